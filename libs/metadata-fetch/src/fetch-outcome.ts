@@ -1,0 +1,55 @@
+import type { FetchedMetadata } from './fetched-metadata.js';
+
+/** Why no complete answer is in hand. */
+export type UnreachableReason =
+  | 'timeout'
+  | 'dns'
+  | 'connection_refused'
+  | 'connection_reset'
+  | 'tls'
+  | 'blocked_address'
+  | 'blocked_port'
+  | 'too_many_redirects'
+  | 'incomplete_body'
+  | 'too_large'
+  | 'invalid_uri'
+  | 'unsupported_scheme'
+  | 'connection';
+
+/** Why a complete answer of status 200 is no metadata. */
+export type UndecodableReason =
+  | 'empty_body'
+  | 'invalid_json'
+  | 'not_json'
+  | 'wrong_type'
+  | 'too_deep'
+  | 'empty_metadata'
+  | 'no_known_fields'
+  | 'invalid_data_uri'
+  | 'invalid_encoding';
+
+/** What the server sent so that the next request can ask "has it changed?". */
+export interface Validators {
+  etag?: string;
+  lastModified?: string;
+}
+
+/** The measured side of one attempt, present on every outcome that made a request. */
+export interface FetchTrace {
+  /** What was requested, without credentials; '' when nothing could be. */
+  url: string;
+  durationMs: number;
+  /** Body bytes received, after decompression. */
+  bytes: number;
+}
+
+/**
+ * Everything a fetch can end in. A stranger's server misbehaving is an ordinary day, so it is a value and never
+ * thrown; a `switch` over `kind` must name every case.
+ */
+export type FetchOutcome =
+  | ({ kind: 'fetched'; metadata: FetchedMetadata; validators: Validators } & FetchTrace)
+  | ({ kind: 'not_modified' } & FetchTrace)
+  | ({ kind: 'unreachable'; reason: UnreachableReason } & FetchTrace)
+  | ({ kind: 'bad_status'; status: number; body: string; retryAfterSeconds?: number } & FetchTrace)
+  | ({ kind: 'undecodable'; reason: UndecodableReason; body: string } & FetchTrace);
