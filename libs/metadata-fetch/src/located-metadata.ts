@@ -1,0 +1,19 @@
+import type { UndecodableReason, UnreachableReason } from './fetch-outcome.js';
+
+/** One URL that may be requested for a document. */
+export interface Candidate {
+  /** What is requested. May carry a gateway's secret, so it is never stored or logged. */
+  url: string;
+  /** The same without secrets: what records, errors and logs show. */
+  publicUrl: string;
+  /** A gateway's own headers, sent to that gateway alone. */
+  headers?: Record<string, string>;
+}
+
+/** Where a token's document is, once its URI is understood. */
+export type LocatedMetadata =
+  /** Tried in order, each within what is left of the deadline. */
+  | { kind: 'request'; candidates: [Candidate, ...Candidate[]] }
+  /** The URI is the document: `data:` or inline JSON. No request is made. */
+  | { kind: 'document'; body: Uint8Array; contentType: string | null; url: string }
+  | { kind: 'invalid'; reason: UnreachableReason | UndecodableReason; url: string };
