@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { defineEntity, p } from '@mikro-orm/core';
+
+/** Where a collection's metadata comes from. */
+export type CollectionSource = { kind: 'metadata_api'; url: string } | { kind: 'chain'; uriRule: string | null };
+
+const CollectionSchema = defineEntity({
+  name: 'Collection',
+  tableName: 'collections',
+  schema: 'nft_metadata',
+  uniques: [{ properties: ['chainId', 'address'] }],
+  properties: {
+    id: p
+      .uuid()
+      .primary()
+      .onCreate(() => randomUUID()),
+    chainId: p.bigint('number'),
+    address: p.text(),
+    projectId: p.text(),
+    sourceKind: p.enum(['metadata_api', 'chain'] as const).fieldName('source'),
+    metadataUrl: p.text().nullable(),
+    uriRule: p.text().nullable(),
+    createdAt: p.datetime().defaultRaw('now()'),
+  },
+});
+
+/** One token contract on one chain, and the project that may ask for its refreshes. */
+export class Collection extends CollectionSchema.class {
+  source(): CollectionSource {
+    return this.sourceKind === 'metadata_api'
+      ? { kind: 'metadata_api', url: this.metadataUrl! }
+      : { kind: 'chain', uriRule: this.uriRule ?? null };
+  }
+}
+CollectionSchema.setClass(Collection);

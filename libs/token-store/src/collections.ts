@@ -1,0 +1,68 @@
+import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { Collection, type CollectionSource } from './collection.entity.js';
+import { CollectionAlreadyExists, InvalidCollection } from './token-store.errors.js';
+
+export interface NewCollection {
+  chainId: number;
+  /** `0x` and 40 hex digits, in any case. */
+  address: string;
+  projectId: string;
+  source: CollectionSource;
+}
+
+/** The collections that can be refreshed. */
+@Injectable()
+export class Collections {
+  constructor(private readonly em: EntityManager) {}
+
+  /** Throws InvalidCollection, CollectionAlreadyExists. */
+  async add({ chainId, address, projectId, source }: NewCollection): Promise<Collection> {
+    if (!/^0x[0-9a-fA-F]{40}$/.test(address)) {
+      throw new InvalidCollection(`Address ${JSON.stringify(address)} is not 0x and 40 hex digits.`);
+    }
+    if (!Number.isSafeInteger(chainId) || chainId < 1) {
+      throw new InvalidCollection(
+        `Chain ${chainId} is not a chain id: a positive whole number, such as 1 for Ethereum.`,
+      );
+    }
+    if (source.kind === 'metadata_api') checkMetadataUrl(source.url);
+
+    const em = this.em.fork();
+    const collection = em.create(Collection, {
+      chainId,
+      address: address.toLowerCase(),
+      projectId,
+      sourceKind: source.kind,
+      metadataUrl: source.kind === 'metadata_api' ? source.url.replace(/\/+$/, '') : null,
+      uriRule: source.kind === 'chain' ? source.uriRule : null,
+    });
+    try {
+      await em.persist(collection).flush();
+    } catch (error) {
+      if (error instanceof UniqueConstraintViolationException) throw new CollectionAlreadyExists({ chainId, address });
+      throw error;
+    }
+    return collection;
+  }
+
+  /** A contract address can be in use on several chains; normally this is one collection or none. */
+  async findByAddress(address: string): Promise<Collection[]> {
+    return this.em.fork().find(Collection, { address: address.toLowerCase() }, { orderBy: { chainId: 'asc' } });
+  }
+}
+
+function checkMetadataUrl(url: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (!parsed || !/^https?:$/.test(parsed.protocol)) {
+    throw new InvalidCollection(`Metadata URL ${JSON.stringify(url)} is not an http or https URL.`);
+  }
+  if (parsed.search || parsed.hash) {
+    throw new InvalidCollection(
+      `Metadata URL ${JSON.stringify(url)} must not have a query or a fragment: "/<token id>" is put behind it.`,
+    );
+  }
+  if (parsed.username || parsed.password) {
+    throw new InvalidCollection('The metadata URL must not hold a user name or password: it is shown in errors.');
+  }
+}

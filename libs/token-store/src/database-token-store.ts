@@ -1,0 +1,156 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+import { InvalidTokenId } from './token-store.errors.js';
+import { MetadataWriter } from './metadata-writer.js';
+import type { FailureWrite, MetadataWrite } from './token-metadata.js';
+import { toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
+import type { TokenRecord, TokenReference } from './token-record.js';
+import { TokenStore, type StoredValidators, type TokenQuery, type WriteResult } from './token-store.js';
+
+/** Token records in `nft_metadata.tokens`. */
+@Injectable()
+export class DatabaseTokenStore extends TokenStore {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly writer: MetadataWriter,
+  ) {
+    super();
+  }
+
+  override async registerTokens(collectionId: string, tokenIds: readonly string[]): Promise<number> {
+    InvalidTokenId.check(tokenIds);
+
+    const result = await sql`
+      insert into nft_metadata.tokens (collection_id, token_id, registered_at)
+      select ${collectionId}::uuid, token_id, now()
+      from (select distinct token_id from unnest(${tokenIds}::numeric[]) as ids (token_id) order by token_id) as ids
+      on conflict (collection_id, token_id) do nothing`.execute(this.em.fork().getKysely());
+    return Number(result.numAffectedRows ?? 0n);
+  }
+
+  override async findUnknown(em: EntityManager, collectionId: string, tokenIds: readonly string[]): Promise<string[]> {
+    const { rows } = await sql<{ tokenId: string }>`
+      select ids.token_id as "tokenId"
+      from unnest(${tokenIds}::numeric[]) as ids (token_id)
+      where not exists (
+        select from nft_metadata.tokens as token
+        where token.collection_id = ${collectionId}::uuid and token.token_id = ids.token_id
+      )`.execute(em.getKysely());
+    return rows.map(({ tokenId }) => tokenId);
+  }
+
+  override async findToken(reference: TokenReference): Promise<TokenRecord | null> {
+    const [record] = await this.findTokens([reference]);
+    return record ?? null;
+  }
+
+  override async findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]> {
+    const { rows } = await sql<TokenRow>`
+      select ${tokenRecordColumns}
+      from unnest(
+        ${references.map(({ collectionId }) => collectionId)}::uuid[],
+        ${references.map(({ tokenId }) => tokenId)}::numeric[]
+      ) as wanted (collection_id, token_id)
+      join nft_metadata.tokens as token
+        on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id
+      join nft_metadata.collections as collection on collection.id = token.collection_id`.execute(
+      this.em.fork().getKysely(),
+    );
+    return rows.map(toTokenRecord);
+  }
+
+  override async listTokens({
+    collectionId,
+    traits = {},
+    nameContains,
+    limit = 100,
+    after,
+  }: TokenQuery): Promise<TokenRecord[]> {
+    const conditions = Object.entries(traits).map(
+      ([traitType, values]) => sql`token.trait_ids && array(
+        select id from nft_metadata.collection_traits
+        where collection_id = ${collectionId}::uuid and trait_type = ${traitType} and value = any(${values}::text[])
+      )`,
+    );
+    if (nameContains) conditions.push(sql`position(lower(${nameContains}) in lower(token.name)) > 0`);
+    if (after !== undefined) conditions.push(sql`token.token_id > ${after}::numeric`);
+
+    const { rows } = await sql<TokenRow>`
+      select ${tokenRecordColumns}
+      from nft_metadata.tokens as token
+      join nft_metadata.collections as collection on collection.id = token.collection_id
+      where ${sql.join([sql`token.collection_id = ${collectionId}::uuid`, ...conditions], sql` and `)}
+      order by token.token_id
+      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
+    return rows.map(toTokenRecord);
+  }
+
+  override async findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]> {
+    const { rows } = await sql<{
+      collectionId: string;
+      tokenId: string;
+      etag: string | null;
+      lastModified: string | null;
+    }>`
+      select token.collection_id as "collectionId", token.token_id as "tokenId",
+        token.http_etag as etag, token.http_last_modified as "lastModified"
+      from unnest(
+        ${references.map(({ collectionId }) => collectionId)}::uuid[],
+        ${references.map(({ tokenId }) => tokenId)}::numeric[]
+      ) as wanted (collection_id, token_id)
+      join nft_metadata.tokens as token
+        on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id
+      where token.http_etag is not null or token.http_last_modified is not null`.execute(this.em.fork().getKysely());
+    return rows.map(({ etag, lastModified, ...reference }) => ({
+      ...reference,
+      ...(etag !== null && { etag }),
+      ...(lastModified !== null && { lastModified }),
+    }));
+  }
+
+  override writeMetadata(em: EntityManager, writes: readonly MetadataWrite[]): Promise<WriteResult[]> {
+    return this.writer.write(em, writes);
+  }
+
+  override async recordFailures(em: EntityManager, failures: readonly FailureWrite[]): Promise<void> {
+    if (failures.length === 0) return;
+    await sql`
+      with failure as materialized (
+        select distinct on (collection_id, token_id) *
+        from jsonb_to_recordset(${JSON.stringify(failures.map(toFailureRow))}::jsonb) as failure (
+          collection_id uuid, token_id numeric, fetch_seq bigint, error_code text, error_reason text, refresh_id text
+        )
+        order by collection_id, token_id, fetch_seq desc
+      ), locked as (
+        select token.id
+        from failure
+        join nft_metadata.tokens as token using (collection_id, token_id)
+        where token.fetch_seq < failure.fetch_seq
+        order by token.collection_id, token.token_id
+        for no key update of token
+      )
+      update nft_metadata.tokens as token
+      set metadata_status = case when token.last_success_at is null then 'failed' else 'stale' end,
+        stale_since = case when token.last_success_at is null then null else coalesce(token.stale_since, now()) end,
+        fail_count = token.fail_count + 1,
+        last_error_code = failure.error_code,
+        last_error_reason = failure.error_reason,
+        last_attempt_at = now(),
+        last_refresh_id = failure.refresh_id
+      from failure
+      where token.id = any(array(select id from locked))
+        and token.collection_id = failure.collection_id and token.token_id = failure.token_id`.execute(em.getKysely());
+  }
+}
+
+function toFailureRow(failure: FailureWrite) {
+  return {
+    collection_id: failure.collectionId,
+    token_id: failure.tokenId,
+    fetch_seq: failure.fetchSeq,
+    error_code: failure.errorCode,
+    error_reason: failure.errorReason,
+    refresh_id: failure.refreshId,
+  };
+}

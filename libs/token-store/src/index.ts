@@ -1,0 +1,12 @@
+export { TokenStoreModule } from './token-store.module.js';
+export { TokenStore } from './token-store.js';
+export type { StoredValidators, TokenQuery, WriteResult } from './token-store.js';
+export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
+export type { Attribute, FailureWrite, MetadataWrite, TokenMetadata } from './token-metadata.js';
+export { Collection } from './collection.entity.js';
+export type { CollectionSource } from './collection.entity.js';
+export { Collections } from './collections.js';
+export type { NewCollection } from './collections.js';
+export { isTokenId } from './token-id.js';
+export { CollectionAlreadyExists, InvalidCollection, InvalidTokenId } from './token-store.errors.js';
+export { tokenStoreMigrations } from './migrations/index.js';

@@ -1,0 +1,4 @@
+import { TokensMigration } from './2026-11-21-tokens.migration.js';
+
+/** For the host's own `migrations.migrationsList`, or ours. In order; a published name never changes. */
+export const tokenStoreMigrations = [{ name: 'nft-metadata-2026-11-21-tokens', class: TokensMigration }];

@@ -1,0 +1,52 @@
+/** One trait of a token, in the form that wallets and marketplaces read. */
+export interface Attribute {
+  traitType: string;
+  /** A number that a JavaScript number cannot hold exactly is text here; `valueType` still says 'number'. */
+  value: string | number | boolean;
+  valueType: 'string' | 'number' | 'boolean' | 'date';
+  displayType: string | null;
+  maxValue: number | null;
+}
+
+/** The metadata of one token as it is written: normalised columns, the document they came from, and its hash. */
+export interface TokenMetadata {
+  name: string | null;
+  description: string | null;
+  imageUrl: string | null;
+  imageOriginal: string | null;
+  animationUrl: string | null;
+  externalUrl: string | null;
+  youtubeUrl: string | null;
+  /** Six hex digits, lower case, no `#`. */
+  backgroundColor: string | null;
+  attributes: Attribute[];
+  /** JSON text that `jsonb` can hold, numbers to the last digit. */
+  raw: string;
+  /** Equal hashes mean equal documents: the write is skipped and `changedAt` stays. */
+  contentHash: string;
+  warnings: string[];
+}
+
+/** A successful fetch, to be written. */
+export interface MetadataWrite {
+  collectionId: string;
+  tokenId: string;
+  /** From the database sequence, drawn when the fetch started. An older fetch never overwrites a newer one. */
+  fetchSeq: string;
+  /** null: the server said that nothing has changed since the validators we sent. */
+  metadata: TokenMetadata | null;
+  metadataUrl: string;
+  etag?: string | undefined;
+  lastModified?: string | undefined;
+  refreshId: string;
+}
+
+/** A failed fetch: moves the failure fields of the record and nothing else. */
+export interface FailureWrite {
+  collectionId: string;
+  tokenId: string;
+  fetchSeq: string;
+  errorCode: string;
+  errorReason: string;
+  refreshId: string;
+}

@@ -1,0 +1,32 @@
+import { MikroOrmModule } from '@mikro-orm/nestjs';
+import { ConfigurableModuleBuilder, Module, type Provider } from '@nestjs/common';
+import { Collection } from './collection.entity.js';
+import { Collections } from './collections.js';
+import { DatabaseTokenStore } from './database-token-store.js';
+import { MetadataWriter } from './metadata-writer.js';
+import { TokenStore } from './token-store.js';
+import { TraitIndex } from './trait-index.js';
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Record<string, never>>({ moduleName: 'TokenStore' })
+  .setClassMethodName('forRoot')
+  .setExtras<{
+    isGlobal?: boolean;
+    /** A provider for TokenStore, for a host that keeps token records in a table of its own. */
+    tokenStore?: Provider<TokenStore>;
+  }>({ isGlobal: true }, (module, extras) => ({
+    ...module,
+    global: extras.isGlobal ?? true,
+    providers: [
+      ...(module.providers ?? []),
+      extras.tokenStore ?? { provide: TokenStore, useClass: DatabaseTokenStore },
+    ],
+  }))
+  .build();
+
+/** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */
+@Module({
+  imports: [MikroOrmModule.forFeature([Collection])],
+  providers: [Collections, MetadataWriter, TraitIndex],
+  exports: [Collections, TokenStore],
+})
+export class TokenStoreModule extends ConfigurableModuleClass {}

@@ -1,0 +1,61 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { FailureWrite, MetadataWrite } from './token-metadata.js';
+import type { TokenRecord, TokenReference } from './token-record.js';
+
+/** Which tokens a listing page wants. All filters must hold. */
+export interface TokenQuery {
+  collectionId: string;
+  /** Per trait type, any of these values (text form: `5`, `true`). */
+  traits?: Readonly<Record<string, readonly string[]>>;
+  /** Part of the name, in any case. */
+  nameContains?: string;
+  /** 1–1,000; default 100. */
+  limit?: number;
+  /** Only tokens behind this id, in numeric order. */
+  after?: string;
+}
+
+/** How one write ended. `superseded`: a fetch that started later was already there. `missing`: the token is not registered (any more). */
+export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing';
+
+/** What a token's last good answer said about itself, to ask "has it changed?" the next time. */
+export interface StoredValidators extends TokenReference {
+  etag?: string;
+  lastModified?: string;
+}
+
+/**
+ * The port between refreshing and everything that shows tokens. Listing modules read records here; a marketplace's own
+ * indexer registers tokens here; the refresh worker writes here. A host may keep token records in a table of its own by
+ * providing another TokenStore.
+ *
+ * Promises to readers: a failure never changes the last good metadata; a record is read whole, old or new, never a
+ * mixture; `changedAt` moves only when the content changed; the document is kept as served.
+ */
+export abstract class TokenStore {
+  /** Make tokens known, 10,000 or more in one call. Known ones are left alone. Returns how many are new. Throws InvalidTokenId. */
+  abstract registerTokens(collectionId: string, tokenIds: readonly string[]): Promise<number>;
+
+  /** Which of these are not registered. Inside the caller's transaction, so that accepting a refresh sees one state. */
+  abstract findUnknown(em: EntityManager, collectionId: string, tokenIds: readonly string[]): Promise<string[]>;
+
+  abstract findToken(reference: TokenReference): Promise<TokenRecord | null>;
+
+  /** Records of many tokens in one statement, in no particular order; unknown ones are left out. */
+  abstract findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]>;
+
+  /** Tokens of a collection by cursor, in numeric order of their ids. */
+  abstract listTokens(query: TokenQuery): Promise<TokenRecord[]>;
+
+  /** For conditional requests: what is stored of `ETag` and `Last-Modified`; tokens with neither are left out. */
+  abstract findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]>;
+
+  /**
+   * Write a batch of successes inside the caller's transaction: document, columns, traits and trait counts together.
+   * Results are in the order of the writes. Locks token rows, then trait rows, each in key order.
+   */
+  abstract writeMetadata(em: EntityManager, writes: readonly MetadataWrite[]): Promise<WriteResult[]>;
+
+  /** Note a batch of failures inside the caller's transaction. No good metadata is touched. */
+  abstract recordFailures(em: EntityManager, failures: readonly FailureWrite[]): Promise<void>;
+}
