@@ -8,6 +8,14 @@ export interface FetchedAttribute {
   maxValue: number | null;
 }
 
+/** Where the document says its translations are (ERC-1155). They are kept, not fetched. */
+export interface FetchedLocalization {
+  /** With `{locale}` in it. */
+  uri: string;
+  defaultLocale: string | null;
+  locales: string[];
+}
+
 /** A token's metadata after decoding and normalising: what a listing page reads, and the document it came from. */
 export interface FetchedMetadata {
   name: string | null;
@@ -21,6 +29,9 @@ export interface FetchedMetadata {
   youtubeUrl: string | null;
   /** Six hex digits, lower case, no `#`. */
   backgroundColor: string | null;
+  /** ERC-1155: by how many places an amount is shifted when it is shown. */
+  decimals: number | null;
+  localization: FetchedLocalization | null;
   attributes: FetchedAttribute[];
   /** The document as JSON text, numbers to the last digit; only U+0000 and lone surrogates are replaced. */
   raw: string;

@@ -1,0 +1,71 @@
+/** A `data:` URI, taken apart by hand. */
+export interface DataUri {
+  /** Lower case, without parameters; '' when none is given. */
+  mediaType: string;
+  /** As a content type header would say it. */
+  contentType: string;
+  body: Uint8Array;
+}
+
+const DATA_URI = /^data:([^,]*),/i;
+const BASE64 = /^[A-Za-z0-9+/]*$/;
+
+export function isDataUri(text: string): boolean {
+  return /^data:/i.test(text);
+}
+
+/**
+ * Cut at the first comma. A URL parser would end the document at a raw `#`, which on-chain SVG is full of, and
+ * `decodeURIComponent` throws on "100% real"; `+` is a plus sign here, not a space. null: no such URI.
+ */
+export function parseDataUri(uri: string): DataUri | null {
+  const header = DATA_URI.exec(uri);
+  if (!header) return null;
+  const [mediaType = '', ...parameters] = header[1]!.split(';').map((part) => part.trim());
+  const payload = uri.slice(header[0].length);
+  const isBase64 = parameters.some((parameter) => parameter.toLowerCase() === 'base64');
+  const body = isBase64 ? decodeBase64(payload) : decodePercent(payload);
+  if (!body) return null;
+
+  const charset = parameters.find((parameter) => /^charset=/i.test(parameter));
+  const type = mediaType.toLowerCase();
+  return { mediaType: type, contentType: charset ? `${type}; ${charset}` : type, body };
+}
+
+/** Padded or not, in the URL-safe alphabet or not, broken into lines or not, percent-encoded or not. */
+function decodeBase64(payload: string): Uint8Array | null {
+  const plain = payload.includes('%') ? Buffer.from(decodePercent(payload)).toString('latin1') : payload;
+  const digits = plain.replace(/\s+/g, '').replaceAll('-', '+').replaceAll('_', '/');
+  const padding = /={0,2}$/.exec(digits.slice(-2))![0].length;
+  const unpadded = digits.slice(0, digits.length - padding);
+  if (!BASE64.test(unpadded) || unpadded.length % 4 === 1) return null;
+  return Buffer.from(digits, 'base64');
+}
+
+/** `%XX` becomes a byte; every other character, a bare `%` included, is itself in UTF-8. */
+function decodePercent(payload: string): Uint8Array {
+  const bytes = Buffer.from(payload.toWellFormed(), 'utf8');
+  if (!payload.includes('%')) return bytes;
+  let length = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const high = bytes[at] === PERCENT ? hexDigit(bytes[at + 1]) : -1;
+    const low = high === -1 ? -1 : hexDigit(bytes[at + 2]);
+    if (low === -1) {
+      bytes[length] = bytes[at]!;
+    } else {
+      bytes[length] = high * 16 + low;
+      at += 2;
+    }
+    length += 1;
+  }
+  return bytes.subarray(0, length);
+}
+
+const PERCENT = 0x25;
+
+function hexDigit(byte: number | undefined): number {
+  if (byte === undefined) return -1;
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : -1;
+}

@@ -1,0 +1,98 @@
+import { endOfString } from './json-string.js';
+import { ExactNumber, isJsonObject, type JsonValue } from './json-value.js';
+
+/** PostgreSQL writes `1e100000` out with all its zeros; a small document full of those would be an enormous one. */
+const LARGEST_EXPONENT = 100;
+const LONGEST_NUMBER = 1_000;
+
+/** Only where a number may begin, and only what a double may be unable to hold. Rarely true of a document. */
+const SUSPECT = /[[:,\s]-?(?:\d+(?:\.\d+)?[eE]|[\d.]{16})/;
+const NUMBER = /-?\d[\d.eE+-]*/y;
+
+/** No string of a storable text contains U+0000, so it can mark the strings that stand for numbers. */
+const MARK = '\0';
+
+/** Read JSON so that numbers keep their last digit, also where JavaScript would round. */
+export function parseExactly(text: string): { value: JsonValue; raw: string; outOfRange: boolean } {
+  if (!SUSPECT.test(text)) return { value: parseJson(text), raw: text, outOfRange: false };
+
+  // What is no JSON must fail as it was served, before strings take the place of its numbers.
+  const rounded = parseJson(text);
+  const raw = replaceNumbers(text, (number) => (isStorable(number) ? number : `"${number}"`));
+  const marked = replaceNumbers(raw, (number) => (isExactDouble(number) ? number : `"\\u0000${number}"`));
+  if (marked === text) return { value: rounded, raw, outOfRange: false };
+  return { value: withExactNumbers(parseJson(marked)), raw, outOfRange: raw !== text };
+}
+
+function parseJson(text: string): JsonValue {
+  const value: JsonValue = JSON.parse(text);
+  return value;
+}
+
+/** Of a valid JSON text. By hand, since a pattern over its strings would overflow on a long one. */
+function replaceNumbers(text: string, replace: (number: string) => string): string {
+  let replaced = '';
+  let copied = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+    } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      NUMBER.lastIndex = at;
+      const number = NUMBER.exec(text)![0];
+      const replacement = replace(number);
+      if (replacement !== number) {
+        replaced += text.slice(copied, at) + replacement;
+        copied = at + number.length;
+      }
+      at += number.length - 1;
+    }
+  }
+  return copied === 0 ? text : replaced + text.slice(copied);
+}
+
+const QUOTE = 0x22;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/** One text for one value, however it was written: `100`, `1e2` and `100.0` are the same number. */
+export function canonicalNumber(text: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return '0';
+  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
+  return `${sign}${significant}e${power}`;
+}
+
+function isStorable(token: string): boolean {
+  if (token.length > LONGEST_NUMBER) return false;
+  const exponent = /e(.*)$/i.exec(token)?.[1];
+  return exponent === undefined || Math.abs(Number(exponent)) <= LARGEST_EXPONENT;
+}
+
+export function isExactDouble(token: string): boolean {
+  // Fifteen digits always survive.
+  if (token.length <= 15 && !/e/i.test(token)) return true;
+  return canonicalNumber(String(Number(token))) === canonicalNumber(token);
+}
+
+/** Depth is bounded before this is reached. */
+function withExactNumbers(value: JsonValue): JsonValue {
+  if (typeof value === 'string') return value.startsWith(MARK) ? new ExactNumber(value.slice(1)) : value;
+  if (Array.isArray(value)) return value.map(withExactNumbers);
+  if (!isJsonObject(value)) return value;
+  for (const key of Object.keys(value)) {
+    const member = value[key]!;
+    const exact = withExactNumbers(member);
+    if (exact !== member) setOwn(value, key, exact);
+  }
+  return value;
+}
+
+/** Assigning to `__proto__` would set the prototype instead of the member that JSON.parse made. */
+function setOwn(object: Record<string, JsonValue>, key: string, value: JsonValue): void {
+  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+}

@@ -1,0 +1,14 @@
+/** A number that JavaScript would round. Its digits are kept as they were served. */
+export class ExactNumber {
+  constructor(readonly text: string) {}
+}
+
+export type JsonValue = string | number | boolean | null | ExactNumber | JsonValue[] | JsonObject;
+
+export interface JsonObject {
+  [key: string]: JsonValue;
+}
+
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
+}

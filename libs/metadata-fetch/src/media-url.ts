@@ -1,0 +1,65 @@
+import { parseArweaveReference } from './arweave-reference.js';
+import { isDataUri } from './data-uri.js';
+import { LONGEST_URI } from './fetch-limits.js';
+import { publicArweaveUrl, publicIpfsUrl, type Gateways } from './gateways.js';
+import { parseIpfsReference } from './ipfs-reference.js';
+
+/** What a page may do with an address that a stranger wrote. */
+export type MediaUrl =
+  | { kind: 'usable'; url: string }
+  /** Could run or read something where it is shown: `javascript:`, `file:`, a page inside a `data:` URI. */
+  | { kind: 'unsafe' }
+  /** A path or a file name. What it is relative to is not known, since gateways and redirects stand between. */
+  | { kind: 'relative' }
+  | { kind: 'invalid' };
+
+const SAFE_IMAGE_DATA = /^data:image\/[\w.+-]+[;,]/i;
+const SAFE_MEDIA_DATA = /^data:(?:image|video|audio|model)\/[\w.+-]+[;,]/i;
+
+/** An image for an `<img>`; an SVG there runs no scripts. Never requested by us. */
+export function readImageUrl(text: string, gateways: Gateways): MediaUrl {
+  if (/^<svg[\s>]/i.test(text)) return { kind: 'usable', url: svgDataUri(text) };
+  return readUrl(text, gateways, SAFE_IMAGE_DATA);
+}
+
+export function readAnimationUrl(text: string, gateways: Gateways): MediaUrl {
+  return readUrl(text, gateways, SAFE_MEDIA_DATA);
+}
+
+/** A link to follow: never a `data:` URI. */
+export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
+  return readUrl(text, gateways, null);
+}
+
+function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
+  if (isDataUri(text)) return safeData?.test(text) ? { kind: 'usable', url: text } : { kind: 'unsafe' };
+  if (text.length > LONGEST_URI) return { kind: 'invalid' };
+  if (/^https?:/i.test(text)) return readHttpUrl(text);
+
+  const ipfs = parseIpfsReference(text);
+  if (ipfs) return ipfs === 'invalid' ? { kind: 'invalid' } : { kind: 'usable', url: publicIpfsUrl(gateways, ipfs) };
+  const arweave = parseArweaveReference(text);
+  if (arweave === 'invalid') return { kind: 'invalid' };
+  if (arweave) return { kind: 'usable', url: publicArweaveUrl(gateways, arweave) };
+  return hasScheme(text) ? { kind: 'unsafe' } : { kind: 'relative' };
+}
+
+function readHttpUrl(text: string): MediaUrl {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (!url) return { kind: 'invalid' };
+  const hasUserInfo = url.username !== '' || url.password !== '';
+  url.username = '';
+  url.password = '';
+  // As it was written where that is a clean URL; otherwise as the URL standard writes it, quotes and blanks encoded.
+  const isClean = !hasUserInfo && /^https?:\/\/[!#-;=?-[\]_a-z|~]+$/i.test(text);
+  return { kind: 'usable', url: isClean ? text : url.href };
+}
+
+// Browsers skip control characters and blanks in a scheme, so "java\nscript:" counts as one.
+function hasScheme(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:/i.test(text.replace(/[^\u0021-\uffff]+/g, ''));
+}
+
+function svgDataUri(svg: string): string {
+  return `data:image/svg+xml;base64,${Buffer.from(svg, 'utf8').toString('base64')}`;
+}

@@ -1,0 +1,19 @@
+export type TokenStandard = 'erc721' | 'erc1155';
+
+// The braces are not legal in a URL, so some contracts store them percent-encoded.
+const TEMPLATE = /\{id\}|%7Bid%7D/gi;
+
+/** Whether the text carries the `{id}` of ERC-1155. */
+export function hasTokenIdTemplate(text: string): boolean {
+  return text.search(TEMPLATE) !== -1;
+}
+
+/** Put the token id in place of `{id}`: 64 lower-case hex digits without 0x, as ERC-1155 rules. */
+export function fillTokenId(text: string, tokenId: string): string {
+  return text.replace(TEMPLATE, () => tokenIdHex(tokenId));
+}
+
+// BigInt all the way: a JavaScript number would turn most uint256 ids into other ids.
+function tokenIdHex(tokenId: string): string {
+  return BigInt(tokenId).toString(16).padStart(64, '0');
+}
