@@ -81,7 +81,7 @@ function parseList(entries: readonly string[] | undefined, fallback: readonly st
 
 function parseGateway(entry: string): Gateway {
   // The entry may carry a secret, so the message must not repeat it.
-  const url = URL.canParse(entry) ? new URL(entry) : null;
+  const url = URL.parse(entry);
   if (!url || !/^https?:$/.test(url.protocol)) throw new TypeError('A gateway must be an http or https URL');
 
   const headers = { ...basicAuthorization(url), ...fragmentHeaders(url.hash.slice(1)) };

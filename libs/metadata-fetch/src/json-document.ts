@@ -2,7 +2,7 @@ import { decodeText } from './body-text.js';
 import { isDataUri, parseDataUri } from './data-uri.js';
 import { parseExactly } from './exact-numbers.js';
 import type { UndecodableReason } from './fetch-outcome.js';
-import { isTooDeep } from './json-depth.js';
+import { isOutOfBounds } from './json-bounds.js';
 import { isJsonObject, type JsonObject } from './json-value.js';
 import { hasKnownFields } from './known-fields.js';
 import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes } from './media-type.js';
@@ -44,7 +44,7 @@ function decode(body: Uint8Array, contentType: string | null, mayFollow: boolean
 
 function parseDocument(content: string, warnings: string[]): DecodedDocument {
   if (content.startsWith('<')) return undecodable('not_json');
-  if (isTooDeep(content)) return undecodable('too_deep');
+  if (isOutOfBounds(content)) return undecodable('too_deep');
   const storable = toStorableText(content);
   if (storable !== content) warnings.push('replaced_characters');
 

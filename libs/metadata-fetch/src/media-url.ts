@@ -14,6 +14,8 @@ export type MediaUrl =
   | { kind: 'invalid' };
 
 const SAFE_IMAGE_DATA = /^data:image\/[\w.+-]+[;,]/i;
+/** Kept as it was written; anything else is rewritten as the URL standard does, quotes and blanks encoded. */
+const PLAIN_URL = /^https?:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,4})?(?:[/?#][\w\-.~!$&()*+,;=:@%/?#[\]|]*)?$/i;
 const SAFE_MEDIA_DATA = /^data:(?:image|video|audio|model)\/[\w.+-]+[;,]/i;
 
 /** An image for an `<img>`; an SVG there runs no scripts. Never requested by us. */
@@ -45,14 +47,12 @@ function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): Med
 }
 
 function readHttpUrl(text: string): MediaUrl {
-  const url = URL.canParse(text) ? new URL(text) : null;
+  if (PLAIN_URL.test(text)) return { kind: 'usable', url: text };
+  const url = URL.parse(text);
   if (!url) return { kind: 'invalid' };
-  const hasUserInfo = url.username !== '' || url.password !== '';
   url.username = '';
   url.password = '';
-  // As it was written where that is a clean URL; otherwise as the URL standard writes it, quotes and blanks encoded.
-  const isClean = !hasUserInfo && /^https?:\/\/[!#-;=?-[\]_a-z|~]+$/i.test(text);
-  return { kind: 'usable', url: isClean ? text : url.href };
+  return { kind: 'usable', url: url.href };
 }
 
 // Browsers skip control characters and blanks in a scheme, so "java\nscript:" counts as one.

@@ -2,7 +2,7 @@ import { LONGEST_VALUE, readAttributeValue } from './attribute-value.js';
 import { cutText, readString, readText, type Fill } from './document-text.js';
 import { parseExactly } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
-import { isTooDeep } from './json-depth.js';
+import { isOutOfBounds } from './json-bounds.js';
 import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 
 const MOST_ATTRIBUTES = 1_000;
@@ -55,7 +55,7 @@ function readCollection(value: JsonValue | undefined, warnings: Set<string>): Js
 }
 
 function parseCollection(text: string): JsonValue {
-  if (isTooDeep(text)) return null;
+  if (isOutOfBounds(text)) return null;
   try {
     return parseExactly(text).value;
   } catch {

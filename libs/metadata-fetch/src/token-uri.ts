@@ -49,7 +49,7 @@ function locateReference(uri: string, gateways: Gateways): LocatedMetadata {
 }
 
 function locateUrl(uri: string, gateways: Gateways): LocatedMetadata {
-  const url = URL.canParse(uri) ? new URL(uri) : null;
+  const url = URL.parse(uri);
   // User info would be a credential of somebody else's; sending it, or storing it, is nothing we want to do.
   if (!url || url.username !== '' || url.password !== '' || url.href.length > LONGEST_URI) {
     return invalid('invalid_uri', uri);
