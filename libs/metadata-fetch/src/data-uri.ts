@@ -24,7 +24,7 @@ export function parseDataUri(uri: string): DataUri | null {
   const [mediaType = '', ...parameters] = header[1]!.split(';').map((part) => part.trim());
   const payload = uri.slice(header[0].length);
   const isBase64 = parameters.some((parameter) => parameter.toLowerCase() === 'base64');
-  const body = isBase64 ? decodeBase64(payload) : decodePercent(payload);
+  const body = isBase64 ? decodeBase64(payload) : decodeRaw(payload);
   if (!body) return null;
 
   const charset = parameters.find((parameter) => /^charset=/i.test(parameter));
@@ -40,6 +40,25 @@ function decodeBase64(payload: string): Uint8Array | null {
   const unpadded = digits.slice(0, digits.length - padding);
   if (!BASE64.test(unpadded) || unpadded.length % 4 === 1) return null;
   return Buffer.from(digits, 'base64');
+}
+
+/**
+ * JSON may stand here raw and hold percent signs of its own: decoding `%22` inside one of its strings would end it.
+ * So where only the undecoded text is JSON, that is what was meant.
+ */
+function decodeRaw(payload: string): Uint8Array {
+  const decoded = decodePercent(payload);
+  const isRawJson = payload.includes('%') && /^\s*\{/.test(payload);
+  return isRawJson && !isJson(decoded) && isJson(payload) ? Buffer.from(payload.toWellFormed(), 'utf8') : decoded;
+}
+
+function isJson(content: string | Uint8Array): boolean {
+  try {
+    JSON.parse(typeof content === 'string' ? content : Buffer.from(content).toString('utf8'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** `%XX` becomes a byte; every other character, a bare `%` included, is itself in UTF-8. */

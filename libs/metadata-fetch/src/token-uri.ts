@@ -55,9 +55,10 @@ function locateUrl(uri: string, gateways: Gateways): LocatedMetadata {
     return invalid('invalid_uri', uri);
   }
   const asGiven: Candidate = { url: url.href, publicUrl: url.href };
-  const ours = gateways.replacePublic ? ourCandidates(url, gateways) : [];
-  const [first = asGiven, ...others] = ours.filter((candidate) => candidate.url !== asGiven.url);
-  return { kind: 'request', candidates: first === asGiven ? [asGiven] : [first, ...others, asGiven] };
+  const [first, ...others] = gateways.replacePublic ? ourCandidates(url, gateways) : [];
+  if (!first) return { kind: 'request', candidates: [asGiven] };
+  const isOurs = [first, ...others].some((candidate) => candidate.url === asGiven.url);
+  return { kind: 'request', candidates: isOurs ? [first, ...others] : [first, ...others, asGiven] };
 }
 
 function ourCandidates(url: URL, gateways: Gateways): Candidate[] {

@@ -1,0 +1,58 @@
+import { parseDataUri } from './data-uri.js';
+
+const textOf = (uri: string) => {
+  const data = parseDataUri(uri);
+  return data && Buffer.from(data.body).toString('utf8');
+};
+const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
+
+describe('a data: URI', () => {
+  it.each([
+    ['base64 [B1]', `data:application/json;base64,${base64('{"name": "lamp"}')}`, '{"name": "lamp"}'],
+    ['base64 with blanks around the JSON [B2]', `data:application/json;base64,${base64(' {"a": 1} ')}`, ' {"a": 1} '],
+    [
+      'base64 of accents and emoji [B3]',
+      `data:application/json;base64,${base64('{"a":"naïf 🦊"}')}`,
+      '{"a":"naïf 🦊"}',
+    ],
+    ['base64 without padding [B4]', 'data:application/json;base64,eyJhIjoxfQ', '{"a":1}'],
+    ['base64 of the URL-safe alphabet [B4]', 'data:application/json;base64,eyJhIjoiPz8_Pz4-In0', '{"a":"????>>"}'],
+    ['base64 with line breaks [B4]', 'data:application/json;base64,eyJh\r\nIjox\n fQ==', '{"a":1}'],
+    ['base64 with encoded padding [B4]', 'data:application/json;base64,eyJhIjoxfQ%3D%3D', '{"a":1}'],
+    ['utf8 with apostrophes [B6]', `data:application/json;utf8,{"a":"it's"}`, `{"a":"it's"}`],
+    ['raw JSON [B7]', 'data:application/json,{"a":"b, c"}', '{"a":"b, c"}'],
+    ['percent-encoded JSON [B8]', 'data:application/json,%7B%22a%22%3A%20%22b%22%7D', '{"a": "b"}'],
+    ['percent-encoded UTF-8 [B8]', 'data:application/json,%7B%22a%22%3A%22%C3%A9%22%7D', '{"a":"é"}'],
+    ['raw JSON with %20 in a string [B9]', 'data:application/json,{"a":"blue%20door"}', '{"a":"blue door"}'],
+    ['a bare % [B10]', 'data:application/json,{"a":"100% real, 5%z"}', '{"a":"100% real, 5%z"}'],
+    ['a raw # [B11]', 'data:application/json,{"a":"fill=#fff"}', '{"a":"fill=#fff"}'],
+    ['a raw + [B11]', 'data:application/json,{"a":"1+1"}', '{"a":"1+1"}'],
+    ['a charset before base64 [B12]', 'data:application/json;charset=utf-8;base64,eyJhIjoxfQ==', '{"a":1}'],
+    ['no media type', 'data:,{"a":1}', '{"a":1}'],
+    ['an upper-case scheme', 'DATA:application/json;BASE64,eyJhIjoxfQ==', '{"a":1}'],
+  ])('is read: %s', (_, uri, text) => {
+    expect(textOf(uri)).toBe(text);
+  });
+
+  it('leaves raw JSON alone whose picture is percent-encoded, since decoding would end its string', () => {
+    const json = '{"image":"data:image/svg+xml,%3Csvg width=%22 9%22%3E"}';
+
+    expect(textOf(`data:application/json,${json}`)).toBe(json);
+  });
+
+  it('says its type as a header would', () => {
+    expect(parseDataUri('data:Text/Plain;charset=latin1,a')).toMatchObject({
+      mediaType: 'text/plain',
+      contentType: 'text/plain; charset=latin1',
+    });
+  });
+
+  it.each([
+    ['base64 garbage [B5]', 'data:application/json;base64,@@@'],
+    ['base64 cut in the middle [B5]', 'data:application/json;base64,eyJhI'],
+    ['no comma [B15]', 'data:application/json'],
+    ['another scheme', 'https://host.example/,'],
+  ])('is refused: %s', (_, uri) => {
+    expect(parseDataUri(uri)).toBeNull();
+  });
+});

@@ -1,0 +1,84 @@
+import { ipfsCandidates, parseGateways, publicIpfsUrl } from './gateways.js';
+import { parseIpfsReference, type IpfsReference } from './ipfs-reference.js';
+
+const cid = `Qm${'a'.repeat(44)}`;
+const picture = parseIpfsReference(`ipfs://${cid}/1.png`) as IpfsReference;
+const candidatesOf = (...ipfsGateways: string[]) => ipfsCandidates(parseGateways({ ipfsGateways }), picture);
+
+describe('gateways', () => {
+  it.each(['https://gw.example', 'https://gw.example/', 'https://gw.example/ipfs', 'https://gw.example/ipfs/'])(
+    'reads %s with or without its slash and namespace [A46]',
+    (gateway) => {
+      expect(candidatesOf(gateway)).toEqual([
+        { url: `https://gw.example/ipfs/${cid}/1.png`, publicUrl: `https://gw.example/ipfs/${cid}/1.png` },
+      ]);
+    },
+  );
+
+  it('keeps a path of its own and a port', () => {
+    expect(candidatesOf('http://127.0.0.1:8080/store')[0].url).toBe(`http://127.0.0.1:8080/store/ipfs/${cid}/1.png`);
+  });
+
+  it('tries them in the order given [A44]', () => {
+    expect(candidatesOf('https://one.example', 'https://two.example').map(({ url }) => new URL(url).host)).toEqual([
+      'one.example',
+      'two.example',
+    ]);
+  });
+
+  it('sends a key in the query to its own gateway alone and shows it nowhere [A45]', () => {
+    const [first, second] = candidatesOf('https://one.example/?key=s3cret', 'https://two.example');
+
+    expect(first.url).toBe(`https://one.example/ipfs/${cid}/1.png?key=s3cret`);
+    expect(first.publicUrl).toBe(`https://one.example/ipfs/${cid}/1.png`);
+    expect(JSON.stringify(second)).not.toContain('s3cret');
+  });
+
+  it('adds its key to a query that the URI has', () => {
+    const reference = parseIpfsReference(`ipfs://${cid}/1?v=2`) as IpfsReference;
+
+    expect(ipfsCandidates(parseGateways({ ipfsGateways: ['https://one.example?key=k'] }), reference)[0]).toEqual({
+      url: `https://one.example/ipfs/${cid}/1?v=2&key=k`,
+      publicUrl: `https://one.example/ipfs/${cid}/1?v=2`,
+    });
+  });
+
+  it('turns user info into basic authorization [A45]', () => {
+    const [first] = candidatesOf('https://user:p%40ss@one.example');
+
+    expect(first.headers).toEqual({ authorization: `Basic ${Buffer.from('user:p@ss').toString('base64')}` });
+    expect(first.url).not.toContain('p%40ss');
+  });
+
+  it('reads headers after a # [A45]', () => {
+    const [first] = candidatesOf('https://one.example/#X-Gateway-Token=a%20b&x-other=1=2');
+
+    expect(first.headers).toEqual({ 'x-gateway-token': 'a b', 'x-other': '1=2' });
+    expect(first.url).toBe(`https://one.example/ipfs/${cid}/1.png`);
+  });
+
+  it('shows pictures through a gateway that needs no key [A45]', () => {
+    const gateways = parseGateways({ ipfsGateways: ['https://one.example?key=k', 'https://two.example'] });
+
+    expect(publicIpfsUrl(gateways, picture)).toBe(`https://two.example/ipfs/${cid}/1.png`);
+  });
+
+  it('shows pictures through a public gateway when all of ours need a key [A45]', () => {
+    const gateways = parseGateways({ ipfsGateways: ['https://user:pass@one.example'] });
+
+    expect(publicIpfsUrl(gateways, picture)).toBe(`https://ipfs.io/ipfs/${cid}/1.png`);
+  });
+
+  it('uses public gateways when none is given', () => {
+    expect(candidatesOf().length).toBeGreaterThan(1);
+    expect(parseGateways({}).arweave).toHaveLength(1);
+  });
+
+  it.each(['not a url', 'ftp://gw.example', 'https://gw.example/#novalue'])('refuses %s at start', (gateway) => {
+    expect(() => parseGateways({ ipfsGateways: [gateway] })).toThrow(TypeError);
+  });
+
+  it('does not repeat a secret when it refuses one', () => {
+    expect(() => parseGateways({ ipfsGateways: ['ftp://user:s3cret@gw.example'] })).toThrow(/^(?!.*s3cret)/);
+  });
+});

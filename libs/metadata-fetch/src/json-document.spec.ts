@@ -1,0 +1,187 @@
+import { decodeDocument } from './json-document.js';
+
+const decode = (body: string | Uint8Array, contentType: string | null = 'application/json') =>
+  decodeDocument(typeof body === 'string' ? Buffer.from(body, 'utf8') : body, contentType);
+const bytes = (...parts: (string | number[])[]) =>
+  Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from(part))));
+const lamp = '{"name":"Lamp"}';
+
+describe('a body that is a JSON object', () => {
+  it.each([
+    ['plain [C1]', lamp, 'application/json'],
+    ['after a byte order mark [C2]', `\ufeff${lamp}`, 'application/json'],
+    ['with white space around [C3]', `\n\t\r ${lamp} \r\n`, 'application/json'],
+    ['with NULs after it', `${lamp}\0\0`, 'application/json'],
+    ['as text/plain [C4]', lamp, 'text/plain'],
+    ['as application/octet-stream [C4]', lamp, 'application/octet-stream'],
+    ['without a type [C4]', lamp, null],
+    ['with a charset [C4]', lamp, 'application/json; charset=utf-8'],
+    ['as JSON-LD', lamp, 'application/ld+json'],
+  ])('is a document: %s', (_, body, contentType) => {
+    expect(decode(body, contentType)).toEqual({
+      kind: 'document',
+      document: { name: 'Lamp' },
+      raw: lamp,
+      warnings: [],
+    });
+  });
+
+  it.each(['text/html', 'image/png', 'application/xml'])('is a document with a warning when declared as %s', (type) => {
+    expect(decode(lamp, type)).toMatchObject({ kind: 'document', raw: lamp, warnings: ['unexpected_media_type'] });
+  });
+
+  it('is a document when it comes as a data: URI, one level deep [C13]', () => {
+    const uri = `data:application/json;base64,${Buffer.from(lamp).toString('base64')}`;
+
+    expect(decode(uri, 'text/plain')).toMatchObject({ kind: 'document', raw: lamp });
+    expect(decode(`data:text/plain,${uri}`)).toMatchObject({ kind: 'undecodable', reason: 'invalid_json' });
+  });
+});
+
+describe('a body that is no metadata', () => {
+  it.each([
+    ['text before the JSON [C5]', `oops\n${lamp}`, 'invalid_json'],
+    ['text after the JSON', `${lamp} oops`, 'invalid_json'],
+    ['JSON that was cut off [C25]', '{"name":"Lam', 'invalid_json'],
+    ['a web page [C6]', '<!doctype html><html><body>Slow down</body></html>', 'not_json'],
+    ['nothing [C7]', '', 'empty_body'],
+    ['blanks [C7]', ' \n\0', 'empty_body'],
+    ['null [C8]', 'null', 'wrong_type'],
+    ['a string [C8]', '"x"', 'wrong_type'],
+    ['a number [C8]', '123', 'wrong_type'],
+    ['a number of many digits [C8]', '12345678901234567890', 'wrong_type'],
+    ['a boolean [C8]', 'true', 'wrong_type'],
+    ['a list [C9]', '[{"name":"a"}]', 'wrong_type'],
+    ['an empty object [C10] [G6]', '{}', 'empty_metadata'],
+    ['an error message [C11]', '{"error":"not found"}', 'no_known_fields'],
+    ['a message [C11]', '{"message":"Internal server error"}', 'no_known_fields'],
+    ['problem details [C11]', '{"type":"about:blank","title":"Not Found","status":404}', 'no_known_fields'],
+    ['a named error [C11]', '{"name":"NotFound","message":"No such token","code":404}', 'no_known_fields'],
+    ['known fields that are all null', '{"name":null,"image":null}', 'no_known_fields'],
+    ['a wrapper [C30]', '{"status":"ok","result":{"data":{"name":"a"}}}', 'no_known_fields'],
+    ['trailing commas [C12]', '{"name":"a",}', 'invalid_json'],
+    ['comments [C12]', '{"name":"a"/* b */}', 'invalid_json'],
+    ['single quotes [C12]', "{'name':'a'}", 'invalid_json'],
+    ['a bad data: URI', 'data:application/json;base64,@@', 'invalid_data_uri'],
+    ['gzip in gzip', bytes([0x1f, 0x8b, 0x08, 0x00]), 'invalid_encoding'],
+  ])('is undecodable: %s', (_, body, reason) => {
+    expect(decode(body)).toEqual({ kind: 'undecodable', reason });
+  });
+
+  it('keeps metadata that has a name and says "status"', () => {
+    expect(decode('{"name":"Lamp","status":"minted","code":7}')).toMatchObject({ kind: 'document' });
+    expect(decode('{"name":"Lamp","image":"x","status":404}')).toMatchObject({ kind: 'document' });
+  });
+});
+
+describe('media at a token URI', () => {
+  it.each([
+    ['PNG bytes [C14]', bytes([0x89], 'PNG\r\n', [0x1a, 0x0a, 0]), 'image/png', 'image/png'],
+    [
+      'PNG bytes without a type [L6]',
+      bytes([0x89], 'PNG\r\n', [0x1a, 0x0a, 0]),
+      'application/octet-stream',
+      'image/png',
+    ],
+    ['an MP4 film [C15]', bytes([0, 0, 0, 24], 'ftypisom'), 'video/mp4', 'video/mp4'],
+    ['a GIF', bytes('GIF89a'), null, 'image/gif'],
+    ['WebP', bytes('RIFF', [1, 2, 3, 4], 'WEBP'), null, 'image/webp'],
+    ['a 3D model [L5]', bytes('glTF', [2, 0, 0, 0]), null, 'model/gltf-binary'],
+    ['SVG text [L5]', '<svg xmlns="http://www.w3.org/2000/svg"/>', 'image/svg+xml', 'image/svg+xml'],
+    ['a format that only its type names [L4]', bytes('BM', [0xff, 1]), 'image/bmp', 'image/bmp'],
+  ])('is media: %s', (_, body, contentType, mediaType) => {
+    expect(decode(body, contentType)).toEqual({ kind: 'media', mediaType });
+  });
+
+  it.each([
+    ['SVG as a byte stream [L7]', '<svg/>', 'application/octet-stream'],
+    ['a web page as a byte stream [L7]', '<html></html>', 'application/octet-stream'],
+    ['a web page declared as a picture', '<html></html>', 'image/png'],
+  ])('is not media: %s', (_, body, contentType) => {
+    expect(decode(body, contentType)).toEqual({ kind: 'undecodable', reason: 'not_json' });
+  });
+});
+
+describe('the characters of a body', () => {
+  const nameOf = (body: Uint8Array, contentType: string | null) => {
+    const decoded = decode(body, contentType);
+    return decoded.kind === 'document' ? [decoded.document.name, decoded.warnings] : decoded;
+  };
+  const latin1 = bytes('{"name":"S\xe9rgio"}');
+  const utf8 = Buffer.from('{"name":"Sérgio"}', 'utf8');
+  const utf16 = Buffer.from('\ufeff{"name":"Sérgio"}', 'utf16le');
+
+  it.each([
+    ['declared Latin-1 [C16]', latin1, 'application/json; charset=ISO-8859-1'],
+    ['declared Latin-1, quoted [C16]', latin1, 'application/json; charset="iso-8859-1"'],
+    ['UTF-8 declared as Latin-1 [C16]', utf8, 'application/json; charset=iso-8859-1'],
+    ['undeclared UTF-8', utf8, null],
+    ['UTF-16 with its mark', utf16, null],
+    ['UTF-16 without a mark', utf16.subarray(2), 'application/json'],
+    ['UTF-16 of the other byte order', Buffer.from(utf16).swap16(), 'application/json'],
+  ])('are read: %s', (_, body, contentType) => {
+    expect(nameOf(body, contentType)).toEqual(['Sérgio', []]);
+  });
+
+  it('are replaced where they are not UTF-8, with a warning [C17]', () => {
+    expect(nameOf(latin1, null)).toEqual(['S\ufffdrgio', ['invalid_utf8']]);
+    expect(nameOf(latin1, 'application/json; charset=klingon')).toEqual([
+      'S\ufffdrgio',
+      ['unknown_charset', 'invalid_utf8'],
+    ]);
+  });
+
+  it('raise no warning when U+FFFD was served as itself', () => {
+    expect(nameOf(Buffer.from('{"name":"\ufffd"}'), null)).toEqual(['\ufffd', []]);
+  });
+
+  it('are storable: NULs and half characters become U+FFFD, in keys too [C18] [C19]', () => {
+    expect(decode(String.raw`{"name":"a\u0000b","k\u0000":"\ud83e!","ok":"\ud83e\udd8a \\u0000"}`)).toEqual({
+      kind: 'document',
+      document: { name: 'a\ufffdb', 'k\ufffd': '\ufffd!', ok: '🦊 \\u0000' },
+      raw: String.raw`{"name":"a\ufffdb","k\ufffd":"\ufffd!","ok":"\ud83e\udd8a \\u0000"}`,
+      warnings: ['replaced_characters'],
+    });
+  });
+});
+
+describe('the bounds of a document', () => {
+  const nested = (depth: number) => `{"name":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
+
+  it('are 64 levels [C26]', () => {
+    expect(decode(nested(64))).toMatchObject({ kind: 'document' });
+    expect(decode(nested(65))).toEqual({ kind: 'undecodable', reason: 'too_deep' });
+    expect(decode(nested(100_000))).toEqual({ kind: 'undecodable', reason: 'too_deep' });
+    expect(decode('{"name":'.repeat(100_000))).toEqual({ kind: 'undecodable', reason: 'too_deep' });
+  });
+
+  it('do not count brackets in strings [C26]', () => {
+    expect(decode(`{"name":"${'['.repeat(500)}\\"${'{'.repeat(500)}\\\\","image":""}`)).toMatchObject({
+      kind: 'document',
+    });
+  });
+
+  it('are 50,000 values', () => {
+    expect(decode(`{"name":"a","x":[${'1,'.repeat(49_000)}1]}`)).toMatchObject({ kind: 'document' });
+    expect(decode(`{"name":"a","x":[${'1,'.repeat(51_000)}1]}`)).toEqual({ kind: 'undecodable', reason: 'too_deep' });
+  });
+});
+
+describe('the keys of a document', () => {
+  it('are kept as data, the last one of each name [C27]', () => {
+    const decoded = decode(
+      '{"name":"a","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"name":"b"}',
+    );
+
+    expect(decoded).toMatchObject({ kind: 'document', document: { name: 'b' } });
+    expect(Object.prototype).not.toHaveProperty('polluted');
+    expect(decoded.kind === 'document' && Object.getPrototypeOf(decoded.document)).toBe(Object.prototype);
+  });
+
+  it('are kept as data beside numbers of many digits [C27] [C28]', () => {
+    const decoded = decode('{"name":"a","__proto__":{"polluted":12345678901234567890}}');
+
+    expect(decoded.kind === 'document' && Object.getPrototypeOf(decoded.document)).toBe(Object.prototype);
+    expect(decoded.kind === 'document' && 'polluted' in decoded.document).toBe(false);
+  });
+});

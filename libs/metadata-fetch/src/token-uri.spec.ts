@@ -1,0 +1,245 @@
+import { parseGateways } from './gateways.js';
+import { locateMetadata, type LocateContext } from './token-uri.js';
+
+const cid0 = `Qm${'YwAPJzv5CZsnAzt8auVZRnG7v9Q1'.repeat(2).slice(0, 44)}`;
+const cid1 = `bafybei${'g2s4w'.repeat(11).slice(0, 52)}`;
+const cidBase58 = `zdj7W${'YwAPJzv5CZsnAzt8auVZRn'.repeat(2).slice(0, 44)}`;
+const transaction = 'Qx7_a-9'.repeat(7).slice(0, 43);
+const GW = 'https://gw.example';
+const AR = 'https://ar.example';
+const gateways = parseGateways({ ipfsGateways: [GW], arweaveGateways: [AR] });
+const asGiven = parseGateways({ ipfsGateways: [GW], arweaveGateways: [AR], replacePublicGateways: false });
+
+const locate = (uri: string, context: Partial<LocateContext> = {}, ways = gateways) =>
+  locateMetadata(uri, { tokenId: '1', ...context }, ways);
+const requested = (...args: Parameters<typeof locate>) => {
+  const located = locate(...args);
+  return located.kind === 'request' ? located.candidates.map(({ publicUrl }) => publicUrl) : located;
+};
+const inside = (uri: string) => {
+  const located = locate(uri);
+  return located.kind === 'document' ? Buffer.from(located.body).toString('utf8') : located;
+};
+
+describe('a token URI over HTTP', () => {
+  it.each([
+    ['as it is, with its query [A1]', 'https://host.example/1.json?a=b', 'https://host.example/1.json?a=b'],
+    [
+      'without blanks, line breaks and NULs around [A2]',
+      '\0 https://host.example/1.json\n\0',
+      'https://host.example/1.json',
+    ],
+    ['without quotes around [A3]', `'https://host.example/1.json'`, 'https://host.example/1.json'],
+    ['with blanks encoded', 'https://host.example/a b.json', 'https://host.example/a%20b.json'],
+    [
+      'of a host that happens to have /ipfs/ [A35]',
+      'https://host.example/ipfs/art/8.json',
+      'https://host.example/ipfs/art/8.json',
+    ],
+    ['with $TOKEN_ID left alone [A23]', 'https://host.example/$TOKEN_ID', 'https://host.example/$TOKEN_ID'],
+  ])('is requested %s', (_, uri, url) => {
+    expect(requested(uri)).toEqual([url]);
+  });
+
+  it.each([
+    ['empty [A4]', ''],
+    ['blank [A5]', ' \n\0'],
+    ['relative [A48]', '1993.json'],
+    ['an absolute path', '/1993.json'],
+    ['without a scheme', '//host.example/1'],
+    ['without a host', 'https://'],
+    ['longer than 8 KB [A49]', `https://host.example/${'a'.repeat(10_000)}`],
+    ['with user info [A50]', 'https://user:secret@host.example/1'],
+  ])('is refused without a request: %s', (_, uri) => {
+    expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
+  });
+
+  it.each([
+    'ftp://host.example/1',
+    'file:///etc/passwd',
+    'javascript:alert(1)',
+    'sha256://aa',
+    'gopher://host.example',
+  ])('is refused without a request: the scheme of %s [A47]', (uri) => {
+    expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'unsupported_scheme' });
+  });
+
+  it('shows a refused URI cut short and without user info [A49] [A50]', () => {
+    expect(locate(`https://user:secret@host.example/${'a'.repeat(10_000)}`)).toEqual({
+      kind: 'invalid',
+      reason: 'invalid_uri',
+      url: `https://host.example/${'a'.repeat(179)}`,
+    });
+  });
+});
+
+describe('{id} in a token URI', () => {
+  const erc1155 = (tokenId: string): Partial<LocateContext> => ({ tokenId, standard: 'erc1155' });
+
+  it.each([
+    ['in 64 digits [A13]', '777', '309'],
+    ['in lower case [A14]', '50101', 'c3b5'],
+    ['of 2^256-1, to its last digit [A15]', (2n ** 256n - 1n).toString(), 'f'.repeat(64)],
+    ['that a JavaScript number would round [A16]', '9007199254740993', '20000000000001'],
+  ])('becomes the id %s', (_, tokenId, hex) => {
+    expect(requested('https://host.example/{id}.json', erc1155(tokenId))).toEqual([
+      `https://host.example/${hex.padStart(64, '0')}.json`,
+    ]);
+  });
+
+  it.each([
+    ['twice [A17]', 'https://host.example/{id}/{id}', (hex: string) => `https://host.example/${hex}/${hex}`],
+    ['in upper case [A18]', 'https://host.example/{ID}', (hex: string) => `https://host.example/${hex}`],
+    ['percent-encoded', 'https://host.example/%7Bid%7D', (hex: string) => `https://host.example/${hex}`],
+    ['after 0x [A22]', 'https://host.example/0x{id}', (hex: string) => `https://host.example/0x${hex}`],
+    ['behind ipfs://', `ipfs://${cid0}/{id}.json`, (hex: string) => `${GW}/ipfs/${cid0}/${hex}.json`],
+  ])('is replaced %s', (_, uri, expected) => {
+    expect(requested(uri, erc1155('10'))).toEqual([expected('a'.padStart(64, '0'))]);
+  });
+
+  it('is replaced when the standard is not known, since braces are not legal in a URL', () => {
+    expect(requested('https://host.example/{id}', { tokenId: '10' })).toEqual([
+      `https://host.example/${'a'.padStart(64, '0')}`,
+    ]);
+  });
+
+  it('is left alone for ERC-721 [A20]', () => {
+    expect(requested('https://host.example/{id}', { standard: 'erc721' })).toEqual(['https://host.example/%7Bid%7D']);
+  });
+});
+
+describe('a token URI in IPFS', () => {
+  it.each([
+    ['[A24]', `ipfs://${cid0}/1145.png`, `${cid0}/1145.png`],
+    ['[A25]', `ipfs://ipfs/${cid0}/1.json`, `${cid0}/1.json`],
+    ['[A26]', `ipfs:/ipfs/${cid0}`, cid0],
+    ['[A26]', `ipfs:///ipfs/${cid0}`, cid0],
+    ['[A26]', `ipfs:////ipfs///${cid0}`, cid0],
+    ['[A27]', `IPFS://${cid0}`, cid0],
+    ['[A27]', `Ipfs:///${cid0}`, cid0],
+    ['[A28]', cid0, cid0],
+    ['[A28]', `${cid0}/1`, `${cid0}/1`],
+    ['[A29]', cid1, cid1],
+    ['[A29]', `${cidBase58}/7`, `${cidBase58}/7`],
+    ['[A30]', `/ipfs/${cid0}/abc.png`, `${cid0}/abc.png`],
+    ['[A30]', `ipfs/${cid0}`, cid0],
+    ['[A37]', `htt://old.example/ipfs/${cid0}`, cid0],
+    ['[A41]', `ipfs://${cid0}/My File #1.json`, `${cid0}/My%20File%20%231.json`],
+    ['[A41]', `ipfs://${cid0}/My%20File.json`, `${cid0}/My%20File.json`],
+    ['[A41]', `ipfs://${cid0}/100%.json`, `${cid0}/100%25.json`],
+    ['[A41]', `ipfs://${cid0}/Who?.json`, `${cid0}/Who%3F.json`],
+    ['[A41]', `ipfs://${cid0}/é\\1.json`, `${cid0}/%C3%A9%5C1.json`],
+    ['with a query', `ipfs://${cid0}/1?ext=json`, `${cid0}/1?ext=json`],
+  ])('is asked of the gateway %s: %s', (_, uri, path) => {
+    expect(requested(uri)).toEqual([`${GW}/ipfs/${path}`]);
+  });
+
+  it.each([
+    ['ipns://name.example/x', 'name.example/x'],
+    ['ipfs://ipns/name.example', 'name.example'],
+    ['/ipns/name.example/1', 'name.example/1'],
+  ])('may be a name: %s [A40]', (uri, path) => {
+    expect(requested(uri)).toEqual([`${GW}/ipns/${path}`]);
+  });
+
+  it.each([
+    ['no CID [A38]', 'ipfs://invalid'],
+    ['no CID but a path [A39]', 'ipfs:///path'],
+    ['nothing', 'ipfs://'],
+    ['a way out of /ipfs/', `ipfs://${cid0}/../../api/v0/shutdown`],
+    ['an encoded way out of /ipfs/', `ipfs://${cid0}/%2e%2E/%2e./api`],
+    ['no name', 'ipns://-'],
+  ])('is refused without a request: %s', (_, uri) => {
+    expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
+  });
+});
+
+describe('a public gateway in a token URI', () => {
+  it.each([
+    ['by path [A31]', `https://ipfs.io/ipfs/${cid0}/1.json`, `${GW}/ipfs/${cid0}/1.json`],
+    ['by subdomain [A36]', `https://${cid1}.ipfs.dweb.link/1.json`, `${GW}/ipfs/${cid1}/1.json`],
+    ['of a pinning service', `https://studio.mypinata.cloud/ipfs/${cid0}/1`, `${GW}/ipfs/${cid0}/1`],
+    ['for a name', 'https://ipfs.io/ipns/name.example/1', `${GW}/ipns/name.example/1`],
+    ['of Arweave [A43]', `https://arweave.net/${transaction}/1.json`, `${AR}/${transaction}/1.json`],
+  ])('is asked after ours: %s', (_, uri, ours) => {
+    expect(requested(uri)).toEqual([ours, uri]);
+  });
+
+  it.each([
+    ['when that is switched off [A32]', `https://ipfs.io/ipfs/${cid0}/1.json`, asGiven],
+    ['when /ipfs/ comes later in the path [A33]', `https://ipfs.io/ipfs/something/ipfs/${cid0}`, gateways],
+    ['when no CID follows [A34]', 'http://ipfs.io/ipfs/123.jpg', gateways],
+    ['when it serves its own pages', 'https://arweave.net/info', gateways],
+  ])('is asked as given %s', (_, uri, ways) => {
+    expect(requested(uri, {}, ways)).toEqual([uri]);
+  });
+
+  it('is not asked twice when it is one of ours', () => {
+    const publicOnes = parseGateways({ ipfsGateways: ['https://ipfs.io', GW] });
+
+    expect(requested(`https://ipfs.io/ipfs/${cid0}`, {}, publicOnes)).toEqual([
+      `https://ipfs.io/ipfs/${cid0}`,
+      `${GW}/ipfs/${cid0}`,
+    ]);
+  });
+});
+
+describe('a token URI in Arweave', () => {
+  it.each([
+    [`ar://${transaction}`, `${AR}/${transaction}`],
+    [`ar://${transaction}/9731.json`, `${AR}/${transaction}/9731.json`],
+    [`AR://${transaction}`, `${AR}/${transaction}`],
+  ])('is asked of the gateway with its transaction: %s [A42]', (uri, url) => {
+    expect(requested(uri)).toEqual([url]);
+  });
+
+  it('is refused without a transaction', () => {
+    expect(locate('ar://name/1')).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
+  });
+});
+
+describe('a token URI that is the document', () => {
+  it.each([
+    ['inline JSON [B16]', '{"name":"a"}', '{"name":"a"}'],
+    ['inline text that is no JSON [B17]', '{not json}', '{not json}'],
+    ['a data: URI [B1]', 'data:application/json;base64,eyJhIjoxfQ==', '{"a":1}'],
+    ['a data: URI with # and + [B11]', 'data:application/json,{"a":"#1+"}', '{"a":"#1+"}'],
+    [
+      'a data: URI longer than 8 KB',
+      `data:application/json,{"a":"${'b'.repeat(20_000)}"}`,
+      `{"a":"${'b'.repeat(20_000)}"}`,
+    ],
+  ])('needs no request: %s', (_, uri, text) => {
+    expect(inside(uri)).toBe(text);
+  });
+
+  it('keeps the declared type, and shows the URI without its content [B13] [B14]', () => {
+    expect(locate('data:image/svg+xml;base64,PHN2Zz4=')).toMatchObject({
+      kind: 'document',
+      contentType: 'image/svg+xml',
+      url: 'data:image/svg+xml;base64,…',
+    });
+  });
+
+  it('follows another URI inside a data: URI, one level [B18]', () => {
+    const wrap = (text: string) => `data:text/plain;base64,${Buffer.from(text).toString('base64')}`;
+
+    expect(requested(wrap(`ipfs://${cid0}/1`))).toEqual([`${GW}/ipfs/${cid0}/1`]);
+    expect(inside(wrap(wrap(`ipfs://${cid0}/1`)))).toBe(wrap(`ipfs://${cid0}/1`));
+  });
+
+  it.each([
+    ['no comma [B15]', 'data:application/json', 'invalid_data_uri'],
+    ['base64 garbage [B5]', 'data:application/json;base64,@@@', 'invalid_data_uri'],
+    ['more than 5 MiB [B19]', `data:application/json,${'a'.repeat(5 * 1024 * 1024 + 1)}`, 'too_large'],
+    ['more than 5 MiB inline', `{${' '.repeat(5 * 1024 * 1024)}}`, 'too_large'],
+  ])('is refused: %s', (_, uri, reason) => {
+    expect(locate(uri)).toMatchObject({ kind: 'invalid', reason });
+  });
+
+  it('reads 5 MiB within the limit after decoding [B19]', () => {
+    const located = locate(`data:application/json;base64,${Buffer.alloc(5 * 1024 * 1024, 'a').toString('base64')}`);
+
+    expect(located).toMatchObject({ kind: 'document' });
+  });
+});
