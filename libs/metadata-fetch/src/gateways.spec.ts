@@ -1,8 +1,8 @@
 import { ipfsCandidates, parseGateways, publicIpfsUrl } from './gateways.js';
-import { parseIpfsReference, type IpfsReference } from './ipfs-reference.js';
+import type { IpfsReference } from './ipfs-reference.js';
 
 const cid = `Qm${'a'.repeat(44)}`;
-const picture = parseIpfsReference(`ipfs://${cid}/1.png`) as IpfsReference;
+const picture: IpfsReference = { namespace: 'ipfs', root: cid, path: `${cid}/1.png`, query: '' };
 const candidatesOf = (...ipfsGateways: string[]) => ipfsCandidates(parseGateways({ ipfsGateways }), picture);
 
 describe('gateways', () => {
@@ -35,7 +35,7 @@ describe('gateways', () => {
   });
 
   it('adds its key to a query that the URI has', () => {
-    const reference = parseIpfsReference(`ipfs://${cid}/1?v=2`) as IpfsReference;
+    const reference: IpfsReference = { namespace: 'ipfs', root: cid, path: `${cid}/1`, query: '?v=2' };
 
     expect(ipfsCandidates(parseGateways({ ipfsGateways: ['https://one.example?key=k'] }), reference)[0]).toEqual({
       url: `https://one.example/ipfs/${cid}/1?v=2&key=k`,

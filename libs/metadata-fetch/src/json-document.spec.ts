@@ -4,6 +4,11 @@ const decode = (body: string | Uint8Array, contentType: string | null = 'applica
   decodeDocument(typeof body === 'string' ? Buffer.from(body, 'utf8') : body, contentType);
 const bytes = (...parts: (string | number[])[]) =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from(part))));
+const nested = (depth: number) => `{"name":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
+const nameOf = (body: Uint8Array, contentType: string | null) => {
+  const decoded = decode(body, contentType);
+  return decoded.kind === 'document' ? [decoded.document.name, decoded.warnings] : decoded;
+};
 const lamp = '{"name":"Lamp"}';
 
 describe('a body that is a JSON object', () => {
@@ -103,10 +108,6 @@ describe('media at a token URI', () => {
 });
 
 describe('the characters of a body', () => {
-  const nameOf = (body: Uint8Array, contentType: string | null) => {
-    const decoded = decode(body, contentType);
-    return decoded.kind === 'document' ? [decoded.document.name, decoded.warnings] : decoded;
-  };
   const latin1 = bytes('{"name":"S\xe9rgio"}');
   const utf8 = Buffer.from('{"name":"Sérgio"}', 'utf8');
   const utf16 = Buffer.from('\ufeff{"name":"Sérgio"}', 'utf16le');
@@ -146,8 +147,6 @@ describe('the characters of a body', () => {
 });
 
 describe('the bounds of a document', () => {
-  const nested = (depth: number) => `{"name":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
-
   it('are 64 levels [C26]', () => {
     expect(decode(nested(64))).toMatchObject({ kind: 'document' });
     expect(decode(nested(65))).toEqual({ kind: 'undecodable', reason: 'too_deep' });

@@ -12,10 +12,12 @@ const asGiven = parseGateways({ ipfsGateways: [GW], arweaveGateways: [AR], repla
 
 const locate = (uri: string, context: Partial<LocateContext> = {}, ways = gateways) =>
   locateMetadata(uri, { tokenId: '1', ...context }, ways);
+const erc1155 = (tokenId: string): Partial<LocateContext> => ({ tokenId, standard: 'erc1155' });
 const requested = (...args: Parameters<typeof locate>) => {
   const located = locate(...args);
   return located.kind === 'request' ? located.candidates.map(({ publicUrl }) => publicUrl) : located;
 };
+const wrap = (text: string) => `data:text/plain;base64,${Buffer.from(text).toString('base64')}`;
 const inside = (uri: string) => {
   const located = locate(uri);
   return located.kind === 'document' ? Buffer.from(located.body).toString('utf8') : located;
@@ -74,8 +76,6 @@ describe('a token URI over HTTP', () => {
 });
 
 describe('{id} in a token URI', () => {
-  const erc1155 = (tokenId: string): Partial<LocateContext> => ({ tokenId, standard: 'erc1155' });
-
   it.each([
     ['in 64 digits [A13]', '777', '309'],
     ['in lower case [A14]', '50101', 'c3b5'],
@@ -222,8 +222,6 @@ describe('a token URI that is the document', () => {
   });
 
   it('follows another URI inside a data: URI, one level [B18]', () => {
-    const wrap = (text: string) => `data:text/plain;base64,${Buffer.from(text).toString('base64')}`;
-
     expect(requested(wrap(`ipfs://${cid0}/1`))).toEqual([`${GW}/ipfs/${cid0}/1`]);
     expect(inside(wrap(wrap(`ipfs://${cid0}/1`)))).toBe(wrap(`ipfs://${cid0}/1`));
   });

@@ -1,0 +1,193 @@
+import { parseExactly } from './exact-numbers.js';
+import { isJsonObject } from './json-value.js';
+import { normalizeAttributes } from './normalize-attributes.js';
+
+const normalize = (text: string) => {
+  const { value } = parseExactly(text);
+  if (!isJsonObject(value)) throw new TypeError('The test needs an object');
+  const warnings = new Set<string>();
+  return { attributes: normalizeAttributes(value, (same) => same, warnings), warnings: [...warnings] };
+};
+/** The traits as `[type, value, kind]`. */
+const traits = (document: object | string) =>
+  normalize(typeof document === 'string' ? document : JSON.stringify(document)).attributes.map(
+    ({ traitType, value, valueType }) => [traitType, value, valueType],
+  );
+const valueOf = (attribute: object) => traits({ attributes: [{ trait_type: 'x', ...attribute }] })[0]?.slice(1);
+
+describe('a list of attributes', () => {
+  it('is read in its order [F12]', () => {
+    expect(normalize('{"attributes":[{"trait_type":"Hat","value":"Red"},{"trait_type":"Age","value":5}]}')).toEqual({
+      attributes: [
+        { traitType: 'Hat', value: 'Red', valueType: 'string', displayType: null, maxValue: null },
+        { traitType: 'Age', value: 5, valueType: 'number', displayType: null, maxValue: null },
+      ],
+      warnings: [],
+    });
+  });
+
+  it('keeps display type and maximum [F13]', () => {
+    const attribute = { trait_type: 'Speed', value: 5050, display_type: 'boost_number', max_value: '9000' };
+
+    expect(normalize(JSON.stringify({ attributes: [attribute] })).attributes).toEqual([
+      { traitType: 'Speed', value: 5050, valueType: 'number', displayType: 'boost_number', maxValue: 9000 },
+    ]);
+  });
+
+  it.each([
+    ['zero [F14]', { value: 0 }, [0, 'number']],
+    ['false [F14]', { value: false }, [false, 'boolean']],
+    ['true [F29]', { value: true }, [true, 'boolean']],
+    ['an empty text [F14]', { value: '' }, ['', 'string']],
+    ['a text with blanks around [F26]', { value: ' Red ' }, ['Red', 'string']],
+    ['a list, as JSON [F15]', { value: ['b', 1, null] }, ['["b",1,null]', 'string']],
+    ['an object, as canonical JSON [F15]', { value: { b: 1, a: 2 } }, ['{"a":2,"b":1}', 'string']],
+    ['digits as text', { value: '12' }, ['12', 'string']],
+    ['digits displayed as a number', { value: '12', display_type: 'number' }, [12, 'number']],
+    ['digits displayed as a boost', { value: '1.5', display_type: 'Boost_Percentage' }, [1.5, 'number']],
+    [
+      'many digits displayed as a number',
+      { value: '9007199254740993', display_type: 'number' },
+      ['9007199254740993', 'number'],
+    ],
+    ['words displayed as a number', { value: 'many', display_type: 'number' }, ['many', 'string']],
+    ['a word displayed as a boolean', { value: 'True', display_type: 'boolean' }, [true, 'boolean']],
+  ])('keeps %s', (_, attribute, expected) => {
+    expect(valueOf(attribute)).toEqual(expected);
+  });
+
+  it('keeps a number that JavaScript would round as text [C28]', () => {
+    expect(traits('{"attributes":[{"trait_type":"Seed","value":12345678901234567890}]}')).toEqual([
+      ['Seed', '12345678901234567890', 'number'],
+    ]);
+  });
+
+  it.each([
+    ['seconds [F27]', 1_600_000_000, 1_600_000_000],
+    ['milliseconds [F27]', 1_600_000_000_000, 1_600_000_000],
+    ['seconds as text [F27]', '1600000000', 1_600_000_000],
+    ['a day [F27]', '2020-09-13', 1_599_955_200],
+    ['a time with its zone [F27]', '2020-09-13T14:26:40+02:00', 1_600_000_000],
+    ['a time without a zone, taken for UTC [F27]', '2020-09-13T12:26:40', 1_600_000_000],
+    ['a time before 1970 [F27]', -1, -1],
+  ])('reads a date of %s', (_, value, seconds) => {
+    expect(valueOf({ value, display_type: 'date' })).toEqual([seconds, 'date']);
+  });
+
+  it.each([
+    ['1e99 [F27]', 1e99, [1e99, 'number']],
+    ['words [F27]', 'last summer', ['last summer', 'string']],
+    ['the 45th of May [F27]', '2020-05-45', ['2020-05-45', 'string']],
+    ['a truth [F27]', true, [true, 'boolean']],
+  ])('leaves a date that is none as it is: %s', (_, value, expected) => {
+    expect(valueOf({ value, display_type: 'date' })).toEqual(expected);
+  });
+
+  it.each([
+    ['traitType', { traitType: 'Hat', value: 'Red' }],
+    ['key [F18]', { key: 'Hat', value: 'Red' }],
+    ['name', { name: 'Hat', value: 'Red' }],
+    ['blanks around [F26]', { trait_type: ' Hat ', value: 'Red' }],
+    ['a single pair', { Hat: 'Red' }],
+  ])('knows a name by %s', (_, attribute) => {
+    expect(traits({ attributes: [attribute] })).toEqual([['Hat', 'Red', 'string']]);
+  });
+
+  it('keeps a value without a name under an empty one [F17] [F23]', () => {
+    expect(normalize('{"attributes":[{"value":"Red"},"Blue",7]}')).toMatchObject({
+      attributes: [
+        { traitType: '', value: 'Red' },
+        { traitType: '', value: 'Blue' },
+        { traitType: '', value: 7 },
+      ],
+      warnings: ['unnamed_attribute'],
+    });
+  });
+
+  it('passes over what has no value and keeps the rest [F16] [F23]', () => {
+    const attributes = [
+      null,
+      ['a'],
+      {},
+      { trait_type: 'a', value: null },
+      { trait_type: 'b' },
+      { trait_type: 'c', value: 1 },
+    ];
+
+    expect(normalize(JSON.stringify({ attributes }))).toMatchObject({
+      attributes: [{ traitType: 'c' }],
+      warnings: ['skipped_attribute'],
+    });
+  });
+
+  it('keeps repeated traits; the trait index counts each value once [F24] [F25]', () => {
+    const red = { trait_type: 'Hat', value: 'Red' };
+
+    expect(traits({ attributes: [red, { ...red, value: 'Blue' }, red] })).toHaveLength(3);
+  });
+
+  it('is cut at a thousand, long names and values at a character, each with a warning [F28]', () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => ({ trait_type: `${index}`, value: index }));
+
+    expect(normalize(JSON.stringify({ attributes: many }))).toMatchObject({
+      attributes: { length: 1_000 },
+      warnings: ['too_many_attributes'],
+    });
+    expect(
+      normalize(JSON.stringify({ attributes: [{ trait_type: `${'k'.repeat(999)}🦊`, value: 'v'.repeat(10_000) }] })),
+    ).toMatchObject({
+      attributes: [{ traitType: 'k'.repeat(999), value: 'v'.repeat(4_000) }],
+      warnings: ['attribute_name_cut', 'attribute_value_cut'],
+    });
+  });
+});
+
+describe('attributes in other forms', () => {
+  it.each([
+    ['traits [F19]', { traits: [{ trait_type: 'Hat', value: 'Red' }] }],
+    ['traits beside empty attributes', { attributes: [], traits: [{ trait_type: 'Hat', value: 'Red' }] }],
+    ['a map [F20]', { attributes: { Hat: 'Red' } }],
+    ['a map of objects [F20]', { attributes: { Hat: { value: 'Red' } } }],
+    ['JSON text [F22]', { attributes: '[{"trait_type":"Hat","value":"Red"}]' }],
+    ['JSON text of a map [F22]', { attributes: '{"Hat":"Red"}' }],
+    ['properties [F21]', { properties: { Hat: 'Red' } }],
+    ['properties with values [F21]', { properties: { Hat: { value: 'Red', type: 'enum' } } }],
+  ])('are read: %s', (_, document) => {
+    expect(traits(document)).toEqual([['Hat', 'Red', 'string']]);
+  });
+
+  it('are not looked for in properties when there is a list, be it empty [F21]', () => {
+    expect(traits({ attributes: [], properties: { category: 'image' } })).toEqual([]);
+  });
+
+  it('take from properties only what has a value [F21]', () => {
+    expect(
+      traits({
+        properties: {
+          rank: { value: '7', type: 'number' },
+          stage: 4,
+          files: [{ uri: 'x' }],
+          owner: { a: 1 },
+          none: null,
+        },
+      }),
+    ).toEqual([
+      ['rank', 7, 'number'],
+      ['stage', 4, 'number'],
+    ]);
+  });
+
+  it.each(['oops', '7', `${'['.repeat(100)}${']'.repeat(100)}`])(
+    'are none where the text is no list: %.10s [F22]',
+    (attributes) => {
+      expect(normalize(JSON.stringify({ attributes }))).toEqual({ attributes: [], warnings: ['invalid_attributes'] });
+    },
+  );
+
+  it.each([{ attributes: null }, { attributes: '' }, { properties: null }, {}])(
+    'are none, without a warning: %j [C29]',
+    (document) => {
+      expect(normalize(JSON.stringify(document))).toEqual({ attributes: [], warnings: [] });
+    },
+  );
+});

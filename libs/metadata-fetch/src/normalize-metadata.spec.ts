@@ -1,0 +1,263 @@
+import type { FetchedMetadata } from './fetched-metadata.js';
+import { parseGateways } from './gateways.js';
+import { decodeDocument } from './json-document.js';
+import { describeMedia, mediaDataUri } from './media-document.js';
+import { normalizeMetadata, type NormalizeContext } from './normalize-metadata.js';
+
+const cid = `Qm${'a'.repeat(44)}`;
+const gateways = parseGateways({ ipfsGateways: ['https://gw.example'] });
+
+function normalize(document: object | string, context: Partial<NormalizeContext> = {}): FetchedMetadata {
+  const text = typeof document === 'string' ? document : JSON.stringify(document);
+  const decoded = decodeDocument(Buffer.from(text), 'application/json');
+  if (decoded.kind !== 'document') throw new TypeError(`The test needs a document: ${JSON.stringify(decoded)}`);
+  return normalizeMetadata(decoded, { tokenId: '1', gateways, ...context });
+}
+
+describe('a document', () => {
+  it('becomes what listing pages read, beside itself [F1] [F31]', () => {
+    const text = JSON.stringify({
+      name: ' Lamp #1 ',
+      description: 'It glows.',
+      image: `ipfs://${cid}/1.png`,
+      animation_url: 'https://host.example/1.mp4',
+      external_url: 'https://host.example/1',
+      youtube_url: 'https://www.youtube.com/watch?v=1',
+      background_color: '#FFAA00',
+      decimals: 0,
+      localization: { uri: 'https://host.example/{locale}.json', default: 'en', locales: ['en', 'de', 7] },
+      attributes: [{ trait_type: 'Hat', value: 'Red' }],
+      something: 'else',
+    });
+
+    expect(normalize(text)).toEqual({
+      name: 'Lamp #1',
+      description: 'It glows.',
+      imageUrl: `https://gw.example/ipfs/${cid}/1.png`,
+      imageOriginal: `ipfs://${cid}/1.png`,
+      animationUrl: 'https://host.example/1.mp4',
+      externalUrl: 'https://host.example/1',
+      youtubeUrl: 'https://www.youtube.com/watch?v=1',
+      backgroundColor: 'ffaa00',
+      decimals: 0,
+      localization: { uri: 'https://host.example/{locale}.json', defaultLocale: 'en', locales: ['en', 'de'] },
+      attributes: [{ traitType: 'Hat', value: 'Red', valueType: 'string', displayType: null, maxValue: null }],
+      raw: text,
+      contentHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      warnings: [],
+    });
+  });
+
+  it('may have nothing but a picture [F2]', () => {
+    expect(normalize({ image: 'https://host.example/1.png' })).toMatchObject({
+      name: null,
+      description: null,
+      attributes: [],
+    });
+  });
+
+  it('is the same for any order of its keys [G12]', () => {
+    expect(normalize('{"name":"a","image":"b"}').contentHash).toBe(normalize(' {"image":"b","name":"a"}').contentHash);
+  });
+
+  it('says each oddity once, in order', () => {
+    expect(
+      normalize({ name: 'a', image: '/1.png', background_color: 'red', attributes: [null, null] }).warnings,
+    ).toEqual(['invalid_background_color', 'relative_image', 'skipped_attribute']);
+  });
+});
+
+describe('a name', () => {
+  it.each([
+    ['a number, as text [F3]', { name: 5 }, '5'],
+    ['a boolean, as text [F3]', { name: true }, 'true'],
+    ['no object [F3]', { name: { en: 'Lamp' } }, null],
+    ['a title [F4]', { title: 'Lamp', image: '' }, 'Lamp'],
+    ['a label [F4]', { label: 'Lamp', image: '' }, 'Lamp'],
+    ['never empty', { name: ' ' }, null],
+    ['in mixed scripts and emoji [F30]', { name: '𝓛amp ランプ 👩‍🚀' }, '𝓛amp ランプ 👩‍🚀'],
+    ['well-formed [C19]', { name: 'a\ud83e' }, 'a\ufffd'],
+  ])('is %s', (_, document, name) => {
+    expect(normalize(document).name).toBe(name);
+  });
+
+  it('keeps every digit of a number [F3] [C28]', () => {
+    expect(normalize('{"name":12345678901234567890}').name).toBe('12345678901234567890');
+  });
+
+  it('is cut at 255 units, between characters, with a warning [F33]', () => {
+    expect(normalize({ name: `${'a'.repeat(254)}🦊` })).toMatchObject({
+      name: 'a'.repeat(254),
+      warnings: ['name_cut'],
+    });
+    expect(normalize({ description: 'd'.repeat(20_000) })).toMatchObject({
+      description: 'd'.repeat(10_000),
+      warnings: ['description_cut'],
+    });
+  });
+});
+
+describe('an image', () => {
+  const url = 'https://host.example/1.png';
+
+  it.each([
+    ['image', { image: url, image_url: 'https://host.example/2.png' }],
+    ['image_url', { image: '', image_url: url }],
+    ['imageUrl', { imageUrl: url }],
+    ['image_data', { image: null, image_data: url }],
+    ['svg_image_data', { svg_image_data: url }],
+    ['image_content', { image_content: url }],
+    ['properties.image', { properties: { image: url } }],
+    ['properties.image.value', { properties: { image: { value: url } } }],
+    ['the next field when the first cannot be shown', { image: '/1.png', image_url: url }],
+  ])('is found in %s [F5]', (_, document) => {
+    expect(normalize(document)).toMatchObject({ imageUrl: url, imageOriginal: url });
+  });
+
+  it.each([[''], [null], ['null'], [7], [['a']]])('is none: %j [F6]', (image) => {
+    expect(normalize({ name: 'a', image })).toMatchObject({ imageUrl: null, imageOriginal: null, warnings: [] });
+  });
+
+  it('is none in a field that nobody knows [F7]', () => {
+    expect(normalize({ name: 'a', image_location: url })).toMatchObject({ imageUrl: null, imageOriginal: null });
+  });
+
+  it('is kept as given when it cannot be shown [F6]', () => {
+    expect(normalize({ image: '/1.png' })).toMatchObject({
+      imageUrl: null,
+      imageOriginal: '/1.png',
+      warnings: ['relative_image'],
+    });
+    expect(normalize({ image: 'ipfs://x' })).toMatchObject({
+      imageUrl: null,
+      imageOriginal: 'ipfs://x',
+      warnings: ['invalid_image'],
+    });
+  });
+
+  it.each(['javascript:alert(1)', 'data:text/html,<b>', 'file:///etc/passwd'])(
+    'is dropped when unsafe: %s',
+    (image) => {
+      const metadata = normalize({ image });
+
+      expect(metadata).toMatchObject({ imageUrl: null, imageOriginal: null, warnings: ['unsafe_image'] });
+      expect(metadata.raw).toContain(image);
+    },
+  );
+
+  it('may as well be a film [F11]', () => {
+    expect(normalize({ image: 'https://host.example/1.mp4' }).imageUrl).toBe('https://host.example/1.mp4');
+  });
+});
+
+describe('other addresses', () => {
+  it.each([
+    ['animation_url', { animation_url: 'https://host.example/1' }],
+    ['animation', { animation: 'https://host.example/1' }],
+    ['animationUrl', { animationUrl: 'https://host.example/1' }],
+  ])('are found: %s [F10]', (_, document) => {
+    expect(normalize(document).animationUrl).toBe('https://host.example/1');
+  });
+
+  it('are found: external_link', () => {
+    expect(normalize({ external_url: '', external_link: 'https://host.example/1' }).externalUrl).toBe(
+      'https://host.example/1',
+    );
+  });
+
+  it.each([
+    ['unsafe_animation_url', { animation_url: 'data:text/html,<b>' }],
+    ['unsafe_external_url', { external_url: 'javascript:alert(1)' }],
+    ['relative_external_url', { external_url: 'tbd' }],
+    ['unsafe_youtube_url', { youtube_url: 'data:image/png,1' }],
+  ])('are dropped with a warning: %s', (warning, document) => {
+    expect(normalize(document)).toMatchObject({
+      animationUrl: null,
+      externalUrl: null,
+      youtubeUrl: null,
+      warnings: [warning],
+    });
+  });
+});
+
+describe('small fields', () => {
+  it.each([
+    ['ff00aa', 'ff00aa'],
+    ['#FF00AA', 'ff00aa'],
+    ['#F0a', 'ff00aa'],
+    ['', null],
+    ['red', null],
+    ['ff00aa80', null],
+  ])('a background colour %j is %j [F31]', (text, color) => {
+    expect(normalize({ name: 'a', background_color: text }).backgroundColor).toBe(color);
+  });
+
+  it.each([
+    ['18', 18],
+    [18, 18],
+    [0, 0],
+    ['junk', null],
+    [1.5, null],
+    [-1, null],
+    [1e99, null],
+  ])('decimals %j are %j [F32]', (value, decimals) => {
+    expect(normalize({ name: 'a', decimals: value }).decimals).toBe(decimals);
+  });
+
+  it.each([['en'], [null], [{}], [{ uri: 7 }], [['a']]])('a localization %j is none [C29]', (localization) => {
+    expect(normalize({ name: 'a', localization }).localization).toBeNull();
+  });
+});
+
+describe('{id} in a document', () => {
+  const document = {
+    name: 'Lamp {id}',
+    image: 'https://host.example/{ID}.png',
+    attributes: [{ trait_type: 'Id', value: '{id}' }],
+  };
+  const hex = 'a'.padStart(64, '0');
+
+  it('becomes the token id in values of ERC-1155 and stays in the raw document [A19]', () => {
+    const metadata = normalize(document, { tokenId: '10', standard: 'erc1155' });
+
+    expect(metadata).toMatchObject({
+      name: `Lamp ${hex}`,
+      imageUrl: `https://host.example/${hex}.png`,
+      attributes: [{ value: hex }],
+      raw: JSON.stringify(document),
+    });
+  });
+
+  it.each([undefined, 'erc721' as const])('stays for other standards: %s', (standard) => {
+    expect(normalize(document, { standard }).name).toBe('Lamp {id}');
+  });
+});
+
+describe('media instead of a document', () => {
+  it('is the image of a token [C14]', () => {
+    const decoded = describeMedia('image/png', 'https://host.example/1');
+
+    expect(normalizeMetadata(decoded, { tokenId: '1', gateways })).toMatchObject({
+      imageUrl: 'https://host.example/1',
+      raw: '{"image":"https://host.example/1"}',
+      warnings: ['media_instead_of_document'],
+    });
+  });
+
+  it('is the animation of a token [C15]', () => {
+    const decoded = describeMedia('video/mp4', 'https://host.example/1');
+
+    expect(normalizeMetadata(decoded, { tokenId: '1', gateways })).toMatchObject({
+      imageUrl: null,
+      animationUrl: 'https://host.example/1',
+    });
+  });
+
+  it('is the image of a token when the token URI holds it [B14]', () => {
+    const uri = mediaDataUri('image/svg+xml', Buffer.from('<svg/>'));
+
+    expect(normalizeMetadata(describeMedia('image/svg+xml', uri), { tokenId: '1', gateways }).imageUrl).toBe(
+      'data:image/svg+xml;base64,PHN2Zy8+',
+    );
+  });
+});
