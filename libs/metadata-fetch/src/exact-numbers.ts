@@ -1,5 +1,5 @@
 import { endOfString } from './json-string.js';
-import { ExactNumber, isJsonObject, type JsonValue } from './json-value.js';
+import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 
 /** PostgreSQL writes `1e100000` out with all its zeros; a small document full of those would be an enormous one. */
 const LARGEST_EXPONENT = 100;
@@ -12,16 +12,22 @@ const NUMBER = /-?\d[\d.eE+-]*/y;
 /** No string of a storable text contains U+0000, so it can mark the strings that stand for numbers. */
 const MARK = '\0';
 
-/** Read JSON so that numbers keep their last digit, also where JavaScript would round. */
+/** Read storable JSON text so that numbers keep their last digit, also where JavaScript would round. */
 export function parseExactly(text: string): { value: JsonValue; raw: string; outOfRange: boolean } {
   if (!SUSPECT.test(text)) return { value: parseJson(text), raw: text, outOfRange: false };
 
   // What is no JSON must fail as it was served, before strings take the place of its numbers.
   const rounded = parseJson(text);
-  const raw = replaceNumbers(text, (number) => (isStorable(number) ? number : `"${number}"`));
-  const marked = replaceNumbers(raw, (number) => (isExactDouble(number) ? number : `"\\u0000${number}"`));
-  if (marked === text) return { value: rounded, raw, outOfRange: false };
-  return { value: withExactNumbers(parseJson(marked)), raw, outOfRange: raw !== text };
+  let outOfRange = false;
+  const marked = replaceNumbers(text, (number) => {
+    if (isExactDouble(number)) return number;
+    if (isStorable(number)) return `"\\u0000${number}"`;
+    outOfRange = true;
+    return `"${number}"`;
+  });
+  if (marked === text) return { value: rounded, raw: text, outOfRange };
+  const raw = outOfRange ? replaceNumbers(text, (number) => (isStorable(number) ? number : `"${number}"`)) : text;
+  return { value: withExactNumbers(parseJson(marked)), raw, outOfRange };
 }
 
 function parseJson(text: string): JsonValue {
@@ -58,13 +64,19 @@ const NINE = 0x39;
 
 /** One text for one value, however it was written: `100`, `1e2` and `100.0` are the same number. */
 export function canonicalNumber(text: string): string {
+  const { sign, digits, power } = readNumber(text);
+  return digits === '' ? '0' : `${sign}${digits}e${power}`;
+}
+
+/** sign digits × 10^power, without zeros at either end of the digits. */
+function readNumber(text: string): { sign: string; digits: string; power: number } {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
-  if (significant === '') return '0';
-  const power = Number(exponent) - fraction.length + (digits.length - significant.length);
-  return `${sign}${significant}e${power}`;
+  // Not `/0+$/`, which is quadratic in a long run of zeros.
+  let end = digits.length;
+  while (end > 0 && digits.charCodeAt(end - 1) === ZERO) end -= 1;
+  return { sign, digits: digits.slice(0, end), power: Number(exponent) - fraction.length + (digits.length - end) };
 }
 
 function isStorable(token: string): boolean {
@@ -74,8 +86,9 @@ function isStorable(token: string): boolean {
 }
 
 export function isExactDouble(token: string): boolean {
-  // Fifteen digits always survive.
+  // Fifteen digits always survive, and no double is written with more than seventeen.
   if (token.length <= 15 && !/e/i.test(token)) return true;
+  if (!isStorable(token) || readNumber(token).digits.length > 17) return false;
   return canonicalNumber(String(Number(token))) === canonicalNumber(token);
 }
 
@@ -93,6 +106,6 @@ function withExactNumbers(value: JsonValue): JsonValue {
 }
 
 /** Assigning to `__proto__` would set the prototype instead of the member that JSON.parse made. */
-function setOwn(object: Record<string, JsonValue>, key: string, value: JsonValue): void {
+function setOwn(object: JsonObject, key: string, value: JsonValue): void {
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }

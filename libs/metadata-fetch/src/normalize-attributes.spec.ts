@@ -177,6 +177,16 @@ describe('attributes in other forms', () => {
     ]);
   });
 
+  it('are storable in JSON text too [C18] [C19] [F22]', () => {
+    const attributes = String.raw`[{"trait_type":"a\u0000","value":"\u00007"},{"trait_type":"b","value":"\ud83e"},{"trait_type":"c","value":1e5}]`;
+
+    expect(traits({ attributes })).toEqual([
+      ['a\ufffd', '\ufffd7', 'string'],
+      ['b', '\ufffd', 'string'],
+      ['c', 100_000, 'number'],
+    ]);
+  });
+
   it.each(['oops', '7', `${'['.repeat(100)}${']'.repeat(100)}`])(
     'are none where the text is no list: %.10s [F22]',
     (attributes) => {

@@ -4,6 +4,7 @@ import { parseExactly } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
+import { toStorableText } from './storable-text.js';
 
 const MOST_ATTRIBUTES = 1_000;
 const LONGEST_TRAIT_TYPE = 1_000;
@@ -57,7 +58,8 @@ function readCollection(value: JsonValue | undefined, warnings: Set<string>): Js
 function parseCollection(text: string): JsonValue {
   if (isOutOfBounds(text)) return null;
   try {
-    return parseExactly(text).value;
+    // Once more, since `\\u0000` in the document is `\u0000` in this text.
+    return parseExactly(toStorableText(text)).value;
   } catch {
     return null;
   }
