@@ -1,0 +1,50 @@
+/** No refresh of this project has the id. Another project's refresh is not told apart from none. */
+export class RefreshNotFound extends Error {
+  override readonly name = 'RefreshNotFound';
+  constructor(readonly refreshId: string) {
+    super(`Refresh ${refreshId} does not exist.`);
+  }
+}
+
+/** The project owns no collection at this address. A stranger is not told whether one exists. */
+export class CollectionNotOwned extends Error {
+  override readonly name = 'CollectionNotOwned';
+  constructor(readonly collectionAddress: string) {
+    super(`Collection ${collectionAddress} is not a collection of this project.`);
+  }
+}
+
+/** Two collections of the project have this address, on different chains. */
+export class CollectionAmbiguous extends Error {
+  override readonly name = 'CollectionAmbiguous';
+  constructor(readonly collectionAddress: string, readonly chainIds: readonly number[]) {
+    super(`Collection ${collectionAddress} exists on chains ${chainIds.join(' and ')}; this deployment cannot tell which is meant.`);
+  }
+}
+
+/** The metadata of collections read from the chain cannot be refreshed by this deployment. */
+export class SourceNotSupported extends Error {
+  override readonly name = 'SourceNotSupported';
+  constructor(readonly collectionAddress: string) {
+    super(`Collection ${collectionAddress} is read from the chain, which is not supported yet; give it a Metadata API.`);
+  }
+}
+
+export interface QuotaState {
+  /** Tokens per hour. */
+  limit: number;
+  /** Tokens left in the current hour. */
+  remaining: number;
+  /** When the hour that began with the first accepted request ends. */
+  resetsAt: Date;
+}
+
+/** The request asks for more tokens than are left in the hour. Nothing of it was accepted or counted. */
+export class QuotaExceeded extends Error {
+  override readonly name = 'QuotaExceeded';
+  constructor(readonly quota: QuotaState, readonly requested: number) {
+    super(
+      `${requested} tokens were asked for, ${quota.remaining} of ${quota.limit} are left until ${quota.resetsAt.toISOString()}.`,
+    );
+  }
+}

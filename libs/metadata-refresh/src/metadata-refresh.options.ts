@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+export const metadataRefreshOptionsSchema = z.strictObject({
+  /** Tokens a project may ask for in an hour, unless the project has an allowance of its own. The public guide's 30,000. */
+  tokensPerHour: z.int().min(0).default(30_000),
+  /** Tries per item, the first included. The guide promises two retries. */
+  maxAttempts: z.int().min(1).max(20).default(3),
+  /** How often a worker may die over one item before the item counts as failed. */
+  maxClaims: z.int().min(1).default(10),
+  /** How long a claim holds, in seconds. Longer than the slowest fetch; a crash costs this much delay. */
+  leaseSeconds: z.int().min(5).default(30),
+  /** Pause before the first retry, in seconds; each further one doubles it. */
+  retryBaseSeconds: z.number().positive().default(1),
+  /** No pause is longer than this, in seconds, whatever a host's Retry-After says. */
+  retryCapSeconds: z.number().positive().default(60),
+  /** Fetches at once in this process. Waiting is nearly free, so this is well above the share of one lane. */
+  fetchSlots: z.int().min(1).default(256),
+  /** Fetches at once for one lane (a project's items for one metadata host) in this process. */
+  laneSlots: z.int().min(1).default(32),
+  /** Items a single claim takes at most. */
+  claimBatch: z.int().min(1).max(1000).default(100),
+  /** Results a single completion writes at most. */
+  completeBatch: z.int().min(1).max(1000).default(100),
+  /** How long a result waits for company before it is written, in milliseconds. */
+  completeDelayMs: z.int().min(1).default(50),
+});
+
+/** What a host writes. */
+export type MetadataRefreshOptions = z.input<typeof metadataRefreshOptionsSchema>;
+/** What we inject: every field present. */
+export type MetadataRefreshConfig = z.output<typeof metadataRefreshOptionsSchema>;
+export const METADATA_REFRESH_CONFIG = Symbol('MetadataRefreshConfig');
+
+/** Throws an Error that names each wrong option. */
+export function completeConfig(options: MetadataRefreshOptions): MetadataRefreshConfig {
+  const result = metadataRefreshOptionsSchema.safeParse(options);
+  if (!result.success) throw new Error(`MetadataRefreshModule: wrong options.\n${z.prettifyError(result.error)}`);
+  return result.data;
+}

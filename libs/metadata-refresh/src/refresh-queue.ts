@@ -1,0 +1,241 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import type { MetadataLocation } from '@app/metadata-fetch';
+import { Inject, Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
+import type { ItemResult } from './item-result.js';
+
+/** One item, held for one lease. */
+export interface ClaimedItem {
+  id: string;
+  /** The fence: a result counts only while the item still carries this number. */
+  claimCount: number;
+  attemptCount: number;
+  laneId: number;
+  refreshId: string;
+  collectionId: string;
+  tokenId: string;
+  source: MetadataLocation;
+}
+
+export interface FinishedItem {
+  id: string;
+  refreshId: string;
+  status: 'pending' | 'succeeded' | 'failed';
+}
+
+export interface RefreshProgress {
+  refreshId: string;
+  projectId: string;
+  total: number;
+  succeeded: number;
+  failed: number;
+  completed: boolean;
+}
+
+/** The channel on which an accepted refresh wakes idle workers. */
+export const REFRESH_CHANNEL = 'nft_metadata_refresh';
+
+/** Lanes that one claim takes from at most. */
+const LANES_PER_CLAIM = 8;
+
+/** The item rows are the queue. Every statement that moves them is in this file. */
+@Injectable()
+export class RefreshQueue {
+  constructor(
+    private readonly em: EntityManager,
+    @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
+  ) {}
+
+  /**
+   * Take due items, lane by lane, the least recently served lane first; `fullLanes` and lanes that cool down are passed
+   * over. Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves.
+   * SKIP LOCKED lets workers pass each other without waiting.
+   */
+  async claim(fullLanes: readonly number[]): Promise<ClaimedItem[]> {
+    const { claimBatch, laneSlots, leaseSeconds } = this.config;
+    const { rows } = await sql<ClaimedItem>`
+      with recursive active as (
+        (select lane_id from nft_metadata.refresh_items where status = 'pending' order by lane_id limit 1)
+        union all
+        select (
+          select lane_id from nft_metadata.refresh_items
+          where status = 'pending' and lane_id > active.lane_id order by lane_id limit 1
+        )
+        from active where active.lane_id is not null
+      ), chosen as (
+        select lane.id
+        from nft_metadata.lanes as lane
+        where lane.id = any(array(select lane_id from active))
+          and lane.id <> all(${fullLanes}::int[])
+          and (lane.cooling_until is null or lane.cooling_until <= now())
+          and exists (
+            select from nft_metadata.refresh_items as item
+            where item.lane_id = lane.id and item.status = 'pending' and item.due_at <= now()
+          )
+        order by lane.served_at, lane.id
+        limit ${LANES_PER_CLAIM}
+        for update skip locked
+      ), served as (
+        update nft_metadata.lanes set served_at = clock_timestamp() where id = any(array(select id from chosen))
+      ), due as (
+        select item.id
+        from chosen
+        cross join lateral (
+          select id from nft_metadata.refresh_items
+          where lane_id = chosen.id and status = 'pending' and due_at <= now()
+          order by due_at, id
+          limit ${laneSlots}
+          for update skip locked
+        ) as item
+        limit ${claimBatch}
+      )
+      update nft_metadata.refresh_items as item
+      set due_at = now() + ${leaseSeconds} * interval '1 second', claim_count = item.claim_count + 1
+      from nft_metadata.refreshes as refresh
+      where item.id = any(array(select id from due)) and refresh.id = item.refresh_id
+      returning item.id, item.claim_count as "claimCount", item.attempt_count as "attemptCount", item.lane_id as "laneId",
+        item.refresh_id as "refreshId", refresh.collection_id as "collectionId", item.token_id::text as "tokenId",
+        refresh.source`.execute(this.em.fork().getKysely());
+    return rows;
+  }
+
+  /** Numbers for fetches that start now: of two fetches of one token, the one with the larger number started later. */
+  async drawFetchSeqs(count: number): Promise<string[]> {
+    const { rows } = await sql<{ seq: string }>`
+      select nextval('nft_metadata.fetch_seq')::text as seq from generate_series(1, ${count}::int)`.execute(
+      this.em.fork().getKysely(),
+    );
+    return rows.map(({ seq }) => seq);
+  }
+
+  /**
+   * Write the results of items that are still ours, and the errors of those that failed. Items are addressed by their
+   * ids: joined instead, the planner expects one row and runs a nested loop over everything in flight.
+   * Returns what was really finished; a worker that outlived its lease finishes nothing.
+   */
+  async finish(em: EntityManager, results: readonly ItemResult[]): Promise<FinishedItem[]> {
+    const { rows } = await sql<FinishedItem>`
+      with result as materialized (
+        select * from jsonb_to_recordset(${JSON.stringify(results.map(toRow))}::jsonb) as result (
+          id bigint, claim_count int, status text, delay_seconds float8,
+          metadata_url text, status_code int, body text, error_code text, reason text
+        )
+      ), locked as (
+        select id from nft_metadata.refresh_items
+        where id = any(${results.map(({ item }) => item.id)}::bigint[]) and status = 'pending'
+        order by id
+        for update
+      ), finished as (
+        update nft_metadata.refresh_items as item
+        set status = result.status,
+          attempt_count = item.attempt_count + 1,
+          due_at = case when result.status = 'pending' then now() + result.delay_seconds * interval '1 second' else item.due_at end,
+          finished_at = case when result.status <> 'pending' then now() end
+        from result
+        where item.id = any(array(select id from locked))
+          and item.id = result.id and item.claim_count = result.claim_count and item.status = 'pending'
+        returning item.id, item.refresh_id, item.token_id, item.status
+      ), errors as (
+        insert into nft_metadata.refresh_errors
+          (item_id, refresh_id, token_id, metadata_url, status_code, body, error_code, reason, created_at)
+        select finished.id, finished.refresh_id, finished.token_id, result.metadata_url, result.status_code, result.body,
+          result.error_code, result.reason, now()
+        from finished join result on result.id = finished.id
+        where finished.status = 'failed'
+      )
+      select id, refresh_id as "refreshId", status from finished`.execute(em.getKysely());
+    return rows;
+  }
+
+  /** A succeeded item whose token turned out to be unregistered meanwhile: it failed after all. */
+  async failMissing(em: EntityManager, itemIds: readonly string[]): Promise<void> {
+    await sql`
+      with failed as (
+        update nft_metadata.refresh_items set status = 'failed' where id = any(${itemIds}::bigint[])
+        returning id, refresh_id, token_id
+      )
+      insert into nft_metadata.refresh_errors
+        (item_id, refresh_id, token_id, metadata_url, error_code, reason, created_at)
+      select id, refresh_id, token_id, '', 'token_not_found', 'not_registered', now() from failed`.execute(em.getKysely());
+  }
+
+  /** Move the counters, in the transaction that finished the items, and complete refreshes that have nothing pending. */
+  async count(em: EntityManager, finished: readonly Pick<FinishedItem, 'refreshId' | 'status'>[]): Promise<RefreshProgress[]> {
+    const counts = new Map<string, { succeeded: number; failed: number }>();
+    for (const { refreshId, status } of finished) {
+      if (status === 'pending') continue;
+      const count = counts.get(refreshId) ?? { succeeded: 0, failed: 0 };
+      count[status] += 1;
+      counts.set(refreshId, count);
+    }
+    if (counts.size === 0) return [];
+    const ids = [...counts.keys()];
+    const { rows } = await sql<RefreshProgress>`
+      with locked as (
+        select id from nft_metadata.refreshes where id = any(${ids}::uuid[]) order by id for update
+      )
+      update nft_metadata.refreshes as refresh
+      set succeeded = refresh.succeeded + count.succeeded,
+        failed = refresh.failed + count.failed,
+        completed_at = case
+          when refresh.succeeded + refresh.failed + count.succeeded + count.failed = refresh.total
+          then greatest(now(), refresh.created_at)
+        end
+      from unnest(
+        ${ids}::uuid[],
+        ${[...counts.values()].map(({ succeeded }) => succeeded)}::int[],
+        ${[...counts.values()].map(({ failed }) => failed)}::int[]
+      ) as count (id, succeeded, failed)
+      where refresh.id = count.id and refresh.id = any(array(select id from locked))
+      returning refresh.id as "refreshId", refresh.project_id as "projectId", refresh.total, refresh.succeeded,
+        refresh.failed, refresh.completed_at is not null as completed`.execute(em.getKysely());
+    return rows;
+  }
+
+  /** A host that throttles is left alone for a while, by everybody. */
+  async coolDown(em: EntityManager, lanes: ReadonlyMap<number, number>): Promise<void> {
+    if (lanes.size === 0) return;
+    const ids = [...lanes.keys()].toSorted((a, b) => a - b);
+    await sql`
+      update nft_metadata.lanes as lane
+      set cooling_until = greatest(lane.cooling_until, now() + cooling.seconds * interval '1 second')
+      from unnest(${ids}::int[], ${ids.map((id) => lanes.get(id)!)}::float8[]) as cooling (id, seconds)
+      where lane.id = cooling.id`.execute(em.getKysely());
+  }
+
+  /** Hand items back at once: the next worker need not wait for the lease to run out. */
+  async release(items: readonly ClaimedItem[]): Promise<void> {
+    if (items.length === 0) return;
+    await sql`
+      update nft_metadata.refresh_items as item
+      set due_at = now()
+      from unnest(
+        ${items.map(({ id }) => id)}::bigint[], ${items.map(({ claimCount }) => claimCount)}::int[]
+      ) as held (id, claim_count)
+      where item.id = any(${items.map(({ id }) => id)}::bigint[])
+        and item.id = held.id and item.claim_count = held.claim_count and item.status = 'pending'`.execute(
+      this.em.fork().getKysely(),
+    );
+  }
+}
+
+function toRow(result: ItemResult) {
+  const row = { id: result.item.id, claim_count: result.item.claimCount };
+  switch (result.status) {
+    case 'succeeded':
+      return { ...row, status: 'succeeded' };
+    case 'retry':
+      return { ...row, status: 'pending', delay_seconds: result.delaySeconds };
+    case 'failed':
+      return {
+        ...row,
+        status: 'failed',
+        metadata_url: result.error.metadataUrl,
+        status_code: result.error.statusCode,
+        body: result.error.body,
+        error_code: result.error.errorCode,
+        reason: result.error.reason,
+      };
+  }
+}

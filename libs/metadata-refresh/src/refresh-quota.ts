@@ -1,0 +1,46 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+import { QuotaExceeded, type QuotaState } from './metadata-refresh.errors.js';
+
+interface Window {
+  used: number;
+  resetsAt: Date | string;
+}
+
+/**
+ * Tokens per hour and project. The hour begins with the first request that is accepted and is fixed from then on; the
+ * database's clock decides. One row a project, moved by one atomic statement, so the limit is exact across processes.
+ */
+@Injectable()
+export class RefreshQuota {
+  /** Takes `tokens` from the hour, or throws QuotaExceeded and takes nothing. */
+  async reserve(em: EntityManager, projectId: string, limit: number, tokens: number): Promise<QuotaState> {
+    const { rows } = await sql<Window>`
+      insert into nft_metadata.refresh_quotas as quota (project_id, window_started_at, used)
+      select ${projectId}, now(), ${tokens}::int where ${tokens}::int <= ${limit}::int
+      on conflict (project_id) do update
+      set used = case when quota.window_started_at <= now() - interval '1 hour' then 0 else quota.used end + excluded.used,
+        window_started_at =
+          case when quota.window_started_at <= now() - interval '1 hour' then now() else quota.window_started_at end
+      where quota.window_started_at <= now() - interval '1 hour' or quota.used + excluded.used <= ${limit}::int
+      returning used, window_started_at + interval '1 hour' as "resetsAt"`.execute(em.getKysely());
+
+    const [window] = rows;
+    if (!window) throw new QuotaExceeded(await this.read(em, projectId, limit), tokens);
+    return toState(window, limit);
+  }
+
+  async read(em: EntityManager, projectId: string, limit: number): Promise<QuotaState> {
+    const { rows } = await sql<Window>`
+      select coalesce(max(used), 0) as used,
+        coalesce(max(window_started_at), now()) + interval '1 hour' as "resetsAt"
+      from nft_metadata.refresh_quotas
+      where project_id = ${projectId} and window_started_at > now() - interval '1 hour'`.execute(em.getKysely());
+    return toState(rows[0]!, limit);
+  }
+}
+
+function toState({ used, resetsAt }: Window, limit: number): QuotaState {
+  return { limit, remaining: Math.max(0, limit - used), resetsAt: new Date(resetsAt) };
+}
