@@ -5,10 +5,7 @@ import { retryDelaySeconds } from './retry-policy.js';
 
 /** The four public reasons why a token could not be refreshed. */
 export type RefreshErrorCode =
-  | 'unable_to_retrieve_metadata'
-  | 'invalid_response_status_code'
-  | 'unable_to_decode_response'
-  | 'token_not_found';
+  'unable_to_retrieve_metadata' | 'invalid_response_status_code' | 'unable_to_decode_response' | 'token_not_found';
 
 export interface ItemError {
   errorCode: RefreshErrorCode;

@@ -17,8 +17,13 @@ export class CollectionNotOwned extends Error {
 /** Two collections of the project have this address, on different chains. */
 export class CollectionAmbiguous extends Error {
   override readonly name = 'CollectionAmbiguous';
-  constructor(readonly collectionAddress: string, readonly chainIds: readonly number[]) {
-    super(`Collection ${collectionAddress} exists on chains ${chainIds.join(' and ')}; this deployment cannot tell which is meant.`);
+  constructor(
+    readonly collectionAddress: string,
+    readonly chainIds: readonly number[],
+  ) {
+    super(
+      `Collection ${collectionAddress} exists on chains ${chainIds.join(' and ')}; this deployment cannot tell which is meant.`,
+    );
   }
 }
 
@@ -26,7 +31,9 @@ export class CollectionAmbiguous extends Error {
 export class SourceNotSupported extends Error {
   override readonly name = 'SourceNotSupported';
   constructor(readonly collectionAddress: string) {
-    super(`Collection ${collectionAddress} is read from the chain, which is not supported yet; give it a Metadata API.`);
+    super(
+      `Collection ${collectionAddress} is read from the chain, which is not supported yet; give it a Metadata API.`,
+    );
   }
 }
 
@@ -42,7 +49,10 @@ export interface QuotaState {
 /** The request asks for more tokens than are left in the hour. Nothing of it was accepted or counted. */
 export class QuotaExceeded extends Error {
   override readonly name = 'QuotaExceeded';
-  constructor(readonly quota: QuotaState, readonly requested: number) {
+  constructor(
+    readonly quota: QuotaState,
+    readonly requested: number,
+  ) {
     super(
       `${requested} tokens were asked for, ${quota.remaining} of ${quota.limit} are left until ${quota.resetsAt.toISOString()}.`,
     );

@@ -35,7 +35,10 @@ export class RefreshCompletion {
     const progress = await this.em.fork().transactional(async (em) => {
       const finished = await this.queue.finish(em, results);
       const mine = new Set(finished.map(({ id }) => id));
-      const missing = await this.writeTokens(em, results.filter(({ item }) => mine.has(item.id)));
+      const missing = await this.writeTokens(
+        em,
+        results.filter(({ item }) => mine.has(item.id)),
+      );
       await this.queue.coolDown(em, throttledLanes(results));
       const counted = finished.map((item) => (missing.has(item.id) ? { ...item, status: 'failed' as const } : item));
       return this.queue.count(em, counted);
@@ -67,13 +70,24 @@ export class RefreshCompletion {
     const [result] = results;
     if (result?.status !== 'succeeded') throw error;
     const { item, fetchSeq, url } = result;
-    this.logger.error({ msg: 'a document could not be stored', refreshId: item.refreshId, tokenId: item.tokenId, error: error.message });
+    this.logger.error({
+      msg: 'a document could not be stored',
+      refreshId: item.refreshId,
+      tokenId: item.tokenId,
+      error: error.message,
+    });
     await this.completeTogether([
       {
         item,
         fetchSeq,
         status: 'failed',
-        error: { errorCode: 'unable_to_decode_response', reason: 'not_storable', metadataUrl: url, statusCode: 200, body: null },
+        error: {
+          errorCode: 'unable_to_decode_response',
+          reason: 'not_storable',
+          metadataUrl: url,
+          statusCode: 200,
+          body: null,
+        },
       },
     ]);
   }

@@ -157,11 +157,16 @@ export class RefreshQueue {
       )
       insert into nft_metadata.refresh_errors
         (item_id, refresh_id, token_id, metadata_url, error_code, reason, created_at)
-      select id, refresh_id, token_id, '', 'token_not_found', 'not_registered', now() from failed`.execute(em.getKysely());
+      select id, refresh_id, token_id, '', 'token_not_found', 'not_registered', now() from failed`.execute(
+      em.getKysely(),
+    );
   }
 
   /** Move the counters, in the transaction that finished the items, and complete refreshes that have nothing pending. */
-  async count(em: EntityManager, finished: readonly Pick<FinishedItem, 'refreshId' | 'status'>[]): Promise<RefreshProgress[]> {
+  async count(
+    em: EntityManager,
+    finished: readonly Pick<FinishedItem, 'refreshId' | 'status'>[],
+  ): Promise<RefreshProgress[]> {
     const counts = new Map<string, { succeeded: number; failed: number }>();
     for (const { refreshId, status } of finished) {
       if (status === 'pending') continue;

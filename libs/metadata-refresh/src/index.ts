@@ -1,0 +1,17 @@
+export { MetadataRefreshModule } from './metadata-refresh.module.js';
+export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
+export { MetadataRefreshService } from './metadata-refresh.service.js';
+export type { Receipt, RefreshingProject, RefreshRequest } from './metadata-refresh.service.js';
+export { RefreshWorker } from './refresh-worker.js';
+export type { Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
+export type { RefreshErrorCode } from './item-result.js';
+export type { Page, PagePosition, PageRequest } from './page.js';
+export {
+  CollectionAmbiguous,
+  CollectionNotOwned,
+  QuotaExceeded,
+  RefreshNotFound,
+  SourceNotSupported,
+} from './metadata-refresh.errors.js';
+export type { QuotaState } from './metadata-refresh.errors.js';
+export { metadataRefreshMigrations } from './migrations/index.js';

@@ -1,0 +1,34 @@
+import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { completeConfig, METADATA_REFRESH_CONFIG, type MetadataRefreshOptions } from './metadata-refresh.options.js';
+import { MetadataRefreshService } from './metadata-refresh.service.js';
+import { RefreshAcceptance } from './refresh-acceptance.js';
+import { RefreshCompletion } from './refresh-completion.js';
+import { RefreshQueue } from './refresh-queue.js';
+import { RefreshQuota } from './refresh-quota.js';
+import { RefreshReader } from './refresh-reader.js';
+import { RefreshWorker } from './refresh-worker.js';
+import { WakeUp } from './wake-up.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataRefreshOptions>({
+  moduleName: 'MetadataRefresh',
+})
+  .setClassMethodName('forRoot')
+  .setExtras({ isGlobal: true }, (module, extras) => ({ ...module, global: extras.isGlobal }))
+  .build();
+
+/** Refreshes, their items, the queue and its worker. Needs TokenStoreModule and MetadataFetchModule. */
+@Module({
+  providers: [
+    { provide: METADATA_REFRESH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    MetadataRefreshService,
+    RefreshAcceptance,
+    RefreshQuota,
+    RefreshReader,
+    RefreshQueue,
+    RefreshCompletion,
+    WakeUp,
+    RefreshWorker,
+  ],
+  exports: [MetadataRefreshService, RefreshWorker],
+})
+export class MetadataRefreshModule extends ConfigurableModuleClass {}

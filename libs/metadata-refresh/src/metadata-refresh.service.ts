@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { EntityManager } from '@mikro-orm/postgresql';
+import type { MetadataLocation } from '@app/metadata-fetch';
+import { Collections, TokenStore, type Collection } from '@app/token-store';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import {
+  CollectionAmbiguous,
+  CollectionNotOwned,
+  RefreshNotFound,
+  SourceNotSupported,
+  type QuotaState,
+} from './metadata-refresh.errors.js';
+import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
+import type { Page, PageRequest } from './page.js';
+import { RefreshAcceptance } from './refresh-acceptance.js';
+import { RefreshQuota } from './refresh-quota.js';
+import { RefreshReader, type Refresh, type RefreshError } from './refresh-reader.js';
+
+/** Who asks, as far as refreshing needs to know. */
+export interface RefreshingProject {
+  id: string;
+  /** null: the deployment's default; 0: none may. */
+  tokensPerHour: number | null;
+}
+
+export interface RefreshRequest {
+  collectionAddress: string;
+  /** Decimal uint256; given twice, it is one token. */
+  tokenIds: readonly string[];
+}
+
+/** The promise that a 202 carries. */
+export interface Receipt {
+  refreshId: string;
+  quota: QuotaState;
+}
+
+/** Asking for refreshes, and asking what became of them. */
+@Injectable()
+export class MetadataRefreshService {
+  private readonly logger = new Logger('MetadataRefresh');
+
+  constructor(
+    private readonly em: EntityManager,
+    private readonly collections: Collections,
+    private readonly tokens: TokenStore,
+    private readonly quota: RefreshQuota,
+    private readonly acceptance: RefreshAcceptance,
+    private readonly reader: RefreshReader,
+    @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
+  ) {}
+
+  /**
+   * Accept a refresh: quota, refresh and items are saved in one transaction, and a receipt is given only after its
+   * commit. Ids that are not registered are accepted and fail at once as `token_not_found`.
+   * Throws CollectionNotOwned, CollectionAmbiguous, SourceNotSupported, QuotaExceeded; then nothing was saved or counted.
+   */
+  async request(project: RefreshingProject, { collectionAddress, tokenIds }: RefreshRequest): Promise<Receipt> {
+    const collection = await this.ownedCollection(project, collectionAddress);
+    const source = fetchableSource(collection);
+    const wanted = [...new Set(tokenIds)];
+    const lane = await this.acceptance.lane(project.id, new URL(source.url).host);
+
+    const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
+    const quota = await this.em.fork().transactional(async (em) => {
+      const reserved = await this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
+      const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
+      await this.acceptance.save(em, refresh, wanted, unknown);
+      return reserved;
+    });
+    this.logger.log({
+      msg: 'refresh accepted',
+      refreshId: refresh.id,
+      projectId: project.id,
+      collectionAddress: collection.address,
+      tokens: wanted.length,
+    });
+    return { refreshId: refresh.id, quota };
+  }
+
+  /** Throws RefreshNotFound, also for another project's refresh. */
+  async getRefresh(project: RefreshingProject, refreshId: string): Promise<Refresh> {
+    const refresh = await this.reader.find(project.id, refreshId);
+    if (!refresh) throw new RefreshNotFound(refreshId);
+    return refresh;
+  }
+
+  async listRefreshes(
+    project: RefreshingProject,
+    page: PageRequest & { collectionAddress?: string | undefined },
+  ): Promise<Page<Refresh>> {
+    return this.reader.list(project.id, page, page.collectionAddress);
+  }
+
+  /** Throws RefreshNotFound. */
+  async listErrors(project: RefreshingProject, refreshId: string, page: PageRequest): Promise<Page<RefreshError>> {
+    return this.reader.listErrors(await this.getRefresh(project, refreshId), page);
+  }
+
+  /** What is left of the hour, without taking any of it. */
+  async readQuota(project: RefreshingProject): Promise<QuotaState> {
+    return this.quota.read(this.em.fork(), project.id, this.allowance(project));
+  }
+
+  private allowance(project: RefreshingProject): number {
+    return project.tokensPerHour ?? this.config.tokensPerHour;
+  }
+
+  private async ownedCollection(project: RefreshingProject, address: string): Promise<Collection> {
+    const owned = (await this.collections.findByAddress(address)).filter(({ projectId }) => projectId === project.id);
+    const [collection] = owned;
+    if (!collection) throw new CollectionNotOwned(address);
+    if (owned.length > 1)
+      throw new CollectionAmbiguous(
+        address,
+        owned.map(({ chainId }) => chainId),
+      );
+    return collection;
+  }
+}
+
+function fetchableSource(collection: Collection): MetadataLocation {
+  const source = collection.source();
+  if (source.kind === 'chain') throw new SourceNotSupported(collection.address);
+  return source;
+}

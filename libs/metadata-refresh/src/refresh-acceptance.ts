@@ -1,0 +1,73 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import type { MetadataLocation } from '@app/metadata-fetch';
+import type { Collection } from '@app/token-store';
+import { Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+import { REFRESH_CHANNEL } from './refresh-queue.js';
+
+interface NewRefresh {
+  id: string;
+  projectId: string;
+  collection: Collection;
+  /** As it is when the refresh is accepted: a later change of the collection counts for later refreshes. */
+  source: MetadataLocation;
+  lane: number;
+}
+
+/** Saves accepted refreshes, and finds their lanes. */
+@Injectable()
+export class RefreshAcceptance {
+  constructor(private readonly em: EntityManager) {}
+
+  /**
+   * The lane of a project and a metadata host; made on first sight. Outside the accepting transaction, which would
+   * otherwise hold the lane's row against claims.
+   */
+  async lane(projectId: string, host: string): Promise<number> {
+    const find = () =>
+      sql<{ id: number }>`
+        select id from nft_metadata.lanes where project_id = ${projectId} and host = ${host}`.execute(
+        this.em.fork().getKysely(),
+      );
+    const found = await find();
+    if (found.rows[0]) return found.rows[0].id;
+    await sql`
+      insert into nft_metadata.lanes (project_id, host) values (${projectId}, ${host})
+      on conflict (project_id, host) do nothing`.execute(this.em.fork().getKysely());
+    return (await find()).rows[0]!.id;
+  }
+
+  /** The refresh, one item for each token, and an error for each token that is not registered. Wakes idle workers. */
+  async save(
+    em: EntityManager,
+    refresh: NewRefresh,
+    tokenIds: readonly string[],
+    unknown: readonly string[],
+  ): Promise<void> {
+    const { id, projectId, collection, source, lane } = refresh;
+    const isCompleted = unknown.length === tokenIds.length;
+    await sql`
+      with refresh as (
+        insert into nft_metadata.refreshes
+          (id, project_id, collection_id, collection_address, source, total, failed, created_at, completed_at)
+        values (
+          ${id}::uuid, ${projectId}, ${collection.id}::uuid, ${collection.address}, ${JSON.stringify(source)}::jsonb,
+          ${tokenIds.length}::int, ${unknown.length}::int, now(), case when ${isCompleted}::boolean then now() end
+        )
+      ), items as (
+        insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, status, due_at, finished_at)
+        select ${id}::uuid, ${lane}::int, token_id,
+          case when token_id = any(${unknown}::numeric[]) then 'failed' else 'pending' end, now(),
+          case when token_id = any(${unknown}::numeric[]) then now() end
+        from unnest(${tokenIds}::numeric[]) with ordinality as ids (token_id, position)
+        order by position
+        returning id, token_id, status
+      ), errors as (
+        insert into nft_metadata.refresh_errors
+          (item_id, refresh_id, token_id, metadata_url, error_code, reason, created_at)
+        select id, ${id}::uuid, token_id, '', 'token_not_found', 'not_registered', now()
+        from items where status = 'failed'
+      )
+      select pg_notify(${REFRESH_CHANNEL}, '')`.execute(em.getKysely());
+  }
+}

@@ -1,0 +1,94 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { sql, type RawBuilder } from 'kysely';
+import type { RefreshErrorCode } from './item-result.js';
+import { toPage, type Page, type PageRequest } from './page.js';
+
+/** `queued`: no token processed · `in_progress`: at least one · `completed`: all, also when every one failed. */
+export type RefreshStatus = 'queued' | 'in_progress' | 'completed';
+
+/** One accepted request and how far it is. Times are RFC 3339 in UTC, with microseconds. */
+export interface Refresh {
+  id: string;
+  collectionAddress: string;
+  status: RefreshStatus;
+  total: number;
+  succeeded: number;
+  failed: number;
+  pending: number;
+  createdAt: string;
+  completedAt: string | null;
+}
+
+/** One token that could not be refreshed, and why. */
+export interface RefreshError {
+  id: string;
+  tokenId: string;
+  collectionAddress: string;
+  metadataUrl: string;
+  statusCode: number | null;
+  body: string | null;
+  errorCode: RefreshErrorCode;
+  reason: string;
+  createdAt: string;
+}
+
+const timestamp = (column: string): RawBuilder<string> =>
+  sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
+
+const refreshColumns = sql`
+  refresh.id, refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
+  refresh.total - refresh.succeeded - refresh.failed as pending,
+  case
+    when refresh.completed_at is not null then 'completed'
+    when refresh.succeeded + refresh.failed > 0 then 'in_progress'
+    else 'queued'
+  end as status,
+  ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt"`;
+
+/** Answers "what happened?". Reads only. */
+@Injectable()
+export class RefreshReader {
+  constructor(private readonly em: EntityManager) {}
+
+  async find(projectId: string, refreshId: string): Promise<Refresh | null> {
+    const { rows } = await sql<Refresh>`
+      select ${refreshColumns} from nft_metadata.refreshes as refresh
+      where refresh.id = ${refreshId}::uuid and refresh.project_id = ${projectId}`.execute(this.em.fork().getKysely());
+    return rows[0] ?? null;
+  }
+
+  /** A project's own refreshes, newest first. */
+  async list(projectId: string, page: PageRequest, collectionAddress?: string): Promise<Page<Refresh>> {
+    const conditions = [sql`refresh.project_id = ${projectId}`];
+    if (collectionAddress) conditions.push(sql`refresh.collection_address = ${collectionAddress.toLowerCase()}`);
+    if (page.after) {
+      conditions.push(
+        sql`(refresh.created_at, refresh.id) < (${page.after.createdAt}::timestamptz, ${page.after.id}::uuid)`,
+      );
+    }
+    const { rows } = await sql<Refresh>`
+      select ${refreshColumns} from nft_metadata.refreshes as refresh
+      where ${sql.join(conditions, sql` and `)}
+      order by refresh.created_at desc, refresh.id desc
+      limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
+    return toPage(rows, page.limit);
+  }
+
+  /** The failed tokens of one refresh, newest first. */
+  async listErrors(refresh: Refresh, page: PageRequest): Promise<Page<RefreshError>> {
+    const after = page.after
+      ? sql`and (error.created_at, error.item_id) < (${page.after.createdAt}::timestamptz, ${page.after.id}::bigint)`
+      : sql``;
+    const { rows } = await sql<RefreshError>`
+      select error.item_id::text as id, error.token_id::text as "tokenId",
+        ${refresh.collectionAddress}::text as "collectionAddress", error.metadata_url as "metadataUrl",
+        error.status_code as "statusCode", error.body, error.error_code as "errorCode", error.reason,
+        ${timestamp('error.created_at')} as "createdAt"
+      from nft_metadata.refresh_errors as error
+      where error.refresh_id = ${refresh.id}::uuid ${after}
+      order by error.created_at desc, error.item_id desc
+      limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
+    return toPage(rows, page.limit);
+  }
+}

@@ -1,0 +1,258 @@
+import { MetadataFetcher } from '@app/metadata-fetch';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { toItemResult, type ItemResult } from './item-result.js';
+import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
+import { RefreshCompletion } from './refresh-completion.js';
+import { RefreshQueue, type ClaimedItem } from './refresh-queue.js';
+import { WakeUp } from './wake-up.js';
+
+/** Batches that may be on their way to the database at once. */
+const COMPLETIONS_AT_ONCE = 2;
+
+/**
+ * Three loops that never wait for each other: claim due items ahead of need, fetch them, write the results in batches.
+ * Each is woken by the others. A claim that finds nothing sleeps until a refresh is accepted or `wake` is called.
+ * Items of a worker that dies come due again when their lease runs out; `stop` hands them back at once.
+ */
+@Injectable()
+export class RefreshWorker implements OnApplicationShutdown {
+  private readonly logger = new Logger('MetadataRefresh');
+  private running = false;
+  private ready: ClaimedItem[] = [];
+  private readonly fetching = new Set<ClaimedItem>();
+  private results: ItemResult[] = [];
+  private claiming = false;
+  private starting = false;
+  private completing = 0;
+  private nothingDue = false;
+  private flushTimer: NodeJS.Timeout | undefined;
+  private shutdown = new AbortController();
+  private quietListeners: ((error?: unknown) => void)[] = [];
+
+  constructor(
+    private readonly queue: RefreshQueue,
+    private readonly completion: RefreshCompletion,
+    private readonly fetcher: MetadataFetcher,
+    private readonly wakeUp: WakeUp,
+    @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
+  ) {}
+
+  /** Work until `stop`. */
+  start(): void {
+    if (this.running) return;
+    this.shutdown = new AbortController();
+    this.running = true;
+    this.wakeUp.listen(() => this.wake());
+    this.wake();
+  }
+
+  /** Look for due items now. The safety net behind the notification: call it every second or so. */
+  wake(): void {
+    if (!this.running) return;
+    this.nothingDue = false;
+    this.wakeUp.keepListening();
+    this.claim();
+    this.flush();
+  }
+
+  /** Work until nothing is due. For hosts that schedule work themselves, and for tests. Throws what the database throws. */
+  async runOnce(): Promise<void> {
+    const wasRunning = this.running;
+    if (!wasRunning) this.shutdown = new AbortController();
+    this.running = true;
+    this.nothingDue = false;
+    try {
+      await new Promise<void>((done, fail) => {
+        this.quietListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
+        this.claim();
+      });
+    } finally {
+      this.running = wasRunning;
+    }
+  }
+
+  /** Take nothing new, break off what is being fetched, write what is fetched, and hand the rest back. */
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.running = false;
+    const held = [...this.ready, ...this.fetching];
+    this.ready = [];
+    this.shutdown.abort();
+    await this.wakeUp.stop();
+    await this.queue.release(held);
+    await this.quiet();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  private claim(): void {
+    if (!this.running || this.claiming || this.nothingDue || this.ready.length >= this.config.claimBatch) return;
+    this.claiming = true;
+    this.queue.claim(this.fullLanes()).then(
+      async (items) => {
+        this.claiming = false;
+        if (!this.running) return this.queue.release(items);
+        this.ready.push(...items);
+        this.nothingDue = items.length === 0;
+        this.startFetches();
+        this.claim();
+        this.noteQuiet();
+      },
+      (error: unknown) => {
+        this.claiming = false;
+        this.trouble('due items could not be claimed', error);
+      },
+    );
+  }
+
+  /** Lanes of which one share is being fetched and a second one is waiting here already. */
+  private fullLanes(): number[] {
+    const held = countByLane([...this.ready, ...this.fetching]);
+    return [...held].filter(([, count]) => count >= 2 * this.config.laneSlots).map(([lane]) => lane);
+  }
+
+  private startFetches(): void {
+    if (this.starting) return;
+    const items = this.takeRunnable();
+    if (items.length === 0) return;
+    this.starting = true;
+    this.queue.drawFetchSeqs(items.length).then(
+      (seqs) => {
+        this.starting = false;
+        items.forEach((item, index) => void this.fetch(item, seqs[index]!));
+        this.startFetches();
+        this.claim();
+      },
+      (error: unknown) => {
+        this.starting = false;
+        for (const item of items) this.fetching.delete(item);
+        if (this.running) this.ready.unshift(...items);
+        this.trouble('fetches could not be started', error);
+      },
+    );
+  }
+
+  /** As many ready items as there are free slots, for the process and for each lane; they count as being fetched. */
+  private takeRunnable(): ClaimedItem[] {
+    const busy = countByLane(this.fetching);
+    const runnable: ClaimedItem[] = [];
+    const waiting: ClaimedItem[] = [];
+    for (const item of this.ready) {
+      const inLane = busy.get(item.laneId) ?? 0;
+      if (inLane < this.config.laneSlots && this.fetching.size < this.config.fetchSlots) {
+        busy.set(item.laneId, inLane + 1);
+        this.fetching.add(item);
+        runnable.push(item);
+      } else {
+        waiting.push(item);
+      }
+    }
+    this.ready = waiting;
+    return runnable;
+  }
+
+  private async fetch(item: ClaimedItem, fetchSeq: string): Promise<void> {
+    const result = await this.attempt(item, fetchSeq);
+    this.fetching.delete(item);
+    // Broken off by stop(): the item was handed back, and this outcome says nothing about the host.
+    if (result && !this.shutdown.signal.aborted) {
+      this.results.push(result);
+      this.flush();
+    }
+    if (this.running) {
+      this.startFetches();
+      this.claim();
+    }
+    this.noteQuiet();
+  }
+
+  private async attempt(item: ClaimedItem, fetchSeq: string): Promise<ItemResult | null> {
+    try {
+      if (item.claimCount > this.config.maxClaims + item.attemptCount) return lostTooOften(item, fetchSeq);
+      const { source, tokenId } = item;
+      const outcome = await this.fetcher.fetch({ source, tokenId }, this.shutdown.signal);
+      return toItemResult(item, fetchSeq, outcome, this.config);
+    } catch (error) {
+      // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxClaims times at most.
+      this.logger.error({
+        msg: 'a fetch threw',
+        refreshId: item.refreshId,
+        tokenId: item.tokenId,
+        error: String(error),
+      });
+      return null;
+    }
+  }
+
+  private flush(isDue = false): void {
+    if (this.results.length === 0 || this.completing >= COMPLETIONS_AT_ONCE) return;
+    if (this.results.length < this.config.completeBatch && !isDue) {
+      this.flushTimer ??= setTimeout(() => {
+        this.flushTimer = undefined;
+        this.flush(true);
+      }, this.config.completeDelayMs);
+      return;
+    }
+    const batch = this.results.splice(0, this.config.completeBatch);
+    this.completing += 1;
+    this.completion.complete(batch).then(
+      () => {
+        this.completing -= 1;
+        this.flush();
+        this.noteQuiet();
+      },
+      (error: unknown) => {
+        this.completing -= 1;
+        // Kept, and written when the database is back; if that is after the lease, the fence refuses them.
+        this.results.unshift(...batch);
+        this.trouble('results could not be written', error);
+      },
+    );
+  }
+
+  private trouble(msg: string, error: unknown): void {
+    this.logger.error({ msg, error: error instanceof Error ? error.message : String(error) });
+    this.nothingDue = true;
+    for (const listener of this.quietListeners.splice(0)) listener(error);
+  }
+
+  private isQuiet(): boolean {
+    const isBusy = this.claiming || this.starting || this.completing > 0;
+    return !isBusy && this.ready.length + this.fetching.size + this.results.length === 0;
+  }
+
+  private noteQuiet(): void {
+    if (!this.isQuiet() || (this.running && !this.nothingDue)) return;
+    for (const listener of this.quietListeners.splice(0)) listener();
+  }
+
+  private quiet(): Promise<void> {
+    if (this.isQuiet()) return Promise.resolve();
+    this.flush(true);
+    return new Promise((done) => this.quietListeners.push(() => done()));
+  }
+}
+
+function countByLane(items: Iterable<ClaimedItem>): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { laneId } of items) counts.set(laneId, (counts.get(laneId) ?? 0) + 1);
+  return counts;
+}
+
+/** Whatever this token does to a worker, it shall not do it for ever. */
+function lostTooOften(item: ClaimedItem, fetchSeq: string): ItemResult {
+  return {
+    item,
+    fetchSeq,
+    status: 'failed',
+    error: {
+      errorCode: 'unable_to_retrieve_metadata',
+      reason: 'worker_lost',
+      metadataUrl: '',
+      statusCode: null,
+      body: null,
+    },
+  };
+}
