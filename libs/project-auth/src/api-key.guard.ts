@@ -1,0 +1,32 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { isWellFormedApiKey } from './api-key.js';
+import { headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
+import { NotAuthenticated } from './project-auth.errors.js';
+import { ProjectDirectory, type CallingProject } from './project-directory.js';
+
+/** Lets a request pass that has a working API key in `x-api-key`. */
+@Injectable()
+export class ApiKeyGuard implements CanActivate {
+  constructor(private readonly directory: ProjectDirectory) {}
+
+  static isUsedBy(request: AuthenticatedRequest): boolean {
+    return headerOf(request, 'x-api-key') !== undefined;
+  }
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    request.nftProject = await this.authenticate(request);
+    return true;
+  }
+
+  /** Throws NotAuthenticated. */
+  async authenticate(request: AuthenticatedRequest): Promise<CallingProject> {
+    const key = headerOf(request, 'x-api-key');
+    if (!key)
+      throw new NotAuthenticated('credentials_missing', 'The request has no API key: send it in the header x-api-key.');
+    const project = isWellFormedApiKey(key) ? await this.directory.findByApiKey(key) : null;
+    if (!project)
+      throw new NotAuthenticated('invalid_api_key', 'The API key in x-api-key is mistyped, unknown or revoked.');
+    return project;
+  }
+}

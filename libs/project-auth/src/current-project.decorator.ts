@@ -1,0 +1,20 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { CallingProject } from './project-directory.js';
+
+/** What our guards add to a request, on Express and Fastify alike. */
+export interface AuthenticatedRequest {
+  headers: Record<string, string | string[] | undefined>;
+  nftProject?: CallingProject;
+}
+
+/** The project that the guard found. Only on routes behind one of our guards. */
+export const CurrentProject = createParamDecorator((_: unknown, context: ExecutionContext): CallingProject => {
+  const { nftProject } = context.switchToHttp().getRequest<AuthenticatedRequest>();
+  if (!nftProject) throw new Error('@CurrentProject() is used on a route without a guard of project-auth.');
+  return nftProject;
+});
+
+export function headerOf(request: AuthenticatedRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}

@@ -1,0 +1,4 @@
+import { ProjectsMigration } from './2026-11-21-projects.migration.js';
+
+/** For the host's own `migrations.migrationsList`, or ours. In order; a published name never changes. */
+export const projectAuthMigrations = [{ name: 'nft-metadata-2026-11-21-projects', class: ProjectsMigration }];

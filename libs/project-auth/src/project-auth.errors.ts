@@ -1,0 +1,43 @@
+import { UnauthorizedException } from '@nestjs/common';
+import type { SignatureRefusal } from './wallet-signature.js';
+
+export type AuthenticationRefusal =
+  SignatureRefusal | 'credentials_missing' | 'invalid_api_key' | 'credentials_disagree';
+
+/** Nobody we know. Answers 401 in any host; a dialect's filter gives it that dialect's shape. */
+export class NotAuthenticated extends UnauthorizedException {
+  constructor(
+    readonly reason: AuthenticationRefusal,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export class InvalidProject extends Error {
+  override readonly name = 'InvalidProject';
+}
+
+/** A signature names an address and nothing else, so an address can own one project only. */
+export class OwnerAlreadyHasProject extends Error {
+  override readonly name = 'OwnerAlreadyHasProject';
+  constructor(readonly ownerAddress: string) {
+    super(`Address ${ownerAddress} already owns a project; each project needs an owner address of its own.`);
+  }
+}
+
+export class ProjectNotFound extends Error {
+  override readonly name = 'ProjectNotFound';
+  constructor(readonly projectId: string) {
+    super(`Project ${JSON.stringify(projectId)} does not exist.`);
+  }
+}
+
+export class ApiKeyNotFound extends Error {
+  override readonly name = 'ApiKeyNotFound';
+  constructor(readonly prefix: string) {
+    super(
+      `The project has no working API key with the prefix ${JSON.stringify(prefix)}; the prefix is the part between "nft_" and the next "_".`,
+    );
+  }
+}

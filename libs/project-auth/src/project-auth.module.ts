@@ -1,0 +1,48 @@
+import { MikroOrmModule } from '@mikro-orm/nestjs';
+import { ConfigurableModuleBuilder, Module, type Provider } from '@nestjs/common';
+import { ApiKey } from './api-key.entity.js';
+import { ApiKeyGuard } from './api-key.guard.js';
+import { Clock, SystemClock } from './clock.js';
+import { completeConfig, PROJECT_AUTH_CONFIG, type ProjectAuthOptions } from './project-auth.options.js';
+import { ProjectDirectory } from './project-directory.js';
+import { Project } from './project.entity.js';
+import { Projects } from './projects.js';
+import { SignatureOrApiKeyGuard } from './signature-or-api-key.guard.js';
+import { WalletSignatureGuard } from './wallet-signature.guard.js';
+
+interface Extras {
+  isGlobal?: boolean;
+  /** A provider for ProjectDirectory, for a host with users and keys of its own. */
+  projectDirectory?: Provider<ProjectDirectory>;
+  /** A provider for Clock. */
+  clock?: Provider<Clock>;
+}
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ProjectAuthOptions>({
+  moduleName: 'ProjectAuth',
+})
+  .setClassMethodName('forRoot')
+  .setExtras<Extras>({ isGlobal: true }, (module, extras) => ({
+    ...module,
+    global: extras.isGlobal ?? true,
+    providers: [
+      ...(module.providers ?? []),
+      extras.projectDirectory ?? { provide: ProjectDirectory, useExisting: Projects },
+      extras.clock ?? { provide: Clock, useClass: SystemClock },
+    ],
+  }))
+  .build();
+
+/** Who is calling: projects, API keys, and the guards for our controllers. */
+@Module({
+  imports: [MikroOrmModule.forFeature([Project, ApiKey])],
+  providers: [
+    { provide: PROJECT_AUTH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    Projects,
+    ApiKeyGuard,
+    WalletSignatureGuard,
+    SignatureOrApiKeyGuard,
+  ],
+  exports: [Projects, ProjectDirectory, Clock, ApiKeyGuard, WalletSignatureGuard, SignatureOrApiKeyGuard],
+})
+export class ProjectAuthModule extends ConfigurableModuleClass {}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+export const projectAuthOptionsSchema = z.strictObject({
+  /** How far a signed timestamp may be from the time here, in seconds, either way. The window is the scheme's only defence. */
+  signatureWindowSeconds: z.int().min(1).max(86_400).default(300),
+});
+
+/** What a host writes. */
+export type ProjectAuthOptions = z.input<typeof projectAuthOptionsSchema>;
+/** What we inject: every field present. */
+export type ProjectAuthConfig = z.output<typeof projectAuthOptionsSchema>;
+export const PROJECT_AUTH_CONFIG = Symbol('ProjectAuthConfig');
+
+/** Throws an Error that names each wrong option. */
+export function completeConfig(options: ProjectAuthOptions): ProjectAuthConfig {
+  const result = projectAuthOptionsSchema.safeParse(options);
+  if (!result.success) throw new Error(`ProjectAuthModule: wrong options.\n${z.prettifyError(result.error)}`);
+  return result.data;
+}

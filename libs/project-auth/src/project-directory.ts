@@ -1,0 +1,18 @@
+/** Who may ask, as the guards see it. */
+export interface CallingProject {
+  id: string;
+  name: string;
+  /** Lower case. */
+  ownerAddress: string;
+  /** null: the deployment's default; 0: none may. */
+  tokensPerHour?: number | null | undefined;
+}
+
+/** The port through which the guards find projects. A host with users and keys of its own provides another one. */
+export abstract class ProjectDirectory {
+  abstract findById(projectId: string): Promise<CallingProject | null>;
+  /** The project of an owner address, in any case. */
+  abstract findByOwner(address: string): Promise<CallingProject | null>;
+  /** The project of a well-formed API key that is not revoked. */
+  abstract findByApiKey(key: string): Promise<CallingProject | null>;
+}

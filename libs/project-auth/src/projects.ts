@@ -1,0 +1,103 @@
+import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { getAddress } from 'ethers';
+import { sql } from 'kysely';
+import { generateApiKey, hashApiKey } from './api-key.js';
+import { ApiKey } from './api-key.entity.js';
+import { ApiKeyNotFound, InvalidProject, OwnerAlreadyHasProject, ProjectNotFound } from './project-auth.errors.js';
+import { ProjectDirectory } from './project-directory.js';
+import { Project } from './project.entity.js';
+
+export interface NewProject {
+  name: string;
+  /** `0x` and 40 hex digits; in mixed case, the EIP-55 checksum has to hold. */
+  ownerAddress: string;
+  /** Absent: the deployment's default; 0: none may. */
+  tokensPerHour?: number | null | undefined;
+}
+
+/** Projects and API keys in `nft_metadata`: what an operator does with them, and who a caller is. */
+@Injectable()
+export class Projects extends ProjectDirectory {
+  constructor(private readonly em: EntityManager) {
+    super();
+  }
+
+  /** Throws InvalidProject, OwnerAlreadyHasProject. */
+  async createProject({ name, ownerAddress, tokensPerHour = null }: NewProject): Promise<Project> {
+    if (name.trim() === '') throw new InvalidProject('A project needs a name.');
+    if (
+      tokensPerHour !== null &&
+      (!Number.isInteger(tokensPerHour) || tokensPerHour < 0 || tokensPerHour > 2 ** 31 - 1)
+    ) {
+      throw new InvalidProject(`An allowance of ${tokensPerHour} tokens per hour is not a whole number from 0 up.`);
+    }
+    const em = this.em.fork();
+    const project = em.create(Project, { name: name.trim(), ownerAddress: parseOwner(ownerAddress), tokensPerHour });
+    try {
+      await em.persist(project).flush();
+    } catch (error) {
+      if (error instanceof UniqueConstraintViolationException) throw new OwnerAlreadyHasProject(ownerAddress);
+      throw error;
+    }
+    return project;
+  }
+
+  /** The key is returned here and nowhere again. Throws ProjectNotFound. */
+  async createApiKey(projectId: string): Promise<string> {
+    const em = this.em.fork();
+    const project = await em.findOne(Project, { id: projectId });
+    if (!project) throw new ProjectNotFound(projectId);
+    const { key, prefix, hash } = generateApiKey();
+    await em.persist(em.create(ApiKey, { project, prefix, hash })).flush();
+    return key;
+  }
+
+  /** In force with the next request: keys are not cached. Throws ApiKeyNotFound. */
+  async revokeApiKey(projectId: string, prefix: string): Promise<void> {
+    const { rows } = await sql`
+      update nft_metadata.api_keys set revoked_at = now()
+      where project_id = ${projectId} and prefix = ${prefix} and revoked_at is null
+      returning id`.execute(this.em.fork().getKysely());
+    if (rows.length === 0) throw new ApiKeyNotFound(prefix);
+  }
+
+  override async findById(projectId: string): Promise<Project | null> {
+    return this.em.fork().findOne(Project, { id: projectId });
+  }
+
+  override async findByOwner(address: string): Promise<Project | null> {
+    return this.em.fork().findOne(Project, { ownerAddress: address.toLowerCase() });
+  }
+
+  override async findByApiKey(key: string): Promise<Project | null> {
+    const em = this.em.fork();
+    // By the hash of all of the key: whoever can time this look-up learns about hashes, not about keys.
+    const found = await em.findOne(ApiKey, { hash: hashApiKey(key), revokedAt: null }, { populate: ['project'] });
+    if (!found) return null;
+    await this.noteUse(found.id);
+    return found.project;
+  }
+
+  /** At most one write a minute for each key. */
+  private async noteUse(apiKeyId: string): Promise<void> {
+    await sql`
+      update nft_metadata.api_keys set last_used_at = now()
+      where id = ${apiKeyId}::uuid and (last_used_at is null or last_used_at < now() - interval '1 minute')`.execute(
+      this.em.fork().getKysely(),
+    );
+  }
+}
+
+function parseOwner(address: string): string {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(address)) {
+    throw new InvalidProject(`Owner ${JSON.stringify(address)} is not an address: 0x and 40 hex digits.`);
+  }
+  try {
+    return getAddress(address).toLowerCase();
+  } catch {
+    throw new InvalidProject(
+      `Owner ${JSON.stringify(address)} has a wrong checksum: check its letters, or write them all in lower case.`,
+    );
+  }
+}

@@ -1,0 +1,84 @@
+import { getAddress, verifyMessage } from 'ethers';
+
+/** The three header values as they came; an absent one is undefined. */
+export interface SignatureHeaders {
+  address: string | undefined;
+  timestamp: string | undefined;
+  signature: string | undefined;
+}
+
+export type SignatureRefusal =
+  'signature_incomplete' | 'invalid_address' | 'invalid_timestamp' | 'timestamp_out_of_window' | 'invalid_signature';
+
+export type SignatureCheck =
+  { kind: 'signed'; address: string } | { kind: 'refused'; reason: SignatureRefusal; message: string };
+
+/** Whole seconds in decimal, as the scheme has them since 2001 and until 2286. */
+const SECONDS = /^[1-9][0-9]{9}$/;
+const MILLISECONDS = /^[1-9][0-9]{12}$/;
+
+/**
+ * Checks that `address` signed the timestamp: EIP-191 `personal_sign` over the header's decimal text, byte for byte, and
+ * nothing else. v may be 00/01, as the published SDK sends it, or 1b/1c. What a stranger sends never throws.
+ */
+export function checkWalletSignature(headers: SignatureHeaders, now: Date, windowSeconds: number): SignatureCheck {
+  const { address, timestamp, signature } = headers;
+  if (!address || !timestamp || !signature) {
+    return refuse(
+      'signature_incomplete',
+      'A signed request has three headers: x-imx-eth-address, x-imx-eth-timestamp and x-imx-eth-signature.',
+    );
+  }
+  const claimed = parseAddress(address);
+  if (!claimed) {
+    return refuse(
+      'invalid_address',
+      'x-imx-eth-address is not an address: 0x and 40 hex digits, with a valid checksum if in mixed case.',
+    );
+  }
+  if (!SECONDS.test(timestamp)) {
+    return refuse(
+      'invalid_timestamp',
+      MILLISECONDS.test(timestamp)
+        ? 'x-imx-eth-timestamp is in milliseconds; it has to be in whole seconds.'
+        : 'x-imx-eth-timestamp is not a UNIX time in whole seconds, in decimal digits.',
+    );
+  }
+  const serverSeconds = Math.floor(now.getTime() / 1000);
+  if (Math.abs(serverSeconds - Number(timestamp)) > windowSeconds) {
+    return refuse(
+      'timestamp_out_of_window',
+      `x-imx-eth-timestamp is more than ${windowSeconds} seconds away from the time here, which is ${serverSeconds}.`,
+    );
+  }
+  if (recoverSigner(timestamp, signature) !== claimed) {
+    return refuse(
+      'invalid_signature',
+      'x-imx-eth-signature is not a signature of x-imx-eth-timestamp by x-imx-eth-address.',
+    );
+  }
+  return { kind: 'signed', address: claimed.toLowerCase() };
+}
+
+function refuse(reason: SignatureRefusal, message: string): SignatureCheck {
+  return { kind: 'refused', reason, message };
+}
+
+function parseAddress(text: string): string | null {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(text)) return null;
+  try {
+    return getAddress(text);
+  } catch {
+    return null; // mixed case with a wrong checksum
+  }
+}
+
+/** Who signed this text (EIP-191), as a checksummed address; null when nobody can be told from it. */
+export function recoverSigner(message: string, signature: string): string | null {
+  if (!/^0x[0-9a-fA-F]{130}$/.test(signature) && !/^0x[0-9a-fA-F]{128}$/.test(signature)) return null;
+  try {
+    return verifyMessage(message, signature);
+  } catch {
+    return null; // no point on the curve, a high s, an unknown v
+  }
+}
