@@ -8,6 +8,7 @@ export { Clock, SystemClock } from './clock.js';
 export { ApiKeyGuard } from './api-key.guard.js';
 export { WalletSignatureGuard } from './wallet-signature.guard.js';
 export { SignatureOrApiKeyGuard } from './signature-or-api-key.guard.js';
+export { parseAddress } from './ethereum-address.js';
 export { CurrentProject } from './current-project.decorator.js';
 export {
   ApiKeyNotFound,

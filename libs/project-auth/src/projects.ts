@@ -1,9 +1,9 @@
 import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
-import { getAddress } from 'ethers';
 import { sql } from 'kysely';
 import { generateApiKey, hashApiKey } from './api-key.js';
 import { ApiKey } from './api-key.entity.js';
+import { parseAddress } from './ethereum-address.js';
 import { ApiKeyNotFound, InvalidProject, OwnerAlreadyHasProject, ProjectNotFound } from './project-auth.errors.js';
 import { ProjectDirectory } from './project-directory.js';
 import { Project } from './project.entity.js';
@@ -89,15 +89,10 @@ export class Projects extends ProjectDirectory {
   }
 }
 
-function parseOwner(address: string): string {
-  if (!/^0x[0-9a-fA-F]{40}$/.test(address)) {
-    throw new InvalidProject(`Owner ${JSON.stringify(address)} is not an address: 0x and 40 hex digits.`);
-  }
-  try {
-    return getAddress(address).toLowerCase();
-  } catch {
-    throw new InvalidProject(
-      `Owner ${JSON.stringify(address)} has a wrong checksum: check its letters, or write them all in lower case.`,
-    );
-  }
+function parseOwner(text: string): string {
+  const address = parseAddress(text);
+  if (address) return address.toLowerCase();
+  throw new InvalidProject(
+    `Owner ${JSON.stringify(text)} is not an address: 0x and 40 hex digits, with a valid checksum if in mixed case.`,
+  );
 }

@@ -1,4 +1,5 @@
-import { getAddress, verifyMessage } from 'ethers';
+import { verifyMessage } from 'ethers';
+import { parseAddress } from './ethereum-address.js';
 
 /** The three header values as they came; an absent one is undefined. */
 export interface SignatureHeaders {
@@ -62,15 +63,6 @@ export function checkWalletSignature(headers: SignatureHeaders, now: Date, windo
 
 function refuse(reason: SignatureRefusal, message: string): SignatureCheck {
   return { kind: 'refused', reason, message };
-}
-
-function parseAddress(text: string): string | null {
-  if (!/^0x[0-9a-fA-F]{40}$/.test(text)) return null;
-  try {
-    return getAddress(text);
-  } catch {
-    return null; // mixed case with a wrong checksum
-  }
 }
 
 /** Who signed this text (EIP-191), as a checksummed address; null when nobody can be told from it. */

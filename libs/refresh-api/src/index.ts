@@ -1,0 +1,1 @@
+export { RefreshApiModule } from './refresh-api.module.js';

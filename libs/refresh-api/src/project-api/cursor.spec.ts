@@ -1,0 +1,23 @@
+import { formatCursor, parseCursor } from './cursor.js';
+
+const position = { createdAt: '2026-11-21T01:02:03.000001Z', id: '0b6f2d7c-5a55-4d2e-9a5e-111111111111' };
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+describe('cursors', () => {
+  it('come back as the position they were made of, to the microsecond', () => {
+    expect(parseCursor(formatCursor(position), 'uuid')).toEqual(position);
+  });
+
+  it.each([
+    'x',
+    '%%%',
+    encode(null),
+    encode([]),
+    encode({ created_at: position.createdAt }),
+    encode({ created_at: 'yesterday', id: position.id }),
+    encode({ created_at: '2026-99-99T01:02:03.000001Z', id: position.id }),
+    encode({ created_at: position.createdAt, id: "' or true --" }),
+  ])('are refused when they are %j', (text) => {
+    expect(parseCursor(text, 'uuid')).toBeNull();
+  });
+});

@@ -1,0 +1,22 @@
+import type { PagePosition } from '@app/metadata-refresh';
+
+const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$/;
+const ID = { uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, bigint: /^[1-9][0-9]{0,17}$/ };
+
+/** base64url of JSON: the last row of a page. Opaque to callers. */
+export function formatCursor({ createdAt, id }: PagePosition): string {
+  return Buffer.from(JSON.stringify({ created_at: createdAt, id })).toString('base64url');
+}
+
+/** null: not a cursor of ours. */
+export function parseCursor(text: string, id: keyof typeof ID): PagePosition | null {
+  try {
+    const position = JSON.parse(Buffer.from(text, 'base64url').toString()) as Record<string, unknown> | null;
+    const createdAt = String(position?.['created_at']);
+    const rowId = String(position?.['id']);
+    const isPosition = TIME.test(createdAt) && !Number.isNaN(Date.parse(createdAt)) && ID[id].test(rowId);
+    return isPosition ? { createdAt, id: rowId } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,62 @@
+import { MetadataRefreshService } from '@app/metadata-refresh';
+import { CurrentProject, SignatureOrApiKeyGuard, type CallingProject } from '@app/project-auth';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { asRefreshingProject } from '../refreshing-project.js';
+import { setHeaders, type HttpResponse } from '../http-response.js';
+import { ProjectApiFilter } from './project-api.filter.js';
+import { toErrorPage, toLimitHeaders, toRefreshBody, toRefreshPage } from './project-api.presenter.js';
+import {
+  createRefreshSchema,
+  listErrorsSchema,
+  listRefreshesSchema,
+  refreshIdSchema,
+  type CreateRefresh,
+  type ListErrors,
+  type ListRefreshes,
+} from './project-api.schemas.js';
+import { validate } from './validate.pipe.js';
+
+/** The refresh API in the shape of Immutable X, for a signature by the project's owner or an API key. */
+@Controller('v1/metadata-refreshes')
+@UseGuards(SignatureOrApiKeyGuard)
+@UseFilters(ProjectApiFilter)
+export class ProjectApiController {
+  constructor(private readonly refreshes: MetadataRefreshService) {}
+
+  @Post()
+  @HttpCode(202)
+  async create(
+    @CurrentProject() project: CallingProject,
+    @Body({ schema: createRefreshSchema, pipes: [validate] }) body: CreateRefresh,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ) {
+    const { refreshId, quota } = await this.refreshes.request(asRefreshingProject(project), body);
+    setHeaders(response, toLimitHeaders(quota));
+    return { refresh_id: refreshId };
+  }
+
+  @Get()
+  async list(
+    @CurrentProject() project: CallingProject,
+    @Query({ schema: listRefreshesSchema, pipes: [validate] }) query: ListRefreshes,
+  ) {
+    return toRefreshPage(await this.refreshes.listRefreshes(asRefreshingProject(project), query));
+  }
+
+  @Get(':refresh_id')
+  async get(
+    @CurrentProject() project: CallingProject,
+    @Param('refresh_id', { schema: refreshIdSchema, pipes: [validate] }) refreshId: string,
+  ) {
+    return toRefreshBody(await this.refreshes.getRefresh(asRefreshingProject(project), refreshId));
+  }
+
+  @Get(':refresh_id/errors')
+  async listErrors(
+    @CurrentProject() project: CallingProject,
+    @Param('refresh_id', { schema: refreshIdSchema, pipes: [validate] }) refreshId: string,
+    @Query({ schema: listErrorsSchema, pipes: [validate] }) query: ListErrors,
+  ) {
+    return toErrorPage(await this.refreshes.listErrors(asRefreshingProject(project), refreshId, query));
+  }
+}
