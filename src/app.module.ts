@@ -1,0 +1,49 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroOrmModule } from '@mikro-orm/nestjs';
+import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { MetadataFetchModule } from '@app/metadata-fetch';
+import { MetadataRefreshModule } from '@app/metadata-refresh';
+import { ProjectAuthModule } from '@app/project-auth';
+import { RefreshApiModule } from '@app/refresh-api';
+import { TokenStoreModule } from '@app/token-store';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import type { Environment } from './config/environment.js';
+import { migrationsList } from './database/migrations.js';
+import { HealthModule } from './health/health.module.js';
+import { ListingsModule } from './listings/listings.module.js';
+import { WorkerSchedule } from './schedule/worker-schedule.js';
+
+/** A marketplace indexer: the libs put together, as any host would. */
+@Module({})
+export class AppModule {
+  static forRoot(environment: Environment & { databaseUrl: string }): DynamicModule {
+    const servesHttp = environment.runMode !== 'worker';
+    const works = environment.runMode !== 'api';
+    return {
+      module: AppModule,
+      imports: [
+        MikroOrmModule.forRoot({
+          driver: PostgreSqlDriver,
+          clientUrl: environment.databaseUrl,
+          autoLoadEntities: true,
+          extensions: [Migrator],
+          migrations: { migrationsList, tableName: 'nft_metadata.migrations', snapshot: false },
+          pool: { min: 0, max: 10 },
+        }),
+        ScheduleModule.forRoot(),
+        ProjectAuthModule.forRoot({}),
+        TokenStoreModule.forRoot({}),
+        MetadataFetchModule.forRoot({
+          allowedHosts: environment.fetchAllowedHosts,
+          ...(environment.ipfsGateways && { ipfsGateways: environment.ipfsGateways }),
+          ...(environment.arweaveGateways && { arweaveGateways: environment.arweaveGateways }),
+        }),
+        MetadataRefreshModule.forRoot({}),
+        HealthModule,
+        ...(servesHttp ? [RefreshApiModule, ListingsModule] : []),
+      ],
+      providers: works ? [WorkerSchedule] : [],
+    };
+  }
+}

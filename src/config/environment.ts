@@ -1,0 +1,103 @@
+import { z } from 'zod';
+
+const hostAndPort = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):([1-9][0-9]{0,4})$/i;
+
+const list = (text: string) =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+
+const urlList = z
+  .string()
+  .transform(list)
+  .refine((urls) => urls.every((url) => /^https?:\/\//.test(url) && URL.canParse(url)), {
+    error: 'must be a comma-separated list of http or https URLs, such as "https://ipfs.io"',
+  })
+  .optional();
+
+/** Every setting of the service. All are optional; an empty variable is an absent one. */
+const environmentSchema = z.object({
+  /** Absent: an embedded PostgreSQL in ./.data/postgres. */
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\/.+/, {
+      error: 'must be a connection string, such as "postgres://user:password@host:5432/database"',
+    })
+    .optional(),
+  PORT: z
+    .string()
+    .default('3000')
+    .refine((port) => /^[0-9]{1,5}$/.test(port) && Number(port) <= 65_535, { error: 'must be a port from 0 to 65535' })
+    .transform(Number),
+  HOST: z.string().default('127.0.0.1'),
+  RUN_MODE: z.enum(['all', 'api', 'worker'], { error: 'must be "all", "api" or "worker"' }).default('all'),
+  FETCH_ALLOWED_HOSTS: z
+    .string()
+    .default('')
+    .transform(list)
+    .refine((hosts) => hosts.every((host) => hostAndPort.test(host)), {
+      error: 'must be a comma-separated list of host:port, such as "localhost:4000,10.0.0.7:8080"',
+    }),
+  RPC_URLS: z
+    .string()
+    .default('')
+    .transform(list)
+    .refine((urls) => urls.every((entry) => /^[1-9][0-9]*=https?:\/\/.+$/.test(entry)), {
+      error: 'must be a comma-separated list of chainId=url, such as "1=https://rpc.example"',
+    }),
+  IPFS_GATEWAYS: urlList,
+  ARWEAVE_GATEWAYS: urlList,
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug'], { error: 'must be "fatal", "error", "warn", "info" or "debug"' })
+    .default('info'),
+});
+
+export interface Environment {
+  databaseUrl: string | undefined;
+  port: number;
+  host: string;
+  runMode: 'all' | 'api' | 'worker';
+  fetchAllowedHosts: string[];
+  rpcUrls: string[];
+  ipfsGateways: string[] | undefined;
+  arweaveGateways: string[] | undefined;
+  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';
+}
+
+/** One line for each variable that is wrong: its name, its value, and what would be right. */
+export class WrongEnvironment extends Error {
+  override readonly name = 'WrongEnvironment';
+}
+
+/** The only place that reads the environment. Throws WrongEnvironment. */
+export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Environment {
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''),
+  );
+  const result = environmentSchema.safeParse(given);
+  if (!result.success) {
+    throw new WrongEnvironment(
+      result.error.issues
+        .map(({ path, message }) => `${String(path[0])} ${message}; it is ${shown(given, String(path[0]))}`)
+        .join('\n'),
+    );
+  }
+  const { data } = result;
+  return {
+    databaseUrl: data.DATABASE_URL,
+    port: data.PORT,
+    host: data.HOST,
+    runMode: data.RUN_MODE,
+    fetchAllowedHosts: data.FETCH_ALLOWED_HOSTS,
+    rpcUrls: data.RPC_URLS,
+    ipfsGateways: data.IPFS_GATEWAYS,
+    arweaveGateways: data.ARWEAVE_GATEWAYS,
+    logLevel: data.LOG_LEVEL,
+  };
+}
+
+/** Connection strings and gateway URLs may hold a password. */
+function shown(given: Readonly<Record<string, string | undefined>>, name: string): string {
+  return /URL|GATEWAYS/.test(name) ? 'something else' : JSON.stringify(given[name]);
+}

@@ -1,0 +1,21 @@
+import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
+import { Readiness } from './readiness.js';
+
+@Controller('health')
+export class HealthController {
+  constructor(private readonly readiness: Readiness) {}
+
+  /** The process runs. */
+  @Get('live')
+  live() {
+    return { status: 'ok' };
+  }
+
+  /** The process can do its work: 503 names what is missing. */
+  @Get('ready')
+  async ready() {
+    const missing = await this.readiness.missing();
+    if (missing.length > 0) throw new ServiceUnavailableException({ code: 'not_ready', message: missing.join('; ') });
+    return { status: 'ok' };
+  }
+}
