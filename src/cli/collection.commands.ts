@@ -1,0 +1,66 @@
+import { Projects } from '@app/project-auth';
+import { Collections, TokenStore } from '@app/token-store';
+import type { Command } from 'commander';
+import { parseWholeNumber } from './option-values.js';
+import type { Session } from './session.js';
+import { parseTokenIds, readTokenIds } from './token-ids.js';
+
+interface AddOptions {
+  project: string;
+  address: string;
+  chain: number;
+  metadataUrl?: string;
+  source?: string;
+  tokens?: string;
+  tokensFile?: string;
+}
+
+/** Tokens that one call registers; a file may hold many more. */
+const REGISTER_AT_ONCE = 10_000;
+
+export function addCollectionCommands(cli: Command, session: Session): void {
+  const collection = cli.command('collection').description('token contracts whose metadata can be refreshed');
+  collection
+    .command('add')
+    .requiredOption('--project <id>')
+    .requiredOption('--address <0xADDRESS>')
+    .option('--chain <id>', 'chain id', parseWholeNumber, 1)
+    .option('--metadata-url <url>', "the project's Metadata API; a token's URL is this, a slash, and its id")
+    .option('--source <source>', '"chain" is not supported yet')
+    .option('--uri-rule <rule>', 'for --source chain')
+    .option('--tokens <list>', 'tokens to register, such as 1-1000,5000')
+    .option('--tokens-file <file>', 'the same, from a file')
+    .option('--json', 'print one JSON object')
+    .action(async (options: AddOptions) => {
+      if (options.source) {
+        throw new Error(
+          '--source is not supported yet: only collections with a Metadata API can be refreshed; give --metadata-url.',
+        );
+      }
+      if (!options.metadataUrl)
+        throw new Error('--metadata-url is missing: where does the metadata of this collection come from?');
+      const tokenIds = await tokensOf(options);
+      if (!(await (await session.get(Projects)).findById(options.project))) {
+        throw new Error(`Project ${JSON.stringify(options.project)} does not exist: create it with "project create".`);
+      }
+
+      const added = await (
+        await session.get(Collections)
+      ).add({
+        chainId: options.chain,
+        address: options.address,
+        projectId: options.project,
+        source: { kind: 'metadata_api', url: options.metadataUrl },
+      });
+      const store = await session.get(TokenStore);
+      for (let at = 0; at < tokenIds.length; at += REGISTER_AT_ONCE) {
+        await store.registerTokens(added.id, tokenIds.slice(at, at + REGISTER_AT_ONCE));
+      }
+      session.print({ collection_id: added.id, tokens: tokenIds.length });
+    });
+}
+
+async function tokensOf({ tokens, tokensFile }: AddOptions): Promise<string[]> {
+  const fromFile = tokensFile ? await readTokenIds(tokensFile) : [];
+  return [...new Set([...(tokens ? parseTokenIds(tokens) : []), ...fromFile])];
+}

@@ -1,0 +1,43 @@
+import { MikroORM } from '@mikro-orm/postgresql';
+import type { INestApplicationContext, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from '../app.module.js';
+import { readEnvironment } from '../config/environment.js';
+import { migrate } from '../database/migrations.js';
+import { openDatabase, type Database } from '../database/open-database.js';
+
+/** What a command works with: the application without HTTP, opened on first use. */
+export class Session {
+  printsJson = false;
+  private database: Database | undefined;
+  private app: INestApplicationContext | undefined;
+
+  constructor(private readonly variables: Readonly<Record<string, string | undefined>>) {}
+
+  /** A service of the application. */
+  async get<T>(token: Type<T> | (abstract new (...args: never[]) => T)): Promise<T> {
+    this.app ??= await this.open();
+    return this.app.get(token as Type<T>);
+  }
+
+  /** One JSON object with --json; readable lines otherwise. */
+  print(result: Record<string, unknown>): void {
+    const lines = Object.entries(result).map(([name, value]) => `${name}: ${String(value)}`);
+    process.stdout.write(`${this.printsJson ? JSON.stringify(result) : lines.join('\n')}\n`);
+  }
+
+  async close(): Promise<void> {
+    await this.app?.close();
+    await this.database?.leave();
+  }
+
+  private async open(): Promise<INestApplicationContext> {
+    const environment = readEnvironment(this.variables);
+    this.database = await openDatabase(environment);
+    // 'api': no schedule of ours runs; what has to be done, the command does.
+    const module = AppModule.forRoot({ ...environment, databaseUrl: this.database.url, runMode: 'api' });
+    const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
+    await migrate(app.get(MikroORM));
+    return app;
+  }
+}

@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { isTokenId } from '@app/token-store';
+
+/** More than this in one command is a mistake rather than a wish. */
+const MOST = 1_000_000;
+
+export class InvalidTokenList extends Error {
+  override readonly name = 'InvalidTokenList';
+}
+
+/** `1-1000,5000`: ids and inclusive ranges, in any order; each id once. Throws InvalidTokenList. */
+export function parseTokenIds(text: string): string[] {
+  const ids = new Set<string>();
+  for (const part of text.split(/[\s,]+/).filter(Boolean)) {
+    const [first = '', last = first, ...rest] = part.split('-');
+    if (rest.length > 0 || !isTokenId(first) || !isTokenId(last)) {
+      throw new InvalidTokenList(`${JSON.stringify(part)} is not a token id or a range: write "1-1000,5000".`);
+    }
+    if (BigInt(first) > BigInt(last))
+      throw new InvalidTokenList(`Range ${part} runs backwards: write "${last}-${first}".`);
+    if (BigInt(last) - BigInt(first) >= MOST) throw new InvalidTokenList(`Range ${part} has more than ${MOST} tokens.`);
+    for (let id = BigInt(first); id <= BigInt(last); id += 1n) ids.add(id.toString());
+    if (ids.size > MOST) throw new InvalidTokenList(`The list has more than ${MOST} tokens.`);
+  }
+  if (ids.size === 0) throw new InvalidTokenList('The list of tokens is empty: write "1-1000,5000".');
+  return [...ids];
+}
+
+/** The same, from a file: separated by commas, spaces or line breaks. */
+export async function readTokenIds(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new InvalidTokenList(`The tokens file cannot be read: ${error.message}`);
+  });
+  return parseTokenIds(text);
+}
