@@ -1,0 +1,61 @@
+import type { INestApplication } from '@nestjs/common';
+import request from 'supertest';
+import type { App } from 'supertest/types.js';
+import type { TestProject } from './start-app.js';
+
+/** The headers of a signed request, as the published SDK makes them. */
+export async function signedHeaders(
+  { wallet }: Pick<TestProject, 'wallet'>,
+  at = new Date(),
+): Promise<Record<string, string>> {
+  const timestamp = String(Math.floor(at.getTime() / 1000));
+  const signature = await wallet.signMessage(timestamp);
+  const recoveryId = Number.parseInt(signature.slice(-2), 16) - 27;
+  return {
+    'x-imx-eth-address': wallet.address,
+    'x-imx-eth-timestamp': timestamp,
+    'x-imx-eth-signature': `${signature.slice(0, -2)}0${recoveryId}`,
+  };
+}
+
+export function http(app: INestApplication) {
+  return request(app.getHttpServer() as App);
+}
+
+/** A signed POST. Returns the id of the receipt. */
+export async function requestRefresh(
+  app: INestApplication,
+  project: TestProject,
+  tokenIds: readonly string[],
+): Promise<string> {
+  const { body } = await http(app)
+    .post('/v1/metadata-refreshes')
+    .set(await signedHeaders(project))
+    .send({ collection_address: project.collectionAddress, token_ids: tokenIds })
+    .expect(202);
+  return (body as { refresh_id: string }).refresh_id;
+}
+
+export async function readRefresh(
+  app: INestApplication,
+  project: TestProject,
+  refreshId: string,
+): Promise<Record<string, unknown>> {
+  const { body } = await http(app)
+    .get(`/v1/metadata-refreshes/${refreshId}`)
+    .set('x-api-key', project.apiKey)
+    .expect(200);
+  return body as Record<string, unknown>;
+}
+
+export async function readErrors(
+  app: INestApplication,
+  project: TestProject,
+  refreshId: string,
+): Promise<Record<string, unknown>[]> {
+  const { body } = await http(app)
+    .get(`/v1/metadata-refreshes/${refreshId}/errors?page_size=200`)
+    .set('x-api-key', project.apiKey)
+    .expect(200);
+  return (body as { result: Record<string, unknown>[] }).result;
+}

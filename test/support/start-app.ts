@@ -1,0 +1,82 @@
+import { ConsoleLogger, type INestApplication } from '@nestjs/common';
+import { RefreshWorker } from '@app/metadata-refresh';
+import { Projects } from '@app/project-auth';
+import { Collections, TokenStore } from '@app/token-store';
+import { Test } from '@nestjs/testing';
+import { Wallet, HDNodeWallet } from 'ethers';
+import { readEnvironment } from '../../src/config/environment.js';
+import { AppModule } from '../../src/app.module.js';
+import { createDatabase, type TestDatabase } from './database.js';
+import { MetadataHost } from './metadata-host.js';
+
+export interface TestApp {
+  app: INestApplication;
+  worker: RefreshWorker;
+  database: TestDatabase;
+  metadataApi: MetadataHost;
+  /** A project with a wallet, an API key, and a collection whose Metadata API is `metadataApi`. */
+  aProject(options?: { tokens?: readonly string[]; tokensPerHour?: number }): Promise<TestProject>;
+  stop(): Promise<void>;
+}
+
+export interface TestProject {
+  id: string;
+  wallet: HDNodeWallet;
+  apiKey: string;
+  collectionId: string;
+  collectionAddress: string;
+}
+
+/** The application as it runs, on a database and a Metadata API of its own. Its worker works when the test says so. */
+export async function startApp(): Promise<TestApp> {
+  const database = await createDatabase();
+  const metadataApi = await MetadataHost.start();
+  const environment = readEnvironment({
+    RUN_MODE: 'api',
+    FETCH_ALLOWED_HOSTS: metadataApi.host,
+    DATABASE_URL: database.url,
+  });
+  const testing = await Test.createTestingModule({
+    imports: [AppModule.forRoot({ ...environment, databaseUrl: database.url })],
+  }).compile();
+  const app = testing.createNestApplication({ logger: new ConsoleLogger({ logLevels: ['fatal'] }) });
+  await app.init();
+
+  return {
+    app,
+    worker: app.get(RefreshWorker),
+    database,
+    metadataApi,
+    aProject: (options) => aProject(app, metadataApi, options),
+    async stop() {
+      await app.close();
+      await metadataApi.close();
+      await database.drop();
+    },
+  };
+}
+
+async function aProject(
+  app: INestApplication,
+  metadataApi: MetadataHost,
+  { tokens = [], tokensPerHour }: { tokens?: readonly string[]; tokensPerHour?: number } = {},
+): Promise<TestProject> {
+  const wallet = Wallet.createRandom();
+  const projects = app.get(Projects);
+  const project = await projects.createProject({ name: 'Studio', ownerAddress: wallet.address, tokensPerHour });
+  const collectionAddress = Wallet.createRandom().address.toLowerCase();
+  const collection = await app.get(Collections).add({
+    chainId: 1,
+    address: collectionAddress,
+    projectId: project.id,
+    source: { kind: 'metadata_api', url: `${metadataApi.url}/${collectionAddress}` },
+  });
+  await app.get(TokenStore).registerTokens(collection.id, tokens);
+  return {
+    id: project.id,
+    wallet,
+    apiKey: await projects.createApiKey(project.id),
+    collectionId: collection.id,
+    collectionAddress,
+  };
+}
