@@ -1,0 +1,112 @@
+import http from 'node:http';
+import https from 'node:https';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import axios, { AxiosHeaders, type AxiosAdapter, type AxiosInstance } from 'axios';
+import { publicLookup } from './address-filter.js';
+import type { UnreachableReason } from './fetch-outcome.js';
+import { checkUrl, type UrlRules } from './guarded-url.js';
+import { exchange, type HttpAnswer } from './http-exchange.js';
+import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
+
+export interface GuardedRequest {
+  url: string;
+  /** Sent to this URL's host only; a redirect to another host goes without. */
+  headers?: Readonly<Record<string, string>>;
+  signal: AbortSignal;
+}
+
+export type GuardedAnswer =
+  ({ kind: 'answer'; url: string } & HttpAnswer) | { kind: 'unreachable'; url: string; reason: UnreachableReason };
+
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+/**
+ * HTTP for addresses that strangers wrote. Every hop is checked as a URL and again when its name is dialled; redirects
+ * are followed by hand; the caller's signal is one deadline for everything. Nothing is sent that could identify
+ * anybody: no cookies, no credentials, no proxy. axios is the face; the adapter beneath it is the short one that we need.
+ */
+@Injectable()
+export class GuardedHttp implements OnModuleDestroy {
+  private readonly rules: UrlRules;
+  private readonly agents: Record<'public' | 'exempt', { 'http:': http.Agent; 'https:': https.Agent }>;
+  private readonly axios: AxiosInstance;
+
+  constructor(@Inject(METADATA_FETCH_CONFIG) private readonly config: MetadataFetchConfig) {
+    this.rules = { allowedHosts: new Set(config.allowedHosts), extraPorts: new Set(config.extraPorts) };
+    const options = { keepAlive: true, maxSockets: config.maxSocketsPerHost };
+    // Two sets: a connection that was dialled without the filter is never used for a URL that needs it.
+    const lookup = publicLookup();
+    this.agents = {
+      public: { 'http:': new http.Agent({ ...options, lookup }), 'https:': new https.Agent({ ...options, lookup }) },
+      exempt: { 'http:': new http.Agent(options), 'https:': new https.Agent(options) },
+    };
+    this.axios = axios.create({ adapter: this.adapter, validateStatus: null, maxRedirects: 0, proxy: false });
+  }
+
+  /** Never throws for what a stranger's host does. */
+  async get({ url: first, headers = {}, signal }: GuardedRequest): Promise<GuardedAnswer> {
+    let url = first;
+    let ownHeaders = headers;
+    for (let hops = 0; ; hops += 1) {
+      const checked = checkUrl(url, this.rules);
+      if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
+      try {
+        const { status, headers: answered, data } = await this.axios.get<Buffer>(url, { headers: ownHeaders, signal });
+        const answer = { status, headers: answered as http.IncomingHttpHeaders, body: data };
+        const location = REDIRECTS.includes(status) ? answer.headers.location : undefined;
+        if (location === undefined) return { kind: 'answer', url, ...answer };
+        if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
+        if (!URL.canParse(location, url)) return { kind: 'unreachable', url, reason: 'invalid_uri' };
+        const next = new URL(location, url);
+        if (next.host !== checked.url.host) ownHeaders = {};
+        url = next.href;
+      } catch (error) {
+        return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
+      }
+    }
+  }
+
+  onModuleDestroy(): void {
+    for (const agents of Object.values(this.agents)) for (const agent of Object.values(agents)) agent.destroy();
+  }
+
+  private readonly adapter: AxiosAdapter = async (config) => {
+    const checked = checkUrl(config.url ?? '', this.rules);
+    if (checked.kind === 'refused') throw new Error(checked.reason);
+    const protocol = checked.url.protocol as 'http:' | 'https:';
+    const { status, headers, body } = await exchange({
+      url: checked.url,
+      agent: this.agents[checked.isExempt ? 'exempt' : 'public'][protocol],
+      signal: config.signal as AbortSignal,
+      maxBytes: this.config.maxBytes,
+      errorBodyBytes: this.config.errorBodyBytes,
+      headers: {
+        accept: 'application/json, */*;q=0.5',
+        'accept-encoding': 'gzip, deflate, br',
+        'user-agent': this.config.userAgent,
+        ...(config.headers.toJSON() as Record<string, string>),
+      },
+    });
+    return { status, statusText: '', headers: headers as AxiosHeaders, data: body, config };
+  };
+}
+
+const REASONS: Readonly<Record<string, UnreachableReason>> = {
+  BLOCKED_ADDRESS: 'blocked_address',
+  TOO_LARGE: 'too_large',
+  INCOMPLETE: 'incomplete_body',
+  ENOTFOUND: 'dns',
+  EAI_AGAIN: 'dns',
+  ENODATA: 'dns',
+  ECONNREFUSED: 'connection_refused',
+  ECONNRESET: 'connection_reset',
+  EPIPE: 'connection_reset',
+  ETIMEDOUT: 'timeout',
+};
+
+function reasonFor(error: unknown): UnreachableReason {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (REASONS[code]) return REASONS[code];
+  if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) return 'tls';
+  return code.startsWith('HPE_') ? 'incomplete_body' : 'connection';
+}

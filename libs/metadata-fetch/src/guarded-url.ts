@@ -1,0 +1,29 @@
+import { isIP } from 'node:net';
+import { isPublicAddress } from './address-filter.js';
+import { LONGEST_URI } from './fetch-limits.js';
+import type { UnreachableReason } from './fetch-outcome.js';
+
+export interface UrlRules {
+  /** `host:port` pairs that are exempt from the address and port rules, and nothing else is. */
+  allowedHosts: ReadonlySet<string>;
+  /** Besides 80 and 443. */
+  extraPorts: ReadonlySet<number>;
+}
+
+export type CheckedUrl = { kind: 'url'; url: URL; isExempt: boolean } | { kind: 'refused'; reason: UnreachableReason };
+
+/** What can be said about a URL before anything is resolved. Names are checked when they are dialled. */
+export function checkUrl(text: string, rules: UrlRules): CheckedUrl {
+  if (text.length > LONGEST_URI || !URL.canParse(text)) return { kind: 'refused', reason: 'invalid_uri' };
+  const url = new URL(text);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return { kind: 'refused', reason: 'unsupported_scheme' };
+  if (url.username || url.password) return { kind: 'refused', reason: 'invalid_uri' };
+
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+  if (rules.allowedHosts.has(`${url.hostname}:${port}`)) return { kind: 'url', url, isExempt: true };
+  // The URL parser has brought every spelling of an IPv4 address (octal, hexadecimal, one number) to four decimals.
+  const literal = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(literal) && !isPublicAddress(literal)) return { kind: 'refused', reason: 'blocked_address' };
+  if (port !== 80 && port !== 443 && !rules.extraPorts.has(port)) return { kind: 'refused', reason: 'blocked_port' };
+  return { kind: 'url', url, isExempt: false };
+}

@@ -1,0 +1,106 @@
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { Readable, Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+
+export interface Exchange {
+  url: URL;
+  headers: Readonly<Record<string, string>>;
+  agent: http.Agent | https.Agent;
+  signal: AbortSignal;
+  /** The largest body of a 200, in bytes after decompression. */
+  maxBytes: number;
+  /** How much of any other body is read. */
+  errorBodyBytes: number;
+}
+
+export interface HttpAnswer {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: Buffer;
+}
+
+export class AnswerTooLarge extends Error {
+  readonly code = 'TOO_LARGE';
+}
+
+export class AnswerIncomplete extends Error {
+  readonly code = 'INCOMPLETE';
+}
+
+/** One request and its answer on node:http: no redirects, no proxy, bytes counted after decompression as they come. */
+export function exchange({ url, headers, agent, signal, maxBytes, errorBodyBytes }: Exchange): Promise<HttpAnswer> {
+  return new Promise((done, fail) => {
+    const client = url.protocol === 'https:' ? https : http;
+    const request = client.get(url, { agent, headers, signal });
+    request.once('error', fail);
+    request.once('response', (response) => {
+      const status = response.statusCode ?? 0;
+      const isGood = status === 200;
+      readBody(response, isGood ? maxBytes : errorBodyBytes, isGood).then(
+        (body) => done({ status, headers: response.headers, body }),
+        (error: Error) => {
+          request.destroy();
+          fail(error);
+        },
+      );
+    });
+  });
+}
+
+/** A body that matters has to be whole; of an error's body the beginning is enough. */
+function readBody(response: IncomingMessage, maxBytes: number, mustBeWhole: boolean): Promise<Buffer> {
+  return new Promise((done, fail) => {
+    if (mustBeWhole && Number(response.headers['content-length']) > maxBytes) {
+      return fail(new AnswerTooLarge(`The body is declared with more than ${maxBytes} bytes.`));
+    }
+    const inflate = inflaterFor(response.headers['content-encoding']);
+    const stream: Readable = inflate ? response.pipe(inflate) : response;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+
+    const cutShort = () => {
+      response.destroy();
+      inflate?.destroy();
+      done(Buffer.concat(chunks).subarray(0, maxBytes));
+    };
+    const broken = (error: Error) => (mustBeWhole ? fail(asIncomplete(error)) : cutShort());
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes <= maxBytes) return;
+      stream.removeAllListeners('data');
+      if (!mustBeWhole) return cutShort();
+      response.destroy();
+      inflate?.destroy();
+      fail(new AnswerTooLarge(`The body has more than ${maxBytes} bytes.`));
+    });
+    stream.once('end', () => done(Buffer.concat(chunks)));
+    stream.once('error', broken);
+    if (inflate) response.once('error', broken);
+    response.once('aborted', () =>
+      broken(new AnswerIncomplete('The connection was closed in the middle of the body.')),
+    );
+  });
+}
+
+function asIncomplete(error: Error): Error {
+  const code = 'code' in error ? String(error.code) : '';
+  return /^(Z_|ERR_|ERR__)/.test(code)
+    ? new AnswerIncomplete(`The body cannot be decompressed: ${error.message}`)
+    : error;
+}
+
+function inflaterFor(encoding: string | undefined): Transform | null {
+  switch (encoding?.trim().toLowerCase()) {
+    case 'gzip':
+    case 'x-gzip':
+      return createGunzip();
+    case 'deflate':
+      return createInflate();
+    case 'br':
+      return createBrotliDecompress();
+    default:
+      return null;
+  }
+}

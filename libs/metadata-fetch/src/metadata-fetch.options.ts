@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { LARGEST_DOCUMENT } from './fetch-limits.js';
+
+const hostAndPort = z
+  .string()
+  .regex(/^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):([1-9][0-9]{0,4})$/i, { error: 'must be host:port, such as "localhost:4000"' })
+  .transform((text) => text.toLowerCase());
+
+export const metadataFetchOptionsSchema = z.strictObject({
+  /** For one whole exchange: name, connect, redirects, headers and body, in milliseconds. The guide's 3 seconds. */
+  deadlineMs: z.int().min(1).default(3000),
+  /** The largest body, in bytes after decompression. */
+  maxBytes: z.int().min(1).max(LARGEST_DOCUMENT).default(LARGEST_DOCUMENT),
+  /** How much of an error's body is kept, in bytes. */
+  errorBodyBytes: z.int().min(0).default(4096),
+  maxRedirects: z.int().min(0).max(10).default(3),
+  /** Exactly these `host:port` pairs are exempt from the address and port filter: local metadata hosts and gateways. */
+  allowedHosts: z.array(hostAndPort).default([]),
+  /** Ports that public hosts may use besides 80 and 443. */
+  extraPorts: z.array(z.int().min(1).max(65_535)).default([]),
+  /** Connections to one host at once. */
+  maxSocketsPerHost: z.int().min(1).default(256),
+  /** Says who asks, so that a studio can allow-list it. */
+  userAgent: z.string().min(1).default('nestjs-nft-refresh/0.1'),
+  ipfsGateways: z.array(z.string()).optional(),
+  arweaveGateways: z.array(z.string()).optional(),
+});
+
+/** What a host writes. */
+export type MetadataFetchOptions = z.input<typeof metadataFetchOptionsSchema>;
+/** What we inject: every field present. */
+export type MetadataFetchConfig = z.output<typeof metadataFetchOptionsSchema>;
+export const METADATA_FETCH_CONFIG = Symbol('MetadataFetchConfig');
+
+/** Throws an Error that names each wrong option. */
+export function completeConfig(options: MetadataFetchOptions): MetadataFetchConfig {
+  const result = metadataFetchOptionsSchema.safeParse(options);
+  if (!result.success) throw new Error(`MetadataFetchModule: wrong options.\n${z.prettifyError(result.error)}`);
+  return result.data;
+}
