@@ -15,6 +15,8 @@ export interface EmbeddedServer {
   databaseUrl(database: string): Promise<string>;
   /** Stops the server, unless another process is still connected: the last one out turns off the light. */
   leave(): Promise<void>;
+  /** Removes the folder and all data, after `leave`. */
+  remove(): Promise<void>;
 }
 
 /**
@@ -47,6 +49,9 @@ export async function enterEmbeddedPostgres(folder: string, settings: readonly s
         client.query(`select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`),
       ).catch(() => ({ rowCount: 0 }));
       if (others.rowCount === 0) await run(binaries.pgCtl, ['-D', data, '-m', 'fast', '-w', 'stop']);
+    },
+    async remove() {
+      for (const path of new Set([resolve(folder), home])) await rm(path, { recursive: true, force: true });
     },
   };
 }

@@ -1,0 +1,63 @@
+import axios from 'axios';
+import type { Wallet } from 'ethers';
+
+export interface RefreshBody {
+  refresh_id: string;
+  status: string;
+  summary: { succeeded: number; failed: number; pending: number };
+}
+
+export interface ErrorRow {
+  token_id: string;
+  client_response_status_code: number | null;
+  error_code: string;
+  reason: string;
+}
+
+export interface ListingRow {
+  token: { token_id: string; name: string; description: string | null; metadata_status: string; attributes: unknown[] };
+}
+
+/** The demonstration speaks to the service as a studio would: over HTTP, signed by its wallet. */
+export class ApiClient {
+  constructor(
+    private readonly url: string,
+    private readonly wallet: Wallet,
+  ) {}
+
+  /** EIP-191 over the seconds in decimal; the recovery id as 00 or 01, as the published SDK sends it. */
+  async signedHeaders(): Promise<Record<string, string>> {
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const signature = await this.wallet.signMessage(timestamp);
+    const recoveryId = Number.parseInt(signature.slice(-2), 16) - 27;
+    return {
+      'x-imx-eth-address': this.wallet.address,
+      'x-imx-eth-timestamp': timestamp,
+      'x-imx-eth-signature': `${signature.slice(0, -2)}0${recoveryId}`,
+    };
+  }
+
+  async requestRefresh(collectionAddress: string, tokenIds: readonly string[]): Promise<string> {
+    const body = { collection_address: collectionAddress, token_ids: tokenIds };
+    const headers = await this.signedHeaders();
+    const { data } = await axios.post<{ refresh_id: string }>(`${this.url}/v1/metadata-refreshes`, body, { headers });
+    return data.refresh_id;
+  }
+
+  async readRefresh(refreshId: string): Promise<RefreshBody> {
+    return this.get(`/v1/metadata-refreshes/${refreshId}`);
+  }
+
+  async readErrors(refreshId: string): Promise<ErrorRow[]> {
+    const page = await this.get<{ result: ErrorRow[] }>(`/v1/metadata-refreshes/${refreshId}/errors?page_size=200`);
+    return page.result;
+  }
+
+  async readListings(query = ''): Promise<ListingRow[]> {
+    return (await this.get<{ result: ListingRow[] }>(`/listings?${query}`)).result;
+  }
+
+  private async get<T>(path: string): Promise<T> {
+    return (await axios.get<T>(this.url + path, { headers: await this.signedHeaders() })).data;
+  }
+}

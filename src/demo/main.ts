@@ -1,0 +1,164 @@
+import 'reflect-metadata';
+import { createServer } from 'node:net';
+import { Projects } from '@app/project-auth';
+import { Collections, TokenStore } from '@app/token-store';
+import { SingleBar } from 'cli-progress';
+import { Wallet } from 'ethers';
+import { readEnvironment } from '../config/environment.js';
+import { enterEmbeddedPostgres, type EmbeddedServer } from '../database/embedded-postgres.js';
+import { Listings } from '../listings/listings.js';
+import { startService, type Service } from '../start-service.js';
+import { ApiClient, type RefreshBody } from './api-client.js';
+import { startMetadataApi, type DemoMetadataApi } from './metadata-api.js';
+import { differences, reportErrors, reportListings, say } from './report.js';
+import { SAMPLE_SIZE, UNKNOWN_TOKENS } from './sample-collection.js';
+
+// The first account of every development node: public on purpose.
+const wallet = new Wallet('0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80');
+const COLLECTION = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
+const TOKEN_IDS = Array.from({ length: SAMPLE_SIZE }, (_, index) => String(index + 1));
+/** For sale: some that will be revealed, and two that will fail. */
+const FOR_SALE = ['1', '2', '3', '4', '5', '13', '113'];
+const isOnce = process.argv.includes('--once');
+
+/** What was started, newest first; Ctrl-C stops all of it. */
+const stops: (() => Promise<void>)[] = [];
+
+process.on('SIGINT', () => void finish(130)).on('SIGTERM', () => void finish(143));
+try {
+  const isExpected = await demonstrate();
+  if (isOnce) await finish(isExpected ? 0 : 1);
+} catch (error) {
+  process.stderr.write(`The demonstration failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  await finish(1);
+}
+
+async function demonstrate(): Promise<boolean> {
+  say('Starting an embedded PostgreSQL, a Metadata API with 500 lighthouses, and the service …');
+  const metadataApi = await startMetadataApi();
+  stops.unshift(() => metadataApi.close());
+  const service = await startOnFreshDatabase(metadataApi);
+  const apiKey = await registerCollection(service, metadataApi);
+  const client = new ApiClient(service.url, wallet);
+
+  say('First refresh, before the reveal …');
+  await follow(client, await client.requestRefresh(COLLECTION, TOKEN_IDS), TOKEN_IDS.length);
+  const before = await client.readListings();
+
+  metadataApi.reveal();
+  say(`The studio reveals its collection and sends a signed POST for ${SAMPLE_SIZE + UNKNOWN_TOKENS.length} tokens …`);
+  const asked = [...TOKEN_IDS, ...UNKNOWN_TOKENS];
+  const refreshId = await client.requestRefresh(COLLECTION, asked);
+  const refresh = await follow(client, refreshId, asked.length);
+  const errors = await client.readErrors(refreshId);
+
+  const { succeeded, failed } = refresh.summary;
+  say(`\nRefresh ${refreshId}: ${refresh.status}, ${succeeded} succeeded, ${failed} failed.\n`);
+  reportErrors(errors);
+  reportListings('\nListings before:', before);
+  reportListings('\nListings after:', await client.readListings());
+
+  const wrong = differences(refresh, errors);
+  say(
+    wrong.length === 0 ? '\nThe outcome is the expected one.' : `\nNot the expected outcome:\n  ${wrong.join('\n  ')}`,
+  );
+  if (!isOnce) await sayWhatToTry(service, client, apiKey, refreshId);
+  return wrong.length === 0;
+}
+
+async function startOnFreshDatabase(metadataApi: DemoMetadataApi): Promise<Service> {
+  // A folder for each process: two demonstrations side by side do not meet.
+  const folder = `./.data/demo-${process.pid}`;
+  const postgres: EmbeddedServer = await enterEmbeddedPostgres(folder);
+  stops.unshift(async () => {
+    await postgres.leave();
+    await postgres.remove();
+  });
+  const environment = readEnvironment({
+    DATABASE_URL: await postgres.databaseUrl('demo'),
+    PORT: String(await freePort(3000)),
+    FETCH_ALLOWED_HOSTS: metadataApi.host,
+    LOG_LEVEL: 'warn',
+  });
+  const service = await startService(environment);
+  stops.unshift(() => service.stop());
+  return service;
+}
+
+async function registerCollection({ app }: Service, metadataApi: DemoMetadataApi): Promise<string> {
+  const projects = app.get(Projects);
+  const project = await projects.createProject({ name: 'Lighthouse Studio', ownerAddress: wallet.address });
+  const collection = await app.get(Collections).add({
+    chainId: 1,
+    address: COLLECTION,
+    projectId: project.id,
+    source: { kind: 'metadata_api', url: metadataApi.url },
+  });
+  await app.get(TokenStore).registerTokens(collection.id, TOKEN_IDS);
+  await app.get(Listings).putUp(
+    FOR_SALE.map((tokenId) => ({
+      collectionId: collection.id,
+      tokenId,
+      seller: '0x70997970c51812dc3a010c7d01b50e0d17dc79c8',
+      price: `${tokenId}50000000000000000`,
+      currency: 'ETH',
+    })),
+  );
+  return projects.createApiKey(project.id);
+}
+
+/** Asks how far it is until it is completed, and draws that. */
+async function follow(client: ApiClient, refreshId: string, total: number): Promise<RefreshBody> {
+  const bar = process.stdout.isTTY ? new SingleBar({ format: '{bar} {value}/{total} tokens', hideCursor: true }) : null;
+  bar?.start(total, 0);
+  for (let shown = -1; ;) {
+    const refresh = await client.readRefresh(refreshId);
+    const done = refresh.summary.succeeded + refresh.summary.failed;
+    bar?.update(done);
+    if (!bar && done !== shown) say(`  ${done}/${total} tokens`);
+    shown = done;
+    if (refresh.status === 'completed') {
+      bar?.stop();
+      return refresh;
+    }
+    await new Promise((next) => setTimeout(next, 250));
+  }
+}
+
+async function sayWhatToTry({ url }: Service, client: ApiClient, apiKey: string, refreshId: string): Promise<void> {
+  const signed = Object.entries(await client.signedHeaders())
+    .map(([name, value]) => `-H '${name}: ${value}'`)
+    .join(' ');
+  say(`
+The service stays up at ${url} until Ctrl-C. Try:
+
+  curl '${url}/listings'
+  curl '${url}/listings?trait.Lamp=Firefly&trait.Sea=Storm&trait.Sea=Calm'
+  curl '${url}/v1/metadata-refreshes/${refreshId}' -H 'x-api-key: ${apiKey}'
+  curl '${url}/v1/metadata-refreshes/${refreshId}/errors?page_size=5' -H 'x-api-key: ${apiKey}'
+  curl '${url}/v1/metadata-refreshes' -H 'x-api-key: ${apiKey}' -H 'content-type: application/json' \\
+    -d '{"collection_address":"${COLLECTION}","token_ids":["1","2","13"]}'
+
+Signed by the owner's wallet (good for five minutes):
+
+  curl '${url}/v1/metadata-refreshes' ${signed}
+`);
+}
+
+async function finish(status: number): Promise<void> {
+  for (const stop of stops.splice(0)) {
+    await stop().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
+  }
+  process.exit(status);
+}
+
+/** The wished-for port if nobody has it, else any. */
+async function freePort(wish: number): Promise<number> {
+  const server = createServer();
+  const isFree = await new Promise<boolean>((done) => {
+    server.once('error', () => done(false)).listen(wish, '127.0.0.1', () => done(true));
+  });
+  if (!isFree) return 0;
+  await new Promise((done) => server.close(done));
+  return wish;
+}
