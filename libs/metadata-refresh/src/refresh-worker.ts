@@ -1,6 +1,7 @@
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { toItemResult, type ItemResult } from './item-result.js';
+import { LaneCounts } from './lane-counts.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue, type ClaimedItem } from './refresh-queue.js';
@@ -20,6 +21,11 @@ export class RefreshWorker implements OnApplicationShutdown {
   private running = false;
   private ready: ClaimedItem[] = [];
   private readonly fetching = new Set<ClaimedItem>();
+  private fetchingByLane = new LaneCounts();
+  /** Ready or being fetched. */
+  private heldByLane = new LaneCounts();
+  /** Lanes that the last claim passed over because enough of them is held; it may be they that have due items. */
+  private passedOver: readonly number[] = [];
   private results: ItemResult[] = [];
   private claiming = false;
   private starting = false;
@@ -76,6 +82,7 @@ export class RefreshWorker implements OnApplicationShutdown {
     if (!this.running) return;
     this.running = false;
     const held = [...this.ready, ...this.fetching];
+    for (const { laneId } of this.ready) this.heldByLane.add(laneId, -1);
     this.ready = [];
     this.shutdown.abort();
     await this.wakeUp.stop();
@@ -90,10 +97,13 @@ export class RefreshWorker implements OnApplicationShutdown {
   private claim(): void {
     if (!this.running || this.claiming || this.nothingDue || this.ready.length >= this.config.claimBatch) return;
     this.claiming = true;
-    this.queue.claim(this.fullLanes()).then(
+    // A lane is claimed one share ahead: it is asked again once no more than a share of it is held.
+    this.passedOver = this.heldByLane.above(this.config.laneSlots);
+    this.queue.claim(this.passedOver).then(
       async (items) => {
         this.claiming = false;
         if (!this.running) return this.queue.release(items);
+        for (const { laneId } of items) this.heldByLane.add(laneId, 1);
         this.ready.push(...items);
         this.nothingDue = items.length === 0;
         this.startFetches();
@@ -105,12 +115,6 @@ export class RefreshWorker implements OnApplicationShutdown {
         this.trouble('due items could not be claimed', error);
       },
     );
-  }
-
-  /** Lanes of which one share is being fetched and a second one is waiting here already. */
-  private fullLanes(): number[] {
-    const held = countByLane([...this.ready, ...this.fetching]);
-    return [...held].filter(([, count]) => count >= 2 * this.config.laneSlots).map(([lane]) => lane);
   }
 
   private startFetches(): void {
@@ -127,8 +131,9 @@ export class RefreshWorker implements OnApplicationShutdown {
       },
       (error: unknown) => {
         this.starting = false;
-        for (const item of items) this.fetching.delete(item);
+        for (const item of items) this.leaveSlot(item);
         if (this.running) this.ready.unshift(...items);
+        else for (const { laneId } of items) this.heldByLane.add(laneId, -1);
         this.trouble('fetches could not be started', error);
       },
     );
@@ -136,14 +141,13 @@ export class RefreshWorker implements OnApplicationShutdown {
 
   /** As many ready items as there are free slots, for the process and for each lane; they count as being fetched. */
   private takeRunnable(): ClaimedItem[] {
-    const busy = countByLane(this.fetching);
     const runnable: ClaimedItem[] = [];
     const waiting: ClaimedItem[] = [];
     for (const item of this.ready) {
-      const inLane = busy.get(item.laneId) ?? 0;
-      if (inLane < this.config.laneSlots && this.fetching.size < this.config.fetchSlots) {
-        busy.set(item.laneId, inLane + 1);
+      const hasSlot = this.fetching.size < this.config.fetchSlots;
+      if (hasSlot && this.fetchingByLane.get(item.laneId) < this.config.laneSlots) {
         this.fetching.add(item);
+        this.fetchingByLane.add(item.laneId, 1);
         runnable.push(item);
       } else {
         waiting.push(item);
@@ -155,7 +159,11 @@ export class RefreshWorker implements OnApplicationShutdown {
 
   private async fetch(item: ClaimedItem, fetchSeq: string): Promise<void> {
     const result = await this.attempt(item, fetchSeq);
-    this.fetching.delete(item);
+    this.leaveSlot(item);
+    this.heldByLane.add(item.laneId, -1);
+    if (this.passedOver.includes(item.laneId) && this.heldByLane.get(item.laneId) <= this.config.laneSlots) {
+      this.nothingDue = false;
+    }
     // Broken off by stop(): the item was handed back, and this outcome says nothing about the host.
     if (result && !this.shutdown.signal.aborted) {
       this.results.push(result);
@@ -166,6 +174,11 @@ export class RefreshWorker implements OnApplicationShutdown {
       this.claim();
     }
     this.noteQuiet();
+  }
+
+  private leaveSlot(item: ClaimedItem): void {
+    this.fetching.delete(item);
+    this.fetchingByLane.add(item.laneId, -1);
   }
 
   private async attempt(item: ClaimedItem, fetchSeq: string): Promise<ItemResult | null> {
@@ -233,12 +246,6 @@ export class RefreshWorker implements OnApplicationShutdown {
     this.flush(true);
     return new Promise((done) => this.quietListeners.push(() => done()));
   }
-}
-
-function countByLane(items: Iterable<ClaimedItem>): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const { laneId } of items) counts.set(laneId, (counts.get(laneId) ?? 0) + 1);
-  return counts;
 }
 
 /** Whatever this token does to a worker, it shall not do it for ever. */
