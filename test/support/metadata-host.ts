@@ -138,9 +138,9 @@ function redirect(response: ServerResponse, location: string): void {
   response.writeHead(302, { location }).end();
 }
 
-/** 64 MiB of spaces, small on the wire. */
+/** 16 MiB of spaces, small on the wire. */
 function bomb(encoding: 'gzip' | 'br'): Buffer {
-  const spaces = Buffer.alloc(64 * 1024 * 1024, ' ');
+  const spaces = Buffer.alloc(16 * 1024 * 1024, ' ');
   return encoding === 'gzip'
     ? gzipSync(spaces)
     : brotliCompressSync(spaces, { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } });

@@ -60,9 +60,9 @@ function readBody(response: IncomingMessage, maxBytes: number, mustBeWhole: bool
     let bytes = 0;
 
     const cutShort = () => {
+      done(Buffer.concat(chunks).subarray(0, maxBytes));
       response.destroy();
       inflate?.destroy();
-      done(Buffer.concat(chunks).subarray(0, maxBytes));
     };
     const broken = (error: Error) => (mustBeWhole ? fail(asIncomplete(error)) : cutShort());
     stream.on('data', (chunk: Buffer) => {
@@ -71,9 +71,10 @@ function readBody(response: IncomingMessage, maxBytes: number, mustBeWhole: bool
       if (bytes <= maxBytes) return;
       stream.removeAllListeners('data');
       if (!mustBeWhole) return cutShort();
+      // First this, then the end of the connection, which would be a reason of its own.
+      fail(new AnswerTooLarge(`The body has more than ${maxBytes} bytes.`));
       response.destroy();
       inflate?.destroy();
-      fail(new AnswerTooLarge(`The body has more than ${maxBytes} bytes.`));
     });
     stream.once('end', () => done(Buffer.concat(chunks)));
     stream.once('error', broken);

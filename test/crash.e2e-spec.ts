@@ -1,0 +1,95 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { readRefresh, requestRefresh } from './support/project-api.js';
+import { startApp, type TestApp } from './support/start-app.js';
+
+const MAIN = fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
+
+let test: TestApp;
+const workers: ChildProcess[] = [];
+beforeAll(async () => {
+  test = await startApp();
+});
+afterAll(async () => {
+  for (const worker of workers) worker.kill('SIGKILL');
+  await test.stop();
+});
+
+/** The built service as a worker process of its own. Needs `npm run build`, which `npm test` does. */
+async function startWorkerProcess(): Promise<ChildProcess> {
+  const worker = spawn(process.execPath, [MAIN], {
+    env: {
+      PATH: process.env['PATH'],
+      RUN_MODE: 'worker',
+      PORT: '0',
+      DATABASE_URL: test.database.url,
+      FETCH_ALLOWED_HOSTS: test.metadataApi.host,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  workers.push(worker);
+  for await (const line of worker.stdout!) if (String(line).includes('"ready"')) break;
+  worker.stdout!.resume();
+  return worker;
+}
+
+const until = async (isSo: () => Promise<boolean> | boolean) => vi.waitUntil(isSo, { timeout: 40_000, interval: 50 });
+
+/** What must hold whatever happened: counts equal rows, every failed item has one error and no other has any. */
+async function expectInvariants(): Promise<void> {
+  const broken = await test.database.query(`
+    select refresh.id from nft_metadata.refreshes as refresh
+    where refresh.succeeded <> (select count(*) from nft_metadata.refresh_items where refresh_id = refresh.id and status = 'succeeded')
+      or refresh.failed <> (select count(*) from nft_metadata.refresh_items where refresh_id = refresh.id and status = 'failed')
+      or refresh.total <> (select count(*) from nft_metadata.refresh_items where refresh_id = refresh.id)
+      or refresh.failed <> (select count(*) from nft_metadata.refresh_errors where refresh_id = refresh.id)`);
+  expect(broken).toEqual([]);
+}
+
+it('loses nothing when the process is killed in the middle and started again', async () => {
+  const tokens = Array.from({ length: 600 }, (_, index) => String(index + 1));
+  const project = await test.aProject({ tokens });
+  for (const tokenId of tokens.slice(0, 20)) test.metadataApi.answer(tokenId, 404);
+  const refreshIds = [await requestRefresh(test.app, project, tokens), await requestRefresh(test.app, project, tokens)];
+  const statusOf = async (refreshId: string) => (await readRefresh(test.app, project, refreshId))['status'];
+
+  const first = await startWorkerProcess();
+  await until(async () => (await statusOf(refreshIds[0]!)) !== 'queued');
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  await test.database.query('select 1');
+  await startWorkerProcess();
+  await test.database.advance(31);
+  await until(async () => (await Promise.all(refreshIds.map(statusOf))).every((status) => status === 'completed'));
+
+  for (const refreshId of refreshIds) {
+    expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
+      summary: { succeeded: 580, failed: 20, pending: 0 },
+    });
+  }
+  await expectInvariants();
+});
+
+it('hands claimed items back and ends with status 0 within ten seconds of SIGTERM', async () => {
+  const tokens = Array.from({ length: 300 }, (_, index) => String(10_000 + index));
+  const project = await test.aProject({ tokens });
+  for (const tokenId of tokens) test.metadataApi.misbehave(tokenId, 'hangs');
+  for (const worker of workers.splice(0)) worker.kill('SIGKILL');
+  const worker = await startWorkerProcess();
+  const refreshId = await requestRefresh(test.app, project, tokens);
+  await until(() => (test.metadataApi.hits.get('10000') ?? 0) > 0);
+
+  const startedAt = performance.now();
+  worker.kill('SIGTERM');
+  const [status] = (await once(worker, 'exit')) as [number];
+
+  expect(status).toBe(0);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  const held = await test.database.query(
+    `select id from nft_metadata.refresh_items where refresh_id = $1 and status = 'pending' and due_at > now()`,
+    [refreshId],
+  );
+  expect(held).toEqual([]);
+  await expectInvariants();
+});
