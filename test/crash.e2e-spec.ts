@@ -29,8 +29,9 @@ async function startWorkerProcess(): Promise<ChildProcess> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   workers.push(worker);
-  for await (const line of worker.stdout!) if (String(line).includes('"ready"')) break;
-  worker.stdout!.resume();
+  let out = '';
+  worker.stdout!.on('data', (chunk) => (out += String(chunk)));
+  await until(() => out.includes('"ready"'));
   return worker;
 }
 

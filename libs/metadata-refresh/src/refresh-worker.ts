@@ -100,9 +100,9 @@ export class RefreshWorker implements OnApplicationShutdown {
     // A lane is claimed one share ahead: it is asked again once no more than a share of it is held.
     this.passedOver = this.heldByLane.above(this.config.laneSlots);
     this.queue.claim(this.passedOver).then(
-      async (items) => {
+      (items) => {
         this.claiming = false;
-        if (!this.running) return this.queue.release(items);
+        if (!this.running) return this.handBack(items);
         for (const { laneId } of items) this.heldByLane.add(laneId, 1);
         this.ready.push(...items);
         this.nothingDue = items.length === 0;
@@ -115,6 +115,20 @@ export class RefreshWorker implements OnApplicationShutdown {
         this.trouble('due items could not be claimed', error);
       },
     );
+  }
+
+  /** A claim that came back after `stop`. */
+  private handBack(items: readonly ClaimedItem[]): void {
+    this.claiming = true;
+    void this.queue
+      .release(items)
+      .catch((error: unknown) =>
+        this.logger.warn({ msg: 'items were not handed back; their lease will run out', error: String(error) }),
+      )
+      .finally(() => {
+        this.claiming = false;
+        this.noteQuiet();
+      });
   }
 
   private startFetches(): void {
