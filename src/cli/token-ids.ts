@@ -4,7 +4,7 @@ import { isTokenId } from '@app/token-store';
 /** More than this in one command is a mistake rather than a wish. */
 const MOST = 1_000_000;
 
-export class InvalidTokenList extends Error {
+class InvalidTokenList extends Error {
   override readonly name = 'InvalidTokenList';
 }
 

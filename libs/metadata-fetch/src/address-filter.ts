@@ -51,7 +51,7 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
-export class BlockedAddress extends Error {
+class BlockedAddress extends Error {
   readonly code = 'BLOCKED_ADDRESS';
 }
 

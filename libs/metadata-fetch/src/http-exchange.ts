@@ -20,11 +20,11 @@ export interface HttpAnswer {
   body: Buffer;
 }
 
-export class AnswerTooLarge extends Error {
+class AnswerTooLarge extends Error {
   readonly code = 'TOO_LARGE';
 }
 
-export class AnswerIncomplete extends Error {
+class AnswerIncomplete extends Error {
   readonly code = 'INCOMPLETE';
 }
 

@@ -6,7 +6,7 @@ const hostAndPort = z
   .regex(/^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):([1-9][0-9]{0,4})$/i, { error: 'must be host:port, such as "localhost:4000"' })
   .transform((text) => text.toLowerCase());
 
-export const metadataFetchOptionsSchema = z.strictObject({
+const metadataFetchOptionsSchema = z.strictObject({
   /** For one whole exchange: name, connect, redirects, headers and body, in milliseconds. The guide's 3 seconds. */
   deadlineMs: z.int().min(1).default(3000),
   /** The largest body, in bytes after decompression. */

@@ -1,13 +1,13 @@
 import type { FetchOutcome, FetchedMetadata, Validators } from '@app/metadata-fetch';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
-import type { ClaimedItem } from './refresh-queue.js';
+import type { ClaimedItem } from './claimed-item.js';
 import { retryDelaySeconds } from './retry-policy.js';
 
 /** The four public reasons why a token could not be refreshed. */
 export type RefreshErrorCode =
   'unable_to_retrieve_metadata' | 'invalid_response_status_code' | 'unable_to_decode_response' | 'token_not_found';
 
-export interface ItemError {
+interface ItemError {
   errorCode: RefreshErrorCode;
   /** The finer, stable reason beneath the code. */
   reason: string;

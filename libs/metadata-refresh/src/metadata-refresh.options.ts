@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const metadataRefreshOptionsSchema = z.strictObject({
+const metadataRefreshOptionsSchema = z.strictObject({
   /** Tokens a project may ask for in an hour, unless the project has an allowance of its own. The public guide's 30,000. */
   tokensPerHour: z.int().min(0).default(30_000),
   /** Tries per item, the first included. The guide promises two retries. */

@@ -1,22 +1,9 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import type { MetadataLocation } from '@app/metadata-fetch';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
+import type { ClaimedItem } from './claimed-item.js';
 import type { ItemResult } from './item-result.js';
-
-/** One item, held for one lease. */
-export interface ClaimedItem {
-  id: string;
-  /** The fence: a result counts only while the item still carries this number. */
-  claimCount: number;
-  attemptCount: number;
-  laneId: number;
-  refreshId: string;
-  collectionId: string;
-  tokenId: string;
-  source: MetadataLocation;
-}
 
 export interface FinishedItem {
   id: string;

@@ -4,7 +4,8 @@ import { toItemResult, type ItemResult } from './item-result.js';
 import { LaneCounts } from './lane-counts.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { RefreshCompletion } from './refresh-completion.js';
-import { RefreshQueue, type ClaimedItem } from './refresh-queue.js';
+import type { ClaimedItem } from './claimed-item.js';
+import { RefreshQueue } from './refresh-queue.js';
 import { WakeUp } from './wake-up.js';
 
 /** Batches that may be on their way to the database at once. */

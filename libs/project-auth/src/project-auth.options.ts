@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const projectAuthOptionsSchema = z.strictObject({
+const projectAuthOptionsSchema = z.strictObject({
   /** How far a signed timestamp may be from the time here, in seconds, either way. The window is the scheme's only defence. */
   signatureWindowSeconds: z.int().min(1).max(86_400).default(300),
 });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseCursor } from './cursor.js';
 
 /** The guide's limit for one request. */
-export const MAX_TOKEN_IDS = 1000;
+const MAX_TOKEN_IDS = 1000;
 
 const collectionAddress = z
   .string({ error: 'must be a string: 0x and 40 hex digits' })
