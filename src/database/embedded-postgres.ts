@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, chmod, chown, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -138,7 +138,7 @@ function serverUser(): { uid?: undefined; gid?: undefined } | { uid: number; gid
 async function reachableFolder(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   if (!runsAsRoot() || (await isOpenToAll(folder))) return folder;
-  const home = join(tmpdir(), `nft-refresh-${Buffer.from(folder).toString('base64url').slice(-60)}`);
+  const home = join(tmpdir(), `nft-refresh-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`);
   await mkdir(home, { recursive: true });
   await chmod(home, 0o755);
   return home;
