@@ -12,6 +12,7 @@ import type { Environment } from './config/environment.js';
 import { migrationsList } from './database/migrations.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
+import { CleanUpSchedule } from './schedule/clean-up-schedule.js';
 import { WorkerSchedule } from './schedule/worker-schedule.js';
 
 /** A marketplace indexer: the libs put together, as any host would. */
@@ -43,7 +44,7 @@ export class AppModule {
         HealthModule,
         ...(servesHttp ? [RefreshApiModule, ListingsModule] : []),
       ],
-      providers: works ? [WorkerSchedule] : [],
+      providers: works ? [WorkerSchedule, CleanUpSchedule] : [],
     };
   }
 }

@@ -1,3 +1,4 @@
+import { RefreshRetention } from '@app/metadata-refresh';
 import { TokenStore } from '@app/token-store';
 import { Listings } from '../src/listings/listings.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
@@ -182,4 +183,19 @@ it('changes nothing with a result that comes after its lease, when another worke
     status: 'completed',
     summary: { succeeded: 1 },
   });
+});
+
+it('forgets a completed refresh after thirty days, and none that is still open', async () => {
+  const project = await test.aProject({ tokens: ['95'] });
+  const [done, open] = [await refreshed(project, ['95', '96']), await requestRefresh(test.app, project, ['95'])];
+  const retention = test.app.get(RefreshRetention);
+  expect(await retention.removeOld()).toBe(0);
+
+  await test.database.advance(31 * 24 * 3600);
+  expect(await retention.removeOld()).toBeGreaterThan(0);
+
+  await http(test.app).get(`/v1/metadata-refreshes/${done}`).set('x-api-key', project.apiKey).expect(404);
+  expect(await readRefresh(test.app, project, open)).toMatchObject({ status: 'queued' });
+  const left = await test.database.query('select from nft_metadata.refresh_items where refresh_id = $1', [done]);
+  expect(left).toEqual([]);
 });

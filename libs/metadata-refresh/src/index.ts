@@ -2,6 +2,7 @@ export { MetadataRefreshModule } from './metadata-refresh.module.js';
 export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
 export type { Receipt, RefreshingProject, RefreshRequest } from './metadata-refresh.service.js';
+export { RefreshRetention } from './refresh-retention.js';
 export { RefreshWorker } from './refresh-worker.js';
 export type { Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
 export type { RefreshErrorCode } from './item-result.js';

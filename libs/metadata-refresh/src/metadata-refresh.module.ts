@@ -6,6 +6,7 @@ import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
+import { RefreshRetention } from './refresh-retention.js';
 import { RefreshWorker } from './refresh-worker.js';
 import { WakeUp } from './wake-up.js';
 
@@ -26,9 +27,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshReader,
     RefreshQueue,
     RefreshCompletion,
+    RefreshRetention,
     WakeUp,
     RefreshWorker,
   ],
-  exports: [MetadataRefreshService, RefreshWorker],
+  exports: [MetadataRefreshService, RefreshRetention, RefreshWorker],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {}

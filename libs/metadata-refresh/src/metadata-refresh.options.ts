@@ -21,6 +21,8 @@ const metadataRefreshOptionsSchema = z.strictObject({
   claimBatch: z.int().min(1).max(1000).default(100),
   /** Results a single completion writes at most. */
   completeBatch: z.int().min(1).max(1000).default(100),
+  /** Completed refreshes are kept this long, in days, with their items and errors. */
+  keepRefreshesDays: z.int().min(1).default(30),
   /** How long a result waits for company before it is written, in milliseconds. */
   completeDelayMs: z.int().min(1).default(50),
 });

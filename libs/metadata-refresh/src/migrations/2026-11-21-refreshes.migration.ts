@@ -26,6 +26,10 @@ export class RefreshesMigration extends Migration {
       `create index refreshes_collection on nft_metadata.refreshes (project_id, collection_address, created_at desc, id desc)`,
     );
 
+    this.addSql(
+      `create index refreshes_completed on nft_metadata.refreshes (completed_at) where completed_at is not null`,
+    );
+
     // A lane is one project's items for one metadata host: the unit of fairness.
     this.addSql(`
       create table nft_metadata.lanes (
