@@ -13,8 +13,6 @@ interface RefreshOptions {
   wait?: boolean;
 }
 
-/** The public limit for one request; a longer list becomes several refreshes. */
-const TOKENS_PER_REFRESH = 1000;
 const POLL_MS = 200;
 
 export function addRefreshCommand(cli: Command, session: Session): void {
@@ -33,16 +31,21 @@ export function addRefreshCommand(cli: Command, session: Session): void {
       const service = await session.get(MetadataRefreshService);
 
       const refreshIds: string[] = [];
-      for (let at = 0; at < tokenIds.length; at += TOKENS_PER_REFRESH) {
-        const request = {
-          collectionAddress: collection.address,
-          tokenIds: tokenIds.slice(at, at + TOKENS_PER_REFRESH),
-        };
+      for (const batch of inBatches(tokenIds, (await service.readLimits(project)).tokensPerRequest)) {
+        const request = { collectionAddress: collection.address, tokenIds: batch };
         refreshIds.push((await service.request(project, request)).refreshId);
       }
       if (!options.wait) return session.print({ refresh_ids: refreshIds, tokens: tokenIds.length });
       session.print({ refresh_ids: refreshIds, ...(await waitFor(session, project, refreshIds, tokenIds.length)) });
     });
+}
+
+/** A list that is longer than one request may be becomes several refreshes. */
+function inBatches(tokenIds: readonly string[], limit: number): string[][] {
+  const size = Math.max(1, limit);
+  return Array.from({ length: Math.ceil(tokenIds.length / size) }, (_, index) =>
+    tokenIds.slice(index * size, (index + 1) * size),
+  );
 }
 
 async function findCollection(session: Session, address: string): Promise<Collection> {
@@ -54,7 +57,11 @@ async function findCollection(session: Session, address: string): Promise<Collec
 
 async function projectOf(session: Session, { projectId }: Collection): Promise<RefreshingProject> {
   const project = await (await session.get(Projects)).findById(projectId);
-  return { id: projectId, tokensPerHour: project?.tokensPerHour ?? null };
+  return {
+    id: projectId,
+    tokensPerRequest: project?.tokensPerRequest ?? null,
+    tokensPerHour: project?.tokensPerHour ?? null,
+  };
 }
 
 async function tokensOf(session: Session, collection: Collection, { tokens, all }: RefreshOptions): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { ConsoleLogger, type INestApplication } from '@nestjs/common';
 import { RefreshWorker } from '@app/metadata-refresh';
-import { Projects } from '@app/project-auth';
+import { Projects, type ProjectLimits } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
 import { Test } from '@nestjs/testing';
 import { Wallet, HDNodeWallet } from 'ethers';
@@ -14,8 +14,8 @@ export interface TestApp {
   worker: RefreshWorker;
   database: TestDatabase;
   metadataApi: MetadataHost;
-  /** A project with a wallet, an API key, and a collection whose Metadata API is `metadataApi`. */
-  aProject(options?: { tokens?: readonly string[]; tokensPerHour?: number }): Promise<TestProject>;
+  /** A project with a wallet, an API key, and a collection whose Metadata API is `metadataApi`. May ask often. */
+  aProject(options?: { tokens?: readonly string[]; limits?: Partial<ProjectLimits> }): Promise<TestProject>;
   stop(): Promise<void>;
 }
 
@@ -59,11 +59,15 @@ export async function startApp(): Promise<TestApp> {
 async function aProject(
   app: INestApplication,
   metadataApi: MetadataHost,
-  { tokens = [], tokensPerHour }: { tokens?: readonly string[]; tokensPerHour?: number } = {},
+  { tokens = [], limits = {} }: { tokens?: readonly string[]; limits?: Partial<ProjectLimits> } = {},
 ): Promise<TestProject> {
   const wallet = Wallet.createRandom();
   const projects = app.get(Projects);
-  const project = await projects.createProject({ name: 'Studio', ownerAddress: wallet.address, tokensPerHour });
+  const project = await projects.createProject({
+    name: 'Studio',
+    ownerAddress: wallet.address,
+    limits: { requestsPerSecond: 1000, ...limits },
+  });
   const collectionAddress = Wallet.createRandom().address.toLowerCase();
   const collection = await app.get(Collections).add({
     chainId: 1,

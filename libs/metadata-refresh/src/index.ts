@@ -1,7 +1,7 @@
 export { MetadataRefreshModule } from './metadata-refresh.module.js';
 export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { Receipt, RefreshingProject, RefreshRequest } from './metadata-refresh.service.js';
+export type { Receipt, RefreshingProject, RefreshLimits, RefreshRequest } from './metadata-refresh.service.js';
 export { RefreshRetention } from './refresh-retention.js';
 export { RefreshWorker } from './refresh-worker.js';
 export type { Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
@@ -9,10 +9,13 @@ export type { RefreshErrorCode } from './item-result.js';
 export type { Page, PagePosition, PageRequest } from './page.js';
 export {
   CollectionAmbiguous,
+  CollectionNotFound,
   CollectionNotOwned,
   QuotaExceeded,
   RefreshNotFound,
   SourceNotSupported,
+  TokenLimitExceeded,
+  TokensNotFound,
 } from './metadata-refresh.errors.js';
 export type { QuotaState } from './metadata-refresh.errors.js';
 export { metadataRefreshMigrations } from './migrations/index.js';

@@ -14,6 +14,34 @@ export class CollectionNotOwned extends Error {
   }
 }
 
+/** No project has registered a collection at this address. */
+export class CollectionNotFound extends Error {
+  override readonly name = 'CollectionNotFound';
+  constructor(readonly collectionAddress: string) {
+    super(`Collection ${collectionAddress} is not registered.`);
+  }
+}
+
+/** More tokens than one request may name. */
+export class TokenLimitExceeded extends Error {
+  override readonly name = 'TokenLimitExceeded';
+  constructor(
+    /** Tokens a request. */
+    readonly limit: number,
+    readonly requested: number,
+  ) {
+    super(`A request of this project may name at most ${limit} tokens; this one names ${requested}.`);
+  }
+}
+
+/** Some tokens are not registered, and the caller wanted all or nothing. */
+export class TokensNotFound extends Error {
+  override readonly name = 'TokensNotFound';
+  constructor(readonly tokenIds: readonly string[]) {
+    super(`${tokenIds.length} of the tokens are not registered.`);
+  }
+}
+
 /** Two collections of the project have this address, on different chains. */
 export class CollectionAmbiguous extends Error {
   override readonly name = 'CollectionAmbiguous';
@@ -44,6 +72,8 @@ export interface QuotaState {
   remaining: number;
   /** When the hour that began with the first accepted request ends. */
   resetsAt: Date;
+  /** The same from now on, by the database's clock; at least 1. */
+  resetsInSeconds: number;
 }
 
 /** The request asks for more tokens than are left in the hour. Nothing of it was accepted or counted. */

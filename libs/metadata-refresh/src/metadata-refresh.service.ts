@@ -5,9 +5,12 @@ import { Collections, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import {
   CollectionAmbiguous,
+  CollectionNotFound,
   CollectionNotOwned,
   RefreshNotFound,
   SourceNotSupported,
+  TokenLimitExceeded,
+  TokensNotFound,
   type QuotaState,
 } from './metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
@@ -19,7 +22,8 @@ import { RefreshReader, type Refresh, type RefreshError } from './refresh-reader
 /** Who asks, as far as refreshing needs to know. */
 export interface RefreshingProject {
   id: string;
-  /** null: the deployment's default; 0: none may. */
+  /** null, here and in the next: the deployment's default; 0: none may. */
+  tokensPerRequest: number | null;
   tokensPerHour: number | null;
 }
 
@@ -27,6 +31,17 @@ export interface RefreshRequest {
   collectionAddress: string;
   /** Decimal uint256; given twice, it is one token. */
   tokenIds: readonly string[];
+  /**
+   * What ids mean that are not registered. `fail` (the default): the refresh is accepted, and these tokens fail in it at
+   * once. `reject`: nothing is accepted.
+   */
+  unknownTokens?: 'fail' | 'reject';
+}
+
+/** What a project may ask for. */
+export interface RefreshLimits {
+  tokensPerRequest: number;
+  tokensPerHour: QuotaState;
 }
 
 /** The promise that a 202 carries. */
@@ -52,19 +67,22 @@ export class MetadataRefreshService {
 
   /**
    * Accept a refresh: quota, refresh and items are saved in one transaction, and a receipt is given only after its
-   * commit. Ids that are not registered are accepted and fail at once as `token_not_found`.
-   * Throws CollectionNotOwned, CollectionAmbiguous, SourceNotSupported, QuotaExceeded; then nothing was saved or counted.
+   * commit. Throws TokenLimitExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported,
+   * TokensNotFound, QuotaExceeded; then nothing was saved or counted.
    */
-  async request(project: RefreshingProject, { collectionAddress, tokenIds }: RefreshRequest): Promise<Receipt> {
-    const collection = await this.ownedCollection(project, collectionAddress);
+  async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
+    const wanted = [...new Set(request.tokenIds)];
+    const tokenLimit = this.tokensPerRequest(project);
+    if (wanted.length > tokenLimit) throw new TokenLimitExceeded(tokenLimit, wanted.length);
+    const collection = await this.ownedCollection(project, request.collectionAddress);
     const source = fetchableSource(collection);
-    const wanted = [...new Set(tokenIds)];
     const lane = await this.acceptance.lane(project.id, new URL(source.url).host);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
     const quota = await this.em.fork().transactional(async (em) => {
       const reserved = await this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
       const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
+      if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
       await this.acceptance.save(em, refresh, wanted, unknown);
       return reserved;
     });
@@ -97,9 +115,16 @@ export class MetadataRefreshService {
     return this.reader.listErrors(await this.getRefresh(project, refreshId), page);
   }
 
-  /** What is left of the hour, without taking any of it. */
-  async readQuota(project: RefreshingProject): Promise<QuotaState> {
-    return this.quota.read(this.em.fork(), project.id, this.allowance(project));
+  /** What the project may ask for, and what is left of it. Takes nothing. */
+  async readLimits(project: RefreshingProject): Promise<RefreshLimits> {
+    return {
+      tokensPerRequest: this.tokensPerRequest(project),
+      tokensPerHour: await this.quota.read(this.em.fork(), project.id, this.allowance(project)),
+    };
+  }
+
+  private tokensPerRequest(project: RefreshingProject): number {
+    return project.tokensPerRequest ?? this.config.tokensPerRequest;
   }
 
   private allowance(project: RefreshingProject): number {
@@ -107,7 +132,9 @@ export class MetadataRefreshService {
   }
 
   private async ownedCollection(project: RefreshingProject, address: string): Promise<Collection> {
-    const owned = (await this.collections.findByAddress(address)).filter(({ projectId }) => projectId === project.id);
+    const registered = await this.collections.findByAddress(address);
+    if (registered.length === 0) throw new CollectionNotFound(address);
+    const owned = registered.filter(({ projectId }) => projectId === project.id);
     const [collection] = owned;
     if (!collection) throw new CollectionNotOwned(address);
     if (owned.length > 1)

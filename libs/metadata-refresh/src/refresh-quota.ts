@@ -6,6 +6,7 @@ import { QuotaExceeded, type QuotaState } from './metadata-refresh.errors.js';
 interface Window {
   used: number;
   resetsAt: Date | string;
+  resetsInSeconds: number;
 }
 
 /**
@@ -24,7 +25,10 @@ export class RefreshQuota {
         window_started_at =
           case when quota.window_started_at <= now() - interval '1 hour' then now() else quota.window_started_at end
       where quota.window_started_at <= now() - interval '1 hour' or quota.used + excluded.used <= ${limit}::int
-      returning used, window_started_at + interval '1 hour' as "resetsAt"`.execute(em.getKysely());
+      returning used, window_started_at + interval '1 hour' as "resetsAt",
+        extract(epoch from window_started_at + interval '1 hour' - now())::float8 as "resetsInSeconds"`.execute(
+      em.getKysely(),
+    );
 
     const [window] = rows;
     if (!window) throw new QuotaExceeded(await this.read(em, projectId, limit), tokens);
@@ -34,13 +38,20 @@ export class RefreshQuota {
   async read(em: EntityManager, projectId: string, limit: number): Promise<QuotaState> {
     const { rows } = await sql<Window>`
       select coalesce(max(used), 0) as used,
-        coalesce(max(window_started_at), now()) + interval '1 hour' as "resetsAt"
+        coalesce(max(window_started_at), now()) + interval '1 hour' as "resetsAt",
+        extract(epoch from coalesce(max(window_started_at), now()) + interval '1 hour' - now())::float8
+          as "resetsInSeconds"
       from nft_metadata.refresh_quotas
       where project_id = ${projectId} and window_started_at > now() - interval '1 hour'`.execute(em.getKysely());
     return toState(rows[0]!, limit);
   }
 }
 
-function toState({ used, resetsAt }: Window, limit: number): QuotaState {
-  return { limit, remaining: Math.max(0, limit - used), resetsAt: new Date(resetsAt) };
+function toState({ used, resetsAt, resetsInSeconds }: Window, limit: number): QuotaState {
+  return {
+    limit,
+    remaining: Math.max(0, limit - used),
+    resetsAt: new Date(resetsAt),
+    resetsInSeconds: Math.max(1, Math.ceil(resetsInSeconds)),
+  };
 }

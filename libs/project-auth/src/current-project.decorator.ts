@@ -8,11 +8,14 @@ export interface AuthenticatedRequest {
 }
 
 /** The project that the guard found. Only on routes behind one of our guards. */
-export const CurrentProject = createParamDecorator((_: unknown, context: ExecutionContext): CallingProject => {
+export const CurrentProject = createParamDecorator((_: unknown, context: ExecutionContext) => projectOf(context));
+
+/** Throws an Error on a route without one of our guards. */
+export function projectOf(context: ExecutionContext): CallingProject {
   const { nftProject } = context.switchToHttp().getRequest<AuthenticatedRequest>();
-  if (!nftProject) throw new Error('@CurrentProject() is used on a route without a guard of project-auth.');
+  if (!nftProject) throw new Error('The project of a request is asked for on a route without a guard of project-auth.');
   return nftProject;
-});
+}
 
 export function headerOf(request: AuthenticatedRequest, name: string): string | undefined {
   const value = request.headers[name];

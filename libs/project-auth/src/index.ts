@@ -1,21 +1,27 @@
 export { ProjectAuthModule } from './project-auth.module.js';
 export type { ProjectAuthOptions } from './project-auth.options.js';
 export { Projects } from './projects.js';
+export type { ProjectLimits } from './project-limits.js';
 export type { NewProject } from './projects.js';
 export { ProjectDirectory } from './project-directory.js';
 export type { CallingProject } from './project-directory.js';
 export { Clock, SystemClock } from './clock.js';
 export { ApiKeyGuard } from './api-key.guard.js';
 export { WalletSignatureGuard } from './wallet-signature.guard.js';
-export { SignatureOrApiKeyGuard } from './signature-or-api-key.guard.js';
+export { CallerAuthentication, CREDENTIAL_KINDS } from './caller-authentication.js';
+export type { CredentialKind } from './caller-authentication.js';
+export { RequestRate } from './request-rate.js';
+export { RequestRateGiveBack, RequestRateGuard } from './request-rate.guard.js';
 export { parseAddress } from './ethereum-address.js';
-export { CurrentProject } from './current-project.decorator.js';
+export { CurrentProject, projectOf } from './current-project.decorator.js';
 export {
   ApiKeyNotFound,
   InvalidProject,
   NotAuthenticated,
   OwnerAlreadyHasProject,
   ProjectNotFound,
+  RequestRateExceeded,
 } from './project-auth.errors.js';
+export type { AuthenticatedRequest } from './current-project.decorator.js';
 export type { AuthenticationRefusal } from './project-auth.errors.js';
 export { projectAuthMigrations } from './migrations/index.js';

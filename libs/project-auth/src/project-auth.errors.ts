@@ -1,8 +1,8 @@
-import { UnauthorizedException } from '@nestjs/common';
+import { HttpException, HttpStatus, UnauthorizedException } from '@nestjs/common';
 import type { SignatureRefusal } from './wallet-signature.js';
 
 export type AuthenticationRefusal =
-  SignatureRefusal | 'credentials_missing' | 'invalid_api_key' | 'credentials_disagree';
+  SignatureRefusal | 'signature_already_used' | 'credentials_missing' | 'invalid_api_key' | 'credentials_disagree';
 
 /** Nobody we know. Answers 401 in any host; a dialect's filter gives it that dialect's shape. */
 export class NotAuthenticated extends UnauthorizedException {
@@ -11,6 +11,22 @@ export class NotAuthenticated extends UnauthorizedException {
     message: string,
   ) {
     super(message);
+  }
+}
+
+/** The project asks more often than it may. Answers 429 in any host; a dialect's filter gives it that dialect's shape. */
+export class RequestRateExceeded extends HttpException {
+  constructor(
+    /** Requests a second. */
+    readonly limit: number,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(
+      limit === 0
+        ? 'The project may not make requests: its limit is 0 requests a second.'
+        : `The project may make ${limit} requests a second and has made them.`,
+      HttpStatus.TOO_MANY_REQUESTS,
+    );
   }
 }
 

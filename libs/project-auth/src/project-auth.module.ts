@@ -2,12 +2,16 @@ import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { ConfigurableModuleBuilder, Module, type Provider } from '@nestjs/common';
 import { ApiKey } from './api-key.entity.js';
 import { ApiKeyGuard } from './api-key.guard.js';
+import { CallerAuthentication } from './caller-authentication.js';
 import { Clock, SystemClock } from './clock.js';
 import { completeConfig, PROJECT_AUTH_CONFIG, type ProjectAuthOptions } from './project-auth.options.js';
 import { ProjectDirectory } from './project-directory.js';
 import { Project } from './project.entity.js';
 import { Projects } from './projects.js';
-import { SignatureOrApiKeyGuard } from './signature-or-api-key.guard.js';
+import { RequestRate } from './request-rate.js';
+import { RequestRateGiveBack, RequestRateGuard } from './request-rate.guard.js';
+import { RequestWindows } from './request-windows.js';
+import { UsedSignatures } from './used-signatures.js';
 import { WalletSignatureGuard } from './wallet-signature.guard.js';
 
 interface Extras {
@@ -41,8 +45,24 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Projects,
     ApiKeyGuard,
     WalletSignatureGuard,
-    SignatureOrApiKeyGuard,
+    CallerAuthentication,
+    UsedSignatures,
+    RequestRate,
+    RequestWindows,
+    RequestRateGuard,
+    RequestRateGiveBack,
   ],
-  exports: [Projects, ProjectDirectory, Clock, ApiKeyGuard, WalletSignatureGuard, SignatureOrApiKeyGuard],
+  exports: [
+    Projects,
+    ProjectDirectory,
+    Clock,
+    ApiKeyGuard,
+    WalletSignatureGuard,
+    CallerAuthentication,
+    RequestRate,
+    RequestWindows,
+    RequestRateGuard,
+    RequestRateGiveBack,
+  ],
 })
 export class ProjectAuthModule extends ConfigurableModuleClass {}

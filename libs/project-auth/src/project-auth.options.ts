@@ -3,6 +3,13 @@ import { z } from 'zod';
 const projectAuthOptionsSchema = z.strictObject({
   /** How far a signed timestamp may be from the time here, in seconds, either way. The window is the scheme's only defence. */
   signatureWindowSeconds: z.int().min(1).max(86_400).default(300),
+  /**
+   * Whether a signature, that is an address and a timestamp, is good for one request only. Off, because published clients
+   * send the same signature with every request of a second; whoever turns it on has clients that wait for the next.
+   */
+  oneTimeSignatures: z.boolean().default(false),
+  /** How often a project may ask, for a project without a limit of its own. The public guide: 5 a second. 0: none may. */
+  requestsPerSecond: z.int().min(0).default(5),
 });
 
 /** What a host writes. */

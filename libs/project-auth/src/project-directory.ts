@@ -1,11 +1,11 @@
-/** Who may ask, as the guards see it. */
-export interface CallingProject {
+import type { ProjectLimits } from './project-limits.js';
+
+/** Who may ask, as the guards see it. A limit that is absent or null is the deployment's default; 0: none may. */
+export interface CallingProject extends Partial<ProjectLimits> {
   id: string;
   name: string;
   /** Lower case. */
   ownerAddress: string;
-  /** null: the deployment's default; 0: none may. */
-  tokensPerHour?: number | null | undefined;
 }
 
 /** The port through which the guards find projects. A host with users and keys of its own provides another one. */

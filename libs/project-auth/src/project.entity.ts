@@ -13,7 +13,9 @@ const ProjectSchema = defineEntity({
     name: p.text(),
     /** Lower case. */
     ownerAddress: p.text(),
-    /** null: the deployment's default; 0: none may. */
+    /** null, here and in the next two: the deployment's default; 0: none may. */
+    requestsPerSecond: p.integer().nullable(),
+    tokensPerRequest: p.integer().nullable(),
     tokensPerHour: p.integer().nullable(),
     createdAt: p.datetime().defaultRaw('now()'),
   },

@@ -6,14 +6,15 @@ import { ApiKey } from './api-key.entity.js';
 import { parseAddress } from './ethereum-address.js';
 import { ApiKeyNotFound, InvalidProject, OwnerAlreadyHasProject, ProjectNotFound } from './project-auth.errors.js';
 import { ProjectDirectory } from './project-directory.js';
+import { checkLimits, type ProjectLimits } from './project-limits.js';
 import { Project } from './project.entity.js';
 
 export interface NewProject {
   name: string;
   /** `0x` and 40 hex digits; in mixed case, the EIP-55 checksum has to hold. */
   ownerAddress: string;
-  /** Absent: the deployment's default; 0: none may. */
-  tokensPerHour?: number | null | undefined;
+  /** A limit that is absent is the deployment's default; 0: none may. */
+  limits?: Partial<ProjectLimits>;
 }
 
 /** Projects and API keys in `nft_metadata`: what an operator does with them, and who a caller is. */
@@ -24,16 +25,11 @@ export class Projects extends ProjectDirectory {
   }
 
   /** Throws InvalidProject, OwnerAlreadyHasProject. */
-  async createProject({ name, ownerAddress, tokensPerHour = null }: NewProject): Promise<Project> {
+  async createProject({ name, ownerAddress, limits = {} }: NewProject): Promise<Project> {
     if (name.trim() === '') throw new InvalidProject('A project needs a name.');
-    if (
-      tokensPerHour !== null &&
-      (!Number.isInteger(tokensPerHour) || tokensPerHour < 0 || tokensPerHour > 2 ** 31 - 1)
-    ) {
-      throw new InvalidProject(`An allowance of ${tokensPerHour} tokens per hour is not a whole number from 0 up.`);
-    }
+    checkLimits(limits);
     const em = this.em.fork();
-    const project = em.create(Project, { name: name.trim(), ownerAddress: parseOwner(ownerAddress), tokensPerHour });
+    const project = em.create(Project, { name: name.trim(), ownerAddress: parseOwner(ownerAddress), ...limits });
     try {
       await em.persist(project).flush();
     } catch (error) {
@@ -41,6 +37,18 @@ export class Projects extends ProjectDirectory {
       throw error;
     }
     return project;
+  }
+
+  /** In force with the next request. A limit that is not named stays. Throws ProjectNotFound, InvalidProject. */
+  async setLimits(projectId: string, limits: Partial<ProjectLimits>): Promise<ProjectLimits> {
+    checkLimits(limits);
+    const em = this.em.fork();
+    const project = await em.findOne(Project, { id: projectId });
+    if (!project) throw new ProjectNotFound(projectId);
+    em.assign(project, limits);
+    await em.flush();
+    const { requestsPerSecond = null, tokensPerRequest = null, tokensPerHour = null } = project;
+    return { requestsPerSecond, tokensPerRequest, tokensPerHour };
   }
 
   /** The key is returned here and nowhere again. Throws ProjectNotFound. */

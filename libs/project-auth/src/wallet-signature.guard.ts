@@ -4,6 +4,7 @@ import { headerOf, type AuthenticatedRequest } from './current-project.decorator
 import { NotAuthenticated } from './project-auth.errors.js';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
+import { UsedSignatures } from './used-signatures.js';
 import { checkWalletSignature } from './wallet-signature.js';
 
 const HEADERS = {
@@ -18,6 +19,7 @@ export class WalletSignatureGuard implements CanActivate {
   constructor(
     private readonly directory: ProjectDirectory,
     private readonly clock: Clock,
+    private readonly used: UsedSignatures,
     @Inject(PROJECT_AUTH_CONFIG) private readonly config: ProjectAuthConfig,
   ) {}
 
@@ -50,6 +52,15 @@ export class WalletSignatureGuard implements CanActivate {
         'x-imx-eth-signature is not a signature by the owner of a project.',
       );
     }
+    if (this.config.oneTimeSignatures) await this.useUp(check);
     return project;
+  }
+
+  private async useUp({ address, timestampSeconds }: { address: string; timestampSeconds: number }): Promise<void> {
+    if (await this.used.use(address, timestampSeconds, this.config.signatureWindowSeconds)) return;
+    throw new NotAuthenticated(
+      'signature_already_used',
+      'The signature was used before, and is good for one request here: sign the time of another second.',
+    );
   }
 }

@@ -12,7 +12,8 @@ export type SignatureRefusal =
   'signature_incomplete' | 'invalid_address' | 'invalid_timestamp' | 'timestamp_out_of_window' | 'invalid_signature';
 
 export type SignatureCheck =
-  { kind: 'signed'; address: string } | { kind: 'refused'; reason: SignatureRefusal; message: string };
+  | { kind: 'signed'; address: string; timestampSeconds: number }
+  | { kind: 'refused'; reason: SignatureRefusal; message: string };
 
 /** Whole seconds in decimal, as the scheme has them since 2001 and until 2286. */
 const SECONDS = /^[1-9][0-9]{9}$/;
@@ -58,7 +59,7 @@ export function checkWalletSignature(headers: SignatureHeaders, now: Date, windo
       'x-imx-eth-signature is not a signature of x-imx-eth-timestamp by x-imx-eth-address.',
     );
   }
-  return { kind: 'signed', address: claimed.toLowerCase() };
+  return { kind: 'signed', address: claimed.toLowerCase(), timestampSeconds: Number(timestamp) };
 }
 
 function refuse(reason: SignatureRefusal, message: string): SignatureCheck {

@@ -1,0 +1,19 @@
+import { InvalidProject } from './project-auth.errors.js';
+
+/** What a project may use. null: the deployment's default; 0: none may. */
+export interface ProjectLimits {
+  requestsPerSecond: number | null;
+  tokensPerRequest: number | null;
+  tokensPerHour: number | null;
+}
+
+/** PostgreSQL's integer. */
+const LARGEST = 2 ** 31 - 1;
+
+/** Throws InvalidProject, which names the limit. */
+export function checkLimits(limits: Partial<ProjectLimits>): void {
+  for (const [name, limit] of Object.entries(limits)) {
+    if (limit === null || (Number.isInteger(limit) && limit >= 0 && limit <= LARGEST)) continue;
+    throw new InvalidProject(`A limit of ${String(limit)} for ${name} is not a whole number from 0 to ${LARGEST}.`);
+  }
+}
