@@ -42,7 +42,7 @@ export class AppModule {
         }),
         MetadataRefreshModule.forRoot({}),
         HealthModule,
-        ...(servesHttp ? [RefreshApiModule, ListingsModule] : []),
+        ...(servesHttp ? [RefreshApiModule.forRoot({}), ListingsModule] : []),
       ],
       providers: works ? [WorkerSchedule, CleanUpSchedule] : [],
     };

@@ -1,6 +1,63 @@
-import { Module } from '@nestjs/common';
-import { ProjectApiController } from './project-api/project-api.controller.js';
+import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
+import { BodyErrors } from './body-errors.js';
+import { mountedAt } from './mounted-at.js';
+import { PARTNER_PATH, PartnerApiController } from './partner-api/partner-api.controller.js';
+import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
+import { PartnerApiWrongRoutes } from './partner-api/partner-api-wrong-routes.controller.js';
+import { LimitsController, LIMITS_PATH } from './project-api/limits.controller.js';
+import { ProjectApiController, REFRESHES_PATH } from './project-api/project-api.controller.js';
+import { ProjectApiFilter } from './project-api/project-api.filter.js';
+import { ProjectApiWrongRoutes } from './project-api/project-api-wrong-routes.controller.js';
+import {
+  completeConfig,
+  REFRESH_API_CONFIG,
+  REFRESH_API_PATHS,
+  standardExtras,
+  type RefreshApiExtras,
+  type RefreshApiOptions,
+} from './refresh-api.options.js';
 
-/** The HTTP API. Needs MetadataRefreshModule and ProjectAuthModule. Nothing of it is global. */
-@Module({ controllers: [ProjectApiController] })
-export class RefreshApiModule {}
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RefreshApiOptions>({
+  moduleName: 'RefreshApi',
+})
+  .setClassMethodName('forRoot')
+  .setExtras<RefreshApiExtras>(standardExtras, (module, extras) => {
+    const paths = { ...standardExtras, ...extras };
+    return {
+      ...module,
+      controllers: controllersOf(paths),
+      providers: [...(module.providers ?? []), { provide: REFRESH_API_PATHS, useValue: paths }],
+    };
+  })
+  .build();
+
+/** The HTTP API in its dialects. Needs MetadataRefreshModule and ProjectAuthModule. Nothing of it is global. */
+@Module({
+  providers: [
+    { provide: REFRESH_API_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    ProjectApiFilter,
+    PartnerApiFilter,
+    BodyErrors,
+  ],
+})
+export class RefreshApiModule extends ConfigurableModuleClass {}
+
+function controllersOf({
+  projectApiPath,
+  partnerApiPaths,
+}: Required<RefreshApiExtras>): NonNullable<DynamicModule['controllers']> {
+  const projectApi =
+    projectApiPath === false
+      ? []
+      : [
+          mountedAt(projectApiPath, REFRESHES_PATH, ProjectApiController),
+          mountedAt(projectApiPath, LIMITS_PATH, LimitsController),
+          // Last: what no route above has taken.
+          mountedAt(projectApiPath, REFRESHES_PATH, ProjectApiWrongRoutes),
+        ];
+  const partnerApi = partnerApiPaths.flatMap((path) => [
+    mountedAt(path, PARTNER_PATH, PartnerApiController),
+    mountedAt(path, PARTNER_PATH, PartnerApiWrongRoutes),
+  ]);
+  return [...projectApi, ...partnerApi];
+}

@@ -1,5 +1,5 @@
 import { StandardSchemaValidationPipe } from '@nestjs/common';
-import { InvalidRequest } from './project-api.errors.js';
+import { InvalidRequest } from './invalid-request.js';
 
 /** Issues beyond these are counted, not listed: a list of 1,000 wrong ids is one mistake. */
 const LISTED = 5;

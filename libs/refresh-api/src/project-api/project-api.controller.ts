@@ -1,6 +1,20 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
-import { CurrentProject, SignatureOrApiKeyGuard, type CallingProject } from '@app/project-auth';
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { CurrentProject, RequestRateGiveBack, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Res,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import { authenticatedBy } from '../authenticated-by.guard.js';
+import { JsonBodyGuard } from '../json-body.guard.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
 import { ProjectApiFilter } from './project-api.filter.js';
@@ -14,17 +28,21 @@ import {
   type ListErrors,
   type ListRefreshes,
 } from './project-api.schemas.js';
-import { validate } from './validate.pipe.js';
+import { validate } from '../validate.pipe.js';
+
+export const REFRESHES_PATH = 'metadata-refreshes';
 
 /** The refresh API in the shape of Immutable X, for a signature by the project's owner or an API key. */
-@Controller('v1/metadata-refreshes')
-@UseGuards(SignatureOrApiKeyGuard)
+@Controller()
+@UseGuards(authenticatedBy('projectApi'))
 @UseFilters(ProjectApiFilter)
 export class ProjectApiController {
   constructor(private readonly refreshes: MetadataRefreshService) {}
 
   @Post()
   @HttpCode(202)
+  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @UseInterceptors(RequestRateGiveBack)
   async create(
     @CurrentProject() project: CallingProject,
     @Body({ schema: createRefreshSchema, pipes: [validate] }) body: CreateRefresh,

@@ -1,68 +1,93 @@
 import {
   CollectionAmbiguous,
+  CollectionNotFound,
   CollectionNotOwned,
+  MetadataRefreshService,
   QuotaExceeded,
   RefreshNotFound,
   SourceNotSupported,
+  TokenLimitExceeded,
+  type QuotaState,
 } from '@app/metadata-refresh';
-import { NotAuthenticated } from '@app/project-auth';
-import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
+import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { setHeaders, type HttpResponse } from '../http-response.js';
-import { InvalidRequest } from './project-api.errors.js';
+import type { z } from 'zod';
+import type { Answer } from '../answer.js';
+import { DialectFilter, textOf } from '../dialect.filter.js';
+import { InvalidRequest } from '../invalid-request.js';
+import { asRefreshingProject } from '../refreshing-project.js';
 import { toLimitHeaders } from './project-api.presenter.js';
+import type { ErrorCode, errorBodySchema } from './project-api.responses.js';
 
-interface Answer {
-  status: number;
-  body: { code: string; message: string; details?: string };
-  headers?: Record<string, string>;
-}
-
-/** Every error of this dialect, in its one shape: `code` is what a client can switch on. */
+/** Errors in the one shape of this dialect: `code` is what a client can switch on. */
 @Catch()
-export class ProjectApiFilter implements ExceptionFilter {
-  private readonly logger = new Logger('ProjectApi');
-
-  constructor(private readonly adapterHost: HttpAdapterHost) {}
-
-  catch(error: unknown, host: ArgumentsHost): void {
-    const response = host.switchToHttp().getResponse<HttpResponse>();
-    const { status, body, headers = {} } = this.toAnswer(error);
-    setHeaders(response, headers);
-    this.adapterHost.httpAdapter.reply(response, body, status);
+export class ProjectApiFilter extends DialectFilter {
+  constructor(
+    adapterHost: HttpAdapterHost,
+    private readonly refreshes: MetadataRefreshService,
+  ) {
+    super(adapterHost);
   }
 
-  private toAnswer(error: unknown): Answer {
-    if (error instanceof InvalidRequest) return answer(400, 'input_validation_failed', error);
-    if (error instanceof CollectionAmbiguous) return answer(400, 'collection_ambiguous', error);
-    if (error instanceof SourceNotSupported) return answer(400, 'source_not_supported', error);
-    if (error instanceof NotAuthenticated) {
-      return { status: 401, body: { code: 'unauthorized', message: error.message, details: error.reason } };
+  protected override async answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null> {
+    if (error instanceof InvalidRequest) return answer(400, 'input_validation_failed', error.message);
+    if (error instanceof TokenLimitExceeded)
+      return answer(400, 'input_validation_failed', `token_ids: ${error.message}`);
+    if (error instanceof CollectionAmbiguous) return answer(400, 'collection_ambiguous', error.message);
+    if (error instanceof SourceNotSupported) return answer(400, 'source_not_supported', error.message);
+    if (error instanceof NotAuthenticated) return answer(401, 'unauthorized', error.message, error.reason);
+    if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);
+    if (error instanceof RefreshNotFound) return answer(404, 'refresh_not_found', error.message);
+    if (error instanceof QuotaExceeded) {
+      return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }
-    if (error instanceof CollectionNotOwned) return answer(403, 'forbidden', error);
-    if (error instanceof RefreshNotFound) return answer(404, 'refresh_not_found', error);
-    if (error instanceof QuotaExceeded) return tooMany(error);
-    if (error instanceof HttpException) {
-      return { status: error.getStatus(), body: { code: `http_${error.getStatus()}`, message: error.message } };
+    if (error instanceof RequestRateExceeded && request.nftProject) {
+      const { tokensPerHour } = await this.refreshes.readLimits(asRefreshingProject(request.nftProject));
+      return tooMany(error.message, tokensPerHour, error.retryAfterSeconds);
     }
-    this.logger.error({ msg: 'a request failed', error: error instanceof Error ? error.message : String(error) });
-    return {
-      status: 500,
-      body: { code: 'internal_server_error', message: 'The request failed here, not through a fault of its own.' },
-    };
+    if (error instanceof HttpException) return fromFramework(error);
+    return null;
+  }
+
+  protected override answerToFault(): Answer {
+    return answer(500, 'internal_server_error', 'The request failed here, not through a fault of its own.');
   }
 }
 
-function answer(status: number, code: string, { message }: Error): Answer {
-  return { status, body: { code, message } };
+function answer(status: number, code: string, message: string, details?: string): Answer {
+  const body: z.output<typeof errorBodySchema> = { code, message, ...(details !== undefined && { details }) };
+  return { status, body };
+}
+
+/** A stranger is not told whether a collection exists: one text for both. */
+function notTheirs({ collectionAddress }: CollectionNotOwned | CollectionNotFound): Answer {
+  return answer(403, 'forbidden', `Collection ${collectionAddress} is not a collection of this project.`);
 }
 
 /** Code and message are the guide's; what they do not say is in `details`. */
-function tooMany(error: QuotaExceeded): Answer {
-  const seconds = Math.max(1, Math.ceil((error.quota.resetsAt.getTime() - Date.now()) / 1000));
+function tooMany(details: string, quota: QuotaState, retryAfterSeconds: number): Answer {
   return {
-    status: 429,
-    body: { code: 'refresh_limit_exceeded', message: 'Refresh limit exceeded', details: error.message },
-    headers: { ...toLimitHeaders(error.quota), 'retry-after': String(seconds) },
+    ...answer(429, 'refresh_limit_exceeded', 'Refresh limit exceeded', details),
+    headers: { ...toLimitHeaders(quota), 'retry-after': String(retryAfterSeconds) },
   };
+}
+
+const CODE_BY_STATUS: Readonly<Partial<Record<number, ErrorCode>>> = {
+  400: 'malformed_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  413: 'payload_too_large',
+  415: 'unsupported_media_type',
+  429: 'refresh_limit_exceeded',
+  503: 'service_unavailable',
+};
+
+/** From Nest, from a body parser, or from a guard of the host. */
+function fromFramework(error: HttpException): Answer | null {
+  const status = error.getStatus();
+  if (status >= 500 && status !== 503) return null; // a fault: logged, and told no more than that
+  return answer(status, CODE_BY_STATUS[status] ?? `http_${status}`, textOf(error));
 }

@@ -1,5 +1,13 @@
-import type { Page, QuotaState, Refresh, RefreshError } from '@app/metadata-refresh';
+import type { Page, QuotaState, Refresh, RefreshError, RefreshLimits } from '@app/metadata-refresh';
+import type { z } from 'zod';
 import { formatCursor } from './cursor.js';
+import type {
+  limitsSchema,
+  refreshErrorPageSchema,
+  refreshErrorSchema,
+  refreshPageSchema,
+  refreshSchema,
+} from './project-api.responses.js';
 
 /** One refresh as the list shows it: without its counts. */
 function toListRow(refresh: Refresh) {
@@ -12,12 +20,12 @@ function toListRow(refresh: Refresh) {
   };
 }
 
-export function toRefreshBody(refresh: Refresh) {
+export function toRefreshBody(refresh: Refresh): z.output<typeof refreshSchema> {
   const { succeeded, failed, pending } = refresh;
   return { ...toListRow(refresh), summary: { succeeded, failed, pending } };
 }
 
-function toErrorRow(error: RefreshError) {
+function toErrorRow(error: RefreshError): z.output<typeof refreshErrorSchema> {
   return {
     token_id: error.tokenId,
     collection_address: error.collectionAddress,
@@ -40,8 +48,25 @@ function toPageBody<Row extends { id: string; createdAt: string }, Body>(
   return { result: rows.map(toBody), cursor: last ? formatCursor(last) : '', remaining: hasMore ? 1 : 0 };
 }
 
-export const toRefreshPage = (page: Page<Refresh>) => toPageBody(page, toListRow);
-export const toErrorPage = (page: Page<RefreshError>) => toPageBody(page, toErrorRow);
+export function toRefreshPage(page: Page<Refresh>): z.output<typeof refreshPageSchema> {
+  return toPageBody(page, toListRow);
+}
+
+export function toErrorPage(page: Page<RefreshError>): z.output<typeof refreshErrorPageSchema> {
+  return toPageBody(page, toErrorRow);
+}
+
+export function toLimitsBody(
+  requestsPerSecond: number,
+  { tokensPerRequest, tokensPerHour }: RefreshLimits,
+): z.output<typeof limitsSchema> {
+  const { limit, remaining, resetsAt } = tokensPerHour;
+  return {
+    requests_per_second: requestsPerSecond,
+    tokens_per_request: tokensPerRequest,
+    tokens_per_hour: { limit, remaining, resets_at: resetsAt.toISOString() },
+  };
+}
 
 /** Counted in tokens, the unit of the limit; the reset is UNIX time in seconds. */
 export function toLimitHeaders({ limit, remaining, resetsAt }: QuotaState): Record<string, string> {

@@ -1,10 +1,7 @@
 import { parseAddress } from '@app/project-auth';
-import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
+import { tokenIdsSchema } from '../token-ids.schema.js';
 import { parseCursor } from './cursor.js';
-
-/** The guide's limit for one request. */
-const MAX_TOKEN_IDS = 1000;
 
 const collectionAddress = z
   .string({ error: 'must be a string: 0x and 40 hex digits' })
@@ -14,23 +11,18 @@ const collectionAddress = z
   })
   .transform((address) => address.toLowerCase());
 
-const tokenIdRule = 'must be a decimal uint256: digits only, no leading zero, below 2^256';
-const tokenId = z.union(
-  [
-    z.string().refine(isTokenId, { error: tokenIdRule }),
-    z.int({ error: tokenIdRule }).min(0, { error: tokenIdRule }).transform(String),
-  ],
-  { error: tokenIdRule },
-);
-
 export const createRefreshSchema = z
   .object(
     {
-      collection_address: collectionAddress,
-      token_ids: z
-        .array(tokenId, { error: 'must be a list of token ids' })
-        .min(1, { error: 'must hold at least one token id' })
-        .max(MAX_TOKEN_IDS, { error: `must hold at most ${MAX_TOKEN_IDS} token ids` }),
+      collection_address: collectionAddress.meta({
+        description: 'Contract address, in any case; in mixed case the EIP-55 checksum has to hold.',
+        examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
+      }),
+      token_ids: tokenIdsSchema.meta({
+        description:
+          "The tokens to refresh: at most the project's limit for a request, 1,000 by default. An id given twice is one token.",
+        examples: [['1', '2', '115792089237316195423570985008687907853269984665640564039457584007913129639935']],
+      }),
     },
     { error: 'the body must be a JSON object with collection_address and token_ids' },
   )
@@ -40,37 +32,45 @@ export type CreateRefresh = z.output<typeof createRefreshSchema>;
 /** Real clients send `cursor=` and `collection_address=` when they mean none. */
 const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
 
-const pageSizeRule = 'must be a whole number from 1 to 200';
-const pageSize = z.preprocess(
-  emptyIsAbsent,
-  z
-    .string({ error: pageSizeRule })
-    .regex(/^[0-9]{1,3}$/, { error: pageSizeRule })
-    .transform(Number)
-    .refine((size) => size >= 1 && size <= 200, { error: pageSizeRule })
-    .default(100),
-);
+const PAGE_SIZE = { type: 'integer', minimum: 1, maximum: 200, default: 100 } as const;
+const pageSizeRule = `must be a whole number from ${PAGE_SIZE.minimum} to ${PAGE_SIZE.maximum}`;
+const pageSize = z
+  .preprocess(
+    emptyIsAbsent,
+    z
+      .string({ error: pageSizeRule })
+      .regex(/^[0-9]{1,3}$/, { error: pageSizeRule })
+      .transform(Number)
+      .refine((size) => size >= PAGE_SIZE.minimum && size <= PAGE_SIZE.maximum, { error: pageSizeRule })
+      .default(PAGE_SIZE.default),
+  )
+  .meta({ ...PAGE_SIZE, description: 'Rows in a page.' });
 
 const cursorRule = 'must be the cursor of an earlier page, as it was given';
 const cursor = (id: 'uuid' | 'bigint') =>
-  z.preprocess(
-    emptyIsAbsent,
-    z
-      .string({ error: cursorRule })
-      .transform((text, context) => {
-        const position = parseCursor(text, id);
-        if (position) return position;
-        context.addIssue({ code: 'custom', message: cursorRule });
-        return z.NEVER;
-      })
-      .optional(),
-  );
+  z
+    .preprocess(
+      emptyIsAbsent,
+      z
+        .string({ error: cursorRule })
+        .transform((text, context) => {
+          const position = parseCursor(text, id);
+          if (position) return position;
+          context.addIssue({ code: 'custom', message: cursorRule });
+          return z.NEVER;
+        })
+        .optional(),
+    )
+    .meta({ type: 'string', description: 'The `cursor` of the page before; empty or absent: the first page.' });
 
 export const listRefreshesSchema = z
   .object({
     page_size: pageSize,
     cursor: cursor('uuid'),
-    collection_address: z.preprocess(emptyIsAbsent, collectionAddress.optional()),
+    collection_address: z.preprocess(emptyIsAbsent, collectionAddress.optional()).meta({
+      type: 'string',
+      description: 'Only refreshes of this collection; empty or absent: all of the project.',
+    }),
   })
   .transform((query) => ({ limit: query.page_size, after: query.cursor, collectionAddress: query.collection_address }));
 export type ListRefreshes = z.output<typeof listRefreshesSchema>;
@@ -80,6 +80,11 @@ export const listErrorsSchema = z
   .transform((query) => ({ limit: query.page_size, after: query.cursor }));
 export type ListErrors = z.output<typeof listErrorsSchema>;
 
-export const refreshIdSchema = z.string().regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, {
-  error: 'refresh_id must be a UUID',
-});
+export const refreshIdSchema = z
+  .string()
+  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'refresh_id must be a UUID' })
+  .meta({
+    description: 'The id of the receipt.',
+    format: 'uuid',
+    examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
+  });

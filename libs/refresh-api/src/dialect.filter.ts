@@ -1,0 +1,54 @@
+import type { AuthenticatedRequest } from '@app/project-auth';
+import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { Answer } from './answer.js';
+import { setHeaders, type HttpResponse } from './http-response.js';
+
+/** Gives every error on our routes the shape of its dialect. */
+export abstract class DialectFilter implements ExceptionFilter {
+  private readonly logger = new Logger(this.constructor.name);
+
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  async catch(error: unknown, host: ArgumentsHost): Promise<void> {
+    const http = host.switchToHttp();
+    await this.reply(error, http.getRequest<AuthenticatedRequest>(), http.getResponse<HttpResponse>());
+  }
+
+  /** Also for errors that happen before a controller is chosen. */
+  async reply(error: unknown, request: AuthenticatedRequest, response: HttpResponse): Promise<void> {
+    const { status, body, headers = {} } = await this.answerOrFault(error, request);
+    setHeaders(response, headers);
+    this.adapterHost.httpAdapter.reply(response, body, status);
+  }
+
+  /** null: not an error that a caller has to do with. */
+  protected abstract answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null>;
+  protected abstract answerToFault(): Answer;
+
+  private async answerOrFault(error: unknown, request: AuthenticatedRequest): Promise<Answer> {
+    try {
+      const answer = await this.answerTo(error, request);
+      if (answer) return answer;
+      this.log(error);
+    } catch (second) {
+      this.log(error);
+      this.log(second);
+    }
+    return this.answerToFault();
+  }
+
+  private log(error: unknown): void {
+    this.logger.error({
+      msg: 'a request failed through a fault of the service',
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  }
+}
+
+/** The text of an HttpException, in one line also where Nest has a list of them. */
+export function textOf(error: HttpException): string {
+  const response = error.getResponse();
+  const message = typeof response === 'object' && 'message' in response ? response.message : response;
+  return Array.isArray(message) ? message.join('; ') : typeof message === 'string' ? message : error.message;
+}

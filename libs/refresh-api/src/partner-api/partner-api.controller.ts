@@ -1,0 +1,54 @@
+import { MetadataRefreshService } from '@app/metadata-refresh';
+import { CurrentProject, RequestRateGiveBack, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import {
+  Body,
+  Controller,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import type { z } from 'zod';
+import { authenticatedBy } from '../authenticated-by.guard.js';
+import { JsonBodyGuard } from '../json-body.guard.js';
+import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { asRefreshingProject } from '../refreshing-project.js';
+import { validate } from '../validate.pipe.js';
+import { PartnerApiFilter } from './partner-api.filter.js';
+import type { initiatedSchema } from './partner-api.responses.js';
+import { refreshMetadataSchema, tokenAddressSchema, type RefreshMetadata } from './partner-api.schemas.js';
+
+export const PARTNER_PATH = 'collections/:token_address/refresh_metadata';
+
+/** The refresh API in the shape of Mavis Market's partner API. */
+@Controller()
+@UseGuards(authenticatedBy('partnerApi'))
+@UseFilters(PartnerApiFilter)
+export class PartnerApiController {
+  constructor(
+    private readonly refreshes: MetadataRefreshService,
+    @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @UseInterceptors(RequestRateGiveBack)
+  async refreshMetadata(
+    @CurrentProject() project: CallingProject,
+    @Param('token_address', { schema: tokenAddressSchema, pipes: [validate] }) collectionAddress: string,
+    @Body({ schema: refreshMetadataSchema, pipes: [validate] }) { tokenIds }: RefreshMetadata,
+  ): Promise<z.output<typeof initiatedSchema>> {
+    const { refreshId } = await this.refreshes.request(
+      asRefreshingProject({
+        ...project,
+        tokensPerRequest: project.tokensPerRequest ?? this.config.partnerTokensPerRequest,
+      }),
+      { collectionAddress, tokenIds, unknownTokens: 'reject' },
+    );
+    return { message: 'Metadata refresh initiated', refresh_id: refreshId };
+  }
+}

@@ -1,0 +1,37 @@
+import { MetadataRefreshService } from '@app/metadata-refresh';
+import { CurrentProject, RequestRate, type CallingProject } from '@app/project-auth';
+import { All, Controller, Get, HttpCode, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { ApiExcludeEndpoint } from '@nestjs/swagger';
+import { authenticatedBy } from '../authenticated-by.guard.js';
+import { setHeaders, type HttpResponse } from '../http-response.js';
+import { asRefreshingProject } from '../refreshing-project.js';
+import { refuseMethod } from '../wrong-method.js';
+import { ProjectApiFilter } from './project-api.filter.js';
+import { toLimitHeaders, toLimitsBody } from './project-api.presenter.js';
+
+export const LIMITS_PATH = 'limits';
+
+/** Ours, beside the contract: what the caller may ask for, and what is left of it. Asking takes nothing. */
+@Controller()
+@UseFilters(ProjectApiFilter)
+export class LimitsController {
+  constructor(
+    private readonly refreshes: MetadataRefreshService,
+    private readonly rate: RequestRate,
+  ) {}
+
+  @Get()
+  @UseGuards(authenticatedBy('projectApi'))
+  async get(@CurrentProject() project: CallingProject, @Res({ passthrough: true }) response: HttpResponse) {
+    const limits = await this.refreshes.readLimits(asRefreshingProject(project));
+    setHeaders(response, toLimitHeaders(limits.tokensPerHour));
+    return toLimitsBody(this.rate.limitOf(project), limits);
+  }
+
+  @All()
+  @HttpCode(204)
+  @ApiExcludeEndpoint()
+  wrongMethod(@Req() { method }: { method: string }, @Res({ passthrough: true }) response: HttpResponse): void {
+    refuseMethod(method, 'GET', response);
+  }
+}

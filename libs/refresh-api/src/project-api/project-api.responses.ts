@@ -1,0 +1,128 @@
+import { z } from 'zod';
+
+/** What this dialect puts on the wire, as it is documented and as the presenter has to make it. */
+
+const timestamp = z.string().meta({
+  format: 'date-time',
+  description: 'RFC 3339 in UTC, with microseconds.',
+  examples: ['2026-11-21T09:30:00.000000Z'],
+});
+const refreshId = z.string().meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
+const collectionAddress = z
+  .string()
+  .meta({ description: 'Lower case.', examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] });
+
+export const receiptSchema = z
+  .strictObject({ refresh_id: refreshId })
+  .meta({ id: 'Receipt', description: 'The refresh is saved; its id asks for what becomes of it.' });
+
+const refreshRow = {
+  refresh_id: refreshId,
+  status: z.enum(['queued', 'in_progress', 'completed']).meta({
+    description:
+      '`queued`: no token is processed. `in_progress`: at least one. `completed`: all, also when every one failed.',
+  }),
+  collection_address: collectionAddress,
+  started_at: timestamp,
+  completed_at: timestamp.nullable().meta({ description: '`null` while a token is pending.' }),
+};
+
+const count = z.int().min(0);
+
+export const refreshSchema = z
+  .strictObject({ ...refreshRow, summary: z.strictObject({ succeeded: count, failed: count, pending: count }) })
+  .meta({ id: 'Refresh' });
+
+const page = {
+  cursor: z.string().meta({
+    description: 'For the next page. Not empty on the last one: stop when `remaining` is 0.',
+    examples: ['eyJjcmVhdGVkX2F0IjoiMjAyNi0xMS0yMVQwOTozMDowMC4wMDAwMDBaIiwiaWQiOiI3In0'],
+  }),
+  remaining: z.int().min(0).max(1).meta({ description: '1: there are more rows; 0: there are none.' }),
+};
+
+export const refreshPageSchema = z
+  .strictObject({ result: z.array(z.strictObject(refreshRow)), ...page })
+  .meta({ id: 'RefreshPage' });
+
+export const refreshErrorSchema = z
+  .strictObject({
+    token_id: z.string().meta({ examples: ['1'] }),
+    collection_address: collectionAddress,
+    client_token_metadata_url: z.string().meta({
+      description: 'What was requested; empty when nothing was.',
+      examples: ['https://api.game.example/tokens/1'],
+    }),
+    client_response_status_code: z
+      .int()
+      .nullable()
+      .meta({ examples: [404] }),
+    client_response_body: z
+      .string()
+      .nullable()
+      .meta({ description: 'The beginning of what was answered. Foreign text: escape it where you show it.' }),
+    error_code: z.enum([
+      'unable_to_retrieve_metadata',
+      'invalid_response_status_code',
+      'unable_to_decode_response',
+      'token_not_found',
+    ]),
+    reason: z.string().meta({ description: 'The finer reason beneath `error_code`.', examples: ['timeout'] }),
+    created_at: timestamp,
+  })
+  .meta({ id: 'RefreshError' });
+
+export const refreshErrorPageSchema = z
+  .strictObject({ result: z.array(refreshErrorSchema), ...page })
+  .meta({ id: 'RefreshErrorPage' });
+
+export const limitsSchema = z
+  .strictObject({
+    requests_per_second: z
+      .int()
+      .min(0)
+      .meta({ description: 'Refreshes a second; 0: none may.', examples: [5] }),
+    tokens_per_request: z
+      .int()
+      .min(0)
+      .meta({ description: 'Tokens a request; 0: none may.', examples: [1000] }),
+    tokens_per_hour: z.strictObject({
+      limit: z
+        .int()
+        .min(0)
+        .meta({ examples: [30_000] }),
+      remaining: z
+        .int()
+        .min(0)
+        .meta({ examples: [29_000] }),
+      resets_at: timestamp,
+    }),
+  })
+  .meta({ id: 'Limits' });
+
+/** Every `code` of this dialect; a client can switch on it. */
+export const ERROR_CODES = [
+  'input_validation_failed',
+  'malformed_request',
+  'collection_ambiguous',
+  'source_not_supported',
+  'unauthorized',
+  'forbidden',
+  'refresh_not_found',
+  'not_found',
+  'method_not_allowed',
+  'payload_too_large',
+  'unsupported_media_type',
+  'refresh_limit_exceeded',
+  'internal_server_error',
+  'service_unavailable',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+export const errorBodySchema = z
+  .strictObject({
+    code: z.string().meta({ description: `One of: ${ERROR_CODES.join(', ')}.`, examples: ['input_validation_failed'] }),
+    message: z.string().meta({ examples: ['token_ids.0 must be a decimal uint256'] }),
+    details: z.string().optional(),
+  })
+  .meta({ id: 'ProjectApiError' });

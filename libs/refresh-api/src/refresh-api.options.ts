@@ -1,0 +1,40 @@
+import { CREDENTIAL_KINDS, type CredentialKind } from '@app/project-auth';
+import { z } from 'zod';
+
+const credentials = (standard: CredentialKind[]) =>
+  z.array(z.enum(CREDENTIAL_KINDS)).min(1, { error: 'must name at least one way to authenticate' }).default(standard);
+
+const refreshApiOptionsSchema = z.strictObject({
+  /** How callers of the project API show who they are. */
+  projectApiAuthentication: credentials(['wallet_signature', 'api_key']),
+  /** How callers of the partner API show who they are. */
+  partnerApiAuthentication: credentials(['api_key']),
+  /** Token ids in a request of the partner API, for a project without a limit of its own. The public page's 100. */
+  partnerTokensPerRequest: z.int().min(0).default(100),
+});
+
+/** What tunes the module. */
+export type RefreshApiOptions = z.input<typeof refreshApiOptionsSchema>;
+/** What we inject: every field present. */
+export type RefreshApiConfig = z.output<typeof refreshApiOptionsSchema>;
+export const REFRESH_API_CONFIG = Symbol('RefreshApiConfig');
+
+/** What shapes the module: which dialects exist, and where. */
+export interface RefreshApiExtras {
+  /** The base path of the project API: `v1` has `/v1/metadata-refreshes`. false: it does not exist. */
+  projectApiPath?: string | false;
+  /** The base paths of the partner API: `''` has `/collections/…`. An empty list: it does not exist. */
+  partnerApiPaths?: readonly string[];
+}
+export const REFRESH_API_PATHS = Symbol('RefreshApiPaths');
+export const standardExtras: Required<RefreshApiExtras> = {
+  projectApiPath: 'v1',
+  partnerApiPaths: ['', 'mavis-market-partner'],
+};
+
+/** Throws an Error that names each wrong option. */
+export function completeConfig(options: RefreshApiOptions): RefreshApiConfig {
+  const result = refreshApiOptionsSchema.safeParse(options);
+  if (!result.success) throw new Error(`RefreshApiModule: wrong options.\n${z.prettifyError(result.error)}`);
+  return result.data;
+}

@@ -1,0 +1,22 @@
+import { isTokenId } from '@app/token-store';
+import { z } from 'zod';
+
+const rule = 'must be a decimal uint256: digits only, no leading zero, below 2^256';
+
+const tokenId = z
+  .union(
+    [
+      z.string().refine(isTokenId, { error: rule }).meta({ pattern: '^(0|[1-9][0-9]{0,77})$' }),
+      z.int({ error: rule }).min(0, { error: rule }).transform(String),
+    ],
+    { error: rule },
+  )
+  .meta({
+    description: 'A decimal uint256, best as text: a JSON number is exact up to 2^53 - 1 only.',
+    examples: ['1'],
+  });
+
+/** At least one token id. How many a request may name depends on the project, and is not the form's business. */
+export const tokenIdsSchema = z
+  .array(tokenId, { error: 'must be a list of token ids' })
+  .min(1, { error: 'must hold at least one token id' });
