@@ -16,6 +16,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/**/*.e2e-spec.ts'],
           globalSetup: ['test/support/postgres.setup.ts'],
+          setupFiles: ['test/support/document.setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

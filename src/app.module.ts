@@ -3,8 +3,8 @@ import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
-import { ProjectAuthModule } from '@app/project-auth';
-import { RefreshApiModule } from '@app/refresh-api';
+import { ProjectAuthModule, type ProjectAuthOptions } from '@app/project-auth';
+import { RefreshApiModule, type RefreshApiExtras, type RefreshApiOptions } from '@app/refresh-api';
 import { TokenStoreModule } from '@app/token-store';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
@@ -15,10 +15,19 @@ import { ListingsModule } from './listings/listings.module.js';
 import { CleanUpSchedule } from './schedule/clean-up-schedule.js';
 import { WorkerSchedule } from './schedule/worker-schedule.js';
 
+/** What the environment does not set: for a test, or a host that starts from here. */
+export interface AppOptions {
+  projectAuth?: ProjectAuthOptions;
+  refreshApi?: RefreshApiOptions & RefreshApiExtras;
+}
+
 /** A marketplace indexer: the libs put together, as any host would. */
 @Module({})
 export class AppModule {
-  static forRoot(environment: Environment & { databaseUrl: string }): DynamicModule {
+  static forRoot(
+    environment: Environment & { databaseUrl: string },
+    { projectAuth = {}, refreshApi = {} }: AppOptions = {},
+  ): DynamicModule {
     const servesHttp = environment.runMode !== 'worker';
     const works = environment.runMode !== 'api';
     return {
@@ -33,7 +42,7 @@ export class AppModule {
           pool: { min: 0, max: 10 },
         }),
         ScheduleModule.forRoot(),
-        ProjectAuthModule.forRoot({}),
+        ProjectAuthModule.forRoot(projectAuth),
         TokenStoreModule.forRoot({}),
         MetadataFetchModule.forRoot({
           allowedHosts: environment.fetchAllowedHosts,
@@ -42,7 +51,7 @@ export class AppModule {
         }),
         MetadataRefreshModule.forRoot({}),
         HealthModule,
-        ...(servesHttp ? [RefreshApiModule.forRoot({}), ListingsModule] : []),
+        ...(servesHttp ? [RefreshApiModule.forRoot(refreshApi), ListingsModule] : []),
       ],
       providers: works ? [WorkerSchedule, CleanUpSchedule] : [],
     };

@@ -2,6 +2,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { RefreshWorker } from '@app/metadata-refresh';
 import { ConsoleLogger, type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { serveApiReference } from './api-reference.js';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { migrate } from './database/migrations.js';
@@ -25,6 +26,7 @@ export async function startService(environment: Environment): Promise<Service> {
     });
     await migrate(app.get(MikroORM));
     if (environment.runMode !== 'api') app.get(RefreshWorker).start();
+    if (environment.runMode !== 'worker') serveApiReference(app);
     await app.listen(environment.port, environment.host);
     return {
       app,

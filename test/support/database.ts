@@ -7,6 +7,9 @@ export interface TestDatabase {
   query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>;
   /** Moves the time that this database tells, for everything that runs in it: leases, pauses, quotas. */
   advance(seconds: number): Promise<void>;
+  /** From here on this database tells the same time, until it is moved or let run. */
+  stopTime(): Promise<void>;
+  letTimeRun(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -25,6 +28,12 @@ export async function createDatabase(): Promise<TestDatabase> {
     async advance(seconds) {
       await run(url, "update test_clock.moved set by = by + $1 * interval '1 second'", [seconds]);
     },
+    async stopTime() {
+      await run(url, 'update test_clock.moved set stopped_at = pg_catalog.clock_timestamp()');
+    },
+    async letTimeRun() {
+      await run(url, 'update test_clock.moved set stopped_at = null');
+    },
     async drop() {
       await run(adminUrl, `drop database if exists ${name} with (force)`);
     },
@@ -39,12 +48,12 @@ async function giveItAClock(url: string, name: string): Promise<void> {
   await run(
     url,
     `create schema test_clock;
-     create table test_clock.moved (by interval not null);
+     create table test_clock.moved (by interval not null, stopped_at timestamptz);
      insert into test_clock.moved values ('0');
      create function test_clock.now() returns timestamptz stable language sql
-       as 'select pg_catalog.now() + (select by from test_clock.moved)';
+       as 'select coalesce(stopped_at, pg_catalog.now()) + by from test_clock.moved';
      create function test_clock.clock_timestamp() returns timestamptz volatile language sql
-       as 'select pg_catalog.clock_timestamp() + (select by from test_clock.moved)';
+       as 'select coalesce(stopped_at, pg_catalog.clock_timestamp()) + by from test_clock.moved';
      alter database ${name} set search_path = test_clock, pg_catalog, public;`,
   );
 }

@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
+import { compareWithDocument } from './api-document.js';
 import type { TestProject } from './start-app.js';
 
 /** The headers of a signed request, as the published SDK makes them. */
@@ -18,8 +19,19 @@ export async function signedHeaders(
   };
 }
 
+/** Supertest; each response is compared with the OpenAPI document as well. */
 export function http(app: INestApplication) {
-  return request(app.getHttpServer() as App);
+  return request.agent(app.getHttpServer() as App).use((test: request.Test) =>
+    test.on('response', (response: request.Response) => {
+      compareWithDocument(app, {
+        method: test.method,
+        path: new URL(test.url).pathname,
+        status: response.status,
+        headers: response.headers,
+        body: response.body as unknown,
+      });
+    }),
+  );
 }
 
 /** A signed POST. Returns the id of the receipt. */

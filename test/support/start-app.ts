@@ -5,7 +5,7 @@ import { Collections, TokenStore } from '@app/token-store';
 import { Test } from '@nestjs/testing';
 import { Wallet, HDNodeWallet } from 'ethers';
 import { readEnvironment } from '../../src/config/environment.js';
-import { AppModule } from '../../src/app.module.js';
+import { AppModule, type AppOptions } from '../../src/app.module.js';
 import { createDatabase, type TestDatabase } from './database.js';
 import { MetadataHost } from './metadata-host.js';
 
@@ -16,6 +16,7 @@ export interface TestApp {
   metadataApi: MetadataHost;
   /** A project with a wallet, an API key, and a collection whose Metadata API is `metadataApi`. May ask often. */
   aProject(options?: { tokens?: readonly string[]; limits?: Partial<ProjectLimits> }): Promise<TestProject>;
+  revokeApiKey(project: TestProject): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -28,7 +29,7 @@ export interface TestProject {
 }
 
 /** The application as it runs, on a database and a Metadata API of its own. Its worker works when the test says so. */
-export async function startApp(): Promise<TestApp> {
+export async function startApp(options: AppOptions = {}): Promise<TestApp> {
   const database = await createDatabase();
   const metadataApi = await MetadataHost.start();
   const environment = readEnvironment({
@@ -37,7 +38,7 @@ export async function startApp(): Promise<TestApp> {
     DATABASE_URL: database.url,
   });
   const testing = await Test.createTestingModule({
-    imports: [AppModule.forRoot({ ...environment, databaseUrl: database.url })],
+    imports: [AppModule.forRoot({ ...environment, databaseUrl: database.url }, options)],
   }).compile();
   const app = testing.createNestApplication({ logger: new ConsoleLogger({ logLevels: ['fatal'] }) });
   await app.init();
@@ -48,6 +49,9 @@ export async function startApp(): Promise<TestApp> {
     database,
     metadataApi,
     aProject: (options) => aProject(app, metadataApi, options),
+    async revokeApiKey({ id, apiKey }) {
+      await app.get(Projects).revokeApiKey(id, apiKey.split('_')[1]!);
+    },
     async stop() {
       await app.close();
       await metadataApi.close();

@@ -17,6 +17,7 @@ import { JsonBodyGuard } from '../json-body.guard.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { validate } from '../validate.pipe.js';
+import { DocumentsRefreshMetadata } from './partner-api.documentation.js';
 import { PartnerApiFilter } from './partner-api.filter.js';
 import type { initiatedSchema } from './partner-api.responses.js';
 import { refreshMetadataSchema, tokenAddressSchema, type RefreshMetadata } from './partner-api.schemas.js';
@@ -37,6 +38,7 @@ export class PartnerApiController {
   @HttpCode(200)
   @UseGuards(JsonBodyGuard, RequestRateGuard)
   @UseInterceptors(RequestRateGiveBack)
+  @DocumentsRefreshMetadata()
   async refreshMetadata(
     @CurrentProject() project: CallingProject,
     @Param('token_address', { schema: tokenAddressSchema, pipes: [validate] }) collectionAddress: string,

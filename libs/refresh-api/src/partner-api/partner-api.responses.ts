@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 export const initiatedSchema = z
-  .strictObject({
+  .object({
     message: z.literal('Metadata refresh initiated'),
     refresh_id: z.string().meta({
       format: 'uuid',
@@ -12,7 +12,7 @@ export const initiatedSchema = z
   .meta({ id: 'RefreshInitiated' });
 
 export const partnerErrorSchema = z
-  .strictObject({
+  .object({
     message: z.string().meta({ examples: ['Token not found'] }),
     token_ids: z.array(z.string()).optional().meta({ description: 'With "Token not found": the unknown ids.' }),
   })

@@ -6,6 +6,7 @@ import { authenticatedBy } from '../authenticated-by.guard.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { refuseMethod } from '../wrong-method.js';
+import { DocumentsLimits } from './project-api.documentation.js';
 import { ProjectApiFilter } from './project-api.filter.js';
 import { toLimitHeaders, toLimitsBody } from './project-api.presenter.js';
 
@@ -22,6 +23,7 @@ export class LimitsController {
 
   @Get()
   @UseGuards(authenticatedBy('projectApi'))
+  @DocumentsLimits()
   async get(@CurrentProject() project: CallingProject, @Res({ passthrough: true }) response: HttpResponse) {
     const limits = await this.refreshes.readLimits(asRefreshingProject(project));
     setHeaders(response, toLimitHeaders(limits.tokensPerHour));

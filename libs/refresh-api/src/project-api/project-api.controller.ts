@@ -17,6 +17,7 @@ import { authenticatedBy } from '../authenticated-by.guard.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
+import { DocumentsCreate, DocumentsGet, DocumentsList, DocumentsListErrors } from './project-api.documentation.js';
 import { ProjectApiFilter } from './project-api.filter.js';
 import { toErrorPage, toLimitHeaders, toRefreshBody, toRefreshPage } from './project-api.presenter.js';
 import {
@@ -43,6 +44,7 @@ export class ProjectApiController {
   @HttpCode(202)
   @UseGuards(JsonBodyGuard, RequestRateGuard)
   @UseInterceptors(RequestRateGiveBack)
+  @DocumentsCreate()
   async create(
     @CurrentProject() project: CallingProject,
     @Body({ schema: createRefreshSchema, pipes: [validate] }) body: CreateRefresh,
@@ -54,6 +56,7 @@ export class ProjectApiController {
   }
 
   @Get()
+  @DocumentsList()
   async list(
     @CurrentProject() project: CallingProject,
     @Query({ schema: listRefreshesSchema, pipes: [validate] }) query: ListRefreshes,
@@ -62,6 +65,7 @@ export class ProjectApiController {
   }
 
   @Get(':refresh_id')
+  @DocumentsGet()
   async get(
     @CurrentProject() project: CallingProject,
     @Param('refresh_id', { schema: refreshIdSchema, pipes: [validate] }) refreshId: string,
@@ -70,6 +74,7 @@ export class ProjectApiController {
   }
 
   @Get(':refresh_id/errors')
+  @DocumentsListErrors()
   async listErrors(
     @CurrentProject() project: CallingProject,
     @Param('refresh_id', { schema: refreshIdSchema, pipes: [validate] }) refreshId: string,

@@ -13,7 +13,7 @@ const collectionAddress = z
   .meta({ description: 'Lower case.', examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] });
 
 export const receiptSchema = z
-  .strictObject({ refresh_id: refreshId })
+  .object({ refresh_id: refreshId })
   .meta({ id: 'Receipt', description: 'The refresh is saved; its id asks for what becomes of it.' });
 
 const refreshRow = {
@@ -30,7 +30,7 @@ const refreshRow = {
 const count = z.int().min(0);
 
 export const refreshSchema = z
-  .strictObject({ ...refreshRow, summary: z.strictObject({ succeeded: count, failed: count, pending: count }) })
+  .object({ ...refreshRow, summary: z.object({ succeeded: count, failed: count, pending: count }) })
   .meta({ id: 'Refresh' });
 
 const page = {
@@ -42,11 +42,11 @@ const page = {
 };
 
 export const refreshPageSchema = z
-  .strictObject({ result: z.array(z.strictObject(refreshRow)), ...page })
+  .object({ result: z.array(z.object(refreshRow)), ...page })
   .meta({ id: 'RefreshPage' });
 
 export const refreshErrorSchema = z
-  .strictObject({
+  .object({
     token_id: z.string().meta({ examples: ['1'] }),
     collection_address: collectionAddress,
     client_token_metadata_url: z.string().meta({
@@ -73,11 +73,11 @@ export const refreshErrorSchema = z
   .meta({ id: 'RefreshError' });
 
 export const refreshErrorPageSchema = z
-  .strictObject({ result: z.array(refreshErrorSchema), ...page })
+  .object({ result: z.array(refreshErrorSchema), ...page })
   .meta({ id: 'RefreshErrorPage' });
 
 export const limitsSchema = z
-  .strictObject({
+  .object({
     requests_per_second: z
       .int()
       .min(0)
@@ -86,7 +86,7 @@ export const limitsSchema = z
       .int()
       .min(0)
       .meta({ description: 'Tokens a request; 0: none may.', examples: [1000] }),
-    tokens_per_hour: z.strictObject({
+    tokens_per_hour: z.object({
       limit: z
         .int()
         .min(0)
@@ -120,7 +120,7 @@ export const ERROR_CODES = [
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 export const errorBodySchema = z
-  .strictObject({
+  .object({
     code: z.string().meta({ description: `One of: ${ERROR_CODES.join(', ')}.`, examples: ['input_validation_failed'] }),
     message: z.string().meta({ examples: ['token_ids.0 must be a decimal uint256'] }),
     details: z.string().optional(),

@@ -1,0 +1,30 @@
+import { ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
+import type { z } from 'zod';
+
+type Headers = NonNullable<ApiResponseOptions['headers']>;
+
+const text = (description: string, example: string) => ({
+  description,
+  schema: { type: 'string' as const, examples: [example] },
+});
+
+/** On 202 and 429. Counted in tokens, the unit of the limit. */
+export const limitHeaders = {
+  'x-imx-refreshes-limit': text('Tokens that can be refreshed in an hour.', '30000'),
+  'x-imx-remaining-refreshes': text('Tokens left in the current hour.', '29000'),
+  'x-imx-refresh-limit-reset': text('When the current hour ends, UNIX time in seconds.', '1795257000'),
+} satisfies Headers;
+
+export const retryAfterHeader = {
+  'retry-after': text('Seconds after which a request can succeed.', '1'),
+} satisfies Headers;
+
+/** One answer of an endpoint, with its schema. */
+export function Answers(
+  status: number,
+  description: string,
+  schema: z.ZodType,
+  extra: { headers?: Headers; example?: object } = {},
+): MethodDecorator {
+  return ApiResponse({ status, description, standardSchema: schema, ...extra } as ApiResponseOptions);
+}

@@ -1,0 +1,80 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { RefreshApiModule } from '../refresh-api.module.js';
+import { jsonSchemaOf } from './json-schema-of.js';
+import { API_KEY, SIGNATURE } from './security.js';
+
+export interface RefreshApiDocumentOptions {
+  title?: string;
+  version?: string;
+  /** Where the API is served; absent: where the document is. */
+  servers?: readonly string[];
+}
+
+/**
+ * The OpenAPI 3.1 document of the dialects that this application has, made from the schemas that validate. For a host to
+ * serve, to merge into its own, or to write to a file.
+ */
+export function createRefreshApiDocument(
+  app: INestApplication,
+  { title = 'NFT metadata refresh', version = '1', servers = ['/'] }: RefreshApiDocumentOptions = {},
+): OpenAPIObject {
+  const builder = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle(title)
+    .setVersion(version)
+    .setDescription(
+      'Ask for NFT metadata to be fetched again, and ask later what happened to every token and why. The project API has the shape of Immutable X, the partner API that of Mavis Market.',
+    )
+    .addTag(
+      'Project API',
+      'Refreshes as Immutable X has them: for a signature by the wallet of the owner, or an API key.',
+    )
+    .addTag('Partner API', 'Refreshes as Mavis Market has them: for an API key.')
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of the project.' }, API_KEY)
+    .addApiKey(
+      { type: 'apiKey', in: 'header', name: 'x-imx-eth-address', description: "The address of the project's owner." },
+      SIGNATURE.address,
+    )
+    .addApiKey(
+      {
+        type: 'apiKey',
+        in: 'header',
+        name: 'x-imx-eth-timestamp',
+        description: 'UNIX time in whole seconds, at most 300 seconds from the time of the server.',
+      },
+      SIGNATURE.timestamp,
+    )
+    .addApiKey(
+      {
+        type: 'apiKey',
+        in: 'header',
+        name: 'x-imx-eth-signature',
+        description: 'EIP-191 signature of the decimal text of the timestamp.',
+      },
+      SIGNATURE.signature,
+    );
+  for (const server of servers) builder.addServer(server);
+  const document = SwaggerModule.createDocument(app, builder.build(), {
+    include: [RefreshApiModule],
+    standardSchemaConverter: jsonSchemaOf,
+    operationIdFactory: (_, method) => method,
+    autoTagControllers: false,
+  });
+  giveEachOperationItsId(document);
+  return document;
+}
+
+/** A controller that answers below two base paths has each of its operations twice. */
+function giveEachOperationItsId(document: OpenAPIObject): void {
+  const taken = new Map<string, number>();
+  for (const { get, post } of Object.values(document.paths)) {
+    for (const operation of [get, post]) {
+      if (!operation?.operationId) continue;
+      const count = (taken.get(operation.operationId) ?? 0) + 1;
+      taken.set(operation.operationId, count);
+      if (count > 1) operation.operationId += String(count);
+    }
+  }
+}

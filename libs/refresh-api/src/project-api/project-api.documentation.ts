@@ -1,0 +1,122 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { Answers, limitHeaders, retryAfterHeader } from '../openapi/documented-response.js';
+import { TakesSignatureOrApiKey } from '../openapi/security.js';
+import {
+  errorBodySchema,
+  limitsSchema,
+  receiptSchema,
+  refreshErrorPageSchema,
+  refreshPageSchema,
+  refreshSchema,
+  type ErrorCode,
+} from './project-api.responses.js';
+
+const IsDocumented = () => applyDecorators(ApiTags('Project API'), TakesSignatureOrApiKey());
+
+type Example = z.output<typeof errorBodySchema> & { code: ErrorCode };
+
+const Fails = (status: number, description: string, example: Example, headers = {}) =>
+  Answers(status, description, errorBodySchema, { example, headers });
+
+const FailsLikeAll = () =>
+  applyDecorators(
+    Fails(400, 'Not of the contract’s form: the message names the field and the rule.', {
+      code: 'input_validation_failed',
+      message: 'token_ids.0 must be a decimal uint256: digits only, no leading zero, below 2^256',
+    }),
+    Fails(401, 'Not authenticated.', {
+      code: 'unauthorized',
+      message: 'The API key in x-api-key is mistyped, unknown or revoked.',
+      details: 'invalid_api_key',
+    }),
+    Fails(405, 'Another method is meant; `Allow` names those that are possible.', {
+      code: 'method_not_allowed',
+      message: 'PUT is not possible here; possible is GET, POST.',
+    }),
+    Fails(500, 'A fault of the service.', {
+      code: 'internal_server_error',
+      message: 'The request failed here, not through a fault of its own.',
+    }),
+  );
+
+const FailsWithoutRefresh = () =>
+  Fails(404, 'The project has no such refresh; another project’s is not told apart.', {
+    code: 'refresh_not_found',
+    message: 'Refresh 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 does not exist.',
+  });
+
+export const DocumentsCreate = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Ask for a refresh',
+      description:
+        'Nothing of a request that is refused is counted. An id that is not registered is accepted and fails as `token_not_found`.',
+      operationId: 'requestRefresh',
+    }),
+    Answers(202, 'The refresh is saved and will be done.', receiptSchema, { headers: limitHeaders }),
+    FailsLikeAll(),
+    Fails(403, 'The collection is not the project’s, or is not known.', {
+      code: 'forbidden',
+      message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
+    }),
+    Fails(413, 'The body is too large.', {
+      code: 'payload_too_large',
+      message: 'The body is larger than is read here, which is 102400 bytes.',
+    }),
+    Fails(415, 'The body is not sent as JSON.', {
+      code: 'unsupported_media_type',
+      message: 'The body has to be JSON, sent with "Content-Type: application/json"; it is sent as "text/plain".',
+    }),
+    Fails(
+      429,
+      'Too many requests a second, or more tokens than are left in the hour.',
+      {
+        code: 'refresh_limit_exceeded',
+        message: 'Refresh limit exceeded',
+        details: '500 tokens were asked for, 100 of 30000 are left until 2026-11-21T10:00:00.000Z.',
+      },
+      { ...limitHeaders, ...retryAfterHeader },
+    ),
+  );
+
+export const DocumentsList = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'List the project’s refreshes, newest first', operationId: 'listRefreshes' }),
+    Answers(200, 'A page of refreshes.', refreshPageSchema),
+    FailsLikeAll(),
+  );
+
+export const DocumentsGet = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'Read how far a refresh is', operationId: 'getRefresh' }),
+    Answers(200, 'Status and counts.', refreshSchema),
+    FailsLikeAll(),
+    FailsWithoutRefresh(),
+  );
+
+export const DocumentsListErrors = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'List the tokens that failed in a refresh, and why',
+      operationId: 'listRefreshErrors',
+    }),
+    Answers(200, 'A page of failed tokens, newest first.', refreshErrorPageSchema),
+    FailsLikeAll(),
+    FailsWithoutRefresh(),
+  );
+
+export const DocumentsLimits = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'Read the caller’s own limits', operationId: 'getLimits' }),
+    Answers(200, 'The limits, and what is left of the hour. Asking takes nothing.', limitsSchema, {
+      headers: limitHeaders,
+    }),
+    FailsLikeAll(),
+  );
