@@ -1,10 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { readRefresh, requestRefresh } from './support/project-api.js';
+import { startServiceProcess } from './support/service-process.js';
 import { startApp, type TestApp } from './support/start-app.js';
-
-const MAIN = fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
 
 let test: TestApp;
 const workers: ChildProcess[] = [];
@@ -16,22 +14,9 @@ afterAll(async () => {
   await test.stop();
 });
 
-/** The built service as a worker process of its own. Needs `npm run build`, which `npm test` does. */
 async function startWorkerProcess(): Promise<ChildProcess> {
-  const worker = spawn(process.execPath, [MAIN], {
-    env: {
-      PATH: process.env['PATH'],
-      RUN_MODE: 'worker',
-      PORT: '0',
-      DATABASE_URL: test.database.url,
-      FETCH_ALLOWED_HOSTS: test.metadataApi.host,
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const { process: worker } = await startServiceProcess(test, 'worker');
   workers.push(worker);
-  let out = '';
-  worker.stdout!.on('data', (chunk) => (out += String(chunk)));
-  await until(() => out.includes('"ready"'));
   return worker;
 }
 

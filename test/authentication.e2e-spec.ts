@@ -1,0 +1,195 @@
+import { http, signedHeaders } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+const REFRESHES = '/v1/metadata-refreshes';
+
+describe('a wallet signature', () => {
+  let test: TestApp;
+  let project: TestProject;
+  beforeAll(async () => {
+    test = await startApp();
+    project = await test.aProject({ tokens: ['1'] });
+  });
+  afterAll(() => test.stop());
+
+  const read = (headers: Record<string, string>) => http(test.app).get(REFRESHES).set(headers);
+  const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000);
+
+  it.each([-295, 0, 295])('of a time %i seconds from now is good', async (seconds) => {
+    await read(await signedHeaders(project, inSeconds(seconds))).expect(200);
+  });
+
+  it.each([-310, 310])('of a time %i seconds from now is refused with the time of the server', async (seconds) => {
+    const { body } = await read(await signedHeaders(project, inSeconds(seconds))).expect(401);
+
+    expect(body).toMatchObject({ code: 'unauthorized', details: 'timestamp_out_of_window' });
+    const [told] = /[0-9]{10}/.exec((body as { message: string }).message)!;
+    expect(Math.abs(Number(told) - Date.now() / 1000)).toBeLessThan(30);
+  });
+
+  it('of a time in milliseconds is refused with a text that says so', async () => {
+    const timestamp = String(Date.now());
+    const headers = {
+      'x-imx-eth-address': project.wallet.address,
+      'x-imx-eth-timestamp': timestamp,
+      'x-imx-eth-signature': await project.wallet.signMessage(timestamp),
+    };
+
+    const { body } = await read(headers).expect(401);
+
+    expect(body).toMatchObject({ message: expect.stringContaining('milliseconds') as string });
+  });
+
+  it('passes again and again within the window, since real clients send one for every request of a second', async () => {
+    const headers = await signedHeaders(project);
+
+    for (let count = 0; count < 3; count += 1) await read(headers).expect(200);
+  });
+
+  it('passes with v as 1b or 1c, as a raw wallet makes it, and with the address in lower case', async () => {
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const signature = await project.wallet.signMessage(timestamp);
+
+    for (const address of [project.wallet.address, project.wallet.address.toLowerCase()]) {
+      await read({
+        'x-imx-eth-address': address,
+        'x-imx-eth-timestamp': timestamp,
+        'x-imx-eth-signature': signature,
+      }).expect(200);
+    }
+  });
+
+  it('of a wallet that owns no project is answered like a signature of somebody else', async () => {
+    const stranger = await test.aProject();
+    const wallet = stranger.wallet.derivePath('0');
+    const unknown = await read(await signedHeaders({ wallet })).expect(401);
+    const wrong = await read({
+      ...(await signedHeaders(stranger)),
+      'x-imx-eth-address': project.wallet.address,
+    }).expect(401);
+
+    expect(unknown.body).toMatchObject({ details: 'invalid_signature' });
+    expect(wrong.body).toMatchObject({ details: 'invalid_signature' });
+  });
+
+  it('together with an API key of another project is refused', async () => {
+    const other = await test.aProject();
+
+    const { body } = await read({ ...(await signedHeaders(project)), 'x-api-key': other.apiKey }).expect(401);
+
+    expect(body).toMatchObject({ details: 'credentials_disagree' });
+  });
+
+  it('and an API key have to be good both, when both are sent', async () => {
+    await read({ ...(await signedHeaders(project)), 'x-api-key': project.apiKey }).expect(200);
+    await read({ ...(await signedHeaders(project)), 'x-api-key': 'nft_wrong' }).expect(401);
+  });
+});
+
+describe('with one-time signatures', () => {
+  let test: TestApp;
+  beforeAll(async () => {
+    test = await startApp({ projectAuth: { oneTimeSignatures: true, signatureWindowSeconds: 60 } });
+  });
+  afterAll(() => test.stop());
+
+  const read = (headers: Record<string, string>) => http(test.app).get(REFRESHES).set(headers);
+
+  it('a signature is good for one request, of however many at once', async () => {
+    const headers = await signedHeaders(await test.aProject());
+
+    const answers = await Promise.all(Array.from({ length: 5 }, () => read(headers)));
+
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 401, 401, 401, 401]);
+    expect(answers.find(({ status }) => status === 401)?.body).toMatchObject({ details: 'signature_already_used' });
+  });
+
+  it('it is the address and the timestamp that are used up, not the text of the signature', async () => {
+    const project = await test.aProject();
+    const headers = await signedHeaders(project);
+    await read(headers).expect(200);
+    const spelled = {
+      ...headers,
+      'x-imx-eth-signature': headers['x-imx-eth-signature']!.toUpperCase().replace('0X', '0x'),
+    };
+
+    await read(spelled).expect(401);
+  });
+
+  it('another second and another project are unaffected, and API keys are too', async () => {
+    const [project, other] = [await test.aProject(), await test.aProject()];
+    const now = new Date();
+    await read(await signedHeaders(project, now)).expect(200);
+
+    await read(await signedHeaders(project, new Date(now.getTime() - 1000))).expect(200);
+    await read(await signedHeaders(other, now)).expect(200);
+    for (let count = 0; count < 2; count += 1) await read({ 'x-api-key': project.apiKey }).expect(200);
+  });
+
+  it('what has left the window is forgotten', async () => {
+    const project = await test.aProject();
+    await test.database.query("insert into nft_metadata.used_signatures values ($1, now() - interval '1 hour')", [
+      project.wallet.address.toLowerCase(),
+    ]);
+
+    await read(await signedHeaders(project)).expect(200);
+
+    expect(
+      await test.database.query("select from nft_metadata.used_signatures where signed_at < now() - interval '10 min'"),
+    ).toEqual([]);
+  });
+});
+
+describe('which credentials a dialect takes', () => {
+  it('is an option: signatures for partners, API keys alone for projects', async () => {
+    const test = await startApp({
+      refreshApi: {
+        projectApiAuthentication: ['api_key'],
+        partnerApiAuthentication: ['wallet_signature', 'api_key'],
+      },
+    });
+    const project = await test.aProject({ tokens: ['1'] });
+    const partner = (headers: Record<string, string>) =>
+      http(test.app)
+        .post(`/collections/${project.collectionAddress}/refresh_metadata`)
+        .set(headers)
+        .send({ token_ids: ['1'] });
+
+    await partner(await signedHeaders(project)).expect(200);
+    await partner({ 'x-api-key': project.apiKey }).expect(200);
+    await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey).expect(200);
+    const { body } = await http(test.app)
+      .get(REFRESHES)
+      .set(await signedHeaders(project))
+      .expect(401);
+    await test.stop();
+
+    expect(body).toMatchObject({
+      details: 'credentials_missing',
+      message: 'The request is not authenticated: send x-api-key.',
+    });
+  });
+
+  it('and so are the paths: a dialect that is turned off is not there', async () => {
+    const test = await startApp({ refreshApi: { projectApiPath: 'nft/v1', partnerApiPaths: [] } });
+    const project = await test.aProject();
+
+    await http(test.app).get('/nft/v1/metadata-refreshes').set('x-api-key', project.apiKey).expect(200);
+    await http(test.app).get('/v1/metadata-refreshes').set('x-api-key', project.apiKey).expect(404);
+    await http(test.app).post(`/collections/${project.collectionAddress}/refresh_metadata`).expect(404);
+    const broken = await http(test.app)
+      .post('/nft/v1/metadata-refreshes')
+      .set('content-type', 'application/json')
+      .send('{')
+      .expect(400);
+    await test.stop();
+
+    expect(broken.body).toMatchObject({ code: 'malformed_request' });
+  });
+
+  it('and a wrong option is refused by name before anything starts', async () => {
+    await expect(startApp({ refreshApi: { projectApiAuthentication: [] } })).rejects.toThrow(
+      /RefreshApiModule: wrong options[^]*projectApiAuthentication/,
+    );
+  });
+});

@@ -1,0 +1,131 @@
+import {
+  Configuration,
+  ImmutableX,
+  MetadataRefreshesApi,
+  type EthSigner,
+  type ImmutableXConfiguration,
+} from '@imtbl/core-sdk';
+import { signedHeaders } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+let project: TestProject;
+let client: ImmutableX;
+let signer: EthSigner;
+let basePath: string;
+beforeAll(async () => {
+  test = await startApp();
+  await test.app.listen(0, '127.0.0.1');
+  basePath = await test.app.getUrl();
+  const nowhere = `0x${'0'.repeat(40)}`;
+  client = new ImmutableX({
+    apiConfiguration: new Configuration({ basePath }),
+    ethConfiguration: { coreContractAddress: nowhere, registrationContractAddress: nowhere, chainID: 5 },
+  } satisfies ImmutableXConfiguration);
+  project = await test.aProject({ tokens: ['1', '2', '3'] });
+  // The client's types are of an older ethers; of a signer it needs no more than an address and signed messages.
+  signer = project.wallet as unknown as EthSigner;
+});
+afterAll(() => test.stop());
+
+const request = (token_ids: string[], collection_address = project.collectionAddress) => ({
+  collection_address,
+  token_ids,
+});
+
+describe('the published client of Immutable X, pointed at this service', () => {
+  it('asks for a refresh, and reads its status, its errors and the list', async () => {
+    test.metadataApi.answer('2', 404, 'not here');
+
+    const { refresh_id } = await client.createMetadataRefresh(signer, request(['1', '2', '9']));
+    const queued = await client.getMetadataRefreshResults(signer, refresh_id);
+    await test.worker.runOnce();
+    const completed = await client.getMetadataRefreshResults(signer, refresh_id);
+    const errors = await client.getMetadataRefreshErrors(signer, refresh_id);
+    const list = await client.listMetadataRefreshes(signer);
+
+    expect(queued).toMatchObject({ refresh_id, status: 'in_progress', completed_at: null });
+    expect(completed).toMatchObject({
+      status: 'completed',
+      collection_address: project.collectionAddress,
+      summary: { succeeded: 1, failed: 2, pending: 0 },
+    });
+    expect(errors.result.map(({ token_id, error_code }) => [token_id, error_code])).toEqual([
+      ['2', 'invalid_response_status_code'],
+      ['9', 'token_not_found'],
+    ]);
+    expect(errors).toMatchObject({ remaining: 0, cursor: expect.stringMatching(/./) as string });
+    expect(list.result[0]).toMatchObject({ refresh_id, status: 'completed' });
+  });
+
+  it('walks pages with the parameters that its examples send: page_size=200, cursor= and collection_address=', async () => {
+    for (let count = 0; count < 3; count += 1) await client.createMetadataRefresh(signer, request(['1']));
+    const all = await client.listMetadataRefreshes(signer, '', 200, '');
+
+    const first = await client.listMetadataRefreshes(signer, project.collectionAddress, 2);
+    const second = await client.listMetadataRefreshes(signer, project.collectionAddress, 200, first.cursor);
+
+    expect([...first.result, ...second.result]).toEqual(all.result);
+    expect([first.remaining, second.remaining]).toEqual([1, 0]);
+  });
+
+  it('sends one signature many times within a second, and all pass', async () => {
+    const lists = await Promise.all(Array.from({ length: 10 }, () => client.listMetadataRefreshes(signer)));
+
+    expect(lists).toHaveLength(10);
+  });
+
+  it.each<[string, string, () => Promise<unknown>]>([
+    [
+      'a refresh that is not there',
+      'refresh_not_found',
+      () => client.getMetadataRefreshResults(signer, '0b6f2d7c-5a55-4d2e-9a5e-111111111111'),
+    ],
+    ['a wrong page size', 'input_validation_failed', () => client.listMetadataRefreshes(signer, undefined, 201)],
+    ['no tokens', 'input_validation_failed', () => client.createMetadataRefresh(signer, request([]))],
+    [
+      'a foreign collection',
+      'forbidden',
+      () => client.createMetadataRefresh(signer, request(['1'], `0x${'1'.repeat(40)}`)),
+    ],
+    [
+      'more tokens than the hour has',
+      'refresh_limit_exceeded',
+      async () => {
+        const poor = await test.aProject({ tokens: ['1', '2'], limits: { tokensPerHour: 1 } });
+        await client.createMetadataRefresh(
+          poor.wallet as unknown as EthSigner,
+          request(['1', '2'], poor.collectionAddress),
+        );
+      },
+    ],
+  ])('throws an IMXError with our code for %s: %s', async (_, code, ask) => {
+    await expect(ask()).rejects.toMatchObject({ code, message: expect.stringMatching(/./) as string });
+  });
+
+  it('has an address and a key that do not fit refused as unauthorized', async () => {
+    const stranger = (await test.aProject()).wallet.derivePath('7') as unknown as EthSigner;
+
+    await expect(client.listMetadataRefreshes(stranger)).rejects.toMatchObject({ code: 'unauthorized' });
+  });
+
+  it('and its bare MetadataRefreshesApi reads the limit headers of a 202', async () => {
+    const api = new MetadataRefreshesApi(new Configuration({ basePath }));
+    const headers = await signedHeaders(project);
+
+    const {
+      status,
+      data,
+      headers: answered,
+    } = await api.requestAMetadataRefresh({
+      xImxEthAddress: headers['x-imx-eth-address']!,
+      xImxEthTimestamp: headers['x-imx-eth-timestamp']!,
+      xImxEthSignature: headers['x-imx-eth-signature']!,
+      createMetadataRefreshRequest: request(['1']),
+    });
+
+    expect(status).toBe(202);
+    expect(data).toEqual({ refresh_id: expect.any(String) as string });
+    expect(answered).toMatchObject({ 'x-imx-refreshes-limit': '30000' });
+  });
+});

@@ -1,0 +1,178 @@
+import { Projects } from '@app/project-auth';
+import { http, signedHeaders } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+beforeAll(async () => {
+  test = await startApp();
+});
+afterAll(() => test.stop());
+afterEach(() => test.database.letTimeRun());
+
+const post = (project: TestProject, token_ids: unknown, collection_address: unknown = project.collectionAddress) =>
+  http(test.app)
+    .post('/v1/metadata-refreshes')
+    .set('x-api-key', project.apiKey)
+    .send({ collection_address, token_ids } as object);
+
+const statuses = async (count: number, ask: () => PromiseLike<{ status: number }>) => {
+  const answers = [];
+  for (let index = 0; index < count; index += 1) answers.push(await ask());
+  return answers.map(({ status }) => status);
+};
+
+const limitsOf = async (project: TestProject) =>
+  (await http(test.app).get('/v1/limits').set('x-api-key', project.apiKey).expect(200)).body as {
+    tokens_per_hour: { remaining: number };
+  };
+
+describe('requests a second', () => {
+  it('are five for a project, counted over both dialects, and five again a second later', async () => {
+    const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
+    const partner = () =>
+      http(test.app)
+        .post(`/collections/${project.collectionAddress}/refresh_metadata`)
+        .set('x-api-key', project.apiKey)
+        .send({ token_ids: ['1'] });
+    await test.database.stopTime();
+
+    expect(await statuses(3, () => post(project, ['1']))).toEqual([202, 202, 202]);
+    expect(await statuses(3, partner)).toEqual([200, 200, 429]);
+    await test.database.advance(1);
+    expect(await statuses(5, () => post(project, ['1']))).toEqual([202, 202, 202, 202, 202]);
+  });
+
+  it('answer the sixth with 429, the code of the guide, the three headers and Retry-After', async () => {
+    const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
+    await test.database.stopTime();
+    await statuses(5, () => post(project, ['1']));
+
+    const { status, body, headers } = await post(project, ['1']);
+
+    expect(status).toBe(429);
+    expect(body).toEqual({
+      code: 'refresh_limit_exceeded',
+      message: 'Refresh limit exceeded',
+      details: 'The project may make 5 requests a second and has made them.',
+    });
+    expect(headers).toMatchObject({
+      'x-imx-refreshes-limit': '30000',
+      'x-imx-remaining-refreshes': '29995',
+      'x-imx-refresh-limit-reset': expect.stringMatching(/^[0-9]{10}$/) as string,
+      'retry-after': '1',
+    });
+  });
+
+  it('are not consumed by requests that are invalid or refused', async () => {
+    const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1, tokensPerHour: 1 } });
+    const stranger = await test.aProject();
+    await test.database.stopTime();
+
+    expect(await statuses(3, () => post(project, ['01']))).toEqual([400, 400, 400]);
+    expect(await statuses(2, () => post(project, ['1'], stranger.collectionAddress))).toEqual([403, 403]);
+    expect(await statuses(2, () => post(project, ['1', '2']))).toEqual([429, 429]);
+    expect(await statuses(2, () => post(project, ['1']))).toEqual([202, 429]);
+  });
+
+  it('do not count reading', async () => {
+    const project = await test.aProject({ limits: { requestsPerSecond: 1 } });
+    const read = () => http(test.app).get('/v1/metadata-refreshes').set('x-api-key', project.apiKey);
+    await test.database.stopTime();
+
+    expect(await statuses(4, read)).toEqual([200, 200, 200, 200]);
+  });
+
+  it('are a project’s own: one that uses them up costs another nothing', async () => {
+    const [busy, calm] = [
+      await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1 } }),
+      await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1 } }),
+    ];
+    await test.database.stopTime();
+
+    expect(await statuses(2, () => post(busy, ['1']))).toEqual([202, 429]);
+    expect(await statuses(1, () => post(calm, ['1']))).toEqual([202]);
+  });
+
+  it('are exact when many ask at once', async () => {
+    const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 7 } });
+    await test.database.stopTime();
+
+    const answers = await Promise.all(Array.from({ length: 30 }, () => post(project, ['1'])));
+
+    expect(answers.filter(({ status }) => status === 202)).toHaveLength(7);
+  });
+});
+
+describe('a limit', () => {
+  it.each<[string, Parameters<TestApp['aProject']>[0], number]>([
+    ['requests a second', { limits: { requestsPerSecond: 0 } }, 429],
+    ['tokens a request', { limits: { tokensPerRequest: 0 } }, 400],
+    ['tokens an hour', { limits: { tokensPerHour: 0 } }, 429],
+  ])('of 0 %s means that none may', async (_, options, status) => {
+    const project = await test.aProject({ ...options, tokens: ['1'] });
+
+    expect((await post(project, ['1'])).status).toBe(status);
+  });
+
+  it('is in force with the next request after an operator changed it, and can be taken back to the default', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    const projects = test.app.get(Projects);
+
+    await projects.setLimits(project.id, { tokensPerRequest: 1 });
+    const refused = await post(project, ['1', '2']);
+    await projects.setLimits(project.id, { tokensPerRequest: null });
+
+    expect(refused.status).toBe(400);
+    expect(refused.body).toMatchObject({
+      code: 'input_validation_failed',
+      message: expect.stringMatching(/^token_ids.*at most 1 tokens; this one names 2/) as string,
+    });
+    expect((await post(project, ['1', '2'])).status).toBe(202);
+  });
+
+  it('of tokens a request counts an id that is given twice once', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'], limits: { tokensPerRequest: 2 } });
+
+    const { status, headers } = await post(project, ['1', '2', '1', 2]);
+
+    expect(status).toBe(202);
+    expect(headers['x-imx-remaining-refreshes']).toBe('29998');
+  });
+});
+
+describe('GET /v1/limits', () => {
+  it('shows a caller its own limits and what is left, and takes nothing', async () => {
+    const project = await test.aProject({
+      tokens: ['1', '2'],
+      limits: { requestsPerSecond: 9, tokensPerRequest: 20, tokensPerHour: 30 },
+    });
+    await post(project, ['1', '2']).expect(202);
+
+    const first = await http(test.app)
+      .get('/v1/limits')
+      .set(await signedHeaders(project))
+      .expect(200);
+
+    expect(first.body).toEqual({
+      requests_per_second: 9,
+      tokens_per_request: 20,
+      tokens_per_hour: { limit: 30, remaining: 28, resets_at: expect.stringMatching(/Z$/) as string },
+    });
+    expect(first.headers).toMatchObject({ 'x-imx-refreshes-limit': '30', 'x-imx-remaining-refreshes': '28' });
+    expect(await limitsOf(project)).toMatchObject({ tokens_per_hour: { remaining: 28 } });
+  });
+
+  it('shows the defaults of the deployment where a project has none of its own', async () => {
+    const project = await test.aProject({ limits: { requestsPerSecond: null } });
+
+    expect(await limitsOf(project)).toMatchObject({
+      requests_per_second: 5,
+      tokens_per_request: 1000,
+      tokens_per_hour: { limit: 30_000, remaining: 30_000 },
+    });
+  });
+
+  it('answers 401 to a stranger', async () => {
+    expect((await http(test.app).get('/v1/limits').expect(401)).body).toMatchObject({ code: 'unauthorized' });
+  });
+});

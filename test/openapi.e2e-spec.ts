@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createRefreshApiDocument } from '@app/refresh-api';
+import { compareWithDocument, takeDeviations } from './support/api-document.js';
+import { startApp, type TestApp } from './support/start-app.js';
+
+let test: TestApp;
+let folder: string;
+beforeAll(async () => {
+  test = await startApp();
+  folder = await mkdtemp(join(tmpdir(), 'openapi-'));
+});
+afterAll(async () => {
+  await test.stop();
+  await rm(folder, { recursive: true });
+});
+
+it('the document passes a linter of OpenAPI 3.1, without an error or a warning', async () => {
+  const file = join(folder, 'openapi.json');
+  await writeFile(file, JSON.stringify(createRefreshApiDocument(test.app)));
+
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['node_modules/@redocly/cli/bin/cli.js', 'lint', file, '--extends=recommended', '--format=json'],
+    { env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' } },
+  );
+
+  expect((JSON.parse(stdout) as { totals: object }).totals).toEqual({ errors: 0, warnings: 0, ignored: 0 });
+});
+
+it('the document has each operation, with examples, all error bodies and both ways to authenticate', () => {
+  const { openapi, paths, components } = createRefreshApiDocument(test.app);
+
+  expect(openapi).toBe('3.1.0');
+  expect(Object.keys(paths)).toEqual([
+    '/v1/metadata-refreshes',
+    '/v1/metadata-refreshes/{refresh_id}',
+    '/v1/metadata-refreshes/{refresh_id}/errors',
+    '/v1/limits',
+    '/collections/{token_address}/refresh_metadata',
+    '/mavis-market-partner/collections/{token_address}/refresh_metadata',
+  ]);
+  expect(paths['/v1/metadata-refreshes']!.post!.security).toEqual([
+    { walletAddress: [], walletTimestamp: [], walletSignature: [] },
+    { apiKey: [] },
+  ]);
+  expect(Object.keys(components!.securitySchemes!)).toEqual([
+    'apiKey',
+    'walletAddress',
+    'walletTimestamp',
+    'walletSignature',
+  ]);
+  const errors = Object.values(paths)
+    .flatMap(({ get, post }) => [get, post])
+    .flatMap((operation) => Object.entries(operation?.responses ?? {}))
+    .filter(([status]) => status >= '400');
+  expect(errors.length).toBeGreaterThan(30);
+  for (const [, response] of errors) {
+    expect(response).toMatchObject({
+      content: { 'application/json': { schema: {}, example: { message: expect.any(String) as string } } },
+    });
+  }
+});
+
+it('the comparison that every suite makes notices a wrong status, field, type and header', () => {
+  const seen = {
+    method: 'GET',
+    path: '/v1/metadata-refreshes/0b6f2d7c-5a55-4d2e-9a5e-111111111111',
+    status: 200,
+    headers: {},
+    body: {
+      refresh_id: '0b6f2d7c-5a55-4d2e-9a5e-111111111111',
+      status: 'queued',
+      collection_address: `0x${'1'.repeat(40)}`,
+      started_at: '2026-11-21T00:00:00.000000Z',
+      completed_at: null,
+      summary: { succeeded: 0, failed: 0, pending: 1 },
+    },
+  };
+  const deviationsOf = (change: object) => {
+    compareWithDocument(test.app, { ...seen, ...change });
+    return takeDeviations();
+  };
+
+  expect(deviationsOf({})).toEqual([]);
+  expect(deviationsOf({ status: 418 })).toHaveLength(1);
+  expect(deviationsOf({ body: { ...seen.body, more: 1 } })).toHaveLength(1);
+  expect(deviationsOf({ body: { ...seen.body, status: 'failed' } })).toHaveLength(1);
+  expect(deviationsOf({ body: { ...seen.body, summary: [] } })).toHaveLength(1);
+  expect(deviationsOf({ method: 'POST', path: '/v1/metadata-refreshes', status: 202, body: {} })).toHaveLength(4);
+});

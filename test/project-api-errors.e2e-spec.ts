@@ -1,0 +1,118 @@
+import { http } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+let project: TestProject;
+beforeAll(async () => {
+  test = await startApp();
+  project = await test.aProject({ tokens: ['1'] });
+});
+afterAll(() => test.stop());
+
+const REFRESHES = '/v1/metadata-refreshes';
+const ID = '0b6f2d7c-5a55-4d2e-9a5e-111111111111';
+
+const post = (contentType: string, body: string) =>
+  http(test.app).post(REFRESHES).set('x-api-key', project.apiKey).set('content-type', contentType).send(body);
+
+describe('errors of the project API always are {code, message, details?}', () => {
+  it.each(['json', 'a', '{"token_ids":'])('for a body that is not JSON: %j', async (body) => {
+    const answer = await post('application/json', body);
+
+    expect(answer.status).toBe(400);
+    expect(answer.body).toEqual({
+      code: 'malformed_request',
+      message: expect.stringMatching(/^The body is not valid JSON: /) as string,
+    });
+  });
+
+  it.each([
+    ['text/plain', '{}'],
+    ['application/x-www-form-urlencoded', 'collection_address=0x1'],
+    ['application/vnd.api+json', '{}'],
+  ])('for a body that is sent as %s: 415 names what would be right', async (contentType, body) => {
+    const answer = await post(contentType, body);
+
+    expect(answer.status).toBe(415);
+    expect(answer.body).toEqual({
+      code: 'unsupported_media_type',
+      message: expect.stringContaining('"Content-Type: application/json"') as string,
+    });
+  });
+
+  it('for a charset or an encoding that cannot be read: 415', async () => {
+    expect(await post('application/json; charset=klingon', '{}')).toMatchObject({
+      status: 415,
+      body: { code: 'unsupported_media_type' },
+    });
+  });
+
+  it('for a body that is too large: 413 names the limit', async () => {
+    const answer = await post('application/json', JSON.stringify({ token_ids: ['9'.repeat(200_000)] }));
+
+    expect(answer.status).toBe(413);
+    expect(answer.body).toEqual({
+      code: 'payload_too_large',
+      message: expect.stringContaining('102400 bytes') as string,
+    });
+  });
+
+  it.each([
+    ['put', REFRESHES, 'GET, POST'],
+    ['delete', `${REFRESHES}/${ID}`, 'GET'],
+    ['post', `${REFRESHES}/${ID}/errors`, 'GET'],
+    ['post', '/v1/limits', 'GET'],
+  ] as const)('for %s %s: 405 with Allow: %s', async (method, path, allowed) => {
+    const answer = await http(test.app)[method](path);
+
+    expect(answer.status).toBe(405);
+    expect(answer.headers).toMatchObject({ allow: allowed });
+    expect(answer.body).toMatchObject({
+      code: 'method_not_allowed',
+      message: expect.stringContaining(allowed) as string,
+    });
+  });
+
+  it('but OPTIONS is answered with Allow', async () => {
+    expect((await http(test.app).options(REFRESHES).expect(204)).headers).toMatchObject({ allow: 'GET, POST' });
+  });
+
+  it.each(['/v1/metadata-refreshes/a/b/c', `${REFRESHES}/${ID}/error`])('for the wrong path %s: 404', async (path) => {
+    const answer = await http(test.app).get(path);
+
+    expect(answer.status).toBe(404);
+    expect(answer.body).toMatchObject({ code: 'not_found', message: expect.stringContaining(path) as string });
+  });
+
+  it('for a path that is not percent-encoded well: 400', async () => {
+    expect(await http(test.app).get(`${REFRESHES}/%E0%A4%A`)).toMatchObject({
+      status: 400,
+      body: { code: 'malformed_request' },
+    });
+  });
+
+  it('for a fault of the service: 500 that says nothing of its inside', async () => {
+    await test.database.query('alter table nft_metadata.refreshes rename to moved_away');
+
+    const answer = await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey);
+
+    await test.database.query('alter table nft_metadata.moved_away rename to refreshes');
+    expect(answer.status).toBe(500);
+    expect(answer.body).toEqual({
+      code: 'internal_server_error',
+      message: 'The request failed here, not through a fault of its own.',
+    });
+  });
+
+  it('and the errors of other routes are none of our business', async () => {
+    const wrongPath = await http(test.app).get('/v1/metadata-refreshing').expect(404);
+    const wrongBody = await http(test.app)
+      .post('/listings')
+      .set('content-type', 'application/json')
+      .send('{')
+      .expect(400);
+
+    expect(wrongPath.body).toHaveProperty('statusCode', 404);
+    expect(wrongBody.body).toHaveProperty('statusCode', 400);
+  });
+});
