@@ -4,23 +4,23 @@ import { defineConfig } from 'vitest/config';
 const lib = (name: string) => fileURLToPath(new URL(`./libs/${name}/src/index.ts`, import.meta.url));
 const libs = ['metadata-fetch', 'metadata-refresh', 'project-auth', 'refresh-api', 'token-store'];
 
+/** Through HTTP, on a real PostgreSQL. */
+const throughHttp = {
+  globalSetup: ['test/support/postgres.setup.ts'],
+  setupFiles: ['test/support/document.setup.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
+
 export default defineConfig({
   resolve: { alias: Object.fromEntries(libs.map((name) => [`@app/${name}`, lib(name)])) },
   test: {
     globals: true,
     projects: [
       { extends: true, test: { name: 'unit', include: ['{libs,src,test}/**/*.spec.ts'] } },
-      {
-        extends: true,
-        test: {
-          name: 'e2e',
-          include: ['test/**/*.e2e-spec.ts'],
-          globalSetup: ['test/support/postgres.setup.ts'],
-          setupFiles: ['test/support/document.setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
+      { extends: true, test: { name: 'e2e', include: ['test/*.e2e-spec.ts'], ...throughHttp } },
+      // Needs programs that npm does not bring: a Chromium and curl.
+      { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...throughHttp } },
     ],
   },
 });

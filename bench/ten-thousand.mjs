@@ -32,7 +32,16 @@ const service = spawn(process.execPath, [`${dist}/main.js`], { cwd, env, stdio: 
 await new Promise((ready) => service.stdout.on('data', (line) => String(line).includes('"ready"') && ready()));
 
 const address = `0x${'ab'.repeat(20)}`;
-const { project_id: project } = cli('project', 'create', '--name', 'Bench', '--owner', `0x${'cd'.repeat(20)}`);
+const { project_id: project } = cli(
+  'project',
+  'create',
+  '--name',
+  'Bench',
+  '--owner',
+  `0x${'cd'.repeat(20)}`,
+  '--requests-per-second',
+  '1000',
+);
 const { api_key: key } = cli('api-key', 'create', '--project', project);
 cli(
   'collection',
