@@ -79,12 +79,13 @@ export class MetadataRefreshService {
     const lane = await this.acceptance.lane(project.id, new URL(source.url).host);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
+    await this.quota.refuseEarly(project.id, this.allowance(project), wanted.length);
     const quota = await this.em.fork().transactional(async (em) => {
-      const reserved = await this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
       const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
       if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
       await this.acceptance.save(em, refresh, wanted, unknown);
-      return reserved;
+      // Last: it locks the project's row, and what comes after it is only the commit.
+      return this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
     });
     this.logger.log({
       msg: 'refresh accepted',
@@ -119,7 +120,7 @@ export class MetadataRefreshService {
   async readLimits(project: RefreshingProject): Promise<RefreshLimits> {
     return {
       tokensPerRequest: this.tokensPerRequest(project),
-      tokensPerHour: await this.quota.read(this.em.fork(), project.id, this.allowance(project)),
+      tokensPerHour: await this.quota.read(project.id, this.allowance(project)),
     };
   }
 

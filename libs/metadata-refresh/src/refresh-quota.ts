@@ -15,6 +15,14 @@ interface Window {
  */
 @Injectable()
 export class RefreshQuota {
+  constructor(private readonly em: EntityManager) {}
+
+  /** Throws QuotaExceeded where that is plain already. Takes nothing, and decides nothing: `reserve` does. */
+  async refuseEarly(projectId: string, limit: number, tokens: number): Promise<void> {
+    const quota = await this.read(projectId, limit);
+    if (tokens > quota.remaining) throw new QuotaExceeded(quota, tokens);
+  }
+
   /** Takes `tokens` from the hour, or throws QuotaExceeded and takes nothing. */
   async reserve(em: EntityManager, projectId: string, limit: number, tokens: number): Promise<QuotaState> {
     const { rows } = await sql<Window>`
@@ -31,11 +39,11 @@ export class RefreshQuota {
     );
 
     const [window] = rows;
-    if (!window) throw new QuotaExceeded(await this.read(em, projectId, limit), tokens);
+    if (!window) throw new QuotaExceeded(await this.read(projectId, limit, em), tokens);
     return toState(window, limit);
   }
 
-  async read(em: EntityManager, projectId: string, limit: number): Promise<QuotaState> {
+  async read(projectId: string, limit: number, em = this.em.fork()): Promise<QuotaState> {
     const { rows } = await sql<Window>`
       select coalesce(max(used), 0) as used,
         coalesce(max(window_started_at), now()) + interval '1 hour' as "resetsAt",
