@@ -101,7 +101,7 @@ export const limitsSchema = z
   .meta({ id: 'Limits' });
 
 /** Every `code` of this dialect; a client can switch on it. */
-export const ERROR_CODES = [
+const ERROR_CODES = [
   'input_validation_failed',
   'malformed_request',
   'collection_ambiguous',
