@@ -27,7 +27,11 @@ describe('wallet signatures', () => {
     ['with v as 00 or 01, as the SDK sends it', withV(sdkV)],
     ['in upper case', `0x${good.signature!.slice(2).toUpperCase()}`],
   ])('are accepted %s', (_, signature) => {
-    expect(check({ signature })).toEqual({ kind: 'signed', address: wallet.address.toLowerCase() });
+    expect(check({ signature })).toEqual({
+      kind: 'signed',
+      address: wallet.address.toLowerCase(),
+      timestampSeconds: seconds,
+    });
   });
 
   it('are accepted with the address in lower case', () => {
