@@ -83,7 +83,7 @@ it('asks whether a document has changed, and takes 304 for no', async () => {
   ).fetch({
     source: { kind: 'metadata_api', url: host.url },
     tokenId: '4',
-    validators: { etag: '"abc"' },
+    validators: { url: `${host.url}/4`, etag: '"abc"' },
   });
 
   expect(outcome.kind).toBe('not_modified');

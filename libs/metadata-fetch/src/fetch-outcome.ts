@@ -28,10 +28,12 @@ export type UndecodableReason =
   | 'invalid_data_uri'
   | 'invalid_encoding';
 
-/** What the server sent so that the next request can ask "has it changed?". */
+/** What a server sent so that the next request can ask "has it changed?". */
 export interface Validators {
-  etag?: string;
-  lastModified?: string;
+  /** Whose they are: they are sent with a request for exactly this. */
+  url: string;
+  etag?: string | undefined;
+  lastModified?: string | undefined;
 }
 
 /** The measured side of one attempt, present on every outcome that made a request. */
@@ -41,6 +43,17 @@ export interface FetchTrace {
   durationMs: number;
   /** Body bytes received, after decompression. */
   bytes: number;
+  /** Gateways that were asked before and did not have it, in order. */
+  earlier: readonly FailedRequest[];
+}
+
+/** One request of an attempt that was followed by another one, to the next gateway. */
+export interface FailedRequest {
+  url: string;
+  status: number | null;
+  reason: string;
+  durationMs: number;
+  bytes: number;
 }
 
 /**
@@ -49,7 +62,8 @@ export interface FetchTrace {
  */
 export type FetchOutcome =
   | ({ kind: 'fetched'; metadata: FetchedMetadata; validators: Validators } & FetchTrace)
-  | ({ kind: 'not_modified' } & FetchTrace)
+  /** The document is still the one that these validators, which were sent, belong to. */
+  | ({ kind: 'not_modified'; validators: Validators } & FetchTrace)
   | ({ kind: 'unreachable'; reason: UnreachableReason } & FetchTrace)
   | ({ kind: 'bad_status'; status: number; body: string; retryAfterSeconds?: number } & FetchTrace)
   | ({ kind: 'undecodable'; reason: UndecodableReason; body: string } & FetchTrace);

@@ -13,7 +13,11 @@ export interface GuardedRequest {
   /** Sent to this URL's host only; a redirect to another host goes without. */
   headers?: Readonly<Record<string, string>>;
   signal: AbortSignal;
+  /** Asked once when the body turns out to be large; it is read on when this resolves. */
+  onLargeBody: () => Promise<void>;
 }
+
+type RequestConfig = Pick<GuardedRequest, 'signal' | 'onLargeBody'> & { headers: Readonly<Record<string, string>> };
 
 export type GuardedAnswer =
   ({ kind: 'answer'; url: string } & HttpAnswer) | { kind: 'unreachable'; url: string; reason: UnreachableReason };
@@ -44,14 +48,15 @@ export class GuardedHttp implements OnModuleDestroy {
   }
 
   /** Never throws for what a stranger's host does. */
-  async get({ url: first, headers = {}, signal }: GuardedRequest): Promise<GuardedAnswer> {
+  async get({ url: first, headers = {}, signal, onLargeBody }: GuardedRequest): Promise<GuardedAnswer> {
     let url = first;
     let ownHeaders = headers;
     for (let hops = 0; ; hops += 1) {
       const checked = checkUrl(url, this.rules);
       if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
       try {
-        const { status, headers: answered, data } = await this.axios.get<Buffer>(url, { headers: ownHeaders, signal });
+        const config: RequestConfig = { headers: ownHeaders, signal, onLargeBody };
+        const { status, headers: answered, data } = await this.axios.get<Buffer>(url, config);
         const answer = { status, headers: answered as http.IncomingHttpHeaders, body: data };
         const location = REDIRECTS.includes(status) ? answer.headers.location : undefined;
         if (location === undefined) return { kind: 'answer', url, ...answer };
@@ -78,6 +83,8 @@ export class GuardedHttp implements OnModuleDestroy {
       url: checked.url,
       agent: this.agents[checked.isExempt ? 'exempt' : 'public'][protocol],
       signal: config.signal as AbortSignal,
+      // axios hands on what it does not know.
+      onLargeBody: (config as unknown as RequestConfig).onLargeBody,
       maxBytes: this.config.maxBytes,
       errorBodyBytes: this.config.errorBodyBytes,
       headers: {

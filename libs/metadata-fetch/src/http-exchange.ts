@@ -2,6 +2,7 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { LARGE_BODY } from './large-bodies.js';
 
 export interface Exchange {
   url: URL;
@@ -12,6 +13,8 @@ export interface Exchange {
   maxBytes: number;
   /** How much of any other body is read. */
   errorBodyBytes: number;
+  /** Asked once when a body turns out to be large; it is read on when this resolves. */
+  onLargeBody: () => Promise<void>;
 }
 
 export interface HttpAnswer {
@@ -29,7 +32,7 @@ class AnswerIncomplete extends Error {
 }
 
 /** One request and its answer on node:http: no redirects, no proxy, bytes counted after decompression as they come. */
-export function exchange({ url, headers, agent, signal, maxBytes, errorBodyBytes }: Exchange): Promise<HttpAnswer> {
+export function exchange({ url, headers, agent, signal, ...limits }: Exchange): Promise<HttpAnswer> {
   return new Promise((done, fail) => {
     const client = url.protocol === 'https:' ? https : http;
     const request = client.get(url, { agent, headers, signal });
@@ -37,7 +40,8 @@ export function exchange({ url, headers, agent, signal, maxBytes, errorBodyBytes
     request.once('response', (response) => {
       const status = response.statusCode ?? 0;
       const isGood = status === 200;
-      readBody(response, isGood ? maxBytes : errorBodyBytes, isGood).then(
+      const maxBytes = isGood ? limits.maxBytes : limits.errorBodyBytes;
+      readBody(response, { maxBytes, mustBeWhole: isGood, onLargeBody: limits.onLargeBody }).then(
         (body) => done({ status, headers: response.headers, body }),
         (error: Error) => {
           request.destroy();
@@ -48,8 +52,12 @@ export function exchange({ url, headers, agent, signal, maxBytes, errorBodyBytes
   });
 }
 
+interface BodyLimits extends Pick<Exchange, 'maxBytes' | 'onLargeBody'> {
+  mustBeWhole: boolean;
+}
+
 /** A body that matters has to be whole; of an error's body the beginning is enough. */
-function readBody(response: IncomingMessage, maxBytes: number, mustBeWhole: boolean): Promise<Buffer> {
+function readBody(response: IncomingMessage, { maxBytes, mustBeWhole, onLargeBody }: BodyLimits): Promise<Buffer> {
   return new Promise((done, fail) => {
     if (mustBeWhole && Number(response.headers['content-length']) > maxBytes) {
       return fail(new AnswerTooLarge(`The body is declared with more than ${maxBytes} bytes.`));
@@ -64,10 +72,16 @@ function readBody(response: IncomingMessage, maxBytes: number, mustBeWhole: bool
       response.destroy();
       inflate?.destroy();
     };
+    const waitForSeat = () => {
+      stream.pause();
+      void onLargeBody().then(() => stream.resume());
+    };
     const broken = (error: Error) => (mustBeWhole ? fail(asIncomplete(error)) : cutShort());
     stream.on('data', (chunk: Buffer) => {
+      const wasLarge = bytes > LARGE_BODY;
       bytes += chunk.length;
       chunks.push(chunk);
+      if (bytes > LARGE_BODY && !wasLarge && bytes <= maxBytes) return waitForSeat();
       if (bytes <= maxBytes) return;
       stream.removeAllListeners('data');
       if (!mustBeWhole) return cutShort();

@@ -1,14 +1,23 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { decodeDocument } from './json-document.js';
+import { Deadline } from './deadline.js';
+import { DocumentReader } from './document-reader.js';
+import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js';
+import { GatewayHealth } from './gateway-health.js';
 import { parseGateways, type Gateways } from './gateways.js';
-import { describeMedia } from './media-document.js';
-import type { FetchOutcome, FetchTrace } from './fetch-outcome.js';
 import { GuardedHttp, type GuardedAnswer } from './guarded-http.js';
+import { LargeBodies } from './large-bodies.js';
+import type { Candidate, LocatedMetadata } from './located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
-import { MetadataFetcher, type FetchTarget } from './metadata-fetcher.js';
-import { normalizeMetadata } from './normalize-metadata.js';
+import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import { parseRetryAfter } from './retry-after.js';
 import { toStorableText } from './storable-text.js';
+import { locateMetadata } from './token-uri.js';
+
+/** An outcome before the requests that came before it are known. */
+type Outcome<Kind extends FetchOutcome['kind'] = FetchOutcome['kind']> = WithoutEarlier<
+  Extract<FetchOutcome, { kind: Kind }>
+>;
+type WithoutEarlier<T> = T extends unknown ? Omit<T, 'earlier'> : never;
 
 const THROTTLED = [429, 503];
 
@@ -16,9 +25,12 @@ const THROTTLED = [429, 503];
 @Injectable()
 export class HttpMetadataFetcher extends MetadataFetcher {
   private readonly gateways: Gateways;
+  private readonly health = new GatewayHealth();
+  private readonly largeBodies = new LargeBodies();
 
   constructor(
     private readonly http: GuardedHttp,
+    private readonly reader: DocumentReader,
     @Inject(METADATA_FETCH_CONFIG) private readonly config: MetadataFetchConfig,
   ) {
     super();
@@ -26,56 +38,157 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
-    const { source, tokenId, validators } = target;
-    const url = `${source.url.replace(/\/+$/, '')}/${tokenId}`;
-    const headers = {
-      ...(validators?.etag && { 'if-none-match': validators.etag }),
-      ...(validators?.lastModified && { 'if-modified-since': validators.lastModified }),
-    };
-    const startedAt = performance.now();
-    const deadline = new AbortController();
-    const end = () => deadline.abort();
-    // A plain timer and listener: AbortSignal.timeout and .any cost more than all else here.
-    const timer = setTimeout(end, this.config.deadlineMs);
-    signal?.addEventListener('abort', end, { once: true });
-    try {
-      if (signal?.aborted) end();
-      const answer = await this.http.get({ url, headers, signal: deadline.signal });
-      const bytes = answer.kind === 'answer' ? answer.body.length : 0;
-      const trace = { url, durationMs: Math.round(performance.now() - startedAt), bytes };
-      return this.toOutcome(target, answer, trace);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
+    const { source, tokenId } = target;
+    const standard = source.kind === 'token_uri' ? source.standard : undefined;
+    const located = locateMetadata(uriOf(source, tokenId), { tokenId, standard }, this.gateways);
+    switch (located.kind) {
+      case 'invalid':
+        return { ...refused(located), earlier: [] };
+      case 'document':
+        return { ...(await this.readInline(target, located)), earlier: [] };
+      case 'request':
+        return this.request(target, located.candidates, signal);
     }
   }
 
-  private toOutcome({ tokenId, validators }: FetchTarget, answer: GuardedAnswer, trace: FetchTrace): FetchOutcome {
+  /**
+   * Asks one candidate after the other, each within its share of what is left of the deadline, until one has the
+   * document. If none has, a gateway that asks us to come back later decides, since that can be done; else the last one.
+   */
+  private async request(
+    target: FetchTarget,
+    candidates: readonly Candidate[],
+    signal: AbortSignal | undefined,
+  ): Promise<FetchOutcome> {
+    const ordered = candidates.length > 1 ? this.health.order(candidates) : candidates;
+    const failed: { outcome: Outcome; candidate: Candidate }[] = [];
+    let leftMs = this.config.deadlineMs;
+    for (const [index, candidate] of ordered.entries()) {
+      const shareMs = leftMs / (ordered.length - index);
+      const outcome = await this.requestOne(target, candidate, new Deadline(shareMs, signal));
+      leftMs -= Math.min(outcome.durationMs, shareMs);
+      const isGood = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
+      if (ordered.length > 1) this.noteHealth(candidate, outcome);
+      if (isGood || signal?.aborted)
+        return { ...outcome, earlier: failed.map(({ outcome: other }) => toFailed(other)) };
+      failed.push({ outcome, candidate });
+    }
+    const decisive = failed.find(({ outcome }) => isThrottled(outcome)) ?? failed.at(-1)!;
+    const earlier = failed.filter((one) => one !== decisive).map(({ outcome }) => toFailed(outcome));
+    return { ...decisive.outcome, earlier };
+  }
+
+  private async requestOne(target: FetchTarget, candidate: Candidate, deadline: Deadline): Promise<Outcome> {
+    const startedAt = performance.now();
+    let leaveSeat = () => {};
+    let isOver = false;
+    const onLargeBody = async () => {
+      deadline.pause();
+      const seat = await this.largeBodies.take();
+      if (isOver) return seat.leave();
+      leaveSeat = () => seat.leave();
+      deadline.resume();
+    };
+    const validators = target.validators?.url === candidate.publicUrl ? target.validators : undefined;
+    try {
+      const headers = { ...candidate.headers, ...conditionsOf(validators) };
+      const answer = await this.http.get({ url: candidate.url, headers, signal: deadline.signal, onLargeBody });
+      const trace = {
+        url: candidate.publicUrl,
+        durationMs: Math.round(performance.now() - startedAt),
+        bytes: answer.kind === 'answer' ? answer.body.length : 0,
+      };
+      return await this.toOutcome(target, answer, trace, validators);
+    } finally {
+      isOver = true;
+      deadline.clear();
+      leaveSeat();
+    }
+  }
+
+  private async toOutcome(
+    { tokenId }: FetchTarget,
+    answer: GuardedAnswer,
+    trace: { url: string; durationMs: number; bytes: number },
+    sent: Validators | undefined,
+  ): Promise<Outcome> {
     if (answer.kind === 'unreachable') return { kind: 'unreachable', reason: answer.reason, ...trace };
     const { status, headers, body } = answer;
-    if (status === 304 && validators) return { kind: 'not_modified', ...trace };
+    if (status === 304 && sent) return { kind: 'not_modified', validators: sent, ...trace };
     if (status !== 200) {
       const seconds = THROTTLED.includes(status) ? parseRetryAfter(headers['retry-after'], new Date()) : undefined;
       const retryAfter = seconds === undefined ? {} : { retryAfterSeconds: seconds };
       return { kind: 'bad_status', status, body: this.bodyText(body), ...retryAfter, ...trace };
     }
-    const decoded = decodeDocument(body, headers['content-type'] ?? null);
-    if (decoded.kind === 'undecodable') {
-      return { kind: 'undecodable', reason: decoded.reason, body: this.bodyText(body), ...trace };
+    const contentType = headers['content-type'] ?? null;
+    const read = await this.reader.read({ body, contentType, url: trace.url, tokenId, gateways: this.gateways });
+    if (read.kind === 'undecodable') {
+      return { kind: 'undecodable', reason: read.reason, body: this.bodyText(body), ...trace };
     }
-    const document = decoded.kind === 'media' ? describeMedia(decoded.mediaType, trace.url) : decoded;
     const { etag, 'last-modified': lastModified } = headers;
-    return {
-      kind: 'fetched',
-      metadata: normalizeMetadata(document, { tokenId, gateways: this.gateways }),
-      validators: { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) },
-      ...trace,
-    };
+    return { kind: 'fetched', metadata: read.metadata, validators: { url: trace.url, etag, lastModified }, ...trace };
+  }
+
+  private async readInline(
+    { tokenId }: FetchTarget,
+    { body, contentType, url }: Extract<LocatedMetadata, { kind: 'document' }>,
+  ): Promise<Outcome> {
+    const startedAt = performance.now();
+    const read = await this.reader.read({ body, contentType, url, tokenId, gateways: this.gateways });
+    const trace = { url, durationMs: Math.round(performance.now() - startedAt), bytes: body.length };
+    return read.kind === 'undecodable'
+      ? { kind: 'undecodable', reason: read.reason, body: this.bodyText(body), ...trace }
+      : { kind: 'fetched', metadata: read.metadata, validators: { url }, ...trace };
+  }
+
+  private noteHealth({ url }: Candidate, outcome: Outcome): void {
+    const isInTrouble =
+      (outcome.kind === 'unreachable' && outcome.reason !== 'too_large') ||
+      (outcome.kind === 'bad_status' && (outcome.status === 429 || outcome.status >= 500));
+    if (isInTrouble) this.health.noteFailure(url);
+    else this.health.noteAnswer(url);
   }
 
   /** The beginning of a body as text that can be stored; a character that the cut went through is dropped. */
-  private bodyText(body: Buffer): string {
+  private bodyText(body: Uint8Array): string {
     const text = new TextDecoder().decode(body.subarray(0, this.config.errorBodyBytes), { stream: true });
     return toStorableText(text);
+  }
+}
+
+function uriOf(source: MetadataLocation, tokenId: string): string {
+  return source.kind === 'token_uri' ? source.uri : `${source.url.replace(/\/+$/, '')}/${tokenId}`;
+}
+
+function conditionsOf(validators: Validators | undefined): Record<string, string> {
+  return {
+    ...(validators?.etag && { 'if-none-match': validators.etag }),
+    ...(validators?.lastModified && { 'if-modified-since': validators.lastModified }),
+  };
+}
+
+/** A URI that cannot be requested or decoded: said without a request. */
+function refused({ reason, url }: Extract<LocatedMetadata, { kind: 'invalid' }>): Outcome {
+  const trace = { url, durationMs: 0, bytes: 0 };
+  return reason === 'invalid_data_uri'
+    ? { kind: 'undecodable', reason, body: '', ...trace }
+    : { kind: 'unreachable', reason, ...trace };
+}
+
+function isThrottled(outcome: Outcome): boolean {
+  return outcome.kind === 'bad_status' && THROTTLED.includes(outcome.status);
+}
+
+function toFailed(outcome: Outcome): FailedRequest {
+  const { url, durationMs, bytes } = outcome;
+  switch (outcome.kind) {
+    case 'bad_status':
+      return { url, durationMs, bytes, status: outcome.status, reason: `status_${outcome.status}` };
+    case 'undecodable':
+      return { url, durationMs, bytes, status: 200, reason: outcome.reason };
+    case 'unreachable':
+      return { url, durationMs, bytes, status: null, reason: outcome.reason };
+    default:
+      return { url, durationMs, bytes, status: 200, reason: '' };
   }
 }

@@ -2,5 +2,12 @@ export { MetadataFetchModule } from './metadata-fetch.module.js';
 export type { MetadataFetchOptions } from './metadata-fetch.options.js';
 export { MetadataFetcher } from './metadata-fetcher.js';
 export type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
-export type { FetchOutcome, FetchTrace, UndecodableReason, UnreachableReason, Validators } from './fetch-outcome.js';
+export type {
+  FailedRequest,
+  FetchOutcome,
+  FetchTrace,
+  UndecodableReason,
+  UnreachableReason,
+  Validators,
+} from './fetch-outcome.js';
 export type { FetchedAttribute, FetchedMetadata } from './fetched-metadata.js';

@@ -1,5 +1,3 @@
-import type { UndecodableReason, UnreachableReason } from './fetch-outcome.js';
-
 /** One URL that may be requested for a document. */
 export interface Candidate {
   /** What is requested. May carry a gateway's secret, so it is never stored or logged. */
@@ -16,4 +14,8 @@ export type LocatedMetadata =
   | { kind: 'request'; candidates: [Candidate, ...Candidate[]] }
   /** The URI is the document: `data:` or inline JSON. No request is made. */
   | { kind: 'document'; body: Uint8Array; contentType: string | null; url: string }
-  | { kind: 'invalid'; reason: UnreachableReason | UndecodableReason; url: string };
+  | {
+      kind: 'invalid';
+      reason: 'invalid_uri' | 'unsupported_scheme' | 'too_large' | 'invalid_data_uri';
+      url: string;
+    };

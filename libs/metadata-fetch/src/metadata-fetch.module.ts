@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { DocumentReader } from './document-reader.js';
 import { GuardedHttp } from './guarded-http.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { completeConfig, METADATA_FETCH_CONFIG, type MetadataFetchOptions } from './metadata-fetch.options.js';
@@ -16,6 +17,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   providers: [
     { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
     GuardedHttp,
+    DocumentReader,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
   exports: [MetadataFetcher],

@@ -1,14 +1,19 @@
 import type { FetchOutcome, Validators } from './fetch-outcome.js';
+import type { TokenStandard } from './token-id-template.js';
 
-/** Where a collection's metadata comes from. */
-export type MetadataLocation = { kind: 'metadata_api'; url: string };
+/** Where a token's metadata comes from. */
+export type MetadataLocation =
+  /** A project's Metadata API: this URL, a slash and the token id. http(s), `ipfs://`, `ipns://` or `ar://`. */
+  | { kind: 'metadata_api'; url: string }
+  /** What a contract answers for the token, in any of its forms. */
+  | { kind: 'token_uri'; uri: string; standard?: TokenStandard };
 
 export interface FetchTarget {
   source: MetadataLocation;
   /** Decimal uint256. */
   tokenId: string;
   /** From the last successful fetch, so that an unchanged document costs a 304. */
-  validators?: Validators;
+  validators?: Validators | undefined;
 }
 
 /** Gets one token's metadata: locate, request, decode, normalise. One attempt; when to try again is the caller's story. */

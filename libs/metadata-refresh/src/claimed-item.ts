@@ -1,4 +1,4 @@
-import type { MetadataLocation } from '@app/metadata-fetch';
+import type { MetadataLocation, Validators } from '@app/metadata-fetch';
 
 /** One item, held for one lease. */
 export interface ClaimedItem {
@@ -11,4 +11,6 @@ export interface ClaimedItem {
   collectionId: string;
   tokenId: string;
   source: MetadataLocation;
+  /** Of the record as it was when the item was claimed. */
+  validators?: Validators;
 }

@@ -2,6 +2,8 @@ export { MetadataRefreshModule } from './metadata-refresh.module.js';
 export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
 export type { Receipt, RefreshingProject, RefreshLimits, RefreshRequest } from './metadata-refresh.service.js';
+export { AttemptCounts } from './attempt-counts.js';
+export type { AttemptCount } from './attempt-counts.js';
 export { RefreshRetention } from './refresh-retention.js';
 export { RefreshWorker } from './refresh-worker.js';
 export type { Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';

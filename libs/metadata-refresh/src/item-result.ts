@@ -17,8 +17,23 @@ interface ItemError {
   body: string | null;
 }
 
+/** One request of an attempt, as it is kept and shown. */
+export interface AttemptedRequest {
+  url: string;
+  outcome: FetchOutcome['kind'];
+  statusCode: number | null;
+  reason: string | null;
+  durationMs: number;
+  bytes: number;
+}
+
 /** What one attempt means for its item. */
-export type ItemResult = { item: ClaimedItem; fetchSeq: string } & (
+export type ItemResult = {
+  item: ClaimedItem;
+  fetchSeq: string;
+  /** In order; none when no attempt was made. */
+  requests: readonly AttemptedRequest[];
+} & (
   | { status: 'succeeded'; url: string; metadata: FetchedMetadata | null; validators: Validators }
   | { status: 'retry'; delaySeconds: number; throttled: boolean }
   | { status: 'failed'; error: ItemError }
@@ -30,25 +45,25 @@ export function toItemResult(
   outcome: FetchOutcome,
   config: MetadataRefreshConfig,
 ): ItemResult {
+  const attempted = { item, fetchSeq, requests: requestsOf(outcome) };
   const delaySeconds = retryDelaySeconds(outcome, item.attemptCount + 1, config);
   if (delaySeconds !== null) {
     const throttled = outcome.kind === 'bad_status' && outcome.status === 429;
-    return { item, fetchSeq, status: 'retry', delaySeconds, throttled };
+    return { ...attempted, status: 'retry', delaySeconds, throttled };
   }
   switch (outcome.kind) {
     case 'fetched':
       return {
-        item,
-        fetchSeq,
+        ...attempted,
         status: 'succeeded',
         url: outcome.url,
         metadata: outcome.metadata,
         validators: outcome.validators,
       };
     case 'not_modified':
-      return { item, fetchSeq, status: 'succeeded', url: outcome.url, metadata: null, validators: {} };
+      return { ...attempted, status: 'succeeded', url: outcome.url, metadata: null, validators: outcome.validators };
     default:
-      return { item, fetchSeq, status: 'failed', error: toItemError(outcome) };
+      return { ...attempted, status: 'failed', error: toItemError(outcome) };
   }
 }
 
@@ -85,4 +100,26 @@ function toItemError(outcome: Failure): ItemError {
         body: outcome.body,
       };
   }
+}
+
+function requestsOf(outcome: FetchOutcome): AttemptedRequest[] {
+  const { url, durationMs, bytes, earlier } = outcome;
+  const error = outcome.kind === 'fetched' || outcome.kind === 'not_modified' ? null : toItemError(outcome);
+  const successStatus = outcome.kind === 'not_modified' ? 304 : 200;
+  return [
+    ...earlier.map(({ status, ...request }) => ({ ...request, outcome: kindOf(status), statusCode: status })),
+    {
+      url,
+      outcome: outcome.kind,
+      statusCode: error ? error.statusCode : successStatus,
+      reason: error?.reason ?? null,
+      durationMs,
+      bytes,
+    },
+  ];
+}
+
+function kindOf(status: number | null): 'unreachable' | 'undecodable' | 'bad_status' {
+  if (status === null) return 'unreachable';
+  return status === 200 ? 'undecodable' : 'bad_status';
 }

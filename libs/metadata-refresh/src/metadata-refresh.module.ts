@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { AttemptCounts } from './attempt-counts.js';
 import { completeConfig, METADATA_REFRESH_CONFIG, type MetadataRefreshOptions } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { RefreshAcceptance } from './refresh-acceptance.js';
@@ -30,7 +31,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshRetention,
     WakeUp,
     RefreshWorker,
+    AttemptCounts,
   ],
-  exports: [MetadataRefreshService, RefreshRetention, RefreshWorker],
+  exports: [AttemptCounts, MetadataRefreshService, RefreshRetention, RefreshWorker],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {}

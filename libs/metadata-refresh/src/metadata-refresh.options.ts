@@ -25,6 +25,8 @@ const metadataRefreshOptionsSchema = z.strictObject({
   completeBatch: z.int().min(1).max(1000).default(100),
   /** Completed refreshes are kept this long, in days, with their items and errors. */
   keepRefreshesDays: z.int().min(1).default(30),
+  /** What was tried for a token is kept this long, in days. */
+  keepAttemptsDays: z.int().min(1).default(7),
   /** How long a result waits for company before it is written, in milliseconds. */
   completeDelayMs: z.int().min(1).default(50),
 });

@@ -76,7 +76,7 @@ export class MetadataRefreshService {
     if (wanted.length > tokenLimit) throw new TokenLimitExceeded(tokenLimit, wanted.length);
     const collection = await this.ownedCollection(project, request.collectionAddress);
     const source = fetchableSource(collection);
-    const lane = await this.acceptance.lane(project.id, new URL(source.url).host);
+    const lane = await this.acceptance.lane(project.id, hostOf(source));
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
     await this.quota.refuseEarly(project.id, this.allowance(project), wanted.length);
@@ -145,6 +145,12 @@ export class MetadataRefreshService {
       );
     return collection;
   }
+}
+
+/** The metadata host, the unit of politeness. What is on IPFS or Arweave comes from our gateways, whatever its name. */
+function hostOf(source: MetadataLocation): string {
+  const { protocol, host } = new URL(source.kind === 'metadata_api' ? source.url : source.uri);
+  return protocol === 'http:' || protocol === 'https:' ? host : protocol;
 }
 
 function fetchableSource(collection: Collection): MetadataLocation {

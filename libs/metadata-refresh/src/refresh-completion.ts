@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { TokenStore, type FailureWrite, type MetadataWrite } from '@app/token-store';
+import { TokenStore, type FailureWrite, type MetadataWrite, type WriteResult } from '@app/token-store';
 import { Injectable, Logger } from '@nestjs/common';
 import type { ItemResult } from './item-result.js';
 import { RefreshQueue, type RefreshProgress } from './refresh-queue.js';
@@ -35,28 +35,37 @@ export class RefreshCompletion {
     const progress = await this.em.fork().transactional(async (em) => {
       const finished = await this.queue.finish(em, results);
       const mine = new Set(finished.map(({ id }) => id));
-      const missing = await this.writeTokens(
+      const { missing, outdated } = await this.writeTokens(
         em,
         results.filter(({ item }) => mine.has(item.id)),
       );
       await this.queue.coolDown(em, throttledLanes(results));
       const counted = finished.map((item) => (missing.has(item.id) ? { ...item, status: 'failed' as const } : item));
-      return this.queue.count(em, counted);
+      return this.queue.count(
+        em,
+        counted.filter(({ id }) => !outdated.has(id)),
+      );
     });
     this.logCompleted(progress);
   }
 
-  /** Returns the ids of items whose token is no longer registered. */
-  private async writeTokens(em: EntityManager, results: readonly ItemResult[]): Promise<Set<string>> {
+  /** Returns the ids of items whose token is no longer registered, and of those that have to be fetched again. */
+  private async writeTokens(
+    em: EntityManager,
+    results: readonly ItemResult[],
+  ): Promise<{ missing: Set<string>; outdated: Set<string> }> {
     const succeeded = results.filter((result): result is Succeeded => result.status === 'succeeded');
     const failed = results.filter((result): result is Failed => result.status === 'failed');
 
     const written = await this.tokens.writeMetadata(em, succeeded.map(toMetadataWrite));
     await this.tokens.recordFailures(em, failed.map(toFailureWrite));
 
-    const missing = succeeded.filter((_, index) => written[index] === 'missing').map(({ item }) => item.id);
+    const idsOf = (ending: WriteResult) =>
+      succeeded.filter((_, index) => written[index] === ending).map(({ item }) => item.id);
+    const [missing, outdated] = [idsOf('missing'), idsOf('outdated')];
     if (missing.length > 0) await this.queue.failMissing(em, missing);
-    return new Set(missing);
+    if (outdated.length > 0) await this.queue.askAgain(em, outdated);
+    return { missing: new Set(missing), outdated: new Set(outdated) };
   }
 
   /** The database refuses a value that we should not have let through: halve, so that only its own token fails. */
@@ -69,7 +78,7 @@ export class RefreshCompletion {
     }
     const [result] = results;
     if (result?.status !== 'succeeded') throw error;
-    const { item, fetchSeq, url } = result;
+    const { item, fetchSeq, requests, url } = result;
     this.logger.error({
       msg: 'a document could not be stored',
       refreshId: item.refreshId,
@@ -80,6 +89,7 @@ export class RefreshCompletion {
       {
         item,
         fetchSeq,
+        requests,
         status: 'failed',
         error: {
           errorCode: 'unable_to_decode_response',

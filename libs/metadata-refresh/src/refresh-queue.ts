@@ -122,7 +122,7 @@ export class RefreshQueue {
         from result
         where item.id = any(array(select id from locked))
           and item.id = result.id and item.claim_count = result.claim_count and item.status = 'pending'
-        returning item.id, item.refresh_id, item.token_id, item.status
+        returning item.id, item.refresh_id, item.token_id, item.status, item.attempt_count
       ), errors as (
         insert into nft_metadata.refresh_errors
           (item_id, refresh_id, token_id, metadata_url, status_code, body, error_code, reason, created_at)
@@ -130,6 +130,15 @@ export class RefreshQueue {
           result.error_code, result.reason, now()
         from finished join result on result.id = finished.id
         where finished.status = 'failed'
+      ), attempts as (
+        insert into nft_metadata.refresh_attempts
+          (collection_id, token_id, refresh_id, attempt, url, outcome, status_code, reason, duration_ms, bytes, attempted_at)
+        select request.collection_id, finished.token_id, finished.refresh_id, finished.attempt_count, request.url,
+          request.outcome, request.status_code, request.reason, request.duration_ms, request.bytes, now()
+        from jsonb_to_recordset(${JSON.stringify(results.flatMap(toAttemptRows))}::jsonb) as request (
+          item_id bigint, collection_id uuid, url text, outcome text, status_code int, reason text, duration_ms int, bytes int
+        )
+        join finished on finished.id = request.item_id
       )
       select id, refresh_id as "refreshId", status from finished`.execute(em.getKysely());
     return rows;
@@ -147,6 +156,14 @@ export class RefreshQueue {
       select id, refresh_id, token_id, '', 'token_not_found', 'not_registered', now() from failed`.execute(
       em.getKysely(),
     );
+  }
+
+  /** The answer was about another version than the one that is stored by now: the item is due again at once. */
+  async askAgain(em: EntityManager, itemIds: readonly string[]): Promise<void> {
+    await sql`
+      update nft_metadata.refresh_items
+      set status = 'pending', finished_at = null, due_at = now(), attempt_count = attempt_count - 1
+      where id = any(${itemIds}::bigint[])`.execute(em.getKysely());
   }
 
   /** Move the counters, in the transaction that finished the items, and complete refreshes that have nothing pending. */
@@ -230,4 +247,17 @@ function toRow(result: ItemResult) {
         reason: result.error.reason,
       };
   }
+}
+
+function toAttemptRows({ item, requests }: ItemResult) {
+  return requests.map((request) => ({
+    item_id: item.id,
+    collection_id: item.collectionId,
+    url: request.url,
+    outcome: request.outcome,
+    status_code: request.statusCode,
+    reason: request.reason,
+    duration_ms: request.durationMs,
+    bytes: request.bytes,
+  }));
 }

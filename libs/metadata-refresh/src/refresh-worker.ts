@@ -1,5 +1,7 @@
 import { MetadataFetcher } from '@app/metadata-fetch';
+import { TokenStore } from '@app/token-store';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { AttemptCounts } from './attempt-counts.js';
 import { toItemResult, type ItemResult } from './item-result.js';
 import { LaneCounts } from './lane-counts.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
@@ -10,6 +12,10 @@ import { WakeUp } from './wake-up.js';
 
 /** Batches that may be on their way to the database at once. */
 const COMPLETIONS_AT_ONCE = 2;
+/** A completion takes no further result once it has this much. */
+const COMPLETION_BYTES = 4 * 1024 * 1024;
+/** Nothing is fetched while documents of this size wait to be written. */
+const WAITING_BYTES = 16 * 1024 * 1024;
 
 /**
  * Three loops that never wait for each other: claim due items ahead of need, fetch them, write the results in batches.
@@ -40,6 +46,8 @@ export class RefreshWorker implements OnApplicationShutdown {
     private readonly queue: RefreshQueue,
     private readonly completion: RefreshCompletion,
     private readonly fetcher: MetadataFetcher,
+    private readonly tokens: TokenStore,
+    private readonly counts: AttemptCounts,
     private readonly wakeUp: WakeUp,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
@@ -100,7 +108,7 @@ export class RefreshWorker implements OnApplicationShutdown {
     this.claiming = true;
     // A lane is claimed one share ahead: it is asked again once no more than a share of it is held.
     this.passedOver = this.heldByLane.above(this.config.laneSlots);
-    this.queue.claim(this.passedOver).then(
+    this.claimItems(this.passedOver).then(
       (items) => {
         this.claiming = false;
         if (!this.running) return this.handBack(items);
@@ -118,6 +126,21 @@ export class RefreshWorker implements OnApplicationShutdown {
     );
   }
 
+  /** With what is known of their documents, so that the hosts can say "not modified". */
+  private async claimItems(passedOver: readonly number[]): Promise<ClaimedItem[]> {
+    const items = await this.queue.claim(passedOver);
+    if (items.length === 0) return items;
+    const known = new Map(
+      (await this.tokens.findValidators(items)).map((stored) => [`${stored.collectionId}/${stored.tokenId}`, stored]),
+    );
+    return items.map((item) => {
+      const stored = known.get(`${item.collectionId}/${item.tokenId}`);
+      if (!stored) return item;
+      const { metadataUrl: url, etag, lastModified } = stored;
+      return { ...item, validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } };
+    });
+  }
+
   /** A claim that came back after `stop`. */
   private handBack(items: readonly ClaimedItem[]): void {
     this.claiming = true;
@@ -133,7 +156,7 @@ export class RefreshWorker implements OnApplicationShutdown {
   }
 
   private startFetches(): void {
-    if (this.starting) return;
+    if (this.starting || this.waitingBytes() > WAITING_BYTES) return;
     const items = this.takeRunnable();
     if (items.length === 0) return;
     this.starting = true;
@@ -191,6 +214,10 @@ export class RefreshWorker implements OnApplicationShutdown {
     this.noteQuiet();
   }
 
+  private waitingBytes(): number {
+    return this.results.reduce((bytes, result) => bytes + bytesOf(result), 0);
+  }
+
   private leaveSlot(item: ClaimedItem): void {
     this.fetching.delete(item);
     this.fetchingByLane.add(item.laneId, -1);
@@ -199,9 +226,11 @@ export class RefreshWorker implements OnApplicationShutdown {
   private async attempt(item: ClaimedItem, fetchSeq: string): Promise<ItemResult | null> {
     try {
       if (item.claimCount > this.config.maxClaims + item.attemptCount) return lostTooOften(item, fetchSeq);
-      const { source, tokenId } = item;
-      const outcome = await this.fetcher.fetch({ source, tokenId }, this.shutdown.signal);
-      return toItemResult(item, fetchSeq, outcome, this.config);
+      const { source, tokenId, validators } = item;
+      const outcome = await this.fetcher.fetch({ source, tokenId, validators }, this.shutdown.signal);
+      const result = toItemResult(item, fetchSeq, outcome, this.config);
+      this.note(result);
+      return result;
     } catch (error) {
       // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxClaims times at most.
       this.logger.error({
@@ -214,6 +243,24 @@ export class RefreshWorker implements OnApplicationShutdown {
     }
   }
 
+  private note({ item, requests, status }: ItemResult): void {
+    if (this.shutdown.signal.aborted) return;
+    for (const { outcome, reason } of requests) this.counts.count(outcome, reason);
+    const last = requests.at(-1);
+    if (status === 'succeeded' || !last) return;
+    const { refreshId, tokenId, attemptCount } = item;
+    const { url, reason, durationMs } = last;
+    this.logger.debug({
+      msg: status === 'retry' ? 'an attempt failed; it is tried again' : 'an attempt failed',
+      refreshId,
+      tokenId,
+      attempt: attemptCount + 1,
+      url,
+      reason,
+      durationMs,
+    });
+  }
+
   private flush(isDue = false): void {
     if (this.results.length === 0 || this.completing >= COMPLETIONS_AT_ONCE) return;
     if (this.results.length < this.config.completeBatch && !isDue) {
@@ -223,12 +270,13 @@ export class RefreshWorker implements OnApplicationShutdown {
       }, this.config.completeDelayMs);
       return;
     }
-    const batch = this.results.splice(0, this.config.completeBatch);
+    const batch = this.takeBatch();
     this.completing += 1;
     this.completion.complete(batch).then(
       () => {
         this.completing -= 1;
         this.flush();
+        if (this.running) this.startFetches();
         this.noteQuiet();
       },
       (error: unknown) => {
@@ -238,6 +286,17 @@ export class RefreshWorker implements OnApplicationShutdown {
         this.trouble('results could not be written', error);
       },
     );
+  }
+
+  /** As many results as one completion may have, and as many bytes: a document of megabytes is nearly one of its own. */
+  private takeBatch(): ItemResult[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.results.length && count < this.config.completeBatch && bytes < COMPLETION_BYTES) {
+      bytes += bytesOf(this.results[count]!);
+      count += 1;
+    }
+    return this.results.splice(0, count);
   }
 
   private trouble(msg: string, error: unknown): void {
@@ -263,11 +322,16 @@ export class RefreshWorker implements OnApplicationShutdown {
   }
 }
 
+function bytesOf({ requests }: ItemResult): number {
+  return requests.at(-1)?.bytes ?? 0;
+}
+
 /** Whatever this token does to a worker, it shall not do it for ever. */
 function lostTooOften(item: ClaimedItem, fetchSeq: string): ItemResult {
   return {
     item,
     fetchSeq,
+    requests: [],
     status: 'failed',
     error: {
       errorCode: 'unable_to_retrieve_metadata',

@@ -54,8 +54,8 @@ export class Collections {
 
 function checkMetadataUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (!parsed || !/^https?:$/.test(parsed.protocol)) {
-    throw new InvalidCollection(`Metadata URL ${JSON.stringify(url)} is not an http or https URL.`);
+  if (!parsed || !/^(https?|ipfs|ipns|ar):$/.test(parsed.protocol)) {
+    throw new InvalidCollection(`Metadata URL ${JSON.stringify(url)} is not an http, https, ipfs, ipns or ar URL.`);
   }
   if (parsed.search || parsed.hash) {
     throw new InvalidCollection(

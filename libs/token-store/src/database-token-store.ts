@@ -87,26 +87,18 @@ export class DatabaseTokenStore extends TokenStore {
   }
 
   override async findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]> {
-    const { rows } = await sql<{
-      collectionId: string;
-      tokenId: string;
-      etag: string | null;
-      lastModified: string | null;
-    }>`
-      select token.collection_id as "collectionId", token.token_id as "tokenId",
-        token.http_etag as etag, token.http_last_modified as "lastModified"
+    const { rows } = await sql<StoredValidators>`
+      select token.collection_id as "collectionId", token.token_id::text as "tokenId",
+        token.metadata_url as "metadataUrl", token.http_etag as etag, token.http_last_modified as "lastModified"
       from unnest(
         ${references.map(({ collectionId }) => collectionId)}::uuid[],
         ${references.map(({ tokenId }) => tokenId)}::numeric[]
       ) as wanted (collection_id, token_id)
       join nft_metadata.tokens as token
         on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id
-      where token.http_etag is not null or token.http_last_modified is not null`.execute(this.em.fork().getKysely());
-    return rows.map(({ etag, lastModified, ...reference }) => ({
-      ...reference,
-      ...(etag !== null && { etag }),
-      ...(lastModified !== null && { lastModified }),
-    }));
+      where token.metadata_url is not null
+        and (token.http_etag is not null or token.http_last_modified is not null)`.execute(this.em.fork().getKysely());
+    return rows;
   }
 
   override writeMetadata(em: EntityManager, writes: readonly MetadataWrite[]): Promise<WriteResult[]> {

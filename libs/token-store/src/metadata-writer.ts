@@ -10,6 +10,8 @@ interface LockedToken {
   collectionId: string;
   tokenId: string;
   contentHash: string | null;
+  etag: string | null;
+  lastModified: string | null;
   fetchSeq: string;
   traitIds: string[];
 }
@@ -39,6 +41,7 @@ export class MetadataWriter {
       const token = tokens.get(keyOf(write));
       if (!token) return 'missing';
       if (newest.get(keyOf(write)) !== write || BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';
+      if (write.metadata === null && !isSameVersion(token, write)) return 'outdated';
       if (write.metadata === null || write.metadata.contentHash === token.contentHash) {
         touches.push({ token, write });
         return 'unchanged';
@@ -55,7 +58,8 @@ export class MetadataWriter {
   private async lockTokens(em: EntityManager, writes: readonly MetadataWrite[]): Promise<Map<string, LockedToken>> {
     const { rows } = await sql<LockedToken>`
       select token.id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
-        token.content_hash as "contentHash", token.fetch_seq as "fetchSeq", token.trait_ids as "traitIds"
+        token.content_hash as "contentHash", token.http_etag as etag, token.http_last_modified as "lastModified",
+        token.fetch_seq as "fetchSeq", token.trait_ids as "traitIds"
       from unnest(
         ${writes.map(({ collectionId }) => collectionId)}::uuid[],
         ${writes.map(({ tokenId }) => tokenId)}::numeric[]
@@ -76,11 +80,10 @@ export class MetadataWriter {
       update nft_metadata.tokens as token
       set metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
         last_attempt_at = now(), last_success_at = now(), fetch_seq = touch.fetch_seq,
-        http_etag = coalesce(touch.etag, token.http_etag),
-        http_last_modified = coalesce(touch.last_modified, token.http_last_modified),
+        metadata_url = touch.metadata_url, http_etag = touch.etag, http_last_modified = touch.last_modified,
         last_refresh_id = touch.refresh_id
       from jsonb_to_recordset(${JSON.stringify(touches.map(toTouchRow))}::jsonb) as touch (
-        id bigint, fetch_seq bigint, etag text, last_modified text, refresh_id text
+        id bigint, fetch_seq bigint, metadata_url text, etag text, last_modified text, refresh_id text
       )
       where token.id = touch.id and token.id = any(${touches.map(({ token }) => token.id)}::bigint[])`.execute(
       em.getKysely(),
@@ -125,6 +128,11 @@ function keyOf({ collectionId, tokenId }: { collectionId: string; tokenId: strin
   return `${collectionId}/${tokenId}`;
 }
 
+/** "Not modified" is about the version whose validators were sent. */
+function isSameVersion(token: LockedToken, { etag, lastModified }: MetadataWrite): boolean {
+  return token.contentHash !== null && token.etag === (etag ?? null) && token.lastModified === (lastModified ?? null);
+}
+
 /** Of several fetches of one token in a batch, the one that started last. */
 function newestWrites(writes: readonly MetadataWrite[]): Map<string, MetadataWrite> {
   const newest = new Map<string, MetadataWrite>();
@@ -139,6 +147,7 @@ function toTouchRow({ token, write }: { token: LockedToken; write: MetadataWrite
   return {
     id: token.id,
     fetch_seq: write.fetchSeq,
+    metadata_url: write.metadataUrl,
     etag: write.etag,
     last_modified: write.lastModified,
     refresh_id: write.refreshId,

@@ -36,6 +36,7 @@ export interface MetadataWrite {
   /** null: the server said that nothing has changed since the validators we sent. */
   metadata: TokenMetadata | null;
   metadataUrl: string;
+  /** With metadata: the server's. Without: those that were sent, and are still true. */
   etag?: string | undefined;
   lastModified?: string | undefined;
   refreshId: string;

@@ -15,13 +15,18 @@ export interface TokenQuery {
   after?: string;
 }
 
-/** How one write ended. `superseded`: a fetch that started later was already there. `missing`: the token is not registered (any more). */
-export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing';
+/**
+ * How one write ended. `superseded`: a fetch that started later was already there. `missing`: the token is not
+ * registered (any more). `outdated`: "not modified" was said of another version than the one that is stored by now.
+ */
+export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing' | 'outdated';
 
 /** What a token's last good answer said about itself, to ask "has it changed?" the next time. */
 export interface StoredValidators extends TokenReference {
-  etag?: string;
-  lastModified?: string;
+  /** What was requested: validators say nothing about another URL. */
+  metadataUrl: string;
+  etag: string | null;
+  lastModified: string | null;
 }
 
 /**

@@ -1,0 +1,27 @@
+import { decodeDocument } from './json-document.js';
+import { describeMedia } from './media-document.js';
+import type { UndecodableReason } from './fetch-outcome.js';
+import type { FetchedMetadata } from './fetched-metadata.js';
+import type { Gateways } from './gateways.js';
+import { normalizeMetadata } from './normalize-metadata.js';
+
+/** All that reading needs, as plain data: a worker thread gets a copy of it. */
+export interface DocumentToRead {
+  body: Uint8Array;
+  contentType: string | null;
+  /** Where the body is from, without secrets. */
+  url: string;
+  tokenId: string;
+  gateways: Gateways;
+}
+
+export type ReadDocument =
+  { kind: 'read'; metadata: FetchedMetadata } | { kind: 'undecodable'; reason: UndecodableReason };
+
+/** Decode and normalise. */
+export function readDocument({ body, contentType, url, tokenId, gateways }: DocumentToRead): ReadDocument {
+  const decoded = decodeDocument(body, contentType);
+  if (decoded.kind === 'undecodable') return decoded;
+  const document = decoded.kind === 'media' ? describeMedia(decoded.mediaType, url) : decoded;
+  return { kind: 'read', metadata: normalizeMetadata(document, { tokenId, gateways }) };
+}

@@ -1,0 +1,4 @@
+import { readDocument } from './read-document.js';
+
+/** Runs in a thread of its own. */
+export default readDocument;
