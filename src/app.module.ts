@@ -1,7 +1,7 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataFetchModule } from '@app/metadata-fetch';
+import { MetadataFetchModule, type MetadataFetchOptions } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ProjectAuthModule, type ProjectAuthOptions } from '@app/project-auth';
 import { RefreshApiModule, type RefreshApiExtras, type RefreshApiOptions } from '@app/refresh-api';
@@ -12,6 +12,7 @@ import type { Environment } from './config/environment.js';
 import { migrationsList } from './database/migrations.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { CleanUpSchedule } from './schedule/clean-up-schedule.js';
 import { WorkerSchedule } from './schedule/worker-schedule.js';
 
@@ -19,6 +20,7 @@ import { WorkerSchedule } from './schedule/worker-schedule.js';
 export interface AppOptions {
   projectAuth?: ProjectAuthOptions;
   refreshApi?: RefreshApiOptions & RefreshApiExtras;
+  metadataFetch?: MetadataFetchOptions;
 }
 
 /** A marketplace indexer: the libs put together, as any host would. */
@@ -26,7 +28,7 @@ export interface AppOptions {
 export class AppModule {
   static forRoot(
     environment: Environment & { databaseUrl: string },
-    { projectAuth = {}, refreshApi = {} }: AppOptions = {},
+    { projectAuth = {}, refreshApi = {}, metadataFetch = {} }: AppOptions = {},
   ): DynamicModule {
     const servesHttp = environment.runMode !== 'worker';
     const works = environment.runMode !== 'api';
@@ -48,9 +50,11 @@ export class AppModule {
           allowedHosts: environment.fetchAllowedHosts,
           ...(environment.ipfsGateways && { ipfsGateways: environment.ipfsGateways }),
           ...(environment.arweaveGateways && { arweaveGateways: environment.arweaveGateways }),
+          ...metadataFetch,
         }),
         MetadataRefreshModule.forRoot({}),
         HealthModule,
+        MetricsModule,
         ...(servesHttp ? [RefreshApiModule.forRoot(refreshApi), ListingsModule] : []),
       ],
       providers: works ? [WorkerSchedule, CleanUpSchedule] : [],

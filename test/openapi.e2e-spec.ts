@@ -40,6 +40,9 @@ it('the document has each operation, with examples, all error bodies and both wa
     '/v1/metadata-refreshes/{refresh_id}',
     '/v1/metadata-refreshes/{refresh_id}/errors',
     '/v1/limits',
+    '/v1/collections/{collection_address}/traits',
+    '/v1/collections/{collection_address}/tokens/{token_id}',
+    '/v1/collections/{collection_address}/tokens/{token_id}/attempts',
     '/collections/{token_address}/refresh_metadata',
     '/mavis-market-partner/collections/{token_address}/refresh_metadata',
   ]);

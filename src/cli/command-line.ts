@@ -4,6 +4,7 @@ import { addCollectionCommands } from './collection.commands.js';
 import { addProjectCommands } from './project.commands.js';
 import { addRefreshCommand } from './refresh.command.js';
 import { Session } from './session.js';
+import { addTraitsCommands } from './traits.commands.js';
 
 /** Runs one command and returns the exit status. A mistake prints one line and returns 1. */
 export async function runCommandLine(
@@ -36,6 +37,7 @@ function program(session: Session): Command {
   addApiKeyCommands(cli, session);
   addCollectionCommands(cli, session);
   addRefreshCommand(cli, session);
+  addTraitsCommands(cli, session);
   makeMistakesThrow(cli);
   return cli;
 }

@@ -72,6 +72,9 @@ it('/docs shows every operation, its errors with an example each, and asks no ot
     '/v1/limits',
     '/collections/{token_address}/refresh_metadata',
     '/mavis-market-partner/collections/{token_address}/refresh_metadata',
+    '/v1/collections/{collection_address}/traits',
+    '/v1/collections/{collection_address}/tokens/{token_id}',
+    '/v1/collections/{collection_address}/tokens/{token_id}/attempts',
   ]);
   expect(await responses!.evaluate((element) => element.textContent)).toContain('refresh_limit_exceeded');
   expect(faults).toEqual([]);

@@ -4,7 +4,14 @@ import { constants, gzipSync, brotliCompressSync, deflateSync } from 'node:zlib'
 
 /** One answer: a status and a body, or a behaviour that no well-made server has. */
 export type Answer =
-  { status: number; body: string | Buffer | object; headers?: Record<string, string> } | { behaviour: Behaviour };
+  | {
+      status: number;
+      body: string | Buffer | object;
+      headers?: Record<string, string>;
+      /** Happens between the request and its answer. */
+      before?: () => Promise<void>;
+    }
+  | { behaviour: Behaviour };
 
 export type Behaviour = keyof typeof behaviours;
 
@@ -64,6 +71,8 @@ export class MetadataHost {
   readonly hits = new Map<string, number>();
   /** The headers of the last request. */
   lastHeaders: IncomingMessage['headers'] = {};
+  /** Path and query of the last request. */
+  lastUrl = '';
   /** The most requests that were open at once. */
   mostAtOnce = 0;
   private atOnce = 0;
@@ -113,7 +122,8 @@ export class MetadataHost {
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
-    const tokenId = decodeURIComponent(request.url?.split('/').at(-1) ?? '');
+    this.lastUrl = request.url ?? '';
+    const tokenId = decodeURIComponent(this.lastUrl.split('?', 1)[0]!.split('/').at(-1)!);
     this.lastHeaders = request.headers;
     this.hits.set(tokenId, (this.hits.get(tokenId) ?? 0) + 1);
     this.atOnce += 1;
@@ -124,9 +134,13 @@ export class MetadataHost {
     const answer = script && script.length > 1 ? script.shift() : script?.[0];
     if (!answer) return answerWith(response, document(`Token ${tokenId}`));
     if ('behaviour' in answer) return void behaviours[answer.behaviour](request, response);
-    const { body } = answer;
-    response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
-    response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+    const { body, before } = answer;
+    const send = () => {
+      response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
+      response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+    };
+    if (before) void before().then(send);
+    else send();
   }
 }
 

@@ -15,7 +15,11 @@ export interface TestApp {
   database: TestDatabase;
   metadataApi: MetadataHost;
   /** A project with a wallet, an API key, and a collection whose Metadata API is `metadataApi`. May ask often. */
-  aProject(options?: { tokens?: readonly string[]; limits?: Partial<ProjectLimits> }): Promise<TestProject>;
+  aProject(options?: {
+    tokens?: readonly string[];
+    limits?: Partial<ProjectLimits>;
+    metadataUrl?: string;
+  }): Promise<TestProject>;
   revokeApiKey(project: TestProject): Promise<void>;
   stop(): Promise<void>;
 }
@@ -63,7 +67,7 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
 async function aProject(
   app: INestApplication,
   metadataApi: MetadataHost,
-  { tokens = [], limits = {} }: { tokens?: readonly string[]; limits?: Partial<ProjectLimits> } = {},
+  { tokens = [], limits = {}, metadataUrl }: NonNullable<Parameters<TestApp['aProject']>[0]> = {},
 ): Promise<TestProject> {
   const wallet = Wallet.createRandom();
   const projects = app.get(Projects);
@@ -77,7 +81,7 @@ async function aProject(
     chainId: 1,
     address: collectionAddress,
     projectId: project.id,
-    source: { kind: 'metadata_api', url: `${metadataApi.url}/${collectionAddress}` },
+    source: { kind: 'metadata_api', url: metadataUrl ?? `${metadataApi.url}/${collectionAddress}` },
   });
   await app.get(TokenStore).registerTokens(collection.id, tokens);
   return {

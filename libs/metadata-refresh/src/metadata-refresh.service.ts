@@ -17,7 +17,7 @@ import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-
 import type { Page, PageRequest } from './page.js';
 import { RefreshAcceptance } from './refresh-acceptance.js';
 import { RefreshQuota } from './refresh-quota.js';
-import { RefreshReader, type Refresh, type RefreshError } from './refresh-reader.js';
+import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
 
 /** Who asks, as far as refreshing needs to know. */
 export interface RefreshingProject {
@@ -114,6 +114,18 @@ export class MetadataRefreshService {
   /** Throws RefreshNotFound. */
   async listErrors(project: RefreshingProject, refreshId: string, page: PageRequest): Promise<Page<RefreshError>> {
     return this.reader.listErrors(await this.getRefresh(project, refreshId), page);
+  }
+
+  /** Throws CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, TokensNotFound. */
+  async listAttempts(
+    project: RefreshingProject,
+    { collectionAddress, tokenId }: { collectionAddress: string; tokenId: string },
+    page: PageRequest,
+  ): Promise<Page<Attempt>> {
+    const { id: collectionId } = await this.ownedCollection(project, collectionAddress);
+    const token = await this.tokens.findToken({ collectionId, tokenId });
+    if (!token) throw new TokensNotFound([tokenId]);
+    return this.reader.listAttempts({ collectionId, tokenId }, page);
   }
 
   /** What the project may ask for, and what is left of it. Takes nothing. */

@@ -1,7 +1,8 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import type { TokenReference } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import type { RefreshErrorCode } from './item-result.js';
+import type { AttemptedRequest, RefreshErrorCode } from './item-result.js';
 import { toPage, type Page, type PageRequest } from './page.js';
 
 /** `queued`: no token processed · `in_progress`: at least one · `completed`: all, also when every one failed. */
@@ -30,6 +31,23 @@ export interface RefreshError {
   body: string | null;
   errorCode: RefreshErrorCode;
   reason: string;
+  createdAt: string;
+}
+
+/** One request that was made for a token. */
+export interface Attempt {
+  id: string;
+  refreshId: string;
+  /** Which try of its item it belongs to, from 1. With several gateways, a try can be several requests. */
+  attempt: number;
+  url: string;
+  outcome: AttemptedRequest['outcome'];
+  statusCode: number | null;
+  /** null for a success. */
+  reason: string | null;
+  durationMs: number;
+  /** After decompression. */
+  bytes: number;
   createdAt: string;
 }
 
@@ -88,6 +106,19 @@ export class RefreshReader {
       from nft_metadata.refresh_errors as error
       where error.refresh_id = ${refresh.id}::uuid ${after}
       order by error.created_at desc, error.item_id desc
+      limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
+    return toPage(rows, page.limit);
+  }
+
+  /** What was tried for one token, newest first, for as long as attempts are kept. */
+  async listAttempts({ collectionId, tokenId }: TokenReference, page: PageRequest): Promise<Page<Attempt>> {
+    const after = page.after ? sql`and id < ${page.after.id}::bigint` : sql``;
+    const { rows } = await sql<Attempt>`
+      select id::text as id, refresh_id as "refreshId", attempt, url, outcome, status_code as "statusCode", reason,
+        duration_ms as "durationMs", bytes, ${timestamp('attempted_at')} as "createdAt"
+      from nft_metadata.refresh_attempts
+      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric ${after}
+      order by id desc
       limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
     return toPage(rows, page.limit);
   }

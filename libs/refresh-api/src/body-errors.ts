@@ -7,6 +7,8 @@ import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
 
+const PROJECT_API = ['metadata-refreshes', 'limits', 'collections'];
+
 type ExpressRequest = AuthenticatedRequest & { path: string };
 
 /**
@@ -42,7 +44,7 @@ export class BodyErrors implements OnModuleInit {
     const whole = `/${path.split('/').filter(Boolean).join('/')}/`;
     const has = (...segments: string[]) => whole.includes(`/${segments.filter(Boolean).join('/')}/`);
     if (projectApiPath !== false) {
-      if (has(projectApiPath, 'metadata-refreshes') || has(projectApiPath, 'limits')) return this.projectApi;
+      if (PROJECT_API.some((path) => has(projectApiPath, path))) return this.projectApi;
     }
     if (whole.endsWith('/refresh_metadata/') && partnerApiPaths.some((base) => has(base, 'collections'))) {
       return this.partnerApi;

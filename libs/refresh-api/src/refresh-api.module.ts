@@ -8,6 +8,9 @@ import { LimitsController, LIMITS_PATH } from './project-api/limits.controller.j
 import { ProjectApiController, REFRESHES_PATH } from './project-api/project-api.controller.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import { ProjectApiWrongRoutes } from './project-api/project-api-wrong-routes.controller.js';
+import { TokenApiWrongRoutes } from './token-api/token-api-wrong-routes.controller.js';
+import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
+import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
 import {
   completeConfig,
   REFRESH_API_CONFIG,
@@ -45,6 +48,7 @@ export class RefreshApiModule extends ConfigurableModuleClass {}
 function controllersOf({
   projectApiPath,
   partnerApiPaths,
+  servesTokens,
 }: Required<RefreshApiExtras>): NonNullable<DynamicModule['controllers']> {
   const projectApi =
     projectApiPath === false
@@ -52,6 +56,13 @@ function controllersOf({
       : [
           mountedAt(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mountedAt(projectApiPath, LIMITS_PATH, LimitsController),
+          ...(servesTokens
+            ? [
+                mountedAt(projectApiPath, TOKENS_PATH, TokensController),
+                mountedAt(projectApiPath, TOKENS_PATH, TokenAttemptsController),
+                mountedAt(projectApiPath, TOKENS_PATH, TokenApiWrongRoutes),
+              ]
+            : []),
           // Last: what no route above has taken.
           mountedAt(projectApiPath, REFRESHES_PATH, ProjectApiWrongRoutes),
         ];

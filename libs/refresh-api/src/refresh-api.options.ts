@@ -25,11 +25,14 @@ export interface RefreshApiExtras {
   projectApiPath?: string | false;
   /** The base paths of the partner API: `''` has `/collections/…`. An empty list: it does not exist. */
   partnerApiPaths?: readonly string[];
+  /** Whether token records and traits can be read below the project API's path, by everybody. */
+  servesTokens?: boolean;
 }
 export const REFRESH_API_PATHS = Symbol('RefreshApiPaths');
 export const standardExtras: Required<RefreshApiExtras> = {
   projectApiPath: 'v1',
   partnerApiPaths: ['', 'mavis-market-partner'],
+  servesTokens: true,
 };
 
 /** Throws an Error that names each wrong option. */

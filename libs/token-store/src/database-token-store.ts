@@ -6,7 +6,14 @@ import { MetadataWriter } from './metadata-writer.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
-import { TokenStore, type StoredValidators, type TokenQuery, type WriteResult } from './token-store.js';
+import {
+  TokenStore,
+  type StoredValidators,
+  type TokenQuery,
+  type TraitQuery,
+  type TraitSummary,
+  type WriteResult,
+} from './token-store.js';
 
 /** Token records in `nft_metadata.tokens`. */
 @Injectable()
@@ -84,6 +91,40 @@ export class DatabaseTokenStore extends TokenStore {
       order by token.token_id
       limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
     return rows.map(toTokenRecord);
+  }
+
+  override async findTokenWithDocument({ collectionId, tokenId }: TokenReference) {
+    const { rows } = await sql<TokenRow & { document: string | null }>`
+      select ${tokenRecordColumns}, token.raw::text as document
+      from nft_metadata.tokens as token
+      join nft_metadata.collections as collection on collection.id = token.collection_id
+      where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric`.execute(
+      this.em.fork().getKysely(),
+    );
+    const [row] = rows;
+    if (!row) return null;
+    const { document, ...token } = row;
+    return { token: toTokenRecord(token), document };
+  }
+
+  override async listTraits({ collectionId, valuesPerType = 100 }: TraitQuery): Promise<TraitSummary[]> {
+    const { rows } = await sql<TraitSummary>`
+      select trait_type as "traitType", count(*)::int as "valueCount", min(value_number)::text as minimum,
+        max(value_number)::text as maximum,
+        coalesce(
+          jsonb_agg(jsonb_build_object('value', value, 'tokenCount', token_count) order by token_count desc, value)
+            filter (where place <= ${Math.min(Math.max(valuesPerType, 1), 1000)}::int),
+          '[]'
+        ) as values
+      from (
+        select trait_type, value, value_number, token_count,
+          row_number() over (partition by trait_type order by token_count desc, value) as place
+        from nft_metadata.collection_traits
+        where collection_id = ${collectionId}::uuid and token_count > 0
+      ) as trait
+      group by trait_type
+      order by trait_type`.execute(this.em.fork().getKysely());
+    return rows;
   }
 
   override async findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]> {

@@ -1,12 +1,14 @@
 export { TokenStoreModule } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
-export type { StoredValidators, TokenQuery, WriteResult } from './token-store.js';
+export type { StoredValidators, TokenQuery, TraitQuery, TraitSummary, WriteResult } from './token-store.js';
 export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
-export type { Attribute, FailureWrite, MetadataWrite, TokenMetadata } from './token-metadata.js';
+export type { Attribute, FailureWrite, Localization, MetadataWrite, TokenMetadata } from './token-metadata.js';
 export { Collection } from './collection.entity.js';
 export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';
 export type { NewCollection } from './collections.js';
 export { isTokenId } from './token-id.js';
 export { CollectionAlreadyExists, InvalidCollection, InvalidTokenId } from './token-store.errors.js';
+export { TraitRecount } from './trait-recount.js';
+export type { Recount } from './trait-recount.js';
 export { tokenStoreMigrations } from './migrations/index.js';

@@ -106,7 +106,8 @@ export class MetadataWriter {
         image_version = token.image_version + (token.image_url is distinct from row.image_url)::int,
         image_url = row.image_url, image_original = row.image_original,
         animation_url = row.animation_url, external_url = row.external_url, youtube_url = row.youtube_url,
-        background_color = row.background_color, attributes = row.attributes, raw = row.raw,
+        background_color = row.background_color, decimals = row.decimals, localization = row.localization,
+        attributes = row.attributes, raw = row.raw,
         content_hash = row.content_hash, metadata_version = token.metadata_version + 1,
         metadata_url = row.metadata_url, metadata_source = 'metadata_api', warnings = row.warnings, trait_ids = row.trait_ids,
         http_etag = row.etag, http_last_modified = row.last_modified,
@@ -115,7 +116,7 @@ export class MetadataWriter {
         fetch_seq = row.fetch_seq, last_refresh_id = row.refresh_id
       from jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row (
         id bigint, name text, description text, image_url text, image_original text, animation_url text, external_url text,
-        youtube_url text, background_color text, attributes jsonb, raw jsonb, content_hash text, metadata_url text,
+        youtube_url text, background_color text, decimals int, localization jsonb, attributes jsonb, raw jsonb, content_hash text, metadata_url text,
         warnings text[], trait_ids bigint[], etag text, last_modified text, fetch_seq bigint, refresh_id text
       )
       where token.id = row.id and token.id = any(${changes.map(({ token }) => token.id)}::bigint[])`.execute(
@@ -167,6 +168,8 @@ function toReplaceRow({ token, write }: Change, traitIds: readonly string[]): st
     external_url: metadata.externalUrl,
     youtube_url: metadata.youtubeUrl,
     background_color: metadata.backgroundColor,
+    decimals: metadata.decimals,
+    localization: metadata.localization,
     attributes: metadata.attributes,
     content_hash: metadata.contentHash,
     metadata_url: write.metadataUrl,

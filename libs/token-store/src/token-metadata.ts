@@ -8,6 +8,14 @@ export interface Attribute {
   maxValue: number | null;
 }
 
+/** Where the document says its translations are (ERC-1155). They are kept, not fetched. */
+export interface Localization {
+  /** With `{locale}` in it. */
+  uri: string;
+  defaultLocale: string | null;
+  locales: string[];
+}
+
 /** The metadata of one token as it is written: normalised columns, the document they came from, and its hash. */
 export interface TokenMetadata {
   name: string | null;
@@ -19,6 +27,9 @@ export interface TokenMetadata {
   youtubeUrl: string | null;
   /** Six hex digits, lower case, no `#`. */
   backgroundColor: string | null;
+  /** ERC-1155: by how many places an amount is shifted when it is shown. */
+  decimals: number | null;
+  localization: Localization | null;
   attributes: Attribute[];
   /** JSON text that `jsonb` can hold, numbers to the last digit. */
   raw: string;

@@ -18,6 +18,8 @@ export const tokenRecordColumns = sql.raw(
     externalUrl: 'token.external_url',
     youtubeUrl: 'token.youtube_url',
     backgroundColor: 'token.background_color',
+    decimals: 'token.decimals',
+    localization: 'token.localization',
     attributes: 'token.attributes',
     warnings: 'token.warnings',
     metadataStatus: 'token.metadata_status',

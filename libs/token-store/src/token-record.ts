@@ -1,4 +1,4 @@
-import type { Attribute } from './token-metadata.js';
+import type { Attribute, Localization } from './token-metadata.js';
 
 /** `pending`: never fetched · `ok` · `stale`: good metadata, but the last attempt failed · `failed`: no metadata yet, the last attempt failed. */
 export type MetadataStatus = 'pending' | 'ok' | 'stale' | 'failed';
@@ -27,6 +27,8 @@ export interface TokenRecord {
   externalUrl: string | null;
   youtubeUrl: string | null;
   backgroundColor: string | null;
+  decimals: number | null;
+  localization: Localization | null;
   attributes: Attribute[];
   warnings: string[];
   metadataStatus: MetadataStatus;

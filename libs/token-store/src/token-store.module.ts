@@ -6,6 +6,7 @@ import { DatabaseTokenStore } from './database-token-store.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
+import { TraitRecount } from './trait-recount.js';
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Record<string, never>>({ moduleName: 'TokenStore' })
   .setClassMethodName('forRoot')
@@ -26,7 +27,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Record<string,
 /** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */
 @Module({
   imports: [MikroOrmModule.forFeature([Collection])],
-  providers: [Collections, MetadataWriter, TraitIndex],
-  exports: [Collections, TokenStore],
+  providers: [Collections, MetadataWriter, TraitIndex, TraitRecount],
+  exports: [Collections, TokenStore, TraitRecount],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {}

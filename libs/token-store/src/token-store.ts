@@ -15,6 +15,24 @@ export interface TokenQuery {
   after?: string;
 }
 
+/** One trait type of a collection, as a filter of a listing page shows it. */
+export interface TraitSummary {
+  traitType: string;
+  /** How many different values tokens have now. */
+  valueCount: number;
+  /** Of the numeric values, to the last digit; null when there is none. */
+  minimum: string | null;
+  maximum: string | null;
+  /** The most frequent first. */
+  values: { value: string; tokenCount: number }[];
+}
+
+export interface TraitQuery {
+  collectionId: string;
+  /** Values listed for each type; 1–1,000, default 100. */
+  valuesPerType?: number;
+}
+
 /**
  * How one write ended. `superseded`: a fetch that started later was already there. `missing`: the token is not
  * registered (any more). `outdated`: "not modified" was said of another version than the one that is stored by now.
@@ -51,6 +69,14 @@ export abstract class TokenStore {
 
   /** Tokens of a collection by cursor, in numeric order of their ids. */
   abstract listTokens(query: TokenQuery): Promise<TokenRecord[]>;
+
+  /** The record and, read with it, the document as served: JSON text, numbers to the last digit; null when there is none. */
+  abstract findTokenWithDocument(
+    reference: TokenReference,
+  ): Promise<{ token: TokenRecord; document: string | null } | null>;
+
+  /** The trait types of a collection in alphabetical order, with the values that tokens have now and their counts. */
+  abstract listTraits(query: TraitQuery): Promise<TraitSummary[]>;
 
   /** For conditional requests: what is stored of `ETag` and `Last-Modified`; tokens with neither are left out. */
   abstract findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]>;

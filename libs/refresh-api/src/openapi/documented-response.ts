@@ -19,12 +19,21 @@ export const retryAfterHeader = {
   'retry-after': text('Seconds after which a request can succeed.', '1'),
 } satisfies Headers;
 
-/** One answer of an endpoint, with its schema. */
+export const entityTagHeader = {
+  etag: text('Of the content: moves exactly when something that is shown moves.', '"zL0nCq1Vw2m8c0y5oG6mUeVq4Xs"'),
+} satisfies Headers;
+
+/** One answer of an endpoint, with its schema; without one, it has no body. */
 export function Answers(
   status: number,
   description: string,
-  schema: z.ZodType,
+  schema?: z.ZodType,
   extra: { headers?: Headers; example?: object } = {},
 ): MethodDecorator {
-  return ApiResponse({ status, description, standardSchema: schema, ...extra } as ApiResponseOptions);
+  return ApiResponse({
+    status,
+    description,
+    ...(schema && { standardSchema: schema }),
+    ...extra,
+  } as ApiResponseOptions);
 }

@@ -31,6 +31,7 @@ export function createRefreshApiDocument(
       'Refreshes as Immutable X has them: for a signature by the wallet of the owner, or an API key.',
     )
     .addTag('Partner API', 'Refreshes as Mavis Market has them: for an API key.')
+    .addTag('Tokens', 'What listing pages show, and what was tried for a token.')
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of the project.' }, API_KEY)
     .addApiKey(

@@ -17,7 +17,8 @@ const IsDocumented = () => applyDecorators(ApiTags('Project API'), TakesSignatur
 
 type Example = z.output<typeof errorBodySchema> & { code: ErrorCode };
 
-const Fails = (status: number, description: string, example: Example, headers = {}) =>
+/** An error with an example. */
+export const Fails = (status: number, description: string, example: Example, headers = {}) =>
   Answers(status, description, errorBodySchema, { example, headers });
 
 const FailsLikeAll = () =>

@@ -7,6 +7,7 @@ import {
   RefreshNotFound,
   SourceNotSupported,
   TokenLimitExceeded,
+  TokensNotFound,
   type QuotaState,
 } from '@app/metadata-refresh';
 import { NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
@@ -16,6 +17,7 @@ import type { z } from 'zod';
 import type { Answer } from '../answer.js';
 import { DialectFilter, textOf } from '../dialect.filter.js';
 import { InvalidRequest } from '../invalid-request.js';
+import { NotKnown } from '../token-api/token-api.errors.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { toLimitHeaders } from './project-api.presenter.js';
 import type { ErrorCode, errorBodySchema } from './project-api.responses.js';
@@ -39,6 +41,8 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof NotAuthenticated) return answer(401, 'unauthorized', error.message, error.reason);
     if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);
     if (error instanceof RefreshNotFound) return answer(404, 'refresh_not_found', error.message);
+    if (error instanceof NotKnown) return answer(404, error.code, error.message);
+    if (error instanceof TokensNotFound) return answer(404, 'token_not_found', error.message);
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }

@@ -40,7 +40,7 @@ function toErrorRow(error: RefreshError): z.output<typeof refreshErrorSchema> {
 }
 
 /** `remaining` is a flag, 1 or 0. The cursor is not empty on the last page: clients stop on `remaining`. */
-function toPageBody<Row extends { id: string; createdAt: string }, Body>(
+export function toPageBody<Row extends { id: string; createdAt: string }, Body>(
   { rows, hasMore }: Page<Row>,
   toBody: (row: Row) => Body,
 ) {

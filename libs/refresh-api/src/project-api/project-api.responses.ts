@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** What this dialect puts on the wire, as it is documented and as the presenter has to make it. */
 
-const timestamp = z.string().meta({
+export const timestampSchema = z.string().meta({
   format: 'date-time',
   description: 'RFC 3339 in UTC, with microseconds.',
   examples: ['2026-11-21T09:30:00.000000Z'],
@@ -23,8 +23,8 @@ const refreshRow = {
       '`queued`: no token is processed. `in_progress`: at least one. `completed`: all, also when every one failed.',
   }),
   collection_address: collectionAddress,
-  started_at: timestamp,
-  completed_at: timestamp.nullable().meta({ description: '`null` while a token is pending.' }),
+  started_at: timestampSchema,
+  completed_at: timestampSchema.nullable().meta({ description: '`null` while a token is pending.' }),
 };
 
 const count = z.int().min(0);
@@ -33,7 +33,7 @@ export const refreshSchema = z
   .object({ ...refreshRow, summary: z.object({ succeeded: count, failed: count, pending: count }) })
   .meta({ id: 'Refresh' });
 
-const page = {
+export const pageSchema = {
   cursor: z.string().meta({
     description: 'For the next page. Not empty on the last one: stop when `remaining` is 0.',
     examples: ['eyJjcmVhdGVkX2F0IjoiMjAyNi0xMS0yMVQwOTozMDowMC4wMDAwMDBaIiwiaWQiOiI3In0'],
@@ -42,7 +42,7 @@ const page = {
 };
 
 export const refreshPageSchema = z
-  .object({ result: z.array(z.object(refreshRow)), ...page })
+  .object({ result: z.array(z.object(refreshRow)), ...pageSchema })
   .meta({ id: 'RefreshPage' });
 
 export const refreshErrorSchema = z
@@ -68,12 +68,12 @@ export const refreshErrorSchema = z
       'token_not_found',
     ]),
     reason: z.string().meta({ description: 'The finer reason beneath `error_code`.', examples: ['timeout'] }),
-    created_at: timestamp,
+    created_at: timestampSchema,
   })
   .meta({ id: 'RefreshError' });
 
 export const refreshErrorPageSchema = z
-  .object({ result: z.array(refreshErrorSchema), ...page })
+  .object({ result: z.array(refreshErrorSchema), ...pageSchema })
   .meta({ id: 'RefreshErrorPage' });
 
 export const limitsSchema = z
@@ -95,7 +95,7 @@ export const limitsSchema = z
         .int()
         .min(0)
         .meta({ examples: [29_000] }),
-      resets_at: timestamp,
+      resets_at: timestampSchema,
     }),
   })
   .meta({ id: 'Limits' });
@@ -109,6 +109,8 @@ const ERROR_CODES = [
   'unauthorized',
   'forbidden',
   'refresh_not_found',
+  'collection_not_found',
+  'token_not_found',
   'not_found',
   'method_not_allowed',
   'payload_too_large',

@@ -1,20 +1,12 @@
-import { parseAddress } from '@app/project-auth';
 import { z } from 'zod';
+import { collectionAddressSchema } from '../collection-address.schema.js';
 import { tokenIdsSchema } from '../token-ids.schema.js';
 import { parseCursor } from './cursor.js';
-
-const collectionAddress = z
-  .string({ error: 'must be a string: 0x and 40 hex digits' })
-  .regex(/^0x[0-9a-fA-F]{40}$/, { error: 'must be 0x and 40 hex digits' })
-  .refine((address) => parseAddress(address) !== null, {
-    error: 'has a wrong EIP-55 checksum: check its letters, or write them all in lower case',
-  })
-  .transform((address) => address.toLowerCase());
 
 export const createRefreshSchema = z
   .object(
     {
-      collection_address: collectionAddress.meta({
+      collection_address: collectionAddressSchema.meta({
         description: 'Contract address, in any case; in mixed case the EIP-55 checksum has to hold.',
         examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
       }),
@@ -34,7 +26,7 @@ const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
 
 const PAGE_SIZE = { type: 'integer', minimum: 1, maximum: 200, default: 100 } as const;
 const pageSizeRule = `must be a whole number from ${PAGE_SIZE.minimum} to ${PAGE_SIZE.maximum}`;
-const pageSize = z
+export const pageSizeSchema = z
   .preprocess(
     emptyIsAbsent,
     z
@@ -47,7 +39,7 @@ const pageSize = z
   .meta({ ...PAGE_SIZE, description: 'Rows in a page.' });
 
 const cursorRule = 'must be the cursor of an earlier page, as it was given';
-const cursor = (id: 'uuid' | 'bigint') =>
+export const cursorSchema = (id: 'uuid' | 'bigint') =>
   z
     .preprocess(
       emptyIsAbsent,
@@ -65,9 +57,9 @@ const cursor = (id: 'uuid' | 'bigint') =>
 
 export const listRefreshesSchema = z
   .object({
-    page_size: pageSize,
-    cursor: cursor('uuid'),
-    collection_address: z.preprocess(emptyIsAbsent, collectionAddress.optional()).meta({
+    page_size: pageSizeSchema,
+    cursor: cursorSchema('uuid'),
+    collection_address: z.preprocess(emptyIsAbsent, collectionAddressSchema.optional()).meta({
       type: 'string',
       description: 'Only refreshes of this collection; empty or absent: all of the project.',
     }),
@@ -76,7 +68,7 @@ export const listRefreshesSchema = z
 export type ListRefreshes = z.output<typeof listRefreshesSchema>;
 
 export const listErrorsSchema = z
-  .object({ page_size: pageSize, cursor: cursor('bigint') })
+  .object({ page_size: pageSizeSchema, cursor: cursorSchema('bigint') })
   .transform((query) => ({ limit: query.page_size, after: query.cursor }));
 export type ListErrors = z.output<typeof listErrorsSchema>;
 

@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto';
+import { setHeaders, type HttpResponse } from './http-response.js';
+
+export interface ConditionalRequest {
+  headers: Record<string, string | string[] | undefined>;
+}
+
+/**
+ * Gives a body its ETag: of its content, so that it moves exactly when something that is shown moves. Returns the body;
+ * for a caller that has it already, nothing, with status 304.
+ */
+export function sendUnlessKnown(request: ConditionalRequest, response: HttpResponse, body: string): string {
+  const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+  setHeaders(response, { etag: tag, 'cache-control': 'no-cache' });
+  const known = String(request.headers['if-none-match'] ?? '').split(',');
+  if (!known.some((one) => one.trim().replace(/^W\//, '') === tag || one.trim() === '*')) return body;
+  response.status(304);
+  return '';
+}

@@ -1,0 +1,74 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers, entityTagHeader } from '../openapi/documented-response.js';
+import { TakesSignatureOrApiKey } from '../openapi/security.js';
+import { Fails } from '../project-api/project-api.documentation.js';
+import { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
+
+const FailsLikeAll = () =>
+  applyDecorators(
+    Fails(400, 'An address, an id or a parameter breaks its rule, or an address is on several chains.', {
+      code: 'input_validation_failed',
+      message: 'token_id must be a decimal uint256: digits only, no leading zero, below 2^256',
+    }),
+    Fails(500, 'A fault of the service.', {
+      code: 'internal_server_error',
+      message: 'The request failed here, not through a fault of its own.',
+    }),
+  );
+
+const TokenUnknown = () =>
+  Fails(404, 'The collection or the token is not registered.', {
+    code: 'token_not_found',
+    message: 'Token 7 of collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not registered.',
+  });
+
+export const DocumentsToken = () =>
+  applyDecorators(
+    ApiTags('Tokens'),
+    ApiOperation({ summary: 'Read a token with its current metadata', operationId: 'getToken', security: [] }),
+    Answers(200, 'The token record.', tokenSchema, { headers: entityTagHeader }),
+    Answers(304, 'Not changed since the ETag that was sent.'),
+    FailsLikeAll(),
+    TokenUnknown(),
+  );
+
+export const DocumentsTraits = () =>
+  applyDecorators(
+    ApiTags('Tokens'),
+    ApiOperation({
+      summary: 'List the traits of a collection with counts and numeric ranges',
+      operationId: 'listTraits',
+      security: [],
+    }),
+    Answers(200, 'What tokens have now.', traitsSchema, { headers: entityTagHeader }),
+    Answers(304, 'Not changed since the ETag that was sent.'),
+    FailsLikeAll(),
+    Fails(404, 'The collection is not registered.', {
+      code: 'collection_not_found',
+      message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not registered.',
+    }),
+  );
+
+export const DocumentsAttempts = () =>
+  applyDecorators(
+    ApiTags('Tokens'),
+    TakesSignatureOrApiKey(),
+    ApiOperation({
+      summary: 'List what was tried for a token, newest first',
+      description: 'Attempts are kept for a week, unless the deployment says otherwise.',
+      operationId: 'listAttempts',
+    }),
+    Answers(200, 'A page of requests that were made.', attemptPageSchema),
+    FailsLikeAll(),
+    Fails(401, 'Not authenticated.', {
+      code: 'unauthorized',
+      message: 'The API key in x-api-key is mistyped, unknown or revoked.',
+      details: 'invalid_api_key',
+    }),
+    Fails(403, 'The collection is not the project’s, or is not known.', {
+      code: 'forbidden',
+      message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
+    }),
+    TokenUnknown(),
+  );

@@ -1,0 +1,83 @@
+import type { Attempt, Page } from '@app/metadata-refresh';
+import type { TokenRecord, TraitSummary } from '@app/token-store';
+import type { z } from 'zod';
+import { toPageBody } from '../project-api/project-api.presenter.js';
+import type { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
+
+type Token = z.output<typeof tokenSchema>;
+
+/** JSON text: the document goes in as it is, since parsing it here would round its numbers. */
+export function toTokenBody(token: TokenRecord, document: string | null): string {
+  const fields: Omit<Token, 'document'> = {
+    chain_id: token.chainId,
+    collection_address: token.collectionAddress,
+    token_id: token.tokenId,
+    name: token.name,
+    description: token.description,
+    image_url: token.imageUrl,
+    image_original: token.imageOriginal,
+    image_version: token.imageVersion,
+    animation_url: token.animationUrl,
+    external_url: token.externalUrl,
+    youtube_url: token.youtubeUrl,
+    background_color: token.backgroundColor,
+    decimals: token.decimals,
+    localization: token.localization && {
+      uri: token.localization.uri,
+      default_locale: token.localization.defaultLocale,
+      locales: token.localization.locales,
+    },
+    attributes: token.attributes.map(({ traitType, value, valueType, displayType, maxValue }) => ({
+      trait_type: traitType,
+      value,
+      value_type: valueType,
+      display_type: displayType,
+      max_value: maxValue,
+    })),
+    warnings: token.warnings,
+    metadata_status: token.metadataStatus,
+    metadata_url: token.metadataUrl,
+    metadata_version: token.metadataVersion,
+    content_hash: token.contentHash,
+    last_attempt_at: toText(token.lastAttemptAt),
+    last_success_at: toText(token.lastSuccessAt),
+    changed_at: toText(token.changedAt),
+    stale_since: toText(token.staleSince),
+    last_error_code: token.lastErrorCode,
+    last_error_reason: token.lastErrorReason,
+  };
+  return `${JSON.stringify(fields).slice(0, -1)},"document":${document ?? 'null'}}`;
+}
+
+export function toTraitsBody(
+  { chainId, address }: { chainId: number; address: string },
+  traits: readonly TraitSummary[],
+): z.output<typeof traitsSchema> {
+  return {
+    chain_id: chainId,
+    collection_address: address,
+    traits: traits.map(({ traitType, valueCount, minimum, maximum, values }) => ({
+      trait_type: traitType,
+      value_count: valueCount,
+      minimum,
+      maximum,
+      values: values.map(({ value, tokenCount }) => ({ value, token_count: tokenCount })),
+    })),
+  };
+}
+
+export function toAttemptPage(page: Page<Attempt>): z.output<typeof attemptPageSchema> {
+  return toPageBody(page, (attempt) => ({
+    refresh_id: attempt.refreshId,
+    attempt: attempt.attempt,
+    url: attempt.url,
+    outcome: attempt.outcome,
+    status_code: attempt.statusCode,
+    reason: attempt.reason,
+    duration_ms: attempt.durationMs,
+    bytes: attempt.bytes,
+    attempted_at: attempt.createdAt,
+  }));
+}
+
+const toText = (time: Date | null) => time?.toISOString() ?? null;

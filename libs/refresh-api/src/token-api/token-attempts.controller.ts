@@ -1,0 +1,35 @@
+import { MetadataRefreshService } from '@app/metadata-refresh';
+import { CurrentProject, type CallingProject } from '@app/project-auth';
+import { Controller, Get, Param, Query, UseFilters, UseGuards } from '@nestjs/common';
+import { authenticatedBy } from '../authenticated-by.guard.js';
+import { ProjectApiFilter } from '../project-api/project-api.filter.js';
+import { asRefreshingProject } from '../refreshing-project.js';
+import { validate } from '../validate.pipe.js';
+import { DocumentsAttempts } from './token-api.documentation.js';
+import { toAttemptPage } from './token-api.presenter.js';
+import {
+  addressParamSchema,
+  attemptsQuerySchema,
+  tokenIdParamSchema,
+  type AttemptsQuery,
+} from './token-api.schemas.js';
+
+/** What was tried for one token, and how each try ended. For the project that owns the collection. */
+@Controller()
+@UseGuards(authenticatedBy('projectApi'))
+@UseFilters(ProjectApiFilter)
+export class TokenAttemptsController {
+  constructor(private readonly refreshes: MetadataRefreshService) {}
+
+  @Get('tokens/:token_id/attempts')
+  @DocumentsAttempts()
+  async list(
+    @CurrentProject() project: CallingProject,
+    @Param('collection_address', { schema: addressParamSchema, pipes: [validate] }) collectionAddress: string,
+    @Param('token_id', { schema: tokenIdParamSchema, pipes: [validate] }) tokenId: string,
+    @Query({ schema: attemptsQuerySchema, pipes: [validate] }) query: AttemptsQuery,
+  ) {
+    const token = { collectionAddress, tokenId };
+    return toAttemptPage(await this.refreshes.listAttempts(asRefreshingProject(project), token, query));
+  }
+}

@@ -1,0 +1,74 @@
+import { CollectionAmbiguous } from '@app/metadata-refresh';
+import { Collections, TokenStore, type Collection } from '@app/token-store';
+import { Controller, Get, Header, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
+import { sendUnlessKnown, type ConditionalRequest } from '../entity-tag.js';
+import type { HttpResponse } from '../http-response.js';
+import { ProjectApiFilter } from '../project-api/project-api.filter.js';
+import { validate } from '../validate.pipe.js';
+import { DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
+import { NotKnown } from './token-api.errors.js';
+import { toTokenBody, toTraitsBody } from './token-api.presenter.js';
+import {
+  addressParamSchema,
+  chainSchema,
+  tokenIdParamSchema,
+  traitsQuerySchema,
+  type ChainQuery,
+  type TraitsQuery,
+} from './token-api.schemas.js';
+
+export const TOKENS_PATH = 'collections/:collection_address';
+
+/** What listing pages show: token records, and the traits of a collection. Open to everybody, as such pages are. */
+@Controller()
+@UseFilters(ProjectApiFilter)
+export class TokensController {
+  constructor(
+    private readonly collections: Collections,
+    private readonly tokens: TokenStore,
+  ) {}
+
+  @Get('traits')
+  @Header('content-type', 'application/json; charset=utf-8')
+  @DocumentsTraits()
+  async traits(
+    @Param('collection_address', { schema: addressParamSchema, pipes: [validate] }) address: string,
+    @Query({ schema: traitsQuerySchema, pipes: [validate] }) { chainId, valuesPerType }: TraitsQuery,
+    @Req() request: ConditionalRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ) {
+    const collection = await this.collection(address, chainId);
+    const traits = await this.tokens.listTraits({ collectionId: collection.id, valuesPerType });
+    return sendUnlessKnown(request, response, JSON.stringify(toTraitsBody(collection, traits)));
+  }
+
+  @Get('tokens/:token_id')
+  @Header('content-type', 'application/json; charset=utf-8')
+  @DocumentsToken()
+  async token(
+    @Param('collection_address', { schema: addressParamSchema, pipes: [validate] }) address: string,
+    @Param('token_id', { schema: tokenIdParamSchema, pipes: [validate] }) tokenId: string,
+    @Query({ schema: chainSchema, pipes: [validate] }) { chainId }: ChainQuery,
+    @Req() request: ConditionalRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ) {
+    const { id: collectionId } = await this.collection(address, chainId);
+    const found = await this.tokens.findTokenWithDocument({ collectionId, tokenId });
+    if (!found) throw new NotKnown('token_not_found', `Token ${tokenId} of collection ${address} is not registered.`);
+    return sendUnlessKnown(request, response, toTokenBody(found.token, found.document));
+  }
+
+  private async collection(address: string, chainId: number | undefined): Promise<Collection> {
+    const registered = await this.collections.findByAddress(address);
+    const matching = registered.filter((collection) => chainId === undefined || collection.chainId === chainId);
+    const [collection] = matching;
+    if (!collection) throw new NotKnown('collection_not_found', `Collection ${address} is not registered.`);
+    if (matching.length > 1) {
+      throw new CollectionAmbiguous(
+        address,
+        matching.map((one) => one.chainId),
+      );
+    }
+    return collection;
+  }
+}

@@ -1,0 +1,64 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+
+export interface Recount {
+  collections: number;
+  /** Trait values that were counted. */
+  traits: number;
+  /** Trait values whose count was wrong, and is right now. */
+  corrected: number;
+}
+
+/** Counts traits from the token records, beside the counts that every write moves. The two should never differ. */
+@Injectable()
+export class TraitRecount {
+  constructor(private readonly em: EntityManager) {}
+
+  /**
+   * Safe while workers write: a collection's trait rows are locked first, so that a write is either in the token records
+   * that are counted, or moves the counts afterwards. One collection at a time, one transaction each.
+   */
+  async recount(collectionId?: string): Promise<Recount> {
+    const collections = collectionId ? [collectionId] : await this.collectionsWithTraits();
+    const recount = { collections: collections.length, traits: 0, corrected: 0 };
+    for (const id of collections) {
+      const { traits, corrected } = await this.recountOne(id);
+      recount.traits += traits;
+      recount.corrected += corrected;
+    }
+    return recount;
+  }
+
+  private recountOne(collectionId: string): Promise<{ traits: number; corrected: number }> {
+    return this.em.fork().transactional(async (em) => {
+      const locked = await sql`
+        select id from nft_metadata.collection_traits
+        where collection_id = ${collectionId}::uuid order by id for no key update`.execute(em.getKysely());
+      const corrected = await sql`
+        with counted as (
+          select trait_id as id, count(*)::int as tokens
+          from nft_metadata.tokens as token, unnest(token.trait_ids) as trait_id
+          where token.collection_id = ${collectionId}::uuid
+          group by trait_id
+        ), drifted as (
+          select trait.id, coalesce(counted.tokens, 0) as tokens
+          from nft_metadata.collection_traits as trait
+          left join counted using (id)
+          where trait.collection_id = ${collectionId}::uuid and trait.token_count <> coalesce(counted.tokens, 0)
+        )
+        update nft_metadata.collection_traits as trait set token_count = drifted.tokens
+        from drifted where trait.id = drifted.id
+        returning trait.id`.execute(em.getKysely());
+      return { traits: locked.rows.length, corrected: corrected.rows.length };
+    });
+  }
+
+  private async collectionsWithTraits(): Promise<string[]> {
+    const { rows } = await sql<{ id: string }>`
+      select id from nft_metadata.collections as collection
+      where exists (select from nft_metadata.collection_traits where collection_id = collection.id)
+      order by id`.execute(this.em.fork().getKysely());
+    return rows.map(({ id }) => id);
+  }
+}

@@ -1,0 +1,22 @@
+import { Collections, TraitRecount } from '@app/token-store';
+import type { Command } from 'commander';
+import type { Session } from './session.js';
+
+export function addTraitsCommands(cli: Command, session: Session): void {
+  cli
+    .command('traits')
+    .description('how many tokens have which trait')
+    .command('recount')
+    .description('counts from the token records, and corrects what differs; safe while the service runs')
+    .option('--collection <0xADDRESS>', 'all collections when absent')
+    .option('--json', 'print one JSON object')
+    .action(async ({ collection: address }: { collection?: string }) => {
+      const recount = await session.get(TraitRecount);
+      if (address === undefined) return session.print({ ...(await recount.recount()) });
+      const collections = await (await session.get(Collections)).findByAddress(address);
+      if (collections.length === 0) throw new Error(`Collection ${JSON.stringify(address)} is not registered.`);
+      const counts = await Promise.all(collections.map(({ id }) => recount.recount(id)));
+      const sum = (key: 'traits' | 'corrected') => counts.reduce((total, one) => total + one[key], 0);
+      session.print({ collections: collections.length, traits: sum('traits'), corrected: sum('corrected') });
+    });
+}

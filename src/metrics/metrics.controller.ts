@@ -1,0 +1,29 @@
+import { AttemptCounts } from '@app/metadata-refresh';
+import { Controller, Get, Header } from '@nestjs/common';
+import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
+
+/** What this process has done, for Prometheus. */
+@Controller('metrics')
+export class MetricsController {
+  private readonly registry = new Registry();
+
+  constructor(counts: AttemptCounts) {
+    collectDefaultMetrics({ register: this.registry });
+    new Counter({
+      name: 'nft_refresh_requests_total',
+      help: 'Requests to metadata hosts, by how they ended.',
+      labelNames: ['outcome', 'reason'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { outcome, reason, count } of counts.read()) this.inc({ outcome, reason }, count);
+      },
+    });
+  }
+
+  @Get()
+  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  async read(): Promise<string> {
+    return this.registry.metrics();
+  }
+}

@@ -1,0 +1,138 @@
+import { MetadataFetcher, MetadataFetchModule, type FetchOutcome } from '@app/metadata-fetch';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { MetadataHost } from './support/metadata-host.js';
+import { http, requestRefresh } from './support/project-api.js';
+import { startApp } from './support/start-app.js';
+
+const CID = 'QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
+
+let first: MetadataHost;
+let second: MetadataHost;
+let module: TestingModule;
+beforeEach(async () => {
+  [first, second] = [await MetadataHost.start(), await MetadataHost.start()];
+  module = await Test.createTestingModule({
+    imports: [
+      MetadataFetchModule.forRoot({
+        allowedHosts: [first.host, second.host],
+        deadlineMs: 600,
+        ipfsGateways: [`http://gateway:secret@${first.host}/?key=hidden#x-gateway-token=token`, second.url],
+        arweaveGateways: [second.url],
+      }),
+    ],
+  }).compile();
+});
+afterEach(async () => {
+  await module.close();
+  await first.close();
+  await second.close();
+});
+
+const fetchUri = (uri: string, tokenId = '1'): Promise<FetchOutcome> =>
+  module.get(MetadataFetcher).fetch({ source: { kind: 'token_uri', uri }, tokenId });
+
+it('a token URI on IPFS is read through the first gateway, with its credentials, which show nowhere [A24, A45]', async () => {
+  const outcome = await fetchUri(`ipfs://${CID}/1`);
+
+  expect(outcome).toMatchObject({ kind: 'fetched', url: `http://${first.host}/ipfs/${CID}/1`, earlier: [] });
+  expect(first.lastHeaders).toMatchObject({
+    authorization: `Basic ${Buffer.from('gateway:secret').toString('base64')}`,
+    'x-gateway-token': 'token',
+  });
+  expect(first.lastUrl).toBe(`/ipfs/${CID}/1?key=hidden`);
+  expect(JSON.stringify(outcome)).not.toMatch(/secret|hidden|x-gateway-token/);
+});
+
+it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reason: string }]>([
+  ['answers 504', (host) => host.answer('1', 504), { status: 504, reason: 'status_504' }],
+  ['answers 404', (host) => host.answer('1', 404), { status: 404, reason: 'status_404' }],
+  ['hangs', (host) => host.misbehave('1', 'hangs'), { status: null, reason: 'timeout' }],
+  ['closes at once', (host) => host.misbehave('1', 'closes at once'), { status: null, reason: 'connection_reset' }],
+  ['answers with a web page', (host) => host.answer('1', 200, '<html>'), { status: 200, reason: 'not_json' }],
+])('when the first gateway %s, the second one is asked within the same deadline [A44]', async (_, spoil, failed) => {
+  spoil(first);
+
+  const outcome = await fetchUri(`ipfs://${CID}/1`);
+
+  expect(outcome).toMatchObject({ kind: 'fetched', url: `${second.url}/ipfs/${CID}/1` });
+  expect(outcome.earlier).toMatchObject([{ url: `http://${first.host}/ipfs/${CID}/1`, ...failed }]);
+  expect(second.lastHeaders).not.toHaveProperty('authorization');
+  expect(second.lastHeaders).not.toHaveProperty('x-gateway-token');
+});
+
+it('a gateway in trouble is asked last for a while', async () => {
+  first.answer('1', 500);
+  await fetchUri(`ipfs://${CID}/1`);
+  const before = first.hits.get('2') ?? 0;
+
+  await fetchUri(`ipfs://${CID}/2`);
+
+  expect([first.hits.get('2') ?? 0, second.hits.get('2')]).toEqual([before, 1]);
+});
+
+it('when no gateway has it, the one that asks to be left alone decides, so that it is tried again', async () => {
+  first.answer('1', 429, '', { 'retry-after': '9' });
+  second.answer('1', 404);
+
+  const outcome = await fetchUri(`ipfs://${CID}/1`);
+
+  expect(outcome).toMatchObject({ kind: 'bad_status', status: 429, retryAfterSeconds: 9 });
+  expect(outcome.earlier).toMatchObject([{ status: 404 }]);
+});
+
+it.each([
+  [`ar://${'t'.repeat(43)}/1`, () => `${second.url}/${'t'.repeat(43)}/1`],
+  [`ipns://name.example/1`, () => `http://${first.host}/ipns/name.example/1`],
+  [`https://ipfs.io/ipfs/${CID}/1`, () => `http://${first.host}/ipfs/${CID}/1`],
+])('%s is read through our gateways [A31, A40, A42]', async (uri, url) => {
+  expect(await fetchUri(uri)).toMatchObject({ kind: 'fetched', url: url() });
+});
+
+it('{id} in a token URI becomes 64 hex digits [A13]', async () => {
+  await fetchUri(`${first.url}/card/{id}`, '777');
+
+  expect(first.lastUrl).toBe(`/card/${'309'.padStart(64, '0')}`);
+});
+
+it.each<[string, string, object]>([
+  [
+    'base64',
+    `data:application/json;base64,${Buffer.from('{"name":"On chain"}').toString('base64')}`,
+    { kind: 'fetched', metadata: { name: 'On chain' } },
+  ],
+  ['raw, with # and %', 'data:application/json,{"name":"100% #1"}', { metadata: { name: '100% #1' } }],
+  ['inline', '{"name":"Inline"}', { metadata: { name: 'Inline' } }],
+  ['cut off', 'data:application/json', { kind: 'undecodable', reason: 'invalid_data_uri' }],
+  ['a scheme that is not read', 'ftp://host/1.json', { kind: 'unreachable', reason: 'unsupported_scheme' }],
+  ['no CID', 'ipfs://invalid', { kind: 'unreachable', reason: 'invalid_uri' }],
+])(
+  'a token URI that is a document itself is read without a request: %s [B1, B7, B11, B16]',
+  async (_, uri, outcome) => {
+    expect(await fetchUri(uri)).toMatchObject(outcome);
+
+    expect([first.hits.size, second.hits.size]).toEqual([0, 0]);
+  },
+);
+
+it('a collection may have its documents on IPFS: the gateways that were asked are in the attempts', async () => {
+  const test = await startApp({
+    metadataFetch: { allowedHosts: [first.host, second.host], ipfsGateways: [first.url, second.url] },
+  });
+  const project = await test.aProject({ tokens: ['1'], metadataUrl: `ipfs://${CID}` });
+  first.answer('1', 500);
+
+  await requestRefresh(test.app, project, ['1']);
+  await test.worker.runOnce();
+
+  const token = await http(test.app).get(`/v1/collections/${project.collectionAddress}/tokens/1`).expect(200);
+  const attempts = await http(test.app)
+    .get(`/v1/collections/${project.collectionAddress}/tokens/1/attempts`)
+    .set('x-api-key', project.apiKey)
+    .expect(200);
+  await test.stop();
+  expect(token.body).toMatchObject({ name: 'Token 1', metadata_url: `${second.url}/ipfs/${CID}/1` });
+  expect((attempts.body as { result: object[] }).result).toMatchObject([
+    { url: `${second.url}/ipfs/${CID}/1`, outcome: 'fetched', attempt: 1 },
+    { url: `${first.url}/ipfs/${CID}/1`, outcome: 'bad_status', status_code: 500, attempt: 1 },
+  ]);
+});
