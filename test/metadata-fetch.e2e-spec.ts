@@ -5,7 +5,8 @@ import {
   type MetadataFetchOptions,
 } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { MetadataHost, type Behaviour } from './support/metadata-host.js';
+import type { Behaviour } from './support/host-behaviours.js';
+import { MetadataHost } from './support/metadata-host.js';
 
 let host: MetadataHost;
 const modules: TestingModule[] = [];
@@ -52,7 +53,7 @@ it.each<[Behaviour, object]>([
   ['sends gzip', { kind: 'fetched', metadata: { name: 'gzip' } }],
   ['sends brotli', { kind: 'fetched', metadata: { name: 'br' } }],
   ['sends deflate', { kind: 'fetched', metadata: { name: 'deflate' } }],
-  ['redirects once', { kind: 'fetched', metadata: { name: 'Token 77' } }],
+  ['redirects once', { kind: 'fetched', metadata: { name: 'Token elsewhere' } }],
   ['redirects in a circle', { kind: 'unreachable', reason: 'too_many_redirects' }],
   ['redirects to the cloud metadata service', { kind: 'unreachable', reason: 'blocked_address' }],
   ['redirects to loopback', { kind: 'unreachable', reason: 'blocked_address' }],

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { constants, gzipSync, brotliCompressSync, deflateSync } from 'node:zlib';
+import { behaviours, type Behaviour } from './host-behaviours.js';
 
 /** One answer: a status and a body, or a behaviour that no well-made server has. */
 export type Answer =
@@ -13,58 +13,18 @@ export type Answer =
     }
   | { behaviour: Behaviour };
 
-export type Behaviour = keyof typeof behaviours;
-
-const document = (name: string) => JSON.stringify({ name, image: 'https://img.example/1.png' });
-
-/** A way to go wrong, each by its name. */
-const behaviours = {
-  hangs: () => {},
-  'closes at once': (_, response) => response.destroy(),
-  'drips a byte at a time': (_, response) => {
-    response.writeHead(200, { 'content-type': 'application/json' });
-    const timer = setInterval(() => response.write(' '), 20);
-    response.once('close', () => clearInterval(timer));
-  },
-  'stops in the middle of the body': (_, response) => {
-    response.writeHead(200, { 'content-length': '1000' });
-    response.write('{"name":', () => response.destroy());
-  },
-  'declares too much': (_, response) => {
-    response.writeHead(200, { 'content-length': String(2 ** 40) });
-    response.write('{');
-  },
-  'sends without end': (_, response) => {
-    response.writeHead(200);
-    const chunk = Buffer.alloc(256 * 1024, ' ');
-    const send = () => {
-      while (!response.destroyed && response.write(chunk)) {
-        /* as fast as it is read */
-      }
-    };
-    response.on('drain', send);
-    send();
-  },
-  'sends a gzip bomb': (_, response) => answerWith(response, bomb('gzip'), { 'content-encoding': 'gzip' }),
-  'sends a brotli bomb': (_, response) => answerWith(response, bomb('br'), { 'content-encoding': 'br' }),
-  'cuts a gzip body': (_, response) =>
-    answerWith(response, gzipSync(document('cut')).subarray(0, -9), { 'content-encoding': 'gzip' }),
-  'sends gzip': (_, response) => answerWith(response, gzipSync(document('gzip')), { 'content-encoding': 'gzip' }),
-  'sends brotli': (_, response) =>
-    answerWith(response, brotliCompressSync(document('br')), { 'content-encoding': 'br' }),
-  'sends deflate': (_, response) =>
-    answerWith(response, deflateSync(document('deflate')), { 'content-encoding': 'deflate' }),
-  'redirects in a circle': (request, response) => redirect(response, request.url ?? '/'),
-  'redirects to the cloud metadata service': (_, response) =>
-    redirect(response, 'http://169.254.169.254/latest/meta-data/'),
-  'redirects to loopback': (_, response) => redirect(response, 'http://127.0.0.1:9/'),
-  'redirects to a file': (_, response) => redirect(response, 'file:///etc/passwd'),
-  'redirects once': (_, response) => redirect(response, '/elsewhere/77'),
-} satisfies Record<string, (request: IncomingMessage, response: ServerResponse) => void>;
+/** What one path has seen. */
+export interface Traffic {
+  hits: number;
+  /** The most requests that were open at once. */
+  mostAtOnce: number;
+  /** Milliseconds between the beginnings of two requests, in order. */
+  gaps: number[];
+}
 
 /**
- * A Metadata API that answers as a test says, and counts. `/<collection>/<token id>` gives a small good document
- * until told otherwise; answers are by token id.
+ * A Metadata API that answers as it is told, and counts. `/<anything>/<token id>` gives a small good document until told
+ * otherwise, by token id; `/<behaviour>/<token id>`, with hyphens for spaces, behaves so for every token.
  */
 export class MetadataHost {
   /** Requests by token id. */
@@ -73,19 +33,29 @@ export class MetadataHost {
   lastHeaders: IncomingMessage['headers'] = {};
   /** Path and query of the last request. */
   lastUrl = '';
-  /** The most requests that were open at once. */
+  /** The most requests that were open at once, of all paths. */
   mostAtOnce = 0;
   private atOnce = 0;
+  private readonly byPath = new Map<string, Traffic & { atOnce: number; lastAt: number }>();
   private readonly scripts = new Map<string, Answer[]>();
 
   private constructor(private readonly server: Server) {
     server.on('request', (request, response) => this.handle(request, response));
   }
 
-  static async start(): Promise<MetadataHost> {
+  /** On a port of its own, or on the one that is given. */
+  static async start(port = 0): Promise<MetadataHost> {
     const server = createServer();
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    await new Promise<void>((done, fail) => {
+      server.once('error', fail);
+      server.listen(port, '127.0.0.1', done);
+    });
     return new MetadataHost(server);
+  }
+
+  /** The paths of behaviours, in the order of their list. */
+  static paths(): string[] {
+    return Object.keys(behaviours).map((name) => `/${toPath(name)}`);
   }
 
   /** `host:port`, as FETCH_ALLOWED_HOSTS takes it. */
@@ -116,46 +86,64 @@ export class MetadataHost {
     return this;
   }
 
+  /** Of the paths that begin with this one. */
+  trafficOf(path: string): Traffic {
+    const { hits, mostAtOnce, gaps } = this.byPath.get(path) ?? { hits: 0, mostAtOnce: 0, gaps: [] };
+    return { hits, mostAtOnce, gaps };
+  }
+
   async close(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((done) => this.server.close(done));
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
+    response.on('error', () => {}); // whoever asked has gone
     this.lastUrl = request.url ?? '';
-    const tokenId = decodeURIComponent(this.lastUrl.split('?', 1)[0]!.split('/').at(-1)!);
     this.lastHeaders = request.headers;
-    this.hits.set(tokenId, (this.hits.get(tokenId) ?? 0) + 1);
-    this.atOnce += 1;
-    this.mostAtOnce = Math.max(this.mostAtOnce, this.atOnce);
-    response.once('close', () => (this.atOnce -= 1));
+    const segments = this.lastUrl.split('?', 1)[0]!.split('/');
+    const tokenId = decodeURIComponent(segments.at(-1)!);
+    this.count(tokenId, segments.slice(0, -1).join('/'), response);
 
     const script = this.scripts.get(tokenId);
     const answer = script && script.length > 1 ? script.shift() : script?.[0];
-    if (!answer) return answerWith(response, document(`Token ${tokenId}`));
-    if ('behaviour' in answer) return void behaviours[answer.behaviour](request, response);
-    const { body, before } = answer;
-    const send = () => {
-      response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
-      response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
-    };
-    if (before) void before().then(send);
-    else send();
+    if (answer && !('behaviour' in answer)) return send(response, answer);
+    const name = answer?.behaviour ?? behaviourOf(segments[1] ?? '') ?? 'answers well';
+    behaviours[name](request, response);
+  }
+
+  private count(tokenId: string, path: string, response: ServerResponse): void {
+    const now = performance.now();
+    const traffic = this.byPath.get(path) ?? { hits: 0, mostAtOnce: 0, gaps: [], atOnce: 0, lastAt: now };
+    this.byPath.set(path, traffic);
+    if (traffic.hits > 0) traffic.gaps.push(now - traffic.lastAt);
+    traffic.lastAt = now;
+    traffic.hits += 1;
+    traffic.atOnce += 1;
+    traffic.mostAtOnce = Math.max(traffic.mostAtOnce, traffic.atOnce);
+    this.hits.set(tokenId, (this.hits.get(tokenId) ?? 0) + 1);
+    this.atOnce += 1;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.atOnce);
+    response.once('close', () => {
+      this.atOnce -= 1;
+      traffic.atOnce -= 1;
+    });
   }
 }
 
-function answerWith(response: ServerResponse, body: string | Buffer, headers: Record<string, string> = {}): void {
-  response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(body);
+const toPath = (behaviour: string) => behaviour.replaceAll(/[^a-zA-Z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
+const byPathName = new Map(Object.keys(behaviours).map((name) => [toPath(name), name as Behaviour]));
+
+function behaviourOf(path: string): Behaviour | undefined {
+  return byPathName.get(path);
 }
 
-function redirect(response: ServerResponse, location: string): void {
-  response.writeHead(302, { location }).end();
-}
-
-/** 16 MiB of spaces, small on the wire. */
-function bomb(encoding: 'gzip' | 'br'): Buffer {
-  const spaces = Buffer.alloc(16 * 1024 * 1024, ' ');
-  return encoding === 'gzip'
-    ? gzipSync(spaces)
-    : brotliCompressSync(spaces, { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } });
+function send(response: ServerResponse, answer: Exclude<Answer, { behaviour: Behaviour }>): void {
+  const { status, body, headers, before } = answer;
+  const write = () => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+  };
+  if (before) void before().then(write);
+  else write();
 }

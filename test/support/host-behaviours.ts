@@ -1,0 +1,226 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib';
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+export type Behaviour = keyof typeof behaviours;
+
+/** How a metadata host can answer, each way by its name. With the name as its path, any client can ask for it. */
+export const behaviours = {
+  // Good documents, oddly served
+  'answers well': (request, response) => send(response, document(request)),
+  'sends a byte order mark': (request, response) => send(response, `\ufeff${document(request)}`),
+  'sends white space around': (request, response) => send(response, `\n\t\r ${document(request)} \n`),
+  'says text/plain': (request, response) => send(response, document(request), { 'content-type': 'text/plain' }),
+  'says octet-stream': (request, response) =>
+    send(response, document(request), { 'content-type': 'application/octet-stream' }),
+  'says no content type': (request, response) => {
+    response.writeHead(200).end(document(request));
+  },
+  'speaks Latin-1': (_, response) =>
+    send(response, Buffer.from('{"name":"Sérgio"}', 'latin1'), {
+      'content-type': 'application/json; charset=iso-8859-1',
+    }),
+  'sends an invalid byte': (_, response) =>
+    send(response, Buffer.concat([Buffer.from('{"name":"a'), Buffer.from([0xff]), Buffer.from('"}')])),
+  'sends NULs': (_, response) => send(response, String.raw`{"name":"a\u0000b","k\u0000":1}`),
+  'sends half characters': (_, response) => send(response, String.raw`{"name":"\ud83e!","description":"\udd8a"}`),
+  'sends long numbers': (_, response) =>
+    send(response, '{"name":"x","a":12345678901234567890,"b":0.1000000000000000055,"c":1e400}'),
+  'sends keys of prototypes': (_, response) =>
+    send(response, '{"name":"x","__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'),
+  'sends keys twice': (_, response) => send(response, '{"name":"first","name":"last"}'),
+  'sends null for everything else': (_, response) =>
+    send(response, '{"name":"x","properties":null,"localization":7,"attributes":null,"image":null}'),
+  'sends a data: URI': (request, response) =>
+    send(response, `data:application/json;base64,${Buffer.from(document(request)).toString('base64')}`),
+  'sends a picture': (_, response) =>
+    send(response, Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'), { 'content-type': 'image/png' }),
+  'sends a film': (_, response) =>
+    send(response, Buffer.from('000000186674797069736f6d', 'hex'), { 'content-type': 'video/mp4' }),
+  'sends gzip': (_, response) => send(response, gzipSync('{"name":"gzip"}'), { 'content-encoding': 'gzip' }),
+  'sends deflate': (_, response) =>
+    send(response, deflateSync('{"name":"deflate"}'), { 'content-encoding': 'deflate' }),
+  'sends brotli': (_, response) => send(response, brotliCompressSync('{"name":"br"}'), { 'content-encoding': 'br' }),
+  'sends a byte at a time, quickly': (request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    for (const character of document(request)) response.write(character);
+    response.end();
+  },
+  'sends 5 MB of text': (_, response) =>
+    send(response, JSON.stringify({ name: 'x', description: 'a'.repeat(5_000_000) })),
+  'sends 5 MB of half characters': (_, response) =>
+    send(response, `{"name":"x","description":"${String.raw`\ud83d`.repeat(830_000)}"}`),
+  'sends 5 MB of numbers': (_, response) =>
+    send(response, `{"name":"x","a":[${Array.from({ length: 49_000 }, () => '1'.repeat(95)).join(',')}]}`),
+  'sends 5,000 attributes': (_, response) =>
+    send(
+      response,
+      JSON.stringify({
+        name: 'x',
+        attributes: Array.from({ length: 5000 }, (__, id) => ({ trait_type: `${id}`, value: id })),
+      }),
+    ),
+  'redirects once': (_, response) => redirect(response, '/answers-well/elsewhere'),
+  'redirects three times': (request, response) => redirectDown(request, response, 3),
+
+  // Complete answers that are no metadata
+  'sends text before the document': (request, response) => send(response, `note\n${document(request)}`),
+  'sends a web page': (_, response) =>
+    send(response, '<!doctype html><title>Slow down</title>', { 'content-type': 'text/html' }),
+  'sends nothing': (_, response) => send(response, ''),
+  'sends null': (_, response) => send(response, 'null'),
+  'sends a string': (_, response) => send(response, '"x"'),
+  'sends a number': (_, response) => send(response, '123'),
+  'sends a list': (request, response) => send(response, `[${document(request)}]`),
+  'sends an empty object': (_, response) => send(response, '{}'),
+  'sends an error with status 200': (_, response) => send(response, '{"error":"not found"}'),
+  'wraps the document': (_, response) => send(response, '{"status":"ok","result":{"data":{"name":"x"}}}'),
+  'sends trailing commas': (_, response) => send(response, '{"name":"x",}'),
+  'sends comments': (_, response) => send(response, '{"name":"x"} // done'),
+  'sends single quotes': (_, response) => send(response, "{'name':'x'}"),
+  'cuts the document': (_, response) => send(response, '{"name":"x'),
+  'sends 100,000 levels': (_, response) =>
+    send(response, `{"name":"x","a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
+  'sends 100,000 levels unclosed': (_, response) => send(response, '['.repeat(100_000)),
+  'sends a million values': (_, response) => send(response, `{"name":"x","a":[${'1,'.repeat(1_000_000)}1]}`),
+  'compresses twice': (request, response) =>
+    send(response, gzipSync(gzipSync(document(request))), { 'content-encoding': 'gzip' }),
+
+  // Complete answers of another status
+  'answers 201': (_, response) => status(response, 201),
+  'answers 204': (_, response) => status(response, 204),
+  'answers 206': (_, response) => status(response, 206),
+  'answers 301 to nowhere': (_, response) => status(response, 301),
+  'answers 304 unasked': (_, response) => status(response, 304),
+  'answers 400': (_, response) => status(response, 400),
+  'answers 401': (_, response) => status(response, 401),
+  'answers 403': (_, response) => status(response, 403),
+  'answers 404': (_, response) => status(response, 404),
+  'answers 410': (_, response) => status(response, 410),
+  'answers 500': (_, response) => status(response, 500),
+  'answers 502 without end': (_, response) => {
+    response.writeHead(502);
+    sendWithoutEnd(response);
+  },
+  'answers 429': (_, response) => status(response, 429),
+  'answers 429 and asks for rubbish': (_, response) => status(response, 429, { 'retry-after': 'soon' }),
+  'answers 503': (_, response) => status(response, 503),
+  'answers 503 and asks for the past': (_, response) =>
+    status(response, 503, { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' }),
+
+  // No complete answer
+  hangs: () => {},
+  'drips a byte at a time': (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    const timer = setInterval(() => response.write(' '), 20);
+    response.once('close', () => clearInterval(timer));
+  },
+  'drips its headers': (_, response) => {
+    response.socket!.write('HTTP/1.1 200 OK\r\n');
+    const timer = setInterval(() => response.socket?.write('x: y\r\n'), 20);
+    response.once('close', () => clearInterval(timer));
+  },
+  'closes at once': (_, response) => response.destroy(),
+  'stops in the middle of the body': (_, response) => {
+    response.writeHead(200, { 'content-length': '1000' });
+    response.write('{"name":', () => response.destroy());
+  },
+  'stops in the middle of a chunk': (_, response) => {
+    response.writeHead(200);
+    response.write('{"name":', () => response.destroy());
+  },
+  'cuts a gzip body': (request, response) =>
+    send(response, gzipSync(document(request)).subarray(0, -9), { 'content-encoding': 'gzip' }),
+  'says gzip and is not': (request, response) => send(response, document(request), { 'content-encoding': 'gzip' }),
+  'speaks no HTTP': (_, response) => response.socket!.end('SSH-2.0-OpenSSH_9.0\r\n'),
+  'sends headers without end': (_, response) => {
+    response.socket!.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(200_000)}\r\n`);
+  },
+  'declares too much': (_, response) => {
+    response.writeHead(200, { 'content-length': String(2 ** 40) });
+    response.write('{');
+  },
+  'sends without end': (_, response) => {
+    response.writeHead(200);
+    sendWithoutEnd(response);
+  },
+  'sends 6 MB': (_, response) => send(response, JSON.stringify({ name: 'x', description: 'a'.repeat(6_000_000) })),
+  'sends a gzip bomb': (_, response) => send(response, bomb('gzip'), { 'content-encoding': 'gzip' }),
+  'sends a deflate bomb': (_, response) => send(response, bomb('deflate'), { 'content-encoding': 'deflate' }),
+  'sends a brotli bomb': (_, response) => send(response, bomb('br'), { 'content-encoding': 'br' }),
+  'redirects four times': (request, response) => redirectDown(request, response, 4),
+  'redirects in a circle': (request, response) => redirect(response, request.url ?? '/'),
+  'redirects to the cloud metadata service': (_, response) =>
+    redirect(response, 'http://169.254.169.254/latest/meta-data/'),
+  'redirects to loopback': (_, response) => redirect(response, 'http://127.0.0.1:9/'),
+  'redirects to IPv6 loopback': (_, response) => redirect(response, 'http://[::1]/'),
+  'redirects to a private name': (_, response) => redirect(response, 'http://localhost/'),
+  'redirects to a database': (_, response) => redirect(response, 'http://203.0.114.9:5432/'),
+  'redirects to a file': (_, response) => redirect(response, 'file:///etc/passwd'),
+  'redirects to a script': (_, response) => redirect(response, 'javascript:alert(1)'),
+  'redirects with credentials': (_, response) => redirect(response, 'http://user:password@203.0.114.9/'),
+  'redirects to no URL': (_, response) => redirect(response, 'http://'),
+  'has no certificate': (request, response) => redirect(response, `https://${request.headers.host}/tls/1`),
+} satisfies Record<string, Handler>;
+
+function document(request: IncomingMessage): string {
+  const tokenId = request.url?.split('?', 1)[0]?.split('/').at(-1) ?? '';
+  return JSON.stringify({ name: `Token ${tokenId}`, image: 'https://img.example/1.png' });
+}
+
+function send(response: ServerResponse, body: string | Buffer, headers: Record<string, string> = {}): void {
+  response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(body);
+}
+
+function status(response: ServerResponse, code: number, headers: Record<string, string> = {}): void {
+  response
+    .writeHead(code, { 'content-type': 'text/plain', ...headers })
+    .end(code === 204 || code === 304 ? '' : `answer ${code}`);
+}
+
+function redirect(response: ServerResponse, location: string): void {
+  response.writeHead(302, { location }).end();
+}
+
+/** `?left=` counts the hops that are still to come. */
+function redirectDown(request: IncomingMessage, response: ServerResponse, hops: number): void {
+  const url = new URL(request.url ?? '/', 'http://host');
+  const left = Number(url.searchParams.get('left') ?? hops);
+  if (left === 0) send(response, '{"name":"At last"}');
+  else redirect(response, `${url.pathname}?left=${left - 1}`);
+}
+
+/** As fast as it is read. */
+function sendWithoutEnd(response: ServerResponse): void {
+  const chunk = Buffer.alloc(256 * 1024, ' ');
+  const write = () => {
+    while (!response.destroyed && response.write(chunk)) {
+      /* again */
+    }
+  };
+  response.on('drain', write);
+  write();
+}
+
+/** Makes what takes long to make, before anybody waits for it. */
+export function prepareBombs(): void {
+  for (const encoding of ['gzip', 'deflate', 'br'] as const) bomb(encoding);
+}
+
+const bombs = new Map<string, Buffer>();
+
+/** 32 MiB of spaces, small on the wire; made once. */
+function bomb(encoding: 'gzip' | 'deflate' | 'br'): Buffer {
+  const made = bombs.get(encoding);
+  if (made) return made;
+  const spaces = Buffer.alloc(32 * 1024 * 1024, ' ');
+  const quick = { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } };
+  const compress = {
+    gzip: (input: Buffer) => gzipSync(input, { level: 1 }),
+    deflate: (input: Buffer) => deflateSync(input, { level: 1 }),
+    br: (input: Buffer) => brotliCompressSync(input, quick),
+  };
+  const small = compress[encoding](spaces);
+  bombs.set(encoding, small);
+  return small;
+}
