@@ -55,7 +55,7 @@ export class AppModule {
         MetadataRefreshModule.forRoot({}),
         HealthModule,
         MetricsModule,
-        ...(servesHttp ? [RefreshApiModule.forRoot(refreshApi), ListingsModule] : []),
+        ...(servesHttp ? [RefreshApiModule.forRoot({ servesTokens: true, ...refreshApi }), ListingsModule] : []),
       ],
       providers: works ? [WorkerSchedule, CleanUpSchedule] : [],
     };

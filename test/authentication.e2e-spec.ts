@@ -1,7 +1,15 @@
+import { RefreshApiModule } from '@app/refresh-api';
 import { http, signedHeaders } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 const REFRESHES = '/v1/metadata-refreshes';
+
+/** Of our form, and good for nothing. */
+async function aRevokedKey(test: TestApp): Promise<string> {
+  const project = await test.aProject();
+  await test.revokeApiKey(project);
+  return project.apiKey;
+}
 
 describe('a wallet signature', () => {
   let test: TestApp;
@@ -80,9 +88,15 @@ describe('a wallet signature', () => {
     expect(body).toMatchObject({ details: 'credentials_disagree' });
   });
 
+  it('passes beside an API key of somebody else’s service, and beside an empty one', async () => {
+    await read({ ...(await signedHeaders(project)), 'x-api-key': 'sk_of_another_service' }).expect(200);
+    await read({ ...(await signedHeaders(project)), 'x-api-key': '' }).expect(200);
+    await read({ 'x-api-key': project.apiKey, 'x-imx-eth-signature': '' }).expect(200);
+  });
+
   it('and an API key have to be good both, when both are sent', async () => {
     await read({ ...(await signedHeaders(project)), 'x-api-key': project.apiKey }).expect(200);
-    await read({ ...(await signedHeaders(project)), 'x-api-key': 'nft_wrong' }).expect(401);
+    await read({ ...(await signedHeaders(project)), 'x-api-key': await aRevokedKey(test) }).expect(401);
   });
 });
 
@@ -187,7 +201,25 @@ describe('which credentials a dialect takes', () => {
     expect(broken.body).toMatchObject({ code: 'malformed_request' });
   });
 
+  it.each([
+    ['/v1/', '/v1/metadata-refreshes'],
+    ['', '/metadata-refreshes'],
+  ])('a path may be written as %j', async (projectApiPath, path) => {
+    const test = await startApp({ refreshApi: { projectApiPath } });
+    const project = await test.aProject({ tokens: ['1'] });
+
+    await http(test.app).get(path).set('x-api-key', project.apiKey).expect(200);
+    await http(test.app)
+      .post(`/collections/${project.collectionAddress}/refresh_metadata`)
+      .set('x-api-key', project.apiKey)
+      .send({ token_ids: ['1'] })
+      .expect(200);
+    await test.stop();
+  });
+
   it('and a wrong option is refused by name before anything starts', async () => {
+    await expect(startApp({ projectAuth: { requestsPerSecond: 5_000_000_000 } })).rejects.toThrow(/requestsPerSecond/);
+    expect(() => RefreshApiModule.forRoot({ projectApiPath: 'v1?' })).toThrow(/projectApiPath/);
     await expect(startApp({ refreshApi: { projectApiAuthentication: [] } })).rejects.toThrow(
       /RefreshApiModule: wrong options[^]*projectApiAuthentication/,
     );

@@ -74,6 +74,20 @@ describe('requests a second', () => {
     expect(await statuses(2, () => post(project, ['1']))).toEqual([202, 429]);
   });
 
+  it('are not held by invalid requests that are on their way at the same time', async () => {
+    const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 2 } });
+    await test.database.stopTime();
+
+    const answers = await Promise.all([
+      ...Array.from({ length: 40 }, () => post(project, ['01'])),
+      post(project, ['1']),
+      post(project, ['1']),
+    ]);
+
+    expect(answers.slice(-2).map(({ status }) => status)).toEqual([202, 202]);
+    expect(answers.slice(0, -2).filter(({ status }) => status === 202)).toEqual([]);
+  });
+
   it('do not count reading', async () => {
     const project = await test.aProject({ limits: { requestsPerSecond: 1 } });
     const read = () => http(test.app).get('/v1/metadata-refreshes').set('x-api-key', project.apiKey);

@@ -1,3 +1,4 @@
+import { Projects } from '@app/project-auth';
 import { http, readErrors, signedHeaders } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
@@ -81,15 +82,21 @@ describe('the partner API', () => {
     const { body } = await post(project, ['1', '2', '3']).expect(400);
 
     expect(body).toEqual({ message: 'Too many token ids, max number of token ids allowed is 2' });
+    await test.app.get(Projects).setLimits(project.id, { tokensPerRequest: 1000 });
+    const many = await post(
+      project,
+      Array.from({ length: 101 }, (_, id) => String(id)),
+    ).expect(400);
+    expect(many.body).toMatchObject({ message: expect.stringContaining('is 100') as string });
   });
 
   it('answers "Token not found", names the unknown ids, and queues and counts nothing', async () => {
     const project = await test.aProject({ tokens: ['1'] });
 
-    const { status, body } = await post(project, ['1', '7', '8']);
+    const { status, body } = await post(project, ['8', '1', '7']);
 
     expect(status).toBe(400);
-    expect(body).toEqual({ message: 'Token not found', token_ids: ['7', '8'] });
+    expect(body).toEqual({ message: 'Token not found', token_ids: ['8', '7'] });
     expect(await itemsOf(project)).toEqual([]);
     expect((await limitsOf(project)).tokens_per_hour.remaining).toBe(30_000);
   });
@@ -183,6 +190,16 @@ describe('the partner API', () => {
     await test.database.letTimeRun();
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
     expect(answers[5]).toMatchObject({ body: { message: 'API rate limit exceeded' }, headers: { 'retry-after': '1' } });
+  });
+
+  it.each([
+    '/mavis-market-partner/x',
+    '/mavis-market-partner/collections',
+    `/collections/0x${'1'.repeat(40)}/refresh_metadata/x`,
+  ])('answers 404 in its own shape at %s', async (wrongPath) => {
+    const { body } = await http(test.app).post(wrongPath).expect(404);
+
+    expect(body).toEqual({ message: expect.stringContaining(wrongPath) as string });
   });
 
   it.each<[string, number, (project: TestProject) => PromiseLike<{ status: number; body: unknown }>]>([

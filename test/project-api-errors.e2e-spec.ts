@@ -77,12 +77,27 @@ describe('errors of the project API always are {code, message, details?}', () =>
     expect((await http(test.app).options(REFRESHES).expect(204)).headers).toMatchObject({ allow: 'GET, POST' });
   });
 
-  it.each(['/v1/metadata-refreshes/a/b/c', `${REFRESHES}/${ID}/error`])('for the wrong path %s: 404', async (path) => {
-    const answer = await http(test.app).get(path);
+  it('for a body that says it is compressed and is not: 400', async () => {
+    const answer = await http(test.app)
+      .post('/V1/Metadata-Refreshes/')
+      .set('x-api-key', project.apiKey)
+      .set('content-type', 'application/json')
+      .set('content-encoding', 'gzip')
+      .send('{}');
 
-    expect(answer.status).toBe(404);
-    expect(answer.body).toMatchObject({ code: 'not_found', message: expect.stringContaining(path) as string });
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({ code: 'malformed_request' });
   });
+
+  it.each(['/v1/limits/mine', '/v1/metadata-refreshes/a/b/c', `${REFRESHES}/${ID}/error`])(
+    'for the wrong path %s: 404',
+    async (path) => {
+      const answer = await http(test.app).get(path);
+
+      expect(answer.status).toBe(404);
+      expect(answer.body).toMatchObject({ code: 'not_found', message: expect.stringContaining(path) as string });
+    },
+  );
 
   it('for a path that is not percent-encoded well: 400', async () => {
     expect(await http(test.app).get(`${REFRESHES}/%E0%A4%A`)).toMatchObject({
@@ -102,6 +117,21 @@ describe('errors of the project API always are {code, message, details?}', () =>
       code: 'internal_server_error',
       message: 'The request failed here, not through a fault of its own.',
     });
+  });
+
+  it('for a database that is away: 503 with Retry-After', async () => {
+    await test.database.refuseConnections();
+
+    const read = await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey);
+    const partner = await http(test.app)
+      .post(`/collections/${project.collectionAddress}/refresh_metadata`)
+      .set('x-api-key', project.apiKey)
+      .send({ token_ids: ['1'] });
+
+    await test.database.takeConnections();
+    expect(read).toMatchObject({ status: 503, body: { code: 'service_unavailable' }, headers: { 'retry-after': '5' } });
+    expect(partner).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+    await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey).expect(200);
   });
 
   it('and the errors of other routes are none of our business', async () => {

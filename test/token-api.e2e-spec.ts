@@ -82,7 +82,7 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
     const { collectionAddress } = await test.aProject();
 
     expect((await get(`${collectionAddress}/tokens/1`).expect(404)).body).toMatchObject({ code: 'token_not_found' });
-    expect((await get(`${collectionAddress}/owners`).expect(404)).body).toMatchObject({ code: 'not_found' });
+    expect((await get(`${collectionAddress}/tokens/1/owners`).expect(404)).body).toMatchObject({ code: 'not_found' });
     const { headers } = await http(test.app).post(`/v1/collections/${collectionAddress}/tokens/1`).expect(405);
     expect(headers).toMatchObject({ allow: 'GET' });
   });

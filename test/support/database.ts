@@ -10,6 +10,9 @@ export interface TestDatabase {
   /** From here on this database tells the same time, until it is moved or let run. */
   stopTime(): Promise<void>;
   letTimeRun(): Promise<void>;
+  /** As if the server had gone: connections are ended, and no new ones are made. */
+  refuseConnections(): Promise<void>;
+  takeConnections(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -33,6 +36,13 @@ export async function createDatabase(): Promise<TestDatabase> {
     },
     async letTimeRun() {
       await run(url, 'update test_clock.moved set stopped_at = null');
+    },
+    async refuseConnections() {
+      await run(adminUrl, `alter database ${name} allow_connections false`);
+      await run(adminUrl, 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
+    },
+    async takeConnections() {
+      await run(adminUrl, `alter database ${name} allow_connections true`);
     },
     async drop() {
       await run(adminUrl, `drop database if exists ${name} with (force)`);

@@ -24,6 +24,8 @@ const metadataFetchOptionsSchema = z.strictObject({
   userAgent: z.string().min(1).default('nestjs-nft-refresh/0.1'),
   ipfsGateways: z.array(z.string()).optional(),
   arweaveGateways: z.array(z.string()).optional(),
+  /** Ask our gateways first when a URL names a well-known public one, which would throttle us. */
+  replacePublicGateways: z.boolean().default(true),
 });
 
 /** What a host writes. */

@@ -84,7 +84,9 @@ export class QuotaExceeded extends Error {
     readonly requested: number,
   ) {
     super(
-      `${requested} tokens were asked for, ${quota.remaining} of ${quota.limit} are left until ${quota.resetsAt.toISOString()}.`,
+      requested > quota.limit
+        ? `The request names ${requested} tokens, more than the ${quota.limit} that the project may refresh in an hour.`
+        : `The request names ${requested} tokens; ${quota.remaining} of ${quota.limit} are left until ${quota.resetsAt.toISOString()}.`,
     );
   }
 }

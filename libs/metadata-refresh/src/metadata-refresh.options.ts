@@ -2,9 +2,9 @@ import { z } from 'zod';
 
 const metadataRefreshOptionsSchema = z.strictObject({
   /** Tokens a project may name in a request, unless it has a limit of its own. The public guide's 1,000. 0: none may. */
-  tokensPerRequest: z.int().min(0).default(1000),
+  tokensPerRequest: z.int().min(0).max(1_000_000_000).default(1000),
   /** Tokens a project may ask for in an hour, unless it has a limit of its own. The public guide's 30,000. 0: none may. */
-  tokensPerHour: z.int().min(0).default(30_000),
+  tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
   /** Tries per item, the first included. The guide promises two retries. */
   maxAttempts: z.int().min(1).max(20).default(3),
   /** How often a worker may die over one item before the item counts as failed. */

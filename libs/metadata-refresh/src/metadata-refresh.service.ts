@@ -36,6 +36,8 @@ export interface RefreshRequest {
    * once. `reject`: nothing is accepted.
    */
   unknownTokens?: 'fail' | 'reject';
+  /** A last condition, inside the transaction that accepts: what it throws refuses the refresh, and undoes what it did. */
+  admit?: (em: EntityManager) => Promise<void>;
 }
 
 /** What a project may ask for. */
@@ -84,7 +86,8 @@ export class MetadataRefreshService {
       const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
       if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
       await this.acceptance.save(em, refresh, wanted, unknown);
-      // Last: it locks the project's row, and what comes after it is only the commit.
+      // Last: these lock a row of the project, and what comes after them is only the commit.
+      await request.admit?.(em);
       return this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
     });
     this.logger.log({

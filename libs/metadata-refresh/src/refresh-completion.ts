@@ -57,6 +57,13 @@ export class RefreshCompletion {
     const succeeded = results.filter((result): result is Succeeded => result.status === 'succeeded');
     const failed = results.filter((result): result is Failed => result.status === 'failed');
 
+    // Both kinds lock token records: together in one order, or two batches could wait for each other.
+    if (succeeded.length > 0 && failed.length > 0) {
+      await this.tokens.lockTokens(
+        em,
+        results.map(({ item }) => item),
+      );
+    }
     const written = await this.tokens.writeMetadata(em, succeeded.map(toMetadataWrite));
     await this.tokens.recordFailures(em, failed.map(toFailureWrite));
 
@@ -77,10 +84,11 @@ export class RefreshCompletion {
       return;
     }
     const [result] = results;
-    if (result?.status !== 'succeeded') throw error;
-    const { item, fetchSeq, requests, url } = result;
+    if (!result || result.status === 'retry') throw error;
+    const { item, fetchSeq, requests } = result;
+    const url = result.status === 'succeeded' ? result.url : '';
     this.logger.error({
-      msg: 'a document could not be stored',
+      msg: 'an answer could not be stored',
       refreshId: item.refreshId,
       tokenId: item.tokenId,
       error: error.message,

@@ -36,7 +36,7 @@ export class RefreshQueue {
 
   /**
    * Take due items, lane by lane, the least recently served lane first; `fullLanes` and lanes that cool down are passed
-   * over. Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves.
+   * over. A batch is shared among the lanes it serves. Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves.
    * SKIP LOCKED lets workers pass each other without waiting.
    */
   async claim(fullLanes: readonly number[]): Promise<ClaimedItem[]> {
@@ -72,7 +72,7 @@ export class RefreshQueue {
           select id from nft_metadata.refresh_items
           where lane_id = chosen.id and status = 'pending' and due_at <= now()
           order by due_at, id
-          limit ${laneSlots}
+          limit least(${laneSlots}::int, greatest(1, ${claimBatch}::int / (select count(*)::int from chosen)))
           for update skip locked
         ) as item
         limit ${claimBatch}

@@ -130,9 +130,11 @@ export class RefreshWorker implements OnApplicationShutdown {
   private async claimItems(passedOver: readonly number[]): Promise<ClaimedItem[]> {
     const items = await this.queue.claim(passedOver);
     if (items.length === 0) return items;
-    const known = new Map(
-      (await this.tokens.findValidators(items)).map((stored) => [`${stored.collectionId}/${stored.tokenId}`, stored]),
-    );
+    const validators = await this.tokens.findValidators(items).catch((error: unknown) => {
+      this.logger.warn({ msg: 'validators could not be read; documents are fetched whole', error: String(error) });
+      return [];
+    });
+    const known = new Map(validators.map((stored) => [`${stored.collectionId}/${stored.tokenId}`, stored]));
     return items.map((item) => {
       const stored = known.get(`${item.collectionId}/${item.tokenId}`);
       if (!stored) return item;

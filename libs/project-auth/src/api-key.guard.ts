@@ -9,8 +9,10 @@ import { ProjectDirectory, type CallingProject } from './project-directory.js';
 export class ApiKeyGuard implements CanActivate {
   constructor(private readonly directory: ProjectDirectory) {}
 
-  static isUsedBy(request: AuthenticatedRequest): boolean {
-    return headerOf(request, 'x-api-key') !== undefined;
+  /** Beside a signature, a key that is none of ours is somebody else's business: clients of Immutable X send theirs. */
+  static isUsedBy(request: AuthenticatedRequest, { besideSignature = false } = {}): boolean {
+    const key = headerOf(request, 'x-api-key');
+    return key !== undefined && (!besideSignature || isWellFormedApiKey(key));
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {

@@ -17,7 +17,8 @@ export function projectOf(context: ExecutionContext): CallingProject {
   return nftProject;
 }
 
+/** undefined also for an empty one: that is what clients send when they mean none. */
 export function headerOf(request: AuthenticatedRequest, name: string): string | undefined {
   const value = request.headers[name];
-  return Array.isArray(value) ? value.join(', ') : value;
+  return (Array.isArray(value) ? value.join(', ') : value)?.trim() || undefined;
 }

@@ -11,7 +11,7 @@ export { WalletSignatureGuard } from './wallet-signature.guard.js';
 export { CallerAuthentication, CREDENTIAL_KINDS } from './caller-authentication.js';
 export type { CredentialKind } from './caller-authentication.js';
 export { RequestRate } from './request-rate.js';
-export { RequestRateGiveBack, RequestRateGuard } from './request-rate.guard.js';
+export { RequestRateGuard } from './request-rate.guard.js';
 export { parseAddress } from './ethereum-address.js';
 export { CurrentProject, projectOf } from './current-project.decorator.js';
 export {

@@ -16,10 +16,12 @@ export class NotAuthenticated extends UnauthorizedException {
 
 /** The project asks more often than it may. Answers 429 in any host; a dialect's filter gives it that dialect's shape. */
 export class RequestRateExceeded extends HttpException {
+  /** A limit of 0 is lifted by an operator or not at all; there is no use in asking again soon. */
+  readonly retryAfterSeconds: number;
+
   constructor(
     /** Requests a second. */
     readonly limit: number,
-    readonly retryAfterSeconds: number,
   ) {
     super(
       limit === 0
@@ -27,6 +29,7 @@ export class RequestRateExceeded extends HttpException {
         : `The project may make ${limit} requests a second and has made them.`,
       HttpStatus.TOO_MANY_REQUESTS,
     );
+    this.retryAfterSeconds = limit === 0 ? 3600 : 1;
   }
 }
 

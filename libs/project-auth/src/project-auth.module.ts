@@ -9,7 +9,7 @@ import { ProjectDirectory } from './project-directory.js';
 import { Project } from './project.entity.js';
 import { Projects } from './projects.js';
 import { RequestRate } from './request-rate.js';
-import { RequestRateGiveBack, RequestRateGuard } from './request-rate.guard.js';
+import { RequestRateGuard } from './request-rate.guard.js';
 import { RequestWindows } from './request-windows.js';
 import { UsedSignatures } from './used-signatures.js';
 import { WalletSignatureGuard } from './wallet-signature.guard.js';
@@ -50,7 +50,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RequestRate,
     RequestWindows,
     RequestRateGuard,
-    RequestRateGiveBack,
   ],
   exports: [
     Projects,
@@ -62,7 +61,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RequestRate,
     RequestWindows,
     RequestRateGuard,
-    RequestRateGiveBack,
   ],
 })
 export class ProjectAuthModule extends ConfigurableModuleClass {}

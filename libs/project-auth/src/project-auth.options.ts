@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LARGEST_LIMIT } from './project-limits.js';
 
 const projectAuthOptionsSchema = z.strictObject({
   /** How far a signed timestamp may be from the time here, in seconds, either way. The window is the scheme's only defence. */
@@ -9,7 +10,7 @@ const projectAuthOptionsSchema = z.strictObject({
    */
   oneTimeSignatures: z.boolean().default(false),
   /** How often a project may ask, for a project without a limit of its own. The public guide: 5 a second. 0: none may. */
-  requestsPerSecond: z.int().min(0).default(5),
+  requestsPerSecond: z.int().min(0).max(LARGEST_LIMIT).default(5),
 });
 
 /** What a host writes. */

@@ -1,17 +1,15 @@
-import { Inject, Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ThrottlerGuard } from '@nestjs/throttler';
-import { catchError, from, map, type Observable } from 'rxjs';
+import { ThrottlerGuard, type ThrottlerStorage } from '@nestjs/throttler';
 import { projectOf } from './current-project.decorator.js';
 import { RequestRateExceeded } from './project-auth.errors.js';
-import { RequestRate } from './request-rate.js';
+import { RequestRate, WINDOW_MS } from './request-rate.js';
 import { RequestWindows } from './request-windows.js';
 
-const WINDOW_MS = 1000;
-
 /**
- * Counts a project's requests, for all processes together; throws RequestRateExceeded. Stands after a guard that finds
- * the project. A throttler of our own, with options and storage that nobody else sees: the host's is not touched.
+ * Turns away early what RequestRate.count would refuse: a project that has used up its second costs one look-up. Stands
+ * after a guard that finds the project. A throttler of our own, with options and storage that nobody else sees: the
+ * host's is not touched.
  */
 @Injectable()
 export class RequestRateGuard extends ThrottlerGuard {
@@ -22,35 +20,26 @@ export class RequestRateGuard extends ThrottlerGuard {
   ) {
     const limit = (context: ExecutionContext) => rate.limitOf(projectOf(context));
     const throttlers = [{ name: 'nft-refresh-requests', ttl: WINDOW_MS, limit, setHeaders: false }];
+    const key = { getTracker: async (_: unknown, context: ExecutionContext) => projectOf(context).id };
     super(
-      { throttlers, getTracker: (_, context) => projectOf(context).id, generateKey: (_, tracker) => tracker },
-      windows,
+      { throttlers, ...key, generateKey: (_context: ExecutionContext, tracker: string) => tracker },
+      lookingInto(windows),
       reflector,
     );
   }
 
-  protected override async throwThrottlingException(
-    context: ExecutionContext,
-    { timeToBlockExpire }: { timeToBlockExpire: number },
-  ): Promise<void> {
-    throw new RequestRateExceeded(this.rate.limitOf(projectOf(context)), timeToBlockExpire);
+  protected override async throwThrottlingException(context: ExecutionContext): Promise<void> {
+    throw new RequestRateExceeded(this.rate.limitOf(projectOf(context)));
   }
 }
 
-/** The other half of RequestRateGuard: a request that fails after it was counted gives its place back. */
-@Injectable()
-export class RequestRateGiveBack implements NestInterceptor {
-  constructor(private readonly windows: RequestWindows) {}
-
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    return next.handle().pipe(
-      catchError((error: unknown) =>
-        from(this.windows.giveBack(projectOf(context).id, WINDOW_MS)).pipe(
-          map(() => {
-            throw error;
-          }),
-        ),
-      ),
-    );
-  }
+/** Nothing is counted here: whether a request is accepted, and counted, is known only at its end. */
+function lookingInto(windows: RequestWindows): ThrottlerStorage {
+  return {
+    async increment(key, ttl, limit) {
+      const totalHits = await windows.read(key, ttl);
+      const isBlocked = totalHits >= limit;
+      return { totalHits, timeToExpire: ttl / 1000, isBlocked, timeToBlockExpire: isBlocked ? ttl / 1000 : 0 };
+    },
+  };
 }

@@ -1,45 +1,38 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
-import type { ThrottlerStorage } from '@nestjs/throttler';
 import { sql } from 'kysely';
 
-type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>;
-
 /**
- * The throttler's counts, in PostgreSQL: one row for each key, moved by one statement, so a limit is exact however many
- * processes serve. A window begins with its first request. What is refused is not counted.
+ * How many requests a key has made in its current window, in PostgreSQL: one row for each key, moved by one statement,
+ * so a limit is exact however many processes serve. A window begins with the first request that is counted.
  */
 @Injectable()
-export class RequestWindows implements ThrottlerStorage {
+export class RequestWindows {
   constructor(private readonly em: EntityManager) {}
 
-  async increment(key: string, ttl: number, limit: number): Promise<ThrottlerRecord> {
-    const { rows } = await sql<{ hits: number; msLeft: number }>`
-      insert into nft_metadata.request_windows as request_window (key, started_at, hits)
-      select ${key}, now(), 1 where ${limit}::int > 0
-      on conflict (key) do update
-      set hits = case when ${isOver(ttl)} then 1 else request_window.hits + 1 end,
-        started_at = case when ${isOver(ttl)} then now() else request_window.started_at end
-      where ${isOver(ttl)} or request_window.hits < ${limit}::int
-      returning hits, extract(epoch from started_at - now())::float8 * 1000 + ${ttl}::int as "msLeft"`.execute(
+  /** Requests counted in the current window. Counts nothing. */
+  async read(key: string, windowMs: number): Promise<number> {
+    const { rows } = await sql<{ hits: number }>`
+      select hits from nft_metadata.request_windows
+      where key = ${key} and started_at > now() - ${windowMs}::int * interval '1 millisecond'`.execute(
       this.em.fork().getKysely(),
     );
-    const [counted] = rows;
-    const secondsLeft = Math.max(1, Math.ceil((counted?.msLeft ?? ttl) / 1000));
-    return {
-      totalHits: counted?.hits ?? limit + 1,
-      timeToExpire: secondsLeft,
-      isBlocked: !counted,
-      timeToBlockExpire: counted ? 0 : secondsLeft,
-    };
+    return rows[0]?.hits ?? 0;
   }
 
-  /** Uncounts a request that turned out to be invalid or refused: it consumes nothing. */
-  async giveBack(key: string, ttl: number): Promise<void> {
-    await sql`
-      update nft_metadata.request_windows as request_window set hits = hits - 1
-      where key = ${key} and hits > 0 and not ${isOver(ttl)}`.execute(this.em.fork().getKysely());
+  /** Counts one request in the caller's transaction: what is rolled back was not counted. false: the window is full. */
+  async count(em: EntityManager, key: string, windowMs: number, limit: number): Promise<boolean> {
+    const isOver = sql`(
+      request_window.started_at <= excluded.started_at - ${windowMs}::int * interval '1 millisecond'
+    )`;
+    const { rows } = await sql`
+      insert into nft_metadata.request_windows as request_window (key, started_at, hits)
+      select ${key}, clock_timestamp(), 1 where ${limit}::int > 0
+      on conflict (key) do update
+      set hits = case when ${isOver} then 1 else request_window.hits + 1 end,
+        started_at = case when ${isOver} then excluded.started_at else request_window.started_at end
+      where ${isOver} or request_window.hits < ${limit}::int
+      returning hits`.execute(em.getKysely());
+    return rows.length === 1;
   }
 }
-
-const isOver = (ttl: number) => sql`(request_window.started_at <= now() - ${ttl}::int * interval '1 millisecond')`;

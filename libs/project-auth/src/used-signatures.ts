@@ -8,14 +8,14 @@ export class UsedSignatures {
   constructor(private readonly em: EntityManager) {}
 
   /**
-   * True for the first caller, of any process. What has left the window could not be used again anyway, and is
-   * forgotten on the way.
+   * True for the first caller, of any process. What has left the window could not be used again anyway, by any process
+   * whose clock is not hopelessly wrong, and is forgotten on the way.
    */
   async use(address: string, timestampSeconds: number, windowSeconds: number): Promise<boolean> {
     const { rows } = await sql`
       with forgotten as (
         delete from nft_metadata.used_signatures
-        where signed_at < to_timestamp(${timestampSeconds}) - 2 * ${windowSeconds} * interval '1 second'
+        where signed_at < now() - (2 * ${windowSeconds} + 60) * interval '1 second'
       )
       insert into nft_metadata.used_signatures (address, signed_at)
       values (${address}, to_timestamp(${timestampSeconds}))

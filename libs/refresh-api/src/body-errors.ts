@@ -7,7 +7,9 @@ import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
 
-const PROJECT_API = ['metadata-refreshes', 'limits', 'collections'];
+const PROJECT_ROUTES = ['metadata-refreshes(/[^/]+){0,2}', 'limits'];
+const TOKEN_ROUTES = ['collections/[^/]+/traits', 'collections/[^/]+/tokens/[^/]+(/attempts)?'];
+const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata'];
 
 type ExpressRequest = AuthenticatedRequest & { path: string };
 
@@ -17,12 +19,19 @@ type ExpressRequest = AuthenticatedRequest & { path: string };
  */
 @Injectable()
 export class BodyErrors implements OnModuleInit {
+  private readonly projectPaths: readonly RegExp[];
+  private readonly partnerPaths: readonly RegExp[];
+
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly projectApi: ProjectApiFilter,
     private readonly partnerApi: PartnerApiFilter,
-    @Inject(REFRESH_API_PATHS) private readonly paths: Required<RefreshApiExtras>,
-  ) {}
+    @Inject(REFRESH_API_PATHS) { projectApiPath, partnerApiPaths, servesTokens }: Required<RefreshApiExtras>,
+  ) {
+    const projectRoutes = servesTokens ? [...PROJECT_ROUTES, ...TOKEN_ROUTES] : PROJECT_ROUTES;
+    this.projectPaths = projectApiPath === false ? [] : patternsOf(projectApiPath, projectRoutes);
+    this.partnerPaths = partnerApiPaths.flatMap((base) => patternsOf(base, PARTNER_ROUTES));
+  }
 
   onModuleInit(): void {
     const { httpAdapter } = this.adapterHost;
@@ -38,28 +47,27 @@ export class BodyErrors implements OnModuleInit {
     );
   }
 
-  /** A host may have put a prefix before our paths. */
   private filterOf(path: string): DialectFilter | null {
-    const { projectApiPath, partnerApiPaths } = this.paths;
-    const whole = `/${path.split('/').filter(Boolean).join('/')}/`;
-    const has = (...segments: string[]) => whole.includes(`/${segments.filter(Boolean).join('/')}/`);
-    if (projectApiPath !== false) {
-      if (PROJECT_API.some((path) => has(projectApiPath, path))) return this.projectApi;
-    }
-    if (whole.endsWith('/refresh_metadata/') && partnerApiPaths.some((base) => has(base, 'collections'))) {
-      return this.partnerApi;
-    }
+    if (this.projectPaths.some((pattern) => pattern.test(path))) return this.projectApi;
+    if (this.partnerPaths.some((pattern) => pattern.test(path))) return this.partnerApi;
     return null;
   }
+}
+
+/** Whole routes, in any case as Express takes them; a host may have put a prefix before them. */
+function patternsOf(base: string, routes: readonly string[]): RegExp[] {
+  const start = base === '' ? '' : `${base.replaceAll(/[^a-z0-9/_-]/gi, String.raw`\$&`)}/`;
+  return routes.map((route) => new RegExp(`(^|/)${start}${route}/?$`, 'i'));
 }
 
 /** What the parsers of body and path throw, in words for a caller; null: nothing of theirs. */
 function toHttpException(error: unknown): HttpException | null {
   if (error instanceof URIError) return new HttpException('The path is not valid percent-encoding.', 400);
-  if (!(error instanceof Error) || !('status' in error) || !('type' in error)) return null;
+  if (!(error instanceof Error) || !('status' in error)) return null;
   const status = Number(error.status);
-  if (status < 400 || status > 499) return null;
-  switch (error.type) {
+  if (!(status >= 400 && status <= 499)) return null;
+  const type = 'type' in error ? error.type : '';
+  switch (type) {
     case 'entity.parse.failed':
       return new HttpException(`The body is not valid JSON: ${error.message}.`, status);
     case 'entity.too.large':

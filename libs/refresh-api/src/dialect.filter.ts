@@ -2,7 +2,11 @@ import type { AuthenticatedRequest } from '@app/project-auth';
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Answer } from './answer.js';
+import { isDatabaseAway } from './database-trouble.js';
 import { setHeaders, type HttpResponse } from './http-response.js';
+
+/** A database that restarts is back soon. */
+const RETRY_AFTER_SECONDS = '5';
 
 /** Gives every error on our routes the shape of its dialect. */
 export abstract class DialectFilter implements ExceptionFilter {
@@ -25,6 +29,8 @@ export abstract class DialectFilter implements ExceptionFilter {
   /** null: not an error that a caller has to do with. */
   protected abstract answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null>;
   protected abstract answerToFault(): Answer;
+  /** The database cannot be reached. */
+  protected abstract answerWhileAway(): Answer;
 
   private async answerOrFault(error: unknown, request: AuthenticatedRequest): Promise<Answer> {
     try {
@@ -35,7 +41,8 @@ export abstract class DialectFilter implements ExceptionFilter {
       this.log(error);
       this.log(second);
     }
-    return this.answerToFault();
+    if (!isDatabaseAway(error)) return this.answerToFault();
+    return { ...this.answerWhileAway(), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
   }
 
   private log(error: unknown): void {

@@ -3,7 +3,7 @@ import { BodyErrors } from './body-errors.js';
 import { mountedAt } from './mounted-at.js';
 import { PARTNER_PATH, PartnerApiController } from './partner-api/partner-api.controller.js';
 import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
-import { PartnerApiWrongRoutes } from './partner-api/partner-api-wrong-routes.controller.js';
+import { PartnerApiNothing, PartnerApiWrongRoutes } from './partner-api/partner-api-wrong-routes.controller.js';
 import { LimitsController, LIMITS_PATH } from './project-api/limits.controller.js';
 import { ProjectApiController, REFRESHES_PATH } from './project-api/project-api.controller.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
@@ -13,6 +13,7 @@ import { TokenAttemptsController } from './token-api/token-attempts.controller.j
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
 import {
   completeConfig,
+  completePaths,
   REFRESH_API_CONFIG,
   REFRESH_API_PATHS,
   standardExtras,
@@ -25,7 +26,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
   .setClassMethodName('forRoot')
   .setExtras<RefreshApiExtras>(standardExtras, (module, extras) => {
-    const paths = { ...standardExtras, ...extras };
+    const paths = completePaths(extras);
     return {
       ...module,
       controllers: controllersOf(paths),
@@ -69,6 +70,7 @@ function controllersOf({
   const partnerApi = partnerApiPaths.flatMap((path) => [
     mountedAt(path, PARTNER_PATH, PartnerApiController),
     mountedAt(path, PARTNER_PATH, PartnerApiWrongRoutes),
+    ...(path === '' ? [] : [mountedAt(path, '', PartnerApiNothing)]),
   ]);
   return [...projectApi, ...partnerApi];
 }

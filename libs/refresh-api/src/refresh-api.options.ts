@@ -25,19 +25,40 @@ export interface RefreshApiExtras {
   projectApiPath?: string | false;
   /** The base paths of the partner API: `''` has `/collections/…`. An empty list: it does not exist. */
   partnerApiPaths?: readonly string[];
-  /** Whether token records and traits can be read below the project API's path, by everybody. */
+  /**
+   * Whether token records and traits can be read below the project API's path, by everybody. Off, since it tells
+   * everybody which collections are here.
+   */
   servesTokens?: boolean;
 }
 export const REFRESH_API_PATHS = Symbol('RefreshApiPaths');
 export const standardExtras: Required<RefreshApiExtras> = {
   projectApiPath: 'v1',
   partnerApiPaths: ['', 'mavis-market-partner'],
-  servesTokens: true,
+  servesTokens: false,
 };
 
 /** Throws an Error that names each wrong option. */
 export function completeConfig(options: RefreshApiOptions): RefreshApiConfig {
   const result = refreshApiOptionsSchema.safeParse(options);
+  if (!result.success) throw new Error(`RefreshApiModule: wrong options.\n${z.prettifyError(result.error)}`);
+  return result.data;
+}
+
+const pathSchema = z
+  .string()
+  .regex(/^[a-z0-9/_-]*$/i, { error: 'must be a path of letters, digits, "-", "_" and "/", such as "v1"' })
+  .transform((path) => path.split('/').filter(Boolean).join('/'));
+
+const extrasSchema = z.object({
+  projectApiPath: z.union([pathSchema, z.literal(false)]).default(standardExtras.projectApiPath),
+  partnerApiPaths: z.array(pathSchema).default([...standardExtras.partnerApiPaths]),
+  servesTokens: z.boolean().default(standardExtras.servesTokens),
+});
+
+/** Without slashes around paths. Throws an Error that names each wrong one. */
+export function completePaths(extras: RefreshApiExtras): Required<RefreshApiExtras> {
+  const result = extrasSchema.safeParse(extras);
   if (!result.success) throw new Error(`RefreshApiModule: wrong options.\n${z.prettifyError(result.error)}`);
   return result.data;
 }

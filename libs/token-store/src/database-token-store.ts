@@ -38,13 +38,14 @@ export class DatabaseTokenStore extends TokenStore {
 
   override async findUnknown(em: EntityManager, collectionId: string, tokenIds: readonly string[]): Promise<string[]> {
     const { rows } = await sql<{ tokenId: string }>`
-      select ids.token_id as "tokenId"
+      select ids.token_id::text as "tokenId"
       from unnest(${tokenIds}::numeric[]) as ids (token_id)
       where not exists (
         select from nft_metadata.tokens as token
         where token.collection_id = ${collectionId}::uuid and token.token_id = ids.token_id
       )`.execute(em.getKysely());
-    return rows.map(({ tokenId }) => tokenId);
+    const unknown = new Set(rows.map(({ tokenId }) => tokenId));
+    return tokenIds.filter((tokenId) => unknown.has(tokenId));
   }
 
   override async findToken(reference: TokenReference): Promise<TokenRecord | null> {
@@ -140,6 +141,18 @@ export class DatabaseTokenStore extends TokenStore {
       where token.metadata_url is not null
         and (token.http_etag is not null or token.http_last_modified is not null)`.execute(this.em.fork().getKysely());
     return rows;
+  }
+
+  override async lockTokens(em: EntityManager, references: readonly TokenReference[]): Promise<void> {
+    await sql`
+      select from unnest(
+        ${references.map(({ collectionId }) => collectionId)}::uuid[],
+        ${references.map(({ tokenId }) => tokenId)}::numeric[]
+      ) as wanted (collection_id, token_id)
+      join nft_metadata.tokens as token
+        on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id
+      order by token.collection_id, token.token_id
+      for no key update of token`.execute(em.getKysely());
   }
 
   override writeMetadata(em: EntityManager, writes: readonly MetadataWrite[]): Promise<WriteResult[]> {

@@ -81,6 +81,9 @@ export abstract class TokenStore {
   /** For conditional requests: what is stored of `ETag` and `Last-Modified`; tokens with neither are left out. */
   abstract findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]>;
 
+  /** Lock the records that a transaction is going to write in several steps, in key order. */
+  abstract lockTokens(em: EntityManager, references: readonly TokenReference[]): Promise<void>;
+
   /**
    * Write a batch of successes inside the caller's transaction: document, columns, traits and trait counts together.
    * Results are in the order of the writes. Locks token rows, then trait rows, each in key order.

@@ -1,8 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { RefreshApiModule } from '../refresh-api.module.js';
+import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { jsonSchemaOf } from './json-schema-of.js';
-import { API_KEY, SIGNATURE } from './security.js';
+import { API_KEY, nameCredentials, SIGNATURE } from './security.js';
 
 export interface RefreshApiDocumentOptions {
   title?: string;
@@ -43,7 +44,7 @@ export function createRefreshApiDocument(
         type: 'apiKey',
         in: 'header',
         name: 'x-imx-eth-timestamp',
-        description: 'UNIX time in whole seconds, at most 300 seconds from the time of the server.',
+        description: 'UNIX time in whole seconds, near the time of the server: by default at most 300 seconds from it.',
       },
       SIGNATURE.timestamp,
     )
@@ -64,6 +65,11 @@ export function createRefreshApiDocument(
     autoTagControllers: false,
   });
   giveEachOperationItsId(document);
+  const config = app.get<RefreshApiConfig>(REFRESH_API_CONFIG, { strict: false });
+  nameCredentials(document, {
+    projectApi: config.projectApiAuthentication,
+    partnerApi: config.partnerApiAuthentication,
+  });
   return document;
 }
 

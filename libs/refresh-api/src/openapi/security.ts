@@ -1,5 +1,5 @@
-import { applyDecorators } from '@nestjs/common';
-import { ApiSecurity } from '@nestjs/swagger';
+import type { CredentialKind } from '@app/project-auth';
+import { ApiSecurity, type OpenAPIObject } from '@nestjs/swagger';
 
 export const API_KEY = 'apiKey';
 /** Three headers, and all of them: OpenAPI has no scheme of several headers. */
@@ -9,10 +9,22 @@ export const SIGNATURE = {
   signature: 'walletSignature',
 } as const;
 
-export const TakesApiKey = () => ApiSecurity(API_KEY);
+const REQUIREMENTS: Record<CredentialKind, Record<string, string[]>> = {
+  wallet_signature: { [SIGNATURE.address]: [], [SIGNATURE.timestamp]: [], [SIGNATURE.signature]: [] },
+  api_key: { [API_KEY]: [] },
+};
 
-export const TakesSignatureOrApiKey = () =>
-  applyDecorators(
-    ApiSecurity({ [SIGNATURE.address]: [], [SIGNATURE.timestamp]: [], [SIGNATURE.signature]: [] }),
-    ApiSecurity(API_KEY),
-  );
+/** Stands for the credentials that the options of the module name, until `nameCredentials`. */
+export type Dialect = 'projectApi' | 'partnerApi';
+export const Authenticated = (dialect: Dialect) => ApiSecurity(dialect);
+
+/** Puts the credentials that this application takes in place of the names of the dialects. */
+export function nameCredentials(document: OpenAPIObject, taken: Record<Dialect, readonly CredentialKind[]>): void {
+  for (const { get, post } of Object.values(document.paths)) {
+    for (const operation of [get, post]) {
+      const dialect = operation?.security?.flatMap((requirement) => Object.keys(requirement))[0];
+      if (!operation || (dialect !== 'projectApi' && dialect !== 'partnerApi')) continue;
+      operation.security = taken[dialect].map((kind) => REQUIREMENTS[kind]);
+    }
+  }
+}

@@ -1,4 +1,4 @@
-import { All, Controller, HttpCode, Req, Res, UseFilters } from '@nestjs/common';
+import { All, Controller, HttpCode, NotFoundException, Req, Res, UseFilters } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { HttpResponse } from '../http-response.js';
 import { refuseMethod } from '../wrong-method.js';
@@ -13,5 +13,21 @@ export class PartnerApiWrongRoutes {
   @HttpCode(204)
   wrongMethod(@Req() { method }: { method: string }, @Res({ passthrough: true }) response: HttpResponse): void {
     refuseMethod(method, 'POST', response);
+  }
+
+  @All('*path')
+  onNothing(@Req() { method, url }: { method: string; url: string }): void {
+    throw new NotFoundException(`There is no ${method} ${url.split('?', 1)[0]}.`);
+  }
+}
+
+/** The same for everything below a base path that is the partner API's alone. */
+@Controller()
+@ApiExcludeController()
+@UseFilters(PartnerApiFilter)
+export class PartnerApiNothing {
+  @All('*path')
+  onNothing(@Req() { method, url }: { method: string; url: string }): void {
+    throw new NotFoundException(`There is no ${method} ${url.split('?', 1)[0]}.`);
   }
 }

@@ -1,16 +1,6 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
-import { CurrentProject, RequestRateGiveBack, RequestRateGuard, type CallingProject } from '@app/project-auth';
-import {
-  Body,
-  Controller,
-  HttpCode,
-  Inject,
-  Param,
-  Post,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-} from '@nestjs/common';
+import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import { Body, Controller, HttpCode, Inject, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
 import type { z } from 'zod';
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
@@ -31,13 +21,13 @@ export const PARTNER_PATH = 'collections/:token_address/refresh_metadata';
 export class PartnerApiController {
   constructor(
     private readonly refreshes: MetadataRefreshService,
+    private readonly rate: RequestRate,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
   ) {}
 
   @Post()
   @HttpCode(200)
   @UseGuards(JsonBodyGuard, RequestRateGuard)
-  @UseInterceptors(RequestRateGiveBack)
   @DocumentsRefreshMetadata()
   async refreshMetadata(
     @CurrentProject() project: CallingProject,
@@ -47,9 +37,10 @@ export class PartnerApiController {
     const { refreshId } = await this.refreshes.request(
       asRefreshingProject({
         ...project,
-        tokensPerRequest: project.tokensPerRequest ?? this.config.partnerTokensPerRequest,
+        // A limit of the project's own can only be narrower here: it may be meant for the project API's 1,000.
+        tokensPerRequest: Math.min(project.tokensPerRequest ?? Infinity, this.config.partnerTokensPerRequest),
       }),
-      { collectionAddress, tokenIds, unknownTokens: 'reject' },
+      { collectionAddress, tokenIds, unknownTokens: 'reject', admit: (em) => this.rate.count(project, em) },
     );
     return { message: 'Metadata refresh initiated', refresh_id: refreshId };
   }

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Answers, retryAfterHeader } from '../openapi/documented-response.js';
-import { TakesApiKey } from '../openapi/security.js';
+import { Authenticated } from '../openapi/security.js';
 import { initiatedSchema, partnerErrorSchema } from './partner-api.responses.js';
 
 const Fails = (status: number, description: string, example: z.output<typeof partnerErrorSchema>, headers = {}) =>
@@ -11,9 +11,9 @@ const Fails = (status: number, description: string, example: z.output<typeof par
 export const DocumentsRefreshMetadata = () =>
   applyDecorators(
     ApiTags('Partner API'),
-    TakesApiKey(),
+    Authenticated('partnerApi'),
     ApiOperation({
-      summary: 'Ask for a refresh of up to 100 tokens',
+      summary: 'Ask for a refresh',
       description: 'All or nothing: a token that is not registered refuses the request, and nothing is queued.',
     }),
     Answers(200, 'The refresh is saved and will be done.', initiatedSchema),
@@ -23,7 +23,6 @@ export const DocumentsRefreshMetadata = () =>
     }),
     Fails(401, 'No working API key.', { message: 'Invalid authentication credentials' }),
     Fails(403, 'The collection is another project’s.', { message: 'You cannot consume this service' }),
-    Fails(405, 'Another method is meant.', { message: 'GET is not possible here; possible is POST.' }),
     Fails(413, 'The body is too large.', { message: 'The body is larger than is read here, which is 102400 bytes.' }),
     Fails(415, 'The body is not sent as JSON.', {
       message: 'The body has to be JSON, sent with "Content-Type: application/json"; it is sent as "text/plain".',
@@ -35,4 +34,10 @@ export const DocumentsRefreshMetadata = () =>
       retryAfterHeader,
     ),
     Fails(500, 'A fault of the service.', { message: 'An unexpected error occurred' }),
+    Fails(
+      503,
+      'The service cannot do its work now.',
+      { message: 'The service is not available now' },
+      retryAfterHeader,
+    ),
   );

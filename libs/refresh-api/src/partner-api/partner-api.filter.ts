@@ -41,6 +41,10 @@ export class PartnerApiFilter extends DialectFilter {
     return null;
   }
 
+  protected override answerWhileAway(): Answer {
+    return answer(503, 'The service is not available now');
+  }
+
   protected override answerToFault(): Answer {
     return answer(500, 'An unexpected error occurred');
   }

@@ -5,7 +5,10 @@ import { tokenIdsSchema } from '../token-ids.schema.js';
 /** `ronin:` and 40 hex digits is the display form of the same address. */
 export const tokenAddressSchema = z
   .string()
-  .regex(/^(0x|ronin:)[0-9a-fA-F]{40}$/, { error: 'token_address must be 0x, or ronin:, and 40 hex digits' })
+  .regex(/^(0x|ronin:)[0-9a-fA-F]{40}$/, {
+    error: 'token_address must be 0x, or ronin:, and 40 hex digits',
+    abort: true,
+  })
   .transform((address) => address.replace(/^ronin:/, '0x'))
   .refine((address) => parseAddress(address) !== null, {
     error: 'token_address has a wrong EIP-55 checksum: check its letters, or write them all in lower case',

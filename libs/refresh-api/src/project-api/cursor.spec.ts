@@ -16,6 +16,8 @@ describe('cursors', () => {
     encode({ created_at: position.createdAt }),
     encode({ created_at: 'yesterday', id: position.id }),
     encode({ created_at: '2026-99-99T01:02:03.000001Z', id: position.id }),
+    encode({ created_at: '2026-02-30T01:02:03.000001Z', id: position.id }),
+    encode({ created_at: '0000-01-01T01:02:03.000001Z', id: position.id }),
     encode({ created_at: position.createdAt, id: "' or true --" }),
   ])('are refused when they are %j', (text) => {
     expect(parseCursor(text, 'uuid')).toBeNull();

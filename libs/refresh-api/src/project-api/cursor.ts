@@ -14,9 +14,16 @@ export function parseCursor(text: string, id: keyof typeof ID): PagePosition | n
     const position = JSON.parse(Buffer.from(text, 'base64url').toString()) as Record<string, unknown> | null;
     const createdAt = String(position?.['created_at']);
     const rowId = String(position?.['id']);
-    const isPosition = TIME.test(createdAt) && !Number.isNaN(Date.parse(createdAt)) && ID[id].test(rowId);
+    const isPosition = isTime(createdAt) && ID[id].test(rowId);
     return isPosition ? { createdAt, id: rowId } : null;
   } catch {
     return null;
   }
+}
+
+/** JavaScript takes 30 February for 1 or 2 March, and knows a year 0; PostgreSQL does neither. */
+function isTime(text: string): boolean {
+  if (!TIME.test(text) || text.startsWith('0000')) return false;
+  const time = new Date(text);
+  return !Number.isNaN(time.getTime()) && time.toISOString().slice(0, 19) === text.slice(0, 19);
 }

@@ -1,6 +1,6 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
 import { CurrentProject, RequestRate, type CallingProject } from '@app/project-auth';
-import { All, Controller, Get, HttpCode, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { All, Controller, Get, HttpCode, NotFoundException, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
@@ -35,5 +35,11 @@ export class LimitsController {
   @ApiExcludeEndpoint()
   wrongMethod(@Req() { method }: { method: string }, @Res({ passthrough: true }) response: HttpResponse): void {
     refuseMethod(method, 'GET', response);
+  }
+
+  @All('*path')
+  @ApiExcludeEndpoint()
+  onNothing(@Req() { method, url }: { method: string; url: string }): void {
+    throw new NotFoundException(`There is no ${method} ${url.split('?', 1)[0]}.`);
   }
 }

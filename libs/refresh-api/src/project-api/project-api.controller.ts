@@ -1,18 +1,6 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
-import { CurrentProject, RequestRateGiveBack, RequestRateGuard, type CallingProject } from '@app/project-auth';
-import {
-  Body,
-  Controller,
-  Get,
-  HttpCode,
-  Param,
-  Post,
-  Query,
-  Res,
-  UseFilters,
-  UseGuards,
-  UseInterceptors,
-} from '@nestjs/common';
+import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { asRefreshingProject } from '../refreshing-project.js';
@@ -38,19 +26,24 @@ export const REFRESHES_PATH = 'metadata-refreshes';
 @UseGuards(authenticatedBy('projectApi'))
 @UseFilters(ProjectApiFilter)
 export class ProjectApiController {
-  constructor(private readonly refreshes: MetadataRefreshService) {}
+  constructor(
+    private readonly refreshes: MetadataRefreshService,
+    private readonly rate: RequestRate,
+  ) {}
 
   @Post()
   @HttpCode(202)
   @UseGuards(JsonBodyGuard, RequestRateGuard)
-  @UseInterceptors(RequestRateGiveBack)
   @DocumentsCreate()
   async create(
     @CurrentProject() project: CallingProject,
     @Body({ schema: createRefreshSchema, pipes: [validate] }) body: CreateRefresh,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
-    const { refreshId, quota } = await this.refreshes.request(asRefreshingProject(project), body);
+    const { refreshId, quota } = await this.refreshes.request(asRefreshingProject(project), {
+      ...body,
+      admit: (em) => this.rate.count(project, em),
+    });
     setHeaders(response, toLimitHeaders(quota));
     return { refresh_id: refreshId };
   }

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Answers, limitHeaders, retryAfterHeader } from '../openapi/documented-response.js';
-import { TakesSignatureOrApiKey } from '../openapi/security.js';
+import { Authenticated } from '../openapi/security.js';
 import {
   errorBodySchema,
   limitsSchema,
@@ -13,7 +13,7 @@ import {
   type ErrorCode,
 } from './project-api.responses.js';
 
-const IsDocumented = () => applyDecorators(ApiTags('Project API'), TakesSignatureOrApiKey());
+const IsDocumented = () => applyDecorators(ApiTags('Project API'), Authenticated('projectApi'));
 
 type Example = z.output<typeof errorBodySchema> & { code: ErrorCode };
 
@@ -32,14 +32,19 @@ const FailsLikeAll = () =>
       message: 'The API key in x-api-key is mistyped, unknown or revoked.',
       details: 'invalid_api_key',
     }),
-    Fails(405, 'Another method is meant; `Allow` names those that are possible.', {
-      code: 'method_not_allowed',
-      message: 'PUT is not possible here; possible is GET, POST.',
-    }),
     Fails(500, 'A fault of the service.', {
       code: 'internal_server_error',
       message: 'The request failed here, not through a fault of its own.',
     }),
+    Fails(
+      503,
+      'The service cannot do its work now.',
+      {
+        code: 'service_unavailable',
+        message: 'The service cannot reach its database now. Ask again in a moment.',
+      },
+      retryAfterHeader,
+    ),
   );
 
 const FailsWithoutRefresh = () =>

@@ -54,6 +54,10 @@ export class ProjectApiFilter extends DialectFilter {
     return null;
   }
 
+  protected override answerWhileAway(): Answer {
+    return answer(503, 'service_unavailable', 'The service cannot reach its database now. Ask again in a moment.');
+  }
+
   protected override answerToFault(): Answer {
     return answer(500, 'internal_server_error', 'The request failed here, not through a fault of its own.');
   }

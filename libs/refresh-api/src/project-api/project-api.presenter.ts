@@ -64,7 +64,7 @@ export function toLimitsBody(
   return {
     requests_per_second: requestsPerSecond,
     tokens_per_request: tokensPerRequest,
-    tokens_per_hour: { limit, remaining, resets_at: resetsAt.toISOString() },
+    tokens_per_hour: { limit, remaining, resets_at: resetsAt.toISOString().replace('Z', '000Z') },
   };
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 export const timestampSchema = z.string().meta({
   format: 'date-time',
+  pattern: String.raw`\.\d{6}Z$`,
   description: 'RFC 3339 in UTC, with microseconds.',
   examples: ['2026-11-21T09:30:00.000000Z'],
 });

@@ -31,7 +31,7 @@ export const pageSizeSchema = z
     emptyIsAbsent,
     z
       .string({ error: pageSizeRule })
-      .regex(/^[0-9]{1,3}$/, { error: pageSizeRule })
+      .regex(/^[1-9][0-9]{0,2}$/, { error: pageSizeRule })
       .transform(Number)
       .refine((size) => size >= PAGE_SIZE.minimum && size <= PAGE_SIZE.maximum, { error: pageSizeRule })
       .default(PAGE_SIZE.default),

@@ -15,7 +15,7 @@ export class TokenApiWrongRoutes {
     refuseMethod(method, 'GET', response);
   }
 
-  @All('*path')
+  @All(['traits/*path', 'tokens/*path'])
   onNothing(@Req() { method, url }: { method: string; url: string }): void {
     throw new NotFoundException(`There is no ${method} ${url.split('?', 1)[0]}.`);
   }

@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Answers, entityTagHeader } from '../openapi/documented-response.js';
-import { TakesSignatureOrApiKey } from '../openapi/security.js';
+import { Answers, entityTagHeader, retryAfterHeader } from '../openapi/documented-response.js';
+import { Authenticated } from '../openapi/security.js';
 import { Fails } from '../project-api/project-api.documentation.js';
 import { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
 
@@ -15,6 +15,15 @@ const FailsLikeAll = () =>
       code: 'internal_server_error',
       message: 'The request failed here, not through a fault of its own.',
     }),
+    Fails(
+      503,
+      'The service cannot do its work now.',
+      {
+        code: 'service_unavailable',
+        message: 'The service cannot reach its database now. Ask again in a moment.',
+      },
+      retryAfterHeader,
+    ),
   );
 
 const TokenUnknown = () =>
@@ -53,7 +62,7 @@ export const DocumentsTraits = () =>
 export const DocumentsAttempts = () =>
   applyDecorators(
     ApiTags('Tokens'),
-    TakesSignatureOrApiKey(),
+    Authenticated('projectApi'),
     ApiOperation({
       summary: 'List what was tried for a token, newest first',
       description: 'Attempts are kept for a week, unless the deployment says otherwise.',

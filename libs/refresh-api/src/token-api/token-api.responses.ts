@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
 
 const text = z.string().nullable();
-const time = timestampSchema.nullable();
+const time = z.string().nullable().meta({ format: 'date-time' });
 const address = z.string().meta({ examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] });
 
 export const tokenSchema = z

@@ -1,0 +1,141 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { MikroOrmModule } from '@mikro-orm/nestjs';
+import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { MetadataFetchModule } from '@app/metadata-fetch';
+import { MetadataRefreshModule } from '@app/metadata-refresh';
+import { ProjectAuthModule, Projects } from '@app/project-auth';
+import { RefreshApiModule } from '@app/refresh-api';
+import { Collections, TokenStore, TokenStoreModule } from '@app/token-store';
+import {
+  BadRequestException,
+  Body,
+  Catch,
+  Controller,
+  Get,
+  Module,
+  Post,
+  UseGuards,
+  VersioningType,
+  type ArgumentsHost,
+  type ExceptionFilter,
+  type INestApplication,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { http } from './support/project-api.js';
+
+@Controller({ path: 'shop', version: '1' })
+@UseGuards(ThrottlerGuard)
+class ShopController {
+  @Get()
+  browse() {
+    return { open: true };
+  }
+
+  @Post('v1/limits')
+  order(@Body() body: unknown) {
+    if (!body) throw new BadRequestException('An order needs a body.');
+    return { ordered: true };
+  }
+}
+
+/** The host's own way to put errors. */
+@Catch()
+class ShopFilter implements ExceptionFilter {
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  catch(error: { status?: number }, host: ArgumentsHost): void {
+    const status = error.status ?? 500;
+    this.adapterHost.httpAdapter.reply(host.switchToHttp().getResponse(), { shop: status }, status);
+  }
+}
+
+let database: TestDatabase;
+let app: INestApplication;
+beforeAll(async () => {
+  database = await createDatabase();
+  @Module({
+    imports: [
+      MikroOrmModule.forRoot({
+        driver: PostgreSqlDriver,
+        clientUrl: database.url,
+        autoLoadEntities: true,
+        extensions: [Migrator],
+      }),
+      ThrottlerModule.forRoot([{ ttl: 60_000, limit: 2 }]),
+      ProjectAuthModule.forRoot({}),
+      TokenStoreModule.forRoot({}),
+      MetadataFetchModule.forRoot({}),
+      MetadataRefreshModule.forRoot({}),
+      RefreshApiModule.forRoot({}),
+    ],
+    controllers: [ShopController],
+  })
+  class HostModule {}
+  const testing = await Test.createTestingModule({ imports: [HostModule] }).compile();
+  app = testing.createNestApplication({ logger: false });
+  app.setGlobalPrefix('api');
+  app.enableVersioning({ type: VersioningType.URI, defaultVersion: '7' });
+  app.useGlobalFilters(new ShopFilter(app.get(HttpAdapterHost)));
+  await app.init();
+});
+afterAll(async () => {
+  await app.close();
+  await database.drop();
+});
+
+describe('in a host with a throttler, a prefix, versions and an error filter of its own', () => {
+  it('the host’s throttler keeps its limit, headers and errors, whatever ours count', async () => {
+    const wallet = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
+    const project = await app.get(Projects).createProject({ name: 'Studio', ownerAddress: wallet });
+    const apiKey = await app.get(Projects).createApiKey(project.id);
+    const address = `0x${'a'.repeat(40)}`;
+    const source = { kind: 'metadata_api' as const, url: 'https://api.example' };
+    const { id } = await app.get(Collections).add({ chainId: 1, address, projectId: project.id, source });
+    await app.get(TokenStore).registerTokens(id, ['1']);
+    const refresh = () =>
+      http(app)
+        .post('/api/v1/metadata-refreshes')
+        .set('x-api-key', apiKey)
+        .send({ collection_address: address, token_ids: ['1'] });
+    await database.stopTime();
+
+    const ours = [];
+    for (let count = 0; count < 6; count += 1) ours.push(await refresh());
+    const theirs = [];
+    for (let count = 0; count < 3; count += 1) theirs.push(await http(app).get('/api/v1/shop'));
+
+    expect(ours.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202, 429]);
+    expect(ours[5]).toMatchObject({ body: { code: 'refresh_limit_exceeded' } });
+    expect(ours[0]!.headers).not.toHaveProperty('x-ratelimit-limit');
+    expect(theirs.map(({ status }) => status)).toEqual([200, 200, 429]);
+    expect(theirs[0]!.headers).toMatchObject({ 'x-ratelimit-limit': '2', 'x-ratelimit-remaining': '1' });
+    expect(theirs[2]!.body).toEqual({ shop: 429 });
+  });
+
+  it('errors before a controller have our shape on our routes and the host’s on all others', async () => {
+    const broken = (path: string) => http(app).post(path).set('content-type', 'application/json').send('{');
+
+    expect((await broken('/api/v1/metadata-refreshes').expect(400)).body).toMatchObject({ code: 'malformed_request' });
+    expect((await broken('/api/v1/shop/v1/limits/mine').expect(400)).body).toEqual({ shop: 400 });
+    expect((await broken('/api/v1/collections').expect(400)).body).toEqual({ shop: 400 });
+    expect((await http(app).get('/api/v1/nothing').expect(404)).body).toEqual({ shop: 404 });
+    expect((await http(app).get('/api/v1/metadata-refreshes/a/b/c').expect(404)).body).toMatchObject({
+      code: 'not_found',
+    });
+  });
+
+  it('token records are not open to everybody unless the host says so', async () => {
+    expect(
+      (
+        await http(app)
+          .get(`/api/v1/collections/0x${'a'.repeat(40)}/traits`)
+          .expect(404)
+      ).body,
+    ).toEqual({
+      shop: 404,
+    });
+  });
+});
