@@ -1,4 +1,3 @@
-import { lookup as resolveName, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /** Everything in IPv4 that is not a public unicast address (IANA's special-purpose registry), and Azure's host service. */
@@ -55,20 +54,15 @@ class BlockedAddress extends Error {
   readonly code = 'BLOCKED_ADDRESS';
 }
 
-type Resolve = (
-  host: string,
-  options: { all: true },
-  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
-
 /**
  * Resolves a name for a socket that is about to connect, and gives it public addresses only. The check is in the dial
  * itself, so the address that was checked is the one that is dialled. One bad address among several refuses the name.
  */
-export function publicLookup(resolve: Resolve = resolveName): LookupFunction {
+export function publicLookup(lookup: LookupFunction): LookupFunction {
   return (host, options, done) => {
-    resolve(host, { ...options, all: true }, (error, addresses) => {
+    lookup(host, { ...options, all: true }, (error, answer) => {
       if (error) return done(error, '', 0);
+      const addresses = typeof answer === 'string' ? [{ address: answer, family: isIP(answer) }] : answer;
       const [first] = addresses;
       if (!first || !addresses.every(({ address }) => isPublicAddress(address))) {
         return done(new BlockedAddress('The host resolves to an address that is not public.'), '', 0);

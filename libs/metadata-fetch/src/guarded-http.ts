@@ -39,10 +39,11 @@ export class GuardedHttp implements OnModuleDestroy {
     this.rules = { allowedHosts: new Set(config.allowedHosts), extraPorts: new Set(config.extraPorts) };
     const options = { keepAlive: true, maxSockets: config.maxSocketsPerHost };
     // Two sets: a connection that was dialled without the filter is never used for a URL that needs it.
-    const lookup = publicLookup();
+    const filtered = { ...options, lookup: publicLookup(config.lookup) };
+    const unfiltered = { ...options, lookup: config.lookup };
     this.agents = {
-      public: { 'http:': new http.Agent({ ...options, lookup }), 'https:': new https.Agent({ ...options, lookup }) },
-      exempt: { 'http:': new http.Agent(options), 'https:': new https.Agent(options) },
+      public: { 'http:': new http.Agent(filtered), 'https:': new https.Agent(filtered) },
+      exempt: { 'http:': new http.Agent(unfiltered), 'https:': new https.Agent(unfiltered) },
     };
     this.axios = axios.create({ adapter: this.adapter, validateStatus: null, maxRedirects: 0, proxy: false });
   }

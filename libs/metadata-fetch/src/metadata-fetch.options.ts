@@ -1,3 +1,5 @@
+import { lookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
 import { z } from 'zod';
 import { LARGEST_DOCUMENT } from './fetch-limits.js';
 
@@ -18,6 +20,8 @@ const metadataFetchOptionsSchema = z.strictObject({
   allowedHosts: z.array(hostAndPort).default([]),
   /** Ports that public hosts may use besides 80 and 443. */
   extraPorts: z.array(z.int().min(1).max(65_535)).default([]),
+  /** Resolves names as `dns.lookup` does: a host's own resolver or cache. Whatever it answers is checked. */
+  lookup: z.custom<LookupFunction>((value) => typeof value === 'function', 'must be a function').default(() => lookup),
   /** Connections to one host at once. */
   maxSocketsPerHost: z.int().min(1).default(256),
   /** Says who asks, so that a studio can allow-list it. */
