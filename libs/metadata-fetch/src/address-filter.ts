@@ -1,4 +1,4 @@
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { BlockList, isIP, SocketAddress, type LookupFunction } from 'node:net';
 
 /** Everything in IPv4 that is not a public unicast address (IANA's special-purpose registry), and Azure's host service. */
 const SPECIAL_IPV4: readonly [network: string, prefix: number][] = [
@@ -23,7 +23,7 @@ const SPECIAL_IPV4: readonly [network: string, prefix: number][] = [
   ['168.63.129.16', 32],
 ];
 
-/** Within 2000::/3, which is all of public IPv6: protocol assignments, documentation, and every embedding of IPv4. */
+/** Within 2000::/3, which is all of public IPv6: protocol assignments, documentation, and prefixes that embed IPv4. */
 const SPECIAL_IPV6: readonly [network: string, prefix: number][] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -44,10 +44,29 @@ export function isPublicAddress(address: string): boolean {
     case 4:
       return !special.check(address, 'ipv4');
     case 6:
-      return globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6');
+      // An address with a zone means something on one link only.
+      if (address.includes('%')) return false;
+      return globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6') && !isIsatap(address);
     default:
       return false;
   }
+}
+
+/**
+ * ISATAP (RFC 5214) embeds IPv4 under any prefix, public ones included: the interface identifier is 0:5efe or 200:5efe
+ * and the IPv4 address. A machine with such a tunnel sends to that one.
+ */
+function isIsatap(address: string): boolean {
+  const [, , , , fifth, sixth] = groupsOf(address);
+  return sixth === '5efe' && (fifth === '0' || fifth === '200');
+}
+
+/** The eight groups of an IPv6 address in lower case, without leading zeros. */
+function groupsOf(address: string): string[] {
+  const [head = '', tail = ''] = new SocketAddress({ address, family: 'ipv6' }).address.split('::');
+  const left = head.split(':').filter(Boolean);
+  const right = tail.split(':').filter(Boolean);
+  return [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
 }
 
 class BlockedAddress extends Error {
