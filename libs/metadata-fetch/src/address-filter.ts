@@ -73,6 +73,10 @@ class BlockedAddress extends Error {
   readonly code = 'BLOCKED_ADDRESS';
 }
 
+class NoAddress extends Error {
+  readonly code = 'ENODATA';
+}
+
 /**
  * Resolves a name for a socket that is about to connect, and gives it public addresses only. The check is in the dial
  * itself, so the address that was checked is the one that is dialled. One bad address among several refuses the name.
@@ -83,7 +87,8 @@ export function publicLookup(lookup: LookupFunction): LookupFunction {
       if (error) return done(error, '', 0);
       const addresses = typeof answer === 'string' ? [{ address: answer, family: isIP(answer) }] : answer;
       const [first] = addresses;
-      if (!first || !addresses.every(({ address }) => isPublicAddress(address))) {
+      if (!first) return done(new NoAddress('The host resolves to no address.'), '', 0);
+      if (!addresses.every(({ address }) => isPublicAddress(address))) {
         return done(new BlockedAddress('The host resolves to an address that is not public.'), '', 0);
       }
       if (options.all) return done(null, addresses);
