@@ -19,7 +19,7 @@ export function checkUrl(text: string, rules: UrlRules): CheckedUrl {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return { kind: 'refused', reason: 'unsupported_scheme' };
   if (url.username || url.password) return { kind: 'refused', reason: 'invalid_uri' };
 
-  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
   if (rules.allowedHosts.has(`${url.hostname}:${port}`)) return { kind: 'url', url, isExempt: true };
   // The URL parser has brought every spelling of an IPv4 address (octal, hexadecimal, one number) to four decimals.
   const literal = url.hostname.replace(/^\[|\]$/g, '');
