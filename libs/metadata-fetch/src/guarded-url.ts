@@ -16,6 +16,8 @@ export type CheckedUrl = { kind: 'url'; url: URL; isExempt: boolean } | { kind: 
 export function checkUrl(text: string, rules: UrlRules): CheckedUrl {
   if (text.length > LONGEST_URI || !URL.canParse(text)) return { kind: 'refused', reason: 'invalid_uri' };
   const url = new URL(text);
+  // As it would be sent: each letter beyond ASCII takes six characters or more.
+  if (url.href.length > LONGEST_URI) return { kind: 'refused', reason: 'invalid_uri' };
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return { kind: 'refused', reason: 'unsupported_scheme' };
   if (url.username || url.password) return { kind: 'refused', reason: 'invalid_uri' };
 
