@@ -12,7 +12,13 @@ export interface UrlRules {
 
 export type CheckedUrl = { kind: 'url'; url: URL; isExempt: boolean } | { kind: 'refused'; reason: UnreachableReason };
 
-/** What can be said about a URL before anything is resolved. Names are checked when they are dialled. */
+/**
+ * Names that are reserved for this machine (RFC 6761), its link (RFC 6762) and its network (`.internal`, RFC 8375). No
+ * public host has one, and the question alone would reach the neighbours: `.local` is resolved by multicast.
+ */
+const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|home\.arpa)\.?$/;
+
+/** What can be said about a URL before anything is resolved. Other names are checked when they are dialled. */
 export function checkUrl(text: string, rules: UrlRules): CheckedUrl {
   if (text.length > LONGEST_URI || !URL.canParse(text)) return { kind: 'refused', reason: 'invalid_uri' };
   const url = new URL(text);
@@ -23,9 +29,13 @@ export function checkUrl(text: string, rules: UrlRules): CheckedUrl {
 
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
   if (rules.allowedHosts.has(`${url.hostname}:${port}`)) return { kind: 'url', url, isExempt: true };
-  // The URL parser has brought every spelling of an IPv4 address (octal, hexadecimal, one number) to four decimals.
-  const literal = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(literal) && !isPublicAddress(literal)) return { kind: 'refused', reason: 'blocked_address' };
+  if (isPrivateHost(url.hostname)) return { kind: 'refused', reason: 'blocked_address' };
   if (port !== 80 && port !== 443 && !rules.extraPorts.has(port)) return { kind: 'refused', reason: 'blocked_port' };
   return { kind: 'url', url, isExempt: false };
+}
+
+/** The URL parser has brought every spelling of an IPv4 address (octal, hexadecimal, one number) to four decimals. */
+function isPrivateHost(hostname: string): boolean {
+  const literal = hostname.replace(/^\[|\]$/g, '');
+  return isIP(literal) ? !isPublicAddress(literal) : PRIVATE_NAME.test(hostname);
 }
