@@ -59,7 +59,7 @@ export class GuardedHttp implements OnModuleDestroy {
         const config: RequestConfig = { headers: ownHeaders, signal, onLargeBody };
         const { status, headers: answered, data } = await this.axios.get<Buffer>(url, config);
         const answer = { status, headers: answered as http.IncomingHttpHeaders, body: data };
-        const location = REDIRECTS.includes(status) ? answer.headers.location : undefined;
+        const location = REDIRECTS.includes(status) ? utf8(answer.headers.location) : undefined;
         if (location === undefined) return { kind: 'answer', url, ...answer };
         if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
         if (!URL.canParse(location, url)) return { kind: 'unreachable', url, reason: 'invalid_uri' };
@@ -97,6 +97,11 @@ export class GuardedHttp implements OnModuleDestroy {
     });
     return { status, statusText: '', headers: headers as AxiosHeaders, data: body, config };
   };
+}
+
+/** Node reads a header as Latin-1; what is beyond ASCII in a location is UTF-8, as browsers take it. */
+function utf8(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : Buffer.from(header, 'latin1').toString('utf8');
 }
 
 const REASONS: Readonly<Record<string, UnreachableReason>> = {
