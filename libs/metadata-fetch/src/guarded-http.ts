@@ -120,6 +120,9 @@ const REASONS: Readonly<Record<string, UnreachableReason>> = {
 function reasonFor(error: unknown): UnreachableReason {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (REASONS[code]) return REASONS[code];
+  // A resolver has codes of its own, such as EINVAL for a name that is too long.
+  const call = error instanceof Error && 'syscall' in error ? String(error.syscall) : '';
+  if (/^(?:getaddrinfo|query)/.test(call)) return 'dns';
   if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) return 'tls';
   return code.startsWith('HPE_') ? 'incomplete_body' : 'connection';
 }
