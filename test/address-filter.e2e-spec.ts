@@ -317,7 +317,7 @@ describe('what may be dialled is dialled', () => {
     expect(await fetchUri(redirectTo('/über/é'))).toMatchObject({
       kind: 'fetched',
       url: `${host.url}/collection/1`,
-      metadata: { name: 'Token é' },
+      metadata: { name: 'Token %C3%A9' },
     });
   });
 
