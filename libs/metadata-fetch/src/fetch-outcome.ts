@@ -43,11 +43,11 @@ export interface FetchTrace {
   durationMs: number;
   /** Body bytes received, after decompression. */
   bytes: number;
-  /** Gateways that were asked before and did not have it, in order. */
+  /** The requests to other gateways, which did not decide: in the order in which they were made, perhaps after this one. */
   earlier: readonly FailedRequest[];
 }
 
-/** One request of an attempt that was followed by another one, to the next gateway. */
+/** One request of an attempt that had no document, while another one, to another gateway, decided. */
 export interface FailedRequest {
   url: string;
   status: number | null;

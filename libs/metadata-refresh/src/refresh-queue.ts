@@ -202,7 +202,7 @@ export class RefreshQueue {
     return rows;
   }
 
-  /** A host that throttles is left alone for a while, by everybody. */
+  /** A host that throttles is left alone for a while, by every worker, as far as this project's items go. */
   async coolDown(em: EntityManager, lanes: ReadonlyMap<number, number>): Promise<void> {
     if (lanes.size === 0) return;
     const ids = [...lanes.keys()].toSorted((a, b) => a - b);

@@ -21,7 +21,8 @@ const MILLISECONDS = /^[1-9][0-9]{12}$/;
 
 /**
  * Checks that `address` signed the timestamp: EIP-191 `personal_sign` over the header's decimal text, byte for byte, and
- * nothing else. v may be 00/01, as the published SDK sends it, or 1b/1c. What a stranger sends never throws.
+ * nothing else. 65 bytes with v as 00/01, as the published SDK sends it, as 1b/1c or as EIP-155 has it, or the 64 bytes
+ * of EIP-2098. What a stranger sends never throws.
  */
 export function checkWalletSignature(headers: SignatureHeaders, now: Date, windowSeconds: number): SignatureCheck {
   const { address, timestamp, signature } = headers;
