@@ -67,7 +67,7 @@ async function refresh(path) {
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.pid}/status`, 'utf8'))[1]) / 1024;
 const p99 = async () => {
   const text = await (await fetch('http://127.0.0.1:3978/metrics', { headers: { connection: 'close' } })).text();
-  return Number(/nodejs_eventloop_lag_p99_seconds (\S+)/.exec(text)[1]) * 1000;
+  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)/m.exec(text)[1]) * 1000;
 };
 
 const well = await refresh('/answers-well');

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { RefreshWorker } from '@app/metadata-refresh';
 import { ConsoleLogger, type INestApplication, type LogLevel } from '@nestjs/common';
@@ -7,6 +8,9 @@ import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { migrate } from './database/migrations.js';
 import { openDatabase } from './database/open-database.js';
+
+/** For requests that are in flight when the service stops. */
+const ANSWER_WITHIN_MS = 5_000;
 
 export interface Service {
   app: INestApplication;
@@ -22,7 +26,6 @@ export async function startService(environment: Environment): Promise<Service> {
     const app = await NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
       logger: new ConsoleLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) }),
       abortOnError: false,
-      forceCloseConnections: true,
     });
     await migrate(app.get(MikroORM));
     if (environment.runMode !== 'api') app.get(RefreshWorker).start();
@@ -32,13 +35,26 @@ export async function startService(environment: Environment): Promise<Service> {
       app,
       url: await app.getUrl(),
       async stop() {
-        await app.close();
+        await closeGently(app);
         await database.leave();
       },
     };
   } catch (error) {
     await database.leave();
     throw error;
+  }
+}
+
+/** Requests that are being answered are answered; what a client only keeps open, or drips, does not hold us up. */
+async function closeGently(app: INestApplication): Promise<void> {
+  const server = app.getHttpServer() as Server;
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const slow = setTimeout(() => server.closeAllConnections(), ANSWER_WITHIN_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(idle);
+    clearTimeout(slow);
   }
 }
 

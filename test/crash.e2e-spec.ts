@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { Client } from 'pg';
 import { readRefresh, requestRefresh } from './support/project-api.js';
 import { startServiceProcess } from './support/service-process.js';
 import { startApp, type TestApp } from './support/start-app.js';
@@ -55,6 +56,40 @@ it('loses nothing when the process is killed in the middle and started again', a
     });
   }
   await expectInvariants();
+});
+
+it('answers a request that is in flight when SIGTERM comes, and only then ends', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const service = await startServiceProcess(test, 'api');
+  workers.push(service.process);
+  // The request waits for a row that is locked.
+  const holder = new Client({ connectionString: test.database.url });
+  await holder.connect();
+  await holder.query('begin');
+  await holder.query('lock table nft_metadata.collections in access exclusive mode');
+  const answer = fetch(`${service.url}/v1/metadata-refreshes`, {
+    method: 'POST',
+    headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json' },
+    body: JSON.stringify({ collection_address: project.collectionAddress, token_ids: ['1'] }),
+  });
+  await until(async () => {
+    const waiting = await test.database.query('select from pg_locks where not granted');
+    return waiting.length > 0;
+  });
+
+  service.process.kill('SIGTERM');
+  const exit = once(service.process, 'exit');
+  await until(async () =>
+    fetch(`${service.url}/health/live`).then(
+      () => false,
+      () => true,
+    ),
+  );
+  await holder.query('rollback');
+
+  expect((await answer).status).toBe(202);
+  expect(await exit).toEqual([0, null]);
+  await holder.end();
 });
 
 it('hands claimed items back and ends with status 0 within ten seconds of SIGTERM', async () => {

@@ -35,6 +35,7 @@ const endings: Record<Behaviour, null | [code: string, reason: string, tries?: n
   'sends 5 MB of half characters': null,
   'sends 5 MB of numbers': null,
   'sends 5,000 attributes': null, // F28
+  'answers once on each connection': null,
   'redirects once': null, // D1
   'redirects three times': null, // D1
 
@@ -73,6 +74,8 @@ const endings: Record<Behaviour, null | [code: string, reason: string, tries?: n
   'answers 429 and asks for rubbish': [BAD_STATUS, 'status_429', 3], // D12
   'answers 503': [BAD_STATUS, 'status_503', 3], // D24
   'answers 503 and asks for the past': [BAD_STATUS, 'status_503', 3], // D12
+  'answers 503 and breaks off': [BAD_STATUS, 'status_503', 3],
+  'answers 429 and hangs': [BAD_STATUS, 'status_429', 3],
 
   hangs: [UNREACHABLE, 'timeout'], // D20
   'drips a byte at a time': [UNREACHABLE, 'timeout'], // D21

@@ -91,6 +91,23 @@ it('asks whether a document has changed, and takes 304 for no', async () => {
   expect(host.lastHeaders['if-none-match']).toBe('"abc"');
 });
 
+it('sends validators to nobody else, and does not believe an elsewhere that says 304', async () => {
+  const elsewhere = await MetadataHost.start();
+  elsewhere.answer('8', 304);
+  host.answer('8', 302, '', { location: `${elsewhere.url}/8` });
+  const target = {
+    source: { kind: 'metadata_api', url: host.url },
+    tokenId: '8',
+    validators: { url: `${host.url}/8`, etag: '"abc"' },
+  } as const;
+
+  const outcome = await (await fetcher({ allowedHosts: [host.host, elsewhere.host] })).fetch(target);
+
+  expect(outcome).toMatchObject({ kind: 'bad_status', status: 304 });
+  expect(elsewhere.lastHeaders).not.toHaveProperty('if-none-match');
+  await elsewhere.close();
+});
+
 it('says who it is, and sends nothing that could identify anybody', async () => {
   await fetchToken('5');
 

@@ -1,9 +1,9 @@
 import { MikroORM } from '@mikro-orm/postgresql';
-import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 
 /** Whether this process may be sent traffic. */
 @Injectable()
-export class Readiness implements BeforeApplicationShutdown {
+export class Readiness implements OnModuleDestroy {
   private isStopping = false;
 
   constructor(private readonly orm: MikroORM) {}
@@ -15,7 +15,7 @@ export class Readiness implements BeforeApplicationShutdown {
     return isConnected ? [] : ['the database does not answer'];
   }
 
-  beforeApplicationShutdown(): void {
+  onModuleDestroy(): void {
     this.isStopping = true;
   }
 }

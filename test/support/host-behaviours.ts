@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -60,6 +61,11 @@ export const behaviours = {
         attributes: Array.from({ length: 5000 }, (__, id) => ({ trait_type: `${id}`, value: id })),
       }),
     ),
+  'answers once on each connection': (request, response) => {
+    if (served.has(request.socket)) return request.socket.resetAndDestroy();
+    served.add(request.socket);
+    send(response, document(request));
+  },
   'redirects once': (_, response) => redirect(response, '/answers-well/elsewhere'),
   'redirects three times': (request, response) => redirectDown(request, response, 3),
 
@@ -107,6 +113,14 @@ export const behaviours = {
   'answers 503': (_, response) => status(response, 503),
   'answers 503 and asks for the past': (_, response) =>
     status(response, 503, { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' }),
+  'answers 503 and breaks off': (_, response) => {
+    response.writeHead(503, { 'content-length': '1000' });
+    response.write('later', () => response.socket?.resetAndDestroy());
+  },
+  'answers 429 and hangs': (_, response) => {
+    response.writeHead(429);
+    response.write('later');
+  },
 
   // No complete answer
   hangs: () => {},
@@ -162,6 +176,8 @@ export const behaviours = {
   'redirects to no URL': (_, response) => redirect(response, 'http://'),
   'has no certificate': (request, response) => redirect(response, `https://${request.headers.host}/tls/1`),
 } satisfies Record<string, Handler>;
+
+const served = new WeakSet<Socket>();
 
 function document(request: IncomingMessage): string {
   const tokenId = request.url?.split('?', 1)[0]?.split('/').at(-1) ?? '';

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import axios, { AxiosHeaders, type AxiosAdapter, type AxiosInstance } from 'axios';
 import { publicLookup } from './address-filter.js';
 import type { UnreachableReason } from './fetch-outcome.js';
@@ -10,17 +10,28 @@ import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetc
 
 export interface GuardedRequest {
   url: string;
-  /** Sent to this URL's host only; a redirect to another host goes without. */
+  /** Sent to this URL's origin only; a redirect to another one goes without. */
   headers?: Readonly<Record<string, string>>;
   signal: AbortSignal;
   /** Asked once when the body turns out to be large; it is read on when this resolves. */
   onLargeBody: () => Promise<void>;
 }
 
-type RequestConfig = Pick<GuardedRequest, 'signal' | 'onLargeBody'> & { headers: Readonly<Record<string, string>> };
+/**
+ * What the adapter needs besides axios' own settings; axios hands on what it does not know. The deadline is not axios'
+ * `signal`: that would also throw away the status of an error whose body was cut short by the deadline.
+ */
+interface AdapterConfig {
+  deadline: AbortSignal;
+  onLargeBody: () => Promise<void>;
+}
+
+type RequestConfig = AdapterConfig & { headers: Readonly<Record<string, string>> };
 
 export type GuardedAnswer =
-  ({ kind: 'answer'; url: string } & HttpAnswer) | { kind: 'unreachable'; url: string; reason: UnreachableReason };
+  /** hasOwnHeaders: the request's own headers were sent to the one who answered. */
+  | ({ kind: 'answer'; url: string; hasOwnHeaders: boolean } & HttpAnswer)
+  | { kind: 'unreachable'; url: string; reason: UnreachableReason };
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
@@ -30,7 +41,7 @@ const REDIRECTS = [301, 302, 303, 307, 308];
  * anybody: no cookies, no credentials, no proxy. axios is the face; the adapter beneath it is the short one that we need.
  */
 @Injectable()
-export class GuardedHttp implements OnModuleDestroy {
+export class GuardedHttp implements OnApplicationShutdown {
   private readonly rules: UrlRules;
   private readonly agents: Record<'public' | 'exempt', { 'http:': http.Agent; 'https:': https.Agent }>;
   private readonly axios: AxiosInstance;
@@ -56,15 +67,15 @@ export class GuardedHttp implements OnModuleDestroy {
       const checked = checkUrl(url, this.rules);
       if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
       try {
-        const config: RequestConfig = { headers: ownHeaders, signal, onLargeBody };
+        const config: RequestConfig = { headers: ownHeaders, deadline: signal, onLargeBody };
         const { status, headers: answered, data } = await this.axios.get<Buffer>(url, config);
         const answer = { status, headers: answered as http.IncomingHttpHeaders, body: data };
         const location = REDIRECTS.includes(status) ? utf8(answer.headers.location) : undefined;
-        if (location === undefined) return { kind: 'answer', url, ...answer };
+        if (location === undefined) return { kind: 'answer', url, hasOwnHeaders: ownHeaders === headers, ...answer };
         if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
         if (!URL.canParse(location, url)) return { kind: 'unreachable', url, reason: 'invalid_uri' };
         const next = new URL(location, url);
-        if (next.host !== checked.url.host) ownHeaders = {};
+        if (next.origin !== checked.url.origin) ownHeaders = {};
         url = next.href;
       } catch (error) {
         return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
@@ -72,20 +83,21 @@ export class GuardedHttp implements OnModuleDestroy {
     }
   }
 
-  onModuleDestroy(): void {
+  /** Not before: a worker finishes its fetches while the application stops. */
+  onApplicationShutdown(): void {
     for (const agents of Object.values(this.agents)) for (const agent of Object.values(agents)) agent.destroy();
   }
 
   private readonly adapter: AxiosAdapter = async (config) => {
     const checked = checkUrl(config.url ?? '', this.rules);
     if (checked.kind === 'refused') throw new Error(checked.reason);
+    const { deadline, onLargeBody } = config as unknown as AdapterConfig;
     const protocol = checked.url.protocol as 'http:' | 'https:';
     const { status, headers, body } = await exchange({
       url: checked.url,
       agent: this.agents[checked.isExempt ? 'exempt' : 'public'][protocol],
-      signal: config.signal as AbortSignal,
-      // axios hands on what it does not know.
-      onLargeBody: (config as unknown as RequestConfig).onLargeBody,
+      signal: deadline,
+      onLargeBody,
       maxBytes: this.config.maxBytes,
       errorBodyBytes: this.config.errorBodyBytes,
       headers: {

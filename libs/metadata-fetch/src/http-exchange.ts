@@ -31,13 +31,36 @@ class AnswerIncomplete extends Error {
   readonly code = 'INCOMPLETE';
 }
 
+/** A kept connection that its host has closed in the meantime: nothing was answered, and nothing is wrong. */
+class ConnectionWasStale extends Error {}
+
+/** After so many stale connections in a row the host is closing them all. */
+const STALE_AT_MOST = 3;
+
 /** One request and its answer on node:http: no redirects, no proxy, bytes counted after decompression as they come. */
-export function exchange({ url, headers, agent, signal, ...limits }: Exchange): Promise<HttpAnswer> {
+export async function exchange(wanted: Exchange): Promise<HttpAnswer> {
+  for (let stale = 0; ; stale += 1) {
+    try {
+      return await exchangeOnce(wanted);
+    } catch (error) {
+      if (!(error instanceof ConnectionWasStale)) throw error;
+      if (stale === STALE_AT_MOST) throw error.cause;
+    }
+  }
+}
+
+function exchangeOnce({ url, headers, agent, signal, ...limits }: Exchange): Promise<HttpAnswer> {
   return new Promise((done, fail) => {
     const client = url.protocol === 'https:' ? https : http;
     const request = client.get(url, { agent, headers, signal });
-    request.once('error', fail);
+    let hasAnswered = false;
+    // Of a connection that breaks in the middle of an answer, the answer's body tells.
+    request.on('error', (error) => {
+      if (hasAnswered) return;
+      fail(request.reusedSocket && isReset(error) ? new ConnectionWasStale('', { cause: error }) : error);
+    });
     request.once('response', (response) => {
+      hasAnswered = true;
       const status = response.statusCode ?? 0;
       const isGood = status === 200;
       const maxBytes = isGood ? limits.maxBytes : limits.errorBodyBytes;
@@ -91,12 +114,16 @@ function readBody(response: IncomingMessage, { maxBytes, mustBeWhole, onLargeBod
       inflate?.destroy();
     });
     stream.once('end', () => done(Buffer.concat(chunks)));
-    stream.once('error', broken);
-    if (inflate) response.once('error', broken);
+    stream.on('error', broken);
+    if (inflate) response.on('error', broken);
     response.once('aborted', () =>
       broken(new AnswerIncomplete('The connection was closed in the middle of the body.')),
     );
   });
+}
+
+function isReset(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
 function asIncomplete(error: Error): Error {

@@ -114,17 +114,17 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   ): Promise<Outcome> {
     if (answer.kind === 'unreachable') return { kind: 'unreachable', reason: answer.reason, ...trace };
     const { status, headers, body } = answer;
-    if (status === 304 && sent) return { kind: 'not_modified', validators: sent, ...trace };
+    // After a redirect to another origin nothing was sent, so "not modified" says nothing.
+    if (status === 304 && sent && answer.hasOwnHeaders) return { kind: 'not_modified', validators: sent, ...trace };
     if (status !== 200) {
       const seconds = THROTTLED.includes(status) ? parseRetryAfter(headers['retry-after'], new Date()) : undefined;
       const retryAfter = seconds === undefined ? {} : { retryAfterSeconds: seconds };
       return { kind: 'bad_status', status, body: this.bodyText(body), ...retryAfter, ...trace };
     }
     const contentType = headers['content-type'] ?? null;
+    const text = this.bodyText(body);
     const read = await this.reader.read({ body, contentType, url: trace.url, tokenId, gateways: this.gateways });
-    if (read.kind === 'undecodable') {
-      return { kind: 'undecodable', reason: read.reason, body: this.bodyText(body), ...trace };
-    }
+    if (read.kind === 'undecodable') return { kind: 'undecodable', reason: read.reason, body: text, ...trace };
     const { etag, 'last-modified': lastModified } = headers;
     return { kind: 'fetched', metadata: read.metadata, validators: { url: trace.url, etag, lastModified }, ...trace };
   }
@@ -134,10 +134,12 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     { body, contentType, url }: Extract<LocatedMetadata, { kind: 'document' }>,
   ): Promise<Outcome> {
     const startedAt = performance.now();
+    const bytes = body.length;
+    const text = this.bodyText(body);
     const read = await this.reader.read({ body, contentType, url, tokenId, gateways: this.gateways });
-    const trace = { url, durationMs: Math.round(performance.now() - startedAt), bytes: body.length };
+    const trace = { url, durationMs: Math.round(performance.now() - startedAt), bytes };
     return read.kind === 'undecodable'
-      ? { kind: 'undecodable', reason: read.reason, body: this.bodyText(body), ...trace }
+      ? { kind: 'undecodable', reason: read.reason, body: text, ...trace }
       : { kind: 'fetched', metadata: read.metadata, validators: { url }, ...trace };
   }
 

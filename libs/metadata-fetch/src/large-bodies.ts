@@ -1,8 +1,8 @@
 /** A body that is larger than this takes a seat. Real documents are a few kilobytes. */
 export const LARGE_BODY = 256 * 1024;
 
-/** Large bodies in memory at once, in one process: four of the largest are 20 MiB. */
-const SEATS = 4;
+/** Large bodies in memory at once, in one process: two of the largest are 10 MiB. */
+const SEATS = 2;
 
 /**
  * Bounds the memory that strangers can make us use: a body that turns out to be large is read on only when it has one

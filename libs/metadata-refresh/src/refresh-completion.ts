@@ -7,6 +7,8 @@ import { RefreshQueue, type RefreshProgress } from './refresh-queue.js';
 type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
 type Failed = Extract<ItemResult, { status: 'failed' }>;
 
+const NOT_STORABLE = { errorCode: 'unable_to_decode_response', reason: 'not_storable', statusCode: 200 } as const;
+
 /**
  * Completes a batch of results in one transaction: item states and errors, token records with their traits, the
  * refreshes' counters. The locks are taken in one order, items, tokens, traits, refreshes, each by key: no deadlocks,
@@ -76,7 +78,7 @@ export class RefreshCompletion {
   }
 
   /** The database refuses a value that we should not have let through: halve, so that only its own token fails. */
-  private async completeApart(results: readonly ItemResult[], error: Error): Promise<void> {
+  private async completeApart(results: readonly ItemResult[], refusal: Error): Promise<void> {
     if (results.length > 1) {
       const half = Math.ceil(results.length / 2);
       await this.complete(results.slice(0, half));
@@ -84,30 +86,18 @@ export class RefreshCompletion {
       return;
     }
     const [result] = results;
-    if (!result || result.status === 'retry') throw error;
-    const { item, fetchSeq, requests } = result;
-    const url = result.status === 'succeeded' ? result.url : '';
+    if (!result || result.status === 'retry') throw refusal;
+    const { item, fetchSeq } = result;
     this.logger.error({
       msg: 'an answer could not be stored',
       refreshId: item.refreshId,
       tokenId: item.tokenId,
-      error: error.message,
+      error: refusal.message,
     });
-    await this.completeTogether([
-      {
-        item,
-        fetchSeq,
-        requests,
-        status: 'failed',
-        error: {
-          errorCode: 'unable_to_decode_response',
-          reason: 'not_storable',
-          metadataUrl: url,
-          statusCode: 200,
-          body: null,
-        },
-      },
-    ]);
+    const failure = result.status === 'failed' ? result.error : NOT_STORABLE;
+    // Without anything that a stranger wrote.
+    const error = { ...failure, metadataUrl: '', body: null };
+    await this.completeTogether([{ item, fetchSeq, requests: [], status: 'failed', error }]);
   }
 
   private logCompleted(progress: readonly RefreshProgress[]): void {

@@ -1,6 +1,6 @@
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { TokenStore } from '@app/token-store';
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
 import { toItemResult, type ItemResult } from './item-result.js';
 import { LaneCounts } from './lane-counts.js';
@@ -13,9 +13,9 @@ import { WakeUp } from './wake-up.js';
 /** Batches that may be on their way to the database at once. */
 const COMPLETIONS_AT_ONCE = 2;
 /** A completion takes no further result once it has this much. */
-const COMPLETION_BYTES = 4 * 1024 * 1024;
+const COMPLETION_BYTES = 1 * 1024 * 1024;
 /** Nothing is fetched while documents of this size wait to be written. */
-const WAITING_BYTES = 16 * 1024 * 1024;
+const WAITING_BYTES = 4 * 1024 * 1024;
 
 /**
  * Three loops that never wait for each other: claim due items ahead of need, fetch them, write the results in batches.
@@ -23,7 +23,7 @@ const WAITING_BYTES = 16 * 1024 * 1024;
  * Items of a worker that dies come due again when their lease runs out; `stop` hands them back at once.
  */
 @Injectable()
-export class RefreshWorker implements OnApplicationShutdown {
+export class RefreshWorker implements BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataRefresh');
   private running = false;
   private ready: ClaimedItem[] = [];
@@ -99,7 +99,8 @@ export class RefreshWorker implements OnApplicationShutdown {
     await this.quiet();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** Before the HTTP server waits for its last requests: nobody else should wait for the lease. */
+  async beforeApplicationShutdown(): Promise<void> {
     await this.stop();
   }
 
