@@ -4,14 +4,14 @@ import { Projects } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
 import { SingleBar } from 'cli-progress';
 import { Wallet } from 'ethers';
+import { MetadataHost } from '../../test/support/metadata-host.js';
 import { readEnvironment } from '../config/environment.js';
 import { enterEmbeddedPostgres, type EmbeddedServer } from '../database/embedded-postgres.js';
 import { Listings } from '../listings/listings.js';
 import { startService, type Service } from '../start-service.js';
 import { ApiClient, type RefreshBody } from './api-client.js';
-import { startMetadataApi, type DemoMetadataApi } from './metadata-api.js';
 import { differences, reportErrors, reportListings, say } from './report.js';
-import { SAMPLE_SIZE, UNKNOWN_TOKENS } from './sample-collection.js';
+import { SAMPLE_SIZE, serveSamples, UNKNOWN_TOKENS } from './sample-collection.js';
 
 // The first account of every development node: public on purpose.
 const wallet = new Wallet('0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80');
@@ -35,7 +35,8 @@ try {
 
 async function demonstrate(): Promise<boolean> {
   say('Starting an embedded PostgreSQL, a Metadata API with 500 lighthouses, and the service …');
-  const metadataApi = await startMetadataApi();
+  const metadataApi = await MetadataHost.start();
+  serveSamples(metadataApi, false);
   stops.unshift(() => metadataApi.close());
   const service = await startOnFreshDatabase(metadataApi);
   const apiKey = await registerCollection(service, metadataApi);
@@ -45,7 +46,7 @@ async function demonstrate(): Promise<boolean> {
   await follow(client, await client.requestRefresh(COLLECTION, TOKEN_IDS), TOKEN_IDS.length);
   const before = await client.readListings();
 
-  metadataApi.reveal();
+  serveSamples(metadataApi, true);
   say(`The studio reveals its collection and sends a signed POST for ${SAMPLE_SIZE + UNKNOWN_TOKENS.length} tokens …`);
   const asked = [...TOKEN_IDS, ...UNKNOWN_TOKENS];
   const refreshId = await client.requestRefresh(COLLECTION, asked);
@@ -66,7 +67,7 @@ async function demonstrate(): Promise<boolean> {
   return wrong.length === 0;
 }
 
-async function startOnFreshDatabase(metadataApi: DemoMetadataApi): Promise<Service> {
+async function startOnFreshDatabase(metadataApi: MetadataHost): Promise<Service> {
   // A folder for each process: two demonstrations side by side do not meet.
   const folder = `./.data/demo-${process.pid}`;
   const postgres: EmbeddedServer = await enterEmbeddedPostgres(folder);
@@ -85,14 +86,14 @@ async function startOnFreshDatabase(metadataApi: DemoMetadataApi): Promise<Servi
   return service;
 }
 
-async function registerCollection({ app }: Service, metadataApi: DemoMetadataApi): Promise<string> {
+async function registerCollection({ app }: Service, metadataApi: MetadataHost): Promise<string> {
   const projects = app.get(Projects);
   const project = await projects.createProject({ name: 'Lighthouse Studio', ownerAddress: wallet.address });
   const collection = await app.get(Collections).add({
     chainId: 1,
     address: COLLECTION,
     projectId: project.id,
-    source: { kind: 'metadata_api', url: metadataApi.url },
+    source: { kind: 'metadata_api', url: `${metadataApi.url}/lighthouses` },
   });
   await app.get(TokenStore).registerTokens(collection.id, TOKEN_IDS);
   await app.get(Listings).putUp(

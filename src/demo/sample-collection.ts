@@ -1,28 +1,6 @@
-/** How one token's document is served. */
-export type SampleAnswer =
-  | { kind: 'document'; body: unknown }
-  | { kind: 'status'; status: number; body: string }
-  | { kind: 'text'; body: string }
-  | { kind: 'too slow' }
-  | { kind: '503 twice'; body: unknown };
+import type { Answer, MetadataHost } from '../../test/support/metadata-host.js';
 
 export const SAMPLE_SIZE = 500;
-
-/** Registered, but gone from the Metadata API, broken, or late: what a real reveal meets, on purpose. */
-const TROUBLE: Readonly<Record<number, SampleAnswer>> = {
-  13: { kind: 'status', status: 404, body: 'no such lighthouse' },
-  66: { kind: 'status', status: 404, body: 'no such lighthouse' },
-  77: { kind: 'status', status: 500, body: 'the keeper is asleep' },
-  99: { kind: 'status', status: 403, body: 'the gate is closed' },
-  113: { kind: 'text', body: '<!doctype html><title>Maintenance</title><p>Back soon.' },
-  166: { kind: 'text', body: '{"name": "Lighthouse #166", ' },
-  213: { kind: 'document', body: ['a list', 'is no metadata'] },
-  266: { kind: 'document', body: {} },
-  313: { kind: 'too slow' },
-  366: { kind: 'too slow' },
-  404: { kind: '503 twice', body: null },
-  450: { kind: '503 twice', body: null },
-};
 
 /** Asked for, but never registered. */
 export const UNKNOWN_TOKENS = ['9001', '9002'];
@@ -40,11 +18,19 @@ export const EXPECTED = {
 } as const;
 
 /** Before the reveal every token shows the same; after it each has its own document, and some of them fail. */
-export function sampleAnswer(id: number, isRevealed: boolean): SampleAnswer {
-  if (!isRevealed) return { kind: 'document', body: placeholder(id) };
-  const trouble = TROUBLE[id];
-  if (trouble?.kind === '503 twice') return { ...trouble, body: lighthouse(id) };
-  return trouble ?? { kind: 'document', body: lighthouse(id) };
+export function serveSamples(host: MetadataHost, isRevealed: boolean): void {
+  for (let id = 1; id <= SAMPLE_SIZE; id += 1) {
+    const answers = isRevealed ? (TROUBLE[id] ?? [document(lighthouse(id))]) : [document(placeholder(id))];
+    host.script(String(id), ...answers);
+  }
+}
+
+function document(body: object): Answer {
+  return { status: 200, body };
+}
+
+function text(status: number, body: string): Answer {
+  return { status, body, headers: { 'content-type': 'text/plain' } };
 }
 
 function placeholder(id: number) {
@@ -60,7 +46,7 @@ function pick<T>(choices: readonly T[], id: number, salt: number): T {
 }
 
 /** The same metadata in the shapes that real collections use. */
-function lighthouse(id: number): unknown {
+function lighthouse(id: number): object {
   const name = `Lighthouse #${id}`;
   const traits = {
     Tower: pick(TOWERS, id, 1),
@@ -102,3 +88,19 @@ function lighthouse(id: number): unknown {
 function image(name: string): string {
   return `https://lighthouses.example/images/${name.toLowerCase()}.png`;
 }
+
+/** Registered, but gone from the Metadata API, broken, or late: what a real reveal meets, on purpose. */
+const TROUBLE: Readonly<Record<number, Answer[]>> = {
+  13: [text(404, 'no such lighthouse')],
+  66: [text(404, 'no such lighthouse')],
+  77: [text(500, 'the keeper is asleep')],
+  99: [text(403, 'the gate is closed')],
+  113: [text(200, '<!doctype html><title>Maintenance</title><p>Back soon.')],
+  166: [text(200, '{"name": "Lighthouse #166", ')],
+  213: [document(['a list', 'is no metadata'])],
+  266: [document({})],
+  313: [{ behaviour: 'hangs' }],
+  366: [{ behaviour: 'hangs' }],
+  404: [text(503, 'warming up'), text(503, 'warming up'), document(lighthouse(404))],
+  450: [text(503, 'warming up'), text(503, 'warming up'), document(lighthouse(450))],
+};
