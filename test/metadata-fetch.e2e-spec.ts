@@ -5,12 +5,13 @@ import {
   type MetadataFetchOptions,
 } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
-import type { Behaviour } from './support/host-behaviours.js';
+import { prepareBombs, type Behaviour } from './support/host-behaviours.js';
 import { MetadataHost } from './support/metadata-host.js';
 
 let host: MetadataHost;
 const modules: TestingModule[] = [];
 beforeAll(async () => {
+  prepareBombs();
   host = await MetadataHost.start();
 });
 afterAll(async () => {
@@ -20,7 +21,7 @@ afterAll(async () => {
 
 /** Short deadlines: what hangs is noticed sooner. */
 async function fetcher(options: MetadataFetchOptions = {}): Promise<MetadataFetcher> {
-  const complete = { allowedHosts: [host.host], deadlineMs: 400, maxBytes: 1024 * 1024, ...options };
+  const complete = { allowedHosts: [host.host], deadlineMs: 1000, maxBytes: 1024 * 1024, ...options };
   const module = await Test.createTestingModule({ imports: [MetadataFetchModule.forRoot(complete)] }).compile();
   modules.push(module);
   return module.get(MetadataFetcher);
