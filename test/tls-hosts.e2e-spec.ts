@@ -9,6 +9,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { selfSigned, type CertificateOptions } from './support/certificate.js';
 import { TlsHost } from './support/tls-host.js';
 
+const CID = 'QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
 const certificate = selfSigned();
 const authorities = getCACertificates('default');
 
@@ -30,6 +31,55 @@ async function fetchUri(uri: string, options: MetadataFetchOptions = {}): Promis
   modules.push(module);
   return module.get(MetadataFetcher).fetch({ source: { kind: 'token_uri', uri }, tokenId: '1' });
 }
+
+const seen = () => host.requests.map(({ scheme, path, headers }) => [scheme, path, headers['x-gateway-token']]);
+
+describe('the credentials of a gateway', () => {
+  const viaGateway = (scheme: string) =>
+    fetchUri(`ipfs://${CID}/1`, { ipfsGateways: [`${scheme}://${host.host}/#x-gateway-token=token`] });
+
+  it('go along with a redirect within its origin [A45]', async () => {
+    host.redirect(`/ipfs/${CID}/1`, '/elsewhere');
+
+    expect(await viaGateway('https')).toMatchObject({ kind: 'fetched', metadata: { name: 'https /elsewhere' } });
+    expect(seen()).toEqual([
+      ['https', `/ipfs/${CID}/1`, 'token'],
+      ['https', '/elsewhere', 'token'],
+    ]);
+  });
+
+  it.each([
+    ['from https to http', 'https', 'http'],
+    ['from http to https', 'http', 'https'],
+  ])('stay behind at a redirect %s, on the same host and port too [A45]', async (_, from, to) => {
+    host.redirect(`/ipfs/${CID}/1`, `${to}://${host.host}/elsewhere`);
+
+    expect(await viaGateway(from)).toMatchObject({ kind: 'fetched', metadata: { name: `${to} /elsewhere` } });
+    expect(seen()).toEqual([
+      [from, `/ipfs/${CID}/1`, 'token'],
+      [to, '/elsewhere', undefined],
+    ]);
+  });
+
+  it('stay behind at a redirect to another port, and do not come back with the next one [A45]', async () => {
+    const other = await TlsHost.start(certificate);
+    host.redirect(`/ipfs/${CID}/1`, `https://${other.host}/there`);
+    other.redirect('/there', `https://${host.host}/back`);
+
+    const outcome = await fetchUri(`ipfs://${CID}/1`, {
+      allowedHosts: [host.host, other.host],
+      ipfsGateways: [`https://${host.host}/#x-gateway-token=token`],
+    });
+    await other.close();
+
+    expect(outcome).toMatchObject({ kind: 'fetched', metadata: { name: 'https /back' } });
+    expect(other.requests.map(({ headers }) => headers['x-gateway-token'])).toEqual([undefined]);
+    expect(seen()).toEqual([
+      ['https', `/ipfs/${CID}/1`, 'token'],
+      ['https', '/back', undefined],
+    ]);
+  });
+});
 
 it('a redirect from https to http is followed [D3]', async () => {
   host.redirect('/1', `http://${host.host}/2`);
