@@ -89,7 +89,10 @@ describe('media at a token URI', () => {
       'image/png',
     ],
     ['an MP4 film [C15]', bytes([0, 0, 0, 24], 'ftypisom'), 'video/mp4', 'video/mp4'],
-    ['a GIF', bytes('GIF89a'), null, 'image/gif'],
+    ['a picture declared as a film [L3]', bytes([0x89], 'PNG\r\n', [0x1a, 0x0a, 0]), 'video/mp4', 'image/png'],
+    ['a film declared as a picture [L3]', bytes([0, 0, 0, 24], 'ftypisom'), 'image/png', 'video/mp4'],
+    ['a sound in a container of films', bytes([0, 0, 0, 24], 'ftypisom'), 'audio/mp4', 'audio/mp4'],
+    ['a GIF [L5]', bytes('GIF89a'), null, 'image/gif'],
     ['WebP', bytes('RIFF', [1, 2, 3, 4], 'WEBP'), null, 'image/webp'],
     ['a 3D model [L5]', bytes('glTF', [2, 0, 0, 0]), null, 'model/gltf-binary'],
     ['SVG text [L5]', '<svg xmlns="http://www.w3.org/2000/svg"/>', 'image/svg+xml', 'image/svg+xml'],
@@ -99,11 +102,13 @@ describe('media at a token URI', () => {
   });
 
   it.each([
-    ['SVG as a byte stream [L7]', '<svg/>', 'application/octet-stream'],
-    ['a web page as a byte stream [L7]', '<html></html>', 'application/octet-stream'],
-    ['a web page declared as a picture', '<html></html>', 'image/png'],
-  ])('is not media: %s', (_, body, contentType) => {
-    expect(decode(body, contentType)).toEqual({ kind: 'undecodable', reason: 'not_json' });
+    ['SVG as a byte stream [L7]', '<svg/>', 'application/octet-stream', 'not_json'],
+    ['a web page as a byte stream [L7]', '<html></html>', 'application/octet-stream', 'not_json'],
+    ['a web page declared as a picture', '<html></html>', 'image/png', 'not_json'],
+    ['a PDF [L5]', '%PDF-1.7', 'application/pdf', 'invalid_json'],
+    ['a text [L5]', 'Lamp', 'text/plain', 'invalid_json'],
+  ])('is not media: %s', (_, body, contentType, reason) => {
+    expect(decode(body, contentType)).toEqual({ kind: 'undecodable', reason });
   });
 });
 

@@ -5,7 +5,7 @@ import type { UndecodableReason } from './fetch-outcome.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { isJsonObject, type JsonObject } from './json-value.js';
 import { hasKnownFields } from './known-fields.js';
-import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes } from './media-type.js';
+import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes, moreTrusted } from './media-type.js';
 import { toStorableText } from './storable-text.js';
 
 export type DecodedDocument =
@@ -29,7 +29,7 @@ export function decodeDocument(body: Uint8Array, contentType: string | null): De
 function decode(body: Uint8Array, contentType: string | null, mayFollow: boolean): DecodedDocument {
   const mediaType = mediaTypeOf(contentType);
   const signature = body[0] === OPEN_BRACE ? null : mediaTypeOfBytes(body);
-  if (signature !== null) return { kind: 'media', mediaType: isMediaType(mediaType) ? mediaType : signature };
+  if (signature !== null) return { kind: 'media', mediaType: moreTrusted(mediaType, signature) };
   if (isCompressed(body)) return undecodable('invalid_encoding');
 
   const { text, warnings } = decodeText(body, contentType);

@@ -7,6 +7,15 @@ export function isMediaType(mediaType: string): boolean {
   return /^(?:image|video|audio|model)\/[\w.+-]+$/.test(mediaType);
 }
 
+/** The declared type is finer than the signature, and trusted unless it takes a picture for something else, or the reverse. */
+export function moreTrusted(declared: string, signature: string): string {
+  return isMediaType(declared) && isImage(declared) === isImage(signature) ? declared : signature;
+}
+
+function isImage(mediaType: string): boolean {
+  return mediaType.startsWith('image/');
+}
+
 /** What the bytes say they are. Only formats that cannot be the beginning of a JSON text. */
 export function mediaTypeOfBytes(body: Uint8Array): string | null {
   const head = Buffer.from(body.buffer, body.byteOffset, Math.min(body.byteLength, 16)).toString('latin1');
@@ -19,7 +28,7 @@ const SIGNATURES: [string, RegExp][] = [
   ['image/gif', /^GIF8[79]a/],
   ['image/webp', /^RIFF....WEBP/s],
   ['image/avif', /^....ftypavi[fs]/s],
-  ['image/heic', /^....ftyp(?:hei[cx]|mif1)/s],
+  ['image/heic', /^....ftyp(?:hei[cmsx]|hev[cmsx]|mif1|msf1)/s],
   ['video/quicktime', /^....ftypqt {2}/s],
   ['audio/mp4', /^....ftypM4A/s],
   ['video/mp4', /^....ftyp/s],
