@@ -88,7 +88,18 @@ it.each([
   expect(await fetchUri(uri)).toMatchObject({ kind: 'fetched', url: url() });
 });
 
-it('{id} in a token URI becomes 64 hex digits [A13]', async () => {
+it('{id} in what an ERC-1155 contract and its host answer becomes 64 hex digits [A13, A19]', async () => {
+  const hex = '309'.padStart(64, '0');
+  first.answer(hex, 200, { name: 'Card {id}' });
+  const source = { kind: 'token_uri' as const, uri: `${first.url}/card/{id}`, standard: 'erc1155' as const };
+
+  expect(await module.get(MetadataFetcher).fetch({ source, tokenId: '777' })).toMatchObject({
+    url: `${first.url}/card/${hex}`,
+    metadata: { name: `Card ${hex}`, raw: '{"name":"Card {id}"}' },
+  });
+});
+
+it('{id} in a token URI becomes 64 hex digits also where the standard is not known [A13]', async () => {
   await fetchUri(`${first.url}/card/{id}`, '777');
 
   expect(first.lastUrl).toBe(`/card/${'309'.padStart(64, '0')}`);

@@ -9,8 +9,10 @@ import { LargeBodies } from './large-bodies.js';
 import type { Candidate, LocatedMetadata } from './located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
+import type { DocumentToRead, ReadDocument } from './read-document.js';
 import { parseRetryAfter } from './retry-after.js';
 import { toStorableText } from './storable-text.js';
+import type { TokenStandard } from './token-id-template.js';
 import { locateMetadata } from './token-uri.js';
 
 /** An outcome before the requests that came before it are known. */
@@ -39,8 +41,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
     const { source, tokenId } = target;
-    const standard = source.kind === 'token_uri' ? source.standard : undefined;
-    const located = locateMetadata(uriOf(source, tokenId), { tokenId, standard }, this.gateways);
+    const context = { tokenId, standard: standardOf(source) };
+    const located = locateMetadata(uriOf(source, tokenId), context, this.gateways);
     switch (located.kind) {
       case 'invalid':
         return { ...refused(located), earlier: [] };
@@ -107,7 +109,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private async toOutcome(
-    { tokenId }: FetchTarget,
+    target: FetchTarget,
     answer: GuardedAnswer,
     trace: { url: string; durationMs: number; bytes: number },
     sent: Validators | undefined,
@@ -123,24 +125,31 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     }
     const contentType = headers['content-type'] ?? null;
     const text = this.bodyText(body);
-    const read = await this.reader.read({ body, contentType, url: trace.url, tokenId, gateways: this.gateways });
+    const read = await this.read(target, { body, contentType, url: trace.url });
     if (read.kind === 'undecodable') return { kind: 'undecodable', reason: read.reason, body: text, ...trace };
     const { etag, 'last-modified': lastModified } = headers;
     return { kind: 'fetched', metadata: read.metadata, validators: { url: trace.url, etag, lastModified }, ...trace };
   }
 
   private async readInline(
-    { tokenId }: FetchTarget,
+    target: FetchTarget,
     { body, contentType, url }: Extract<LocatedMetadata, { kind: 'document' }>,
   ): Promise<Outcome> {
     const startedAt = performance.now();
     const bytes = body.length;
     const text = this.bodyText(body);
-    const read = await this.reader.read({ body, contentType, url, tokenId, gateways: this.gateways });
+    const read = await this.read(target, { body, contentType, url });
     const trace = { url, durationMs: Math.round(performance.now() - startedAt), bytes };
     return read.kind === 'undecodable'
       ? { kind: 'undecodable', reason: read.reason, body: text, ...trace }
       : { kind: 'fetched', metadata: read.metadata, validators: { url }, ...trace };
+  }
+
+  private read(
+    { source, tokenId }: FetchTarget,
+    found: Pick<DocumentToRead, 'body' | 'contentType' | 'url'>,
+  ): Promise<ReadDocument> {
+    return this.reader.read({ ...found, tokenId, standard: standardOf(source), gateways: this.gateways });
   }
 
   private noteHealth({ url }: Candidate, outcome: Outcome): void {
@@ -160,6 +169,10 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
 function uriOf(source: MetadataLocation, tokenId: string): string {
   return source.kind === 'token_uri' ? source.uri : `${source.url.replace(/\/+$/, '')}/${tokenId}`;
+}
+
+function standardOf(source: MetadataLocation): TokenStandard | undefined {
+  return source.kind === 'token_uri' ? source.standard : undefined;
 }
 
 function conditionsOf(validators: Validators | undefined): Record<string, string> {

@@ -4,6 +4,7 @@ import type { UndecodableReason } from './fetch-outcome.js';
 import type { FetchedMetadata } from './fetched-metadata.js';
 import type { Gateways } from './gateways.js';
 import { normalizeMetadata } from './normalize-metadata.js';
+import type { TokenStandard } from './token-id-template.js';
 
 /** All that reading needs, as plain data: a worker thread gets a copy of it. */
 export interface DocumentToRead {
@@ -12,6 +13,8 @@ export interface DocumentToRead {
   /** Where the body is from, without secrets. */
   url: string;
   tokenId: string;
+  /** Known of what a contract answers only. */
+  standard?: TokenStandard | undefined;
   gateways: Gateways;
 }
 
@@ -19,9 +22,9 @@ export type ReadDocument =
   { kind: 'read'; metadata: FetchedMetadata } | { kind: 'undecodable'; reason: UndecodableReason };
 
 /** Decode and normalise. */
-export function readDocument({ body, contentType, url, tokenId, gateways }: DocumentToRead): ReadDocument {
+export function readDocument({ body, contentType, url, tokenId, standard, gateways }: DocumentToRead): ReadDocument {
   const decoded = decodeDocument(body, contentType);
   if (decoded.kind === 'undecodable') return decoded;
   const document = decoded.kind === 'media' ? describeMedia(decoded.mediaType, url) : decoded;
-  return { kind: 'read', metadata: normalizeMetadata(document, { tokenId, gateways }) };
+  return { kind: 'read', metadata: normalizeMetadata(document, { tokenId, standard, gateways }) };
 }
