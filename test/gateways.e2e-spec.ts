@@ -113,6 +113,11 @@ it.each<[string, string, object]>([
   ],
   ['raw, with # and %', 'data:application/json,{"name":"100% #1"}', { metadata: { name: '100% #1' } }],
   ['inline', '{"name":"Inline"}', { metadata: { name: 'Inline' } }],
+  [
+    'a picture [B14]',
+    'data:image/svg+xml;base64,PHN2Zy8+',
+    { metadata: { imageUrl: 'data:image/svg+xml;base64,PHN2Zy8+' } },
+  ],
   ['cut off', 'data:application/json', { kind: 'undecodable', reason: 'invalid_data_uri' }],
   ['a scheme that is not read', 'ftp://host/1.json', { kind: 'unreachable', reason: 'unsupported_scheme' }],
   ['no CID', 'ipfs://invalid', { kind: 'unreachable', reason: 'invalid_uri' }],

@@ -32,6 +32,11 @@ export function parseDataUri(uri: string): DataUri | null {
   return { mediaType: type, contentType: charset ? `${type}; ${charset}` : type, body };
 }
 
+/** The other way round: content as an address of its own. */
+export function toDataUri(mediaType: string, body: Uint8Array): string {
+  return `data:${mediaType};base64,${Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')}`;
+}
+
 /** Padded or not, in the URL-safe alphabet or not, broken into lines or not, percent-encoded or not. */
 function decodeBase64(payload: string): Uint8Array | null {
   const plain = payload.includes('%') ? Buffer.from(decodePercent(payload)).toString('latin1') : payload;

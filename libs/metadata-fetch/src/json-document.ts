@@ -1,5 +1,5 @@
 import { decodeText } from './body-text.js';
-import { isDataUri, parseDataUri } from './data-uri.js';
+import { isDataUri, parseDataUri, toDataUri } from './data-uri.js';
 import { parseExactly } from './exact-numbers.js';
 import type { UndecodableReason } from './fetch-outcome.js';
 import { isOutOfBounds } from './json-bounds.js';
@@ -10,8 +10,8 @@ import { toStorableText } from './storable-text.js';
 
 export type DecodedDocument =
   | { kind: 'document'; document: JsonObject; raw: string; warnings: string[] }
-  /** The token URI led to a picture or a film itself. */
-  | { kind: 'media'; mediaType: string }
+  /** The token URI led to a picture or a film itself; `url` where that was inside of what the host answered. */
+  | { kind: 'media'; mediaType: string; url?: string }
   | { kind: 'undecodable'; reason: UndecodableReason };
 
 /** Media types that say nothing wrong about a JSON document; everything else is tolerated with a warning. */
@@ -70,7 +70,8 @@ function tryParse(text: string): ReturnType<typeof parseExactly> | null {
 function decodeDataUri(content: string): DecodedDocument {
   const data = parseDataUri(content);
   if (!data) return undecodable('invalid_data_uri');
-  return decode(data.body, data.contentType || null, false);
+  const decoded = decode(data.body, data.contentType || null, false);
+  return decoded.kind === 'media' ? { ...decoded, url: toDataUri(decoded.mediaType, data.body) } : decoded;
 }
 
 /** SVG is text; other media that reach this point are formats without a signature of ours, unless they are a web page. */

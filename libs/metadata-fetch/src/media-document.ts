@@ -6,8 +6,3 @@ export function describeMedia(mediaType: string, url: string): Extract<DecodedDo
   const document: JsonObject = mediaType.startsWith('image/') ? { image: url } : { animation_url: url };
   return { kind: 'document', document, raw: JSON.stringify(document), warnings: ['media_instead_of_document'] };
 }
-
-/** The address of media that a `data:` token URI held itself. */
-export function mediaDataUri(mediaType: string, body: Uint8Array): string {
-  return `data:${mediaType};base64,${Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')}`;
-}

@@ -1,7 +1,7 @@
 import type { FetchedMetadata } from './fetched-metadata.js';
 import { parseGateways } from './gateways.js';
 import { decodeDocument } from './json-document.js';
-import { describeMedia, mediaDataUri } from './media-document.js';
+import { describeMedia } from './media-document.js';
 import { normalizeMetadata, type NormalizeContext } from './normalize-metadata.js';
 
 const cid = `Qm${'a'.repeat(44)}`;
@@ -251,13 +251,5 @@ describe('media instead of a document', () => {
       imageUrl: null,
       animationUrl: 'https://host.example/1',
     });
-  });
-
-  it('is the image of a token when the token URI holds it [B14]', () => {
-    const uri = mediaDataUri('image/svg+xml', Buffer.from('<svg/>'));
-
-    expect(normalizeMetadata(describeMedia('image/svg+xml', uri), { tokenId: '1', gateways }).imageUrl).toBe(
-      'data:image/svg+xml;base64,PHN2Zy8+',
-    );
   });
 });

@@ -1,4 +1,5 @@
-import { decodeDocument } from './json-document.js';
+import { isDataUri, toDataUri } from './data-uri.js';
+import { decodeDocument, type DecodedDocument } from './json-document.js';
 import { describeMedia } from './media-document.js';
 import type { UndecodableReason } from './fetch-outcome.js';
 import type { FetchedMetadata } from './fetched-metadata.js';
@@ -25,6 +26,15 @@ export type ReadDocument =
 export function readDocument({ body, contentType, url, tokenId, standard, gateways }: DocumentToRead): ReadDocument {
   const decoded = decodeDocument(body, contentType);
   if (decoded.kind === 'undecodable') return decoded;
-  const document = decoded.kind === 'media' ? describeMedia(decoded.mediaType, url) : decoded;
+  const document = decoded.kind === 'media' ? describeMedia(decoded.mediaType, addressOf(decoded, body, url)) : decoded;
   return { kind: 'read', metadata: normalizeMetadata(document, { tokenId, standard, gateways }) };
+}
+
+/** Where media can be seen. Of a `data:` token URI, `url` shows the beginning only. */
+function addressOf(
+  { mediaType, url: inside }: Extract<DecodedDocument, { kind: 'media' }>,
+  body: Uint8Array,
+  url: string,
+): string {
+  return inside ?? (isDataUri(url) ? toDataUri(mediaType, body) : url);
 }
