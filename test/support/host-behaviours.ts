@@ -85,6 +85,10 @@ export const behaviours = {
   'sends comments': (_, response) => send(response, '{"name":"x"} // done'),
   'sends single quotes': (_, response) => send(response, "{'name':'x'}"),
   'cuts the document': (_, response) => send(response, '{"name":"x'),
+  'sends more than it declares': (_, response) => {
+    response.writeHead(200, { 'content-length': '10' });
+    sendWithoutEnd(response, '{"name":"x"} ');
+  },
   'sends 100,000 levels': (_, response) =>
     send(response, `{"name":"x","a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
   'sends 100,000 levels unclosed': (_, response) => send(response, '['.repeat(100_000)),
@@ -138,6 +142,10 @@ export const behaviours = {
   'stops in the middle of the body': (_, response) => {
     response.writeHead(200, { 'content-length': '1000' });
     response.write('{"name":', () => response.destroy());
+  },
+  'resets the connection in the middle of the body': (_, response) => {
+    response.writeHead(200, { 'content-length': '1000' });
+    response.write('{"name":', () => response.socket?.resetAndDestroy());
   },
   'stops in the middle of a chunk': (_, response) => {
     response.writeHead(200);
@@ -207,8 +215,8 @@ function redirectDown(request: IncomingMessage, response: ServerResponse, hops: 
 }
 
 /** As fast as it is read. */
-function sendWithoutEnd(response: ServerResponse): void {
-  const chunk = Buffer.alloc(256 * 1024, ' ');
+function sendWithoutEnd(response: ServerResponse, text = ' '): void {
+  const chunk = Buffer.alloc(256 * 1024, text);
   const write = () => {
     while (!response.destroyed && response.write(chunk)) {
       /* again */
