@@ -122,15 +122,15 @@ const reasonOf = (outcome: FetchOutcome) => (outcome.kind === 'unreachable' ? ou
 
 /** PORT is the canary's. */
 const VECTORS: [what: string, uri: string, reason: string][] = [
-  ['loopback', 'http://127.0.0.1:PORT/1', 'blocked_address'],
+  ['loopback [E1]', 'http://127.0.0.1:PORT/1', 'blocked_address'],
   ['loopback on the usual port', 'http://127.0.0.1/1', 'blocked_address'],
   ['loopback over https', 'https://127.0.0.1:PORT/1', 'blocked_address'],
   ['another address of loopback', 'http://127.255.255.254:PORT/1', 'blocked_address'],
-  ['loopback as one number', 'http://2130706433:PORT/1', 'blocked_address'],
-  ['loopback as one octal number', 'http://017700000001:PORT/1', 'blocked_address'],
+  ['loopback as one number [E10]', 'http://2130706433:PORT/1', 'blocked_address'],
+  ['loopback as one octal number [E10]', 'http://017700000001:PORT/1', 'blocked_address'],
   ['loopback as one hexadecimal number', 'http://0x7f000001:PORT/1', 'blocked_address'],
   ['loopback, short', 'http://127.1:PORT/1', 'blocked_address'],
-  ['loopback, hexadecimal and short', 'http://0x7f.1:PORT/1', 'blocked_address'],
+  ['loopback, hexadecimal and short [E10]', 'http://0x7f.1:PORT/1', 'blocked_address'],
   ['loopback with zeros', 'http://127.000.000.001:PORT/1', 'blocked_address'],
   ['loopback with a dot at the end', 'http://127.0.0.1.:PORT/1', 'blocked_address'],
   ['loopback, percent-encoded', 'http://%31%32%37.0.0.1:PORT/1', 'blocked_address'],
@@ -140,32 +140,32 @@ const VECTORS: [what: string, uri: string, reason: string][] = [
   ['loopback with backslashes', 'http:\\\\127.0.0.1:PORT\\1', 'blocked_address'],
   ['loopback before what looks like a host', 'http://127.0.0.1:PORT\\@host.example/1', 'blocked_address'],
   ['loopback with a tab', 'http://127.0\t.0.1:PORT/1', 'blocked_address'],
-  ['0.0.0.0', 'http://0.0.0.0:PORT/1', 'blocked_address'],
+  ['0.0.0.0 [E3]', 'http://0.0.0.0:PORT/1', 'blocked_address'],
   ['0', 'http://0:PORT/1', 'blocked_address'],
-  ['loopback of IPv6', 'http://[::1]:PORT/1', 'blocked_address'],
+  ['loopback of IPv6 [E2]', 'http://[::1]:PORT/1', 'blocked_address'],
   ['loopback of IPv6, in full', 'http://[0:0:0:0:0:0:0:1]:PORT/1', 'blocked_address'],
   ['unspecified of IPv6', 'http://[::]:PORT/1', 'blocked_address'],
-  ['loopback, mapped', 'http://[::ffff:127.0.0.1]:PORT/1', 'blocked_address'],
-  ['loopback, mapped, in hexadecimal', 'http://[::ffff:7f00:1]:PORT/1', 'blocked_address'],
-  ['loopback, compatible', 'http://[::127.0.0.1]:PORT/1', 'blocked_address'],
-  ['loopback behind NAT64', 'http://[64:ff9b::7f00:1]:PORT/1', 'blocked_address'],
+  ['loopback, mapped [E5]', 'http://[::ffff:127.0.0.1]:PORT/1', 'blocked_address'],
+  ['loopback, mapped, in hexadecimal [E5]', 'http://[::ffff:7f00:1]:PORT/1', 'blocked_address'],
+  ['loopback, compatible [E5]', 'http://[::127.0.0.1]:PORT/1', 'blocked_address'],
+  ['loopback behind NAT64 [E5]', 'http://[64:ff9b::7f00:1]:PORT/1', 'blocked_address'],
   ['loopback by 6to4', 'http://[2002:7f00:1::]:PORT/1', 'blocked_address'],
   ['loopback by ISATAP', 'http://[2607:f8b0::5efe:127.0.0.1]:PORT/1', 'blocked_address'],
-  ['a private address', 'http://10.0.0.1:PORT/1', 'blocked_address'],
-  ['carrier-grade NAT', 'http://100.64.0.1:PORT/1', 'blocked_address'],
-  ['cloud metadata', 'http://169.254.169.254/latest/meta-data/', 'blocked_address'],
+  ['a private address [E3]', 'http://10.0.0.1:PORT/1', 'blocked_address'],
+  ['carrier-grade NAT [E3]', 'http://100.64.0.1:PORT/1', 'blocked_address'],
+  ['cloud metadata [E4]', 'http://169.254.169.254/latest/meta-data/', 'blocked_address'],
   ['cloud metadata of Alibaba', 'http://100.100.100.200/latest/meta-data/', 'blocked_address'],
   ['cloud metadata of Azure', 'http://168.63.129.16/machine?comp=goalstate', 'blocked_address'],
-  ['cloud metadata of AWS over IPv6', 'http://[fd00:ec2::254]/latest/meta-data/', 'blocked_address'],
-  ['multicast', 'http://224.0.0.1:PORT/1', 'blocked_address'],
-  ['broadcast', 'http://255.255.255.255:PORT/1', 'blocked_address'],
-  ['link-local of IPv6', 'http://[fe80::1]:PORT/1', 'blocked_address'],
-  ['localhost', 'http://localhost:PORT/1', 'blocked_address'],
+  ['cloud metadata of AWS over IPv6 [E5]', 'http://[fd00:ec2::254]/latest/meta-data/', 'blocked_address'],
+  ['multicast [E3]', 'http://224.0.0.1:PORT/1', 'blocked_address'],
+  ['broadcast [E3]', 'http://255.255.255.255:PORT/1', 'blocked_address'],
+  ['link-local of IPv6 [E5]', 'http://[fe80::1]:PORT/1', 'blocked_address'],
+  ['localhost [E1]', 'http://localhost:PORT/1', 'blocked_address'],
   ['localhost with a dot at the end', 'http://localhost.:PORT/1', 'blocked_address'],
   ['a subdomain of localhost', 'http://a.localhost:PORT/1', 'blocked_address'],
   ['a name of multicast DNS', 'http://printer.local:PORT/1', 'blocked_address'],
   ['cloud metadata of GCP by name', 'http://metadata.google.internal/computeMetadata/v1/', 'blocked_address'],
-  ['a name that is loopback', 'http://loopback.example:PORT/1', 'blocked_address'],
+  ['a name that is loopback [E7]', 'http://loopback.example:PORT/1', 'blocked_address'],
   ['a name that is loopback, over https', 'https://loopback.example:PORT/1', 'blocked_address'],
   ['a name that is loopback, in upper case', 'http://LOOPBACK.example:PORT/1', 'blocked_address'],
   ['a name that is loopback, in full width', 'http://ｌｏｏｐｂａｃｋ.example:PORT/1', 'blocked_address'],
@@ -177,10 +177,10 @@ const VECTORS: [what: string, uri: string, reason: string][] = [
   ['a name that is private', 'http://private.example:PORT/1', 'blocked_address'],
   ['a name that is unique local', 'http://unique-local.example:PORT/1', 'blocked_address'],
   ['a name that is link-local', 'http://link-local.example/latest/meta-data/', 'blocked_address'],
-  ['a name that is public and loopback', 'http://mixed.example:PORT/1', 'blocked_address'],
-  ['a name that is loopback and public', 'http://mixed-first.example:PORT/1', 'blocked_address'],
-  ['a name that is public and loopback of IPv6', 'http://mixed6.example:PORT/1', 'blocked_address'],
-  ['a name that says its address', 'http://127.0.0.1.nip.io:PORT/1', 'blocked_address'],
+  ['a name that is public and loopback [E8]', 'http://mixed.example:PORT/1', 'blocked_address'],
+  ['a name that is loopback and public [E8]', 'http://mixed-first.example:PORT/1', 'blocked_address'],
+  ['a name that is public and loopback of IPv6 [E8]', 'http://mixed6.example:PORT/1', 'blocked_address'],
+  ['a name that says its address [E7]', 'http://127.0.0.1.nip.io:PORT/1', 'blocked_address'],
   ['a name that is nearly an address', 'http://127.0.0.1..:PORT/1', 'blocked_address'],
   ['a public name of loopback', 'http://localtest.me:PORT/1', 'blocked_address'],
   ['the name of loopback in a hosts file', 'http://ip6-localhost:PORT/1', 'blocked_address'],
@@ -189,19 +189,19 @@ const VECTORS: [what: string, uri: string, reason: string][] = [
   ['cloud metadata of Tencent by name', 'http://metadata.tencentyun.com/latest/meta-data/', 'blocked_address'],
   ['a name without addresses', 'http://empty.example:PORT/1', 'dns'],
   ['a name that is unknown', 'http://unknown.example:PORT/1', 'dns'],
-  ['a port that is not open', 'http://loopback.example:1/1', 'blocked_port'],
+  ['a port that is not open [E11]', 'http://loopback.example:1/1', 'blocked_port'],
   ['port 0', 'http://loopback.example:0/1', 'blocked_port'],
   ['a port beyond all ports', 'http://127.0.0.1:65536/1', 'invalid_uri'],
-  ['a user', 'http://user@127.0.0.1:PORT/1', 'invalid_uri'],
+  ['a user [A50]', 'http://user@127.0.0.1:PORT/1', 'invalid_uri'],
   ['a user that looks like a host', 'http://host.example:80@127.0.0.1:PORT/1', 'invalid_uri'],
   ['IPv6 with a zone', 'http://[fe80::1%25lo]:PORT/1', 'invalid_uri'],
   ['an address and an encoded NUL', 'http://127.0.0.1%00.host.example:PORT/1', 'invalid_uri'],
-  ['more than 8 KB', `http://127.0.0.1:PORT/${'a'.repeat(9000)}`, 'invalid_uri'],
-  ['a file', 'file:///etc/passwd', 'unsupported_scheme'],
+  ['more than 8 KB [A49]', `http://127.0.0.1:PORT/${'a'.repeat(9000)}`, 'invalid_uri'],
+  ['a file [A47]', 'file:///etc/passwd', 'unsupported_scheme'],
   ['Gopher', 'gopher://127.0.0.1:PORT/_INFO', 'unsupported_scheme'],
-  ['FTP', 'ftp://127.0.0.1:PORT/1', 'unsupported_scheme'],
+  ['FTP [A47]', 'ftp://127.0.0.1:PORT/1', 'unsupported_scheme'],
   ['a web socket', 'ws://127.0.0.1:PORT/1', 'unsupported_scheme'],
-  ['a script', 'javascript:fetch("http://127.0.0.1:PORT/1")', 'unsupported_scheme'],
+  ['a script [A47]', 'javascript:fetch("http://127.0.0.1:PORT/1")', 'unsupported_scheme'],
 ];
 
 const atCanary = (uri: string) => uri.replace('PORT', String(canary.port));
@@ -212,7 +212,7 @@ describe('nothing of this machine is dialled', () => {
     expect(canary.dials).toBe(0);
   });
 
-  it.each(VECTORS)('after a redirect to %s', async (_, uri, reason) => {
+  it.each(VECTORS)('after a redirect to %s [E6]', async (_, uri, reason) => {
     expect(reasonOf(await fetchUri(redirectTo(atCanary(uri))))).toBe(reason);
     expect(canary.dials).toBe(0);
   });
@@ -257,7 +257,7 @@ describe('nothing of this machine is dialled', () => {
     expect(canary.dials).toBe(0);
   });
 
-  it('when a name moves to loopback after it was public', async () => {
+  it('when a name moves to loopback after it was public [E9]', async () => {
     const stop = new AbortController();
     const answers = resolver({ 'rebinding.example': [['8.8.8.8'], ['127.0.0.1']] });
     const stopping: LookupFunction = (name, options, done) => {
@@ -304,14 +304,17 @@ describe('names of this machine and its network are not even resolved', () => {
 });
 
 describe('what may be dialled is dialled', () => {
-  it.each(['127.0.0.1', 'localhost', 'loopback.example'])('at %s, when the operator exempts it', async (name) => {
-    const names = { ...NAMES, localhost: [['127.0.0.1']] };
-    const from = await fetcher({ allowedHosts: [`${name}:${canary.port}`], lookup: resolver(names) });
+  it.each(['127.0.0.1', 'localhost', 'loopback.example'])(
+    'at %s, when the operator exempts it [E13, E16]',
+    async (name) => {
+      const names = { ...NAMES, localhost: [['127.0.0.1']] };
+      const from = await fetcher({ allowedHosts: [`${name}:${canary.port}`], lookup: resolver(names) });
 
-    expect(reasonOf(await fetchUri(`http://${name}:${canary.port}/1`, from))).toBe('fetched');
-    expect(reasonOf(await fetchUri(redirectTo(`http://${name}:${canary.port}/1`), from))).toBe('fetched');
-    expect(canary.dials).toBeGreaterThan(0);
-  });
+      expect(reasonOf(await fetchUri(`http://${name}:${canary.port}/1`, from))).toBe('fetched');
+      expect(reasonOf(await fetchUri(redirectTo(`http://${name}:${canary.port}/1`), from))).toBe('fetched');
+      expect(canary.dials).toBeGreaterThan(0);
+    },
+  );
 
   it('after a redirect whose path has letters beyond ASCII', async () => {
     expect(await fetchUri(redirectTo('/über/é'))).toMatchObject({

@@ -108,7 +108,7 @@ describe('an address that is not public is refused in every spelling', () => {
     ['compatible, with decimals', 'http://[::127.0.0.1]/'],
     ['behind NAT64, with decimals', 'http://[64:ff9b::169.254.169.254]/'],
     ['by ISATAP, with decimals', 'http://[2607:f8b0::5efe:192.168.0.1]/'],
-  ])('%s: %j', (_, url) => {
+  ])('%s: %j [E10]', (_, url) => {
     expect(judge(url)).toBe('blocked_address');
   });
 });
@@ -139,11 +139,11 @@ describe('a public address is requested in every spelling', () => {
 
 describe('a name that stands for this machine or its network is refused, whatever it resolves to', () => {
   it.each([
-    ['localhost', 'http://localhost/'],
+    ['localhost [E1]', 'http://localhost/'],
     ['localhost in upper case', 'http://LOCALHOST/'],
     ['localhost with a dot at the end', 'http://localhost./'],
     ['localhost over https', 'https://localhost/'],
-    ['localhost with a port of its own', 'http://localhost:9876/'],
+    ['localhost with a port of its own [E1]', 'http://localhost:9876/'],
     ['a subdomain of localhost', 'http://wallet.localhost/'],
     ['a subdomain of a subdomain of localhost', 'http://a.b.localhost/'],
     ['a subdomain of localhost with a dot at the end', 'http://wallet.localhost./'],
@@ -330,7 +330,7 @@ describe('a port', () => {
     'https://host.example:80/',
     'https://8.8.8.8:443/',
     'https://[2606:4700:4700::1111]:443/',
-  ])('is 80 or 443: %s', (url) => {
+  ])('is 80 or 443: %s [E11]', (url) => {
     expect(judge(url)).toBe('requested');
   });
 
@@ -355,7 +355,7 @@ describe('a port', () => {
     'http://host.example:65535/',
     'http://8.8.8.8:8080/',
     'http://[2606:4700:4700::1111]:8080/',
-  ])('is no other: %s', (url) => {
+  ])('is no other: %s [E11]', (url) => {
     expect(judge(url)).toBe('blocked_port');
   });
 
@@ -386,7 +386,7 @@ describe('a host that the operator exempts', () => {
     'http://[::1]:4000/1',
     'http://[0:0:0:0:0:0:0:1]:4000/1',
     'https://10.0.0.7/1',
-  ])('is requested without the filter: %s', (url) => {
+  ])('is requested without the filter: %s [E13, E16]', (url) => {
     expect(judge(url, { allowedHosts })).toBe('exempt');
   });
 
@@ -406,7 +406,7 @@ describe('a host that the operator exempts', () => {
     ['on port 0, which would be dialled as 80', 'http://gateway.internal:0/1', 'blocked_address'],
     ['as a user', 'http://localhost:4000@host.example/1', 'invalid_uri'],
     ['as the beginning of a name', 'http://localhost:4000.host.example/1', 'invalid_uri'],
-  ])('is exempt by its exact name and port, and not %s: %s', (_, url, expected) => {
+  ])('is exempt by its exact name and port, and not %s: %s [E13]', (_, url, expected) => {
     expect(judge(url, { allowedHosts })).toBe(expected);
   });
 });
