@@ -114,6 +114,20 @@ describe('an image', () => {
     expect(normalize(document)).toMatchObject({ imageUrl: url, imageOriginal: url });
   });
 
+  it('is the first of them that can be shown, whatever their order in the document [F5]', () => {
+    const fields = ['image', 'image_url', 'imageUrl', 'image_data', 'svg_image_data', 'image_content', 'properties'];
+    const left = fields.toReversed().map((field) => {
+      const address = `https://host.example/${field}`;
+      return [field, field === 'properties' ? { image: address } : address] as const;
+    });
+
+    while (left.length > 0) {
+      const [field] = left.at(-1)!;
+      expect(normalize(Object.fromEntries(left)).imageUrl).toBe(`https://host.example/${field}`);
+      left.pop();
+    }
+  });
+
   it.each([[''], [null], ['null'], [7], [['a']]])('is none: %j [F6]', (image) => {
     expect(normalize({ name: 'a', image })).toMatchObject({ imageUrl: null, imageOriginal: null, warnings: [] });
   });

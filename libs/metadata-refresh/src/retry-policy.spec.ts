@@ -12,32 +12,59 @@ const answered = (status: number, retryAfterSeconds?: number) => ({
 });
 
 describe('when a token is tried again', () => {
-  it.each([429, 503])('tries again after %i, twice, each pause longer than the last', (status) => {
+  it.each([429, 503])('tries again after %i, twice and not a third time [D24, D26]', (status) => {
     expect(retryDelaySeconds(answered(status), 1, config, 0)).toBe(1);
     expect(retryDelaySeconds(answered(status), 2, config, 0)).toBe(2);
     expect(retryDelaySeconds(answered(status), 3, config, 0)).toBeNull();
   });
 
-  it.each([201, 301, 400, 401, 403, 404, 410, 500, 502, 504])('never tries again after %i', (status) => {
-    expect(retryDelaySeconds(answered(status), 1, config)).toBeNull();
+  it.each([201, 301, 400, 401, 403, 404, 410, 500, 502, 504])(
+    'never tries again after %i [D4, D6, D7, D8]',
+    (status) => {
+      expect(retryDelaySeconds(answered(status), 1, config)).toBeNull();
+    },
+  );
+
+  it.each([
+    'timeout',
+    'dns',
+    'connection_refused',
+    'connection_reset',
+    'incomplete_body',
+    'tls',
+    'invalid_uri',
+  ] as const)('never tries again when there was no complete answer: %s [C25, D18, D19, D20, D29]', (reason) => {
+    expect(retryDelaySeconds({ kind: 'unreachable', reason, ...trace }, 1, config)).toBeNull();
   });
 
-  it('never tries again when there was no answer, or one that is no metadata', () => {
-    expect(retryDelaySeconds({ kind: 'unreachable', reason: 'timeout', ...trace }, 1, config)).toBeNull();
-    expect(retryDelaySeconds({ kind: 'undecodable', reason: 'not_json', body: '', ...trace }, 1, config)).toBeNull();
+  it.each(['not_json', 'invalid_json', 'empty_metadata', 'invalid_data_uri'] as const)(
+    'never tries again when the answer is no metadata: %s [C6, D29]',
+    (reason) => {
+      expect(retryDelaySeconds({ kind: 'undecodable', reason, body: '', ...trace }, 1, config)).toBeNull();
+    },
+  );
+
+  it('makes each pause longer than the last, whatever the jitter, up to the cap [D23]', () => {
+    const patient = { ...config, maxAttempts: 11 };
+    const pauses = (random: number) =>
+      Array.from({ length: 10 }, (_, index) => retryDelaySeconds(answered(503), index + 1, patient, random)!);
+
+    expect(pauses(0)).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+    expect(pauses(1)).toEqual([1.25, 2.5, 5, 10, 20, 40, 60, 60, 60, 60]);
+    for (let index = 0; index < 6; index += 1) expect(pauses(0)[index + 1]).toBeGreaterThan(pauses(1)[index]!);
   });
 
-  it('waits as long as the host asks for, up to the cap', () => {
+  it('waits as long as the host asks for, up to the cap [D9, D10, D13]', () => {
     expect(retryDelaySeconds(answered(429, 20), 1, config, 0)).toBe(20);
     expect(retryDelaySeconds(answered(429, 999_999), 1, config, 0)).toBe(60);
     expect(retryDelaySeconds(answered(503, 0), 2, config, 0)).toBe(2);
   });
 
-  it('spreads retries by at most a quarter', () => {
+  it('spreads retries by at most a quarter [D23]', () => {
     expect(retryDelaySeconds(answered(429), 1, config, 1)).toBe(1.25);
   });
 
-  it('does not overflow however often it is asked', () => {
+  it('does not overflow however often it is asked [D25]', () => {
     expect(retryDelaySeconds(answered(429), 5000, { ...config, maxAttempts: 9999 })).toBe(60);
   });
 });
