@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type LookupFunction } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import {
   MetadataFetcher,
   MetadataFetchModule,
@@ -41,44 +44,186 @@ it('reads a document from the Metadata API, with a slash between its URL and the
   expect(outcome).toMatchObject({ kind: 'fetched', url: `${host.url}/collection/1`, metadata: { name: 'Token 1' } });
 });
 
-it.each<[Behaviour, object]>([
-  ['hangs', { kind: 'unreachable', reason: 'timeout' }],
-  ['drips a byte at a time', { kind: 'unreachable', reason: 'timeout' }],
-  ['closes at once', { kind: 'unreachable', reason: 'connection_reset' }],
-  ['stops in the middle of the body', { kind: 'unreachable' }],
-  ['declares too much', { kind: 'unreachable', reason: 'too_large' }],
-  ['sends without end', { kind: 'unreachable', reason: 'too_large' }],
-  ['sends a gzip bomb', { kind: 'unreachable', reason: 'too_large' }],
-  ['sends a brotli bomb', { kind: 'unreachable', reason: 'too_large' }],
-  ['cuts a gzip body', { kind: 'unreachable', reason: 'incomplete_body' }],
-  ['sends gzip', { kind: 'fetched', metadata: { name: 'gzip' } }],
-  ['sends brotli', { kind: 'fetched', metadata: { name: 'br' } }],
-  ['sends deflate', { kind: 'fetched', metadata: { name: 'deflate' } }],
-  ['redirects once', { kind: 'fetched', metadata: { name: 'Token elsewhere' } }],
-  ['redirects in a circle', { kind: 'unreachable', reason: 'too_many_redirects' }],
-  ['redirects to the cloud metadata service', { kind: 'unreachable', reason: 'blocked_address' }],
-  ['redirects to loopback', { kind: 'unreachable', reason: 'blocked_address' }],
-  ['redirects to a file', { kind: 'unreachable', reason: 'unsupported_scheme' }],
-])('knows what to make of a host that %s', async (behaviour, expected) => {
-  const tokenId = String(1000 + behaviour.length);
-  host.misbehave(tokenId, behaviour);
+it.each<[Behaviour, string, object]>([
+  ['hangs', '[D20]', { kind: 'unreachable', reason: 'timeout' }],
+  ['drips a byte at a time', '[D21]', { kind: 'unreachable', reason: 'timeout' }],
+  ['drips its headers', '[D21]', { kind: 'unreachable', reason: 'timeout' }],
+  ['closes at once', '[D18]', { kind: 'unreachable', reason: 'connection_reset' }],
+  ['stops in the middle of the body', '[C25]', { kind: 'unreachable', reason: 'incomplete_body' }],
+  ['resets the connection in the middle of the body', '[D19]', { kind: 'unreachable', reason: 'incomplete_body' }],
+  ['declares too much', '[C24]', { kind: 'unreachable', reason: 'too_large' }],
+  ['sends without end', '[C23]', { kind: 'unreachable', reason: 'too_large' }],
+  ['sends a gzip bomb', '[C21]', { kind: 'unreachable', reason: 'too_large' }],
+  ['sends a brotli bomb', '[C21]', { kind: 'unreachable', reason: 'too_large' }],
+  ['cuts a gzip body', '[C25]', { kind: 'unreachable', reason: 'incomplete_body' }],
+  ['sends gzip', '[C20]', { kind: 'fetched', metadata: { name: 'gzip' } }],
+  ['sends brotli', '[C20]', { kind: 'fetched', metadata: { name: 'br' } }],
+  ['sends deflate', '[C20]', { kind: 'fetched', metadata: { name: 'deflate' } }],
+  ['redirects once', '[D1]', { kind: 'fetched', metadata: { name: 'Token elsewhere' } }],
+  ['redirects three times', '[D1]', { kind: 'fetched', metadata: { name: 'At last' } }],
+  ['redirects four times', '[D2]', { kind: 'unreachable', reason: 'too_many_redirects' }],
+  ['redirects in a circle', '[D2]', { kind: 'unreachable', reason: 'too_many_redirects' }],
+  ['redirects to the cloud metadata service', '[E4, E6]', { kind: 'unreachable', reason: 'blocked_address' }],
+  ['redirects to loopback', '[E1, E6]', { kind: 'unreachable', reason: 'blocked_address' }],
+  ['redirects to a file', '[A47]', { kind: 'unreachable', reason: 'unsupported_scheme' }],
+])('knows what to make of a host that %s %s', async (behaviour, _, expected) => {
+  host.misbehave('1000', behaviour);
 
-  expect(await fetchToken(tokenId)).toMatchObject(expected);
+  expect(await fetchToken('1000')).toMatchObject(expected);
 });
 
-it.each([201, 204, 301, 304, 400, 404, 410, 500])('takes %i for an answer that is no metadata', async (status) => {
-  host.answer('2', status, status === 204 || status === 304 ? '' : 'why');
+it.each<Behaviour>(['hangs', 'drips a byte at a time', 'drips its headers'])(
+  'gives a host that %s the deadline in all, and no more [D20, D21]',
+  async (behaviour) => {
+    host.misbehave('1000', behaviour);
 
-  expect(await fetchToken('2')).toMatchObject({ kind: 'bad_status', status });
+    const { durationMs } = await fetchToken('1000', { deadlineMs: 300 });
+
+    expect(durationMs).toBeGreaterThanOrEqual(290);
+    // A byte comes each 20 ms: a deadline for silence alone would never end.
+    expect(durationMs).toBeLessThan(2000);
+  },
+);
+
+it.each([301, 302, 303, 307, 308])('follows %i, and records the URL that it asked for [D1]', async (status) => {
+  host.answer('2', status, '', { location: '/moved/2nd?a=b' });
+
+  expect(await fetchToken('2')).toMatchObject({
+    kind: 'fetched',
+    url: `${host.url}/collection/2`,
+    metadata: { name: 'Token 2nd' },
+  });
+  expect(host.lastUrl).toBe('/moved/2nd?a=b');
 });
 
-it.each([429, 503])('passes on how long a host that answers %i asks to be left alone', async (status) => {
+describe('a body that is too large', () => {
+  const KB = 1024;
+  const document = (bytes: number) => JSON.stringify({ name: 'a'.repeat(bytes - '{"name":""}'.length) });
+
+  it('is one byte over the limit, declared or not [C22]', async () => {
+    host.answer('20', 200, document(64 * KB)).answer('21', 200, document(64 * KB + 1));
+    host.answer('22', 200, document(64 * KB + 1), { 'content-length': String(64 * KB + 1) });
+
+    expect(await fetchToken('20', { maxBytes: 64 * KB })).toMatchObject({ kind: 'fetched' });
+    for (const tokenId of ['21', '22']) {
+      expect(await fetchToken(tokenId, { maxBytes: 64 * KB })).toMatchObject({ reason: 'too_large', bytes: 0 });
+    }
+  });
+
+  it.each<[Behaviour, string]>([
+    ['declares too much', '[C24]'],
+    ['sends without end', '[C22, C23]'],
+  ])('is not waited for: of a host that %s, the connection is ended %s', async (behaviour) => {
+    host.misbehave('23', behaviour);
+
+    const outcome = await fetchToken('23', { deadlineMs: 60_000 });
+
+    expect(outcome).toMatchObject({ reason: 'too_large' });
+    await vi.waitUntil(() => host.trafficOf('/collection').atOnce === 0, { timeout: 10_000 });
+  });
+
+  it('takes no memory, were it a gigabyte [C21]', async () => {
+    // Sixty-four times the same 16 MiB: gzip may be put one behind the other.
+    const member = gzipSync(Buffer.alloc(16 * KB * KB, ' '));
+    host.answer('24', 200, Buffer.concat(Array.from({ length: 64 }, () => member)), { 'content-encoding': 'gzip' });
+    const before = process.resourceUsage().maxRSS;
+
+    const outcome = await fetchToken('24', { deadlineMs: 60_000, maxBytes: 5 * KB * KB });
+
+    expect(outcome).toMatchObject({ kind: 'unreachable', reason: 'too_large' });
+    expect(process.resourceUsage().maxRSS - before).toBeLessThan(100 * KB);
+  });
+});
+
+it('reads of a body what was declared, and takes what follows for no answer to another request [C23]', async () => {
+  const from = await fetcher();
+  const fetch = (tokenId: string) => from.fetch({ source: { kind: 'metadata_api', url: host.url }, tokenId });
+  host.misbehave('25', 'sends more than it declares');
+
+  expect(await fetch('25')).toMatchObject({ kind: 'undecodable', body: '{"name":"x', bytes: 10 });
+  expect(await fetch('26')).toMatchObject({ kind: 'fetched', metadata: { name: 'Token 26' } });
+});
+
+describe('a host that cannot be reached', () => {
+  it('has a name without an address [D18]', async () => {
+    const lookup: LookupFunction = (_, __, done) => done(Object.assign(new Error('none'), { code: 'ENOTFOUND' }), []);
+
+    expect(await fetchToken('1', { lookup }, 'http://gone.example')).toMatchObject({
+      kind: 'unreachable',
+      reason: 'dns',
+    });
+  });
+
+  it('refuses the connection [D18]', async () => {
+    const gone = await MetadataHost.start();
+    const { host: address, url } = gone;
+    await gone.close();
+
+    expect(await fetchToken('1', { allowedHosts: [address] }, url)).toMatchObject({
+      kind: 'unreachable',
+      reason: 'connection_refused',
+    });
+  });
+
+  it('does not say a word of TLS [D18]', async () => {
+    const mute = createServer().listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const address = `127.0.0.1:${(mute.address() as AddressInfo).port}`;
+
+    const outcome = await fetchToken('1', { allowedHosts: [address] }, `https://${address}`);
+    mute.close();
+
+    expect(outcome).toMatchObject({ kind: 'unreachable', reason: 'timeout' });
+  });
+
+  it('has a name that is resolved too slowly [D18]', async () => {
+    expect(await fetchToken('1', { lookup: () => {} }, 'http://slow.example')).toMatchObject({
+      kind: 'unreachable',
+      reason: 'timeout',
+    });
+  });
+
+  it("is one that the operator's resolver does not answer for [E15]", async () => {
+    const refusing: LookupFunction = (_, __, done) => done(Object.assign(new Error('no'), { code: 'ENODATA' }), []);
+
+    expect(await fetchToken('1', { lookup: refusing }, 'http://denied.example')).toMatchObject({
+      kind: 'unreachable',
+      reason: 'dns',
+    });
+  });
+});
+
+it.each([201, 204, 301, 304, 400, 401, 403, 404, 410, 500])(
+  'takes %i for an answer that is no metadata [D4, D6, D7, D8]',
+  async (status) => {
+    host.answer('2', status, status === 204 || status === 304 ? '' : 'why');
+
+    expect(await fetchToken('2')).toMatchObject({ kind: 'bad_status', status });
+  },
+);
+
+it.each([429, 503])('passes on how long a host that answers %i asks to be left alone [D9, D10]', async (status) => {
   host.answer('3', status, '', { 'retry-after': '17' });
 
   expect(await fetchToken('3')).toMatchObject({ kind: 'bad_status', status, retryAfterSeconds: 17 });
 });
 
-it('asks whether a document has changed, and takes 304 for no', async () => {
+it.each([200, 302, 404, 500])('does not hear what a host that answers %i says of later [D14]', async (status) => {
+  host.answer('3', status, { name: 'Three' }, { 'retry-after': '17' });
+
+  expect(await fetchToken('3')).not.toHaveProperty('retryAfterSeconds');
+});
+
+it('asks for the hexadecimal id, and not for another one when that is not found [A21]', async () => {
+  const hex = 'ff'.padStart(64, '0');
+  host.answer(hex, 404);
+  const source = { kind: 'token_uri' as const, uri: `${host.url}/{id}` };
+
+  expect(await (await fetcher()).fetch({ source, tokenId: '255' })).toMatchObject({ kind: 'bad_status', status: 404 });
+  expect([host.hits.get(hex), host.hits.get('255')]).toEqual([1, undefined]);
+});
+
+it('asks whether a document has changed, and takes 304 for no [D33]', async () => {
   host.answer('4', 304);
   const outcome = await (
     await fetcher()
@@ -109,7 +254,7 @@ it('sends validators to nobody else, and does not believe an elsewhere that says
   await elsewhere.close();
 });
 
-it('says who it is, and sends nothing that could identify anybody', async () => {
+it('says who it is, and sends nothing that could identify anybody [D32]', async () => {
   await fetchToken('5');
 
   expect(host.lastHeaders['user-agent']).toMatch(/^nestjs-nft-refresh/);
@@ -122,7 +267,7 @@ it('says who it is, and sends nothing that could identify anybody', async () => 
   ]);
 });
 
-it('keeps 4 KB of an error, as text that can be stored', async () => {
+it('keeps 4 KB of an error, as text that can be stored [D31]', async () => {
   host.answer('6', 500, Buffer.concat([Buffer.from('a\u0000é'), Buffer.alloc(10_000, 'x')]));
 
   const outcome = await fetchToken('6');
@@ -140,7 +285,7 @@ it.each([
   'http://2130706433',
   'http://0x7f.1',
   'http://169.254.169.254',
-])('never dials %s, although another port of this machine is allowed', async (address) => {
+])('never dials %s, although another port of this machine is allowed [E1, E2, E4, E10]', async (address) => {
   const canary = await MetadataHost.start();
   const port = canary.host.split(':')[1];
 
@@ -153,6 +298,12 @@ it.each([
 
   expect(canary.hits.size).toBe(0);
   await canary.close();
+});
+
+it('says who it is in the words of the operator [D32]', async () => {
+  await fetchToken('5', { userAgent: 'Lamps/1.0 (+https://lamps.example)' });
+
+  expect(host.lastHeaders['user-agent']).toBe('Lamps/1.0 (+https://lamps.example)');
 });
 
 it('does not honour proxy variables', async () => {

@@ -16,6 +16,8 @@ export type Answer =
 /** What one path has seen. */
 export interface Traffic {
   hits: number;
+  /** Requests that are open now. */
+  atOnce: number;
   /** The most requests that were open at once. */
   mostAtOnce: number;
   /** Milliseconds between the beginnings of two requests, in order. */
@@ -36,7 +38,7 @@ export class MetadataHost {
   /** The most requests that were open at once, of all paths. */
   mostAtOnce = 0;
   private atOnce = 0;
-  private readonly byPath = new Map<string, Traffic & { atOnce: number; lastAt: number }>();
+  private readonly byPath = new Map<string, Traffic & { lastAt: number }>();
   private readonly scripts = new Map<string, Answer[]>();
 
   private constructor(private readonly server: Server) {
@@ -88,8 +90,8 @@ export class MetadataHost {
 
   /** Of the paths that begin with this one. */
   trafficOf(path: string): Traffic {
-    const { hits, mostAtOnce, gaps } = this.byPath.get(path) ?? { hits: 0, mostAtOnce: 0, gaps: [] };
-    return { hits, mostAtOnce, gaps };
+    const { hits, atOnce, mostAtOnce, gaps } = this.byPath.get(path) ?? { hits: 0, atOnce: 0, mostAtOnce: 0, gaps: [] };
+    return { hits, atOnce, mostAtOnce, gaps };
   }
 
   async close(): Promise<void> {
