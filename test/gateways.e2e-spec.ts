@@ -60,6 +60,15 @@ it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reaso
   expect(second.lastHeaders).not.toHaveProperty('x-gateway-token');
 });
 
+it('a picture at a token URI is shown through its gateway, without the credentials [C14, A45]', async () => {
+  first.misbehave('1', 'sends a picture');
+
+  const outcome = await fetchUri(`ipfs://${CID}/1`);
+
+  expect(outcome).toMatchObject({ metadata: { imageUrl: `http://${first.host}/ipfs/${CID}/1` } });
+  expect(JSON.stringify(outcome)).not.toMatch(/secret|hidden|x-gateway-token/);
+});
+
 it('a gateway in trouble is asked last for a while', async () => {
   first.answer('1', 500);
   await fetchUri(`ipfs://${CID}/1`);
@@ -105,32 +114,100 @@ it('{id} in a token URI becomes 64 hex digits also where the standard is not kno
   expect(first.lastUrl).toBe(`/card/${'309'.padStart(64, '0')}`);
 });
 
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const named = (name: string, warnings: string[] = []) => ({ kind: 'fetched', metadata: { name, warnings } });
+const svg = `<svg xmlns='http://www.w3.org/2000/svg'><rect fill='#fff'/></svg>`;
+
 it.each<[string, string, object]>([
+  ['base64 [B1]', `data:application/json;base64,${base64('{"name":"a"}')}`, named('a')],
+  ['base64 with blanks inside [B2]', `data:application/json;base64,${base64(' {"name": "a"} ')}`, named('a')],
+  ['base64 beyond ASCII [B3]', `data:application/json;base64,${base64('{"name":"naïf 🦊"}')}`, named('naïf 🦊')],
   [
-    'base64',
-    `data:application/json;base64,${Buffer.from('{"name":"On chain"}').toString('base64')}`,
-    { kind: 'fetched', metadata: { name: 'On chain' } },
+    'base64 without padding [B4]',
+    `data:application/json;base64,${base64('{"name":"ab"}').replace(/=+$/, '')}`,
+    named('ab'),
   ],
-  ['raw, with # and %', 'data:application/json,{"name":"100% #1"}', { metadata: { name: '100% #1' } }],
-  ['inline', '{"name":"Inline"}', { metadata: { name: 'Inline' } }],
+  [
+    'base64, URL-safe [B4]',
+    `data:application/json;base64,${Buffer.from('{"name":"??>>~~"}').toString('base64url')}`,
+    named('??>>~~'),
+  ],
+  [
+    'base64 in lines [B4]',
+    `data:application/json;base64,${base64('{"name":"a"}').replace(/.{5}/g, '$&\r\n')}`,
+    named('a'),
+  ],
+  ['base64 that is none [B5]', 'data:application/json;base64,@@@', { kind: 'undecodable', reason: 'invalid_data_uri' }],
+  ['utf8 with apostrophes [B6]', `data:application/json;utf8,{"name":"it's"}`, named("it's")],
+  ['raw [B7]', 'data:application/json,{"name":"a, b"}', named('a, b')],
+  ['percent-encoded [B8]', 'data:application/json,%7B%22name%22%3A%20%22a%22%7D', named('a')],
+  ['raw and percent-encoded [B9]', 'data:application/json,{"name":"blue%20door"}', named('blue door')],
+  ['raw, with % [B10]', 'data:application/json,{"name":"100% pure"}', named('100% pure')],
+  ['raw, with # and + [B11]', 'data:application/json,{"name":"#1 + #2"}', named('#1 + #2')],
+  ['base64 with a charset [B12]', `data:application/json;charset=utf-8;base64,${base64('{"name":"é"}')}`, named('é')],
+  ['text by its type [B13]', 'data:text/plain,{"name":"a"}', named('a')],
   [
     'a picture [B14]',
-    'data:image/svg+xml;base64,PHN2Zy8+',
-    { metadata: { imageUrl: 'data:image/svg+xml;base64,PHN2Zy8+' } },
+    `data:image/svg+xml;base64,${base64(svg)}`,
+    { metadata: { imageUrl: `data:image/svg+xml;base64,${base64(svg)}` } },
   ],
-  ['cut off', 'data:application/json', { kind: 'undecodable', reason: 'invalid_data_uri' }],
-  ['a scheme that is not read', 'ftp://host/1.json', { kind: 'unreachable', reason: 'unsupported_scheme' }],
-  ['no CID', 'ipfs://invalid', { kind: 'unreachable', reason: 'invalid_uri' }],
-])(
-  'a token URI that is a document itself is read without a request: %s [B1, B7, B11, B16]',
-  async (_, uri, outcome) => {
-    expect(await fetchUri(uri)).toMatchObject(outcome);
+  ['without a comma [B15]', 'data:application/json', { kind: 'undecodable', reason: 'invalid_data_uri' }],
+  ['inline [B16]', '{"name":"a"}', named('a')],
+  ['inline and no JSON [B17]', '{not json}', { kind: 'undecodable', reason: 'invalid_json' }],
+  [
+    'larger than 5 MiB [B19]',
+    `data:application/json,{"name":"${'a'.repeat(5 * 1024 * 1024)}"}`,
+    { kind: 'unreachable', reason: 'too_large' },
+  ],
+  [
+    'larger than 5 MiB in base64 [B19]',
+    `data:application/json;base64,${base64(`{"name":"${'a'.repeat(5 * 1024 * 1024)}"}`)}`,
+    { kind: 'unreachable', reason: 'too_large' },
+  ],
+  [
+    'with a picture inside [B20]',
+    `data:application/json,{"image":"data:image/svg+xml;utf8,${svg}"}`,
+    { metadata: { imageUrl: `data:image/svg+xml;utf8,${svg}` } },
+  ],
+])('a token URI that is a document itself is read without a request: %s', async (_, uri, outcome) => {
+  expect(await fetchUri(uri)).toMatchObject(outcome);
 
-    expect([first.hits.size, second.hits.size]).toEqual([0, 0]);
-  },
-);
+  expect([first.hits.size, second.hits.size]).toEqual([0, 0]);
+});
 
-it('a collection may have its documents on IPFS: the gateways that were asked are in the attempts', async () => {
+it.each<[string, string, object]>([
+  ['nothing [A4]', '', { reason: 'invalid_uri', url: '' }],
+  ['blanks [A5]', ' \n', { reason: 'invalid_uri', url: '' }],
+  ['no CID [A38]', 'ipfs://invalid', { reason: 'invalid_uri' }],
+  ['a path without a CID [A39]', 'ipfs:///path', { reason: 'invalid_uri' }],
+  ['of another scheme [A47]', 'ftp://host.example/1.json', { reason: 'unsupported_scheme' }],
+  ['a file [A47]', 'file:///etc/passwd', { reason: 'unsupported_scheme' }],
+  ['relative [A48]', '1993.jpg', { reason: 'invalid_uri' }],
+  [
+    '10,000 characters long [A49]',
+    `https://host.example/${'a'.repeat(10_000)}`,
+    { reason: 'invalid_uri', url: `https://host.example/${'a'.repeat(179)}` },
+  ],
+  [
+    'with user info [A50]',
+    'https://user:password@host.example/1',
+    { reason: 'invalid_uri', url: 'https://host.example/1' },
+  ],
+])('a token URI that leads nowhere is refused without a request: %s', async (_, uri, outcome) => {
+  expect(await fetchUri(uri)).toMatchObject({ kind: 'unreachable', ...outcome });
+
+  expect([first.hits.size, second.hits.size]).toEqual([0, 0]);
+});
+
+it('a token URI inside a data: URI is followed, and what is there is not followed again [B18]', async () => {
+  const inside = (uri: string) => `data:text/plain;base64,${base64(uri)}`;
+
+  expect(await fetchUri(inside(`ipfs://${CID}/1`))).toMatchObject(named('Token 1'));
+  expect(await fetchUri(inside(inside(inside(`ipfs://${CID}/1`))))).toMatchObject({ kind: 'undecodable' });
+  expect(first.hits.get('1')).toBe(1);
+});
+
+it('a collection may have its documents on IPFS: the gateways that were asked are in the attempts [A44]', async () => {
   const test = await startApp({
     metadataFetch: { allowedHosts: [first.host, second.host], ipfsGateways: [first.url, second.url] },
   });
