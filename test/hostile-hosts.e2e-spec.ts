@@ -80,7 +80,7 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'answers 503 and breaks off': { ends: [BAD_STATUS, 'status_503', 3] },
   'answers 429 and hangs': { ends: [BAD_STATUS, 'status_429', 3] },
 
-  hangs: { ends: [UNREACHABLE, 'timeout'], cases: 'D20' },
+  hangs: { ends: [UNREACHABLE, 'timeout'], cases: 'D20, G4' },
   'drips a byte at a time': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
   'drips its headers': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
   'closes at once': { ends: [UNREACHABLE, 'connection_reset'], cases: 'D18' },

@@ -166,25 +166,6 @@ it('stores what PostgreSQL cannot hold as what it can, and one such document fai
   expect(row!.raw).toContain('0.1000000000000000055');
 });
 
-it('changes nothing with a result that comes after its lease, when another worker has the item [G10]', async () => {
-  const project = await test.aProject({ tokens: ['90'] });
-  const refreshId = await requestRefresh(test.app, project, ['90']);
-  await test.database.query(
-    `update nft_metadata.refresh_items set claim_count = 7, due_at = now() + interval '30 s' where refresh_id = $1`,
-    [refreshId],
-  );
-
-  await test.worker.runOnce();
-  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ status: 'queued' });
-  await test.database.advance(31);
-  await test.worker.runOnce();
-
-  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
-    status: 'completed',
-    summary: { succeeded: 1 },
-  });
-});
-
 it('forgets a completed refresh after thirty days, and none that is still open', async () => {
   const project = await test.aProject({ tokens: ['95'] });
   const [done, open] = [await refreshed(project, ['95', '96']), await requestRefresh(test.app, project, ['95'])];

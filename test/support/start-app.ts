@@ -2,7 +2,7 @@ import { ConsoleLogger, type INestApplication } from '@nestjs/common';
 import { RefreshWorker } from '@app/metadata-refresh';
 import { Projects, type ProjectLimits } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
-import { Test } from '@nestjs/testing';
+import { Test, type TestingModule } from '@nestjs/testing';
 import { Wallet, HDNodeWallet } from 'ethers';
 import { readEnvironment } from '../../src/config/environment.js';
 import { AppModule, type AppOptions } from '../../src/app.module.js';
@@ -20,6 +20,8 @@ export interface TestApp {
     limits?: Partial<ProjectLimits>;
     metadataUrl?: string;
   }): Promise<TestProject>;
+  /** Of another process, as far as the database knows: it shares nothing else with `worker`. */
+  anotherWorker(): Promise<RefreshWorker>;
   revokeApiKey(project: TestProject): Promise<void>;
   stop(): Promise<void>;
 }
@@ -41,9 +43,12 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
     FETCH_ALLOWED_HOSTS: metadataApi.host,
     DATABASE_URL: database.url,
   });
-  const testing = await Test.createTestingModule({
-    imports: [AppModule.forRoot({ ...environment, databaseUrl: database.url }, options)],
-  }).compile();
+  const compile = () =>
+    Test.createTestingModule({
+      imports: [AppModule.forRoot({ ...environment, databaseUrl: database.url }, options)],
+    }).compile();
+  const testing = await compile();
+  const others: TestingModule[] = [];
   const app = testing.createNestApplication({ logger: new ConsoleLogger({ logLevels: ['fatal'] }) });
   await app.init();
 
@@ -53,10 +58,18 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
     database,
     metadataApi,
     aProject: (options) => aProject(app, metadataApi, options),
+    async anotherWorker() {
+      const other = await compile();
+      other.useLogger(false);
+      await other.init();
+      others.push(other);
+      return other.get(RefreshWorker);
+    },
     async revokeApiKey({ id, apiKey }) {
       await app.get(Projects).revokeApiKey(id, apiKey.split('_')[1]!);
     },
     async stop() {
+      for (const other of others) await other.close();
       await app.close();
       await metadataApi.close();
       await database.drop();
