@@ -25,7 +25,7 @@ async function refresh(project: TestProject, documents: Record<string, object | 
 const trait = (trait_type: string, value: unknown) => ({ trait_type, value });
 
 describe('GET /v1/collections/:address/tokens/:token_id', () => {
-  it('shows the record, and the document as served, numbers to the last digit', async () => {
+  it('shows the record, and the document as served, numbers to the last digit [C28, F32]', async () => {
     const document = `{"name":"One","supply":115792089237316195423570985008687907853269984665640564039457584007913129639935,
       "decimals":18,"localization":{"uri":"ipfs://QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE/{locale}.json","default":"en","locales":["en","fr"]},
       "attributes":[{"trait_type":"Level","value":3,"display_type":"number","max_value":9}]}`;
@@ -150,6 +150,48 @@ describe('GET /v1/collections/:address/traits', () => {
         { minimum: '3', maximum: '7' },
       ],
     });
+  });
+
+  it('lists no value that no token has any more, and the same one again when it comes back [I3]', async () => {
+    const of = (background: string) => ({ name: 'x', attributes: [trait('Background', background)] });
+    const project = await refreshed({ '1': of('Red') });
+    const read = async () => {
+      const { body } = await get(`${project.collectionAddress}/traits`).expect(200);
+      return (body as { traits: object[] }).traits;
+    };
+    const rows = () =>
+      test.database.query(
+        'select id, value, token_count from nft_metadata.collection_traits where collection_id = $1 order by value',
+        [project.collectionId],
+      );
+    const [red] = await rows();
+
+    await refresh(project, { '1': of('Blue') });
+    expect(await read()).toMatchObject([{ value_count: 1, values: [{ value: 'Blue', token_count: 1 }] }]);
+    expect(await rows()).toMatchObject([
+      { value: 'Blue', token_count: 1 },
+      { ...red, token_count: 0 },
+    ]);
+    await refresh(project, { '1': { name: 'x' } });
+    expect(await read()).toEqual([]);
+    await refresh(project, { '1': of('Red') });
+    expect(await read()).toMatchObject([{ value_count: 1, values: [{ value: 'Red', token_count: 1 }] }]);
+    expect(await rows()).toMatchObject([
+      { value: 'Blue', token_count: 0 },
+      { ...red, token_count: 1 },
+    ]);
+  });
+
+  it('lists quotes, percent signs, backslashes and what was U+0000 in types and values [I10]', async () => {
+    const project = await refreshed({
+      '1': String.raw`{"name":"x","attributes":[{"trait_type":"it's \"50%\"; --\u0000","value":"a\\'%_\u0000b"}]}`,
+    });
+
+    const { body } = await get(`${project.collectionAddress}/traits`).expect(200);
+
+    expect((body as { traits: object[] }).traits).toMatchObject([
+      { trait_type: `it's "50%"; --\ufffd`, values: [{ value: `a\\'%_\ufffdb`, token_count: 1 }] },
+    ]);
   });
 
   it('lists as many values of a type as are asked for, and says how many there are', async () => {

@@ -17,6 +17,19 @@ function randomFrom(seed: number): (below: number) => number {
   };
 }
 
+const nothing = {
+  description: null,
+  imageUrl: null,
+  imageOriginal: null,
+  animationUrl: null,
+  externalUrl: null,
+  youtubeUrl: null,
+  backgroundColor: null,
+  decimals: null,
+  localization: null,
+  warnings: [],
+};
+
 it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€“I5, I7, I9, I10]', async () => {
   const tokens = Array.from({ length: 300 }, (_, id) => String(id));
   const { collectionId } = await test.aProject({ tokens });
@@ -37,18 +50,6 @@ it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€
       };
     });
     const raw = JSON.stringify({ fetchSeq, attributes });
-    const nothing = {
-      description: null,
-      imageUrl: null,
-      imageOriginal: null,
-      animationUrl: null,
-      externalUrl: null,
-      youtubeUrl: null,
-      backgroundColor: null,
-      decimals: null,
-      localization: null,
-      warnings: [],
-    };
     return {
       collectionId,
       tokenId: tokens[random(tokens.length)]!,
@@ -81,6 +82,46 @@ it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€
     [collectionId],
   );
   expect(sums!.counted).toBe(sums!.held);
+});
+
+it('counts a value that fifty writers bring at once for the first time fifty times, in one row [I1, I5]', async () => {
+  const tokens = Array.from({ length: 50 }, (_, id) => String(id));
+  const { collectionId } = await test.aProject({ tokens });
+  const attributes = ['Lamp', 'Wick', 'Glass'].map((traitType) => {
+    return { traitType, value: 'New', valueType: 'string' as const, displayType: null, maxValue: null };
+  });
+  const write = (tokenId: string, index: number) =>
+    test.app
+      .get(EntityManager)
+      .fork()
+      .transactional((em) =>
+        test.app.get(TokenStore).writeMetadata(em, [
+          {
+            collectionId,
+            tokenId,
+            fetchSeq: String(index + 1),
+            // Each brings them in another order.
+            metadata: {
+              ...nothing,
+              name: 'x',
+              attributes: index % 2 === 0 ? attributes : attributes.toReversed(),
+              raw: '{}',
+              contentHash: tokenId,
+            },
+            metadataUrl: 'https://api.example/1',
+            refreshId: 'new',
+          },
+        ]),
+      );
+
+  const results = await Promise.all(tokens.map(write));
+
+  expect(new Set(results.flat())).toEqual(new Set(['changed']));
+  const rows = await test.database.query(
+    'select trait_type, value, token_count from nft_metadata.collection_traits where collection_id = $1 order by 1',
+    [collectionId],
+  );
+  expect(rows).toEqual(['Glass', 'Lamp', 'Wick'].map((trait_type) => ({ trait_type, value: 'New', token_count: 50 })));
 });
 
 it('corrects counts that somebody has spoiled, and says how many', async () => {
