@@ -1,0 +1,209 @@
+import { readErrors, readRefresh, requestRefresh } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+beforeAll(async () => {
+  test = await startApp();
+});
+afterAll(() => test.stop());
+beforeEach(async () => {
+  test.metadataApi.hits.clear();
+  // Pauses are counted to the second.
+  await test.database.stopTime();
+});
+
+const hitsOf = (tokenId: string) => test.metadataApi.hits.get(tokenId) ?? 0;
+
+async function refresh(project: TestProject, tokenIds: readonly string[]): Promise<string> {
+  const refreshId = await requestRefresh(test.app, project, tokenIds);
+  await test.worker.runOnce();
+  return refreshId;
+}
+
+async function secondsLater(seconds: number): Promise<void> {
+  await test.database.advance(seconds);
+  await test.worker.runOnce();
+}
+
+/** Tries so far, and in how many seconds the next one is due. */
+async function stateOf(refreshId: string): Promise<{ status: string; tries: number; dueIn: number }> {
+  const [row] = await test.database.query<{ status: string; tries: number; dueIn: number }>(
+    `select status, attempt_count as tries, extract(epoch from due_at - now())::float8 as "dueIn"
+     from nft_metadata.refresh_items where refresh_id = $1`,
+    [refreshId],
+  );
+  return row!;
+}
+
+it('a host that answers 429 is left alone for as long as it asks, by all tokens, and then asked for each [D10, D15, D16]', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  test.metadataApi.script(
+    '1',
+    { status: 429, body: '', headers: { 'retry-after': '40' } },
+    { status: 200, body: { name: 'One' } },
+  );
+  test.metadataApi.answer('2', 200, { name: 'Two' });
+  const first = await refresh(project, ['1']);
+
+  const second = await refresh(project, ['2']);
+  await secondsLater(39);
+  const meanwhile = [hitsOf('1'), hitsOf('2')];
+  const waiting = await readRefresh(test.app, project, second);
+  await secondsLater(1);
+
+  expect(meanwhile).toEqual([1, 0]);
+  expect(waiting).toMatchObject({ status: 'queued', summary: { pending: 1 } });
+  expect([hitsOf('1'), hitsOf('2')]).toEqual([2, 1]);
+  for (const refreshId of [first, second]) {
+    expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 1 } });
+  }
+});
+
+it('a host that answers 429 is left alone by the project that it said so to, and by no other [D10]', async () => {
+  const [project, other] = [await test.aProject({ tokens: ['1'] }), await test.aProject({ tokens: ['2'] })];
+  test.metadataApi.answer('1', 429, '', { 'retry-after': '40' }).answer('2', 200, { name: 'Two' });
+  await refresh(project, ['1']);
+
+  await refresh(other, ['2']);
+
+  expect(hitsOf('2')).toBe(1);
+  await secondsLater(60);
+  await secondsLater(60);
+});
+
+it('a token whose host answers 503 waits as long as the host asks, and other tokens do not [D9]', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  test.metadataApi.script(
+    '1',
+    { status: 503, body: '', headers: { 'retry-after': '40' } },
+    { status: 200, body: { name: 'One' } },
+  );
+  test.metadataApi.answer('2', 200, { name: 'Two' });
+  await refresh(project, ['1']);
+
+  await refresh(project, ['2']);
+  await secondsLater(39);
+  const meanwhile = [hitsOf('1'), hitsOf('2')];
+  await secondsLater(1);
+
+  expect(meanwhile).toEqual([1, 1]);
+  expect(hitsOf('1')).toBe(2);
+});
+
+it.each([
+  ['429 and 120 seconds [D10]', 429, '120'],
+  ['503 and 120 seconds [D9]', 503, '120'],
+  ['429 and eleven days [D13]', 429, '999999'],
+])('nobody waits longer than a minute, whatever a host asks: %s', async (_, status, retryAfter) => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.script(
+    '1',
+    { status, body: '', headers: { 'retry-after': retryAfter } },
+    { status: 200, body: { name: 'One' } },
+  );
+  const refreshId = await refresh(project, ['1']);
+
+  expect(await stateOf(refreshId)).toEqual({ status: 'pending', tries: 1, dueIn: 60 });
+  await secondsLater(59);
+  const meanwhile = hitsOf('1');
+  await secondsLater(1);
+
+  expect([meanwhile, hitsOf('1')]).toEqual([1, 2]);
+});
+
+it.each(['', 'soon', '-5', 'Wed, 21 Oct 2015 07:28:00 GMT'])(
+  'a host that asks for %j is left alone for as long as one that asks for nothing [D12]',
+  async (retryAfter) => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.answer('1', 429, '', { 'retry-after': retryAfter });
+
+    const { dueIn } = await stateOf(await refresh(project, ['1']));
+
+    expect(dueIn).toBeGreaterThanOrEqual(1);
+    expect(dueIn).toBeLessThanOrEqual(1.25);
+    await secondsLater(60);
+    await secondsLater(60);
+  },
+);
+
+it('the first failure is one try, the second pause is longer, and the third failure is the last [D23, D24, D26, D27]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.answer('1', 503, 'busy');
+
+  const refreshId = await refresh(project, ['1']);
+  const first = await stateOf(refreshId);
+  await secondsLater(first.dueIn);
+  const second = await stateOf(refreshId);
+  await secondsLater(second.dueIn);
+  const third = await stateOf(refreshId);
+  await secondsLater(3600);
+
+  expect(first).toMatchObject({ status: 'pending', tries: 1 });
+  expect(first.dueIn).toBeGreaterThanOrEqual(1);
+  expect(first.dueIn).toBeLessThanOrEqual(1.25);
+  expect(second).toMatchObject({ status: 'pending', tries: 2 });
+  expect(second.dueIn).toBeGreaterThanOrEqual(2);
+  expect(second.dueIn).toBeLessThanOrEqual(2.5);
+  expect(third).toMatchObject({ status: 'failed', tries: 3 });
+  expect(hitsOf('1')).toBe(3);
+  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
+    status: 'completed',
+    summary: { failed: 1 },
+  });
+  expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ reason: 'status_503' }]);
+});
+
+it('a token is tried again at once when asked for, were it after a thousand failures, and is never banned [D17, D30]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.answer('1', 429);
+  await refresh(project, ['1']);
+  await secondsLater(60);
+  await secondsLater(60);
+  await test.database.query('update nft_metadata.tokens set fail_count = 1000 where collection_id = $1', [
+    project.collectionId,
+  ]);
+  test.metadataApi.hits.clear();
+
+  const throttled = await refresh(project, ['1']);
+  expect(hitsOf('1')).toBe(1);
+  expect(await stateOf(throttled)).toMatchObject({ status: 'pending', tries: 1 });
+  test.metadataApi.answer('1', 200, { name: 'At last' });
+  await secondsLater(2);
+
+  expect(await readRefresh(test.app, project, throttled)).toMatchObject({ summary: { succeeded: 1 } });
+  const [token] = await test.database.query<{ failCount: number }>(
+    'select name, fail_count as "failCount", last_error_code from nft_metadata.tokens where collection_id = $1',
+    [project.collectionId],
+  );
+  expect(token).toEqual({ name: 'At last', failCount: 0, last_error_code: null });
+});
+
+it('a hundred failures stop neither their collection nor another [D34]', async () => {
+  const tokens = Array.from({ length: 100 }, (_, id) => String(1000 + id));
+  const [project, other] = [await test.aProject({ tokens }), await test.aProject({ tokens: ['1'] })];
+  for (const tokenId of tokens) test.metadataApi.answer(tokenId, 404);
+  test.metadataApi.answer('1', 200, { name: 'One' });
+  const failed = await refresh(project, tokens);
+  for (const tokenId of tokens) test.metadataApi.answer(tokenId, 200, { name: 'Revealed' });
+
+  const revealed = await refresh(project, tokens);
+  const another = await refresh(other, ['1']);
+
+  expect(await readRefresh(test.app, project, failed)).toMatchObject({ summary: { failed: 100 } });
+  expect(await readRefresh(test.app, project, revealed)).toMatchObject({ summary: { succeeded: 100 } });
+  expect(await readRefresh(test.app, other, another)).toMatchObject({ summary: { succeeded: 1 } });
+});
+
+it('a token that was not found is not asked for again until somebody asks, and then succeeds [D4, D5, D29]', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  test.metadataApi.script('1', { status: 404, body: '' }, { status: 200, body: { name: 'One' } });
+  test.metadataApi.script('2', { status: 200, body: '{"name":' }, { status: 200, body: { name: 'Two' } });
+  await refresh(project, ['1', '2']);
+
+  await secondsLater(3600);
+  const meanwhile = [hitsOf('1'), hitsOf('2')];
+  const refreshId = await refresh(project, ['1', '2']);
+
+  expect(meanwhile).toEqual([1, 1]);
+  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 2, failed: 0 } });
+});
