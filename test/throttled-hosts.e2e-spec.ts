@@ -153,7 +153,7 @@ it('the first failure is one try, the second pause is longer, and the third fail
   expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ reason: 'status_503' }]);
 });
 
-it('a token is tried again at once when asked for, were it after a thousand failures, and is never banned [D17, D30]', async () => {
+it('a token is tried again at once when asked for, were it after a thousand failures, and is never banned [D17, D28, D30]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.answer('1', 429);
   await refresh(project, ['1']);

@@ -182,6 +182,27 @@ describe('GET /v1/collections/:address/traits', () => {
     ]);
   });
 
+  it('counts a value once for a token that has it twice, beside another of its type [F24, F25]', async () => {
+    const twice = [trait('Hat', 'Red'), trait('Hat', 'Blue'), trait('Hat', 'Red')];
+    const project = await refreshed({ '1': { name: 'x', attributes: twice } });
+
+    const token = await get(`${project.collectionAddress}/tokens/1`).expect(200);
+    const { body } = await get(`${project.collectionAddress}/traits`).expect(200);
+
+    expect(token.body).toMatchObject({ attributes: twice });
+    expect(body).toMatchObject({
+      traits: [
+        {
+          value_count: 2,
+          values: [
+            { value: 'Blue', token_count: 1 },
+            { value: 'Red', token_count: 1 },
+          ],
+        },
+      ],
+    });
+  });
+
   it('lists quotes, percent signs, backslashes and what was U+0000 in types and values [I10]', async () => {
     const project = await refreshed({
       '1': String.raw`{"name":"x","attributes":[{"trait_type":"it's \"50%\"; --\u0000","value":"a\\'%_\u0000b"}]}`,

@@ -120,10 +120,14 @@ describe('a list of attributes', () => {
     });
   });
 
-  it('keeps repeated traits; the trait index counts each value once [F24] [F25]', () => {
+  it('keeps repeated traits, in their order [F24] [F25]', () => {
     const red = { trait_type: 'Hat', value: 'Red' };
 
-    expect(traits({ attributes: [red, { ...red, value: 'Blue' }, red] })).toHaveLength(3);
+    expect(traits({ attributes: [red, { ...red, value: 'Blue' }, red] })).toEqual([
+      ['Hat', 'Red', 'string'],
+      ['Hat', 'Blue', 'string'],
+      ['Hat', 'Red', 'string'],
+    ]);
   });
 
   it('is cut at a thousand, long names and values at a character, each with a warning [F28]', () => {
@@ -158,6 +162,13 @@ describe('attributes in other forms', () => {
 
   it('are not looked for in properties when there is a list, be it empty [F21]', () => {
     expect(traits({ attributes: [], properties: { category: 'image' } })).toEqual([]);
+  });
+
+  it('keep true and false of properties as booleans [F29]', () => {
+    expect(traits({ properties: { shiny: true, cracked: false } })).toEqual([
+      ['shiny', true, 'boolean'],
+      ['cracked', false, 'boolean'],
+    ]);
   });
 
   it('take from properties only what has a value [F21]', () => {
