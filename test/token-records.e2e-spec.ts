@@ -328,25 +328,36 @@ describe('of two fetches of one token', () => {
     '%s that comes after its lease changes nothing, when another worker has the item [G10]',
     async (_, status, body) => {
       const project = await test.aProject({ tokens: ['1'] });
-      const { before, open } = gate();
-      test.metadataApi.script('1', { before, status, body }, { status: 200, body: record('Gas') });
+      const [late, onTime] = [gate(), gate()];
+      test.metadataApi.script(
+        '1',
+        { before: late.before, status, body },
+        { before: onTime.before, status: 200, body: record('Gas') },
+      );
       test.metadataApi.hits.clear();
       const other = await test.anotherWorker();
       const refreshId = await requestRefresh(test.app, project, ['1']);
       const working = test.worker.runOnce();
       await vi.waitUntil(() => test.metadataApi.hits.get('1') === 1, patiently);
       await test.database.advance(31);
+      const workingToo = other.runOnce();
+      await vi.waitUntil(() => test.metadataApi.hits.get('1') === 2, patiently);
 
-      await other.runOnce();
-      const completed = await readRefresh(test.app, project, refreshId);
-      const token = await readToken(project);
-      open();
+      late.open();
       await working;
+      const meanwhile = [await readRefresh(test.app, project, refreshId), await readToken(project)];
+      onTime.open();
+      await workingToo;
 
-      expect(completed).toMatchObject({ status: 'completed', summary: { succeeded: 1, failed: 0 } });
-      expect(token).toMatchObject({ name: 'Gas lamp', metadata_version: 1 });
-      expect(await readRefresh(test.app, project, refreshId)).toEqual(completed);
-      expect(await readToken(project)).toEqual(token);
+      expect(meanwhile).toMatchObject([
+        { status: 'queued', summary: { succeeded: 0, failed: 0, pending: 1 } },
+        { name: null, metadata_status: 'pending', last_attempt_at: null },
+      ]);
+      expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
+        status: 'completed',
+        summary: { succeeded: 1, failed: 0 },
+      });
+      expect(await readToken(project)).toMatchObject({ name: 'Gas lamp', metadata_version: 1 });
       const attempts = await test.database.query<{ attempt: number }>(
         'select attempt, outcome from nft_metadata.refresh_attempts where refresh_id = $1',
         [refreshId],
