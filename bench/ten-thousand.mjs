@@ -54,6 +54,8 @@ cli(
   `http://${host}/c`,
   '--tokens',
   '1-10000',
+  '--requests-at-once',
+  '64',
 );
 const api = (path, init) =>
   fetch(`http://127.0.0.1:3977/v1/metadata-refreshes${path}`, {

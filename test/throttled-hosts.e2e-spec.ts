@@ -8,6 +8,7 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 beforeEach(async () => {
   test.metadataApi.hits.clear();
+  await test.database.query("update nft_metadata.metadata_hosts set cooling_until = '-infinity'");
   // Pauses are counted to the second.
   await test.database.stopTime();
 });
@@ -59,35 +60,55 @@ it('a host that answers 429 is left alone for as long as it asks, by all tokens,
   }
 });
 
-it('a host that answers 429 is left alone by the project that it said so to, and by no other [D10]', async () => {
-  const [project, other] = [await test.aProject({ tokens: ['1'] }), await test.aProject({ tokens: ['2'] })];
-  test.metadataApi.answer('1', 429, '', { 'retry-after': '40' }).answer('2', 200, { name: 'Two' });
-  await refresh(project, ['1']);
+it.each([429, 503])(
+  'a host that answers %i and says for how long is left alone by every project [D9, D10]',
+  async (status) => {
+    const [project, other] = [await test.aProject({ tokens: ['1'] }), await test.aProject({ tokens: ['2'] })];
+    test.metadataApi.script(
+      '1',
+      { status, body: '', headers: { 'retry-after': '40' } },
+      { status: 200, body: { name: 'One' } },
+    );
+    test.metadataApi.answer('2', 200, { name: 'Two' });
+    await refresh(project, ['1']);
 
-  await refresh(other, ['2']);
+    await refresh(other, ['2']);
+    await secondsLater(39);
+    const meanwhile = [hitsOf('1'), hitsOf('2')];
+    await secondsLater(1);
 
-  expect(hitsOf('2')).toBe(1);
-  await secondsLater(60);
-  await secondsLater(60);
-});
+    expect(meanwhile).toEqual([1, 0]);
+    expect([hitsOf('1'), hitsOf('2')]).toEqual([2, 1]);
+  },
+);
 
-it('a token whose host answers 503 waits as long as the host asks, and other tokens do not [D9]', async () => {
+it('a 503 that does not say for how long makes its token wait, and no other', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
-  test.metadataApi.script(
-    '1',
-    { status: 503, body: '', headers: { 'retry-after': '40' } },
-    { status: 200, body: { name: 'One' } },
-  );
+  test.metadataApi.script('1', { status: 503, body: '' }, { status: 200, body: { name: 'One' } });
   test.metadataApi.answer('2', 200, { name: 'Two' });
   await refresh(project, ['1']);
 
   await refresh(project, ['2']);
-  await secondsLater(39);
   const meanwhile = [hitsOf('1'), hitsOf('2')];
-  await secondsLater(1);
+  await secondsLater(2);
 
   expect(meanwhile).toEqual([1, 1]);
   expect(hitsOf('1')).toBe(2);
+});
+
+it('a host goes on resting after the last try of a token', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  test.metadataApi.answer('1', 429).answer('2', 200, { name: 'Two' });
+  const refreshId = await refresh(project, ['1']);
+  await secondsLater(60);
+  await secondsLater(60);
+
+  await refresh(project, ['2']);
+  const meanwhile = [await readErrors(test.app, project, refreshId), hitsOf('2')];
+  await secondsLater(4);
+
+  expect(meanwhile).toMatchObject([[{ reason: 'status_429' }], 0]);
+  expect(hitsOf('2')).toBe(1);
 });
 
 it.each([
@@ -155,7 +176,7 @@ it('the first failure is one try, the second pause is longer, and the third fail
 
 it('a token is tried again at once when asked for, were it after a thousand failures, and is never banned [D17, D28, D30]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 429);
+  test.metadataApi.answer('1', 503);
   await refresh(project, ['1']);
   await secondsLater(60);
   await secondsLater(60);

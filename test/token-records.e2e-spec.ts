@@ -1,3 +1,4 @@
+import { EntityManager } from '@mikro-orm/postgresql';
 import { TokenStore } from '@app/token-store';
 import { Client } from 'pg';
 import type { Behaviour } from './support/host-behaviours.js';
@@ -282,27 +283,9 @@ describe('a refresh that fails', () => {
 });
 
 describe('of two fetches of one token', () => {
-  it('the one that began later counts, though it ended first [G7, G8, I7]', async () => {
-    const project = await test.aProject({ tokens: ['1'] });
-    const { before, open } = gate();
-    test.metadataApi.script('1', { before, status: 200, body: record('Oil') }, { status: 200, body: record('Gas') });
-    test.metadataApi.hits.clear();
-    test.worker.start();
-    const first = await requestRefresh(test.app, project, ['1']);
-    await vi.waitUntil(() => test.metadataApi.hits.get('1') === 1, patiently);
+  const token = { name: 'Gas lamp', metadata_status: 'ok', last_error_code: null };
 
-    const second = await requestRefresh(test.app, project, ['1']);
-    await vi.waitUntil(isCompleted(project, second), patiently);
-    open();
-    await vi.waitUntil(isCompleted(project, first), patiently);
-    await test.worker.stop();
-
-    expect(await readToken(project)).toMatchObject({ name: 'Gas lamp', metadata_version: 1 });
-    expect(await lampsOf(project)).toEqual({ Gas: 1 });
-    expect(await readRefresh(test.app, project, first)).toMatchObject({ summary: { succeeded: 1 } });
-  });
-
-  it('the one that began earlier does not make a record stale that the later one made good [G8]', async () => {
+  it('the second waits for the first, since it wants a newer answer [G7, H1]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const { before, open } = gate();
     test.metadataApi.script('1', { before, status: 500, body: '' }, { status: 200, body: record('Gas') });
@@ -311,14 +294,42 @@ describe('of two fetches of one token', () => {
     const first = await requestRefresh(test.app, project, ['1']);
     await vi.waitUntil(() => test.metadataApi.hits.get('1') === 1, patiently);
 
-    const second = await requestRefresh(test.app, project, ['1']);
-    await vi.waitUntil(isCompleted(project, second), patiently);
+    const later = [await requestRefresh(test.app, project, ['1']), await requestRefresh(test.app, project, ['1'])];
+    const other = await test.anotherWorker();
+    await other.runOnce();
+    const meanwhile = test.metadataApi.hits.get('1');
     open();
-    await vi.waitUntil(isCompleted(project, first), patiently);
+    for (const refreshId of [first, ...later]) await vi.waitUntil(isCompleted(project, refreshId), patiently);
     await test.worker.stop();
 
-    expect(await readToken(project)).toMatchObject({ name: 'Gas lamp', metadata_status: 'ok', last_error_code: null });
+    expect([meanwhile, test.metadataApi.hits.get('1')]).toEqual([1, 2]);
+    expect(await readToken(project)).toMatchObject(token);
     expect(await readErrors(test.app, project, first)).toMatchObject([{ reason: 'status_500' }]);
+    for (const refreshId of later) {
+      expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 1, failed: 0 } });
+    }
+  });
+
+  it('the one that began later counts, whichever is written first [G7, G8, I7]', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.answer('1', 200, record('Gas'));
+    await refresh(project);
+    const store = test.app.get(TokenStore);
+    const earlier = { collectionId: project.collectionId, tokenId: '1', fetchSeq: '0', refreshId: 'another' };
+
+    const ended = await test.app
+      .get(EntityManager)
+      .fork()
+      .transactional(async (em) => {
+        await store.recordFailures(em, [
+          { ...earlier, errorCode: 'unable_to_retrieve_metadata', errorReason: 'timeout' },
+        ]);
+        return store.writeMetadata(em, [{ ...earlier, metadata: null, metadataUrl: 'https://old.example/1' }]);
+      });
+
+    expect(ended).toEqual(['superseded']);
+    expect(await readToken(project)).toMatchObject({ ...token, metadata_version: 1 });
+    expect(await lampsOf(project)).toEqual({ Gas: 1 });
   });
 
   it.each<[string, number, object | string]>([

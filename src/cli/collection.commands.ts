@@ -13,6 +13,7 @@ interface AddOptions {
   source?: string;
   tokens?: string;
   tokensFile?: string;
+  requestsAtOnce?: number;
 }
 
 /** Tokens that one call registers; a file may hold many more. */
@@ -30,6 +31,11 @@ export function addCollectionCommands(cli: Command, session: Session): void {
     .option('--uri-rule <rule>', 'for --source chain')
     .option('--tokens <list>', 'tokens to register, such as 1-1000,5000')
     .option('--tokens-file <file>', 'the same, from a file')
+    .option(
+      '--requests-at-once <n>',
+      'how many requests its metadata host takes at once, 1 to 1000; 8 unless set',
+      parseWholeNumber,
+    )
     .option('--json', 'print one JSON object')
     .action(async (options: AddOptions) => {
       if (options.source) {
@@ -51,6 +57,7 @@ export function addCollectionCommands(cli: Command, session: Session): void {
         address: options.address,
         projectId: options.project,
         source: { kind: 'metadata_api', url: options.metadataUrl },
+        requestsAtOnce: options.requestsAtOnce,
       });
       const store = await session.get(TokenStore);
       for (let at = 0; at < tokenIds.length; at += REGISTER_AT_ONCE) {

@@ -35,12 +35,12 @@ export interface TestProject {
 }
 
 /** The application as it runs, on a database and a Metadata API of its own. Its worker works when the test says so. */
-export async function startApp(options: AppOptions = {}): Promise<TestApp> {
+export async function startApp(options: AppOptions = {}, otherHosts: readonly MetadataHost[] = []): Promise<TestApp> {
   const database = await createDatabase();
   const metadataApi = await MetadataHost.start();
   const environment = readEnvironment({
     RUN_MODE: 'api',
-    FETCH_ALLOWED_HOSTS: metadataApi.host,
+    FETCH_ALLOWED_HOSTS: [metadataApi, ...otherHosts].map(({ host }) => host).join(','),
     DATABASE_URL: database.url,
   });
   const compile = () =>

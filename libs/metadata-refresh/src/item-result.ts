@@ -1,6 +1,6 @@
 import type { FetchOutcome, FetchedMetadata, Validators } from '@app/metadata-fetch';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
-import type { ClaimedItem } from './claimed-item.js';
+import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
 import { retryDelaySeconds } from './retry-policy.js';
 
 /** The four public reasons why a token could not be refreshed. */
@@ -27,30 +27,33 @@ export interface AttemptedRequest {
   bytes: number;
 }
 
-/** What one attempt means for its item. */
+/** What one attempt means for one of the items that wait for its token. */
 export type ItemResult = {
   item: ClaimedItem;
-  fetchSeq: string;
-  /** In order; none when no attempt was made. */
+  token: ClaimedToken;
+  /** In order; none when no attempt was made, or when they are kept with another item of the token. */
   requests: readonly AttemptedRequest[];
 } & (
   | { status: 'succeeded'; url: string; metadata: FetchedMetadata | null; validators: Validators }
-  | { status: 'retry'; delaySeconds: number; throttled: boolean }
+  | { status: 'retry'; delaySeconds: number }
   | { status: 'failed'; error: ItemError }
 );
 
-export function toItemResult(
-  item: ClaimedItem,
-  fetchSeq: string,
+/** One fetch settles every item of its token, each by the tries that it has left. */
+export function toItemResults(token: ClaimedToken, outcome: FetchOutcome, config: MetadataRefreshConfig): ItemResult[] {
+  const requests = requestsOf(outcome);
+  return token.items.map((item, index) =>
+    toItemResult({ item, token, requests: index === 0 ? requests : [] }, outcome, config),
+  );
+}
+
+function toItemResult(
+  attempted: { item: ClaimedItem; token: ClaimedToken; requests: readonly AttemptedRequest[] },
   outcome: FetchOutcome,
   config: MetadataRefreshConfig,
 ): ItemResult {
-  const attempted = { item, fetchSeq, requests: requestsOf(outcome) };
-  const delaySeconds = retryDelaySeconds(outcome, item.attemptCount + 1, config);
-  if (delaySeconds !== null) {
-    const throttled = outcome.kind === 'bad_status' && outcome.status === 429;
-    return { ...attempted, status: 'retry', delaySeconds, throttled };
-  }
+  const delaySeconds = retryDelaySeconds(outcome, attempted.item.attemptCount + 1, config);
+  if (delaySeconds !== null) return { ...attempted, status: 'retry', delaySeconds };
   switch (outcome.kind) {
     case 'fetched':
       return {
@@ -65,6 +68,23 @@ export function toItemResult(
     default:
       return { ...attempted, status: 'failed', error: toItemError(outcome) };
   }
+}
+
+/** Whatever this token does to a worker, it shall not do it for ever: nothing was asked. */
+export function workerLost(token: ClaimedToken): ItemResult[] {
+  return token.items.map((item) => ({
+    item,
+    token,
+    requests: [],
+    status: 'failed',
+    error: {
+      errorCode: 'unable_to_retrieve_metadata',
+      reason: 'worker_lost',
+      metadataUrl: '',
+      statusCode: null,
+      body: null,
+    },
+  }));
 }
 
 type Failure = Exclude<FetchOutcome, { kind: 'fetched' } | { kind: 'not_modified' }>;

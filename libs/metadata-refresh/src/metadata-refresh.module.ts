@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
+import { HostShares } from './host-shares.js';
 import { completeConfig, METADATA_REFRESH_CONFIG, type MetadataRefreshOptions } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { RefreshAcceptance } from './refresh-acceptance.js';
@@ -30,6 +31,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshCompletion,
     RefreshRetention,
     WakeUp,
+    HostShares,
     RefreshWorker,
     AttemptCounts,
   ],

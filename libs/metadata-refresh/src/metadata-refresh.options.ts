@@ -15,20 +15,20 @@ const metadataRefreshOptionsSchema = z.strictObject({
   retryBaseSeconds: z.number().positive().default(1),
   /** No pause is longer than this, in seconds, whatever a host's Retry-After says. */
   retryCapSeconds: z.number().positive().default(60),
-  /** Fetches at once in this process. Waiting is nearly free, so this is well above the share of one lane. */
+  /** Fetches at once in this process. Waiting is nearly free, so this is well above what one host takes. */
   fetchSlots: z.int().min(1).default(256),
-  /** Fetches at once for one lane (a project's items for one metadata host) in this process. */
-  laneSlots: z.int().min(1).default(32),
-  /** Items a single claim takes at most. */
-  claimBatch: z.int().min(1).max(1000).default(100),
+  /** Requests to one metadata host at once, by all processes together, unless one of its collections says otherwise. */
+  hostRequestsAtOnce: z.int().min(1).max(1000).default(8),
+  /** Items a single claim takes at most, besides those that want the same tokens. */
+  claimBatch: z.int().min(1).max(1000).default(256),
   /** Results a single completion writes at most. */
-  completeBatch: z.int().min(1).max(1000).default(100),
+  completeBatch: z.int().min(1).max(1000).default(500),
   /** Completed refreshes are kept this long, in days, with their items and errors. */
   keepRefreshesDays: z.int().min(1).default(30),
   /** What was tried for a token is kept this long, in days. */
   keepAttemptsDays: z.int().min(1).default(7),
-  /** How long a result waits for company before it is written, in milliseconds. */
-  completeDelayMs: z.int().min(1).default(50),
+  /** How long a result waits for company before it is written, in milliseconds. Not at all when nothing else is under way. */
+  completeDelayMs: z.int().min(1).default(100),
 });
 
 /** What a host writes. */

@@ -78,7 +78,7 @@ export class MetadataRefreshService {
     if (wanted.length > tokenLimit) throw new TokenLimitExceeded(tokenLimit, wanted.length);
     const collection = await this.ownedCollection(project, request.collectionAddress);
     const source = fetchableSource(collection);
-    const lane = await this.acceptance.lane(project.id, hostOf(source));
+    const lane = await this.acceptance.lane(project.id, hostOf(source), collection.requestsAtOnce ?? null);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
     await this.quota.refuseEarly(project.id, this.allowance(project), wanted.length);

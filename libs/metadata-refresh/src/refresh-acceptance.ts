@@ -21,20 +21,22 @@ export class RefreshAcceptance {
 
   /**
    * The lane of a project and a metadata host; made on first sight. Outside the accepting transaction, which would
-   * otherwise hold the lane's row against claims.
+   * otherwise hold the lane's row against claims. What the host takes at once is what the collection says that was asked
+   * for last.
    */
-  async lane(projectId: string, host: string): Promise<number> {
-    const find = () =>
-      sql<{ id: number }>`
-        select id from nft_metadata.lanes where project_id = ${projectId} and host = ${host}`.execute(
-        this.em.fork().getKysely(),
-      );
-    const found = await find();
+  async lane(projectId: string, host: string, requestsAtOnce: number | null): Promise<number> {
+    const found = await sql<{ id: number }>`
+      select id from nft_metadata.lanes
+      where project_id = ${projectId} and host = ${host} and requests_at_once is not distinct from ${requestsAtOnce}::int`.execute(
+      this.em.fork().getKysely(),
+    );
     if (found.rows[0]) return found.rows[0].id;
-    await sql`
-      insert into nft_metadata.lanes (project_id, host) values (${projectId}, ${host})
-      on conflict (project_id, host) do nothing`.execute(this.em.fork().getKysely());
-    return (await find()).rows[0]!.id;
+    const made = await sql<{ id: number }>`
+      insert into nft_metadata.lanes (project_id, host, requests_at_once)
+      values (${projectId}, ${host}, ${requestsAtOnce}::int)
+      on conflict (project_id, host) do update set requests_at_once = excluded.requests_at_once
+      returning id`.execute(this.em.fork().getKysely());
+    return made.rows[0]!.id;
   }
 
   /** The refresh, one item for each token, and an error for each token that is not registered. Wakes idle workers. */
@@ -55,8 +57,8 @@ export class RefreshAcceptance {
           ${tokenIds.length}::int, ${unknown.length}::int, now(), case when ${isCompleted}::boolean then now() end
         )
       ), items as (
-        insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, status, due_at, finished_at)
-        select ${id}::uuid, ${lane}::int, token_id,
+        insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, priority, status, due_at, finished_at)
+        select ${id}::uuid, ${lane}::int, token_id, ${priorityOf(tokenIds.length)}::smallint,
           case when token_id = any(${unknown}::numeric[]) then 'failed' else 'pending' end, now(),
           case when token_id = any(${unknown}::numeric[]) then now() end
         from unnest(${tokenIds}::numeric[]) with ordinality as ids (token_id, position)
@@ -70,4 +72,14 @@ export class RefreshAcceptance {
       )
       select pg_notify(${REFRESH_CHANNEL}, '')`.execute(em.getKysely());
   }
+}
+
+/** Somebody may be looking at a page and waiting for it. */
+const INTERACTIVE_TOKENS = 10;
+const SMALL_TOKENS = 100;
+
+/** Within a lane the three sizes take turns: small requests do not wait behind large ones, nor the reverse. */
+function priorityOf(tokens: number): 0 | 1 | 2 {
+  if (tokens <= INTERACTIVE_TOKENS) return 0;
+  return tokens <= SMALL_TOKENS ? 1 : 2;
 }

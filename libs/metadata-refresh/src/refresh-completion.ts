@@ -41,7 +41,6 @@ export class RefreshCompletion {
         em,
         results.filter(({ item }) => mine.has(item.id)),
       );
-      await this.queue.coolDown(em, throttledLanes(results));
       const counted = finished.map((item) => (missing.has(item.id) ? { ...item, status: 'failed' as const } : item));
       return this.queue.count(
         em,
@@ -56,21 +55,27 @@ export class RefreshCompletion {
     em: EntityManager,
     results: readonly ItemResult[],
   ): Promise<{ missing: Set<string>; outdated: Set<string> }> {
-    const succeeded = results.filter((result): result is Succeeded => result.status === 'succeeded');
-    const failed = results.filter((result): result is Failed => result.status === 'failed');
+    const succeeded = byFetch(results.filter((result): result is Succeeded => result.status === 'succeeded'));
+    const failed = byFetch(results.filter((result): result is Failed => result.status === 'failed'));
 
     // Both kinds lock token records: together in one order, or two batches could wait for each other.
     if (succeeded.length > 0 && failed.length > 0) {
       await this.tokens.lockTokens(
         em,
-        results.map(({ item }) => item),
+        [...succeeded, ...failed].map(([{ token }]) => token),
       );
     }
-    const written = await this.tokens.writeMetadata(em, succeeded.map(toMetadataWrite));
-    await this.tokens.recordFailures(em, failed.map(toFailureWrite));
+    const written = await this.tokens.writeMetadata(
+      em,
+      succeeded.map(([result]) => toMetadataWrite(result)),
+    );
+    await this.tokens.recordFailures(
+      em,
+      failed.map(([result]) => toFailureWrite(result)),
+    );
 
     const idsOf = (ending: WriteResult) =>
-      succeeded.filter((_, index) => written[index] === ending).map(({ item }) => item.id);
+      succeeded.filter((_, index) => written[index] === ending).flatMap((same) => same.map(({ item }) => item.id));
     const [missing, outdated] = [idsOf('missing'), idsOf('outdated')];
     if (missing.length > 0) await this.queue.failMissing(em, missing);
     if (outdated.length > 0) await this.queue.askAgain(em, outdated);
@@ -87,17 +92,17 @@ export class RefreshCompletion {
     }
     const [result] = results;
     if (!result || result.status === 'retry') throw refusal;
-    const { item, fetchSeq } = result;
+    const { item, token } = result;
     this.logger.error({
       msg: 'an answer could not be stored',
       refreshId: item.refreshId,
-      tokenId: item.tokenId,
+      tokenId: token.tokenId,
       error: refusal.message,
     });
     const failure = result.status === 'failed' ? result.error : NOT_STORABLE;
     // Without anything that a stranger wrote.
     const error = { ...failure, metadataUrl: '', body: null };
-    await this.completeTogether([{ item, fetchSeq, requests: [], status: 'failed', error }]);
+    await this.completeTogether([{ item, token, requests: [], status: 'failed', error }]);
   }
 
   private logCompleted(progress: readonly RefreshProgress[]): void {
@@ -107,11 +112,24 @@ export class RefreshCompletion {
   }
 }
 
-function toMetadataWrite({ item, fetchSeq, url, metadata, validators }: Succeeded): MetadataWrite {
+type OfOneFetch<Result> = [Result, ...Result[]];
+
+/** The items that one fetch has settled in the same way: the record is written once for all of them. */
+function byFetch<Result extends ItemResult>(results: readonly Result[]): OfOneFetch<Result>[] {
+  const fetches = new Map<string, OfOneFetch<Result>>();
+  for (const result of results) {
+    const known = fetches.get(result.token.fetchSeq);
+    if (known) known.push(result);
+    else fetches.set(result.token.fetchSeq, [result]);
+  }
+  return [...fetches.values()];
+}
+
+function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded): MetadataWrite {
   return {
-    collectionId: item.collectionId,
-    tokenId: item.tokenId,
-    fetchSeq,
+    collectionId: token.collectionId,
+    tokenId: token.tokenId,
+    fetchSeq: token.fetchSeq,
     // Here the fetching side meets the store; the compiler checks that their shapes fit.
     metadata,
     metadataUrl: url,
@@ -121,25 +139,15 @@ function toMetadataWrite({ item, fetchSeq, url, metadata, validators }: Succeede
   };
 }
 
-function toFailureWrite({ item, fetchSeq, error }: Failed): FailureWrite {
+function toFailureWrite({ item, token, error }: Failed): FailureWrite {
   return {
-    collectionId: item.collectionId,
-    tokenId: item.tokenId,
-    fetchSeq,
+    collectionId: token.collectionId,
+    tokenId: token.tokenId,
+    fetchSeq: token.fetchSeq,
     errorCode: error.errorCode,
     errorReason: error.reason,
     refreshId: item.refreshId,
   };
-}
-
-/** Lane to seconds: the longest pause that an answer of 429 asks for. */
-function throttledLanes(results: readonly ItemResult[]): Map<number, number> {
-  const lanes = new Map<number, number>();
-  for (const result of results) {
-    if (result.status !== 'retry' || !result.throttled) continue;
-    lanes.set(result.item.laneId, Math.max(lanes.get(result.item.laneId) ?? 0, result.delaySeconds));
-  }
-  return lanes;
 }
 
 /** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded): the value's fault, not the database's. */

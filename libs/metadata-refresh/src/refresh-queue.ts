@@ -2,7 +2,8 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
-import type { ClaimedItem } from './claimed-item.js';
+import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
+import type { HostRoom } from './host-queues.js';
 import type { ItemResult } from './item-result.js';
 
 export interface FinishedItem {
@@ -25,6 +26,8 @@ export const REFRESH_CHANNEL = 'nft_metadata_refresh';
 
 /** Lanes that one claim takes from at most. */
 const LANES_PER_CLAIM = 8;
+/** Tokens that are claimed for a host of which nothing is known yet. */
+const FIRST_ROOM = 16;
 
 /** The item rows are the queue. Every statement that moves them is in this file. */
 @Injectable()
@@ -35,13 +38,18 @@ export class RefreshQueue {
   ) {}
 
   /**
-   * Take due items, lane by lane, the least recently served lane first; `fullLanes` and lanes that cool down are passed
-   * over. A batch is shared among the lanes it serves. Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves.
-   * SKIP LOCKED lets workers pass each other without waiting.
+   * Take tokens with due items, lane by lane, the least recently served lane first, at most `room` for each host; hosts
+   * that are not in the list are new to this worker, hosts that cool down are passed over. A batch is shared among the
+   * lanes that it serves, and a lane's part among its large, small and interactive requests. Every due item of a token
+   * comes with it, to be settled by one fetch; a token that is being fetched is left alone until that fetch is written,
+   * since an item that came after its beginning wants a newer answer.
+   *
+   * Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves. A lane is
+   * locked while it is served, and SKIP LOCKED lets workers pass each other without waiting.
    */
-  async claim(fullLanes: readonly number[]): Promise<ClaimedItem[]> {
-    const { claimBatch, laneSlots, leaseSeconds } = this.config;
-    const { rows } = await sql<ClaimedItem>`
+  async claim(rooms: readonly HostRoom[]): Promise<ClaimedToken[]> {
+    const { claimBatch, leaseSeconds, hostRequestsAtOnce } = this.config;
+    const { rows } = await sql<ClaimedRow>`
       with recursive active as (
         (select lane_id from nft_metadata.refresh_items where status = 'pending' order by lane_id limit 1)
         union all
@@ -50,50 +58,72 @@ export class RefreshQueue {
           where status = 'pending' and lane_id > active.lane_id order by lane_id limit 1
         )
         from active where active.lane_id is not null
-      ), chosen as (
-        select lane.id
+      ), host as materialized (
+        select * from unnest(
+          ${rooms.map(({ host }) => host)}::text[], ${rooms.map(({ room }) => room)}::int[]
+        ) as host (name, room)
+      ), chosen as materialized (
+        select lane.id, lane.host,
+          (select min(requests_at_once) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
         from nft_metadata.lanes as lane
         where lane.id = any(array(select lane_id from active))
-          and lane.id <> all(${fullLanes}::int[])
-          and (lane.cooling_until is null or lane.cooling_until <= now())
+          and lane.host <> all(array(select name from host where room <= 0))
+          and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooling_until > now()))
           and exists (
             select from nft_metadata.refresh_items as item
-            where item.lane_id = lane.id and item.status = 'pending' and item.due_at <= now()
+            where item.lane_id = lane.id and item.status = 'pending' and item.priority = any('{0,1,2}')
+              and item.due_at <= now()
           )
         order by lane.served_at, lane.id
         limit ${LANES_PER_CLAIM}
         for update skip locked
       ), served as (
         update nft_metadata.lanes set served_at = clock_timestamp() where id = any(array(select id from chosen))
-      ), due as (
-        select item.id
-        from chosen
+      ), part as materialized (
+        select chosen.id, greatest(1, least(
+          coalesce(host.room, ${FIRST_ROOM}::int) / count(*) over (partition by chosen.host),
+          ${claimBatch}::int / count(*) over ()
+        ))::int as items
+        from chosen left join host on host.name = chosen.host
+      ), due as materialized (
+        select part.id as lane_id, item.token_id, refresh.collection_id
+        from part
         cross join lateral (
-          select id from nft_metadata.refresh_items
-          where lane_id = chosen.id and status = 'pending' and due_at <= now()
-          order by due_at, id
-          limit least(${laneSlots}::int, greatest(1, ${claimBatch}::int / (select count(*)::int from chosen)))
-          for update skip locked
+          select token_id, refresh_id
+          from unnest('{0,1,2}'::smallint[]) as size (priority)
+          cross join lateral (
+            select token_id, refresh_id, row_number() over (order by due_at, id) as turn
+            from nft_metadata.refresh_items
+            where lane_id = part.id and status = 'pending' and priority = size.priority and due_at <= now()
+            order by due_at, id
+            limit part.items
+          ) as candidate
+          order by turn, size.priority
+          limit part.items
         ) as item
-        limit ${claimBatch}
+        join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id
+      ), waiting as (
+        select item.id, item.due_at <= now() as is_due,
+          bool_or(item.due_at > now() and item.claim_count > item.attempt_count + item.release_count)
+            over (partition by due.collection_id, due.token_id) as is_being_fetched
+        from (select distinct * from due) as due
+        join nft_metadata.refresh_items as item
+          on item.lane_id = due.lane_id and item.token_id = due.token_id and item.status = 'pending'
+        join nft_metadata.refreshes as refresh
+          on refresh.id = item.refresh_id and refresh.collection_id = due.collection_id
       )
       update nft_metadata.refresh_items as item
       set due_at = now() + ${leaseSeconds} * interval '1 second', claim_count = item.claim_count + 1
-      from nft_metadata.refreshes as refresh
-      where item.id = any(array(select id from due)) and refresh.id = item.refresh_id
-      returning item.id, item.claim_count as "claimCount", item.attempt_count as "attemptCount", item.lane_id as "laneId",
-        item.refresh_id as "refreshId", refresh.collection_id as "collectionId", item.token_id::text as "tokenId",
-        refresh.source`.execute(this.em.fork().getKysely());
-    return rows;
-  }
-
-  /** Numbers for fetches that start now: of two fetches of one token, the one with the larger number started later. */
-  async drawFetchSeqs(count: number): Promise<string[]> {
-    const { rows } = await sql<{ seq: string }>`
-      select nextval('nft_metadata.fetch_seq')::text as seq from generate_series(1, ${count}::int)`.execute(
-      this.em.fork().getKysely(),
-    );
-    return rows.map(({ seq }) => seq);
+      from nft_metadata.refreshes as refresh, chosen
+      where item.id = any(array(select id from waiting where is_due and not is_being_fetched))
+        and item.status = 'pending' and item.due_at <= now()
+        and refresh.id = item.refresh_id and chosen.id = item.lane_id
+      returning item.id, item.claim_count as "claimCount", item.attempt_count as "attemptCount",
+        item.release_count as "releaseCount", item.refresh_id as "refreshId", item.priority,
+        refresh.collection_id as "collectionId", item.token_id::text as "tokenId", refresh.source,
+        chosen.host, coalesce(chosen.host_limit, ${hostRequestsAtOnce}::int) as "hostLimit",
+        nextval('nft_metadata.fetch_seq')::text as "fetchSeq"`.execute(this.em.fork().getKysely());
+    return toTokens(rows);
   }
 
   /**
@@ -202,23 +232,23 @@ export class RefreshQueue {
     return rows;
   }
 
-  /** A host that throttles is left alone for a while, by every worker, as far as this project's items go. */
-  async coolDown(em: EntityManager, lanes: ReadonlyMap<number, number>): Promise<void> {
-    if (lanes.size === 0) return;
-    const ids = [...lanes.keys()].toSorted((a, b) => a - b);
+  /** A host that asks to be left alone is left alone, by everybody. */
+  async coolDown(host: string, seconds: number): Promise<void> {
     await sql`
-      update nft_metadata.lanes as lane
-      set cooling_until = greatest(lane.cooling_until, now() + cooling.seconds * interval '1 second')
-      from unnest(${ids}::int[], ${ids.map((id) => lanes.get(id)!)}::float8[]) as cooling (id, seconds)
-      where lane.id = cooling.id`.execute(em.getKysely());
+      insert into nft_metadata.metadata_hosts as host (host, cooling_until)
+      values (${host}, now() + ${seconds} * interval '1 second')
+      on conflict (host) do update set cooling_until = greatest(host.cooling_until, excluded.cooling_until)`.execute(
+      this.em.fork().getKysely(),
+    );
   }
 
   /** Hand items back at once: the next worker need not wait for the lease to run out. */
-  async release(items: readonly ClaimedItem[]): Promise<void> {
+  async release(tokens: readonly ClaimedToken[]): Promise<void> {
+    const items = tokens.flatMap((token) => token.items);
     if (items.length === 0) return;
     await sql`
       update nft_metadata.refresh_items as item
-      set due_at = now()
+      set due_at = now(), release_count = item.release_count + 1
       from unnest(
         ${items.map(({ id }) => id)}::bigint[], ${items.map(({ claimCount }) => claimCount)}::int[]
       ) as held (id, claim_count)
@@ -227,6 +257,34 @@ export class RefreshQueue {
       this.em.fork().getKysely(),
     );
   }
+}
+
+type ClaimedRow = ClaimedItem & Omit<ClaimedToken, 'items'>;
+
+/** The newest item of a token leads: its refresh knows best where the metadata is. */
+function toTokens(rows: readonly ClaimedRow[]): ClaimedToken[] {
+  const rowsOfTokens = new Map<string, ClaimedRow[]>();
+  for (const row of rows) {
+    const key = `${row.collectionId}/${row.tokenId}`;
+    const others = rowsOfTokens.get(key);
+    if (others) others.push(row);
+    else rowsOfTokens.set(key, [row]);
+  }
+  return [...rowsOfTokens.values()].map((ofToken) => {
+    const newest = ofToken.reduce((one, other) => (BigInt(other.id) > BigInt(one.id) ? other : one));
+    const { collectionId, tokenId, source, host, hostLimit, fetchSeq } = newest;
+    const priority = Math.min(...ofToken.map((row) => row.priority));
+    const items = [newest, ...ofToken.filter((row) => row !== newest)].map(
+      ({ id, refreshId, claimCount, attemptCount, releaseCount }) => ({
+        id,
+        refreshId,
+        claimCount,
+        attemptCount,
+        releaseCount,
+      }),
+    );
+    return { collectionId, tokenId, source, host, hostLimit, fetchSeq, priority, items };
+  });
 }
 
 function toRow(result: ItemResult) {
@@ -249,10 +307,10 @@ function toRow(result: ItemResult) {
   }
 }
 
-function toAttemptRows({ item, requests }: ItemResult) {
+function toAttemptRows({ item, token, requests }: ItemResult) {
   return requests.map((request) => ({
     item_id: item.id,
-    collection_id: item.collectionId,
+    collection_id: token.collectionId,
     url: request.url,
     outcome: request.outcome,
     status_code: request.statusCode,

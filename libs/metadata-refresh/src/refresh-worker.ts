@@ -1,24 +1,28 @@
-import { MetadataFetcher } from '@app/metadata-fetch';
+import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { TokenStore } from '@app/token-store';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
-import { toItemResult, type ItemResult } from './item-result.js';
-import { LaneCounts } from './lane-counts.js';
+import type { ClaimedToken } from './claimed-token.js';
+import { HostQueues } from './host-queues.js';
+import { HostShares } from './host-shares.js';
+import type { HostSignal } from './host-window.js';
+import { toItemResults, workerLost, type ItemResult } from './item-result.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { RefreshCompletion } from './refresh-completion.js';
-import type { ClaimedItem } from './claimed-item.js';
 import { RefreshQueue } from './refresh-queue.js';
+import { hostRestSeconds } from './retry-policy.js';
+import { WaitingResults } from './waiting-results.js';
 import { WakeUp } from './wake-up.js';
 
-/** Batches that may be on their way to the database at once. */
-const COMPLETIONS_AT_ONCE = 2;
-/** A completion takes no further result once it has this much. */
-const COMPLETION_BYTES = 1 * 1024 * 1024;
-/** Nothing is fetched while documents of this size wait to be written. */
-const WAITING_BYTES = 4 * 1024 * 1024;
+/** How often this worker says which hosts it is asking. */
+const ANNOUNCE_EVERY_MS = 1000;
+/** What may be begun only later, because its host rests or is shared out anew, is looked at so often. */
+const LOOK_AGAIN_MS = 250;
+/** Nothing further is claimed above this; hosts have bounds of their own, far below it. */
+const MOST_READY = 4096;
 
 /**
- * Three loops that never wait for each other: claim due items ahead of need, fetch them, write the results in batches.
+ * Three loops that never wait for each other: claim tokens ahead of need, fetch them, write the results in batches.
  * Each is woken by the others. A claim that finds nothing sleeps until a refresh is accepted or `wake` is called.
  * Items of a worker that dies come due again when their lease runs out; `stop` hands them back at once.
  */
@@ -26,31 +30,36 @@ const WAITING_BYTES = 4 * 1024 * 1024;
 export class RefreshWorker implements BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataRefresh');
   private running = false;
-  private ready: ClaimedItem[] = [];
-  private readonly fetching = new Set<ClaimedItem>();
-  private fetchingByLane = new LaneCounts();
-  /** Ready or being fetched. */
-  private heldByLane = new LaneCounts();
-  /** Lanes that the last claim passed over because enough of them is held; it may be they that have due items. */
-  private passedOver: readonly number[] = [];
-  private results: ItemResult[] = [];
+  private readonly hosts: HostQueues;
+  private readonly fetching = new Set<ClaimedToken>();
+  private readonly results = new WaitingResults();
   private claiming = false;
-  private starting = false;
-  private completing = 0;
+  private announcing = false;
+  private announcedAt = -Infinity;
+  private completing = false;
+  private handingBack = 0;
+  /** Rests that are being noted. */
+  private saying = 0;
+  /** When a rest of a host was noted; Infinity while it is. */
+  private readonly restSaidAt = new Map<string, number>();
   private nothingDue = false;
   private flushTimer: NodeJS.Timeout | undefined;
+  private lookTimer: NodeJS.Timeout | undefined;
   private shutdown = new AbortController();
   private quietListeners: ((error?: unknown) => void)[] = [];
 
   constructor(
     private readonly queue: RefreshQueue,
     private readonly completion: RefreshCompletion,
+    private readonly shares: HostShares,
     private readonly fetcher: MetadataFetcher,
     private readonly tokens: TokenStore,
     private readonly counts: AttemptCounts,
     private readonly wakeUp: WakeUp,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
-  ) {}
+  ) {
+    this.hosts = new HostQueues(config.fetchSlots);
+  }
 
   /** Work until `stop`. */
   start(): void {
@@ -66,7 +75,9 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (!this.running) return;
     this.nothingDue = false;
     this.wakeUp.keepListening();
+    this.handBackLate();
     this.claim();
+    this.startFetches();
     this.flush();
   }
 
@@ -79,6 +90,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     try {
       await new Promise<void>((done, fail) => {
         this.quietListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
+        this.flush(true);
         this.claim();
       });
     } finally {
@@ -90,12 +102,12 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   async stop(): Promise<void> {
     if (!this.running) return;
     this.running = false;
-    const held = [...this.ready, ...this.fetching];
-    for (const { laneId } of this.ready) this.heldByLane.add(laneId, -1);
-    this.ready = [];
+    const held = [...this.hosts.dropReady(), ...this.fetching];
     this.shutdown.abort();
     await this.wakeUp.stop();
     await this.queue.release(held);
+    await this.shares.leave();
+    this.hosts.forgetShares();
     await this.quiet();
   }
 
@@ -104,18 +116,21 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     await this.stop();
   }
 
+  // Claiming
+
   private claim(): void {
-    if (!this.running || this.claiming || this.nothingDue || this.ready.length >= this.config.claimBatch) return;
+    const isFull = this.hosts.readyCount >= MOST_READY || this.results.isHeavy;
+    if (!this.running || this.claiming || this.nothingDue || isFull) return;
+    const startedAt = performance.now();
     this.claiming = true;
-    // A lane is claimed one share ahead: it is asked again once no more than a share of it is held.
-    this.passedOver = this.heldByLane.above(this.config.laneSlots);
-    this.claimItems(this.passedOver).then(
-      (items) => {
+    this.claimTokens(this.hosts.rooms(startedAt)).then(
+      (claimed) => {
         this.claiming = false;
-        if (!this.running) return this.handBack(items);
-        for (const { laneId } of items) this.heldByLane.add(laneId, 1);
-        this.ready.push(...items);
-        this.nothingDue = items.length === 0;
+        if (!this.running) return this.handBack(claimed);
+        const [tokens, resting] = this.sortOut(claimed, startedAt);
+        this.handBack(resting);
+        this.hosts.add(tokens, performance.now());
+        this.nothingDue = tokens.length === 0;
         this.startFetches();
         this.claim();
         this.noteQuiet();
@@ -128,87 +143,117 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   /** With what is known of their documents, so that the hosts can say "not modified". */
-  private async claimItems(passedOver: readonly number[]): Promise<ClaimedItem[]> {
-    const items = await this.queue.claim(passedOver);
-    if (items.length === 0) return items;
-    const validators = await this.tokens.findValidators(items).catch((error: unknown) => {
+  private async claimTokens(rooms: Parameters<RefreshQueue['claim']>[0]): Promise<ClaimedToken[]> {
+    const tokens = await this.queue.claim(rooms);
+    if (tokens.length === 0) return tokens;
+    const validators = await this.tokens.findValidators(tokens).catch((error: unknown) => {
       this.logger.warn({ msg: 'validators could not be read; documents are fetched whole', error: String(error) });
       return [];
     });
     const known = new Map(validators.map((stored) => [`${stored.collectionId}/${stored.tokenId}`, stored]));
-    return items.map((item) => {
-      const stored = known.get(`${item.collectionId}/${item.tokenId}`);
-      if (!stored) return item;
+    return tokens.map((token) => {
+      const stored = known.get(`${token.collectionId}/${token.tokenId}`);
+      if (!stored) return token;
       const { metadataUrl: url, etag, lastModified } = stored;
-      return { ...item, validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } };
+      return { ...token, validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } };
     });
   }
 
-  /** A claim that came back after `stop`. */
-  private handBack(items: readonly ClaimedItem[]): void {
-    this.claiming = true;
+  /** A host may have asked for a rest that the claim did not know of yet. */
+  private sortOut(claimed: readonly ClaimedToken[], claimedAt: number): [ClaimedToken[], ClaimedToken[]] {
+    const isResting = ({ host }: ClaimedToken) => (this.restSaidAt.get(host) ?? -Infinity) >= claimedAt;
+    const sorted: [ClaimedToken[], ClaimedToken[]] = [
+      claimed.filter((token) => !isResting(token)),
+      claimed.filter(isResting),
+    ];
+    for (const [host, saidAt] of this.restSaidAt) if (saidAt < claimedAt) this.restSaidAt.delete(host);
+    return sorted;
+  }
+
+  private handBack(tokens: readonly ClaimedToken[]): void {
+    if (tokens.length === 0) return this.noteQuiet();
+    this.handingBack += 1;
     void this.queue
-      .release(items)
+      .release(tokens)
       .catch((error: unknown) =>
         this.logger.warn({ msg: 'items were not handed back; their lease will run out', error: String(error) }),
       )
       .finally(() => {
-        this.claiming = false;
+        this.handingBack -= 1;
         this.noteQuiet();
       });
   }
 
+  /** What has been ready for a third of its lease, or will not be begun soon: its host has become slower. */
+  private handBackLate(): void {
+    const now = performance.now();
+    const late = this.hosts.dropOlderThan(now - (this.config.leaseSeconds * 1000) / 3);
+    this.handBack([...late, ...this.hosts.dropSurplus(now)]);
+  }
+
+  // Sharing hosts with other workers
+
+  /** Every second, and before a host is asked that was not asked so far. Who was silent for too long knows no share. */
+  private announce(): void {
+    const now = performance.now();
+    if (now - this.announcedAt > 2 * ANNOUNCE_EVERY_MS) this.hosts.forgetShares();
+    const isDue = now - this.announcedAt >= ANNOUNCE_EVERY_MS;
+    if (this.announcing || (!isDue && this.hosts.unshared().length === 0)) return;
+    const hosts = this.hosts.inUse();
+    this.hosts.leaveUnused(now);
+    if (hosts.length === 0) return;
+    this.announcing = true;
+    this.announcedAt = now;
+    this.shares
+      .announce(hosts, (host) => this.hosts.limitOf(host))
+      .then(
+        (states) => {
+          this.announcing = false;
+          for (const { host, share, restSeconds } of states) {
+            this.hosts.setShare(host, share);
+            if (restSeconds > 0) this.handBack(this.hosts.dropHost(host));
+          }
+          this.startFetches();
+          this.noteQuiet();
+        },
+        (error: unknown) => {
+          this.announcing = false;
+          this.trouble('hosts could not be shared out', error);
+        },
+      );
+  }
+
+  // Fetching
+
   private startFetches(): void {
-    if (this.starting || this.waitingBytes() > WAITING_BYTES) return;
-    const items = this.takeRunnable();
-    if (items.length === 0) return;
-    this.starting = true;
-    this.queue.drawFetchSeqs(items.length).then(
-      (seqs) => {
-        this.starting = false;
-        items.forEach((item, index) => void this.fetch(item, seqs[index]!));
-        this.startFetches();
-        this.claim();
-      },
-      (error: unknown) => {
-        this.starting = false;
-        for (const item of items) this.leaveSlot(item);
-        if (this.running) this.ready.unshift(...items);
-        else for (const { laneId } of items) this.heldByLane.add(laneId, -1);
-        this.trouble('fetches could not be started', error);
-      },
-    );
+    if (!this.running) return;
+    this.announce();
+    while (!this.results.isHeavy) {
+      const token = this.hosts.begin(performance.now());
+      if (!token) return this.lookAgain();
+      this.fetching.add(token);
+      void this.fetch(token);
+    }
   }
 
-  /** As many ready items as there are free slots, for the process and for each lane; they count as being fetched. */
-  private takeRunnable(): ClaimedItem[] {
-    const runnable: ClaimedItem[] = [];
-    const waiting: ClaimedItem[] = [];
-    for (const item of this.ready) {
-      const hasSlot = this.fetching.size < this.config.fetchSlots;
-      if (hasSlot && this.fetchingByLane.get(item.laneId) < this.config.laneSlots) {
-        this.fetching.add(item);
-        this.fetchingByLane.add(item.laneId, 1);
-        runnable.push(item);
-      } else {
-        waiting.push(item);
-      }
-    }
-    this.ready = waiting;
-    return runnable;
+  /** Nothing that is under way would bring us back to tokens whose host rests or is shared out anew. */
+  private lookAgain(): void {
+    if (this.hosts.readyCount === 0 || this.fetching.size > 0) return;
+    this.lookTimer ??= setTimeout(() => {
+      this.lookTimer = undefined;
+      this.startFetches();
+    }, LOOK_AGAIN_MS);
   }
 
-  private async fetch(item: ClaimedItem, fetchSeq: string): Promise<void> {
-    const result = await this.attempt(item, fetchSeq);
-    this.leaveSlot(item);
-    this.heldByLane.add(item.laneId, -1);
-    if (this.passedOver.includes(item.laneId) && this.heldByLane.get(item.laneId) <= this.config.laneSlots) {
-      this.nothingDue = false;
-    }
-    // Broken off by stop(): the item was handed back, and this outcome says nothing about the host.
-    if (result && !this.shutdown.signal.aborted) {
-      this.results.push(result);
-      this.flush();
+  private async fetch(token: ClaimedToken): Promise<void> {
+    const startedAt = performance.now();
+    const outcome = await this.attempt(token);
+    this.fetching.delete(token);
+    // Broken off by stop(): the items were handed back, and this outcome says nothing about the host.
+    if (this.shutdown.signal.aborted) {
+      this.hosts.end(token);
+    } else {
+      this.settle(token, outcome, startedAt);
     }
     if (this.running) {
       this.startFetches();
@@ -217,90 +262,114 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.noteQuiet();
   }
 
-  private waitingBytes(): number {
-    return this.results.reduce((bytes, result) => bytes + bytesOf(result), 0);
-  }
-
-  private leaveSlot(item: ClaimedItem): void {
-    this.fetching.delete(item);
-    this.fetchingByLane.add(item.laneId, -1);
-  }
-
-  private async attempt(item: ClaimedItem, fetchSeq: string): Promise<ItemResult | null> {
+  private async attempt(token: ClaimedToken): Promise<FetchOutcome | 'lost too often' | 'threw'> {
+    if (token.items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > this.config.maxClaims)) {
+      return 'lost too often';
+    }
     try {
-      if (item.claimCount > this.config.maxClaims + item.attemptCount) return lostTooOften(item, fetchSeq);
-      const { source, tokenId, validators } = item;
-      const outcome = await this.fetcher.fetch({ source, tokenId, validators }, this.shutdown.signal);
-      const result = toItemResult(item, fetchSeq, outcome, this.config);
-      this.note(result);
-      return result;
+      const { source, tokenId, validators } = token;
+      return await this.fetcher.fetch({ source, tokenId, validators }, this.shutdown.signal);
     } catch (error) {
       // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxClaims times at most.
       this.logger.error({
         msg: 'a fetch threw',
-        refreshId: item.refreshId,
-        tokenId: item.tokenId,
+        collectionId: token.collectionId,
+        tokenId: token.tokenId,
         error: String(error),
       });
-      return null;
+      return 'threw';
     }
   }
 
-  private note({ item, requests, status }: ItemResult): void {
-    if (this.shutdown.signal.aborted) return;
+  private settle(token: ClaimedToken, outcome: FetchOutcome | 'lost too often' | 'threw', startedAt: number): void {
+    if (outcome === 'threw') return this.hosts.end(token);
+    if (outcome === 'lost too often') {
+      this.hosts.end(token);
+      this.results.add(workerLost(token));
+      return this.flush();
+    }
+    this.hosts.end(token, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
+    const results = toItemResults(token, outcome, this.config);
+    this.note(results);
+    this.restIfAsked(token, outcome);
+    this.results.add(results);
+    this.flush();
+  }
+
+  /** The host says "not now": everybody leaves it alone for a while. */
+  private restIfAsked(token: ClaimedToken, outcome: FetchOutcome): void {
+    const attempts = Math.min(...token.items.map(({ attemptCount }) => attemptCount)) + 1;
+    const seconds = hostRestSeconds(outcome, attempts, this.config);
+    if (seconds === null) return;
+    const ready = this.hosts.dropHost(token.host);
+    // First the rest, then the items: whoever claims next has to know of it.
+    this.restSaidAt.set(token.host, Infinity);
+    this.saying += 1;
+    void this.queue
+      .coolDown(token.host, seconds)
+      .catch((error: unknown) => this.logger.warn({ msg: 'a rest could not be noted', error: String(error) }))
+      .finally(() => {
+        this.saying -= 1;
+        this.restSaidAt.set(token.host, performance.now());
+        this.handBack(ready);
+      });
+  }
+
+  private note([leading]: readonly ItemResult[]): void {
+    if (!leading) return;
+    const { item, token, requests, status } = leading;
     for (const { outcome, reason } of requests) this.counts.count(outcome, reason);
     const last = requests.at(-1);
     if (status === 'succeeded' || !last) return;
-    const { refreshId, tokenId, attemptCount } = item;
-    const { url, reason, durationMs } = last;
     this.logger.debug({
       msg: status === 'retry' ? 'an attempt failed; it is tried again' : 'an attempt failed',
-      refreshId,
-      tokenId,
-      attempt: attemptCount + 1,
-      url,
-      reason,
-      durationMs,
+      refreshId: item.refreshId,
+      tokenId: token.tokenId,
+      attempt: item.attemptCount + 1,
+      url: last.url,
+      reason: last.reason,
+      durationMs: last.durationMs,
     });
   }
 
+  // Completing
+
+  /** One batch at a time: while it is written, the next one grows. */
   private flush(isDue = false): void {
-    if (this.results.length === 0 || this.completing >= COMPLETIONS_AT_ONCE) return;
-    if (this.results.length < this.config.completeBatch && !isDue) {
+    if (this.results.count === 0 || this.completing) return;
+    const isFull = this.results.count >= this.config.completeBatch || this.results.isHeavy;
+    const isAlone = this.fetching.size === 0 && this.hosts.readyCount === 0;
+    if (!isFull && !isAlone && !isDue) {
       this.flushTimer ??= setTimeout(() => {
         this.flushTimer = undefined;
         this.flush(true);
       }, this.config.completeDelayMs);
       return;
     }
-    const batch = this.takeBatch();
-    this.completing += 1;
+    const batch = this.results.take(this.config.completeBatch);
+    this.completing = true;
     this.completion.complete(batch).then(
       () => {
-        this.completing -= 1;
+        this.completing = false;
+        // Items that came while these tokens were being fetched can be claimed now.
+        this.nothingDue = false;
         this.flush();
-        if (this.running) this.startFetches();
+        if (this.running) {
+          this.startFetches();
+          this.claim();
+        }
         this.noteQuiet();
       },
       (error: unknown) => {
-        this.completing -= 1;
+        this.completing = false;
         // Kept, and written when the database is back; if that is after the lease, the fence refuses them.
-        this.results.unshift(...batch);
+        this.results.putBack(batch);
         this.trouble('results could not be written', error);
       },
     );
   }
 
-  /** As many results as one completion may have, and as many bytes: a document of megabytes is nearly one of its own. */
-  private takeBatch(): ItemResult[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < this.results.length && count < this.config.completeBatch && bytes < COMPLETION_BYTES) {
-      bytes += bytesOf(this.results[count]!);
-      count += 1;
-    }
-    return this.results.splice(0, count);
-  }
+  // Rest
 
   private trouble(msg: string, error: unknown): void {
     this.logger.error({ msg, error: error instanceof Error ? error.message : String(error) });
@@ -309,8 +378,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private isQuiet(): boolean {
-    const isBusy = this.claiming || this.starting || this.completing > 0;
-    return !isBusy && this.ready.length + this.fetching.size + this.results.length === 0;
+    const isBusy = this.claiming || this.completing || this.announcing || this.handingBack + this.saying > 0;
+    return !isBusy && this.hosts.readyCount + this.fetching.size + this.results.count === 0;
   }
 
   private noteQuiet(): void {
@@ -325,23 +394,13 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 }
 
-function bytesOf({ requests }: ItemResult): number {
-  return requests.at(-1)?.bytes ?? 0;
-}
-
-/** Whatever this token does to a worker, it shall not do it for ever. */
-function lostTooOften(item: ClaimedItem, fetchSeq: string): ItemResult {
-  return {
-    item,
-    fetchSeq,
-    requests: [],
-    status: 'failed',
-    error: {
-      errorCode: 'unable_to_retrieve_metadata',
-      reason: 'worker_lost',
-      metadataUrl: '',
-      statusCode: null,
-      body: null,
-    },
-  };
+function signalOf(outcome: FetchOutcome): HostSignal {
+  switch (outcome.kind) {
+    case 'unreachable':
+      return outcome.reason === 'timeout' ? 'timed_out' : 'failed';
+    case 'bad_status':
+      return outcome.status === 429 || outcome.status === 503 ? 'throttled' : 'answered';
+    default:
+      return 'answered';
+  }
 }

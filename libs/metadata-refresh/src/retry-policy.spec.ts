@@ -1,5 +1,5 @@
 import { completeConfig } from './metadata-refresh.options.js';
-import { retryDelaySeconds } from './retry-policy.js';
+import { hostRestSeconds, retryDelaySeconds } from './retry-policy.js';
 
 const config = completeConfig({});
 const trace = { url: 'https://api.example/1', durationMs: 1, bytes: 0, earlier: [] };
@@ -66,5 +66,24 @@ describe('when a token is tried again', () => {
 
   it('does not overflow however often it is asked [D25]', () => {
     expect(retryDelaySeconds(answered(429), 5000, { ...config, maxAttempts: 9999 })).toBe(60);
+  });
+});
+
+describe('how long a whole host is left alone', () => {
+  it('after 429: as long as the first retry waits, or longer if the host says so, up to the cap [D10, D13]', () => {
+    expect(hostRestSeconds(answered(429), 1, config)).toBe(1);
+    expect(hostRestSeconds(answered(429), 3, config)).toBe(4);
+    expect(hostRestSeconds(answered(429, 20), 3, config)).toBe(20);
+    expect(hostRestSeconds(answered(429, 999_999), 1, config)).toBe(60);
+  });
+
+  it('after 503: only if it says for how long [D9]', () => {
+    expect(hostRestSeconds(answered(503), 1, config)).toBeNull();
+    expect(hostRestSeconds(answered(503, 20), 1, config)).toBe(20);
+  });
+
+  it('after anything else: not at all', () => {
+    expect(hostRestSeconds(answered(500, 20), 1, config)).toBeNull();
+    expect(hostRestSeconds({ kind: 'unreachable', reason: 'timeout', ...trace }, 1, config)).toBeNull();
   });
 });

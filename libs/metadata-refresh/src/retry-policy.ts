@@ -17,6 +17,24 @@ export function retryDelaySeconds(
 ): number | null {
   if (outcome.kind !== 'bad_status' || !RETRIED_STATUSES.includes(outcome.status)) return null;
   if (attempts >= config.maxAttempts) return null;
-  const exponential = config.retryBaseSeconds * 2 ** (attempts - 1) * (1 + random / 4);
-  return Math.min(config.retryCapSeconds, Math.max(exponential, outcome.retryAfterSeconds ?? 0));
+  return Math.min(config.retryCapSeconds, Math.max(pause(attempts, config, random), outcome.retryAfterSeconds ?? 0));
+}
+
+/**
+ * How many seconds the whole host is left alone, by everybody, or null: after a 429 as long as the retry would wait,
+ * also if there is none, after a 503 as long as it asks for in Retry-After.
+ */
+export function hostRestSeconds(
+  outcome: FetchOutcome,
+  attempts: number,
+  config: Pick<MetadataRefreshConfig, 'retryBaseSeconds' | 'retryCapSeconds'>,
+): number | null {
+  if (outcome.kind !== 'bad_status') return null;
+  const asked = outcome.retryAfterSeconds ?? 0;
+  if (outcome.status === 429) return Math.min(config.retryCapSeconds, Math.max(pause(attempts, config, 0), asked));
+  return outcome.status === 503 && asked > 0 ? Math.min(config.retryCapSeconds, asked) : null;
+}
+
+function pause(attempts: number, config: Pick<MetadataRefreshConfig, 'retryBaseSeconds'>, random: number): number {
+  return config.retryBaseSeconds * 2 ** (attempts - 1) * (1 + random / 4);
 }

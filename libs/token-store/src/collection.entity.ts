@@ -20,6 +20,8 @@ const CollectionSchema = defineEntity({
     sourceKind: p.enum(['metadata_api', 'chain'] as const).fieldName('source'),
     metadataUrl: p.text().nullable(),
     uriRule: p.text().nullable(),
+    /** Requests that its metadata host takes at once; null: the deployment's default. */
+    requestsAtOnce: p.integer().nullable(),
     createdAt: p.datetime().defaultRaw('now()'),
   },
 });

@@ -9,6 +9,8 @@ export interface NewCollection {
   address: string;
   projectId: string;
   source: CollectionSource;
+  /** Requests that its metadata host takes at once, 1–1,000, by all processes together; default: the deployment's. */
+  requestsAtOnce?: number | undefined;
 }
 
 /** The collections that can be refreshed. */
@@ -17,7 +19,7 @@ export class Collections {
   constructor(private readonly em: EntityManager) {}
 
   /** Throws InvalidCollection, CollectionAlreadyExists. */
-  async add({ chainId, address, projectId, source }: NewCollection): Promise<Collection> {
+  async add({ chainId, address, projectId, source, requestsAtOnce }: NewCollection): Promise<Collection> {
     if (!/^0x[0-9a-fA-F]{40}$/.test(address)) {
       throw new InvalidCollection(`Address ${JSON.stringify(address)} is not 0x and 40 hex digits.`);
     }
@@ -25,6 +27,9 @@ export class Collections {
       throw new InvalidCollection(
         `Chain ${chainId} is not a chain id: a positive whole number, such as 1 for Ethereum.`,
       );
+    }
+    if (requestsAtOnce !== undefined && !isWithin(requestsAtOnce, 1, 1000)) {
+      throw new InvalidCollection(`Requests at once ${requestsAtOnce} is not a whole number from 1 to 1000.`);
     }
     if (source.kind === 'metadata_api') checkMetadataUrl(source.url);
 
@@ -36,6 +41,7 @@ export class Collections {
       sourceKind: source.kind,
       metadataUrl: source.kind === 'metadata_api' ? source.url.replace(/\/+$/, '') : null,
       uriRule: source.kind === 'chain' ? source.uriRule : null,
+      requestsAtOnce: requestsAtOnce ?? null,
     });
     try {
       await em.persist(collection).flush();
@@ -50,6 +56,10 @@ export class Collections {
   async findByAddress(address: string): Promise<Collection[]> {
     return this.em.fork().find(Collection, { address: address.toLowerCase() }, { orderBy: { chainId: 'asc' } });
   }
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
 }
 
 function checkMetadataUrl(url: string): void {

@@ -1,0 +1,32 @@
+import type { MetadataLocation, Validators } from '@app/metadata-fetch';
+
+/** One item, held for one lease. */
+export interface ClaimedItem {
+  id: string;
+  refreshId: string;
+  /** The fence: a result counts only while the item still carries this number. */
+  claimCount: number;
+  attemptCount: number;
+  /** Claims that were handed back in order. */
+  releaseCount: number;
+}
+
+/** A token to be fetched once, for every item that waits for it. */
+export interface ClaimedToken {
+  collectionId: string;
+  tokenId: string;
+  /** Of the newest of the refreshes that wait for it. */
+  source: MetadataLocation;
+  /** The metadata host, as its lane calls it. */
+  host: string;
+  /** Requests that this host takes at once, by all processes together. */
+  hostLimit: number;
+  /** 0: an interactive request. */
+  priority: number;
+  /** Of two fetches of one token, the one with the larger number began later: they never overlap. */
+  fetchSeq: string;
+  /** At least one. */
+  items: readonly ClaimedItem[];
+  /** Of the record as it was when the token was claimed. */
+  validators?: Validators;
+}

@@ -1,0 +1,95 @@
+import type { ClaimedToken } from './claimed-token.js';
+import { HostQueues } from './host-queues.js';
+
+let next = 0;
+function token(host: string, priority = 2): ClaimedToken {
+  next += 1;
+  return {
+    collectionId: 'c',
+    tokenId: String(next),
+    source: { kind: 'metadata_api', url: `https://${host}` },
+    host,
+    hostLimit: 8,
+    priority,
+    fetchSeq: String(next),
+    items: [],
+  };
+}
+const tokens = (count: number, host: string, priority?: number) =>
+  Array.from({ length: count }, () => token(host, priority));
+
+function begun(queues: HostQueues): ClaimedToken[] {
+  const all: ClaimedToken[] = [];
+  for (let one = queues.begin(0); one; one = queues.begin(0)) all.push(one);
+  return all;
+}
+
+function shared(slots: number, ...hosts: string[]): HostQueues {
+  const queues = new HostQueues(slots);
+  for (const host of hosts) {
+    queues.add([token(host)], 0);
+    queues.setShare(host, 8);
+    queues.end(queues.begin(0)!);
+  }
+  return queues;
+}
+
+it('begins nothing at a host whose share is not known, nor more than the share', () => {
+  const queues = new HostQueues(256);
+  queues.add(tokens(20, 'a.example'), 0);
+
+  const before = begun(queues).length;
+  queues.setShare('a.example', 3);
+
+  expect([before, begun(queues).length]).toEqual([0, 3]);
+});
+
+it('hosts take turns, however much one of them has waiting', () => {
+  const queues = shared(10, 'a.example', 'b.example');
+  queues.add(tokens(100, 'a.example'), 0);
+  queues.add(tokens(4, 'b.example'), 0);
+
+  expect(
+    begun(queues)
+      .map(({ host }) => host[0])
+      .join(''),
+  ).toBe('ababababaa');
+});
+
+it('interactive requests come before all others, and have slots that others cannot take', () => {
+  const queues = shared(16, 'a.example', 'b.example', 'c.example');
+  queues.add(tokens(8, 'a.example'), 0);
+  queues.add(tokens(8, 'b.example'), 0);
+  const others = begun(queues).length;
+
+  queues.add([token('c.example', 2), token('c.example', 0)], 0);
+
+  expect(others).toBe(15);
+  expect(begun(queues).map(({ priority }) => priority)).toEqual([0]);
+});
+
+it('asks for a claim when half of what should be ahead is gone, and then for all that is missing', () => {
+  const queues = shared(256, 'a.example');
+  const roomOf = () => queues.rooms(0).find(({ host }) => host === 'a.example')!.room;
+  const wanted = roomOf();
+  queues.add(tokens(wanted, 'a.example'), 0);
+  const rooms: number[] = [];
+  for (let one = 0; one < wanted / 2; one += 1) {
+    rooms.push(roomOf());
+    queues.end(queues.begin(0)!);
+  }
+
+  expect(new Set(rooms)).toEqual(new Set([0]));
+  expect(roomOf()).toBe(wanted - Math.floor(wanted / 2));
+});
+
+it('lets go of what has been ready for too long, and of nothing that was begun', () => {
+  const queues = shared(256, 'a.example');
+  queues.add(tokens(10, 'a.example'), 1000);
+  const open = begun(queues);
+  queues.add(tokens(1, 'a.example'), 5000);
+
+  const dropped = queues.dropOlderThan(2000);
+
+  expect([open.length, dropped.length, queues.readyCount]).toEqual([8, 2, 1]);
+});

@@ -1,0 +1,208 @@
+import type { ClaimedToken } from './claimed-token.js';
+import { HostWindow, type HostSignal } from './host-window.js';
+
+/** A host's claimed tokens last this long at the pace of its answers, so that no slot waits for a claim. */
+const AHEAD_MS = 500;
+/** However slow the host is: what a first claim brings. */
+const LEAST_AHEAD = 16;
+/** However fast the host is. */
+const MOST_AHEAD = 1024;
+/** Of the process's slots, the part that only interactive requests may take. */
+const INTERACTIVE_PART = 1 / 16;
+/** A host that has had nothing to do for so long is forgotten. */
+const FORGET_AFTER_MS = 10 * 60_000;
+
+interface HostQueue {
+  host: string;
+  window: HostWindow;
+  /** All processes together may have so many requests open. */
+  limit: number;
+  /** Of them, this process; null until it is known who else is asking. */
+  share: number | null;
+  /** Claimed and not begun. */
+  interactive: ClaimedToken[];
+  ready: ClaimedToken[];
+  open: number;
+  usedAt: number;
+}
+
+/** Where more may be claimed. */
+export interface HostRoom {
+  host: string;
+  room: number;
+}
+
+/**
+ * What this worker holds, by metadata host: which token is begun next, which hosts may be claimed for, and what has
+ * been waiting for too long. Hosts take turns; interactive requests come first. Times are of a monotonic clock.
+ */
+export class HostQueues {
+  private readonly hosts = new Map<string, HostQueue>();
+  private readonly claimedAt = new Map<ClaimedToken, number>();
+  private openInAll = 0;
+
+  constructor(private readonly slots: number) {}
+
+  /** Claimed and not begun. */
+  get readyCount(): number {
+    return this.claimedAt.size;
+  }
+
+  get openCount(): number {
+    return this.openInAll;
+  }
+
+  add(tokens: readonly ClaimedToken[], now: number): void {
+    for (const token of tokens) {
+      const queue = this.queueOf(token.host);
+      if (queue.limit !== token.hostLimit) queue.share = null;
+      queue.limit = token.hostLimit;
+      queue.usedAt = now;
+      (token.priority === 0 ? queue.interactive : queue.ready).push(token);
+      this.claimedAt.set(token, now);
+    }
+  }
+
+  /** The next token that may be begun; it counts as open from here on. */
+  begin(now: number): ClaimedToken | null {
+    for (const [host, queue] of this.hosts) {
+      if (queue.interactive.length + queue.ready.length === 0 || !this.mayBegin(queue, now)) continue;
+      const token = queue.interactive.shift() ?? queue.ready.shift()!;
+      this.claimedAt.delete(token);
+      queue.open += 1;
+      queue.usedAt = now;
+      this.openInAll += 1;
+      // To the end of the line.
+      this.hosts.delete(host);
+      this.hosts.set(host, queue);
+      return token;
+    }
+    return null;
+  }
+
+  /** A token that was begun is over. Without a signal nothing is learned of its host. */
+  end({ host }: ClaimedToken, learned?: { signal: HostSignal; startedAt: number; endedAt: number }): void {
+    const queue = this.queueOf(host);
+    if (learned) queue.window.note(learned.signal, { ...learned, open: queue.open, limit: queue.share ?? 1 });
+    queue.open -= 1;
+    this.openInAll -= 1;
+  }
+
+  /** What is ready for a host. It is no longer held. */
+  dropHost(host: string): ClaimedToken[] {
+    const queue = this.hosts.get(host);
+    return queue ? this.drop([...queue.interactive, ...queue.ready]) : [];
+  }
+
+  /** Tokens that have been ready for longer than this. They are no longer held. */
+  dropOlderThan(claimedBefore: number): ClaimedToken[] {
+    return this.drop([...this.claimedAt].filter(([, claimedAt]) => claimedAt < claimedBefore).map(([token]) => token));
+  }
+
+  /** Everything that was not begun. It is no longer held. */
+  dropReady(): ClaimedToken[] {
+    return this.drop([...this.claimedAt.keys()]);
+  }
+
+  /** Of a host that has become slower: what will not be begun soon. Somebody else may be free. No longer held. */
+  dropSurplus(now: number): ClaimedToken[] {
+    return this.drop(
+      [...this.hosts.values()].flatMap((queue) =>
+        queue.ready.slice(Math.max(LEAST_AHEAD, 2 * this.wantedAhead(queue, now))),
+      ),
+    );
+  }
+
+  /**
+   * Room for claims: none while a host has half of what it should have ahead, so that claims are worth their statement;
+   * hosts that are not in the list are new.
+   */
+  rooms(now: number): HostRoom[] {
+    return [...this.hosts.values()].map((queue) => {
+      const held = heldOf(queue);
+      const wanted = this.wantedAhead(queue, now);
+      return { host: queue.host, room: held <= wanted / 2 ? wanted - held : 0 };
+    });
+  }
+
+  /** Hosts with something held, for whoever shares them out. */
+  inUse(): string[] {
+    return [...this.hosts.values()].filter((queue) => heldOf(queue) > 0).map(({ host }) => host);
+  }
+
+  /** Hosts that hold something whose share is not known yet. */
+  unshared(): string[] {
+    return [...this.hosts.values()]
+      .filter((queue) => queue.share === null && heldOf(queue) > 0)
+      .map(({ host }) => host);
+  }
+
+  limitOf(host: string): number {
+    return this.hosts.get(host)?.limit ?? 1;
+  }
+
+  setShare(host: string, share: number): void {
+    const queue = this.hosts.get(host);
+    if (queue) queue.share = share;
+  }
+
+  /** Nothing is begun until the shares are known anew. */
+  forgetShares(): void {
+    for (const queue of this.hosts.values()) queue.share = null;
+  }
+
+  /** What is no longer used is shared out again when it is used the next time, and forgotten after a while. */
+  leaveUnused(now: number): void {
+    for (const [host, queue] of this.hosts) {
+      if (heldOf(queue) > 0) continue;
+      queue.share = null;
+      if (now - queue.usedAt > FORGET_AFTER_MS) this.hosts.delete(host);
+    }
+  }
+
+  private wantedAhead(queue: HostQueue, now: number): number {
+    // Of a host that nothing is held of, the share will be learned anew.
+    const share = heldOf(queue) > 0 ? (queue.share ?? queue.limit) : queue.limit;
+    const slots = Math.min(this.slots, queue.window.slots(share, now));
+    return Math.min(MOST_AHEAD, Math.ceil(slots * Math.max(2, AHEAD_MS / queue.window.answerMs)));
+  }
+
+  private mayBegin(queue: HostQueue, now: number): boolean {
+    if (queue.share === null || queue.open >= queue.window.slots(queue.share, now)) return false;
+    const kept = queue.interactive.length > 0 ? 0 : Math.floor(this.slots * INTERACTIVE_PART);
+    return this.openInAll < this.slots - kept;
+  }
+
+  private drop(tokens: readonly ClaimedToken[]): ClaimedToken[] {
+    const dropped = new Set(tokens);
+    const isKept = (token: ClaimedToken) => !dropped.has(token);
+    for (const host of new Set(tokens.map((token) => token.host))) {
+      const queue = this.queueOf(host);
+      queue.interactive = queue.interactive.filter(isKept);
+      queue.ready = queue.ready.filter(isKept);
+    }
+    for (const token of tokens) this.claimedAt.delete(token);
+    return [...tokens];
+  }
+
+  private queueOf(host: string): HostQueue {
+    const known = this.hosts.get(host);
+    if (known) return known;
+    const queue: HostQueue = {
+      host,
+      window: new HostWindow(),
+      limit: 1,
+      share: null,
+      interactive: [],
+      ready: [],
+      open: 0,
+      usedAt: 0,
+    };
+    this.hosts.set(host, queue);
+    return queue;
+  }
+}
+
+function heldOf({ open, interactive, ready }: HostQueue): number {
+  return open + interactive.length + ready.length;
+}

@@ -1,0 +1,14 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** What the operator has agreed with a collection's metadata host. */
+export class RequestsAtOnceMigration extends Migration {
+  override up(): void {
+    this.addSql(`
+      alter table nft_metadata.collections
+        add column requests_at_once integer check (requests_at_once between 1 and 1000)`);
+  }
+
+  override down(): void {
+    this.addSql(`alter table nft_metadata.collections drop column requests_at_once`);
+  }
+}

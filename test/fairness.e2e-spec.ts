@@ -1,0 +1,215 @@
+import { Collections } from '@app/token-store';
+import { MetadataHost } from './support/metadata-host.js';
+import { readRefresh, requestRefresh } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+let hangingHost: MetadataHost;
+beforeAll(async () => {
+  hangingHost = await MetadataHost.start();
+  test = await startApp({}, [hangingHost]);
+});
+afterAll(async () => {
+  await test.stop();
+  await hangingHost.close();
+});
+beforeEach(() => {
+  test.metadataApi.hits.clear();
+  test.metadataApi.mostAtOnce = 0;
+});
+
+const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
+const hitsInAll = () => [...test.metadataApi.hits.values()].reduce((sum, hits) => sum + hits, 0);
+/** As a host that is a little away: long enough that requests meet. */
+function answerSlowly(tokenIds: readonly string[], milliseconds: number): void {
+  const before = () => new Promise<void>((done) => setTimeout(done, milliseconds));
+  for (const tokenId of tokenIds) {
+    test.metadataApi.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
+  }
+}
+/** How many requests its host had seen when this token was asked for. */
+function placeOf(tokenId: string): () => number {
+  let place = 0;
+  const before = () => {
+    place = hitsInAll();
+    return Promise.resolve();
+  };
+  test.metadataApi.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
+  return () => place;
+}
+async function expectSucceeded(project: TestProject, refreshId: string, count: number): Promise<void> {
+  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
+    status: 'completed',
+    summary: { succeeded: count, failed: 0, pending: 0 },
+  });
+}
+
+describe('a metadata host', () => {
+  it('sees at most eight requests at once, of two workers together [H15]', async () => {
+    const project = await test.aProject({ tokens: ids(400) });
+    answerSlowly(ids(400), 80);
+    const refreshId = await requestRefresh(test.app, project, ids(400));
+    const other = await test.anotherWorker();
+
+    for (const worker of [test.worker, other]) worker.start();
+    await vi.waitUntil(
+      async () => {
+        for (const worker of [test.worker, other]) worker.wake();
+        return (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
+      },
+      { timeout: 20_000 },
+    );
+    const workers = await test.database.query('select from nft_metadata.host_workers where host = $1', [
+      test.metadataApi.host,
+    ]);
+    await Promise.all([test.worker.stop(), other.stop()]);
+
+    expect(hitsInAll()).toBe(400);
+    expect(workers).toHaveLength(2);
+    expect(test.metadataApi.mostAtOnce).toBe(8);
+  });
+
+  it('sees at most as many as the operator has said for its collection', async () => {
+    const project = await test.aProject({ tokens: ids(60) });
+    await test.database.query('update nft_metadata.collections set requests_at_once = 3 where id = $1', [
+      project.collectionId,
+    ]);
+    answerSlowly(ids(60), 10);
+    const refreshId = await requestRefresh(test.app, project, ids(60));
+
+    await test.worker.runOnce();
+
+    await expectSucceeded(project, refreshId, 60);
+    expect(test.metadataApi.mostAtOnce).toBe(3);
+    await test.database.query('update nft_metadata.lanes set requests_at_once = null');
+  });
+
+  it('is not named with a number of requests that makes no sense', async () => {
+    const collections = test.app.get(Collections);
+    const source = { kind: 'metadata_api', url: test.metadataApi.url } as const;
+    const wrong = { chainId: 1, address: `0x${'12'.repeat(20)}`, projectId: 'p', source, requestsAtOnce: 0 };
+
+    await expect(collections.add(wrong)).rejects.toThrow('Requests at once 0 is not a whole number from 1 to 1000.');
+  });
+
+  it('that hangs holds up no other: ten tokens are done while thousands wait for it [H12]', async () => {
+    const [slow, quick] = [
+      await test.aProject({ tokens: ids(1000, 5000), metadataUrl: hangingHost.url }),
+      await test.aProject({ tokens: ids(10) }),
+    ];
+    for (const tokenId of ids(1000, 5000)) hangingHost.misbehave(tokenId, 'hangs');
+    const hanging = await requestRefresh(test.app, slow, ids(1000, 5000));
+    test.worker.start();
+    await vi.waitUntil(() => hangingHost.hits.size > 0);
+
+    const refreshId = await requestRefresh(test.app, quick, ids(10));
+    await vi.waitUntil(async () => (await readRefresh(test.app, quick, refreshId))['status'] === 'completed', {
+      timeout: 10_000,
+    });
+    await test.worker.stop();
+
+    expect(await readRefresh(test.app, slow, hanging)).not.toMatchObject({ status: 'completed' });
+    await expectSucceeded(quick, refreshId, 10);
+    expect(hangingHost.mostAtOnce).toBeLessThanOrEqual(8);
+    await test.database.query(`delete from nft_metadata.refreshes where id = $1`, [hanging]);
+  });
+});
+
+describe('one fetch', () => {
+  it('serves every refresh that waits for the token [H1, H5]', async () => {
+    const project = await test.aProject({ tokens: ids(20) });
+    const asked = [ids(20), ids(10, 5), ['7', '8']];
+    const refreshIds: string[] = [];
+    for (const tokenIds of asked) refreshIds.push(await requestRefresh(test.app, project, tokenIds));
+
+    await test.worker.runOnce();
+
+    expect(hitsInAll()).toBe(20);
+    for (const [index, refreshId] of refreshIds.entries()) {
+      await expectSucceeded(project, refreshId, asked[index]!.length);
+    }
+    const attempts = await test.database.query(
+      'select from nft_metadata.refresh_attempts where collection_id = $1 and token_id = 7',
+      [project.collectionId],
+    );
+    expect(attempts).toHaveLength(1);
+  });
+
+  it('fails every refresh that waits for the token, and gives each its error', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.script('1', { status: 404, body: '' });
+    const refreshIds = [await requestRefresh(test.app, project, ['1']), await requestRefresh(test.app, project, ['1'])];
+
+    await test.worker.runOnce();
+
+    expect(test.metadataApi.hits.get('1')).toBe(1);
+    for (const refreshId of refreshIds) {
+      expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { failed: 1, pending: 0 } });
+    }
+    const [token] = await test.database.query('select fail_count from nft_metadata.tokens where collection_id = $1', [
+      project.collectionId,
+    ]);
+    expect(token).toEqual({ fail_count: 1 });
+    test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
+  });
+
+  it('is all that a token costs, however many workers there are [H6]', async () => {
+    const project = await test.aProject({ tokens: ids(1000) });
+    const refreshId = await requestRefresh(test.app, project, ids(1000));
+    const other = await test.anotherWorker();
+
+    await Promise.all([test.worker.runOnce(), other.runOnce()]);
+
+    await vi.waitUntil(async () => (await readRefresh(test.app, project, refreshId))['status'] === 'completed');
+    expect(hitsInAll()).toBe(1000);
+    await expectSucceeded(project, refreshId, 1000);
+  });
+});
+
+describe('among requests for one host', () => {
+  it('a single token does not wait behind a large request of its own project [H13]', async () => {
+    const project = await test.aProject({ tokens: ids(1000) });
+    const place = placeOf('999');
+    const large = await requestRefresh(test.app, project, ids(998));
+    const single = await requestRefresh(test.app, project, ['999']);
+
+    await test.worker.runOnce();
+
+    expect(place()).toBeLessThanOrEqual(32);
+    await expectSucceeded(project, large, 998);
+    await expectSucceeded(project, single, 1);
+  });
+
+  it('a small one does not wait behind a large one, nor the large one behind many small ones [H14]', async () => {
+    const project = await test.aProject({ tokens: ids(2000) });
+    const large = await requestRefresh(test.app, project, ids(1000));
+    const places = [placeOf('1050'), placeOf('500')];
+    const small: string[] = [];
+    for (let from = 1001; from < 1801; from += 50) {
+      small.push(await requestRefresh(test.app, project, ids(50, from)));
+    }
+
+    await test.worker.runOnce();
+
+    expect(places[0]!()).toBeLessThan(300);
+    expect(places[1]!()).toBeLessThan(1400);
+    for (const refreshId of small) await expectSucceeded(project, refreshId, 50);
+    await expectSucceeded(project, large, 1000);
+  });
+
+  it('a project does not wait behind another one [H14]', async () => {
+    const [first, second] = [
+      await test.aProject({ tokens: ids(1000) }),
+      await test.aProject({ tokens: ids(200, 3000) }),
+    ];
+    const large = await requestRefresh(test.app, first, ids(1000));
+    const place = placeOf('3199');
+    const other = await requestRefresh(test.app, second, ids(200, 3000));
+
+    await test.worker.runOnce();
+
+    expect(place()).toBeLessThan(700);
+    await expectSucceeded(first, large, 1000);
+    await expectSucceeded(second, other, 200);
+  });
+});
