@@ -1,0 +1,132 @@
+// Requests in, records written: the service end to end against everybody else. All contenders are started once; then, round
+// by round and case by case, each takes its turn while the others are stopped.
+import { PIPELINES } from './pipelines/index.mjs';
+import { FETCHES_AT_ONCE } from './pipelines/settings.mjs';
+import { sleep, timed, tokenIds } from './support/measure.mjs';
+import { DOCUMENTS } from './support/metadata-host.mjs';
+
+export const CASES = [
+  { latency: 0, document: 'small' },
+  { latency: 50, document: 'small' },
+  { latency: 0, document: 'large' },
+  { latency: 50, document: 'large' },
+].map((one) => ({
+  ...one,
+  key: `${one.latency}-${one.document}`,
+  label: `${one.latency} ms, ${DOCUMENTS[one.document].label}`,
+}));
+
+const WARM_UP_TOKENS = 1000;
+const LOOK_EVERY_MS = 10;
+const GIVE_UP_AFTER_MS = 120_000;
+
+/** Of each contender in each case: a list of what was measured, one entry for a round. */
+export async function measurePipelines({ postgres, redis, metadataHost, options, log }) {
+  const contenders = [];
+  const absent = [];
+  for (const pipeline of PIPELINES) {
+    if (options.pipelines && pipeline.key !== 'service' && !options.pipelines.includes(pipeline.key)) continue;
+    if (pipeline.needsRedis && !redis) {
+      absent.push({ ...pipeline, why: 'not measured: `redis-server` is not on the PATH' });
+      continue;
+    }
+    contenders.push(await start(pipeline, { postgres, redis, metadataHost }));
+  }
+
+  for (const contender of contenders) {
+    await takeTurn(contender, () => warmUp(contender, metadataHost));
+  }
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const one of CASES) {
+      for (const contender of contenders) {
+        const measured = await takeTurn(contender, () =>
+          measure(contender, one, { postgres, redis, metadataHost, options }),
+        );
+        (contender.results[one.key] ??= []).push(measured);
+        log(`round ${round}, ${one.label}, ${contender.name}: ${Math.round(measured.tokensPerSecond)} tokens/s`);
+      }
+    }
+  }
+  for (const contender of contenders) await stop(contender);
+  return {
+    contenders: contenders.map(({ key, name, isJobLibrary, results }) => ({ key, name, isJobLibrary, results })),
+    absent,
+  };
+}
+
+async function start(pipeline, { postgres, redis, metadataHost }) {
+  const database = pipeline.saves ? await postgres.createDatabase(`pipeline_${pipeline.key.replace('-', '_')}`) : null;
+  const running = await pipeline.start({ key: pipeline.key, database, redis, metadataHost });
+  for (const program of running.programs) program.pause();
+  return { ...pipeline, ...running, database, results: {} };
+}
+
+async function takeTurn({ programs }, work) {
+  for (const program of programs) program.resume();
+  const result = await work();
+  for (const program of programs) program.pause();
+  return result;
+}
+
+async function warmUp(contender, metadataHost) {
+  for (const document of Object.keys(DOCUMENTS)) {
+    const ids = tokenIds(WARM_UP_TOKENS * (contender.share ?? 1));
+    const collection = await contender.register(`${metadataHost.url}/0/${document}/warm-up`, ids);
+    await refreshAll(contender, collection, ids);
+  }
+}
+
+async function measure(contender, { latency, document }, { postgres, redis, metadataHost, options }) {
+  const { database, programs, name, share = 1 } = contender;
+  const tokens = Math.ceil(options.tokens * share);
+  const ids = tokenIds(tokens);
+  const collection = await contender.register(`${metadataHost.url}/${latency}/${document}/collection`, ids);
+  await database?.settle();
+  await database?.forgetStatements();
+  await mostAtOnce(metadataHost);
+  for (const program of programs) program.forgetPeak();
+
+  const cpu = () => ({
+    node: programs.reduce((sum, program) => sum + program.cpuSeconds(), 0),
+    database: postgres.cpuSeconds() + (contender.needsRedis ? redis.cpuSeconds() : 0),
+  });
+  const before = cpu();
+  const { milliseconds } = await timed(() => refreshAll(contender, collection, ids));
+  const after = cpu();
+
+  const statements = (await database?.statements()) ?? [];
+  const atOnce = await mostAtOnce(metadataHost);
+  if (atOnce > FETCHES_AT_ONCE)
+    throw new Error(`${name} had ${atOnce} fetches at once, ${FETCHES_AT_ONCE} are allowed`);
+  const succeeded = contender.succeeded ? await contender.succeeded(collection) : tokens;
+  if (succeeded !== tokens) throw new Error(`${name} says that ${succeeded} of ${tokens} tokens succeeded`);
+  return {
+    tokensPerSecond: (tokens / milliseconds) * 1000,
+    nodeMicroseconds: ((after.node - before.node) / tokens) * 1e6,
+    databaseMicroseconds: database ? ((after.database - before.database) / tokens) * 1e6 : 0,
+    statementsPerToken: statements.reduce((sum, { calls }) => sum + calls, 0) / tokens,
+    statements,
+    megabytes: programs.reduce((sum, program) => sum + program.peakMemoryBytes(), 0) / 2 ** 20,
+    tokens,
+  };
+}
+
+/** From the first POST to the last refresh completed. */
+async function refreshAll(contender, collection, ids) {
+  await contender.refresh(collection, ids);
+  const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
+  while (await contender.isUnfinished()) {
+    if (performance.now() > giveUpAt) throw new Error(`${contender.name} did not finish within two minutes`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+async function mostAtOnce(metadataHost) {
+  return (await (await fetch(`${metadataHost.url}/most-at-once`, { headers: { connection: 'close' } })).json())
+    .mostAtOnce;
+}
+
+async function stop({ programs, database }) {
+  for (const program of programs) await program.stop();
+  await database?.drop();
+}

@@ -1,0 +1,5 @@
+// Fetching alone, with axios.
+import { fetchText } from './axios-metadata.mjs';
+import { serveFetchLoop } from './fetch-loop.mjs';
+
+await serveFetchLoop(fetchText);

@@ -1,0 +1,111 @@
+// Who is compared. Each knows how to start on a database of its own, how to register tokens, how to take requests, and how
+// one sees that all of them are finished.
+import { fileURLToPath } from 'node:url';
+import { chunks } from '../support/measure.mjs';
+import { Program } from '../support/processes.mjs';
+import { readRefresh, requestRefresh, Service } from '../support/service.mjs';
+import { PLAIN_TABLES, registerPlainTokens, SUCCEEDED, UNFINISHED } from './plain-tables.mjs';
+import { FETCHES_AT_ONCE, TOKENS_PER_REQUEST } from './settings.mjs';
+
+export const PIPELINES = [
+  { key: 'service', name: 'this service', saves: true, start: startService },
+  {
+    key: 'graphile-worker',
+    name: 'graphile-worker, a job per token',
+    saves: true,
+    isJobLibrary: true,
+    start: startJobs,
+  },
+  { key: 'pg-boss', name: 'pg-boss, a job per token', saves: true, isJobLibrary: true, start: startJobs },
+  {
+    key: 'bullmq',
+    name: 'BullMQ, a job per token',
+    saves: true,
+    isJobLibrary: true,
+    needsRedis: true,
+    start: startJobs,
+  },
+  // Slow enough that a part of the tokens tells its speed.
+  { key: 'naive-nest', name: 'naive Nest service, a flush per token', saves: true, share: 0.2, start: startNaiveNest },
+  { key: 'axios-loop', name: 'axios loop that saves nothing', start: startLoop },
+  { key: 'undici-loop', name: 'undici loop that saves nothing', start: startLoop },
+];
+
+async function startService({ database, metadataHost }) {
+  const service = await Service.prepare(database, metadataHost);
+  const project = await service.addProject();
+  const api = await service.startApi();
+  const worker = await service.startWorkerWithSlots(FETCHES_AT_ONCE);
+  return {
+    programs: [api, worker],
+    register: (metadataUrl, tokenIds) => service.addCollection(project, metadataUrl, tokenIds),
+    async refresh(collection, tokenIds) {
+      collection.refreshes = [];
+      for (const some of chunks(tokenIds, TOKENS_PER_REQUEST)) {
+        collection.refreshes.push(await requestRefresh(api, project, collection, some));
+      }
+    },
+    isUnfinished: () => service.hasUnfinished(),
+    async succeeded(collection) {
+      const refreshes = await Promise.all(collection.refreshes.map((id) => readRefresh(api, project, id)));
+      return refreshes.reduce((sum, { summary }) => sum + summary.succeeded, 0);
+    },
+  };
+}
+
+async function startJobs({ key, database, redis }) {
+  await database.observe(PLAIN_TABLES);
+  const env = { DATABASE_URL: database.url, REDIS_PORT: String(redis?.port) };
+  // One after the other: both bring the library's schema up to date.
+  const api = await Program.start(pathOf('job-per-token'), { args: [key, 'api'], env });
+  const worker = await Program.start(pathOf('job-per-token'), { args: [key, 'worker'], env });
+  return { programs: [api, worker], ...onPlainTables(database, `${api.url}/`) };
+}
+
+async function startNaiveNest({ database }) {
+  await database.observe(PLAIN_TABLES);
+  const program = await Program.start(pathOf('naive-nest'), { env: { DATABASE_URL: database.url } });
+  return { programs: [program], ...onPlainTables(database, `${program.url}/refreshes`) };
+}
+
+async function startLoop({ key }) {
+  const program = await Program.start(pathOf(key));
+  return {
+    programs: [program],
+    register: (metadataUrl) => ({ metadataUrl }),
+    refresh: ({ metadataUrl }, tokenIds) => post(program.url, { metadataUrl, tokenIds }),
+    isUnfinished: () => false,
+  };
+}
+
+function onPlainTables(database, url) {
+  let collections = 0;
+  return {
+    async register(metadataUrl, tokenIds) {
+      collections += 1;
+      const collection = `collection-${collections}`;
+      await registerPlainTokens(database, collection, tokenIds);
+      return { collection, metadataUrl };
+    },
+    async refresh(collection, tokenIds) {
+      for (const some of chunks(tokenIds, TOKENS_PER_REQUEST)) await post(url, { ...collection, tokenIds: some });
+    },
+    isUnfinished: async () => (await database.observe(UNFINISHED))[0].unfinished,
+    async succeeded({ collection }) {
+      return (await database.observe(SUCCEEDED, [collection]))[0].count;
+    },
+  };
+}
+
+async function post(url, body) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', connection: 'close' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+}
+
+function pathOf(program) {
+  return fileURLToPath(new URL(`./${program}.mjs`, import.meta.url));
+}

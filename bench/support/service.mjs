@@ -1,0 +1,127 @@
+// The service as it is deployed: built, `RUN_MODE=api` and `RUN_MODE=worker` as processes of their own, on one database.
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { MikroORM } from '@mikro-orm/postgresql';
+import { fileURLToPath } from 'node:url';
+import { Projects } from '../../dist/libs/project-auth/src/index.js';
+import { Collections, TokenStore } from '../../dist/libs/token-store/src/index.js';
+import { AppModule } from '../../dist/src/app.module.js';
+import { readEnvironment } from '../../dist/src/config/environment.js';
+import { migrate } from '../../dist/src/database/migrations.js';
+import { whenDone } from './clean-up.mjs';
+import { chunks } from './measure.mjs';
+import { Program } from './processes.mjs';
+
+const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
+const WORKER_WITH_SLOTS = fileURLToPath(new URL('./worker-with-slots.mjs', import.meta.url));
+/** So many that no benchmark meets a limit. */
+const NO_LIMITS = { requestsPerSecond: 1_000_000, tokensPerRequest: 1_000_000, tokensPerHour: 1_000_000_000 };
+const REGISTERED_AT_ONCE = 10_000;
+
+/** The application without HTTP and without a worker, in this process: to prepare what a benchmark needs. */
+export async function openApplication(databaseUrl) {
+  const environment = readEnvironment({ RUN_MODE: 'api', DATABASE_URL: databaseUrl });
+  const application = await NestFactory.createApplicationContext(AppModule.forRoot({ ...environment, databaseUrl }), {
+    logger: ['error', 'fatal'],
+    abortOnError: false,
+  });
+  whenDone(() => application.close());
+  await migrate(application.get(MikroORM));
+  return application;
+}
+
+export class Service {
+  #application;
+  #environment;
+  #collections = 0;
+
+  constructor(database, application, metadataHost) {
+    this.database = database;
+    this.#application = application;
+    this.#environment = { DATABASE_URL: database.url, PORT: '0', FETCH_ALLOWED_HOSTS: new URL(metadataHost.url).host };
+  }
+
+  /** On an empty database. Its processes are started one by one. */
+  static async prepare(database, metadataHost) {
+    return new Service(database, await openApplication(database.url), metadataHost);
+  }
+
+  startApi() {
+    return this.#start(MAIN, 'api');
+  }
+
+  startWorker(nodeOptions) {
+    return this.#start(MAIN, 'worker', {}, nodeOptions);
+  }
+
+  /** A worker with as many fetches at once as the baselines have; the service's own number is for many lanes. */
+  startWorkerWithSlots(slots, nodeOptions) {
+    return this.#start(WORKER_WITH_SLOTS, 'worker', { SLOTS: String(slots) }, nodeOptions);
+  }
+
+  #start(file, runMode, more = {}, nodeOptions = []) {
+    return Program.start(file, {
+      env: { ...this.#environment, RUN_MODE: runMode, ...more },
+      nodeOptions: ['--enable-source-maps', ...nodeOptions],
+    });
+  }
+
+  async addProject() {
+    this.#collections += 1;
+    const projects = this.#application.get(Projects);
+    const { id } = await projects.createProject({
+      name: 'Benchmark',
+      ownerAddress: addressOf(this.#collections),
+      limits: NO_LIMITS,
+    });
+    return { id, apiKey: await projects.createApiKey(id) };
+  }
+
+  /** With its tokens registered and not fetched yet. */
+  async addCollection(project, metadataUrl, tokenIds) {
+    this.#collections += 1;
+    const address = addressOf(this.#collections);
+    const source = { kind: 'metadata_api', url: metadataUrl };
+    const collection = await this.#application
+      .get(Collections)
+      .add({ chainId: 1, address, projectId: project.id, source });
+    const store = this.#application.get(TokenStore);
+    for (const some of chunks(tokenIds, REGISTERED_AT_ONCE)) await store.registerTokens(collection.id, some);
+    return { id: collection.id, address };
+  }
+
+  async hasUnfinished() {
+    const [{ unfinished }] = await this.database.observe(
+      `select exists (select from nft_metadata.refreshes where completed_at is null) as unfinished`,
+    );
+    return unfinished;
+  }
+
+  close() {
+    return this.#application.close();
+  }
+}
+
+/** The project's request, over HTTP. */
+export async function requestRefresh(api, project, collection, tokenIds) {
+  const response = await fetch(`${api.url}/v1/metadata-refreshes`, {
+    method: 'POST',
+    headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
+    body: JSON.stringify({ collection_address: collection.address, token_ids: tokenIds }),
+  });
+  const answer = await response.json();
+  if (response.status !== 202) throw new Error(`the service answered ${response.status}: ${JSON.stringify(answer)}`);
+  return answer.refresh_id;
+}
+
+/** What its project sees of a refresh. */
+export async function readRefresh(api, project, refreshId) {
+  const response = await fetch(`${api.url}/v1/metadata-refreshes/${refreshId}`, {
+    headers: { 'x-api-key': project.apiKey, connection: 'close' },
+  });
+  return response.json();
+}
+
+function addressOf(number) {
+  return `0x${number.toString(16).padStart(40, '0')}`;
+}
