@@ -1,11 +1,12 @@
 // Requests in, records written: the service end to end against everybody else. All contenders are started once; then, round
 // by round and case by case, each takes its turn while the others are stopped.
 import { PIPELINES } from './pipelines/index.mjs';
+import { reportPipelines } from './pipelines/report.mjs';
 import { FETCHES_AT_ONCE } from './pipelines/settings.mjs';
 import { sleep, timed, tokenIds } from './support/measure.mjs';
 import { DOCUMENTS } from './support/metadata-host.mjs';
 
-export const CASES = [
+const CASES = [
   { latency: 0, document: 'small' },
   { latency: 50, document: 'small' },
   { latency: 0, document: 'large' },
@@ -13,6 +14,7 @@ export const CASES = [
 ].map((one) => ({
   ...one,
   key: `${one.latency}-${one.document}`,
+  size: DOCUMENTS[one.document].label,
   label: `${one.latency} ms, ${DOCUMENTS[one.document].label}`,
 }));
 
@@ -20,39 +22,32 @@ const WARM_UP_TOKENS = 1000;
 const LOOK_EVERY_MS = 10;
 const GIVE_UP_AFTER_MS = 120_000;
 
-/** Of each contender in each case: a list of what was measured, one entry for a round. */
-export async function measurePipelines({ postgres, redis, metadataHost, options, log }) {
-  const contenders = [];
-  const absent = [];
-  for (const pipeline of PIPELINES) {
-    if (options.pipelines && pipeline.key !== 'service' && !options.pipelines.includes(pipeline.key)) continue;
-    if (pipeline.needsRedis && !redis) {
-      absent.push({ ...pipeline, why: 'not measured: `redis-server` is not on the PATH' });
-      continue;
-    }
-    contenders.push(await start(pipeline, { postgres, redis, metadataHost }));
-  }
+export const pipelines = {
+  async run(lab) {
+    const { options, redis, log } = lab;
+    const isWanted = ({ key }) => !options.against || key === 'service' || options.against.includes(key);
+    const isAbsent = ({ needsRedis }) => needsRedis && !redis;
+    const wanted = PIPELINES.filter(isWanted);
+    const cases = CASES.filter(({ key }) => !options.cases || options.cases.includes(key));
 
-  for (const contender of contenders) {
-    await takeTurn(contender, () => warmUp(contender, metadataHost));
-  }
-  for (let round = 1; round <= options.rounds; round += 1) {
-    for (const one of CASES) {
-      for (const contender of contenders) {
-        const measured = await takeTurn(contender, () =>
-          measure(contender, one, { postgres, redis, metadataHost, options }),
-        );
-        (contender.results[one.key] ??= []).push(measured);
-        log(`round ${round}, ${one.label}, ${contender.name}: ${Math.round(measured.tokensPerSecond)} tokens/s`);
+    const contenders = [];
+    for (const pipeline of wanted) if (!isAbsent(pipeline)) contenders.push(await start(pipeline, lab));
+    for (const contender of contenders) await takeTurn(contender, () => warmUp(contender, lab));
+    for (let round = 1; round <= options.rounds; round += 1) {
+      for (const one of cases) {
+        for (const contender of contenders) {
+          const measured = await takeTurn(contender, () => measure(contender, one, lab));
+          (contender.results[one.key] ??= []).push(measured);
+          log(`round ${round}, ${one.label}, ${contender.name}: ${Math.round(measured.tokensPerSecond)} tokens/s`);
+        }
       }
     }
-  }
-  for (const contender of contenders) await stop(contender);
-  return {
-    contenders: contenders.map(({ key, name, isJobLibrary, results }) => ({ key, name, isJobLibrary, results })),
-    absent,
-  };
-}
+    for (const contender of contenders) await stop(contender);
+
+    const absent = wanted.filter(isAbsent).map(({ name }) => ({ name, why: '`redis-server` is not on the PATH' }));
+    return reportPipelines({ contenders, absent }, cases);
+  },
+};
 
 async function start(pipeline, { postgres, redis, metadataHost }) {
   const database = pipeline.saves ? await postgres.createDatabase(`pipeline_${pipeline.key.replace('-', '_')}`) : null;
@@ -68,7 +63,7 @@ async function takeTurn({ programs }, work) {
   return result;
 }
 
-async function warmUp(contender, metadataHost) {
+async function warmUp(contender, { metadataHost }) {
   for (const document of Object.keys(DOCUMENTS)) {
     const ids = tokenIds(WARM_UP_TOKENS * (contender.share ?? 1));
     const collection = await contender.register(`${metadataHost.url}/0/${document}/warm-up`, ids);

@@ -1,6 +1,7 @@
 // What was started is stopped, last first: at the end, after an error, and on Ctrl-C.
 const steps = [];
 
+/** A step may come when its work is done already; then it does nothing. */
 export function whenDone(step) {
   steps.push(step);
 }
@@ -13,6 +14,14 @@ export async function cleanUp() {
   }
 }
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => void cleanUp().then(() => process.exit(1)));
+/** For the process that starts the others. */
+export function cleanUpWhateverHappens() {
+  process.once('SIGINT', breakOff).once('SIGTERM', breakOff);
+  process.on('uncaughtException', breakOff).on('unhandledRejection', breakOff);
+}
+
+async function breakOff(reason) {
+  process.stderr.write(`${reason?.stack ?? reason}\n`);
+  await cleanUp();
+  process.exit(1);
 }

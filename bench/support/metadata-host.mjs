@@ -31,9 +31,16 @@ function documentOf({ attributes, words }, id) {
     background_color: 'ffffff',
     attributes: Array.from({ length: attributes }, (_, at) => ({
       trait_type: `trait number ${at}`,
-      value: `value number ${(id * 7 + at) % 97}`,
+      value: `value number ${traitValue(id, at)}`,
     })),
   });
+}
+
+/** As collections have them: 5 to 40 values of a trait, a few of them common and most of them rare. */
+function traitValue(id, at) {
+  const values = 5 + ((at * 7) % 36);
+  const chance = ((Math.imul(id * 20 + at + 1, 2_654_435_761) >>> 0) / 2 ** 32) ** 2;
+  return Math.floor(chance * values);
 }
 
 function serve() {

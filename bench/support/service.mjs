@@ -25,7 +25,7 @@ export async function openApplication(databaseUrl) {
     logger: ['error', 'fatal'],
     abortOnError: false,
   });
-  whenDone(() => application.close());
+  whenDone(() => application.close()); // a second time does nothing
   await migrate(application.get(MikroORM));
   return application;
 }
@@ -35,15 +35,19 @@ export class Service {
   #environment;
   #collections = 0;
 
-  constructor(database, application, metadataHost) {
+  constructor(database, application, metadataHosts) {
     this.database = database;
     this.#application = application;
-    this.#environment = { DATABASE_URL: database.url, PORT: '0', FETCH_ALLOWED_HOSTS: new URL(metadataHost.url).host };
+    this.#environment = {
+      DATABASE_URL: database.url,
+      PORT: '0',
+      FETCH_ALLOWED_HOSTS: metadataHosts.map(({ url }) => new URL(url).host).join(),
+    };
   }
 
   /** On an empty database. Its processes are started one by one. */
-  static async prepare(database, metadataHost) {
-    return new Service(database, await openApplication(database.url), metadataHost);
+  static async prepare(database, ...metadataHosts) {
+    return new Service(database, await openApplication(database.url), metadataHosts);
   }
 
   startApi() {
@@ -95,6 +99,14 @@ export class Service {
       `select exists (select from nft_metadata.refreshes where completed_at is null) as unfinished`,
     );
     return unfinished;
+  }
+
+  async countPending() {
+    const [{ pending }] = await this.database.observe(
+      `select coalesce(sum(total - succeeded - failed), 0)::int as pending
+       from nft_metadata.refreshes where completed_at is null`,
+    );
+    return pending;
   }
 
   close() {

@@ -1,9 +1,10 @@
-// What the API is compared with: a Nest route that checks nothing and saves the same rows with two statements.
+// A Nest route that checks nothing and saves the same rows with two statements. Run as it is, so decorated by hand.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, Get, HttpCode, Module, Param, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
+import { sayReady } from '../support/processes.mjs';
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
 const [lane] = (await pool.query('select id, project_id from nft_metadata.lanes limit 1')).rows;
@@ -16,13 +17,13 @@ class BareController {
     try {
       await client.query('begin');
       await client.query(
-        `insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, failed, created_at)
-         values ($1, $2, $3, $4, '{"kind":"metadata_api","url":"http://localhost/"}', $5, 0, now())`,
+        `insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+         values ($1, $2, $3, $4, '{"kind":"metadata_api","url":"http://localhost/"}', $5, now())`,
         [id, lane.project_id, collection.id, collection.address, token_ids.length],
       );
       await client.query(
-        `insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, status, due_at)
-         select $1, $2, unnest($3::numeric[]), 'pending', now()`,
+        `insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, due_at)
+         select $1, $2, unnest($3::numeric[]), now()`,
         [id, lane.id, token_ids],
       );
       await client.query('commit');
@@ -36,19 +37,22 @@ class BareController {
     return (await pool.query('select * from nft_metadata.refreshes where id = $1', [id])).rows[0];
   }
 }
-const decorate = (method, ...decorators) =>
-  decorators.forEach((decorator) =>
-    decorator(BareController.prototype, method, Object.getOwnPropertyDescriptor(BareController.prototype, method)),
-  );
-decorate('create', Post(), HttpCode(202));
-decorate('get', Get(':id'));
-Body()(BareController.prototype, 'create', 0);
-Param('id')(BareController.prototype, 'get', 0);
+
 Controller('v1/metadata-refreshes')(BareController);
+decorate('create', Post(), HttpCode(202));
+Body()(BareController.prototype, 'create', 0);
+decorate('get', Get(':id'));
+Param('id')(BareController.prototype, 'get', 0);
 
 class BareModule {}
 Module({ controllers: [BareController] })(BareModule);
 
-const app = await NestFactory.create(BareModule, { logger: false });
+const app = await NestFactory.create(BareModule, { logger: ['error'] });
 await app.listen(0, '127.0.0.1');
-process.stdout.write(`${await app.getUrl()}\n`);
+sayReady(await app.getUrl());
+process.once('SIGTERM', () => process.exit(0));
+
+function decorate(method, ...decorators) {
+  const descriptor = Object.getOwnPropertyDescriptor(BareController.prototype, method);
+  for (const decorator of decorators) decorator(BareController.prototype, method, descriptor);
+}

@@ -1,0 +1,79 @@
+// A refresh of one project while another project's host times out with 100,000 tokens queued, against the same refresh alone.
+import { median, medianRatio, sleep, timed, tokenIds } from './support/measure.mjs';
+import { startMetadataHost } from './support/metadata-host.mjs';
+import { readRefresh, requestRefresh, Service } from './support/service.mjs';
+
+const HOST_LATENCY_MS = 20;
+const TOKENS = 5000;
+/** Longer than the service waits for any host. */
+const NEVER_MS = 60_000;
+const HOG_TOKENS = 100_000;
+/** Until the hog's slots are all taken, and the first of its fetches have timed out. */
+const HOG_AHEAD_MS = 4000;
+
+export const fairness = {
+  title: 'Another project whose host times out',
+  async run({ postgres, metadataHost, options, log }) {
+    const hogHost = await startMetadataHost();
+    const seconds = { alone: [], beside: [] };
+    for (let round = 1; round <= options.rounds; round += 1) {
+      const database = await postgres.createDatabase('fairness');
+      const service = await Service.prepare(database, metadataHost, hogHost);
+      const [project, hog] = [await service.addProject(), await service.addProject()];
+      const hogTokens = tokenIds(HOG_TOKENS);
+      const hogCollection = await service.addCollection(hog, `${hogHost.url}/${NEVER_MS}/small/hog`, hogTokens);
+      const api = await service.startApi();
+      const worker = await service.startWorker();
+
+      const refresh = async (tokens) => {
+        const ids = tokenIds(tokens);
+        const url = `${metadataHost.url}/${HOST_LATENCY_MS}/small/fair`;
+        const collection = await service.addCollection(project, url, ids);
+        await database.settle();
+        const { milliseconds } = await timed(async () => {
+          const refreshes = [];
+          for (let at = 0; at < tokens; at += 1000) {
+            refreshes.push(await requestRefresh(api, project, collection, ids.slice(at, at + 1000)));
+          }
+          for (const id of refreshes) await untilCompleted(api, project, id);
+        });
+        return milliseconds / 1000;
+      };
+      await refresh(2000); // warm
+      seconds.alone.push(await refresh(TOKENS));
+      for (let at = 0; at < HOG_TOKENS; at += 1000) {
+        await requestRefresh(api, hog, hogCollection, hogTokens.slice(at, at + 1000));
+      }
+      await sleep(HOG_AHEAD_MS);
+      seconds.beside.push(await refresh(TOKENS));
+      log(`round ${round}: ${seconds.alone.at(-1).toFixed(2)} s alone, ${seconds.beside.at(-1).toFixed(2)} s beside`);
+      await worker.stop();
+      await api.stop();
+      await service.close();
+      await database.drop();
+    }
+    await hogHost.stop();
+    return {
+      goals: [
+        {
+          text: 'a refresh beside a host that times out with 100,000 tokens queued, over the same alone',
+          value: medianRatio(seconds.beside, seconds.alone),
+          atMost: 1.25,
+        },
+      ],
+      tables: [
+        {
+          head: [`${TOKENS.toLocaleString('en')} tokens of a ${HOST_LATENCY_MS} ms host`, 'seconds'],
+          rows: [
+            ['alone', median(seconds.alone).toFixed(2)],
+            ['beside 100,000 queued tokens of a host that times out', median(seconds.beside).toFixed(2)],
+          ],
+        },
+      ],
+    };
+  },
+};
+
+async function untilCompleted(api, project, refreshId) {
+  while ((await readRefresh(api, project, refreshId)).status !== 'completed') await sleep(20);
+}

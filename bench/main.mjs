@@ -1,0 +1,95 @@
+// npm run bench: everything that docs/benchmarks says, measured in one run.
+//   npm run bench -- --quick                                  two minutes, to see that it works and about where we are
+//   npm run bench -- --only pipelines --against axios-loop    parts of it, printed and not written
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { fairness } from './fairness.mjs';
+import { memory } from './memory.mjs';
+import { pipelines } from './pipelines.mjs';
+import { profile } from './profile.mjs';
+import { accept } from './queries/accept.mjs';
+import { blockedLane } from './queries/blocked-lane.mjs';
+import { claimGrowth } from './queries/claim-growth.mjs';
+import { cleanUp, cleanUpWhateverHappens } from './support/clean-up.mjs';
+import { startMetadataHost } from './support/metadata-host.mjs';
+import { plot } from './support/plot.mjs';
+import { Postgres } from './support/postgres.mjs';
+import { startRedis } from './support/redis.mjs';
+import { describeMachine, report } from './support/report.mjs';
+import { twoWorkers } from './two-workers.mjs';
+
+const STORIES = {
+  pipelines,
+  accept,
+  'claim-growth': claimGrowth,
+  'blocked-lane': blockedLane,
+  'two-workers': twoWorkers,
+  fairness,
+  memory,
+  profile,
+};
+const RESULTS = new URL('../docs/benchmarks/', import.meta.url);
+
+const { values: given } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    tokens: { type: 'string' },
+    only: { type: 'string' },
+    against: { type: 'string' },
+    cases: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+  },
+});
+const list = (text) => text?.split(',');
+const options = {
+  rounds: Number(given.rounds ?? (given.quick ? 1 : 3)),
+  tokens: Number(given.tokens ?? (given.quick ? 2000 : 5000)),
+  posts: given.quick ? 30 : 100,
+  finishedItems: given.quick ? 500_000 : 10_000_000,
+  only: list(given.only) ?? Object.keys(STORIES),
+  against: list(given.against),
+  cases: list(given.cases),
+};
+const isComplete = !given.quick && !given.only && !given.against && !given.cases;
+
+for (const name of options.only) {
+  if (!STORIES[name])
+    throw new Error(`There is no ${JSON.stringify(name)} to measure; there are ${Object.keys(STORIES).join(', ')}.`);
+}
+
+cleanUpWhateverHappens();
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+} finally {
+  await cleanUp();
+}
+process.exit();
+
+async function main() {
+  const postgres = await Postgres.start();
+  const redis = await startRedis();
+  const metadataHost = await startMetadataHost();
+  const stories = [];
+  for (const name of options.only) {
+    const startedAt = performance.now();
+    const log = (line) => process.stderr.write(`${name}: ${line}\n`);
+    stories.push({
+      tables: [],
+      goals: [],
+      charts: [],
+      ...STORIES[name],
+      ...(await STORIES[name].run({ postgres, redis, metadataHost, options, log })),
+    });
+    log(`took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
+  }
+
+  const text = report({ machine: describeMachine({ postgres, redis }), options, stories });
+  process.stdout.write(text);
+  if (!isComplete) return;
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(new URL('results.md', RESULTS), text);
+  writeFileSync(new URL('tokens-per-second.svg', RESULTS), plot(stories.flatMap(({ charts }) => charts)));
+}

@@ -1,0 +1,103 @@
+// Where the time goes for each token: CPU of the worker process by package and by file of ours, and time in PostgreSQL by
+// statement.
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FETCHES_AT_ONCE } from './pipelines/settings.mjs';
+import { whenDone } from './support/clean-up.mjs';
+import { byOwnFile, byPackage, cpuBy } from './support/cpu-profile.mjs';
+import { sleep, tokenIds } from './support/measure.mjs';
+import { DOCUMENTS } from './support/metadata-host.mjs';
+import { requestRefresh, Service } from './support/service.mjs';
+
+const SAMPLE_EVERY_MICROSECONDS = 200;
+const SHOWN = 12;
+
+export const profile = {
+  title: 'Where the time goes',
+  async run({ postgres, metadataHost, options, log }) {
+    const tables = [];
+    for (const [document, { label }] of Object.entries(DOCUMENTS)) {
+      log(`with documents of ${label}`);
+      tables.push(...(await profileOne(document, label, { postgres, metadataHost, tokens: options.tokens })));
+    }
+    return { goals: [], tables };
+  },
+};
+
+async function profileOne(document, label, { postgres, metadataHost, tokens }) {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-profile-'));
+  whenDone(() => rmSync(folder, { recursive: true, force: true }));
+  const database = await postgres.createDatabase(`profile_${document}`);
+  const service = await Service.prepare(database, metadataHost);
+  const project = await service.addProject();
+  const api = await service.startApi();
+  const worker = await service.startWorkerWithSlots(FETCHES_AT_ONCE, [
+    '--cpu-prof',
+    `--cpu-prof-dir=${folder}`,
+    `--cpu-prof-interval=${SAMPLE_EVERY_MICROSECONDS}`,
+  ]);
+
+  const ids = tokenIds(tokens);
+  const refresh = async (name) => {
+    const collection = await service.addCollection(project, `${metadataHost.url}/0/${document}/${name}`, ids);
+    await database.settle();
+    await database.forgetStatements();
+    const from = microsecondsNow();
+    for (let at = 0; at < tokens; at += 1000) await requestRefresh(api, project, collection, ids.slice(at, at + 1000));
+    while (await service.hasUnfinished()) await sleep(10);
+    return { from, to: microsecondsNow() };
+  };
+  await refresh('warm-up');
+  const measured = await refresh('profiled');
+  const statements = await database.statements();
+  await worker.stop();
+  await api.stop();
+  await service.close();
+  await database.drop();
+
+  const [written] = readdirSync(folder);
+  const perToken = (by) =>
+    cpuBy(by, join(folder, written), measured)
+      .slice(0, SHOWN)
+      .map(({ who, microseconds }) => [`\`${who}\``, (microseconds / tokens).toFixed(1)]);
+  return [
+    {
+      title: `${label}: CPU of the worker, by package`,
+      head: ['running', 'µs for each token'],
+      rows: perToken(byPackage),
+    },
+    {
+      title: `${label}: CPU of the worker, by the file of ours that ran or had called what ran`,
+      head: ['file', 'µs for each token'],
+      rows: perToken(byOwnFile),
+    },
+    {
+      title: `${label}: statements`,
+      head: ['statement', 'for each token', 'µs in PostgreSQL for each token'],
+      rows: statements
+        .filter(({ calls }) => calls / tokens >= 0.0005)
+        .map(({ query, calls, milliseconds }) => [
+          `\`${nameOf(query)}\``,
+          (calls / tokens).toFixed(4),
+          ((milliseconds / tokens) * 1000).toFixed(1),
+        ]),
+    },
+  ];
+}
+
+/** What a statement does, and to which tables. */
+function nameOf(query) {
+  const names = [];
+  for (const [, verb, table] of query.matchAll(
+    /\b(insert into|update|delete from|from|join)\s+"?nft_metadata"?\."?(\w+)/g,
+  )) {
+    names.push(verb === 'from' || verb === 'join' ? table : `${verb} ${table}`);
+  }
+  for (const [name] of query.matchAll(/\b(nextval|pg_notify)\b/g)) names.push(name);
+  return [...new Set(names)].join(', ') || query.replace(/\s+/g, ' ').slice(0, 60);
+}
+
+function microsecondsNow() {
+  return Number(process.hrtime.bigint() / 1000n);
+}

@@ -1,0 +1,128 @@
+// What a POST of 1,000 tokens takes, through HTTP, key, checks and quota: against the bare insert of the same items, and against
+// a Nest route that checks nothing. One by one in turn.
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Agent, request } from 'node:http';
+import pg from 'pg';
+import { whenDone } from '../support/clean-up.mjs';
+import { median, timed, tokenIds } from '../support/measure.mjs';
+import { Program } from '../support/processes.mjs';
+import { Service } from '../support/service.mjs';
+
+const BARE_NEST_ROUTE = fileURLToPath(new URL('./bare-nest-route.mjs', import.meta.url));
+const TOKENS = tokenIds(1000);
+const WARM_UP = 15;
+const READS_FOR_EACH_POST = 5;
+
+export const accept = {
+  title: 'A POST of 1,000 tokens, and reading its state',
+  async run({ postgres, metadataHost, options }) {
+    const database = await postgres.createDatabase('accept');
+    const service = await Service.prepare(database, metadataHost);
+    const project = await service.addProject();
+    const collection = await service.addCollection(project, `${metadataHost.url}/0/small/accept`, TOKENS);
+    const api = await service.startApi();
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    whenDone(() => client.end());
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+    const headers = { 'x-api-key': project.apiKey, 'content-type': 'application/json' };
+    const body = JSON.stringify({ collection_address: collection.address, token_ids: TOKENS });
+    const post = (url) => ask(`${url}/v1/metadata-refreshes`, { method: 'POST', agent, headers }, body);
+    const { refresh_id: refreshId } = await post(api.url);
+    const read = (url) => ask(`${url}/v1/metadata-refreshes/${refreshId}`, { method: 'GET', agent, headers });
+    // It looks up the lane and the collection that the first POST made.
+    const bare = await Program.start(BARE_NEST_ROUTE, { env: { DATABASE_URL: database.url } });
+    const insert = await rawInsert(client);
+
+    const work = {
+      ourPost: () => timed(() => post(api.url)),
+      barePost: () => timed(() => post(bare.url)),
+      rawInsert: () => insert(),
+      ourRead: () => timed(() => read(api.url)),
+      bareRead: () => timed(() => read(bare.url)),
+    };
+    const times = Object.fromEntries(Object.keys(work).map((name) => [name, []]));
+    for (let turn = 0; turn < WARM_UP + options.posts; turn += 1) {
+      for (const [name, once] of Object.entries(work)) {
+        for (let time = 0; time < (name.endsWith('Read') ? READS_FOR_EACH_POST : 1); time += 1) {
+          const { milliseconds } = await once();
+          if (turn >= WARM_UP) times[name].push(milliseconds);
+        }
+      }
+    }
+    agent.destroy();
+    await client.end();
+    await bare.stop();
+    await api.stop();
+    await service.close();
+    await database.drop();
+
+    const row = (label, of, to) => {
+      const p99 = times[of].toSorted((a, b) => a - b)[Math.floor(times[of].length * 0.99)];
+      const ratio = median(times[of]) / median(times[to]);
+      return [label, median(times[of]).toFixed(1), p99.toFixed(1), ratio.toFixed(2)];
+    };
+    return {
+      goals: [
+        {
+          text: 'a POST of 1,000 tokens, over the raw insert',
+          value: median(times.ourPost) / median(times.rawInsert),
+          atMost: 2,
+        },
+      ],
+      tables: [
+        {
+          head: ['one at a time', 'median, ms', 'p99, ms', 'over the last of its kind'],
+          rows: [
+            row('POST of 1,000 tokens, this service', 'ourPost', 'rawInsert'),
+            row('POST of 1,000 tokens, a Nest route that checks nothing', 'barePost', 'rawInsert'),
+            row('raw insert of 1,000 items', 'rawInsert', 'rawInsert'),
+            row('GET of a refresh, this service', 'ourRead', 'bareRead'),
+            row('GET of a refresh, a Nest route that checks nothing', 'bareRead', 'bareRead'),
+          ],
+        },
+      ],
+    };
+  },
+};
+
+/** One prepared statement into the service's own table, with its indexes and foreign keys. The refresh is there already. */
+async function rawInsert(client) {
+  const { rows } = await client.query(`select * from nft_metadata.refreshes limit 1`);
+  const { rows: lanes } = await client.query(`select id from nft_metadata.lanes limit 1`);
+  return async () => {
+    const id = randomUUID();
+    await client.query(
+      `insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+       values ($1, $2, $3, $4, $5, $6, now())`,
+      [id, rows[0].project_id, rows[0].collection_id, rows[0].collection_address, rows[0].source, TOKENS.length],
+    );
+    return timed(() =>
+      client.query({
+        name: 'insert-items',
+        text: `insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, due_at)
+               select $1, $2, unnest($3::numeric[]), now()`,
+        values: [id, lanes[0].id, TOKENS],
+      }),
+    );
+  };
+}
+
+function ask(url, { headers, ...options }, body = '') {
+  return new Promise((done, fail) => {
+    const sent = request(url, { ...options, headers: { ...headers, 'content-length': Buffer.byteLength(body) } });
+    sent.on('error', fail).on('response', (response) => {
+      const chunks = [];
+      response
+        .on('data', (chunk) => chunks.push(chunk))
+        .on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          if (response.statusCode >= 300) fail(new Error(`${url} answered ${response.statusCode}: ${text}`));
+          else done(JSON.parse(text));
+        });
+    });
+    sent.end(body);
+  });
+}

@@ -1,0 +1,43 @@
+// What a claim costs when 100,000 due items of a lane that is at its cap stand in front, against a thousand.
+import { median, timed } from '../support/measure.mjs';
+import { addItems, openQueueWith } from './claim-tables.mjs';
+
+const CLAIMS = 60;
+const FEW = 1000;
+const MANY = 100_000;
+
+export const blockedLane = {
+  title: 'Claims, and a lane that is at its cap',
+  async run({ postgres }) {
+    const queues = [];
+    for (const blocked of [FEW, MANY]) {
+      let lane;
+      const queue = await openQueueWith(postgres, `claims_behind_${blocked}`, async (database) => {
+        lane = await addItems(database, { host: 'blocked', items: blocked });
+      });
+      queues.push({ blocked, lane, queue, times: [] });
+    }
+    for (let claim = 0; claim < CLAIMS; claim += 1) {
+      for (const { queue, lane, times } of queues) {
+        const { milliseconds, result } = await timed(() => queue.claim([lane]));
+        if (result.length === 0 || result.some(({ laneId }) => laneId === lane))
+          throw new Error('the wrong claim was timed');
+        times.push(milliseconds);
+      }
+    }
+    for (const { queue } of queues) await queue.close();
+
+    const [few, many] = queues.map(({ times }) => median(times));
+    return {
+      goals: [
+        { text: 'a claim with 100,000 blocked tokens in front, over one with 1,000', value: many / few, atMost: 1.2 },
+      ],
+      tables: [
+        {
+          head: ['blocked items in front', 'a claim of 100, ms'],
+          rows: queues.map(({ blocked, times }) => [blocked.toLocaleString('en'), median(times).toFixed(2)]),
+        },
+      ],
+    };
+  },
+};

@@ -1,0 +1,38 @@
+// What a claim costs when the table has ten million finished items, against one that has none.
+import { median, timed } from '../support/measure.mjs';
+import { addItems, openQueueWith } from './claim-tables.mjs';
+
+const CLAIMS = 60;
+
+export const claimGrowth = {
+  title: 'Claims, and items that are finished',
+  async run({ postgres, options, log }) {
+    const finished = options.finishedItems;
+    log(`writing ${finished.toLocaleString('en')} finished items`);
+    const without = await openQueueWith(postgres, 'claims_without');
+    const grown = await openQueueWith(postgres, 'claims_grown', async (database) => {
+      await addItems(database, { host: 'finished', items: finished, finished: true });
+    });
+    const times = { without: [], grown: [] };
+    for (let claim = 0; claim < CLAIMS; claim += 1) {
+      times.without.push((await timed(() => without.claim())).milliseconds);
+      times.grown.push((await timed(() => grown.claim())).milliseconds);
+    }
+    await without.close();
+    await grown.close();
+
+    const ratio = median(times.grown) / median(times.without);
+    return {
+      goals: [{ text: 'a claim with 10 million finished rows, over one without', value: ratio, atMost: 1.2 }],
+      tables: [
+        {
+          head: ['finished items', 'a claim of 100, ms'],
+          rows: [
+            ['0', median(times.without).toFixed(2)],
+            [finished.toLocaleString('en'), median(times.grown).toFixed(2)],
+          ],
+        },
+      ],
+    };
+  },
+};

@@ -1,0 +1,60 @@
+// Two worker processes against one, on a host that answers after 20 ms and of which each process asks no more than its cap.
+import { median, medianRatio, sleep, timed, tokenIds } from './support/measure.mjs';
+import { requestRefresh, Service } from './support/service.mjs';
+
+const HOST_LATENCY_MS = 20;
+const TOKENS = 5000;
+
+export const twoWorkers = {
+  title: 'Two workers, one host',
+  async run({ postgres, metadataHost, options, log }) {
+    const database = await postgres.createDatabase('two_workers');
+    const service = await Service.prepare(database, metadataHost);
+    const project = await service.addProject();
+    const api = await service.startApi();
+    const workers = [await service.startWorker(), await service.startWorker()];
+
+    const refresh = async (tokens) => {
+      const ids = tokenIds(tokens);
+      const url = `${metadataHost.url}/${HOST_LATENCY_MS}/small/two-workers`;
+      const collection = await service.addCollection(project, url, ids);
+      await database.settle();
+      const { milliseconds } = await timed(async () => {
+        for (let at = 0; at < tokens; at += 1000)
+          await requestRefresh(api, project, collection, ids.slice(at, at + 1000));
+        while (await service.hasUnfinished()) await sleep(10);
+      });
+      return (tokens / milliseconds) * 1000;
+    };
+    await refresh(2000); // warm, both
+    const rates = { one: [], two: [] };
+    for (let round = 1; round <= options.rounds; round += 1) {
+      workers[1].pause();
+      rates.one.push(await refresh(TOKENS));
+      workers[1].resume();
+      rates.two.push(await refresh(TOKENS));
+      log(`round ${round}: ${rates.one.at(-1).toFixed(0)} and ${rates.two.at(-1).toFixed(0)} tokens/s`);
+    }
+    for (const program of [...workers, api]) await program.stop();
+    await service.close();
+    await database.drop();
+    return {
+      goals: [
+        {
+          text: `two workers, over one, on a capped ${HOST_LATENCY_MS} ms host`,
+          value: medianRatio(rates.two, rates.one),
+          atLeast: 1.7,
+        },
+      ],
+      tables: [
+        {
+          head: ['worker processes', 'tokens/s'],
+          rows: [
+            ['1', median(rates.one).toFixed(0)],
+            ['2', median(rates.two).toFixed(0)],
+          ],
+        },
+      ],
+    };
+  },
+};
