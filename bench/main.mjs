@@ -4,6 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fairness } from './fairness.mjs';
+import { hostileHosts } from './hostile-hosts.mjs';
 import { memory } from './memory.mjs';
 import { pipelines } from './pipelines.mjs';
 import { profile } from './profile.mjs';
@@ -26,6 +27,7 @@ const STORIES = {
   'two-workers': twoWorkers,
   fairness,
   memory,
+  'hostile-hosts': hostileHosts,
   profile,
 };
 const RESULTS = new URL('../docs/benchmarks/', import.meta.url);
@@ -45,6 +47,7 @@ const options = {
   rounds: Number(given.rounds ?? (given.quick ? 1 : 3)),
   tokens: Number(given.tokens ?? (given.quick ? 2000 : 5000)),
   posts: given.quick ? 30 : 100,
+  pending: given.quick ? 20_000 : 100_000,
   finishedItems: given.quick ? 500_000 : 10_000_000,
   only: list(given.only) ?? Object.keys(STORIES),
   against: list(given.against),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FETCHES_AT_ONCE } from './pipelines/settings.mjs';
 import { whenDone } from './support/clean-up.mjs';
-import { byOwnFile, byPackage, cpuBy } from './support/cpu-profile.mjs';
+import { byFunction, byOwnFile, byPackage, cpuBy } from './support/cpu-profile.mjs';
 import { sleep, tokenIds } from './support/measure.mjs';
 import { DOCUMENTS } from './support/metadata-host.mjs';
 import { requestRefresh, Service } from './support/service.mjs';
@@ -73,6 +73,11 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
       rows: perToken(byOwnFile),
     },
     {
+      title: `${label}: CPU of the worker, by function`,
+      head: ['running', 'µs for each token'],
+      rows: perToken(byFunction),
+    },
+    {
       title: `${label}: statements`,
       head: ['statement', 'for each token', 'µs in PostgreSQL for each token'],
       rows: statements
@@ -88,6 +93,7 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
 
 /** What a statement does, and to which tables. */
 function nameOf(query) {
+  const locks = /^select\b.*\bfor (no key )?update\b/s.test(query) ? ['lock'] : [];
   const names = [];
   for (const [, verb, table] of query.matchAll(
     /\b(insert into|update|delete from|from|join)\s+"?nft_metadata"?\."?(\w+)/g,
@@ -95,7 +101,7 @@ function nameOf(query) {
     names.push(verb === 'from' || verb === 'join' ? table : `${verb} ${table}`);
   }
   for (const [name] of query.matchAll(/\b(nextval|pg_notify)\b/g)) names.push(name);
-  return [...new Set(names)].join(', ') || query.replace(/\s+/g, ' ').slice(0, 60);
+  return [...locks, [...new Set(names)].join(', ')].join(' ') || query.replace(/\s+/g, ' ').slice(0, 60);
 }
 
 function microsecondsNow() {

@@ -3,7 +3,6 @@ import { median, medianRatio, sleep, timed, tokenIds } from './support/measure.m
 import { requestRefresh, Service } from './support/service.mjs';
 
 const HOST_LATENCY_MS = 20;
-const TOKENS = 5000;
 
 export const twoWorkers = {
   title: 'Two workers, one host',
@@ -26,13 +25,13 @@ export const twoWorkers = {
       });
       return (tokens / milliseconds) * 1000;
     };
-    await refresh(2000); // warm, both
+    await refresh(options.tokens); // warm, both
     const rates = { one: [], two: [] };
     for (let round = 1; round <= options.rounds; round += 1) {
       workers[1].pause();
-      rates.one.push(await refresh(TOKENS));
+      rates.one.push(await refresh(options.tokens));
       workers[1].resume();
-      rates.two.push(await refresh(TOKENS));
+      rates.two.push(await refresh(options.tokens));
       log(`round ${round}: ${rates.one.at(-1).toFixed(0)} and ${rates.two.at(-1).toFixed(0)} tokens/s`);
     }
     for (const program of [...workers, api]) await program.stop();

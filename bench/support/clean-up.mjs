@@ -20,8 +20,7 @@ export function cleanUpWhateverHappens() {
   process.on('uncaughtException', breakOff).on('unhandledRejection', breakOff);
 }
 
-async function breakOff(reason) {
+function breakOff(reason) {
   process.stderr.write(`${reason?.stack ?? reason}\n`);
-  await cleanUp();
-  process.exit(1);
+  void cleanUp().then(() => process.exit(1));
 }

@@ -25,9 +25,14 @@ export function cpuBy(by, file, { from, to }) {
 
 /** The part of the program whose code was running. */
 export function byPackage([{ file, functionName }]) {
-  if (file === '') return functionName;
+  if (file === '') return functionName || '(native)';
   if (file.startsWith('node:')) return `node:${file.slice('node:'.length).replace('internal/', '').split('/')[0]}`;
   return file;
+}
+
+/** The function that was running. */
+export function byFunction([{ file, functionName }]) {
+  return `${functionName || '(anonymous)'}${file && `, ${file}`}`;
 }
 
 /** The file of ours that was running, or that waited for what it had called. */

@@ -100,7 +100,10 @@ class Database {
   async statements() {
     const { rows } = await this.#admin.query(
       `select query, calls::int, total_exec_time as milliseconds from pg_stat_statements
-       where dbid = $1 and userid <> 'observer'::regrole order by total_exec_time desc`,
+       where dbid = $1 and userid <> 'observer'::regrole
+         -- the server's own look-ups for deferred foreign keys
+         and query !~ '^SELECT .* FROM ONLY .* FOR KEY SHARE OF x$'
+       order by total_exec_time desc`,
       [this.#id],
     );
     return rows;
