@@ -6,7 +6,14 @@ export function whenDone(step) {
   steps.push(step);
 }
 
-export async function cleanUp() {
+let stopping;
+
+/** Once, also when what is being measured fails because it is being stopped. */
+export function cleanUp() {
+  return (stopping ??= stopAll());
+}
+
+async function stopAll() {
   for (let step = steps.pop(); step; step = steps.pop()) {
     await Promise.resolve()
       .then(step)
