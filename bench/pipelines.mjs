@@ -18,7 +18,6 @@ const CASES = [
   label: `${one.latency} ms, ${DOCUMENTS[one.document].label}`,
 }));
 
-const WARM_UP_TOKENS = 1000;
 const LOOK_EVERY_MS = 10;
 const GIVE_UP_AFTER_MS = 120_000;
 
@@ -63,9 +62,9 @@ async function takeTurn({ programs }, work) {
   return result;
 }
 
-async function warmUp(contender, { metadataHost }) {
+async function warmUp(contender, { metadataHost, options }) {
   for (const document of Object.keys(DOCUMENTS)) {
-    const ids = tokenIds(WARM_UP_TOKENS * (contender.share ?? 1));
+    const ids = tokenIds((options.tokens / 4) * (contender.share ?? 1));
     const collection = await contender.register(`${metadataHost.url}/0/${document}/warm-up`, ids);
     await refreshAll(contender, collection, ids);
   }

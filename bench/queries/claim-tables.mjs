@@ -38,7 +38,7 @@ export async function addItems(database, { host, items, finished = false }) {
     `with refresh as (
        insert into nft_metadata.refreshes
          (id, project_id, collection_id, collection_address, source, total, succeeded, created_at, completed_at)
-       select md5($1 || number)::uuid, 'project', md5('collection')::uuid, '0x0',
+       select (left(md5($1), 8) || lpad(to_hex(number), 24, '0'))::uuid, 'project', md5('collection')::uuid, '0x0',
          '{"kind":"metadata_api","url":"http://localhost/"}', least($2::int, $3::int),
          case when $4::boolean then least($2::int, $3::int) else 0 end, now(),
          case when $4::boolean then now() end

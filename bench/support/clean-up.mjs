@@ -23,7 +23,7 @@ async function stopAll() {
 
 /** For the process that starts the others. */
 export function cleanUpWhateverHappens() {
-  process.once('SIGINT', breakOff).once('SIGTERM', breakOff);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, breakOff);
   process.on('uncaughtException', breakOff).on('unhandledRejection', breakOff);
 }
 
