@@ -77,6 +77,7 @@ async function main() {
   const postgres = await Postgres.start();
   const redis = await startRedis();
   const metadataHost = await startMetadataHost();
+  const machine = describeMachine({ postgres, redis });
   const stories = [];
   for (const name of options.only) {
     const startedAt = performance.now();
@@ -91,7 +92,7 @@ async function main() {
     log(`took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
   }
 
-  const text = report({ machine: describeMachine({ postgres, redis }), options, stories });
+  const text = report({ machine, options, stories });
   process.stdout.write(text);
   if (!isComplete) return;
   mkdirSync(RESULTS, { recursive: true });

@@ -3,16 +3,19 @@ import { RefreshQueue } from '../../dist/libs/metadata-refresh/src/refresh-queue
 import { openApplication } from '../support/service.mjs';
 
 const ITEMS_PER_REFRESH = 1000;
-export const LANES = 50;
-export const PENDING = 20_000;
+const LANES = 50;
+const PENDING = 20_000;
 
 /** A database with 20,000 due items in 50 lanes, and the application's own queue on it. */
 export async function openQueueWith(postgres, name, fill = async () => {}) {
   const database = await postgres.createDatabase(name);
   const application = await openApplication(database.url);
-  await fill(database);
-  for (let lane = 1; lane <= LANES; lane += 1)
-    await addItems(database, { host: `host-${lane}`, items: PENDING / LANES });
+  await writingInBulk(database, async () => {
+    await fill(database);
+    for (let lane = 1; lane <= LANES; lane += 1) {
+      await addItems(database, { host: `host-${lane}`, items: PENDING / LANES });
+    }
+  });
   await database.settle();
   const queue = application.get(RefreshQueue, { strict: false });
   return {
@@ -31,27 +34,40 @@ export async function addItems(database, { host, items, finished = false }) {
     `insert into nft_metadata.lanes (project_id, host) values ('project', $1) returning id`,
     [host],
   );
-  // Foreign keys are known to hold here; checking them for ten million rows takes longer than all the rest.
-  await database.observe(`set session_replication_role = replica`);
-  await database.observe(`set synchronous_commit = off`);
   await database.observe(
     `with refresh as (
        insert into nft_metadata.refreshes
          (id, project_id, collection_id, collection_address, source, total, succeeded, created_at, completed_at)
        select (left(md5($1), 8) || lpad(to_hex(number), 24, '0'))::uuid, 'project', md5('collection')::uuid, '0x0',
          '{"kind":"metadata_api","url":"http://localhost/"}', least($2::int, $3::int),
-         case when $4::boolean then least($2::int, $3::int) else 0 end, now(),
-         case when $4::boolean then now() end
+         case when $4::boolean then least($2::int, $3::int) else 0 end, now(), case when $4::boolean then now() end
        from generate_series(1, ($3::int + $2::int - 1) / $2::int) as number
        returning id
      )
      insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, status, due_at, finished_at)
-     select refresh.id, $5::int, token_id, case when $4::boolean then 'succeeded' else 'pending' end, now(), case when $4::boolean then now() end
+     select refresh.id, $5::int, token_id, case when $4::boolean then 'succeeded' else 'pending' end, now(),
+       case when $4::boolean then now() end
      from refresh
      cross join generate_series(1, least($2::int, $3::int)) as token_id`,
     [host, ITEMS_PER_REFRESH, items, finished, lane],
   );
-  await database.observe(`set session_replication_role = origin`);
-  await database.observe(`set synchronous_commit = on`);
   return lane;
+}
+
+/** Without what ten million rows would each wait for: foreign keys, which are known to hold, and unique constraints. */
+async function writingInBulk(database, write) {
+  const uniques = await database.observe(
+    `select conname as name, pg_get_constraintdef(oid) as definition
+     from pg_constraint where conrelid = 'nft_metadata.refresh_items'::regclass and contype = 'u'`,
+  );
+  for (const { name } of uniques)
+    await database.observe(`alter table nft_metadata.refresh_items drop constraint ${name}`);
+  await database.observe(
+    `set session_replication_role = replica; set synchronous_commit = off; set maintenance_work_mem = '512MB'`,
+  );
+  await write();
+  for (const { name, definition } of uniques) {
+    await database.observe(`alter table nft_metadata.refresh_items add constraint ${name} ${definition}`);
+  }
+  await database.observe(`reset all`);
 }

@@ -1,5 +1,5 @@
 // What was measured, as Markdown.
-import { arch, cpus, platform, totalmem } from 'node:os';
+import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 
 export function describeMachine({ postgres, redis }) {
   const [{ model }] = cpus();
@@ -10,6 +10,8 @@ export function describeMachine({ postgres, redis }) {
     `Node ${process.versions.node}`,
     `PostgreSQL ${postgres.version}`,
     redis ? `Redis ${redis.version}` : 'no Redis',
+    // What else the machine did: before anything is measured, it should be near 0.
+    `load average ${loadavg()[0].toFixed(1)} at the start`,
   ].join(', ');
 }
 
