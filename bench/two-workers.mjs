@@ -1,8 +1,14 @@
-// Two worker processes against one, on a host that answers after 20 ms and of which each process asks no more than its cap.
+// Two worker processes against one, on a host that answers after 20 ms and of which each process asks no more than
+// its slots allow.
 import { median, medianRatio, sleep, timed, tokenIds } from './support/measure.mjs';
 import { requestRefresh, Service } from './support/service.mjs';
 
 const HOST_LATENCY_MS = 20;
+/** Few enough that two processes, the host and the database do not want more than this machine has. */
+const SLOTS = 16;
+
+/** Some seconds of work: a worker that comes or goes is noticed within five. */
+const WARM_TOKENS = 5000;
 
 export const twoWorkers = {
   title: 'Two workers, one host',
@@ -11,7 +17,7 @@ export const twoWorkers = {
     const service = await Service.prepare(database, metadataHost);
     const project = await service.addProject();
     const api = await service.startApi();
-    const workers = [await service.startWorker(), await service.startWorker()];
+    const workers = [await service.startWorkerWithSlots(SLOTS), await service.startWorkerWithSlots(SLOTS)];
 
     const refresh = async (tokens) => {
       const ids = tokenIds(tokens);
@@ -29,8 +35,10 @@ export const twoWorkers = {
     const rates = { one: [], two: [] };
     for (let round = 1; round <= options.rounds; round += 1) {
       workers[1].pause();
+      await refresh(WARM_TOKENS); // until the other one's share of the host has run out
       rates.one.push(await refresh(options.tokens));
       workers[1].resume();
+      await refresh(WARM_TOKENS); // until it has its share of the host again
       rates.two.push(await refresh(options.tokens));
       log(`round ${round}: ${rates.one.at(-1).toFixed(0)} and ${rates.two.at(-1).toFixed(0)} tokens/s`);
     }

@@ -11,16 +11,15 @@ export const blockedLane = {
   async run({ postgres }) {
     const queues = [];
     for (const blocked of [FEW, MANY]) {
-      let lane;
       const queue = await openQueueWith(postgres, `claims_behind_${blocked}`, async (database) => {
-        lane = await addItems(database, { host: 'blocked', items: blocked });
+        await addItems(database, { host: 'blocked', items: blocked });
       });
-      queues.push({ blocked, lane, queue, times: [] });
+      queues.push({ blocked, queue, times: [] });
     }
     for (let claim = 0; claim < CLAIMS; claim += 1) {
-      for (const { queue, lane, times } of queues) {
-        const { milliseconds, result } = await timed(() => queue.claim([lane]));
-        if (result.length === 0 || result.some(({ laneId }) => laneId === lane))
+      for (const { queue, times } of queues) {
+        const { milliseconds, result } = await timed(() => queue.claim(['blocked']));
+        if (result.length === 0 || result.some(({ host }) => host === 'blocked'))
           throw new Error('the wrong claim was timed');
         times.push(milliseconds);
       }

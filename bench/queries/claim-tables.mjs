@@ -19,8 +19,8 @@ export async function openQueueWith(postgres, name, fill = async () => {}) {
   await database.settle();
   const queue = application.get(RefreshQueue, { strict: false });
   return {
-    /** Without the lanes named: what a worker does while it holds enough of them. */
-    claim: (fullLanes = []) => queue.claim(fullLanes),
+    /** Without the hosts named: what a worker does while it holds enough of them. */
+    claim: (fullHosts = []) => queue.claim(fullHosts.map((host) => ({ host, room: 0 }))),
     async close() {
       await application.close();
       await database.drop();

@@ -1,5 +1,6 @@
 // A worker process like that of `RUN_MODE=worker`, with another number of fetches at once: an option that a host sets in code
-// and the environment does not. SLOTS is for the process and for each lane.
+// and the environment does not. SLOTS is for the process; what a host takes is said
+// with each collection.
 import 'reflect-metadata';
 import { ConsoleLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -15,9 +16,7 @@ const app = await NestFactory.create(
   {
     ...application,
     imports: application.imports.map((imported) =>
-      imported.module === MetadataRefreshModule
-        ? MetadataRefreshModule.forRoot({ fetchSlots: slots, laneSlots: slots })
-        : imported,
+      imported.module === MetadataRefreshModule ? MetadataRefreshModule.forRoot({ fetchSlots: slots }) : imported,
     ),
   },
   { logger: new ConsoleLogger({ json: true, logLevels: ['fatal', 'error', 'warn', 'log'] }) },
