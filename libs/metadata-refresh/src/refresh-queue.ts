@@ -66,17 +66,19 @@ export class RefreshQueue {
         select lane.id, lane.host,
           (select min(requests_at_once) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
         from nft_metadata.lanes as lane
+        cross join lateral (
+          select from nft_metadata.refresh_items as item
+          where item.lane_id = lane.id and item.status = 'pending' and item.priority = any('{0,1,2}')
+            and item.due_at <= now()
+          order by item.priority, item.due_at
+          limit 1
+        ) as one_due
         where lane.id = any(array(select lane_id from active))
           and lane.host <> all(array(select name from host where room <= 0))
           and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooling_until > now()))
-          and exists (
-            select from nft_metadata.refresh_items as item
-            where item.lane_id = lane.id and item.status = 'pending' and item.priority = any('{0,1,2}')
-              and item.due_at <= now()
-          )
         order by lane.served_at, lane.id
         limit ${LANES_PER_CLAIM}
-        for update skip locked
+        for update of lane skip locked
       ), served as (
         update nft_metadata.lanes set served_at = clock_timestamp() where id = any(array(select id from chosen))
       ), part as materialized (
@@ -102,27 +104,39 @@ export class RefreshQueue {
           limit part.items
         ) as item
         join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id
+      ), same_token as materialized (
+        -- "offset 0": token by token through its index. Joined freely, the planner walks over all refreshes instead.
+        select due.collection_id, item.*
+        from (select distinct * from due) as due
+        cross join lateral (
+          select id, refresh_id, token_id, due_at, claim_count > attempt_count + release_count as is_unanswered
+          from nft_metadata.refresh_items
+          where lane_id = due.lane_id and token_id = due.token_id and status = 'pending'
+          offset 0
+        ) as item
       ), waiting as (
         select item.id, item.due_at <= now() as is_due,
-          bool_or(item.due_at > now() and item.claim_count > item.attempt_count + item.release_count)
-            over (partition by due.collection_id, due.token_id) as is_being_fetched
-        from (select distinct * from due) as due
-        join nft_metadata.refresh_items as item
-          on item.lane_id = due.lane_id and item.token_id = due.token_id and item.status = 'pending'
+          bool_or(item.due_at > now() and item.is_unanswered)
+            over (partition by item.collection_id, item.token_id) as is_being_fetched
+        from same_token as item
         join nft_metadata.refreshes as refresh
-          on refresh.id = item.refresh_id and refresh.collection_id = due.collection_id
+          on refresh.id = item.refresh_id and refresh.collection_id = item.collection_id
+      ), claimed as (
+        -- "is true", so that rows are found by their ids and not by walking over all that is due.
+        update nft_metadata.refresh_items as item
+        set due_at = now() + ${leaseSeconds} * interval '1 second', claim_count = item.claim_count + 1
+        from nft_metadata.refreshes as refresh
+        where item.id = any(array(select id from waiting where is_due and not is_being_fetched))
+          and (item.status = 'pending' and item.due_at <= now()) is true
+          and refresh.id = item.refresh_id
+        returning item.*, refresh.collection_id, refresh.source
       )
-      update nft_metadata.refresh_items as item
-      set due_at = now() + ${leaseSeconds} * interval '1 second', claim_count = item.claim_count + 1
-      from nft_metadata.refreshes as refresh, chosen
-      where item.id = any(array(select id from waiting where is_due and not is_being_fetched))
-        and item.status = 'pending' and item.due_at <= now()
-        and refresh.id = item.refresh_id and chosen.id = item.lane_id
-      returning item.id, item.claim_count as "claimCount", item.attempt_count as "attemptCount",
-        item.release_count as "releaseCount", item.refresh_id as "refreshId", item.priority,
-        refresh.collection_id as "collectionId", item.token_id::text as "tokenId", refresh.source,
+      select claimed.id, claim_count as "claimCount", attempt_count as "attemptCount", release_count as "releaseCount",
+        refresh_id as "refreshId", priority, collection_id as "collectionId", token_id::text as "tokenId", source,
         chosen.host, coalesce(chosen.host_limit, ${hostRequestsAtOnce}::int) as "hostLimit",
-        nextval('nft_metadata.fetch_seq')::text as "fetchSeq"`.execute(this.em.fork().getKysely());
+        nextval('nft_metadata.fetch_seq')::text as "fetchSeq"
+      from claimed
+      join chosen on chosen.id = claimed.lane_id`.execute(this.em.fork().getKysely());
     return toTokens(rows);
   }
 
