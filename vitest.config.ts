@@ -19,6 +19,18 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: ['{libs,src,test}/**/*.spec.ts'] } },
       { extends: true, test: { name: 'e2e', include: ['test/*.e2e-spec.ts'], ...throughHttp } },
+      // Processes and servers are killed for minutes; one suite at a time, because they need the machine.
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/*.chaos-spec.ts'],
+          ...throughHttp,
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
       // Needs programs that npm does not bring: a Chromium and curl.
       { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...throughHttp } },
     ],

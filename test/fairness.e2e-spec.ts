@@ -7,7 +7,7 @@ let test: TestApp;
 let hangingHost: MetadataHost;
 beforeAll(async () => {
   hangingHost = await MetadataHost.start();
-  test = await startApp({}, [hangingHost]);
+  test = await startApp({}, { otherHosts: [hangingHost] });
 });
 afterAll(async () => {
   await test.stop();

@@ -16,9 +16,8 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A migrated database of the suite's own. */
-export async function createDatabase(): Promise<TestDatabase> {
-  const templateUrl = inject('templateUrl');
+/** A migrated database of the suite's own, on the run's server or on another one. */
+export async function createDatabase(templateUrl = inject('templateUrl')): Promise<TestDatabase> {
   const name = `suite_${randomBytes(6).toString('hex')}`;
   const url = withDatabase(templateUrl, name);
   const adminUrl = withDatabase(templateUrl, 'postgres');

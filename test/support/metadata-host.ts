@@ -6,7 +6,8 @@ import { behaviours, type Behaviour } from './host-behaviours.js';
 export type Answer =
   | {
       status: number;
-      body: string | Buffer | object;
+      /** A function makes the document of the token's 1st, 2nd, … request. */
+      body: string | Buffer | object | ((request: number) => object);
       headers?: Record<string, string>;
       /** Happens between the request and its answer. */
       before?: () => Promise<void>;
@@ -24,6 +25,12 @@ export interface Traffic {
   gaps: number[];
 }
 
+/** When one request came, and when its answer was over or its asker gone. */
+export interface Visit {
+  cameAt: number;
+  leftAt: number;
+}
+
 /**
  * A Metadata API that answers as it is told, and counts. `/<anything>/<token id>` gives a small good document until told
  * otherwise, by token id; `/<behaviour>/<token id>`, with hyphens for spaces, behaves so for every token.
@@ -31,6 +38,8 @@ export interface Traffic {
 export class MetadataHost {
   /** Requests by token id. */
   readonly hits = new Map<string, number>();
+  /** The same, each with its time. */
+  readonly visits = new Map<string, Visit[]>();
   /** The headers of the last request. */
   lastHeaders: IncomingMessage['headers'] = {};
   /** Path and query of the last request. */
@@ -72,7 +81,7 @@ export class MetadataHost {
   answer(
     tokenId: string,
     status: number,
-    body: string | Buffer | object = '',
+    body: Exclude<Answer, { behaviour: Behaviour }>['body'] = '',
     headers: Record<string, string> = {},
   ): this {
     return this.script(tokenId, { status, body, headers });
@@ -109,7 +118,7 @@ export class MetadataHost {
 
     const script = this.scripts.get(tokenId);
     const answer = script && script.length > 1 ? script.shift() : script?.[0];
-    if (answer && !('behaviour' in answer)) return send(response, answer);
+    if (answer && !('behaviour' in answer)) return send(response, answer, this.hits.get(tokenId)!);
     const name = answer?.behaviour ?? behaviourOf(segments[1] ?? '') ?? 'answers well';
     behaviours[name](request, response);
   }
@@ -124,9 +133,12 @@ export class MetadataHost {
     traffic.atOnce += 1;
     traffic.mostAtOnce = Math.max(traffic.mostAtOnce, traffic.atOnce);
     this.hits.set(tokenId, (this.hits.get(tokenId) ?? 0) + 1);
+    const visit: Visit = { cameAt: now, leftAt: Infinity };
+    this.visits.set(tokenId, [...(this.visits.get(tokenId) ?? []), visit]);
     this.atOnce += 1;
     this.mostAtOnce = Math.max(this.mostAtOnce, this.atOnce);
     response.once('close', () => {
+      visit.leftAt = performance.now();
       this.atOnce -= 1;
       traffic.atOnce -= 1;
     });
@@ -140,8 +152,9 @@ function behaviourOf(path: string): Behaviour | undefined {
   return byPathName.get(path);
 }
 
-function send(response: ServerResponse, answer: Exclude<Answer, { behaviour: Behaviour }>): void {
-  const { status, body, headers, before } = answer;
+function send(response: ServerResponse, answer: Exclude<Answer, { behaviour: Behaviour }>, request: number): void {
+  const { status, headers, before } = answer;
+  const body = typeof answer.body === 'function' ? (answer.body as (request: number) => object)(request) : answer.body;
   const write = () => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));

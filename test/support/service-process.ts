@@ -1,31 +1,60 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { TestApp } from './start-app.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 
 export interface ServiceProcess {
   process: ChildProcess;
   url: string;
+  /** What it has printed so far. */
+  output(): string;
+  /** Sends the signal and waits for the end. */
+  end(signal: 'SIGKILL' | 'SIGTERM'): Promise<{ status: number | null; milliseconds: number }>;
+}
+
+interface Surroundings {
+  database: { url: string };
+  metadataApi: { host: string };
 }
 
 /** The built service as a process of its own, on the test's database. Needs `npm run build`, which `npm test` does. */
-export async function startServiceProcess(test: TestApp, runMode: 'api' | 'worker' | 'all'): Promise<ServiceProcess> {
-  const service = spawn(process.execPath, [MAIN], {
+export async function startServiceProcess(
+  { database, metadataApi }: Surroundings,
+  runMode: 'api' | 'worker' | 'all',
+  nodeOptions: readonly string[] = [],
+): Promise<ServiceProcess> {
+  const service = spawn(process.execPath, [...nodeOptions, MAIN], {
     env: {
       PATH: process.env['PATH'],
       RUN_MODE: runMode,
       PORT: '0',
-      DATABASE_URL: test.database.url,
-      FETCH_ALLOWED_HOSTS: test.metadataApi.host,
+      DATABASE_URL: database.url,
+      FETCH_ALLOWED_HOSTS: metadataApi.host,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   let out = '';
   service.stdout.on('data', (chunk) => (out += String(chunk)));
-  const url = await vi.waitUntil(() => /"msg":"ready","url":"([^"]+)"/.exec(out)?.[1], {
-    timeout: 40_000,
-    interval: 50,
-  });
-  return { process: service, url: url! };
+  service.stderr.on('data', (chunk) => (out += String(chunk)));
+  const url = await vi.waitUntil(
+    () => {
+      if (service.exitCode !== null) throw new Error(`The service did not start:\n${out}`);
+      return /"msg":"ready","url":"([^"]+)"/.exec(out)?.[1];
+    },
+    { timeout: 60_000, interval: 50 },
+  );
+  return {
+    process: service,
+    url: url!,
+    output: () => out,
+    async end(signal) {
+      const startedAt = performance.now();
+      if (service.exitCode === null && service.signalCode === null) {
+        service.kill(signal);
+        await once(service, 'exit');
+      }
+      return { status: service.exitCode, milliseconds: performance.now() - startedAt };
+    },
+  };
 }

@@ -35,8 +35,11 @@ export interface TestProject {
 }
 
 /** The application as it runs, on a database and a Metadata API of its own. Its worker works when the test says so. */
-export async function startApp(options: AppOptions = {}, otherHosts: readonly MetadataHost[] = []): Promise<TestApp> {
-  const database = await createDatabase();
+export async function startApp(
+  options: AppOptions = {},
+  { otherHosts = [], templateUrl }: { otherHosts?: readonly MetadataHost[]; templateUrl?: string | undefined } = {},
+): Promise<TestApp> {
+  const database = await createDatabase(templateUrl);
   const metadataApi = await MetadataHost.start();
   const environment = readEnvironment({
     RUN_MODE: 'api',
