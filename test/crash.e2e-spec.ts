@@ -114,3 +114,19 @@ it('hands claimed items back and ends with status 0 within ten seconds of SIGTER
   expect(held).toEqual([]);
   await expectInvariants();
 });
+
+it('an item that was handed back a dozen times is no lost one', async () => {
+  const project = await test.aProject({ tokens: ['20000'] });
+  test.metadataApi.misbehave('20000', 'hangs');
+  const refreshId = await requestRefresh(test.app, project, ['20000']);
+
+  for (let time = 1; time <= 12; time += 1) {
+    test.worker.start();
+    await until(() => test.metadataApi.hits.get('20000') === time);
+    await test.worker.stop();
+  }
+  test.metadataApi.answer('20000', 200, { name: 'x' });
+  await test.worker.runOnce();
+
+  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 1, failed: 0 } });
+});

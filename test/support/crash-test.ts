@@ -41,7 +41,7 @@ export class CrashTest {
 
   /** On the run's server, or on the one whose template is given. */
   static async start(templateUrl?: string): Promise<CrashTest> {
-    const app = await startApp({}, templateUrl);
+    const app = await startApp({}, { templateUrl });
     return new CrashTest(app, await Watch.start(app.database, app.metadataApi));
   }
 
