@@ -11,6 +11,7 @@ import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-
 import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { hostRestSeconds } from './retry-policy.js';
+import { Setback } from './setback.js';
 import { WaitingResults } from './waiting-results.js';
 import { WakeUp } from './wake-up.js';
 
@@ -20,6 +21,11 @@ const ANNOUNCE_EVERY_MS = 1000;
 const LOOK_AGAIN_MS = 250;
 /** Nothing further is claimed above this; hosts have bounds of their own, far below it. */
 const MOST_READY = 4096;
+
+/** What the database can refuse, as it is logged. */
+const CLAIMING = 'due items could not be claimed';
+const SHARING = 'hosts could not be shared out';
+const WRITING = 'results could not be written';
 
 /**
  * Three loops that never wait for each other: claim tokens ahead of need, fetch them, write the results in batches.
@@ -45,6 +51,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private nothingDue = false;
   private flushTimer: NodeJS.Timeout | undefined;
   private lookTimer: NodeJS.Timeout | undefined;
+  private readonly setback = new Setback();
   private shutdown = new AbortController();
   private quietListeners: ((error?: unknown) => void)[] = [];
 
@@ -72,7 +79,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /** Look for due items now. The safety net behind the notification: call it every second or so. */
   wake(): void {
-    if (!this.running) return;
+    if (!this.running || this.setback.remainingMs() > 0) return;
     this.nothingDue = false;
     this.wakeUp.keepListening();
     this.handBackLate();
@@ -131,13 +138,14 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.handBack(resting);
         this.hosts.add(tokens, performance.now());
         this.nothingDue = tokens.length === 0;
+        this.worked(CLAIMING);
         this.startFetches();
         this.claim();
         this.noteQuiet();
       },
       (error: unknown) => {
         this.claiming = false;
-        this.trouble('due items could not be claimed', error);
+        this.trouble(CLAIMING, error);
       },
     );
   }
@@ -209,6 +217,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       .then(
         (states) => {
           this.announcing = false;
+          this.worked(SHARING);
           for (const { host, share, restSeconds } of states) {
             this.hosts.setShare(host, share);
             if (restSeconds > 0) this.handBack(this.hosts.dropHost(host));
@@ -218,7 +227,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         },
         (error: unknown) => {
           this.announcing = false;
-          this.trouble('hosts could not be shared out', error);
+          this.trouble(SHARING, error);
         },
       );
   }
@@ -255,7 +264,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     } else {
       this.settle(token, outcome, startedAt);
     }
-    if (this.running) {
+    if (this.running && this.setback.remainingMs() === 0) {
       this.startFetches();
       this.claim();
     }
@@ -339,11 +348,15 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.results.count === 0 || this.completing) return;
     const isFull = this.results.count >= this.config.completeBatch || this.results.isHeavy;
     const isAlone = this.fetching.size === 0 && this.hosts.readyCount === 0;
-    if (!isFull && !isAlone && !isDue) {
-      this.flushTimer ??= setTimeout(() => {
-        this.flushTimer = undefined;
-        this.flush(true);
-      }, this.config.completeDelayMs);
+    const restMs = this.running ? this.setback.remainingMs() : 0;
+    if ((!isFull && !isAlone && !isDue) || restMs > 0) {
+      this.flushTimer ??= setTimeout(
+        () => {
+          this.flushTimer = undefined;
+          this.flush(true);
+        },
+        Math.max(restMs, this.config.completeDelayMs),
+      );
       return;
     }
     const batch = this.results.take(this.config.completeBatch);
@@ -351,6 +364,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.completion.complete(batch).then(
       () => {
         this.completing = false;
+        this.worked(WRITING);
         // Items that came while these tokens were being fetched can be claimed now.
         this.nothingDue = false;
         this.flush();
@@ -364,7 +378,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.completing = false;
         // Kept, and written when the database is back; if that is after the lease, the fence refuses them.
         this.results.putBack(batch);
-        this.trouble('results could not be written', error);
+        this.trouble(WRITING, error);
       },
     );
   }
@@ -372,9 +386,15 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   // Rest
 
   private trouble(msg: string, error: unknown): void {
-    this.logger.error({ msg, error: error instanceof Error ? error.message : String(error) });
+    if (this.setback.note(msg)) {
+      this.logger.error({ msg, error: error instanceof Error ? error.message : String(error) });
+    }
     this.nothingDue = true;
     for (const listener of this.quietListeners.splice(0)) listener(error);
+  }
+
+  private worked(msg: string): void {
+    if (this.setback.end(msg)) this.logger.log({ msg: 'the database answers again' });
   }
 
   private isQuiet(): boolean {

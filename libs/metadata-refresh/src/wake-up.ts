@@ -12,6 +12,8 @@ export class WakeUp {
   private readonly logger = new Logger('MetadataRefresh');
   private onRefresh: (() => void) | undefined;
   private connection: Promise<PoolClient | null> | undefined;
+  /** And that has been logged. */
+  private isLost = false;
 
   constructor(private readonly em: EntityManager) {}
 
@@ -34,23 +36,31 @@ export class WakeUp {
   }
 
   private async connect(): Promise<PoolClient | null> {
+    let client: PoolClient | undefined;
     try {
       const pool = await this.em.getConnection().getNativeClient();
-      const client = (await pool.connect()) as PoolClient;
-      client.once('error', (error) => this.lose(client, error));
-      client.on('notification', () => this.onRefresh?.());
+      client = (await pool.connect()) as PoolClient;
       await client.query(`listen ${REFRESH_CHANNEL}`);
-      return client;
     } catch (error) {
-      this.lose(null, error as Error);
+      client?.release(true);
+      this.lose(error as Error);
       return null;
     }
+    const listening = client;
+    listening.on('notification', () => this.onRefresh?.());
+    listening.once('error', (error) => {
+      if (!this.onRefresh) return;
+      listening.release(true);
+      this.lose(error);
+    });
+    this.isLost = false;
+    return listening;
   }
 
-  private lose(client: PoolClient | null, error: Error): void {
-    if (!this.onRefresh) return;
-    this.logger.warn({ msg: 'not listening for new refreshes, polling only', error: error.message });
+  private lose(error: Error): void {
     this.connection = undefined;
-    client?.release(true);
+    if (!this.onRefresh || this.isLost) return;
+    this.isLost = true;
+    this.logger.warn({ msg: 'not listening for new refreshes, polling only', error: error.message });
   }
 }
