@@ -1,4 +1,3 @@
-import { Migrator } from '@mikro-orm/migrations';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { MetadataFetchModule, type MetadataFetchOptions } from '@app/metadata-fetch';
@@ -9,7 +8,7 @@ import { TokenStoreModule } from '@app/token-store';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import type { Environment } from './config/environment.js';
-import { migrationsList } from './database/migrations.js';
+import { connectionLimits } from './database/connection-limits.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
@@ -18,6 +17,8 @@ import { WorkerSchedule } from './schedule/worker-schedule.js';
 
 /** What the environment does not set: for a test, or a host that starts from here. */
 export interface AppOptions {
+  /** False for work that may take long, such as that of the command line. */
+  connectionsHaveLimits?: boolean;
   projectAuth?: ProjectAuthOptions;
   refreshApi?: RefreshApiOptions & RefreshApiExtras;
   metadataFetch?: MetadataFetchOptions;
@@ -28,7 +29,7 @@ export interface AppOptions {
 export class AppModule {
   static forRoot(
     environment: Environment & { databaseUrl: string },
-    { projectAuth = {}, refreshApi = {}, metadataFetch = {} }: AppOptions = {},
+    { connectionsHaveLimits = true, projectAuth = {}, refreshApi = {}, metadataFetch = {} }: AppOptions = {},
   ): DynamicModule {
     const servesHttp = environment.runMode !== 'worker';
     const works = environment.runMode !== 'api';
@@ -39,9 +40,8 @@ export class AppModule {
           driver: PostgreSqlDriver,
           clientUrl: environment.databaseUrl,
           autoLoadEntities: true,
-          extensions: [Migrator],
-          migrations: { migrationsList, tableName: 'nft_metadata.migrations', snapshot: false },
           pool: { min: 0, max: 10 },
+          ...(connectionsHaveLimits && { driverOptions: connectionLimits }),
         }),
         ScheduleModule.forRoot(),
         ProjectAuthModule.forRoot(projectAuth),

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import { MikroORM } from '@mikro-orm/postgresql';
 import { RefreshWorker } from '@app/metadata-refresh';
 import { ConsoleLogger, type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -27,7 +26,7 @@ export async function startService(environment: Environment): Promise<Service> {
       logger: new ConsoleLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) }),
       abortOnError: false,
     });
-    await migrate(app.get(MikroORM));
+    await migrate(database.url);
     if (environment.runMode !== 'api') app.get(RefreshWorker).start();
     if (environment.runMode !== 'worker') serveApiReference(app);
     await app.listen(environment.port, environment.host);

@@ -1,4 +1,3 @@
-import { MikroORM } from '@mikro-orm/postgresql';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from '../app.module.js';
@@ -35,9 +34,12 @@ export class Session {
     const environment = readEnvironment(this.variables);
     this.database = await openDatabase(environment);
     // 'api': no schedule of ours runs; what has to be done, the command does.
-    const module = AppModule.forRoot({ ...environment, databaseUrl: this.database.url, runMode: 'api' });
+    const module = AppModule.forRoot(
+      { ...environment, databaseUrl: this.database.url, runMode: 'api' },
+      { connectionsHaveLimits: false },
+    );
     const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
-    await migrate(app.get(MikroORM));
+    await migrate(this.database.url);
     return app;
   }
 }

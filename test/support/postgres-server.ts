@@ -2,11 +2,9 @@ import { spawn } from 'node:child_process';
 import { open, chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MikroORM } from '@mikro-orm/postgresql';
-import { Migrator } from '@mikro-orm/migrations';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
-import { migrate, migrationsList } from '../../src/database/migrations.js';
+import { migrate } from '../../src/database/migrations.js';
 
 export interface PostgresServer {
   /** A migrated database, for suites to copy. */
@@ -25,7 +23,7 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
   const server = await enterEmbeddedPostgres(folder, settings);
   const templateUrl = await server.databaseUrl('template_nft_refresh');
   const data = await dataFolder(templateUrl);
-  await migrateTemplate(templateUrl);
+  await migrate(templateUrl);
 
   const kill = async (signal: 'SIGQUIT' | 'SIGKILL') => {
     const pid = await postmasterPid(data);
@@ -50,18 +48,6 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function migrateTemplate(templateUrl: string): Promise<void> {
-  const orm = await MikroORM.init({
-    clientUrl: templateUrl,
-    entities: [],
-    discovery: { warnWhenNoEntities: false },
-    extensions: [Migrator],
-    migrations: { migrationsList, tableName: 'nft_metadata.migrations', snapshot: false },
-  });
-  await migrate(orm);
-  await orm.close();
 }
 
 /** With the command line that the server wrote down when it was started first. */

@@ -1,0 +1,39 @@
+import { Socket } from 'node:net';
+import type { Client } from 'pg';
+
+/** No statement of the service comes near this: a completion of 100 results takes tens of milliseconds. */
+const LONGEST_STATEMENT = '10s';
+/** Longer than the server may take for a statement, so that it is the server that says no where it can. */
+const LONGEST_SILENCE_MS = 15_000;
+
+/**
+ * What the service puts up with on its connections. Without limits, a database that is cut off without a word (a network
+ * that swallows packets, a machine that lost its power) would hold every connection, and all who wait for one, for the
+ * quarter of an hour that the operating system takes to give up.
+ */
+export const connectionLimits = {
+  connectionTimeoutMillis: 5000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
+  // The pool waits for it, and does not use a connection on which it fails.
+  onConnect: limit,
+};
+
+async function limit(client: Client): Promise<void> {
+  endWhenSilent(client.connection.stream as Socket);
+  // A limit that the operator has set, for the user or the database, stands.
+  await client.query(
+    `select set_config(name, $1, false) from pg_settings
+     where name in ('statement_timeout', 'idle_in_transaction_session_timeout') and setting = '0'`,
+    [LONGEST_STATEMENT],
+  );
+}
+
+/** A question without an answer ends the connection. Where nothing was asked, as while listening, silence is in order. */
+function endWhenSilent(socket: Socket): void {
+  let answered = socket.bytesWritten;
+  socket.on('data', () => (answered = socket.bytesWritten));
+  socket.setTimeout(LONGEST_SILENCE_MS, () => {
+    if (socket.bytesWritten > answered) socket.destroy(new Error('Connection terminated: the database is silent'));
+  });
+}
