@@ -45,6 +45,8 @@ export async function enterEmbeddedPostgres(folder: string, settings: readonly s
       return url(database);
     },
     async leave() {
+      // Killed, or stopped by somebody else: there is nothing to leave.
+      if (!(await postmaster(data))) return;
       const others = await withClient(url('postgres'), (client) =>
         client.query(`select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`),
       ).catch(() => ({ rowCount: 0 }));
@@ -91,17 +93,20 @@ async function start(binaries: Binaries, data: string, settings: readonly string
   return port;
 }
 
-/** The port in postmaster.pid, when that server still answers for this folder. */
+/** The port of the server that answers for this folder. */
 async function runningPort(data: string): Promise<number | null> {
+  const lines = await postmaster(data);
+  // A server that is starting or stopping has no 'ready' in the last line; pg_ctl waits for either.
+  return lines?.[7]?.trim() === 'ready' ? Number(lines[3]) : null;
+}
+
+/** The lines of postmaster.pid, while the process lives that wrote it. */
+async function postmaster(data: string): Promise<string[] | null> {
   const lines = await readFile(join(data, 'postmaster.pid'), 'utf8').then(
     (text) => text.split('\n'),
     () => null,
   );
-  if (!lines) return null;
-  const [pid, port] = [Number(lines[0]), Number(lines[3])];
-  if (!isAlive(pid)) return null;
-  // A server that is starting or stopping has no 'ready' in the last line; pg_ctl waits for either.
-  return lines[7]?.trim() === 'ready' ? port : null;
+  return lines && isAlive(Number(lines[0])) ? lines : null;
 }
 
 function isAlive(pid: number): boolean {
