@@ -1,132 +1,73 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { Client } from 'pg';
+import { CrashTest, until } from './support/crash-test.js';
+import { FullDisk } from './support/full-disk.js';
+import { killAt, killPoints, stopCommits } from './support/kill-points.js';
+import { outliveItsLease, stopInOrder } from './support/worker-scenarios.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
-import { startServiceProcess } from './support/service-process.js';
-import { startApp, type TestApp } from './support/start-app.js';
+import type { ServiceProcess } from './support/service-process.js';
 
-let test: TestApp;
-const workers: ChildProcess[] = [];
+// A short cut of test/chaos, with the same means: `npm run test:chaos` has the rest, and more rounds.
+
+let test: CrashTest;
+let disk: FullDisk;
+let api: ServiceProcess;
+let worker: ServiceProcess;
 beforeAll(async () => {
-  test = await startApp();
+  test = await CrashTest.start();
+  await stopCommits(test);
+  disk = await FullDisk.prepare(test.database);
+  [api, worker] = await Promise.all([test.startProcess('api'), test.startProcess('worker')]);
 });
-afterAll(async () => {
-  for (const worker of workers) worker.kill('SIGKILL');
-  await test.stop();
-});
+afterAll(async () => test.stop());
 
-async function startWorkerProcess(): Promise<ChildProcess> {
-  const { process: worker } = await startServiceProcess(test, 'worker');
-  workers.push(worker);
-  return worker;
-}
+describe('a worker', () => {
+  const some = ['before its fetches are numbered', 'while its results are being committed'];
 
-const until = async (isSo: () => Promise<boolean> | boolean) => vi.waitUntil(isSo, { timeout: 40_000, interval: 50 });
+  it.each(killPoints.filter(({ name }) => some.includes(name)))('killed $name loses nothing', async (killPoint) => {
+    worker = await killAt(test, api.url, worker, killPoint);
+  });
 
-/** What must hold whatever happened: counts equal rows, every failed item has one error and no other has any. */
-async function expectInvariants(): Promise<void> {
-  const broken = await test.database.query(`
-    select refresh.id from nft_metadata.refreshes as refresh
-    where refresh.succeeded <> (select count(*) from nft_metadata.refresh_items where refresh_id = refresh.id and status = 'succeeded')
-      or refresh.failed <> (select count(*) from nft_metadata.refresh_items where refresh_id = refresh.id and status = 'failed')
-      or refresh.total <> (select count(*) from nft_metadata.refresh_items where refresh_id = refresh.id)
-      or refresh.failed <> (select count(*) from nft_metadata.refresh_errors where refresh_id = refresh.id)`);
-  expect(broken).toEqual([]);
-}
+  it('that wakes up after its lease changes nothing', async () => {
+    await test.killAll('worker');
+    await outliveItsLease(test, api.url, disk);
+  });
 
-it('loses nothing when the process is killed in the middle and started again', async () => {
-  const tokens = Array.from({ length: 600 }, (_, index) => String(index + 1));
-  const project = await test.aProject({ tokens });
-  for (const tokenId of tokens.slice(0, 20)) test.metadataApi.answer(tokenId, 404);
-  const refreshIds = [await requestRefresh(test.app, project, tokens), await requestRefresh(test.app, project, tokens)];
-  const statusOf = async (refreshId: string) => (await readRefresh(test.app, project, refreshId))['status'];
-
-  const first = await startWorkerProcess();
-  await until(async () => (await statusOf(refreshIds[0]!)) !== 'queued');
-  first.kill('SIGKILL');
-  await once(first, 'exit');
-  await test.database.query('select 1');
-  await startWorkerProcess();
-  await test.database.advance(31);
-  await until(async () => (await Promise.all(refreshIds.map(statusOf))).every((status) => status === 'completed'));
-
-  for (const refreshId of refreshIds) {
-    expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
-      summary: { succeeded: 580, failed: 20, pending: 0 },
-    });
-  }
-  await expectInvariants();
+  it('hands claimed items back and ends with status 0 within ten seconds of SIGTERM', async () => {
+    await stopInOrder(test, api.url);
+  });
 });
 
 it('answers a request that is in flight when SIGTERM comes, and only then ends', async () => {
-  const project = await test.aProject({ tokens: ['1'] });
-  const service = await startServiceProcess(test, 'api');
-  workers.push(service.process);
-  // The request waits for a row that is locked.
-  const holder = new Client({ connectionString: test.database.url });
-  await holder.connect();
-  await holder.query('begin');
-  await holder.query('lock table nft_metadata.collections in access exclusive mode');
-  const answer = fetch(`${service.url}/v1/metadata-refreshes`, {
-    method: 'POST',
-    headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json' },
-    body: JSON.stringify({ collection_address: project.collectionAddress, token_ids: ['1'] }),
-  });
-  await until(async () => {
-    const waiting = await test.database.query('select from pg_locks where not granted');
-    return waiting.length > 0;
-  });
+  const project = await test.aProject(1);
+  const service = await test.startProcess('api');
+  const collections = await test.hold('lock table nft_metadata.collections in access exclusive mode');
+  const answer = test.post(service.url, project, project.tokenIds);
+  await collections.reached();
 
-  service.process.kill('SIGTERM');
-  const exit = once(service.process, 'exit');
-  await until(async () =>
-    fetch(`${service.url}/health/live`).then(
-      () => false,
-      () => true,
-    ),
-  );
-  await holder.query('rollback');
+  const ended = service.end('SIGTERM');
+  await until(async () => (await test.readiness(service)) !== 200);
+  await collections.release();
 
   expect((await answer).status).toBe(202);
-  expect(await exit).toEqual([0, null]);
-  await holder.end();
-});
-
-it('hands claimed items back and ends with status 0 within ten seconds of SIGTERM', async () => {
-  const tokens = Array.from({ length: 300 }, (_, index) => String(10_000 + index));
-  const project = await test.aProject({ tokens });
-  for (const tokenId of tokens) test.metadataApi.misbehave(tokenId, 'hangs');
-  for (const worker of workers.splice(0)) worker.kill('SIGKILL');
-  const worker = await startWorkerProcess();
-  const refreshId = await requestRefresh(test.app, project, tokens);
-  await until(() => (test.metadataApi.hits.get('10000') ?? 0) > 0);
-
-  const startedAt = performance.now();
-  worker.kill('SIGTERM');
-  const [status] = (await once(worker, 'exit')) as [number];
-
-  expect(status).toBe(0);
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
-  const held = await test.database.query(
-    `select id from nft_metadata.refresh_items where refresh_id = $1 and status = 'pending' and due_at > now()`,
-    [refreshId],
-  );
-  expect(held).toEqual([]);
-  await expectInvariants();
+  expect(await ended).toMatchObject({ status: 0 });
+  await test.app.worker.runOnce();
+  await test.expectAllDone();
 });
 
 it('an item that was handed back a dozen times is no lost one', async () => {
-  const project = await test.aProject({ tokens: ['20000'] });
-  test.metadataApi.misbehave('20000', 'hangs');
-  const refreshId = await requestRefresh(test.app, project, ['20000']);
+  const { app, worker: inThisProcess, metadataApi } = test.app;
+  const project = await test.aProject(1);
+  const tokenId = project.tokenIds[0]!;
+  metadataApi.misbehave(tokenId, 'hangs');
+  const refreshId = await requestRefresh(app, project, [tokenId]);
 
   for (let time = 1; time <= 12; time += 1) {
-    test.worker.start();
-    await until(() => test.metadataApi.hits.get('20000') === time);
-    await test.worker.stop();
+    inThisProcess.start();
+    await until(() => metadataApi.hits.get(tokenId) === time);
+    await inThisProcess.stop();
   }
-  test.metadataApi.answer('20000', 200, { name: 'x' });
-  await test.worker.runOnce();
+  metadataApi.answer(tokenId, 200, { name: 'x' });
+  await inThisProcess.runOnce();
 
-  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 1, failed: 0 } });
+  expect(await readRefresh(app, project, refreshId)).toMatchObject({ summary: { succeeded: 1, failed: 0 } });
+  await test.expectAllDone();
 });

@@ -29,7 +29,7 @@ export class CrashTest {
   readonly accepted: AcceptedRefresh[] = [];
   /** What processes connect to; a proxy may stand there. */
   databaseUrl: string;
-  private readonly processes = new Set<ServiceProcess>();
+  private readonly processes = new Map<ServiceProcess, RunMode>();
   private lastTokenId = 0;
 
   private constructor(
@@ -56,7 +56,7 @@ export class CrashTest {
   async startProcess(runMode: RunMode, nodeOptions: readonly string[] = []): Promise<ServiceProcess> {
     const { metadataApi, databaseUrl } = this;
     const service = await startServiceProcess({ metadataApi, database: { url: databaseUrl } }, runMode, nodeOptions);
-    this.processes.add(service);
+    this.processes.set(service, runMode);
     service.process.once('exit', () => this.processes.delete(service));
     return service;
   }
@@ -88,9 +88,10 @@ export class CrashTest {
     return this.accepted.at(-1)!.refreshId;
   }
 
-  /** Ends every process at once. */
-  async killAll(): Promise<void> {
-    await Promise.all([...this.processes].map((service) => service.end('SIGKILL')));
+  /** Every process, or those of one mode. */
+  async killAll(runMode?: RunMode): Promise<void> {
+    const killed = [...this.processes].filter(([, mode]) => runMode === undefined || mode === runMode);
+    await Promise.all(killed.map(([service]) => service.end('SIGKILL')));
   }
 
   /** 200, 503, or 0 where nobody answers. */
@@ -174,6 +175,11 @@ export class Hold {
       const left = await this.database.query(`select from pg_stat_activity where pid = any($1)`, [this.held]);
       return left.length === 0;
     });
+  }
+
+  /** Ends the sessions of those who wait. */
+  async endWaiting(): Promise<void> {
+    await this.database.query('select pg_terminate_backend(pid) from unnest($1::int[]) as pid', [await this.waiting()]);
   }
 
   private async waiting(): Promise<number[]> {

@@ -108,6 +108,8 @@ function committed(table: string, column: string): string {
     group by row_id, transaction`;
 }
 
+const ABOUT_THE_SAME_TIME_MS = 3000;
+
 /** Looks on while a test breaks things, and judges what it saw. */
 export class Watch {
   private readonly broken = new Set<string>();
@@ -171,7 +173,8 @@ export class Watch {
   }
 
   private note(sentence: string, rows: readonly { what: string }[]): void {
-    if (rows.length > 0) this.broken.add(`- ${sentence}: ${rows.map(({ what }) => what).join('; ')}`);
+    const some = rows.slice(0, 5);
+    if (rows.length > 0) this.broken.add(`- ${sentence}: ${some.map(({ what }) => what).join('; ')}`);
   }
 
   private async lookAtAccepted(accepted: readonly AcceptedRefresh[]): Promise<void> {
@@ -189,11 +192,22 @@ export class Watch {
   /** What the metadata host has seen of each token, beside what the database says was done. */
   private async lookAtTheHost(): Promise<void> {
     const { visits } = this.metadataApi;
-    const tokens = await this.database.query<{ tokenId: string; claims: number; writes: number[] }>(
-      `select item."tokenId", item.claims, coalesce(record.writes, '{}') as writes
+    const tokens = await this.database.query<{
+      tokenId: string;
+      claims: number;
+      /** Milliseconds since 1970, by the clock of the machine: when the last request that succeeded was accepted. */
+      askedAt: number | null;
+      /** The numbers of the documents that the record had, in order. */
+      writes: number[];
+    }>(
+      `select item."tokenId", item.claims, item."askedAt", coalesce(record.writes, '{}') as writes
        from (
-         select token_id::text as "tokenId", sum(claim_count)::int as claims
-         from nft_metadata.refresh_items group by token_id
+         select item.token_id::text as "tokenId", sum(item.claim_count)::int as claims,
+           (extract(epoch from max(change.at) filter (where item.status = 'succeeded')) * 1000)::float8 as "askedAt"
+         from nft_metadata.refresh_items as item
+         join test_watch.changes as change
+           on change.table_name = 'refresh_items' and change.row_id = item.id::text and change.before is null
+         group by item.token_id
        ) as item
        left join (
          select after->>'token_id' as "tokenId", array_agg((after->>'served')::int order by id) as writes
@@ -211,7 +225,16 @@ export class Watch {
       }),
     );
     this.note(
-      'a document is never replaced by one that was asked for earlier',
+      'whoever asked for a token finds a document that was served after that',
+      tokens.flatMap(({ tokenId, askedAt, writes }) => {
+        const visit = visits.get(tokenId)?.[(writes.at(-1) ?? 0) - 1];
+        if (!visit || askedAt === null) return [];
+        const servedAt = performance.timeOrigin + visit.leftAt;
+        return servedAt < askedAt ? [{ what: `token ${tokenId}: ${askedAt - servedAt} ms before` }] : [];
+      }),
+    );
+    this.note(
+      'a document is never replaced by one that is seconds older',
       tokens.flatMap(({ tokenId, writes }) =>
         writes.some((served, index) => index > 0 && isOlder(visits.get(tokenId) ?? [], served, writes[index - 1]!))
           ? [{ what: `token ${tokenId}: documents of its requests ${writes.join(', ')}, in this order` }]
@@ -221,10 +244,13 @@ export class Watch {
   }
 }
 
-/** Requests are numbered from 1. Of two that were open at the same time, neither is the older one. */
+/**
+ * Requests are numbered from 1. A fetch begins when it gets its number from the database, a moment before its request is
+ * at the host: of two workers that ask at about the same time, neither is the earlier one.
+ */
 function isOlder(visits: readonly { cameAt: number; leftAt: number }[], request: number, than: number): boolean {
   const [one, other] = [visits[request - 1], visits[than - 1]];
-  return one !== undefined && other !== undefined && one.leftAt < other.cameAt;
+  return one !== undefined && other !== undefined && one.leftAt + ABOUT_THE_SAME_TIME_MS < other.cameAt;
 }
 
 /** In the test's own database and schema. Rolled back changes leave no trace: the log is a table like any other. */

@@ -1,0 +1,116 @@
+import { CrashTest, rounds, until } from '../support/crash-test.js';
+import { behaviours, prepareBombs, type Behaviour } from '../support/host-behaviours.js';
+import type { ServiceProcess } from '../support/service-process.js';
+
+let test: CrashTest;
+let api: ServiceProcess;
+beforeAll(async () => {
+  test = await CrashTest.start();
+  api = await test.startProcess('api');
+});
+afterEach(async () => test.killAll('worker'));
+afterAll(async () => test.stop());
+
+const each = Array.from({ length: rounds(2) }, (_, index) => index + 1);
+
+const deadlocks = async () => {
+  const [row] = await test.database.query<{ deadlocks: number }>(
+    'select deadlocks::int from pg_stat_database where datname = current_database()',
+  );
+  return row!.deadlocks;
+};
+
+it.each(each)('round %i: the same request of fifty clients at once is fifty refreshes, and all are done', async () => {
+  const project = await test.aProject(20);
+  test.numberAnswers(project.tokenIds);
+  await Promise.all([test.startProcess('worker'), test.startProcess('worker')]);
+
+  const answers = await Promise.all(Array.from({ length: 50 }, () => test.post(api.url, project, project.tokenIds)));
+
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+  expect(new Set(test.accepted.slice(-50).map(({ refreshId }) => refreshId)).size).toBe(50);
+  await test.expectAllDone();
+});
+
+it.each(each)(
+  'round %i: refreshes that overlap, written by four workers, wait for each other and never in a circle',
+  async () => {
+    const before = await deadlocks();
+    const project = await test.aProject(600);
+    test.numberAnswers(project.tokenIds);
+    await Promise.all(Array.from({ length: 4 }, () => test.startProcess('worker')));
+
+    const some = () => project.tokenIds.toSorted(() => Math.random() - 0.5).slice(0, 300);
+    await Promise.all(Array.from({ length: 20 }, () => test.request(api.url, project, some())));
+
+    await test.expectAllDone();
+    expect(await deadlocks()).toBe(before);
+  },
+);
+
+it('processes whose clocks are ten minutes wrong, either way, keep to the time of the database', async () => {
+  const project = await test.aProject(200);
+  test.mixAnswers(project.tokenIds);
+  const skewed = (minutes: number) => [
+    '--import',
+    `data:text/javascript,const now = Date.now; Date.now = () => now() + ${minutes * 60_000};`,
+  ];
+  const early = await test.startProcess('all', skewed(-10));
+  await test.startProcess('worker', skewed(10));
+  await test.startProcess('worker');
+
+  await test.request(early.url, project, project.tokenIds);
+
+  await test.expectAllDone();
+  const claimedTwice = await test.database.query(
+    `select from nft_metadata.refresh_items as item
+     where claim_count > attempt_count and refresh_id = $1`,
+    [test.accepted.at(-1)!.refreshId],
+  );
+  expect(claimedTwice).toEqual([]);
+  await early.end('SIGKILL');
+});
+
+it('every answer that a bad host can give, in one refresh, and the worker killed in the middle', async () => {
+  prepareBombs();
+  // Redirects are requests too, and no claims: they are left to other suites.
+  const names = (Object.keys(behaviours) as Behaviour[]).filter((name) => !name.includes('redirect'));
+  const project = await test.aProject(names.length + 40);
+  const good = project.tokenIds.slice(names.length);
+  names.forEach((name, index) => test.metadataApi.misbehave(project.tokenIds[index]!, name));
+  const worker = await test.startProcess('worker');
+  await test.request(api.url, project, project.tokenIds);
+  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+
+  await worker.end('SIGKILL');
+  await test.startProcess('worker');
+  await test.outliveLeases();
+
+  await test.expectAllDone();
+  const failed = await test.database.query(
+    `select from nft_metadata.refresh_errors as error
+     where refresh_id = $1 and (token_id = any($2::numeric[]) or reason in ('worker_lost', 'not_storable'))`,
+    [test.accepted.at(-1)!.refreshId, good],
+  );
+  expect(failed).toEqual([]);
+});
+
+it('ten tokens of one project are not kept waiting by three thousand of another whose host hangs', async () => {
+  const [patient, hurried] = [await test.aProject(3000), await test.aProject(10)];
+  for (const tokenId of patient.tokenIds) test.metadataApi.misbehave(tokenId, 'hangs');
+  await test.startProcess('worker');
+  await test.request(api.url, patient, patient.tokenIds);
+  await until(() => test.metadataApi.hits.has(patient.tokenIds[0]!));
+
+  const startedAt = performance.now();
+  const refreshId = await test.request(api.url, hurried, hurried.tokenIds);
+  await until(async () => {
+    const completed = await test.database.query(
+      'select from nft_metadata.refreshes where id = $1 and completed_at is not null',
+      [refreshId],
+    );
+    return completed.length === 1;
+  });
+
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+});

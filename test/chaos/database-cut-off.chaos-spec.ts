@@ -1,0 +1,118 @@
+import { CrashTest, pass, rounds, until } from '../support/crash-test.js';
+import { expectAway, expectBack, type Services } from '../support/database-scenarios.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+let test: CrashTest;
+let line: TcpProxy;
+let services: Services;
+beforeAll(async () => {
+  test = await CrashTest.start();
+  line = await TcpProxy.start(test.database.url);
+  test.databaseUrl = line.throughProxy(test.database.url);
+  const [api, ...workers] = await Promise.all([
+    test.startProcess('api'),
+    test.startProcess('worker'),
+    test.startProcess('worker'),
+  ]);
+  services = { api, workers };
+});
+afterAll(async () => {
+  await test.stop();
+  await line.close();
+});
+
+/** Some work that is under way. */
+async function begin(tokens: number) {
+  const project = await test.aProject(tokens);
+  test.mixAnswers(project.tokenIds);
+  await test.request(services.api.url, project, project.tokenIds);
+  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  return project;
+}
+
+async function expectAllDoneAfterAll(): Promise<void> {
+  await expectBack(test, services);
+  await test.outliveLeases();
+  await test.expectAllDone();
+}
+
+const each = Array.from({ length: rounds(2) }, (_, index) => index + 1);
+
+describe.each(each)('round %i: a line to the database', () => {
+  it('that swallows everything for half a minute holds up nobody for longer', async () => {
+    const project = await begin(300);
+
+    line.swallow();
+    await expectAway(test, services, project);
+    await pass(25_000);
+    await expectAway(test, services, project);
+    line.forward();
+
+    await expectAllDoneAfterAll();
+  });
+
+  it('that forgets its connections is given up, and others are made', async () => {
+    await begin(300);
+
+    line.forgetConnections();
+
+    await expectBack(test, services);
+    await begin(100);
+    await expectAllDoneAfterAll();
+  });
+
+  it('that refuses is asked fewer than five times a second by each process', async () => {
+    const project = await begin(300);
+
+    line.refuse();
+    await expectAway(test, services, project);
+    await pass(2000);
+    const [before, from] = [line.connections, performance.now()];
+    await pass(10_000);
+    const perSecond = (line.connections - before) / ((performance.now() - from) / 1000);
+    line.forward();
+
+    expect(perSecond / services.workers.length).toBeLessThan(5);
+    await expectAllDoneAfterAll();
+  });
+});
+
+it.each(each)(
+  'round %i: sessions that are ended at random, five a second, hold up the work and lose none of it',
+  async () => {
+    const project = await begin(400);
+
+    for (let time = 0; time < 75; time += 1) {
+      await test.database.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid() order by random() limit 1`,
+      );
+      if (time % 15 === 14) await test.post(services.api.url, project, project.tokenIds.slice(0, 100));
+      await pass(200);
+    }
+
+    await expectAllDoneAfterAll();
+  },
+);
+
+it('a worker whose only question fails, while it holds more than it can fetch, goes on when the database does', async () => {
+  await Promise.all(services.workers.map((worker) => worker.end('SIGKILL')));
+  const worker = await test.startProcess('worker');
+  services = { ...services, workers: [worker] };
+  const projects = await Promise.all(Array.from({ length: 12 }, () => test.aProject(40)));
+  worker.process.kill('SIGSTOP');
+  for (const project of projects) {
+    test.numberAnswers(project.tokenIds);
+    await test.request(services.api.url, project, project.tokenIds);
+  }
+  const numbers = await test.hold('alter sequence nft_metadata.fetch_seq owned by none');
+  worker.process.kill('SIGCONT');
+  await numbers.reached();
+  const claimed = async () => (await test.watch.claimedItems()).length;
+  await until(async () => (await claimed()) >= 200);
+
+  await numbers.endWaiting();
+  await numbers.release();
+
+  await test.expectAllDone();
+});

@@ -1,0 +1,45 @@
+import { CrashTest, rounds } from '../support/crash-test.js';
+import { killDatabase, type Services } from '../support/database-scenarios.js';
+import { startPostgresServer, type PostgresServer } from '../support/postgres-server.js';
+
+let server: PostgresServer;
+let test: CrashTest;
+let services: Services;
+beforeAll(async () => {
+  // As it runs in production: a commit is on the disk before it is acknowledged.
+  server = await startPostgresServer([]);
+  test = await CrashTest.start(server.templateUrl);
+  const [api, ...workers] = await Promise.all([
+    test.startProcess('api'),
+    test.startProcess('worker'),
+    test.startProcess('worker'),
+  ]);
+  services = { api, workers };
+});
+afterAll(async () => {
+  await test.stop();
+  await server.remove();
+});
+
+const each = Array.from({ length: rounds(2) }, (_, index) => index + 1);
+
+describe.each(each)('round %i: PostgreSQL', () => {
+  it.each([
+    { signal: 'SIGQUIT', awayForMs: 0 },
+    { signal: 'SIGKILL', awayForMs: 500 },
+    { signal: 'SIGQUIT', awayForMs: 5000 },
+    { signal: 'SIGKILL', awayForMs: 5000 },
+  ] as const)('ended by $signal and away for $awayForMs ms loses nothing', async (how) => {
+    await killDatabase(test, server, services, how);
+  });
+});
+
+it('PostgreSQL away for half a minute: the services wait, quietly, and go on', async () => {
+  const printed = () => services.workers.map((worker) => worker.output().split('\n').length);
+  const before = printed();
+
+  await killDatabase(test, server, services, { signal: 'SIGQUIT', awayForMs: 30_000 });
+
+  const lines = printed().map((count, index) => count - before[index]!);
+  expect(Math.max(...lines)).toBeLessThan(60);
+});

@@ -1,0 +1,43 @@
+import { CrashTest, until } from './support/crash-test.js';
+import { expectAway, expectBack, killDatabase, type Services } from './support/database-scenarios.js';
+import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+
+// A short cut of test/chaos, with the same means: `npm run test:chaos` has the rest, and more rounds.
+
+let server: PostgresServer;
+let test: CrashTest;
+let line: TcpProxy;
+let services: Services;
+beforeAll(async () => {
+  server = await startPostgresServer([]);
+  test = await CrashTest.start(server.templateUrl);
+  line = await TcpProxy.start(test.database.url);
+  test.databaseUrl = line.throughProxy(test.database.url);
+  const all = await test.startProcess('all');
+  services = { api: all, workers: [all] };
+});
+afterAll(async () => {
+  await test.stop();
+  await line.close();
+  await server.remove();
+});
+
+it('a PostgreSQL that is killed in the middle and comes back: 503 meanwhile, and nothing is lost', async () => {
+  await killDatabase(test, server, services, { signal: 'SIGQUIT', awayForMs: 0 });
+});
+
+it('a line to the database that swallows everything: 503 meanwhile, and nothing is lost', async () => {
+  const project = await test.aProject(200);
+  test.mixAnswers(project.tokenIds);
+  await test.request(services.api.url, project, project.tokenIds);
+  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+
+  line.swallow();
+  await expectAway(test, services, project);
+  line.forward();
+
+  await expectBack(test, services);
+  await test.outliveLeases();
+  await test.expectAllDone();
+});

@@ -1,0 +1,62 @@
+import { pass, until, type CrashTest } from './crash-test.js';
+import type { PostgresServer } from './postgres-server.js';
+import type { ServiceProcess } from './service-process.js';
+
+export interface Services {
+  api: ServiceProcess;
+  workers: readonly ServiceProcess[];
+}
+
+/** The server is killed while all are busy, and comes back after a while. */
+export async function killDatabase(
+  test: CrashTest,
+  server: PostgresServer,
+  { api, workers }: Services,
+  { signal, awayForMs }: { signal: 'SIGQUIT' | 'SIGKILL'; awayForMs: number },
+): Promise<void> {
+  const project = await test.aProject(400);
+  test.mixAnswers(project.tokenIds);
+  await test.request(api.url, project, project.tokenIds);
+  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+
+  await server.kill(signal);
+  await expectAway(test, { api, workers }, project);
+  await pass(awayForMs);
+  await expectAway(test, { api, workers }, project);
+  await server.restart();
+
+  await expectBack(test, { api, workers });
+  await test.request(api.url, project, project.tokenIds.slice(0, 100));
+  await test.outliveLeases();
+  await test.expectAllDone();
+}
+
+/** What the outside sees while there is no database: nothing ends, and callers are told to come back. */
+export async function expectAway(
+  test: CrashTest,
+  { api, workers }: Services,
+  project: Parameters<CrashTest['post']>[1],
+): Promise<void> {
+  for (const service of [api, ...workers]) {
+    expect(await test.readiness(service)).toBe(503);
+    expect(await (await fetch(`${service.url}/health/live`)).json()).toEqual({ status: 'ok' });
+  }
+  const refused = await test.post(api.url, project, ['1']);
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).toBe('5');
+  expect(await refused.json()).toMatchObject({ code: 'service_unavailable' });
+  expectAlive({ api, workers });
+}
+
+/** Nobody restarts anything. */
+export async function expectBack(test: CrashTest, { api, workers }: Services): Promise<void> {
+  const isReady = async (service: ServiceProcess) => (await test.readiness(service)) === 200;
+  await until(async () => (await Promise.all([api, ...workers].map(isReady))).every(Boolean), 20_000);
+  expectAlive({ api, workers });
+}
+
+function expectAlive({ api, workers }: Services): void {
+  expect([api, ...workers].map(({ process }) => process.exitCode ?? process.signalCode)).toEqual(
+    [api, ...workers].map(() => null),
+  );
+}
