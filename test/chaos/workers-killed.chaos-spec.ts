@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { CrashTest, rounds, until } from '../support/crash-test.js';
 import { FullDisk } from '../support/full-disk.js';
 import { holdCommits, stopCommits } from '../support/kill-points.js';
@@ -15,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => test.stop());
 
-const each = Array.from({ length: rounds(3) }, (_, index) => index + 1);
+const each = rounds(2);
 
 it.each(each)('wave %i: four workers that are killed and stopped at random do all of the work once', async () => {
   await killAndStop(test, api.url, { workers: 4, times: 6, tokens: 150 });
@@ -44,4 +46,35 @@ it('SIGTERM while a claim is on its way hands back what it brings', async () => 
   expect(await test.watch.claimedItems()).toEqual([]);
   await test.startProcess('worker');
   await test.expectAllDone();
+});
+
+it('SIGTERM while a refresh is being committed: whoever asked still hears of it', async () => {
+  const project = await test.aProject(5);
+  const process = await test.startProcess('api');
+  const commits = await holdCommits(test, 'accept');
+  const answer = test.post(process.url, project, project.tokenIds);
+  await commits.reached();
+
+  const ended = process.end('SIGTERM');
+  await until(() => process.output().includes('stopping'));
+  await commits.release();
+
+  expect((await answer).status).toBe(202);
+  expect(await ended).toMatchObject({ status: 0 });
+  await test.startProcess('worker');
+  await test.expectAllDone();
+});
+
+it('SIGTERM does not wait for a client that never finishes its request', async () => {
+  const service = await test.startProcess('api');
+  const client = connect(Number(new URL(service.url).port), '127.0.0.1');
+  client.on('error', () => {});
+  client.write('POST /v1/metadata-refreshes HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{');
+  await once(client, 'connect');
+  await test.readiness(service);
+
+  const { status, milliseconds } = await service.end('SIGTERM');
+
+  expect(status).toBe(0);
+  expect(milliseconds).toBeLessThan(10_000);
 });
