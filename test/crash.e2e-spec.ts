@@ -22,8 +22,13 @@ afterAll(async () => test.stop());
 describe('a worker', () => {
   const some = ['before its fetches are numbered', 'while its results are being committed'];
 
-  it.each(killPoints.filter(({ name }) => some.includes(name)))('killed $name loses nothing', async (killPoint) => {
-    worker = await killAt(test, api.url, worker, killPoint);
+  it.each(some)('killed %s loses nothing', async (place) => {
+    worker = await killAt(
+      test,
+      api.url,
+      worker,
+      killPoints.find(({ name }) => name === place)!,
+    );
   });
 
   it('that wakes up after its lease changes nothing', async () => {

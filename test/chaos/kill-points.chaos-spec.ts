@@ -12,10 +12,10 @@ beforeAll(async () => {
 });
 afterAll(async () => test.stop());
 
-const each = Array.from({ length: rounds(2) }, (_, index) => index + 1);
+const each = rounds(2);
 
 describe.each(each)('round %i: a worker', () => {
-  it.each(killPoints)('killed $name loses nothing', async (killPoint) => {
+  it.each(killPoints.map((point) => [point.name, point] as const))('killed %s loses nothing', async (_, killPoint) => {
     worker = await killAt(test, api.url, worker, killPoint);
   });
 });
