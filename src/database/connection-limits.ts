@@ -32,7 +32,8 @@ async function limit(client: Client): Promise<void> {
 /** A question without an answer ends the connection. Where nothing was asked, as while listening, silence is in order. */
 function endWhenSilent(socket: Socket): void {
   let answered = socket.bytesWritten;
-  socket.on('data', () => (answered = socket.bytesWritten));
+  // Before whoever reads the answer can ask the next question.
+  socket.prependListener('data', () => (answered = socket.bytesWritten));
   socket.setTimeout(LONGEST_SILENCE_MS, () => {
     if (socket.bytesWritten > answered) socket.destroy(new Error('Connection terminated: the database is silent'));
   });

@@ -15,6 +15,11 @@ beforeAll(async () => {
   disk = await FullDisk.prepare(test.database);
   api = await test.startProcess('api');
 });
+// One that failed leaves nothing to the next.
+afterEach(async () => {
+  await test.killAll('worker');
+  await disk.empty();
+});
 afterAll(async () => test.stop());
 
 const each = rounds(2);
