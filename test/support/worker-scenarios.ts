@@ -39,8 +39,9 @@ export async function killAndStop(
 
 /** A worker that has fetched, and cannot write, stands still until its items are somebody else's; then it writes. */
 export async function outliveItsLease(test: CrashTest, api: string, disk: FullDisk): Promise<void> {
-  const project = await test.aProject(40);
-  const [first, others] = [project.tokenIds.slice(0, 20), project.tokenIds.slice(20)];
+  // No more than a host is asked for at once.
+  const project = await test.aProject(16);
+  const [first, others] = [project.tokenIds.slice(0, 8), project.tokenIds.slice(8)];
   const document = (served: number) => ({ name: 'x', served });
   for (const tokenId of first) {
     const fills = { status: 200, body: document, before: () => disk.fill() };
@@ -76,7 +77,7 @@ export async function outliveItsLease(test: CrashTest, api: string, disk: FullDi
 
 /** Nobody has to wait for a lease after SIGTERM. */
 export async function stopInOrder(test: CrashTest, api: string): Promise<void> {
-  const project = await test.aProject(200);
+  const project = await test.aProject(100);
   test.mixAnswers(project.tokenIds);
   const worker = await test.startProcess('worker');
   await test.request(api, project, project.tokenIds);

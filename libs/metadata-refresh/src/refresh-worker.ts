@@ -79,7 +79,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /** Look for due items now. The safety net behind the notification: call it every second or so. */
   wake(): void {
-    if (!this.running || this.setback.remainingMs() > 0) return;
+    if (!this.running) return;
+    if (this.setback.remainingMs() > 0) return this.lookLater(this.setback.remainingMs());
     this.nothingDue = false;
     this.wakeUp.keepListening();
     this.handBackLate();
@@ -248,10 +249,14 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   /** Nothing that is under way would bring us back to tokens whose host rests or is shared out anew. */
   private lookAgain(): void {
     if (this.hosts.readyCount === 0 || this.fetching.size > 0) return;
+    this.lookLater(LOOK_AGAIN_MS);
+  }
+
+  private lookLater(milliseconds: number): void {
     this.lookTimer ??= setTimeout(() => {
       this.lookTimer = undefined;
-      this.startFetches();
-    }, LOOK_AGAIN_MS);
+      this.wake();
+    }, milliseconds);
   }
 
   private async fetch(token: ClaimedToken): Promise<void> {
