@@ -28,7 +28,7 @@ it('a PostgreSQL that is killed in the middle and comes back: 503 meanwhile, and
 });
 
 it('a line to the database that swallows everything: 503 meanwhile, and nothing is lost', async () => {
-  const project = await test.aProject(200);
+  const project = await test.aProject(60);
   test.mixAnswers(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));

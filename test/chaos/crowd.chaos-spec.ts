@@ -36,11 +36,11 @@ it.each(each)(
   'round %i: refreshes that overlap, written by four workers, wait for each other and never in a circle',
   async () => {
     const before = await deadlocks();
-    const project = await test.aProject(600);
+    const project = await test.aProject(150);
     test.numberAnswers(project.tokenIds);
     await Promise.all(Array.from({ length: 4 }, () => test.startProcess('worker')));
 
-    const some = () => project.tokenIds.toSorted(() => Math.random() - 0.5).slice(0, 300);
+    const some = () => project.tokenIds.toSorted(() => Math.random() - 0.5).slice(0, 75);
     await Promise.all(Array.from({ length: 12 }, () => test.request(api.url, project, some())));
 
     await test.expectAllDone();
@@ -49,7 +49,7 @@ it.each(each)(
 );
 
 it('processes whose clocks are ten minutes wrong, either way, keep to the time of the database', async () => {
-  const project = await test.aProject(200);
+  const project = await test.aProject(60);
   test.mixAnswers(project.tokenIds);
   const skewed = (minutes: number) => [
     '--import',

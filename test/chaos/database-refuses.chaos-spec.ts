@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(async () => test.stop());
 
 async function begin() {
-  const project = await test.aProject(300);
+  const project = await test.aProject(80);
   test.mixAnswers(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));

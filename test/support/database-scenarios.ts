@@ -14,7 +14,7 @@ export async function killDatabase(
   { api, workers }: Services,
   { signal, awayForMs }: { signal: 'SIGQUIT' | 'SIGKILL'; awayForMs: number },
 ): Promise<void> {
-  const project = await test.aProject(400);
+  const project = await test.aProject(100);
   test.mixAnswers(project.tokenIds);
   await test.request(api.url, project, project.tokenIds);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));

@@ -42,8 +42,10 @@ export type ItemResult = {
 /** One fetch settles every item of its token, each by the tries that it has left. */
 export function toItemResults(token: ClaimedToken, outcome: FetchOutcome, config: MetadataRefreshConfig): ItemResult[] {
   const requests = requestsOf(outcome);
+  // Drawn once: the items of a token come due together, to be settled by one fetch again.
+  const jitter = Math.random();
   return token.items.map((item, index) =>
-    toItemResult({ item, token, requests: index === 0 ? requests : [] }, outcome, config),
+    toItemResult({ item, token, requests: index === 0 ? requests : [] }, outcome, config, jitter),
   );
 }
 
@@ -51,8 +53,9 @@ function toItemResult(
   attempted: { item: ClaimedItem; token: ClaimedToken; requests: readonly AttemptedRequest[] },
   outcome: FetchOutcome,
   config: MetadataRefreshConfig,
+  jitter: number,
 ): ItemResult {
-  const delaySeconds = retryDelaySeconds(outcome, attempted.item.attemptCount + 1, config);
+  const delaySeconds = retryDelaySeconds(outcome, attempted.item.attemptCount + 1, config, jitter);
   if (delaySeconds !== null) return { ...attempted, status: 'retry', delaySeconds };
   switch (outcome.kind) {
     case 'fetched':
