@@ -23,7 +23,10 @@ export interface ClaimedToken {
   hostLimit: number;
   /** 0: an interactive request. */
   priority: number;
-  /** Of two fetches of one token, the one with the larger number began later: they never overlap. */
+  /**
+   * Of two fetches of one token, the one with the larger number was claimed later. They do not overlap, unless two
+   * workers claim duplicates of the token within milliseconds.
+   */
   fetchSeq: string;
   /** At least one. */
   items: readonly ClaimedItem[];

@@ -8,8 +8,8 @@ export interface HostWorker {
 const KNOWN_AFTER_SECONDS = 2.5;
 
 /**
- * How many of the requests that a host takes at once are this worker's. All shares together are exactly the limit. A
- * newcomer waits until those who were there before have heard of it; `workers` are in the order in which they came.
+ * How many of the requests that a host takes at once are this worker's. All shares together are the limit, without that of
+ * a newcomer: it waits until those who were there before have heard of it. `workers` are in the order in which they came.
  */
 export function shareOf(workerId: string, workers: readonly HostWorker[], limit: number): number {
   const place = workers.findIndex(({ id }) => id === workerId);

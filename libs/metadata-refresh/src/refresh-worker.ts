@@ -29,7 +29,8 @@ const WRITING = 'results could not be written';
 
 /**
  * Three loops that never wait for each other: claim tokens ahead of need, fetch them, write the results in batches.
- * Each is woken by the others. A claim that finds nothing sleeps until a refresh is accepted or `wake` is called.
+ * Each is woken by the others. A claim that finds nothing sleeps until results are written, a refresh is accepted or
+ * `wake` is called.
  * Items of a worker that dies come due again when their lease runs out; `stop` hands them back at once.
  */
 @Injectable()

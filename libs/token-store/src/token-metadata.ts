@@ -42,7 +42,7 @@ export interface TokenMetadata {
 export interface MetadataWrite {
   collectionId: string;
   tokenId: string;
-  /** From the database sequence, drawn when the fetch started. An older fetch never overwrites a newer one. */
+  /** From the database sequence, drawn when the token was claimed. An older fetch never overwrites a newer one. */
   fetchSeq: string;
   /** null: the server said that nothing has changed since the validators we sent. */
   metadata: TokenMetadata | null;
