@@ -1,6 +1,7 @@
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY src/package.json src/
 RUN npm ci
 COPY . .
 RUN npx nest build && npm prune --omit=dev

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { anEmptyFolder, installPackage, type PackageManifest } from './support/packed.js';
+
+const run = promisify(execFile);
+const LIBS = ['metadata-fetch', 'metadata-refresh', 'project-auth', 'refresh-api', 'token-store'];
+
+let host: string;
+let manifest: PackageManifest;
+let folder: string;
+beforeAll(async () => {
+  host = await anEmptyFolder();
+  manifest = await installPackage(host);
+  folder = join(host, 'node_modules', manifest.name);
+});
+afterAll(() => rm(host, { recursive: true, force: true }));
+
+it('has one door for each lib and one for everything, and each opens with what is declared', async () => {
+  const doors = ['.', ...LIBS.map((lib) => `./${lib}`)];
+  const [everything, ...each] = await namesBehind(doors.map((door) => door.replace('.', manifest.name)));
+
+  expect(Object.keys(manifest.exports).toSorted()).toEqual([...doors, './package.json'].toSorted());
+  expect(everything).toEqual(each.flat().toSorted());
+  expect(everything).toEqual(expect.arrayContaining(['MetadataRefreshModule', 'RefreshApiModule', 'TokenStore']));
+});
+
+it('can be required by a host of CommonJS modules', async () => {
+  const { stdout } = await node('--input-type=commonjs', `console.log(typeof require('${manifest.name}').TokenStore)`);
+
+  expect(stdout.trim()).toBe('function');
+});
+
+it('holds compiled modules with their types and source maps, and no sources, tests or aliases', async () => {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
+  const compiled = paths.filter((path) => path.includes('/dist/libs/'));
+
+  const others = paths.filter((path) => !compiled.includes(path)).map((path) => path.slice(folder.length + 1));
+  expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+  expect(compiled.filter((path) => !/\.(js|js\.map|d\.ts)$/.test(path) || path.includes('.spec.'))).toEqual([]);
+  for (const path of compiled) {
+    const text = await readFile(path, 'utf8');
+    if (path.endsWith('.map')) expect(JSON.parse(text)).toHaveProperty('sourcesContent.0');
+    else expect(text).not.toMatch(/['"]@app\//);
+  }
+});
+
+it('lets the host bring what has to be there once', () => {
+  expect(manifest).not.toHaveProperty('private');
+  expect(Object.keys(manifest.peerDependencies)).toEqual([
+    '@mikro-orm/core',
+    '@mikro-orm/migrations',
+    '@mikro-orm/nestjs',
+    '@mikro-orm/postgresql',
+    '@nestjs/common',
+    '@nestjs/core',
+    'reflect-metadata',
+    'rxjs',
+  ]);
+  expect(Object.keys(manifest.dependencies!).filter((name) => name in manifest.peerDependencies)).toEqual([]);
+});
+
+/** The names that a module of the host can import from each specifier. */
+async function namesBehind(specifiers: readonly string[]): Promise<string[][]> {
+  const { stdout } = await node(
+    '--input-type=module',
+    `import 'reflect-metadata';
+     const names = [];
+     for (const one of ${JSON.stringify(specifiers)}) names.push(Object.keys(await import(one)).sort());
+     console.log(JSON.stringify(names));`,
+  );
+  return JSON.parse(stdout) as string[][];
+}
+
+function node(...args: [inputType: string, program: string]): Promise<{ stdout: string }> {
+  return run(process.execPath, [args[0], '--eval', args[1]], { cwd: host });
+}

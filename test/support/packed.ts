@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, realpath, rename, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const run = promisify(execFile);
+
+export interface PackageManifest {
+  name: string;
+  private?: boolean;
+  exports: Record<string, unknown>;
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+  peerDependencies: Record<string, string>;
+}
+
+/** A folder outside the repository, so that nothing of its node_modules is found by chance. */
+export async function anEmptyFolder(): Promise<string> {
+  return realpath(await mkdtemp(join(tmpdir(), 'nft-refresh-host-')));
+}
+
+/**
+ * Installs what `npm pack` makes into a host's folder, without the network: the tarball is unpacked, and exactly what the
+ * package and the host declare is linked from this repository's node_modules. What neither declares is not found. That
+ * npm itself would choose the same versions is not shown here; `npm run test:outside` shows it with the network.
+ *
+ * Packs what `npm run build` has made, which `npm test` does.
+ */
+export async function installPackage(host: string, hostNeeds: readonly string[] = []): Promise<PackageManifest> {
+  const tarball = await pack(host);
+  await run('tar', ['-xzf', tarball, '-C', host]);
+  const modules = join(host, 'node_modules');
+  await mkdir(modules, { recursive: true });
+  const manifest = JSON.parse(await readFile(join(host, 'package/package.json'), 'utf8')) as PackageManifest;
+  await rename(join(host, 'package'), join(modules, manifest.name));
+  const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+  for (const name of new Set([...declared, ...hostNeeds])) {
+    const link = join(modules, name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(await realpath(join(ROOT, 'node_modules', name)), link, 'junction');
+  }
+  return manifest;
+}
+
+/** The tarball, in the folder. */
+async function pack(folder: string): Promise<string> {
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], {
+    cwd: ROOT,
+    shell: process.platform === 'win32',
+  });
+  return join(folder, stdout.trim().split('\n').at(-1)!);
+}
