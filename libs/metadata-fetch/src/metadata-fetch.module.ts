@@ -1,15 +1,25 @@
-import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { DocumentReader } from './document-reader.js';
 import { GuardedHttp } from './guarded-http.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { completeConfig, METADATA_FETCH_CONFIG, type MetadataFetchOptions } from './metadata-fetch.options.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
 
+/** What shapes the module. */
+export interface MetadataFetchExtras {
+  /** Whether modules that do not import this one can inject what it exports. On. */
+  isGlobal?: boolean;
+}
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataFetchOptions>({
   moduleName: 'MetadataFetch',
+  optionsInjectionToken: Symbol('MetadataFetchOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras({ isGlobal: true }, (module, extras) => ({ ...module, global: extras.isGlobal }))
+  .setExtras<MetadataFetchExtras>({ isGlobal: true }, (module, extras) => ({
+    ...module,
+    global: extras.isGlobal ?? true,
+  }))
   .build();
 
 /** From a token to its metadata. No database. */
@@ -22,4 +32,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [MetadataFetcher],
 })
-export class MetadataFetchModule extends ConfigurableModuleClass {}
+export class MetadataFetchModule extends ConfigurableModuleClass {
+  static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+}

@@ -1,4 +1,5 @@
 export { MetadataRefreshModule } from './metadata-refresh.module.js';
+export type { MetadataRefreshExtras } from './metadata-refresh.module.js';
 export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
 export type { Receipt, RefreshingProject, RefreshLimits, RefreshRequest } from './metadata-refresh.service.js';

@@ -1,4 +1,4 @@
-import { ConfigurableModuleBuilder, Module } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
 import { HostShares } from './host-shares.js';
 import { completeConfig, METADATA_REFRESH_CONFIG, type MetadataRefreshOptions } from './metadata-refresh.options.js';
@@ -12,11 +12,21 @@ import { RefreshRetention } from './refresh-retention.js';
 import { RefreshWorker } from './refresh-worker.js';
 import { WakeUp } from './wake-up.js';
 
+/** What shapes the module. */
+export interface MetadataRefreshExtras {
+  /** Whether modules that do not import this one can inject what it exports. On. */
+  isGlobal?: boolean;
+}
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataRefreshOptions>({
   moduleName: 'MetadataRefresh',
+  optionsInjectionToken: Symbol('MetadataRefreshOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras({ isGlobal: true }, (module, extras) => ({ ...module, global: extras.isGlobal }))
+  .setExtras<MetadataRefreshExtras>({ isGlobal: true }, (module, extras) => ({
+    ...module,
+    global: extras.isGlobal ?? true,
+  }))
   .build();
 
 /** Refreshes, their items, the queue and its worker. Needs TokenStoreModule and MetadataFetchModule. */
@@ -37,4 +47,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [AttemptCounts, MetadataRefreshService, RefreshRetention, RefreshWorker],
 })
-export class MetadataRefreshModule extends ConfigurableModuleClass {}
+export class MetadataRefreshModule extends ConfigurableModuleClass {
+  static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+}

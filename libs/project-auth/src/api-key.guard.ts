@@ -1,6 +1,6 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { isWellFormedApiKey } from './api-key.js';
-import { headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
+import { CALLING_PROJECT, headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
 import { NotAuthenticated } from './project-auth.errors.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
 
@@ -17,7 +17,7 @@ export class ApiKeyGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    request.nftProject = await this.authenticate(request);
+    request[CALLING_PROJECT] = await this.authenticate(request);
     return true;
   }
 

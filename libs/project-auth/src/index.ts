@@ -1,4 +1,5 @@
 export { ProjectAuthModule } from './project-auth.module.js';
+export type { ProjectAuthExtras } from './project-auth.module.js';
 export type { ProjectAuthOptions } from './project-auth.options.js';
 export { Projects } from './projects.js';
 export type { ProjectLimits } from './project-limits.js';
@@ -13,7 +14,7 @@ export type { CredentialKind } from './caller-authentication.js';
 export { RequestRate } from './request-rate.js';
 export { RequestRateGuard } from './request-rate.guard.js';
 export { parseAddress } from './ethereum-address.js';
-export { CurrentProject, projectOf } from './current-project.decorator.js';
+export { CALLING_PROJECT, CurrentProject, projectOf } from './current-project.decorator.js';
 export {
   ApiKeyNotFound,
   InvalidProject,

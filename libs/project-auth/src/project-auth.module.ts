@@ -1,5 +1,5 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
-import { ConfigurableModuleBuilder, Module, type Provider } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ApiKey } from './api-key.entity.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { CallerAuthentication } from './caller-authentication.js';
@@ -14,7 +14,9 @@ import { RequestWindows } from './request-windows.js';
 import { UsedSignatures } from './used-signatures.js';
 import { WalletSignatureGuard } from './wallet-signature.guard.js';
 
-interface Extras {
+/** What shapes the module. */
+export interface ProjectAuthExtras {
+  /** Whether modules that do not import this one can inject what it exports. On. */
   isGlobal?: boolean;
   /** A provider for ProjectDirectory, for a host with users and keys of its own. */
   projectDirectory?: Provider<ProjectDirectory>;
@@ -24,9 +26,10 @@ interface Extras {
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ProjectAuthOptions>({
   moduleName: 'ProjectAuth',
+  optionsInjectionToken: Symbol('ProjectAuthOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras<Extras>({ isGlobal: true }, (module, extras) => ({
+  .setExtras<ProjectAuthExtras>({ isGlobal: true }, (module, extras) => ({
     ...module,
     global: extras.isGlobal ?? true,
     providers: [
@@ -63,4 +66,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RequestRateGuard,
   ],
 })
-export class ProjectAuthModule extends ConfigurableModuleClass {}
+export class ProjectAuthModule extends ConfigurableModuleClass {
+  static override forRoot(options: ProjectAuthOptions & ProjectAuthExtras = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+}

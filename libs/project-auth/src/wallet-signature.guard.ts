@@ -1,6 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Clock } from './clock.js';
-import { headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
+import { CALLING_PROJECT, headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
 import { NotAuthenticated } from './project-auth.errors.js';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
@@ -29,7 +29,7 @@ export class WalletSignatureGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    request.nftProject = await this.authenticate(request);
+    request[CALLING_PROJECT] = await this.authenticate(request);
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { CallerAuthentication, type AuthenticatedRequest } from '@app/project-auth';
+import { CALLING_PROJECT, CallerAuthentication, type AuthenticatedRequest } from '@app/project-auth';
 import { Inject, mixin, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from './refresh-api.options.js';
 
@@ -14,7 +14,7 @@ export function authenticatedBy(dialect: Dialect): Type<CanActivate> {
 
     async canActivate(context: ExecutionContext): Promise<boolean> {
       const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-      request.nftProject = await this.callers.authenticate(request, this.config[`${dialect}Authentication`]);
+      request[CALLING_PROJECT] = await this.callers.authenticate(request, this.config[`${dialect}Authentication`]);
       return true;
     }
   }

@@ -1,4 +1,5 @@
 export { TokenStoreModule } from './token-store.module.js';
+export type { TokenStoreExtras } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
 export type { StoredValidators, TokenQuery, TraitQuery, TraitSummary, WriteResult } from './token-store.js';
 export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';

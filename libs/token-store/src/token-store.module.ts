@@ -1,5 +1,5 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
-import { ConfigurableModuleBuilder, Module, type Provider } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Collection } from './collection.entity.js';
 import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
@@ -8,13 +8,20 @@ import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
 import { TraitRecount } from './trait-recount.js';
 
-const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Record<string, never>>({ moduleName: 'TokenStore' })
+/** What shapes the module. There is nothing to tune. */
+export interface TokenStoreExtras {
+  /** Whether modules that do not import this one can inject what it exports. On. */
+  isGlobal?: boolean;
+  /** A provider for TokenStore, for a host that keeps token records in a table of its own. */
+  tokenStore?: Provider<TokenStore>;
+}
+
+const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
+  moduleName: 'TokenStore',
+  optionsInjectionToken: Symbol('TokenStoreOptions'),
+})
   .setClassMethodName('forRoot')
-  .setExtras<{
-    isGlobal?: boolean;
-    /** A provider for TokenStore, for a host that keeps token records in a table of its own. */
-    tokenStore?: Provider<TokenStore>;
-  }>({ isGlobal: true }, (module, extras) => ({
+  .setExtras<TokenStoreExtras>({ isGlobal: true }, (module, extras) => ({
     ...module,
     global: extras.isGlobal ?? true,
     providers: [
@@ -30,4 +37,8 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<Record<string,
   providers: [Collections, MetadataWriter, TraitIndex, TraitRecount],
   exports: [Collections, TokenStore, TraitRecount],
 })
-export class TokenStoreModule extends ConfigurableModuleClass {}
+export class TokenStoreModule extends ConfigurableModuleClass {
+  static override forRoot(options: TokenStoreExtras = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+}

@@ -10,7 +10,7 @@ import {
   TokensNotFound,
   type QuotaState,
 } from '@app/metadata-refresh';
-import { NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
+import { CALLING_PROJECT, NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
@@ -46,8 +46,8 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }
-    if (error instanceof RequestRateExceeded && request.nftProject) {
-      const { tokensPerHour } = await this.refreshes.readLimits(asRefreshingProject(request.nftProject));
+    if (error instanceof RequestRateExceeded && request[CALLING_PROJECT]) {
+      const { tokensPerHour } = await this.refreshes.readLimits(asRefreshingProject(request[CALLING_PROJECT]));
       return tooMany(error.message, tokensPerHour, error.retryAfterSeconds);
     }
     if (error instanceof HttpException) return fromFramework(error);
