@@ -21,6 +21,8 @@ import {
   type INestApplication,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import { createDatabase, type TestDatabase } from './support/database.js';
@@ -52,41 +54,45 @@ class ShopFilter implements ExceptionFilter {
   }
 }
 
-let database: TestDatabase;
-let app: INestApplication;
-beforeAll(async () => {
-  database = await createDatabase();
-  @Module({
-    imports: [
-      MikroOrmModule.forRoot({
-        driver: PostgreSqlDriver,
-        clientUrl: database.url,
-        autoLoadEntities: true,
-        extensions: [Migrator],
-      }),
-      ThrottlerModule.forRoot([{ ttl: 60_000, limit: 2 }]),
-      ProjectAuthModule.forRoot({}),
-      TokenStoreModule.forRoot({}),
-      MetadataFetchModule.forRoot({}),
-      MetadataRefreshModule.forRoot({}),
-      RefreshApiModule.forRoot({}),
-    ],
-    controllers: [ShopController],
-  })
-  class HostModule {}
-  const testing = await Test.createTestingModule({ imports: [HostModule] }).compile();
-  app = testing.createNestApplication({ logger: false });
-  app.setGlobalPrefix('api');
-  app.enableVersioning({ type: VersioningType.URI, defaultVersion: '7' });
-  app.useGlobalFilters(new ShopFilter(app.get(HttpAdapterHost)));
-  await app.init();
-});
-afterAll(async () => {
-  await app.close();
-  await database.drop();
-});
+describe.each([
+  ['Express', () => new ExpressAdapter()],
+  ['Fastify', () => new FastifyAdapter()],
+])('in a host on %s with a throttler, a prefix, versions and an error filter of its own', (platform, adapter) => {
+  let database: TestDatabase;
+  let app: INestApplication;
+  beforeAll(async () => {
+    database = await createDatabase();
+    @Module({
+      imports: [
+        MikroOrmModule.forRoot({
+          driver: PostgreSqlDriver,
+          clientUrl: database.url,
+          autoLoadEntities: true,
+          extensions: [Migrator],
+        }),
+        ThrottlerModule.forRoot([{ ttl: 60_000, limit: 2 }]),
+        ProjectAuthModule.forRoot(),
+        TokenStoreModule.forRoot(),
+        MetadataFetchModule.forRoot(),
+        MetadataRefreshModule.forRoot(),
+        RefreshApiModule.forRoot(),
+      ],
+      controllers: [ShopController],
+    })
+    class HostModule {}
+    const testing = await Test.createTestingModule({ imports: [HostModule] }).compile();
+    app = testing.createNestApplication(adapter(), { logger: false });
+    app.setGlobalPrefix('api');
+    app.enableVersioning({ type: VersioningType.URI, defaultVersion: '7' });
+    app.useGlobalFilters(new ShopFilter(app.get(HttpAdapterHost)));
+    await app.init();
+    if (platform === 'Fastify') await (app.getHttpAdapter().getInstance() as { ready(): Promise<void> }).ready();
+  });
+  afterAll(async () => {
+    await app.close();
+    await database.drop();
+  });
 
-describe('in a host with a throttler, a prefix, versions and an error filter of its own', () => {
   it('the host’s throttler keeps its limit, headers and errors, whatever ours count', async () => {
     const wallet = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
     const project = await app.get(Projects).createProject({ name: 'Studio', ownerAddress: wallet });
@@ -119,7 +125,10 @@ describe('in a host with a throttler, a prefix, versions and an error filter of 
     const broken = (path: string) => http(app).post(path).set('content-type', 'application/json').send('{');
 
     expect((await broken('/api/v1/metadata-refreshes').expect(400)).body).toMatchObject({ code: 'malformed_request' });
-    expect((await broken('/api/v1/shop/v1/limits/mine').expect(400)).body).toEqual({ shop: 400 });
+    expect((await broken('/api/v1/metadata-refreshes/a/b/c').expect(400)).body).toMatchObject({
+      code: 'malformed_request',
+    });
+    expect((await broken('/api/v1/shop/v1/limits').expect(400)).body).toEqual({ shop: 400 });
     expect((await broken('/api/v1/collections').expect(400)).body).toEqual({ shop: 400 });
     expect((await http(app).get('/api/v1/nothing').expect(404)).body).toEqual({ shop: 404 });
     expect((await http(app).get('/api/v1/metadata-refreshes/a/b/c').expect(404)).body).toMatchObject({

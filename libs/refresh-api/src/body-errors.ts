@@ -1,45 +1,67 @@
 import type { AuthenticatedRequest } from '@app/project-auth';
-import { HttpException, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { Inject, Injectable, type Type } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { DialectFilter } from './dialect.filter.js';
 import type { HttpResponse } from './http-response.js';
+import { ownPaths, prefixesOf } from './own-paths.js';
 import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
-
-const PROJECT_ROUTES = ['metadata-refreshes(/[^/]+){0,2}', 'limits'];
-const TOKEN_ROUTES = ['collections/[^/]+/traits', 'collections/[^/]+/tokens/[^/]+(/attempts)?'];
-const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata'];
+import { toHttpException } from './unreadable-request.js';
 
 type ExpressRequest = AuthenticatedRequest & { path: string };
 
+/** As much of Fastify as is needed here; hosts on Express do not have it installed. */
+interface Fastify {
+  addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
+}
+interface FastifyRoute {
+  url: string;
+  method: string | string[];
+  errorHandler?: (error: unknown, request: AuthenticatedRequest, reply: HttpResponse) => Promise<unknown>;
+}
+
 /**
  * Errors of a body or a path that cannot be read happen before a controller is chosen, so no filter of ours sees them.
- * An error handler of Express does; it takes those on our paths and passes on all others, the host's.
+ * On Express an error handler does, which takes those on our paths and passes on all others, the host's. On Fastify our
+ * routes, and no others, are given one.
  */
 @Injectable()
-export class BodyErrors implements OnModuleInit {
-  private readonly projectPaths: readonly RegExp[];
-  private readonly partnerPaths: readonly RegExp[];
-
+export class BodyErrors {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
+    private readonly application: ApplicationConfig,
+    private readonly modules: ModulesContainer,
     private readonly projectApi: ProjectApiFilter,
     private readonly partnerApi: PartnerApiFilter,
-    @Inject(REFRESH_API_PATHS) { projectApiPath, partnerApiPaths, servesTokens }: Required<RefreshApiExtras>,
-  ) {
-    const projectRoutes = servesTokens ? [...PROJECT_ROUTES, ...TOKEN_ROUTES] : PROJECT_ROUTES;
-    this.projectPaths = projectApiPath === false ? [] : patternsOf(projectApiPath, projectRoutes);
-    this.partnerPaths = partnerApiPaths.flatMap((base) => patternsOf(base, PARTNER_ROUTES));
+    @Inject(REFRESH_API_PATHS) private readonly paths: Required<RefreshApiExtras>,
+  ) {}
+
+  /** Before any route is registered: Fastify tells of those that follow. */
+  beforeRoutes(module: Type): void {
+    const { httpAdapter } = this.adapterHost;
+    if (httpAdapter.getType() !== 'fastify') return;
+    const filterOf = this.filters(module);
+    const taken = new Set<string>();
+    httpAdapter.getInstance<Fastify>().addHook('onRoute', (route) => {
+      const filter = filterOf(route.url);
+      if (!filter) return;
+      route.errorHandler ??= answering(filter);
+      // A wildcard has a name on Express only.
+      route.url = route.url.replace(/\*\w+$/, '*');
+      leaveToEarlier(route, taken);
+    });
   }
 
-  onModuleInit(): void {
+  /** After all routes, and before the host's own error handling. */
+  afterRoutes(module: Type): void {
     const { httpAdapter } = this.adapterHost;
     if (httpAdapter?.getType() !== 'express') return;
-    // Four parameters make it an error handler. It comes after all routes and before the host's own.
+    const filterOf = this.filters(module);
+    // Four parameters make it an error handler.
     httpAdapter.use(
       (error: unknown, request: ExpressRequest, response: HttpResponse, next: (error: unknown) => void) => {
-        const filter = this.filterOf(request.path);
+        const filter = filterOf(request.path);
         const exception = toHttpException(error);
         if (filter && exception) void filter.reply(exception, request, response);
         else next(error);
@@ -47,35 +69,26 @@ export class BodyErrors implements OnModuleInit {
     );
   }
 
-  private filterOf(path: string): DialectFilter | null {
-    if (this.projectPaths.some((pattern) => pattern.test(path))) return this.projectApi;
-    if (this.partnerPaths.some((pattern) => pattern.test(path))) return this.partnerApi;
-    return null;
+  /** By whole path, or pattern of a route. Only now is it known what the host puts before our paths. */
+  private filters(module: Type): (path: string) => DialectFilter | null {
+    const { isOfProjectApi, isOfPartnerApi } = ownPaths(this.paths, prefixesOf(module, this.application, this.modules));
+    return (path) => (isOfProjectApi(path) ? this.projectApi : isOfPartnerApi(path) ? this.partnerApi : null);
   }
 }
 
-/** Whole routes, in any case as Express takes them; a host may have put a prefix before them. */
-function patternsOf(base: string, routes: readonly string[]): RegExp[] {
-  const start = base === '' ? '' : `${base.replaceAll(/[^a-z0-9/_-]/gi, String.raw`\$&`)}/`;
-  return routes.map((route) => new RegExp(`(^|/)${start}${route}/?$`, 'i'));
+/** A route for all methods is, on Fastify, a conflict with those before it; as on Express, it shall take what they leave. */
+function leaveToEarlier(route: FastifyRoute, taken: Set<string>): void {
+  const keyOf = (method: string) => `${method} ${route.url.replaceAll(/:[^/]+/g, ':')}`;
+  if (Array.isArray(route.method)) route.method = route.method.filter((method) => !taken.has(keyOf(method)));
+  for (const method of [route.method].flat()) taken.add(keyOf(method));
 }
 
-/** What the parsers of body and path throw, in words for a caller; null: nothing of theirs. */
-function toHttpException(error: unknown): HttpException | null {
-  if (error instanceof URIError) return new HttpException('The path is not valid percent-encoding.', 400);
-  if (!(error instanceof Error) || !('status' in error)) return null;
-  const status = Number(error.status);
-  if (!(status >= 400 && status <= 499)) return null;
-  const type = 'type' in error ? error.type : '';
-  switch (type) {
-    case 'entity.parse.failed':
-      return new HttpException(`The body is not valid JSON: ${error.message}.`, status);
-    case 'entity.too.large':
-      return new HttpException(
-        `The body is larger than is read here${'limit' in error ? `, which is ${String(error.limit)} bytes` : ''}.`,
-        status,
-      );
-    default:
-      return new HttpException(`The body cannot be read: ${error.message}.`, status);
-  }
+/** What is thrown goes on to the host's error handler. */
+function answering(filter: DialectFilter): NonNullable<FastifyRoute['errorHandler']> {
+  return async (error, request, reply) => {
+    const exception = toHttpException(error);
+    if (!exception) throw error;
+    await filter.reply(exception, request, reply);
+    return reply;
+  };
 }

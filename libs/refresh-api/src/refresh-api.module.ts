@@ -1,4 +1,10 @@
-import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  Module,
+  type DynamicModule,
+  type NestModule,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { BodyErrors } from './body-errors.js';
 import { mountedAt } from './mounted-at.js';
 import { PARTNER_PATH, PartnerApiController } from './partner-api/partner-api.controller.js';
@@ -23,6 +29,7 @@ import {
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RefreshApiOptions>({
   moduleName: 'RefreshApi',
+  optionsInjectionToken: Symbol('RefreshApiOptions'),
 })
   .setClassMethodName('forRoot')
   .setExtras<RefreshApiExtras>(standardExtras, (module, extras) => {
@@ -44,7 +51,25 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     BodyErrors,
   ],
 })
-export class RefreshApiModule extends ConfigurableModuleClass {}
+export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
+  constructor(private readonly bodyErrors: BodyErrors) {
+    super();
+  }
+
+  static override forRoot(options: RefreshApiOptions & RefreshApiExtras = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** Nest calls this before it registers routes, and only where there is HTTP. */
+  configure(): void {
+    this.bodyErrors.beforeRoutes(RefreshApiModule);
+  }
+
+  /** And this after it. */
+  onModuleInit(): void {
+    this.bodyErrors.afterRoutes(RefreshApiModule);
+  }
+}
 
 function controllersOf({
   projectApiPath,

@@ -1,0 +1,50 @@
+import { MODULE_PATH } from '@nestjs/common/constants.js';
+import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import type { Type } from '@nestjs/common';
+import type { RefreshApiExtras } from './refresh-api.options.js';
+
+const PROJECT_ROUTES = ['metadata-refreshes(/.*)?', 'limits(/.*)?'];
+const TOKEN_ROUTES = ['collections/[^/]+/traits(/.*)?', 'collections/[^/]+/tokens/.*'];
+const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata(/.*)?'];
+
+export interface OwnPaths {
+  isOfProjectApi: (path: string) => boolean;
+  isOfPartnerApi: (path: string) => boolean;
+}
+
+/** The whole paths that our controllers answer at, below whatever the host has put before them; also as route patterns. */
+export function ownPaths(
+  { projectApiPath, partnerApiPaths, servesTokens }: Required<RefreshApiExtras>,
+  prefixes: readonly string[],
+): OwnPaths {
+  const projectRoutes = servesTokens ? [...PROJECT_ROUTES, ...TOKEN_ROUTES] : PROJECT_ROUTES;
+  const projectPaths = projectApiPath === false ? [] : patternsOf(prefixes, projectApiPath, projectRoutes);
+  const partnerPaths = partnerApiPaths.flatMap((base) =>
+    patternsOf(prefixes, base, base === '' ? PARTNER_ROUTES : ['.*']),
+  );
+  return {
+    isOfProjectApi: (path) => projectPaths.some((pattern) => pattern.test(path)),
+    isOfPartnerApi: (path) => partnerPaths.some((pattern) => pattern.test(path)),
+  };
+}
+
+/** What the host has put before the paths of a module: its RouterModule's path, and before it the global prefix, if that is not excluded. */
+export function prefixesOf(module: Type, application: ApplicationConfig, modules: ModulesContainer): string[] {
+  const [key, keyOfAll] = [MODULE_PATH + modules.applicationId, MODULE_PATH];
+  const modulePath = String(Reflect.getMetadata(key, module) ?? Reflect.getMetadata(keyOfAll, module) ?? '');
+  const isEverywhere = !application.getGlobalPrefixOptions().exclude?.length;
+  const prefixes = [application.getGlobalPrefix(), ...(isEverywhere ? [] : [''])];
+  return prefixes.map((prefix) => `${prefix}/${modulePath}`);
+}
+
+/** In any case, as Express takes them. */
+function patternsOf(prefixes: readonly string[], base: string, routes: readonly string[]): RegExp[] {
+  return prefixes.flatMap((prefix) => {
+    const start = `${prefix}/${base}`
+      .split('/')
+      .filter(Boolean)
+      .map((segment) => `/${segment.startsWith(':') ? '[^/]+' : segment.replaceAll(/[^a-z0-9_-]/gi, String.raw`\$&`)}`)
+      .join('');
+    return routes.map((route) => new RegExp(`^${start}/${route}/?$`, 'i'));
+  });
+}
