@@ -1,5 +1,4 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { isWellFormedApiKey } from './api-key.js';
 import { CALLING_PROJECT, headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
 import { NotAuthenticated } from './project-auth.errors.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
@@ -10,9 +9,9 @@ export class ApiKeyGuard implements CanActivate {
   constructor(private readonly directory: ProjectDirectory) {}
 
   /** Beside a signature, a key that is none of ours is somebody else's business: clients of Immutable X send theirs. */
-  static isUsedBy(request: AuthenticatedRequest, { besideSignature = false } = {}): boolean {
+  isUsedBy(request: AuthenticatedRequest, { besideSignature = false } = {}): boolean {
     const key = headerOf(request, 'x-api-key');
-    return key !== undefined && (!besideSignature || isWellFormedApiKey(key));
+    return key !== undefined && (!besideSignature || this.directory.isApiKey(key));
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -26,7 +25,7 @@ export class ApiKeyGuard implements CanActivate {
     const key = headerOf(request, 'x-api-key');
     if (!key)
       throw new NotAuthenticated('credentials_missing', 'The request has no API key: send it in the header x-api-key.');
-    const project = isWellFormedApiKey(key) ? await this.directory.findByApiKey(key) : null;
+    const project = this.directory.isApiKey(key) ? await this.directory.findByApiKey(key) : null;
     if (!project)
       throw new NotAuthenticated('invalid_api_key', 'The API key in x-api-key is mistyped, unknown or revoked.');
     return project;

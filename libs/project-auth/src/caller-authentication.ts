@@ -25,7 +25,7 @@ export class CallerAuthentication {
   /** With several credentials, each has to be good and all mean one project. Throws NotAuthenticated. */
   async authenticate(request: AuthenticatedRequest, accepted: readonly CredentialKind[]): Promise<CallingProject> {
     const isSigned = accepted.includes('wallet_signature') && WalletSignatureGuard.isUsedBy(request);
-    const hasApiKey = accepted.includes('api_key') && ApiKeyGuard.isUsedBy(request, { besideSignature: isSigned });
+    const hasApiKey = accepted.includes('api_key') && this.apiKey.isUsedBy(request, { besideSignature: isSigned });
     const keyHolder = hasApiKey ? await this.apiKey.authenticate(request) : null;
     const signer = isSigned ? await this.signature.authenticate(request) : null;
     if (signer && keyHolder && signer.id !== keyHolder.id) {

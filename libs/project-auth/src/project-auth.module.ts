@@ -29,15 +29,19 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   optionsInjectionToken: Symbol('ProjectAuthOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras<ProjectAuthExtras>({ isGlobal: true }, (module, extras) => ({
-    ...module,
-    global: extras.isGlobal ?? true,
-    providers: [
-      ...(module.providers ?? []),
-      extras.projectDirectory ?? { provide: ProjectDirectory, useExisting: Projects },
-      extras.clock ?? { provide: Clock, useClass: SystemClock },
-    ],
-  }))
+  // What is not named here would be taken for an option.
+  .setExtras<ProjectAuthExtras>(
+    { isGlobal: true, projectDirectory: undefined, clock: undefined },
+    (module, extras) => ({
+      ...module,
+      global: extras.isGlobal ?? true,
+      providers: [
+        ...(module.providers ?? []),
+        extras.projectDirectory ?? { provide: ProjectDirectory, useExisting: Projects },
+        extras.clock ?? { provide: Clock, useClass: SystemClock },
+      ],
+    }),
+  )
   .build();
 
 /** Who is calling: projects, API keys, and the guards for our controllers. */

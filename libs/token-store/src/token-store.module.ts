@@ -21,7 +21,8 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   optionsInjectionToken: Symbol('TokenStoreOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras<TokenStoreExtras>({ isGlobal: true }, (module, extras) => ({
+  // What is not named here would be taken for an option.
+  .setExtras<TokenStoreExtras>({ isGlobal: true, tokenStore: undefined }, (module, extras) => ({
     ...module,
     global: extras.isGlobal ?? true,
     providers: [
