@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
 import { HostShares } from './host-shares.js';
+import { BackgroundWork } from './background-work.js';
 import { completeConfig, METADATA_REFRESH_CONFIG, type MetadataRefreshOptions } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { RefreshAcceptance } from './refresh-acceptance.js';
@@ -16,6 +17,11 @@ import { WakeUp } from './wake-up.js';
 export interface MetadataRefreshExtras {
   /** Whether modules that do not import this one can inject what it exports. On. */
   isGlobal?: boolean;
+  /**
+   * Whether the worker starts and stops with the application, and old refreshes go once an hour. Off: the host calls
+   * `RefreshWorker` and `RefreshRetention` as it likes, or this process accepts refreshes for others to work on.
+   */
+  startsWorker?: boolean;
 }
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataRefreshOptions>({
@@ -23,9 +29,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   optionsInjectionToken: Symbol('MetadataRefreshOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras<MetadataRefreshExtras>({ isGlobal: true }, (module, extras) => ({
+  .setExtras<MetadataRefreshExtras>({ isGlobal: true, startsWorker: false }, (module, extras) => ({
     ...module,
     global: extras.isGlobal ?? true,
+    providers: [...(module.providers ?? []), ...(extras.startsWorker ? [BackgroundWork] : [])],
   }))
   .build();
 
