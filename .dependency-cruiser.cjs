@@ -19,7 +19,7 @@ module.exports = {
       name: 'libs-by-their-index-from-outside',
       comment: 'The application and the tests are hosts like any other.',
       severity: 'error',
-      from: { path: '^(src|test)/' },
+      from: { path: '^(src|test|examples)/' },
       to: { path: '^libs/[^/]+/src/', pathNot: '^libs/[^/]+/src/index\\.ts$' },
     },
     {

@@ -1,6 +1,6 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
-import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { MikroORM, PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ProjectAuthModule, Projects } from '@app/project-auth';
@@ -69,6 +69,10 @@ describe.each([
           clientUrl: database.url,
           autoLoadEntities: true,
           extensions: [Migrator],
+          schemaGenerator: {
+            ignoreSchema: ['nft_metadata', 'marketplace', 'test_clock'],
+            skipTables: [/^nft_metadata\./],
+          },
         }),
         ThrottlerModule.forRoot([{ ttl: 60_000, limit: 2 }]),
         ProjectAuthModule.forRoot(),
@@ -134,6 +138,13 @@ describe.each([
     expect((await http(app).get('/api/v1/metadata-refreshes/a/b/c').expect(404)).body).toMatchObject({
       code: 'not_found',
     });
+  });
+
+  it('the host’s schema generator leaves our tables alone once it is told to', async () => {
+    const { schema } = app.get(MikroORM);
+
+    expect(await schema.getUpdateSchemaSQL()).not.toContain('nft_metadata');
+    expect(await schema.getDropSchemaSQL()).not.toContain('nft_metadata');
   });
 
   it('token records are not open to everybody unless the host says so', async () => {

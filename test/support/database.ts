@@ -18,15 +18,13 @@ export interface TestDatabase {
 
 /** A migrated database of the suite's own, on the run's server or on another one. */
 export async function createDatabase(templateUrl = inject('templateUrl')): Promise<TestDatabase> {
-  const name = `suite_${randomBytes(6).toString('hex')}`;
-  const url = withDatabase(templateUrl, name);
-  const adminUrl = withDatabase(templateUrl, 'postgres');
-  await run(adminUrl, `create database ${name} template ${new URL(templateUrl).pathname.slice(1)}`);
+  const template = new URL(templateUrl).pathname.slice(1);
+  const { url, name, adminUrl, query, drop } = await createFrom(template, templateUrl);
   await giveItAClock(url, name);
 
   return {
     url,
-    query: (text, values) => run(url, text, values),
+    query,
     async advance(seconds) {
       await run(url, "update test_clock.moved set by = by + $1 * interval '1 second'", [seconds]);
     },
@@ -43,7 +41,26 @@ export async function createDatabase(templateUrl = inject('templateUrl')): Promi
     async takeConnections() {
       await run(adminUrl, `alter database ${name} allow_connections true`);
     },
-    async drop() {
+    drop,
+  };
+}
+
+/** One with nothing in it, and the server's own time: for a host that brings its own migrations. */
+export async function createEmptyDatabase(): Promise<Pick<TestDatabase, 'url' | 'query' | 'drop'>> {
+  return createFrom('template0');
+}
+
+async function createFrom(template: string, templateUrl = inject('templateUrl')) {
+  const name = `suite_${randomBytes(6).toString('hex')}`;
+  const url = withDatabase(templateUrl, name);
+  const adminUrl = withDatabase(templateUrl, 'postgres');
+  await run(adminUrl, `create database ${name} template ${template}`);
+  return {
+    url,
+    name,
+    adminUrl,
+    query: <Row extends object>(text: string, values?: unknown[]) => run<Row>(url, text, values),
+    drop: async () => {
       await run(adminUrl, `drop database if exists ${name} with (force)`);
     },
   };

@@ -1,0 +1,30 @@
+import { Module } from '@nestjs/common';
+import {
+  MetadataFetchModule,
+  MetadataRefreshModule,
+  nftMetadataMigrations,
+  ProjectAuthModule,
+  ProjectDirectory,
+  RefreshApiModule,
+  TokenStoreModule,
+} from 'nestjs-nft-refresh';
+import { ListingsController } from './listings.controller.js';
+import { shopMigrations } from './shop/migrations.js';
+import { ShopModule, shopDatabase } from './shop/shop.module.js';
+import { UserDirectory } from './user-directory.js';
+
+/** The shop, and beside it all that refreshes metadata. */
+@Module({
+  imports: [
+    shopDatabase([...shopMigrations, ...nftMetadataMigrations]),
+    ShopModule,
+    // Who may ask for refreshes: the shop's users, with the keys that they have already.
+    ProjectAuthModule.forRoot({ projectDirectory: { provide: ProjectDirectory, useClass: UserDirectory } }),
+    TokenStoreModule.forRoot(),
+    MetadataFetchModule.forRoot({ allowedHosts: process.env['ALLOWED_HOSTS']?.split(',') ?? [] }),
+    MetadataRefreshModule.forRoot({ startsWorker: true }),
+    RefreshApiModule.forRoot({ projectApiPath: 'nft', partnerApiPaths: [] }),
+  ],
+  controllers: [ListingsController],
+})
+export class MarketplaceModule {}

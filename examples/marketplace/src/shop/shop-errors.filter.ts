@@ -1,0 +1,14 @@
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+
+/** The shop's own way to put errors. */
+@Catch()
+export class ShopErrors implements ExceptionFilter {
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  catch(error: Error & { statusCode?: number }, host: ArgumentsHost): void {
+    const status = error instanceof HttpException ? error.getStatus() : (error.statusCode ?? 500);
+    const { httpAdapter } = this.adapterHost;
+    httpAdapter.reply(host.switchToHttp().getResponse(), { trouble: error.message, status }, status);
+  }
+}

@@ -1,0 +1,176 @@
+import { cp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createEmptyDatabase, type TestDatabase } from './support/database.js';
+import { runTool, startHost, type HostProcess } from './support/host-process.js';
+import { MetadataHost } from './support/metadata-host.js';
+import { anEmptyFolder, installPackage } from './support/packed.js';
+
+const EXAMPLE = fileURLToPath(new URL('../examples/marketplace', import.meta.url));
+const ADDRESS = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await anEmptyFolder();
+  await cp(EXAMPLE, folder, {
+    recursive: true,
+    filter: (path) => !/node_modules|dist/.test(path.slice(EXAMPLE.length)),
+  });
+  const { dependencies, devDependencies } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
+  const needed = Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name !== 'nestjs-nft-refresh');
+  await installPackage(folder, needed);
+  await runTool(folder, 'typescript/bin/tsc');
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (platform) => {
+  let metadataApi: MetadataHost;
+  const databases: Pick<TestDatabase, 'url' | 'query' | 'drop'>[] = [];
+  let database: (typeof databases)[number];
+  let before: HostProcess;
+  let shop: HostProcess;
+  beforeAll(async () => {
+    metadataApi = await MetadataHost.start();
+    databases.push(await createEmptyDatabase(), await createEmptyDatabase());
+    const env = { PLATFORM: platform, ALLOWED_HOSTS: metadataApi.host };
+    [before, shop] = await Promise.all([
+      startHost(folder, 'dist/main-without-refreshing.js', { ...env, DATABASE_URL: databases[0]!.url }),
+      startHost(folder, 'dist/main.js', { ...env, DATABASE_URL: databases[1]!.url }),
+    ]);
+    for (const each of databases) await fill(each, metadataApi.url);
+    database = databases[1]!;
+  });
+  afterAll(async () => {
+    await Promise.all([before, shop].map((host) => host?.stop()));
+    await metadataApi.close();
+    for (const each of databases) await each.drop();
+  });
+
+  it('refreshes the tokens of its users, by their own keys, and shows them in its own listings', async () => {
+    metadataApi.answer('7', 200, { name: 'Seven' }).answer('8', 404);
+    await post(`${shop.url}/api/v2/listings/${ADDRESS}`, {});
+
+    const stranger = await post(`${shop.url}/api/nft/metadata-refreshes`, {}, { 'x-api-key': 'shop-of-nobody' });
+    const receipt = await post(
+      `${shop.url}/api/nft/metadata-refreshes`,
+      { collection_address: ADDRESS, token_ids: ['7', '8'] },
+      { 'x-api-key': 'shop-ann' },
+    );
+    await vi.waitUntil(() => hasCompleted(database), { timeout: 20_000, interval: 100 });
+
+    expect(stranger).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
+    expect(receipt).toMatchObject({ status: 202, body: { refresh_id: expect.any(String) as string } });
+    expect((await get(`${shop.url}/api/v2/listings/${ADDRESS}`)).body).toEqual([
+      { tokenId: '7', price: '10', name: 'Seven' },
+      { tokenId: '8', price: '20', name: null },
+    ]);
+  });
+
+  it('answers for bodies that it cannot read in our shape on our routes only', async () => {
+    const broken = (path: string) => send(shop.url + path, { method: 'POST', headers: JSON_BODY, body: '{' });
+
+    expect(await broken('/api/nft/metadata-refreshes')).toMatchObject({
+      status: 400,
+      body: { code: 'malformed_request' },
+    });
+    expect(await broken('/api/v2/offers')).toMatchObject({ status: 400, body: { status: 400 } });
+  });
+
+  it('has the same routes, checks, limits and errors as before, to the header', async () => {
+    const [asBefore, now] = await Promise.all([visit(before.url), visit(shop.url)]);
+
+    expect(now).toEqual(asBefore);
+    expect(now.map(({ status }) => status)).toEqual([200, 201, 400, 400, 404, 404, 404, ...OFFERS_LEFT, 429]);
+  });
+
+  it('runs its own cron jobs once, not twice', async () => {
+    await vi.waitUntil(() => runsOf(shop).length >= 3, { timeout: 10_000 });
+
+    expect(new Set(runsOf(shop)).size).toBe(runsOf(shop).length);
+  });
+
+  it('keeps its tables and its list of migrations, and ours are elsewhere', async () => {
+    const [tablesBefore, tablesNow] = await Promise.all(databases.map(tablesOf));
+    const migrations = await database.query<{ name: string }>('select name from mikro_orm_migrations order by id');
+
+    expect(tablesNow!.filter((table) => !table.startsWith('nft_metadata.'))).toEqual(tablesBefore);
+    expect(tablesNow).toContain('nft_metadata.tokens');
+    expect(migrations[0]).toEqual({ name: 'shop-2025-03-01' });
+    expect(migrations.slice(1).every(({ name }) => name.startsWith('nft-metadata-'))).toBe(true);
+  });
+
+  it('stops when it is asked to', async () => {
+    await shop.stop();
+
+    expect(shop.process.exitCode ?? shop.process.signalCode).toBe('SIGTERM');
+  });
+});
+
+const JSON_BODY = { 'content-type': 'application/json' };
+/** Of eight a minute, one is used before. */
+const OFFERS_LEFT = Array.from({ length: 7 }, () => 200);
+
+/** Everything that a visitor of the shop can do, and some things that nobody should. */
+async function visit(url: string): Promise<Awaited<ReturnType<typeof send>>[]> {
+  const offers = `${url}/api/v2/offers`;
+  const offer = { address: ADDRESS, tokenId: '9', price: '30' };
+  const answers = [
+    await get(offers),
+    await post(offers, offer),
+    await post(offers, { ...offer, price: 'much', discount: true }),
+    await send(offers, { method: 'POST', headers: JSON_BODY, body: '{' }),
+    await post(offers, { ...offer, address: `0x${'0'.repeat(40)}` }),
+    await get(`${url}/api/v2/nothing`),
+    await get(`${url}/metadata-refreshes`),
+  ];
+  for (let count = 0; count < 8; count += 1) answers.push(await get(offers));
+  return answers;
+}
+
+const get = (url: string) => send(url, {});
+const post = (url: string, body: object, headers: Record<string, string> = {}) =>
+  send(url, { method: 'POST', headers: { ...JSON_BODY, ...headers }, body: JSON.stringify(body) });
+
+async function send(url: string, request: RequestInit) {
+  const response = await fetch(url, request);
+  const { date: _, ...headers } = Object.fromEntries(response.headers);
+  // Seconds that are left, which may differ by one.
+  for (const name of ['x-ratelimit-reset', 'retry-after']) if (headers[name]) headers[name] = 'seconds';
+  const isJson = headers['content-type']?.startsWith('application/json');
+  return {
+    status: response.status,
+    headers,
+    body: (isJson ? await response.json() : await response.text()) as unknown,
+  };
+}
+
+async function fill(database: Pick<TestDatabase, 'query'>, metadataUrl: string): Promise<void> {
+  await database.query(`insert into users (name, wallet, api_key) values ('Ann', '0x${'a'.repeat(40)}', 'shop-ann')`);
+  await database.query(
+    `insert into collections (address, title, metadata_url, owner_id) select $1, 'Cats', $2, id from users`,
+    [ADDRESS, metadataUrl],
+  );
+  await database.query(
+    `insert into offers (collection_id, token_id, price) select id, token_id, price from collections, (values ('7', '10'), ('8', '20')) as offer (token_id, price)`,
+  );
+}
+
+async function hasCompleted(database: Pick<TestDatabase, 'query'>): Promise<boolean> {
+  const rows = await database.query('select from nft_metadata.refreshes where completed_at is not null');
+  return rows.length === 1;
+}
+
+function runsOf({ out }: HostProcess): string[] {
+  return [...out().matchAll(/closing time looked at (\d+)/g)].map(([, second]) => second!);
+}
+
+async function tablesOf(database: Pick<TestDatabase, 'query'>): Promise<string[]> {
+  const rows = await database.query<{ name: string }>(
+    `select schemaname || '.' || tablename as name from pg_tables
+     where schemaname not in ('pg_catalog', 'information_schema') order by name`,
+  );
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,68 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const MODULES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
+const run = promisify(execFile);
+
+/** A host's program, as a process of its own. */
+export interface HostProcess {
+  process: ChildProcess;
+  url: string;
+  /** What it has printed so far. */
+  out: () => string;
+  /** Asks it to stop, as an operator does, and waits for it. */
+  stop(): Promise<void>;
+}
+
+/** Runs a command line tool of this repository in a host's folder. Throws with what it printed. */
+export async function runTool(folder: string, tool: string, ...args: string[]): Promise<void> {
+  try {
+    await run(process.execPath, [MODULES + tool, ...args], { cwd: folder });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${tool} failed in ${folder}:\n${stdout}\n${stderr}`, { cause: error });
+  }
+}
+
+/** Starts a compiled program and waits until it answers at its port. */
+export async function startHost(
+  folder: string,
+  main: string,
+  env: Readonly<Record<string, string>>,
+): Promise<HostProcess> {
+  const port = String(await aFreePort());
+  const host = spawn(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], PORT: port, ...env } });
+  let out = '';
+  host.stdout.on('data', (chunk) => (out += String(chunk)));
+  host.stderr.on('data', (chunk) => (out += String(chunk)));
+  const url = `http://127.0.0.1:${port}`;
+  await vi.waitUntil(
+    async () => {
+      if (host.exitCode !== null) throw new Error(`${main} ended with ${host.exitCode}:\n${out}`);
+      return fetch(url).then(
+        () => true,
+        () => false,
+      );
+    },
+    { timeout: 40_000, interval: 50 },
+  );
+  return {
+    process: host,
+    url,
+    out: () => out,
+    async stop() {
+      const closed = new Promise((done) => host.once('close', done));
+      if (host.exitCode === null && host.signalCode === null && host.kill('SIGTERM')) await closed;
+    },
+  };
+}
+
+async function aFreePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return port;
+}
