@@ -10,6 +10,7 @@ import type { Candidate, LocatedMetadata } from './located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import type { DocumentToRead, ReadDocument } from './read-document.js';
+import { MetadataSource } from './metadata-source.js';
 import { parseRetryAfter } from './retry-after.js';
 import { toStorableText } from './storable-text.js';
 import type { TokenStandard } from './token-id-template.js';
@@ -33,6 +34,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   constructor(
     private readonly http: GuardedHttp,
     private readonly reader: DocumentReader,
+    private readonly metadataSource: MetadataSource,
     @Inject(METADATA_FETCH_CONFIG) private readonly config: MetadataFetchConfig,
   ) {
     super();
@@ -42,7 +44,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
     const { source, tokenId } = target;
     const context = { tokenId, standard: standardOf(source) };
-    const located = locateMetadata(uriOf(source, tokenId), context, this.gateways);
+    const uri = await this.metadataSource.locate(target, signal);
+    const located = locateMetadata(uri ?? '', context, this.gateways);
     switch (located.kind) {
       case 'invalid':
         return { ...refused(located), earlier: [] };
@@ -165,10 +168,6 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     const text = new TextDecoder().decode(body.subarray(0, this.config.errorBodyBytes), { stream: true });
     return toStorableText(text);
   }
-}
-
-function uriOf(source: MetadataLocation, tokenId: string): string {
-  return source.kind === 'token_uri' ? source.uri : `${source.url.replace(/\/+$/, '')}/${tokenId}`;
 }
 
 function standardOf(source: MetadataLocation): TokenStandard | undefined {

@@ -2,6 +2,7 @@ export { MetadataFetchModule } from './metadata-fetch.module.js';
 export type { MetadataFetchExtras } from './metadata-fetch.module.js';
 export type { MetadataFetchOptions } from './metadata-fetch.options.js';
 export { MetadataFetcher } from './metadata-fetcher.js';
+export { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 export type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
 export type {
   FailedRequest,

@@ -1,14 +1,17 @@
-import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { DocumentReader } from './document-reader.js';
 import { GuardedHttp } from './guarded-http.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { completeConfig, METADATA_FETCH_CONFIG, type MetadataFetchOptions } from './metadata-fetch.options.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
+import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 
 /** What shapes the module. */
 export interface MetadataFetchExtras {
   /** Whether modules that do not import this one can inject what it exports. On. */
   isGlobal?: boolean;
+  /** A provider for MetadataSource, for a host that knows better where a token's metadata is. */
+  metadataSource?: Provider<MetadataSource>;
 }
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataFetchOptions>({
@@ -16,9 +19,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   optionsInjectionToken: Symbol('MetadataFetchOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras<MetadataFetchExtras>({ isGlobal: true }, (module, extras) => ({
+  // What is not named here would be taken for an option.
+  .setExtras<MetadataFetchExtras>({ isGlobal: true, metadataSource: undefined }, (module, extras) => ({
     ...module,
     global: extras.isGlobal ?? true,
+    providers: [
+      ...(module.providers ?? []),
+      extras.metadataSource ?? { provide: MetadataSource, useClass: CollectionsMetadataSource },
+    ],
   }))
   .build();
 

@@ -12,6 +12,8 @@ export interface FetchTarget {
   source: MetadataLocation;
   /** Decimal uint256. */
   tokenId: string;
+  /** Whose token it is, where there are collections. For a MetadataSource of the host's. */
+  collectionId?: string;
   /** From the last successful fetch, so that an unchanged document costs a 304. */
   validators?: Validators | undefined;
 }

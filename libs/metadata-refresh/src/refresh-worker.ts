@@ -282,8 +282,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       return 'lost too often';
     }
     try {
-      const { source, tokenId, validators } = token;
-      return await this.fetcher.fetch({ source, tokenId, validators }, this.shutdown.signal);
+      const { collectionId, source, tokenId, validators } = token;
+      return await this.fetcher.fetch({ collectionId, source, tokenId, validators }, this.shutdown.signal);
     } catch (error) {
       // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxClaims times at most.
       this.logger.error({

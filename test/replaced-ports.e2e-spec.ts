@@ -1,0 +1,163 @@
+import { MikroOrmModule } from '@mikro-orm/nestjs';
+import { PostgreSqlDriver, type EntityManager } from '@mikro-orm/postgresql';
+import { MetadataFetchModule, MetadataSource, type FetchTarget } from '@app/metadata-fetch';
+import { MetadataRefreshModule, MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
+import { Clock, ProjectAuthModule, Projects } from '@app/project-auth';
+import { RefreshApiModule } from '@app/refresh-api';
+import {
+  Collections,
+  TokenStore,
+  TokenStoreModule,
+  type FailureWrite,
+  type MetadataWrite,
+  type StoredValidators,
+  type TokenRecord,
+  type TraitSummary,
+  type WriteResult,
+} from '@app/token-store';
+import { Injectable, Module, type INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { Wallet } from 'ethers';
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { MetadataHost } from './support/metadata-host.js';
+import { http, signedHeaders } from './support/project-api.js';
+
+/** A host's own place for token records; here a shelf in memory, which is at least once, so it looks at fetchSeq. */
+@Injectable()
+class Shelf extends TokenStore {
+  readonly records = new Map<string, { fetchSeq: bigint; name: string | null; failure: string | null }>();
+
+  override async registerTokens(_: string, tokenIds: readonly string[]): Promise<number> {
+    for (const id of tokenIds) this.records.set(id, { fetchSeq: 0n, name: null, failure: null });
+    return tokenIds.length;
+  }
+
+  override async findUnknown(_: EntityManager, __: string, tokenIds: readonly string[]): Promise<string[]> {
+    return tokenIds.filter((id) => !this.records.has(id));
+  }
+
+  override async writeMetadata(_: EntityManager, writes: readonly MetadataWrite[]): Promise<WriteResult[]> {
+    return writes.map(({ tokenId, fetchSeq, metadata }) => {
+      const record = this.records.get(tokenId);
+      if (!record) return 'missing';
+      if (record.fetchSeq >= BigInt(fetchSeq)) return 'superseded';
+      this.records.set(tokenId, { fetchSeq: BigInt(fetchSeq), name: metadata?.name ?? null, failure: null });
+      return 'changed';
+    });
+  }
+
+  override async recordFailures(_: EntityManager, failures: readonly FailureWrite[]): Promise<void> {
+    for (const { tokenId, errorReason } of failures) this.records.get(tokenId)!.failure = errorReason;
+  }
+
+  override async lockTokens(): Promise<void> {}
+  override async findToken(): Promise<TokenRecord | null> {
+    return null;
+  }
+  override async findTokens(): Promise<TokenRecord[]> {
+    return [];
+  }
+  override async listTokens(): Promise<TokenRecord[]> {
+    return [];
+  }
+  override async findTokenWithDocument(): Promise<null> {
+    return null;
+  }
+  override async listTraits(): Promise<TraitSummary[]> {
+    return [];
+  }
+  override async findValidators(): Promise<StoredValidators[]> {
+    return [];
+  }
+}
+
+/** A table of URLs that only the host knows. Token 13 has none. */
+@Injectable()
+class UrlTable extends MetadataSource {
+  readonly asked: FetchTarget[] = [];
+
+  override async locate(target: FetchTarget): Promise<string | null> {
+    this.asked.push(target);
+    const { source, tokenId } = target;
+    return tokenId === '13' ? null : `${(source as { url: string }).url}/by-name/${tokenId.padStart(4, '0')}.json`;
+  }
+}
+
+class StoppedClock extends Clock {
+  override now(): Date {
+    return new Date('2022-11-01T12:00:00Z');
+  }
+}
+
+let database: TestDatabase;
+let metadataApi: MetadataHost;
+let app: INestApplication;
+beforeAll(async () => {
+  [database, metadataApi] = await Promise.all([createDatabase(), MetadataHost.start()]);
+  @Module({
+    imports: [
+      MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: database.url, autoLoadEntities: true }),
+      ProjectAuthModule.forRoot({ clock: { provide: Clock, useClass: StoppedClock } }),
+      TokenStoreModule.forRoot({ tokenStore: { provide: TokenStore, useClass: Shelf } }),
+      MetadataFetchModule.forRootAsync({
+        metadataSource: { provide: MetadataSource, useClass: UrlTable },
+        useFactory: () => ({ allowedHosts: [metadataApi.host] }),
+      }),
+      MetadataRefreshModule.forRoot(),
+      RefreshApiModule.forRoot(),
+    ],
+  })
+  class HostModule {}
+  const testing = await Test.createTestingModule({ imports: [HostModule] }).compile();
+  app = testing.createNestApplication({ logger: false });
+  await app.init();
+});
+afterAll(async () => {
+  await app.close();
+  await metadataApi.close();
+  await database.drop();
+});
+
+async function aCollection() {
+  const wallet = Wallet.createRandom();
+  const project = await app.get(Projects).createProject({ name: 'Studio', ownerAddress: wallet.address });
+  const address = Wallet.createRandom().address.toLowerCase();
+  const source = { kind: 'metadata_api' as const, url: metadataApi.url };
+  const { id } = await app.get(Collections).add({ chainId: 1, address, projectId: project.id, source });
+  await app.get(TokenStore).registerTokens(id, ['7', '8', '13']);
+  return { wallet, address, id, project };
+}
+
+it('fetches from where the host’s MetadataSource says, and writes to where its TokenStore is', async () => {
+  const { address, id, project } = await aCollection();
+  metadataApi.answer('0007.json', 200, { name: 'Seven' }).answer('0008.json', 404);
+  const { refreshId } = await app
+    .get(MetadataRefreshService)
+    .request(
+      { id: project.id, tokensPerHour: null, tokensPerRequest: null },
+      { collectionAddress: address, tokenIds: ['7', '8', '13'] },
+    );
+
+  await app.get(RefreshWorker).runOnce();
+
+  const { records } = app.get<Shelf>(TokenStore);
+  expect(records.get('7')).toMatchObject({ name: 'Seven', failure: null });
+  expect(records.get('8')).toMatchObject({ name: null, failure: 'status_404' });
+  expect(records.get('13')).toMatchObject({ name: null, failure: 'invalid_uri' });
+  expect(app.get<UrlTable>(MetadataSource, { strict: false }).asked[0]).toMatchObject({ collectionId: id });
+  expect(refreshId).toEqual(expect.any(String));
+});
+
+it('judges signatures by the host’s Clock', async () => {
+  const { wallet } = await aCollection();
+  const headers = async (at: string) => signedHeaders({ wallet }, new Date(at));
+
+  await http(app)
+    .get('/v1/limits')
+    .set(await headers('2022-11-01T12:01:00Z'))
+    .expect(200);
+  await http(app)
+    .get('/v1/limits')
+    .set(await headers('2026-11-01T12:01:00Z'))
+    .expect(401);
+});
