@@ -26,13 +26,19 @@ export async function runTool(folder: string, tool: string, ...args: string[]): 
   }
 }
 
-/** Starts a compiled program and waits until it answers at its port. */
+/** Runs a program of a host's to its end. Returns what it printed. */
+export async function runProgram(folder: string, main: string, env: Readonly<Record<string, string>>): Promise<string> {
+  const { stdout } = await run(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], ...env } });
+  return stdout;
+}
+
+/** Starts a compiled program and waits until it answers at its port: `env.PORT`, or one that is free. */
 export async function startHost(
   folder: string,
   main: string,
   env: Readonly<Record<string, string>>,
 ): Promise<HostProcess> {
-  const port = String(await aFreePort());
+  const port = env['PORT'] ?? String(await aFreePort());
   const host = spawn(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], PORT: port, ...env } });
   let out = '';
   host.stdout.on('data', (chunk) => (out += String(chunk)));
@@ -59,7 +65,7 @@ export async function startHost(
   };
 }
 
-async function aFreePort(): Promise<number> {
+export async function aFreePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as { port: number };
