@@ -53,3 +53,22 @@ async function pack(folder: string): Promise<string> {
   });
   return join(folder, stdout.trim().split('\n').at(-1)!);
 }
+
+/** As a host does it, from the network: the tarball, and what else it is told to install. */
+export async function npmInstall(host: string, names: readonly string[]): Promise<void> {
+  const tarball = await pack(host);
+  const isPacked = (name: string) => tarball.split(/[\\/]/).at(-1)!.startsWith(`${name}-`);
+  const wanted = names.map((name) => (isPacked(name) ? tarball : name));
+  await run('npm', ['install', '--no-audit', '--no-fund', ...wanted], {
+    cwd: host,
+    shell: process.platform === 'win32',
+  });
+}
+
+/** Whether npm can be asked for a package now. */
+export async function hasRegistry(): Promise<boolean> {
+  return run('npm', ['view', '@nestjs/common', 'version'], { shell: process.platform === 'win32' }).then(
+    () => true,
+    () => false,
+  );
+}
