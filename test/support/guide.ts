@@ -17,7 +17,9 @@ export class Reader {
   readonly answers: unknown[] = [];
   readonly compiled: string[] = [];
   shopUrl = '';
+  /** Where the page has gone by now, below the root. */
   private folder = '';
+  private root = '';
   private metadataPort = '';
   private readonly variables: Record<string, string> = {};
   private readonly running: HostProcess[] = [];
@@ -51,7 +53,7 @@ export class Reader {
 
   async stop(): Promise<void> {
     for (const host of this.running) await host.stop();
-    if (this.folder) await rm(this.folder, { recursive: true, force: true });
+    if (this.root) await rm(this.root, { recursive: true, force: true });
   }
 
   private async write(file: string, text: string): Promise<void> {
@@ -76,7 +78,8 @@ export class Reader {
   }
 
   private async generate(words: readonly string[]): Promise<void> {
-    this.folder = await anEmptyFolder();
+    this.root = await anEmptyFolder();
+    this.folder = this.root;
     await runTool(this.folder, '@nestjs/cli/bin/nest.js', ...words, '--skip-install', '--skip-git', '--no-observe');
   }
 
