@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type { Client } from 'pg';
 
-/** No statement of the service comes near this: a completion of 100 results takes tens of milliseconds. */
+/** No statement of the service comes near this: a completion of 500 results takes tens of milliseconds. */
 const LONGEST_STATEMENT = '10s';
 /** Longer than the server may take for a statement, so that it is the server that says no where it can. */
 const LONGEST_SILENCE_MS = 15_000;
