@@ -1,7 +1,6 @@
 // The service as it is deployed: built, `RUN_MODE=api` and `RUN_MODE=worker` as processes of their own, on one database.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
-import { MikroORM } from '@mikro-orm/postgresql';
 import { fileURLToPath } from 'node:url';
 import { Projects } from '../../dist/libs/project-auth/src/index.js';
 import { Collections, TokenStore } from '../../dist/libs/token-store/src/index.js';
@@ -28,7 +27,7 @@ export async function openApplication(databaseUrl) {
     abortOnError: false,
   });
   whenDone(() => application.close()); // a second time does nothing
-  await migrate(application.get(MikroORM));
+  await migrate(databaseUrl);
   return application;
 }
 
