@@ -3,8 +3,8 @@ import { HostWindow, type HostSignal } from './host-window.js';
 
 /** A host's claimed tokens last this long at the pace of its answers, so that no slot waits for a claim. */
 const AHEAD_MS = 500;
-/** However slow the host is: what a first claim brings. */
-const LEAST_AHEAD = 16;
+/** However slow the host is, and when nothing is known of it yet: what a first claim brings. */
+export const LEAST_AHEAD = 16;
 /** However fast the host is. */
 const MOST_AHEAD = 1024;
 /** Of the process's slots, the part that only interactive requests may take. */
@@ -46,10 +46,6 @@ export class HostQueues {
   /** Claimed and not begun. */
   get readyCount(): number {
     return this.claimedAt.size;
-  }
-
-  get openCount(): number {
-    return this.openInAll;
   }
 
   add(tokens: readonly ClaimedToken[], now: number): void {

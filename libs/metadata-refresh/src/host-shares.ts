@@ -54,10 +54,9 @@ export class HostShares {
       with wanted as (
         select host from unnest(${hosts}::text[]) as wanted (host) order by host
       ), seen as (
-        update nft_metadata.host_workers set seen_at = clock_timestamp()
+        select host from nft_metadata.host_workers
         where worker_id = ${this.workerId}::uuid and host = any(${hosts}::text[])
           and seen_at > clock_timestamp() - ${GONE_AFTER_SECONDS} * interval '1 second'
-        returning host
       ), left_behind as (
         delete from nft_metadata.host_workers
         where (worker_id = ${this.workerId}::uuid and host <> all(${hosts}::text[]))

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
-import type { HostRoom } from './host-queues.js';
+import { LEAST_AHEAD, type HostRoom } from './host-queues.js';
 import type { ItemResult } from './item-result.js';
 
 export interface FinishedItem {
@@ -26,8 +26,6 @@ export const REFRESH_CHANNEL = 'nft_metadata_refresh';
 
 /** Lanes that one claim takes from at most. */
 const LANES_PER_CLAIM = 8;
-/** Tokens that are claimed for a host of which nothing is known yet. */
-const FIRST_ROOM = 16;
 
 /** The item rows are the queue. Every statement that moves them is in this file. */
 @Injectable()
@@ -83,7 +81,7 @@ export class RefreshQueue {
         update nft_metadata.lanes set served_at = clock_timestamp() where id = any(array(select id from chosen))
       ), part as materialized (
         select chosen.id, greatest(1, least(
-          coalesce(host.room, ${FIRST_ROOM}::int) / count(*) over (partition by chosen.host),
+          coalesce(host.room, ${LEAST_AHEAD}::int) / count(*) over (partition by chosen.host),
           ${claimBatch}::int / count(*) over ()
         ))::int as items
         from chosen left join host on host.name = chosen.host
