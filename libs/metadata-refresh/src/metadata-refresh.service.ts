@@ -14,6 +14,7 @@ import {
   type QuotaState,
 } from './metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
+import { OneAtATime } from './one-at-a-time.js';
 import type { Page, PageRequest } from './page.js';
 import { RefreshAcceptance } from './refresh-acceptance.js';
 import { RefreshQuota } from './refresh-quota.js';
@@ -56,6 +57,8 @@ export interface Receipt {
 @Injectable()
 export class MetadataRefreshService {
   private readonly logger = new Logger('MetadataRefresh');
+  /** A project's requests wait for its quota anyhow; here they wait without a connection, which others need. */
+  private readonly byProject = new OneAtATime();
 
   constructor(
     private readonly em: EntityManager,
@@ -81,14 +84,16 @@ export class MetadataRefreshService {
     const lane = await this.acceptance.lane(project.id, hostOf(source), collection.requestsAtOnce ?? null);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
-    await this.quota.refuseEarly(project.id, this.allowance(project), wanted.length);
-    const quota = await this.em.fork().transactional(async (em) => {
-      const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
-      if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
-      await this.acceptance.save(em, refresh, wanted, unknown);
-      // Last: these lock a row of the project, and what comes after them is only the commit.
-      await request.admit?.(em);
-      return this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
+    const quota = await this.byProject.run(project.id, async () => {
+      await this.quota.refuseEarly(project.id, this.allowance(project), wanted.length);
+      return this.em.fork().transactional(async (em) => {
+        const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
+        if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
+        await this.acceptance.save(em, refresh, wanted, unknown);
+        // Last: these lock a row of the project, and what comes after them is only the commit.
+        await request.admit?.(em);
+        return this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
+      });
     });
     this.logger.log({
       msg: 'refresh accepted',
