@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { metadataRefreshMigrations } from '@app/metadata-refresh';
@@ -16,10 +17,15 @@ const migrationsList = [
 
 /** Any number: it only has to be the same in every process. */
 const MIGRATION_LOCK = 7_239_401;
+const LOOK_AGAIN_MS = 200;
+/** For tables that others hold: two minutes, with the two seconds that a migration waits for a lock. */
+const MOST_TRIES = 40;
+const TRY_AGAIN_MS = 1000;
 
 /**
- * Brings the database up to date. Several processes may start at once: the first migrates, the others wait. On
- * connections of its own, without the limits of the service's: a migration takes as long as it takes.
+ * Brings the database up to date, one migration after the other. Several processes may start at once: the first
+ * migrates, the others wait. On connections of its own, without the limits of the service's: a migration takes as long
+ * as it takes. Throws what a migration throws; those before it stay.
  */
 export async function migrate(databaseUrl: string): Promise<void> {
   const logger = new Logger(MikroORM.name);
@@ -29,15 +35,46 @@ export async function migrate(databaseUrl: string): Promise<void> {
     discovery: { warnWhenNoEntities: false },
     extensions: [Migrator],
     logger: (line) => logger.log(line),
-    migrations: { migrationsList, tableName: 'nft_metadata.migrations', snapshot: false },
+    // One by one: an index that is built beside those who write cannot be built in a transaction.
+    migrations: { migrationsList, tableName: 'nft_metadata.migrations', snapshot: false, allOrNothing: false },
   });
   try {
     await orm.em.fork().transactional(async (em) => {
-      await em.execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+      await takeTurn(em);
       await orm.em.fork().execute('create schema if not exists nft_metadata');
-      await orm.migrator.up();
+      await runMigrations(orm, logger);
     });
   } finally {
     await orm.close();
   }
+}
+
+/** By asking again and again: a statement that waits has a snapshot, and an index that is being built waits for that. */
+async function takeTurn(em: MikroORM['em']): Promise<void> {
+  for (;;) {
+    const [row] = await em.execute<[{ isOurs: boolean }]>(
+      `select pg_try_advisory_xact_lock(${MIGRATION_LOCK}) as "isOurs"`,
+    );
+    if (row.isOurs) return;
+    await pause(LOOK_AGAIN_MS);
+  }
+}
+
+/** A migration gives up soon when somebody holds its table, because all others would wait behind it. */
+async function runMigrations(orm: MikroORM, logger: Logger): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await orm.migrator.up();
+      return;
+    } catch (error) {
+      if (!isLocked(error) || tries === MOST_TRIES) throw error;
+      logger.warn({ msg: 'a table is in use; the migration is tried again', tries });
+      await pause(TRY_AGAIN_MS);
+    }
+  }
+}
+
+/** SQLSTATE 55P03, lock_not_available. */
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '55P03';
 }

@@ -119,12 +119,12 @@ export class Watch {
   samples = 0;
 
   private constructor(
-    private readonly database: TestDatabase,
+    private readonly database: Pick<TestDatabase, 'query'>,
     private readonly metadataApi: MetadataHost,
   ) {}
 
   /** From here on a trigger writes down every change of a state, and snapshots are looked at. */
-  static async start(database: TestDatabase, metadataApi: MetadataHost): Promise<Watch> {
+  static async start(database: Pick<TestDatabase, 'query'>, metadataApi: MetadataHost): Promise<Watch> {
     await database.query(CHANGE_LOG);
     const watch = new Watch(database, metadataApi);
     watch.isSampling = true;

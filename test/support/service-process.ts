@@ -18,13 +18,17 @@ interface Surroundings {
   metadataApi: { host: string };
 }
 
-/** The built service as a process of its own, on the test's database. Needs `npm run build`, which `npm test` does. */
+/**
+ * The built service, or another program, as a process of its own, on the test's database. Needs `npm run build`, which
+ * `npm test` does.
+ */
 export async function startServiceProcess(
   { database, metadataApi }: Surroundings,
   runMode: 'api' | 'worker' | 'all',
   nodeOptions: readonly string[] = [],
+  main = MAIN,
 ): Promise<ServiceProcess> {
-  const service = spawn(process.execPath, [...nodeOptions, MAIN], {
+  const service = spawn(process.execPath, [...nodeOptions, main], {
     env: {
       PATH: process.env['PATH'],
       RUN_MODE: runMode,

@@ -11,6 +11,7 @@ import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-
 import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { hostRestSeconds } from './retry-policy.js';
+import { explainSchemaBehind } from './schema-behind.js';
 import { Setback } from './setback.js';
 import { WaitingResults } from './waiting-results.js';
 import { WakeUp } from './wake-up.js';
@@ -393,7 +394,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   private trouble(msg: string, error: unknown): void {
     if (this.setback.note(msg)) {
-      this.logger.error({ msg, error: error instanceof Error ? error.message : String(error) });
+      this.logger.error({ msg, error: explainSchemaBehind(error) });
     }
     this.nothingDue = true;
     for (const listener of this.quietListeners.splice(0)) listener(error);

@@ -3,21 +3,16 @@ import { Migration } from '@mikro-orm/migrations';
 /** Small requests before large ones, one fetch for a token that several refreshes want, and hosts that are shared politely. */
 export class FairnessMigration extends Migration {
   override up(): void {
+    // Whoever comes after a waiting `alter table` waits behind it: rather fail, and be tried again, than hold up all.
+    this.addSql(`set local lock_timeout = '2s'`);
     // The defaults are what an older process writes: an item of a large refresh, never handed back.
     this.addSql(`
       alter table nft_metadata.refresh_items
         add column priority smallint not null default 2,
         add column release_count integer not null default 0`);
-    this.addSql(`drop index nft_metadata.refresh_items_due`);
-    this.addSql(`
-      create index refresh_items_due on nft_metadata.refresh_items (lane_id, priority, due_at, id)
-      where status = 'pending'`);
-    // Other pending items of the same token.
-    this.addSql(`
-      create index refresh_items_token on nft_metadata.refresh_items (lane_id, token_id) where status = 'pending'`);
-
     this.addSql(`
       alter table nft_metadata.lanes add column requests_at_once integer check (requests_at_once between 1 and 1000)`);
+    this.addSql(`set local lock_timeout to default`);
     this.addSql(`create index lanes_host on nft_metadata.lanes (host)`);
     this.addSql(`
       create table nft_metadata.metadata_hosts (
@@ -39,9 +34,6 @@ export class FairnessMigration extends Migration {
     this.addSql(`drop table nft_metadata.host_workers, nft_metadata.metadata_hosts`);
     this.addSql(`drop index nft_metadata.lanes_host`);
     this.addSql(`alter table nft_metadata.lanes drop column requests_at_once`);
-    this.addSql(`drop index nft_metadata.refresh_items_token, nft_metadata.refresh_items_due`);
     this.addSql(`alter table nft_metadata.refresh_items drop column priority, drop column release_count`);
-    this.addSql(`
-      create index refresh_items_due on nft_metadata.refresh_items (lane_id, due_at, id) where status = 'pending'`);
   }
 }

@@ -1,0 +1,43 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/**
+ * The order in which items are claimed now, and other pending items of a token. Built beside those who write, because
+ * `refresh_items` may be large; inside a transaction PostgreSQL builds only in their way, so a migrator that takes all
+ * or nothing has to wait for it.
+ */
+export class FairnessIndexesMigration extends Migration {
+  override isTransactional(): boolean {
+    return this.config.get('migrations').allOrNothing ?? true;
+  }
+
+  override up(): void {
+    this.closeTable();
+    this.build('refresh_items_due', '(lane_id, priority, due_at, id)');
+    this.build('refresh_items_token', '(lane_id, token_id)');
+  }
+
+  override down(): void {
+    this.closeTable();
+    this.addSql(`drop index nft_metadata.refresh_items_token`);
+    this.build('refresh_items_due', '(lane_id, due_at, id)');
+  }
+
+  /** In a transaction, the strongest lock first: those who write would come between it and a weaker one. */
+  private closeTable(): void {
+    if (!this.ctx) return;
+    this.addSql(`set local lock_timeout = '2s'`);
+    this.addSql(`lock table nft_metadata.refresh_items in access exclusive mode`);
+    this.addSql(`set local lock_timeout to default`);
+  }
+
+  /** Each step may be taken again: what a build that was broken off has left is of no use, and is removed. */
+  private build(name: string, columns: string): void {
+    const concurrently = this.ctx ? '' : 'concurrently';
+    this.addSql(`drop index ${concurrently} if exists nft_metadata.${name}_new`);
+    this.addSql(
+      `create index ${concurrently} ${name}_new on nft_metadata.refresh_items ${columns} where status = 'pending'`,
+    );
+    this.addSql(`drop index ${concurrently} if exists nft_metadata.${name}`);
+    this.addSql(`alter index nft_metadata.${name}_new rename to ${name}`);
+  }
+}
