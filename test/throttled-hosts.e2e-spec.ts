@@ -96,6 +96,21 @@ it('a 503 that does not say for how long makes its token wait, and no other', as
   expect(hitsOf('1')).toBe(2);
 });
 
+it('a token that a dead worker held once, and that waits for its next try, keeps no newer request waiting', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.script('1', { status: 503, body: '' }, { status: 200, body: { name: 'One' } });
+  const older = await requestRefresh(test.app, project, ['1']);
+  await test.database.query('update nft_metadata.refresh_items set claim_count = 1 where refresh_id = $1', [older]);
+  await test.worker.runOnce();
+
+  const newer = await refresh(project, ['1']);
+
+  expect(await readRefresh(test.app, project, newer)).toMatchObject({ summary: { succeeded: 1 } });
+  expect(await stateOf(older)).toMatchObject({ status: 'pending', tries: 1 });
+  await secondsLater(2);
+  expect(await readRefresh(test.app, project, older)).toMatchObject({ summary: { succeeded: 1 } });
+});
+
 it('a host goes on resting after the last try of a token', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
   test.metadataApi.answer('1', 429).answer('2', 200, { name: 'Two' });

@@ -56,7 +56,7 @@ describe.each(STATES)('a database whose first missing migration is $missing', ({
     const logger = new Listener({ logLevels: ['error'] });
     const app = await NestFactory.createApplicationContext(WorkerOnly, { logger });
     return {
-      canWork: /-indexes$/.test(missing),
+      canWork: missing.endsWith('-indexes'),
       errors: () => logger.errors,
       [Symbol.asyncDispose]: () => app.close(),
     };

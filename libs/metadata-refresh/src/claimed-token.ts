@@ -7,7 +7,7 @@ export interface ClaimedItem {
   /** The fence: a result counts only while the item still carries this number. */
   claimCount: number;
   attemptCount: number;
-  /** Claims that were handed back in order. */
+  /** Claims that are over without an answer of their own: handed back, or lost and made up for by a later one. */
   releaseCount: number;
 }
 

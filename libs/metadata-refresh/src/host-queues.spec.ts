@@ -70,7 +70,7 @@ it('interactive requests come before all others, and have slots that others cann
 
 it('asks for a claim when half of what should be ahead is gone, and then for all that is missing', () => {
   const queues = shared(256, 'a.example');
-  const roomOf = () => queues.rooms(0).find(({ host }) => host === 'a.example')!.room;
+  const roomOf = () => queues.rooms().find(({ host }) => host === 'a.example')!.room;
   const wanted = roomOf();
   queues.add(tokens(wanted, 'a.example'), 0);
   const rooms: number[] = [];

@@ -62,7 +62,7 @@ export class HostQueues {
   /** The next token that may be begun; it counts as open from here on. */
   begin(now: number): ClaimedToken | null {
     for (const [host, queue] of this.hosts) {
-      if (queue.interactive.length + queue.ready.length === 0 || !this.mayBegin(queue, now)) continue;
+      if (queue.interactive.length + queue.ready.length === 0 || !this.mayBegin(queue)) continue;
       const token = queue.interactive.shift() ?? queue.ready.shift()!;
       this.claimedAt.delete(token);
       queue.open += 1;
@@ -101,10 +101,10 @@ export class HostQueues {
   }
 
   /** Of a host that has become slower: what will not be begun soon. Somebody else may be free. No longer held. */
-  dropSurplus(now: number): ClaimedToken[] {
+  dropSurplus(): ClaimedToken[] {
     return this.drop(
       [...this.hosts.values()].flatMap((queue) =>
-        queue.ready.slice(Math.max(LEAST_AHEAD, 2 * this.wantedAhead(queue, now))),
+        queue.ready.slice(Math.max(LEAST_AHEAD, 2 * this.wantedAhead(queue))),
       ),
     );
   }
@@ -113,10 +113,10 @@ export class HostQueues {
    * Room for claims: none while a host has half of what it should have ahead, so that claims are worth their statement;
    * hosts that are not in the list are new.
    */
-  rooms(now: number): HostRoom[] {
+  rooms(): HostRoom[] {
     return [...this.hosts.values()].map((queue) => {
       const held = heldOf(queue);
-      const wanted = this.wantedAhead(queue, now);
+      const wanted = this.wantedAhead(queue);
       return { host: queue.host, room: held <= wanted / 2 ? wanted - held : 0 };
     });
   }
@@ -156,15 +156,15 @@ export class HostQueues {
     }
   }
 
-  private wantedAhead(queue: HostQueue, now: number): number {
+  private wantedAhead(queue: HostQueue): number {
     // Of a host that nothing is held of, the share will be learned anew.
     const share = heldOf(queue) > 0 ? (queue.share ?? queue.limit) : queue.limit;
-    const slots = Math.min(this.slots, queue.window.slots(share, now));
+    const slots = Math.min(this.slots, queue.window.slots(share));
     return Math.min(MOST_AHEAD, Math.ceil(slots * Math.max(2, AHEAD_MS / queue.window.answerMs)));
   }
 
-  private mayBegin(queue: HostQueue, now: number): boolean {
-    if (queue.share === null || queue.open >= queue.window.slots(queue.share, now)) return false;
+  private mayBegin(queue: HostQueue): boolean {
+    if (queue.share === null || queue.open >= queue.window.slots(queue.share)) return false;
     const kept = queue.interactive.length > 0 ? 0 : Math.floor(this.slots * INTERACTIVE_PART);
     return this.openInAll < this.slots - kept;
   }

@@ -10,7 +10,7 @@ function rounds(
 ): number {
   let now = at;
   for (let round = 0; round < count; round += 1) {
-    const open = window.slots(LIMIT, now);
+    const open = window.slots(LIMIT);
     for (let one = 0; one < open; one += 1) {
       window.note(signal, { startedAt: now, endedAt: now + tookMs, open, limit: LIMIT });
     }
@@ -20,16 +20,16 @@ function rounds(
 }
 
 it('begins with eight, and never has more than the limit', () => {
-  expect(new HostWindow().slots(LIMIT, 0)).toBe(8);
-  expect(new HostWindow().slots(2, 0)).toBe(2);
-  expect(new HostWindow().slots(0, 0)).toBe(0);
+  expect(new HostWindow().slots(LIMIT)).toBe(8);
+  expect(new HostWindow().slots(2)).toBe(2);
+  expect(new HostWindow().slots(0)).toBe(0);
 });
 
 it('doubles with each round of fast answers, up to the limit', () => {
   const window = new HostWindow();
   const sizes = [1, 2, 3, 4].map(() => {
     rounds(window, 1);
-    return window.slots(LIMIT, 0);
+    return window.slots(LIMIT);
   });
 
   expect(sizes).toEqual([16, 32, 64, 64]);
@@ -40,14 +40,14 @@ it('does not grow while answers take much longer than before', () => {
   const now = rounds(window, 1, { tookMs: 60 });
   rounds(window, 3, { tookMs: 1000, at: now });
 
-  expect(window.slots(LIMIT, 0)).toBe(16);
+  expect(window.slots(LIMIT)).toBe(16);
 });
 
 it('does not grow by requests that leave part of it unused', () => {
   const window = new HostWindow();
   for (let one = 0; one < 100; one += 1) window.note('answered', { startedAt: 0, endedAt: 20, open: 1, limit: LIMIT });
 
-  expect(window.slots(LIMIT, 0)).toBe(8);
+  expect(window.slots(LIMIT)).toBe(8);
 });
 
 it.each<HostSignal>(['throttled', 'timed_out'])('is halved once for a round of requests that are %s', (signal) => {
@@ -55,9 +55,9 @@ it.each<HostSignal>(['throttled', 'timed_out'])('is halved once for a round of r
   let now = rounds(window, 4);
 
   now = rounds(window, 1, { signal, at: now });
-  const sizes = [window.slots(LIMIT, now + 2000)];
+  const sizes = [window.slots(LIMIT)];
   rounds(window, 1, { signal, at: now + 2000 });
-  sizes.push(window.slots(LIMIT, now + 5000));
+  sizes.push(window.slots(LIMIT));
 
   expect(sizes).toEqual([32, 16]);
 });
@@ -65,10 +65,10 @@ it.each<HostSignal>(['throttled', 'timed_out'])('is halved once for a round of r
 it('grows by one a round after it was halved', () => {
   const window = new HostWindow();
   let now = rounds(window, 1, { signal: 'throttled' });
-  const sizes = [window.slots(LIMIT, now)];
+  const sizes = [window.slots(LIMIT)];
   for (let round = 0; round < 2; round += 1) {
     now = rounds(window, 1, { at: now + 1 });
-    sizes.push(window.slots(LIMIT, now));
+    sizes.push(window.slots(LIMIT));
   }
 
   expect(sizes[0]).toBe(4);
@@ -80,21 +80,38 @@ it('never falls below one', () => {
   const window = new HostWindow();
   rounds(window, 20, { signal: 'throttled' });
 
-  expect(window.slots(LIMIT, 1e6)).toBe(1);
+  expect(window.slots(LIMIT)).toBe(1);
 });
 
 it('learns nothing of a host from requests that failed before they reached it', () => {
   const window = new HostWindow();
   rounds(window, 20, { signal: 'failed' });
 
-  expect(window.slots(LIMIT, 0)).toBe(8);
+  expect(window.slots(LIMIT)).toBe(8);
 });
 
-it('rests for a second after each timeout in a row beyond the fifth', () => {
-  const window = new HostWindow();
-  for (let one = 0; one < 5; one += 1) window.note('timed_out', { startedAt: 0, endedAt: 3000, open: 8, limit: 8 });
-  const before = window.slots(8, 3000);
-  window.note('timed_out', { startedAt: 0, endedAt: 3000, open: 8, limit: 8 });
+describe('a host that times out even when it is asked for one thing at a time', () => {
+  const timesOut = (window: HostWindow, times: number) => {
+    for (let one = 0, now = 0; one < times; one += 1, now += 3000) {
+      window.note('timed_out', { startedAt: now, endedAt: now + 3000, open: window.slots(8), limit: 8 });
+    }
+  };
 
-  expect([before > 0, window.slots(8, 3999), window.slots(8, 4000) > 0]).toEqual([true, 0, true]);
+  it('hangs, whoever asks: it has half of its limit, so that a refresh ends', () => {
+    const window = new HostWindow();
+    timesOut(window, 5);
+    const before = window.slots(8);
+    timesOut(window, 10);
+
+    expect([before, window.slots(8), window.slots(1)]).toEqual([1, 4, 1]);
+  });
+
+  it('grows from one request again when it answers', () => {
+    const window = new HostWindow();
+    timesOut(window, 10);
+
+    window.note('answered', { startedAt: 0, endedAt: 2900, open: 4, limit: 8 });
+
+    expect(window.slots(8)).toBe(2);
+  });
 });

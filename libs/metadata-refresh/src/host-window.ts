@@ -14,14 +14,14 @@ const FIRST = 8;
 const FAST_MS = 100;
 /** The fastest answer is remembered less with each further one, should the host have become slower for good. */
 const FORGETTING = 1.005;
-/** After so many timeouts in a row, each further one is followed by a rest. */
-const TIMEOUTS_BEFORE_REST = 5;
-const REST_MS = 1000;
+/** So many timeouts in a row with one request at a time: fewer requests do not help this host. */
+const TIMEOUTS_IN_VAIN = 3;
 
 /**
  * How many requests this process has open at one host: additive increase, multiplicative decrease, as TCP does it.
  * It doubles in each round of fast answers until the first sign of trouble, grows by one a round after that, and is
- * halved by 429, 503 and timeouts. Times are of a monotonic clock, in milliseconds.
+ * halved by 429, 503 and timeouts. A host that times out with a single request too is not overloaded by us, it hangs: it
+ * has half of its limit then, so that a refresh ends, until it answers. Times are of a monotonic clock, in milliseconds.
  */
 export class HostWindow {
   private size = FIRST;
@@ -29,13 +29,13 @@ export class HostWindow {
   private usualMs: number | null = null;
   private leastMs = Infinity;
   private lastCutAt = -Infinity;
-  private timeoutsInARow = 0;
-  private restsUntil = -Infinity;
+  /** In a row, with a single request open. */
+  private lonelyTimeouts = 0;
 
   /** Requests that may be open now, of at most `limit`. */
-  slots(limit: number, now: number): number {
-    if (now < this.restsUntil) return 0;
-    return Math.min(limit, Math.max(1, Math.floor(this.size)));
+  slots(limit: number): number {
+    const size = this.hangs() ? Math.max(this.size, limit / 2) : this.size;
+    return Math.min(limit, Math.max(1, Math.floor(size)));
   }
 
   /** How long an answer takes, on average of the latest ones; a guess before the first. */
@@ -48,17 +48,22 @@ export class HostWindow {
    * `limit` is this process's share.
    */
   note(signal: HostSignal, request: { startedAt: number; endedAt: number; open: number; limit: number }): void {
-    this.timeoutsInARow = signal === 'timed_out' ? this.timeoutsInARow + 1 : 0;
     switch (signal) {
       case 'answered':
+        this.lonelyTimeouts = 0;
         return this.grow(request);
       case 'throttled':
+        this.lonelyTimeouts = 0;
         return this.cut(request);
       case 'timed_out':
-        if (this.timeoutsInARow > TIMEOUTS_BEFORE_REST) this.restsUntil = request.endedAt + REST_MS;
+        if (this.size === 1 && request.startedAt >= this.lastCutAt) this.lonelyTimeouts += 1;
         return this.cut(request);
       case 'failed':
     }
+  }
+
+  private hangs(): boolean {
+    return this.lonelyTimeouts >= TIMEOUTS_IN_VAIN;
   }
 
   private grow(request: { startedAt: number; endedAt: number; open: number; limit: number }): void {

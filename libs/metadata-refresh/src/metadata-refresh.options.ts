@@ -20,7 +20,7 @@ const metadataRefreshOptionsSchema = z.strictObject({
   /** Requests to one metadata host at once, by all processes together, unless one of its collections says otherwise. */
   hostRequestsAtOnce: z.int().min(1).max(1000).default(8),
   /** Items a single claim takes at most, besides those that want the same tokens. */
-  claimBatch: z.int().min(1).max(1000).default(256),
+  claimBatch: z.int().min(1).max(1000).default(512),
   /** Results a single completion writes at most. */
   completeBatch: z.int().min(1).max(1000).default(500),
   /** Completed refreshes are kept this long, in days, with their items and errors. */

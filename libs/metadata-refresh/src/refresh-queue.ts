@@ -38,9 +38,9 @@ export class RefreshQueue {
   /**
    * Take tokens with due items, lane by lane, the least recently served lane first, at most `room` for each host; hosts
    * that are not in the list are new to this worker, hosts that cool down are passed over. A batch is shared among the
-   * lanes that it serves, and a lane's part among its large, small and interactive requests. Every due item of a token
-   * comes with it, to be settled by one fetch; a token that is being fetched is left alone until that fetch is written,
-   * since an item that came after its beginning wants a newer answer.
+   * lanes that it serves, and a lane's part among its large, small and interactive requests; they come in turns. Every
+   * due item of a token comes with it, to be settled by one fetch; a token that is being fetched is left alone until that
+   * fetch is written, since an item that came after its beginning wants a newer answer.
    *
    * Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves. A lane is
    * locked while it is served, and SKIP LOCKED lets workers pass each other without waiting.
@@ -65,10 +65,13 @@ export class RefreshQueue {
           (select min(requests_at_once) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
         from nft_metadata.lanes as lane
         cross join lateral (
-          select from nft_metadata.refresh_items as item
-          where item.lane_id = lane.id and item.status = 'pending' and item.priority = any('{0,1,2}')
-            and item.due_at <= now()
-          order by item.priority, item.due_at
+          select from unnest('{0,1,2}'::smallint[]) as size (priority)
+          cross join lateral (
+            select from nft_metadata.refresh_items
+            where lane_id = lane.id and status = 'pending' and priority = size.priority and due_at <= now()
+            order by due_at
+            limit 1
+          ) as of_size
           limit 1
         ) as one_due
         where lane.id = any(array(select lane_id from active))
@@ -104,6 +107,7 @@ export class RefreshQueue {
         join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id
       ), same_token as materialized (
         -- "offset 0": token by token through its index. Joined freely, the planner walks over all refreshes instead.
+        -- That index begins with the token, lest the planner takes it for what is due: it believes that nothing is pending.
         select due.collection_id, item.*
         from (select distinct * from due) as due
         cross join lateral (
@@ -134,7 +138,10 @@ export class RefreshQueue {
         chosen.host, coalesce(chosen.host_limit, ${hostRequestsAtOnce}::int) as "hostLimit",
         nextval('nft_metadata.fetch_seq')::text as "fetchSeq"
       from claimed
-      join chosen on chosen.id = claimed.lane_id`.execute(this.em.fork().getKysely());
+      join chosen on chosen.id = claimed.lane_id
+      order by row_number() over (partition by claimed.lane_id, priority order by claimed.id), priority, chosen.id`.execute(
+      this.em.fork().getKysely(),
+    );
     return toTokens(rows);
   }
 
@@ -152,18 +159,21 @@ export class RefreshQueue {
         )
       ), locked as (
         select id from nft_metadata.refresh_items
-        where id = any(${results.map(({ item }) => item.id)}::bigint[]) and status = 'pending'
+        -- "is true" here too: by id, and not by walking over all that is pending.
+        where id = any(${results.map(({ item }) => item.id)}::bigint[]) and (status = 'pending') is true
         order by id
         for update
       ), finished as (
         update nft_metadata.refresh_items as item
         set status = result.status,
           attempt_count = item.attempt_count + 1,
+          -- Claims that were lost before this answer are over: the item is not being fetched any more.
+          release_count = item.claim_count - item.attempt_count - 1,
           due_at = case when result.status = 'pending' then now() + result.delay_seconds * interval '1 second' else item.due_at end,
           finished_at = case when result.status <> 'pending' then now() end
         from result
         where item.id = any(array(select id from locked))
-          and item.id = result.id and item.claim_count = result.claim_count and item.status = 'pending'
+          and item.id = result.id and item.claim_count = result.claim_count and (item.status = 'pending') is true
         returning item.id, item.refresh_id, item.token_id, item.status, item.attempt_count
       ), errors as (
         insert into nft_metadata.refresh_errors
@@ -204,7 +214,8 @@ export class RefreshQueue {
   async askAgain(em: EntityManager, itemIds: readonly string[]): Promise<void> {
     await sql`
       update nft_metadata.refresh_items
-      set status = 'pending', finished_at = null, due_at = now(), attempt_count = attempt_count - 1
+      set status = 'pending', finished_at = null, due_at = now(),
+        attempt_count = attempt_count - 1, release_count = release_count + 1
       where id = any(${itemIds}::bigint[])`.execute(em.getKysely());
   }
 

@@ -133,7 +133,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (!this.running || this.claiming || this.nothingDue || isFull) return;
     const startedAt = performance.now();
     this.claiming = true;
-    this.claimTokens(this.hosts.rooms(startedAt)).then(
+    this.claimTokens(this.hosts.rooms()).then(
       (claimed) => {
         this.claiming = false;
         if (!this.running) return this.handBack(claimed);
@@ -199,7 +199,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private handBackLate(): void {
     const now = performance.now();
     const late = this.hosts.dropOlderThan(now - (this.config.leaseSeconds * 1000) / 3);
-    this.handBack([...late, ...this.hosts.dropSurplus(now)]);
+    this.handBack([...late, ...this.hosts.dropSurplus()]);
   }
 
   // Sharing hosts with other workers

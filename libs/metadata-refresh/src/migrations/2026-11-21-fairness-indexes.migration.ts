@@ -13,7 +13,7 @@ export class FairnessIndexesMigration extends Migration {
   override up(): void {
     this.closeTable();
     this.build('refresh_items_due', '(lane_id, priority, due_at, id)');
-    this.build('refresh_items_token', '(lane_id, token_id)');
+    this.build('refresh_items_token', '(token_id, lane_id)');
   }
 
   override down(): void {
