@@ -12,11 +12,12 @@ export async function openQueueWith(postgres, name, fill = async () => {}) {
   const application = await openApplication(database.url);
   await writingInBulk(database, async () => {
     await fill(database);
+    // As in life: statistics are older than what is pending.
+    await database.settle();
     for (let lane = 1; lane <= LANES; lane += 1) {
       await addItems(database, { host: `host-${lane}`, items: PENDING / LANES });
     }
   });
-  await database.settle();
   const queue = application.get(RefreshQueue, { strict: false });
   return {
     /** Without the hosts named: what a worker does while it holds enough of them. */

@@ -107,7 +107,6 @@ export class RefreshQueue {
         join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id
       ), same_token as materialized (
         -- "offset 0": token by token through its index. Joined freely, the planner walks over all refreshes instead.
-        -- That index begins with the token, lest the planner takes it for what is due: it believes that nothing is pending.
         select due.collection_id, item.*
         from (select distinct * from due) as due
         cross join lateral (

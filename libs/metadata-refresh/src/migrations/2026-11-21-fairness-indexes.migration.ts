@@ -14,12 +14,28 @@ export class FairnessIndexesMigration extends Migration {
     this.closeTable();
     this.build('refresh_items_due', '(lane_id, priority, due_at, id)');
     this.build('refresh_items_token', '(token_id, lane_id)');
+    this.forgetHowManyArePending();
   }
 
   override down(): void {
+    this.addSql(`alter table nft_metadata.refresh_items alter column status set statistics -1`);
     this.closeTable();
     this.addSql(`drop index nft_metadata.refresh_items_token`);
     this.build('refresh_items_due', '(lane_id, due_at, id)');
+  }
+
+  /**
+   * A table is analysed when nobody writes, and then nothing is pending. The planner would believe that it always is so,
+   * take any index for as good as another, and read all that is pending for each token. Without statistics it assumes a
+   * small part of the table. Servers before 18 keep what they have believed so far.
+   */
+  private forgetHowManyArePending(): void {
+    this.addSql(`alter table nft_metadata.refresh_items alter column status set statistics 0`);
+    this.addSql(`
+      do $$ begin
+        perform pg_clear_attribute_stats('nft_metadata', 'refresh_items', 'status', false);
+      exception when undefined_function then null;
+      end $$`);
   }
 
   /** In a transaction, the strongest lock first: those who write would come between it and a weaker one. */
