@@ -91,11 +91,10 @@ export class MetadataWriter {
   }
 
   private async replace(em: EntityManager, changes: readonly Change[]): Promise<void> {
-    const traitIds = await this.traits.move(
+    const traitIds = await this.traits.idsOf(
       em,
       changes.map(({ token, write }) => ({
         collectionId: token.collectionId,
-        oldTraitIds: token.traitIds,
         attributes: write.metadata.attributes,
       })),
     );
@@ -121,6 +120,10 @@ export class MetadataWriter {
       )
       where token.id = row.id and token.id = any(${changes.map(({ token }) => token.id)}::bigint[])`.execute(
       em.getKysely(),
+    );
+    await this.traits.count(
+      em,
+      changes.map(({ token }, index) => ({ oldTraitIds: token.traitIds, newTraitIds: traitIds[index]! })),
     );
   }
 }

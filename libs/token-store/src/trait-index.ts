@@ -6,13 +6,9 @@ import type { Attribute } from './token-metadata.js';
 /** Longer than this is shown but not indexed: an index row has to fit a quarter of a page. */
 const LONGEST_INDEXED = 500;
 
-interface Move {
-  collectionId: string;
-  oldTraitIds: readonly string[];
-  attributes: readonly Attribute[];
-}
-
 interface Trait {
+  /** Of the three that follow. Made once: a batch has thousands. */
+  key: string;
   collectionId: string;
   traitType: string;
   value: string;
@@ -26,25 +22,31 @@ interface Trait {
  */
 @Injectable()
 export class TraitIndex {
-  /** Move the counts for a batch of changed tokens, and say which trait ids each has now, in the order given. */
-  async move(em: EntityManager, moves: readonly Move[]): Promise<string[][]> {
-    const traitsOfMoves = moves.map(({ collectionId, attributes }) => indexedTraits(collectionId, attributes));
-    const ids = await this.knownIds(em, new Map(traitsOfMoves.flat().map((trait) => [keyOf(trait), trait])));
-    const newIdsOfMoves = traitsOfMoves.map((traits) =>
-      traits.map((trait) => ids.get(keyOf(trait))!).toSorted(byNumber),
-    );
+  /** The trait ids that each token of a batch has from now on, in the order given. Counts nothing yet. */
+  async idsOf(
+    em: EntityManager,
+    tokens: readonly { collectionId: string; attributes: readonly Attribute[] }[],
+  ): Promise<string[][]> {
+    const traitsOfTokens = tokens.map(({ collectionId, attributes }) => indexedTraits(collectionId, attributes));
+    const ids = await this.knownIds(em, new Map(traitsOfTokens.flat().map((trait) => [trait.key, trait])));
+    return traitsOfTokens.map((traits) => traits.map(({ key }) => ids.get(key)!).toSorted(byNumber));
+  }
 
+  /** Move the counts from old to new. Late in a transaction: other batches of a collection wait for these rows. */
+  async count(
+    em: EntityManager,
+    moves: readonly { oldTraitIds: readonly string[]; newTraitIds: readonly string[] }[],
+  ): Promise<void> {
     const differences = new Map<string, number>();
     const add = (id: string, difference: number) => differences.set(id, (differences.get(id) ?? 0) + difference);
-    moves.forEach(({ oldTraitIds }, index) => {
+    for (const { oldTraitIds, newTraitIds } of moves) {
       for (const id of oldTraitIds) add(id, -1);
-      for (const id of newIdsOfMoves[index]!) add(id, 1);
-    });
+      for (const id of newTraitIds) add(id, 1);
+    }
     await this.addToCounts(
       em,
       [...differences].filter(([, difference]) => difference !== 0),
     );
-    return newIdsOfMoves;
   }
 
   /** The ids of these values; values seen for the first time become rows. */
@@ -52,7 +54,7 @@ export class TraitIndex {
     const traits = [...wanted.values()];
     if (traits.length === 0) return new Map();
     const ids = await this.findRows(em, traits);
-    const missing = traits.filter((trait) => !ids.has(keyOf(trait)));
+    const missing = traits.filter(({ key }) => !ids.has(key));
     if (missing.length > 0) {
       await this.insertRows(em, missing);
       for (const [key, id] of await this.findRows(em, missing)) ids.set(key, id);
@@ -61,7 +63,7 @@ export class TraitIndex {
   }
 
   private async findRows(em: EntityManager, traits: readonly Trait[]): Promise<Map<string, string>> {
-    const { rows } = await sql<Trait & { id: string }>`
+    const { rows } = await sql<{ id: string; collectionId: string; traitType: string; value: string }>`
       select trait.id, trait.collection_id as "collectionId", trait.trait_type as "traitType", trait.value
       from unnest(
         ${traits.map(({ collectionId }) => collectionId)}::uuid[],
@@ -69,7 +71,7 @@ export class TraitIndex {
         ${traits.map(({ value }) => value)}::text[]
       ) as wanted (collection_id, trait_type, value)
       join nft_metadata.collection_traits as trait using (collection_id, trait_type, value)`.execute(em.getKysely());
-    return new Map(rows.map((row) => [keyOf(row), row.id]));
+    return new Map(rows.map((row) => [keyOf(row.collectionId, row.traitType, row.value), row.id]));
   }
 
   /** In key order: two workers that bring the same new values wait for each other in the same order. */
@@ -106,14 +108,14 @@ function indexedTraits(collectionId: string, attributes: readonly Attribute[]): 
   for (const { traitType, value, valueType } of attributes) {
     const text = String(value);
     if (traitType.length > LONGEST_INDEXED || text.length > LONGEST_INDEXED) continue;
-    const trait = { collectionId, traitType, value: text, number: valueType === 'number' ? text : null };
-    traits.set(keyOf(trait), trait);
+    const key = keyOf(collectionId, traitType, text);
+    traits.set(key, { key, collectionId, traitType, value: text, number: valueType === 'number' ? text : null });
   }
   return [...traits.values()];
 }
 
-function keyOf({ collectionId, traitType, value }: Pick<Trait, 'collectionId' | 'traitType' | 'value'>): string {
-  return JSON.stringify([collectionId, traitType, value]);
+function keyOf(collectionId: string, traitType: string, value: string): string {
+  return `${collectionId}/${traitType.length}:${traitType}${value}`;
 }
 
 function byNumber(a: string, b: string): number {
