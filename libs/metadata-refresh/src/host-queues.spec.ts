@@ -70,7 +70,8 @@ it('interactive requests come before all others, and have slots that others cann
 
 it('asks for a claim when half of what should be ahead is gone, and then for all that is missing', () => {
   const queues = shared(256, 'a.example');
-  const roomOf = () => queues.rooms().find(({ host }) => host === 'a.example')!.room;
+  const roomOf = () =>
+    queues.rooms().find(({ host, onlyInteractive }) => host === 'a.example' && !onlyInteractive)?.room ?? 0;
   const wanted = roomOf();
   queues.add(tokens(wanted, 'a.example'), 0);
   const rooms: number[] = [];
@@ -92,4 +93,14 @@ it('lets go of what has been ready for too long, and of nothing that was begun',
   const dropped = queues.dropOlderThan(2000);
 
   expect([open.length, dropped.length, queues.readyCount]).toEqual([8, 2, 1]);
+});
+
+it('has room for interactive requests, however much it has ahead', () => {
+  const queues = shared(256, 'a.example');
+  queues.add(tokens(100, 'a.example'), 0);
+  const empty = queues.rooms();
+  queues.add(tokens(16, 'a.example', 0), 0);
+
+  expect(empty).toEqual([{ host: 'a.example', room: 16, onlyInteractive: true }]);
+  expect(queues.rooms()).toEqual([{ host: 'a.example', room: 0, onlyInteractive: true }]);
 });

@@ -30,6 +30,8 @@ interface HostQueue {
 export interface HostRoom {
   host: string;
   room: number;
+  /** There is enough of everything else: somebody who looks at a page shall not wait behind it. */
+  onlyInteractive: boolean;
 }
 
 /**
@@ -110,14 +112,16 @@ export class HostQueues {
   }
 
   /**
-   * Room for claims: none while a host has half of what it should have ahead, so that claims are worth their statement;
-   * hosts that are not in the list are new.
+   * Room for claims: while a host has half of what it should have ahead, so that claims are worth their statement, for
+   * interactive requests only. Hosts that are not in the list are new.
    */
   rooms(): HostRoom[] {
     return [...this.hosts.values()].map((queue) => {
       const held = heldOf(queue);
       const wanted = this.wantedAhead(queue);
-      return { host: queue.host, room: held <= wanted / 2 ? wanted - held : 0 };
+      return held <= wanted / 2
+        ? { host: queue.host, room: wanted - held, onlyInteractive: false }
+        : { host: queue.host, room: Math.max(0, LEAST_AHEAD - queue.interactive.length), onlyInteractive: true };
     });
   }
 

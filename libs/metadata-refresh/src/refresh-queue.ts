@@ -58,14 +58,16 @@ export class RefreshQueue {
         from active where active.lane_id is not null
       ), host as materialized (
         select * from unnest(
-          ${rooms.map(({ host }) => host)}::text[], ${rooms.map(({ room }) => room)}::int[]
-        ) as host (name, room)
+          ${rooms.map(({ host }) => host)}::text[], ${rooms.map(({ room }) => room)}::int[],
+          ${rooms.map(({ onlyInteractive }) => onlyInteractive)}::boolean[]
+        ) as host (name, room, only_interactive)
       ), chosen as materialized (
-        select lane.id, lane.host,
+        select lane.id, lane.host, host.room, coalesce(host.only_interactive, false) as only_interactive,
           (select min(requests_at_once) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
         from nft_metadata.lanes as lane
+        left join host on host.name = lane.host
         cross join lateral (
-          select from unnest('{0,1,2}'::smallint[]) as size (priority)
+          select from unnest(case when host.only_interactive then '{0}' else '{0,1,2}' end::smallint[]) as size (priority)
           cross join lateral (
             select from nft_metadata.refresh_items
             where lane_id = lane.id and status = 'pending' and priority = size.priority and due_at <= now()
@@ -75,7 +77,7 @@ export class RefreshQueue {
           limit 1
         ) as one_due
         where lane.id = any(array(select lane_id from active))
-          and lane.host <> all(array(select name from host where room <= 0))
+          and (host.room > 0) is not false
           and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooling_until > now()))
         order by lane.served_at, lane.id
         limit ${LANES_PER_CLAIM}
@@ -83,17 +85,17 @@ export class RefreshQueue {
       ), served as (
         update nft_metadata.lanes set served_at = clock_timestamp() where id = any(array(select id from chosen))
       ), part as materialized (
-        select chosen.id, greatest(1, least(
-          coalesce(host.room, ${LEAST_AHEAD}::int) / count(*) over (partition by chosen.host),
+        select id, only_interactive, greatest(1, least(
+          coalesce(room, ${LEAST_AHEAD}::int) / count(*) over (partition by host),
           ${claimBatch}::int / count(*) over ()
         ))::int as items
-        from chosen left join host on host.name = chosen.host
+        from chosen
       ), due as materialized (
         select part.id as lane_id, item.token_id, refresh.collection_id
         from part
         cross join lateral (
           select token_id, refresh_id
-          from unnest('{0,1,2}'::smallint[]) as size (priority)
+          from unnest(case when part.only_interactive then '{0}' else '{0,1,2}' end::smallint[]) as size (priority)
           cross join lateral (
             select token_id, refresh_id, row_number() over (order by due_at, id) as turn
             from nft_metadata.refresh_items
