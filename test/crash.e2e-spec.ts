@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(async () => test.stop());
 
 describe('a worker', () => {
-  const some = ['before its fetches are numbered', 'while its results are being committed'];
+  const some = ['in the middle of its claim, while its fetches are numbered', 'while its results are being committed'];
 
   it.each(some)('killed %s loses nothing', async (place) => {
     worker = await killAt(

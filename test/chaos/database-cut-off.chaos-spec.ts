@@ -95,24 +95,21 @@ it.each(each)(
   },
 );
 
-it('a worker whose only question fails, while it holds more than it can fetch, goes on when the database does', async () => {
+it('a worker that holds tokens and may not learn how many requests their host takes goes on when the database does', async () => {
   await Promise.all(services.workers.map((worker) => worker.end('SIGKILL')));
-  const worker = await test.startProcess('worker');
-  services = { ...services, workers: [worker] };
   const projects = await Promise.all(Array.from({ length: 12 }, () => test.aProject(40)));
-  worker.process.kill('SIGSTOP');
   for (const project of projects) {
     test.numberAnswers(project.tokenIds);
     await test.request(services.api.url, project, project.tokenIds);
   }
-  const numbers = await test.hold('alter sequence nft_metadata.fetch_seq owned by none');
-  worker.process.kill('SIGCONT');
-  await numbers.reached();
-  const claimed = async () => (await test.watch.claimedItems()).length;
-  await until(async () => (await claimed()) >= 200);
+  const shares = await test.hold('lock table nft_metadata.host_workers in exclusive mode');
+  services = { ...services, workers: [await test.startProcess('worker')] };
+  await shares.reached();
+  const claimed = await test.watch.claimedItems();
 
-  await numbers.endWaiting();
-  await numbers.release();
+  await shares.endWaiting();
+  await shares.release();
 
+  expect(claimed.length).toBeGreaterThan(0);
   await test.expectAllDone();
 });

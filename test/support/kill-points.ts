@@ -43,7 +43,7 @@ export const killPoints: readonly KillPoint[] = [
     prepare: inTheDatabase('lock table nft_metadata.tokens in access exclusive mode'),
   },
   {
-    name: 'before its fetches are numbered',
+    name: 'in the middle of its claim, while its fetches are numbered',
     prepare: inTheDatabase('alter sequence nft_metadata.fetch_seq owned by none'),
   },
   { name: 'after its requests are sent', prepare: atTheHost('hangs') },
