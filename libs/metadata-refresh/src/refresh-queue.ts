@@ -168,8 +168,9 @@ export class RefreshQueue {
         update nft_metadata.refresh_items as item
         set status = result.status,
           attempt_count = item.attempt_count + 1,
-          -- Claims that were lost before this answer are over: the item is not being fetched any more.
-          release_count = item.claim_count - item.attempt_count - 1,
+          -- While it waits for its next try it is not being fetched, whatever claims were lost before this answer.
+          release_count = case when result.status = 'pending' then item.claim_count - item.attempt_count - 1
+            else item.release_count end,
           due_at = case when result.status = 'pending' then now() + result.delay_seconds * interval '1 second' else item.due_at end,
           finished_at = case when result.status <> 'pending' then now() end
         from result
@@ -215,8 +216,7 @@ export class RefreshQueue {
   async askAgain(em: EntityManager, itemIds: readonly string[]): Promise<void> {
     await sql`
       update nft_metadata.refresh_items
-      set status = 'pending', finished_at = null, due_at = now(),
-        attempt_count = attempt_count - 1, release_count = release_count + 1
+      set status = 'pending', finished_at = null, due_at = now(), attempt_count = attempt_count - 1
       where id = any(${itemIds}::bigint[])`.execute(em.getKysely());
   }
 
