@@ -318,6 +318,20 @@ it('does not honour proxy variables', async () => {
   }
 });
 
+it('asks a host that closes each new connection once, and not again [D18, D24]', async () => {
+  host.misbehave('9', 'closes at once');
+
+  expect(await fetchToken('9')).toMatchObject({ reason: 'connection_reset' });
+  expect(host.hits.get('9')).toBe(1);
+});
+
+it("leaves the host application's own fetch alone", async () => {
+  await fetchToken('1');
+
+  // undici as a whole would have put a dispatcher of its own there, which speaks for `fetch` from then on.
+  expect(Object.getOwnPropertySymbols(globalThis)).not.toContain(Symbol.for('undici.globalDispatcher.2'));
+});
+
 it('refuses a wrong option and says which', async () => {
   const wrong = MetadataFetchModule.forRoot({ allowedHosts: ['localhost'] });
   await expect(Test.createTestingModule({ imports: [wrong] }).compile()).rejects.toThrow(/allowedHosts/);
