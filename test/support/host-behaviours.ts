@@ -47,6 +47,12 @@ export const behaviours = {
     for (const character of document(request)) response.write(character);
     response.end();
   },
+  'sends 200 KB in chunks of a byte': (_, response) => {
+    const document = JSON.stringify({ name: 'x', description: 'a'.repeat(200_000) });
+    response.socket!.end(
+      `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${document.replace(/./g, '1\r\n$&\r\n')}0\r\n\r\n`,
+    );
+  },
   'sends 5 MB of text': (_, response) =>
     send(response, JSON.stringify({ name: 'x', description: 'a'.repeat(5_000_000) })),
   'sends 5 MB of half characters': (_, response) =>
