@@ -59,6 +59,7 @@ it.each<[Behaviour, string, object]>([
   ['sends gzip', '[C20]', { kind: 'fetched', metadata: { name: 'gzip' } }],
   ['sends brotli', '[C20]', { kind: 'fetched', metadata: { name: 'br' } }],
   ['sends deflate', '[C20]', { kind: 'fetched', metadata: { name: 'deflate' } }],
+  ['sends deflate without its header', '[C20]', { kind: 'fetched', metadata: { name: 'raw deflate' } }],
   ['redirects once', '[D1]', { kind: 'fetched', metadata: { name: 'Token elsewhere' } }],
   ['redirects three times', '[D1]', { kind: 'fetched', metadata: { name: 'At last' } }],
   ['redirects four times', '[D2]', { kind: 'unreachable', reason: 'too_many_redirects' }],

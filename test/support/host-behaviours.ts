@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 export type Behaviour = keyof typeof behaviours;
@@ -41,6 +41,8 @@ export const behaviours = {
   'sends gzip': (_, response) => send(response, gzipSync('{"name":"gzip"}'), { 'content-encoding': 'gzip' }),
   'sends deflate': (_, response) =>
     send(response, deflateSync('{"name":"deflate"}'), { 'content-encoding': 'deflate' }),
+  'sends deflate without its header': (_, response) =>
+    send(response, deflateRawSync('{"name":"raw deflate"}'), { 'content-encoding': 'deflate' }),
   'sends brotli': (_, response) => send(response, brotliCompressSync('{"name":"br"}'), { 'content-encoding': 'br' }),
   'sends a byte at a time, quickly': (request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });

@@ -1,5 +1,5 @@
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { BodyBytes } from './body-bytes.js';
 import type { AnswerHandler, Connection } from './connections.js';
@@ -102,7 +102,7 @@ class AnswerReader implements AnswerHandler {
 
   onResponseData(_: unknown, chunk: Buffer): void {
     if (this.isOver) return;
-    if (!this.hasBody) this.openInflate();
+    if (!this.hasBody) this.openInflate(chunk);
     this.hasBody = true;
     if (!this.inflate) this.collect(chunk);
     else if (!this.inflate.write(chunk)) this.controller?.pause();
@@ -121,8 +121,8 @@ class AnswerReader implements AnswerHandler {
     return this.status === 200;
   }
 
-  private openInflate(): void {
-    this.inflate = inflaterFor(this.headers['content-encoding']);
+  private openInflate(first: Buffer): void {
+    this.inflate = inflaterFor(this.headers['content-encoding'], first);
     this.inflate
       ?.on('data', (chunk: Buffer) => this.collect(chunk))
       .on('drain', () => this.controller?.resume())
@@ -195,16 +195,20 @@ function asIncomplete(error: Error): Error {
     : new AnswerIncomplete('The connection was closed in the middle of the body.', { cause: error });
 }
 
-function inflaterFor(encoding: string | undefined): Transform | null {
+function inflaterFor(encoding: string | undefined, [first = 0]: Buffer): Transform | null {
   switch (encoding?.trim().toLowerCase()) {
     case 'gzip':
     case 'x-gzip':
       return createGunzip();
     case 'deflate':
-      return createInflate();
+      // Some servers leave out the header of zlib, and browsers read that, too.
+      return (first & ZLIB_METHOD) === ZLIB_DEFLATE ? createInflate() : createInflateRaw();
     case 'br':
       return createBrotliDecompress();
     default:
       return null;
   }
 }
+
+const ZLIB_METHOD = 0x0f;
+const ZLIB_DEFLATE = 8;
