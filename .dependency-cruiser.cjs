@@ -49,7 +49,7 @@ module.exports = {
       comment: 'One guarded client; nothing else dials. The demonstration and the tests are clients of the service.',
       severity: 'error',
       from: { path: '^(libs|src)/', pathNot: ['^libs/metadata-fetch/', '^src/demo/'] },
-      to: { path: 'node_modules/axios/' },
+      to: { path: 'node_modules/(axios|undici)/' },
     },
     {
       name: 'no-orm-in-metadata-fetch-and-refresh-api',

@@ -13,20 +13,21 @@ export const hostileHosts = {
   title: 'Hostile metadata hosts',
   async run({ postgres, options, log }) {
     prepareBombs();
-    const host = await MetadataHost.start();
-    whenDone(() => host.close());
+    // Each behaviour is a host of its own: else those that hang would slow down the bombs.
+    const hosts = await Promise.all(MetadataHost.paths().map(() => MetadataHost.start()));
+    whenDone(() => Promise.all(hosts.map((host) => host.close())));
     const database = await postgres.createDatabase('hostile_hosts');
-    const service = await Service.prepare(database, host);
+    const service = await Service.prepare(database, ...hosts);
     const project = await service.addProject();
     const api = await service.startApi();
     const worker = await service.startWorker();
 
-    const addCollection = (path) => service.addCollection(project, `${host.url}${path}`, TOKENS);
+    const addCollection = (path, at) => service.addCollection(project, `${hosts[at].url}${path}`, TOKENS);
     const refresh = async (collections) => {
       for (const collection of collections) await requestRefresh(api, project, collection, TOKENS);
       while (await service.hasUnfinished()) await sleep(20);
     };
-    const good = await addCollection('/answers-well');
+    const good = await addCollection('/answers-well', 0);
     for (let time = 0; time < WARM_UPS; time += 1) await refresh([good]);
     const hostile = await Promise.all(MetadataHost.paths().map(addCollection));
 

@@ -4,6 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fairness } from './fairness.mjs';
+import { fetchCost } from './fetch-cost.mjs';
 import { hostileHosts } from './hostile-hosts.mjs';
 import { memory } from './memory.mjs';
 import { pipelines } from './pipelines.mjs';
@@ -28,6 +29,7 @@ const STORIES = {
   fairness,
   memory,
   'hostile-hosts': hostileHosts,
+  'fetch-cost': fetchCost,
   profile,
 };
 /** Measured only when they are named. */

@@ -31,8 +31,10 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'sends a film': { ends: 'succeeds', cases: 'C15' },
   'sends gzip': { ends: 'succeeds', cases: 'C20' },
   'sends deflate': { ends: 'succeeds', cases: 'C20' },
+  'sends deflate without its header': { ends: 'succeeds', cases: 'C20' },
   'sends brotli': { ends: 'succeeds', cases: 'C20' },
   'sends a byte at a time, quickly': { ends: 'succeeds' },
+  'sends 200 KB in chunks of a byte': { ends: 'succeeds' },
   'sends 5 MB of text': { ends: 'succeeds' },
   'sends 5 MB of half characters': { ends: 'succeeds' },
   'sends 5 MB of numbers': { ends: 'succeeds' },
@@ -245,6 +247,7 @@ it.each<[Behaviour, string, Partial<TokenRecord>]>([
   ['sends keys twice', '[C27]', { name: 'last' }],
   ['sends null for everything else', '[C29]', { name: 'x', attributes: [], localization: null, warnings: [] }],
   ['sends gzip', '[C20]', { name: 'gzip' }],
+  ['sends deflate without its header', '[C20]', { name: 'raw deflate' }],
   ['sends brotli', '[C20]', { name: 'br' }],
   ['redirects three times', '[D1]', { name: 'At last' }],
 ])('a host that %s gives the record that is documented %s', async (behaviour, _, record) => {

@@ -59,6 +59,7 @@ it.each<[Behaviour, string, object]>([
   ['sends gzip', '[C20]', { kind: 'fetched', metadata: { name: 'gzip' } }],
   ['sends brotli', '[C20]', { kind: 'fetched', metadata: { name: 'br' } }],
   ['sends deflate', '[C20]', { kind: 'fetched', metadata: { name: 'deflate' } }],
+  ['sends deflate without its header', '[C20]', { kind: 'fetched', metadata: { name: 'raw deflate' } }],
   ['redirects once', '[D1]', { kind: 'fetched', metadata: { name: 'Token elsewhere' } }],
   ['redirects three times', '[D1]', { kind: 'fetched', metadata: { name: 'At last' } }],
   ['redirects four times', '[D2]', { kind: 'unreachable', reason: 'too_many_redirects' }],
@@ -316,6 +317,20 @@ it('does not honour proxy variables', async () => {
     delete process.env['http_proxy'];
     await proxy.close();
   }
+});
+
+it('asks a host that closes each new connection once, and not again [D18, D24]', async () => {
+  host.misbehave('9', 'closes at once');
+
+  expect(await fetchToken('9')).toMatchObject({ reason: 'connection_reset' });
+  expect(host.hits.get('9')).toBe(1);
+});
+
+it("leaves the host application's own fetch alone", async () => {
+  await fetchToken('1');
+
+  // undici as a whole would have put a dispatcher of its own there, which speaks for `fetch` from then on.
+  expect(Object.getOwnPropertySymbols(globalThis)).not.toContain(Symbol.for('undici.globalDispatcher.2'));
 });
 
 it('refuses a wrong option and says which', async () => {

@@ -1,9 +1,5 @@
-// Fetching alone, with undici: about as fast as Node can.
-import { Agent, request } from 'undici';
+// Fetching alone, with undici.
 import { serveFetchLoop } from './fetch-loop.mjs';
-import { FETCHES_AT_ONCE } from './settings.mjs';
+import { fetchText } from './undici-text.mjs';
 
-// Room for twice as many: else a request waits behind a connection that is not quite free.
-const dispatcher = new Agent({ connections: 2 * FETCHES_AT_ONCE, headersTimeout: 3000, bodyTimeout: 3000 });
-
-await serveFetchLoop(async (url) => (await request(url, { dispatcher })).body.text());
+await serveFetchLoop(fetchText);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 export type Behaviour = keyof typeof behaviours;
@@ -41,11 +41,19 @@ export const behaviours = {
   'sends gzip': (_, response) => send(response, gzipSync('{"name":"gzip"}'), { 'content-encoding': 'gzip' }),
   'sends deflate': (_, response) =>
     send(response, deflateSync('{"name":"deflate"}'), { 'content-encoding': 'deflate' }),
+  'sends deflate without its header': (_, response) =>
+    send(response, deflateRawSync('{"name":"raw deflate"}'), { 'content-encoding': 'deflate' }),
   'sends brotli': (_, response) => send(response, brotliCompressSync('{"name":"br"}'), { 'content-encoding': 'br' }),
   'sends a byte at a time, quickly': (request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
     for (const character of document(request)) response.write(character);
     response.end();
+  },
+  'sends 200 KB in chunks of a byte': (_, response) => {
+    const document = JSON.stringify({ name: 'x', description: 'a'.repeat(200_000) });
+    response.socket!.end(
+      `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${document.replace(/./g, '1\r\n$&\r\n')}0\r\n\r\n`,
+    );
   },
   'sends 5 MB of text': (_, response) =>
     send(response, JSON.stringify({ name: 'x', description: 'a'.repeat(5_000_000) })),

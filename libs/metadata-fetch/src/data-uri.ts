@@ -1,3 +1,5 @@
+import { hexDigit } from './hex-digit.js';
+
 /** A `data:` URI, taken apart by hand. */
 export interface DataUri {
   /** Lower case, without parameters; '' when none is given. */
@@ -86,10 +88,3 @@ function decodePercent(payload: string): Uint8Array {
 }
 
 const PERCENT = 0x25;
-
-function hexDigit(byte: number | undefined): number {
-  if (byte === undefined) return -1;
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const letter = byte | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : -1;
-}

@@ -18,7 +18,7 @@ const THREAD = {
   minThreads: 0,
   maxThreads: 1,
   idleTimeout: 10_000,
-  resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 160 },
+  resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 96 },
 };
 
 /**
@@ -29,14 +29,14 @@ const THREAD = {
 export class DocumentReader implements OnApplicationShutdown {
   private pool: Tinypool | undefined;
 
-  /** The body may be gone afterwards: a large one is handed over to the thread, not copied. */
+  /** The body may be gone afterwards: a large one is shared with the thread or handed over to it, not copied. */
   async read(document: DocumentToRead): Promise<ReadDocument> {
     if (document.body.length <= LARGE_BODY || !HAS_WORKER) return readDocument(document);
     this.pool ??= new Tinypool(THREAD);
     try {
-      return (await this.pool.run(document, {
-        transferList: [document.body.buffer as ArrayBuffer],
-      })) as ReadDocument;
+      const { buffer } = document.body;
+      const transferList = buffer instanceof ArrayBuffer ? [buffer] : [];
+      return (await this.pool.run(document, { transferList })) as ReadDocument;
     } catch (error) {
       // Out of bounds in a way that the bounds do not know.
       if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') {

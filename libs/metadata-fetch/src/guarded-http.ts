@@ -1,10 +1,10 @@
-import http from 'node:http';
-import https from 'node:https';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import axios, { AxiosHeaders, type AxiosAdapter, type AxiosInstance } from 'axios';
+import { Axios, AxiosHeaders, type AxiosAdapter, type AxiosRequestConfig } from 'axios';
+import type { Dispatcher } from 'undici';
 import { publicLookup } from './address-filter.js';
+import { openConnections } from './connections.js';
 import type { UnreachableReason } from './fetch-outcome.js';
-import { checkUrl, type UrlRules } from './guarded-url.js';
+import { checkUrl, type CheckedUrl, type UrlRules } from './guarded-url.js';
 import { exchange, type HttpAnswer } from './http-exchange.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 
@@ -13,25 +13,33 @@ export interface GuardedRequest {
   /** Sent to this URL's origin only; a redirect to another one goes without. */
   headers?: Readonly<Record<string, string>>;
   signal: AbortSignal;
-  /** Asked once when the body turns out to be large; it is read on when this resolves. */
-  onLargeBody: () => Promise<void>;
+  /** Asked once when the body turns out to be large; it is read on into what this resolves with. */
+  onLargeBody: () => Promise<Buffer>;
 }
-
-/**
- * What the adapter needs besides axios' own settings; axios hands on what it does not know. The deadline is not axios'
- * `signal`: that would also throw away the status of an error whose body was cut short by the deadline.
- */
-interface AdapterConfig {
-  deadline: AbortSignal;
-  onLargeBody: () => Promise<void>;
-}
-
-type RequestConfig = AdapterConfig & { headers: Readonly<Record<string, string>> };
 
 export type GuardedAnswer =
   /** hasOwnHeaders: the request's own headers were sent to the one who answered. */
   | ({ kind: 'answer'; url: string; hasOwnHeaders: boolean } & HttpAnswer)
   | { kind: 'unreachable'; url: string; reason: UnreachableReason };
+
+/**
+ * One request, as axios hands it on to our adapter. A class, since axios copies plain objects member by member; and the
+ * deadline is not axios' `signal`, which would also throw away the status of an error whose body it cut short.
+ */
+class Hop {
+  constructor(
+    readonly checked: Extract<CheckedUrl, { kind: 'url' }>,
+    readonly headers: Readonly<Record<string, string>>,
+    readonly request: GuardedRequest,
+  ) {}
+}
+
+interface HopConfig extends AxiosRequestConfig {
+  hop: Hop;
+}
+
+/** Those of an answer are in its data, as they came. */
+const NO_HEADERS = new AxiosHeaders();
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
@@ -43,75 +51,73 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 @Injectable()
 export class GuardedHttp implements OnApplicationShutdown {
   private readonly rules: UrlRules;
-  private readonly agents: Record<'public' | 'exempt', { 'http:': http.Agent; 'https:': https.Agent }>;
-  private readonly axios: AxiosInstance;
+  /** Sent with every request. */
+  private readonly headers: Readonly<Record<string, string>>;
+  private readonly connections: Record<'public' | 'exempt', Dispatcher>;
+  private readonly axios: Axios;
 
   constructor(@Inject(METADATA_FETCH_CONFIG) private readonly config: MetadataFetchConfig) {
     this.rules = { allowedHosts: new Set(config.allowedHosts), extraPorts: new Set(config.extraPorts) };
-    const options = { keepAlive: true, maxSockets: config.maxSocketsPerHost };
-    // Two sets: a connection that was dialled without the filter is never used for a URL that needs it.
-    const filtered = { ...options, lookup: publicLookup(config.lookup) };
-    const unfiltered = { ...options, lookup: config.lookup };
-    this.agents = {
-      public: { 'http:': new http.Agent(filtered), 'https:': new https.Agent(filtered) },
-      exempt: { 'http:': new http.Agent(unfiltered), 'https:': new https.Agent(unfiltered) },
+    this.headers = {
+      accept: 'application/json, */*;q=0.5',
+      'accept-encoding': 'gzip, deflate, br',
+      'user-agent': config.userAgent,
     };
-    this.axios = axios.create({ adapter: this.adapter, validateStatus: null, maxRedirects: 0, proxy: false });
+    const options = { atOnce: config.maxSocketsPerHost, connectWithinMs: config.deadlineMs };
+    // Two sets: a connection that was dialled without the filter is never used for a URL that needs it.
+    this.connections = {
+      public: openConnections({ ...options, lookup: publicLookup(config.lookup) }),
+      exempt: openConnections({ ...options, lookup: config.lookup }),
+    };
+    // Without axios' defaults, which it would merge into each request: JSON, XSRF, limits, none of it ours.
+    this.axios = new Axios({ adapter: this.adapter, validateStatus: null });
   }
 
   /** Never throws for what a stranger's host does. */
-  async get({ url: first, headers = {}, signal, onLargeBody }: GuardedRequest): Promise<GuardedAnswer> {
-    let url = first;
-    let ownHeaders = headers;
+  async get(request: GuardedRequest): Promise<GuardedAnswer> {
+    const given = request.headers ?? {};
+    let url = request.url;
+    let headers = given;
     for (let hops = 0; ; hops += 1) {
       const checked = checkUrl(url, this.rules);
       if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
       try {
-        const config: RequestConfig = { headers: ownHeaders, deadline: signal, onLargeBody };
-        const { status, headers: answered, data } = await this.axios.get<Buffer>(url, config);
-        const answer = { status, headers: answered as http.IncomingHttpHeaders, body: data };
-        const location = REDIRECTS.includes(status) ? utf8(answer.headers.location) : undefined;
-        if (location === undefined) return { kind: 'answer', url, hasOwnHeaders: ownHeaders === headers, ...answer };
+        const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
+        const { data: answer } = await this.axios.request<HttpAnswer>(config);
+        const location = REDIRECTS.includes(answer.status) ? utf8(answer.headers['location']) : undefined;
+        if (location === undefined) return { kind: 'answer', url, hasOwnHeaders: headers === given, ...answer };
         if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
-        if (!URL.canParse(location, url)) return { kind: 'unreachable', url, reason: 'invalid_uri' };
-        const next = new URL(location, url);
-        if (next.origin !== checked.url.origin) ownHeaders = {};
+        const next = URL.parse(location, url);
+        if (!next) return { kind: 'unreachable', url, reason: 'invalid_uri' };
+        if (next.origin !== checked.url.origin) headers = {};
         url = next.href;
       } catch (error) {
-        return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
+        return { kind: 'unreachable', url, reason: request.signal.aborted ? 'timeout' : reasonFor(error) };
       }
     }
   }
 
   /** Not before: a worker finishes its fetches while the application stops. */
-  onApplicationShutdown(): void {
-    for (const agents of Object.values(this.agents)) for (const agent of Object.values(agents)) agent.destroy();
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([this.connections.public.destroy(), this.connections.exempt.destroy()]);
   }
 
   private readonly adapter: AxiosAdapter = async (config) => {
-    const checked = checkUrl(config.url ?? '', this.rules);
-    if (checked.kind === 'refused') throw new Error(checked.reason);
-    const { deadline, onLargeBody } = config as unknown as AdapterConfig;
-    const protocol = checked.url.protocol as 'http:' | 'https:';
-    const { status, headers, body } = await exchange({
+    const { checked, headers, request } = (config as unknown as HopConfig).hop;
+    const answer = await exchange({
       url: checked.url,
-      agent: this.agents[checked.isExempt ? 'exempt' : 'public'][protocol],
-      signal: deadline,
-      onLargeBody,
+      headers: { ...this.headers, ...headers },
+      connections: this.connections[checked.isExempt ? 'exempt' : 'public'],
+      signal: request.signal,
+      onLargeBody: request.onLargeBody,
       maxBytes: this.config.maxBytes,
       errorBodyBytes: this.config.errorBodyBytes,
-      headers: {
-        accept: 'application/json, */*;q=0.5',
-        'accept-encoding': 'gzip, deflate, br',
-        'user-agent': this.config.userAgent,
-        ...(config.headers.toJSON() as Record<string, string>),
-      },
     });
-    return { status, statusText: '', headers: headers as AxiosHeaders, data: body, config };
+    return { status: answer.status, statusText: '', headers: NO_HEADERS, data: answer, config };
   };
 }
 
-/** Node reads a header as Latin-1; what is beyond ASCII in a location is UTF-8, as browsers take it. */
+/** A header comes as Latin-1; what is beyond ASCII in a location is UTF-8, as browsers take it. */
 function utf8(header: string | undefined): string | undefined {
   return header === undefined ? undefined : Buffer.from(header, 'latin1').toString('utf8');
 }
@@ -125,8 +131,11 @@ const REASONS: Readonly<Record<string, UnreachableReason>> = {
   ENODATA: 'dns',
   ECONNREFUSED: 'connection_refused',
   ECONNRESET: 'connection_reset',
+  UND_ERR_SOCKET: 'connection_reset',
   EPIPE: 'connection_reset',
   ETIMEDOUT: 'timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'timeout',
+  UND_ERR_HEADERS_OVERFLOW: 'incomplete_body',
 };
 
 function reasonFor(error: unknown): UnreachableReason {
@@ -136,5 +145,5 @@ function reasonFor(error: unknown): UnreachableReason {
   const call = error instanceof Error && 'syscall' in error ? String(error.syscall) : '';
   if (/^(?:getaddrinfo|query)/.test(call)) return 'dns';
   if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) return 'tls';
-  return code.startsWith('HPE_') ? 'incomplete_body' : 'connection';
+  return error instanceof Error && error.name === 'HTTPParserError' ? 'incomplete_body' : 'connection';
 }

@@ -1,27 +1,31 @@
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
-import type { Readable, Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import type { Dispatcher } from 'undici';
+import { BodyBytes } from './body-bytes.js';
+import type { AnswerHandler, Connection } from './connections.js';
 import { LARGE_BODY } from './large-bodies.js';
 
 export interface Exchange {
   url: URL;
   headers: Readonly<Record<string, string>>;
-  agent: http.Agent | https.Agent;
+  connections: Dispatcher;
   signal: AbortSignal;
   /** The largest body of a 200, in bytes after decompression. */
   maxBytes: number;
   /** How much of any other body is read. */
   errorBodyBytes: number;
-  /** Asked once when a body turns out to be large; it is read on when this resolves. */
-  onLargeBody: () => Promise<void>;
+  /** Asked once when a body turns out to be large; it is read on into what this resolves with. */
+  onLargeBody: () => Promise<Buffer>;
 }
 
 export interface HttpAnswer {
   status: number;
-  headers: http.IncomingHttpHeaders;
+  headers: AnswerHeaders;
   body: Buffer;
 }
+
+/** By lower-case name, each character a byte; of a header that came twice, the first. */
+type AnswerHeaders = Readonly<Record<string, string | undefined>>;
 
 class AnswerTooLarge extends Error {
   readonly code = 'TOO_LARGE';
@@ -31,17 +35,20 @@ class AnswerIncomplete extends Error {
   readonly code = 'INCOMPLETE';
 }
 
+/** Nobody waits any longer. */
+class NoLongerWanted extends Error {}
+
 /** A kept connection that its host has closed in the meantime: nothing was answered, and nothing is wrong. */
 class ConnectionWasStale extends Error {}
 
 /** After so many stale connections in a row the host is closing them all. */
 const STALE_AT_MOST = 3;
 
-/** One request and its answer on node:http: no redirects, no proxy, bytes counted after decompression as they come. */
+/** One request and its answer: no redirects, no proxy, bytes counted after decompression as they come. */
 export async function exchange(wanted: Exchange): Promise<HttpAnswer> {
   for (let stale = 0; ; stale += 1) {
     try {
-      return await exchangeOnce(wanted);
+      return await new Promise<HttpAnswer>((done, fail) => new AnswerReader(wanted, done, fail).ask());
     } catch (error) {
       if (!(error instanceof ConnectionWasStale)) throw error;
       if (stale === STALE_AT_MOST) throw error.cause;
@@ -49,100 +56,159 @@ export async function exchange(wanted: Exchange): Promise<HttpAnswer> {
   }
 }
 
-function exchangeOnce({ url, headers, agent, signal, ...limits }: Exchange): Promise<HttpAnswer> {
-  return new Promise((done, fail) => {
-    const client = url.protocol === 'https:' ? https : http;
-    const request = client.get(url, { agent, headers, signal });
-    let hasAnswered = false;
-    // Of a connection that breaks in the middle of an answer, the answer's body tells.
-    request.on('error', (error) => {
-      if (hasAnswered) return;
-      fail(request.reusedSocket && isReset(error) ? new ConnectionWasStale('', { cause: error }) : error);
-    });
-    request.once('response', (response) => {
-      hasAnswered = true;
-      const status = response.statusCode ?? 0;
-      const isGood = status === 200;
-      const maxBytes = isGood ? limits.maxBytes : limits.errorBodyBytes;
-      readBody(response, { maxBytes, mustBeWhole: isGood, onLargeBody: limits.onLargeBody }).then(
-        (body) => done({ status, headers: response.headers, body }),
-        (error: Error) => {
-          request.destroy();
-          fail(error);
-        },
-      );
-    });
-  });
-}
+/** Reads an answer as it comes. A body that matters has to be whole; of an error's body the beginning is enough. */
+class AnswerReader implements AnswerHandler {
+  connection?: Connection;
+  private controller?: Dispatcher.DispatchController;
+  private connectionWasUsed = false;
+  private status = 0;
+  private headers: AnswerHeaders = {};
+  private readonly body = new BodyBytes();
+  private maxBytes: number;
+  private hasBody = false;
+  private inflate: Transform | null = null;
+  private isOver = false;
+  private readonly giveUp = () => this.broken(new NoLongerWanted('The time is over.'));
 
-interface BodyLimits extends Pick<Exchange, 'maxBytes' | 'onLargeBody'> {
-  mustBeWhole: boolean;
-}
+  constructor(
+    private readonly wanted: Exchange,
+    private readonly done: (answer: HttpAnswer) => void,
+    private readonly fail: (error: unknown) => void,
+  ) {}
 
-/** A body that matters has to be whole; of an error's body the beginning is enough. */
-function readBody(response: IncomingMessage, { maxBytes, mustBeWhole, onLargeBody }: BodyLimits): Promise<Buffer> {
-  return new Promise((done, fail) => {
-    if (mustBeWhole && Number(response.headers['content-length']) > maxBytes) {
-      return fail(new AnswerTooLarge(`The body is declared with more than ${maxBytes} bytes.`));
+  ask(): void {
+    const { url, headers, connections, signal } = this.wanted;
+    if (signal.aborted) return this.giveUp();
+    signal.addEventListener('abort', this.giveUp, { once: true });
+    connections.dispatch({ origin: url.origin, path: `${url.pathname}${url.search}`, method: 'GET', headers }, this);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    this.connectionWasUsed = this.connection!.isUsed;
+    if (this.isOver) controller.abort(new NoLongerWanted('The time was over before there was a connection.'));
+  }
+
+  onResponseStart(_: unknown, status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
+    if (status < 200) return;
+    this.connection!.isUsed = true;
+    this.status = status;
+    this.headers = firstOfEach(headers);
+    this.maxBytes = this.mustBeWhole ? this.wanted.maxBytes : this.wanted.errorBodyBytes;
+    if (this.mustBeWhole && Number(this.headers['content-length']) > this.maxBytes) {
+      return this.broken(new AnswerTooLarge(`The body is declared with more than ${this.maxBytes} bytes.`));
     }
-    const inflate = inflaterFor(response.headers['content-encoding']);
-    const stream: Readable = inflate ? response.pipe(inflate) : response;
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+  }
 
-    const cutShort = () => {
-      done(Buffer.concat(chunks).subarray(0, maxBytes));
-      response.destroy();
-      inflate?.destroy();
-    };
-    const waitForSeat = () => {
-      stream.pause();
-      void onLargeBody().then(() => stream.resume());
-    };
-    const broken = (error: Error) => (mustBeWhole ? fail(asIncomplete(error)) : cutShort());
-    stream.on('data', (chunk: Buffer) => {
-      const wasLarge = bytes > LARGE_BODY;
-      bytes += chunk.length;
-      chunks.push(chunk);
-      if (bytes > LARGE_BODY && !wasLarge && bytes <= maxBytes) return waitForSeat();
-      if (bytes <= maxBytes) return;
-      stream.removeAllListeners('data');
-      if (!mustBeWhole) return cutShort();
-      // First this, then the end of the connection, which would be a reason of its own.
-      fail(new AnswerTooLarge(`The body has more than ${maxBytes} bytes.`));
-      response.destroy();
-      inflate?.destroy();
+  onResponseData(_: unknown, chunk: Buffer): void {
+    if (this.isOver) return;
+    if (!this.hasBody) this.openInflate(chunk);
+    this.hasBody = true;
+    if (!this.inflate) this.collect(chunk);
+    else if (!this.inflate.write(chunk)) this.controller?.pause();
+  }
+
+  onResponseEnd(): void {
+    if (this.inflate) this.inflate.end();
+    else this.complete();
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    this.broken(error);
+  }
+
+  private get mustBeWhole(): boolean {
+    return this.status === 200;
+  }
+
+  private openInflate(first: Buffer): void {
+    this.inflate = inflaterFor(this.headers['content-encoding'], first);
+    this.inflate
+      ?.on('data', (chunk: Buffer) => this.collect(chunk))
+      .on('drain', () => this.controller?.resume())
+      .once('end', () => this.complete())
+      .once('error', (error) => this.broken(new AnswerIncomplete(`The body cannot be decompressed: ${error.message}`)));
+  }
+
+  private collect(chunk: Buffer): void {
+    if (this.isOver) return;
+    const wasLarge = this.body.length > LARGE_BODY;
+    if (this.body.length + chunk.length > this.maxBytes) {
+      this.body.add(chunk.subarray(0, this.maxBytes - this.body.length));
+      return this.broken(new AnswerTooLarge(`The body has more than ${this.maxBytes} bytes.`));
+    }
+    this.body.add(chunk);
+    if (this.body.length > LARGE_BODY && !wasLarge) this.waitForSeat(this.inflate ?? this.controller!);
+  }
+
+  private waitForSeat(source: { pause(): void; resume(): void }): void {
+    source.pause();
+    void this.wanted.onLargeBody().then((room) => {
+      if (this.isOver) return;
+      this.body.moveTo(room);
+      source.resume();
     });
-    stream.once('end', () => done(Buffer.concat(chunks)));
-    stream.on('error', broken);
-    if (inflate) response.on('error', broken);
-    response.once('aborted', () =>
-      broken(new AnswerIncomplete('The connection was closed in the middle of the body.')),
-    );
-  });
+  }
+
+  private complete(): void {
+    if (!this.end()) return;
+    this.done({ status: this.status, headers: this.headers, body: this.body.take(this.maxBytes) });
+  }
+
+  /** The end of the connection comes after the answer, since it would be a reason of its own. */
+  private broken(error: Error): void {
+    if (this.status !== 0 && !this.mustBeWhole) this.complete();
+    else if (this.end()) this.fail(this.status === 0 ? this.asStale(error) : asIncomplete(error));
+    this.inflate?.destroy();
+    this.controller?.abort(error);
+  }
+
+  private asStale(error: Error): Error {
+    return this.connectionWasUsed && isReset(error) ? new ConnectionWasStale('', { cause: error }) : error;
+  }
+
+  /** Whether this was the end, and not something that came after it. */
+  private end(): boolean {
+    if (this.isOver) return false;
+    this.isOver = true;
+    this.wanted.signal.removeEventListener('abort', this.giveUp);
+    return true;
+  }
+}
+
+/** Of headers that came twice, as node:http has it. */
+function firstOfEach(headers: Readonly<Record<string, string | string[] | undefined>>): AnswerHeaders {
+  const first: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    first[name] = !Array.isArray(value) ? value : name === 'content-encoding' ? value.join(', ') : value[0];
+  }
+  return first;
 }
 
 function isReset(error: Error): boolean {
-  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+  return 'code' in error && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(error.code));
 }
 
 function asIncomplete(error: Error): Error {
-  const code = 'code' in error ? String(error.code) : '';
-  return /^(Z_|ERR_|ERR__)/.test(code)
-    ? new AnswerIncomplete(`The body cannot be decompressed: ${error.message}`)
-    : error;
+  return error instanceof AnswerTooLarge || error instanceof NoLongerWanted || error instanceof AnswerIncomplete
+    ? error
+    : new AnswerIncomplete('The connection was closed in the middle of the body.', { cause: error });
 }
 
-function inflaterFor(encoding: string | undefined): Transform | null {
+function inflaterFor(encoding: string | undefined, [first = 0]: Buffer): Transform | null {
   switch (encoding?.trim().toLowerCase()) {
     case 'gzip':
     case 'x-gzip':
       return createGunzip();
     case 'deflate':
-      return createInflate();
+      // Some servers leave out the header of zlib, and browsers read that, too.
+      return (first & ZLIB_METHOD) === ZLIB_DEFLATE ? createInflate() : createInflateRaw();
     case 'br':
       return createBrotliDecompress();
     default:
       return null;
   }
 }
+
+const ZLIB_METHOD = 0x0f;
+const ZLIB_DEFLATE = 8;

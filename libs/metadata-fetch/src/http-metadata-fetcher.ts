@@ -90,9 +90,13 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     const onLargeBody = async () => {
       deadline.pause();
       const seat = await this.largeBodies.take();
-      if (isOver) return seat.leave();
-      leaveSeat = () => seat.leave();
-      deadline.resume();
+      if (isOver) {
+        seat.leave();
+      } else {
+        leaveSeat = () => seat.leave();
+        deadline.resume();
+      }
+      return seat.room;
     };
     const validators = target.validators?.url === candidate.publicUrl ? target.validators : undefined;
     try {
@@ -127,9 +131,11 @@ export class HttpMetadataFetcher extends MetadataFetcher {
       return { kind: 'bad_status', status, body: this.bodyText(body), ...retryAfter, ...trace };
     }
     const contentType = headers['content-type'] ?? null;
-    const text = this.bodyText(body);
+    const beginning = this.beginningOf(body);
     const read = await this.read(target, { body, contentType, url: trace.url });
-    if (read.kind === 'undecodable') return { kind: 'undecodable', reason: read.reason, body: text, ...trace };
+    if (read.kind === 'undecodable') {
+      return { kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning), ...trace };
+    }
     const { etag, 'last-modified': lastModified } = headers;
     return { kind: 'fetched', metadata: read.metadata, validators: { url: trace.url, etag, lastModified }, ...trace };
   }
@@ -140,11 +146,11 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   ): Promise<Outcome> {
     const startedAt = performance.now();
     const bytes = body.length;
-    const text = this.bodyText(body);
+    const beginning = this.beginningOf(body);
     const read = await this.read(target, { body, contentType, url });
     const trace = { url, durationMs: Math.round(performance.now() - startedAt), bytes };
     return read.kind === 'undecodable'
-      ? { kind: 'undecodable', reason: read.reason, body: text, ...trace }
+      ? { kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning), ...trace }
       : { kind: 'fetched', metadata: read.metadata, validators: { url }, ...trace };
   }
 
@@ -161,6 +167,11 @@ export class HttpMetadataFetcher extends MetadataFetcher {
       (outcome.kind === 'bad_status' && (outcome.status === 429 || outcome.status >= 500));
     if (isInTrouble) this.health.noteFailure(url);
     else this.health.noteAnswer(url);
+  }
+
+  /** Of a body that is gone after reading, a copy. Text is made of it only if it is shown. */
+  private beginningOf(body: Uint8Array): Uint8Array {
+    return new Uint8Array(body.subarray(0, this.config.errorBodyBytes));
   }
 
   /** The beginning of a body as text that can be stored; a character that the cut went through is dropped. */

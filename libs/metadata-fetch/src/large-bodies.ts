@@ -1,3 +1,5 @@
+import { LARGEST_DOCUMENT } from './fetch-limits.js';
+
 /** A body that is larger than this takes a seat. Real documents are a few kilobytes. */
 export const LARGE_BODY = 256 * 1024;
 
@@ -9,22 +11,34 @@ const SEATS = 2;
  * of a few seats, and keeps it until its document is read. The others wait, with their host's data still on the wire.
  */
 export class LargeBodies {
-  private free = SEATS;
-  private readonly waiting: (() => void)[] = [];
+  private readonly free: Seat[] = Array.from({ length: SEATS }, () => new Seat(this));
+  private readonly waiting: ((seat: Seat) => void)[] = [];
 
   async take(): Promise<Seat> {
-    if (this.free > 0) this.free -= 1;
-    else await new Promise<void>((done) => this.waiting.push(done));
-    return { leave: () => this.giveBack() };
+    return this.free.pop() ?? new Promise((done) => this.waiting.push(done));
   }
 
-  private giveBack(): void {
+  giveBack(seat: Seat): void {
     const next = this.waiting.shift();
-    if (next) next();
-    else this.free += 1;
+    if (next) next(seat);
+    else this.free.push(seat);
   }
 }
 
-export interface Seat {
-  leave(): void;
+export class Seat {
+  private bytes?: Buffer;
+
+  constructor(private readonly seats: LargeBodies) {}
+
+  /**
+   * Room for the largest body: the same for everybody who sits here, since what one leaves behind may stay in memory for
+   * long, and shared with the thread that reads it, so that it needs no copy.
+   */
+  get room(): Buffer {
+    return (this.bytes ??= Buffer.from(new SharedArrayBuffer(LARGEST_DOCUMENT)));
+  }
+
+  leave(): void {
+    this.seats.giveBack(this);
+  }
 }

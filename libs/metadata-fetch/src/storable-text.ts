@@ -1,5 +1,8 @@
+import { hexDigit } from './hex-digit.js';
+
 const MAY_NEED_REPAIR = /\\u(?:0000|d[89a-f])/i;
-const REPLACEMENT = String.raw`\ufffd`;
+/** Of U+FFFD, behind its `\u`: as long as the digits that it replaces, so this is done in place. */
+const REPLACEMENT = 'fffd';
 
 /**
  * Make JSON text storable as `jsonb`, which has no U+0000 and no half characters: each becomes U+FFFD, in keys and
@@ -12,31 +15,37 @@ export function toStorableText(text: string): string {
 
 /** From escape to escape, each taken whole, so that `\\u0000` (a backslash, then text) is not taken for one. */
 function repairEscapes(text: string): string {
-  let repaired = '';
-  let copied = 0;
-  let at = text.indexOf('\\');
-  while (at !== -1) {
-    let end = at + 2;
-    const unit = unitAt(text, at);
-    if (unit !== null) end = at + 6;
-    if (isHighHalf(unit) && isLowHalf(unitAt(text, end))) {
-      end += 6;
+  const bytes = Buffer.from(text, 'utf8');
+  let hasRepaired = false;
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (bytes[at] !== BACKSLASH) continue;
+    const unit = unitAt(bytes, at);
+    if (isHighHalf(unit) && isLowHalf(unitAt(bytes, at + 6))) {
+      at += 11;
     } else if (unit === 0 || isHighHalf(unit) || isLowHalf(unit)) {
-      repaired += text.slice(copied, at) + REPLACEMENT;
-      copied = end;
+      bytes.write(REPLACEMENT, at + 2, 'latin1');
+      hasRepaired = true;
+      at += 5;
+    } else {
+      at += 1;
     }
-    at = text.indexOf('\\', end);
   }
-  return copied === 0 ? text : repaired + text.slice(copied);
+  return hasRepaired ? bytes.toString('utf8') : text;
 }
 
+const BACKSLASH = 0x5c;
+const LOWER_U = 0x75;
+
 /** The UTF-16 unit that is escaped here; null if none is, or if the escape is no JSON and will be refused as such. */
-function unitAt(text: string, at: number): number | null {
-  if (!text.startsWith('\\u', at)) return null;
-  const digits = text.slice(at + 2, at + 6);
-  if (digits === '0000') return 0;
-  const unit = Number(`0x${digits}`);
-  return unit >= 0xd800 ? unit : null;
+function unitAt(bytes: Uint8Array, at: number): number | null {
+  if (bytes[at] !== BACKSLASH || bytes[at + 1] !== LOWER_U) return null;
+  let unit = 0;
+  for (let place = at + 2; place < at + 6; place += 1) {
+    const digit = hexDigit(bytes[place]);
+    if (digit === -1) return null;
+    unit = unit * 16 + digit;
+  }
+  return unit;
 }
 
 function isHighHalf(unit: number | null): boolean {
