@@ -17,6 +17,12 @@ export interface GuardedRequest {
   onLargeBody: () => Promise<void>;
 }
 
+/** To a service that the operator named, such as a node. */
+export interface GuardedPost extends Omit<GuardedRequest, 'headers' | 'onLargeBody'> {
+  headers: Readonly<Record<string, string>>;
+  body: string;
+}
+
 /**
  * What the adapter needs besides axios' own settings; axios hands on what it does not know. The deadline is not axios'
  * `signal`: that would also throw away the status of an error whose body was cut short by the deadline.
@@ -83,6 +89,20 @@ export class GuardedHttp implements OnApplicationShutdown {
     }
   }
 
+  /** The same for a POST, which no redirect is followed for: that would hand its credentials to somebody else. */
+  async post({ url, headers, body, signal }: GuardedPost): Promise<GuardedAnswer> {
+    const checked = checkUrl(url, this.rules);
+    if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
+    try {
+      const config: RequestConfig = { headers, deadline: signal, onLargeBody: () => Promise.resolve() };
+      const { status, headers: answered, data } = await this.axios.post<Buffer>(url, body, config);
+      const answer = { status, headers: answered as http.IncomingHttpHeaders, body: data };
+      return { kind: 'answer', url, hasOwnHeaders: true, ...answer };
+    } catch (error) {
+      return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
+    }
+  }
+
   /** Not before: a worker finishes its fetches while the application stops. */
   onApplicationShutdown(): void {
     for (const agents of Object.values(this.agents)) for (const agent of Object.values(agents)) agent.destroy();
@@ -95,6 +115,7 @@ export class GuardedHttp implements OnApplicationShutdown {
     const protocol = checked.url.protocol as 'http:' | 'https:';
     const { status, headers, body } = await exchange({
       url: checked.url,
+      body: config.data as string | undefined,
       agent: this.agents[checked.isExempt ? 'exempt' : 'public'][protocol],
       signal: deadline,
       onLargeBody,

@@ -6,6 +6,8 @@ import { LARGE_BODY } from './large-bodies.js';
 
 export interface Exchange {
   url: URL;
+  /** Present: it is posted. */
+  body?: string | undefined;
   headers: Readonly<Record<string, string>>;
   agent: http.Agent | https.Agent;
   signal: AbortSignal;
@@ -49,10 +51,11 @@ export async function exchange(wanted: Exchange): Promise<HttpAnswer> {
   }
 }
 
-function exchangeOnce({ url, headers, agent, signal, ...limits }: Exchange): Promise<HttpAnswer> {
+function exchangeOnce({ url, body, headers, agent, signal, ...limits }: Exchange): Promise<HttpAnswer> {
   return new Promise((done, fail) => {
     const client = url.protocol === 'https:' ? https : http;
-    const request = client.get(url, { agent, headers, signal });
+    const method = body === undefined ? 'GET' : 'POST';
+    const request = client.request(url, { method, agent, headers, signal }).end(body);
     let hasAnswered = false;
     // Of a connection that breaks in the middle of an answer, the answer's body tells.
     request.on('error', (error) => {
@@ -65,7 +68,7 @@ function exchangeOnce({ url, headers, agent, signal, ...limits }: Exchange): Pro
       const isGood = status === 200;
       const maxBytes = isGood ? limits.maxBytes : limits.errorBodyBytes;
       readBody(response, { maxBytes, mustBeWhole: isGood, onLargeBody: limits.onLargeBody }).then(
-        (body) => done({ status, headers: response.headers, body }),
+        (answered) => done({ status, headers: response.headers, body: answered }),
         (error: Error) => {
           request.destroy();
           fail(error);
