@@ -48,6 +48,7 @@ export class AppModule {
         TokenStoreModule.forRoot({}),
         MetadataFetchModule.forRoot({
           allowedHosts: environment.fetchAllowedHosts,
+          rpcUrls: environment.rpcUrls,
           ...(environment.ipfsGateways && { ipfsGateways: environment.ipfsGateways }),
           ...(environment.arweaveGateways && { arweaveGateways: environment.arweaveGateways }),
           ...metadataFetch,

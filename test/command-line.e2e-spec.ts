@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { Wallet } from 'ethers';
+import { Anvil } from './support/anvil.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
 
@@ -8,8 +10,14 @@ const OWNER = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
 
 let database: TestDatabase;
 let metadataApi: MetadataHost;
+/** Named in RPC_URLS while it is there. */
+let node: Anvil | undefined;
 beforeAll(async () => {
   [database, metadataApi] = await Promise.all([createDatabase(), MetadataHost.start()]);
+});
+afterEach(async () => {
+  await node?.stop();
+  node = undefined;
 });
 afterAll(async () => {
   await metadataApi.close();
@@ -18,7 +26,12 @@ afterAll(async () => {
 
 /** The built command line as a process. Needs `npm run build`, which `npm test` does. */
 async function cli(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: database.url, FETCH_ALLOWED_HOSTS: metadataApi.host };
+  const env = {
+    PATH: process.env['PATH'],
+    DATABASE_URL: database.url,
+    FETCH_ALLOWED_HOSTS: [metadataApi.host, ...(node ? [new URL(node.url).host] : [])].join(),
+    RPC_URLS: node ? `${node.chainId}=${node.url}` : '',
+  };
   const child = spawn(process.execPath, [CLI, ...args], { env });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => (out += String(chunk)));
@@ -63,16 +76,61 @@ it('does all that an operator needs, from a project to a finished refresh, witho
   expect((await cli('api-key', 'revoke', '--project', String(project_id), '--prefix', prefix)).status).toBe(1);
 });
 
+it('refreshes a collection whose token URIs its contract answers, by the rule that it was added with', async () => {
+  node = await Anvil.start();
+  const potions = await node.deploy('Potions');
+  await node.send(potions, 'setUri', `${metadataApi.url}/potions`);
+  const address = await potions.getAddress();
+  const { project_id } = await json('project', 'create', '--name', 'Studio', '--owner', Wallet.createRandom().address);
+  const collection = ['--project', String(project_id), '--address', address, '--chain', String(node.chainId)];
+  const source = ['--source', 'chain', '--uri-rule', 'append_decimal', '--tokens', '101-120'];
+  expect(await json('collection', 'add', ...collection, ...source)).toMatchObject({ tokens: 20 });
+
+  expect(await json('refresh', '--collection', address, '--all', '--wait')).toMatchObject({ succeeded: 20, failed: 0 });
+  expect(metadataApi.trafficOf('/potions').hits).toBe(20);
+});
+
+it('says that a collection is on a chain without an RPC URL', async () => {
+  const address = `0x${'cd'.repeat(20)}`;
+  const { project_id } = await json('project', 'create', '--name', 'Studio', '--owner', Wallet.createRandom().address);
+  const collection = ['--project', String(project_id), '--address', address, '--chain', '137'];
+  await json('collection', 'add', ...collection, '--source', 'chain', '--tokens', '1');
+
+  const { status, err } = await cli('refresh', '--collection', address, '--all');
+
+  expect(status).toBe(1);
+  expect(err).toMatch(/on chain 137, for which this deployment has no RPC URL/);
+});
+
 it.each<[string, string[], RegExp]>([
   ['an unknown command', ['projects'], /unknown command/],
   ['a missing option', ['project', 'create', '--name', 'A'], /--owner/],
   ['an owner that is no address', ['project', 'create', '--name', 'A', '--owner', '0x1'], /is not an address/],
   ['an unknown project', ['api-key', 'create', '--project', 'nobody'], /does not exist/],
-  ['no metadata URL', ['collection', 'add', '--project', 'p', '--address', OWNER], /--metadata-url is missing/],
   [
-    'the chain as source',
-    ['collection', 'add', '--project', 'p', '--address', OWNER, '--source', 'chain'],
-    /not supported yet/,
+    'no source',
+    ['collection', 'add', '--project', 'p', '--address', OWNER],
+    /--metadata-url or --source chain is missing/,
+  ],
+  [
+    'two sources',
+    ['collection', 'add', '--project', 'p', '--address', OWNER, '--source', 'chain', '--metadata-url', 'http://a'],
+    /not both/,
+  ],
+  [
+    'an unknown source',
+    ['collection', 'add', '--project', 'p', '--address', OWNER, '--source', 'table'],
+    /--source can only be "chain"/,
+  ],
+  [
+    'an unknown URI rule',
+    ['collection', 'add', '--project', 'p', '--address', OWNER, '--source', 'chain', '--uri-rule', 'guess'],
+    /--uri-rule must be one of standard, as_is, append_decimal, base_uri/,
+  ],
+  [
+    'a URI rule for a Metadata API',
+    ['collection', 'add', '--project', 'p', '--address', OWNER, '--metadata-url', 'http://a', '--uri-rule', 'as_is'],
+    /--uri-rule is for --source chain/,
   ],
   [
     'tokens that are none',

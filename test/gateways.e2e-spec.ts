@@ -176,8 +176,8 @@ it.each<[string, string, object]>([
 });
 
 it.each<[string, string, object]>([
-  ['nothing [A4]', '', { reason: 'invalid_uri', url: '' }],
-  ['blanks [A5]', ' \n', { reason: 'invalid_uri', url: '' }],
+  ['nothing [A4]', '', { reason: 'no_uri', url: '' }],
+  ['blanks [A5]', ' \n', { reason: 'no_uri', url: '' }],
   ['no CID [A38]', 'ipfs://invalid', { reason: 'invalid_uri' }],
   ['a path without a CID [A39]', 'ipfs:///path', { reason: 'invalid_uri' }],
   ['of another scheme [A47]', 'ftp://host.example/1.json', { reason: 'unsupported_scheme' }],

@@ -143,7 +143,7 @@ it('fetches from where the host’s MetadataSource says, and writes to where its
   const { records } = app.get<Shelf>(TokenStore);
   expect(records.get('7')).toMatchObject({ name: 'Seven', failure: null });
   expect(records.get('8')).toMatchObject({ name: null, failure: 'status_404' });
-  expect(records.get('13')).toMatchObject({ name: null, failure: 'invalid_uri' });
+  expect(records.get('13')).toMatchObject({ name: null, failure: 'no_uri' });
   expect(app.get<UrlTable>(MetadataSource, { strict: false }).asked[0]).toMatchObject({ collectionId: id });
   expect(refreshId).toEqual(expect.any(String));
 });

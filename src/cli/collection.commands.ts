@@ -1,5 +1,5 @@
 import { Projects } from '@app/project-auth';
-import { Collections, TokenStore } from '@app/token-store';
+import { Collections, TokenStore, URI_RULES, type CollectionSource } from '@app/token-store';
 import type { Command } from 'commander';
 import { parseWholeNumber } from './option-values.js';
 import type { Session } from './session.js';
@@ -11,6 +11,7 @@ interface AddOptions {
   chain: number;
   metadataUrl?: string;
   source?: string;
+  uriRule?: string;
   tokens?: string;
   tokensFile?: string;
   requestsAtOnce?: number;
@@ -27,8 +28,8 @@ export function addCollectionCommands(cli: Command, session: Session): void {
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1)
     .option('--metadata-url <url>', "the project's Metadata API; a token's URL is this, a slash, and its id")
-    .option('--source <source>', '"chain" is not supported yet')
-    .option('--uri-rule <rule>', 'for --source chain')
+    .option('--source <source>', '"chain": the contract is asked for the URI of each token; needs RPC_URLS')
+    .option('--uri-rule <rule>', `for --source chain, what is made of its answer: ${URI_RULES.join(', ')}`)
     .option('--tokens <list>', 'tokens to register, such as 1-1000,5000')
     .option('--tokens-file <file>', 'the same, from a file')
     .option(
@@ -38,13 +39,7 @@ export function addCollectionCommands(cli: Command, session: Session): void {
     )
     .option('--json', 'print one JSON object')
     .action(async (options: AddOptions) => {
-      if (options.source) {
-        throw new Error(
-          '--source is not supported yet: only collections with a Metadata API can be refreshed; give --metadata-url.',
-        );
-      }
-      if (!options.metadataUrl)
-        throw new Error('--metadata-url is missing: where does the metadata of this collection come from?');
+      const source = sourceOf(options);
       const tokenIds = await tokensOf(options);
       if (!(await (await session.get(Projects)).findById(options.project))) {
         throw new Error(`Project ${JSON.stringify(options.project)} does not exist: create it with "project create".`);
@@ -56,7 +51,7 @@ export function addCollectionCommands(cli: Command, session: Session): void {
         chainId: options.chain,
         address: options.address,
         projectId: options.project,
-        source: { kind: 'metadata_api', url: options.metadataUrl },
+        source,
         requestsAtOnce: options.requestsAtOnce,
       });
       const store = await session.get(TokenStore);
@@ -65,6 +60,26 @@ export function addCollectionCommands(cli: Command, session: Session): void {
       }
       session.print({ collection_id: added.id, tokens: tokenIds.length });
     });
+}
+
+function sourceOf({ source, metadataUrl, uriRule }: AddOptions): CollectionSource {
+  if (source === undefined) {
+    if (uriRule !== undefined) throw new Error('--uri-rule is for --source chain: a Metadata API has no token URIs.');
+    if (metadataUrl) return { kind: 'metadata_api', url: metadataUrl };
+    throw new Error(
+      '--metadata-url or --source chain is missing: where does the metadata of this collection come from?',
+    );
+  }
+  if (source !== 'chain') throw new Error(`--source can only be "chain"; it is ${JSON.stringify(source)}.`);
+  if (metadataUrl !== undefined) throw new Error('Either --metadata-url or --source chain: not both.');
+  if (uriRule !== undefined && !isUriRule(uriRule)) {
+    throw new Error(`--uri-rule must be one of ${URI_RULES.join(', ')}; it is ${JSON.stringify(uriRule)}.`);
+  }
+  return { kind: 'chain', uriRule: uriRule ?? null };
+}
+
+function isUriRule(text: string): text is (typeof URI_RULES)[number] {
+  return (URI_RULES as readonly string[]).includes(text);
 }
 
 async function tokensOf({ tokens, tokensFile }: AddOptions): Promise<string[]> {

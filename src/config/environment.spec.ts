@@ -29,10 +29,28 @@ describe('the environment', () => {
     ['FETCH_ALLOWED_HOSTS', 'http://localhost:4000'],
     ['DATABASE_URL', 'mysql://localhost'],
     ['RPC_URLS', 'https://rpc.example'],
+    ['RPC_URLS', '0=https://rpc.example'],
+    ['RPC_URLS', 'mainnet=https://rpc.example'],
+    ['RPC_URLS', '1=wss://rpc.example'],
+    ['RPC_URLS', '1=https://'],
+    ['RPC_URLS', '1=https://rpc.example,1=https://other.example'],
     ['IPFS_GATEWAYS', 'ipfs.io'],
     ['LOG_LEVEL', 'loud'],
   ])('refuses %s=%s by name, and says what would be right', (name, value) => {
     expect(() => readEnvironment({ [name]: value })).toThrow(new RegExp(`^${name} must be `));
+  });
+
+  it('reads the RPC URL of each chain', () => {
+    expect(
+      readEnvironment({ RPC_URLS: '1=https://rpc.example/v3/KEY?a=b, 137=http://localhost:8545' }).rpcUrls,
+    ).toEqual({
+      1: 'https://rpc.example/v3/KEY?a=b',
+      137: 'http://localhost:8545',
+    });
+  });
+
+  it('does not show an RPC URL that it refuses', () => {
+    expect(() => readEnvironment({ RPC_URLS: '1=https://rpc.example/KEY,x' })).not.toThrow(/KEY/);
   });
 
   it('does not show a connection string that it refuses', () => {

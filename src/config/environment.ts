@@ -16,6 +16,11 @@ const urlList = z
   })
   .optional();
 
+function toChainAndUrl(entry: string): [chainId: string, url: string] | null {
+  const [, chainId, url] = /^([1-9][0-9]{0,14})=(https?:\/\/.+)$/.exec(entry) ?? [];
+  return chainId && url && URL.canParse(url) ? [chainId, url] : null;
+}
+
 /** Every setting of the service. All are optional; an empty variable is an absent one. */
 const environmentSchema = z.object({
   /** Absent: an embedded PostgreSQL in ./.data/postgres. */
@@ -42,10 +47,15 @@ const environmentSchema = z.object({
   RPC_URLS: z
     .string()
     .default('')
-    .transform(list)
-    .refine((urls) => urls.every((entry) => /^[1-9][0-9]*=https?:\/\/.+$/.test(entry)), {
+    .transform((text) => list(text).map(toChainAndUrl))
+    .refine((urls) => urls.every((entry) => entry !== null), {
       error: 'must be a comma-separated list of chainId=url, such as "1=https://rpc.example"',
-    }),
+      abort: true,
+    })
+    .refine((urls) => new Set(urls.map((entry) => entry?.[0])).size === urls.length, {
+      error: 'must be a list with one URL for each chain',
+    })
+    .transform((urls) => Object.fromEntries(urls.filter((entry) => entry !== null))),
   IPFS_GATEWAYS: urlList,
   ARWEAVE_GATEWAYS: urlList,
   LOG_LEVEL: z
@@ -59,7 +69,8 @@ export interface Environment {
   host: string;
   runMode: 'all' | 'api' | 'worker';
   fetchAllowedHosts: string[];
-  rpcUrls: string[];
+  /** By chain id. */
+  rpcUrls: Record<string, string>;
   ipfsGateways: string[] | undefined;
   arweaveGateways: string[] | undefined;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';

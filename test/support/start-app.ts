@@ -1,4 +1,5 @@
 import { ConsoleLogger, type INestApplication } from '@nestjs/common';
+import type { UriRule } from '@app/metadata-fetch';
 import { RefreshWorker } from '@app/metadata-refresh';
 import { Projects, type ProjectLimits } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
@@ -19,6 +20,8 @@ export interface TestApp {
     tokens?: readonly string[];
     limits?: Partial<ProjectLimits>;
     metadataUrl?: string;
+    /** The collection is this contract, which is asked for its token URIs. */
+    contract?: { chainId: number; address: string; uriRule?: UriRule };
   }): Promise<TestProject>;
   /** Of another process, as far as the database knows: it shares nothing else with `worker`. */
   anotherWorker(): Promise<RefreshWorker>;
@@ -37,7 +40,7 @@ export interface TestProject {
 /** The application as it runs, on a database and a Metadata API of its own. Its worker works when the test says so. */
 export async function startApp(
   options: AppOptions = {},
-  { otherHosts = [], templateUrl }: { otherHosts?: readonly MetadataHost[]; templateUrl?: string | undefined } = {},
+  { otherHosts = [], templateUrl }: { otherHosts?: readonly { host: string }[]; templateUrl?: string | undefined } = {},
 ): Promise<TestApp> {
   const database = await createDatabase(templateUrl);
   const metadataApi = await MetadataHost.start();
@@ -83,7 +86,7 @@ export async function startApp(
 async function aProject(
   app: INestApplication,
   metadataApi: MetadataHost,
-  { tokens = [], limits = {}, metadataUrl }: NonNullable<Parameters<TestApp['aProject']>[0]> = {},
+  { tokens = [], limits = {}, metadataUrl, contract }: NonNullable<Parameters<TestApp['aProject']>[0]> = {},
 ): Promise<TestProject> {
   const wallet = Wallet.createRandom();
   const projects = app.get(Projects);
@@ -92,12 +95,14 @@ async function aProject(
     ownerAddress: wallet.address,
     limits: { requestsPerSecond: 1000, ...limits },
   });
-  const collectionAddress = Wallet.createRandom().address.toLowerCase();
+  const collectionAddress = (contract?.address ?? Wallet.createRandom().address).toLowerCase();
   const collection = await app.get(Collections).add({
-    chainId: 1,
+    chainId: contract?.chainId ?? 1,
     address: collectionAddress,
     projectId: project.id,
-    source: { kind: 'metadata_api', url: metadataUrl ?? `${metadataApi.url}/${collectionAddress}` },
+    source: contract
+      ? { kind: 'chain', uriRule: contract.uriRule ?? null }
+      : { kind: 'metadata_api', url: metadataUrl ?? `${metadataApi.url}/${collectionAddress}` },
   });
   await app.get(TokenStore).registerTokens(collection.id, tokens);
   return {

@@ -14,9 +14,17 @@ export type UnreachableReason =
   | 'too_large'
   | 'invalid_uri'
   | 'unsupported_scheme'
-  | 'connection';
+  | 'connection'
+  /** There is no token URI, or it is empty. */
+  | 'no_uri'
+  /** Nothing is deployed at the collection's address. */
+  | 'no_contract'
+  /** The contract refuses to name the token URI. */
+  | 'contract_reverted'
+  /** The node of the chain did not answer, or not to this. Says nothing about the token. */
+  | 'rpc_error';
 
-/** Why a complete answer of status 200 is no metadata. */
+/** Why a complete answer, of status 200 or of a contract, is no metadata. */
 export type UndecodableReason =
   | 'empty_body'
   | 'invalid_json'
@@ -26,7 +34,9 @@ export type UndecodableReason =
   | 'empty_metadata'
   | 'no_known_fields'
   | 'invalid_data_uri'
-  | 'invalid_encoding';
+  | 'invalid_encoding'
+  /** What the contract answered is no text. */
+  | 'invalid_token_uri';
 
 /** What a server sent so that the next request can ask "has it changed?". */
 export interface Validators {
@@ -64,6 +74,9 @@ export type FetchOutcome =
   | ({ kind: 'fetched'; metadata: FetchedMetadata; validators: Validators } & FetchTrace)
   /** The document is still the one that these validators, which were sent, belong to. */
   | ({ kind: 'not_modified'; validators: Validators } & FetchTrace)
-  | ({ kind: 'unreachable'; reason: UnreachableReason } & FetchTrace)
+  /** retryAfterSeconds, of `rpc_error` only: all of the node is in trouble; 0 if it does not say for how long. */
+  | ({ kind: 'unreachable'; reason: UnreachableReason; retryAfterSeconds?: number } & FetchTrace)
   | ({ kind: 'bad_status'; status: number; body: string; retryAfterSeconds?: number } & FetchTrace)
-  | ({ kind: 'undecodable'; reason: UndecodableReason; body: string } & FetchTrace);
+  | ({ kind: 'undecodable'; reason: UndecodableReason; body: string } & FetchTrace)
+  /** The contract says that there is no such token. */
+  | ({ kind: 'no_token'; reason: 'contract_reverted' } & FetchTrace);

@@ -1,4 +1,5 @@
 import type { ContentPath } from './content-path.js';
+import { credentialHeaders } from './endpoint-credentials.js';
 import type { IpfsReference } from './ipfs-reference.js';
 import type { Candidate } from './located-metadata.js';
 
@@ -84,25 +85,8 @@ function parseGateway(entry: string): Gateway {
   const url = URL.parse(entry);
   if (!url || !/^https?:$/.test(url.protocol)) throw new TypeError('A gateway must be an http or https URL');
 
-  const headers = { ...basicAuthorization(url), ...fragmentHeaders(url.hash.slice(1)) };
+  const headers = credentialHeaders(url);
   const base = `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/(?:ipfs|ipns)$/, '')}`;
   const gateway = { base, query: url.search.slice(1) };
   return Object.keys(headers).length > 0 ? { ...gateway, headers } : gateway;
-}
-
-/** As a header, since a request URL with user info is refused by the guarded client. */
-function basicAuthorization({ username, password }: URL): Record<string, string> {
-  if (!username && !password) return {};
-  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
-}
-
-function fragmentHeaders(fragment: string): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const pair of fragment.split('&').filter((part) => part !== '')) {
-    const [, name, value] = /^([\w!#$%&'*+.^`|~-]+)=(.+)$/s.exec(pair) ?? [];
-    if (!name || !value) throw new TypeError('The headers of a gateway are written #name=value&name=value');
-    headers[name.toLowerCase()] = decodeURIComponent(value);
-  }
-  return headers;
 }

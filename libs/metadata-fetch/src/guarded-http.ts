@@ -17,6 +17,15 @@ export interface GuardedRequest {
   onLargeBody: () => Promise<Buffer>;
 }
 
+export interface GuardedPost {
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  signal: AbortSignal;
+  /** Whether the body of a 200 matters, and has to be whole; otherwise its beginning is read. */
+  wantsBody: boolean;
+}
+
 export type GuardedAnswer =
   /** hasOwnHeaders: the request's own headers were sent to the one who answered. */
   | ({ kind: 'answer'; url: string; hasOwnHeaders: boolean } & HttpAnswer)
@@ -30,7 +39,7 @@ class Hop {
   constructor(
     readonly checked: Extract<CheckedUrl, { kind: 'url' }>,
     readonly headers: Readonly<Record<string, string>>,
-    readonly request: GuardedRequest,
+    readonly request: GuardedRequest | GuardedPost,
   ) {}
 }
 
@@ -79,7 +88,7 @@ export class GuardedHttp implements OnApplicationShutdown {
     let url = request.url;
     let headers = given;
     for (let hops = 0; ; hops += 1) {
-      const checked = checkUrl(url, this.rules);
+      const checked = this.check(url);
       if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
       try {
         const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
@@ -97,6 +106,25 @@ export class GuardedHttp implements OnApplicationShutdown {
     }
   }
 
+  /** The answer to one request. No redirect is followed: that would hand what is posted to somebody else. */
+  async post(request: GuardedPost): Promise<GuardedAnswer> {
+    const { url, headers, signal } = request;
+    const checked = this.check(url);
+    if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
+    try {
+      const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
+      const { data: answer } = await this.axios.request<HttpAnswer>(config);
+      return { kind: 'answer', url, hasOwnHeaders: true, ...answer };
+    } catch (error) {
+      return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
+    }
+  }
+
+  /** What can be said of a URL before its name is dialled. */
+  check(url: string): CheckedUrl {
+    return checkUrl(url, this.rules);
+  }
+
   /** Not before: a worker finishes its fetches while the application stops. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.connections.public.destroy(), this.connections.exempt.destroy()]);
@@ -109,8 +137,9 @@ export class GuardedHttp implements OnApplicationShutdown {
       headers: { ...this.headers, ...headers },
       connections: this.connections[checked.isExempt ? 'exempt' : 'public'],
       signal: request.signal,
-      onLargeBody: request.onLargeBody,
-      maxBytes: this.config.maxBytes,
+      ...('body' in request
+        ? { body: request.body, maxBytes: request.wantsBody ? this.config.maxBytes : null }
+        : { onLargeBody: request.onLargeBody, maxBytes: this.config.maxBytes }),
       errorBodyBytes: this.config.errorBodyBytes,
     });
     return { status: answer.status, statusText: '', headers: NO_HEADERS, data: answer, config };

@@ -7,15 +7,17 @@ import { LARGE_BODY } from './large-bodies.js';
 
 export interface Exchange {
   url: URL;
+  /** Present: it is posted. */
+  body?: string | undefined;
   headers: Readonly<Record<string, string>>;
   connections: Dispatcher;
   signal: AbortSignal;
-  /** The largest body of a 200, in bytes after decompression. */
-  maxBytes: number;
+  /** The largest body of a 200, in bytes after decompression. null: its beginning is enough, as of any other. */
+  maxBytes: number | null;
   /** How much of any other body is read. */
   errorBodyBytes: number;
-  /** Asked once when a body turns out to be large; it is read on into what this resolves with. */
-  onLargeBody: () => Promise<Buffer>;
+  /** Asked once when a body turns out to be large; it is read on into what this resolves with. Without it, at once. */
+  onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
 export interface HttpAnswer {
@@ -77,10 +79,11 @@ class AnswerReader implements AnswerHandler {
   ) {}
 
   ask(): void {
-    const { url, headers, connections, signal } = this.wanted;
+    const { url, body = null, headers, connections, signal } = this.wanted;
     if (signal.aborted) return this.giveUp();
     signal.addEventListener('abort', this.giveUp, { once: true });
-    connections.dispatch({ origin: url.origin, path: `${url.pathname}${url.search}`, method: 'GET', headers }, this);
+    const method = body === null ? 'GET' : 'POST';
+    connections.dispatch({ origin: url.origin, path: `${url.pathname}${url.search}`, method, body, headers }, this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -94,7 +97,7 @@ class AnswerReader implements AnswerHandler {
     this.connection!.isUsed = true;
     this.status = status;
     this.headers = firstOfEach(headers);
-    this.maxBytes = this.mustBeWhole ? this.wanted.maxBytes : this.wanted.errorBodyBytes;
+    this.maxBytes = (this.mustBeWhole ? this.wanted.maxBytes : null) ?? this.wanted.errorBodyBytes;
     if (this.mustBeWhole && Number(this.headers['content-length']) > this.maxBytes) {
       return this.broken(new AnswerTooLarge(`The body is declared with more than ${this.maxBytes} bytes.`));
     }
@@ -118,7 +121,7 @@ class AnswerReader implements AnswerHandler {
   }
 
   private get mustBeWhole(): boolean {
-    return this.status === 200;
+    return this.status === 200 && this.wanted.maxBytes !== null;
   }
 
   private openInflate(first: Buffer): void {
@@ -138,12 +141,14 @@ class AnswerReader implements AnswerHandler {
       return this.broken(new AnswerTooLarge(`The body has more than ${this.maxBytes} bytes.`));
     }
     this.body.add(chunk);
-    if (this.body.length > LARGE_BODY && !wasLarge) this.waitForSeat(this.inflate ?? this.controller!);
+    const { onLargeBody } = this.wanted;
+    if (!onLargeBody || wasLarge || this.body.length <= LARGE_BODY) return;
+    this.waitForSeat(this.inflate ?? this.controller!, onLargeBody);
   }
 
-  private waitForSeat(source: { pause(): void; resume(): void }): void {
+  private waitForSeat(source: { pause(): void; resume(): void }, onLargeBody: () => Promise<Buffer>): void {
     source.pause();
-    void this.wanted.onLargeBody().then((room) => {
+    void onLargeBody().then((room) => {
       if (this.isOver) return;
       this.body.moveTo(room);
       source.resume();

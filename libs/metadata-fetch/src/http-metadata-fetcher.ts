@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { NoTokenUri } from './contract-reader.js';
 import { Deadline } from './deadline.js';
 import { DocumentReader } from './document-reader.js';
 import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js';
@@ -10,11 +11,12 @@ import type { Candidate, LocatedMetadata } from './located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import type { DocumentToRead, ReadDocument } from './read-document.js';
-import { MetadataSource } from './metadata-source.js';
+import { MetadataSource, type Located } from './metadata-source.js';
 import { parseRetryAfter } from './retry-after.js';
 import { toStorableText } from './storable-text.js';
 import type { TokenStandard } from './token-id-template.js';
 import { locateMetadata } from './token-uri.js';
+import type { TokenUri } from './uri-rule.js';
 
 /** An outcome before the requests that came before it are known. */
 type Outcome<Kind extends FetchOutcome['kind'] = FetchOutcome['kind']> = WithoutEarlier<
@@ -42,18 +44,29 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
-    const { source, tokenId } = target;
-    const context = { tokenId, standard: standardOf(source) };
-    const uri = await this.metadataSource.locate(target, signal);
-    const located = locateMetadata(uri ?? '', context, this.gateways);
+    const startedAt = performance.now();
+    const place = toPlace(await this.metadataSource.locate(target, signal), target.source);
+    if (place.kind !== 'token_uri') return withoutTokenUri(place, Math.round(performance.now() - startedAt));
+
+    const known = { ...target, source: place };
+    const { uri, standard } = place;
+    const located = locateMetadata(uri, { tokenId: target.tokenId, standard }, this.gateways);
     switch (located.kind) {
       case 'invalid':
         return { ...refused(located), earlier: [] };
       case 'document':
-        return { ...(await this.readInline(target, located)), earlier: [] };
+        return { ...(await this.readInline(known, located)), earlier: [] };
       case 'request':
-        return this.request(target, located.candidates, signal);
+        return this.request(known, located.candidates, signal);
     }
+  }
+
+  override supports(source: MetadataLocation): boolean {
+    return this.metadataSource.supports(source);
+  }
+
+  override prepare(targets: readonly FetchTarget[]): void {
+    this.metadataSource.prepare(targets);
   }
 
   /**
@@ -181,6 +194,17 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 }
 
+function toPlace(located: Located, source: MetadataLocation): TokenUri | NoTokenUri {
+  if (located !== null && typeof located === 'object') return located;
+  return { kind: 'token_uri', uri: located ?? '', standard: standardOf(source) };
+}
+
+/** The contract or its node has decided: nothing was requested. */
+function withoutTokenUri(answer: NoTokenUri, durationMs: number): FetchOutcome {
+  const trace = { url: '', durationMs, bytes: 0, earlier: [] };
+  return answer.kind === 'undecodable' ? { ...answer, body: '', ...trace } : { ...answer, ...trace };
+}
+
 function standardOf(source: MetadataLocation): TokenStandard | undefined {
   return source.kind === 'token_uri' ? source.standard : undefined;
 }
@@ -212,6 +236,7 @@ function toFailed(outcome: Outcome): FailedRequest {
     case 'undecodable':
       return { url, durationMs, bytes, status: 200, reason: outcome.reason };
     case 'unreachable':
+    case 'no_token':
       return { url, durationMs, bytes, status: null, reason: outcome.reason };
     default:
       return { url, durationMs, bytes, status: 200, reason: '' };

@@ -3,6 +3,9 @@ export type { MetadataFetchExtras } from './metadata-fetch.module.js';
 export type { MetadataFetchOptions } from './metadata-fetch.options.js';
 export { MetadataFetcher } from './metadata-fetcher.js';
 export { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
+export type { Located } from './metadata-source.js';
+export type { NoTokenUri } from './contract-reader.js';
+export type { TokenUri, UriRule } from './uri-rule.js';
 export type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
 export type {
   FailedRequest,

@@ -16,6 +16,6 @@ export type LocatedMetadata =
   | { kind: 'document'; body: Uint8Array; contentType: string | null; url: string }
   | {
       kind: 'invalid';
-      reason: 'invalid_uri' | 'unsupported_scheme' | 'too_large' | 'invalid_data_uri';
+      reason: 'no_uri' | 'invalid_uri' | 'unsupported_scheme' | 'too_large' | 'invalid_data_uri';
       url: string;
     };

@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { ChainTokenUris } from './chain-token-uris.js';
 import { DocumentReader } from './document-reader.js';
 import { GuardedHttp } from './guarded-http.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
@@ -36,6 +37,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
     GuardedHttp,
     DocumentReader,
+    ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
   exports: [MetadataFetcher],

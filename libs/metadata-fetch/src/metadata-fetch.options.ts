@@ -1,12 +1,16 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { z } from 'zod';
+import { credentialHeaders } from './endpoint-credentials.js';
 import { LARGEST_DOCUMENT } from './fetch-limits.js';
 
 const hostAndPort = z
   .string()
   .regex(/^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):([1-9][0-9]{0,4})$/i, { error: 'must be host:port, such as "localhost:4000"' })
   .transform((text) => text.toLowerCase());
+
+/** May hold a secret: what is said of a wrong one does not repeat it. */
+const rpcUrl = z.string().refine(isEndpoint, { error: 'must be an http or https URL' });
 
 const metadataFetchOptionsSchema = z.strictObject({
   /** For one whole exchange: name, connect, redirects, headers and body, in milliseconds. The guide's 3 seconds. */
@@ -28,9 +32,30 @@ const metadataFetchOptionsSchema = z.strictObject({
   userAgent: z.string().min(1).default('nestjs-nft-refresh/0.1'),
   ipfsGateways: z.array(z.string()).optional(),
   arweaveGateways: z.array(z.string()).optional(),
+  /**
+   * The node of each chain whose contracts are asked for token URIs, by chain id: `{ 1: 'https://rpc.example/KEY' }`. It
+   * has to take batches of 100 calls. User info is sent as basic authorization, `#name=value` as headers. In a private
+   * network its `host:port` has to be in `allowedHosts` as well.
+   */
+  rpcUrls: z
+    .record(z.string().regex(/^[1-9][0-9]{0,14}$/, { error: 'must be a chain id, such as 1' }), rpcUrl)
+    .default({}),
+  /** For everything that a token's contract is asked, waiting for other tokens included, in milliseconds. */
+  rpcDeadlineMs: z.int().min(1).max(15_000).default(10_000),
   /** Ask our gateways first when a URL names a well-known public one, which would throttle us. */
   replacePublicGateways: z.boolean().default(true),
 });
+
+function isEndpoint(text: string): boolean {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) return false;
+  try {
+    credentialHeaders(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** What a host writes. */
 export type MetadataFetchOptions = z.input<typeof metadataFetchOptionsSchema>;

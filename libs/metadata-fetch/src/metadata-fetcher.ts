@@ -1,12 +1,14 @@
 import type { FetchOutcome, Validators } from './fetch-outcome.js';
-import type { TokenStandard } from './token-id-template.js';
+import type { TokenUri, UriRule } from './uri-rule.js';
 
 /** Where a token's metadata comes from. */
 export type MetadataLocation =
   /** A project's Metadata API: this URL, a slash and the token id. http(s), `ipfs://`, `ipns://` or `ar://`. */
   | { kind: 'metadata_api'; url: string }
   /** What a contract answers for the token, in any of its forms. */
-  | { kind: 'token_uri'; uri: string; standard?: TokenStandard };
+  | TokenUri
+  /** What the contract at this address will answer, when it is asked. */
+  | { kind: 'chain'; chainId: number; address: string; uriRule: UriRule };
 
 export interface FetchTarget {
   source: MetadataLocation;
@@ -22,4 +24,12 @@ export interface FetchTarget {
 export abstract class MetadataFetcher {
   /** Never rejects for what a stranger's server does. `signal` ends the attempt early (shutdown). */
   abstract fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome>;
+
+  /** Whether tokens of this source can be fetched here: of a chain, only with an RPC URL for it. */
+  supports(_source: MetadataLocation): boolean {
+    return true;
+  }
+
+  /** These tokens, the same objects, are fetched soon: what can be asked for all of them at once may be asked now. */
+  prepare(_targets: readonly FetchTarget[]): void {}
 }

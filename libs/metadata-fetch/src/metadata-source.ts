@@ -1,5 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import type { FetchTarget } from './metadata-fetcher.js';
+import { ChainTokenUris } from './chain-token-uris.js';
+import type { NoTokenUri, TokenUriAnswer } from './contract-reader.js';
+import type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
+import type { TokenUri } from './uri-rule.js';
 
 /**
  * The port that says where a token's metadata is, just before it is fetched. A host whose URLs come from somewhere else
@@ -8,16 +11,77 @@ import type { FetchTarget } from './metadata-fetcher.js';
 export abstract class MetadataSource {
   /**
    * In any form that a contract may answer: `https:`, `ipfs:`, `ar:`, `data:`, inline JSON, `{id}` in it. null: the token
-   * has none, and its item fails with `invalid_uri`. What is thrown is logged, and the item is tried again when its lease
-   * runs out. The time limit of a fetch begins after it; `signal` ends with the worker.
+   * has none, and its item fails with `no_uri`. NoTokenUri: why there is none; `rpc_error` is tried again. What is thrown
+   * is logged, and the item is tried again when its lease runs out. The time limit of a fetch begins after it; `signal`
+   * ends with the worker.
    */
-  abstract locate(target: FetchTarget, signal?: AbortSignal): string | null | Promise<string | null>;
+  abstract locate(target: FetchTarget, signal?: AbortSignal): Located | Promise<Located>;
+
+  /** Whether tokens of this source can be located. Refreshes of others are refused when they are asked for. */
+  supports(_source: MetadataLocation): boolean {
+    return true;
+  }
+
+  /** These tokens, the same objects, are located soon. Whoever can ask for all of them at once may begin. */
+  prepare(_targets: readonly FetchTarget[]): void {}
 }
 
-/** What the collection says: its Metadata API, a slash and the token id; or the token URI that came with it. */
+export type Located = string | null | TokenUri | NoTokenUri;
+
+/** What the collection says: its Metadata API, a slash and the token id; the token URI that came with it; its contract. */
 @Injectable()
 export class CollectionsMetadataSource extends MetadataSource {
-  override locate({ source, tokenId }: FetchTarget): string {
-    return source.kind === 'token_uri' ? source.uri : `${source.url.replace(/\/+$/, '')}/${tokenId}`;
+  /** Asked ahead, and forgotten with the target. */
+  private readonly asked = new WeakMap<FetchTarget, Promise<TokenUriAnswer>>();
+
+  constructor(private readonly chains: ChainTokenUris) {
+    super();
+  }
+
+  override locate(target: FetchTarget, signal?: AbortSignal): Located | Promise<Located> {
+    const { source, tokenId } = target;
+    switch (source.kind) {
+      case 'metadata_api':
+        return `${source.url.replace(/\/+$/, '')}/${tokenId}`;
+      case 'token_uri':
+        return source;
+      case 'chain': {
+        const asked = this.asked.get(target) ?? this.chains.ask(source, { uriRule: source.uriRule, tokenId });
+        // Asked once: of a later try the contract may say something else.
+        this.asked.delete(target);
+        return unlessAborted(asked, signal);
+      }
+    }
+  }
+
+  override supports(source: MetadataLocation): boolean {
+    return source.kind !== 'chain' || this.chains.knows(source.chainId);
+  }
+
+  override prepare(targets: readonly FetchTarget[]): void {
+    for (const target of targets) {
+      const { source, tokenId } = target;
+      if (source.kind !== 'chain') continue;
+      const asked = this.chains.ask(source, { uriRule: source.uriRule, tokenId });
+      // Whoever fetches the token hears of it.
+      asked.catch(() => {});
+      this.asked.set(target, asked);
+    }
+  }
+}
+
+/** A worker that stops does not wait for a node. */
+async function unlessAborted(asked: Promise<TokenUriAnswer>, signal?: AbortSignal): Promise<TokenUriAnswer> {
+  if (!signal) return asked;
+  let leave = () => {};
+  const aborted = new Promise<NoTokenUri>((done) => {
+    leave = () => done({ kind: 'unreachable', reason: 'rpc_error' });
+    signal.addEventListener('abort', leave, { once: true });
+  });
+  if (signal.aborted) leave();
+  try {
+    return await Promise.race([asked, aborted]);
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }

@@ -46,6 +46,12 @@ describe('a token URI over HTTP', () => {
   it.each([
     ['empty [A4]', ''],
     ['blank [A5]', ' \n\0'],
+    ['quoted and empty', "''"],
+  ])('is none: %s', (_, uri) => {
+    expect(locate(uri)).toEqual({ kind: 'invalid', reason: 'no_uri', url: '' });
+  });
+
+  it.each([
     ['relative [A48]', '1993.json'],
     ['an absolute path', '/1993.json'],
     ['without a scheme', '//host.example/1'],

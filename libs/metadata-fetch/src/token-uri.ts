@@ -24,7 +24,8 @@ export function locateMetadata(uri: string, context: LocateContext, gateways: Ga
 function locate(uri: string, context: LocateContext, gateways: Gateways, mayFollow: boolean): LocatedMetadata {
   if (isDataUri(uri)) return locateData(uri, context, gateways, mayFollow);
   if (isInlineJson(uri)) return inlineDocument(uri);
-  if (uri === '' || uri.length > LONGEST_URI) return invalid('invalid_uri', uri);
+  if (uri === '') return { kind: 'invalid', reason: 'no_uri', url: '' };
+  if (uri.length > LONGEST_URI) return invalid('invalid_uri', uri);
 
   // A brace is not legal in a URL, so only a contract known as ERC-721 can mean it literally.
   const filled = context.standard === 'erc721' ? uri : fillTokenId(uri, context.tokenId);

@@ -94,7 +94,8 @@ type Failure = Exclude<FetchOutcome, { kind: 'fetched' } | { kind: 'not_modified
 
 /**
  * No complete answer in hand is `unable_to_retrieve_metadata`; a complete one that is not 200 is
- * `invalid_response_status_code`; a complete 200 that is no JSON object is `unable_to_decode_response`.
+ * `invalid_response_status_code`; a complete 200 that is no JSON object is `unable_to_decode_response`; and only the
+ * contract itself can say `token_not_found`.
  */
 function toItemError(outcome: Failure): ItemError {
   switch (outcome.kind) {
@@ -119,8 +120,18 @@ function toItemError(outcome: Failure): ItemError {
         errorCode: 'unable_to_decode_response',
         reason: outcome.reason,
         metadataUrl: outcome.url,
-        statusCode: 200,
-        body: outcome.body,
+        // What the contract answered has no status, and is none of a metadata host's.
+        ...(outcome.reason === 'invalid_token_uri'
+          ? { statusCode: null, body: null }
+          : { statusCode: 200, body: outcome.body }),
+      };
+    case 'no_token':
+      return {
+        errorCode: 'token_not_found',
+        reason: outcome.reason,
+        metadataUrl: outcome.url,
+        statusCode: null,
+        body: null,
       };
   }
 }

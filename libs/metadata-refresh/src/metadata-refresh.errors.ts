@@ -55,13 +55,17 @@ export class CollectionAmbiguous extends Error {
   }
 }
 
-/** The metadata of collections read from the chain cannot be refreshed by this deployment. */
+/** This deployment has no node of the chain that the collection's token URIs are read from. */
 export class SourceNotSupported extends Error {
   override readonly name = 'SourceNotSupported';
-  constructor(readonly collectionAddress: string) {
+  readonly collectionAddress: string;
+  readonly chainId: number;
+  constructor({ address, chainId }: { address: string; chainId: number }) {
     super(
-      `Collection ${collectionAddress} is read from the chain, which is not supported yet; give it a Metadata API.`,
+      `Collection ${address} is read from its contract on chain ${chainId}, for which this deployment has no RPC URL.`,
     );
+    this.collectionAddress = address;
+    this.chainId = chainId;
   }
 }
 

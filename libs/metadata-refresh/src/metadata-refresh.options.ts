@@ -7,6 +7,11 @@ const metadataRefreshOptionsSchema = z.strictObject({
   tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
   /** Tries per item, the first included. The guide promises two retries. */
   maxAttempts: z.int().min(1).max(20).default(3),
+  /**
+   * Tries per item, the first included, while it is the node of a chain that does not answer: that is no fault of the
+   * token or its host. With the usual pauses, 10 are some four minutes.
+   */
+  maxRpcAttempts: z.int().min(1).max(100).default(10),
   /** How often a worker may die over one item before the item counts as failed. */
   maxClaims: z.int().min(1).default(10),
   /** How long a claim holds, in seconds. Longer than the slowest fetch; a crash costs this much delay. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
-import type { MetadataLocation } from '@app/metadata-fetch';
+import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
 import { Collections, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import {
@@ -64,6 +64,7 @@ export class MetadataRefreshService {
     private readonly em: EntityManager,
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
+    private readonly fetcher: MetadataFetcher,
     private readonly quota: RefreshQuota,
     private readonly acceptance: RefreshAcceptance,
     private readonly reader: RefreshReader,
@@ -80,7 +81,8 @@ export class MetadataRefreshService {
     const tokenLimit = this.tokensPerRequest(project);
     if (wanted.length > tokenLimit) throw new TokenLimitExceeded(tokenLimit, wanted.length);
     const collection = await this.ownedCollection(project, request.collectionAddress);
-    const source = fetchableSource(collection);
+    const source = toLocation(collection);
+    if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
     const lane = await this.acceptance.lane(project.id, hostOf(source), collection.requestsAtOnce ?? null);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
@@ -167,14 +169,19 @@ export class MetadataRefreshService {
   }
 }
 
-/** The metadata host, the unit of politeness. What is on IPFS or Arweave comes from our gateways, whatever its name. */
+/**
+ * The metadata host, the unit of politeness. What is on IPFS or Arweave comes from our gateways, whatever its name. Where
+ * a contract's documents are is known only when it was asked: they are taken for one host of the collection's own.
+ */
 function hostOf(source: MetadataLocation): string {
+  if (source.kind === 'chain') return `chain:${source.chainId}/${source.address}`;
   const { protocol, host } = new URL(source.kind === 'metadata_api' ? source.url : source.uri);
   return protocol === 'http:' || protocol === 'https:' ? host : protocol;
 }
 
-function fetchableSource(collection: Collection): MetadataLocation {
+function toLocation(collection: Collection): MetadataLocation {
   const source = collection.source();
-  if (source.kind === 'chain') throw new SourceNotSupported(collection.address);
-  return source;
+  if (source.kind === 'metadata_api') return source;
+  const { chainId, address } = collection;
+  return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
 }

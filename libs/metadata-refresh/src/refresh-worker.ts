@@ -140,6 +140,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         const [tokens, resting] = this.sortOut(claimed, startedAt);
         this.handBack(resting);
         this.hosts.add(tokens, performance.now());
+        this.fetcher.prepare(tokens);
         this.nothingDue = tokens.length === 0;
         this.worked(CLAIMING);
         this.startFetches();
@@ -283,8 +284,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       return 'lost too often';
     }
     try {
-      const { collectionId, source, tokenId, validators } = token;
-      return await this.fetcher.fetch({ collectionId, source, tokenId, validators }, this.shutdown.signal);
+      return await this.fetcher.fetch(token, this.shutdown.signal);
     } catch (error) {
       // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxClaims times at most.
       this.logger.error({
@@ -427,6 +427,8 @@ function signalOf(outcome: FetchOutcome): HostSignal {
       return outcome.reason === 'timeout' ? 'timed_out' : 'failed';
     case 'bad_status':
       return outcome.status === 429 || outcome.status === 503 ? 'throttled' : 'answered';
+    case 'no_token':
+      return 'failed';
     default:
       return 'answered';
   }

@@ -33,6 +33,8 @@ describe('when a token is tried again', () => {
     'incomplete_body',
     'tls',
     'invalid_uri',
+    'no_uri',
+    'no_contract',
   ] as const)('never tries again when there was no complete answer: %s [C25, D18, D19, D20, D29]', (reason) => {
     expect(retryDelaySeconds({ kind: 'unreachable', reason, ...trace }, 1, config)).toBeNull();
   });
@@ -41,6 +43,26 @@ describe('when a token is tried again', () => {
     'never tries again when the answer is no metadata: %s [C6, D29]',
     (reason) => {
       expect(retryDelaySeconds({ kind: 'undecodable', reason, body: '', ...trace }, 1, config)).toBeNull();
+    },
+  );
+
+  it('tries a token again ten times in all while its node is in trouble [A9]', () => {
+    const trouble = { kind: 'unreachable' as const, reason: 'rpc_error' as const, ...trace };
+
+    expect(retryDelaySeconds(trouble, 1, config, 0)).toBe(1);
+    expect(retryDelaySeconds(trouble, 9, config, 0)).toBe(60);
+    expect(retryDelaySeconds(trouble, 10, config, 0)).toBeNull();
+    expect(retryDelaySeconds({ ...trouble, retryAfterSeconds: 20 }, 1, config, 0)).toBe(20);
+  });
+
+  it.each(['unreachable', 'no_token'] as const)(
+    'tries a token that its contract refuses once more: %s [A6]',
+    (kind) => {
+      const refused = { kind, reason: 'contract_reverted' as const, ...trace };
+
+      expect(retryDelaySeconds(refused, 1, config, 0)).toBe(1);
+      expect(retryDelaySeconds(refused, 2, config, 0)).toBeNull();
+      expect(retryDelaySeconds(refused, 1, { ...config, maxAttempts: 1 }, 0)).toBeNull();
     },
   );
 
@@ -80,6 +102,14 @@ describe('how long a whole host is left alone', () => {
   it('after 503: only if it says for how long [D9]', () => {
     expect(hostRestSeconds(answered(503), 1, config)).toBeNull();
     expect(hostRestSeconds(answered(503, 20), 1, config)).toBe(20);
+  });
+
+  it('after trouble of a whole node: as after 429; after trouble with one call: not at all [A10, A12]', () => {
+    const trouble = { kind: 'unreachable' as const, reason: 'rpc_error' as const, ...trace };
+
+    expect(hostRestSeconds({ ...trouble, retryAfterSeconds: 0 }, 1, config)).toBe(1);
+    expect(hostRestSeconds({ ...trouble, retryAfterSeconds: 20 }, 1, config)).toBe(20);
+    expect(hostRestSeconds(trouble, 1, config)).toBeNull();
   });
 
   it('after anything else: not at all', () => {

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** Where a collection's metadata comes from. */
-export type CollectionSource = { kind: 'metadata_api'; url: string } | { kind: 'chain'; uriRule: string | null };
+/** What can be made of the URI that a contract answers. */
+export const URI_RULES = ['standard', 'as_is', 'append_decimal', 'base_uri'] as const;
+
+/** Where a collection's metadata comes from: a Metadata API, or its contract, by a rule (null: `standard`). */
+export type CollectionSource =
+  { kind: 'metadata_api'; url: string } | { kind: 'chain'; uriRule: (typeof URI_RULES)[number] | null };
 
 const CollectionSchema = defineEntity({
   name: 'Collection',
@@ -19,7 +23,7 @@ const CollectionSchema = defineEntity({
     projectId: p.text(),
     sourceKind: p.enum(['metadata_api', 'chain'] as const).fieldName('source'),
     metadataUrl: p.text().nullable(),
-    uriRule: p.text().nullable(),
+    uriRule: p.enum(URI_RULES).nullable(),
     /** Requests that its metadata host takes at once; null: the deployment's default. */
     requestsAtOnce: p.integer().nullable(),
     createdAt: p.datetime().defaultRaw('now()'),

@@ -1,6 +1,6 @@
 import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
-import { Collection, type CollectionSource } from './collection.entity.js';
+import { Collection, URI_RULES, type CollectionSource } from './collection.entity.js';
 import { CollectionAlreadyExists, InvalidCollection } from './token-store.errors.js';
 
 export interface NewCollection {
@@ -32,6 +32,7 @@ export class Collections {
       throw new InvalidCollection(`Requests at once ${requestsAtOnce} is not a whole number from 1 to 1000.`);
     }
     if (source.kind === 'metadata_api') checkMetadataUrl(source.url);
+    else checkUriRule(source.uriRule);
 
     const em = this.em.fork();
     const collection = em.create(Collection, {
@@ -60,6 +61,12 @@ export class Collections {
 
 function isWithin(value: number, least: number, most: number): boolean {
   return Number.isInteger(value) && value >= least && value <= most;
+}
+
+function checkUriRule(rule: string | null): void {
+  if (rule !== null && !(URI_RULES as readonly string[]).includes(rule)) {
+    throw new InvalidCollection(`URI rule ${JSON.stringify(rule)} is none of ${URI_RULES.join(', ')}.`);
+  }
 }
 
 function checkMetadataUrl(url: string): void {

@@ -79,7 +79,7 @@ export const attemptPageSchema = z
           .min(1)
           .meta({ description: 'Which try. With several gateways a try can be several requests.' }),
         url: z.string(),
-        outcome: z.enum(['fetched', 'not_modified', 'unreachable', 'bad_status', 'undecodable']),
+        outcome: z.enum(['fetched', 'not_modified', 'unreachable', 'bad_status', 'undecodable', 'no_token']),
         status_code: z.int().nullable(),
         reason: text.meta({ description: '`null` for a success.', examples: ['timeout'] }),
         duration_ms: z.int(),

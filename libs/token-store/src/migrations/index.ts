@@ -1,10 +1,12 @@
 import { TokenDetailsMigration } from './2026-11-21-token-details.migration.js';
 import { RequestsAtOnceMigration } from './2026-11-21-requests-at-once.migration.js';
 import { TokensMigration } from './2026-11-21-tokens.migration.js';
+import { UriRulesMigration } from './2026-11-21-uri-rules.migration.js';
 
 /** For the host's own `migrations.migrationsList`, or ours. In order; a published name never changes. */
 export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-21-tokens', class: TokensMigration },
   { name: 'nft-metadata-2026-11-21-token-details', class: TokenDetailsMigration },
   { name: 'nft-metadata-2026-11-21-requests-at-once', class: RequestsAtOnceMigration },
+  { name: 'nft-metadata-2026-11-21-uri-rules', class: UriRulesMigration },
 ];

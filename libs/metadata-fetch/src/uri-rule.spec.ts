@@ -1,0 +1,27 @@
+import { appendTokenId, toTokenUri, type UriRule } from './uri-rule.js';
+
+it.each<[UriRule, string, string]>([
+  ['standard', 'https://host.example/{id}', 'https://host.example/{id}'],
+  ['base_uri', 'https://host.example/{id}', 'https://host.example/{id}'],
+  ['as_is', 'https://host.example/{id}', 'https://host.example/{id}'],
+  ['append_decimal', 'https://host.example/', 'https://host.example/7'],
+])('by the rule %s the answer %s is the token URI %s', (uriRule, answer, uri) => {
+  const standard = uriRule === 'as_is' ? 'erc721' : 'erc1155';
+
+  expect(toTokenUri(answer, { uriRule, tokenId: '7', standard: 'erc1155' })).toEqual({
+    kind: 'token_uri',
+    uri,
+    standard,
+  });
+});
+
+it.each([
+  ['http://host/api/card/', 'http://host/api/card/5710384980761197878'],
+  ['http://host/api/card', 'http://host/api/card/5710384980761197878'],
+  [' http://host/api/card//\0 ', 'http://host/api/card/5710384980761197878'],
+  ['ipfs://CID', 'ipfs://CID/5710384980761197878'],
+  ['', ''],
+  [' \0', ''],
+])('the id is put behind %j with one slash [A7, A8]', (base, uri) => {
+  expect(appendTokenId(base, '5710384980761197878')).toBe(uri);
+});

@@ -1,0 +1,232 @@
+import type { LoggerService } from '@nestjs/common';
+import { toBeHex, type BaseContract } from 'ethers';
+import { Anvil } from './support/anvil.js';
+import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
+import { RpcHost, URI, type Call, type RpcBehaviour } from './support/rpc-host.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+const TOKENS = Array.from({ length: 50 }, (_, index) => String(index + 1));
+
+let anvil: Anvil;
+let potions: BaseContract;
+let rpc: RpcHost;
+let test: TestApp;
+beforeAll(async () => {
+  anvil = await Anvil.start();
+  potions = await anvil.deploy('Potions');
+});
+afterAll(() => anvil.stop());
+beforeEach(async () => {
+  rpc = await RpcHost.start(anvil);
+});
+afterEach(async () => {
+  await test.stop();
+  await rpc.close();
+});
+
+/** The application with this URL for the chain, and a collection whose tokens have their documents on `metadataApi`. */
+async function aProject(rpcUrl = rpc.url, allowed: readonly { host: string }[] = [rpc]): Promise<TestProject> {
+  const options = { rpcUrls: { [anvil.chainId]: rpcUrl }, rpcDeadlineMs: 2000 };
+  test = await startApp({ metadataFetch: options }, { otherHosts: allowed });
+  await anvil.send(potions, 'setUri', `${test.metadataApi.url}/potions/{id}`);
+  return test.aProject({
+    tokens: TOKENS,
+    contract: { chainId: anvil.chainId, address: await potions.getAddress() },
+  });
+}
+
+const summaryOf = async (project: TestProject, refreshId: string) =>
+  (await readRefresh(test.app, project, refreshId))['summary'];
+
+/** Newest first. */
+async function readAttempts(project: TestProject, tokenId: string): Promise<object[]> {
+  const path = `/v1/collections/${project.collectionAddress}/tokens/${tokenId}/attempts`;
+  const { body } = await http(test.app).get(path).set('x-api-key', project.apiKey).expect(200);
+  return (body as { result: object[] }).result;
+}
+
+const isAbout = (tokenId: string) => (call: Call) => call.params[0]?.data === `${URI}${toBeHex(tokenId, 32).slice(2)}`;
+
+/** Runs, and lets the time of the next pause go by. */
+async function runAndWait(seconds: number): Promise<void> {
+  await test.worker.runOnce();
+  await test.database.advance(seconds);
+}
+
+it.each<[string, RpcBehaviour, RpcBehaviour?]>([
+  ['hangs', 'hangs'],
+  // A connection that was kept open and closed meanwhile is dialled again.
+  ['closes the connection', 'closes at once', 'closes at once'],
+  ['answers 500', { status: 500 }],
+  ['answers with a web page', { status: 200, body: '<html>' }],
+  ['answers nothing', { status: 200 }],
+  ['redirects', { status: 307, headers: { location: 'http://169.254.169.254/' } }],
+  ['takes no batches', { status: 200, body: '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}' }],
+  [
+    'has an error for each call',
+    (answers) => answers.map(({ id }) => ({ id, error: { code: -32_000, message: 'header not found' } })),
+  ],
+  [
+    'says in each answer that there were too many',
+    (answers) => answers.map(({ id }) => ({ id, error: { code: -32_005, message: 'limit exceeded' } })),
+  ],
+])('while the node %s nothing is said of a token, and it is asked for again [A9]', async (_, ...behaviours) => {
+  const project = await aProject();
+  rpc.misbehave(...behaviours.filter((behaviour) => behaviour !== undefined));
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+
+  await runAndWait(5);
+  const record = await http(test.app).get(`/v1/collections/${project.collectionAddress}/tokens/1`).expect(200);
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 0, failed: 0, pending: 1 });
+  expect(record.body).toMatchObject({ metadata_status: 'pending', last_error_code: null });
+
+  await test.worker.runOnce();
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 1, failed: 0 });
+  expect(await readAttempts(project, '1')).toMatchObject([
+    { outcome: 'fetched', attempt: 2 },
+    { outcome: 'unreachable', reason: 'rpc_error', status_code: null, url: '', attempt: 1 },
+  ]);
+});
+
+it('a node that stays away is asked ten times, and its tokens fail as rpc_error and not as not found [A9]', async () => {
+  const project = await aProject();
+  rpc.misbehaveAlways({ status: 503 });
+  const refreshId = await requestRefresh(test.app, project, ['1', '2']);
+
+  for (let tries = 0; tries < 10; tries += 1) {
+    expect(await summaryOf(project, refreshId)).toMatchObject({ pending: 2 });
+    await runAndWait(80);
+  }
+
+  expect(await readErrors(test.app, project, refreshId)).toMatchObject([
+    { error_code: 'unable_to_retrieve_metadata', reason: 'rpc_error', client_response_status_code: null },
+    { error_code: 'unable_to_retrieve_metadata', reason: 'rpc_error', client_response_body: null },
+  ]);
+  expect(rpc.requests.length).toBe(10);
+});
+
+it.each<[string, RpcBehaviour]>([
+  [
+    'has an error [A10]',
+    (answers, calls) =>
+      answers.map((one) =>
+        isAbout('13')(calls[Number(one.id)]!) ? { id: one.id, error: { code: -32_000, message: 'missing' } } : one,
+      ),
+  ],
+  ['has no answer [A11]', (answers, calls) => answers.filter(({ id }) => !isAbout('13')(calls[Number(id)]!))],
+])('when one call of a batch %s the others go on, and that token is tried again', async (_, behaviour) => {
+  const project = await aProject();
+  rpc.misbehave(...TOKENS.map(() => behaviour));
+  const refreshId = await requestRefresh(test.app, project, TOKENS);
+
+  await test.worker.runOnce();
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 49, failed: 0, pending: 1 });
+  expect(await readAttempts(project, '13')).toMatchObject([{ reason: 'rpc_error', attempt: 1 }]);
+
+  await test.database.advance(5);
+  rpc.misbehaveAlways((answers) => answers);
+  await test.worker.runOnce();
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 50, failed: 0, pending: 0 });
+});
+
+it('after a 429 nothing is lost, and the node is left alone for the seconds that it asks for [A12]', async () => {
+  const project = await aProject();
+  rpc.misbehaveAlways({ status: 429, headers: { 'retry-after': '20' } });
+  const refreshId = await requestRefresh(test.app, project, TOKENS);
+
+  await runAndWait(15);
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 0, failed: 0, pending: 50 });
+  const asked = rpc.requests.length;
+  rpc.misbehaveAlways(undefined);
+  await runAndWait(10);
+  expect(rpc.requests.length).toBe(asked);
+
+  await test.worker.runOnce();
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 50, failed: 0, pending: 0 });
+});
+
+it('a token whose URI is larger than any that is read fails alone', async () => {
+  const project = await aProject();
+  const huge = `0x${'00'.repeat(3 * 1024 * 1024)}`;
+  rpc.misbehaveAlways((answers, calls) =>
+    answers.map((one) => (isAbout('13')(calls[Number(one.id)]!) ? { ...one, result: huge } : one)),
+  );
+  const refreshId = await requestRefresh(test.app, project, TOKENS);
+
+  await test.worker.runOnce();
+
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 49, failed: 1 });
+  expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ token_id: '13', reason: 'too_large' }]);
+});
+
+it('a node of another chain is not believed', async () => {
+  const project = await aProject();
+  rpc.misbehaveAlways((answers, calls) =>
+    answers.map((one) => (calls[Number(one.id)]!.method === 'eth_chainId' ? { ...one, result: '0x5' } : one)),
+  );
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+
+  await test.worker.runOnce();
+
+  expect(await summaryOf(project, refreshId)).toMatchObject({ failed: 0, pending: 1 });
+  expect(rpc.requests.flat().map(({ method }) => method)).toEqual(['eth_chainId']);
+});
+
+it('a node in a private network that is not exempt is never reached', async () => {
+  const project = await aProject(rpc.url, []);
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+
+  await test.worker.runOnce();
+
+  expect(await readAttempts(project, '1')).toMatchObject([{ reason: 'rpc_error' }]);
+  expect(await summaryOf(project, refreshId)).toMatchObject({ pending: 1 });
+  expect(rpc.requests).toEqual([]);
+});
+
+it('a worker that stops does not wait for a node that hangs, and its tokens are due at once', async () => {
+  const project = await aProject();
+  rpc.misbehave('hangs');
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+  test.worker.start();
+  await vi.waitFor(() => expect(rpc.asking(URI).length).toBe(1), { timeout: 5000 });
+
+  await test.worker.stop();
+
+  await test.worker.runOnce();
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 1 });
+  expect(await readAttempts(project, '1')).toMatchObject([{ outcome: 'fetched', attempt: 1 }]);
+});
+
+it('secrets in an RPC URL are sent to the node, and show nowhere else', async () => {
+  const secrets = /hunter2|path-key|query-key|header-key/;
+  const url = `http://user:hunter2@${rpc.host}/v3/path-key?key=query-key#x-node-key=header-key`;
+  const project = await aProject(url);
+  const lines: unknown[][] = [];
+  const log = (...line: unknown[]) => lines.push(line);
+  const recorder: LoggerService = { log, warn: log, error: log, debug: log, verbose: log, fatal: log };
+  test.app.useLogger(recorder);
+  rpc.misbehave({ status: 401, body: url }, 'closes at once', 'closes at once', { status: 200, body: url });
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+
+  for (let tries = 0; tries < 4; tries += 1) await runAndWait(80);
+
+  expect(rpc.lastUrl).toBe('/v3/path-key?key=query-key');
+  expect(rpc.lastHeaders).toMatchObject({
+    authorization: `Basic ${Buffer.from('user:hunter2').toString('base64')}`,
+    'x-node-key': 'header-key',
+  });
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 1 });
+  expect(await readAttempts(project, '1')).toHaveLength(4);
+  expect(JSON.stringify(lines)).toMatch(/the node of a chain does not answer/);
+  expect(JSON.stringify(lines)).not.toMatch(secrets);
+  expect(await dumpOf(test)).not.toMatch(secrets);
+});
+
+/** Every row of every table of ours. */
+async function dumpOf({ database }: TestApp): Promise<string> {
+  const tables = await database.query<{ name: string }>(
+    "select format('%I.%I', table_schema, table_name) as name from information_schema.tables where table_schema = 'nft_metadata'",
+  );
+  const dumps = await Promise.all(tables.map(({ name }) => database.query(`select row_to_json(t) from ${name} as t`)));
+  return JSON.stringify(dumps);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.20;
+
+/// An ERC-721 collection as they are usually written: what was not minted has neither an owner nor a token URI.
+contract Cards {
+    error ERC721NonexistentToken(uint256 tokenId);
+
+    mapping(uint256 => address) private owners;
+    mapping(uint256 => string) private uris;
+
+    function mint(uint256 tokenId, string calldata uri) external {
+        owners[tokenId] = msg.sender;
+        uris[tokenId] = uri;
+    }
+
+    function ownerOf(uint256 tokenId) public view returns (address owner) {
+        owner = owners[tokenId];
+        if (owner == address(0)) revert ERC721NonexistentToken(tokenId);
+    }
+
+    function tokenURI(uint256 tokenId) external view returns (string memory) {
+        ownerOf(tokenId);
+        return uris[tokenId];
+    }
+
+    function supportsInterface(bytes4 id) external pure returns (bool) {
+        return id == 0x01ffc9a7 || id == 0x80ac58cd || id == 0x5b5e139f;
+    }
+}
+
+/// An ERC-1155 collection: one URI for all tokens, and who asks puts the id into it.
+contract Potions {
+    string private template;
+
+    function setUri(string calldata uri_) external {
+        template = uri_;
+    }
+
+    function uri(uint256) external view returns (string memory) {
+        return template;
+    }
+
+    function supportsInterface(bytes4 id) external pure returns (bool) {
+        return id == 0x01ffc9a7 || id == 0xd9b67a26 || id == 0x0e89341c;
+    }
+}
+
+/// Answers each call as it was told, byte for byte, and reverts without a word when it was told nothing.
+contract Puppet {
+    enum End { Silent, Returns, Reverts, Invalid, Endless }
+    struct Answer { End end; bytes data; }
+
+    mapping(bytes32 => Answer) private answers;
+
+    function answer(bytes calldata call, End end, bytes calldata data) external {
+        answers[keccak256(call)] = Answer(end, data);
+    }
+
+    fallback() external {
+        Answer storage told = answers[keccak256(msg.data)];
+        bytes memory data = told.data;
+        if (told.end == End.Returns) assembly { return(add(data, 32), mload(data)) }
+        if (told.end == End.Reverts) assembly { revert(add(data, 32), mload(data)) }
+        if (told.end == End.Invalid) assembly { invalid() }
+        while (told.end == End.Endless) {}
+        revert();
+    }
+}
