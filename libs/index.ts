@@ -2,6 +2,9 @@ import { metadataRefreshMigrations } from '@app/metadata-refresh';
 import { projectAuthMigrations } from '@app/project-auth';
 import { tokenStoreMigrations } from '@app/token-store';
 
+export { NftRefreshModule } from './nft-refresh.module.js';
+export type { NftRefreshExtras, NftRefreshOptions } from './nft-refresh.options.js';
+
 // Everything, for hosts that would rather import from one place. Each lib has an entry of its own as well.
 export * from '@app/metadata-fetch';
 export * from '@app/metadata-refresh';

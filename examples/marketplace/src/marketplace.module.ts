@@ -1,13 +1,5 @@
 import { Module } from '@nestjs/common';
-import {
-  MetadataFetchModule,
-  MetadataRefreshModule,
-  nftMetadataMigrations,
-  ProjectAuthModule,
-  ProjectDirectory,
-  RefreshApiModule,
-  TokenStoreModule,
-} from 'nestjs-nft-refresh';
+import { NftRefreshModule, nftMetadataMigrations, ProjectDirectory } from 'nestjs-nft-refresh';
 import { ListingsController } from './listings.controller.js';
 import { shopMigrations } from './shop/migrations.js';
 import { ShopModule, shopDatabase } from './shop/shop.module.js';
@@ -18,12 +10,13 @@ import { UserDirectory } from './user-directory.js';
   imports: [
     shopDatabase([...shopMigrations, ...nftMetadataMigrations]),
     ShopModule,
-    // Who may ask for refreshes: the shop's users, with the keys that they have already.
-    ProjectAuthModule.forRoot({ projectDirectory: { provide: ProjectDirectory, useClass: UserDirectory } }),
-    TokenStoreModule.forRoot(),
-    MetadataFetchModule.forRoot({ allowedHosts: process.env['ALLOWED_HOSTS']?.split(',') ?? [] }),
-    MetadataRefreshModule.forRoot({ startsWorker: true }),
-    RefreshApiModule.forRoot({ projectApiPath: 'nft', partnerApiPaths: [] }),
+    NftRefreshModule.forRoot({
+      // Who may ask for refreshes: the shop's users, with the keys that they have already.
+      projectDirectory: { provide: ProjectDirectory, useClass: UserDirectory },
+      projectApiPath: 'nft',
+      partnerApiPaths: [],
+      metadataFetch: { allowedHosts: process.env['ALLOWED_HOSTS']?.split(',') ?? [] },
+    }),
   ],
   controllers: [ListingsController],
 })

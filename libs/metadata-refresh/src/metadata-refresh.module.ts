@@ -1,3 +1,6 @@
+import { MikroORM } from '@mikro-orm/core';
+import { getMikroORMToken } from '@mikro-orm/nestjs';
+import { EntityManager } from '@mikro-orm/postgresql';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
 import { HostShares } from './host-shares.js';
@@ -17,6 +20,8 @@ import { WakeUp } from './wake-up.js';
 export interface MetadataRefreshExtras {
   /** Whether modules that do not import this one can inject what it exports. On. */
   isGlobal?: boolean;
+  /** The name of the host's MikroORM connection to the database with our tables; absent: the one without a name. */
+  contextName?: string | undefined;
   /**
    * Whether the worker starts and stops with the application, and old refreshes go once an hour. Off: the host calls
    * `RefreshWorker` and `RefreshRetention` as it likes, or this process accepts refreshes for others to work on.
@@ -29,11 +34,23 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   optionsInjectionToken: Symbol('MetadataRefreshOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras<MetadataRefreshExtras>({ isGlobal: true, startsWorker: false }, (module, extras) => ({
-    ...module,
-    global: extras.isGlobal ?? true,
-    providers: [...(module.providers ?? []), ...(extras.startsWorker ? [BackgroundWork] : [])],
-  }))
+  .setExtras<MetadataRefreshExtras>(
+    { isGlobal: true, contextName: undefined, startsWorker: false },
+    (module, { isGlobal = true, contextName, startsWorker }) => ({
+      ...module,
+      global: isGlobal,
+      providers: [
+        ...(module.providers ?? []),
+        // Of the host's connection with this name, and not one of a request.
+        {
+          provide: EntityManager,
+          inject: [contextName === undefined ? MikroORM : getMikroORMToken(contextName)],
+          useFactory: (orm: MikroORM) => orm.em,
+        },
+        ...(startsWorker ? [BackgroundWork] : []),
+      ],
+    }),
+  )
   .build();
 
 /** Refreshes, their items, the queue and its worker. Needs TokenStoreModule and MetadataFetchModule. */

@@ -134,7 +134,7 @@ export class RefreshQueue {
           and refresh.id = item.refresh_id
         returning item.*, refresh.collection_id, refresh.source
       )
-      select claimed.id, claim_count as "claimCount", attempt_count as "attemptCount", release_count as "releaseCount",
+      select claimed.id::text as id, claim_count as "claimCount", attempt_count as "attemptCount", release_count as "releaseCount",
         refresh_id as "refreshId", priority, collection_id as "collectionId", token_id::text as "tokenId", source,
         chosen.host, coalesce(chosen.host_limit, ${hostRequestsAtOnce}::int) as "hostLimit",
         nextval('nft_metadata.fetch_seq')::text as "fetchSeq"
@@ -194,7 +194,7 @@ export class RefreshQueue {
         )
         join finished on finished.id = request.item_id
       )
-      select id, refresh_id as "refreshId", status from finished`.execute(em.getKysely());
+      select id::text as id, refresh_id as "refreshId", status from finished`.execute(em.getKysely());
     return rows;
   }
 

@@ -11,14 +11,14 @@ const ApiKeySchema = defineEntity({
       .uuid()
       .primary()
       .onCreate(() => randomUUID()),
-    project: () => p.manyToOne(Project),
+    project: () => p.manyToOne(Project).fieldName('project_id'),
     /** The part that may be shown; names the key when it is revoked. */
     prefix: p.text().unique(),
     /** SHA-256 of the whole key. The key itself is nowhere. */
     hash: p.blob(),
-    createdAt: p.datetime().defaultRaw('now()'),
-    revokedAt: p.datetime().nullable(),
-    lastUsedAt: p.datetime().nullable(),
+    createdAt: p.datetime().defaultRaw('now()').fieldName('created_at'),
+    revokedAt: p.datetime().nullable().fieldName('revoked_at'),
+    lastUsedAt: p.datetime().nullable().fieldName('last_used_at'),
   },
 });
 

@@ -5,6 +5,7 @@ import { ApiKeyGuard } from './api-key.guard.js';
 import { CallerAuthentication } from './caller-authentication.js';
 import { Clock, SystemClock } from './clock.js';
 import { completeConfig, PROJECT_AUTH_CONFIG, type ProjectAuthOptions } from './project-auth.options.js';
+import { entityManagerOf } from './host-connection.js';
 import { ProjectDirectory } from './project-directory.js';
 import { Project } from './project.entity.js';
 import { Projects } from './projects.js';
@@ -18,11 +19,15 @@ import { WalletSignatureGuard } from './wallet-signature.guard.js';
 export interface ProjectAuthExtras {
   /** Whether modules that do not import this one can inject what it exports. On. */
   isGlobal?: boolean;
-  /** A provider for ProjectDirectory, for a host with users and keys of its own. */
+  /** The name of the host's MikroORM connection to the database with our tables; absent: the one without a name. */
+  contextName?: string | undefined;
+  /** A provider for ProjectDirectory, for a host with users and keys of its own. Injects what the host's classes do. */
   projectDirectory?: Provider<ProjectDirectory>;
   /** A provider for Clock. */
   clock?: Provider<Clock>;
 }
+
+const GIVEN_DIRECTORY = Symbol('GivenProjectDirectory');
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ProjectAuthOptions>({
   moduleName: 'ProjectAuth',
@@ -31,14 +36,20 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   // What is not named here would be taken for an option.
   .setExtras<ProjectAuthExtras>(
-    { isGlobal: true, projectDirectory: undefined, clock: undefined },
-    (module, extras) => ({
+    { isGlobal: true, contextName: undefined, projectDirectory: undefined, clock: undefined },
+    (module, { isGlobal = true, contextName, projectDirectory, clock }) => ({
       ...module,
-      global: extras.isGlobal ?? true,
+      global: isGlobal,
+      imports: [
+        ...(module.imports ?? []),
+        MikroOrmModule.forFeature([Project, ApiKey], contextName),
+        ...(projectDirectory ? [givenByHost(projectDirectory, module.imports)] : []),
+      ],
       providers: [
         ...(module.providers ?? []),
-        extras.projectDirectory ?? { provide: ProjectDirectory, useExisting: Projects },
-        extras.clock ?? { provide: Clock, useClass: SystemClock },
+        entityManagerOf(contextName),
+        { provide: ProjectDirectory, useExisting: projectDirectory ? GIVEN_DIRECTORY : Projects },
+        clock ?? { provide: Clock, useClass: SystemClock },
       ],
     }),
   )
@@ -46,7 +57,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 
 /** Who is calling: projects, API keys, and the guards for our controllers. */
 @Module({
-  imports: [MikroOrmModule.forFeature([Project, ApiKey])],
   providers: [
     { provide: PROJECT_AUTH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
     Projects,
@@ -74,4 +84,14 @@ export class ProjectAuthModule extends ConfigurableModuleClass {
   static override forRoot(options: ProjectAuthOptions & ProjectAuthExtras = {}): DynamicModule {
     return super.forRoot(options);
   }
+}
+
+/** In a module of its own, where an EntityManager is the host's. */
+function givenByHost(provider: Provider<ProjectDirectory>, imports: DynamicModule['imports'] = []): DynamicModule {
+  return {
+    module: class GivenProjectDirectoryModule {},
+    imports,
+    providers: [{ ...provider, provide: GIVEN_DIRECTORY } as Provider],
+    exports: [GIVEN_DIRECTORY],
+  };
 }

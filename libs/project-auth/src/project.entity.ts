@@ -12,12 +12,12 @@ const ProjectSchema = defineEntity({
       .onCreate(() => randomUUID()),
     name: p.text(),
     /** Lower case. */
-    ownerAddress: p.text(),
+    ownerAddress: p.text().fieldName('owner_address'),
     /** null, here and in the next two: the deployment's default; 0: none may. */
-    requestsPerSecond: p.integer().nullable(),
-    tokensPerRequest: p.integer().nullable(),
-    tokensPerHour: p.integer().nullable(),
-    createdAt: p.datetime().defaultRaw('now()'),
+    requestsPerSecond: p.integer().nullable().fieldName('requests_per_second'),
+    tokensPerRequest: p.integer().nullable().fieldName('tokens_per_request'),
+    tokensPerHour: p.integer().nullable().fieldName('tokens_per_hour'),
+    createdAt: p.datetime().defaultRaw('now()').fieldName('created_at'),
   },
 });
 

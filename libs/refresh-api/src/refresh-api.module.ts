@@ -4,6 +4,7 @@ import {
   type DynamicModule,
   type NestModule,
   type OnModuleInit,
+  type Type,
 } from '@nestjs/common';
 import { BodyErrors } from './body-errors.js';
 import { mountedAt } from './mounted-at.js';
@@ -75,27 +76,29 @@ function controllersOf({
   projectApiPath,
   partnerApiPaths,
   servesTokens,
+  decorators,
 }: Required<RefreshApiExtras>): NonNullable<DynamicModule['controllers']> {
+  const mount = <T>(base: string, path: string, controller: Type<T>) => mountedAt(base, path, controller, decorators);
   const projectApi =
     projectApiPath === false
       ? []
       : [
-          mountedAt(projectApiPath, REFRESHES_PATH, ProjectApiController),
-          mountedAt(projectApiPath, LIMITS_PATH, LimitsController),
+          mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
+          mount(projectApiPath, LIMITS_PATH, LimitsController),
           ...(servesTokens
             ? [
-                mountedAt(projectApiPath, TOKENS_PATH, TokensController),
-                mountedAt(projectApiPath, TOKENS_PATH, TokenAttemptsController),
-                mountedAt(projectApiPath, TOKENS_PATH, TokenApiWrongRoutes),
+                mount(projectApiPath, TOKENS_PATH, TokensController),
+                mount(projectApiPath, TOKENS_PATH, TokenAttemptsController),
+                mount(projectApiPath, TOKENS_PATH, TokenApiWrongRoutes),
               ]
             : []),
           // Last: what no route above has taken.
-          mountedAt(projectApiPath, REFRESHES_PATH, ProjectApiWrongRoutes),
+          mount(projectApiPath, REFRESHES_PATH, ProjectApiWrongRoutes),
         ];
   const partnerApi = partnerApiPaths.flatMap((path) => [
-    mountedAt(path, PARTNER_PATH, PartnerApiController),
-    mountedAt(path, PARTNER_PATH, PartnerApiWrongRoutes),
-    ...(path === '' ? [] : [mountedAt(path, '', PartnerApiNothing)]),
+    mount(path, PARTNER_PATH, PartnerApiController),
+    mount(path, PARTNER_PATH, PartnerApiWrongRoutes),
+    ...(path === '' ? [] : [mount(path, '', PartnerApiNothing)]),
   ]);
   return [...projectApi, ...partnerApi];
 }

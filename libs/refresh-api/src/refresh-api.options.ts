@@ -30,12 +30,18 @@ export interface RefreshApiExtras {
    * everybody which collections are here.
    */
   servesTokens?: boolean;
+  /**
+   * Class decorators of the host's for our controllers, as its own controllers have them: what tells its global guards
+   * and interceptors to leave a route alone.
+   */
+  decorators?: readonly ClassDecorator[];
 }
 export const REFRESH_API_PATHS = Symbol('RefreshApiPaths');
 export const standardExtras: Required<RefreshApiExtras> = {
   projectApiPath: 'v1',
   partnerApiPaths: ['', 'mavis-market-partner'],
   servesTokens: false,
+  decorators: [],
 };
 
 /** Throws an Error that names each wrong option. */
@@ -54,6 +60,9 @@ const extrasSchema = z.object({
   projectApiPath: z.union([pathSchema, z.literal(false)]).default(standardExtras.projectApiPath),
   partnerApiPaths: z.array(pathSchema).default([...standardExtras.partnerApiPaths]),
   servesTokens: z.boolean().default(standardExtras.servesTokens),
+  decorators: z
+    .array(z.custom<ClassDecorator>((value) => typeof value === 'function', 'must be a class decorator'))
+    .default([]),
 });
 
 /** Without slashes around paths. Throws an Error that names each wrong one. */

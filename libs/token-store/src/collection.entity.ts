@@ -18,15 +18,15 @@ const CollectionSchema = defineEntity({
       .uuid()
       .primary()
       .onCreate(() => randomUUID()),
-    chainId: p.bigint('number'),
+    chainId: p.bigint('number').fieldName('chain_id'),
     address: p.text(),
-    projectId: p.text(),
+    projectId: p.text().fieldName('project_id'),
     sourceKind: p.enum(['metadata_api', 'chain'] as const).fieldName('source'),
-    metadataUrl: p.text().nullable(),
-    uriRule: p.enum(URI_RULES).nullable(),
+    metadataUrl: p.text().nullable().fieldName('metadata_url'),
+    uriRule: p.enum(URI_RULES).nullable().fieldName('uri_rule'),
     /** Requests that its metadata host takes at once; null: the deployment's default. */
-    requestsAtOnce: p.integer().nullable(),
-    createdAt: p.datetime().defaultRaw('now()'),
+    requestsAtOnce: p.integer().nullable().fieldName('requests_at_once'),
+    createdAt: p.datetime().defaultRaw('now()').fieldName('created_at'),
   },
 });
 

@@ -55,7 +55,9 @@ export class Collections {
 
   /** A contract address can be in use on several chains; normally this is one collection or none. */
   async findByAddress(address: string): Promise<Collection[]> {
-    return this.em.fork().find(Collection, { address: address.toLowerCase() }, { orderBy: { chainId: 'asc' } });
+    // The host's filters for all entities are about columns that ours do not have.
+    const options = { orderBy: { chainId: 'asc' }, filters: false } as const;
+    return this.em.fork().find(Collection, { address: address.toLowerCase() }, options);
   }
 }
 

@@ -57,9 +57,9 @@ export class MetadataWriter {
 
   private async lockTokens(em: EntityManager, writes: readonly MetadataWrite[]): Promise<Map<string, LockedToken>> {
     const { rows } = await sql<LockedToken>`
-      select token.id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
+      select token.id::text as id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
         token.content_hash as "contentHash", token.http_etag as etag, token.http_last_modified as "lastModified",
-        token.fetch_seq as "fetchSeq", token.trait_ids as "traitIds"
+        token.fetch_seq::text as "fetchSeq", token.trait_ids::text[] as "traitIds"
       from unnest(
         ${writes.map(({ collectionId }) => collectionId)}::uuid[],
         ${writes.map(({ tokenId }) => tokenId)}::numeric[]

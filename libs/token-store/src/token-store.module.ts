@@ -3,6 +3,7 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } 
 import { Collection } from './collection.entity.js';
 import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
+import { entityManagerOf } from './host-connection.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
@@ -12,9 +13,13 @@ import { TraitRecount } from './trait-recount.js';
 export interface TokenStoreExtras {
   /** Whether modules that do not import this one can inject what it exports. On. */
   isGlobal?: boolean;
-  /** A provider for TokenStore, for a host that keeps token records in a table of its own. */
+  /** The name of the host's MikroORM connection to the database with our tables; absent: the one without a name. */
+  contextName?: string | undefined;
+  /** A provider for TokenStore, for a host that keeps token records in a table of its own. Injects what the host's classes do. */
   tokenStore?: Provider<TokenStore>;
 }
+
+const GIVEN_TOKEN_STORE = Symbol('GivenTokenStore');
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   moduleName: 'TokenStore',
@@ -22,19 +27,29 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
 })
   .setClassMethodName('forRoot')
   // What is not named here would be taken for an option.
-  .setExtras<TokenStoreExtras>({ isGlobal: true, tokenStore: undefined }, (module, extras) => ({
-    ...module,
-    global: extras.isGlobal ?? true,
-    providers: [
-      ...(module.providers ?? []),
-      extras.tokenStore ?? { provide: TokenStore, useClass: DatabaseTokenStore },
-    ],
-  }))
+  .setExtras<TokenStoreExtras>(
+    { isGlobal: true, contextName: undefined, tokenStore: undefined },
+    (module, { isGlobal = true, contextName, tokenStore }) => ({
+      ...module,
+      global: isGlobal,
+      imports: [
+        ...(module.imports ?? []),
+        MikroOrmModule.forFeature([Collection], contextName),
+        ...(tokenStore ? [givenByHost(tokenStore, module.imports)] : []),
+      ],
+      providers: [
+        ...(module.providers ?? []),
+        entityManagerOf(contextName),
+        tokenStore
+          ? { provide: TokenStore, useExisting: GIVEN_TOKEN_STORE }
+          : { provide: TokenStore, useClass: DatabaseTokenStore },
+      ],
+    }),
+  )
   .build();
 
 /** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */
 @Module({
-  imports: [MikroOrmModule.forFeature([Collection])],
   providers: [Collections, MetadataWriter, TraitIndex, TraitRecount],
   exports: [Collections, TokenStore, TraitRecount],
 })
@@ -42,4 +57,14 @@ export class TokenStoreModule extends ConfigurableModuleClass {
   static override forRoot(options: TokenStoreExtras = {}): DynamicModule {
     return super.forRoot(options);
   }
+}
+
+/** In a module of its own, where an EntityManager is the host's. */
+function givenByHost(provider: Provider<TokenStore>, imports: DynamicModule['imports'] = []): DynamicModule {
+  return {
+    module: class GivenTokenStoreModule {},
+    imports,
+    providers: [{ ...provider, provide: GIVEN_TOKEN_STORE } as Provider],
+    exports: [GIVEN_TOKEN_STORE],
+  };
 }

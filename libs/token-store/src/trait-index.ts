@@ -64,7 +64,7 @@ export class TraitIndex {
 
   private async findRows(em: EntityManager, traits: readonly Trait[]): Promise<Map<string, string>> {
     const { rows } = await sql<{ id: string; collectionId: string; traitType: string; value: string }>`
-      select trait.id, trait.collection_id as "collectionId", trait.trait_type as "traitType", trait.value
+      select trait.id::text as id, trait.collection_id as "collectionId", trait.trait_type as "traitType", trait.value
       from unnest(
         ${traits.map(({ collectionId }) => collectionId)}::uuid[],
         ${traits.map(({ traitType }) => traitType)}::text[],

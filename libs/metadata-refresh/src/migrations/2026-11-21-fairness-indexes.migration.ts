@@ -18,8 +18,8 @@ export class FairnessIndexesMigration extends Migration {
   }
 
   override down(): void {
-    this.addSql(`alter table nft_metadata.refresh_items alter column status set statistics -1`);
     this.closeTable();
+    this.addSql(`alter table nft_metadata.refresh_items alter column status set statistics -1`);
     this.addSql(`drop index nft_metadata.refresh_items_token`);
     this.build('refresh_items_due', '(lane_id, due_at, id)');
   }

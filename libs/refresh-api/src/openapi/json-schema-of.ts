@@ -1,10 +1,12 @@
 import { z } from 'zod';
+import { schemaBehind } from '../checked-by.js';
 
 /** The schema that validates (or that the presenter has to satisfy), as OpenAPI 3.1 has it: JSON Schema 2020-12. */
 export function jsonSchemaOf(
-  schema: unknown,
+  parameter: unknown,
   { schemaType }: { schemaType: 'input' | 'output' },
 ): { schema: object; components: Record<string, object> } | undefined {
+  const schema = schemaBehind(parameter);
   if (!(schema instanceof z.ZodType)) return undefined;
   const {
     $schema: _,

@@ -17,7 +17,7 @@ import {
   type ListErrors,
   type ListRefreshes,
 } from './project-api.schemas.js';
-import { validate } from '../validate.pipe.js';
+import { checkedBy } from '../checked-by.js';
 
 export const REFRESHES_PATH = 'metadata-refreshes';
 
@@ -37,7 +37,7 @@ export class ProjectApiController {
   @DocumentsCreate()
   async create(
     @CurrentProject() project: CallingProject,
-    @Body({ schema: createRefreshSchema, pipes: [validate] }) body: CreateRefresh,
+    @Body(checkedBy(createRefreshSchema)) body: CreateRefresh,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
     const { refreshId, quota } = await this.refreshes.request(asRefreshingProject(project), {
@@ -50,10 +50,7 @@ export class ProjectApiController {
 
   @Get()
   @DocumentsList()
-  async list(
-    @CurrentProject() project: CallingProject,
-    @Query({ schema: listRefreshesSchema, pipes: [validate] }) query: ListRefreshes,
-  ) {
+  async list(@CurrentProject() project: CallingProject, @Query(checkedBy(listRefreshesSchema)) query: ListRefreshes) {
     return toRefreshPage(await this.refreshes.listRefreshes(asRefreshingProject(project), query));
   }
 
@@ -61,7 +58,7 @@ export class ProjectApiController {
   @DocumentsGet()
   async get(
     @CurrentProject() project: CallingProject,
-    @Param('refresh_id', { schema: refreshIdSchema, pipes: [validate] }) refreshId: string,
+    @Param('refresh_id', checkedBy(refreshIdSchema)) refreshId: string,
   ) {
     return toRefreshBody(await this.refreshes.getRefresh(asRefreshingProject(project), refreshId));
   }
@@ -70,8 +67,8 @@ export class ProjectApiController {
   @DocumentsListErrors()
   async listErrors(
     @CurrentProject() project: CallingProject,
-    @Param('refresh_id', { schema: refreshIdSchema, pipes: [validate] }) refreshId: string,
-    @Query({ schema: listErrorsSchema, pipes: [validate] }) query: ListErrors,
+    @Param('refresh_id', checkedBy(refreshIdSchema)) refreshId: string,
+    @Query(checkedBy(listErrorsSchema)) query: ListErrors,
   ) {
     return toErrorPage(await this.refreshes.listErrors(asRefreshingProject(project), refreshId, query));
   }

@@ -4,7 +4,7 @@ import { Controller, Get, Param, Query, UseFilters, UseGuards } from '@nestjs/co
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { asRefreshingProject } from '../refreshing-project.js';
-import { validate } from '../validate.pipe.js';
+import { checkedBy } from '../checked-by.js';
 import { DocumentsAttempts } from './token-api.documentation.js';
 import { toAttemptPage } from './token-api.presenter.js';
 import {
@@ -25,9 +25,9 @@ export class TokenAttemptsController {
   @DocumentsAttempts()
   async list(
     @CurrentProject() project: CallingProject,
-    @Param('collection_address', { schema: addressParamSchema, pipes: [validate] }) collectionAddress: string,
-    @Param('token_id', { schema: tokenIdParamSchema, pipes: [validate] }) tokenId: string,
-    @Query({ schema: attemptsQuerySchema, pipes: [validate] }) query: AttemptsQuery,
+    @Param('collection_address', checkedBy(addressParamSchema)) collectionAddress: string,
+    @Param('token_id', checkedBy(tokenIdParamSchema)) tokenId: string,
+    @Query(checkedBy(attemptsQuerySchema)) query: AttemptsQuery,
   ) {
     const token = { collectionAddress, tokenId };
     return toAttemptPage(await this.refreshes.listAttempts(asRefreshingProject(project), token, query));

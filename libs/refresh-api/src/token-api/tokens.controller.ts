@@ -4,7 +4,7 @@ import { Controller, Get, Header, Param, Query, Req, Res, UseFilters } from '@ne
 import { sendUnlessKnown, type ConditionalRequest } from '../entity-tag.js';
 import type { HttpResponse } from '../http-response.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
-import { validate } from '../validate.pipe.js';
+import { checkedBy } from '../checked-by.js';
 import { DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
 import { NotKnown } from './token-api.errors.js';
 import { toTokenBody, toTraitsBody } from './token-api.presenter.js';
@@ -32,8 +32,8 @@ export class TokensController {
   @Header('content-type', 'application/json; charset=utf-8')
   @DocumentsTraits()
   async traits(
-    @Param('collection_address', { schema: addressParamSchema, pipes: [validate] }) address: string,
-    @Query({ schema: traitsQuerySchema, pipes: [validate] }) { chainId, valuesPerType }: TraitsQuery,
+    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
+    @Query(checkedBy(traitsQuerySchema)) { chainId, valuesPerType }: TraitsQuery,
     @Req() request: ConditionalRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
@@ -46,9 +46,9 @@ export class TokensController {
   @Header('content-type', 'application/json; charset=utf-8')
   @DocumentsToken()
   async token(
-    @Param('collection_address', { schema: addressParamSchema, pipes: [validate] }) address: string,
-    @Param('token_id', { schema: tokenIdParamSchema, pipes: [validate] }) tokenId: string,
-    @Query({ schema: chainSchema, pipes: [validate] }) { chainId }: ChainQuery,
+    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
+    @Param('token_id', checkedBy(tokenIdParamSchema)) tokenId: string,
+    @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
     @Req() request: ConditionalRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {

@@ -1,0 +1,63 @@
+import { MetadataFetchModule } from '@app/metadata-fetch';
+import { MetadataRefreshModule } from '@app/metadata-refresh';
+import { ProjectAuthModule } from '@app/project-auth';
+import { RefreshApiModule } from '@app/refresh-api';
+import { TokenStoreModule } from '@app/token-store';
+import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import {
+  checkExtras,
+  checkOptions,
+  splitOptions,
+  type NftRefreshExtras,
+  type NftRefreshOptions,
+} from './nft-refresh.options.js';
+
+const NFT_REFRESH_OPTIONS = Symbol('NftRefreshOptions');
+
+type OptionsFactory = Pick<FactoryProvider<NftRefreshOptions>, 'useFactory' | 'inject'> &
+  Pick<DynamicModule, 'imports'>;
+
+/** All libs in one: the modules that a process needs, put together. What they export, the host can inject. */
+@Module({})
+export class NftRefreshModule {
+  /** Throws an Error that names a wrong option. */
+  static forRoot(given: NftRefreshOptions & NftRefreshExtras = {}): DynamicModule {
+    const [extras, options] = splitOptions(given);
+    return together(extras, { useFactory: () => options });
+  }
+
+  /** What tunes comes from the factory, what shapes stands beside it. */
+  static forRootAsync({ imports, inject, useFactory, ...extras }: OptionsFactory & NftRefreshExtras): DynamicModule {
+    return together(checkExtras(extras), { imports: imports ?? [], inject: inject ?? [], useFactory });
+  }
+}
+
+function together(extras: NftRefreshExtras, { imports = [], inject = [], useFactory }: OptionsFactory): DynamicModule {
+  const { runMode = 'all' } = extras;
+  const checked = async (...injected: unknown[]) => checkOptions(await useFactory(...injected));
+  const source: DynamicModule = {
+    module: class NftRefreshOptionsModule {},
+    imports,
+    providers: [{ provide: NFT_REFRESH_OPTIONS, inject, useFactory: checked }],
+    exports: [NFT_REFRESH_OPTIONS],
+  };
+  const tunedBy = <Key extends keyof NftRefreshOptions>(key: Key, needs: readonly DynamicModule[] = []) => ({
+    ...extras,
+    imports: [source, ...imports, ...needs],
+    inject: [NFT_REFRESH_OPTIONS],
+    useFactory: (options: NftRefreshOptions): NonNullable<NftRefreshOptions[Key]> => options[key] ?? {},
+  });
+
+  const store = TokenStoreModule.forRootAsync({ ...extras, imports, useFactory: () => ({}) });
+  const fetching = MetadataFetchModule.forRootAsync(tunedBy('metadataFetch'));
+  const refreshing = MetadataRefreshModule.forRootAsync({
+    ...tunedBy('metadataRefresh', [store, fetching]),
+    startsWorker: runMode !== 'api',
+  });
+  const working = [store, fetching, refreshing];
+  if (runMode === 'worker') return { module: NftRefreshModule, imports: working, exports: working };
+
+  const auth = ProjectAuthModule.forRootAsync(tunedBy('projectAuth'));
+  const api = RefreshApiModule.forRootAsync(tunedBy('refreshApi', [store, refreshing, auth]));
+  return { module: NftRefreshModule, imports: [...working, auth, api], exports: [...working, auth] };
+}

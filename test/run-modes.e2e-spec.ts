@@ -1,0 +1,113 @@
+import { MikroOrmModule } from '@mikro-orm/nestjs';
+import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { MetadataRefreshService } from '@app/metadata-refresh';
+import { TokenStore } from '@app/token-store';
+import { Injectable, Module, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { NftRefreshModule } from '../libs/index.js';
+import request from 'supertest';
+import type { App } from 'supertest/types.js';
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { MetadataHost } from './support/metadata-host.js';
+import { http } from './support/project-api.js';
+import { aStudio, openShop, refreshOne } from './support/shop.js';
+
+let database: TestDatabase;
+let metadataApi: MetadataHost;
+beforeAll(async () => {
+  [database, metadataApi] = await Promise.all([createDatabase(), MetadataHost.start()]);
+});
+afterAll(async () => {
+  await metadataApi.close();
+  await database.drop();
+});
+
+const connection = () =>
+  MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: database.url, autoLoadEntities: true });
+
+async function run(imports: NonNullable<Parameters<typeof Module>[0]['imports']>): Promise<INestApplicationContext> {
+  @Module({ imports })
+  class Host {}
+  return NestFactory.createApplicationContext(Host, { logger: false, abortOnError: false });
+}
+
+it('what a process with the API alone accepts, a process with the worker alone refreshes', async () => {
+  const api = await openShop(database, metadataApi, { nftRefresh: { runMode: 'api' } });
+  const studio = await aStudio(api, metadataApi);
+  const accepted = await http(api)
+    .post('/v1/metadata-refreshes')
+    .set('x-api-key', studio.apiKey)
+    .send({ collection_address: studio.address, token_ids: ['1'] });
+  const token = () => api.get(TokenStore).findToken({ collectionId: studio.collectionId, tokenId: '1' });
+  expect(await token()).toMatchObject({ name: null });
+
+  const worker = await run([
+    connection(),
+    NftRefreshModule.forRoot({ runMode: 'worker', metadataFetch: { allowedHosts: [metadataApi.host] } }),
+  ]);
+  await vi.waitUntil(async () => (await token())?.name === 'Token 1', { timeout: 10_000 });
+
+  expect(accepted.status).toBe(202);
+  await worker.close();
+  await api.close();
+});
+
+it('a process with the worker alone has no routes', async () => {
+  const worker = await openShop(database, metadataApi, { nftRefresh: { runMode: 'worker' } });
+
+  await request(worker.getHttpServer() as App)
+    .get('/v1/limits')
+    .expect(404);
+  await worker.close();
+});
+
+it('options may come from elsewhere, and what is not global is for who imports it', async () => {
+  @Injectable()
+  class Settings {
+    readonly tokensPerHour = 3;
+  }
+  @Module({ providers: [Settings], exports: [Settings] })
+  class SettingsModule {}
+  const refreshing = NftRefreshModule.forRootAsync({
+    runMode: 'all',
+    isGlobal: false,
+    imports: [SettingsModule],
+    inject: [Settings],
+    useFactory: ({ tokensPerHour }: Settings) => ({ metadataRefresh: { tokensPerHour } }),
+  });
+  @Injectable()
+  class Shop {
+    constructor(readonly refreshes: MetadataRefreshService) {}
+  }
+  @Module({ imports: [refreshing], providers: [Shop] })
+  class ShopModule {}
+  @Injectable()
+  class Elsewhere {
+    constructor(readonly refreshes: MetadataRefreshService) {}
+  }
+  @Module({ providers: [Elsewhere] })
+  class ElsewhereModule {}
+
+  const host = await run([connection(), ShopModule]);
+  const project = { id: 'shop', tokensPerRequest: null, tokensPerHour: null };
+  expect((await host.get(Shop).refreshes.readLimits(project)).tokensPerHour).toMatchObject({ limit: 3 });
+  await expect(run([connection(), ShopModule, ElsewhereModule])).rejects.toThrow(/MetadataRefreshService/);
+  await host.close();
+});
+
+it.each([
+  [{ runMode: 'workers' }, 'runMode'],
+  [{ metadataRefesh: {} }, 'metadataRefesh'],
+  [{ metadataRefresh: { leaseSeconds: 1 } }, 'leaseSeconds'],
+])('does not start with wrong options: %o', async (options, name) => {
+  const starting = async () => run([connection(), NftRefreshModule.forRoot(options as never)]);
+
+  await expect(starting()).rejects.toThrow(name);
+});
+
+it('has everything in one process unless told otherwise', async () => {
+  const shop = await openShop(database, metadataApi);
+
+  expect(await refreshOne(shop, await aStudio(shop, metadataApi))).toBe('Token 1');
+  await shop.close();
+});
