@@ -17,6 +17,13 @@ export interface GuardedRequest {
   onLargeBody: () => Promise<Buffer>;
 }
 
+export interface GuardedPost {
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  signal: AbortSignal;
+}
+
 export type GuardedAnswer =
   /** hasOwnHeaders: the request's own headers were sent to the one who answered. */
   | ({ kind: 'answer'; url: string; hasOwnHeaders: boolean } & HttpAnswer)
@@ -30,7 +37,7 @@ class Hop {
   constructor(
     readonly checked: Extract<CheckedUrl, { kind: 'url' }>,
     readonly headers: Readonly<Record<string, string>>,
-    readonly request: GuardedRequest,
+    readonly request: GuardedRequest | GuardedPost,
   ) {}
 }
 
@@ -97,6 +104,27 @@ export class GuardedHttp implements OnApplicationShutdown {
     }
   }
 
+  /** The answer to one request: a redirect is one, too. Never throws for what a stranger's host does. */
+  async post(request: GuardedPost): Promise<GuardedAnswer> {
+    const { url, headers, signal } = request;
+    const checked = this.checkForPost(url);
+    if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
+    try {
+      const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
+      const { data: answer } = await this.axios.request<HttpAnswer>(config);
+      return { kind: 'answer', url, hasOwnHeaders: true, ...answer };
+    } catch (error) {
+      return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
+    }
+  }
+
+  /** What can be said of a URL that is to be posted to, before its name is dialled. */
+  checkForPost(url: string): CheckedUrl {
+    const checked = checkUrl(url, this.rules);
+    if (checked.kind === 'refused' || checked.isExempt || checked.url.protocol === 'https:') return checked;
+    return { kind: 'refused', reason: 'unsupported_scheme' };
+  }
+
   /** Not before: a worker finishes its fetches while the application stops. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.connections.public.destroy(), this.connections.exempt.destroy()]);
@@ -109,7 +137,7 @@ export class GuardedHttp implements OnApplicationShutdown {
       headers: { ...this.headers, ...headers },
       connections: this.connections[checked.isExempt ? 'exempt' : 'public'],
       signal: request.signal,
-      onLargeBody: request.onLargeBody,
+      ...('body' in request ? { post: request.body } : { onLargeBody: request.onLargeBody }),
       maxBytes: this.config.maxBytes,
       errorBodyBytes: this.config.errorBodyBytes,
     });

@@ -14,8 +14,10 @@ export interface Exchange {
   maxBytes: number;
   /** How much of any other body is read. */
   errorBodyBytes: number;
-  /** Asked once when a body turns out to be large; it is read on into what this resolves with. */
-  onLargeBody: () => Promise<Buffer>;
+  /** Asked once when a body turns out to be large; it is read on into what this resolves with. Without it, it is read on. */
+  onLargeBody?: () => Promise<Buffer>;
+  /** Sent as a POST. Of its answer, whatever the status, only the beginning is read. */
+  post?: string;
 }
 
 export interface HttpAnswer {
@@ -77,10 +79,12 @@ class AnswerReader implements AnswerHandler {
   ) {}
 
   ask(): void {
-    const { url, headers, connections, signal } = this.wanted;
+    const { url, headers, connections, signal, post } = this.wanted;
     if (signal.aborted) return this.giveUp();
     signal.addEventListener('abort', this.giveUp, { once: true });
-    connections.dispatch({ origin: url.origin, path: `${url.pathname}${url.search}`, method: 'GET', headers }, this);
+    const path = `${url.pathname}${url.search}`;
+    const body = post === undefined ? ({ method: 'GET' } as const) : ({ method: 'POST', body: post } as const);
+    connections.dispatch({ origin: url.origin, path, headers, ...body }, this);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -118,7 +122,7 @@ class AnswerReader implements AnswerHandler {
   }
 
   private get mustBeWhole(): boolean {
-    return this.status === 200;
+    return this.status === 200 && this.wanted.post === undefined;
   }
 
   private openInflate(first: Buffer): void {
@@ -138,12 +142,15 @@ class AnswerReader implements AnswerHandler {
       return this.broken(new AnswerTooLarge(`The body has more than ${this.maxBytes} bytes.`));
     }
     this.body.add(chunk);
-    if (this.body.length > LARGE_BODY && !wasLarge) this.waitForSeat(this.inflate ?? this.controller!);
+    const { onLargeBody } = this.wanted;
+    if (this.body.length > LARGE_BODY && !wasLarge && onLargeBody) {
+      this.waitForSeat(this.inflate ?? this.controller!, onLargeBody);
+    }
   }
 
-  private waitForSeat(source: { pause(): void; resume(): void }): void {
+  private waitForSeat(source: { pause(): void; resume(): void }, onLargeBody: () => Promise<Buffer>): void {
     source.pause();
-    void this.wanted.onLargeBody().then((room) => {
+    void onLargeBody().then((room) => {
       if (this.isOver) return;
       this.body.moveTo(room);
       source.resume();
