@@ -2,14 +2,18 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
+import { startServiceProcess } from './support/service-process.js';
+import { WebhookReceiver } from './support/webhook-receiver.js';
 
 const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
 const OWNER = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
 
 let database: TestDatabase;
 let metadataApi: MetadataHost;
+let allowedHosts: string[];
 beforeAll(async () => {
   [database, metadataApi] = await Promise.all([createDatabase(), MetadataHost.start()]);
+  allowedHosts = [metadataApi.host];
 });
 afterAll(async () => {
   await metadataApi.close();
@@ -18,7 +22,7 @@ afterAll(async () => {
 
 /** The built command line as a process. Needs `npm run build`, which `npm test` does. */
 async function cli(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: database.url, FETCH_ALLOWED_HOSTS: metadataApi.host };
+  const env = { PATH: process.env['PATH'], DATABASE_URL: database.url, FETCH_ALLOWED_HOSTS: allowedHosts.join(',') };
   const child = spawn(process.execPath, [CLI, ...args], { env });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => (out += String(chunk)));
@@ -63,6 +67,67 @@ it('does all that an operator needs, from a project to a finished refresh, witho
   expect((await cli('api-key', 'revoke', '--project', String(project_id), '--prefix', prefix)).status).toBe(1);
 });
 
+it('adds a webhook, rotates its secret, shows what was posted, and removes it', async () => {
+  const receiver = await WebhookReceiver.start();
+  const owner = `0x${'d'.repeat(40)}`;
+  const { project_id } = await json('project', 'create', '--name', 'Partner', '--owner', owner);
+  const inside = ['--project', String(project_id), '--url', receiver.url('/hook')];
+  const refused = await cli('webhook', 'add', ...inside);
+  expect(refused).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('would not be called: blocked_address') as string,
+  });
+  allowedHosts = [metadataApi.host, receiver.host];
+
+  const added = await json('webhook', 'add', ...inside, '--events', 'refresh.completed');
+  const { secret } = await json('webhook', 'rotate-secret', '--webhook', String(added['webhook_id']));
+  const address = `0x${'cd'.repeat(20)}`;
+  await json(
+    'collection',
+    'add',
+    '--project',
+    String(project_id),
+    '--address',
+    address,
+    '--metadata-url',
+    metadataApi.url,
+    '--tokens',
+    '1',
+  );
+  await json('refresh', '--collection', address, '--all', '--wait');
+
+  expect(added).toMatchObject({ secret: expect.stringMatching(/^whsec_/) as string });
+  expect(secret).not.toBe(added['secret']);
+  expect(await json('webhook', 'list', '--project', String(project_id))).toEqual({
+    webhooks: [
+      {
+        webhook_id: added['webhook_id'],
+        project_id,
+        url: receiver.url('/hook'),
+        events: 'refresh.completed',
+        disabled: null,
+        failures: 0,
+        failing_since: null,
+        last_error: null,
+      },
+    ],
+  });
+  const service = await startServiceProcess({ database, metadataApi: { host: allowedHosts.join(',') } }, 'worker');
+  await vi.waitUntil(() => receiver.messages.length === 1, { timeout: 20_000, interval: 20 });
+  await service.end('SIGTERM');
+  expect(await json('webhook', 'deliveries', '--webhook', String(added['webhook_id']))).toMatchObject({
+    deliveries: [{ event_type: 'refresh.completed', events: 1, attempt: 1, status: 204, reason: null }],
+  });
+  expect(await json('webhook', 'enable', '--webhook', String(added['webhook_id']), '--skip-missed')).toEqual({
+    enabled: added['webhook_id'],
+  });
+  expect(await json('webhook', 'remove', '--webhook', String(added['webhook_id']))).toEqual({
+    removed: added['webhook_id'],
+  });
+  expect(await cli('webhook', 'remove', '--webhook', String(added['webhook_id']))).toMatchObject({ status: 1 });
+  await receiver.close();
+});
+
 it.each<[string, string[], RegExp]>([
   ['an unknown command', ['projects'], /unknown command/],
   ['a missing option', ['project', 'create', '--name', 'A'], /--owner/],
@@ -79,6 +144,8 @@ it.each<[string, string[], RegExp]>([
     ['collection', 'add', '--project', 'p', '--address', OWNER, '--metadata-url', 'http://a', '--tokens', '1-x'],
     /not a token id/,
   ],
+  ['an event that does not exist', ['webhook', 'add', '--project', 'p', '--url', 'u', '--events', 'x'], /Events are/],
+  ['an unknown webhook', ['webhook', 'enable', '--webhook', '7'], /Webhook "7" does not exist/],
   ['an unknown collection', ['refresh', '--collection', OWNER, '--all'], /is not registered/],
 ])('answers %s with one line and status 1', async (_, args, message) => {
   const { status, out, err } = await cli(...args);
