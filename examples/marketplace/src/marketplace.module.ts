@@ -1,5 +1,7 @@
+import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { Module } from '@nestjs/common';
 import {
+  MetadataEventsModule,
   MetadataFetchModule,
   MetadataRefreshModule,
   nftMetadataMigrations,
@@ -8,6 +10,7 @@ import {
   RefreshApiModule,
   TokenStoreModule,
 } from 'nestjs-nft-refresh';
+import { ListingSearch, searchMigrations, SearchRow } from './listing-search.js';
 import { ListingsController } from './listings.controller.js';
 import { shopMigrations } from './shop/migrations.js';
 import { ShopModule, shopDatabase } from './shop/shop.module.js';
@@ -16,15 +19,19 @@ import { UserDirectory } from './user-directory.js';
 /** The shop, and beside it all that refreshes metadata. */
 @Module({
   imports: [
-    shopDatabase([...shopMigrations, ...nftMetadataMigrations]),
+    shopDatabase([...shopMigrations, ...searchMigrations, ...nftMetadataMigrations]),
     ShopModule,
     // Who may ask for refreshes: the shop's users, with the keys that they have already.
     ProjectAuthModule.forRoot({ projectDirectory: { provide: ProjectDirectory, useClass: UserDirectory } }),
     TokenStoreModule.forRoot(),
     MetadataFetchModule.forRoot({ allowedHosts: process.env['ALLOWED_HOSTS']?.split(',') ?? [] }),
     MetadataRefreshModule.forRoot({ startsWorker: true }),
+    // The shop's search is told what has changed.
+    MetadataEventsModule.forRoot({ delivers: true }),
+    MikroOrmModule.forFeature([SearchRow]),
     RefreshApiModule.forRoot({ projectApiPath: 'nft', partnerApiPaths: [] }),
   ],
   controllers: [ListingsController],
+  providers: [ListingSearch],
 })
 export class MarketplaceModule {}
