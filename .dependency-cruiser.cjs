@@ -42,7 +42,14 @@ module.exports = {
       comment: 'Who is calling and how is the business of refresh-api.',
       severity: 'error',
       from: { path: '^libs/metadata-refresh/' },
-      to: { path: '^libs/(project-auth|refresh-api)/' },
+      to: { path: '^libs/(project-auth|refresh-api|metadata-events)/' },
+    },
+    {
+      name: 'events-are-told-from-above',
+      comment: 'Who is told hears of refreshing; nobody who asks for one waits for who is told.',
+      severity: 'error',
+      from: { path: '^libs/', pathNot: '^libs/(metadata-events/|index\\.ts)' },
+      to: { path: '^libs/metadata-events/' },
     },
     {
       name: 'axios-fetches-metadata',

@@ -1,3 +1,4 @@
+import { metadataEventsMigrations } from '@app/metadata-events';
 import { metadataRefreshMigrations } from '@app/metadata-refresh';
 import { projectAuthMigrations } from '@app/project-auth';
 import { tokenStoreMigrations } from '@app/token-store';
@@ -6,6 +7,7 @@ export { NftRefreshModule } from './nft-refresh.module.js';
 export type { NftRefreshExtras, NftRefreshOptions } from './nft-refresh.options.js';
 
 // Everything, for hosts that would rather import from one place. Each lib has an entry of its own as well.
+export * from '@app/metadata-events';
 export * from '@app/metadata-fetch';
 export * from '@app/metadata-refresh';
 export * from '@app/project-auth';
@@ -13,4 +15,9 @@ export * from '@app/refresh-api';
 export * from '@app/token-store';
 
 /** The migrations of all libs, in order, for the host's own `migrations.migrationsList`. */
-export const nftMetadataMigrations = [...projectAuthMigrations, ...tokenStoreMigrations, ...metadataRefreshMigrations];
+export const nftMetadataMigrations = [
+  ...projectAuthMigrations,
+  ...tokenStoreMigrations,
+  ...metadataRefreshMigrations,
+  ...metadataEventsMigrations,
+];

@@ -1,5 +1,6 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { MetadataEventsModule, type MetadataEventsOptions } from '@app/metadata-events';
 import { MetadataFetchModule, type MetadataFetchOptions } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ProjectAuthModule, type ProjectAuthOptions } from '@app/project-auth';
@@ -13,6 +14,7 @@ import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { CleanUpSchedule } from './schedule/clean-up-schedule.js';
+import { DeliverySchedule } from './schedule/delivery-schedule.js';
 import { WorkerSchedule } from './schedule/worker-schedule.js';
 
 /** What the environment does not set: for a test, or a host that starts from here. */
@@ -22,6 +24,7 @@ export interface AppOptions {
   projectAuth?: ProjectAuthOptions;
   refreshApi?: RefreshApiOptions & RefreshApiExtras;
   metadataFetch?: MetadataFetchOptions;
+  metadataEvents?: MetadataEventsOptions;
 }
 
 /** A marketplace indexer: the libs put together, as any host would. */
@@ -29,7 +32,13 @@ export interface AppOptions {
 export class AppModule {
   static forRoot(
     environment: Environment & { databaseUrl: string },
-    { connectionsHaveLimits = true, projectAuth = {}, refreshApi = {}, metadataFetch = {} }: AppOptions = {},
+    {
+      connectionsHaveLimits = true,
+      projectAuth = {},
+      refreshApi = {},
+      metadataFetch = {},
+      metadataEvents = {},
+    }: AppOptions = {},
   ): DynamicModule {
     const servesHttp = environment.runMode !== 'worker';
     const works = environment.runMode !== 'api';
@@ -54,11 +63,12 @@ export class AppModule {
           ...metadataFetch,
         }),
         MetadataRefreshModule.forRoot({}),
+        MetadataEventsModule.forRoot(metadataEvents),
         HealthModule,
         MetricsModule,
         ...(servesHttp ? [RefreshApiModule.forRoot({ servesTokens: true, ...refreshApi }), ListingsModule] : []),
       ],
-      providers: works ? [WorkerSchedule, CleanUpSchedule] : [],
+      providers: works ? [WorkerSchedule, DeliverySchedule, CleanUpSchedule] : [],
     };
   }
 }

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { EventDelivery } from '@app/metadata-events';
 import { RefreshWorker } from '@app/metadata-refresh';
 import { ConsoleLogger, type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -27,7 +28,10 @@ export async function startService(environment: Environment): Promise<Service> {
       abortOnError: false,
     });
     await migrate(database.url);
-    if (environment.runMode !== 'api') app.get(RefreshWorker).start();
+    if (environment.runMode !== 'api') {
+      app.get(EventDelivery).start();
+      app.get(RefreshWorker).start();
+    }
     if (environment.runMode !== 'worker') serveApiReference(app);
     await app.listen(environment.port, environment.host);
     return {

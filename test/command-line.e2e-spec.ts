@@ -4,6 +4,8 @@ import { Wallet } from 'ethers';
 import { Anvil } from './support/anvil.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
+import { startServiceProcess } from './support/service-process.js';
+import { WebhookReceiver } from './support/webhook-receiver.js';
 
 const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
 const OWNER = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
@@ -12,8 +14,10 @@ let database: TestDatabase;
 let metadataApi: MetadataHost;
 /** Named in RPC_URLS while it is there. */
 let node: Anvil | undefined;
+let allowedHosts: string[];
 beforeAll(async () => {
   [database, metadataApi] = await Promise.all([createDatabase(), MetadataHost.start()]);
+  allowedHosts = [metadataApi.host];
 });
 afterEach(async () => {
   await node?.stop();
@@ -29,7 +33,7 @@ async function cli(...args: string[]): Promise<{ status: number; out: string; er
   const env = {
     PATH: process.env['PATH'],
     DATABASE_URL: database.url,
-    FETCH_ALLOWED_HOSTS: [metadataApi.host, ...(node ? [new URL(node.url).host] : [])].join(),
+    FETCH_ALLOWED_HOSTS: [...allowedHosts, ...(node ? [new URL(node.url).host] : [])].join(),
     RPC_URLS: node ? `${node.chainId}=${node.url}` : '',
   };
   const child = spawn(process.execPath, [CLI, ...args], { env });
@@ -102,6 +106,67 @@ it('says that a collection is on a chain without an RPC URL', async () => {
   expect(err).toMatch(/on chain 137, for which this deployment has no RPC URL/);
 });
 
+it('adds a webhook, rotates its secret, shows what was posted, and removes it', async () => {
+  const receiver = await WebhookReceiver.start();
+  const owner = `0x${'d'.repeat(40)}`;
+  const { project_id } = await json('project', 'create', '--name', 'Partner', '--owner', owner);
+  const inside = ['--project', String(project_id), '--url', receiver.url('/hook')];
+  const refused = await cli('webhook', 'add', ...inside);
+  expect(refused).toMatchObject({
+    status: 1,
+    err: expect.stringContaining('would not be called: blocked_address') as string,
+  });
+  allowedHosts = [metadataApi.host, receiver.host];
+
+  const added = await json('webhook', 'add', ...inside, '--events', 'refresh.completed');
+  const { secret } = await json('webhook', 'rotate-secret', '--webhook', String(added['webhook_id']));
+  const address = `0x${'cd'.repeat(20)}`;
+  await json(
+    'collection',
+    'add',
+    '--project',
+    String(project_id),
+    '--address',
+    address,
+    '--metadata-url',
+    metadataApi.url,
+    '--tokens',
+    '1',
+  );
+  await json('refresh', '--collection', address, '--all', '--wait');
+
+  expect(added).toMatchObject({ secret: expect.stringMatching(/^whsec_/) as string });
+  expect(secret).not.toBe(added['secret']);
+  expect(await json('webhook', 'list', '--project', String(project_id))).toEqual({
+    webhooks: [
+      {
+        webhook_id: added['webhook_id'],
+        project_id,
+        url: receiver.url('/hook'),
+        events: 'refresh.completed',
+        disabled: null,
+        failures: 0,
+        failing_since: null,
+        last_error: null,
+      },
+    ],
+  });
+  const service = await startServiceProcess({ database, metadataApi: { host: allowedHosts.join(',') } }, 'worker');
+  await vi.waitUntil(() => receiver.messages.length === 1, { timeout: 20_000, interval: 20 });
+  await service.end('SIGTERM');
+  expect(await json('webhook', 'deliveries', '--webhook', String(added['webhook_id']))).toMatchObject({
+    deliveries: [{ event_type: 'refresh.completed', events: 1, attempt: 1, status: 204, reason: null }],
+  });
+  expect(await json('webhook', 'enable', '--webhook', String(added['webhook_id']), '--skip-missed')).toEqual({
+    enabled: added['webhook_id'],
+  });
+  expect(await json('webhook', 'remove', '--webhook', String(added['webhook_id']))).toEqual({
+    removed: added['webhook_id'],
+  });
+  expect(await cli('webhook', 'remove', '--webhook', String(added['webhook_id']))).toMatchObject({ status: 1 });
+  await receiver.close();
+});
+
 it.each<[string, string[], RegExp]>([
   ['an unknown command', ['projects'], /unknown command/],
   ['a missing option', ['project', 'create', '--name', 'A'], /--owner/],
@@ -137,6 +202,8 @@ it.each<[string, string[], RegExp]>([
     ['collection', 'add', '--project', 'p', '--address', OWNER, '--metadata-url', 'http://a', '--tokens', '1-x'],
     /not a token id/,
   ],
+  ['an event that does not exist', ['webhook', 'add', '--project', 'p', '--url', 'u', '--events', 'x'], /Events are/],
+  ['an unknown webhook', ['webhook', 'enable', '--webhook', '7'], /Webhook "7" does not exist/],
   ['an unknown collection', ['refresh', '--collection', OWNER, '--all'], /is not registered/],
 ])('answers %s with one line and status 1', async (_, args, message) => {
   const { status, out, err } = await cli(...args);

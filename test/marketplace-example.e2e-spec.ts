@@ -69,6 +69,24 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     ]);
   });
 
+  it('keeps its own search up with what has changed, and does nothing when nothing has', async () => {
+    const named = async (name: string) => (await get(`${shop.url}/api/v2/listings/${ADDRESS}/named/${name}`)).body;
+    await searchHas(database, 'Seven');
+    expect(await named('seven')).toEqual([{ tokenId: '7', version: 1 }]);
+    const refresh = { collection_address: ADDRESS, token_ids: ['7', '8'] };
+    const post7And8 = () => post(`${shop.url}/api/nft/metadata-refreshes`, refresh, { 'x-api-key': 'shop-ann' });
+
+    await post7And8();
+    await vi.waitUntil(() => hasCompleted(database, 2), { timeout: 20_000, interval: 100 });
+    metadataApi.answer('7', 200, { name: 'Siete' }).answer('8', 200, { name: 'Ocho' });
+    await post7And8();
+    await Promise.all([searchHas(database, 'Siete'), searchHas(database, 'Ocho')]);
+
+    expect(await named('seven')).toEqual([]);
+    expect(await named('siete')).toEqual([{ tokenId: '7', version: 2 }]);
+    expect(await named('ocho')).toEqual([{ tokenId: '8', version: 1 }]);
+  });
+
   it('answers for bodies that it cannot read in our shape on our routes only', async () => {
     const broken = (path: string) => send(shop.url + path, { method: 'POST', headers: JSON_BODY, body: '{' });
 
@@ -96,10 +114,13 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     const [tablesBefore, tablesNow] = await Promise.all(databases.map(tablesOf));
     const migrations = await database.query<{ name: string }>('select name from mikro_orm_migrations order by id');
 
-    expect(tablesNow!.filter((table) => !table.startsWith('nft_metadata.'))).toEqual(tablesBefore);
+    expect(tablesNow!.filter((table) => !table.startsWith('nft_metadata.'))).toEqual(
+      [...tablesBefore!, 'public.search_rows'].toSorted(),
+    );
     expect(tablesNow).toContain('nft_metadata.tokens');
     expect(migrations[0]).toEqual({ name: 'shop-2025-03-01' });
-    expect(migrations.slice(1).every(({ name }) => name.startsWith('nft-metadata-'))).toBe(true);
+    expect(migrations[1]).toEqual({ name: 'shop-2026-11-21-search' });
+    expect(migrations.slice(2).every(({ name }) => name.startsWith('nft-metadata-'))).toBe(true);
   });
 
   it('stops when it is asked to', async () => {
@@ -158,9 +179,14 @@ async function fill(database: Pick<TestDatabase, 'query'>, metadataUrl: string):
   );
 }
 
-async function hasCompleted(database: Pick<TestDatabase, 'query'>): Promise<boolean> {
+async function hasCompleted(database: Pick<TestDatabase, 'query'>, refreshes = 1): Promise<boolean> {
   const rows = await database.query('select from nft_metadata.refreshes where completed_at is not null');
-  return rows.length === 1;
+  return rows.length === refreshes;
+}
+
+async function searchHas(database: Pick<TestDatabase, 'query'>, name: string): Promise<void> {
+  const isThere = async () => (await database.query('select from search_rows where name = $1', [name])).length === 1;
+  await vi.waitUntil(isThere, { timeout: 20_000, interval: 50 });
 }
 
 function runsOf({ out }: HostProcess): string[] {

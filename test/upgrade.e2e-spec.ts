@@ -116,6 +116,10 @@ const LASTING = [
   'refresh_attempts',
   'request_windows',
   'used_signatures',
+  'event_outbox',
+  'webhooks',
+  'webhook_secrets',
+  'webhook_deliveries',
 ];
 
 function indexOf(name: string): number {

@@ -5,6 +5,7 @@ import { addProjectCommands } from './project.commands.js';
 import { addRefreshCommand } from './refresh.command.js';
 import { Session } from './session.js';
 import { addTraitsCommands } from './traits.commands.js';
+import { addWebhookCommands } from './webhook.commands.js';
 
 /** Runs one command and returns the exit status. A mistake prints one line and returns 1. */
 export async function runCommandLine(
@@ -27,7 +28,7 @@ export async function runCommandLine(
 function program(session: Session): Command {
   const cli = new Command('cli')
     .description(
-      'Projects, API keys, collections and refreshes, from the command line. Works whether or not the service runs.',
+      'Projects, API keys, collections, refreshes and webhooks, from the command line. Works whether or not the service runs.',
     )
     .showSuggestionAfterError()
     .hook('preAction', (_, action) => {
@@ -38,6 +39,7 @@ function program(session: Session): Command {
   addCollectionCommands(cli, session);
   addRefreshCommand(cli, session);
   addTraitsCommands(cli, session);
+  addWebhookCommands(cli, session);
   makeMistakesThrow(cli);
   return cli;
 }

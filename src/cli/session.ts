@@ -25,6 +25,17 @@ export class Session {
     process.stdout.write(`${this.printsJson ? JSON.stringify(result) : lines.join('\n')}\n`);
   }
 
+  /** One JSON object with one list with --json; a line for each otherwise. */
+  printList(name: string, results: readonly Record<string, unknown>[]): void {
+    if (this.printsJson) return this.print({ [name]: results });
+    const lines = results.map((result) =>
+      Object.entries(result)
+        .map(([key, value]) => `${key}: ${String(value)}`)
+        .join('  '),
+    );
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  }
+
   async close(): Promise<void> {
     await this.app?.close();
     await this.database?.leave();

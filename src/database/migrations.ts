@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM } from '@mikro-orm/postgresql';
+import { metadataEventsMigrations } from '@app/metadata-events';
 import { metadataRefreshMigrations } from '@app/metadata-refresh';
 import { projectAuthMigrations } from '@app/project-auth';
 import { tokenStoreMigrations } from '@app/token-store';
@@ -12,6 +13,7 @@ const migrationsList = [
   ...projectAuthMigrations,
   ...tokenStoreMigrations,
   ...metadataRefreshMigrations,
+  ...metadataEventsMigrations,
   ...listingMigrations,
 ];
 

@@ -1,21 +1,31 @@
+import { EventRetention } from '@app/metadata-events';
 import { RefreshRetention } from '@app/metadata-refresh';
 import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 
-/** Old refreshes and attempts go once an hour. */
+/** Old refreshes, attempts, events and deliveries go once an hour. */
 @Injectable()
 export class CleanUpSchedule {
   private readonly logger = new Logger('CleanUp');
 
-  constructor(private readonly retention: RefreshRetention) {}
+  constructor(
+    private readonly refreshes: RefreshRetention,
+    private readonly events: EventRetention,
+  ) {}
 
   @Cron(CronExpression.EVERY_HOUR)
   async removeOld(): Promise<void> {
+    await this.remove('refreshes', () => this.refreshes.removeOld());
+    await this.remove('events', () => this.events.removeOld());
+  }
+
+  private async remove(what: string, removeOld: () => Promise<Record<string, number>>): Promise<void> {
     try {
-      const removed = await this.retention.removeOld();
-      if (removed.refreshes + removed.attempts > 0) this.logger.log({ msg: 'old refreshes removed', ...removed });
+      const removed = await removeOld();
+      if (Object.values(removed).some((count) => count > 0))
+        this.logger.log({ msg: `old ${what} removed`, ...removed });
     } catch (error) {
-      this.logger.warn({ msg: 'old refreshes were not removed; tried again in an hour', error: String(error) });
+      this.logger.warn({ msg: `old ${what} were not removed; tried again in an hour`, error: String(error) });
     }
   }
 }

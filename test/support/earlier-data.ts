@@ -95,6 +95,31 @@ const ROWS: readonly [table: string, sql: string][] = [
     `insert into nft_metadata.refresh_quotas (project_id, window_started_at, used) values ('studio', now(), 5)`,
   ],
   ['metadata_hosts', `insert into nft_metadata.metadata_hosts (host) values ('$host')`],
+  [
+    'event_outbox',
+    `insert into nft_metadata.event_outbox (occurred_at, changes, completions, event_count) values (now(), '[]', '[]', 1)`,
+  ],
+  [
+    'webhooks',
+    `insert into nft_metadata.webhooks (id, project_id, url, event_types, created_at)
+     values ('00000000-0000-4000-8000-0000000000e1', 'studio', 'http://$host/hook', '{refresh.completed}', now())`,
+  ],
+  [
+    'webhook_secrets',
+    `insert into nft_metadata.webhook_secrets (webhook_id, secret, created_at)
+     values ('00000000-0000-4000-8000-0000000000e1', 'whsec_c2VjcmV0', now())`,
+  ],
+  [
+    'webhook_deliveries',
+    `insert into nft_metadata.webhook_deliveries
+       (webhook_id, message_id, event_type, events, attempt, status_code, duration_ms, attempted_at)
+     values ('00000000-0000-4000-8000-0000000000e1', 'msg_1-0', 'refresh.completed', 1, 1, 204, 10, now())`,
+  ],
+  [
+    'event_cursors',
+    `insert into nft_metadata.event_cursors (kind, name, position, event_index)
+     values ('webhook', '00000000-0000-4000-8000-0000000000e1', 0, 0)`,
+  ],
 ];
 
 /** A project with a refresh behind it and one under way, as far as the database has tables for it. */

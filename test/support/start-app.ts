@@ -25,6 +25,8 @@ export interface TestApp {
   }): Promise<TestProject>;
   /** Of another process, as far as the database knows: it shares nothing else with `worker`. */
   anotherWorker(): Promise<RefreshWorker>;
+  /** All of one. */
+  anotherProcess(): Promise<TestingModule>;
   revokeApiKey(project: TestProject): Promise<void>;
   stop(): Promise<void>;
 }
@@ -57,6 +59,13 @@ export async function startApp(
   const others: TestingModule[] = [];
   const app = testing.createNestApplication({ logger: new ConsoleLogger({ logLevels: ['fatal'] }) });
   await app.init();
+  const anotherProcess = async () => {
+    const other = await compile();
+    other.useLogger(false);
+    await other.init();
+    others.push(other);
+    return other;
+  };
 
   return {
     app,
@@ -64,13 +73,8 @@ export async function startApp(
     database,
     metadataApi,
     aProject: (options) => aProject(app, metadataApi, options),
-    async anotherWorker() {
-      const other = await compile();
-      other.useLogger(false);
-      await other.init();
-      others.push(other);
-      return other.get(RefreshWorker);
-    },
+    anotherWorker: async () => (await anotherProcess()).get(RefreshWorker),
+    anotherProcess,
     async revokeApiKey({ id, apiKey }) {
       await app.get(Projects).revokeApiKey(id, apiKey.split('_')[1]!);
     },

@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Controller, Get, Param, Post } from '@nestjs/common';
 import { Collections, TokenStore } from 'nestjs-nft-refresh/token-store';
+import { ListingSearch } from './listing-search.js';
 import { Collection, Offer } from './shop/entities.js';
 
 /** The shop's offers with the metadata that their tokens have now. */
@@ -10,6 +11,7 @@ export class ListingsController {
     private readonly em: EntityManager,
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
+    private readonly search: ListingSearch,
   ) {}
 
   /** Makes a collection of the shop one that can be refreshed, with the tokens that are for sale. */
@@ -31,5 +33,10 @@ export class ListingsController {
     );
     const byId = new Map(records.map((record) => [record.tokenId, record]));
     return offers.map(({ tokenId, price }) => ({ tokenId, price, name: byId.get(tokenId)?.name ?? null }));
+  }
+
+  @Get(':address/named/:name')
+  async named(@Param('address') address: string, @Param('name') name: string) {
+    return (await this.search.find(address, name)).map(({ tokenId, version }) => ({ tokenId, version }));
   }
 }

@@ -1,6 +1,8 @@
 export { MetadataFetchModule } from './metadata-fetch.module.js';
 export type { MetadataFetchExtras } from './metadata-fetch.module.js';
 export type { MetadataFetchOptions } from './metadata-fetch.options.js';
+export { MessageSender } from './message-sender.js';
+export type { Message, SendOutcome } from './message-sender.js';
 export { MetadataFetcher } from './metadata-fetcher.js';
 export { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 export type { Located } from './metadata-source.js';

@@ -2,8 +2,10 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } 
 import { ChainTokenUris } from './chain-token-uris.js';
 import { DocumentReader } from './document-reader.js';
 import { GuardedHttp } from './guarded-http.js';
+import { HttpMessageSender } from './http-message-sender.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { completeConfig, METADATA_FETCH_CONFIG, type MetadataFetchOptions } from './metadata-fetch.options.js';
+import { MessageSender } from './message-sender.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
 import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 
@@ -31,7 +33,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   }))
   .build();
 
-/** From a token to its metadata. No database. */
+/** From a token to its metadata, and messages to addresses that strangers named. No database. */
 @Module({
   providers: [
     { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
@@ -39,8 +41,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     DocumentReader,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
+    { provide: MessageSender, useClass: HttpMessageSender },
   ],
-  exports: [MetadataFetcher],
+  exports: [MessageSender, MetadataFetcher],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {

@@ -1,6 +1,8 @@
 export { MetadataRefreshModule } from './metadata-refresh.module.js';
 export type { MetadataRefreshExtras } from './metadata-refresh.module.js';
 export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
+export { EventOutbox } from './event-outbox.js';
+export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
 export type { Receipt, RefreshingProject, RefreshLimits, RefreshRequest } from './metadata-refresh.service.js';
 export { AttemptCounts } from './attempt-counts.js';

@@ -1,8 +1,9 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataLocation } from '@app/metadata-fetch';
 import type { Collection } from '@app/token-store';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { sql } from 'kysely';
+import { EventOutbox } from './event-outbox.js';
 import { REFRESH_CHANNEL } from './refresh-queue.js';
 
 interface NewRefresh {
@@ -17,7 +18,10 @@ interface NewRefresh {
 /** Saves accepted refreshes, and finds their lanes. */
 @Injectable()
 export class RefreshAcceptance {
-  constructor(private readonly em: EntityManager) {}
+  constructor(
+    private readonly em: EntityManager,
+    @Optional() private readonly outbox?: EventOutbox,
+  ) {}
 
   /**
    * The lane of a project and a metadata host; made on first sight. Outside the accepting transaction, which would
@@ -71,6 +75,9 @@ export class RefreshAcceptance {
         from items where status = 'failed'
       )
       select pg_notify(${REFRESH_CHANNEL}, '')`.execute(em.getKysely());
+    if (!isCompleted) return;
+    const counts = { total: tokenIds.length, succeeded: 0, failed: unknown.length };
+    await this.outbox?.add(em, { completions: [{ refreshId: id, projectId, collectionId: collection.id, ...counts }] });
   }
 }
 

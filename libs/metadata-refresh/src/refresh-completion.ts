@@ -1,6 +1,14 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { TokenStore, type FailureWrite, type MetadataWrite, type WriteResult } from '@app/token-store';
-import { Injectable, Logger } from '@nestjs/common';
+import {
+  TokenStore,
+  type FailureWrite,
+  type MetadataChange,
+  type MetadataWrite,
+  type TokenReference,
+  type WriteResult,
+} from '@app/token-store';
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import { EventOutbox, type RecordedChange } from './event-outbox.js';
 import type { ItemResult } from './item-result.js';
 import { RefreshQueue, type RefreshProgress } from './refresh-queue.js';
 
@@ -22,6 +30,7 @@ export class RefreshCompletion {
     private readonly em: EntityManager,
     private readonly queue: RefreshQueue,
     private readonly tokens: TokenStore,
+    @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
   async complete(results: readonly ItemResult[]): Promise<void> {
@@ -37,24 +46,31 @@ export class RefreshCompletion {
     const progress = await this.em.fork().transactional(async (em) => {
       const finished = await this.queue.finish(em, results);
       const mine = new Set(finished.map(({ id }) => id));
-      const { missing, outdated } = await this.writeTokens(
+      const { missing, outdated, changes } = await this.writeTokens(
         em,
         results.filter(({ item }) => mine.has(item.id)),
       );
       const counted = finished.map((item) => (missing.has(item.id) ? { ...item, status: 'failed' as const } : item));
-      return this.queue.count(
+      const counts = await this.queue.count(
         em,
         counted.filter(({ id }) => !outdated.has(id)),
       );
+      // After the records are locked: what one token goes through is numbered in its order.
+      await this.outbox?.add(em, { changes, completions: counts.filter(({ completed }) => completed) });
+      return counts;
     });
+    this.outbox?.announce();
     this.logCompleted(progress);
   }
 
-  /** Returns the ids of items whose token is no longer registered, and of those that have to be fetched again. */
+  /**
+   * Returns the ids of items whose token is no longer registered, and of those that have to be fetched again; and, if
+   * somebody is told, what has changed.
+   */
   private async writeTokens(
     em: EntityManager,
     results: readonly ItemResult[],
-  ): Promise<{ missing: Set<string>; outdated: Set<string> }> {
+  ): Promise<{ missing: Set<string>; outdated: Set<string>; changes: RecordedChange[] }> {
     const succeeded = byFetch(results.filter((result): result is Succeeded => result.status === 'succeeded'));
     const failed = byFetch(results.filter((result): result is Failed => result.status === 'failed'));
 
@@ -65,9 +81,11 @@ export class RefreshCompletion {
         [...succeeded, ...failed].map(([{ token }]) => token),
       );
     }
+    const changes: MetadataChange[] = [];
     const written = await this.tokens.writeMetadata(
       em,
       succeeded.map(([result]) => toMetadataWrite(result)),
+      this.outbox ? (change) => void changes.push(change) : undefined,
     );
     await this.tokens.recordFailures(
       em,
@@ -79,7 +97,8 @@ export class RefreshCompletion {
     const [missing, outdated] = [idsOf('missing'), idsOf('outdated')];
     if (missing.length > 0) await this.queue.failMissing(em, missing);
     if (outdated.length > 0) await this.queue.askAgain(em, outdated);
-    return { missing: new Set(missing), outdated: new Set(outdated) };
+    const effective = succeeded.filter((_, index) => written[index] === 'changed');
+    return { missing: new Set(missing), outdated: new Set(outdated), changes: withRefreshes(changes, effective) };
   }
 
   /** The database refuses a value that we should not have let through: halve, so that only its own token fails. */
@@ -123,6 +142,16 @@ function byFetch<Result extends ItemResult>(results: readonly Result[]): OfOneFe
     else fetches.set(result.token.fetchSeq, [result]);
   }
   return [...fetches.values()];
+}
+
+/** Each change with the refreshes that waited for it. */
+function withRefreshes(
+  changes: readonly MetadataChange[],
+  fetches: readonly OfOneFetch<Succeeded>[],
+): RecordedChange[] {
+  const keyOf = ({ collectionId, tokenId }: TokenReference) => `${collectionId}/${tokenId}`;
+  const refreshIds = new Map(fetches.map((same) => [keyOf(same[0].token), same.map(({ item }) => item.refreshId)]));
+  return changes.map((change) => ({ ...change, refreshIds: refreshIds.get(keyOf(change)) ?? [] }));
 }
 
 function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded): MetadataWrite {

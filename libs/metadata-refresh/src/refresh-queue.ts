@@ -15,6 +15,7 @@ export interface FinishedItem {
 export interface RefreshProgress {
   refreshId: string;
   projectId: string;
+  collectionId: string;
   total: number;
   succeeded: number;
   failed: number;
@@ -251,8 +252,10 @@ export class RefreshQueue {
         ${[...counts.values()].map(({ failed }) => failed)}::int[]
       ) as count (id, succeeded, failed)
       where refresh.id = count.id and refresh.id = any(array(select id from locked))
-      returning refresh.id as "refreshId", refresh.project_id as "projectId", refresh.total, refresh.succeeded,
-        refresh.failed, refresh.completed_at is not null as completed`.execute(em.getKysely());
+      returning refresh.id as "refreshId", refresh.project_id as "projectId", refresh.collection_id as "collectionId",
+        refresh.total, refresh.succeeded, refresh.failed, refresh.completed_at is not null as completed`.execute(
+      em.getKysely(),
+    );
     return rows;
   }
 

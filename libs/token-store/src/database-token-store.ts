@@ -2,6 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
+import type { MetadataChange } from './metadata-change.js';
 import { MetadataWriter } from './metadata-writer.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
@@ -155,8 +156,12 @@ export class DatabaseTokenStore extends TokenStore {
       for no key update of token`.execute(em.getKysely());
   }
 
-  override writeMetadata(em: EntityManager, writes: readonly MetadataWrite[]): Promise<WriteResult[]> {
-    return this.writer.write(em, writes);
+  override writeMetadata(
+    em: EntityManager,
+    writes: readonly MetadataWrite[],
+    onChange?: (change: MetadataChange) => void,
+  ): Promise<WriteResult[]> {
+    return this.writer.write(em, writes, onChange);
   }
 
   override async recordFailures(em: EntityManager, failures: readonly FailureWrite[]): Promise<void> {

@@ -2,6 +2,7 @@ export { TokenStoreModule } from './token-store.module.js';
 export type { TokenStoreExtras } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
 export type { StoredValidators, TokenQuery, TraitQuery, TraitSummary, WriteResult } from './token-store.js';
+export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
 export type { Attribute, FailureWrite, Localization, MetadataWrite, TokenMetadata } from './token-metadata.js';
 export { Collection, URI_RULES } from './collection.entity.js';

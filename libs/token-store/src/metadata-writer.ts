@@ -1,6 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
+import type { MetadataChange } from './metadata-change.js';
+import { joinBefore, returningDifference, toChange, type RecordDifference } from './record-difference.js';
 import type { MetadataWrite, TokenMetadata } from './token-metadata.js';
 import type { WriteResult } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
@@ -30,7 +32,11 @@ interface Change {
 export class MetadataWriter {
   constructor(private readonly traits: TraitIndex) {}
 
-  async write(em: EntityManager, writes: readonly MetadataWrite[]): Promise<WriteResult[]> {
+  async write(
+    em: EntityManager,
+    writes: readonly MetadataWrite[],
+    onChange?: (change: MetadataChange) => void,
+  ): Promise<WriteResult[]> {
     if (writes.length === 0) return [];
     const tokens = await this.lockTokens(em, writes);
     const newest = newestWrites(writes);
@@ -51,7 +57,7 @@ export class MetadataWriter {
     });
 
     if (touches.length > 0) await this.touch(em, touches);
-    if (changes.length > 0) await this.replace(em, changes);
+    if (changes.length > 0) await this.replace(em, changes, onChange);
     return results;
   }
 
@@ -90,7 +96,11 @@ export class MetadataWriter {
     );
   }
 
-  private async replace(em: EntityManager, changes: readonly Change[]): Promise<void> {
+  private async replace(
+    em: EntityManager,
+    changes: readonly Change[],
+    onChange?: (change: MetadataChange) => void,
+  ): Promise<void> {
     const traitIds = await this.traits.idsOf(
       em,
       changes.map(({ token, write }) => ({
@@ -99,7 +109,7 @@ export class MetadataWriter {
       })),
     );
     const rows = changes.map((change, index) => toReplaceRow(change, traitIds[index]!));
-    await sql`
+    const { rows: replaced } = await sql<RecordDifference>`
       update nft_metadata.tokens as token
       set name = row.name, description = row.description,
         image_version = token.image_version + (token.image_url is distinct from row.image_url)::int,
@@ -117,15 +127,21 @@ export class MetadataWriter {
         id bigint, name text, description text, image_url text, image_original text, animation_url text, external_url text,
         youtube_url text, background_color text, decimals int, localization jsonb, attributes jsonb, raw jsonb, content_hash text, metadata_url text,
         warnings text[], trait_ids bigint[], etag text, last_modified text, fetch_seq bigint, refresh_id text
-      )
-      where token.id = row.id and token.id = any(${changes.map(({ token }) => token.id)}::bigint[])`.execute(
-      em.getKysely(),
-    );
+      ) ${onChange ? joinBefore : sql``}
+      where token.id = row.id and token.id = any(${changes.map(({ token }) => token.id)}::bigint[])
+      ${onChange ? returningDifference : sql``}`.execute(em.getKysely());
+    // Before counting, which others wait for.
+    if (onChange) for (const change of differences(changes, replaced)) onChange(change);
     await this.traits.count(
       em,
       changes.map(({ token }, index) => ({ oldTraitIds: token.traitIds, newTraitIds: traitIds[index]! })),
     );
   }
+}
+
+function differences(changes: readonly Change[], replaced: readonly RecordDifference[]): MetadataChange[] {
+  const byId = new Map(replaced.map((difference) => [difference.id, difference]));
+  return changes.map(({ token, write }) => toChange(token, byId.get(token.id)!, write.metadata));
 }
 
 function keyOf({ collectionId, tokenId }: { collectionId: string; tokenId: string }): string {

@@ -1,4 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { MetadataChange } from './metadata-change.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
 
@@ -86,9 +87,14 @@ export abstract class TokenStore {
 
   /**
    * Write a batch of successes inside the caller's transaction: document, columns, traits and trait counts together.
-   * Results are in the order of the writes. Locks token rows, then trait rows, each in key order.
+   * Results are in the order of the writes. Locks token rows, then trait rows, each in key order. `onChange` is given
+   * when somebody is told of changes: it is called for each record whose content changed.
    */
-  abstract writeMetadata(em: EntityManager, writes: readonly MetadataWrite[]): Promise<WriteResult[]>;
+  abstract writeMetadata(
+    em: EntityManager,
+    writes: readonly MetadataWrite[],
+    onChange?: (change: MetadataChange) => void,
+  ): Promise<WriteResult[]>;
 
   /** Note a batch of failures inside the caller's transaction. No good metadata is touched. */
   abstract recordFailures(em: EntityManager, failures: readonly FailureWrite[]): Promise<void>;

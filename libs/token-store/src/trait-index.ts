@@ -1,10 +1,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
+import { isIndexed } from './metadata-change.js';
 import type { Attribute } from './token-metadata.js';
-
-/** Longer than this is shown but not indexed: an index row has to fit a quarter of a page. */
-const LONGEST_INDEXED = 500;
 
 interface Trait {
   /** Of the three that follow. Made once: a batch has thousands. */
@@ -107,7 +105,7 @@ function indexedTraits(collectionId: string, attributes: readonly Attribute[]): 
   const traits = new Map<string, Trait>();
   for (const { traitType, value, valueType } of attributes) {
     const text = String(value);
-    if (traitType.length > LONGEST_INDEXED || text.length > LONGEST_INDEXED) continue;
+    if (!isIndexed({ traitType, value: text })) continue;
     const key = keyOf(collectionId, traitType, text);
     traits.set(key, { key, collectionId, traitType, value: text, number: valueType === 'number' ? text : null });
   }

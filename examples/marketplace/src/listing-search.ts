@@ -1,0 +1,61 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { Migration } from '@mikro-orm/migrations';
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { MetadataEvents, type TokenMetadataChanged } from 'nestjs-nft-refresh/metadata-events';
+import { TokenStore } from 'nestjs-nft-refresh/token-store';
+
+const SearchRowSchema = defineEntity({
+  name: 'SearchRow',
+  tableName: 'search_rows',
+  properties: {
+    address: p.text().primary(),
+    tokenId: p.text().primary(),
+    name: p.text().nullable(),
+    version: p.integer(),
+  },
+});
+/** What can be searched of a token. */
+export class SearchRow extends SearchRowSchema.class {}
+SearchRowSchema.setClass(SearchRow);
+
+class SearchRowsMigration extends Migration {
+  override up(): void {
+    this.addSql(`
+      create table search_rows (
+        address text not null, token_id text not null, name text, version integer not null,
+        primary key (address, token_id)
+      )`);
+  }
+}
+export const searchMigrations = [{ name: 'shop-2026-11-21-search', class: SearchRowsMigration }];
+
+/** The shop's search, which follows what refreshing finds. */
+@Injectable()
+export class ListingSearch {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly tokens: TokenStore,
+    events: MetadataEvents,
+  ) {
+    events.on('token.metadata.changed', 'listing-search', (changes) => this.follow(changes));
+  }
+
+  async find(address: string, name: string): Promise<SearchRow[]> {
+    return this.em.fork().find(SearchRow, { address, name: { $ilike: `%${name}%` } }, { orderBy: { tokenId: 'asc' } });
+  }
+
+  /** The record as it is now is what counts, so that a change that is told twice does no harm. */
+  private async follow(changes: readonly TokenMetadataChanged[]): Promise<void> {
+    const records = await this.tokens.findTokens(changes);
+    await this.em.fork().upsertMany(
+      SearchRow,
+      records.map(({ collectionAddress, tokenId, name, metadataVersion }) => ({
+        address: collectionAddress,
+        tokenId,
+        name,
+        version: metadataVersion,
+      })),
+    );
+  }
+}

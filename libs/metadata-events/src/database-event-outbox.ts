@@ -1,0 +1,43 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { EventOutbox } from '@app/metadata-refresh';
+import { Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+import { EventDelivery } from './event-delivery.js';
+
+/** Puts down what a transaction has done, as one row of that transaction. */
+@Injectable()
+export class DatabaseEventOutbox extends EventOutbox {
+  private hasAdded = false;
+
+  constructor(private readonly delivery: EventDelivery) {
+    super();
+  }
+
+  override async add(
+    em: EntityManager,
+    { changes = [], completions = [] }: Parameters<EventOutbox['add']>[1],
+  ): Promise<void> {
+    if (changes.length === 0 && completions.length === 0) return;
+    const completed = completions.map(({ refreshId, projectId, collectionId, total, succeeded, failed }) => ({
+      refreshId,
+      projectId,
+      collectionId,
+      total,
+      succeeded,
+      failed,
+    }));
+    await sql`
+      insert into nft_metadata.event_outbox (occurred_at, changes, completions, event_count)
+      values (
+        now(), ${JSON.stringify(changes)}::jsonb, ${JSON.stringify(completed)}::jsonb,
+        ${changes.length + completed.length}
+      )`.execute(em.getKysely());
+    this.hasAdded = true;
+  }
+
+  override announce(): void {
+    if (!this.hasAdded) return;
+    this.hasAdded = false;
+    this.delivery.wake();
+  }
+}

@@ -1,0 +1,103 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Inject, Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
+
+/** An event's place: all of a position when the index is END_OF_POSITION. */
+export interface EventPlace {
+  position: string;
+  eventIndex: number;
+}
+
+export const END_OF_POSITION = 2_147_483_647;
+
+/** A reader, held for one lease. */
+export interface ClaimedCursor {
+  kind: 'consumer' | 'webhook';
+  name: string;
+  /** The last event that it has. */
+  place: EventPlace;
+  /** The fence: who has outlived its lease moves nothing. */
+  claimCount: number;
+  /** In a row, before this time. */
+  failures: number;
+  /** Since the first of these; 0 without. */
+  failingSeconds: number;
+}
+
+type CursorRow = Omit<ClaimedCursor, 'place'> & EventPlace;
+
+/** How far every reader is, and which process has it now. */
+@Injectable()
+export class EventCursors {
+  constructor(
+    private readonly em: EntityManager,
+    @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
+  ) {}
+
+  /** Readers that are new begin with what is published from now on. */
+  async open(kind: ClaimedCursor['kind'], names: readonly string[], em: EntityManager = this.em.fork()): Promise<void> {
+    if (names.length === 0) return;
+    await sql`
+      insert into nft_metadata.event_cursors (kind, name, position, event_index)
+      select ${kind}, name, last_position, ${END_OF_POSITION}::int
+      from unnest(${names}::text[]) as new (name) cross join nft_metadata.event_stream
+      on conflict do nothing`.execute(em.getKysely());
+  }
+
+  /** Take readers that have something to read: these consumers, and any webhook. The longest due first. */
+  async claim(consumers: readonly string[], limit: number): Promise<ClaimedCursor[]> {
+    const { rows } = await sql<CursorRow>`
+      with due as (
+        select kind, name from nft_metadata.event_cursors
+        where due_at <= now() and (kind = 'webhook' or name = any(${consumers}::text[]))
+          and (position, event_index) < (select last_position, ${END_OF_POSITION}::int from nft_metadata.event_stream)
+        order by due_at
+        limit ${limit}
+        for update skip locked
+      )
+      update nft_metadata.event_cursors as cursor
+      set due_at = now() + ${this.config.leaseSeconds} * interval '1 second', claim_count = cursor.claim_count + 1
+      from due where cursor.kind = due.kind and cursor.name = due.name
+      returning cursor.kind, cursor.name, cursor.position, cursor.event_index as "eventIndex",
+        cursor.claim_count as "claimCount", cursor.failures,
+        coalesce(extract(epoch from now() - cursor.failing_since), 0)::float8 as "failingSeconds"`.execute(
+      this.em.fork().getKysely(),
+    );
+    return rows.map(({ position, eventIndex, ...cursor }) => ({ ...cursor, place: { position, eventIndex } }));
+  }
+
+  /** False: it is somebody else's by now. */
+  async renew(cursor: ClaimedCursor): Promise<boolean> {
+    return this.update(cursor, sql`due_at = now() + ${this.config.leaseSeconds} * interval '1 second'`);
+  }
+
+  /** It has everything up to this place, and is held on. False: it is somebody else's by now, who will have it again. */
+  async advance(cursor: ClaimedCursor, place: EventPlace): Promise<boolean> {
+    return this.update(
+      cursor,
+      sql`position = ${place.position}::bigint, event_index = ${place.eventIndex}, failures = 0, failing_since = null,
+        last_error = null, due_at = now() + ${this.config.leaseSeconds} * interval '1 second'`,
+    );
+  }
+
+  async release(cursor: ClaimedCursor): Promise<void> {
+    await this.update(cursor, sql`due_at = now()`);
+  }
+
+  /** The same again, after a pause. */
+  async postpone(cursor: ClaimedCursor, seconds: number, error: string): Promise<void> {
+    await this.update(
+      cursor,
+      sql`due_at = now() + ${seconds} * interval '1 second', failures = failures + 1,
+        failing_since = coalesce(failing_since, now()), last_error = ${error}`,
+    );
+  }
+
+  private async update({ kind, name, claimCount }: ClaimedCursor, set: ReturnType<typeof sql>): Promise<boolean> {
+    const { numAffectedRows } = await sql`
+      update nft_metadata.event_cursors set ${set}
+      where kind = ${kind} and name = ${name} and claim_count = ${claimCount}`.execute(this.em.fork().getKysely());
+    return numAffectedRows === 1n;
+  }
+}

@@ -1,0 +1,95 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+import { END_OF_POSITION, type EventPlace } from './event-cursors.js';
+import type { MetadataEvent, MetadataEventType } from './metadata-event.js';
+
+export interface EventFilter {
+  types: readonly MetadataEventType[];
+  /** Only of this project's collections. */
+  projectId?: string;
+  /** Events at most. */
+  limit: number;
+}
+
+export interface EventPage {
+  events: { event: MetadataEvent; place: EventPlace }[];
+  /** Everything up to here is in the page or does not match; null: there is nothing behind the place. */
+  readTo: EventPlace | null;
+}
+
+interface EventRow {
+  readTo: string | null;
+  position: string | null;
+  eventIndex: number;
+  id: string;
+  type: MetadataEventType;
+  occurredAt: Date | string;
+  projectId: string;
+  chainId: string;
+  collectionAddress: string;
+  data: object;
+}
+
+/** What one statement looks at, of whomever: so many rows of the outbox, and so many events or one row. */
+const ROWS_AT_ONCE = 100;
+const EVENTS_AT_ONCE = 1000;
+
+/** Reads published events, in order of position. */
+@Injectable()
+export class EventReader {
+  constructor(private readonly em: EntityManager) {}
+
+  async read(after: EventPlace, { types, projectId, limit }: EventFilter): Promise<EventPage> {
+    // Not from a position that is done: it might be all that is looked at.
+    const from = after.eventIndex === END_OF_POSITION ? BigInt(after.position) + 1n : after.position;
+    const { rows } = await sql<EventRow>`
+      with last as materialized (
+        select max(position) as position from (
+          select position, sum(event_count) over (order by position) - event_count as events_before from (
+            select position, event_count from nft_metadata.event_outbox
+            where position >= ${from}::bigint order by position limit ${ROWS_AT_ONCE}
+          ) as next
+        ) as counted
+        where events_before < ${EVENTS_AT_ONCE}
+      )
+      select last.position as "readTo", event.position, event.event_index as "eventIndex", event.event_id as id,
+        event.event_type as type, event.occurred_at as "occurredAt", event.project_id as "projectId",
+        event.chain_id as "chainId", event.collection_address as "collectionAddress", event.data
+      from last left join lateral (
+        select * from nft_metadata.events
+        where position between ${from}::bigint and last.position
+          and (position, event_index) > (${after.position}::bigint, ${after.eventIndex}::int)
+          and event_type = any(${types}::text[])
+          and (${projectId ?? null}::text is null or project_id = ${projectId ?? null}::text)
+        order by position, event_index
+        limit ${limit}
+      ) as event on true
+      order by event.position, event.event_index`.execute(this.em.fork().getKysely());
+
+    const events = rows.filter(isEvent).map((row) => ({ event: toEvent(row), place: placeOf(row) }));
+    const readTo = rows[0]?.readTo ?? null;
+    if (events.length === limit) return { events, readTo: events.at(-1)!.place };
+    return { events, readTo: readTo === null ? null : { position: readTo, eventIndex: END_OF_POSITION } };
+  }
+}
+
+function isEvent(row: EventRow): row is EventRow & { position: string } {
+  return row.position !== null;
+}
+
+function placeOf({ position, eventIndex }: EventRow & { position: string }): EventPlace {
+  return { position, eventIndex };
+}
+
+function toEvent({ id, type, occurredAt, projectId, chainId, collectionAddress, data }: EventRow): MetadataEvent {
+  const occurrence = {
+    id,
+    type,
+    occurredAt: new Date(occurredAt),
+    projectId,
+    chainId: Number(chainId),
+    collectionAddress,
+  };
+  return { ...data, ...occurrence } as MetadataEvent;
+}

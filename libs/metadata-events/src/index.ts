@@ -1,0 +1,20 @@
+export { MetadataEventsModule } from './metadata-events.module.js';
+export type { MetadataEventsExtras } from './metadata-events.module.js';
+export type { MetadataEventsOptions } from './metadata-events.options.js';
+export { MetadataEvents } from './metadata-events.js';
+export type { EventHandler } from './metadata-events.js';
+export { METADATA_EVENT_TYPES } from './metadata-event.js';
+export type {
+  MetadataEvent,
+  MetadataEventOf,
+  MetadataEventType,
+  RefreshCompleted,
+  TokenMetadataChanged,
+} from './metadata-event.js';
+export { EventDelivery } from './event-delivery.js';
+export { EVENT_CHANNEL } from './event-publisher.js';
+export { EventRetention } from './event-retention.js';
+export { Webhooks } from './webhooks.js';
+export type { NewWebhook, Webhook, WebhookDelivery } from './webhooks.js';
+export { ConsumerNameTaken, InvalidConsumerName, InvalidWebhook, WebhookNotFound } from './metadata-events.errors.js';
+export { metadataEventsMigrations } from './migrations/index.js';

@@ -1,0 +1,78 @@
+import type { MetadataEvent, RefreshCompleted, TokenMetadataChanged } from './metadata-event.js';
+
+export interface WebhookMessage {
+  /** Of its first event, so that it is the same at every try. */
+  id: string;
+  type: MetadataEvent['type'];
+  /** Events in it, the first ones of those that were to be sent. */
+  count: number;
+  body: string;
+}
+
+/**
+ * The first of these events as one message: those of one type and one transaction that fit. What is under an id stays the
+ * same, whatever has happened before it is sent again: a receiver that knows the id may drop the message.
+ */
+export function toMessage(events: readonly MetadataEvent[], maxBytes: number): WebhookMessage {
+  const first = events[0]!;
+  const list = first.type === 'token.metadata.changed' ? 'changes' : 'refreshes';
+  const start = JSON.stringify({ type: first.type, timestamp: first.occurredAt, data: { [list]: [] } }).slice(0, -3);
+
+  const parts: string[] = [];
+  let bytes = Buffer.byteLength(start) + 3;
+  for (const event of events) {
+    const part = JSON.stringify(toWire(event));
+    bytes += Buffer.byteLength(part) + 1;
+    if (!belongTogether(first, event) || (parts.length > 0 && bytes > maxBytes)) break;
+    parts.push(part);
+  }
+  return { id: `msg_${first.id}`, type: first.type, count: parts.length, body: `${start}${parts.join(',')}]}}` };
+}
+
+function belongTogether(one: MetadataEvent, other: MetadataEvent): boolean {
+  const transactionOf = ({ id }: MetadataEvent) => id.slice(0, id.indexOf('-'));
+  return one.type === other.type && transactionOf(one) === transactionOf(other);
+}
+
+function toWire(event: MetadataEvent): object {
+  switch (event.type) {
+    case 'token.metadata.changed':
+      return toChange(event);
+    case 'refresh.completed':
+      return toRefresh(event);
+  }
+}
+
+function toChange(event: TokenMetadataChanged) {
+  const toTrait = ({ traitType, value }: { traitType: string; value: string }) => ({ trait_type: traitType, value });
+  return {
+    event_id: event.id,
+    chain_id: event.chainId,
+    collection_address: event.collectionAddress,
+    token_id: event.tokenId,
+    changed_fields: event.changedFields.map(toSnakeCase),
+    traits_added: event.traitsAdded.map(toTrait),
+    traits_removed: event.traitsRemoved.map(toTrait),
+    has_all_traits: event.hasAllTraits,
+    refresh_ids: event.refreshIds,
+    changed_at: event.occurredAt,
+  };
+}
+
+function toRefresh(event: RefreshCompleted) {
+  return {
+    event_id: event.id,
+    refresh_id: event.refreshId,
+    chain_id: event.chainId,
+    collection_address: event.collectionAddress,
+    total: event.total,
+    succeeded: event.succeeded,
+    failed: event.failed,
+    completed_at: event.occurredAt,
+  };
+}
+
+/** As the token API calls them. */
+function toSnakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
