@@ -41,3 +41,21 @@ it('a line to the database that swallows everything: 503 meanwhile, and nothing 
   await test.outliveLeases();
   await test.expectAllDone();
 });
+
+it('SIGTERM while the database refuses: the process ends in order within ten seconds, and nothing is lost', async () => {
+  const project = await test.aProject(60);
+  test.mixAnswers(project.tokenIds);
+  for (const tokenId of project.tokenIds.slice(0, 8)) test.metadataApi.script(tokenId, { behaviour: 'hangs' });
+  await test.request(services.api.url, project, project.tokenIds);
+  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+
+  line.refuse();
+  const { status, milliseconds } = await services.api.end('SIGTERM');
+  line.forward();
+
+  expect(status).toBe(0);
+  expect(milliseconds).toBeLessThan(10_000);
+  await test.startProcess('worker');
+  await test.outliveLeases();
+  await test.expectAllDone();
+});

@@ -115,8 +115,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const held = [...this.hosts.dropReady(), ...this.fetching];
     this.shutdown.abort();
     await this.wakeUp.stop();
-    await this.queue.release(held);
-    await this.shares.leave();
+    this.handBack(held);
+    await this.shares
+      .leave()
+      .catch((error: unknown) => this.logger.warn({ msg: 'shares of hosts will run out', error: String(error) }));
     this.hosts.forgetShares();
     await this.quiet();
   }
