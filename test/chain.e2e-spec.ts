@@ -1,4 +1,5 @@
 import type { UriRule } from '@app/metadata-fetch';
+import { TokenStore } from '@app/token-store';
 import { AbiCoder, id, toBeHex, type BaseContract } from 'ethers';
 import { Anvil } from './support/anvil.js';
 import { http, readErrors, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
@@ -73,6 +74,8 @@ it('a token of an ERC-721 contract gets the document at the token URI that its c
     metadata_url: `${test.metadataApi.url}/cards/seven`,
     metadata_status: 'ok',
   });
+  const [record] = await test.app.get(TokenStore).findTokens([{ collectionId: project.collectionId, tokenId: '7' }]);
+  expect(record).toMatchObject({ metadataSource: 'chain' });
 });
 
 it('a token URI that has changed is followed with the next refresh', async () => {

@@ -324,7 +324,9 @@ describe('of two fetches of one token', () => {
         await store.recordFailures(em, [
           { ...earlier, errorCode: 'unable_to_retrieve_metadata', errorReason: 'timeout' },
         ]);
-        return store.writeMetadata(em, [{ ...earlier, metadata: null, metadataUrl: 'https://old.example/1' }]);
+        return store.writeMetadata(em, [
+          { ...earlier, metadata: null, metadataUrl: 'https://old.example/1', metadataSource: 'metadata_api' },
+        ]);
       });
 
     expect(ended).toEqual(['superseded']);

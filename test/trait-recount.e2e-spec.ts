@@ -57,6 +57,7 @@ it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€
       fetchSeq: String(random(10) === 0 ? Math.max(1, fetchSeq - 500) : fetchSeq),
       metadata: { ...nothing, name: 'x', attributes, raw, contentHash: String(random(4) === 0 ? 'same' : fetchSeq) },
       metadataUrl: 'https://api.example/1',
+      metadataSource: 'metadata_api',
       refreshId: 'random',
     };
   };
@@ -109,6 +110,7 @@ it('counts a value that fifty writers bring at once for the first time fifty tim
               contentHash: tokenId,
             },
             metadataUrl: 'https://api.example/1',
+            metadataSource: 'metadata_api',
             refreshId: 'new',
           },
         ]),

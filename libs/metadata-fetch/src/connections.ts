@@ -4,6 +4,9 @@ import Agent from 'undici/lib/dispatcher/agent.js';
 import Client from 'undici/lib/dispatcher/client.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 
+/** Without a request. */
+const KEPT_OPEN_MS = 4000;
+
 export interface ConnectionOptions {
   /** Resolves the names that are dialled. */
   lookup: LookupFunction;
@@ -24,6 +27,9 @@ export function openConnections({ lookup, atOnce, connectWithinMs }: ConnectionO
     connections: atOnce,
     connect: { lookup, timeout: connectWithinMs },
     allowH2: false,
+    // However long a host would like it: there are many hosts, and each socket is a file descriptor.
+    keepAliveTimeout: KEPT_OPEN_MS,
+    keepAliveMaxTimeout: KEPT_OPEN_MS,
     // One deadline for everything is kept by whoever asks.
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -57,6 +57,12 @@ describe('an error of a node', () => {
     expect(error(code, message, data)).toEqual({ kind: 'reverted', saysNoToken: true });
   });
 
+  it('does not look through megabytes of reasons', () => {
+    const long = reason(`nonexistent token ${'x'.repeat(100_000)}`);
+
+    expect(error(3, 'execution reverted', long)).toEqual({ kind: 'reverted', saysNoToken: false });
+  });
+
   it.each([
     ['its state is gone', -32_000, 'missing trie node'],
     ['its method is unknown', -32_601, 'the method eth_call does not exist'],

@@ -1,4 +1,3 @@
-import { Interface } from 'ethers';
 import type { RpcAnswer } from './json-rpc.js';
 
 /** What a contract answered to one call. */
@@ -19,13 +18,16 @@ const REVERTED =
 /** Some nodes say "too many requests" of each call, within a good answer. */
 const THROTTLED = [429, -32_005];
 
-const ERROR_TEXT = new Interface(['error Error(string reason)']);
+/** `Error(string)`: what `revert` and `require` say. */
+const ERROR_TEXT = '0x08c379a0';
+/** Nobody needs more to say that there is no such token. In characters of hex. */
+const LONGEST_REASON = 4096;
 
 /** An error that comes from running the contract is the contract's; any other one is the node's. */
 export function toContractAnswer(answer: RpcAnswer): ContractAnswer {
   switch (answer.kind) {
     case 'result':
-      return typeof answer.result === 'string' && /^0x([0-9a-f]{2})*$/i.test(answer.result)
+      return typeof answer.result === 'string' && /^0x(?:[0-9a-f]{2})*$/i.test(answer.result)
         ? { kind: 'returned', data: answer.result }
         : { kind: 'node_trouble', reason: 'not_answered' };
     case 'error': {
@@ -71,11 +73,8 @@ function saysNoToken(data: string, message: string): boolean {
 }
 
 function reasonIn(data: string): string | null {
-  try {
-    return String(ERROR_TEXT.parseError(data)?.args[0]);
-  } catch {
-    return null;
-  }
+  const isShort = data.length <= ERROR_TEXT.length + LONGEST_REASON;
+  return isShort && data.toLowerCase().startsWith(ERROR_TEXT) ? decodeText(`0x${data.slice(ERROR_TEXT.length)}`) : null;
 }
 
 /** What a revert carries: as it is, or within an object or a sentence of the client's. */

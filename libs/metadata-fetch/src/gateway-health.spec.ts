@@ -45,4 +45,12 @@ describe('gateways', () => {
 
     expect(health.order([a])).toEqual([a]);
   });
+
+  it('are forgotten, the oldest first, when a thousand others have failed since', () => {
+    health.noteFailure(a.url);
+    for (let one = 0; one < 1000; one += 1) health.noteFailure(`https://${one}.example/`);
+
+    expect(health.order([a, b])).toEqual([a, b]);
+    expect(health.order([{ url: 'https://999.example/' }, b])[0]).toEqual(b);
+  });
 });

@@ -1,6 +1,8 @@
 /** How long a gateway that failed is asked last, in milliseconds; doubled with each further failure. */
 const FIRST_REST_MS = 1000;
 const LONGEST_REST_MS = 60_000;
+/** Hosts that are remembered. */
+const MOST_TROUBLES = 1000;
 
 interface Trouble {
   failures: number;
@@ -27,7 +29,15 @@ export class GatewayHealth {
   noteFailure(url: string): void {
     const failures = (this.troubles.get(hostOf(url))?.failures ?? 0) + 1;
     const restMs = Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(failures - 1, 10));
+    this.troubles.delete(hostOf(url));
     this.troubles.set(hostOf(url), { failures, restsUntil: this.now() + restMs });
+    if (this.troubles.size > MOST_TROUBLES) this.forgetOldest();
+  }
+
+  /** A token URI may name a gateway that is asked once and never again. */
+  private forgetOldest(): void {
+    const [oldest] = this.troubles.keys();
+    if (oldest !== undefined) this.troubles.delete(oldest);
   }
 }
 

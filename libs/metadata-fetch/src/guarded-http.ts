@@ -22,7 +22,7 @@ export interface GuardedPost {
   headers: Readonly<Record<string, string>>;
   body: string;
   signal: AbortSignal;
-  /** Whether the body of a 200 matters, and has to be whole; otherwise its beginning is read. */
+  /** A question: the body of a 200 matters, and has to be whole. Otherwise a message: the status is enough. */
   wantsBody: boolean;
 }
 
@@ -138,8 +138,12 @@ export class GuardedHttp implements OnApplicationShutdown {
       connections: this.connections[checked.isExempt ? 'exempt' : 'public'],
       signal: request.signal,
       ...('body' in request
-        ? { body: request.body, maxBytes: request.wantsBody ? this.config.maxBytes : null }
-        : { onLargeBody: request.onLargeBody, maxBytes: this.config.maxBytes }),
+        ? {
+            body: request.body,
+            mayRepeat: request.wantsBody,
+            maxBytes: request.wantsBody ? this.config.maxBytes : null,
+          }
+        : { mayRepeat: true, onLargeBody: request.onLargeBody, maxBytes: this.config.maxBytes }),
       errorBodyBytes: this.config.errorBodyBytes,
     });
     return { status: answer.status, statusText: '', headers: NO_HEADERS, data: answer, config };

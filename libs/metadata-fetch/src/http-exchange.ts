@@ -9,6 +9,8 @@ export interface Exchange {
   url: URL;
   /** Present: it is posted. */
   body?: string | undefined;
+  /** Whether it may be sent again when a kept connection turns out to be closed: not a message, which may have arrived. */
+  mayRepeat: boolean;
   headers: Readonly<Record<string, string>>;
   connections: Dispatcher;
   signal: AbortSignal;
@@ -53,7 +55,7 @@ export async function exchange(wanted: Exchange): Promise<HttpAnswer> {
       return await new Promise<HttpAnswer>((done, fail) => new AnswerReader(wanted, done, fail).ask());
     } catch (error) {
       if (!(error instanceof ConnectionWasStale)) throw error;
-      if (stale === STALE_AT_MOST) throw error.cause;
+      if (stale === STALE_AT_MOST || !wanted.mayRepeat) throw error.cause;
     }
   }
 }
@@ -148,11 +150,14 @@ class AnswerReader implements AnswerHandler {
 
   private waitForSeat(source: { pause(): void; resume(): void }, onLargeBody: () => Promise<Buffer>): void {
     source.pause();
-    void onLargeBody().then((room) => {
-      if (this.isOver) return;
-      this.body.moveTo(room);
-      source.resume();
-    });
+    onLargeBody().then(
+      (room) => {
+        if (this.isOver) return;
+        this.body.moveTo(room);
+        source.resume();
+      },
+      (error: Error) => this.broken(error),
+    );
   }
 
   private complete(): void {

@@ -78,14 +78,22 @@ function toAnswer(answered: unknown): RpcAnswer {
   if (!isObject(answered)) return { kind: 'failed', reason: 'not_answered' };
   const { error, result } = answered;
   if (isObject(error)) {
-    return { kind: 'error', code: Number(error['code']), message: String(error['message']), data: error['data'] };
+    return { kind: 'error', code: numberIn(error['code']), message: textIn(error['message']), data: error['data'] };
   }
   return result === undefined ? { kind: 'failed', reason: 'not_answered' } : { kind: 'result', result };
 }
 
 /** Some nodes send numbers back as text. */
 function idOf(answered: unknown): number | null {
-  return isObject(answered) && answered['id'] !== null ? Number(answered['id']) : null;
+  return isObject(answered) && answered['id'] !== null ? numberIn(answered['id']) : null;
+}
+
+function numberIn(value: unknown): number {
+  return typeof value === 'number' || typeof value === 'string' ? Number(value) : NaN;
+}
+
+function textIn(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -18,7 +18,11 @@ const metadataFetchOptionsSchema = z.strictObject({
   /** The largest body, in bytes after decompression. */
   maxBytes: z.int().min(1).max(LARGEST_DOCUMENT).default(LARGEST_DOCUMENT),
   /** How much of an error's body is kept, in bytes. */
-  errorBodyBytes: z.int().min(0).default(4096),
+  errorBodyBytes: z
+    .int()
+    .min(0)
+    .max(64 * 1024)
+    .default(4096),
   maxRedirects: z.int().min(0).max(10).default(3),
   /** Exactly these `host:port` pairs are exempt from the address and port filter: local metadata hosts and gateways. */
   allowedHosts: z.array(hostAndPort).default([]),

@@ -162,6 +162,7 @@ function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded):
     // Here the fetching side meets the store; the compiler checks that their shapes fit.
     metadata,
     metadataUrl: url,
+    metadataSource: token.source.kind,
     etag: validators.etag,
     lastModified: validators.lastModified,
     refreshId: item.refreshId,

@@ -4,7 +4,14 @@ export { TokenStore } from './token-store.js';
 export type { StoredValidators, TokenQuery, TraitQuery, TraitSummary, WriteResult } from './token-store.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
-export type { Attribute, FailureWrite, Localization, MetadataWrite, TokenMetadata } from './token-metadata.js';
+export type {
+  Attribute,
+  FailureWrite,
+  Localization,
+  MetadataSourceKind,
+  MetadataWrite,
+  TokenMetadata,
+} from './token-metadata.js';
 export { Collection, URI_RULES } from './collection.entity.js';
 export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';

@@ -86,10 +86,10 @@ export class MetadataWriter {
       update nft_metadata.tokens as token
       set metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
         last_attempt_at = now(), last_success_at = now(), fetch_seq = touch.fetch_seq,
-        metadata_url = touch.metadata_url, http_etag = touch.etag, http_last_modified = touch.last_modified,
+        metadata_url = touch.metadata_url, metadata_source = touch.metadata_source, http_etag = touch.etag, http_last_modified = touch.last_modified,
         last_refresh_id = touch.refresh_id
       from jsonb_to_recordset(${JSON.stringify(touches.map(toTouchRow))}::jsonb) as touch (
-        id bigint, fetch_seq bigint, metadata_url text, etag text, last_modified text, refresh_id text
+        id bigint, fetch_seq bigint, metadata_url text, metadata_source text, etag text, last_modified text, refresh_id text
       )
       where token.id = touch.id and token.id = any(${touches.map(({ token }) => token.id)}::bigint[])`.execute(
       em.getKysely(),
@@ -118,14 +118,14 @@ export class MetadataWriter {
         background_color = row.background_color, decimals = row.decimals, localization = row.localization,
         attributes = row.attributes, raw = row.raw,
         content_hash = row.content_hash, metadata_version = token.metadata_version + 1,
-        metadata_url = row.metadata_url, metadata_source = 'metadata_api', warnings = row.warnings, trait_ids = row.trait_ids,
+        metadata_url = row.metadata_url, metadata_source = row.metadata_source, warnings = row.warnings, trait_ids = row.trait_ids,
         http_etag = row.etag, http_last_modified = row.last_modified,
         metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
         last_attempt_at = now(), last_success_at = now(), changed_at = now(),
         fetch_seq = row.fetch_seq, last_refresh_id = row.refresh_id
       from jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row (
         id bigint, name text, description text, image_url text, image_original text, animation_url text, external_url text,
-        youtube_url text, background_color text, decimals int, localization jsonb, attributes jsonb, raw jsonb, content_hash text, metadata_url text,
+        youtube_url text, background_color text, decimals int, localization jsonb, attributes jsonb, raw jsonb, content_hash text, metadata_url text, metadata_source text,
         warnings text[], trait_ids bigint[], etag text, last_modified text, fetch_seq bigint, refresh_id text
       ) ${onChange ? joinBefore : sql``}
       where token.id = row.id and token.id = any(${changes.map(({ token }) => token.id)}::bigint[])
@@ -168,6 +168,7 @@ function toTouchRow({ token, write }: { token: LockedToken; write: MetadataWrite
     id: token.id,
     fetch_seq: write.fetchSeq,
     metadata_url: write.metadataUrl,
+    metadata_source: write.metadataSource,
     etag: write.etag,
     last_modified: write.lastModified,
     refresh_id: write.refreshId,
@@ -192,6 +193,7 @@ function toReplaceRow({ token, write }: Change, traitIds: readonly string[]): st
     attributes: metadata.attributes,
     content_hash: metadata.contentHash,
     metadata_url: write.metadataUrl,
+    metadata_source: write.metadataSource,
     warnings: metadata.warnings,
     trait_ids: traitIds,
     etag: write.etag,

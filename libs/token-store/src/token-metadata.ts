@@ -39,6 +39,8 @@ export interface TokenMetadata {
 }
 
 /** A successful fetch, to be written. */
+export type MetadataSourceKind = 'metadata_api' | 'token_uri' | 'chain';
+
 export interface MetadataWrite {
   collectionId: string;
   tokenId: string;
@@ -47,6 +49,8 @@ export interface MetadataWrite {
   /** null: the server said that nothing has changed since the validators we sent. */
   metadata: TokenMetadata | null;
   metadataUrl: string;
+  /** How the URL was found: in a Metadata API, as a token URI that was known, or by asking the contract. */
+  metadataSource: MetadataSourceKind;
   /** With metadata: the server's. Without: those that were sent, and are still true. */
   etag?: string | undefined;
   lastModified?: string | undefined;

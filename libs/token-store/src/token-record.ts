@@ -1,4 +1,4 @@
-import type { Attribute, Localization } from './token-metadata.js';
+import type { Attribute, Localization, MetadataSourceKind } from './token-metadata.js';
 
 /** `pending`: never fetched · `ok` · `stale`: good metadata, but the last attempt failed · `failed`: no metadata yet, the last attempt failed. */
 export type MetadataStatus = 'pending' | 'ok' | 'stale' | 'failed';
@@ -33,7 +33,7 @@ export interface TokenRecord {
   warnings: string[];
   metadataStatus: MetadataStatus;
   metadataUrl: string | null;
-  metadataSource: string | null;
+  metadataSource: MetadataSourceKind | null;
   /** +1 at every change of content. */
   metadataVersion: number;
   contentHash: string | null;
