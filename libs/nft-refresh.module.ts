@@ -17,7 +17,7 @@ const NFT_REFRESH_OPTIONS = Symbol('NftRefreshOptions');
 type OptionsFactory = Pick<FactoryProvider<NftRefreshOptions>, 'useFactory' | 'inject'> &
   Pick<DynamicModule, 'imports'>;
 
-/** All libs in one: the modules that a process needs, put together. What they export, the host can inject. */
+/** All libs but events, which a host imports beside it: the modules that a process needs, put together. What they export, the host can inject. */
 @Module({})
 export class NftRefreshModule {
   /** Throws an Error that names a wrong option. */

@@ -357,7 +357,12 @@ describe('what it costs', () => {
   });
 });
 
-it('events are kept for a week', async () => {
+it('events are kept for a week, and who comes back later goes on with what is new', async () => {
+  const project = await test.aProject({ tokens: ['70'] });
+  const { name, told } = await aConsumer();
+  test.metadataApi.answer('70', 200, document('Old'));
+  await refresh(project, ['70']);
+  await delivery.runOnce();
   expect(await test.app.get(EventRetention).removeOld()).toEqual({ events: 0, deliveries: 0 });
   const [{ count } = { count: 0 }] = await test.database.query<{ count: number }>(
     'select count(*)::int as count from nft_metadata.event_outbox',
@@ -366,6 +371,17 @@ it('events are kept for a week', async () => {
   await test.database.advance(7 * 86_400 + 60);
 
   expect(await test.app.get(EventRetention).removeOld()).toMatchObject({ events: count });
+  await test.database.query('update nft_metadata.event_cursors set position = 0, event_index = 0 where name = $1', [
+    name,
+  ]);
+  await delivery.runOnce();
+  test.metadataApi.answer('70', 200, document('New'));
+  await refresh(project, ['70']);
+  await delivery.runOnce();
+  expect(told).toMatchObject([
+    { tokenId: '70' },
+    { tokenId: '70', changedFields: ['name', 'imageUrl', 'imageOriginal'] },
+  ]);
 });
 
 /** Every statement that this process sends. */

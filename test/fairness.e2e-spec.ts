@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
 import { Collections } from '@app/token-store';
 import { MetadataHost } from './support/metadata-host.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
@@ -164,6 +166,32 @@ describe('one fetch', () => {
     expect(hitsInAll()).toBe(1000);
     await expectSucceeded(project, refreshId, 1000);
   });
+});
+
+it('work goes on while further refreshes of its project are being accepted', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+  const accepting = new Client({ connectionString: test.database.url });
+  await accepting.connect();
+  await accepting.query('begin');
+  const further = randomUUID();
+  await accepting.query(
+    `insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+     select $2, project_id, collection_id, collection_address, source, total, now()
+     from nft_metadata.refreshes where id = $1`,
+    [refreshId, further],
+  );
+  await accepting.query(
+    `insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, due_at)
+     select $2, lane_id, token_id, now() from nft_metadata.refresh_items where refresh_id = $1`,
+    [refreshId, further],
+  );
+
+  await test.worker.runOnce();
+
+  await accepting.query('rollback');
+  await accepting.end();
+  await expectSucceeded(project, refreshId, 1);
 });
 
 describe('among requests for one host', () => {

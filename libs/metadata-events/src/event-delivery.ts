@@ -1,3 +1,4 @@
+import { setTimeout as pass } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventCursors, type ClaimedCursor } from './event-cursors.js';
 import { EventPublisher } from './event-publisher.js';
@@ -9,6 +10,8 @@ import { WebhookSubscribers } from './webhook-subscribers.js';
 
 /** Many completions in a row are one look. */
 const LOOK_AT_MOST_EVERY_MS = 100;
+/** A handler that takes longer is left to its lease: what it was told comes again. */
+const HANDLERS_END_WITHIN_MS = 5000;
 
 /**
  * Publishes what was committed, and brings it to consumers and webhooks: whoever has something to read is claimed for
@@ -67,14 +70,17 @@ export class EventDelivery implements BeforeApplicationShutdown {
     while ((await this.look()) > 0) await Promise.all(this.following);
   }
 
-  /** Take nothing new and break off what is being posted; handlers of consumers come to their end. */
+  /** Take nothing new and break off what is being posted; handlers of consumers may come to their end, within 5 seconds. */
   async stop(): Promise<void> {
     this.running = false;
     clearTimeout(this.lookTimer);
     this.lookTimer = undefined;
     this.shutdown.abort();
     await this.looking;
-    await Promise.all(this.following);
+    const ended = new AbortController();
+    const tooLate = pass(HANDLERS_END_WITHIN_MS, null, { signal: ended.signal }).catch(() => null);
+    await Promise.race([Promise.all(this.following), tooLate]);
+    ended.abort();
   }
 
   /** Before the database goes: nobody else should wait for the lease. */

@@ -45,7 +45,12 @@ export class EventReader {
     const from = after.eventIndex === END_OF_POSITION ? BigInt(after.position) + 1n : after.position;
     const { rows } = await sql<EventRow>`
       with last as materialized (
-        select max(position) as position from (
+        -- Of a reader that was away until all was removed: to the end, where there is nothing for it any more.
+        select coalesce(
+          max(position),
+          (select last_position from nft_metadata.event_stream where last_position >= ${from}::bigint)
+        ) as position
+        from (
           select position, sum(event_count) over (order by position) - event_count as events_before from (
             select position, event_count from nft_metadata.event_outbox
             where position >= ${from}::bigint order by position limit ${ROWS_AT_ONCE}

@@ -4,7 +4,7 @@ import type { MetadataEvent } from './metadata-event.js';
 /** Somebody who is told of events: a consumer in this process, or a webhook. */
 export interface Subscriber {
   readonly filter: EventFilter;
-  /** Never rejects. `signal` asks to come to an end (shutdown). */
+  /** Never rejects for what a subscriber does, only when the database refuses. `signal` asks to come to an end (shutdown). */
   deliver(events: readonly MetadataEvent[], state: DeliveryState, signal: AbortSignal): Promise<Delivered>;
 }
 

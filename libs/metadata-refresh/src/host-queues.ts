@@ -81,7 +81,7 @@ export class HostQueues {
   /** A token that was begun is over. Without a signal nothing is learned of its host. */
   end({ host }: ClaimedToken, learned?: { signal: HostSignal; startedAt: number; endedAt: number }): void {
     const queue = this.queueOf(host);
-    if (learned) queue.window.note(learned.signal, { ...learned, open: queue.open, limit: queue.share ?? 1 });
+    if (learned) queue.window.note(learned.signal, { ...learned, open: queue.open, limit: queue.share ?? queue.limit });
     queue.open -= 1;
     this.openInAll -= 1;
   }

@@ -45,10 +45,10 @@ export class RefreshCompletion {
   private async completeTogether(results: readonly ItemResult[]): Promise<void> {
     const progress = await this.em.fork().transactional(async (em) => {
       const finished = await this.queue.finish(em, results);
-      const mine = new Set(finished.map(({ id }) => id));
+      const mine = new Map(finished.map(({ id, claimCount }) => [id, claimCount]));
       const { missing, outdated, changes } = await this.writeTokens(
         em,
-        results.filter(({ item }) => mine.has(item.id)),
+        results.filter(({ item }) => mine.get(item.id) === item.claimCount),
       );
       const counted = finished.map((item) => (missing.has(item.id) ? { ...item, status: 'failed' as const } : item));
       const counts = await this.queue.count(

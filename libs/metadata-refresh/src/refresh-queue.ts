@@ -8,6 +8,8 @@ import type { ItemResult } from './item-result.js';
 
 export interface FinishedItem {
   id: string;
+  /** Of two results for one item, the one that counted carries this. */
+  claimCount: number;
   refreshId: string;
   status: 'pending' | 'succeeded' | 'failed';
 }
@@ -82,7 +84,8 @@ export class RefreshQueue {
           and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooling_until > now()))
         order by lane.served_at, lane.id
         limit ${LANES_PER_CLAIM}
-        for update of lane skip locked
+        -- "no key": whoever accepts a refresh holds the lane's key, and is in nobody's way.
+        for no key update of lane skip locked
       ), served as (
         update nft_metadata.lanes set served_at = clock_timestamp() where id = any(array(select id from chosen))
       ), part as materialized (
@@ -177,7 +180,7 @@ export class RefreshQueue {
         from result
         where item.id = any(array(select id from locked))
           and item.id = result.id and item.claim_count = result.claim_count and (item.status = 'pending') is true
-        returning item.id, item.refresh_id, item.token_id, item.status, item.attempt_count
+        returning item.id, item.claim_count, item.refresh_id, item.token_id, item.status, item.attempt_count
       ), errors as (
         insert into nft_metadata.refresh_errors
           (item_id, refresh_id, token_id, metadata_url, status_code, body, error_code, reason, created_at)
@@ -195,7 +198,9 @@ export class RefreshQueue {
         )
         join finished on finished.id = request.item_id
       )
-      select id::text as id, refresh_id as "refreshId", status from finished`.execute(em.getKysely());
+      select id::text as id, claim_count as "claimCount", refresh_id as "refreshId", status from finished`.execute(
+      em.getKysely(),
+    );
     return rows;
   }
 

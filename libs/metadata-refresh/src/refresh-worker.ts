@@ -142,7 +142,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         const [tokens, resting] = this.sortOut(claimed, startedAt);
         this.handBack(resting);
         this.hosts.add(tokens, performance.now());
-        this.fetcher.prepare(tokens);
+        this.prepare(tokens);
         this.nothingDue = tokens.length === 0;
         this.worked(CLAIMING);
         this.startFetches();
@@ -154,6 +154,15 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.trouble(CLAIMING, error);
       },
     );
+  }
+
+  private prepare(tokens: readonly ClaimedToken[]): void {
+    try {
+      this.fetcher.prepare(tokens);
+    } catch (error) {
+      // A host's MetadataSource. Each token is located again when it is fetched.
+      this.logger.error({ msg: 'token URIs could not be asked for ahead', error: String(error) });
+    }
   }
 
   /** With what is known of their documents, so that the hosts can say "not modified". */

@@ -33,7 +33,9 @@ export const joinBefore = sql.raw('join nft_metadata.tokens as before on before.
 
 /** And its result: the difference is made where both versions are, so that only what differs travels. */
 export const returningDifference = sql.raw(`
-  returning token.id, before.attributes as "attributesBefore", array_remove(array[${Object.entries(TOLD_COLUMNS)
+  returning token.id::text as id, before.attributes as "attributesBefore", array_remove(array[${Object.entries(
+    TOLD_COLUMNS,
+  )
     .map(([column, field]) => `case when before.${column} is distinct from token.${column} then '${field}' end`)
     .join(', ')}], null) as "changedFields"`);
 
