@@ -57,8 +57,8 @@ it('takes new metadata from a signed POST to the listing page, and keeps the las
   expect(await listedTokens(project, '&trait.Lamp=Firefly')).toMatchObject([{ token_id: '2', name: 'Revealed two' }]);
   expect(await listedTokens(project, '&trait.Lamp=Firefly&trait.Lamp=Oil')).toHaveLength(2);
   expect(await listedTokens(project, '&q=VEALED O')).toMatchObject([{ token_id: '1' }]);
-  const errors = (await readErrors(test.app, project, refreshId)).toSorted(
-    (a, b) => Number(a['token_id']) - Number(b['token_id']),
+  const errors = (await readErrors(test.app, project, refreshId)).toSorted((a, b) =>
+    String(a['token_id']).localeCompare(String(b['token_id'])),
   );
   expect(errors).toMatchObject([
     {

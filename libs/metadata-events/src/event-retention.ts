@@ -1,6 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable } from '@nestjs/common';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 
 /** Rows of the outbox that one statement removes, each with up to 500 changes. */
@@ -23,8 +23,9 @@ export class EventRetention {
 
   /** Ids are nearly in order of time, so the oldest are among the first. */
   private async removeEvents(): Promise<number> {
-    for (let removed = 0; ;) {
-      const { numAffectedRows } = await sql`
+    return this.removeInBatches(
+      EVENT_ROWS_AT_ONCE,
+      sql`
         delete from nft_metadata.event_outbox where id = any(array(
           select id from (
             select id, occurred_at from nft_metadata.event_outbox
@@ -33,15 +34,14 @@ export class EventRetention {
             for update skip locked
           ) as oldest
           where occurred_at < now() - ${this.config.keepEventsDays} * interval '1 day'
-        ))`.execute(this.em.fork().getKysely());
-      removed += Number(numAffectedRows ?? 0n);
-      if (Number(numAffectedRows ?? 0n) < EVENT_ROWS_AT_ONCE) return removed;
-    }
+        ))`,
+    );
   }
 
   private async removeDeliveries(): Promise<number> {
-    for (let removed = 0; ;) {
-      const { numAffectedRows } = await sql`
+    return this.removeInBatches(
+      DELIVERIES_AT_ONCE,
+      sql`
         delete from nft_metadata.webhook_deliveries where id = any(array(
           select id from (
             select id, attempted_at from nft_metadata.webhook_deliveries
@@ -50,9 +50,16 @@ export class EventRetention {
             for update skip locked
           ) as oldest
           where attempted_at < now() - ${this.config.keepDeliveriesDays} * interval '1 day'
-        ))`.execute(this.em.fork().getKysely());
-      removed += Number(numAffectedRows ?? 0n);
-      if (Number(numAffectedRows ?? 0n) < DELIVERIES_AT_ONCE) return removed;
+        ))`,
+    );
+  }
+
+  /** `statement` removes `atOnce` rows at most; fewer are the last ones. */
+  private async removeInBatches(atOnce: number, statement: RawBuilder<unknown>): Promise<number> {
+    for (let removed = 0; ;) {
+      const { numAffectedRows = 0n } = await statement.execute(this.em.fork().getKysely());
+      removed += Number(numAffectedRows);
+      if (Number(numAffectedRows) < atOnce) return removed;
     }
   }
 }
