@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 
@@ -20,28 +21,34 @@ export class EventPublisher {
 
   /** Any number of processes may do so at once. NOTIFY is here, and not where things happen: it makes commits wait for each other. */
   async publish(): Promise<void> {
-    while (await this.hasWaiting()) {
-      await this.em.fork().transactional(async (em) => {
-        // In a statement of its own: the next one then sees what the process before has published.
-        await sql`select from nft_metadata.event_stream for update`.execute(em.getKysely());
-        await sql`
-          with waiting as (
-            select id, row_number() over (order by id) as place
-            from nft_metadata.event_outbox where position is null order by id limit ${AT_ONCE}
-          ), published as (
-            update nft_metadata.event_outbox as outbox
-            set position = (select last_position from nft_metadata.event_stream) + waiting.place
-            from waiting where outbox.id = waiting.id
-            returning position
-          ), stream as (
-            update nft_metadata.event_stream set last_position = position
-            from (select max(position) as position from published) as last
-            where position is not null
-            returning last_position
-          )
-          select pg_notify(${EVENT_CHANNEL}, last_position::text) from stream`.execute(em.getKysely());
-      });
-    }
+    // What is committed meanwhile is announced by whoever commits it.
+    while ((await this.hasWaiting()) && (await this.publishWaiting()) === AT_ONCE);
+  }
+
+  /** Returns how many rows there were, AT_ONCE at most. */
+  private async publishWaiting(): Promise<number> {
+    return inTransaction(this.em, async (em) => {
+      // In a statement of its own: the next one then sees what the process before has published.
+      await sql`select from nft_metadata.event_stream for update`.execute(em.getKysely());
+      const { rows } = await sql<{ published: number }>`
+        with waiting as (
+          select id, row_number() over (order by id) as place
+          from nft_metadata.event_outbox where position is null order by id limit ${AT_ONCE}
+        ), published as (
+          update nft_metadata.event_outbox as outbox
+          set position = (select last_position from nft_metadata.event_stream) + waiting.place
+          from waiting where outbox.id = waiting.id
+          returning position
+        ), stream as (
+          update nft_metadata.event_stream set last_position = position
+          from (select max(position) as position from published) as last
+          where position is not null
+          returning last_position
+        )
+        select pg_notify(${EVENT_CHANNEL}, last_position::text), (select count(*)::int from published) as published
+        from stream`.execute(em.getKysely());
+      return rows[0]?.published ?? 0;
+    });
   }
 
   private async hasWaiting(): Promise<boolean> {

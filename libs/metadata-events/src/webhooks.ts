@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { MessageSender } from '@app/metadata-fetch';
+import { inTransaction } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { END_OF_POSITION, EventCursors } from './event-cursors.js';
@@ -67,7 +68,7 @@ export class Webhooks {
       );
     }
     const [id, secret] = [randomUUID(), generateWebhookSecret()];
-    await this.em.fork().transactional(async (em) => {
+    await inTransaction(this.em, async (em) => {
       await sql`
         with webhook as (
           insert into nft_metadata.webhooks (id, project_id, url, event_types, created_at)

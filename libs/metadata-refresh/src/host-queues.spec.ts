@@ -71,7 +71,7 @@ it('interactive requests come before all others, and have slots that others cann
 it('asks for a claim when half of what should be ahead is gone, and then for all that is missing', () => {
   const queues = shared(256, 'a.example');
   const roomOf = () =>
-    queues.rooms().find(({ host, onlyInteractive }) => host === 'a.example' && !onlyInteractive)?.room ?? 0;
+    queues.rooms(0).find(({ host, onlyInteractive }) => host === 'a.example' && !onlyInteractive)?.room ?? 0;
   const wanted = roomOf();
   queues.add(tokens(wanted, 'a.example'), 0);
   const rooms: number[] = [];
@@ -98,9 +98,33 @@ it('lets go of what has been ready for too long, and of nothing that was begun',
 it('has room for interactive requests, however much it has ahead', () => {
   const queues = shared(256, 'a.example');
   queues.add(tokens(100, 'a.example'), 0);
-  const empty = queues.rooms();
+  const empty = queues.rooms(0);
   queues.add(tokens(16, 'a.example', 0), 0);
 
   expect(empty).toEqual([{ host: 'a.example', room: 16, onlyInteractive: true }]);
-  expect(queues.rooms()).toEqual([{ host: 'a.example', room: 0, onlyInteractive: true }]);
+  expect(queues.rooms(0)).toEqual([{ host: 'a.example', room: 0, onlyInteractive: true }]);
+});
+
+it('a host that is left to others is not claimed for until a while has passed, and nothing is held of it', () => {
+  const queues = new HostQueues(256);
+  queues.add(tokens(3, 'a.example'), 0);
+  queues.setShare('a.example', 0);
+
+  const handedBack = queues.leaveToOthers('a.example', 0);
+
+  expect([handedBack.length, queues.readyCount]).toEqual([3, 0]);
+  expect(queues.rooms(9999)).toEqual([{ host: 'a.example', room: 0, onlyInteractive: false }]);
+  expect(queues.rooms(10_000)[0]!.room).toBeGreaterThan(0);
+});
+
+it('wants more when nothing is held, or less than half of what should be ahead of a host that is asked', () => {
+  const queues = shared(256, 'idle.example', 'a.example');
+  const atFirst = queues.hasRoom();
+  const { room } = queues.rooms(0).find(({ host }) => host === 'a.example')!;
+  queues.add(tokens(room, 'a.example'), 0);
+
+  const full = queues.hasRoom();
+  for (let one = 0; one <= room / 2; one += 1) queues.end(queues.begin(0)!);
+
+  expect([atFirst, full, queues.hasRoom()]).toEqual([true, false, true]);
 });

@@ -9,6 +9,8 @@ export const LEAST_AHEAD = 16;
 const MOST_AHEAD = 1024;
 /** Of the process's slots, the part that only interactive requests may take. */
 const INTERACTIVE_PART = 1 / 16;
+/** A host that has no request to spare for this worker is asked for by others, for so long. */
+const LEFT_TO_OTHERS_MS = 10_000;
 /** A host that has had nothing to do for so long is forgotten. */
 const FORGET_AFTER_MS = 10 * 60_000;
 
@@ -19,6 +21,8 @@ interface HostQueue {
   limit: number;
   /** Of them, this process; null until it is known who else is asking. */
   share: number | null;
+  /** Until then nothing is claimed. */
+  leftToOthersUntil: number;
   /** Claimed and not begun. */
   interactive: ClaimedToken[];
   ready: ClaimedToken[];
@@ -111,18 +115,35 @@ export class HostQueues {
     );
   }
 
+  /** Others have all that this host takes: claims pass it over for a while. What was ready for it is no longer held. */
+  leaveToOthers(host: string, now: number): ClaimedToken[] {
+    this.queueOf(host).leftToOthersUntil = now + LEFT_TO_OTHERS_MS;
+    return this.dropHost(host);
+  }
+
   /**
    * Room for claims: while a host has half of what it should have ahead, so that claims are worth their statement, for
    * interactive requests only. Hosts that are not in the list are new.
    */
-  rooms(): HostRoom[] {
+  rooms(now: number): HostRoom[] {
     return [...this.hosts.values()].map((queue) => {
-      const held = heldOf(queue);
-      const wanted = this.wantedAhead(queue);
-      return held <= wanted / 2
-        ? { host: queue.host, room: wanted - held, onlyInteractive: false }
-        : { host: queue.host, room: Math.max(0, LEAST_AHEAD - queue.interactive.length), onlyInteractive: true };
+      const { host } = queue;
+      if (now < queue.leftToOthersUntil) return { host, room: 0, onlyInteractive: false };
+      return this.wantsMore(queue)
+        ? { host, room: this.wantedAhead(queue) - heldOf(queue), onlyInteractive: false }
+        : { host, room: Math.max(0, LEAST_AHEAD - queue.interactive.length), onlyInteractive: true };
     });
+  }
+
+  /** Whether nothing is held, or less than wanted of a host that something is held of. */
+  hasRoom(): boolean {
+    let isIdle = true;
+    for (const queue of this.hosts.values()) {
+      if (heldOf(queue) === 0) continue;
+      if (this.wantsMore(queue)) return true;
+      isIdle = false;
+    }
+    return isIdle;
   }
 
   /** Hosts with something held, for whoever shares them out. */
@@ -160,6 +181,10 @@ export class HostQueues {
     }
   }
 
+  private wantsMore(queue: HostQueue): boolean {
+    return heldOf(queue) <= this.wantedAhead(queue) / 2;
+  }
+
   private wantedAhead(queue: HostQueue): number {
     // Of a host that nothing is held of, the share will be learned anew.
     const share = heldOf(queue) > 0 ? (queue.share ?? queue.limit) : queue.limit;
@@ -193,6 +218,7 @@ export class HostQueues {
       window: new HostWindow(),
       limit: 1,
       share: null,
+      leftToOthersUntil: -Infinity,
       interactive: [],
       ready: [],
       open: 0,

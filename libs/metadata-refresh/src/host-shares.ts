@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import { shareOf, type HostWorker } from './host-share.js';
+import { shareOf, type HostWorker, type Share } from './host-share.js';
 
 /** A worker that has not been seen for so long does not count any more. In seconds. */
 const GONE_AFTER_SECONDS = 5;
@@ -10,8 +11,7 @@ const IS_HERE = sql`seen_at > clock_timestamp() - ${GONE_AFTER_SECONDS} * interv
 
 export interface HostState {
   host: string;
-  /** Requests that this worker may have open. */
-  share: number;
+  share: Share;
   /** How long the host still wants to be left alone. */
   restSeconds: number;
 }
@@ -68,7 +68,7 @@ export class HostShares {
    * one sees the first.
    */
   private async join(hosts: readonly string[]): Promise<SharedHost[]> {
-    return this.em.fork().transactional(async (em) => {
+    return inTransaction(this.em, async (em) => {
       await sql`
         with ${this.leftBehind(hosts)}, seen as (
           select host from nft_metadata.host_workers

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
-import { Collections, TokenStore, type Collection } from '@app/token-store';
+import { Collections, inTransaction, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import {
   CollectionAmbiguous,
@@ -86,17 +86,20 @@ export class MetadataRefreshService {
     const lane = await this.acceptance.lane(project.id, hostOf(source), collection.requestsAtOnce ?? null);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
+    let isCompleted = false;
     const quota = await this.byProject.run(project.id, async () => {
       await this.quota.refuseEarly(project.id, this.allowance(project), wanted.length);
-      return this.em.fork().transactional(async (em) => {
+      return inTransaction(this.em, async (em) => {
         const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
         if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
         await this.acceptance.save(em, refresh, wanted, unknown);
+        isCompleted = unknown.length === wanted.length;
         // Last: these lock a row of the project, and what comes after them is only the commit.
         await request.admit?.(em);
         return this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
       });
     });
+    if (isCompleted) this.acceptance.announceCompletion();
     this.logger.log({
       msg: 'refresh accepted',
       refreshId: refresh.id,

@@ -79,6 +79,11 @@ export class RefreshAcceptance {
     const counts = { total: tokenIds.length, succeeded: 0, failed: unknown.length };
     await this.outbox?.add(em, { completions: [{ refreshId: id, projectId, collectionId: collection.id, ...counts }] });
   }
+
+  /** To be called when a refresh that was completed at once is committed. */
+  announceCompletion(): void {
+    this.outbox?.announce();
+  }
 }
 
 /** Somebody may be looking at a page and waiting for it. */

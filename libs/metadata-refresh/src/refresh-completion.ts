@@ -1,5 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import {
+  inTransaction,
   TokenStore,
   type FailureWrite,
   type MetadataChange,
@@ -43,7 +44,7 @@ export class RefreshCompletion {
   }
 
   private async completeTogether(results: readonly ItemResult[]): Promise<void> {
-    const progress = await this.em.fork().transactional(async (em) => {
+    const progress = await inTransaction(this.em, async (em) => {
       const finished = await this.queue.finish(em, results);
       const mine = new Map(finished.map(({ id, claimCount }) => [id, claimCount]));
       const { missing, outdated, changes } = await this.writeTokens(

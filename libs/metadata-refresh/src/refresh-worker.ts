@@ -22,6 +22,8 @@ const ANNOUNCE_EVERY_MS = 1000;
 const LOOK_AGAIN_MS = 250;
 /** Nothing further is claimed above this; hosts have bounds of their own, far below it. */
 const MOST_READY = 4096;
+/** So that the database is not idle while the next batch is put together, nor this process while one is written. */
+const COMPLETIONS_AT_ONCE = 2;
 
 /** What the database can refuse, as it is logged. */
 const CLAIMING = 'due items could not be claimed';
@@ -44,13 +46,16 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private claiming = false;
   private announcing = false;
   private announcedAt = -Infinity;
-  private completing = false;
+  /** Batches of results that are being written. */
+  private completing = 0;
   private handingBack = 0;
   /** Rests that are being noted. */
   private saying = 0;
   /** When a rest of a host was noted; Infinity while it is. */
   private readonly restSaidAt = new Map<string, number>();
   private nothingDue = false;
+  /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
+  private mustLook = false;
   private flushTimer: NodeJS.Timeout | undefined;
   private lookTimer: NodeJS.Timeout | undefined;
   private readonly setback = new Setback();
@@ -84,6 +89,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (!this.running) return;
     if (this.setback.remainingMs() > 0) return this.lookLater(this.setback.remainingMs());
     this.nothingDue = false;
+    this.mustLook = true;
     this.wakeUp.keepListening();
     this.handBackLate();
     this.claim();
@@ -97,6 +103,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (!wasRunning) this.shutdown = new AbortController();
     this.running = true;
     this.nothingDue = false;
+    this.mustLook = true;
     try {
       await new Promise<void>((done, fail) => {
         this.quietListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
@@ -133,9 +140,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private claim(): void {
     const isFull = this.hosts.readyCount >= MOST_READY || this.results.isHeavy;
     if (!this.running || this.claiming || this.nothingDue || isFull) return;
+    if (!this.mustLook && !this.hosts.hasRoom()) return;
     const startedAt = performance.now();
     this.claiming = true;
-    this.claimTokens(this.hosts.rooms()).then(
+    this.mustLook = false;
+    this.claimTokens(this.hosts.rooms(startedAt)).then(
       (claimed) => {
         this.claiming = false;
         if (!this.running) return this.handBack(claimed);
@@ -144,6 +153,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.hosts.add(tokens, performance.now());
         this.prepare(tokens);
         this.nothingDue = tokens.length === 0;
+        this.mustLook ||= !this.nothingDue;
         this.worked(CLAIMING);
         this.startFetches();
         this.claim();
@@ -234,8 +244,9 @@ export class RefreshWorker implements BeforeApplicationShutdown {
           this.announcing = false;
           this.worked(SHARING);
           for (const { host, share, restSeconds } of states) {
-            this.hosts.setShare(host, share);
+            this.hosts.setShare(host, share === 'later' ? 0 : share);
             if (restSeconds > 0) this.handBack(this.hosts.dropHost(host));
+            else if (share === 0) this.handBack(this.hosts.leaveToOthers(host, performance.now()));
           }
           this.startFetches();
           this.noteQuiet();
@@ -361,11 +372,12 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   // Completing
 
-  /** One batch at a time: while it is written, the next one grows. */
+  /** While a batch is written the next one grows; when it is full, or the last one, it does not wait any longer. */
   private flush(isDue = false): void {
-    if (this.results.count === 0 || this.completing) return;
+    if (this.results.count === 0 || this.completing === COMPLETIONS_AT_ONCE) return;
     const isFull = this.results.count >= this.config.completeBatch || this.results.isHeavy;
     const isAlone = this.fetching.size === 0 && this.hosts.readyCount === 0;
+    if (this.completing > 0 && !isFull && !isAlone) return;
     const restMs = this.running ? this.setback.remainingMs() : 0;
     if ((!isFull && !isAlone && !isDue) || restMs > 0) {
       this.flushTimer ??= setTimeout(
@@ -378,10 +390,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       return;
     }
     const batch = this.results.take(this.config.completeBatch);
-    this.completing = true;
+    this.completing += 1;
     this.completion.complete(batch).then(
       () => {
-        this.completing = false;
+        this.completing -= 1;
         this.worked(WRITING);
         // Items that came while these tokens were being fetched can be claimed now.
         this.nothingDue = false;
@@ -393,7 +405,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.noteQuiet();
       },
       (error: unknown) => {
-        this.completing = false;
+        this.completing -= 1;
         // Kept, and written when the database is back; if that is after the lease, the fence refuses them.
         this.results.putBack(batch);
         this.trouble(WRITING, error);
@@ -416,7 +428,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private isQuiet(): boolean {
-    const isBusy = this.claiming || this.completing || this.announcing || this.handingBack + this.saying > 0;
+    const isBusy = this.claiming || this.announcing || this.completing + this.handingBack + this.saying > 0;
     return !isBusy && this.hosts.readyCount + this.fetching.size + this.results.count === 0;
   }
 

@@ -18,6 +18,7 @@ export { Collections } from './collections.js';
 export type { NewCollection } from './collections.js';
 export { isTokenId } from './token-id.js';
 export { CollectionAlreadyExists, InvalidCollection, InvalidTokenId } from './token-store.errors.js';
+export { inTransaction } from './transaction.js';
 export { TraitRecount } from './trait-recount.js';
 export type { Recount } from './trait-recount.js';
 export { tokenStoreMigrations } from './migrations/index.js';

@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
+import { inTransaction } from './transaction.js';
 
 export interface Recount {
   collections: number;
@@ -31,7 +32,7 @@ export class TraitRecount {
   }
 
   private recountOne(collectionId: string): Promise<{ traits: number; corrected: number }> {
-    return this.em.fork().transactional(async (em) => {
+    return inTransaction(this.em, async (em) => {
       const locked = await sql`
         select id from nft_metadata.collection_traits
         where collection_id = ${collectionId}::uuid order by id for no key update`.execute(em.getKysely());
