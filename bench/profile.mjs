@@ -32,7 +32,7 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
   const service = await Service.prepare(database, metadataHost);
   const project = await service.addProject();
   const api = await service.startApi();
-  const worker = await service.startWorkerWithSlots(FETCHES_AT_ONCE, [
+  const worker = await service.startWorker([
     '--cpu-prof',
     `--cpu-prof-dir=${folder}`,
     `--cpu-prof-interval=${SAMPLE_EVERY_MICROSECONDS}`,
@@ -40,7 +40,7 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
 
   const ids = tokenIds(tokens);
   const refresh = async (name) => {
-    const collection = await service.addCollection(project, `${metadataHost.url}/0/${document}/${name}`, ids);
+    const collection = await service.addCollection(project, `${metadataHost.url}/0/${document}/${name}`, ids, FETCHES_AT_ONCE);
     await database.settle();
     await database.forgetStatements();
     const from = microsecondsNow();

@@ -35,10 +35,10 @@ async function startService({ database, metadataHost }) {
   const service = await Service.prepare(database, metadataHost);
   const project = await service.addProject();
   const api = await service.startApi();
-  const worker = await service.startWorkerWithSlots(FETCHES_AT_ONCE);
+  const worker = await service.startWorker();
   return {
     programs: [api, worker],
-    register: (metadataUrl, tokenIds) => service.addCollection(project, metadataUrl, tokenIds),
+    register: (metadataUrl, tokenIds) => service.addCollection(project, metadataUrl, tokenIds, FETCHES_AT_ONCE),
     async refresh(collection, tokenIds) {
       collection.refreshes = [];
       for (const some of chunks(tokenIds, TOKENS_PER_REQUEST)) {

@@ -7,8 +7,6 @@ import { EventDelivery } from './event-delivery.js';
 /** Puts down what a transaction has done, as one row of that transaction. */
 @Injectable()
 export class DatabaseEventOutbox extends EventOutbox {
-  private hasAdded = false;
-
   constructor(private readonly delivery: EventDelivery) {
     super();
   }
@@ -32,12 +30,9 @@ export class DatabaseEventOutbox extends EventOutbox {
         now(), ${JSON.stringify(changes)}::jsonb, ${JSON.stringify(completed)}::jsonb,
         ${changes.length + completed.length}
       )`.execute(em.getKysely());
-    this.hasAdded = true;
   }
 
   override announce(): void {
-    if (!this.hasAdded) return;
-    this.hasAdded = false;
     this.delivery.wake();
   }
 }

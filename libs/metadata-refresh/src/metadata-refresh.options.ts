@@ -33,7 +33,7 @@ const metadataRefreshOptionsSchema = z.strictObject({
   /** What was tried for a token is kept this long, in days. */
   keepAttemptsDays: z.int().min(1).default(7),
   /** How long a result waits for company before it is written, in milliseconds. Not at all when nothing else is under way. */
-  completeDelayMs: z.int().min(1).default(100),
+  completeDelayMs: z.int().min(1).default(250),
 });
 
 /** What a host writes. */

@@ -279,12 +279,15 @@ export class RefreshQueue {
     const items = tokens.flatMap((token) => token.items);
     if (items.length === 0) return;
     await sql`
+      with locked as (
+        select id from nft_metadata.refresh_items where id = any(${items.map(({ id }) => id)}::bigint[]) order by id for update
+      )
       update nft_metadata.refresh_items as item
       set due_at = now(), release_count = item.release_count + 1
       from unnest(
         ${items.map(({ id }) => id)}::bigint[], ${items.map(({ claimCount }) => claimCount)}::int[]
       ) as held (id, claim_count)
-      where item.id = any(${items.map(({ id }) => id)}::bigint[])
+      where item.id = any(array(select id from locked))
         and item.id = held.id and item.claim_count = held.claim_count and item.status = 'pending'`.execute(
       this.em.fork().getKysely(),
     );

@@ -7,11 +7,13 @@ const MOST_BYTES = 4 * 1024 * 1024;
 
 /** Results that are not written yet, in order, with the size of their documents. */
 export class WaitingResults {
-  private results: ItemResult[] = [];
+  /** By fetch: what one fetch has settled is written together. */
+  private fetches: (readonly ItemResult[])[] = [];
   private bytes = 0;
+  private results = 0;
 
   get count(): number {
-    return this.results.length;
+    return this.results;
   }
 
   /** Documents of megabytes are waiting: what a host sends shall not fill the memory. */
@@ -20,29 +22,37 @@ export class WaitingResults {
   }
 
   add(results: readonly ItemResult[]): void {
-    this.results.push(...results);
-    for (const result of results) this.bytes += bytesOf(result);
+    this.fetches.push(results);
+    this.results += results.length;
+    this.bytes += bytesOf(results);
   }
 
-  /** As many as one completion may have, and as many bytes: a document of megabytes is nearly one of its own. */
+  /**
+   * As many as one completion may have, and as many bytes: a document of megabytes is nearly one of its own. More only
+   * if one fetch alone has settled more.
+   */
   take(most: number): ItemResult[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < this.results.length && count < most && bytes < BATCH_BYTES) {
-      bytes += bytesOf(this.results[count]!);
-      count += 1;
+    let [bytes, results, fetches] = [0, 0, 0];
+    for (const fetched of this.fetches) {
+      if (results > 0 && (results + fetched.length > most || bytes >= BATCH_BYTES)) break;
+      bytes += bytesOf(fetched);
+      results += fetched.length;
+      fetches += 1;
     }
     this.bytes -= bytes;
-    return this.results.splice(0, count);
+    this.results -= results;
+    return this.fetches.splice(0, fetches).flat();
   }
 
   /** They could not be written. */
   putBack(results: readonly ItemResult[]): void {
-    this.results.unshift(...results);
-    for (const result of results) this.bytes += bytesOf(result);
+    this.fetches.unshift(results);
+    this.results += results.length;
+    this.bytes += bytesOf(results);
   }
 }
 
-function bytesOf({ requests }: ItemResult): number {
-  return requests.at(-1)?.bytes ?? 0;
+/** The first result of a fetch says what was received. */
+function bytesOf(results: readonly ItemResult[]): number {
+  return results.reduce((sum, { requests }) => sum + (requests.at(-1)?.bytes ?? 0), 0);
 }

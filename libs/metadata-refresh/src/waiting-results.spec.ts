@@ -1,0 +1,51 @@
+import type { ClaimedToken } from './claimed-token.js';
+import type { ItemResult } from './item-result.js';
+import { WaitingResults } from './waiting-results.js';
+
+let next = 0;
+/** What one fetch has settled: of so many items, with a document of so many bytes. */
+function fetched(items: number, bytes = 1000): ItemResult[] {
+  next += 1;
+  const token = { tokenId: String(next) } as ClaimedToken;
+  const request = { url: '', outcome: 'fetched', statusCode: 200, reason: null, durationMs: 1, bytes } as const;
+  return Array.from({ length: items }, (_, index) => ({
+    item: { id: `${next}-${index}`, refreshId: 'r', claimCount: 1, attemptCount: 0, releaseCount: 0 },
+    token,
+    requests: index === 0 ? [request] : [],
+    status: 'retry',
+    delaySeconds: 1,
+  }));
+}
+const sizes = (results: WaitingResults, most: number) => {
+  const all: number[] = [];
+  while (results.count > 0) all.push(results.take(most).length);
+  return all;
+};
+
+it('gives as many at once as a completion may have, and never divides what one fetch has settled', () => {
+  const results = new WaitingResults();
+  for (const items of [3, 3, 3, 1]) results.add(fetched(items));
+
+  expect(sizes(results, 5)).toEqual([3, 3, 4]);
+});
+
+it('gives all that one fetch has settled, were it more than a completion may have', () => {
+  const results = new WaitingResults();
+  results.add(fetched(7));
+  results.add(fetched(1));
+
+  expect(sizes(results, 5)).toEqual([7, 1]);
+});
+
+it('gives nothing more to a completion that has a megabyte, and is heavy with more than four', () => {
+  const results = new WaitingResults();
+  for (let document = 0; document < 5; document += 1) results.add(fetched(1, 1_000_000));
+  const heavy = results.isHeavy;
+  const first = results.take(100);
+  const lighter = results.isHeavy;
+
+  results.putBack(first);
+
+  expect([heavy, first.length, lighter, results.isHeavy, results.count]).toEqual([true, 2, false, true, 5]);
+  expect(results.take(100)).toEqual(first);
+});
