@@ -40,7 +40,12 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
 
   const ids = tokenIds(tokens);
   const refresh = async (name) => {
-    const collection = await service.addCollection(project, `${metadataHost.url}/0/${document}/${name}`, ids, FETCHES_AT_ONCE);
+    const collection = await service.addCollection(
+      project,
+      `${metadataHost.url}/0/${document}/${name}`,
+      ids,
+      FETCHES_AT_ONCE,
+    );
     await database.settle();
     await database.forgetStatements();
     const from = microsecondsNow();
