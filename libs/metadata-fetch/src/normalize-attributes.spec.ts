@@ -138,7 +138,11 @@ describe('a list of attributes', () => {
       warnings: ['too_many_attributes'],
     });
     expect(
-      normalize(JSON.stringify({ attributes: [{ trait_type: `${'k'.repeat(999)}🦊`, value: 'v'.repeat(10_000) }] })),
+      normalize(
+        JSON.stringify({
+          attributes: [{ trait_type: `${'k'.repeat(999)}🦊${'k'.repeat(10_000)}`, value: 'v'.repeat(10_000) }],
+        }),
+      ),
     ).toMatchObject({
       attributes: [{ traitType: 'k'.repeat(999), value: 'v'.repeat(4_000) }],
       warnings: ['attribute_name_cut', 'attribute_value_cut'],
@@ -156,12 +160,18 @@ describe('attributes in other forms', () => {
     ['JSON text of a map [F22]', { attributes: '{"Hat":"Red"}' }],
     ['properties [F21]', { properties: { Hat: 'Red' } }],
     ['properties with values [F21]', { properties: { Hat: { value: 'Red', type: 'enum' } } }],
+    ['properties with descriptions [F21]', { properties: { Hat: { description: 'Red', type: 'string' } } }],
   ])('are read: %s', (_, document) => {
     expect(traits(document)).toEqual([['Hat', 'Red', 'string']]);
   });
 
   it('are not looked for in properties when there is a list, be it empty [F21]', () => {
-    expect(traits({ attributes: [], properties: { category: 'image' } })).toEqual([]);
+    const properties = { category: 'image', title: { type: 'string', description: 'Lamp' } };
+
+    expect(traits({ attributes: [], properties })).toEqual([]);
+    expect(traits({ attributes: [{ trait_type: 'Hat', value: 'Red' }], properties })).toEqual([
+      ['Hat', 'Red', 'string'],
+    ]);
   });
 
   it('keep true and false of properties as booleans [F29]', () => {
@@ -179,6 +189,7 @@ describe('attributes in other forms', () => {
           stage: 4,
           files: [{ uri: 'x' }],
           owner: { a: 1 },
+          about: { description: 'A lamp.' },
           none: null,
         },
       }),

@@ -97,10 +97,17 @@ function* foundInMap(map: JsonObject, fill: Fill): Iterable<Found> {
 /** Here lists and objects without a value are files, creators and the like. */
 function* foundInProperties(properties: JsonObject, fill: Fill): Iterable<Found> {
   for (const name of Object.keys(properties)) {
-    const member = properties[name]!;
+    const member = withValue(properties[name]!);
     const isTrait = isJsonObject(member) ? member.value !== undefined : !Array.isArray(member) && member !== null;
     if (isTrait) yield foundInMember(name, member, fill);
   }
+}
+
+/** Early ERC-721 documents follow the schema of the standard: the value of `{type, description}` is in its description. */
+function withValue(member: JsonValue): JsonValue {
+  if (!isJsonObject(member) || member.value !== undefined) return member;
+  const { type, description } = member;
+  return typeof type === 'string' && typeof description === 'string' ? { type, value: description } : member;
 }
 
 function foundInMember(name: string, member: JsonValue, fill: Fill): Found {
