@@ -19,6 +19,7 @@ describe('the address of an image', () => {
     ['a public gateway, as given', `https://ipfs.io/ipfs/${cid}`, `https://ipfs.io/ipfs/${cid}`],
     ['a picture with a raw # [B20]', `data:image/svg+xml;utf8,${svg}`, `data:image/svg+xml;utf8,${svg}`],
     ['SVG text [F8]', svg, `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`],
+    ['SVG text without content [F8]', '<svg/>', 'data:image/svg+xml;base64,PHN2Zy8+'],
   ])('can be shown: %s', (_, text, url) => {
     expect(readImageUrl(text, gateways)).toEqual({ kind: 'usable', url });
   });

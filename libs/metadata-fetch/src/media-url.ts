@@ -20,7 +20,7 @@ const SAFE_MEDIA_DATA = /^data:(?:image|video|audio|model)\/[\w.+-]+[;,]/i;
 
 /** An image for an `<img>`; an SVG there runs no scripts. Never requested by us. */
 export function readImageUrl(text: string, gateways: Gateways): MediaUrl {
-  if (/^<svg[\s>]/i.test(text)) return { kind: 'usable', url: svgDataUri(text) };
+  if (/^<svg[\s/>]/i.test(text)) return { kind: 'usable', url: svgDataUri(text) };
   return readUrl(text, gateways, SAFE_IMAGE_DATA);
 }
 
