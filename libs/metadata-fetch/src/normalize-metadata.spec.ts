@@ -74,6 +74,8 @@ describe('a name', () => {
     ['no object [F3]', { name: { en: 'Lamp' } }, null],
     ['a title [F4]', { title: 'Lamp', image: '' }, 'Lamp'],
     ['a label [F4]', { label: 'Lamp', image: '' }, 'Lamp'],
+    ['the name before a title and a label [F4]', { label: 'c', title: 'b', name: 'Lamp' }, 'Lamp'],
+    ['the title before a label where the name is empty [F4]', { label: 'c', title: 'Lamp', name: '' }, 'Lamp'],
     ['never empty', { name: ' ' }, null],
     ['in mixed scripts and emoji [F30]', { name: '𝓛amp ランプ 👩‍🚀' }, '𝓛amp ランプ 👩‍🚀'],
     ['well-formed [C19]', { name: 'a\ud83e' }, 'a\ufffd'],
@@ -129,15 +131,26 @@ describe('an image', () => {
   });
 
   it.each([[''], [null], ['null'], [7], [['a']]])('is none: %j [F6]', (image) => {
-    expect(normalize({ name: 'a', image })).toMatchObject({ imageUrl: null, imageOriginal: null, warnings: [] });
+    expect(normalize({ name: 'a', image })).toMatchObject({
+      name: 'a',
+      imageUrl: null,
+      imageOriginal: null,
+      warnings: [],
+    });
   });
 
   it('is none in a field that nobody knows [F7]', () => {
-    expect(normalize({ name: 'a', image_location: url })).toMatchObject({ imageUrl: null, imageOriginal: null });
+    expect(normalize({ name: 'a', image_location: url })).toMatchObject({
+      name: 'a',
+      imageUrl: null,
+      imageOriginal: null,
+      warnings: [],
+    });
   });
 
   it('is kept as given when it cannot be shown [F6]', () => {
-    expect(normalize({ image: '/1.png' })).toMatchObject({
+    expect(normalize({ name: 'a', image: '/1.png' })).toMatchObject({
+      name: 'a',
       imageUrl: null,
       imageOriginal: '/1.png',
       warnings: ['relative_image'],
@@ -159,9 +172,20 @@ describe('an image', () => {
     },
   );
 
-  it('may as well be a film [F11]', () => {
-    expect(normalize({ image: 'https://host.example/1.mp4' }).imageUrl).toBe('https://host.example/1.mp4');
+  it.each([
+    ['in IPFS', `ipfs://${cid}/1.png`, `https://gw.example/ipfs/${cid}/1.png`],
+    ['in Arweave', `ar://${'b'.repeat(43)}`, `https://arweave.net/${'b'.repeat(43)}`],
+    ['that is SVG text [F8]', '<svg/>', `data:image/svg+xml;base64,${Buffer.from('<svg/>').toString('base64')}`],
+  ])('%s is kept as given, beside the address that shows it [F9]', (_, image, imageUrl) => {
+    expect(normalize({ image })).toMatchObject({ imageUrl, imageOriginal: image, warnings: [] });
   });
+
+  it.each(['https://host.example/1.mp4', 'https://host.example/image/unknown', 'https://host.example/1.exe'])(
+    'is shown without a look at what it may be: %s [F11]',
+    (image) => {
+      expect(normalize({ image })).toMatchObject({ imageUrl: image, animationUrl: null, warnings: [] });
+    },
+  );
 });
 
 describe('other addresses', () => {
