@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { TokenStore } from '@app/token-store';
+import { TokenStore, type TokenMetadata } from '@app/token-store';
 import { Client } from 'pg';
 import type { Behaviour } from './support/host-behaviours.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
@@ -93,7 +93,7 @@ describe('a refresh that succeeds', () => {
     expect(await lampsOf(project)).toEqual({ Gas: 1 });
   });
 
-  it('shows old or new, never a mixture, also to readers in the middle of the write [G2, G13, I2]', async () => {
+  it('shows old or new, never a mixture, also to readers in the middle of the write [G2, G13, H3, I2]', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     test.metadataApi.answer('1', 200, record('Oil')).answer('2', 200, record('Oil'));
     await refresh(project, ['1', '2']);
@@ -284,6 +284,22 @@ describe('a refresh that fails', () => {
 
 describe('of two fetches of one token', () => {
   const token = { name: 'Gas lamp', metadata_status: 'ok', last_error_code: null };
+  const oil: TokenMetadata = {
+    name: 'Oil lamp',
+    description: null,
+    imageUrl: null,
+    imageOriginal: null,
+    animationUrl: null,
+    externalUrl: null,
+    youtubeUrl: null,
+    backgroundColor: null,
+    decimals: null,
+    localization: null,
+    attributes: [{ traitType: 'Lamp', value: 'Oil', valueType: 'string', displayType: null, maxValue: null }],
+    raw: JSON.stringify(record('Oil')),
+    contentHash: 'oil',
+    warnings: [],
+  };
 
   it('the second waits for the first, since it wants a newer answer [G7, H1]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
@@ -316,6 +332,8 @@ describe('of two fetches of one token', () => {
     await refresh(project);
     const store = test.app.get(TokenStore);
     const earlier = { collectionId: project.collectionId, tokenId: '1', fetchSeq: '0', refreshId: 'another' };
+    const found = { metadataUrl: 'https://old.example/1', metadataSource: 'metadata_api' } as const;
+    const good = await readToken(project);
 
     const ended = await test.app
       .get(EntityManager)
@@ -324,13 +342,15 @@ describe('of two fetches of one token', () => {
         await store.recordFailures(em, [
           { ...earlier, errorCode: 'unable_to_retrieve_metadata', errorReason: 'timeout' },
         ]);
-        return store.writeMetadata(em, [
-          { ...earlier, metadata: null, metadataUrl: 'https://old.example/1', metadataSource: 'metadata_api' },
-        ]);
+        return [
+          ...(await store.writeMetadata(em, [{ ...earlier, ...found, metadata: oil }])),
+          ...(await store.writeMetadata(em, [{ ...earlier, ...found, metadata: null }])),
+        ];
       });
 
-    expect(ended).toEqual(['superseded']);
-    expect(await readToken(project)).toMatchObject({ ...token, metadata_version: 1 });
+    expect(ended).toEqual(['superseded', 'superseded']);
+    expect(good).toMatchObject({ ...token, metadata_version: 1 });
+    expect(await readToken(project)).toEqual(good);
     expect(await lampsOf(project)).toEqual({ Gas: 1 });
   });
 
