@@ -109,8 +109,7 @@ it('counts each trait value as often as tokens have it, after any number of refr
       [project.collectionId],
     );
   for (const tokenId of ['60', '61', '62']) test.metadataApi.answer(tokenId, 200, revealed(tokenId, 'Red'));
-  await refreshed(project, ['60', '61', '62']);
-  await refreshed(project, ['60', '61', '62']);
+  for (let time = 0; time < 5; time += 1) await refreshed(project, ['60', '61', '62']);
   expect(await counts()).toEqual([{ value: 'Red', token_count: 3 }]);
 
   test.metadataApi.answer('60', 200, revealed('60', 'Blue')).answer('61', 500);
@@ -146,9 +145,22 @@ it('tries a token again after 429 and 503, twice, and forgets the trouble when i
   expect(await readErrors(test.app, project, refreshId)).toMatchObject([
     { token_id: '71', client_response_status_code: 503 },
   ]);
+  const [token] = await test.database.query(
+    `select name, metadata_status, last_error_code, last_error_reason, stale_since, fail_count
+     from nft_metadata.tokens where collection_id = $1 and token_id = 70`,
+    [project.collectionId],
+  );
+  expect(token).toEqual({
+    name: 'At last',
+    metadata_status: 'ok',
+    last_error_code: null,
+    last_error_reason: null,
+    stale_since: null,
+    fail_count: 0,
+  });
 });
 
-it('stores what PostgreSQL cannot hold as what it can, and one such document fails no other [C18, C19, G14]', async () => {
+it('stores what PostgreSQL cannot hold as what it can, and one such document fails no other [C18, C19, C28, G14]', async () => {
   const project = await test.aProject({ tokens: ['80', '81', '82'] });
   test.metadataApi
     .answer('80', 200, String.raw`{"name":"a\u0000b","attributes":[{"trait_type":"x\u0000","value":"\ud83d"}]}`)
@@ -158,10 +170,16 @@ it('stores what PostgreSQL cannot hold as what it can, and one such document fai
   const refreshId = await refreshed(project, ['80', '81', '82']);
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 3, failed: 0 } });
-  const [row] = await test.database.query<{ raw: string }>(
-    `select raw::text from nft_metadata.tokens where collection_id = $1 and token_id = 81`,
+  const [repaired, row] = await test.database.query<{ raw: string }>(
+    `select name, attributes, warnings, raw::text from nft_metadata.tokens
+     where collection_id = $1 and token_id < 82 order by token_id`,
     [project.collectionId],
   );
+  expect(repaired).toMatchObject({
+    name: 'a\ufffdb',
+    attributes: [{ traitType: 'x\ufffd', value: '\ufffd' }],
+    warnings: ['replaced_characters'],
+  });
   expect(row!.raw).toContain('123456789012345678901234567890');
   expect(row!.raw).toContain('0.1000000000000000055');
 });
