@@ -91,7 +91,7 @@ describe('a host', () => {
     ]);
   });
 
-  it('is told once of a token that is refreshed twice without a change', async () => {
+  it('is told once of a token that is refreshed twice without a change [G11]', async () => {
     const project = await test.aProject({ tokens: ['2'] });
     const { told, completed } = await aConsumer();
     test.metadataApi.answer('2', 200, document('Same'));

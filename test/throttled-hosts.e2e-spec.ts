@@ -36,6 +36,12 @@ async function stateOf(refreshId: string): Promise<{ status: string; tries: numb
   return row!;
 }
 
+const recordsOf = ({ collectionId }: TestProject) =>
+  test.database.query(
+    'select name, last_error_reason, fail_count from nft_metadata.tokens where collection_id = $1 order by token_id',
+    [collectionId],
+  );
+
 it('a host that answers 429 is left alone for as long as it asks, by all tokens, and then asked for each [D10, D15, D16]', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
   test.metadataApi.script(
@@ -130,22 +136,25 @@ it.each([
   ['429 and 120 seconds [D10]', 429, '120'],
   ['503 and 120 seconds [D9]', 503, '120'],
   ['429 and eleven days [D13]', 429, '999999'],
-])('nobody waits longer than a minute, whatever a host asks: %s', async (_, status, retryAfter) => {
-  const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.script(
-    '1',
-    { status, body: '', headers: { 'retry-after': retryAfter } },
-    { status: 200, body: { name: 'One' } },
-  );
-  const refreshId = await refresh(project, ['1']);
+])(
+  'nobody waits longer than a minute, whatever a host asks, and nobody is asked before: %s [H9]',
+  async (_, status, retryAfter) => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.script(
+      '1',
+      { status, body: '', headers: { 'retry-after': retryAfter } },
+      { status: 200, body: { name: 'One' } },
+    );
+    const refreshId = await refresh(project, ['1']);
 
-  expect(await stateOf(refreshId)).toEqual({ status: 'pending', tries: 1, dueIn: 60 });
-  await secondsLater(59);
-  const meanwhile = hitsOf('1');
-  await secondsLater(1);
+    expect(await stateOf(refreshId)).toEqual({ status: 'pending', tries: 1, dueIn: 60 });
+    await secondsLater(59);
+    const meanwhile = hitsOf('1');
+    await secondsLater(1);
 
-  expect([meanwhile, hitsOf('1')]).toEqual([1, 2]);
-});
+    expect([meanwhile, hitsOf('1')]).toEqual([1, 2]);
+  },
+);
 
 it.each(['', 'soon', '-5', 'Wed, 21 Oct 2015 07:28:00 GMT'])(
   'a host that asks for %j is left alone for as long as one that asks for nothing [D12]',
@@ -189,7 +198,31 @@ it('the first failure is one try, the second pause is longer, and the third fail
   expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ reason: 'status_503' }]);
 });
 
-it('a token is tried again at once when asked for, were it after a thousand failures, and is never banned [D17, D28, D30]', async () => {
+it('a token whose host has answered 429 a thousand times in a row is never banned, nor is its host [D17]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.answer('1', 429);
+  await refresh(project, ['1']);
+  await secondsLater(60);
+  await secondsLater(60);
+  await test.database.query('update nft_metadata.tokens set fail_count = 999 where collection_id = $1', [
+    project.collectionId,
+  ]);
+  test.metadataApi.script('1', { status: 429, body: '' }, { status: 200, body: { name: 'At last' } });
+  test.metadataApi.hits.clear();
+
+  // Its host rests from the last 429, for seconds.
+  await secondsLater(60);
+  const throttled = await refresh(project, ['1']);
+  const meanwhile = await stateOf(throttled);
+  await secondsLater(meanwhile.dueIn);
+
+  expect(meanwhile).toMatchObject({ status: 'pending', tries: 1 });
+  expect(meanwhile.dueIn).toBeLessThanOrEqual(1.25);
+  expect(hitsOf('1')).toBe(2);
+  expect(await readRefresh(test.app, project, throttled)).toMatchObject({ summary: { succeeded: 1 } });
+});
+
+it('a token is tried again at once when asked for, were it after a thousand failures, and they are forgotten [D28, D30]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.answer('1', 503);
   await refresh(project, ['1']);
@@ -214,7 +247,7 @@ it('a token is tried again at once when asked for, were it after a thousand fail
   expect(token).toEqual({ name: 'At last', failCount: 0, last_error_code: null });
 });
 
-it('a hundred failures stop neither their collection nor another [D34]', async () => {
+it('a hundred failures stop neither their collection nor another, and all can be asked for again at once [D34, H18]', async () => {
   const tokens = Array.from({ length: 100 }, (_, id) => String(1000 + id));
   const [project, other] = [await test.aProject({ tokens }), await test.aProject({ tokens: ['1'] })];
   for (const tokenId of tokens) test.metadataApi.answer(tokenId, 404);
@@ -238,8 +271,17 @@ it('a token that was not found is not asked for again until somebody asks, and t
 
   await secondsLater(3600);
   const meanwhile = [hitsOf('1'), hitsOf('2')];
+  const failed = await recordsOf(project);
   const refreshId = await refresh(project, ['1', '2']);
 
   expect(meanwhile).toEqual([1, 1]);
+  expect(failed).toEqual([
+    { name: null, last_error_reason: 'status_404', fail_count: 1 },
+    { name: null, last_error_reason: 'invalid_json', fail_count: 1 },
+  ]);
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 2, failed: 0 } });
+  expect(await recordsOf(project)).toEqual([
+    { name: 'One', last_error_reason: null, fail_count: 0 },
+    { name: 'Two', last_error_reason: null, fail_count: 0 },
+  ]);
 });

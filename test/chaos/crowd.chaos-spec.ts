@@ -48,7 +48,7 @@ it.each(each)(
   },
 );
 
-it('processes whose clocks are ten minutes wrong, either way, keep to the time of the database', async () => {
+it('processes whose clocks are ten minutes wrong, either way, keep to the time of the database [H22]', async () => {
   const [project, plain] = [await test.aProject(60), await test.aProject(60)];
   test.mixAnswers(project.tokenIds);
   test.numberAnswers(plain.tokenIds);
