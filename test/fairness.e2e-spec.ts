@@ -9,7 +9,8 @@ let test: TestApp;
 let hangingHost: MetadataHost;
 beforeAll(async () => {
   hangingHost = await MetadataHost.start();
-  test = await startApp({}, { otherHosts: [hangingHost] });
+  // Answers are held back here until something else has happened.
+  test = await startApp({ metadataFetch: { deadlineMs: 20_000 } }, { otherHosts: [hangingHost] });
 });
 afterAll(async () => {
   await test.stop();
@@ -165,6 +166,51 @@ describe('one fetch', () => {
     await vi.waitUntil(async () => (await readRefresh(test.app, project, refreshId))['status'] === 'completed');
     expect(hitsInAll()).toBe(1000);
     await expectSucceeded(project, refreshId, 1000);
+  });
+
+  it('is all that a token costs when a worker joins in the middle of the work [H16]', async () => {
+    const project = await test.aProject({ tokens: ids(200) });
+    answerSlowly(ids(200), 20);
+    const late = ids(100, 101);
+    let open = () => {};
+    const joined = new Promise<void>((done) => (open = done));
+    for (const tokenId of late) {
+      test.metadataApi.script(tokenId, { before: () => joined, status: 200, body: { name: `Token ${tokenId}` } });
+    }
+    const refreshId = await requestRefresh(test.app, project, ids(200));
+    const other = await test.anotherWorker();
+    const workers = () =>
+      test.database.query('select from nft_metadata.host_workers where host = $1', [test.metadataApi.host]);
+
+    test.worker.start();
+    await vi.waitUntil(() => late.some((tokenId) => test.metadataApi.hits.has(tokenId)), { timeout: 20_000 });
+    other.start();
+    await vi.waitUntil(async () => (await workers()).length === 2, { timeout: 20_000 });
+    open();
+    await vi.waitUntil(
+      async () => {
+        for (const worker of [test.worker, other]) worker.wake();
+        return (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
+      },
+      { timeout: 20_000 },
+    );
+    await Promise.all([test.worker.stop(), other.stop()]);
+
+    expect([...test.metadataApi.hits.values()]).toEqual(ids(200).map(() => 1));
+    await expectSucceeded(project, refreshId, 200);
+  });
+
+  it('is made for whoever asks, also for a token that was fetched a moment ago [H2, H4]', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    const first = await requestRefresh(test.app, project, ['1']);
+    await test.worker.runOnce();
+
+    const second = await requestRefresh(test.app, project, ['1', '2']);
+    await test.worker.runOnce();
+
+    await expectSucceeded(project, first, 1);
+    await expectSucceeded(project, second, 2);
+    expect([test.metadataApi.hits.get('1'), test.metadataApi.hits.get('2')]).toEqual([2, 1]);
   });
 });
 

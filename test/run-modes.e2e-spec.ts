@@ -52,6 +52,45 @@ it('what a process with the API alone accepts, a process with the worker alone r
   await api.close();
 });
 
+it('a process with one fetch slot asks for one token, and keeps none of the others from their turn [H8]', async () => {
+  const api = await openShop(database, metadataApi, { nftRefresh: { runMode: 'api' } });
+  const studio = await aStudio(api, metadataApi);
+  await api.get(TokenStore).registerTokens(studio.collectionId, ['2', '3']);
+  let open = () => {};
+  const opened = new Promise<void>((done) => (open = done));
+  for (const tokenId of ['1', '2', '3']) {
+    metadataApi.script(tokenId, { before: () => opened, status: 200, body: { name: `Token ${tokenId}` } });
+  }
+  metadataApi.hits.clear();
+  metadataApi.mostAtOnce = 0;
+  const accepted = await http(api)
+    .post('/v1/metadata-refreshes')
+    .set('x-api-key', studio.apiKey)
+    .send({ collection_address: studio.address, token_ids: ['1', '2', '3'] });
+  const { refresh_id } = accepted.body as { refresh_id: string };
+  const summary = async () =>
+    (await http(api).get(`/v1/metadata-refreshes/${refresh_id}`).set('x-api-key', studio.apiKey)).body as object;
+
+  const worker = await run([
+    connection(),
+    NftRefreshModule.forRoot({
+      runMode: 'worker',
+      metadataFetch: { allowedHosts: [metadataApi.host], deadlineMs: 20_000 },
+      metadataRefresh: { fetchSlots: 1 },
+    }),
+  ]);
+  await vi.waitUntil(() => metadataApi.hits.size > 0, { timeout: 10_000 });
+  const meanwhile = await summary();
+  open();
+  await vi.waitUntil(async () => ((await summary()) as { status: string }).status === 'completed', { timeout: 10_000 });
+
+  expect(meanwhile).toMatchObject({ summary: { succeeded: 0, pending: 3 } });
+  expect(await summary()).toMatchObject({ summary: { succeeded: 3, pending: 0 } });
+  expect([metadataApi.hits.size, metadataApi.mostAtOnce]).toEqual([3, 1]);
+  await worker.close();
+  await api.close();
+});
+
 it('a process with the worker alone has no routes', async () => {
   const worker = await openShop(database, metadataApi, { nftRefresh: { runMode: 'worker' } });
 
