@@ -31,12 +31,29 @@ describe('a worker', () => {
     );
   });
 
+  it('killed in the middle of its fetches is followed by another one, and the claim that was lost is counted [H7]', async () => {
+    worker = await killAt(
+      test,
+      api.url,
+      worker,
+      killPoints.find(({ name }) => name === 'after its requests are sent')!,
+    );
+
+    const { refreshId, tokenIds } = test.accepted.at(-1)!;
+    const items = await test.database.query(
+      'select status, claim_count, attempt_count from nft_metadata.refresh_items where refresh_id = $1',
+      [refreshId],
+    );
+    expect(items).toEqual(tokenIds.map(() => ({ status: 'succeeded', claim_count: 2, attempt_count: 1 })));
+    expect(tokenIds.map((tokenId) => test.metadataApi.hits.get(tokenId))).toEqual(tokenIds.map(() => 2));
+  });
+
   it('that wakes up after its lease changes nothing', async () => {
     await test.killAll('worker');
     await outliveItsLease(test, api.url, disk);
   });
 
-  it('hands claimed items back and ends with status 0 within ten seconds of SIGTERM', async () => {
+  it('hands claimed items back and ends with status 0 within ten seconds of SIGTERM [H10]', async () => {
     await stopInOrder(test, api.url);
   });
 });

@@ -23,7 +23,7 @@ afterAll(async () => {
   await server.remove();
 });
 
-it('a PostgreSQL that is killed in the middle and comes back: 503 meanwhile, and nothing is lost', async () => {
+it('a PostgreSQL that is killed in the middle and comes back: 503 meanwhile, and nothing is lost [H11]', async () => {
   await killDatabase(test, server, services, { signal: 'SIGQUIT', awayForMs: 0 });
 });
 

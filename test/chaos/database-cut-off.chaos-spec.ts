@@ -51,7 +51,7 @@ describe.each(each)('round %i: a line to the database', () => {
     await expectAllDoneAfterAll();
   });
 
-  it('that forgets its connections is given up, and others are made', async () => {
+  it('that forgets its connections is given up, and others are made [H11]', async () => {
     await begin(300);
 
     line.forgetConnections();

@@ -36,7 +36,7 @@ it.each(each)('round %i: SIGTERM in the middle of the work ends a worker in orde
   await stopInOrder(test, api.url);
 });
 
-it('SIGTERM while a claim is on its way hands back what it brings', async () => {
+it('SIGTERM while a claim is on its way hands back what it brings [H10]', async () => {
   const project = await test.aProject(5);
   const worker = await test.startProcess('worker');
   const commits = await holdCommits(test, 'claim');
