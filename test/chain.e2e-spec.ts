@@ -128,6 +128,18 @@ it('1,000 tokens are asked for in batches of up to 100, and their host gets eigh
   expect(test.metadataApi.trafficOf('/thousand').mostAtOnce).toBeLessThanOrEqual(8);
 });
 
+it('tokens whose contract answers one URI for all of them are fetched each by itself [H21]', async () => {
+  const cards = await anvil.deploy('Cards');
+  const tokens = ['1', '2', '3'];
+  for (const tokenId of tokens) await anvil.send(cards, 'mint', tokenId, `${test.metadataApi.url}/cards/unrevealed`);
+  const project = await aProjectOf(cards, tokens);
+
+  expect(await refreshed(project, tokens)).toMatchObject({ summary: { succeeded: 3 } });
+
+  expect(test.metadataApi.hits.get('unrevealed')).toBe(3);
+  for (const tokenId of tokens) expect(await readToken(project, tokenId)).toMatchObject({ name: 'Token unrevealed' });
+});
+
 it.each([
   ['empty [A4]', ''],
   ['blank [A5]', ' \n\0 '],

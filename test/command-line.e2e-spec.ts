@@ -50,7 +50,7 @@ async function json(...args: string[]): Promise<Record<string, unknown>> {
   return JSON.parse(out) as Record<string, unknown>;
 }
 
-it('does all that an operator needs, from a project to a finished refresh, without a running service', async () => {
+it('does all that an operator needs, from a project to a finished refresh of every token, without a running service [H17]', async () => {
   const { project_id } = await json(
     'project',
     'create',
@@ -69,9 +69,15 @@ it('does all that an operator needs, from a project to a finished refresh, witho
   metadataApi.answer('7', 404);
 
   expect(await json('refresh', '--collection', address, '--all', '--wait')).toMatchObject({
+    refresh_ids: { length: 2 },
     succeeded: 1200,
     failed: 1,
   });
+  expect(
+    await database.query(
+      'select count(*)::int as items, count(distinct token_id)::int as tokens from nft_metadata.refresh_items',
+    ),
+  ).toEqual([{ items: 1201, tokens: 1201 }]);
 
   const prefix = String(api_key).split('_')[1]!;
   expect(await json('api-key', 'revoke', '--project', String(project_id), '--prefix', prefix)).toEqual({

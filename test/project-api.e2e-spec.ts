@@ -74,7 +74,7 @@ describe('asking for a refresh', () => {
     expect((await post(project, { collection_address: project.collectionAddress, token_ids: ids })).status).toBe(202);
   });
 
-  it('answers 403 for a collection of another project, and the same for one that does not exist', async () => {
+  it('answers 403 for a collection of another project, and the same for one that does not exist, and saves nothing [H19]', async () => {
     const [project, stranger] = [await test.aProject(), await test.aProject()];
 
     const foreign = await post(project, { collection_address: stranger.collectionAddress, token_ids: ['1'] });
@@ -82,6 +82,11 @@ describe('asking for a refresh', () => {
 
     expect([foreign.status, unknown.status]).toEqual([403, 403]);
     expect([foreign.body.code, unknown.body.code]).toEqual(['forbidden', 'forbidden']);
+    expect(
+      await test.database.query('select from nft_metadata.refreshes where project_id = any($1)', [
+        [project.id, stranger.id],
+      ]),
+    ).toEqual([]);
   });
 
   it.each<[string, Record<string, string>]>([

@@ -12,6 +12,12 @@ describe('lists of token ids', () => {
     expect(parseTokenIds(`${before}-${largest}`)).toEqual([before, largest]);
   });
 
+  it('are not a range of more than a million, which is named [H20]', () => {
+    expect(parseTokenIds('1-1000000')).toHaveLength(1_000_000);
+    expect(() => parseTokenIds('1-1000000000')).toThrow('Range 1-1000000000 has more than 1000000 tokens.');
+    expect(() => parseTokenIds('1-600000,1000001-1600000')).toThrow('The list has more than 1000000 tokens.');
+  });
+
   it.each(['', ' , ', 'abc', '1-', '-1', '01', '1-2-3', '3-1', `1-${largest}`, '1-1000001', '0x10'])(
     'are not %j',
     (text) => {
