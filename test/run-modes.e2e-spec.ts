@@ -52,7 +52,7 @@ it('what a process with the API alone accepts, a process with the worker alone r
   await api.close();
 });
 
-it('a process with one fetch slot asks for one token, and keeps none of the others from their turn [H8]', async () => {
+it('a process with one fetch slot asks for one token at a time, and the others stay pending meanwhile [H8]', async () => {
   const api = await openShop(database, metadataApi, { nftRefresh: { runMode: 'api' } });
   const studio = await aStudio(api, metadataApi);
   await api.get(TokenStore).registerTokens(studio.collectionId, ['2', '3']);

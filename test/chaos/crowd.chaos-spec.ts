@@ -92,7 +92,7 @@ it('every answer that a bad host can give, in one refresh, and the worker killed
   expect(failed).toEqual([]);
 });
 
-it('ten tokens of one project are not kept waiting by three thousand of another whose host hangs', async () => {
+it('ten tokens of one project are not kept waiting by three thousand of another whose host hangs [H13]', async () => {
   const [patient, hurried] = [await test.aProject(3000), await test.aProject(10)];
   for (const tokenId of patient.tokenIds) test.metadataApi.misbehave(tokenId, 'hangs');
   await test.startProcess('worker');
