@@ -1,7 +1,7 @@
 import { MetadataFetcher, MetadataFetchModule, type FetchOutcome } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { MetadataHost } from './support/metadata-host.js';
-import { http, requestRefresh } from './support/project-api.js';
+import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp } from './support/start-app.js';
 
 const CID = 'QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
@@ -205,6 +205,46 @@ it('a token URI inside a data: URI is followed, and what is there is not followe
   expect(await fetchUri(inside(`ipfs://${CID}/1`))).toMatchObject(named('Token 1'));
   expect(await fetchUri(inside(inside(inside(`ipfs://${CID}/1`))))).toMatchObject({ kind: 'undecodable' });
   expect(first.hits.get('1')).toBe(1);
+});
+
+it('the credentials of a gateway are nowhere in the database, neither after a success nor after a failure [A45]', async () => {
+  const test = await startApp({
+    metadataFetch: {
+      allowedHosts: [first.host, second.host],
+      ipfsGateways: [
+        `http://gateway:s3cret@${first.host}/?key=hidden#x-gateway-token=t0ken`,
+        `${second.url}/?key=hidden`,
+      ],
+    },
+  });
+  const project = await test.aProject({ tokens: ['1', '2', '3'], metadataUrl: `ipfs://${CID}` });
+  first.misbehave('1', 'sends a picture').answer('2', 500, 'busy').answer('3', 404, 'gone');
+  second.answer('3', 404, 'gone');
+
+  const refreshId = await requestRefresh(test.app, project, ['1', '2', '3']);
+  await test.worker.runOnce();
+
+  const summary = await readRefresh(test.app, project, refreshId);
+  const tables = await test.database.query<{ name: string }>(
+    `select table_name as name from information_schema.tables where table_schema = 'nft_metadata' and table_type = 'BASE TABLE'`,
+  );
+  const stored: Record<string, string> = {};
+  for (const { name } of tables) {
+    stored[name] = JSON.stringify(
+      await test.database.query(`select row_to_json(each) from nft_metadata.${name} as each`),
+    );
+  }
+  await test.stop();
+  const basic = Buffer.from('gateway:s3cret').toString('base64');
+  expect(first.lastUrl).toContain('key=hidden');
+  expect(summary).toMatchObject({ summary: { succeeded: 2, failed: 1 } });
+  expect(stored).toMatchObject({
+    tokens: expect.stringContaining(`http://${first.host}/ipfs/${CID}/1`) as string,
+    refresh_errors: expect.stringContaining('status_404') as string,
+    refresh_attempts: expect.stringContaining('status_500') as string,
+    event_outbox: expect.stringContaining('image') as string,
+  });
+  expect(JSON.stringify(stored)).not.toMatch(new RegExp(`s3cret|hidden|t0ken|${basic}`));
 });
 
 it('a collection may have its documents on IPFS: the gateways that were asked are in the attempts [A44]', async () => {
