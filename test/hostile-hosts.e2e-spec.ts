@@ -272,6 +272,22 @@ it.each<[Behaviour, keyof TokenRecord, string]>([
   });
 });
 
+it('a host that hangs or drips is given up after the three seconds of the guide, whatever it sends meanwhile [D20, D21]', async () => {
+  const slow: Behaviour[] = ['hangs', 'drips a byte at a time', 'drips its headers'];
+  const rows = await test.database.query<{ milliseconds: number }>(
+    `select duration_ms as milliseconds from nft_metadata.refresh_attempts
+     where refresh_id = $1 and token_id = any($2::numeric[])`,
+    [refreshId, slow.flatMap(tokensOf)],
+  );
+
+  expect(rows).toHaveLength(slow.length * EACH);
+  for (const { milliseconds } of rows) {
+    expect(milliseconds).toBeGreaterThanOrEqual(2990);
+    // The rest is the machine's.
+    expect(milliseconds).toBeLessThan(6000);
+  }
+});
+
 it('nothing that a host sends reaches the prototypes of this process [C27]', () => {
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
 });
