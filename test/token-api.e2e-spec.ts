@@ -150,6 +150,10 @@ describe('GET /v1/collections/:address/traits', () => {
         { minimum: '3', maximum: '7' },
       ],
     });
+    await refresh(project, { '1': of('Red', 4), '3': of('Blue', -2.5) });
+    expect(await read()).toMatchObject({ traits: [{}, { minimum: '-2.5', maximum: '5' }] });
+    await refresh(project, { '2': of('Blue', 1e6), '3': of('Blue', 'none') });
+    expect(await read()).toMatchObject({ traits: [{}, { value_count: 3, minimum: '4', maximum: '1000000' }] });
   });
 
   it('lists no value that no token has any more, and the same one again when it comes back [I3]', async () => {
