@@ -105,16 +105,17 @@ it('a node that stays away is asked ten times, and its tokens fail as rpc_error 
   expect(rpc.requests.length).toBe(10);
 });
 
-it.each<[string, RpcBehaviour]>([
+it.each<[string, string, RpcBehaviour]>([
   [
-    'has an error [A10]',
+    'has an error',
+    '[A10]',
     (answers, calls) =>
       answers.map((one) =>
         isAbout('13')(calls[Number(one.id)]!) ? { id: one.id, error: { code: -32_000, message: 'missing' } } : one,
       ),
   ],
-  ['has no answer [A11]', (answers, calls) => answers.filter(({ id }) => !isAbout('13')(calls[Number(id)]!))],
-])('when one call of a batch %s the others go on, and that token is tried again', async (_, behaviour) => {
+  ['has no answer', '[A11]', (answers, calls) => answers.filter(({ id }) => !isAbout('13')(calls[Number(id)]!))],
+])('when one call of a batch %s the others go on, and that token is tried again %s', async (_, __, behaviour) => {
   const project = await aProject();
   rpc.misbehave(...TOKENS.map(() => behaviour));
   const refreshId = await requestRefresh(test.app, project, TOKENS);

@@ -141,9 +141,9 @@ it('tokens whose contract answers one URI for all of them are fetched each by it
 });
 
 it.each([
-  ['empty [A4]', ''],
-  ['blank [A5]', ' \n\0 '],
-])('a token URI that is %s fails as no_uri without a request', async (_, uri) => {
+  ['empty', '[A4]', ''],
+  ['blank', '[A5]', ' \n\0 '],
+])('a token URI that is %s fails as no_uri without a request %s', async (_, __, uri) => {
   const cards = await anvil.deploy('Cards');
   await anvil.send(cards, 'mint', 1, uri);
   const project = await aProjectOf(cards, ['1']);

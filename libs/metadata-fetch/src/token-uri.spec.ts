@@ -116,27 +116,27 @@ describe('{id} in a token URI', () => {
 
 describe('a token URI in IPFS', () => {
   it.each([
-    ['[A24]', `ipfs://${cid0}/1145.png`, `${cid0}/1145.png`],
-    ['[A25]', `ipfs://ipfs/${cid0}/1.json`, `${cid0}/1.json`],
-    ['[A26]', `ipfs:/ipfs/${cid0}`, cid0],
-    ['[A26]', `ipfs:///ipfs/${cid0}`, cid0],
-    ['[A26]', `ipfs:////ipfs///${cid0}`, cid0],
-    ['[A27]', `IPFS://${cid0}`, cid0],
-    ['[A27]', `Ipfs:///${cid0}`, cid0],
-    ['[A28]', cid0, cid0],
-    ['[A28]', `${cid0}/1`, `${cid0}/1`],
-    ['[A29]', cid1, cid1],
-    ['[A29]', `${cidBase58}/7`, `${cidBase58}/7`],
-    ['[A30]', `/ipfs/${cid0}/abc.png`, `${cid0}/abc.png`],
-    ['[A30]', `ipfs/${cid0}`, cid0],
-    ['[A37]', `htt://old.example/ipfs/${cid0}`, cid0],
-    ['[A41]', `ipfs://${cid0}/My File #1.json`, `${cid0}/My%20File%20%231.json`],
-    ['[A41]', `ipfs://${cid0}/My%20File.json`, `${cid0}/My%20File.json`],
-    ['[A41]', `ipfs://${cid0}/100%.json`, `${cid0}/100%25.json`],
-    ['[A41]', `ipfs://${cid0}/Who?.json`, `${cid0}/Who%3F.json`],
-    ['[A41]', `ipfs://${cid0}/é\\1.json`, `${cid0}/%C3%A9%5C1.json`],
-    ['with a query', `ipfs://${cid0}/1?ext=json`, `${cid0}/1?ext=json`],
-  ])('is asked of the gateway %s: %s', (_, uri, path) => {
+    [`ipfs://${cid0}/1145.png`, '[A24]', `${cid0}/1145.png`],
+    [`ipfs://ipfs/${cid0}/1.json`, '[A25]', `${cid0}/1.json`],
+    [`ipfs:/ipfs/${cid0}`, '[A26]', cid0],
+    [`ipfs:///ipfs/${cid0}`, '[A26]', cid0],
+    [`ipfs:////ipfs///${cid0}`, '[A26]', cid0],
+    [`IPFS://${cid0}`, '[A27]', cid0],
+    [`Ipfs:///${cid0}`, '[A27]', cid0],
+    [cid0, '[A28]', cid0],
+    [`${cid0}/1`, '[A28]', `${cid0}/1`],
+    [cid1, '[A29]', cid1],
+    [`${cidBase58}/7`, '[A29]', `${cidBase58}/7`],
+    [`/ipfs/${cid0}/abc.png`, '[A30]', `${cid0}/abc.png`],
+    [`ipfs/${cid0}`, '[A30]', cid0],
+    [`htt://old.example/ipfs/${cid0}`, '[A37]', cid0],
+    [`ipfs://${cid0}/My File #1.json`, '[A41]', `${cid0}/My%20File%20%231.json`],
+    [`ipfs://${cid0}/My%20File.json`, '[A41]', `${cid0}/My%20File.json`],
+    [`ipfs://${cid0}/100%.json`, '[A41]', `${cid0}/100%25.json`],
+    [`ipfs://${cid0}/Who?.json`, '[A41]', `${cid0}/Who%3F.json`],
+    [`ipfs://${cid0}/é\\1.json`, '[A41]', `${cid0}/%C3%A9%5C1.json`],
+    [`ipfs://${cid0}/1?ext=json`, 'with its query', `${cid0}/1?ext=json`],
+  ])('is asked of the gateway: %s %s', (uri, _, path) => {
     expect(requested(uri)).toEqual([`${GW}/ipfs/${path}`]);
   });
 
