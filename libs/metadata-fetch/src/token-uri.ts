@@ -18,11 +18,11 @@ const LONGEST_SHOWN = 200;
 
 /** From what a contract or a Metadata API names as the place of a document to what may be requested. No network. */
 export function locateMetadata(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
-  return locate(tidy(uri), context, gateways, true);
+  return locate(tidy(uri), context, gateways);
 }
 
-function locate(uri: string, context: LocateContext, gateways: Gateways, mayFollow: boolean): LocatedMetadata {
-  if (isDataUri(uri)) return locateData(uri, context, gateways, mayFollow);
+function locate(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
+  if (isDataUri(uri)) return locateData(uri, context, gateways);
   if (isInlineJson(uri)) return inlineDocument(uri);
   if (uri === '') return { kind: 'invalid', reason: 'no_uri', url: '' };
   if (uri.length > LONGEST_URI) return invalid('invalid_uri', uri);
@@ -70,7 +70,7 @@ function ourCandidates(url: URL, gateways: Gateways): Candidate[] {
     : arweaveCandidates(gateways, place.reference);
 }
 
-function locateData(uri: string, context: LocateContext, gateways: Gateways, mayFollow: boolean): LocatedMetadata {
+function locateData(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
   const url = shownDataUri(uri);
   // Three characters for each byte is the most that percent-encoding takes; more cannot be within the limit.
   if (uri.length > LARGEST_DOCUMENT * 3 + LONGEST_URI) return { kind: 'invalid', reason: 'too_large', url };
@@ -78,12 +78,12 @@ function locateData(uri: string, context: LocateContext, gateways: Gateways, may
   if (!data) return { kind: 'invalid', reason: 'invalid_data_uri', url };
   if (data.body.length > LARGEST_DOCUMENT) return { kind: 'invalid', reason: 'too_large', url };
 
-  const reference = mayFollow ? uriInside(data.body) : null;
-  if (reference !== null) return locate(reference, context, gateways, false);
+  const reference = uriInside(data.body);
+  if (reference !== null) return locate(reference, context, gateways);
   return { kind: 'document', body: data.body, contentType: data.contentType || null, url };
 }
 
-/** Some contracts wrap `ipfs://…` in a data: URI. One level is followed. */
+/** Some contracts wrap `ipfs://…` in a data: URI. One level is followed: another data: URI is no such reference. */
 function uriInside(body: Uint8Array): string | null {
   if (body.length > LONGEST_URI) return null;
   const text = tidy(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
