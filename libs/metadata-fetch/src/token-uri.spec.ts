@@ -57,6 +57,7 @@ describe('a token URI over HTTP', () => {
     ['without a scheme', '//host.example/1'],
     ['without a host', 'https://'],
     ['longer than 8 KB [A49]', `https://host.example/${'a'.repeat(10_000)}`],
+    ['longer than 8 KB, in IPFS [A49]', `ipfs://${cid0}/${'a'.repeat(10_000)}`],
     ['with user info [A50]', 'https://user:secret@host.example/1'],
   ])('is refused without a request: %s', (_, uri) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
