@@ -182,10 +182,14 @@ describe('the keys of a document', () => {
     expect(decoded.kind === 'document' && Object.getPrototypeOf(decoded.document)).toBe(Object.prototype);
   });
 
-  it('are kept as data beside numbers of many digits [C27] [C28]', () => {
-    const decoded = decode('{"name":"a","__proto__":{"polluted":12345678901234567890}}');
+  it.each([
+    ['in an object', '{"polluted":12345678901234567890}'],
+    ['by themselves', '12345678901234567890'],
+  ])('are kept as data before numbers of many digits, %s [C27] [C28]', (_, value) => {
+    const decoded = decode(`{"name":"a","__proto__":${value}}`);
 
     expect(decoded.kind === 'document' && Object.getPrototypeOf(decoded.document)).toBe(Object.prototype);
+    expect(decoded.kind === 'document' && Object.hasOwn(decoded.document, '__proto__')).toBe(true);
     expect(decoded.kind === 'document' && 'polluted' in decoded.document).toBe(false);
   });
 });
