@@ -1,5 +1,5 @@
 import { endOfString } from './json-string.js';
-import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
+import { ExactNumber, isJsonObject, type JsonValue } from './json-value.js';
 
 /** PostgreSQL writes `1e100000` out with all its zeros; a small document full of those would be an enormous one. */
 const LARGEST_EXPONENT = 100;
@@ -100,12 +100,8 @@ function withExactNumbers(value: JsonValue): JsonValue {
   for (const key of Object.keys(value)) {
     const member = value[key]!;
     const exact = withExactNumbers(member);
-    if (exact !== member) setOwn(value, key, exact);
+    // Also of `__proto__`, which JSON.parse made a member of its own.
+    if (exact !== member) value[key] = exact;
   }
   return value;
-}
-
-/** Assigning to `__proto__` would set the prototype instead of the member that JSON.parse made. */
-function setOwn(object: JsonObject, key: string, value: JsonValue): void {
-  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
