@@ -253,6 +253,34 @@ describe('among requests for one host', () => {
     await expectSucceeded(project, single, 1);
   });
 
+  it('those for a token that is being fetched are in the way of no other', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    let answer = () => {};
+    const before = () => new Promise<void>((done) => (answer = done));
+    test.metadataApi.script('1', { before, status: 200, body: { name: 'One' } });
+    const refreshIds = [await requestRefresh(test.app, project, ['1'])];
+    test.worker.start();
+    await vi.waitUntil(() => test.metadataApi.hits.has('1'), { timeout: 10_000 });
+    for (let time = 0; time < 60; time += 1) refreshIds.push(await requestRefresh(test.app, project, ['1']));
+
+    refreshIds.push(await requestRefresh(test.app, project, ['2']));
+    await vi.waitUntil(() => test.metadataApi.hits.has('2'), { timeout: 10_000 });
+
+    expect(test.metadataApi.hits.get('1')).toBe(1);
+    test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
+    answer();
+    await vi.waitUntil(
+      async () => {
+        test.worker.wake();
+        return (await readRefresh(test.app, project, refreshIds[60]!))['status'] === 'completed';
+      },
+      { timeout: 10_000 },
+    );
+    await test.worker.stop();
+    expect(test.metadataApi.hits.get('1')).toBe(2);
+    for (const refreshId of refreshIds) await expectSucceeded(project, refreshId, 1);
+  });
+
   it('a small one does not wait behind a large one, nor the large one behind many small ones [H14]', async () => {
     const project = await test.aProject({ tokens: ids(2000) });
     const large = await requestRefresh(test.app, project, ids(1000));

@@ -102,8 +102,17 @@ export class RefreshQueue {
           from unnest(case when part.only_interactive then '{0}' else '{0,1,2}' end::smallint[]) as size (priority)
           cross join lateral (
             select token_id, refresh_id, row_number() over (order by due_at, id) as turn
-            from nft_metadata.refresh_items
+            from nft_metadata.refresh_items as item
             where lane_id = part.id and status = 'pending' and priority = size.priority and due_at <= now()
+              -- One by one, and only until there are enough: as "not exists" it would be joined with all that is in flight.
+              and (
+                select true from nft_metadata.refresh_items as other
+                where other.lane_id = part.id and other.token_id = item.token_id and other.status = 'pending'
+                  and other.due_at > now() and other.claim_count > other.attempt_count + other.release_count
+                  and (select collection_id from nft_metadata.refreshes where id = other.refresh_id)
+                    = (select collection_id from nft_metadata.refreshes where id = item.refresh_id)
+                limit 1
+              ) is null
             order by due_at, id
             limit part.items
           ) as candidate
