@@ -84,6 +84,7 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
 
   hangs: { ends: [UNREACHABLE, 'timeout'], cases: 'D20, G4' },
   'drips a byte at a time': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
+  'drips a large body': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
   'drips its headers': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
   'closes at once': { ends: [UNREACHABLE, 'connection_reset'], cases: 'D18' },
   'stops in the middle of the body': { ends: [UNREACHABLE, 'incomplete_body'], cases: 'D19, C25' },

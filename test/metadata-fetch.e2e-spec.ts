@@ -136,6 +136,64 @@ describe('a body that is too large', () => {
   });
 });
 
+describe('large bodies, of which two are read at once', () => {
+  const MB = 1024 * 1024;
+  const from = (all: MetadataFetcher, { url }: MetadataHost, tokenId: string) =>
+    all.fetch({ source: { kind: 'metadata_api', url: `${url}/large` }, tokenId });
+
+  it('end with the deadline where a host drips them, and who has waited for too long is told that it was our doing', async () => {
+    const all = await fetcher({ deadlineMs: 1500, largeBodyWaitMs: 200 });
+    host.misbehave('30', 'drips a large body');
+
+    const outcomes = await Promise.all(['30', '30', '30'].map((tokenId) => from(all, host, tokenId)));
+
+    const reasons = outcomes.map((outcome) => (outcome.kind === 'unreachable' ? outcome.reason : outcome.kind));
+    expect(reasons.toSorted((a, b) => a.localeCompare(b))).toEqual(['busy', 'timeout', 'timeout']);
+  });
+
+  it('are read when others have been, however many a host drips: hosts take turns', async () => {
+    const honest = await MetadataHost.start();
+    honest.answer('31', 200, { name: 'a'.repeat(MB) });
+    host.misbehave('30', 'drips a large body');
+    const all = await fetcher({ allowedHosts: [host.host, honest.host], maxBytes: 2 * MB, deadlineMs: 2000 });
+    let ended = 0;
+    const dripped = ['30', '30', '30', '30'].map((tokenId) => from(all, host, tokenId).finally(() => (ended += 1)));
+
+    const outcome = await from(all, honest, '31');
+
+    expect(outcome).toMatchObject({ kind: 'fetched' });
+    expect(ended).toBeLessThanOrEqual(2);
+    await Promise.all(dripped);
+    await honest.close();
+  });
+
+  it('are no reason to ask the next gateway, or to think less of this one', async () => {
+    const other = await MetadataHost.start();
+    host.misbehave('32', 'drips a large body');
+    const all = await fetcher({
+      allowedHosts: [host.host, other.host],
+      ipfsGateways: [host.url, other.url],
+      deadlineMs: 3000,
+      largeBodyWaitMs: 200,
+    });
+    const uri = 'ipfs://QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
+    const dripped = ['32', '32', '32'].map((tokenId) => from(all, host, tokenId));
+    const fetchUri = (tokenId: string) =>
+      all.fetch({ source: { kind: 'token_uri', uri: `${uri}/${tokenId}` }, tokenId });
+
+    // Of three, the first one that ends has found two before it.
+    await Promise.race(dripped);
+    const busy = await fetchUri('32');
+    const next = await fetchUri('33');
+
+    expect(busy).toMatchObject({ kind: 'unreachable', reason: 'busy', earlier: [] });
+    expect(next).toMatchObject({ kind: 'fetched', url: expect.stringContaining(host.url) as string });
+    expect(other.hits.size).toBe(0);
+    await Promise.all(dripped);
+    await other.close();
+  });
+});
+
 it('reads of a body what was declared, and takes what follows for no answer to another request [C23]', async () => {
   const from = await fetcher();
   const fetch = (tokenId: string) => from.fetch({ source: { kind: 'metadata_api', url: host.url }, tokenId });

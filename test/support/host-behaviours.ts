@@ -141,6 +141,12 @@ export const behaviours = {
     const timer = setInterval(() => response.write(' '), 20);
     response.once('close', () => clearInterval(timer));
   },
+  'drips a large body': (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write(' '.repeat(300_000));
+    const timer = setInterval(() => response.write(' '), 20);
+    response.once('close', () => clearInterval(timer));
+  },
   'drips its headers': (_, response) => {
     response.socket!.write('HTTP/1.1 200 OK\r\n');
     const timer = setInterval(() => response.socket?.write('x: y\r\n'), 20);

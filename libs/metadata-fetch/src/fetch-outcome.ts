@@ -15,6 +15,8 @@ export type UnreachableReason =
   | 'invalid_uri'
   | 'unsupported_scheme'
   | 'connection'
+  /** This process had no room for it in time: documents or contracts of others took too long. Says nothing about the host. */
+  | 'busy'
   /** There is no token URI, or it is empty. */
   | 'no_uri'
   /** Nothing is deployed at the collection's address. */

@@ -158,6 +158,7 @@ function utf8(header: string | undefined): string | undefined {
 const REASONS: Readonly<Record<string, UnreachableReason>> = {
   BLOCKED_ADDRESS: 'blocked_address',
   TOO_LARGE: 'too_large',
+  NO_SEAT: 'busy',
   INCOMPLETE: 'incomplete_body',
   ENOTFOUND: 'dns',
   EAI_AGAIN: 'dns',

@@ -3,7 +3,7 @@ import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw }
 import type { Dispatcher } from 'undici';
 import { BodyBytes } from './body-bytes.js';
 import type { AnswerHandler, Connection } from './connections.js';
-import { LARGE_BODY } from './large-bodies.js';
+import { LARGE_BODY, NoSeat } from './large-bodies.js';
 
 export interface Exchange {
   url: URL;
@@ -199,8 +199,10 @@ function isReset(error: Error): boolean {
   return 'code' in error && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(error.code));
 }
 
+const REASONS_OF_OURS = [AnswerTooLarge, AnswerIncomplete, NoLongerWanted, NoSeat];
+
 function asIncomplete(error: Error): Error {
-  return error instanceof AnswerTooLarge || error instanceof NoLongerWanted || error instanceof AnswerIncomplete
+  return REASONS_OF_OURS.some((reason) => error instanceof reason)
     ? error
     : new AnswerIncomplete('The connection was closed in the middle of the body.', { cause: error });
 }

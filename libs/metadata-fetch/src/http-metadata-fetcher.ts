@@ -6,7 +6,7 @@ import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js
 import { GatewayHealth } from './gateway-health.js';
 import { parseGateways, type Gateways } from './gateways.js';
 import { GuardedHttp, type GuardedAnswer } from './guarded-http.js';
-import { LargeBodies } from './large-bodies.js';
+import { LargeBodies, type Place } from './large-bodies.js';
 import type { Candidate, LocatedMetadata } from './located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
@@ -31,7 +31,7 @@ const THROTTLED = [429, 503];
 export class HttpMetadataFetcher extends MetadataFetcher {
   private readonly gateways: Gateways;
   private readonly health = new GatewayHealth();
-  private readonly largeBodies = new LargeBodies();
+  private readonly largeBodies: LargeBodies;
 
   constructor(
     private readonly http: GuardedHttp,
@@ -41,6 +41,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   ) {
     super();
     this.gateways = parseGateways(config);
+    this.largeBodies = new LargeBodies(config.largeBodyWaitMs);
   }
 
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
@@ -80,14 +81,15 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   ): Promise<FetchOutcome> {
     const ordered = candidates.length > 1 ? this.health.order(candidates) : candidates;
     const failed: { outcome: Outcome; candidate: Candidate }[] = [];
+    const place = this.largeBodies.place();
     let leftMs = this.config.deadlineMs;
     for (const [index, candidate] of ordered.entries()) {
       const shareMs = leftMs / (ordered.length - index);
-      const outcome = await this.requestOne(target, candidate, new Deadline(shareMs, signal));
+      const outcome = await this.requestOne(target, candidate, new Deadline(shareMs, signal), place);
       leftMs -= Math.min(outcome.durationMs, shareMs);
       const isGood = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
       if (ordered.length > 1) this.noteHealth(candidate, outcome);
-      if (isGood || signal?.aborted)
+      if (isGood || isOurDoing(outcome) || signal?.aborted)
         return { ...outcome, earlier: failed.map(({ outcome: other }) => toFailed(other)) };
       failed.push({ outcome, candidate });
     }
@@ -96,20 +98,18 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     return { ...decisive.outcome, earlier };
   }
 
-  private async requestOne(target: FetchTarget, candidate: Candidate, deadline: Deadline): Promise<Outcome> {
+  private async requestOne(
+    target: FetchTarget,
+    candidate: Candidate,
+    deadline: Deadline,
+    place: Place,
+  ): Promise<Outcome> {
     const startedAt = performance.now();
-    let leaveSeat = () => {};
-    let isOver = false;
     const onLargeBody = async () => {
       deadline.pause();
-      const seat = await this.largeBodies.take();
-      if (isOver) {
-        seat.leave();
-      } else {
-        leaveSeat = () => seat.leave();
-        deadline.resume();
-      }
-      return seat.room;
+      const room = await place.take(new URL(candidate.url).host);
+      deadline.resume();
+      return room;
     };
     const validators = target.validators?.url === candidate.publicUrl ? target.validators : undefined;
     try {
@@ -122,9 +122,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
       };
       return await this.toOutcome(target, answer, trace, validators);
     } finally {
-      isOver = true;
       deadline.clear();
-      leaveSeat();
+      place.leave();
     }
   }
 
@@ -175,6 +174,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private noteHealth({ url }: Candidate, outcome: Outcome): void {
+    if (isOurDoing(outcome)) return;
     const isInTrouble =
       (outcome.kind === 'unreachable' && outcome.reason !== 'too_large') ||
       (outcome.kind === 'bad_status' && (outcome.status === 429 || outcome.status >= 500));
@@ -222,6 +222,11 @@ function refused({ reason, url }: Extract<LocatedMetadata, { kind: 'invalid' }>)
   return reason === 'invalid_data_uri'
     ? { kind: 'undecodable', reason, body: '', ...trace }
     : { kind: 'unreachable', reason, ...trace };
+}
+
+/** Another gateway would have to wait as well. */
+function isOurDoing(outcome: Outcome): boolean {
+  return outcome.kind === 'unreachable' && outcome.reason === 'busy';
 }
 
 function isThrottled(outcome: Outcome): boolean {

@@ -17,6 +17,11 @@ const metadataFetchOptionsSchema = z.strictObject({
   deadlineMs: z.int().min(1).default(3000),
   /** The largest body, in bytes after decompression. */
   maxBytes: z.int().min(1).max(LARGEST_DOCUMENT).default(LARGEST_DOCUMENT),
+  /**
+   * How long a document of more than 256 KiB waits until others have been read, in milliseconds: then it is `busy`, and
+   * tried again. Long enough for two that take all of `deadlineMs`; both together have to stay well below the lease.
+   */
+  largeBodyWaitMs: z.int().min(0).max(60_000).default(8000),
   /** How much of an error's body is kept, in bytes. */
   errorBodyBytes: z
     .int()

@@ -8,8 +8,8 @@ const metadataRefreshOptionsSchema = z.strictObject({
   /** Tries per item, the first included. The guide promises two retries. */
   maxAttempts: z.int().min(1).max(20).default(3),
   /**
-   * Tries per item, the first included, while it is the node of a chain that does not answer: that is no fault of the
-   * token or its host. With the usual pauses, 10 are some four minutes.
+   * Tries per item, the first included, while it is the node of a chain that does not answer, or a worker that has no
+   * room: that is no fault of the token or its host. With the usual pauses, 10 are some four minutes.
    */
   maxRpcAttempts: z.int().min(1).max(100).default(10),
   /** How often a worker may die over one item before the item counts as failed. */

@@ -55,6 +55,15 @@ describe('when a token is tried again', () => {
     expect(retryDelaySeconds({ ...trouble, retryAfterSeconds: 20 }, 1, config, 0)).toBe(20);
   });
 
+  it('tries a token again ten times in all that a worker had no room for, without a rest of its host', () => {
+    const busy = { kind: 'unreachable' as const, reason: 'busy' as const, ...trace };
+
+    expect(retryDelaySeconds(busy, 1, config, 0)).toBe(1);
+    expect(retryDelaySeconds(busy, 9, config, 0)).toBe(60);
+    expect(retryDelaySeconds(busy, 10, config, 0)).toBeNull();
+    expect(hostRestSeconds(busy, 1, config)).toBeNull();
+  });
+
   it.each(['unreachable', 'no_token'] as const)(
     'tries a token that its contract refuses once more: %s [A6]',
     (kind) => {

@@ -48,7 +48,8 @@ function triesFor(
     case 'bad_status':
       return RETRIED_STATUSES.includes(outcome.status) ? maxAttempts : 1;
     case 'unreachable':
-      if (isRpcTrouble(outcome)) return maxRpcAttempts;
+      // Neither is the fault of the token or its host.
+      if (isRpcTrouble(outcome) || outcome.reason === 'busy') return maxRpcAttempts;
       return outcome.reason === 'contract_reverted' ? Math.min(REVERTED_TRIES, maxAttempts) : 1;
     case 'no_token':
       return Math.min(REVERTED_TRIES, maxAttempts);
