@@ -7,8 +7,7 @@ COPY . .
 RUN npx nest build && npm prune --omit=dev
 
 FROM node:24-slim
-# The last: names are resolved on these threads, two at a time of four, and a name server that hangs holds one for seconds.
-ENV NODE_ENV=production HOST=0.0.0.0 UV_THREADPOOL_SIZE=64
+ENV NODE_ENV=production HOST=0.0.0.0
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Axios, AxiosHeaders, type AxiosAdapter, type AxiosRequestConfig } from 'axios';
 import type { Dispatcher } from 'undici';
@@ -7,6 +8,7 @@ import type { UnreachableReason } from './fetch-outcome.js';
 import { checkUrl, type CheckedUrl, type UrlRules } from './guarded-url.js';
 import { exchange, type HttpAnswer } from './http-exchange.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
+import { NameResolver } from './name-resolver.js';
 
 export interface GuardedRequest {
   url: string;
@@ -50,6 +52,9 @@ interface HopConfig extends AxiosRequestConfig {
 /** Those of an answer are in its data, as they came. */
 const NO_HEADERS = new AxiosHeaders();
 
+/** Of the deadline: what is left is for the host. */
+const NAME_PART = 2 / 3;
+
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
@@ -73,10 +78,11 @@ export class GuardedHttp implements OnApplicationShutdown {
       'user-agent': config.userAgent,
     };
     const options = { atOnce: config.maxSocketsPerHost, connectWithinMs: config.deadlineMs };
+    const resolver = new NameResolver(config.deadlineMs * NAME_PART, config.nameServers);
     // Two sets: a connection that was dialled without the filter is never used for a URL that needs it.
     this.connections = {
-      public: openConnections({ ...options, lookup: publicLookup(config.lookup) }),
-      exempt: openConnections({ ...options, lookup: config.lookup }),
+      public: openConnections({ ...options, lookup: publicLookup(config.lookup ?? resolver.lookup) }),
+      exempt: openConnections({ ...options, lookup: config.lookup ?? lookup }),
     };
     // Without axios' defaults, which it would merge into each request: JSON, XSRF, limits, none of it ours.
     this.axios = new Axios({ adapter: this.adapter, validateStatus: null });
@@ -173,11 +179,11 @@ const REASONS: Readonly<Record<string, UnreachableReason>> = {
 };
 
 function reasonFor(error: unknown): UnreachableReason {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (REASONS[code]) return REASONS[code];
-  // A resolver has codes of its own, such as EINVAL for a name that is too long.
+  // A resolver has codes of its own, and some that mean something else of a host, such as ECONNREFUSED.
   const call = error instanceof Error && 'syscall' in error ? String(error.syscall) : '';
   if (/^(?:getaddrinfo|query)/.test(call)) return 'dns';
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (REASONS[code]) return REASONS[code];
   if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) return 'tls';
   return error instanceof Error && error.name === 'HTTPParserError' ? 'incomplete_body' : 'connection';
 }

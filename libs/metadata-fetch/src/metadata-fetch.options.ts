@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import { Resolver } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { z } from 'zod';
 import { credentialHeaders } from './endpoint-credentials.js';
@@ -33,8 +33,16 @@ const metadataFetchOptionsSchema = z.strictObject({
   allowedHosts: z.array(hostAndPort).default([]),
   /** Ports that public hosts may use besides 80 and 443. */
   extraPorts: z.array(z.int().min(1).max(65_535)).default([]),
-  /** Resolves names as `dns.lookup` does: a host's own resolver or cache. Whatever it answers is checked. */
-  lookup: z.custom<LookupFunction>((value) => typeof value === 'function', 'must be a function').default(() => lookup),
+  /**
+   * Who is asked for the names of hosts that are not exempt: `IP` or `IP:port` (`[IP]:port` for IPv6). Default: the
+   * system's name servers. Exempt hosts are resolved as the system resolves names, with its hosts file.
+   */
+  nameServers: z
+    .array(z.string().refine(isNameServer, { error: 'must be IP or IP:port' }))
+    .min(1)
+    .optional(),
+  /** Resolves all names instead, as `dns.lookup` does: a host's own resolver or cache. Whatever it answers is checked. */
+  lookup: z.custom<LookupFunction>((value) => typeof value === 'function', 'must be a function').optional(),
   /** Connections to one host at once. */
   maxSocketsPerHost: z.int().min(1).default(256),
   /** Says who asks, so that a studio can allow-list it. */
@@ -54,6 +62,15 @@ const metadataFetchOptionsSchema = z.strictObject({
   /** Ask our gateways first when a URL names a well-known public one, which would throttle us. */
   replacePublicGateways: z.boolean().default(true),
 });
+
+function isNameServer(text: string): boolean {
+  try {
+    new Resolver().setServers([text]);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function isEndpoint(text: string): boolean {
   const url = URL.parse(text);

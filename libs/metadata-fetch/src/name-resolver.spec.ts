@@ -1,0 +1,61 @@
+import type { LookupAddress } from 'node:dns';
+import type { AddressInfo } from 'node:net';
+import DNS from 'dns2';
+import { NameResolver } from './name-resolver.js';
+
+const { A, AAAA } = DNS.Packet.TYPE;
+const [IPV4, IPV6] = ['8.8.8.8', '2606:4700:4700::1111'];
+
+/** Of what is not in it, nothing is ever said. */
+const ANSWERS: Record<string, Record<number, string[]>> = {
+  'both.example': { [A]: [IPV4], [AAAA]: [IPV6] },
+  'four.example': { [A]: [IPV4], [AAAA]: [] },
+  'six.example': { [A]: [], [AAAA]: [IPV6] },
+  'half-four.example': { [A]: [IPV4] },
+  'half-six.example': { [AAAA]: [IPV6] },
+};
+
+const server = DNS.createUDPServer((request, send) => {
+  const [{ name, type } = { name: '', type: 0 }] = request.questions;
+  const addresses = ANSWERS[name]?.[type];
+  if (!addresses) return;
+  const response = DNS.Packet.createResponseFromRequest(request);
+  for (const address of addresses) {
+    response.answers.push(new DNS.Packet.Resource({ name, type, class: DNS.Packet.CLASS.IN, ttl: 300, address }));
+  }
+  void send(response);
+});
+beforeAll(() => server.listen(0, '127.0.0.1'));
+afterAll(() => void server.close());
+
+function lookup(name: string, all = true): Promise<string | LookupAddress[]> {
+  const { port } = server.address() as AddressInfo;
+  return new Promise((done, fail) => {
+    new NameResolver(2000, [`127.0.0.1:${port}`]).lookup(name, { all }, (error, address) =>
+      error ? fail(error) : done(address),
+    );
+  });
+}
+
+const [four, six] = [
+  { address: IPV4, family: 4 },
+  { address: IPV6, family: 6 },
+];
+
+it.each([
+  ['both kinds, IPv4 first', 'both.example', [four, six]],
+  ['IPv4 only', 'four.example', [four]],
+  ['IPv6 only', 'six.example', [six]],
+  ['IPv4, and nobody answers for IPv6', 'half-four.example', [four]],
+  ['IPv6, and nobody answers for IPv4', 'half-six.example', [six]],
+])('gives all addresses of a name that has %s', async (_, name, addresses) => {
+  expect(await lookup(name)).toEqual(addresses);
+});
+
+it('gives one address to whoever wants one', async () => {
+  expect(await lookup('both.example', false)).toBe(IPV4);
+});
+
+it('ends when nobody answers', async () => {
+  await expect(lookup('silent.example')).rejects.toMatchObject({ syscall: expect.stringMatching(/^query/) as string });
+});
