@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { toBeHex, type BaseContract } from 'ethers';
+import { AbiCoder, toBeHex, Wallet, type BaseContract } from 'ethers';
 import { Anvil } from './support/anvil.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { RpcHost, URI, type Call, type RpcBehaviour } from './support/rpc-host.js';
@@ -158,6 +158,50 @@ it('a token whose URI is larger than any that is read fails alone', async () => 
 
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 49, failed: 1 });
   expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ token_id: '13', reason: 'too_large' }]);
+});
+
+it('tokens with their documents in their URIs are asked for in batches that fit, once that is known', async () => {
+  const project = await aProject();
+  const uri = (id: number) => `data:application/json,{"name":"${id}","description":"${'a'.repeat(30_000)}"}`;
+  rpc.misbehaveAlways((answers, calls) =>
+    answers.map((one) =>
+      calls.every((call) => call.params[0]?.data?.startsWith(URI))
+        ? { ...one, result: AbiCoder.defaultAbiCoder().encode(['string'], [uri(Number(one.id))]) }
+        : one,
+    ),
+  );
+  await requestRefresh(test.app, project, TOKENS);
+  await test.worker.runOnce();
+  const asked = rpc.asking(URI).length;
+  const refreshId = await requestRefresh(test.app, project, TOKENS);
+
+  await test.worker.runOnce();
+
+  expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 50, failed: 0 });
+  const again = rpc.asking(URI).slice(asked);
+  // Each once: 50 answers of 60 KB, of which a MiB has room for 17.
+  expect(again.flat().length).toBe(50);
+  expect(Math.max(...again.map((calls) => calls.length))).toBe(17);
+});
+
+it('a contract whose turn does not come because others take too long is asked again, and its node is not blamed', async () => {
+  const project = await aProject();
+  const others = await Promise.all(
+    Array.from({ length: 8 }, () =>
+      test.aProject({ tokens: ['1'], contract: { chainId: anvil.chainId, address: Wallet.createRandom().address } }),
+    ),
+  );
+  rpc.misbehaveAlways('hangs');
+  for (const other of others) await requestRefresh(test.app, other, ['1']);
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+
+  await test.worker.runOnce();
+
+  const all = await Promise.all([...others, project].map((each) => readAttempts(each, '1')));
+  const reasons = all.flat().map((attempt) => (attempt as { reason: string }).reason);
+  expect(reasons.toSorted((a, b) => a.localeCompare(b))).toEqual(['busy', ...Array<string>(8).fill('rpc_error')]);
+  expect(rpc.requests.length).toBe(8);
+  expect(await summaryOf(project, refreshId)).toMatchObject({ pending: 1 });
 });
 
 it('a node of another chain is not believed', async () => {

@@ -3,6 +3,7 @@ import { ContractReader, type TokenUriAnswer, type TokenUriQuestion } from './co
 import { Deadline } from './deadline.js';
 import { credentialHeaders } from './endpoint-credentials.js';
 import { GuardedHttp } from './guarded-http.js';
+import { LargeBodies } from './large-bodies.js';
 import { JsonRpc, type RpcEndpoint } from './json-rpc.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 
@@ -10,6 +11,8 @@ import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetc
 const BATCH = 100;
 /** Contracts of one chain that are being asked: each with one batch at a time, so that none can hold up the others. */
 const CONTRACTS_AT_ONCE = 8;
+/** Of its time, what a question may wait while other contracts are asked. A node that got less than the rest is not to blame. */
+const LONGEST_WAIT_PART = 3 / 4;
 /** A question waits so long for others, in milliseconds. */
 const STALL_MS = 10;
 /** A node that is away for hours is logged once in this time. */
@@ -21,10 +24,14 @@ export class ChainTokenUris {
   private readonly logger = new Logger('MetadataFetch');
   private readonly chains: ReadonlyMap<number, Questions>;
 
-  constructor(http: GuardedHttp, @Inject(METADATA_FETCH_CONFIG) { rpcUrls, rpcDeadlineMs }: MetadataFetchConfig) {
+  constructor(
+    http: GuardedHttp,
+    largeBodies: LargeBodies,
+    @Inject(METADATA_FETCH_CONFIG) { rpcUrls, rpcDeadlineMs }: MetadataFetchConfig,
+  ) {
     this.chains = new Map(
       Object.entries(rpcUrls).map(([chainId, url]) => {
-        const rpc = new JsonRpc(http, toEndpoint(url));
+        const rpc = new JsonRpc(http, toEndpoint(url), largeBodies);
         const reader = new ContractReader(rpc, Number(chainId), this.troubleLog(Number(chainId)));
         return [Number(chainId), new Questions(reader, rpcDeadlineMs)];
       }),
@@ -55,6 +62,8 @@ export class ChainTokenUris {
 interface Waiting {
   question: TokenUriQuestion;
   askedAt: number;
+  /** It waited for others of its contract: if that took long, it was no other contract's doing. */
+  isBehindItsOwn: boolean;
   answer: (answer: TokenUriAnswer) => void;
   fail: (error: unknown) => void;
 }
@@ -72,7 +81,7 @@ class Questions {
 
   ask(address: string, question: TokenUriQuestion): Promise<TokenUriAnswer> {
     return new Promise((answer, fail) => {
-      const waiting = { question, askedAt: performance.now(), answer, fail };
+      const waiting = { question, askedAt: performance.now(), isBehindItsOwn: false, answer, fail };
       const others = this.waiting.get(address);
       if (others) others.push(waiting);
       else this.waiting.set(address, [waiting]);
@@ -93,13 +102,19 @@ class Questions {
       this.asking.add(address);
       void this.answer(address, waiting.slice(0, BATCH)).finally(() => {
         this.asking.delete(address);
+        for (const behind of this.waiting.get(address) ?? []) behind.isBehindItsOwn = true;
         this.begin();
       });
     }
   }
 
   /** The deadline counts from when the first of them was asked: whoever waits holds a claim meanwhile. */
-  private async answer(address: string, batch: readonly Waiting[]): Promise<void> {
+  private async answer(address: string, taken: readonly Waiting[]): Promise<void> {
+    const since = performance.now() - this.deadlineMs * LONGEST_WAIT_PART;
+    const isLate = ({ askedAt, isBehindItsOwn }: Waiting) => askedAt < since && !isBehindItsOwn;
+    for (const { answer } of taken.filter(isLate)) answer({ kind: 'unreachable', reason: 'busy' });
+    const batch = taken.filter((waiting) => !isLate(waiting));
+    if (batch.length === 0) return;
     const deadline = new Deadline(this.deadlineMs - (performance.now() - batch[0]!.askedAt));
     const questions = batch.map(({ question }) => question);
     try {

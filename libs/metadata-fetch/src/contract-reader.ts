@@ -1,6 +1,6 @@
 import { Interface } from 'ethers';
 import { decodeText, isTrue, isZero, toContractAnswer, type ContractAnswer } from './contract-answer.js';
-import type { JsonRpc, RpcCall } from './json-rpc.js';
+import type { JsonRpc, RpcCall, UsualAnswer } from './json-rpc.js';
 import type { TokenStandard } from './token-id-template.js';
 import { appendTokenId, toTokenUri, type TokenUri, type UriRule } from './uri-rule.js';
 
@@ -15,7 +15,7 @@ export interface TokenUriQuestion {
 export type NoTokenUri =
   | {
       kind: 'unreachable';
-      reason: 'no_contract' | 'contract_reverted' | 'rpc_error' | 'too_large';
+      reason: 'no_contract' | 'contract_reverted' | 'rpc_error' | 'too_large' | 'busy';
       /** Of `rpc_error`: all of the node is in trouble, and asks to be left alone for so long; 0 if it does not say. */
       retryAfterSeconds?: number;
     }
@@ -56,7 +56,7 @@ const KNOWN_FOR_MS = 10 * 60_000;
  * those that it refused, whether the token exists. One call that fails is one token's.
  */
 export class ContractReader {
-  private readonly known = new Map<string, { standards: Standards; until: number }>();
+  private readonly known = new Map<string, { standards: Standards; usual: UsualAnswer; until: number }>();
   private isRightChain = false;
 
   constructor(
@@ -109,7 +109,7 @@ export class ContractReader {
     // Who says yes to everything has said nothing.
     const isClear = says165 && !saysNothing && says721 !== says1155;
     const standards: Standards = isClear ? [says721 ? 'erc721' : 'erc1155'] : ['erc721', 'erc1155'];
-    this.known.set(address, { standards, until: performance.now() + KNOWN_FOR_MS });
+    this.known.set(address, { standards, usual: { bytes: 0 }, until: performance.now() + KNOWN_FOR_MS });
     return standards;
   }
 
@@ -120,7 +120,7 @@ export class ContractReader {
     signal: AbortSignal,
   ): Promise<void> {
     const calls = readings.map(({ question }) => callOf(address, URI_FUNCTIONS[standard], [question.tokenId]));
-    const answers = (await this.rpc.call(calls, signal)).map(toContractAnswer);
+    const answers = (await this.rpc.call(calls, signal, this.known.get(address)?.usual)).map(toContractAnswer);
     for (const [index, reading] of readings.entries()) {
       const answer = answers[index]!;
       if (answer.kind === 'node_trouble') reading.answer = this.nodeTrouble(answer);
@@ -162,8 +162,8 @@ export class ContractReader {
   }
 
   private nodeTrouble({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
-    // That much text is the contract's doing.
-    if (reason === 'too_large') return { kind: 'unreachable', reason };
+    // That much text is the contract's doing, and that there was no room for it is ours.
+    if (reason === 'too_large' || reason === 'busy') return { kind: 'unreachable', reason };
     this.onTrouble(reason);
     const trouble = { kind: 'unreachable', reason: 'rpc_error' } as const;
     return retryAfterSeconds === undefined ? trouble : { ...trouble, retryAfterSeconds };

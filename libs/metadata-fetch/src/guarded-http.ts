@@ -26,6 +26,10 @@ export interface GuardedPost {
   signal: AbortSignal;
   /** A question: the body of a 200 matters, and has to be whole. Otherwise a message: the status is enough. */
   wantsBody: boolean;
+  /** The largest body of a 200, in bytes; at most, and unless said, that of a document. */
+  maxBytes?: number;
+  /** As of GuardedRequest. Without it, a body of any size is read on at once. */
+  onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
 export type GuardedAnswer =
@@ -147,9 +151,10 @@ export class GuardedHttp implements OnApplicationShutdown {
         ? {
             body: request.body,
             mayRepeat: request.wantsBody,
-            maxBytes: request.wantsBody ? this.config.maxBytes : null,
+            maxBytes: request.wantsBody ? Math.min(request.maxBytes ?? Infinity, this.config.maxBytes) : null,
           }
-        : { mayRepeat: true, onLargeBody: request.onLargeBody, maxBytes: this.config.maxBytes }),
+        : { mayRepeat: true, maxBytes: this.config.maxBytes }),
+      onLargeBody: request.onLargeBody,
       errorBodyBytes: this.config.errorBodyBytes,
     });
     return { status: answer.status, statusText: '', headers: NO_HEADERS, data: answer, config };

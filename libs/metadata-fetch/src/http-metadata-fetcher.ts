@@ -31,17 +31,16 @@ const THROTTLED = [429, 503];
 export class HttpMetadataFetcher extends MetadataFetcher {
   private readonly gateways: Gateways;
   private readonly health = new GatewayHealth();
-  private readonly largeBodies: LargeBodies;
 
   constructor(
     private readonly http: GuardedHttp,
     private readonly reader: DocumentReader,
+    private readonly largeBodies: LargeBodies,
     private readonly metadataSource: MetadataSource,
     @Inject(METADATA_FETCH_CONFIG) private readonly config: MetadataFetchConfig,
   ) {
     super();
     this.gateways = parseGateways(config);
-    this.largeBodies = new LargeBodies(config.largeBodyWaitMs);
   }
 
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {

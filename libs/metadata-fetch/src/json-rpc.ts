@@ -1,4 +1,5 @@
-import type { GuardedHttp } from './guarded-http.js';
+import type { GuardedHttp, GuardedPost } from './guarded-http.js';
+import type { LargeBodies } from './large-bodies.js';
 import { parseRetryAfter } from './retry-after.js';
 
 export interface RpcCall {
@@ -12,7 +13,8 @@ export type RpcAnswer =
   /** The node says so, of this call. */
   | { kind: 'error'; code: number; message: string; data: unknown }
   /**
-   * The node said nothing of this call. `too_large`: alone, its answer is larger than any body that is read.
+   * The node said nothing of this call. `too_large`: alone, its answer is larger than any body that is read. `busy`: alone,
+   * it is large, and others were being read.
    * `retryAfterSeconds`: it said nothing at all, and asks to be left alone for so long; 0 if it does not say.
    */
   | { kind: 'failed'; reason: string; retryAfterSeconds?: number };
@@ -26,40 +28,69 @@ export interface RpcEndpoint {
 
 /** Calls in one request. Measured: ten times as many are slower, and one by one they take a hundred times as long. */
 const BATCH = 100;
+/** The largest answer to more than one call: several contracts are asked at once, and whoever wrote them says how much comes. */
+const LARGEST_BATCH = 1024 * 1024;
+
+/** How much is usually answered to one of these calls, so that the next batch is not asked for twice. In bytes. */
+export interface UsualAnswer {
+  bytes: number;
+}
 
 /** JSON-RPC in batches through the guarded client, and what was answered to each call. */
 export class JsonRpc {
   constructor(
     private readonly http: GuardedHttp,
     private readonly endpoint: RpcEndpoint,
+    private readonly largeBodies: LargeBodies,
   ) {}
 
-  /** In the order of the calls. Never throws for what a node does. */
-  async call(calls: readonly RpcCall[], signal: AbortSignal): Promise<RpcAnswer[]> {
-    const batches: Promise<RpcAnswer[]>[] = [];
-    for (let at = 0; at < calls.length; at += BATCH) batches.push(this.callBatch(calls.slice(at, at + BATCH), signal));
-    return (await Promise.all(batches)).flat();
+  /** In the order of the calls; `usual` is learned from the answers. Never throws for what a node does. */
+  async call(calls: readonly RpcCall[], signal: AbortSignal, usual: UsualAnswer = { bytes: 0 }): Promise<RpcAnswer[]> {
+    const answers: RpcAnswer[] = [];
+    // One after the other: so much of them is in memory at once.
+    while (answers.length < calls.length) {
+      const fitting = Math.min(BATCH, Math.max(1, Math.floor(LARGEST_BATCH / usual.bytes)));
+      answers.push(...(await this.callBatch(calls.slice(answers.length, answers.length + fitting), signal, usual)));
+    }
+    return answers;
   }
 
-  private async callBatch(calls: readonly RpcCall[], signal: AbortSignal): Promise<RpcAnswer[]> {
-    const body = JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, ...call })));
+  private async callBatch(calls: readonly RpcCall[], signal: AbortSignal, usual: UsualAnswer): Promise<RpcAnswer[]> {
+    if (calls.length > 1) return this.ask(calls, { maxBytes: LARGEST_BATCH, signal }, usual);
+    const place = this.largeBodies.place();
+    const onLargeBody = () => place.take(new URL(this.endpoint.url).host);
+    try {
+      return await this.ask(calls, { onLargeBody, signal }, usual);
+    } finally {
+      place.leave();
+    }
+  }
+
+  private async ask(
+    calls: readonly RpcCall[],
+    bounds: Pick<GuardedPost, 'maxBytes' | 'onLargeBody' | 'signal'>,
+    usual: UsualAnswer,
+  ): Promise<RpcAnswer[]> {
     const { url, headers } = this.endpoint;
     const answer = await this.http.post({
       url,
       headers: { ...headers, 'content-type': 'application/json' },
-      body,
-      signal,
+      body: JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, ...call }))),
       wantsBody: true,
+      ...bounds,
     });
     const ofAll = (reason: string, retryAfterSeconds = 0): RpcAnswer[] =>
       calls.map(() => ({ kind: 'failed', reason, retryAfterSeconds }));
 
     if (answer.kind === 'unreachable') {
-      return answer.reason === 'too_large' && calls.length > 1 ? this.halve(calls, signal) : ofAll(answer.reason);
+      return answer.reason === 'too_large' && calls.length > 1
+        ? this.halve(calls, bounds.signal, usual)
+        : ofAll(answer.reason);
     }
     const { status } = answer;
-    if (status === 413 && calls.length > 1) return this.halve(calls, signal);
+    if (status === 413 && calls.length > 1) return this.halve(calls, bounds.signal, usual);
     if (status !== 200) return ofAll(`status_${status}`, parseRetryAfter(answer.headers['retry-after'], new Date()));
+    usual.bytes = answer.body.length / calls.length;
     const answered = parseJson(answer.body.toString('utf8'));
     if (Array.isArray(answered)) return calls.map((_, id) => toAnswer(answered.find((one) => idOf(one) === id)));
     // One object for a whole batch: the node takes no batches, or has a trouble that is not about a call.
@@ -67,10 +98,10 @@ export class JsonRpc {
   }
 
   /** So that a call that spoils its batch is found, and the others are answered. */
-  private async halve(calls: readonly RpcCall[], signal: AbortSignal): Promise<RpcAnswer[]> {
+  private async halve(calls: readonly RpcCall[], signal: AbortSignal, usual: UsualAnswer): Promise<RpcAnswer[]> {
     const middle = Math.ceil(calls.length / 2);
-    const first = await this.callBatch(calls.slice(0, middle), signal);
-    return [...first, ...(await this.callBatch(calls.slice(middle), signal))];
+    const first = await this.callBatch(calls.slice(0, middle), signal, usual);
+    return [...first, ...(await this.callBatch(calls.slice(middle), signal, usual))];
   }
 }
 

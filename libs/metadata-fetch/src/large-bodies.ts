@@ -1,4 +1,6 @@
+import { Inject, Injectable } from '@nestjs/common';
 import { LARGEST_DOCUMENT } from './fetch-limits.js';
+import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 
 /** A body that is larger than this takes a seat. Real documents are a few kilobytes. */
 export const LARGE_BODY = 256 * 1024;
@@ -16,17 +18,17 @@ export class NoSeat extends Error {
  * of a few seats, and keeps it until its document is read. The others wait, with their host's data still on the wire.
  * Hosts take turns: one whose bodies never end holds up another one until one of them has run into its deadline.
  */
+@Injectable()
 export class LargeBodies {
   private readonly free: Seat[] = Array.from({ length: SEATS }, () => new Seat());
   /** By host: the one whose turn is next comes first. */
   private readonly waiting = new Map<string, Set<OnTurn>>();
 
-  /** `waitMs`: how long one attempt waits, for all of its bodies together. */
-  constructor(private readonly waitMs: number) {}
+  constructor(@Inject(METADATA_FETCH_CONFIG) private readonly config: Pick<MetadataFetchConfig, 'largeBodyWaitMs'>) {}
 
   /** For one attempt. A seat is taken when there is something to sit down with. */
   place(): Place {
-    return new Place(this, this.waitMs);
+    return new Place(this, this.config.largeBodyWaitMs);
   }
 
   /** Gives a seat, now or when it is this host's turn. */

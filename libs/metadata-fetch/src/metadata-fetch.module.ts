@@ -4,6 +4,7 @@ import { DocumentReader } from './document-reader.js';
 import { GuardedHttp } from './guarded-http.js';
 import { HttpMessageSender } from './http-message-sender.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
+import { LargeBodies } from './large-bodies.js';
 import { completeConfig, METADATA_FETCH_CONFIG, type MetadataFetchOptions } from './metadata-fetch.options.js';
 import { MessageSender } from './message-sender.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
@@ -38,6 +39,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   providers: [
     { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
     GuardedHttp,
+    LargeBodies,
     DocumentReader,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
