@@ -40,6 +40,7 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'sends 5 MB of numbers': { ends: 'succeeds' },
   'sends 5,000 attributes': { ends: 'succeeds', cases: 'F28' },
   'answers once on each connection': { ends: 'succeeds' },
+  'ends the body by closing': { ends: 'succeeds' },
   'redirects once': { ends: 'succeeds', cases: 'D1' },
   'redirects three times': { ends: 'succeeds', cases: 'D1' },
 
@@ -56,6 +57,7 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'sends trailing commas': { ends: [UNDECODABLE, 'invalid_json'], cases: 'C12' },
   'sends comments': { ends: [UNDECODABLE, 'invalid_json'], cases: 'C12' },
   'sends single quotes': { ends: [UNDECODABLE, 'invalid_json'], cases: 'C12' },
+  'closes in the middle of a body without a length': { ends: [UNDECODABLE, 'invalid_json'] },
   'cuts the document': { ends: [UNDECODABLE, 'invalid_json'] },
   'sends more than it declares': { ends: [UNDECODABLE, 'invalid_json'], cases: 'C23' },
   'sends 100,000 levels': { ends: [UNDECODABLE, 'too_deep'], cases: 'C26' },
@@ -89,6 +91,7 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'closes at once': { ends: [UNREACHABLE, 'connection_reset'], cases: 'D18' },
   'stops in the middle of the body': { ends: [UNREACHABLE, 'incomplete_body'], cases: 'D19, C25' },
   'resets the connection in the middle of the body': { ends: [UNREACHABLE, 'incomplete_body'], cases: 'D19' },
+  'ends the body by a reset': { ends: [UNREACHABLE, 'incomplete_body'], cases: 'C25' },
   'stops in the middle of a chunk': { ends: [UNREACHABLE, 'incomplete_body'], cases: 'C25' },
   'cuts a gzip body': { ends: [UNREACHABLE, 'incomplete_body'] },
   'says gzip and is not': { ends: [UNREACHABLE, 'incomplete_body'] },

@@ -74,6 +74,9 @@ export const behaviours = {
     served.add(request.socket);
     send(response, document(request));
   },
+  'ends the body by closing': (request, response) => {
+    response.socket!.end(`${WITHOUT_LENGTH}${document(request)}`);
+  },
   'redirects once': (_, response) => redirect(response, '/answers-well/elsewhere'),
   'redirects three times': (request, response) => redirectDown(request, response, 3),
 
@@ -92,6 +95,9 @@ export const behaviours = {
   'sends trailing commas': (_, response) => send(response, '{"name":"x",}'),
   'sends comments': (_, response) => send(response, '{"name":"x"} // done'),
   'sends single quotes': (_, response) => send(response, "{'name':'x'}"),
+  'closes in the middle of a body without a length': (_, response) => {
+    response.socket!.end(`${WITHOUT_LENGTH}{"name":"x`);
+  },
   'cuts the document': (_, response) => send(response, '{"name":"x'),
   'sends more than it declares': (_, response) => {
     response.writeHead(200, { 'content-length': '10' });
@@ -161,6 +167,12 @@ export const behaviours = {
     response.writeHead(200, { 'content-length': '1000' });
     response.write('{"name":', () => response.socket?.resetAndDestroy());
   },
+  'ends the body by a reset': (request, response) => {
+    const { socket } = response;
+    socket!.write(`${WITHOUT_LENGTH}${document(request)}`);
+    // Later than its bytes are read: a reset that comes together with them looks like any other end.
+    setTimeout(() => socket!.resetAndDestroy(), 500);
+  },
   'stops in the middle of a chunk': (_, response) => {
     response.writeHead(200);
     response.write('{"name":', () => response.destroy());
@@ -198,6 +210,9 @@ export const behaviours = {
   'redirects to no URL': (_, response) => redirect(response, 'http://'),
   'has no certificate': (request, response) => redirect(response, `https://${request.headers.host}/tls/1`),
 } satisfies Record<string, Handler>;
+
+/** The body ends where the connection does. */
+const WITHOUT_LENGTH = 'HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n';
 
 const served = new WeakSet<Socket>();
 

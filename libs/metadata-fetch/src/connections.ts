@@ -1,5 +1,5 @@
-import type { LookupFunction } from 'node:net';
-import type { Dispatcher } from 'undici';
+import type { LookupFunction, Socket } from 'node:net';
+import type { Client as UndiciClient, Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import Client from 'undici/lib/dispatcher/client.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
@@ -34,17 +34,41 @@ export function openConnections({ lookup, atOnce, connectWithinMs }: ConnectionO
     headersTimeout: 0,
     bodyTimeout: 0,
     factory: (origin, pool: object) =>
-      new Pool(origin, { ...pool, factory: (_, connection) => new Connection(origin, connection) }),
+      new Pool(origin, { ...pool, factory: (_, options) => openConnection(origin, options) }),
   });
 }
 
-/** One connection, which remembers that it has brought an answer: from then on its host may close it at any moment. */
-export class Connection extends Client {
-  isUsed = false;
+/** Watched from its first moment, before undici itself hears of anything. */
+function openConnection(origin: string | URL, options: UndiciClient.Options): Connection {
+  const connect = options.connect as Connector;
+  const connection: Connection = new Connection(origin, {
+    ...options,
+    connect: (to, done) =>
+      connect(to, (...made) => {
+        if (made[1]) connection.watch(made[1]);
+        done(...made);
+      }),
+  });
+  return connection;
+}
 
-  constructor(origin: string | URL, options: object) {
+type Connector = Extract<UndiciClient.Options['connect'], (...args: never[]) => unknown>;
+
+/** One connection, which remembers what undici does not tell. */
+export class Connection extends Client {
+  /** It has brought an answer: from then on its host may close it at any moment. */
+  isUsed = false;
+  /** It has ended with an error. undici takes that for the end of a body that has no length. */
+  isBroken = false;
+
+  constructor(origin: string | URL, options: UndiciClient.Options) {
     super(origin, options);
     this.on('disconnect', () => (this.isUsed = false));
+  }
+
+  watch(socket: Socket): void {
+    this.isBroken = false;
+    socket.once('error', () => (this.isBroken = true));
   }
 
   override dispatch(request: Dispatcher.DispatchOptions, handler: AnswerHandler): boolean {

@@ -114,6 +114,7 @@ class AnswerReader implements AnswerHandler {
   }
 
   onResponseEnd(): void {
+    if (this.connection!.isBroken) return this.broken(new AnswerIncomplete('The connection was reset.'));
     if (this.inflate) this.inflate.end();
     else this.complete();
   }
