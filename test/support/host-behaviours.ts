@@ -12,6 +12,8 @@ export const behaviours = {
   'sends a byte order mark': (request, response) => send(response, `\ufeff${document(request)}`),
   'sends white space around': (request, response) => send(response, `\n\t\r ${document(request)} \n`),
   'says text/plain': (request, response) => send(response, document(request), { 'content-type': 'text/plain' }),
+  'says JSON in UTF-8': (request, response) =>
+    send(response, document(request), { 'content-type': 'application/json; charset=utf-8' }),
   'says octet-stream': (request, response) =>
     send(response, document(request), { 'content-type': 'application/octet-stream' }),
   'says no content type': (request, response) => {
@@ -88,6 +90,7 @@ export const behaviours = {
   'sends null': (_, response) => send(response, 'null'),
   'sends a string': (_, response) => send(response, '"x"'),
   'sends a number': (_, response) => send(response, '123'),
+  'sends true': (_, response) => send(response, 'true'),
   'sends a list': (request, response) => send(response, `[${document(request)}]`),
   'sends an empty object': (_, response) => send(response, '{}'),
   'sends an error with status 200': (_, response) => send(response, '{"error":"not found"}'),
