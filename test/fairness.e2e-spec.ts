@@ -7,14 +7,21 @@ import { startApp, type TestApp, type TestProject } from './support/start-app.js
 
 let test: TestApp;
 let hangingHost: MetadataHost;
+/** Of which no worker knows yet how quick they are: little of them is claimed at first. */
+let oneHost: MetadataHost;
+let otherHost: MetadataHost;
 beforeAll(async () => {
   hangingHost = await MetadataHost.start();
+  oneHost = await MetadataHost.start();
+  otherHost = await MetadataHost.start();
   // Answers are held back here until something else has happened.
-  test = await startApp({ metadataFetch: { deadlineMs: 20_000 } }, { otherHosts: [hangingHost] });
+  test = await startApp({ metadataFetch: { deadlineMs: 20_000 } }, { otherHosts: [hangingHost, oneHost, otherHost] });
 });
 afterAll(async () => {
   await test.stop();
   await hangingHost.close();
+  await oneHost.close();
+  await otherHost.close();
 });
 beforeEach(() => {
   test.metadataApi.hits.clear();
@@ -24,10 +31,10 @@ beforeEach(() => {
 const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
 const hitsInAll = () => [...test.metadataApi.hits.values()].reduce((sum, hits) => sum + hits, 0);
 /** As a host that is a little away: long enough that requests meet. */
-function answerSlowly(tokenIds: readonly string[], milliseconds: number): void {
+function answerSlowly(tokenIds: readonly string[], milliseconds: number, host = test.metadataApi): void {
   const before = () => new Promise<void>((done) => setTimeout(done, milliseconds));
   for (const tokenId of tokenIds) {
-    test.metadataApi.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
+    host.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
   }
 }
 /** How many requests its host had seen when this token was asked for. */
@@ -85,6 +92,37 @@ describe('a metadata host', () => {
     await expectSucceeded(project, refreshId, 60);
     expect(test.metadataApi.mostAtOnce).toBe(3);
     await test.database.query('update nft_metadata.lanes set requests_at_once = null');
+  });
+
+  it('that takes one request at once is left to one worker: what another one took is handed back at once', async () => {
+    const project = await test.aProject({ tokens: ids(40), metadataUrl: oneHost.url });
+    await test.database.query('update nft_metadata.collections set requests_at_once = 1 where id = $1', [
+      project.collectionId,
+    ]);
+    answerSlowly(ids(40), 50, oneHost);
+    const refreshId = await requestRefresh(test.app, project, ids(40));
+    const other = await test.anotherWorker();
+    const handedBack = () =>
+      test.database.query('select from nft_metadata.refresh_items where refresh_id = $1 and release_count > 0', [
+        refreshId,
+      ]);
+
+    test.worker.start();
+    await vi.waitUntil(() => oneHost.hits.size > 0, { timeout: 10_000 });
+    other.start();
+    await vi.waitUntil(async () => (await handedBack()).length > 0, { timeout: 3000 });
+    await test.worker.stop();
+    await vi.waitUntil(
+      async () => {
+        other.wake();
+        return (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+    await other.stop();
+
+    await expectSucceeded(project, refreshId, 40);
+    expect(oneHost.mostAtOnce).toBe(1);
   });
 
   it('is not named with a number of requests that makes no sense', async () => {
@@ -168,21 +206,21 @@ describe('one fetch', () => {
   });
 
   it('is all that a token costs when a worker joins in the middle of the work [H16]', async () => {
-    const project = await test.aProject({ tokens: ids(200) });
-    answerSlowly(ids(200), 20);
+    const project = await test.aProject({ tokens: ids(200), metadataUrl: otherHost.url });
+    answerSlowly(ids(200), 20, otherHost);
     const late = ids(100, 101);
     let open = () => {};
     const joined = new Promise<void>((done) => (open = done));
     for (const tokenId of late) {
-      test.metadataApi.script(tokenId, { before: () => joined, status: 200, body: { name: `Token ${tokenId}` } });
+      otherHost.script(tokenId, { before: () => joined, status: 200, body: { name: `Token ${tokenId}` } });
     }
     const refreshId = await requestRefresh(test.app, project, ids(200));
     const other = await test.anotherWorker();
     const workers = () =>
-      test.database.query('select from nft_metadata.host_workers where host = $1', [test.metadataApi.host]);
+      test.database.query('select from nft_metadata.host_workers where host = $1', [otherHost.host]);
 
     test.worker.start();
-    await vi.waitUntil(() => late.some((tokenId) => test.metadataApi.hits.has(tokenId)), { timeout: 20_000 });
+    await vi.waitUntil(() => late.some((tokenId) => otherHost.hits.has(tokenId)), { timeout: 20_000 });
     other.start();
     await vi.waitUntil(async () => (await workers()).length === 2, { timeout: 20_000 });
     open();
@@ -195,7 +233,7 @@ describe('one fetch', () => {
     );
     await Promise.all([test.worker.stop(), other.stop()]);
 
-    expect([...test.metadataApi.hits.values()]).toEqual(ids(200).map(() => 1));
+    expect([...otherHost.hits.values()]).toEqual(ids(200).map(() => 1));
     await expectSucceeded(project, refreshId, 200);
   });
 

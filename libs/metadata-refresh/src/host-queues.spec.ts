@@ -113,18 +113,54 @@ it('a host that is left to others is not claimed for until a while has passed, a
   const handedBack = queues.leaveToOthers('a.example', 0);
 
   expect([handedBack.length, queues.readyCount]).toEqual([3, 0]);
-  expect(queues.rooms(9999)).toEqual([{ host: 'a.example', room: 0, onlyInteractive: false }]);
-  expect(queues.rooms(10_000)[0]!.room).toBeGreaterThan(0);
+  expect(queues.rooms(2499)).toEqual([{ host: 'a.example', room: 0, onlyInteractive: false }]);
+  expect(queues.rooms(2500)[0]!.room).toBeGreaterThan(0);
 });
 
-it('wants more when nothing is held, or less than half of what should be ahead of a host that is asked', () => {
-  const queues = shared(256, 'idle.example', 'a.example');
-  const atFirst = queues.hasRoom();
-  const { room } = queues.rooms(0).find(({ host }) => host === 'a.example')!;
-  queues.add(tokens(room, 'a.example'), 0);
+describe('a claim may find more', () => {
+  const filled = (...hosts: string[]) => {
+    const queues = shared(256, ...hosts);
+    for (const { host, room } of queues.rooms(0)) queues.add(tokens(room, host), 0);
+    for (const host of hosts) queues.setShare(host, 8);
+    return queues;
+  };
+  const drain = (queues: HostQueues, host: string) => {
+    for (let one = queues.begin(0); one; one = queues.begin(0)) queues.end(one);
+    expect(queues.inUse()).not.toContain(host);
+  };
 
-  const full = queues.hasRoom();
-  for (let one = 0; one <= room / 2; one += 1) queues.end(queues.begin(0)!);
+  it('for a host that has less than half ahead of what it should', () => {
+    const queues = filled('a.example');
+    const full = queues.hasRoom(0);
+    for (let one = 0; one < 32; one += 1) queues.end(queues.begin(0)!);
 
-  expect([atFirst, full, queues.hasRoom()]).toEqual([true, false, true]);
+    expect([full, queues.hasRoom(0)]).toEqual([false, true]);
+  });
+
+  it('for a host that has just run out, although another one holds enough', () => {
+    const queues = filled('quick.example');
+    drain(queues, 'quick.example');
+    queues.add(tokens(200, 'slow.example'), 0);
+
+    expect([queues.hasRoom(1999), queues.hasRoom(2000)]).toEqual([true, false]);
+  });
+
+  it('not for a host for which nothing was due, until something may be', () => {
+    const queues = filled('a.example');
+    for (let one = 0; one < 32; one += 1) queues.end(queues.begin(0)!);
+    queues.noteNothingDue(queues.rooms(0));
+    const before = queues.hasRoom(0);
+
+    queues.forgetNothingDue();
+
+    expect([before, queues.hasRoom(0)]).toEqual([false, true]);
+  });
+
+  it('after one that found a host full, as soon as it has room', () => {
+    const queues = filled('a.example');
+    queues.noteNothingDue(queues.rooms(0));
+    for (let one = 0; one < 32; one += 1) queues.end(queues.begin(0)!);
+
+    expect(queues.hasRoom(0)).toBe(true);
+  });
 });

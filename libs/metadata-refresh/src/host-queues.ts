@@ -1,4 +1,5 @@
 import type { ClaimedToken } from './claimed-token.js';
+import type { Share } from './host-share.js';
 import { HostWindow, type HostSignal } from './host-window.js';
 
 /** A host's claimed tokens last this long at the pace of its answers, so that no slot waits for a claim. */
@@ -10,7 +11,9 @@ const MOST_AHEAD = 1024;
 /** Of the process's slots, the part that only interactive requests may take. */
 const INTERACTIVE_PART = 1 / 16;
 /** A host that has no request to spare for this worker is asked for by others, for so long. */
-const LEFT_TO_OTHERS_MS = 10_000;
+const LEFT_TO_OTHERS_MS = 2500;
+/** A host that was asked so recently may have more. */
+const RECENT_MS = 2000;
 /** A host that has had nothing to do for so long is forgotten. */
 const FORGET_AFTER_MS = 10 * 60_000;
 
@@ -20,9 +23,11 @@ interface HostQueue {
   /** All processes together may have so many requests open. */
   limit: number;
   /** Of them, this process; null until it is known who else is asking. */
-  share: number | null;
+  share: Share | null;
   /** Until then nothing is claimed. */
   leftToOthersUntil: number;
+  /** A claim with room for it has brought nothing at all. */
+  hasNothingDue: boolean;
   /** Claimed and not begun. */
   interactive: ClaimedToken[];
   ready: ClaimedToken[];
@@ -85,7 +90,7 @@ export class HostQueues {
   /** A token that was begun is over. Without a signal nothing is learned of its host. */
   end({ host }: ClaimedToken, learned?: { signal: HostSignal; startedAt: number; endedAt: number }): void {
     const queue = this.queueOf(host);
-    if (learned) queue.window.note(learned.signal, { ...learned, open: queue.open, limit: queue.share ?? queue.limit });
+    if (learned) queue.window.note(learned.signal, { ...learned, open: queue.open, limit: this.partOf(queue) });
     queue.open -= 1;
     this.openInAll -= 1;
   }
@@ -135,15 +140,28 @@ export class HostQueues {
     });
   }
 
-  /** Whether nothing is held, or less than wanted of a host that something is held of. */
-  hasRoom(): boolean {
-    let isIdle = true;
+  /** Nothing is held. */
+  get isIdle(): boolean {
+    return this.claimedAt.size + this.openInAll === 0;
+  }
+
+  /** Whether a host that is asked, or was a moment ago, has less ahead than it should, and may have something due. */
+  hasRoom(now: number): boolean {
     for (const queue of this.hosts.values()) {
-      if (heldOf(queue) === 0) continue;
-      if (this.wantsMore(queue)) return true;
-      isIdle = false;
+      const isAsked = heldOf(queue) > 0 || now - queue.usedAt < RECENT_MS;
+      if (isAsked && !queue.hasNothingDue && now >= queue.leftToOthersUntil && this.wantsMore(queue)) return true;
     }
-    return isIdle;
+    return false;
+  }
+
+  /** A claim has brought nothing: neither for these hosts, as far as they had room, nor for new ones. */
+  noteNothingDue(rooms: readonly HostRoom[]): void {
+    for (const { host, onlyInteractive } of rooms) if (!onlyInteractive) this.queueOf(host).hasNothingDue = true;
+  }
+
+  /** Something may be due again. */
+  forgetNothingDue(): void {
+    for (const queue of this.hosts.values()) queue.hasNothingDue = false;
   }
 
   /** Hosts with something held, for whoever shares them out. */
@@ -162,7 +180,7 @@ export class HostQueues {
     return this.hosts.get(host)?.limit ?? 1;
   }
 
-  setShare(host: string, share: number): void {
+  setShare(host: string, share: Share): void {
     const queue = this.hosts.get(host);
     if (queue) queue.share = share;
   }
@@ -187,13 +205,18 @@ export class HostQueues {
 
   private wantedAhead(queue: HostQueue): number {
     // Of a host that nothing is held of, the share will be learned anew.
-    const share = heldOf(queue) > 0 ? (queue.share ?? queue.limit) : queue.limit;
+    const share = heldOf(queue) > 0 ? this.partOf(queue) : queue.limit;
     const slots = Math.min(this.slots, queue.window.slots(share));
     return Math.min(MOST_AHEAD, Math.ceil(slots * Math.max(2, AHEAD_MS / queue.window.answerMs)));
   }
 
+  private partOf({ share, limit }: HostQueue): number {
+    if (share === null) return limit;
+    return share === 'later' ? 0 : share;
+  }
+
   private mayBegin(queue: HostQueue): boolean {
-    if (queue.share === null || queue.open >= queue.window.slots(queue.share)) return false;
+    if (queue.share === null || queue.open >= queue.window.slots(this.partOf(queue))) return false;
     const kept = queue.interactive.length > 0 ? 0 : Math.floor(this.slots * INTERACTIVE_PART);
     return this.openInAll < this.slots - kept;
   }
@@ -219,6 +242,7 @@ export class HostQueues {
       limit: 1,
       share: null,
       leftToOthersUntil: -Infinity,
+      hasNothingDue: false,
       interactive: [],
       ready: [],
       open: 0,

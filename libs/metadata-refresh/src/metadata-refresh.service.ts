@@ -86,17 +86,16 @@ export class MetadataRefreshService {
     const lane = await this.acceptance.lane(project.id, hostOf(source), collection.requestsAtOnce ?? null);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
-    let isCompleted = false;
-    const quota = await this.byProject.run(project.id, async () => {
+    const { quota, isCompleted } = await this.byProject.run(project.id, async () => {
       await this.quota.refuseEarly(project.id, this.allowance(project), wanted.length);
       return inTransaction(this.em, async (em) => {
         const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
         if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
         await this.acceptance.save(em, refresh, wanted, unknown);
-        isCompleted = unknown.length === wanted.length;
         // Last: these lock a row of the project, and what comes after them is only the commit.
         await request.admit?.(em);
-        return this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
+        const left = await this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
+        return { quota: left, isCompleted: unknown.length === wanted.length };
       });
     });
     if (isCompleted) this.acceptance.announceCompletion();

@@ -88,9 +88,11 @@ export class RefreshCompletion {
       succeeded.map(([result]) => toMetadataWrite(result)),
       this.outbox ? (change) => void changes.push(change) : undefined,
     );
+    // Of a fetch that is written in parts, the one with its first item: a failure is counted once.
+    const first = failed.filter((same) => same.some(({ item, token }) => item === token.items[0]));
     await this.tokens.recordFailures(
       em,
-      failed.map(([result]) => toFailureWrite(result)),
+      first.map(([result]) => toFailureWrite(result)),
     );
 
     const idsOf = (ending: WriteResult) =>

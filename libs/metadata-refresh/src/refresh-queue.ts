@@ -30,6 +30,19 @@ export const REFRESH_CHANNEL = 'nft_metadata_refresh';
 /** Lanes that one claim takes from at most. */
 const LANES_PER_CLAIM = 8;
 
+/**
+ * Of a due item. Row by row, and only until there are enough of them: as "not exists" it would be joined with all that is
+ * in flight.
+ */
+const isNotBeingFetched = sql`(
+  select true from nft_metadata.refresh_items as other
+  where other.lane_id = item.lane_id and other.token_id = item.token_id and other.status = 'pending'
+    and other.due_at > now() and other.claim_count > other.attempt_count + other.release_count
+    and (select collection_id from nft_metadata.refreshes where id = other.refresh_id)
+      = (select collection_id from nft_metadata.refreshes where id = item.refresh_id)
+  limit 1
+) is null`;
+
 /** The item rows are the queue. Every statement that moves them is in this file. */
 @Injectable()
 export class RefreshQueue {
@@ -72,8 +85,9 @@ export class RefreshQueue {
         cross join lateral (
           select from unnest(case when host.only_interactive then '{0}' else '{0,1,2}' end::smallint[]) as size (priority)
           cross join lateral (
-            select from nft_metadata.refresh_items
+            select from nft_metadata.refresh_items as item
             where lane_id = lane.id and status = 'pending' and priority = size.priority and due_at <= now()
+              and ${isNotBeingFetched}
             order by due_at
             limit 1
           ) as of_size
@@ -104,15 +118,7 @@ export class RefreshQueue {
             select token_id, refresh_id, row_number() over (order by due_at, id) as turn
             from nft_metadata.refresh_items as item
             where lane_id = part.id and status = 'pending' and priority = size.priority and due_at <= now()
-              -- One by one, and only until there are enough: as "not exists" it would be joined with all that is in flight.
-              and (
-                select true from nft_metadata.refresh_items as other
-                where other.lane_id = part.id and other.token_id = item.token_id and other.status = 'pending'
-                  and other.due_at > now() and other.claim_count > other.attempt_count + other.release_count
-                  and (select collection_id from nft_metadata.refreshes where id = other.refresh_id)
-                    = (select collection_id from nft_metadata.refreshes where id = item.refresh_id)
-                limit 1
-              ) is null
+              and ${isNotBeingFetched}
             order by due_at, id
             limit part.items
           ) as candidate

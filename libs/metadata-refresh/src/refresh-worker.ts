@@ -10,10 +10,10 @@ import { toItemResults, workerLost, type ItemResult } from './item-result.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue } from './refresh-queue.js';
+import { ResultWriter } from './result-writer.js';
 import { hostRestSeconds } from './retry-policy.js';
 import { explainSchemaBehind } from './schema-behind.js';
 import { Setback } from './setback.js';
-import { WaitingResults } from './waiting-results.js';
 import { WakeUp } from './wake-up.js';
 
 /** How often this worker says which hosts it is asking. */
@@ -22,8 +22,6 @@ const ANNOUNCE_EVERY_MS = 1000;
 const LOOK_AGAIN_MS = 250;
 /** Nothing further is claimed above this; hosts have bounds of their own, far below it. */
 const MOST_READY = 4096;
-/** So that the database is not idle while the next batch is put together, nor this process while one is written. */
-const COMPLETIONS_AT_ONCE = 2;
 
 /** What the database can refuse, as it is logged. */
 const CLAIMING = 'due items could not be claimed';
@@ -42,12 +40,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private running = false;
   private readonly hosts: HostQueues;
   private readonly fetching = new Set<ClaimedToken>();
-  private readonly results = new WaitingResults();
+  private readonly writer: ResultWriter;
   private claiming = false;
   private announcing = false;
   private announcedAt = -Infinity;
-  /** Batches of results that are being written. */
-  private completing = 0;
   private handingBack = 0;
   /** Rests that are being noted. */
   private saying = 0;
@@ -56,7 +52,6 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private nothingDue = false;
   /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
   private mustLook = false;
-  private flushTimer: NodeJS.Timeout | undefined;
   private lookTimer: NodeJS.Timeout | undefined;
   private readonly setback = new Setback();
   private shutdown = new AbortController();
@@ -64,7 +59,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   constructor(
     private readonly queue: RefreshQueue,
-    private readonly completion: RefreshCompletion,
+    completion: RefreshCompletion,
     private readonly shares: HostShares,
     private readonly fetcher: MetadataFetcher,
     private readonly tokens: TokenStore,
@@ -73,6 +68,13 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {
     this.hosts = new HostQueues(config.fetchSlots);
+    this.writer = new ResultWriter(config, {
+      write: (batch) => completion.complete(batch),
+      isLast: () => this.fetching.size === 0 && this.hosts.readyCount === 0,
+      restMs: () => (this.running ? this.setback.remainingMs() : 0),
+      onWritten: () => this.continueAfterWriting(),
+      onTrouble: (error) => this.trouble(WRITING, error),
+    });
   }
 
   /** Work until `stop`. */
@@ -90,11 +92,12 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.setback.remainingMs() > 0) return this.lookLater(this.setback.remainingMs());
     this.nothingDue = false;
     this.mustLook = true;
+    this.hosts.forgetNothingDue();
     this.wakeUp.keepListening();
     this.handBackLate();
     this.claim();
     this.startFetches();
-    this.flush();
+    this.writer.flush();
   }
 
   /** Work until nothing is due. For hosts that schedule work themselves, and for tests. Throws what the database throws. */
@@ -104,10 +107,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.running = true;
     this.nothingDue = false;
     this.mustLook = true;
+    this.hosts.forgetNothingDue();
     try {
       await new Promise<void>((done, fail) => {
         this.quietListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
-        this.flush(true);
+        this.writer.flush(true);
         this.claim();
       });
     } finally {
@@ -138,13 +142,13 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   // Claiming
 
   private claim(): void {
-    const isFull = this.hosts.readyCount >= MOST_READY || this.results.isHeavy;
-    if (!this.running || this.claiming || this.nothingDue || isFull) return;
-    if (!this.mustLook && !this.hosts.hasRoom()) return;
+    const isFull = this.hosts.readyCount >= MOST_READY || this.writer.isHeavy;
     const startedAt = performance.now();
+    if (!this.running || this.claiming || isFull || !this.mayFindMore(startedAt)) return;
+    const rooms = this.hosts.rooms(startedAt);
     this.claiming = true;
     this.mustLook = false;
-    this.claimTokens(this.hosts.rooms(startedAt)).then(
+    this.claimTokens(rooms).then(
       (claimed) => {
         this.claiming = false;
         if (!this.running) return this.handBack(claimed);
@@ -152,8 +156,9 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.handBack(resting);
         this.hosts.add(tokens, performance.now());
         this.prepare(tokens);
-        this.nothingDue = tokens.length === 0;
-        this.mustLook ||= !this.nothingDue;
+        this.nothingDue = tokens.length === 0 && !this.mustLook;
+        if (this.nothingDue) this.hosts.noteNothingDue(rooms);
+        else this.mustLook = true;
         this.worked(CLAIMING);
         this.startFetches();
         this.claim();
@@ -164,6 +169,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.trouble(CLAIMING, error);
       },
     );
+  }
+
+  private mayFindMore(now: number): boolean {
+    if (this.mustLook) return true;
+    return this.hosts.isIdle ? !this.nothingDue : this.hosts.hasRoom(now);
   }
 
   private prepare(tokens: readonly ClaimedToken[]): void {
@@ -244,7 +254,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
           this.announcing = false;
           this.worked(SHARING);
           for (const { host, share, restSeconds } of states) {
-            this.hosts.setShare(host, share === 'later' ? 0 : share);
+            this.hosts.setShare(host, share);
             if (restSeconds > 0) this.handBack(this.hosts.dropHost(host));
             else if (share === 0) this.handBack(this.hosts.leaveToOthers(host, performance.now()));
           }
@@ -263,7 +273,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private startFetches(): void {
     if (!this.running) return;
     this.announce();
-    while (!this.results.isHeavy) {
+    while (!this.writer.isHeavy) {
       const token = this.hosts.begin(performance.now());
       if (!token) return this.lookAgain();
       this.fetching.add(token);
@@ -323,15 +333,13 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (outcome === 'threw') return this.hosts.end(token);
     if (outcome === 'lost too often') {
       this.hosts.end(token);
-      this.results.add(workerLost(token));
-      return this.flush();
+      return this.writer.add(workerLost(token));
     }
     this.hosts.end(token, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
     const results = toItemResults(token, outcome, this.config);
     this.note(results);
     this.restIfAsked(token, outcome);
-    this.results.add(results);
-    this.flush();
+    this.writer.add(results);
   }
 
   /** The host says "not now": everybody leaves it alone for a while. */
@@ -370,47 +378,16 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     });
   }
 
-  // Completing
-
-  /** While a batch is written the next one grows; when it is full, or the last one, it does not wait any longer. */
-  private flush(isDue = false): void {
-    if (this.results.count === 0 || this.completing === COMPLETIONS_AT_ONCE) return;
-    const isFull = this.results.count >= this.config.completeBatch || this.results.isHeavy;
-    const isAlone = this.fetching.size === 0 && this.hosts.readyCount === 0;
-    if (this.completing > 0 && !isFull && !isAlone) return;
-    const restMs = this.running ? this.setback.remainingMs() : 0;
-    if ((!isFull && !isAlone && !isDue) || restMs > 0) {
-      this.flushTimer ??= setTimeout(
-        () => {
-          this.flushTimer = undefined;
-          this.flush(true);
-        },
-        Math.max(restMs, this.config.completeDelayMs),
-      );
-      return;
+  private continueAfterWriting(): void {
+    this.worked(WRITING);
+    // Items that came while these tokens were being fetched can be claimed now.
+    this.nothingDue = false;
+    this.hosts.forgetNothingDue();
+    if (this.running) {
+      this.startFetches();
+      this.claim();
     }
-    const batch = this.results.take(this.config.completeBatch);
-    this.completing += 1;
-    this.completion.complete(batch).then(
-      () => {
-        this.completing -= 1;
-        this.worked(WRITING);
-        // Items that came while these tokens were being fetched can be claimed now.
-        this.nothingDue = false;
-        this.flush();
-        if (this.running) {
-          this.startFetches();
-          this.claim();
-        }
-        this.noteQuiet();
-      },
-      (error: unknown) => {
-        this.completing -= 1;
-        // Kept, and written when the database is back; if that is after the lease, the fence refuses them.
-        this.results.putBack(batch);
-        this.trouble(WRITING, error);
-      },
-    );
+    this.noteQuiet();
   }
 
   // Rest
@@ -420,6 +397,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       this.logger.error({ msg, error: explainSchemaBehind(error) });
     }
     this.nothingDue = true;
+    this.mustLook = false;
+    this.hosts.noteNothingDue(this.hosts.rooms(performance.now()));
     for (const listener of this.quietListeners.splice(0)) listener(error);
   }
 
@@ -428,8 +407,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private isQuiet(): boolean {
-    const isBusy = this.claiming || this.announcing || this.completing + this.handingBack + this.saying > 0;
-    return !isBusy && this.hosts.readyCount + this.fetching.size + this.results.count === 0;
+    const isBusy = this.claiming || this.announcing || this.handingBack + this.saying > 0;
+    return !isBusy && this.writer.isIdle && this.hosts.readyCount + this.fetching.size === 0;
   }
 
   private noteQuiet(): void {
@@ -439,7 +418,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   private quiet(): Promise<void> {
     if (this.isQuiet()) return Promise.resolve();
-    this.flush(true);
+    this.writer.flush(true);
     return new Promise((done) => this.quietListeners.push(() => done()));
   }
 }

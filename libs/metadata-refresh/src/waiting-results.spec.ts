@@ -22,30 +22,41 @@ const sizes = (results: WaitingResults, most: number) => {
   return all;
 };
 
-it('gives as many at once as a completion may have, and never divides what one fetch has settled', () => {
+it('gives as many at once as a completion may have, and does not divide what one fetch has settled', () => {
   const results = new WaitingResults();
-  for (const items of [3, 3, 3, 1]) results.add(fetched(items));
+  for (const items of [3, 3, 3, 1]) results.add(fetched(items), 0);
 
   expect(sizes(results, 5)).toEqual([3, 3, 4]);
 });
 
-it('gives all that one fetch has settled, were it more than a completion may have', () => {
+it('divides only what is more than a completion may have', () => {
   const results = new WaitingResults();
-  results.add(fetched(7));
-  results.add(fetched(1));
+  results.add(fetched(1), 0);
+  results.add(fetched(12), 0);
+  results.add(fetched(1), 0);
 
-  expect(sizes(results, 5)).toEqual([7, 1]);
+  expect(sizes(results, 5)).toEqual([1, 5, 5, 3]);
 });
 
-it('gives nothing more to a completion that has a megabyte, and is heavy with more than four', () => {
+it('gives nothing more to a completion that has a megabyte, and counts what is being written', () => {
   const results = new WaitingResults();
-  for (let document = 0; document < 5; document += 1) results.add(fetched(1, 1_000_000));
-  const heavy = results.isHeavy;
+  for (let document = 0; document < 5; document += 1) results.add(fetched(1, 1_000_000), 0);
+
   const first = results.take(100);
-  const lighter = results.isHeavy;
+  const heavyMeanwhile = results.isHeavy;
+  results.forget(first);
+
+  expect([first.length, heavyMeanwhile, results.isHeavy]).toEqual([2, true, false]);
+});
+
+it('has what could not be written first again, and waits with it no longer', () => {
+  const results = new WaitingResults();
+  for (let document = 0; document < 5; document += 1) results.add(fetched(1, 1_000_000), 7);
+  const first = results.take(100);
+  const others = results.waitingSince;
 
   results.putBack(first);
 
-  expect([heavy, first.length, lighter, results.isHeavy, results.count]).toEqual([true, 2, false, true, 5]);
+  expect([others, results.waitingSince, results.count, results.isHeavy]).toEqual([7, -Infinity, 5, true]);
   expect(results.take(100)).toEqual(first);
 });

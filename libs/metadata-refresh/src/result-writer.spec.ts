@@ -1,0 +1,100 @@
+import type { ClaimedToken } from './claimed-token.js';
+import type { ItemResult } from './item-result.js';
+import { ResultWriter } from './result-writer.js';
+
+let next = 0;
+const fetched = (): ItemResult[] => {
+  next += 1;
+  const item = { id: String(next), refreshId: 'r', claimCount: 1, attemptCount: 0, releaseCount: 0 };
+  const token = { tokenId: String(next), items: [item] } as unknown as ClaimedToken;
+  return [{ item, token, requests: [], status: 'retry', delaySeconds: 1 }];
+};
+
+/** Writes whatever it is given, each batch until it is told to end. */
+function aWriter() {
+  const writes: { size: number; end: () => void; fail: () => void }[] = [];
+  const surroundings = { isLast: false, restMs: 0, troubles: 0 };
+  const writer = new ResultWriter(
+    { completeBatch: 4, completeDelayMs: 250 },
+    {
+      write: (batch) =>
+        new Promise((end, fail) => writes.push({ size: batch.length, end, fail: () => fail(new Error('away')) })),
+      isLast: () => surroundings.isLast,
+      restMs: () => surroundings.restMs,
+      onWritten: () => {},
+      onTrouble: () => (surroundings.troubles += 1),
+    },
+  );
+  const add = (count: number) => {
+    for (let one = 0; one < count; one += 1) writer.add(fetched());
+  };
+  return { writer, writes, surroundings, add, sizes: () => writes.map(({ size }) => size) };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it('waits for as many as a batch may have, or until the first one has waited for long enough', () => {
+  const { add, sizes } = aWriter();
+  add(3);
+  const early = sizes();
+  add(1);
+  add(1);
+  vi.advanceTimersByTime(200);
+  add(1);
+  vi.advanceTimersByTime(50);
+
+  expect([early, sizes()]).toEqual([[], [4, 2]]);
+});
+
+it('does not wait when nothing else is under way', () => {
+  const { add, sizes, surroundings } = aWriter();
+  surroundings.isLast = true;
+  add(1);
+
+  expect(sizes()).toEqual([1]);
+});
+
+it('writes two batches at once and no more, and the next one when one of them is written', async () => {
+  const { add, sizes, writes } = aWriter();
+  add(13);
+  const atOnce = sizes();
+  writes[1]!.end();
+  await vi.advanceTimersByTimeAsync(0);
+
+  expect([atOnce, sizes()]).toEqual([
+    [4, 4],
+    [4, 4, 4],
+  ]);
+});
+
+it('a result waits no longer than said while another batch is being written', () => {
+  const { add, sizes } = aWriter();
+  add(4);
+  vi.advanceTimersByTime(100);
+  add(1);
+  vi.advanceTimersByTime(249);
+  const before = sizes();
+  vi.advanceTimersByTime(1);
+
+  expect([before, sizes()]).toEqual([[4], [4, 1]]);
+});
+
+it('keeps what could not be written, and writes it first when the database has been left alone', async () => {
+  const { writer, add, sizes, writes, surroundings } = aWriter();
+  add(6);
+  surroundings.restMs = 1000;
+  writes[0]!.fail();
+  await vi.advanceTimersByTimeAsync(0);
+  const kept = writer.isIdle;
+  writer.flush(true);
+  const whileResting = sizes();
+  surroundings.restMs = 0;
+  await vi.advanceTimersByTimeAsync(1000);
+
+  expect([kept, surroundings.troubles, whileResting, sizes()]).toEqual([false, 1, [4], [4, 4, 2]]);
+});

@@ -1,0 +1,84 @@
+import type { ItemResult } from './item-result.js';
+import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
+import { WaitingResults } from './waiting-results.js';
+
+/** So that the database is not idle while the next batch is put together, nor this process while one is written. */
+const BATCHES_AT_ONCE = 2;
+
+interface Surroundings {
+  write(batch: readonly ItemResult[]): Promise<void>;
+  /** Nothing is under way that would bring further results. */
+  isLast(): boolean;
+  /** How long the database is to be left alone, in milliseconds. */
+  restMs(): number;
+  onWritten(): void;
+  onTrouble(error: unknown): void;
+}
+
+/**
+ * The worker's third loop. Results wait for others until they are enough, the last ones, or have waited for long enough.
+ * What could not be written is kept and written when the database is back; if that is after the lease, the fence refuses
+ * it.
+ */
+export class ResultWriter {
+  private readonly results = new WaitingResults();
+  private batches = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly config: Pick<MetadataRefreshConfig, 'completeBatch' | 'completeDelayMs'>,
+    private readonly surroundings: Surroundings,
+  ) {}
+
+  /** Everything is written. */
+  get isIdle(): boolean {
+    return this.results.count === 0 && this.batches === 0;
+  }
+
+  /** So much is waiting that nothing further should be fetched. */
+  get isHeavy(): boolean {
+    return this.results.isHeavy;
+  }
+
+  add(results: readonly ItemResult[]): void {
+    this.results.add(results, performance.now());
+    this.flush();
+  }
+
+  /** Write what need not wait any longer; `isDue`: nothing has to. */
+  flush(isDue = false): void {
+    if (this.results.count === 0 || this.batches === BATCHES_AT_ONCE) return;
+    const waitMs = Math.max(this.surroundings.restMs(), isDue ? 0 : this.companyMs());
+    if (waitMs > 0) return this.flushLater(waitMs);
+    void this.write(this.results.take(this.config.completeBatch));
+    this.flush(isDue);
+  }
+
+  /** How long it is worth waiting for further results. */
+  private companyMs(): number {
+    if (this.results.fill(this.config.completeBatch) || this.surroundings.isLast()) return 0;
+    return this.results.waitingSince + this.config.completeDelayMs - performance.now();
+  }
+
+  private flushLater(milliseconds: number): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.flush();
+    }, Math.ceil(milliseconds));
+  }
+
+  private async write(batch: readonly ItemResult[]): Promise<void> {
+    this.batches += 1;
+    try {
+      await this.surroundings.write(batch);
+    } catch (error) {
+      this.batches -= 1;
+      this.results.putBack(batch);
+      return this.surroundings.onTrouble(error);
+    }
+    this.batches -= 1;
+    this.results.forget(batch);
+    this.surroundings.onWritten();
+    this.flush();
+  }
+}
