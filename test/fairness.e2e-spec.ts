@@ -206,15 +206,16 @@ describe('one fetch', () => {
   });
 
   it('is all that a token costs when a worker joins in the middle of the work [H16]', async () => {
-    const project = await test.aProject({ tokens: ids(200), metadataUrl: otherHost.url });
-    answerSlowly(ids(200), 20, otherHost);
-    const late = ids(100, 101);
+    const project = await test.aProject({ tokens: ids(600), metadataUrl: otherHost.url });
+    answerSlowly(ids(600), 20, otherHost);
+    // More than a worker takes ahead.
+    const late = ids(500, 101);
     let open = () => {};
     const joined = new Promise<void>((done) => (open = done));
     for (const tokenId of late) {
       otherHost.script(tokenId, { before: () => joined, status: 200, body: { name: `Token ${tokenId}` } });
     }
-    const refreshId = await requestRefresh(test.app, project, ids(200));
+    const refreshId = await requestRefresh(test.app, project, ids(600));
     const other = await test.anotherWorker();
     const workers = () =>
       test.database.query('select from nft_metadata.host_workers where host = $1', [otherHost.host]);
@@ -233,8 +234,8 @@ describe('one fetch', () => {
     );
     await Promise.all([test.worker.stop(), other.stop()]);
 
-    expect([...otherHost.hits.values()]).toEqual(ids(200).map(() => 1));
-    await expectSucceeded(project, refreshId, 200);
+    expect([...otherHost.hits.values()]).toEqual(ids(600).map(() => 1));
+    await expectSucceeded(project, refreshId, 600);
   });
 
   it('is made for whoever asks, also for a token that was fetched a moment ago [H2, H4]', async () => {
