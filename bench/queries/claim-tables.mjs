@@ -21,7 +21,10 @@ export async function openQueueWith(postgres, name, fill = async () => {}) {
   const queue = application.get(RefreshQueue, { strict: false });
   return {
     /** Without the hosts named: what a worker does while it holds enough of them. */
-    claim: (fullHosts = []) => queue.claim(fullHosts.map((host) => ({ host, room: 0, onlyInteractive: true }))),
+    async claim(fullHosts = []) {
+      const { tokens } = await queue.claim(fullHosts.map((host) => ({ host, room: 0, onlyInteractive: true })));
+      return tokens;
+    },
     async close() {
       await application.close();
       await database.drop();

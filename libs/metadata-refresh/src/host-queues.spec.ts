@@ -156,11 +156,12 @@ describe('a claim may find more', () => {
     expect([before, queues.hasRoom(0)]).toEqual([false, true]);
   });
 
-  it('after one that found a host full, as soon as it has room', () => {
-    const queues = filled('a.example');
-    queues.noteNothingDue(queues.rooms(0));
-    for (let one = 0; one < 32; one += 1) queues.end(queues.begin(0)!);
+  it('after one that found a host full, or has filled it, as soon as it has room', () => {
+    const queues = filled('full.example', 'quick.example');
+    queues.noteNothingDue(queues.rooms(0), new Set(['quick.example']));
+    const before = queues.hasRoom(0);
+    for (let one = queues.begin(0); one; one = queues.begin(0)) queues.end(one);
 
-    expect(queues.hasRoom(0)).toBe(true);
+    expect([before, queues.hasRoom(0)]).toEqual([false, true]);
   });
 });

@@ -26,7 +26,7 @@ interface HostQueue {
   share: Share | null;
   /** Until then nothing is claimed. */
   leftToOthersUntil: number;
-  /** A claim with room for it has brought nothing at all. */
+  /** A claim had more room for it than there was due. */
   hasNothingDue: boolean;
   /** Claimed and not begun. */
   interactive: ClaimedToken[];
@@ -154,9 +154,12 @@ export class HostQueues {
     return false;
   }
 
-  /** A claim has brought nothing: neither for these hosts, as far as they had room, nor for new ones. */
-  noteNothingDue(rooms: readonly HostRoom[]): void {
-    for (const { host, onlyInteractive } of rooms) if (!onlyInteractive) this.queueOf(host).hasNothingDue = true;
+  /** A claim with this room has brought all that was due, but for the hosts that it has filled. */
+  noteNothingDue(rooms: readonly HostRoom[], fullHosts: ReadonlySet<string> = new Set()): void {
+    const interactive = new Set(rooms.filter(({ onlyInteractive }) => onlyInteractive).map(({ host }) => host));
+    for (const [host, queue] of this.hosts) {
+      if (!interactive.has(host) && !fullHosts.has(host)) queue.hasNothingDue = true;
+    }
   }
 
   /** Something may be due again. */

@@ -6,6 +6,14 @@ import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
 import { LEAST_AHEAD, type HostRoom } from './host-queues.js';
 import type { ItemResult } from './item-result.js';
 
+export interface Claim {
+  tokens: ClaimedToken[];
+  /** There were as many lanes as one claim serves: others may have due items, too. */
+  mayHaveLeftLanes: boolean;
+  /** Hosts of which there was as much as there was room for. */
+  fullHosts: ReadonlySet<string>;
+}
+
 export interface FinishedItem {
   id: string;
   /** Of two results for one item, the one that counted carries this. */
@@ -61,7 +69,7 @@ export class RefreshQueue {
    * Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves. A lane is
    * locked while it is served, and SKIP LOCKED lets workers pass each other without waiting.
    */
-  async claim(rooms: readonly HostRoom[]): Promise<ClaimedToken[]> {
+  async claim(rooms: readonly HostRoom[]): Promise<Claim> {
     const { claimBatch, leaseSeconds, hostRequestsAtOnce } = this.config;
     const { rows } = await sql<ClaimedRow>`
       with recursive active as (
@@ -109,7 +117,7 @@ export class RefreshQueue {
         ))::int as items
         from chosen
       ), due as materialized (
-        select part.id as lane_id, item.token_id, refresh.collection_id
+        select part.id as lane_id, part.items as room, item.token_id, refresh.collection_id
         from part
         cross join lateral (
           select token_id, refresh_id
@@ -156,13 +164,19 @@ export class RefreshQueue {
       select claimed.id::text as id, claim_count as "claimCount", attempt_count as "attemptCount", release_count as "releaseCount",
         refresh_id as "refreshId", priority, collection_id as "collectionId", token_id::text as "tokenId", source,
         chosen.host, coalesce(chosen.host_limit, ${hostRequestsAtOnce}::int) as "hostLimit",
+        (select count(*)::int from chosen) as lanes,
+        (select count(*) >= max(due.room) from due where due.lane_id = claimed.lane_id) as "isLaneFull",
         nextval('nft_metadata.fetch_seq')::text as "fetchSeq"
       from claimed
       join chosen on chosen.id = claimed.lane_id
       order by row_number() over (partition by claimed.lane_id, priority order by claimed.id), priority, chosen.id`.execute(
       this.em.fork().getKysely(),
     );
-    return toTokens(rows);
+    return {
+      tokens: toTokens(rows),
+      mayHaveLeftLanes: rows[0]?.lanes === LANES_PER_CLAIM,
+      fullHosts: new Set(rows.filter(({ isLaneFull }) => isLaneFull).map(({ host }) => host)),
+    };
   }
 
   /**
@@ -309,7 +323,7 @@ export class RefreshQueue {
   }
 }
 
-type ClaimedRow = ClaimedItem & Omit<ClaimedToken, 'items'>;
+type ClaimedRow = ClaimedItem & Omit<ClaimedToken, 'items'> & { lanes: number; isLaneFull: boolean };
 
 /** The newest item of a token leads: its refresh knows best where the metadata is. */
 function toTokens(rows: readonly ClaimedRow[]): ClaimedToken[] {

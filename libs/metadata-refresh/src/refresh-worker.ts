@@ -3,13 +3,13 @@ import { TokenStore } from '@app/token-store';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
 import type { ClaimedToken } from './claimed-token.js';
-import { HostQueues } from './host-queues.js';
+import { HostQueues, type HostRoom } from './host-queues.js';
 import { HostShares } from './host-shares.js';
 import type { HostSignal } from './host-window.js';
 import { toItemResults, workerLost, type ItemResult } from './item-result.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { RefreshCompletion } from './refresh-completion.js';
-import { RefreshQueue } from './refresh-queue.js';
+import { RefreshQueue, type Claim } from './refresh-queue.js';
 import { ResultWriter } from './result-writer.js';
 import { hostRestSeconds } from './retry-policy.js';
 import { explainSchemaBehind } from './schema-behind.js';
@@ -149,16 +149,16 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.claiming = true;
     this.mustLook = false;
     this.claimTokens(rooms).then(
-      (claimed) => {
+      (claim) => {
         this.claiming = false;
-        if (!this.running) return this.handBack(claimed);
-        const [tokens, resting] = this.sortOut(claimed, startedAt);
+        if (!this.running) return this.handBack(claim.tokens);
+        const [tokens, resting] = this.sortOut(claim.tokens, startedAt);
         this.handBack(resting);
         this.hosts.add(tokens, performance.now());
         this.prepare(tokens);
-        this.nothingDue = tokens.length === 0 && !this.mustLook;
-        if (this.nothingDue) this.hosts.noteNothingDue(rooms);
-        else this.mustLook = true;
+        this.mustLook ||= claim.mayHaveLeftLanes;
+        this.nothingDue = !this.mustLook && (tokens.length === 0 || claim.fullHosts.size === 0);
+        if (!this.mustLook) this.hosts.noteNothingDue(rooms, claim.fullHosts);
         this.worked(CLAIMING);
         this.startFetches();
         this.claim();
@@ -186,20 +186,22 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   /** With what is known of their documents, so that the hosts can say "not modified". */
-  private async claimTokens(rooms: Parameters<RefreshQueue['claim']>[0]): Promise<ClaimedToken[]> {
-    const tokens = await this.queue.claim(rooms);
-    if (tokens.length === 0) return tokens;
+  private async claimTokens(rooms: readonly HostRoom[]): Promise<Claim> {
+    const claim = await this.queue.claim(rooms);
+    const { tokens } = claim;
+    if (tokens.length === 0) return claim;
     const validators = await this.tokens.findValidators(tokens).catch((error: unknown) => {
       this.logger.warn({ msg: 'validators could not be read; documents are fetched whole', error: String(error) });
       return [];
     });
     const known = new Map(validators.map((stored) => [`${stored.collectionId}/${stored.tokenId}`, stored]));
-    return tokens.map((token) => {
+    const withValidators = tokens.map((token) => {
       const stored = known.get(`${token.collectionId}/${token.tokenId}`);
       if (!stored) return token;
       const { metadataUrl: url, etag, lastModified } = stored;
       return { ...token, validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } };
     });
+    return { ...claim, tokens: withValidators };
   }
 
   /** A host may have asked for a rest that the claim did not know of yet. */
