@@ -170,6 +170,22 @@ describe('large bodies, of which two are read at once', () => {
     await honest.close();
   });
 
+  it('take their turn also where they stand in the token URI itself', async () => {
+    const all = await fetcher({ deadlineMs: 3000, largeBodyWaitMs: 200 });
+    host.misbehave('30', 'drips a large body');
+    const dripped = ['30', '30', '30'].map((tokenId) => from(all, host, tokenId));
+    const fetchInline = (bytes: number) =>
+      all.fetch({ source: { kind: 'token_uri', uri: JSON.stringify({ name: 'a'.repeat(bytes) }) }, tokenId: '1' });
+
+    // Of three, the first one that ends has found two before it.
+    await Promise.race(dripped);
+
+    expect(await fetchInline(MB)).toMatchObject({ kind: 'unreachable', reason: 'busy' });
+    expect(await fetchInline(1000)).toMatchObject({ kind: 'fetched' });
+    await Promise.all(dripped);
+    expect(await fetchInline(MB)).toMatchObject({ kind: 'fetched' });
+  });
+
   it('are no reason to ask the next gateway, or to think less of this one', async () => {
     const other = await MetadataHost.start();
     host.misbehave('32', 'drips a large body');

@@ -1,32 +1,57 @@
 // A process that fetches and does nothing else. After good answers it fetches what its arguments name, and prints by how many
-// bytes its memory grew at most.
+// bytes its memory grew at most, and how many documents it got.
 import 'reflect-metadata';
-import { MetadataFetcher, MetadataFetchModule } from '@app/metadata-fetch';
+import { MetadataFetcher, MetadataFetchModule, type FetchTarget } from '@app/metadata-fetch';
 import { NestFactory } from '@nestjs/core';
 
 /** What a worker asks one host at once, unless told otherwise. */
 const AT_ONCE = 8;
 const WARM_UPS = 1000;
+/** Claimed together, of a contract: `chain:ADDRESS`, on the chain whose node is named by NODE_URL. */
+const TOKENS = 100;
 
-const [goodUrl = '', ...urls] = process.argv.slice(2);
+const [goodUrl = '', ...sources] = process.argv.slice(2);
+const { NODE_URL: nodeUrl } = process.env;
+const [allowed, chainId] = [[goodUrl, ...(nodeUrl ? [nodeUrl] : [])], 31_337];
 const application = await NestFactory.createApplicationContext(
-  MetadataFetchModule.forRoot({ allowedHosts: [new URL(goodUrl).host] }),
+  MetadataFetchModule.forRoot({
+    allowedHosts: allowed.map((url) => new URL(url).host),
+    rpcUrls: nodeUrl ? { [chainId]: nodeUrl } : {},
+  }),
   { logger: ['error', 'fatal'] },
 );
 const fetcher = application.get(MetadataFetcher);
 
-await fetchAll(Array.from({ length: WARM_UPS }, () => goodUrl));
+await fetchAll(Array.from({ length: WARM_UPS }, () => targetOf(goodUrl)));
 const before = process.memoryUsage.rss();
-await fetchAll(urls);
-process.stdout.write(`${process.resourceUsage().maxRSS * 1024 - before}\n`);
+const fetched = await fetchAll(
+  sources.flatMap((source) =>
+    source.startsWith('chain:')
+      ? Array.from({ length: TOKENS }, (_, id) => tokenOf(source.replace('chain:', ''), id))
+      : [targetOf(source)],
+  ),
+);
+process.stdout.write(JSON.stringify({ growth: process.resourceUsage().maxRSS * 1024 - before, fetched }));
 await application.close();
 
-async function fetchAll(all: readonly string[]): Promise<void> {
-  const waiting = [...all];
+function targetOf(url: string): FetchTarget {
+  return { source: { kind: 'metadata_api', url }, tokenId: '1' };
+}
+
+function tokenOf(address: string, id: number): FetchTarget {
+  return { source: { kind: 'chain', chainId, address, uriRule: 'standard' }, tokenId: String(id) };
+}
+
+async function fetchAll(targets: readonly FetchTarget[]): Promise<number> {
+  fetcher.prepare(targets);
+  const waiting = [...targets];
+  let fetched = 0;
   const loop = async () => {
-    for (let url = waiting.pop(); url !== undefined; url = waiting.pop()) {
-      await fetcher.fetch({ source: { kind: 'metadata_api', url }, tokenId: '1' });
+    for (let target = waiting.pop(); target; target = waiting.pop()) {
+      const { kind } = await fetcher.fetch(target);
+      if (kind === 'fetched') fetched += 1;
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, loop));
+  return fetched;
 }

@@ -3,8 +3,9 @@ import { ContractReader, type TokenUriAnswer, type TokenUriQuestion } from './co
 import { Deadline } from './deadline.js';
 import { credentialHeaders } from './endpoint-credentials.js';
 import { GuardedHttp } from './guarded-http.js';
-import { LargeBodies } from './large-bodies.js';
 import { JsonRpc, type RpcEndpoint } from './json-rpc.js';
+import { KeptTokenUris } from './kept-token-uris.js';
+import { LargeBodies } from './large-bodies.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 
 /** Tokens of one contract that are asked for together. */
@@ -27,12 +28,13 @@ export class ChainTokenUris {
   constructor(
     http: GuardedHttp,
     largeBodies: LargeBodies,
+    kept: KeptTokenUris,
     @Inject(METADATA_FETCH_CONFIG) { rpcUrls, rpcDeadlineMs }: MetadataFetchConfig,
   ) {
     this.chains = new Map(
       Object.entries(rpcUrls).map(([chainId, url]) => {
         const rpc = new JsonRpc(http, toEndpoint(url), largeBodies);
-        const reader = new ContractReader(rpc, Number(chainId), this.troubleLog(Number(chainId)));
+        const reader = new ContractReader(rpc, Number(chainId), kept, this.troubleLog(Number(chainId)));
         return [Number(chainId), new Questions(reader, rpcDeadlineMs)];
       }),
     );

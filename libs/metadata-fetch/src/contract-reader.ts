@@ -1,6 +1,7 @@
 import { Interface } from 'ethers';
 import { decodeText, isTrue, isZero, toContractAnswer, type ContractAnswer } from './contract-answer.js';
-import type { JsonRpc, RpcCall, UsualAnswer } from './json-rpc.js';
+import type { JsonRpc, RpcAnswer, RpcCall, UsualAnswer } from './json-rpc.js';
+import type { KeptTokenUris } from './kept-token-uris.js';
 import type { TokenStandard } from './token-id-template.js';
 import { appendTokenId, toTokenUri, type TokenUri, type UriRule } from './uri-rule.js';
 
@@ -45,6 +46,9 @@ const ABI = new Interface([
 const URI_FUNCTIONS = { erc721: 'tokenURI', erc1155: 'uri' } as const;
 const [ERC165, NOTHING, ERC721, ERC1155] = ['0x01ffc9a7', '0xffffffff', '0x80ac58cd', '0xd9b67a26'];
 
+/** There is no room for it at the moment. */
+const BUSY = { kind: 'unreachable', reason: 'busy' } as const;
+
 /** The 30,000 of ERC-165 and what any call costs; and for the others what no honest one needs, so that a loop ends. */
 const INTERFACE_GAS = 60_000;
 const READ_GAS = 15_000_000;
@@ -62,11 +66,12 @@ export class ContractReader {
   constructor(
     private readonly rpc: JsonRpc,
     private readonly chainId: number,
+    private readonly kept: KeptTokenUris,
     /** Told what a node did instead of answering: a word, without anything of its URL. */
     private readonly onTrouble: (reason: string) => void,
   ) {}
 
-  /** In the order of the questions. Never throws for what a node or a contract does. */
+  /** In the order of the questions; long URIs are kept until they are released. Never throws for what a node or a contract does. */
   async read(address: string, questions: readonly TokenUriQuestion[], signal: AbortSignal): Promise<TokenUriAnswer[]> {
     const standards = (await this.checkChain(signal)) ?? (await this.findStandards(address, signal));
     if ('kind' in standards) return questions.map(() => standards);
@@ -86,7 +91,7 @@ export class ContractReader {
   /** Once: a node of another chain would answer for other contracts at the same addresses. */
   private async checkChain(signal: AbortSignal): Promise<NoTokenUri | null> {
     if (this.isRightChain) return null;
-    const [answer] = await this.rpc.call([{ method: 'eth_chainId', params: [] }], signal);
+    const [answer] = await allOf(this.rpc.call([{ method: 'eth_chainId', params: [] }], signal));
     if (answer?.kind === 'failed') return this.nodeTrouble(answer);
     this.isRightChain = answer?.kind === 'result' && Number(answer.result) === this.chainId;
     return this.isRightChain ? null : this.nodeTrouble({ reason: 'wrong_chain', retryAfterSeconds: 0 });
@@ -99,7 +104,7 @@ export class ContractReader {
       { method: 'eth_getCode', params: [address, 'latest'] },
       ...[ERC165, NOTHING, ERC721, ERC1155].map((id) => callOf(address, 'supportsInterface', [id], INTERFACE_GAS)),
     ];
-    const [code, ...supports] = (await this.rpc.call(calls, signal)).map(toContractAnswer);
+    const [code, ...supports] = (await allOf(this.rpc.call(calls, signal))).map(toContractAnswer);
     const trouble = [code!, ...supports].find((answer) => answer.kind === 'node_trouble');
     if (trouble) return this.nodeTrouble(trouble);
     if (code?.kind === 'returned' && isZero(code.data)) return { kind: 'unreachable', reason: 'no_contract' };
@@ -120,15 +125,13 @@ export class ContractReader {
     signal: AbortSignal,
   ): Promise<void> {
     const calls = readings.map(({ question }) => callOf(address, URI_FUNCTIONS[standard], [question.tokenId]));
-    const answers = (await this.rpc.call(calls, signal, this.known.get(address)?.usual)).map(toContractAnswer);
-    for (const [index, reading] of readings.entries()) {
-      const answer = answers[index]!;
-      if (answer.kind === 'node_trouble') reading.answer = this.nodeTrouble(answer);
-      else if (answer.kind === 'reverted') reading.answer = strongerOf(reading.answer, answer);
+    const answers = this.rpc.call(calls, signal, this.known.get(address)?.usual);
+    await this.takeEach(readings, answers, (answer, before, question) => {
+      if (answer.kind === 'reverted') return strongerOf(before, answer);
       // The function is not there, and a fallback has swallowed the call: the other one may be.
-      else if (answer.data !== '0x' || isLast)
-        reading.answer = toTokenUriAnswer(answer.data, reading.question, standard);
-    }
+      if (answer.data === '0x' && !isLast) return before;
+      return this.keep(address, toTokenUriAnswer(answer.data, question, standard));
+    });
   }
 
   /** By the rule `base_uri`, where the contract refused. */
@@ -140,12 +143,12 @@ export class ContractReader {
   ): Promise<void> {
     const readings = refused.filter(({ question }) => question.uriRule === 'base_uri');
     if (readings.length === 0) return;
-    const [answer] = (await this.rpc.call([callOf(address, 'baseURI', [])], signal)).map(toContractAnswer);
+    const [answer] = (await allOf(this.rpc.call([callOf(address, 'baseURI', [])], signal))).map(toContractAnswer);
     for (const reading of readings) {
       if (answer?.kind === 'node_trouble') reading.answer = this.nodeTrouble(answer);
       if (answer?.kind !== 'returned') continue;
       const uri = appendTokenId(decodeText(answer.data) ?? '', reading.question.tokenId);
-      if (uri !== '') reading.answer = { kind: 'token_uri', uri, standard };
+      if (uri !== '') reading.answer = this.keep(address, { kind: 'token_uri', uri, standard });
     }
   }
 
@@ -153,12 +156,34 @@ export class ContractReader {
   private async askForOwners(address: string, refused: readonly Reading[], signal: AbortSignal): Promise<void> {
     const readings = refused.filter(({ answer }) => answer.kind === 'reverted' && !answer.saysNoToken);
     const calls = readings.map(({ question }) => callOf(address, 'ownerOf', [question.tokenId]));
-    const answers = (await this.rpc.call(calls, signal)).map(toContractAnswer);
-    for (const [index, reading] of readings.entries()) {
-      const answer = answers[index]!;
-      if (answer.kind === 'node_trouble') reading.answer = this.nodeTrouble(answer);
-      else reading.answer = refusal(answer.kind === 'reverted' || (answer.data !== '0x' && isZero(answer.data)));
+    await this.takeEach(readings, this.rpc.call(calls, signal), (answer) =>
+      refusal(answer.kind === 'reverted' || (answer.data !== '0x' && isZero(answer.data))),
+    );
+  }
+
+  /** As they come, so that their texts are gone at once. Where there is no room for one, the rest are not asked for. */
+  private async takeEach(
+    readings: readonly Reading[],
+    answers: AsyncIterable<RpcAnswer>,
+    take: (
+      answer: Exclude<ContractAnswer, { kind: 'node_trouble' }>,
+      before: Reading['answer'],
+      question: TokenUriQuestion,
+    ) => Reading['answer'],
+  ): Promise<void> {
+    const left = [...readings];
+    for await (const given of answers) {
+      const answer = toContractAnswer(given);
+      const reading = left.shift()!;
+      reading.answer =
+        answer.kind === 'node_trouble' ? this.nodeTrouble(answer) : take(answer, reading.answer, reading.question);
+      if ('reason' in reading.answer && reading.answer.reason === 'busy') break;
     }
+    for (const reading of left) reading.answer = BUSY;
+  }
+
+  private keep(address: string, answer: TokenUriAnswer): TokenUriAnswer {
+    return answer.kind !== 'token_uri' || this.kept.keep(address, answer) ? answer : BUSY;
   }
 
   private nodeTrouble({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
@@ -168,6 +193,12 @@ export class ContractReader {
     const trouble = { kind: 'unreachable', reason: 'rpc_error' } as const;
     return retryAfterSeconds === undefined ? trouble : { ...trouble, retryAfterSeconds };
   }
+}
+
+async function allOf<T>(answers: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const answer of answers) all.push(answer);
+  return all;
 }
 
 function callOf(to: string, name: string, args: unknown[], gas = READ_GAS): RpcCall {

@@ -6,7 +6,8 @@ import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js
 import { GatewayHealth } from './gateway-health.js';
 import { parseGateways, type Gateways } from './gateways.js';
 import { GuardedHttp, type GuardedAnswer } from './guarded-http.js';
-import { LargeBodies, type Place } from './large-bodies.js';
+import { KeptTokenUris } from './kept-token-uris.js';
+import { LARGE_BODY, LargeBodies, NoSeat, type Place } from './large-bodies.js';
 import type { Candidate, LocatedMetadata } from './located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
@@ -36,6 +37,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     private readonly http: GuardedHttp,
     private readonly reader: DocumentReader,
     private readonly largeBodies: LargeBodies,
+    private readonly kept: KeptTokenUris,
     private readonly metadataSource: MetadataSource,
     @Inject(METADATA_FETCH_CONFIG) private readonly config: MetadataFetchConfig,
   ) {
@@ -48,16 +50,10 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     const place = toPlace(await this.metadataSource.locate(target, signal), target.source);
     if (place.kind !== 'token_uri') return withoutTokenUri(place, Math.round(performance.now() - startedAt));
 
-    const known = { ...target, source: place };
-    const { uri, standard } = place;
-    const located = locateMetadata(uri, { tokenId: target.tokenId, standard }, this.gateways);
-    switch (located.kind) {
-      case 'invalid':
-        return { ...refused(located), earlier: [] };
-      case 'document':
-        return { ...(await this.readInline(known, located)), earlier: [] };
-      case 'request':
-        return this.request(known, located.candidates, signal);
+    try {
+      return await this.fetchFrom(place, target, signal);
+    } finally {
+      this.kept.release(place);
     }
   }
 
@@ -67,6 +63,32 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
   override prepare(targets: readonly FetchTarget[]): void {
     this.metadataSource.prepare(targets);
+  }
+
+  private async fetchFrom(place: TokenUri, target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
+    const startedAt = performance.now();
+    const known = { ...target, source: place };
+    const { uri, standard } = place;
+    const seat = this.largeBodies.place();
+    try {
+      if (uri.length > LARGE_BODY) await seat.take('');
+      const located = locateMetadata(uri, { tokenId: target.tokenId, standard }, this.gateways);
+      switch (located.kind) {
+        case 'invalid':
+          return { ...refused(located), earlier: [] };
+        case 'document':
+          return { ...(await this.readInline(known, located)), earlier: [] };
+        case 'request':
+          // Another one, if its body is large.
+          seat.leave();
+          return await this.request(known, located.candidates, signal);
+      }
+    } catch (error) {
+      if (!(error instanceof NoSeat)) throw error;
+      return withoutTokenUri({ kind: 'unreachable', reason: 'busy' }, Math.round(performance.now() - startedAt));
+    } finally {
+      seat.leave();
+    }
   }
 
   /**

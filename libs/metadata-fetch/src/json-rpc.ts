@@ -14,8 +14,8 @@ export type RpcAnswer =
   | { kind: 'error'; code: number; message: string; data: unknown }
   /**
    * The node said nothing of this call. `too_large`: alone, its answer is larger than any body that is read. `busy`: alone,
-   * it is large, and others were being read.
-   * `retryAfterSeconds`: it said nothing at all, and asks to be left alone for so long; 0 if it does not say.
+   * it is large, and others were being read. `retryAfterSeconds`: it said nothing at all, and asks to be left alone for so
+   * long; 0 if it does not say.
    */
   | { kind: 'failed'; reason: string; retryAfterSeconds?: number };
 
@@ -44,23 +44,45 @@ export class JsonRpc {
     private readonly largeBodies: LargeBodies,
   ) {}
 
-  /** In the order of the calls; `usual` is learned from the answers. Never throws for what a node does. */
-  async call(calls: readonly RpcCall[], signal: AbortSignal, usual: UsualAnswer = { bytes: 0 }): Promise<RpcAnswer[]> {
-    const answers: RpcAnswer[] = [];
-    // One after the other: so much of them is in memory at once.
-    while (answers.length < calls.length) {
+  /**
+   * In the order of the calls, a batch at a time: the next one is asked for when all of this one were taken, so that no
+   * more of their texts is in memory. `usual` is learned from the answers. Never throws for what a node does.
+   */
+  async *call(
+    calls: readonly RpcCall[],
+    signal: AbortSignal,
+    usual: UsualAnswer = { bytes: 0 },
+  ): AsyncGenerator<RpcAnswer, void> {
+    let left = calls;
+    while (left.length > 0) {
       const fitting = Math.min(BATCH, Math.max(1, Math.floor(LARGEST_BATCH / usual.bytes)));
-      answers.push(...(await this.callBatch(calls.slice(answers.length, answers.length + fitting), signal, usual)));
+      yield* this.callBatch(left.slice(0, fitting), signal, usual);
+      left = left.slice(fitting);
     }
-    return answers;
   }
 
-  private async callBatch(calls: readonly RpcCall[], signal: AbortSignal, usual: UsualAnswer): Promise<RpcAnswer[]> {
-    if (calls.length > 1) return this.ask(calls, { maxBytes: LARGEST_BATCH, signal }, usual);
+  /** In halves where it is too large: so a call that spoils its batch is found, and the others are answered. */
+  private async *callBatch(
+    calls: readonly RpcCall[],
+    signal: AbortSignal,
+    usual: UsualAnswer,
+  ): AsyncGenerator<RpcAnswer, void> {
+    if (calls.length === 1) return yield* this.callAlone(calls[0]!, signal, usual);
+    const answers = await this.ask(calls, { maxBytes: LARGEST_BATCH, signal }, usual);
+    if (answers !== 'too_large') return yield* answers;
+    const middle = Math.ceil(calls.length / 2);
+    yield* this.callBatch(calls.slice(0, middle), signal, usual);
+    yield* this.callBatch(calls.slice(middle), signal, usual);
+  }
+
+  /** Its seat is kept until the answer was taken. */
+  private async *callAlone(call: RpcCall, signal: AbortSignal, usual: UsualAnswer): AsyncGenerator<RpcAnswer, void> {
     const place = this.largeBodies.place();
     const onLargeBody = () => place.take(new URL(this.endpoint.url).host);
     try {
-      return await this.ask(calls, { onLargeBody, signal }, usual);
+      const answers = await this.ask([call], { onLargeBody, signal }, usual);
+      if (answers === 'too_large') yield { kind: 'failed', reason: answers };
+      else yield* answers;
     } finally {
       place.leave();
     }
@@ -70,7 +92,7 @@ export class JsonRpc {
     calls: readonly RpcCall[],
     bounds: Pick<GuardedPost, 'maxBytes' | 'onLargeBody' | 'signal'>,
     usual: UsualAnswer,
-  ): Promise<RpcAnswer[]> {
+  ): Promise<RpcAnswer[] | 'too_large'> {
     const { url, headers } = this.endpoint;
     const answer = await this.http.post({
       url,
@@ -83,25 +105,16 @@ export class JsonRpc {
       calls.map(() => ({ kind: 'failed', reason, retryAfterSeconds }));
 
     if (answer.kind === 'unreachable') {
-      return answer.reason === 'too_large' && calls.length > 1
-        ? this.halve(calls, bounds.signal, usual)
-        : ofAll(answer.reason);
+      return answer.reason === 'too_large' ? answer.reason : ofAll(answer.reason);
     }
     const { status } = answer;
-    if (status === 413 && calls.length > 1) return this.halve(calls, bounds.signal, usual);
+    if (status === 413 && calls.length > 1) return 'too_large';
     if (status !== 200) return ofAll(`status_${status}`, parseRetryAfter(answer.headers['retry-after'], new Date()));
     usual.bytes = answer.body.length / calls.length;
     const answered = parseJson(answer.body.toString('utf8'));
     if (Array.isArray(answered)) return calls.map((_, id) => toAnswer(answered.find((one) => idOf(one) === id)));
     // One object for a whole batch: the node takes no batches, or has a trouble that is not about a call.
     return calls.length === 1 ? [toAnswer(answered)] : ofAll('batch_refused');
-  }
-
-  /** So that a call that spoils its batch is found, and the others are answered. */
-  private async halve(calls: readonly RpcCall[], signal: AbortSignal, usual: UsualAnswer): Promise<RpcAnswer[]> {
-    const middle = Math.ceil(calls.length / 2);
-    const first = await this.callBatch(calls.slice(0, middle), signal, usual);
-    return [...first, ...(await this.callBatch(calls.slice(middle), signal, usual))];
   }
 }
 

@@ -4,6 +4,7 @@ import { DocumentReader } from './document-reader.js';
 import { GuardedHttp } from './guarded-http.js';
 import { HttpMessageSender } from './http-message-sender.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
+import { KeptTokenUris } from './kept-token-uris.js';
 import { LargeBodies } from './large-bodies.js';
 import { completeConfig, METADATA_FETCH_CONFIG, type MetadataFetchOptions } from './metadata-fetch.options.js';
 import { MessageSender } from './message-sender.js';
@@ -40,6 +41,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
     GuardedHttp,
     LargeBodies,
+    KeptTokenUris,
     DocumentReader,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
