@@ -12,13 +12,17 @@ const ANSWERS: Record<string, Record<number, string[]>> = {
   'four.example': { [A]: [IPV4], [AAAA]: [] },
   'six.example': { [A]: [], [AAAA]: [IPV6] },
   'half-four.example': { [A]: [IPV4] },
+  'lost-four.example': { [A]: [IPV4], [AAAA]: [IPV6] },
   'half-six.example': { [AAAA]: [IPV6] },
 };
+
+/** Of these, the first question for IPv4 is lost. */
+const lost = new Set(['lost-four.example']);
 
 const server = DNS.createUDPServer((request, send) => {
   const [{ name, type } = { name: '', type: 0 }] = request.questions;
   const addresses = ANSWERS[name]?.[type];
-  if (!addresses) return;
+  if (!addresses || (type === A && lost.delete(name))) return;
   const response = DNS.Packet.createResponseFromRequest(request);
   for (const address of addresses) {
     response.answers.push(new DNS.Packet.Resource({ name, type, class: DNS.Packet.CLASS.IN, ttl: 300, address }));
@@ -48,6 +52,7 @@ it.each([
   ['IPv6 only', 'six.example', [six]],
   ['IPv4, and nobody answers for IPv6', 'half-four.example', [four]],
   ['IPv6, and nobody answers for IPv4', 'half-six.example', [six]],
+  ['both kinds, where the question for IPv4 was lost once', 'lost-four.example', [four, six]],
 ])('gives all addresses of a name that has %s', async (_, name, addresses) => {
   expect(await lookup(name)).toEqual(addresses);
 });

@@ -5,8 +5,11 @@ import type { LookupFunction } from 'node:net';
 /** Of the time for a name: what one name server gets for its first answer, so that a dead one leaves time for the next. */
 const FIRST_TRY_PART = 1 / 4;
 const TRIES = 2;
-/** One kind of address is there: the other one is waited for so long, as some name servers never answer for it. */
-const OTHER_KIND_MS = 300;
+/**
+ * One kind of address is there: the other one gets so much of the time, if it is left, as some name servers never answer for it.
+ * Longer than a first try, since its question may have been lost, and the kind that came first may lead nowhere.
+ */
+const OTHER_KIND_PART = 2 / 5;
 
 /** A name has no address. */
 class NoAddress extends Error {
@@ -48,11 +51,13 @@ export class NameResolver {
     const resolver = new Resolver({ timeout: Math.ceil(this.withinMs * FIRST_TRY_PART), tries: TRIES });
     if (this.nameServers) resolver.setServers(this.nameServers);
     const cancel = () => resolver.cancel();
+    const startedAt = performance.now();
     let timer = setTimeout(cancel, this.withinMs);
     const ofKind = async (family: 4 | 6) => {
       const addresses = await (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name));
       clearTimeout(timer);
-      timer = setTimeout(cancel, OTHER_KIND_MS);
+      const leftMs = this.withinMs - (performance.now() - startedAt);
+      timer = setTimeout(cancel, Math.min(this.withinMs * OTHER_KIND_PART, leftMs));
       return addresses.map((address) => ({ address, family }));
     };
     const answers = await Promise.allSettled([ofKind(4), ofKind(6)]);
