@@ -1,3 +1,4 @@
+import { MetadataFetcher, type FetchOutcome, type FetchTarget } from '@app/metadata-fetch';
 import type { LoggerService } from '@nestjs/common';
 import { AbiCoder, toBeHex, Wallet, type BaseContract } from 'ethers';
 import { Anvil } from './support/anvil.js';
@@ -44,6 +45,12 @@ async function readAttempts(project: TestProject, tokenId: string): Promise<obje
   const { body } = await http(test.app).get(path).set('x-api-key', project.apiKey).expect(200);
   return (body as { result: object[] }).result;
 }
+
+const tokenOf = (address: string, tokenId: string): FetchTarget => ({
+  source: { kind: 'chain', chainId: anvil.chainId, address, uriRule: 'standard' },
+  tokenId,
+});
+const reasonOf = (outcome: FetchOutcome) => ('reason' in outcome ? outcome.reason : outcome.kind);
 
 const isAbout = (tokenId: string) => (call: Call) => call.params[0]?.data === `${URI}${toBeHex(tokenId, 32).slice(2)}`;
 
@@ -202,6 +209,47 @@ it('a contract whose turn does not come because others take too long is asked ag
   expect(reasons.toSorted((a, b) => a.localeCompare(b))).toEqual(['busy', ...Array<string>(8).fill('rpc_error')]);
   expect(rpc.requests.length).toBe(8);
   expect(await summaryOf(project, refreshId)).toMatchObject({ pending: 1 });
+});
+
+it('a contract whose next turn does not come because others take too long is no trouble with its node', async () => {
+  await aProject();
+  const fetcher = test.app.get(MetadataFetcher);
+  const address = await potions.getAddress();
+  const isOfOthers = ({ method, params }: Call) =>
+    method === 'eth_call' && params[0]?.to?.toLowerCase() !== address.toLowerCase();
+  rpc.misbehaveAlways((answers, calls) => (calls.some(isOfOthers) ? new Promise(() => {}) : answers));
+  // Two batches, and as many others as are asked at once.
+  const tokens = Array.from({ length: 101 }, (_, index) => tokenOf(address, String(index)));
+  const others = Array.from({ length: 8 }, () => tokenOf(Wallet.createRandom().address, '1'));
+
+  fetcher.prepare([...tokens, ...others]);
+
+  expect(reasonOf(await fetcher.fetch(tokens[0]!))).toBe('fetched');
+  expect(reasonOf(await fetcher.fetch(tokens[100]!))).toBe('busy');
+  expect(reasonOf(await fetcher.fetch(others[0]!))).toBe('rpc_error');
+});
+
+it('a contract whose large answers find no room in time is no trouble with its node, and is not asked on', async () => {
+  await aProject();
+  const fetcher = test.app.get(MetadataFetcher);
+  const uri = `data:application/json,{"name":"${'a'.repeat(400_000)}"}`;
+  const result = AbiCoder.defaultAbiCoder().encode(['string'], [uri]);
+  rpc.misbehaveAlways((answers, [call]) =>
+    call?.params[0]?.data?.startsWith(URI) ? answers.map((one) => ({ ...one, result })) : answers,
+  );
+  test.metadataApi.misbehave('large', 'drips a large body');
+  const source = { kind: 'metadata_api' as const, url: `${test.metadataApi.url}/drips` };
+  const dripped = [1, 2].map(() => fetcher.fetch({ source, tokenId: 'large' }));
+  await vi.waitUntil(() => test.metadataApi.trafficOf('/drips').atOnce === 2);
+  const address = await potions.getAddress();
+  const tokens = ['1', '2', '3', '4'].map((tokenId) => tokenOf(address, tokenId));
+
+  fetcher.prepare(tokens);
+  const outcomes = await Promise.all(tokens.map((token) => fetcher.fetch(token)));
+
+  expect(outcomes.map(reasonOf)).toEqual(['busy', 'busy', 'busy', 'busy']);
+  expect(rpc.asking(URI).map((calls) => calls.length)).toEqual([4, 2, 1]);
+  await Promise.all(dripped);
 });
 
 it('a node of another chain is not believed', async () => {

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 export interface Call {
   id: number;
   method: string;
-  params: [call?: { data?: string }, ...rest: unknown[]];
+  params: [call?: { to?: string; data?: string }, ...rest: unknown[]];
 }
 
 type Answered = { id: number | null; [field: string]: unknown }[];
@@ -15,6 +15,7 @@ export type RpcBehaviour =
   | 'hangs'
   | 'closes at once'
   | { status: number; headers?: Record<string, string>; body?: string }
+  /** What it makes of the node's answers; a promise that never resolves hangs. */
   | ((answers: Answered, calls: Call[]) => unknown);
 
 /** What stands between us and a chain: hands requests to a real node, counts them, and misbehaves as it is told. */
@@ -93,7 +94,7 @@ export class RpcHost {
     });
     const answers = (await forwarded.json()) as Answered;
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(behaviour ? behaviour(answers, calls) : answers));
+    response.end(JSON.stringify(behaviour ? await behaviour(answers, calls) : answers));
   }
 }
 

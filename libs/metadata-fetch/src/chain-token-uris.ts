@@ -64,8 +64,8 @@ export class ChainTokenUris {
 interface Waiting {
   question: TokenUriQuestion;
   askedAt: number;
-  /** It waited for others of its contract: if that took long, it was no other contract's doing. */
-  isBehindItsOwn: boolean;
+  /** How long it waited for others of its own contract, in milliseconds: that was no other contract's doing. */
+  behindItsOwnMs: number;
   answer: (answer: TokenUriAnswer) => void;
   fail: (error: unknown) => void;
 }
@@ -83,7 +83,7 @@ class Questions {
 
   ask(address: string, question: TokenUriQuestion): Promise<TokenUriAnswer> {
     return new Promise((answer, fail) => {
-      const waiting = { question, askedAt: performance.now(), isBehindItsOwn: false, answer, fail };
+      const waiting = { question, askedAt: performance.now(), behindItsOwnMs: 0, answer, fail };
       const others = this.waiting.get(address);
       if (others) others.push(waiting);
       else this.waiting.set(address, [waiting]);
@@ -102,9 +102,12 @@ class Questions {
       this.waiting.delete(address);
       if (waiting.length > BATCH) this.waiting.set(address, waiting.slice(BATCH));
       this.asking.add(address);
+      const startedAt = performance.now();
       void this.answer(address, waiting.slice(0, BATCH)).finally(() => {
         this.asking.delete(address);
-        for (const behind of this.waiting.get(address) ?? []) behind.isBehindItsOwn = true;
+        for (const behind of this.waiting.get(address) ?? []) {
+          behind.behindItsOwnMs += performance.now() - Math.max(startedAt, behind.askedAt);
+        }
         this.begin();
       });
     }
@@ -112,8 +115,9 @@ class Questions {
 
   /** The deadline counts from when the first of them was asked: whoever waits holds a claim meanwhile. */
   private async answer(address: string, taken: readonly Waiting[]): Promise<void> {
-    const since = performance.now() - this.deadlineMs * LONGEST_WAIT_PART;
-    const isLate = ({ askedAt, isBehindItsOwn }: Waiting) => askedAt < since && !isBehindItsOwn;
+    const now = performance.now();
+    const isLate = ({ askedAt, behindItsOwnMs }: Waiting) =>
+      now - askedAt - behindItsOwnMs > this.deadlineMs * LONGEST_WAIT_PART;
     for (const { answer } of taken.filter(isLate)) answer({ kind: 'unreachable', reason: 'busy' });
     const batch = taken.filter((waiting) => !isLate(waiting));
     if (batch.length === 0) return;

@@ -81,7 +81,9 @@ export class JsonRpc {
     const onLargeBody = () => place.take(new URL(this.endpoint.url).host);
     try {
       const answers = await this.ask([call], { onLargeBody, signal }, usual);
-      if (answers === 'too_large') yield { kind: 'failed', reason: answers };
+      // The time was over while it waited: others had the seats, and the node had answered.
+      if (place.isWaiting) yield { kind: 'failed', reason: 'busy' };
+      else if (answers === 'too_large') yield { kind: 'failed', reason: answers };
       else yield* answers;
     } finally {
       place.leave();

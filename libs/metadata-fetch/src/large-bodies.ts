@@ -66,6 +66,8 @@ type OnTurn = (seat: Seat) => void;
 export class Place {
   private seat: Seat | undefined;
   private stopWaiting = () => {};
+  /** For a seat. */
+  isWaiting = false;
 
   constructor(
     private readonly bodies: LargeBodies,
@@ -75,6 +77,7 @@ export class Place {
   /** Room for a large body of this host. Throws NoSeat when the time to wait is over. */
   take(host: string): Promise<Buffer> {
     const waitsSince = performance.now();
+    this.isWaiting = true;
     return new Promise((done, fail) => {
       const onTurn = (seat: Seat) => {
         this.stopWaiting();
@@ -89,6 +92,7 @@ export class Place {
         clearTimeout(timer);
         this.bodies.withdraw(host, onTurn);
         this.leftMs = Math.max(0, this.leftMs - (performance.now() - waitsSince));
+        this.isWaiting = false;
         this.stopWaiting = () => {};
       };
       this.bodies.take(host, onTurn);
