@@ -71,7 +71,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     const { uri, standard } = place;
     const seat = this.largeBodies.place();
     try {
-      if (uri.length > LARGE_BODY) await seat.take('');
+      if (uri.length > LARGE_BODY) await seat.take(ownerOf(target));
       const located = locateMetadata(uri, { tokenId: target.tokenId, standard }, this.gateways);
       switch (located.kind) {
         case 'invalid':
@@ -128,7 +128,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     const startedAt = performance.now();
     const onLargeBody = async () => {
       deadline.pause();
-      const room = await place.take(new URL(candidate.url).host);
+      const room = await place.take(ownerOf(target, candidate));
       deadline.resume();
       return room;
     };
@@ -228,6 +228,11 @@ function withoutTokenUri(answer: NoTokenUri, durationMs: number): FetchOutcome {
 
 function standardOf(source: MetadataLocation): TokenStandard | undefined {
   return source.kind === 'token_uri' ? source.standard : undefined;
+}
+
+/** Who takes turns with others for large bodies: a collection, since names of hosts cost nothing. */
+function ownerOf({ collectionId }: FetchTarget, candidate?: Candidate): string {
+  return collectionId ?? (candidate ? new URL(candidate.url).host : '');
 }
 
 function conditionsOf(validators: Validators | undefined): Record<string, string> {

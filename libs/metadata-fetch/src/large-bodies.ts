@@ -7,6 +7,8 @@ export const LARGE_BODY = 256 * 1024;
 
 /** Large bodies in memory at once, in one process: two of the largest are 10 MiB. */
 const SEATS = 2;
+/** Each with half a MiB of what has come. Beyond that only the first one of a collection waits: nobody is kept out. */
+const MOST_WAITING = 64;
 
 /** Others had the seats for too long. That is our doing, and says nothing of the host. */
 export class NoSeat extends Error {
@@ -16,12 +18,12 @@ export class NoSeat extends Error {
 /**
  * Bounds the memory that strangers can make us use: a body that turns out to be large is read on only when it has one
  * of a few seats, and keeps it until its document is read. The others wait, with their host's data still on the wire.
- * Hosts take turns: one whose bodies never end holds up another one until one of them has run into its deadline.
+ * Collections take turns: one whose bodies never end holds up another one until one of them has run into its deadline.
  */
 @Injectable()
 export class LargeBodies {
-  private readonly free: Seat[] = Array.from({ length: SEATS }, () => new Seat());
-  /** By host: the one whose turn is next comes first. */
+  private readonly seats = Array.from({ length: SEATS }, () => new Seat());
+  /** By whose they are: the one whose turn is next comes first. */
   private readonly waiting = new Map<string, Set<OnTurn>>();
 
   constructor(@Inject(METADATA_FETCH_CONFIG) private readonly config: Pick<MetadataFetchConfig, 'largeBodyWaitMs'>) {}
@@ -31,33 +33,45 @@ export class LargeBodies {
     return new Place(this, this.config.largeBodyWaitMs);
   }
 
-  /** Gives a seat, now or when it is this host's turn. */
-  take(host: string, onTurn: OnTurn): void {
-    const seat = this.free.pop();
-    if (seat) return onTurn(seat);
-    const others = this.waiting.get(host);
-    if (others) others.add(onTurn);
-    else this.waiting.set(host, new Set([onTurn]));
+  /** Gives a seat, now or when it is its owner's turn. False: too many are waiting. */
+  take(owner: string, onTurn: OnTurn): boolean {
+    const seat = this.seats.find((one) => one.owner === undefined);
+    const others = this.waiting.get(owner);
+    if (seat) sitDown(seat, owner, onTurn);
+    else if (!others) this.waiting.set(owner, new Set([onTurn]));
+    else if (this.countWaiting() < MOST_WAITING) others.add(onTurn);
+    else return false;
+    return true;
   }
 
   /** No longer waited for. */
-  withdraw(host: string, onTurn: OnTurn): void {
-    const others = this.waiting.get(host);
+  withdraw(owner: string, onTurn: OnTurn): void {
+    const others = this.waiting.get(owner);
     others?.delete(onTurn);
-    if (others?.size === 0) this.waiting.delete(host);
+    if (others?.size === 0) this.waiting.delete(owner);
   }
 
   giveBack(seat: Seat): void {
-    const [first] = this.waiting;
-    if (!first) return void this.free.push(seat);
-    const [host, waiting] = first;
-    const [onTurn] = waiting;
-    waiting.delete(onTurn!);
-    this.waiting.delete(host);
+    seat.owner = undefined;
+    const owners = [...this.waiting.keys()];
+    // Who sits has had a turn.
+    const next = owners.find((owner) => this.seats.every((one) => one.owner !== owner)) ?? owners[0];
+    if (next === undefined) return;
+    const [onTurn, ...others] = this.waiting.get(next)!;
     // To the end of the line.
-    if (waiting.size > 0) this.waiting.set(host, waiting);
-    onTurn!(seat);
+    this.waiting.delete(next);
+    if (others.length > 0) this.waiting.set(next, new Set(others));
+    sitDown(seat, next, onTurn!);
   }
+
+  private countWaiting(): number {
+    return [...this.waiting.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+}
+
+function sitDown(seat: Seat, owner: string, onTurn: OnTurn): void {
+  seat.owner = owner;
+  onTurn(seat);
 }
 
 type OnTurn = (seat: Seat) => void;
@@ -74,8 +88,8 @@ export class Place {
     private leftMs: number,
   ) {}
 
-  /** Room for a large body of this host. Throws NoSeat when the time to wait is over. */
-  take(host: string): Promise<Buffer> {
+  /** Room for a large body of this collection. Throws NoSeat when the time to wait is over, or too many are waiting. */
+  take(owner: string): Promise<Buffer> {
     const waitsSince = performance.now();
     this.isWaiting = true;
     return new Promise((done, fail) => {
@@ -84,18 +98,19 @@ export class Place {
         this.seat = seat;
         done(seat.room);
       };
-      const timer = setTimeout(() => {
+      const giveUp = () => {
         this.stopWaiting();
         fail(new NoSeat('Large bodies of others are being read.'));
-      }, this.leftMs);
+      };
+      const timer = setTimeout(giveUp, this.leftMs);
       this.stopWaiting = () => {
         clearTimeout(timer);
-        this.bodies.withdraw(host, onTurn);
+        this.bodies.withdraw(owner, onTurn);
         this.leftMs = Math.max(0, this.leftMs - (performance.now() - waitsSince));
         this.isWaiting = false;
         this.stopWaiting = () => {};
       };
-      this.bodies.take(host, onTurn);
+      if (!this.bodies.take(owner, onTurn)) giveUp();
     });
   }
 
@@ -108,6 +123,8 @@ export class Place {
 }
 
 class Seat {
+  /** Whose body is here. */
+  owner: string | undefined;
   private bytes?: Buffer;
 
   /**
