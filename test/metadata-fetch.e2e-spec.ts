@@ -141,8 +141,12 @@ describe('a body that is too large', () => {
 
 describe('large bodies, of which two are read at once', () => {
   const MB = 1024 * 1024;
-  const from = (all: MetadataFetcher, { url }: MetadataHost, tokenId: string) =>
-    all.fetch({ source: { kind: 'metadata_api', url: `${url}/large` }, tokenId });
+  const from = (all: MetadataFetcher, { url }: { url: string }, tokenId: string, collectionId?: string) =>
+    all.fetch({
+      source: { kind: 'metadata_api', url: `${url}/large` },
+      tokenId,
+      ...(collectionId && { collectionId }),
+    });
 
   it('end with the deadline where a host drips them, and who has waited for too long is told that it was our doing', async () => {
     const all = await fetcher({ deadlineMs: 1500, largeBodyWaitMs: 200 });
@@ -154,20 +158,49 @@ describe('large bodies, of which two are read at once', () => {
     expect(reasons.toSorted((a, b) => a.localeCompare(b))).toEqual(['busy', 'timeout', 'timeout']);
   });
 
-  it('are read when others have been, however many a host drips: hosts take turns', async () => {
-    const honest = await MetadataHost.start();
-    honest.answer('31', 200, { name: 'a'.repeat(MB) });
-    host.misbehave('30', 'drips a large body');
-    const all = await fetcher({ allowedHosts: [host.host, honest.host], maxBytes: 2 * MB, deadlineMs: 2000 });
-    let ended = 0;
-    const dripped = ['30', '30', '30', '30'].map((tokenId) => from(all, host, tokenId).finally(() => (ended += 1)));
+  it('are read when others have been, however many another collection drips, under however many names', async () => {
+    const port = host.host.split(':')[1];
+    const names = Array.from({ length: 16 }, (_, id) => `name-${id}.example:${port}`);
+    const lookup: LookupFunction = (_, __, done) => done(null, [{ address: '127.0.0.1', family: 4 }]);
+    host.answer('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
+    const options = { lookup, maxBytes: 2 * MB, largeBodyWaitMs: 2500 };
+    const all = await fetcher({ ...options, allowedHosts: [host.host, ...names] });
+    const dripped = names.map((name) => from(all, { url: `http://${name}` }, '30', 'drips'));
 
-    const outcome = await from(all, honest, '31');
+    // Two have run into their deadline, the next two have the seats, and the others wait.
+    expect(await Promise.race(dripped)).toMatchObject({ reason: 'timeout' });
 
-    expect(outcome).toMatchObject({ kind: 'fetched' });
-    expect(ended).toBeLessThanOrEqual(2);
+    expect(await from(all, host, '31', 'honest')).toMatchObject({ kind: 'fetched' });
     await Promise.all(dripped);
-    await honest.close();
+  });
+
+  it('lose no time of their own while they wait', async () => {
+    host.answer('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
+    const all = await fetcher({ maxBytes: 2 * MB });
+    const dripped = Array.from({ length: 6 }, () => from(all, host, '30'));
+    await Promise.race(dripped);
+
+    // Four are before it, two at a time: twice its deadline.
+    expect(await from(all, host, '31')).toMatchObject({ kind: 'fetched' });
+    await Promise.all(dripped);
+  });
+
+  it('leave the next gateway its time, however long this one had to wait', async () => {
+    const other = await MetadataHost.start();
+    const all = await fetcher({ allowedHosts: [host.host, other.host], ipfsGateways: [host.url, other.url] });
+    host.misbehave('30', 'drips a large body').answer('34', 200, ' '.repeat(MB / 2));
+    other.misbehave('34', 'hangs');
+    const dripped = Array.from({ length: 3 }, () => from(all, host, '30'));
+    await vi.waitUntil(() => host.trafficOf('/large').atOnce === 3);
+    const uri = 'ipfs://QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE/34';
+
+    const outcome = await all.fetch({ source: { kind: 'token_uri', uri }, tokenId: '34' });
+
+    expect(outcome).toMatchObject({ reason: 'timeout', earlier: [{ reason: 'empty_body' }] });
+    // Half of the deadline is all that it would have otherwise.
+    expect(outcome.durationMs).toBeGreaterThan(600);
+    await Promise.all(dripped);
+    await other.close();
   });
 
   it('take their turn also where they stand in the token URI itself', async () => {

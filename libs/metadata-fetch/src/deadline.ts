@@ -3,46 +3,49 @@ export class Deadline {
   private readonly controller = new AbortController();
   private readonly end = () => this.controller.abort();
   private timer: NodeJS.Timeout | undefined;
-  private runsSince = 0;
-  private leftMs: number;
-  private pauses = 0;
+  /** undefined: it stands still. */
+  private runsSince: number | undefined;
+  private unusedMs: number;
+  private isCleared = false;
 
   constructor(
     ms: number,
     /** Ends the attempt as well. */
     private readonly outer?: AbortSignal,
   ) {
-    this.leftMs = ms;
+    this.unusedMs = ms;
     // A plain timer and listener: AbortSignal.timeout and .any cost more than all else on the way of a request.
     outer?.addEventListener('abort', this.end, { once: true });
     if (outer?.aborted) this.end();
-    this.run();
+    this.resume();
   }
 
   get signal(): AbortSignal {
     return this.controller.signal;
   }
 
+  /** What was not used of it. */
+  get leftMs(): number {
+    const usedMs = this.runsSince === undefined ? 0 : performance.now() - this.runsSince;
+    return Math.max(0, this.unusedMs - usedMs);
+  }
+
   pause(): void {
-    this.pauses += 1;
-    if (this.pauses > 1) return;
     clearTimeout(this.timer);
-    this.leftMs -= performance.now() - this.runsSince;
+    this.unusedMs = this.leftMs;
+    this.runsSince = undefined;
   }
 
   resume(): void {
-    this.pauses -= 1;
-    if (this.pauses === 0) this.run();
-  }
-
-  /** No longer needed. */
-  clear(): void {
-    clearTimeout(this.timer);
-    this.outer?.removeEventListener('abort', this.end);
-  }
-
-  private run(): void {
+    if (this.isCleared || this.runsSince !== undefined) return;
     this.runsSince = performance.now();
-    this.timer = setTimeout(this.end, Math.max(0, this.leftMs));
+    this.timer = setTimeout(this.end, this.unusedMs);
+  }
+
+  /** No longer needed: it stands still from now on. */
+  clear(): void {
+    this.pause();
+    this.isCleared = true;
+    this.outer?.removeEventListener('abort', this.end);
   }
 }

@@ -106,8 +106,9 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     let leftMs = this.config.deadlineMs;
     for (const [index, candidate] of ordered.entries()) {
       const shareMs = leftMs / (ordered.length - index);
-      const outcome = await this.requestOne(target, candidate, new Deadline(shareMs, signal), place);
-      leftMs -= Math.min(outcome.durationMs, shareMs);
+      const deadline = new Deadline(shareMs, signal);
+      const outcome = await this.requestOne(target, candidate, deadline, place);
+      leftMs -= shareMs - deadline.leftMs;
       const isGood = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
       if (ordered.length > 1) this.noteHealth(candidate, outcome);
       if (isGood || isOurDoing(outcome) || signal?.aborted)
@@ -136,6 +137,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     try {
       const headers = { ...candidate.headers, ...conditionsOf(validators) };
       const answer = await this.http.get({ url: candidate.url, headers, signal: deadline.signal, onLargeBody });
+      // Reading is ours.
+      deadline.clear();
       const trace = {
         url: candidate.publicUrl,
         durationMs: Math.round(performance.now() - startedAt),
