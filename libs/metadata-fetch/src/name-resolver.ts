@@ -22,8 +22,8 @@ class NoAddress extends Error {
  * hosts file nor search domains are read: they have names of this machine and its network. Nothing is remembered.
  */
 export class NameResolver {
-  /** Questions that are under way: whoever asks the same joins. */
-  private readonly asking = new Map<string, Promise<LookupAddress[]>>();
+  /** Questions that are under way: whoever asks the same joins, unless one of its tries is over. */
+  private readonly asking = new Map<string, { since: number; addresses: Promise<LookupAddress[]> }>();
 
   constructor(
     /** For all questions about one name, in milliseconds. */
@@ -41,9 +41,17 @@ export class NameResolver {
   };
 
   private resolve(name: string): Promise<LookupAddress[]> {
-    const asked = this.asking.get(name) ?? this.ask(name).finally(() => this.asking.delete(name));
-    this.asking.set(name, asked);
-    return asked;
+    const now = performance.now();
+    const asked = this.asking.get(name);
+    if (asked && now - asked.since < this.withinMs * FIRST_TRY_PART) return asked.addresses;
+    const mine = {
+      since: now,
+      addresses: this.ask(name).finally(() => {
+        if (this.asking.get(name) === mine) this.asking.delete(name);
+      }),
+    };
+    this.asking.set(name, mine);
+    return mine.addresses;
   }
 
   private async ask(name: string): Promise<LookupAddress[]> {
