@@ -11,14 +11,14 @@ const HAS_WORKER = existsSync(WORKER);
 
 /**
  * One thread, gone again when it has been idle: large documents are rare, or an attack. The worst document within the
- * bounds takes a third of this heap; without a limit the thread would grow as far as its garbage lets it.
+ * bounds takes three quarters of this heap; without a limit the thread would grow as far as its garbage lets it.
  */
 const THREAD = {
   filename: WORKER,
   minThreads: 0,
   maxThreads: 1,
   idleTimeout: 10_000,
-  resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 96 },
+  resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
 };
 
 /**
