@@ -19,9 +19,10 @@ const metadataFetchOptionsSchema = z.strictObject({
   maxBytes: z.int().min(1).max(LARGEST_DOCUMENT).default(LARGEST_DOCUMENT),
   /**
    * How long a document of more than 256 KiB waits until others have been read, in milliseconds: then it is `busy`, and
-   * tried again. Long enough for two that take all of `deadlineMs`; both together have to stay well below the lease.
+   * tried again. Long enough for two that take all of `deadlineMs`; with that and the 10 seconds that a claimed token may
+   * have waited for its turn it has to stay below the lease of 30.
    */
-  largeBodyWaitMs: z.int().min(0).max(60_000).default(8000),
+  largeBodyWaitMs: z.int().min(0).max(15_000).default(8000),
   /** How much of an error's body is kept, in bytes. */
   errorBodyBytes: z
     .int()
