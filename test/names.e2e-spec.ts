@@ -53,14 +53,19 @@ it.each([
   ['nobody may ask for', 'refused.example', 'dns'],
   ['is none', '127.0.0.1..', 'dns'],
 ])('of a metadata host whose name %s, nothing is dialled', async (_, name, reason) => {
-  expect(await fetchFrom(await fetcher(), `http://${name}`)).toMatchObject({ kind: 'unreachable', reason });
+  const port = Number(host.host.split(':')[1]);
+  const from = await fetcher({ extraPorts: [port] });
+
+  // Somebody listens there, and would answer.
+  expect(await fetchFrom(from, `http://${name}:${port}`)).toMatchObject({ kind: 'unreachable', reason });
+
+  expect(host.trafficOf('').hits).toBe(0);
 });
 
-it('a name server that hangs ends as dns, within the time of the fetch', async () => {
+it('a name server that hangs ends as dns, and not as a timeout of the metadata host', async () => {
   const outcome = await fetchFrom(await fetcher({ nameServers: [silent.address] }), 'http://loopback.example');
 
   expect(outcome).toMatchObject({ kind: 'unreachable', reason: 'dns' });
-  expect(outcome.durationMs).toBeLessThan(3000);
 });
 
 it('a name server that is away is no refusal of the metadata host', async () => {
@@ -81,23 +86,25 @@ it('behind a name server that hangs, the next one is asked in time', async () =>
 
 it('names that hang hold up neither other names nor hosts that are exempt', async () => {
   const from = await fetcher({ allowedHosts: [`localhost:${host.host.split(':')[1]}`] });
-  let ended = 0;
+  const ended: string[] = [];
   const hanging = Array.from({ length: 8 }, (_, id) =>
-    fetchFrom(from, `http://hangs-${id}.example`).finally(() => (ended += 1)),
+    fetchFrom(from, `http://hangs-${id}.example`).finally(() => ended.push('hanging')),
   );
   await vi.waitUntil(() => new Set(names.questions.filter((name) => name.startsWith('hangs'))).size === 8);
 
-  const other = await fetchFrom(from, 'http://loopback.example');
-  const exempt = await fetchFrom(from, host.url.replace('127.0.0.1', 'localhost'));
+  const other = await fetchFrom(from, 'http://loopback.example').finally(() => ended.push('other'));
+  const localhost = `${host.url.replace('127.0.0.1', 'localhost')}/exempt`;
+  const exempt = await fetchFrom(from, localhost).finally(() => ended.push('exempt'));
 
   expect(other).toMatchObject({ reason: 'blocked_address' });
   expect(exempt).toMatchObject({ kind: 'fetched' });
-  expect(ended).toBe(0);
   await Promise.all(hanging);
+  expect(ended.slice(0, 2)).toEqual(['other', 'exempt']);
 });
 
 it('a name is asked for once, however many fetches want it at the time, and again by the next one', async () => {
-  const from = await fetcher();
+  // So long that no slow answer is asked for again.
+  const from = await fetcher({ deadlineMs: 30_000 });
   const before = names.questions.length;
 
   await Promise.all(['1', '2', '3'].map(() => fetchFrom(from, 'http://loopback.example')));
