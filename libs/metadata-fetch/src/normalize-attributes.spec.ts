@@ -181,6 +181,18 @@ describe('attributes in other forms', () => {
     ]);
   });
 
+  it('are not the fields of a document that follows the schema of ERC-721 to the letter [F21]', () => {
+    const described = (description: string) => ({ type: 'string', description });
+    const properties = {
+      name: described('Identifies the asset to which this NFT represents'),
+      description: described('Describes the asset to which this NFT represents'),
+      image: described('A URI pointing to a resource with mime type image/*'),
+      Hat: described('Red'),
+    };
+
+    expect(traits({ title: 'Asset Metadata', type: 'object', properties })).toEqual([['Hat', 'Red', 'string']]);
+  });
+
   it('take from properties only what has a value [F21]', () => {
     expect(
       traits({

@@ -9,6 +9,8 @@ import { toStorableText } from './storable-text.js';
 const MOST_ATTRIBUTES = 1_000;
 const LONGEST_TRAIT_TYPE = 1_000;
 const LONGEST_DISPLAY_TYPE = 64;
+/** The fields that the schema of ERC-721 has: there they say what a token is, and no trait of it. */
+const SCHEMA_FIELDS = ['name', 'description', 'image'];
 const NAME_FIELDS = ['trait_type', 'traitType', 'trait', 'key', 'name'];
 
 /** A trait as found, before its value is read. */
@@ -97,7 +99,9 @@ function* foundInMap(map: JsonObject, fill: Fill): Iterable<Found> {
 /** Here lists and objects without a value are files, creators and the like. */
 function* foundInProperties(properties: JsonObject, fill: Fill): Iterable<Found> {
   for (const name of Object.keys(properties)) {
-    const member = withValue(properties[name]!);
+    const given = properties[name]!;
+    const member = withValue(given);
+    if (member !== given && SCHEMA_FIELDS.includes(name)) continue;
     const isTrait = isJsonObject(member) ? member.value !== undefined : !Array.isArray(member) && member !== null;
     if (isTrait) yield foundInMember(name, member, fill);
   }
