@@ -73,7 +73,8 @@ class BlockedAddress extends Error {
   readonly code = 'BLOCKED_ADDRESS';
 }
 
-class NoAddress extends Error {
+/** A name has none. */
+export class NoAddress extends Error {
   readonly code = 'ENODATA';
 }
 

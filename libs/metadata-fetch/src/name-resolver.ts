@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
+import { NoAddress } from './address-filter.js';
 
 /** Of the time for a name: what one name server gets for its first answer, so that a dead one leaves time for the next. */
 const FIRST_TRY_PART = 1 / 4;
@@ -10,11 +11,6 @@ const TRIES = 2;
  * Longer than a first try, since its question may have been lost, and the kind that came first may lead nowhere.
  */
 const OTHER_KIND_PART = 2 / 5;
-
-/** A name has no address. */
-class NoAddress extends Error {
-  readonly code = 'ENODATA';
-}
 
 /**
  * Asks name servers for the names of strangers' hosts, within a bounded time and without a thread: the system's resolver
