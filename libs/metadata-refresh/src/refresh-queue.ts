@@ -165,7 +165,7 @@ export class RefreshQueue {
         refresh_id as "refreshId", priority, collection_id as "collectionId", token_id::text as "tokenId", source,
         chosen.host, coalesce(chosen.host_limit, ${hostRequestsAtOnce}::int) as "hostLimit",
         (select count(*)::int from chosen) as lanes,
-        (select count(*) >= max(due.room) from due where due.lane_id = claimed.lane_id) as "isLaneFull",
+        claimed.lane_id in (select lane_id from due group by lane_id having count(*) >= max(room)) as "isLaneFull",
         nextval('nft_metadata.fetch_seq')::text as "fetchSeq"
       from claimed
       join chosen on chosen.id = claimed.lane_id
