@@ -21,8 +21,10 @@ export class EventPublisher {
 
   /** Any number of processes may do so at once. NOTIFY is here, and not where things happen: it makes commits wait for each other. */
   async publish(): Promise<void> {
-    // What is committed meanwhile is announced by whoever commits it.
-    while ((await this.hasWaiting()) && (await this.publishWaiting()) === AT_ONCE);
+    while (await this.hasWaiting()) {
+      // That were all; what is committed meanwhile is announced by whoever commits it.
+      if ((await this.publishWaiting()) < AT_ONCE) return;
+    }
   }
 
   /** Returns how many rows there were, AT_ONCE at most. */

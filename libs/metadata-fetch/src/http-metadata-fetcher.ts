@@ -79,9 +79,9 @@ export class HttpMetadataFetcher extends MetadataFetcher {
         case 'document':
           return { ...(await this.readInline(known, located)), earlier: [] };
         case 'request':
-          // Another one, if its body is large.
+          // The URI is read; its body takes one anew, if that is large.
           seat.leave();
-          return await this.request(known, located.candidates, signal);
+          return await this.request(known, located.candidates, seat, signal);
       }
     } catch (error) {
       if (!(error instanceof NoSeat)) throw error;
@@ -98,11 +98,11 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   private async request(
     target: FetchTarget,
     candidates: readonly Candidate[],
+    place: Place,
     signal: AbortSignal | undefined,
   ): Promise<FetchOutcome> {
     const ordered = candidates.length > 1 ? this.health.order(candidates) : candidates;
     const failed: { outcome: Outcome; candidate: Candidate }[] = [];
-    const place = this.largeBodies.place();
     let leftMs = this.config.deadlineMs;
     for (const [index, candidate] of ordered.entries()) {
       const shareMs = leftMs / (ordered.length - index);

@@ -38,9 +38,10 @@ export interface TokenMetadata {
   warnings: string[];
 }
 
-/** A successful fetch, to be written. */
+/** How the URL of a document was found: in a Metadata API, as a token URI that was known, or by asking the contract. */
 export type MetadataSourceKind = 'metadata_api' | 'token_uri' | 'chain';
 
+/** A successful fetch, to be written. */
 export interface MetadataWrite {
   collectionId: string;
   tokenId: string;
@@ -49,7 +50,6 @@ export interface MetadataWrite {
   /** null: the server said that nothing has changed since the validators we sent. */
   metadata: TokenMetadata | null;
   metadataUrl: string;
-  /** How the URL was found: in a Metadata API, as a token URI that was known, or by asking the contract. */
   metadataSource: MetadataSourceKind;
   /** With metadata: the server's. Without: those that were sent, and are still true. */
   etag?: string | undefined;
