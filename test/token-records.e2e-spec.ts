@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { TokenStore, type TokenMetadata } from '@app/token-store';
 import { Client } from 'pg';
+import { emptyMetadata } from './support/empty-metadata.js';
 import type { Behaviour } from './support/host-behaviours.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -285,20 +286,11 @@ describe('a refresh that fails', () => {
 describe('of two fetches of one token', () => {
   const token = { name: 'Gas lamp', metadata_status: 'ok', last_error_code: null };
   const oil: TokenMetadata = {
+    ...emptyMetadata,
     name: 'Oil lamp',
-    description: null,
-    imageUrl: null,
-    imageOriginal: null,
-    animationUrl: null,
-    externalUrl: null,
-    youtubeUrl: null,
-    backgroundColor: null,
-    decimals: null,
-    localization: null,
     attributes: [{ traitType: 'Lamp', value: 'Oil', valueType: 'string', displayType: null, maxValue: null }],
     raw: JSON.stringify(record('Oil')),
     contentHash: 'oil',
-    warnings: [],
   };
 
   it('the second waits for the first, since it wants a newer answer [G7, H1]', async () => {

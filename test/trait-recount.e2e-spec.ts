@@ -1,5 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { TokenStore, TraitRecount, type MetadataWrite } from '@app/token-store';
+import { emptyMetadata } from './support/empty-metadata.js';
 import { startApp, type TestApp } from './support/start-app.js';
 
 let test: TestApp;
@@ -16,19 +17,6 @@ function randomFrom(seed: number): (below: number) => number {
     return Math.floor((state / 2 ** 32) * below);
   };
 }
-
-const nothing = {
-  description: null,
-  imageUrl: null,
-  imageOriginal: null,
-  animationUrl: null,
-  externalUrl: null,
-  youtubeUrl: null,
-  backgroundColor: null,
-  decimals: null,
-  localization: null,
-  warnings: [],
-};
 
 it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€“I5, I7, I9, I10]', async () => {
   const tokens = Array.from({ length: 300 }, (_, id) => String(id));
@@ -55,7 +43,13 @@ it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€
       tokenId: tokens[random(tokens.length)]!,
       // One in ten comes too late, and must change nothing.
       fetchSeq: String(random(10) === 0 ? Math.max(1, fetchSeq - 500) : fetchSeq),
-      metadata: { ...nothing, name: 'x', attributes, raw, contentHash: String(random(4) === 0 ? 'same' : fetchSeq) },
+      metadata: {
+        ...emptyMetadata,
+        name: 'x',
+        attributes,
+        raw,
+        contentHash: String(random(4) === 0 ? 'same' : fetchSeq),
+      },
       metadataUrl: 'https://api.example/1',
       metadataSource: 'metadata_api',
       refreshId: 'random',
@@ -103,7 +97,7 @@ it('counts a value that fifty writers bring at once for the first time fifty tim
             fetchSeq: String(index + 1),
             // Each brings them in another order.
             metadata: {
-              ...nothing,
+              ...emptyMetadata,
               name: 'x',
               attributes: index % 2 === 0 ? attributes : attributes.toReversed(),
               raw: '{}',
