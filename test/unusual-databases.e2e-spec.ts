@@ -83,6 +83,24 @@ function readingLargeNumbers(read: (text: string) => unknown): Disposable {
   return { [Symbol.dispose]: () => types.setTypeParser(types.builtins.INT8, before) };
 }
 
+it('claims without having the statement compiled, which would take more than a second each time', async () => {
+  const shop = await open({});
+  const studio = await aStudio(shop, metadataApi);
+  await database.query(`create table claims as select 'jit' as compiled where false`);
+  await database.query(`
+    create function note_claim() returns trigger language plpgsql as $$
+    begin
+      insert into claims values (current_setting('jit'));
+      return null;
+    end $$`);
+  await database.query(`
+    create trigger note_claim after update of claim_count on nft_metadata.refresh_items
+    for each row execute function note_claim()`);
+
+  expect(await refreshOne(shop, studio)).toBe('Token 1');
+  expect(await database.query('select compiled from claims')).toEqual([{ compiled: 'off' }]);
+});
+
 it('two applications in one process do not notice each other', async () => {
   const one = await open({});
   const other = await open({ mikroOrm: { entities: [Sale] } });

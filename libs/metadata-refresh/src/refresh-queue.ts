@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/token-store';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
@@ -40,12 +41,12 @@ const LANES_PER_CLAIM = 8;
 
 /**
  * Of a due item. Row by row, and only until there are enough of them: as "not exists" it would be joined with all that is
- * in flight.
+ * in flight. "is true", so that the token is found by its own index and not by walking over all of its lane in flight.
  */
 const isNotBeingFetched = sql`(
   select true from nft_metadata.refresh_items as other
   where other.lane_id = item.lane_id and other.token_id = item.token_id and other.status = 'pending'
-    and other.due_at > now() and other.claim_count > other.attempt_count + other.release_count
+    and (other.due_at > now()) is true and other.claim_count > other.attempt_count + other.release_count
     and (select collection_id from nft_metadata.refreshes where id = other.refresh_id)
       = (select collection_id from nft_metadata.refreshes where id = item.refresh_id)
   limit 1
@@ -70,7 +71,19 @@ export class RefreshQueue {
    * locked while it is served, and SKIP LOCKED lets workers pass each other without waiting.
    */
   async claim(rooms: readonly HostRoom[]): Promise<Claim> {
+    const rows = await inTransaction(this.em, (em) => this.claimRows(em, rooms));
+    return {
+      tokens: toTokens(rows),
+      mayHaveLeftLanes: rows[0]?.lanes === LANES_PER_CLAIM,
+      fullHosts: new Set(rows.filter(({ isLaneFull }) => isLaneFull).map(({ host }) => host)),
+    };
+  }
+
+  private async claimRows(em: EntityManager, rooms: readonly HostRoom[]): Promise<ClaimedRow[]> {
     const { claimBatch, leaseSeconds, hostRequestsAtOnce } = this.config;
+    // The planner does not know how early the limits end the search, and would have what takes milliseconds compiled for
+    // more than a second, claim by claim.
+    await sql`set local jit = off`.execute(em.getKysely());
     const { rows } = await sql<ClaimedRow>`
       with recursive active as (
         (select lane_id from nft_metadata.refresh_items where status = 'pending' order by lane_id limit 1)
@@ -136,27 +149,20 @@ export class RefreshQueue {
         join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id
       ), same_token as materialized (
         -- "offset 0": token by token through its index. Joined freely, the planner walks over all refreshes instead.
-        select due.collection_id, item.*
-        from (select distinct * from due) as due
+        select item.id
+        from (select distinct lane_id, token_id, collection_id from due) as due
         cross join lateral (
-          select id, refresh_id, token_id, due_at, claim_count > attempt_count + release_count as is_unanswered
-          from nft_metadata.refresh_items
-          where lane_id = due.lane_id and token_id = due.token_id and status = 'pending'
+          select id, refresh_id from nft_metadata.refresh_items
+          where lane_id = due.lane_id and token_id = due.token_id and status = 'pending' and (due_at <= now()) is true
           offset 0
         ) as item
-      ), waiting as (
-        select item.id, item.due_at <= now() as is_due,
-          bool_or(item.due_at > now() and item.is_unanswered)
-            over (partition by item.collection_id, item.token_id) as is_being_fetched
-        from same_token as item
-        join nft_metadata.refreshes as refresh
-          on refresh.id = item.refresh_id and refresh.collection_id = item.collection_id
+        where (select collection_id from nft_metadata.refreshes where id = item.refresh_id) = due.collection_id
       ), claimed as (
         -- "is true", so that rows are found by their ids and not by walking over all that is due.
         update nft_metadata.refresh_items as item
         set due_at = now() + ${leaseSeconds} * interval '1 second', claim_count = item.claim_count + 1
         from nft_metadata.refreshes as refresh
-        where item.id = any(array(select id from waiting where is_due and not is_being_fetched))
+        where item.id = any(array(select id from same_token))
           and (item.status = 'pending' and item.due_at <= now()) is true
           and refresh.id = item.refresh_id
         returning item.*, refresh.collection_id, refresh.source
@@ -170,13 +176,9 @@ export class RefreshQueue {
       from claimed
       join chosen on chosen.id = claimed.lane_id
       order by row_number() over (partition by claimed.lane_id, priority order by claimed.id), priority, chosen.id`.execute(
-      this.em.fork().getKysely(),
+      em.getKysely(),
     );
-    return {
-      tokens: toTokens(rows),
-      mayHaveLeftLanes: rows[0]?.lanes === LANES_PER_CLAIM,
-      fullHosts: new Set(rows.filter(({ isLaneFull }) => isLaneFull).map(({ host }) => host)),
-    };
+    return rows;
   }
 
   /**
