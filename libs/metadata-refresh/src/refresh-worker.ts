@@ -18,8 +18,10 @@ import { WakeUp } from './wake-up.js';
 
 /** How often this worker says which hosts it is asking. */
 const ANNOUNCE_EVERY_MS = 1000;
+/** While it is at work: what comes due by itself, such as a retry, may wait for so long. Idle, it looks when it is told to. */
+const LOOK_AT_WORK_EVERY_MS = 1000;
 /** What may be begun only later, because its host rests or is shared out anew, is looked at so often. */
-const LOOK_AGAIN_MS = 250;
+const TRY_AGAIN_MS = 250;
 /** Nothing further is claimed above this; hosts have bounds of their own, far below it. */
 const MOST_READY = 4096;
 
@@ -49,10 +51,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private saying = 0;
   /** When a rest of a host was noted; Infinity while it is. */
   private readonly restSaidAt = new Map<string, number>();
-  private nothingDue = false;
   /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
   private mustLook = false;
-  private lookTimer: NodeJS.Timeout | undefined;
+  private lookedAt = -Infinity;
+  private wakeTimer: NodeJS.Timeout | undefined;
   private readonly setback = new Setback();
   private shutdown = new AbortController();
   private quietListeners: ((error?: unknown) => void)[] = [];
@@ -82,20 +84,17 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.running) return;
     this.shutdown = new AbortController();
     this.running = true;
-    this.wakeUp.listen(() => this.wake());
+    this.wakeUp.listen(() => this.hear());
     this.wake();
   }
 
   /** Look for due items now. The safety net behind the notification: call it every second or so. */
   wake(): void {
     if (!this.running) return;
-    if (this.setback.remainingMs() > 0) return this.lookLater(this.setback.remainingMs());
-    this.nothingDue = false;
-    this.mustLook = true;
-    this.hosts.forgetNothingDue();
+    if (this.setback.remainingMs() > 0) return this.wakeLater(this.setback.remainingMs());
     this.wakeUp.keepListening();
     this.handBackLate();
-    this.claim();
+    if (this.hosts.isIdle || performance.now() - this.lookedAt >= LOOK_AT_WORK_EVERY_MS) this.look();
     this.startFetches();
     this.writer.flush();
   }
@@ -105,14 +104,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const wasRunning = this.running;
     if (!wasRunning) this.shutdown = new AbortController();
     this.running = true;
-    this.nothingDue = false;
-    this.mustLook = true;
-    this.hosts.forgetNothingDue();
     try {
       await new Promise<void>((done, fail) => {
         this.quietListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
         this.writer.flush(true);
-        this.claim();
+        this.look();
       });
     } finally {
       this.running = wasRunning;
@@ -141,25 +137,37 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   // Claiming
 
+  /** A refresh was accepted. While the database is left alone it is found afterwards. */
+  private hear(): void {
+    if (this.setback.remainingMs() === 0) this.look();
+  }
+
+  /** Something may have come, or come due. */
+  private look(): void {
+    this.mustLook = true;
+    this.hosts.forgetNothingDue();
+    this.claim();
+  }
+
   private claim(): void {
     const isFull = this.hosts.readyCount >= MOST_READY || this.writer.isHeavy;
     const startedAt = performance.now();
     if (!this.running || this.claiming || isFull || !this.mayFindMore(startedAt)) return;
     const rooms = this.hosts.rooms(startedAt);
     this.claiming = true;
+    if (this.mustLook) this.lookedAt = startedAt;
     this.mustLook = false;
     this.claimTokens(rooms).then(
       (claim) => {
         this.claiming = false;
         if (!this.running) return this.handBack(claim.tokens);
         const [tokens, resting] = this.sortOut(claim.tokens, startedAt);
-        this.handBack(resting);
         this.hosts.add(tokens, performance.now());
         this.prepare(tokens);
         this.mustLook ||= claim.mayHaveLeftLanes;
-        this.nothingDue = !this.mustLook && (tokens.length === 0 || claim.fullHosts.size === 0);
         if (!this.mustLook) this.hosts.noteNothingDue(rooms, claim.fullHosts);
         this.worked(CLAIMING);
+        this.handBack(resting);
         this.startFetches();
         this.claim();
         this.noteQuiet();
@@ -172,8 +180,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private mayFindMore(now: number): boolean {
-    if (this.mustLook) return true;
-    return this.hosts.isIdle ? !this.nothingDue : this.hosts.hasRoom(now);
+    return this.mustLook || this.hosts.hasRoom(now);
   }
 
   private prepare(tokens: readonly ClaimedToken[]): void {
@@ -277,21 +284,21 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.announce();
     while (!this.writer.isHeavy) {
       const token = this.hosts.begin(performance.now());
-      if (!token) return this.lookAgain();
+      if (!token) return this.tryAgain();
       this.fetching.add(token);
       void this.fetch(token);
     }
   }
 
   /** Nothing that is under way would bring us back to tokens whose host rests or is shared out anew. */
-  private lookAgain(): void {
+  private tryAgain(): void {
     if (this.hosts.readyCount === 0 || this.fetching.size > 0) return;
-    this.lookLater(LOOK_AGAIN_MS);
+    this.wakeLater(TRY_AGAIN_MS);
   }
 
-  private lookLater(milliseconds: number): void {
-    this.lookTimer ??= setTimeout(() => {
-      this.lookTimer = undefined;
+  private wakeLater(milliseconds: number): void {
+    this.wakeTimer ??= setTimeout(() => {
+      this.wakeTimer = undefined;
       this.wake();
     }, milliseconds);
   }
@@ -383,8 +390,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private continueAfterWriting(): void {
     this.worked(WRITING);
     // Items that came while these tokens were being fetched can be claimed now.
-    this.nothingDue = false;
     this.hosts.forgetNothingDue();
+    this.mustLook ||= this.hosts.isIdle;
     if (this.running) {
       this.startFetches();
       this.claim();
@@ -398,7 +405,6 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.setback.note(msg)) {
       this.logger.error({ msg, error: explainSchemaBehind(error) });
     }
-    this.nothingDue = true;
     this.mustLook = false;
     this.hosts.noteNothingDue(this.hosts.rooms(performance.now()));
     for (const listener of this.quietListeners.splice(0)) listener(error);
@@ -414,7 +420,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private noteQuiet(): void {
-    if (!this.isQuiet() || (this.running && !this.nothingDue)) return;
+    if (!this.isQuiet()) return;
+    if (this.running && this.mayFindMore(performance.now())) return this.claim();
     for (const listener of this.quietListeners.splice(0)) listener();
   }
 
