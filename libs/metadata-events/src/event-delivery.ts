@@ -9,7 +9,7 @@ import type { Subscriber } from './subscriber.js';
 import { WebhookSubscribers } from './webhook-subscribers.js';
 
 /** Many completions in a row are one look. */
-const LOOK_AT_MOST_EVERY_MS = 250;
+const LOOK_AT_MOST_EVERY_MS = 500;
 /** A handler that takes longer is left to its lease: what it was told comes again. */
 const HANDLERS_END_WITHIN_MS = 5000;
 
