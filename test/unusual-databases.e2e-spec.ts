@@ -83,14 +83,14 @@ function readingLargeNumbers(read: (text: string) => unknown): Disposable {
   return { [Symbol.dispose]: () => types.setTypeParser(types.builtins.INT8, before) };
 }
 
-it('claims without having the statement compiled, which would take more than a second each time', async () => {
+it('claims without having the statement compiled, and keeps no lanes for long if it is held still', async () => {
   const shop = await open({});
   const studio = await aStudio(shop, metadataApi);
-  await database.query(`create table claims as select 'jit' as compiled where false`);
+  await database.query(`create table claims (compiled text, idle_for_at_most text)`);
   await database.query(`
     create function note_claim() returns trigger language plpgsql as $$
     begin
-      insert into claims values (current_setting('jit'));
+      insert into claims values (current_setting('jit'), current_setting('idle_in_transaction_session_timeout'));
       return null;
     end $$`);
   await database.query(`
@@ -98,7 +98,7 @@ it('claims without having the statement compiled, which would take more than a s
     for each row execute function note_claim()`);
 
   expect(await refreshOne(shop, studio)).toBe('Token 1');
-  expect(await database.query('select compiled from claims')).toEqual([{ compiled: 'off' }]);
+  expect(await database.query('select * from claims')).toEqual([{ compiled: 'off', idle_for_at_most: '10s' }]);
 });
 
 it('two applications in one process do not notice each other', async () => {

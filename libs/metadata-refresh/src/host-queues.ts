@@ -26,7 +26,7 @@ interface HostQueue {
   share: Share | null;
   /** Until then nothing is claimed. */
   leftToOthersUntil: number;
-  /** A claim had more room for it than there was due. */
+  /** A claim had more room for it than it has brought, and nothing is known that may have come since. */
   hasNothingDue: boolean;
   /** Claimed and not begun. */
   interactive: ClaimedToken[];
@@ -49,6 +49,8 @@ export interface HostRoom {
  */
 export class HostQueues {
   private readonly hosts = new Map<string, HostQueue>();
+  /** Those with something held, and those that were asked a moment ago, in turn: there may be thousands of others. */
+  private readonly active = new Map<string, HostQueue>();
   private readonly claimedAt = new Map<ClaimedToken, number>();
   private openInAll = 0;
 
@@ -62,6 +64,7 @@ export class HostQueues {
   add(tokens: readonly ClaimedToken[], now: number): void {
     for (const token of tokens) {
       const queue = this.queueOf(token.host);
+      this.active.set(token.host, queue);
       if (queue.limit !== token.hostLimit) queue.share = null;
       queue.limit = token.hostLimit;
       queue.usedAt = now;
@@ -72,7 +75,7 @@ export class HostQueues {
 
   /** The next token that may be begun; it counts as open from here on. */
   begin(now: number): ClaimedToken | null {
-    for (const [host, queue] of this.hosts) {
+    for (const [host, queue] of this.active) {
       if (queue.interactive.length + queue.ready.length === 0 || !this.mayBegin(queue)) continue;
       const token = queue.interactive.shift() ?? queue.ready.shift()!;
       this.claimedAt.delete(token);
@@ -80,8 +83,8 @@ export class HostQueues {
       queue.usedAt = now;
       this.openInAll += 1;
       // To the end of the line.
-      this.hosts.delete(host);
-      this.hosts.set(host, queue);
+      this.active.delete(host);
+      this.active.set(host, queue);
       return token;
     }
     return null;
@@ -114,7 +117,7 @@ export class HostQueues {
   /** Of a host that has become slower: what will not be begun soon. Somebody else may be free. No longer held. */
   dropSurplus(): ClaimedToken[] {
     return this.drop(
-      [...this.hosts.values()].flatMap((queue) =>
+      [...this.active.values()].flatMap((queue) =>
         queue.ready.slice(Math.max(LEAST_AHEAD, 2 * this.wantedAhead(queue))),
       ),
     );
@@ -147,9 +150,9 @@ export class HostQueues {
 
   /** Whether a host that is asked, or was a moment ago, has less ahead than it should, and may have something due. */
   hasRoom(now: number): boolean {
-    for (const queue of this.hosts.values()) {
-      const isAsked = heldOf(queue) > 0 || now - queue.usedAt < RECENT_MS;
-      if (isAsked && !queue.hasNothingDue && now >= queue.leftToOthersUntil && this.wantsMore(queue)) return true;
+    for (const queue of this.active.values()) {
+      if (isAsked(queue, now) && !queue.hasNothingDue && now >= queue.leftToOthersUntil && this.wantsMore(queue))
+        return true;
     }
     return false;
   }
@@ -169,12 +172,12 @@ export class HostQueues {
 
   /** Hosts with something held, for whoever shares them out. */
   inUse(): string[] {
-    return [...this.hosts.values()].filter((queue) => heldOf(queue) > 0).map(({ host }) => host);
+    return [...this.active.values()].filter((queue) => heldOf(queue) > 0).map(({ host }) => host);
   }
 
   /** Hosts that hold something whose share is not known yet. */
   unshared(): string[] {
-    return [...this.hosts.values()]
+    return [...this.active.values()]
       .filter((queue) => queue.share === null && heldOf(queue) > 0)
       .map(({ host }) => host);
   }
@@ -198,6 +201,7 @@ export class HostQueues {
     for (const [host, queue] of this.hosts) {
       if (heldOf(queue) > 0) continue;
       queue.share = null;
+      if (!isAsked(queue, now)) this.active.delete(host);
       if (now - queue.usedAt > FORGET_AFTER_MS) this.hosts.delete(host);
     }
   }
@@ -254,6 +258,10 @@ export class HostQueues {
     this.hosts.set(host, queue);
     return queue;
   }
+}
+
+function isAsked(queue: HostQueue, now: number): boolean {
+  return heldOf(queue) > 0 || now - queue.usedAt < RECENT_MS;
 }
 
 function heldOf({ open, interactive, ready }: HostQueue): number {

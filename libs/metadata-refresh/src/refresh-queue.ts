@@ -82,8 +82,11 @@ export class RefreshQueue {
   private async claimRows(em: EntityManager, rooms: readonly HostRoom[]): Promise<ClaimedRow[]> {
     const { claimBatch, leaseSeconds, hostRequestsAtOnce } = this.config;
     // The planner does not know how early the limits end the search, and would have what takes milliseconds compiled for
-    // more than a second, claim by claim.
-    await sql`set local jit = off`.execute(em.getKysely());
+    // more than a second, claim by claim. And a process that is held still here must not keep its lanes from all others.
+    await sql`
+      select set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '10s', true)`.execute(
+      em.getKysely(),
+    );
     const { rows } = await sql<ClaimedRow>`
       with recursive active as (
         (select lane_id from nft_metadata.refresh_items where status = 'pending' order by lane_id limit 1)

@@ -4,6 +4,7 @@ import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nes
 import { AttemptCounts } from './attempt-counts.js';
 import type { ClaimedToken } from './claimed-token.js';
 import { HostQueues, type HostRoom } from './host-queues.js';
+import { HostRests } from './host-rests.js';
 import { HostShares } from './host-shares.js';
 import type { HostSignal } from './host-window.js';
 import { toItemResults, workerLost, type ItemResult } from './item-result.js';
@@ -39,18 +40,18 @@ const WRITING = 'results could not be written';
 @Injectable()
 export class RefreshWorker implements BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataRefresh');
-  private running = false;
+  private started = false;
+  /** Calls of `runOnce` that are under way. */
+  private readonly rounds = new Set<symbol>();
+  private stopping: Promise<void> | undefined;
   private readonly hosts: HostQueues;
+  private readonly rests: HostRests;
   private readonly fetching = new Set<ClaimedToken>();
   private readonly writer: ResultWriter;
   private claiming = false;
   private announcing = false;
   private announcedAt = -Infinity;
   private handingBack = 0;
-  /** Rests that are being noted. */
-  private saying = 0;
-  /** When a rest of a host was noted; Infinity while it is. */
-  private readonly restSaidAt = new Map<string, number>();
   /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
   private mustLook = false;
   private lookedAt = -Infinity;
@@ -70,6 +71,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {
     this.hosts = new HostQueues(config.fetchSlots);
+    this.rests = new HostRests(
+      (host, seconds) => queue.coolDown(host, seconds),
+      (error) => this.logger.warn({ msg: 'a rest could not be noted', error: String(error) }),
+    );
     this.writer = new ResultWriter(config, {
       write: (batch) => completion.complete(batch),
       isLast: () => this.fetching.size === 0 && this.hosts.readyCount === 0,
@@ -81,14 +86,17 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /** Work until `stop`. */
   start(): void {
-    if (this.running) return;
-    this.shutdown = new AbortController();
-    this.running = true;
+    if (this.started) return;
+    this.beginToRun();
+    this.started = true;
     this.wakeUp.listen(() => this.hear());
     this.wake();
   }
 
-  /** Look for due items now. The safety net behind the notification: call it every second or so. */
+  /**
+   * Look for due items: now if the worker has nothing to do, else once a second. The safety net behind the notification,
+   * and what finds retries: call it every second or so.
+   */
   wake(): void {
     if (!this.running) return;
     if (this.setback.remainingMs() > 0) return this.wakeLater(this.setback.remainingMs());
@@ -101,9 +109,9 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /** Work until nothing is due. For hosts that schedule work themselves, and for tests. Throws what the database throws. */
   async runOnce(): Promise<void> {
-    const wasRunning = this.running;
-    if (!wasRunning) this.shutdown = new AbortController();
-    this.running = true;
+    const round = Symbol('round');
+    this.beginToRun();
+    this.rounds.add(round);
     try {
       await new Promise<void>((done, fail) => {
         this.quietListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
@@ -111,14 +119,22 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.look();
       });
     } finally {
-      this.running = wasRunning;
+      this.rounds.delete(round);
     }
   }
 
   /** Take nothing new, break off what is being fetched, write what is fetched, and hand the rest back. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.stopping ??= this.stopInOrder().finally(() => (this.stopping = undefined));
+    return this.stopping;
+  }
+
+  private async stopInOrder(): Promise<void> {
     if (!this.running) return;
-    this.running = false;
+    this.started = false;
+    this.rounds.clear();
+    clearTimeout(this.wakeTimer);
+    this.wakeTimer = undefined;
     const held = [...this.hosts.dropReady(), ...this.fetching];
     this.shutdown.abort();
     await this.wakeUp.stop();
@@ -128,11 +144,20 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       .catch((error: unknown) => this.logger.warn({ msg: 'shares of hosts will run out', error: String(error) }));
     this.hosts.forgetShares();
     await this.quiet();
+    this.writer.stop();
   }
 
   /** Before the HTTP server waits for its last requests: nobody else should wait for the lease. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.stop();
+  }
+
+  private get running(): boolean {
+    return this.started || this.rounds.size > 0;
+  }
+
+  private beginToRun(): void {
+    if (!this.running) this.shutdown = new AbortController();
   }
 
   // Claiming
@@ -161,7 +186,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       (claim) => {
         this.claiming = false;
         if (!this.running) return this.handBack(claim.tokens);
-        const [tokens, resting] = this.sortOut(claim.tokens, startedAt);
+        const [tokens, resting] = this.rests.sortOut(claim.tokens, startedAt);
         this.hosts.add(tokens, performance.now());
         this.prepare(tokens);
         this.mustLook ||= claim.mayHaveLeftLanes;
@@ -209,17 +234,6 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       return { ...token, validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } };
     });
     return { ...claim, tokens: withValidators };
-  }
-
-  /** A host may have asked for a rest that the claim did not know of yet. */
-  private sortOut(claimed: readonly ClaimedToken[], claimedAt: number): [ClaimedToken[], ClaimedToken[]] {
-    const isResting = ({ host }: ClaimedToken) => (this.restSaidAt.get(host) ?? -Infinity) >= claimedAt;
-    const sorted: [ClaimedToken[], ClaimedToken[]] = [
-      claimed.filter((token) => !isResting(token)),
-      claimed.filter(isResting),
-    ];
-    for (const [host, saidAt] of this.restSaidAt) if (saidAt < claimedAt) this.restSaidAt.delete(host);
-    return sorted;
   }
 
   private handBack(tokens: readonly ClaimedToken[]): void {
@@ -305,10 +319,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   private async fetch(token: ClaimedToken): Promise<void> {
     const startedAt = performance.now();
-    const outcome = await this.attempt(token);
+    const { signal } = this.shutdown;
+    const outcome = await this.attempt(token, signal);
     this.fetching.delete(token);
     // Broken off by stop(): the items were handed back, and this outcome says nothing about the host.
-    if (this.shutdown.signal.aborted) {
+    if (signal.aborted) {
       this.hosts.end(token);
     } else {
       this.settle(token, outcome, startedAt);
@@ -320,12 +335,12 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.noteQuiet();
   }
 
-  private async attempt(token: ClaimedToken): Promise<FetchOutcome | 'lost too often' | 'threw'> {
+  private async attempt(token: ClaimedToken, signal: AbortSignal): Promise<FetchOutcome | 'lost too often' | 'threw'> {
     if (token.items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > this.config.maxClaims)) {
       return 'lost too often';
     }
     try {
-      return await this.fetcher.fetch(token, this.shutdown.signal);
+      return await this.fetcher.fetch(token, signal);
     } catch (error) {
       // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxClaims times at most.
       this.logger.error({
@@ -358,16 +373,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (seconds === null) return;
     const ready = this.hosts.dropHost(token.host);
     // First the rest, then the items: whoever claims next has to know of it.
-    this.restSaidAt.set(token.host, Infinity);
-    this.saying += 1;
-    void this.queue
-      .coolDown(token.host, seconds)
-      .catch((error: unknown) => this.logger.warn({ msg: 'a rest could not be noted', error: String(error) }))
-      .finally(() => {
-        this.saying -= 1;
-        this.restSaidAt.set(token.host, performance.now());
-        this.handBack(ready);
-      });
+    void this.rests.note(token.host, seconds).then(() => this.handBack(ready));
   }
 
   private note([leading]: readonly ItemResult[]): void {
@@ -389,9 +395,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   private continueAfterWriting(): void {
     this.worked(WRITING);
-    // Items that came while these tokens were being fetched can be claimed now.
+    // Items that came while these tokens were being fetched can be claimed now, also if a claim that is under way has
+    // passed them over.
     this.hosts.forgetNothingDue();
-    this.mustLook ||= this.hosts.isIdle;
+    this.mustLook ||= this.claiming || this.hosts.isIdle;
     if (this.running) {
       this.startFetches();
       this.claim();
@@ -405,6 +412,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.setback.note(msg)) {
       this.logger.error({ msg, error: explainSchemaBehind(error) });
     }
+    // As far as is known: whoever wakes the worker after its rest makes it look again.
     this.mustLook = false;
     this.hosts.noteNothingDue(this.hosts.rooms(performance.now()));
     for (const listener of this.quietListeners.splice(0)) listener(error);
@@ -415,13 +423,14 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private isQuiet(): boolean {
-    const isBusy = this.claiming || this.announcing || this.handingBack + this.saying > 0;
+    const isBusy = this.claiming || this.announcing || this.handingBack > 0 || this.rests.isBusy;
     return !isBusy && this.writer.isIdle && this.hosts.readyCount + this.fetching.size === 0;
   }
 
   private noteQuiet(): void {
     if (!this.isQuiet()) return;
-    if (this.running && this.mayFindMore(performance.now())) return this.claim();
+    this.claim();
+    if (this.claiming) return;
     for (const listener of this.quietListeners.splice(0)) listener();
   }
 

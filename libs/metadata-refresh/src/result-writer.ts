@@ -54,6 +54,12 @@ export class ResultWriter {
     this.flush(isDue);
   }
 
+  /** What could not be written is left to its lease. */
+  stop(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
   /** How long it is worth waiting for further results. */
   private companyMs(): number {
     if (this.results.fill(this.config.completeBatch) || this.surroundings.isLast()) return 0;

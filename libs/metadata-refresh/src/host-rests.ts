@@ -1,0 +1,48 @@
+import type { ClaimedToken } from './claimed-token.js';
+
+/** Says to all workers that a host wants to be left alone for so long, in seconds. */
+type SayRest = (host: string, seconds: number) => Promise<void>;
+
+/**
+ * Hosts that have asked for a rest, until everybody knows of it: a claim that was begun before may bring more of their
+ * tokens.
+ */
+export class HostRests {
+  /** When everybody knew, on a monotonic clock; Infinity while it is being said. */
+  private readonly saidAt = new Map<string, number>();
+  private saying = 0;
+
+  constructor(
+    private readonly say: SayRest,
+    private readonly onTrouble: (error: unknown) => void,
+  ) {}
+
+  /** Something is being said. */
+  get isBusy(): boolean {
+    return this.saying > 0;
+  }
+
+  /** Resolves when everybody knows, or when that failed. */
+  async note(host: string, seconds: number): Promise<void> {
+    this.saidAt.set(host, Infinity);
+    this.saying += 1;
+    try {
+      await this.say(host, seconds);
+    } catch (error) {
+      this.onTrouble(error);
+    }
+    this.saying -= 1;
+    this.saidAt.set(host, performance.now());
+  }
+
+  /** Of what a claim has brought that was begun then: what may be fetched, and what is of hosts that rest. */
+  sortOut(claimed: readonly ClaimedToken[], claimedAt: number): [ClaimedToken[], ClaimedToken[]] {
+    const isResting = ({ host }: ClaimedToken) => (this.saidAt.get(host) ?? -Infinity) >= claimedAt;
+    const sorted: [ClaimedToken[], ClaimedToken[]] = [
+      claimed.filter((token) => !isResting(token)),
+      claimed.filter(isResting),
+    ];
+    for (const [host, saidAt] of this.saidAt) if (saidAt < claimedAt) this.saidAt.delete(host);
+    return sorted;
+  }
+}
