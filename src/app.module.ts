@@ -9,7 +9,7 @@ import { TokenStoreModule } from '@app/token-store';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import type { Environment } from './config/environment.js';
-import { connectionLimits } from './database/connection-limits.js';
+import { connectionLimits, idleLimit } from './database/connection-limits.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
@@ -19,8 +19,8 @@ import { WorkerSchedule } from './schedule/worker-schedule.js';
 
 /** What the environment does not set: for a test, or a host that starts from here. */
 export interface AppOptions {
-  /** False for work that may take long, such as that of the command line. */
-  connectionsHaveLimits?: boolean;
+  /** Statements may take long, such as those of the command line. */
+  statementsTakeLong?: boolean;
   projectAuth?: ProjectAuthOptions;
   refreshApi?: RefreshApiOptions & RefreshApiExtras;
   metadataFetch?: MetadataFetchOptions;
@@ -33,7 +33,7 @@ export class AppModule {
   static forRoot(
     environment: Environment & { databaseUrl: string },
     {
-      connectionsHaveLimits = true,
+      statementsTakeLong = false,
       projectAuth = {},
       refreshApi = {},
       metadataFetch = {},
@@ -50,7 +50,7 @@ export class AppModule {
           clientUrl: environment.databaseUrl,
           autoLoadEntities: true,
           pool: { min: 0, max: 10 },
-          ...(connectionsHaveLimits && { driverOptions: connectionLimits }),
+          driverOptions: statementsTakeLong ? idleLimit : connectionLimits,
         }),
         ScheduleModule.forRoot(),
         ProjectAuthModule.forRoot(projectAuth),

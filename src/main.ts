@@ -3,8 +3,8 @@ import { Logger } from '@nestjs/common';
 import { readEnvironment, WrongEnvironment } from './config/environment.js';
 import { startService, type Service } from './start-service.js';
 
-/** Longer than the slowest fetch; after it the process ends anyway, and the leases run out. */
-const STOP_WITHIN_MS = 10_000;
+/** Whoever stops a process often kills it after 10 seconds. After this it ends anyway, and the leases run out. */
+const STOP_WITHIN_MS = 9_000;
 
 try {
   const environment = readEnvironment(process.env);

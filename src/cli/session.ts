@@ -47,7 +47,7 @@ export class Session {
     // 'api': no schedule of ours runs; what has to be done, the command does.
     const module = AppModule.forRoot(
       { ...environment, databaseUrl: this.database.url, runMode: 'api' },
-      { connectionsHaveLimits: false },
+      { statementsTakeLong: true },
     );
     const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
     await migrate(this.database.url);

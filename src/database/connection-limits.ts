@@ -3,6 +3,8 @@ import type { Client } from 'pg';
 
 /** No statement of the service comes near this: a completion of 500 results takes tens of milliseconds. */
 const LONGEST_STATEMENT = '10s';
+/** A process that is held still inside a transaction must not keep its locks from all others. */
+const LONGEST_IDLE = '10s';
 /** Longer than the server may take for a statement, so that it is the server that says no where it can. */
 const LONGEST_SILENCE_MS = 15_000;
 
@@ -19,13 +21,25 @@ export const connectionLimits = {
   onConnect: limit,
 };
 
+/** What holds also for statements that may take long. */
+export const idleLimit = { onConnect: limitIdle };
+
 async function limit(client: Client): Promise<void> {
   endWhenSilent(client.connection.stream as Socket);
-  // A limit that the operator has set, for the user or the database, stands.
+  await set(client, { statement_timeout: LONGEST_STATEMENT, idle_in_transaction_session_timeout: LONGEST_IDLE });
+}
+
+async function limitIdle(client: Client): Promise<void> {
+  await set(client, { idle_in_transaction_session_timeout: LONGEST_IDLE });
+}
+
+/** A limit that the operator has set, for the user or the database, stands. */
+async function set(client: Client, limits: Record<string, string>): Promise<void> {
   await client.query(
-    `select set_config(name, $1, false) from pg_settings
-     where name in ('statement_timeout', 'idle_in_transaction_session_timeout') and setting = '0'`,
-    [LONGEST_STATEMENT],
+    `select set_config(name, value, false)
+     from pg_settings join json_each_text($1::json) as wanted (name, value) using (name)
+     where setting = '0'`,
+    [JSON.stringify(limits)],
   );
 }
 
