@@ -106,7 +106,7 @@ it('a token that was asked for again is fetched when its first fetch is written,
   await requestRefresh(test.app, project, ['1']);
   await using claims = await holdingUpClaims('2');
   await requestRefresh(test.app, project, ['2']);
-  await until(claims.isOneWaiting);
+  await until(() => claims.isOneWaiting());
 
   answerFirst!();
   await until(async () => (await readRefresh(test.app, project, first))['status'] === 'completed');
