@@ -47,6 +47,9 @@ export class MetadataHost {
   /** The most requests that were open at once, of all paths. */
   mostAtOnce = 0;
   private atOnce = 0;
+  private isHolding = false;
+  /** Held back, oldest first; each is answered as it is told, or as its script has it. */
+  private readonly held = new Set<(answer?: Answer) => void>();
   private readonly byPath = new Map<string, Traffic & { lastAt: number }>();
   private readonly scripts = new Map<string, Answer[]>();
 
@@ -97,6 +100,34 @@ export class MetadataHost {
     return this;
   }
 
+  /** From here on requests wait for `answerHeld` or `letGo`. */
+  hold(): void {
+    this.isHolding = true;
+  }
+
+  /** Requests that wait, and whose askers wait for them. */
+  get heldCount(): number {
+    return this.held.size;
+  }
+
+  /** Gives this answer to the oldest that wait. Whoever comes next waits, too. */
+  answerHeld(count: number, answer: Answer): void {
+    for (const reply of [...this.held].slice(0, count)) reply(answer);
+  }
+
+  /** Whoever waits, or comes, is answered as usual. */
+  letGo(): void {
+    this.isHolding = false;
+    for (const reply of this.held) reply();
+  }
+
+  /** Of the requests that came after this moment, the most that were open at once. */
+  mostAtOnceSince(moment: number): number {
+    const visits = [...this.visits.values()].flat().filter(({ cameAt }) => cameAt > moment);
+    const openAt = (time: number) => visits.filter(({ cameAt, leftAt }) => cameAt <= time && time < leftAt).length;
+    return Math.max(0, ...visits.map(({ cameAt }) => openAt(cameAt)));
+  }
+
   /** Of the paths that begin with this one. */
   trafficOf(path: string): Traffic {
     const { hits, atOnce, mostAtOnce, gaps } = this.byPath.get(path) ?? { hits: 0, atOnce: 0, mostAtOnce: 0, gaps: [] };
@@ -116,11 +147,20 @@ export class MetadataHost {
     const tokenId = decodeURIComponent(segments.at(-1)!);
     this.count(tokenId, segments.slice(0, -1).join('/'), response);
 
+    const reply = (answer = this.scripted(tokenId)) => {
+      this.held.delete(reply);
+      if (answer && !('behaviour' in answer)) return send(response, answer, this.hits.get(tokenId)!);
+      const name = answer?.behaviour ?? behaviourOf(segments[1] ?? '') ?? 'answers well';
+      behaviours[name](request, response);
+    };
+    if (!this.isHolding) return reply();
+    this.held.add(reply);
+    response.once('close', () => this.held.delete(reply));
+  }
+
+  private scripted(tokenId: string): Answer | undefined {
     const script = this.scripts.get(tokenId);
-    const answer = script && script.length > 1 ? script.shift() : script?.[0];
-    if (answer && !('behaviour' in answer)) return send(response, answer, this.hits.get(tokenId)!);
-    const name = answer?.behaviour ?? behaviourOf(segments[1] ?? '') ?? 'answers well';
-    behaviours[name](request, response);
+    return script && script.length > 1 ? script.shift() : script?.[0];
   }
 
   private count(tokenId: string, path: string, response: ServerResponse): void {

@@ -1,0 +1,232 @@
+import { AttemptCounts, RefreshWorker } from '@app/metadata-refresh';
+import type { INestApplicationContext } from '@nestjs/common';
+import { Client } from 'pg';
+import { MetadataHost } from './support/metadata-host.js';
+import { readRefresh, requestRefresh } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+/** Each test has one that no worker has asked yet. */
+let host: MetadataHost;
+let test: TestApp;
+const prepare = async (deadlineMs: number) => {
+  host = await MetadataHost.start();
+  test = await startApp({ metadataFetch: { deadlineMs } }, { otherHosts: [host] });
+};
+afterEach(async () => {
+  host.letGo();
+  await test.stop();
+  await host.close();
+});
+
+const ids = (count: number) => Array.from({ length: count }, (_, index) => String(1 + index));
+const hitsInAll = () => [...host.hits.values()].reduce((sum, hits) => sum + hits, 0);
+const aProject = (tokens: readonly string[]) => test.aProject({ tokens, metadataUrl: `${host.url}/tokens` });
+const until = (condition: () => boolean | Promise<boolean>) =>
+  vi.waitUntil(condition, { timeout: 20_000, interval: 20 });
+/** Requests that ended so, as far as their results are written. */
+async function written(reason: string): Promise<number> {
+  const rows = await test.database.query('select from nft_metadata.refresh_attempts where reason = $1', [reason]);
+  return rows.length;
+}
+async function expectSucceeded(project: TestProject, refreshId: string, count: number): Promise<void> {
+  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
+    status: 'completed',
+    summary: { succeeded: count, failed: 0, pending: 0 },
+  });
+}
+
+describe('a host that takes 32 requests at once', () => {
+  /** A refresh of a thousand tokens that has got as far as that, and the 32 wait for their answers. */
+  async function growTo32(): Promise<{ project: TestProject; refreshId: string }> {
+    const project = await aProject(ids(1000));
+    await test.database.query('update nft_metadata.collections set requests_at_once = 32');
+    // As a host that is a little away: long enough that requests meet.
+    const before = () => new Promise<void>((done) => setTimeout(done, 20));
+    for (const tokenId of ids(1000)) host.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
+    const refreshId = await requestRefresh(test.app, project, ids(1000));
+    test.worker.start();
+    await until(() => host.mostAtOnce === 32);
+    host.hold();
+    await until(() => host.heldCount === 32);
+    return { project, refreshId };
+  }
+
+  it('gets as many while it answers quickly, half as many after each round of 503, and then more again', async () => {
+    await prepare(20_000);
+    const { project, refreshId } = await growTo32();
+    const most = [host.mostAtOnce];
+
+    for (const [expected, answered] of [
+      [16, 32],
+      [8, 48],
+    ] as const) {
+      const throttledAt = performance.now();
+      host.answerHeld(32, { status: 503, body: '' });
+      await until(async () => host.heldCount >= expected && (await written('status_503')) >= answered);
+      most.push(host.mostAtOnceSince(throttledAt));
+    }
+    const quickAt = performance.now();
+    host.letGo();
+
+    await until(() => host.mostAtOnceSince(quickAt) > 8);
+    await until(async () => {
+      test.worker.wake();
+      return (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
+    });
+    await test.worker.stop();
+    expect(most).toEqual([32, 16, 8]);
+    await expectSucceeded(project, refreshId, 1000);
+  });
+
+  it('gets half as many after a round of timeouts, and then more again', async () => {
+    await prepare(2000);
+    await growTo32();
+    const most = [host.mostAtOnce];
+
+    const hangsSince = performance.now();
+    await until(async () => host.mostAtOnceSince(hangsSince) >= 16 && (await written('timeout')) >= 32);
+    most.push(host.mostAtOnceSince(hangsSince));
+    const quickAt = performance.now();
+    host.letGo();
+
+    await until(() => host.mostAtOnceSince(quickAt) > 16);
+    await test.worker.stop();
+    expect(most).toEqual([32, 16]);
+  });
+});
+
+describe('a host that answers 429, and asks for 40 seconds', () => {
+  const notNow = { status: 429, body: '', headers: { 'retry-after': '40' } };
+  const fine = { status: 200, body: { name: 'Fine' } };
+  const isResting = async () => {
+    const rows = await test.database.query(
+      'select from nft_metadata.metadata_hosts where host = $1 and cooling_until > now()',
+      [host.host],
+    );
+    return rows.length === 1;
+  };
+  beforeEach(async () => {
+    await prepare(20_000);
+    // Pauses are counted to the second.
+    await test.database.stopTime();
+  });
+
+  it('is left alone for so long by every worker, also with tokens that they hold, and then asked for each', async () => {
+    const project = await aProject(ids(100));
+    const processes = [test.app, await test.anotherProcess()];
+    const workers = processes.map((process) => process.get(RefreshWorker));
+    const requestsOf = (process: INestApplicationContext) =>
+      process
+        .get(AttemptCounts)
+        .read()
+        .reduce((sum, { count }) => sum + count, 0);
+    /** Each of them has announced that it asks this host since the time was moved. */
+    const haveAnnounced = async () => {
+      for (const worker of workers) worker.wake();
+      const rows = await test.database.query(
+        'select from nft_metadata.host_workers where host = $1 and seen_at = clock_timestamp()',
+        [host.host],
+      );
+      return rows.length === workers.length;
+    };
+    host.hold();
+    const refreshId = await requestRefresh(test.app, project, ids(100));
+    for (const worker of workers) worker.start();
+    await until(haveAnnounced);
+    // Then the second one may ask, too.
+    await test.database.advance(3);
+    await until(haveAnnounced);
+    for (let round = 0; round < 2; round += 1) {
+      host.answerHeld(Infinity, fine);
+      await until(() => host.heldCount === 8);
+    }
+    expect(processes.map((process) => requestsOf(process) > 0)).toEqual([true, true]);
+    const asked = hitsInAll();
+
+    host.answerHeld(1, notNow);
+    await until(async () => (await isResting()) && (await written('status_429')) === 1);
+    await test.database.advance(1);
+    await until(haveAnnounced);
+    host.letGo();
+    await Promise.all(workers.map((worker) => worker.runOnce()));
+    await test.database.advance(38);
+    await Promise.all(workers.map((worker) => worker.runOnce()));
+    const askedMeanwhile = hitsInAll() - asked;
+    await test.database.advance(1);
+    // Who has been away from a host has to be known there for a while again.
+    await test.database.letTimeRun();
+    await until(async () => {
+      for (const worker of workers) worker.wake();
+      return (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
+    });
+    await Promise.all(workers.map((worker) => worker.stop()));
+
+    expect(askedMeanwhile).toBe(0);
+    expect(hitsInAll()).toBe(101);
+    await expectSucceeded(project, refreshId, 100);
+  });
+
+  it('gets nothing more of what its worker holds, from that answer on', async () => {
+    const project = await aProject(ids(100));
+    host.hold();
+    const refreshId = await requestRefresh(test.app, project, ids(100));
+    test.worker.start();
+    await until(() => host.heldCount === 8);
+
+    host.answerHeld(1, notNow);
+    await until(isResting);
+    host.letGo();
+    await test.worker.runOnce();
+    const asked = hitsInAll();
+    await test.database.advance(40);
+    await test.worker.runOnce();
+    await test.worker.stop();
+
+    expect(asked).toBe(8);
+    await expectSucceeded(project, refreshId, 100);
+  });
+
+  it('gets nothing of what was being claimed meanwhile', async () => {
+    const project = await aProject(ids(9));
+    const refreshId = await requestRefresh(test.app, project, ids(9));
+    await test.database.query(
+      `update nft_metadata.refresh_items set due_at = now() + interval '2 seconds' where token_id = 9`,
+    );
+    const other = new Client({ connectionString: test.database.url });
+    await other.connect();
+    await other.query('begin; select from nft_metadata.refresh_items where token_id = 9 for update');
+    const isClaiming = async () => {
+      test.worker.wake();
+      const rows = await test.database.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    };
+    host.hold();
+    test.worker.start();
+    await until(() => host.heldCount === 8);
+    await test.database.advance(2);
+    await until(isClaiming);
+
+    host.answerHeld(1, notNow);
+    host.answerHeld(5, fine);
+    await until(isResting);
+    await other.query('rollback');
+    await other.end();
+    await until(async () => {
+      const rows = await test.database.query(
+        'select from nft_metadata.refresh_items where token_id = 9 and claim_count > 0',
+      );
+      return rows.length > 0;
+    });
+    host.letGo();
+    await test.worker.runOnce();
+    const asked = hitsInAll();
+    await test.database.advance(40);
+    await test.worker.runOnce();
+    await test.worker.stop();
+
+    expect(asked).toBe(8);
+    await expectSucceeded(project, refreshId, 9);
+  });
+});
