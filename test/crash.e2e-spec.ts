@@ -75,6 +75,26 @@ it('answers a request that is in flight when SIGTERM comes, and only then ends',
   await test.expectAllDone();
 });
 
+it('says by its readiness that it stops while its port is still open', async () => {
+  const project = await test.aProject(5);
+  for (const tokenId of project.tokenIds) {
+    test.metadataApi.script(tokenId, { behaviour: 'hangs' }, { status: 200, body: { name: 'x' } });
+  }
+  const service = await test.startProcess('all');
+  await test.request(service.url, project, project.tokenIds);
+  await until(() => project.tokenIds.every((tokenId) => test.metadataApi.hits.has(tokenId)));
+  const claimed = await test.hold('select from nft_metadata.refresh_items for update');
+
+  const ended = service.end('SIGTERM');
+  await claimed.reached();
+
+  expect(await test.readiness(service)).toBe(503);
+  await claimed.release();
+  expect(await ended).toMatchObject({ status: 0 });
+  await test.app.worker.runOnce();
+  await test.expectAllDone();
+});
+
 it('an item that was handed back a dozen times is no lost one', async () => {
   const { app, worker: inThisProcess, metadataApi } = test.app;
   const project = await test.aProject(1);

@@ -5,6 +5,7 @@ import { startServiceProcess, type ServiceProcess } from './service-process.js';
 import { startApp, type TestApp, type TestProject } from './start-app.js';
 
 type RunMode = 'api' | 'worker' | 'all';
+export type CrashProject = TestProject & { tokenIds: string[] };
 
 /** 1, 2, … for what a suite repeats, because no two rounds are alike; CHAOS_ROUNDS=10 makes ten times as many. */
 export function rounds(usual: number): number[] {
@@ -62,7 +63,7 @@ export class CrashTest {
   }
 
   /** A project with a collection of as many tokens, whose ids no other project of the test has. */
-  async aProject(tokens: number): Promise<TestProject & { tokenIds: string[] }> {
+  async aProject(tokens: number): Promise<CrashProject> {
     const tokenIds = Array.from({ length: tokens }, () => String((this.lastTokenId += 1)));
     const limits = { tokensPerHour: 1_000_000, tokensPerRequest: 100_000 };
     return { ...(await this.app.aProject({ tokens: tokenIds, limits })), tokenIds };
@@ -107,6 +108,14 @@ export class CrashTest {
     await this.database.advance(31);
   }
 
+  async isCompleted(refreshId: string): Promise<boolean> {
+    const completed = await this.database.query(
+      'select from nft_metadata.refreshes where id = $1 and completed_at is not null',
+      [refreshId],
+    );
+    return completed.length === 1;
+  }
+
   async pending(): Promise<number> {
     const [row] = await this.database.query<{ pending: number }>(
       `select count(*)::int as pending from nft_metadata.refresh_items where status = 'pending'`,
@@ -146,9 +155,27 @@ export class CrashTest {
     tokenIds.forEach((tokenId, index) => this.metadataApi.script(tokenId, ...mixedAnswers(tokenId, index % 20)));
   }
 
+  /** The same, after a good document for each token. Returns those documents that failures could spoil. */
+  async mixLaterAnswers(url: string, project: CrashProject): Promise<object[]> {
+    this.numberAnswers(project.tokenIds);
+    await this.request(url, project, project.tokenIds);
+    await this.expectAllDone();
+    this.mixAnswers(project.tokenIds);
+    return this.failingDocuments(project, 'ok');
+  }
+
+  /** Of the tokens that never get a document from `mixAnswers`. */
+  failingDocuments({ collectionId, tokenIds }: CrashProject, status: 'ok' | 'stale'): Promise<object[]> {
+    return this.database.query(
+      `select token_id, name, raw::text as raw, content_hash from nft_metadata.tokens
+       where collection_id = $1 and token_id = any($2) and metadata_status = $3 order by token_id`,
+      [collectionId, tokenIds.filter((_, index) => index % 20 < 2), status],
+    );
+  }
+
   /** Documents that say as how manieth they were served. */
-  numberAnswers(tokenIds: readonly string[]): void {
-    for (const tokenId of tokenIds) this.metadataApi.script(tokenId, numbered(tokenId));
+  numberAnswers(tokenIds: readonly string[], afterMs = 0): void {
+    for (const tokenId of tokenIds) this.metadataApi.script(tokenId, numbered(tokenId, afterMs));
   }
 }
 
@@ -192,14 +219,14 @@ export class Hold {
   }
 }
 
-const numbered = (tokenId: string, before?: () => Promise<void>): Answer => ({
+const numbered = (tokenId: string, afterMs = 0): Answer => ({
   status: 200,
   body: (served) => ({
     name: `#${tokenId}`,
     served,
     attributes: [{ trait_type: 'parity', value: served % 2 ? 'odd' : 'even' }],
   }),
-  ...(before && { before }),
+  ...(afterMs > 0 && { before: () => pass(afterMs) }),
 });
 
 function mixedAnswers(tokenId: string, place: number): Answer[] {
@@ -207,5 +234,5 @@ function mixedAnswers(tokenId: string, place: number): Answer[] {
   if (place === 1) return [{ behaviour: 'hangs' }];
   if (place < 4) return [{ status: 503, body: 'later' }, numbered(tokenId)];
   if (place < 6) return [numbered(tokenId)];
-  return [numbered(tokenId, () => new Promise((done) => setTimeout(done, 300)))];
+  return [numbered(tokenId, 300)];
 }
