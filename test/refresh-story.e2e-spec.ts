@@ -1,4 +1,3 @@
-import { RefreshRetention } from '@app/metadata-refresh';
 import { TokenStore } from '@app/token-store';
 import { Listings } from '../src/listings/listings.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
@@ -182,19 +181,4 @@ it('stores what PostgreSQL cannot hold as what it can, and one such document fai
   });
   expect(row!.raw).toContain('123456789012345678901234567890');
   expect(row!.raw).toContain('0.1000000000000000055');
-});
-
-it('forgets a completed refresh after thirty days, and none that is still open', async () => {
-  const project = await test.aProject({ tokens: ['95'] });
-  const [done, open] = [await refreshed(project, ['95', '96']), await requestRefresh(test.app, project, ['95'])];
-  const retention = test.app.get(RefreshRetention);
-  expect(await retention.removeOld()).toEqual({ refreshes: 0, attempts: 0 });
-
-  await test.database.advance(31 * 24 * 3600);
-  expect((await retention.removeOld()).refreshes).toBeGreaterThan(0);
-
-  await http(test.app).get(`/v1/metadata-refreshes/${done}`).set('x-api-key', project.apiKey).expect(404);
-  expect(await readRefresh(test.app, project, open)).toMatchObject({ status: 'queued' });
-  const left = await test.database.query('select from nft_metadata.refresh_items where refresh_id = $1', [done]);
-  expect(left).toEqual([]);
 });
