@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import { AttemptCounts, RefreshWorker } from '@app/metadata-refresh';
+import { RefreshWorker } from '@app/metadata-refresh';
 import { Collections } from '@app/token-store';
-import type { INestApplicationContext } from '@nestjs/common';
 import { MetadataHost } from './support/metadata-host.js';
-import { readRefresh, requestRefresh } from './support/project-api.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
+import { requestsOf, startApp, type TestApp } from './support/start-app.js';
 
 let test: TestApp;
 let hangingHost: MetadataHost;
@@ -49,18 +48,6 @@ function placeOf(tokenId: string): () => number {
   test.metadataApi.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
   return () => place;
 }
-/** As the process has counted them. */
-const requestsOf = (process: INestApplicationContext) =>
-  process
-    .get(AttemptCounts)
-    .read()
-    .reduce((sum, { count }) => sum + count, 0);
-async function expectSucceeded(project: TestProject, refreshId: string, count: number): Promise<void> {
-  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
-    status: 'completed',
-    summary: { succeeded: count, failed: 0, pending: 0 },
-  });
-}
 
 describe('a metadata host', () => {
   it('sees at most eight requests at once, of two workers together [H15]', async () => {
@@ -97,7 +84,7 @@ describe('a metadata host', () => {
 
     await test.worker.runOnce();
 
-    await expectSucceeded(project, refreshId, 60);
+    await expectSucceeded(test.app, project, refreshId, 60);
     expect(test.metadataApi.mostAtOnce).toBe(3);
     await test.database.query('update nft_metadata.lanes set requests_at_once = null');
   });
@@ -129,7 +116,7 @@ describe('a metadata host', () => {
     );
     await other.stop();
 
-    await expectSucceeded(project, refreshId, 40);
+    await expectSucceeded(test.app, project, refreshId, 40);
     expect(oneHost.mostAtOnce).toBe(1);
   });
 
@@ -162,7 +149,7 @@ describe('a metadata host', () => {
     await test.worker.stop();
 
     expect(meanwhile).toBe(8);
-    await expectSucceeded(quick, refreshId, 40);
+    await expectSucceeded(test.app, quick, refreshId, 40);
     for (const id of hanging)
       expect(await readRefresh(test.app, slow, id)).toMatchObject({ summary: { pending: 1000 } });
     expect([hangingHost.mostAtOnce, test.metadataApi.mostAtOnce]).toEqual([8, 8]);
@@ -180,7 +167,7 @@ describe('one fetch', () => {
 
     expect(hitsInAll()).toBe(20);
     for (const [index, refreshId] of refreshIds.entries()) {
-      await expectSucceeded(project, refreshId, asked[index]!.length);
+      await expectSucceeded(test.app, project, refreshId, asked[index]!.length);
     }
     const attempts = await test.database.query(
       'select from nft_metadata.refresh_attempts where collection_id = $1 and token_id = 7',
@@ -216,7 +203,7 @@ describe('one fetch', () => {
 
     await vi.waitUntil(async () => (await readRefresh(test.app, project, refreshId))['status'] === 'completed');
     expect(hitsInAll()).toBe(1000);
-    await expectSucceeded(project, refreshId, 1000);
+    await expectSucceeded(test.app, project, refreshId, 1000);
   });
 
   it('is all that a token costs when a worker joins in the middle of the work [H16]', async () => {
@@ -249,7 +236,7 @@ describe('one fetch', () => {
     await Promise.all([test.worker.stop(), other.stop()]);
 
     expect([...otherHost.hits.values()]).toEqual(ids(600).map(() => 1));
-    await expectSucceeded(project, refreshId, 600);
+    await expectSucceeded(test.app, project, refreshId, 600);
   });
 
   it('is made for whoever asks, also for a token that was fetched a moment ago [H2, H4]', async () => {
@@ -260,8 +247,8 @@ describe('one fetch', () => {
     const second = await requestRefresh(test.app, project, ['1', '2']);
     await test.worker.runOnce();
 
-    await expectSucceeded(project, first, 1);
-    await expectSucceeded(project, second, 2);
+    await expectSucceeded(test.app, project, first, 1);
+    await expectSucceeded(test.app, project, second, 2);
     expect([test.metadataApi.hits.get('1'), test.metadataApi.hits.get('2')]).toEqual([2, 1]);
   });
 });
@@ -289,7 +276,7 @@ it('work goes on while further refreshes of its project are being accepted', asy
 
   await accepting.query('rollback');
   await accepting.end();
-  await expectSucceeded(project, refreshId, 1);
+  await expectSucceeded(test.app, project, refreshId, 1);
 });
 
 describe('among requests for one host', () => {
@@ -302,8 +289,8 @@ describe('among requests for one host', () => {
     await test.worker.runOnce();
 
     expect(place()).toBeLessThanOrEqual(32);
-    await expectSucceeded(project, large, 998);
-    await expectSucceeded(project, single, 1);
+    await expectSucceeded(test.app, project, large, 998);
+    await expectSucceeded(test.app, project, single, 1);
   });
 
   it('those for a token that is being fetched are in the way of no other', async () => {
@@ -331,7 +318,7 @@ describe('among requests for one host', () => {
     );
     await test.worker.stop();
     expect(test.metadataApi.hits.get('1')).toBe(2);
-    for (const refreshId of refreshIds) await expectSucceeded(project, refreshId, 1);
+    for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
 
   it('a small one does not wait behind a large one, nor the large one behind many small ones [H14]', async () => {
@@ -347,8 +334,8 @@ describe('among requests for one host', () => {
 
     expect(places[0]!()).toBeLessThan(300);
     expect(places[1]!()).toBeLessThan(1400);
-    for (const refreshId of small) await expectSucceeded(project, refreshId, 50);
-    await expectSucceeded(project, large, 1000);
+    for (const refreshId of small) await expectSucceeded(test.app, project, refreshId, 50);
+    await expectSucceeded(test.app, project, large, 1000);
   });
 
   it('a project does not wait behind another one, were that a hundred times larger [H14]', async () => {
@@ -366,7 +353,7 @@ describe('among requests for one host', () => {
     await test.worker.runOnce();
 
     expect(place()).toBeLessThan(100);
-    for (const refreshId of large) await expectSucceeded(first, refreshId, 1000);
-    await expectSucceeded(second, other, 20);
+    for (const refreshId of large) await expectSucceeded(test.app, first, refreshId, 1000);
+    await expectSucceeded(test.app, second, other, 20);
   });
 });

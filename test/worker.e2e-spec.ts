@@ -34,6 +34,16 @@ async function claimsOf(refreshIds: readonly string[]): Promise<number> {
 }
 
 describe('a host that runs the worker itself', () => {
+  /** For the answer to token 1; the project has a token 2 as well. */
+  async function aRoundThatWaits() {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    const answer = holdBack('1');
+    await requestRefresh(test.app, project, ['1']);
+    const round = test.worker.runOnce();
+    await until(() => hits('1') === 1);
+    return { project, answer, round };
+  }
+
   it('may have two rounds at once; the worker works no longer than they do, and can be started afterwards', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const refreshId = await requestRefresh(test.app, project, ['1']);
@@ -49,11 +59,7 @@ describe('a host that runs the worker itself', () => {
   });
 
   it('may start it in the middle of a round, and it goes on', async () => {
-    const project = await test.aProject({ tokens: ['1', '2'] });
-    const answer = holdBack('1');
-    await requestRefresh(test.app, project, ['1']);
-    const round = test.worker.runOnce();
-    await until(() => hits('1') === 1);
+    const { project, answer, round } = await aRoundThatWaits();
     test.worker.start();
     answer();
     await round;
@@ -63,11 +69,7 @@ describe('a host that runs the worker itself', () => {
   });
 
   it('may stop it in the middle of a round, and nothing more is claimed', async () => {
-    const project = await test.aProject({ tokens: ['1', '2'] });
-    const answer = holdBack('1');
-    await requestRefresh(test.app, project, ['1']);
-    const round = test.worker.runOnce();
-    await until(() => hits('1') === 1);
+    const { project, answer, round } = await aRoundThatWaits();
     const later = await requestRefresh(test.app, project, ['2']);
 
     const stopped = [test.worker.stop(), test.worker.stop()];

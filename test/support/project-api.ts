@@ -60,6 +60,19 @@ export async function readRefresh(
   return body as Record<string, unknown>;
 }
 
+/** Completed, with so many tokens, all of them well. */
+export async function expectSucceeded(
+  app: INestApplication,
+  project: TestProject,
+  refreshId: string,
+  count: number,
+): Promise<void> {
+  expect(await readRefresh(app, project, refreshId)).toMatchObject({
+    status: 'completed',
+    summary: { succeeded: count, failed: 0, pending: 0 },
+  });
+}
+
 export async function readErrors(
   app: INestApplication,
   project: TestProject,

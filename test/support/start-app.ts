@@ -1,6 +1,6 @@
-import { ConsoleLogger, type INestApplication } from '@nestjs/common';
+import { ConsoleLogger, type INestApplication, type INestApplicationContext } from '@nestjs/common';
 import type { UriRule } from '@app/metadata-fetch';
-import { RefreshWorker } from '@app/metadata-refresh';
+import { AttemptCounts, RefreshWorker } from '@app/metadata-refresh';
 import { Projects, type ProjectLimits } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -85,6 +85,12 @@ export async function startApp(
       await database.drop();
     },
   };
+}
+
+/** How many it has made to metadata hosts, as the process itself has counted them. */
+export function requestsOf(process: INestApplicationContext): number {
+  const counts = process.get(AttemptCounts).read();
+  return counts.reduce((sum, { count }) => sum + count, 0);
 }
 
 async function aProject(
