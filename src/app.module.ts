@@ -10,6 +10,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import type { Environment } from './config/environment.js';
 import { connectionLimits, idleLimit } from './database/connection-limits.js';
+import { connectionTo } from './database/database-client.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
@@ -42,15 +43,16 @@ export class AppModule {
   ): DynamicModule {
     const servesHttp = environment.runMode !== 'worker';
     const works = environment.runMode !== 'api';
+    const connection = connectionTo(environment.databaseUrl).ormOptions;
     return {
       module: AppModule,
       imports: [
         MikroOrmModule.forRoot({
+          ...connection,
           driver: PostgreSqlDriver,
-          clientUrl: environment.databaseUrl,
           autoLoadEntities: true,
           pool: { min: 0, max: 10 },
-          driverOptions: statementsTakeLong ? idleLimit : connectionLimits,
+          driverOptions: { ...(statementsTakeLong ? idleLimit : connectionLimits), ...connection.driverOptions },
         }),
         ScheduleModule.forRoot(),
         ProjectAuthModule.forRoot(projectAuth),

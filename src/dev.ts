@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { MetadataHost } from '../test/support/metadata-host.js';
-import { readEnvironment } from './config/environment.js';
+import { processVariables, readEnvironment } from './config/environment.js';
 import { startService, type Service } from './start-service.js';
 
 /** Where the misbehaving metadata host listens while one develops. */
@@ -8,8 +8,9 @@ const HOST_PORT = 4000;
 
 // The service as `npm start` runs it, and beside it a metadata host that answers in every way there is.
 const host = await MetadataHost.start(HOST_PORT);
-const allowedHosts = [process.env['FETCH_ALLOWED_HOSTS'], host.host].filter(Boolean).join(',');
-const service = await startService(readEnvironment({ ...process.env, FETCH_ALLOWED_HOSTS: allowedHosts }));
+const variables = processVariables();
+const allowedHosts = [variables['FETCH_ALLOWED_HOSTS'], host.host].filter(Boolean).join(',');
+const service = await startService(readEnvironment({ ...variables, FETCH_ALLOWED_HOSTS: allowedHosts }));
 process.stdout.write(
   [
     `service:        ${service.url}, its documentation at ${service.url}/docs`,

@@ -1,13 +1,14 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
-import { readEnvironment, WrongEnvironment } from './config/environment.js';
+import { processVariables, readEnvironment, WrongEnvironment } from './config/environment.js';
+import { DatabaseUnusable } from './database/wait-for-database.js';
 import { startService, type Service } from './start-service.js';
 
 /** Whoever stops a process often kills it after 10 seconds. After this it ends anyway, and the leases run out. */
 const STOP_WITHIN_MS = 9_000;
 
 try {
-  const environment = readEnvironment(process.env);
+  const environment = readEnvironment(processVariables());
   const service = await startService(environment);
   stopOnSignal(service);
   const logger = new Logger('Service');
@@ -36,7 +37,7 @@ function stopOnSignal(service: Service): void {
 }
 
 function explain(error: unknown): string {
-  if (error instanceof WrongEnvironment) return error.message;
+  if (error instanceof WrongEnvironment || error instanceof DatabaseUnusable) return error.message;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return `PORT is taken: another process listens there already (${error.message}). Set PORT to another one.`;
   }

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { EventDelivery } from '@app/metadata-events';
 import { RefreshWorker } from '@app/metadata-refresh';
-import { ConsoleLogger, type INestApplication, type LogLevel } from '@nestjs/common';
+import { ConsoleLogger, Logger, type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { serveApiReference } from './api-reference.js';
 import { AppModule } from './app.module.js';
@@ -21,10 +21,16 @@ export interface Service {
 
 /** Starts everything that the environment asks for: database, migrations, HTTP, worker. */
 export async function startService(environment: Environment): Promise<Service> {
-  const database = await openDatabase(environment);
+  const logger = new ConsoleLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) });
+  Logger.overrideLogger(logger);
+  const log = new Logger('Service');
+  const database = await openDatabase(environment, {
+    onWaiting: (waiting) => log.log({ msg: 'waiting for the database', ...waiting }),
+    onCreated: (folder) => log.log({ msg: 'embedded database created', folder }),
+  });
   try {
     const app = await NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
-      logger: new ConsoleLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) }),
+      logger,
       abortOnError: false,
     });
     await migrate(database.url);

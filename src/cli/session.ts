@@ -43,7 +43,11 @@ export class Session {
 
   private async open(): Promise<INestApplicationContext> {
     const environment = readEnvironment(this.variables);
-    this.database = await openDatabase(environment);
+    this.database = await openDatabase(environment, {
+      onWaiting: ({ database, waitSeconds, error }) =>
+        note(`waiting up to ${waitSeconds} seconds for the database at ${database}: ${error}`),
+      onCreated: (folder) => note(`DATABASE_URL is not set: a new, empty database was created in ${folder}`),
+    });
     // 'api': no schedule of ours runs; what has to be done, the command does.
     const module = AppModule.forRoot(
       { ...environment, databaseUrl: this.database.url, runMode: 'api' },
@@ -53,4 +57,9 @@ export class Session {
     await migrate(this.database.url);
     return app;
   }
+}
+
+/** Beside what a command prints, which other programs may read. */
+function note(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

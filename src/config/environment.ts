@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { WrongConnectionString } from '../database/connection-parameters.js';
+import { readConnectionString, withLibpqVariables } from '../database/connection-string.js';
 
 const hostAndPort = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):([1-9][0-9]{0,4})$/i;
 
@@ -24,12 +26,13 @@ function toChainAndUrl(entry: string): [chainId: string, url: string] | null {
 /** Every setting of the service. All are optional; an empty variable is an absent one. */
 const environmentSchema = z.object({
   /** Absent: an embedded PostgreSQL in ./.data/postgres. */
-  DATABASE_URL: z
+  DATABASE_URL: z.string().optional(),
+  /** For how long a start waits for the database of DATABASE_URL. 0: it has to be there. */
+  DATABASE_WAIT_SECONDS: z
     .string()
-    .regex(/^postgres(ql)?:\/\/.+/, {
-      error: 'must be a connection string, such as "postgres://user:password@host:5432/database"',
-    })
-    .optional(),
+    .default('60')
+    .refine((seconds) => /^[0-9]{1,5}$/.test(seconds), { error: 'must be a number of seconds from 0 to 99999' })
+    .transform(Number),
   PORT: z
     .string()
     .default('3000')
@@ -63,8 +66,13 @@ const environmentSchema = z.object({
     .default('info'),
 });
 
+/** The names of all. */
+export const environmentVariables: readonly string[] = Object.keys(environmentSchema.shape);
+
 export interface Environment {
+  /** With what libpq's variables (PGSSLMODE and the like) add to it. */
   databaseUrl: string | undefined;
+  databaseWaitSeconds: number;
   port: number;
   host: string;
   runMode: 'all' | 'api' | 'worker';
@@ -81,22 +89,32 @@ export class WrongEnvironment extends Error {
   override readonly name = 'WrongEnvironment';
 }
 
+/** What this process was given, and what `.env` in the working directory adds to it. */
+export function processVariables(): Readonly<Record<string, string | undefined>> {
+  try {
+    process.loadEnvFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return process.env;
+}
+
 /** The only place that reads the environment. Throws WrongEnvironment. */
 export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Environment {
   const given = Object.fromEntries(
     Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''),
   );
   const result = environmentSchema.safeParse(given);
-  if (!result.success) {
-    throw new WrongEnvironment(
-      result.error.issues
-        .map(({ path, message }) => `${String(path[0])} ${message}; it is ${shown(given, String(path[0]))}`)
-        .join('\n'),
-    );
-  }
+  const wrong = (result.error?.issues ?? []).map(
+    ({ path, message }) => `${String(path[0])} ${message}; it is ${shown(given, String(path[0]))}`,
+  );
+  const databaseUrl = given['DATABASE_URL'] && withLibpqVariables(given['DATABASE_URL'], given);
+  if (databaseUrl) wrong.push(...whatIsWrongWith(databaseUrl));
+  if (!result.success || wrong.length > 0) throw new WrongEnvironment(wrong.join('\n'));
   const { data } = result;
   return {
-    databaseUrl: data.DATABASE_URL,
+    databaseUrl,
+    databaseWaitSeconds: data.DATABASE_WAIT_SECONDS,
     port: data.PORT,
     host: data.HOST,
     runMode: data.RUN_MODE,
@@ -106,6 +124,17 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     arweaveGateways: data.ARWEAVE_GATEWAYS,
     logLevel: data.LOG_LEVEL,
   };
+}
+
+/** Refused at the start, so that no parameter is dropped later. */
+function whatIsWrongWith(databaseUrl: string): string[] {
+  try {
+    readConnectionString(databaseUrl);
+    return [];
+  } catch (error) {
+    if (error instanceof WrongConnectionString) return [`DATABASE_URL ${error.message}`];
+    throw error;
+  }
 }
 
 /** Connection strings and gateway URLs may hold a password. */

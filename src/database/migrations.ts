@@ -7,6 +7,7 @@ import { projectAuthMigrations } from '@app/project-auth';
 import { tokenStoreMigrations } from '@app/token-store';
 import { Logger } from '@nestjs/common';
 import { listingMigrations } from '../listings/migrations/index.js';
+import { connectionTo } from './database-client.js';
 
 /** Every migration of this application, in order: the libs' own, then ours. */
 const migrationsList = [
@@ -32,7 +33,7 @@ const TRY_AGAIN_MS = 1000;
 export async function migrate(databaseUrl: string): Promise<void> {
   const logger = new Logger(MikroORM.name);
   const orm = await MikroORM.init({
-    clientUrl: databaseUrl,
+    ...connectionTo(databaseUrl).ormOptions,
     entities: [],
     discovery: { warnWhenNoEntities: false },
     extensions: [Migrator],

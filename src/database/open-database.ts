@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Environment } from '../config/environment.js';
+import { connectionTo } from './database-client.js';
 import { enterEmbeddedPostgres } from './embedded-postgres.js';
+import { waitForDatabase, type WaitingForDatabase } from './wait-for-database.js';
 
 const EMBEDDED_FOLDER = './.data/postgres';
 
@@ -8,9 +12,27 @@ export interface Database {
   leave(): Promise<void>;
 }
 
-/** The database that DATABASE_URL names; without one, the embedded PostgreSQL. */
-export async function openDatabase({ databaseUrl }: Pick<Environment, 'databaseUrl'>): Promise<Database> {
-  if (databaseUrl) return { url: databaseUrl, leave: async () => {} };
+/** What an operator wants to know before there is a database. */
+export interface DatabaseNotices {
+  onWaiting(waiting: WaitingForDatabase): void;
+  /** Without DATABASE_URL, and without an embedded database in the working directory: there is a new, empty one now. */
+  onCreated(folder: string): void;
+}
+
+/**
+ * The database that DATABASE_URL names, as soon as it takes connections; without one, the embedded PostgreSQL. Throws
+ * DatabaseUnusable.
+ */
+export async function openDatabase(
+  { databaseUrl, databaseWaitSeconds }: Pick<Environment, 'databaseUrl' | 'databaseWaitSeconds'>,
+  notices: DatabaseNotices,
+): Promise<Database> {
+  if (databaseUrl) {
+    await waitForDatabase(connectionTo(databaseUrl), databaseWaitSeconds, notices.onWaiting);
+    return { url: databaseUrl, leave: async () => {} };
+  }
+  const isNew = !existsSync(EMBEDDED_FOLDER);
   const server = await enterEmbeddedPostgres(EMBEDDED_FOLDER);
-  return { url: await server.databaseUrl('nft_refresh'), leave: () => server.leave() };
+  if (isNew) notices.onCreated(resolve(EMBEDDED_FOLDER));
+  return { url: `${await server.databaseUrl('nft_refresh')}?sslmode=disable`, leave: () => server.leave() };
 }

@@ -62,3 +62,16 @@ export async function startServiceProcess(
     },
   };
 }
+
+/** The built service, which is expected to end by itself. Returns its status and what it has printed. */
+export async function runServiceToItsEnd(
+  env: Readonly<Record<string, string>>,
+  main = MAIN,
+): Promise<{ status: number | null; out: string; err: string }> {
+  const service = spawn(process.execPath, [main], { env: { PATH: process.env['PATH'], PORT: '0', ...env } });
+  let [out, err] = ['', ''];
+  service.stdout.on('data', (chunk) => (out += String(chunk)));
+  service.stderr.on('data', (chunk) => (err += String(chunk)));
+  await once(service, 'close');
+  return { status: service.exitCode, out, err };
+}

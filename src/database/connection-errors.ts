@@ -1,0 +1,51 @@
+/** TLS, and SQLSTATE 28000: no line of pg_hba.conf fits, which may be for TLS only, or for plain connections only. */
+const REFUSES_TARGET = /^(28000|ERR_TLS|ERR_SSL|ERR_OSSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
+const NO_TLS = /does not support SSL|establishing an SSL connection/;
+const CERTIFICATE = /^(ERR_TLS_CERT|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
+/** SQLSTATE 08 (connection), 53 (resources), 55000 (takes no connections), 57P (starts or stops), and what sockets say. */
+const TEMPORARY =
+  /^(08|53|55000|57P|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENOENT)/;
+const TEMPORARY_TEXTS = /connection terminated|timeout expired/i;
+/** PgBouncer has said so with 08P01. */
+const NO_DATABASE_TEXTS = /no such database/i;
+
+/** The server may take the same client in another way: with TLS, or without. */
+export function refusesTarget(error: unknown): boolean {
+  return REFUSES_TARGET.test(codeOf(error)) || NO_TLS.test(messageOf(error));
+}
+
+/** It can be otherwise in a moment: the server starts, the network comes up, another host becomes primary. */
+export function isTemporary(error: unknown): boolean {
+  if (error instanceof AggregateError && codeOf(error) === '') return error.errors.some(isTemporary);
+  if (isMissingDatabase(error)) return false;
+  return TEMPORARY.test(codeOf(error)) || TEMPORARY_TEXTS.test(messageOf(error));
+}
+
+/** One sentence for the operator: what is wrong with the connection, and what would be right. */
+export function explainConnectionError(error: unknown, label: string): string {
+  const message = messageOf(error);
+  if (isMissingDatabase(error)) {
+    return `The database at ${label} does not exist. Create it, or correct DATABASE_URL: a database that is named there is never created by us.`;
+  }
+  if (CERTIFICATE.test(codeOf(error))) {
+    return `The certificate of the database at ${label} is not accepted: ${message}. sslmode and sslrootcert in DATABASE_URL say which certificates are.`;
+  }
+  if (NO_TLS.test(message)) {
+    return `The database at ${label} does not take TLS, which sslmode in DATABASE_URL asks for: ${message}.`;
+  }
+  return `The database at ${label} refuses the connection: ${message}.`;
+}
+
+export function messageOf(error: unknown): string {
+  const { message, code } = error as { message?: string; code?: string };
+  // An AggregateError of Node has no text of its own.
+  return (message || code || String(error)).replace(/\.$/, '');
+}
+
+function isMissingDatabase(error: unknown): boolean {
+  return codeOf(error) === '3D000' || NO_DATABASE_TEXTS.test(messageOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

@@ -1,0 +1,164 @@
+import { Client, type ClientConfig } from 'pg';
+import type { ConnectionSettings, ConnectionTarget } from './connection-string.js';
+import { readConnectionString } from './connection-string.js';
+import type { TargetSessionAttrs } from './connection-parameters.js';
+import { refusesTarget } from './connection-errors.js';
+
+/** How the application reaches its database: every connection is opened through this. */
+export interface DatabaseConnection {
+  /** For MikroORM, beside its other options. The pool makes its clients of `driverOptions.Client`. */
+  ormOptions: { dbName: string; ensureDatabase: false; driverOptions: { Client: typeof Client } & ClientConfig };
+  /** One that is not connected yet. */
+  newClient(config?: ClientConfig): Client;
+  /** For messages: hosts with their ports, and the database. No password. */
+  label: string;
+}
+
+type Callback = ((error: Error) => void) | ((error: null, client: Client) => void);
+
+/** Throws WrongConnectionString. */
+export function connectionTo(url: string): DatabaseConnection {
+  const settings = readConnectionString(url);
+  const ConnectingClient = clientOf(settings);
+  const { database } = new ConnectingClient();
+  const places = settings.targets.map((target) => {
+    const { host, port } = new Client({ ...settings.config, ...target });
+    return host.startsWith('/') ? host : `${host}:${port}`;
+  });
+  return {
+    ormOptions: {
+      dbName: database ?? '',
+      ensureDatabase: false,
+      driverOptions: {
+        ...(settings.config.connectionTimeoutMillis !== undefined && {
+          connectionTimeoutMillis: settings.config.connectionTimeoutMillis,
+        }),
+        Client: ConnectingClient,
+      },
+    },
+    newClient: (config) => new ConnectingClient(config),
+    label: `${[...new Set(places)].join(',')}/${database}`,
+  };
+}
+
+/**
+ * `pg` knows one host, and TLS or none. This client goes through the targets as libpq does, and keeps to the one that took
+ * it. A client of `pg` connects once, so unknown targets are tried with clients of their own.
+ */
+function clientOf(settings: ConnectionSettings): typeof Client {
+  const { targets, targetSessionAttrs } = settings;
+  const hasSeveralHosts = new Set(targets.map(({ host, port }) => `${host}:${port}`)).size > 1;
+  let known = targets.length === 1 ? targets[0] : undefined;
+
+  return class ConnectingClient extends Client {
+    constructor(private readonly given: ClientConfig = {}) {
+      super({ ...given, ...settings.config, ...(known ?? targets[0]) });
+      // Who asked something is told by what was asked; and while we ask, nobody else listens yet.
+      this.on('error', () => {});
+      if (settings.requiresChannelBinding) requireChannelBinding(this);
+    }
+
+    override connect(): Promise<Client>;
+    override connect(callback: Callback): void;
+    override connect(callback?: Callback): Promise<Client> | void {
+      const connecting = this.connectToTarget();
+      if (!callback) return connecting;
+      const done = callback as (error: Error | null, client?: Client) => void;
+      connecting.then(() => done(null, this), done);
+    }
+
+    private async connectToTarget(): Promise<Client> {
+      if (!known) goTo(this, (known = await this.findTarget()));
+      try {
+        await super.connect();
+        if (!(await isWanted(this, targetSessionAttrs))) throw wrongSession(targetSessionAttrs);
+        return this;
+      } catch (error) {
+        // The roles of hosts change, and so does what a server takes.
+        if (targets.length > 1 && (hasSeveralHosts || refusesTarget(error))) known = undefined;
+        throw error;
+      }
+    }
+
+    private async findTarget(): Promise<ConnectionTarget> {
+      const errors: Error[] = [];
+      const rounds = targetSessionAttrs === 'prefer-standby' ? (['standby', 'any'] as const) : [targetSessionAttrs];
+      for (const attrs of rounds) {
+        const without = new Set<string>();
+        for (const target of targets) {
+          const place = `${target.host}:${target.port}`;
+          if (without.has(place)) continue;
+          const error = await this.tryTarget(target, attrs);
+          if (!error) return target;
+          errors.push(error);
+          // Whoever does not answer does not answer without TLS either.
+          if (!refusesTarget(error)) without.add(place);
+        }
+      }
+      throw summary(errors);
+    }
+
+    private async tryTarget(target: ConnectionTarget, attrs: TargetSessionAttrs): Promise<Error | null> {
+      const client = new Client({ ...this.given, ...settings.config, ...target });
+      client.on('error', () => {});
+      if (settings.requiresChannelBinding) requireChannelBinding(client);
+      try {
+        await client.connect();
+        return (await isWanted(client, attrs)) ? null : wrongSession(attrs);
+      } catch (error) {
+        return error as Error;
+      } finally {
+        void client.end();
+      }
+    }
+  };
+}
+
+/** Before it connects. What the constructor of `pg` has made of the first target is all that differs. */
+function goTo(client: Client, { host, port, ssl }: ConnectionTarget): void {
+  const { connectionParameters } = new Client({ host, port, ssl }) as Client & { connectionParameters: object };
+  const resolved = connectionParameters as { host: string; port: number };
+  Object.assign(client, { host: resolved.host, port: resolved.port, ssl });
+  Object.assign(client.connection, { ssl });
+}
+
+async function isWanted(client: Client, attrs: TargetSessionAttrs): Promise<boolean> {
+  if (attrs === 'any' || attrs === 'prefer-standby') return true;
+  const { rows } = await client.query<{ isStandby: boolean; isReadOnly: boolean }>(
+    `select pg_is_in_recovery() as "isStandby",
+       pg_is_in_recovery() or current_setting('default_transaction_read_only')::boolean as "isReadOnly"`,
+  );
+  const { isStandby, isReadOnly } = rows[0]!;
+  return { 'read-write': !isReadOnly, 'read-only': isReadOnly, primary: !isStandby, standby: isStandby }[attrs];
+}
+
+function wrongSession(attrs: TargetSessionAttrs): Error {
+  // SQLSTATE 08004: the server, or here the client, rejects the connection.
+  return Object.assign(new Error(`the session is not ${attrs}, as target_session_attrs wants`), { code: '08004' });
+}
+
+function summary(errors: readonly Error[]): Error {
+  const messages = [...new Set(errors.map(({ message }) => message))];
+  const last = errors.at(-1)!;
+  return messages.length === 1 ? last : new AggregateError(errors, messages.join('; '), { cause: last });
+}
+
+/** `pg` binds to the channel where the server offers it; this refuses every other way in, before a password is sent. */
+function requireChannelBinding(client: Client): void {
+  const { connection } = client as unknown as {
+    connection: NodeJS.EventEmitter & { stream: { destroy(error: Error): void } };
+  };
+  let isBound = false;
+  const refuse = () =>
+    connection.stream.destroy(
+      new Error('the server offers no channel binding, which channel_binding=require asks for'),
+    );
+  connection.prependListener('authenticationSASL', ({ mechanisms }: { mechanisms: string[] }) => {
+    isBound = mechanisms.includes('SCRAM-SHA-256-PLUS');
+    if (!isBound) refuse();
+  });
+  for (const other of ['authenticationCleartextPassword', 'authenticationMD5Password']) {
+    connection.prependListener(other, refuse);
+  }
+  connection.prependListener('authenticationOk', () => isBound || refuse());
+}

@@ -1,0 +1,139 @@
+import { chown, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import { connectionTo } from '../src/database/database-client.js';
+import { createEmptyDatabase } from './support/database.js';
+import { aFreePort } from './support/host-process.js';
+import { MetadataHost } from './support/metadata-host.js';
+import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
+import { startServiceProcess } from './support/service-process.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+import { asAdmin } from './support/tls-postgres.js';
+
+let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
+beforeAll(async () => {
+  database = await createEmptyDatabase();
+});
+afterAll(() => database.drop());
+
+/** The same database, at these hosts. */
+function at(hosts: readonly string[], query = ''): string {
+  const { username, password, pathname } = new URL(database.url);
+  return `postgres://${username}:${password}@${hosts.join(',')}${pathname}${query}`;
+}
+
+async function ask<Row extends object>(url: string, text: string): Promise<Row> {
+  const client = connectionTo(url).newClient();
+  await client.connect();
+  try {
+    return (await client.query(text)).rows[0] as Row;
+  } finally {
+    await client.end();
+  }
+}
+
+it('a service goes to the next host when one is away, and back when that one goes', async () => {
+  const [first, second] = await Promise.all([TcpProxy.start(database.url), TcpProxy.start(database.url)]);
+  const hosts = [first, second].map((proxy) => new URL(proxy.throughProxy(database.url)).host);
+  const metadataApi = await MetadataHost.start();
+  first.refuse();
+
+  const service = await startServiceProcess({ database: { url: at(hosts) }, metadataApi }, 'all');
+  const readiness = async () => (await fetch(`${service.url}/health/ready`)).status;
+  const atSecond = await readiness();
+  first.forward();
+  second.refuse();
+  await vi.waitUntil(async () => (await readiness()) === 200, { timeout: 20_000 });
+  await service.end('SIGTERM');
+
+  expect(atSecond).toBe(200);
+  await Promise.all([first.close(), second.close(), metadataApi.close()]);
+});
+
+describe('of a host that is read-only and one that is not', () => {
+  let readOnlyServer: PostgresServer;
+  beforeAll(async () => {
+    readOnlyServer = await startPostgresServer([]);
+    const { username, password, pathname } = new URL(database.url);
+    const name = pathname.slice(1);
+    await asAdmin(readOnlyServer, async (client) => {
+      await client.query(`alter role ${username} password '${password}'`);
+      await client.query(`create database ${name}`);
+      await client.query(`alter database ${name} set default_transaction_read_only = on`);
+    });
+  });
+  afterAll(() => readOnlyServer.remove());
+
+  it.each([
+    ['any', 'on'],
+    ['read-write', 'off'],
+    ['read-only', 'on'],
+    ['primary', 'on'],
+    ['prefer-standby', 'on'],
+  ])('target_session_attrs=%s takes the first that fits', async (attrs, readOnly) => {
+    const hosts = [readOnlyServer.templateUrl, database.url].map((url) => new URL(url).host);
+    const query = `?target_session_attrs=${attrs}`;
+
+    for (const url of [at(hosts, query), ...(attrs === 'read-write' ? [at(hosts.toReversed(), query)] : [])]) {
+      expect(await ask(url, `select current_setting('default_transaction_read_only') as "readOnly"`)).toEqual({
+        readOnly,
+      });
+    }
+  });
+});
+
+it('a list in which no host fits is refused with the reason of each', async () => {
+  const closed = `127.0.0.1:${await aFreePort()}`;
+
+  await expect(
+    ask(at([closed, new URL(database.url).host], '?target_session_attrs=standby'), 'select 1'),
+  ).rejects.toThrow(/ECONNREFUSED.*; the session is not standby/);
+});
+
+it('a Unix socket is a host', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-socket-'));
+  const { uid, gid } = await stat(await dataFolder());
+  await chown(folder, uid, gid);
+  const server = await startPostgresServer([`unix_socket_directories=${folder}`]);
+  try {
+    const { username, password, pathname, port } = new URL(server.templateUrl);
+    const user = `${username}:${password}`;
+
+    for (const url of [
+      `postgres://${user}@${encodeURIComponent(folder)}:${port}${pathname}`,
+      `postgres://${user}@${pathname}?host=${folder}&port=${port}&sslmode=require`,
+    ]) {
+      expect(await ask(url, 'select inet_client_addr() as address')).toEqual({ address: null });
+    }
+  } finally {
+    await server.remove();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+it('application_name, options and search_path reach the sessions of the service', async () => {
+  const metadataApi = await MetadataHost.start();
+  const query = '?application_name=refresher&options=-c%20search_path%3Dshop%20-c%20statement_timeout%3D7s';
+  const url = at([new URL(database.url).host], query);
+
+  const service = await startServiceProcess({ database: { url }, metadataApi }, 'all');
+  const sessions = await database.query(`select from pg_stat_activity where application_name = 'refresher'`);
+  const settings = await ask(
+    url,
+    `select current_setting('search_path') as path, current_setting('statement_timeout') as longest`,
+  );
+  await service.end('SIGTERM');
+  await metadataApi.close();
+
+  expect(sessions.length).toBeGreaterThan(0);
+  expect(settings).toEqual({ path: 'shop', longest: '7s' });
+});
+
+async function dataFolder(): Promise<string> {
+  const { folder } = await ask<{ folder: string }>(
+    inject('templateUrl'),
+    `select current_setting('data_directory') as folder`,
+  );
+  return folder;
+}

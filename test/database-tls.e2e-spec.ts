@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { inject } from 'vitest';
+import { connectionTo } from '../src/database/database-client.js';
+import { selfSigned } from './support/certificate.js';
+import { MetadataHost } from './support/metadata-host.js';
+import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
+import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
+import { createServiceDatabase, encryptedSessions, PASSWORD, requireTls, USER } from './support/tls-postgres.js';
+
+const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
+
+let server: PostgresServer;
+let metadataApi: MetadataHost;
+let folder: string;
+let authority: string;
+let otherAuthority: string;
+beforeAll(async () => {
+  [server, metadataApi] = await Promise.all([startPostgresServer([]), MetadataHost.start()]);
+  folder = await mkdtemp(join(tmpdir(), 'nft-refresh-tls-'));
+  [authority, otherAuthority] = [join(folder, 'authority.pem'), join(folder, 'other.pem')];
+  const certificate = selfSigned();
+  await Promise.all([writeFile(authority, certificate.cert), writeFile(otherAuthority, selfSigned().cert)]);
+  await requireTls(server, certificate);
+});
+afterAll(async () => {
+  await Promise.all([server.remove(), metadataApi.close(), rm(folder, { recursive: true, force: true })]);
+});
+
+let databases = 0;
+/** A connection string of an empty database on the server that takes TLS only. */
+async function databaseUrl(query: string): Promise<string> {
+  const place = await createServiceDatabase(server, `tls_${(databases += 1)}`);
+  return `postgres://${USER}:${encodeURIComponent(PASSWORD)}@${place}${query}`;
+}
+
+/** Connects as the service does. Returns whether the session is encrypted. */
+async function connect(url: string): Promise<boolean> {
+  const client = connectionTo(url).newClient();
+  await client.connect();
+  const { rows } = await client.query<{ ssl: boolean }>('select ssl from pg_stat_ssl where pid = pg_backend_pid()');
+  await client.end();
+  return rows[0]!.ssl;
+}
+
+it.each([
+  ['all', 'require'],
+  ['api', 'verify-ca'],
+  ['worker', 'verify-full'],
+] as const)('a service with RUN_MODE=%s and sslmode=%s has encrypted connections only', async (runMode, sslMode) => {
+  const url = await databaseUrl(`?sslmode=${sslMode}&sslrootcert=${authority}`);
+
+  const service = await startServiceProcess({ database: { url }, metadataApi }, runMode);
+  const ready = await fetch(`${service.url}/health/ready`);
+  const sessions = await encryptedSessions(server);
+  await service.end('SIGTERM');
+
+  expect(ready.status).toBe(200);
+  expect(sessions.length).toBeGreaterThan(0);
+  expect(new Set(sessions)).toEqual(new Set([true]));
+});
+
+it('the command line migrates and works where only TLS is taken', async () => {
+  const env = { PATH: process.env['PATH'], DATABASE_URL: await databaseUrl('?sslmode=require') };
+
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [CLI, 'project', 'create', '--name', 'Studio', '--owner', '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266', '--json'],
+    { env },
+  );
+
+  expect(JSON.parse(stdout)).toMatchObject({ project_id: expect.any(String) });
+});
+
+it.each([
+  '',
+  '?sslmode=allow',
+  '?sslmode=prefer',
+  '?sslmode=require',
+  '?ssl=true',
+  '?sslmode=require&sslnegotiation=direct',
+])('a server that takes TLS only is reached with "%s", encrypted', async (query) => {
+  expect(await connect(await databaseUrl(query))).toBe(true);
+});
+
+it.each(['', '?sslmode=disable', '?sslmode=allow', '?sslmode=prefer'])(
+  'a server without TLS is reached with "%s"',
+  async (query) => {
+    expect(await connect(`${inject('templateUrl')}${query}`)).toBe(false);
+  },
+);
+
+it('sslmode comes from PGSSLMODE when the connection string has none', async () => {
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: await databaseUrl(''), PGSSLMODE: 'disable' });
+
+  expect(status).toBe(1);
+  expect(err).toMatch(/^The database at 127\.0\.0\.1:\d+\/tls_\d+ refuses the connection: .*no encryption.*\.\n$/);
+});
+
+it.each([
+  ['another authority', () => `?sslmode=verify-ca&sslrootcert=${otherAuthority}`, /is not accepted/],
+  ['another authority', () => `?sslmode=require&sslrootcert=${otherAuthority}`, /is not accepted/],
+  ['no authority', () => '?sslmode=verify-full', /is not accepted/],
+  ['the authorities of the system', () => '?sslrootcert=system', /is not accepted/],
+])('a service that is told to trust %s ends with one sentence about the certificate', async (_, query, sentence) => {
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: await databaseUrl(query()) });
+
+  expect(status).toBe(1);
+  expect(err).toMatch(sentence);
+  expect(err).toMatch(/^The certificate of the database at 127\.0\.0\.1:\d+\/tls_\d+ [^\n]+\n$/);
+});
+
+it('a certificate for another host is refused with verify-full, and taken with verify-ca', async () => {
+  const url = (await databaseUrl(`?sslrootcert=${authority}`)).replace('@127.0.0.1', '@localhost');
+
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: `${url}&sslmode=verify-full` });
+  const isEncrypted = await connect(`${url}&sslmode=verify-ca`);
+
+  expect(status).toBe(1);
+  expect(err).toMatch(/^The certificate of the database at localhost:\d+\/tls_\d+ is not accepted: [^\n]+\n$/);
+  expect(isEncrypted).toBe(true);
+});
+
+it('sslmode=require ends the service with one sentence where the server has no TLS', async () => {
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: `${inject('templateUrl')}?sslmode=require` });
+
+  expect(status).toBe(1);
+  expect(err).toMatch(/^The database at [^ ]+ does not take TLS, which sslmode in DATABASE_URL asks for: [^\n]+\n$/);
+});
+
+it('channel_binding=require is kept to', async () => {
+  expect(await connect(await databaseUrl('?sslmode=require&channel_binding=require'))).toBe(true);
+  await expect(connect(`${inject('templateUrl')}?channel_binding=require`)).rejects.toThrow(/no channel binding/);
+});

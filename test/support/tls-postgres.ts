@@ -1,0 +1,62 @@
+import { chown, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { Certificate } from './certificate.js';
+import type { PostgresServer } from './postgres-server.js';
+
+export const USER = 'service';
+export const PASSWORD = 'only with TLS';
+
+/**
+ * Has a running server take TLS, with this certificate, and nothing else from the user `service`, which is no superuser.
+ * The server's own user still gets in without.
+ */
+export async function requireTls(server: PostgresServer, { cert, key }: Certificate): Promise<void> {
+  await asAdmin(server, async (client) => {
+    const { rows } = await client.query<{ data: string }>(`select current_setting('data_directory') as data`);
+    const { data } = rows[0]!;
+    const { uid, gid } = await stat(data);
+    const files = {
+      'server.crt': cert,
+      'server.key': key,
+      'pg_hba.conf': `hostssl all ${USER} all scram-sha-256\nhost all postgres all scram-sha-256\nlocal all all scram-sha-256\n`,
+    };
+    for (const [name, content] of Object.entries(files)) {
+      await writeFile(join(data, name), content, { mode: 0o600 });
+      await chown(join(data, name), uid, gid);
+    }
+    await client.query('alter system set ssl = on');
+    await client.query('select pg_reload_conf()');
+  });
+}
+
+/** An empty database of the user `service`, who is created with it. Returns host, port and database, as they stand in a URL. */
+export async function createServiceDatabase(server: PostgresServer, name: string): Promise<string> {
+  await asAdmin(server, async (client) => {
+    const { rowCount } = await client.query('select from pg_roles where rolname = $1', [USER]);
+    if (rowCount === 0) await client.query(`create role ${USER} login password '${PASSWORD}'`);
+    await client.query(`create database ${name} owner ${USER}`);
+  });
+  return `${new URL(server.templateUrl).host}/${name}`;
+}
+
+/** Whether each session of the user `service` is encrypted, as the server says. */
+export async function encryptedSessions(server: PostgresServer): Promise<boolean[]> {
+  return asAdmin(server, async (client) => {
+    const { rows } = await client.query<{ ssl: boolean }>(
+      'select ssl from pg_stat_ssl join pg_stat_activity using (pid) where usename = $1',
+      [USER],
+    );
+    return rows.map(({ ssl }) => ssl);
+  });
+}
+
+export async function asAdmin<T>(server: PostgresServer, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: server.templateUrl });
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
