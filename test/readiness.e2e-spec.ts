@@ -1,0 +1,56 @@
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { MetadataHost } from './support/metadata-host.js';
+import { startServiceProcess, type ServiceProcess } from './support/service-process.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+
+let database: TestDatabase;
+let metadataApi: MetadataHost;
+let line: TcpProxy;
+beforeAll(async () => {
+  [database, metadataApi] = await Promise.all([createDatabase(), MetadataHost.start()]);
+  line = await TcpProxy.start(database.url);
+});
+afterAll(async () => {
+  await Promise.all([line.close(), metadataApi.close()]);
+  await database.drop();
+});
+
+describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (runMode) => {
+  let service: ServiceProcess;
+  beforeAll(async () => {
+    service = await startServiceProcess({ database: { url: line.throughProxy(database.url) }, metadataApi }, runMode);
+  });
+  afterAll(() => service.end('SIGKILL'));
+
+  /** Nothing but these requests reaches the process. */
+  const ready = async () => {
+    const response = await fetch(`${service.url}/health/ready`);
+    return { status: response.status, body: await response.json() };
+  };
+  const away = { status: 503, body: { code: 'not_ready', message: 'the database does not answer' } };
+
+  it('is ready after the start, without any other request', async () => {
+    expect(await ready()).toEqual({ status: 200, body: { status: 'ok' } });
+  });
+
+  it.each(['refuse', 'swallow'] as const)(
+    'is not ready while the line to the database does %s, and ready again by itself',
+    async (way) => {
+      line[way]();
+      const meanwhile = [await ready(), await ready()];
+      line.forward();
+      await vi.waitUntil(async () => (await ready()).status === 200, { timeout: 20_000 });
+
+      expect(meanwhile).toEqual([away, away]);
+    },
+  );
+
+  it('is not ready while the database takes no connections, and ready again by itself', async () => {
+    await database.refuseConnections();
+    const meanwhile = await ready();
+    await database.takeConnections();
+    await vi.waitUntil(async () => (await ready()).status === 200, { timeout: 20_000 });
+
+    expect(meanwhile).toEqual(away);
+  });
+});
