@@ -1,4 +1,6 @@
-import { readEnvironment } from './environment.js';
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { environmentVariables, readEnvironment } from './environment.js';
 
 describe('the environment', () => {
   it('may be empty', () => {
@@ -28,6 +30,8 @@ describe('the environment', () => {
     ['FETCH_ALLOWED_HOSTS', 'localhost'],
     ['FETCH_ALLOWED_HOSTS', 'http://localhost:4000'],
     ['DATABASE_URL', 'mysql://localhost'],
+    ['DATABASE_WAIT_SECONDS', '-1'],
+    ['DATABASE_WAIT_SECONDS', 'long'],
     ['RPC_URLS', 'https://rpc.example'],
     ['RPC_URLS', '0=https://rpc.example'],
     ['RPC_URLS', 'mainnet=https://rpc.example'],
@@ -51,6 +55,20 @@ describe('the environment', () => {
 
   it('does not show an RPC URL that it refuses', () => {
     expect(() => readEnvironment({ RPC_URLS: '1=https://rpc.example/KEY,x' })).not.toThrow(/KEY/);
+  });
+
+  it('refuses a parameter of the connection string by name, beside what else is wrong', () => {
+    expect(() => readEnvironment({ DATABASE_URL: 'postgres://db/shop?sslcrl=/x', PORT: 'http' })).toThrow(
+      /^PORT must be .*\nDATABASE_URL has the parameter "sslcrl", which is unknown or not supported$/,
+    );
+  });
+
+  it('has an example of every variable, and each is a good value', () => {
+    const lines = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').matchAll(/^# ([A-Z_]+=.*)$/gm);
+    const examples = parseEnv([...lines].map(([, line]) => line).join('\n'));
+
+    expect(() => readEnvironment(examples)).not.toThrow();
+    expect(Object.keys(examples).toSorted()).toEqual(environmentVariables.toSorted());
   });
 
   it('does not show a connection string that it refuses', () => {

@@ -65,9 +65,9 @@ export function readConnectionString(url: string): ConnectionSettings {
   for (const name of ['ssl', 'uselibpqcompat', 'host', 'port', 'dbname']) query.delete(name);
   if (parameters.get('sslrootcert') === 'system') query.delete('sslrootcert');
 
-  const parsed = parseWithPg(`${base}?${query}`);
-  const tls = {
-    ...(parsed.ssl as ConnectionOptions | false),
+  const parsed = parseWithPg(`${base}?${query.toString()}`);
+  const tls: ConnectionOptions = {
+    ...(parsed.ssl as ConnectionOptions),
     ...(parameters.get('sslrootcert') === 'system' && { ca: systemCertificates() }),
     ...given(parameters, 'sslpassword', (passphrase) => ({ passphrase })),
     ...given(parameters, 'ssl_min_protocol_version', (version) => ({ minVersion: version as SecureVersion })),

@@ -81,21 +81,22 @@ function clientOf(settings: ConnectionSettings): typeof Client {
     }
 
     private async findTarget(): Promise<ConnectionTarget> {
-      const errors: Error[] = [];
+      /** Of each host the last, which is of the way that led furthest. */
+      const errors = new Map<string, Error>();
       const rounds = targetSessionAttrs === 'prefer-standby' ? (['standby', 'any'] as const) : [targetSessionAttrs];
       for (const attrs of rounds) {
-        const without = new Set<string>();
+        errors.clear();
         for (const target of targets) {
           const place = `${target.host}:${target.port}`;
-          if (without.has(place)) continue;
+          const before = errors.get(place);
+          // Whoever does not answer does not answer without TLS either.
+          if (before && !refusesTarget(before)) continue;
           const error = await this.tryTarget(target, attrs);
           if (!error) return target;
-          errors.push(error);
-          // Whoever does not answer does not answer without TLS either.
-          if (!refusesTarget(error)) without.add(place);
+          errors.set(place, error);
         }
       }
-      throw summary(errors);
+      throw summary([...errors.values()]);
     }
 
     private async tryTarget(target: ConnectionTarget, attrs: TargetSessionAttrs): Promise<Error | null> {

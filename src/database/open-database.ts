@@ -14,9 +14,9 @@ export interface Database {
 
 /** What an operator wants to know before there is a database. */
 export interface DatabaseNotices {
-  onWaiting(waiting: WaitingForDatabase): void;
+  onWaiting: (waiting: WaitingForDatabase) => void;
   /** Without DATABASE_URL, and without an embedded database in the working directory: there is a new, empty one now. */
-  onCreated(folder: string): void;
+  onCreated: (folder: string) => void;
 }
 
 /**
