@@ -31,7 +31,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      // Needs programs that npm does not bring: a Chromium and curl.
+      // Needs programs that npm does not bring: a Chromium, curl and PgBouncer.
       { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...throughHttp } },
     ],
   },

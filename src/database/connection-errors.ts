@@ -6,8 +6,9 @@ const CERTIFICATE = /^(ERR_TLS_CERT|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
 const TEMPORARY =
   /^(08|53|55000|57P|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ENOENT)/;
 const TEMPORARY_TEXTS = /connection terminated|timeout expired/i;
-/** PgBouncer has said so with 08P01. */
-const NO_DATABASE_TEXTS = /no such database/i;
+/** PgBouncer has 08P01 for these, as for what passes. */
+const NO_DATABASE_TEXTS = /no such database|database ".*" does not exist/i;
+const LASTING_TEXTS = /unsupported startup parameter|auth(entication)? failed|no such user/i;
 
 /** The server may take the same client in another way: with TLS, or without. */
 export function refusesTarget(error: unknown): boolean {
@@ -17,7 +18,7 @@ export function refusesTarget(error: unknown): boolean {
 /** It can be otherwise in a moment: the server starts, the network comes up, another host becomes primary. */
 export function isTemporary(error: unknown): boolean {
   if (error instanceof AggregateError && codeOf(error) === '') return error.errors.some(isTemporary);
-  if (isMissingDatabase(error)) return false;
+  if (isMissingDatabase(error) || LASTING_TEXTS.test(messageOf(error))) return false;
   return TEMPORARY.test(codeOf(error)) || TEMPORARY_TEXTS.test(messageOf(error));
 }
 

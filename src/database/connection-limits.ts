@@ -33,13 +33,19 @@ async function limitIdle(client: Client): Promise<void> {
   await set(client, { idle_in_transaction_session_timeout: LONGEST_IDLE });
 }
 
-/** A limit that the operator has set, for the user or the database, stands. */
+/**
+ * A limit that the operator has set, for the user or the database, stands. And only in a session of our own: behind a
+ * pooler in transaction mode, what is set for the session stays in it for whoever gets it next. Start-up parameters would
+ * not, but they would overrule the operator, and poolers refuse those. A pooler makes up the process that it tells us at
+ * the start, PostgreSQL tells its own; with a pooler in session mode we set nothing either, since the two look alike.
+ */
 async function set(client: Client, limits: Record<string, string>): Promise<void> {
+  const { processID } = client as Client & { processID: number | null };
   await client.query(
     `select set_config(name, value, false)
      from pg_settings join json_each_text($1::json) as wanted (name, value) using (name)
-     where setting = '0'`,
-    [JSON.stringify(limits)],
+     where setting = '0' and pg_backend_pid() = $2`,
+    [JSON.stringify(limits), processID],
   );
 }
 

@@ -1,7 +1,11 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable, Logger } from '@nestjs/common';
-import type { PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
+import { receivesNotifications } from './notification-test.js';
 import { REFRESH_CHANNEL } from './refresh-queue.js';
+
+/** What stands between us and the database may be set up in another way by then. */
+const TEST_AGAIN_AFTER_MS = 600_000;
 
 /**
  * Hears of accepted refreshes, through LISTEN on a connection of its own. Only a wake-up: what is lost while the
@@ -14,6 +18,8 @@ export class WakeUp {
   private connection: Promise<PoolClient | null> | undefined;
   /** And that has been logged. */
   private isLost = false;
+  /** While notifications do not arrive: when to try again. */
+  private testAgainAt = 0;
 
   constructor(private readonly em: EntityManager) {}
 
@@ -24,7 +30,7 @@ export class WakeUp {
 
   /** Listens again when the connection was lost. */
   keepListening(): void {
-    if (this.onRefresh) this.connection ??= this.connect();
+    if (this.onRefresh && performance.now() >= this.testAgainAt) this.connection ??= this.connect();
   }
 
   async stop(): Promise<void> {
@@ -40,6 +46,10 @@ export class WakeUp {
     try {
       const pool = await this.em.getConnection().getNativeClient();
       client = (await pool.connect()) as PoolClient;
+      if (!(await receivesNotifications(client, pool as Pool))) {
+        this.testAgainAt = performance.now() + TEST_AGAIN_AFTER_MS;
+        throw new Error('notifications do not arrive; is there a pooler in transaction mode?');
+      }
       await client.query(`listen ${REFRESH_CHANNEL}`);
     } catch (error) {
       client?.release(true);
