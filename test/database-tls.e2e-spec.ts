@@ -10,20 +10,27 @@ import { selfSigned } from './support/certificate.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
 import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
-import { createServiceDatabase, encryptedSessions, PASSWORD, requireTls, USER } from './support/tls-postgres.js';
+import {
+  asAdmin,
+  createServiceDatabase,
+  encryptedSessions,
+  PASSWORD,
+  requireTls,
+  USER,
+} from './support/tls-postgres.js';
 
 const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
 
 let server: PostgresServer;
 let metadataApi: MetadataHost;
 let folder: string;
+const certificate = selfSigned();
 let authority: string;
 let otherAuthority: string;
 beforeAll(async () => {
   [server, metadataApi] = await Promise.all([startPostgresServer([]), MetadataHost.start()]);
   folder = await mkdtemp(join(tmpdir(), 'nft-refresh-tls-'));
   [authority, otherAuthority] = [join(folder, 'authority.pem'), join(folder, 'other.pem')];
-  const certificate = selfSigned();
   await Promise.all([writeFile(authority, certificate.cert), writeFile(otherAuthority, selfSigned().cert)]);
   await requireTls(server, certificate);
 });
@@ -64,16 +71,18 @@ it.each([
   expect(new Set(sessions)).toEqual(new Set([true]));
 });
 
+/** The built command line. Returns the JSON object that it prints. */
+async function cli(url: string, ...args: string[]): Promise<Record<string, string>> {
+  const env = { PATH: process.env['PATH'], DATABASE_URL: url };
+  const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args, '--json'], { env });
+  return JSON.parse(stdout) as Record<string, string>;
+}
+
+const createProject = (url: string) =>
+  cli(url, 'project', 'create', '--name', 'Studio', '--owner', '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266');
+
 it('the command line migrates and works where only TLS is taken', async () => {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: await databaseUrl('?sslmode=require') };
-
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [CLI, 'project', 'create', '--name', 'Studio', '--owner', '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266', '--json'],
-    { env },
-  );
-
-  expect(JSON.parse(stdout)).toMatchObject({ project_id: expect.any(String) });
+  expect(await createProject(await databaseUrl('?sslmode=require'))).toMatchObject({ project_id: expect.any(String) });
 });
 
 it.each([
@@ -135,4 +144,35 @@ it('sslmode=require ends the service with one sentence where the server has no T
 it('channel_binding=require is kept to', async () => {
   expect(await connect(await databaseUrl('?sslmode=require&channel_binding=require'))).toBe(true);
   await expect(connect(`${inject('templateUrl')}?channel_binding=require`)).rejects.toThrow(/no channel binding/);
+});
+
+it('a server that stops taking the user of a running service, or its certificate, is answered with 503', async () => {
+  const url = await databaseUrl(`?sslmode=verify-full&sslrootcert=${authority}`);
+  const service = await startServiceProcess({ database: { url }, metadataApi }, 'api');
+  const endSessions = `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${USER}'`;
+  const { project_id } = await createProject(url);
+  const { api_key } = await cli(url, 'api-key', 'create', '--project', project_id!);
+  const read = async () => {
+    const response = await fetch(`${service.url}/v1/limits`, { headers: { 'x-api-key': api_key! } });
+    return { status: response.status, code: ((await response.json()) as { code?: string }).code };
+  };
+  const asked = await read();
+
+  await asAdmin(server, async (client) => {
+    await client.query(`alter role ${USER} nologin`);
+    await client.query(endSessions);
+  });
+  const refused = await read();
+  await asAdmin(server, (client) => client.query(`alter role ${USER} login`));
+  await requireTls(server, selfSigned());
+  await asAdmin(server, (client) => client.query(endSessions));
+  const untrusted = await read();
+  await requireTls(server, certificate);
+  await service.end('SIGTERM');
+
+  expect(asked).toMatchObject({ status: 200 });
+  expect({ refused, untrusted }).toEqual({
+    refused: { status: 503, code: 'service_unavailable' },
+    untrusted: { status: 503, code: 'service_unavailable' },
+  });
 });

@@ -1,9 +1,12 @@
 /**
- * SQLSTATE 08 (connection), 25P03 and 57014 (too slow), 40 (two transactions in each other's way), 53 (resources), 55000
- * (takes no connections), 57P (stops or starts), and what sockets say.
+ * SQLSTATE 08 (connection), 25006 (has become a standby), 25P03 and 57014 (too slow), 28 (does not let us in), 3D000 (is
+ * gone), 40 (two transactions in each other's way), 53 (resources), 55000 (takes no connections), 57P (stops or starts),
+ * and what sockets and TLS say.
  */
-const CODES = /^(08|25P03|40|53|55000|57014|57P|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)/;
-const TEXTS = /connection (terminated|timeout|error)|timeout exceeded when trying to connect|cannot use a pool after/i;
+const CODES =
+  /^(08|25006|25P03|28|3D000|40|53|55000|57014|57P|ECONN|EPIPE|EPROTO|EHOST|ENET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
+const TEXTS =
+  /connection (terminated|timeout|error)|timeout exceeded when trying to connect|timeout expired|connect ENOENT|SSL connection|cannot use a pool after/i;
 
 /** Whether a request failed because the database cannot be reached now: it can succeed later, as it is. */
 export function isDatabaseAway(error: unknown): boolean {
