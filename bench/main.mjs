@@ -12,6 +12,7 @@ import { profile } from './profile.mjs';
 import { accept } from './queries/accept.mjs';
 import { blockedLane } from './queries/blocked-lane.mjs';
 import { claimGrowth } from './queries/claim-growth.mjs';
+import { readsAtScale } from './queries/reads-at-scale.mjs';
 import { cleanUp, cleanUpWhateverHappens } from './support/clean-up.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
 import { plot } from './support/plot.mjs';
@@ -25,6 +26,7 @@ const STORIES = {
   accept,
   'claim-growth': claimGrowth,
   'blocked-lane': blockedLane,
+  'reads-at-scale': readsAtScale,
   'two-workers': twoWorkers,
   fairness,
   memory,
@@ -33,7 +35,7 @@ const STORIES = {
   profile,
 };
 /** Measured only when they are named. */
-const EXTRA = ['hostile-hosts'];
+const EXTRA = ['hostile-hosts', 'reads-at-scale'];
 const RESULTS = new URL('../docs/benchmarks/', import.meta.url);
 
 const { values: given } = parseArgs({
@@ -53,6 +55,9 @@ const options = {
   posts: given.quick ? 30 : 100,
   pending: given.quick ? 20_000 : 100_000,
   finishedItems: given.quick ? 500_000 : 10_000_000,
+  /** Sizes of collections whose pages are read, and how often each is. */
+  collections: given.quick ? [30_000, 100_000] : [300_000, 1_000_000],
+  pages: given.quick ? 5 : 15,
   only: list(given.only) ?? Object.keys(STORIES).filter((name) => !EXTRA.includes(name)),
   against: list(given.against),
   cases: list(given.cases),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createRefreshApiDocument } from '@app/refresh-api';
+import { createApiDocument } from '../src/api-reference.js';
 import { compareWithDocument, takeDeviations } from './support/api-document.js';
 import { startApp, type TestApp } from './support/start-app.js';
 
@@ -20,7 +21,7 @@ afterAll(async () => {
 
 it('the document passes a linter of OpenAPI 3.1, without an error or a warning', async () => {
   const file = join(folder, 'openapi.json');
-  await writeFile(file, JSON.stringify(createRefreshApiDocument(test.app)));
+  await writeFile(file, JSON.stringify(createApiDocument(test.app)));
 
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -66,6 +67,34 @@ it('the document has each operation, with examples, all error bodies and both wa
       content: { 'application/json': { schema: {}, example: { message: expect.any(String) as string } } },
     });
   }
+});
+
+/** What Express has been given, in the document's spelling, without what refuses wrong methods and paths, by any method. */
+function routesOf(app: TestApp['app']): string[] {
+  const { router } = app.getHttpAdapter().getInstance() as {
+    router: { stack: { route?: { path: string; methods: Record<string, boolean> } }[] };
+  };
+  return router.stack.flatMap(({ route }) =>
+    route && Object.keys(route.methods).length === 1
+      ? Object.keys(route.methods).map((method) => `${method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')}`)
+      : [],
+  );
+}
+
+it('the document of the application has everything that it answers: listings, health and metrics, too', () => {
+  const { paths } = createApiDocument(test.app);
+
+  const documented = Object.entries(paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method} ${path}`),
+  );
+  expect(routesOf(test.app).toSorted()).toEqual(documented.toSorted());
+  expect(documented).toEqual(
+    expect.arrayContaining(['get /listings', 'get /health/live', 'get /health/ready', 'get /metrics']),
+  );
+});
+
+it('the document of the library has nothing of its host', () => {
+  expect(Object.keys(createRefreshApiDocument(test.app).paths)).not.toContain('/listings');
 });
 
 it('the comparison that every suite makes notices a wrong status, field, type and header', () => {

@@ -1,4 +1,5 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
+import { DocumentsLive, DocumentsReady } from './health.documentation.js';
 import { Readiness } from './readiness.js';
 
 @Controller('health')
@@ -7,12 +8,14 @@ export class HealthController {
 
   /** The process runs. */
   @Get('live')
+  @DocumentsLive()
   live() {
     return { status: 'ok' };
   }
 
   /** The process can do its work: 503 names what is missing. */
   @Get('ready')
+  @DocumentsReady()
   async ready() {
     const missing = await this.readiness.missing();
     if (missing.length > 0) throw new ServiceUnavailableException({ code: 'not_ready', message: missing.join('; ') });

@@ -1,7 +1,18 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { TokenStore, type TokenRecord, type TokenReference } from '@app/token-store';
+import {
+  Collections,
+  inTransaction,
+  PageSearch,
+  TokenStore,
+  UNNAMED,
+  type PageOrder,
+  type TokenFilters,
+  type TokenRecord,
+  type TokenReference,
+} from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import { sql, type RawBuilder } from 'kysely';
+import { sql } from 'kysely';
+import { CollectionOnSeveralChains } from './listings.errors.js';
 
 export interface NewListing extends TokenReference {
   seller: string;
@@ -22,12 +33,21 @@ export interface Listing {
 
 export interface ListingQuery {
   limit: number;
-  /** The id of the last listing that was read. */
-  after?: string | undefined;
+  order: PageOrder;
+  /** The position that the page before ended at; null: from the beginning. */
+  after: readonly string[] | null;
   collectionAddress?: string | undefined;
-  /** For each trait type any of the values. */
-  traits: Readonly<Record<string, readonly string[]>>;
-  nameContains?: string | undefined;
+  /** For an address that is in use on several chains. */
+  chainId?: number | undefined;
+  filters: TokenFilters;
+}
+
+export interface ListingPage {
+  listings: Listing[];
+  /** Where the list goes on; null: that was all. With a `next` there can be fewer listings than wanted, also none. */
+  next: string[] | null;
+  /** The position of the last listing; null: there is none. */
+  end: string[] | null;
 }
 
 type ListingRow = TokenReference & Omit<Listing, 'token' | 'createdAt'> & { createdAt: Date | string };
@@ -37,60 +57,70 @@ type ListingRow = TokenReference & Omit<Listing, 'token' | 'createdAt'> & { crea
 export class Listings {
   constructor(
     private readonly em: EntityManager,
+    private readonly collections: Collections,
     private readonly tokens: TokenStore,
+    private readonly search: PageSearch,
   ) {}
 
+  /** With what their tokens are found by. The records are locked, so that a change is seen here or by the trigger. */
   async putUp(listings: readonly NewListing[]): Promise<void> {
-    await sql`
-      insert into marketplace.listings (collection_id, token_id, seller, price, currency)
-      select * from unnest(
-        ${listings.map(({ collectionId }) => collectionId)}::uuid[],
-        ${listings.map(({ tokenId }) => tokenId)}::numeric[],
-        ${listings.map(({ seller }) => seller.toLowerCase())}::text[],
-        ${listings.map(({ price }) => price)}::numeric[],
-        ${listings.map(({ currency }) => currency)}::text[]
-      )`.execute(this.em.fork().getKysely());
+    await inTransaction(this.em, async (em) => {
+      await this.tokens.lockTokens(em, listings);
+      await sql`
+        insert into marketplace.listings
+          (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_grams)
+        select listing.collection_id, listing.token_id, seller, price, currency,
+          coalesce(name_key, ${UNNAMED}), coalesce(trait_ids, '{}'), coalesce(name_grams, '{}')
+        from unnest(
+          ${listings.map(({ collectionId }) => collectionId)}::uuid[],
+          ${listings.map(({ tokenId }) => tokenId)}::numeric[],
+          ${listings.map(({ seller }) => seller.toLowerCase())}::text[],
+          ${listings.map(({ price }) => price)}::numeric[],
+          ${listings.map(({ currency }) => currency)}::text[]
+        ) with ordinality as listing (collection_id, token_id, seller, price, currency, place)
+        left join nft_metadata.token_search as search
+          on search.collection_id = listing.collection_id and search.token_id = listing.token_id
+        order by place`.execute(em.getKysely());
+    });
   }
 
-  /** Newest first. One statement finds the page, a second one reads its token records. */
-  async list(query: ListingQuery): Promise<{ listings: Listing[]; hasMore: boolean }> {
+  /** Throws CollectionOnSeveralChains, InvalidTraitRange. */
+  async list({ collectionAddress, chainId, filters, ...page }: ListingQuery): Promise<ListingPage> {
+    const collectionId = collectionAddress ? await this.findCollection(collectionAddress, chainId) : null;
+    if (collectionId === undefined) return { listings: [], next: null, end: null };
+
+    const found = await this.search.find({ table: 'marketplace.listings', collectionId, filters, ...page });
+    const listings = await this.read(found.rows.map(({ id }) => id));
+    return { listings, next: found.next, end: found.rows.at(-1)?.position ?? null };
+  }
+
+  private async read(ids: readonly string[]): Promise<Listing[]> {
     const { rows } = await sql<ListingRow>`
       select listing.id::text as id, listing.collection_id as "collectionId", listing.token_id::text as "tokenId",
         listing.seller, listing.price::text as price, listing.currency, listing.created_at as "createdAt"
-      from marketplace.listings as listing
-      join nft_metadata.tokens as token
-        on token.collection_id = listing.collection_id and token.token_id = listing.token_id
-      join nft_metadata.collections as collection on collection.id = listing.collection_id
-      where ${sql.join([sql`true`, ...conditions(query)], sql` and `)}
-      order by listing.id desc
-      limit ${query.limit + 1}`.execute(this.em.fork().getKysely());
-
-    const page = rows.slice(0, query.limit);
-    const records = new Map((await this.tokens.findTokens(page)).map((record) => [keyOf(record), record]));
-    return {
-      hasMore: rows.length > query.limit,
-      listings: page.map(({ collectionId, tokenId, createdAt, ...listing }) => ({
-        ...listing,
-        createdAt: new Date(createdAt),
-        token: records.get(keyOf({ collectionId, tokenId })) ?? null,
-      })),
-    };
+      from unnest(${ids}::bigint[]) with ordinality as found (id, place)
+      join marketplace.listings as listing on listing.id = found.id
+      order by found.place`.execute(this.em.fork().getKysely());
+    const records = new Map((await this.tokens.findTokens(rows)).map((record) => [keyOf(record), record]));
+    return rows.map(({ collectionId, tokenId, createdAt, ...listing }) => ({
+      ...listing,
+      createdAt: new Date(createdAt),
+      token: records.get(keyOf({ collectionId, tokenId })) ?? null,
+    }));
   }
-}
 
-function conditions({ after, collectionAddress, traits, nameContains }: ListingQuery): RawBuilder<unknown>[] {
-  return [
-    ...(after ? [sql`listing.id < ${after}::bigint`] : []),
-    ...(collectionAddress ? [sql`collection.address = ${collectionAddress.toLowerCase()}`] : []),
-    ...(nameContains ? [sql`position(lower(${nameContains}) in lower(token.name)) > 0`] : []),
-    ...Object.entries(traits).map(
-      ([traitType, values]) => sql`exists (
-        select from nft_metadata.collection_traits as trait
-        where trait.collection_id = listing.collection_id and trait.trait_type = ${traitType}
-          and trait.value = any(${values}::text[]) and token.trait_ids @> array[trait.id]
-      )`,
-    ),
-  ];
+  /** undefined: there is none. */
+  private async findCollection(address: string, chainId: number | undefined): Promise<string | undefined> {
+    const registered = await this.collections.findByAddress(address);
+    const matching = registered.filter((collection) => chainId === undefined || collection.chainId === chainId);
+    if (matching.length > 1) {
+      throw new CollectionOnSeveralChains(
+        address,
+        matching.map((collection) => collection.chainId),
+      );
+    }
+    return matching[0]?.id;
+  }
 }
 
 function keyOf({ collectionId, tokenId }: TokenReference): string {

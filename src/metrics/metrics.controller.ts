@@ -1,5 +1,6 @@
 import { AttemptCounts } from '@app/metadata-refresh';
 import { Controller, Get, Header } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
 
 /** What this process has done, for Prometheus. */
@@ -23,6 +24,11 @@ export class MetricsController {
 
   @Get()
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  @ApiTags('Operations')
+  @ApiOperation({ summary: 'Read what this process has done', operationId: 'getMetrics', security: [] })
+  @ApiProduces('text/plain')
+  @ApiResponse({ status: 200, description: 'Metrics in the text format of Prometheus.', schema: { type: 'string' } })
+  @ApiResponse({ status: 400, description: 'The request is not valid HTTP.' })
   async read(): Promise<string> {
     return this.registry.metrics();
   }

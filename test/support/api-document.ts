@@ -1,7 +1,7 @@
-import { createRefreshApiDocument } from '@app/refresh-api';
 import type { INestApplication } from '@nestjs/common';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { createApiDocument } from '../../src/api-reference.js';
 
 interface Seen {
   method: string;
@@ -38,7 +38,7 @@ class ResponseChecker {
   private readonly validators = new Map<object, ValidateFunction>();
 
   constructor(app: INestApplication) {
-    const document = createRefreshApiDocument(app);
+    const document = createApiDocument(app);
     addFormats.default(this.ajv);
     this.ajv.addSchema({ $id: 'document', ...(closed(document) as object) });
     this.paths = Object.entries(document.paths).map(([path, operations]) => ({

@@ -1,19 +1,31 @@
 /**
- * SQLSTATE 08 (connection), 25006 (has become a standby), 25P03 and 57014 (too slow), 28 (does not let us in), 3D000 (is
+ * SQLSTATE 08 (connection), 25006 (has become a standby), 25P03 (idle in a transaction), 28 (does not let us in), 3D000 (is
  * gone), 40 (two transactions in each other's way), 53 (resources), 55000 (takes no connections), 57P (stops or starts),
  * and what sockets and TLS say.
  */
 const CODES =
-  /^(08|25006|25P03|28|3D000|40|53|55000|57014|57P|ECONN|EPIPE|EPROTO|EHOST|ENET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
+  /^(08|25006|25P03|28|3D000|40|53|55000|57P|ECONN|EPIPE|EPROTO|EHOST|ENET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
 const TEXTS =
   /connection (terminated|timeout|error)|timeout exceeded when trying to connect|timeout expired|connect ENOENT|SSL connection|cannot use a pool after/i;
 
+/** Statements that the server or the client gave up: 57014, and pg's `query_timeout`. */
+const SLOW = { codes: /^57014/, texts: /^Query read timeout$/ };
+
 /** Whether a request failed because the database cannot be reached now: it can succeed later, as it is. */
 export function isDatabaseAway(error: unknown): boolean {
+  return isSlowStatement(error) || someCause(error, { codes: CODES, texts: TEXTS });
+}
+
+/** Whether the database is there, and took longer for a statement than it may. */
+export function isSlowStatement(error: unknown): boolean {
+  return someCause(error, SLOW);
+}
+
+function someCause(error: unknown, wanted: { codes: RegExp; texts: RegExp }): boolean {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth += 1) {
     const code = 'code' in cause ? String(cause.code) : '';
-    if (CODES.test(code) || TEXTS.test(cause.message)) return true;
-    if (cause instanceof AggregateError && cause.errors.some(isDatabaseAway)) return true;
+    if (wanted.codes.test(code) || wanted.texts.test(cause.message)) return true;
+    if (cause instanceof AggregateError && cause.errors.some((inner) => someCause(inner, wanted))) return true;
   }
   return false;
 }

@@ -2,11 +2,14 @@ import type { AuthenticatedRequest } from '@app/project-auth';
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Answer } from './answer.js';
-import { isDatabaseAway } from './database-trouble.js';
+import { isDatabaseAway, isSlowStatement } from './database-trouble.js';
 import { setHeaders, type HttpResponse } from './http-response.js';
 
 /** A database that restarts is back soon. */
 const RETRY_AFTER_SECONDS = '5';
+
+const AWAY = 'The service cannot reach its database now. Ask again in a moment.';
+const SLOW = 'The database took too long for this request. Ask again in a moment.';
 
 /** Gives every error on our routes the shape of its dialect. */
 export abstract class DialectFilter implements ExceptionFilter {
@@ -29,8 +32,8 @@ export abstract class DialectFilter implements ExceptionFilter {
   /** null: not an error that a caller has to do with. */
   protected abstract answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null>;
   protected abstract answerToFault(): Answer;
-  /** The database cannot be reached. */
-  protected abstract answerWhileAway(): Answer;
+  /** The database cannot be reached, or was too slow. */
+  protected abstract answerWhileAway(message: string): Answer;
 
   private async answerOrFault(error: unknown, request: AuthenticatedRequest): Promise<Answer> {
     try {
@@ -42,7 +45,8 @@ export abstract class DialectFilter implements ExceptionFilter {
       this.log(second);
     }
     if (!isDatabaseAway(error)) return this.answerToFault();
-    return { ...this.answerWhileAway(), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
+    const message = isSlowStatement(error) ? SLOW : AWAY;
+    return { ...this.answerWhileAway(message), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
   }
 
   private log(error: unknown): void {

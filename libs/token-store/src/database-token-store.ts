@@ -4,12 +4,18 @@ import { sql } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
 import type { MetadataChange } from './metadata-change.js';
 import { MetadataWriter } from './metadata-writer.js';
+import { formatPageCursor, parsePageCursor, type PageOrder } from './search/page-cursor.js';
+import { PageSearch } from './search/page-search.js';
+import { hasFilters } from './search/trait-conditions.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
+import { tokenOrder } from './token-order.js';
 import { toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
 import {
   TokenStore,
   type StoredValidators,
+  type TokenPage,
+  type TokenPageQuery,
   type TokenQuery,
   type TraitQuery,
   type TraitSummary,
@@ -22,6 +28,7 @@ export class DatabaseTokenStore extends TokenStore {
   constructor(
     private readonly em: EntityManager,
     private readonly writer: MetadataWriter,
+    private readonly search: PageSearch,
   ) {
     super();
   }
@@ -69,30 +76,49 @@ export class DatabaseTokenStore extends TokenStore {
     return rows.map(toTokenRecord);
   }
 
-  override async listTokens({
-    collectionId,
-    traits = {},
-    nameContains,
-    limit = 100,
-    after,
-  }: TokenQuery): Promise<TokenRecord[]> {
-    const conditions = Object.entries(traits).map(
-      ([traitType, values]) => sql`token.trait_ids && array(
-        select id from nft_metadata.collection_traits
-        where collection_id = ${collectionId}::uuid and trait_type = ${traitType} and value = any(${values}::text[])
-      )`,
-    );
-    if (nameContains) conditions.push(sql`position(lower(${nameContains}) in lower(token.name)) > 0`);
-    if (after !== undefined) conditions.push(sql`token.token_id > ${after}::numeric`);
+  override async listTokens({ limit, after, ...query }: TokenQuery): Promise<TokenRecord[]> {
+    const order = tokenOrder('token_id', 'asc');
+    const wanted = clamp(limit);
+    const tokens: TokenRecord[] = [];
+    let from = after === undefined ? null : [after];
+    do {
+      const page = await this.page(query, order, from, wanted - tokens.length);
+      tokens.push(...page.tokens);
+      from = page.next;
+    } while (from && tokens.length < wanted);
+    return tokens;
+  }
 
+  override async pageTokens({
+    orderBy = 'token_id',
+    direction = 'asc',
+    cursor,
+    limit,
+    ...query
+  }: TokenPageQuery): Promise<TokenPage> {
+    const order = tokenOrder(orderBy, direction);
+    const after = cursor === undefined ? null : parsePageCursor(order, cursor);
+    const { tokens, next } = await this.page(query, order, after, clamp(limit));
+    return { tokens, next: next && formatPageCursor(order, next) };
+  }
+
+  private async page(
+    { collectionId, ...filters }: TokenQuery,
+    order: PageOrder,
+    after: readonly string[] | null,
+    limit: number,
+  ): Promise<{ tokens: TokenRecord[]; next: string[] | null }> {
+    // Tokens that have no metadata yet are listed as well, by their ids.
+    const isPlain = !hasFilters(filters) && order.columns[0]!.name === 'token_id';
+    const table = isPlain ? 'nft_metadata.tokens' : 'nft_metadata.token_search';
+    const { rows: found, next } = await this.search.find({ table, collectionId, order, filters, after, limit });
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}
-      from nft_metadata.tokens as token
+      from unnest(${found.map(({ id }) => id)}::bigint[]) with ordinality as found (id, place)
+      join nft_metadata.tokens as token on token.id = found.id
       join nft_metadata.collections as collection on collection.id = token.collection_id
-      where ${sql.join([sql`token.collection_id = ${collectionId}::uuid`, ...conditions], sql` and `)}
-      order by token.token_id
-      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
-    return rows.map(toTokenRecord);
+      order by found.place`.execute(this.em.fork().getKysely());
+    return { tokens: rows.map(toTokenRecord), next };
   }
 
   override async findTokenWithDocument({ collectionId, tokenId }: TokenReference) {
@@ -204,4 +230,8 @@ function toFailureRow(failure: FailureWrite) {
     error_reason: failure.errorReason,
     refresh_id: failure.refreshId,
   };
+}
+
+function clamp(limit = 100): number {
+  return Math.min(Math.max(limit, 1), 1000);
 }

@@ -1,7 +1,22 @@
 export { TokenStoreModule } from './token-store.module.js';
 export type { TokenStoreExtras } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
-export type { StoredValidators, TokenQuery, TraitQuery, TraitSummary, WriteResult } from './token-store.js';
+export type {
+  StoredValidators,
+  TokenPage,
+  TokenPageQuery,
+  TokenQuery,
+  TraitQuery,
+  TraitSummary,
+  WriteResult,
+} from './token-store.js';
+export type { TokenOrder } from './token-order.js';
+export type { TokenFilters, TraitRange } from './search/trait-conditions.js';
+export { PageSearch } from './search/page-search.js';
+export type { FoundPage, PageQuery } from './search/page-search.js';
+export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
+export type { OrderColumn, PageOrder } from './search/page-cursor.js';
+export { UNNAMED } from './search/name-key.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
 export type {
@@ -17,7 +32,14 @@ export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';
 export type { NewCollection } from './collections.js';
 export { isTokenId } from './token-id.js';
-export { CollectionAlreadyExists, InvalidCollection, InvalidTokenId } from './token-store.errors.js';
+export {
+  CollectionAlreadyExists,
+  InvalidCollection,
+  InvalidCursor,
+  InvalidTokenId,
+  InvalidTraitRange,
+  OrderNotSupported,
+} from './token-store.errors.js';
 export { inTransaction } from './transaction.js';
 export { TraitRecount } from './trait-recount.js';
 export type { Recount } from './trait-recount.js';

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import type { MetadataChange } from './metadata-change.js';
 import { joinBefore, returningDifference, toChange, type RecordDifference } from './record-difference.js';
+import { SearchIndex } from './search/search-index.js';
 import type { MetadataWrite, TokenMetadata } from './token-metadata.js';
 import type { WriteResult } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
@@ -11,6 +12,7 @@ interface LockedToken {
   id: string;
   collectionId: string;
   tokenId: string;
+  name: string | null;
   contentHash: string | null;
   etag: string | null;
   lastModified: string | null;
@@ -26,11 +28,14 @@ interface Change {
 /**
  * Writes a batch of successful fetches, all of it in the caller's transaction:
  * lock the token rows in key order, sort out who is new, unchanged or too late, then move traits, counts and
- * records together, so that a reader never sees one without the other.
+ * records together, with what they are found by, so that a reader never sees one without the other.
  */
 @Injectable()
 export class MetadataWriter {
-  constructor(private readonly traits: TraitIndex) {}
+  constructor(
+    private readonly traits: TraitIndex,
+    private readonly search: SearchIndex,
+  ) {}
 
   async write(
     em: EntityManager,
@@ -64,7 +69,7 @@ export class MetadataWriter {
   private async lockTokens(em: EntityManager, writes: readonly MetadataWrite[]): Promise<Map<string, LockedToken>> {
     const { rows } = await sql<LockedToken>`
       select token.id::text as id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
-        token.content_hash as "contentHash", token.http_etag as etag, token.http_last_modified as "lastModified",
+        token.name, token.content_hash as "contentHash", token.http_etag as etag, token.http_last_modified as "lastModified",
         token.fetch_seq::text as "fetchSeq", token.trait_ids::text[] as "traitIds"
       from unnest(
         ${writes.map(({ collectionId }) => collectionId)}::uuid[],
@@ -130,6 +135,15 @@ export class MetadataWriter {
       ) ${onChange ? joinBefore : sql``}
       where token.id = row.id and token.id = any(${changes.map(({ token }) => token.id)}::bigint[])
       ${onChange ? returningDifference : sql``}`.execute(em.getKysely());
+    await this.search.write(
+      em,
+      changes.flatMap(({ token, write: { metadata } }, index) => {
+        const { id, collectionId, tokenId } = token;
+        const isFoundAsBefore =
+          token.contentHash !== null && token.name === metadata.name && isEqual(token.traitIds, traitIds[index]!);
+        return isFoundAsBefore ? [] : [{ id, collectionId, tokenId, name: metadata.name, traitIds: traitIds[index]! }];
+      }),
+    );
     // Before counting, which others wait for.
     if (onChange) for (const change of differences(changes, replaced)) onChange(change);
     await this.traits.count(
@@ -146,6 +160,11 @@ function differences(changes: readonly Change[], replaced: readonly RecordDiffer
 
 function keyOf({ collectionId, tokenId }: { collectionId: string; tokenId: string }): string {
   return `${collectionId}/${tokenId}`;
+}
+
+/** Of ids in ascending order. */
+function isEqual(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((id, at) => id === other[at]);
 }
 
 /** "Not modified" is about the version whose validators were sent. */

@@ -25,3 +25,27 @@ export class CollectionAlreadyExists extends Error {
 export class InvalidCollection extends Error {
   override readonly name = 'InvalidCollection';
 }
+
+/** A bound of a range that is no decimal number. */
+export class InvalidTraitRange extends Error {
+  override readonly name = 'InvalidTraitRange';
+  constructor(readonly bound: string) {
+    super(`${JSON.stringify(bound.slice(0, 100))} is not a decimal number, such as 5 or -0.25.`);
+  }
+  static check(bound: string): void {
+    if (!/^-?[0-9]{1,100}(\.[0-9]{1,100})?$/.test(bound)) throw new InvalidTraitRange(bound);
+  }
+}
+
+/** What was given as a cursor is none, or is of another order; the text says which. */
+export class InvalidCursor extends Error {
+  override readonly name = 'InvalidCursor';
+}
+
+/** A store that has only `listTokens` lists tokens by their ids. */
+export class OrderNotSupported extends Error {
+  override readonly name = 'OrderNotSupported';
+  constructor(readonly order: string) {
+    super(`This TokenStore lists tokens by token_id, ascending, and not by ${order}.`);
+  }
+}

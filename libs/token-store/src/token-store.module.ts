@@ -5,6 +5,8 @@ import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
 import { entityManagerOf } from './host-connection.js';
 import { MetadataWriter } from './metadata-writer.js';
+import { PageSearch } from './search/page-search.js';
+import { SearchIndex } from './search/search-index.js';
 import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
 import { TraitRecount } from './trait-recount.js';
@@ -50,8 +52,8 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
 
 /** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */
 @Module({
-  providers: [Collections, MetadataWriter, TraitIndex, TraitRecount],
-  exports: [Collections, TokenStore, TraitRecount],
+  providers: [Collections, MetadataWriter, PageSearch, SearchIndex, TraitIndex, TraitRecount],
+  exports: [Collections, PageSearch, TokenStore, TraitRecount],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {
   static override forRoot(options: TokenStoreExtras = {}): DynamicModule {

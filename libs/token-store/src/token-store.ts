@@ -1,19 +1,38 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataChange } from './metadata-change.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
+import { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
+import type { TokenFilters } from './search/trait-conditions.js';
+import { tokenOrder, type TokenOrder } from './token-order.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
+import { OrderNotSupported } from './token-store.errors.js';
 
 /** Which tokens a listing page wants. All filters must hold. */
-export interface TokenQuery {
+export interface TokenQuery extends TokenFilters {
   collectionId: string;
-  /** Per trait type, any of these values (text form: `5`, `true`). */
-  traits?: Readonly<Record<string, readonly string[]>>;
-  /** Part of the name, in any case. */
-  nameContains?: string;
   /** 1–1,000; default 100. */
   limit?: number;
   /** Only tokens behind this id, in numeric order. */
   after?: string;
+}
+
+/** The same in any order, page by page. */
+export interface TokenPageQuery extends Omit<TokenQuery, 'after'> {
+  /** Default: `token_id`. All others list only tokens that have metadata. */
+  orderBy?: TokenOrder;
+  /** Default: `asc`. */
+  direction?: 'asc' | 'desc';
+  /** The `next` of the page before. */
+  cursor?: string;
+}
+
+export interface TokenPage {
+  tokens: TokenRecord[];
+  /**
+   * Where the next page begins; null: that was the last one. Work for one page is bounded: where many tokens match and
+   * all of them are far away in this order, a page can have fewer tokens than its limit, or none, and a `next`.
+   */
+  next: string | null;
 }
 
 /** One trait type of a collection, as a filter of a listing page shows it. */
@@ -68,8 +87,21 @@ export abstract class TokenStore {
   /** Records of many tokens in one statement, in no particular order; unknown ones are left out. */
   abstract findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]>;
 
-  /** Tokens of a collection by cursor, in numeric order of their ids. */
+  /** Tokens of a collection behind one of them, in numeric order of their ids; fewer than `limit` are the last ones. */
   abstract listTokens(query: TokenQuery): Promise<TokenRecord[]>;
+
+  /**
+   * One page of a collection's tokens in any order. Made of `listTokens` here, for stores that have no more, and then by
+   * `token_id` alone. Throws OrderNotSupported, InvalidCursor, InvalidTraitRange.
+   */
+  async pageTokens({ orderBy = 'token_id', direction = 'asc', cursor, ...query }: TokenPageQuery): Promise<TokenPage> {
+    const order = tokenOrder(orderBy, direction);
+    if (order.label !== 'token_id:asc') throw new OrderNotSupported(order.label);
+    const [after] = cursor === undefined ? [] : parsePageCursor(order, cursor);
+    const tokens = await this.listTokens({ ...query, ...(after !== undefined && { after }) });
+    const last = tokens.length < (query.limit ?? 100) ? undefined : tokens.at(-1);
+    return { tokens, next: last ? formatPageCursor(order, [last.tokenId]) : null };
+  }
 
   /** The record and, read with it, the document as served: JSON text, numbers to the last digit; null when there is none. */
   abstract findTokenWithDocument(

@@ -10,6 +10,10 @@ export interface RefreshApiDocumentOptions {
   version?: string;
   /** Where the API is served; absent: where the document is. */
   servers?: readonly string[];
+  /** Whether the other controllers of the application are in it as well. Off. */
+  includesHost?: boolean;
+  /** Tags beside ours, in order. */
+  tags?: readonly { name: string; description: string }[];
 }
 
 /**
@@ -18,7 +22,7 @@ export interface RefreshApiDocumentOptions {
  */
 export function createRefreshApiDocument(
   app: INestApplication,
-  { title = 'NFT metadata refresh', version = '1', servers = ['/'] }: RefreshApiDocumentOptions = {},
+  { title = 'NFT metadata refresh', version = '1', servers = ['/'], includesHost = false, tags = [] }: RefreshApiDocumentOptions = {},
 ): OpenAPIObject {
   const builder = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
@@ -58,8 +62,9 @@ export function createRefreshApiDocument(
       SIGNATURE.signature,
     );
   for (const server of servers) builder.addServer(server);
+  for (const { name, description } of tags) builder.addTag(name, description);
   const document = SwaggerModule.createDocument(app, builder.build(), {
-    include: [RefreshApiModule],
+    include: includesHost ? [] : [RefreshApiModule],
     standardSchemaConverter: jsonSchemaOf,
     operationIdFactory: (_, method) => method,
     autoTagControllers: false,

@@ -54,8 +54,8 @@ export class ProjectApiFilter extends DialectFilter {
     return null;
   }
 
-  protected override answerWhileAway(): Answer {
-    return answer(503, 'service_unavailable', 'The service cannot reach its database now. Ask again in a moment.');
+  protected override answerWhileAway(message: string): Answer {
+    return answer(503, 'service_unavailable', message);
   }
 
   protected override answerToFault(): Answer {

@@ -1,0 +1,111 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql, type RawBuilder } from 'kysely';
+import { InvalidTraitRange } from '../token-store.errors.js';
+
+/** Numbers of one trait type between two bounds; decimal text, compared to the last digit. All bounds given must hold. */
+export interface TraitRange {
+  traitType: string;
+  atLeast?: string | undefined;
+  above?: string | undefined;
+  atMost?: string | undefined;
+  below?: string | undefined;
+}
+
+/** What tokens have to have. All filters must hold. */
+export interface TokenFilters {
+  /** Per trait type, any of these values (text form: `5`, `true`). */
+  traits?: Readonly<Record<string, readonly string[]>>;
+  ranges?: readonly TraitRange[];
+  /** Part of the name, in any case. */
+  nameContains?: string | undefined;
+}
+
+/** A filter by trait, as the ids of the values that it lets through. */
+export interface TraitCondition {
+  /** Empty: there are more than `MAX_IDS`, and `check` is all there is. */
+  ids: readonly string[];
+  /** How many tokens have them, counting those with two of them twice. */
+  tokens: number;
+  /** For a row with `trait_ids`. */
+  check: RawBuilder<unknown>;
+  /** What a check costs, as a multiple of looking for one id. */
+  cost: number;
+}
+
+/** Values that one filter may let through and still be looked up in the index. */
+const MAX_IDS = 1000;
+/** Up to here a row's ids are compared with each of them. */
+const MAX_IDS_COMPARED = 32;
+
+export function hasFilters({ traits = {}, ranges = [], nameContains }: TokenFilters): boolean {
+  return Object.keys(traits).length > 0 || ranges.length > 0 || Boolean(nameContains);
+}
+
+/** null: a filter lets nothing through. Throws InvalidTraitRange. */
+export async function resolveConditions(
+  em: EntityManager,
+  collectionId: string | null,
+  { traits = {}, ranges = [] }: TokenFilters,
+): Promise<TraitCondition[] | null> {
+  const wanted = [
+    ...Object.entries(traits).map(
+      ([traitType, values]) => sql`trait.trait_type = ${traitType} and trait.value = any(${values}::text[])`,
+    ),
+    ...ranges.map(isWithin),
+  ];
+  if (wanted.length === 0) return [];
+
+  const scope = collectionId === null ? sql`true` : sql`trait.collection_id = ${collectionId}::uuid`;
+  const lookUps = wanted.map(
+    (isWanted, index) => sql`
+      select ${index}::int as index, coalesce(array_agg(id::text), '{}') as ids,
+        coalesce(sum(token_count), 0)::float8 as tokens
+      from (
+        select trait.id, trait.token_count from nft_metadata.collection_traits as trait
+        where ${scope} and ${isWanted} and trait.token_count > 0
+        limit ${MAX_IDS + 1}
+      ) as found`,
+  );
+  const { rows } = await sql<{ index: number; ids: string[]; tokens: number }>`${sql.join(
+    lookUps,
+    sql` union all `,
+  )}`.execute(em.getKysely());
+  if (rows.some(({ ids }) => ids.length === 0)) return null;
+  return rows.map(({ index, ids, tokens }) =>
+    ids.length > MAX_IDS
+      ? { ids: [], tokens: Infinity, check: hasOneThat(wanted[index]!), cost: 6 }
+      : { ids, tokens, ...checkOf(ids) },
+  );
+}
+
+function checkOf(ids: readonly string[]): Pick<TraitCondition, 'check' | 'cost'> {
+  if (ids.length === 1) return { check: sql`row.trait_ids @> ${ids}::bigint[]`, cost: 1 };
+  if (ids.length <= MAX_IDS_COMPARED) return { check: sql`row.trait_ids && ${ids}::bigint[]`, cost: 1 + ids.length / 16 };
+  // PostgreSQL makes a hash table of the list.
+  return { check: sql`exists (select from unnest(row.trait_ids) as held (id) where held.id = any(${ids}::bigint[]))`, cost: 3 };
+}
+
+function hasOneThat(isWanted: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`exists (
+    select from unnest(row.trait_ids) as held (id)
+    join nft_metadata.collection_traits as trait on trait.id = held.id
+    where ${isWanted}
+  )`;
+}
+
+function isWithin({ traitType, atLeast, above, atMost, below }: TraitRange): RawBuilder<unknown> {
+  const bounds = [
+    ...bound(sql`>=`, atLeast),
+    ...bound(sql`>`, above),
+    ...bound(sql`<=`, atMost),
+    ...bound(sql`<`, below),
+  ];
+  // The index has the values that are numbers.
+  return sql.join([sql`trait.trait_type = ${traitType} and trait.value_number is not null`, ...bounds], sql` and `);
+}
+
+function bound(operator: RawBuilder<unknown>, number: string | undefined): RawBuilder<unknown>[] {
+  if (number === undefined) return [];
+  InvalidTraitRange.check(number);
+  return [sql`trait.value_number ${operator} ${number}::numeric`];
+}

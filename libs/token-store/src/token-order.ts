@@ -1,0 +1,17 @@
+import type { OrderColumn, PageOrder } from './search/page-cursor.js';
+
+/** By id, by when it was registered, or by name in any case. */
+export type TokenOrder = 'token_id' | 'registered' | 'name';
+
+const COLUMNS: Readonly<Record<TokenOrder, readonly OrderColumn[]>> = {
+  token_id: [{ name: 'token_id', type: 'numeric' }],
+  registered: [{ name: 'id', type: 'bigint' }],
+  name: [
+    { name: 'name_key', type: 'text' },
+    { name: 'token_id', type: 'numeric' },
+  ],
+};
+
+export function tokenOrder(orderBy: TokenOrder, direction: 'asc' | 'desc'): PageOrder {
+  return { label: `${orderBy}:${direction}`, columns: COLUMNS[orderBy], direction };
+}
