@@ -1,3 +1,4 @@
+import { HOW_TO_MIGRATE, isSchemaBehind } from '@app/database';
 import type { AuthenticatedRequest } from '@app/project-auth';
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -5,7 +6,13 @@ import type { Answer } from './answer.js';
 import { isDatabaseAway } from './database-trouble.js';
 import { setHeaders, type HttpResponse } from './http-response.js';
 
-/** A database that restarts is back soon. */
+/** What callers are told. Why exactly is in the log. */
+export const AWAY = {
+  database: 'The service cannot reach its database now. Ask again in a moment.',
+  migrations: 'The migrations of this service have not run in its database yet. Ask again once they have.',
+};
+
+/** A database that restarts is back soon, and so is one that is being migrated. */
 const RETRY_AFTER_SECONDS = '5';
 
 /** Gives every error on our routes the shape of its dialect. */
@@ -29,8 +36,8 @@ export abstract class DialectFilter implements ExceptionFilter {
   /** null: not an error that a caller has to do with. */
   protected abstract answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null>;
   protected abstract answerToFault(): Answer;
-  /** The database cannot be reached. */
-  protected abstract answerWhileAway(): Answer;
+  /** The service cannot do its work now, for a reason that ends without the caller. */
+  protected abstract answerWhileAway(why: keyof typeof AWAY): Answer;
 
   private async answerOrFault(error: unknown, request: AuthenticatedRequest): Promise<Answer> {
     try {
@@ -41,13 +48,16 @@ export abstract class DialectFilter implements ExceptionFilter {
       this.log(error);
       this.log(second);
     }
-    if (!isDatabaseAway(error)) return this.answerToFault();
-    return { ...this.answerWhileAway(), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
+    const why = isSchemaBehind(error) ? 'migrations' : isDatabaseAway(error) ? 'database' : null;
+    if (!why) return this.answerToFault();
+    return { ...this.answerWhileAway(why), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
   }
 
   private log(error: unknown): void {
     this.logger.error({
-      msg: 'a request failed through a fault of the service',
+      msg: isSchemaBehind(error)
+        ? `a request failed because migrations of nft_metadata are missing. ${HOW_TO_MIGRATE}`
+        : 'a request failed through a fault of the service',
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
   }

@@ -1,3 +1,4 @@
+import { checkNames } from '@app/module-options';
 import {
   ConfigurableModuleBuilder,
   Module,
@@ -22,6 +23,7 @@ import {
   completeConfig,
   completePaths,
   REFRESH_API_CONFIG,
+  REFRESH_API_OPTION_NAMES,
   REFRESH_API_PATHS,
   standardExtras,
   type RefreshApiExtras,
@@ -34,6 +36,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
   .setClassMethodName('forRoot')
   .setExtras<RefreshApiExtras>(standardExtras, (module, extras) => {
+    checkNames('RefreshApiModule', module, extras, {
+      options: REFRESH_API_OPTION_NAMES,
+      extras: Object.keys(standardExtras),
+    });
     const paths = completePaths(extras);
     return {
       ...module,
@@ -53,6 +59,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
+  /** The names of all options, without what shapes the module. */
+  static readonly optionNames = REFRESH_API_OPTION_NAMES;
+
   constructor(private readonly bodyErrors: BodyErrors) {
     super();
   }

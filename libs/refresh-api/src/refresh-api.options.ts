@@ -1,4 +1,5 @@
 import { CREDENTIAL_KINDS, type CredentialKind } from '@app/project-auth';
+import { readOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const credentials = (standard: CredentialKind[]) =>
@@ -44,11 +45,11 @@ export const standardExtras: Required<RefreshApiExtras> = {
   decorators: [],
 };
 
+export const REFRESH_API_OPTION_NAMES: readonly string[] = Object.keys(refreshApiOptionsSchema.shape);
+
 /** Throws an Error that names each wrong option. */
 export function completeConfig(options: RefreshApiOptions): RefreshApiConfig {
-  const result = refreshApiOptionsSchema.safeParse(options);
-  if (!result.success) throw new Error(`RefreshApiModule: wrong options.\n${z.prettifyError(result.error)}`);
-  return result.data;
+  return readOptions('RefreshApiModule', refreshApiOptionsSchema, options);
 }
 
 const pathSchema = z

@@ -15,7 +15,7 @@ import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
 import type { Answer } from '../answer.js';
-import { DialectFilter, textOf } from '../dialect.filter.js';
+import { AWAY, DialectFilter, textOf } from '../dialect.filter.js';
 import { InvalidRequest } from '../invalid-request.js';
 import { NotKnown } from '../token-api/token-api.errors.js';
 import { asRefreshingProject } from '../refreshing-project.js';
@@ -54,8 +54,8 @@ export class ProjectApiFilter extends DialectFilter {
     return null;
   }
 
-  protected override answerWhileAway(): Answer {
-    return answer(503, 'service_unavailable', 'The service cannot reach its database now. Ask again in a moment.');
+  protected override answerWhileAway(why: keyof typeof AWAY): Answer {
+    return answer(503, 'service_unavailable', AWAY[why]);
   }
 
   protected override answerToFault(): Answer {
