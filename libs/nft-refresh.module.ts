@@ -77,7 +77,7 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     ...tunedBy('projectAuth'),
   });
   const api = RefreshApiModule.forRootAsync({
-    ...given(extras, ['projectApiPath', 'partnerApiPaths', 'servesTokens', 'decorators']),
+    ...given(extras, ['projectApiPath', 'ownsProjectApiPath', 'partnerApiPaths', 'servesTokens', 'decorators']),
     ...tunedBy('refreshApi', [store, refreshing, auth]),
   });
   return { module: NftRefreshModule, imports: [...working, auth, api], exports: [...working, auth] };

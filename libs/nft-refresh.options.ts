@@ -33,6 +33,7 @@ const extrasSchema = z
     tokenStore: z.unknown(),
     metadataSource: z.unknown(),
     projectApiPath: z.unknown(),
+    ownsProjectApiPath: z.unknown(),
     partnerApiPaths: z.unknown(),
     servesTokens: z.unknown(),
     decorators: z.unknown(),

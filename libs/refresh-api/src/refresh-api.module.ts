@@ -29,6 +29,7 @@ import {
   type RefreshApiExtras,
   type RefreshApiOptions,
 } from './refresh-api.options.js';
+import { UnknownPaths } from './unknown-paths.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RefreshApiOptions>({
   moduleName: 'RefreshApi',
@@ -56,13 +57,17 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ProjectApiFilter,
     PartnerApiFilter,
     BodyErrors,
+    UnknownPaths,
   ],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   /** The names of all options, without what shapes the module. */
   static readonly optionNames = REFRESH_API_OPTION_NAMES;
 
-  constructor(private readonly bodyErrors: BodyErrors) {
+  constructor(
+    private readonly bodyErrors: BodyErrors,
+    private readonly unknownPaths: UnknownPaths,
+  ) {
     super();
   }
 
@@ -77,6 +82,7 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
 
   /** And this after it. */
   onModuleInit(): void {
+    this.unknownPaths.afterRoutes(RefreshApiModule);
     this.bodyErrors.afterRoutes(RefreshApiModule);
   }
 }

@@ -24,6 +24,11 @@ export const REFRESH_API_CONFIG = Symbol('RefreshApiConfig');
 export interface RefreshApiExtras {
   /** The base path of the project API: `v1` has `/v1/metadata-refreshes`. false: it does not exist. */
   projectApiPath?: string | false;
+  /**
+   * Whether all of `projectApiPath` is ours: then what no route takes there is answered in our shape as well. Off, since
+   * a host may have routes of its own below `v1`.
+   */
+  ownsProjectApiPath?: boolean;
   /** The base paths of the partner API: `''` has `/collections/…`. An empty list: it does not exist. */
   partnerApiPaths?: readonly string[];
   /**
@@ -40,6 +45,7 @@ export interface RefreshApiExtras {
 export const REFRESH_API_PATHS = Symbol('RefreshApiPaths');
 export const standardExtras: Required<RefreshApiExtras> = {
   projectApiPath: 'v1',
+  ownsProjectApiPath: false,
   partnerApiPaths: ['', 'mavis-market-partner'],
   servesTokens: false,
   decorators: [],
@@ -59,6 +65,7 @@ const pathSchema = z
 
 const extrasSchema = z.object({
   projectApiPath: z.union([pathSchema, z.literal(false)]).default(standardExtras.projectApiPath),
+  ownsProjectApiPath: z.boolean().default(standardExtras.ownsProjectApiPath),
   partnerApiPaths: z.array(pathSchema).default([...standardExtras.partnerApiPaths]),
   servesTokens: z.boolean().default(standardExtras.servesTokens),
   decorators: z
