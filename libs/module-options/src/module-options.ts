@@ -53,11 +53,11 @@ export function besideFactory(name: string): string {
   return `${name} belongs to what the factory returns: forRootAsync({ useFactory: () => ({ ${name}: … }) })`;
 }
 
-/** What to say of a name that nobody knows. */
-export function unknownName(name: string, known: readonly string[]): string {
+/** What to say of a name that nobody knows: of an option, or of what else has names. */
+export function unknownName(name: string, known: readonly string[], kind = 'an option'): string {
   const nearest = nearestName(name, known);
-  const hint = nearest ? `did you mean ${nearest}?` : `there are ${known.toSorted().join(', ')}`;
-  return `${name} is not an option here; ${hint}`;
+  const all = known.length > 0 ? `there are ${known.toSorted().join(', ')}` : 'there are none';
+  return `${name} is not ${kind} here; ${nearest ? `did you mean ${nearest}?` : all}`;
 }
 
 export function wrongOptions(module: string, mistakes: readonly string[]): Error {
