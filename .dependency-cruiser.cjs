@@ -32,9 +32,16 @@ module.exports = {
     {
       name: 'the-lowest-libs-stand-alone',
       comment:
-        'token-store knows nothing of refreshing, metadata-fetch nothing of storing, project-auth nothing of either.',
+        'token-store knows nothing of refreshing, metadata-fetch nothing of storing, project-auth nothing of either. What all set-ups have in common is below them.',
       severity: 'error',
       from: { path: '^libs/(token-store|metadata-fetch|project-auth)/' },
+      to: { path: '^libs/', pathNot: '^libs/($1|database|module-options)/' },
+    },
+    {
+      name: 'set-up-is-the-lowest',
+      comment: 'The connection of the host, and its options: both know no other lib, and the latter no database.',
+      severity: 'error',
+      from: { path: '^libs/(database|module-options)/' },
       to: { path: '^libs/', pathNot: '^libs/$1/' },
     },
     {
@@ -60,10 +67,17 @@ module.exports = {
     },
     {
       name: 'no-orm-in-metadata-fetch-and-refresh-api',
-      comment: 'Fetching has no database, and HTTP asks services.',
+      comment: 'Fetching has no database, HTTP asks services, and options are options.',
       severity: 'error',
-      from: { path: '^libs/(metadata-fetch|refresh-api)/' },
+      from: { path: '^libs/(metadata-fetch|refresh-api|module-options)/' },
       to: { path: 'node_modules/(@mikro-orm|kysely|pg)/' },
+    },
+    {
+      name: 'no-connection-in-metadata-fetch',
+      comment: 'A host may fetch without a database.',
+      severity: 'error',
+      from: { path: '^libs/(metadata-fetch|module-options)/' },
+      to: { path: '^libs/database/' },
     },
   ],
   options: {

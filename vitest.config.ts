@@ -2,7 +2,16 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const lib = (name: string) => fileURLToPath(new URL(`./libs/${name}/src/index.ts`, import.meta.url));
-const libs = ['metadata-events', 'metadata-fetch', 'metadata-refresh', 'project-auth', 'refresh-api', 'token-store'];
+const libs = [
+  'database',
+  'metadata-events',
+  'metadata-fetch',
+  'metadata-refresh',
+  'module-options',
+  'project-auth',
+  'refresh-api',
+  'token-store',
+];
 
 /** Through HTTP, on a real PostgreSQL. */
 const throughHttp = {

@@ -41,23 +41,54 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     providers: [{ provide: NFT_REFRESH_OPTIONS, inject, useFactory: checked }],
     exports: [NFT_REFRESH_OPTIONS],
   };
+  /** Each module is given what it knows, since it refuses all else. */
   const tunedBy = <Key extends keyof NftRefreshOptions>(key: Key, needs: readonly DynamicModule[] = []) => ({
-    ...extras,
     imports: [source, ...imports, ...needs],
     inject: [NFT_REFRESH_OPTIONS],
     useFactory: (options: NftRefreshOptions): NonNullable<NftRefreshOptions[Key]> => options[key] ?? {},
   });
+  const { isGlobal = true, contextName } = extras;
 
-  const store = TokenStoreModule.forRootAsync({ ...extras, imports, useFactory: () => ({}) });
-  const fetching = MetadataFetchModule.forRootAsync(tunedBy('metadataFetch'));
+  const store = TokenStoreModule.forRootAsync({
+    ...given(extras, ['tokenStore']),
+    isGlobal,
+    contextName,
+    imports,
+    useFactory: () => ({}),
+  });
+  const fetching = MetadataFetchModule.forRootAsync({
+    ...given(extras, ['metadataSource']),
+    isGlobal,
+    ...tunedBy('metadataFetch'),
+  });
   const refreshing = MetadataRefreshModule.forRootAsync({
+    isGlobal,
+    contextName,
     ...tunedBy('metadataRefresh', [store, fetching]),
     startsWorker: runMode !== 'api',
   });
   const working = [store, fetching, refreshing];
   if (runMode === 'worker') return { module: NftRefreshModule, imports: working, exports: working };
 
-  const auth = ProjectAuthModule.forRootAsync(tunedBy('projectAuth'));
-  const api = RefreshApiModule.forRootAsync(tunedBy('refreshApi', [store, refreshing, auth]));
+  const auth = ProjectAuthModule.forRootAsync({
+    ...given(extras, ['projectDirectory', 'clock']),
+    isGlobal,
+    contextName,
+    ...tunedBy('projectAuth'),
+  });
+  const api = RefreshApiModule.forRootAsync({
+    ...given(extras, ['projectApiPath', 'ownsProjectApiPath', 'partnerApiPaths', 'servesTokens', 'decorators']),
+    ...tunedBy('refreshApi', [store, refreshing, auth]),
+  });
   return { module: NftRefreshModule, imports: [...working, auth, api], exports: [...working, auth] };
+}
+
+/** Of these extras, those that the host has given: the others keep their defaults. */
+function given<Name extends keyof NftRefreshExtras>(
+  extras: NftRefreshExtras,
+  names: readonly Name[],
+): Pick<NftRefreshExtras, Name> {
+  return Object.fromEntries(
+    Object.entries(extras).filter(([name]) => (names as readonly string[]).includes(name)),
+  ) as Pick<NftRefreshExtras, Name>;
 }

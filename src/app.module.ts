@@ -68,7 +68,9 @@ export class AppModule {
         MetadataEventsModule.forRoot(metadataEvents),
         HealthModule,
         MetricsModule,
-        ...(servesHttp ? [RefreshApiModule.forRoot({ servesTokens: true, ...refreshApi }), ListingsModule] : []),
+        ...(servesHttp
+          ? [RefreshApiModule.forRoot({ servesTokens: true, ownsProjectApiPath: true, ...refreshApi }), ListingsModule]
+          : []),
       ],
       providers: works ? [WorkerSchedule, DeliverySchedule, CleanUpSchedule] : [],
     };

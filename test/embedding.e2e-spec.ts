@@ -159,3 +159,63 @@ describe.each([
     });
   });
 });
+
+describe.each([
+  ['Express', () => new ExpressAdapter()],
+  ['Fastify', () => new FastifyAdapter()],
+])('in a host on %s that leaves all of a path to us', (platform, adapter) => {
+  @Controller('nft/v1/late')
+  class LateController {
+    @Get(':id')
+    read() {
+      return { late: true };
+    }
+  }
+
+  it('what no route takes there is answered in our shape, and what one takes is not, whenever it was registered', async () => {
+    const database = await createDatabase();
+    @Module({ controllers: [LateController] })
+    class LateModule {}
+    @Module({
+      imports: [
+        MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: database.url, autoLoadEntities: true }),
+        ProjectAuthModule.forRoot(),
+        TokenStoreModule.forRoot(),
+        MetadataFetchModule.forRoot(),
+        MetadataRefreshModule.forRoot(),
+        RefreshApiModule.forRoot({ projectApiPath: 'nft/v1', ownsProjectApiPath: true }),
+        LateModule,
+      ],
+    })
+    class HostModule {}
+    const testing = await Test.createTestingModule({ imports: [HostModule] }).compile();
+    const app = testing.createNestApplication(adapter(), { logger: false });
+    app.setGlobalPrefix('api');
+    await app.init();
+    if (platform === 'Fastify') await (app.getHttpAdapter().getInstance() as { ready(): Promise<void> }).ready();
+    const notFound = (method: string, path: string) => ({
+      code: 'not_found',
+      message: `There is no ${method} ${path}.`,
+    });
+
+    const answers = [
+      await http(app).get('/api/nft/v1/nothing/here?a=b'),
+      await http(app).post('/api/nft/v1/late/1/2'),
+      await http(app).get('/api/nft/v1'),
+    ];
+    const late = await http(app).get('/api/nft/v1/late/1');
+    const known = await http(app).get('/api/nft/v1/limits');
+    const elsewhere = await http(app).get('/api/nft/v10');
+    await app.close();
+    await database.drop();
+
+    expect(answers.map(({ status, body }) => ({ status, body: body as unknown }))).toEqual([
+      { status: 404, body: notFound('GET', '/api/nft/v1/nothing/here') },
+      { status: 404, body: notFound('POST', '/api/nft/v1/late/1/2') },
+      { status: 404, body: notFound('GET', '/api/nft/v1') },
+    ]);
+    expect(late.body).toEqual({ late: true });
+    expect(known).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
+    expect(elsewhere).toMatchObject({ status: 404, body: { statusCode: 404 } });
+  });
+});

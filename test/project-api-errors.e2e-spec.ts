@@ -89,15 +89,31 @@ describe('errors of the project API always are {code, message, details?}', () =>
     expect(answer.body).toMatchObject({ code: 'malformed_request' });
   });
 
-  it.each(['/v1/limits/mine', '/v1/metadata-refreshes/a/b/c', `${REFRESHES}/${ID}/error`])(
-    'for the wrong path %s: 404',
-    async (path) => {
-      const answer = await http(test.app).get(path);
+  it.each([
+    '/v1/limits/mine',
+    '/v1/metadata-refreshes/a/b/c',
+    `${REFRESHES}/${ID}/error`,
+    '/v1/metadata-refreshing',
+    '/v1/nothing/at/all',
+    '/v1/collections',
+    '/v1',
+    '/V1/x',
+  ])('for the wrong path %s: 404', async (path) => {
+    for (const method of ['get', 'post', 'delete'] as const) {
+      const answer = await http(test.app)[method](`${path}?a=b`);
 
       expect(answer.status).toBe(404);
-      expect(answer.body).toMatchObject({ code: 'not_found', message: expect.stringContaining(path) as string });
-    },
-  );
+      expect(answer.body).toEqual({ code: 'not_found', message: `There is no ${method.toUpperCase()} ${path}.` });
+    }
+  });
+
+  it('for a body that is not JSON, and a path that is not percent-encoded well, where no route is: 400', async () => {
+    const path = await http(test.app).get('/v1/nothing/%E0%A4%A');
+    const body = await http(test.app).post('/v1/nothing').set('content-type', 'application/json').send('{');
+
+    for (const answer of [path, body])
+      expect(answer).toMatchObject({ status: 400, body: { code: 'malformed_request' } });
+  });
 
   it('for a path that is not percent-encoded well: 400', async () => {
     expect(await http(test.app).get(`${REFRESHES}/%E0%A4%A`)).toMatchObject({
@@ -108,9 +124,13 @@ describe('errors of the project API always are {code, message, details?}', () =>
 
   it('for a fault of the service: 500 that says nothing of its inside', async () => {
     await test.database.query('alter table nft_metadata.refreshes rename to moved_away');
+    await test.database.query(
+      'create view nft_metadata.refreshes as select * from nft_metadata.moved_away where 1 / (select 0) = 1',
+    );
 
     const answer = await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey);
 
+    await test.database.query('drop view nft_metadata.refreshes');
     await test.database.query('alter table nft_metadata.moved_away rename to refreshes');
     expect(answer.status).toBe(500);
     expect(answer.body).toEqual({
@@ -135,7 +155,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
   });
 
   it('and the errors of other routes are none of our business', async () => {
-    const wrongPath = await http(test.app).get('/v1/metadata-refreshing').expect(404);
+    const wrongPath = await http(test.app).get('/v2/metadata-refreshes').expect(404);
     const wrongBody = await http(test.app)
       .post('/listings')
       .set('content-type', 'application/json')

@@ -322,3 +322,45 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
     expect(((await attemptsOf(project)).body as { result: object[] }).result).toEqual([]);
   });
 });
+
+describe('a query parameter that a route of ours does not know is refused by name', () => {
+  it.each([
+    ['tokens/1?chain=1', 'chain is not a parameter here; there are chain_id'],
+    ['tokens/1?chainId=1', 'chainId is not a parameter here; did you mean chain_id?'],
+    ['traits?value_per_type=5', 'value_per_type is not a parameter here; did you mean values_per_type?'],
+    [
+      'traits?page_size=5&x=1',
+      'page_size is not a parameter here; there are chain_id, values_per_type; x is not a parameter here; there are chain_id, values_per_type',
+    ],
+    ['tokens/1/attempts?pagesize=5', 'pagesize is not a parameter here; did you mean page_size?'],
+  ])('%s', async (path, message) => {
+    const project = await test.aProject({ tokens: ['1'] });
+
+    const answer = await get(`${project.collectionAddress}/${path}`).set('x-api-key', project.apiKey);
+
+    expect(answer).toMatchObject({ status: 400, body: { code: 'input_validation_failed', message } });
+  });
+
+  it('/v1/limits?project=1', async () => {
+    const project = await test.aProject();
+
+    expect(await http(test.app).get('/v1/limits?project=1').set('x-api-key', project.apiKey)).toMatchObject({
+      status: 400,
+      body: { code: 'input_validation_failed', message: 'project is not a parameter here; there are none' },
+    });
+  });
+
+  it('but not where the contract is that of Immutable X or Mavis Market, whose clients may send more', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const more = { collection_address: project.collectionAddress, token_ids: ['1'], source: 'sdk' };
+    const ask = (method: 'get' | 'post', path: string) => http(test.app)[method](path).set('x-api-key', project.apiKey);
+
+    const { body } = await ask('post', '/v1/metadata-refreshes?x=1').send(more).expect(202);
+    const { refresh_id: refreshId } = body as { refresh_id: string };
+
+    await ask('get', '/v1/metadata-refreshes?order_by=created_at&page_size=5').expect(200);
+    await ask('get', `/v1/metadata-refreshes/${refreshId}?x=1`).expect(200);
+    await ask('get', `/v1/metadata-refreshes/${refreshId}/errors?x=1`).expect(200);
+    await ask('post', `/collections/${project.collectionAddress}/refresh_metadata?x=1`).send(more).expect(200);
+  });
+});

@@ -24,7 +24,7 @@ export class ListingsFilter extends DialectFilter {
     return null;
   }
 
-  protected override answerWhileAway(message: string): Answer {
+  protected override answerWhileAway(_: unknown, message: string): Answer {
     return answer(503, 'service_unavailable', message);
   }
 

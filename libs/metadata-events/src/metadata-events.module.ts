@@ -1,7 +1,6 @@
+import { entityManagerOf } from '@app/database';
 import { EventOutbox } from '@app/metadata-refresh';
-import { MikroORM } from '@mikro-orm/core';
-import { getMikroORMToken } from '@mikro-orm/nestjs';
-import { EntityManager } from '@mikro-orm/postgresql';
+import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { BackgroundDelivery } from './background-delivery.js';
 import { DatabaseEventOutbox } from './database-event-outbox.js';
@@ -11,7 +10,12 @@ import { EventPublisher } from './event-publisher.js';
 import { EventReader } from './event-reader.js';
 import { EventRetention } from './event-retention.js';
 import { MetadataEvents } from './metadata-events.js';
-import { completeConfig, METADATA_EVENTS_CONFIG, type MetadataEventsOptions } from './metadata-events.options.js';
+import {
+  completeConfig,
+  METADATA_EVENTS_CONFIG,
+  METADATA_EVENTS_OPTION_NAMES,
+  type MetadataEventsOptions,
+} from './metadata-events.options.js';
 import { WebhookSubscribers } from './webhook-subscribers.js';
 import { Webhooks } from './webhooks.js';
 
@@ -26,29 +30,32 @@ export interface MetadataEventsExtras {
   contextName?: string | undefined;
 }
 
+const NAME = 'MetadataEventsModule';
+const STANDARD_EXTRAS = { delivers: false, contextName: undefined };
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataEventsOptions>({
   moduleName: 'MetadataEvents',
   optionsInjectionToken: Symbol('MetadataEventsOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras<MetadataEventsExtras>(
-    { delivers: false, contextName: undefined },
-    (module, { delivers, contextName }) => ({
+  .setExtras<MetadataEventsExtras>(STANDARD_EXTRAS, (module, given) => {
+    checkNames(NAME, module, given, { options: METADATA_EVENTS_OPTION_NAMES, extras: Object.keys(STANDARD_EXTRAS) });
+    const { delivers, contextName } = given;
+    return {
       ...module,
       // Always: refreshing finds the outbox here, and would not write events without it.
       global: true,
       providers: [
         ...(module.providers ?? []),
-        // Of the host's connection with this name, and not one of a request.
-        {
-          provide: EntityManager,
-          inject: [contextName === undefined ? MikroORM : getMikroORMToken(contextName)],
-          useFactory: (orm: MikroORM) => orm.em,
-        },
+        entityManagerOf({
+          module: NAME,
+          contextName,
+          harmOfTwo: 'Consumers that are registered with one of them would not hear what the other one delivers.',
+        }),
         ...(delivers ? [BackgroundDelivery] : []),
       ],
-    }),
-  )
+    };
+  })
   .build();
 
 /**
@@ -71,6 +78,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [EventOutbox, EventDelivery, EventRetention, MetadataEvents, Webhooks],
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
+  /** The names of all options, without what shapes the module. */
+  static readonly optionNames = METADATA_EVENTS_OPTION_NAMES;
+
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

@@ -1,3 +1,4 @@
+import { readOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const metadataEventsOptionsSchema = z
@@ -42,9 +43,9 @@ export type MetadataEventsOptions = z.input<typeof metadataEventsOptionsSchema>;
 export type MetadataEventsConfig = z.output<typeof metadataEventsOptionsSchema>;
 export const METADATA_EVENTS_CONFIG = Symbol('MetadataEventsConfig');
 
+export const METADATA_EVENTS_OPTION_NAMES: readonly string[] = Object.keys(metadataEventsOptionsSchema.shape);
+
 /** Throws an Error that names each wrong option. */
 export function completeConfig(options: MetadataEventsOptions): MetadataEventsConfig {
-  const result = metadataEventsOptionsSchema.safeParse(options);
-  if (!result.success) throw new Error(`MetadataEventsModule: wrong options.\n${z.prettifyError(result.error)}`);
-  return result.data;
+  return readOptions('MetadataEventsModule', metadataEventsOptionsSchema, options);
 }

@@ -40,11 +40,16 @@ function decoderFor(charset: string): TextDecoder | null {
   }
 }
 
-/** By its mark, or by the zero beside the first `{`, which no other encoding has. */
+/**
+ * By its mark, or by the zeros beside the first two characters of a JSON text, which are ASCII (RFC 4627, 3): bytes that
+ * are valid UTF-8 as well, so that nothing else would tell.
+ */
 function utf16Of(body: Uint8Array): 'utf-16le' | 'utf-16be' | null {
-  const [first, second] = body;
-  if ((first === 0xff && second === 0xfe) || (first === 0x7b && second === 0)) return 'utf-16le';
-  if ((first === 0xfe && second === 0xff) || (first === 0 && second === 0x7b)) return 'utf-16be';
+  const [first, second, third, fourth] = body;
+  if (first === 0xff && second === 0xfe) return 'utf-16le';
+  if (first === 0xfe && second === 0xff) return 'utf-16be';
+  if (first === 0 && third === 0 && second && fourth) return 'utf-16be';
+  if (second === 0 && fourth === 0 && first && third) return 'utf-16le';
   return null;
 }
 

@@ -78,7 +78,8 @@ export type FetchOutcome =
   | ({ kind: 'not_modified'; validators: Validators } & FetchTrace)
   /** retryAfterSeconds, of `rpc_error` only: all of the node is in trouble; 0 if it does not say for how long. */
   | ({ kind: 'unreachable'; reason: UnreachableReason; retryAfterSeconds?: number } & FetchTrace)
-  | ({ kind: 'bad_status'; status: number; body: string; retryAfterSeconds?: number } & FetchTrace)
+  /** isPending: the 202 of a gateway, which does not have the document yet. */
+  | ({ kind: 'bad_status'; status: number; isPending?: boolean; body: string; retryAfterSeconds?: number } & FetchTrace)
   | ({ kind: 'undecodable'; reason: UndecodableReason; body: string } & FetchTrace)
   /** The contract says that there is no such token. */
   | ({ kind: 'no_token'; reason: 'contract_reverted' } & FetchTrace);

@@ -180,7 +180,6 @@ const REASONS: Readonly<Record<string, UnreachableReason>> = {
   EPIPE: 'connection_reset',
   ETIMEDOUT: 'timeout',
   UND_ERR_CONNECT_TIMEOUT: 'timeout',
-  UND_ERR_HEADERS_OVERFLOW: 'incomplete_body',
 };
 
 function reasonFor(error: unknown): UnreachableReason {
@@ -190,5 +189,5 @@ function reasonFor(error: unknown): UnreachableReason {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (REASONS[code]) return REASONS[code];
   if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) return 'tls';
-  return error instanceof Error && error.name === 'HTTPParserError' ? 'incomplete_body' : 'connection';
+  return 'connection';
 }

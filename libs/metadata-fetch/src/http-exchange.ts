@@ -1,8 +1,8 @@
-import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import type { Dispatcher } from 'undici';
+import { AnswerTooLarge } from './answer-too-large.js';
 import { BodyBytes } from './body-bytes.js';
 import type { AnswerHandler, Connection } from './connections.js';
+import { decoderFor, type BodyDecoder, type ByteSource } from './content-decoder.js';
 import { LARGE_BODY, NoSeat } from './large-bodies.js';
 
 export interface Exchange {
@@ -30,10 +30,6 @@ export interface HttpAnswer {
 
 /** By lower-case name, each character a byte; of a header that came twice, the first. */
 type AnswerHeaders = Readonly<Record<string, string | undefined>>;
-
-class AnswerTooLarge extends Error {
-  readonly code = 'TOO_LARGE';
-}
 
 class AnswerIncomplete extends Error {
   readonly code = 'INCOMPLETE';
@@ -70,7 +66,7 @@ class AnswerReader implements AnswerHandler {
   private readonly body = new BodyBytes();
   private maxBytes: number;
   private hasBody = false;
-  private inflate: Transform | null = null;
+  private decoder: BodyDecoder | null = null;
   private isOver = false;
   private readonly giveUp = () => this.broken(new NoLongerWanted('The time is over.'));
 
@@ -107,15 +103,15 @@ class AnswerReader implements AnswerHandler {
 
   onResponseData(_: unknown, chunk: Buffer): void {
     if (this.isOver) return;
-    if (!this.hasBody) this.openInflate(chunk);
+    if (!this.hasBody) this.decoder = this.openDecoder();
     this.hasBody = true;
-    if (!this.inflate) this.collect(chunk);
-    else if (!this.inflate.write(chunk)) this.controller?.pause();
+    if (this.decoder) this.decoder.write(chunk, this.controller!);
+    else this.collect(chunk, this.controller!);
   }
 
   onResponseEnd(): void {
     if (this.connection!.isBroken) return this.broken(new AnswerIncomplete('The connection was reset.'));
-    if (this.inflate) this.inflate.end();
+    if (this.decoder) this.decoder.end();
     else this.complete();
   }
 
@@ -127,16 +123,16 @@ class AnswerReader implements AnswerHandler {
     return this.status === 200 && this.wanted.maxBytes !== null;
   }
 
-  private openInflate(first: Buffer): void {
-    this.inflate = inflaterFor(this.headers['content-encoding'], first);
-    this.inflate
-      ?.on('data', (chunk: Buffer) => this.collect(chunk))
-      .on('drain', () => this.controller?.resume())
-      .once('end', () => this.complete())
-      .once('error', (error) => this.broken(new AnswerIncomplete(`The body cannot be decompressed: ${error.message}`)));
+  private openDecoder(): BodyDecoder | null {
+    const sink = {
+      write: (chunk: Buffer, from: ByteSource) => this.collect(chunk, from),
+      end: () => this.complete(),
+      fail: (error: Error) => this.broken(asIncomplete(error, `The body cannot be decompressed: ${error.message}`)),
+    };
+    return decoderFor(this.headers['content-encoding'], sink, Math.max(this.maxBytes, LARGE_BODY));
   }
 
-  private collect(chunk: Buffer): void {
+  private collect(chunk: Buffer, from: ByteSource): void {
     if (this.isOver) return;
     const wasLarge = this.body.length > LARGE_BODY;
     if (this.body.length + chunk.length > this.maxBytes) {
@@ -146,10 +142,10 @@ class AnswerReader implements AnswerHandler {
     this.body.add(chunk);
     const { onLargeBody } = this.wanted;
     if (!onLargeBody || wasLarge || this.body.length <= LARGE_BODY) return;
-    this.waitForSeat(this.inflate ?? this.controller!, onLargeBody);
+    this.waitForSeat(from, onLargeBody);
   }
 
-  private waitForSeat(source: { pause(): void; resume(): void }, onLargeBody: () => Promise<Buffer>): void {
+  private waitForSeat(source: ByteSource, onLargeBody: () => Promise<Buffer>): void {
     source.pause();
     onLargeBody().then(
       (room) => {
@@ -169,12 +165,13 @@ class AnswerReader implements AnswerHandler {
   /** The end of the connection comes after the answer, since it would be a reason of its own. */
   private broken(error: Error): void {
     if (this.status !== 0 && !this.mustBeWhole) this.complete();
-    else if (this.end()) this.fail(this.status === 0 ? this.asStale(error) : asIncomplete(error));
-    this.inflate?.destroy();
+    else if (this.end()) this.fail(this.status === 0 ? this.withoutAnswer(error) : asIncomplete(error));
+    this.decoder?.destroy();
     this.controller?.abort(error);
   }
 
-  private asStale(error: Error): Error {
+  private withoutAnswer(error: Error): Error {
+    if (isNoHttp(error)) return new AnswerIncomplete(`What came is no HTTP: ${error.message}`, { cause: error });
     return this.connectionWasUsed && isReset(error) ? new ConnectionWasStale('', { cause: error }) : error;
   }
 
@@ -202,26 +199,18 @@ function isReset(error: Error): boolean {
 
 const REASONS_OF_OURS = [AnswerTooLarge, AnswerIncomplete, NoLongerWanted, NoSeat];
 
-function asIncomplete(error: Error): Error {
+function asIncomplete(error: Error, message = 'The connection was closed in the middle of the body.'): Error {
   return REASONS_OF_OURS.some((reason) => error instanceof reason)
     ? error
-    : new AnswerIncomplete('The connection was closed in the middle of the body.', { cause: error });
+    : new AnswerIncomplete(message, { cause: error });
 }
 
-function inflaterFor(encoding: string | undefined, [first = 0]: Buffer): Transform | null {
-  switch (encoding?.trim().toLowerCase()) {
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip();
-    case 'deflate':
-      // Some servers leave out the header of zlib, and browsers read that, too.
-      return (first & ZLIB_METHOD) === ZLIB_DEFLATE ? createInflate() : createInflateRaw();
-    case 'br':
-      return createBrotliDecompress();
-    default:
-      return null;
-  }
+/** The host has spoken, and undici understands nothing of it, or has not asked for it: 100, 101. */
+function isNoHttp(error: Error): boolean {
+  if (error.name === 'HTTPParserError') return true;
+  const code = 'code' in error ? String(error.code) : '';
+  return NO_HTTP.has(code) || (code === 'UND_ERR_SOCKET' && /^bad (response|upgrade)/.test(error.message));
 }
 
-const ZLIB_METHOD = 0x0f;
-const ZLIB_DEFLATE = 8;
+/** The last one is undici's own check of the parser, which a 101 that switches to nothing does not pass. */
+const NO_HTTP = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'ERR_ASSERTION']);

@@ -3,7 +3,7 @@ import { Deadline } from './deadline.js';
 import type { UnreachableReason } from './fetch-outcome.js';
 import { GuardedHttp } from './guarded-http.js';
 import { MessageSender, type Message, type SendOutcome } from './message-sender.js';
-import { parseRetryAfter } from './retry-after.js';
+import { askedDelaySeconds } from './retry-after.js';
 
 /** Sends through the client that fetches, with its connections and its rules. */
 @Injectable()
@@ -27,7 +27,7 @@ export class HttpMessageSender extends MessageSender {
       const answer = await this.http.post({ url, headers, body, signal: deadline.signal, wantsBody: false });
       const durationMs = Math.round(performance.now() - startedAt);
       if (answer.kind === 'unreachable') return { kind: 'unreachable', reason: answer.reason, durationMs };
-      const seconds = parseRetryAfter(answer.headers['retry-after'], new Date());
+      const seconds = askedDelaySeconds(answer.headers, new Date());
       const retryAfter = seconds === undefined ? {} : { retryAfterSeconds: seconds };
       return { kind: 'answered', status: answer.status, ...retryAfter, durationMs };
     } finally {

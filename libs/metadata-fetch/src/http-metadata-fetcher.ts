@@ -5,6 +5,7 @@ import { DocumentReader } from './document-reader.js';
 import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js';
 import { GatewayHealth } from './gateway-health.js';
 import { parseGateways, type Gateways } from './gateways.js';
+import { isGatewayUrl } from './gateway-url.js';
 import { GuardedHttp, type GuardedAnswer } from './guarded-http.js';
 import { KeptTokenUris } from './kept-token-uris.js';
 import { LARGE_BODY, LargeBodies, NoSeat, type Place } from './large-bodies.js';
@@ -13,7 +14,7 @@ import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetc
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import type { DocumentToRead, ReadDocument } from './read-document.js';
 import { MetadataSource, type Located } from './metadata-source.js';
-import { parseRetryAfter } from './retry-after.js';
+import { askedDelaySeconds } from './retry-after.js';
 import { toStorableText } from './storable-text.js';
 import type { TokenStandard } from './token-id-template.js';
 import { locateMetadata } from './token-uri.js';
@@ -93,7 +94,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
   /**
    * Asks one candidate after the other, each within its share of what is left of the deadline, until one has the
-   * document. If none has, a gateway that asks us to come back later decides, since that can be done; else the last one.
+   * document. If none has, a gateway that asks us to come back later decides, since that can be done, or one that is still
+   * looking for the document; else the last one.
    */
   private async request(
     target: FetchTarget,
@@ -115,7 +117,10 @@ export class HttpMetadataFetcher extends MetadataFetcher {
         return { ...outcome, earlier: failed.map(({ outcome: other }) => toFailed(other)) };
       failed.push({ outcome, candidate });
     }
-    const decisive = failed.find(({ outcome }) => isThrottled(outcome)) ?? failed.at(-1)!;
+    const decisive =
+      failed.find(({ outcome }) => isThrottled(outcome)) ??
+      failed.find(({ outcome }) => outcome.kind === 'bad_status' && outcome.isPending) ??
+      failed.at(-1)!;
     const earlier = failed.filter((one) => one !== decisive).map(({ outcome }) => toFailed(outcome));
     return { ...decisive.outcome, earlier };
   }
@@ -162,9 +167,18 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     // After a redirect to another origin nothing was sent, so "not modified" says nothing.
     if (status === 304 && sent && answer.hasOwnHeaders) return { kind: 'not_modified', validators: sent, ...trace };
     if (status !== 200) {
-      const seconds = THROTTLED.includes(status) ? parseRetryAfter(headers['retry-after'], new Date()) : undefined;
+      const isPending = status === 202 && [trace.url, answer.url].some((url) => isGatewayUrl(url, this.gateways));
+      const mayWait = isPending || THROTTLED.includes(status);
+      const seconds = mayWait ? askedDelaySeconds(headers, new Date()) : undefined;
       const retryAfter = seconds === undefined ? {} : { retryAfterSeconds: seconds };
-      return { kind: 'bad_status', status, body: this.bodyText(body), ...retryAfter, ...trace };
+      return {
+        kind: 'bad_status',
+        status,
+        ...(isPending && { isPending }),
+        body: this.bodyText(body),
+        ...retryAfter,
+        ...trace,
+      };
     }
     const contentType = headers['content-type'] ?? null;
     const beginning = this.beginningOf(body);

@@ -1,6 +1,6 @@
 import type { GuardedHttp, GuardedPost } from './guarded-http.js';
 import type { LargeBodies } from './large-bodies.js';
-import { parseRetryAfter } from './retry-after.js';
+import { askedDelaySeconds } from './retry-after.js';
 
 export interface RpcCall {
   method: string;
@@ -111,7 +111,7 @@ export class JsonRpc {
     }
     const { status } = answer;
     if (status === 413 && calls.length > 1) return 'too_large';
-    if (status !== 200) return ofAll(`status_${status}`, parseRetryAfter(answer.headers['retry-after'], new Date()));
+    if (status !== 200) return ofAll(`status_${status}`, askedDelaySeconds(answer.headers, new Date()));
     usual.bytes = answer.body.length / calls.length;
     const answered = parseJson(answer.body.toString('utf8'));
     if (Array.isArray(answered)) return calls.map((_, id) => toAnswer(answered.find((one) => idOf(one) === id)));

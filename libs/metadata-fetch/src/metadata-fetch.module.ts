@@ -1,3 +1,4 @@
+import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ChainTokenUris } from './chain-token-uris.js';
 import { DocumentReader } from './document-reader.js';
@@ -6,7 +7,12 @@ import { HttpMessageSender } from './http-message-sender.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { KeptTokenUris } from './kept-token-uris.js';
 import { LargeBodies } from './large-bodies.js';
-import { completeConfig, METADATA_FETCH_CONFIG, type MetadataFetchOptions } from './metadata-fetch.options.js';
+import {
+  completeConfig,
+  METADATA_FETCH_CONFIG,
+  METADATA_FETCH_OPTION_NAMES,
+  type MetadataFetchOptions,
+} from './metadata-fetch.options.js';
 import { MessageSender } from './message-sender.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
 import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
@@ -19,20 +25,28 @@ export interface MetadataFetchExtras {
   metadataSource?: Provider<MetadataSource>;
 }
 
+// What is not named here would be taken for an option.
+const STANDARD_EXTRAS = { isGlobal: true, metadataSource: undefined };
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataFetchOptions>({
   moduleName: 'MetadataFetch',
   optionsInjectionToken: Symbol('MetadataFetchOptions'),
 })
   .setClassMethodName('forRoot')
-  // What is not named here would be taken for an option.
-  .setExtras<MetadataFetchExtras>({ isGlobal: true, metadataSource: undefined }, (module, extras) => ({
-    ...module,
-    global: extras.isGlobal ?? true,
-    providers: [
-      ...(module.providers ?? []),
-      extras.metadataSource ?? { provide: MetadataSource, useClass: CollectionsMetadataSource },
-    ],
-  }))
+  .setExtras<MetadataFetchExtras>(STANDARD_EXTRAS, (module, given) => {
+    checkNames('MetadataFetchModule', module, given, {
+      options: METADATA_FETCH_OPTION_NAMES,
+      extras: Object.keys(STANDARD_EXTRAS),
+    });
+    return {
+      ...module,
+      global: given.isGlobal ?? true,
+      providers: [
+        ...(module.providers ?? []),
+        given.metadataSource ?? { provide: MetadataSource, useClass: CollectionsMetadataSource },
+      ],
+    };
+  })
   .build();
 
 /** From a token to its metadata, and messages to addresses that strangers named. No database. */
@@ -50,6 +64,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [MessageSender, MetadataFetcher],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
+  /** The names of all options, without what shapes the module. */
+  static readonly optionNames = METADATA_FETCH_OPTION_NAMES;
+
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

@@ -1,5 +1,6 @@
 import { Resolver } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { readOptions } from '@app/module-options';
 import { z } from 'zod';
 import { credentialHeaders } from './endpoint-credentials.js';
 import { LARGEST_DOCUMENT } from './fetch-limits.js';
@@ -90,9 +91,9 @@ export type MetadataFetchOptions = z.input<typeof metadataFetchOptionsSchema>;
 export type MetadataFetchConfig = z.output<typeof metadataFetchOptionsSchema>;
 export const METADATA_FETCH_CONFIG = Symbol('MetadataFetchConfig');
 
+export const METADATA_FETCH_OPTION_NAMES: readonly string[] = Object.keys(metadataFetchOptionsSchema.shape);
+
 /** Throws an Error that names each wrong option. */
 export function completeConfig(options: MetadataFetchOptions): MetadataFetchConfig {
-  const result = metadataFetchOptionsSchema.safeParse(options);
-  if (!result.success) throw new Error(`MetadataFetchModule: wrong options.\n${z.prettifyError(result.error)}`);
-  return result.data;
+  return readOptions('MetadataFetchModule', metadataFetchOptionsSchema, options);
 }

@@ -1,11 +1,15 @@
-import { MikroORM } from '@mikro-orm/core';
-import { getMikroORMToken } from '@mikro-orm/nestjs';
-import { EntityManager } from '@mikro-orm/postgresql';
+import { entityManagerOf } from '@app/database';
+import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
 import { HostShares } from './host-shares.js';
 import { BackgroundWork } from './background-work.js';
-import { completeConfig, METADATA_REFRESH_CONFIG, type MetadataRefreshOptions } from './metadata-refresh.options.js';
+import {
+  completeConfig,
+  METADATA_REFRESH_CONFIG,
+  METADATA_REFRESH_OPTION_NAMES,
+  type MetadataRefreshOptions,
+} from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { RefreshAcceptance } from './refresh-acceptance.js';
 import { RefreshCompletion } from './refresh-completion.js';
@@ -29,28 +33,38 @@ export interface MetadataRefreshExtras {
   startsWorker?: boolean;
 }
 
+const NAME = 'MetadataRefreshModule';
+const STANDARD_EXTRAS = {
+  isGlobal: true,
+  contextName: undefined,
+  startsWorker: false,
+};
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataRefreshOptions>({
   moduleName: 'MetadataRefresh',
   optionsInjectionToken: Symbol('MetadataRefreshOptions'),
 })
   .setClassMethodName('forRoot')
-  .setExtras<MetadataRefreshExtras>(
-    { isGlobal: true, contextName: undefined, startsWorker: false },
-    (module, { isGlobal = true, contextName, startsWorker }) => ({
+  .setExtras<MetadataRefreshExtras>(STANDARD_EXTRAS, (module, given) => {
+    checkNames(NAME, module, given, {
+      options: METADATA_REFRESH_OPTION_NAMES,
+      extras: Object.keys(STANDARD_EXTRAS),
+    });
+    const { isGlobal = true, contextName, startsWorker } = given;
+    return {
       ...module,
       global: isGlobal,
       providers: [
         ...(module.providers ?? []),
-        // Of the host's connection with this name, and not one of a request.
-        {
-          provide: EntityManager,
-          inject: [contextName === undefined ? MikroORM : getMikroORMToken(contextName)],
-          useFactory: (orm: MikroORM) => orm.em,
-        },
+        entityManagerOf({
+          module: NAME,
+          contextName,
+          harmOfTwo: 'There would be two workers in one process, and two sets of options.',
+        }),
         ...(startsWorker ? [BackgroundWork] : []),
       ],
-    }),
-  )
+    };
+  })
   .build();
 
 /** Refreshes, their items, the queue and its worker. Needs TokenStoreModule and MetadataFetchModule. */
@@ -72,6 +86,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [AttemptCounts, MetadataRefreshService, RefreshRetention, RefreshWorker],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
+  /** The names of all options, without what shapes the module. */
+  static readonly optionNames = METADATA_REFRESH_OPTION_NAMES;
+
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

@@ -1,3 +1,4 @@
+import { readOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const metadataRefreshOptionsSchema = z.strictObject({
@@ -42,9 +43,9 @@ export type MetadataRefreshOptions = z.input<typeof metadataRefreshOptionsSchema
 export type MetadataRefreshConfig = z.output<typeof metadataRefreshOptionsSchema>;
 export const METADATA_REFRESH_CONFIG = Symbol('MetadataRefreshConfig');
 
+export const METADATA_REFRESH_OPTION_NAMES: readonly string[] = Object.keys(metadataRefreshOptionsSchema.shape);
+
 /** Throws an Error that names each wrong option. */
 export function completeConfig(options: MetadataRefreshOptions): MetadataRefreshConfig {
-  const result = metadataRefreshOptionsSchema.safeParse(options);
-  if (!result.success) throw new Error(`MetadataRefreshModule: wrong options.\n${z.prettifyError(result.error)}`);
-  return result.data;
+  return readOptions('MetadataRefreshModule', metadataRefreshOptionsSchema, options);
 }

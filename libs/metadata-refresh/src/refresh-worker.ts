@@ -1,3 +1,4 @@
+import { explainSchemaBehind } from '@app/database';
 import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { TokenStore } from '@app/token-store';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
@@ -13,7 +14,6 @@ import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue, type Claim } from './refresh-queue.js';
 import { ResultWriter } from './result-writer.js';
 import { hostRestSeconds } from './retry-policy.js';
-import { explainSchemaBehind } from './schema-behind.js';
 import { Setback } from './setback.js';
 import { WakeUp } from './wake-up.js';
 

@@ -18,6 +18,16 @@ describe('when a token is tried again', () => {
     expect(retryDelaySeconds(answered(status), 3, config, 0)).toBeNull();
   });
 
+  it('tries again after the 202 of a gateway, twice, and not after any other 202 (H8)', () => {
+    const pending = { ...answered(202), isPending: true };
+
+    expect(retryDelaySeconds(pending, 1, config, 0)).toBe(1);
+    expect(retryDelaySeconds({ ...pending, retryAfterSeconds: 20 }, 2, config, 0)).toBe(20);
+    expect(retryDelaySeconds(pending, 3, config, 0)).toBeNull();
+    expect(retryDelaySeconds(answered(202, 20), 1, config, 0)).toBeNull();
+    expect(hostRestSeconds({ ...pending, retryAfterSeconds: 20 }, 1, config)).toBeNull();
+  });
+
   it.each([201, 301, 400, 401, 403, 404, 410, 500, 502, 504])(
     'never tries again after %i [D4, D6, D7, D8]',
     (status) => {

@@ -1,7 +1,10 @@
 import type { FetchOutcome } from '@app/metadata-fetch';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
 
-/** "Retried 2 times, only on 429 and 503": what else a metadata host does fails at once. */
+/**
+ * "Retried 2 times, only on 429 and 503": what else a metadata host does fails at once. A gateway is no metadata host of
+ * the project's: its 202 is no answer yet, and is tried again as well.
+ */
 const RETRIED_STATUSES = [429, 503];
 /** A node that lags behind may not know a new token yet. */
 const REVERTED_TRIES = 2;
@@ -46,7 +49,7 @@ function triesFor(
 ): number {
   switch (outcome.kind) {
     case 'bad_status':
-      return RETRIED_STATUSES.includes(outcome.status) ? maxAttempts : 1;
+      return RETRIED_STATUSES.includes(outcome.status) || outcome.isPending ? maxAttempts : 1;
     case 'unreachable':
       // Neither is the fault of the token or its host.
       if (isRpcTrouble(outcome) || outcome.reason === 'busy') return maxRpcAttempts;

@@ -1,11 +1,17 @@
+import { entityManagerOf } from '@app/database';
+import { checkNames } from '@app/module-options';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ApiKey } from './api-key.entity.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { CallerAuthentication } from './caller-authentication.js';
 import { Clock, SystemClock } from './clock.js';
-import { completeConfig, PROJECT_AUTH_CONFIG, type ProjectAuthOptions } from './project-auth.options.js';
-import { entityManagerOf } from './host-connection.js';
+import {
+  completeConfig,
+  PROJECT_AUTH_CONFIG,
+  PROJECT_AUTH_OPTION_NAMES,
+  type ProjectAuthOptions,
+} from './project-auth.options.js';
 import { ProjectDirectory } from './project-directory.js';
 import { Project } from './project.entity.js';
 import { Projects } from './projects.js';
@@ -27,6 +33,11 @@ export interface ProjectAuthExtras {
   clock?: Provider<Clock>;
 }
 
+const NAME = 'ProjectAuthModule';
+// What is not named here would be taken for an option.
+const STANDARD_EXTRAS = { isGlobal: true, contextName: undefined, projectDirectory: undefined, clock: undefined };
+const ENTITIES = [Project, ApiKey];
+
 const GIVEN_DIRECTORY = Symbol('GivenProjectDirectory');
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ProjectAuthOptions>({
@@ -34,25 +45,26 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   optionsInjectionToken: Symbol('ProjectAuthOptions'),
 })
   .setClassMethodName('forRoot')
-  // What is not named here would be taken for an option.
-  .setExtras<ProjectAuthExtras>(
-    { isGlobal: true, contextName: undefined, projectDirectory: undefined, clock: undefined },
-    (module, { isGlobal = true, contextName, projectDirectory, clock }) => ({
+  .setExtras<ProjectAuthExtras>(STANDARD_EXTRAS, (module, given) => {
+    checkNames(NAME, module, given, { options: PROJECT_AUTH_OPTION_NAMES, extras: Object.keys(STANDARD_EXTRAS) });
+    const { isGlobal = true, contextName, projectDirectory, clock } = given;
+    // For `autoLoadEntities`. The module that it returns has repositories, which nobody here needs.
+    MikroOrmModule.forFeature(ENTITIES, contextName);
+    return {
       ...module,
       global: isGlobal,
       imports: [
         ...(module.imports ?? []),
-        MikroOrmModule.forFeature([Project, ApiKey], contextName),
         ...(projectDirectory ? [givenByHost(projectDirectory, module.imports)] : []),
       ],
       providers: [
         ...(module.providers ?? []),
-        entityManagerOf(contextName),
+        entityManagerOf({ module: NAME, contextName, entities: ENTITIES }),
         { provide: ProjectDirectory, useExisting: projectDirectory ? GIVEN_DIRECTORY : Projects },
         clock ?? { provide: Clock, useClass: SystemClock },
       ],
-    }),
-  )
+    };
+  })
   .build();
 
 /** Who is calling: projects, API keys, and the guards for our controllers. */
@@ -81,6 +93,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
 })
 export class ProjectAuthModule extends ConfigurableModuleClass {
+  /** The names of all options, without what shapes the module. */
+  static readonly optionNames = PROJECT_AUTH_OPTION_NAMES;
+
   static override forRoot(options: ProjectAuthOptions & ProjectAuthExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

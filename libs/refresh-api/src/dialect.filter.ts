@@ -1,3 +1,4 @@
+import { HOW_TO_MIGRATE, isSchemaBehind } from '@app/database';
 import type { AuthenticatedRequest } from '@app/project-auth';
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -5,11 +6,17 @@ import type { Answer } from './answer.js';
 import { isDatabaseAway, isSlowStatement } from './database-trouble.js';
 import { setHeaders, type HttpResponse } from './http-response.js';
 
-/** A database that restarts is back soon. */
-const RETRY_AFTER_SECONDS = '5';
+/** What callers are told. Why exactly is in the log. */
+const AWAY = {
+  database: 'The service cannot reach its database now. Ask again in a moment.',
+  slow: 'The database took too long for this request. Ask again in a moment.',
+  migrations: 'The migrations of this service have not run in its database yet. Ask again once they have.',
+};
 
-const AWAY = 'The service cannot reach its database now. Ask again in a moment.';
-const SLOW = 'The database took too long for this request. Ask again in a moment.';
+export type AwayReason = keyof typeof AWAY;
+
+/** A database that restarts is back soon, and so is one that is being migrated. */
+const RETRY_AFTER_SECONDS = '5';
 
 /** Gives every error on our routes the shape of its dialect. */
 export abstract class DialectFilter implements ExceptionFilter {
@@ -32,8 +39,8 @@ export abstract class DialectFilter implements ExceptionFilter {
   /** null: not an error that a caller has to do with. */
   protected abstract answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null>;
   protected abstract answerToFault(): Answer;
-  /** The database cannot be reached, or was too slow. */
-  protected abstract answerWhileAway(message: string): Answer;
+  /** The service cannot do its work now, for a reason that ends without the caller. */
+  protected abstract answerWhileAway(why: AwayReason, message: string): Answer;
 
   private async answerOrFault(error: unknown, request: AuthenticatedRequest): Promise<Answer> {
     try {
@@ -44,17 +51,26 @@ export abstract class DialectFilter implements ExceptionFilter {
       this.log(error);
       this.log(second);
     }
-    if (!isDatabaseAway(error)) return this.answerToFault();
-    const message = isSlowStatement(error) ? SLOW : AWAY;
-    return { ...this.answerWhileAway(message), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
+    const why = reasonOf(error);
+    if (!why) return this.answerToFault();
+    return { ...this.answerWhileAway(why, AWAY[why]), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
   }
 
   private log(error: unknown): void {
     this.logger.error({
-      msg: 'a request failed through a fault of the service',
+      msg: isSchemaBehind(error)
+        ? `a request failed because migrations of nft_metadata are missing. ${HOW_TO_MIGRATE}`
+        : 'a request failed through a fault of the service',
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
   }
+}
+
+/** Why the service cannot do its work now; null: for none of these reasons. */
+function reasonOf(error: unknown): AwayReason | null {
+  if (isSchemaBehind(error)) return 'migrations';
+  if (isSlowStatement(error)) return 'slow';
+  return isDatabaseAway(error) ? 'database' : null;
 }
 
 /** The text of an HttpException, in one line also where Nest has a list of them. */

@@ -7,6 +7,9 @@ const PROJECT_ROUTES = ['metadata-refreshes(/.*)?', 'limits(/.*)?'];
 const TOKEN_ROUTES = ['collections/[^/]+/traits(/.*)?', 'collections/[^/]+/tokens/.*'];
 const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata(/.*)?'];
 
+/** Nobody else is there. */
+const ALL_ROUTES = ['.*'];
+
 export interface OwnPaths {
   isOfProjectApi: (path: string) => boolean;
   isOfPartnerApi: (path: string) => boolean;
@@ -14,13 +17,14 @@ export interface OwnPaths {
 
 /** The whole paths that our controllers answer at, below whatever the host has put before them; also as route patterns. */
 export function ownPaths(
-  { projectApiPath, partnerApiPaths, servesTokens }: Required<RefreshApiExtras>,
+  { projectApiPath, ownsProjectApiPath, partnerApiPaths, servesTokens }: Required<RefreshApiExtras>,
   prefixes: readonly string[],
 ): OwnPaths {
-  const projectRoutes = servesTokens ? [...PROJECT_ROUTES, ...TOKEN_ROUTES] : PROJECT_ROUTES;
+  const someRoutes = servesTokens ? [...PROJECT_ROUTES, ...TOKEN_ROUTES] : PROJECT_ROUTES;
+  const projectRoutes = ownsProjectApiPath ? ALL_ROUTES : someRoutes;
   const projectPaths = projectApiPath === false ? [] : patternsOf(prefixes, projectApiPath, projectRoutes);
   const partnerPaths = partnerApiPaths.flatMap((base) =>
-    patternsOf(prefixes, base, base === '' ? PARTNER_ROUTES : ['.*']),
+    patternsOf(prefixes, base, base === '' ? PARTNER_ROUTES : ALL_ROUTES),
   );
   return {
     isOfProjectApi: (path) => projectPaths.some((pattern) => pattern.test(path)),
@@ -37,14 +41,25 @@ export function prefixesOf(module: Type, application: ApplicationConfig, modules
   return prefixes.map((prefix) => `${prefix}/${modulePath}`);
 }
 
-/** In any case, as Express takes them. */
+/** In any case, as Express takes them. All routes are also the base itself. */
 function patternsOf(prefixes: readonly string[], base: string, routes: readonly string[]): RegExp[] {
   return prefixes.flatMap((prefix) => {
-    const start = `${prefix}/${base}`
-      .split('/')
-      .filter(Boolean)
+    const start = segmentsOf(prefix, base)
       .map((segment) => `/${segment.startsWith(':') ? '[^/]+' : segment.replaceAll(/[^a-z0-9_-]/gi, String.raw`\$&`)}`)
       .join('');
+    if (routes === ALL_ROUTES) return [new RegExp(`^${start}(/.*)?$`, 'i')];
     return routes.map((route) => new RegExp(`^${start}/${route}/?$`, 'i'));
   });
+}
+
+/** The routes of Fastify for a base path and all below it. A path that is more specific comes before them. */
+export function routesBelow(prefixes: readonly string[], base: string): string[] {
+  return prefixes.flatMap((prefix) => {
+    const whole = segmentsOf(prefix, base).join('/');
+    return whole === '' ? ['/', '/*'] : [`/${whole}`, `/${whole}/*`];
+  });
+}
+
+function segmentsOf(prefix: string, base: string): string[] {
+  return `${prefix}/${base}`.split('/').filter(Boolean);
 }

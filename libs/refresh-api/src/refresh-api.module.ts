@@ -1,3 +1,4 @@
+import { checkNames } from '@app/module-options';
 import {
   ConfigurableModuleBuilder,
   Module,
@@ -22,11 +23,13 @@ import {
   completeConfig,
   completePaths,
   REFRESH_API_CONFIG,
+  REFRESH_API_OPTION_NAMES,
   REFRESH_API_PATHS,
   standardExtras,
   type RefreshApiExtras,
   type RefreshApiOptions,
 } from './refresh-api.options.js';
+import { UnknownPaths } from './unknown-paths.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RefreshApiOptions>({
   moduleName: 'RefreshApi',
@@ -34,6 +37,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
   .setClassMethodName('forRoot')
   .setExtras<RefreshApiExtras>(standardExtras, (module, extras) => {
+    checkNames('RefreshApiModule', module, extras, {
+      options: REFRESH_API_OPTION_NAMES,
+      extras: Object.keys(standardExtras),
+    });
     const paths = completePaths(extras);
     return {
       ...module,
@@ -50,10 +57,17 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ProjectApiFilter,
     PartnerApiFilter,
     BodyErrors,
+    UnknownPaths,
   ],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
-  constructor(private readonly bodyErrors: BodyErrors) {
+  /** The names of all options, without what shapes the module. */
+  static readonly optionNames = REFRESH_API_OPTION_NAMES;
+
+  constructor(
+    private readonly bodyErrors: BodyErrors,
+    private readonly unknownPaths: UnknownPaths,
+  ) {
     super();
   }
 
@@ -68,6 +82,7 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
 
   /** And this after it. */
   onModuleInit(): void {
+    this.unknownPaths.afterRoutes(RefreshApiModule);
     this.bodyErrors.afterRoutes(RefreshApiModule);
   }
 }

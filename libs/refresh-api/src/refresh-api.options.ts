@@ -1,4 +1,5 @@
 import { CREDENTIAL_KINDS, type CredentialKind } from '@app/project-auth';
+import { readOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const credentials = (standard: CredentialKind[]) =>
@@ -23,6 +24,11 @@ export const REFRESH_API_CONFIG = Symbol('RefreshApiConfig');
 export interface RefreshApiExtras {
   /** The base path of the project API: `v1` has `/v1/metadata-refreshes`. false: it does not exist. */
   projectApiPath?: string | false;
+  /**
+   * Whether all of `projectApiPath` is ours: then what no route takes there is answered in our shape as well. Off, since
+   * a host may have routes of its own below `v1`.
+   */
+  ownsProjectApiPath?: boolean;
   /** The base paths of the partner API: `''` has `/collections/…`. An empty list: it does not exist. */
   partnerApiPaths?: readonly string[];
   /**
@@ -39,16 +45,17 @@ export interface RefreshApiExtras {
 export const REFRESH_API_PATHS = Symbol('RefreshApiPaths');
 export const standardExtras: Required<RefreshApiExtras> = {
   projectApiPath: 'v1',
+  ownsProjectApiPath: false,
   partnerApiPaths: ['', 'mavis-market-partner'],
   servesTokens: false,
   decorators: [],
 };
 
+export const REFRESH_API_OPTION_NAMES: readonly string[] = Object.keys(refreshApiOptionsSchema.shape);
+
 /** Throws an Error that names each wrong option. */
 export function completeConfig(options: RefreshApiOptions): RefreshApiConfig {
-  const result = refreshApiOptionsSchema.safeParse(options);
-  if (!result.success) throw new Error(`RefreshApiModule: wrong options.\n${z.prettifyError(result.error)}`);
-  return result.data;
+  return readOptions('RefreshApiModule', refreshApiOptionsSchema, options);
 }
 
 const pathSchema = z
@@ -58,6 +65,7 @@ const pathSchema = z
 
 const extrasSchema = z.object({
   projectApiPath: z.union([pathSchema, z.literal(false)]).default(standardExtras.projectApiPath),
+  ownsProjectApiPath: z.boolean().default(standardExtras.ownsProjectApiPath),
   partnerApiPaths: z.array(pathSchema).default([...standardExtras.partnerApiPaths]),
   servesTokens: z.boolean().default(standardExtras.servesTokens),
   decorators: z

@@ -1,9 +1,10 @@
+import { entityManagerOf } from '@app/database';
+import { checkNames } from '@app/module-options';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Collection } from './collection.entity.js';
 import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
-import { entityManagerOf } from './host-connection.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { PageSearch } from './search/page-search.js';
 import { SearchIndex } from './search/search-index.js';
@@ -21,6 +22,11 @@ export interface TokenStoreExtras {
   tokenStore?: Provider<TokenStore>;
 }
 
+const NAME = 'TokenStoreModule';
+// What is not named here would be taken for an option.
+const STANDARD_EXTRAS = { isGlobal: true, contextName: undefined, tokenStore: undefined };
+const ENTITIES = [Collection];
+
 const GIVEN_TOKEN_STORE = Symbol('GivenTokenStore');
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
@@ -28,26 +34,24 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   optionsInjectionToken: Symbol('TokenStoreOptions'),
 })
   .setClassMethodName('forRoot')
-  // What is not named here would be taken for an option.
-  .setExtras<TokenStoreExtras>(
-    { isGlobal: true, contextName: undefined, tokenStore: undefined },
-    (module, { isGlobal = true, contextName, tokenStore }) => ({
+  .setExtras<TokenStoreExtras>(STANDARD_EXTRAS, (module, given) => {
+    checkNames(NAME, module, given, { options: [], extras: Object.keys(STANDARD_EXTRAS) });
+    const { isGlobal = true, contextName, tokenStore } = given;
+    // For `autoLoadEntities`. The module that it returns has repositories, which nobody here needs.
+    MikroOrmModule.forFeature(ENTITIES, contextName);
+    return {
       ...module,
       global: isGlobal,
-      imports: [
-        ...(module.imports ?? []),
-        MikroOrmModule.forFeature([Collection], contextName),
-        ...(tokenStore ? [givenByHost(tokenStore, module.imports)] : []),
-      ],
+      imports: [...(module.imports ?? []), ...(tokenStore ? [givenByHost(tokenStore, module.imports)] : [])],
       providers: [
         ...(module.providers ?? []),
-        entityManagerOf(contextName),
+        entityManagerOf({ module: NAME, contextName, entities: ENTITIES }),
         tokenStore
           ? { provide: TokenStore, useExisting: GIVEN_TOKEN_STORE }
           : { provide: TokenStore, useClass: DatabaseTokenStore },
       ],
-    }),
-  )
+    };
+  })
   .build();
 
 /** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */

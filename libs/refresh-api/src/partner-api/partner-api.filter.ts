@@ -12,7 +12,7 @@ import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
 import type { Answer } from '../answer.js';
-import { DialectFilter, textOf } from '../dialect.filter.js';
+import { DialectFilter, textOf, type AwayReason } from '../dialect.filter.js';
 import { InvalidRequest } from '../invalid-request.js';
 import type { partnerErrorSchema } from './partner-api.responses.js';
 
@@ -41,8 +41,8 @@ export class PartnerApiFilter extends DialectFilter {
     return null;
   }
 
-  protected override answerWhileAway(): Answer {
-    return answer(503, 'The service is not available now');
+  protected override answerWhileAway(why: AwayReason, message: string): Answer {
+    return answer(503, why === 'database' ? 'The service is not available now' : message);
   }
 
   protected override answerToFault(): Answer {

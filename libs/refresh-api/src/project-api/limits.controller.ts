@@ -1,9 +1,22 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
 import { CurrentProject, RequestRate, type CallingProject } from '@app/project-auth';
-import { All, Controller, Get, HttpCode, NotFoundException, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import {
+  All,
+  Controller,
+  Get,
+  HttpCode,
+  NotFoundException,
+  Query,
+  Req,
+  Res,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import { authenticatedBy } from '../authenticated-by.guard.js';
+import { checkedBy } from '../checked-by.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
+import { ownQuery } from '../own-query.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { refuseMethod } from '../wrong-method.js';
 import { DocumentsLimits } from './project-api.documentation.js';
@@ -11,6 +24,8 @@ import { ProjectApiFilter } from './project-api.filter.js';
 import { toLimitHeaders, toLimitsBody } from './project-api.presenter.js';
 
 export const LIMITS_PATH = 'limits';
+
+const noQuerySchema = ownQuery({});
 
 /** Ours, beside the contract: what the caller may ask for, and what is left of it. Asking takes nothing. */
 @Controller()
@@ -24,7 +39,11 @@ export class LimitsController {
   @Get()
   @UseGuards(authenticatedBy('projectApi'))
   @DocumentsLimits()
-  async get(@CurrentProject() project: CallingProject, @Res({ passthrough: true }) response: HttpResponse) {
+  async get(
+    @CurrentProject() project: CallingProject,
+    @Query(checkedBy(noQuerySchema)) _: object,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ) {
     const limits = await this.refreshes.readLimits(asRefreshingProject(project));
     setHeaders(response, toLimitHeaders(limits.tokensPerHour));
     return toLimitsBody(this.rate.limitOf(project), limits);

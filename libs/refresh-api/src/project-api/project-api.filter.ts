@@ -15,7 +15,7 @@ import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
 import type { Answer } from '../answer.js';
-import { DialectFilter, textOf } from '../dialect.filter.js';
+import { DialectFilter, textOf, type AwayReason } from '../dialect.filter.js';
 import { InvalidRequest } from '../invalid-request.js';
 import { NotKnown } from '../token-api/token-api.errors.js';
 import { asRefreshingProject } from '../refreshing-project.js';
@@ -54,7 +54,7 @@ export class ProjectApiFilter extends DialectFilter {
     return null;
   }
 
-  protected override answerWhileAway(message: string): Answer {
+  protected override answerWhileAway(_: AwayReason, message: string): Answer {
     return answer(503, 'service_unavailable', message);
   }
 

@@ -1,0 +1,73 @@
+import { MikroORM, type Constructor } from '@mikro-orm/core';
+import { getMikroORMToken } from '@mikro-orm/nestjs';
+import { EntityManager } from '@mikro-orm/postgresql';
+import type { FactoryProvider, InjectionToken } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+
+/** Which connection of the host's a module works on. */
+export interface HostConnection {
+  /** The name of the module, for error messages. */
+  module: string;
+  /** The name of the connection; absent: the one without a name. */
+  contextName: string | undefined;
+  /** Entities of the module's. A host that lists its entities need not list them: the connection learns of them here. */
+  entities?: readonly Constructor[];
+  /** What would go wrong if an application had the module twice on one connection; absent: nothing would. */
+  harmOfTwo?: string;
+}
+
+/**
+ * The EntityManager that the classes of a module inject: of the host's connection with this name, whatever the host
+ * injects itself, and not one of a request. Its factory throws an Error that says what to do where the host has no such
+ * connection, and where the application has the module twice.
+ */
+export function entityManagerOf(wanted: HostConnection): FactoryProvider<EntityManager> {
+  const { contextName, entities = [] } = wanted;
+  const token = contextName === undefined ? MikroORM : getMikroORMToken(contextName);
+  return {
+    provide: EntityManager,
+    inject: [{ token, optional: true }, ModulesContainer],
+    useFactory: (orm: MikroORM | undefined, modules: ModulesContainer) => {
+      if (!orm) throw new Error(explainMissing(wanted, connectionNames(modules)));
+      refuseSecond(wanted, modules);
+      for (const entity of entities) if (!orm.getMetadata().has(entity)) orm.discoverEntity(entity);
+      return orm.em as EntityManager;
+    },
+  };
+}
+
+function explainMissing({ module, contextName }: HostConnection, names: readonly string[]): string {
+  const others = names.length > 0 ? ` There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.` : '';
+  if (contextName !== undefined) {
+    return `${module}: contextName is ${JSON.stringify(contextName)}, and this application has no MikroORM connection of that name.${others} Import MikroOrmModule.forRoot({ …, contextName: ${JSON.stringify(contextName)} }) of @mikro-orm/nestjs in the root module, or correct contextName.`;
+  }
+  if (names.length > 0) {
+    return `${module}: this application has MikroORM connections with names only, and no contextName says which has our tables.${others} Set contextName to one of them.`;
+  }
+  return `${module}: this application has no MikroORM connection. Import MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: …, autoLoadEntities: true }) of @mikro-orm/nestjs in the root module.`;
+}
+
+const tokenSuffix = getMikroORMToken('');
+
+/** Of all connections with a name, in quotes. */
+function connectionNames(modules: ModulesContainer): string[] {
+  const tokens = [...modules.values()].flatMap(({ providers }) => [...providers.keys()] as InjectionToken[]);
+  const named = tokens.filter((token): token is string => typeof token === 'string' && token.endsWith(tokenSuffix));
+  return [...new Set(named)].map((token) => JSON.stringify(token.slice(0, -tokenSuffix.length))).toSorted();
+}
+
+/** Modules that are there once, by application. */
+const takenBy = new WeakMap<ModulesContainer, Set<string>>();
+
+function refuseSecond({ module, contextName, harmOfTwo }: HostConnection, modules: ModulesContainer): void {
+  if (harmOfTwo === undefined) return;
+  const taken = takenBy.get(modules) ?? new Set();
+  takenBy.set(modules, taken);
+  const key = `${module} on ${contextName ?? ''}`;
+  if (taken.has(key)) {
+    throw new Error(
+      `${module}: this application sets it up twice on the same database: forRoot, its own or that of NftRefreshModule, is imported in two places. ${harmOfTwo} Import it once, in the root module; what it exports can be injected in all others.`,
+    );
+  }
+  taken.add(key);
+}

@@ -1,0 +1,2 @@
+export { explainSchemaBehind, HOW_TO_MIGRATE, isSchemaBehind } from './schema-behind.js';
+export { entityManagerOf, type HostConnection } from './host-connection.js';

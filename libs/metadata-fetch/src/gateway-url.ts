@@ -1,0 +1,14 @@
+import type { Gateways } from './gateways.js';
+import { parsePublicGatewayUrl } from './public-gateway-url.js';
+
+/** Whether a URL asks one of our gateways, or a well-known public one, for content: it does not own what it answers. */
+export function isGatewayUrl(text: string, { ipfs, arweave }: Gateways): boolean {
+  const url = URL.parse(text);
+  if (!url) return false;
+  if (parsePublicGatewayUrl(url)) return true;
+  const pathBelow = (base: string) => (url.href.startsWith(`${base}/`) ? url.href.slice(base.length) : '');
+  return (
+    ipfs.some(({ base }) => /^\/ip[fn]s\//.test(pathBelow(base))) ||
+    arweave.some(({ base }) => /^\/[\w-]{43}(?![\w-])/.test(pathBelow(base)))
+  );
+}

@@ -1,0 +1,9 @@
+export { nearestName } from './nearest-name.js';
+export {
+  besideFactory,
+  checkNames,
+  readOptions,
+  unknownName,
+  wrongOptions,
+  type KnownNames,
+} from './module-options.js';
