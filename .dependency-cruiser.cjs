@@ -32,10 +32,17 @@ module.exports = {
     {
       name: 'the-lowest-libs-stand-alone',
       comment:
-        'token-store knows nothing of refreshing, metadata-fetch nothing of storing, project-auth nothing of either.',
+        'token-store knows nothing of refreshing, metadata-fetch nothing of storing, project-auth nothing of either. What a URI means is one thing to those who register it and those who fetch it.',
       severity: 'error',
       from: { path: '^libs/(token-store|metadata-fetch|project-auth)/' },
-      to: { path: '^libs/', pathNot: '^libs/$1/' },
+      to: { path: '^libs/', pathNot: ['^libs/$1/', '^libs/metadata-uri/'] },
+    },
+    {
+      name: 'the-lowest-lib-is-pure',
+      comment: 'metadata-uri reads text and nothing else.',
+      severity: 'error',
+      from: { path: '^libs/metadata-uri/src/', pathNot: '\\.spec\\.ts$' },
+      to: { pathNot: '^libs/metadata-uri/' },
     },
     {
       name: 'refreshing-knows-no-http',

@@ -2,7 +2,15 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const lib = (name: string) => fileURLToPath(new URL(`./libs/${name}/src/index.ts`, import.meta.url));
-const libs = ['metadata-events', 'metadata-fetch', 'metadata-refresh', 'project-auth', 'refresh-api', 'token-store'];
+const libs = [
+  'metadata-events',
+  'metadata-fetch',
+  'metadata-refresh',
+  'metadata-uri',
+  'project-auth',
+  'refresh-api',
+  'token-store',
+];
 
 /** Through HTTP, on a real PostgreSQL. */
 const throughHttp = {

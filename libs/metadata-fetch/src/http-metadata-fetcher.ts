@@ -81,7 +81,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
         case 'request':
           // The URI is read; its body takes one anew, if that is large.
           seat.leave();
-          return await this.request(known, located.candidates, seat, signal);
+          return await this.request(known, located, seat, signal);
       }
     } catch (error) {
       if (!(error instanceof NoSeat)) throw error;
@@ -97,7 +97,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
    */
   private async request(
     target: FetchTarget,
-    candidates: readonly Candidate[],
+    { uri, candidates }: Extract<LocatedMetadata, { kind: 'request' }>,
     place: Place,
     signal: AbortSignal | undefined,
   ): Promise<FetchOutcome> {
@@ -107,7 +107,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     for (const [index, candidate] of ordered.entries()) {
       const shareMs = leftMs / (ordered.length - index);
       const deadline = new Deadline(shareMs, signal);
-      const outcome = await this.requestOne(target, candidate, deadline, place);
+      const outcome = await this.requestOne(target, { ...candidate, uri }, deadline, place);
       leftMs -= shareMs - deadline.leftMs;
       const isGood = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
       if (ordered.length > 1) this.noteHealth(candidate, outcome);
@@ -122,7 +122,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
   private async requestOne(
     target: FetchTarget,
-    candidate: Candidate,
+    candidate: Candidate & { uri: string },
     deadline: Deadline,
     place: Place,
   ): Promise<Outcome> {
@@ -144,7 +144,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
         durationMs: Math.round(performance.now() - startedAt),
         bytes: answer.kind === 'answer' ? answer.body.length : 0,
       };
-      return await this.toOutcome(target, answer, trace, validators);
+      return await this.toOutcome({ ...target, uri: candidate.uri }, answer, trace, validators);
     } finally {
       deadline.clear();
       place.leave();
@@ -152,7 +152,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private async toOutcome(
-    target: FetchTarget,
+    target: FetchTarget & { uri: string },
     answer: GuardedAnswer,
     trace: { url: string; durationMs: number; bytes: number },
     sent: Validators | undefined,
@@ -168,7 +168,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     }
     const contentType = headers['content-type'] ?? null;
     const beginning = this.beginningOf(body);
-    const read = await this.read(target, { body, contentType, url: trace.url });
+    // What is written down of it is the same, whichever gateway has served it.
+    const read = await this.read(target, { body, contentType, url: target.uri });
     if (read.kind === 'undecodable') {
       return { kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning), ...trace };
     }
