@@ -1,4 +1,4 @@
-import { fillMetadataUrl } from '@app/metadata-uri';
+import { fillInTokenId } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
 import { ChainTokenUris } from './chain-token-uris.js';
 import type { NoTokenUri, TokenUriAnswer } from './contract-reader.js';
@@ -43,7 +43,7 @@ export class CollectionsMetadataSource extends MetadataSource {
     const { source, tokenId } = target;
     switch (source.kind) {
       case 'metadata_api':
-        return fillMetadataUrl(source.url, { tokenId });
+        return fillInTokenId(source.url, tokenId);
       case 'token_uri':
         return source;
       case 'chain': {

@@ -5,6 +5,6 @@ export type { ContentReference } from './content-reference.js';
 export type { ArweaveReference } from './arweave-reference.js';
 export type { IpfsReference } from './ipfs-reference.js';
 export { parseContentInPath } from './gateway-url.js';
-export { fillMetadataUrl, parseMetadataUrl } from './metadata-url.js';
-export type { ParsedMetadataUrl, TokenPlace } from './metadata-url.js';
+export { fillInAddress, fillInTokenId, parseMetadataUrl, toHex64 } from './metadata-url.js';
+export type { ParsedMetadataUrl } from './metadata-url.js';
 export { LONGEST_URI } from './uri-limits.js';

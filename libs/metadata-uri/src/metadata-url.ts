@@ -3,28 +3,29 @@ import { parseNestedUri, parseUri, tidyUri } from './parse-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
 import { LONGEST_URI } from './uri-limits.js';
 
-/** What a metadata URL is filled in with. */
-export interface TokenPlace {
-  /** Decimal uint256. */
-  tokenId: string;
-  /** Of the contract, `0x` and 40 hex digits in lower case. Without it `{address}` stays as it is. */
-  address?: string | undefined;
-}
-
 const ID_PLACE = /\{(?:id|id_hex64)\}/;
 const PLACES = '{id} (the token id in decimal digits), {id_hex64} (in 64 hex digits) and {address} (the contract)';
 const LARGEST_ID = (2n ** 256n - 1n).toString();
 const SAMPLE_ADDRESS = `0x${'0'.repeat(40)}`;
 
+/** The metadata URL of one collection: with the address of its contract, `0x` and 40 lower-case hex digits, in `{address}`. */
+export function fillInAddress(metadataUrl: string, address: string): string {
+  return metadataUrl.replaceAll('{address}', address.toLowerCase());
+}
+
 /**
- * The URL of a token's document: the metadata URL with its places filled in. Where none of them is for the id, the id is
- * appended in decimal digits, behind one slash.
+ * The URL of a token's document: the metadata URL with the id, a decimal uint256, in `{id}` and `{id_hex64}`. Where it has
+ * neither, the id is appended in decimal digits, behind one slash.
  */
-export function fillMetadataUrl(metadataUrl: string, { tokenId, address }: TokenPlace): string {
-  const url = address === undefined ? metadataUrl : metadataUrl.replaceAll('{address}', address);
-  if (!ID_PLACE.test(url)) return `${url.replace(/\/+$/, '')}/${tokenId}`;
+export function fillInTokenId(metadataUrl: string, tokenId: string): string {
+  if (!ID_PLACE.test(metadataUrl)) return `${metadataUrl.replace(/\/+$/, '')}/${tokenId}`;
+  return metadataUrl.replaceAll('{id}', tokenId).replaceAll('{id_hex64}', () => toHex64(tokenId));
+}
+
+/** As ERC-1155 writes ids: 64 lower-case hex digits without 0x. */
+export function toHex64(tokenId: string): string {
   // BigInt all the way: a JavaScript number would turn most uint256 ids into other ids.
-  return url.replaceAll('{id}', tokenId).replaceAll('{id_hex64}', () => BigInt(tokenId).toString(16).padStart(64, '0'));
+  return BigInt(tokenId).toString(16).padStart(64, '0');
 }
 
 export type ParsedMetadataUrl =
@@ -83,7 +84,7 @@ function findWrongForm(url: string): string | null {
 function findWrongMeaning(url: string): string | null {
   const nested = parseNestedUri(url);
   if (nested) return `has another URI inside: register ${shownInside(nested)} itself.`;
-  const filled = fillMetadataUrl(url, { tokenId: LARGEST_ID, address: SAMPLE_ADDRESS });
+  const filled = fillInTokenId(fillInAddress(url, SAMPLE_ADDRESS), LARGEST_ID);
   if (filled.length > LONGEST_URI) return `is too long: with a token id in it, it may have ${LONGEST_URI} characters.`;
   const { kind } = parseUri(filled);
   if (kind === 'content' || kind === 'url') return null;
