@@ -32,17 +32,24 @@ module.exports = {
     {
       name: 'the-lowest-libs-stand-alone',
       comment:
-        'token-store knows nothing of refreshing, metadata-fetch nothing of storing, project-auth nothing of either. What all set-ups have in common is below them.',
+        'token-store knows nothing of refreshing, metadata-fetch nothing of storing, project-auth nothing of either. What they have in common is below them: the connection, options, and what a URI means.',
       severity: 'error',
       from: { path: '^libs/(token-store|metadata-fetch|project-auth)/' },
-      to: { path: '^libs/', pathNot: '^libs/($1|database|module-options)/' },
+      to: { path: '^libs/', pathNot: '^libs/($1|database|module-options|metadata-uri)/' },
     },
     {
-      name: 'set-up-is-the-lowest',
-      comment: 'The connection of the host, and its options: both know no other lib, and the latter no database.',
+      name: 'the-foundations-know-no-lib',
+      comment: 'The connection of the host and the options of modules know no other lib, and the latter no database.',
       severity: 'error',
       from: { path: '^libs/(database|module-options)/' },
       to: { path: '^libs/', pathNot: '^libs/$1/' },
+    },
+    {
+      name: 'metadata-uri-is-pure',
+      comment: 'metadata-uri reads text and nothing else.',
+      severity: 'error',
+      from: { path: '^libs/metadata-uri/src/', pathNot: '\.spec\.ts$' },
+      to: { pathNot: '^libs/metadata-uri/' },
     },
     {
       name: 'refreshing-knows-no-http',

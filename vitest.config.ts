@@ -7,6 +7,7 @@ const libs = [
   'metadata-events',
   'metadata-fetch',
   'metadata-refresh',
+  'metadata-uri',
   'module-options',
   'project-auth',
   'refresh-api',

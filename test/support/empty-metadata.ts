@@ -6,6 +6,7 @@ export const emptyMetadata = {
   imageUrl: null,
   imageOriginal: null,
   animationUrl: null,
+  animationOriginal: null,
   externalUrl: null,
   youtubeUrl: null,
   backgroundColor: null,

@@ -25,7 +25,9 @@ export function parseDataUri(uri: string): DataUri | null {
   if (!header) return null;
   const [mediaType = '', ...parameters] = header[1]!.split(';').map((part) => part.trim());
   const payload = uri.slice(header[0].length);
-  const isBase64 = parameters.some((parameter) => parameter.toLowerCase() === 'base64');
+  const saysBase64 = parameters.some((parameter) => parameter.toLowerCase() === 'base64');
+  // A brace is no digit of base64: a contract that announces base64 and forgets to encode has written JSON.
+  const isBase64 = saysBase64 && !/^\s*(?:\{|%7B)/i.test(payload);
   const body = isBase64 ? decodeBase64(payload) : decodeRaw(payload);
   if (!body) return null;
 

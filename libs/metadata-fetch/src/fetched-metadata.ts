@@ -25,6 +25,8 @@ export interface FetchedMetadata {
   /** The image exactly as the document gave it. */
   imageOriginal: string | null;
   animationUrl: string | null;
+  /** The animation exactly as the document gave it. */
+  animationOriginal: string | null;
   externalUrl: string | null;
   youtubeUrl: string | null;
   /** Six hex digits, lower case, no `#`. */

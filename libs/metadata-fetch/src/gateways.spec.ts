@@ -1,5 +1,5 @@
 import { ipfsCandidates, parseGateways, publicIpfsUrl } from './gateways.js';
-import type { IpfsReference } from './ipfs-reference.js';
+import type { IpfsReference } from '@app/metadata-uri';
 
 const cid = `Qm${'a'.repeat(44)}`;
 const picture: IpfsReference = { namespace: 'ipfs', root: cid, path: `${cid}/1.png`, query: '' };

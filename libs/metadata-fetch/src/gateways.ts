@@ -1,6 +1,6 @@
-import type { ContentPath } from './content-path.js';
+import type { ArweaveReference, ContentReference, IpfsReference } from '@app/metadata-uri';
 import { credentialHeaders } from './endpoint-credentials.js';
-import type { IpfsReference } from './ipfs-reference.js';
+import { hostAndPort, isPrivateHost } from './guarded-url.js';
 import type { Candidate } from './located-metadata.js';
 
 export interface GatewayOptions {
@@ -13,6 +13,8 @@ export interface GatewayOptions {
   arweaveGateways?: string[] | undefined;
   /** Ask our gateways first when a token URI names a well-known public one, which would throttle us. */
   replacePublicGateways?: boolean | undefined;
+  /** `host:port` pairs that are exempt from the address filter. A gateway among them is for this deployment alone. */
+  allowedHosts?: readonly string[] | undefined;
 }
 
 interface Gateway {
@@ -21,12 +23,16 @@ interface Gateway {
   /** Names and values, without `?`; may be a secret. */
   query: string;
   headers?: Record<string, string>;
+  /** Whether anybody may load from it: it needs no credentials, and is in no private network. */
+  isOpen: boolean;
 }
 
+/** Plain data: a thread gets a copy of it. */
 export interface Gateways {
   ipfs: readonly Gateway[];
   arweave: readonly Gateway[];
   replacePublic: boolean;
+  allowedHosts: ReadonlySet<string>;
 }
 
 type Candidates = [Candidate, ...Candidate[]];
@@ -36,32 +42,43 @@ const PUBLIC_ARWEAVE = ['https://arweave.net'];
 
 /** Throws on an entry that is no http(s) URL: a gateway is the operator's own setting. */
 export function parseGateways(options: GatewayOptions): Gateways {
+  const allowedHosts = new Set(options.allowedHosts);
   return {
-    ipfs: parseList(options.ipfsGateways, PUBLIC_IPFS),
-    arweave: parseList(options.arweaveGateways, PUBLIC_ARWEAVE),
+    ipfs: parseList(options.ipfsGateways ?? [], PUBLIC_IPFS, allowedHosts),
+    arweave: parseList(options.arweaveGateways ?? [], PUBLIC_ARWEAVE, allowedHosts),
     replacePublic: options.replacePublicGateways ?? true,
+    allowedHosts,
   };
+}
+
+/** Where content may be asked for. */
+export function contentCandidates(gateways: Gateways, content: ContentReference): Candidates {
+  return content.namespace === 'ar' ? arweaveCandidates(gateways, content) : ipfsCandidates(gateways, content);
+}
+
+/** Where a browser may load content: never through a gateway of ours that only we can use. */
+export function publicContentUrl(gateways: Gateways, content: ContentReference): string {
+  return content.namespace === 'ar' ? publicArweaveUrl(gateways, content) : publicIpfsUrl(gateways, content);
 }
 
 export function ipfsCandidates({ ipfs }: Gateways, reference: IpfsReference): Candidates {
   return toCandidates(ipfs, `/${reference.namespace}/${reference.path}`, reference.query);
 }
 
-export function arweaveCandidates({ arweave }: Gateways, place: ContentPath): Candidates {
-  return toCandidates(arweave, `/${place.path}`, place.query);
+function arweaveCandidates({ arweave }: Gateways, { path, query }: ArweaveReference): Candidates {
+  return toCandidates(arweave, `/${path}`, query);
 }
 
-/** Where a browser may load it: a gateway that needs no credentials, since these are ours and not the reader's. */
 export function publicIpfsUrl({ ipfs }: Gateways, { namespace, path, query }: IpfsReference): string {
   return `${openBase(ipfs, PUBLIC_IPFS)}/${namespace}/${path}${query}`;
 }
 
-export function publicArweaveUrl({ arweave }: Gateways, { path, query }: ContentPath): string {
+function publicArweaveUrl({ arweave }: Gateways, { path, query }: ArweaveReference): string {
   return `${openBase(arweave, PUBLIC_ARWEAVE)}/${path}${query}`;
 }
 
 function openBase(gateways: readonly Gateway[], fallback: readonly string[]): string {
-  return gateways.find(({ query, headers }) => !query && !headers)?.base ?? fallback[0]!;
+  return gateways.find(({ isOpen }) => isOpen)?.base ?? fallback[0]!;
 }
 
 function toCandidates(gateways: readonly Gateway[], path: string, query: string): Candidates {
@@ -75,18 +92,25 @@ function toCandidate(gateway: Gateway, path: string, query: string): Candidate {
   return gateway.headers ? { url, publicUrl, headers: gateway.headers } : { url, publicUrl };
 }
 
-function parseList(entries: readonly string[] | undefined, fallback: readonly string[]): Gateway[] {
-  const given = (entries ?? []).map((entry) => entry.trim()).filter((entry) => entry !== '');
-  return (given.length > 0 ? given : fallback).map(parseGateway);
+function parseList(
+  entries: readonly string[],
+  fallback: readonly string[],
+  allowedHosts: ReadonlySet<string>,
+): Gateway[] {
+  const given = entries.map((entry) => entry.trim()).filter((entry) => entry !== '');
+  return (given.length > 0 ? given : fallback).map((entry) => parseGateway(entry, allowedHosts));
 }
 
-function parseGateway(entry: string): Gateway {
+function parseGateway(entry: string, allowedHosts: ReadonlySet<string>): Gateway {
   // The entry may carry a secret, so the message must not repeat it.
   const url = URL.parse(entry);
   if (!url || !/^https?:$/.test(url.protocol)) throw new TypeError('A gateway must be an http or https URL');
 
   const headers = credentialHeaders(url);
   const base = `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/(?:ipfs|ipns)$/, '')}`;
-  const gateway = { base, query: url.search.slice(1) };
-  return Object.keys(headers).length > 0 ? { ...gateway, headers } : gateway;
+  const query = url.search.slice(1);
+  if (Object.keys(headers).length > 0) return { base, query, headers, isOpen: false };
+  // A private network's gateway is exempt from the address filter, whatever its name: without that nobody could ask it.
+  const isOpen = query === '' && !isPrivateHost(url.hostname) && !allowedHosts.has(hostAndPort(url));
+  return { base, query, isOpen };
 }

@@ -26,15 +26,24 @@ export function checkUrl(text: string, rules: UrlRules): CheckedUrl {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return { kind: 'refused', reason: 'unsupported_scheme' };
   if (url.username || url.password) return { kind: 'refused', reason: 'invalid_uri' };
 
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-  if (rules.allowedHosts.has(`${url.hostname}:${port}`)) return { kind: 'url', url, isExempt: true };
+  if (rules.allowedHosts.has(hostAndPort(url))) return { kind: 'url', url, isExempt: true };
+  const port = portOf(url);
   if (isPrivateHost(url.hostname)) return { kind: 'refused', reason: 'blocked_address' };
   if (port !== 80 && port !== 443 && !rules.extraPorts.has(port)) return { kind: 'refused', reason: 'blocked_port' };
   return { kind: 'url', url, isExempt: false };
 }
 
+/** As exemptions are written. */
+export function hostAndPort(url: URL): string {
+  return `${url.hostname}:${portOf(url)}`;
+}
+
+function portOf({ port, protocol }: URL): number {
+  return Number(port || (protocol === 'https:' ? 443 : 80));
+}
+
 /** The URL parser has brought every spelling of an IPv4 address (octal, hexadecimal, one number) to four decimals. */
-function isPrivateHost(hostname: string): boolean {
+export function isPrivateHost(hostname: string): boolean {
   const literal = hostname.replace(/^\[|\]$/g, '');
   return isIP(literal) ? !isPublicAddress(literal) : PRIVATE_NAME.test(hostname);
 }

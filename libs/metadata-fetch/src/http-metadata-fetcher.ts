@@ -82,7 +82,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
         case 'request':
           // The URI is read; its body takes one anew, if that is large.
           seat.leave();
-          return await this.request(known, located.candidates, seat, signal);
+          return await this.request(known, located, seat, signal);
       }
     } catch (error) {
       if (!(error instanceof NoSeat)) throw error;
@@ -99,7 +99,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
    */
   private async request(
     target: FetchTarget,
-    candidates: readonly Candidate[],
+    { uri, candidates }: Extract<LocatedMetadata, { kind: 'request' }>,
     place: Place,
     signal: AbortSignal | undefined,
   ): Promise<FetchOutcome> {
@@ -109,7 +109,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     for (const [index, candidate] of ordered.entries()) {
       const shareMs = leftMs / (ordered.length - index);
       const deadline = new Deadline(shareMs, signal);
-      const outcome = await this.requestOne(target, candidate, deadline, place);
+      const outcome = await this.requestOne(target, { ...candidate, uri }, deadline, place);
       leftMs -= shareMs - deadline.leftMs;
       const isGood = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
       if (ordered.length > 1) this.noteHealth(candidate, outcome);
@@ -127,7 +127,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
   private async requestOne(
     target: FetchTarget,
-    candidate: Candidate,
+    candidate: Candidate & { uri: string },
     deadline: Deadline,
     place: Place,
   ): Promise<Outcome> {
@@ -149,7 +149,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
         durationMs: Math.round(performance.now() - startedAt),
         bytes: answer.kind === 'answer' ? answer.body.length : 0,
       };
-      return await this.toOutcome(target, answer, trace, validators);
+      return await this.toOutcome({ ...target, uri: candidate.uri }, answer, trace, validators);
     } finally {
       deadline.clear();
       place.leave();
@@ -157,7 +157,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private async toOutcome(
-    target: FetchTarget,
+    target: FetchTarget & { uri: string },
     answer: GuardedAnswer,
     trace: { url: string; durationMs: number; bytes: number },
     sent: Validators | undefined,
@@ -182,7 +182,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     }
     const contentType = headers['content-type'] ?? null;
     const beginning = this.beginningOf(body);
-    const read = await this.read(target, { body, contentType, url: trace.url });
+    // What is written down of it is the same, whichever gateway has served it.
+    const read = await this.read(target, { body, contentType, url: target.uri });
     if (read.kind === 'undecodable') {
       return { kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning), ...trace };
     }

@@ -10,8 +10,8 @@ export interface Candidate {
 
 /** Where a token's document is, once its URI is understood. */
 export type LocatedMetadata =
-  /** Tried in order, each within what is left of the deadline. */
-  | { kind: 'request'; candidates: [Candidate, ...Candidate[]] }
+  /** Tried in order, each within what is left of the deadline. `uri` names the same document, whoever is asked for it. */
+  | { kind: 'request'; uri: string; candidates: [Candidate, ...Candidate[]] }
   /** The URI is the document: `data:` or inline JSON. No request is made. */
   | { kind: 'document'; body: Uint8Array; contentType: string | null; url: string }
   | {

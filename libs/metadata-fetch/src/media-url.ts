@@ -1,8 +1,6 @@
-import { parseArweaveReference } from './arweave-reference.js';
-import { isDataUri } from './data-uri.js';
-import { LONGEST_URI } from './fetch-limits.js';
-import { publicArweaveUrl, publicIpfsUrl, type Gateways } from './gateways.js';
-import { parseIpfsReference } from './ipfs-reference.js';
+import { parseContentInPath, parseUri } from '@app/metadata-uri';
+import { publicContentUrl, type Gateways } from './gateways.js';
+import { isPrivateHost } from './guarded-url.js';
 
 /** What a page may do with an address that a stranger wrote. */
 export type MediaUrl =
@@ -28,36 +26,40 @@ export function readAnimationUrl(text: string, gateways: Gateways): MediaUrl {
   return readUrl(text, gateways, SAFE_MEDIA_DATA);
 }
 
-/** A link to follow: never a `data:` URI. */
+/** A link to follow: never a `data:` URI. `www.app.example` and `app.example/1` are links that lack their `https://`. */
 export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
-  return readUrl(text, gateways, null);
+  const link = readUrl(text, gateways, null);
+  return link.kind === 'relative' && LINK_WITHOUT_SCHEME.test(text) ? readUrl(`https://${text}`, gateways, null) : link;
 }
+
+const LINK_WITHOUT_SCHEME = /^(?:www\.(?:[a-z0-9-]+\.)+[a-z]{2,}(?=$|[/?#])|(?:[a-z0-9-]+\.)+[a-z]{2,}\/)/i;
 
 function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
-  if (isDataUri(text)) return safeData?.test(text) ? { kind: 'usable', url: text } : { kind: 'unsafe' };
-  if (text.length > LONGEST_URI) return { kind: 'invalid' };
-  if (/^https?:/i.test(text)) return readHttpUrl(text);
-
-  const ipfs = parseIpfsReference(text);
-  if (ipfs) return ipfs === 'invalid' ? { kind: 'invalid' } : { kind: 'usable', url: publicIpfsUrl(gateways, ipfs) };
-  const arweave = parseArweaveReference(text);
-  if (arweave === 'invalid') return { kind: 'invalid' };
-  if (arweave) return { kind: 'usable', url: publicArweaveUrl(gateways, arweave) };
-  return hasScheme(text) ? { kind: 'unsafe' } : { kind: 'relative' };
+  const uri = parseUri(text);
+  switch (uri.kind) {
+    case 'data':
+      return safeData?.test(uri.uri) ? { kind: 'usable', url: uri.uri } : { kind: 'unsafe' };
+    case 'content':
+      return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
+    case 'url':
+      return readHttpUrl(uri.url, text, gateways);
+    case 'other_scheme':
+      return { kind: 'unsafe' };
+    case 'relative':
+    case 'invalid':
+      return { kind: uri.kind };
+  }
 }
 
-function readHttpUrl(text: string): MediaUrl {
-  if (PLAIN_URL.test(text)) return { kind: 'usable', url: text };
-  const url = URL.parse(text);
-  if (!url) return { kind: 'invalid' };
-  url.username = '';
-  url.password = '';
-  return { kind: 'usable', url: url.href };
-}
-
-// Browsers skip control characters and blanks in a scheme, so "java\nscript:" counts as one.
-function hasScheme(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:/i.test(text.replace(/[^\u0021-\uffff]+/g, ''));
+function readHttpUrl(url: URL, text: string, gateways: Gateways): MediaUrl {
+  // A node of its creator's own: nobody else can load from there what every gateway has.
+  const content = isPrivateHost(url.hostname) ? parseContentInPath(url) : null;
+  if (content) return { kind: 'usable', url: publicContentUrl(gateways, content) };
+  if (PLAIN_URL.test(text) && URL.parse(text)?.href === url.href) return { kind: 'usable', url: text };
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  return { kind: 'usable', url: shown.href };
 }
 
 function svgDataUri(svg: string): string {

@@ -3,7 +3,10 @@ import type { TokenUri, UriRule } from './uri-rule.js';
 
 /** Where a token's metadata comes from. */
 export type MetadataLocation =
-  /** A project's Metadata API: this URL, a slash and the token id. http(s), `ipfs://`, `ipns://` or `ar://`. */
+  /**
+   * A project's Metadata API: this URL with `{id}` (decimal digits) or `{id_hex64}` filled in; without one, a slash and the
+   * token id are appended. http(s), `ipfs://`, `ipns://` or `ar://`.
+   */
   | { kind: 'metadata_api'; url: string }
   /** What a contract answers for the token, in any of its forms. */
   | TokenUri

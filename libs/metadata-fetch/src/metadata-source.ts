@@ -1,3 +1,4 @@
+import { fillInTokenId } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
 import { ChainTokenUris } from './chain-token-uris.js';
 import type { NoTokenUri, TokenUriAnswer } from './contract-reader.js';
@@ -28,7 +29,7 @@ export abstract class MetadataSource {
 
 export type Located = string | null | TokenUri | NoTokenUri;
 
-/** What the collection says: its Metadata API, a slash and the token id; the token URI that came with it; its contract. */
+/** What the collection says: its metadata URL with the token id in it; the token URI that came with it; its contract. */
 @Injectable()
 export class CollectionsMetadataSource extends MetadataSource {
   /** Asked ahead, and forgotten with the target. */
@@ -42,7 +43,7 @@ export class CollectionsMetadataSource extends MetadataSource {
     const { source, tokenId } = target;
     switch (source.kind) {
       case 'metadata_api':
-        return `${source.url.replace(/\/+$/, '')}/${tokenId}`;
+        return fillInTokenId(source.url, tokenId);
       case 'token_uri':
         return source;
       case 'chain': {

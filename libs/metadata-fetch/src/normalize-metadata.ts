@@ -36,14 +36,19 @@ export function normalizeMetadata(
     const value = firstOf(fields, (field) => readString(document[field], fill));
     return value === null ? null : usableUrl(readLinkUrl(value, gateways), code, warnings);
   };
-  const animation = firstOf(ANIMATION_FIELDS, (field) => readString(document[field], fill));
+  const image = firstUsable(imageValues(document), { fill, read: (text) => readImageUrl(text, gateways) });
+  if (image.problem) warnings.add(`${image.problem}_image`);
+  const animations = ANIMATION_FIELDS.map((field) => document[field]);
+  const animation = firstUsable(animations, { fill, read: (text) => readAnimationUrl(text, gateways) });
+  if (animation.problem) warnings.add(`${animation.problem}_animation_url`);
 
   return {
     name: text(NAME_FIELDS, LONGEST_NAME, 'name_cut'),
     description: text(['description'], LONGEST_DESCRIPTION, 'description_cut'),
-    ...normalizeImage(document, fill, gateways, warnings),
-    animationUrl:
-      animation === null ? null : usableUrl(readAnimationUrl(animation, gateways), 'animation_url', warnings),
+    imageUrl: image.url,
+    imageOriginal: image.original,
+    animationUrl: animation.url,
+    animationOriginal: animation.original,
     externalUrl: link(EXTERNAL_FIELDS, 'external_url'),
     youtubeUrl: link(['youtube_url'], 'youtube_url'),
     backgroundColor: normalizeColor(readString(document.background_color, fill), warnings),
@@ -61,26 +66,29 @@ const IMAGE_FIELDS = ['image', 'image_url', 'imageUrl', 'image_data', 'svg_image
 const ANIMATION_FIELDS = ['animation_url', 'animation', 'animationUrl'];
 const EXTERNAL_FIELDS = ['external_url', 'external_link'];
 
-/** The first image that can be shown; if there is none, the first one given is kept as the original. */
-function normalizeImage(
-  document: JsonObject,
-  fill: Fill,
-  gateways: Gateways,
-  warnings: Set<string>,
-): Pick<FetchedMetadata, 'imageUrl' | 'imageOriginal'> {
-  let original: string | null = null;
-  let problem: MediaUrl['kind'] | null = null;
-  for (const value of imageValues(document)) {
+interface MediaAddress {
+  url: string | null;
+  original: string | null;
+  /** Why none of those given can be shown. */
+  problem: Exclude<MediaUrl['kind'], 'usable'> | null;
+}
+
+/** The first address that can be shown; if there is none, the first one given is kept as the original. */
+function firstUsable(
+  values: Iterable<JsonValue | undefined>,
+  { fill, read }: { fill: Fill; read: (text: string) => MediaUrl },
+): MediaAddress {
+  const none: MediaAddress = { url: null, original: null, problem: null };
+  for (const value of values) {
     const text = readString(value, fill);
     if (text === null || /^(?:null|undefined)$/.test(text)) continue;
-    const media = readImageUrl(text, gateways);
-    if (media.kind === 'usable') return { imageUrl: media.url, imageOriginal: text };
-    problem ??= media.kind;
+    const media = read(text);
+    if (media.kind === 'usable') return { url: media.url, original: text, problem: null };
+    none.problem ??= media.kind;
     // An unsafe address is not kept where a page might show it; the document still has it.
-    if (media.kind !== 'unsafe') original ??= text;
+    if (media.kind !== 'unsafe') none.original ??= text;
   }
-  if (problem) warnings.add(`${problem}_image`);
-  return { imageUrl: null, imageOriginal: original };
+  return none;
 }
 
 function* imageValues(document: JsonObject): Iterable<JsonValue | undefined> {

@@ -11,7 +11,7 @@ import type { TokenStandard } from './token-id-template.js';
 export interface DocumentToRead {
   body: Uint8Array;
   contentType: string | null;
-  /** Where the body is from, without secrets. */
+  /** What names the body: the token URI, never the gateway that has served it. Without secrets. */
   url: string;
   tokenId: string;
   /** Known of what a contract answers only. */

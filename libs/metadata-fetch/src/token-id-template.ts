@@ -1,3 +1,5 @@
+import { toHex64 } from '@app/metadata-uri';
+
 export type TokenStandard = 'erc721' | 'erc1155';
 
 // The braces are not legal in a URL, so some contracts store them percent-encoded.
@@ -10,10 +12,5 @@ export function hasTokenIdTemplate(text: string): boolean {
 
 /** Put the token id in place of `{id}`: 64 lower-case hex digits without 0x, as ERC-1155 rules. */
 export function fillTokenId(text: string, tokenId: string): string {
-  return text.replace(TEMPLATE, () => tokenIdHex(tokenId));
-}
-
-// BigInt all the way: a JavaScript number would turn most uint256 ids into other ids.
-function tokenIdHex(tokenId: string): string {
-  return BigInt(tokenId).toString(16).padStart(64, '0');
+  return text.replace(TEMPLATE, () => toHex64(tokenId));
 }

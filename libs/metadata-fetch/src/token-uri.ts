@@ -1,10 +1,9 @@
-import { parseArweaveReference } from './arweave-reference.js';
+import { parseContentInPath, parseUri, tidyUri, toContentUri, type ContentReference } from '@app/metadata-uri';
 import { isDataUri, parseDataUri } from './data-uri.js';
 import { LARGEST_DOCUMENT, LONGEST_URI } from './fetch-limits.js';
-import { arweaveCandidates, ipfsCandidates, type Gateways } from './gateways.js';
-import { findIpfsReference, parseIpfsReference } from './ipfs-reference.js';
+import { contentCandidates, type Gateways } from './gateways.js';
+import { hostAndPort, isPrivateHost } from './guarded-url.js';
 import type { Candidate, LocatedMetadata } from './located-metadata.js';
-import { parsePublicGatewayUrl } from './public-gateway-url.js';
 import { fillTokenId, type TokenStandard } from './token-id-template.js';
 
 export interface LocateContext {
@@ -18,13 +17,15 @@ const LONGEST_SHOWN = 200;
 
 /** From what a contract or a Metadata API names as the place of a document to what may be requested. No network. */
 export function locateMetadata(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
-  return locate(tidy(uri), context, gateways);
+  return locate(tidyUri(uri), context, gateways);
 }
 
 function locate(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
   if (isDataUri(uri)) return locateData(uri, context, gateways);
   if (isInlineJson(uri)) return inlineDocument(uri);
   if (uri === '') return { kind: 'invalid', reason: 'no_uri', url: '' };
+  const written = parseUri(uri);
+  if (written.kind === 'data') return locateData(written.uri, context, gateways);
   if (uri.length > LONGEST_URI) return invalid('invalid_uri', uri);
 
   // A brace is not legal in a URL, so only a contract known as ERC-721 can mean it literally.
@@ -33,41 +34,36 @@ function locate(uri: string, context: LocateContext, gateways: Gateways): Locate
 }
 
 function locateReference(uri: string, gateways: Gateways): LocatedMetadata {
-  const ipfs = parseIpfsReference(uri);
-  if (ipfs === 'invalid') return invalid('invalid_uri', uri);
-  if (ipfs) return { kind: 'request', candidates: ipfsCandidates(gateways, ipfs) };
-
-  const arweave = parseArweaveReference(uri);
-  if (arweave === 'invalid') return invalid('invalid_uri', uri);
-  if (arweave) return { kind: 'request', candidates: arweaveCandidates(gateways, arweave) };
-
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
-  if (scheme === undefined) return invalid('invalid_uri', uri);
-  if (scheme === 'https' || scheme === 'http') return locateUrl(uri, gateways);
-  const meant = findIpfsReference(uri);
-  if (meant) return { kind: 'request', candidates: ipfsCandidates(gateways, meant) };
-  return invalid('unsupported_scheme', uri);
-}
-
-function locateUrl(uri: string, gateways: Gateways): LocatedMetadata {
-  const url = URL.parse(uri);
-  // User info would be a credential of somebody else's; sending it, or storing it, is nothing we want to do.
-  if (!url || url.username !== '' || url.password !== '' || url.href.length > LONGEST_URI) {
-    return invalid('invalid_uri', uri);
+  const parsed = parseUri(uri);
+  switch (parsed.kind) {
+    case 'content':
+      return locateContent(parsed.content, gateways);
+    case 'url':
+      return locateUrl(parsed.url, parsed.content, uri, gateways);
+    case 'other_scheme':
+      return invalid('unsupported_scheme', uri);
+    default:
+      return invalid('invalid_uri', uri);
   }
-  const asGiven: Candidate = { url: url.href, publicUrl: url.href };
-  const [first, ...others] = gateways.replacePublic ? ourCandidates(url, gateways) : [];
-  if (!first) return { kind: 'request', candidates: [asGiven] };
-  const isOurs = [first, ...others].some((candidate) => candidate.url === asGiven.url);
-  return { kind: 'request', candidates: isOurs ? [first, ...others] : [first, ...others, asGiven] };
 }
 
-function ourCandidates(url: URL, gateways: Gateways): Candidate[] {
-  const place = parsePublicGatewayUrl(url);
-  if (!place) return [];
-  return place.network === 'ipfs'
-    ? ipfsCandidates(gateways, place.reference)
-    : arweaveCandidates(gateways, place.reference);
+function locateContent(content: ContentReference, gateways: Gateways): LocatedMetadata {
+  return { kind: 'request', uri: toContentUri(content), candidates: contentCandidates(gateways, content) };
+}
+
+function locateUrl(url: URL, content: ContentReference | null, uri: string, gateways: Gateways): LocatedMetadata {
+  // User info would be a credential of somebody else's; sending it, or storing it, is nothing we want to do.
+  if (url.username !== '' || url.password !== '' || url.href.length > LONGEST_URI) return invalid('invalid_uri', uri);
+  const onOwnNode = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
+  const ofNode = onOwnNode ? parseContentInPath(url) : null;
+  if (ofNode) return locateContent(ofNode, gateways);
+
+  const asGiven: Candidate = { url: url.href, publicUrl: url.href };
+  const [first, ...others] = content && gateways.replacePublic ? contentCandidates(gateways, content) : [];
+  if (!first) return { kind: 'request', uri: url.href, candidates: [asGiven] };
+  const isOurs = [first, ...others].some((candidate) => candidate.url === asGiven.url);
+  const candidates: [Candidate, ...Candidate[]] = isOurs ? [first, ...others] : [first, ...others, asGiven];
+  return { kind: 'request', uri: url.href, candidates };
 }
 
 function locateData(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
@@ -86,8 +82,10 @@ function locateData(uri: string, context: LocateContext, gateways: Gateways): Lo
 /** Some contracts wrap `ipfs://…` in a data: URI. One level is followed: another data: URI is no such reference. */
 function uriInside(body: Uint8Array): string | null {
   if (body.length > LONGEST_URI) return null;
-  const text = tidy(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
-  return /^(?:https?|ipfs|ipns|ar):\S+$/i.test(text) ? text : null;
+  const text = tidyUri(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  if (/\s/.test(text)) return null;
+  const { kind } = parseUri(text);
+  return kind === 'content' || kind === 'url' ? text : null;
 }
 
 function inlineDocument(text: string): LocatedMetadata {
@@ -97,12 +95,6 @@ function inlineDocument(text: string): LocatedMetadata {
 
 function isInlineJson(uri: string): boolean {
   return /^\{(?!id\})/i.test(uri) || /^\[[\s"{[\]]/.test(uri);
-}
-
-/** Without white space, NULs and quotes around it, all met in the wild; and well-formed, so that it can be encoded. */
-function tidy(uri: string): string {
-  const trimmed = uri.replaceAll('\0', '').trim();
-  return (/^(['"])(.*)\1$/s.exec(trimmed)?.[2] ?? trimmed).trim().toWellFormed();
 }
 
 function invalid(reason: 'invalid_uri' | 'unsupported_scheme', uri: string): LocatedMetadata {
@@ -116,6 +108,6 @@ function shownDataUri(uri: string): string {
 
 /** For records and logs: short, and without user info. */
 function shown(uri: string): string {
-  const safe = uri.slice(0, LONGEST_URI).replace(/^([a-z][a-z0-9+.-]*:\/*)[^/?#]*@/i, '$1');
+  const safe = uri.slice(0, LONGEST_URI).replace(/(^[a-z][a-z0-9+.-]*:\/*|:\/+)[^/?#]*@/gi, '$1');
   return safe.slice(0, LONGEST_SHOWN).toWellFormed();
 }

@@ -4,7 +4,11 @@ import { defineEntity, p } from '@mikro-orm/core';
 /** What can be made of the URI that a contract answers. */
 export const URI_RULES = ['standard', 'as_is', 'append_decimal', 'base_uri'] as const;
 
-/** Where a collection's metadata comes from: a Metadata API, or its contract, by a rule (null: `standard`). */
+/**
+ * Where a collection's metadata comes from: a Metadata API, or its contract, by a rule (null: `standard`). The URL of a
+ * Metadata API may have places that are filled in for each token: `{id}` (decimal digits), `{id_hex64}` (64 hex digits),
+ * `{address}` (the contract, lower case). Without a place for the id, a slash and the id are appended.
+ */
 export type CollectionSource =
   { kind: 'metadata_api'; url: string } | { kind: 'chain'; uriRule: (typeof URI_RULES)[number] | null };
 

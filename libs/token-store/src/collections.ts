@@ -1,4 +1,5 @@
 import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import { parseMetadataUrl } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
 import { Collection, URI_RULES, type CollectionSource } from './collection.entity.js';
 import { CollectionAlreadyExists, InvalidCollection } from './token-store.errors.js';
@@ -8,6 +9,7 @@ export interface NewCollection {
   /** `0x` and 40 hex digits, in any case. */
   address: string;
   projectId: string;
+  /** The URL of a Metadata API is trimmed; what else is wrong with it is InvalidCollection. */
   source: CollectionSource;
   /** Requests that its metadata host takes at once, 1–1,000, by all processes together; default: the deployment's. */
   requestsAtOnce?: number | undefined;
@@ -31,8 +33,8 @@ export class Collections {
     if (requestsAtOnce !== undefined && !isWithin(requestsAtOnce, 1, 1000)) {
       throw new InvalidCollection(`Requests at once ${requestsAtOnce} is not a whole number from 1 to 1000.`);
     }
-    if (source.kind === 'metadata_api') checkMetadataUrl(source.url);
-    else checkUriRule(source.uriRule);
+    const metadataUrl = source.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
+    if (source.kind === 'chain') checkUriRule(source.uriRule);
 
     const em = this.em.fork();
     const collection = em.create(Collection, {
@@ -40,7 +42,7 @@ export class Collections {
       address: address.toLowerCase(),
       projectId,
       sourceKind: source.kind,
-      metadataUrl: source.kind === 'metadata_api' ? source.url.replace(/\/+$/, '') : null,
+      metadataUrl,
       uriRule: source.kind === 'chain' ? source.uriRule : null,
       requestsAtOnce: requestsAtOnce ?? null,
     });
@@ -71,17 +73,8 @@ function checkUriRule(rule: string | null): void {
   }
 }
 
-function checkMetadataUrl(url: string): void {
-  const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (!parsed || !/^(https?|ipfs|ipns|ar):$/.test(parsed.protocol)) {
-    throw new InvalidCollection(`Metadata URL ${JSON.stringify(url)} is not an http, https, ipfs, ipns or ar URL.`);
-  }
-  if (parsed.search || parsed.hash) {
-    throw new InvalidCollection(
-      `Metadata URL ${JSON.stringify(url)} must not have a query or a fragment: "/<token id>" is put behind it.`,
-    );
-  }
-  if (parsed.username || parsed.password) {
-    throw new InvalidCollection('The metadata URL must not hold a user name or password: it is shown in errors.');
-  }
+function checkedMetadataUrl(text: string): string {
+  const parsed = parseMetadataUrl(text);
+  if (parsed.kind === 'wrong') throw new InvalidCollection(parsed.problem);
+  return parsed.url;
 }

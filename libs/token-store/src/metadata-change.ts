@@ -8,6 +8,7 @@ export type ChangedField =
   | 'imageUrl'
   | 'imageOriginal'
   | 'animationUrl'
+  | 'animationOriginal'
   | 'externalUrl'
   | 'youtubeUrl'
   | 'backgroundColor'

@@ -82,7 +82,7 @@ export class MetadataWriter {
     return new Map(rows.map((row) => [keyOf(row), row]));
   }
 
-  /** The same document again: only the time of the last success moves. */
+  /** The same document again: only the time of the last success moves. A column that came later is filled in. */
   private async touch(
     em: EntityManager,
     touches: readonly { token: LockedToken; write: MetadataWrite }[],
@@ -92,9 +92,11 @@ export class MetadataWriter {
       set metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
         last_attempt_at = now(), last_success_at = now(), fetch_seq = touch.fetch_seq,
         metadata_url = touch.metadata_url, metadata_source = touch.metadata_source, http_etag = touch.etag, http_last_modified = touch.last_modified,
-        last_refresh_id = touch.refresh_id
+        last_refresh_id = touch.refresh_id,
+        animation_original = coalesce(token.animation_original, touch.animation_original)
       from jsonb_to_recordset(${JSON.stringify(touches.map(toTouchRow))}::jsonb) as touch (
-        id bigint, fetch_seq bigint, metadata_url text, metadata_source text, etag text, last_modified text, refresh_id text
+        id bigint, fetch_seq bigint, metadata_url text, metadata_source text, etag text, last_modified text, refresh_id text,
+        animation_original text
       )
       where token.id = touch.id and token.id = any(${touches.map(({ token }) => token.id)}::bigint[])`.execute(
       em.getKysely(),
@@ -119,7 +121,7 @@ export class MetadataWriter {
       set name = row.name, description = row.description,
         image_version = token.image_version + (token.image_url is distinct from row.image_url)::int,
         image_url = row.image_url, image_original = row.image_original,
-        animation_url = row.animation_url, external_url = row.external_url, youtube_url = row.youtube_url,
+        animation_url = row.animation_url, animation_original = row.animation_original, external_url = row.external_url, youtube_url = row.youtube_url,
         background_color = row.background_color, decimals = row.decimals, localization = row.localization,
         attributes = row.attributes, raw = row.raw,
         content_hash = row.content_hash, metadata_version = token.metadata_version + 1,
@@ -129,7 +131,7 @@ export class MetadataWriter {
         last_attempt_at = now(), last_success_at = now(), changed_at = now(),
         fetch_seq = row.fetch_seq, last_refresh_id = row.refresh_id
       from jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row (
-        id bigint, name text, description text, image_url text, image_original text, animation_url text, external_url text,
+        id bigint, name text, description text, image_url text, image_original text, animation_url text, animation_original text, external_url text,
         youtube_url text, background_color text, decimals int, localization jsonb, attributes jsonb, raw jsonb, content_hash text, metadata_url text, metadata_source text,
         warnings text[], trait_ids bigint[], etag text, last_modified text, fetch_seq bigint, refresh_id text
       ) ${onChange ? joinBefore : sql``}
@@ -191,6 +193,7 @@ function toTouchRow({ token, write }: { token: LockedToken; write: MetadataWrite
     etag: write.etag,
     last_modified: write.lastModified,
     refresh_id: write.refreshId,
+    animation_original: write.metadata?.animationOriginal ?? null,
   };
 }
 
@@ -204,6 +207,7 @@ function toReplaceRow({ token, write }: Change, traitIds: readonly string[]): st
     image_url: metadata.imageUrl,
     image_original: metadata.imageOriginal,
     animation_url: metadata.animationUrl,
+    animation_original: metadata.animationOriginal,
     external_url: metadata.externalUrl,
     youtube_url: metadata.youtubeUrl,
     background_color: metadata.backgroundColor,

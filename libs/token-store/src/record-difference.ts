@@ -10,6 +10,7 @@ const TOLD_COLUMNS: Readonly<Record<string, ChangedField>> = {
   image_url: 'imageUrl',
   image_original: 'imageOriginal',
   animation_url: 'animationUrl',
+  animation_original: 'animationOriginal',
   external_url: 'externalUrl',
   youtube_url: 'youtubeUrl',
   background_color: 'backgroundColor',

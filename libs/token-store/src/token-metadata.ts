@@ -23,6 +23,7 @@ export interface TokenMetadata {
   imageUrl: string | null;
   imageOriginal: string | null;
   animationUrl: string | null;
+  animationOriginal: string | null;
   externalUrl: string | null;
   youtubeUrl: string | null;
   /** Six hex digits, lower case, no `#`. */

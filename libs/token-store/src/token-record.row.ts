@@ -15,6 +15,7 @@ export const tokenRecordColumns = sql.raw(
     imageOriginal: 'token.image_original',
     imageVersion: 'token.image_version',
     animationUrl: 'token.animation_url',
+    animationOriginal: 'token.animation_original',
     externalUrl: 'token.external_url',
     youtubeUrl: 'token.youtube_url',
     backgroundColor: 'token.background_color',

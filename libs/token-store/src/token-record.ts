@@ -24,6 +24,7 @@ export interface TokenRecord {
   /** Moves when `imageUrl` changes, for cache keys of thumbnails. */
   imageVersion: number;
   animationUrl: string | null;
+  animationOriginal: string | null;
   externalUrl: string | null;
   youtubeUrl: string | null;
   backgroundColor: string | null;

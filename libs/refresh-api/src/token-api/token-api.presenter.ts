@@ -18,6 +18,7 @@ export function toTokenBody(token: TokenRecord, document: string | null): string
     image_original: token.imageOriginal,
     image_version: token.imageVersion,
     animation_url: token.animationUrl,
+    animation_original: token.animationOriginal,
     external_url: token.externalUrl,
     youtube_url: token.youtubeUrl,
     background_color: token.backgroundColor,
