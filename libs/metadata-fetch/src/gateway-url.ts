@@ -1,11 +1,12 @@
+import { parseUri } from '@app/metadata-uri';
 import type { Gateways } from './gateways.js';
-import { parsePublicGatewayUrl } from './public-gateway-url.js';
 
 /** Whether a URL asks one of our gateways, or a well-known public one, for content: it does not own what it answers. */
 export function isGatewayUrl(text: string, { ipfs, arweave }: Gateways): boolean {
   const url = URL.parse(text);
   if (!url) return false;
-  if (parsePublicGatewayUrl(url)) return true;
+  const parsed = parseUri(text);
+  if (parsed.kind === 'content' || (parsed.kind === 'url' && parsed.content)) return true;
   const pathBelow = (base: string) => (url.href.startsWith(`${base}/`) ? url.href.slice(base.length) : '');
   return (
     ipfs.some(({ base }) => /^\/ip[fn]s\//.test(pathBelow(base))) ||
