@@ -9,7 +9,7 @@ import { MetadataHost } from './support/metadata-host.js';
 import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
 import { startServiceProcess } from './support/service-process.js';
 import { TcpProxy } from './support/tcp-proxy.js';
-import { asAdmin } from './support/tls-postgres.js';
+import { asAdmin, createServiceDatabase, PASSWORD, USER } from './support/tls-postgres.js';
 
 let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
 beforeAll(async () => {
@@ -52,18 +52,30 @@ it('a service goes to the next host when one is away, and back when that one goe
 });
 
 describe('of a host that is read-only and one that is not', () => {
-  let readOnlyServer: PostgresServer;
+  const NAME = 'two_hosts';
+  const run = { templateUrl: inject('templateUrl') };
+  let other: PostgresServer;
+  let hosts: string[];
   beforeAll(async () => {
-    readOnlyServer = await startPostgresServer([]);
-    const { username, password, pathname } = new URL(database.url);
-    const name = pathname.slice(1);
-    await asAdmin(readOnlyServer, async (client) => {
-      await client.query(`alter role ${username} password '${password}'`);
-      await client.query(`create database ${name}`);
-      await client.query(`alter database ${name} set default_transaction_read_only = on`);
-    });
+    other = await startPostgresServer([]);
+    await Promise.all([other, run].map((server) => createServiceDatabase(server, NAME)));
+    await setReadOnly(other, true);
+    hosts = [other, run].map(({ templateUrl }) => new URL(templateUrl).host);
   });
-  afterAll(() => readOnlyServer.remove());
+  afterAll(async () => {
+    await other.remove();
+    await asAdmin(run, (client) => client.query(`drop database ${NAME} with (force)`));
+  });
+
+  const url = (attrs: string, of = hosts) =>
+    `postgres://${USER}:${encodeURIComponent(PASSWORD)}@${of.join(',')}/${NAME}?target_session_attrs=${attrs}`;
+
+  /** For sessions that begin from then on. */
+  async function setReadOnly(server: { templateUrl: string }, isReadOnly: boolean): Promise<void> {
+    await asAdmin(server, (client) =>
+      client.query(`alter database ${NAME} set default_transaction_read_only = ${isReadOnly}`),
+    );
+  }
 
   it.each([
     ['any', 'on'],
@@ -72,14 +84,32 @@ describe('of a host that is read-only and one that is not', () => {
     ['primary', 'on'],
     ['prefer-standby', 'on'],
   ])('target_session_attrs=%s takes the first that fits', async (attrs, readOnly) => {
-    const hosts = [readOnlyServer.templateUrl, database.url].map((url) => new URL(url).host);
-    const query = `?target_session_attrs=${attrs}`;
+    const urls = attrs === 'read-write' ? [url(attrs), url(attrs, hosts.toReversed())] : [url(attrs)];
 
-    for (const url of [at(hosts, query), ...(attrs === 'read-write' ? [at(hosts.toReversed(), query)] : [])]) {
-      expect(await ask(url, `select current_setting('default_transaction_read_only') as "readOnly"`)).toEqual({
+    for (const each of urls) {
+      expect(await ask(each, `select current_setting('default_transaction_read_only') as "readOnly"`)).toEqual({
         readOnly,
       });
     }
+  });
+
+  it('a connection goes to the other host when the two change their roles', async () => {
+    const connection = connectionTo(url('read-write'));
+    const port = async () => {
+      const client = connection.newClient();
+      await client.connect();
+      const { rows } = await client.query<{ port: string }>(`select current_setting('port') as port`);
+      await client.end();
+      return rows[0]!.port;
+    };
+
+    const before = await port();
+    await setReadOnly(run, true);
+    await setReadOnly(other, false);
+    await expect(port()).rejects.toThrow(/not read-write/);
+    const after = await port();
+
+    expect([before, after]).toEqual([run, other].map(({ templateUrl }) => new URL(templateUrl).port));
   });
 });
 

@@ -2,7 +2,9 @@ import { Client, type ClientConfig } from 'pg';
 import type { ConnectionSettings, ConnectionTarget } from './connection-string.js';
 import { readConnectionString } from './connection-string.js';
 import type { TargetSessionAttrs } from './connection-parameters.js';
+import { requireChannelBinding } from './channel-binding.js';
 import { refusesTarget } from './connection-errors.js';
+import { isWanted, wrongSession } from './session-attributes.js';
 
 /** How the application reaches its database: every connection is opened through this. */
 export interface DatabaseConnection {
@@ -68,14 +70,18 @@ function clientOf(settings: ConnectionSettings): typeof Client {
     }
 
     private async connectToTarget(): Promise<Client> {
-      if (!known) goTo(this, (known = await this.findTarget()));
+      const target = known ?? (await this.findTarget());
+      known = target;
+      goTo(this, target);
       try {
         await super.connect();
-        if (!(await isWanted(this, targetSessionAttrs))) throw wrongSession(targetSessionAttrs);
-        return this;
+        if (await isWanted(this, targetSessionAttrs)) return this;
+        void this.end();
+        throw wrongSession(targetSessionAttrs);
       } catch (error) {
         // The roles of hosts change, and so does what a server takes.
-        if (targets.length > 1 && (hasSeveralHosts || refusesTarget(error))) known = undefined;
+        const isUnsure = targets.length > 1 && (hasSeveralHosts || refusesTarget(error));
+        if (isUnsure && known === target) known = undefined;
         throw error;
       }
     }
@@ -115,7 +121,7 @@ function clientOf(settings: ConnectionSettings): typeof Client {
   };
 }
 
-/** Before it connects. What the constructor of `pg` has made of the first target is all that differs. */
+/** Before it connects: changes all that the constructor of `pg` has made of another target. */
 function goTo(client: Client, { host, port, ssl }: ConnectionTarget): void {
   const { connectionParameters } = new Client({ host, port, ssl }) as Client & { connectionParameters: object };
   const resolved = connectionParameters as { host: string; port: number };
@@ -123,43 +129,8 @@ function goTo(client: Client, { host, port, ssl }: ConnectionTarget): void {
   Object.assign(client.connection, { ssl });
 }
 
-async function isWanted(client: Client, attrs: TargetSessionAttrs): Promise<boolean> {
-  if (attrs === 'any' || attrs === 'prefer-standby') return true;
-  const { rows } = await client.query<{ isStandby: boolean; isReadOnly: boolean }>(
-    `select pg_is_in_recovery() as "isStandby",
-       pg_is_in_recovery() or current_setting('default_transaction_read_only')::boolean as "isReadOnly"`,
-  );
-  const { isStandby, isReadOnly } = rows[0]!;
-  return { 'read-write': !isReadOnly, 'read-only': isReadOnly, primary: !isStandby, standby: isStandby }[attrs];
-}
-
-function wrongSession(attrs: TargetSessionAttrs): Error {
-  // SQLSTATE 08004: the server, or here the client, rejects the connection.
-  return Object.assign(new Error(`the session is not ${attrs}, as target_session_attrs wants`), { code: '08004' });
-}
-
 function summary(errors: readonly Error[]): Error {
   const messages = [...new Set(errors.map(({ message }) => message))];
   const last = errors.at(-1)!;
   return messages.length === 1 ? last : new AggregateError(errors, messages.join('; '), { cause: last });
-}
-
-/** `pg` binds to the channel where the server offers it; this refuses every other way in, before a password is sent. */
-function requireChannelBinding(client: Client): void {
-  const { connection } = client as unknown as {
-    connection: NodeJS.EventEmitter & { stream: { destroy(error: Error): void } };
-  };
-  let isBound = false;
-  const refuse = () =>
-    connection.stream.destroy(
-      new Error('the server offers no channel binding, which channel_binding=require asks for'),
-    );
-  connection.prependListener('authenticationSASL', ({ mechanisms }: { mechanisms: string[] }) => {
-    isBound = mechanisms.includes('SCRAM-SHA-256-PLUS');
-    if (!isBound) refuse();
-  });
-  for (const other of ['authenticationCleartextPassword', 'authenticationMD5Password']) {
-    connection.prependListener(other, refuse);
-  }
-  connection.prependListener('authenticationOk', () => isBound || refuse());
 }

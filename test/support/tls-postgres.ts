@@ -31,7 +31,10 @@ export async function requireTls(server: PostgresServer, { cert, key }: Certific
 }
 
 /** An empty database of the user `service`, who is created with it. Returns host, port and database, as they stand in a URL. */
-export async function createServiceDatabase(server: PostgresServer, name: string): Promise<string> {
+export async function createServiceDatabase(
+  server: Pick<PostgresServer, 'templateUrl'>,
+  name: string,
+): Promise<string> {
   await asAdmin(server, async (client) => {
     const { rowCount } = await client.query('select from pg_roles where rolname = $1', [USER]);
     if (rowCount === 0) await client.query(`create role ${USER} login password '${PASSWORD}'`);
@@ -51,7 +54,10 @@ export async function encryptedSessions(server: PostgresServer): Promise<boolean
   });
 }
 
-export async function asAdmin<T>(server: PostgresServer, use: (client: Client) => Promise<T>): Promise<T> {
+export async function asAdmin<T>(
+  server: Pick<PostgresServer, 'templateUrl'>,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
   const client = new Client({ connectionString: server.templateUrl });
   await client.connect();
   try {
