@@ -36,6 +36,7 @@ describe('a document', () => {
       imageUrl: `https://gw.example/ipfs/${cid}/1.png`,
       imageOriginal: `ipfs://${cid}/1.png`,
       animationUrl: 'https://host.example/1.mp4',
+      animationOriginal: 'https://host.example/1.mp4',
       externalUrl: 'https://host.example/1',
       youtubeUrl: 'https://www.youtube.com/watch?v=1',
       backgroundColor: 'ffaa00',
