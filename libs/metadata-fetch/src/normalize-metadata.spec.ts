@@ -198,6 +198,26 @@ describe('other addresses', () => {
     expect(normalize(document).animationUrl).toBe('https://host.example/1');
   });
 
+  it.each([
+    [
+      'in IPFS',
+      { animation_url: `ipfs://${cid}/1.mp4` },
+      `https://gw.example/ipfs/${cid}/1.mp4`,
+      `ipfs://${cid}/1.mp4`,
+    ],
+    ['that cannot be shown', { animation_url: '1.mp4' }, null, '1.mp4'],
+    [
+      'that cannot be shown beside one that can',
+      { animation_url: '1.mp4', animation: 'https://host.example/1' },
+      'https://host.example/1',
+      'https://host.example/1',
+    ],
+    ['that is unsafe', { animation_url: 'javascript:alert(1)' }, null, null],
+    ['that is none', { name: 'a', animation_url: '' }, null, null],
+  ])('keep an animation as given: %s', (_, document, animationUrl, animationOriginal) => {
+    expect(normalize(document)).toMatchObject({ animationUrl, animationOriginal });
+  });
+
   it('are found: external_link', () => {
     expect(normalize({ external_url: '', external_link: 'https://host.example/1' }).externalUrl).toBe(
       'https://host.example/1',
