@@ -100,6 +100,22 @@ it('refreshes a collection whose token URIs its contract answers, by the rule th
   expect(metadataApi.trafficOf('/potions').hits).toBe(20);
 });
 
+it('asks for each token where the metadata URL has a place for its id, and refuses one whose place means nothing (S3)', async () => {
+  const address = `0x${'5e'.repeat(20)}`;
+  const { project_id } = await json('project', 'create', '--name', 'Studio', '--owner', Wallet.createRandom().address);
+  const collection = ['collection', 'add', '--project', String(project_id), '--address', address, '--tokens', '1-3'];
+
+  const refused = await cli(...collection, '--metadata-url', `${metadataApi.url}/meta/{tokenId}`);
+  await json(...collection, '--metadata-url', ` ${metadataApi.url}/templates/{address}/{id}?hex={id_hex64} `);
+  const refreshed = await json('refresh', '--collection', address, '--all', '--wait');
+
+  expect(refused.status).toBe(1);
+  expect(refused.err).toContain('/meta/{tokenId}" has a place that is not known, {tokenId}. The places are {id}');
+  expect(refused.err.trim().split('\n')).toHaveLength(1);
+  expect(refreshed).toMatchObject({ succeeded: 3, failed: 0 });
+  expect(metadataApi.trafficOf(`/templates/${address}`).hits).toBe(3);
+});
+
 it('says that a collection is on a chain without an RPC URL', async () => {
   const address = `0x${'cd'.repeat(20)}`;
   const { project_id } = await json('project', 'create', '--name', 'Studio', '--owner', Wallet.createRandom().address);

@@ -1,5 +1,6 @@
 import { MetadataFetcher, MetadataFetchModule, type FetchOutcome } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
+import { Anvil } from './support/anvil.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp } from './support/start-app.js';
@@ -60,13 +61,48 @@ it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reaso
   expect(second.lastHeaders).not.toHaveProperty('x-gateway-token');
 });
 
-it('a picture at a token URI is shown through its gateway, without the credentials [C14, A45]', async () => {
+it('a picture at a token URI is shown where everybody can load it, and called what its token URI calls it [C14, A45] (S1)', async () => {
   first.misbehave('1', 'sends a picture');
 
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
-  expect(outcome).toMatchObject({ metadata: { imageUrl: `http://${first.host}/ipfs/${CID}/1` } });
+  expect(outcome).toMatchObject({
+    url: `http://${first.host}/ipfs/${CID}/1`,
+    metadata: {
+      imageUrl: `https://ipfs.io/ipfs/${CID}/1`,
+      imageOriginal: `ipfs://${CID}/1`,
+      raw: `{"image":"ipfs://${CID}/1"}`,
+      warnings: ['media_instead_of_document'],
+    },
+  });
   expect(JSON.stringify(outcome)).not.toMatch(/secret|hidden|x-gateway-token/);
+});
+
+it.each([
+  [`https://ipfs.io/ipfs/${CID}/1`, `https://ipfs.io/ipfs/${CID}/1`],
+  [`https://cloudflare-ipfs.com/ipfs/${CID}/1`, `ipfs://${CID}/1`],
+  [`https://ipfs.io/ipfs/ipfs://${CID}/1`, `ipfs://${CID}/1`],
+])('a film at %s is the same animation whichever gateway answers (S1)', async (uri, original) => {
+  first.misbehave('1', 'sends a film').answer('1', 500);
+  second.misbehave('1', 'sends a film');
+  const fromSecond = await fetchUri(uri);
+  first.misbehave('1', 'sends a film');
+  second.answer('1', 500);
+
+  const fromFirst = await fetchUri(uri);
+
+  const metadata = { animationUrl: `https://ipfs.io/ipfs/${CID}/1`, animationOriginal: original };
+  expect(fromSecond).toMatchObject({ url: `${second.url}/ipfs/${CID}/1`, metadata });
+  expect(fromFirst).toMatchObject({ url: `http://${first.host}/ipfs/${CID}/1`, metadata });
+});
+
+it('a picture behind a redirect is called what its token URI calls it [D2] (S1)', async () => {
+  first.answer('1', 302, '', { location: `${second.url}/pictures/2` });
+  second.misbehave('2', 'sends a picture');
+
+  expect(await fetchUri(`${first.url}/1`)).toMatchObject({
+    metadata: { imageUrl: `${first.url}/1`, imageOriginal: `${first.url}/1` },
+  });
 });
 
 it('a gateway in trouble is asked last for a while', async () => {
@@ -218,7 +254,10 @@ it('the credentials of a gateway are nowhere in the database, neither after a su
     },
   });
   const project = await test.aProject({ tokens: ['1', '2', '3'], metadataUrl: `ipfs://${CID}` });
-  first.misbehave('1', 'sends a picture').answer('2', 500, 'busy').answer('3', 404, 'gone');
+  first
+    .answer('1', 200, { image: `ipfs://${CID}/1.png` })
+    .answer('2', 500, 'busy')
+    .answer('3', 404, 'gone');
   second.answer('3', 404, 'gone');
 
   const refreshId = await requestRefresh(test.app, project, ['1', '2', '3']);
@@ -268,4 +307,57 @@ it('a collection may have its documents on IPFS: the gateways that were asked ar
     { url: `${second.url}/ipfs/${CID}/1`, outcome: 'fetched', attempt: 1 },
     { url: `${first.url}/ipfs/${CID}/1`, outcome: 'bad_status', status_code: 500, attempt: 1 },
   ]);
+});
+
+it('which gateway serves the picture at a token URI changes nothing of its record, and nobody is told of a change (S1)', async () => {
+  const node = await Anvil.start();
+  const contract = await node.deploy('Potions');
+  await node.send(contract, 'setUri', `ipfs://${CID}`);
+  const test = await startApp(
+    {
+      metadataFetch: {
+        allowedHosts: [first.host, second.host, new URL(node.url).host],
+        ipfsGateways: [`${first.url}/#x-gateway-token=t0ken`, second.url],
+        rpcUrls: { [node.chainId]: node.url },
+      },
+    },
+    {},
+  );
+  const project = await test.aProject({
+    tokens: ['1'],
+    contract: { chainId: node.chainId, address: await contract.getAddress(), uriRule: 'append_decimal' },
+  });
+  const readToken = async () => {
+    const { body } = await http(test.app).get(`/v1/collections/${project.collectionAddress}/tokens/1`).expect(200);
+    return body as Record<string, unknown>;
+  };
+  const refreshed = async (working: MetadataHost, broken: MetadataHost) => {
+    working.misbehave('1', 'sends a picture');
+    broken.answer('1', 500);
+    await requestRefresh(test.app, project, ['1']);
+    await test.worker.runOnce();
+    const { metadata_url, ...record } = await readToken();
+    expect(metadata_url).toBe(`${working.url}/ipfs/${CID}/1`);
+    return record;
+  };
+
+  const records = [await refreshed(first, second), await refreshed(second, first), await refreshed(first, second)];
+
+  const changes = await test.database.query<{ told: string }>(
+    'select row_to_json(event)::text as told from nft_metadata.event_outbox as event',
+  );
+  await test.stop();
+  await node.stop();
+  expect(records[0]).toMatchObject({
+    image_url: `https://ipfs.io/ipfs/${CID}/1`,
+    image_original: `ipfs://${CID}/1`,
+    document: { image: `ipfs://${CID}/1` },
+    metadata_version: 1,
+    image_version: 1,
+  });
+  const withoutTimes = records.map(({ last_attempt_at: _, last_success_at: __, ...record }) => record);
+  expect(withoutTimes).toEqual([withoutTimes[0], withoutTimes[0], withoutTimes[0]]);
+  const told = changes.map(({ told }) => told);
+  expect(told.filter((event) => event.includes('imageUrl'))).toHaveLength(1);
+  for (const { host } of [first, second]) expect(JSON.stringify([records, told])).not.toContain(host);
 });

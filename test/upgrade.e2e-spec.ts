@@ -100,6 +100,32 @@ it.each([true, false])('migrations can be reverted and run again; all or nothing
   expect(await database.query('select from nft_metadata.refresh_items')).toEqual([]);
 });
 
+it('metadata URLs that were registered with blanks and empty queries are trimmed, and others stay (S3)', async () => {
+  await using database = await aDatabase(indexOf('nft-metadata-2026-11-28-original-addresses'));
+  const registered = [
+    ['https://a.example/meta/ ', 'https://a.example/meta'],
+    ['https://b.example/meta?', 'https://b.example/meta'],
+    [' https://c.example/meta/#', 'https://c.example/meta'],
+    ['https://d.example/meta/{id}.json', 'https://d.example/meta/{id}.json'],
+    ['ipfs://ipfs/Qm', 'ipfs://ipfs/Qm'],
+  ];
+  for (const [index, [url]] of registered.entries()) {
+    await database.query(
+      `insert into nft_metadata.collections (id, chain_id, address, project_id, source, metadata_url)
+       values (gen_random_uuid(), 1, $1, 'trimmed', 'metadata_api', $2)`,
+      [`0x${String(index).repeat(40)}`, url],
+    );
+  }
+
+  await migrate(database.url);
+
+  expect(
+    await database.query(
+      `select metadata_url as url from nft_metadata.collections where project_id = 'trimmed' order by address`,
+    ),
+  ).toEqual(registered.map(([, url]) => ({ url })));
+});
+
 const BEHIND = 'migrations of nft_metadata are missing. Nothing is lost';
 const REFRESHES = indexOf('nft-metadata-2026-11-21-refreshes');
 const FILES = `select oid::regclass::text as relation, relfilenode::text as file from pg_class

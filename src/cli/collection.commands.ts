@@ -27,7 +27,10 @@ export function addCollectionCommands(cli: Command, session: Session): void {
     .requiredOption('--project <id>')
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1)
-    .option('--metadata-url <url>', "the project's Metadata API; a token's URL is this, a slash, and its id")
+    .option(
+      '--metadata-url <url>',
+      "the project's Metadata API, with {id}, {id_hex64} or {address} where they belong; without a place for the id a slash and the id are appended",
+    )
     .option('--source <source>', '"chain": the contract is asked for the URI of each token; needs RPC_URLS')
     .option('--uri-rule <rule>', `for --source chain, what is made of its answer: ${URI_RULES.join(', ')}`)
     .option('--tokens <list>', 'tokens to register, such as 1-1000,5000')

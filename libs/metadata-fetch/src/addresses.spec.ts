@@ -72,6 +72,7 @@ describe('an address of content is asked of our gateways alone, and shown throug
     [`ipfs://${cid}/1.json?`, `/ipfs/${cid}/1.json`, '(U18)'],
     [`ipfs://${cid}/Who?.json`, `/ipfs/${cid}/Who%3F.json`, '(U18)'],
     [`ipfs://${cid}/Wookz#525.png`, `/ipfs/${cid}/Wookz%23525.png`, '(U1)'],
+    [`ipfs://${cid}/\u017f\u212a.png`, `/ipfs/${cid}/%C5%BF%E2%84%AA.png`, '(U1)'],
     [`ipfs:${cid}`, `/ipfs/${cid}`, '(U3)'],
     [`ipns://${name}/1.json`, `/ipns/${name}/1.json`, '(U10)'],
   ])('%s %s %s', (uri, path) => {
@@ -205,6 +206,29 @@ describe('content inside an address', () => {
       expect(located(`data:text/plain,${uri}`)).toEqual([`${GW}/ipfs/${cid}/1`]);
     },
   );
+});
+
+describe('what was read once stays as it is (U5)', () => {
+  it.each([
+    // Found by the properties: dot segments, file names with `?`, and what was encoded and put behind bases in turn.
+    'https://ipfs.io/ipfs/ipns://name.example/$/%2e%2e?a=b',
+    `ipfs://${cid}/?ipfs://${cid1}/https://host.example/ipfs/`,
+    `https://cloudflare-ipfs.com/ipfs/https://cloudflare-ipfs.com/ipfs/ipfs%3A%2F%2Fipfs://${cid}/`,
+    `https://cloudflare-ipfs.com/ipfs/ipfs://${cid1}/ipfs%3A%2F%2Fipfs://${cid}/`,
+    `https://ipfs.io/ipfs/ipns://name.example?a=it's`,
+  ])('%s', (uri) => {
+    const found = locateMetadata(uri, { tokenId: '1' }, gateways);
+    const image = readImageUrl(uri, gateways);
+
+    expect(found).toMatchObject({ kind: 'request' });
+    expect(found.kind === 'request' && locateMetadata(found.uri, { tokenId: '1' }, gateways)).toEqual(found);
+    expect(image.kind === 'usable' && readImageUrl(image.url, gateways)).toEqual(image);
+  });
+
+  it('is looked through for bases a dozen times, and for no more (U5)', () => {
+    expect(located(`${'https://ipfs.io/ipfs/'.repeat(10)}ipfs://${cid}`)).toEqual([`${GW}/ipfs/${cid}`]);
+    expect(located('ipfs://'.repeat(1000))).toBe('invalid_uri');
+  });
 });
 
 describe('what is no address stays none', () => {

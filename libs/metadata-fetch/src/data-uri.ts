@@ -25,10 +25,8 @@ export function parseDataUri(uri: string): DataUri | null {
   if (!header) return null;
   const [mediaType = '', ...parameters] = header[1]!.split(';').map((part) => part.trim());
   const payload = uri.slice(header[0].length);
-  const saysBase64 = parameters.some((parameter) => parameter.toLowerCase() === 'base64');
-  // A brace is no digit of base64: a contract that announces base64 and forgets to encode has written JSON.
-  const isBase64 = saysBase64 && !/^\s*(?:\{|%7B)/i.test(payload);
-  const body = isBase64 ? decodeBase64(payload) : decodeRaw(payload);
+  const isBase64 = parameters.some((parameter) => parameter.toLowerCase() === 'base64');
+  const body = isBase64 && !isMarkup(payload) ? decodeBase64(payload) : decodeRaw(payload);
   if (!body) return null;
 
   const charset = parameters.find((parameter) => /^charset=/i.test(parameter));
@@ -49,6 +47,11 @@ function decodeBase64(payload: string): Uint8Array | null {
   const unpadded = digits.slice(0, digits.length - padding);
   if (!BASE64.test(unpadded) || unpadded.length % 4 === 1) return null;
   return Buffer.from(digits, 'base64');
+}
+
+/** JSON or SVG itself, whatever the header says: no base64 begins with a bracket. */
+function isMarkup(payload: string): boolean {
+  return /^\s*(?:[{<]|%7b|%3c)/i.test(payload);
 }
 
 /**

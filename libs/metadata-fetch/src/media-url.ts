@@ -55,7 +55,8 @@ function readHttpUrl(url: URL, text: string, gateways: Gateways): MediaUrl {
   // A node of its creator's own: nobody else can load from there what every gateway has.
   const content = isPrivateHost(url.hostname) ? parseContentInPath(url) : null;
   if (content) return { kind: 'usable', url: publicContentUrl(gateways, content) };
-  if (PLAIN_URL.test(text) && URL.parse(text)?.href === url.href) return { kind: 'usable', url: text };
+  if (PLAIN_URL.test(text) && (text === url.href || URL.parse(text)?.href === url.href))
+    return { kind: 'usable', url: text };
   const shown = new URL(url);
   shown.username = '';
   shown.password = '';

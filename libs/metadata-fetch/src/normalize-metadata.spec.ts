@@ -36,6 +36,7 @@ describe('a document', () => {
       imageUrl: `https://gw.example/ipfs/${cid}/1.png`,
       imageOriginal: `ipfs://${cid}/1.png`,
       animationUrl: 'https://host.example/1.mp4',
+      animationOriginal: 'https://host.example/1.mp4',
       externalUrl: 'https://host.example/1',
       youtubeUrl: 'https://www.youtube.com/watch?v=1',
       backgroundColor: 'ffaa00',
@@ -195,6 +196,26 @@ describe('other addresses', () => {
     ['animationUrl', { animationUrl: 'https://host.example/1' }],
   ])('are found: %s [F10]', (_, document) => {
     expect(normalize(document).animationUrl).toBe('https://host.example/1');
+  });
+
+  it.each([
+    [
+      'in IPFS',
+      { animation_url: `ipfs://${cid}/1.mp4` },
+      `https://gw.example/ipfs/${cid}/1.mp4`,
+      `ipfs://${cid}/1.mp4`,
+    ],
+    ['that cannot be shown', { animation_url: '1.mp4' }, null, '1.mp4'],
+    [
+      'that cannot be shown beside one that can',
+      { animation_url: '1.mp4', animation: 'https://host.example/1' },
+      'https://host.example/1',
+      'https://host.example/1',
+    ],
+    ['that is unsafe', { animation_url: 'javascript:alert(1)' }, null, null],
+    ['that is none', { name: 'a', animation_url: '' }, null, null],
+  ])('keep an animation as given: %s', (_, document, animationUrl, animationOriginal) => {
+    expect(normalize(document)).toMatchObject({ animationUrl, animationOriginal });
   });
 
   it('are found: external_link', () => {

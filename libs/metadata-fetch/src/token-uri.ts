@@ -25,25 +25,22 @@ function locate(uri: string, context: LocateContext, gateways: Gateways): Locate
   if (isInlineJson(uri)) return inlineDocument(uri);
   if (uri === '') return { kind: 'invalid', reason: 'no_uri', url: '' };
   const written = parseUri(uri);
+  // Braces in a document are its own.
   if (written.kind === 'data') return locateData(written.uri, context, gateways);
   if (uri.length > LONGEST_URI) return invalid('invalid_uri', uri);
 
   // A brace is not legal in a URL, so only a contract known as ERC-721 can mean it literally.
   const filled = context.standard === 'erc721' ? uri : fillTokenId(uri, context.tokenId);
-  return locateReference(filled, gateways);
-}
-
-function locateReference(uri: string, gateways: Gateways): LocatedMetadata {
-  const parsed = parseUri(uri);
+  const parsed = filled === uri ? written : parseUri(filled);
   switch (parsed.kind) {
     case 'content':
       return locateContent(parsed.content, gateways);
     case 'url':
-      return locateUrl(parsed.url, parsed.content, uri, gateways);
+      return locateUrl(parsed.url, parsed.content, filled, gateways);
     case 'other_scheme':
-      return invalid('unsupported_scheme', uri);
+      return invalid('unsupported_scheme', filled);
     default:
-      return invalid('invalid_uri', uri);
+      return invalid('invalid_uri', filled);
   }
 }
 

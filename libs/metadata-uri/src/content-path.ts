@@ -33,9 +33,9 @@ function isDotSegment(segment: string): boolean {
   return /^(?:\.|%2e){1,2}$/i.test(segment);
 }
 
-/** Encoded once: what is encoded already stays, a bare `%` does not. */
+/** Encoded once: what is encoded already stays, a bare `%` does not. Without `i`, by which `\w` has letters beyond ASCII. */
 function encodePathPart(text: string): string {
-  return text.replace(/%(?![0-9a-f]{2})|[^\w\-.~!$&'()*+,;=:@%]/giu, encodeURIComponent);
+  return text.replace(/%(?![0-9a-fA-F]{2})|[^\w\-.~!$&'()*+,;=:@%]/gu, encodeURIComponent);
 }
 
 /** The same, and apostrophes, which a URL parser encodes in a query. */

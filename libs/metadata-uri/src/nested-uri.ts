@@ -2,12 +2,12 @@ import { isGatewayHost } from './gateway-url.js';
 import type { ParsedUri } from './parsed-uri.js';
 import { LONGEST_URI } from './uri-limits.js';
 
-/** More than this is no mistake but an attempt: the rest is not looked at. */
-const MOST_NESTED = 32;
+/** More is no mistake of anybody's, but made to take time: the rest is not looked at. */
+const MOST_NESTED = 12;
 
 /** Behind a slash or a colon: a scheme, or the header of a `data:` URI; behind `/ipfs/` also a host without its scheme. */
 const BEGINNING =
-  /(?<=[/:])(?:(?:ipfs|ipns|ar|arweave|dweb):|https?:\/|data:[\w.+\-/;="' ]{0,200},)|(?<=\/ipfs\/)[a-z0-9-]+(?:\.[a-z0-9-]+)+\/ip[fn]s\//gi;
+  /(?<=[/:])(?:(?:ipfs|ipns|ar|arweave|dweb|fs):|https?:\/|data:[\w.+\-/;="' ]{0,200},)|(?<=\/ipfs\/)[a-z0-9-]+(?:\.[a-z0-9-]+)+\/ip[fn]s\//gi;
 
 /** Where other URIs may begin in the path of this one. */
 export function findNestedUris(uri: string): number[] {
@@ -20,9 +20,9 @@ export function findNestedUris(uri: string): number[] {
   return starts;
 }
 
-/** As much as is looked through. What follows a `?` or `#` is a parameter, and no nesting. */
+/** As much as is looked through. What follows a `?` or `#`, encoded or not, is a parameter, and no nesting. */
 export function pathPart(uri: string): string {
-  return /^[^?#]*/.exec(uri.slice(0, LONGEST_URI))![0];
+  return /^(?:(?!%3f|%23)[^?#])*/i.exec(uri.slice(0, LONGEST_URI))![0];
 }
 
 /**

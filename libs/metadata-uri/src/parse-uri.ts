@@ -1,5 +1,5 @@
 import { parseArweaveReference } from './arweave-reference.js';
-import type { ContentReference } from './content-reference.js';
+import { toContentUri, type ContentReference } from './content-reference.js';
 import { isGatewayHost, parseContentInPath, parseGatewayUrl } from './gateway-url.js';
 import { findIpfsReference, parseIpfsReference } from './ipfs-reference.js';
 import { findNestedUris, isBaseOf, pathPart } from './nested-uri.js';
@@ -16,8 +16,9 @@ export function parseUri(text: string): ParsedUri {
 
 /** Without white space, NULs and quotes around it, all met in the wild; and well-formed, so that it can be encoded. */
 export function tidyUri(text: string): string {
-  const trimmed = text.replaceAll('\0', '').trim();
-  return (/^(['"])(.*)\1$/s.exec(trimmed)?.[2] ?? trimmed).trim().toWellFormed();
+  const trimmed = (text.includes('\0') ? text.replaceAll('\0', '') : text).trim();
+  const isQuoted = /^['"]/.test(trimmed) && trimmed.length > 1 && trimmed.endsWith(trimmed[0]!);
+  return (isQuoted ? trimmed.slice(1, -1).trim() : trimmed).toWellFormed();
 }
 
 /** The URI that another one was put before, or null: nothing stands before it. */
@@ -26,9 +27,26 @@ export function parseNestedUri(text: string): ParsedUri | null {
   return isDataUri(uri) ? null : (parseNested(uri) ?? parseEncoded(uri, 0));
 }
 
-function parseTidy(uri: string, depth: number): ParsedUri {
+/** How often a URI may be read again: decoded, or as it would be asked for. */
+const MOST_READINGS = 3;
+
+function parseTidy(uri: string, readings: number): ParsedUri {
   if (isDataUri(uri)) return { kind: 'data', uri };
-  return parseNested(uri) ?? parseEncoded(uri, depth) ?? parseSingle(uri);
+  const mayBeNested = MAY_BE_NESTED.test(uri.slice(0, LONGEST_URI));
+  const nested = mayBeNested ? (parseNested(uri) ?? parseEncoded(uri, readings)) : null;
+  const parsed = nested ?? parseSingle(uri);
+  const asked = askedFor(parsed);
+  // With its dot segments resolved and its path encoded it may be a base after all.
+  return asked === null || asked === uri || readings === MOST_READINGS ? parsed : parseTidy(asked, readings + 1);
+}
+
+/** A quick look: no ordinary URI has any of it behind its scheme. */
+const MAY_BE_NESTED =
+  /[/:](?:ip[fn]s|ar|arweave|dweb|fs|https?|data)(?::|%)|\/ipfs\/[^/]*\.|^(?:ip[fn]s|ar|arweave|https?|data)%/i;
+
+function askedFor(parsed: ParsedUri): string | null {
+  if (parsed.kind === 'content') return toContentUri(parsed.content);
+  return parsed.kind === 'url' ? parsed.url.href : null;
 }
 
 /** From the last URI to the first: each stands for the one that it is a base of, if there is one. */
@@ -44,30 +62,27 @@ function parseNested(uri: string): ParsedUri | null {
   return null;
 }
 
-/** How often a URI may have been percent-encoded. */
-const MOST_ENCODED = 3;
-
 /**
  * `ipfs%3A%2F%2FCID`, and the same behind a gateway (`https://ipfs.io/ipfs/ipfs%3A%2F%2FCID`). To other hosts an encoded
  * URI is a name like any other: proxies and object stores have such paths.
  */
-function parseEncoded(uri: string, depth: number): ParsedUri | null {
+function parseEncoded(uri: string, readings: number): ParsedUri | null {
   const at = pathPart(uri).search(/(?<=^|[/:])(?:ipfs|ipns|ar|arweave|https?|data)%(?:25)*3a/i);
-  if (at === -1 || depth === MOST_ENCODED) return null;
+  if (at === -1 || readings === MOST_READINGS) return null;
   const base = uri.slice(0, at);
   const isOfGateway =
     /(?:^|\/)ip[fn]s\/+$|^(?:ipfs|ipns|ar):/i.test(base) || isGatewayHost(URL.parse(base)?.hostname ?? '');
   const inner = base === '' || isOfGateway ? decode(uri.slice(at)) : null;
-  const meaning = inner === null ? null : parseTidy(inner, depth + 1);
+  const meaning = inner === null ? null : parseTidy(inner, readings + 1);
   return meaning && isBaseOf(base, meaning) ? meaning : null;
 }
 
 function parseSingle(uri: string): ParsedUri {
   if (isDataUri(uri)) return { kind: 'data', uri };
   if (uri.length > LONGEST_URI) return { kind: 'invalid' };
+  if (/^https?:/i.test(uri)) return parseHttp(uri);
   const reference = parseIpfsReference(uri) ?? parseArweaveReference(uri);
   if (reference) return reference === 'invalid' ? { kind: 'invalid' } : { kind: 'content', content: reference };
-  if (/^https?:/i.test(uri)) return parseHttp(uri);
   const found = findIpfsReference(uri) ?? findAtHost(uri);
   if (found) return { kind: 'content', content: found };
   return hasScheme(uri) ? { kind: 'other_scheme' } : { kind: 'relative' };

@@ -51,7 +51,7 @@ export const refreshErrorSchema = z
     token_id: z.string().meta({ examples: ['1'] }),
     collection_address: collectionAddress,
     client_token_metadata_url: z.string().meta({
-      description: 'What was requested; empty when nothing was.',
+      description: 'What was requested, with the token id in it and without credentials; empty when nothing was.',
       examples: ['https://api.game.example/tokens/1'],
     }),
     client_response_status_code: z

@@ -13,7 +13,9 @@ export const tokenSchema = z
     name: text,
     description: text,
     image_url: text.meta({ description: 'Can be shown as it is: http(s), or a `data:` image.' }),
-    image_original: text.meta({ description: 'As the document has it.' }),
+    image_original: text.meta({
+      description: 'As the document has it; the token URI where that leads to a picture. Names no gateway of ours.',
+    }),
     image_version: z.int().meta({ description: 'Moves when `image_url` changes: for cache keys of thumbnails.' }),
     animation_url: text.meta({ description: 'The same, or `data:` video, audio or a model.' }),
     animation_original: text.meta({ description: 'As the document has it.' }),
@@ -38,7 +40,9 @@ export const tokenSchema = z
     ),
     warnings: z.array(z.string()).meta({ description: 'Codes of what was odd about the document.' }),
     metadata_status: z.enum(['pending', 'ok', 'stale', 'failed']),
-    metadata_url: text,
+    metadata_url: text.meta({
+      description: 'What was requested, without credentials; a gateway for `ipfs:` and `ar:`.',
+    }),
     metadata_version: z.int().meta({ description: '+1 at every change of content.' }),
     content_hash: text,
     last_attempt_at: time,

@@ -1,0 +1,324 @@
+import { setImmediate } from 'node:timers/promises';
+import { fillInAddress, fillInTokenId, parseMetadataUrl } from '@app/metadata-uri';
+import fc from 'fast-check';
+import { parseGateways } from './gateways.js';
+import { readAnimationUrl, readImageUrl, readLinkUrl } from './media-url.js';
+import { locateMetadata } from './token-uri.js';
+
+/** For each property, where `npm run test:properties` says so; otherwise the cases are counted. */
+const SECONDS = Number(process.env['PROPERTY_RUN_SECONDS'] ?? 0) / 8;
+const CASES = 400;
+/** Of runs that found something: they are repeated. */
+const KEPT_SEEDS = [20261128, 41];
+
+/** Prints the seed of each run: in its title, and with the smallest case that fails. */
+function holds<T>(title: string, cases: fc.Arbitrary<T>, check: (given: T) => void): void {
+  const fresh = Math.floor(Date.now() % 2 ** 31);
+  const assert = (seed: number) => fc.assert(fc.property(cases, check), { seed, numRuns: CASES });
+  it(
+    `${title} (seed ${fresh})`,
+    async () => {
+      for (const seed of [...KEPT_SEEDS, fresh]) assert(seed);
+      const end = performance.now() + SECONDS * 1000;
+      for (let seed = fresh + 1; performance.now() < end; seed += 1) {
+        assert(seed);
+        await setImmediate();
+      }
+    },
+    SECONDS * 1000 + 30_000,
+  );
+}
+
+const gateways = parseGateways({ ipfsGateways: ['https://gw.example'], arweaveGateways: ['https://ar.example'] });
+const ownGateways = parseGateways({
+  ipfsGateways: ['https://key:s3cret@first.private.example', 'http://10.1.2.3:8080/store', 'https://gw.example'],
+  arweaveGateways: ['https://ar.private.example/?key=s3cret', 'https://ar.private.example:8443'],
+  allowedHosts: ['10.1.2.3:8080', 'ar.private.example:8443'],
+});
+const PRIVATE = /s3cret|private\.example|10\.1\.2\.3/;
+
+const digits = (alphabet: string, length: number) =>
+  fc
+    .array(fc.constantFrom(...alphabet), { minLength: length, maxLength: length })
+    .map((characters) => characters.join(''));
+const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+const cid = fc.oneof(
+  digits(BASE58, 44).map((rest) => `Qm${rest}`),
+  digits(BASE32, 58).map((rest) => `b${rest}`),
+  digits(BASE32, 14).map((rest) => `bafkqa${rest}`),
+  digits('0123456789abcdef', 64).map((rest) => `f01551220${rest}`),
+);
+const transaction = digits('abcXYZ019_-', 43);
+
+const fileName = fc.oneof(
+  fc.constantFrom(
+    '1.json',
+    'My File #1.png',
+    'Who?.json',
+    '100%.json',
+    'a%20b',
+    'é🦊.svg',
+    "it's",
+    '(1)+,;=:@',
+    '%2e%2e',
+    '"',
+    '\\',
+    'index.html',
+    '\n',
+    '%',
+    '%F0',
+    '..json',
+    '[1]',
+    'ipfs',
+    'x:y',
+  ),
+  fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 8 })
+    .filter((text) => !/[/?#:]/.test(text) && !/^\s|\s$/.test(text)),
+);
+const query = fc.constantFrom('', '', '', '?a=b', "?a=it's&b=%2F", '?x=https://host.example/', '?', '?token=1#part');
+const path = fc
+  .tuple(fc.array(fileName, { maxLength: 3 }), query)
+  .map(([names, rest]) => names.map((name) => `/${name}`).join('') + rest)
+  // A file name that ends in blanks or quotes is trimmed with the address, and dot segments are refused.
+  .filter((text) => !/[\s\0'"]$/.test(text) && !/\/(?:\.|%2e){1,2}(?:[/?]|$)/i.test(text));
+
+const publicHost = fc.constantFrom(
+  'ipfs.io',
+  'dweb.link',
+  'gateway.pinata.cloud',
+  'IPFS.io',
+  'studio.mypinata.cloud',
+  'ipfs.io.',
+  'w3s.link:443',
+);
+const goneHost = fc.constantFrom('cloudflare-ipfs.com', 'ipfs.moralis.io:2053', 'ipfs.infura.io:5001', 'cf-ipfs.com');
+const anyHost = fc.oneof(
+  publicHost,
+  goneHost,
+  fc.constantFrom('host.example', 'files.host.example', 'localhost:8080', '10.0.0.7'),
+);
+const slashes = fc.constantFrom('', '/', '//', '///');
+const scheme = fc.constantFrom('https://', 'http://', 'HTTPS://', 'https:/', 'https:');
+
+/** An address that cannot mean but one content, and the path that a gateway is asked for. */
+const content = fc.oneof(
+  fc
+    .tuple(
+      fc.constantFrom(
+        'ipfs:',
+        'IPFS:',
+        'ipfs:ipfs/',
+        'ipfs://ipfs/',
+        'dweb:/ipfs/',
+        '/ipfs/',
+        'ipfs/',
+        'ipfs://ipfs/ipfs/',
+        'fs:/ipfs/',
+      ),
+      slashes,
+      cid,
+    )
+    .map((parts) => parts.join('')),
+  fc.tuple(fc.constantFrom('ar:', 'arweave:', 'AR:'), slashes, transaction).map((parts) => parts.join('')),
+  fc
+    .tuple(fc.constantFrom('ipns://', 'dweb:/ipns/'), fc.constantFrom('name.example', `k51${'a'.repeat(59)}`))
+    .map((parts) => parts.join('')),
+  fc
+    .tuple(fc.constantFrom('', 'https://', 'http://', '//', 'https//'), goneHost, cid)
+    .map(([start, host, root]) => `${start}${host}/ipfs/${root}`),
+  fc.tuple(slashes, cid).map((parts) => parts.join('')),
+);
+/** What is put before an address by mistake. */
+const base = fc.oneof(
+  fc.tuple(scheme, anyHost, fc.constantFrom('/ipfs/', '/ipns/', '/ipfs//')).map((parts) => parts.join('')),
+  fc.constantFrom('ipfs://', 'ipfs:/', 'ipns://', 'ar://', 'https://', '/ipfs/', 'ipfs://ipfs/'),
+  cid.map((root) => `ipfs://${root}/`),
+);
+const padding = fc.constantFrom('', '', ' ', '\n', '\0', ' \t\r\n', '\u00a0', '\ufeff');
+const quotes = fc.constantFrom('', '', '"', "'");
+
+/** Anything that an address is made of, in any order. */
+const mixed = fc
+  .array(
+    fc.oneof(
+      base,
+      content,
+      cid,
+      fileName,
+      fc.constantFrom(
+        'https://',
+        'ipfs://',
+        'ipfs%3A%2F%2F',
+        'https%253A%252F%252F',
+        'data:image/png;base64,',
+        'data:text/html,',
+        'data:,',
+        'javascript:',
+        '/',
+        '//',
+        '/ipfs/',
+        '..',
+        '?',
+        '#',
+        '?a=',
+        '@',
+        'user:pw@',
+        '\0',
+        ' ',
+        '\t',
+        '"',
+        '%',
+        '\ud800',
+        '{id}',
+        '%7Bid%7D',
+        ':8443',
+        '[::1]',
+        '127.1',
+        '1.1.1.1.1',
+        'xn--',
+        '<svg',
+        'www.',
+        '\u202e',
+        '。',
+      ),
+      anyHost,
+      fc.string({ unit: 'binary', maxLength: 6 }),
+    ),
+    { maxLength: 8 },
+  )
+  .map((parts) => parts.join(''));
+const address = fc.oneof(
+  mixed,
+  fc
+    .tuple(fc.array(base, { maxLength: 3 }), fc.oneof(content, mixed), path)
+    .map(([bases, inner, rest]) => bases.join('') + inner + rest),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+);
+
+const located = (uri: string, ways = gateways) => locateMetadata(uri, { tokenId: '26' }, ways);
+const READERS = [
+  [readImageUrl, /^data:image\//i],
+  [readAnimationUrl, /^data:(?:image|video|audio|model)\//i],
+  [readLinkUrl, null],
+] as const;
+const urlOf = (media: ReturnType<typeof readImageUrl>) => (media.kind === 'usable' ? media.url : null);
+
+holds('every address that is shown is one that a browser can load, whatever was written', address, (text) => {
+  for (const [read, data] of READERS) {
+    const url = urlOf(read(text, gateways));
+    if (url === null || data?.test(url)) continue;
+    expect(URL.parse(url)).toMatchObject({ protocol: expect.stringMatching(/^https?:$/) as string, username: '' });
+  }
+});
+
+holds('every URL that is requested is one, without user info, whatever was written', address, (text) => {
+  const found = located(text);
+  if (found.kind !== 'request') return;
+  for (const { url } of found.candidates) {
+    expect(URL.parse(url)).toMatchObject({ protocol: expect.stringMatching(/^https?:$/) as string, username: '' });
+  }
+});
+
+holds('an address that is shown is shown as it is when it is read again', address, (text) => {
+  for (const [read] of READERS) {
+    const url = urlOf(read(text, gateways));
+    if (url !== null) expect(urlOf(read(url, gateways))).toBe(url);
+  }
+});
+
+holds('what names a document leads to the same candidates as what was written', address, (text) => {
+  const found = located(text);
+  if (found.kind === 'request') expect(located(found.uri)).toEqual(found);
+});
+
+holds(
+  'of addresses inside each other the innermost one counts, as a token URI, an image, an animation and a link',
+  fc.record({
+    bases: fc.array(base, { minLength: 1, maxLength: 5 }),
+    inner: content.filter((text) => /^[a-z]+:/i.test(text)),
+    path,
+  }),
+  ({ bases, inner, path: rest }) => {
+    const nested = bases.join('') + inner + rest;
+
+    expect(located(nested)).toEqual(located(inner + rest));
+    for (const [read] of READERS) expect(read(nested, gateways)).toEqual(read(inner + rest, gateways));
+    expect(located(inner + rest).kind).toBe('request');
+  },
+);
+
+holds(
+  'blanks, NULs, quotes and one percent-encoding of the whole around an address change nothing',
+  fc.record({
+    inner: content.filter((text) => /^(?:ipfs|ipns|ar|https?):/i.test(text)),
+    path,
+    padding,
+    quotes,
+    isEncoded: fc.boolean(),
+  }),
+  ({ inner, path: rest, padding: blank, quotes: quote, isEncoded }) => {
+    const uri = inner + rest;
+    const written = isEncoded ? `https://ipfs.io/ipfs/${encodeURIComponent(uri)}` : uri;
+
+    expect(located(blank + quote + written + quote + blank)).toEqual(located(uri));
+    expect(readImageUrl(blank + quote + written + quote + blank, gateways)).toEqual(readImageUrl(uri, gateways));
+  },
+);
+
+holds('no gateway that only we can use is shown, and no credential is in what names a document', address, (text) => {
+  if (PRIVATE.test(text)) return;
+  for (const [read] of READERS) expect(urlOf(read(text, ownGateways)) ?? '').not.toMatch(PRIVATE);
+  const found = located(text, ownGateways);
+  if (found.kind === 'request') {
+    expect(found.uri).not.toMatch(PRIVATE);
+    expect(JSON.stringify(found.candidates.map(({ publicUrl }) => publicUrl))).not.toContain('s3cret');
+  }
+});
+
+const metadataUrl = fc.oneof(
+  address,
+  fc
+    .tuple(
+      fc.constantFrom(
+        'https://api.example',
+        'http://api.example:80',
+        'ipfs://QmYwAPJzv5CZsnAzt8auVZRnG7v9Q1YwAPJzv5CZsnAzt8',
+      ),
+      fc.array(
+        fc.constantFrom(
+          '/',
+          '{id}',
+          '{id_hex64}',
+          '{address}',
+          '%7Bid%7D',
+          '?id=',
+          '#',
+          '.json',
+          'meta',
+          ' ',
+          '{',
+          '0x',
+          '{x}',
+        ),
+        { maxLength: 8 },
+      ),
+    )
+    .map(([start, rest]) => start + rest.join('')),
+);
+holds(
+  'a metadata URL that is registered stays as it is and leads to a request for every token',
+  metadataUrl,
+  (text) => {
+    const parsed = parseMetadataUrl(text);
+    if (parsed.kind === 'wrong') return;
+    expect(parseMetadataUrl(parsed.url)).toEqual(parsed);
+    const ofCollection = fillInAddress(parsed.url, `0x${'ab'.repeat(20)}`);
+    const [one, other] = ['0', (2n ** 256n - 1n).toString()].map((tokenId) =>
+      located(fillInTokenId(ofCollection, tokenId)),
+    );
+    expect([one!.kind, other!.kind]).toEqual(['request', 'request']);
+    expect(one).not.toEqual(other);
+  },
+);
