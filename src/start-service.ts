@@ -1,13 +1,14 @@
 import type { Server } from 'node:http';
 import { EventDelivery } from '@app/metadata-events';
 import { RefreshWorker } from '@app/metadata-refresh';
-import { ConsoleLogger, type INestApplication, type LogLevel } from '@nestjs/common';
+import type { INestApplication, LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { serveApiReference } from './api-reference.js';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { migrate } from './database/migrations.js';
 import { openDatabase } from './database/open-database.js';
+import { ServiceLogger } from './log/service-logger.js';
 
 /** For requests that are in flight when the service stops. */
 const ANSWER_WITHIN_MS = 5_000;
@@ -24,7 +25,7 @@ export async function startService(environment: Environment): Promise<Service> {
   const database = await openDatabase(environment);
   try {
     const app = await NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
-      logger: new ConsoleLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) }),
+      logger: new ServiceLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) }),
       abortOnError: false,
     });
     await migrate(database.url);
