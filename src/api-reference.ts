@@ -13,8 +13,14 @@ export function createApiDocument(app: INestApplication): OpenAPIObject {
   });
 }
 
-/** The document of the API at `/openapi.json`, and a page to read and to try it at `/docs`. */
+interface Redirecting {
+  redirect(status: number, url: string): void;
+}
+
+/** The document of the API at `/openapi.json`, and a page to read and to try it at `/docs`, to which `/` leads. */
 export function serveApiReference(app: INestApplication): void {
+  // Relative, for a proxy that serves all of it below a path of its own.
+  app.getHttpAdapter().get('/', (_: unknown, response: Redirecting) => response.redirect(302, 'docs'));
   SwaggerModule.setup('docs', app, () => createApiDocument(app), {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',

@@ -1,13 +1,14 @@
 import type { Server } from 'node:http';
 import { EventDelivery } from '@app/metadata-events';
 import { RefreshWorker } from '@app/metadata-refresh';
-import { ConsoleLogger, Logger, type INestApplication, type LogLevel } from '@nestjs/common';
+import { Logger, type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { serveApiReference } from './api-reference.js';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { migrate } from './database/migrations.js';
 import { openDatabase } from './database/open-database.js';
+import { ServiceLogger } from './log/service-logger.js';
 
 /** For requests that are in flight when the service stops. */
 const ANSWER_WITHIN_MS = 5_000;
@@ -21,7 +22,7 @@ export interface Service {
 
 /** Starts everything that the environment asks for: database, migrations, HTTP, worker. */
 export async function startService(environment: Environment): Promise<Service> {
-  const logger = new ConsoleLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) });
+  const logger = new ServiceLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) });
   Logger.overrideLogger(logger);
   const log = new Logger('Service');
   const database = await openDatabase(environment, {

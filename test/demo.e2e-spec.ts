@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const DEMO = fileURLToPath(new URL('../dist/src/demo/main.js', import.meta.url));
@@ -14,3 +15,21 @@ it('shows the main job and ends with status 0 when the outcome is the expected o
   expect(out).toContain('The outcome is the expected one.');
   expect(status).toBe(0);
 });
+
+it('stays up without --once, says where the documentation of the API is, and it is there', async () => {
+  const child = spawn(process.execPath, [DEMO], { env: { PATH: process.env['PATH'] } });
+  let out = '';
+  child.stdout.on('data', (chunk) => (out += String(chunk)));
+  child.stderr.on('data', (chunk) => (out += String(chunk)));
+  const ended = once(child, 'close');
+  await vi.waitUntil(() => out.includes('good for five minutes') || child.exitCode !== null, { timeout: 100_000 });
+
+  const url = /documented, and can be tried, at (\S+\/docs)/.exec(out)?.[1];
+  const page = url && (await (await fetch(url)).text());
+  child.kill('SIGINT');
+  const [status] = (await ended) as [number];
+
+  expect(out).toContain('/docs');
+  expect(page).toContain('<title>NFT metadata refresh</title>');
+  expect(status).toBe(130);
+}, 120_000);

@@ -131,7 +131,8 @@ async function sayWhatToTry({ url }: Service, client: ApiClient, apiKey: string,
     .map(([name, value]) => `-H '${name}: ${value}'`)
     .join(' ');
   say(`
-The service stays up at ${url} until Ctrl-C. Try:
+The service stays up at ${url} until Ctrl-C.
+Its API is documented, and can be tried, at ${url}/docs. Try:
 
   curl '${url}/listings'
   curl '${url}/listings?trait.Lamp=Firefly&trait.Sea=Storm&trait.Sea=Calm'

@@ -1,12 +1,15 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { aFreePort, runProgram, runTool, startHost, type HostProcess } from './host-process.js';
+import { aFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
 import { anEmptyFolder, installPackage, npmInstall } from './packed.js';
 
 interface Manifest {
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
 }
+
+/** As the page has it. */
+const SHOP_URL = 'http://127.0.0.1:3000';
 
 /**
  * Does what a page says, block by block. Three things are put in for others: the Nest CLI of this repository for `npx`,
@@ -16,19 +19,23 @@ export class Reader {
   /** What the requests of the page were answered. */
   readonly answers: unknown[] = [];
   readonly compiled: string[] = [];
-  shopUrl = '';
   /** Where the page has gone by now, below the root. */
   private folder = '';
   private root = '';
   private metadataPort = '';
   private readonly variables: Record<string, string> = {};
   private readonly running: HostProcess[] = [];
+  private shop: HostProcess | undefined;
 
   constructor(
     private readonly databaseUrl: string,
     /** Whether npm itself installs, from the network. */
     private readonly hasNetwork = false,
   ) {}
+
+  get shopUrl(): string {
+    return this.shop?.url ?? '';
+  }
 
   async follow(blocks: readonly Block[]): Promise<void> {
     this.metadataPort = String(await aFreePort());
@@ -71,7 +78,8 @@ export class Reader {
     if (line === 'npm run build') return runTool(this.folder, '@nestjs/cli/bin/nest.js', 'build');
     if (line === 'npm run start:prod &') return this.start();
     if (line === 'node metadata-server.mjs &')
-      return this.background('metadata-server.mjs', { PORT: this.metadataPort });
+      return void (await this.background('metadata-server.mjs', { PORT: this.metadataPort }));
+    if (words[0] === 'curl' && words.includes('--retry-connrefused')) return this.waitForShop(words);
     if (words[0] === 'export') return this.export(line.slice('export '.length));
     if (words[0] === 'curl') return this.request(words.slice(1));
     throw new Error(`The page has a command that this test does not know: ${line}`);
@@ -105,12 +113,20 @@ export class Reader {
   private async start(): Promise<void> {
     const manifest = JSON.parse(await readFile(join(this.folder, 'package.json'), 'utf8')) as Manifest;
     const program = /^node (\S+)$/.exec(manifest.scripts['start:prod']!)![1]!;
-    await this.background(program, this.variables);
-    this.shopUrl = this.running.at(-1)!.url;
+    this.shop = await this.background(program, this.variables);
   }
 
-  private async background(program: string, env: Readonly<Record<string, string>>): Promise<void> {
-    this.running.push(await startHost(this.folder, program, env));
+  /** The page has to wait by itself: a shell does not. */
+  private async waitForShop(words: readonly string[]): Promise<void> {
+    if (!words.includes(SHOP_URL))
+      throw new Error(`The page waits for something else than its shop: ${words.join(' ')}`);
+    await this.shop!.ready();
+  }
+
+  private async background(program: string, env: Readonly<Record<string, string>>): Promise<HostProcess> {
+    const host = await launchHost(this.folder, program, env);
+    this.running.push(host);
+    return host;
   }
 
   private async export(assignment: string): Promise<void> {
@@ -129,7 +145,7 @@ export class Reader {
       else if (options[index] === '-d') body = value;
       else throw new Error(`The page uses an option of curl that this test does not know: ${options[index]}`);
     }
-    const asked = url!.replace('http://127.0.0.1:3000', this.shopUrl);
+    const asked = url!.replace(SHOP_URL, this.shopUrl);
     const ask = async () =>
       (await fetch(asked, { headers, ...(body !== undefined && { method: 'POST', body }) })).json() as Promise<unknown>;
     // Whoever reads the page types slower than the worker fetches.

@@ -12,6 +12,8 @@ export interface HostProcess {
   url: string;
   /** What it has printed so far. */
   out: () => string;
+  /** Waits until it answers at its port. Throws with what it has printed if it ends before that. */
+  ready(): Promise<void>;
   /** Asks it to stop, as an operator does, and waits for it. */
   stop(): Promise<void>;
 }
@@ -38,26 +40,35 @@ export async function startHost(
   main: string,
   env: Readonly<Record<string, string>>,
 ): Promise<HostProcess> {
+  const host = await launchHost(folder, main, env);
+  await host.ready();
+  return host;
+}
+
+/** The same, as a shell does it in the background: it may not be ready yet. */
+export async function launchHost(
+  folder: string,
+  main: string,
+  env: Readonly<Record<string, string>>,
+): Promise<HostProcess> {
   const port = env['PORT'] ?? String(await aFreePort());
   const host = spawn(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], PORT: port, ...env } });
   let out = '';
   host.stdout.on('data', (chunk) => (out += String(chunk)));
   host.stderr.on('data', (chunk) => (out += String(chunk)));
   const url = `http://127.0.0.1:${port}`;
-  await vi.waitUntil(
-    async () => {
-      if (host.exitCode !== null) throw new Error(`${main} ended with ${host.exitCode}:\n${out}`);
-      return fetch(url).then(
-        () => true,
-        () => false,
-      );
-    },
-    { timeout: 40_000, interval: 50 },
-  );
+  const answers = async () => {
+    if (host.exitCode !== null) throw new Error(`${main} ended with ${host.exitCode}:\n${out}`);
+    return fetch(url).then(
+      () => true,
+      () => false,
+    );
+  };
   return {
     process: host,
     url,
     out: () => out,
+    ready: async () => void (await vi.waitUntil(answers, { timeout: 40_000, interval: 50 })),
     async stop() {
       const closed = new Promise((done) => host.once('close', done));
       if (host.exitCode === null && host.signalCode === null && host.kill('SIGTERM')) await closed;

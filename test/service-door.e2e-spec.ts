@@ -1,0 +1,49 @@
+import { createEmptyDatabase, type TestDatabase } from './support/database.js';
+import { MetadataHost } from './support/metadata-host.js';
+import { startServiceProcess, type ServiceProcess } from './support/service-process.js';
+
+let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
+let metadataApi: MetadataHost;
+const running: ServiceProcess[] = [];
+beforeAll(async () => {
+  [database, metadataApi] = await Promise.all([createEmptyDatabase(), MetadataHost.start()]);
+});
+afterAll(async () => {
+  for (const service of running) await service.end('SIGTERM');
+  await metadataApi.close();
+  await database.drop();
+});
+
+async function start(runMode: 'all' | 'worker'): Promise<ServiceProcess> {
+  const service = await startServiceProcess({ database, metadataApi }, runMode);
+  running.push(service);
+  return service;
+}
+
+it('logs that are not for a terminal are lines of JSON without colours, those of migrations and of the end as well', async () => {
+  const service = await start('all');
+  await service.end('SIGTERM');
+
+  const lines = service.output().trim().split('\n');
+  const texts = lines.map((line) => JSON.stringify(JSON.parse(line)));
+
+  expect(texts.some((text) => text.includes('nft-metadata-'))).toBe(true);
+  expect(texts.filter((text) => /\\u001b|\u001b/.test(text))).toEqual([]);
+});
+
+it('the root of the service leads to the documentation of its API', async () => {
+  const { url } = await start('all');
+
+  const answer = await fetch(url, { redirect: 'manual' });
+  const followed = await fetch(url);
+
+  expect(answer.status).toBe(302);
+  expect(followed.url).toBe(`${url}/docs`);
+  expect(await followed.text()).toContain('<title>NFT metadata refresh</title>');
+});
+
+it('but the root of a worker, which has no API, leads nowhere', async () => {
+  const { url } = await start('worker');
+
+  expect((await fetch(url)).status).toBe(404);
+});
