@@ -1,4 +1,8 @@
 import 'reflect-metadata';
 import { runCommandLine } from './cli/command-line.js';
+import { stopSignal } from './stop-signal.js';
 
-process.exitCode = await runCommandLine(process.argv.slice(2), process.env);
+const stopping = stopSignal();
+process.exitCode = await runCommandLine(process.argv.slice(2), process.env, stopping);
+// A command that was broken off may still have timers and sockets.
+if (stopping.aborted) process.exit();

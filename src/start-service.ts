@@ -8,6 +8,7 @@ import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { migrate } from './database/migrations.js';
 import { openDatabase } from './database/open-database.js';
+import { unlessAborted } from './stop-signal.js';
 
 /** For requests that are in flight when the service stops. */
 const ANSWER_WITHIN_MS = 5_000;
@@ -19,15 +20,21 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Starts everything that the environment asks for: database, migrations, HTTP, worker. */
-export async function startService(environment: Environment): Promise<Service> {
-  const database = await openDatabase(environment);
+/**
+ * Starts everything that the environment asks for: database, migrations, HTTP, worker. When `signal` aborts before all
+ * of it has started, leaves the embedded database and throws the signal's reason; the process is to end then.
+ */
+export async function startService(environment: Environment, signal?: AbortSignal): Promise<Service> {
+  const database = await openDatabase(environment, signal);
   try {
-    const app = await NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
-      logger: new ConsoleLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) }),
-      abortOnError: false,
-    });
-    await migrate(database.url);
+    const app = await unlessAborted(
+      signal,
+      NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
+        logger: new ConsoleLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) }),
+        abortOnError: false,
+      }),
+    );
+    await unlessAborted(signal, migrate(database.url));
     if (environment.runMode !== 'api') {
       app.get(EventDelivery).start();
       app.get(RefreshWorker).start();
@@ -38,8 +45,11 @@ export async function startService(environment: Environment): Promise<Service> {
       app,
       url: await app.getUrl(),
       async stop() {
-        await closeGently(app);
-        await database.leave();
+        try {
+          await closeGently(app);
+        } finally {
+          await database.leave();
+        }
       },
     };
   } catch (error) {
