@@ -1,16 +1,22 @@
 import 'reflect-metadata';
 import { MetadataHost } from '../test/support/metadata-host.js';
 import { processVariables, readEnvironment } from './config/environment.js';
-import { startService, type Service } from './start-service.js';
+import { startService } from './start-service.js';
+import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
 
 /** Where the misbehaving metadata host listens while one develops. */
 const HOST_PORT = 4000;
 
 // The service as `npm start` runs it, and beside it a metadata host that answers in every way there is.
+const stopping = stopSignal();
 const host = await MetadataHost.start(HOST_PORT);
 const variables = processVariables();
 const allowedHosts = [variables['FETCH_ALLOWED_HOSTS'], host.host].filter(Boolean).join(',');
-const service = await startService(readEnvironment({ ...variables, FETCH_ALLOWED_HOSTS: allowedHosts }));
+const environment = readEnvironment({ ...variables, FETCH_ALLOWED_HOSTS: allowedHosts });
+const service = await startService(environment, stopping).catch((error: unknown) => {
+  if (error instanceof StopRequested) process.exit(0);
+  throw error;
+});
 process.stdout.write(
   [
     `service:        ${service.url}, its documentation at ${service.url}/docs`,
@@ -25,10 +31,7 @@ process.stdout.write(
   ].join('\n'),
 );
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(service));
-
-async function stop(running: Service): Promise<void> {
-  await running.stop();
-  await host.close();
-  process.exit(0);
-}
+await whenStopped(stopping);
+await service.stop();
+await host.close();
+process.exit(0);

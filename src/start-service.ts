@@ -9,6 +9,7 @@ import type { Environment } from './config/environment.js';
 import { migrate } from './database/migrations.js';
 import { openDatabase } from './database/open-database.js';
 import { ServiceLogger } from './log/service-logger.js';
+import { unlessAborted } from './stop-signal.js';
 
 /** For requests that are in flight when the service stops. */
 const ANSWER_WITHIN_MS = 5_000;
@@ -20,21 +21,28 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Starts everything that the environment asks for: database, migrations, HTTP, worker. */
-export async function startService(environment: Environment): Promise<Service> {
+/**
+ * Starts everything that the environment asks for: database, migrations, HTTP, worker. When `signal` aborts before all
+ * of it has started, leaves the embedded database and throws the signal's reason; the process is to end then.
+ */
+export async function startService(environment: Environment, signal?: AbortSignal): Promise<Service> {
   const logger = new ServiceLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) });
   Logger.overrideLogger(logger);
   const log = new Logger('Service');
   const database = await openDatabase(environment, {
     onWaiting: (waiting) => log.log({ msg: 'waiting for the database', ...waiting }),
     onCreated: (folder) => log.log({ msg: 'embedded database created', folder }),
+    signal,
   });
   try {
-    const app = await NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
-      logger,
-      abortOnError: false,
-    });
-    await migrate(database.url);
+    const app = await unlessAborted(
+      signal,
+      NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
+        logger,
+        abortOnError: false,
+      }),
+    );
+    await unlessAborted(signal, migrate(database.url));
     if (environment.runMode !== 'api') {
       app.get(EventDelivery).start();
       app.get(RefreshWorker).start();
@@ -45,8 +53,11 @@ export async function startService(environment: Environment): Promise<Service> {
       app,
       url: await app.getUrl(),
       async stop() {
-        await closeGently(app);
-        await database.leave();
+        try {
+          await closeGently(app);
+        } finally {
+          await database.leave();
+        }
       },
     };
   } catch (error) {

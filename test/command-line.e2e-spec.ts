@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Wallet } from 'ethers';
 import { Anvil } from './support/anvil.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
+import { endWithTests } from './support/guardian.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { startServiceProcess } from './support/service-process.js';
 import { WebhookReceiver } from './support/webhook-receiver.js';
@@ -36,7 +37,7 @@ async function cli(...args: string[]): Promise<{ status: number; out: string; er
     FETCH_ALLOWED_HOSTS: [...allowedHosts, ...(node ? [new URL(node.url).host] : [])].join(),
     RPC_URLS: node ? `${node.chainId}=${node.url}` : '',
   };
-  const child = spawn(process.execPath, [CLI, ...args], { env });
+  const child = endWithTests(spawn(process.execPath, [CLI, ...args], { env }));
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => (out += String(chunk)));
   child.stderr.on('data', (chunk) => (err += String(chunk)));

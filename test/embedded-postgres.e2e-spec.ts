@@ -1,34 +1,174 @@
-import { mkdtemp, chmod, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chown, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../src/database/embedded-postgres.js';
+import { serverUser } from '../src/database/postgres-programs.js';
+import { anOpenFolder, expectNoServer } from './support/embedded-process.js';
 
-it('an embedded server that was killed can be left', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-test-'));
-  await chmod(folder, 0o755);
-  const server = await enterEmbeddedPostgres(folder);
-  const client = new Client({ connectionString: await server.databaseUrl('postgres') });
-  client.on('error', () => {});
-  await client.connect();
-  const { rows } = await client.query<{ folder: string }>('select current_setting($1) as folder', ['data_directory']);
-  const pid = Number((await readFile(join(rows[0]!.folder, 'postmaster.pid'), 'utf8')).split('\n', 1)[0]);
-  const ended = new Promise((done) => client.once('end', done));
+let folder: string;
+const data = () => join(folder, 'data');
+const pidFile = () => join(folder, 'data', 'postmaster.pid');
+const password = () => join(folder, 'password');
 
-  process.kill(pid, 'SIGQUIT');
-  await ended;
-  await vi.waitUntil(() => isGone(pid), { timeout: 30_000 });
+describe('an embedded server', () => {
+  beforeAll(async () => {
+    folder = await anOpenFolder();
+  });
+  afterEach(async () => {
+    await expectNoServer(folder);
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
 
-  await expect(server.leave()).resolves.toBeUndefined();
-  await server.remove();
-  await rm(folder, { recursive: true, force: true });
+  it('that was killed can be left, and entered again', async () => {
+    const server = await enterEmbeddedPostgres(folder);
+    await kill(await server.databaseUrl('postgres'));
+
+    await expect(server.leave()).resolves.toBeUndefined();
+    const again = await enterEmbeddedPostgres(folder);
+    await expect(again.databaseUrl('postgres')).resolves.toBeTruthy();
+    await again.leave();
+  });
+
+  it.each([
+    ['has now been given to another process', String(process.pid)],
+    ["has now been given to another user's process", '1'],
+    ['nobody has', '4194300'],
+  ])('starts again where a crash left a postmaster.pid whose process id %s', async (_, pid) => {
+    const server = await enterEmbeddedPostgres(folder);
+    await kill(await server.databaseUrl('postgres'));
+    await server.leave();
+    await writeFile(pidFile(), (await readFile(pidFile(), 'utf8')).replace(/^\d+/, pid));
+
+    const again = await enterEmbeddedPostgres(folder);
+
+    await expect(again.databaseUrl('postgres')).resolves.toBeTruthy();
+    await again.leave();
+  });
+
+  it('that was killed while a process uses it is not started a second time by another process', async () => {
+    const server = await enterEmbeddedPostgres(folder);
+    await kill(await server.databaseUrl('postgres'));
+
+    await expect(enterEmbeddedPostgres(folder)).rejects.toThrow(/another process is using it/);
+    await server.leave();
+  });
+
+  it('is stopped by the last process that leaves, whatever other clients are connected', async () => {
+    const server = await enterEmbeddedPostgres(folder);
+    const client = new Client({ connectionString: await server.databaseUrl('postgres') });
+    client.on('error', () => {});
+    await client.connect();
+    const ended = new Promise((done) => client.once('end', done));
+
+    await server.leave();
+
+    await ended;
+    await expectNoServer(folder);
+  });
+
+  it('whose password file was replaced says so', async () => {
+    const ours = await readFile(password());
+    await writeFile(password(), 'another');
+
+    const server = await enterEmbeddedPostgres(folder);
+
+    await expect(server.databaseUrl('postgres')).rejects.toThrow(/the password in it is not the one of the data/);
+    await server.leave();
+    await writeFile(password(), ours);
+  });
 });
 
-function isGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
+describe('the embedded PostgreSQL refuses, and leaves as it is, a folder', () => {
+  beforeEach(async () => {
+    folder = await anOpenFolder();
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it.each<[string, RegExp, () => Promise<unknown>]>([
+    ['with other files', /files that are not ours \(notes\.txt\)/, () => writeFile(join(folder, 'notes.txt'), 'mine')],
+    [
+      'that is a data directory itself',
+      /files that are not ours \(PG_VERSION, base\)/,
+      () => Promise.all([writeFile(join(folder, 'PG_VERSION'), '18\n'), mkdir(join(folder, 'base'))]),
+    ],
+    ['with a file named data', /data\/ is not a PostgreSQL data directory/, () => writeFile(data(), 'mine')],
+    [
+      'with a data/ that has other files',
+      /data\/ is not a PostgreSQL data directory \(it has photo\.png\)/,
+      async () => {
+        await mkdir(data());
+        await writeFile(join(data(), 'photo.png'), 'mine');
+      },
+    ],
+    [
+      'with data of another version',
+      /it holds the data of PostgreSQL 15, and this is PostgreSQL 18/,
+      async () => {
+        await makeData('15');
+        await writeFile(password(), 'secret');
+      },
+    ],
+    ['with data that was not made here', /no password beside it/, () => makeData('18')],
+    [
+      "with another user's data",
+      /data\/ belongs to the user id \d+, and PostgreSQL runs as/,
+      async () => {
+        if (serverUser().uid !== undefined) return makeData('18', 12_345);
+        return symlink(process.platform === 'darwin' ? '/var/root' : '/root', data());
+      },
+    ],
+  ])('%s', async (_, message, prepare) => {
+    await prepare();
+    const before = await contents(folder);
+
+    const entering = enterEmbeddedPostgres(folder);
+
+    await expect(entering).rejects.toThrow(message);
+    await expect(entering).rejects.toThrow(`The embedded PostgreSQL cannot use ${folder}`);
+    expect(await contents(folder)).toEqual(before);
+  });
+
+  it('in whose place is a file', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, 'mine');
+
+    await expect(enterEmbeddedPostgres(file)).rejects.toThrow(/a file is in its place/);
+    expect(await readFile(file, 'utf8')).toBe('mine');
+  });
+});
+
+/** Kills the server as a power failure does: its postmaster.pid stays. */
+async function kill(databaseUrl: string): Promise<void> {
+  const left = await readFile(pidFile());
+  const client = new Client({ connectionString: databaseUrl });
+  client.on('error', () => {});
+  await client.connect();
+  const ended = new Promise((done) => client.once('end', done));
+  process.kill(Number(String(left).split('\n', 1)[0]), 'SIGQUIT');
+  await ended;
+  await expectNoServer(folder);
+  await writeFile(pidFile(), left);
+}
+
+/** What looks like a data directory of PostgreSQL's. */
+async function makeData(version: string, uid?: number): Promise<void> {
+  await mkdir(data(), { mode: 0o700 });
+  await writeFile(join(data(), 'PG_VERSION'), `${version}\n`);
+  const user = serverUser();
+  if (user.uid !== undefined) await chown(data(), uid ?? user.uid, user.gid);
+}
+
+/** Every file below a folder but the lock, with all that can change of it. */
+async function contents(of: string): Promise<object[]> {
+  const names = (await readdir(of, { recursive: true })).filter((name) => name !== 'lock').toSorted();
+  return Promise.all(
+    names.map(async (name) => {
+      const { mode, uid, gid, size, mtimeMs } = await lstat(join(of, name));
+      return { name, mode, uid, gid, size, mtimeMs };
+    }),
+  );
 }

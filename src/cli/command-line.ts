@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { StopRequested, unlessAborted } from '../stop-signal.js';
 import { addApiKeyCommands } from './api-key.commands.js';
 import { addCollectionCommands } from './collection.commands.js';
 import { addProjectCommands } from './project.commands.js';
@@ -7,17 +8,22 @@ import { Session } from './session.js';
 import { addTraitsCommands } from './traits.commands.js';
 import { addWebhookCommands } from './webhook.commands.js';
 
-/** Runs one command and returns the exit status. A mistake prints one line and returns 1. */
+/**
+ * Runs one command and returns the exit status. A mistake prints one line and returns 1. When `stopping` aborts, breaks
+ * the command off, and returns what a shell reports for the signal; the process is to end then.
+ */
 export async function runCommandLine(
   args: readonly string[],
   variables: Readonly<Record<string, string | undefined>>,
+  stopping?: AbortSignal,
 ): Promise<number> {
-  const session = new Session(variables);
+  const session = new Session(variables, stopping);
   try {
-    await program(session).parseAsync(args, { from: 'user' });
+    await unlessAborted(stopping, program(session).parseAsync(args, { from: 'user' }));
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1; // commander has said it already
+    if (error instanceof StopRequested) return error.exitStatus;
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {

@@ -8,15 +8,18 @@ import { openDatabase, type Database } from '../database/open-database.js';
 /** What a command works with: the application without HTTP, opened on first use. */
 export class Session {
   printsJson = false;
-  private database: Database | undefined;
-  private app: INestApplicationContext | undefined;
+  private database: Promise<Database> | undefined;
+  private opening: Promise<INestApplicationContext> | undefined;
 
-  constructor(private readonly variables: Readonly<Record<string, string | undefined>>) {}
+  constructor(
+    private readonly variables: Readonly<Record<string, string | undefined>>,
+    private readonly stopping?: AbortSignal,
+  ) {}
 
   /** A service of the application. */
   async get<T>(token: Type<T> | (abstract new (...args: never[]) => T)): Promise<T> {
-    this.app ??= await this.open();
-    return this.app.get(token as Type<T>);
+    this.opening ??= this.open();
+    return (await this.opening).get(token as Type<T>);
   }
 
   /** One JSON object with --json; readable lines otherwise. */
@@ -36,25 +39,28 @@ export class Session {
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   }
 
+  /** Also while it is still being opened. */
   async close(): Promise<void> {
-    await this.app?.close();
-    await this.database?.leave();
+    // A statement that a command was broken off in may take minutes; it ends with its connection.
+    const opening = this.stopping?.aborted ? undefined : this.opening;
+    const [app, database] = await Promise.allSettled([opening, this.database]);
+    if (app.status === 'fulfilled') await app.value?.close();
+    if (database.status === 'fulfilled') await database.value?.leave();
   }
 
   private async open(): Promise<INestApplicationContext> {
     const environment = readEnvironment(this.variables);
-    this.database = await openDatabase(environment, {
+    this.database = openDatabase(environment, {
       onWaiting: ({ database, waitSeconds, error }) =>
         note(`waiting up to ${waitSeconds} seconds for the database at ${database}: ${error}`),
       onCreated: (folder) => note(`DATABASE_URL is not set: a new, empty database was created in ${folder}`),
+      signal: this.stopping,
     });
+    const { url: databaseUrl } = await this.database;
     // 'api': no schedule of ours runs; what has to be done, the command does.
-    const module = AppModule.forRoot(
-      { ...environment, databaseUrl: this.database.url, runMode: 'api' },
-      { statementsTakeLong: true },
-    );
+    const module = AppModule.forRoot({ ...environment, databaseUrl, runMode: 'api' }, { statementsTakeLong: true });
     const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
-    await migrate(this.database.url);
+    await migrate(databaseUrl);
     return app;
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Environment } from '../config/environment.js';
+import { unlessAborted } from '../stop-signal.js';
 import { connectionTo } from './database-client.js';
 import { enterEmbeddedPostgres } from './embedded-postgres.js';
 import { waitForDatabase, type WaitingForDatabase } from './wait-for-database.js';
@@ -12,27 +13,35 @@ export interface Database {
   leave(): Promise<void>;
 }
 
-/** What an operator wants to know before there is a database. */
-export interface DatabaseNotices {
+export interface OpeningDatabase {
+  /** What an operator wants to know before there is a database. */
   onWaiting: (waiting: WaitingForDatabase) => void;
   /** Without DATABASE_URL, and without an embedded database in the working directory: there is a new, empty one now. */
   onCreated: (folder: string) => void;
+  /** Opening ends when it aborts, and leaves the database again. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * The database that DATABASE_URL names, as soon as it takes connections; without one, the embedded PostgreSQL. Throws
- * DatabaseUnusable.
+ * DatabaseUnusable, UnusableFolder, and the signal's reason.
  */
 export async function openDatabase(
   { databaseUrl, databaseWaitSeconds }: Pick<Environment, 'databaseUrl' | 'databaseWaitSeconds'>,
-  notices: DatabaseNotices,
+  { onWaiting, onCreated, signal }: OpeningDatabase,
 ): Promise<Database> {
   if (databaseUrl) {
-    await waitForDatabase(connectionTo(databaseUrl), databaseWaitSeconds, notices.onWaiting);
+    await unlessAborted(signal, waitForDatabase(connectionTo(databaseUrl), databaseWaitSeconds, onWaiting));
     return { url: databaseUrl, leave: async () => {} };
   }
   const isNew = !existsSync(EMBEDDED_FOLDER);
-  const server = await enterEmbeddedPostgres(EMBEDDED_FOLDER);
-  if (isNew) notices.onCreated(resolve(EMBEDDED_FOLDER));
-  return { url: `${await server.databaseUrl('nft_refresh')}?sslmode=disable`, leave: () => server.leave() };
+  const server = await enterEmbeddedPostgres(EMBEDDED_FOLDER, [], signal);
+  try {
+    signal?.throwIfAborted();
+    if (isNew) onCreated(resolve(EMBEDDED_FOLDER));
+    return { url: `${await server.databaseUrl('nft_refresh')}?sslmode=disable`, leave: () => server.leave() };
+  } catch (error) {
+    await server.leave();
+    throw error;
+  }
 }

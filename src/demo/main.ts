@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { Projects } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
@@ -6,9 +7,11 @@ import { SingleBar } from 'cli-progress';
 import { Wallet } from 'ethers';
 import { MetadataHost } from '../../test/support/metadata-host.js';
 import { readEnvironment } from '../config/environment.js';
-import { enterEmbeddedPostgres, type EmbeddedServer } from '../database/embedded-postgres.js';
+import { removeEmbeddedFolder } from '../database/embedded-folder.js';
+import { enterEmbeddedPostgres } from '../database/embedded-postgres.js';
 import { Listings } from '../listings/listings.js';
 import { startService, type Service } from '../start-service.js';
+import { stopSignal, unlessAborted, whenStopped, StopRequested } from '../stop-signal.js';
 import { ApiClient, type RefreshBody } from './api-client.js';
 import { differences, reportErrors, reportListings, say } from './report.js';
 import { SAMPLE_SIZE, serveSamples, UNKNOWN_TOKENS } from './sample-collection.js';
@@ -24,11 +27,13 @@ const isOnce = process.argv.includes('--once');
 /** What was started, newest first; Ctrl-C stops all of it. */
 const stops: (() => Promise<void>)[] = [];
 
-process.on('SIGINT', () => void finish(130)).on('SIGTERM', () => void finish(143));
+const stopping = stopSignal();
 try {
-  const isExpected = await demonstrate();
+  const isExpected = await unlessAborted(stopping, demonstrate());
   if (isOnce) await finish(isExpected ? 0 : 1);
+  await finish((await whenStopped(stopping)).exitStatus);
 } catch (error) {
+  if (error instanceof StopRequested) await finish(error.exitStatus);
   process.stderr.write(`The demonstration failed: ${error instanceof Error ? error.message : String(error)}\n`);
   await finish(1);
 }
@@ -68,20 +73,27 @@ async function demonstrate(): Promise<boolean> {
 }
 
 async function startOnFreshDatabase(metadataApi: MetadataHost): Promise<Service> {
-  // A folder for each process: two demonstrations side by side do not meet.
-  const folder = `./.data/demo-${process.pid}`;
-  const postgres: EmbeddedServer = await enterEmbeddedPostgres(folder);
+  // A folder for each demonstration: two side by side do not meet, and none meets what a killed one left behind.
+  await mkdir('.data', { recursive: true });
+  const folder = await mkdtemp('.data/demo-');
+  await chmod(folder, 0o755);
+  const entering = enterEmbeddedPostgres(folder, [], stopping);
   stops.unshift(async () => {
-    await postgres.leave();
-    await postgres.remove();
+    // Also while it is still starting: then it ends with an error, and has stopped what it had started.
+    await entering.then(
+      (postgres) => postgres.leave(),
+      () => {},
+    );
+    await removeEmbeddedFolder(folder);
   });
+  const postgres = await entering;
   const environment = readEnvironment({
     DATABASE_URL: await postgres.databaseUrl('demo'),
     PORT: String(await freePort(3000)),
     FETCH_ALLOWED_HOSTS: metadataApi.host,
     LOG_LEVEL: 'warn',
   });
-  const service = await startService(environment);
+  const service = await startService(environment, stopping);
   stops.unshift(() => service.stop());
   return service;
 }
@@ -148,7 +160,7 @@ Signed by the owner's wallet (good for five minutes):
 }
 
 async function finish(status: number): Promise<void> {
-  for (const stop of stops.splice(0)) {
+  for (let stop = stops.shift(); stop; stop = stops.shift()) {
     await stop().catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
   }
   process.exit(status);

@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { endWithTests } from './guardian.js';
 
 const MODULES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 const run = promisify(execFile);
@@ -53,6 +54,7 @@ export async function launchHost(
 ): Promise<HostProcess> {
   const port = env['PORT'] ?? String(await aFreePort());
   const host = spawn(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], PORT: port, ...env } });
+  endWithTests(host);
   let out = '';
   host.stdout.on('data', (chunk) => (out += String(chunk)));
   host.stderr.on('data', (chunk) => (out += String(chunk)));

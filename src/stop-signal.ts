@@ -1,0 +1,39 @@
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * An AbortSignal for the whole process, aborted by the first SIGINT, SIGTERM or SIGHUP; the reason is a StopRequested.
+ * Later signals change nothing: npm passes on a Ctrl-C that the terminal has sent already, and whoever stops must be
+ * able to finish. The caller has to end the process.
+ */
+export function stopSignal(): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of SIGNALS) process.on(signal, () => stopping.abort(new StopRequested(signal)));
+  return stopping.signal;
+}
+
+/** Why a start or a command was broken off. */
+export class StopRequested extends Error {
+  override readonly name = 'StopRequested';
+
+  constructor(readonly signal: (typeof SIGNALS)[number]) {
+    super(`stopped by ${signal}`);
+  }
+
+  /** What a shell reports for a program that a signal ended. */
+  get exitStatus(): number {
+    return 128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[this.signal];
+  }
+}
+
+/** Waits for the signal. */
+export async function whenStopped(signal: AbortSignal): Promise<StopRequested> {
+  if (!signal.aborted) await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+  return signal.reason as StopRequested;
+}
+
+/** The result of the promise, unless the signal aborts first: then its reason is thrown, and the promise goes on. */
+export async function unlessAborted<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
+  if (!signal) return promise;
+  const aborted = whenStopped(signal).then((reason) => Promise.reject(reason));
+  return Promise.race([promise, aborted]);
+}

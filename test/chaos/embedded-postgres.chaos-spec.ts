@@ -1,0 +1,63 @@
+import { rm } from 'node:fs/promises';
+import { rounds } from '../support/crash-test.js';
+import { anOpenFolder, endPrograms, expectNoServer } from '../support/embedded-process.js';
+import {
+  enterAtOnceAndLeave,
+  enterWhileTheLastLeaves,
+  killOneOfTwo,
+  killTheOneThatStarts,
+  startServiceAndCommand,
+  startTwoServices,
+  stopTheServiceThatStarts,
+} from '../support/embedded-scenarios.js';
+
+// The moment at which two processes meet, or a signal comes, differs in every round.
+const each = rounds(20);
+
+let folder: string;
+beforeEach(async () => {
+  folder = await anOpenFolder();
+});
+afterEach(async () => {
+  await endPrograms();
+  await expectNoServer(folder);
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('two processes on the embedded PostgreSQL', () => {
+  it.each(each)('share one server, in round %i', async () => {
+    await enterAtOnceAndLeave(folder);
+    await enterAtOnceAndLeave(folder);
+  });
+
+  it('get a server when one starts while the other, the last one, leaves', async () => {
+    await enterWhileTheLastLeaves(
+      folder,
+      each.map((round) => round * 10),
+    );
+  });
+
+  it.each(each)('keep the server when one of them is killed, in round %i', async () => {
+    await killOneOfTwo(folder);
+  });
+
+  it.each(each)('of which one is killed while it starts: the other one starts, in round %i', async (round) => {
+    await killTheOneThatStarts(folder, { runs: 'initdb', afterMs: round * 60 });
+  });
+});
+
+describe('the service on the embedded PostgreSQL', () => {
+  it.each(each)('stopped before it is ready leaves no server, in round %i', async (round) => {
+    await stopTheServiceThatStarts(folder, { runs: 'initdb', afterMs: round * 100 }, 'SIGTERM');
+  });
+
+  it.each(each)('starts beside a second service, in round %i', async () => {
+    await startTwoServices(folder);
+    await startTwoServices(folder);
+  });
+
+  it.each(each)('starts beside the command line, in round %i', async (round) => {
+    await startServiceAndCommand(folder, round % 2 ? 'service' : 'command');
+    await startServiceAndCommand(folder, round % 2 ? 'command' : 'service');
+  });
+});

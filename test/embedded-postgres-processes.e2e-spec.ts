@@ -1,0 +1,85 @@
+import { rm } from 'node:fs/promises';
+import { anOpenFolder, endPrograms, expectNoServer, runEmbedded, untilRuns } from './support/embedded-process.js';
+import {
+  createProject,
+  enterAtOnceAndLeave,
+  enterWhileTheLastLeaves,
+  killOneOfTwo,
+  killTheOneThatStarts,
+  startServiceAndCommand,
+  startTwoServices,
+  stopTheServiceThatStarts,
+} from './support/embedded-scenarios.js';
+
+// A short cut of test/chaos/embedded-postgres.chaos-spec.ts, which has twenty rounds of each.
+
+let folder: string;
+beforeEach(async () => {
+  folder = await anOpenFolder();
+});
+afterEach(async () => {
+  await endPrograms();
+  await expectNoServer(folder);
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('two processes on the embedded PostgreSQL', () => {
+  it('share one server when they start at once, in a fresh folder and in an existing one; the last one stops it', async () => {
+    await enterAtOnceAndLeave(folder);
+    await enterAtOnceAndLeave(folder);
+  });
+
+  it('get a server when one starts while the other, the last one, leaves', async () => {
+    await enterWhileTheLastLeaves(folder, [0, 10, 20, 40, 80]);
+  });
+
+  it('keep the server when one of them is killed, until the other one leaves', async () => {
+    await killOneOfTwo(folder);
+  });
+
+  it.each(['initdb', 'pg_ctl'] as const)('of which one is killed during %s: the other one starts', async (runs) => {
+    await killTheOneThatStarts(folder, { runs, afterMs: 0 });
+  });
+});
+
+describe('the service on the embedded PostgreSQL', () => {
+  it.each([
+    { runs: 'initdb', signal: 'SIGTERM' },
+    { runs: 'pg_ctl', signal: 'SIGINT' },
+    { runs: 'postgres', signal: 'SIGTERM' },
+  ] as const)('stopped by $signal while $runs runs for its start leaves no server', async ({ runs, signal }) => {
+    await stopTheServiceThatStarts(folder, { runs, afterMs: 0 }, signal);
+  });
+
+  it('starts beside a second service, in a fresh folder and in an existing one', async () => {
+    await startTwoServices(folder);
+    await startTwoServices(folder);
+  });
+
+  it('starts beside the command line, in a fresh folder and in an existing one', async () => {
+    await startServiceAndCommand(folder, 'service');
+    await startServiceAndCommand(folder, 'command');
+  });
+});
+
+describe('Ctrl-C on the embedded PostgreSQL leaves no server', () => {
+  it('of a command', async () => {
+    const command = runEmbedded(folder, 'src/cli.js', ...createProject());
+    await untilRuns(folder, 'postgres');
+    command.signal('SIGINT');
+    command.signal('SIGINT');
+
+    expect(await command.status()).toBe(130);
+    await expectNoServer(folder);
+  });
+
+  it.each(['Starting an embedded PostgreSQL', 'First refresh'])('of the demonstration, after "%s"', async (line) => {
+    const demo = runEmbedded(folder, 'src/demo/main.js');
+    await demo.prints(line);
+    demo.signal('SIGINT');
+    demo.signal('SIGINT');
+
+    expect(await demo.status()).toBe(130);
+    await expectNoServer(folder);
+  });
+});

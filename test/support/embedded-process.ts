@@ -1,0 +1,144 @@
+import { execFile, fork, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, realpath } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { endWithTests } from './guardian.js';
+
+const built = (path: string) => fileURLToPath(new URL(`../../dist/${path}`, import.meta.url));
+
+/** A folder that the server's user may enter, also when the tests run as root. */
+export async function anOpenFolder(): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'nft-refresh-embedded-')));
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** The command lines of PostgreSQL's processes that name a path below this folder: initdb, pg_ctl, the server. */
+async function postgresProcesses(folder: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'command=']);
+  return stdout.split('\n').filter((line) => /^\S*(initdb|pg_ctl|postgres) /.test(line) && line.includes(folder));
+}
+
+/** A server that has been stopped may need a moment for its last line in the log. */
+export async function expectNoServer(folder: string): Promise<void> {
+  await expect.poll(() => postgresProcesses(folder), { timeout: 5_000 }).toEqual([]);
+}
+
+/** Waits until a program of PostgreSQL's runs on this folder. */
+export function untilRuns(folder: string, program: 'initdb' | 'pg_ctl' | 'postgres'): Promise<unknown> {
+  const runs = async () => (await postgresProcesses(folder)).some((line) => line.split(' ', 1)[0]!.endsWith(program));
+  return vi.waitUntil(runs, { timeout: 60_000, interval: 10 });
+}
+
+export interface Program {
+  /** What it has printed so far. */
+  output(): string;
+  /** Waits until it has printed this. */
+  prints(text: string): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
+  /** Waits for its end. */
+  status(): Promise<number | null>;
+}
+
+const running = new Set<ChildProcess>();
+
+/** What a test that failed has left running. */
+export async function endPrograms(): Promise<void> {
+  const exits = [...running].map((child) => once(child, 'exit'));
+  for (const child of running) child.kill('SIGTERM');
+  await Promise.all(exits);
+}
+
+function track(child: ChildProcess): void {
+  running.add(endWithTests(child));
+  child.once('exit', () => running.delete(child));
+}
+
+/** Runs a built program in this folder, without DATABASE_URL: on the embedded PostgreSQL below it. */
+export function runEmbedded(folder: string, main: string, ...args: string[]): Program {
+  const env = { PATH: process.env['PATH'], PORT: '0' };
+  const child = spawn(process.execPath, [built(main), ...args], {
+    env,
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  track(child);
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += String(chunk)));
+  child.stderr.on('data', (chunk) => (output += String(chunk)));
+  const closed = once(child, 'close');
+  return {
+    output: () => output,
+    async prints(text) {
+      const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+      await vi.waitUntil(() => output.includes(text) || hasEnded(), { timeout: 60_000, interval: 20 });
+      if (!output.includes(text)) throw new Error(`${main} ended before it had printed "${text}":\n${output}`);
+    },
+    signal: (signal) => void child.kill(signal),
+    async status() {
+      await closed;
+      return child.exitCode;
+    },
+  };
+}
+
+/** A process that only enters an embedded PostgreSQL, queries it, and leaves it, when it is told. */
+export class EmbeddedProcess {
+  private constructor(private readonly process: ChildProcess) {}
+
+  static async start(folder: string): Promise<EmbeddedProcess> {
+    const env = { PATH: process.env['PATH'] };
+    const child = fork(built('test/support/embedded-program.js'), [folder], { env, execArgv: [] });
+    track(child);
+    const started = new EmbeddedProcess(child);
+    await started.result();
+    return started;
+  }
+
+  async enter(): Promise<void> {
+    await this.send('enter');
+  }
+
+  /** When the server was started, which tells it from every other server. */
+  async query(): Promise<string> {
+    return (await this.send('query')) as string;
+  }
+
+  async leave(): Promise<void> {
+    await this.send('leave');
+  }
+
+  /** Waits for the end, in which a server may be stopped. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const { process } = this;
+    if (process.exitCode !== null || process.signalCode !== null) return;
+    const exited = once(process, 'exit');
+    process.kill(signal);
+    await exited;
+  }
+
+  private async send(command: string): Promise<unknown> {
+    const result = this.result();
+    this.process.send(command);
+    return result;
+  }
+
+  private async result(): Promise<unknown> {
+    const waiting = new AbortController();
+    const message = once(this.process, 'message', { signal: waiting.signal });
+    const exit = once(this.process, 'exit', { signal: waiting.signal }).then(() => {
+      throw new Error('The process ended instead of responding.');
+    });
+    try {
+      const [{ result, error }] = (await Promise.race([message, exit])) as [{ result?: unknown; error?: string }];
+      if (error !== undefined) throw new Error(error);
+      return result;
+    } finally {
+      waiting.abort();
+      await Promise.allSettled([message, exit]);
+    }
+  }
+}
