@@ -162,13 +162,14 @@ async function makeData(version: string, uid?: number): Promise<void> {
   if (user.uid !== undefined) await chown(data(), uid ?? user.uid, user.gid);
 }
 
-/** Every file below a folder but the lock, with all that can change of it. */
+/** Every file below a folder but the lock, with all that can change of it. Links are not followed. */
 async function contents(of: string): Promise<object[]> {
-  const names = (await readdir(of, { recursive: true })).filter((name) => name !== 'lock').toSorted();
-  return Promise.all(
-    names.map(async (name) => {
-      const { mode, uid, gid, size, mtimeMs } = await lstat(join(of, name));
-      return { name, mode, uid, gid, size, mtimeMs };
-    }),
-  );
+  const names = (await readdir(of)).filter((name) => name !== 'lock').toSorted();
+  const files = names.map(async (name) => {
+    const path = join(of, name);
+    const file = await lstat(path);
+    const { mode, uid, gid, size, mtimeMs } = file;
+    return [{ path, mode, uid, gid, size, mtimeMs }, ...(file.isDirectory() ? await contents(path) : [])];
+  });
+  return (await Promise.all(files)).flat();
 }
