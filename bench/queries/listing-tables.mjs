@@ -1,16 +1,5 @@
 // A large collection with half of its tokens for sale, written with SQL as the service would have written it.
-import { collectionGram } from '../../dist/libs/token-store/src/search/name-key.js';
-
-/** Text of one name, as pages are searched for it: hashes of two and of three characters that follow one another. */
-const GRAMS = `
-  array(
-    select distinct (-1 - (ascii(substr(key, at, 1))::bigint * 257 + ascii(substr(key, at + 1, 1))) % 2147483647)::integer
-    from generate_series(1, length(key) - 1) as at
-  ) || array(
-    select distinct ((ascii(substr(key, at, 1))::bigint * 66049 + ascii(substr(key, at + 1, 1)) * 257
-      + ascii(substr(key, at + 2, 1))) % 2147483647)::integer
-    from generate_series(1, length(key) - 2) as at
-  )`;
+import { TraitRecount } from '../../dist/libs/token-store/src/index.js';
 
 /** A number from 0 to 1 that belongs to a token and a place, the same in each run. */
 const CHANCE = (place) => `((hashint8(number * 31 + ${place} * 1000003)::bigint & 2147483647) / 2147483648.0)`;
@@ -31,7 +20,7 @@ const TRAITS = [
   { type: 'Score', value: `(number / 2)::int`, isNumber: true },
 ];
 
-export async function writeCollection(database, { id }, tokens) {
+export async function writeCollection(database, application, { id }, tokens) {
   const run = (text, values) => database.observe(text, values);
   await run(
     `set session_replication_role = replica; set synchronous_commit = off; set maintenance_work_mem = '512MB';
@@ -82,12 +71,7 @@ export async function writeCollection(database, { id }, tokens) {
      order by number`,
     [id],
   );
-  await run(
-    `insert into nft_metadata.token_search (collection_id, id, token_id, name_key, trait_ids, name_grams)
-     select collection_id, id, token_id, key, trait_ids, $1::integer || ${GRAMS}
-     from nft_metadata.tokens, lower(name) as key order by id`,
-    [collectionGram(id)],
-  );
+  await application.get(TraitRecount).recount(id);
   // Put up in no order of their ids. Gold begins where half of the others are cheaper.
   await run(
     `insert into marketplace.listings

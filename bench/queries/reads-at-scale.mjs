@@ -114,9 +114,9 @@ async function measure(postgres, metadataHost, tokens, options, log) {
   const service = await Service.prepare(database, metadataHost);
   const project = await service.addProject();
   const collection = await service.addCollection(project, 'http://localhost/', []);
-  await writeCollection(database, collection, tokens);
-  const api = await service.startApi();
   const application = await openApplication(database.url);
+  await writeCollection(database, application, collection, tokens);
+  const api = await service.startApi();
   const store = application.get(TokenStore);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 

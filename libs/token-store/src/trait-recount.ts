@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
+import { SearchIndex } from './search/search-index.js';
 import { inTransaction } from './transaction.js';
 
 export interface Recount {
@@ -9,29 +10,38 @@ export interface Recount {
   traits: number;
   /** Trait values whose count was wrong, and is right now. */
   corrected: number;
+  /** Tokens that were found by other traits or another name than they have, and no longer are. */
+  foundAgain: number;
 }
 
-/** Counts traits from the token records, beside the counts that every write moves. The two should never differ. */
+/**
+ * Counts traits from the token records, and compares with them what tokens are found by, beside what every write moves.
+ * They should never differ.
+ */
 @Injectable()
 export class TraitRecount {
-  constructor(private readonly em: EntityManager) {}
+  constructor(
+    private readonly em: EntityManager,
+    private readonly search: SearchIndex,
+  ) {}
 
   /**
    * Safe while workers write: a collection's trait rows are locked first, so that a write is either in the token records
    * that are counted, or moves the counts afterwards. One collection at a time, one transaction each.
    */
   async recount(collectionId?: string): Promise<Recount> {
-    const collections = collectionId ? [collectionId] : await this.collectionsWithTraits();
-    const recount = { collections: collections.length, traits: 0, corrected: 0 };
+    const collections = collectionId ? [collectionId] : await this.collectionsWithTokens();
+    const recount = { collections: collections.length, traits: 0, corrected: 0, foundAgain: 0 };
     for (const id of collections) {
       const { traits, corrected } = await this.recountOne(id);
       recount.traits += traits;
       recount.corrected += corrected;
+      recount.foundAgain += await this.search.repair(this.em, id);
     }
     return recount;
   }
 
-  private recountOne(collectionId: string): Promise<{ traits: number; corrected: number }> {
+  private recountOne(collectionId: string): Promise<Pick<Recount, 'traits' | 'corrected'>> {
     return inTransaction(this.em, async (em) => {
       const locked = await sql`
         select id from nft_metadata.collection_traits
@@ -55,10 +65,10 @@ export class TraitRecount {
     });
   }
 
-  private async collectionsWithTraits(): Promise<string[]> {
+  private async collectionsWithTokens(): Promise<string[]> {
     const { rows } = await sql<{ id: string }>`
       select id from nft_metadata.collections as collection
-      where exists (select from nft_metadata.collection_traits where collection_id = collection.id)
+      where exists (select from nft_metadata.tokens where collection_id = collection.id)
       order by id`.execute(this.em.fork().getKysely());
     return rows.map(({ id }) => id);
   }

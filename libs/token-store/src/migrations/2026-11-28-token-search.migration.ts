@@ -1,10 +1,8 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** What tokens are found by: small rows beside the records, and indexes for filters and orders. */
+/** What tokens are found by: small rows beside the records, and indexes for filters and orders. Holds up nobody. */
 export class TokenSearchMigration extends Migration {
   override up(): void {
-    this.addSql(`set local lock_timeout = '2s'`);
-
     // Written when a name or a trait changes, and not when a refresh finds nothing new.
     this.addSql(`
       create table nft_metadata.token_search (
@@ -38,38 +36,9 @@ export class TokenSearchMigration extends Migration {
     this.addSql(`
       create index token_search_found on nft_metadata.token_search using gin (trait_ids, name_grams)
       with (gin_pending_list_limit = 512)`);
-    this.addSql(`drop index nft_metadata.tokens_trait_ids`);
-
-    this.addSql(`
-      create function nft_metadata.forget_removed_tokens() returns trigger language plpgsql
-      set enable_seqscan = off as $$
-      begin
-        delete from nft_metadata.token_search as search using removed
-        where search.collection_id = removed.collection_id and search.token_id = removed.token_id;
-        return null;
-      end $$`);
-    this.addSql(`
-      create trigger forget_removed_tokens after delete on nft_metadata.tokens
-      referencing old table as removed for each statement execute function nft_metadata.forget_removed_tokens()`);
-
-    // Filters by number, and by trait across all collections.
-    this.addSql(`
-      create index collection_traits_number on nft_metadata.collection_traits (collection_id, trait_type, value_number)
-      where value_number is not null`);
-    this.addSql(`
-      create index collection_traits_type_number on nft_metadata.collection_traits (trait_type, value_number)
-      where value_number is not null`);
-    this.addSql(`create index collection_traits_type_value on nft_metadata.collection_traits (trait_type, value)`);
-    this.addSql(`set local lock_timeout to default`);
   }
 
   override down(): void {
-    this.addSql(`drop index nft_metadata.collection_traits_number`);
-    this.addSql(`drop index nft_metadata.collection_traits_type_number`);
-    this.addSql(`drop index nft_metadata.collection_traits_type_value`);
-    this.addSql(`drop trigger forget_removed_tokens on nft_metadata.tokens`);
-    this.addSql(`drop function nft_metadata.forget_removed_tokens`);
     this.addSql(`drop table nft_metadata.token_search`);
-    this.addSql(`create index tokens_trait_ids on nft_metadata.tokens using gin (trait_ids)`);
   }
 }

@@ -2,6 +2,7 @@ import { TokenDetailsMigration } from './2026-11-21-token-details.migration.js';
 import { RequestsAtOnceMigration } from './2026-11-21-requests-at-once.migration.js';
 import { TokenSearchMigration } from './2026-11-28-token-search.migration.js';
 import { OriginalAddressesMigration } from './2026-11-28-original-addresses.migration.js';
+import { TraitLookupsMigration } from './2026-11-28-trait-lookups.migration.js';
 import { TokensMigration } from './2026-11-21-tokens.migration.js';
 import { UriRulesMigration } from './2026-11-21-uri-rules.migration.js';
 
@@ -13,4 +14,5 @@ export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-21-uri-rules', class: UriRulesMigration },
   { name: 'nft-metadata-2026-11-28-token-search', class: TokenSearchMigration },
   { name: 'nft-metadata-2026-11-28-original-addresses', class: OriginalAddressesMigration },
+  { name: 'nft-metadata-2026-11-28-trait-lookups', class: TraitLookupsMigration },
 ];

@@ -32,12 +32,13 @@ export interface FoundPage {
 
 /** Rows that are looked at in order before the index of traits and names is asked. */
 const SHORT_WALK = 2000;
-/** And after it, when too much matches. What one page may cost at most. */
-const LONG_WALK = 20_000;
+/**
+ * And where that has not enough. With the next number it is what one page may cost at most: together they find whole pages
+ * of a million rows, whose matches lie anywhere in the order.
+ */
+const LONG_WALK = 15_000;
 /** Matches that are fetched and sorted. */
-const MAX_MATCHES = 20_000;
-/** With so few tokens that can match, walking is pointless. */
-const FEW_MATCHES = 2000;
+const MAX_MATCHES = 4000;
 /** Beyond this many ids, one look-up for each is faster than one for all. */
 const MAX_IDS_TOGETHER = 32;
 
@@ -45,9 +46,10 @@ const MAX_IDS_TOGETHER = 32;
  * Finds pages by any filter in any order, in bounded work, in one of two ways:
  * - walk: read rows in order and keep those that match. Fast when many match.
  * - gather: take all matches from the index of traits and names, and sort them. Fast when few match.
- * How many tokens have a trait is known, so a rare one is gathered at once. Otherwise a short walk finds a common one,
- * a gathering finds what is rare, and what is neither is found by a longer walk, which may end within the list:
- * that page says where to go on. Statistics of the planner, which may be old, decide nothing.
+ * How many tokens have a trait is known, so a rare one is gathered, and a common one walked for. What several filters have
+ * in common is not known: a short walk finds much of it, gathering finds little of it. What is left is found by a longer
+ * walk, which may end within the list: that page says where to go on. Statistics of the planner, which may be old,
+ * decide nothing.
  */
 @Injectable()
 export class PageSearch {
@@ -98,11 +100,14 @@ class Search {
     const { limit } = this.query;
     if (this.checks.length === 0) return this.whole(await this.walk(em, limit + 1));
 
-    if (Math.min(...this.conditions.map(({ tokens }) => tokens)) > FEW_MATCHES) {
+    const known = Math.min(...this.conditions.map(({ tokens }) => tokens));
+    const isRare = known <= MAX_MATCHES;
+    const isCommon = this.checks.length === 1 && known > MAX_MATCHES && known < Infinity;
+    if (!isRare && !isCommon) {
       const rows = await this.walk(em, SHORT_WALK);
       if (rows.length > limit) return this.whole(rows);
     }
-    const gathered = await this.gather(em);
+    const gathered = isCommon ? null : await this.gather(em);
     if (gathered) return this.whole(gathered);
 
     const length = Math.ceil(LONG_WALK / Math.max(1, this.conditions.reduce((sum, { cost }) => sum + cost, 0) / 3));

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
+import { inTransaction } from '../transaction.js';
 import { collectionGram, gramsOf, nameKey } from './name-key.js';
 
 export interface SearchedToken {
@@ -10,6 +11,14 @@ export interface SearchedToken {
   tokenId: string;
   name: string | null;
   traitIds: readonly string[];
+}
+
+/** Rows that one transaction of a repair locks. */
+const REPAIRED_TOGETHER = 5000;
+
+interface FoundToken extends SearchedToken {
+  nameKey: string | null;
+  searchedTraitIds: string[] | null;
 }
 
 /** What tokens are found by: `token_search` holds a small row for each token that has metadata. */
@@ -34,5 +43,42 @@ export class SearchIndex {
       set id = excluded.id, name_key = excluded.name_key, trait_ids = excluded.trait_ids, name_grams = excluded.name_grams`.execute(
       em.getKysely(),
     );
+  }
+
+  /**
+   * Compares the rows with the token records of a collection, and writes those that differ. Safe while workers write.
+   * Returns how many there were.
+   */
+  async repair(em: EntityManager, collectionId: string): Promise<number> {
+    let repaired = 0;
+    for (let after: string | null = '-1'; after !== null;) {
+      const from: string = after;
+      after = await inTransaction(em, async (transaction) => {
+        const tokens = await this.lockAfter(transaction, collectionId, from);
+        const wrong = tokens.filter(
+          (token) =>
+            token.nameKey !== nameKey(token.name) || token.traitIds.join() !== (token.searchedTraitIds ?? []).join(),
+        );
+        await this.write(transaction, wrong);
+        repaired += wrong.length;
+        return tokens.at(-1)?.tokenId ?? null;
+      });
+    }
+    return repaired;
+  }
+
+  private async lockAfter(em: EntityManager, collectionId: string, tokenId: string): Promise<FoundToken[]> {
+    const { rows } = await sql<FoundToken>`
+      select token.id::text as id, token.collection_id as "collectionId", token.token_id::text as "tokenId", token.name,
+        token.trait_ids::text[] as "traitIds", search.name_key as "nameKey", search.trait_ids::text[] as "searchedTraitIds"
+      from nft_metadata.tokens as token
+      left join nft_metadata.token_search as search
+        on search.collection_id = token.collection_id and search.token_id = token.token_id
+      where token.collection_id = ${collectionId}::uuid and token.token_id > ${tokenId}::numeric
+        and token.metadata_version > 0
+      order by token.token_id
+      limit ${REPAIRED_TOGETHER}
+      for no key update of token`.execute(em.getKysely());
+    return rows;
   }
 }
