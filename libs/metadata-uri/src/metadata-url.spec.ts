@@ -62,6 +62,12 @@ describe('a metadata URL is registered', () => {
       'https://a.example/https://a.example/1',
       /register "https:\/\/a\.example\/1" itself/,
     ],
+    ['with dots that take the id out', 'https://api.example/{id}/..', /leads to one document for all tokens/],
+    [
+      'inside another one with the place',
+      `https://ipfs.io/ipfs/{id}ipfs://ar:${'a'.repeat(43)}\\`,
+      /another URI inside/,
+    ],
     ['that is a document', 'https://ipfs.io/ipfs/data:application/json,x', /another URI inside/],
     ['too long', `https://api.example/${'a'.repeat(8190)}`, /is too long/],
   ])('not when it is %s (S3)', (_, text, problem) => {

@@ -1,5 +1,4 @@
-import { toContentUri } from './content-reference.js';
-import { parseNestedUri, parseUri, tidyUri } from './parse-uri.js';
+import { parseNestedUri, parseUri, tidyUri, toAskedUri } from './parse-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
 import { LONGEST_URI } from './uri-limits.js';
 
@@ -82,18 +81,22 @@ function findWrongForm(url: string): string | null {
 }
 
 function findWrongMeaning(url: string): string | null {
-  const nested = parseNestedUri(url);
+  const [first, last] = ['0', LARGEST_ID].map((id) => fillInTokenId(fillInAddress(url, SAMPLE_ADDRESS), id));
+  if (last!.length > LONGEST_URI) return `is too long: with a token id in it, it may have ${LONGEST_URI} characters.`;
+  const nested = parseNestedUri(url) ?? parseNestedUri(last!);
   if (nested) return `has another URI inside: register ${shownInside(nested)} itself.`;
-  const filled = fillInTokenId(fillInAddress(url, SAMPLE_ADDRESS), LARGEST_ID);
-  if (filled.length > LONGEST_URI) return `is too long: with a token id in it, it may have ${LONGEST_URI} characters.`;
-  const { kind } = parseUri(filled);
-  if (kind === 'content' || kind === 'url') return null;
-  return /^ar:/i.test(url)
-    ? 'names nothing in Arweave: "ar://" and a transaction id of 43 characters would be right.'
-    : 'names nothing in IPFS: "ipfs://" and a CID, or "ipns://" and a name, would be right.';
+  const asked = toAskedUri(parseUri(last!));
+  if (asked === null) {
+    return /^ar:/i.test(url)
+      ? 'names nothing in Arweave: "ar://" and a transaction id of 43 characters would be right.'
+      : 'names nothing in IPFS: "ipfs://" and a CID, or "ipns://" and a name, would be right.';
+  }
+  return asked === toAskedUri(parseUri(first!))
+    ? 'leads to one document for all tokens: its "/.." takes the id out.'
+    : null;
 }
 
 function shownInside(nested: ParsedUri): string {
-  if (nested.kind === 'content') return JSON.stringify(withPlainPlaces(toContentUri(nested.content)));
-  return nested.kind === 'url' ? JSON.stringify(withPlainPlaces(nested.url.href)) : 'that';
+  const inside = toAskedUri(nested);
+  return inside === null ? 'that' : JSON.stringify(withPlainPlaces(inside));
 }

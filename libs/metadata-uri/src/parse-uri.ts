@@ -24,7 +24,14 @@ export function tidyUri(text: string): string {
 /** The URI that another one was put before, or null: nothing stands before it. */
 export function parseNestedUri(text: string): ParsedUri | null {
   const uri = tidyUri(text);
-  return isDataUri(uri) ? null : (parseNested(uri) ?? parseEncoded(uri, 0));
+  const meant = parseTidy(uri, 0);
+  return toAskedUri(meant) === toAskedUri(parseSingle(uri)) ? null : meant;
+}
+
+/** What is asked for, in one spelling. null: nothing can be. */
+export function toAskedUri(parsed: ParsedUri): string | null {
+  if (parsed.kind === 'content') return toContentUri(parsed.content);
+  return parsed.kind === 'url' ? parsed.url.href : null;
 }
 
 /** How often a URI may be read again: decoded, or as it would be asked for. */
@@ -35,7 +42,7 @@ function parseTidy(uri: string, readings: number): ParsedUri {
   const mayBeNested = MAY_BE_NESTED.test(uri.slice(0, LONGEST_URI));
   const nested = mayBeNested ? (parseNested(uri) ?? parseEncoded(uri, readings)) : null;
   const parsed = nested ?? parseSingle(uri);
-  const asked = askedFor(parsed);
+  const asked = toAskedUri(parsed);
   // With its dot segments resolved and its path encoded it may be a base after all.
   return asked === null || asked === uri || readings === MOST_READINGS ? parsed : parseTidy(asked, readings + 1);
 }
@@ -43,11 +50,6 @@ function parseTidy(uri: string, readings: number): ParsedUri {
 /** A quick look: no ordinary URI has any of it behind its scheme. */
 const MAY_BE_NESTED =
   /[/:](?:ip[fn]s|ar|arweave|dweb|fs|https?|data)(?::|%)|\/ipfs\/[^/]*\.|^(?:ip[fn]s|ar|arweave|https?|data)%/i;
-
-function askedFor(parsed: ParsedUri): string | null {
-  if (parsed.kind === 'content') return toContentUri(parsed.content);
-  return parsed.kind === 'url' ? parsed.url.href : null;
-}
 
 /** From the last URI to the first: each stands for the one that it is a base of, if there is one. */
 function parseNested(uri: string): ParsedUri | null {
