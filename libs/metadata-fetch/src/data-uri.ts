@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer';
 import { hexDigit } from './hex-digit.js';
+import { endOfString } from './json-string.js';
 
 /** A `data:` URI, taken apart by hand. */
 export interface DataUri {
@@ -26,7 +28,7 @@ export function parseDataUri(uri: string): DataUri | null {
   const [mediaType = '', ...parameters] = header[1]!.split(';').map((part) => part.trim());
   const payload = uri.slice(header[0].length);
   const isBase64 = parameters.some((parameter) => parameter.toLowerCase() === 'base64');
-  const body = isBase64 ? decodeBase64(payload) : decodeRaw(payload);
+  const body = isBase64 && !isMarkup(payload) ? decodeBase64(payload) : decodeRaw(payload);
   if (!body) return null;
 
   const charset = parameters.find((parameter) => /^charset=/i.test(parameter));
@@ -49,24 +51,51 @@ function decodeBase64(payload: string): Uint8Array | null {
   return Buffer.from(digits, 'base64');
 }
 
-/**
- * JSON may stand here raw and hold percent signs of its own: decoding `%22` inside one of its strings would end it.
- * So where only the undecoded text is JSON, that is what was meant.
- */
-function decodeRaw(payload: string): Uint8Array {
-  const decoded = decodePercent(payload);
-  const isRawJson = payload.includes('%') && /^\s*\{/.test(payload);
-  return isRawJson && !isJson(decoded) && isJson(payload) ? Buffer.from(payload.toWellFormed(), 'utf8') : decoded;
+/** JSON or SVG itself, whatever the header says: no base64 begins with a bracket. */
+function isMarkup(payload: string): boolean {
+  return /^\s*(?:[{<]|%7b|%3c)/i.test(payload);
 }
 
-function isJson(content: string | Uint8Array): boolean {
+/**
+ * JSON may stand here raw and hold percent signs of its own: decoding `%22` inside one of its strings would end it, and
+ * decoding `%2F` inside an address would make another one of it.
+ */
+function decodeRaw(payload: string): Uint8Array {
+  const isRawJson = payload.includes('%') && /^\s*\{/.test(payload) && isJson(payload);
+  return isRawJson ? Buffer.from(decodeTexts(payload).toWellFormed(), 'utf8') : decodePercent(payload);
+}
+
+function isJson(content: string): boolean {
   try {
-    JSON.parse(typeof content === 'string' ? content : Buffer.from(content).toString('utf8'));
+    JSON.parse(content);
     return true;
   } catch {
     return false;
   }
 }
+
+/** Raw JSON with its texts decoded, and its addresses as they are: their escapes are their own. */
+function decodeTexts(json: string): string {
+  let decoded = '';
+  let copied = 0;
+  for (let start = json.indexOf('"'); start !== -1; start = json.indexOf('"', copied)) {
+    const end = endOfString(json, start) + 1;
+    const literal = json.slice(start, end);
+    decoded += json.slice(copied, start) + (literal.includes('%') ? decodeLiteral(literal) : literal);
+    copied = end;
+  }
+  return decoded + json.slice(copied);
+}
+
+function decodeLiteral(literal: string): string {
+  const text = String(JSON.parse(literal));
+  if (ADDRESS.test(text)) return literal;
+  const bytes = decodePercent(text);
+  return isUtf8(bytes) ? JSON.stringify(Buffer.from(bytes).toString('utf8')) : literal;
+}
+
+/** An address, or a text with one in it; SVG, which names its namespace by one, is text. */
+const ADDRESS = /^\s*[a-z][a-z0-9+.-]*:\S|^(?!\s*<).*:\/\//is;
 
 /** `%XX` becomes a byte; every other character, a bare `%` included, is itself in UTF-8. */
 function decodePercent(payload: string): Uint8Array {

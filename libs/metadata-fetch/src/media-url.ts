@@ -1,8 +1,10 @@
 import { parseArweaveReference } from './arweave-reference.js';
-import { isDataUri } from './data-uri.js';
+import { isDataUri, toDataUri } from './data-uri.js';
 import { LONGEST_URI } from './fetch-limits.js';
 import { publicArweaveUrl, publicIpfsUrl, type Gateways } from './gateways.js';
 import { parseIpfsReference } from './ipfs-reference.js';
+import { shownDataUri } from './shown-data-uri.js';
+import { isSvg } from './svg-text.js';
 
 /** What a page may do with an address that a stranger wrote. */
 export type MediaUrl =
@@ -20,7 +22,8 @@ const SAFE_MEDIA_DATA = /^data:(?:image|video|audio|model)\/[\w.+-]+[;,]/i;
 
 /** An image for an `<img>`; an SVG there runs no scripts. Never requested by us. */
 export function readImageUrl(text: string, gateways: Gateways): MediaUrl {
-  if (/^<svg[\s/>]/i.test(text)) return { kind: 'usable', url: svgDataUri(text) };
+  if (text.startsWith('<') && isSvg(text))
+    return { kind: 'usable', url: toDataUri('image/svg+xml', Buffer.from(text, 'utf8')) };
   return readUrl(text, gateways, SAFE_IMAGE_DATA);
 }
 
@@ -34,7 +37,7 @@ export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
 }
 
 function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
-  if (isDataUri(text)) return safeData?.test(text) ? { kind: 'usable', url: text } : { kind: 'unsafe' };
+  if (isDataUri(text)) return safeData?.test(text) ? { kind: 'usable', url: shownDataUri(text) } : { kind: 'unsafe' };
   if (text.length > LONGEST_URI) return { kind: 'invalid' };
   if (/^https?:/i.test(text)) return readHttpUrl(text);
 
@@ -58,8 +61,4 @@ function readHttpUrl(text: string): MediaUrl {
 // Browsers skip control characters and blanks in a scheme, so "java\nscript:" counts as one.
 function hasScheme(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:/i.test(text.replace(/[^\u0021-\uffff]+/g, ''));
-}
-
-function svgDataUri(svg: string): string {
-  return `data:image/svg+xml;base64,${Buffer.from(svg, 'utf8').toString('base64')}`;
 }
