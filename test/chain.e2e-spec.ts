@@ -90,6 +90,65 @@ it('a token URI that has changed is followed with the next refresh', async () =>
   expect(await readToken(project, '7')).toMatchObject({ name: 'Token revealed', metadata_version: 2 });
 });
 
+it('a picture at a token URI is the image of a token that has no document, until it has one (H14)', async () => {
+  const cards = await anvil.deploy('Cards');
+  const uri = `${test.metadataApi.url}/pictures/fox`;
+  await anvil.send(cards, 'mint', 7, uri);
+  const project = await aProjectOf(cards, ['7']);
+  test.metadataApi.misbehave('fox', 'sends a picture');
+
+  await refreshed(project, ['7']);
+  expect(await refreshed(project, ['7'])).toMatchObject({ summary: { succeeded: 1 } });
+
+  const picture = { name: null, image_url: uri, warnings: ['media_instead_of_document'], metadata_version: 1 };
+  expect(await readToken(project, '7')).toMatchObject({ ...picture, metadata_status: 'ok' });
+
+  test.metadataApi.answer('fox', 200, { name: 'Fox', attributes: [{ trait_type: 'Hat', value: 'Red' }] });
+  await refreshed(project, ['7']);
+  const document = await readToken(project, '7');
+  expect(document).toMatchObject({ name: 'Fox', warnings: [], metadata_version: 2, metadata_status: 'ok' });
+
+  test.metadataApi.misbehave('fox', 'sends a picture');
+  expect(await refreshed(project, ['7'])).toMatchObject({
+    summary: { failed: 1 },
+    errors: {
+      7: {
+        error_code: 'unable_to_decode_response',
+        reason: 'media_instead_of_document',
+        client_response_status_code: 200,
+        client_token_metadata_url: uri,
+      },
+    },
+  });
+  const after = await readToken(project, '7');
+  expect(after).toEqual({
+    ...document,
+    metadata_status: 'stale',
+    stale_since: after['stale_since'],
+    last_error_code: 'unable_to_decode_response',
+    last_error_reason: 'media_instead_of_document',
+    last_attempt_at: after['last_attempt_at'],
+  });
+});
+
+it('a contract that answers a picture itself in the place of its document takes neither name nor traits away', async () => {
+  const cards = await anvil.deploy('Cards');
+  await anvil.send(cards, 'mint', 7, 'data:application/json,{"name":"Fox","attributes":[{"Hat":"Red"}]}');
+  const project = await aProjectOf(cards, ['7']);
+  await refreshed(project, ['7']);
+  await anvil.send(cards, 'mint', 7, `data:image/svg+xml;utf8,<svg xmlns='http://www.w3.org/2000/svg'/>`);
+
+  expect(await refreshed(project, ['7'])).toMatchObject({
+    errors: { 7: { error_code: 'unable_to_decode_response', reason: 'media_instead_of_document' } },
+  });
+
+  expect(await readToken(project, '7')).toMatchObject({
+    name: 'Fox',
+    attributes: [{ trait_type: 'Hat', value: 'Red' }],
+    metadata_status: 'stale',
+  });
+});
+
 it.each([
   ['777', '309'],
   ['50101', 'c3b5'],

@@ -105,6 +105,21 @@ it('a picture behind a redirect is called what its token URI calls it [D2] (S1)'
   });
 });
 
+it('a picture in the place of a document that was there before is a failure, and another gateway is asked', async () => {
+  const source = { kind: 'token_uri' as const, uri: `ipfs://${CID}/1` };
+  const fetch = () => module.get(MetadataFetcher).fetch({ source, tokenId: '1', hasDocument: true });
+  first.misbehave('1', 'sends a picture');
+
+  expect(await fetch()).toMatchObject({
+    kind: 'fetched',
+    metadata: { name: 'Token 1' },
+    earlier: [{ status: 200, reason: 'media_instead_of_document' }],
+  });
+
+  second.misbehave('1', 'sends a film');
+  expect(await fetch()).toMatchObject({ kind: 'undecodable', reason: 'media_instead_of_document' });
+});
+
 it('a gateway in trouble is asked last for a while', async () => {
   first.answer('1', 500);
   await fetchUri(`ipfs://${CID}/1`);
@@ -201,9 +216,14 @@ it.each<[string, string, object]>([
     { kind: 'unreachable', reason: 'too_large' },
   ],
   [
-    'with a picture inside [B20]',
+    'with a picture inside [B20] (D21)',
     `data:application/json,{"image":"data:image/svg+xml;utf8,${svg}"}`,
-    { metadata: { imageUrl: `data:image/svg+xml;utf8,${svg}` } },
+    {
+      metadata: {
+        imageUrl: `data:image/svg+xml;utf8,${svg.replace('#', '%23')}`,
+        imageOriginal: `data:image/svg+xml;utf8,${svg}`,
+      },
+    },
   ],
 ])('a token URI that is a document itself is read without a request: %s', async (_, uri, outcome) => {
   expect(await fetchUri(uri)).toMatchObject(outcome);

@@ -190,6 +190,48 @@ describe('a refresh that succeeds', () => {
     });
   });
 
+  it.each<[string, object, object]>([
+    [
+      'the values of a document in the shape of the JSON schema of ERC-721 (D1)',
+      {
+        title: 'Asset Metadata',
+        type: 'object',
+        properties: {
+          name: { type: 'string', description: 'Meadow Fox #1' },
+          image: { type: 'string', description: 'https://img.example/1.png' },
+          Hat: { type: 'string', description: 'Red' },
+        },
+      },
+      {
+        name: 'Meadow Fox #1',
+        image_url: 'https://img.example/1.png',
+        attributes: [{ trait_type: 'Hat', value: 'Red' }],
+      },
+    ],
+    [
+      'traits of a list in properties (D2)',
+      { name: 'A', properties: [{ key: 'Power', value: 'Players' }] },
+      { attributes: [{ trait_type: 'Power', value: 'Players' }] },
+    ],
+    [
+      'traits beside an empty map of attributes (D22)',
+      { name: 'A', attributes: {}, traits: [{ trait_type: 'Hat', value: 'Red' }] },
+      { attributes: [{ trait_type: 'Hat', value: 'Red' }] },
+    ],
+    [
+      'texts without the NULs and control characters at their ends',
+      { name: 'Lamp\0\0', attributes: [{ trait_type: '\0Hat', value: 'Red\u001b' }] },
+      { name: 'Lamp', attributes: [{ trait_type: 'Hat', value: 'Red' }], warnings: ['replaced_characters'] },
+    ],
+  ])('has %s', async (_, document, expected) => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.answer('1', 200, document);
+
+    await refresh(project);
+
+    expect(await readToken(project)).toMatchObject(expected);
+  });
+
   it('keeps names in every script, to the last character [F30]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const name = '𝓛amp ランプ 👩‍🚀 Lаmp \u0301e ﬁ';
@@ -217,6 +259,9 @@ describe('a refresh that fails', () => {
     ['redirects to loopback', '[E12, G4]', 'blocked_address'],
     ['sends an empty object', '[C10, G6]', 'empty_metadata'],
     ['sends an error with status 200', '[C11, G4]', 'no_known_fields'],
+    ['sends fields without anything in them', '[G4]', 'no_known_fields'],
+    ['sends a picture', '[G4]', 'media_instead_of_document'],
+    ['sends a film', '[G4]', 'media_instead_of_document'],
   ])('changes nothing but the fields that say so, when a host %s %s', async (behaviour, _, reason) => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.answer('1', 200, record('Oil', { image: 'https://img.example/1.png' }));

@@ -40,6 +40,8 @@ export const behaviours = {
     send(response, Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'), { 'content-type': 'image/png' }),
   'sends a film': (_, response) =>
     send(response, Buffer.from('000000186674797069736f6d', 'hex'), { 'content-type': 'video/mp4' }),
+  'sends fields without anything in them': (_, response) =>
+    send(response, '{"name":"","image":"","attributes":[],"external_url":null}'),
   'sends gzip': (_, response) => send(response, gzipSync('{"name":"gzip"}'), { 'content-encoding': 'gzip' }),
   'sends deflate': (_, response) =>
     send(response, deflateSync('{"name":"deflate"}'), { 'content-encoding': 'deflate' }),

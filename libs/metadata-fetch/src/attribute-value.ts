@@ -1,8 +1,10 @@
+import { readSeconds } from './attribute-date.js';
 import { canonicalJson } from './content-hash.js';
 import { cutText, type Fill } from './document-text.js';
 import { isExactDouble } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { ExactNumber, type JsonValue } from './json-value.js';
+import { trimText } from './trimmed-text.js';
 
 export type AttributeValue = Pick<FetchedAttribute, 'value' | 'valueType'>;
 
@@ -11,10 +13,6 @@ export const LONGEST_VALUE = 4_000;
 
 const NUMBER_DISPLAYS = new Set(['number', 'boost_number', 'boost_percentage', 'integer', 'float']);
 const NUMBER_TEXT = /^-?(?:0|[1-9]\d{0,77})(?:\.\d{1,78})?$/;
-const DATE_TEXT = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/;
-
-/** From here on a time is taken for milliseconds: as seconds it would be the year 5138. */
-const FIRST_MILLISECONDS = 100_000_000_000;
 
 /** One value as listing pages read it. The display type says what a text means; it never turns a number into text. */
 export function readAttributeValue(
@@ -32,7 +30,7 @@ export function readAttributeValue(
   if (typeof value === 'boolean') return { value, valueType: 'boolean' };
   if (typeof value === 'number') return { value, valueType: 'number' };
   if (value instanceof ExactNumber) return { value: value.text, valueType: 'number' };
-  if (typeof value === 'string') return readTextValue(fill(value).trim(), display, warnings);
+  if (typeof value === 'string') return readTextValue(trimText(fill(value)), display, warnings);
   return { value: cutValue(fill(canonicalJson(value)), warnings), valueType: 'string' };
 }
 
@@ -44,22 +42,6 @@ function readTextValue(text: string, display: string, warnings: Set<string>): At
     return { value: text.toLowerCase() === 'true', valueType: 'boolean' };
   }
   return { value: cutValue(text, warnings), valueType: 'string' };
-}
-
-/** Unix seconds, of a time in seconds, in milliseconds, or written as ISO 8601 (UTC where it does not say). */
-function readSeconds(value: string | number): number | null {
-  if (typeof value === 'number') return secondsOf(value);
-  const text = value.trim();
-  if (/^\d{1,13}(?:\.\d{1,9})?$/.test(text)) return secondsOf(Number(text));
-  if (!DATE_TEXT.test(text)) return null;
-  const isZoned = !text.includes('T') || /(?:Z|[+-]\d{2}:?\d{2})$/.test(text);
-  const milliseconds = Date.parse(isZoned ? text : `${text}Z`);
-  return Number.isNaN(milliseconds) ? null : milliseconds / 1_000;
-}
-
-function secondsOf(time: number): number | null {
-  const seconds = Math.abs(time) >= FIRST_MILLISECONDS ? time / 1_000 : time;
-  return Math.abs(seconds) < FIRST_MILLISECONDS ? seconds : null;
 }
 
 function cutValue(text: string, warnings: Set<string>): string {

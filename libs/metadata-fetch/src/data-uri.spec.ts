@@ -40,6 +40,35 @@ describe('a data: URI', () => {
     expect(textOf(`data:application/json,${json}`)).toBe(json);
   });
 
+  it.each([
+    ['an address', '{"name":"A","image":"https://f.example/o/nft%2F1.png?alt=media"}'],
+    ['a signed address', '{"name":"A","image":"https://f.example/1?sig=ab%2Bcd%3D%26x&z=1"}'],
+    ['a picture', `{"image":"data:image/svg+xml;utf8,<svg><rect fill='%23ff0000'/></svg>"}`],
+    ['a text with an address in it', '{"description":"See https://f.example/a%2Fb for more"}'],
+  ])('leaves the percent signs of raw JSON alone that are of %s (A1)', (_, json) => {
+    expect(textOf(`data:application/json;utf8,${json}`)).toBe(json);
+  });
+
+  it('decodes the texts of raw JSON, whatever they hold, and SVG text (A1)', () => {
+    const json = `{"name":"Fox %231 %22A%22 %E2%9C%93 %ff","image_data":"<svg xmlns='http://www.w3.org/2000/svg' fill='%23f00'/>"}`;
+
+    expect(JSON.parse(textOf(`data:application/json;utf8,${json}`)!)).toEqual({
+      // What is no UTF-8 was no encoding.
+      name: 'Fox %231 %22A%22 %E2%9C%93 %ff',
+      image_data: "<svg xmlns='http://www.w3.org/2000/svg' fill='#f00'/>",
+    });
+    expect(JSON.parse(textOf('data:application/json;utf8,{"name":"Fox %231 %22A%22 %E2%9C%93"}')!)).toEqual({
+      name: 'Fox #1 "A" ✓',
+    });
+  });
+
+  it.each([
+    ['raw JSON', '{"name":"A"}'],
+    ['percent-encoded JSON', '%7B%22name%22%3A%22A%22%7D'],
+  ])('announces base64 and holds %s (U16)', (_, payload) => {
+    expect(textOf(`data:application/json;base64,${payload}`)).toBe('{"name":"A"}');
+  });
+
   it('says its type as a header would', () => {
     expect(parseDataUri('data:Text/Plain;charset=latin1,a')).toMatchObject({
       mediaType: 'text/plain',

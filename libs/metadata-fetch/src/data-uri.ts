@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer';
 import { hexDigit } from './hex-digit.js';
+import { endOfString } from './json-string.js';
 
 /** A `data:` URI, taken apart by hand. */
 export interface DataUri {
@@ -55,23 +57,45 @@ function isMarkup(payload: string): boolean {
 }
 
 /**
- * JSON may stand here raw and hold percent signs of its own: decoding `%22` inside one of its strings would end it.
- * So where only the undecoded text is JSON, that is what was meant.
+ * JSON may stand here raw and hold percent signs of its own: decoding `%22` inside one of its strings would end it, and
+ * decoding `%2F` inside an address would make another one of it.
  */
 function decodeRaw(payload: string): Uint8Array {
-  const decoded = decodePercent(payload);
-  const isRawJson = payload.includes('%') && /^\s*\{/.test(payload);
-  return isRawJson && !isJson(decoded) && isJson(payload) ? Buffer.from(payload.toWellFormed(), 'utf8') : decoded;
+  const isRawJson = payload.includes('%') && /^\s*\{/.test(payload) && isJson(payload);
+  return isRawJson ? Buffer.from(decodeTexts(payload).toWellFormed(), 'utf8') : decodePercent(payload);
 }
 
-function isJson(content: string | Uint8Array): boolean {
+function isJson(content: string): boolean {
   try {
-    JSON.parse(typeof content === 'string' ? content : Buffer.from(content).toString('utf8'));
+    JSON.parse(content);
     return true;
   } catch {
     return false;
   }
 }
+
+/** Raw JSON with its texts decoded, and its addresses as they are: their escapes are their own. */
+function decodeTexts(json: string): string {
+  let decoded = '';
+  let copied = 0;
+  for (let start = json.indexOf('"'); start !== -1; start = json.indexOf('"', copied)) {
+    const end = endOfString(json, start) + 1;
+    const literal = json.slice(start, end);
+    decoded += json.slice(copied, start) + (literal.includes('%') ? decodeLiteral(literal) : literal);
+    copied = end;
+  }
+  return decoded + json.slice(copied);
+}
+
+function decodeLiteral(literal: string): string {
+  const text = String(JSON.parse(literal));
+  if (ADDRESS.test(text)) return literal;
+  const bytes = decodePercent(text);
+  return isUtf8(bytes) ? JSON.stringify(Buffer.from(bytes).toString('utf8')) : literal;
+}
+
+/** An address, or a text with one in it; SVG, which names its namespace by one, is text. */
+const ADDRESS = /^\s*[a-z][a-z0-9+.-]*:\S|^(?!\s*<).*:\/\//is;
 
 /** `%XX` becomes a byte; every other character, a bare `%` included, is itself in UTF-8. */
 function decodePercent(payload: string): Uint8Array {

@@ -1,4 +1,5 @@
 import { ExactNumber, type JsonValue } from './json-value.js';
+import { trimText } from './trimmed-text.js';
 
 /** Puts the token id in place of `{id}` in a value of the document; leaves other text as it is. */
 export type Fill = (text: string) => string;
@@ -8,7 +9,7 @@ export const LONGEST_TEMPLATE = 64 * 1024;
 
 /** A value that is shown as text: trimmed; a number or a boolean is its text. null: nothing that could be shown. */
 export function readText(value: JsonValue | undefined, fill: Fill): string | null {
-  if (typeof value === 'string') return fill(value).trim() || null;
+  if (typeof value === 'string') return trimText(fill(value)) || null;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return value instanceof ExactNumber ? value.text : null;
 }
@@ -18,7 +19,7 @@ export function readString(value: JsonValue | undefined, fill: Fill): string | n
   return typeof value === 'string' ? readText(value, fill) : null;
 }
 
-/** At most `limit` UTF-16 units, never through a character as readers see it (an emoji family is one). */
+/** At most `limit` UTF-16 units, never through a character as readers see it (an emoji family is one), and trimmed. */
 export function cutText(text: string, limit: number): string {
   if (text.length <= limit) return text;
   let end = 0;
@@ -28,7 +29,7 @@ export function cutText(text: string, limit: number): string {
     end = index;
   }
   // A single character longer than the limit (piled-up accents): between code points, then.
-  return end > 0 ? text.slice(0, end) : text.slice(0, limit).replace(/[\ud800-\udbff]$/, '');
+  return trimText(end > 0 ? text.slice(0, end) : text.slice(0, limit).replace(/[\ud800-\udbff]$/, ''));
 }
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });

@@ -6,7 +6,7 @@ const LARGEST_EXPONENT = 100;
 const LONGEST_NUMBER = 1_000;
 
 /** Only where a number may begin, and only what a double may be unable to hold. Rarely true of a document. */
-const SUSPECT = /[[:,\s]-?(?:\d+(?:\.\d+)?[eE]|[\d.]{16})/;
+const SUSPECT = /[[:,\s]-?\d(?:[\d.]*[eE]|[\d.]{15})/;
 const NUMBER = /-?\d[\d.eE+-]*/y;
 
 /** No string of a storable text contains U+0000, so it can mark the strings that stand for numbers. */

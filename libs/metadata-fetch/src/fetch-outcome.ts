@@ -34,7 +34,10 @@ export type UndecodableReason =
   | 'wrong_type'
   | 'too_deep'
   | 'empty_metadata'
+  /** Nothing in it that a listing page could show. */
   | 'no_known_fields'
+  /** A picture or a film, where a Metadata API answers, or where the record's last answer was a document. */
+  | 'media_instead_of_document'
   | 'invalid_data_uri'
   | 'invalid_encoding'
   /** What the contract answered is no text. */

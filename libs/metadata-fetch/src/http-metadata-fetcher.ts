@@ -26,6 +26,9 @@ type Outcome<Kind extends FetchOutcome['kind'] = FetchOutcome['kind']> = Without
 >;
 type WithoutEarlier<T> = T extends unknown ? Omit<T, 'earlier'> : never;
 
+/** A target whose token URI is known. */
+type KnownTarget = FetchTarget & Pick<DocumentToRead, 'acceptsMedia'>;
+
 const THROTTLED = [429, 503];
 
 /** Locate, request, decode, normalise: one attempt at one token, within one deadline. */
@@ -48,11 +51,13 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
     const startedAt = performance.now();
-    const place = toPlace(await this.metadataSource.locate(target, signal), target.source);
+    const located = await this.metadataSource.locate(target, signal);
+    const place = toPlace(located, target.source);
     if (place.kind !== 'token_uri') return withoutTokenUri(place, Math.round(performance.now() - startedAt));
 
     try {
-      return await this.fetchFrom(place, target, signal);
+      const acceptsMedia = !target.hasDocument && !isMetadataApi(located, target.source);
+      return await this.fetchFrom(place, { ...target, source: place, acceptsMedia }, signal);
     } finally {
       this.kept.release(place);
     }
@@ -66,14 +71,13 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     this.metadataSource.prepare(targets);
   }
 
-  private async fetchFrom(place: TokenUri, target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
+  private async fetchFrom(place: TokenUri, known: KnownTarget, signal?: AbortSignal): Promise<FetchOutcome> {
     const startedAt = performance.now();
-    const known = { ...target, source: place };
     const { uri, standard } = place;
     const seat = this.largeBodies.place();
     try {
-      if (uri.length > LARGE_BODY) await seat.take(ownerOf(target));
-      const located = locateMetadata(uri, { tokenId: target.tokenId, standard }, this.gateways);
+      if (uri.length > LARGE_BODY) await seat.take(ownerOf(known));
+      const located = locateMetadata(uri, { tokenId: known.tokenId, standard }, this.gateways);
       switch (located.kind) {
         case 'invalid':
           return { ...refused(located), earlier: [] };
@@ -98,7 +102,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
    * looking for the document; else the last one.
    */
   private async request(
-    target: FetchTarget,
+    target: KnownTarget,
     { uri, candidates }: Extract<LocatedMetadata, { kind: 'request' }>,
     place: Place,
     signal: AbortSignal | undefined,
@@ -126,7 +130,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private async requestOne(
-    target: FetchTarget,
+    target: KnownTarget,
     candidate: Candidate & { uri: string },
     deadline: Deadline,
     place: Place,
@@ -157,7 +161,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private async toOutcome(
-    target: FetchTarget & { uri: string },
+    target: KnownTarget & { uri: string },
     answer: GuardedAnswer,
     trace: { url: string; durationMs: number; bytes: number },
     sent: Validators | undefined,
@@ -192,7 +196,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private async readInline(
-    target: FetchTarget,
+    target: KnownTarget,
     { body, contentType, url }: Extract<LocatedMetadata, { kind: 'document' }>,
   ): Promise<Outcome> {
     const startedAt = performance.now();
@@ -206,10 +210,11 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private read(
-    { source, tokenId }: FetchTarget,
+    { source, tokenId, acceptsMedia }: KnownTarget,
     found: Pick<DocumentToRead, 'body' | 'contentType' | 'url'>,
   ): Promise<ReadDocument> {
-    return this.reader.read({ ...found, tokenId, standard: standardOf(source), gateways: this.gateways });
+    const { gateways } = this;
+    return this.reader.read({ ...found, tokenId, standard: standardOf(source), gateways, acceptsMedia });
   }
 
   private noteHealth({ url }: Candidate, outcome: Outcome): void {
@@ -236,6 +241,14 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 function toPlace(located: Located, source: MetadataLocation): TokenUri | NoTokenUri {
   if (located !== null && typeof located === 'object') return located;
   return { kind: 'token_uri', uri: located ?? '', standard: standardOf(source) };
+}
+
+/**
+ * Whether a server of the project's answers, which has nothing but documents to say. What lies under a metadata URL of
+ * `ipfs:`, `ipns:` or `ar:` is a file that its creator put there, as it is behind a token URI.
+ */
+function isMetadataApi(located: Located, source: MetadataLocation): boolean {
+  return source.kind === 'metadata_api' && typeof located === 'string' && /^\s*https?:/i.test(located);
 }
 
 /** The contract or its node has decided: nothing was requested. */

@@ -1,6 +1,7 @@
 export { MetadataFetchModule } from './metadata-fetch.module.js';
 export type { MetadataFetchExtras } from './metadata-fetch.module.js';
 export type { MetadataFetchOptions } from './metadata-fetch.options.js';
+export { MEDIA_INSTEAD_OF_DOCUMENT } from './media-document.js';
 export { MessageSender } from './message-sender.js';
 export type { Message, SendOutcome } from './message-sender.js';
 export { MetadataFetcher } from './metadata-fetcher.js';

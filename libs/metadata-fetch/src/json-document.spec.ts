@@ -10,6 +10,7 @@ const nameOf = (body: Uint8Array, contentType: string | null) => {
   return decoded.kind === 'document' ? [decoded.document.name, decoded.warnings] : decoded;
 };
 const lamp = '{"name":"Lamp"}';
+const prolog = '<?xml version="1.0"?>\n<!-- made by hand --><!DOCTYPE svg PUBLIC "a" "b">';
 
 describe('a body that is a JSON object', () => {
   it.each([
@@ -22,6 +23,10 @@ describe('a body that is a JSON object', () => {
     ['without a type [C4]', lamp, null],
     ['with a charset [C4]', lamp, 'application/json; charset=utf-8'],
     ['as JSON-LD', lamp, 'application/ld+json'],
+    ['after two byte order marks (D25)', `\ufeff\ufeff${lamp}`, 'application/json'],
+    ['after a line break and a byte order mark (D25)', `\r\n\ufeff ${lamp}`, 'application/json'],
+    ['before a no-break space (D26)', `${lamp}\u00a0`, 'application/json'],
+    ['with wide spaces and control characters around (D26)', `\u2003\x1b${lamp}\u3000\x7f\u200b`, 'application/json'],
   ])('is a document: %s', (_, body, contentType) => {
     expect(decode(body, contentType)).toEqual({
       kind: 'document',
@@ -33,6 +38,17 @@ describe('a body that is a JSON object', () => {
 
   it.each(['text/html', 'image/png', 'application/xml'])('is a document with a warning when declared as %s', (type) => {
     expect(decode(lamp, type)).toMatchObject({ kind: 'document', raw: lamp, warnings: ['unexpected_media_type'] });
+  });
+
+  it('is a document when it was made JSON twice, with a warning, one level deep (D9)', () => {
+    const twice = JSON.stringify(lamp);
+
+    expect(decode(`\ufeff${twice}\n`)).toMatchObject({ kind: 'document', raw: lamp, warnings: ['encoded_twice'] });
+    expect(decode(twice, 'image/png')).toMatchObject({ kind: 'document', raw: lamp });
+    expect(decode(JSON.stringify(` \0${lamp}\0`))).toMatchObject({ kind: 'document', document: { name: 'Lamp' } });
+    expect(decode(JSON.stringify(twice))).toEqual({ kind: 'undecodable', reason: 'wrong_type' });
+    expect(decode(JSON.stringify('[1]'))).toEqual({ kind: 'undecodable', reason: 'wrong_type' });
+    expect(decode(JSON.stringify('{oops'))).toEqual({ kind: 'undecodable', reason: 'invalid_json' });
   });
 
   it('is a document when it comes as a data: URI, one level deep [C13]', () => {
@@ -96,6 +112,12 @@ describe('media at a token URI', () => {
     ['WebP', bytes('RIFF', [1, 2, 3, 4], 'WEBP'), null, 'image/webp'],
     ['a 3D model [L5]', bytes('glTF', [2, 0, 0, 0]), null, 'model/gltf-binary'],
     ['SVG text [L5]', '<svg xmlns="http://www.w3.org/2000/svg"/>', 'image/svg+xml', 'image/svg+xml'],
+    [
+      'SVG text after a mark, a declaration, a comment and a type',
+      `\ufeff\n${prolog}<svg/>`,
+      'image/svg+xml',
+      'image/svg+xml',
+    ],
     ['a format that only its type names [L4]', bytes('BM', [0xff, 1]), 'image/bmp', 'image/bmp'],
   ])('is media: %s', (_, body, contentType, mediaType) => {
     expect(decode(body, contentType)).toEqual({ kind: 'media', mediaType });
@@ -105,6 +127,7 @@ describe('media at a token URI', () => {
     ['SVG as a byte stream [L7]', '<svg/>', 'application/octet-stream', 'not_json'],
     ['a web page as a byte stream [L7]', '<html></html>', 'application/octet-stream', 'not_json'],
     ['a web page declared as a picture', '<html></html>', 'image/png', 'not_json'],
+    ['a web page declared as SVG', '<?xml version="1.0"?><html></html>', 'image/svg+xml', 'not_json'],
     ['a PDF [L5]', '%PDF-1.7', 'application/pdf', 'invalid_json'],
     ['a text [L5]', 'Lamp', 'text/plain', 'invalid_json'],
   ])('is not media: %s', (_, body, contentType, reason) => {
@@ -145,6 +168,7 @@ describe('the characters of a body', () => {
     expect(decode(String.raw`{"name":"a\u0000b","k\u0000":"\ud83e!","ok":"\ud83e\udd8a \\u0000"}`)).toEqual({
       kind: 'document',
       document: { name: 'a\ufffdb', 'k\ufffd': '\ufffd!', ok: '🦊 \\u0000' },
+      shown: { name: 'a\ufffdb', k: '\ufffd!', ok: '🦊 \\u0000' },
       raw: String.raw`{"name":"a\ufffdb","k\ufffd":"\ufffd!","ok":"\ud83e\udd8a \\u0000"}`,
       warnings: ['replaced_characters'],
     });

@@ -4,12 +4,22 @@ import { parseExactly } from './exact-numbers.js';
 import type { UndecodableReason } from './fetch-outcome.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { isJsonObject, type JsonObject } from './json-value.js';
-import { hasKnownFields } from './known-fields.js';
 import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes, moreTrusted } from './media-type.js';
+import { mayHoldNul, parseWithoutPadding } from './nul-padding.js';
 import { toStorableText } from './storable-text.js';
+import { isSvg } from './svg-text.js';
+import { trimText } from './trimmed-text.js';
+import { hasKnownFields } from './usable-metadata.js';
 
 export type DecodedDocument =
-  | { kind: 'document'; document: JsonObject; raw: string; warnings: string[] }
+  | {
+      kind: 'document';
+      document: JsonObject;
+      /** The document without the padding of its texts, where it has any. */
+      shown?: JsonObject;
+      raw: string;
+      warnings: string[];
+    }
   /** The token URI led to a picture or a film itself; `url` where that was inside of what the host answered. */
   | { kind: 'media'; mediaType: string; url?: string }
   | { kind: 'undecodable'; reason: UndecodableReason };
@@ -19,7 +29,6 @@ const EXPECTED_TYPE =
   /^(?:|(?:application|binary)\/octet-stream|text\/plain|(?:application|text)\/(?:[\w.-]+\+)?json)$/;
 
 const OPEN_BRACE = 0x7b;
-const SPACE = 0x20;
 
 /** From the bytes of a complete answer to the JSON object in them. Tolerant about the label, strict about the content. */
 export function decodeDocument(body: Uint8Array, contentType: string | null): DecodedDocument {
@@ -33,11 +42,10 @@ function decode(body: Uint8Array, contentType: string | null, mayFollow: boolean
   if (isCompressed(body)) return undecodable('invalid_encoding');
 
   const { text, warnings } = decodeText(body, contentType);
-  const content = trimBody(text);
+  const content = trimText(text);
   if (content === '') return undecodable('empty_body');
   if (mayFollow && isDataUri(content)) return decodeDataUri(content);
-  if (isMediaType(mediaType) && content[0] !== '{' && isContentOf(mediaType, content))
-    return { kind: 'media', mediaType };
+  if (isMediaType(mediaType) && isContentOf(mediaType, content)) return { kind: 'media', mediaType };
   if (!EXPECTED_TYPE.test(mediaType)) warnings.push('unexpected_media_type');
   return parseDocument(content, warnings);
 }
@@ -50,11 +58,20 @@ function parseDocument(content: string, warnings: string[]): DecodedDocument {
 
   const parsed = tryParse(storable);
   if (!parsed) return undecodable('invalid_json');
-  if (!isJsonObject(parsed.value)) return undecodable('wrong_type');
-  if (Object.keys(parsed.value).length === 0) return undecodable('empty_metadata');
-  if (!hasKnownFields(parsed.value)) return undecodable('no_known_fields');
-  if (parsed.outOfRange) warnings.push('number_out_of_range');
-  return { kind: 'document', document: parsed.value, raw: parsed.raw, warnings };
+  const { value: document, raw, outOfRange } = parsed;
+  const shown = storable !== content && mayHoldNul(content) ? parseWithoutPadding(content) : document;
+  if (typeof shown === 'string') return parseInnerDocument(shown, warnings);
+  if (!isJsonObject(document) || !isJsonObject(shown)) return undecodable('wrong_type');
+  if (Object.keys(document).length === 0) return undecodable('empty_metadata');
+  if (!hasKnownFields(shown)) return undecodable('no_known_fields');
+  if (outOfRange) warnings.push('number_out_of_range');
+  return { kind: 'document', document, ...(shown !== document && { shown }), raw, warnings };
+}
+
+/** A document that was made JSON twice: a text that holds it. One level is followed. */
+function parseInnerDocument(text: string, warnings: string[]): DecodedDocument {
+  const content = trimText(text);
+  return content.startsWith('{') ? parseDocument(content, [...warnings, 'encoded_twice']) : undecodable('wrong_type');
 }
 
 function tryParse(text: string): ReturnType<typeof parseExactly> | null {
@@ -74,19 +91,9 @@ function decodeDataUri(content: string): DecodedDocument {
   return decoded.kind === 'media' ? { ...decoded, url: toDataUri(decoded.mediaType, data.body) } : decoded;
 }
 
-/** SVG is text; other media that reach this point are formats without a signature of ours, unless they are a web page. */
+/** SVG is text; other media that reach this point are formats without a signature of ours, unless they are JSON or a web page. */
 function isContentOf(mediaType: string, content: string): boolean {
-  if (mediaType.startsWith('image/svg')) return /^<(?:svg|\?xml|!--|!doctype svg)/i.test(content);
-  return !content.startsWith('<');
-}
-
-/** White space, and the NULs that contracts pad their strings with. By hand: `\s+$` is quadratic in a long blank. */
-function trimBody(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && text.charCodeAt(start) <= SPACE) start += 1;
-  while (end > start && text.charCodeAt(end - 1) <= SPACE) end -= 1;
-  return text.slice(start, end);
+  return mediaType.startsWith('image/svg') ? isSvg(content) : !/^[{"<]/.test(content);
 }
 
 function undecodable(reason: UndecodableReason): DecodedDocument {

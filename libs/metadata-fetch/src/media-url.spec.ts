@@ -5,6 +5,7 @@ const cid = `Qm${'a'.repeat(44)}`;
 const transaction = 'b'.repeat(43);
 const gateways = parseGateways({ ipfsGateways: ['https://gw.example'], arweaveGateways: ['https://ar.example'] });
 const svg = '<svg xmlns="http://www.w3.org/2000/svg"><rect fill="#fff"/></svg>';
+const svgUri = (text: string) => `data:image/svg+xml;base64,${Buffer.from(text).toString('base64')}`;
 
 describe('the address of an image', () => {
   it.each([
@@ -17,8 +18,13 @@ describe('the address of an image', () => {
     ['a bare CID [F9]', cid, `https://gw.example/ipfs/${cid}`],
     ['Arweave [F9]', `ar://${transaction}`, `https://ar.example/${transaction}`],
     ['a public gateway, as given', `https://ipfs.io/ipfs/${cid}`, `https://ipfs.io/ipfs/${cid}`],
-    ['a picture with a raw # [B20]', `data:image/svg+xml;utf8,${svg}`, `data:image/svg+xml;utf8,${svg}`],
-    ['SVG text [F8]', svg, `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`],
+    [
+      'a picture with a raw #, whole (D21)',
+      `data:image/svg+xml;utf8,${svg}`,
+      `data:image/svg+xml;utf8,${svg.replace('#', '%23')}`,
+    ],
+    ['SVG text after a declaration', `<?xml version="1.0"?>${svg}`, svgUri(`<?xml version="1.0"?>${svg}`)],
+    ['SVG text [F8]', svg, svgUri(svg)],
     ['SVG text without content [F8]', '<svg/>', 'data:image/svg+xml;base64,PHN2Zy8+'],
   ])('can be shown: %s', (_, text, url) => {
     expect(readImageUrl(text, gateways)).toEqual({ kind: 'usable', url });

@@ -1,6 +1,9 @@
 import { parseContentInPath, parseUri } from '@app/metadata-uri';
+import { toDataUri } from './data-uri.js';
 import { publicContentUrl, type Gateways } from './gateways.js';
 import { isPrivateHost } from './guarded-url.js';
+import { shownDataUri } from './shown-data-uri.js';
+import { isSvg } from './svg-text.js';
 
 /** What a page may do with an address that a stranger wrote. */
 export type MediaUrl =
@@ -18,7 +21,8 @@ const SAFE_MEDIA_DATA = /^data:(?:image|video|audio|model)\/[\w.+-]+[;,]/i;
 
 /** An image for an `<img>`; an SVG there runs no scripts. Never requested by us. */
 export function readImageUrl(text: string, gateways: Gateways): MediaUrl {
-  if (/^<svg[\s/>]/i.test(text)) return { kind: 'usable', url: svgDataUri(text) };
+  if (text.startsWith('<') && isSvg(text))
+    return { kind: 'usable', url: toDataUri('image/svg+xml', Buffer.from(text, 'utf8')) };
   return readUrl(text, gateways, SAFE_IMAGE_DATA);
 }
 
@@ -38,7 +42,7 @@ function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): Med
   const uri = parseUri(text);
   switch (uri.kind) {
     case 'data':
-      return safeData?.test(uri.uri) ? { kind: 'usable', url: uri.uri } : { kind: 'unsafe' };
+      return safeData?.test(uri.uri) ? { kind: 'usable', url: shownDataUri(uri.uri) } : { kind: 'unsafe' };
     case 'content':
       return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
     case 'url':
@@ -61,8 +65,4 @@ function readHttpUrl(url: URL, text: string, gateways: Gateways): MediaUrl {
   shown.username = '';
   shown.password = '';
   return { kind: 'usable', url: shown.href };
-}
-
-function svgDataUri(svg: string): string {
-  return `data:image/svg+xml;base64,${Buffer.from(svg, 'utf8').toString('base64')}`;
 }

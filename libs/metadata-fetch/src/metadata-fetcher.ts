@@ -21,6 +21,11 @@ export interface FetchTarget {
   collectionId?: string;
   /** From the last successful fetch, so that an unchanged document costs a 304. */
   validators?: Validators | undefined;
+  /**
+   * The last good answer was a document, and not a picture at the token URI: then a picture, which has neither name nor
+   * traits, is a failure.
+   */
+  hasDocument?: boolean | undefined;
 }
 
 /** Gets one token's metadata: locate, request, decode, normalise. One attempt; when to try again is the caller's story. */

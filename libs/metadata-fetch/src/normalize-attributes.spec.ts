@@ -70,6 +70,12 @@ describe('a list of attributes', () => {
     ['a time with its zone [F27]', '2020-09-13T14:26:40+02:00', 1_600_000_000],
     ['a time without a zone, taken for UTC [F27]', '2020-09-13T12:26:40', 1_600_000_000],
     ['a time before 1970 [F27]', -1, -1],
+    ['a time as SQL prints it (D29)', '2020-09-13 12:26:40', 1_600_000_000],
+    ['a time as SQL prints it, with fractions (D29)', '2020-09-13 12:26:40.500', 1_600_000_000.5],
+    ['a time as SQL prints it, with the hours of its zone (D29)', '2020-09-13 14:26:40+02', 1_600_000_000],
+    ['a time as Go and Ruby print it (D29)', '2020-09-13 12:26:40 +0000 UTC', 1_600_000_000],
+    ['a time in UTC (D29)', '2020-09-13 12:26:40 UTC', 1_600_000_000],
+    ['milliseconds as text (D29)', '1600000000000', 1_600_000_000],
   ])('reads a date of %s', (_, value, seconds) => {
     expect(valueOf({ value, display_type: 'date' })).toEqual([seconds, 'date']);
   });
@@ -78,6 +84,8 @@ describe('a list of attributes', () => {
     ['1e99 [F27]', 1e99, [1e99, 'number']],
     ['words [F27]', 'last summer', ['last summer', 'string']],
     ['the 45th of May [F27]', '2020-05-45', ['2020-05-45', 'string']],
+    ['the 30th of February (D29)', '2021-02-30', ['2021-02-30', 'string']],
+    ['a day whose month is a matter of opinion (D29)', '09/13/2021', ['09/13/2021', 'string']],
     ['a truth [F27]', true, [true, 'boolean']],
   ])('leaves a date that is none as it is: %s', (_, value, expected) => {
     expect(valueOf({ value, display_type: 'date' })).toEqual(expected);
@@ -158,6 +166,33 @@ describe('attributes in other forms', () => {
     ['a map of objects [F20]', { attributes: { Hat: { value: 'Red' } } }],
     ['JSON text [F22]', { attributes: '[{"trait_type":"Hat","value":"Red"}]' }],
     ['JSON text of a map [F22]', { attributes: '{"Hat":"Red"}' }],
+    ['traits beside an empty map (D22)', { attributes: {}, traits: [{ trait_type: 'Hat', value: 'Red' }] }],
+    ['a map of traits beside an empty list (D22)', { attributes: [], traits: { Hat: 'Red' } }],
+    [
+      'properties as a list (D2)',
+      {
+        properties: [
+          { key: 'Hat', value: 'Red' },
+          { uri: 'x', type: 'image/png' },
+        ],
+      },
+    ],
+    ['properties as JSON text', { properties: '{"Hat":"Red"}' }],
+    ['traits in properties (D24)', { properties: { traits: [{ trait_type: 'Hat', value: 'Red' }] } }],
+    [
+      'attributes in properties (D24)',
+      { properties: { attributes: [{ trait_type: 'Hat', value: 'Red' }], files: [] } },
+    ],
+    ['a map of traits in properties (D24)', { properties: { traits: { Hat: 'Red' }, creator: 'Ann' } }],
+    ['JSON text of traits in properties (D24)', { properties: { attributes: '[{"trait_type":"Hat","value":"Red"}]' } }],
+    ['traits in properties beside an empty list (D24)', { attributes: [], properties: { traits: { Hat: 'Red' } } }],
+    ['traits in attributes (D24)', { attributes: { traits: [{ trait_type: 'Hat', value: 'Red' }] } }],
+    ['records (D23)', { attributes: [{ Hat: 'Red', display_type: 'string' }] }],
+    [
+      'names and values with NULs and blanks at their ends',
+      { traits: [{ trait_type: '\0 Hat', value: '\x1bRed\0\n' }] },
+    ],
+    ['keys with control characters at their ends', { attributes: { '\u0007Hat\u200b': 'Red' } }],
     ['properties [F21]', { properties: { Hat: 'Red' } }],
     ['properties with values [F21]', { properties: { Hat: { value: 'Red', type: 'enum' } } }],
     ['properties with descriptions [F21]', { properties: { Hat: { description: 'Red', type: 'string' } } }],
@@ -170,6 +205,48 @@ describe('attributes in other forms', () => {
 
     expect(traits({ attributes: [], properties })).toEqual([]);
     expect(traits({ attributes: [{ trait_type: 'Hat', value: 'Red' }], properties })).toEqual([
+      ['Hat', 'Red', 'string'],
+    ]);
+  });
+
+  it('are every member of a record, each with a warning if it has no value (D23)', () => {
+    expect(
+      normalize('{"attributes":[{"Background":"Red","Eyes":"Blue","Rank":{"value":7},"Hat":null},{"max_value":9}]}'),
+    ).toMatchObject({
+      attributes: [
+        { traitType: 'Background', value: 'Red' },
+        { traitType: 'Eyes', value: 'Blue' },
+        { traitType: 'Rank', value: 7 },
+      ],
+      warnings: ['skipped_attribute'],
+    });
+  });
+
+  it('are two for the list of Loopring (D2)', () => {
+    const properties = [
+      { key: 'Power', value: 'Players' },
+      { key: 'Love', value: 'All' },
+    ];
+
+    expect(traits({ name: 'A', properties })).toEqual([
+      ['Power', 'Players', 'string'],
+      ['Love', 'All', 'string'],
+    ]);
+  });
+
+  it('are a trait of their own where a map has a list of bare values under that name', () => {
+    expect(traits({ attributes: { Hat: 'Red', traits: ['shy', 'loud'] } })).toEqual([
+      ['Hat', 'Red', 'string'],
+      ['traits', '["shy","loud"]', 'string'],
+    ]);
+  });
+
+  it('are not the fields that a document has in properties only', () => {
+    expect(
+      traits({ properties: { name: 'Lamp', image: { value: 'https://host.example/1.png' }, Hat: 'Red' } }),
+    ).toEqual([['Hat', 'Red', 'string']]);
+    expect(traits({ name: 'Lamp', properties: { name: 'Blue', Hat: 'Red' } })).toEqual([
+      ['name', 'Blue', 'string'],
       ['Hat', 'Red', 'string'],
     ]);
   });
@@ -215,7 +292,7 @@ describe('attributes in other forms', () => {
     const attributes = String.raw`[{"trait_type":"a\u0000","value":"\u00007"},{"trait_type":"b","value":"\ud83e"},{"trait_type":"c","value":1e5}]`;
 
     expect(traits({ attributes })).toEqual([
-      ['a\ufffd', '\ufffd7', 'string'],
+      ['a', '7', 'string'],
       ['b', '\ufffd', 'string'],
       ['c', 100_000, 'number'],
     ]);

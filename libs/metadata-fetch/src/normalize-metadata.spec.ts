@@ -68,6 +68,159 @@ describe('a document', () => {
   });
 });
 
+describe('a document in the shape of the JSON schema of ERC-721', () => {
+  const described = (description: string) => ({ type: 'string', description });
+  const properties = {
+    name: described('Meadow Fox #1'),
+    description: described('A fox'),
+    image: described('https://host.example/1.png'),
+  };
+
+  it('has its values in the descriptions (D1)', () => {
+    expect(normalize({ title: 'Asset Metadata', type: 'object', properties })).toMatchObject({
+      name: 'Meadow Fox #1',
+      description: 'A fox',
+      imageUrl: 'https://host.example/1.png',
+      imageOriginal: 'https://host.example/1.png',
+      attributes: [],
+      warnings: [],
+    });
+  });
+
+  it('has other fields there too, and traits (D1)', () => {
+    const more = { animation_url: described('https://host.example/1.mp4'), Hat: described('Red') };
+
+    expect(normalize({ type: 'object', properties: { ...properties, ...more } })).toMatchObject({
+      animationUrl: 'https://host.example/1.mp4',
+      attributes: [{ traitType: 'Hat', value: 'Red' }],
+    });
+  });
+
+  it('has no name if only the schema has a title (D1)', () => {
+    const { image } = properties;
+
+    expect(normalize({ title: 'Asset Metadata', type: 'object', properties: { image } }).name).toBeNull();
+  });
+
+  it('keeps what stands above: a name, a description and an image of its own (D1)', () => {
+    const own = { name: 'Fox', description: 'Red', image: 'https://host.example/2.png' };
+
+    expect(normalize({ ...own, properties })).toMatchObject({
+      name: 'Fox',
+      description: 'Red',
+      imageUrl: 'https://host.example/2.png',
+      attributes: [],
+    });
+  });
+});
+
+describe('a list or an object in the place of one value', () => {
+  const png = `ipfs://${cid}/1.png`;
+  const shown = `https://gw.example/ipfs/${cid}/1.png`;
+
+  it.each([
+    ['a list (D3)', [png, `ipfs://${cid}/2.png`]],
+    ['a list with something unusable first (D3)', ['', null, '/1.png', png]],
+    ['a list of objects (D3)', [{ mimeType: 'image/png', uri: png }]],
+    ['an object with an address (D5)', { href: 'x', ipfsUri: png }],
+    ['an object with a url (D5)', { thumbnail: 'https://host.example/small.png', url: png }],
+    ['an object with a description (D5)', { description: png }],
+    ['an object with names of its own (D5)', { format: 'png', original_picture: png }],
+  ])('is read for an image, with a warning: %s', (_, image) => {
+    expect(normalize({ name: 'A', image })).toMatchObject({
+      imageUrl: shown,
+      imageOriginal: png,
+      warnings: ['nested_image'],
+    });
+  });
+
+  it.each([
+    ['external_url', 'externalUrl', '(D4)'],
+    ['animation_url', 'animationUrl', '(D3)'],
+    ['youtube_url', 'youtubeUrl', '(D4)'],
+  ])('is read for %s too, with a warning: %s %s', (field, column) => {
+    expect(normalize({ name: 'A', [field]: ['https://c.example', 'https://d.example'] })).toMatchObject({
+      [column]: 'https://c.example',
+      warnings: [`nested_${field}`],
+    });
+  });
+
+  it('is read for a name and a description, with a warning (D3)', () => {
+    expect(normalize({ name: ['', 'Lamp'], description: [{ value: 'It glows.' }] })).toMatchObject({
+      name: 'Lamp',
+      description: 'It glows.',
+      warnings: ['nested_description', 'nested_name'],
+    });
+  });
+
+  it('is read in the same way whatever the order of its keys', () => {
+    const [a, b] = ['https://a.example', 'https://b.example'];
+
+    expect(normalize({ image: { a, b } }).imageUrl).toBe(a);
+    expect(normalize({ image: { b, a } }).imageUrl).toBe(a);
+  });
+
+  it('is nothing where none of it can be used (D3)', () => {
+    expect(normalize({ name: 'A', image: ['a'], external_url: {}, animation_url: [[[[png]]]] })).toMatchObject({
+      imageUrl: null,
+      imageOriginal: null,
+      externalUrl: null,
+      animationUrl: null,
+      warnings: [],
+    });
+  });
+
+  it('holds up nobody, however large it is', () => {
+    const image = Array.from({ length: 20_000 }, () => ['a']);
+
+    expect(normalize({ name: 'A', image: [...image, png] })).toMatchObject({ imageUrl: null });
+  });
+});
+
+describe('what nobody sees at the ends of a text', () => {
+  it.each([
+    ['NULs', 'Lamp\0\0\0'],
+    ['control characters', '\u0007\x1bLamp\x7f\u0085'],
+    ['NULs and blanks', ' \0 Lamp \0 '],
+    ['byte order marks and other spaces', '\ufeff\u200b\u00a0Lamp\u3000\u2060'],
+  ])('is dropped: %s', (_, text) => {
+    const address = text.replace('Lamp', 'https://host.example/1');
+    const metadata = normalize({
+      name: text,
+      description: text,
+      image: address,
+      animation_url: address,
+      external_url: address,
+      background_color: text.replace('Lamp', 'ffffff'),
+      localization: { uri: address, default: text, locales: [text] },
+      attributes: [{ trait_type: text, value: text, display_type: text }],
+    });
+
+    expect(metadata).toMatchObject({
+      name: 'Lamp',
+      description: 'Lamp',
+      imageUrl: 'https://host.example/1',
+      imageOriginal: 'https://host.example/1',
+      animationUrl: 'https://host.example/1',
+      externalUrl: 'https://host.example/1',
+      backgroundColor: 'ffffff',
+      localization: { uri: 'https://host.example/1', defaultLocale: 'Lamp', locales: ['Lamp'] },
+      attributes: [{ traitType: 'Lamp', value: 'Lamp', displayType: 'Lamp' }],
+    });
+  });
+
+  it('is kept inside, and what joins or directs characters at its ends too (D28)', () => {
+    const name = '\u202e👩\u200d🚀 a\tb\u200f';
+
+    expect(normalize({ name }).name).toBe(name);
+  });
+
+  it('is dropped from keys, unless that makes two of them one', () => {
+    expect(normalize({ 'name\0': 'Lamp' }).name).toBe('Lamp');
+    expect(normalize({ 'name\0': 'Oil', name: 'Lamp' }).name).toBe('Lamp');
+  });
+});
+
 describe('a name', () => {
   it.each([
     ['a number, as text [F3]', { name: 5 }, '5'],
@@ -112,6 +265,10 @@ describe('an image', () => {
     ['image_content', { image_content: url }],
     ['properties.image', { properties: { image: url } }],
     ['properties.image.value', { properties: { image: { value: url } } }],
+    ['image_uri (D6)', { image_uri: url }],
+    ['imageUri (D6)', { imageUri: url }],
+    ['mediaUri (D6)', { mediaUri: url }],
+    ['media_uri (D6)', { media_uri: url }],
     ['the next field when the first cannot be shown', { image: '/1.png', image_url: url }],
   ])('is found in %s [F5]', (_, document) => {
     expect(normalize(document)).toMatchObject({ imageUrl: url, imageOriginal: url });
@@ -176,6 +333,11 @@ describe('an image', () => {
   it.each([
     ['in IPFS', `ipfs://${cid}/1.png`, `https://gw.example/ipfs/${cid}/1.png`],
     ['in Arweave', `ar://${'b'.repeat(43)}`, `https://arweave.net/${'b'.repeat(43)}`],
+    [
+      'that a browser would cut at its # (D21)',
+      'data:image/svg+xml;utf8,<svg><rect fill="#ff0000"/></svg>',
+      'data:image/svg+xml;utf8,<svg><rect fill="%23ff0000"/></svg>',
+    ],
     ['that is SVG text [F8]', '<svg/>', `data:image/svg+xml;base64,${Buffer.from('<svg/>').toString('base64')}`],
   ])('%s is kept as given, beside the address that shows it [F9]', (_, image, imageUrl) => {
     expect(normalize({ image })).toMatchObject({ imageUrl, imageOriginal: image, warnings: [] });
@@ -216,6 +378,14 @@ describe('other addresses', () => {
     ['that is none', { name: 'a', animation_url: '' }, null, null],
   ])('keep an animation as given: %s', (_, document, animationUrl, animationOriginal) => {
     expect(normalize(document)).toMatchObject({ animationUrl, animationOriginal });
+  });
+
+  it.each([
+    ['animationUrl', { animation_url: '/1.mp4', animation: 'https://host.example/1' }],
+    ['externalUrl', { external_url: 'tbd', external_link: 'https://host.example/1' }],
+    ['externalUrl', { external_url: 'undefined', externalUrl: 'https://host.example/1' }],
+  ])('are the first that can be shown, as for an image: %s of %j', (field, document) => {
+    expect(normalize(document)).toMatchObject({ [field]: 'https://host.example/1', warnings: [] });
   });
 
   it('are found: external_link', () => {

@@ -1,12 +1,23 @@
 import { contentHash } from './content-hash.js';
-import { cutText, LONGEST_TEMPLATE, readString, readText, type Fill } from './document-text.js';
+import { DocumentFields } from './document-fields.js';
+import { cutText, LONGEST_TEMPLATE, readString, type Fill } from './document-text.js';
 import type { FetchedLocalization, FetchedMetadata } from './fetched-metadata.js';
 import type { Gateways } from './gateways.js';
 import type { DecodedDocument } from './json-document.js';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
-import { readAnimationUrl, readImageUrl, readLinkUrl, type MediaUrl } from './media-url.js';
+import {
+  ANIMATION_FIELDS,
+  DESCRIPTION_FIELDS,
+  EXTERNAL_FIELDS,
+  IMAGE_FIELDS,
+  NAME_FIELDS,
+  TITLE_FIELDS,
+  YOUTUBE_FIELDS,
+} from './known-fields.js';
+import { readAnimationUrl, readImageUrl, readLinkUrl } from './media-url.js';
 import { normalizeAttributes } from './normalize-attributes.js';
 import { fillTokenId, hasTokenIdTemplate, type TokenStandard } from './token-id-template.js';
+import { trimText } from './trimmed-text.js';
 
 export interface NormalizeContext {
   /** Decimal uint256. */
@@ -22,86 +33,43 @@ const LARGEST_DECIMALS = 255;
 
 /** From a document in any of the shapes that collections serve to what listing pages read. */
 export function normalizeMetadata(
-  { document, raw, warnings: found }: Extract<DecodedDocument, { kind: 'document' }>,
+  { document, shown = document, raw, warnings: found }: Extract<DecodedDocument, { kind: 'document' }>,
   { tokenId, standard, gateways }: NormalizeContext,
 ): FetchedMetadata {
   const warnings = new Set(found);
   const fill = standard === 'erc1155' && hasTokenIdTemplate(raw) ? fillWith(tokenId) : asIs;
-  const text = (fields: readonly string[], limit: number, code: string) => {
-    const value = firstOf(fields, (field) => readText(document[field], fill));
-    if (value !== null && value.length > limit) warnings.add(code);
+  const fields = new DocumentFields(shown, fill, warnings);
+  const text = (names: readonly string[], limit: number, code: string) => {
+    const value = fields.text(names, code);
+    if (value !== null && value.length > limit) warnings.add(`${code}_cut`);
     return value === null ? null : cutText(value, limit);
   };
-  const link = (fields: readonly string[], code: string) => {
-    const value = firstOf(fields, (field) => readString(document[field], fill));
-    return value === null ? null : usableUrl(readLinkUrl(value, gateways), code, warnings);
-  };
-  const image = firstUsable(imageValues(document), { fill, read: (text) => readImageUrl(text, gateways) });
-  if (image.problem) warnings.add(`${image.problem}_image`);
-  const animations = ANIMATION_FIELDS.map((field) => document[field]);
-  const animation = firstUsable(animations, { fill, read: (text) => readAnimationUrl(text, gateways) });
-  if (animation.problem) warnings.add(`${animation.problem}_animation_url`);
+  const link = (value: string) => readLinkUrl(value, gateways);
+  const animation = fields.address(ANIMATION_FIELDS, 'animation_url', (value) => readAnimationUrl(value, gateways));
+  const image = fields.address(IMAGE_FIELDS, 'image', (value) => readImageUrl(value, gateways));
 
   return {
-    name: text(NAME_FIELDS, LONGEST_NAME, 'name_cut'),
-    description: text(['description'], LONGEST_DESCRIPTION, 'description_cut'),
+    name: text(NAME_FIELDS, LONGEST_NAME, 'name') ?? text(titleFields(shown), LONGEST_NAME, 'name'),
+    description: text(DESCRIPTION_FIELDS, LONGEST_DESCRIPTION, 'description'),
     imageUrl: image.url,
     imageOriginal: image.original,
     animationUrl: animation.url,
     animationOriginal: animation.original,
-    externalUrl: link(EXTERNAL_FIELDS, 'external_url'),
-    youtubeUrl: link(['youtube_url'], 'youtube_url'),
-    backgroundColor: normalizeColor(readString(document.background_color, fill), warnings),
-    decimals: normalizeDecimals(document.decimals),
-    localization: normalizeLocalization(document.localization),
-    attributes: normalizeAttributes(document, fill, warnings),
+    externalUrl: fields.address(EXTERNAL_FIELDS, 'external_url', link).url,
+    youtubeUrl: fields.address(YOUTUBE_FIELDS, 'youtube_url', link).url,
+    backgroundColor: normalizeColor(readString(shown.background_color, fill), warnings),
+    decimals: normalizeDecimals(shown.decimals),
+    localization: normalizeLocalization(shown.localization),
+    attributes: normalizeAttributes(shown, fill, warnings),
     raw,
     contentHash: contentHash(document),
     warnings: [...warnings].toSorted(),
   };
 }
 
-const NAME_FIELDS = ['name', 'title', 'label'];
-const IMAGE_FIELDS = ['image', 'image_url', 'imageUrl', 'image_data', 'svg_image_data', 'image_content'];
-const ANIMATION_FIELDS = ['animation_url', 'animation', 'animationUrl'];
-const EXTERNAL_FIELDS = ['external_url', 'external_link'];
-
-interface MediaAddress {
-  url: string | null;
-  original: string | null;
-  /** Why none of those given can be shown. */
-  problem: Exclude<MediaUrl['kind'], 'usable'> | null;
-}
-
-/** The first address that can be shown; if there is none, the first one given is kept as the original. */
-function firstUsable(
-  values: Iterable<JsonValue | undefined>,
-  { fill, read }: { fill: Fill; read: (text: string) => MediaUrl },
-): MediaAddress {
-  const none: MediaAddress = { url: null, original: null, problem: null };
-  for (const value of values) {
-    const text = readString(value, fill);
-    if (text === null || /^(?:null|undefined)$/.test(text)) continue;
-    const media = read(text);
-    if (media.kind === 'usable') return { url: media.url, original: text, problem: null };
-    none.problem ??= media.kind;
-    // An unsafe address is not kept where a page might show it; the document still has it.
-    if (media.kind !== 'unsafe') none.original ??= text;
-  }
-  return none;
-}
-
-function* imageValues(document: JsonObject): Iterable<JsonValue | undefined> {
-  for (const field of IMAGE_FIELDS) yield document[field];
-  if (!isJsonObject(document.properties)) return;
-  const image = document.properties.image;
-  yield isJsonObject(image) ? image.value : image;
-}
-
-function usableUrl(media: MediaUrl, code: string, warnings: Set<string>): string | null {
-  if (media.kind === 'usable') return media.url;
-  warnings.add(`${media.kind}_${code}`);
-  return null;
+/** A document in the shape of a JSON schema has the title of the schema, the same for every token. */
+function titleFields({ type, properties }: JsonObject): string[] {
+  return type === 'object' && isJsonObject(properties) ? [] : TITLE_FIELDS;
 }
 
 function normalizeColor(text: string | null, warnings: Set<string>): string | null {
@@ -113,7 +81,7 @@ function normalizeColor(text: string | null, warnings: Set<string>): string | nu
 }
 
 function normalizeDecimals(value: JsonValue | undefined): number | null {
-  const number = typeof value === 'string' && /^\d{1,3}$/.test(value.trim()) ? Number(value) : value;
+  const number = typeof value === 'string' && /^\d{1,3}$/.test(trimText(value)) ? Number(trimText(value)) : value;
   if (typeof number !== 'number' || !Number.isInteger(number)) return null;
   return number >= 0 && number <= LARGEST_DECIMALS ? number : null;
 }
@@ -128,14 +96,6 @@ function normalizeLocalization(value: JsonValue | undefined): FetchedLocalizatio
     defaultLocale: readString(value.default, asIs),
     locales: locales.filter((locale) => locale !== null).slice(0, MOST_LOCALES),
   };
-}
-
-function firstOf(fields: readonly string[], read: (field: string) => string | null): string | null {
-  for (const field of fields) {
-    const value = read(field);
-    if (value !== null) return value;
-  }
-  return null;
 }
 
 function fillWith(tokenId: string): Fill {

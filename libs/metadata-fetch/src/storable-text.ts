@@ -1,20 +1,19 @@
 import { hexDigit } from './hex-digit.js';
 
 const MAY_NEED_REPAIR = /\\u(?:0000|d[89a-f])/i;
-/** Of U+FFFD, behind its `\u`: as long as the digits that it replaces, so this is done in place. */
-const REPLACEMENT = 'fffd';
+const REPLACEMENT = '\ufffd';
 
 /**
  * Make JSON text storable as `jsonb`, which has no U+0000 and no half characters: each becomes U+FFFD, in keys and
- * values, raw or escaped. Everything else stays as it was served.
+ * values, raw or escaped. Everything else stays as it was served. `nul`: one character in place of U+0000 instead.
  */
-export function toStorableText(text: string): string {
-  const wellFormed = (text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text).toWellFormed();
-  return wellFormed.includes('\\u') && MAY_NEED_REPAIR.test(wellFormed) ? repairEscapes(wellFormed) : wellFormed;
+export function toStorableText(text: string, nul = REPLACEMENT): string {
+  const wellFormed = (text.includes('\0') ? text.replaceAll('\0', nul) : text).toWellFormed();
+  return wellFormed.includes('\\u') && MAY_NEED_REPAIR.test(wellFormed) ? repairEscapes(wellFormed, nul) : wellFormed;
 }
 
 /** From escape to escape, each taken whole, so that `\\u0000` (a backslash, then text) is not taken for one. */
-function repairEscapes(text: string): string {
+function repairEscapes(text: string, nul: string): string {
   const bytes = Buffer.from(text, 'utf8');
   let hasRepaired = false;
   for (let at = 0; at < bytes.length; at += 1) {
@@ -23,7 +22,8 @@ function repairEscapes(text: string): string {
     if (isHighHalf(unit) && isLowHalf(unitAt(bytes, at + 6))) {
       at += 11;
     } else if (unit === 0 || isHighHalf(unit) || isLowHalf(unit)) {
-      bytes.write(REPLACEMENT, at + 2, 'latin1');
+      // As long as the digits that it replaces, so this is done in place.
+      bytes.write(hexOf(unit === 0 ? nul : REPLACEMENT), at + 2, 'latin1');
       hasRepaired = true;
       at += 5;
     } else {
@@ -31,6 +31,11 @@ function repairEscapes(text: string): string {
     }
   }
   return hasRepaired ? bytes.toString('utf8') : text;
+}
+
+/** The digits behind the `\u` of an escaped character. */
+function hexOf(character: string): string {
+  return character.charCodeAt(0).toString(16).padStart(4, '0');
 }
 
 const BACKSLASH = 0x5c;

@@ -1,4 +1,5 @@
-import type { MetadataLocation, Validators } from '@app/metadata-fetch';
+import { MEDIA_INSTEAD_OF_DOCUMENT, type MetadataLocation, type Validators } from '@app/metadata-fetch';
+import type { StoredValidators } from '@app/token-store';
 
 /** One item, held for one lease. */
 export interface ClaimedItem {
@@ -32,4 +33,18 @@ export interface ClaimedToken {
   items: readonly ClaimedItem[];
   /** Of the record as it was when the token was claimed. */
   validators?: Validators;
+  /** It was made of a document, and not of a picture in the place of one; or nobody knows. */
+  hasDocument?: boolean;
+}
+
+/** The token with what is stored of its last good answer, if it has had one. */
+export function withStored(token: ClaimedToken, stored: StoredValidators | undefined): ClaimedToken {
+  if (!stored) return token;
+  const { metadataUrl: url, etag, lastModified, warnings } = stored;
+  const hasValidators = etag !== null || lastModified !== null;
+  return {
+    ...token,
+    ...(hasValidators && { validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } }),
+    hasDocument: !warnings.includes(MEDIA_INSTEAD_OF_DOCUMENT),
+  };
 }

@@ -3,7 +3,7 @@ import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { TokenStore } from '@app/token-store';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
-import type { ClaimedToken } from './claimed-token.js';
+import { withStored, type ClaimedToken } from './claimed-token.js';
 import { HostQueues, type HostRoom } from './host-queues.js';
 import { HostRests } from './host-rests.js';
 import { HostShares } from './host-shares.js';
@@ -222,18 +222,17 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const claim = await this.queue.claim(rooms);
     const { tokens } = claim;
     if (tokens.length === 0) return claim;
-    const validators = await this.tokens.findValidators(tokens).catch((error: unknown) => {
+    const stored = await this.tokens.findValidators(tokens).catch((error: unknown) => {
       this.logger.warn({ msg: 'validators could not be read; documents are fetched whole', error: String(error) });
-      return [];
+      return null;
     });
-    const known = new Map(validators.map((stored) => [`${stored.collectionId}/${stored.tokenId}`, stored]));
-    const withValidators = tokens.map((token) => {
-      const stored = known.get(`${token.collectionId}/${token.tokenId}`);
-      if (!stored) return token;
-      const { metadataUrl: url, etag, lastModified } = stored;
-      return { ...token, validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } };
-    });
-    return { ...claim, tokens: withValidators };
+    // What nobody could look up may be a document, which a picture must not replace.
+    if (!stored) return { ...claim, tokens: tokens.map((token) => ({ ...token, hasDocument: true })) };
+    const known = new Map(stored.map((answer) => [`${answer.collectionId}/${answer.tokenId}`, answer]));
+    return {
+      ...claim,
+      tokens: tokens.map((token) => withStored(token, known.get(`${token.collectionId}/${token.tokenId}`))),
+    };
   }
 
   private handBack(tokens: readonly ClaimedToken[]): void {

@@ -158,15 +158,15 @@ export class DatabaseTokenStore extends TokenStore {
   override async findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]> {
     const { rows } = await sql<StoredValidators>`
       select token.collection_id as "collectionId", token.token_id::text as "tokenId",
-        token.metadata_url as "metadataUrl", token.http_etag as etag, token.http_last_modified as "lastModified"
+        token.metadata_url as "metadataUrl", token.http_etag as etag, token.http_last_modified as "lastModified",
+        token.warnings
       from unnest(
         ${references.map(({ collectionId }) => collectionId)}::uuid[],
         ${references.map(({ tokenId }) => tokenId)}::numeric[]
       ) as wanted (collection_id, token_id)
       join nft_metadata.tokens as token
         on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id
-      where token.metadata_url is not null
-        and (token.http_etag is not null or token.http_last_modified is not null)`.execute(this.em.fork().getKysely());
+      where token.content_hash is not null and token.metadata_url is not null`.execute(this.em.fork().getKysely());
     return rows;
   }
 

@@ -65,6 +65,8 @@ export interface StoredValidators extends TokenReference {
   metadataUrl: string;
   etag: string | null;
   lastModified: string | null;
+  /** Of the record. They say whether a document made it, or a picture in the place of one. */
+  warnings: readonly string[];
 }
 
 /**
@@ -111,7 +113,10 @@ export abstract class TokenStore {
   /** The trait types of a collection in alphabetical order, with the values that tokens have now and their counts. */
   abstract listTraits(query: TraitQuery): Promise<TraitSummary[]>;
 
-  /** For conditional requests: what is stored of `ETag` and `Last-Modified`; tokens with neither are left out. */
+  /**
+   * What is stored of the last good answers, for conditional requests, and so that a picture is not taken for the document
+   * that was there before. Tokens without a good answer are left out.
+   */
   abstract findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]>;
 
   /** Lock the records that a transaction is going to write in several steps, in key order. */

@@ -1,0 +1,52 @@
+import { shownDataUri } from './shown-data-uri.js';
+
+const header = 'data:image/svg+xml;utf8,';
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
+describe('a data: URI that a browser shows whole', () => {
+  it.each([
+    ['base64', 'data:image/png;base64,iVBORw0KGgo='],
+    ['base64 in lines', 'data:image/png;base64,iVBO\nRw0KGgo='],
+    ['base64 with encoded padding', 'data:image/png;base64,iVBORw0KGgo%3D'],
+    ['SVG without a #', `${header}<svg width='100%'/>`],
+    ['SVG with an encoded #', `${header}<svg fill='%23fff'/>`],
+    ['SVG with the part of it that is meant', `${header}<svg><view id='a'/></svg>#a`],
+    ['encoded SVG with the part of it that is meant', 'data:image/svg+xml,%3Csvg/%3E#a'],
+    ['no comma', 'data:image/svg+xml'],
+  ])('is what it was: %s', (_, uri) => {
+    expect(shownDataUri(uri)).toBe(uri);
+  });
+
+  it.each([
+    ['a # in SVG (D21)', `${header}<svg fill='#fff'/>`, `${header}<svg fill='%23fff'/>`],
+    [
+      'a # in SVG, and the part of it that is meant (D21)',
+      `${header}<svg fill='#fff'/>#a`,
+      `${header}<svg fill='%23fff'/>#a`,
+    ],
+    [
+      'a # in encoded SVG (D21)',
+      'data:image/svg+xml,%3Csvg fill=%27#fff%27/%3E',
+      'data:image/svg+xml,%3Csvg fill=%27%23fff%27/%3E',
+    ],
+    [
+      'line breaks and tabs that part attributes',
+      `${header}<svg\n\twidth='1'\r\n/>`,
+      `${header}<svg%0A%09width='1'%0D%0A/>`,
+    ],
+    ['base64 of the URL-safe alphabet', 'data:image/png;base64,_-8', 'data:image/png;base64,/+8='],
+    [
+      'SVG that is announced as base64 (U16)',
+      'data:image/svg+xml;base64,<svg/>',
+      `data:image/svg+xml;base64,${base64('<svg/>')}`,
+    ],
+    [
+      'encoded SVG that is announced as base64, with its charset (U16)',
+      'data:image/svg+xml;charset=utf-8;base64,%3Csvg/%3E',
+      `data:image/svg+xml;charset=utf-8;base64,${base64('<svg/>')}`,
+    ],
+  ])('has been mended: %s', (_, uri, shown) => {
+    expect(shownDataUri(uri)).toBe(shown);
+    expect(shownDataUri(shown)).toBe(shown);
+  });
+});
