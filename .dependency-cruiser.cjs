@@ -32,10 +32,10 @@ module.exports = {
     {
       name: 'the-lowest-libs-stand-alone',
       comment:
-        'token-store knows nothing of refreshing, metadata-fetch nothing of storing, project-auth nothing of either. What they have in common is below them: the connection, options, and what a URI means.',
+        'token-store knows nothing of refreshing, metadata-fetch nothing of storing, project-auth nothing of either. What they have in common is below them: the connection, options, the HTTP client, and what a URI means.',
       severity: 'error',
       from: { path: '^libs/(token-store|metadata-fetch|project-auth)/' },
-      to: { path: '^libs/', pathNot: '^libs/($1|database|module-options|metadata-uri)/' },
+      to: { path: '^libs/', pathNot: '^libs/($1|database|module-options|metadata-uri|safe-http)/' },
     },
     {
       name: 'the-foundations-know-no-lib',
@@ -52,6 +52,13 @@ module.exports = {
       to: { pathNot: '^libs/metadata-uri/' },
     },
     {
+      name: 'safe-http-stands-alone',
+      comment: 'The HTTP client knows nothing of metadata: RPC nodes and webhooks use it as well.',
+      severity: 'error',
+      from: { path: '^libs/safe-http/' },
+      to: { path: '^libs/', pathNot: '^libs/(safe-http|module-options)/' },
+    },
+    {
       name: 'refreshing-knows-no-http',
       comment: 'Who is calling and how is the business of refresh-api.',
       severity: 'error',
@@ -66,24 +73,24 @@ module.exports = {
       to: { path: '^libs/metadata-events/' },
     },
     {
-      name: 'axios-fetches-metadata',
-      comment: 'One guarded client; nothing else dials. The demonstration and the tests are clients of the service.',
+      name: 'one-http-client',
+      comment: 'One SSRF-safe client; nothing else dials. The demonstration and the tests are clients of the service.',
       severity: 'error',
-      from: { path: '^(libs|src)/', pathNot: ['^libs/metadata-fetch/', '^src/demo/'] },
+      from: { path: '^(libs|src)/', pathNot: ['^libs/safe-http/', '^src/demo/'] },
       to: { path: 'node_modules/(axios|undici)/' },
     },
     {
       name: 'no-orm-in-metadata-fetch-and-refresh-api',
       comment: 'Fetching has no database, HTTP asks services, and options are options.',
       severity: 'error',
-      from: { path: '^libs/(metadata-fetch|refresh-api|module-options)/' },
+      from: { path: '^libs/(metadata-fetch|refresh-api|module-options|safe-http)/' },
       to: { path: 'node_modules/(@mikro-orm|kysely|pg)/' },
     },
     {
       name: 'no-connection-in-metadata-fetch',
       comment: 'A host may fetch without a database.',
       severity: 'error',
-      from: { path: '^libs/(metadata-fetch|module-options)/' },
+      from: { path: '^libs/(metadata-fetch|module-options|safe-http)/' },
       to: { path: '^libs/database/' },
     },
   ],

@@ -11,6 +11,7 @@ const libs = [
   'module-options',
   'project-auth',
   'refresh-api',
+  'safe-http',
   'token-store',
 ];
 

@@ -3,6 +3,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { MetadataFetcher, MetadataFetchModule } from '../dist/libs/metadata-fetch/src/index.js';
+import { SafeHttpModule } from '../dist/libs/safe-http/src/index.js';
 import { fetchText as fetchWithAxios } from './pipelines/axios-metadata.mjs';
 import { FETCHES_AT_ONCE } from './pipelines/settings.mjs';
 import { fetchText as fetchWithUndici } from './pipelines/undici-text.mjs';
@@ -19,7 +20,8 @@ export const fetchCost = {
   title: 'CPU of one fetch',
   async run({ metadataHost, options, log }) {
     const application = await NestFactory.createApplicationContext(
-      MetadataFetchModule.forRoot({ allowedHosts: [new URL(metadataHost.url).host] }),
+      SafeHttpModule.forRoot({ allowedHosts: [new URL(metadataHost.url).host] }),
+      MetadataFetchModule.forRoot(),
       { logger: ['error', 'fatal'] },
     );
     whenDone(() => application.close());

@@ -12,6 +12,7 @@ export * from '@app/metadata-fetch';
 export * from '@app/metadata-refresh';
 export * from '@app/project-auth';
 export * from '@app/refresh-api';
+export * from '@app/safe-http';
 export * from '@app/token-store';
 
 /** The migrations of all libs, in order, for the host's own `migrations.migrationsList`. */

@@ -2,6 +2,7 @@ import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ProjectAuthModule } from '@app/project-auth';
 import { RefreshApiModule } from '@app/refresh-api';
+import { SafeHttpModule } from '@app/safe-http';
 import { TokenStoreModule } from '@app/token-store';
 import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import {
@@ -56,10 +57,11 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     imports,
     useFactory: () => ({}),
   });
+  const http = SafeHttpModule.forRootAsync({ isGlobal, ...tunedBy('safeHttp') });
   const fetching = MetadataFetchModule.forRootAsync({
     ...given(extras, ['metadataSource']),
     isGlobal,
-    ...tunedBy('metadataFetch'),
+    ...tunedBy('metadataFetch', [http]),
   });
   const refreshing = MetadataRefreshModule.forRootAsync({
     isGlobal,
@@ -67,7 +69,7 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     ...tunedBy('metadataRefresh', [store, fetching]),
     startsWorker: runMode !== 'api',
   });
-  const working = [store, fetching, refreshing];
+  const working = [store, http, fetching, refreshing];
   if (runMode === 'worker') return { module: NftRefreshModule, imports: working, exports: working };
 
   const auth = ProjectAuthModule.forRootAsync({

@@ -3,12 +3,14 @@ import { MetadataRefreshModule, type MetadataRefreshOptions } from '@app/metadat
 import { besideFactory, nearestName, unknownName, wrongOptions } from '@app/module-options';
 import { ProjectAuthModule, type ProjectAuthExtras, type ProjectAuthOptions } from '@app/project-auth';
 import { RefreshApiModule, type RefreshApiExtras, type RefreshApiOptions } from '@app/refresh-api';
+import { SafeHttpModule, type SafeHttpOptions } from '@app/safe-http';
 import type { TokenStoreExtras } from '@app/token-store';
 import { z } from 'zod';
 
 /** What tunes the libs, each by its own options. */
 export interface NftRefreshOptions {
   projectAuth?: ProjectAuthOptions;
+  safeHttp?: SafeHttpOptions;
   metadataFetch?: MetadataFetchOptions;
   metadataRefresh?: MetadataRefreshOptions;
   refreshApi?: RefreshApiOptions;
@@ -43,6 +45,7 @@ const extrasSchema = z
 /** Each lib's own options, by the name that they have here. */
 const OPTIONS: Readonly<Record<keyof NftRefreshOptions, readonly string[]>> = {
   projectAuth: ProjectAuthModule.optionNames,
+  safeHttp: SafeHttpModule.optionNames,
   metadataFetch: MetadataFetchModule.optionNames,
   metadataRefresh: MetadataRefreshModule.optionNames,
   refreshApi: RefreshApiModule.optionNames,

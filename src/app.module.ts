@@ -5,6 +5,7 @@ import { MetadataFetchModule, type MetadataFetchOptions } from '@app/metadata-fe
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ProjectAuthModule, type ProjectAuthOptions } from '@app/project-auth';
 import { RefreshApiModule, type RefreshApiExtras, type RefreshApiOptions } from '@app/refresh-api';
+import { SafeHttpModule, type SafeHttpOptions } from '@app/safe-http';
 import { TokenStoreModule } from '@app/token-store';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
@@ -24,6 +25,7 @@ export interface AppOptions {
   statementsTakeLong?: boolean;
   projectAuth?: ProjectAuthOptions;
   refreshApi?: RefreshApiOptions & RefreshApiExtras;
+  safeHttp?: SafeHttpOptions;
   metadataFetch?: MetadataFetchOptions;
   metadataEvents?: MetadataEventsOptions;
 }
@@ -37,6 +39,7 @@ export class AppModule {
       statementsTakeLong = false,
       projectAuth = {},
       refreshApi = {},
+      safeHttp = {},
       metadataFetch = {},
       metadataEvents = {},
     }: AppOptions = {},
@@ -57,8 +60,8 @@ export class AppModule {
         ScheduleModule.forRoot(),
         ProjectAuthModule.forRoot(projectAuth),
         TokenStoreModule.forRoot({}),
+        SafeHttpModule.forRoot({ allowedHosts: environment.fetchAllowedHosts, ...safeHttp }),
         MetadataFetchModule.forRoot({
-          allowedHosts: environment.fetchAllowedHosts,
           rpcUrls: environment.rpcUrls,
           ...(environment.ipfsGateways && { ipfsGateways: environment.ipfsGateways }),
           ...(environment.arweaveGateways && { arweaveGateways: environment.arweaveGateways }),

@@ -1,14 +1,10 @@
 import { lookup } from 'node:dns';
 import { createServer, type Server } from 'node:http';
 import { isIP, type AddressInfo, type LookupFunction } from 'node:net';
-import {
-  MetadataFetcher,
-  MetadataFetchModule,
-  type FetchOutcome,
-  type MetadataFetchOptions,
-} from '@app/metadata-fetch';
+import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { MetadataHost } from './support/metadata-host.js';
+import { fetchModules, type FetchOptions } from './support/fetch-modules.js';
 
 /** Where a stranger's host sends us. It listens on loopback, of IPv4 and IPv6, and counts who connects. */
 class Canary {
@@ -93,9 +89,9 @@ function resolver(names: Record<string, string[][]> = NAMES): LookupFunction {
 }
 
 /** The canary's port is open for public hosts, so that nothing but its address protects it. */
-async function fetcher(options: Pick<MetadataFetchOptions, 'allowedHosts' | 'lookup'> = {}): Promise<MetadataFetcher> {
+async function fetcher(options: Pick<FetchOptions, 'allowedHosts' | 'lookup'> = {}): Promise<MetadataFetcher> {
   const imports = [
-    MetadataFetchModule.forRoot({
+    ...fetchModules({
       extraPorts: [canary.port],
       deadlineMs: 2000,
       lookup: resolver(),

@@ -1,7 +1,6 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { MikroORM, PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ProjectAuthModule, Projects } from '@app/project-auth';
 import { RefreshApiModule } from '@app/refresh-api';
@@ -27,6 +26,7 @@ import { Test } from '@nestjs/testing';
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { http } from './support/project-api.js';
+import { fetchModules } from './support/fetch-modules.js';
 
 @Controller({ path: 'shop', version: '1' })
 @UseGuards(ThrottlerGuard)
@@ -77,7 +77,7 @@ describe.each([
         ThrottlerModule.forRoot([{ ttl: 60_000, limit: 2 }]),
         ProjectAuthModule.forRoot(),
         TokenStoreModule.forRoot(),
-        MetadataFetchModule.forRoot(),
+        ...fetchModules(),
         MetadataRefreshModule.forRoot(),
         RefreshApiModule.forRoot(),
       ],
@@ -181,7 +181,7 @@ describe.each([
         MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: database.url, autoLoadEntities: true }),
         ProjectAuthModule.forRoot(),
         TokenStoreModule.forRoot(),
-        MetadataFetchModule.forRoot(),
+        ...fetchModules(),
         MetadataRefreshModule.forRoot(),
         RefreshApiModule.forRoot({ projectApiPath: 'nft/v1', ownsProjectApiPath: true }),
         LateModule,

@@ -7,7 +7,6 @@ import {
 } from '@app/metadata-events';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule, RefreshWorker } from '@app/metadata-refresh';
 import { TokenStoreModule } from '@app/token-store';
 import { Module } from '@nestjs/common';
@@ -15,6 +14,7 @@ import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { fetchModules } from './support/fetch-modules.js';
 
 let test: TestApp;
 let events: MetadataEvents;
@@ -338,7 +338,7 @@ describe('what it costs', () => {
       imports: [
         MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: test.database.url, autoLoadEntities: true }),
         TokenStoreModule.forRoot(),
-        MetadataFetchModule.forRoot({ allowedHosts: [test.metadataApi.host] }),
+        ...fetchModules({ allowedHosts: [test.metadataApi.host] }),
         MetadataRefreshModule.forRoot(),
       ],
     })

@@ -16,7 +16,7 @@ beforeAll(async () => {
   oneHost = await MetadataHost.start();
   otherHost = await MetadataHost.start();
   // Answers are held back here until something else has happened.
-  test = await startApp({ metadataFetch: { deadlineMs: 20_000 } }, { otherHosts: [hangingHost, oneHost, otherHost] });
+  test = await startApp({ safeHttp: { deadlineMs: 20_000 } }, { otherHosts: [hangingHost, oneHost, otherHost] });
 });
 afterAll(async () => {
   await test.stop();

@@ -1,10 +1,11 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { MetadataFetcher, MetadataFetchModule, type FetchOutcome } from '@app/metadata-fetch';
+import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
+import { fetchModules } from './support/fetch-modules.js';
 
 const CID = 'QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
 const DOCUMENT = '{"name":"A"}';
@@ -26,7 +27,7 @@ beforeAll(async () => {
   rawHost = `127.0.0.1:${(raw.address() as AddressInfo).port}`;
   host = await MetadataHost.start();
   module = await Test.createTestingModule({
-    imports: [MetadataFetchModule.forRoot({ allowedHosts: [rawHost, host.host] })],
+    imports: fetchModules({ allowedHosts: [rawHost, host.host] }),
   }).compile();
 });
 afterAll(async () => {

@@ -1,9 +1,10 @@
-import { MetadataFetcher, MetadataFetchModule, type FetchOutcome } from '@app/metadata-fetch';
+import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Anvil } from './support/anvil.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp } from './support/start-app.js';
+import { fetchModules } from './support/fetch-modules.js';
 
 const CID = 'QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
 
@@ -14,7 +15,7 @@ beforeEach(async () => {
   [first, second] = [await MetadataHost.start(), await MetadataHost.start()];
   module = await Test.createTestingModule({
     imports: [
-      MetadataFetchModule.forRoot({
+      ...fetchModules({
         allowedHosts: [first.host, second.host],
         deadlineMs: 600,
         ipfsGateways: [`http://gateway:secret@${first.host}/?key=hidden#x-gateway-token=token`, second.url],
@@ -265,8 +266,8 @@ it('a token URI inside a data: URI is followed, and what is there is not followe
 
 it('the credentials of a gateway are nowhere in the database, neither after a success nor after a failure [A45]', async () => {
   const test = await startApp({
+    safeHttp: { allowedHosts: [first.host, second.host] },
     metadataFetch: {
-      allowedHosts: [first.host, second.host],
       ipfsGateways: [
         `http://gateway:s3cret@${first.host}/?key=hidden#x-gateway-token=t0ken`,
         `${second.url}/?key=hidden`,
@@ -308,7 +309,8 @@ it('the credentials of a gateway are nowhere in the database, neither after a su
 
 it('a collection may have its documents on IPFS: the gateways that were asked are in the attempts [A44]', async () => {
   const test = await startApp({
-    metadataFetch: { allowedHosts: [first.host, second.host], ipfsGateways: [first.url, second.url] },
+    safeHttp: { allowedHosts: [first.host, second.host] },
+    metadataFetch: { ipfsGateways: [first.url, second.url] },
   });
   const project = await test.aProject({ tokens: ['1'], metadataUrl: `ipfs://${CID}` });
   first.answer('1', 500);
@@ -335,8 +337,8 @@ it('which gateway serves the picture at a token URI changes nothing of its recor
   await node.send(contract, 'setUri', `ipfs://${CID}`);
   const test = await startApp(
     {
+      safeHttp: { allowedHosts: [first.host, second.host, new URL(node.url).host] },
       metadataFetch: {
-        allowedHosts: [first.host, second.host, new URL(node.url).host],
         ipfsGateways: [`${first.url}/#x-gateway-token=t0ken`, second.url],
         rpcUrls: { [node.chainId]: node.url },
       },

@@ -1,15 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type LookupFunction } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import {
-  MetadataFetcher,
-  MetadataFetchModule,
-  type FetchOutcome,
-  type MetadataFetchOptions,
-} from '@app/metadata-fetch';
+import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { prepareBombs, type Behaviour } from './support/host-behaviours.js';
 import { MetadataHost } from './support/metadata-host.js';
+import { fetchModules, type FetchOptions } from './support/fetch-modules.js';
 
 let host: MetadataHost;
 const modules: TestingModule[] = [];
@@ -23,16 +19,16 @@ afterAll(async () => {
 });
 
 /** Short deadlines: what hangs is noticed sooner. */
-async function fetcher(options: MetadataFetchOptions = {}): Promise<MetadataFetcher> {
+async function fetcher(options: FetchOptions = {}): Promise<MetadataFetcher> {
   const complete = { allowedHosts: [host.host], deadlineMs: 1000, maxBytes: 1024 * 1024, ...options };
-  const module = await Test.createTestingModule({ imports: [MetadataFetchModule.forRoot(complete)] }).compile();
+  const module = await Test.createTestingModule({ imports: fetchModules(complete) }).compile();
   modules.push(module);
   return module.get(MetadataFetcher);
 }
 
 async function fetchToken(
   tokenId: string,
-  options?: MetadataFetchOptions,
+  options?: FetchOptions,
   url = `${host.url}/collection`,
 ): Promise<FetchOutcome> {
   return (await fetcher(options)).fetch({ source: { kind: 'metadata_api', url }, tokenId });
@@ -149,7 +145,7 @@ describe('large bodies, of which two are read at once', () => {
     });
 
   it('end with the deadline where a host drips them, and who has waited for too long is told that it was our doing', async () => {
-    const all = await fetcher({ deadlineMs: 1500, largeBodyWaitMs: 200 });
+    const all = await fetcher({ deadlineMs: 1500, largeBodyQueueTimeoutMs: 200 });
     host.misbehave('30', 'drips a large body');
 
     const outcomes = await Promise.all(['30', '30', '30'].map((tokenId) => from(all, host, tokenId)));
@@ -163,7 +159,7 @@ describe('large bodies, of which two are read at once', () => {
     const names = Array.from({ length: 16 }, (_, id) => `name-${id}.example:${port}`);
     const lookup: LookupFunction = (_, __, done) => done(null, [{ address: '127.0.0.1', family: 4 }]);
     host.answer('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
-    const options = { lookup, maxBytes: 2 * MB, largeBodyWaitMs: 1500 };
+    const options = { lookup, maxBytes: 2 * MB, largeBodyQueueTimeoutMs: 1500 };
     const all = await fetcher({ ...options, allowedHosts: [host.host, ...names] });
     const drip = (name: string) => from(all, { url: `http://${name}` }, '30', 'drips');
     const first = names.slice(0, 4).map(drip);
@@ -206,7 +202,7 @@ describe('large bodies, of which two are read at once', () => {
   });
 
   it('take their turn also where they stand in the token URI itself', async () => {
-    const all = await fetcher({ deadlineMs: 3000, largeBodyWaitMs: 200 });
+    const all = await fetcher({ deadlineMs: 3000, largeBodyQueueTimeoutMs: 200 });
     host.misbehave('30', 'drips a large body');
     const dripped = ['30', '30', '30'].map((tokenId) => from(all, host, tokenId));
     const fetchInline = (bytes: number) =>
@@ -228,7 +224,7 @@ describe('large bodies, of which two are read at once', () => {
       allowedHosts: [host.host, other.host],
       ipfsGateways: [host.url, other.url],
       deadlineMs: 3000,
-      largeBodyWaitMs: 200,
+      largeBodyQueueTimeoutMs: 200,
     });
     const uri = 'ipfs://QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
     const dripped = ['32', '32', '32'].map((tokenId) => from(all, host, tokenId));
@@ -445,10 +441,10 @@ it("leaves the host application's own fetch alone", async () => {
   expect(Object.getOwnPropertySymbols(globalThis)).not.toContain(Symbol.for('undici.globalDispatcher.2'));
 });
 
-it.each<[string, MetadataFetchOptions]>([
+it.each<[string, FetchOptions]>([
   ['allowedHosts', { allowedHosts: ['localhost'] }],
   // Longer than a claim holds, together with all else.
-  ['largeBodyWaitMs', { largeBodyWaitMs: 15_001 }],
+  ['largeBodyQueueTimeoutMs', { largeBodyQueueTimeoutMs: 15_001 }],
 ])('refuses a wrong option and says which: %s', async (name, options) => {
   await expect(fetcher(options)).rejects.toThrow(name);
 });

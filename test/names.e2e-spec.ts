@@ -1,12 +1,8 @@
-import {
-  MetadataFetcher,
-  MetadataFetchModule,
-  type FetchOutcome,
-  type MetadataFetchOptions,
-} from '@app/metadata-fetch';
+import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { MetadataHost } from './support/metadata-host.js';
 import { NameServer } from './support/name-server.js';
+import { fetchModules, type FetchOptions } from './support/fetch-modules.js';
 
 let names: NameServer;
 let silent: NameServer;
@@ -33,8 +29,8 @@ afterAll(async () => {
 });
 
 /** Nothing of the Internet is dialled: a name that was resolved shows by its address, which is refused. */
-async function fetcher(options: MetadataFetchOptions = {}): Promise<MetadataFetcher> {
-  const imports = [MetadataFetchModule.forRoot({ nameServers: [names.address], ...options })];
+async function fetcher(options: FetchOptions = {}): Promise<MetadataFetcher> {
+  const imports = fetchModules({ nameServers: [names.address], ...options });
   module = await Test.createTestingModule({ imports }).compile();
   return module.get(MetadataFetcher);
 }

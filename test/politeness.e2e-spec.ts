@@ -9,7 +9,7 @@ let host: MetadataHost;
 let test: TestApp;
 const prepare = async (deadlineMs: number) => {
   host = await MetadataHost.start();
-  test = await startApp({ metadataFetch: { deadlineMs } }, { otherHosts: [host] });
+  test = await startApp({ safeHttp: { deadlineMs } }, { otherHosts: [host] });
 };
 afterEach(async () => {
   host.letGo();

@@ -2,6 +2,7 @@ import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver, type EntityManager } from '@mikro-orm/postgresql';
 import { MetadataFetchModule, MetadataSource, type FetchTarget } from '@app/metadata-fetch';
 import { MetadataRefreshModule, MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
+import { SafeHttpModule } from '@app/safe-http';
 import { Clock, ProjectAuthModule, Projects } from '@app/project-auth';
 import { RefreshApiModule } from '@app/refresh-api';
 import {
@@ -99,9 +100,10 @@ beforeAll(async () => {
       MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: database.url, autoLoadEntities: true }),
       ProjectAuthModule.forRoot({ clock: { provide: Clock, useClass: StoppedClock } }),
       TokenStoreModule.forRoot({ tokenStore: { provide: TokenStore, useClass: Shelf } }),
+      SafeHttpModule.forRootAsync({ useFactory: () => ({ allowedHosts: [metadataApi.host] }) }),
       MetadataFetchModule.forRootAsync({
         metadataSource: { provide: MetadataSource, useClass: UrlTable },
-        useFactory: () => ({ allowedHosts: [metadataApi.host] }),
+        useFactory: () => ({}),
       }),
       MetadataRefreshModule.forRoot(),
       RefreshApiModule.forRoot(),

@@ -1,6 +1,5 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule, RefreshRetention } from '@app/metadata-refresh';
 import { TokenStoreModule } from '@app/token-store';
 import { ConsoleLogger, Module } from '@nestjs/common';
@@ -10,6 +9,7 @@ import { AppModule } from '../src/app.module.js';
 import { readEnvironment } from '../src/config/environment.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { fetchModules } from './support/fetch-modules.js';
 
 const DAY = 86_400;
 const HOUR_MS = 3_600_000;
@@ -268,7 +268,7 @@ it('a host whose worker starts with it removes what is old once an hour', async 
     imports: [
       MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: test.database.url, autoLoadEntities: true }),
       TokenStoreModule.forRoot(),
-      MetadataFetchModule.forRoot(),
+      ...fetchModules(),
       MetadataRefreshModule.forRoot({ startsWorker: true }),
     ],
   })

@@ -43,7 +43,7 @@ it('what a process with the API alone accepts, a process with the worker alone r
 
   const worker = await run([
     connection(),
-    NftRefreshModule.forRoot({ runMode: 'worker', metadataFetch: { allowedHosts: [metadataApi.host] } }),
+    NftRefreshModule.forRoot({ runMode: 'worker', safeHttp: { allowedHosts: [metadataApi.host] } }),
   ]);
   await vi.waitUntil(async () => (await token())?.name === 'Token 1', { timeout: 10_000 });
 
@@ -75,7 +75,7 @@ it('a process with one fetch slot asks for one token at a time, and the others s
     connection(),
     NftRefreshModule.forRoot({
       runMode: 'worker',
-      metadataFetch: { allowedHosts: [metadataApi.host], deadlineMs: 20_000 },
+      safeHttp: { allowedHosts: [metadataApi.host], deadlineMs: 20_000 },
       metadataRefresh: { fetchSlots: 1 },
     }),
   ]);

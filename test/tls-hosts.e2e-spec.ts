@@ -1,13 +1,9 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import {
-  MetadataFetcher,
-  MetadataFetchModule,
-  type FetchOutcome,
-  type MetadataFetchOptions,
-} from '@app/metadata-fetch';
+import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { selfSigned, type CertificateOptions } from './support/certificate.js';
 import { TlsHost } from './support/tls-host.js';
+import { fetchModules, type FetchOptions } from './support/fetch-modules.js';
 
 const CID = 'QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
 const certificate = selfSigned();
@@ -25,8 +21,8 @@ afterEach(async () => {
   await host.close();
 });
 
-async function fetchUri(uri: string, options: MetadataFetchOptions = {}): Promise<FetchOutcome> {
-  const imports = [MetadataFetchModule.forRoot({ allowedHosts: [host.host], deadlineMs: 2000, ...options })];
+async function fetchUri(uri: string, options: FetchOptions = {}): Promise<FetchOutcome> {
+  const imports = fetchModules({ allowedHosts: [host.host], deadlineMs: 2000, ...options });
   const module = await Test.createTestingModule({ imports }).compile();
   modules.push(module);
   return module.get(MetadataFetcher).fetch({ source: { kind: 'token_uri', uri }, tokenId: '1' });

@@ -1,6 +1,5 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { TokenStoreModule } from '@app/token-store';
 import { ConsoleLogger, Module } from '@nestjs/common';
@@ -12,6 +11,7 @@ import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { FILLED, fill } from './support/earlier-data.js';
 import { migrateAsHost, revertAll, UPGRADES } from './support/upgrades.js';
+import { fetchModules } from './support/fetch-modules.js';
 
 type EmptyDatabase = Pick<TestDatabase, 'url' | 'query' | 'drop'>;
 
@@ -46,7 +46,7 @@ describe.each(STATES)('a database whose first missing migration is $missing', ({
       imports: [
         MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: url, autoLoadEntities: true }),
         TokenStoreModule.forRoot(),
-        MetadataFetchModule.forRoot({ allowedHosts: [metadataApi.host] }),
+        ...fetchModules({ allowedHosts: [metadataApi.host] }),
         MetadataRefreshModule.forRoot({ startsWorker: true }),
       ],
     })

@@ -5,7 +5,7 @@ import { startApp, type TestApp } from './support/start-app.js';
 let test: TestApp;
 beforeAll(async () => {
   // Answers are held back here until something else has happened.
-  test = await startApp({ metadataFetch: { deadlineMs: 20_000 } });
+  test = await startApp({ safeHttp: { deadlineMs: 20_000 } });
 });
 afterAll(async () => test.stop());
 beforeEach(() => test.metadataApi.hits.clear());

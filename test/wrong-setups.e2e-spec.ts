@@ -9,6 +9,7 @@ import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ProjectAuthModule, Projects } from '@app/project-auth';
 import { RefreshApiModule } from '@app/refresh-api';
+import { SafeHttpModule } from '@app/safe-http';
 import { TokenStoreModule } from '@app/token-store';
 import { Module, type INestApplication, type LoggerService, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -151,11 +152,8 @@ describe('a module that an application has twice on one database is refused, sin
 describe('an option in the wrong place is told where it belongs:', () => {
   it.each<[object, string]>([
     [{ tokensPerHour: 5 }, 'tokensPerHour belongs to metadataRefresh: { metadataRefresh: { tokensPerHour: … } }'],
-    [{ allowedHosts: [] }, 'allowedHosts belongs to metadataFetch: { metadataFetch: { allowedHosts: … } }'],
-    [
-      { metadataRefresh: { allowedHosts: [] } },
-      'allowedHosts belongs to metadataFetch: { metadataFetch: { allowedHosts: … } }',
-    ],
+    [{ allowedHosts: [] }, 'allowedHosts belongs to safeHttp: { safeHttp: { allowedHosts: … } }'],
+    [{ metadataRefresh: { allowedHosts: [] } }, 'allowedHosts belongs to safeHttp: { safeHttp: { allowedHosts: … } }'],
     [
       { metadataFetch: { contextName: 'nft' } },
       'contextName stands beside metadataFetch, and not in it: { contextName: …, metadataFetch: … }',
@@ -183,7 +181,7 @@ describe('an option in the wrong place is told where it belongs:', () => {
     [{ runmode: 'api' }, {}, 'runmode is not an option here; did you mean runMode?'],
     [{}, { runMode: 'api' }, 'runMode stands beside the factory: forRootAsync({ runMode: …, useFactory })'],
     [{}, { tokensPerHour: 5 }, 'tokensPerHour belongs to metadataRefresh'],
-    [{}, { metadataRefresh: { userAgent: 'x' } }, 'userAgent belongs to metadataFetch'],
+    [{}, { metadataRefresh: { userAgent: 'x' } }, 'userAgent belongs to safeHttp'],
   ])('%j beside a factory that returns %j', async (beside, returned, text) => {
     const said = await startingSays(() => [
       connection(),
@@ -227,8 +225,8 @@ describe('each module refuses a name that it does not know, with the most simila
       'tokensPerHour belongs to what the factory returns',
     ],
     [
-      'MetadataFetchModule',
-      () => MetadataFetchModule.forRootAsync({ useFactory: () => untyped({ allowHosts: [] }) }),
+      'SafeHttpModule',
+      () => SafeHttpModule.forRootAsync({ useFactory: () => untyped({ allowHosts: [] }) }),
       'allowedHosts',
     ],
   ])('%s', async (module, imported, text) => {

@@ -11,10 +11,18 @@ const SKEWED = (place, values) => `floor(power(${CHANCE(place)}, 2) * ${values})
  * as there are tokens.
  */
 const TRAITS = [
-  ...Array.from({ length: 6 }, (_, at) => ({ type: `Trait ${at}`, value: SKEWED(at, 5 + at * 7), text: `'Value ' || value` })),
+  ...Array.from({ length: 6 }, (_, at) => ({
+    type: `Trait ${at}`,
+    value: SKEWED(at, 5 + at * 7),
+    text: `'Value ' || value`,
+  })),
   { type: 'Level', value: `1 + floor(${CHANCE(6)} * 100)::int`, isNumber: true },
   { type: 'Generation', value: `((number - 1) * 10 / total)::int`, isNumber: true },
-  { type: 'Tier', value: `floor(${CHANCE(8)} * 4)::int`, text: `(array['Wood', 'Bronze', 'Silver', 'Gold'])[value + 1]` },
+  {
+    type: 'Tier',
+    value: `floor(${CHANCE(8)} * 4)::int`,
+    text: `(array['Wood', 'Bronze', 'Silver', 'Gold'])[value + 1]`,
+  },
   { type: 'Side', value: `floor(${CHANCE(9)} * 2)::int`, text: `(array['Light', 'Dark'])[value + 1]` },
   { type: 'Wings', value: `floor(${CHANCE(9)} * 2)::int`, text: `(array['Angel', 'Bat'])[value + 1]` },
   { type: 'Score', value: `(number / 2)::int`, isNumber: true },

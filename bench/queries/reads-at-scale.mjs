@@ -169,7 +169,8 @@ async function urlOf(database, collection, tokens, query) {
     if (name !== 'after') parameters.append(name, value);
   }
   const depth = new URLSearchParams(query).get('after');
-  if (depth) parameters.append('cursor', await cursorAt(database, parameters.get('order_by'), Math.min(depth, tokens / 4)));
+  if (depth)
+    parameters.append('cursor', await cursorAt(database, parameters.get('order_by'), Math.min(depth, tokens / 4)));
   return `/listings?${parameters}`;
 }
 

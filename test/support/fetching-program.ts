@@ -1,8 +1,9 @@
 // A process that fetches and does nothing else. After good answers it fetches what its arguments name, and prints by how many
 // bytes its memory grew at most, and how many documents it got.
 import 'reflect-metadata';
-import { MetadataFetcher, MetadataFetchModule, type FetchTarget } from '@app/metadata-fetch';
+import { MetadataFetcher, type FetchTarget } from '@app/metadata-fetch';
 import { NestFactory } from '@nestjs/core';
+import { fetchModules } from './fetch-modules.js';
 
 /** What a worker asks one host at once, unless told otherwise. */
 const AT_ONCE = 8;
@@ -13,11 +14,12 @@ const TOKENS = 100;
 const [goodUrl = '', ...sources] = process.argv.slice(2);
 const { NODE_URL: nodeUrl } = process.env;
 const [allowed, chainId] = [[goodUrl, ...(nodeUrl ? [nodeUrl] : [])], 31_337];
+const imports = fetchModules({
+  allowedHosts: allowed.map((url) => new URL(url).host),
+  rpcUrls: nodeUrl ? { [chainId]: nodeUrl } : {},
+});
 const application = await NestFactory.createApplicationContext(
-  MetadataFetchModule.forRoot({
-    allowedHosts: allowed.map((url) => new URL(url).host),
-    rpcUrls: nodeUrl ? { [chainId]: nodeUrl } : {},
-  }),
+  { module: class FetchingProgram {}, imports },
   { logger: ['error', 'fatal'] },
 );
 const fetcher = application.get(MetadataFetcher);

@@ -52,7 +52,7 @@ export async function openShop(
       ...connections,
       NftRefreshModule.forRoot({
         ...nftRefresh,
-        metadataFetch: { allowedHosts: [metadataApi.host], ...nftRefresh.metadataFetch },
+        safeHttp: { allowedHosts: [metadataApi.host], ...nftRefresh.safeHttp },
       }),
     ],
   })

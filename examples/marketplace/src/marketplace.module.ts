@@ -17,7 +17,7 @@ import { UserDirectory } from './user-directory.js';
       projectDirectory: { provide: ProjectDirectory, useClass: UserDirectory },
       projectApiPath: 'nft',
       partnerApiPaths: [],
-      metadataFetch: { allowedHosts: process.env['ALLOWED_HOSTS']?.split(',') ?? [] },
+      safeHttp: { allowedHosts: process.env['ALLOWED_HOSTS']?.split(',') ?? [] },
     }),
     // The shop's search is told what has changed.
     MetadataEventsModule.forRoot({ delivers: true }),

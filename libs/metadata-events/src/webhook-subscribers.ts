@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { MessageSender, type SendOutcome } from '@app/metadata-fetch';
+import { MessageSender, type SendOutcome } from '@app/safe-http';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import type { MetadataEvent, MetadataEventType } from './metadata-event.js';

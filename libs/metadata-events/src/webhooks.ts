@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { MessageSender } from '@app/metadata-fetch';
+import { MessageSender } from '@app/safe-http';
 import { inTransaction } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';

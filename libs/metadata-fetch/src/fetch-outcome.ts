@@ -1,22 +1,9 @@
-import type { FetchedMetadata } from './fetched-metadata.js';
+import type { RequestFailureReason } from '@app/safe-http';
+import type { FetchedMetadata } from './document/fetched-metadata.js';
 
-/** Why no complete answer is in hand. */
+/** Why no complete response is in hand. */
 export type UnreachableReason =
-  | 'timeout'
-  | 'dns'
-  | 'connection_refused'
-  | 'connection_reset'
-  | 'tls'
-  | 'blocked_address'
-  | 'blocked_port'
-  | 'too_many_redirects'
-  | 'incomplete_body'
-  | 'too_large'
-  | 'invalid_uri'
-  | 'unsupported_scheme'
-  | 'connection'
-  /** This process had no room for it in time: documents or contracts of others took too long. Says nothing about the host. */
-  | 'busy'
+  | RequestFailureReason
   /** There is no token URI, or it is empty. */
   | 'no_uri'
   /** Nothing is deployed at the collection's address. */

@@ -1,24 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { NoTokenUri } from './contract-reader.js';
-import { Deadline } from './deadline.js';
-import { DocumentReader } from './document-reader.js';
+import type { NoTokenUri } from './chain/contract-reader.js';
+import { Deadline } from '@app/safe-http';
+import { DocumentReader } from './document/document-reader.js';
 import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js';
-import { GatewayHealth } from './gateway-health.js';
-import { parseGateways, type Gateways } from './gateways.js';
-import { isGatewayUrl } from './gateway-url.js';
-import { GuardedHttp, type GuardedAnswer } from './guarded-http.js';
-import { KeptTokenUris } from './kept-token-uris.js';
-import { LARGE_BODY, LargeBodies, NoSeat, type Place } from './large-bodies.js';
-import type { Candidate, LocatedMetadata } from './located-metadata.js';
+import { GatewayHealth } from './uri/gateway-backoff.js';
+import { parseGateways, type Gateways } from './uri/gateways.js';
+import { isGatewayUrl } from './uri/gateway-url.js';
+import { GuardedHttp, SAFE_HTTP_CONFIG, type GuardedAnswer, type SafeHttpConfig } from '@app/safe-http';
+import { KeptTokenUris } from './chain/token-uri-budget.js';
+import { LARGE_BODY, LargeBodies, NoSeat, type Place } from '@app/safe-http';
+import type { Candidate, LocatedMetadata } from './uri/located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
-import type { DocumentToRead, ReadDocument } from './read-document.js';
+import type { DocumentToRead, ReadDocument } from './document/read-document.js';
 import { MetadataSource, type Located } from './metadata-source.js';
-import { askedDelaySeconds } from './retry-after.js';
-import { toStorableText } from './storable-text.js';
-import type { TokenStandard } from './token-id-template.js';
-import { locateMetadata } from './token-uri.js';
-import type { TokenUri } from './uri-rule.js';
+import { askedDelaySeconds } from '@app/safe-http';
+import { toStorableText } from './document/postgres-text.js';
+import type { TokenStandard } from './uri/token-id-template.js';
+import { locateMetadata } from './uri/token-uri.js';
+import type { TokenUri } from './uri/uri-rule.js';
 
 /** An outcome before the requests that came before it are known. */
 type Outcome<Kind extends FetchOutcome['kind'] = FetchOutcome['kind']> = WithoutEarlier<
@@ -43,10 +43,11 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     private readonly largeBodies: LargeBodies,
     private readonly kept: KeptTokenUris,
     private readonly metadataSource: MetadataSource,
-    @Inject(METADATA_FETCH_CONFIG) private readonly config: MetadataFetchConfig,
+    @Inject(METADATA_FETCH_CONFIG) config: MetadataFetchConfig,
+    @Inject(SAFE_HTTP_CONFIG) private readonly httpConfig: SafeHttpConfig,
   ) {
     super();
-    this.gateways = parseGateways(config);
+    this.gateways = parseGateways({ ...config, allowedHosts: httpConfig.allowedHosts });
   }
 
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
@@ -109,7 +110,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   ): Promise<FetchOutcome> {
     const ordered = candidates.length > 1 ? this.health.order(candidates) : candidates;
     const failed: { outcome: Outcome; candidate: Candidate }[] = [];
-    let leftMs = this.config.deadlineMs;
+    let leftMs = this.httpConfig.deadlineMs;
     for (const [index, candidate] of ordered.entries()) {
       const shareMs = leftMs / (ordered.length - index);
       const deadline = new Deadline(shareMs, signal);
@@ -228,12 +229,12 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
   /** Of a body that is gone after reading, a copy. Text is made of it only if it is shown. */
   private beginningOf(body: Uint8Array): Uint8Array {
-    return new Uint8Array(body.subarray(0, this.config.errorBodyBytes));
+    return new Uint8Array(body.subarray(0, this.httpConfig.errorBodyBytes));
   }
 
   /** The beginning of a body as text that can be stored; a character that the cut went through is dropped. */
   private bodyText(body: Uint8Array): string {
-    const text = new TextDecoder().decode(body.subarray(0, this.config.errorBodyBytes), { stream: true });
+    const text = new TextDecoder().decode(body.subarray(0, this.httpConfig.errorBodyBytes), { stream: true });
     return toStorableText(text);
   }
 }

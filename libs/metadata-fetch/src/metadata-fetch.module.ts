@@ -1,19 +1,15 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { ChainTokenUris } from './chain-token-uris.js';
-import { DocumentReader } from './document-reader.js';
-import { GuardedHttp } from './guarded-http.js';
-import { HttpMessageSender } from './http-message-sender.js';
+import { ChainTokenUris } from './chain/token-uri-batcher.js';
+import { DocumentReader } from './document/document-reader.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
-import { KeptTokenUris } from './kept-token-uris.js';
-import { LargeBodies } from './large-bodies.js';
+import { KeptTokenUris } from './chain/token-uri-budget.js';
 import {
   completeConfig,
   METADATA_FETCH_CONFIG,
   METADATA_FETCH_OPTION_NAMES,
   type MetadataFetchOptions,
 } from './metadata-fetch.options.js';
-import { MessageSender } from './message-sender.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
 import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 
@@ -49,19 +45,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   })
   .build();
 
-/** From a token to its metadata, and messages to addresses that strangers named. No database. */
+/** From a token to its metadata. No database. Needs SafeHttpModule. */
 @Module({
   providers: [
     { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
-    GuardedHttp,
-    LargeBodies,
     KeptTokenUris,
     DocumentReader,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
-    { provide: MessageSender, useClass: HttpMessageSender },
   ],
-  exports: [MessageSender, MetadataFetcher],
+  exports: [MetadataFetcher],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   /** The names of all options, without what shapes the module. */

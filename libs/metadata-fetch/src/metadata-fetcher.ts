@@ -1,5 +1,5 @@
 import type { FetchOutcome, Validators } from './fetch-outcome.js';
-import type { TokenUri, UriRule } from './uri-rule.js';
+import type { TokenUri, UriRule } from './uri/uri-rule.js';
 
 /** Where a token's metadata comes from. */
 export type MetadataLocation =

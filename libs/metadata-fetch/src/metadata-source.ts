@@ -1,9 +1,9 @@
 import { fillInTokenId } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
-import { ChainTokenUris } from './chain-token-uris.js';
-import type { NoTokenUri, TokenUriAnswer } from './contract-reader.js';
+import { ChainTokenUris } from './chain/token-uri-batcher.js';
+import type { NoTokenUri, TokenUriAnswer } from './chain/contract-reader.js';
 import type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
-import type { TokenUri } from './uri-rule.js';
+import type { TokenUri } from './uri/uri-rule.js';
 
 /**
  * The port that says where a token's metadata is, just before it is fetched. A host whose URLs come from somewhere else

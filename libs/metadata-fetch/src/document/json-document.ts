@@ -1,0 +1,101 @@
+import { decodeText } from './body-text.js';
+import { isDataUri, parseDataUri, toDataUri } from '../uri/data-uri.js';
+import { parseExactly } from './exact-numbers.js';
+import type { UndecodableReason } from '../fetch-outcome.js';
+import { isOutOfBounds } from './json-bounds.js';
+import { isJsonObject, type JsonObject } from './json-value.js';
+import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes, moreTrusted } from './media-type.js';
+import { mayHoldNul, parseWithoutPadding } from './nul-padding.js';
+import { toStorableText } from './postgres-text.js';
+import { isSvg } from './svg-text.js';
+import { trimText } from './trimmed-text.js';
+import { hasKnownFields } from './usable-metadata.js';
+
+export type DecodedDocument =
+  | {
+      kind: 'document';
+      document: JsonObject;
+      /** The document without the padding of its texts, where it has any. */
+      shown?: JsonObject;
+      raw: string;
+      warnings: string[];
+    }
+  /** The token URI led to a picture or a film itself; `url` where that was inside of what the host answered. */
+  | { kind: 'media'; mediaType: string; url?: string }
+  | { kind: 'undecodable'; reason: UndecodableReason };
+
+/** Media types that say nothing wrong about a JSON document; everything else is tolerated with a warning. */
+const EXPECTED_TYPE =
+  /^(?:|(?:application|binary)\/octet-stream|text\/plain|(?:application|text)\/(?:[\w.-]+\+)?json)$/;
+
+const OPEN_BRACE = 0x7b;
+
+/** From the bytes of a complete answer to the JSON object in them. Tolerant about the label, strict about the content. */
+export function decodeDocument(body: Uint8Array, contentType: string | null): DecodedDocument {
+  return decode(body, contentType, true);
+}
+
+function decode(body: Uint8Array, contentType: string | null, mayFollow: boolean): DecodedDocument {
+  const mediaType = mediaTypeOf(contentType);
+  const signature = body[0] === OPEN_BRACE ? null : mediaTypeOfBytes(body);
+  if (signature !== null) return { kind: 'media', mediaType: moreTrusted(mediaType, signature) };
+  if (isCompressed(body)) return undecodable('invalid_encoding');
+
+  const { text, warnings } = decodeText(body, contentType);
+  const content = trimText(text);
+  if (content === '') return undecodable('empty_body');
+  if (mayFollow && isDataUri(content)) return decodeDataUri(content);
+  if (isMediaType(mediaType) && isContentOf(mediaType, content)) return { kind: 'media', mediaType };
+  if (!EXPECTED_TYPE.test(mediaType)) warnings.push('unexpected_media_type');
+  return parseDocument(content, warnings);
+}
+
+function parseDocument(content: string, warnings: string[]): DecodedDocument {
+  if (content.startsWith('<')) return undecodable('not_json');
+  if (isOutOfBounds(content)) return undecodable('too_deep');
+  const storable = toStorableText(content);
+  if (storable !== content) warnings.push('replaced_characters');
+
+  const parsed = tryParse(storable);
+  if (!parsed) return undecodable('invalid_json');
+  const { value: document, raw, outOfRange } = parsed;
+  const shown = storable !== content && mayHoldNul(content) ? parseWithoutPadding(content) : document;
+  if (typeof shown === 'string') return parseInnerDocument(shown, warnings);
+  if (!isJsonObject(document) || !isJsonObject(shown)) return undecodable('wrong_type');
+  if (Object.keys(document).length === 0) return undecodable('empty_metadata');
+  if (!hasKnownFields(shown)) return undecodable('no_known_fields');
+  if (outOfRange) warnings.push('number_out_of_range');
+  return { kind: 'document', document, ...(shown !== document && { shown }), raw, warnings };
+}
+
+/** A document that was made JSON twice: a text that holds it. One level is followed. */
+function parseInnerDocument(text: string, warnings: string[]): DecodedDocument {
+  const content = trimText(text);
+  return content.startsWith('{') ? parseDocument(content, [...warnings, 'encoded_twice']) : undecodable('wrong_type');
+}
+
+function tryParse(text: string): ReturnType<typeof parseExactly> | null {
+  try {
+    return parseExactly(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Some servers answer with the data: URI that the contract holds. One level is followed. */
+function decodeDataUri(content: string): DecodedDocument {
+  const data = parseDataUri(content);
+  if (!data) return undecodable('invalid_data_uri');
+  const decoded = decode(data.body, data.contentType || null, false);
+  return decoded.kind === 'media' ? { ...decoded, url: toDataUri(decoded.mediaType, data.body) } : decoded;
+}
+
+/** SVG is text; other media that reach this point are formats without a signature of ours, unless they are JSON or a web page. */
+function isContentOf(mediaType: string, content: string): boolean {
+  return mediaType.startsWith('image/svg') ? isSvg(content) : !/^[{"<]/.test(content);
+}
+
+function undecodable(reason: UndecodableReason): DecodedDocument {
+  return { kind: 'undecodable', reason };
+}

@@ -1,0 +1,190 @@
+import { LONGEST_VALUE, readAttributeValue } from './attribute-value.js';
+import { isDescribed, isFieldInProperties } from './described-fields.js';
+import { cutText, readString, readText, type Fill } from './document-text.js';
+import { parseExactly } from './exact-numbers.js';
+import type { FetchedAttribute } from './fetched-metadata.js';
+import { isOutOfBounds } from './json-bounds.js';
+import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
+import { mayHoldNul, parseWithoutPadding } from './nul-padding.js';
+import { toStorableText } from './postgres-text.js';
+import { trimText } from './trimmed-text.js';
+
+const MOST_ATTRIBUTES = 1_000;
+const LONGEST_TRAIT_TYPE = 1_000;
+const LONGEST_DISPLAY_TYPE = 64;
+const NAME_FIELDS = ['trait_type', 'traitType', 'trait', 'key', 'name'];
+
+/** What else an element of the list may say about its trait. Alone they are none. */
+const TRAIT_FIELDS = [...NAME_FIELDS, 'value', 'display_type', 'displayType', 'max_value', 'maxValue'];
+
+/** A trait as found, before its value is read. */
+interface Found {
+  name: string | null;
+  value: JsonValue | undefined;
+  displayType: string | null;
+  maxValue: JsonValue | undefined;
+}
+
+/**
+ * The traits of a document: `attributes`, else `traits`, each a list, a map, or one of these as JSON text, here or below
+ * `properties`; else the `properties` map of Axie and Gods Unchained. What cannot be read is passed over, the rest is kept
+ * in its order.
+ */
+export function normalizeAttributes(document: JsonObject, fill: Fill, warnings: Set<string>): FetchedAttribute[] {
+  const found = findTraits(document, fill, warnings);
+  const attributes: FetchedAttribute[] = [];
+  for (const trait of found) {
+    if (attributes.length === MOST_ATTRIBUTES) {
+      warnings.add('too_many_attributes');
+      break;
+    }
+    const attribute = trait && toAttribute(trait, fill, warnings);
+    if (attribute) attributes.push(attribute);
+    else warnings.add('skipped_attribute');
+  }
+  return attributes;
+}
+
+function findTraits(document: JsonObject, fill: Fill, warnings: Set<string>): Iterable<Found | null> {
+  const given = readCollections(document, warnings);
+  const properties = isEmpty(given) ? readCollection(document.properties) : null;
+  const inner = innerCollection(properties ?? given);
+  if (inner) return foundIn(inner, fill);
+  if (given) return foundIn(given, fill);
+  if (Array.isArray(properties)) return foundInList(properties.filter(isNamedTrait), fill);
+  return properties ? foundInProperties(document, properties, fill) : [];
+}
+
+type Collection = JsonValue[] | JsonObject;
+
+/** `attributes`, or `traits` where that says nothing. */
+function readCollections(map: JsonObject, warnings?: Set<string>): Collection | null {
+  const attributes = readCollection(map.attributes, warnings);
+  return isEmpty(attributes) ? (readCollection(map.traits, warnings) ?? attributes) : attributes;
+}
+
+/** The same one level deeper: `{"properties": {"traits": […]}}`. A list of bare values is a trait of that name. */
+function innerCollection(collection: Collection | null): Collection | null {
+  if (collection === null || Array.isArray(collection)) return null;
+  const inner = readCollections(collection);
+  if (isEmpty(inner)) return null;
+  return Array.isArray(inner) && !inner.some((element) => isJsonObject(element)) ? null : inner;
+}
+
+/** A list or a map; null for what is neither. Some contracts hold it as JSON text, which is read once. */
+function readCollection(value: JsonValue | undefined, warnings?: Set<string>): Collection | null {
+  if (value === undefined || value === null || value === '') return null;
+  const collection = typeof value === 'string' ? parseCollection(value) : value;
+  if (Array.isArray(collection) || isJsonObject(collection)) return collection;
+  warnings?.add('invalid_attributes');
+  return null;
+}
+
+function parseCollection(text: string): JsonValue {
+  // A long text of another kind is passed over at once.
+  const content = trimText(text);
+  if (!/^[[{]/.test(content) || isOutOfBounds(content)) return null;
+  try {
+    // Once more, since `\\u0000` in the document is `\u0000` in this text.
+    return mayHoldNul(content) ? parseWithoutPadding(content) : parseExactly(toStorableText(content)).value;
+  } catch {
+    return null;
+  }
+}
+
+function isEmpty(collection: Collection | null): boolean {
+  return collection === null || (Array.isArray(collection) ? collection : Object.keys(collection)).length === 0;
+}
+
+function foundIn(collection: Collection, fill: Fill): Iterable<Found | null> {
+  return Array.isArray(collection) ? foundInList(collection, fill) : foundInMap(collection, fill);
+}
+
+function* foundInList(list: readonly JsonValue[], fill: Fill): Iterable<Found | null> {
+  for (const element of list) {
+    if (isJsonObject(element)) {
+      const nameField = nameFieldOf(element);
+      if (nameField === undefined && element.value === undefined) yield* foundInRecord(element, fill);
+      else yield foundInElement(element, nameField, fill);
+    } else if (element === null || Array.isArray(element)) yield null;
+    else yield { name: null, value: element, displayType: null, maxValue: undefined };
+  }
+}
+
+function foundInElement(element: JsonObject, nameField: string | undefined, fill: Fill): Found {
+  return {
+    name: nameField === undefined ? null : readText(element[nameField], fill),
+    value: element.value,
+    displayType: readString(element.display_type ?? element.displayType, fill),
+    maxValue: element.max_value ?? element.maxValue,
+  };
+}
+
+function nameFieldOf(element: JsonObject): string | undefined {
+  return NAME_FIELDS.find((field) => element[field] !== undefined && element[field] !== null);
+}
+
+/** `{"Background": "Red", "Eyes": "Blue"}`: the keys are the names. */
+function foundInRecord(record: JsonObject, fill: Fill): Iterable<Found | null> {
+  const names = Object.keys(record).filter((name) => !TRAIT_FIELDS.includes(name));
+  return names.length === 0 ? [null] : names.map((name) => foundInMember(name, record[name]!, fill));
+}
+
+/** An element of a list of which the others may be files, creators and the like. */
+function isNamedTrait(element: JsonValue): boolean {
+  return isJsonObject(element) && element.value !== undefined && nameFieldOf(element) !== undefined;
+}
+
+function* foundInMap(map: JsonObject, fill: Fill): Iterable<Found> {
+  for (const name of Object.keys(map)) yield foundInMember(name, map[name]!, fill);
+}
+
+/** Here lists and objects without a value are files, creators and the like. */
+function* foundInProperties(document: JsonObject, properties: JsonObject, fill: Fill): Iterable<Found> {
+  for (const name of Object.keys(properties)) {
+    if (isFieldInProperties(document, properties, name)) continue;
+    const member = withValue(properties[name]!);
+    const isTrait = isJsonObject(member) ? member.value !== undefined : !Array.isArray(member) && member !== null;
+    if (isTrait) yield foundInMember(name, member, fill);
+  }
+}
+
+/** Early ERC-721 documents follow the schema of the standard: the value of `{type, description}` is in its description. */
+function withValue(member: JsonValue): JsonValue {
+  if (!isJsonObject(member) || member.value !== undefined || !isDescribed(member)) return member;
+  return { type: member.type!, value: member.description! };
+}
+
+function foundInMember(name: string, member: JsonValue, fill: Fill): Found {
+  if (!isJsonObject(member) || member.value === undefined) {
+    return { name: trimText(name), value: member, displayType: null, maxValue: undefined };
+  }
+  return {
+    name: trimText(name),
+    value: member.value,
+    displayType: readString(member.display_type ?? member.type, fill),
+    maxValue: member.max_value,
+  };
+}
+
+function toAttribute(found: Found, fill: Fill, warnings: Set<string>): FetchedAttribute | null {
+  const { value, displayType, maxValue } = found;
+  if (value === undefined || value === null) return null;
+  const name = found.name ?? '';
+  if (name === '') warnings.add('unnamed_attribute');
+  if (name.length > LONGEST_TRAIT_TYPE) warnings.add('attribute_name_cut');
+  return {
+    traitType: cutText(name, LONGEST_TRAIT_TYPE),
+    ...readAttributeValue(value, displayType, fill, warnings),
+    displayType: displayType === null ? null : cutText(displayType, LONGEST_DISPLAY_TYPE),
+    maxValue: readMaxValue(maxValue),
+  };
+}
+
+function readMaxValue(value: JsonValue | undefined): number | null {
+  if (typeof value === 'number') return value;
+  const text = value instanceof ExactNumber ? value.text : value;
+  if (typeof text !== 'string' || text.length > LONGEST_VALUE) return null;
+  const number = /^-?\d+(?:\.\d+)?$/.test(trimText(text)) ? Number(trimText(text)) : Infinity;
+  return Number.isFinite(number) ? number : null;
+}

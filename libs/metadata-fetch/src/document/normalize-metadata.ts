@@ -1,0 +1,107 @@
+import { contentHash } from './content-hash.js';
+import { DocumentFields } from './document-fields.js';
+import { cutText, LONGEST_TEMPLATE, readString, type Fill } from './document-text.js';
+import type { FetchedLocalization, FetchedMetadata } from './fetched-metadata.js';
+import type { Gateways } from '../uri/gateways.js';
+import type { DecodedDocument } from './json-document.js';
+import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
+import {
+  ANIMATION_FIELDS,
+  DESCRIPTION_FIELDS,
+  EXTERNAL_FIELDS,
+  IMAGE_FIELDS,
+  NAME_FIELDS,
+  TITLE_FIELDS,
+  YOUTUBE_FIELDS,
+} from './known-fields.js';
+import { readAnimationUrl, readImageUrl, readLinkUrl } from '../uri/media-url.js';
+import { normalizeAttributes } from './normalize-attributes.js';
+import { fillTokenId, hasTokenIdTemplate, type TokenStandard } from '../uri/token-id-template.js';
+import { trimText } from './trimmed-text.js';
+
+export interface NormalizeContext {
+  /** Decimal uint256. */
+  tokenId: string;
+  standard?: TokenStandard | undefined;
+  gateways: Gateways;
+}
+
+const LONGEST_NAME = 255;
+const LONGEST_DESCRIPTION = 10_000;
+const MOST_LOCALES = 200;
+const LARGEST_DECIMALS = 255;
+
+/** From a document in any of the shapes that collections serve to what listing pages read. */
+export function normalizeMetadata(
+  { document, shown = document, raw, warnings: found }: Extract<DecodedDocument, { kind: 'document' }>,
+  { tokenId, standard, gateways }: NormalizeContext,
+): FetchedMetadata {
+  const warnings = new Set(found);
+  const fill = standard === 'erc1155' && hasTokenIdTemplate(raw) ? fillWith(tokenId) : asIs;
+  const fields = new DocumentFields(shown, fill, warnings);
+  const text = (names: readonly string[], limit: number, code: string) => {
+    const value = fields.text(names, code);
+    if (value !== null && value.length > limit) warnings.add(`${code}_cut`);
+    return value === null ? null : cutText(value, limit);
+  };
+  const link = (value: string) => readLinkUrl(value, gateways);
+  const animation = fields.address(ANIMATION_FIELDS, 'animation_url', (value) => readAnimationUrl(value, gateways));
+  const image = fields.address(IMAGE_FIELDS, 'image', (value) => readImageUrl(value, gateways));
+
+  return {
+    name: text(NAME_FIELDS, LONGEST_NAME, 'name') ?? text(titleFields(shown), LONGEST_NAME, 'name'),
+    description: text(DESCRIPTION_FIELDS, LONGEST_DESCRIPTION, 'description'),
+    imageUrl: image.url,
+    imageOriginal: image.original,
+    animationUrl: animation.url,
+    animationOriginal: animation.original,
+    externalUrl: fields.address(EXTERNAL_FIELDS, 'external_url', link).url,
+    youtubeUrl: fields.address(YOUTUBE_FIELDS, 'youtube_url', link).url,
+    backgroundColor: normalizeColor(readString(shown.background_color, fill), warnings),
+    decimals: normalizeDecimals(shown.decimals),
+    localization: normalizeLocalization(shown.localization),
+    attributes: normalizeAttributes(shown, fill, warnings),
+    raw,
+    contentHash: contentHash(document),
+    warnings: [...warnings].toSorted(),
+  };
+}
+
+/** A document in the shape of a JSON schema has the title of the schema, the same for every token. */
+function titleFields({ type, properties }: JsonObject): string[] {
+  return type === 'object' && isJsonObject(properties) ? [] : TITLE_FIELDS;
+}
+
+function normalizeColor(text: string | null, warnings: Set<string>): string | null {
+  if (text === null) return null;
+  const digits = /^#?([0-9a-f]{6}|[0-9a-f]{3})$/i.exec(text)?.[1]?.toLowerCase();
+  if (digits === undefined) warnings.add('invalid_background_color');
+  if (digits?.length === 3) return digits.replace(/./g, '$&$&');
+  return digits ?? null;
+}
+
+function normalizeDecimals(value: JsonValue | undefined): number | null {
+  const number = typeof value === 'string' && /^\d{1,3}$/.test(trimText(value)) ? Number(trimText(value)) : value;
+  if (typeof number !== 'number' || !Number.isInteger(number)) return null;
+  return number >= 0 && number <= LARGEST_DECIMALS ? number : null;
+}
+
+function normalizeLocalization(value: JsonValue | undefined): FetchedLocalization | null {
+  if (!isJsonObject(value)) return null;
+  const uri = readString(value.uri, asIs);
+  if (uri === null) return null;
+  const locales = Array.isArray(value.locales) ? value.locales.map((locale) => readString(locale, asIs)) : [];
+  return {
+    uri,
+    defaultLocale: readString(value.default, asIs),
+    locales: locales.filter((locale) => locale !== null).slice(0, MOST_LOCALES),
+  };
+}
+
+function fillWith(tokenId: string): Fill {
+  return (text) => (text.length > LONGEST_TEMPLATE ? text : fillTokenId(text, tokenId));
+}
+
+function asIs(text: string): string {
+  return text;
+}

@@ -1,0 +1,121 @@
+import { parseGateways } from '../uri/gateways.js';
+import { readDocument, type DocumentToRead } from './read-document.js';
+
+const gateways = parseGateways({ ipfsGateways: ['https://gw.example'] });
+const svg = '<svg xmlns="http://www.w3.org/2000/svg" fill="#fff"/>';
+const svgUri = `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
+const url = 'https://host.example/1';
+const cid = `Qm${'a'.repeat(44)}`;
+
+const read = (body: string, rest: Partial<DocumentToRead> = {}) =>
+  readDocument({
+    body: Buffer.from(body),
+    contentType: 'application/json',
+    url,
+    tokenId: '10',
+    gateways,
+    acceptsMedia: true,
+    ...rest,
+  });
+
+it('a document is decoded and normalised', () => {
+  expect(read('{"name":" Lamp "}')).toMatchObject({ kind: 'read', metadata: { name: 'Lamp' } });
+  expect(read('<html>')).toEqual({ kind: 'undecodable', reason: 'not_json' });
+});
+
+describe('a document with something that a listing page can show', () => {
+  it.each([
+    ['a name', { name: 'Lamp' }],
+    ['a name that is a number', { name: 7 }],
+    ['a description', { description: 'It glows.' }],
+    ['an image', { image: 'https://host.example/1.png' }],
+    ['an image in IPFS', { image: `ipfs://${cid}` }],
+    ['an image that is SVG text', { image_data: svg }],
+    ['an animation', { animation_url: 'https://host.example/1.mp4' }],
+    ['a trait', { attributes: [{ trait_type: 'Hat', value: 'Red' }] }],
+    ['a trait that is false', { traits: { Shiny: false } }],
+    ['a trait in properties', { properties: { Hat: 'Red' } }],
+    ['a title beside a field of metadata', { title: 'Lamp', image: '' }],
+  ])('is read: %s', (_, document) => {
+    expect(read(JSON.stringify(document))).toMatchObject({ kind: 'read' });
+  });
+});
+
+describe('a document with nothing that a listing page can show', () => {
+  it.each([
+    ['a number for an image', { image: 5 }],
+    ['an empty image', { image: '' }],
+    ['no attributes', { attributes: [] }],
+    ['an empty map of attributes', { attributes: {} }],
+    ['an empty name and an empty image', { name: '', image: '' }],
+    ['an empty name', { name: '' }],
+    ['a blank name', { name: ' \n' }],
+    ['a name of NULs', { name: '\0\0' }],
+    ['a name that cannot be seen', { name: '\u200b' }],
+    ['null and undefined as texts', { name: 'undefined', image: 'null' }],
+    ['false for what is missing, as PHP writes it', { name: false, image: false, attributes: false }],
+    ['an object for a name', { name: { en: 'Lamp' } }],
+    ['attributes without values', { attributes: [{ trait_type: 'Hat' }, null] }],
+    ['a trait with an empty list for a value', { attributes: { Hat: [] } }],
+    ['a trait without a name and with an empty value', { attributes: [{ value: '' }] }],
+    ['an image that cannot be shown', { image: '/1.png' }],
+    ['an image that is unsafe', { image: 'javascript:alert(1)' }],
+    ['only a link', { external_url: 'https://host.example/1' }],
+    ['only a link to YouTube', { youtube_url: 'https://www.youtube.com/watch?v=1' }],
+    ['only a colour', { background_color: 'ffffff' }],
+    ['only decimals', { decimals: 18 }],
+    ['only translations', { localization: { uri: 'https://host.example/{locale}.json' } }],
+    ['only files', { properties: { files: [{ uri: 'https://host.example/1.png' }] } }],
+    ['only a title', { title: 'Lamp' }],
+    ['an error with an empty image', { name: 'NotFound', description: 'No such token', image: '', code: 404 }],
+  ])('is undecodable, so that the record stays: %s', (_, document) => {
+    expect(read(JSON.stringify(document))).toEqual({ kind: 'undecodable', reason: 'no_known_fields' });
+  });
+});
+
+describe('{id} in a document', () => {
+  const document = '{"name":"Lamp {id}","image":"https://host.example/{id}.png"}';
+  const hex = 'a'.padStart(64, '0');
+
+  it('becomes the token id where the contract is known as ERC-1155 [A19]', () => {
+    expect(read(document, { standard: 'erc1155' })).toMatchObject({
+      metadata: { name: `Lamp ${hex}`, imageUrl: `https://host.example/${hex}.png`, raw: document },
+    });
+  });
+
+  it.each([undefined, 'erc721' as const])('stays where it is not: %s', (standard) => {
+    expect(read(document, { standard })).toMatchObject({ metadata: { name: 'Lamp {id}' } });
+  });
+});
+
+describe('media instead of a document', () => {
+  it.each([
+    ['a picture', Buffer.from('89504e470d0a1a0a', 'hex'), 'image/png'],
+    ['a picture without a type', Buffer.from('89504e470d0a1a0a', 'hex'), null],
+    ['SVG text', Buffer.from(svg), 'image/svg+xml'],
+    ['a film', Buffer.from('000000186674797069736f6d', 'hex'), 'video/mp4'],
+    ['a data: URI of a picture', Buffer.from(svgUri), 'text/plain'],
+  ])('is undecodable where a document is due: %s', (_, body, contentType) => {
+    expect(read('', { body, contentType, acceptsMedia: false })).toEqual({
+      kind: 'undecodable',
+      reason: 'media_instead_of_document',
+    });
+  });
+
+  it('is shown from where it was found [C14]', () => {
+    expect(read(svg, { contentType: 'image/svg+xml' })).toMatchObject({ metadata: { imageUrl: url } });
+  });
+
+  it('is its own address where it was in the token URI itself [B14]', () => {
+    expect(read(svg, { contentType: 'image/svg+xml', url: 'data:image/svg+xml;utf8,…' })).toMatchObject({
+      metadata: { imageUrl: svgUri, imageOriginal: svgUri, warnings: ['media_instead_of_document'] },
+    });
+  });
+
+  it('is its own address where a host answered with a data: URI of it [B14, C13]', () => {
+    expect(read(svgUri, { contentType: 'text/plain' })).toMatchObject({ metadata: { imageUrl: svgUri } });
+    expect(read('data:video/mp4;base64,AAAAGGZ0eXBpc29t')).toMatchObject({
+      metadata: { imageUrl: null, animationUrl: 'data:video/mp4;base64,AAAAGGZ0eXBpc29t' },
+    });
+  });
+});

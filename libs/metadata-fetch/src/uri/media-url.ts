@@ -1,0 +1,68 @@
+import { parseContentInPath, parseUri } from '@app/metadata-uri';
+import { toDataUri } from './data-uri.js';
+import { publicContentUrl, type Gateways } from './gateways.js';
+import { isPrivateHost } from '@app/safe-http';
+import { shownDataUri } from './shown-data-uri.js';
+import { isSvg } from '../document/svg-text.js';
+
+/** What a page may do with an address that a stranger wrote. */
+export type MediaUrl =
+  | { kind: 'usable'; url: string }
+  /** Could run or read something where it is shown: `javascript:`, `file:`, a page inside a `data:` URI. */
+  | { kind: 'unsafe' }
+  /** A path or a file name. What it is relative to is not known, since gateways and redirects stand between. */
+  | { kind: 'relative' }
+  | { kind: 'invalid' };
+
+const SAFE_IMAGE_DATA = /^data:image\/[\w.+-]+[;,]/i;
+/** Kept as it was written; anything else is rewritten as the URL standard does, quotes and blanks encoded. */
+const PLAIN_URL = /^https?:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,4})?(?:[/?#][\w\-.~!$&()*+,;=:@%/?#[\]|]*)?$/i;
+const SAFE_MEDIA_DATA = /^data:(?:image|video|audio|model)\/[\w.+-]+[;,]/i;
+
+/** An image for an `<img>`; an SVG there runs no scripts. Never requested by us. */
+export function readImageUrl(text: string, gateways: Gateways): MediaUrl {
+  if (text.startsWith('<') && isSvg(text))
+    return { kind: 'usable', url: toDataUri('image/svg+xml', Buffer.from(text, 'utf8')) };
+  return readUrl(text, gateways, SAFE_IMAGE_DATA);
+}
+
+export function readAnimationUrl(text: string, gateways: Gateways): MediaUrl {
+  return readUrl(text, gateways, SAFE_MEDIA_DATA);
+}
+
+/** A link to follow: never a `data:` URI. `www.app.example` and `app.example/1` are links that lack their `https://`. */
+export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
+  const link = readUrl(text, gateways, null);
+  return link.kind === 'relative' && LINK_WITHOUT_SCHEME.test(text) ? readUrl(`https://${text}`, gateways, null) : link;
+}
+
+const LINK_WITHOUT_SCHEME = /^(?:www\.(?:[a-z0-9-]+\.)+[a-z]{2,}(?=$|[/?#])|(?:[a-z0-9-]+\.)+[a-z]{2,}\/)/i;
+
+function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
+  const uri = parseUri(text);
+  switch (uri.kind) {
+    case 'data':
+      return safeData?.test(uri.uri) ? { kind: 'usable', url: shownDataUri(uri.uri) } : { kind: 'unsafe' };
+    case 'content':
+      return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
+    case 'url':
+      return readHttpUrl(uri.url, text, gateways);
+    case 'other_scheme':
+      return { kind: 'unsafe' };
+    case 'relative':
+    case 'invalid':
+      return { kind: uri.kind };
+  }
+}
+
+function readHttpUrl(url: URL, text: string, gateways: Gateways): MediaUrl {
+  // A node of its creator's own: nobody else can load from there what every gateway has.
+  const content = isPrivateHost(url.hostname) ? parseContentInPath(url) : null;
+  if (content) return { kind: 'usable', url: publicContentUrl(gateways, content) };
+  if (PLAIN_URL.test(text) && (text === url.href || URL.parse(text)?.href === url.href))
+    return { kind: 'usable', url: text };
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  return { kind: 'usable', url: shown.href };
+}

@@ -1,0 +1,116 @@
+import {
+  LONGEST_URI,
+  parseContentInPath,
+  parseUri,
+  tidyUri,
+  toContentUri,
+  type ContentReference,
+} from '@app/metadata-uri';
+import { hostAndPort, isPrivateHost, MAX_BODY_BYTES } from '@app/safe-http';
+import { isDataUri, parseDataUri } from './data-uri.js';
+import { contentCandidates, type Gateways } from './gateways.js';
+import type { Candidate, LocatedMetadata } from './located-metadata.js';
+import { fillTokenId, type TokenStandard } from './token-id-template.js';
+
+export interface LocateContext {
+  /** Decimal uint256. */
+  tokenId: string;
+  standard?: TokenStandard | undefined;
+}
+
+/** As much of a refused URI as records and logs show. */
+const LONGEST_SHOWN = 200;
+
+/** From what a contract or a Metadata API names as the place of a document to what may be requested. No network. */
+export function locateMetadata(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
+  return locate(tidyUri(uri), context, gateways);
+}
+
+function locate(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
+  if (isDataUri(uri)) return locateData(uri, context, gateways);
+  if (isInlineJson(uri)) return inlineDocument(uri);
+  if (uri === '') return { kind: 'invalid', reason: 'no_uri', url: '' };
+  const written = parseUri(uri);
+  // Braces in a document are its own.
+  if (written.kind === 'data') return locateData(written.uri, context, gateways);
+  if (uri.length > LONGEST_URI) return invalid('invalid_uri', uri);
+
+  // A brace is not legal in a URL, so only a contract known as ERC-721 can mean it literally.
+  const filled = context.standard === 'erc721' ? uri : fillTokenId(uri, context.tokenId);
+  const parsed = filled === uri ? written : parseUri(filled);
+  switch (parsed.kind) {
+    case 'content':
+      return locateContent(parsed.content, gateways);
+    case 'url':
+      return locateUrl(parsed.url, parsed.content, filled, gateways);
+    case 'other_scheme':
+      return invalid('unsupported_scheme', filled);
+    default:
+      return invalid('invalid_uri', filled);
+  }
+}
+
+function locateContent(content: ContentReference, gateways: Gateways): LocatedMetadata {
+  return { kind: 'request', uri: toContentUri(content), candidates: contentCandidates(gateways, content) };
+}
+
+function locateUrl(url: URL, content: ContentReference | null, uri: string, gateways: Gateways): LocatedMetadata {
+  // User info would be a credential of somebody else's; sending it, or storing it, is nothing we want to do.
+  if (url.username !== '' || url.password !== '' || url.href.length > LONGEST_URI) return invalid('invalid_uri', uri);
+  const onOwnNode = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
+  const ofNode = onOwnNode ? parseContentInPath(url) : null;
+  if (ofNode) return locateContent(ofNode, gateways);
+
+  const asGiven: Candidate = { url: url.href, publicUrl: url.href };
+  const [first, ...others] = content && gateways.replacePublic ? contentCandidates(gateways, content) : [];
+  if (!first) return { kind: 'request', uri: url.href, candidates: [asGiven] };
+  const isOurs = [first, ...others].some((candidate) => candidate.url === asGiven.url);
+  const candidates: [Candidate, ...Candidate[]] = isOurs ? [first, ...others] : [first, ...others, asGiven];
+  return { kind: 'request', uri: url.href, candidates };
+}
+
+function locateData(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
+  const url = shownDataUri(uri);
+  // Three characters for each byte is the most that percent-encoding takes; more cannot be within the limit.
+  if (uri.length > MAX_BODY_BYTES * 3 + LONGEST_URI) return { kind: 'invalid', reason: 'too_large', url };
+  const data = parseDataUri(uri);
+  if (!data) return { kind: 'invalid', reason: 'invalid_data_uri', url };
+  if (data.body.length > MAX_BODY_BYTES) return { kind: 'invalid', reason: 'too_large', url };
+
+  const reference = uriInside(data.body);
+  if (reference !== null) return locate(reference, context, gateways);
+  return { kind: 'document', body: data.body, contentType: data.contentType || null, url };
+}
+
+/** Some contracts wrap `ipfs://…` in a data: URI. One level is followed: another data: URI is no such reference. */
+function uriInside(body: Uint8Array): string | null {
+  if (body.length > LONGEST_URI) return null;
+  const text = tidyUri(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  if (/\s/.test(text)) return null;
+  const { kind } = parseUri(text);
+  return kind === 'content' || kind === 'url' ? text : null;
+}
+
+function inlineDocument(text: string): LocatedMetadata {
+  if (text.length > MAX_BODY_BYTES) return { kind: 'invalid', reason: 'too_large', url: '' };
+  return { kind: 'document', body: Buffer.from(text, 'utf8'), contentType: 'application/json', url: '' };
+}
+
+function isInlineJson(uri: string): boolean {
+  return /^\{(?!id\})/i.test(uri) || /^\[[\s"{[\]]/.test(uri);
+}
+
+function invalid(reason: 'invalid_uri' | 'unsupported_scheme', uri: string): LocatedMetadata {
+  return { kind: 'invalid', reason, url: shown(uri) };
+}
+
+function shownDataUri(uri: string): string {
+  const comma = uri.indexOf(',');
+  return `${shown(comma === -1 ? uri : uri.slice(0, comma))},…`;
+}
+
+/** For records and logs: short, and without user info. */
+function shown(uri: string): string {
+  const safe = uri.slice(0, LONGEST_URI).replace(/(^[a-z][a-z0-9+.-]*:\/*|:\/+)[^/?#]*@/gi, '$1');
+  return safe.slice(0, LONGEST_SHOWN).toWellFormed();
+}

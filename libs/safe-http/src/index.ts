@@ -1,0 +1,16 @@
+export { SafeHttpModule } from './safe-http.module.js';
+export type { SafeHttpExtras } from './safe-http.module.js';
+export { SAFE_HTTP_CONFIG } from './safe-http.options.js';
+export type { SafeHttpConfig, SafeHttpOptions } from './safe-http.options.js';
+export { MAX_BODY_BYTES, MAX_URL_LENGTH } from './safe-http.limits.js';
+export { GuardedHttp } from './ssrf-safe-http.js';
+export type { GuardedAnswer, GuardedPost } from './ssrf-safe-http.js';
+export type { RequestFailureReason } from './request-failure.js';
+export { hostAndPort, isPrivateHost } from './url-rules.js';
+export { LARGE_BODY, LargeBodies, NoSeat } from './body-buffer-pool.js';
+export type { Place } from './body-buffer-pool.js';
+export { Deadline } from './deadline.js';
+export { credentialHeaders } from './endpoint-credentials.js';
+export { askedDelaySeconds } from './retry-after.js';
+export { MessageSender } from './message-sender.js';
+export type { Message, SendOutcome } from './message-sender.js';

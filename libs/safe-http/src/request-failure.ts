@@ -1,0 +1,17 @@
+/** Why a request has no complete response. */
+export type RequestFailureReason =
+  | 'timeout'
+  | 'dns'
+  | 'connection_refused'
+  | 'connection_reset'
+  | 'tls'
+  | 'blocked_address'
+  | 'blocked_port'
+  | 'too_many_redirects'
+  | 'incomplete_body'
+  | 'too_large'
+  | 'invalid_uri'
+  | 'unsupported_scheme'
+  | 'connection'
+  /** This process had no buffer for a large body in time. Says nothing about the host. */
+  | 'busy';

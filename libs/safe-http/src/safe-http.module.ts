@@ -1,0 +1,49 @@
+import { checkNames } from '@app/module-options';
+import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
+import { LargeBodies } from './body-buffer-pool.js';
+import { HttpMessageSender } from './http-message-sender.js';
+import { MessageSender } from './message-sender.js';
+import { completeConfig, SAFE_HTTP_CONFIG, SAFE_HTTP_OPTION_NAMES, type SafeHttpOptions } from './safe-http.options.js';
+import { GuardedHttp } from './ssrf-safe-http.js';
+
+/** What shapes the module. */
+export interface SafeHttpExtras {
+  /** Whether modules that do not import this one can inject what it exports. On. */
+  isGlobal?: boolean;
+}
+
+// What is not named here would be taken for an option.
+const STANDARD_EXTRAS = { isGlobal: true };
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<SafeHttpOptions>({
+  moduleName: 'SafeHttp',
+  optionsInjectionToken: Symbol('SafeHttpOptions'),
+})
+  .setClassMethodName('forRoot')
+  .setExtras<SafeHttpExtras>(STANDARD_EXTRAS, (module, given) => {
+    checkNames('SafeHttpModule', module, given, {
+      options: SAFE_HTTP_OPTION_NAMES,
+      extras: Object.keys(STANDARD_EXTRAS),
+    });
+    return { ...module, global: given.isGlobal ?? true };
+  })
+  .build();
+
+/** The one HTTP client for URLs that strangers wrote: metadata hosts, gateways, RPC nodes, webhooks. No database. */
+@Module({
+  providers: [
+    { provide: SAFE_HTTP_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    GuardedHttp,
+    LargeBodies,
+    { provide: MessageSender, useClass: HttpMessageSender },
+  ],
+  exports: [SAFE_HTTP_CONFIG, GuardedHttp, LargeBodies, MessageSender],
+})
+export class SafeHttpModule extends ConfigurableModuleClass {
+  /** The names of all options, without what shapes the module. */
+  static readonly optionNames = SAFE_HTTP_OPTION_NAMES;
+
+  static override forRoot(options: SafeHttpOptions & SafeHttpExtras = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+}

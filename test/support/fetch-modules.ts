@@ -1,0 +1,16 @@
+import { MetadataFetchModule, type MetadataFetchExtras, type MetadataFetchOptions } from '@app/metadata-fetch';
+import { SafeHttpModule, type SafeHttpOptions } from '@app/safe-http';
+import type { DynamicModule } from '@nestjs/common';
+
+/** Of both modules. */
+export type FetchOptions = SafeHttpOptions & MetadataFetchOptions & MetadataFetchExtras;
+
+/** Fetching alone: the module, and the HTTP client that it needs. */
+export function fetchModules(options: FetchOptions = {}): DynamicModule[] {
+  const isHttp = ([name]: [string, unknown]) => SafeHttpModule.optionNames.includes(name);
+  const entries = Object.entries(options);
+  return [
+    SafeHttpModule.forRoot(Object.fromEntries(entries.filter(isHttp))),
+    MetadataFetchModule.forRoot(Object.fromEntries(entries.filter((entry) => !isHttp(entry)))),
+  ];
+}
