@@ -115,7 +115,7 @@ async function measure(postgres, metadataHost, tokens, options, log) {
   const project = await service.addProject();
   const collection = await service.addCollection(project, 'http://localhost/', []);
   const application = await openApplication(database.url);
-  await writeCollection(database, application, collection, tokens);
+  await writeCollection(database, collection, tokens);
   const api = await service.startApi();
   const store = application.get(TokenStore);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -169,7 +169,8 @@ async function urlOf(database, collection, tokens, query) {
     if (name !== 'after') parameters.append(name, value);
   }
   const depth = new URLSearchParams(query).get('after');
-  if (depth) parameters.append('cursor', await cursorAt(database, parameters.get('order_by'), Math.min(depth, tokens / 4)));
+  if (depth)
+    parameters.append('cursor', await cursorAt(database, parameters.get('order_by'), Math.min(depth, tokens / 4)));
   return `/listings?${parameters}`;
 }
 

@@ -6,7 +6,10 @@ const filtersOf = (query: string) => parseListingQuery(parse(query)).filters;
 const orderOf = (query: string) => parseListingQuery(parse(query)).order;
 
 it('a repeated trait means any of the values, and different traits all of them', () => {
-  expect(filtersOf('trait.Lamp=Oil&trait.Lamp=Gas&trait.Sea=Calm').traits).toEqual({ Lamp: ['Oil', 'Gas'], Sea: ['Calm'] });
+  expect(filtersOf('trait.Lamp=Oil&trait.Lamp=Gas&trait.Sea=Calm').traits).toEqual({
+    Lamp: ['Oil', 'Gas'],
+    Sea: ['Calm'],
+  });
 });
 
 it.each([

@@ -57,7 +57,9 @@ function parseTraits(parameters: QueryParameters): Required<Pick<ListingQuery['f
     }
   }
   if (traits.size + ranges.size > MAX_TRAIT_FILTERS) {
-    throw wrong(`at most ${MAX_TRAIT_FILTERS} filters by trait can be given, and there are ${traits.size + ranges.size}`);
+    throw wrong(
+      `at most ${MAX_TRAIT_FILTERS} filters by trait can be given, and there are ${traits.size + ranges.size}`,
+    );
   }
   return { traits: Object.fromEntries(traits), ranges: [...ranges.values()] };
 }
@@ -112,7 +114,8 @@ function parseChainId(text: string | undefined): number | undefined {
 /** What PostgreSQL can compare. Longer values of traits are not indexed, and names are shorter. */
 function storable<Text extends string | undefined>(name: string, text: Text): Text {
   if (text?.includes('\0')) throw wrong(`${name.replaceAll('\0', '')} must not hold U+0000`);
-  if ((text?.length ?? 0) > MAX_CHARACTERS) throw wrong(`${name.slice(0, 100)} must not be longer than ${MAX_CHARACTERS} characters`);
+  if ((text?.length ?? 0) > MAX_CHARACTERS)
+    throw wrong(`${name.slice(0, 100)} must not be longer than ${MAX_CHARACTERS} characters`);
   return text;
 }
 

@@ -44,7 +44,8 @@ export const listingPageSchema = z
       examples: ['eyJvcmRlciI6ImNyZWF0ZWRfYXQ6ZGVzYyIsInBvc2l0aW9uIjpbIjE3Il19'],
     }),
     remaining: z.int().min(0).max(1).meta({
-      description: '1: go on with `cursor`, also when this page has fewer listings than were asked for. 0: that was all.',
+      description:
+        '1: go on with `cursor`, also when this page has fewer listings than were asked for. 0: that was all.',
     }),
   })
   .meta({ id: 'ListingPage' });

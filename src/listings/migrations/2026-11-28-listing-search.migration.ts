@@ -52,6 +52,8 @@ export class ListingSearchMigration extends Migration {
     }
     this.addSql(`drop function marketplace.follow_tokens`);
     this.addSql(`alter table marketplace.listings drop column name_key, drop column trait_ids, drop column name_grams`);
-    this.addSql(`drop index marketplace.listings_of_collection, marketplace.listings_price, marketplace.listings_price_in_collection`);
+    this.addSql(
+      `drop index marketplace.listings_of_collection, marketplace.listings_price, marketplace.listings_price_in_collection`,
+    );
   }
 }

@@ -22,7 +22,13 @@ export interface RefreshApiDocumentOptions {
  */
 export function createRefreshApiDocument(
   app: INestApplication,
-  { title = 'NFT metadata refresh', version = '1', servers = ['/'], includesHost = false, tags = [] }: RefreshApiDocumentOptions = {},
+  {
+    title = 'NFT metadata refresh',
+    version = '1',
+    servers = ['/'],
+    includesHost = false,
+    tags = [],
+  }: RefreshApiDocumentOptions = {},
 ): OpenAPIObject {
   const builder = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')

@@ -31,7 +31,10 @@ it('text of one character has no pieces, and all others have', () => {
 });
 
 it('pieces fit an integer of the database, also of the highest code points', () => {
-  for (const piece of [...gramsOf('\u{10FFFE}\u{10FFFE}\u{10FFFE}'), collectionGram('ffffffff-ffff-4fff-bfff-ffffffffffff')]) {
+  for (const piece of [
+    ...gramsOf('\u{10FFFE}\u{10FFFE}\u{10FFFE}'),
+    collectionGram('ffffffff-ffff-4fff-bfff-ffffffffffff'),
+  ]) {
     expect(Math.abs(piece)).toBeLessThan(2 ** 31);
   }
 });

@@ -163,7 +163,11 @@ class Search {
 
   /** From the index, whatever else there is: nothing here is a condition that another index has. */
   private matches(): RawBuilder<unknown> | null {
-    const columns = sql.join(['id', ...this.query.order.columns.map(({ name }) => name)].filter(isFirst).map((name) => sql`row.${sql.ref(name)}`));
+    const columns = sql.join(
+      ['id', ...this.query.order.columns.map(({ name }) => name)]
+        .filter(isFirst)
+        .map((name) => sql`row.${sql.ref(name)}`),
+    );
     const { collectionId } = this.query;
     const grams = this.name === null ? [] : searchedGrams(this.name);
     const together = this.conditions.filter(({ ids }) => ids.length > 0 && ids.length <= MAX_IDS_TOGETHER);
@@ -174,7 +178,9 @@ class Search {
       const inIndex = grams.length > 0 ? [sql`row.name_grams @> ${pieces}::integer[]`] : [];
       return sql`select ${columns} from ${this.table} as row where ${all([...inIndex, ...this.checks, ...scope])}`;
     }
-    const [many] = this.conditions.filter(({ ids }) => ids.length > 0).toSorted((one, other) => one.tokens - other.tokens);
+    const [many] = this.conditions
+      .filter(({ ids }) => ids.length > 0)
+      .toSorted((one, other) => one.tokens - other.tokens);
     if (!many) return null;
     return sql`
       select distinct ${columns}

@@ -80,9 +80,13 @@ export async function resolveConditions(
 
 function checkOf(ids: readonly string[]): Pick<TraitCondition, 'check' | 'cost'> {
   if (ids.length === 1) return { check: sql`row.trait_ids @> ${ids}::bigint[]`, cost: 1 };
-  if (ids.length <= MAX_IDS_COMPARED) return { check: sql`row.trait_ids && ${ids}::bigint[]`, cost: 1 + ids.length / 16 };
+  if (ids.length <= MAX_IDS_COMPARED)
+    return { check: sql`row.trait_ids && ${ids}::bigint[]`, cost: 1 + ids.length / 16 };
   // PostgreSQL makes a hash table of the list.
-  return { check: sql`exists (select from unnest(row.trait_ids) as held (id) where held.id = any(${ids}::bigint[]))`, cost: 3 };
+  return {
+    check: sql`exists (select from unnest(row.trait_ids) as held (id) where held.id = any(${ids}::bigint[]))`,
+    cost: 3,
+  };
 }
 
 function hasOneThat(isWanted: RawBuilder<unknown>): RawBuilder<unknown> {
