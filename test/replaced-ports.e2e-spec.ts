@@ -12,6 +12,7 @@ import {
   type FailureWrite,
   type MetadataWrite,
   type StoredValidators,
+  type TokenQuery,
   type TokenRecord,
   type TraitSummary,
   type WriteResult,
@@ -58,8 +59,10 @@ class Shelf extends TokenStore {
   override async findTokens(): Promise<TokenRecord[]> {
     return [];
   }
-  override async listTokens(): Promise<TokenRecord[]> {
-    return [];
+  override async listTokens({ limit = 100, after = '-1' }: TokenQuery): Promise<TokenRecord[]> {
+    const ids = [...this.records.keys()].map(Number).filter((id) => id > Number(after));
+    const page = ids.toSorted((one, other) => one - other).slice(0, limit);
+    return page.map((id) => ({ tokenId: String(id), name: this.records.get(String(id))!.name }) as TokenRecord);
   }
   override async findTokenWithDocument(): Promise<null> {
     return null;
@@ -148,6 +151,20 @@ it('fetches from where the host’s MetadataSource says, and writes to where its
   expect(records.get('13')).toMatchObject({ name: null, failure: 'no_uri' });
   expect(app.get<UrlTable>(MetadataSource, { strict: false }).asked[0]).toMatchObject({ collectionId: id });
   expect(refreshId).toEqual(expect.any(String));
+});
+
+it('pages through a TokenStore that has only listTokens, by id', async () => {
+  const { id: collectionId } = await aCollection();
+  const store = app.get(TokenStore);
+
+  const first = await store.pageTokens({ collectionId, limit: 2 });
+  const second = await store.pageTokens({ collectionId, limit: 2, cursor: first.next! });
+
+  expect(first.tokens.map(({ tokenId }) => tokenId)).toEqual(['7', '8']);
+  expect(second).toMatchObject({ tokens: [{ tokenId: '13' }], next: null });
+  await expect(store.pageTokens({ collectionId, orderBy: 'name' })).rejects.toThrow(
+    'This TokenStore lists tokens by token_id, ascending, and not by name:asc.',
+  );
 });
 
 it('judges signatures by the host’s Clock', async () => {

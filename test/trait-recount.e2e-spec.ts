@@ -69,7 +69,7 @@ it('finds zero drift after 10,000 random refreshes by four writers at once [I1�
   await Promise.all([write(), write(), write(), write()]);
 
   const recount = await test.app.get(TraitRecount).recount(collectionId);
-  expect(recount).toEqual({ collections: 1, traits: expect.any(Number) as number, corrected: 0 });
+  expect(recount).toEqual({ collections: 1, traits: expect.any(Number) as number, corrected: 0, foundAgain: 0 });
   expect(recount.traits).toBeGreaterThan(50);
   const [sums] = await test.database.query<{ counted: number; held: number }>(
     `select (select sum(token_count)::int from nft_metadata.collection_traits where collection_id = $1) as counted,
@@ -128,4 +128,35 @@ it('corrects counts that somebody has spoiled, and says how many', async () => {
 
   expect(first.corrected).toBeGreaterThan(0);
   expect(second).toMatchObject({ corrected: 0 });
+});
+
+it('makes tokens found by what they have, when somebody has written records past the store', async () => {
+  const { collectionId } = await test.aProject({ tokens: ['1', '2', '3'] });
+  const store = test.app.get(TokenStore);
+  await test.database.query(
+    `with lamp as (
+       insert into nft_metadata.collection_traits (collection_id, trait_type, value, token_count)
+       values ($1, 'Lamp', 'Oil', 2) returning id
+     )
+     update nft_metadata.tokens as token
+     set name = 'Ölfeuer ' || token_id, trait_ids = array[lamp.id], metadata_version = 1, content_hash = 'x',
+       metadata_status = 'ok', last_success_at = now()
+     from lamp where collection_id = $1 and token_id < 3`,
+    [collectionId],
+  );
+  const found = async () => {
+    const filters = [{ traits: { Lamp: ['Oil'] } }, { nameContains: 'ÖLFEUER' }];
+    const pages = await Promise.all(filters.map((filter) => store.listTokens({ collectionId, ...filter })));
+    return pages.map((tokens) => tokens.map(({ tokenId }) => tokenId));
+  };
+  expect(await found()).toEqual([[], []]);
+
+  const recount = await test.app.get(TraitRecount).recount(collectionId);
+
+  expect(recount).toMatchObject({ corrected: 0, foundAgain: 2 });
+  expect(await found()).toEqual([
+    ['1', '2'],
+    ['1', '2'],
+  ]);
+  expect(await test.app.get(TraitRecount).recount(collectionId)).toMatchObject({ foundAgain: 0 });
 });

@@ -89,6 +89,20 @@ describe('while somebody holds a table', () => {
   });
 });
 
+it('what an earlier version has written is found by trait, number and name after the upgrade', async () => {
+  await using database = await aDatabase(indexOf('nft-metadata-2026-11-28-token-search'));
+
+  await migrate(database.url);
+
+  const rows = await database.query(
+    `select token_id::text, name_key, cardinality(trait_ids) as traits, cardinality(name_grams) as grams
+     from nft_metadata.token_search`,
+  );
+  // Its collection, and on, ne, one.
+  expect(rows).toContainEqual({ token_id: '1', name_key: 'one', traits: 1, grams: 4 });
+  expect(await database.query('select from nft_metadata.tokens where metadata_version > 0')).toHaveLength(rows.length);
+});
+
 it.each([true, false])('migrations can be reverted and run again; all or nothing: %s', async (allOrNothing) => {
   await using database = await aDatabase(nftMetadataMigrations.length);
 

@@ -1,5 +1,6 @@
 // A large collection with half of its tokens for sale, written with SQL as the service would have written it.
 import { TraitRecount } from '../../dist/libs/token-store/src/index.js';
+import { openApplication } from '../support/service.mjs';
 
 /** A number from 0 to 1 that belongs to a token and a place, the same in each run. */
 const CHANCE = (place) => `((hashint8(number * 31 + ${place} * 1000003)::bigint & 2147483647) / 2147483648.0)`;
@@ -28,7 +29,7 @@ const TRAITS = [
   { type: 'Score', value: `(number / 2)::int`, isNumber: true },
 ];
 
-export async function writeCollection(database, application, { id }, tokens) {
+export async function writeCollection(database, { id }, tokens) {
   const run = (text, values) => database.observe(text, values);
   await run(
     `set session_replication_role = replica; set synchronous_commit = off; set maintenance_work_mem = '512MB';
@@ -79,7 +80,9 @@ export async function writeCollection(database, application, { id }, tokens) {
      order by number`,
     [id],
   );
+  const application = await openApplication(database.url, { statementsTakeLong: true });
   await application.get(TraitRecount).recount(id);
+  await application.close();
   // Put up in no order of their ids. Gold begins where half of the others are cheaper.
   await run(
     `insert into marketplace.listings

@@ -115,7 +115,7 @@ async function measure(postgres, metadataHost, tokens, options, log) {
   const project = await service.addProject();
   const collection = await service.addCollection(project, 'http://localhost/', []);
   const application = await openApplication(database.url);
-  await writeCollection(database, application, collection, tokens);
+  await writeCollection(database, collection, tokens);
   const api = await service.startApi();
   const store = application.get(TokenStore);
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -20,12 +20,15 @@ const HOST_TAKES = 1000;
 const REGISTERED_AT_ONCE = 10_000;
 
 /** The application without HTTP and without a worker, in this process: to prepare what a benchmark needs. */
-export async function openApplication(databaseUrl) {
+export async function openApplication(databaseUrl, options = {}) {
   const environment = readEnvironment({ RUN_MODE: 'api', DATABASE_URL: databaseUrl });
-  const application = await NestFactory.createApplicationContext(AppModule.forRoot({ ...environment, databaseUrl }), {
-    logger: ['error', 'fatal'],
-    abortOnError: false,
-  });
+  const application = await NestFactory.createApplicationContext(
+    AppModule.forRoot({ ...environment, databaseUrl }, options),
+    {
+      logger: ['error', 'fatal'],
+      abortOnError: false,
+    },
+  );
   whenDone(() => application.close()); // a second time does nothing
   await migrate(databaseUrl);
   return application;

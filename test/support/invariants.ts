@@ -98,6 +98,16 @@ const AT_REST: readonly Invariant[] = [
       group by trait.id
       having trait.token_count <> count(token)`,
   },
+  {
+    sentence: 'tokens are found by what their records have',
+    sql: `select 'token ' || token.token_id as what
+      from nft_metadata.tokens as token
+      left join nft_metadata.token_search as search
+        on search.collection_id = token.collection_id and search.token_id = token.token_id
+      where token.metadata_version > 0
+        and (search.trait_ids is distinct from token.trait_ids or search.name_key is distinct from lower(token.name))
+        and not (token.name is null and search.trait_ids = token.trait_ids)`,
+  },
 ];
 
 /** The steps of one column as others could see them: of several changes in one transaction, the first `before` and the last `after`. */

@@ -1,0 +1,90 @@
+import { Client } from 'pg';
+import { http } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+let project: TestProject;
+beforeAll(async () => {
+  test = await startApp();
+  project = await test.aProject({ tokens: ['1'] });
+});
+afterAll(() => test.stop());
+
+const get = (path: string) => http(test.app).get(path).set('x-api-key', project.apiKey);
+
+it.each<[string, (path: string) => ReturnType<typeof get>]>([
+  ['/listings', get],
+  ['/listings?collection_address=$address&trait.Side=Light&q=lamp', get],
+  ['/v1/collections/$address/traits', get],
+  ['/v1/collections/$address/tokens/1', get],
+  ['/v1/collections/$address/tokens/1/attempts', get],
+  ['/v1/metadata-refreshes', get],
+  ['/v1/metadata-refreshes/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21', get],
+  ['/v1/limits', get],
+])('a statement of %s that the database gives up is a 503 with a code', async (path, ask) => {
+  await using _ = await holdTables();
+
+  const asked = Promise.resolve(ask(path.replace('$address', project.collectionAddress)));
+  await cancelUntil(asked);
+
+  expect(await asked).toMatchObject({
+    status: 503,
+    body: {
+      code: 'service_unavailable',
+      message: 'The database took too long for this request. Ask again in a moment.',
+    },
+    headers: { 'retry-after': '5' },
+  });
+});
+
+it('on the partner API it is a 503 in the shape of that one', async () => {
+  await using _ = await holdTables();
+
+  const asked = Promise.resolve(
+    http(test.app)
+      .post(`/collections/${project.collectionAddress}/refresh_metadata`)
+      .set('x-api-key', project.apiKey)
+      .send({ token_ids: ['1'] }),
+  );
+  await cancelUntil(asked);
+
+  expect(await asked).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+});
+
+it('a database that is away is a 503 of the listings, too', async () => {
+  await test.database.refuseConnections();
+
+  const answer = await get('/listings');
+
+  await test.database.takeConnections();
+  expect(answer).toMatchObject({ status: 503, body: { code: 'service_unavailable' }, headers: { 'retry-after': '5' } });
+});
+
+async function holdTables() {
+  const client = new Client({ connectionString: test.database.url });
+  await client.connect();
+  await client.query(
+    `begin; lock table nft_metadata.collections, nft_metadata.refreshes, nft_metadata.refresh_quotas, marketplace.listings
+     in access exclusive mode`,
+  );
+  return { [Symbol.asyncDispose]: () => client.end() };
+}
+
+const waiting = () =>
+  test.database.query<{ pid: number }>(
+    `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+
+/** Whatever the request waits for is cancelled, as a limit of the server would do it. */
+async function cancelUntil(asked: Promise<unknown>): Promise<void> {
+  let isAnswered = false;
+  const answered = asked.then(() => (isAnswered = true));
+  await vi.waitUntil(
+    async () => {
+      for (const { pid } of await waiting()) await test.database.query('select pg_cancel_backend($1)', [pid]);
+      return isAnswered;
+    },
+    { timeout: 30_000, interval: 20 },
+  );
+  await answered;
+}

@@ -1,0 +1,42 @@
+import { Client } from 'pg';
+import { Listings } from '../src/listings/listings.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+let project: TestProject;
+beforeAll(async () => {
+  test = await startApp();
+  project = await test.aProject({ tokens: ['1'] });
+});
+afterAll(() => test.stop());
+
+const waiting = () =>
+  test.database.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
+
+it('a listing that is put up while its token is written shows the new traits', async () => {
+  const writing = new Client({ connectionString: test.database.url });
+  await writing.connect();
+  await writing.query('begin');
+  await writing.query('select from nft_metadata.tokens where token_id = 1 for no key update');
+  const listing = { collectionId: project.collectionId, tokenId: '1', price: '1', currency: 'ETH' };
+  const putting = test.app.get(Listings).putUp([{ ...listing, seller: `0x${'5'.repeat(40)}` }]);
+  await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+  await writing.query(
+    `insert into nft_metadata.token_search
+     select collection_id, id, token_id, 'in between', '{7}', '{}' from nft_metadata.tokens where token_id = 1`,
+  );
+
+  await writing.query('commit');
+  await writing.end();
+  await putting;
+
+  expect(await test.database.query('select name_key, trait_ids from marketplace.listings')).toEqual([
+    { name_key: 'in between', trait_ids: ['7'] },
+  ]);
+});
+
+it('a token that is removed is found no more', async () => {
+  await test.database.query('delete from nft_metadata.tokens where token_id = 1');
+
+  expect(await test.database.query('select from nft_metadata.token_search')).toEqual([]);
+});

@@ -1,0 +1,79 @@
+import { Client } from 'pg';
+import type { MockInstance } from 'vitest';
+
+interface Statement {
+  text: string;
+  values: unknown[];
+}
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Index Recheck'?: number;
+  Plans?: PlanNode[];
+}
+
+/** How one statement read a table. */
+export interface TableRead {
+  table: string;
+  node: string;
+  index: string | undefined;
+  rows: number;
+}
+
+/** What the application asks its database while `work` runs. */
+export async function statementsOf(work: () => Promise<unknown>): Promise<Statement[]> {
+  const statements: Statement[] = [];
+  const real = Client.prototype.query as (...given: unknown[]) => unknown;
+  const spy: MockInstance = vi.spyOn(Client.prototype, 'query').mockImplementation(function query(
+    this: Client,
+    ...given: unknown[]
+  ) {
+    const [first, second] = given;
+    const { text, values = [] } = (typeof first === 'string' ? { text: first, values: second } : first) as Statement;
+    statements.push({ text, values: Array.isArray(values) ? values : [] });
+    return real.apply(this, given) as never;
+  });
+  try {
+    await work();
+  } finally {
+    spy.mockRestore();
+  }
+  return statements;
+}
+
+/** The same statements once more, in one transaction, with what they read of tables of these schemas. */
+export async function readsOf(databaseUrl: string, statements: readonly Statement[]): Promise<TableRead[]> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query('begin');
+    const reads: TableRead[] = [];
+    for (const { text, values } of statements) {
+      if (/set_config/.test(text)) await client.query(text, values);
+      if (!/\b(nft_metadata|marketplace)\b/.test(text)) continue;
+      const { rows } = await client.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
+        `explain (analyze, format json) ${text}`,
+        values,
+      );
+      reads.push(...tableReads(rows[0]!['QUERY PLAN'][0]!.Plan));
+    }
+    return reads;
+  } finally {
+    await client.end();
+  }
+}
+
+function tableReads(node: PlanNode): TableRead[] {
+  const below = (node.Plans ?? []).flatMap(tableReads);
+  const table = node['Relation Name'];
+  if (table === undefined) return below;
+  const passed =
+    node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+  const index = node['Index Name'] ?? node.Plans?.find((plan) => plan['Index Name'])?.['Index Name'];
+  return [{ table, node: node['Node Type'], index, rows: passed * node['Actual Loops'] }, ...below];
+}
