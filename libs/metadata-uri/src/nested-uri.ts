@@ -36,7 +36,7 @@ export function isBaseOf(base: string, inner: ParsedUri): boolean {
   if (inner.kind === 'content' || inner.kind === 'data') return true;
   if (inner.kind !== 'url') return false;
   if (inner.content || !/^https?$/i.test(scheme ?? '')) return true;
-  if (/\/ip[fn]s\/+$/i.test(base) || /^https?:\/*$/i.test(base)) return true;
+  if (/^https?:\/*(?:[^/]+\/+(?:.*\/)?ip[fn]s\/+)?$/i.test(base)) return true;
   const hostname = URL.parse(base)?.hostname ?? '';
   return isGatewayHost(hostname) || hostname === inner.url.hostname;
 }

@@ -28,6 +28,12 @@ export function parseNestedUri(text: string): ParsedUri | null {
   return toAskedUri(meant) === toAskedUri(parseSingle(uri)) ? null : meant;
 }
 
+/** What `/ipfs/CID` in the path of a URL means, as every gateway has it, known or not. null: another path. */
+export function parseNodeUrl(url: URL): ParsedUri | null {
+  const content = parseContentInPath(url);
+  return content && parseUri(toContentUri(content));
+}
+
 /** What is asked for, in one spelling. null: nothing can be. */
 export function toAskedUri(parsed: ParsedUri): string | null {
   if (parsed.kind === 'content') return toContentUri(parsed.content);

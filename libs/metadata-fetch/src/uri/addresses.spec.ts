@@ -216,6 +216,7 @@ describe('what was read once stays as it is (U5)', () => {
     `https://cloudflare-ipfs.com/ipfs/https://cloudflare-ipfs.com/ipfs/ipfs%3A%2F%2Fipfs://${cid}/`,
     `https://cloudflare-ipfs.com/ipfs/ipfs://${cid1}/ipfs%3A%2F%2Fipfs://${cid}/`,
     `https://ipfs.io/ipfs/ipns://name.example?a=it's`,
+    `https://localhost:8080/ipfs/${cid}/ipfs/1.jsonipfs://https:///A`,
   ])('%s', (uri) => {
     const found = locateMetadata(uri, { tokenId: '1' }, gateways);
     const image = readImageUrl(uri, gateways);
@@ -223,6 +224,16 @@ describe('what was read once stays as it is (U5)', () => {
     expect(found).toMatchObject({ kind: 'request' });
     expect(found.kind === 'request' && locateMetadata(found.uri, { tokenId: '1' }, gateways)).toEqual(found);
     expect(image.kind === 'usable' && readImageUrl(image.url, gateways)).toEqual(image);
+  });
+
+  it('is no other one without its user info (U5)', () => {
+    const url = 'https://ipfs//https://cloudflare-ipfs.com/ipfs/1';
+
+    expect(readImageUrl('https://user:pw@ipfs://https://cloudflare-ipfs.com/ipfs/1', gateways)).toEqual({
+      kind: 'usable',
+      url,
+    });
+    expect(readImageUrl(url, gateways)).toEqual({ kind: 'usable', url });
   });
 
   it('is looked through for bases a dozen times, and for no more (U5)', () => {

@@ -1,4 +1,4 @@
-import { parseContentInPath, parseUri } from '@app/metadata-uri';
+import { parseNodeUrl, parseUri, type ParsedUri } from '@app/metadata-uri';
 import { toDataUri } from './data-uri.js';
 import { publicContentUrl, type Gateways } from './gateways.js';
 import { isPrivateHost } from '@app/safe-http';
@@ -39,14 +39,20 @@ export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
 const LINK_WITHOUT_SCHEME = /^(?:www\.(?:[a-z0-9-]+\.)+[a-z]{2,}(?=$|[/?#])|(?:[a-z0-9-]+\.)+[a-z]{2,}\/)/i;
 
 function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
-  const uri = parseUri(text);
+  return toMediaUrl(parseUri(text), text, gateways, safeData);
+}
+
+function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
   switch (uri.kind) {
     case 'data':
       return safeData?.test(uri.uri) ? { kind: 'usable', url: shownDataUri(uri.uri) } : { kind: 'unsafe' };
     case 'content':
       return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
-    case 'url':
-      return readHttpUrl(uri.url, text, gateways);
+    case 'url': {
+      // A node of its creator's own: nobody else can load from there what every gateway has.
+      const onNode = isPrivateHost(uri.url.hostname) ? parseNodeUrl(uri.url) : null;
+      return onNode ? toMediaUrl(onNode, text, gateways, safeData) : { kind: 'usable', url: shownUrl(uri.url, text) };
+    }
     case 'other_scheme':
       return { kind: 'unsafe' };
     case 'relative':
@@ -55,14 +61,10 @@ function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): Med
   }
 }
 
-function readHttpUrl(url: URL, text: string, gateways: Gateways): MediaUrl {
-  // A node of its creator's own: nobody else can load from there what every gateway has.
-  const content = isPrivateHost(url.hostname) ? parseContentInPath(url) : null;
-  if (content) return { kind: 'usable', url: publicContentUrl(gateways, content) };
-  if (PLAIN_URL.test(text) && (text === url.href || URL.parse(text)?.href === url.href))
-    return { kind: 'usable', url: text };
+function shownUrl(url: URL, text: string): string {
+  if (PLAIN_URL.test(text) && (text === url.href || URL.parse(text)?.href === url.href)) return text;
   const shown = new URL(url);
   shown.username = '';
   shown.password = '';
-  return { kind: 'usable', url: shown.href };
+  return shown.href;
 }

@@ -1,10 +1,11 @@
 import {
   LONGEST_URI,
-  parseContentInPath,
+  parseNodeUrl,
   parseUri,
   tidyUri,
   toContentUri,
   type ContentReference,
+  type ParsedUri,
 } from '@app/metadata-uri';
 import { hostAndPort, isPrivateHost, MAX_BODY_BYTES } from '@app/safe-http';
 import { isDataUri, parseDataUri } from './data-uri.js';
@@ -37,16 +38,23 @@ function locate(uri: string, context: LocateContext, gateways: Gateways): Locate
 
   // A brace is not legal in a URL, so only a contract known as ERC-721 can mean it literally.
   const filled = context.standard === 'erc721' ? uri : fillTokenId(uri, context.tokenId);
-  const parsed = filled === uri ? written : parseUri(filled);
+  return locateParsed(filled === uri ? written : parseUri(filled), filled, gateways);
+}
+
+function locateParsed(parsed: ParsedUri, uri: string, gateways: Gateways): LocatedMetadata {
   switch (parsed.kind) {
     case 'content':
       return locateContent(parsed.content, gateways);
-    case 'url':
-      return locateUrl(parsed.url, parsed.content, filled, gateways);
+    case 'url': {
+      const { url, content } = parsed;
+      const isOnOwnNode = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
+      const onNode = isOnOwnNode ? parseNodeUrl(url) : null;
+      return onNode ? locateParsed(onNode, uri, gateways) : locateUrl(url, content, uri, gateways);
+    }
     case 'other_scheme':
-      return invalid('unsupported_scheme', filled);
+      return invalid('unsupported_scheme', uri);
     default:
-      return invalid('invalid_uri', filled);
+      return invalid('invalid_uri', uri);
   }
 }
 
@@ -57,10 +65,6 @@ function locateContent(content: ContentReference, gateways: Gateways): LocatedMe
 function locateUrl(url: URL, content: ContentReference | null, uri: string, gateways: Gateways): LocatedMetadata {
   // User info would be a credential of somebody else's; sending it, or storing it, is nothing we want to do.
   if (url.username !== '' || url.password !== '' || url.href.length > LONGEST_URI) return invalid('invalid_uri', uri);
-  const onOwnNode = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
-  const ofNode = onOwnNode ? parseContentInPath(url) : null;
-  if (ofNode) return locateContent(ofNode, gateways);
-
   const asGiven: Candidate = { url: url.href, publicUrl: url.href };
   const [first, ...others] = content && gateways.replacePublic ? contentCandidates(gateways, content) : [];
   if (!first) return { kind: 'request', uri: url.href, candidates: [asGiven] };
