@@ -79,11 +79,8 @@ export const readsAtScale = {
       sizes.push({ tokens, ...(await measure(postgres, metadataHost, tokens, options, log)) });
     }
     const goals = sizes.flatMap(({ tokens, listings, records }) =>
-      [
-        ['a page of listings', listings],
-        ['a page of TokenStore', records],
-      ].map(([what, cases]) => ({
-        text: `${what}, any filter and order, over a plain one, ${tokens.toLocaleString('en')} tokens`,
+      Object.entries({ 'a page of listings': listings, 'a page of TokenStore': records }).map(([text, cases]) => ({
+        text: `${text}, any filter and order, over a plain one, ${tokens.toLocaleString('en')} tokens`,
         value: Math.max(...Object.values(cases).map(({ ratio }) => ratio)),
         atMost: GOAL,
       })),

@@ -28,13 +28,13 @@ export interface TableRead {
 /** What the application asks its database while `work` runs. */
 export async function statementsOf(work: () => Promise<unknown>): Promise<Statement[]> {
   const statements: Statement[] = [];
-  const real = Client.prototype.query as (...given: unknown[]) => unknown;
+  const { query: real } = Client.prototype as unknown as { query: (...given: unknown[]) => unknown };
   const spy: MockInstance = vi.spyOn(Client.prototype, 'query').mockImplementation(function query(
     this: Client,
     ...given: unknown[]
   ) {
     const [first, second] = given;
-    const { text, values = [] } = (typeof first === 'string' ? { text: first, values: second } : first) as Statement;
+    const { text, values } = (typeof first === 'string' ? { text: first, values: second } : first) as Statement;
     statements.push({ text, values: Array.isArray(values) ? values : [] });
     return real.apply(this, given) as never;
   });

@@ -8,7 +8,9 @@ const HASH_RANGE = 2_147_483_647;
 
 /** A name as it is searched and sorted: in one case, whatever the locale of the database. */
 export function nameKey(name: string | null): string {
-  const key = [...lowerCase(name ?? '')].slice(0, MAX_CHARACTERS).join('');
+  const key = Array.from(lowerCase(name ?? ''))
+    .slice(0, MAX_CHARACTERS)
+    .join('');
   return key === '' ? UNNAMED : key;
 }
 
@@ -22,19 +24,23 @@ export function searchedName(text: string): string {
  * hashes. Two pieces may share a hash, so whoever searches compares the text as well. The key of an unnamed token has none.
  */
 export function gramsOf(key: string): number[] {
-  const codes = [...key].map((character) => character.codePointAt(0)!);
+  const codes = codePoints(key);
   return distinct([...pairs(codes), ...triples(codes)]);
 }
 
 /** The pieces to look for when a name has to contain this text: the longest that there are. None for one character. */
 export function searchedGrams(text: string): number[] {
-  const codes = [...text].map((character) => character.codePointAt(0)!);
+  const codes = codePoints(text);
   return distinct(codes.length === 2 ? pairs(codes) : triples(codes));
 }
 
 /** A piece that all names of one collection have: a search in one collection does not read the pieces of others. */
 export function collectionGram(collectionId: string): number {
   return Number.parseInt(collectionId.slice(-8), 16) % HASH_RANGE;
+}
+
+function codePoints(text: string): number[] {
+  return Array.from(text, (character) => character.codePointAt(0)!);
 }
 
 /** Below zero, so that pairs and triples never meet. */
