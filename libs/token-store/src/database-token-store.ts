@@ -7,9 +7,12 @@ import { MetadataWriter } from './metadata-writer.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
+import { TokenRegistration } from './token-registration.js';
+import { TokenRemoval } from './token-removal.js';
 import {
   TokenStore,
   type StoredValidators,
+  type TokenLimit,
   type TokenQuery,
   type TraitQuery,
   type TraitSummary,
@@ -22,19 +25,30 @@ export class DatabaseTokenStore extends TokenStore {
   constructor(
     private readonly em: EntityManager,
     private readonly writer: MetadataWriter,
+    private readonly registration: TokenRegistration,
+    private readonly removal: TokenRemoval,
   ) {
     super();
   }
 
-  override async registerTokens(collectionId: string, tokenIds: readonly string[]): Promise<number> {
+  override async registerTokens(
+    collectionId: string,
+    tokenIds: readonly string[],
+    { collectionTokens }: TokenLimit = {},
+  ): Promise<number> {
     InvalidTokenId.check(tokenIds);
+    if (collectionTokens === undefined) return this.registration.insert(this.em.fork(), collectionId, tokenIds);
+    return this.registration.insertUpTo(collectionTokens, collectionId, tokenIds);
+  }
 
-    const result = await sql`
-      insert into nft_metadata.tokens (collection_id, token_id, registered_at)
-      select ${collectionId}::uuid, token_id, now()
-      from (select distinct token_id from unnest(${tokenIds}::numeric[]) as ids (token_id) order by token_id) as ids
-      on conflict (collection_id, token_id) do nothing`.execute(this.em.fork().getKysely());
-    return Number(result.numAffectedRows ?? 0n);
+  override async countTokens(collectionId: string): Promise<number> {
+    return this.registration.count(this.em.fork(), collectionId);
+  }
+
+  override async removeTokens(collectionId: string, tokenIds?: readonly string[]): Promise<number> {
+    if (tokenIds === undefined) return this.removal.removeAll(collectionId);
+    InvalidTokenId.check(tokenIds);
+    return this.removal.remove(collectionId, tokenIds);
   }
 
   override async findUnknown(em: EntityManager, collectionId: string, tokenIds: readonly string[]): Promise<string[]> {

@@ -1,10 +1,13 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Collection } from './collection.entity.js';
+import { CollectionRemoval } from './collection-removal.js';
 import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
 import { entityManagerOf } from './host-connection.js';
 import { MetadataWriter } from './metadata-writer.js';
+import { TokenRegistration } from './token-registration.js';
+import { TokenRemoval } from './token-removal.js';
 import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
 import { TraitRecount } from './trait-recount.js';
@@ -50,7 +53,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
 
 /** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */
 @Module({
-  providers: [Collections, MetadataWriter, TraitIndex, TraitRecount],
+  providers: [CollectionRemoval, Collections, MetadataWriter, TokenRegistration, TokenRemoval, TraitIndex, TraitRecount],
   exports: [Collections, TokenStore, TraitRecount],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {

@@ -1,4 +1,5 @@
 import { TokenDetailsMigration } from './2026-11-21-token-details.migration.js';
+import { CollectionRemovalMigration } from './2026-11-21-collection-removal.migration.js';
 import { RequestsAtOnceMigration } from './2026-11-21-requests-at-once.migration.js';
 import { TokensMigration } from './2026-11-21-tokens.migration.js';
 import { UriRulesMigration } from './2026-11-21-uri-rules.migration.js';
@@ -9,4 +10,5 @@ export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-21-token-details', class: TokenDetailsMigration },
   { name: 'nft-metadata-2026-11-21-requests-at-once', class: RequestsAtOnceMigration },
   { name: 'nft-metadata-2026-11-21-uri-rules', class: UriRulesMigration },
+  { name: 'nft-metadata-2026-11-21-collection-removal', class: CollectionRemovalMigration },
 ];
