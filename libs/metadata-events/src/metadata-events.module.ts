@@ -12,6 +12,7 @@ import { EventReader } from './event-reader.js';
 import { EventRetention } from './event-retention.js';
 import { MetadataEvents } from './metadata-events.js';
 import { completeConfig, METADATA_EVENTS_CONFIG, type MetadataEventsOptions } from './metadata-events.options.js';
+import { WebhookClient } from './webhook-client.js';
 import { WebhookSubscribers } from './webhook-subscribers.js';
 import { Webhooks } from './webhooks.js';
 
@@ -65,6 +66,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     EventReader,
     EventDelivery,
     EventRetention,
+    WebhookClient,
     WebhookSubscribers,
     Webhooks,
   ],
