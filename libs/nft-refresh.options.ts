@@ -42,6 +42,8 @@ const extrasSchema = z
     projectApiPath: z.unknown(),
     partnerApiPaths: z.unknown(),
     servesTokens: z.unknown(),
+    servesCollections: z.unknown(),
+    servesWebhooks: z.unknown(),
     decorators: z.unknown(),
   })
   .partial();

@@ -66,7 +66,17 @@ export class AppModule {
         MetadataEventsModule.forRoot(metadataEvents),
         HealthModule,
         MetricsModule,
-        ...(servesHttp ? [RefreshApiModule.forRoot({ servesTokens: true, ...refreshApi }), ListingsModule] : []),
+        ...(servesHttp
+          ? [
+              RefreshApiModule.forRoot({
+                servesTokens: true,
+                servesCollections: true,
+                servesWebhooks: true,
+                ...refreshApi,
+              }),
+              ListingsModule,
+            ]
+          : []),
       ],
       providers: works ? [WorkerSchedule, DeliverySchedule, CleanUpSchedule] : [],
     };

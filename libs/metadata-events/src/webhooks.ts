@@ -248,9 +248,13 @@ export class Webhooks {
   /** Exact: whoever adds a webhook to the project with a limit waits for whoever does so now. */
   private async checkLimit(em: EntityManager, projectId: string, limit: number): Promise<void> {
     await sql`
-      select pg_advisory_xact_lock(hashtextextended(${`nft_metadata.webhooks ${projectId}`}, 0))`.execute(em.getKysely());
+      select pg_advisory_xact_lock(hashtextextended(${`nft_metadata.webhooks ${projectId}`}, 0))`.execute(
+      em.getKysely(),
+    );
     const { rows } = await sql<{ webhooks: number }>`
-      select count(*)::int as webhooks from nft_metadata.webhooks where project_id = ${projectId}`.execute(em.getKysely());
+      select count(*)::int as webhooks from nft_metadata.webhooks where project_id = ${projectId}`.execute(
+      em.getKysely(),
+    );
     if (rows[0]!.webhooks >= limit) throw new WebhookLimitReached(limit);
   }
 }

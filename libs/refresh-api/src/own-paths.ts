@@ -5,6 +5,8 @@ import type { RefreshApiExtras } from './refresh-api.options.js';
 
 const PROJECT_ROUTES = ['metadata-refreshes(/.*)?', 'limits(/.*)?'];
 const TOKEN_ROUTES = ['collections/[^/]+/traits(/.*)?', 'collections/[^/]+/tokens/.*'];
+const COLLECTION_ROUTES = ['collections', 'collections/[^/]+', 'collections/[^/]+/tokens'];
+const WEBHOOK_ROUTES = ['webhooks(/.*)?'];
 const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata(/.*)?'];
 
 export interface OwnPaths {
@@ -14,10 +16,15 @@ export interface OwnPaths {
 
 /** The whole paths that our controllers answer at, below whatever the host has put before them; also as route patterns. */
 export function ownPaths(
-  { projectApiPath, partnerApiPaths, servesTokens }: Required<RefreshApiExtras>,
+  { projectApiPath, partnerApiPaths, servesTokens, servesCollections, servesWebhooks }: Required<RefreshApiExtras>,
   prefixes: readonly string[],
 ): OwnPaths {
-  const projectRoutes = servesTokens ? [...PROJECT_ROUTES, ...TOKEN_ROUTES] : PROJECT_ROUTES;
+  const projectRoutes = [
+    ...PROJECT_ROUTES,
+    ...(servesTokens ? TOKEN_ROUTES : []),
+    ...(servesCollections ? COLLECTION_ROUTES : []),
+    ...(servesWebhooks ? WEBHOOK_ROUTES : []),
+  ];
   const projectPaths = projectApiPath === false ? [] : patternsOf(prefixes, projectApiPath, projectRoutes);
   const partnerPaths = partnerApiPaths.flatMap((base) =>
     patternsOf(prefixes, base, base === '' ? PARTNER_ROUTES : ['.*']),

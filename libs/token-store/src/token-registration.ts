@@ -38,7 +38,9 @@ export class TokenRegistration {
   async insertUpTo(limit: number, collectionId: string, tokenIds: readonly string[]): Promise<number> {
     return inTransaction(this.em, async (em) => {
       await sql`
-        select from nft_metadata.collections where id = ${collectionId}::uuid for no key update`.execute(em.getKysely());
+        select from nft_metadata.collections where id = ${collectionId}::uuid for no key update`.execute(
+        em.getKysely(),
+      );
       const registered = await this.insert(em, collectionId, tokenIds);
       if (registered > 0 && (await this.count(em, collectionId)) > limit) throw new CollectionFull(limit);
       return registered;

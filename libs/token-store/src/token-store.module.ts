@@ -53,7 +53,15 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
 
 /** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */
 @Module({
-  providers: [CollectionRemoval, Collections, MetadataWriter, TokenRegistration, TokenRemoval, TraitIndex, TraitRecount],
+  providers: [
+    CollectionRemoval,
+    Collections,
+    MetadataWriter,
+    TokenRegistration,
+    TokenRemoval,
+    TraitIndex,
+    TraitRecount,
+  ],
   exports: [Collections, TokenStore, TraitRecount],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {
