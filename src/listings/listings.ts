@@ -32,6 +32,9 @@ export interface ListingQuery {
 
 type ListingRow = TokenReference & Omit<Listing, 'token' | 'createdAt'> & { createdAt: Date | string };
 
+/** Listings that one statement removes. */
+const REMOVE_BATCH_SIZE = 5000;
+
 /** Tokens for sale. Shows token records as they are; knows nothing of refreshes. */
 @Injectable()
 export class Listings {
@@ -50,6 +53,16 @@ export class Listings {
         ${listings.map(({ price }) => price)}::numeric[],
         ${listings.map(({ currency }) => currency)}::text[]
       )`.execute(this.em.fork().getKysely());
+  }
+
+  /** Those of a collection that is removed, in short statements. */
+  async removeOf(collectionId: string): Promise<void> {
+    for (let removed = -1n; removed !== 0n;) {
+      ({ numAffectedRows: removed = 0n } = await sql`
+        delete from marketplace.listings where id = any(array(
+          select id from marketplace.listings where collection_id = ${collectionId}::uuid limit ${REMOVE_BATCH_SIZE}
+        ))`.execute(this.em.fork().getKysely()));
+    }
   }
 
   /** Newest first. One statement finds the page, a second one reads its token records. */

@@ -12,6 +12,7 @@ import { RefreshRetention } from './refresh-retention.js';
 
 /** Which refreshes are meant. All filters must hold. */
 export interface RefreshFilter {
+  refreshId?: string | undefined;
   projectId?: string | undefined;
   collectionId?: string | undefined;
   /** Only those with pending tokens. */
@@ -115,13 +116,16 @@ export class Refreshes {
   }
 
   /**
-   * All refreshes of a project, its lanes and its hour: for a project that is removed. Returns how many refreshes there
-   * were. Throws RefreshPending.
+   * All refreshes of a project, its lanes and its hour: for a project that is removed. What was pending is cancelled.
+   * Returns how many refreshes there were.
    */
   async removeAllOf(projectId: string): Promise<number> {
     let removed = 0;
     for (let batch = await this.list({ projectId }); batch.length > 0; batch = await this.list({ projectId })) {
-      for (const { id } of batch) await this.remove(id);
+      for (const { id, pending } of batch) {
+        if (pending > 0) await this.cancel(id);
+        await this.retention.removeRefresh(id);
+      }
       removed += batch.length;
     }
     await sql`
@@ -143,8 +147,9 @@ export class Refreshes {
   }
 }
 
-function matches({ projectId, collectionId, isPending }: RefreshFilter): RawBuilder<unknown> {
+function matches({ refreshId, projectId, collectionId, isPending }: RefreshFilter): RawBuilder<unknown> {
   const conditions = [sql`true`];
+  if (refreshId !== undefined) conditions.push(sql`refresh.id = ${uuidOf(refreshId)}::uuid`);
   if (projectId !== undefined) conditions.push(sql`refresh.project_id = ${projectId}`);
   if (collectionId !== undefined) conditions.push(sql`refresh.collection_id = ${collectionId}::uuid`);
   if (isPending !== undefined) conditions.push(sql`(refresh.completed_at is null) = ${isPending}`);

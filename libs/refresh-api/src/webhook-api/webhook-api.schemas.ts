@@ -13,8 +13,6 @@ const events = z
   .min(1, { error: eventsRule })
   .meta({ description: 'All when absent.' });
 
-export const noQuerySchema = strictObject({}, 'query parameter');
-
 export const createWebhookSchema = strictObject({ url, events: events.optional() }, 'field').transform(
   ({ url: address, events: types }) => ({ url: address, types }),
 );
@@ -54,8 +52,6 @@ export const enableWebhookSchema = withoutBody(
 );
 export type EnableWebhook = z.output<typeof enableWebhookSchema>;
 
-export const testWebhookSchema = withoutBody(strictObject({}, 'field'));
-
 export const listDeliveriesSchema = strictObject(
   { page_size: pageSizeSchema, cursor: cursorSchema('bigint') },
   'query parameter',
@@ -68,7 +64,7 @@ export const webhookIdSchema = z
   .transform((id) => id.toLowerCase())
   .meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
 
-/** Express gives `undefined` or `{}` for no body, Fastify `null`. */
+/** A body may be left out. Express gives `undefined` or `{}` for no body, Fastify `null`. */
 function withoutBody<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((body: unknown) => body ?? {}, schema);
 }

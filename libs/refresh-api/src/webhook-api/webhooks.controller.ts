@@ -19,6 +19,7 @@ import { authenticatedBy } from '../authenticated-by.guard.js';
 import { checkedBy } from '../checked-by.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { NoBodyGuard, NoQueryGuard } from '../unexpected-input.guards.js';
 import {
   DocumentsChangeWebhook,
   DocumentsCreateWebhook,
@@ -37,9 +38,7 @@ import {
   createWebhookSchema,
   enableWebhookSchema,
   listDeliveriesSchema,
-  noQuerySchema,
   rotateSecretSchema,
-  testWebhookSchema,
   webhookIdSchema,
   type ChangeWebhook,
   type CreateWebhook,
@@ -51,7 +50,6 @@ import {
 export const WEBHOOKS_PATH = 'webhooks';
 
 const WebhookId = () => Param('webhook_id', checkedBy(webhookIdSchema));
-const NoQuery = () => Query(checkedBy(noQuerySchema));
 
 /** A project's own webhooks. Whatever changes something is counted against the project's requests a second. */
 @Controller()
@@ -73,20 +71,17 @@ export class WebhooksController {
   }
 
   @Get()
+  @UseGuards(NoQueryGuard)
   @DocumentsWebhooks()
-  async list(@CurrentProject() { id }: CallingProject, @NoQuery() _: object) {
+  async list(@CurrentProject() { id }: CallingProject) {
     return { result: (await this.webhooks.list(id)).map(toWebhookBody) };
   }
 
   @Post()
   @HttpCode(201)
-  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
   @DocumentsCreateWebhook()
-  async create(
-    @CurrentProject() project: CallingProject,
-    @Body(checkedBy(createWebhookSchema)) body: CreateWebhook,
-    @NoQuery() _: object,
-  ) {
+  async create(@CurrentProject() project: CallingProject, @Body(checkedBy(createWebhookSchema)) body: CreateWebhook) {
     await this.rate.count(project);
     const added = { ...body, projectId: project.id, projectLimit: this.config.webhooksPerProject };
     const { id, secret } = await this.webhooks.add(added);
@@ -94,19 +89,19 @@ export class WebhooksController {
   }
 
   @Get(':webhook_id')
+  @UseGuards(NoQueryGuard)
   @DocumentsWebhook()
-  async get(@CurrentProject() project: CallingProject, @WebhookId() id: string, @NoQuery() _: object) {
+  async get(@CurrentProject() project: CallingProject, @WebhookId() id: string) {
     return toWebhookBody(await this.ownWebhook(project, id));
   }
 
   @Patch(':webhook_id')
-  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
   @DocumentsChangeWebhook()
   async change(
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
     @Body(checkedBy(changeWebhookSchema)) body: ChangeWebhook,
-    @NoQuery() _: object,
   ) {
     await this.countedWebhook(project, id);
     return toWebhookBody(await this.webhooks.update(id, body));
@@ -114,26 +109,21 @@ export class WebhooksController {
 
   @Delete(':webhook_id')
   @HttpCode(204)
-  @UseGuards(RequestRateGuard)
+  @UseGuards(NoQueryGuard, RequestRateGuard)
   @DocumentsDeleteWebhook()
-  async remove(
-    @CurrentProject() project: CallingProject,
-    @WebhookId() id: string,
-    @NoQuery() _: object,
-  ): Promise<void> {
+  async remove(@CurrentProject() project: CallingProject, @WebhookId() id: string): Promise<void> {
     await this.countedWebhook(project, id);
     await this.webhooks.remove(id);
   }
 
   @Post(':webhook_id/enable')
   @HttpCode(200)
-  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
   @DocumentsEnableWebhook()
   async enable(
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
     @Body(checkedBy(enableWebhookSchema)) body: EnableWebhook,
-    @NoQuery() _: object,
   ) {
     await this.countedWebhook(project, id);
     await this.webhooks.enable(id, body);
@@ -142,13 +132,12 @@ export class WebhooksController {
 
   @Post(':webhook_id/rotate-secret')
   @HttpCode(200)
-  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
   @DocumentsRotateSecret()
   async rotateSecret(
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
     @Body(checkedBy(rotateSecretSchema)) { keepOldHours }: RotateSecret,
-    @NoQuery() _: object,
   ) {
     await this.countedWebhook(project, id);
     return { secret: await this.webhooks.rotateSecret(id, keepOldHours) };
@@ -156,14 +145,9 @@ export class WebhooksController {
 
   @Post(':webhook_id/test')
   @HttpCode(200)
-  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, NoBodyGuard, RequestRateGuard)
   @DocumentsTestWebhook()
-  async test(
-    @CurrentProject() project: CallingProject,
-    @WebhookId() id: string,
-    @Body(checkedBy(testWebhookSchema)) _: object,
-    @NoQuery() __: object,
-  ) {
+  async test(@CurrentProject() project: CallingProject, @WebhookId() id: string) {
     await this.countedWebhook(project, id);
     return toTestBody(await this.webhooks.test(id));
   }
