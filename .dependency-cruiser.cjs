@@ -67,10 +67,18 @@ module.exports = {
     },
     {
       name: 'events-are-told-from-above',
-      comment: 'Who is told hears of refreshing; nobody who asks for one waits for who is told.',
+      comment:
+        'Who is told hears of refreshing; nobody who asks for one waits for who is told. Only the routes where a project manages its webhooks know both.',
       severity: 'error',
-      from: { path: '^libs/', pathNot: '^libs/(metadata-events/|index\\.ts)' },
+      from: { path: '^libs/', pathNot: '^libs/(metadata-events/|refresh-api/src/webhook-api/|index\\.ts)' },
       to: { path: '^libs/metadata-events/' },
+    },
+    {
+      name: 'events-know-no-http',
+      comment: 'Routes ask events; a worker that tells of events has no routes.',
+      severity: 'error',
+      from: { path: '^libs/metadata-events/' },
+      to: { path: '^libs/(refresh-api|project-auth)/' },
     },
     {
       name: 'one-http-client',

@@ -38,6 +38,8 @@ const extrasSchema = z
     ownsProjectApiPath: z.unknown(),
     partnerApiPaths: z.unknown(),
     servesTokens: z.unknown(),
+    servesCollections: z.unknown(),
+    servesWebhooks: z.unknown(),
     decorators: z.unknown(),
   })
   .partial();

@@ -72,7 +72,16 @@ export class AppModule {
         HealthModule,
         MetricsModule,
         ...(servesHttp
-          ? [RefreshApiModule.forRoot({ servesTokens: true, ownsProjectApiPath: true, ...refreshApi }), ListingsModule]
+          ? [
+              RefreshApiModule.forRoot({
+                servesTokens: true,
+                ownsProjectApiPath: true,
+                servesCollections: true,
+                servesWebhooks: true,
+                ...refreshApi,
+              }),
+              ListingsModule,
+            ]
           : []),
       ],
       providers: works ? [WorkerSchedule, DeliverySchedule, CleanUpSchedule] : [],

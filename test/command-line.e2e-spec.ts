@@ -1,14 +1,11 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { Wallet } from 'ethers';
 import { Anvil } from './support/anvil.js';
+import { commandLine } from './support/command-line.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { endWithTests } from './support/guardian.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { startServiceProcess } from './support/service-process.js';
 import { WebhookReceiver } from './support/webhook-receiver.js';
 
-const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
 const OWNER = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
 
 let database: TestDatabase;
@@ -29,27 +26,15 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The built command line as a process. Needs `npm run build`, which `npm test` does. */
-async function cli(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const env = {
-    PATH: process.env['PATH'],
-    DATABASE_URL: database.url,
-    FETCH_ALLOWED_HOSTS: [...allowedHosts, ...(node ? [new URL(node.url).host] : [])].join(),
-    RPC_URLS: node ? `${node.chainId}=${node.url}` : '',
-  };
-  const child = endWithTests(spawn(process.execPath, [CLI, ...args], { env }));
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => (out += String(chunk)));
-  child.stderr.on('data', (chunk) => (err += String(chunk)));
-  const status = await new Promise<number>((done) => child.once('close', (code) => done(code ?? -1)));
-  return { status, out, err };
-}
-
-async function json(...args: string[]): Promise<Record<string, unknown>> {
-  const { status, out, err } = await cli(...args, '--json');
-  expect({ status, err }).toEqual({ status: 0, err: '' });
-  return JSON.parse(out) as Record<string, unknown>;
-}
+const {
+  run: cli,
+  json,
+  refused,
+} = commandLine(() => ({
+  DATABASE_URL: database.url,
+  FETCH_ALLOWED_HOSTS: [...allowedHosts, ...(node ? [new URL(node.url).host] : [])].join(),
+  RPC_URLS: node ? `${node.chainId}=${node.url}` : '',
+}));
 
 it('does all that an operator needs, from a project to a finished refresh of every token, without a running service [H17]', async () => {
   const { project_id } = await json(
@@ -67,12 +52,12 @@ it('does all that an operator needs, from a project to a finished refresh of eve
   const address = `0x${'ab'.repeat(20)}`;
   const added = ['--address', address, '--metadata-url', metadataApi.url, '--tokens', '1-1200,5000'];
   expect(await json('collection', 'add', '--project', String(project_id), ...added)).toMatchObject({ tokens: 1201 });
-  metadataApi.answer('7', 404);
 
-  expect(await json('refresh', '--collection', address, '--all', '--wait')).toMatchObject({
-    refresh_ids: { length: 2 },
-    succeeded: 1200,
-    failed: 1,
+  expect(await json('refresh', '--collection', address, '--all', '--wait')).toEqual({
+    refresh_ids: [expect.any(String), expect.any(String)],
+    succeeded: 1201,
+    failed: 0,
+    failures: [],
   });
   expect(
     await database.query(
@@ -134,8 +119,8 @@ it('adds a webhook, rotates its secret, shows what was posted, and removes it', 
   const owner = `0x${'d'.repeat(40)}`;
   const { project_id } = await json('project', 'create', '--name', 'Partner', '--owner', owner);
   const inside = ['--project', String(project_id), '--url', receiver.url('/hook')];
-  const refused = await cli('webhook', 'add', ...inside);
-  expect(refused).toMatchObject({
+  const blocked = await cli('webhook', 'add', ...inside);
+  expect(blocked).toMatchObject({
     status: 1,
     err: expect.stringContaining('would not be called: blocked_address') as string,
   });
@@ -143,7 +128,7 @@ it('adds a webhook, rotates its secret, shows what was posted, and removes it', 
 
   const added = await json('webhook', 'add', ...inside, '--events', 'refresh.completed');
   const { secret } = await json('webhook', 'rotate-secret', '--webhook', String(added['webhook_id']));
-  const address = `0x${'cd'.repeat(20)}`;
+  const address = `0x${'ce'.repeat(20)}`;
   await json(
     'collection',
     'add',
@@ -183,11 +168,25 @@ it('adds a webhook, rotates its secret, shows what was posted, and removes it', 
   expect(await json('webhook', 'enable', '--webhook', String(added['webhook_id']), '--skip-missed')).toEqual({
     enabled: added['webhook_id'],
   });
-  expect(await json('webhook', 'remove', '--webhook', String(added['webhook_id']))).toEqual({
+  expect(await refused('webhook', 'remove', '--webhook', String(added['webhook_id']))).toMatch(/Confirm it with --yes/);
+  expect(await json('webhook', 'remove', '--webhook', String(added['webhook_id']), '--yes')).toEqual({
     removed: added['webhook_id'],
   });
-  expect(await cli('webhook', 'remove', '--webhook', String(added['webhook_id']))).toMatchObject({ status: 1 });
+  expect(await cli('webhook', 'remove', '--webhook', String(added['webhook_id']), '--yes')).toMatchObject({
+    status: 1,
+  });
   await receiver.close();
+});
+
+it('prints its help without a database, and that of a group and of a command', async () => {
+  const help = await cli('--help');
+  const groupHelp = await cli('help', 'collection');
+  const commandHelp = await cli('collection', 'update', '--help');
+
+  expect([help.status, groupHelp.status, commandHelp.status]).toEqual([0, 0, 0]);
+  expect(help.out).toMatch(/^ {2}token {2,}tokens of a collection/m);
+  expect(groupHelp.out).toMatch(/^ {2}remove \[options\] {2,}with its tokens/m);
+  expect(commandHelp.out).toMatch(/--uri-rule <rule>/);
 });
 
 it.each<[string, string[], RegExp]>([
@@ -227,6 +226,14 @@ it.each<[string, string[], RegExp]>([
   ],
   ['an event that does not exist', ['webhook', 'add', '--project', 'p', '--url', 'u', '--events', 'x'], /Events are/],
   ['an unknown webhook', ['webhook', 'enable', '--webhook', '7'], /Webhook "7" does not exist/],
+  ['an unknown subcommand', ['collection', 'delete'], /unknown command 'delete'/],
+  ['a list that is too long', ['project', 'list', '--limit', '1001'], /from 1 to 1000/],
+  ['a change of nothing', ['project', 'update', '--project', 'p'], /Say what to change/],
+  ['an unknown project to remove', ['project', 'remove', '--project', 'p', '--yes'], /does not exist/],
+  ['an unknown refresh', ['refresh', 'show', '--refresh', '7'], /Refresh 7 does not exist/],
+  ['no tokens to remove', ['token', 'remove', '--collection', OWNER, '--yes'], /Say which tokens/],
+  ['two tokens where one is shown', ['token', 'show', '--collection', OWNER, '--token', '1-2'], /Name one token/],
+  ['a webhook to no effect', ['webhook', 'update', '--webhook', '7'], /Say what to change/],
   ['an unknown collection', ['refresh', '--collection', OWNER, '--all'], /is not registered/],
 ])('answers %s with one line and status 1', async (_, args, message) => {
   const { status, out, err } = await cli(...args);

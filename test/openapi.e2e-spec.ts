@@ -44,6 +44,15 @@ it('the document has each operation, with examples, all error bodies and both wa
     '/v1/collections/{collection_address}/traits',
     '/v1/collections/{collection_address}/tokens/{token_id}',
     '/v1/collections/{collection_address}/tokens/{token_id}/attempts',
+    '/v1/collections',
+    '/v1/collections/{collection_address}',
+    '/v1/collections/{collection_address}/tokens',
+    '/v1/webhooks',
+    '/v1/webhooks/{webhook_id}',
+    '/v1/webhooks/{webhook_id}/enable',
+    '/v1/webhooks/{webhook_id}/rotate-secret',
+    '/v1/webhooks/{webhook_id}/test',
+    '/v1/webhooks/{webhook_id}/deliveries',
     '/collections/{token_address}/refresh_metadata',
     '/mavis-market-partner/collections/{token_address}/refresh_metadata',
   ]);
@@ -58,7 +67,7 @@ it('the document has each operation, with examples, all error bodies and both wa
     'walletSignature',
   ]);
   const errors = Object.values(paths)
-    .flatMap(({ get, post }) => [get, post])
+    .flatMap(({ get, post, patch, delete: remove }) => [get, post, patch, remove])
     .flatMap((operation) => Object.entries(operation?.responses ?? {}))
     .filter(([status]) => status >= '400');
   expect(errors.length).toBeGreaterThan(30);

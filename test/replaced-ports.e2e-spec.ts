@@ -34,6 +34,14 @@ class Shelf extends TokenStore {
     return tokenIds.length;
   }
 
+  override async countTokens(): Promise<number> {
+    return this.records.size;
+  }
+
+  override async removeTokens(_: string, tokenIds = [...this.records.keys()]): Promise<number> {
+    return tokenIds.filter((id) => this.records.delete(id)).length;
+  }
+
   override async findUnknown(_: EntityManager, __: string, tokenIds: readonly string[]): Promise<string[]> {
     return tokenIds.filter((id) => !this.records.has(id));
   }

@@ -1,38 +1,38 @@
+import { Refreshes } from '@app/metadata-refresh';
 import { Projects } from '@app/project-auth';
-import { Collections, TokenStore, URI_RULES, type CollectionSource } from '@app/token-store';
+import { Collections, TokenStore, type Collection } from '@app/token-store';
 import type { Command } from 'commander';
-import { parseWholeNumber } from './option-values.js';
+import { sourceOf, sourceOptions, type SourceOptions } from './collection-source.js';
+import { removeListingsOf } from './listing-removal.js';
+import {
+  parseLimit,
+  parseRows,
+  parseWholeNumber,
+  toLimit,
+  withCollection,
+  withJson,
+  withYes,
+  type Limit,
+} from './option-values.js';
+import { findCollection, findCollectionToRemove, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
-import { parseTokenIds, readTokenIds } from './token-ids.js';
+import { tokenIdsOf, type TokenOptions } from './token-ids.js';
+import { registerTokens } from './token.commands.js';
 
-interface AddOptions {
+interface AddOptions extends SourceOptions, TokenOptions {
   project: string;
   address: string;
   chain: number;
-  metadataUrl?: string;
-  source?: string;
-  uriRule?: string;
-  tokens?: string;
-  tokensFile?: string;
   requestsAtOnce?: number;
 }
 
-/** Tokens that one call registers; a file may hold many more. */
-const REGISTER_AT_ONCE = 10_000;
-
-export function addCollectionCommands(cli: Command, session: Session): void {
-  const collection = cli.command('collection').description('token contracts whose metadata can be refreshed');
-  collection
+export function addCollectionCommands(collection: Command, session: Session): void {
+  const add = collection
     .command('add')
     .requiredOption('--project <id>')
     .requiredOption('--address <0xADDRESS>')
-    .option('--chain <id>', 'chain id', parseWholeNumber, 1)
-    .option(
-      '--metadata-url <url>',
-      "the project's Metadata API, with {id}, {id_hex64} or {address} where they belong; without a place for the id a slash and the id are appended",
-    )
-    .option('--source <source>', '"chain": the contract is asked for the URI of each token; needs RPC_URLS')
-    .option('--uri-rule <rule>', `for --source chain, what is made of its answer: ${URI_RULES.join(', ')}`)
+    .option('--chain <id>', 'chain id', parseWholeNumber, 1);
+  withJson(sourceOptions(add))
     .option('--tokens <list>', 'tokens to register, such as 1-1000,5000')
     .option('--tokens-file <file>', 'the same, from a file')
     .option(
@@ -40,52 +40,96 @@ export function addCollectionCommands(cli: Command, session: Session): void {
       'how many requests its metadata host takes at once, 1 to 1000; 8 unless set',
       parseWholeNumber,
     )
-    .option('--json', 'print one JSON object')
     .action(async (options: AddOptions) => {
       const source = sourceOf(options);
-      const tokenIds = await tokensOf(options);
+      if (!source) {
+        throw new Error(
+          '--metadata-url or --source chain is missing: where does the metadata of this collection come from?',
+        );
+      }
+      const tokenIds = await tokenIdsOf(options);
       if (!(await (await session.get(Projects)).findById(options.project))) {
         throw new Error(`Project ${JSON.stringify(options.project)} does not exist: create it with "project create".`);
       }
 
-      const added = await (
-        await session.get(Collections)
-      ).add({
+      const collections = await session.get(Collections);
+      const added = await collections.add({
         chainId: options.chain,
         address: options.address,
         projectId: options.project,
         source,
         requestsAtOnce: options.requestsAtOnce,
       });
-      const store = await session.get(TokenStore);
-      for (let at = 0; at < tokenIds.length; at += REGISTER_AT_ONCE) {
-        await store.registerTokens(added.id, tokenIds.slice(at, at + REGISTER_AT_ONCE));
-      }
+      await registerTokens(session, added, tokenIds);
       session.print({ collection_id: added.id, tokens: tokenIds.length });
+    });
+
+  withJson(collection.command('list').description('oldest first'))
+    .option('--project <id>', 'of all projects when absent')
+    .option('--limit <n>', '1 to 1000', parseRows, 100)
+    .option('--after <0xADDRESS>', 'behind this collection')
+    .option('--chain <id>', 'of the address in --after, if it is registered on several', parseWholeNumber)
+    .action(async (options: { project?: string; limit: number; after?: string; chain?: number }) => {
+      const { project: projectId, limit, after: address, chain } = options;
+      const after = address === undefined ? undefined : await findCollection(session, { collection: address, chain });
+      const found = await (await session.get(Collections)).list({ projectId, limit, after });
+      session.printList('collections', found.map(toLine));
+    });
+
+  withJson(withCollection(collection.command('show'))).action(async (options: CollectionOptions) => {
+    const found = await findCollection(session, options);
+    const tokens = await (await session.get(TokenStore)).countTokens(found.id);
+    const { pendingTokens } = await (await session.get(Refreshes)).count({ collectionId: found.id });
+    session.print({ ...toLine(found), tokens, pending_tokens: pendingTokens });
+  });
+
+  const update = collection
+    .command('update')
+    .description('in force with the next refresh that is requested; what is not named stays');
+  withJson(sourceOptions(withCollection(update)))
+    .option('--requests-at-once <n>', '1 to 1000; "default": the deployment\'s', parseLimit)
+    .action(async (options: CollectionOptions & SourceOptions & { requestsAtOnce?: Limit }) => {
+      const requestsAtOnce = toLimit(options.requestsAtOnce);
+      const source = sourceOf(options);
+      if (!source && requestsAtOnce === undefined) {
+        throw new Error('Say what to change: --metadata-url, --source chain [--uri-rule] or --requests-at-once.');
+      }
+      const { id } = await findCollection(session, options);
+      const changed = await (await session.get(Collections)).update(id, { source, requestsAtOnce });
+      session.print(toLine(changed));
+    });
+
+  withYes(withJson(withCollection(collection.command('remove'))))
+    .description('with its tokens and their metadata; not while a refresh of it is pending')
+    .action(async (options: CollectionOptions & { yes?: boolean }) => {
+      const { id, address, chainId } = await findCollectionToRemove(session, options);
+      const { pendingTokens } = await (await session.get(Refreshes)).count({ collectionId: id });
+      if (pendingTokens > 0) {
+        throw new Error(
+          `Collection ${address} has ${pendingTokens} pending tokens: wait for them, or end them with "refresh cancel --collection ${address}".`,
+        );
+      }
+      const tokens = await (await session.get(TokenStore)).countTokens(id);
+      await session.confirm(
+        `This removes collection ${address} on chain ${chainId} with ${tokens} tokens, their metadata and traits. Refreshes stay readable until they are old.`,
+        options,
+      );
+      const removed = await (await session.get(Collections)).remove(id);
+      await removeListingsOf(session, id);
+      session.print({ removed: address, chain_id: chainId, tokens: removed });
     });
 }
 
-function sourceOf({ source, metadataUrl, uriRule }: AddOptions): CollectionSource {
-  if (source === undefined) {
-    if (uriRule !== undefined) throw new Error('--uri-rule is for --source chain: a Metadata API has no token URIs.');
-    if (metadataUrl) return { kind: 'metadata_api', url: metadataUrl };
-    throw new Error(
-      '--metadata-url or --source chain is missing: where does the metadata of this collection come from?',
-    );
-  }
-  if (source !== 'chain') throw new Error(`--source can only be "chain"; it is ${JSON.stringify(source)}.`);
-  if (metadataUrl !== undefined) throw new Error('Either --metadata-url or --source chain: not both.');
-  if (uriRule !== undefined && !isUriRule(uriRule)) {
-    throw new Error(`--uri-rule must be one of ${URI_RULES.join(', ')}; it is ${JSON.stringify(uriRule)}.`);
-  }
-  return { kind: 'chain', uriRule: uriRule ?? null };
-}
-
-function isUriRule(text: string): text is (typeof URI_RULES)[number] {
-  return (URI_RULES as readonly string[]).includes(text);
-}
-
-async function tokensOf({ tokens, tokensFile }: AddOptions): Promise<string[]> {
-  const fromFile = tokensFile ? await readTokenIds(tokensFile) : [];
-  return [...new Set([...(tokens ? parseTokenIds(tokens) : []), ...fromFile])];
+function toLine(collection: Collection) {
+  return {
+    collection_id: collection.id,
+    project_id: collection.projectId,
+    chain_id: collection.chainId,
+    address: collection.address,
+    source: collection.sourceKind,
+    metadata_url: collection.metadataUrl ?? null,
+    uri_rule: collection.uriRule ?? null,
+    requests_at_once: collection.requestsAtOnce ?? 'default',
+    created_at: collection.createdAt.toISOString(),
+  };
 }

@@ -1,12 +1,51 @@
 import { Command, CommanderError } from 'commander';
 import { StopRequested, unlessAborted } from '../stop-signal.js';
-import { addApiKeyCommands } from './api-key.commands.js';
-import { addCollectionCommands } from './collection.commands.js';
-import { addProjectCommands } from './project.commands.js';
-import { addRefreshCommand } from './refresh.command.js';
 import { Session } from './session.js';
-import { addTraitsCommands } from './traits.commands.js';
-import { addWebhookCommands } from './webhook.commands.js';
+
+interface CommandGroup {
+  name: string;
+  description: string;
+  /** Loaded when it is named: the libs behind it take most of the time in which a command starts. */
+  load: () => Promise<(group: Command, session: Session) => void>;
+}
+
+const GROUPS: readonly CommandGroup[] = [
+  {
+    name: 'project',
+    description: 'who may ask for refreshes',
+    load: async () => (await import('./project.commands.js')).addProjectCommands,
+  },
+  {
+    name: 'api-key',
+    description: "a project's API keys",
+    load: async () => (await import('./api-key.commands.js')).addApiKeyCommands,
+  },
+  {
+    name: 'collection',
+    description: 'token contracts whose metadata can be refreshed',
+    load: async () => (await import('./collection.commands.js')).addCollectionCommands,
+  },
+  {
+    name: 'token',
+    description: 'tokens of a collection, and what is known of their metadata',
+    load: async () => (await import('./token.commands.js')).addTokenCommands,
+  },
+  {
+    name: 'refresh',
+    description: "fetch tokens' metadata again, and what became of it",
+    load: async () => (await import('./refresh.commands.js')).addRefreshCommands,
+  },
+  {
+    name: 'traits',
+    description: 'how many tokens have which trait',
+    load: async () => (await import('./traits.commands.js')).addTraitsCommands,
+  },
+  {
+    name: 'webhook',
+    description: 'where a project is told of changes and completed refreshes',
+    load: async () => (await import('./webhook.commands.js')).addWebhookCommands,
+  },
+];
 
 /**
  * Runs one command and returns the exit status. A mistake prints one line and returns 1. When `stopping` aborts, breaks
@@ -19,8 +58,9 @@ export async function runCommandLine(
 ): Promise<number> {
   const session = new Session(variables, stopping);
   try {
-    await unlessAborted(stopping, program(session).parseAsync(args, { from: 'user' }));
-    return 0;
+    const cli = await program(args, session);
+    await unlessAborted(stopping, cli.parseAsync(args, { from: 'user' }));
+    return session.exitStatus;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1; // commander has said it already
     if (error instanceof StopRequested) return error.exitStatus;
@@ -31,21 +71,20 @@ export async function runCommandLine(
   }
 }
 
-function program(session: Session): Command {
+async function program(args: readonly string[], session: Session): Promise<Command> {
   const cli = new Command('cli')
     .description(
-      'Projects, API keys, collections, refreshes and webhooks, from the command line. Works whether or not the service runs.',
+      'Projects, API keys, collections, tokens, refreshes and webhooks, from the command line. Works whether or not the service runs.',
     )
     .showSuggestionAfterError()
     .hook('preAction', (_, action) => {
       session.printsJson = action.opts<{ json?: boolean }>().json === true;
     });
-  addProjectCommands(cli, session);
-  addApiKeyCommands(cli, session);
-  addCollectionCommands(cli, session);
-  addRefreshCommand(cli, session);
-  addTraitsCommands(cli, session);
-  addWebhookCommands(cli, session);
+  const named = args.find((arg) => !arg.startsWith('-') && arg !== 'help');
+  for (const { name, description, load } of GROUPS) {
+    const group = cli.command(name).description(description);
+    if (name === named) (await load())(group, session);
+  }
   makeMistakesThrow(cli);
   return cli;
 }

@@ -1,15 +1,21 @@
-import { Projects, type ProjectLimits } from '@app/project-auth';
+import { Webhooks } from '@app/metadata-events';
+import { Refreshes } from '@app/metadata-refresh';
+import { ProjectNotFound, Projects, type ProjectLimits } from '@app/project-auth';
+import { Collections, TokenStore } from '@app/token-store';
 import type { Command } from 'commander';
-import { parseLimit } from './option-values.js';
+import { removeListingsOf } from './listing-removal.js';
+import { parseLimit, parseRows, toLimit, withJson, withYes, type Limit } from './option-values.js';
 import type { Session } from './session.js';
 
-export function addProjectCommands(cli: Command, session: Session): void {
-  const project = cli.command('project').description('who may ask for refreshes');
+type LimitOptions = Partial<Record<keyof ProjectLimits, Limit>>;
+type Project = NonNullable<Awaited<ReturnType<Projects['findById']>>>;
+
+export function addProjectCommands(project: Command, session: Session): void {
   const create = project
     .command('create')
     .requiredOption('--name <name>')
     .requiredOption('--owner <0xADDRESS>', 'the wallet that signs requests');
-  addLimitOptions(create).action(async (options: { name: string; owner: string } & Partial<ProjectLimits>) => {
+  addLimitOptions(create).action(async (options: { name: string; owner: string } & LimitOptions) => {
     const projects = await session.get(Projects);
     const created = await projects.createProject({
       name: options.name,
@@ -19,33 +25,143 @@ export function addProjectCommands(cli: Command, session: Session): void {
     session.print({ project_id: created.id });
   });
 
+  withJson(project.command('list').description('oldest first'))
+    .option('--limit <n>', '1 to 1000', parseRows, 100)
+    .option('--after <id>', 'behind this project')
+    .action(async ({ limit, after }: { limit: number; after?: string }) => {
+      const projects = await session.get(Projects);
+      const last = after === undefined ? undefined : await findProject(session, after);
+      session.printList('projects', (await projects.listProjects({ limit, after: last })).map(toLine));
+    });
+
+  withJson(project.command('show').description('with what belongs to it').requiredOption('--project <id>')).action(
+    async ({ project: id }: { project: string }) => {
+      const found = await findProject(session, id);
+      session.print({ ...toLine(found), ...(await belongings(session, id)) });
+    },
+  );
+
+  withJson(project.command('update').description('in force with the next request; what is not named stays'))
+    .requiredOption('--project <id>')
+    .option('--name <name>')
+    .option('--owner <0xADDRESS>', 'the wallet that signs requests from now on')
+    .action(async ({ project: id, name, owner }: { project: string; name?: string; owner?: string }) => {
+      if (name === undefined && owner === undefined) throw new Error('Say what to change: --name or --owner.');
+      const updated = await (await session.get(Projects)).updateProject(id, { name, ownerAddress: owner });
+      session.print(toLine(updated));
+    });
+
   const setLimits = project
     .command('set-limits')
     .description('in force with the next request; a limit that is not named stays')
     .requiredOption('--project <id>');
-  addLimitOptions(setLimits).action(async (options: { project: string } & Partial<ProjectLimits>) => {
+  addLimitOptions(setLimits).action(async (options: { project: string } & LimitOptions) => {
     const limits = await (await session.get(Projects)).setLimits(options.project, limitsOf(options));
-    session.print({
-      requests_per_second: limits.requestsPerSecond ?? 'default',
-      tokens_per_request: limits.tokensPerRequest ?? 'default',
-      tokens_per_hour: limits.tokensPerHour ?? 'default',
-    });
+    session.print(shownLimits(limits));
   });
+
+  withYes(withJson(project.command('remove')))
+    .description('with its keys, collections, tokens, refreshes and webhooks; not while a refresh is pending')
+    .requiredOption('--project <id>')
+    .action(async ({ project: id, yes }: { project: string; yes?: boolean }) => {
+      await findProject(session, id);
+      const { api_keys, collections, tokens, refreshes, pending_tokens, webhooks } = await belongings(session, id);
+      if (pending_tokens > 0) {
+        throw new Error(
+          `Project ${id} has ${pending_tokens} pending tokens: wait for them, or end them with "refresh cancel --project ${id}".`,
+        );
+      }
+      await session.confirm(
+        `This removes project ${id} with ${api_keys} API keys, ${collections} collections, ${tokens} tokens and their metadata, ${refreshes} refreshes and ${webhooks} webhooks.`,
+        { yes },
+      );
+      await removeProject(session, id);
+      session.print({ removed: id, api_keys, collections, tokens, refreshes, webhooks });
+    });
+}
+
+/** The project's row goes last, so that a removal that was interrupted is completed by another one. */
+async function removeProject(session: Session, id: string): Promise<void> {
+  const [projects, collections] = [await session.get(Projects), await session.get(Collections)];
+  const webhooks = await session.get(Webhooks);
+  await projects.revokeApiKeys(id);
+  for (const { id: collectionId } of await allCollections(session, id)) {
+    await collections.remove(collectionId);
+    await removeListingsOf(session, collectionId);
+  }
+  await (await session.get(Refreshes)).removeAllOf(id);
+  for (const webhook of await webhooks.list(id)) await webhooks.remove(webhook.id);
+  await projects.removeProject(id);
+}
+
+async function belongings(session: Session, projectId: string) {
+  const [projects, refreshes] = [await session.get(Projects), await session.get(Refreshes)];
+  const [webhooks, store] = [await session.get(Webhooks), await session.get(TokenStore)];
+  const collections = await allCollections(session, projectId);
+  let tokens = 0;
+  for (const { id } of collections) tokens += await store.countTokens(id);
+  const counts = await refreshes.count({ projectId });
+  return {
+    api_keys: (await projects.listApiKeys(projectId)).filter(({ revokedAt }) => revokedAt === null).length,
+    collections: collections.length,
+    tokens,
+    refreshes: counts.refreshes,
+    pending_tokens: counts.pendingTokens,
+    webhooks: (await webhooks.list(projectId)).length,
+  };
+}
+
+/** Also those whose removal was interrupted. */
+async function allCollections(session: Session, projectId: string) {
+  const collections = await session.get(Collections);
+  const all = await collections.listBeingRemoved(projectId);
+  for (let after; ;) {
+    const page = await collections.list({ projectId, limit: 1000, after });
+    all.push(...page);
+    if (page.length < 1000) return all;
+    after = page.at(-1);
+  }
+}
+
+/** Throws ProjectNotFound. */
+async function findProject(session: Session, id: string): Promise<Project> {
+  const project = await (await session.get(Projects)).findById(id);
+  if (!project) throw new ProjectNotFound(id);
+  return project;
+}
+
+function toLine(project: Project) {
+  return {
+    project_id: project.id,
+    name: project.name,
+    owner: project.ownerAddress,
+    ...shownLimits(project),
+    created_at: project.createdAt.toISOString(),
+  };
+}
+
+function shownLimits({ requestsPerSecond, tokensPerRequest, tokensPerHour }: Partial<ProjectLimits>) {
+  return {
+    requests_per_second: requestsPerSecond ?? 'default',
+    tokens_per_request: tokensPerRequest ?? 'default',
+    tokens_per_hour: tokensPerHour ?? 'default',
+  };
 }
 
 function addLimitOptions(command: Command): Command {
-  return command
-    .option('--requests-per-second <n>', 'a whole number, 0: none may, "default": the deployment\'s', parseLimit)
-    .option('--tokens-per-request <n>', 'the same', parseLimit)
-    .option('--tokens-per-hour <n>', 'the same', parseLimit)
-    .option('--json', 'print one JSON object');
+  return withJson(
+    command
+      .option('--requests-per-second <n>', 'a whole number, 0: none may, "default": the deployment\'s', parseLimit)
+      .option('--tokens-per-request <n>', 'the same', parseLimit)
+      .option('--tokens-per-hour <n>', 'the same', parseLimit),
+  );
 }
 
-function limitsOf(options: Partial<ProjectLimits>): Partial<ProjectLimits> {
-  const { requestsPerSecond, tokensPerRequest, tokensPerHour } = options;
-  return {
-    ...(requestsPerSecond !== undefined && { requestsPerSecond }),
-    ...(tokensPerRequest !== undefined && { tokensPerRequest }),
-    ...(tokensPerHour !== undefined && { tokensPerHour }),
+function limitsOf(options: LimitOptions): Partial<ProjectLimits> {
+  const limits = {
+    requestsPerSecond: toLimit(options.requestsPerSecond),
+    tokensPerRequest: toLimit(options.tokensPerRequest),
+    tokensPerHour: toLimit(options.tokensPerHour),
   };
+  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
 }

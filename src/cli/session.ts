@@ -1,13 +1,13 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { AppModule } from '../app.module.js';
 import { readEnvironment } from '../config/environment.js';
-import { migrate } from '../database/migrations.js';
-import { openDatabase, type Database } from '../database/open-database.js';
+import type { Database } from '../database/open-database.js';
+import { confirm } from './confirmation.js';
 
 /** What a command works with: the application without HTTP, opened on first use. */
 export class Session {
   printsJson = false;
+  /** Of the process, when the command throws nothing. */
+  exitStatus = 0;
   private database: Promise<Database> | undefined;
   private opening: Promise<INestApplicationContext> | undefined;
 
@@ -22,10 +22,10 @@ export class Session {
     return (await this.opening).get(token as Type<T>);
   }
 
-  /** One JSON object with --json; readable lines otherwise. */
-  print(result: Record<string, unknown>): void {
-    const lines = Object.entries(result).map(([name, value]) => `${name}: ${String(value)}`);
-    process.stdout.write(`${this.printsJson ? JSON.stringify(result) : lines.join('\n')}\n`);
+  /** One JSON object with --json; readable lines otherwise, these or a line for each field. */
+  print(result: Record<string, unknown>, lines?: readonly string[]): void {
+    const shown = lines ?? Object.entries(result).map(([name, value]) => `${name}: ${String(value)}`);
+    process.stdout.write(`${this.printsJson ? JSON.stringify(result) : shown.join('\n')}\n`);
   }
 
   /** One JSON object with one list with --json; a line for each otherwise. */
@@ -39,6 +39,11 @@ export class Session {
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   }
 
+  /** Before anything is destroyed. Throws an Error when it is not confirmed. */
+  async confirm(consequence: string, { yes = false }: { yes?: boolean | undefined }): Promise<void> {
+    await confirm(consequence, yes);
+  }
+
   /** Also while it is still being opened. */
   async close(): Promise<void> {
     // A statement that a command was broken off in may take minutes; it ends with its connection.
@@ -50,6 +55,13 @@ export class Session {
 
   private async open(): Promise<INestApplicationContext> {
     const environment = readEnvironment(this.variables);
+    // Only now: `--help` and mistakes in options need nothing of it.
+    const [{ NestFactory }, { AppModule }, { migrate }, { openDatabase }] = await Promise.all([
+      import('@nestjs/core'),
+      import('../app.module.js'),
+      import('../database/migrations.js'),
+      import('../database/open-database.js'),
+    ]);
     this.database = openDatabase(environment, {
       onWaiting: ({ database, waitSeconds, error }) =>
         note(`waiting up to ${waitSeconds} seconds for the database at ${database}: ${error}`),

@@ -26,8 +26,19 @@ export function parseTokenIds(text: string): string[] {
   return [...ids];
 }
 
+export interface TokenOptions {
+  tokens?: string;
+  tokensFile?: string;
+}
+
+/** Of both options together, each id once; none when neither is there. Throws InvalidTokenList. */
+export async function tokenIdsOf({ tokens, tokensFile }: TokenOptions): Promise<string[]> {
+  const fromFile = tokensFile ? await readTokenIds(tokensFile) : [];
+  return [...new Set([...(tokens ? parseTokenIds(tokens) : []), ...fromFile])];
+}
+
 /** The same, from a file: separated by commas, spaces or line breaks. */
-export async function readTokenIds(file: string): Promise<string[]> {
+async function readTokenIds(file: string): Promise<string[]> {
   const text = await readFile(file, 'utf8').catch((error: Error) => {
     throw new InvalidTokenList(`The tokens file cannot be read: ${error.message}`);
   });

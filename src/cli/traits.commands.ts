@@ -2,10 +2,8 @@ import { Collections, TraitRecount } from '@app/token-store';
 import type { Command } from 'commander';
 import type { Session } from './session.js';
 
-export function addTraitsCommands(cli: Command, session: Session): void {
-  cli
-    .command('traits')
-    .description('how many tokens have which trait')
+export function addTraitsCommands(traits: Command, session: Session): void {
+  traits
     .command('recount')
     .description('counts from the token records, and corrects what differs; safe while the service runs')
     .option('--collection <0xADDRESS>', 'all collections when absent')

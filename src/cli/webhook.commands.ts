@@ -1,11 +1,10 @@
 import { METADATA_EVENT_TYPES, Webhooks, type MetadataEventType, type Webhook } from '@app/metadata-events';
 import { Projects } from '@app/project-auth';
 import { InvalidArgumentError, type Command } from 'commander';
-import { parseWholeNumber } from './option-values.js';
+import { parseWholeNumber, withYes } from './option-values.js';
 import type { Session } from './session.js';
 
-export function addWebhookCommands(cli: Command, session: Session): void {
-  const webhook = cli.command('webhook').description('where a project is told of changes and completed refreshes');
+export function addWebhookCommands(webhook: Command, session: Session): void {
   webhook
     .command('add')
     .description('the secret is shown once; the receiver verifies with it')
@@ -28,10 +27,30 @@ export function addWebhookCommands(cli: Command, session: Session): void {
       const webhooks = await (await session.get(Webhooks)).list(project);
       session.printList('webhooks', webhooks.map(toLine));
     });
-  withWebhook(webhook.command('remove').description('with its secrets and deliveries')).action(
-    async ({ webhook: id }: { webhook: string }) => {
-      await (await session.get(Webhooks)).remove(id);
+  withWebhook(webhook.command('show')).action(async ({ webhook: id }: { webhook: string }) => {
+    session.print(toLine(await (await session.get(Webhooks)).get(id)));
+  });
+  withWebhook(webhook.command('update').description('in force with the next message; what is not named stays'))
+    .option('--url <url>', 'https, to a public address')
+    .option('--events <list>', METADATA_EVENT_TYPES.join(','), parseEventTypes)
+    .action(async ({ webhook: id, url, events }: { webhook: string; url?: string; events?: MetadataEventType[] }) => {
+      if (url === undefined && events === undefined) throw new Error('Say what to change: --url or --events.');
+      session.print(toLine(await (await session.get(Webhooks)).update(id, { types: events, ...(url && { url }) })));
+    });
+  withYes(withWebhook(webhook.command('remove').description('with its secrets and deliveries'))).action(
+    async ({ webhook: id, yes }: { webhook: string; yes?: boolean }) => {
+      const webhooks = await session.get(Webhooks);
+      const { url } = await webhooks.get(id);
+      await session.confirm(`This removes webhook ${id} to ${url}, with its secrets and deliveries.`, { yes });
+      await webhooks.remove(id);
       session.print({ removed: id });
+    },
+  );
+  withWebhook(webhook.command('test').description('send a signed message now; status 1 when it is not taken')).action(
+    async ({ webhook: id }: { webhook: string }) => {
+      const { messageId, status, reason, durationMs } = await (await session.get(Webhooks)).test(id);
+      if (reason !== null) session.exitStatus = 1;
+      session.print({ message_id: messageId, status, reason, duration_ms: durationMs });
     },
   );
   withWebhook(webhook.command('enable').description('one that is disabled, or waits for its next try'))

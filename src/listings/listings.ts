@@ -52,6 +52,9 @@ export interface ListingPage {
 
 type ListingRow = TokenReference & Omit<Listing, 'token' | 'createdAt'> & { createdAt: Date | string };
 
+/** Listings that one statement removes. */
+const REMOVE_BATCH_SIZE = 5000;
+
 /** Tokens for sale. Shows token records as they are; knows nothing of refreshes. */
 @Injectable()
 export class Listings {
@@ -82,6 +85,16 @@ export class Listings {
           on search.collection_id = listing.collection_id and search.token_id = listing.token_id
         order by place`.execute(em.getKysely());
     });
+  }
+
+  /** Those of a collection that is removed, in short statements. */
+  async removeOf(collectionId: string): Promise<void> {
+    for (let removed = -1n; removed !== 0n;) {
+      ({ numAffectedRows: removed = 0n } = await sql`
+        delete from marketplace.listings where id = any(array(
+          select id from marketplace.listings where collection_id = ${collectionId}::uuid limit ${REMOVE_BATCH_SIZE}
+        ))`.execute(this.em.fork().getKysely()));
+    }
   }
 
   /** Throws CollectionOnSeveralChains, InvalidTraitRange. */

@@ -15,6 +15,13 @@ export { EventDelivery } from './event-delivery.js';
 export { EVENT_CHANNEL } from './event-publisher.js';
 export { EventRetention } from './event-retention.js';
 export { Webhooks } from './webhooks.js';
-export type { NewWebhook, Webhook, WebhookDelivery } from './webhooks.js';
-export { ConsumerNameTaken, InvalidConsumerName, InvalidWebhook, WebhookNotFound } from './metadata-events.errors.js';
+export type { NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookTest } from './webhooks.js';
+export {
+  ConsumerNameTaken,
+  InvalidConsumerName,
+  InvalidWebhook,
+  WebhookLimitReached,
+  WebhookNotFound,
+  WebhookTestRunning,
+} from './metadata-events.errors.js';
 export { metadataEventsMigrations } from './migrations/index.js';

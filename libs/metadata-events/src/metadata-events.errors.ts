@@ -22,6 +22,22 @@ export class InvalidWebhook extends Error {
   override readonly name = 'InvalidWebhook';
 }
 
+/** The project has as many webhooks as it may have. */
+export class WebhookLimitReached extends Error {
+  override readonly name = 'WebhookLimitReached';
+  constructor(readonly limit: number) {
+    super(`The project may have ${limit} webhooks, and has them.`);
+  }
+}
+
+/** A test message to this webhook is on its way. */
+export class WebhookTestRunning extends Error {
+  override readonly name = 'WebhookTestRunning';
+  constructor(readonly webhookId: string) {
+    super(`A test message to webhook ${webhookId} is on its way; wait for its end.`);
+  }
+}
+
 export class WebhookNotFound extends Error {
   override readonly name = 'WebhookNotFound';
   constructor(readonly webhookId: string) {

@@ -16,6 +16,7 @@ import {
   METADATA_EVENTS_OPTION_NAMES,
   type MetadataEventsOptions,
 } from './metadata-events.options.js';
+import { WebhookClient } from './webhook-client.js';
 import { WebhookSubscribers } from './webhook-subscribers.js';
 import { Webhooks } from './webhooks.js';
 
@@ -72,6 +73,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     EventReader,
     EventDelivery,
     EventRetention,
+    WebhookClient,
     WebhookSubscribers,
     Webhooks,
   ],

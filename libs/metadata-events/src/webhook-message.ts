@@ -1,12 +1,21 @@
+import { randomUUID } from 'node:crypto';
 import type { MetadataEvent, RefreshCompleted, TokenMetadataChanged } from './metadata-event.js';
 
 export interface WebhookMessage {
   /** Of its first event, so that it is the same at every try. */
   id: string;
-  type: MetadataEvent['type'];
+  type: MetadataEvent['type'] | typeof TEST_MESSAGE_TYPE;
   /** Events in it, the first ones of those that were to be sent. */
   count: number;
   body: string;
+}
+
+/** The message that is sent on request, to try a receiver. No event is behind it. */
+export const TEST_MESSAGE_TYPE = 'webhook.test';
+
+export function testMessage(webhookId: string, at: Date): WebhookMessage {
+  const body = JSON.stringify({ type: TEST_MESSAGE_TYPE, timestamp: at, data: { webhook_id: webhookId } });
+  return { id: `msg_${randomUUID()}`, type: TEST_MESSAGE_TYPE, count: 0, body };
 }
 
 /**

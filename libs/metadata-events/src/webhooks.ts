@@ -3,11 +3,16 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { MessageSender } from '@app/safe-http';
 import { inTransaction } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { END_OF_POSITION, EventCursors } from './event-cursors.js';
 import { METADATA_EVENT_TYPES, type MetadataEventType } from './metadata-event.js';
-import { InvalidWebhook, WebhookNotFound } from './metadata-events.errors.js';
+import { InvalidWebhook, WebhookLimitReached, WebhookNotFound, WebhookTestRunning } from './metadata-events.errors.js';
+import { goodSecrets, WebhookClient, type Endpoint } from './webhook-client.js';
+import { testMessage, type TEST_MESSAGE_TYPE } from './webhook-message.js';
 import { generateWebhookSecret } from './webhook-signature.js';
+
+/** Secrets that sign a message, each with 50 bytes of its header. */
+const MAX_SECRETS = 5;
 
 export interface NewWebhook {
   projectId: string;
@@ -15,7 +20,12 @@ export interface NewWebhook {
   url: string;
   /** All when absent. */
   types?: readonly MetadataEventType[] | undefined;
+  /** How many webhooks the project may have, this one included; without it any number. */
+  projectLimit?: number | undefined;
 }
+
+/** What is not named stays. */
+export type WebhookChange = Pick<Partial<NewWebhook>, 'url' | 'types'>;
 
 export interface Webhook {
   id: string;
@@ -34,9 +44,11 @@ export interface Webhook {
 
 /** One try at one message. */
 export interface WebhookDelivery {
+  /** In order of time. */
+  id: string;
   messageId: string;
-  type: MetadataEventType;
-  /** Events in the message. */
+  type: MetadataEventType | typeof TEST_MESSAGE_TYPE;
+  /** Events in the message; none in a test. */
   events: number;
   attempt: number;
   status: number | null;
@@ -46,29 +58,40 @@ export interface WebhookDelivery {
   attemptedAt: Date;
 }
 
+/** How a test message ended. */
+export interface WebhookTest {
+  messageId: string;
+  status: number | null;
+  /** Null: it was taken. */
+  reason: string | null;
+  durationMs: number;
+}
+
 type WebhookRow = Webhook & Record<'createdAt' | 'disabledAt' | 'failingSince', string | Date | null>;
 
 /** Where partners are told of events: what an operator does with webhooks. */
 @Injectable()
 export class Webhooks {
+  /** Ids of webhooks that this process is sending a test message to. */
+  private readonly testing = new Set<string>();
+
   constructor(
     private readonly em: EntityManager,
     private readonly cursors: EventCursors,
     private readonly sender: MessageSender,
+    private readonly client: WebhookClient,
   ) {}
 
-  /** It is told of what happens from now on to its project's collections. The secret is returned here and nowhere again. Throws InvalidWebhook. */
-  async add({ projectId, url, types = METADATA_EVENT_TYPES }: NewWebhook): Promise<{ id: string; secret: string }> {
-    const refusal = this.sender.refuses(url);
-    if (refusal) throw new InvalidWebhook(`Webhook URL ${JSON.stringify(url)} would not be called: ${refusal}.`);
-    const unknown = types.find((type) => !METADATA_EVENT_TYPES.includes(type));
-    if (unknown !== undefined || types.length === 0) {
-      throw new InvalidWebhook(
-        `Event types are ${METADATA_EVENT_TYPES.join(' and ')}; not ${JSON.stringify(unknown)}.`,
-      );
-    }
+  /** It is told of what happens from now on to its project's collections. The secret is returned here and nowhere again. Throws InvalidWebhook, WebhookLimitReached. */
+  async add({ projectId, url, types = METADATA_EVENT_TYPES, projectLimit }: NewWebhook): Promise<{
+    id: string;
+    secret: string;
+  }> {
+    this.checkUrl(url);
+    checkTypes(types);
     const [id, secret] = [randomUUID(), generateWebhookSecret()];
     await inTransaction(this.em, async (em) => {
+      if (projectLimit !== undefined) await this.checkLimit(em, projectId, projectLimit);
       await sql`
         with webhook as (
           insert into nft_metadata.webhooks (id, project_id, url, event_types, created_at)
@@ -84,21 +107,51 @@ export class Webhooks {
 
   /** Of one project or of all, oldest first. */
   async list(projectId?: string): Promise<Webhook[]> {
-    const { rows } = await sql<WebhookRow>`
-      select webhook.id, webhook.project_id as "projectId", webhook.url, webhook.event_types as types,
-        webhook.created_at as "createdAt", webhook.disabled_at as "disabledAt",
-        webhook.disabled_reason as "disabledReason", cursor.failures, cursor.failing_since as "failingSince",
-        cursor.last_error as "lastError"
-      from nft_metadata.webhooks as webhook
-      join nft_metadata.event_cursors as cursor on cursor.kind = 'webhook' and cursor.name = webhook.id::text
-      where ${projectId ?? null}::text is null or webhook.project_id = ${projectId ?? null}::text
-      order by webhook.created_at, webhook.id`.execute(this.em.fork().getKysely());
-    return rows.map((row) => ({
-      ...row,
-      createdAt: new Date(row.createdAt),
-      disabledAt: row.disabledAt && new Date(row.disabledAt),
-      failingSince: row.failingSince && new Date(row.failingSince),
-    }));
+    return this.read(projectId === undefined ? sql`true` : sql`webhook.project_id = ${projectId}`);
+  }
+
+  /** Throws WebhookNotFound. */
+  async get(webhookId: string): Promise<Webhook> {
+    const [webhook] = await this.read(sql`webhook.id = ${uuidOf(webhookId)}::uuid`);
+    if (!webhook) throw new WebhookNotFound(webhookId);
+    return webhook;
+  }
+
+  /** In force with the next message. Throws WebhookNotFound, InvalidWebhook. */
+  async update(webhookId: string, { url, types }: WebhookChange): Promise<Webhook> {
+    if (url !== undefined) this.checkUrl(url);
+    if (types !== undefined) checkTypes(types);
+    await sql`
+      update nft_metadata.webhooks
+      set url = coalesce(${url ?? null}::text, url),
+        event_types = coalesce(${types ? [...new Set(types)] : null}::text[], event_types)
+      where id = ${uuidOf(webhookId)}::uuid`.execute(this.em.fork().getKysely());
+    return this.get(webhookId);
+  }
+
+  /**
+   * Sends a signed message of the type `webhook.test` now, once, also to a webhook that is disabled. It is listed among
+   * the deliveries, and nothing waits for it. Throws WebhookNotFound, and WebhookTestRunning while one of this process is
+   * on its way.
+   */
+  async test(webhookId: string): Promise<WebhookTest> {
+    const { rows } = await sql<Endpoint & { now: Date | string }>`
+      select webhook.id, webhook.url, ${goodSecrets} as secrets, now() as now
+      from nft_metadata.webhooks as webhook where webhook.id = ${uuidOf(webhookId)}::uuid`.execute(
+      this.em.fork().getKysely(),
+    );
+    const [webhook] = rows;
+    if (!webhook) throw new WebhookNotFound(webhookId);
+    if (this.testing.has(webhook.id)) throw new WebhookTestRunning(webhook.id);
+    this.testing.add(webhook.id);
+    try {
+      const message = testMessage(webhook.id, new Date(webhook.now));
+      const { outcome, reason } = await this.client.post(webhook, message, 1);
+      const status = outcome.kind === 'answered' ? outcome.status : null;
+      return { messageId: message.id, status, reason, durationMs: outcome.durationMs };
+    } finally {
+      this.testing.delete(webhook.id);
+    }
   }
 
   /** With its secrets and deliveries. A message that is under way may still arrive. Throws WebhookNotFound. */
@@ -133,15 +186,21 @@ export class Webhooks {
 
   /**
    * A new secret, returned here and nowhere again. Messages are signed with the old ones as well for this many hours; 0
-   * when one has leaked. Throws WebhookNotFound.
+   * when one has leaked. Five secrets sign at most: of more, the oldest sign no longer. Throws WebhookNotFound.
    */
   async rotateSecret(webhookId: string, keepOldHours = 24): Promise<string> {
     const secret = generateWebhookSecret();
     const { rows } = await sql`
-      with old as (
+      with good as (
+        select id, row_number() over (order by id desc) as place from nft_metadata.webhook_secrets
+        where webhook_id = ${uuidOf(webhookId)}::uuid and valid_until > now()
+      ), kept as (
         update nft_metadata.webhook_secrets
         set valid_until = least(valid_until, now() + ${keepOldHours} * interval '1 hour')
-        where webhook_id = ${uuidOf(webhookId)}::uuid
+        where id in (select id from good where place < ${MAX_SECRETS}::int)
+      ), dropped as (
+        delete from nft_metadata.webhook_secrets
+        where webhook_id = ${uuidOf(webhookId)}::uuid and id not in (select id from good where place < ${MAX_SECRETS}::int)
       )
       insert into nft_metadata.webhook_secrets (webhook_id, secret, created_at)
       select id, ${secret}, now() from nft_metadata.webhooks where id = ${uuidOf(webhookId)}::uuid
@@ -150,15 +209,60 @@ export class Webhooks {
     return secret;
   }
 
-  /** What was posted, newest first; at most 1,000. None for a webhook that does not exist. */
-  async listDeliveries(webhookId: string, limit = 50): Promise<WebhookDelivery[]> {
+  /** What was posted, newest first; at most 1,000, behind the delivery with this id. None for a webhook that does not exist. */
+  async listDeliveries(webhookId: string, limit = 50, after?: string): Promise<WebhookDelivery[]> {
     const { rows } = await sql<WebhookDelivery & { attemptedAt: Date | string }>`
-      select message_id as "messageId", event_type as type, events, attempt, status_code as status, reason,
-        duration_ms as "durationMs", attempted_at as "attemptedAt"
-      from nft_metadata.webhook_deliveries where webhook_id = ${uuidOf(webhookId)}::uuid
-      order by id desc
+      select delivery.id::text as id, message_id as "messageId", event_type as type, events, attempt,
+        status_code as status, reason, duration_ms as "durationMs", attempted_at as "attemptedAt"
+      from nft_metadata.webhook_deliveries as delivery
+      where webhook_id = ${uuidOf(webhookId)}::uuid
+        and (${after ?? null}::bigint is null or delivery.id < ${after ?? null}::bigint)
+      order by delivery.id desc
       limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
     return rows.map((row) => ({ ...row, attemptedAt: new Date(row.attemptedAt) }));
+  }
+
+  private async read(condition: RawBuilder<unknown>): Promise<Webhook[]> {
+    const { rows } = await sql<WebhookRow>`
+      select webhook.id, webhook.project_id as "projectId", webhook.url, webhook.event_types as types,
+        webhook.created_at as "createdAt", webhook.disabled_at as "disabledAt",
+        webhook.disabled_reason as "disabledReason", cursor.failures, cursor.failing_since as "failingSince",
+        cursor.last_error as "lastError"
+      from nft_metadata.webhooks as webhook
+      join nft_metadata.event_cursors as cursor on cursor.kind = 'webhook' and cursor.name = webhook.id::text
+      where ${condition}
+      order by webhook.created_at, webhook.id`.execute(this.em.fork().getKysely());
+    return rows.map((row) => ({
+      ...row,
+      createdAt: new Date(row.createdAt),
+      disabledAt: row.disabledAt && new Date(row.disabledAt),
+      failingSince: row.failingSince && new Date(row.failingSince),
+    }));
+  }
+
+  private checkUrl(url: string): void {
+    const refusal = this.sender.refuses(url);
+    if (refusal) throw new InvalidWebhook(`Webhook URL ${JSON.stringify(url)} would not be called: ${refusal}.`);
+  }
+
+  /** Exact: whoever adds a webhook to the project with a limit waits for whoever does so now. */
+  private async checkLimit(em: EntityManager, projectId: string, limit: number): Promise<void> {
+    await sql`
+      select pg_advisory_xact_lock(hashtextextended(${`nft_metadata.webhooks ${projectId}`}, 0))`.execute(
+      em.getKysely(),
+    );
+    const { rows } = await sql<{ webhooks: number }>`
+      select count(*)::int as webhooks from nft_metadata.webhooks where project_id = ${projectId}`.execute(
+      em.getKysely(),
+    );
+    if (rows[0]!.webhooks >= limit) throw new WebhookLimitReached(limit);
+  }
+}
+
+function checkTypes(types: readonly MetadataEventType[]): void {
+  const unknown = types.find((type) => !METADATA_EVENT_TYPES.includes(type));
+  if (unknown !== undefined || types.length === 0) {
+    throw new InvalidWebhook(`Event types are ${METADATA_EVENT_TYPES.join(' and ')}; not ${JSON.stringify(unknown)}.`);
   }
 }
 

@@ -7,6 +7,8 @@ export { MetadataRefreshService } from './metadata-refresh.service.js';
 export type { Receipt, RefreshingProject, RefreshLimits, RefreshRequest } from './metadata-refresh.service.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
+export { Refreshes } from './refreshes.js';
+export type { FailureCount, ProjectRefresh, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
 export { RefreshWorker } from './refresh-worker.js';
 export type { Attempt, Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
@@ -18,6 +20,7 @@ export {
   CollectionNotOwned,
   QuotaExceeded,
   RefreshNotFound,
+  RefreshPending,
   SourceNotSupported,
   TokenLimitExceeded,
   TokensNotFound,

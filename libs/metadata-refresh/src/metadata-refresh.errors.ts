@@ -6,6 +6,18 @@ export class RefreshNotFound extends Error {
   }
 }
 
+/** The refresh has tokens that are pending, and was promised to be done: it has to be completed or cancelled first. */
+export class RefreshPending extends Error {
+  override readonly name = 'RefreshPending';
+  constructor(
+    readonly refreshId: string,
+    /** Tokens. */
+    readonly pending: number,
+  ) {
+    super(`Refresh ${refreshId} has ${pending} pending tokens.`);
+  }
+}
+
 /** The project owns no collection at this address. A stranger is not told whether one exists. */
 export class CollectionNotOwned extends Error {
   override readonly name = 'CollectionNotOwned';

@@ -16,6 +16,7 @@ import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
+import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
 import { RefreshWorker } from './refresh-worker.js';
 import { WakeUp } from './wake-up.js';
@@ -78,12 +79,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshQueue,
     RefreshCompletion,
     RefreshRetention,
+    Refreshes,
     WakeUp,
     HostShares,
     RefreshWorker,
     AttemptCounts,
   ],
-  exports: [AttemptCounts, MetadataRefreshService, RefreshRetention, RefreshWorker],
+  exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
   /** The names of all options, without what shapes the module. */

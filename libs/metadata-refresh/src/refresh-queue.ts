@@ -260,6 +260,31 @@ export class RefreshQueue {
       where id = any(${itemIds}::bigint[])`.execute(em.getKysely());
   }
 
+  /**
+   * Fail items of one refresh that are pending, at most so many. A fetch that is under way changes nothing afterwards.
+   * Items that somebody holds now are passed over: the completion of a batch locks them in an order of its own. Returns
+   * how many were failed.
+   */
+  async cancel(em: EntityManager, refreshId: string, limit: number): Promise<number> {
+    const { rows } = await sql<{ cancelled: number }>`
+      with cancelled as (
+        update nft_metadata.refresh_items set status = 'failed', finished_at = now()
+        where id = any(array(
+          select id from nft_metadata.refresh_items
+          where refresh_id = ${refreshId}::uuid and status = 'pending'
+          limit ${limit}
+          for update skip locked
+        ))
+        returning id, token_id
+      ), errors as (
+        insert into nft_metadata.refresh_errors
+          (item_id, refresh_id, token_id, metadata_url, error_code, reason, created_at)
+        select id, ${refreshId}::uuid, token_id, '', 'unable_to_retrieve_metadata', 'cancelled', now() from cancelled
+      )
+      select count(*)::int as cancelled from cancelled`.execute(em.getKysely());
+    return rows[0]!.cancelled;
+  }
+
   /** Move the counters, in the transaction that finished the items, and complete refreshes that have nothing pending. */
   async count(
     em: EntityManager,

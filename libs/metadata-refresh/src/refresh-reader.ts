@@ -54,7 +54,8 @@ export interface Attempt {
 const timestamp = (column: string): RawBuilder<string> =>
   sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
 
-const refreshColumns = sql`
+/** For a statement on `refreshes as refresh`. */
+export const refreshColumns = sql`
   refresh.id, refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
   refresh.total - refresh.succeeded - refresh.failed as pending,
   case

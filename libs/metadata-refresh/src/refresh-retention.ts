@@ -32,6 +32,12 @@ export class RefreshRetention {
     return removed;
   }
 
+  /** One refresh with its items and errors, whatever its age and state. False: there was none. */
+  async removeRefresh(refreshId: string): Promise<boolean> {
+    while ((await this.removeItems(refreshId)) > 0);
+    return (await this.remove(refreshId)) > 0;
+  }
+
   private async removeRefreshes(): Promise<number> {
     for (let removed = 0; ;) {
       const together = await this.removeTogether();
@@ -40,8 +46,7 @@ export class RefreshRetention {
       // The next one has more items than a statement may remove, or another process is at it.
       const next = await this.findOldest();
       if (next === undefined) return removed;
-      while ((await this.removeItems(next)) > 0);
-      removed += await this.remove(next);
+      removed += Number(await this.removeRefresh(next));
     }
   }
 

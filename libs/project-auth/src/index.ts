@@ -3,7 +3,7 @@ export type { ProjectAuthExtras } from './project-auth.module.js';
 export type { ProjectAuthOptions } from './project-auth.options.js';
 export { Projects } from './projects.js';
 export type { ProjectLimits } from './project-limits.js';
-export type { NewProject } from './projects.js';
+export type { NewProject, ProjectChange, ProjectQuery, ShownApiKey } from './projects.js';
 export { ProjectDirectory } from './project-directory.js';
 export type { CallingProject } from './project-directory.js';
 export { Clock, SystemClock } from './clock.js';

@@ -17,6 +17,28 @@ export interface NewProject {
   limits?: Partial<ProjectLimits>;
 }
 
+export interface ProjectChange {
+  name?: string | undefined;
+  /** As in NewProject. The owner before can sign no longer. */
+  ownerAddress?: string | undefined;
+}
+
+export interface ProjectQuery {
+  /** 1–1,000; default 100. */
+  limit?: number | undefined;
+  /** Only projects behind this one, the last of the page before. */
+  after?: Pick<Project, 'id' | 'createdAt'> | undefined;
+}
+
+/** An API key as it may be shown. The key itself is nowhere. */
+export interface ShownApiKey {
+  prefix: string;
+  createdAt: Date;
+  /** To the minute. */
+  lastUsedAt: Date | null;
+  revokedAt: Date | null;
+}
+
 /** Whatever filters the host has for all entities: ours have none of its columns. */
 const ANYWAY = { filters: false } as const;
 
@@ -52,6 +74,77 @@ export class Projects extends ProjectDirectory {
     await em.flush();
     const { requestsPerSecond = null, tokensPerRequest = null, tokensPerHour = null } = project;
     return { requestsPerSecond, tokensPerRequest, tokensPerHour };
+  }
+
+  /** Oldest first. */
+  async listProjects({ limit = 100, after }: ProjectQuery = {}): Promise<Project[]> {
+    const em = this.em.fork();
+    // To the millisecond, which is what a Date holds: a row that was created within it is not lost between two pages.
+    const createdAt = sql`date_trunc('milliseconds', created_at)`;
+    const { rows } = await sql<{ id: string }>`
+      select id from nft_metadata.projects
+      where ${after?.id ?? null}::text is null
+        or (${createdAt}, id) > (${after?.createdAt.toISOString() ?? null}::timestamptz, ${after?.id ?? null}::text)
+      order by ${createdAt}, id
+      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(em.getKysely());
+    const ids = rows.map(({ id }) => id);
+    const found = await em.find(Project, { id: { $in: ids } }, ANYWAY);
+    const byId = new Map(found.map((project) => [project.id, project]));
+    return ids.map((id) => byId.get(id)).filter((project) => project !== undefined);
+  }
+
+  /** In force with the next request. What is not named stays. Throws ProjectNotFound, InvalidProject, OwnerAlreadyHasProject. */
+  async updateProject(projectId: string, { name, ownerAddress }: ProjectChange): Promise<Project> {
+    if (name?.trim() === '') throw new InvalidProject('A project needs a name.');
+    const em = this.em.fork();
+    const project = await em.findOne(Project, { id: projectId }, ANYWAY);
+    if (!project) throw new ProjectNotFound(projectId);
+    if (name !== undefined) project.name = name.trim();
+    if (ownerAddress !== undefined) project.ownerAddress = parseOwner(ownerAddress);
+    try {
+      await em.flush();
+    } catch (error) {
+      if (error instanceof UniqueConstraintViolationException) throw new OwnerAlreadyHasProject(ownerAddress!);
+      throw error;
+    }
+    return project;
+  }
+
+  /**
+   * With its API keys; nobody is let in for it from the next request on. Its collections, refreshes and webhooks are not
+   * touched: whoever removes a project removes these before. Throws ProjectNotFound.
+   */
+  async removeProject(projectId: string): Promise<void> {
+    const { rows } = await sql`
+      with windows as (delete from nft_metadata.request_windows where key = ${projectId})
+      delete from nft_metadata.projects where id = ${projectId} returning id`.execute(this.em.fork().getKysely());
+    if (rows.length === 0) throw new ProjectNotFound(projectId);
+  }
+
+  /** Revoked ones too, oldest first. Throws ProjectNotFound. */
+  async listApiKeys(projectId: string): Promise<ShownApiKey[]> {
+    const em = this.em.fork();
+    if (!(await em.findOne(Project, { id: projectId }, ANYWAY))) throw new ProjectNotFound(projectId);
+    const keys = await em.find(
+      ApiKey,
+      { project: projectId },
+      { ...ANYWAY, orderBy: { createdAt: 'asc', prefix: 'asc' } },
+    );
+    return keys.map(({ prefix, createdAt, lastUsedAt = null, revokedAt = null }) => ({
+      prefix,
+      createdAt,
+      lastUsedAt,
+      revokedAt,
+    }));
+  }
+
+  /** All that work, in force with the next request. Returns how many there were. */
+  async revokeApiKeys(projectId: string): Promise<number> {
+    const { rows } = await sql`
+      update nft_metadata.api_keys set revoked_at = now()
+      where project_id = ${projectId} and revoked_at is null
+      returning id`.execute(this.em.fork().getKysely());
+    return rows.length;
   }
 
   /** The key is returned here and nowhere again. Throws ProjectNotFound. */

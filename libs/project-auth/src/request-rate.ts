@@ -20,8 +20,11 @@ export class RequestRate {
     return requestsPerSecond ?? this.config.requestsPerSecond;
   }
 
-  /** Counts a request in the transaction that accepts it, so that a refused one counts nothing. Throws RequestRateExceeded. */
-  async count(project: CallingProject, em: EntityManager): Promise<void> {
+  /**
+   * Counts a request: in the transaction that accepts it, so that a refused one counts nothing, or on its own. Throws
+   * RequestRateExceeded.
+   */
+  async count(project: CallingProject, em?: EntityManager): Promise<void> {
     const limit = this.limitOf(project);
     if (!(await this.windows.count(em, project.id, WINDOW_MS, limit))) throw new RequestRateExceeded(limit);
   }

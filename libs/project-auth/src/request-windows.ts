@@ -20,8 +20,11 @@ export class RequestWindows {
     return rows[0]?.hits ?? 0;
   }
 
-  /** Counts one request in the caller's transaction: what is rolled back was not counted. false: the window is full. */
-  async count(em: EntityManager, key: string, windowMs: number, limit: number): Promise<boolean> {
+  /**
+   * Counts one request: in the caller's transaction, where what is rolled back was not counted, or by itself. false: the
+   * window is full.
+   */
+  async count(em: EntityManager | undefined, key: string, windowMs: number, limit: number): Promise<boolean> {
     const isOver = sql`(
       request_window.started_at <= excluded.started_at - ${windowMs}::int * interval '1 millisecond'
     )`;
@@ -32,7 +35,7 @@ export class RequestWindows {
       set hits = case when ${isOver} then 1 else request_window.hits + 1 end,
         started_at = case when ${isOver} then excluded.started_at else request_window.started_at end
       where ${isOver} or request_window.hits < ${limit}::int
-      returning hits`.execute(em.getKysely());
+      returning hits`.execute((em ?? this.em.fork()).getKysely());
     return rows.length === 1;
   }
 }

@@ -5,6 +5,8 @@ import type { RefreshApiExtras } from './refresh-api.options.js';
 
 const PROJECT_ROUTES = ['metadata-refreshes(/.*)?', 'limits(/.*)?'];
 const TOKEN_ROUTES = ['collections/[^/]+/traits(/.*)?', 'collections/[^/]+/tokens/.*'];
+const COLLECTION_ROUTES = ['collections', 'collections/[^/]+', 'collections/[^/]+/tokens'];
+const WEBHOOK_ROUTES = ['webhooks(/.*)?'];
 const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata(/.*)?'];
 
 /** Nobody else is there. */
@@ -17,10 +19,22 @@ export interface OwnPaths {
 
 /** The whole paths that our controllers answer at, below whatever the host has put before them; also as route patterns. */
 export function ownPaths(
-  { projectApiPath, ownsProjectApiPath, partnerApiPaths, servesTokens }: Required<RefreshApiExtras>,
+  {
+    projectApiPath,
+    ownsProjectApiPath,
+    partnerApiPaths,
+    servesTokens,
+    servesCollections,
+    servesWebhooks,
+  }: Required<RefreshApiExtras>,
   prefixes: readonly string[],
 ): OwnPaths {
-  const someRoutes = servesTokens ? [...PROJECT_ROUTES, ...TOKEN_ROUTES] : PROJECT_ROUTES;
+  const someRoutes = [
+    ...PROJECT_ROUTES,
+    ...(servesTokens ? TOKEN_ROUTES : []),
+    ...(servesCollections ? COLLECTION_ROUTES : []),
+    ...(servesWebhooks ? WEBHOOK_ROUTES : []),
+  ];
   const projectRoutes = ownsProjectApiPath ? ALL_ROUTES : someRoutes;
   const projectPaths = projectApiPath === false ? [] : patternsOf(prefixes, projectApiPath, projectRoutes);
   const partnerPaths = partnerApiPaths.flatMap((base) =>

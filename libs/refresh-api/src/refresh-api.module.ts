@@ -8,6 +8,8 @@ import {
   type Type,
 } from '@nestjs/common';
 import { BodyErrors } from './body-errors.js';
+import { CollectionApiWrongRoutes } from './collection-api/collection-api-wrong-routes.controller.js';
+import { CollectionsController, COLLECTIONS_PATH } from './collection-api/collections.controller.js';
 import { mountedAt } from './mounted-at.js';
 import { PARTNER_PATH, PartnerApiController } from './partner-api/partner-api.controller.js';
 import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
@@ -19,6 +21,9 @@ import { ProjectApiWrongRoutes } from './project-api/project-api-wrong-routes.co
 import { TokenApiWrongRoutes } from './token-api/token-api-wrong-routes.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
+import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
+import { WebhookApiWrongRoutes } from './webhook-api/webhook-api-wrong-routes.controller.js';
+import { WebhooksController, WEBHOOKS_PATH } from './webhook-api/webhooks.controller.js';
 import {
   completeConfig,
   completePaths,
@@ -55,6 +60,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   providers: [
     { provide: REFRESH_API_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
     ProjectApiFilter,
+    WebhookApiFilter,
     PartnerApiFilter,
     BodyErrors,
     UnknownPaths,
@@ -91,6 +97,8 @@ function controllersOf({
   projectApiPath,
   partnerApiPaths,
   servesTokens,
+  servesCollections,
+  servesWebhooks,
   decorators,
 }: Required<RefreshApiExtras>): NonNullable<DynamicModule['controllers']> {
   const mount = <T>(base: string, path: string, controller: Type<T>) => mountedAt(base, path, controller, decorators);
@@ -105,6 +113,18 @@ function controllersOf({
                 mount(projectApiPath, TOKENS_PATH, TokensController),
                 mount(projectApiPath, TOKENS_PATH, TokenAttemptsController),
                 mount(projectApiPath, TOKENS_PATH, TokenApiWrongRoutes),
+              ]
+            : []),
+          ...(servesCollections
+            ? [
+                mount(projectApiPath, COLLECTIONS_PATH, CollectionsController),
+                mount(projectApiPath, COLLECTIONS_PATH, CollectionApiWrongRoutes),
+              ]
+            : []),
+          ...(servesWebhooks
+            ? [
+                mount(projectApiPath, WEBHOOKS_PATH, WebhooksController),
+                mount(projectApiPath, WEBHOOKS_PATH, WebhookApiWrongRoutes),
               ]
             : []),
           // Last: what no route above has taken.

@@ -12,6 +12,12 @@ const refreshApiOptionsSchema = z.strictObject({
   partnerApiAuthentication: credentials(['api_key']),
   /** Token ids in a request of the partner API, for a project without a limit of its own. The public page's 100. */
   partnerTokensPerRequest: z.int().min(0).default(100),
+  /** Token ids that one request of the project API registers. 1,000 ids of any size fit in a body of 100 KB. */
+  registeredTokensPerRequest: z.int().min(1).max(10_000).default(1000),
+  /** Tokens that a collection may hold for its project to register more. An operator and the host may register any number. */
+  tokensPerCollection: z.int().min(0).default(1_000_000),
+  /** Webhooks that a project may have for it to create another. An operator may create any number. */
+  webhooksPerProject: z.int().min(0).default(10),
 });
 
 /** What tunes the module. */
@@ -37,6 +43,13 @@ export interface RefreshApiExtras {
    */
   servesTokens?: boolean;
   /**
+   * Whether a project can read and change its collections and register their tokens, below the project API's path. Off:
+   * only the host does.
+   */
+  servesCollections?: boolean;
+  /** Whether a project can manage its webhooks, below the project API's path. Needs MetadataEventsModule. Off. */
+  servesWebhooks?: boolean;
+  /**
    * Class decorators of the host's for our controllers, as its own controllers have them: what tells its global guards
    * and interceptors to leave a route alone.
    */
@@ -48,6 +61,8 @@ export const standardExtras: Required<RefreshApiExtras> = {
   ownsProjectApiPath: false,
   partnerApiPaths: ['', 'mavis-market-partner'],
   servesTokens: false,
+  servesCollections: false,
+  servesWebhooks: false,
   decorators: [],
 };
 
@@ -68,6 +83,8 @@ const extrasSchema = z.object({
   ownsProjectApiPath: z.boolean().default(standardExtras.ownsProjectApiPath),
   partnerApiPaths: z.array(pathSchema).default([...standardExtras.partnerApiPaths]),
   servesTokens: z.boolean().default(standardExtras.servesTokens),
+  servesCollections: z.boolean().default(standardExtras.servesCollections),
+  servesWebhooks: z.boolean().default(standardExtras.servesWebhooks),
   decorators: z
     .array(z.custom<ClassDecorator>((value) => typeof value === 'function', 'must be a class decorator'))
     .default([]),

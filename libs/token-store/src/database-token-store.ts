@@ -11,9 +11,12 @@ import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { tokenOrder } from './token-order.js';
 import { toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
+import { TokenRegistration } from './token-registration.js';
+import { TokenRemoval } from './token-removal.js';
 import {
   TokenStore,
   type StoredValidators,
+  type TokenLimit,
   type TokenPage,
   type TokenPageQuery,
   type TokenQuery,
@@ -29,19 +32,30 @@ export class DatabaseTokenStore extends TokenStore {
     private readonly em: EntityManager,
     private readonly writer: MetadataWriter,
     private readonly search: PageSearch,
+    private readonly registration: TokenRegistration,
+    private readonly removal: TokenRemoval,
   ) {
     super();
   }
 
-  override async registerTokens(collectionId: string, tokenIds: readonly string[]): Promise<number> {
+  override async registerTokens(
+    collectionId: string,
+    tokenIds: readonly string[],
+    { collectionTokens }: TokenLimit = {},
+  ): Promise<number> {
     InvalidTokenId.check(tokenIds);
+    if (collectionTokens === undefined) return this.registration.insert(this.em.fork(), collectionId, tokenIds);
+    return this.registration.insertUpTo(collectionTokens, collectionId, tokenIds);
+  }
 
-    const result = await sql`
-      insert into nft_metadata.tokens (collection_id, token_id, registered_at)
-      select ${collectionId}::uuid, token_id, now()
-      from (select distinct token_id from unnest(${tokenIds}::numeric[]) as ids (token_id) order by token_id) as ids
-      on conflict (collection_id, token_id) do nothing`.execute(this.em.fork().getKysely());
-    return Number(result.numAffectedRows ?? 0n);
+  override async countTokens(collectionId: string): Promise<number> {
+    return this.registration.count(this.em.fork(), collectionId);
+  }
+
+  override async removeTokens(collectionId: string, tokenIds?: readonly string[]): Promise<number> {
+    if (tokenIds === undefined) return this.removal.removeAll(collectionId);
+    InvalidTokenId.check(tokenIds);
+    return this.removal.remove(collectionId, tokenIds);
   }
 
   override async findUnknown(em: EntityManager, collectionId: string, tokenIds: readonly string[]): Promise<string[]> {

@@ -3,6 +3,7 @@ export type { TokenStoreExtras } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
 export type {
   StoredValidators,
+  TokenLimit,
   TokenPage,
   TokenPageQuery,
   TokenQuery,
@@ -30,15 +31,17 @@ export type {
 export { Collection, URI_RULES } from './collection.entity.js';
 export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';
-export type { NewCollection } from './collections.js';
+export type { CollectionChange, CollectionQuery, NewCollection } from './collections.js';
 export { isTokenId } from './token-id.js';
 export {
   CollectionAlreadyExists,
+  CollectionFull,
   InvalidCollection,
   InvalidCursor,
   InvalidTokenId,
   InvalidTraitRange,
   OrderNotSupported,
+  UnknownCollection,
 } from './token-store.errors.js';
 export { inTransaction } from './transaction.js';
 export { TraitRecount } from './trait-recount.js';

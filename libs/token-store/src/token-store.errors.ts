@@ -22,6 +22,25 @@ export class CollectionAlreadyExists extends Error {
   }
 }
 
+/** The collection is not registered, or is being removed. */
+export class UnknownCollection extends Error {
+  override readonly name = 'UnknownCollection';
+  constructor(readonly collectionId: string) {
+    super(`Collection ${collectionId} is not registered.`);
+  }
+}
+
+/** The collection would hold more tokens than the caller may register. Nothing was registered. */
+export class CollectionFull extends Error {
+  override readonly name = 'CollectionFull';
+  constructor(
+    /** Tokens that the collection may hold. */
+    readonly limit: number,
+  ) {
+    super(`The collection may hold ${limit} tokens, and would hold more.`);
+  }
+}
+
 export class InvalidCollection extends Error {
   override readonly name = 'InvalidCollection';
 }

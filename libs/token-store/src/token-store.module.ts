@@ -3,11 +3,14 @@ import { checkNames } from '@app/module-options';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Collection } from './collection.entity.js';
+import { CollectionRemoval } from './collection-removal.js';
 import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { PageSearch } from './search/page-search.js';
 import { SearchIndex } from './search/search-index.js';
+import { TokenRegistration } from './token-registration.js';
+import { TokenRemoval } from './token-removal.js';
 import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
 import { TraitRecount } from './trait-recount.js';
@@ -56,7 +59,17 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
 
 /** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */
 @Module({
-  providers: [Collections, MetadataWriter, PageSearch, SearchIndex, TraitIndex, TraitRecount],
+  providers: [
+    CollectionRemoval,
+    Collections,
+    MetadataWriter,
+    PageSearch,
+    SearchIndex,
+    TokenRegistration,
+    TokenRemoval,
+    TraitIndex,
+    TraitRecount,
+  ],
   exports: [Collections, PageSearch, TokenStore, TraitRecount],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {

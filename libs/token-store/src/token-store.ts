@@ -47,6 +47,11 @@ export interface TraitSummary {
   values: { value: string; tokenCount: number }[];
 }
 
+export interface TokenLimit {
+  /** Tokens that the collection may hold, those included that are registered already. */
+  collectionTokens?: number;
+}
+
 export interface TraitQuery {
   collectionId: string;
   /** Values listed for each type; 1–1,000, default 100. */
@@ -78,8 +83,20 @@ export interface StoredValidators extends TokenReference {
  * mixture; `changedAt` moves only when the content changed; the document is kept as served.
  */
 export abstract class TokenStore {
-  /** Make tokens known, 10,000 or more in one call. Known ones are left alone. Returns how many are new. Throws InvalidTokenId. */
-  abstract registerTokens(collectionId: string, tokenIds: readonly string[]): Promise<number>;
+  /**
+   * Make tokens known, 10,000 or more in one call. Known ones are left alone. Returns how many are new. Throws
+   * InvalidTokenId, UnknownCollection, and CollectionFull beyond a limit that the caller sets; then none is registered.
+   */
+  abstract registerTokens(collectionId: string, tokenIds: readonly string[], limit?: TokenLimit): Promise<number>;
+
+  /** How many tokens of a collection are registered. */
+  abstract countTokens(collectionId: string): Promise<number>;
+
+  /**
+   * Forget tokens and their metadata: these, or all of the collection. In short statements, safe beside workers: what
+   * they are fetching for a removed token fails as `token_not_found`. Returns how many there were.
+   */
+  abstract removeTokens(collectionId: string, tokenIds?: readonly string[]): Promise<number>;
 
   /** Which of these are not registered. Inside the caller's transaction, so that accepting a refresh sees one state. */
   abstract findUnknown(em: EntityManager, collectionId: string, tokenIds: readonly string[]): Promise<string[]>;

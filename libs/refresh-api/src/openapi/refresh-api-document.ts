@@ -43,6 +43,8 @@ export function createRefreshApiDocument(
     )
     .addTag('Partner API', 'Refreshes as Mavis Market has them: for an API key.')
     .addTag('Tokens', 'What listing pages show, and what was tried for a token.')
+    .addTag('Collections', 'A project’s own collections, and their tokens.')
+    .addTag('Webhooks', 'Where a project is told of changes and completed refreshes.')
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of the project.' }, API_KEY)
     .addApiKey(
@@ -87,8 +89,8 @@ export function createRefreshApiDocument(
 /** A controller that answers below two base paths has each of its operations twice. */
 function giveEachOperationItsId(document: OpenAPIObject): void {
   const taken = new Map<string, number>();
-  for (const { get, post } of Object.values(document.paths)) {
-    for (const operation of [get, post]) {
+  for (const { get, post, patch, delete: remove } of Object.values(document.paths)) {
+    for (const operation of [get, post, patch, remove]) {
       if (!operation?.operationId) continue;
       const count = (taken.get(operation.operationId) ?? 0) + 1;
       taken.set(operation.operationId, count);

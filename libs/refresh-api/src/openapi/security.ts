@@ -20,8 +20,8 @@ export const Authenticated = (dialect: Dialect) => ApiSecurity(dialect);
 
 /** Puts the credentials that this application takes in place of the names of the dialects. */
 export function nameCredentials(document: OpenAPIObject, taken: Record<Dialect, readonly CredentialKind[]>): void {
-  for (const { get, post } of Object.values(document.paths)) {
-    for (const operation of [get, post]) {
+  for (const { get, post, patch, delete: remove } of Object.values(document.paths)) {
+    for (const operation of [get, post, patch, remove]) {
       const dialect = operation?.security?.flatMap((requirement) => Object.keys(requirement))[0];
       if (!operation || (dialect !== 'projectApi' && dialect !== 'partnerApi')) continue;
       operation.security = taken[dialect].map((kind) => REQUIREMENTS[kind]);

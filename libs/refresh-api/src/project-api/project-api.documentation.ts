@@ -21,7 +21,7 @@ type Example = z.output<typeof errorBodySchema> & { code: ErrorCode };
 export const Fails = (status: number, description: string, example: Example, headers = {}) =>
   Answers(status, description, errorBodySchema, { example, headers });
 
-const FailsLikeAll = () =>
+export const FailsLikeAll = () =>
   applyDecorators(
     Fails(400, 'Not of the contract’s form: the message names the field and the rule.', {
       code: 'input_validation_failed',
@@ -47,6 +47,32 @@ const FailsLikeAll = () =>
     ),
   );
 
+/** For routes that read a body. */
+export const FailsWithBody = () =>
+  applyDecorators(
+    Fails(413, 'The body is too large.', {
+      code: 'payload_too_large',
+      message: 'The body is larger than is read here, which is 102400 bytes.',
+    }),
+    Fails(415, 'The body is not sent as JSON.', {
+      code: 'unsupported_media_type',
+      message: 'The body has to be JSON, sent with "Content-Type: application/json"; it is sent as "text/plain".',
+    }),
+  );
+
+/** For routes whose requests are counted. */
+export const FailsTooOften = (description: string) =>
+  Fails(
+    429,
+    description,
+    {
+      code: 'refresh_limit_exceeded',
+      message: 'Refresh limit exceeded',
+      details: 'The project may make 5 requests a second and has made them.',
+    },
+    { ...limitHeaders, ...retryAfterHeader },
+  );
+
 const FailsWithoutRefresh = () =>
   Fails(404, 'The project has no such refresh; another project’s is not told apart.', {
     code: 'refresh_not_found',
@@ -68,24 +94,8 @@ export const DocumentsCreate = () =>
       code: 'forbidden',
       message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
     }),
-    Fails(413, 'The body is too large.', {
-      code: 'payload_too_large',
-      message: 'The body is larger than is read here, which is 102400 bytes.',
-    }),
-    Fails(415, 'The body is not sent as JSON.', {
-      code: 'unsupported_media_type',
-      message: 'The body has to be JSON, sent with "Content-Type: application/json"; it is sent as "text/plain".',
-    }),
-    Fails(
-      429,
-      'Too many requests a second, or more tokens than are left in the hour.',
-      {
-        code: 'refresh_limit_exceeded',
-        message: 'Refresh limit exceeded',
-        details: '500 tokens were asked for, 100 of 30000 are left until 2026-11-21T10:00:00.000Z.',
-      },
-      { ...limitHeaders, ...retryAfterHeader },
-    ),
+    FailsWithBody(),
+    FailsTooOften('Too many requests a second, or more tokens than are left in the hour.'),
   );
 
 export const DocumentsList = () =>

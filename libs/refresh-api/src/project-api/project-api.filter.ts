@@ -11,6 +11,7 @@ import {
   type QuotaState,
 } from '@app/metadata-refresh';
 import { CALLING_PROJECT, NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
+import { CollectionFull, InvalidCollection, UnknownCollection } from '@app/token-store';
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
@@ -33,6 +34,9 @@ export class ProjectApiFilter extends DialectFilter {
   }
 
   protected override async answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null> {
+    if (error instanceof InvalidCollection) return answer(400, 'input_validation_failed', error.message);
+    if (error instanceof CollectionFull) return answer(409, 'token_limit_reached', error.message);
+    if (error instanceof UnknownCollection) return answer(404, 'collection_not_found', error.message);
     if (error instanceof InvalidRequest) return answer(400, 'input_validation_failed', error.message);
     if (error instanceof TokenLimitExceeded)
       return answer(400, 'input_validation_failed', `token_ids: ${error.message}`);
@@ -63,7 +67,7 @@ export class ProjectApiFilter extends DialectFilter {
   }
 }
 
-function answer(status: number, code: string, message: string, details?: string): Answer {
+export function answer(status: number, code: string, message: string, details?: string): Answer {
   const body: z.output<typeof errorBodySchema> = { code, message, ...(details !== undefined && { details }) };
   return { status, body };
 }

@@ -64,8 +64,13 @@ export function toLimitsBody(
   return {
     requests_per_second: requestsPerSecond,
     tokens_per_request: tokensPerRequest,
-    tokens_per_hour: { limit, remaining, resets_at: resetsAt.toISOString().replace('Z', '000Z') },
+    tokens_per_hour: { limit, remaining, resets_at: toMicroseconds(resetsAt) },
   };
+}
+
+/** As the other times of this dialect. */
+export function toMicroseconds(time: Date): string {
+  return time.toISOString().replace('Z', '000Z');
 }
 
 /** Counted in tokens, the unit of the limit; the reset is UNIX time in seconds. */

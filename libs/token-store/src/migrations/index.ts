@@ -1,4 +1,5 @@
 import { TokenDetailsMigration } from './2026-11-21-token-details.migration.js';
+import { CollectionRemovalMigration } from './2026-11-21-collection-removal.migration.js';
 import { RequestsAtOnceMigration } from './2026-11-21-requests-at-once.migration.js';
 import { TokenSearchMigration } from './2026-11-28-token-search.migration.js';
 import { OriginalAddressesMigration } from './2026-11-28-original-addresses.migration.js';
@@ -15,4 +16,5 @@ export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-28-token-search', class: TokenSearchMigration },
   { name: 'nft-metadata-2026-11-28-original-addresses', class: OriginalAddressesMigration },
   { name: 'nft-metadata-2026-11-28-trait-lookups', class: TraitLookupsMigration },
+  { name: 'nft-metadata-2026-11-21-collection-removal', class: CollectionRemovalMigration },
 ];

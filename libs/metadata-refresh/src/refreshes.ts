@@ -1,0 +1,163 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/token-store';
+import { Injectable, Optional } from '@nestjs/common';
+import { sql, type RawBuilder } from 'kysely';
+import { EventOutbox } from './event-outbox.js';
+import type { RefreshErrorCode } from './item-result.js';
+import { RefreshNotFound, RefreshPending } from './metadata-refresh.errors.js';
+import { RefreshQueue } from './refresh-queue.js';
+import { refreshColumns, type Refresh } from './refresh-reader.js';
+import { RefreshRetention } from './refresh-retention.js';
+
+/** Which refreshes are meant. All filters must hold. */
+export interface RefreshFilter {
+  refreshId?: string | undefined;
+  projectId?: string | undefined;
+  collectionId?: string | undefined;
+  /** Only those with pending tokens. */
+  isPending?: boolean | undefined;
+}
+
+export interface ProjectRefresh extends Refresh {
+  projectId: string;
+}
+
+/** How many tokens failed for one reason, and one of them. */
+export interface FailureCount {
+  errorCode: RefreshErrorCode;
+  reason: string;
+  tokens: number;
+  example: { tokenId: string; metadataUrl: string; statusCode: number | null };
+}
+
+/** Items that one transaction cancels. */
+const CANCEL_BATCH_SIZE = 1000;
+/** A worker holds an item for as long as one batch of results is written. */
+const HELD_ITEMS_RETRY_MS = 50;
+
+/** What an operator does with refreshes, of any project. */
+@Injectable()
+export class Refreshes {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly queue: RefreshQueue,
+    private readonly retention: RefreshRetention,
+    @Optional() private readonly outbox?: EventOutbox,
+  ) {}
+
+  /** Newest first; `limit` 1–1,000, 100 when absent. */
+  async list({ limit = 100, ...filter }: RefreshFilter & { limit?: number | undefined } = {}): Promise<
+    ProjectRefresh[]
+  > {
+    const { rows } = await sql<ProjectRefresh>`
+      select ${refreshColumns}, refresh.project_id as "projectId"
+      from nft_metadata.refreshes as refresh
+      where ${matches(filter)}
+      order by refresh.created_at desc, refresh.id desc
+      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
+    return rows;
+  }
+
+  /** Throws RefreshNotFound. */
+  async get(refreshId: string): Promise<ProjectRefresh> {
+    const { rows } = await sql<ProjectRefresh>`
+      select ${refreshColumns}, refresh.project_id as "projectId"
+      from nft_metadata.refreshes as refresh
+      where refresh.id = ${uuidOf(refreshId)}::uuid`.execute(this.em.fork().getKysely());
+    if (!rows[0]) throw new RefreshNotFound(refreshId);
+    return rows[0];
+  }
+
+  async count(filter: RefreshFilter): Promise<{ refreshes: number; pendingTokens: number }> {
+    const { rows } = await sql<{ refreshes: number; pendingTokens: number }>`
+      select count(*)::int as refreshes,
+        coalesce(sum(refresh.total - refresh.succeeded - refresh.failed), 0)::int as "pendingTokens"
+      from nft_metadata.refreshes as refresh where ${matches(filter)}`.execute(this.em.fork().getKysely());
+    return rows[0]!;
+  }
+
+  /** Why tokens of these refreshes failed: the most frequent reason first, each with the first token that failed for it. */
+  async countFailures(refreshIds: readonly string[]): Promise<FailureCount[]> {
+    const { rows } = await sql<Omit<FailureCount, 'example'> & FailureCount['example']>`
+      select failure.error_code as "errorCode", failure.reason, failure.tokens, example.token_id::text as "tokenId",
+        example.metadata_url as "metadataUrl", example.status_code as "statusCode"
+      from (
+        select error_code, reason, count(*)::int as tokens, min(item_id) as item_id
+        from nft_metadata.refresh_errors
+        where refresh_id = any(${refreshIds}::uuid[])
+        group by error_code, reason
+      ) as failure
+      join nft_metadata.refresh_errors as example on example.item_id = failure.item_id
+      order by failure.tokens desc, failure.error_code, failure.reason`.execute(this.em.fork().getKysely());
+    return rows.map(({ errorCode, reason, tokens, ...example }) => ({ errorCode, reason, tokens, example }));
+  }
+
+  /**
+   * Ends what is pending: these tokens fail as `unable_to_retrieve_metadata`, reason `cancelled`, and their records stay
+   * as they are. Safe beside workers, which drop what they are fetching for them. Returns how many there were. Throws
+   * RefreshNotFound.
+   */
+  async cancel(refreshId: string): Promise<number> {
+    for (let cancelled = 0; ;) {
+      const { pending } = await this.get(refreshId);
+      if (pending === 0) return cancelled;
+      const batch = await this.cancelBatch(refreshId);
+      cancelled += batch;
+      if (batch === 0) await pause(HELD_ITEMS_RETRY_MS);
+    }
+  }
+
+  /** With its items and errors, in short statements. Throws RefreshNotFound, RefreshPending. */
+  async remove(refreshId: string): Promise<void> {
+    const { pending } = await this.get(refreshId);
+    if (pending > 0) throw new RefreshPending(refreshId, pending);
+    if (!(await this.retention.removeRefresh(refreshId))) throw new RefreshNotFound(refreshId);
+  }
+
+  /**
+   * All refreshes of a project, its lanes and its hour: for a project that is removed. What was pending is cancelled.
+   * Returns how many refreshes there were.
+   */
+  async removeAllOf(projectId: string): Promise<number> {
+    let removed = 0;
+    for (let batch = await this.list({ projectId }); batch.length > 0; batch = await this.list({ projectId })) {
+      for (const { id, pending } of batch) {
+        if (pending > 0) await this.cancel(id);
+        await this.retention.removeRefresh(id);
+      }
+      removed += batch.length;
+    }
+    await sql`
+      with lanes as (delete from nft_metadata.lanes where project_id = ${projectId})
+      delete from nft_metadata.refresh_quotas where project_id = ${projectId}`.execute(this.em.fork().getKysely());
+    return removed;
+  }
+
+  private async cancelBatch(refreshId: string): Promise<number> {
+    const cancelled = await inTransaction(this.em, async (em) => {
+      const count = await this.queue.cancel(em, refreshId, CANCEL_BATCH_SIZE);
+      const items = Array.from({ length: count }, () => ({ refreshId, status: 'failed' as const }));
+      const progress = await this.queue.count(em, items);
+      await this.outbox?.add(em, { completions: progress.filter(({ completed }) => completed) });
+      return count;
+    });
+    if (cancelled > 0) this.outbox?.announce();
+    return cancelled;
+  }
+}
+
+function matches({ refreshId, projectId, collectionId, isPending }: RefreshFilter): RawBuilder<unknown> {
+  const conditions = [sql`true`];
+  if (refreshId !== undefined) conditions.push(sql`refresh.id = ${uuidOf(refreshId)}::uuid`);
+  if (projectId !== undefined) conditions.push(sql`refresh.project_id = ${projectId}`);
+  if (collectionId !== undefined) conditions.push(sql`refresh.collection_id = ${collectionId}::uuid`);
+  if (isPending !== undefined) conditions.push(sql`(refresh.completed_at is null) = ${isPending}`);
+  return sql.join(conditions, sql` and `);
+}
+
+/** Throws RefreshNotFound for what is no id. */
+function uuidOf(refreshId: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(refreshId)) throw new RefreshNotFound(refreshId);
+  return refreshId;
+}

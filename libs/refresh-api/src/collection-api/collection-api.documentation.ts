@@ -1,0 +1,66 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers } from '../openapi/documented-response.js';
+import { Authenticated } from '../openapi/security.js';
+import { Fails, FailsLikeAll, FailsTooOften, FailsWithBody } from '../project-api/project-api.documentation.js';
+import { collectionPageSchema, collectionSchema, registrationSchema } from './collection-api.responses.js';
+
+const IsDocumented = () => applyDecorators(ApiTags('Collections'), Authenticated('projectApi'), FailsLikeAll());
+
+const FailsWithoutCollection = () =>
+  Fails(404, 'The project has no such collection; another project’s is not told apart.', {
+    code: 'collection_not_found',
+    message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
+  });
+
+const ChangesCollection = () =>
+  applyDecorators(
+    FailsWithoutCollection(),
+    FailsWithBody(),
+    FailsTooOften('Too many requests a second: counted together with refreshes.'),
+  );
+
+export const DocumentsCollections = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'List the project’s collections, oldest first', operationId: 'listCollections' }),
+    Answers(200, 'A page of collections.', collectionPageSchema),
+  );
+
+export const DocumentsCollection = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'Read a collection', operationId: 'getCollection' }),
+    Answers(200, 'The collection, and how many tokens it has.', collectionSchema),
+    FailsWithoutCollection(),
+  );
+
+export const DocumentsChangeCollection = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Change where a collection’s metadata is',
+      description:
+        'In force with the next refresh that is requested. `metadata_url` of a collection with a Metadata API, `uri_rule` of one whose contract is asked; which of the two it is, the operator decides.',
+      operationId: 'changeCollection',
+    }),
+    Answers(200, 'The collection as it is now.', collectionSchema),
+    ChangesCollection(),
+  );
+
+export const DocumentsRegisterTokens = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Register tokens of a collection',
+      description:
+        'Only registered tokens can be refreshed and shown. Known ones are left alone, so a request can be repeated.',
+      operationId: 'registerTokens',
+    }),
+    Answers(200, 'All of them are registered.', registrationSchema),
+    ChangesCollection(),
+    Fails(409, 'The collection would hold more tokens than its project may register; none was registered.', {
+      code: 'token_limit_reached',
+      message: 'The collection may hold 1000000 tokens, and would hold more.',
+    }),
+  );

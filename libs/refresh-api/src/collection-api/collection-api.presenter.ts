@@ -1,0 +1,33 @@
+import type { Collection } from '@app/token-store';
+import type { z } from 'zod';
+import { toMicroseconds, toPageBody } from '../project-api/project-api.presenter.js';
+import type { collectionPageSchema, collectionSchema } from './collection-api.responses.js';
+
+function toListRow(collection: Collection) {
+  return {
+    chain_id: collection.chainId,
+    collection_address: collection.address,
+    source: collection.sourceKind,
+    metadata_url: collection.metadataUrl ?? null,
+    uri_rule: collection.uriRule ?? null,
+    requests_at_once: collection.requestsAtOnce ?? null,
+    created_at: toMicroseconds(collection.createdAt),
+  };
+}
+
+export function toCollectionBody(collection: Collection, tokens: number): z.output<typeof collectionSchema> {
+  return { ...toListRow(collection), tokens };
+}
+
+/** Of one row more than asked for, the page. */
+export function toCollectionPage(
+  collections: readonly Collection[],
+  limit: number,
+): z.output<typeof collectionPageSchema> {
+  const rows = collections.slice(0, limit).map((collection) => ({
+    collection,
+    id: collection.id,
+    createdAt: toMicroseconds(collection.createdAt),
+  }));
+  return toPageBody({ rows, hasMore: collections.length > limit }, (row) => toListRow(row.collection));
+}

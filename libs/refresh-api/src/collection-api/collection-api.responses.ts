@@ -1,0 +1,36 @@
+import { URI_RULES } from '@app/token-store';
+import { z } from 'zod';
+import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
+
+const collection = {
+  chain_id: z.int().meta({ examples: [1] }),
+  collection_address: z.string().meta({ examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] }),
+  source: z.enum(['metadata_api', 'chain']).meta({
+    description: '`metadata_api`: a token’s document is at `metadata_url`. `chain`: the contract is asked where it is.',
+  }),
+  metadata_url: z
+    .string()
+    .nullable()
+    .meta({ examples: ['https://api.game.example/tokens'] }),
+  uri_rule: z.enum(URI_RULES).nullable(),
+  requests_at_once: z
+    .int()
+    .nullable()
+    .meta({ description: 'That its metadata host takes; `null`: the deployment’s default.' }),
+  created_at: timestampSchema,
+};
+
+export const collectionPageSchema = z
+  .object({ result: z.array(z.object(collection)), ...pageSchema })
+  .meta({ id: 'CollectionPage' });
+
+export const collectionSchema = z
+  .object({ ...collection, tokens: z.int().min(0).meta({ description: 'Registered now.' }) })
+  .meta({ id: 'Collection' });
+
+export const registrationSchema = z
+  .object({
+    registered: z.int().min(0).meta({ description: 'New ones.' }),
+    already_registered: z.int().min(0),
+  })
+  .meta({ id: 'Registration' });

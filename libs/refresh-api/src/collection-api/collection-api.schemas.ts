@@ -1,0 +1,52 @@
+import { URI_RULES } from '@app/token-store';
+import { z } from 'zod';
+import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
+import { strictObject } from '../strict-object.js';
+import { chainId } from '../token-api/token-api.schemas.js';
+import { tokenIdsSchema } from '../token-ids.schema.js';
+
+export const listCollectionsSchema = strictObject(
+  { page_size: pageSizeSchema, cursor: cursorSchema('uuid') },
+  'query parameter',
+).transform((query) => ({ limit: query.page_size, after: query.cursor }));
+export type ListCollections = z.output<typeof listCollectionsSchema>;
+
+export const ownCollectionSchema = strictObject({ chain_id: chainId }, 'query parameter').transform(({ chain_id }) => ({
+  chainId: chain_id,
+}));
+export type OwnCollection = z.output<typeof ownCollectionSchema>;
+
+const uriRuleText = `must be one of ${URI_RULES.join(', ')}, or null for the first`;
+
+export const changeCollectionSchema = strictObject(
+  {
+    metadata_url: z
+      .string({ error: 'must be a URL' })
+      .optional()
+      .meta({
+        description: 'Of a collection with a Metadata API: in force with the next refresh.',
+        examples: ['https://api.game.example/tokens'],
+      }),
+    uri_rule: z
+      .enum(URI_RULES, { error: uriRuleText })
+      .nullable()
+      .optional()
+      .meta({ description: 'Of a collection whose contract is asked: what is made of its answer.' }),
+  },
+  'field',
+)
+  .refine((body) => Object.keys(body).length === 1, { error: 'the body must have metadata_url or uri_rule' })
+  .transform(({ metadata_url, uri_rule }) => ({ metadataUrl: metadata_url, uriRule: uri_rule }));
+export type ChangeCollection = z.output<typeof changeCollectionSchema>;
+
+export const registerTokensSchema = strictObject(
+  {
+    token_ids: tokenIdsSchema.meta({
+      description:
+        'At most 1,000, unless the deployment says otherwise. Ids that are registered already are left alone.',
+      examples: [['1', '2']],
+    }),
+  },
+  'field',
+).transform(({ token_ids }) => [...new Set(token_ids)]);
+export type RegisterTokens = z.output<typeof registerTokensSchema>;

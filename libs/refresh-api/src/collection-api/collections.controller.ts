@@ -1,0 +1,150 @@
+import { CollectionAmbiguous } from '@app/metadata-refresh';
+import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import { Collections, TokenStore, type Collection, type CollectionSource } from '@app/token-store';
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  Inject,
+  Param,
+  Patch,
+  Post,
+  Query,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import { authenticatedBy } from '../authenticated-by.guard.js';
+import { checkedBy } from '../checked-by.js';
+import { InvalidRequest } from '../invalid-request.js';
+import { JsonBodyGuard } from '../json-body.guard.js';
+import { ProjectApiFilter } from '../project-api/project-api.filter.js';
+import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { NotKnown } from '../token-api/token-api.errors.js';
+import { addressParamSchema } from '../token-api/token-api.schemas.js';
+import {
+  DocumentsChangeCollection,
+  DocumentsCollection,
+  DocumentsCollections,
+  DocumentsRegisterTokens,
+} from './collection-api.documentation.js';
+import { toCollectionBody, toCollectionPage } from './collection-api.presenter.js';
+import {
+  changeCollectionSchema,
+  listCollectionsSchema,
+  ownCollectionSchema,
+  registerTokensSchema,
+  type ChangeCollection,
+  type ListCollections,
+  type OwnCollection,
+  type RegisterTokens,
+} from './collection-api.schemas.js';
+
+export const COLLECTIONS_PATH = 'collections';
+
+/**
+ * A project's own collections: what it may read and change by itself. Which contract belongs to which project is decided
+ * by the operator, so nothing is added or removed here, and how many requests a host takes is not the project's to say.
+ */
+@Controller()
+@UseGuards(authenticatedBy('projectApi'))
+@UseFilters(ProjectApiFilter)
+export class CollectionsController {
+  constructor(
+    private readonly collections: Collections,
+    private readonly tokens: TokenStore,
+    private readonly rate: RequestRate,
+    @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
+  ) {}
+
+  @Get()
+  @DocumentsCollections()
+  async list(
+    @CurrentProject() { id: projectId }: CallingProject,
+    @Query(checkedBy(listCollectionsSchema)) { limit, after }: ListCollections,
+  ) {
+    const behind = after && { id: after.id, createdAt: new Date(after.createdAt) };
+    return toCollectionPage(await this.collections.list({ projectId, limit: limit + 1, after: behind }), limit);
+  }
+
+  @Get(':collection_address')
+  @DocumentsCollection()
+  async get(
+    @CurrentProject() project: CallingProject,
+    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
+    @Query(checkedBy(ownCollectionSchema)) { chainId }: OwnCollection,
+  ) {
+    const collection = await this.ownCollection(project, address, chainId);
+    return toCollectionBody(collection, await this.tokens.countTokens(collection.id));
+  }
+
+  @Patch(':collection_address')
+  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @DocumentsChangeCollection()
+  async change(
+    @CurrentProject() project: CallingProject,
+    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
+    @Query(checkedBy(ownCollectionSchema)) { chainId }: OwnCollection,
+    @Body(checkedBy(changeCollectionSchema)) body: ChangeCollection,
+  ) {
+    const { id, sourceKind } = await this.ownCollection(project, address, chainId);
+    const source = toSource(body, sourceKind);
+    await this.rate.count(project);
+    const collection = await this.collections.update(id, { source });
+    return toCollectionBody(collection, await this.tokens.countTokens(id));
+  }
+
+  @Post(':collection_address/tokens')
+  @HttpCode(200)
+  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @DocumentsRegisterTokens()
+  async registerTokens(
+    @CurrentProject() project: CallingProject,
+    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
+    @Query(checkedBy(ownCollectionSchema)) { chainId }: OwnCollection,
+    @Body(checkedBy(registerTokensSchema)) tokenIds: RegisterTokens,
+  ) {
+    const { registeredTokensPerRequest: most, tokensPerCollection: collectionTokens } = this.config;
+    if (tokenIds.length > most) {
+      throw new InvalidRequest(`token_ids must be at most ${most} token ids; these are ${tokenIds.length}`);
+    }
+    const { id } = await this.ownCollection(project, address, chainId);
+    await this.rate.count(project);
+    const registered = await this.tokens.registerTokens(id, tokenIds, { collectionTokens });
+    return { registered, already_registered: tokenIds.length - registered };
+  }
+
+  /** Another project's is not told apart from none. */
+  private async ownCollection(
+    project: CallingProject,
+    address: string,
+    chainId: number | undefined,
+  ): Promise<Collection> {
+    const registered = await this.collections.findByAddress(address);
+    const own = registered.filter(
+      (one) => one.projectId === project.id && (chainId === undefined || one.chainId === chainId),
+    );
+    const [collection] = own;
+    if (!collection) {
+      throw new NotKnown('collection_not_found', `Collection ${address} is not a collection of this project.`);
+    }
+    if (own.length > 1) {
+      throw new CollectionAmbiguous(
+        address,
+        own.map((one) => one.chainId),
+      );
+    }
+    return collection;
+  }
+}
+
+/** Whether a contract or a Metadata API is believed was agreed with the operator, and stays. */
+function toSource({ metadataUrl, uriRule }: ChangeCollection, kind: CollectionSource['kind']): CollectionSource {
+  if (metadataUrl !== undefined && kind === 'metadata_api') return { kind, url: metadataUrl };
+  if (uriRule !== undefined && kind === 'chain') return { kind, uriRule };
+  throw new InvalidRequest(
+    kind === 'chain'
+      ? 'metadata_url cannot be set: the contract of this collection is asked where its documents are'
+      : 'uri_rule cannot be set: the documents of this collection are at its metadata_url',
+  );
+}

@@ -1,0 +1,32 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { InvalidRequest } from './invalid-request.js';
+
+interface Request {
+  query?: object;
+  body?: unknown;
+}
+
+/** For routes without query parameters: names those that were sent, so that a typo is noticed. */
+@Injectable()
+export class NoQueryGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    refuse(context.switchToHttp().getRequest<Request>().query, 'query parameter');
+    return true;
+  }
+}
+
+/** For routes that read no body: the same for its fields. An empty object is none. */
+@Injectable()
+export class NoBodyGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean {
+    const { body } = context.switchToHttp().getRequest<Request>();
+    if (typeof body === 'object' || body === undefined) refuse(body, 'field');
+    else throw new InvalidRequest('there is no body here');
+    return true;
+  }
+}
+
+function refuse(input: object | null | undefined, kind: 'field' | 'query parameter'): void {
+  const names = Object.keys(input ?? {}).map((name) => JSON.stringify(name));
+  if (names.length > 0) throw new InvalidRequest(`${names.join(', ')} is not a ${kind} here; known are: none`);
+}

@@ -1,0 +1,132 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers } from '../openapi/documented-response.js';
+import { Authenticated } from '../openapi/security.js';
+import { Fails, FailsLikeAll, FailsTooOften, FailsWithBody } from '../project-api/project-api.documentation.js';
+import {
+  deliveryPageSchema,
+  newWebhookSchema,
+  secretSchema,
+  webhookListSchema,
+  webhookSchema,
+  webhookTestSchema,
+} from './webhook-api.responses.js';
+
+const IsDocumented = () => applyDecorators(ApiTags('Webhooks'), Authenticated('projectApi'), FailsLikeAll());
+
+const FailsWithoutWebhook = () =>
+  Fails(404, 'The project has no such webhook; another project’s is not told apart.', {
+    code: 'webhook_not_found',
+    message: 'Webhook "6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21" does not exist.',
+  });
+
+const IsCounted = () => FailsTooOften('Too many requests a second: counted together with refreshes.');
+
+export const DocumentsWebhooks = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'List the project’s webhooks, oldest first', operationId: 'listWebhooks' }),
+    Answers(200, 'All of them.', webhookListSchema),
+  );
+
+export const DocumentsCreateWebhook = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Create a webhook',
+      description: 'It is told of what happens from now on. Messages have the form of Standard Webhooks.',
+      operationId: 'createWebhook',
+    }),
+    Answers(201, 'The webhook, with its secret.', newWebhookSchema),
+    FailsWithBody(),
+    IsCounted(),
+    Fails(409, 'The project has as many webhooks as it may have.', {
+      code: 'webhook_limit_reached',
+      message: 'The project may have 10 webhooks, and has them.',
+    }),
+  );
+
+export const DocumentsWebhook = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'Read a webhook', operationId: 'getWebhook' }),
+    Answers(200, 'The webhook, and how its messages have ended.', webhookSchema),
+    FailsWithoutWebhook(),
+  );
+
+export const DocumentsChangeWebhook = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'Change the URL or the events of a webhook', operationId: 'changeWebhook' }),
+    Answers(200, 'The webhook as it is now.', webhookSchema),
+    FailsWithoutWebhook(),
+    FailsWithBody(),
+    IsCounted(),
+  );
+
+export const DocumentsDeleteWebhook = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Delete a webhook with its secrets and deliveries',
+      description: 'A message that is on its way may still arrive.',
+      operationId: 'deleteWebhook',
+    }),
+    Answers(204, 'It is deleted.'),
+    FailsWithoutWebhook(),
+    IsCounted(),
+  );
+
+export const DocumentsEnableWebhook = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Enable a webhook that is disabled, or waits for its next try',
+      operationId: 'enableWebhook',
+    }),
+    Answers(200, 'The webhook; its next message is tried at once.', webhookSchema),
+    FailsWithoutWebhook(),
+    FailsWithBody(),
+    IsCounted(),
+  );
+
+export const DocumentsRotateSecret = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Make a new secret',
+      description: 'Messages carry a signature with each of the last five secrets that are still good.',
+      operationId: 'rotateWebhookSecret',
+    }),
+    Answers(200, 'The new secret.', secretSchema),
+    FailsWithoutWebhook(),
+    FailsWithBody(),
+    IsCounted(),
+  );
+
+export const DocumentsTestWebhook = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Send a test message now, once',
+      description:
+        'Of the type `webhook.test`, signed as all others; listed among the deliveries. Answered when it has ended.',
+      operationId: 'testWebhook',
+    }),
+    Answers(200, 'How it ended.', webhookTestSchema),
+    FailsWithoutWebhook(),
+    FailsWithBody(),
+    IsCounted(),
+    Fails(409, 'A test message to this webhook is on its way.', {
+      code: 'webhook_test_running',
+      message: 'A test message to webhook 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 is on its way; wait for its end.',
+    }),
+  );
+
+export const DocumentsDeliveries = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({ summary: 'List what was posted to a webhook, newest first', operationId: 'listDeliveries' }),
+    Answers(200, 'A page of tries, of the last 14 days unless the deployment says otherwise.', deliveryPageSchema),
+    FailsWithoutWebhook(),
+  );

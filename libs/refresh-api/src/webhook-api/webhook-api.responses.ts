@@ -1,0 +1,59 @@
+import { METADATA_EVENT_TYPES } from '@app/metadata-events';
+import { z } from 'zod';
+import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
+
+const id = z.string().meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
+const secret = z.string().meta({
+  description: 'Shown here and nowhere again: the receiver verifies messages with it.',
+  examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+});
+const reason = z
+  .string()
+  .nullable()
+  .meta({ description: '`null`: the receiver has taken it.', examples: ['timeout'] });
+
+const webhook = {
+  webhook_id: id,
+  url: z.string().meta({ examples: ['https://partner.example/hook'] }),
+  events: z.array(z.enum(METADATA_EVENT_TYPES)),
+  created_at: timestampSchema,
+  disabled: z.enum(['gone', 'failing']).nullable().meta({
+    description:
+      '`gone`: the receiver answered 410. `failing`: nothing else for days. Nothing is sent until it is enabled.',
+  }),
+  failures: z.int().min(0).meta({ description: 'Messages that failed in a row.' }),
+  failing_since: timestampSchema.nullable(),
+  last_error: reason,
+};
+
+export const webhookSchema = z.object(webhook).meta({ id: 'Webhook' });
+export const webhookListSchema = z.object({ result: z.array(z.object(webhook)) }).meta({ id: 'WebhookList' });
+export const newWebhookSchema = z.object({ ...webhook, secret }).meta({ id: 'NewWebhook' });
+export const secretSchema = z.object({ secret }).meta({ id: 'WebhookSecret' });
+
+const status = z
+  .int()
+  .nullable()
+  .meta({ description: 'That the receiver answered with.', examples: [204] });
+
+export const deliveryPageSchema = z
+  .object({
+    result: z.array(
+      z.object({
+        message_id: z.string().meta({ examples: ['msg_1042-0'] }),
+        event_type: z.enum([...METADATA_EVENT_TYPES, 'webhook.test']),
+        events: z.int().min(0).meta({ description: 'In the message; none in a test.' }),
+        attempt: z.int().min(1),
+        status,
+        reason,
+        duration_ms: z.int().min(0),
+        attempted_at: timestampSchema,
+      }),
+    ),
+    ...pageSchema,
+  })
+  .meta({ id: 'DeliveryPage' });
+
+export const webhookTestSchema = z
+  .object({ message_id: z.string(), status, reason, duration_ms: z.int().min(0) })
+  .meta({ id: 'WebhookTest' });

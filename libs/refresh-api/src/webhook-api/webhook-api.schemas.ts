@@ -1,0 +1,70 @@
+import { METADATA_EVENT_TYPES } from '@app/metadata-events';
+import { z } from 'zod';
+import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
+import { strictObject } from '../strict-object.js';
+
+const eventsRule = `must be a list of ${METADATA_EVENT_TYPES.join(' and ')}`;
+const url = z.string({ error: 'must be a URL' }).meta({
+  description: '`https:`, to a public address.',
+  examples: ['https://partner.example/hook'],
+});
+const events = z
+  .array(z.enum(METADATA_EVENT_TYPES, { error: `must be ${METADATA_EVENT_TYPES.join(' or ')}` }), { error: eventsRule })
+  .min(1, { error: eventsRule })
+  .meta({ description: 'All when absent.' });
+
+export const createWebhookSchema = strictObject({ url, events: events.optional() }, 'field').transform(
+  ({ url: address, events: types }) => ({ url: address, types }),
+);
+export type CreateWebhook = z.output<typeof createWebhookSchema>;
+
+export const changeWebhookSchema = strictObject({ url: url.optional(), events: events.optional() }, 'field')
+  .refine((body) => Object.keys(body).length > 0, { error: 'the body must have url or events' })
+  .transform(({ url: address, events: types }) => ({ url: address, types }));
+export type ChangeWebhook = z.output<typeof changeWebhookSchema>;
+
+const keepRule = 'must be a whole number of hours from 0 to 168';
+export const rotateSecretSchema = withoutBody(
+  strictObject(
+    {
+      keep_old_hours: z
+        .int({ error: keepRule })
+        .min(0, { error: keepRule })
+        .max(168, { error: keepRule })
+        .default(24)
+        .meta({ description: 'How long messages are signed with the old secrets as well; 0 when one has leaked.' }),
+    },
+    'field',
+  ).transform(({ keep_old_hours }) => ({ keepOldHours: keep_old_hours })),
+);
+export type RotateSecret = z.output<typeof rotateSecretSchema>;
+
+export const enableWebhookSchema = withoutBody(
+  strictObject(
+    {
+      skip_missed: z
+        .boolean({ error: 'must be true or false' })
+        .default(false)
+        .meta({ description: 'Only what happens from now on; else from the message that failed.' }),
+    },
+    'field',
+  ).transform(({ skip_missed }) => ({ skipsMissed: skip_missed })),
+);
+export type EnableWebhook = z.output<typeof enableWebhookSchema>;
+
+export const listDeliveriesSchema = strictObject(
+  { page_size: pageSizeSchema, cursor: cursorSchema('bigint') },
+  'query parameter',
+).transform((query) => ({ limit: query.page_size, after: query.cursor }));
+export type ListDeliveries = z.output<typeof listDeliveriesSchema>;
+
+export const webhookIdSchema = z
+  .string()
+  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'webhook_id must be a UUID' })
+  .transform((id) => id.toLowerCase())
+  .meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
+
+/** A body may be left out. Express gives `undefined` or `{}` for no body, Fastify `null`. */
+function withoutBody<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((body: unknown) => body ?? {}, schema);
+}

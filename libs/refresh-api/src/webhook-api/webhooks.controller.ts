@@ -1,0 +1,177 @@
+import { WebhookNotFound, Webhooks, type Webhook } from '@app/metadata-events';
+import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Inject,
+  Optional,
+  Param,
+  Patch,
+  Post,
+  Query,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import { authenticatedBy } from '../authenticated-by.guard.js';
+import { checkedBy } from '../checked-by.js';
+import { JsonBodyGuard } from '../json-body.guard.js';
+import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { NoBodyGuard, NoQueryGuard } from '../unexpected-input.guards.js';
+import {
+  DocumentsChangeWebhook,
+  DocumentsCreateWebhook,
+  DocumentsDeleteWebhook,
+  DocumentsDeliveries,
+  DocumentsEnableWebhook,
+  DocumentsRotateSecret,
+  DocumentsTestWebhook,
+  DocumentsWebhook,
+  DocumentsWebhooks,
+} from './webhook-api.documentation.js';
+import { WebhookApiFilter } from './webhook-api.filter.js';
+import { toDeliveryPage, toTestBody, toWebhookBody } from './webhook-api.presenter.js';
+import {
+  changeWebhookSchema,
+  createWebhookSchema,
+  enableWebhookSchema,
+  listDeliveriesSchema,
+  rotateSecretSchema,
+  webhookIdSchema,
+  type ChangeWebhook,
+  type CreateWebhook,
+  type EnableWebhook,
+  type ListDeliveries,
+  type RotateSecret,
+} from './webhook-api.schemas.js';
+
+export const WEBHOOKS_PATH = 'webhooks';
+
+const WebhookId = () => Param('webhook_id', checkedBy(webhookIdSchema));
+
+/** A project's own webhooks. Whatever changes something is counted against the project's requests a second. */
+@Controller()
+@UseGuards(authenticatedBy('projectApi'))
+@UseFilters(WebhookApiFilter)
+export class WebhooksController {
+  private readonly webhooks: Webhooks;
+
+  /** Throws an Error without MetadataEventsModule. */
+  constructor(
+    private readonly rate: RequestRate,
+    @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
+    @Optional() webhooks?: Webhooks,
+  ) {
+    if (!webhooks) {
+      throw new Error('RefreshApiModule: servesWebhooks needs MetadataEventsModule; import it beside this module.');
+    }
+    this.webhooks = webhooks;
+  }
+
+  @Get()
+  @UseGuards(NoQueryGuard)
+  @DocumentsWebhooks()
+  async list(@CurrentProject() { id }: CallingProject) {
+    return { result: (await this.webhooks.list(id)).map(toWebhookBody) };
+  }
+
+  @Post()
+  @HttpCode(201)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
+  @DocumentsCreateWebhook()
+  async create(@CurrentProject() project: CallingProject, @Body(checkedBy(createWebhookSchema)) body: CreateWebhook) {
+    await this.rate.count(project);
+    const added = { ...body, projectId: project.id, projectLimit: this.config.webhooksPerProject };
+    const { id, secret } = await this.webhooks.add(added);
+    return { ...toWebhookBody(await this.webhooks.get(id)), secret };
+  }
+
+  @Get(':webhook_id')
+  @UseGuards(NoQueryGuard)
+  @DocumentsWebhook()
+  async get(@CurrentProject() project: CallingProject, @WebhookId() id: string) {
+    return toWebhookBody(await this.ownWebhook(project, id));
+  }
+
+  @Patch(':webhook_id')
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
+  @DocumentsChangeWebhook()
+  async change(
+    @CurrentProject() project: CallingProject,
+    @WebhookId() id: string,
+    @Body(checkedBy(changeWebhookSchema)) body: ChangeWebhook,
+  ) {
+    await this.countedWebhook(project, id);
+    return toWebhookBody(await this.webhooks.update(id, body));
+  }
+
+  @Delete(':webhook_id')
+  @HttpCode(204)
+  @UseGuards(NoQueryGuard, RequestRateGuard)
+  @DocumentsDeleteWebhook()
+  async remove(@CurrentProject() project: CallingProject, @WebhookId() id: string): Promise<void> {
+    await this.countedWebhook(project, id);
+    await this.webhooks.remove(id);
+  }
+
+  @Post(':webhook_id/enable')
+  @HttpCode(200)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
+  @DocumentsEnableWebhook()
+  async enable(
+    @CurrentProject() project: CallingProject,
+    @WebhookId() id: string,
+    @Body(checkedBy(enableWebhookSchema)) body: EnableWebhook,
+  ) {
+    await this.countedWebhook(project, id);
+    await this.webhooks.enable(id, body);
+    return toWebhookBody(await this.webhooks.get(id));
+  }
+
+  @Post(':webhook_id/rotate-secret')
+  @HttpCode(200)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
+  @DocumentsRotateSecret()
+  async rotateSecret(
+    @CurrentProject() project: CallingProject,
+    @WebhookId() id: string,
+    @Body(checkedBy(rotateSecretSchema)) { keepOldHours }: RotateSecret,
+  ) {
+    await this.countedWebhook(project, id);
+    return { secret: await this.webhooks.rotateSecret(id, keepOldHours) };
+  }
+
+  @Post(':webhook_id/test')
+  @HttpCode(200)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, NoBodyGuard, RequestRateGuard)
+  @DocumentsTestWebhook()
+  async test(@CurrentProject() project: CallingProject, @WebhookId() id: string) {
+    await this.countedWebhook(project, id);
+    return toTestBody(await this.webhooks.test(id));
+  }
+
+  @Get(':webhook_id/deliveries')
+  @DocumentsDeliveries()
+  async deliveries(
+    @CurrentProject() project: CallingProject,
+    @WebhookId() id: string,
+    @Query(checkedBy(listDeliveriesSchema)) { limit, after }: ListDeliveries,
+  ) {
+    await this.ownWebhook(project, id);
+    return toDeliveryPage(await this.webhooks.listDeliveries(id, limit + 1, after?.id), limit);
+  }
+
+  private async countedWebhook(project: CallingProject, id: string): Promise<void> {
+    await this.ownWebhook(project, id);
+    await this.rate.count(project);
+  }
+
+  /** Another project's is not told apart from none. */
+  private async ownWebhook(project: CallingProject, id: string): Promise<Webhook> {
+    const webhook = await this.webhooks.get(id);
+    if (webhook.projectId !== project.id) throw new WebhookNotFound(id);
+    return webhook;
+  }
+}

@@ -1,0 +1,62 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { sql, type RawBuilder } from 'kysely';
+import { TraitIndex } from './trait-index.js';
+import { inTransaction } from './transaction.js';
+
+/** Tokens that one transaction removes. */
+const BATCH_SIZE = 2000;
+
+/**
+ * Removes rows of `nft_metadata.tokens`, batch by batch, and moves the counts of their traits in the same transaction.
+ * Token rows are locked in key order, then trait rows, as workers do, so the two wait for each other without a deadlock.
+ */
+@Injectable()
+export class TokenRemoval {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly traits: TraitIndex,
+  ) {}
+
+  /** Returns how many of these were registered. */
+  async remove(collectionId: string, tokenIds: readonly string[]): Promise<number> {
+    let removed = 0;
+    for (let at = 0; at < tokenIds.length; at += BATCH_SIZE) {
+      const batch = tokenIds.slice(at, at + BATCH_SIZE);
+      removed += (await this.removeWhere(collectionId, sql`token_id = any(${batch}::numeric[])`)).length;
+    }
+    return removed;
+  }
+
+  /** All tokens of a collection. Returns how many there were. */
+  async removeAll(collectionId: string): Promise<number> {
+    let removed = 0;
+    // From the last id on: index entries of what is deleted already are not walked over again.
+    for (let last = '-1'; ;) {
+      const batch = await this.removeWhere(collectionId, sql`token_id > ${last}::numeric`);
+      if (batch.length === 0) return removed;
+      removed += batch.length;
+      last = batch.reduce((largest, tokenId) => (BigInt(tokenId) > BigInt(largest) ? tokenId : largest), last);
+    }
+  }
+
+  private removeWhere(collectionId: string, condition: RawBuilder<unknown>): Promise<string[]> {
+    return inTransaction(this.em, async (em) => {
+      const { rows } = await sql<{ tokenId: string; traitIds: string[] }>`
+        with locked as materialized (
+          select id from nft_metadata.tokens
+          where collection_id = ${collectionId}::uuid and ${condition}
+          order by token_id
+          limit ${BATCH_SIZE}
+          for update
+        )
+        delete from nft_metadata.tokens where id = any(array(select id from locked))
+        returning token_id::text as "tokenId", trait_ids::text[] as "traitIds"`.execute(em.getKysely());
+      await this.traits.count(
+        em,
+        rows.map(({ traitIds }) => ({ oldTraitIds: traitIds, newTraitIds: [] })),
+      );
+      return rows.map(({ tokenId }) => tokenId);
+    });
+  }
+}

@@ -1,0 +1,39 @@
+import { PassThrough } from 'node:stream';
+import { confirm, type Terminal } from './confirmation.js';
+
+function aTerminal(typed?: string): Terminal & { shown(): string } {
+  const output = new PassThrough();
+  let shown = '';
+  output.on('data', (chunk) => (shown += String(chunk)));
+  const input = Object.assign(new PassThrough(), { isTTY: typed !== undefined });
+  if (typed !== undefined) input.write(typed);
+  return { input, output, shown: () => shown };
+}
+
+describe('a destructive command', () => {
+  it.each(['y\n', 'Y\n', 'yes\n', ' yes \r\n'])('goes on when %j is typed on a terminal', async (typed) => {
+    const terminal = aTerminal(typed);
+
+    await confirm('This removes 3 tokens.', false, terminal);
+
+    expect(terminal.shown()).toBe('This removes 3 tokens. Go on? [y/N] ');
+  });
+
+  it.each(['\n', 'n\n', 'no\n', 'yess\n', 'remove\n'])('stops when %j is typed', async (typed) => {
+    await expect(confirm('This removes 3 tokens.', false, aTerminal(typed))).rejects.toThrow('nothing was changed');
+  });
+
+  it('does not wait for anybody where nobody can answer, and says what would be right', async () => {
+    await expect(confirm('This removes 3 tokens.', false, aTerminal())).rejects.toThrow(
+      'This removes 3 tokens. Confirm it with --yes.',
+    );
+  });
+
+  it('asks nothing with --yes', async () => {
+    const terminal = aTerminal('n\n');
+
+    await confirm('This removes 3 tokens.', true, terminal);
+
+    expect(terminal.shown()).toBe('');
+  });
+});

@@ -1,0 +1,27 @@
+import { Refreshes } from '@app/metadata-refresh';
+import type { Session } from './session.js';
+
+/** Why tokens failed, as it is printed: how many for each reason, and one of them. */
+export interface ShownFailure {
+  error_code: string;
+  reason: string;
+  tokens: number;
+  example: { token_id: string; url: string | null; status: number | null };
+}
+
+/** The most frequent reason first. */
+export async function readFailures(session: Session, refreshIds: readonly string[]): Promise<ShownFailure[]> {
+  const failures = await (await session.get(Refreshes)).countFailures(refreshIds);
+  return failures.map(({ errorCode, reason, tokens, example }) => ({
+    error_code: errorCode,
+    reason,
+    tokens,
+    example: { token_id: example.tokenId, url: example.metadataUrl || null, status: example.statusCode },
+  }));
+}
+
+export function toFailureLine({ error_code, reason, tokens, example }: ShownFailure): string {
+  const where = example.url === null ? '' : ` at ${example.url}`;
+  const status = example.status === null ? '' : `, status ${example.status}`;
+  return `failed as ${error_code}, ${reason}: ${tokens}, such as token ${example.token_id}${where}${status}`;
+}

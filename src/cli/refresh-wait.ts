@@ -1,0 +1,41 @@
+import { MetadataRefreshService, RefreshWorker, type Refresh, type RefreshingProject } from '@app/metadata-refresh';
+import { SingleBar } from 'cli-progress';
+import type { Session } from './session.js';
+
+const POLL_MS = 200;
+
+/** Works on the queue beside whatever service runs, so that it ends also when none does. */
+export async function waitForRefreshes(
+  session: Session,
+  project: RefreshingProject,
+  refreshIds: readonly string[],
+  total: number,
+): Promise<{ succeeded: number; failed: number }> {
+  const service = await session.get(MetadataRefreshService);
+  const worker = await session.get(RefreshWorker);
+  const bar = process.stderr.isTTY
+    ? new SingleBar({ format: '{bar} {value}/{total} tokens', stream: process.stderr, hideCursor: true })
+    : null;
+  bar?.start(total, 0);
+  worker.start();
+  try {
+    for (;;) {
+      const refreshes = await Promise.all(refreshIds.map((id) => service.getRefresh(project, id)));
+      const counts = sum(refreshes);
+      bar?.update(counts.succeeded + counts.failed);
+      if (refreshes.every(({ status }) => status === 'completed')) return counts;
+      await new Promise((done) => setTimeout(done, POLL_MS));
+      worker.wake();
+    }
+  } finally {
+    bar?.stop();
+    await worker.stop();
+  }
+}
+
+function sum(refreshes: readonly Refresh[]) {
+  return refreshes.reduce(
+    (counts, { succeeded, failed }) => ({ succeeded: counts.succeeded + succeeded, failed: counts.failed + failed }),
+    { succeeded: 0, failed: 0 },
+  );
+}

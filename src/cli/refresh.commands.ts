@@ -1,0 +1,187 @@
+import {
+  MetadataRefreshService,
+  Refreshes,
+  type ProjectRefresh,
+  type RefreshFilter,
+  type RefreshingProject,
+} from '@app/metadata-refresh';
+import { Projects } from '@app/project-auth';
+import { TokenStore, type Collection } from '@app/token-store';
+import type { Command } from 'commander';
+import { parseRows, parseWholeNumber, withCollection, withJson, withYes } from './option-values.js';
+import { readFailures, toFailureLine } from './refresh-failures.js';
+import { waitForRefreshes } from './refresh-wait.js';
+import { findCollection, type CollectionOptions } from './registered-collection.js';
+import type { Session } from './session.js';
+import { parseTokenIds } from './token-ids.js';
+
+interface RequestOptions extends CollectionOptions {
+  tokens?: string;
+  all?: boolean;
+  wait?: boolean;
+}
+
+interface FilterOptions {
+  project?: string;
+  collection?: string;
+  chain?: number;
+}
+
+export function addRefreshCommands(refresh: Command, session: Session): void {
+  withJson(withCollection(refresh.command('request', { isDefault: true })))
+    .description('what "refresh" alone means: fetch again; counts towards the project\'s hour')
+    .option('--tokens <list>', 'such as 1-1000,5000')
+    .option('--all', 'every registered token')
+    .option('--wait', 'until it is completed; this process helps. Status 1 when tokens failed')
+    .action((options: RequestOptions) => request(session, options));
+
+  withJson(withFilter(refresh.command('list').description('newest first')))
+    .option('--pending', 'only what is not completed')
+    .option('--limit <n>', '1 to 1000', parseRows, 100)
+    .action(async ({ limit, pending, ...options }: FilterOptions & { limit: number; pending?: boolean }) => {
+      const filter = { ...(await filterOf(session, options)), ...(pending && { isPending: true }) };
+      const found = await (await session.get(Refreshes)).list({ ...filter, limit });
+      session.printList('refreshes', found.map(toLine));
+    });
+
+  withJson(refresh.command('show').description('how far it is, and why tokens failed'))
+    .requiredOption('--refresh <id>')
+    .action(async ({ refresh: id }: { refresh: string }) => {
+      const found = toLine(await (await session.get(Refreshes)).get(id));
+      const failures = await readFailures(session, [id]);
+      const lines = Object.entries(found).map(([name, value]) => `${name}: ${String(value)}`);
+      session.print({ ...found, failures }, [...lines, ...failures.map(toFailureLine)]);
+    });
+
+  withYes(withJson(withFilter(refresh.command('cancel'))))
+    .description('end what is pending: these tokens fail, reason "cancelled"; their metadata stays')
+    .option('--refresh <id>')
+    .action(async (options: FilterOptions & { refresh?: string; yes?: boolean }) => {
+      const refreshes = await session.get(Refreshes);
+      const filter = await pendingFilterOf(session, options);
+      const { refreshes: count, pendingTokens } = await refreshes.count(filter);
+      if (count > 0) {
+        await session.confirm(`This ends ${count} refreshes with ${pendingTokens} pending tokens.`, options);
+      }
+      let cancelled = 0;
+      for (let pending = await refreshes.list(filter); pending.length > 0; pending = await refreshes.list(filter)) {
+        for (const { id } of pending) cancelled += await refreshes.cancel(id);
+      }
+      session.print({ refreshes: count, cancelled_tokens: cancelled });
+    });
+
+  withYes(withJson(refresh.command('remove')))
+    .description('a completed one, with its errors; completed ones go by themselves after 30 days')
+    .requiredOption('--refresh <id>')
+    .action(async ({ refresh: id, yes }: { refresh: string; yes?: boolean }) => {
+      const refreshes = await session.get(Refreshes);
+      const { total, failed, pending } = await refreshes.get(id);
+      if (pending > 0) {
+        throw new Error(
+          `Refresh ${id} has ${pending} pending tokens: wait for them, or end them with "refresh cancel --refresh ${id}".`,
+        );
+      }
+      await session.confirm(`This removes refresh ${id} of ${total} tokens, with ${failed} errors.`, { yes });
+      await refreshes.remove(id);
+      session.print({ removed: id });
+    });
+}
+
+async function request(session: Session, options: RequestOptions): Promise<void> {
+  const collection = await findCollection(session, options);
+  const tokenIds = await tokensOf(session, collection, options);
+  const project = await projectOf(session, collection);
+  const service = await session.get(MetadataRefreshService);
+
+  const refreshIds: string[] = [];
+  for (const batch of inBatches(tokenIds, (await service.readLimits(project)).tokensPerRequest)) {
+    const { refreshId } = await service.request(project, { collectionAddress: collection.address, tokenIds: batch });
+    refreshIds.push(refreshId);
+  }
+  if (!options.wait) return session.print({ refresh_ids: refreshIds, tokens: tokenIds.length });
+
+  const { succeeded, failed } = await waitForRefreshes(session, project, refreshIds, tokenIds.length);
+  const failures = await readFailures(session, refreshIds);
+  if (failed > 0) session.exitStatus = 1;
+  session.print({ refresh_ids: refreshIds, succeeded, failed, failures }, [
+    `refresh_ids: ${refreshIds.join(',')}`,
+    `succeeded: ${succeeded}`,
+    `failed: ${failed}`,
+    ...failures.map(toFailureLine),
+  ]);
+}
+
+/** A list that is longer than one request may be becomes several refreshes. */
+function inBatches(tokenIds: readonly string[], limit: number): string[][] {
+  const size = Math.max(1, limit);
+  return Array.from({ length: Math.ceil(tokenIds.length / size) }, (_, index) =>
+    tokenIds.slice(index * size, (index + 1) * size),
+  );
+}
+
+async function projectOf(session: Session, { projectId }: Collection): Promise<RefreshingProject> {
+  const project = await (await session.get(Projects)).findById(projectId);
+  return {
+    id: projectId,
+    tokensPerRequest: project?.tokensPerRequest ?? null,
+    tokensPerHour: project?.tokensPerHour ?? null,
+  };
+}
+
+async function tokensOf(session: Session, collection: Collection, { tokens, all }: RequestOptions): Promise<string[]> {
+  if ((tokens === undefined) === (all !== true))
+    throw new Error('Say which tokens: either --tokens 1-1000,5000 or --all.');
+  if (tokens !== undefined) return parseTokenIds(tokens);
+  const store = await session.get(TokenStore);
+  const ids: string[] = [];
+  for (;;) {
+    const after = ids.at(-1);
+    const page = await store.listTokens({
+      collectionId: collection.id,
+      limit: 1000,
+      ...(after !== undefined && { after }),
+    });
+    ids.push(...page.map(({ tokenId }) => tokenId));
+    if (page.length < 1000) break;
+  }
+  if (ids.length === 0) throw new Error(`Collection ${collection.address} has no registered tokens.`);
+  return ids;
+}
+
+function withFilter(command: Command): Command {
+  return command
+    .option('--project <id>')
+    .option('--collection <0xADDRESS>')
+    .option('--chain <id>', 'for an address that is registered on several chains', parseWholeNumber);
+}
+
+async function filterOf(session: Session, { project, collection, chain }: FilterOptions) {
+  const named = collection === undefined ? undefined : await findCollection(session, { collection, chain });
+  return { projectId: project, collectionId: named?.id };
+}
+
+/** Throws an Error without any filter: all refreshes of everybody are nobody's wish. */
+async function pendingFilterOf(
+  session: Session,
+  { refresh, ...options }: FilterOptions & { refresh?: string },
+): Promise<RefreshFilter> {
+  if (refresh === undefined && options.project === undefined && options.collection === undefined) {
+    throw new Error('Say which refreshes: --refresh ID, --collection 0xADDRESS or --project ID.');
+  }
+  if (refresh !== undefined) await (await session.get(Refreshes)).get(refresh);
+  return { ...(await filterOf(session, options)), refreshId: refresh, isPending: true };
+}
+
+function toLine(refresh: ProjectRefresh) {
+  return {
+    refresh_id: refresh.id,
+    project_id: refresh.projectId,
+    collection_address: refresh.collectionAddress,
+    status: refresh.status,
+    succeeded: refresh.succeeded,
+    failed: refresh.failed,
+    pending: refresh.pending,
+    started_at: refresh.createdAt,
+    completed_at: refresh.completedAt,
+  };
+}

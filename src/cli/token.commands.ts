@@ -1,0 +1,113 @@
+import { TokenStore, type Collection, type TokenRecord } from '@app/token-store';
+import type { Command } from 'commander';
+import { parseRows, withCollection, withJson, withYes } from './option-values.js';
+import { findCollection, type CollectionOptions } from './registered-collection.js';
+import type { Session } from './session.js';
+import { parseTokenIds, tokenIdsOf, type TokenOptions } from './token-ids.js';
+
+/** Tokens that one call registers; a file may hold many more. */
+const REGISTER_BATCH_SIZE = 10_000;
+
+export function addTokenCommands(token: Command, session: Session): void {
+  withJson(withTokens(withCollection(token.command('register'))))
+    .description('make tokens known; known ones are left alone')
+    .action(async (options: CollectionOptions & TokenOptions) => {
+      const tokenIds = await someTokenIds(options);
+      const registered = await registerTokens(session, await findCollection(session, options), tokenIds);
+      session.print({ registered, already_registered: tokenIds.length - registered });
+    });
+
+  withJson(withCollection(token.command('list').description('in order of their ids')))
+    .option('--limit <n>', '1 to 1000', parseRows, 100)
+    .option('--after <id>', 'behind this token')
+    .action(async (options: CollectionOptions & { limit: number; after?: string }) => {
+      const { limit, after } = options;
+      if (after !== undefined) oneTokenId(after);
+      const { id: collectionId } = await findCollection(session, options);
+      const tokens = await (
+        await session.get(TokenStore)
+      ).listTokens({
+        collectionId,
+        limit,
+        ...(after !== undefined && { after }),
+      });
+      session.printList('tokens', tokens.map(toLine));
+    });
+
+  withJson(withCollection(token.command('show').description('what is known of its metadata')))
+    .requiredOption('--token <id>')
+    .action(async (options: CollectionOptions & { token: string }) => {
+      const tokenId = oneTokenId(options.token);
+      const { id: collectionId, address } = await findCollection(session, options);
+      const found = await (await session.get(TokenStore)).findToken({ collectionId, tokenId });
+      if (!found) throw new Error(`Token ${tokenId} of collection ${address} is not registered.`);
+      session.print({
+        ...toLine(found),
+        image_url: found.imageUrl,
+        metadata_url: found.metadataUrl,
+        metadata_version: found.metadataVersion,
+        attributes: found.attributes.length,
+        warnings: found.warnings.join(','),
+        changed_at: found.changedAt?.toISOString() ?? null,
+        stale_since: found.staleSince?.toISOString() ?? null,
+        fail_count: found.failCount,
+        last_refresh_id: found.lastRefreshId,
+      });
+    });
+
+  withYes(withJson(withTokens(withCollection(token.command('remove')))))
+    .description('forget tokens and their metadata, such as burnt ones')
+    .action(async (options: CollectionOptions & TokenOptions & { yes?: boolean }) => {
+      const tokenIds = await someTokenIds(options);
+      const { id, address } = await findCollection(session, options);
+      await session.confirm(
+        `This removes up to ${tokenIds.length} tokens of collection ${address} and their metadata.`,
+        options,
+      );
+      session.print({ removed: await (await session.get(TokenStore)).removeTokens(id, tokenIds) });
+    });
+}
+
+/** Returns how many are new. */
+export async function registerTokens(
+  session: Session,
+  { id }: Collection,
+  tokenIds: readonly string[],
+): Promise<number> {
+  const store = await session.get(TokenStore);
+  let registered = 0;
+  for (let at = 0; at < tokenIds.length; at += REGISTER_BATCH_SIZE) {
+    registered += await store.registerTokens(id, tokenIds.slice(at, at + REGISTER_BATCH_SIZE));
+  }
+  return registered;
+}
+
+function withTokens(command: Command): Command {
+  return command
+    .option('--tokens <list>', 'such as 1-1000,5000')
+    .option('--tokens-file <file>', 'the same, from a file');
+}
+
+async function someTokenIds(options: TokenOptions): Promise<string[]> {
+  const tokenIds = await tokenIdsOf(options);
+  if (tokenIds.length === 0) throw new Error('Say which tokens: --tokens 1-1000,5000 or --tokens-file FILE.');
+  return tokenIds;
+}
+
+function oneTokenId(text: string): string {
+  const [tokenId, ...more] = parseTokenIds(text);
+  if (more.length > 0) throw new Error(`Name one token; ${JSON.stringify(text)} are ${more.length + 1}.`);
+  return tokenId!;
+}
+
+function toLine(token: TokenRecord) {
+  return {
+    token_id: token.tokenId,
+    metadata_status: token.metadataStatus,
+    name: token.name,
+    last_success_at: token.lastSuccessAt?.toISOString() ?? null,
+    last_attempt_at: token.lastAttemptAt?.toISOString() ?? null,
+    last_error_code: token.lastErrorCode,
+    last_error_reason: token.lastErrorReason,
+  };
+}

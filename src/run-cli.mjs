@@ -1,0 +1,92 @@
+// The command line from a checkout: `npm run --silent cli -- …`. Builds when `dist` is missing or older than the sources,
+// and at no other time. An installed or packed service has no sources beside it: there it is `node dist/src/cli.js`.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const program = join(root, 'dist/src/cli.js');
+/** Written by the compiler; its time is set to that of the build, also when nothing had to be written. */
+const buildInfo = join(root, 'dist/tsconfig.build.tsbuildinfo');
+const lock = join(root, 'dist/.building');
+const SOURCES = ['src', 'libs', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'];
+const LOCK_POLL_MS = 100;
+
+while (!isBuilt()) {
+  if (!takeLock()) await pause(LOCK_POLL_MS);
+  else if (!buildAndUnlock()) process.exit(1);
+}
+await import(pathToFileURL(program).href);
+
+function isBuilt() {
+  const builtAt = Math.min(timeOf(program) === -Infinity ? -Infinity : Infinity, timeOf(buildInfo));
+  return newestSource() <= builtAt;
+}
+
+function newestSource() {
+  return Math.max(...SOURCES.map((path) => newestIn(join(root, path))));
+}
+
+/** Of a file; of a folder and all in it, where a file that was removed has changed the folder. */
+function newestIn(path) {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats) return -Infinity;
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  const inside = readdirSync(path).filter((name) => name !== 'node_modules' && !name.endsWith('.spec.ts'));
+  return Math.max(stats.mtimeMs, ...inside.map((name) => newestIn(join(path, name))));
+}
+
+function timeOf(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
+}
+
+/** False: another process is building, which is waited for. */
+function takeLock() {
+  mkdirSync(dirname(lock), { recursive: true });
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    if (!isAlive(Number(readLock()))) rmSync(lock, { force: true });
+    return false;
+  }
+}
+
+function readLock() {
+  try {
+    return readFileSync(lock, 'utf8') || process.pid;
+  } catch {
+    return process.pid; // gone meanwhile, or not written yet
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/** False: the compiler has said what is wrong. */
+function buildAndUnlock() {
+  try {
+    if (isBuilt()) return true;
+    process.stderr.write('building the command line, once after each change of the sources …\n');
+    // Without it the compiler would believe that what is missing is there.
+    if (timeOf(program) === -Infinity) rmSync(buildInfo, { force: true });
+    // What is saved during the build is newer. A file whose time is in the future is built as it is now.
+    const builtAt = new Date(Math.ceil(Math.max(Date.now(), newestSource())));
+    const nest = join(root, 'node_modules/@nestjs/cli/bin/nest.js');
+    // Its output goes to stderr: stdout is the command's.
+    const { status } = spawnSync(process.execPath, [nest, 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
+    if (status === 0) utimesSync(buildInfo, builtAt, builtAt);
+    return status === 0;
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
