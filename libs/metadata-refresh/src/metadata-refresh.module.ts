@@ -5,6 +5,7 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/c
 import { AttemptCounts } from './attempt-counts.js';
 import { HostShares } from './host-shares.js';
 import { BackgroundWork } from './background-work.js';
+import { BulkPause } from './bulk-pause.js';
 import { completeConfig, METADATA_REFRESH_CONFIG, type MetadataRefreshOptions } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { RefreshAcceptance } from './refresh-acceptance.js';
@@ -68,6 +69,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     HostShares,
     RefreshWorker,
     AttemptCounts,
+    BulkPause,
   ],
   exports: [AttemptCounts, MetadataRefreshService, RefreshRetention, RefreshWorker],
 })

@@ -1,7 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable, Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { REFRESH_CHANNEL } from './refresh-queue.js';
+import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
 
 /**
  * Hears of accepted refreshes, through LISTEN on a connection of its own. Only a wake-up: what is lost while the
@@ -10,14 +10,14 @@ import { REFRESH_CHANNEL } from './refresh-queue.js';
 @Injectable()
 export class WakeUp {
   private readonly logger = new Logger('MetadataRefresh');
-  private onRefresh: (() => void) | undefined;
+  private onRefresh: ((isInteractive: boolean) => void) | undefined;
   private connection: Promise<PoolClient | null> | undefined;
   /** And that has been logged. */
   private isLost = false;
 
   constructor(private readonly em: EntityManager) {}
 
-  listen(onRefresh: () => void): void {
+  listen(onRefresh: (isInteractive: boolean) => void): void {
     this.onRefresh = onRefresh;
     this.keepListening();
   }
@@ -47,7 +47,7 @@ export class WakeUp {
       return null;
     }
     const listening = client;
-    listening.on('notification', () => this.onRefresh?.());
+    listening.on('notification', ({ payload }) => this.onRefresh?.(payload === INTERACTIVE));
     listening.once('error', (error) => {
       if (!this.onRefresh) return;
       listening.release(true);
