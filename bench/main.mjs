@@ -9,6 +9,7 @@ import { hostileHosts } from './hostile-hosts.mjs';
 import { memory } from './memory.mjs';
 import { pipelines } from './pipelines.mjs';
 import { profile } from './profile.mjs';
+import { smallBesideMillion } from './small-beside-million.mjs';
 import { accept } from './queries/accept.mjs';
 import { blockedLane } from './queries/blocked-lane.mjs';
 import { claimGrowth } from './queries/claim-growth.mjs';
@@ -29,6 +30,7 @@ const STORIES = {
   'reads-at-scale': readsAtScale,
   'two-workers': twoWorkers,
   fairness,
+  'small-beside-million': smallBesideMillion,
   memory,
   'hostile-hosts': hostileHosts,
   'fetch-cost': fetchCost,
@@ -54,6 +56,7 @@ const options = {
   tokens: Number(given.tokens ?? (given.quick ? 2000 : 4000)),
   posts: given.quick ? 30 : 100,
   pending: given.quick ? 20_000 : 100_000,
+  queued: given.quick ? 100_000 : 1_000_000,
   finishedItems: given.quick ? 500_000 : 10_000_000,
   /** Sizes of collections whose pages are read, and how often each is. */
   collections: given.quick ? [30_000, 100_000] : [300_000, 1_000_000],

@@ -4,7 +4,7 @@ import { RefreshWorker } from '@app/metadata-refresh';
 import { Collections } from '@app/token-store';
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
-import { requestsOf, startApp, type TestApp } from './support/start-app.js';
+import { requestsOf, startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
 let hangingHost: MetadataHost;
@@ -355,5 +355,84 @@ describe('among requests for one host', () => {
     expect(place()).toBeLessThan(100);
     for (const refreshId of large) await expectSucceeded(test.app, first, refreshId, 1000);
     await expectSucceeded(test.app, second, other, 20);
+  });
+});
+
+describe('a request for ten tokens beside thousands of another project', () => {
+  /** Somebody else's transaction, which holds these rows until it is let go. */
+  async function locking(statement: string, values: unknown[]): Promise<() => Promise<void>> {
+    const client = new Client({ connectionString: test.database.url });
+    await client.connect();
+    await client.query('begin');
+    await client.query(statement, values);
+    return async () => {
+      await client.query('rollback');
+      await client.end();
+    };
+  }
+  const statementsThatWait = async (part: string) =>
+    (
+      await test.database.query(
+        `select from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock' and position($1 in query) > 0`,
+        [part],
+      )
+    ).length;
+  const isCompleted = async (project: TestProject, refreshId: string) =>
+    (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
+
+  it('does not wait until their results are written, however many of them wait', async () => {
+    const [large, small] = [
+      await test.aProject({ tokens: ids(4000) }),
+      await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
+    ];
+    const bulk: string[] = [];
+    for (const from of [1, 1001, 2001, 3001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
+    const letGo = await locking('select from nft_metadata.refreshes where id = any($1) for update', [bulk]);
+    test.worker.start();
+    // Two batches that are being written, and as many results as may wait.
+    await vi.waitUntil(() => hitsInAll() > 2000, { timeout: 30_000 });
+    await vi.waitUntil(async () => (await statementsThatWait('nft_metadata.refreshes')) === 2, { timeout: 10_000 });
+
+    const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
+    await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 8000 });
+    const written = (await readRefresh(test.app, large, bulk[0]!))['summary'];
+
+    await letGo();
+    await vi.waitUntil(
+      async () => {
+        test.worker.wake();
+        return (await Promise.all(bulk.map((id) => isCompleted(large, id)))).every(Boolean);
+      },
+      { timeout: 40_000, interval: 200 },
+    );
+    await test.worker.stop();
+    expect(written).toMatchObject({ succeeded: 0 });
+    await expectSucceeded(test.app, small, refreshId, 10);
+    for (const id of bulk) await expectSucceeded(test.app, large, id, 1000);
+  });
+
+  it('does not wait until they are claimed', async () => {
+    const [large, small] = [
+      await test.aProject({ tokens: ids(1000) }),
+      await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
+    ];
+    const bulk = await requestRefresh(test.app, large, ids(1000));
+    const letGo = await locking('select from nft_metadata.refresh_items where refresh_id = $1 for update', [bulk]);
+    test.worker.start();
+    await vi.waitUntil(async () => (await statementsThatWait('with recursive active')) === 1, {
+      timeout: 10_000,
+    });
+
+    const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
+    await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 8000 });
+    const hits = hitsInAll();
+
+    await letGo();
+    await vi.waitUntil(() => isCompleted(large, bulk), { timeout: 30_000, interval: 200 });
+    await test.worker.stop();
+    expect(hits).toBe(0);
+    await expectSucceeded(test.app, small, refreshId, 10);
+    await expectSucceeded(test.app, large, bulk, 1000);
   });
 });

@@ -58,6 +58,11 @@ export class Service {
     return this.#start(MAIN, 'api');
   }
 
+  /** API and worker in one process: the default. */
+  startAll(nodeOptions) {
+    return this.#start(MAIN, 'all', {}, nodeOptions);
+  }
+
   startWorker(nodeOptions) {
     return this.#start(MAIN, 'worker', {}, nodeOptions);
   }

@@ -165,3 +165,26 @@ describe('a claim may find more', () => {
     expect([before, queues.hasRoom(0)]).toEqual([false, true]);
   });
 });
+
+it('begins interactive requests alone where nothing else may be begun, and has room for more of them', () => {
+  const queues = shared(16, 'a.example', 'b.example');
+  queues.add([...tokens(2000, 'a.example'), ...tokens(3, 'a.example', 0), ...tokens(5, 'b.example')], 0);
+
+  const begun = [];
+  for (let one = queues.begin(0, { onlyInteractive: true }); one; one = queues.begin(0, { onlyInteractive: true })) {
+    begun.push([one.host, one.priority]);
+  }
+
+  expect(begun).toEqual([
+    ['a.example', 0],
+    ['a.example', 0],
+    ['a.example', 0],
+  ]);
+  expect([queues.interactiveCount, queues.interactiveRooms(0)]).toEqual([
+    0,
+    [
+      { host: 'a.example', room: 16, onlyInteractive: true },
+      { host: 'b.example', room: 16, onlyInteractive: true },
+    ],
+  ]);
+});

@@ -73,10 +73,11 @@ export class HostQueues {
     }
   }
 
-  /** The next token that may be begun; it counts as open from here on. */
-  begin(now: number): ClaimedToken | null {
+  /** The next token that may be begun, of an interactive request or of any; it counts as open from here on. */
+  begin(now: number, { onlyInteractive = false } = {}): ClaimedToken | null {
     for (const [host, queue] of this.active) {
-      if (queue.interactive.length + queue.ready.length === 0 || !this.mayBegin(queue)) continue;
+      const hasNone = queue.interactive.length === 0 && (onlyInteractive || queue.ready.length === 0);
+      if (hasNone || !this.mayBegin(queue)) continue;
       const token = queue.interactive.shift() ?? queue.ready.shift()!;
       this.claimedAt.delete(token);
       queue.open += 1;
@@ -135,12 +136,22 @@ export class HostQueues {
    */
   rooms(now: number): HostRoom[] {
     return [...this.hosts.values()].map((queue) => {
-      const { host } = queue;
-      if (now < queue.leftToOthersUntil) return { host, room: 0, onlyInteractive: false };
-      return this.wantsMore(queue)
-        ? { host, room: this.wantedAhead(queue) - heldOf(queue), onlyInteractive: false }
-        : { host, room: Math.max(0, LEAST_AHEAD - queue.interactive.length), onlyInteractive: true };
+      if (now < queue.leftToOthersUntil) return noRoom(queue);
+      if (!this.wantsMore(queue)) return interactiveRoom(queue);
+      return { host: queue.host, room: this.wantedAhead(queue) - heldOf(queue), onlyInteractive: false };
     });
+  }
+
+  /** Room for a claim of interactive requests alone, however much is held of all others. */
+  interactiveRooms(now: number): HostRoom[] {
+    return [...this.hosts.values()].map((queue) =>
+      now < queue.leftToOthersUntil ? noRoom(queue) : interactiveRoom(queue),
+    );
+  }
+
+  /** Interactive requests' tokens, claimed and not begun. */
+  get interactiveCount(): number {
+    return [...this.active.values()].reduce((sum, { interactive }) => sum + interactive.length, 0);
   }
 
   /** Nothing is held. */
@@ -258,6 +269,14 @@ export class HostQueues {
     this.hosts.set(host, queue);
     return queue;
   }
+}
+
+function noRoom({ host }: HostQueue): HostRoom {
+  return { host, room: 0, onlyInteractive: false };
+}
+
+function interactiveRoom({ host, interactive }: HostQueue): HostRoom {
+  return { host, room: Math.max(0, LEAST_AHEAD - interactive.length), onlyInteractive: true };
 }
 
 function isAsked(queue: HostQueue, now: number): boolean {

@@ -35,14 +35,22 @@ export class HostRests {
     this.saidAt.set(host, performance.now());
   }
 
-  /** Of what a claim has brought that was begun then: what may be fetched, and what is of hosts that rest. */
-  sortOut(claimed: readonly ClaimedToken[], claimedAt: number): [ClaimedToken[], ClaimedToken[]] {
+  /**
+   * Of what a claim has brought that was begun then: what may be fetched, and what is of hosts that rest. The oldest claim
+   * that is still under way was begun at `oldestClaimAt`.
+   */
+  sortOut(
+    claimed: readonly ClaimedToken[],
+    claimedAt: number,
+    oldestClaimAt = claimedAt,
+  ): [ClaimedToken[], ClaimedToken[]] {
     const isResting = ({ host }: ClaimedToken) => (this.saidAt.get(host) ?? -Infinity) >= claimedAt;
     const sorted: [ClaimedToken[], ClaimedToken[]] = [
       claimed.filter((token) => !isResting(token)),
       claimed.filter(isResting),
     ];
-    for (const [host, saidAt] of this.saidAt) if (saidAt < claimedAt) this.saidAt.delete(host);
+    const oldest = Math.min(claimedAt, oldestClaimAt);
+    for (const [host, saidAt] of this.saidAt) if (saidAt < oldest) this.saidAt.delete(host);
     return sorted;
   }
 }

@@ -4,6 +4,7 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/c
 import { AttemptCounts } from './attempt-counts.js';
 import { HostShares } from './host-shares.js';
 import { BackgroundWork } from './background-work.js';
+import { BulkPause } from './bulk-pause.js';
 import {
   completeConfig,
   METADATA_REFRESH_CONFIG,
@@ -84,6 +85,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     HostShares,
     RefreshWorker,
     AttemptCounts,
+    BulkPause,
   ],
   exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker],
 })

@@ -4,6 +4,7 @@ import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
 import { fillInAddress } from '@app/metadata-uri';
 import { Collections, inTransaction, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { BulkPause } from './bulk-pause.js';
 import {
   CollectionAmbiguous,
   CollectionNotFound,
@@ -17,7 +18,7 @@ import {
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { OneAtATime } from './one-at-a-time.js';
 import type { Page, PageRequest } from './page.js';
-import { RefreshAcceptance } from './refresh-acceptance.js';
+import { isInteractive, RefreshAcceptance } from './refresh-acceptance.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
 
@@ -69,6 +70,7 @@ export class MetadataRefreshService {
     private readonly quota: RefreshQuota,
     private readonly acceptance: RefreshAcceptance,
     private readonly reader: RefreshReader,
+    private readonly bulkPause: BulkPause,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
@@ -84,6 +86,7 @@ export class MetadataRefreshService {
     const collection = await this.ownedCollection(project, request.collectionAddress);
     const source = toLocation(collection);
     if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
+    if (isInteractive(wanted.length)) this.bulkPause.request();
     const lane = await this.acceptance.lane(project.id, hostOf(source), collection.requestsAtOnce ?? null);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };

@@ -4,7 +4,7 @@ import type { Collection } from '@app/token-store';
 import { Injectable, Optional } from '@nestjs/common';
 import { sql } from 'kysely';
 import { EventOutbox } from './event-outbox.js';
-import { REFRESH_CHANNEL } from './refresh-queue.js';
+import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
 
 interface NewRefresh {
   id: string;
@@ -52,6 +52,7 @@ export class RefreshAcceptance {
   ): Promise<void> {
     const { id, projectId, collection, source, lane } = refresh;
     const isCompleted = unknown.length === tokenIds.length;
+    const priority = priorityOf(tokenIds.length);
     await sql`
       with refresh as (
         insert into nft_metadata.refreshes
@@ -62,7 +63,7 @@ export class RefreshAcceptance {
         )
       ), items as (
         insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, priority, status, due_at, finished_at)
-        select ${id}::uuid, ${lane}::int, token_id, ${priorityOf(tokenIds.length)}::smallint,
+        select ${id}::uuid, ${lane}::int, token_id, ${priority}::smallint,
           case when token_id = any(${unknown}::numeric[]) then 'failed' else 'pending' end, now(),
           case when token_id = any(${unknown}::numeric[]) then now() end
         from unnest(${tokenIds}::numeric[]) with ordinality as ids (token_id, position)
@@ -74,7 +75,7 @@ export class RefreshAcceptance {
         select id, ${id}::uuid, token_id, '', 'token_not_found', 'not_registered', now()
         from items where status = 'failed'
       )
-      select pg_notify(${REFRESH_CHANNEL}, '')`.execute(em.getKysely());
+      select pg_notify(${REFRESH_CHANNEL}, ${priority === 0 ? INTERACTIVE : ''})`.execute(em.getKysely());
     if (!isCompleted) return;
     const counts = { total: tokenIds.length, succeeded: 0, failed: unknown.length };
     await this.outbox?.add(em, { completions: [{ refreshId: id, projectId, collectionId: collection.id, ...counts }] });
@@ -91,6 +92,11 @@ const INTERACTIVE_TOKENS = 10;
 const SMALL_TOKENS = 100;
 
 /** Within a lane the three sizes take turns: small requests do not wait behind large ones, nor the reverse. */
+/** Somebody looks at a page and waits for it. */
+export function isInteractive(tokens: number): boolean {
+  return priorityOf(tokens) === 0;
+}
+
 function priorityOf(tokens: number): 0 | 1 | 2 {
   if (tokens <= INTERACTIVE_TOKENS) return 0;
   return tokens <= SMALL_TOKENS ? 1 : 2;

@@ -35,6 +35,8 @@ export interface RefreshProgress {
 
 /** The channel on which an accepted refresh wakes idle workers. */
 export const REFRESH_CHANNEL = 'nft_metadata_refresh';
+/** The payload on this channel when the refresh is interactive; empty for all others. */
+export const INTERACTIVE = 'interactive';
 
 /** Lanes that one claim takes from at most. */
 const LANES_PER_CLAIM = 8;
@@ -67,11 +69,17 @@ export class RefreshQueue {
    * due item of a token comes with it, to be settled by one fetch; a token that is being fetched is left alone until that
    * fetch is written, since an item that came after its beginning wants a newer answer.
    *
+   * `limit` is what a claim takes at most. With `onlyInteractive`, only interactive requests are taken, also of hosts that are
+   * new; such a claim may be made while another one is under way.
+   *
    * Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves. A lane is
    * locked while it is served, and SKIP LOCKED lets workers pass each other without waiting.
    */
-  async claim(rooms: readonly HostRoom[]): Promise<Claim> {
-    const rows = await inTransaction(this.em, (em) => this.claimRows(em, rooms));
+  async claim(
+    rooms: readonly HostRoom[],
+    { onlyInteractive = false, limit = this.config.claimBatch } = {},
+  ): Promise<Claim> {
+    const rows = await inTransaction(this.em, (em) => this.claimRows(em, rooms, { onlyInteractive, limit }));
     return {
       tokens: toTokens(rows),
       mayHaveLeftLanes: rows[0]?.lanes === LANES_PER_CLAIM,
@@ -79,8 +87,12 @@ export class RefreshQueue {
     };
   }
 
-  private async claimRows(em: EntityManager, rooms: readonly HostRoom[]): Promise<ClaimedRow[]> {
-    const { claimBatch, leaseSeconds, hostRequestsAtOnce } = this.config;
+  private async claimRows(
+    em: EntityManager,
+    rooms: readonly HostRoom[],
+    { onlyInteractive, limit }: { onlyInteractive: boolean; limit: number },
+  ): Promise<ClaimedRow[]> {
+    const { leaseSeconds, hostRequestsAtOnce } = this.config;
     // The planner does not know how early the limits end the search, and would have what takes milliseconds compiled for
     // more than a second, claim by claim. And a process that is held still here must not keep its lanes from all others.
     await sql`
@@ -102,12 +114,13 @@ export class RefreshQueue {
           ${rooms.map(({ onlyInteractive }) => onlyInteractive)}::boolean[]
         ) as host (name, room, only_interactive)
       ), chosen as materialized (
-        select lane.id, lane.host, host.room, coalesce(host.only_interactive, false) as only_interactive,
+        select lane.id, lane.host, host.room, size_limit.only_interactive,
           (select min(requests_at_once) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
         from nft_metadata.lanes as lane
         left join host on host.name = lane.host
+        cross join lateral (select coalesce(host.only_interactive, ${onlyInteractive}::boolean) as only_interactive) as size_limit
         cross join lateral (
-          select from unnest(case when host.only_interactive then '{0}' else '{0,1,2}' end::smallint[]) as size (priority)
+          select from unnest(case when size_limit.only_interactive then '{0}' else '{0,1,2}' end::smallint[]) as size (priority)
           cross join lateral (
             select from nft_metadata.refresh_items as item
             where lane_id = lane.id and status = 'pending' and priority = size.priority and due_at <= now()
@@ -129,7 +142,7 @@ export class RefreshQueue {
       ), part as materialized (
         select id, only_interactive, greatest(1, least(
           coalesce(room, ${LEAST_AHEAD}::int) / count(*) over (partition by host),
-          ${claimBatch}::int / count(*) over ()
+          ${limit}::int / count(*) over ()
         ))::int as items
         from chosen
       ), due as materialized (

@@ -3,6 +3,7 @@ import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { TokenStore } from '@app/token-store';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
+import { BulkPause } from './bulk-pause.js';
 import { withStored, type ClaimedToken } from './claimed-token.js';
 import { HostQueues, type HostRoom } from './host-queues.js';
 import { HostRests } from './host-rests.js';
@@ -25,6 +26,14 @@ const LOOK_AT_WORK_EVERY_MS = 1000;
 const TRY_AGAIN_MS = 250;
 /** Nothing further is claimed above this; hosts have bounds of their own, far below it. */
 const MOST_READY = 4096;
+/** The same for interactive requests, which are claimed beside it. */
+const MOST_INTERACTIVE_READY = 1024;
+/** So that the database is not idle while the next batch is put together, nor this process while one is written. */
+const BATCHES_AT_ONCE = 2;
+/** Beside interactive refreshes, what one claim or one batch of all others has at most: a statement cannot be paused. */
+const BATCH_BESIDE_INTERACTIVE = 128;
+/** How long results of an interactive request wait for others of its kind, in milliseconds. */
+const INTERACTIVE_DELAY_MS = 20;
 
 /** What the database can refuse, as it is logged. */
 const CLAIMING = 'due items could not be claimed';
@@ -33,6 +42,7 @@ const WRITING = 'results could not be written';
 
 /**
  * Three loops that never wait for each other: claim tokens ahead of need, fetch them, write the results in batches.
+ * Interactive requests have a claim and a writer of their own and wait for no bulk work, which pauses for them (`BulkPause`).
  * Each is woken by the others. A claim that finds nothing sleeps until results are written, a refresh is accepted or
  * `wake` is called.
  * Items of a worker that dies come due again when their lease runs out; `stop` hands them back at once.
@@ -47,15 +57,19 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private readonly hosts: HostQueues;
   private readonly rests: HostRests;
   private readonly fetching = new Set<ClaimedToken>();
-  private readonly writer: ResultWriter;
-  private claiming = false;
+  /** Batches of interactive requests are written beside all others: they do not wait for any of them. */
+  private readonly writers: { interactive: ResultWriter; others: ResultWriter };
+  /** When the claims were begun that are under way: one for whatever is due, one for interactive requests alone. */
+  private readonly claims = new Map<'any' | 'interactive', number>();
   private announcing = false;
   private announcedAt = -Infinity;
   private handingBack = 0;
   /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
   private mustLook = false;
+  private mustLookForInteractive = false;
   private lookedAt = -Infinity;
   private wakeTimer: NodeJS.Timeout | undefined;
+  private pauseTimer: NodeJS.Timeout | undefined;
   private readonly setback = new Setback();
   private shutdown = new AbortController();
   private quietListeners: ((error?: unknown) => void)[] = [];
@@ -68,6 +82,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     private readonly tokens: TokenStore,
     private readonly counts: AttemptCounts,
     private readonly wakeUp: WakeUp,
+    private readonly bulkPause: BulkPause,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {
     this.hosts = new HostQueues(config.fetchSlots);
@@ -75,13 +90,36 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       (host, seconds) => queue.coolDown(host, seconds),
       (error) => this.logger.warn({ msg: 'a rest could not be noted', error: String(error) }),
     );
-    this.writer = new ResultWriter(config, {
-      write: (batch) => completion.complete(batch),
-      isLast: () => this.fetching.size === 0 && this.hosts.readyCount === 0,
+    const { completeBatch, completeDelayMs } = config;
+    const surroundings = {
+      write: (batch: readonly ItemResult[]) => completion.complete(batch),
       restMs: () => (this.running ? this.setback.remainingMs() : 0),
       onWritten: () => this.continueAfterWriting(),
-      onTrouble: (error) => this.trouble(WRITING, error),
-    });
+      onTrouble: (error: unknown) => this.trouble(WRITING, error),
+    };
+    this.writers = {
+      interactive: new ResultWriter(
+        { completeDelayMs: Math.min(completeDelayMs, INTERACTIVE_DELAY_MS) },
+        {
+          ...surroundings,
+          limits: () => ({ batchSize: completeBatch, batchesAtOnce: 1 }),
+          isLast: () => !this.hasInteractive(),
+          onWritten: () => this.continueAfterInteractive(),
+        },
+      ),
+      others: new ResultWriter(
+        { completeDelayMs },
+        {
+          ...surroundings,
+          limits: () => ({
+            batchSize: this.bulkBatch(completeBatch),
+            batchesAtOnce: bulkPause.isRecent() ? 1 : BATCHES_AT_ONCE,
+          }),
+          isLast: () => this.fetching.size === 0 && this.hosts.readyCount === 0,
+          restMs: () => Math.max(surroundings.restMs(), this.pauseMs()),
+        },
+      ),
+    };
   }
 
   /** Work until `stop`. */
@@ -89,7 +127,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.started) return;
     this.beginToRun();
     this.started = true;
-    this.wakeUp.listen(() => this.hear());
+    this.wakeUp.listen((isInteractive) => this.hear(isInteractive));
     this.wake();
   }
 
@@ -104,7 +142,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.handBackLate();
     if (this.hosts.isIdle || performance.now() - this.lookedAt >= LOOK_AT_WORK_EVERY_MS) this.look();
     this.startFetches();
-    this.writer.flush();
+    this.flush();
   }
 
   /** Work until nothing is due. For hosts that schedule work themselves, and for tests. Throws what the database throws. */
@@ -115,7 +153,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     try {
       await new Promise<void>((done, fail) => {
         this.quietListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
-        this.writer.flush(true);
+        this.flush(true);
         this.look();
       });
     } finally {
@@ -134,7 +172,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.started = false;
     this.rounds.clear();
     clearTimeout(this.wakeTimer);
-    this.wakeTimer = undefined;
+    clearTimeout(this.pauseTimer);
+    this.wakeTimer = this.pauseTimer = undefined;
     const held = [...this.hosts.dropReady(), ...this.fetching];
     this.shutdown.abort();
     await this.wakeUp.stop();
@@ -144,7 +183,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       .catch((error: unknown) => this.logger.warn({ msg: 'shares of hosts will run out', error: String(error) }));
     this.hosts.forgetShares();
     await this.quiet();
-    this.writer.stop();
+    for (const writer of Object.values(this.writers)) writer.stop();
   }
 
   /** Before the HTTP server waits for its last requests: nobody else should wait for the lease. */
@@ -163,8 +202,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   // Claiming
 
   /** A refresh was accepted. While the database is left alone it is found afterwards. */
-  private hear(): void {
-    if (this.setback.remainingMs() === 0) this.look();
+  private hear(isInteractive: boolean): void {
+    if (this.setback.remainingMs() > 0) return;
+    if (isInteractive) this.bulkPause.request();
+    if (isInteractive && (this.claims.size > 0 || !this.hosts.isIdle)) return this.lookForInteractive();
+    this.look();
   }
 
   /** Something may have come, or come due. */
@@ -174,31 +216,62 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.claim();
   }
 
+  /** An interactive refresh was accepted: a claim that is under way, or enough of all others, shall not hold it up. */
+  private lookForInteractive(): void {
+    this.mustLookForInteractive = true;
+    // Its lane may be locked by the claim that is under way.
+    this.mustLook ||= this.claims.has('any');
+    this.claimInteractive();
+  }
+
   private claim(): void {
-    const isFull = this.hosts.readyCount >= MOST_READY || this.writer.isHeavy;
-    const startedAt = performance.now();
-    if (!this.running || this.claiming || isFull || !this.mayFindMore(startedAt)) return;
-    const rooms = this.hosts.rooms(startedAt);
-    this.claiming = true;
-    if (this.mustLook) this.lookedAt = startedAt;
+    const isFull = this.hosts.readyCount >= MOST_READY || this.writers.others.isHeavy;
+    const now = performance.now();
+    if (!this.running || this.claims.has('any') || isFull || !this.mayFindMore(now)) return;
+    if (this.pauseMs() > 0) return this.continueAfterPause();
+    const rooms = this.hosts.rooms(now);
+    if (this.mustLook) this.lookedAt = now;
     this.mustLook = false;
-    this.claimTokens(rooms).then(
+    this.beginClaim('any', rooms, ({ mayHaveLeftLanes, fullHosts }) => {
+      this.mustLook ||= mayHaveLeftLanes;
+      if (!this.mustLook) this.hosts.noteNothingDue(rooms, fullHosts);
+    });
+  }
+
+  private claimInteractive(): void {
+    const isFull = this.hosts.interactiveCount >= MOST_INTERACTIVE_READY || this.writers.interactive.isHeavy;
+    const isNeeded = this.mustLookForInteractive && !this.claims.has('interactive');
+    if (!this.running || !isNeeded || isFull) return;
+    this.mustLookForInteractive = false;
+    this.beginClaim(
+      'interactive',
+      this.hosts.interactiveRooms(performance.now()),
+      ({ mayHaveLeftLanes, fullHosts }) => {
+        this.mustLook ||= mayHaveLeftLanes || fullHosts.size > 0;
+      },
+    );
+  }
+
+  private beginClaim(kind: 'any' | 'interactive', rooms: readonly HostRoom[], note: (claim: Claim) => void): void {
+    const startedAt = performance.now();
+    this.claims.set(kind, startedAt);
+    this.claimTokens(rooms, kind === 'interactive').then(
       (claim) => {
-        this.claiming = false;
+        this.claims.delete(kind);
         if (!this.running) return this.handBack(claim.tokens);
-        const [tokens, resting] = this.rests.sortOut(claim.tokens, startedAt);
+        const [tokens, resting] = this.rests.sortOut(claim.tokens, startedAt, Math.min(...this.claims.values()));
         this.hosts.add(tokens, performance.now());
         this.prepare(tokens);
-        this.mustLook ||= claim.mayHaveLeftLanes;
-        if (!this.mustLook) this.hosts.noteNothingDue(rooms, claim.fullHosts);
+        note(claim);
         this.worked(CLAIMING);
         this.handBack(resting);
         this.startFetches();
+        this.claimInteractive();
         this.claim();
         this.noteQuiet();
       },
       (error: unknown) => {
-        this.claiming = false;
+        this.claims.delete(kind);
         this.trouble(CLAIMING, error);
       },
     );
@@ -218,8 +291,12 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   /** With what is known of their documents, so that the hosts can say "not modified". */
-  private async claimTokens(rooms: readonly HostRoom[]): Promise<Claim> {
-    const claim = await this.queue.claim(rooms);
+  private async claimTokens(rooms: readonly HostRoom[], onlyInteractive: boolean): Promise<Claim> {
+    const { claimBatch } = this.config;
+    const claim = await this.queue.claim(rooms, {
+      onlyInteractive,
+      limit: onlyInteractive ? claimBatch : this.bulkBatch(claimBatch),
+    });
     const { tokens } = claim;
     if (tokens.length === 0) return claim;
     const stored = await this.tokens.findValidators(tokens).catch((error: unknown) => {
@@ -295,9 +372,12 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private startFetches(): void {
     if (!this.running) return;
     this.announce();
-    while (!this.writer.isHeavy) {
-      const token = this.hosts.begin(performance.now());
-      if (!token) return this.tryAgain();
+    while (!this.writers.interactive.isHeavy) {
+      const isPaused = this.pauseMs() > 0;
+      const token = this.hosts.begin(performance.now(), {
+        onlyInteractive: isPaused || this.writers.others.isHeavy,
+      });
+      if (!token) return isPaused ? this.continueAfterPause() : this.tryAgain();
       this.fetching.add(token);
       void this.fetch(token);
     }
@@ -356,13 +436,21 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (outcome === 'threw') return this.hosts.end(token);
     if (outcome === 'lost too often') {
       this.hosts.end(token);
-      return this.writer.add(workerLost(token));
+      return this.write(token, workerLost(token));
     }
     this.hosts.end(token, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
     const results = toItemResults(token, outcome, this.config);
     this.note(results);
     this.restIfAsked(token, outcome);
-    this.writer.add(results);
+    this.write(token, results);
+  }
+
+  private write(token: ClaimedToken, results: readonly ItemResult[]): void {
+    this.writers[isInteractive(token) ? 'interactive' : 'others'].add(results);
+  }
+
+  private flush(isDue = false): void {
+    for (const writer of Object.values(this.writers)) writer.flush(isDue);
   }
 
   /** The host says "not now": everybody leaves it alone for a while. */
@@ -392,17 +480,49 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     });
   }
 
+  private continueAfterInteractive(): void {
+    if (!this.hasInteractive() && this.writers.interactive.isIdle) this.bulkPause.end();
+    this.continueAfterWriting();
+  }
+
   private continueAfterWriting(): void {
     this.worked(WRITING);
     // Items that came while these tokens were being fetched can be claimed now, also if a claim that is under way has
     // passed them over.
     this.hosts.forgetNothingDue();
-    this.mustLook ||= this.claiming || this.hosts.isIdle;
+    this.mustLook ||= this.claims.has('any') || this.hosts.isIdle;
     if (this.running) {
       this.startFetches();
+      this.claimInteractive();
       this.claim();
+      this.flush();
     }
     this.noteQuiet();
+  }
+
+  // Pauses of bulk work
+
+  private hasInteractive(): boolean {
+    return this.hosts.interactiveCount > 0 || [...this.fetching].some(isInteractive);
+  }
+
+  private bulkBatch(most: number): number {
+    return this.bulkPause.isRecent() ? Math.min(most, BATCH_BESIDE_INTERACTIVE) : most;
+  }
+
+  /** While the hosts set the pace, the process has time for both. In milliseconds. */
+  private pauseMs(): number {
+    const isBusy = !this.hosts.isIdle || !this.writers.others.isIdle;
+    return this.running && isBusy && this.writers.others.isSaturated ? this.bulkPause.remainingMs() : 0;
+  }
+
+  private continueAfterPause(): void {
+    this.pauseTimer ??= setTimeout(() => {
+      this.pauseTimer = undefined;
+      if (this.setback.remainingMs() > 0) return this.wakeLater(this.setback.remainingMs());
+      this.startFetches();
+      this.claim();
+    }, this.pauseMs());
   }
 
   // Rest
@@ -412,7 +532,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       this.logger.error({ msg, error: explainSchemaBehind(error) });
     }
     // As far as is known: whoever wakes the worker after its rest makes it look again.
-    this.mustLook = false;
+    this.mustLook = this.mustLookForInteractive = false;
     this.hosts.noteNothingDue(this.hosts.rooms(performance.now()));
     for (const listener of this.quietListeners.splice(0)) listener(error);
   }
@@ -422,22 +542,27 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private isQuiet(): boolean {
-    const isBusy = this.claiming || this.announcing || this.handingBack > 0 || this.rests.isBusy;
-    return !isBusy && this.writer.isIdle && this.hosts.readyCount + this.fetching.size === 0;
+    const isBusy = this.claims.size > 0 || this.announcing || this.handingBack > 0 || this.rests.isBusy;
+    const isWritten = Object.values(this.writers).every(({ isIdle }) => isIdle);
+    return !isBusy && isWritten && this.hosts.readyCount + this.fetching.size === 0;
   }
 
   private noteQuiet(): void {
     if (!this.isQuiet()) return;
     this.claim();
-    if (this.claiming) return;
+    if (this.claims.size > 0) return;
     for (const listener of this.quietListeners.splice(0)) listener();
   }
 
   private quiet(): Promise<void> {
     if (this.isQuiet()) return Promise.resolve();
-    this.writer.flush(true);
+    this.flush(true);
     return new Promise((done) => this.quietListeners.push(() => done()));
   }
+}
+
+function isInteractive({ priority }: ClaimedToken): boolean {
+  return priority === 0;
 }
 
 function signalOf(outcome: FetchOutcome): HostSignal {

@@ -13,12 +13,13 @@ const fetched = (): ItemResult[] => {
 /** Writes whatever it is given, each batch until it is told to end. */
 function aWriter() {
   const writes: { size: number; end: () => void; fail: () => void }[] = [];
-  const surroundings = { isLast: false, restMs: 0, troubles: 0 };
+  const surroundings = { limits: { batchSize: 4, batchesAtOnce: 2 }, isLast: false, restMs: 0, troubles: 0 };
   const writer = new ResultWriter(
-    { completeBatch: 4, completeDelayMs: 250 },
+    { completeDelayMs: 250 },
     {
       write: (batch) =>
         new Promise((end, fail) => writes.push({ size: batch.length, end, fail: () => fail(new Error('away')) })),
+      limits: () => surroundings.limits,
       isLast: () => surroundings.isLast,
       restMs: () => surroundings.restMs,
       onWritten: () => {},
@@ -97,4 +98,24 @@ it('keeps what could not be written, and writes it first when the database has b
   await vi.advanceTimersByTimeAsync(1000);
 
   expect([kept, surroundings.troubles, whileResting, sizes()]).toEqual([false, 1, [4], [4, 4, 2]]);
+});
+
+it('has enough when two further batches wait, so that the next result does not wait for more', () => {
+  const { writer, add } = aWriter();
+  add(8 + 8);
+  const before = writer.isHeavy;
+  add(1);
+
+  expect([before, writer.isHeavy]).toEqual([false, true]);
+});
+
+it('is saturated while its batches are full, and for two seconds after', () => {
+  const { writer, add } = aWriter();
+  add(3);
+  const partly = writer.isSaturated;
+  add(1);
+  const full = writer.isSaturated;
+  vi.advanceTimersByTime(2000);
+
+  expect([partly, full, writer.isSaturated]).toEqual([false, true, false]);
 });

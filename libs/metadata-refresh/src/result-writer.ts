@@ -2,11 +2,15 @@ import type { ItemResult } from './item-result.js';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { WaitingResults } from './waiting-results.js';
 
-/** So that the database is not idle while the next batch is put together, nor this process while one is written. */
-const BATCHES_AT_ONCE = 2;
+/** More results need not wait: whoever writes always finds the next batch, and whoever comes last waits for few. */
+const MAX_WAITING_BATCHES = 2;
+/** So long after a full batch, the next ones are expected to be full, too. In milliseconds. */
+const SATURATED_MS = 2000;
 
 interface Surroundings {
   write(batch: readonly ItemResult[]): Promise<void>;
+  /** Results that one batch may have, and batches that may be written at the same time. */
+  limits(): { batchSize: number; batchesAtOnce: number };
   /** Nothing is under way that would bring further results. */
   isLast(): boolean;
   /** How long the database is to be left alone, in milliseconds. */
@@ -23,10 +27,11 @@ interface Surroundings {
 export class ResultWriter {
   private readonly results = new WaitingResults();
   private batches = 0;
+  private fullBatchAt = -Infinity;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly config: Pick<MetadataRefreshConfig, 'completeBatch' | 'completeDelayMs'>,
+    private readonly config: Pick<MetadataRefreshConfig, 'completeDelayMs'>,
     private readonly surroundings: Surroundings,
   ) {}
 
@@ -37,7 +42,12 @@ export class ResultWriter {
 
   /** So much is waiting that nothing further should be fetched. */
   get isHeavy(): boolean {
-    return this.results.isHeavy;
+    return this.results.isHeavy || this.results.count > this.surroundings.limits().batchSize * MAX_WAITING_BATCHES;
+  }
+
+  /** Results come as fast as they can be written: this process and its database set the pace, and not the hosts. */
+  get isSaturated(): boolean {
+    return performance.now() - this.fullBatchAt < SATURATED_MS;
   }
 
   add(results: readonly ItemResult[]): void {
@@ -47,10 +57,12 @@ export class ResultWriter {
 
   /** Write what need not wait any longer; `isDue`: nothing has to. */
   flush(isDue = false): void {
-    if (this.results.count === 0 || this.batches === BATCHES_AT_ONCE) return;
+    const { batchSize, batchesAtOnce } = this.surroundings.limits();
+    if (this.results.count === 0 || this.batches >= batchesAtOnce) return;
     const waitMs = Math.max(this.surroundings.restMs(), isDue ? 0 : this.companyMs());
     if (waitMs > 0) return this.flushLater(waitMs);
-    void this.write(this.results.take(this.config.completeBatch));
+    if (this.results.fill(batchSize)) this.fullBatchAt = performance.now();
+    void this.write(this.results.take(batchSize));
     this.flush(isDue);
   }
 
@@ -62,7 +74,7 @@ export class ResultWriter {
 
   /** How long it is worth waiting for further results. */
   private companyMs(): number {
-    if (this.results.fill(this.config.completeBatch) || this.surroundings.isLast()) return 0;
+    if (this.results.fill(this.surroundings.limits().batchSize) || this.surroundings.isLast()) return 0;
     return this.results.waitingSince + this.config.completeDelayMs - performance.now();
   }
 

@@ -2,7 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Pool, PoolClient } from 'pg';
 import { receivesNotifications } from './notification-test.js';
-import { REFRESH_CHANNEL } from './refresh-queue.js';
+import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
 
 /** What stands between us and the database may be set up in another way by then. */
 const TEST_AGAIN_AFTER_MS = 600_000;
@@ -14,7 +14,7 @@ const TEST_AGAIN_AFTER_MS = 600_000;
 @Injectable()
 export class WakeUp {
   private readonly logger = new Logger('MetadataRefresh');
-  private onRefresh: (() => void) | undefined;
+  private onRefresh: ((isInteractive: boolean) => void) | undefined;
   private connection: Promise<PoolClient | null> | undefined;
   /** And that has been logged. */
   private isLost = false;
@@ -23,7 +23,7 @@ export class WakeUp {
 
   constructor(private readonly em: EntityManager) {}
 
-  listen(onRefresh: () => void): void {
+  listen(onRefresh: (isInteractive: boolean) => void): void {
     this.onRefresh = onRefresh;
     this.keepListening();
   }
@@ -57,7 +57,7 @@ export class WakeUp {
       return null;
     }
     const listening = client;
-    listening.on('notification', () => this.onRefresh?.());
+    listening.on('notification', ({ payload }) => this.onRefresh?.(payload === INTERACTIVE));
     listening.once('error', (error) => {
       if (!this.onRefresh) return;
       listening.release(true);
