@@ -5,7 +5,7 @@ import type { UndecodableReason } from '../fetch-outcome.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { isJsonObject, type JsonObject } from './json-value.js';
 import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes, moreTrusted } from './media-type.js';
-import { mayHoldNul, parseWithoutPadding } from './nul-padding.js';
+import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
 import { toStorableText } from './postgres-text.js';
 import { isSvg } from './svg-text.js';
 import { trimText } from './trimmed-text.js';
@@ -59,7 +59,7 @@ function parseDocument(content: string, warnings: string[]): DecodedDocument {
   const parsed = tryParse(storable);
   if (!parsed) return undecodable('invalid_json');
   const { value: document, raw, outOfRange } = parsed;
-  const shown = storable !== content && mayHoldNul(content) ? parseWithoutPadding(content) : document;
+  const shown = storable !== content && mayHoldNul(content) ? withoutNulPadding(content, document) : document;
   if (typeof shown === 'string') return parseInnerDocument(shown, warnings);
   if (!isJsonObject(document) || !isJsonObject(shown)) return undecodable('wrong_type');
   if (Object.keys(document).length === 0) return undecodable('empty_metadata');

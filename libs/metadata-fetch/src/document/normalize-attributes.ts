@@ -5,7 +5,7 @@ import { parseExactly } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
-import { mayHoldNul, parseWithoutPadding } from './nul-padding.js';
+import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
 import { toStorableText } from './postgres-text.js';
 import { trimText } from './trimmed-text.js';
 
@@ -86,7 +86,8 @@ function parseCollection(text: string): JsonValue {
   if (!/^[[{]/.test(content) || isOutOfBounds(content)) return null;
   try {
     // Once more, since `\\u0000` in the document is `\u0000` in this text.
-    return mayHoldNul(content) ? parseWithoutPadding(content) : parseExactly(toStorableText(content)).value;
+    const { value } = parseExactly(toStorableText(content));
+    return mayHoldNul(content) ? withoutNulPadding(content, value) : value;
   } catch {
     return null;
   }

@@ -215,6 +215,22 @@ describe('what nobody sees at the ends of a text', () => {
     expect(normalize({ name }).name).toBe(name);
   });
 
+  it('is told from characters that a document has itself', () => {
+    const metadata = normalize({ name: '\uffffLamp\ufffe', description: '\ufffd', image: 'https://host.example/1\0' });
+
+    expect(metadata).toMatchObject({
+      name: '\uffffLamp\ufffe',
+      description: '\ufffd',
+      imageUrl: 'https://host.example/1',
+    });
+  });
+
+  it('is dropped in a large document, too', () => {
+    const metadata = normalize({ name: '\0Lamp\0\0', more: 'x'.repeat(300_000), attributes: { 'Hat\0': 'Red\0' } });
+
+    expect(metadata).toMatchObject({ name: 'Lamp', attributes: [{ traitType: 'Hat', value: 'Red' }] });
+  });
+
   it('is dropped from keys, unless that makes two of them one', () => {
     expect(normalize({ 'name\0': 'Lamp' }).name).toBe('Lamp');
     expect(normalize({ 'name\0': 'Oil', name: 'Lamp' }).name).toBe('Lamp');

@@ -3,8 +3,12 @@ import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import { toStorableText } from './postgres-text.js';
 import { trimWhere } from './trimmed-text.js';
 
-/** No character: it stands for a NUL until it is known whether that is padding. */
-const NUL = '\uffff';
+const REPLACEMENT = '\ufffd';
+/** No characters: one that a text does not have stands for a NUL in it, until it is known whether that is padding. */
+const NONCHARACTERS = ['\uffff', '\ufffe', '\ufdd0', '\ufdd1', '\ufdd2'];
+
+/** A longer text is not parsed a second time, since that takes as much memory again. */
+const LONGEST_TEXT = 256 * 1024;
 
 /** Whether a JSON text may have NULs in its strings, raw or escaped. */
 export function mayHoldNul(text: string): boolean {
@@ -12,32 +16,39 @@ export function mayHoldNul(text: string): boolean {
 }
 
 /**
- * Valid JSON text with NULs, as it is shown: at the ends of keys and texts they are the padding of strings of a fixed
- * size, and dropped with the blanks beside them. Inside of a text U+FFFD stands for each, as in the stored document.
+ * What valid JSON text with NULs holds, as it is shown: at the ends of keys and texts they are the padding of strings of a
+ * fixed size, and dropped with the blanks beside them. Inside of a text U+FFFD stands for each, as in the stored value. In
+ * a long text what replaced half a character at an end is dropped as well.
  */
-export function parseWithoutPadding(text: string): JsonValue {
-  return withoutPadding(parseExactly(toStorableText(text, NUL)).value);
+export function withoutNulPadding(text: string, stored: JsonValue): JsonValue {
+  const nul = text.length > LONGEST_TEXT ? undefined : NONCHARACTERS.find((character) => !mayHold(text, character));
+  if (nul === undefined) return withoutPadding(stored, REPLACEMENT);
+  return withoutPadding(parseExactly(toStorableText(text, nul)).value, nul);
 }
 
-function withoutPadding(value: JsonValue): JsonValue {
-  if (typeof value === 'string') return textWithoutPadding(value);
-  if (Array.isArray(value)) return value.map(withoutPadding);
-  return isJsonObject(value) ? membersWithoutPadding(value) : value;
+/** Raw or escaped. */
+function mayHold(text: string, character: string): boolean {
+  return text.includes(character) || text.toLowerCase().includes(`\\u${character.charCodeAt(0).toString(16)}`);
+}
+
+function withoutPadding(value: JsonValue, nul: string): JsonValue {
+  if (typeof value === 'string') return textWithoutPadding(value, nul);
+  if (Array.isArray(value)) return value.map((element) => withoutPadding(element, nul));
+  return isJsonObject(value) ? membersWithoutPadding(value, nul) : value;
 }
 
 /** A key that becomes one which is there already gives way: two fields never turn into one. */
-function membersWithoutPadding(object: JsonObject): JsonObject {
-  const members = Object.keys(object).map((key) => [key, textWithoutPadding(key)] as const);
+function membersWithoutPadding(object: JsonObject, nul: string): JsonObject {
+  const members = Object.keys(object).map((key) => [key, textWithoutPadding(key, nul)] as const);
   const kept = members.filter(([key, shown]) => key === shown || !Object.hasOwn(object, shown));
-  return Object.fromEntries(kept.map(([key, shown]) => [shown, withoutPadding(object[key]!)]));
+  return Object.fromEntries(kept.map(([key, shown]) => [shown, withoutPadding(object[key]!, nul)]));
 }
 
-function textWithoutPadding(text: string): string {
-  return text.includes(NUL) ? trimWhere(text, isPadding).replaceAll(NUL, '\ufffd') : text;
-}
-
-function isPadding(code: number): boolean {
-  return code === NUL.charCodeAt(0) || code <= SPACE;
+function textWithoutPadding(text: string, nul: string): string {
+  if (!text.includes(nul)) return text;
+  const isPadding = (code: number) => code === nul.charCodeAt(0) || code <= SPACE;
+  const trimmed = trimWhere(text, isPadding);
+  return nul === REPLACEMENT ? trimmed : trimmed.replaceAll(nul, REPLACEMENT);
 }
 
 const SPACE = 0x20;

@@ -8,7 +8,9 @@ const REPLACEMENT = '\ufffd';
  * values, raw or escaped. Everything else stays as it was served. `nul`: one character in place of U+0000 instead.
  */
 export function toStorableText(text: string, nul = REPLACEMENT): string {
-  const wellFormed = (text.includes('\0') ? text.replaceAll('\0', nul) : text).toWellFormed();
+  const wellFormed = (
+    text.includes('\0') ? text.replace(/\0+/g, (run) => nul.repeat(run.length)) : text
+  ).toWellFormed();
   return wellFormed.includes('\\u') && MAY_NEED_REPAIR.test(wellFormed) ? repairEscapes(wellFormed, nul) : wellFormed;
 }
 
