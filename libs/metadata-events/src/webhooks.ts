@@ -155,8 +155,9 @@ export class Webhooks {
     const { rows } = await sql<WebhookDelivery & { attemptedAt: Date | string }>`
       select message_id as "messageId", event_type as type, events, attempt, status_code as status, reason,
         duration_ms as "durationMs", attempted_at as "attemptedAt"
-      from nft_metadata.webhook_deliveries where webhook_id = ${uuidOf(webhookId)}::uuid
-      order by id desc
+      from nft_metadata.webhook_deliveries as delivery
+      where delivery.webhook_id = ${uuidOf(webhookId)}::uuid
+      order by delivery.id desc
       limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
     return rows.map((row) => ({ ...row, attemptedAt: new Date(row.attemptedAt) }));
   }

@@ -112,13 +112,15 @@ export class RefreshReader {
 
   /** What was tried for one token, newest first, for as long as attempts are kept. */
   async listAttempts({ collectionId, tokenId }: TokenReference, page: PageRequest): Promise<Page<Attempt>> {
-    const after = page.after ? sql`and id < ${page.after.id}::bigint` : sql``;
+    const after = page.after ? sql`and tried.id < ${page.after.id}::bigint` : sql``;
+    // "tried.id" and not "id": that is the text which is selected, and as text 10 comes before 9.
     const { rows } = await sql<Attempt>`
-      select id::text as id, refresh_id as "refreshId", attempt, url, outcome, status_code as "statusCode", reason,
-        duration_ms as "durationMs", bytes, ${timestamp('attempted_at')} as "createdAt"
-      from nft_metadata.refresh_attempts
-      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric ${after}
-      order by id desc
+      select tried.id::text as id, tried.refresh_id as "refreshId", tried.attempt, tried.url, tried.outcome,
+        tried.status_code as "statusCode", tried.reason, tried.duration_ms as "durationMs", tried.bytes,
+        ${timestamp('tried.attempted_at')} as "createdAt"
+      from nft_metadata.refresh_attempts as tried
+      where tried.collection_id = ${collectionId}::uuid and tried.token_id = ${tokenId}::numeric ${after}
+      order by tried.id desc
       limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
     return toPage(rows, page.limit);
   }
