@@ -9,7 +9,7 @@ export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { RefreshRetention } from './refresh-retention.js';
 export { RefreshWorker } from './refresh-worker.js';
-export type { Attempt, Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
+export type { Attempt, Cooldown, Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
 export type { RefreshErrorCode } from './item-result.js';
 export type { Page, PagePosition, PageRequest } from './page.js';
 export {

@@ -8,6 +8,14 @@ import { toPage, type Page, type PageRequest } from './page.js';
 /** `queued`: no token processed · `in_progress`: at least one · `completed`: all, also when every one failed. */
 export type RefreshStatus = 'queued' | 'in_progress' | 'completed';
 
+/** A metadata host that asked to be left alone: none of its tokens is fetched until then. */
+export interface Cooldown {
+  /** As lanes name it: `api.example:8080`, `ipfs:`, `ar:` or `chain:<chain id>/<contract>`. */
+  host: string;
+  /** RFC 3339 in UTC, with microseconds. */
+  until: string;
+}
+
 /** One accepted request and how far it is. Times are RFC 3339 in UTC, with microseconds. */
 export interface Refresh {
   id: string;
@@ -19,6 +27,8 @@ export interface Refresh {
   pending: number;
   createdAt: string;
   completedAt: string | null;
+  /** Why pending tokens are not fetched now; null when their host may be asked, and when nothing is pending. */
+  cooldown: Cooldown | null;
 }
 
 /** One token that could not be refreshed, and why. */
@@ -54,6 +64,21 @@ export interface Attempt {
 const timestamp = (column: string): RawBuilder<string> =>
   sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
 
+/**
+ * All items of a refresh are in one lane, so one of them tells the host. "order by": by the index of (refresh_id, token_id);
+ * without it the planner may read the whole table for the first row.
+ */
+const cooldown = sql`(
+  select jsonb_build_object('host', lane.host, 'until', ${timestamp('host.cooling_until')})
+  from (
+    select lane_id from nft_metadata.refresh_items
+    where refresh_id = refresh.id and refresh.completed_at is null
+    order by token_id limit 1
+  ) as item
+  join nft_metadata.lanes as lane on lane.id = item.lane_id
+  join nft_metadata.metadata_hosts as host on host.host = lane.host and host.cooling_until > now()
+)`;
+
 const refreshColumns = sql`
   refresh.id, refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
   refresh.total - refresh.succeeded - refresh.failed as pending,
@@ -62,7 +87,8 @@ const refreshColumns = sql`
     when refresh.succeeded + refresh.failed > 0 then 'in_progress'
     else 'queued'
   end as status,
-  ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt"`;
+  ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
+  ${cooldown} as cooldown`;
 
 /** Answers "what happened?". Reads only. */
 @Injectable()
