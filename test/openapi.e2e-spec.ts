@@ -119,6 +119,7 @@ it('the comparison that every suite makes notices a wrong status, field, type an
       started_at: '2026-11-21T00:00:00.000000Z',
       completed_at: null,
       summary: { succeeded: 0, failed: 0, pending: 1 },
+      cooldown: null,
     },
   };
   const deviationsOf = (change: object) => {

@@ -150,6 +150,7 @@ describe('asking what became of it', () => {
       started_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/) as string,
       completed_at: null,
       summary: { succeeded: 0, failed: 0, pending: 2 },
+      cooldown: null,
     });
     await test.worker.runOnce();
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
@@ -191,7 +192,7 @@ describe('asking what became of it', () => {
     expect((await read('not-a-uuid').expect(400)).body).toMatchObject({ code: 'input_validation_failed' });
   });
 
-  it('lists a project its own refreshes, newest first, page by page, without counts', async () => {
+  it('lists a project its own refreshes, newest first, page by page, with counts', async () => {
     const [project, other] = [await test.aProject(), await test.aProject()];
     await requestRefresh(test.app, other, ['1']);
     const ids = [];
@@ -210,7 +211,8 @@ describe('asking what became of it', () => {
     expect([...first.result, ...second.result].map(({ refresh_id }) => refresh_id)).toEqual(ids);
     expect([first.remaining, second.remaining]).toEqual([1, 0]);
     expect(second.cursor).not.toBe('');
-    expect(first.result[0]).not.toHaveProperty('summary');
+    expect(first.result[0]).toEqual(await readRefresh(test.app, project, ids[0]!));
+    expect(first.result[0]).toMatchObject({ summary: { succeeded: 0, failed: 1, pending: 0 }, cooldown: null });
     expect(await list(`collection_address=0x${'2'.repeat(40)}`)).toEqual({ result: [], cursor: '', remaining: 0 });
   });
 

@@ -1,4 +1,4 @@
-import { readErrors, readRefresh, requestRefresh } from './support/project-api.js';
+import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
@@ -64,6 +64,40 @@ it('a host that answers 429 is left alone for as long as it asks, by all tokens,
   for (const refreshId of [first, second]) {
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 1 } });
   }
+});
+
+it('a refresh says which host it waits for and until when, alone and in the list, and no longer when the time is over', async () => {
+  const [project, other] = [await test.aProject({ tokens: ['1', '2'] }), await test.aProject({ tokens: ['3'] })];
+  test.metadataApi.script(
+    '1',
+    { status: 429, body: '', headers: { 'retry-after': '40' } },
+    { status: 200, body: { name: 'One' } },
+  );
+  const throttled = await refresh(project, ['1']);
+  const [{ until } = { until: '' }] = await test.database.query<{ until: string }>(
+    `select to_char((now() + interval '40 seconds') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as until`,
+  );
+  const waiting = await refresh(other, ['3']);
+  const completed = await refresh(project, ['404404']);
+  const list = async () =>
+    (
+      (await http(test.app).get('/v1/metadata-refreshes').set('x-api-key', project.apiKey).expect(200)).body as {
+        result: unknown[];
+      }
+    ).result;
+
+  const cooldown = { host: test.metadataApi.host, until };
+  expect(await readRefresh(test.app, project, throttled)).toMatchObject({ status: 'queued', cooldown });
+  expect(await readRefresh(test.app, other, waiting)).toMatchObject({ status: 'queued', cooldown });
+  expect(await list()).toMatchObject([
+    { refresh_id: completed, cooldown: null, summary: { succeeded: 0, failed: 1, pending: 0 } },
+    { refresh_id: throttled, cooldown, summary: { succeeded: 0, failed: 0, pending: 1 } },
+  ]);
+
+  await test.database.advance(40);
+  expect(await readRefresh(test.app, project, throttled)).toMatchObject({ status: 'queued', cooldown: null });
+  await test.worker.runOnce();
+  expect(await readRefresh(test.app, project, throttled)).toMatchObject({ status: 'completed', cooldown: null });
 });
 
 it.each([429, 503])(

@@ -215,7 +215,7 @@ export class Webhooks {
       select delivery.id::text as id, message_id as "messageId", event_type as type, events, attempt,
         status_code as status, reason, duration_ms as "durationMs", attempted_at as "attemptedAt"
       from nft_metadata.webhook_deliveries as delivery
-      where webhook_id = ${uuidOf(webhookId)}::uuid
+      where delivery.webhook_id = ${uuidOf(webhookId)}::uuid
         and (${after ?? null}::bigint is null or delivery.id < ${after ?? null}::bigint)
       order by delivery.id desc
       limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());

@@ -8,6 +8,14 @@ import { toPage, type Page, type PageRequest } from './page.js';
 /** `queued`: no token processed · `in_progress`: at least one · `completed`: all, also when every one failed. */
 export type RefreshStatus = 'queued' | 'in_progress' | 'completed';
 
+/** A metadata host that asked to be left alone: none of its tokens is fetched until then. */
+export interface Cooldown {
+  /** As lanes name it: `api.example:8080`, `ipfs:`, `ar:` or `chain:<chain id>/<contract>`. */
+  host: string;
+  /** RFC 3339 in UTC, with microseconds. */
+  until: string;
+}
+
 /** One accepted request and how far it is. Times are RFC 3339 in UTC, with microseconds. */
 export interface Refresh {
   id: string;
@@ -19,6 +27,8 @@ export interface Refresh {
   pending: number;
   createdAt: string;
   completedAt: string | null;
+  /** Why pending tokens are not fetched now; null when their host may be asked, and when nothing is pending. */
+  cooldown: Cooldown | null;
 }
 
 /** One token that could not be refreshed, and why. */
@@ -54,6 +64,21 @@ export interface Attempt {
 const timestamp = (column: string): RawBuilder<string> =>
   sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
 
+/**
+ * All items of a refresh are in one lane, so one of them tells the host. "order by": by the index of (refresh_id, token_id);
+ * without it the planner may read the whole table for the first row.
+ */
+const cooldown = sql`(
+  select jsonb_build_object('host', lane.host, 'until', ${timestamp('host.cooling_until')})
+  from (
+    select lane_id from nft_metadata.refresh_items
+    where refresh_id = refresh.id and refresh.completed_at is null
+    order by token_id limit 1
+  ) as item
+  join nft_metadata.lanes as lane on lane.id = item.lane_id
+  join nft_metadata.metadata_hosts as host on host.host = lane.host and host.cooling_until > now()
+)`;
+
 /** For a statement on `refreshes as refresh`. */
 export const refreshColumns = sql`
   refresh.id, refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
@@ -63,7 +88,8 @@ export const refreshColumns = sql`
     when refresh.succeeded + refresh.failed > 0 then 'in_progress'
     else 'queued'
   end as status,
-  ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt"`;
+  ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
+  ${cooldown} as cooldown`;
 
 /** Answers "what happened?". Reads only. */
 @Injectable()
@@ -113,13 +139,15 @@ export class RefreshReader {
 
   /** What was tried for one token, newest first, for as long as attempts are kept. */
   async listAttempts({ collectionId, tokenId }: TokenReference, page: PageRequest): Promise<Page<Attempt>> {
-    const after = page.after ? sql`and id < ${page.after.id}::bigint` : sql``;
+    const after = page.after ? sql`and tried.id < ${page.after.id}::bigint` : sql``;
+    // "tried.id" and not "id": that is the text which is selected, and as text 10 comes before 9.
     const { rows } = await sql<Attempt>`
-      select id::text as id, refresh_id as "refreshId", attempt, url, outcome, status_code as "statusCode", reason,
-        duration_ms as "durationMs", bytes, ${timestamp('attempted_at')} as "createdAt"
-      from nft_metadata.refresh_attempts
-      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric ${after}
-      order by id desc
+      select tried.id::text as id, tried.refresh_id as "refreshId", tried.attempt, tried.url, tried.outcome,
+        tried.status_code as "statusCode", tried.reason, tried.duration_ms as "durationMs", tried.bytes,
+        ${timestamp('tried.attempted_at')} as "createdAt"
+      from nft_metadata.refresh_attempts as tried
+      where tried.collection_id = ${collectionId}::uuid and tried.token_id = ${tokenId}::numeric ${after}
+      order by tried.id desc
       limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
     return toPage(rows, page.limit);
   }

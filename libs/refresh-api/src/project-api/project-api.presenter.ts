@@ -9,20 +9,18 @@ import type {
   refreshSchema,
 } from './project-api.responses.js';
 
-/** One refresh as the list shows it: without its counts. */
-function toListRow(refresh: Refresh) {
+export function toRefreshBody(refresh: Refresh): z.output<typeof refreshSchema> {
+  const { succeeded, failed, pending, cooldown } = refresh;
   return {
     refresh_id: refresh.id,
     status: refresh.status,
     collection_address: refresh.collectionAddress,
     started_at: refresh.createdAt,
     completed_at: refresh.completedAt,
+    summary: { succeeded, failed, pending },
+    /** Ours, beside the contract. */
+    cooldown,
   };
-}
-
-export function toRefreshBody(refresh: Refresh): z.output<typeof refreshSchema> {
-  const { succeeded, failed, pending } = refresh;
-  return { ...toListRow(refresh), summary: { succeeded, failed, pending } };
 }
 
 function toErrorRow(error: RefreshError): z.output<typeof refreshErrorSchema> {
@@ -49,7 +47,7 @@ export function toPageBody<Row extends { id: string; createdAt: string }, Body>(
 }
 
 export function toRefreshPage(page: Page<Refresh>): z.output<typeof refreshPageSchema> {
-  return toPageBody(page, toListRow);
+  return toPageBody(page, toRefreshBody);
 }
 
 export function toErrorPage(page: Page<RefreshError>): z.output<typeof refreshErrorPageSchema> {

@@ -17,21 +17,34 @@ export const receiptSchema = z
   .object({ refresh_id: refreshId })
   .meta({ id: 'Receipt', description: 'The refresh is saved; its id asks for what becomes of it.' });
 
-const refreshRow = {
-  refresh_id: refreshId,
-  status: z.enum(['queued', 'in_progress', 'completed']).meta({
-    description:
-      '`queued`: no token is processed. `in_progress`: at least one. `completed`: all, also when every one failed.',
-  }),
-  collection_address: collectionAddress,
-  started_at: timestampSchema,
-  completed_at: timestampSchema.nullable().meta({ description: '`null` while a token is pending.' }),
-};
-
 const count = z.int().min(0);
 
 export const refreshSchema = z
-  .object({ ...refreshRow, summary: z.object({ succeeded: count, failed: count, pending: count }) })
+  .object({
+    refresh_id: refreshId,
+    status: z.enum(['queued', 'in_progress', 'completed']).meta({
+      description:
+        '`queued`: no token is processed. `in_progress`: at least one. `completed`: all, also when every one failed.',
+    }),
+    collection_address: collectionAddress,
+    started_at: timestampSchema,
+    completed_at: timestampSchema.nullable().meta({ description: '`null` while a token is pending.' }),
+    summary: z.object({ succeeded: count, failed: count, pending: count }),
+    cooldown: z
+      .object({
+        host: z.string().meta({
+          description:
+            'A host with its port if it names one; `ipfs:` and `ar:`; for a contract `chain:<chain id>/<address>`.',
+          examples: ['api.game.example'],
+        }),
+        until: timestampSchema,
+      })
+      .nullable()
+      .meta({
+        description:
+          'The metadata host of the pending tokens asked to be left alone (429, or 503 with `Retry-After`): none of them is fetched until then. `null`: it may be asked, or nothing is pending.',
+      }),
+  })
   .meta({ id: 'Refresh' });
 
 export const pageSchema = {
@@ -43,7 +56,7 @@ export const pageSchema = {
 };
 
 export const refreshPageSchema = z
-  .object({ result: z.array(z.object(refreshRow)), ...pageSchema })
+  .object({ result: z.array(refreshSchema), ...pageSchema })
   .meta({ id: 'RefreshPage' });
 
 export const refreshErrorSchema = z
