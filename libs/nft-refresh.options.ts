@@ -37,9 +37,9 @@ const extrasSchema = z
     projectApiPath: z.unknown(),
     ownsProjectApiPath: z.unknown(),
     partnerApiPaths: z.unknown(),
-    servesTokens: z.unknown(),
-    servesCollections: z.unknown(),
-    servesWebhooks: z.unknown(),
+    exposeTokenRoutes: z.unknown(),
+    exposeCollectionRoutes: z.unknown(),
+    exposeWebhookRoutes: z.unknown(),
     decorators: z.unknown(),
   })
   .partial();
@@ -56,9 +56,9 @@ const EXTRAS = Object.keys(extrasSchema.shape);
 
 /** Names of other set-ups, which one might look for here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  startsWorker: "startsWorker is decided by runMode here: 'api' starts no worker",
+  runWorker: "runWorker is decided by runMode here: 'api' starts no worker",
   ...Object.fromEntries(
-    ['metadataEvents', 'delivers'].map((name) => [
+    ['metadataEvents', 'runDelivery'].map((name) => [
       name,
       `${name} belongs to MetadataEventsModule, which is imported beside this one: MetadataEventsModule.forRoot({ … })`,
     ]),

@@ -74,10 +74,10 @@ export class AppModule {
         ...(servesHttp
           ? [
               RefreshApiModule.forRoot({
-                servesTokens: true,
+                exposeTokenRoutes: true,
                 ownsProjectApiPath: true,
-                servesCollections: true,
-                servesWebhooks: true,
+                exposeCollectionRoutes: true,
+                exposeWebhookRoutes: true,
                 ...refreshApi,
               }),
               ListingsModule,

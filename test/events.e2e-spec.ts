@@ -363,14 +363,14 @@ it('events are kept for a week, and who comes back later goes on with what is ne
   test.metadataApi.answer('70', 200, document('Old'));
   await refresh(project, ['70']);
   await delivery.runOnce();
-  expect(await test.app.get(EventRetention).removeOld()).toEqual({ events: 0, deliveries: 0 });
+  expect(await test.app.get(EventRetention).deleteExpired()).toEqual({ events: 0, deliveries: 0 });
   const [{ count } = { count: 0 }] = await test.database.query<{ count: number }>(
     'select count(*)::int as count from nft_metadata.event_outbox',
   );
 
   await test.database.advance(7 * 86_400 + 60);
 
-  expect(await test.app.get(EventRetention).removeOld()).toMatchObject({ events: count });
+  expect(await test.app.get(EventRetention).deleteExpired()).toMatchObject({ events: count });
   await test.database.query('update nft_metadata.event_cursors set position = 0, event_index = 0 where name = $1', [
     name,
   ]);

@@ -123,7 +123,7 @@ describe('a metadata host', () => {
   it('is not named with a number of requests that makes no sense', async () => {
     const collections = test.app.get(Collections);
     const source = { kind: 'metadata_api', url: test.metadataApi.url } as const;
-    const wrong = { chainId: 1, address: `0x${'12'.repeat(20)}`, projectId: 'p', source, requestsAtOnce: 0 };
+    const wrong = { chainId: 1, address: `0x${'12'.repeat(20)}`, projectId: 'p', source, hostConcurrency: 0 };
 
     await expect(collections.add(wrong)).rejects.toThrow('Requests at once 0 is not a whole number from 1 to 1000.');
   });

@@ -124,11 +124,11 @@ it('forgets a completed refresh with its errors after thirty days, and none that
   const open = await requestRefresh(test.app, project, ['1']);
 
   await test.database.advance(29 * DAY);
-  expect(await retention.removeOld()).toMatchObject({ refreshes: 0 });
+  expect(await retention.deleteExpired()).toMatchObject({ refreshes: 0 });
   expect(await readRefresh(test.app, project, done)).toMatchObject({ summary: { failed: 2 } });
   expect(await readErrors(test.app, project, done)).toHaveLength(2);
   await test.database.advance(2 * DAY);
-  expect(await retention.removeOld()).toMatchObject({ refreshes: 1 });
+  expect(await retention.deleteExpired()).toMatchObject({ refreshes: 1 });
 
   for (const path of [done, `${done}/errors`]) {
     await http(test.app).get(`/v1/metadata-refreshes/${path}`).set('x-api-key', project.apiKey).expect(404);
@@ -151,10 +151,10 @@ it('a receipt stays as it is when what was tried for its tokens is gone', async 
   ];
 
   await test.database.advance(6 * DAY);
-  await retention.removeOld();
+  await retention.deleteExpired();
   expect(await rowsIn('refresh_attempts', tried)).toBe(3);
   await test.database.advance(2 * DAY);
-  await retention.removeOld();
+  await retention.deleteExpired();
 
   expect(await rowsIn('refresh_attempts', tried)).toBe(0);
   expect(receipt).toMatchObject({ summary: { succeeded: 2, failed: 1, pending: 0 } });
@@ -170,7 +170,7 @@ it('a refresh of any size goes whole, and no statement removes more than its sha
   await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_items, nft_metadata.refresh_errors');
   await using items = await watchRemovals('refresh_items');
 
-  expect(await retention.removeOld()).toMatchObject({ refreshes: 71 });
+  expect(await retention.deleteExpired()).toMatchObject({ refreshes: 71 });
 
   const statements = await items.statements();
   expect(statements.reduce((sum, { rows }) => sum + rows, 0)).toBe(10 * 1100 + 23_000 + 60 * 300);
@@ -187,7 +187,7 @@ it('goes through many small refreshes 1,000 at a time, and through attempts 5,00
   await oldRefreshes(project, 2300, 1);
   {
     await using refreshes = await watchRemovals('refreshes');
-    expect(await retention.removeOld()).toMatchObject({ refreshes: 2300 });
+    expect(await retention.deleteExpired()).toMatchObject({ refreshes: 2300 });
     expect((await refreshes.statements()).map(({ rows }) => rows)).toEqual([1000, 1000, 300]);
   }
 
@@ -197,7 +197,7 @@ it('goes through many small refreshes 1,000 at a time, and through attempts 5,00
     select gen_random_uuid(), 1, gen_random_uuid(), 1, '', 'fetched', 1, 1, now() - interval '8 days'
     from generate_series(1, 12000)`);
   await using attempts = await watchRemovals('refresh_attempts');
-  expect(await retention.removeOld()).toEqual({ refreshes: 0, attempts: 12_000 });
+  expect(await retention.deleteExpired()).toEqual({ refreshes: 0, attempts: 12_000 });
   expect((await attempts.statements()).map(({ rows }) => rows)).toEqual([5000, 5000, 2000]);
 });
 
@@ -207,7 +207,7 @@ it('of a refresh that is removed in part, the receipt still says all; the next h
   const receipt = await readRefresh(test.app, project, refreshId!);
   {
     await using _ = await watchRemovals('refresh_items', '(select count(*) from test_clock.removals) = 2');
-    await expect(retention.removeOld()).rejects.toThrow('refused by the test');
+    await expect(retention.deleteExpired()).rejects.toThrow('refused by the test');
   }
 
   expect(await rowsIn('refresh_items', `refresh_id = '${refreshId}'`)).toBe(2000);
@@ -215,7 +215,7 @@ it('of a refresh that is removed in part, the receipt still says all; the next h
   expect(await readRefresh(test.app, project, refreshId!)).toEqual(receipt);
   expect(await rowsIn('refresh_errors', `refresh_id = '${refreshId}'`)).toBeLessThan(1000);
 
-  expect(await retention.removeOld()).toMatchObject({ refreshes: 1 });
+  expect(await retention.deleteExpired()).toMatchObject({ refreshes: 1 });
   expect(await rowsIn('refreshes', `id = '${refreshId}'`)).toBe(0);
 });
 
@@ -226,7 +226,7 @@ it('several processes at once remove each refresh once, and all of them', async 
   const others = [await test.anotherProcess(), await test.anotherProcess()];
 
   const removed = await Promise.all(
-    [retention, ...others.map((other) => other.get(RefreshRetention))].map((one) => one.removeOld()),
+    [retention, ...others.map((other) => other.get(RefreshRetention))].map((one) => one.deleteExpired()),
   );
 
   expect(removed.reduce((sum, { refreshes }) => sum + refreshes, 0)).toBe(1502);
@@ -269,7 +269,7 @@ it('a host whose worker starts with it removes what is old once an hour', async 
       MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: test.database.url, autoLoadEntities: true }),
       TokenStoreModule.forRoot(),
       ...fetchModules(),
-      MetadataRefreshModule.forRoot({ startsWorker: true }),
+      MetadataRefreshModule.forRoot({ runWorker: true }),
     ],
   })
   class HostModule {}

@@ -76,7 +76,7 @@ it('a process with one fetch slot asks for one token at a time, and the others s
     NftRefreshModule.forRoot({
       runMode: 'worker',
       safeHttp: { allowedHosts: [metadataApi.host], deadlineMs: 20_000 },
-      metadataRefresh: { fetchSlots: 1 },
+      metadataRefresh: { fetchConcurrency: 1 },
     }),
   ]);
   await vi.waitUntil(() => metadataApi.hits.size > 0, { timeout: 10_000 });

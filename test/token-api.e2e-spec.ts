@@ -315,10 +315,10 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
     const { RefreshRetention } = await import('@app/metadata-refresh');
 
     await test.database.advance(6 * 86_400);
-    await test.app.get(RefreshRetention).removeOld();
+    await test.app.get(RefreshRetention).deleteExpired();
     expect(((await attemptsOf(project)).body as { result: object[] }).result).toHaveLength(1);
     await test.database.advance(2 * 86_400);
-    await test.app.get(RefreshRetention).removeOld();
+    await test.app.get(RefreshRetention).deleteExpired();
     expect(((await attemptsOf(project)).body as { result: object[] }).result).toEqual([]);
   });
 });

@@ -57,14 +57,14 @@ describe.each(OLD_SERVICES)('while the service that knows %s and nothing later g
 /** A database that the old service has made, with a project and its collection, and the service at work. */
 async function aScene(old: (typeof OLD_SERVICES)[number]) {
   const [database, metadataApi] = await Promise.all([createEmptyDatabase(), MetadataHost.start()]);
-  const surroundings = { database, metadataApi };
-  const service = await startServiceProcess(surroundings, 'all', [], oldServices.mainOf(old));
+  const callbacks = { database, metadataApi };
+  const service = await startServiceProcess(callbacks, 'all', [], oldServices.mainOf(old));
   const wallet = Wallet.createRandom();
   await fill(database, wallet.address, metadataApi.url);
   const watch = await Watch.start(database, metadataApi);
   const accepted: AcceptedRefresh[] = [];
   return {
-    ...surroundings,
+    ...callbacks,
     service,
     watch,
     accepted,

@@ -47,7 +47,7 @@ describe.each(STATES)('a database whose first missing migration is $missing', ({
         MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: url, autoLoadEntities: true }),
         TokenStoreModule.forRoot(),
         ...fetchModules({ allowedHosts: [metadataApi.host] }),
-        MetadataRefreshModule.forRoot({ startsWorker: true }),
+        MetadataRefreshModule.forRoot({ runWorker: true }),
       ],
     })
     class WorkerOnly {}

@@ -398,7 +398,7 @@ describe('the routes of webhooks', () => {
     const imports = module.imports!.filter((one) => (one as { module?: unknown }).module !== MetadataEventsModule);
 
     await expect(Test.createTestingModule({ imports: [{ ...module, imports }] }).compile()).rejects.toThrow(
-      'RefreshApiModule: servesWebhooks needs MetadataEventsModule',
+      'RefreshApiModule: exposeWebhookRoutes needs MetadataEventsModule',
     );
     expect(RefreshApiModule.forRoot().controllers?.map(({ name }) => name)).not.toContain('WebhooksController');
   });

@@ -260,7 +260,7 @@ describe('a receiver', () => {
     expect(seconds).toBeGreaterThan(5 * 86_400);
     expect(seconds).toBeLessThanOrEqual(6 * 86_400);
     expect(await webhooks.list(project.id)).toMatchObject([{ lastError: 'status_500' }]);
-    await webhooks.enable(webhook.id, { skipsMissed: true });
+    await webhooks.enable(webhook.id, { skipBacklog: true });
     receiver.answer(webhook.path, 204);
     const before = webhook.received().length;
     await delivery.runOnce();
@@ -459,6 +459,6 @@ it('deliveries are kept for two weeks', async () => {
     'select count(*)::int as count from nft_metadata.webhook_deliveries',
   );
 
-  expect(await test.app.get(EventRetention).removeOld()).toMatchObject({ deliveries: count });
+  expect(await test.app.get(EventRetention).deleteExpired()).toMatchObject({ deliveries: count });
   expect(count).toBeGreaterThan(0);
 });

@@ -135,7 +135,7 @@ describe('a module that an application has twice on one database is refused, sin
         connection(),
         NftRefreshModule.forRoot(),
         MetadataEventsModule.forRoot(),
-        MetadataEventsModule.forRoot({ delivers: true }),
+        MetadataEventsModule.forRoot({ runDelivery: true }),
       ]),
     ).toMatch(/^MetadataEventsModule: this application sets it up twice on the same database/);
   });
@@ -163,10 +163,10 @@ describe('an option in the wrong place is told where it belongs:', () => {
       'tokenPerHour is not an option; did you mean tokensPerHour? tokensPerHour belongs to metadataRefresh: {',
     ],
     [{ metadatarefresh: {} }, 'metadatarefresh is not an option here; did you mean metadataRefresh?'],
-    [{ serveTokens: true }, 'serveTokens is not an option here; did you mean servesTokens?'],
+    [{ serveTokens: true }, 'serveTokens is not an option here; did you mean exposeTokenRoutes?'],
     [{ colour: 'red' }, 'colour is not an option here; there are clock, contextName, decorators'],
-    [{ startsWorker: false }, "startsWorker is decided by runMode here: 'api' starts no worker"],
-    [{ delivers: true }, 'delivers belongs to MetadataEventsModule, which is imported beside this one'],
+    [{ runWorker: false }, "runWorker is decided by runMode here: 'api' starts no worker"],
+    [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which is imported beside this one'],
     [{ runMode: 'workers' }, 'runMode'],
   ])('%j', async (options, text) => {
     const said = await startingSays(() => [connection(), NftRefreshModule.forRoot(untyped(options))]);
@@ -204,9 +204,9 @@ describe('an option in the wrong place is told where it belongs:', () => {
 describe('each module refuses a name that it does not know, with the most similar one:', () => {
   it.each([
     ['MetadataRefreshModule', () => MetadataRefreshModule.forRoot(untyped({ tokenPerHour: 5 })), 'tokensPerHour'],
-    ['MetadataRefreshModule', () => MetadataRefreshModule.forRoot(untyped({ startWorker: true })), 'startsWorker'],
+    ['MetadataRefreshModule', () => MetadataRefreshModule.forRoot(untyped({ startWorker: true })), 'runWorker'],
     ['MetadataFetchModule', () => MetadataFetchModule.forRoot(untyped({ rpcUrl: {} })), 'rpcUrls'],
-    ['MetadataEventsModule', () => MetadataEventsModule.forRoot(untyped({ deliver: true })), 'delivers'],
+    ['MetadataEventsModule', () => MetadataEventsModule.forRoot(untyped({ deliver: true })), 'runDelivery'],
     ['ProjectAuthModule', () => ProjectAuthModule.forRoot(untyped({ request_per_second: 1 })), 'requestsPerSecond'],
     [
       'TokenStoreModule',
@@ -217,7 +217,7 @@ describe('each module refuses a name that it does not know, with the most simila
     [
       'MetadataRefreshModule',
       () => MetadataRefreshModule.forRootAsync(untyped({ useFactory: () => ({}), startWorker: true })),
-      'startsWorker',
+      'runWorker',
     ],
     [
       'MetadataRefreshModule',
@@ -246,7 +246,7 @@ describe('a database without our migrations', () => {
     const logger = { log: () => {}, warn: note, error: note };
     const imports = [
       MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: empty.url, autoLoadEntities: true }),
-      NftRefreshModule.forRoot({ runMode: 'api', servesTokens: true }),
+      NftRefreshModule.forRoot({ runMode: 'api', exposeTokenRoutes: true }),
     ];
     const app = await create(imports, logger);
     await app.init();

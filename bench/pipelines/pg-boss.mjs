@@ -4,7 +4,7 @@ import { PgBoss } from 'pg-boss';
 import { FETCHES_AT_ONCE } from './settings.mjs';
 
 /** A batch waits for its slowest job; several at once keep the others busy. */
-const BATCHES_AT_ONCE = 2;
+const MAX_CONCURRENT_BATCHES = 2;
 const QUEUE = 'refresh-token';
 
 export async function openQueue({ databaseUrl }) {
@@ -23,8 +23,8 @@ export async function openQueue({ databaseUrl }) {
       boss.work(
         QUEUE,
         {
-          batchSize: FETCHES_AT_ONCE / BATCHES_AT_ONCE,
-          localConcurrency: BATCHES_AT_ONCE,
+          batchSize: FETCHES_AT_ONCE / MAX_CONCURRENT_BATCHES,
+          localConcurrency: MAX_CONCURRENT_BATCHES,
           burstWhenBatchFull: true,
           perJobResults: true,
           pollingIntervalSeconds: 0.5,

@@ -91,13 +91,13 @@ export class Service {
   }
 
   /** With its tokens registered and not fetched yet. */
-  async addCollection(project, metadataUrl, tokenIds, requestsAtOnce = HOST_TAKES) {
+  async addCollection(project, metadataUrl, tokenIds, hostConcurrency = HOST_TAKES) {
     this.#collections += 1;
     const address = addressOf(this.#collections);
     const source = { kind: 'metadata_api', url: metadataUrl };
     const collection = await this.#application
       .get(Collections)
-      .add({ chainId: 1, address, projectId: project.id, source, requestsAtOnce });
+      .add({ chainId: 1, address, projectId: project.id, source, hostConcurrency });
     const store = this.#application.get(TokenStore);
     for (const some of chunks(tokenIds, REGISTERED_AT_ONCE)) await store.registerTokens(collection.id, some);
     return { id: collection.id, address };

@@ -16,7 +16,7 @@ const app = await NestFactory.create(
   {
     ...application,
     imports: application.imports.map((imported) =>
-      imported.module === MetadataRefreshModule ? MetadataRefreshModule.forRoot({ fetchSlots: slots }) : imported,
+      imported.module === MetadataRefreshModule ? MetadataRefreshModule.forRoot({ fetchConcurrency: slots }) : imported,
     ),
   },
   { logger: new ConsoleLogger({ json: true, logLevels: ['fatal', 'error', 'warn', 'log'] }) },

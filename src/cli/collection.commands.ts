@@ -23,7 +23,7 @@ interface AddOptions extends SourceOptions, TokenOptions {
   project: string;
   address: string;
   chain: number;
-  requestsAtOnce?: number;
+  hostConcurrency?: number;
 }
 
 export function addCollectionCommands(collection: Command, session: Session): void {
@@ -58,7 +58,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         address: options.address,
         projectId: options.project,
         source,
-        requestsAtOnce: options.requestsAtOnce,
+        hostConcurrency: options.hostConcurrency,
       });
       await registerTokens(session, added, tokenIds);
       session.print({ collection_id: added.id, tokens: tokenIds.length });
@@ -88,14 +88,14 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .description('in force with the next refresh that is requested; what is not named stays');
   withJson(sourceOptions(withCollection(update)))
     .option('--requests-at-once <n>', '1 to 1000; "default": the deployment\'s', parseLimit)
-    .action(async (options: CollectionOptions & SourceOptions & { requestsAtOnce?: Limit }) => {
-      const requestsAtOnce = toLimit(options.requestsAtOnce);
+    .action(async (options: CollectionOptions & SourceOptions & { hostConcurrency?: Limit }) => {
+      const hostConcurrency = toLimit(options.hostConcurrency);
       const source = sourceOf(options);
-      if (!source && requestsAtOnce === undefined) {
+      if (!source && hostConcurrency === undefined) {
         throw new Error('Say what to change: --metadata-url, --source chain [--uri-rule] or --requests-at-once.');
       }
       const { id } = await findCollection(session, options);
-      const changed = await (await session.get(Collections)).update(id, { source, requestsAtOnce });
+      const changed = await (await session.get(Collections)).update(id, { source, hostConcurrency });
       session.print(toLine(changed));
     });
 
@@ -129,7 +129,7 @@ function toLine(collection: Collection) {
     source: collection.sourceKind,
     metadata_url: collection.metadataUrl ?? null,
     uri_rule: collection.uriRule ?? null,
-    requests_at_once: collection.requestsAtOnce ?? 'default',
+    requests_at_once: collection.hostConcurrency ?? 'default',
     created_at: collection.createdAt.toISOString(),
   };
 }

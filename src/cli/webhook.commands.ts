@@ -56,7 +56,7 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
   withWebhook(webhook.command('enable').description('one that is disabled, or waits for its next try'))
     .option('--skip-missed', 'only what happens from now on; else from the message that failed on')
     .action(async ({ webhook: id, skipMissed }: { webhook: string; skipMissed?: boolean }) => {
-      await (await session.get(Webhooks)).enable(id, { skipsMissed: skipMissed === true });
+      await (await session.get(Webhooks)).enable(id, { skipBacklog: skipMissed === true });
       session.print({ enabled: id });
     });
   withWebhook(webhook.command('rotate-secret').description('the new secret is shown once'))

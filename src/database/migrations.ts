@@ -23,7 +23,7 @@ const MIGRATION_LOCK = 7_239_401;
 const LOOK_AGAIN_MS = 200;
 /** For tables that others hold: two minutes, with the two seconds that a migration waits for a lock. */
 const MOST_TRIES = 40;
-const TRY_AGAIN_MS = 1000;
+const RETRY_START_MS = 1000;
 
 /**
  * Brings the database up to date, one migration after the other. Several processes may start at once: the first
@@ -72,7 +72,7 @@ async function runMigrations(orm: MikroORM, logger: Logger): Promise<void> {
     } catch (error) {
       if (!isLocked(error) || tries === MOST_TRIES) throw error;
       logger.warn({ msg: 'a table is in use; the migration is tried again', tries });
-      await pause(TRY_AGAIN_MS);
+      await pause(RETRY_START_MS);
     }
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { explainConnectionError, isTemporary, messageOf } from './connection-errors.js';
 import type { DatabaseConnection } from './database-client.js';
 
-const TRY_AGAIN_MS = 500;
+const RETRY_START_MS = 500;
 const LONGEST_TRY_MS = 5000;
 
 /** The database cannot be used as it is named. The message is for the operator, and needs no stack. */
@@ -32,14 +32,14 @@ export async function waitForDatabase(
     if (!error) return;
     if (!isTemporary(error))
       throw new DatabaseUnusable(explainConnectionError(error, connection.label), { cause: error });
-    if (performance.now() + TRY_AGAIN_MS > until) {
+    if (performance.now() + RETRY_START_MS > until) {
       throw new DatabaseUnusable(
         `The database at ${connection.label} did not answer within ${waitSeconds} seconds (DATABASE_WAIT_SECONDS): ${messageOf(error)}.`,
         { cause: error },
       );
     }
     if (tries === 1) onWaiting({ database: connection.label, waitSeconds, error: messageOf(error) });
-    await pause(TRY_AGAIN_MS);
+    await pause(RETRY_START_MS);
   }
 }
 

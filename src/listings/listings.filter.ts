@@ -28,7 +28,7 @@ export class ListingsFilter extends DialectFilter {
     return answer(503, 'service_unavailable', message);
   }
 
-  protected override answerToFault(): Answer {
+  protected override internalError(): Answer {
     return answer(500, 'internal_server_error', 'The request failed here, not through a fault of its own.');
   }
 }

@@ -11,7 +11,7 @@ export class MetricsController {
   constructor(counts: AttemptCounts) {
     collectDefaultMetrics({ register: this.registry });
     new Counter({
-      name: 'nft_refresh_requests_total',
+      name: 'nft_refresh_metadata_requests_total',
       help: 'Requests to metadata hosts, by how they ended.',
       labelNames: ['outcome', 'reason'],
       registers: [this.registry],

@@ -14,14 +14,14 @@ export class CleanUpSchedule {
   ) {}
 
   @Cron(CronExpression.EVERY_HOUR)
-  async removeOld(): Promise<void> {
-    await this.remove('refreshes', () => this.refreshes.removeOld());
-    await this.remove('events', () => this.events.removeOld());
+  async deleteExpired(): Promise<void> {
+    await this.remove('refreshes', () => this.refreshes.deleteExpired());
+    await this.remove('events', () => this.events.deleteExpired());
   }
 
-  private async remove(what: string, removeOld: () => Promise<Record<string, number>>): Promise<void> {
+  private async remove(what: string, deleteExpired: () => Promise<Record<string, number>>): Promise<void> {
     try {
-      const removed = await removeOld();
+      const removed = await deleteExpired();
       if (Object.values(removed).some((count) => count > 0))
         this.logger.log({ msg: `old ${what} removed`, ...removed });
     } catch (error) {

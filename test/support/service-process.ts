@@ -14,7 +14,7 @@ export interface ServiceProcess {
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<{ status: number | null; milliseconds: number }>;
 }
 
-interface Surroundings {
+interface Callbacks {
   database: { url: string };
   metadataApi: { host: string };
 }
@@ -24,7 +24,7 @@ interface Surroundings {
  * `npm test` does.
  */
 export async function startServiceProcess(
-  { database, metadataApi }: Surroundings,
+  { database, metadataApi }: Callbacks,
   runMode: 'api' | 'worker' | 'all',
   nodeOptions: readonly string[] = [],
   main = MAIN,

@@ -20,7 +20,7 @@ import { UserDirectory } from './user-directory.js';
       safeHttp: { allowedHosts: process.env['ALLOWED_HOSTS']?.split(',') ?? [] },
     }),
     // The shop's search is told what has changed.
-    MetadataEventsModule.forRoot({ delivers: true }),
+    MetadataEventsModule.forRoot({ runDelivery: true }),
     MikroOrmModule.forFeature([SearchRow]),
   ],
   controllers: [ListingsController],

@@ -25,7 +25,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
   private running = false;
   private looking: Promise<void> | undefined;
   private lookTimer: NodeJS.Timeout | undefined;
-  private lookedAt = -Infinity;
+  private polledAt = -Infinity;
   /** Somebody has asked since the look that is under way began. */
   private looksAgain = false;
   private opened = 0;
@@ -54,7 +54,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
   wake(): void {
     this.looksAgain = true;
     if (!this.running || this.lookTimer || this.looking) return;
-    const pause = Math.max(0, this.lookedAt + LOOK_AT_MOST_EVERY_MS - performance.now());
+    const pause = Math.max(0, this.polledAt + LOOK_AT_MOST_EVERY_MS - performance.now());
     this.lookTimer = setTimeout(() => {
       this.lookTimer = undefined;
       this.looksAgain = false;
@@ -90,7 +90,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
   }
 
   private async lookAndNote(): Promise<void> {
-    this.lookedAt = performance.now();
+    this.polledAt = performance.now();
     try {
       await this.look();
       this.isInTrouble = false;
@@ -107,7 +107,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
     if (names.length > this.opened) await this.cursors.open('consumer', names);
     this.opened = names.length;
 
-    const room = this.config.deliveriesAtOnce - this.following.size;
+    const room = this.config.deliveryConcurrency - this.following.size;
     if (room <= 0 || this.shutdown.signal.aborted) return 0;
     const claimed = await this.cursors.claim(names, room);
     for (const cursor of claimed) this.follow(cursor);

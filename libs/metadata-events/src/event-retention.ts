@@ -17,7 +17,7 @@ export class EventRetention {
   ) {}
 
   /** Returns how many rows were removed. Any number of processes may do so at once. */
-  async removeOld(): Promise<{ events: number; deliveries: number }> {
+  async deleteExpired(): Promise<{ events: number; deliveries: number }> {
     return { events: await this.removeEvents(), deliveries: await this.removeDeliveries() };
   }
 
@@ -33,7 +33,7 @@ export class EventRetention {
             limit ${EVENT_ROWS_AT_ONCE}
             for update skip locked
           ) as oldest
-          where occurred_at < now() - ${this.config.keepEventsDays} * interval '1 day'
+          where occurred_at < now() - ${this.config.eventRetentionDays} * interval '1 day'
         ))`,
     );
   }
@@ -49,7 +49,7 @@ export class EventRetention {
             limit ${DELIVERIES_AT_ONCE}
             for update skip locked
           ) as oldest
-          where attempted_at < now() - ${this.config.keepDeliveriesDays} * interval '1 day'
+          where attempted_at < now() - ${this.config.deliveryRetentionDays} * interval '1 day'
         ))`,
     );
   }

@@ -26,13 +26,13 @@ export interface MetadataEventsExtras {
    * Whether events are delivered while the application runs, and old ones go once an hour. Off: the host calls
    * `EventDelivery` and `EventRetention` as it likes, or this process only writes events for others to deliver.
    */
-  delivers?: boolean;
+  runDelivery?: boolean;
   /** The name of the host's MikroORM connection to the database with our tables; absent: the one without a name. */
   contextName?: string | undefined;
 }
 
 const NAME = 'MetadataEventsModule';
-const STANDARD_EXTRAS = { delivers: false, contextName: undefined };
+const STANDARD_EXTRAS = { runDelivery: false, contextName: undefined };
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataEventsOptions>({
   moduleName: 'MetadataEvents',
@@ -41,7 +41,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .setExtras<MetadataEventsExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames(NAME, module, given, { options: METADATA_EVENTS_OPTION_NAMES, extras: Object.keys(STANDARD_EXTRAS) });
-    const { delivers, contextName } = given;
+    const { runDelivery, contextName } = given;
     return {
       ...module,
       // Always: refreshing finds the outbox here, and would not write events without it.
@@ -53,7 +53,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
           contextName,
           harmOfTwo: 'Consumers that are registered with one of them would not hear what the other one delivers.',
         }),
-        ...(delivers ? [BackgroundDelivery] : []),
+        ...(runDelivery ? [BackgroundDelivery] : []),
       ],
     };
   })

@@ -4,20 +4,20 @@ import { z } from 'zod';
 const metadataEventsOptionsSchema = z
   .strictObject({
     /** Events are kept this long, in days, delivered or not. Who is away for longer misses some. */
-    keepEventsDays: z.int().min(1).default(7),
+    eventRetentionDays: z.int().min(1).default(7),
     /** What was posted to webhooks is kept this long, in days. */
-    keepDeliveriesDays: z.int().min(1).default(14),
+    deliveryRetentionDays: z.int().min(1).default(14),
     /** How long one process has a consumer or a webhook for itself, in seconds; renewed while it works. A crash costs this much delay. */
     leaseSeconds: z.int().min(5).default(30),
     /** Consumers and webhooks that this process works for at once: so many slow ones delay nobody else. */
-    deliveriesAtOnce: z.int().min(1).max(1000).default(64),
+    deliveryConcurrency: z.int().min(1).max(1000).default(64),
     /** Events that a consumer is given at once, at most. */
-    consumerBatch: z.int().min(1).max(5000).default(500),
+    consumerBatchSize: z.int().min(1).max(5000).default(500),
     /** Pause after a consumer has thrown, in seconds; each further one doubles it, up to the cap. */
     consumerRetryBaseSeconds: z.number().positive().default(1),
-    consumerRetryCapSeconds: z.number().positive().default(300),
+    consumerRetryMaxDelaySeconds: z.number().positive().default(300),
     /** Events that one message to a webhook holds, at most. */
-    webhookBatch: z.int().min(1).max(1000).default(100),
+    webhookBatchSize: z.int().min(1).max(1000).default(100),
     /** The same in bytes of the body; an event that is larger by itself is sent alone. */
     webhookBodyBytes: z
       .int()
@@ -28,12 +28,12 @@ const metadataEventsOptionsSchema = z
     webhookDeadlineMs: z.int().min(1).max(60_000).default(15_000),
     /** Pause after the first failed message, in seconds; each further one doubles it, up to the cap of an hour. */
     webhookRetryBaseSeconds: z.number().positive().default(5),
-    webhookRetryCapSeconds: z.number().positive().default(3600),
+    webhookRetryMaxDelaySeconds: z.number().positive().default(3600),
     /** A webhook that has failed for so long, in days, is disabled. Less than events are kept: then nothing is lost. */
     disableWebhooksAfterDays: z.number().positive().default(5),
   })
-  .refine(({ disableWebhooksAfterDays, keepEventsDays }) => disableWebhooksAfterDays < keepEventsDays, {
-    error: 'must be less than keepEventsDays',
+  .refine(({ disableWebhooksAfterDays, eventRetentionDays }) => disableWebhooksAfterDays < eventRetentionDays, {
+    error: 'must be less than eventRetentionDays',
     path: ['disableWebhooksAfterDays'],
   });
 

@@ -18,7 +18,7 @@ export class MetadataEvents {
   constructor(@Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig) {}
 
   /**
-   * Be told of events of one type from now on, at least once each, in batches of 1 to `consumerBatch`, what happened to
+   * Be told of events of one type from now on, at least once each, in batches of 1 to `consumerBatchSize`, what happened to
    * one token in its order. The consumer's name is its place in the stream, kept in the database: it is told of
    * everything that happened while it was away, and of several processes with the same consumer one at a time is told.
    * Another name is another consumer, who is told of everything as well. Each consumer waits for its own handler only.
@@ -32,7 +32,7 @@ export class MetadataEvents {
     const name = `${consumer}/${type}`;
     if (this.byName.has(name)) throw new ConsumerNameTaken(consumer, type);
     this.byName.set(name, {
-      filter: { types: [type], limit: this.config.consumerBatch },
+      filter: { types: [type], limit: this.config.consumerBatchSize },
       // Of this type, by the filter.
       deliver: (events, state) => this.call(name, () => handle(events as never), events.length, state),
     });
@@ -57,8 +57,8 @@ export class MetadataEvents {
       await handle();
       return { kind: 'delivered', count };
     } catch (error) {
-      const { consumerRetryBaseSeconds, consumerRetryCapSeconds } = this.config;
-      const retryInSeconds = retrySeconds(attempt, consumerRetryBaseSeconds, consumerRetryCapSeconds);
+      const { consumerRetryBaseSeconds, consumerRetryMaxDelaySeconds } = this.config;
+      const retryInSeconds = retrySeconds(attempt, consumerRetryBaseSeconds, consumerRetryMaxDelaySeconds);
       this.logger.warn({ msg: 'a consumer threw', consumer: name, attempt, retryInSeconds, error: String(error) });
       return { kind: 'failed', error: String(error), retryInSeconds };
     }

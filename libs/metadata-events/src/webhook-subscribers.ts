@@ -34,7 +34,7 @@ export class WebhookSubscribers {
     const [webhook] = rows;
     return (
       webhook && {
-        filter: { types: webhook.types, projectId: webhook.projectId, limit: this.config.webhookBatch },
+        filter: { types: webhook.types, projectId: webhook.projectId, limit: this.config.webhookBatchSize },
         deliver: (events, state, signal) => this.deliver(webhook, events, state, signal),
       }
     );
@@ -55,8 +55,8 @@ export class WebhookSubscribers {
     if (state.failingSeconds > this.config.disableWebhooksAfterDays * SECONDS_PER_DAY) {
       return this.disable(webhook, 'failing');
     }
-    const { webhookRetryBaseSeconds, webhookRetryCapSeconds } = this.config;
-    const pause = retrySeconds(state.attempt, webhookRetryBaseSeconds, webhookRetryCapSeconds);
+    const { webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds } = this.config;
+    const pause = retrySeconds(state.attempt, webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds);
     const asked = outcome.kind === 'answered' ? (outcome.retryAfterSeconds ?? 0) : 0;
     return { kind: 'failed', error: reason, retryInSeconds: Math.max(pause, asked) };
   }

@@ -166,17 +166,17 @@ export class Webhooks {
 
   /**
    * Tried again at once, from the message that failed on; of what happened since, events that are no longer kept are
-   * left out. With `skipsMissed` only from now on. Throws WebhookNotFound.
+   * left out. With `skipBacklog` only from now on. Throws WebhookNotFound.
    */
-  async enable(webhookId: string, { skipsMissed = false }: { skipsMissed?: boolean } = {}): Promise<void> {
+  async enable(webhookId: string, { skipBacklog = false }: { skipBacklog?: boolean } = {}): Promise<void> {
     const { rows } = await sql`
       with enabled as (
         update nft_metadata.webhooks set disabled_at = null, disabled_reason = null where id = ${uuidOf(webhookId)}::uuid
       )
       update nft_metadata.event_cursors as cursor
       set due_at = now(), failures = 0, failing_since = null, last_error = null,
-        position = case when ${skipsMissed} then stream.last_position else cursor.position end,
-        event_index = case when ${skipsMissed} then ${END_OF_POSITION}::int else cursor.event_index end,
+        position = case when ${skipBacklog} then stream.last_position else cursor.position end,
+        event_index = case when ${skipBacklog} then ${END_OF_POSITION}::int else cursor.event_index end,
         claim_count = cursor.claim_count + 1
       from nft_metadata.event_stream as stream
       where cursor.kind = 'webhook' and cursor.name = ${webhookId}

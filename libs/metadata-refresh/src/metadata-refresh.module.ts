@@ -2,8 +2,8 @@ import { entityManagerOf } from '@app/database';
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
-import { HostShares } from './host-shares.js';
-import { BackgroundWork } from './background-work.js';
+import { HostMembership } from './host-membership.js';
+import { RefreshRunner } from './refresh-runner.js';
 import { BulkPause } from './bulk-pause.js';
 import {
   completeConfig,
@@ -12,7 +12,7 @@ import {
   type MetadataRefreshOptions,
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
-import { RefreshAcceptance } from './refresh-acceptance.js';
+import { RefreshEnqueuer } from './refresh-enqueuer.js';
 import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
@@ -20,7 +20,7 @@ import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
 import { RefreshWorker } from './refresh-worker.js';
-import { WakeUp } from './wake-up.js';
+import { RefreshListener } from './refresh-listener.js';
 
 /** What shapes the module. */
 export interface MetadataRefreshExtras {
@@ -32,14 +32,14 @@ export interface MetadataRefreshExtras {
    * Whether the worker starts and stops with the application, and old refreshes go once an hour. Off: the host calls
    * `RefreshWorker` and `RefreshRetention` as it likes, or this process accepts refreshes for others to work on.
    */
-  startsWorker?: boolean;
+  runWorker?: boolean;
 }
 
 const NAME = 'MetadataRefreshModule';
 const STANDARD_EXTRAS = {
   isGlobal: true,
   contextName: undefined,
-  startsWorker: false,
+  runWorker: false,
 };
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataRefreshOptions>({
@@ -52,7 +52,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       options: METADATA_REFRESH_OPTION_NAMES,
       extras: Object.keys(STANDARD_EXTRAS),
     });
-    const { isGlobal = true, contextName, startsWorker } = given;
+    const { isGlobal = true, contextName, runWorker } = given;
     return {
       ...module,
       global: isGlobal,
@@ -63,7 +63,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
           contextName,
           harmOfTwo: 'There would be two workers in one process, and two sets of options.',
         }),
-        ...(startsWorker ? [BackgroundWork] : []),
+        ...(runWorker ? [RefreshRunner] : []),
       ],
     };
   })
@@ -74,15 +74,15 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   providers: [
     { provide: METADATA_REFRESH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
     MetadataRefreshService,
-    RefreshAcceptance,
+    RefreshEnqueuer,
     RefreshQuota,
     RefreshReader,
     RefreshQueue,
     RefreshCompletion,
     RefreshRetention,
     Refreshes,
-    WakeUp,
-    HostShares,
+    RefreshListener,
+    HostMembership,
     RefreshWorker,
     AttemptCounts,
     BulkPause,

@@ -14,27 +14,27 @@ const metadataRefreshOptionsSchema = z.strictObject({
    */
   maxRpcAttempts: z.int().min(1).max(100).default(10),
   /** How often a worker may die over one item before the item counts as failed. */
-  maxClaims: z.int().min(1).default(10),
+  maxLostClaims: z.int().min(1).default(10),
   /** How long a claim holds, in seconds. Longer than the slowest fetch; a crash costs this much delay. */
   leaseSeconds: z.int().min(5).default(30),
   /** Pause before the first retry, in seconds; each further one doubles it. */
   retryBaseSeconds: z.number().positive().default(1),
   /** No pause is longer than this, in seconds, whatever a host's Retry-After says. */
-  retryCapSeconds: z.number().positive().default(60),
+  retryMaxDelaySeconds: z.number().positive().default(60),
   /** Fetches at once in this process. Waiting is nearly free, so this is well above what one host takes. */
-  fetchSlots: z.int().min(1).default(256),
+  fetchConcurrency: z.int().min(1).default(256),
   /** Requests to one metadata host at once, by all processes together, unless one of its collections says otherwise. */
-  hostRequestsAtOnce: z.int().min(1).max(1000).default(8),
+  hostConcurrency: z.int().min(1).max(1000).default(8),
   /** Items a single claim takes at most, besides those that want the same tokens. */
-  claimBatch: z.int().min(1).max(1000).default(512),
+  claimBatchSize: z.int().min(1).max(1000).default(512),
   /** Results a single completion writes at most. */
-  completeBatch: z.int().min(1).max(1000).default(500),
+  completeBatchSize: z.int().min(1).max(1000).default(500),
   /** Completed refreshes are kept this long, in days, with their items and errors. */
-  keepRefreshesDays: z.int().min(1).default(30),
+  refreshRetentionDays: z.int().min(1).default(30),
   /** What was tried for a token is kept this long, in days. */
-  keepAttemptsDays: z.int().min(1).default(7),
+  attemptRetentionDays: z.int().min(1).default(7),
   /** How long a result waits for company before it is written, in milliseconds. Not at all when nothing else is under way. */
-  completeDelayMs: z.int().min(1).default(250),
+  completeLingerMs: z.int().min(1).default(250),
 });
 
 /** What a host writes. */

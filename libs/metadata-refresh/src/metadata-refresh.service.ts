@@ -16,9 +16,9 @@ import {
   type QuotaState,
 } from './metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
-import { OneAtATime } from './one-at-a-time.js';
+import { KeyedMutex } from './keyed-mutex.js';
 import type { Page, PageRequest } from './page.js';
-import { isInteractive, RefreshAcceptance } from './refresh-acceptance.js';
+import { isInteractive, RefreshEnqueuer } from './refresh-enqueuer.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
 
@@ -60,7 +60,7 @@ export interface Receipt {
 export class MetadataRefreshService {
   private readonly logger = new Logger('MetadataRefresh');
   /** A project's requests wait for its quota anyhow; here they wait without a connection, which others need. */
-  private readonly byProject = new OneAtATime();
+  private readonly byProject = new KeyedMutex();
 
   constructor(
     private readonly em: EntityManager,
@@ -68,7 +68,7 @@ export class MetadataRefreshService {
     private readonly tokens: TokenStore,
     private readonly fetcher: MetadataFetcher,
     private readonly quota: RefreshQuota,
-    private readonly acceptance: RefreshAcceptance,
+    private readonly acceptance: RefreshEnqueuer,
     private readonly reader: RefreshReader,
     private readonly bulkPause: BulkPause,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
@@ -87,11 +87,11 @@ export class MetadataRefreshService {
     const source = toLocation(collection);
     if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
     if (isInteractive(wanted.length)) this.bulkPause.request();
-    const lane = await this.acceptance.lane(project.id, hostOf(source), collection.requestsAtOnce ?? null);
+    const lane = await this.acceptance.lane(project.id, hostOf(source), collection.hostConcurrency ?? null);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
-    const { quota, isCompleted } = await this.byProject.run(project.id, async () => {
-      await this.quota.refuseEarly(project.id, this.allowance(project), wanted.length);
+    const { quota, isCompleted } = await this.byProject.runExclusive(project.id, async () => {
+      await this.quota.precheck(project.id, this.allowance(project), wanted.length);
       return inTransaction(this.em, async (em) => {
         const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
         if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);

@@ -99,7 +99,7 @@ export class RefreshCompletion {
       succeeded.filter((_, index) => written[index] === ending).flatMap((same) => same.map(({ item }) => item.id));
     const [missing, outdated] = [idsOf('missing'), idsOf('outdated')];
     if (missing.length > 0) await this.queue.failMissing(em, missing);
-    if (outdated.length > 0) await this.queue.askAgain(em, outdated);
+    if (outdated.length > 0) await this.queue.requeue(em, outdated);
     const effective = succeeded.filter((_, index) => written[index] === 'changed');
     return { missing: new Set(missing), outdated: new Set(outdated), changes: withRefreshes(changes, effective) };
   }

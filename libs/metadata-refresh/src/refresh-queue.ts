@@ -4,7 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
-import { LEAST_AHEAD, type HostRoom } from './host-queues.js';
+import { MIN_PREFETCH, type HostRoom } from './host-scheduler.js';
 import type { ItemResult } from './item-result.js';
 
 export interface Claim {
@@ -77,7 +77,7 @@ export class RefreshQueue {
    */
   async claim(
     rooms: readonly HostRoom[],
-    { onlyInteractive = false, limit = this.config.claimBatch } = {},
+    { onlyInteractive = false, limit = this.config.claimBatchSize } = {},
   ): Promise<Claim> {
     const rows = await inTransaction(this.em, (em) => this.claimRows(em, rooms, { onlyInteractive, limit }));
     return {
@@ -92,7 +92,7 @@ export class RefreshQueue {
     rooms: readonly HostRoom[],
     { onlyInteractive, limit }: { onlyInteractive: boolean; limit: number },
   ): Promise<ClaimedRow[]> {
-    const { leaseSeconds, hostRequestsAtOnce } = this.config;
+    const { leaseSeconds, hostConcurrency } = this.config;
     // The planner does not know how early the limits end the search, and would have what takes milliseconds compiled for
     // more than a second, claim by claim. And a process that is held still here must not keep its lanes from all others.
     await sql`
@@ -141,7 +141,7 @@ export class RefreshQueue {
         update nft_metadata.lanes set served_at = clock_timestamp() where id = any(array(select id from chosen))
       ), part as materialized (
         select id, only_interactive, greatest(1, least(
-          coalesce(room, ${LEAST_AHEAD}::int) / count(*) over (partition by host),
+          coalesce(room, ${MIN_PREFETCH}::int) / count(*) over (partition by host),
           ${limit}::int / count(*) over ()
         ))::int as items
         from chosen
@@ -185,7 +185,7 @@ export class RefreshQueue {
       )
       select claimed.id::text as id, claim_count as "claimCount", attempt_count as "attemptCount", release_count as "releaseCount",
         refresh_id as "refreshId", priority, collection_id as "collectionId", token_id::text as "tokenId", source,
-        chosen.host, coalesce(chosen.host_limit, ${hostRequestsAtOnce}::int) as "hostLimit",
+        chosen.host, coalesce(chosen.host_limit, ${hostConcurrency}::int) as "hostLimit",
         (select count(*)::int from chosen) as lanes,
         claimed.lane_id in (select lane_id from due group by lane_id having count(*) >= max(room)) as "isLaneFull",
         nextval('nft_metadata.fetch_seq')::text as "fetchSeq"
@@ -266,7 +266,7 @@ export class RefreshQueue {
   }
 
   /** The answer was about another version than the one that is stored by now: the item is due again at once. */
-  async askAgain(em: EntityManager, itemIds: readonly string[]): Promise<void> {
+  async requeue(em: EntityManager, itemIds: readonly string[]): Promise<void> {
     await sql`
       update nft_metadata.refresh_items
       set status = 'pending', finished_at = null, due_at = now(), attempt_count = attempt_count - 1
@@ -337,7 +337,7 @@ export class RefreshQueue {
   }
 
   /** A host that asks to be left alone is left alone, by everybody. */
-  async coolDown(host: string, seconds: number): Promise<void> {
+  async setCooldown(host: string, seconds: number): Promise<void> {
     await sql`
       insert into nft_metadata.metadata_hosts as host (host, cooling_until)
       values (${host}, now() + ${seconds} * interval '1 second')

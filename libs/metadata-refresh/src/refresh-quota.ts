@@ -18,7 +18,7 @@ export class RefreshQuota {
   constructor(private readonly em: EntityManager) {}
 
   /** Throws QuotaExceeded where that is plain already. Takes nothing, and decides nothing: `reserve` does. */
-  async refuseEarly(projectId: string, limit: number, tokens: number): Promise<void> {
+  async precheck(projectId: string, limit: number, tokens: number): Promise<void> {
     const quota = await this.read(projectId, limit);
     if (tokens > quota.remaining) throw new QuotaExceeded(quota, tokens);
   }

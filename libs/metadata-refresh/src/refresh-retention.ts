@@ -22,7 +22,7 @@ export class RefreshRetention {
    * Returns how many were removed. Any number of processes may do so at once. Attempts go also when refreshes cannot;
    * then it throws afterwards.
    */
-  async removeOld(): Promise<{ refreshes: number; attempts: number }> {
+  async deleteExpired(): Promise<{ refreshes: number; attempts: number }> {
     const removed = { refreshes: 0, attempts: 0 };
     try {
       removed.refreshes = await this.removeRefreshes();
@@ -98,7 +98,7 @@ export class RefreshRetention {
   }
 
   private isOld() {
-    return sql`completed_at < now() - ${this.config.keepRefreshesDays} * interval '1 day'`;
+    return sql`completed_at < now() - ${this.config.refreshRetentionDays} * interval '1 day'`;
   }
 
   /** Ids are in order of time, so the oldest are the first. */
@@ -115,7 +115,7 @@ export class RefreshRetention {
               limit ${ATTEMPTS_AT_ONCE}
               for update skip locked
             ) as oldest
-            where attempted_at < now() - ${this.config.keepAttemptsDays} * interval '1 day'
+            where attempted_at < now() - ${this.config.attemptRetentionDays} * interval '1 day'
           ))
           returning id
         )

@@ -5,31 +5,31 @@ import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nes
 import { AttemptCounts } from './attempt-counts.js';
 import { BulkPause } from './bulk-pause.js';
 import { withStored, type ClaimedToken } from './claimed-token.js';
-import { HostQueues, type HostRoom } from './host-queues.js';
-import { HostRests } from './host-rests.js';
-import { HostShares } from './host-shares.js';
-import type { HostSignal } from './host-window.js';
+import { HostScheduler, type HostRoom } from './host-scheduler.js';
+import { HostCooldowns } from './host-cooldowns.js';
+import { HostMembership } from './host-membership.js';
+import type { HostSignal } from './aimd-limiter.js';
 import { toItemResults, workerLost, type ItemResult } from './item-result.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { RefreshCompletion } from './refresh-completion.js';
 import { RefreshQueue, type Claim } from './refresh-queue.js';
-import { ResultWriter } from './result-writer.js';
-import { hostRestSeconds } from './retry-policy.js';
-import { Setback } from './setback.js';
-import { WakeUp } from './wake-up.js';
+import { BatchCompleter } from './batch-completer.js';
+import { cooldownSeconds } from './retry-policy.js';
+import { DatabaseBackoff } from './database-backoff.js';
+import { RefreshListener } from './refresh-listener.js';
 
 /** How often this worker says which hosts it is asking. */
-const ANNOUNCE_EVERY_MS = 1000;
+const HEARTBEAT_INTERVAL_MS = 1000;
 /** While it is at work: what comes due by itself, such as a retry, may wait for so long. Idle, it looks when it is told to. */
-const LOOK_AT_WORK_EVERY_MS = 1000;
+const POLL_INTERVAL_MS = 1000;
 /** What may be begun only later, because its host rests or is shared out anew, is looked at so often. */
-const TRY_AGAIN_MS = 250;
+const RETRY_START_MS = 250;
 /** Nothing further is claimed above this; hosts have bounds of their own, far below it. */
-const MOST_READY = 4096;
+const MAX_BUFFERED = 4096;
 /** The same for interactive requests, which are claimed beside it. */
 const MOST_INTERACTIVE_READY = 1024;
 /** So that the database is not idle while the next batch is put together, nor this process while one is written. */
-const BATCHES_AT_ONCE = 2;
+const MAX_CONCURRENT_BATCHES = 2;
 /** Beside interactive refreshes, what one claim or one batch of all others has at most: a statement cannot be paused. */
 const BATCH_BESIDE_INTERACTIVE = 128;
 /** How long results of an interactive request wait for others of its kind, in milliseconds. */
@@ -54,69 +54,69 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   /** Calls of `runOnce` that are under way. */
   private readonly rounds = new Set<symbol>();
   private stopping: Promise<void> | undefined;
-  private readonly hosts: HostQueues;
-  private readonly rests: HostRests;
+  private readonly hosts: HostScheduler;
+  private readonly rests: HostCooldowns;
   private readonly fetching = new Set<ClaimedToken>();
   /** Batches of interactive requests are written beside all others: they do not wait for any of them. */
-  private readonly writers: { interactive: ResultWriter; others: ResultWriter };
+  private readonly writers: { interactive: BatchCompleter; others: BatchCompleter };
   /** When the claims were begun that are under way: one for whatever is due, one for interactive requests alone. */
   private readonly claims = new Map<'any' | 'interactive', number>();
-  private announcing = false;
-  private announcedAt = -Infinity;
-  private handingBack = 0;
+  private isHeartbeatPending = false;
+  private heartbeatAt = -Infinity;
+  private releasing = 0;
   /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
-  private mustLook = false;
+  private pollRequested = false;
   private mustLookForInteractive = false;
-  private lookedAt = -Infinity;
+  private polledAt = -Infinity;
   private wakeTimer: NodeJS.Timeout | undefined;
   private pauseTimer: NodeJS.Timeout | undefined;
-  private readonly setback = new Setback();
+  private readonly backoff = new DatabaseBackoff();
   private shutdown = new AbortController();
-  private quietListeners: ((error?: unknown) => void)[] = [];
+  private idleListeners: ((error?: unknown) => void)[] = [];
 
   constructor(
     private readonly queue: RefreshQueue,
     completion: RefreshCompletion,
-    private readonly shares: HostShares,
+    private readonly membership: HostMembership,
     private readonly fetcher: MetadataFetcher,
     private readonly tokens: TokenStore,
     private readonly counts: AttemptCounts,
-    private readonly wakeUp: WakeUp,
+    private readonly wakeUp: RefreshListener,
     private readonly bulkPause: BulkPause,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {
-    this.hosts = new HostQueues(config.fetchSlots);
-    this.rests = new HostRests(
-      (host, seconds) => queue.coolDown(host, seconds),
+    this.hosts = new HostScheduler(config.fetchConcurrency);
+    this.rests = new HostCooldowns(
+      (host, seconds) => queue.setCooldown(host, seconds),
       (error) => this.logger.warn({ msg: 'a rest could not be noted', error: String(error) }),
     );
-    const { completeBatch, completeDelayMs } = config;
-    const surroundings = {
+    const { completeBatchSize, completeLingerMs } = config;
+    const callbacks = {
       write: (batch: readonly ItemResult[]) => completion.complete(batch),
-      restMs: () => (this.running ? this.setback.remainingMs() : 0),
+      restMs: () => (this.running ? this.backoff.remainingMs() : 0),
       onWritten: () => this.continueAfterWriting(),
-      onTrouble: (error: unknown) => this.trouble(WRITING, error),
+      onError: (error: unknown) => this.onDatabaseError(WRITING, error),
     };
     this.writers = {
-      interactive: new ResultWriter(
-        { completeDelayMs: Math.min(completeDelayMs, INTERACTIVE_DELAY_MS) },
+      interactive: new BatchCompleter(
+        { completeLingerMs: Math.min(completeLingerMs, INTERACTIVE_DELAY_MS) },
         {
-          ...surroundings,
-          limits: () => ({ batchSize: completeBatch, batchesAtOnce: 1 }),
+          ...callbacks,
+          limits: () => ({ batchSize: completeBatchSize, batchesAtOnce: 1 }),
           isLast: () => !this.hasInteractive(),
           onWritten: () => this.continueAfterInteractive(),
         },
       ),
-      others: new ResultWriter(
-        { completeDelayMs },
+      others: new BatchCompleter(
+        { completeLingerMs },
         {
-          ...surroundings,
+          ...callbacks,
           limits: () => ({
-            batchSize: this.bulkBatch(completeBatch),
-            batchesAtOnce: bulkPause.isRecent() ? 1 : BATCHES_AT_ONCE,
+            batchSize: this.bulkBatch(completeBatchSize),
+            batchesAtOnce: bulkPause.isRecent() ? 1 : MAX_CONCURRENT_BATCHES,
           }),
           isLast: () => this.fetching.size === 0 && this.hosts.readyCount === 0,
-          restMs: () => Math.max(surroundings.restMs(), this.pauseMs()),
+          restMs: () => Math.max(callbacks.restMs(), this.pauseMs()),
         },
       ),
     };
@@ -127,7 +127,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.started) return;
     this.beginToRun();
     this.started = true;
-    this.wakeUp.listen((isInteractive) => this.hear(isInteractive));
+    this.wakeUp.listen((isInteractive) => this.onNotify(isInteractive));
     this.wake();
   }
 
@@ -137,10 +137,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
    */
   wake(): void {
     if (!this.running) return;
-    if (this.setback.remainingMs() > 0) return this.wakeLater(this.setback.remainingMs());
+    if (this.backoff.remainingMs() > 0) return this.wakeLater(this.backoff.remainingMs());
     this.wakeUp.keepListening();
-    this.handBackLate();
-    if (this.hosts.isIdle || performance.now() - this.lookedAt >= LOOK_AT_WORK_EVERY_MS) this.look();
+    this.releaseLate();
+    if (this.hosts.isIdle || performance.now() - this.polledAt >= POLL_INTERVAL_MS) this.poll();
     this.startFetches();
     this.flush();
   }
@@ -152,9 +152,9 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.rounds.add(round);
     try {
       await new Promise<void>((done, fail) => {
-        this.quietListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
+        this.idleListeners.push((error) => (error === undefined ? done() : fail(error as Error)));
         this.flush(true);
-        this.look();
+        this.poll();
       });
     } finally {
       this.rounds.delete(round);
@@ -177,8 +177,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const held = [...this.hosts.dropReady(), ...this.fetching];
     this.shutdown.abort();
     await this.wakeUp.stop();
-    this.handBack(held);
-    await this.shares
+    this.release(held);
+    await this.membership
       .leave()
       .catch((error: unknown) => this.logger.warn({ msg: 'shares of hosts will run out', error: String(error) }));
     this.hosts.forgetShares();
@@ -202,16 +202,16 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   // Claiming
 
   /** A refresh was accepted. While the database is left alone it is found afterwards. */
-  private hear(isInteractive: boolean): void {
-    if (this.setback.remainingMs() > 0) return;
+  private onNotify(isInteractive: boolean): void {
+    if (this.backoff.remainingMs() > 0) return;
     if (isInteractive) this.bulkPause.request();
     if (isInteractive && (this.claims.size > 0 || !this.hosts.isIdle)) return this.lookForInteractive();
-    this.look();
+    this.poll();
   }
 
   /** Something may have come, or come due. */
-  private look(): void {
-    this.mustLook = true;
+  private poll(): void {
+    this.pollRequested = true;
     this.hosts.forgetNothingDue();
     this.claim();
   }
@@ -220,26 +220,26 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private lookForInteractive(): void {
     this.mustLookForInteractive = true;
     // Its lane may be locked by the claim that is under way.
-    this.mustLook ||= this.claims.has('any');
+    this.pollRequested ||= this.claims.has('any');
     this.claimInteractive();
   }
 
   private claim(): void {
-    const isFull = this.hosts.readyCount >= MOST_READY || this.writers.others.isHeavy;
+    const isFull = this.hosts.readyCount >= MAX_BUFFERED || this.writers.others.isBackpressured;
     const now = performance.now();
     if (!this.running || this.claims.has('any') || isFull || !this.mayFindMore(now)) return;
     if (this.pauseMs() > 0) return this.continueAfterPause();
-    const rooms = this.hosts.rooms(now);
-    if (this.mustLook) this.lookedAt = now;
-    this.mustLook = false;
+    const rooms = this.hosts.demand(now);
+    if (this.pollRequested) this.polledAt = now;
+    this.pollRequested = false;
     this.beginClaim('any', rooms, ({ mayHaveLeftLanes, fullHosts }) => {
-      this.mustLook ||= mayHaveLeftLanes;
-      if (!this.mustLook) this.hosts.noteNothingDue(rooms, fullHosts);
+      this.pollRequested ||= mayHaveLeftLanes;
+      if (!this.pollRequested) this.hosts.noteNothingDue(rooms, fullHosts);
     });
   }
 
   private claimInteractive(): void {
-    const isFull = this.hosts.interactiveCount >= MOST_INTERACTIVE_READY || this.writers.interactive.isHeavy;
+    const isFull = this.hosts.interactiveCount >= MOST_INTERACTIVE_READY || this.writers.interactive.isBackpressured;
     const isNeeded = this.mustLookForInteractive && !this.claims.has('interactive');
     if (!this.running || !isNeeded || isFull) return;
     this.mustLookForInteractive = false;
@@ -247,7 +247,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       'interactive',
       this.hosts.interactiveRooms(performance.now()),
       ({ mayHaveLeftLanes, fullHosts }) => {
-        this.mustLook ||= mayHaveLeftLanes || fullHosts.size > 0;
+        this.pollRequested ||= mayHaveLeftLanes || fullHosts.size > 0;
       },
     );
   }
@@ -258,27 +258,27 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.claimTokens(rooms, kind === 'interactive').then(
       (claim) => {
         this.claims.delete(kind);
-        if (!this.running) return this.handBack(claim.tokens);
+        if (!this.running) return this.release(claim.tokens);
         const [tokens, resting] = this.rests.sortOut(claim.tokens, startedAt, Math.min(...this.claims.values()));
         this.hosts.add(tokens, performance.now());
         this.prepare(tokens);
         note(claim);
-        this.worked(CLAIMING);
-        this.handBack(resting);
+        this.onDatabaseSuccess(CLAIMING);
+        this.release(resting);
         this.startFetches();
         this.claimInteractive();
         this.claim();
-        this.noteQuiet();
+        this.notifyIdle();
       },
       (error: unknown) => {
         this.claims.delete(kind);
-        this.trouble(CLAIMING, error);
+        this.onDatabaseError(CLAIMING, error);
       },
     );
   }
 
   private mayFindMore(now: number): boolean {
-    return this.mustLook || this.hosts.hasRoom(now);
+    return this.pollRequested || this.hosts.hasRoom(now);
   }
 
   private prepare(tokens: readonly ClaimedToken[]): void {
@@ -292,10 +292,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /** With what is known of their documents, so that the hosts can say "not modified". */
   private async claimTokens(rooms: readonly HostRoom[], onlyInteractive: boolean): Promise<Claim> {
-    const { claimBatch } = this.config;
+    const { claimBatchSize } = this.config;
     const claim = await this.queue.claim(rooms, {
       onlyInteractive,
-      limit: onlyInteractive ? claimBatch : this.bulkBatch(claimBatch),
+      limit: onlyInteractive ? claimBatchSize : this.bulkBatch(claimBatchSize),
     });
     const { tokens } = claim;
     if (tokens.length === 0) return claim;
@@ -312,57 +312,57 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     };
   }
 
-  private handBack(tokens: readonly ClaimedToken[]): void {
-    if (tokens.length === 0) return this.noteQuiet();
-    this.handingBack += 1;
+  private release(tokens: readonly ClaimedToken[]): void {
+    if (tokens.length === 0) return this.notifyIdle();
+    this.releasing += 1;
     void this.queue
       .release(tokens)
       .catch((error: unknown) =>
         this.logger.warn({ msg: 'items were not handed back; their lease will run out', error: String(error) }),
       )
       .finally(() => {
-        this.handingBack -= 1;
-        this.noteQuiet();
+        this.releasing -= 1;
+        this.notifyIdle();
       });
   }
 
   /** What has been ready for a third of its lease, or will not be begun soon: its host has become slower. */
-  private handBackLate(): void {
+  private releaseLate(): void {
     const now = performance.now();
     const late = this.hosts.dropOlderThan(now - (this.config.leaseSeconds * 1000) / 3);
-    this.handBack([...late, ...this.hosts.dropSurplus()]);
+    this.release([...late, ...this.hosts.trimPrefetch()]);
   }
 
   // Sharing hosts with other workers
 
   /** Every second, and before a host is asked that was not asked so far. Who was silent for too long knows no share. */
-  private announce(): void {
+  private sendHeartbeat(): void {
     const now = performance.now();
-    if (now - this.announcedAt > 2 * ANNOUNCE_EVERY_MS) this.hosts.forgetShares();
-    const isDue = now - this.announcedAt >= ANNOUNCE_EVERY_MS;
-    if (this.announcing || (!isDue && this.hosts.unshared().length === 0)) return;
+    if (now - this.heartbeatAt > 2 * HEARTBEAT_INTERVAL_MS) this.hosts.forgetShares();
+    const isDue = now - this.heartbeatAt >= HEARTBEAT_INTERVAL_MS;
+    if (this.isHeartbeatPending || (!isDue && this.hosts.unshared().length === 0)) return;
     const hosts = this.hosts.inUse();
     this.hosts.leaveUnused(now);
     if (hosts.length === 0) return;
-    this.announcing = true;
-    this.announcedAt = now;
-    this.shares
-      .announce(hosts, (host) => this.hosts.limitOf(host))
+    this.isHeartbeatPending = true;
+    this.heartbeatAt = now;
+    this.membership
+      .heartbeat(hosts, (host) => this.hosts.limitOf(host))
       .then(
         (states) => {
-          this.announcing = false;
-          this.worked(SHARING);
+          this.isHeartbeatPending = false;
+          this.onDatabaseSuccess(SHARING);
           for (const { host, share, restSeconds } of states) {
             this.hosts.setShare(host, share);
-            if (restSeconds > 0) this.handBack(this.hosts.dropHost(host));
-            else if (share === 0) this.handBack(this.hosts.leaveToOthers(host, performance.now()));
+            if (restSeconds > 0) this.release(this.hosts.dropHost(host));
+            else if (share === 0) this.release(this.hosts.yieldHost(host, performance.now()));
           }
           this.startFetches();
-          this.noteQuiet();
+          this.notifyIdle();
         },
         (error: unknown) => {
-          this.announcing = false;
-          this.trouble(SHARING, error);
+          this.isHeartbeatPending = false;
+          this.onDatabaseError(SHARING, error);
         },
       );
   }
@@ -371,11 +371,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   private startFetches(): void {
     if (!this.running) return;
-    this.announce();
-    while (!this.writers.interactive.isHeavy) {
+    this.sendHeartbeat();
+    while (!this.writers.interactive.isBackpressured) {
       const isPaused = this.pauseMs() > 0;
-      const token = this.hosts.begin(performance.now(), {
-        onlyInteractive: isPaused || this.writers.others.isHeavy,
+      const token = this.hosts.start(performance.now(), {
+        onlyInteractive: isPaused || this.writers.others.isBackpressured,
       });
       if (!token) return isPaused ? this.continueAfterPause() : this.tryAgain();
       this.fetching.add(token);
@@ -386,7 +386,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   /** Nothing that is under way would bring us back to tokens whose host rests or is shared out anew. */
   private tryAgain(): void {
     if (this.hosts.readyCount === 0 || this.fetching.size > 0) return;
-    this.wakeLater(TRY_AGAIN_MS);
+    this.wakeLater(RETRY_START_MS);
   }
 
   private wakeLater(milliseconds: number): void {
@@ -403,25 +403,27 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.fetching.delete(token);
     // Broken off by stop(): the items were handed back, and this outcome says nothing about the host.
     if (signal.aborted) {
-      this.hosts.end(token);
+      this.hosts.finish(token);
     } else {
       this.settle(token, outcome, startedAt);
     }
-    if (this.running && this.setback.remainingMs() === 0) {
+    if (this.running && this.backoff.remainingMs() === 0) {
       this.startFetches();
       this.claim();
     }
-    this.noteQuiet();
+    this.notifyIdle();
   }
 
   private async attempt(token: ClaimedToken, signal: AbortSignal): Promise<FetchOutcome | 'lost too often' | 'threw'> {
-    if (token.items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > this.config.maxClaims)) {
+    if (
+      token.items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > this.config.maxLostClaims)
+    ) {
       return 'lost too often';
     }
     try {
       return await this.fetcher.fetch(token, signal);
     } catch (error) {
-      // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxClaims times at most.
+      // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxLostClaims times at most.
       this.logger.error({
         msg: 'a fetch threw',
         collectionId: token.collectionId,
@@ -433,15 +435,15 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private settle(token: ClaimedToken, outcome: FetchOutcome | 'lost too often' | 'threw', startedAt: number): void {
-    if (outcome === 'threw') return this.hosts.end(token);
+    if (outcome === 'threw') return this.hosts.finish(token);
     if (outcome === 'lost too often') {
-      this.hosts.end(token);
+      this.hosts.finish(token);
       return this.write(token, workerLost(token));
     }
-    this.hosts.end(token, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
+    this.hosts.finish(token, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
     const results = toItemResults(token, outcome, this.config);
     this.note(results);
-    this.restIfAsked(token, outcome);
+    this.startCooldown(token, outcome);
     this.write(token, results);
   }
 
@@ -454,13 +456,13 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   /** The host says "not now": everybody leaves it alone for a while. */
-  private restIfAsked(token: ClaimedToken, outcome: FetchOutcome): void {
+  private startCooldown(token: ClaimedToken, outcome: FetchOutcome): void {
     const attempts = Math.min(...token.items.map(({ attemptCount }) => attemptCount)) + 1;
-    const seconds = hostRestSeconds(outcome, attempts, this.config);
+    const seconds = cooldownSeconds(outcome, attempts, this.config);
     if (seconds === null) return;
     const ready = this.hosts.dropHost(token.host);
     // First the rest, then the items: whoever claims next has to know of it.
-    void this.rests.note(token.host, seconds).then(() => this.handBack(ready));
+    void this.rests.note(token.host, seconds).then(() => this.release(ready));
   }
 
   private note([leading]: readonly ItemResult[]): void {
@@ -486,18 +488,18 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private continueAfterWriting(): void {
-    this.worked(WRITING);
+    this.onDatabaseSuccess(WRITING);
     // Items that came while these tokens were being fetched can be claimed now, also if a claim that is under way has
     // passed them over.
     this.hosts.forgetNothingDue();
-    this.mustLook ||= this.claims.has('any') || this.hosts.isIdle;
+    this.pollRequested ||= this.claims.has('any') || this.hosts.isIdle;
     if (this.running) {
       this.startFetches();
       this.claimInteractive();
       this.claim();
       this.flush();
     }
-    this.noteQuiet();
+    this.notifyIdle();
   }
 
   // Pauses of bulk work
@@ -519,7 +521,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private continueAfterPause(): void {
     this.pauseTimer ??= setTimeout(() => {
       this.pauseTimer = undefined;
-      if (this.setback.remainingMs() > 0) return this.wakeLater(this.setback.remainingMs());
+      if (this.backoff.remainingMs() > 0) return this.wakeLater(this.backoff.remainingMs());
       this.startFetches();
       this.claim();
     }, this.pauseMs());
@@ -527,37 +529,37 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   // Rest
 
-  private trouble(msg: string, error: unknown): void {
-    if (this.setback.note(msg)) {
+  private onDatabaseError(msg: string, error: unknown): void {
+    if (this.backoff.recordFailure(msg)) {
       this.logger.error({ msg, error: explainSchemaBehind(error) });
     }
     // As far as is known: whoever wakes the worker after its rest makes it look again.
-    this.mustLook = this.mustLookForInteractive = false;
-    this.hosts.noteNothingDue(this.hosts.rooms(performance.now()));
-    for (const listener of this.quietListeners.splice(0)) listener(error);
+    this.pollRequested = this.mustLookForInteractive = false;
+    this.hosts.noteNothingDue(this.hosts.demand(performance.now()));
+    for (const listener of this.idleListeners.splice(0)) listener(error);
   }
 
-  private worked(msg: string): void {
-    if (this.setback.end(msg)) this.logger.log({ msg: 'the database answers again' });
+  private onDatabaseSuccess(msg: string): void {
+    if (this.backoff.recordSuccess(msg)) this.logger.log({ msg: 'the database answers again' });
   }
 
   private isQuiet(): boolean {
-    const isBusy = this.claims.size > 0 || this.announcing || this.handingBack > 0 || this.rests.isBusy;
+    const isBusy = this.claims.size > 0 || this.isHeartbeatPending || this.releasing > 0 || this.rests.isBusy;
     const isWritten = Object.values(this.writers).every(({ isIdle }) => isIdle);
     return !isBusy && isWritten && this.hosts.readyCount + this.fetching.size === 0;
   }
 
-  private noteQuiet(): void {
+  private notifyIdle(): void {
     if (!this.isQuiet()) return;
     this.claim();
     if (this.claims.size > 0) return;
-    for (const listener of this.quietListeners.splice(0)) listener();
+    for (const listener of this.idleListeners.splice(0)) listener();
   }
 
   private quiet(): Promise<void> {
     if (this.isQuiet()) return Promise.resolve();
     this.flush(true);
-    return new Promise((done) => this.quietListeners.push(() => done()));
+    return new Promise((done) => this.idleListeners.push(() => done()));
   }
 }
 

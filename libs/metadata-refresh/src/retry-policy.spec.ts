@@ -1,5 +1,5 @@
 import { completeConfig } from './metadata-refresh.options.js';
-import { hostRestSeconds, retryDelaySeconds } from './retry-policy.js';
+import { cooldownSeconds, retryDelaySeconds } from './retry-policy.js';
 
 const config = completeConfig({});
 const trace = { url: 'https://api.example/1', durationMs: 1, bytes: 0, earlier: [] };
@@ -25,7 +25,7 @@ describe('when a token is tried again', () => {
     expect(retryDelaySeconds({ ...pending, retryAfterSeconds: 20 }, 2, config, 0)).toBe(20);
     expect(retryDelaySeconds(pending, 3, config, 0)).toBeNull();
     expect(retryDelaySeconds(answered(202, 20), 1, config, 0)).toBeNull();
-    expect(hostRestSeconds({ ...pending, retryAfterSeconds: 20 }, 1, config)).toBeNull();
+    expect(cooldownSeconds({ ...pending, retryAfterSeconds: 20 }, 1, config)).toBeNull();
   });
 
   it.each([201, 301, 400, 401, 403, 404, 410, 500, 502, 504])(
@@ -71,7 +71,7 @@ describe('when a token is tried again', () => {
     expect(retryDelaySeconds(busy, 1, config, 0)).toBe(1);
     expect(retryDelaySeconds(busy, 9, config, 0)).toBe(60);
     expect(retryDelaySeconds(busy, 10, config, 0)).toBeNull();
-    expect(hostRestSeconds(busy, 1, config)).toBeNull();
+    expect(cooldownSeconds(busy, 1, config)).toBeNull();
   });
 
   it.each(['unreachable', 'no_token'] as const)(
@@ -112,27 +112,27 @@ describe('when a token is tried again', () => {
 
 describe('how long a whole host is left alone', () => {
   it('after 429: as long as the first retry waits, or longer if the host says so, up to the cap [D10, D13]', () => {
-    expect(hostRestSeconds(answered(429), 1, config)).toBe(1);
-    expect(hostRestSeconds(answered(429), 3, config)).toBe(4);
-    expect(hostRestSeconds(answered(429, 20), 3, config)).toBe(20);
-    expect(hostRestSeconds(answered(429, 999_999), 1, config)).toBe(60);
+    expect(cooldownSeconds(answered(429), 1, config)).toBe(1);
+    expect(cooldownSeconds(answered(429), 3, config)).toBe(4);
+    expect(cooldownSeconds(answered(429, 20), 3, config)).toBe(20);
+    expect(cooldownSeconds(answered(429, 999_999), 1, config)).toBe(60);
   });
 
   it('after 503: only if it says for how long [D9]', () => {
-    expect(hostRestSeconds(answered(503), 1, config)).toBeNull();
-    expect(hostRestSeconds(answered(503, 20), 1, config)).toBe(20);
+    expect(cooldownSeconds(answered(503), 1, config)).toBeNull();
+    expect(cooldownSeconds(answered(503, 20), 1, config)).toBe(20);
   });
 
   it('after trouble of a whole node: as after 429; after trouble with one call: not at all [A10, A12]', () => {
     const trouble = { kind: 'unreachable' as const, reason: 'rpc_error' as const, ...trace };
 
-    expect(hostRestSeconds({ ...trouble, retryAfterSeconds: 0 }, 1, config)).toBe(1);
-    expect(hostRestSeconds({ ...trouble, retryAfterSeconds: 20 }, 1, config)).toBe(20);
-    expect(hostRestSeconds(trouble, 1, config)).toBeNull();
+    expect(cooldownSeconds({ ...trouble, retryAfterSeconds: 0 }, 1, config)).toBe(1);
+    expect(cooldownSeconds({ ...trouble, retryAfterSeconds: 20 }, 1, config)).toBe(20);
+    expect(cooldownSeconds(trouble, 1, config)).toBeNull();
   });
 
   it('after anything else: not at all', () => {
-    expect(hostRestSeconds(answered(500, 20), 1, config)).toBeNull();
-    expect(hostRestSeconds({ kind: 'unreachable', reason: 'timeout', ...trace }, 1, config)).toBeNull();
+    expect(cooldownSeconds(answered(500, 20), 1, config)).toBeNull();
+    expect(cooldownSeconds({ kind: 'unreachable', reason: 'timeout', ...trace }, 1, config)).toBeNull();
   });
 });

@@ -17,29 +17,29 @@ export function retryDelaySeconds(
   outcome: FetchOutcome,
   /** Tries so far, this one included. */
   attempts: number,
-  config: Pick<MetadataRefreshConfig, 'maxAttempts' | 'maxRpcAttempts' | 'retryBaseSeconds' | 'retryCapSeconds'>,
+  config: Pick<MetadataRefreshConfig, 'maxAttempts' | 'maxRpcAttempts' | 'retryBaseSeconds' | 'retryMaxDelaySeconds'>,
   random: number = Math.random(),
 ): number | null {
   if (attempts >= triesFor(outcome, config)) return null;
-  return Math.min(config.retryCapSeconds, Math.max(pause(attempts, config, random), askedSeconds(outcome)));
+  return Math.min(config.retryMaxDelaySeconds, Math.max(pause(attempts, config, random), askedSeconds(outcome)));
 }
 
 /**
  * How many seconds the whole host is left alone, by everybody, or null: after a 429, or when all of a chain's node is in
  * trouble, as long as the retry would wait, also if there is none; after a 503 as long as it asks for in Retry-After.
  */
-export function hostRestSeconds(
+export function cooldownSeconds(
   outcome: FetchOutcome,
   attempts: number,
-  config: Pick<MetadataRefreshConfig, 'retryBaseSeconds' | 'retryCapSeconds'>,
+  config: Pick<MetadataRefreshConfig, 'retryBaseSeconds' | 'retryMaxDelaySeconds'>,
 ): number | null {
   const asked = askedSeconds(outcome);
   const isNodeAway = isRpcTrouble(outcome) && outcome.retryAfterSeconds !== undefined;
   if (isNodeAway || (outcome.kind === 'bad_status' && outcome.status === 429)) {
-    return Math.min(config.retryCapSeconds, Math.max(pause(attempts, config, 0), asked));
+    return Math.min(config.retryMaxDelaySeconds, Math.max(pause(attempts, config, 0), asked));
   }
   const isBusy = outcome.kind === 'bad_status' && outcome.status === 503;
-  return isBusy && asked > 0 ? Math.min(config.retryCapSeconds, asked) : null;
+  return isBusy && asked > 0 ? Math.min(config.retryMaxDelaySeconds, asked) : null;
 }
 
 /** Tries in all, of which this outcome was one. */

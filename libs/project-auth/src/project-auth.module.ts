@@ -17,8 +17,8 @@ import { Project } from './project.entity.js';
 import { Projects } from './projects.js';
 import { RequestRate } from './request-rate.js';
 import { RequestRateGuard } from './request-rate.guard.js';
-import { RequestWindows } from './request-windows.js';
-import { UsedSignatures } from './used-signatures.js';
+import { FixedWindowCounter } from './fixed-window-counter.js';
+import { SignatureReplayStore } from './signature-replay-store.js';
 import { WalletSignatureGuard } from './wallet-signature.guard.js';
 
 /** What shapes the module. */
@@ -75,9 +75,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ApiKeyGuard,
     WalletSignatureGuard,
     CallerAuthentication,
-    UsedSignatures,
+    SignatureReplayStore,
     RequestRate,
-    RequestWindows,
+    FixedWindowCounter,
     RequestRateGuard,
   ],
   exports: [
@@ -88,7 +88,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     WalletSignatureGuard,
     CallerAuthentication,
     RequestRate,
-    RequestWindows,
+    FixedWindowCounter,
     RequestRateGuard,
   ],
 })

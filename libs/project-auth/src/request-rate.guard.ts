@@ -4,7 +4,7 @@ import { ThrottlerGuard, type ThrottlerStorage } from '@nestjs/throttler';
 import { projectOf } from './current-project.decorator.js';
 import { RequestRateExceeded } from './project-auth.errors.js';
 import { RequestRate, WINDOW_MS } from './request-rate.js';
-import { RequestWindows } from './request-windows.js';
+import { FixedWindowCounter } from './fixed-window-counter.js';
 
 /**
  * Turns away early what RequestRate.count would refuse: a project that has used up its second costs one look-up. Stands
@@ -15,7 +15,7 @@ import { RequestWindows } from './request-windows.js';
 export class RequestRateGuard extends ThrottlerGuard {
   constructor(
     @Inject(RequestRate) private readonly rate: RequestRate,
-    @Inject(RequestWindows) windows: RequestWindows,
+    @Inject(FixedWindowCounter) windows: FixedWindowCounter,
     reflector: Reflector,
   ) {
     const limit = (context: ExecutionContext) => rate.limitOf(projectOf(context));
@@ -34,7 +34,7 @@ export class RequestRateGuard extends ThrottlerGuard {
 }
 
 /** Nothing is counted here: whether a request is accepted, and counted, is known only at its end. */
-function lookingInto(windows: RequestWindows): ThrottlerStorage {
+function lookingInto(windows: FixedWindowCounter): ThrottlerStorage {
   return {
     async increment(key, ttl, limit) {
       const totalHits = await windows.read(key, ttl);

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { RequestRateExceeded } from './project-auth.errors.js';
 import type { CallingProject } from './project-directory.js';
-import { RequestWindows } from './request-windows.js';
+import { FixedWindowCounter } from './fixed-window-counter.js';
 
 export const WINDOW_MS = 1000;
 
@@ -11,7 +11,7 @@ export const WINDOW_MS = 1000;
 @Injectable()
 export class RequestRate {
   constructor(
-    private readonly windows: RequestWindows,
+    private readonly windows: FixedWindowCounter,
     @Inject(PROJECT_AUTH_CONFIG) private readonly config: ProjectAuthConfig,
   ) {}
 

@@ -4,7 +4,7 @@ import { CALLING_PROJECT, headerOf, type AuthenticatedRequest } from './current-
 import { NotAuthenticated } from './project-auth.errors.js';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
-import { UsedSignatures } from './used-signatures.js';
+import { SignatureReplayStore } from './signature-replay-store.js';
 import { checkWalletSignature } from './wallet-signature.js';
 
 const HEADERS = {
@@ -19,7 +19,7 @@ export class WalletSignatureGuard implements CanActivate {
   constructor(
     private readonly directory: ProjectDirectory,
     private readonly clock: Clock,
-    private readonly used: UsedSignatures,
+    private readonly used: SignatureReplayStore,
     @Inject(PROJECT_AUTH_CONFIG) private readonly config: ProjectAuthConfig,
   ) {}
 

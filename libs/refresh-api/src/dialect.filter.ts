@@ -3,7 +3,7 @@ import type { AuthenticatedRequest } from '@app/project-auth';
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Answer } from './answer.js';
-import { isDatabaseAway, isSlowStatement } from './database-trouble.js';
+import { isDatabaseUnavailable, isSlowStatement } from './database-unavailable.js';
 import { setHeaders, type HttpResponse } from './http-response.js';
 
 /** What callers are told. Why exactly is in the log. */
@@ -38,7 +38,7 @@ export abstract class DialectFilter implements ExceptionFilter {
 
   /** null: not an error that a caller has to do with. */
   protected abstract answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null>;
-  protected abstract answerToFault(): Answer;
+  protected abstract internalError(): Answer;
   /** The service cannot do its work now, for a reason that ends without the caller. */
   protected abstract answerWhileAway(why: AwayReason, message: string): Answer;
 
@@ -52,7 +52,7 @@ export abstract class DialectFilter implements ExceptionFilter {
       this.log(second);
     }
     const why = reasonOf(error);
-    if (!why) return this.answerToFault();
+    if (!why) return this.internalError();
     return { ...this.answerWhileAway(why, AWAY[why]), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
   }
 
@@ -70,7 +70,7 @@ export abstract class DialectFilter implements ExceptionFilter {
 function reasonOf(error: unknown): AwayReason | null {
   if (isSchemaBehind(error)) return 'migrations';
   if (isSlowStatement(error)) return 'slow';
-  return isDatabaseAway(error) ? 'database' : null;
+  return isDatabaseUnavailable(error) ? 'database' : null;
 }
 
 /** The text of an HttpException, in one line also where Nest has a list of them. */

@@ -9,7 +9,7 @@ export interface ConditionalRequest {
  * Gives a body its ETag: of its content, so that it moves exactly when something that is shown moves. Returns the body;
  * for a caller that has it already, nothing, with status 304.
  */
-export function sendUnlessKnown(request: ConditionalRequest, response: HttpResponse, body: string): string {
+export function sendConditional(request: ConditionalRequest, response: HttpResponse, body: string): string {
   const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
   setHeaders(response, { etag: tag, 'cache-control': 'no-cache' });
   const known = String(request.headers['if-none-match'] ?? '').split(',');

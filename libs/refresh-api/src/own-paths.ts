@@ -23,17 +23,17 @@ export function ownPaths(
     projectApiPath,
     ownsProjectApiPath,
     partnerApiPaths,
-    servesTokens,
-    servesCollections,
-    servesWebhooks,
+    exposeTokenRoutes,
+    exposeCollectionRoutes,
+    exposeWebhookRoutes,
   }: Required<RefreshApiExtras>,
   prefixes: readonly string[],
 ): OwnPaths {
   const someRoutes = [
     ...PROJECT_ROUTES,
-    ...(servesTokens ? TOKEN_ROUTES : []),
-    ...(servesCollections ? COLLECTION_ROUTES : []),
-    ...(servesWebhooks ? WEBHOOK_ROUTES : []),
+    ...(exposeTokenRoutes ? TOKEN_ROUTES : []),
+    ...(exposeCollectionRoutes ? COLLECTION_ROUTES : []),
+    ...(exposeWebhookRoutes ? WEBHOOK_ROUTES : []),
   ];
   const projectRoutes = ownsProjectApiPath ? ALL_ROUTES : someRoutes;
   const projectPaths = projectApiPath === false ? [] : patternsOf(prefixes, projectApiPath, projectRoutes);

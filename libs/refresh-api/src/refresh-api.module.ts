@@ -13,12 +13,12 @@ import { CollectionsController, COLLECTIONS_PATH } from './collection-api/collec
 import { mountedAt } from './mounted-at.js';
 import { PARTNER_PATH, PartnerApiController } from './partner-api/partner-api.controller.js';
 import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
-import { PartnerApiNothing, PartnerApiWrongRoutes } from './partner-api/partner-api-wrong-routes.controller.js';
+import { PartnerApiNothing, PartnerApiFallbackController } from './partner-api/partner-api-fallback.controller.js';
 import { LimitsController, LIMITS_PATH } from './project-api/limits.controller.js';
 import { ProjectApiController, REFRESHES_PATH } from './project-api/project-api.controller.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
-import { ProjectApiWrongRoutes } from './project-api/project-api-wrong-routes.controller.js';
-import { TokenApiWrongRoutes } from './token-api/token-api-wrong-routes.controller.js';
+import { ProjectApiFallbackController } from './project-api/project-api-fallback.controller.js';
+import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
 import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
@@ -96,9 +96,9 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
 function controllersOf({
   projectApiPath,
   partnerApiPaths,
-  servesTokens,
-  servesCollections,
-  servesWebhooks,
+  exposeTokenRoutes,
+  exposeCollectionRoutes,
+  exposeWebhookRoutes,
   decorators,
 }: Required<RefreshApiExtras>): NonNullable<DynamicModule['controllers']> {
   const mount = <T>(base: string, path: string, controller: Type<T>) => mountedAt(base, path, controller, decorators);
@@ -108,31 +108,31 @@ function controllersOf({
       : [
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
-          ...(servesTokens
+          ...(exposeTokenRoutes
             ? [
                 mount(projectApiPath, TOKENS_PATH, TokensController),
                 mount(projectApiPath, TOKENS_PATH, TokenAttemptsController),
-                mount(projectApiPath, TOKENS_PATH, TokenApiWrongRoutes),
+                mount(projectApiPath, TOKENS_PATH, TokenApiFallbackController),
               ]
             : []),
-          ...(servesCollections
+          ...(exposeCollectionRoutes
             ? [
                 mount(projectApiPath, COLLECTIONS_PATH, CollectionsController),
                 mount(projectApiPath, COLLECTIONS_PATH, CollectionApiWrongRoutes),
               ]
             : []),
-          ...(servesWebhooks
+          ...(exposeWebhookRoutes
             ? [
                 mount(projectApiPath, WEBHOOKS_PATH, WebhooksController),
                 mount(projectApiPath, WEBHOOKS_PATH, WebhookApiWrongRoutes),
               ]
             : []),
           // Last: what no route above has taken.
-          mount(projectApiPath, REFRESHES_PATH, ProjectApiWrongRoutes),
+          mount(projectApiPath, REFRESHES_PATH, ProjectApiFallbackController),
         ];
   const partnerApi = partnerApiPaths.flatMap((path) => [
     mount(path, PARTNER_PATH, PartnerApiController),
-    mount(path, PARTNER_PATH, PartnerApiWrongRoutes),
+    mount(path, PARTNER_PATH, PartnerApiFallbackController),
     ...(path === '' ? [] : [mount(path, '', PartnerApiNothing)]),
   ]);
   return [...projectApi, ...partnerApi];

@@ -41,14 +41,14 @@ export interface RefreshApiExtras {
    * Whether token records and traits can be read below the project API's path, by everybody. Off, since it tells
    * everybody which collections are here.
    */
-  servesTokens?: boolean;
+  exposeTokenRoutes?: boolean;
   /**
    * Whether a project can read and change its collections and register their tokens, below the project API's path. Off:
    * only the host does.
    */
-  servesCollections?: boolean;
+  exposeCollectionRoutes?: boolean;
   /** Whether a project can manage its webhooks, below the project API's path. Needs MetadataEventsModule. Off. */
-  servesWebhooks?: boolean;
+  exposeWebhookRoutes?: boolean;
   /**
    * Class decorators of the host's for our controllers, as its own controllers have them: what tells its global guards
    * and interceptors to leave a route alone.
@@ -60,9 +60,9 @@ export const standardExtras: Required<RefreshApiExtras> = {
   projectApiPath: 'v1',
   ownsProjectApiPath: false,
   partnerApiPaths: ['', 'mavis-market-partner'],
-  servesTokens: false,
-  servesCollections: false,
-  servesWebhooks: false,
+  exposeTokenRoutes: false,
+  exposeCollectionRoutes: false,
+  exposeWebhookRoutes: false,
   decorators: [],
 };
 
@@ -82,9 +82,9 @@ const extrasSchema = z.object({
   projectApiPath: z.union([pathSchema, z.literal(false)]).default(standardExtras.projectApiPath),
   ownsProjectApiPath: z.boolean().default(standardExtras.ownsProjectApiPath),
   partnerApiPaths: z.array(pathSchema).default([...standardExtras.partnerApiPaths]),
-  servesTokens: z.boolean().default(standardExtras.servesTokens),
-  servesCollections: z.boolean().default(standardExtras.servesCollections),
-  servesWebhooks: z.boolean().default(standardExtras.servesWebhooks),
+  exposeTokenRoutes: z.boolean().default(standardExtras.exposeTokenRoutes),
+  exposeCollectionRoutes: z.boolean().default(standardExtras.exposeCollectionRoutes),
+  exposeWebhookRoutes: z.boolean().default(standardExtras.exposeWebhookRoutes),
   decorators: z
     .array(z.custom<ClassDecorator>((value) => typeof value === 'function', 'must be a class decorator'))
     .default([]),

@@ -14,7 +14,7 @@ export interface NewCollection {
   /** The URL of a Metadata API is trimmed; what else is wrong with it is InvalidCollection. */
   source: CollectionSource;
   /** Requests that its metadata host takes at once, 1–1,000, by all processes together; default: the deployment's. */
-  requestsAtOnce?: number | undefined;
+  hostConcurrency?: number | undefined;
 }
 
 export interface CollectionQuery {
@@ -29,7 +29,7 @@ export interface CollectionQuery {
 export interface CollectionChange {
   source?: CollectionSource | undefined;
   /** As in NewCollection; null: the deployment's default. */
-  requestsAtOnce?: number | null | undefined;
+  hostConcurrency?: number | null | undefined;
 }
 
 /** The collections that can be refreshed. */
@@ -41,7 +41,7 @@ export class Collections {
   ) {}
 
   /** Throws InvalidCollection, CollectionAlreadyExists. */
-  async add({ chainId, address, projectId, source, requestsAtOnce }: NewCollection): Promise<Collection> {
+  async add({ chainId, address, projectId, source, hostConcurrency }: NewCollection): Promise<Collection> {
     if (!/^0x[0-9a-fA-F]{40}$/.test(address)) {
       throw new InvalidCollection(`Address ${JSON.stringify(address)} is not 0x and 40 hex digits.`);
     }
@@ -50,8 +50,8 @@ export class Collections {
         `Chain ${chainId} is not a chain id: a positive whole number, such as 1 for Ethereum.`,
       );
     }
-    if (requestsAtOnce !== undefined && !isWithin(requestsAtOnce, 1, 1000)) {
-      throw new InvalidCollection(`Requests at once ${requestsAtOnce} is not a whole number from 1 to 1000.`);
+    if (hostConcurrency !== undefined && !isWithin(hostConcurrency, 1, 1000)) {
+      throw new InvalidCollection(`Requests at once ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source.kind === 'chain') checkUriRule(source.uriRule);
@@ -64,7 +64,7 @@ export class Collections {
       sourceKind: source.kind,
       metadataUrl,
       uriRule: source.kind === 'chain' ? source.uriRule : null,
-      requestsAtOnce: requestsAtOnce ?? null,
+      hostConcurrency: hostConcurrency ?? null,
     });
     try {
       await em.persist(collection).flush();
@@ -105,9 +105,9 @@ export class Collections {
    * What is not named stays. In force with the next refresh that is requested: one that is accepted already is finished
    * from where the metadata was then. Throws UnknownCollection, InvalidCollection.
    */
-  async update(collectionId: string, { source, requestsAtOnce }: CollectionChange): Promise<Collection> {
-    if (requestsAtOnce !== undefined && requestsAtOnce !== null && !isWithin(requestsAtOnce, 1, 1000)) {
-      throw new InvalidCollection(`Requests at once ${requestsAtOnce} is not a whole number from 1 to 1000.`);
+  async update(collectionId: string, { source, hostConcurrency }: CollectionChange): Promise<Collection> {
+    if (hostConcurrency !== undefined && hostConcurrency !== null && !isWithin(hostConcurrency, 1, 1000)) {
+      throw new InvalidCollection(`Requests at once ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source?.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source?.kind === 'chain') checkUriRule(source.uriRule);
@@ -120,7 +120,7 @@ export class Collections {
       collection.metadataUrl = metadataUrl;
       collection.uriRule = source.kind === 'chain' ? source.uriRule : null;
     }
-    if (requestsAtOnce !== undefined) collection.requestsAtOnce = requestsAtOnce;
+    if (hostConcurrency !== undefined) collection.hostConcurrency = hostConcurrency;
     await em.flush();
     return collection;
   }

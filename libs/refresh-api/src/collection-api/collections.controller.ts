@@ -20,7 +20,7 @@ import { InvalidRequest } from '../invalid-request.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
-import { NotKnown } from '../token-api/token-api.errors.js';
+import { ResourceNotFound } from '../token-api/token-api.errors.js';
 import { addressParamSchema } from '../token-api/token-api.schemas.js';
 import {
   DocumentsChangeCollection,
@@ -126,7 +126,7 @@ export class CollectionsController {
     );
     const [collection] = own;
     if (!collection) {
-      throw new NotKnown('collection_not_found', `Collection ${address} is not a collection of this project.`);
+      throw new ResourceNotFound('collection_not_found', `Collection ${address} is not a collection of this project.`);
     }
     if (own.length > 1) {
       throw new CollectionAmbiguous(

@@ -45,7 +45,7 @@ export class PartnerApiFilter extends DialectFilter {
     return answer(503, why === 'database' ? 'The service is not available now' : message);
   }
 
-  protected override answerToFault(): Answer {
+  protected override internalError(): Answer {
     return answer(500, 'An unexpected error occurred');
   }
 }

@@ -18,7 +18,7 @@ import type { z } from 'zod';
 import type { Answer } from '../answer.js';
 import { DialectFilter, textOf, type AwayReason } from '../dialect.filter.js';
 import { InvalidRequest } from '../invalid-request.js';
-import { NotKnown } from '../token-api/token-api.errors.js';
+import { ResourceNotFound } from '../token-api/token-api.errors.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { toLimitHeaders } from './project-api.presenter.js';
 import type { ErrorCode, errorBodySchema } from './project-api.responses.js';
@@ -45,7 +45,7 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof NotAuthenticated) return answer(401, 'unauthorized', error.message, error.reason);
     if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);
     if (error instanceof RefreshNotFound) return answer(404, 'refresh_not_found', error.message);
-    if (error instanceof NotKnown) return answer(404, error.code, error.message);
+    if (error instanceof ResourceNotFound) return answer(404, error.code, error.message);
     if (error instanceof TokensNotFound) return answer(404, 'token_not_found', error.message);
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
@@ -62,7 +62,7 @@ export class ProjectApiFilter extends DialectFilter {
     return answer(503, 'service_unavailable', message);
   }
 
-  protected override answerToFault(): Answer {
+  protected override internalError(): Answer {
     return answer(500, 'internal_server_error', 'The request failed here, not through a fault of its own.');
   }
 }

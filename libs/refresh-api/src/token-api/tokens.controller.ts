@@ -1,12 +1,12 @@
 import { CollectionAmbiguous } from '@app/metadata-refresh';
 import { Collections, TokenStore, type Collection } from '@app/token-store';
 import { Controller, Get, Header, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
-import { sendUnlessKnown, type ConditionalRequest } from '../entity-tag.js';
+import { sendConditional, type ConditionalRequest } from '../entity-tag.js';
 import type { HttpResponse } from '../http-response.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { checkedBy } from '../checked-by.js';
 import { DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
-import { NotKnown } from './token-api.errors.js';
+import { ResourceNotFound } from './token-api.errors.js';
 import { toTokenBody, toTraitsBody } from './token-api.presenter.js';
 import {
   addressParamSchema,
@@ -39,7 +39,7 @@ export class TokensController {
   ) {
     const collection = await this.collection(address, chainId);
     const traits = await this.tokens.listTraits({ collectionId: collection.id, valuesPerType });
-    return sendUnlessKnown(request, response, JSON.stringify(toTraitsBody(collection, traits)));
+    return sendConditional(request, response, JSON.stringify(toTraitsBody(collection, traits)));
   }
 
   @Get('tokens/:token_id')
@@ -54,15 +54,16 @@ export class TokensController {
   ) {
     const { id: collectionId } = await this.collection(address, chainId);
     const found = await this.tokens.findTokenWithDocument({ collectionId, tokenId });
-    if (!found) throw new NotKnown('token_not_found', `Token ${tokenId} of collection ${address} is not registered.`);
-    return sendUnlessKnown(request, response, toTokenBody(found.token, found.document));
+    if (!found)
+      throw new ResourceNotFound('token_not_found', `Token ${tokenId} of collection ${address} is not registered.`);
+    return sendConditional(request, response, toTokenBody(found.token, found.document));
   }
 
   private async collection(address: string, chainId: number | undefined): Promise<Collection> {
     const registered = await this.collections.findByAddress(address);
     const matching = registered.filter((collection) => chainId === undefined || collection.chainId === chainId);
     const [collection] = matching;
-    if (!collection) throw new NotKnown('collection_not_found', `Collection ${address} is not registered.`);
+    if (!collection) throw new ResourceNotFound('collection_not_found', `Collection ${address} is not registered.`);
     if (matching.length > 1) {
       throw new CollectionAmbiguous(
         address,

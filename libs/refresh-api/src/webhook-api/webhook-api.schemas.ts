@@ -48,7 +48,7 @@ export const enableWebhookSchema = withoutBody(
         .meta({ description: 'Only what happens from now on; else from the message that failed.' }),
     },
     'field',
-  ).transform(({ skip_missed }) => ({ skipsMissed: skip_missed })),
+  ).transform(({ skip_missed }) => ({ skipBacklog: skip_missed })),
 );
 export type EnableWebhook = z.output<typeof enableWebhookSchema>;
 

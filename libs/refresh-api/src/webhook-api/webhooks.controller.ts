@@ -65,7 +65,9 @@ export class WebhooksController {
     @Optional() webhooks?: Webhooks,
   ) {
     if (!webhooks) {
-      throw new Error('RefreshApiModule: servesWebhooks needs MetadataEventsModule; import it beside this module.');
+      throw new Error(
+        'RefreshApiModule: exposeWebhookRoutes needs MetadataEventsModule; import it beside this module.',
+      );
     }
     this.webhooks = webhooks;
   }

@@ -1,6 +1,6 @@
-import { OneAtATime } from './one-at-a-time.js';
+import { KeyedMutex } from './keyed-mutex.js';
 
-const oneAtATime = new OneAtATime();
+const mutex = new KeyedMutex();
 
 it('does the work of one key in the order in which it came, one after the other', async () => {
   const seen: string[] = [];
@@ -11,7 +11,7 @@ it('does the work of one key in the order in which it came, one after the other'
     return name;
   };
 
-  const results = await Promise.all(['a', 'b', 'c'].map(async (name) => oneAtATime.run('key', work(name))));
+  const results = await Promise.all(['a', 'b', 'c'].map(async (name) => mutex.runExclusive('key', work(name))));
 
   expect(results).toEqual(['a', 'b', 'c']);
   expect(seen).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
@@ -19,16 +19,16 @@ it('does the work of one key in the order in which it came, one after the other'
 
 it('does the work of two keys side by side', async () => {
   const other = Promise.withResolvers<string>();
-  const first = oneAtATime.run('first', async () => other.promise);
+  const first = mutex.runExclusive('first', async () => other.promise);
 
-  await oneAtATime.run('second', async () => other.resolve('seen by the first'));
+  await mutex.runExclusive('second', async () => other.resolve('seen by the first'));
 
   await expect(first).resolves.toBe('seen by the first');
 });
 
 it('goes on after work that failed, which fails for its own caller only', async () => {
-  const failing = oneAtATime.run('key', async () => Promise.reject(new Error('mine alone')));
-  const next = oneAtATime.run('key', async () => 'done');
+  const failing = mutex.runExclusive('key', async () => Promise.reject(new Error('mine alone')));
+  const next = mutex.runExclusive('key', async () => 'done');
 
   await expect(failing).rejects.toThrow('mine alone');
   await expect(next).resolves.toBe('done');

@@ -7,7 +7,7 @@ import { sql } from 'kysely';
  * so a limit is exact however many processes serve. A window begins with the first request that is counted.
  */
 @Injectable()
-export class RequestWindows {
+export class FixedWindowCounter {
   constructor(private readonly em: EntityManager) {}
 
   /** Requests counted in the current window. Counts nothing. */

@@ -1,20 +1,20 @@
 import type { ClaimedToken } from './claimed-token.js';
 
 /** Says to all workers that a host wants to be left alone for so long, in seconds. */
-type SayRest = (host: string, seconds: number) => Promise<void>;
+type SaveCooldown = (host: string, seconds: number) => Promise<void>;
 
 /**
  * Hosts that have asked for a rest, until everybody knows of it: a claim that was begun before may bring more of their
  * tokens.
  */
-export class HostRests {
+export class HostCooldowns {
   /** When everybody knew, on a monotonic clock; Infinity while it is being said. */
   private readonly saidAt = new Map<string, number>();
   private saying = 0;
 
   constructor(
-    private readonly say: SayRest,
-    private readonly onTrouble: (error: unknown) => void,
+    private readonly say: SaveCooldown,
+    private readonly onError: (error: unknown) => void,
   ) {}
 
   /** Something is being said. */
@@ -29,7 +29,7 @@ export class HostRests {
     try {
       await this.say(host, seconds);
     } catch (error) {
-      this.onTrouble(error);
+      this.onError(error);
     }
     this.saying -= 1;
     this.saidAt.set(host, performance.now());

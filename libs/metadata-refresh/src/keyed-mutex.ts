@@ -1,8 +1,8 @@
 /** Work that has the same key is done one after the other, in the order in which it came. */
-export class OneAtATime {
+export class KeyedMutex {
   private readonly last = new Map<string, Promise<unknown>>();
 
-  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
+  async runExclusive<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.last.get(key);
     const mine = before ? before.then(work, work) : work();
     this.last.set(key, mine);

@@ -8,7 +8,7 @@ import { PartnerApiFilter } from './partner-api.filter.js';
 @Controller()
 @ApiExcludeController()
 @UseFilters(PartnerApiFilter)
-export class PartnerApiWrongRoutes {
+export class PartnerApiFallbackController {
   @All()
   @HttpCode(204)
   wrongMethod(@Req() { method }: { method: string }, @Res({ passthrough: true }) response: HttpResponse): void {

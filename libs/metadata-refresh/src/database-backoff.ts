@@ -1,41 +1,41 @@
 /** Between two tries while the database refuses: doubled from the first to the longest. */
-const FIRST_REST_MS = 500;
-const LONGEST_REST_MS = 2000;
+const MIN_DELAY_MS = 500;
+const MAX_DELAY_MS = 2000;
 /** What goes on for hours is logged once in this time. */
-const LOG_EVERY_MS = 60_000;
+const LOG_INTERVAL_MS = 60_000;
 
 /**
  * While the database is away: a worker asks it less and less often, and does not fill the log with the same line. It is
  * over when everything that had failed has worked again.
  */
-export class Setback {
-  private restMs = 0;
-  private restsUntil = 0;
+export class DatabaseBackoff {
+  private delayMs = 0;
+  private retryAt = 0;
   private readonly loggedAt = new Map<string, number>();
 
   /** How long to wait before the next try; 0 when nothing is wrong. */
   remainingMs(now = performance.now()): number {
-    return Math.max(0, this.restsUntil - now);
+    return Math.max(0, this.retryAt - now);
   }
 
   /** Something failed. Returns whether that is worth a line in the log. */
-  note(what: string, now = performance.now()): boolean {
-    // Several things that fail together are one setback.
+  recordFailure(what: string, now = performance.now()): boolean {
+    // Several things that fail together are one backoff.
     if (this.remainingMs(now) === 0) {
-      this.restMs = Math.min(LONGEST_REST_MS, Math.max(FIRST_REST_MS, this.restMs * 2));
-      this.restsUntil = now + this.restMs;
+      this.delayMs = Math.min(MAX_DELAY_MS, Math.max(MIN_DELAY_MS, this.delayMs * 2));
+      this.retryAt = now + this.delayMs;
     }
     const loggedAt = this.loggedAt.get(what);
-    if (loggedAt !== undefined && now - loggedAt < LOG_EVERY_MS) return false;
+    if (loggedAt !== undefined && now - loggedAt < LOG_INTERVAL_MS) return false;
     this.loggedAt.set(what, now);
     return true;
   }
 
   /** Something worked. Returns whether that was the last thing that had failed. */
-  end(what: string): boolean {
+  recordSuccess(what: string): boolean {
     if (!this.loggedAt.delete(what) || this.loggedAt.size > 0) return false;
-    this.restMs = 0;
-    this.restsUntil = 0;
+    this.delayMs = 0;
+    this.retryAt = 0;
     return true;
   }
 }

@@ -11,7 +11,7 @@ interface Settled {
 }
 
 /** Results that are not written yet, in order, with the size of their documents. */
-export class WaitingResults {
+export class ResultBuffer {
   /** By fetch: what one fetch has settled is written together, unless it is more than a completion may have. */
   private fetches: Settled[] = [];
   private results = 0;
@@ -23,12 +23,12 @@ export class WaitingResults {
   }
 
   /** Documents of megabytes are waiting: what a host sends shall not fill the memory. */
-  get isHeavy(): boolean {
+  get isBackpressured(): boolean {
     return this.bytes + this.bytesBeingWritten > MOST_BYTES;
   }
 
   /** Whether there is as much as one completion may have. */
-  fill(most: number): boolean {
+  isFull(most: number): boolean {
     return this.results >= most || this.bytes >= BATCH_BYTES;
   }
 
@@ -64,7 +64,7 @@ export class WaitingResults {
   }
 
   /** A batch that was taken is written. */
-  forget(batch: readonly ItemResult[]): void {
+  acknowledge(batch: readonly ItemResult[]): void {
     this.bytesBeingWritten -= bytesOf(batch);
   }
 

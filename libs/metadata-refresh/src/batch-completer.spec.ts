@@ -1,6 +1,6 @@
 import type { ClaimedToken } from './claimed-token.js';
 import type { ItemResult } from './item-result.js';
-import { ResultWriter } from './result-writer.js';
+import { BatchCompleter } from './batch-completer.js';
 
 let next = 0;
 const fetched = (): ItemResult[] => {
@@ -13,23 +13,23 @@ const fetched = (): ItemResult[] => {
 /** Writes whatever it is given, each batch until it is told to end. */
 function aWriter() {
   const writes: { size: number; end: () => void; fail: () => void }[] = [];
-  const surroundings = { limits: { batchSize: 4, batchesAtOnce: 2 }, isLast: false, restMs: 0, troubles: 0 };
-  const writer = new ResultWriter(
-    { completeDelayMs: 250 },
+  const callbacks = { limits: { batchSize: 4, batchesAtOnce: 2 }, isLast: false, restMs: 0, troubles: 0 };
+  const writer = new BatchCompleter(
+    { completeLingerMs: 250 },
     {
       write: (batch) =>
         new Promise((end, fail) => writes.push({ size: batch.length, end, fail: () => fail(new Error('away')) })),
-      limits: () => surroundings.limits,
-      isLast: () => surroundings.isLast,
-      restMs: () => surroundings.restMs,
+      limits: () => callbacks.limits,
+      isLast: () => callbacks.isLast,
+      restMs: () => callbacks.restMs,
       onWritten: () => {},
-      onTrouble: () => (surroundings.troubles += 1),
+      onError: () => (callbacks.troubles += 1),
     },
   );
   const add = (count: number) => {
     for (let one = 0; one < count; one += 1) writer.add(fetched());
   };
-  return { writer, writes, surroundings, add, sizes: () => writes.map(({ size }) => size) };
+  return { writer, writes, callbacks, add, sizes: () => writes.map(({ size }) => size) };
 }
 
 beforeEach(() => {
@@ -53,8 +53,8 @@ it('waits for as many as a batch may have, or until the first one has waited for
 });
 
 it('does not wait when nothing else is under way', () => {
-  const { add, sizes, surroundings } = aWriter();
-  surroundings.isLast = true;
+  const { add, sizes, callbacks } = aWriter();
+  callbacks.isLast = true;
   add(1);
 
   expect(sizes()).toEqual([1]);
@@ -86,27 +86,27 @@ it('a result waits no longer than said while another batch is being written', ()
 });
 
 it('keeps what could not be written, and writes it first when the database has been left alone', async () => {
-  const { writer, add, sizes, writes, surroundings } = aWriter();
+  const { writer, add, sizes, writes, callbacks } = aWriter();
   add(6);
-  surroundings.restMs = 1000;
+  callbacks.restMs = 1000;
   writes[0]!.fail();
   await vi.advanceTimersByTimeAsync(0);
   const kept = writer.isIdle;
   writer.flush(true);
   const whileResting = sizes();
-  surroundings.restMs = 0;
+  callbacks.restMs = 0;
   await vi.advanceTimersByTimeAsync(1000);
 
-  expect([kept, surroundings.troubles, whileResting, sizes()]).toEqual([false, 1, [4], [4, 4, 2]]);
+  expect([kept, callbacks.troubles, whileResting, sizes()]).toEqual([false, 1, [4], [4, 4, 2]]);
 });
 
 it('has enough when two further batches wait, so that the next result does not wait for more', () => {
   const { writer, add } = aWriter();
   add(8 + 8);
-  const before = writer.isHeavy;
+  const before = writer.isBackpressured;
   add(1);
 
-  expect([before, writer.isHeavy]).toEqual([false, true]);
+  expect([before, writer.isBackpressured]).toEqual([false, true]);
 });
 
 it('is saturated while its batches are full, and for two seconds after', () => {

@@ -1,6 +1,6 @@
 import type { ClaimedToken } from './claimed-token.js';
 import type { ItemResult } from './item-result.js';
-import { WaitingResults } from './waiting-results.js';
+import { ResultBuffer } from './result-buffer.js';
 
 let next = 0;
 /** What one fetch has settled: of so many items, with a document of so many bytes. */
@@ -16,21 +16,21 @@ function fetched(items: number, bytes = 1000): ItemResult[] {
     delaySeconds: 1,
   }));
 }
-const sizes = (results: WaitingResults, most: number) => {
+const sizes = (results: ResultBuffer, most: number) => {
   const all: number[] = [];
   while (results.count > 0) all.push(results.take(most).length);
   return all;
 };
 
 it('gives as many at once as a completion may have, and does not divide what one fetch has settled', () => {
-  const results = new WaitingResults();
+  const results = new ResultBuffer();
   for (const items of [3, 3, 3, 1]) results.add(fetched(items), 0);
 
   expect(sizes(results, 5)).toEqual([3, 3, 4]);
 });
 
 it('divides only what is more than a completion may have', () => {
-  const results = new WaitingResults();
+  const results = new ResultBuffer();
   results.add(fetched(1), 0);
   results.add(fetched(12), 0);
   results.add(fetched(1), 0);
@@ -39,24 +39,24 @@ it('divides only what is more than a completion may have', () => {
 });
 
 it('gives nothing more to a completion that has a megabyte, and counts what is being written', () => {
-  const results = new WaitingResults();
+  const results = new ResultBuffer();
   for (let document = 0; document < 5; document += 1) results.add(fetched(1, 1_000_000), 0);
 
   const first = results.take(100);
-  const heavyMeanwhile = results.isHeavy;
-  results.forget(first);
+  const heavyMeanwhile = results.isBackpressured;
+  results.acknowledge(first);
 
-  expect([first.length, heavyMeanwhile, results.isHeavy]).toEqual([2, true, false]);
+  expect([first.length, heavyMeanwhile, results.isBackpressured]).toEqual([2, true, false]);
 });
 
 it('has what could not be written first again, and waits with it no longer', () => {
-  const results = new WaitingResults();
+  const results = new ResultBuffer();
   for (let document = 0; document < 5; document += 1) results.add(fetched(1, 1_000_000), 7);
   const first = results.take(100);
   const others = results.waitingSince;
 
   results.putBack(first);
 
-  expect([others, results.waitingSince, results.count, results.isHeavy]).toEqual([7, -Infinity, 5, true]);
+  expect([others, results.waitingSince, results.count, results.isBackpressured]).toEqual([7, -Infinity, 5, true]);
   expect(results.take(100)).toEqual(first);
 });

@@ -12,7 +12,7 @@ const TEXTS =
 const SLOW = { codes: /^57014/, texts: /^Query read timeout$/ };
 
 /** Whether a request failed because the database cannot be reached now: it can succeed later, as it is. */
-export function isDatabaseAway(error: unknown): boolean {
+export function isDatabaseUnavailable(error: unknown): boolean {
   return isSlowStatement(error) || someCause(error, { codes: CODES, texts: TEXTS });
 }
 

@@ -12,7 +12,7 @@ const TEST_AGAIN_AFTER_MS = 600_000;
  * connection is down is found by the next poll.
  */
 @Injectable()
-export class WakeUp {
+export class RefreshListener {
   private readonly logger = new Logger('MetadataRefresh');
   private onRefresh: ((isInteractive: boolean) => void) | undefined;
   private connection: Promise<PoolClient | null> | undefined;

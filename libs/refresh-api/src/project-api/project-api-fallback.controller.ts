@@ -13,7 +13,7 @@ interface WrongRequest {
 @Controller()
 @ApiExcludeController()
 @UseFilters(ProjectApiFilter)
-export class ProjectApiWrongRoutes {
+export class ProjectApiFallbackController {
   @All()
   @HttpCode(204)
   onCollection(@Req() { method }: WrongRequest, @Res({ passthrough: true }) response: HttpResponse): void {

@@ -1,13 +1,13 @@
 import type { ClaimedToken } from './claimed-token.js';
 import type { Share } from './host-share.js';
-import { HostWindow, type HostSignal } from './host-window.js';
+import { AimdLimiter, type HostSignal } from './aimd-limiter.js';
 
 /** A host's claimed tokens last this long at the pace of its answers, so that no slot waits for a claim. */
-const AHEAD_MS = 500;
+const PREFETCH_MS = 500;
 /** However slow the host is, and when nothing is known of it yet: what a first claim brings. */
-export const LEAST_AHEAD = 16;
+export const MIN_PREFETCH = 16;
 /** However fast the host is. */
-const MOST_AHEAD = 1024;
+const MAX_PREFETCH = 1024;
 /** Of the process's slots, the part that only interactive requests may take. */
 const INTERACTIVE_PART = 1 / 16;
 /** A host that has no request to spare for this worker is asked for by others, for so long. */
@@ -19,13 +19,13 @@ const FORGET_AFTER_MS = 10 * 60_000;
 
 interface HostQueue {
   host: string;
-  window: HostWindow;
+  limiter: AimdLimiter;
   /** All processes together may have so many requests open. */
   limit: number;
   /** Of them, this process; null until it is known who else is asking. */
   share: Share | null;
   /** Until then nothing is claimed. */
-  leftToOthersUntil: number;
+  yieldedUntil: number;
   /** A claim had more room for it than it has brought, and nothing is known that may have come since. */
   hasNothingDue: boolean;
   /** Claimed and not begun. */
@@ -47,7 +47,7 @@ export interface HostRoom {
  * What this worker holds, by metadata host: which token is begun next, which hosts may be claimed for, and what has
  * been waiting for too long. Hosts take turns; interactive requests come first. Times are of a monotonic clock.
  */
-export class HostQueues {
+export class HostScheduler {
   private readonly hosts = new Map<string, HostQueue>();
   /** Those with something held, and those that were asked a moment ago, in turn: there may be thousands of others. */
   private readonly active = new Map<string, HostQueue>();
@@ -74,7 +74,7 @@ export class HostQueues {
   }
 
   /** The next token that may be begun, of an interactive request or of any; it counts as open from here on. */
-  begin(now: number, { onlyInteractive = false } = {}): ClaimedToken | null {
+  start(now: number, { onlyInteractive = false } = {}): ClaimedToken | null {
     for (const [host, queue] of this.active) {
       const hasNone = queue.interactive.length === 0 && (onlyInteractive || queue.ready.length === 0);
       if (hasNone || !this.mayBegin(queue)) continue;
@@ -92,9 +92,9 @@ export class HostQueues {
   }
 
   /** A token that was begun is over. Without a signal nothing is learned of its host. */
-  end({ host }: ClaimedToken, learned?: { signal: HostSignal; startedAt: number; endedAt: number }): void {
+  finish({ host }: ClaimedToken, learned?: { signal: HostSignal; startedAt: number; endedAt: number }): void {
     const queue = this.queueOf(host);
-    if (learned) queue.window.note(learned.signal, { ...learned, open: queue.open, limit: this.partOf(queue) });
+    if (learned) queue.limiter.onSample(learned.signal, { ...learned, open: queue.open, limit: this.partOf(queue) });
     queue.open -= 1;
     this.openInAll -= 1;
   }
@@ -116,17 +116,17 @@ export class HostQueues {
   }
 
   /** Of a host that has become slower: what will not be begun soon. Somebody else may be free. No longer held. */
-  dropSurplus(): ClaimedToken[] {
+  trimPrefetch(): ClaimedToken[] {
     return this.drop(
       [...this.active.values()].flatMap((queue) =>
-        queue.ready.slice(Math.max(LEAST_AHEAD, 2 * this.wantedAhead(queue))),
+        queue.ready.slice(Math.max(MIN_PREFETCH, 2 * this.prefetchTarget(queue))),
       ),
     );
   }
 
   /** Others have all that this host takes: claims pass it over for a while. What was ready for it is no longer held. */
-  leaveToOthers(host: string, now: number): ClaimedToken[] {
-    this.queueOf(host).leftToOthersUntil = now + LEFT_TO_OTHERS_MS;
+  yieldHost(host: string, now: number): ClaimedToken[] {
+    this.queueOf(host).yieldedUntil = now + LEFT_TO_OTHERS_MS;
     return this.dropHost(host);
   }
 
@@ -134,19 +134,17 @@ export class HostQueues {
    * Room for claims: while a host has half of what it should have ahead, so that claims are worth their statement, for
    * interactive requests only. Hosts that are not in the list are new.
    */
-  rooms(now: number): HostRoom[] {
+  demand(now: number): HostRoom[] {
     return [...this.hosts.values()].map((queue) => {
-      if (now < queue.leftToOthersUntil) return noRoom(queue);
+      if (now < queue.yieldedUntil) return noRoom(queue);
       if (!this.wantsMore(queue)) return interactiveRoom(queue);
-      return { host: queue.host, room: this.wantedAhead(queue) - heldOf(queue), onlyInteractive: false };
+      return { host: queue.host, room: this.prefetchTarget(queue) - heldOf(queue), onlyInteractive: false };
     });
   }
 
   /** Room for a claim of interactive requests alone, however much is held of all others. */
   interactiveRooms(now: number): HostRoom[] {
-    return [...this.hosts.values()].map((queue) =>
-      now < queue.leftToOthersUntil ? noRoom(queue) : interactiveRoom(queue),
-    );
+    return [...this.hosts.values()].map((queue) => (now < queue.yieldedUntil ? noRoom(queue) : interactiveRoom(queue)));
   }
 
   /** Interactive requests' tokens, claimed and not begun. */
@@ -162,7 +160,7 @@ export class HostQueues {
   /** Whether a host that is asked, or was a moment ago, has less ahead than it should, and may have something due. */
   hasRoom(now: number): boolean {
     for (const queue of this.active.values()) {
-      if (isAsked(queue, now) && !queue.hasNothingDue && now >= queue.leftToOthersUntil && this.wantsMore(queue))
+      if (isAsked(queue, now) && !queue.hasNothingDue && now >= queue.yieldedUntil && this.wantsMore(queue))
         return true;
     }
     return false;
@@ -218,14 +216,14 @@ export class HostQueues {
   }
 
   private wantsMore(queue: HostQueue): boolean {
-    return heldOf(queue) <= this.wantedAhead(queue) / 2;
+    return heldOf(queue) <= this.prefetchTarget(queue) / 2;
   }
 
-  private wantedAhead(queue: HostQueue): number {
+  private prefetchTarget(queue: HostQueue): number {
     // Of a host that nothing is held of, the share will be learned anew.
     const share = heldOf(queue) > 0 ? this.partOf(queue) : queue.limit;
-    const slots = Math.min(this.slots, queue.window.slots(share));
-    return Math.min(MOST_AHEAD, Math.ceil(slots * Math.max(2, AHEAD_MS / queue.window.answerMs)));
+    const slots = Math.min(this.slots, queue.limiter.limitWithin(share));
+    return Math.min(MAX_PREFETCH, Math.ceil(slots * Math.max(2, PREFETCH_MS / queue.limiter.responseMs)));
   }
 
   private partOf({ share, limit }: HostQueue): number {
@@ -234,7 +232,7 @@ export class HostQueues {
   }
 
   private mayBegin(queue: HostQueue): boolean {
-    if (queue.share === null || queue.open >= queue.window.slots(this.partOf(queue))) return false;
+    if (queue.share === null || queue.open >= queue.limiter.limitWithin(this.partOf(queue))) return false;
     const kept = queue.interactive.length > 0 ? 0 : Math.floor(this.slots * INTERACTIVE_PART);
     return this.openInAll < this.slots - kept;
   }
@@ -256,10 +254,10 @@ export class HostQueues {
     if (known) return known;
     const queue: HostQueue = {
       host,
-      window: new HostWindow(),
+      limiter: new AimdLimiter(),
       limit: 1,
       share: null,
-      leftToOthersUntil: -Infinity,
+      yieldedUntil: -Infinity,
       hasNothingDue: false,
       interactive: [],
       ready: [],
@@ -276,7 +274,7 @@ function noRoom({ host }: HostQueue): HostRoom {
 }
 
 function interactiveRoom({ host, interactive }: HostQueue): HostRoom {
-  return { host, room: Math.max(0, LEAST_AHEAD - interactive.length), onlyInteractive: true };
+  return { host, room: Math.max(0, MIN_PREFETCH - interactive.length), onlyInteractive: true };
 }
 
 function isAsked(queue: HostQueue, now: number): boolean {

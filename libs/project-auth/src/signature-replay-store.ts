@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 
 /** Remembers signatures, for the mode in which each is good for one request. */
 @Injectable()
-export class UsedSignatures {
+export class SignatureReplayStore {
   constructor(private readonly em: EntityManager) {}
 
   /**

@@ -23,65 +23,65 @@ const TIMEOUTS_IN_VAIN = 3;
  * halved by 429, 503 and timeouts. A host that times out with a single request too is not overloaded by us, it hangs: it
  * has half of its limit then, so that a refresh ends, until it answers. Times are of a monotonic clock, in milliseconds.
  */
-export class HostWindow {
+export class AimdLimiter {
   private size = FIRST;
-  private isDoubling = true;
-  private usualMs: number | null = null;
-  private leastMs = Infinity;
-  private lastCutAt = -Infinity;
+  private isSlowStart = true;
+  private ewmaMs: number | null = null;
+  private minMs = Infinity;
+  private decreasedAt = -Infinity;
   /** In a row, with a single request open. */
-  private lonelyTimeouts = 0;
+  private soloTimeouts = 0;
 
   /** Requests that may be open now, of at most `limit`. */
-  slots(limit: number): number {
+  limitWithin(limit: number): number {
     const size = this.hangs() ? Math.max(this.size, limit / 2) : this.size;
     return Math.min(limit, Math.max(1, Math.floor(size)));
   }
 
   /** How long an answer takes, on average of the latest ones; a guess before the first. */
-  get answerMs(): number {
-    return this.usualMs ?? FAST_MS;
+  get responseMs(): number {
+    return this.ewmaMs ?? FAST_MS;
   }
 
   /**
    * Takes in how a request went that was begun at `startedAt`, with `open` requests of this process at its host.
    * `limit` is this process's share.
    */
-  note(signal: HostSignal, request: { startedAt: number; endedAt: number; open: number; limit: number }): void {
+  onSample(signal: HostSignal, request: { startedAt: number; endedAt: number; open: number; limit: number }): void {
     switch (signal) {
       case 'answered':
-        this.lonelyTimeouts = 0;
-        return this.grow(request);
+        this.soloTimeouts = 0;
+        return this.increase(request);
       case 'throttled':
-        this.lonelyTimeouts = 0;
-        return this.cut(request);
+        this.soloTimeouts = 0;
+        return this.decrease(request);
       case 'timed_out':
-        if (this.size === 1 && request.startedAt >= this.lastCutAt) this.lonelyTimeouts += 1;
-        return this.cut(request);
+        if (this.size === 1 && request.startedAt >= this.decreasedAt) this.soloTimeouts += 1;
+        return this.decrease(request);
       case 'failed':
     }
   }
 
   private hangs(): boolean {
-    return this.lonelyTimeouts >= TIMEOUTS_IN_VAIN;
+    return this.soloTimeouts >= TIMEOUTS_IN_VAIN;
   }
 
-  private grow(request: { startedAt: number; endedAt: number; open: number; limit: number }): void {
+  private increase(request: { startedAt: number; endedAt: number; open: number; limit: number }): void {
     const tookMs = request.endedAt - request.startedAt;
-    this.leastMs = Math.min(tookMs, this.leastMs * FORGETTING);
-    const isFast = tookMs <= Math.max(FAST_MS, 2 * this.leastMs);
-    this.usualMs = this.usualMs === null ? tookMs : this.usualMs + (tookMs - this.usualMs) / 16;
+    this.minMs = Math.min(tookMs, this.minMs * FORGETTING);
+    const isFast = tookMs <= Math.max(FAST_MS, 2 * this.minMs);
+    this.ewmaMs = this.ewmaMs === null ? tookMs : this.ewmaMs + (tookMs - this.ewmaMs) / 16;
     // What is not used up says nothing about more.
-    const used = this.isDoubling ? this.size / 2 : Math.floor(this.size) - 1;
+    const used = this.isSlowStart ? this.size / 2 : Math.floor(this.size) - 1;
     if (!isFast || request.open < used || this.size >= request.limit) return;
-    this.size = Math.min(request.limit, this.size + (this.isDoubling ? 1 : 1 / this.size));
+    this.size = Math.min(request.limit, this.size + (this.isSlowStart ? 1 : 1 / this.size));
   }
 
   /** Once a round: of requests that were begun before the last cut, nothing new is learned. */
-  private cut({ startedAt, endedAt, limit }: { startedAt: number; endedAt: number; limit: number }): void {
-    this.isDoubling = false;
-    if (startedAt < this.lastCutAt) return;
-    this.lastCutAt = endedAt;
+  private decrease({ startedAt, endedAt, limit }: { startedAt: number; endedAt: number; limit: number }): void {
+    this.isSlowStart = false;
+    if (startedAt < this.decreasedAt) return;
+    this.decreasedAt = endedAt;
     this.size = Math.max(1, Math.min(this.size, limit) / 2);
   }
 }

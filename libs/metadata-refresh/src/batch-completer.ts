@@ -1,13 +1,13 @@
 import type { ItemResult } from './item-result.js';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
-import { WaitingResults } from './waiting-results.js';
+import { ResultBuffer } from './result-buffer.js';
 
 /** More results need not wait: whoever writes always finds the next batch, and whoever comes last waits for few. */
 const MAX_WAITING_BATCHES = 2;
 /** So long after a full batch, the next ones are expected to be full, too. In milliseconds. */
 const SATURATED_MS = 2000;
 
-interface Surroundings {
+interface Callbacks {
   write(batch: readonly ItemResult[]): Promise<void>;
   /** Results that one batch may have, and batches that may be written at the same time. */
   limits(): { batchSize: number; batchesAtOnce: number };
@@ -16,7 +16,7 @@ interface Surroundings {
   /** How long the database is to be left alone, in milliseconds. */
   restMs(): number;
   onWritten(): void;
-  onTrouble(error: unknown): void;
+  onError(error: unknown): void;
 }
 
 /**
@@ -24,15 +24,15 @@ interface Surroundings {
  * What could not be written is kept and written when the database is back; if that is after the lease, the fence refuses
  * it.
  */
-export class ResultWriter {
-  private readonly results = new WaitingResults();
+export class BatchCompleter {
+  private readonly results = new ResultBuffer();
   private batches = 0;
   private fullBatchAt = -Infinity;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly config: Pick<MetadataRefreshConfig, 'completeDelayMs'>,
-    private readonly surroundings: Surroundings,
+    private readonly config: Pick<MetadataRefreshConfig, 'completeLingerMs'>,
+    private readonly callbacks: Callbacks,
   ) {}
 
   /** Everything is written. */
@@ -41,8 +41,8 @@ export class ResultWriter {
   }
 
   /** So much is waiting that nothing further should be fetched. */
-  get isHeavy(): boolean {
-    return this.results.isHeavy || this.results.count > this.surroundings.limits().batchSize * MAX_WAITING_BATCHES;
+  get isBackpressured(): boolean {
+    return this.results.isBackpressured || this.results.count > this.callbacks.limits().batchSize * MAX_WAITING_BATCHES;
   }
 
   /** Results come as fast as they can be written: this process and its database set the pace, and not the hosts. */
@@ -57,11 +57,11 @@ export class ResultWriter {
 
   /** Write what need not wait any longer; `isDue`: nothing has to. */
   flush(isDue = false): void {
-    const { batchSize, batchesAtOnce } = this.surroundings.limits();
+    const { batchSize, batchesAtOnce } = this.callbacks.limits();
     if (this.results.count === 0 || this.batches >= batchesAtOnce) return;
-    const waitMs = Math.max(this.surroundings.restMs(), isDue ? 0 : this.companyMs());
+    const waitMs = Math.max(this.callbacks.restMs(), isDue ? 0 : this.lingerMs());
     if (waitMs > 0) return this.flushLater(waitMs);
-    if (this.results.fill(batchSize)) this.fullBatchAt = performance.now();
+    if (this.results.isFull(batchSize)) this.fullBatchAt = performance.now();
     void this.write(this.results.take(batchSize));
     this.flush(isDue);
   }
@@ -73,9 +73,9 @@ export class ResultWriter {
   }
 
   /** How long it is worth waiting for further results. */
-  private companyMs(): number {
-    if (this.results.fill(this.surroundings.limits().batchSize) || this.surroundings.isLast()) return 0;
-    return this.results.waitingSince + this.config.completeDelayMs - performance.now();
+  private lingerMs(): number {
+    if (this.results.isFull(this.callbacks.limits().batchSize) || this.callbacks.isLast()) return 0;
+    return this.results.waitingSince + this.config.completeLingerMs - performance.now();
   }
 
   private flushLater(milliseconds: number): void {
@@ -88,15 +88,15 @@ export class ResultWriter {
   private async write(batch: readonly ItemResult[]): Promise<void> {
     this.batches += 1;
     try {
-      await this.surroundings.write(batch);
+      await this.callbacks.write(batch);
     } catch (error) {
       this.batches -= 1;
       this.results.putBack(batch);
-      return this.surroundings.onTrouble(error);
+      return this.callbacks.onError(error);
     }
     this.batches -= 1;
-    this.results.forget(batch);
-    this.surroundings.onWritten();
+    this.results.acknowledge(batch);
+    this.callbacks.onWritten();
     this.flush();
   }
 }

@@ -8,7 +8,7 @@ import { refuseMethod } from '../wrong-method.js';
 @Controller()
 @ApiExcludeController()
 @UseFilters(ProjectApiFilter)
-export class TokenApiWrongRoutes {
+export class TokenApiFallbackController {
   @All(['traits', 'tokens/:token_id', 'tokens/:token_id/attempts'])
   @HttpCode(204)
   wrongMethod(@Req() { method }: { method: string }, @Res({ passthrough: true }) response: HttpResponse): void {

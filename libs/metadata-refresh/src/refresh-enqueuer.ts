@@ -17,7 +17,7 @@ interface NewRefresh {
 
 /** Saves accepted refreshes, and finds their lanes. */
 @Injectable()
-export class RefreshAcceptance {
+export class RefreshEnqueuer {
   constructor(
     private readonly em: EntityManager,
     @Optional() private readonly outbox?: EventOutbox,
@@ -28,16 +28,16 @@ export class RefreshAcceptance {
    * otherwise hold the lane's row against claims. What the host takes at once is what the collection says that was asked
    * for last.
    */
-  async lane(projectId: string, host: string, requestsAtOnce: number | null): Promise<number> {
+  async lane(projectId: string, host: string, hostConcurrency: number | null): Promise<number> {
     const found = await sql<{ id: number }>`
       select id from nft_metadata.lanes
-      where project_id = ${projectId} and host = ${host} and requests_at_once is not distinct from ${requestsAtOnce}::int`.execute(
+      where project_id = ${projectId} and host = ${host} and requests_at_once is not distinct from ${hostConcurrency}::int`.execute(
       this.em.fork().getKysely(),
     );
     if (found.rows[0]) return found.rows[0].id;
     const made = await sql<{ id: number }>`
       insert into nft_metadata.lanes (project_id, host, requests_at_once)
-      values (${projectId}, ${host}, ${requestsAtOnce}::int)
+      values (${projectId}, ${host}, ${hostConcurrency}::int)
       on conflict (project_id, host) do update set requests_at_once = excluded.requests_at_once
       returning id`.execute(this.em.fork().getKysely());
     return made.rows[0]!.id;

@@ -11,7 +11,7 @@ const CLEAN_UP_EVERY_MS = 3_600_000;
  * own: a ScheduleModule is the host's, and a second one would run each of the host's cron jobs twice.
  */
 @Injectable()
-export class BackgroundWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class RefreshRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataRefresh');
   private timers: NodeJS.Timeout[] = [];
 
@@ -35,7 +35,7 @@ export class BackgroundWork implements OnApplicationBootstrap, BeforeApplication
 
   private async cleanUp(): Promise<void> {
     try {
-      const removed = await this.retention.removeOld();
+      const removed = await this.retention.deleteExpired();
       if (removed.refreshes + removed.attempts > 0) this.logger.log({ msg: 'old refreshes removed', ...removed });
     } catch (error) {
       this.logger.warn({ msg: 'old refreshes were not removed; tried again in an hour', error: String(error) });

@@ -6,8 +6,8 @@ import { sql, type RawBuilder } from 'kysely';
 import { shareOf, type HostWorker, type Share } from './host-share.js';
 
 /** A worker that has not been seen for so long does not count any more. In seconds. */
-const GONE_AFTER_SECONDS = 5;
-const IS_HERE = sql`seen_at > clock_timestamp() - ${GONE_AFTER_SECONDS} * interval '1 second'`;
+const HEARTBEAT_TIMEOUT_SECONDS = 5;
+const IS_HERE = sql`seen_at > clock_timestamp() - ${HEARTBEAT_TIMEOUT_SECONDS} * interval '1 second'`;
 
 export interface HostState {
   host: string;
@@ -25,7 +25,7 @@ interface SharedHost {
 
 /** Shares out what a metadata host takes at once among the workers that are asking it. */
 @Injectable()
-export class HostShares {
+export class HostMembership {
   private readonly workerId = randomUUID();
 
   constructor(private readonly em: EntityManager) {}
@@ -34,8 +34,8 @@ export class HostShares {
    * Say that this worker is asking these hosts, and only these, and learn its share of each. To be said again every
    * second. `limitOf` tells what a host takes at once.
    */
-  async announce(hosts: readonly string[], limitOf: (host: string) => number): Promise<HostState[]> {
-    const states = (await this.stay(hosts)) ?? (await this.join(hosts));
+  async heartbeat(hosts: readonly string[], limitOf: (host: string) => number): Promise<HostState[]> {
+    const states = (await this.renew(hosts)) ?? (await this.join(hosts));
     return states.map(({ host, restSeconds, workers }) => ({
       host,
       share: shareOf(this.workerId, workers, limitOf(host)),
@@ -51,7 +51,7 @@ export class HostShares {
   }
 
   /** The usual case, in one statement: these hosts were asked before. null: not all of them. */
-  private async stay(hosts: readonly string[]): Promise<SharedHost[] | null> {
+  private async renew(hosts: readonly string[]): Promise<SharedHost[] | null> {
     const { rows } = await sql<SharedHost & { seen: number }>`
       with ${this.leftBehind(hosts)}, seen as (
         update nft_metadata.host_workers set seen_at = clock_timestamp()

@@ -1,0 +1,118 @@
+import { AimdLimiter, type HostSignal } from './aimd-limiter.js';
+
+const LIMIT = 64;
+
+/** Rounds of requests, as many at once as the limiter allows, each round lasting as long as one request. */
+function rounds(
+  limiter: AimdLimiter,
+  count: number,
+  { signal = 'answered' as HostSignal, tookMs = 20, at = 0 } = {},
+): number {
+  let now = at;
+  for (let round = 0; round < count; round += 1) {
+    const open = limiter.limitWithin(LIMIT);
+    for (let one = 0; one < open; one += 1) {
+      limiter.onSample(signal, { startedAt: now, endedAt: now + tookMs, open, limit: LIMIT });
+    }
+    now += tookMs;
+  }
+  return now;
+}
+
+it('begins with eight, and never has more than the limit', () => {
+  expect(new AimdLimiter().limitWithin(LIMIT)).toBe(8);
+  expect(new AimdLimiter().limitWithin(2)).toBe(2);
+  expect(new AimdLimiter().limitWithin(0)).toBe(0);
+});
+
+it('doubles with each round of fast answers, up to the limit', () => {
+  const limiter = new AimdLimiter();
+  const sizes = [1, 2, 3, 4].map(() => {
+    rounds(limiter, 1);
+    return limiter.limitWithin(LIMIT);
+  });
+
+  expect(sizes).toEqual([16, 32, 64, 64]);
+});
+
+it('does not grow while answers take much longer than before', () => {
+  const limiter = new AimdLimiter();
+  const now = rounds(limiter, 1, { tookMs: 60 });
+  rounds(limiter, 3, { tookMs: 1000, at: now });
+
+  expect(limiter.limitWithin(LIMIT)).toBe(16);
+});
+
+it('does not grow by requests that leave part of it unused', () => {
+  const limiter = new AimdLimiter();
+  for (let one = 0; one < 100; one += 1)
+    limiter.onSample('answered', { startedAt: 0, endedAt: 20, open: 1, limit: LIMIT });
+
+  expect(limiter.limitWithin(LIMIT)).toBe(8);
+});
+
+it.each<HostSignal>(['throttled', 'timed_out'])('is halved once for a round of requests that are %s', (signal) => {
+  const limiter = new AimdLimiter();
+  let now = rounds(limiter, 4);
+
+  now = rounds(limiter, 1, { signal, at: now });
+  const sizes = [limiter.limitWithin(LIMIT)];
+  rounds(limiter, 1, { signal, at: now + 2000 });
+  sizes.push(limiter.limitWithin(LIMIT));
+
+  expect(sizes).toEqual([32, 16]);
+});
+
+it('grows by one a round after it was halved', () => {
+  const limiter = new AimdLimiter();
+  let now = rounds(limiter, 1, { signal: 'throttled' });
+  const sizes = [limiter.limitWithin(LIMIT)];
+  for (let round = 0; round < 2; round += 1) {
+    now = rounds(limiter, 1, { at: now + 1 });
+    sizes.push(limiter.limitWithin(LIMIT));
+  }
+
+  expect(sizes[0]).toBe(4);
+  expect(sizes[2]! - sizes[0]!).toBeGreaterThanOrEqual(1);
+  expect(sizes[2]! - sizes[0]!).toBeLessThanOrEqual(2);
+});
+
+it('never falls below one', () => {
+  const limiter = new AimdLimiter();
+  rounds(limiter, 20, { signal: 'throttled' });
+
+  expect(limiter.limitWithin(LIMIT)).toBe(1);
+});
+
+it('learns nothing of a host from requests that failed before they reached it', () => {
+  const limiter = new AimdLimiter();
+  rounds(limiter, 20, { signal: 'failed' });
+
+  expect(limiter.limitWithin(LIMIT)).toBe(8);
+});
+
+describe('a host that times out even when it is asked for one thing at a time', () => {
+  const timesOut = (limiter: AimdLimiter, times: number) => {
+    for (let one = 0, now = 0; one < times; one += 1, now += 3000) {
+      limiter.onSample('timed_out', { startedAt: now, endedAt: now + 3000, open: limiter.limitWithin(8), limit: 8 });
+    }
+  };
+
+  it('hangs, whoever asks: it has half of its limit, so that a refresh ends', () => {
+    const limiter = new AimdLimiter();
+    timesOut(limiter, 5);
+    const before = limiter.limitWithin(8);
+    timesOut(limiter, 10);
+
+    expect([before, limiter.limitWithin(8), limiter.limitWithin(1)]).toEqual([1, 4, 1]);
+  });
+
+  it('grows from one request again when it answers', () => {
+    const limiter = new AimdLimiter();
+    timesOut(limiter, 10);
+
+    limiter.onSample('answered', { startedAt: 0, endedAt: 2900, open: 4, limit: 8 });
+
+    expect(limiter.limitWithin(8)).toBe(2);
+  });
+});
