@@ -67,6 +67,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
   private mustLook = false;
   private mustLookForInteractive = false;
+  /** Two claims pass over each other's lanes: when the interactive one is over, there may be something in its lanes. */
+  private mustLookAgain = false;
   private lookedAt = -Infinity;
   private wakeTimer: NodeJS.Timeout | undefined;
   private pauseTimer: NodeJS.Timeout | undefined;
@@ -219,8 +221,6 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   /** An interactive refresh was accepted: a claim that is under way, or enough of all others, shall not hold it up. */
   private lookForInteractive(): void {
     this.mustLookForInteractive = true;
-    // Its lane may be locked by the claim that is under way.
-    this.mustLook ||= this.claims.has('any');
     this.claimInteractive();
   }
 
@@ -232,6 +232,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const rooms = this.hosts.rooms(now);
     if (this.mustLook) this.lookedAt = now;
     this.mustLook = false;
+    this.mustLookAgain ||= this.claims.has('interactive');
     this.beginClaim('any', rooms, ({ mayHaveLeftLanes, fullHosts }) => {
       this.mustLook ||= mayHaveLeftLanes;
       if (!this.mustLook) this.hosts.noteNothingDue(rooms, fullHosts);
@@ -243,11 +244,13 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const isNeeded = this.mustLookForInteractive && !this.claims.has('interactive');
     if (!this.running || !isNeeded || isFull) return;
     this.mustLookForInteractive = false;
+    this.mustLook ||= this.claims.has('any');
     this.beginClaim(
       'interactive',
       this.hosts.interactiveRooms(performance.now()),
       ({ mayHaveLeftLanes, fullHosts }) => {
-        this.mustLook ||= mayHaveLeftLanes || fullHosts.size > 0;
+        this.mustLook ||= mayHaveLeftLanes || fullHosts.size > 0 || this.mustLookAgain;
+        this.mustLookAgain = false;
       },
     );
   }
@@ -491,7 +494,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     // Items that came while these tokens were being fetched can be claimed now, also if a claim that is under way has
     // passed them over.
     this.hosts.forgetNothingDue();
-    this.mustLook ||= this.claims.has('any') || this.hosts.isIdle;
+    this.mustLook ||= this.claims.size > 0 || this.hosts.isIdle;
     if (this.running) {
       this.startFetches();
       this.claimInteractive();
