@@ -66,7 +66,9 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private releasing = 0;
   /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
   private pollRequested = false;
-  private mustLookForInteractive = false;
+  private interactivePollRequested = false;
+  /** Two claims pass over each other's lanes: when the interactive one is over, there may be something in its lanes. */
+  private pollAgain = false;
   private polledAt = -Infinity;
   private wakeTimer: NodeJS.Timeout | undefined;
   private pauseTimer: NodeJS.Timeout | undefined;
@@ -205,7 +207,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private onNotify(isInteractive: boolean): void {
     if (this.backoff.remainingMs() > 0) return;
     if (isInteractive) this.bulkPause.request();
-    if (isInteractive && (this.claims.size > 0 || !this.hosts.isIdle)) return this.lookForInteractive();
+    if (isInteractive && (this.claims.size > 0 || !this.hosts.isIdle)) return this.pollInteractive();
     this.poll();
   }
 
@@ -217,10 +219,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   /** An interactive refresh was accepted: a claim that is under way, or enough of all others, shall not hold it up. */
-  private lookForInteractive(): void {
-    this.mustLookForInteractive = true;
-    // Its lane may be locked by the claim that is under way.
-    this.pollRequested ||= this.claims.has('any');
+  private pollInteractive(): void {
+    this.interactivePollRequested = true;
     this.claimInteractive();
   }
 
@@ -232,6 +232,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const rooms = this.hosts.demand(now);
     if (this.pollRequested) this.polledAt = now;
     this.pollRequested = false;
+    this.pollAgain ||= this.claims.has('interactive');
     this.beginClaim('any', rooms, ({ mayHaveLeftLanes, fullHosts }) => {
       this.pollRequested ||= mayHaveLeftLanes;
       if (!this.pollRequested) this.hosts.noteNothingDue(rooms, fullHosts);
@@ -240,14 +241,16 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   private claimInteractive(): void {
     const isFull = this.hosts.interactiveCount >= MOST_INTERACTIVE_READY || this.writers.interactive.isBackpressured;
-    const isNeeded = this.mustLookForInteractive && !this.claims.has('interactive');
+    const isNeeded = this.interactivePollRequested && !this.claims.has('interactive');
     if (!this.running || !isNeeded || isFull) return;
-    this.mustLookForInteractive = false;
+    this.interactivePollRequested = false;
+    this.pollRequested ||= this.claims.has('any');
     this.beginClaim(
       'interactive',
       this.hosts.interactiveRooms(performance.now()),
       ({ mayHaveLeftLanes, fullHosts }) => {
-        this.pollRequested ||= mayHaveLeftLanes || fullHosts.size > 0;
+        this.pollRequested ||= mayHaveLeftLanes || fullHosts.size > 0 || this.pollAgain;
+        this.pollAgain = false;
       },
     );
   }
@@ -492,7 +495,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     // Items that came while these tokens were being fetched can be claimed now, also if a claim that is under way has
     // passed them over.
     this.hosts.forgetNothingDue();
-    this.pollRequested ||= this.claims.has('any') || this.hosts.isIdle;
+    this.pollRequested ||= this.claims.size > 0 || this.hosts.isIdle;
     if (this.running) {
       this.startFetches();
       this.claimInteractive();
@@ -534,7 +537,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       this.logger.error({ msg, error: explainSchemaBehind(error) });
     }
     // As far as is known: whoever wakes the worker after its rest makes it look again.
-    this.pollRequested = this.mustLookForInteractive = false;
+    this.pollRequested = this.interactivePollRequested = false;
     this.hosts.noteNothingDue(this.hosts.demand(performance.now()));
     for (const listener of this.idleListeners.splice(0)) listener(error);
   }
