@@ -7,9 +7,6 @@ const REPLACEMENT = '\ufffd';
 /** No characters: one that a text does not have stands for a NUL in it, until it is known whether that is padding. */
 const NONCHARACTERS = ['\uffff', '\ufffe', '\ufdd0', '\ufdd1', '\ufdd2'];
 
-/** A longer text is not parsed a second time, since that takes as much memory again. */
-const LONGEST_TEXT = 256 * 1024;
-
 /** Whether a JSON text may have NULs in its strings, raw or escaped. */
 export function mayHoldNul(text: string): boolean {
   return text.includes('\0') || text.includes('\\u0000');
@@ -17,11 +14,10 @@ export function mayHoldNul(text: string): boolean {
 
 /**
  * What valid JSON text with NULs holds, as it is shown: at the ends of keys and texts they are the padding of strings of a
- * fixed size, and dropped with the blanks beside them. Inside of a text U+FFFD stands for each, as in the stored value. In
- * a long text what replaced half a character at an end is dropped as well.
+ * fixed size, and dropped with the blanks beside them. Inside of a text U+FFFD stands for each, as in the stored value.
  */
 export function withoutNulPadding(text: string, stored: JsonValue): JsonValue {
-  const nul = text.length > LONGEST_TEXT ? undefined : NONCHARACTERS.find((character) => !mayHold(text, character));
+  const nul = NONCHARACTERS.find((character) => !mayHold(text, character));
   if (nul === undefined) return withoutPadding(stored, REPLACEMENT);
   return withoutPadding(parseExactly(toStorableText(text, nul)).value, nul);
 }
@@ -48,7 +44,17 @@ function textWithoutPadding(text: string, nul: string): string {
   if (!text.includes(nul)) return text;
   const isPadding = (code: number) => code === nul.charCodeAt(0) || code <= SPACE;
   const trimmed = trimWhere(text, isPadding);
-  return nul === REPLACEMENT ? trimmed : trimmed.replaceAll(nul, REPLACEMENT);
+  return nul === REPLACEMENT || !trimmed.includes(nul) ? trimmed : replaceUnits(trimmed, nul);
+}
+
+/** In place, unit by unit: half a million NULs in one text would take replaceAll more memory than a reading thread has. */
+function replaceUnits(text: string, nul: string): string {
+  const units = Buffer.from(text, 'utf16le');
+  const [from, to] = [nul.charCodeAt(0), REPLACEMENT.charCodeAt(0)];
+  for (let at = 0; at < units.length; at += 2) {
+    if (units.readUInt16LE(at) === from) units.writeUInt16LE(to, at);
+  }
+  return units.toString('utf16le');
 }
 
 const SPACE = 0x20;
