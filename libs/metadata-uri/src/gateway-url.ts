@@ -51,7 +51,9 @@ export function parseGatewayUrl(url: URL): GatewayUrl | null {
   if (isIpfsHost(host)) {
     const called = parseApiCall(url);
     if (called) return { content: called, url: null };
-    const asked = withFileName(url);
+    const named = withFileName(url);
+    // Right behind a CID, `#` is a fragment: no CID has one.
+    const asked = parseContentInPath(named) ? named : url;
     return toGatewayUrl(parseContentInPath(asked), GONE_IPFS_HOSTS.has(host) ? null : asked);
   }
   const [, label = '', namespace = '', gateway = ''] = /^([^.]+)\.(ipfs|ipns)\.(.+)$/.exec(host) ?? [];

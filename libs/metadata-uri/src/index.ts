@@ -6,4 +6,5 @@ export type { ArweaveReference } from './arweave-reference.js';
 export type { IpfsReference } from './ipfs-reference.js';
 export { fillInAddress, fillInTokenId, parseMetadataUrl, toHex64 } from './metadata-url.js';
 export type { ParsedMetadataUrl } from './metadata-url.js';
+export { appendSegment } from './trailing-slashes.js';
 export { LONGEST_URI } from './uri-limits.js';

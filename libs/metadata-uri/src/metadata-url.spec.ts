@@ -44,6 +44,13 @@ describe('a metadata URL is registered', () => {
     ['with a place in its fragment', 'https://api.example/meta#{id}', /must not have a fragment/],
     ['with the contract in its query alone', 'https://api.example/?of={address}', /must not have a query/],
     ['with a place in its host', 'https://{id}.api.example/', /must not have a place in its host/],
+    ['with a place in its host behind a tab', 'https:/\t/{id}.api.example/', /must not have a control character/],
+    [
+      'with a place in its host behind a backslash',
+      'https:/\\{address}.api.example/{id}',
+      /must not have a place in its host/,
+    ],
+    ['of a megabyte', `https://api.example/${'/'.repeat(1_000_000)}a`, /is too long: it may have 8192 characters/],
     ['with a place in its port', 'https://api.example:{id}/', /must not have a place in its host/],
     ['with a place of another name', 'https://api.example/{tokenId}', /not known, \{tokenId\}\. The places are \{id\}/],
     ['with a place in another case', 'https://api.example/{ID}', /not known, \{ID\}/],

@@ -1,5 +1,6 @@
 import { parseNestedUri, parseUri, tidyUri, toAskedUri } from './parse-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
+import { appendSegment } from './trailing-slashes.js';
 import { LONGEST_URI } from './uri-limits.js';
 
 const ID_PLACE = /\{(?:id|id_hex64)\}/;
@@ -17,7 +18,7 @@ export function fillInAddress(metadataUrl: string, address: string): string {
  * neither, the id is appended in decimal digits, behind one slash.
  */
 export function fillInTokenId(metadataUrl: string, tokenId: string): string {
-  if (!ID_PLACE.test(metadataUrl)) return `${metadataUrl.replace(/\/+$/, '')}/${tokenId}`;
+  if (!ID_PLACE.test(metadataUrl)) return appendSegment(metadataUrl, tokenId);
   return metadataUrl.replaceAll('{id}', tokenId).replaceAll('{id_hex64}', () => toHex64(tokenId));
 }
 
@@ -35,8 +36,9 @@ export type ParsedMetadataUrl =
 
 /** What somebody registers as the place of a collection's documents: a URL, perhaps with places for what differs. */
 export function parseMetadataUrl(text: string): ParsedMetadataUrl {
+  if (text.length > LONGEST_URI) return wrong(`The metadata URL is too long: it may have ${LONGEST_URI} characters.`);
   const written = withPlainPlaces(tidyUri(text));
-  const url = ID_PLACE.test(written) ? written : written.replace(/[/?#\s]+$/, '');
+  const url = ID_PLACE.test(written) ? written : withoutUselessEnd(written);
   if (hasUserInfo(url)) {
     return wrong('The metadata URL must not hold a user name or password: it is shown in errors.');
   }
@@ -44,6 +46,13 @@ export function parseMetadataUrl(text: string): ParsedMetadataUrl {
   return problem === null
     ? { kind: 'valid', url }
     : wrong(`Metadata URL ${JSON.stringify(url.slice(0, 500))} ${problem}`);
+}
+
+/** Nothing stands behind it: slashes, an empty query or fragment, and white space. */
+function withoutUselessEnd(url: string): string {
+  let end = url.length;
+  while (end > 0 && /[/?#\s]/.test(url[end - 1]!)) end -= 1;
+  return url.slice(0, end);
 }
 
 function wrong(problem: string): ParsedMetadataUrl {
@@ -65,7 +74,9 @@ function findWrongPlace(url: string): string | null {
   const [unknown] = /\{[^{}]*\}|[{}]/.exec(others) ?? [];
   if (unknown) return `has a place that is not known, ${unknown}. The places are ${PLACES}.`;
   if (/0x\{id\}/i.test(url)) return 'would put a decimal number behind "0x": write 0x{id_hex64}.';
-  if (/^https?:\/*[^/?#]*[{}]/i.test(url)) return 'must not have a place in its host: all tokens have one host.';
+  // A URL parser drops them wherever they stand: a place behind one could be in the host.
+  if (/[\0-\x1f\x7f]/.test(url)) return 'must not have a control character, such as a tab or a line break.';
+  if (/^https?:[/\\]*[^/\\?#]*[{}]/i.test(url)) return 'must not have a place in its host: all tokens have one host.';
   return null;
 }
 

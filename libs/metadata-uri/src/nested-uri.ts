@@ -1,5 +1,6 @@
 import { isGatewayHost } from './gateway-url.js';
 import type { ParsedUri } from './parsed-uri.js';
+import { withoutTrailingSlashes } from './trailing-slashes.js';
 import { LONGEST_URI } from './uri-limits.js';
 
 /** More is no mistake of anybody's, but made to take time: the rest is not looked at. */
@@ -7,7 +8,7 @@ const MOST_NESTED = 12;
 
 /** Behind a slash or a colon: a scheme, or the header of a `data:` URI; behind `/ipfs/` also a host without its scheme. */
 const BEGINNING =
-  /(?<=[/:])(?:(?:ipfs|ipns|ar|arweave|dweb|fs):|https?:\/|data:[\w.+\-/;="' ]{0,200},)|(?<=\/ipfs\/)[a-z0-9-]+(?:\.[a-z0-9-]+)+\/ip[fn]s\//gi;
+  /(?<=[/:])(?:(?:ipfs|ipns|ar|arweave|dweb|fs):|https?:\/|data:(?:[\w.+-]+\/[\w.+-]+[\w.+\-/;="' ]{0,200}|;[\w.+\-/;="' ]{0,200})?,)|(?<=\/ipfs\/)[a-z0-9-]+(?:\.[a-z0-9-]+)+\/ip[fn]s\//gi;
 
 /** Where other URIs may begin in the path of this one. */
 export function findNestedUris(uri: string): number[] {
@@ -36,7 +37,21 @@ export function isBaseOf(base: string, inner: ParsedUri): boolean {
   if (inner.kind === 'content' || inner.kind === 'data') return true;
   if (inner.kind !== 'url') return false;
   if (inner.content || !/^https?$/i.test(scheme ?? '')) return true;
-  if (/^https?:\/*(?:[^/]+\/+(?:.*\/)?ip[fn]s\/+)?$/i.test(base)) return true;
+  if (hasNoHost(base) || endsInNamespace(base)) return true;
   const hostname = URL.parse(base)?.hostname ?? '';
   return isGatewayHost(hostname) || hostname === inner.url.hostname;
+}
+
+/** `https://`, and nothing behind it. */
+function hasNoHost(base: string): boolean {
+  return /^https?:$/i.test(withoutTrailingSlashes(base));
+}
+
+/** As much of a path as its last segment is looked for in: a pattern with `+` must not run over all of a long text. */
+const PATH_END = 64;
+
+/** `https://host/ipfs/`: all that is missing is the content. */
+function endsInNamespace(base: string): boolean {
+  const path = withoutTrailingSlashes(base);
+  return path.length < base.length && /[^/:]\/+ip[fn]s$/i.test(path.slice(-PATH_END));
 }

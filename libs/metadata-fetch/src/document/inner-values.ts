@@ -16,10 +16,19 @@ export function innerTexts(value: JsonValue): JsonValue[] {
 /** Everything in a list or an object in the place of an address that may be one. */
 export function innerAddresses(value: JsonValue): JsonValue[] {
   return scalarsIn(value, (object) => {
-    const others = Object.keys(object).filter((key) => !ADDRESS_MEMBERS.includes(key));
+    const others = Object.keys(object).filter((key) => !ADDRESS_MEMBERS.includes(key) && isContent(object[key]));
     // Sorted: the order of keys means nothing, and documents that differ in it alone are the same.
     return [...ADDRESS_MEMBERS, ...others.toSorted()].map((key) => object[key]);
   });
+}
+
+/** Of a member with any other name: content or media, and no link to a page, such as a licence. */
+function isContent(value: JsonValue | undefined): boolean {
+  if (typeof value !== 'string') return true;
+  return (
+    /^(?:ipfs|ipns|ar):|^data:(?:image|video|audio|model)\//i.test(value) ||
+    /^https?:[^?#]*\.(?:png|jpe?g|gif|webp|avif|svg|mp4|webm|mov|mp3|wav|ogg|glb|gltf)(?:[?#]|$)/i.test(value)
+  );
 }
 
 function scalarsIn(value: JsonValue, membersOf: (object: JsonObject) => (JsonValue | undefined)[]): JsonValue[] {

@@ -76,6 +76,13 @@ describe('a body that is no metadata', () => {
     ['an empty object [C10] [G6]', '{}', 'empty_metadata'],
     ['an error message [C11]', '{"error":"not found"}', 'no_known_fields'],
     ['a message [C11]', '{"message":"Internal server error"}', 'no_known_fields'],
+    [
+      'an error whose status is text',
+      '{"name":"Error","description":"Not found","statusCode":"404"}',
+      'no_known_fields',
+    ],
+    ['an error that says so as its status', '{"name":"Error","status":"error"}', 'no_known_fields'],
+    ['an error without success', '{"name":"NotFoundError","message":"x","success":false}', 'no_known_fields'],
     ['problem details [C11]', '{"type":"about:blank","title":"Not Found","status":404}', 'no_known_fields'],
     ['a named error [C11]', '{"name":"NotFound","message":"No such token","code":404}', 'no_known_fields'],
     ['known fields that are all null', '{"name":null,"image":null}', 'no_known_fields'],

@@ -312,3 +312,17 @@ describe('attributes in other forms', () => {
     },
   );
 });
+
+describe('a map that only looks as if traits were one level deeper', () => {
+  it('because a JSON schema describes its attributes is no list of traits (D24)', () => {
+    expect(
+      traits({ properties: { attributes: { type: 'array', description: 'Traits of the fox' } } }),
+    ).not.toContainEqual(expect.arrayContaining(['type', 'array']));
+  });
+
+  it('because a trait is called traits keeps the other ones (D24)', () => {
+    const found = traits({ attributes: { traits: { value: 5, display_type: 'number' }, Hat: 'Red' } });
+
+    expect(found.map(([type]) => type)).toEqual(['traits', 'Hat']);
+  });
+});

@@ -67,8 +67,15 @@ function readCollections(map: JsonObject, warnings?: Set<string>): Collection | 
 function innerCollection(collection: Collection | null): Collection | null {
   if (collection === null || Array.isArray(collection)) return null;
   const inner = readCollections(collection);
-  if (isEmpty(inner)) return null;
+  if (isEmpty(inner) || isOneTrait(inner)) return null;
   return Array.isArray(inner) && !inner.some((element) => isJsonObject(element)) ? null : inner;
+}
+
+/** A trait that happens to be called `traits` or `attributes`, or a field of a JSON schema that describes itself. */
+function isOneTrait(collection: Collection | null): boolean {
+  if (!isJsonObject(collection ?? undefined)) return false;
+  const { value, type, description } = collection as JsonObject;
+  return value !== undefined || (type !== undefined && description !== undefined);
 }
 
 /** A list or a map; null for what is neither. Some contracts hold it as JSON text, which is read once. */

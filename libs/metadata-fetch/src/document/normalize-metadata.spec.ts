@@ -154,10 +154,19 @@ describe('a list or an object in the place of one value', () => {
   });
 
   it('is read in the same way whatever the order of its keys', () => {
-    const [a, b] = ['https://a.example', 'https://b.example'];
+    const [a, b] = ['https://a.example/1.png', 'https://b.example/1.png'];
 
     expect(normalize({ image: { a, b } }).imageUrl).toBe(a);
     expect(normalize({ image: { b, a } }).imageUrl).toBe(a);
+  });
+
+  it('is no page about a licence, and no other link to a page (D5)', () => {
+    const image = { mimeType: 'image/png', license: 'https://creativecommons.org/licenses', site: 'https://a.example' };
+
+    expect(normalize({ name: 'A', image }).imageUrl).toBeNull();
+    expect(normalize({ name: 'A', image: { ...image, small: 'ipfs://' + cid } }).imageUrl).toBe(
+      `https://gw.example/ipfs/${cid}`,
+    );
   });
 
   it('is nothing where none of it can be used (D3)', () => {

@@ -30,6 +30,7 @@ const TEXT_FIELDS = new Set([...NAME_FIELDS, ...DESCRIPTION_FIELDS]);
 /** Frameworks answer errors with a `name` or a `description` too. */
 const ERROR_FIELDS = ['error', 'errors', 'stack'];
 const STATUS_FIELDS = ['status', 'statusCode', 'code'];
+const SUCCESS_FIELDS = ['success', 'ok'];
 
 /** What templates print for a value that is not there. */
 const PLACEHOLDERS = new Set(['null', 'undefined', 'true', 'false']);
@@ -67,11 +68,13 @@ export function hasKnownFields(document: JsonObject): boolean {
 function isErrorMessage(document: JsonObject): boolean {
   return (
     ERROR_FIELDS.some((field) => isGiven(document, field)) ||
-    STATUS_FIELDS.some((field) => isErrorStatus(document[field]))
+    STATUS_FIELDS.some((field) => isErrorStatus(document[field])) ||
+    SUCCESS_FIELDS.some((field) => document[field] === false)
   );
 }
 
 function isErrorStatus(value: unknown): boolean {
+  if (typeof value === 'string') return /^(?:[45]\d\d|error|fail|failed|failure)$/i.test(value);
   return typeof value === 'number' && value >= 400 && value < 600;
 }
 

@@ -1,6 +1,7 @@
 import { parseGateways } from './gateways.js';
 import { readAnimationUrl, readImageUrl, readLinkUrl } from './media-url.js';
 import { locateMetadata } from './token-uri.js';
+import { appendTokenId } from './uri-rule.js';
 
 const cid = `Qm${'YwAPJzv5CZsnAzt8auVZRnG7v9Q1'.repeat(2).slice(0, 44)}`;
 const cid1 = `bafybei${'g2s4w'.repeat(11).slice(0, 52)}`;
@@ -134,6 +135,7 @@ describe('the URL of a public gateway is asked after ours, and shown as it is, w
   });
 
   it.each([
+    [`https://ipfs.io/ipfs/${cid}#1.png`, '(U14)'],
     [`https://ipfs.io/ipfs/${cid}/film.mp4#t=10.25`, '(U17)'],
     [`https://ipfs.io/ipfs/${cid}/index.html#/token/1.json`, '(U17)'],
   ])('%s, whose fragment is no file name %s', (uri) => {
@@ -321,4 +323,12 @@ describe('a gateway that only this deployment can use', () => {
 
     expect(located(`http://localhost:8080/ipfs/${cid}`, ways)).toEqual([`http://localhost:8080/ipfs/${cid}`]);
   });
+});
+
+it('slashes without end are read as quickly as anything else of their length', () => {
+  const slashes = `https://a${'/'.repeat(7_700)}${'https://b/'.repeat(12)}c`;
+
+  // With time that grows with the square of their number this would take minutes.
+  for (let time = 0; time < 50; time += 1) expect(shown(slashes)).toHaveLength(3);
+  expect(appendTokenId(`https://a${'/'.repeat(1_000_000)}b/`, '1')).toMatch(/\/b\/1$/);
 });

@@ -1,3 +1,4 @@
+import { appendSegment } from '@app/metadata-uri';
 import type { TokenStandard } from './token-id-template.js';
 
 /**
@@ -34,5 +35,5 @@ export function toTokenUri(
 /** With one slash between the two, whether or not the base ends in one. */
 export function appendTokenId(base: string, tokenId: string): string {
   const trimmed = base.replaceAll('\0', '').trim();
-  return trimmed === '' ? '' : `${trimmed.replace(/\/+$/, '')}/${tokenId}`;
+  return trimmed === '' ? '' : appendSegment(trimmed, tokenId);
 }
