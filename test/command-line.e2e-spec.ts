@@ -8,6 +8,9 @@ import { WebhookReceiver } from './support/webhook-receiver.js';
 
 const OWNER = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
 
+// Each command is a process, which takes a second where nothing else runs.
+vi.setConfig({ testTimeout: 180_000 });
+
 let database: TestDatabase;
 let metadataApi: MetadataHost;
 /** Named in RPC_URLS while it is there. */

@@ -9,7 +9,7 @@ import { TokenStore } from './token-store.js';
 const TRAITS_BATCH_SIZE = 5000;
 
 /**
- * Removes a collection in three steps: it is hidden, so that nothing new begins; its tokens and traits are deleted in
+ * Removes a collection in three steps: it is hidden, so that nothing new begins; its traits and tokens are deleted in
  * short statements; its row is deleted. Each step can be repeated, so an interrupted removal is completed by another.
  */
 @Injectable()
@@ -24,9 +24,12 @@ export class CollectionRemoval {
     await this.hide(collectionId);
     // Found on use: a host's own TokenStore may inject Collections, which injects this class.
     const store = this.modules.get(TokenStore, { strict: false });
+    // Traits first: no counts are moved for rows that go anyway, and counts that are wrong are in nobody's way.
+    await this.removeTraits(collectionId);
     for (let tokens = 0; ;) {
       tokens += await store.removeTokens(collectionId);
-      while ((await this.removeTraits(collectionId)) > 0);
+      // Those that a worker has written since for a token that was still there.
+      await this.removeTraits(collectionId);
       if (await this.removeRow(collectionId)) return tokens;
     }
   }
@@ -38,16 +41,17 @@ export class CollectionRemoval {
     if (rows.length === 0) throw new UnknownCollection(collectionId);
   }
 
-  private async removeTraits(collectionId: string): Promise<number> {
-    const { numAffectedRows = 0n } = await sql`
-      delete from nft_metadata.collection_traits where id = any(array(
-        select id from nft_metadata.collection_traits
-        where collection_id = ${collectionId}::uuid
-        order by id
-        limit ${TRAITS_BATCH_SIZE}
-        for update
-      ))`.execute(this.em.fork().getKysely());
-    return Number(numAffectedRows);
+  private async removeTraits(collectionId: string): Promise<void> {
+    for (let removed = -1n; removed !== 0n;) {
+      ({ numAffectedRows: removed = 0n } = await sql`
+        delete from nft_metadata.collection_traits where id = any(array(
+          select id from nft_metadata.collection_traits
+          where collection_id = ${collectionId}::uuid
+          order by id
+          limit ${TRAITS_BATCH_SIZE}
+          for update
+        ))`.execute(this.em.fork().getKysely()));
+    }
   }
 
   /** False: tokens were registered by a statement that had begun before the collection was hidden. */
