@@ -51,14 +51,9 @@ describe('the service on the embedded PostgreSQL', () => {
     await stopTheServiceThatStarts(folder, { runs, afterMs: 0 }, signal);
   });
 
-  it('starts beside a second service, in a fresh folder and in an existing one', async () => {
+  it('starts beside a second service in a fresh folder, and beside the command line in an existing one', async () => {
     await startTwoServices(folder);
-    await startTwoServices(folder);
-  });
-
-  it('starts beside the command line, in a fresh folder and in an existing one', async () => {
     await startServiceAndCommand(folder, 'service');
-    await startServiceAndCommand(folder, 'command');
   });
 });
 

@@ -74,7 +74,7 @@ export function runEmbedded(folder: string, main: string, ...args: string[]): Pr
     output: () => output,
     async prints(text) {
       const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-      await vi.waitUntil(() => output.includes(text) || hasEnded(), { timeout: 60_000, interval: 20 });
+      await vi.waitUntil(() => output.includes(text) || hasEnded(), { timeout: 240_000, interval: 20 });
       if (!output.includes(text)) throw new Error(`${main} ended before it had printed "${text}":\n${output}`);
     },
     signal: (signal) => void child.kill(signal),

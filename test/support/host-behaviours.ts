@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -174,9 +176,10 @@ export const behaviours = {
   },
   'ends the body by a reset': (request, response) => {
     const { socket } = response;
-    socket!.write(`${WITHOUT_LENGTH}${document(request)}`);
-    // Later than its bytes are read: a reset that comes together with them looks like any other end.
-    setTimeout(() => socket!.resetAndDestroy(), 500);
+    socket!.write(`${WITHOUT_LENGTH}${document(request)}`, () => {
+      // Not before its bytes are read: a reset discards the rest.
+      void whenRead(socket!).then(() => socket!.resetAndDestroy());
+    });
   },
   'stops in the middle of a chunk': (_, response) => {
     response.writeHead(200);
@@ -246,6 +249,23 @@ function redirectDown(request: IncomingMessage, response: ServerResponse, hops: 
   const left = Number(url.searchParams.get('left') ?? hops);
   if (left === 0) send(response, '{"name":"At last"}');
   else redirect(response, `${url.pathname}?left=${left - 1}`);
+}
+
+/** Waits until the client has read what was sent to it. Linux tells that of connections within one machine. */
+async function whenRead({ localPort, remotePort }: Socket): Promise<void> {
+  if (process.platform !== 'linux') return pause(500);
+  const [server, client] = [localPort, remotePort].map(
+    (port) => `:${port!.toString(16).padStart(4, '0').toUpperCase()}`,
+  );
+  for (;;) {
+    const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
+    const queuesOf = (from: string, to: string) =>
+      lines.find(([, local, remote]) => local?.endsWith(from) && remote?.endsWith(to))?.[4];
+    // As sent:received. An end that is not there has been closed.
+    const [sending, receiving] = [queuesOf(server!, client!), queuesOf(client!, server!)];
+    if (!receiving || (receiving.endsWith(':00000000') && sending?.startsWith('00000000:'))) return;
+    await pause(5);
+  }
 }
 
 /** As fast as it is read. */
