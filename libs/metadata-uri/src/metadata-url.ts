@@ -75,7 +75,7 @@ function findWrongPlace(url: string): string | null {
   if (unknown) return `has a place that is not known, ${unknown}. The places are ${PLACES}.`;
   if (/0x\{id\}/i.test(url)) return 'would put a decimal number behind "0x": write 0x{id_hex64}.';
   // A URL parser drops them wherever they stand: a place behind one could be in the host.
-  if (/[\0-\x1f\x7f]/.test(url)) return 'must not have a control character, such as a tab or a line break.';
+  if (/\p{Cc}/u.test(url)) return 'must not have a control character, such as a tab or a line break.';
   if (/^https?:[/\\]*[^/\\?#]*[{}]/i.test(url)) return 'must not have a place in its host: all tokens have one host.';
   return null;
 }
