@@ -209,13 +209,13 @@ describe('GET /v1/collections/:address/traits', () => {
 
   it('lists quotes, percent signs, backslashes and what was U+0000 in types and values [I10]', async () => {
     const project = await refreshed({
-      '1': String.raw`{"name":"x","attributes":[{"trait_type":"it's \"50%\"; --\u0000","value":"a\\'%_\u0000b"}]}`,
+      '1': String.raw`{"name":"x","attributes":[{"trait_type":"it's \"50%\"; \u0000--","value":"a\\'%_\u0000b"}]}`,
     });
 
     const { body } = await get(`${project.collectionAddress}/traits`).expect(200);
 
     expect((body as { traits: object[] }).traits).toMatchObject([
-      { trait_type: `it's "50%"; --\ufffd`, values: [{ value: `a\\'%_\ufffdb`, token_count: 1 }] },
+      { trait_type: `it's "50%"; \ufffd--`, values: [{ value: `a\\'%_\ufffdb`, token_count: 1 }] },
     ]);
   });
 

@@ -163,7 +163,7 @@ describe('an option in the wrong place is told where it belongs:', () => {
       'tokenPerHour is not an option; did you mean tokensPerHour? tokensPerHour belongs to metadataRefresh: {',
     ],
     [{ metadatarefresh: {} }, 'metadatarefresh is not an option here; did you mean metadataRefresh?'],
-    [{ serveTokens: true }, 'serveTokens is not an option here; did you mean exposeTokenRoutes?'],
+    [{ exposeTokenRoute: true }, 'exposeTokenRoute is not an option here; did you mean exposeTokenRoutes?'],
     [{ colour: 'red' }, 'colour is not an option here; there are clock, contextName, decorators'],
     [{ runWorker: false }, "runWorker is decided by runMode here: 'api' starts no worker"],
     [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which is imported beside this one'],
