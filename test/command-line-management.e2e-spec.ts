@@ -166,11 +166,11 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
   });
   const update = ['collection', 'update', ...named];
   const moved = `${test.metadataApi.url}/moved`;
-  expect(await json(...update, '--metadata-url', moved, '--requests-at-once', '3')).toMatchObject({
+  expect(await json(...update, '--metadata-url', moved, '--host-concurrency', '3')).toMatchObject({
     metadata_url: moved,
     requests_at_once: 3,
   });
-  expect(await json(...update, '--requests-at-once', 'default', '--source', 'chain')).toMatchObject({
+  expect(await json(...update, '--host-concurrency', 'default', '--source', 'chain')).toMatchObject({
     source: 'chain',
     metadata_url: null,
     requests_at_once: 'default',

@@ -36,7 +36,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .option('--tokens <list>', 'tokens to register, such as 1-1000,5000')
     .option('--tokens-file <file>', 'the same, from a file')
     .option(
-      '--requests-at-once <n>',
+      '--host-concurrency <n>',
       'how many requests its metadata host takes at once, 1 to 1000; 8 unless set',
       parseWholeNumber,
     )
@@ -87,12 +87,12 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .command('update')
     .description('in force with the next refresh that is requested; what is not named stays');
   withJson(sourceOptions(withCollection(update)))
-    .option('--requests-at-once <n>', '1 to 1000; "default": the deployment\'s', parseLimit)
+    .option('--host-concurrency <n>', '1 to 1000; "default": the deployment\'s', parseLimit)
     .action(async (options: CollectionOptions & SourceOptions & { hostConcurrency?: Limit }) => {
       const hostConcurrency = toLimit(options.hostConcurrency);
       const source = sourceOf(options);
       if (!source && hostConcurrency === undefined) {
-        throw new Error('Say what to change: --metadata-url, --source chain [--uri-rule] or --requests-at-once.');
+        throw new Error('Say what to change: --metadata-url, --source chain [--uri-rule] or --host-concurrency.');
       }
       const { id } = await findCollection(session, options);
       const changed = await (await session.get(Collections)).update(id, { source, hostConcurrency });
