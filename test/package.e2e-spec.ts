@@ -5,7 +5,15 @@ import { promisify } from 'node:util';
 import { anEmptyFolder, installPackage, type PackageManifest } from './support/packed.js';
 
 const run = promisify(execFile);
-const LIBS = ['metadata-events', 'metadata-fetch', 'metadata-refresh', 'project-auth', 'refresh-api', 'token-store'];
+const LIBS = [
+  'metadata-events',
+  'metadata-fetch',
+  'metadata-refresh',
+  'project-auth',
+  'refresh-api',
+  'safe-http',
+  'token-store',
+];
 
 let host: string;
 let manifest: PackageManifest;

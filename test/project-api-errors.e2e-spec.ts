@@ -95,7 +95,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
     `${REFRESHES}/${ID}/error`,
     '/v1/metadata-refreshing',
     '/v1/nothing/at/all',
-    '/v1/collections',
+    '/v1/collection',
     '/v1',
     '/V1/x',
   ])('for the wrong path %s: 404', async (path) => {
