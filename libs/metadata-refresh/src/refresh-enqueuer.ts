@@ -91,12 +91,12 @@ export class RefreshEnqueuer {
 const INTERACTIVE_TOKENS = 10;
 const SMALL_TOKENS = 100;
 
-/** Within a lane the three sizes take turns: small requests do not wait behind large ones, nor the reverse. */
 /** Somebody looks at a page and waits for it. */
 export function isInteractive(tokens: number): boolean {
   return priorityOf(tokens) === 0;
 }
 
+/** Within a lane the three sizes take turns: small requests do not wait behind large ones, nor the reverse. */
 function priorityOf(tokens: number): 0 | 1 | 2 {
   if (tokens <= INTERACTIVE_TOKENS) return 0;
   return tokens <= SMALL_TOKENS ? 1 : 2;
