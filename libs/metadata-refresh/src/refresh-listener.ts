@@ -64,6 +64,8 @@ export class RefreshListener {
       this.lose(error);
     });
     this.isLost = false;
+    // What was accepted before LISTEN was in force sent its notification to nobody.
+    this.onRefresh?.(false);
     return listening;
   }
 
