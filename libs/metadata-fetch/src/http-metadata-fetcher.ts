@@ -1,20 +1,28 @@
 import { Inject, Injectable } from '@nestjs/common';
+import {
+  askedDelaySeconds,
+  Deadline,
+  GuardedHttp,
+  LARGE_BODY,
+  LargeBodies,
+  NoSeat,
+  SAFE_HTTP_CONFIG,
+  type GuardedAnswer,
+  type Place,
+  type SafeHttpConfig,
+} from '@app/safe-http';
 import type { NoTokenUri } from './chain/contract-reader.js';
-import { Deadline } from '@app/safe-http';
 import { DocumentReader } from './document/document-reader.js';
 import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js';
 import { GatewayHealth } from './uri/gateway-backoff.js';
 import { parseGateways, type Gateways } from './uri/gateways.js';
 import { isGatewayUrl } from './uri/gateway-url.js';
-import { GuardedHttp, SAFE_HTTP_CONFIG, type GuardedAnswer, type SafeHttpConfig } from '@app/safe-http';
 import { KeptTokenUris } from './chain/token-uri-budget.js';
-import { LARGE_BODY, LargeBodies, NoSeat, type Place } from '@app/safe-http';
 import type { Candidate, LocatedMetadata } from './uri/located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import type { DocumentToRead, ReadDocument } from './document/read-document.js';
 import { MetadataSource, type Located } from './metadata-source.js';
-import { askedDelaySeconds } from '@app/safe-http';
 import { toStorableText } from './document/postgres-text.js';
 import type { TokenStandard } from './uri/token-id-template.js';
 import { locateMetadata } from './uri/token-uri.js';

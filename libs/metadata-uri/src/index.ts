@@ -1,4 +1,4 @@
-export { parseNodeUrl, parseUri, tidyUri } from './parse-uri.js';
+export { isDataUri, parseNodeUrl, parseUri, tidyUri } from './parse-uri.js';
 export type { ParsedUri } from './parsed-uri.js';
 export { toContentUri } from './content-reference.js';
 export type { ContentReference } from './content-reference.js';

@@ -114,7 +114,8 @@ function findAtHost(uri: string): ContentReference | null {
   return url && (parseGatewayUrl(url)?.content ?? parseContentInPath(url));
 }
 
-function isDataUri(text: string): boolean {
+/** The content itself. */
+export function isDataUri(text: string): boolean {
   return /^data:/i.test(text);
 }
 

@@ -1,6 +1,4 @@
-import type { GuardedHttp, GuardedPost } from '@app/safe-http';
-import type { LargeBodies } from '@app/safe-http';
-import { askedDelaySeconds } from '@app/safe-http';
+import { askedDelaySeconds, type GuardedHttp, type GuardedPost, type LargeBodies } from '@app/safe-http';
 
 export interface RpcCall {
   method: string;

@@ -1,11 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { credentialHeaders, Deadline, GuardedHttp, LargeBodies } from '@app/safe-http';
 import { ContractReader, type TokenUriAnswer, type TokenUriQuestion } from './contract-reader.js';
-import { Deadline } from '@app/safe-http';
-import { credentialHeaders } from '@app/safe-http';
-import { GuardedHttp } from '@app/safe-http';
 import { JsonRpc, type RpcEndpoint } from './json-rpc.js';
 import { KeptTokenUris } from './token-uri-budget.js';
-import { LargeBodies } from '@app/safe-http';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from '../metadata-fetch.options.js';
 
 /** Tokens of one contract that are asked for together. */

@@ -1,5 +1,6 @@
+import { isDataUri } from '@app/metadata-uri';
 import { decodeText } from './body-text.js';
-import { isDataUri, parseDataUri, toDataUri } from '../uri/data-uri.js';
+import { parseDataUri, toDataUri } from '../uri/data-uri.js';
 import { parseExactly } from './exact-numbers.js';
 import type { UndecodableReason } from '../fetch-outcome.js';
 import { isOutOfBounds } from './json-bounds.js';

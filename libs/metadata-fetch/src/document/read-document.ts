@@ -1,4 +1,5 @@
-import { isDataUri, toDataUri } from '../uri/data-uri.js';
+import { isDataUri } from '@app/metadata-uri';
+import { toDataUri } from '../uri/data-uri.js';
 import { decodeDocument, type DecodedDocument } from './json-document.js';
 import { describeMedia, MEDIA_INSTEAD_OF_DOCUMENT } from './media-document.js';
 import type { UndecodableReason } from '../fetch-outcome.js';

@@ -14,10 +14,6 @@ export interface DataUri {
 const DATA_URI = /^data:([^,]*),/i;
 const BASE64 = /^[A-Za-z0-9+/]*$/;
 
-export function isDataUri(text: string): boolean {
-  return /^data:/i.test(text);
-}
-
 /**
  * Cut at the first comma. A URL parser would end the document at a raw `#`, which on-chain SVG is full of, and
  * `decodeURIComponent` throws on "100% real"; `+` is a plus sign here, not a space. null: no such URI.

@@ -1,6 +1,5 @@
 import type { ArweaveReference, ContentReference, IpfsReference } from '@app/metadata-uri';
-import { credentialHeaders } from '@app/safe-http';
-import { hostAndPort, isPrivateHost } from '@app/safe-http';
+import { credentialHeaders, hostAndPort, isPrivateHost } from '@app/safe-http';
 import type { Candidate } from './located-metadata.js';
 
 export interface GatewayOptions {

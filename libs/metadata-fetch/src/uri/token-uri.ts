@@ -1,4 +1,5 @@
 import {
+  isDataUri,
   LONGEST_URI,
   parseNodeUrl,
   parseUri,
@@ -8,7 +9,7 @@ import {
   type ParsedUri,
 } from '@app/metadata-uri';
 import { hostAndPort, isPrivateHost, MAX_BODY_BYTES } from '@app/safe-http';
-import { isDataUri, parseDataUri } from './data-uri.js';
+import { parseDataUri } from './data-uri.js';
 import { contentCandidates, type Gateways } from './gateways.js';
 import type { Candidate, LocatedMetadata } from './located-metadata.js';
 import { fillTokenId, type TokenStandard } from './token-id-template.js';
