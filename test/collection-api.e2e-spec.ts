@@ -90,9 +90,9 @@ describe('a project', () => {
     [{ metadata_url: 'ftp://a.example' }, 'is not an http, https, ipfs, ipns or ar URL'],
     [{ metadata_url: 'https://user:secret@a.example' }, 'must not hold a user name or password'],
     [{ uri_rule: 'as_is' }, 'uri_rule cannot be set'],
-    [{ metadataUrl: 'https://a.example' }, '"metadataUrl" is not a field here; known are: metadata_url, uri_rule'],
-    [{ requests_at_once: 1000 }, '"requests_at_once" is not a field here'],
-    [{ project_id: 'other' }, '"project_id" is not a field here'],
+    [{ metadataUrl: 'https://a.example' }, 'metadataUrl is not a field here; did you mean metadata_url?'],
+    [{ requests_at_once: 1000 }, 'requests_at_once is not a field here; there are metadata_url, uri_rule'],
+    [{ project_id: 'other' }, 'project_id is not a field here; there are metadata_url, uri_rule'],
     [[], 'the body must be a JSON object'],
   ])('is told what is wrong with the change %j', async (body, message) => {
     const project = await test.aProject();
@@ -178,7 +178,7 @@ describe('tokens that a project registers', () => {
     [{ token_ids: ['01'] }, 'token_ids.0 must be a decimal uint256'],
     [{ token_ids: [] }, 'token_ids must hold at least one token id'],
     [{}, 'token_ids must be a list of token ids'],
-    [{ token_ids: ['1'], tokens: ['2'] }, '"tokens" is not a field here; known are: token_ids'],
+    [{ token_ids: ['1'], tokens: ['2'] }, 'tokens is not a field here; did you mean token_ids?'],
   ])('are refused as %j', async (body, message) => {
     const project = await test.aProject();
 
@@ -235,7 +235,7 @@ describe('the routes of collections', () => {
     });
     expect(await get(project, `${PATH}?pagesize=2`)).toMatchObject({
       status: 400,
-      body: { message: '"pagesize" is not a query parameter here; known are: page_size, cursor' },
+      body: { message: 'pagesize is not a parameter here; did you mean page_size?' },
     });
   });
 

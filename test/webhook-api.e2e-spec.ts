@@ -319,7 +319,7 @@ describe('the routes of webhooks', () => {
       { url: 'https://partner.example/', events: ['all'] },
       'events.0 must be token.metadata.changed or refresh.completed',
     ],
-    [{ url: 'https://partner.example/', secret: 'mine' }, '"secret" is not a field here; known are: url, events'],
+    [{ url: 'https://partner.example/', secret: 'mine' }, 'secret is not a field here; there are events, url'],
   ])('refuse to create %j and say why', async (body, message) => {
     const project = await test.aProject();
 
@@ -350,14 +350,14 @@ describe('the routes of webhooks', () => {
 
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 400));
     expect(answers.map(({ body }) => (body as { message: string }).message)).toEqual([
-      '"uri" is not a field here; known are: url, events; the body must have url or events',
+      'uri is not a field here; did you mean url?; the body must have url or events',
       'the body must have url or events',
       'Webhook URL "https://10.0.0.1/" would not be called: blocked_address.',
       'keep_old_hours must be a whole number of hours from 0 to 168',
-      '"skip" is not a field here; known are: skip_missed',
-      '"url" is not a field here; known are: none',
-      '"page_size" is not a query parameter here; known are: none',
-      '"limit" is not a query parameter here; known are: page_size, cursor',
+      'skip is not a field here; there are skip_missed',
+      'url is not a field here; there are none',
+      'page_size is not a parameter here; there are none',
+      'limit is not a parameter here; there are cursor, page_size',
       'webhook_id must be a UUID',
     ]);
   });

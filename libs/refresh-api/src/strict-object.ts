@@ -1,13 +1,23 @@
+import { unknownName } from '@app/module-options';
 import { z } from 'zod';
 
-/** An object of these fields and no others: what is unknown is refused by its name, so that a typo is noticed. */
-export function strictObject<Shape extends z.core.$ZodLooseShape>(shape: Shape, kind: 'field' | 'query parameter') {
-  const known = Object.keys(shape).join(', ');
+/** What is read of a request, as an error message calls one of it. */
+export type InputKind = 'a field' | 'a parameter';
+
+/**
+ * What a route that is ours alone reads, of a body or a query: all else is refused by its name, with the most similar
+ * one. Routes whose contract is somebody else's take z.object instead, which ignores what it does not know: their clients
+ * may send more.
+ */
+export function strictObject<Shape extends z.ZodRawShape>(shape: Shape, kind: InputKind) {
   return z.strictObject(shape, {
     error: (issue) => {
-      if (issue.code !== 'unrecognized_keys') return kind === 'field' ? `the body must be a JSON object` : undefined;
-      const names = issue.keys.map((key) => JSON.stringify(key)).join(', ');
-      return `${names} is not a ${kind} here; known are: ${known}`;
+      if (issue.code === 'unrecognized_keys') return unknownInput(issue.keys, Object.keys(shape), kind);
+      return kind === 'a field' ? 'the body must be a JSON object' : undefined;
     },
   });
+}
+
+export function unknownInput(names: readonly string[], known: readonly string[], kind: InputKind): string {
+  return names.map((name) => unknownName(name, known, kind)).join('; ');
 }

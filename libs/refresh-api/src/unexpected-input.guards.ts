@@ -1,5 +1,6 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { InvalidRequest } from './invalid-request.js';
+import { unknownInput, type InputKind } from './strict-object.js';
 
 interface Request {
   query?: object;
@@ -10,7 +11,7 @@ interface Request {
 @Injectable()
 export class NoQueryGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
-    refuse(context.switchToHttp().getRequest<Request>().query, 'query parameter');
+    refuse(context.switchToHttp().getRequest<Request>().query, 'a parameter');
     return true;
   }
 }
@@ -20,13 +21,13 @@ export class NoQueryGuard implements CanActivate {
 export class NoBodyGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const { body } = context.switchToHttp().getRequest<Request>();
-    if (typeof body === 'object' || body === undefined) refuse(body, 'field');
+    if (typeof body === 'object' || body === undefined) refuse(body, 'a field');
     else throw new InvalidRequest('there is no body here');
     return true;
   }
 }
 
-function refuse(input: object | null | undefined, kind: 'field' | 'query parameter'): void {
-  const names = Object.keys(input ?? {}).map((name) => JSON.stringify(name));
-  if (names.length > 0) throw new InvalidRequest(`${names.join(', ')} is not a ${kind} here; known are: none`);
+function refuse(input: object | null | undefined, kind: InputKind): void {
+  const names = Object.keys(input ?? {});
+  if (names.length > 0) throw new InvalidRequest(unknownInput(names, [], kind));
 }

@@ -2,19 +2,13 @@ import { URI_RULES } from '@app/token-store';
 import { z } from 'zod';
 import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
-import { chainId } from '../token-api/token-api.schemas.js';
 import { tokenIdsSchema } from '../token-ids.schema.js';
 
 export const listCollectionsSchema = strictObject(
   { page_size: pageSizeSchema, cursor: cursorSchema('uuid') },
-  'query parameter',
+  'a parameter',
 ).transform((query) => ({ limit: query.page_size, after: query.cursor }));
 export type ListCollections = z.output<typeof listCollectionsSchema>;
-
-export const ownCollectionSchema = strictObject({ chain_id: chainId }, 'query parameter').transform(({ chain_id }) => ({
-  chainId: chain_id,
-}));
-export type OwnCollection = z.output<typeof ownCollectionSchema>;
 
 const uriRuleText = `must be one of ${URI_RULES.join(', ')}, or null for the first`;
 
@@ -33,7 +27,7 @@ export const changeCollectionSchema = strictObject(
       .optional()
       .meta({ description: 'Of a collection whose contract is asked: what is made of its answer.' }),
   },
-  'field',
+  'a field',
 )
   .refine((body) => Object.keys(body).length === 1, { error: 'the body must have metadata_url or uri_rule' })
   .transform(({ metadata_url, uri_rule }) => ({ metadataUrl: metadata_url, uriRule: uri_rule }));
@@ -47,6 +41,6 @@ export const registerTokensSchema = strictObject(
       examples: [['1', '2']],
     }),
   },
-  'field',
+  'a field',
 ).transform(({ token_ids }) => [...new Set(token_ids)]);
 export type RegisterTokens = z.output<typeof registerTokensSchema>;

@@ -21,7 +21,7 @@ import { JsonBodyGuard } from '../json-body.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { ResourceNotFound } from '../token-api/token-api.errors.js';
-import { addressParamSchema } from '../token-api/token-api.schemas.js';
+import { addressParamSchema, chainSchema, type ChainQuery } from '../token-api/token-api.schemas.js';
 import {
   DocumentsChangeCollection,
   DocumentsCollection,
@@ -32,11 +32,9 @@ import { toCollectionBody, toCollectionPage } from './collection-api.presenter.j
 import {
   changeCollectionSchema,
   listCollectionsSchema,
-  ownCollectionSchema,
   registerTokensSchema,
   type ChangeCollection,
   type ListCollections,
-  type OwnCollection,
   type RegisterTokens,
 } from './collection-api.schemas.js';
 
@@ -72,7 +70,7 @@ export class CollectionsController {
   async get(
     @CurrentProject() project: CallingProject,
     @Param('collection_address', checkedBy(addressParamSchema)) address: string,
-    @Query(checkedBy(ownCollectionSchema)) { chainId }: OwnCollection,
+    @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
   ) {
     const collection = await this.ownCollection(project, address, chainId);
     return toCollectionBody(collection, await this.tokens.countTokens(collection.id));
@@ -84,7 +82,7 @@ export class CollectionsController {
   async change(
     @CurrentProject() project: CallingProject,
     @Param('collection_address', checkedBy(addressParamSchema)) address: string,
-    @Query(checkedBy(ownCollectionSchema)) { chainId }: OwnCollection,
+    @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
     @Body(checkedBy(changeCollectionSchema)) body: ChangeCollection,
   ) {
     const { id, sourceKind } = await this.ownCollection(project, address, chainId);
@@ -101,7 +99,7 @@ export class CollectionsController {
   async registerTokens(
     @CurrentProject() project: CallingProject,
     @Param('collection_address', checkedBy(addressParamSchema)) address: string,
-    @Query(checkedBy(ownCollectionSchema)) { chainId }: OwnCollection,
+    @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
     @Body(checkedBy(registerTokensSchema)) tokenIds: RegisterTokens,
   ) {
     const { registeredTokensPerRequest: most, tokensPerCollection: collectionTokens } = this.config;

@@ -16,7 +16,7 @@ import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { checkedBy } from '../checked-by.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
-import { ownQuery } from '../own-query.js';
+import { strictObject } from '../strict-object.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { refuseMethod } from '../wrong-method.js';
 import { DocumentsLimits } from './project-api.documentation.js';
@@ -25,7 +25,7 @@ import { toLimitHeaders, toLimitsBody } from './project-api.presenter.js';
 
 export const LIMITS_PATH = 'limits';
 
-const noQuerySchema = ownQuery({});
+const noQuerySchema = strictObject({}, 'a parameter');
 
 /** Ours, beside the contract: what the caller may ask for, and what is left of it. Asking takes nothing. */
 @Controller()

@@ -1,8 +1,8 @@
 import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
-import { ownQuery } from '../own-query.js';
 import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
+import { strictObject } from '../strict-object.js';
 
 export const addressParamSchema = collectionAddressSchema.meta({
   description: 'Contract address, in any case.',
@@ -21,23 +21,29 @@ export const chainId = z
   .optional()
   .meta({ type: 'integer', description: 'For an address that is registered on several chains.' });
 
-export const chainSchema = ownQuery({ chain_id: chainId }).transform(({ chain_id }) => ({ chainId: chain_id }));
+export const chainSchema = strictObject({ chain_id: chainId }, 'a parameter').transform(({ chain_id }) => ({
+  chainId: chain_id,
+}));
 export type ChainQuery = z.output<typeof chainSchema>;
 
 const mostRule = 'must be a whole number from 1 to 1000';
-export const traitsQuerySchema = ownQuery({
-  chain_id: chainId,
-  values_per_type: z
-    .string({ error: mostRule })
-    .regex(/^[0-9]{1,4}$/, { error: mostRule })
-    .transform(Number)
-    .refine((count) => count >= 1 && count <= 1000, { error: mostRule })
-    .default(100)
-    .meta({ type: 'integer', minimum: 1, maximum: 1000, default: 100, description: 'The most frequent come first.' }),
-}).transform((query) => ({ chainId: query.chain_id, valuesPerType: query.values_per_type }));
+export const traitsQuerySchema = strictObject(
+  {
+    chain_id: chainId,
+    values_per_type: z
+      .string({ error: mostRule })
+      .regex(/^[0-9]{1,4}$/, { error: mostRule })
+      .transform(Number)
+      .refine((count) => count >= 1 && count <= 1000, { error: mostRule })
+      .default(100)
+      .meta({ type: 'integer', minimum: 1, maximum: 1000, default: 100, description: 'The most frequent come first.' }),
+  },
+  'a parameter',
+).transform((query) => ({ chainId: query.chain_id, valuesPerType: query.values_per_type }));
 export type TraitsQuery = z.output<typeof traitsQuerySchema>;
 
-export const attemptsQuerySchema = ownQuery({ page_size: pageSizeSchema, cursor: cursorSchema('bigint') }).transform(
-  (query) => ({ limit: query.page_size, after: query.cursor }),
-);
+export const attemptsQuerySchema = strictObject(
+  { page_size: pageSizeSchema, cursor: cursorSchema('bigint') },
+  'a parameter',
+).transform((query) => ({ limit: query.page_size, after: query.cursor }));
 export type AttemptsQuery = z.output<typeof attemptsQuerySchema>;

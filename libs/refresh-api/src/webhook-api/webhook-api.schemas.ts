@@ -13,12 +13,12 @@ const events = z
   .min(1, { error: eventsRule })
   .meta({ description: 'All when absent.' });
 
-export const createWebhookSchema = strictObject({ url, events: events.optional() }, 'field').transform(
+export const createWebhookSchema = strictObject({ url, events: events.optional() }, 'a field').transform(
   ({ url: address, events: types }) => ({ url: address, types }),
 );
 export type CreateWebhook = z.output<typeof createWebhookSchema>;
 
-export const changeWebhookSchema = strictObject({ url: url.optional(), events: events.optional() }, 'field')
+export const changeWebhookSchema = strictObject({ url: url.optional(), events: events.optional() }, 'a field')
   .refine((body) => Object.keys(body).length > 0, { error: 'the body must have url or events' })
   .transform(({ url: address, events: types }) => ({ url: address, types }));
 export type ChangeWebhook = z.output<typeof changeWebhookSchema>;
@@ -34,7 +34,7 @@ export const rotateSecretSchema = withoutBody(
         .default(24)
         .meta({ description: 'How long messages are signed with the old secrets as well; 0 when one has leaked.' }),
     },
-    'field',
+    'a field',
   ).transform(({ keep_old_hours }) => ({ keepOldHours: keep_old_hours })),
 );
 export type RotateSecret = z.output<typeof rotateSecretSchema>;
@@ -47,14 +47,14 @@ export const enableWebhookSchema = withoutBody(
         .default(false)
         .meta({ description: 'Only what happens from now on; else from the message that failed.' }),
     },
-    'field',
+    'a field',
   ).transform(({ skip_missed }) => ({ skipBacklog: skip_missed })),
 );
 export type EnableWebhook = z.output<typeof enableWebhookSchema>;
 
 export const listDeliveriesSchema = strictObject(
   { page_size: pageSizeSchema, cursor: cursorSchema('bigint') },
-  'query parameter',
+  'a parameter',
 ).transform((query) => ({ limit: query.page_size, after: query.cursor }));
 export type ListDeliveries = z.output<typeof listDeliveriesSchema>;
 
