@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { LastingConnection } from './database.js';
 import { Watch, type AcceptedRefresh } from './invariants.js';
 import type { Answer } from './metadata-host.js';
 import { startServiceProcess, type ServiceProcess } from './service-process.js';
@@ -31,6 +32,7 @@ export class CrashTest {
   /** What processes connect to; a proxy may stand there. */
   databaseUrl: string;
   private readonly processes = new Map<ServiceProcess, RunMode>();
+  private readonly looks: LastingConnection;
   private lastTokenId = 0;
 
   private constructor(
@@ -38,6 +40,7 @@ export class CrashTest {
     readonly watch: Watch,
   ) {
     this.databaseUrl = app.database.url;
+    this.looks = new LastingConnection(app.database.url);
   }
 
   /** On the run's server, or on the one whose template is given. */
@@ -109,7 +112,7 @@ export class CrashTest {
   }
 
   async isCompleted(refreshId: string): Promise<boolean> {
-    const completed = await this.database.query(
+    const completed = await this.looks.query(
       'select from nft_metadata.refreshes where id = $1 and completed_at is not null',
       [refreshId],
     );
@@ -117,7 +120,7 @@ export class CrashTest {
   }
 
   async pending(): Promise<number> {
-    const [row] = await this.database.query<{ pending: number }>(
+    const [row] = await this.looks.query<{ pending: number }>(
       `select count(*)::int as pending from nft_metadata.refresh_items where status = 'pending'`,
     );
     return row!.pending;
@@ -147,6 +150,7 @@ export class CrashTest {
   async stop(): Promise<void> {
     await this.killAll();
     await this.watch.stop();
+    await this.looks.end();
     await this.app.stop();
   }
 

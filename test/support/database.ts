@@ -50,6 +50,38 @@ export async function createEmptyDatabase(): Promise<Pick<TestDatabase, 'url' | 
   return createFrom('template0');
 }
 
+/**
+ * A connection for polling: opening one costs more than the query. Throws what a query throws; the next query opens
+ * another connection when this one has ended. One query waits for the other.
+ */
+export class LastingConnection {
+  private client: Promise<Client> | undefined;
+
+  constructor(private readonly url: string) {}
+
+  async query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]> {
+    this.client ??= this.connect();
+    return (await (await this.client).query(text, values)).rows as Row[];
+  }
+
+  async end(): Promise<void> {
+    const { client } = this;
+    this.client = undefined;
+    await client?.then((connected) => connected.end()).catch(() => {});
+  }
+
+  private async connect(): Promise<Client> {
+    const forget = () => (this.client = undefined);
+    return connect(this.url).then(
+      (client) => client.once('end', forget),
+      (error: unknown) => {
+        forget();
+        throw error;
+      },
+    );
+  }
+}
+
 async function createFrom(template: string, templateUrl = inject('templateUrl')) {
   const name = `suite_${randomBytes(6).toString('hex')}`;
   const url = withDatabase(templateUrl, name);
@@ -91,13 +123,18 @@ function withDatabase(url: string, name: string): string {
 }
 
 async function run<Row extends object>(url: string, text: string, values?: unknown[]): Promise<Row[]> {
-  const client = new Client({ connectionString: url });
-  client.on('error', () => {}); // the query fails as well, and says why
-  await client.connect();
+  const client = await connect(url);
   try {
     const { rows } = await client.query(text, values);
     return rows as Row[];
   } finally {
     await client.end();
   }
+}
+
+async function connect(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => {}); // the query fails as well, and says why
+  await client.connect();
+  return client;
 }

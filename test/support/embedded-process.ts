@@ -27,9 +27,14 @@ export async function expectNoServer(folder: string): Promise<void> {
   await expect.poll(() => postgresProcesses(folder), { timeout: 5_000 }).toEqual([]);
 }
 
-/** Waits until a program of PostgreSQL's runs on this folder. */
-export function untilRuns(folder: string, program: 'initdb' | 'pg_ctl' | 'postgres'): Promise<unknown> {
-  const runs = async () => (await postgresProcesses(folder)).some((line) => line.split(' ', 1)[0]!.endsWith(program));
+const STEPS = ['initdb', 'pg_ctl', 'postgres'] as const;
+export type Step = (typeof STEPS)[number];
+
+/** Waits until this program runs for the start of a server on this folder, or the next one: each may be over quickly. */
+export function untilRuns(folder: string, program: Step): Promise<unknown> {
+  const programs = STEPS.slice(STEPS.indexOf(program));
+  const runs = async () =>
+    (await postgresProcesses(folder)).some((line) => programs.some((name) => line.split(' ', 1)[0]!.endsWith(name)));
   return vi.waitUntil(runs, { timeout: 60_000, interval: 10 });
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { pass } from './crash-test.js';
-import { EmbeddedProcess, expectNoServer, runEmbedded, untilRuns } from './embedded-process.js';
+import { EmbeddedProcess, expectNoServer, runEmbedded, untilRuns, type Step } from './embedded-process.js';
 
 /** Two processes that have not entered yet. */
 async function twoProcesses(folder: string): Promise<[EmbeddedProcess, EmbeddedProcess]> {
@@ -46,7 +46,7 @@ export async function killOneOfTwo(folder: string): Promise<void> {
 
 /** In the start of a process: a while after a program of PostgreSQL's has begun to work for it. */
 export interface Moment {
-  runs: 'initdb' | 'pg_ctl' | 'postgres';
+  runs: Step;
   afterMs: number;
 }
 

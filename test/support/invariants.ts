@@ -1,5 +1,5 @@
 import type { MetadataHost } from './metadata-host.js';
-import type { TestDatabase } from './database.js';
+import { LastingConnection, type TestDatabase } from './database.js';
 
 /** What a client holds a 202 for. */
 export interface AcceptedRefresh {
@@ -135,18 +135,21 @@ const ABOUT_THE_SAME_TIME_MS = 3000;
 /** Looks on while a test breaks things, and judges what it saw. */
 export class Watch {
   private readonly broken = new Set<string>();
+  private readonly snapshots: LastingConnection;
   private isSampling = false;
   private sampling: Promise<void> = Promise.resolve();
   /** Snapshots that were looked at since the last judgement. */
   private samples = 0;
 
   private constructor(
-    private readonly database: Pick<TestDatabase, 'query'>,
+    private readonly database: Pick<TestDatabase, 'url' | 'query'>,
     private readonly metadataApi: MetadataHost,
-  ) {}
+  ) {
+    this.snapshots = new LastingConnection(database.url);
+  }
 
   /** From here on a trigger writes down every change of a state, and snapshots are looked at. */
-  static async start(database: Pick<TestDatabase, 'query'>, metadataApi: MetadataHost): Promise<Watch> {
+  static async start(database: Pick<TestDatabase, 'url' | 'query'>, metadataApi: MetadataHost): Promise<Watch> {
     await database.query(CHANGE_LOG);
     const watch = new Watch(database, metadataApi);
     watch.isSampling = true;
@@ -157,6 +160,7 @@ export class Watch {
   async stop(): Promise<void> {
     this.isSampling = false;
     await this.sampling;
+    await this.snapshots.end();
   }
 
   /** Items that somebody has claimed, and neither finished nor handed back. */
@@ -189,7 +193,7 @@ export class Watch {
   private async sample(): Promise<void> {
     while (this.isSampling) {
       try {
-        for (const { sentence, what } of await this.database.query<Untrue>(SNAPSHOT)) this.note(sentence, [{ what }]);
+        for (const { sentence, what } of await this.snapshots.query<Untrue>(SNAPSHOT)) this.note(sentence, [{ what }]);
         this.samples += 1;
       } catch {
         // Without a database there is nothing to see. Who never sees anything is found out in the end.
