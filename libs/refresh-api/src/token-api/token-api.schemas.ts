@@ -14,7 +14,7 @@ export const tokenIdParamSchema = z
   .refine(isTokenId, { error: 'token_id must be a decimal uint256: digits only, no leading zero, below 2^256' })
   .meta({ description: 'A decimal uint256.', examples: ['1'] });
 
-export const chainId = z
+const chainId = z
   .string({ error: 'must be a chain id, such as 1' })
   .regex(/^[1-9][0-9]{0,14}$/, { error: 'must be a chain id, such as 1' })
   .transform(Number)
