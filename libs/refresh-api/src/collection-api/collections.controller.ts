@@ -1,4 +1,3 @@
-import { CollectionAmbiguous } from '@app/metadata-refresh';
 import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
 import { Collections, TokenStore, type Collection, type CollectionSource } from '@app/token-store';
 import {
@@ -16,6 +15,7 @@ import {
 } from '@nestjs/common';
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { checkedBy } from '../checked-by.js';
+import { collectionOnChain } from '../collection-on-chain.js';
 import { InvalidRequest } from '../invalid-request.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
@@ -119,18 +119,10 @@ export class CollectionsController {
     chainId: number | undefined,
   ): Promise<Collection> {
     const registered = await this.collections.findByAddress(address);
-    const own = registered.filter(
-      (one) => one.projectId === project.id && (chainId === undefined || one.chainId === chainId),
-    );
-    const [collection] = own;
+    const own = registered.filter(({ projectId }) => projectId === project.id);
+    const collection = collectionOnChain(own, address, chainId);
     if (!collection) {
       throw new ResourceNotFound('collection_not_found', `Collection ${address} is not a collection of this project.`);
-    }
-    if (own.length > 1) {
-      throw new CollectionAmbiguous(
-        address,
-        own.map((one) => one.chainId),
-      );
     }
     return collection;
   }

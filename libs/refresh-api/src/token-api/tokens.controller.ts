@@ -1,10 +1,10 @@
-import { CollectionAmbiguous } from '@app/metadata-refresh';
 import { Collections, TokenStore, type Collection } from '@app/token-store';
 import { Controller, Get, Header, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
 import { sendConditional, type ConditionalRequest } from '../entity-tag.js';
 import type { HttpResponse } from '../http-response.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { checkedBy } from '../checked-by.js';
+import { collectionOnChain } from '../collection-on-chain.js';
 import { DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
 import { ResourceNotFound } from './token-api.errors.js';
 import { toTokenBody, toTraitsBody } from './token-api.presenter.js';
@@ -61,15 +61,8 @@ export class TokensController {
 
   private async collection(address: string, chainId: number | undefined): Promise<Collection> {
     const registered = await this.collections.findByAddress(address);
-    const matching = registered.filter((collection) => chainId === undefined || collection.chainId === chainId);
-    const [collection] = matching;
+    const collection = collectionOnChain(registered, address, chainId);
     if (!collection) throw new ResourceNotFound('collection_not_found', `Collection ${address} is not registered.`);
-    if (matching.length > 1) {
-      throw new CollectionAmbiguous(
-        address,
-        matching.map((one) => one.chainId),
-      );
-    }
     return collection;
   }
 }
