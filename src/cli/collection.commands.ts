@@ -3,7 +3,7 @@ import { Projects } from '@app/project-auth';
 import { Collections, TokenStore, type Collection } from '@app/token-store';
 import type { Command } from 'commander';
 import { sourceOf, sourceOptions, type SourceOptions } from './collection-source.js';
-import { removeListingsOf } from './listing-removal.js';
+import { removeCollection } from './collection-removal.js';
 import {
   parseLimit,
   parseRows,
@@ -114,8 +114,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         `This removes collection ${address} on chain ${chainId} with ${tokens} tokens, their metadata and traits. Refreshes stay readable until they are old.`,
         options,
       );
-      const removed = await (await session.get(Collections)).remove(id);
-      await removeListingsOf(session, id);
+      const removed = await removeCollection(session, id);
       session.print({ removed: address, chain_id: chainId, tokens: removed });
     });
 }

@@ -3,7 +3,7 @@ import { Refreshes } from '@app/metadata-refresh';
 import { ProjectNotFound, Projects, type ProjectLimits } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
 import type { Command } from 'commander';
-import { removeListingsOf } from './listing-removal.js';
+import { removeCollection } from './collection-removal.js';
 import { parseLimit, parseRows, toLimit, withJson, withYes, type Limit } from './option-values.js';
 import type { Session } from './session.js';
 
@@ -82,12 +82,11 @@ export function addProjectCommands(project: Command, session: Session): void {
 
 /** The project's row goes last, so that a removal that was interrupted is completed by another one. */
 async function removeProject(session: Session, id: string): Promise<void> {
-  const [projects, collections] = [await session.get(Projects), await session.get(Collections)];
+  const projects = await session.get(Projects);
   const webhooks = await session.get(Webhooks);
   await projects.revokeApiKeys(id);
   for (const { id: collectionId } of await allCollections(session, id)) {
-    await collections.remove(collectionId);
-    await removeListingsOf(session, collectionId);
+    await removeCollection(session, collectionId);
   }
   await (await session.get(Refreshes)).removeAllOf(id);
   for (const webhook of await webhooks.list(id)) await webhooks.remove(webhook.id);
