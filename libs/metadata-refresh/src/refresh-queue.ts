@@ -115,7 +115,7 @@ export class RefreshQueue {
         ) as host (name, room, only_interactive)
       ), chosen as materialized (
         select lane.id, lane.host, host.room, size_limit.only_interactive,
-          (select min(requests_at_once) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
+          (select min(host_concurrency) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
         from nft_metadata.lanes as lane
         left join host on host.name = lane.host
         cross join lateral (select coalesce(host.only_interactive, ${onlyInteractive}::boolean) as only_interactive) as size_limit

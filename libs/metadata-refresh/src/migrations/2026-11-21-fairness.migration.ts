@@ -11,7 +11,7 @@ export class FairnessMigration extends Migration {
         add column priority smallint not null default 2,
         add column release_count integer not null default 0`);
     this.addSql(`
-      alter table nft_metadata.lanes add column requests_at_once integer check (requests_at_once between 1 and 1000)`);
+      alter table nft_metadata.lanes add column host_concurrency integer check (host_concurrency between 1 and 1000)`);
     this.addSql(`set local lock_timeout to default`);
     this.addSql(`create index lanes_host on nft_metadata.lanes (host)`);
     this.addSql(`
@@ -33,7 +33,7 @@ export class FairnessMigration extends Migration {
   override down(): void {
     this.addSql(`drop table nft_metadata.host_workers, nft_metadata.metadata_hosts`);
     this.addSql(`drop index nft_metadata.lanes_host`);
-    this.addSql(`alter table nft_metadata.lanes drop column requests_at_once`);
+    this.addSql(`alter table nft_metadata.lanes drop column host_concurrency`);
     this.addSql(`alter table nft_metadata.refresh_items drop column priority, drop column release_count`);
   }
 }
