@@ -13,13 +13,10 @@ const collection = {
     .nullable()
     .meta({ examples: ['https://api.game.example/tokens'] }),
   uri_rule: z.enum(URI_RULES).nullable(),
-  host_concurrency: z
-    .int()
-    .nullable()
-    .meta({
-      description:
-        'Concurrent requests that its metadata host takes from all processes together; `null`: the deployment’s default.',
-    }),
+  host_concurrency: z.int().nullable().meta({
+    description:
+      'Concurrent requests that its metadata host takes from all processes together; `null`: the deployment’s default.',
+  }),
   created_at: timestampSchema,
 };
 
