@@ -86,7 +86,7 @@ describe('a metadata host', () => {
 
     await expectSucceeded(test.app, project, refreshId, 60);
     expect(test.metadataApi.mostAtOnce).toBe(3);
-    await test.database.query('update nft_metadata.lanes set requests_at_once = null');
+    await test.database.query('update nft_metadata.lanes set host_concurrency = null');
   });
 
   it('that takes one request at once is left to one worker: what another one took is handed back at once', async () => {
