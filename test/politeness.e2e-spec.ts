@@ -93,7 +93,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
   const fine = { status: 200, body: { name: 'Fine' } };
   const isResting = async () => {
     const rows = await test.database.query(
-      'select from nft_metadata.metadata_hosts where host = $1 and cooling_until > now()',
+      'select from nft_metadata.metadata_hosts where host = $1 and cooldown_until > now()',
       [host.host],
     );
     return rows.length === 1;
@@ -124,7 +124,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
     const haveAnnounced = async () => {
       for (const worker of workers) worker.wake();
       const rows = await test.database.query(
-        'select from nft_metadata.host_workers where host = $1 and seen_at = clock_timestamp()',
+        'select from nft_metadata.host_workers where host = $1 and last_heartbeat_at = clock_timestamp()',
         [host.host],
       );
       return rows.length === workers.length;
