@@ -1,4 +1,6 @@
+import { Migration } from '@mikro-orm/migrations';
 import { Client } from 'pg';
+import { migrate } from '../../src/database/migrations.js';
 import { startPgBouncer, type PgBouncer } from '../support/pgbouncer.js';
 import { runServiceToItsEnd, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { startApp, type TestApp } from '../support/start-app.js';
@@ -116,6 +118,24 @@ it('an empty database is migrated through PgBouncer in transaction mode', async 
   await service.end('SIGTERM');
 
   expect(status).toBe(200);
+});
+
+it('a migration that takes longer than the limits of PgBouncer and of the database user runs to its end', async () => {
+  const pooler = await poolerForThisTest(test.database.url, 'transaction', { idle_transaction_timeout: 3 });
+  const name = `limited_${process.pid}`;
+  await test.database.query(`create database ${name}`);
+  onTestFinished(async () => {
+    await test.database.query(`drop database ${name} with (force)`);
+  });
+  await test.database.query(`alter database ${name} set statement_timeout = '3s'`);
+  await test.database.query(`alter database ${name} set idle_in_transaction_session_timeout = '3s'`);
+  class SlowMigration extends Migration {
+    override up(): void {
+      this.addSql('select pg_sleep(8)');
+    }
+  }
+
+  await migrate(new URL(`/${name}`, pooler.url).href, [SlowMigration]);
 });
 
 it('PgBouncer in session mode passes notifications on: the worker listens and warns of nothing', async () => {
