@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { enterEmbeddedPostgres } from '../src/database/embedded-postgres.js';
 import { createEmptyDatabase } from './support/database.js';
 import { aFreePort } from './support/host-process.js';
 import { MetadataHost } from './support/metadata-host.js';
@@ -138,6 +139,30 @@ it('the command line says that it has made a database, the first time only', asy
     `DATABASE_URL is not set: a new, empty database was created in ${join(folder, '.data/postgres')}\n`,
   );
   expect(second.err()).toBe('');
+});
+
+it.each([
+  [
+    'a folder that is there already, such as a mounted volume',
+    () => mkdir(join(folder, '.data/postgres'), { recursive: true }),
+  ],
+  [
+    'a folder of a first start that was interrupted before there was a database',
+    async () => {
+      const server = await enterEmbeddedPostgres(join(folder, '.data/postgres'));
+      await server.leave();
+    },
+  ],
+])('the command line says that it has made a database in %s', async (_, prepare) => {
+  await prepare();
+
+  const command = run([CLI, 'webhook', 'list'], {});
+  const status = await command.ended;
+
+  expect(status).toBe(0);
+  expect(command.err()).toBe(
+    `DATABASE_URL is not set: a new, empty database was created in ${join(folder, '.data/postgres')}\n`,
+  );
 });
 
 it('.env in the working directory is read; what the process was given wins', async () => {

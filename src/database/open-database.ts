@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Environment } from '../config/environment.js';
 import { unlessAborted } from '../stop-signal.js';
@@ -16,7 +15,7 @@ export interface Database {
 export interface OpeningDatabase {
   /** What an operator wants to know before there is a database. */
   onWaiting: (waiting: WaitingForDatabase) => void;
-  /** Without DATABASE_URL, and without an embedded database in the working directory: there is a new, empty one now. */
+  /** Without DATABASE_URL, and without a database in the folder of the embedded PostgreSQL: there is a new, empty one now. */
   onCreated: (folder: string) => void;
   /** Opening ends when it aborts, and leaves the database again. */
   signal?: AbortSignal | undefined;
@@ -34,12 +33,11 @@ export async function openDatabase(
     await unlessAborted(signal, waitForDatabase(connectionTo(databaseUrl), databaseWaitSeconds, onWaiting));
     return { url: databaseUrl, leave: async () => {} };
   }
-  const isNew = !existsSync(EMBEDDED_FOLDER);
   const server = await enterEmbeddedPostgres(EMBEDDED_FOLDER, [], signal);
   try {
     signal?.throwIfAborted();
-    if (isNew) onCreated(resolve(EMBEDDED_FOLDER));
-    return { url: `${await server.databaseUrl('nft_refresh')}?sslmode=disable`, leave: () => server.leave() };
+    const url = await server.databaseUrl('nft_refresh', () => onCreated(resolve(EMBEDDED_FOLDER)));
+    return { url: `${url}?sslmode=disable`, leave: () => server.leave() };
   } catch (error) {
     await server.leave();
     throw error;

