@@ -129,6 +129,34 @@ describe('a module that an application has twice on one database is refused, sin
     );
   });
 
+  it('two contextNames of one database are two workers, too', async () => {
+    const twice = () => [
+      connection('main'),
+      connection('nft'),
+      NftRefreshModule.forRoot({ contextName: 'main' }),
+      NftRefreshModule.forRoot({ contextName: 'nft' }),
+    ];
+
+    expect(await startingSays(twice)).toMatch(
+      /^MetadataRefreshModule: this application sets it up twice on the same database.*with two contextNames/,
+    );
+  });
+
+  it('while two databases have a module each', async () => {
+    const other = await createDatabase();
+    const each = () => [
+      connection('main'),
+      connection('nft', other.url),
+      MetadataEventsModule.forRoot({ contextName: 'main' }),
+      MetadataEventsModule.forRoot({ contextName: 'nft' }),
+    ];
+
+    const said = await startingSays(each);
+    await other.drop();
+
+    expect(said).toBe('');
+  });
+
   it('consumers would not hear of all events', async () => {
     expect(
       await startingSays(() => [
