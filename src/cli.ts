@@ -1,11 +1,16 @@
-import 'reflect-metadata';
 import nodeModule from 'node:module';
-import { processVariables } from './config/environment.js';
-import { stopSignal } from './stop-signal.js';
+import { endWithOldNode } from './node-version.js';
 
-// Compiled code is kept in the system's temporary folder: a command starts a quarter sooner. Node 20 has no such cache.
-(nodeModule as Partial<typeof nodeModule>).enableCompileCache?.();
-const { runCommandLine } = await import('./cli/command-line.js');
+endWithOldNode('npm run cli');
+// Compiled code is kept in the system's temporary folder: a command starts a quarter sooner.
+nodeModule.enableCompileCache();
+// Imported only now: all static imports are resolved before any code runs, which an old Node.js cannot do.
+await import('reflect-metadata');
+const [{ processVariables }, { stopSignal }, { runCommandLine }] = await Promise.all([
+  import('./config/environment.js'),
+  import('./stop-signal.js'),
+  import('./cli/command-line.js'),
+]);
 
 const stopping = stopSignal();
 process.exitCode = await runCommandLine(process.argv.slice(2), processVariables(), stopping);

@@ -9,21 +9,24 @@ import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
 /** Whoever stops a process often kills it after 10 seconds. After this it ends anyway, and the leases run out. */
 const STOP_WITHIN_MS = 9_000;
 
-const stopping = stopSignal();
-// Unreferenced: a process that has stopped does not wait for it.
-stopping.addEventListener('abort', () => setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref());
-try {
-  const environment = readEnvironment(processVariables());
-  const service = await startService(environment, stopping);
-  const logger = new Logger('Service');
-  logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode });
-  const { signal } = await whenStopped(stopping);
-  logger.log({ msg: 'stopping', signal });
-  await service.stop();
-  process.exit(0);
-} catch (error) {
-  process.stderr.write(`${explain(error)}\n`);
-  process.exit(error instanceof StopRequested ? 0 : 1);
+/** The whole life of the service's process, which it ends: with status 0 after a signal, with 1 and a message otherwise. */
+export async function runService(): Promise<never> {
+  const stopping = stopSignal();
+  // Unreferenced: a process that has stopped does not wait for it.
+  stopping.addEventListener('abort', () => setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref());
+  try {
+    const environment = readEnvironment(processVariables());
+    const service = await startService(environment, stopping);
+    const logger = new Logger('Service');
+    logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode });
+    const { signal } = await whenStopped(stopping);
+    logger.log({ msg: 'stopping', signal });
+    await service.stop();
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exit(error instanceof StopRequested ? 0 : 1);
+  }
 }
 
 function explain(error: unknown): string {
