@@ -113,6 +113,46 @@ describe('of a host that is read-only and one that is not', () => {
   });
 });
 
+describe('of a primary and a standby', () => {
+  const NAME = 'with_standby';
+  const run = { templateUrl: inject('templateUrl') };
+  let standby: PostgresServer;
+  let hosts: string[];
+  beforeAll(async () => {
+    standby = await startPostgresServer([]);
+    await Promise.all([standby, run].map((server) => createServiceDatabase(server, NAME)));
+    await standby.becomeStandby();
+    hosts = [run, standby].map(({ templateUrl }) => new URL(templateUrl).host);
+  });
+  afterAll(async () => {
+    await standby.remove();
+    await asAdmin(run, (client) => client.query(`drop database ${NAME} with (force)`));
+  });
+
+  it.each([
+    ['standby', true],
+    ['prefer-standby', true],
+    ['read-only', true],
+    ['primary', false],
+    ['read-write', false],
+  ])('target_session_attrs=%s takes the one that fits, whatever their order', async (attrs, isStandby) => {
+    for (const order of [hosts, hosts.toReversed()]) {
+      const url = `postgres://${USER}:${encodeURIComponent(PASSWORD)}@${order.join(',')}/${NAME}?target_session_attrs=${attrs}`;
+
+      expect(await ask(url, 'select pg_is_in_recovery() as "isStandby"')).toEqual({ isStandby });
+    }
+  });
+
+  it('target_session_attrs=prefer-standby takes the primary while there is no standby', async () => {
+    const url = at(
+      [`127.0.0.1:${await aFreePort()}`, new URL(database.url).host],
+      '?target_session_attrs=prefer-standby',
+    );
+
+    expect(await ask(url, 'select pg_is_in_recovery() as "isStandby"')).toEqual({ isStandby: false });
+  });
+});
+
 it('a list in which no host fits is refused with the reason of each', async () => {
   const closed = `127.0.0.1:${await aFreePort()}`;
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { startPostgresServer, type PostgresServer } from './support/postgres-ser
 import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
 import {
   asAdmin,
+  CERTIFIED_DATABASE,
   createServiceDatabase,
   encryptedSessions,
   PASSWORD,
@@ -139,6 +141,70 @@ it('sslmode=require ends the service with one sentence where the server has no T
 
   expect(status).toBe(1);
   expect(err).toMatch(/^The database at [^ ]+ does not take TLS, which sslmode in DATABASE_URL asks for: [^\n]+\n$/);
+});
+
+describe('where the server wants a client certificate', () => {
+  const [client, stranger] = [selfSigned({ commonName: USER }), selfSigned({ commonName: 'stranger' })];
+  const file = (name: string) => join(folder, name);
+  let url: string;
+  beforeAll(async () => {
+    for (const [name, { cert, key }] of Object.entries({ client, stranger })) {
+      await writeFile(file(`${name}.crt`), cert);
+      await writeFile(file(`${name}.key`), key, { mode: 0o600 });
+    }
+    await writeFile(
+      file('locked.key'),
+      createPrivateKey(client.key).export({
+        type: 'pkcs8',
+        format: 'pem',
+        cipher: 'aes-256-cbc',
+        passphrase: 's3cret',
+      }),
+      { mode: 0o600 },
+    );
+    await requireTls(server, certificate, client.cert + stranger.cert);
+    const place = await createServiceDatabase(server, CERTIFIED_DATABASE);
+    url = `postgres://${USER}:${encodeURIComponent(PASSWORD)}@${place}?sslmode=verify-full&sslrootcert=${authority}`;
+  });
+  afterAll(() => requireTls(server, certificate));
+
+  it.each([
+    [
+      'sslcert and sslkey',
+      () => ({ DATABASE_URL: `${url}&sslcert=${file('client.crt')}&sslkey=${file('client.key')}` }),
+    ],
+    [
+      'a key with a password',
+      () => ({
+        DATABASE_URL: `${url}&sslcert=${file('client.crt')}&sslkey=${file('locked.key')}&sslpassword=s3cret`,
+      }),
+    ],
+    [
+      'PGSSLCERT and PGSSLKEY',
+      () => ({ DATABASE_URL: url, PGSSLCERT: file('client.crt'), PGSSLKEY: file('client.key') }),
+    ],
+  ])('%s get the command line in', async (_, variables) => {
+    expect(await cliWith(variables(), 'webhook', 'list')).toEqual({ webhooks: [] });
+  });
+
+  it.each([
+    ['none', () => ''],
+    ['one of another user', () => `&sslcert=${file('stranger.crt')}&sslkey=${file('stranger.key')}`],
+  ])('%s is refused with one sentence', async (_, query) => {
+    const { status, err } = await runServiceToItsEnd({ DATABASE_URL: url + query() });
+
+    expect(status).toBe(1);
+    expect(err).toMatch(/^The database at \S+ refuses the connection: [^\n]+\n$/);
+  });
+});
+
+it('a TLS version below PGSSLMINPROTOCOLVERSION is not spoken', async () => {
+  const url = await databaseUrl('?sslmode=require&ssl_max_protocol_version=TLSv1.2');
+
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: url, PGSSLMINPROTOCOLVERSION: 'TLSv1.3' });
+
+  expect(status).toBe(1);
+  expect(err).toMatch(/^The database at [^\n]+\n$/);
 });
 
 it('channel_binding=require is kept to', async () => {

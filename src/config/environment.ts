@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { WrongConnectionString } from '../database/connection-parameters.js';
 import { readConnectionString, withLibpqVariables } from '../database/connection-string.js';
+import { refusedLibpqVariables } from '../database/libpq-variables.js';
 
 const hostAndPort = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):([1-9][0-9]{0,4})$/i;
 
@@ -109,7 +110,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     ({ path, message }) => `${String(path[0])} ${message}; it is ${shown(given, String(path[0]))}`,
   );
   const databaseUrl = given['DATABASE_URL'] && withLibpqVariables(given['DATABASE_URL'], given);
-  if (databaseUrl) wrong.push(...whatIsWrongWith(databaseUrl));
+  if (databaseUrl) wrong.push(...whatIsWrongWith(databaseUrl), ...refusedLibpqVariables(given));
   if (!result.success || wrong.length > 0) throw new WrongEnvironment(wrong.join('\n'));
   const { data } = result;
   return {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { open, chmod, mkdtemp, readFile, stat } from 'node:fs/promises';
+import { open, chmod, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -12,6 +12,8 @@ export interface PostgresServer {
   templateUrl: string;
   /** SIGQUIT stops at once, without writing anything out; SIGKILL takes the postmaster and leaves its children to notice. */
   kill(signal: 'SIGQUIT' | 'SIGKILL'): Promise<void>;
+  /** Continues as a standby: one whose primary sends nothing. */
+  becomeStandby(): Promise<void>;
   /** After `kill`: on the same port, with the same settings; it recovers from its log. */
   restart(): Promise<void>;
   remove(): Promise<void>;
@@ -28,22 +30,29 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
   const data = await dataFolder(templateUrl);
   await migrate(templateUrl);
 
-  const kill = async (signal: 'SIGQUIT' | 'SIGKILL') => {
+  const kill = async (signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL') => {
     const pid = await postmasterPid(data);
     process.kill(pid, signal);
     await until(async () => !isAlive(pid) && !(await responses(templateUrl)));
   };
 
+  const restart = async () => {
+    // Until the last child of a killed postmaster has gone, its shared memory keeps a new one from starting.
+    await until(async () => {
+      const postmaster = await startAgain(data);
+      await until(async () => postmaster.exitCode !== null || (await responses(templateUrl)));
+      return postmaster.exitCode === null;
+    });
+  };
+
   return {
     templateUrl,
     kill,
-    async restart() {
-      // Until the last child of a killed postmaster has gone, its shared memory keeps a new one from starting.
-      await until(async () => {
-        const postmaster = await startAgain(data);
-        await until(async () => postmaster.exitCode !== null || (await responses(templateUrl)));
-        return postmaster.exitCode === null;
-      });
+    restart,
+    async becomeStandby() {
+      await kill('SIGINT');
+      await writeFile(join(data, 'standby.signal'), '');
+      await restart();
     },
     remove: () => guardian.end(),
   };
