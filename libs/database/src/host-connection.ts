@@ -13,7 +13,7 @@ export interface HostConnection {
   /** Entities of the module's. A host that lists its entities need not list them: the connection learns of them here. */
   entities?: readonly Constructor[];
   /** What would go wrong if an application had the module twice on one connection; absent: nothing would. */
-  harmOfTwo?: string;
+  singletonReason?: string;
 }
 
 /**
@@ -59,14 +59,14 @@ function connectionNames(modules: ModulesContainer): string[] {
 /** Modules that are there once, by application. */
 const takenBy = new WeakMap<ModulesContainer, Set<string>>();
 
-function refuseSecond({ module, contextName, harmOfTwo }: HostConnection, modules: ModulesContainer): void {
-  if (harmOfTwo === undefined) return;
+function refuseSecond({ module, contextName, singletonReason }: HostConnection, modules: ModulesContainer): void {
+  if (singletonReason === undefined) return;
   const taken = takenBy.get(modules) ?? new Set();
   takenBy.set(modules, taken);
   const key = `${module} on ${contextName ?? ''}`;
   if (taken.has(key)) {
     throw new Error(
-      `${module}: this application sets it up twice on the same database: forRoot, its own or that of NftRefreshModule, is imported in two places. ${harmOfTwo} Import it once, in the root module; what it exports can be injected in all others.`,
+      `${module}: this application sets it up twice on the same database: forRoot, its own or that of NftRefreshModule, is imported in two places. ${singletonReason} Import it once, in the root module; what it exports can be injected in all others.`,
     );
   }
   taken.add(key);

@@ -46,7 +46,7 @@ export interface FetchTrace {
   /** Body bytes received, after decompression. */
   bytes: number;
   /** The requests to other gateways, which did not decide: in the order in which they were made, perhaps after this one. */
-  earlier: readonly FailedRequest[];
+  otherRequests: readonly FailedRequest[];
 }
 
 /** One request of an attempt that had no document, while another one, to another gateway, decided. */

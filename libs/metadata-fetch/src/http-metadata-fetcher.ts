@@ -3,19 +3,19 @@ import type { NoTokenUri } from './chain/contract-reader.js';
 import { Deadline } from '@app/safe-http';
 import { DocumentReader } from './document/document-reader.js';
 import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js';
-import { GatewayHealth } from './uri/gateway-backoff.js';
+import { GatewayBackoff } from './uri/gateway-backoff.js';
 import { parseGateways, type Gateways } from './uri/gateways.js';
 import { isGatewayUrl } from './uri/gateway-url.js';
-import { GuardedHttp, SAFE_HTTP_CONFIG, type GuardedAnswer, type SafeHttpConfig } from '@app/safe-http';
-import { KeptTokenUris } from './chain/token-uri-budget.js';
-import { LARGE_BODY, LargeBodies, NoSeat, type Place } from '@app/safe-http';
+import { SsrfSafeHttp, SAFE_HTTP_CONFIG, type SafeResponse, type SafeHttpConfig } from '@app/safe-http';
+import { TokenUriBudget } from './chain/token-uri-budget.js';
+import { LARGE_BODY, BodyBufferPool, AcquireTimeout, type Place } from '@app/safe-http';
 import type { Candidate, LocatedMetadata } from './uri/located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import type { DocumentToRead, ReadDocument } from './document/read-document.js';
 import { MetadataSource, type Located } from './metadata-source.js';
-import { askedDelaySeconds } from '@app/safe-http';
-import { toStorableText } from './document/postgres-text.js';
+import { readRetryAfterSeconds } from '@app/safe-http';
+import { sanitizeForPostgres } from './document/sanitize-for-postgres.js';
 import type { TokenStandard } from './uri/token-id-template.js';
 import { locateMetadata } from './uri/token-uri.js';
 import type { TokenUri } from './uri/uri-rule.js';
@@ -24,7 +24,7 @@ import type { TokenUri } from './uri/uri-rule.js';
 type Outcome<Kind extends FetchOutcome['kind'] = FetchOutcome['kind']> = WithoutEarlier<
   Extract<FetchOutcome, { kind: Kind }>
 >;
-type WithoutEarlier<T> = T extends unknown ? Omit<T, 'earlier'> : never;
+type WithoutEarlier<T> = T extends unknown ? Omit<T, 'otherRequests'> : never;
 
 /** A target whose token URI is known. */
 type KnownTarget = FetchTarget & Pick<DocumentToRead, 'acceptsMedia'>;
@@ -35,13 +35,13 @@ const THROTTLED = [429, 503];
 @Injectable()
 export class HttpMetadataFetcher extends MetadataFetcher {
   private readonly gateways: Gateways;
-  private readonly health = new GatewayHealth();
+  private readonly health = new GatewayBackoff();
 
   constructor(
-    private readonly http: GuardedHttp,
+    private readonly http: SsrfSafeHttp,
     private readonly reader: DocumentReader,
-    private readonly largeBodies: LargeBodies,
-    private readonly kept: KeptTokenUris,
+    private readonly bodyBuffers: BodyBufferPool,
+    private readonly kept: TokenUriBudget,
     private readonly metadataSource: MetadataSource,
     @Inject(METADATA_FETCH_CONFIG) config: MetadataFetchConfig,
     @Inject(SAFE_HTTP_CONFIG) private readonly httpConfig: SafeHttpConfig,
@@ -75,22 +75,22 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   private async fetchFrom(place: TokenUri, known: KnownTarget, signal?: AbortSignal): Promise<FetchOutcome> {
     const startedAt = performance.now();
     const { uri, standard } = place;
-    const seat = this.largeBodies.place();
+    const seat = this.bodyBuffers.place();
     try {
       if (uri.length > LARGE_BODY) await seat.take(ownerOf(known));
       const located = locateMetadata(uri, { tokenId: known.tokenId, standard }, this.gateways);
       switch (located.kind) {
         case 'invalid':
-          return { ...refused(located), earlier: [] };
+          return { ...refused(located), otherRequests: [] };
         case 'document':
-          return { ...(await this.readInline(known, located)), earlier: [] };
+          return { ...(await this.readInline(known, located)), otherRequests: [] };
         case 'request':
           // The URI is read; its body takes one anew, if that is large.
           seat.leave();
           return await this.request(known, located, seat, signal);
       }
     } catch (error) {
-      if (!(error instanceof NoSeat)) throw error;
+      if (!(error instanceof AcquireTimeout)) throw error;
       return withoutTokenUri({ kind: 'unreachable', reason: 'busy' }, Math.round(performance.now() - startedAt));
     } finally {
       seat.leave();
@@ -110,24 +110,24 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   ): Promise<FetchOutcome> {
     const ordered = candidates.length > 1 ? this.health.order(candidates) : candidates;
     const failed: { outcome: Outcome; candidate: Candidate }[] = [];
-    let leftMs = this.httpConfig.deadlineMs;
+    let remainingMs = this.httpConfig.deadlineMs;
     for (const [index, candidate] of ordered.entries()) {
-      const shareMs = leftMs / (ordered.length - index);
+      const shareMs = remainingMs / (ordered.length - index);
       const deadline = new Deadline(shareMs, signal);
       const outcome = await this.requestOne(target, { ...candidate, uri }, deadline, place);
-      leftMs -= shareMs - deadline.leftMs;
+      remainingMs -= shareMs - deadline.remainingMs;
       const isGood = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
       if (ordered.length > 1) this.noteHealth(candidate, outcome);
       if (isGood || isOurDoing(outcome) || signal?.aborted)
-        return { ...outcome, earlier: failed.map(({ outcome: other }) => toFailed(other)) };
+        return { ...outcome, otherRequests: failed.map(({ outcome: other }) => toFailed(other)) };
       failed.push({ outcome, candidate });
     }
     const decisive =
       failed.find(({ outcome }) => isThrottled(outcome)) ??
       failed.find(({ outcome }) => outcome.kind === 'bad_status' && outcome.isPending) ??
       failed.at(-1)!;
-    const earlier = failed.filter((one) => one !== decisive).map(({ outcome }) => toFailed(outcome));
-    return { ...decisive.outcome, earlier };
+    const otherRequests = failed.filter((one) => one !== decisive).map(({ outcome }) => toFailed(outcome));
+    return { ...decisive.outcome, otherRequests };
   }
 
   private async requestOne(
@@ -163,18 +163,18 @@ export class HttpMetadataFetcher extends MetadataFetcher {
 
   private async toOutcome(
     target: KnownTarget & { uri: string },
-    answer: GuardedAnswer,
+    answer: SafeResponse,
     trace: { url: string; durationMs: number; bytes: number },
     sent: Validators | undefined,
   ): Promise<Outcome> {
     if (answer.kind === 'unreachable') return { kind: 'unreachable', reason: answer.reason, ...trace };
     const { status, headers, body } = answer;
     // After a redirect to another origin nothing was sent, so "not modified" says nothing.
-    if (status === 304 && sent && answer.hasOwnHeaders) return { kind: 'not_modified', validators: sent, ...trace };
+    if (status === 304 && sent && answer.sentRequestHeaders) return { kind: 'not_modified', validators: sent, ...trace };
     if (status !== 200) {
       const isPending = status === 202 && [trace.url, answer.url].some((url) => isGatewayUrl(url, this.gateways));
       const mayWait = isPending || THROTTLED.includes(status);
-      const seconds = mayWait ? askedDelaySeconds(headers, new Date()) : undefined;
+      const seconds = mayWait ? readRetryAfterSeconds(headers, new Date()) : undefined;
       const retryAfter = seconds === undefined ? {} : { retryAfterSeconds: seconds };
       return {
         kind: 'bad_status',
@@ -235,7 +235,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   /** The beginning of a body as text that can be stored; a character that the cut went through is dropped. */
   private bodyText(body: Uint8Array): string {
     const text = new TextDecoder().decode(body.subarray(0, this.httpConfig.errorBodyBytes), { stream: true });
-    return toStorableText(text);
+    return sanitizeForPostgres(text);
   }
 }
 
@@ -254,7 +254,7 @@ function isMetadataApi(located: Located, source: MetadataLocation): boolean {
 
 /** The contract or its node has decided: nothing was requested. */
 function withoutTokenUri(answer: NoTokenUri, durationMs: number): FetchOutcome {
-  const trace = { url: '', durationMs, bytes: 0, earlier: [] };
+  const trace = { url: '', durationMs, bytes: 0, otherRequests: [] };
   return answer.kind === 'undecodable' ? { ...answer, body: '', ...trace } : { ...answer, ...trace };
 }
 

@@ -1,9 +1,9 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { ChainTokenUris } from './chain/token-uri-batcher.js';
+import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { DocumentReader } from './document/document-reader.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
-import { KeptTokenUris } from './chain/token-uri-budget.js';
+import { TokenUriBudget } from './chain/token-uri-budget.js';
 import {
   completeConfig,
   METADATA_FETCH_CONFIG,
@@ -49,7 +49,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 @Module({
   providers: [
     { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
-    KeptTokenUris,
+    TokenUriBudget,
     DocumentReader,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },

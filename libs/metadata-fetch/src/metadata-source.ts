@@ -1,7 +1,7 @@
-import { fillInTokenId } from '@app/metadata-uri';
+import { expandTokenId } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
-import { ChainTokenUris } from './chain/token-uri-batcher.js';
-import type { NoTokenUri, TokenUriAnswer } from './chain/contract-reader.js';
+import { ChainTokenUris } from './chain/chain-token-uris.js';
+import type { NoTokenUri, TokenUriResult } from './chain/contract-reader.js';
 import type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
 import type { TokenUri } from './uri/uri-rule.js';
 
@@ -33,7 +33,7 @@ export type Located = string | null | TokenUri | NoTokenUri;
 @Injectable()
 export class CollectionsMetadataSource extends MetadataSource {
   /** Asked ahead, and forgotten with the target. */
-  private readonly asked = new WeakMap<FetchTarget, Promise<TokenUriAnswer>>();
+  private readonly asked = new WeakMap<FetchTarget, Promise<TokenUriResult>>();
 
   constructor(private readonly chains: ChainTokenUris) {
     super();
@@ -43,7 +43,7 @@ export class CollectionsMetadataSource extends MetadataSource {
     const { source, tokenId } = target;
     switch (source.kind) {
       case 'metadata_api':
-        return fillInTokenId(source.url, tokenId);
+        return expandTokenId(source.url, tokenId);
       case 'token_uri':
         return source;
       case 'chain': {
@@ -72,7 +72,7 @@ export class CollectionsMetadataSource extends MetadataSource {
 }
 
 /** A worker that stops does not wait for a node. */
-async function unlessAborted(asked: Promise<TokenUriAnswer>, signal?: AbortSignal): Promise<TokenUriAnswer> {
+async function unlessAborted(asked: Promise<TokenUriResult>, signal?: AbortSignal): Promise<TokenUriResult> {
   if (!signal) return asked;
   let leave = () => {};
   const aborted = new Promise<NoTokenUri>((done) => {

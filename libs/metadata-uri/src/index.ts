@@ -5,6 +5,6 @@ export type { ContentReference } from './content-reference.js';
 export type { ArweaveReference } from './arweave-reference.js';
 export type { IpfsReference } from './ipfs-reference.js';
 export { parseContentInPath } from './gateway-url.js';
-export { fillInAddress, fillInTokenId, parseMetadataUrl, toHex64 } from './metadata-url.js';
+export { expandAddress, expandTokenId, parseMetadataUrl, toHex64 } from './metadata-url.js';
 export type { ParsedMetadataUrl } from './metadata-url.js';
-export { LONGEST_URI } from './uri-limits.js';
+export { MAX_URI_LENGTH } from './uri-limits.js';

@@ -1,4 +1,4 @@
-import { fillInAddress, fillInTokenId, parseMetadataUrl } from './metadata-url.js';
+import { expandAddress, expandTokenId, parseMetadataUrl } from './metadata-url.js';
 
 const cid = `Qm${'a'.repeat(44)}`;
 const LARGEST = (2n ** 256n - 1n).toString();
@@ -95,11 +95,11 @@ it.each<[string, string, string]>([
   ['https://api.example/{id}/{id_hex64}', '10', `https://api.example/10/${'a'.padStart(64, '0')}`],
   ['https://api.example/0x{id_hex64}', LARGEST, `https://api.example/0x${'f'.repeat(64)}`],
 ])('%s with token %s is %s (S3)', (metadataUrl, tokenId, url) => {
-  expect(fillInTokenId(metadataUrl, tokenId)).toBe(url);
+  expect(expandTokenId(metadataUrl, tokenId)).toBe(url);
 });
 
 it('the address of the contract is filled in in lower case, wherever it has a place (S3)', () => {
-  const url = fillInAddress('https://api.example/{address}/{id}?of={address}', `0x${'aB'.repeat(20)}`);
+  const url = expandAddress('https://api.example/{address}/{id}?of={address}', `0x${'aB'.repeat(20)}`);
 
   expect(url).toBe(`https://api.example/0x${'ab'.repeat(20)}/{id}?of=0x${'ab'.repeat(20)}`);
 });

@@ -1,14 +1,14 @@
-import { parseNestedUri, parseUri, tidyUri, toAskedUri } from './parse-uri.js';
+import { parseNestedUri, parseUri, tidyUri, toRequestUri } from './parse-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
-import { LONGEST_URI } from './uri-limits.js';
+import { MAX_URI_LENGTH } from './uri-limits.js';
 
 const ID_PLACE = /\{(?:id|id_hex64)\}/;
 const PLACES = '{id} (the token id in decimal digits), {id_hex64} (in 64 hex digits) and {address} (the contract)';
-const LARGEST_ID = (2n ** 256n - 1n).toString();
+const MAX_TOKEN_ID = (2n ** 256n - 1n).toString();
 const SAMPLE_ADDRESS = `0x${'0'.repeat(40)}`;
 
 /** The metadata URL of one collection: with the address of its contract, `0x` and 40 lower-case hex digits, in `{address}`. */
-export function fillInAddress(metadataUrl: string, address: string): string {
+export function expandAddress(metadataUrl: string, address: string): string {
   return metadataUrl.replaceAll('{address}', address.toLowerCase());
 }
 
@@ -16,7 +16,7 @@ export function fillInAddress(metadataUrl: string, address: string): string {
  * The URL of a token's document: the metadata URL with the id, a decimal uint256, in `{id}` and `{id_hex64}`. Where it has
  * neither, the id is appended in decimal digits, behind one slash.
  */
-export function fillInTokenId(metadataUrl: string, tokenId: string): string {
+export function expandTokenId(metadataUrl: string, tokenId: string): string {
   if (!ID_PLACE.test(metadataUrl)) return `${metadataUrl.replace(/\/+$/, '')}/${tokenId}`;
   return metadataUrl.replaceAll('{id}', tokenId).replaceAll('{id_hex64}', () => toHex64(tokenId));
 }
@@ -81,22 +81,22 @@ function findWrongForm(url: string): string | null {
 }
 
 function findWrongMeaning(url: string): string | null {
-  const [first, last] = ['0', LARGEST_ID].map((id) => fillInTokenId(fillInAddress(url, SAMPLE_ADDRESS), id));
-  if (last!.length > LONGEST_URI) return `is too long: with a token id in it, it may have ${LONGEST_URI} characters.`;
+  const [first, last] = ['0', MAX_TOKEN_ID].map((id) => expandTokenId(expandAddress(url, SAMPLE_ADDRESS), id));
+  if (last!.length > MAX_URI_LENGTH) return `is too long: with a token id in it, it may have ${MAX_URI_LENGTH} characters.`;
   const nested = parseNestedUri(url) ?? parseNestedUri(last!);
   if (nested) return `has another URI inside: register ${shownInside(nested)} itself.`;
-  const asked = toAskedUri(parseUri(last!));
+  const asked = toRequestUri(parseUri(last!));
   if (asked === null) {
     return /^ar:/i.test(url)
       ? 'names nothing in Arweave: "ar://" and a transaction id of 43 characters would be right.'
       : 'names nothing in IPFS: "ipfs://" and a CID, or "ipns://" and a name, would be right.';
   }
-  return asked === toAskedUri(parseUri(first!))
+  return asked === toRequestUri(parseUri(first!))
     ? 'leads to one document for all tokens: its "/.." takes the id out.'
     : null;
 }
 
 function shownInside(nested: ParsedUri): string {
-  const inside = toAskedUri(nested);
+  const inside = toRequestUri(nested);
   return inside === null ? 'that' : JSON.stringify(withPlainPlaces(inside));
 }

@@ -1,9 +1,9 @@
 import { isGatewayHost } from './gateway-url.js';
 import type { ParsedUri } from './parsed-uri.js';
-import { LONGEST_URI } from './uri-limits.js';
+import { MAX_URI_LENGTH } from './uri-limits.js';
 
 /** More is no mistake of anybody's, but made to take time: the rest is not looked at. */
-const MOST_NESTED = 12;
+const MAX_NESTED = 12;
 
 /** Behind a slash or a colon: a scheme, or the header of a `data:` URI; behind `/ipfs/` also a host without its scheme. */
 const BEGINNING =
@@ -15,14 +15,14 @@ export function findNestedUris(uri: string): number[] {
   for (const { 0: beginning, index } of pathPart(uri).matchAll(BEGINNING)) {
     starts.push(index);
     // What a data URI holds is not part of the nesting.
-    if (/^data:/i.test(beginning) || starts.length === MOST_NESTED) break;
+    if (/^data:/i.test(beginning) || starts.length === MAX_NESTED) break;
   }
   return starts;
 }
 
 /** As much as is looked through. What follows a `?` or `#`, encoded or not, is a parameter, and no nesting. */
 export function pathPart(uri: string): string {
-  return /^(?:(?!%3f|%23)[^?#])*/i.exec(uri.slice(0, LONGEST_URI))![0];
+  return /^(?:(?!%3f|%23)[^?#])*/i.exec(uri.slice(0, MAX_URI_LENGTH))![0];
 }
 
 /**

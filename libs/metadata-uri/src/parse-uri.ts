@@ -4,7 +4,7 @@ import { isGatewayHost, parseContentInPath, parseGatewayUrl } from './gateway-ur
 import { findIpfsReference, parseIpfsReference } from './ipfs-reference.js';
 import { findNestedUris, isBaseOf, pathPart } from './nested-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
-import { LONGEST_URI } from './uri-limits.js';
+import { MAX_URI_LENGTH } from './uri-limits.js';
 
 /**
  * The one reader of URIs: of token URIs, images, animations, links and metadata URLs. Where a base was put before what was
@@ -25,26 +25,26 @@ export function tidyUri(text: string): string {
 export function parseNestedUri(text: string): ParsedUri | null {
   const uri = tidyUri(text);
   const meant = parseTidy(uri, 0);
-  return toAskedUri(meant) === toAskedUri(parseSingle(uri)) ? null : meant;
+  return toRequestUri(meant) === toRequestUri(parseSingle(uri)) ? null : meant;
 }
 
 /** What is asked for, in one spelling. null: nothing can be. */
-export function toAskedUri(parsed: ParsedUri): string | null {
+export function toRequestUri(parsed: ParsedUri): string | null {
   if (parsed.kind === 'content') return toContentUri(parsed.content);
   return parsed.kind === 'url' ? parsed.url.href : null;
 }
 
 /** How often a URI may be read again: decoded, or as it would be asked for. */
-const MOST_READINGS = 3;
+const MAX_READINGS = 3;
 
 function parseTidy(uri: string, readings: number): ParsedUri {
   if (isDataUri(uri)) return { kind: 'data', uri };
-  const mayBeNested = MAY_BE_NESTED.test(uri.slice(0, LONGEST_URI));
+  const mayBeNested = MAY_BE_NESTED.test(uri.slice(0, MAX_URI_LENGTH));
   const nested = mayBeNested ? (parseNested(uri) ?? parseEncoded(uri, readings)) : null;
   const parsed = nested ?? parseSingle(uri);
-  const asked = toAskedUri(parsed);
+  const asked = toRequestUri(parsed);
   // With its dot segments resolved and its path encoded it may be a base after all.
-  return asked === null || asked === uri || readings === MOST_READINGS ? parsed : parseTidy(asked, readings + 1);
+  return asked === null || asked === uri || readings === MAX_READINGS ? parsed : parseTidy(asked, readings + 1);
 }
 
 /** A quick look: no ordinary URI has any of it behind its scheme. */
@@ -70,7 +70,7 @@ function parseNested(uri: string): ParsedUri | null {
  */
 function parseEncoded(uri: string, readings: number): ParsedUri | null {
   const at = pathPart(uri).search(/(?<=^|[/:])(?:ipfs|ipns|ar|arweave|https?|data)%(?:25)*3a/i);
-  if (at === -1 || readings === MOST_READINGS) return null;
+  if (at === -1 || readings === MAX_READINGS) return null;
   const base = uri.slice(0, at);
   const isOfGateway =
     /(?:^|\/)ip[fn]s\/+$|^(?:ipfs|ipns|ar):/i.test(base) || isGatewayHost(URL.parse(base)?.hostname ?? '');
@@ -81,7 +81,7 @@ function parseEncoded(uri: string, readings: number): ParsedUri | null {
 
 function parseSingle(uri: string): ParsedUri {
   if (isDataUri(uri)) return { kind: 'data', uri };
-  if (uri.length > LONGEST_URI) return { kind: 'invalid' };
+  if (uri.length > MAX_URI_LENGTH) return { kind: 'invalid' };
   if (/^https?:/i.test(uri)) return parseHttp(uri);
   const reference = parseIpfsReference(uri) ?? parseArweaveReference(uri);
   if (reference) return reference === 'invalid' ? { kind: 'invalid' } : { kind: 'content', content: reference };

@@ -1,13 +1,13 @@
-import { LargeBodies, NoSeat, type Place } from './body-buffer-pool.js';
+import { BodyBufferPool, AcquireTimeout, type Place } from './body-buffer-pool.js';
 
 const WAIT_MS = 8000;
 
-let bodies: LargeBodies;
+let bodies: BodyBufferPool;
 /** Who has sat down, in order. */
 let seated: string[];
 beforeEach(() => {
   vi.useFakeTimers();
-  bodies = new LargeBodies({ largeBodyQueueTimeoutMs: WAIT_MS });
+  bodies = new BodyBufferPool({ largeBodyQueueTimeoutMs: WAIT_MS });
   seated = [];
 });
 afterEach(() => {
@@ -80,7 +80,7 @@ it('tells who has waited for too long, in all', async () => {
   const failure = place.take('c').catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(1000);
 
-  expect(await failure).toBeInstanceOf(NoSeat);
+  expect(await failure).toBeInstanceOf(AcquireTimeout);
   expect(place.isWaiting).toBe(false);
 });
 

@@ -8,11 +8,11 @@ export const LARGE_BODY = 256 * 1024;
 /** Large bodies in memory at once, in one process: two of the largest are 10 MiB. */
 const SEATS = 2;
 /** Each with half a MiB of what has come. Beyond that only the first one of a collection waits: nobody is kept out. */
-const MOST_WAITING = 64;
+const MAX_WAITING = 64;
 
 /** Others had the seats for too long. That is our doing, and says nothing of the host. */
-export class NoSeat extends Error {
-  readonly code = 'NO_SEAT';
+export class AcquireTimeout extends Error {
+  readonly code = 'ACQUIRE_TIMEOUT';
 }
 
 /**
@@ -21,7 +21,7 @@ export class NoSeat extends Error {
  * Collections take turns: one whose bodies never end holds up another one until one of them has run into its deadline.
  */
 @Injectable()
-export class LargeBodies {
+export class BodyBufferPool {
   private readonly seats = Array.from({ length: SEATS }, () => new Seat());
   /** By whose they are: the one whose turn is next comes first. */
   private readonly waiting = new Map<string, Set<OnTurn>>();
@@ -39,7 +39,7 @@ export class LargeBodies {
     const others = this.waiting.get(owner);
     if (seat) sitDown(seat, owner, onTurn);
     else if (!others) this.waiting.set(owner, new Set([onTurn]));
-    else if (this.countWaiting() < MOST_WAITING) others.add(onTurn);
+    else if (this.countWaiting() < MAX_WAITING) others.add(onTurn);
     else return false;
     return true;
   }
@@ -84,11 +84,11 @@ export class Place {
   isWaiting = false;
 
   constructor(
-    private readonly bodies: LargeBodies,
-    private leftMs: number,
+    private readonly bodies: BodyBufferPool,
+    private remainingMs: number,
   ) {}
 
-  /** Room for a large body of this collection. Throws NoSeat when the time to wait is over, or too many are waiting. */
+  /** Room for a large body of this collection. Throws AcquireTimeout when the time to wait is over, or too many are waiting. */
   take(owner: string): Promise<Buffer> {
     const waitsSince = performance.now();
     this.isWaiting = true;
@@ -100,13 +100,13 @@ export class Place {
       };
       const giveUp = () => {
         this.stopWaiting();
-        fail(new NoSeat('Large bodies of others are being read.'));
+        fail(new AcquireTimeout('Large bodies of others are being read.'));
       };
-      const timer = setTimeout(giveUp, this.leftMs);
+      const timer = setTimeout(giveUp, this.remainingMs);
       this.stopWaiting = () => {
         clearTimeout(timer);
         this.bodies.withdraw(owner, onTurn);
-        this.leftMs = Math.max(0, this.leftMs - (performance.now() - waitsSince));
+        this.remainingMs = Math.max(0, this.remainingMs - (performance.now() - waitsSince));
         this.isWaiting = false;
         this.stopWaiting = () => {};
       };

@@ -1,5 +1,5 @@
 /** Enough for most documents. */
-const SMALLEST = 4096;
+const MIN_CAPACITY = 4096;
 
 /**
  * The bytes of a body as they come. They are copied together at once, since a host may send each in a chunk of its own,
@@ -36,6 +36,6 @@ export class BodyBytes {
   }
 
   private roomFor(): number {
-    return Math.max(SMALLEST, 2 * this.length);
+    return Math.max(MIN_CAPACITY, 2 * this.length);
   }
 }

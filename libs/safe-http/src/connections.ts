@@ -5,19 +5,19 @@ import Client from 'undici/lib/dispatcher/client.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 
 /** Without a request. */
-const KEPT_OPEN_MS = 4000;
+const KEEP_ALIVE_MS = 4000;
 
 export interface ConnectionOptions {
   /** Resolves the names that are dialled. */
   lookup: LookupFunction;
   /** To one origin at once. */
   maxConnections: number;
-  /** For name, connect and TLS, in milliseconds; whoever asked may have gone earlier. */
+  /** For name, connect and TLS, in milliseconds; whoever asked may have gone otherRequests. */
   connectTimeoutMs: number;
 }
 
 /** What reads the answer to one request. It is told which connection the request goes over. */
-export interface AnswerHandler extends Dispatcher.DispatchHandler {
+export interface ResponseHandler extends Dispatcher.DispatchHandler {
   connection?: Connection;
 }
 
@@ -28,8 +28,8 @@ export function openConnections({ lookup, maxConnections, connectTimeoutMs }: Co
     connect: { lookup, timeout: connectTimeoutMs },
     allowH2: false,
     // However long a host would like it: there are many hosts, and each socket is a file descriptor.
-    keepAliveTimeout: KEPT_OPEN_MS,
-    keepAliveMaxTimeout: KEPT_OPEN_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
     // One deadline for everything is kept by whoever asks.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -71,7 +71,7 @@ export class Connection extends Client {
     socket.once('error', () => (this.isBroken = true));
   }
 
-  override dispatch(request: Dispatcher.DispatchOptions, handler: AnswerHandler): boolean {
+  override dispatch(request: Dispatcher.DispatchOptions, handler: ResponseHandler): boolean {
     handler.connection = this;
     return super.dispatch(request, handler);
   }

@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
-import { AnswerTooLarge } from './response-too-large.js';
+import { ResponseTooLarge } from './response-too-large.js';
 
 /** Where bytes come from, while nobody can take more. */
 export interface ByteSource {
@@ -74,7 +74,7 @@ class CodingDecoder implements BodyDecoder, ByteSink {
   write(chunk: Buffer, from: ByteSource): void {
     this.received += chunk.length;
     if (this.received > this.maxBytes) {
-      return this.fail(new AnswerTooLarge(`The body has more than ${this.maxBytes} bytes before it is decompressed.`));
+      return this.fail(new ResponseTooLarge(`The body has more than ${this.maxBytes} bytes before it is decompressed.`));
     }
     const bytes = this.coding === 'gzip' ? this.withoutPadding(chunk) : chunk;
     if (bytes.length === 0) return;

@@ -12,7 +12,7 @@ it('ends when its time is over, and stands still while it is paused', () => {
   vi.advanceTimersByTime(400);
   deadline.pause();
   vi.advanceTimersByTime(5000);
-  expect(deadline.leftMs).toBe(600);
+  expect(deadline.remainingMs).toBe(600);
   deadline.resume();
 
   vi.advanceTimersByTime(599);
@@ -29,7 +29,7 @@ it('is over once and for all when it is cleared, whoever goes on then', () => {
 
   expect(vi.getTimerCount()).toBe(0);
   vi.advanceTimersByTime(5000);
-  expect([deadline.leftMs, deadline.signal.aborted]).toEqual([1000, false]);
+  expect([deadline.remainingMs, deadline.signal.aborted]).toEqual([1000, false]);
 });
 
 it('ends with whatever it is a part of', () => {

@@ -25,14 +25,14 @@ export class Deadline {
   }
 
   /** What was not used of it. */
-  get leftMs(): number {
+  get remainingMs(): number {
     const usedMs = this.runsSince === undefined ? 0 : performance.now() - this.runsSince;
     return Math.max(0, this.unusedMs - usedMs);
   }
 
   pause(): void {
     clearTimeout(this.timer);
-    this.unusedMs = this.leftMs;
+    this.unusedMs = this.remainingMs;
     this.runsSince = undefined;
   }
 

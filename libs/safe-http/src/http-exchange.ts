@@ -1,16 +1,16 @@
 import type { Dispatcher } from 'undici';
-import { AnswerTooLarge } from './response-too-large.js';
+import { ResponseTooLarge } from './response-too-large.js';
 import { BodyBytes } from './body-bytes.js';
-import type { AnswerHandler, Connection } from './connections.js';
+import type { ResponseHandler, Connection } from './connections.js';
 import { decoderFor, type BodyDecoder, type ByteSource } from './content-decoder.js';
-import { LARGE_BODY, NoSeat } from './body-buffer-pool.js';
+import { LARGE_BODY, AcquireTimeout } from './body-buffer-pool.js';
 
 export interface Exchange {
   url: URL;
   /** Present: it is posted. */
   body?: string | undefined;
   /** Whether it may be sent again when a kept connection turns out to be closed: not a message, which may have arrived. */
-  mayRepeat: boolean;
+  idempotent: boolean;
   headers: Readonly<Record<string, string>>;
   connections: Dispatcher;
   signal: AbortSignal;
@@ -22,57 +22,57 @@ export interface Exchange {
   onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   status: number;
-  headers: AnswerHeaders;
+  headers: ResponseHeaders;
   body: Buffer;
 }
 
 /** By lower-case name, each character a byte; of a header that came twice, the first. */
-type AnswerHeaders = Readonly<Record<string, string | undefined>>;
+type ResponseHeaders = Readonly<Record<string, string | undefined>>;
 
-class AnswerIncomplete extends Error {
+class IncompleteResponse extends Error {
   readonly code = 'INCOMPLETE';
 }
 
 /** Nobody waits any longer. */
-class NoLongerWanted extends Error {}
+class RequestAborted extends Error {}
 
 /** A kept connection that its host has closed in the meantime: nothing was answered, and nothing is wrong. */
-class ConnectionWasStale extends Error {}
+class StaleConnection extends Error {}
 
 /** After so many stale connections in a row the host is closing them all. */
-const STALE_AT_MOST = 3;
+const MAX_STALE_RETRIES = 3;
 
 /** One request and its answer: no redirects, no proxy, bytes counted after decompression as they come. */
-export async function exchange(wanted: Exchange): Promise<HttpAnswer> {
+export async function exchange(wanted: Exchange): Promise<HttpResponse> {
   for (let stale = 0; ; stale += 1) {
     try {
-      return await new Promise<HttpAnswer>((done, fail) => new AnswerReader(wanted, done, fail).ask());
+      return await new Promise<HttpResponse>((done, fail) => new ResponseReader(wanted, done, fail).ask());
     } catch (error) {
-      if (!(error instanceof ConnectionWasStale)) throw error;
-      if (stale === STALE_AT_MOST || !wanted.mayRepeat) throw error.cause;
+      if (!(error instanceof StaleConnection)) throw error;
+      if (stale === MAX_STALE_RETRIES || !wanted.idempotent) throw error.cause;
     }
   }
 }
 
 /** Reads an answer as it comes. A body that matters has to be whole; of an error's body the beginning is enough. */
-class AnswerReader implements AnswerHandler {
+class ResponseReader implements ResponseHandler {
   connection?: Connection;
   private controller?: Dispatcher.DispatchController;
   private connectionWasUsed = false;
   private status = 0;
-  private headers: AnswerHeaders = {};
+  private headers: ResponseHeaders = {};
   private readonly body = new BodyBytes();
   private maxBytes: number;
   private hasBody = false;
   private decoder: BodyDecoder | null = null;
   private isOver = false;
-  private readonly giveUp = () => this.broken(new NoLongerWanted('The time is over.'));
+  private readonly giveUp = () => this.broken(new RequestAborted('The time is over.'));
 
   constructor(
     private readonly wanted: Exchange,
-    private readonly done: (answer: HttpAnswer) => void,
+    private readonly done: (answer: HttpResponse) => void,
     private readonly fail: (error: unknown) => void,
   ) {}
 
@@ -87,7 +87,7 @@ class AnswerReader implements AnswerHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
     this.connectionWasUsed = this.connection!.isUsed;
-    if (this.isOver) controller.abort(new NoLongerWanted('The time was over before there was a connection.'));
+    if (this.isOver) controller.abort(new RequestAborted('The time was over before there was a connection.'));
   }
 
   onResponseStart(_: unknown, status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
@@ -97,7 +97,7 @@ class AnswerReader implements AnswerHandler {
     this.headers = firstOfEach(headers);
     this.maxBytes = (this.mustBeWhole ? this.wanted.maxBytes : null) ?? this.wanted.errorBodyBytes;
     if (this.mustBeWhole && Number(this.headers['content-length']) > this.maxBytes) {
-      return this.broken(new AnswerTooLarge(`The body is declared with more than ${this.maxBytes} bytes.`));
+      return this.broken(new ResponseTooLarge(`The body is declared with more than ${this.maxBytes} bytes.`));
     }
   }
 
@@ -110,7 +110,7 @@ class AnswerReader implements AnswerHandler {
   }
 
   onResponseEnd(): void {
-    if (this.connection!.isBroken) return this.broken(new AnswerIncomplete('The connection was reset.'));
+    if (this.connection!.isBroken) return this.broken(new IncompleteResponse('The connection was reset.'));
     if (this.decoder) this.decoder.end();
     else this.complete();
   }
@@ -137,7 +137,7 @@ class AnswerReader implements AnswerHandler {
     const wasLarge = this.body.length > LARGE_BODY;
     if (this.body.length + chunk.length > this.maxBytes) {
       this.body.add(chunk.subarray(0, this.maxBytes - this.body.length));
-      return this.broken(new AnswerTooLarge(`The body has more than ${this.maxBytes} bytes.`));
+      return this.broken(new ResponseTooLarge(`The body has more than ${this.maxBytes} bytes.`));
     }
     this.body.add(chunk);
     const { onLargeBody } = this.wanted;
@@ -171,8 +171,8 @@ class AnswerReader implements AnswerHandler {
   }
 
   private withoutAnswer(error: Error): Error {
-    if (isNoHttp(error)) return new AnswerIncomplete(`What came is no HTTP: ${error.message}`, { cause: error });
-    return this.connectionWasUsed && isReset(error) ? new ConnectionWasStale('', { cause: error }) : error;
+    if (isNoHttp(error)) return new IncompleteResponse(`What came is no HTTP: ${error.message}`, { cause: error });
+    return this.connectionWasUsed && isReset(error) ? new StaleConnection('', { cause: error }) : error;
   }
 
   /** Whether this was the end, and not something that came after it. */
@@ -185,7 +185,7 @@ class AnswerReader implements AnswerHandler {
 }
 
 /** Of headers that came twice, as node:http has it. */
-function firstOfEach(headers: Readonly<Record<string, string | string[] | undefined>>): AnswerHeaders {
+function firstOfEach(headers: Readonly<Record<string, string | string[] | undefined>>): ResponseHeaders {
   const first: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(headers)) {
     first[name] = !Array.isArray(value) ? value : name === 'content-encoding' ? value.join(', ') : value[0];
@@ -197,12 +197,12 @@ function isReset(error: Error): boolean {
   return 'code' in error && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(error.code));
 }
 
-const REASONS_OF_OURS = [AnswerTooLarge, AnswerIncomplete, NoLongerWanted, NoSeat];
+const REASONS_OF_OURS = [ResponseTooLarge, IncompleteResponse, RequestAborted, AcquireTimeout];
 
 function asIncomplete(error: Error, message = 'The connection was closed in the middle of the body.'): Error {
   return REASONS_OF_OURS.some((reason) => error instanceof reason)
     ? error
-    : new AnswerIncomplete(message, { cause: error });
+    : new IncompleteResponse(message, { cause: error });
 }
 
 /** The host has spoken, and undici understands nothing of it, or has not asked for it: 100, 101. */

@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Deadline } from './deadline.js';
 import type { RequestFailureReason } from './request-failure.js';
-import { GuardedHttp } from './ssrf-safe-http.js';
+import { SsrfSafeHttp } from './ssrf-safe-http.js';
 import { MessageSender, type Message, type SendOutcome } from './message-sender.js';
-import { askedDelaySeconds } from './retry-after.js';
+import { readRetryAfterSeconds } from './retry-after.js';
 
 /** Sends through the client that fetches, with its connections and its rules. */
 @Injectable()
 export class HttpMessageSender extends MessageSender {
-  constructor(private readonly http: GuardedHttp) {
+  constructor(private readonly http: SsrfSafeHttp) {
     super();
   }
 
@@ -24,10 +24,10 @@ export class HttpMessageSender extends MessageSender {
     const startedAt = performance.now();
     const deadline = new Deadline(deadlineMs, signal);
     try {
-      const answer = await this.http.post({ url, headers, body, signal: deadline.signal, wantsBody: false });
+      const answer = await this.http.post({ url, headers, body, signal: deadline.signal, expectsBody: false });
       const durationMs = Math.round(performance.now() - startedAt);
       if (answer.kind === 'unreachable') return { kind: 'unreachable', reason: answer.reason, durationMs };
-      const seconds = askedDelaySeconds(answer.headers, new Date());
+      const seconds = readRetryAfterSeconds(answer.headers, new Date());
       const retryAfter = seconds === undefined ? {} : { retryAfterSeconds: seconds };
       return { kind: 'answered', status: answer.status, ...retryAfter, durationMs };
     } finally {

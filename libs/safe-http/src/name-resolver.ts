@@ -4,13 +4,13 @@ import type { LookupFunction } from 'node:net';
 import { NoAddress } from './ssrf-filter.js';
 
 /** Of the time for a name: what one name server gets for its first answer, so that a dead one leaves time for the next. */
-const FIRST_TRY_PART = 1 / 4;
+const FIRST_TRY_FRACTION = 1 / 4;
 const TRIES = 2;
 /**
  * One kind of address is there: the other one gets so much of the time, if it is left, as some name servers never answer for it.
  * Longer than a first try, since its question may have been lost, and the kind that came first may lead nowhere.
  */
-const OTHER_KIND_PART = 2 / 5;
+const SECOND_FAMILY_FRACTION = 2 / 5;
 
 /**
  * Asks name servers for the names of strangers' hosts, within a bounded time and without a thread: the system's resolver
@@ -23,7 +23,7 @@ export class NameResolver {
 
   constructor(
     /** For all questions about one name, in milliseconds. */
-    private readonly withinMs: number,
+    private readonly timeoutMs: number,
     /** `IP` or `IP:port`; undefined: the system's. */
     private readonly nameServers: readonly string[] | undefined,
   ) {}
@@ -39,7 +39,7 @@ export class NameResolver {
   private resolve(name: string): Promise<LookupAddress[]> {
     const now = performance.now();
     const asked = this.asking.get(name);
-    if (asked && now - asked.since < this.withinMs * FIRST_TRY_PART) return asked.addresses;
+    if (asked && now - asked.since < this.timeoutMs * FIRST_TRY_FRACTION) return asked.addresses;
     const mine = {
       since: now,
       addresses: this.ask(name).finally(() => {
@@ -52,16 +52,16 @@ export class NameResolver {
 
   private async ask(name: string): Promise<LookupAddress[]> {
     // One for each name: it can be cancelled alone, asks from a port of its own, and knows of changes to resolv.conf.
-    const resolver = new Resolver({ timeout: Math.ceil(this.withinMs * FIRST_TRY_PART), tries: TRIES });
+    const resolver = new Resolver({ timeout: Math.ceil(this.timeoutMs * FIRST_TRY_FRACTION), tries: TRIES });
     if (this.nameServers) resolver.setServers(this.nameServers);
     const cancel = () => resolver.cancel();
     const startedAt = performance.now();
-    let timer = setTimeout(cancel, this.withinMs);
+    let timer = setTimeout(cancel, this.timeoutMs);
     const ofKind = async (family: 4 | 6) => {
       const addresses = await (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name));
       clearTimeout(timer);
-      const leftMs = this.withinMs - (performance.now() - startedAt);
-      timer = setTimeout(cancel, Math.min(this.withinMs * OTHER_KIND_PART, leftMs));
+      const remainingMs = this.timeoutMs - (performance.now() - startedAt);
+      timer = setTimeout(cancel, Math.min(this.timeoutMs * SECOND_FAMILY_FRACTION, remainingMs));
       return addresses.map((address) => ({ address, family }));
     };
     const answers = await Promise.allSettled([ofKind(4), ofKind(6)]);

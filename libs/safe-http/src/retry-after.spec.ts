@@ -1,4 +1,4 @@
-import { askedDelaySeconds, parseRetryAfter } from './retry-after.js';
+import { readRetryAfterSeconds, parseRetryAfter } from './retry-after.js';
 
 const now = new Date('2015-10-21T00:00:00Z');
 const epoch = now.getTime() / 1000;
@@ -67,7 +67,7 @@ describe('what is said of a rate limit', () => {
     [{ ratelimit: 'rubbish' }, undefined],
     [{}, undefined],
   ])('%j asks for %s seconds (H9)', (headers, seconds) => {
-    expect(askedDelaySeconds(headers, now)).toBe(seconds);
+    expect(readRetryAfterSeconds(headers, now)).toBe(seconds);
   });
 
   it.each([
@@ -75,6 +75,6 @@ describe('what is said of a rate limit', () => {
     [{ 'retry-after': '0', 'x-ratelimit-reset': '12' }, 0],
     [{ 'retry-after': 'soon', 'x-ratelimit-reset': '12' }, 12],
   ])('counts only where there is no Retry-After that can be read: %j (H9)', (headers, seconds) => {
-    expect(askedDelaySeconds(headers, now)).toBe(seconds);
+    expect(readRetryAfterSeconds(headers, now)).toBe(seconds);
   });
 });

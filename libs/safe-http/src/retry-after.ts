@@ -1,5 +1,5 @@
 /** Nobody waits longer than this because one answer said so. */
-const LONGEST_SECONDS = 24 * 60 * 60;
+const MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60;
 /** As a number of seconds this is 31 years; as a time it is in 2001. */
 const FIRST_EPOCH_SECONDS = 1e9;
 const FIRST_EPOCH_MILLISECONDS = 1e12;
@@ -12,7 +12,7 @@ type Headers = Readonly<Record<string, string | undefined>>;
  * said of a rate limit: `RateLimit` and `RateLimit-Reset` of the IETF's drafts, `X-RateLimit-Reset` and
  * `X-Rate-Limit-Reset`. Of a limit of which something is left, nothing is asked: it is not what stands in the way.
  */
-export function askedDelaySeconds(headers: Headers, now: Date): number | undefined {
+export function readRetryAfterSeconds(headers: Headers, now: Date): number | undefined {
   return (
     parseRetryAfter(headers['retry-after'], now) ??
     parseRateLimit(headers['ratelimit']) ??
@@ -23,7 +23,7 @@ export function askedDelaySeconds(headers: Headers, now: Date): number | undefin
 /** Seconds to wait, from a number of seconds or an HTTP date; undefined for what is neither, or past. */
 export function parseRetryAfter(value: string | undefined, now: Date): number | undefined {
   const text = value?.trim() ?? '';
-  if (/^[0-9]+$/.test(text)) return Math.min(Number(text), LONGEST_SECONDS);
+  if (/^[0-9]+$/.test(text)) return Math.min(Number(text), MAX_RETRY_AFTER_SECONDS);
   const time = parseHttpDate(text);
   return time === null ? undefined : secondsUntil(time, now);
 }
@@ -46,7 +46,7 @@ function parseHttpDate(text: string): number | null {
 
 function secondsUntil(time: number, now: Date): number | undefined {
   const seconds = Math.ceil((time - now.getTime()) / 1000);
-  return seconds > 0 ? Math.min(seconds, LONGEST_SECONDS) : undefined;
+  return seconds > 0 ? Math.min(seconds, MAX_RETRY_AFTER_SECONDS) : undefined;
 }
 
 const FAMILIES = ['ratelimit', 'x-ratelimit', 'x-rate-limit'];
@@ -59,7 +59,7 @@ function parseReset(headers: Headers, family: string, now: Date): number | undef
   const number = Number(text);
   if (number >= FIRST_EPOCH_MILLISECONDS) return secondsUntil(number, now);
   if (number >= FIRST_EPOCH_SECONDS) return secondsUntil(number * 1000, now);
-  return Math.min(Math.ceil(number), LONGEST_SECONDS);
+  return Math.min(Math.ceil(number), MAX_RETRY_AFTER_SECONDS);
 }
 
 /**
@@ -74,5 +74,5 @@ function parseRateLimit(value: string | undefined): number | undefined {
     const reset = /(?:^|[\s,;])(?:t|reset)=([0-9]{1,15})/.exec(limit)?.[1];
     return reset === undefined || Number(remaining) > 0 ? [] : [Number(reset)];
   });
-  return waits.length === 0 ? undefined : Math.min(Math.max(...waits), LONGEST_SECONDS);
+  return waits.length === 0 ? undefined : Math.min(Math.max(...waits), MAX_RETRY_AFTER_SECONDS);
 }

@@ -1,10 +1,10 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
-import { LargeBodies } from './body-buffer-pool.js';
+import { BodyBufferPool } from './body-buffer-pool.js';
 import { HttpMessageSender } from './http-message-sender.js';
 import { MessageSender } from './message-sender.js';
 import { completeConfig, SAFE_HTTP_CONFIG, SAFE_HTTP_OPTION_NAMES, type SafeHttpOptions } from './safe-http.options.js';
-import { GuardedHttp } from './ssrf-safe-http.js';
+import { SsrfSafeHttp } from './ssrf-safe-http.js';
 
 /** What shapes the module. */
 export interface SafeHttpExtras {
@@ -33,11 +33,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 @Module({
   providers: [
     { provide: SAFE_HTTP_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
-    GuardedHttp,
-    LargeBodies,
+    SsrfSafeHttp,
+    BodyBufferPool,
     { provide: MessageSender, useClass: HttpMessageSender },
   ],
-  exports: [SAFE_HTTP_CONFIG, GuardedHttp, LargeBodies, MessageSender],
+  exports: [SAFE_HTTP_CONFIG, SsrfSafeHttp, BodyBufferPool, MessageSender],
 })
 export class SafeHttpModule extends ConfigurableModuleClass {
   /** The names of all options, without what shapes the module. */

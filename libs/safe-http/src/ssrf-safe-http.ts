@@ -6,11 +6,11 @@ import { publicLookup } from './ssrf-filter.js';
 import { openConnections } from './connections.js';
 import type { RequestFailureReason } from './request-failure.js';
 import { checkUrl, type CheckedUrl, type UrlRules } from './url-rules.js';
-import { exchange, type HttpAnswer } from './http-exchange.js';
+import { exchange, type HttpResponse } from './http-exchange.js';
 import { SAFE_HTTP_CONFIG, type SafeHttpConfig } from './safe-http.options.js';
 import { NameResolver } from './name-resolver.js';
 
-export interface GuardedRequest {
+export interface SafeRequest {
   url: string;
   /** Sent to this URL's origin only; a redirect to another one goes without. */
   headers?: Readonly<Record<string, string>>;
@@ -19,22 +19,22 @@ export interface GuardedRequest {
   onLargeBody: () => Promise<Buffer>;
 }
 
-export interface GuardedPost {
+export interface SafePost {
   url: string;
   headers: Readonly<Record<string, string>>;
   body: string;
   signal: AbortSignal;
   /** A question: the body of a 200 matters, and has to be whole. Otherwise a message: the status is enough. */
-  wantsBody: boolean;
+  expectsBody: boolean;
   /** The largest body of a 200, in bytes; at most, and unless said, that of a document. */
   maxBytes?: number;
-  /** As of GuardedRequest. Without it, a body of any size is read on at once. */
+  /** As of SafeRequest. Without it, a body of any size is read on at once. */
   onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
-export type GuardedAnswer =
-  /** hasOwnHeaders: the request's own headers were sent to the one who answered. */
-  | ({ kind: 'answer'; url: string; hasOwnHeaders: boolean } & HttpAnswer)
+export type SafeResponse =
+  /** sentRequestHeaders: the request's own headers were sent to the one who answered. */
+  | ({ kind: 'answer'; url: string; sentRequestHeaders: boolean } & HttpResponse)
   | { kind: 'unreachable'; url: string; reason: RequestFailureReason };
 
 /**
@@ -45,7 +45,7 @@ class Hop {
   constructor(
     readonly checked: Extract<CheckedUrl, { kind: 'url' }>,
     readonly headers: Readonly<Record<string, string>>,
-    readonly request: GuardedRequest | GuardedPost,
+    readonly request: SafeRequest | SafePost,
   ) {}
 }
 
@@ -57,7 +57,7 @@ interface HopConfig extends AxiosRequestConfig {
 const NO_HEADERS = new AxiosHeaders();
 
 /** Of the deadline: what is left is for the host. */
-const NAME_PART = 2 / 3;
+const DNS_TIMEOUT_FRACTION = 2 / 3;
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
@@ -67,7 +67,7 @@ const REDIRECTS = [301, 302, 303, 307, 308];
  * anybody: no cookies, no credentials, no proxy. axios is the face; the adapter beneath it is the short one that we need.
  */
 @Injectable()
-export class GuardedHttp implements OnApplicationShutdown {
+export class SsrfSafeHttp implements OnApplicationShutdown {
   private readonly rules: UrlRules;
   /** Sent with every request. */
   private readonly headers: Readonly<Record<string, string>>;
@@ -82,7 +82,7 @@ export class GuardedHttp implements OnApplicationShutdown {
       'user-agent': config.userAgent,
     };
     const options = { maxConnections: config.maxConnectionsPerHost, connectTimeoutMs: config.deadlineMs };
-    const resolver = new NameResolver(config.deadlineMs * NAME_PART, config.nameServers);
+    const resolver = new NameResolver(config.deadlineMs * DNS_TIMEOUT_FRACTION, config.nameServers);
     // Two sets: a connection that was dialled without the filter is never used for a URL that needs it.
     this.connections = {
       public: openConnections({ ...options, lookup: publicLookup(config.lookup ?? resolver.lookup) }),
@@ -93,7 +93,7 @@ export class GuardedHttp implements OnApplicationShutdown {
   }
 
   /** Never throws for what a stranger's host does. */
-  async get(request: GuardedRequest): Promise<GuardedAnswer> {
+  async get(request: SafeRequest): Promise<SafeResponse> {
     const given = request.headers ?? {};
     let url = request.url;
     let headers = given;
@@ -102,9 +102,9 @@ export class GuardedHttp implements OnApplicationShutdown {
       if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
       try {
         const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
-        const { data: answer } = await this.axios.request<HttpAnswer>(config);
+        const { data: answer } = await this.axios.request<HttpResponse>(config);
         const location = REDIRECTS.includes(answer.status) ? utf8(answer.headers['location']) : undefined;
-        if (location === undefined) return { kind: 'answer', url, hasOwnHeaders: headers === given, ...answer };
+        if (location === undefined) return { kind: 'answer', url, sentRequestHeaders: headers === given, ...answer };
         if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
         const next = URL.parse(location, url);
         if (!next) return { kind: 'unreachable', url, reason: 'invalid_uri' };
@@ -117,14 +117,14 @@ export class GuardedHttp implements OnApplicationShutdown {
   }
 
   /** The answer to one request. No redirect is followed: that would hand what is posted to somebody else. */
-  async post(request: GuardedPost): Promise<GuardedAnswer> {
+  async post(request: SafePost): Promise<SafeResponse> {
     const { url, headers, signal } = request;
     const checked = this.check(url);
     if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
     try {
       const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
-      const { data: answer } = await this.axios.request<HttpAnswer>(config);
-      return { kind: 'answer', url, hasOwnHeaders: true, ...answer };
+      const { data: answer } = await this.axios.request<HttpResponse>(config);
+      return { kind: 'answer', url, sentRequestHeaders: true, ...answer };
     } catch (error) {
       return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
     }
@@ -150,10 +150,10 @@ export class GuardedHttp implements OnApplicationShutdown {
       ...('body' in request
         ? {
             body: request.body,
-            mayRepeat: request.wantsBody,
-            maxBytes: request.wantsBody ? Math.min(request.maxBytes ?? Infinity, this.config.maxBytes) : null,
+            idempotent: request.expectsBody,
+            maxBytes: request.expectsBody ? Math.min(request.maxBytes ?? Infinity, this.config.maxBytes) : null,
           }
-        : { mayRepeat: true, maxBytes: this.config.maxBytes }),
+        : { idempotent: true, maxBytes: this.config.maxBytes }),
       onLargeBody: request.onLargeBody,
       errorBodyBytes: this.config.errorBodyBytes,
     });
@@ -169,7 +169,7 @@ function utf8(header: string | undefined): string | undefined {
 const REASONS: Readonly<Record<string, RequestFailureReason>> = {
   BLOCKED_ADDRESS: 'blocked_address',
   TOO_LARGE: 'too_large',
-  NO_SEAT: 'busy',
+  ACQUIRE_TIMEOUT: 'busy',
   INCOMPLETE: 'incomplete_body',
   ENOTFOUND: 'dns',
   EAI_AGAIN: 'dns',

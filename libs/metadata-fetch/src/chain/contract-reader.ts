@@ -1,12 +1,12 @@
 import { Interface } from 'ethers';
-import { decodeText, isTrue, isZero, toContractAnswer, type ContractAnswer } from './contract-result.js';
-import type { JsonRpc, RpcAnswer, RpcCall, UsualAnswer } from './json-rpc.js';
-import type { KeptTokenUris } from './token-uri-budget.js';
+import { decodeText, isTrue, isZero, toContractResult, type ContractResult } from './contract-result.js';
+import type { JsonRpc, RpcResult, RpcCall, ResponseSize } from './json-rpc.js';
+import type { TokenUriBudget } from './token-uri-budget.js';
 import type { TokenStandard } from '../uri/token-id-template.js';
 import { appendTokenId, toTokenUri, type TokenUri, type UriRule } from '../uri/uri-rule.js';
 
 /** Asks a contract for the token URI of one token. */
-export interface TokenUriQuestion {
+export interface TokenUriRequest {
   /** Decimal uint256. */
   tokenId: string;
   uriRule: UriRule;
@@ -24,17 +24,17 @@ export type NoTokenUri =
   /** The contract says that there is no such token. */
   | { kind: 'no_token'; reason: 'contract_reverted' };
 
-export type TokenUriAnswer = TokenUri | NoTokenUri;
+export type TokenUriResult = TokenUri | NoTokenUri;
 
 /** What a contract says that it is; where it says nothing, or both, both are tried in this order. */
 type Standards = readonly [TokenStandard] | readonly [TokenStandard, TokenStandard];
 
 /** A question with the answer that it has by now: its last one, or what the contract refused so far. */
 interface Reading {
-  question: TokenUriQuestion;
-  answer: TokenUriAnswer | Refused;
+  question: TokenUriRequest;
+  answer: TokenUriResult | Refused;
 }
-type Refused = Extract<ContractAnswer, { kind: 'reverted' }>;
+type Refused = Extract<ContractResult, { kind: 'reverted' }>;
 
 const ABI = new Interface([
   'function tokenURI(uint256) view returns (string)',
@@ -53,26 +53,26 @@ const BUSY = { kind: 'unreachable', reason: 'busy' } as const;
 const INTERFACE_GAS = 60_000;
 const READ_GAS = 15_000_000;
 /** A contract behind a proxy may become another one. */
-const KNOWN_FOR_MS = 10 * 60_000;
+const STANDARDS_TTL_MS = 10 * 60_000;
 
 /**
  * Asks contracts of one chain for token URIs, many tokens at once: what the contract is, its answer for each token, and of
  * those that it refused, whether the token exists. One call that fails is one token's.
  */
 export class ContractReader {
-  private readonly known = new Map<string, { standards: Standards; usual: UsualAnswer; until: number }>();
+  private readonly known = new Map<string, { standards: Standards; usual: ResponseSize; until: number }>();
   private isRightChain = false;
 
   constructor(
     private readonly rpc: JsonRpc,
     private readonly chainId: number,
-    private readonly kept: KeptTokenUris,
+    private readonly kept: TokenUriBudget,
     /** Told what a node did instead of answering: a word, without anything of its URL. */
-    private readonly onTrouble: (reason: string) => void,
+    private readonly onNodeError: (reason: string) => void,
   ) {}
 
   /** In the order of the questions; long URIs are kept until they are released. Never throws for what a node or a contract does. */
-  async read(address: string, questions: readonly TokenUriQuestion[], signal: AbortSignal): Promise<TokenUriAnswer[]> {
+  async read(address: string, questions: readonly TokenUriRequest[], signal: AbortSignal): Promise<TokenUriResult[]> {
     const standards = (await this.checkChain(signal)) ?? (await this.findStandards(address, signal));
     if ('kind' in standards) return questions.map(() => standards);
     const readings = questions.map((question): Reading => ({
@@ -92,9 +92,9 @@ export class ContractReader {
   private async checkChain(signal: AbortSignal): Promise<NoTokenUri | null> {
     if (this.isRightChain) return null;
     const [answer] = await allOf(this.rpc.call([{ method: 'eth_chainId', params: [] }], signal));
-    if (answer?.kind === 'failed') return this.nodeTrouble(answer);
+    if (answer?.kind === 'failed') return this.nodeError(answer);
     this.isRightChain = answer?.kind === 'result' && Number(answer.result) === this.chainId;
-    return this.isRightChain ? null : this.nodeTrouble({ reason: 'wrong_chain', retryAfterSeconds: 0 });
+    return this.isRightChain ? null : this.nodeError({ reason: 'wrong_chain', retryAfterSeconds: 0 });
   }
 
   private async findStandards(address: string, signal: AbortSignal): Promise<Standards | NoTokenUri> {
@@ -104,9 +104,9 @@ export class ContractReader {
       { method: 'eth_getCode', params: [address, 'latest'] },
       ...[ERC165, NOTHING, ERC721, ERC1155].map((id) => callOf(address, 'supportsInterface', [id], INTERFACE_GAS)),
     ];
-    const [code, ...supports] = (await allOf(this.rpc.call(calls, signal))).map(toContractAnswer);
-    const trouble = [code!, ...supports].find((answer) => answer.kind === 'node_trouble');
-    if (trouble) return this.nodeTrouble(trouble);
+    const [code, ...supports] = (await allOf(this.rpc.call(calls, signal))).map(toContractResult);
+    const trouble = [code!, ...supports].find((answer) => answer.kind === 'node_error');
+    if (trouble) return this.nodeError(trouble);
     if (code?.kind === 'returned' && isZero(code.data)) return { kind: 'unreachable', reason: 'no_contract' };
     const [says165, saysNothing, says721, says1155] = supports.map(
       (answer) => answer.kind === 'returned' && isTrue(answer.data),
@@ -114,7 +114,7 @@ export class ContractReader {
     // Who says yes to everything has said nothing.
     const isClear = says165 && !saysNothing && says721 !== says1155;
     const standards: Standards = isClear ? [says721 ? 'erc721' : 'erc1155'] : ['erc721', 'erc1155'];
-    this.known.set(address, { standards, usual: { bytes: 0 }, until: performance.now() + KNOWN_FOR_MS });
+    this.known.set(address, { standards, usual: { bytes: 0 }, until: performance.now() + STANDARDS_TTL_MS });
     return standards;
   }
 
@@ -130,7 +130,7 @@ export class ContractReader {
       if (answer.kind === 'reverted') return strongerOf(before, answer);
       // The function is not there, and a fallback has swallowed the call: the other one may be.
       if (answer.data === '0x' && !isLast) return before;
-      return this.keep(address, toTokenUriAnswer(answer.data, question, standard));
+      return this.keep(address, toTokenUriResult(answer.data, question, standard));
     });
   }
 
@@ -143,9 +143,9 @@ export class ContractReader {
   ): Promise<void> {
     const readings = refused.filter(({ question }) => question.uriRule === 'base_uri');
     if (readings.length === 0) return;
-    const [answer] = (await allOf(this.rpc.call([callOf(address, 'baseURI', [])], signal))).map(toContractAnswer);
+    const [answer] = (await allOf(this.rpc.call([callOf(address, 'baseURI', [])], signal))).map(toContractResult);
     for (const reading of readings) {
-      if (answer?.kind === 'node_trouble') reading.answer = this.nodeTrouble(answer);
+      if (answer?.kind === 'node_error') reading.answer = this.nodeError(answer);
       if (answer?.kind !== 'returned') continue;
       const uri = appendTokenId(decodeText(answer.data) ?? '', reading.question.tokenId);
       if (uri !== '') reading.answer = this.keep(address, { kind: 'token_uri', uri, standard });
@@ -164,32 +164,32 @@ export class ContractReader {
   /** As they come, so that their texts are gone at once. Where there is no room for one, the rest are not asked for. */
   private async takeEach(
     readings: readonly Reading[],
-    answers: AsyncIterable<RpcAnswer>,
+    answers: AsyncIterable<RpcResult>,
     take: (
-      answer: Exclude<ContractAnswer, { kind: 'node_trouble' }>,
+      answer: Exclude<ContractResult, { kind: 'node_error' }>,
       before: Reading['answer'],
-      question: TokenUriQuestion,
+      question: TokenUriRequest,
     ) => Reading['answer'],
   ): Promise<void> {
     const left = [...readings];
     for await (const given of answers) {
-      const answer = toContractAnswer(given);
+      const answer = toContractResult(given);
       const reading = left.shift()!;
       reading.answer =
-        answer.kind === 'node_trouble' ? this.nodeTrouble(answer) : take(answer, reading.answer, reading.question);
+        answer.kind === 'node_error' ? this.nodeError(answer) : take(answer, reading.answer, reading.question);
       if ('reason' in reading.answer && reading.answer.reason === 'busy') break;
     }
     for (const reading of left) reading.answer = BUSY;
   }
 
-  private keep(address: string, answer: TokenUriAnswer): TokenUriAnswer {
+  private keep(address: string, answer: TokenUriResult): TokenUriResult {
     return answer.kind !== 'token_uri' || this.kept.keep(address, answer) ? answer : BUSY;
   }
 
-  private nodeTrouble({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
+  private nodeError({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
     // That much text is the contract's doing, and that there was no room for it is ours.
     if (reason === 'too_large' || reason === 'busy') return { kind: 'unreachable', reason };
-    this.onTrouble(reason);
+    this.onNodeError(reason);
     const trouble = { kind: 'unreachable', reason: 'rpc_error' } as const;
     return retryAfterSeconds === undefined ? trouble : { ...trouble, retryAfterSeconds };
   }
@@ -206,7 +206,7 @@ function callOf(to: string, name: string, args: unknown[], gas = READ_GAS): RpcC
   return { method: 'eth_call', params: [{ to, data, gas: `0x${gas.toString(16)}` }, 'latest'] };
 }
 
-function toTokenUriAnswer(data: string, question: TokenUriQuestion, standard: TokenStandard): TokenUriAnswer {
+function toTokenUriResult(data: string, question: TokenUriRequest, standard: TokenStandard): TokenUriResult {
   const text = decodeText(data);
   return text === null
     ? { kind: 'undecodable', reason: 'invalid_token_uri' }

@@ -1,10 +1,10 @@
 import { AbiCoder } from 'ethers';
-import { decodeText, isTrue, toContractAnswer } from './contract-result.js';
+import { decodeText, isTrue, toContractResult } from './contract-result.js';
 
 const encoded = (text: string) => AbiCoder.defaultAbiCoder().encode(['string'], [text]);
 const reason = (text: string) => `0x08c379a0${encoded(text).slice(2)}`;
 const error = (code: number, message: string, data?: unknown) =>
-  toContractAnswer({ kind: 'error', code, message, data });
+  toContractResult({ kind: 'error', code, message, data });
 
 describe('the text that a contract returns', () => {
   it.each(['', 'https://host.example/1', 'naïf 🦊', '\0', 'x'.repeat(100_000)])(
@@ -68,11 +68,11 @@ describe('an error of a node', () => {
     ['its method is unknown', -32_601, 'the method eth_call does not exist'],
     ['a gateway behind it', -32_603, 'Internal error'],
   ])('is the node’s otherwise: %s [A9]', (_, code, message) => {
-    expect(error(code, message)).toEqual({ kind: 'node_trouble', reason: `error_${code}` });
+    expect(error(code, message)).toEqual({ kind: 'node_error', reason: `error_${code}` });
   });
 
   it.each([429, -32_005])('%i says that there are too many of all calls [A12]', (code) => {
-    expect(error(code, 'limit exceeded')).toMatchObject({ kind: 'node_trouble', retryAfterSeconds: 0 });
+    expect(error(code, 'limit exceeded')).toMatchObject({ kind: 'node_error', retryAfterSeconds: 0 });
   });
 });
 

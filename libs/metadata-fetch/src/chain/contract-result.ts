@@ -1,12 +1,12 @@
-import type { RpcAnswer } from './json-rpc.js';
+import type { RpcResult } from './json-rpc.js';
 
 /** What a contract answered to one call. */
-export type ContractAnswer =
+export type ContractResult =
   | { kind: 'returned'; data: string }
   /** It refused. `saysNoToken`: because there is no such token, in one of the ways in which that is usually said. */
   | { kind: 'reverted'; saysNoToken: boolean }
   /** Not the contract's doing. */
-  | { kind: 'node_trouble'; reason: string; retryAfterSeconds?: number };
+  | { kind: 'node_error'; reason: string; retryAfterSeconds?: number };
 
 /** ERC721NonexistentToken of OpenZeppelin 5, two of ERC721A, TokenDoesNotExist of Solady. */
 const NO_TOKEN_ERRORS = ['0x7e273289', '0xdf2d9b42', '0xa14c4b50', '0xceea21b6'];
@@ -21,25 +21,25 @@ const THROTTLED = [429, -32_005];
 /** `Error(string)`: what `revert` and `require` say. */
 const ERROR_TEXT = '0x08c379a0';
 /** Nobody needs more to say that there is no such token. In characters of hex. */
-const LONGEST_REASON = 4096;
+const MAX_REASON_LENGTH = 4096;
 
 /** An error that comes from running the contract is the contract's; any other one is the node's. */
-export function toContractAnswer(answer: RpcAnswer): ContractAnswer {
+export function toContractResult(answer: RpcResult): ContractResult {
   switch (answer.kind) {
     case 'result':
       return typeof answer.result === 'string' && /^0x(?:[0-9a-f]{2})*$/i.test(answer.result)
         ? { kind: 'returned', data: answer.result }
-        : { kind: 'node_trouble', reason: 'not_answered' };
+        : { kind: 'node_error', reason: 'not_answered' };
     case 'error': {
       const data = dataOf(answer.data);
       if (data === null && answer.code !== 3 && !REVERTED.test(answer.message)) {
-        const trouble = { kind: 'node_trouble', reason: `error_${answer.code}` } as const;
+        const trouble = { kind: 'node_error', reason: `error_${answer.code}` } as const;
         return THROTTLED.includes(answer.code) ? { ...trouble, retryAfterSeconds: 0 } : trouble;
       }
       return { kind: 'reverted', saysNoToken: saysNoToken(data ?? '0x', answer.message) };
     }
     case 'failed':
-      return { ...answer, kind: 'node_trouble' };
+      return { ...answer, kind: 'node_error' };
   }
 }
 
@@ -73,7 +73,7 @@ function saysNoToken(data: string, message: string): boolean {
 }
 
 function reasonIn(data: string): string | null {
-  const isShort = data.length <= ERROR_TEXT.length + LONGEST_REASON;
+  const isShort = data.length <= ERROR_TEXT.length + MAX_REASON_LENGTH;
   return isShort && data.toLowerCase().startsWith(ERROR_TEXT) ? decodeText(`0x${data.slice(ERROR_TEXT.length)}`) : null;
 }
 

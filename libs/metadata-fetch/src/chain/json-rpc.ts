@@ -1,6 +1,6 @@
-import type { GuardedHttp, GuardedPost } from '@app/safe-http';
-import type { LargeBodies } from '@app/safe-http';
-import { askedDelaySeconds } from '@app/safe-http';
+import type { SsrfSafeHttp, SafePost } from '@app/safe-http';
+import type { BodyBufferPool } from '@app/safe-http';
+import { readRetryAfterSeconds } from '@app/safe-http';
 
 export interface RpcCall {
   method: string;
@@ -8,7 +8,7 @@ export interface RpcCall {
 }
 
 /** How one call ended. */
-export type RpcAnswer =
+export type RpcResult =
   | { kind: 'result'; result: unknown }
   /** The node says so, of this call. */
   | { kind: 'error'; code: number; message: string; data: unknown }
@@ -29,19 +29,19 @@ export interface RpcEndpoint {
 /** Calls in one request. Measured: ten times as many are slower, and one by one they take a hundred times as long. */
 const BATCH = 100;
 /** The largest answer to more than one call: several contracts are asked at once, and whoever wrote them says how much comes. */
-const LARGEST_BATCH = 1024 * 1024;
+const MAX_BATCH_RESPONSE_BYTES = 1024 * 1024;
 
 /** How much is usually answered to one of these calls, so that the next batch is not asked for twice. In bytes. */
-export interface UsualAnswer {
+export interface ResponseSize {
   bytes: number;
 }
 
 /** JSON-RPC in batches through the guarded client, and what was answered to each call. */
 export class JsonRpc {
   constructor(
-    private readonly http: GuardedHttp,
+    private readonly http: SsrfSafeHttp,
     private readonly endpoint: RpcEndpoint,
-    private readonly largeBodies: LargeBodies,
+    private readonly bodyBuffers: BodyBufferPool,
   ) {}
 
   /**
@@ -51,11 +51,11 @@ export class JsonRpc {
   async *call(
     calls: readonly RpcCall[],
     signal: AbortSignal,
-    usual: UsualAnswer = { bytes: 0 },
-  ): AsyncGenerator<RpcAnswer, void> {
+    usual: ResponseSize = { bytes: 0 },
+  ): AsyncGenerator<RpcResult, void> {
     let left = calls;
     while (left.length > 0) {
-      const fitting = Math.min(BATCH, Math.max(1, Math.floor(LARGEST_BATCH / usual.bytes)));
+      const fitting = Math.min(BATCH, Math.max(1, Math.floor(MAX_BATCH_RESPONSE_BYTES / usual.bytes)));
       yield* this.callBatch(left.slice(0, fitting), signal, usual);
       left = left.slice(fitting);
     }
@@ -65,10 +65,10 @@ export class JsonRpc {
   private async *callBatch(
     calls: readonly RpcCall[],
     signal: AbortSignal,
-    usual: UsualAnswer,
-  ): AsyncGenerator<RpcAnswer, void> {
+    usual: ResponseSize,
+  ): AsyncGenerator<RpcResult, void> {
     if (calls.length === 1) return yield* this.callAlone(calls[0]!, signal, usual);
-    const answers = await this.ask(calls, { maxBytes: LARGEST_BATCH, signal }, usual);
+    const answers = await this.ask(calls, { maxBytes: MAX_BATCH_RESPONSE_BYTES, signal }, usual);
     if (answers !== 'too_large') return yield* answers;
     const middle = Math.ceil(calls.length / 2);
     yield* this.callBatch(calls.slice(0, middle), signal, usual);
@@ -76,8 +76,8 @@ export class JsonRpc {
   }
 
   /** Its seat is kept until the answer was taken. */
-  private async *callAlone(call: RpcCall, signal: AbortSignal, usual: UsualAnswer): AsyncGenerator<RpcAnswer, void> {
-    const place = this.largeBodies.place();
+  private async *callAlone(call: RpcCall, signal: AbortSignal, usual: ResponseSize): AsyncGenerator<RpcResult, void> {
+    const place = this.bodyBuffers.place();
     const onLargeBody = () => place.take(new URL(this.endpoint.url).host);
     try {
       const answers = await this.ask([call], { onLargeBody, signal }, usual);
@@ -92,18 +92,18 @@ export class JsonRpc {
 
   private async ask(
     calls: readonly RpcCall[],
-    bounds: Pick<GuardedPost, 'maxBytes' | 'onLargeBody' | 'signal'>,
-    usual: UsualAnswer,
-  ): Promise<RpcAnswer[] | 'too_large'> {
+    bounds: Pick<SafePost, 'maxBytes' | 'onLargeBody' | 'signal'>,
+    usual: ResponseSize,
+  ): Promise<RpcResult[] | 'too_large'> {
     const { url, headers } = this.endpoint;
     const answer = await this.http.post({
       url,
       headers: { ...headers, 'content-type': 'application/json' },
       body: JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, ...call }))),
-      wantsBody: true,
+      expectsBody: true,
       ...bounds,
     });
-    const ofAll = (reason: string, retryAfterSeconds = 0): RpcAnswer[] =>
+    const ofAll = (reason: string, retryAfterSeconds = 0): RpcResult[] =>
       calls.map(() => ({ kind: 'failed', reason, retryAfterSeconds }));
 
     if (answer.kind === 'unreachable') {
@@ -111,7 +111,7 @@ export class JsonRpc {
     }
     const { status } = answer;
     if (status === 413 && calls.length > 1) return 'too_large';
-    if (status !== 200) return ofAll(`status_${status}`, askedDelaySeconds(answer.headers, new Date()));
+    if (status !== 200) return ofAll(`status_${status}`, readRetryAfterSeconds(answer.headers, new Date()));
     usual.bytes = answer.body.length / calls.length;
     const answered = parseJson(answer.body.toString('utf8'));
     if (Array.isArray(answered)) return calls.map((_, id) => toAnswer(answered.find((one) => idOf(one) === id)));
@@ -120,7 +120,7 @@ export class JsonRpc {
   }
 }
 
-function toAnswer(answered: unknown): RpcAnswer {
+function toAnswer(answered: unknown): RpcResult {
   if (!isObject(answered)) return { kind: 'failed', reason: 'not_answered' };
   const { error, result } = answered;
   if (isObject(error)) {

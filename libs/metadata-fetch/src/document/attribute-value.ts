@@ -1,6 +1,6 @@
 import { readSeconds } from './attribute-date.js';
 import { canonicalJson } from './content-hash.js';
-import { cutText, type Fill } from './document-text.js';
+import { truncate, type ExpandId } from './document-text.js';
 import { isExactDouble } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { ExactNumber, type JsonValue } from './json-value.js';
@@ -9,7 +9,7 @@ import { trimText } from './trimmed-text.js';
 export type AttributeValue = Pick<FetchedAttribute, 'value' | 'valueType'>;
 
 /** Longer values are kept in `raw` only. */
-export const LONGEST_VALUE = 4_000;
+export const MAX_VALUE_LENGTH = 4_000;
 
 const NUMBER_DISPLAYS = new Set(['number', 'boost_number', 'boost_percentage', 'integer', 'float']);
 const NUMBER_TEXT = /^-?(?:0|[1-9]\d{0,77})(?:\.\d{1,78})?$/;
@@ -18,7 +18,7 @@ const NUMBER_TEXT = /^-?(?:0|[1-9]\d{0,77})(?:\.\d{1,78})?$/;
 export function readAttributeValue(
   value: Exclude<JsonValue, null>,
   displayType: string | null,
-  fill: Fill,
+  expandId: ExpandId,
   warnings: Set<string>,
 ): AttributeValue {
   const display = displayType?.toLowerCase() ?? '';
@@ -30,8 +30,8 @@ export function readAttributeValue(
   if (typeof value === 'boolean') return { value, valueType: 'boolean' };
   if (typeof value === 'number') return { value, valueType: 'number' };
   if (value instanceof ExactNumber) return { value: value.text, valueType: 'number' };
-  if (typeof value === 'string') return readTextValue(trimText(fill(value)), display, warnings);
-  return { value: cutValue(fill(canonicalJson(value)), warnings), valueType: 'string' };
+  if (typeof value === 'string') return readTextValue(trimText(expandId(value)), display, warnings);
+  return { value: cutValue(expandId(canonicalJson(value)), warnings), valueType: 'string' };
 }
 
 function readTextValue(text: string, display: string, warnings: Set<string>): AttributeValue {
@@ -45,6 +45,6 @@ function readTextValue(text: string, display: string, warnings: Set<string>): At
 }
 
 function cutValue(text: string, warnings: Set<string>): string {
-  if (text.length > LONGEST_VALUE) warnings.add('attribute_value_cut');
-  return cutText(text, LONGEST_VALUE);
+  if (text.length > MAX_VALUE_LENGTH) warnings.add('attribute_value_cut');
+  return truncate(text, MAX_VALUE_LENGTH);
 }

@@ -1,5 +1,5 @@
 import { fieldInProperties } from './described-fields.js';
-import { readString, readText, type Fill } from './document-text.js';
+import { readString, readText, type ExpandId } from './document-text.js';
 import { innerAddresses, innerTexts } from './inner-values.js';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import type { MediaUrl } from '../uri/media-url.js';
@@ -26,7 +26,7 @@ export class DocumentFields {
 
   constructor(
     private readonly document: JsonObject,
-    private readonly fill: Fill,
+    private readonly expandId: ExpandId,
     private readonly warnings: Set<string>,
   ) {
     const { properties } = document;
@@ -34,7 +34,7 @@ export class DocumentFields {
   }
 
   text(fields: readonly string[], code: string): string | null {
-    return this.find(fields, (value) => readText(value, this.fill) ?? this.innerText(value, code));
+    return this.find(fields, (value) => readText(value, this.expandId) ?? this.innerText(value, code));
   }
 
   address(fields: readonly string[], code: string, read: ReadUrl): FoundAddress {
@@ -74,7 +74,7 @@ export class DocumentFields {
   private innerText(value: JsonValue, code: string): string | null {
     if (!isNested(value)) return null;
     for (const inner of innerTexts(value)) {
-      const text = readText(inner, this.fill);
+      const text = readText(inner, this.expandId);
       if (text === null) continue;
       this.warnings.add(`nested_${code}`);
       return text;
@@ -95,7 +95,7 @@ export class DocumentFields {
   }
 
   private addressText(value: JsonValue): string | null {
-    const text = readString(value, this.fill);
+    const text = readString(value, this.expandId);
     return text === null || PLACEHOLDERS.has(text) ? null : text;
   }
 }

@@ -1,4 +1,4 @@
-import { cutText } from './document-text.js';
+import { truncate } from './document-text.js';
 
 describe('cutting a text', () => {
   it.each([
@@ -12,6 +12,6 @@ describe('cutting a text', () => {
     ['a single character that is too long itself', `e${'\u0301'.repeat(50)}`, 5, `e${'\u0301'.repeat(4)}`],
     ['within such a character, at a whole code point', '🦊\u0301\u0301\u0301', 1, ''],
   ])('goes between characters: %s', (_, text, limit, cut) => {
-    expect(cutText(text, limit)).toBe(cut);
+    expect(truncate(text, limit)).toBe(cut);
   });
 });

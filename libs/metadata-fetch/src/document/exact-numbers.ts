@@ -2,8 +2,8 @@ import { endOfString } from './json-string.js';
 import { ExactNumber, isJsonObject, type JsonValue } from './json-value.js';
 
 /** PostgreSQL writes `1e100000` out with all its zeros; a small document full of those would be an enormous one. */
-const LARGEST_EXPONENT = 100;
-const LONGEST_NUMBER = 1_000;
+const MAX_EXPONENT = 100;
+const MAX_NUMBER_LENGTH = 1_000;
 
 /** Only where a number may begin, and only what a double may be unable to hold. Rarely true of a document. */
 const SUSPECT = /[[:,\s]-?\d(?:[\d.]*[eE]|[\d.]{15})/;
@@ -80,9 +80,9 @@ function readNumber(text: string): { sign: string; digits: string; power: number
 }
 
 function isStorable(token: string): boolean {
-  if (token.length > LONGEST_NUMBER) return false;
+  if (token.length > MAX_NUMBER_LENGTH) return false;
   const exponent = /e(.*)$/i.exec(token)?.[1];
-  return exponent === undefined || Math.abs(Number(exponent)) <= LARGEST_EXPONENT;
+  return exponent === undefined || Math.abs(Number(exponent)) <= MAX_EXPONENT;
 }
 
 export function isExactDouble(token: string): boolean {

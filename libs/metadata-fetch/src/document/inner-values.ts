@@ -2,8 +2,8 @@ import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import { describedValue } from './described-fields.js';
 
 /** Levels, and values in all, that are looked at where a list or an object stands in the place of a text. */
-const DEEPEST = 3;
-const MOST_VALUES = 100;
+const MAX_DEPTH = 3;
+const MAX_VALUES = 100;
 
 /** Members of an object that are likely the address that it is about; others come after them. */
 const ADDRESS_MEMBERS = ['url', 'uri', 'href', 'src', 'link', 'ipfsUri', 'value', 'original', 'description'];
@@ -25,8 +25,8 @@ export function innerAddresses(value: JsonValue): JsonValue[] {
 function scalarsIn(value: JsonValue, membersOf: (object: JsonObject) => (JsonValue | undefined)[]): JsonValue[] {
   const found: JsonValue[] = [];
   const collect = (inner: JsonValue | undefined, depth: number) => {
-    if (inner === undefined || depth > DEEPEST || found.length === MOST_VALUES) return;
-    if (Array.isArray(inner)) for (const element of inner.slice(0, MOST_VALUES)) collect(element, depth + 1);
+    if (inner === undefined || depth > MAX_DEPTH || found.length === MAX_VALUES) return;
+    if (Array.isArray(inner)) for (const element of inner.slice(0, MAX_VALUES)) collect(element, depth + 1);
     else if (isJsonObject(inner)) for (const member of membersOf(inner)) collect(member, depth + 1);
     else found.push(inner);
   };

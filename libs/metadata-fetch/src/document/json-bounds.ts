@@ -1,17 +1,17 @@
 import { endOfString } from './json-string.js';
 
 /** Deeper than any real document, and shallow enough for everything recursive that follows, `jsonb` included. */
-const DEEPEST = 64;
+const MAX_DEPTH = 64;
 
 /** A thousand traits take four thousand values. Above this, reading one document would hold up all others. */
-const MOST_VALUES = 50_000;
+const MAX_VALUES = 50_000;
 
 /**
  * Whether the text is nested too deeply or made of too many parts. One pass, before anything parses it, and only where
  * it is needed: a text with few brackets cannot be deep, a short one cannot have many values.
  */
 export function isOutOfBounds(text: string): boolean {
-  if (text.length <= MOST_VALUES && !hasManyBrackets(text)) return false;
+  if (text.length <= MAX_VALUES && !hasManyBrackets(text)) return false;
   return scan(text);
 }
 
@@ -20,7 +20,7 @@ function hasManyBrackets(text: string): boolean {
   for (const bracket of '{[') {
     for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
       count += 1;
-      if (count > DEEPEST) return true;
+      if (count > MAX_DEPTH) return true;
     }
   }
   return false;
@@ -41,7 +41,7 @@ function scan(text: string): boolean {
     } else if (code === COMMA) {
       values += 1;
     }
-    if (depth > DEEPEST || values > MOST_VALUES) return true;
+    if (depth > MAX_DEPTH || values > MAX_VALUES) return true;
   }
   return false;
 }

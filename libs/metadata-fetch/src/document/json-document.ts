@@ -6,7 +6,7 @@ import { isOutOfBounds } from './json-bounds.js';
 import { isJsonObject, type JsonObject } from './json-value.js';
 import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes, moreTrusted } from './media-type.js';
 import { mayHoldNul, parseWithoutPadding } from './nul-padding.js';
-import { toStorableText } from './postgres-text.js';
+import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { isSvg } from './svg-text.js';
 import { trimText } from './trimmed-text.js';
 import { hasKnownFields } from './usable-metadata.js';
@@ -53,7 +53,7 @@ function decode(body: Uint8Array, contentType: string | null, mayFollow: boolean
 function parseDocument(content: string, warnings: string[]): DecodedDocument {
   if (content.startsWith('<')) return undecodable('not_json');
   if (isOutOfBounds(content)) return undecodable('too_deep');
-  const storable = toStorableText(content);
+  const storable = sanitizeForPostgres(content);
   if (storable !== content) warnings.push('replaced_characters');
 
   const parsed = tryParse(storable);

@@ -1,17 +1,17 @@
-import { LONGEST_VALUE, readAttributeValue } from './attribute-value.js';
+import { MAX_VALUE_LENGTH, readAttributeValue } from './attribute-value.js';
 import { isDescribed, isFieldInProperties } from './described-fields.js';
-import { cutText, readString, readText, type Fill } from './document-text.js';
+import { truncate, readString, readText, type ExpandId } from './document-text.js';
 import { parseExactly } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import { mayHoldNul, parseWithoutPadding } from './nul-padding.js';
-import { toStorableText } from './postgres-text.js';
+import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { trimText } from './trimmed-text.js';
 
-const MOST_ATTRIBUTES = 1_000;
-const LONGEST_TRAIT_TYPE = 1_000;
-const LONGEST_DISPLAY_TYPE = 64;
+const MAX_ATTRIBUTES = 1_000;
+const MAX_TRAIT_TYPE_LENGTH = 1_000;
+const MAX_DISPLAY_TYPE_LENGTH = 64;
 const NAME_FIELDS = ['trait_type', 'traitType', 'trait', 'key', 'name'];
 
 /** What else an element of the list may say about its trait. Alone they are none. */
@@ -30,29 +30,29 @@ interface Found {
  * `properties`; else the `properties` map of Axie and Gods Unchained. What cannot be read is passed over, the rest is kept
  * in its order.
  */
-export function normalizeAttributes(document: JsonObject, fill: Fill, warnings: Set<string>): FetchedAttribute[] {
-  const found = findTraits(document, fill, warnings);
+export function normalizeAttributes(document: JsonObject, expandId: ExpandId, warnings: Set<string>): FetchedAttribute[] {
+  const found = findTraits(document, expandId, warnings);
   const attributes: FetchedAttribute[] = [];
   for (const trait of found) {
-    if (attributes.length === MOST_ATTRIBUTES) {
+    if (attributes.length === MAX_ATTRIBUTES) {
       warnings.add('too_many_attributes');
       break;
     }
-    const attribute = trait && toAttribute(trait, fill, warnings);
+    const attribute = trait && toAttribute(trait, expandId, warnings);
     if (attribute) attributes.push(attribute);
     else warnings.add('skipped_attribute');
   }
   return attributes;
 }
 
-function findTraits(document: JsonObject, fill: Fill, warnings: Set<string>): Iterable<Found | null> {
+function findTraits(document: JsonObject, expandId: ExpandId, warnings: Set<string>): Iterable<Found | null> {
   const given = readCollections(document, warnings);
   const properties = isEmpty(given) ? readCollection(document.properties) : null;
   const inner = innerCollection(properties ?? given);
-  if (inner) return foundIn(inner, fill);
-  if (given) return foundIn(given, fill);
-  if (Array.isArray(properties)) return foundInList(properties.filter(isNamedTrait), fill);
-  return properties ? foundInProperties(document, properties, fill) : [];
+  if (inner) return foundIn(inner, expandId);
+  if (given) return foundIn(given, expandId);
+  if (Array.isArray(properties)) return foundInList(properties.filter(isNamedTrait), expandId);
+  return properties ? foundInProperties(document, properties, expandId) : [];
 }
 
 type Collection = JsonValue[] | JsonObject;
@@ -86,7 +86,7 @@ function parseCollection(text: string): JsonValue {
   if (!/^[[{]/.test(content) || isOutOfBounds(content)) return null;
   try {
     // Once more, since `\\u0000` in the document is `\u0000` in this text.
-    return mayHoldNul(content) ? parseWithoutPadding(content) : parseExactly(toStorableText(content)).value;
+    return mayHoldNul(content) ? parseWithoutPadding(content) : parseExactly(sanitizeForPostgres(content)).value;
   } catch {
     return null;
   }
@@ -96,26 +96,26 @@ function isEmpty(collection: Collection | null): boolean {
   return collection === null || (Array.isArray(collection) ? collection : Object.keys(collection)).length === 0;
 }
 
-function foundIn(collection: Collection, fill: Fill): Iterable<Found | null> {
-  return Array.isArray(collection) ? foundInList(collection, fill) : foundInMap(collection, fill);
+function foundIn(collection: Collection, expandId: ExpandId): Iterable<Found | null> {
+  return Array.isArray(collection) ? foundInList(collection, expandId) : foundInMap(collection, expandId);
 }
 
-function* foundInList(list: readonly JsonValue[], fill: Fill): Iterable<Found | null> {
+function* foundInList(list: readonly JsonValue[], expandId: ExpandId): Iterable<Found | null> {
   for (const element of list) {
     if (isJsonObject(element)) {
       const nameField = nameFieldOf(element);
-      if (nameField === undefined && element.value === undefined) yield* foundInRecord(element, fill);
-      else yield foundInElement(element, nameField, fill);
+      if (nameField === undefined && element.value === undefined) yield* foundInRecord(element, expandId);
+      else yield foundInElement(element, nameField, expandId);
     } else if (element === null || Array.isArray(element)) yield null;
     else yield { name: null, value: element, displayType: null, maxValue: undefined };
   }
 }
 
-function foundInElement(element: JsonObject, nameField: string | undefined, fill: Fill): Found {
+function foundInElement(element: JsonObject, nameField: string | undefined, expandId: ExpandId): Found {
   return {
-    name: nameField === undefined ? null : readText(element[nameField], fill),
+    name: nameField === undefined ? null : readText(element[nameField], expandId),
     value: element.value,
-    displayType: readString(element.display_type ?? element.displayType, fill),
+    displayType: readString(element.display_type ?? element.displayType, expandId),
     maxValue: element.max_value ?? element.maxValue,
   };
 }
@@ -125,9 +125,9 @@ function nameFieldOf(element: JsonObject): string | undefined {
 }
 
 /** `{"Background": "Red", "Eyes": "Blue"}`: the keys are the names. */
-function foundInRecord(record: JsonObject, fill: Fill): Iterable<Found | null> {
+function foundInRecord(record: JsonObject, expandId: ExpandId): Iterable<Found | null> {
   const names = Object.keys(record).filter((name) => !TRAIT_FIELDS.includes(name));
-  return names.length === 0 ? [null] : names.map((name) => foundInMember(name, record[name]!, fill));
+  return names.length === 0 ? [null] : names.map((name) => foundInMember(name, record[name]!, expandId));
 }
 
 /** An element of a list of which the others may be files, creators and the like. */
@@ -135,17 +135,17 @@ function isNamedTrait(element: JsonValue): boolean {
   return isJsonObject(element) && element.value !== undefined && nameFieldOf(element) !== undefined;
 }
 
-function* foundInMap(map: JsonObject, fill: Fill): Iterable<Found> {
-  for (const name of Object.keys(map)) yield foundInMember(name, map[name]!, fill);
+function* foundInMap(map: JsonObject, expandId: ExpandId): Iterable<Found> {
+  for (const name of Object.keys(map)) yield foundInMember(name, map[name]!, expandId);
 }
 
 /** Here lists and objects without a value are files, creators and the like. */
-function* foundInProperties(document: JsonObject, properties: JsonObject, fill: Fill): Iterable<Found> {
+function* foundInProperties(document: JsonObject, properties: JsonObject, expandId: ExpandId): Iterable<Found> {
   for (const name of Object.keys(properties)) {
     if (isFieldInProperties(document, properties, name)) continue;
     const member = withValue(properties[name]!);
     const isTrait = isJsonObject(member) ? member.value !== undefined : !Array.isArray(member) && member !== null;
-    if (isTrait) yield foundInMember(name, member, fill);
+    if (isTrait) yield foundInMember(name, member, expandId);
   }
 }
 
@@ -155,28 +155,28 @@ function withValue(member: JsonValue): JsonValue {
   return { type: member.type!, value: member.description! };
 }
 
-function foundInMember(name: string, member: JsonValue, fill: Fill): Found {
+function foundInMember(name: string, member: JsonValue, expandId: ExpandId): Found {
   if (!isJsonObject(member) || member.value === undefined) {
     return { name: trimText(name), value: member, displayType: null, maxValue: undefined };
   }
   return {
     name: trimText(name),
     value: member.value,
-    displayType: readString(member.display_type ?? member.type, fill),
+    displayType: readString(member.display_type ?? member.type, expandId),
     maxValue: member.max_value,
   };
 }
 
-function toAttribute(found: Found, fill: Fill, warnings: Set<string>): FetchedAttribute | null {
+function toAttribute(found: Found, expandId: ExpandId, warnings: Set<string>): FetchedAttribute | null {
   const { value, displayType, maxValue } = found;
   if (value === undefined || value === null) return null;
   const name = found.name ?? '';
   if (name === '') warnings.add('unnamed_attribute');
-  if (name.length > LONGEST_TRAIT_TYPE) warnings.add('attribute_name_cut');
+  if (name.length > MAX_TRAIT_TYPE_LENGTH) warnings.add('attribute_name_cut');
   return {
-    traitType: cutText(name, LONGEST_TRAIT_TYPE),
-    ...readAttributeValue(value, displayType, fill, warnings),
-    displayType: displayType === null ? null : cutText(displayType, LONGEST_DISPLAY_TYPE),
+    traitType: truncate(name, MAX_TRAIT_TYPE_LENGTH),
+    ...readAttributeValue(value, displayType, expandId, warnings),
+    displayType: displayType === null ? null : truncate(displayType, MAX_DISPLAY_TYPE_LENGTH),
     maxValue: readMaxValue(maxValue),
   };
 }
@@ -184,7 +184,7 @@ function toAttribute(found: Found, fill: Fill, warnings: Set<string>): FetchedAt
 function readMaxValue(value: JsonValue | undefined): number | null {
   if (typeof value === 'number') return value;
   const text = value instanceof ExactNumber ? value.text : value;
-  if (typeof text !== 'string' || text.length > LONGEST_VALUE) return null;
+  if (typeof text !== 'string' || text.length > MAX_VALUE_LENGTH) return null;
   const number = /^-?\d+(?:\.\d+)?$/.test(trimText(text)) ? Number(trimText(text)) : Infinity;
   return Number.isFinite(number) ? number : null;
 }

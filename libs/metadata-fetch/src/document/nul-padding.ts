@@ -1,6 +1,6 @@
 import { parseExactly } from './exact-numbers.js';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
-import { toStorableText } from './postgres-text.js';
+import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { trimWhere } from './trimmed-text.js';
 
 /** No character: it stands for a NUL until it is known whether that is padding. */
@@ -16,7 +16,7 @@ export function mayHoldNul(text: string): boolean {
  * size, and dropped with the blanks beside them. Inside of a text U+FFFD stands for each, as in the stored document.
  */
 export function parseWithoutPadding(text: string): JsonValue {
-  return withoutPadding(parseExactly(toStorableText(text, NUL)).value);
+  return withoutPadding(parseExactly(sanitizeForPostgres(text, NUL)).value);
 }
 
 function withoutPadding(value: JsonValue): JsonValue {

@@ -2,14 +2,14 @@ import { trimText } from './trimmed-text.js';
 
 const NAME = /^<(?:[\w.-]+:)?svg[\s/>]/i;
 /** As much of a text as is looked at: what stands before the root of a picture is short. */
-const LONGEST_PROLOG = 64 * 1024;
+const MAX_PROLOG_LENGTH = 64 * 1024;
 
 /**
  * Whether a text is an SVG picture: its root element, with whatever XML lets stand before it: a byte order mark, white
  * space, the XML declaration and other instructions, comments, a document type with its own declarations.
  */
 export function isSvg(text: string): boolean {
-  let rest = trimText(text.slice(0, LONGEST_PROLOG));
+  let rest = trimText(text.slice(0, MAX_PROLOG_LENGTH));
   while (rest.startsWith('<?') || rest.startsWith('<!')) {
     const end = endOfProlog(rest);
     if (end === -1) return false;

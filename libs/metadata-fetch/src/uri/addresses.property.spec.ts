@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { fillInAddress, fillInTokenId, parseMetadataUrl } from '@app/metadata-uri';
+import { expandAddress, expandTokenId, parseMetadataUrl } from '@app/metadata-uri';
 import fc from 'fast-check';
 import { parseGateways } from './gateways.js';
 import { readAnimationUrl, readImageUrl, readLinkUrl } from './media-url.js';
@@ -348,9 +348,9 @@ describe(`addresses, with seed ${FRESH_SEED},`, () => {
         const parsed = parseMetadataUrl(text);
         if (parsed.kind === 'wrong') return;
         expect(parseMetadataUrl(parsed.url)).toEqual(parsed);
-        const ofCollection = fillInAddress(parsed.url, `0x${'ab'.repeat(20)}`);
+        const ofCollection = expandAddress(parsed.url, `0x${'ab'.repeat(20)}`);
         const [one, other] = ['0', (2n ** 256n - 1n).toString()].map((tokenId) =>
-          located(fillInTokenId(ofCollection, tokenId)),
+          located(expandTokenId(ofCollection, tokenId)),
         );
         expect([one!.kind, other!.kind]).toEqual(['request', 'request']);
         expect(one).not.toEqual(other);

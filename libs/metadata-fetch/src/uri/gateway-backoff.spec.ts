@@ -1,4 +1,4 @@
-import { GatewayHealth } from './gateway-backoff.js';
+import { GatewayBackoff } from './gateway-backoff.js';
 
 const a = { url: 'https://a.example/ipfs/1' };
 const b = { url: 'https://b.example/ipfs/1' };
@@ -6,10 +6,10 @@ const c = { url: 'https://c.example/ipfs/1' };
 
 describe('gateways', () => {
   let now = 0;
-  let health: GatewayHealth;
+  let health: GatewayBackoff;
   beforeEach(() => {
     now = 1000;
-    health = new GatewayHealth(() => now);
+    health = new GatewayBackoff(() => now);
   });
 
   it('are asked in the order given while all is well', () => {

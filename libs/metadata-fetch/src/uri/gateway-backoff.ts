@@ -1,8 +1,8 @@
 /** How long a gateway that failed is asked last, in milliseconds; doubled with each further failure. */
-const FIRST_REST_MS = 1000;
-const LONGEST_REST_MS = 60_000;
+const BASE_BACKOFF_MS = 1000;
+const MAX_BACKOFF_MS = 60_000;
 /** Hosts that are remembered. */
-const MOST_TROUBLES = 1000;
+const MAX_TRACKED_HOSTS = 1000;
 
 interface Trouble {
   failures: number;
@@ -10,7 +10,7 @@ interface Trouble {
 }
 
 /** Which hosts have answered lately, so that a gateway in trouble is asked after the others. Known to this process. */
-export class GatewayHealth {
+export class GatewayBackoff {
   private readonly troubles = new Map<string, Trouble>();
 
   constructor(private readonly now: () => number = () => performance.now()) {}
@@ -28,10 +28,10 @@ export class GatewayHealth {
 
   noteFailure(url: string): void {
     const failures = (this.troubles.get(hostOf(url))?.failures ?? 0) + 1;
-    const restMs = Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(failures - 1, 10));
+    const restMs = Math.min(MAX_BACKOFF_MS, BASE_BACKOFF_MS * 2 ** Math.min(failures - 1, 10));
     this.troubles.delete(hostOf(url));
     this.troubles.set(hostOf(url), { failures, restsUntil: this.now() + restMs });
-    if (this.troubles.size > MOST_TROUBLES) this.forgetOldest();
+    if (this.troubles.size > MAX_TRACKED_HOSTS) this.forgetOldest();
   }
 
   /** A token URI may name a gateway that is asked once and never again. */

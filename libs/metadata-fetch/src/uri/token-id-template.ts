@@ -11,6 +11,6 @@ export function hasTokenIdTemplate(text: string): boolean {
 }
 
 /** Put the token id in place of `{id}`: 64 lower-case hex digits without 0x, as ERC-1155 rules. */
-export function fillTokenId(text: string, tokenId: string): string {
+export function expandIdTemplate(text: string, tokenId: string): string {
   return text.replace(TEMPLATE, () => toHex64(tokenId));
 }

@@ -1,5 +1,5 @@
 import {
-  LONGEST_URI,
+  MAX_URI_LENGTH,
   parseContentInPath,
   parseUri,
   tidyUri,
@@ -10,7 +10,7 @@ import { hostAndPort, isPrivateHost, MAX_BODY_BYTES } from '@app/safe-http';
 import { isDataUri, parseDataUri } from './data-uri.js';
 import { contentCandidates, type Gateways } from './gateways.js';
 import type { Candidate, LocatedMetadata } from './located-metadata.js';
-import { fillTokenId, type TokenStandard } from './token-id-template.js';
+import { expandIdTemplate, type TokenStandard } from './token-id-template.js';
 
 export interface LocateContext {
   /** Decimal uint256. */
@@ -19,7 +19,7 @@ export interface LocateContext {
 }
 
 /** As much of a refused URI as records and logs show. */
-const LONGEST_SHOWN = 200;
+const MAX_SHOWN_LENGTH = 200;
 
 /** From what a contract or a Metadata API names as the place of a document to what may be requested. No network. */
 export function locateMetadata(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
@@ -33,10 +33,10 @@ function locate(uri: string, context: LocateContext, gateways: Gateways): Locate
   const written = parseUri(uri);
   // Braces in a document are its own.
   if (written.kind === 'data') return locateData(written.uri, context, gateways);
-  if (uri.length > LONGEST_URI) return invalid('invalid_uri', uri);
+  if (uri.length > MAX_URI_LENGTH) return invalid('invalid_uri', uri);
 
   // A brace is not legal in a URL, so only a contract known as ERC-721 can mean it literally.
-  const filled = context.standard === 'erc721' ? uri : fillTokenId(uri, context.tokenId);
+  const filled = context.standard === 'erc721' ? uri : expandIdTemplate(uri, context.tokenId);
   const parsed = filled === uri ? written : parseUri(filled);
   switch (parsed.kind) {
     case 'content':
@@ -56,7 +56,7 @@ function locateContent(content: ContentReference, gateways: Gateways): LocatedMe
 
 function locateUrl(url: URL, content: ContentReference | null, uri: string, gateways: Gateways): LocatedMetadata {
   // User info would be a credential of somebody else's; sending it, or storing it, is nothing we want to do.
-  if (url.username !== '' || url.password !== '' || url.href.length > LONGEST_URI) return invalid('invalid_uri', uri);
+  if (url.username !== '' || url.password !== '' || url.href.length > MAX_URI_LENGTH) return invalid('invalid_uri', uri);
   const onOwnNode = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
   const ofNode = onOwnNode ? parseContentInPath(url) : null;
   if (ofNode) return locateContent(ofNode, gateways);
@@ -72,7 +72,7 @@ function locateUrl(url: URL, content: ContentReference | null, uri: string, gate
 function locateData(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
   const url = shownDataUri(uri);
   // Three characters for each byte is the most that percent-encoding takes; more cannot be within the limit.
-  if (uri.length > MAX_BODY_BYTES * 3 + LONGEST_URI) return { kind: 'invalid', reason: 'too_large', url };
+  if (uri.length > MAX_BODY_BYTES * 3 + MAX_URI_LENGTH) return { kind: 'invalid', reason: 'too_large', url };
   const data = parseDataUri(uri);
   if (!data) return { kind: 'invalid', reason: 'invalid_data_uri', url };
   if (data.body.length > MAX_BODY_BYTES) return { kind: 'invalid', reason: 'too_large', url };
@@ -84,7 +84,7 @@ function locateData(uri: string, context: LocateContext, gateways: Gateways): Lo
 
 /** Some contracts wrap `ipfs://…` in a data: URI. One level is followed: another data: URI is no such reference. */
 function uriInside(body: Uint8Array): string | null {
-  if (body.length > LONGEST_URI) return null;
+  if (body.length > MAX_URI_LENGTH) return null;
   const text = tidyUri(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
   if (/\s/.test(text)) return null;
   const { kind } = parseUri(text);
@@ -111,6 +111,6 @@ function shownDataUri(uri: string): string {
 
 /** For records and logs: short, and without user info. */
 function shown(uri: string): string {
-  const safe = uri.slice(0, LONGEST_URI).replace(/(^[a-z][a-z0-9+.-]*:\/*|:\/+)[^/?#]*@/gi, '$1');
-  return safe.slice(0, LONGEST_SHOWN).toWellFormed();
+  const safe = uri.slice(0, MAX_URI_LENGTH).replace(/(^[a-z][a-z0-9+.-]*:\/*|:\/+)[^/?#]*@/gi, '$1');
+  return safe.slice(0, MAX_SHOWN_LENGTH).toWellFormed();
 }

@@ -1,23 +1,23 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ContractReader, type TokenUriAnswer, type TokenUriQuestion } from './contract-reader.js';
+import { ContractReader, type TokenUriResult, type TokenUriRequest } from './contract-reader.js';
 import { Deadline } from '@app/safe-http';
 import { credentialHeaders } from '@app/safe-http';
-import { GuardedHttp } from '@app/safe-http';
+import { SsrfSafeHttp } from '@app/safe-http';
 import { JsonRpc, type RpcEndpoint } from './json-rpc.js';
-import { KeptTokenUris } from './token-uri-budget.js';
-import { LargeBodies } from '@app/safe-http';
+import { TokenUriBudget } from './token-uri-budget.js';
+import { BodyBufferPool } from '@app/safe-http';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from '../metadata-fetch.options.js';
 
 /** Tokens of one contract that are asked for together. */
 const BATCH = 100;
 /** Contracts of one chain that are being asked: each with one batch at a time, so that none can hold up the others. */
-const CONTRACTS_AT_ONCE = 8;
+const MAX_CONCURRENT_CONTRACTS = 8;
 /** Of its time, what a question may wait while other contracts are asked. A node that got less than the rest is not to blame. */
-const LONGEST_WAIT_PART = 3 / 4;
+const MAX_WAIT_FRACTION = 3 / 4;
 /** A question waits so long for others, in milliseconds. */
-const STALL_MS = 10;
+const BATCH_WINDOW_MS = 10;
 /** A node that is away for hours is logged once in this time. */
-const LOG_EVERY_MS = 60_000;
+const LOG_INTERVAL_MS = 60_000;
 
 /** The token URIs of contracts, by the RPC URL of their chain. */
 @Injectable()
@@ -26,14 +26,14 @@ export class ChainTokenUris {
   private readonly chains: ReadonlyMap<number, Questions>;
 
   constructor(
-    http: GuardedHttp,
-    largeBodies: LargeBodies,
-    kept: KeptTokenUris,
+    http: SsrfSafeHttp,
+    bodyBuffers: BodyBufferPool,
+    kept: TokenUriBudget,
     @Inject(METADATA_FETCH_CONFIG) { rpcUrls, rpcDeadlineMs }: MetadataFetchConfig,
   ) {
     this.chains = new Map(
       Object.entries(rpcUrls).map(([chainId, url]) => {
-        const rpc = new JsonRpc(http, toEndpoint(url), largeBodies);
+        const rpc = new JsonRpc(http, toEndpoint(url), bodyBuffers);
         const reader = new ContractReader(rpc, Number(chainId), kept, this.troubleLog(Number(chainId)));
         return [Number(chainId), new Questions(reader, rpcDeadlineMs)];
       }),
@@ -46,7 +46,7 @@ export class ChainTokenUris {
   }
 
   /** Never rejects for what a node or a contract does. What is asked at about the same time is asked together. */
-  ask({ chainId, address }: { chainId: number; address: string }, question: TokenUriQuestion): Promise<TokenUriAnswer> {
+  ask({ chainId, address }: { chainId: number; address: string }, question: TokenUriRequest): Promise<TokenUriResult> {
     const chain = this.chains.get(chainId);
     return chain ? chain.ask(address, question) : Promise.resolve({ kind: 'unreachable', reason: 'rpc_error' });
   }
@@ -54,7 +54,7 @@ export class ChainTokenUris {
   private troubleLog(chainId: number): (reason: string) => void {
     let loggedAt = -Infinity;
     return (reason) => {
-      if (performance.now() - loggedAt < LOG_EVERY_MS) return;
+      if (performance.now() - loggedAt < LOG_INTERVAL_MS) return;
       loggedAt = performance.now();
       this.logger.warn({ msg: 'the node of a chain does not answer', chainId, reason });
     };
@@ -62,11 +62,11 @@ export class ChainTokenUris {
 }
 
 interface Waiting {
-  question: TokenUriQuestion;
+  question: TokenUriRequest;
   askedAt: number;
   /** How long it waited for others of its own contract, in milliseconds: that was no other contract's doing. */
   behindItsOwnMs: number;
-  answer: (answer: TokenUriAnswer) => void;
+  answer: (answer: TokenUriResult) => void;
   fail: (error: unknown) => void;
 }
 
@@ -81,7 +81,7 @@ class Questions {
     private readonly deadlineMs: number,
   ) {}
 
-  ask(address: string, question: TokenUriQuestion): Promise<TokenUriAnswer> {
+  ask(address: string, question: TokenUriRequest): Promise<TokenUriResult> {
     return new Promise((answer, fail) => {
       const waiting = { question, askedAt: performance.now(), behindItsOwnMs: 0, answer, fail };
       const others = this.waiting.get(address);
@@ -90,13 +90,13 @@ class Questions {
       this.timer ??= setTimeout(() => {
         this.timer = undefined;
         this.begin();
-      }, STALL_MS);
+      }, BATCH_WINDOW_MS);
     });
   }
 
   private begin(): void {
     for (const [address, waiting] of this.waiting) {
-      if (this.asking.size >= CONTRACTS_AT_ONCE) return;
+      if (this.asking.size >= MAX_CONCURRENT_CONTRACTS) return;
       if (this.asking.has(address)) continue;
       // To the end of the line.
       this.waiting.delete(address);
@@ -117,7 +117,7 @@ class Questions {
   private async answer(address: string, taken: readonly Waiting[]): Promise<void> {
     const now = performance.now();
     const isLate = ({ askedAt, behindItsOwnMs }: Waiting) =>
-      now - askedAt - behindItsOwnMs > this.deadlineMs * LONGEST_WAIT_PART;
+      now - askedAt - behindItsOwnMs > this.deadlineMs * MAX_WAIT_FRACTION;
     for (const { answer } of taken.filter(isLate)) answer({ kind: 'unreachable', reason: 'busy' });
     const batch = taken.filter((waiting) => !isLate(waiting));
     if (batch.length === 0) return;

@@ -7,7 +7,7 @@ const REPLACEMENT = '\ufffd';
  * Make JSON text storable as `jsonb`, which has no U+0000 and no half characters: each becomes U+FFFD, in keys and
  * values, raw or escaped. Everything else stays as it was served. `nul`: one character in place of U+0000 instead.
  */
-export function toStorableText(text: string, nul = REPLACEMENT): string {
+export function sanitizeForPostgres(text: string, nul = REPLACEMENT): string {
   const wellFormed = (text.includes('\0') ? text.replaceAll('\0', nul) : text).toWellFormed();
   return wellFormed.includes('\\u') && MAY_NEED_REPAIR.test(wellFormed) ? repairEscapes(wellFormed, nul) : wellFormed;
 }
