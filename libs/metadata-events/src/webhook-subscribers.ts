@@ -63,13 +63,13 @@ export class WebhookSubscribers {
     const reason = reasonOf(outcome);
     await this.writeDown(webhook, message, state, outcome, reason);
     if (reason === null) return { kind: 'delivered', count: message.count };
-    if (outcome.kind === 'answered' && outcome.status === 410) return this.disable(webhook, 'gone');
+    if (outcome.kind === 'response' && outcome.status === 410) return this.disable(webhook, 'gone');
     if (state.failingSeconds > this.config.disableWebhooksAfterDays * SECONDS_PER_DAY) {
       return this.disable(webhook, 'failing');
     }
     const { webhookRetryBaseSeconds, webhookRetryCapSeconds } = this.config;
     const pause = retrySeconds(state.attempt, webhookRetryBaseSeconds, webhookRetryCapSeconds);
-    const asked = outcome.kind === 'answered' ? (outcome.retryAfterSeconds ?? 0) : 0;
+    const asked = outcome.kind === 'response' ? (outcome.retryAfterSeconds ?? 0) : 0;
     return { kind: 'failed', error: reason, retryInSeconds: Math.max(pause, asked) };
   }
 
@@ -80,7 +80,7 @@ export class WebhookSubscribers {
     outcome: SendOutcome,
     reason: string | null,
   ): Promise<void> {
-    const status = outcome.kind === 'answered' ? outcome.status : null;
+    const status = outcome.kind === 'response' ? outcome.status : null;
     await sql`
       insert into nft_metadata.webhook_deliveries
         (webhook_id, message_id, event_type, events, attempt, status_code, reason, duration_ms, attempted_at)

@@ -59,7 +59,7 @@ export class Webhooks {
 
   /** It is told of what happens from now on to its project's collections. The secret is returned here and nowhere again. Throws InvalidWebhook. */
   async add({ projectId, url, types = METADATA_EVENT_TYPES }: NewWebhook): Promise<{ id: string; secret: string }> {
-    const refusal = this.sender.refuses(url);
+    const refusal = this.sender.rejectionReason(url);
     if (refusal) throw new InvalidWebhook(`Webhook URL ${JSON.stringify(url)} would not be called: ${refusal}.`);
     const unknown = types.find((type) => !METADATA_EVENT_TYPES.includes(type));
     if (unknown !== undefined || types.length === 0) {
