@@ -1,3 +1,5 @@
+import { exponentialDelay } from '@app/safe-http';
+
 /** Between two tries while the database refuses: doubled from the first to the longest. */
 const FIRST_REST_MS = 500;
 const LONGEST_REST_MS = 2000;
@@ -9,7 +11,7 @@ const LOG_EVERY_MS = 60_000;
  * over when everything that had failed has worked again.
  */
 export class Setback {
-  private restMs = 0;
+  private failures = 0;
   private restsUntil = 0;
   private readonly loggedAt = new Map<string, number>();
 
@@ -22,8 +24,8 @@ export class Setback {
   note(what: string, now = performance.now()): boolean {
     // Several things that fail together are one setback.
     if (this.remainingMs(now) === 0) {
-      this.restMs = Math.min(LONGEST_REST_MS, Math.max(FIRST_REST_MS, this.restMs * 2));
-      this.restsUntil = now + this.restMs;
+      this.failures += 1;
+      this.restsUntil = now + exponentialDelay(this.failures, { base: FIRST_REST_MS, max: LONGEST_REST_MS });
     }
     const loggedAt = this.loggedAt.get(what);
     if (loggedAt !== undefined && now - loggedAt < LOG_EVERY_MS) return false;
@@ -34,7 +36,7 @@ export class Setback {
   /** Something worked. Returns whether that was the last thing that had failed. */
   end(what: string): boolean {
     if (!this.loggedAt.delete(what) || this.loggedAt.size > 0) return false;
-    this.restMs = 0;
+    this.failures = 0;
     this.restsUntil = 0;
     return true;
   }

@@ -8,13 +8,13 @@ import { trimText } from './trimmed-text.js';
 
 export type AttributeValue = Pick<FetchedAttribute, 'value' | 'valueType'>;
 
-/** Longer values are kept in `raw` only. */
+/** Longer values are truncated; `raw` has them whole. */
 export const MAX_VALUE_LENGTH = 4_000;
 
 const NUMBER_DISPLAYS = new Set(['number', 'boost_number', 'boost_percentage', 'integer', 'float']);
 const NUMBER_TEXT = /^-?(?:0|[1-9]\d{0,77})(?:\.\d{1,78})?$/;
 
-/** One value as listing pages read it. The display type says what a text means; it never turns a number into text. */
+/** Reads one value for listing pages. The display type interprets text; it never turns a number into text. */
 export function readAttributeValue(
   value: Exclude<JsonValue, null>,
   displayType: string | null,
@@ -31,7 +31,7 @@ export function readAttributeValue(
   if (typeof value === 'number') return { value, valueType: 'number' };
   if (value instanceof ExactNumber) return { value: value.text, valueType: 'number' };
   if (typeof value === 'string') return readTextValue(trimText(expandId(value)), display, warnings);
-  return { value: cutValue(expandId(canonicalJson(value)), warnings), valueType: 'string' };
+  return { value: truncateValue(expandId(canonicalJson(value)), warnings), valueType: 'string' };
 }
 
 function readTextValue(text: string, display: string, warnings: Set<string>): AttributeValue {
@@ -41,10 +41,10 @@ function readTextValue(text: string, display: string, warnings: Set<string>): At
   if (display === 'boolean' && /^(?:true|false)$/i.test(text)) {
     return { value: text.toLowerCase() === 'true', valueType: 'boolean' };
   }
-  return { value: cutValue(text, warnings), valueType: 'string' };
+  return { value: truncateValue(text, warnings), valueType: 'string' };
 }
 
-function cutValue(text: string, warnings: Set<string>): string {
+function truncateValue(text: string, warnings: Set<string>): string {
   if (text.length > MAX_VALUE_LENGTH) warnings.add('attribute_value_cut');
   return truncate(text, MAX_VALUE_LENGTH);
 }

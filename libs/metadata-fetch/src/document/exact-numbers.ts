@@ -53,19 +53,19 @@ function parseJson(text: string, reviver?: typeof keepDigits): JsonValue {
 function replaceNumbers(text: string, replace: (number: string) => string): string {
   let replaced = '';
   let copied = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
     if (code === QUOTE) {
-      at = endOfString(text, at);
+      index = endOfString(text, index);
     } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
-      NUMBER.lastIndex = at;
+      NUMBER.lastIndex = index;
       const number = NUMBER.exec(text)![0];
       const replacement = replace(number);
       if (replacement !== number) {
-        replaced += text.slice(copied, at) + replacement;
-        copied = at + number.length;
+        replaced += text.slice(copied, index) + replacement;
+        copied = index + number.length;
       }
-      at += number.length - 1;
+      index += number.length - 1;
     }
   }
   return copied === 0 ? text : replaced + text.slice(copied);

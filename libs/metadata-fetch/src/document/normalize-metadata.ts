@@ -31,7 +31,7 @@ const MAX_DESCRIPTION_LENGTH = 10_000;
 const MAX_LOCALES = 200;
 const MAX_DECIMALS = 255;
 
-/** From a document in any of the shapes that collections serve to what listing pages read. */
+/** Normalises a document, in any form that collections serve, for listing pages. */
 export function normalizeMetadata(
   { document, shown = document, raw, warnings: found }: Extract<DecodedDocument, { kind: 'document' }>,
   { tokenId, standard, gateways }: NormalizeContext,
@@ -45,8 +45,8 @@ export function normalizeMetadata(
     return value === null ? null : truncate(value, limit);
   };
   const link = (value: string) => readLinkUrl(value, gateways);
-  const animation = fields.address(ANIMATION_FIELDS, 'animation_url', (value) => readAnimationUrl(value, gateways));
-  const image = fields.address(IMAGE_FIELDS, 'image', (value) => readImageUrl(value, gateways));
+  const animation = fields.url(ANIMATION_FIELDS, 'animation_url', (value) => readAnimationUrl(value, gateways));
+  const image = fields.url(IMAGE_FIELDS, 'image', (value) => readImageUrl(value, gateways));
 
   return {
     name: text(NAME_FIELDS, MAX_NAME_LENGTH, 'name') ?? text(titleFields(shown), MAX_NAME_LENGTH, 'name'),
@@ -55,8 +55,8 @@ export function normalizeMetadata(
     imageOriginal: image.original,
     animationUrl: animation.url,
     animationOriginal: animation.original,
-    externalUrl: fields.address(EXTERNAL_FIELDS, 'external_url', link).url,
-    youtubeUrl: fields.address(YOUTUBE_FIELDS, 'youtube_url', link).url,
+    externalUrl: fields.url(EXTERNAL_FIELDS, 'external_url', link).url,
+    youtubeUrl: fields.url(YOUTUBE_FIELDS, 'youtube_url', link).url,
     backgroundColor: normalizeColor(readString(shown.background_color, expandId), warnings),
     decimals: normalizeDecimals(shown.decimals),
     localization: normalizeLocalization(shown.localization),
@@ -67,7 +67,7 @@ export function normalizeMetadata(
   };
 }
 
-/** A document in the shape of a JSON schema has the title of the schema, the same for every token. */
+/** In a document in the form of a JSON schema, `title` is that of the schema, the same for every token. */
 function titleFields({ type, properties }: JsonObject): string[] {
   return type === 'object' && isJsonObject(properties) ? [] : TITLE_FIELDS;
 }

@@ -3,17 +3,17 @@ import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { trimWhere } from './trimmed-text.js';
 
-/** No character: it stands for a NUL until it is known whether that is padding. */
+/** A noncharacter that replaces NUL until it is clear whether it is padding. */
 const NUL = '\uffff';
 
-/** Whether a JSON text may have NULs in its strings, raw or escaped. */
+/** Whether a JSON text may contain NULs in its strings, raw or escaped. */
 export function mayHoldNul(text: string): boolean {
   return text.includes('\0') || text.includes('\\u0000');
 }
 
 /**
- * Valid JSON text with NULs, as it is shown: at the ends of keys and texts they are the padding of strings of a fixed
- * size, and dropped with the blanks beside them. Inside of a text U+FFFD stands for each, as in the stored document.
+ * Parses valid JSON with NULs for display. At the ends of keys and texts, NULs are the padding of fixed-size strings; they are
+ * removed with the white space beside them. Inside of a text each becomes U+FFFD, as in the stored document.
  */
 export function parseWithoutPadding(text: string): JsonValue {
   return withoutPadding(parseExactly(sanitizeForPostgres(text, NUL)).value);
@@ -25,11 +25,11 @@ function withoutPadding(value: JsonValue): JsonValue {
   return isJsonObject(value) ? membersWithoutPadding(value) : value;
 }
 
-/** A key that becomes one which is there already gives way: two fields never turn into one. */
+/** Drops a key that would become equal to another one, so that it does not overwrite that field. */
 function membersWithoutPadding(object: JsonObject): JsonObject {
   const members = Object.keys(object).map((key) => [key, textWithoutPadding(key)] as const);
-  const kept = members.filter(([key, shown]) => key === shown || !Object.hasOwn(object, shown));
-  return Object.fromEntries(kept.map(([key, shown]) => [shown, withoutPadding(object[key]!)]));
+  const unique = members.filter(([key, plain]) => key === plain || !Object.hasOwn(object, plain));
+  return Object.fromEntries(unique.map(([key, plain]) => [plain, withoutPadding(object[key]!)]));
 }
 
 function textWithoutPadding(text: string): string {

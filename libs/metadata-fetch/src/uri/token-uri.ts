@@ -18,10 +18,10 @@ export interface LocateContext {
   standard?: TokenStandard | undefined;
 }
 
-/** As much of a refused URI as records and logs show. */
+/** Records and logs show this many characters of an invalid URI. */
 const MAX_SHOWN_LENGTH = 200;
 
-/** From what a contract or a Metadata API names as the place of a document to what may be requested. No network. */
+/** Turns a token URI into URLs to request, or into the document it contains. Makes no request. */
 export function locateMetadata(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
   return locate(tidyUri(uri), context, gateways);
 }
@@ -30,23 +30,23 @@ function locate(uri: string, context: LocateContext, gateways: Gateways): Locate
   if (isDataUri(uri)) return locateData(uri, context, gateways);
   if (isInlineJson(uri)) return inlineDocument(uri);
   if (uri === '') return { kind: 'invalid', reason: 'no_uri', url: '' };
-  const written = parseUri(uri);
-  // Braces in a document are its own.
-  if (written.kind === 'data') return locateData(written.uri, context, gateways);
+  const unexpanded = parseUri(uri);
+  // Braces inside a document are not a placeholder.
+  if (unexpanded.kind === 'data') return locateData(unexpanded.uri, context, gateways);
   if (uri.length > MAX_URI_LENGTH) return invalid('invalid_uri', uri);
 
-  // A brace is not legal in a URL, so only a contract known as ERC-721 can mean it literally.
-  const filled = context.standard === 'erc721' ? uri : expandIdTemplate(uri, context.tokenId);
-  const parsed = filled === uri ? written : parseUri(filled);
+  // Braces are not legal in a URL, so they are literal only for a contract known to be ERC-721.
+  const expanded = context.standard === 'erc721' ? uri : expandIdTemplate(uri, context.tokenId);
+  const parsed = expanded === uri ? unexpanded : parseUri(expanded);
   switch (parsed.kind) {
     case 'content':
       return locateContent(parsed.content, gateways);
     case 'url':
-      return locateUrl(parsed.url, parsed.content, filled, gateways);
+      return locateUrl(parsed.url, parsed.content, expanded, gateways);
     case 'other_scheme':
-      return invalid('unsupported_scheme', filled);
+      return invalid('unsupported_scheme', expanded);
     default:
-      return invalid('invalid_uri', filled);
+      return invalid('invalid_uri', expanded);
   }
 }
 
@@ -55,23 +55,25 @@ function locateContent(content: ContentReference, gateways: Gateways): LocatedMe
 }
 
 function locateUrl(url: URL, content: ContentReference | null, uri: string, gateways: Gateways): LocatedMetadata {
-  // User info would be a credential of somebody else's; sending it, or storing it, is nothing we want to do.
-  if (url.username !== '' || url.password !== '' || url.href.length > MAX_URI_LENGTH) return invalid('invalid_uri', uri);
-  const onOwnNode = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
-  const ofNode = onOwnNode ? parseContentInPath(url) : null;
-  if (ofNode) return locateContent(ofNode, gateways);
+  // User info would be somebody's credentials, which must be neither sent nor stored.
+  if (url.username !== '' || url.password !== '' || url.href.length > MAX_URI_LENGTH)
+    return invalid('invalid_uri', uri);
+  // The creator's own IPFS node: unreachable from here, but the gateways have the same content.
+  const isUnreachable = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
+  const contentOnNode = isUnreachable ? parseContentInPath(url) : null;
+  if (contentOnNode) return locateContent(contentOnNode, gateways);
 
   const asGiven: Candidate = { url: url.href, publicUrl: url.href };
   const [first, ...others] = content && gateways.replacePublic ? contentCandidates(gateways, content) : [];
   if (!first) return { kind: 'request', uri: url.href, candidates: [asGiven] };
-  const isOurs = [first, ...others].some((candidate) => candidate.url === asGiven.url);
-  const candidates: [Candidate, ...Candidate[]] = isOurs ? [first, ...others] : [first, ...others, asGiven];
+  const isIncluded = [first, ...others].some((candidate) => candidate.url === asGiven.url);
+  const candidates: [Candidate, ...Candidate[]] = isIncluded ? [first, ...others] : [first, ...others, asGiven];
   return { kind: 'request', uri: url.href, candidates };
 }
 
 function locateData(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
   const url = shownDataUri(uri);
-  // Three characters for each byte is the most that percent-encoding takes; more cannot be within the limit.
+  // Percent-encoding takes three characters per byte at most, so a longer URI exceeds the limit.
   if (uri.length > MAX_BODY_BYTES * 3 + MAX_URI_LENGTH) return { kind: 'invalid', reason: 'too_large', url };
   const data = parseDataUri(uri);
   if (!data) return { kind: 'invalid', reason: 'invalid_data_uri', url };
@@ -82,7 +84,7 @@ function locateData(uri: string, context: LocateContext, gateways: Gateways): Lo
   return { kind: 'document', body: data.body, contentType: data.contentType || null, url };
 }
 
-/** Some contracts wrap `ipfs://…` in a data: URI. One level is followed: another data: URI is no such reference. */
+/** Some contracts wrap `ipfs://…` in a data: URI. Follows one level; null for another data: URI. */
 function uriInside(body: Uint8Array): string | null {
   if (body.length > MAX_URI_LENGTH) return null;
   const text = tidyUri(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
@@ -109,7 +111,7 @@ function shownDataUri(uri: string): string {
   return `${shown(comma === -1 ? uri : uri.slice(0, comma))},…`;
 }
 
-/** For records and logs: short, and without user info. */
+/** For records and logs: truncated, without user info. */
 function shown(uri: string): string {
   const safe = uri.slice(0, MAX_URI_LENGTH).replace(/(^[a-z][a-z0-9+.-]*:\/*|:\/+)[^/?#]*@/gi, '$1');
   return safe.slice(0, MAX_SHOWN_LENGTH).toWellFormed();
