@@ -178,7 +178,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     if (response.kind === 'unreachable') return { kind: 'unreachable', reason: response.reason, ...trace };
     const { status, headers, body } = response;
     // After a redirect to another origin the validators were not sent, so a 304 means nothing.
-    if (status === 304 && sent && response.sentRequestHeaders) return { kind: 'not_modified', validators: sent, ...trace };
+    if (status === 304 && sent && response.sentRequestHeaders)
+      return { kind: 'not_modified', validators: sent, ...trace };
     if (status !== 200) {
       const isPending = status === 202 && [trace.url, response.url].some((url) => isGatewayUrl(url, this.gateways));
       const isRetryable = isPending || THROTTLED.includes(status);

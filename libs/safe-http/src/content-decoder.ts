@@ -74,7 +74,9 @@ class CodingDecoder implements BodyDecoder, ByteSink {
   write(chunk: Buffer, from: ByteSource): void {
     this.received += chunk.length;
     if (this.received > this.maxBytes) {
-      return this.fail(new ResponseTooLarge(`The body has more than ${this.maxBytes} bytes before it is decompressed.`));
+      return this.fail(
+        new ResponseTooLarge(`The body has more than ${this.maxBytes} bytes before it is decompressed.`),
+      );
     }
     const bytes = this.coding === 'gzip' ? this.withoutPadding(chunk) : chunk;
     if (bytes.length === 0) return;

@@ -5,7 +5,7 @@ import { checkUrl } from './url-rules.js';
 
 type Answer = string[] | Error;
 
-/** A resolver that gives these answers, one for each question; the last one repeats. */
+/** A resolver that returns these results, one per query; the last one repeats. */
 function answering(...answers: [Answer, ...Answer[]]): LookupFunction {
   return (_, __, done) => {
     const [answer] = answers.length > 1 ? answers.splice(0, 1) : answers;
@@ -16,7 +16,7 @@ function answering(...answers: [Answer, ...Answer[]]): LookupFunction {
 
 const toLookupAddress = (address: string): LookupAddress => ({ address, family: isIP(address) });
 
-/** What a socket that connects to a name is told: addresses to dial, or the code of an error. */
+/** The result for a socket that connects to a name: addresses, or the code of an error. */
 function dial(lookup: LookupFunction, options: { all: boolean } = { all: true }): Promise<string | string[]> {
   return new Promise((done) => {
     lookup('host.example', options, (error, answer) => {
@@ -28,7 +28,7 @@ function dial(lookup: LookupFunction, options: { all: boolean } = { all: true })
 
 const DIALLED = 'dialled';
 
-/** A host may be an address or a name that resolves to one. The judgement is the same, or it is none. */
+/** Checks an address as the host of a URL and as the result of a lookup, which must agree. */
 async function judge(address: string): Promise<string> {
   const checked = checkUrl(`http://${isIPv6(address) ? `[${address}]` : address}/1.json`, {
     allowedHosts: new Set(),
@@ -50,7 +50,7 @@ interface Range {
   neighbours: string[];
 }
 
-/** IANA's special-purpose registries, the multicast and reserved blocks, and what is no global unicast at all. */
+/** IANA's special-purpose registries, the multicast and reserved blocks, and ranges outside of global unicast. */
 const RANGES: Range[] = [
   { range: '"this network"', first: '0.0.0.0', last: '0.255.255.255', neighbours: ['1.0.0.0'] },
   {
@@ -207,12 +207,12 @@ describe('a metadata host at an address', () => {
     RANGES.flatMap(({ range, first, last }) =>
       [...new Set([first, last])].map((address) => [address, range, isIPv6(address) ? '[E5]' : '[E3]']),
     ),
-  )('is not dialled at %s, at the edge of %s %s', async (address) => {
+  )('is blocked at %s, at the edge of %s %s', async (address) => {
     expect(await judge(address)).toBe('blocked_address');
   });
 
   it.each(RANGES.flatMap(({ range, neighbours }) => neighbours.map((address) => [address, range])))(
-    'is dialled at %s, just outside %s',
+    'is connected to at %s, just outside %s',
     async (address) => {
       expect(await judge(address)).toBe(DIALLED);
     },
@@ -227,12 +227,12 @@ describe('a metadata host at an address', () => {
     ['2607:f8b0:5efe::7f00:1', 'with the 5efe of ISATAP elsewhere'],
     ['2607:f8b0::5efe:0:a00:1', 'with the 5efe of ISATAP a group too early'],
     ['2607:f8b0::100:5efe:a00:1', 'with an interface identifier that is not quite that of ISATAP'],
-  ])('is dialled at %s: %s', async (address) => {
+  ])('is connected to at %s: %s', async (address) => {
     expect(await judge(address)).toBe(DIALLED);
   });
 });
 
-describe('an IPv4 address inside an IPv6 address is not dialled, private or public', () => {
+describe('an IPv4 address inside an IPv6 address is blocked, private or public', () => {
   it.each([
     ['loopback, mapped', '::ffff:127.0.0.1'],
     ['loopback, mapped, in hexadecimal', '::ffff:7f00:1'],
@@ -274,7 +274,7 @@ describe('an IPv4 address inside an IPv6 address is not dialled, private or publ
   });
 });
 
-describe('the metadata service of a cloud is not dialled', () => {
+describe('the metadata service of a cloud is blocked', () => {
   it.each([
     ['of AWS, GCP, Azure, DigitalOcean, Oracle and Hetzner', '169.254.169.254'],
     ['of AWS over IPv6', 'fd00:ec2::254'],
@@ -295,7 +295,7 @@ describe('the metadata service of a cloud is not dialled', () => {
   });
 });
 
-describe('a name is not dialled', () => {
+describe('a name is not connected to', () => {
   it.each<[string, string[]]>([
     ['loopback [E7]', ['127.0.0.1']],
     ['loopback of IPv6', ['::1']],
@@ -324,7 +324,7 @@ describe('a name is not dialled', () => {
     expect(await dial(publicLookup(answering(addresses)), { all: false })).toBe('BLOCKED_ADDRESS');
   });
 
-  it('that resolves to nothing, which is no matter of its address', async () => {
+  it('that resolves to no address, which is a DNS error and not a blocked address', async () => {
     expect(await dial(publicLookup(answering([])))).toBe('ENODATA');
   });
 
@@ -334,7 +334,7 @@ describe('a name is not dialled', () => {
     expect(await dial(publicLookup(answering(notFound)))).toBe('ENOTFOUND');
   });
 
-  it('that was public when first asked for and is private now [E9]', async () => {
+  it('that was public at the first lookup and is private now (DNS rebinding) [E9]', async () => {
     const lookup = publicLookup(answering(['8.8.8.8'], ['127.0.0.1']));
 
     expect(await dial(lookup)).toEqual(['8.8.8.8']);
@@ -342,25 +342,25 @@ describe('a name is not dialled', () => {
     expect(await dial(lookup)).toBe('BLOCKED_ADDRESS');
   });
 
-  it('that a resolver without lists resolves to loopback', async () => {
+  it('that resolves to loopback by a resolver that returns a single address', async () => {
     const lookup = publicLookup((_, __, done) => done(null, '127.0.0.1', 4));
 
     expect(await dial(lookup)).toBe('BLOCKED_ADDRESS');
   });
 });
 
-describe('a name is dialled', () => {
+describe('a name is connected to', () => {
   it('at each of its addresses, in their order, when all are public', async () => {
     const addresses = ['2606:4700:4700::1111', '1.1.1.1', '1.0.0.1'];
 
     expect(await dial(publicLookup(answering(addresses)))).toEqual(addresses);
   });
 
-  it('at its first address by a socket that takes one', async () => {
+  it('at its first address by a socket that accepts one', async () => {
     expect(await dial(publicLookup(answering(['1.1.1.1', '1.0.0.1'])), { all: false })).toBe('1.1.1.1');
   });
 
-  it('at the addresses that were checked: a resolver that changes its mind is asked once for each dial [E9]', async () => {
+  it('at the addresses that were checked: the name is resolved once per connect (DNS rebinding) [E9]', async () => {
     const lookup = publicLookup(answering(['1.1.1.1'], ['127.0.0.1']));
 
     expect(await dial(lookup)).toEqual(['1.1.1.1']);
@@ -373,7 +373,7 @@ describe('a name is dialled', () => {
     expect(await dial(lookup)).toEqual(['1.1.1.1']);
   });
 
-  it('at the address of a resolver without lists', async () => {
+  it('at the address of a resolver that returns a single address', async () => {
     expect(await dial(publicLookup((_, __, done) => done(null, '1.1.1.1', 4)))).toEqual(['1.1.1.1']);
   });
 });

@@ -107,7 +107,8 @@ export class SsrfSafeHttp implements OnApplicationShutdown {
         const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
         const { data: response } = await this.axios.request<HttpResponse>(config);
         const location = REDIRECTS.includes(response.status) ? utf8(response.headers['location']) : undefined;
-        if (location === undefined) return { kind: 'response', url, sentRequestHeaders: headers === ownHeaders, ...response };
+        if (location === undefined)
+          return { kind: 'response', url, sentRequestHeaders: headers === ownHeaders, ...response };
         if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
         const next = URL.parse(location, url);
         if (!next) return { kind: 'unreachable', url, reason: 'invalid_uri' };

@@ -1,6 +1,6 @@
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 
-describe('storable JSON text', () => {
+describe('sanitized JSON text', () => {
   it.each([
     ['an ordinary text', '{"a":"b"}'],
     ['an escaped pair', String.raw`"\ud83e\udd8a"`],
@@ -10,7 +10,7 @@ describe('storable JSON text', () => {
     ['a backslash before half a character', String.raw`"\\\\ud83e"`],
     ['other escapes', String.raw`"\n\"\u00e9\ue000"`],
     ['an escape that is no JSON', String.raw`"\u000 \ud83"`],
-  ])('is %s as it was served', (_, text) => {
+  ])('keeps %s unchanged', (_, text) => {
     expect(sanitizeForPostgres(text)).toBe(text);
   });
 
