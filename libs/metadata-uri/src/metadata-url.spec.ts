@@ -18,15 +18,19 @@ describe('a metadata URL is registered', () => {
     ['with a placeholder at its end', 'https://api.example/meta/{id}/', 'https://api.example/meta/{id}/'],
     ['with a placeholder in its query', 'https://api.example/meta?id={id}&v=2', 'https://api.example/meta?id={id}&v=2'],
     [
-      'with several places',
+      'with several placeholders',
       'https://api.example/{address}/{id}?hex={id_hex64}',
       'https://api.example/{address}/{id}?hex={id_hex64}',
     ],
-    ['with places as a browser writes them', 'https://api.example/%7Bid%7D.json', 'https://api.example/{id}.json'],
+    [
+      'with placeholders as a browser encodes them',
+      'https://api.example/%7Bid%7D.json',
+      'https://api.example/{id}.json',
+    ],
     ['with a placeholder for the contract alone', 'https://api.example/{address}/', 'https://api.example/{address}'],
-    ['with a hexadecimal place behind 0x', 'https://api.example/0x{id_hex64}', 'https://api.example/0x{id_hex64}'],
+    ['with a hexadecimal placeholder after 0x', 'https://api.example/0x{id_hex64}', 'https://api.example/0x{id_hex64}'],
     ['with a placeholder on IPFS', `ipfs://${cid}/{id}.json`, `ipfs://${cid}/{id}.json`],
-    ['with a placeholderholder in a CID', 'ipfs://f01551220{id_hex64}', 'ipfs://f01551220{id_hex64}'],
+    ['with a placeholder in a CID', 'ipfs://f01551220{id_hex64}', 'ipfs://f01551220{id_hex64}'],
   ])('%s: %j (S3)', (_, text, url) => {
     expect(parseMetadataUrl(text)).toEqual({ kind: 'valid', url });
   });
@@ -50,12 +54,12 @@ describe('a metadata URL is registered', () => {
       'https://api.example/{tokenId}',
       /unknown placeholder, \{tokenId\}\. The placeholders are \{id\}/,
     ],
-    ['with a placeholderholder in another case', 'https://api.example/{ID}', /unknown placeholder, \{ID\}/],
+    ['with a placeholder in another case', 'https://api.example/{ID}', /unknown placeholder, \{ID\}/],
     ['with an unclosed placeholder', 'https://api.example/{id', /unknown placeholder, \{\./],
     ['with decimal digits after 0x', 'https://api.example/0x{id}', /write 0x\{id_hex64\}/],
     ['with no CID', 'ipfs://not-a-cid', /not a valid IPFS URL: write "ipfs:\/\/" and a CID/],
     ['with no transaction', 'ar://short', /not a valid Arweave URL/],
-    ['with a placeholderholder instead of a CID', 'ipfs://{id}', /not a valid IPFS URL/],
+    ['with a placeholder instead of a CID', 'ipfs://{id}', /not a valid IPFS URL/],
     [
       'inside another one',
       `https://ipfs.io/ipfs/ipfs://${cid}/{id}`,
@@ -68,7 +72,7 @@ describe('a metadata URL is registered', () => {
     ],
     ['with dot segments that remove the id', 'https://api.example/{id}/..', /gives the same document for all tokens/],
     [
-      'inside another one with a placeholderholder',
+      'inside another one with a placeholder',
       `https://ipfs.io/ipfs/{id}ipfs://ar:${'a'.repeat(43)}\\`,
       /contains another URI/,
     ],

@@ -17,8 +17,8 @@ describe('the string that a contract returns', () => {
   it.each([
     ['nothing', '0x'],
     ['one word', `0x${'00'.repeat(32)}`.slice(0, 64)],
-    ['a place beyond the end', `0x${'00'.repeat(31)}40${'00'.repeat(32)}`],
-    ['a place that wraps around', `0x${'ff'.repeat(32)}${'00'.repeat(32)}`],
+    ['an offset beyond the end', `0x${'00'.repeat(31)}40${'00'.repeat(32)}`],
+    ['an offset that overflows', `0x${'ff'.repeat(32)}${'00'.repeat(32)}`],
     ['a length beyond the end', `0x${'00'.repeat(31)}20${'00'.repeat(31)}21${'61'.repeat(32)}`],
     ['a length that wraps around', `0x${'00'.repeat(31)}20${'ff'.repeat(32)}`],
     ['no UTF-8', `0x${'00'.repeat(31)}20${'00'.repeat(31)}01ff${'00'.repeat(31)}`],
@@ -66,7 +66,7 @@ describe('an error of a node', () => {
   it.each([
     ['its state is gone', -32_000, 'missing trie node'],
     ['its method is unknown', -32_601, 'the method eth_call does not exist'],
-    ['a gateway behind it', -32_603, 'Internal error'],
+    ['a gateway of the node', -32_603, 'Internal error'],
   ])('is an error of the node otherwise: %s [A9]', (_, code, message) => {
     expect(error(code, message)).toEqual({ kind: 'node_error', reason: `error_${code}` });
   });

@@ -210,7 +210,7 @@ describe('content inside a data: URI', () => {
 
 describe('parsing the result of parsing changes nothing (U5)', () => {
   it.each([
-    // Found by the properties: dot segments, file names with `?`, and what was encoded and put behind bases in turn.
+    // Found by the property tests: dot segments, file names with `?`, and URIs that were encoded and nested in turn.
     'https://ipfs.io/ipfs/ipns://name.example/$/%2e%2e?a=b',
     `ipfs://${cid}/?ipfs://${cid1}/https://host.example/ipfs/`,
     `https://cloudflare-ipfs.com/ipfs/https://cloudflare-ipfs.com/ipfs/ipfs%3A%2F%2Fipfs://${cid}/`,

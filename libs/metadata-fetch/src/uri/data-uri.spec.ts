@@ -53,7 +53,7 @@ describe('a data: URI', () => {
     const json = `{"name":"Fox %231 %22A%22 %E2%9C%93 %ff","image_data":"<svg xmlns='http://www.w3.org/2000/svg' fill='%23f00'/>"}`;
 
     expect(JSON.parse(textOf(`data:application/json;utf8,${json}`)!)).toEqual({
-      // What is no UTF-8 was no encoding.
+      // Escapes that do not decode to UTF-8 are kept.
       name: 'Fox %231 %22A%22 %E2%9C%93 %ff',
       image_data: "<svg xmlns='http://www.w3.org/2000/svg' fill='#f00'/>",
     });

@@ -99,7 +99,7 @@ describe('{id} in a token URI', () => {
     ['in upper case [A18]', 'https://host.example/{ID}', (hex: string) => `https://host.example/${hex}`],
     ['percent-encoded', 'https://host.example/%7Bid%7D', (hex: string) => `https://host.example/${hex}`],
     ['after 0x [A22]', 'https://host.example/0x{id}', (hex: string) => `https://host.example/0x${hex}`],
-    ['behind ipfs://', `ipfs://${cid0}/{id}.json`, (hex: string) => `${GW}/ipfs/${cid0}/${hex}.json`],
+    ['after ipfs://', `ipfs://${cid0}/{id}.json`, (hex: string) => `${GW}/ipfs/${cid0}/${hex}.json`],
   ])('is replaced %s', (_, uri, expected) => {
     expect(requested(uri, erc1155('10'))).toEqual([expected('a'.padStart(64, '0'))]);
   });
