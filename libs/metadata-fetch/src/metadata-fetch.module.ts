@@ -1,9 +1,9 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { ChainTokenUris } from './chain/token-uri-batcher.js';
+import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { DocumentReader } from './document/document-reader.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
-import { KeptTokenUris } from './chain/token-uri-budget.js';
+import { TokenUriBudget } from './chain/token-uri-budget.js';
 import {
   completeConfig,
   METADATA_FETCH_CONFIG,
@@ -13,15 +13,15 @@ import {
 import { MetadataFetcher } from './metadata-fetcher.js';
 import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 
-/** What shapes the module. */
+/** What `forRoot` and `forRootAsync` accept besides the options. */
 export interface MetadataFetchExtras {
-  /** Whether modules that do not import this one can inject what it exports. On. */
+  /** Whether other modules can inject the exports without importing this module. Default: true. */
   isGlobal?: boolean;
-  /** A provider for MetadataSource, for a host that knows better where a token's metadata is. */
+  /** A provider for your own MetadataSource. */
   metadataSource?: Provider<MetadataSource>;
 }
 
-// What is not named here would be taken for an option.
+// setExtras treats every name that is missing here as an option.
 const STANDARD_EXTRAS = { isGlobal: true, metadataSource: undefined };
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataFetchOptions>({
@@ -45,11 +45,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   })
   .build();
 
-/** From a token to its metadata. No database. Needs SafeHttpModule. */
+/** Fetches the metadata of tokens. Needs SafeHttpModule, and no database. */
 @Module({
   providers: [
     { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
-    KeptTokenUris,
+    TokenUriBudget,
     DocumentReader,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
@@ -57,7 +57,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [MetadataFetcher],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
-  /** The names of all options, without what shapes the module. */
+  /** The names of all options, without the extras. */
   static readonly optionNames = METADATA_FETCH_OPTION_NAMES;
 
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {
