@@ -54,10 +54,14 @@ it('on the partner API it is a 503 in the shape of that one', async () => {
 it('a database that is away is a 503 of the listings, too', async () => {
   await test.database.refuseConnections();
 
-  const answer = await get('/listings');
+  const response = await get('/listings');
 
   await test.database.takeConnections();
-  expect(answer).toMatchObject({ status: 503, body: { code: 'service_unavailable' }, headers: { 'retry-after': '5' } });
+  expect(response).toMatchObject({
+    status: 503,
+    body: { code: 'service_unavailable' },
+    headers: { 'retry-after': '5' },
+  });
 });
 
 async function holdTables() {
@@ -77,12 +81,12 @@ const waiting = () =>
 
 /** Whatever the request waits for is cancelled, as a limit of the server would do it. */
 async function cancelUntil(asked: Promise<unknown>): Promise<void> {
-  let isAnswered = false;
-  const answered = asked.then(() => (isAnswered = true));
+  let hasResponse = false;
+  const answered = asked.then(() => (hasResponse = true));
   await vi.waitUntil(
     async () => {
       for (const { pid } of await waiting()) await test.database.query('select pg_cancel_backend($1)', [pid]);
-      return isAnswered;
+      return hasResponse;
     },
     { timeout: 30_000, interval: 20 },
   );

@@ -34,13 +34,13 @@ async function refreshAll(project: TestProject, ...tokenIds: string[]): Promise<
 it('ends with status 1 when tokens failed, and says why, by reason, with one token for each', async () => {
   const { collectionAddress: address } = await test.aProject({ tokens: ['1', '2', '3', '4', '5', '6'] });
   const url = `${test.metadataApi.url}/${address}`;
-  test.metadataApi.answer('2', 404, 'gone').answer('3', 404, 'gone').answer('4', 200, 'no JSON');
+  test.metadataApi.respond('2', 404, 'gone').respond('3', 404, 'gone').respond('4', 200, 'no JSON');
   const refresh = ['refresh', '--collection', address, '--tokens', '1-7', '--wait'];
 
   const asJson = await run(...refresh, '--json');
   const asText = await run(...refresh);
 
-  for (const id of ['2', '3', '4']) test.metadataApi.answer(id, 200, { name: id });
+  for (const id of ['2', '3', '4']) test.metadataApi.respond(id, 200, { name: id });
   const { failures, ...counts } = JSON.parse(asJson.out) as Record<string, unknown>;
   expect(asJson.status).toBe(1);
   expect(counts).toMatchObject({ succeeded: 3, failed: 4 });
@@ -275,7 +275,7 @@ it('changes a webhook and tests it, with status 1 when the message is not taken'
   const { id: project } = await test.aProject();
   const { webhook_id } = await json('webhook', 'add', '--project', project, '--url', receiver.url('/one'));
   const named = ['--webhook', String(webhook_id)];
-  receiver.answer('/two', 204, 500);
+  receiver.respond('/two', 204, 500);
 
   const update = ['--url', receiver.url('/two'), '--events', 'refresh.completed'];
   expect(await json('webhook', 'update', ...named, ...update)).toMatchObject({

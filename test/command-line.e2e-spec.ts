@@ -238,7 +238,7 @@ it.each<[string, string[], RegExp]>([
   ['two tokens where one is shown', ['token', 'show', '--collection', OWNER, '--token', '1-2'], /Name one token/],
   ['a webhook to no effect', ['webhook', 'update', '--webhook', '7'], /Say what to change/],
   ['an unknown collection', ['refresh', '--collection', OWNER, '--all'], /is not registered/],
-])('answers %s with one line and status 1', async (_, args, message) => {
+])('responds with %s with one line and status 1', async (_, args, message) => {
   const { status, out, err } = await cli(...args);
 
   expect(status).toBe(1);

@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 it('docs/embedding.md makes a refreshing marketplace of an application that the Nest CLI has just made', () => {
-  const [receipt, listings] = reader.answers;
+  const [receipt, listings] = reader.responses;
 
   expect(receipt).toEqual({ refresh_id: expect.any(String) as string });
   expect(listings).toEqual([

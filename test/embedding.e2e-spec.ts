@@ -198,7 +198,7 @@ describe.each([
       message: `There is no ${method} ${path}.`,
     });
 
-    const answers = [
+    const responses = [
       await http(app).get('/api/nft/v1/nothing/here?a=b'),
       await http(app).post('/api/nft/v1/late/1/2'),
       await http(app).get('/api/nft/v1'),
@@ -209,7 +209,7 @@ describe.each([
     await app.close();
     await database.drop();
 
-    expect(answers.map(({ status, body }) => ({ status, body: body as unknown }))).toEqual([
+    expect(responses.map(({ status, body }) => ({ status, body: body as unknown }))).toEqual([
       { status: 404, body: notFound('GET', '/api/nft/v1/nothing/here') },
       { status: 404, body: notFound('POST', '/api/nft/v1/late/1/2') },
       { status: 404, body: notFound('GET', '/api/nft/v1') },

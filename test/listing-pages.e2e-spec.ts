@@ -97,7 +97,7 @@ describe.each(Object.entries(ORDERS))('listings in the order "%s"', (order, colu
 
 it('without a collection a filter is about all of them', async () => {
   const other = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 200, { name: 'The last Knight', attributes: [{ trait_type: 'Level', value: 7 }] });
+  test.metadataApi.respond('1', 200, { name: 'The last Knight', attributes: [{ trait_type: 'Level', value: 7 }] });
   const listing = { collectionId: other.collectionId, tokenId: '1', seller: `0x${'5'.repeat(40)}`, currency: 'ETH' };
   await test.app.get(Listings).putUp([{ ...listing, price: '5000' }]);
   await requestRefresh(test.app, other, ['1']);

@@ -36,7 +36,7 @@ it.each<[string, (address: string) => string]>([
 
 it('an error shows the URL with the token id in it, and other collections of the host wait in the same lane (S3)', async () => {
   const project = await test.aProject({ tokens: ['7'], metadataUrl: `${otherHost.url}/meta/{id}.json` });
-  otherHost.answer('7.json', 404);
+  otherHost.respond('7.json', 404);
 
   const refreshId = await requestRefresh(test.app, project, ['7']);
   await test.worker.runOnce();

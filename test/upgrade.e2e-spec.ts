@@ -70,7 +70,7 @@ describe('while somebody holds a table', () => {
     await database.query(`set lock_timeout = '5s'; update nft_metadata.refresh_items set attempt_count = 0`);
     await vi.waitUntil(async () => !(await isWaiting(database, 'alter table')), { timeout: 10_000 });
     await vi.waitUntil(() => isWaiting(database, 'alter table'), { timeout: 10_000 });
-    await holder.letGo();
+    await holder.releaseHeld();
 
     await expect(upgraded).resolves.toBeUndefined();
   });
@@ -82,7 +82,7 @@ describe('while somebody holds a table', () => {
     await vi.waitUntil(() => isWaiting(database, 'create index concurrently'), { timeout: 10_000 });
 
     await database.query(`set lock_timeout = '100ms'; update nft_metadata.refresh_items set attempt_count = 0`);
-    await holder.letGo();
+    await holder.releaseHeld();
     await upgraded;
 
     expect(await database.query(`select from pg_index where not indisvalid`)).toEqual([]);
@@ -211,11 +211,11 @@ async function holdItems({ url }: EmptyDatabase) {
   await client.connect();
   await client.query('begin; lock table nft_metadata.refresh_items in row exclusive mode');
   let isHeld = true;
-  const letGo = async () => {
+  const releaseHeld = async () => {
     if (isHeld) await client.end();
     isHeld = false;
   };
-  return { letGo, [Symbol.asyncDispose]: letGo };
+  return { releaseHeld, [Symbol.asyncDispose]: releaseHeld };
 }
 
 async function isWaiting({ query }: EmptyDatabase, statement: string): Promise<boolean> {

@@ -13,7 +13,7 @@ it.skipIf(!(await hasRegistry()))(
     try {
       await reader.follow(await blocksOf(GUIDE));
 
-      expect(reader.answers[1]).toMatchObject([{ name: 'Cat #1' }, { name: 'Cat #2' }, { name: null }]);
+      expect(reader.responses[1]).toMatchObject([{ name: 'Cat #1' }, { name: 'Cat #2' }, { name: null }]);
     } finally {
       await reader.stop();
       await database.drop();

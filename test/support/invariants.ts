@@ -234,7 +234,7 @@ export class Watch {
 
   /** What the metadata host has seen of each token, beside what the database says was done. */
   private async lookAtTheHost(): Promise<void> {
-    const { visits } = this.metadataApi;
+    const { requestTimes } = this.metadataApi;
     const tokens = await this.database.query<{
       tokenId: string;
       claims: number;
@@ -263,23 +263,25 @@ export class Watch {
     this.note(
       'no token is asked for more often than it was claimed',
       tokens.flatMap(({ tokenId, claims }) => {
-        const hits = visits.get(tokenId)?.length ?? 0;
+        const hits = requestTimes.get(tokenId)?.length ?? 0;
         return hits > claims ? [{ what: `token ${tokenId}: ${hits} requests, ${claims} claims` }] : [];
       }),
     );
     this.note(
       'whoever asked for a token finds a document that was served after that',
       tokens.flatMap(({ tokenId, askedAt, writes }) => {
-        const visit = visits.get(tokenId)?.[(writes.at(-1) ?? 0) - 1];
+        const visit = requestTimes.get(tokenId)?.[(writes.at(-1) ?? 0) - 1];
         if (!visit || askedAt === null) return [];
-        const servedAt = performance.timeOrigin + visit.leftAt;
+        const servedAt = performance.timeOrigin + visit.endedAt;
         return servedAt < askedAt ? [{ what: `token ${tokenId}: ${askedAt - servedAt} ms before` }] : [];
       }),
     );
     this.note(
       'a document is never replaced by one that is seconds older',
       tokens.flatMap(({ tokenId, writes }) =>
-        writes.some((served, index) => index > 0 && isOlder(visits.get(tokenId) ?? [], served, writes[index - 1]!))
+        writes.some(
+          (served, index) => index > 0 && isOlder(requestTimes.get(tokenId) ?? [], served, writes[index - 1]!),
+        )
           ? [{ what: `token ${tokenId}: documents of its requests ${writes.join(', ')}, in this order` }]
           : [],
       ),
@@ -291,9 +293,13 @@ export class Watch {
  * Requests are numbered from 1. A fetch begins when it gets its number from the database, a moment before its request is
  * at the host: of two workers that ask at about the same time, neither is the earlier one.
  */
-function isOlder(visits: readonly { cameAt: number; leftAt: number }[], request: number, than: number): boolean {
-  const [one, other] = [visits[request - 1], visits[than - 1]];
-  return one !== undefined && other !== undefined && one.leftAt + ABOUT_THE_SAME_TIME_MS < other.cameAt;
+function isOlder(
+  requestTimes: readonly { startedAt: number; endedAt: number }[],
+  request: number,
+  than: number,
+): boolean {
+  const [one, other] = [requestTimes[request - 1], requestTimes[than - 1]];
+  return one !== undefined && other !== undefined && one.endedAt + ABOUT_THE_SAME_TIME_MS < other.startedAt;
 }
 
 /** In the test's own database and schema. Rolled back changes leave no trace: the log is a table like any other. */

@@ -12,7 +12,7 @@ import type { TestDatabase } from './database.js';
 import { MetadataHost } from './metadata-host.js';
 import { http } from './project-api.js';
 
-export interface ShopOptions {
+export interface HostAppOptions {
   /** What the shop says to MikroORM, besides where its database is; several connections are its own business. */
   mikroOrm?: MikroOrmModuleSyncOptions | ModuleMetadata['imports'];
   nftRefresh?: NftRefreshOptions & NftRefreshExtras;
@@ -23,7 +23,7 @@ export interface ShopOptions {
 }
 
 /** A host that nobody of us has written, with all of ours in it, listening. */
-export async function openShop(
+export async function startHostApp(
   database: Pick<TestDatabase, 'url'>,
   metadataApi: MetadataHost,
   {
@@ -33,7 +33,7 @@ export async function openShop(
     adapter = new ExpressAdapter(),
     appOptions,
     configure,
-  }: ShopOptions = {},
+  }: HostAppOptions = {},
 ): Promise<INestApplication> {
   const connections = Array.isArray(mikroOrm)
     ? mikroOrm
