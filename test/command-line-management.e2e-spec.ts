@@ -159,7 +159,7 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
         source: 'metadata_api',
         metadata_url: url,
         uri_rule: null,
-        requests_at_once: 'default',
+        host_concurrency: 'default',
         created_at: expect.any(String) as string,
       },
     ],
@@ -168,12 +168,12 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
   const moved = `${test.metadataApi.url}/moved`;
   expect(await json(...update, '--metadata-url', moved, '--host-concurrency', '3')).toMatchObject({
     metadata_url: moved,
-    requests_at_once: 3,
+    host_concurrency: 3,
   });
   expect(await json(...update, '--host-concurrency', 'default', '--source', 'chain')).toMatchObject({
     source: 'chain',
     metadata_url: null,
-    requests_at_once: 'default',
+    host_concurrency: 'default',
   });
   expect(await json('collection', 'show', ...named)).toMatchObject({ source: 'chain', tokens: 3, pending_tokens: 0 });
 

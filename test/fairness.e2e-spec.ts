@@ -76,7 +76,7 @@ describe('a metadata host', () => {
 
   it('sees at most as many as the operator has said for its collection [H15]', async () => {
     const project = await test.aProject({ tokens: ids(60) });
-    await test.database.query('update nft_metadata.collections set requests_at_once = 3 where id = $1', [
+    await test.database.query('update nft_metadata.collections set host_concurrency = 3 where id = $1', [
       project.collectionId,
     ]);
     respondSlowly(ids(60), 10);
@@ -86,12 +86,12 @@ describe('a metadata host', () => {
 
     await expectSucceeded(test.app, project, refreshId, 60);
     expect(test.metadataApi.maxConcurrent).toBe(3);
-    await test.database.query('update nft_metadata.lanes set requests_at_once = null');
+    await test.database.query('update nft_metadata.lanes set host_concurrency = null');
   });
 
   it('that takes one request at once is left to one worker: what another one took is handed back at once', async () => {
     const project = await test.aProject({ tokens: ids(40), metadataUrl: oneHost.url });
-    await test.database.query('update nft_metadata.collections set requests_at_once = 1 where id = $1', [
+    await test.database.query('update nft_metadata.collections set host_concurrency = 1 where id = $1', [
       project.collectionId,
     ]);
     respondSlowly(ids(40), 50, oneHost);
@@ -125,7 +125,7 @@ describe('a metadata host', () => {
     const source = { kind: 'metadata_api', url: test.metadataApi.url } as const;
     const wrong = { chainId: 1, address: `0x${'12'.repeat(20)}`, projectId: 'p', source, hostConcurrency: 0 };
 
-    await expect(collections.add(wrong)).rejects.toThrow('Requests at once 0 is not a whole number from 1 to 1000.');
+    await expect(collections.add(wrong)).rejects.toThrow('Host concurrency 0 is not a whole number from 1 to 1000.');
   });
 
   it('that hangs holds up no other: while thousands wait for it, another one is asked for as much as it takes [H12]', async () => {

@@ -51,7 +51,7 @@ export class Collections {
       );
     }
     if (hostConcurrency !== undefined && !isWithin(hostConcurrency, 1, 1000)) {
-      throw new InvalidCollection(`Requests at once ${hostConcurrency} is not a whole number from 1 to 1000.`);
+      throw new InvalidCollection(`Host concurrency ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source.kind === 'chain') checkUriRule(source.uriRule);
@@ -107,7 +107,7 @@ export class Collections {
    */
   async update(collectionId: string, { source, hostConcurrency }: CollectionChange): Promise<Collection> {
     if (hostConcurrency !== undefined && hostConcurrency !== null && !isWithin(hostConcurrency, 1, 1000)) {
-      throw new InvalidCollection(`Requests at once ${hostConcurrency} is not a whole number from 1 to 1000.`);
+      throw new InvalidCollection(`Host concurrency ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source?.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source?.kind === 'chain') checkUriRule(source.uriRule);

@@ -1,10 +1,10 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** What has happened, who has been told of it, and webhooks. */
-export class EventsMigration extends Migration {
+/** The event outbox, the stream of published events, the cursors of its readers, and webhooks. */
+export class MetadataEventsMigration extends Migration {
   override up(): void {
-    // A row for each transaction that changed something. Ids are drawn before commits, which may come in another order;
-    // so a row gets its position, by which it is read, when it is published, after its commit.
+    // One row for each transaction that changed something. Ids are drawn before commits, and commits may happen in
+    // another order: a row gets the position that readers go by when it is published, after its commit.
     this.addSql(`
       create table nft_metadata.event_outbox (
         id bigint generated always as identity primary key,
@@ -14,9 +14,9 @@ export class EventsMigration extends Migration {
         completions jsonb not null,
         event_count integer not null check (event_count > 0)
       )`);
-    this.addSql(`create index event_outbox_waiting on nft_metadata.event_outbox (id) where position is null`);
+    this.addSql(`create index event_outbox_unpublished on nft_metadata.event_outbox (id) where position is null`);
 
-    // One row. Whoever publishes locks it.
+    // Exactly one row. A publisher locks it, so positions are assigned by one transaction after the other.
     this.addSql(`
       create table nft_metadata.event_stream (
         is_only boolean primary key default true check (is_only),
@@ -24,6 +24,7 @@ export class EventsMigration extends Migration {
       )`);
     this.addSql(`insert into nft_metadata.event_stream (last_position) values (0)`);
 
+    // The published events, one row each, in the order of (position, event_index).
     this.addSql(`
       create view nft_metadata.events as
       select event.position, event.event_index, event.outbox_id || '-' || event.event_index as event_id,
@@ -31,18 +32,21 @@ export class EventsMigration extends Migration {
         collection.address as collection_address, event.data
       from (
         select id as outbox_id, position, occurred_at, 'token.metadata.changed' as event_type,
-          (place - 1)::int as event_index, data
-        from nft_metadata.event_outbox cross join lateral jsonb_array_elements(changes) with ordinality as one (data, place)
+          (ordinality - 1)::int as event_index, data
+        from nft_metadata.event_outbox
+        cross join lateral jsonb_array_elements(changes) with ordinality as change (data, ordinality)
         where position is not null
         union all
         select id, position, occurred_at, 'refresh.completed',
-          (jsonb_array_length(changes) + place - 1)::int, data
-        from nft_metadata.event_outbox cross join lateral jsonb_array_elements(completions) with ordinality as one (data, place)
+          (jsonb_array_length(changes) + ordinality - 1)::int, data
+        from nft_metadata.event_outbox
+        cross join lateral jsonb_array_elements(completions) with ordinality as completion (data, ordinality)
         where position is not null
       ) as event
       join nft_metadata.collections as collection on collection.id = (event.data->>'collectionId')::uuid`);
 
-    // How far each reader is: the last event that it has. Claimed as items are: due_at moves one lease ahead.
+    // The last event that each reader has received. Claimed like items: a claim moves due_at one lease ahead, and
+    // claim_count is its fencing token.
     this.addSql(`
       create table nft_metadata.event_cursors (
         kind text not null check (kind in ('consumer', 'webhook')),
@@ -69,6 +73,8 @@ export class EventsMigration extends Migration {
         check ((disabled_at is null) = (disabled_reason is null))
       )`);
     this.addSql(`create index webhooks_project on nft_metadata.webhooks (project_id, created_at)`);
+
+    // While a secret is rotated, a webhook has several that are valid.
     this.addSql(`
       create table nft_metadata.webhook_secrets (
         id bigint generated always as identity primary key,
@@ -78,6 +84,7 @@ export class EventsMigration extends Migration {
         valid_until timestamptz not null default 'infinity'
       )`);
     this.addSql(`create index webhook_secrets_webhook on nft_metadata.webhook_secrets (webhook_id)`);
+
     this.addSql(`
       create table nft_metadata.webhook_deliveries (
         id bigint generated always as identity primary key,
