@@ -1,2 +1,3 @@
 export { describeDatabaseError, MIGRATION_HINT, isMigrationMissing } from './missing-migrations.js';
 export { entityManagerOf, type HostConnection } from './host-connection.js';
+export { inTransaction } from './transaction.js';

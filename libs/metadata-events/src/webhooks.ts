@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { MessageSender } from '@app/safe-http';
-import { inTransaction } from '@app/token-store';
+import { inTransaction } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { END_OF_POSITION, EventCursors } from './event-cursors.js';

@@ -4,12 +4,7 @@ import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { DocumentReader } from './document/document-reader.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { TokenUriBudget } from './chain/token-uri-budget.js';
-import {
-  completeConfig,
-  METADATA_FETCH_CONFIG,
-  METADATA_FETCH_OPTION_NAMES,
-  type MetadataFetchOptions,
-} from './metadata-fetch.options.js';
+import { METADATA_FETCH_CONFIG, metadataFetchOptions, type MetadataFetchOptions } from './metadata-fetch.options.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
 import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 
@@ -31,7 +26,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .setExtras<MetadataFetchExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames('MetadataFetchModule', module, given, {
-      options: METADATA_FETCH_OPTION_NAMES,
+      options: metadataFetchOptions.names,
       extras: Object.keys(STANDARD_EXTRAS),
     });
     return {
@@ -48,7 +43,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 /** Fetches the metadata of tokens. Needs SafeHttpModule, and no database. */
 @Module({
   providers: [
-    { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    {
+      provide: METADATA_FETCH_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: MetadataFetchOptions) => metadataFetchOptions.complete(given),
+    },
     TokenUriBudget,
     DocumentReader,
     ChainTokenUris,
@@ -57,8 +56,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [MetadataFetcher],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
-  /** The names of all options, without the extras. */
-  static readonly optionNames = METADATA_FETCH_OPTION_NAMES;
+  /** What tunes the module: names, limits and defaults. */
+  static readonly options = metadataFetchOptions;
 
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {
     return super.forRoot(options);

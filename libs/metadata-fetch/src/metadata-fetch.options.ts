@@ -1,4 +1,4 @@
-import { readOptions } from '@app/module-options';
+import { ModuleOptions } from '@app/module-options';
 import { credentialHeaders } from '@app/safe-http';
 import { z } from 'zod';
 
@@ -39,9 +39,4 @@ export type MetadataFetchOptions = z.input<typeof metadataFetchOptionsSchema>;
 export type MetadataFetchConfig = z.output<typeof metadataFetchOptionsSchema>;
 export const METADATA_FETCH_CONFIG = Symbol('MetadataFetchConfig');
 
-export const METADATA_FETCH_OPTION_NAMES: readonly string[] = Object.keys(metadataFetchOptionsSchema.shape);
-
-/** Throws an Error that names each invalid option. */
-export function completeConfig(options: MetadataFetchOptions): MetadataFetchConfig {
-  return readOptions('MetadataFetchModule', metadataFetchOptionsSchema, options);
-}
+export const metadataFetchOptions = new ModuleOptions('MetadataFetchModule', metadataFetchOptionsSchema);

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/database';
 import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
 import { expandAddress } from '@app/metadata-uri';
-import { Collections, inTransaction, TokenStore, type Collection } from '@app/token-store';
+import { Collections, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import {

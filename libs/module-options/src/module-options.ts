@@ -13,23 +13,32 @@ export interface KnownNames {
 /** Names that Nest itself accepts in `forRootAsync`. */
 const ASYNC_NAMES = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting'];
 
-/** Validates options and adds defaults. Throws an Error that names each invalid option and says what would be right. */
-export function readOptions<Schema extends z.ZodObject>(
-  module: string,
-  schema: Schema,
-  given: unknown,
-): z.output<Schema> {
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  const names = Object.keys(schema.shape);
-  throw wrongOptions(
-    module,
-    result.error.issues.flatMap((issue) =>
-      issue.code === 'unrecognized_keys' && issue.path.length === 0
-        ? issue.keys.map((name) => unknownName(name, names))
-        : [z.prettifyError(new z.ZodError([issue])).replace(/^✖ /, '')],
-    ),
-  );
+/** The options of one module: names, limits and defaults. */
+export class ModuleOptions<Schema extends z.ZodObject = z.ZodObject> {
+  /** The names of all options, without the extras that shape the module. */
+  readonly names: readonly string[];
+
+  constructor(
+    /** The class name of the module, for error messages. */
+    readonly module: string,
+    readonly schema: Schema,
+  ) {
+    this.names = Object.keys(schema.shape);
+  }
+
+  /** Validates options and adds defaults. Throws an Error that names each invalid option and says what would be right. */
+  complete(given: unknown): z.output<Schema> {
+    const result = this.schema.safeParse(given);
+    if (result.success) return result.data;
+    throw wrongOptions(
+      this.module,
+      result.error.issues.flatMap((issue) =>
+        issue.code === 'unrecognized_keys' && issue.path.length === 0
+          ? issue.keys.map((name) => unknownName(name, this.names))
+          : [z.prettifyError(new z.ZodError([issue])).replace(/^✖ /, '')],
+      ),
+    );
+  }
 }
 
 /** Throws an Error that names each key that the module does not accept, or that belongs in the factory. */

@@ -3,7 +3,7 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/c
 import { BodyBufferPool } from './body-buffer-pool.js';
 import { HttpMessageSender } from './http-message-sender.js';
 import { MessageSender } from './message-sender.js';
-import { completeConfig, SAFE_HTTP_CONFIG, SAFE_HTTP_OPTION_NAMES, type SafeHttpOptions } from './safe-http.options.js';
+import { SAFE_HTTP_CONFIG, safeHttpOptions, type SafeHttpOptions } from './safe-http.options.js';
 import { SsrfSafeHttp } from './ssrf-safe-http.js';
 
 /** What `forRoot` and `forRootAsync` accept besides the options. */
@@ -22,7 +22,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .setExtras<SafeHttpExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames('SafeHttpModule', module, given, {
-      options: SAFE_HTTP_OPTION_NAMES,
+      options: safeHttpOptions.names,
       extras: Object.keys(STANDARD_EXTRAS),
     });
     return { ...module, global: given.isGlobal ?? true };
@@ -32,7 +32,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 /** The one HTTP client for untrusted URLs: metadata hosts, gateways, RPC nodes, webhooks. Uses no database. */
 @Module({
   providers: [
-    { provide: SAFE_HTTP_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    {
+      provide: SAFE_HTTP_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: SafeHttpOptions) => safeHttpOptions.complete(given),
+    },
     SsrfSafeHttp,
     BodyBufferPool,
     { provide: MessageSender, useClass: HttpMessageSender },
@@ -40,8 +44,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [SAFE_HTTP_CONFIG, SsrfSafeHttp, BodyBufferPool, MessageSender],
 })
 export class SafeHttpModule extends ConfigurableModuleClass {
-  /** The names of all options, without the extras. */
-  static readonly optionNames = SAFE_HTTP_OPTION_NAMES;
+  /** What tunes the module: names, limits and defaults. */
+  static readonly options = safeHttpOptions;
 
   static override forRoot(options: SafeHttpOptions & SafeHttpExtras = {}): DynamicModule {
     return super.forRoot(options);

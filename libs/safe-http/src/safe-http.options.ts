@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { readOptions } from '@app/module-options';
+import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 import { MAX_BODY_BYTES } from './safe-http.limits.js';
 
@@ -63,9 +63,4 @@ export type SafeHttpOptions = z.input<typeof safeHttpOptionsSchema>;
 export type SafeHttpConfig = z.output<typeof safeHttpOptionsSchema>;
 export const SAFE_HTTP_CONFIG = Symbol('SafeHttpConfig');
 
-export const SAFE_HTTP_OPTION_NAMES: readonly string[] = Object.keys(safeHttpOptionsSchema.shape);
-
-/** Throws an Error that names each invalid option. */
-export function completeConfig(options: SafeHttpOptions): SafeHttpConfig {
-  return readOptions('SafeHttpModule', safeHttpOptionsSchema, options);
-}
+export const safeHttpOptions = new ModuleOptions('SafeHttpModule', safeHttpOptionsSchema);
