@@ -131,10 +131,10 @@ describe('a module that an application has twice on one database is refused, sin
 
   it('two contextNames of one database are two workers, too', async () => {
     const twice = () => [
-      connection('main'),
-      connection('nft'),
-      NftRefreshModule.forRoot({ contextName: 'main' }),
-      NftRefreshModule.forRoot({ contextName: 'nft' }),
+      connection('one'),
+      connection('same'),
+      NftRefreshModule.forRoot({ contextName: 'one' }),
+      NftRefreshModule.forRoot({ contextName: 'same' }),
     ];
 
     expect(await startingSays(twice)).toMatch(
@@ -145,10 +145,10 @@ describe('a module that an application has twice on one database is refused, sin
   it('while two databases have a module each', async () => {
     const other = await createDatabase();
     const each = () => [
-      connection('main'),
-      connection('nft', other.url),
-      MetadataEventsModule.forRoot({ contextName: 'main' }),
-      MetadataEventsModule.forRoot({ contextName: 'nft' }),
+      connection('left'),
+      connection('right', other.url),
+      MetadataEventsModule.forRoot({ contextName: 'left' }),
+      MetadataEventsModule.forRoot({ contextName: 'right' }),
     ];
 
     const said = await startingSays(each);
