@@ -91,6 +91,28 @@ it('a service does not wait longer than DATABASE_WAIT_SECONDS, and ends with one
   );
 });
 
+it.each(['connect_timeout=0', 'connect_timeout=600'])(
+  'a service does not wait longer than DATABASE_WAIT_SECONDS for a silent database, also with %s',
+  async (parameter) => {
+    const proxies = await Promise.all([TcpProxy.start(database.url), TcpProxy.start(database.url)]);
+    for (const proxy of proxies) proxy.swallow();
+    const hosts = proxies.map((proxy) => new URL(proxy.throughProxy(database.url)).host);
+    const { host, href } = new URL(database.url);
+    const started = performance.now();
+
+    const { status, err } = await runServiceToItsEnd({
+      DATABASE_URL: `${href.replace(host, hosts.join(','))}?${parameter}`,
+      DATABASE_WAIT_SECONDS: '2',
+    });
+
+    const seconds = (performance.now() - started) / 1000;
+    await Promise.all(proxies.map((proxy) => proxy.close()));
+    expect(status).toBe(1);
+    expect(err).toMatch(/^The database at \S+ did not answer within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\.\n$/);
+    expect(seconds).toBeLessThan(12);
+  },
+);
+
 it.each([
   [
     'a database that does not exist',

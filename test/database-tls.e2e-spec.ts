@@ -75,13 +75,17 @@ it.each([
 
 /** The built command line. Returns the JSON object that it prints. */
 async function cli(url: string, ...args: string[]): Promise<Record<string, string>> {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: url };
+  return cliWith({ DATABASE_URL: url }, ...args);
+}
+
+async function cliWith(variables: Record<string, string>, ...args: string[]): Promise<Record<string, string>> {
+  const env = { PATH: process.env['PATH'], ...variables };
   const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args, '--json'], { env });
   return JSON.parse(stdout) as Record<string, string>;
 }
 
-const createProject = (url: string) =>
-  cli(url, 'project', 'create', '--name', 'Studio', '--owner', '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266');
+const OWNER = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
+const createProject = (url: string) => cli(url, 'project', 'create', '--name', 'Studio', '--owner', OWNER);
 
 it('the command line migrates and works where only TLS is taken', async () => {
   expect(await createProject(await databaseUrl('?sslmode=require'))).toMatchObject({ project_id: expect.any(String) });
@@ -134,6 +138,19 @@ it('a certificate for another host is refused with verify-full, and taken with v
   expect(status).toBe(1);
   expect(err).toMatch(/^The certificate of the database at localhost:\d+\/tls_\d+ is not accepted: [^\n]+\n$/);
   expect(isEncrypted).toBe(true);
+});
+
+it('sslmode=verify-full compares the certificate with the host that PGHOST names', async () => {
+  const url = new URL(await databaseUrl(`?sslmode=verify-full&sslrootcert=${authority}`));
+  const DATABASE_URL = url.href.replace(url.host, '');
+  const withHost = (PGHOST: string) => ({ DATABASE_URL, PGHOST, PGPORT: url.port });
+
+  const created = await cliWith(withHost(url.hostname), 'project', 'create', '--name', 'Studio', '--owner', OWNER);
+  const { status, err } = await runServiceToItsEnd(withHost('localhost'));
+
+  expect(created).toMatchObject({ project_id: expect.any(String) });
+  expect(status).toBe(1);
+  expect(err).toMatch(/^The certificate of the database at localhost:\d+\/tls_\d+ is not accepted: [^\n]+\n$/);
 });
 
 it('sslmode=require ends the service with one sentence where the server has no TLS', async () => {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Client, type ClientConfig } from 'pg';
 import type { ConnectionSettings, ConnectionTarget } from './connection-string.js';
 import { readConnectionString } from './connection-string.js';
@@ -10,8 +11,8 @@ import { isWanted, wrongSession } from './session-attributes.js';
 export interface DatabaseConnection {
   /** For MikroORM, beside its other options. The pool makes its clients of `driverOptions.Client`. */
   ormOptions: { dbName: string; ensureDatabase: false; driverOptions: { Client: typeof Client } & ClientConfig };
-  /** One that is not connected yet. */
-  newClient(config?: ClientConfig): Client;
+  /** One that is not connected yet. When `signal` aborts, it stops connecting, with the error "timeout expired". */
+  newClient(config?: ClientConfig, signal?: AbortSignal): Client;
   /** For messages: hosts with their ports, and the database. No password. */
   label: string;
 }
@@ -38,7 +39,7 @@ export function connectionTo(url: string): DatabaseConnection {
         Client: ConnectingClient,
       },
     },
-    newClient: (config) => new ConnectingClient(config),
+    newClient: (config, signal) => new ConnectingClient(config, signal),
     label: `${[...new Set(places)].join(',')}/${database}`,
   };
 }
@@ -47,13 +48,16 @@ export function connectionTo(url: string): DatabaseConnection {
  * `pg` knows one host, and TLS or none. This client goes through the targets as libpq does, and keeps to the one that took
  * it. A client of `pg` connects once, so unknown targets are tried with clients of their own.
  */
-function clientOf(settings: ConnectionSettings): typeof Client {
+function clientOf(settings: ConnectionSettings) {
   const { targets, targetSessionAttrs } = settings;
   const hasSeveralHosts = new Set(targets.map(({ host, port }) => `${host}:${port}`)).size > 1;
   let known = targets.length === 1 ? targets[0] : undefined;
 
   return class ConnectingClient extends Client {
-    constructor(private readonly given: ClientConfig = {}) {
+    constructor(
+      private readonly given: ClientConfig = {},
+      private readonly signal?: AbortSignal,
+    ) {
       super({ ...given, ...settings.config, ...(known ?? targets[0]) });
       // Who asked something is told by what was asked; and while we ask, nobody else listens yet.
       this.on('error', () => {});
@@ -73,6 +77,7 @@ function clientOf(settings: ConnectionSettings): typeof Client {
       const target = known ?? (await this.findTarget());
       known = target;
       goTo(this, target);
+      const stopWatching = destroyOnAbort(this, this.signal);
       try {
         await super.connect();
         if (await isWanted(this, targetSessionAttrs)) return this;
@@ -83,6 +88,8 @@ function clientOf(settings: ConnectionSettings): typeof Client {
         const isUnsure = targets.length > 1 && (hasSeveralHosts || refusesTarget(error));
         if (isUnsure && known === target) known = undefined;
         throw error;
+      } finally {
+        stopWatching();
       }
     }
 
@@ -109,16 +116,26 @@ function clientOf(settings: ConnectionSettings): typeof Client {
       const client = new Client({ ...this.given, ...settings.config, ...target });
       client.on('error', () => {});
       if (settings.requiresChannelBinding) requireChannelBinding(client);
+      const stopWatching = destroyOnAbort(client, this.signal);
       try {
         await client.connect();
         return (await isWanted(client, attrs)) ? null : wrongSession(attrs);
       } catch (error) {
         return error as Error;
       } finally {
+        stopWatching();
         void client.end();
       }
     }
   };
+}
+
+/** Returns what ends the watching. An aborted signal destroys the connection at once. */
+function destroyOnAbort(client: Client, signal: AbortSignal | undefined): () => void {
+  const destroy = () => (client.connection.stream as Socket).destroy(new Error('timeout expired'));
+  signal?.addEventListener('abort', destroy);
+  if (signal?.aborted) destroy();
+  return () => signal?.removeEventListener('abort', destroy);
 }
 
 /** Before it connects: changes all that the constructor of `pg` has made of another target. */

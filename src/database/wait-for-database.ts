@@ -3,7 +3,8 @@ import { explainConnectionError, isTemporary, messageOf } from './connection-err
 import type { DatabaseConnection } from './database-client.js';
 
 const RETRY_START_MS = 500;
-const LONGEST_TRY_MS = 5000;
+/** Of a try, where the connection string has no connect_timeout. */
+const CONNECT_TIMEOUT_MS = 5000;
 
 /** The database cannot be used as it is named. The message is for the operator, and needs no stack. */
 export class DatabaseUnusable extends Error {
@@ -28,7 +29,7 @@ export async function waitForDatabase(
 ): Promise<void> {
   const until = performance.now() + waitSeconds * 1000;
   for (let tries = 1; ; tries += 1) {
-    const error = await connectOnce(connection);
+    const error = await connectOnce(connection, until - performance.now());
     if (!error) return;
     if (!isTemporary(error))
       throw new DatabaseUnusable(explainConnectionError(error, connection.label), { cause: error });
@@ -43,8 +44,10 @@ export async function waitForDatabase(
   }
 }
 
-async function connectOnce(connection: DatabaseConnection): Promise<Error | null> {
-  const client = connection.newClient({ connectionTimeoutMillis: LONGEST_TRY_MS });
+/** Each host is tried in turn, within `timeoutMs` for all of them: connect_timeout may be longer, and 0 has no bound. */
+async function connectOnce(connection: DatabaseConnection, timeoutMs: number): Promise<Error | null> {
+  const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
+  const client = connection.newClient({ connectionTimeoutMillis: CONNECT_TIMEOUT_MS }, timeout);
   try {
     await client.connect();
     await client.query('select 1');
