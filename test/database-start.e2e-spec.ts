@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -100,7 +100,7 @@ it.each(['connect_timeout=0', 'connect_timeout=600'])(
     const { host, href } = new URL(database.url);
     const started = performance.now();
 
-    const { status, err } = await runServiceToItsEnd({
+    const { status, out, err } = await runServiceToItsEnd({
       DATABASE_URL: `${href.replace(host, hosts.join(','))}?${parameter}`,
       DATABASE_WAIT_SECONDS: '2',
     });
@@ -109,9 +109,22 @@ it.each(['connect_timeout=0', 'connect_timeout=600'])(
     await Promise.all(proxies.map((proxy) => proxy.close()));
     expect(status).toBe(1);
     expect(err).toMatch(/^The database at \S+ did not answer within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\.\n$/);
+    expect(out.match(/waiting for the database/g)).toHaveLength(1);
     expect(seconds).toBeLessThan(12);
   },
 );
+
+it('with DATABASE_WAIT_SECONDS=0 a database that is there is used, and one that is not there is not waited for', async () => {
+  const command = run([CLI, 'webhook', 'list'], { DATABASE_URL: database.url, DATABASE_WAIT_SECONDS: '0' });
+  const { status, err } = await runServiceToItsEnd({
+    DATABASE_URL: `postgres://user@127.0.0.1:${await aFreePort()}/shop`,
+    DATABASE_WAIT_SECONDS: '0',
+  });
+
+  expect({ status: await command.ended, err: command.err() }).toEqual({ status: 0, err: '' });
+  expect(status).toBe(1);
+  expect(err).toMatch(/^The database at \S+ did not answer within 0 seconds/);
+});
 
 it.each([
   [
@@ -204,6 +217,20 @@ it('.env in the working directory is read; what the process was given wins', asy
     expect.objectContaining({ msg: 'ready', runMode: 'api' }),
   );
   expect({ status, err: command.err() }).toEqual({ status: 0, err: '' });
+});
+
+it.each([
+  ['is a folder', () => mkdir(join(folder, '.env')), 'is a folder, and has to be a file'],
+  ['cannot be read', () => symlink('.env', join(folder, '.env')), 'cannot be read (ELOOP)'],
+])('a .env that %s ends the service and the command line with one line', async (_, make, problem) => {
+  await make();
+
+  const [service, command] = [run([MAIN], {}), run([CLI, 'webhook', 'list'], {})];
+  const statuses = await Promise.all([service.ended, command.ended]);
+
+  const line = `${join(folder, '.env')} ${problem}. Move it, or start in another working directory.\n`;
+  expect({ statuses, err: service.err() }).toEqual({ statuses: [1, 1], err: line });
+  expect(command.err()).toBe(`error: ${line}`);
 });
 
 describe('the health check of the image', () => {

@@ -215,15 +215,6 @@ describe('where the server wants a client certificate', () => {
   });
 });
 
-it('a TLS version below PGSSLMINPROTOCOLVERSION is not spoken', async () => {
-  const url = await databaseUrl('?sslmode=require&ssl_max_protocol_version=TLSv1.2');
-
-  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: url, PGSSLMINPROTOCOLVERSION: 'TLSv1.3' });
-
-  expect(status).toBe(1);
-  expect(err).toMatch(/^The database at [^\n]+\n$/);
-});
-
 it('channel_binding=require is kept to', async () => {
   expect(await connect(await databaseUrl('?sslmode=require&channel_binding=require'))).toBe(true);
   await expect(connect(`${inject('templateUrl')}?channel_binding=require`)).rejects.toThrow(/no channel binding/);

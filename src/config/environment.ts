@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { WrongConnectionString } from '../database/connection-parameters.js';
 import { readConnectionString, withLibpqVariables } from '../database/connection-string.js';
@@ -90,14 +93,26 @@ export class WrongEnvironment extends Error {
   override readonly name = 'WrongEnvironment';
 }
 
-/** What this process was given, and what `.env` in the working directory adds to it. */
+/**
+ * The variables of this process, with those that `.env` in the working directory adds to them. Throws WrongEnvironment when
+ * `.env` cannot be read: process.loadEnvFile() takes a file that it may not read for one that does not exist.
+ */
 export function processVariables(): Readonly<Record<string, string | undefined>> {
-  try {
-    process.loadEnvFile();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  for (const [name, value] of Object.entries(parseEnv(readEnvFile()))) process.env[name] ??= value;
   return process.env;
+}
+
+function readEnvFile(): string {
+  try {
+    return readFileSync('.env', 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return '';
+    const problem = code === 'EISDIR' ? 'is a folder, and has to be a file' : `cannot be read (${code})`;
+    throw new WrongEnvironment(`${resolve('.env')} ${problem}. Move it, or start in another working directory.`, {
+      cause: error,
+    });
+  }
 }
 
 /** The only place that reads the environment. Throws WrongEnvironment. */

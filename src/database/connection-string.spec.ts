@@ -116,11 +116,18 @@ describe('a connection string', () => {
   });
 
   it('takes from the variables of libpq what it does not say itself', () => {
-    const variables = { PGSSLMODE: 'require', PGCONNECT_TIMEOUT: '3', PGHOST: 'elsewhere' };
+    const variables = {
+      PGSSLMODE: 'require',
+      PGSSLMINPROTOCOLVERSION: 'TLSv1.3',
+      PGCONNECT_TIMEOUT: '3',
+      PGHOST: 'elsewhere',
+    };
 
-    expect(withLibpqVariables('postgres://db/x', variables)).toBe('postgres://db/x?sslmode=require&connect_timeout=3');
-    expect(withLibpqVariables('postgres://db/x?sslmode=allow', variables)).toBe(
-      'postgres://db/x?sslmode=allow&connect_timeout=3',
+    expect(withLibpqVariables('postgres://db/x', variables)).toBe(
+      'postgres://db/x?sslmode=require&ssl_min_protocol_version=TLSv1.3&connect_timeout=3',
+    );
+    expect(withLibpqVariables('postgres://db/x?sslmode=allow&ssl_min_protocol_version=TLSv1.2', variables)).toBe(
+      'postgres://db/x?sslmode=allow&ssl_min_protocol_version=TLSv1.2&connect_timeout=3',
     );
   });
   it.each([

@@ -11,11 +11,16 @@ import { isWanted, wrongSession } from './session-attributes.js';
 export interface DatabaseConnection {
   /** For MikroORM, beside its other options. The pool makes its clients of `driverOptions.Client`. */
   ormOptions: { dbName: string; ensureDatabase: false; driverOptions: { Client: typeof Client } & ClientConfig };
-  /** One that is not connected yet. When `signal` aborts, it stops connecting, with the error "timeout expired". */
+  /** One that is not connected yet. When `signal` aborts, its connection is closed, with the error "timeout expired". */
   newClient(config?: ClientConfig, signal?: AbortSignal): Client;
+  /** How long one attempt may take that tries each host in turn. */
+  attemptTimeoutMs: number;
   /** For messages: hosts with their ports, and the database. No password. */
   label: string;
 }
+
+/** For one host, where connect_timeout is not longer. */
+export const HOST_TIMEOUT_MS = 5000;
 
 type Callback = ((error: Error) => void) | ((error: null, client: Client) => void);
 
@@ -40,6 +45,8 @@ export function connectionTo(url: string): DatabaseConnection {
       },
     },
     newClient: (config, signal) => new ConnectingClient(config, signal),
+    attemptTimeoutMs:
+      new Set(places).size * Math.max(HOST_TIMEOUT_MS, settings.config.connectionTimeoutMillis ?? HOST_TIMEOUT_MS),
     label: `${[...new Set(places)].join(',')}/${database}`,
   };
 }
@@ -77,7 +84,7 @@ function clientOf(settings: ConnectionSettings) {
       const target = known ?? (await this.findTarget());
       known = target;
       goTo(this, target);
-      const stopWatching = destroyOnAbort(this, this.signal);
+      this.once('end', destroyOnAbort(this, this.signal));
       try {
         await super.connect();
         if (await isWanted(this, targetSessionAttrs)) return this;
@@ -88,8 +95,6 @@ function clientOf(settings: ConnectionSettings) {
         const isUnsure = targets.length > 1 && (hasSeveralHosts || refusesTarget(error));
         if (isUnsure && known === target) known = undefined;
         throw error;
-      } finally {
-        stopWatching();
       }
     }
 

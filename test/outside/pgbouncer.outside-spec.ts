@@ -138,6 +138,30 @@ it('a migration that takes longer than the limits of PgBouncer and of the databa
   await migrate(new URL(`/${name}`, pooler.url).href, [SlowMigration]);
 });
 
+it('a service does not wait longer than DATABASE_WAIT_SECONDS for a pool whose sessions are all taken', async () => {
+  const pooler = await poolerForThisTest(test.database.url, 'transaction', {
+    default_pool_size: 1,
+    query_wait_timeout: 120,
+  });
+  const holder = new Client({ connectionString: pooler.url });
+  await holder.connect();
+  await holder.query('begin');
+  const started = performance.now();
+
+  const { status, out, err } = await runServiceToItsEnd({ DATABASE_URL: pooler.url, DATABASE_WAIT_SECONDS: '2' });
+
+  const seconds = (performance.now() - started) / 1000;
+  await holder.end();
+  expect({ status, err }).toEqual({
+    status: 1,
+    err: expect.stringMatching(
+      /^The database at \S+ did not answer within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\n$/,
+    ),
+  });
+  expect(out.match(/waiting for the database/g)).toHaveLength(1);
+  expect(seconds).toBeLessThan(20);
+});
+
 it('PgBouncer in session mode passes notifications on: the worker listens and warns of nothing', async () => {
   const pooler = await poolerForThisTest(test.database.url, 'session');
 
