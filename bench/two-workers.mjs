@@ -17,7 +17,7 @@ export const twoWorkers = {
     const service = await Service.prepare(database, metadataHost);
     const project = await service.addProject();
     const api = await service.startApi();
-    const workers = [await service.startWorkerWithSlots(SLOTS), await service.startWorkerWithSlots(SLOTS)];
+    const workers = [await service.startWorkerWithConcurrency(SLOTS), await service.startWorkerWithConcurrency(SLOTS)];
 
     const refresh = async (tokens) => {
       const ids = tokenIds(tokens);

@@ -67,7 +67,7 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     isGlobal,
     contextName,
     ...tunedBy('metadataRefresh', [store, fetching]),
-    runWorker: runMode !== 'api',
+    runWorker: extras.runWorker ?? runMode !== 'api',
   });
   const working = [store, http, fetching, refreshing];
   if (runMode === 'worker') return { module: NftRefreshModule, imports: working, exports: working };
@@ -79,7 +79,15 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     ...tunedBy('projectAuth'),
   });
   const api = RefreshApiModule.forRootAsync({
-    ...given(extras, ['projectApiPath', 'ownsProjectApiPath', 'partnerApiPaths', 'exposeTokenRoutes', 'decorators']),
+    ...given(extras, [
+      'projectApiPath',
+      'ownsProjectApiPath',
+      'partnerApiPaths',
+      'exposeTokenRoutes',
+      'exposeCollectionRoutes',
+      'exposeWebhookRoutes',
+      'decorators',
+    ]),
     ...tunedBy('refreshApi', [store, refreshing, auth]),
   });
   return { module: NftRefreshModule, imports: [...working, auth, api], exports: [...working, auth] };

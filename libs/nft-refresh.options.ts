@@ -23,11 +23,17 @@ export interface NftRefreshExtras extends ProjectAuthExtras, TokenStoreExtras, M
    * `api` processes on the same database, and no routes. `all`, the default: both.
    */
   runMode?: 'all' | 'api' | 'worker';
+  /**
+   * Whether the worker starts and stops with the application, and expired refreshes are deleted once an hour. Default: true,
+   * unless `runMode` is `api`. With false, call `RefreshWorker` and `RefreshRetention` on a schedule of your own.
+   */
+  runWorker?: boolean;
 }
 
 const extrasSchema = z
   .strictObject({
     runMode: z.enum(['all', 'api', 'worker']),
+    runWorker: z.boolean(),
     isGlobal: z.boolean(),
     contextName: z.string().min(1),
     projectDirectory: z.unknown(),
@@ -56,7 +62,6 @@ const EXTRAS = Object.keys(extrasSchema.shape);
 
 /** Names of other set-ups, which one might look for here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  runWorker: "runWorker is decided by runMode here: 'api' starts no worker",
   ...Object.fromEntries(
     ['metadataEvents', 'runDelivery'].map((name) => [
       name,

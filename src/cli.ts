@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import nodeModule from 'node:module';
-import { processVariables } from './config/environment.js';
+import { processVariables } from './config/process-variables.js';
 import { stopSignal } from './stop-signal.js';
 
 // Compiled code is kept in the system's temporary folder: a command starts a quarter sooner. Node 20 has no such cache.

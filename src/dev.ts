@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { MetadataHost } from '../test/support/metadata-host.js';
-import { processVariables, readEnvironment } from './config/environment.js';
+import { readEnvironment } from './config/environment.js';
+import { processVariables } from './config/process-variables.js';
 import { startService } from './start-service.js';
 import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
 

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
-import { processVariables, readEnvironment, WrongEnvironment } from './config/environment.js';
+import { readEnvironment, WrongEnvironment } from './config/environment.js';
+import { processVariables } from './config/process-variables.js';
 import { UnusableFolder } from './database/embedded-folder.js';
 import { DatabaseUnusable } from './database/wait-for-database.js';
 import { startService } from './start-service.js';

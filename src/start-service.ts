@@ -1,8 +1,7 @@
 import type { Server } from 'node:http';
-import { EventDelivery } from '@app/metadata-events';
-import { RefreshWorker } from '@app/metadata-refresh';
 import { Logger, type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { serveApiReference } from './api-reference.js';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
@@ -26,9 +25,10 @@ export interface Service {
  * of it has started, leaves the embedded database and throws the signal's reason; the process is to end then.
  */
 export async function startService(environment: Environment, signal?: AbortSignal): Promise<Service> {
-  const logger = new ServiceLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) });
+  const logger = new ServiceLogger({ json: logsJson(environment), logLevels: levelsFrom(environment.logLevel) });
   Logger.overrideLogger(logger);
   const log = new Logger('Service');
+  for (const msg of environment.warnings) log.warn({ msg });
   const database = await openDatabase(environment, {
     onWaiting: (waiting) => log.log({ msg: 'waiting for the database', ...waiting }),
     onCreated: (folder) => log.log({ msg: 'embedded database created', folder }),
@@ -37,16 +37,14 @@ export async function startService(environment: Environment, signal?: AbortSigna
   try {
     const app = await unlessAborted(
       signal,
-      NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
+      NestFactory.create<NestExpressApplication>(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
         logger,
         abortOnError: false,
+        bodyParser: false,
       }),
     );
+    configureRequests(app, environment);
     await unlessAborted(signal, migrate(database.url));
-    if (environment.runMode !== 'api') {
-      app.get(EventDelivery).start();
-      app.get(RefreshWorker).start();
-    }
     if (environment.runMode !== 'worker') serveApiReference(app);
     await app.listen(environment.port, environment.host);
     return {
@@ -64,6 +62,18 @@ export async function startService(environment: Environment, signal?: AbortSigna
     await database.leave();
     throw error;
   }
+}
+
+function configureRequests(app: NestExpressApplication, { bodyLimit, trustProxy }: Environment): void {
+  app.useBodyParser('json', { limit: bodyLimit });
+  app.useBodyParser('urlencoded', { limit: bodyLimit, extended: true });
+  // Express takes a number for a count of proxies, and text for an address.
+  const [proxy] = trustProxy ?? [];
+  if (proxy) app.set('trust proxy', /^[0-9]+$/.test(proxy) ? Number(proxy) : trustProxy);
+}
+
+function logsJson({ logFormat }: Environment): boolean {
+  return logFormat === 'auto' ? !process.stdout.isTTY : logFormat === 'json';
 }
 
 /** Requests that are being answered are answered; what a client only keeps open, or drips, does not hold us up. */

@@ -1,6 +1,6 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataRefreshService } from '@app/metadata-refresh';
+import { MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
 import { TokenStore } from '@app/token-store';
 import { Injectable, Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -50,6 +50,37 @@ it('what a process with the API alone accepts, a process with the worker alone r
   expect(accepted.status).toBe(202);
   await worker.close();
   await api.close();
+});
+
+it('a host with runWorker: false accepts refreshes, and refreshes when it runs the worker itself', async () => {
+  const host = await startHostApp(database, metadataApi, { nftRefresh: { runWorker: false } });
+  metadataApi.hits.clear();
+  const studio = await aStudio(host, metadataApi);
+  await http(host)
+    .post('/v1/metadata-refreshes')
+    .set('x-api-key', studio.apiKey)
+    .send({ collection_address: studio.address, token_ids: ['1'] })
+    .expect(202);
+
+  expect(metadataApi.hits.size).toBe(0);
+  await host.get(RefreshWorker).runOnce();
+
+  expect(await host.get(TokenStore).findToken({ collectionId: studio.collectionId, tokenId: '1' })).toMatchObject({
+    name: 'Token 1',
+  });
+  await host.close();
+});
+
+it('a host with exposeCollectionRoutes lets a project read its collections', async () => {
+  const host = await startHostApp(database, metadataApi, {
+    nftRefresh: { runMode: 'api', exposeCollectionRoutes: true },
+  });
+  const studio = await aStudio(host, metadataApi);
+
+  const { body } = await http(host).get('/v1/collections').set('x-api-key', studio.apiKey).expect(200);
+
+  expect(JSON.stringify(body)).toContain(studio.address);
+  await host.close();
 });
 
 it('a process with one fetch slot asks for one token at a time, and the others stay pending meanwhile [H8]', async () => {

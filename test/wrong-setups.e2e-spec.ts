@@ -165,7 +165,6 @@ describe('an option in the wrong place is told where it belongs:', () => {
     [{ metadatarefresh: {} }, 'metadatarefresh is not an option here; did you mean metadataRefresh?'],
     [{ exposeTokenRoute: true }, 'exposeTokenRoute is not an option here; did you mean exposeTokenRoutes?'],
     [{ colour: 'red' }, 'colour is not an option here; there are clock, contextName, decorators'],
-    [{ runWorker: false }, "runWorker is decided by runMode here: 'api' starts no worker"],
     [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which is imported beside this one'],
     [{ runMode: 'workers' }, 'runMode'],
   ])('%j', async (options, text) => {

@@ -12,7 +12,6 @@ import { chunks } from './measure.mjs';
 import { Program } from './processes.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
-const WORKER_WITH_SLOTS = fileURLToPath(new URL('./worker-with-slots.mjs', import.meta.url));
 /** So many that no benchmark meets a limit. */
 const NO_LIMITS = { requestsPerSecond: 1_000_000, tokensPerRequest: 1_000_000, tokensPerHour: 1_000_000_000 };
 /** What a metadata host takes at once: more than any process here asks, so that its slots decide. */
@@ -55,25 +54,25 @@ export class Service {
   }
 
   startApi() {
-    return this.#start(MAIN, 'api');
+    return this.#start('api');
   }
 
   /** API and worker in one process: the default. */
   startAll(nodeOptions) {
-    return this.#start(MAIN, 'all', {}, nodeOptions);
+    return this.#start('all', {}, nodeOptions);
   }
 
   startWorker(nodeOptions) {
-    return this.#start(MAIN, 'worker', {}, nodeOptions);
+    return this.#start('worker', {}, nodeOptions);
   }
 
-  /** A worker with as many fetches at once as the baselines have; the service's own number is for many lanes. */
-  startWorkerWithSlots(slots, nodeOptions) {
-    return this.#start(WORKER_WITH_SLOTS, 'worker', { SLOTS: String(slots) }, nodeOptions);
+  /** A worker with the concurrency of the baselines; the service's default is for many lanes. */
+  startWorkerWithConcurrency(fetchConcurrency, nodeOptions) {
+    return this.#start('worker', { FETCH_CONCURRENCY: String(fetchConcurrency) }, nodeOptions);
   }
 
-  #start(file, runMode, more = {}, nodeOptions = []) {
-    return Program.start(file, {
+  #start(runMode, more = {}, nodeOptions = []) {
+    return Program.start(MAIN, {
       env: { ...this.#environment, RUN_MODE: runMode, ...more },
       nodeOptions: ['--enable-source-maps', ...nodeOptions],
     });
@@ -130,9 +129,9 @@ export async function requestRefresh(api, project, collection, tokenIds) {
     headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify({ collection_address: collection.address, token_ids: tokenIds }),
   });
-  const response = await response.json();
-  if (response.status !== 202) throw new Error(`the service answered ${response.status}: ${JSON.stringify(response)}`);
-  return response.refresh_id;
+  const receipt = await response.json();
+  if (response.status !== 202) throw new Error(`the service responded ${response.status}: ${JSON.stringify(receipt)}`);
+  return receipt.refresh_id;
 }
 
 /** What its project sees of a refresh. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import type { Variables } from '../config/process-variables.js';
 import { StopRequested, unlessAborted } from '../stop-signal.js';
 import { Session } from './session.js';
 
@@ -53,7 +54,7 @@ const GROUPS: readonly CommandGroup[] = [
  */
 export async function runCommandLine(
   args: readonly string[],
-  variables: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
   stopping?: AbortSignal,
 ): Promise<number> {
   const session = new Session(variables, stopping);

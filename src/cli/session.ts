@@ -1,5 +1,5 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
-import { readEnvironment } from '../config/environment.js';
+import type { Variables } from '../config/process-variables.js';
 import type { Database } from '../database/open-database.js';
 import { confirm } from './confirmation.js';
 
@@ -12,7 +12,7 @@ export class Session {
   private opening: Promise<INestApplicationContext> | undefined;
 
   constructor(
-    private readonly variables: Readonly<Record<string, string | undefined>>,
+    private readonly variables: Variables,
     private readonly stopping?: AbortSignal,
   ) {}
 
@@ -54,14 +54,16 @@ export class Session {
   }
 
   private async open(): Promise<INestApplicationContext> {
-    const environment = readEnvironment(this.variables);
     // Only now: `--help` and mistakes in options need nothing of it.
-    const [{ NestFactory }, { AppModule }, { migrate }, { openDatabase }] = await Promise.all([
+    const [{ NestFactory }, { readEnvironment }, { AppModule }, { migrate }, { openDatabase }] = await Promise.all([
       import('@nestjs/core'),
+      import('../config/environment.js'),
       import('../app.module.js'),
       import('../database/migrations.js'),
       import('../database/open-database.js'),
     ]);
+    const environment = readEnvironment(this.variables);
+    environment.warnings.forEach(note);
     this.database = openDatabase(environment, {
       onWaiting: ({ database, waitSeconds, error }) =>
         note(`waiting up to ${waitSeconds} seconds for the database at ${database}: ${error}`),
@@ -69,7 +71,7 @@ export class Session {
       signal: this.stopping,
     });
     const { url: databaseUrl } = await this.database;
-    // 'api': no schedule of ours runs; what has to be done, the command does.
+    // 'api' runs no schedule: a command does its work itself.
     const module = AppModule.forRoot({ ...environment, databaseUrl, runMode: 'api' }, { statementsTakeLong: true });
     const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
     await migrate(databaseUrl);

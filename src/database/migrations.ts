@@ -1,24 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Migrator } from '@mikro-orm/migrations';
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
-import { metadataEventsMigrations } from '@app/metadata-events';
-import { metadataRefreshMigrations } from '@app/metadata-refresh';
-import { projectAuthMigrations } from '@app/project-auth';
-import { tokenStoreMigrations } from '@app/token-store';
 import { Logger } from '@nestjs/common';
+import { nftMetadataMigrations } from '../../libs/index.js';
 import { listingMigrations } from '../listings/migrations/index.js';
 import { connectionTo } from './database-client.js';
 
 type MigrationsList = NonNullable<NonNullable<Options['migrations']>['migrationsList']>;
 
-/** Every migration of this application, in order: the libs' own, then ours. */
-const allMigrations: MigrationsList = [
-  ...projectAuthMigrations,
-  ...tokenStoreMigrations,
-  ...metadataRefreshMigrations,
-  ...metadataEventsMigrations,
-  ...listingMigrations,
-];
+/** In order: the libs' migrations, then those of the application. */
+const allMigrations = [...nftMetadataMigrations, ...listingMigrations];
 
 /** Any number: it only has to be the same in every process. */
 const MIGRATION_LOCK = 7_239_401;
