@@ -12,25 +12,40 @@ const serviceSchema = z.object({
   /**
    * The connection string of the PostgreSQL database, with the parameters of libpq. Without it, the service starts an
    * embedded PostgreSQL in `./.data/postgres`.
+   * @takesEffect start
    */
   DATABASE_URL: z.string().optional(),
-  /** How long a start waits for the database of `DATABASE_URL`, in seconds. 0 does not wait. */
+  /**
+   * How long a start waits for the database of `DATABASE_URL`, in seconds. 0 does not wait.
+   * @takesEffect start
+   */
   DATABASE_WAIT_SECONDS: z.int().min(0).max(99_999).default(60),
   /**
    * How many connections a process opens to the database at most. A process that runs a worker opens one more, on which it
    * listens for notifications.
+   * @takesEffect start
    */
   DATABASE_POOL_SIZE: z.int().min(2).max(1000).default(10),
-  /** The TCP port on which the service listens. 0 takes a free one. */
+  /**
+   * The TCP port on which the service listens. 0 takes a free one.
+   * @takesEffect start
+   */
   PORT: z.int().min(0).max(65_535).default(3000),
-  /** The address on which the service listens. `0.0.0.0` listens on every IPv4 address. */
+  /**
+   * The address on which the service listens. `0.0.0.0` listens on every IPv4 address.
+   * @takesEffect start
+   */
   HOST: z.string().default('127.0.0.1'),
   /**
    * What the process does. `api` serves the routes, `worker` refreshes, delivers events and deletes expired rows, `all` does
    * both. Every mode serves `/health` and `/metrics`.
+   * @takesEffect start
    */
   RUN_MODE: z.enum(['all', 'api', 'worker']).default('all'),
-  /** The largest body of a request, in bytes. A larger one gets 413. */
+  /**
+   * The largest body of a request, in bytes. A larger one gets 413.
+   * @takesEffect each request
+   */
   BODY_LIMIT: z
     .int()
     .min(1024)
@@ -39,6 +54,7 @@ const serviceSchema = z.object({
   /**
    * The reverse proxies whose `X-Forwarded-For`, `-Host` and `-Proto` are believed: how many stand before the service, or
    * their addresses, subnets or the names `loopback`, `linklocal` and `uniquelocal`. Without it, none is.
+   * @takesEffect each request
    */
   TRUST_PROXY: z
     .array(z.string())
@@ -46,15 +62,30 @@ const serviceSchema = z.object({
       error: 'must be a number of proxies, or a comma-separated list of addresses and subnets, such as "10.0.0.0/8"',
     })
     .optional(),
-  /** Whether everybody may read token records and traits, below `/v1/collections`. */
+  /**
+   * Whether everybody may read token records and traits, below `/v1/collections`.
+   * @takesEffect start
+   */
   EXPOSE_TOKEN_ROUTES: z.boolean().default(true),
-  /** Whether a project may manage its collections and register their tokens over HTTP. */
+  /**
+   * Whether a project may manage its collections and register their tokens over HTTP.
+   * @takesEffect start
+   */
   EXPOSE_COLLECTION_ROUTES: z.boolean().default(true),
-  /** Whether a project may manage its webhooks over HTTP. */
+  /**
+   * Whether a project may manage its webhooks over HTTP.
+   * @takesEffect start
+   */
   EXPOSE_WEBHOOK_ROUTES: z.boolean().default(true),
-  /** The least important level that is logged. */
+  /**
+   * The least important level that is logged.
+   * @takesEffect start
+   */
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug']).default('info'),
-  /** `json` logs one object on each line, `text` is for people, `auto` is `text` on a terminal and `json` elsewhere. */
+  /**
+   * `json` logs one object on each line, `text` is for people, `auto` is `text` on a terminal and `json` elsewhere.
+   * @takesEffect start
+   */
   LOG_FORMAT: z.enum(['auto', 'json', 'text']).default('auto'),
 });
 
