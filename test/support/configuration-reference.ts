@@ -195,8 +195,7 @@ function defaultOf(schema: z.ZodType): string {
   if (value === undefined) return '';
   if (typeof value === 'number') return String(value);
   if (Array.isArray(value)) return value.map((entry) => `\`${String(entry)}\``).join(', ') || 'none';
-  if (typeof value === 'object') return 'none';
-  return `\`${String(value)}\``;
+  return typeof value === 'string' || typeof value === 'boolean' ? `\`${value}\`` : 'none';
 }
 
 const oneLine = (text: string) => text.replaceAll(/\s*\n\s*/g, ' ').trim();
