@@ -15,7 +15,7 @@ import { Schedule } from './schedule.js';
 
 /** Options that win over the environment, and those without a variable: for tests, benchmarks and other programs. */
 export interface AppOptions extends AllModuleOptions, Omit<NftRefreshExtras, 'runMode' | 'runWorker'> {
-  /** Statements may take as long as they take, such as those of the command line. */
+  /** Removes the timeout of statements: commands may run for minutes. */
   statementsTakeLong?: boolean;
 }
 

@@ -3,7 +3,7 @@ import { RefreshRetention, RefreshWorker } from '@app/metadata-refresh';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { Cron, CronExpression, Interval } from '@nestjs/schedule';
 
-/** Finds what a missed notification would have told of, and retries whose delay is over. */
+/** Covers missed notifications, and finds retries whose delay is over. */
 const POLL_INTERVAL_MS = 250;
 
 /** Everything that this application runs in the background: the worker, the delivery of events, and clean-up. */

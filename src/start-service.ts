@@ -10,19 +10,19 @@ import { openDatabase } from './database/open-database.js';
 import { ServiceLogger } from './log/service-logger.js';
 import { unlessAborted } from './stop-signal.js';
 
-/** For requests that are in flight when the service stops. */
-const ANSWER_WITHIN_MS = 5_000;
+/** How long requests in flight may take when the service stops. */
+const DRAIN_TIMEOUT_MS = 5_000;
 
 export interface Service {
   app: INestApplication;
   url: string;
-  /** Stops taking requests, hands claimed items back, and leaves the embedded database. */
+  /** Accepts no more requests, releases claimed items, and leaves the embedded database. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts everything that the environment asks for: database, migrations, HTTP, worker. When `signal` aborts before all
- * of it has started, leaves the embedded database and throws the signal's reason; the process is to end then.
+ * Starts what the environment configures: database, migrations, HTTP, worker. If `signal` aborts during the start, leaves
+ * the embedded database and throws the signal's reason. The caller must end the process then.
  */
 export async function startService(environment: Environment, signal?: AbortSignal): Promise<Service> {
   const logger = new ServiceLogger({ json: logsJson(environment), logLevels: levelsFrom(environment.logLevel) });
@@ -52,7 +52,7 @@ export async function startService(environment: Environment, signal?: AbortSigna
       url: await app.getUrl(),
       async stop() {
         try {
-          await closeGently(app);
+          await closeGracefully(app);
         } finally {
           await database.leave();
         }
@@ -67,7 +67,7 @@ export async function startService(environment: Environment, signal?: AbortSigna
 function configureRequests(app: NestExpressApplication, { bodyLimit, trustProxy }: Environment): void {
   app.useBodyParser('json', { limit: bodyLimit });
   app.useBodyParser('urlencoded', { limit: bodyLimit, extended: true });
-  // Express takes a number for a count of proxies, and text for an address.
+  // Express expects a number for a count of proxies, and strings for addresses.
   const [proxy] = trustProxy ?? [];
   if (proxy) app.set('trust proxy', /^[0-9]+$/.test(proxy) ? Number(proxy) : trustProxy);
 }
@@ -76,11 +76,11 @@ function logsJson({ logFormat }: Environment): boolean {
   return logFormat === 'auto' ? !process.stdout.isTTY : logFormat === 'json';
 }
 
-/** Requests that are being answered are answered; what a client only keeps open, or drips, does not hold us up. */
-async function closeGently(app: INestApplication): Promise<void> {
+/** Graceful shutdown: completes requests in flight, but does not wait for idle or very slow connections. */
+async function closeGracefully(app: INestApplication): Promise<void> {
   const server = app.getHttpServer() as Server;
   const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const slow = setTimeout(() => server.closeAllConnections(), ANSWER_WITHIN_MS);
+  const slow = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS);
   try {
     await app.close();
   } finally {

@@ -27,7 +27,7 @@ const serviceSchema = z.object({
    */
   DATABASE_POOL_SIZE: z.int().min(2).max(1000).default(10),
   /**
-   * The TCP port on which the service listens. 0 takes a free one.
+   * The TCP port on which the service listens. 0 selects a free port.
    * @takesEffect start
    */
   PORT: z.int().min(0).max(65_535).default(3000),
@@ -102,7 +102,7 @@ export const environmentVariables: readonly string[] = [
 ];
 
 export interface Environment {
-  /** With what libpq's variables (PGSSLMODE and the like) add to it. */
+  /** The connection string, completed by libpq's variables such as PGSSLMODE. */
   databaseUrl: string | undefined;
   databaseWaitSeconds: number;
   databasePoolSize: number;
@@ -123,7 +123,7 @@ export interface Environment {
   warnings: string[];
 }
 
-/** One line for each variable that is wrong: its name, its value, and what would be right. */
+/** The message has one line for each wrong variable: its name, what is valid, and its value unless it may be a secret. */
 export class WrongEnvironment extends Error {
   override readonly name = 'WrongEnvironment';
 }
@@ -181,7 +181,7 @@ export function readEnvironment(variables: Variables): Environment {
   };
 }
 
-/** Variables whose text has a form of its own. undefined: it is good, and the schema reads it. */
+/** Variables with a syntax of their own. undefined means that the text is valid and the schema reads it. */
 const TEXT_FORMS: Readonly<Record<string, (text: string) => { value: unknown } | { issue: string } | undefined>> = {
   RPC_URLS: chainUrls,
   IPFS_GATEWAYS: gateways,
@@ -212,7 +212,7 @@ function gateways(text: string): { issue: string } | undefined {
   return { issue: 'must be a comma-separated list of http or https URLs, such as "https://ipfs.io"' };
 }
 
-/** What is wrong with several options of a module together, or with what they have to leave room for. */
+/** Values that are valid alone but not together. */
 function mistakesBetween(options: AllModuleOptions): string[] {
   const deadlineMs = options.safeHttp?.deadlineMs ?? 0;
   const mistakes =
@@ -230,7 +230,7 @@ function mistakesBetween(options: AllModuleOptions): string[] {
   return mistakes;
 }
 
-/** With the names of variables in place of those of options. */
+/** Replaces the names of options with those of their variables. */
 function withVariables(message: string): string {
   return Object.entries(OPTION_VARIABLES).reduce(
     (text, [name, { option }]) => text.replaceAll(new RegExp(`\\b${option}\\b`, 'g'), name),
@@ -238,7 +238,7 @@ function withVariables(message: string): string {
   );
 }
 
-/** Refused at the start, so that no parameter is dropped later. */
+/** Checks the parameters at the start, so that none is ignored later. */
 function mistakesIn(databaseUrl: string): string[] {
   try {
     readConnectionString(databaseUrl);
@@ -249,7 +249,7 @@ function mistakesIn(databaseUrl: string): string[] {
   }
 }
 
-/** Names of one word, such as HOSTNAME and USER, are often other programs' own. */
+/** Ignores names of one word, such as HOSTNAME and USER, which often belong to other programs. */
 function misspelt(names: readonly string[]): string[] {
   return names
     .filter((name) => /^[A-Z0-9]+(_[A-Z0-9]+)+$/.test(name) && !environmentVariables.includes(name))

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What the text of a variable may mean, as JSON Schema. */
+/** The part of JSON Schema that matters here. */
 interface Shape {
   type?: string;
   items?: Shape;
@@ -12,7 +12,7 @@ interface Shape {
 
 /**
  * Reads the text of a variable as the type that its schema takes: a number, true or false, a list with commas, or text.
- * Returns an issue, which completes a sentence that begins with the variable's name, when it is none.
+ * For invalid text, returns an issue that continues a sentence beginning with the variable's name.
  */
 export function valueFromText(schema: z.ZodType, text: string): { value: unknown } | { issue: string } {
   const shape = shapeOf(schema);
@@ -39,7 +39,7 @@ function entriesOf(text: string): string[] {
     .filter(Boolean);
 }
 
-/** Text that is not of the wanted type stays text, which the schema then refuses. */
+/** Text of another type stays text, which the schema then refuses. */
 function read({ type }: Shape, text: string): unknown {
   if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';
   if ((type === 'integer' || type === 'number') && /^[0-9]{1,15}(\.[0-9]{1,15})?$/.test(text)) return Number(text);
