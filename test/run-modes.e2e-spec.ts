@@ -31,7 +31,7 @@ async function run(imports: NonNullable<Parameters<typeof Module>[0]['imports']>
   return NestFactory.createApplicationContext(Host, { logger: false, abortOnError: false });
 }
 
-it('what a process with the API alone accepts, a process with the worker alone refreshes', async () => {
+it('a refresh that an `api` process accepts is completed by a `worker` process', async () => {
   const api = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'api' } });
   const studio = await aStudio(api, metadataApi);
   const accepted = await http(api)
@@ -83,7 +83,7 @@ it('a host with exposeCollectionRoutes lets a project read its collections', asy
   await host.close();
 });
 
-it('a process with one fetch slot asks for one token at a time, and the others stay pending meanwhile [H8]', async () => {
+it('a process with fetchConcurrency: 1 fetches one token at a time, and the others stay pending [H8]', async () => {
   const api = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'api' } });
   const studio = await aStudio(api, metadataApi);
   await api.get(TokenStore).registerTokens(studio.collectionId, ['2', '3']);
@@ -122,7 +122,7 @@ it('a process with one fetch slot asks for one token at a time, and the others s
   await api.close();
 });
 
-it('a process with the worker alone has no routes', async () => {
+it('a `worker` process has no routes', async () => {
   const worker = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'worker' } });
 
   await request(worker.getHttpServer() as App)
@@ -131,7 +131,7 @@ it('a process with the worker alone has no routes', async () => {
   await worker.close();
 });
 
-it('options may come from elsewhere, and what is not global is for who imports it', async () => {
+it('forRootAsync reads options from a provider, and with isGlobal: false only importers can inject', async () => {
   @Injectable()
   class Settings {
     readonly tokensPerHour = 3;
@@ -175,7 +175,7 @@ it.each([
   await expect(starting()).rejects.toThrow(name);
 });
 
-it('has everything in one process unless told otherwise', async () => {
+it('by default, one process serves the routes and refreshes', async () => {
   const shop = await startHostApp(database, metadataApi);
 
   expect(await refreshOne(shop, await aStudio(shop, metadataApi))).toBe('Token 1');

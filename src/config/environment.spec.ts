@@ -3,7 +3,7 @@ import { parseEnv } from 'node:util';
 import { environmentVariables, readEnvironment, WrongEnvironment } from './environment.js';
 
 describe('the environment', () => {
-  it('may be empty', () => {
+  it('is optional', () => {
     expect(readEnvironment({})).toMatchObject({
       port: 3000,
       host: '127.0.0.1',
@@ -67,7 +67,7 @@ describe('the environment', () => {
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['EXPOSE_TOKEN_ROUTES', 'yes'],
     ['PROJECT_API_AUTHENTICATION', 'password'],
-  ])('refuses %s=%s by name, and says what would be right', (name, value) => {
+  ])('refuses %s=%s by name, with the valid values', (name, value) => {
     expect(() => readEnvironment({ [name]: value })).toThrow(new RegExp(`^${name} must be `));
   });
 
@@ -91,11 +91,11 @@ describe('the environment', () => {
     ['1', ['1']],
     ['10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
     ['loopback', ['loopback']],
-  ])('TRUST_PROXY=%s is good', (value, proxies) => {
+  ])('accepts TRUST_PROXY=%s', (value, proxies) => {
     expect(readEnvironment({ TRUST_PROXY: value }).trustProxy).toEqual(proxies);
   });
 
-  it('warns of a variable that is probably a misspelt one, and of no other', () => {
+  it('warns about misspelt variables, and about no others', () => {
     const { warnings } = readEnvironment({
       FETCH_CONCURENCY: '9',
       TOKENS_PER_HOURS: '5',
@@ -129,13 +129,13 @@ describe('the environment', () => {
     expect(() => readEnvironment({ RPC_URLS: '1=https://rpc.example/KEY,x' })).not.toThrow(/KEY/);
   });
 
-  it('refuses a parameter of the connection string by name, beside what else is wrong', () => {
+  it('names a wrong parameter of the connection string beside other mistakes', () => {
     expect(() => readEnvironment({ DATABASE_URL: 'postgres://db/shop?sslcrl=/x', PORT: 'http' })).toThrow(
       /^PORT must be .*\nDATABASE_URL has the parameter "sslcrl", which is unknown or not supported$/,
     );
   });
 
-  it('has an example of every variable, and each is a good value', () => {
+  it('has a valid example for every variable in .env.example', () => {
     const lines = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').matchAll(/^# ([A-Z_]+=.*)$/gm);
     const examples = parseEnv([...lines].map(([, line]) => line).join('\n'));
 
