@@ -56,14 +56,17 @@ it('the command line of a fresh checkout is built once, and not again while no s
   expect(await builds()).toBe(1);
 });
 
-it.each(['src/cli.ts', 'libs/one/index.ts', 'libs/one'])('the command line is built again when %s is newer', async (path) => {
-  await launch();
-  await touch(path);
+it.each(['src/cli.ts', 'libs/one/index.ts', 'libs/one'])(
+  'the command line is built again when %s is newer',
+  async (path) => {
+    await launch();
+    await touch(path);
 
-  await launch();
+    await launch();
 
-  expect(await builds()).toBe(2);
-});
+    expect(await builds()).toBe(2);
+  },
+);
 
 it('the command line is not built again for a changed test', async () => {
   await launch();
@@ -103,7 +106,7 @@ it('a killed build does not block the next one', async () => {
   expect(await launch('a')).toMatchObject({ status: 0, out: '["a"]\n' });
 });
 
-it('a failed build exits with status 1, the compiler's messages, and an empty stdout', async () => {
+it('a failed build exits with status 1, the messages of the compiler, and an empty stdout', async () => {
   await writeFile(join(root, 'src/cli.ts'), 'mistake');
 
   const { status, out, err } = await launch();
