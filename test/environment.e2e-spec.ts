@@ -196,7 +196,7 @@ describe('the HTTP server of the service', () => {
   });
 
   it('believes the forwarded headers of the proxies in TRUST_PROXY, and of no others', () => {
-    const express = service.app.getHttpAdapter().getInstance<{ get(setting: string): unknown }>();
+    const express = service.app.getHttpAdapter().getInstance() as { get(setting: string): unknown };
     const trusts = express.get('trust proxy fn') as (address: string, hop: number) => boolean;
 
     expect([trusts('10.1.2.3', 0), trusts('192.0.2.1', 0)]).toEqual([true, false]);
