@@ -6,7 +6,7 @@ import { hasRegistry } from '../support/packed.js';
 const GUIDE = fileURLToPath(new URL('../../docs/tutorials/embedding.md', import.meta.url));
 
 it.skipIf(!(await hasRegistry()))(
-  'docs/tutorials/embedding.md works with what npm itself installs, from the network',
+  'docs/tutorials/embedding.md works with the packages that npm installs from the registry',
   async () => {
     const database = await createEmptyDatabase();
     const reader = new Reader(database.url, true);
