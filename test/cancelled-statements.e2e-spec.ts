@@ -56,7 +56,7 @@ it('a database that is away is a 503 of the listings, too', async () => {
 
   const response = await get('/listings');
 
-  await test.database.takeConnections();
+  await test.database.acceptConnections();
   expect(response).toMatchObject({
     status: 503,
     body: { code: 'service_unavailable' },

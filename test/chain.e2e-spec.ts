@@ -95,7 +95,7 @@ it('a picture at a token URI is the image of a token that has no document, until
   const uri = `${test.metadataApi.url}/pictures/fox`;
   await anvil.send(cards, 'mint', 7, uri);
   const project = await aProjectOf(cards, ['7']);
-  test.metadataApi.misbehave('fox', 'sends a picture');
+  test.metadataApi.misbehave('fox', 'sends an image');
 
   await refreshed(project, ['7']);
   expect(await refreshed(project, ['7'])).toMatchObject({ summary: { succeeded: 1 } });
@@ -108,7 +108,7 @@ it('a picture at a token URI is the image of a token that has no document, until
   const document = await readToken(project, '7');
   expect(document).toMatchObject({ name: 'Fox', warnings: [], metadata_version: 2, metadata_status: 'ok' });
 
-  test.metadataApi.misbehave('fox', 'sends a picture');
+  test.metadataApi.misbehave('fox', 'sends an image');
   expect(await refreshed(project, ['7'])).toMatchObject({
     summary: { failed: 1 },
     errors: {

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { BaseContract, ContractFactory, JsonRpcProvider, type InterfaceAbi } from 'ethers';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const require = createRequire(import.meta.url);
 
@@ -24,7 +24,7 @@ export class Anvil {
 
   static async start(chainId = 31_337): Promise<Anvil> {
     const command = require.resolve('@foundry-rs/anvil/bin.mjs');
-    const child = endWithTests(spawn(process.execPath, [command, '--port', '0', '--chain-id', String(chainId)]));
+    const child = reapOnExit(spawn(process.execPath, [command, '--port', '0', '--chain-id', String(chainId)]));
     const host = await new Promise<string>((done, fail) => {
       let out = '';
       child.once('exit', () => fail(new Error(`anvil has ended: ${out}`)));

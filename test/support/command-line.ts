@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
 
@@ -16,7 +16,7 @@ export interface CommandLine {
 export function commandLine(environment: () => Readonly<Record<string, string>>): CommandLine {
   const run = async (...args: string[]) => {
     const env = { PATH: process.env['PATH'], ...environment() };
-    const child = endWithTests(spawn(process.execPath, [CLI, ...args], { env }));
+    const child = reapOnExit(spawn(process.execPath, [CLI, ...args], { env }));
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk) => (out += String(chunk)));
     child.stderr.on('data', (chunk) => (err += String(chunk)));

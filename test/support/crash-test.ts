@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import { LastingConnection } from './database.js';
-import { Watch, type AcceptedRefresh } from './invariants.js';
+import { ReconnectingClient } from './database.js';
+import { InvariantMonitor, type AcceptedRefresh } from './invariants.js';
 import type { HostResponse } from './metadata-host.js';
 import { startServiceProcess, type ServiceProcess } from './service-process.js';
 import { startApp, type TestApp, type TestProject } from './start-app.js';
@@ -14,12 +14,12 @@ export function rounds(usual: number): number[] {
 }
 
 /** Waits for a state, never for a time. */
-export function until(isSo: () => Promise<boolean> | boolean, timeout = 90_000): Promise<unknown> {
+export function waitUntil(isSo: () => Promise<boolean> | boolean, timeout = 90_000): Promise<unknown> {
   return vi.waitUntil(isSo, { timeout, interval: 50 });
 }
 
 /** How long a disturbance lasts, or at which moment it begins: the only thing that tests spend time on. */
-export function pass(milliseconds: number): Promise<void> {
+export function delay(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
@@ -32,21 +32,21 @@ export class CrashTest {
   /** What processes connect to; a proxy may stand there. */
   databaseUrl: string;
   private readonly processes = new Map<ServiceProcess, RunMode>();
-  private readonly looks: LastingConnection;
+  private readonly client: ReconnectingClient;
   private lastTokenId = 0;
 
   private constructor(
     readonly app: TestApp,
-    readonly watch: Watch,
+    readonly invariants: InvariantMonitor,
   ) {
     this.databaseUrl = app.database.url;
-    this.looks = new LastingConnection(app.database.url);
+    this.client = new ReconnectingClient(app.database.url);
   }
 
   /** On the run's server, or on the one whose template is given. */
   static async start(templateUrl?: string): Promise<CrashTest> {
     const app = await startApp({}, { templateUrl });
-    return new CrashTest(app, await Watch.start(app.database, app.metadataApi));
+    return new CrashTest(app, await InvariantMonitor.start(app.database, app.metadataApi));
   }
 
   get database() {
@@ -107,20 +107,20 @@ export class CrashTest {
   }
 
   /** The leases of whatever was killed run out now. */
-  async outliveLeases(): Promise<void> {
+  async expireLeases(): Promise<void> {
     await this.database.advance(31);
   }
 
   async isCompleted(refreshId: string): Promise<boolean> {
-    const completed = await this.looks.query(
+    const completed = await this.client.query(
       'select from nft_metadata.refreshes where id = $1 and completed_at is not null',
       [refreshId],
     );
     return completed.length === 1;
   }
 
-  async pending(): Promise<number> {
-    const [row] = await this.looks.query<{ pending: number }>(
+  async countPending(): Promise<number> {
+    const [row] = await this.client.query<{ pending: number }>(
       `select count(*)::int as pending from nft_metadata.refresh_items where status = 'pending'`,
     );
     return row!.pending;
@@ -129,42 +129,42 @@ export class CrashTest {
   /** Waits until all is done, and holds the invariants against it. */
   async expectAllDone(): Promise<void> {
     // If that takes too long, the invariants say what is left.
-    await until(async () => (await this.pending().catch(() => null)) === 0).catch(() => {});
-    await this.watch.expectInvariants(this.accepted);
+    await waitUntil(async () => (await this.countPending().catch(() => null)) === 0).catch(() => {});
+    await this.invariants.expectInvariants(this.accepted);
   }
 
   /**
    * Holds something in the database that the service will have to wait for: a transaction with this statement in it.
    * So a process stops at a known place, and can be killed there.
    */
-  async hold(statement: string, values: unknown[] = []): Promise<Hold> {
+  async holdLock(statement: string, values: unknown[] = []): Promise<HeldLock> {
     const client = new Client({ connectionString: this.database.url });
     client.on('error', () => {});
     await client.connect();
     await client.query('begin');
     await client.query(statement, values);
     const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-    return new Hold(this.database, client, rows[0]!.pid);
+    return new HeldLock(this.database, client, rows[0]!.pid);
   }
 
   async stop(): Promise<void> {
     await this.killAll();
-    await this.watch.stop();
-    await this.looks.end();
+    await this.invariants.stop();
+    await this.client.end();
     await this.app.stop();
   }
 
   /** Answers as the hosts of a market do: mostly well and slowly, some at the second try, some never. */
-  mixResponses(tokenIds: readonly string[]): void {
+  scriptMixedResponses(tokenIds: readonly string[]): void {
     tokenIds.forEach((tokenId, index) => this.metadataApi.script(tokenId, ...mixedResponses(tokenId, index % 20)));
   }
 
   /** The same, after a good document for each token. Returns those documents that failures could spoil. */
-  async mixLaterResponses(url: string, project: CrashProject): Promise<object[]> {
-    this.numberResponses(project.tokenIds);
+  async scriptMixedResponsesAfterSuccess(url: string, project: CrashProject): Promise<object[]> {
+    this.scriptNumberedResponses(project.tokenIds);
     await this.request(url, project, project.tokenIds);
     await this.expectAllDone();
-    this.mixResponses(project.tokenIds);
+    this.scriptMixedResponses(project.tokenIds);
     return this.failingDocuments(project, 'ok');
   }
 
@@ -178,13 +178,13 @@ export class CrashTest {
   }
 
   /** Documents that say as how manieth they were served. */
-  numberResponses(tokenIds: readonly string[], afterMs = 0): void {
+  scriptNumberedResponses(tokenIds: readonly string[], afterMs = 0): void {
     for (const tokenId of tokenIds) this.metadataApi.script(tokenId, numbered(tokenId, afterMs));
   }
 }
 
 /** Something in the database that others wait for. */
-export class Hold {
+export class HeldLock {
   private held: number[] = [];
 
   constructor(
@@ -195,7 +195,7 @@ export class Hold {
 
   /** Somebody waits for it. */
   async reached(): Promise<void> {
-    await until(async () => (await this.waiting()).length > 0);
+    await waitUntil(async () => (await this.waiting()).length > 0);
     this.held = await this.waiting();
   }
 
@@ -203,14 +203,14 @@ export class Hold {
   async release(): Promise<void> {
     await this.client.query('rollback');
     await this.client.end();
-    await until(async () => {
+    await waitUntil(async () => {
       const left = await this.database.query(`select from pg_stat_activity where pid = any($1)`, [this.held]);
       return left.length === 0;
     });
   }
 
   /** Ends the sessions of those who wait. */
-  async endWaiting(): Promise<void> {
+  async terminateWaiting(): Promise<void> {
     await this.database.query('select pg_terminate_backend(pid) from unnest($1::int[]) as pid', [await this.waiting()]);
   }
 
@@ -230,13 +230,13 @@ const numbered = (tokenId: string, afterMs = 0): HostResponse => ({
     served,
     attributes: [{ trait_type: 'parity', value: served % 2 ? 'odd' : 'even' }],
   }),
-  ...(afterMs > 0 && { before: () => pass(afterMs) }),
+  ...(afterMs > 0 && { before: () => delay(afterMs) }),
 });
 
-function mixedResponses(tokenId: string, place: number): HostResponse[] {
-  if (place === 0) return [{ status: 404, body: 'not here' }];
-  if (place === 1) return [{ behaviour: 'hangs' }];
-  if (place < 4) return [{ status: 503, body: 'later' }, numbered(tokenId)];
-  if (place < 6) return [numbered(tokenId)];
+function mixedResponses(tokenId: string, index: number): HostResponse[] {
+  if (index === 0) return [{ status: 404, body: 'not here' }];
+  if (index === 1) return [{ behaviour: 'hangs' }];
+  if (index < 4) return [{ status: 503, body: 'later' }, numbered(tokenId)];
+  if (index < 6) return [numbered(tokenId)];
   return [numbered(tokenId, 300)];
 }

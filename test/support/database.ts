@@ -8,19 +8,19 @@ export interface TestDatabase {
   /** Moves the time that this database tells, for everything that runs in it: leases, pauses, quotas. */
   advance(seconds: number): Promise<void>;
   /** From here on this database tells the same time, until it is moved or let run. */
-  stopTime(): Promise<void>;
-  letTimeRun(): Promise<void>;
+  freezeTime(): Promise<void>;
+  unfreezeTime(): Promise<void>;
   /** As if the server had gone: connections are ended, and no new ones are made. */
   refuseConnections(): Promise<void>;
-  takeConnections(): Promise<void>;
+  acceptConnections(): Promise<void>;
   drop(): Promise<void>;
 }
 
 /** A migrated database of the suite's own, on the run's server or on another one. */
 export async function createDatabase(templateUrl = inject('templateUrl')): Promise<TestDatabase> {
   const template = new URL(templateUrl).pathname.slice(1);
-  const { url, name, adminUrl, query, drop } = await createFrom(template, templateUrl);
-  await giveItAClock(url, name);
+  const { url, name, adminUrl, query, drop } = await createFromTemplate(template, templateUrl);
+  await installTestClock(url, name);
 
   return {
     url,
@@ -28,17 +28,17 @@ export async function createDatabase(templateUrl = inject('templateUrl')): Promi
     async advance(seconds) {
       await run(url, "update test_clock.moved set by = by + $1 * interval '1 second'", [seconds]);
     },
-    async stopTime() {
+    async freezeTime() {
       await run(url, 'update test_clock.moved set stopped_at = pg_catalog.clock_timestamp()');
     },
-    async letTimeRun() {
+    async unfreezeTime() {
       await run(url, 'update test_clock.moved set stopped_at = null');
     },
     async refuseConnections() {
       await run(adminUrl, `alter database ${name} allow_connections false`);
       await run(adminUrl, 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
     },
-    async takeConnections() {
+    async acceptConnections() {
       await run(adminUrl, `alter database ${name} allow_connections true`);
     },
     drop,
@@ -47,14 +47,14 @@ export async function createDatabase(templateUrl = inject('templateUrl')): Promi
 
 /** One with nothing in it, and the server's own time: for a host that brings its own migrations. */
 export async function createEmptyDatabase(): Promise<Pick<TestDatabase, 'url' | 'query' | 'drop'>> {
-  return createFrom('template0');
+  return createFromTemplate('template0');
 }
 
 /**
  * A connection for polling: opening one costs more than the query. Throws what a query throws; the next query opens
  * another connection when this one has ended. One query waits for the other.
  */
-export class LastingConnection {
+export class ReconnectingClient {
   private client: Promise<Client> | undefined;
 
   constructor(private readonly url: string) {}
@@ -82,7 +82,7 @@ export class LastingConnection {
   }
 }
 
-async function createFrom(template: string, templateUrl = inject('templateUrl')) {
+async function createFromTemplate(template: string, templateUrl = inject('templateUrl')) {
   const name = `suite_${randomBytes(6).toString('hex')}`;
   const url = withDatabase(templateUrl, name);
   const adminUrl = withDatabase(templateUrl, 'postgres');
@@ -102,7 +102,7 @@ async function createFrom(template: string, templateUrl = inject('templateUrl'))
  * A schema that stands before pg_catalog on the search path, with functions of the same names: our SQL says `now()`
  * without a schema, so it tells the moved time, and the code under test knows nothing of it.
  */
-async function giveItAClock(url: string, name: string): Promise<void> {
+async function installTestClock(url: string, name: string): Promise<void> {
   await run(
     url,
     `create schema test_clock;

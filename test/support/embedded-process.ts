@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const built = (path: string) => fileURLToPath(new URL(`../../dist/${path}`, import.meta.url));
 
 /** A folder that the server's user may enter, also when the tests run as root. */
-export async function anOpenFolder(): Promise<string> {
+export async function createReadableFolder(): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'nft-refresh-embedded-')));
   await chmod(folder, 0o755);
   return folder;
@@ -31,7 +31,7 @@ const STEPS = ['initdb', 'pg_ctl', 'postgres'] as const;
 export type Step = (typeof STEPS)[number];
 
 /** Waits until this program runs for the start of a server on this folder, or the next one: each may be over quickly. */
-export function untilRuns(folder: string, program: Step): Promise<unknown> {
+export function untilRunning(folder: string, program: Step): Promise<unknown> {
   const programs = STEPS.slice(STEPS.indexOf(program));
   const runs = async () =>
     (await postgresProcesses(folder)).some((line) => programs.some((name) => line.split(' ', 1)[0]!.endsWith(name)));
@@ -51,14 +51,14 @@ export interface Program {
 const running = new Set<ChildProcess>();
 
 /** What a test that failed has left running. */
-export async function endPrograms(): Promise<void> {
+export async function stopPrograms(): Promise<void> {
   const exits = [...running].map((child) => once(child, 'exit'));
   for (const child of running) child.kill('SIGTERM');
   await Promise.all(exits);
 }
 
 function track(child: ChildProcess): void {
-  running.add(endWithTests(child));
+  running.add(reapOnExit(child));
   child.once('exit', () => running.delete(child));
 }
 

@@ -29,10 +29,10 @@ const commands = {
 };
 
 process.on('message', (command: keyof typeof commands) => {
-  const response = (message: object) => process.connected && process.send!(message);
+  const send = (message: object) => process.connected && process.send!(message);
   commands[command]().then(
-    (result) => response({ result }),
-    (error: Error) => response({ error: `${error.name}: ${error.message}` }),
+    (result) => send({ result }),
+    (error: Error) => send({ error: `${error.name}: ${error.message}` }),
   );
 });
 stopping.addEventListener('abort', () => void end());

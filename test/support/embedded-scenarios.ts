@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { pass } from './crash-test.js';
-import { EmbeddedProcess, expectNoServer, runEmbedded, untilRuns, type Step } from './embedded-process.js';
+import { delay } from './crash-test.js';
+import { EmbeddedProcess, expectNoServer, runEmbedded, untilRunning, type Step } from './embedded-process.js';
 
 /** Two processes that have not entered yet. */
 async function twoProcesses(folder: string): Promise<[EmbeddedProcess, EmbeddedProcess]> {
@@ -24,7 +24,7 @@ export async function enterWhileTheLastLeaves(folder: string, afterMs: readonly 
   let [last, next] = await twoProcesses(folder);
   await last.enter();
   for (const milliseconds of afterMs) {
-    await Promise.all([last.leave(), pass(milliseconds).then(() => next.enter())]);
+    await Promise.all([last.leave(), delay(milliseconds).then(() => next.enter())]);
     expect(await next.query()).toBeTruthy();
     [last, next] = [next, last];
   }
@@ -51,8 +51,8 @@ export interface Moment {
 }
 
 async function reach(folder: string, { runs, afterMs }: Moment): Promise<void> {
-  await untilRuns(folder, runs);
-  await pass(afterMs);
+  await untilRunning(folder, runs);
+  await delay(afterMs);
 }
 
 export async function killTheOneThatStarts(folder: string, moment: Moment): Promise<void> {
@@ -78,7 +78,7 @@ export async function stopTheServiceThatStarts(
   const service = runEmbedded(folder, 'src/main.js');
   await reach(folder, moment);
   service.signal(signal);
-  await pass(20);
+  await delay(20);
   service.signal(signal);
 
   expect({ status: await service.status(), output: service.output() }).toMatchObject({ status: 0 });

@@ -2,7 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const MODULES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 const run = promisify(execFile);
@@ -52,14 +52,14 @@ export async function launchHost(
   main: string,
   env: Readonly<Record<string, string>>,
 ): Promise<HostProcess> {
-  const port = env['PORT'] ?? String(await aFreePort());
+  const port = env['PORT'] ?? String(await findFreePort());
   const host = spawn(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], PORT: port, ...env } });
-  endWithTests(host);
+  reapOnExit(host);
   let out = '';
   host.stdout.on('data', (chunk) => (out += String(chunk)));
   host.stderr.on('data', (chunk) => (out += String(chunk)));
   const url = `http://127.0.0.1:${port}`;
-  const responses = async () => {
+  const isResponding = async () => {
     if (host.exitCode !== null) throw new Error(`${main} ended with ${host.exitCode}:\n${out}`);
     return fetch(url).then(
       () => true,
@@ -70,7 +70,7 @@ export async function launchHost(
     process: host,
     url,
     out: () => out,
-    ready: async () => void (await vi.waitUntil(responses, { timeout: 40_000, interval: 50 })),
+    ready: async () => void (await vi.waitUntil(isResponding, { timeout: 40_000, interval: 50 })),
     async stop() {
       const closed = new Promise((done) => host.once('close', done));
       if (host.exitCode === null && host.signalCode === null && host.kill('SIGTERM')) await closed;
@@ -78,7 +78,7 @@ export async function launchHost(
   };
 }
 
-export async function aFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as { port: number };

@@ -1,5 +1,5 @@
 import type { MetadataHost } from './metadata-host.js';
-import { LastingConnection, type TestDatabase } from './database.js';
+import { ReconnectingClient, type TestDatabase } from './database.js';
 
 /** What a client holds a 202 for. */
 export interface AcceptedRefresh {
@@ -44,7 +44,7 @@ const ALWAYS: readonly Invariant[] = [
   },
 ];
 
-interface Untrue {
+interface Violation {
   sentence: string;
   what: string;
 }
@@ -55,7 +55,7 @@ const SNAPSHOT = ALWAYS.map(
 ).join('\nunion all\n');
 
 /** True when nothing is left to do. */
-const AT_REST: readonly Invariant[] = [
+const WHEN_IDLE: readonly Invariant[] = [
   {
     sentence: 'no item is pending',
     sql: `select id || ' of token ' || token_id || ', claims ' || claim_count || ', due ' || due_at as what
@@ -128,12 +128,12 @@ function committed(table: string, column: string): string {
     group by row_id, transaction`;
 }
 
-const ABOUT_THE_SAME_TIME_MS = 3000;
+const CLOCK_TOLERANCE_MS = 3000;
 
 /** Looks on while a test breaks things, and judges what it saw. */
-export class Watch {
-  private readonly broken = new Set<string>();
-  private readonly snapshots: LastingConnection;
+export class InvariantMonitor {
+  private readonly violations = new Set<string>();
+  private readonly snapshots: ReconnectingClient;
   private isSampling = false;
   private sampling: Promise<void> = Promise.resolve();
   /** Snapshots that were looked at since the last judgement. */
@@ -143,13 +143,16 @@ export class Watch {
     private readonly database: Pick<TestDatabase, 'url' | 'query'>,
     private readonly metadataApi: MetadataHost,
   ) {
-    this.snapshots = new LastingConnection(database.url);
+    this.snapshots = new ReconnectingClient(database.url);
   }
 
   /** From here on a trigger writes down every change of a state, and snapshots are looked at. */
-  static async start(database: Pick<TestDatabase, 'url' | 'query'>, metadataApi: MetadataHost): Promise<Watch> {
+  static async start(
+    database: Pick<TestDatabase, 'url' | 'query'>,
+    metadataApi: MetadataHost,
+  ): Promise<InvariantMonitor> {
     await database.query(CHANGE_LOG);
-    const watch = new Watch(database, metadataApi);
+    const watch = new InvariantMonitor(database, metadataApi);
     watch.isSampling = true;
     watch.sampling = watch.sample();
     return watch;
@@ -175,19 +178,20 @@ export class Watch {
 
   /** To be called when all work is done. Throws an Error with every sentence that turned out untrue, and the rows. */
   async expectInvariants(accepted: readonly AcceptedRefresh[]): Promise<void> {
-    for (const invariant of [...ALWAYS, ...AT_REST]) await this.look(invariant);
-    await this.lookAtItself();
-    await this.lookAtAccepted(accepted);
-    await this.lookAtTheHost();
-    const broken = [...this.broken];
-    this.broken.clear();
+    for (const invariant of [...ALWAYS, ...WHEN_IDLE]) await this.check(invariant);
+    await this.checkMonitor();
+    await this.checkAcceptedRefreshes(accepted);
+    await this.checkHostRequests();
+    const broken = [...this.violations];
+    this.violations.clear();
     if (broken.length > 0) throw new Error(`Not true:\n${broken.join('\n')}`);
   }
 
   private async sample(): Promise<void> {
     while (this.isSampling) {
       try {
-        for (const { sentence, what } of await this.snapshots.query<Untrue>(SNAPSHOT)) this.note(sentence, [{ what }]);
+        for (const { sentence, what } of await this.snapshots.query<Violation>(SNAPSHOT))
+          this.record(sentence, [{ what }]);
         this.samples += 1;
       } catch {
         // Without a database there is nothing to see. Who never sees anything is found out in the end.
@@ -196,25 +200,25 @@ export class Watch {
     }
   }
 
-  private async look({ sentence, sql }: Invariant): Promise<void> {
-    this.note(sentence, await this.database.query<{ what: string }>(`${sql} limit 5`));
+  private async check({ sentence, sql }: Invariant): Promise<void> {
+    this.record(sentence, await this.database.query<{ what: string }>(`${sql} limit 5`));
   }
 
-  private note(sentence: string, rows: readonly { what: string }[]): void {
+  private record(sentence: string, rows: readonly { what: string }[]): void {
     const some = rows.slice(0, 5);
-    if (rows.length > 0) this.broken.add(`- ${sentence}: ${some.map(({ what }) => what).join('; ')}`);
+    if (rows.length > 0) this.violations.add(`- ${sentence}: ${some.map(({ what }) => what).join('; ')}`);
   }
 
   /** Nothing that was looked at would be all right, too. */
-  private async lookAtItself(): Promise<void> {
+  private async checkMonitor(): Promise<void> {
     const hasSeen = await vi.waitUntil(() => this.samples > 0, { timeout: 10_000 }).catch(() => false);
     const changes = await this.database.query('select from test_watch.changes limit 1');
-    if (!hasSeen) this.broken.add('- snapshots are looked at all the time');
-    if (changes.length === 0) this.broken.add('- changes are written down');
+    if (!hasSeen) this.violations.add('- snapshots are looked at all the time');
+    if (changes.length === 0) this.violations.add('- changes are written down');
     this.samples = 0;
   }
 
-  private async lookAtAccepted(accepted: readonly AcceptedRefresh[]): Promise<void> {
+  private async checkAcceptedRefreshes(accepted: readonly AcceptedRefresh[]): Promise<void> {
     const wanted = accepted.flatMap(({ refreshId, tokenIds }) => tokenIds.map((id) => ({ refreshId, tokenId: id })));
     const rows = await this.database.query<{ what: string }>(
       `select "refreshId" || ' token ' || "tokenId" || ': ' || count(item) || ' items' as what
@@ -223,11 +227,11 @@ export class Watch {
        group by "refreshId", "tokenId" having count(item) <> 1 limit 5`,
       [JSON.stringify(wanted)],
     );
-    this.note('an accepted refresh has exactly one item for each of its tokens', rows);
+    this.record('an accepted refresh has exactly one item for each of its tokens', rows);
   }
 
   /** What the metadata host has seen of each token, beside what the database says was done. */
-  private async lookAtTheHost(): Promise<void> {
+  private async checkHostRequests(): Promise<void> {
     const { requestTimes } = this.metadataApi;
     const tokens = await this.database.query<{
       tokenId: string;
@@ -254,14 +258,14 @@ export class Watch {
          group by after->>'token_id'
        ) as record using ("tokenId")`,
     );
-    this.note(
+    this.record(
       'no token is asked for more often than it was claimed',
       tokens.flatMap(({ tokenId, claims }) => {
         const hits = requestTimes.get(tokenId)?.length ?? 0;
         return hits > claims ? [{ what: `token ${tokenId}: ${hits} requests, ${claims} claims` }] : [];
       }),
     );
-    this.note(
+    this.record(
       'whoever asked for a token finds a document that was served after that',
       tokens.flatMap(({ tokenId, askedAt, writes }) => {
         const visit = requestTimes.get(tokenId)?.[(writes.at(-1) ?? 0) - 1];
@@ -270,7 +274,7 @@ export class Watch {
         return servedAt < askedAt ? [{ what: `token ${tokenId}: ${askedAt - servedAt} ms before` }] : [];
       }),
     );
-    this.note(
+    this.record(
       'a document is never replaced by one that is seconds older',
       tokens.flatMap(({ tokenId, writes }) =>
         writes.some(
@@ -293,7 +297,7 @@ function isOlder(
   than: number,
 ): boolean {
   const [one, other] = [requestTimes[request - 1], requestTimes[than - 1]];
-  return one !== undefined && other !== undefined && one.endedAt + ABOUT_THE_SAME_TIME_MS < other.startedAt;
+  return one !== undefined && other !== undefined && one.endedAt + CLOCK_TOLERANCE_MS < other.startedAt;
 }
 
 /** In the test's own database and schema. Rolled back changes leave no trace: the log is a table like any other. */

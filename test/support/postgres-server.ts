@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { migrate } from '../../src/database/migrations.js';
-import { Guardian } from './guardian.js';
+import { ProcessReaper } from './process-reaper.js';
 
 export interface PostgresServer {
   /** A migrated database, for suites to copy. */
@@ -21,8 +21,8 @@ export interface PostgresServer {
 export async function startPostgresServer(settings: readonly string[]): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-test-'));
   await chmod(folder, 0o755);
-  const guardian = new Guardian();
-  guardian.watchServer(folder);
+  const reaper = new ProcessReaper();
+  reaper.trackServer(folder);
   const server = await enterEmbeddedPostgres(folder, settings);
   const templateUrl = await server.databaseUrl('template_nft_refresh');
   const data = await dataFolder(templateUrl);
@@ -31,7 +31,7 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
   const kill = async (signal: 'SIGQUIT' | 'SIGKILL') => {
     const pid = await postmasterPid(data);
     process.kill(pid, signal);
-    await until(async () => !isAlive(pid) && !(await responses(templateUrl)));
+    await until(async () => !isAlive(pid) && !(await acceptsConnections(templateUrl)));
   };
 
   return {
@@ -40,17 +40,17 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
     async restart() {
       // Until the last child of a killed postmaster has gone, its shared memory keeps a new one from starting.
       await until(async () => {
-        const postmaster = await startAgain(data);
-        await until(async () => postmaster.exitCode !== null || (await responses(templateUrl)));
+        const postmaster = await relaunch(data);
+        await until(async () => postmaster.exitCode !== null || (await acceptsConnections(templateUrl)));
         return postmaster.exitCode === null;
       });
     },
-    remove: () => guardian.end(),
+    remove: () => reaper.end(),
   };
 }
 
 /** With the command line that the server wrote down when it was started first. */
-async function startAgain(data: string) {
+async function relaunch(data: string) {
   const command = await readFile(join(data, 'postmaster.opts'), 'utf8');
   const { uid, gid } = await stat(data);
   const log = await open(join(data, 'server.log'), 'a');
@@ -76,7 +76,7 @@ async function dataFolder(url: string): Promise<string> {
   return rows[0]!.data_directory;
 }
 
-async function responses(url: string): Promise<boolean> {
+async function acceptsConnections(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url });
   client.on('error', () => {});
   try {

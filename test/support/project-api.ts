@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
-import { compareWithDocument } from './api-document.js';
+import { validateResponse } from './openapi-validation.js';
 import type { TestProject } from './start-app.js';
 
 /** The headers of a signed request, as the published SDK makes them. */
@@ -23,7 +23,7 @@ export async function signedHeaders(
 export function http(app: INestApplication) {
   return request.agent(app.getHttpServer() as App).use((test: request.Test) =>
     test.on('response', (response: request.Response) => {
-      compareWithDocument(app, {
+      validateResponse(app, {
         method: test.method,
         path: new URL(test.url).pathname,
         status: response.status,

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 
@@ -38,7 +38,7 @@ export async function startServiceProcess(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  endWithTests(service);
+  reapOnExit(service);
   let out = '';
   service.stdout.on('data', (chunk) => (out += String(chunk)));
   service.stderr.on('data', (chunk) => (out += String(chunk)));

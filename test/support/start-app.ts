@@ -88,7 +88,7 @@ export async function startApp(
 }
 
 /** How many it has made to metadata hosts, as the process itself has counted them. */
-export function requestsOf(process: INestApplicationContext): number {
+export function countMetadataRequests(process: INestApplicationContext): number {
   const counts = process.get(AttemptCounts).read();
   return counts.reduce((sum, { count }) => sum + count, 0);
 }

@@ -26,7 +26,7 @@ export interface TableRead {
 }
 
 /** What the application asks its database while `work` runs. */
-export async function statementsOf(work: () => Promise<unknown>): Promise<Statement[]> {
+export async function captureStatements(work: () => Promise<unknown>): Promise<Statement[]> {
   const statements: Statement[] = [];
   const { query: real } = Client.prototype as unknown as { query: (...given: unknown[]) => unknown };
   const spy: MockInstance = vi.spyOn(Client.prototype, 'query').mockImplementation(function query(
@@ -47,7 +47,7 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<Statem
 }
 
 /** The same statements once more, in one transaction, with what they read of tables of these schemas. */
-export async function readsOf(databaseUrl: string, statements: readonly Statement[]): Promise<TableRead[]> {
+export async function explainReads(databaseUrl: string, statements: readonly Statement[]): Promise<TableRead[]> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   try {

@@ -4,8 +4,8 @@ import { createServer, connect, type AddressInfo, type Server, type Socket } fro
 export class TcpProxy {
   /** Connections that were asked for so far. */
   connections = 0;
-  private way: 'forward' | 'swallow' | 'refuse' = 'forward';
-  private readonly lines = new Set<Line>();
+  private mode: 'forward' | 'swallow' | 'refuse' = 'forward';
+  private readonly proxied = new Set<ProxiedConnection>();
 
   private constructor(
     private readonly server: Server,
@@ -31,26 +31,26 @@ export class TcpProxy {
 
   /** What was swallowed arrives late, and new connections are made. */
   forward(): void {
-    this.way = 'forward';
-    for (const line of this.lines) line.open();
+    this.mode = 'forward';
+    for (const line of this.proxied) line.open();
   }
 
   /** Takes connections and bytes, and passes nothing on: neither side hears that the other has gone. */
-  swallow(): void {
-    this.way = 'swallow';
-    for (const line of this.lines) line.hold();
+  blackhole(): void {
+    this.mode = 'swallow';
+    for (const line of this.proxied) line.hold();
   }
 
   /** As a firewall that has forgotten its connections: the old ones are silent for ever, new ones are made. */
-  forgetConnections(): void {
-    for (const line of this.lines) line.hold();
-    this.lines.clear();
+  blackholeExisting(): void {
+    for (const line of this.proxied) line.hold();
+    this.proxied.clear();
   }
 
   /** Ends all connections, and each new one at once. */
   refuse(): void {
-    this.way = 'refuse';
-    for (const line of this.lines) line.end();
+    this.mode = 'refuse';
+    for (const line of this.proxied) line.end();
   }
 
   async close(): Promise<void> {
@@ -60,15 +60,15 @@ export class TcpProxy {
 
   private accept(socket: Socket): void {
     this.connections += 1;
-    if (this.way === 'refuse') return void socket.resetAndDestroy();
-    const line = new Line(socket, this.target, () => this.lines.delete(line));
-    this.lines.add(line);
-    if (this.way === 'forward') line.open();
+    if (this.mode === 'refuse') return void socket.resetAndDestroy();
+    const line = new ProxiedConnection(socket, this.target, () => this.proxied.delete(line));
+    this.proxied.add(line);
+    if (this.mode === 'forward') line.open();
   }
 }
 
 /** One connection and its other half, which is made when the line is first open. */
-class Line {
+class ProxiedConnection {
   private far: Socket | undefined;
 
   constructor(

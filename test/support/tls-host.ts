@@ -6,7 +6,7 @@ import type { Certificate } from './certificate.js';
 /** The first byte of a TLS handshake; no HTTP method begins with it. */
 const HANDSHAKE = 0x16;
 
-export interface SeenRequest {
+export interface ReceivedRequest {
   scheme: 'http' | 'https';
   path: string;
   headers: IncomingHttpHeaders;
@@ -14,7 +14,7 @@ export interface SeenRequest {
 
 /** A metadata host that speaks https and http on one port. It redirects where it is told, and else has a document. */
 export class TlsHost {
-  readonly requests: SeenRequest[] = [];
+  readonly requests: ReceivedRequest[] = [];
   private readonly locations = new Map<string, string>();
   private readonly sockets = new Set<Socket>();
 
@@ -55,7 +55,7 @@ export class TlsHost {
     await new Promise((done) => this.server.close(done));
   }
 
-  private listener(scheme: SeenRequest['scheme']): RequestListener {
+  private listener(scheme: ReceivedRequest['scheme']): RequestListener {
     return ({ url: path = '', headers }, response) => {
       this.requests.push({ scheme, path, headers });
       const location = this.locations.get(path);

@@ -1,30 +1,30 @@
-import { pass, until, type CrashTest } from './crash-test.js';
+import { delay, waitUntil, type CrashTest } from './crash-test.js';
 import type { FullDisk } from './full-disk.js';
 import type { ServiceProcess } from './service-process.js';
 
 /** Workers are killed, or held still for longer than a lease, while refreshes of the same tokens keep coming. */
-export async function killAndStop(
+export async function killAndSuspendWorkers(
   test: CrashTest,
   api: string,
   { workers: count, times, tokens }: { workers: number; times: number; tokens: number },
 ): Promise<void> {
   const project = await test.aProject(tokens);
   const workers = await Promise.all(Array.from({ length: count }, () => test.startProcess('worker')));
-  const good = await test.mixLaterResponses(api, project);
+  const good = await test.scriptMixedResponsesAfterSuccess(api, project);
 
   for (let time = 0; time < times; time += 1) {
     await test.request(api, project, project.tokenIds);
     const victim = Math.floor(Math.random() * count);
-    await pass(Math.random() * 1500);
+    await delay(Math.random() * 1500);
     if (time % 3 === 2) {
       workers[victim]!.process.kill('SIGSTOP');
-      await test.outliveLeases();
-      await pass(Math.random() * 1500);
+      await test.expireLeases();
+      await delay(Math.random() * 1500);
       workers[victim]!.process.kill('SIGCONT');
     } else {
       await workers[victim]!.end('SIGKILL');
       workers[victim] = await test.startProcess('worker');
-      await test.outliveLeases();
+      await test.expireLeases();
     }
   }
   await test.expectAllDone();
@@ -35,12 +35,12 @@ export async function killAndStop(
     status_404: times * share(tokens, 0),
     timeout: times * share(tokens, 1),
   });
-  expect(await mostLostClaims(test, project.id)).toBeGreaterThan(0);
+  expect(await maxLostClaims(test, project.id)).toBeGreaterThan(0);
   await Promise.all(workers.map((worker) => worker.end('SIGKILL')));
 }
 
 /** A worker that has fetched, and cannot write, stands still until its items are somebody else's; then it writes. */
-export async function outliveItsLease(test: CrashTest, api: string, disk: FullDisk): Promise<void> {
+export async function completeAfterLeaseExpired(test: CrashTest, api: string, disk: FullDisk): Promise<void> {
   // No more than a host is asked for at once.
   const project = await test.aProject(16);
   const [first, others] = [project.tokenIds.slice(0, 8), project.tokenIds.slice(8)];
@@ -52,22 +52,22 @@ export async function outliveItsLease(test: CrashTest, api: string, disk: FullDi
   const askedFor = (times: number) => () => first.every((tokenId) => test.metadataApi.hits.get(tokenId) === times);
   const sleeper = await test.startProcess('worker');
   await test.request(api, project, first);
-  await until(() => askedFor(1)() && sleeper.output().includes('results could not be written'));
+  await waitUntil(() => askedFor(1)() && sleeper.output().includes('results could not be written'));
   sleeper.process.kill('SIGSTOP');
   await disk.empty();
-  await test.outliveLeases();
+  await test.expireLeases();
   const other = await test.startProcess('worker');
-  await until(askedFor(2));
+  await waitUntil(askedFor(2));
   await other.end('SIGKILL');
 
   sleeper.process.kill('SIGCONT');
   // It writes what it holds before it takes anything new.
-  test.numberResponses(others);
+  test.scriptNumberedResponses(others);
   await test.request(api, project, others);
-  await until(async () => (await test.pending()) <= first.length);
+  await waitUntil(async () => (await test.countPending()) <= first.length);
 
-  expect(await test.pending()).toBe(first.length);
-  await test.outliveLeases();
+  expect(await test.countPending()).toBe(first.length);
+  await test.expireLeases();
   await test.expectAllDone();
   const records = await test.database.query<{ served: number }>(
     `select (raw->>'served')::int as served from nft_metadata.tokens where collection_id = $1 and token_id = any($2)`,
@@ -78,19 +78,19 @@ export async function outliveItsLease(test: CrashTest, api: string, disk: FullDi
 }
 
 /** Nobody has to wait for a lease after SIGTERM. */
-export async function stopInOrder(test: CrashTest, api: string): Promise<void> {
+export async function shutDownGracefully(test: CrashTest, api: string): Promise<void> {
   const project = await test.aProject(100);
-  test.mixResponses(project.tokenIds);
+  test.scriptMixedResponses(project.tokenIds);
   const worker = await test.startProcess('worker');
   await test.request(api, project, project.tokenIds);
-  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
-  await pass(Math.random() * 1000);
+  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  await delay(Math.random() * 1000);
 
   const { status, milliseconds } = await worker.end('SIGTERM');
 
   expect(status).toBe(0);
   expect(milliseconds).toBeLessThan(10_000);
-  expect(await test.watch.claimedItems()).toEqual([]);
+  expect(await test.invariants.claimedItems()).toEqual([]);
   const successor: ServiceProcess = await test.startProcess('worker');
   await test.expectAllDone();
   await successor.end('SIGKILL');
@@ -110,7 +110,7 @@ async function failuresOf(test: CrashTest, projectId: string): Promise<Record<st
 }
 
 /** Of one item: claims that were neither answered nor handed back, whose lease somebody else had to outlive. */
-async function mostLostClaims(test: CrashTest, projectId: string): Promise<number> {
+async function maxLostClaims(test: CrashTest, projectId: string): Promise<number> {
   const [row] = await test.database.query<{ most: number }>(
     `select max(item.claim_count - item.attempt_count - item.release_count)::int as most
      from nft_metadata.refresh_items as item join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('guardian.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('process-reaper.mjs', import.meta.url));
 
 /** A process that ends what ours has started, when ours ends without having done it: interrupted, killed, crashed. */
-export class Guardian {
+export class ProcessReaper {
   // In a session of its own: Ctrl-C in the terminal does not reach it.
   private readonly program = spawn(process.execPath, [PROGRAM], {
     detached: true,
@@ -20,14 +20,14 @@ export class Guardian {
   }
 
   /** Stops this process at the end, if it is still running. */
-  watchProcess(child: ChildProcess): void {
+  trackProcess(child: ChildProcess): void {
     if (child.pid === undefined) return;
     this.program.stdin.write(`process ${child.pid}\n`);
     child.once('exit', () => this.program.stdin.write(`ended ${child.pid}\n`));
   }
 
   /** Stops the PostgreSQL server in this folder at the end, and removes the folder. */
-  watchServer(folder: string): void {
+  trackServer(folder: string): void {
     this.program.stdin.write(`server ${folder}\n`);
   }
 
@@ -40,11 +40,11 @@ export class Guardian {
   }
 }
 
-let guardian: Guardian | undefined;
+let reaper: ProcessReaper | undefined;
 
 /** For every process that tests start: none of them outlives the tests. Returns the process. */
-export function endWithTests<Child extends ChildProcess>(child: Child): Child {
-  guardian ??= new Guardian();
-  guardian.watchProcess(child);
+export function reapOnExit<Child extends ChildProcess>(child: Child): Child {
+  reaper ??= new ProcessReaper();
+  reaper.trackProcess(child);
   return child;
 }

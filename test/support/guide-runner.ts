@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { aFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
-import { anEmptyFolder, installPackage, npmInstall } from './packed.js';
+import { findFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
+import { createHostFolder, installPackage, npmInstall } from './npm-pack.js';
 
 interface Manifest {
   scripts: Record<string, string>;
@@ -15,7 +15,7 @@ const SHOP_URL = 'http://127.0.0.1:3000';
  * Does what a page says, block by block. Three things are put in for others: the Nest CLI of this repository for `npx`,
  * links for `npm install`, and ports and a database of the test's for those of the page.
  */
-export class Reader {
+export class GuideRunner {
   /** What the requests of the page were answered. */
   readonly responses: unknown[] = [];
   readonly compiled: string[] = [];
@@ -37,8 +37,8 @@ export class Reader {
     return this.shop?.url ?? '';
   }
 
-  async follow(blocks: readonly Block[]): Promise<void> {
-    this.metadataPort = String(await aFreePort());
+  async run(blocks: readonly Block[]): Promise<void> {
+    this.metadataPort = String(await findFreePort());
     const snippets = blocks.filter(({ language, file }) => language === 'ts' && !file);
     for (const { language, file, text } of blocks) {
       if (file) await this.write(file, text);
@@ -86,7 +86,7 @@ export class Reader {
   }
 
   private async generate(words: readonly string[]): Promise<void> {
-    this.root = await anEmptyFolder();
+    this.root = await createHostFolder();
     this.folder = this.root;
     await runTool(this.folder, '@nestjs/cli/bin/nest.js', ...words, '--skip-install', '--skip-git', '--no-observe');
   }
@@ -163,7 +163,7 @@ interface Block {
 }
 
 /** The blocks of a Markdown page in order; in front of a file's content stands ```` ```ts src/file.ts ````. */
-export async function blocksOf(path: string): Promise<Block[]> {
+export async function readCodeBlocks(path: string): Promise<Block[]> {
   const page = await readFile(path, 'utf8');
   return [...page.matchAll(/^```(\w+)(?: (\S+))?\n(.*?)^```$/gms)].map(([, language, file, text]) => ({
     language: language!,

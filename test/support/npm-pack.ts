@@ -18,7 +18,7 @@ export interface PackageManifest {
 }
 
 /** A folder outside the repository, so that nothing of its node_modules is found by chance. */
-export async function anEmptyFolder(): Promise<string> {
+export async function createHostFolder(): Promise<string> {
   return realpath(await mkdtemp(join(tmpdir(), 'nft-refresh-host-')));
 }
 
@@ -66,7 +66,7 @@ export async function npmInstall(host: string, names: readonly string[]): Promis
 }
 
 /** Whether npm can be asked for a package now. */
-export async function hasRegistry(): Promise<boolean> {
+export async function isRegistryReachable(): Promise<boolean> {
   return run('npm', ['view', '@nestjs/common', 'version'], { shell: process.platform === 'win32' }).then(
     () => true,
     () => false,
