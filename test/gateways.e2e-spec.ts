@@ -49,7 +49,11 @@ it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reaso
   ['responds with 504', (host) => host.respond('1', 504), { status: 504, reason: 'status_504' }],
   ['responds with 404', (host) => host.respond('1', 404), { status: 404, reason: 'status_404' }],
   ['hangs', (host) => host.misbehave('1', 'hangs'), { status: null, reason: 'timeout' }],
-  ['closes at once', (host) => host.misbehave('1', 'closes at once'), { status: null, reason: 'connection_reset' }],
+  [
+    'closes immediately',
+    (host) => host.misbehave('1', 'closes immediately'),
+    { status: null, reason: 'connection_reset' },
+  ],
   ['answers with a web page', (host) => host.respond('1', 200, '<html>'), { status: 200, reason: 'not_json' }],
 ])('when the first gateway %s, the second one is asked within the same deadline [A44]', async (_, spoil, failed) => {
   spoil(first);

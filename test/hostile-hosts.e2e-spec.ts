@@ -91,7 +91,7 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'drips a byte at a time': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
   'drips a large body': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
   'drips its headers': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
-  'closes at once': { ends: [UNREACHABLE, 'connection_reset'], cases: 'D18' },
+  'closes immediately': { ends: [UNREACHABLE, 'connection_reset'], cases: 'D18' },
   'stops in the middle of the body': { ends: [UNREACHABLE, 'incomplete_body'], cases: 'D19, C25' },
   'resets the connection in the middle of the body': { ends: [UNREACHABLE, 'incomplete_body'], cases: 'D19' },
   'ends the body with a reset': { ends: [UNREACHABLE, 'incomplete_body'], cases: 'C25' },

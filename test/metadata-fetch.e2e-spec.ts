@@ -44,7 +44,7 @@ it.each<[Behaviour, string, object]>([
   ['hangs', '[D20]', { kind: 'unreachable', reason: 'timeout' }],
   ['drips a byte at a time', '[D21]', { kind: 'unreachable', reason: 'timeout' }],
   ['drips its headers', '[D21]', { kind: 'unreachable', reason: 'timeout' }],
-  ['closes at once', '[D18]', { kind: 'unreachable', reason: 'connection_reset' }],
+  ['closes immediately', '[D18]', { kind: 'unreachable', reason: 'connection_reset' }],
   ['stops in the middle of the body', '[C25]', { kind: 'unreachable', reason: 'incomplete_body' }],
   ['resets the connection in the middle of the body', '[D19]', { kind: 'unreachable', reason: 'incomplete_body' }],
   ['ends the body by closing', '[C1]', { kind: 'fetched', metadata: { name: 'Token 1000' } }],
@@ -431,7 +431,7 @@ it('does not honour proxy variables', async () => {
 });
 
 it('asks a host that closes each new connection once, and not again [D18, D24]', async () => {
-  host.misbehave('9', 'closes at once');
+  host.misbehave('9', 'closes immediately');
 
   expect(await fetchToken('9')).toMatchObject({ reason: 'connection_reset' });
   expect(host.hits.get('9')).toBe(1);

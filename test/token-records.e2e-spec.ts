@@ -255,7 +255,7 @@ describe('a refresh that fails', () => {
     ['truncates the document', '[G4]', 'invalid_json'],
     ['sends text before the document', '[C5, G4]', 'invalid_json'],
     ['sends 6 MB', '[C22, G4]', 'too_large'],
-    ['closes at once', '[G4]', 'connection_reset'],
+    ['closes immediately', '[G4]', 'connection_reset'],
     ['redirects to loopback', '[E12, G4]', 'blocked_address'],
     ['sends an empty object', '[C10, G6]', 'empty_metadata'],
     ['sends an error with status 200', '[C11, G4]', 'no_known_fields'],

@@ -98,7 +98,7 @@ it('processes whose clocks are ten minutes wrong, either way, keep to the time o
 it('every answer that a bad host can give, in one refresh, and the worker killed in the middle', async () => {
   prepareBombs();
   // Redirects are requests too, and no claims, and so is a kept connection that is dialled again: left to other suites.
-  const asksAgain = ['responds once on each connection', 'closes at once'];
+  const asksAgain = ['responds once on each connection', 'closes immediately'];
   const names = (Object.keys(behaviours) as Behaviour[]).filter(
     (name) => !name.includes('redirect') && !asksAgain.includes(name),
   );

@@ -8,28 +8,28 @@ import { startApp, type TestApp, type TestProject } from './start-app.js';
 type RunMode = 'api' | 'worker' | 'all';
 export type CrashProject = TestProject & { tokenIds: string[] };
 
-/** 1, 2, … for what a suite repeats, because no two rounds are alike; CHAOS_ROUNDS=10 makes ten times as many. */
-export function rounds(usual: number): number[] {
-  return Array.from({ length: usual * Number(process.env['CHAOS_ROUNDS'] ?? 1) }, (_, index) => index + 1);
+/** The numbers of the rounds of a randomised test. CHAOS_ROUNDS=10 runs ten times as many. */
+export function rounds(count: number): number[] {
+  return Array.from({ length: count * Number(process.env['CHAOS_ROUNDS'] ?? 1) }, (_, index) => index + 1);
 }
 
-/** Waits for a state, never for a time. */
-export function waitUntil(isSo: () => Promise<boolean> | boolean, timeout = 90_000): Promise<unknown> {
-  return vi.waitUntil(isSo, { timeout, interval: 50 });
+/** Waits for a condition, with a default timeout of 90 seconds. */
+export function waitUntil(condition: () => Promise<boolean> | boolean, timeout = 90_000): Promise<unknown> {
+  return vi.waitUntil(condition, { timeout, interval: 50 });
 }
 
-/** How long a disturbance lasts, or at which moment it begins: the only thing that tests spend time on. */
+/** The duration or the random start of a fault. Tests must not use it to wait for a state. */
 export function delay(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
 /**
- * A database, a metadata host, and processes of the service that get killed; and a watch that looks on. What is done
- * with it is black-box: signals, HTTP and SQL.
+ * A database, a metadata host, service processes that a test kills, and a monitor of the invariants. The tests are black-box: they
+ * use signals, HTTP and SQL.
  */
 export class CrashTest {
   readonly accepted: AcceptedRefresh[] = [];
-  /** What processes connect to; a proxy may stand there. */
+  /** The database URL of new processes. A test may set it to a proxy. */
   databaseUrl: string;
   private readonly processes = new Map<ServiceProcess, RunMode>();
   private readonly client: ReconnectingClient;
@@ -43,7 +43,7 @@ export class CrashTest {
     this.client = new ReconnectingClient(app.database.url);
   }
 
-  /** On the run's server, or on the one whose template is given. */
+  /** Uses the server of the run, or the one of `templateUrl`. */
   static async start(templateUrl?: string): Promise<CrashTest> {
     const app = await startApp({}, { templateUrl });
     return new CrashTest(app, await InvariantMonitor.start(app.database, app.metadataApi));
@@ -65,14 +65,14 @@ export class CrashTest {
     return service;
   }
 
-  /** A project with a collection of as many tokens, whose ids no other project of the test has. */
+  /** A project with a collection of `tokens` tokens. Token ids are unique within the test. */
   async aProject(tokens: number): Promise<CrashProject> {
     const tokenIds = Array.from({ length: tokens }, () => String((this.lastTokenId += 1)));
     const limits = { tokensPerHour: 1_000_000, tokensPerRequest: 100_000 };
     return { ...(await this.app.aProject({ tokens: tokenIds, limits })), tokenIds };
   }
 
-  /** A POST to a process. What is answered with 202 is held against the service from then on. */
+  /** Sends a POST to a process. A 202 is recorded: the invariants require that refresh to complete. */
   async post(url: string, project: TestProject, tokenIds: readonly string[]): Promise<Response> {
     const response = await fetch(`${url}/v1/metadata-refreshes`, {
       method: 'POST',
@@ -92,13 +92,13 @@ export class CrashTest {
     return this.accepted.at(-1)!.refreshId;
   }
 
-  /** Every process, or those of one mode. */
+  /** Kills all processes, or those of one run mode. */
   async killAll(runMode?: RunMode): Promise<void> {
     const killed = [...this.processes].filter(([, mode]) => runMode === undefined || mode === runMode);
     await Promise.all(killed.map(([service]) => service.end('SIGKILL')));
   }
 
-  /** 200, 503, or 0 where nobody answers. */
+  /** The status of `/health/ready`, or 0 without a response. */
   async readiness({ url }: ServiceProcess): Promise<number> {
     return fetch(`${url}/health/ready`).then(
       ({ status }) => status,
@@ -106,7 +106,7 @@ export class CrashTest {
     );
   }
 
-  /** The leases of whatever was killed run out now. */
+  /** Expires the leases of killed workers. */
   async expireLeases(): Promise<void> {
     await this.database.advance(31);
   }
@@ -126,16 +126,16 @@ export class CrashTest {
     return row!.pending;
   }
 
-  /** Waits until all is done, and holds the invariants against it. */
+  /** Waits until no item is pending, then checks the invariants. */
   async expectAllDone(): Promise<void> {
-    // If that takes too long, the invariants say what is left.
+    // After a timeout, the invariants report the pending items.
     await waitUntil(async () => (await this.countPending().catch(() => null)) === 0).catch(() => {});
     await this.invariants.expectInvariants(this.accepted);
   }
 
   /**
-   * Holds something in the database that the service will have to wait for: a transaction with this statement in it.
-   * So a process stops at a known place, and can be killed there.
+   * Opens a transaction with this statement and keeps its locks. The service blocks on them at a known point, where a test can kill
+   * it.
    */
   async holdLock(statement: string, values: unknown[] = []): Promise<HeldLock> {
     const client = new Client({ connectionString: this.database.url });
@@ -154,12 +154,12 @@ export class CrashTest {
     await this.app.stop();
   }
 
-  /** Answers as the hosts of a market do: mostly well and slowly, some at the second try, some never. */
+  /** Scripts realistic responses: most succeed slowly, some on the second try, some never. */
   scriptMixedResponses(tokenIds: readonly string[]): void {
     tokenIds.forEach((tokenId, index) => this.metadataApi.script(tokenId, ...mixedResponses(tokenId, index % 20)));
   }
 
-  /** The same, after a good document for each token. Returns those documents that failures could spoil. */
+  /** The same after one successful refresh of each token. Returns the documents of the tokens that will fail. */
   async scriptMixedResponsesAfterSuccess(url: string, project: CrashProject): Promise<object[]> {
     this.scriptNumberedResponses(project.tokenIds);
     await this.request(url, project, project.tokenIds);
@@ -168,7 +168,7 @@ export class CrashTest {
     return this.failingDocuments(project, 'ok');
   }
 
-  /** Of the tokens that never get a document from `mixResponses`. */
+  /** The stored documents of the tokens for which `scriptMixedResponses` never returns one. */
   failingDocuments({ collectionId, tokenIds }: CrashProject, status: 'ok' | 'stale'): Promise<object[]> {
     return this.database.query(
       `select token_id, name, raw::text as raw, content_hash from nft_metadata.tokens
@@ -177,15 +177,15 @@ export class CrashTest {
     );
   }
 
-  /** Documents that say as how manieth they were served. */
+  /** Scripts documents whose field `served` is the number of the request. */
   scriptNumberedResponses(tokenIds: readonly string[], afterMs = 0): void {
     for (const tokenId of tokenIds) this.metadataApi.script(tokenId, numbered(tokenId, afterMs));
   }
 }
 
-/** Something in the database that others wait for. */
+/** An open transaction that blocks others. */
 export class HeldLock {
-  private held: number[] = [];
+  private blockedPids: number[] = [];
 
   constructor(
     private readonly database: TestApp['database'],
@@ -193,28 +193,30 @@ export class HeldLock {
     private readonly pid: number,
   ) {}
 
-  /** Somebody waits for it. */
+  /** Waits until a session is blocked by this transaction. */
   async reached(): Promise<void> {
-    await waitUntil(async () => (await this.waiting()).length > 0);
-    this.held = await this.waiting();
+    await waitUntil(async () => (await this.findBlockedPids()).length > 0);
+    this.blockedPids = await this.findBlockedPids();
   }
 
-  /** Lets go, and waits until those who waited have ended: theirs is the connection of a process that was killed. */
+  /** Rolls back, and waits until the blocked sessions, those of a killed process, have ended. */
   async release(): Promise<void> {
     await this.client.query('rollback');
     await this.client.end();
     await waitUntil(async () => {
-      const left = await this.database.query(`select from pg_stat_activity where pid = any($1)`, [this.held]);
+      const left = await this.database.query(`select from pg_stat_activity where pid = any($1)`, [this.blockedPids]);
       return left.length === 0;
     });
   }
 
-  /** Ends the sessions of those who wait. */
+  /** Terminates the blocked sessions. */
   async terminateWaiting(): Promise<void> {
-    await this.database.query('select pg_terminate_backend(pid) from unnest($1::int[]) as pid', [await this.waiting()]);
+    await this.database.query('select pg_terminate_backend(pid) from unnest($1::int[]) as pid', [
+      await this.findBlockedPids(),
+    ]);
   }
 
-  private async waiting(): Promise<number[]> {
+  private async findBlockedPids(): Promise<number[]> {
     const rows = await this.database.query<{ pid: number }>(
       'select pid from pg_stat_activity where $1 = any(pg_blocking_pids(pid))',
       [this.pid],

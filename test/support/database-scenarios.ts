@@ -7,7 +7,7 @@ export interface Services {
   workers: readonly ServiceProcess[];
 }
 
-/** The server is killed while all are busy and refreshes are being accepted, and comes back after a while. */
+/** Kills the server under load, while refreshes are being accepted, and restarts it after an outage. */
 export async function killDatabase(
   test: CrashTest,
   server: PostgresServer,
@@ -39,8 +39,8 @@ export async function killDatabase(
 }
 
 /**
- * One request after the other, at most twenty a second: all that is accepted has to be refreshed later, and a slow machine
- * would accept more of it. Returns the response that was no 202.
+ * Sends requests sequentially, at most 20 per second, until one is refused. The rate limits the number of accepted tokens, which
+ * the test has to refresh later. Returns the first response that is not a 202.
  */
 async function requestUntilRefused(test: CrashTest, url: string, project: CrashProject): Promise<Response> {
   const response = await test.post(url, project, project.tokenIds.slice(0, 20));
@@ -49,7 +49,7 @@ async function requestUntilRefused(test: CrashTest, url: string, project: CrashP
   return requestUntilRefused(test, url, project);
 }
 
-/** What the outside sees while there is no database: nothing ends, and callers are told to come back. */
+/** During an outage of the database, processes keep running, and clients get a 503 with `retry-after`. */
 export async function expectDatabaseUnavailable(
   test: CrashTest,
   { api, workers }: Services,
@@ -66,7 +66,7 @@ export async function expectDatabaseUnavailable(
   expectAlive({ api, workers });
 }
 
-/** Nobody restarts anything, and who asks now need not wait until the leases of what was lost have run out. */
+/** Services recover without a restart, and a new refresh completes before lost leases expire. */
 export async function expectRecovered(test: CrashTest, { api, workers }: Services): Promise<void> {
   const isReady = async (service: ServiceProcess) => (await test.readiness(service)) === 200;
   await waitUntil(async () => (await Promise.all([api, ...workers].map(isReady))).every(Boolean), 20_000);

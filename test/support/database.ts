@@ -5,18 +5,18 @@ import { inject } from 'vitest';
 export interface TestDatabase {
   url: string;
   query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>;
-  /** Moves the time that this database tells, for everything that runs in it: leases, pauses, quotas. */
+  /** Moves the clock of this database forward: leases, retry delays and quotas expire. */
   advance(seconds: number): Promise<void>;
-  /** From here on this database tells the same time, until it is moved or let run. */
+  /** Stops the clock of this database until `unfreezeTime`. `advance` still moves it. */
   freezeTime(): Promise<void>;
   unfreezeTime(): Promise<void>;
-  /** As if the server had gone: connections are ended, and no new ones are made. */
+  /** Simulates an outage: terminates all connections and refuses new ones. */
   refuseConnections(): Promise<void>;
   acceptConnections(): Promise<void>;
   drop(): Promise<void>;
 }
 
-/** A migrated database of the suite's own, on the run's server or on another one. */
+/** Creates a migrated database for one suite, on the server of the run or on another one. */
 export async function createDatabase(templateUrl = inject('templateUrl')): Promise<TestDatabase> {
   const template = new URL(templateUrl).pathname.slice(1);
   const { url, name, adminUrl, query, drop } = await createFromTemplate(template, templateUrl);
@@ -45,14 +45,14 @@ export async function createDatabase(templateUrl = inject('templateUrl')): Promi
   };
 }
 
-/** One with nothing in it, and the server's own time: for a host that brings its own migrations. */
+/** Creates an empty database with the real clock, for hosts that run migrations themselves. */
 export async function createEmptyDatabase(): Promise<Pick<TestDatabase, 'url' | 'query' | 'drop'>> {
   return createFromTemplate('template0');
 }
 
 /**
- * A connection for polling: opening one costs more than the query. Throws what a query throws; the next query opens
- * another connection when this one has ended. One query waits for the other.
+ * One connection for polling, because opening a connection costs more than the query. Queries run one after another. A failed query
+ * throws; the next query reconnects if the connection has ended.
  */
 export class ReconnectingClient {
   private client: Promise<Client> | undefined;
@@ -99,8 +99,8 @@ async function createFromTemplate(template: string, templateUrl = inject('templa
 }
 
 /**
- * A schema that stands before pg_catalog on the search path, with functions of the same names: our SQL says `now()`
- * without a schema, so it tells the moved time, and the code under test knows nothing of it.
+ * Adds a schema before pg_catalog on the search path, with its own `now()` and `clock_timestamp()`. The SQL under test calls these
+ * functions without a schema, so it uses the test clock unchanged.
  */
 async function installTestClock(url: string, name: string): Promise<void> {
   await run(
@@ -134,7 +134,7 @@ async function run<Row extends object>(url: string, text: string, values?: unkno
 
 async function connect(url: string): Promise<Client> {
   const client = new Client({ connectionString: url });
-  client.on('error', () => {}); // the query fails as well, and says why
+  client.on('error', () => {}); // the query fails as well, with the reason
   await client.connect();
   return client;
 }

@@ -7,9 +7,9 @@ import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 export type Behaviour = keyof typeof behaviours;
 
-/** How a metadata host can answer, each way by its name. With the name as its path, any client can ask for it. */
+/** Behaviours of a metadata host by name. `MetadataHost` also serves each one at the path of its name. */
 export const behaviours = {
-  // Good documents, oddly served
+  // Valid documents, unusual responses
   'responds well': (request, response) => send(response, document(request)),
   'sends a byte order mark': (request, response) => send(response, `\ufeff${document(request)}`),
   'sends surrounding white space': (request, response) => send(response, `\n\t\r ${document(request)} \n`),
@@ -85,7 +85,7 @@ export const behaviours = {
   'redirects once': (_, response) => redirect(response, '/responds-well/elsewhere'),
   'redirects three times': (request, response) => redirectDown(request, response, 3),
 
-  // Complete answers that are no metadata
+  // Complete responses without valid metadata
   'sends text before the document': (request, response) => send(response, `note\n${document(request)}`),
   'sends a web page': (_, response) =>
     send(response, '<!doctype html><title>Slow down</title>', { 'content-type': 'text/html' }),
@@ -116,7 +116,7 @@ export const behaviours = {
   'compresses twice': (request, response) =>
     send(response, gzipSync(gzipSync(document(request))), { 'content-encoding': 'gzip' }),
 
-  // Complete answers of another status
+  // Complete responses with other status codes
   'responds with 201': (_, response) => status(response, 201),
   'responds with 204': (_, response) => status(response, 204),
   'responds with 206': (_, response) => status(response, 206),
@@ -146,7 +146,7 @@ export const behaviours = {
     response.write('later');
   },
 
-  // No complete answer
+  // Incomplete and hostile responses
   hangs: () => {},
   'drips a byte at a time': (_, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -164,7 +164,7 @@ export const behaviours = {
     const timer = setInterval(() => response.socket?.write('x: y\r\n'), 20);
     response.once('close', () => clearInterval(timer));
   },
-  'closes at once': (_, response) => response.destroy(),
+  'closes immediately': (_, response) => response.destroy(),
   'stops in the middle of the body': (_, response) => {
     response.writeHead(200, { 'content-length': '1000' });
     response.write('{"name":', () => response.destroy());
@@ -176,7 +176,7 @@ export const behaviours = {
   'ends the body with a reset': (request, response) => {
     const { socket } = response;
     socket!.write(`${WITHOUT_LENGTH}${document(request)}`, () => {
-      // Not before its bytes are read: a reset discards the rest.
+      // After the client has read all bytes: a reset discards unread ones.
       void whenRead(socket!).then(() => socket!.resetAndDestroy());
     });
   },
@@ -220,7 +220,7 @@ export const behaviours = {
     redirect(response, `https://${request.headers.host}/tls/1`),
 } satisfies Record<string, Handler>;
 
-/** The body ends where the connection does. */
+/** Without a content length, the end of the connection ends the body. */
 const WITHOUT_LENGTH = 'HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n';
 
 const served = new WeakSet<Socket>();
@@ -237,14 +237,14 @@ function send(response: ServerResponse, body: string | Buffer, headers: Record<s
 function status(response: ServerResponse, code: number, headers: Record<string, string> = {}): void {
   response
     .writeHead(code, { 'content-type': 'text/plain', ...headers })
-    .end(code === 204 || code === 304 ? '' : `answer ${code}`);
+    .end(code === 204 || code === 304 ? '' : `status ${code}`);
 }
 
 function redirect(response: ServerResponse, location: string): void {
   response.writeHead(302, { location }).end();
 }
 
-/** `?left=` counts the hops that are still to come. */
+/** `?left=` is the number of remaining redirects. */
 function redirectDown(request: IncomingMessage, response: ServerResponse, hops: number): void {
   const url = new URL(request.url ?? '/', 'http://host');
   const left = Number(url.searchParams.get('left') ?? hops);
@@ -252,7 +252,7 @@ function redirectDown(request: IncomingMessage, response: ServerResponse, hops: 
   else redirect(response, `${url.pathname}?left=${left - 1}`);
 }
 
-/** Waits until the client has read what was sent to it. Linux tells that of connections within one machine. */
+/** Waits until the client has read all sent bytes, according to the socket queues of Linux. Elsewhere, waits 500 ms. */
 async function whenRead({ localPort, remotePort }: Socket): Promise<void> {
   if (process.platform !== 'linux') return pause(500);
   const [server, client] = [localPort, remotePort].map(
@@ -262,33 +262,33 @@ async function whenRead({ localPort, remotePort }: Socket): Promise<void> {
     const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
     const queuesOf = (from: string, to: string) =>
       lines.find(([, local, remote]) => local?.endsWith(from) && remote?.endsWith(to))?.[4];
-    // As sent:received. An end that is not there has been closed.
+    // The format is `sent:received`. A missing entry means a closed socket.
     const [sending, receiving] = [queuesOf(server!, client!), queuesOf(client!, server!)];
     if (!receiving || (receiving.endsWith(':00000000') && sending?.startsWith('00000000:'))) return;
     await pause(5);
   }
 }
 
-/** As fast as it is read. */
+/** Sends forever, with backpressure. */
 function sendWithoutEnd(response: ServerResponse, text = ' '): void {
   const chunk = Buffer.alloc(256 * 1024, text);
   const write = () => {
     while (!response.destroyed && response.write(chunk)) {
-      /* again */
+      /* continue */
     }
   };
   response.on('drain', write);
   write();
 }
 
-/** Makes what takes long to make, before anybody waits for it. */
+/** Creates the decompression bombs in advance, because that takes long. */
 export function prepareBombs(): void {
   for (const encoding of ['gzip', 'deflate', 'br'] as const) bomb(encoding);
 }
 
 const bombs = new Map<string, Buffer>();
 
-/** 32 MiB of spaces, small on the wire; made once. */
+/** 32 MiB of spaces, compressed; cached. */
 function bomb(encoding: 'gzip' | 'deflate' | 'br'): Buffer {
   const made = bombs.get(encoding);
   if (made) return made;

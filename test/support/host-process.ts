@@ -7,19 +7,19 @@ import { reapOnExit } from './process-reaper.js';
 const MODULES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 const run = promisify(execFile);
 
-/** A host's program, as a process of its own. */
+/** A running host application. */
 export interface HostProcess {
   process: ChildProcess;
   url: string;
-  /** What it has printed so far. */
+  /** Standard output and standard error so far. */
   out: () => string;
-  /** Waits until it answers at its port. Throws with what it has printed if it ends before that. */
+  /** Waits until the port accepts requests. Throws with the output if the process exits first. */
   ready(): Promise<void>;
-  /** Asks it to stop, as an operator does, and waits for it. */
+  /** Sends SIGTERM and waits for the exit. */
   stop(): Promise<void>;
 }
 
-/** Runs a command line tool of this repository in a host's folder. Throws with what it printed. */
+/** Runs a command-line tool of this repository in a host's folder. Throws with its output. */
 export async function runTool(folder: string, tool: string, ...args: string[]): Promise<void> {
   try {
     await run(process.execPath, [MODULES + tool, ...args], { cwd: folder });
@@ -29,13 +29,13 @@ export async function runTool(folder: string, tool: string, ...args: string[]): 
   }
 }
 
-/** Runs a program of a host's to its end. Returns what it printed. */
+/** Runs a program of the host until it exits. Returns its standard output. */
 export async function runProgram(folder: string, main: string, env: Readonly<Record<string, string>>): Promise<string> {
   const { stdout } = await run(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], ...env } });
   return stdout;
 }
 
-/** Starts a compiled program and waits until it answers at its port: `env.PORT`, or one that is free. */
+/** Starts a compiled program and waits until it is ready. Its port is `env.PORT` or a free one. */
 export async function startHost(
   folder: string,
   main: string,
@@ -46,7 +46,7 @@ export async function startHost(
   return host;
 }
 
-/** The same, as a shell does it in the background: it may not be ready yet. */
+/** Starts a compiled program without waiting until it is ready. */
 export async function launchHost(
   folder: string,
   main: string,
@@ -60,7 +60,7 @@ export async function launchHost(
   host.stderr.on('data', (chunk) => (out += String(chunk)));
   const url = `http://127.0.0.1:${port}`;
   const isResponding = async () => {
-    if (host.exitCode !== null) throw new Error(`${main} ended with ${host.exitCode}:\n${out}`);
+    if (host.exitCode !== null) throw new Error(`${main} exited with ${host.exitCode}:\n${out}`);
     return fetch(url).then(
       () => true,
       () => false,

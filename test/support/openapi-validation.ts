@@ -22,18 +22,18 @@ type Operations = Partial<Record<string, { responses: Record<string, DocumentedR
 const validators = new WeakMap<INestApplication, ResponseValidator>();
 const violations: string[] = [];
 
-/** Compares a response with the application's own OpenAPI document. */
-export function validateResponse(app: INestApplication, seen: ActualResponse): void {
+/** Validates a response against the OpenAPI document of the application. */
+export function validateResponse(app: INestApplication, response: ActualResponse): void {
   if (!validators.has(app)) validators.set(app, new ResponseValidator(app));
-  violations.push(...validators.get(app)!.validate(seen));
+  violations.push(...validators.get(app)!.validate(response));
 }
 
-/** What was found since the last call. */
+/** Returns and clears the violations that were found so far. */
 export function drainViolations(): string[] {
   return violations.splice(0);
 }
 
-/** Knows which answers the document promises. Stricter than the document in one thing: no field that is not in it. */
+/** Validates responses against the OpenAPI document. Stricter than the document: it allows no additional properties. */
 class ResponseValidator {
   private readonly paths: { pattern: RegExp; operations: Operations }[];
   private readonly ajv = new Ajv2020({ strict: false, allErrors: true });
@@ -76,7 +76,7 @@ class ResponseValidator {
   }
 }
 
-/** Of another host's own routes nothing is promised. */
+/** Whether this is the application of this repository, not an embedding host, whose own routes have no document. */
 function isOurs(app: INestApplication): boolean {
   try {
     return app.get(Readiness, { strict: false }) instanceof Readiness;

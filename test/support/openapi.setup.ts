@@ -1,7 +1,7 @@
 import { drainViolations } from './openapi-validation.js';
 
-/** Whatever a test is about: no response of the API may differ from what its OpenAPI document promises. */
+/** In every test, all API responses must match the OpenAPI document. */
 afterEach(() => {
-  const deviations = drainViolations();
-  if (deviations.length > 0) throw new Error(`Not as in the OpenAPI document:\n${deviations.join('\n')}`);
+  const violations = drainViolations();
+  if (violations.length > 0) throw new Error(`Responses do not match the OpenAPI document:\n${violations.join('\n')}`);
 });

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { findFreePort } from './host-process.js';
 
-/** Debian's, which is not on the path of every user. */
+/** Debian installs PgBouncer in /usr/sbin, which is not on the PATH of every user. */
 const PATH = `${process.env['PATH']}:/usr/sbin`;
 
-/** A PgBouncer of the test's own. It refuses to run as root, so for root it runs as `postgres`, as the server does. */
+/** A PgBouncer process. It refuses to run as root, so as root it runs as the user `postgres`. */
 export interface PgBouncer {
-  /** The same database, by way of this pooler. */
+  /** The database URL through PgBouncer. */
   url: string;
   stop(): Promise<void>;
 }

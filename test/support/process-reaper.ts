@@ -5,33 +5,33 @@ import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('process-reaper.mjs', import.meta.url));
 
-/** A process that ends what ours has started, when ours ends without having done it: interrupted, killed, crashed. */
+/** A process that kills the child processes of this one if it is interrupted, killed or crashes. */
 export class ProcessReaper {
-  // In a session of its own: Ctrl-C in the terminal does not reach it.
+  // Detached, so that Ctrl-C in the terminal does not reach it.
   private readonly program = spawn(process.execPath, [PROGRAM], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
 
   constructor() {
-    // It waits for us, not we for it.
+    // It must not keep this process alive.
     this.program.unref();
     (this.program.stdin as Socket).unref();
   }
 
-  /** Stops this process at the end, if it is still running. */
+  /** Kills this child at exit, if it is still running. */
   trackProcess(child: ChildProcess): void {
     if (child.pid === undefined) return;
     this.program.stdin.write(`process ${child.pid}\n`);
-    child.once('exit', () => this.program.stdin.write(`ended ${child.pid}\n`));
+    child.once('exit', () => this.program.stdin.write(`exited ${child.pid}\n`));
   }
 
-  /** Stops the PostgreSQL server in this folder at the end, and removes the folder. */
+  /** Stops the PostgreSQL server in this folder at exit, and removes the folder. */
   trackServer(folder: string): void {
     this.program.stdin.write(`server ${folder}\n`);
   }
 
-  /** Now; returns when it is done. */
+  /** Kills and removes everything now. */
   async end(): Promise<void> {
     const exited = once(this.program, 'exit');
     this.program.ref();
@@ -42,7 +42,7 @@ export class ProcessReaper {
 
 let reaper: ProcessReaper | undefined;
 
-/** For every process that tests start: none of them outlives the tests. Returns the process. */
+/** Kills this child when the test process exits. Use it for every process that a test starts. Returns the child. */
 export function reapOnExit<Child extends ChildProcess>(child: Child): Child {
   reaper ??= new ProcessReaper();
   reaper.trackProcess(child);

@@ -2,7 +2,7 @@ import { delay, waitUntil, type CrashTest } from './crash-test.js';
 import type { FullDisk } from './full-disk.js';
 import type { ServiceProcess } from './service-process.js';
 
-/** Workers are killed, or held still for longer than a lease, while refreshes of the same tokens keep coming. */
+/** Kills workers, or suspends them for longer than a lease, while refreshes of the same tokens keep arriving. */
 export async function killAndSuspendWorkers(
   test: CrashTest,
   api: string,
@@ -39,29 +39,29 @@ export async function killAndSuspendWorkers(
   await Promise.all(workers.map((worker) => worker.end('SIGKILL')));
 }
 
-/** A worker that has fetched, and cannot write, stands still until its items are somebody else's; then it writes. */
+/** A worker that cannot store its results is suspended until its leases expire and another worker claims the items. Then it writes. */
 export async function completeAfterLeaseExpired(test: CrashTest, api: string, disk: FullDisk): Promise<void> {
-  // No more than a host is asked for at once.
+  // Two halves of 8, the default concurrency of a host.
   const project = await test.aProject(16);
   const [first, others] = [project.tokenIds.slice(0, 8), project.tokenIds.slice(8)];
   const document = (served: number) => ({ name: 'x', served });
   for (const tokenId of first) {
-    const fills = { status: 200, body: document, before: () => disk.fill() };
-    test.metadataApi.script(tokenId, fills, { behaviour: 'hangs' }, { status: 200, body: document });
+    const fillsDisk = { status: 200, body: document, before: () => disk.fill() };
+    test.metadataApi.script(tokenId, fillsDisk, { behaviour: 'hangs' }, { status: 200, body: document });
   }
-  const askedFor = (times: number) => () => first.every((tokenId) => test.metadataApi.hits.get(tokenId) === times);
-  const sleeper = await test.startProcess('worker');
+  const requested = (times: number) => () => first.every((tokenId) => test.metadataApi.hits.get(tokenId) === times);
+  const suspended = await test.startProcess('worker');
   await test.request(api, project, first);
-  await waitUntil(() => askedFor(1)() && sleeper.output().includes('results could not be written'));
-  sleeper.process.kill('SIGSTOP');
+  await waitUntil(() => requested(1)() && suspended.output().includes('results could not be written'));
+  suspended.process.kill('SIGSTOP');
   await disk.empty();
   await test.expireLeases();
   const other = await test.startProcess('worker');
-  await waitUntil(askedFor(2));
+  await waitUntil(requested(2));
   await other.end('SIGKILL');
 
-  sleeper.process.kill('SIGCONT');
-  // It writes what it holds before it takes anything new.
+  suspended.process.kill('SIGCONT');
+  // It writes its results before it claims new items.
   test.scriptNumberedResponses(others);
   await test.request(api, project, others);
   await waitUntil(async () => (await test.countPending()) <= first.length);
@@ -74,10 +74,10 @@ export async function completeAfterLeaseExpired(test: CrashTest, api: string, di
     [project.collectionId, first],
   );
   expect(records.map(({ served }) => served)).toEqual(first.map(() => 3));
-  await sleeper.end('SIGKILL');
+  await suspended.end('SIGKILL');
 }
 
-/** Nobody has to wait for a lease after SIGTERM. */
+/** After SIGTERM, a worker leaves no claimed items behind. */
 export async function shutDownGracefully(test: CrashTest, api: string): Promise<void> {
   const project = await test.aProject(100);
   test.scriptMixedResponses(project.tokenIds);
@@ -96,8 +96,8 @@ export async function shutDownGracefully(test: CrashTest, api: string): Promise<
   await successor.end('SIGKILL');
 }
 
-/** Of `mixResponses`: how many of these tokens are at this place of twenty. */
-const share = (tokens: number, place: number) => Math.ceil((tokens - place) / 20);
+/** How many of these tokens have this index modulo 20 in `scriptMixedResponses`. */
+const share = (tokens: number, index: number) => Math.ceil((tokens - index) / 20);
 
 async function failuresOf(test: CrashTest, projectId: string): Promise<Record<string, number>> {
   const rows = await test.database.query<{ reason: string; count: number }>(
@@ -109,7 +109,7 @@ async function failuresOf(test: CrashTest, projectId: string): Promise<Record<st
   return Object.fromEntries(rows.map(({ reason, count }) => [reason, count]));
 }
 
-/** Of one item: claims that were neither answered nor handed back, whose lease somebody else had to outlive. */
+/** The most claims of one item that ended by lease expiry, without a result or a release. */
 async function maxLostClaims(test: CrashTest, projectId: string): Promise<number> {
   const [row] = await test.database.query<{ most: number }>(
     `select max(item.claim_count - item.attempt_count - item.release_count)::int as most
