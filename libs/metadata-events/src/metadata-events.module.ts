@@ -50,7 +50,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         entityManagerOf({
           module: NAME,
           contextName,
-          harmOfTwo: 'Consumers that are registered with one of them would not hear what the other one delivers.',
+          singletonReason: 'Consumers that are registered with one of them would not hear what the other one delivers.',
         }),
         ...(runDelivery ? [BackgroundDelivery] : []),
       ],

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/token-store';
+import { inTransaction } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { shareOf, type HostWorker, type Share } from './host-share.js';
