@@ -117,7 +117,7 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'redirects to a script': { ends: [UNREACHABLE, 'unsupported_scheme'], cases: 'A47' },
   'redirects with credentials': { ends: [UNREACHABLE, 'invalid_uri'], cases: 'A50' },
   'redirects to an invalid URL': { ends: [UNREACHABLE, 'invalid_uri'] },
-  'redirects to https without a certificate': { ends: [UNREACHABLE, 'tls'], cases: 'D22' },
+  'has no TLS certificate': { ends: [UNREACHABLE, 'tls'], cases: 'D22' },
 };
 
 /** Tokens of each behaviour, so that each meets every other one in one batch or another. */

@@ -216,8 +216,7 @@ export const behaviours = {
   'redirects to a script': (_, response) => redirect(response, 'javascript:alert(1)'),
   'redirects with credentials': (_, response) => redirect(response, 'http://user:password@203.0.114.9/'),
   'redirects to an invalid URL': (_, response) => redirect(response, 'http://'),
-  'redirects to https without a certificate': (request, response) =>
-    redirect(response, `https://${request.headers.host}/tls/1`),
+  'has no TLS certificate': (request, response) => redirect(response, `https://${request.headers.host}/tls/1`),
 } satisfies Record<string, Handler>;
 
 /** Without a content length, the end of the connection ends the body. */
