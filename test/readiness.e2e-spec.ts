@@ -33,8 +33,13 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
     expect(await ready()).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
+<<<<<<< HEAD
   it.each(['refuse', 'swallow'] as const)(
     'is not ready while connections to the database are in the state "%s", and recovers by itself',
+=======
+  it.each(['refuse', 'blackhole'] as const)(
+    'is not ready while the line to the database does %s, and ready again by itself',
+>>>>>>> main
     async (way) => {
       line[way]();
       const meanwhile = [await ready(), await ready()];
@@ -48,7 +53,7 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
   it('is not ready while the database refuses connections, and recovers by itself', async () => {
     await database.refuseConnections();
     const meanwhile = await ready();
-    await database.takeConnections();
+    await database.acceptConnections();
     await vi.waitUntil(async () => (await ready()).status === 200, { timeout: 20_000 });
 
     expect(meanwhile).toEqual(away);

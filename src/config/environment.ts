@@ -91,7 +91,10 @@ const serviceSchema = z.object({
 
 type ServiceVariables = z.output<typeof serviceSchema>;
 
-/** The variables that set no option of a module: what is written, for the reference. */
+/**
+ * The variables that set no option of a module. The configuration reference reads their docstrings here.
+ * @public
+ */
 export type ServiceVariablesInput = z.input<typeof serviceSchema>;
 export const serviceVariables: Readonly<Record<string, z.ZodType>> = serviceSchema.shape;
 
