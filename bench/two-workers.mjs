@@ -16,14 +16,10 @@ export const twoWorkers = {
     const service = await Service.prepare(database, metadataHost);
     const project = await service.addProject();
     const api = await service.startApi();
-<<<<<<< HEAD
-    const workers = [await service.startWorkerWithConcurrency(SLOTS), await service.startWorkerWithConcurrency(SLOTS)];
-=======
     const workers = [
       await service.startWorkerWithConcurrency(FETCH_CONCURRENCY),
       await service.startWorkerWithConcurrency(FETCH_CONCURRENCY),
     ];
->>>>>>> main
 
     const refresh = async (tokens) => {
       const ids = tokenIds(tokens);

@@ -33,7 +33,7 @@ async function ask<Row extends object>(url: string, text: string): Promise<Row> 
   }
 }
 
-it('a service fails over to the next database host, and back when that one fails', async () => {
+it('a service goes to the next host when one is away, and back when that one goes', async () => {
   const [first, second] = await Promise.all([TcpProxy.start(database.url), TcpProxy.start(database.url)]);
   const hosts = [first, second].map((proxy) => new URL(proxy.throughProxy(database.url)).host);
   const metadataApi = await MetadataHost.start();
@@ -51,7 +51,7 @@ it('a service fails over to the next database host, and back when that one fails
   await Promise.all([first.close(), second.close(), metadataApi.close()]);
 });
 
-describe('with a read-only and a writable database host', () => {
+describe('of a host that is read-only and one that is not', () => {
   const NAME = 'two_hosts';
   const run = { templateUrl: inject('templateUrl') };
   let other: PostgresServer;
@@ -93,7 +93,7 @@ describe('with a read-only and a writable database host', () => {
     }
   });
 
-  it('a connection follows the writable host after a switchover', async () => {
+  it('a connection goes to the other host when the two change their roles', async () => {
     const connection = connectionTo(url('read-write'));
     const port = async () => {
       const client = connection.newClient();
@@ -113,20 +113,15 @@ describe('with a read-only and a writable database host', () => {
   });
 });
 
-<<<<<<< HEAD
-it('a connection string without a suitable host is refused with the reason of each host', async () => {
-  const closed = `127.0.0.1:${await aFreePort()}`;
-=======
 it('a list in which no host fits is refused with the reason of each', async () => {
   const closed = `127.0.0.1:${await findFreePort()}`;
->>>>>>> main
 
   await expect(
     ask(at([closed, new URL(database.url).host], '?target_session_attrs=standby'), 'select 1'),
   ).rejects.toThrow(/ECONNREFUSED.*; the session is not standby/);
 });
 
-it('a database host may be a Unix socket', async () => {
+it('a Unix socket is a host', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-socket-'));
   const { uid, gid } = await stat(await dataFolder());
   await chown(folder, uid, gid);

@@ -54,7 +54,7 @@ const lines = (output: string) =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as { level: string; message: Record<string, unknown> });
 
-it('a service waits for a database that starts later, and logs once what it waits for', async () => {
+it('a service waits for a database that comes later, and says once what it waits for', async () => {
   const line = await TcpProxy.start(database.url);
   line.refuse();
   const url = line.throughProxy(database.url);
@@ -75,13 +75,8 @@ it('a service waits for a database that starts later, and logs once what it wait
   expect(status).toBe(0);
 });
 
-<<<<<<< HEAD
-it('a service waits at most DATABASE_WAIT_SECONDS, and then exits with one sentence', async () => {
-  const port = await aFreePort();
-=======
 it('a service does not wait longer than DATABASE_WAIT_SECONDS, and ends with one sentence', async () => {
   const port = await findFreePort();
->>>>>>> main
 
   const { status, out, err } = await runServiceToItsEnd({
     DATABASE_URL: `postgres://user:hunter2@127.0.0.1:${port}/shop`,
@@ -118,7 +113,7 @@ it.each([
   expect(await database.query(`select from pg_database where datname = 'nowhere'`)).toEqual([]);
 });
 
-it('the command line also waits for the database, and reports it on stderr', async () => {
+it('the command line waits as well, and says so beside what it prints', async () => {
   const line = await TcpProxy.start(database.url);
   line.refuse();
   const command = run([CLI, 'webhook', 'list', '--json'], { DATABASE_URL: line.throughProxy(database.url) });
@@ -132,7 +127,7 @@ it('the command line also waits for the database, and reports it on stderr', asy
   expect(command.err()).toMatch(/^waiting up to 60 seconds for the database at 127\.0\.0\.1:\d+\/\w+: .+\n$/);
 });
 
-it('the command line reports the creation of an embedded database, the first time only', async () => {
+it('the command line says that it has made a database, the first time only', async () => {
   const first = run([CLI, 'webhook', 'list'], {});
   const firstStatus = await first.ended;
   const second = run([CLI, 'webhook', 'list'], {});
@@ -145,7 +140,7 @@ it('the command line reports the creation of an embedded database, the first tim
   expect(second.err()).toBe('');
 });
 
-it('.env in the working directory is read; variables of the process win', async () => {
+it('.env in the working directory is read; what the process was given wins', async () => {
   await writeFile(
     join(folder, '.env'),
     `DATABASE_URL=${database.url}\nRUN_MODE=worker\nLOG_LEVEL=debug\nFETCH_ALLOWED_HOSTS=localhost:4000 # ours\n`,
@@ -200,7 +195,7 @@ describe('the health check of the image', () => {
     },
   );
 
-  it('gives a container time to wait for its database, and compose restarts it after an exit', async () => {
+  it('leaves a container time to wait for its database, and compose starts again what has ended', async () => {
     const dockerfile = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
     const compose = await readFile(new URL('../compose.yaml', import.meta.url), 'utf8');
 

@@ -5,13 +5,8 @@ import { reapOnExit } from './support/process-reaper.js';
 
 const DEMO = fileURLToPath(new URL('../dist/src/demo/main.js', import.meta.url));
 
-<<<<<<< HEAD
-it('the demonstration with --once exits with status 0 after the expected outcome', async () => {
-  const child = endWithTests(spawn(process.execPath, [DEMO, '--once'], { env: { PATH: process.env['PATH'] } }));
-=======
 it('shows the main job and ends with status 0 when the outcome is the expected one', async () => {
   const child = reapOnExit(spawn(process.execPath, [DEMO, '--once'], { env: { PATH: process.env['PATH'] } }));
->>>>>>> main
   let out = '';
   child.stdout.on('data', (chunk) => (out += String(chunk)));
   child.stderr.on('data', (chunk) => (out += String(chunk)));
@@ -22,7 +17,7 @@ it('shows the main job and ends with status 0 when the outcome is the expected o
   expect(status).toBe(0);
 });
 
-it('the demonstration without --once keeps running and prints the URL of the API documentation', async () => {
+it('stays up without --once, says where the documentation of the API is, and it is there', async () => {
   const child = spawn(process.execPath, [DEMO], { env: { PATH: process.env['PATH'] } });
   let out = '';
   child.stdout.on('data', (chunk) => (out += String(chunk)));

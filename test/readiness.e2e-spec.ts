@@ -29,17 +29,12 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
   };
   const away = { status: 503, body: { code: 'not_ready', message: 'the database does not respond' } };
 
-  it('is ready after the start, before any other request', async () => {
+  it('is ready after the start, without any other request', async () => {
     expect(await ready()).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
-<<<<<<< HEAD
-  it.each(['refuse', 'swallow'] as const)(
-    'is not ready while connections to the database are in the state "%s", and recovers by itself',
-=======
   it.each(['refuse', 'blackhole'] as const)(
     'is not ready while the line to the database does %s, and ready again by itself',
->>>>>>> main
     async (way) => {
       line[way]();
       const meanwhile = [await ready(), await ready()];
@@ -50,7 +45,7 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
     },
   );
 
-  it('is not ready while the database refuses connections, and recovers by itself', async () => {
+  it('is not ready while the database takes no connections, and ready again by itself', async () => {
     await database.refuseConnections();
     const meanwhile = await ready();
     await database.acceptConnections();

@@ -12,12 +12,7 @@ import { chunks } from './measure.mjs';
 import { Program } from './processes.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
-<<<<<<< HEAD
-/** So many that no benchmark meets a limit. */
-=======
-const WORKER_WITH_CONCURRENCY = fileURLToPath(new URL('./worker-with-concurrency.mjs', import.meta.url));
 /** High enough that no benchmark reaches a limit. */
->>>>>>> main
 const NO_LIMITS = { requestsPerSecond: 1_000_000, tokensPerRequest: 1_000_000, tokensPerHour: 1_000_000_000 };
 /** Higher than the fetch concurrency of any process here, so that the latter is the limit. */
 const HOST_CONCURRENCY = 1000;
@@ -71,15 +66,9 @@ export class Service {
     return this.#start('worker', {}, nodeOptions);
   }
 
-<<<<<<< HEAD
-  /** A worker with the concurrency of the baselines; the service's default is for many lanes. */
-  startWorkerWithConcurrency(fetchConcurrency, nodeOptions) {
-    return this.#start('worker', { FETCH_CONCURRENCY: String(fetchConcurrency) }, nodeOptions);
-=======
   /** A worker with this fetch concurrency instead of the default. */
   startWorkerWithConcurrency(fetchConcurrency, nodeOptions) {
-    return this.#start(WORKER_WITH_CONCURRENCY, 'worker', { FETCH_CONCURRENCY: String(fetchConcurrency) }, nodeOptions);
->>>>>>> main
+    return this.#start('worker', { FETCH_CONCURRENCY: String(fetchConcurrency) }, nodeOptions);
   }
 
   #start(runMode, more = {}, nodeOptions = []) {
@@ -140,16 +129,10 @@ export async function requestRefresh(api, project, collection, tokenIds) {
     headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify({ collection_address: collection.address, token_ids: tokenIds }),
   });
-<<<<<<< HEAD
-  const receipt = await response.json();
-  if (response.status !== 202) throw new Error(`the service responded ${response.status}: ${JSON.stringify(receipt)}`);
-  return receipt.refresh_id;
-=======
   const body = await response.json();
   if (response.status !== 202)
     throw new Error(`the service responded with ${response.status}: ${JSON.stringify(body)}`);
   return body.refresh_id;
->>>>>>> main
 }
 
 /** The status of a refresh, over HTTP. */
