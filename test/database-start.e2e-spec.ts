@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { enterEmbeddedPostgres } from '../src/database/embedded-postgres.js';
 import { createEmptyDatabase } from './support/database.js';
-import { aFreePort } from './support/host-process.js';
+import { findFreePort } from './support/host-process.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
 import { TcpProxy } from './support/tcp-proxy.js';
@@ -77,7 +77,7 @@ it('a service waits for a database that comes later, and says once what it waits
 });
 
 it('a service does not wait longer than DATABASE_WAIT_SECONDS, and ends with one sentence', async () => {
-  const port = await aFreePort();
+  const port = await findFreePort();
 
   const { status, out, err } = await runServiceToItsEnd({
     DATABASE_URL: `postgres://user:hunter2@127.0.0.1:${port}/shop`,
@@ -87,7 +87,7 @@ it('a service does not wait longer than DATABASE_WAIT_SECONDS, and ends with one
   expect(status).toBe(1);
   expect(out).toContain('waiting for the database');
   expect(err).toBe(
-    `The database at 127.0.0.1:${port}/shop did not answer within 1 seconds (DATABASE_WAIT_SECONDS): connect ECONNREFUSED 127.0.0.1:${port}.\n`,
+    `The database at 127.0.0.1:${port}/shop did not respond within 1 seconds (DATABASE_WAIT_SECONDS): connect ECONNREFUSED 127.0.0.1:${port}.\n`,
   );
 });
 
@@ -257,7 +257,7 @@ describe('the health check of the image', () => {
       const { port } = new URL(service.url);
 
       const before = await healthCheck(port);
-      line.swallow();
+      line.blackhole();
       const away = await healthCheck(port);
       line.forward();
       await vi.waitUntil(async () => (await healthCheck(port)) === 0, { timeout: 20_000 });

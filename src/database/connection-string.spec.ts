@@ -115,7 +115,7 @@ describe('a connection string', () => {
     expect(refusal(url)).not.toMatch(/hunter/);
   });
 
-  it('takes from the variables of libpq what it does not say itself', () => {
+  it('is completed by the variables of libpq', () => {
     const variables = {
       PGSSLMODE: 'require',
       PGSSLMINPROTOCOLVERSION: 'TLSv1.3',

@@ -7,15 +7,15 @@ import { requireChannelBinding } from './channel-binding.js';
 import { refusesTarget } from './connection-errors.js';
 import { isWanted, wrongSession } from './session-attributes.js';
 
-/** How the application reaches its database: every connection is opened through this. */
+/** Opens every connection of the application to its database. */
 export interface DatabaseConnection {
-  /** For MikroORM, beside its other options. The pool makes its clients of `driverOptions.Client`. */
+  /** Options for MikroORM. Its pool creates clients of the class `driverOptions.Client`. */
   ormOptions: { dbName: string; ensureDatabase: false; driverOptions: { Client: typeof Client } & ClientConfig };
-  /** One that is not connected yet. When `signal` aborts, its connection is closed, with the error "timeout expired". */
+  /** Creates a client that is not connected yet. If `signal` aborts, its connection is closed with the error "timeout expired". */
   newClient(config?: ClientConfig, signal?: AbortSignal): Client;
-  /** How long one attempt may take that tries each host in turn. */
+  /** Limit for one attempt, which tries each host in turn. */
   attemptTimeoutMs: number;
-  /** For messages: hosts with their ports, and the database. No password. */
+  /** Hosts with their ports and the database, for messages. No password. */
   label: string;
 }
 
@@ -29,7 +29,7 @@ export function connectionTo(url: string): DatabaseConnection {
   const settings = readConnectionString(url);
   const ConnectingClient = clientOf(settings);
   const { database } = new ConnectingClient();
-  const places = settings.targets.map((target) => {
+  const hosts = settings.targets.map((target) => {
     const { host, port } = new Client({ ...settings.config, ...target });
     return host.startsWith('/') ? host : `${host}:${port}`;
   });
@@ -46,14 +46,14 @@ export function connectionTo(url: string): DatabaseConnection {
     },
     newClient: (config, signal) => new ConnectingClient(config, signal),
     attemptTimeoutMs:
-      new Set(places).size * Math.max(HOST_TIMEOUT_MS, settings.config.connectionTimeoutMillis ?? HOST_TIMEOUT_MS),
-    label: `${[...new Set(places)].join(',')}/${database}`,
+      new Set(hosts).size * Math.max(HOST_TIMEOUT_MS, settings.config.connectionTimeoutMillis ?? HOST_TIMEOUT_MS),
+    label: `${[...new Set(hosts)].join(',')}/${database}`,
   };
 }
 
 /**
- * `pg` knows one host, and TLS or none. This client goes through the targets as libpq does, and keeps to the one that took
- * it. A client of `pg` connects once, so unknown targets are tried with clients of their own.
+ * `pg` supports one host, with or without TLS. This client tries the targets in order, as libpq does, and stays with the one
+ * that accepted it. A client of `pg` connects only once, so each try uses a client of its own.
  */
 function clientOf(settings: ConnectionSettings) {
   const { targets, targetSessionAttrs } = settings;
@@ -66,7 +66,7 @@ function clientOf(settings: ConnectionSettings) {
       private readonly signal?: AbortSignal,
     ) {
       super({ ...given, ...settings.config, ...(known ?? targets[0]) });
-      // Who asked something is told by what was asked; and while we ask, nobody else listens yet.
+      // Each query reports its own error. During the connect, nobody else listens for errors yet.
       this.on('error', () => {});
       if (settings.requiresChannelBinding) requireChannelBinding(this);
     }
@@ -83,7 +83,7 @@ function clientOf(settings: ConnectionSettings) {
     private async connectToTarget(): Promise<Client> {
       const target = known ?? (await this.findTarget());
       known = target;
-      goTo(this, target);
+      retarget(this, target);
       this.once('end', destroyOnAbort(this, this.signal));
       try {
         await super.connect();
@@ -91,7 +91,7 @@ function clientOf(settings: ConnectionSettings) {
         void this.end();
         throw wrongSession(targetSessionAttrs);
       } catch (error) {
-        // The roles of hosts change, and so does what a server takes.
+        // Hosts change their roles, and servers change what they accept.
         const isUnsure = targets.length > 1 && (hasSeveralHosts || refusesTarget(error));
         if (isUnsure && known === target) known = undefined;
         throw error;
@@ -99,19 +99,19 @@ function clientOf(settings: ConnectionSettings) {
     }
 
     private async findTarget(): Promise<ConnectionTarget> {
-      /** Of each host the last, which is of the way that led furthest. */
+      /** The last error of each host, which is that of the try that got furthest. */
       const errors = new Map<string, Error>();
       const rounds = targetSessionAttrs === 'prefer-standby' ? (['standby', 'any'] as const) : [targetSessionAttrs];
       for (const attrs of rounds) {
         errors.clear();
         for (const target of targets) {
-          const place = `${target.host}:${target.port}`;
-          const before = errors.get(place);
-          // Whoever does not answer does not answer without TLS either.
+          const host = `${target.host}:${target.port}`;
+          const before = errors.get(host);
+          // A host that does not respond with TLS does not respond without it either.
           if (before && !refusesTarget(before)) continue;
           const error = await this.tryTarget(target, attrs);
           if (!error) return target;
-          errors.set(place, error);
+          errors.set(host, error);
         }
       }
       throw summary([...errors.values()]);
@@ -135,7 +135,7 @@ function clientOf(settings: ConnectionSettings) {
   };
 }
 
-/** Returns what ends the watching. An aborted signal destroys the connection at once. */
+/** Destroys the connection when the signal aborts. Returns a function that removes the listener. */
 function destroyOnAbort(client: Client, signal: AbortSignal | undefined): () => void {
   const destroy = () => (client.connection.stream as Socket).destroy(new Error('timeout expired'));
   signal?.addEventListener('abort', destroy);
@@ -143,8 +143,8 @@ function destroyOnAbort(client: Client, signal: AbortSignal | undefined): () => 
   return () => signal?.removeEventListener('abort', destroy);
 }
 
-/** Before it connects: changes all that the constructor of `pg` has made of another target. */
-function goTo(client: Client, { host, port, ssl }: ConnectionTarget): void {
+/** Replaces the target that the constructor of `pg` was given. Call it before the client connects. */
+function retarget(client: Client, { host, port, ssl }: ConnectionTarget): void {
   const { connectionParameters } = new Client({ host, port, ssl }) as Client & { connectionParameters: object };
   const resolved = connectionParameters as { host: string; port: number };
   Object.assign(client, { host: resolved.host, port: resolved.port, ssl });

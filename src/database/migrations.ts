@@ -1,13 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { inTransaction } from '@app/database';
 import { Migrator, type Migration } from '@mikro-orm/migrations';
 import { MikroORM, type EntityManager, type Options } from '@mikro-orm/postgresql';
-import { metadataEventsMigrations } from '@app/metadata-events';
-import { metadataRefreshMigrations } from '@app/metadata-refresh';
-import { projectAuthMigrations } from '@app/project-auth';
-import { tokenStoreMigrations } from '@app/token-store';
-import { inTransaction } from '@app/database';
 import { Logger } from '@nestjs/common';
 import type { Client } from 'pg';
+import { nftMetadataMigrations } from '../../libs/index.js';
 import { listingMigrations } from '../listings/migrations/index.js';
 import { isTemporary, messageOf } from './connection-errors.js';
 import { LIFT_LIMITS, noLimits } from './connection-limits.js';
@@ -16,29 +13,23 @@ import { DatabaseUnusable } from './wait-for-database.js';
 
 type MigrationsList = NonNullable<NonNullable<Options['migrations']>['migrationsList']>;
 
-/** Every migration of this application, in order: the libs' own, then ours. */
-const allMigrations: MigrationsList = [
-  ...projectAuthMigrations,
-  ...tokenStoreMigrations,
-  ...metadataRefreshMigrations,
-  ...metadataEventsMigrations,
-  ...listingMigrations,
-];
+/** In order: the libs' migrations, then those of the application. */
+const allMigrations = [...nftMetadataMigrations, ...listingMigrations];
 
 /** Any number: it only has to be the same in every process. */
 const MIGRATION_LOCK = 7_239_401;
 const LOCK_POLL_INTERVAL_MS = 200;
-/** Poolers end transactions that are idle, the strictest after a few seconds. */
+/** Poolers close transactions that are idle, the strictest after a few seconds. */
 const LOCK_HEARTBEAT_MS = 500;
-/** For tables that others hold: two minutes, with the two seconds that a migration waits for a lock. */
+/** Covers two minutes of locked tables: each try waits two seconds for a lock. */
 const MAX_TRIES = 40;
 const RETRY_DELAY_MS = 1000;
 
 /**
- * Brings the database up to date, one migration after the other. Several processes may start at once: the first
- * migrates, the others wait. On connections of its own, without the service's limits and without those that the operator
- * has set for the database user. Throws what a migration throws, or DatabaseUnusable when a connection ends; the migrations
- * before it stay.
+ * Applies all pending migrations in order. If several processes start at the same time, one migrates and the others wait.
+ * It uses connections of its own without timeouts, because a migration may run for hours; those that the operator has set for
+ * the database user are lifted. Throws what a migration throws, or DatabaseUnusable when a connection ends; the migrations
+ * before it stay applied.
  */
 export async function migrate(databaseUrl: string, migrationsList: MigrationsList = allMigrations): Promise<void> {
   const logger = new Logger(MikroORM.name);
@@ -61,7 +52,7 @@ export async function migrate(databaseUrl: string, migrationsList: MigrationsLis
       migrationsList: migrationsList.map(withoutLimits),
       tableName: 'nft_metadata.migrations',
       snapshot: false,
-      // One by one: an index that is built concurrently cannot be built in a transaction.
+      // Not in one transaction, because a concurrent index build must not be in one.
       allOrNothing: false,
     },
   });
@@ -95,7 +86,7 @@ function withoutLimits(given: MigrationsList[number]): MigrationsList[number] {
 /** Holds the lock while `work` runs. Throws DatabaseUnusable as soon as the session that holds it ends. */
 async function withMigrationLock(em: EntityManager, work: () => Promise<void>): Promise<void> {
   await em.execute(LIFT_LIMITS);
-  await takeLock(em);
+  await acquireLock(em);
   const done = new AbortController();
   const heartbeat = keepLock(em, done.signal);
   try {
@@ -106,8 +97,8 @@ async function withMigrationLock(em: EntityManager, work: () => Promise<void>): 
   }
 }
 
-/** By polling: a statement that waits has a snapshot, and an index that is built concurrently waits for that. */
-async function takeLock(em: EntityManager): Promise<void> {
+/** Polls, because a waiting statement holds a snapshot, and a concurrent index build waits for all snapshots. */
+async function acquireLock(em: EntityManager): Promise<void> {
   for (;;) {
     const [row] = await em.execute<[{ isOurs: boolean }]>(
       `select pg_try_advisory_xact_lock(${MIGRATION_LOCK}) as "isOurs"`,
@@ -130,7 +121,7 @@ async function keepLock(em: EntityManager, done: AbortSignal): Promise<void> {
   }
 }
 
-/** A migration gives up soon when somebody holds its table, because all others would wait behind it. */
+/** A migration fails soon if its table is locked, because every other statement would queue behind it. */
 async function runMigrations(orm: MikroORM, logger: Logger): Promise<void> {
   await orm.em.fork().execute('create schema if not exists nft_metadata');
   for (let tries = 1; ; tries += 1) {
@@ -139,7 +130,7 @@ async function runMigrations(orm: MikroORM, logger: Logger): Promise<void> {
       return;
     } catch (error) {
       if (codeOf(error) !== LOCK_NOT_AVAILABLE || tries === MAX_TRIES) throw error;
-      logger.warn({ msg: 'a table is in use; the migration is tried again', tries });
+      logger.warn({ msg: 'table locked; migration retried', tries });
       await pause(RETRY_DELAY_MS);
     }
   }

@@ -3,15 +3,15 @@ import { explainConnectionError, isTemporary, messageOf } from './connection-err
 import { HOST_TIMEOUT_MS, type DatabaseConnection } from './database-client.js';
 
 const RETRY_DELAY_MS = 500;
-/** A database that says nothing for this long is waited for. */
+/** After this time without a response, the wait is reported. */
 const SILENCE_MS = 500;
 
-/** The database cannot be used as it is named. The message is for the operator, and needs no stack. */
+/** The database cannot be used as configured. The message is for the operator and needs no stack. */
 export class DatabaseUnusable extends Error {
   override readonly name = 'DatabaseUnusable';
 }
 
-/** What is being waited for, said once. */
+/** Reported once. */
 export interface WaitingForDatabase {
   database: string;
   waitSeconds: number;
@@ -19,9 +19,9 @@ export interface WaitingForDatabase {
 }
 
 /**
- * Waits until the database takes a connection and responds to a query, for at most `waitSeconds`; with 0, for one attempt.
- * Throws DatabaseUnusable when it does not, and at once when waiting cannot help: a wrong password, a certificate that is
- * not accepted, a database that does not exist.
+ * Waits up to `waitSeconds` until the database accepts a connection and responds to a query; with 0, makes one attempt. Throws
+ * DatabaseUnusable after that, or immediately if waiting cannot help: a wrong password, an untrusted certificate, a database
+ * that does not exist.
  */
 export async function waitForDatabase(
   connection: DatabaseConnection,
@@ -44,7 +44,7 @@ export async function waitForDatabase(
     if (!isTemporary(error)) throw new DatabaseUnusable(explainConnectionError(error, database), { cause: error });
     if (performance.now() + RETRY_DELAY_MS > until) {
       throw new DatabaseUnusable(
-        `The database at ${database} did not answer within ${waitSeconds} seconds (DATABASE_WAIT_SECONDS): ${messageOf(error)}.`,
+        `The database at ${database} did not respond within ${waitSeconds} seconds (DATABASE_WAIT_SECONDS): ${messageOf(error)}.`,
         { cause: error },
       );
     }
@@ -53,7 +53,7 @@ export async function waitForDatabase(
   }
 }
 
-/** A pooler whose sessions are all taken accepts a connection and keeps its query waiting, so the query is in the limit. */
+/** The limit covers the query: a pooler without a free session accepts the connection, and the query waits. */
 async function attempt(connection: DatabaseConnection, timeoutMs: number): Promise<Error | null> {
   const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
   const client = connection.newClient({ connectionTimeoutMillis: HOST_TIMEOUT_MS }, timeout);
