@@ -1,8 +1,12 @@
 import { Refreshes } from '@app/metadata-refresh';
-import { Collections, TokenStore, TraitRecount, UnknownCollection } from '@app/token-store';
+import { CollectionFull, Collections, TokenStore, TraitRecount, UnknownCollection } from '@app/token-store';
 import { Client } from 'pg';
+import { removeCollection } from '../src/cli/collection-removal.js';
+import type { Session } from '../src/cli/session.js';
+import { Listings } from '../src/listings/listings.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { readsOf, statementsOf } from './support/statements.js';
 
 let test: TestApp;
 let collections: Collections;
@@ -13,6 +17,18 @@ beforeAll(async () => {
   store = test.app.get(TokenStore);
 });
 afterAll(() => test.stop());
+
+const waiting = () =>
+  test.database.query<{ pid: number }>(
+    `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+
+async function transaction(): Promise<Client> {
+  const client = new Client({ connectionString: test.database.url });
+  await client.connect();
+  await client.query('begin');
+  return client;
+}
 
 const ids = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 
@@ -95,23 +111,136 @@ describe('removing a collection', () => {
       .expect(403);
   });
 
-  it('takes tokens along that were being registered when it began, and refuses those that come after', async () => {
+  it('waits for tokens that are being registered and removes them too; later registrations are refused', async () => {
     const project = await test.aProject({ tokens: ['1'] });
-    const registering = new Client({ connectionString: test.database.url });
-    await registering.connect();
-    await registering.query('begin');
+    const registering = await transaction();
     await registering.query('insert into nft_metadata.tokens (collection_id, token_id) values ($1, 2)', [
       project.collectionId,
     ]);
 
     const removing = collections.remove(project.collectionId);
-    await vi.waitUntil(async () => (await collections.findByAddress(project.collectionAddress)).length === 0);
-    await expect(store.registerTokens(project.collectionId, ['3'])).rejects.toThrow(UnknownCollection);
+    await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+    const late = store.registerTokens(project.collectionId, ['3']);
     await registering.query('commit');
     await registering.end();
 
+    await expect(late).rejects.toThrow(UnknownCollection);
     expect(await removing).toBe(2);
     expect(await rowsOf(project)).toEqual({ collections: 0, tokens: 0, traits: 0 });
+  });
+
+  it('leaves no listings behind when it is interrupted at any step and repeated', async () => {
+    const session: Pick<Session, 'get'> = { get: async (type) => test.app.get(type) };
+    for (const table of ['nft_metadata.collection_traits', 'nft_metadata.tokens', 'marketplace.listings']) {
+      const project = await test.aProject({ tokens: ['1', '2'] });
+      await refreshed(project, '1', '2');
+      const listing = {
+        collectionId: project.collectionId,
+        seller: `0x${'5'.repeat(40)}`,
+        price: '1',
+        currency: 'ETH',
+      };
+      const listings = test.app.get(Listings);
+      await listings.putUp(['1', '2'].map((tokenId) => ({ ...listing, tokenId })));
+      const holding = await transaction();
+      await holding.query(`select from ${table} where collection_id = $1 for update`, [project.collectionId]);
+
+      const interrupted = removeCollection(session, project.collectionId);
+      const isInterrupted = expect(interrupted).rejects.toThrow(/terminat/);
+      await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+      await expect(listings.putUp([{ ...listing, tokenId: '2' }])).rejects.toThrow(UnknownCollection);
+      for (const { pid } of await waiting()) await test.database.query('select pg_terminate_backend($1)', [pid]);
+      await isInterrupted;
+      await holding.end();
+
+      await removeCollection(session, project.collectionId);
+      expect(await rowsOf(project)).toEqual({ collections: 0, tokens: 0, traits: 0 });
+      expect(
+        await test.database.query('select from marketplace.listings where collection_id = $1', [project.collectionId]),
+      ).toEqual([]);
+    }
+  });
+
+  it('waits for listings that are being put up, and removes them too', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const tokens = await transaction();
+    await tokens.query('select from nft_metadata.tokens where collection_id = $1 for update', [project.collectionId]);
+    const listing = { collectionId: project.collectionId, tokenId: '1', seller: `0x${'5'.repeat(40)}` };
+    const listings = test.app.get(Listings);
+    const puttingUp = listings.putUp([{ ...listing, price: '1', currency: 'ETH' }]);
+    await vi.waitUntil(async () => (await waiting()).length === 1, { timeout: 30_000, interval: 20 });
+
+    const removing = collections.remove(project.collectionId, () => listings.removeOf(project.collectionId));
+    await vi.waitUntil(async () => (await waiting()).length === 2, { timeout: 30_000, interval: 20 });
+    await tokens.query('commit');
+    await tokens.end();
+    await Promise.all([puttingUp, removing]);
+
+    expect(
+      await test.database.query('select from marketplace.listings where collection_id = $1', [project.collectionId]),
+    ).toEqual([]);
+  });
+});
+
+describe('the number of tokens of a collection', () => {
+  const counted = async (project: TestProject) => (await rowsOf(project))!['tokens'];
+
+  it('is exact while tokens are registered and removed at the same time', async () => {
+    const project = await test.aProject({ tokens: ids(50) });
+    const somewhere = (offset: number) => ids(400).map((id) => String(Number(id) + offset));
+
+    await Promise.all([
+      store.registerTokens(project.collectionId, somewhere(0)),
+      store.removeTokens(project.collectionId, somewhere(100)),
+      store.registerTokens(project.collectionId, somewhere(200), { collectionTokens: 10_000 }),
+      store.removeTokens(project.collectionId, somewhere(300)),
+      store.registerTokens(project.collectionId, somewhere(50)),
+      store.registerTokens(project.collectionId, somewhere(250)),
+    ]);
+
+    expect(await counted(project)).toBeGreaterThan(0);
+    expect(await store.countTokens(project.collectionId)).toBe(await counted(project));
+  });
+
+  it('stays as it was when a registration is refused, and counts rows of whoever writes them', async () => {
+    const project = await test.aProject({ tokens: ids(3) });
+
+    await expect(store.registerTokens(project.collectionId, ['4', '5'], { collectionTokens: 4 })).rejects.toThrow(
+      CollectionFull,
+    );
+    expect(await store.countTokens(project.collectionId)).toBe(3);
+    await test.database.query('insert into nft_metadata.tokens (collection_id, token_id) values ($1, 9), ($1, 10)', [
+      project.collectionId,
+    ]);
+    await test.database.query('delete from nft_metadata.tokens where collection_id = $1 and token_id = 1', [
+      project.collectionId,
+    ]);
+
+    expect(await store.countTokens(project.collectionId)).toBe(4);
+  });
+
+  it('is read from one row, also by a registration with a limit', async () => {
+    const project = await test.aProject({ tokens: ids(5000) });
+
+    const statements = await statementsOf(async () => {
+      await store.countTokens(project.collectionId);
+      await store.registerTokens(project.collectionId, ['5001'], { collectionTokens: 5001 });
+    });
+
+    const reads = await readsOf(test.database.url, statements);
+    expect(reads.map(({ table }) => table)).toContain('collections');
+    expect(reads.reduce((rows, read) => rows + read.rows, 0)).toBeLessThan(20);
+  });
+
+  it('is put right by a recount', async () => {
+    const project = await test.aProject({ tokens: ids(7) });
+    await test.database.query('update nft_metadata.collections set token_count = 3 where id = $1', [
+      project.collectionId,
+    ]);
+
+    await test.app.get(TraitRecount).recount(project.collectionId);
+
+    expect(await store.countTokens(project.collectionId)).toBe(7);
   });
 });
 

@@ -76,7 +76,7 @@ describe('a metadata host', () => {
 
   it('sees at most as many as the operator has said for its collection [H15]', async () => {
     const project = await test.aProject({ tokens: ids(60) });
-    await test.database.query('update nft_metadata.collections set requests_at_once = 3 where id = $1', [
+    await test.database.query('update nft_metadata.collections set host_concurrency = 3 where id = $1', [
       project.collectionId,
     ]);
     answerSlowly(ids(60), 10);
@@ -91,7 +91,7 @@ describe('a metadata host', () => {
 
   it('that takes one request at once is left to one worker: what another one took is handed back at once', async () => {
     const project = await test.aProject({ tokens: ids(40), metadataUrl: oneHost.url });
-    await test.database.query('update nft_metadata.collections set requests_at_once = 1 where id = $1', [
+    await test.database.query('update nft_metadata.collections set host_concurrency = 1 where id = $1', [
       project.collectionId,
     ]);
     answerSlowly(ids(40), 50, oneHost);

@@ -137,8 +137,8 @@ it('a walk meets each listing once, while prices and names change and others are
   walked.push(...result.map(({ listing_id }) => listing_id));
   const there = await readAll(`${address()}&trait.Level=42&order_by=price`);
   await test.database.query(
-    `insert into marketplace.listings (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_grams)
-     select collection_id, token_id, seller, price, currency, name_key, trait_ids, name_grams
+    `insert into marketplace.listings (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_ngrams)
+     select collection_id, token_id, seller, price, currency, name_key, trait_ids, name_ngrams
      from marketplace.listings where id = any($1)`,
     [there.slice(0, 50)],
   );
@@ -182,17 +182,17 @@ describe.each(['old, of empty tables', 'of the tables as they are'])('with stati
 
       const indexes = (await readsOf(test.database.url, statements)).map(({ index }) => index);
 
-      expect(indexes).toContain('listings_found');
+      expect(indexes).toContain('listings_traits_and_name');
     },
   );
 
   it.each<[string, Partial<TokenPageQuery>, string]>([
-    ['a rare trait', { traits: { Level: ['7'] } }, 'token_search_found'],
+    ['a rare trait', { traits: { Level: ['7'] } }, 'token_search_traits_and_name'],
     ['a common trait', { traits: { Side: ['Light'] } }, 'token_search_pkey'],
     ['a common trait, by name', { traits: { Side: ['Light'] }, orderBy: 'name' }, 'token_search_name'],
-    ['traits that go not together', { traits: { Side: ['Light'], Wings: ['Bat'] } }, 'token_search_found'],
-    ['a number', { ranges: [{ traitType: 'Score', above: '69990' }] }, 'token_search_found'],
-    ['a name', { nameContains: '#69999' }, 'token_search_found'],
+    ['traits that go not together', { traits: { Side: ['Light'], Wings: ['Bat'] } }, 'token_search_traits_and_name'],
+    ['a number', { ranges: [{ traitType: 'Score', above: '69990' }] }, 'token_search_traits_and_name'],
+    ['a name', { nameContains: '#69999' }, 'token_search_traits_and_name'],
     ['nothing, the newest first', { orderBy: 'registered', direction: 'desc' }, 'token_search_registered'],
   ])('a page of tokens by %s is read through its index', async (_, query, index) => {
     const store = test.app.get(TokenStore);

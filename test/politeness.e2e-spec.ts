@@ -32,7 +32,7 @@ describe('a host that takes 32 requests at once', () => {
   /** A refresh of a thousand tokens that has got as far as that, and the 32 wait for their answers. */
   async function growTo32(): Promise<{ project: TestProject; refreshId: string }> {
     const project = await aProject(ids(1000));
-    await test.database.query('update nft_metadata.collections set requests_at_once = 32');
+    await test.database.query('update nft_metadata.collections set host_concurrency = 32');
     // As a host that is a little away: long enough that requests meet.
     const before = () => new Promise<void>((done) => setTimeout(done, 20));
     for (const tokenId of ids(1000)) host.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });

@@ -95,7 +95,7 @@ it('what an earlier version has written is found by trait, number and name after
   await migrate(database.url);
 
   const rows = await database.query(
-    `select token_id::text, name_key, cardinality(trait_ids) as traits, cardinality(name_grams) as grams
+    `select token_id::text, name_key, cardinality(trait_ids) as traits, cardinality(name_ngrams) as grams
      from nft_metadata.token_search`,
   );
   // Its collection, and on, ne, one.

@@ -38,6 +38,8 @@ it.each([
   ['order_by=rarity', /order_by must be one of created_at, price, name/],
   ['order_by=constructor', /order_by must be one of/],
   ['direction=up', /direction must be asc or desc/],
+  ['chain_id=1', /chain_id needs a collection_address/],
+  ['chain_id=1&collection_address=', /chain_id needs a collection_address/],
   ['sort=price', /sort is not a filter: there are page_size/],
   [Array.from({ length: 21 }, (_, at) => `trait.T${at}=1`).join('&'), /at most 20 filters by trait/],
 ])('%s is refused, and why is said', (query, message) => {

@@ -31,12 +31,17 @@ export function parseListingQuery(parameters: QueryParameters): ListingQuery {
   }
   const order = parseOrder(one(parameters, 'order_by'), one(parameters, 'direction'));
   const cursor = one(parameters, 'cursor');
+  const collectionAddress = parseAddress(one(parameters, 'collection_address'));
+  const chainId = parseChainId(one(parameters, 'chain_id'));
+  if (chainId !== undefined && collectionAddress === undefined) {
+    throw wrong('chain_id needs a collection_address: it says which chain that address is on');
+  }
   return {
     limit: parsePageSize(one(parameters, 'page_size')),
     order,
     after: cursor ? parsePageCursor(order, cursor) : null,
-    collectionAddress: parseAddress(one(parameters, 'collection_address')),
-    chainId: parseChainId(one(parameters, 'chain_id')),
+    collectionAddress,
+    chainId,
     filters: { ...parseTraits(parameters), nameContains: storable('q', one(parameters, 'q')) || undefined },
   };
 }

@@ -23,7 +23,11 @@ export const DocumentsListings = () =>
       security: [],
     }),
     parameter('collection_address', 'Only tokens of this contract; in any case.', { type: 'string' }),
-    parameter('chain_id', 'For an address that is registered on several chains.', { type: 'integer', minimum: 1 }),
+    parameter(
+      'chain_id',
+      'The chain of `collection_address`, for an address that is registered on several; refused without one.',
+      { type: 'integer', minimum: 1 },
+    ),
     parameter('q', 'Part of the name, in any case.', { type: 'string', maxLength: 500 }),
     ApiQuery({
       name: 'traits',

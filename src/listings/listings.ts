@@ -65,15 +65,22 @@ export class Listings {
     private readonly search: PageSearch,
   ) {}
 
-  /** With what their tokens are found by. The records are locked, so that a change is seen here or by the trigger. */
+  /**
+   * Inserts listings with the search columns of their tokens. The records are locked, so a change of one is seen by this
+   * statement or by the trigger. Throws UnknownCollection; then none is inserted.
+   */
   async putUp(listings: readonly NewListing[]): Promise<void> {
     await inTransaction(this.em, async (em) => {
+      await this.collections.hold(
+        em,
+        listings.map(({ collectionId }) => collectionId),
+      );
       await this.tokens.lockTokens(em, listings);
       await sql`
         insert into marketplace.listings
-          (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_grams)
+          (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_ngrams)
         select listing.collection_id, listing.token_id, seller, price, currency,
-          coalesce(name_key, ${UNNAMED}), coalesce(trait_ids, '{}'), coalesce(name_grams, '{}')
+          coalesce(name_key, ${UNNAMED}), coalesce(trait_ids, '{}'), coalesce(name_ngrams, '{}')
         from unnest(
           ${listings.map(({ collectionId }) => collectionId)}::uuid[],
           ${listings.map(({ tokenId }) => tokenId)}::numeric[],
@@ -87,7 +94,7 @@ export class Listings {
     });
   }
 
-  /** Those of a collection that is removed, in short statements. */
+  /** Deletes all listings of a collection, in short statements. */
   async removeOf(collectionId: string): Promise<void> {
     for (let removed = -1n; removed !== 0n;) {
       ({ numAffectedRows: removed = 0n } = await sql`

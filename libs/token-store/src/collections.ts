@@ -126,13 +126,32 @@ export class Collections {
   }
 
   /**
-   * With its tokens, their metadata and traits. Nobody finds the collection from the first statement on; the rest goes in
-   * short statements, safe beside workers. Refreshes stay readable, and what is pending in them fails as
-   * `token_not_found`. A removal that was interrupted is completed by calling it again. Returns how many tokens there
-   * were. Throws UnknownCollection.
+   * Removes a collection with its tokens, their metadata and traits. The first statement hides the collection, the rest is
+   * deleted in short statements, safe beside workers. Refreshes stay readable; their pending tokens fail as
+   * `token_not_found`. Call it again to complete an interrupted removal.
+   *
+   * `deleteOwnRows` deletes rows of the caller's tables that name the collection. It is called when the collection is
+   * hidden and before its row is deleted, so an interrupted removal leaves no rows that a second one could not find.
+   * Returns how many tokens there were. Throws UnknownCollection, and what `deleteOwnRows` throws.
    */
-  async remove(collectionId: string): Promise<number> {
-    return this.removal.remove(collectionId);
+  async remove(collectionId: string, deleteOwnRows?: () => Promise<void>): Promise<number> {
+    return this.removal.remove(collectionId, deleteOwnRows);
+  }
+
+  /**
+   * Holds collections until the end of a transaction that inserts rows of the caller's which name them: a removal waits
+   * for it. Throws UnknownCollection when one of them is not registered or is being removed.
+   */
+  async hold(em: EntityManager, collectionIds: readonly string[]): Promise<void> {
+    const wanted = [...new Set(collectionIds)];
+    const { rows } = await sql<{ id: string }>`
+      select id from nft_metadata.collections
+      where id = any(${wanted}::uuid[]) and removed_at is null
+      order by id
+      for share`.execute(em.getKysely());
+    const held = new Set(rows.map(({ id }) => id));
+    const unknown = wanted.find((id) => !held.has(id));
+    if (unknown !== undefined) throw new UnknownCollection(unknown);
   }
 
   /** Collections whose removal was interrupted, of one project or of all. */

@@ -44,12 +44,11 @@ export class DatabaseTokenStore extends TokenStore {
     { collectionTokens }: TokenLimit = {},
   ): Promise<number> {
     InvalidTokenId.check(tokenIds);
-    if (collectionTokens === undefined) return this.registration.insert(this.em.fork(), collectionId, tokenIds);
-    return this.registration.insertUpTo(collectionTokens, collectionId, tokenIds);
+    return this.registration.register(collectionId, tokenIds, collectionTokens);
   }
 
   override async countTokens(collectionId: string): Promise<number> {
-    return this.registration.count(this.em.fork(), collectionId);
+    return this.registration.count(collectionId);
   }
 
   override async removeTokens(collectionId: string, tokenIds?: readonly string[]): Promise<number> {

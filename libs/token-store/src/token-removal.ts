@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
+import { lockCollection } from './collection-lock.js';
 import { TraitIndex } from './trait-index.js';
 import { inTransaction } from './transaction.js';
 
@@ -8,8 +9,9 @@ import { inTransaction } from './transaction.js';
 const BATCH_SIZE = 1000;
 
 /**
- * Removes rows of `nft_metadata.tokens`, batch by batch, and moves the counts of their traits in the same transaction.
- * Token rows are locked in key order, then trait rows, as workers do, so the two wait for each other without a deadlock.
+ * Deletes rows of `nft_metadata.tokens`, batch by batch, and updates the counts of their traits in the same transaction.
+ * Locks the collection, then token rows in key order, then trait rows. Registrations and workers lock in the same order,
+ * so they cannot deadlock with a removal.
  */
 @Injectable()
 export class TokenRemoval {
@@ -42,6 +44,7 @@ export class TokenRemoval {
 
   private removeWhere(collectionId: string, condition: RawBuilder<unknown>): Promise<string[]> {
     return inTransaction(this.em, async (em) => {
+      await lockCollection(em, collectionId);
       // In the order of the key's index. With statistics from before a large registration the planner expects one row,
       // and would read and sort all that is left of a million for each batch.
       await sql`select set_config('enable_sort', 'off', true)`.execute(em.getKysely());

@@ -10,8 +10,8 @@ import { resolveConditions, type TokenFilters, type TraitCondition } from './tra
 export interface PageQuery {
   /**
    * With its schema. Has `id`, `collection_id` and the columns of the order, with an index for each order, alone and
-   * behind `collection_id`; for filters also `trait_ids`, `name_key` and `name_grams` as `nft_metadata.token_search` has
-   * them, with one GIN index over `trait_ids` and `name_grams`.
+   * behind `collection_id`; for filters also `trait_ids`, `name_key` and `name_ngrams` as `nft_metadata.token_search` has
+   * them, with one GIN index over `trait_ids` and `name_ngrams`.
    */
   table: string;
   /** null: of all collections. */
@@ -175,7 +175,7 @@ class Search {
 
     if (together.length > 0 || grams.length > 0) {
       const pieces = collectionId === null ? grams : [collectionGram(collectionId), ...grams];
-      const inIndex = grams.length > 0 ? [sql`row.name_grams @> ${pieces}::integer[]`] : [];
+      const inIndex = grams.length > 0 ? [sql`row.name_ngrams @> ${pieces}::integer[]`] : [];
       return sql`select ${columns} from ${this.table} as row where ${all([...inIndex, ...this.checks, ...scope])}`;
     }
     const [many] = this.conditions

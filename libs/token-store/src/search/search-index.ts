@@ -29,8 +29,8 @@ export class SearchIndex {
     if (tokens.length === 0) return;
     const rows = tokens.map((token) => ({ ...token, nameKey: nameKey(token.name) }));
     await sql`
-      insert into nft_metadata.token_search as search (collection_id, id, token_id, name_key, trait_ids, name_grams)
-      select collection_id, id, token_id, name_key, trait_ids::bigint[], name_grams::integer[]
+      insert into nft_metadata.token_search as search (collection_id, id, token_id, name_key, trait_ids, name_ngrams)
+      select collection_id, id, token_id, name_key, trait_ids::bigint[], name_ngrams::integer[]
       from unnest(
         ${rows.map(({ collectionId }) => collectionId)}::uuid[],
         ${rows.map(({ id }) => id)}::bigint[],
@@ -38,9 +38,9 @@ export class SearchIndex {
         ${rows.map((row) => row.nameKey)}::text[],
         ${rows.map(({ traitIds }) => `{${traitIds.join(',')}}`)}::text[],
         ${rows.map((row) => `{${[collectionGram(row.collectionId), ...gramsOf(row.nameKey)].join(',')}}`)}::text[]
-      ) as row (collection_id, id, token_id, name_key, trait_ids, name_grams)
+      ) as row (collection_id, id, token_id, name_key, trait_ids, name_ngrams)
       on conflict (collection_id, token_id) do update
-      set id = excluded.id, name_key = excluded.name_key, trait_ids = excluded.trait_ids, name_grams = excluded.name_grams`.execute(
+      set id = excluded.id, name_key = excluded.name_key, trait_ids = excluded.trait_ids, name_ngrams = excluded.name_ngrams`.execute(
       em.getKysely(),
     );
   }
