@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { inTransaction } from '../transaction.js';
-import { collectionGram, gramsOf, nameKey } from './name-key.js';
+import { collectionMarker, ngramsOf, nameKey } from './name-key.js';
 
 export interface SearchedToken {
   /** The key of the row in `tokens`. */
@@ -37,7 +37,7 @@ export class SearchIndex {
         ${rows.map(({ tokenId }) => tokenId)}::numeric[],
         ${rows.map((row) => row.nameKey)}::text[],
         ${rows.map(({ traitIds }) => `{${traitIds.join(',')}}`)}::text[],
-        ${rows.map((row) => `{${[collectionGram(row.collectionId), ...gramsOf(row.nameKey)].join(',')}}`)}::text[]
+        ${rows.map((row) => `{${[collectionMarker(row.collectionId), ...ngramsOf(row.nameKey)].join(',')}}`)}::text[]
       ) as row (collection_id, id, token_id, name_key, trait_ids, name_ngrams)
       on conflict (collection_id, token_id) do update
       set id = excluded.id, name_key = excluded.name_key, trait_ids = excluded.trait_ids, name_ngrams = excluded.name_ngrams`.execute(
