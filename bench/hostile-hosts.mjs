@@ -32,7 +32,7 @@ export const hostileHosts = {
       for (const collection of collections) await requestRefresh(api, project, collection, tokens);
       while (await service.hasUnfinished()) await sleep(20);
     };
-    const good = await service.addCollection(project, `${hosts[0].url}/answers-well`, ORDINARY);
+    const good = await service.addCollection(project, `${hosts[0].url}/responds-well`, ORDINARY);
     for (let time = 0; time < WARM_UPS; time += 1) await refresh([good], ORDINARY);
     const hostile = await Promise.all(PATHS.map(addCollection));
 

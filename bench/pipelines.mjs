@@ -77,7 +77,7 @@ async function measure(contender, { latency, document }, { postgres, redis, meta
   const collection = await contender.register(`${metadataHost.url}/${latency}/${document}/collection`, ids);
   await database?.settle();
   await database?.forgetStatements();
-  await mostAtOnce(metadataHost);
+  await maxConcurrent(metadataHost);
   for (const program of programs) program.forgetPeak();
 
   const cpu = () => ({
@@ -89,9 +89,9 @@ async function measure(contender, { latency, document }, { postgres, redis, meta
   const after = cpu();
 
   const statements = (await database?.statements()) ?? [];
-  const atOnce = await mostAtOnce(metadataHost);
-  if (atOnce > FETCHES_AT_ONCE)
-    throw new Error(`${name} had ${atOnce} fetches at once, ${FETCHES_AT_ONCE} are allowed`);
+  const concurrent = await maxConcurrent(metadataHost);
+  if (concurrent > FETCHES_AT_ONCE)
+    throw new Error(`${name} had ${concurrent} fetches at once, ${FETCHES_AT_ONCE} are allowed`);
   const succeeded = contender.succeeded ? await contender.succeeded(collection) : tokens;
   if (succeeded !== tokens) throw new Error(`${name} says that ${succeeded} of ${tokens} tokens succeeded`);
   return {
@@ -115,9 +115,9 @@ async function refreshAll(contender, collection, ids) {
   }
 }
 
-async function mostAtOnce(metadataHost) {
+async function maxConcurrent(metadataHost) {
   return (await (await fetch(`${metadataHost.url}/most-at-once`, { headers: { connection: 'close' } })).json())
-    .mostAtOnce;
+    .maxConcurrent;
 }
 
 async function stop({ programs, database }) {

@@ -78,12 +78,12 @@ function resolver(names: Record<string, string[][]> = NAMES): LookupFunction {
   const left = structuredClone(names);
   return (name, _, done) => {
     questions.push(name);
-    const answers = left[name];
-    if (!answers) return done(Object.assign(new Error(`ENOTFOUND ${name}`), { code: 'ENOTFOUND' }), []);
-    const [answer = []] = answers.length > 1 ? answers.splice(0, 1) : answers;
+    const responses = left[name];
+    if (!responses) return done(Object.assign(new Error(`ENOTFOUND ${name}`), { code: 'ENOTFOUND' }), []);
+    const [response = []] = responses.length > 1 ? responses.splice(0, 1) : responses;
     done(
       null,
-      answer.map((address) => ({ address, family: isIP(address) })),
+      response.map((address) => ({ address, family: isIP(address) })),
     );
   };
 }
@@ -110,7 +110,7 @@ async function fetchUri(uri: string, from?: MetadataFetcher): Promise<FetchOutco
 
 /** As bytes on the wire: a header holds no letter beyond U+00FF, and most servers send UTF-8. */
 function redirectTo(location: string, status = 302): string {
-  host.answer('1', status, '', { location: Buffer.from(location, 'utf8').toString('latin1') });
+  host.respond('1', status, '', { location: Buffer.from(location, 'utf8').toString('latin1') });
   return `${host.url}/collection/1`;
 }
 
@@ -231,9 +231,9 @@ describe('nothing of this machine is dialled', () => {
   });
 
   it('after two good redirects', async () => {
-    host.answer('first', 302, '', { location: '/second' });
-    host.answer('second', 302, '', { location: '/third' });
-    host.answer('third', 302, '', { location: `http://loopback.example:${canary.port}/1` });
+    host.respond('first', 302, '', { location: '/second' });
+    host.respond('second', 302, '', { location: '/third' });
+    host.respond('third', 302, '', { location: `http://loopback.example:${canary.port}/1` });
 
     expect(reasonOf(await fetchUri(`${host.url}/first`))).toBe('blocked_address');
     expect(canary.dials).toBe(0);
@@ -255,12 +255,12 @@ describe('nothing of this machine is dialled', () => {
 
   it('when a name moves to loopback after it was public [E9]', async () => {
     const stop = new AbortController();
-    const answers = resolver({ 'rebinding.example': [['8.8.8.8'], ['127.0.0.1']] });
+    const responses = resolver({ 'rebinding.example': [['8.8.8.8'], ['127.0.0.1']] });
     const stopping: LookupFunction = (name, options, done) => {
-      answers(name, options, (...answer) => {
+      responses(name, options, (...response) => {
         // No test dials the Internet: the first connection ends between the answer and the dial.
         stop.abort();
-        done(...answer);
+        done(...response);
       });
     };
     const from = await fetcher({ lookup: stopping });
@@ -278,7 +278,7 @@ describe('nothing of this machine is dialled', () => {
     const port = host.host.split(':')[1];
     const names = { 'twofold.example': [['127.0.0.1']] };
     const from = await fetcher({ allowedHosts: [`twofold.example:${port}`], lookup: resolver(names) });
-    host.answer('1', 302, '', { location: `http://twofold.example:${canary.port}/1` });
+    host.respond('1', 302, '', { location: `http://twofold.example:${canary.port}/1` });
 
     expect(reasonOf(await fetchUri(`http://twofold.example:${port}/1`, from))).toBe('blocked_address');
     expect(host.hits.get('1')).toBeGreaterThan(0);

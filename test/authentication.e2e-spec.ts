@@ -112,10 +112,10 @@ describe('with one-time signatures', () => {
   it('a signature is good for one request, of however many at once', async () => {
     const headers = await signedHeaders(await test.aProject());
 
-    const answers = await Promise.all(Array.from({ length: 5 }, () => read(headers)));
+    const responses = await Promise.all(Array.from({ length: 5 }, () => read(headers)));
 
-    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 401, 401, 401, 401]);
-    expect(answers.find(({ status }) => status === 401)?.body).toMatchObject({ details: 'signature_already_used' });
+    expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 401, 401, 401, 401]);
+    expect(responses.find(({ status }) => status === 401)?.body).toMatchObject({ details: 'signature_already_used' });
   });
 
   it('it is the address and the timestamp that are used up, not the text of the signature', async () => {

@@ -103,7 +103,7 @@ it('a picture at a token URI is the image of a token that has no document, until
   const picture = { name: null, image_url: uri, warnings: ['media_instead_of_document'], metadata_version: 1 };
   expect(await readToken(project, '7')).toMatchObject({ ...picture, metadata_status: 'ok' });
 
-  test.metadataApi.answer('fox', 200, { name: 'Fox', attributes: [{ trait_type: 'Hat', value: 'Red' }] });
+  test.metadataApi.respond('fox', 200, { name: 'Fox', attributes: [{ trait_type: 'Hat', value: 'Red' }] });
   await refreshed(project, ['7']);
   const document = await readToken(project, '7');
   expect(document).toMatchObject({ name: 'Fox', warnings: [], metadata_version: 2, metadata_status: 'ok' });
@@ -161,7 +161,7 @@ it.each([
     await anvil.send(potions, 'setUri', `${test.metadataApi.url}/potions/{id}`);
     const project = await aProjectOf(potions, [tokenId]);
     const hex = digits.padStart(64, '0');
-    test.metadataApi.answer(hex, 200, { name: 'Potion {id}' });
+    test.metadataApi.respond(hex, 200, { name: 'Potion {id}' });
 
     await refreshed(project, [tokenId]);
 
@@ -184,7 +184,7 @@ it('1,000 tokens are asked for in batches of up to 100, and their host gets eigh
   expect(Math.max(...batches)).toBeLessThanOrEqual(100);
   expect(batches.length).toBeLessThanOrEqual(40);
   expect(test.metadataApi.trafficOf('/thousand')).toMatchObject({ hits: 1000 });
-  expect(test.metadataApi.trafficOf('/thousand').mostAtOnce).toBeLessThanOrEqual(8);
+  expect(test.metadataApi.trafficOf('/thousand').maxConcurrent).toBeLessThanOrEqual(8);
 });
 
 it('tokens whose contract answers one URI for all of them are fetched each by itself [H21]', async () => {

@@ -60,7 +60,7 @@ describe('a project', () => {
       source: 'metadata_api',
       metadata_url: `${test.metadataApi.url}/${project.collectionAddress}`,
       uri_rule: null,
-      requests_at_once: null,
+      host_concurrency: null,
       created_at: expect.stringMatching(/\.\d{6}Z$/) as string,
       tokens: 2,
     });
@@ -91,15 +91,15 @@ describe('a project', () => {
     [{ metadata_url: 'https://user:secret@a.example' }, 'must not hold a user name or password'],
     [{ uri_rule: 'as_is' }, 'uri_rule cannot be set'],
     [{ metadataUrl: 'https://a.example' }, 'metadataUrl is not a field here; did you mean metadata_url?'],
-    [{ requests_at_once: 1000 }, 'requests_at_once is not a field here; there are metadata_url, uri_rule'],
+    [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule'],
     [{ project_id: 'other' }, 'project_id is not a field here; there are metadata_url, uri_rule'],
     [[], 'the body must be a JSON object'],
   ])('is told what is wrong with the change %j', async (body, message) => {
     const project = await test.aProject();
 
-    const answer = await patch(project, pathOf(project), body);
+    const response = await patch(project, pathOf(project), body);
 
-    expect(answer).toMatchObject({
+    expect(response).toMatchObject({
       status: 400,
       body: { code: 'input_validation_failed', message: expect.stringContaining(message) as string },
     });
@@ -159,14 +159,14 @@ describe('tokens that a project registers', () => {
       status: 400,
       body: { message: 'token_ids must be at most 5 token ids; these are 6' },
     });
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       [10, 20, 30, 40].map((first) => register(project, [first, first + 1, first + 2].map(String))),
     );
 
-    expect(answers.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([200, 200, 409, 409]);
-    expect(answers.find(({ status }) => status === 409)!.body).toEqual({
+    expect(responses.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([200, 200, 409, 409]);
+    expect(responses.find(({ status }) => status === 409)!.body).toEqual({
       code: 'token_limit_reached',
-      message: 'The collection may hold 8 tokens, and would hold more.',
+      message: 'The collection may hold at most 8 tokens, and these would exceed it.',
     });
     expect(await test.app.get(TokenStore).countTokens(project.collectionId)).toBe(6);
     expect(await register(project, ['98', '99'])).toMatchObject({ status: 200 });
@@ -182,12 +182,12 @@ describe('tokens that a project registers', () => {
   ])('are refused as %j', async (body, message) => {
     const project = await test.aProject();
 
-    const answer = await http(test.app)
+    const response = await http(test.app)
       .post(`${pathOf(project)}/tokens`)
       .set('x-api-key', project.apiKey)
       .send(body);
 
-    expect(answer).toMatchObject({
+    expect(response).toMatchObject({
       status: 400,
       body: { code: 'input_validation_failed', message: expect.stringContaining(message) as string },
     });
@@ -199,14 +199,14 @@ describe('collections of another project', () => {
     const [project, stranger] = [await test.aProject({ tokens: ['1'] }), await test.aProject()];
 
     for (const path of [pathOf(project), `${PATH}/0x${'1'.repeat(40)}`]) {
-      const answers = [
+      const responses = [
         await get(stranger, path),
         await patch(stranger, path, { metadata_url: 'https://stranger.example' }),
         await register(stranger, ['2'], `${path}/tokens`),
       ];
-      for (const answer of answers) {
-        expect(answer).toMatchObject({ status: 404, body: { code: 'collection_not_found' } });
-        expect((answer.body as { message: string }).message).toMatch(/is not a collection of this project/);
+      for (const response of responses) {
+        expect(response).toMatchObject({ status: 404, body: { code: 'collection_not_found' } });
+        expect((response.body as { message: string }).message).toMatch(/is not a collection of this project/);
       }
     }
     expect((await get(project, pathOf(project))).body).toMatchObject({
@@ -217,7 +217,7 @@ describe('collections of another project', () => {
 });
 
 describe('the routes of collections', () => {
-  it('answer 401 without credentials, 405 with Allow to other methods, and name an unknown parameter', async () => {
+  it('respond with 401 without credentials, 405 with Allow to other methods, and name an unknown parameter', async () => {
     const project = await test.aProject();
 
     for (const path of [PATH, pathOf(project)]) {

@@ -35,7 +35,7 @@ const ids = (count: number) => Array.from({ length: count }, (_, index) => Strin
 async function refreshed(project: TestProject, ...tokenIds: string[]): Promise<void> {
   for (const tokenId of tokenIds) {
     const attributes = [{ trait_type: 'Parity', value: Number(tokenId) % 2 === 0 ? 'even' : 'odd' }];
-    test.metadataApi.answer(tokenId, 200, { name: tokenId, attributes });
+    test.metadataApi.respond(tokenId, 200, { name: tokenId, attributes });
   }
   await requestRefresh(test.app, project, tokenIds);
   await test.worker.runOnce();
@@ -86,7 +86,7 @@ describe('removing a collection', () => {
 
   it('leaves refreshes readable, and ends what is pending in them without stopping the worker for others', async () => {
     const [project, other] = [await test.aProject({ tokens: ['1', '2'] }), await test.aProject({ tokens: ['1'] })];
-    test.metadataApi.answer('2', 404);
+    test.metadataApi.respond('2', 404);
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
     const others = await requestRefresh(test.app, other, ['1']);
 
@@ -170,7 +170,7 @@ describe('removing a collection', () => {
     const puttingUp = listings.putUp([{ ...listing, price: '1', currency: 'ETH' }]);
     await vi.waitUntil(async () => (await waiting()).length === 1, { timeout: 30_000, interval: 20 });
 
-    const removing = collections.remove(project.collectionId, () => listings.removeOf(project.collectionId));
+    const removing = collections.remove(project.collectionId, () => listings.deleteByCollection(project.collectionId));
     await vi.waitUntil(async () => (await waiting()).length === 2, { timeout: 30_000, interval: 20 });
     await tokens.query('commit');
     await tokens.end();

@@ -34,13 +34,13 @@ async function refreshAll(project: TestProject, ...tokenIds: string[]): Promise<
 it('ends with status 1 when tokens failed, and says why, by reason, with one token for each', async () => {
   const { collectionAddress: address } = await test.aProject({ tokens: ['1', '2', '3', '4', '5', '6'] });
   const url = `${test.metadataApi.url}/${address}`;
-  test.metadataApi.answer('2', 404, 'gone').answer('3', 404, 'gone').answer('4', 200, 'no JSON');
+  test.metadataApi.respond('2', 404, 'gone').respond('3', 404, 'gone').respond('4', 200, 'no JSON');
   const refresh = ['refresh', '--collection', address, '--tokens', '1-7', '--wait'];
 
   const asJson = await run(...refresh, '--json');
   const asText = await run(...refresh);
 
-  for (const id of ['2', '3', '4']) test.metadataApi.answer(id, 200, { name: id });
+  for (const id of ['2', '3', '4']) test.metadataApi.respond(id, 200, { name: id });
   const { failures, ...counts } = JSON.parse(asJson.out) as Record<string, unknown>;
   expect(asJson.status).toBe(1);
   expect(counts).toMatchObject({ succeeded: 3, failed: 4 });
@@ -159,7 +159,7 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
         source: 'metadata_api',
         metadata_url: url,
         uri_rule: null,
-        requests_at_once: 'default',
+        host_concurrency: 'default',
         created_at: expect.any(String) as string,
       },
     ],
@@ -168,12 +168,12 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
   const moved = `${test.metadataApi.url}/moved`;
   expect(await json(...update, '--metadata-url', moved, '--host-concurrency', '3')).toMatchObject({
     metadata_url: moved,
-    requests_at_once: 3,
+    host_concurrency: 3,
   });
   expect(await json(...update, '--host-concurrency', 'default', '--source', 'chain')).toMatchObject({
     source: 'chain',
     metadata_url: null,
-    requests_at_once: 'default',
+    host_concurrency: 'default',
   });
   expect(await json('collection', 'show', ...named)).toMatchObject({ source: 'chain', tokens: 3, pending_tokens: 0 });
 
@@ -275,7 +275,7 @@ it('changes a webhook and tests it, with status 1 when the message is not taken'
   const { id: project } = await test.aProject();
   const { webhook_id } = await json('webhook', 'add', '--project', project, '--url', receiver.url('/one'));
   const named = ['--webhook', String(webhook_id)];
-  receiver.answer('/two', 204, 500);
+  receiver.respond('/two', 204, 500);
 
   const update = ['--url', receiver.url('/two'), '--events', 'refresh.completed'];
   expect(await json('webhook', 'update', ...named, ...update)).toMatchObject({

@@ -99,7 +99,7 @@ it('asks for each token where the metadata URL has a place for its id, and refus
   const refreshed = await json('refresh', '--collection', address, '--all', '--wait');
 
   expect(refused.status).toBe(1);
-  expect(refused.err).toContain('/meta/{tokenId}" has a place that is not known, {tokenId}. The places are {id}');
+  expect(refused.err).toContain('/meta/{tokenId}" has an unknown placeholder, {tokenId}. The placeholders are {id}');
   expect(refused.err.trim().split('\n')).toHaveLength(1);
   expect(refreshed).toMatchObject({ succeeded: 3, failed: 0 });
   expect(metadataApi.trafficOf(`/templates/${address}`).hits).toBe(3);
@@ -238,7 +238,7 @@ it.each<[string, string[], RegExp]>([
   ['two tokens where one is shown', ['token', 'show', '--collection', OWNER, '--token', '1-2'], /Name one token/],
   ['a webhook to no effect', ['webhook', 'update', '--webhook', '7'], /Say what to change/],
   ['an unknown collection', ['refresh', '--collection', OWNER, '--all'], /is not registered/],
-])('answers %s with one line and status 1', async (_, args, message) => {
+])('responds with %s with one line and status 1', async (_, args, message) => {
   const { status, out, err } = await cli(...args);
 
   expect(status).toBe(1);

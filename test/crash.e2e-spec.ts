@@ -62,14 +62,14 @@ it('answers a request that is in flight when SIGTERM comes, and only then ends',
   const project = await test.aProject(1);
   const service = await test.startProcess('api');
   const collections = await test.hold('lock table nft_metadata.collections in access exclusive mode');
-  const answer = test.post(service.url, project, project.tokenIds);
+  const response = test.post(service.url, project, project.tokenIds);
   await collections.reached();
 
   const ended = service.end('SIGTERM');
   await until(async () => (await test.readiness(service)) !== 200);
   await collections.release();
 
-  expect((await answer).status).toBe(202);
+  expect((await response).status).toBe(202);
   expect(await ended).toMatchObject({ status: 0 });
   await test.app.worker.runOnce();
   await test.expectAllDone();
@@ -107,7 +107,7 @@ it('an item that was handed back a dozen times is no lost one', async () => {
     await until(() => metadataApi.hits.get(tokenId) === time);
     await inThisProcess.stop();
   }
-  metadataApi.answer(tokenId, 200, { name: 'x' });
+  metadataApi.respond(tokenId, 200, { name: 'x' });
   await inThisProcess.runOnce();
 
   expect(await readRefresh(app, project, refreshId)).toMatchObject({ summary: { succeeded: 1, failed: 0 } });

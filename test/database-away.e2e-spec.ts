@@ -29,7 +29,7 @@ it('a PostgreSQL that is killed in the middle and comes back: 503 meanwhile, and
 
 it('a line to the database that swallows everything: 503 meanwhile, and nothing is lost', async () => {
   const project = await test.aProject(60);
-  test.mixAnswers(project.tokenIds);
+  test.mixResponses(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
 
@@ -44,7 +44,7 @@ it('a line to the database that swallows everything: 503 meanwhile, and nothing 
 
 it('SIGTERM while the database refuses: the process ends in order within ten seconds, and nothing is lost', async () => {
   const project = await test.aProject(60);
-  test.mixAnswers(project.tokenIds);
+  test.mixResponses(project.tokenIds);
   for (const tokenId of project.tokenIds.slice(0, 8)) test.metadataApi.script(tokenId, { behaviour: 'hangs' });
   await test.request(services.api.url, project, project.tokenIds);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));

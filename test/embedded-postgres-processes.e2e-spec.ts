@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { anOpenFolder, endPrograms, expectNoServer, runEmbedded, untilRuns } from './support/embedded-process.js';
 import {
   createProject,
-  enterAtOnceAndLeave,
+  enterTogetherAndLeave,
   enterWhileTheLastLeaves,
   killOneOfTwo,
   killTheOneThatStarts,
@@ -25,8 +25,8 @@ afterEach(async () => {
 
 describe('two processes on the embedded PostgreSQL', () => {
   it('share one server when they start at once, in a fresh folder and in an existing one; the last one stops it', async () => {
-    await enterAtOnceAndLeave(folder);
-    await enterAtOnceAndLeave(folder);
+    await enterTogetherAndLeave(folder);
+    await enterTogetherAndLeave(folder);
   });
 
   it('get a server when one starts while the other, the last one, leaves', async () => {

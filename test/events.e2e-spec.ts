@@ -52,10 +52,10 @@ const document = (name: string, ...attributes: [string, string | number][]) => (
 describe('a host', () => {
   it('is told what changed: fields, traits that came and went, and the refresh', async () => {
     const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 200, document('Cat', ['Fur', 'red'], ['Level', 1]));
+    test.metadataApi.respond('1', 200, document('Cat', ['Fur', 'red'], ['Level', 1]));
     await refresh(project, ['1']);
     const { told, completed } = await aConsumer();
-    test.metadataApi.answer('1', 200, document('Cat', ['Fur', 'red'], ['Level', 2]));
+    test.metadataApi.respond('1', 200, document('Cat', ['Fur', 'red'], ['Level', 2]));
 
     const refreshId = await refresh(project, ['1']);
     await delivery.runOnce();
@@ -94,7 +94,7 @@ describe('a host', () => {
   it('is told once of a token that is refreshed twice without a change [G11]', async () => {
     const project = await test.aProject({ tokens: ['2'] });
     const { told, completed } = await aConsumer();
-    test.metadataApi.answer('2', 200, document('Same'));
+    test.metadataApi.respond('2', 200, document('Same'));
 
     await refresh(project, ['2']);
     await refresh(project, ['2']);
@@ -107,7 +107,7 @@ describe('a host', () => {
   it('is told of a refresh that fails for every token, and of one for unknown tokens only', async () => {
     const project = await test.aProject({ tokens: ['3'] });
     const { told, completed } = await aConsumer();
-    test.metadataApi.answer('3', 404);
+    test.metadataApi.respond('3', 404);
 
     await refresh(project, ['3']);
     await refresh(project, ['404404', '404405']);
@@ -123,7 +123,7 @@ describe('a host', () => {
   it('names every refresh that waited for the same token', async () => {
     const project = await test.aProject({ tokens: ['4'] });
     const { told } = await aConsumer();
-    test.metadataApi.answer('4', 200, document('Four'));
+    test.metadataApi.respond('4', 200, document('Four'));
     const both = [await requestRefresh(test.app, project, ['4']), await requestRefresh(test.app, project, ['4'])];
 
     await test.worker.runOnce();
@@ -137,7 +137,7 @@ describe('a host', () => {
     const project = await test.aProject({ tokens: ['5'] });
     const { told } = await aConsumer();
     const traits = Array.from({ length: 1000 }, (_, index): [string, string] => [`Trait ${index}`, 'yes']);
-    test.metadataApi.answer('5', 200, document('Five', ...traits));
+    test.metadataApi.respond('5', 200, document('Five', ...traits));
 
     await refresh(project, ['5']);
     await delivery.runOnce();
@@ -151,7 +151,7 @@ describe('a host', () => {
     const { told } = await aConsumer();
 
     for (const name of ['a', 'b', 'c', 'd']) {
-      test.metadataApi.answer('6', 200, document('Six', ['Letter', name]));
+      test.metadataApi.respond('6', 200, document('Six', ['Letter', name]));
       await refresh(project, ['6']);
     }
     await delivery.runOnce();
@@ -170,7 +170,7 @@ describe('a consumer', () => {
     });
     const { told } = await aConsumer();
     await test.database.stopTime();
-    test.metadataApi.answer('10', 200, document('Ten'));
+    test.metadataApi.respond('10', 200, document('Ten'));
 
     await refresh(project, ['10']);
     await delivery.runOnce();
@@ -194,7 +194,7 @@ describe('a consumer', () => {
   it('is told of what happened while its process was away', async () => {
     const project = await test.aProject({ tokens: ['11'] });
     const { name, told } = await aConsumer();
-    test.metadataApi.answer('11', 200, document('Eleven'));
+    test.metadataApi.respond('11', 200, document('Eleven'));
     await refresh(project, ['11']);
 
     const successor = await test.anotherProcess();
@@ -294,7 +294,7 @@ it('other processes hear the last position through NOTIFY, and read what happene
   const heard: string[] = [];
   listener.on('notification', ({ payload }) => heard.push(payload!));
   await listener.query('listen nft_metadata_events');
-  test.metadataApi.answer('30', 200, document('Thirty'));
+  test.metadataApi.respond('30', 200, document('Thirty'));
 
   await refresh(project, ['30']);
   expect(heard).toEqual([]);
@@ -360,7 +360,7 @@ describe('what it costs', () => {
 it('events are kept for a week, and who comes back later goes on with what is new', async () => {
   const project = await test.aProject({ tokens: ['70'] });
   const { name, told } = await aConsumer();
-  test.metadataApi.answer('70', 200, document('Old'));
+  test.metadataApi.respond('70', 200, document('Old'));
   await refresh(project, ['70']);
   await delivery.runOnce();
   expect(await test.app.get(EventRetention).deleteExpired()).toEqual({ events: 0, deliveries: 0 });
@@ -375,7 +375,7 @@ it('events are kept for a week, and who comes back later goes on with what is ne
     name,
   ]);
   await delivery.runOnce();
-  test.metadataApi.answer('70', 200, document('New'));
+  test.metadataApi.respond('70', 200, document('New'));
   await refresh(project, ['70']);
   await delivery.runOnce();
   expect(told).toMatchObject([

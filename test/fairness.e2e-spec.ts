@@ -26,13 +26,13 @@ afterAll(async () => {
 });
 beforeEach(() => {
   test.metadataApi.hits.clear();
-  test.metadataApi.mostAtOnce = 0;
+  test.metadataApi.maxConcurrent = 0;
 });
 
 const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
 const hitsInAll = () => [...test.metadataApi.hits.values()].reduce((sum, hits) => sum + hits, 0);
 /** As a host that is a little away: long enough that requests meet. */
-function answerSlowly(tokenIds: readonly string[], milliseconds: number, host = test.metadataApi): void {
+function respondSlowly(tokenIds: readonly string[], milliseconds: number, host = test.metadataApi): void {
   const before = () => new Promise<void>((done) => setTimeout(done, milliseconds));
   for (const tokenId of tokenIds) {
     host.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
@@ -52,7 +52,7 @@ function placeOf(tokenId: string): () => number {
 describe('a metadata host', () => {
   it('sees at most eight requests at once, of two workers together [H15]', async () => {
     const project = await test.aProject({ tokens: ids(400) });
-    answerSlowly(ids(400), 80);
+    respondSlowly(ids(400), 80);
     const refreshId = await requestRefresh(test.app, project, ids(400));
     const processes = [test.app, await test.anotherProcess()];
     const workers = processes.map((process) => process.get(RefreshWorker));
@@ -71,7 +71,7 @@ describe('a metadata host', () => {
     const [one, other] = processes.map((process, index) => requestsOf(process) - before[index]!);
     expect(hitsInAll()).toBe(400);
     expect([one! > 0, other! > 0, one! + other!]).toEqual([true, true, 400]);
-    expect(test.metadataApi.mostAtOnce).toBe(8);
+    expect(test.metadataApi.maxConcurrent).toBe(8);
   });
 
   it('sees at most as many as the operator has said for its collection [H15]', async () => {
@@ -79,14 +79,14 @@ describe('a metadata host', () => {
     await test.database.query('update nft_metadata.collections set host_concurrency = 3 where id = $1', [
       project.collectionId,
     ]);
-    answerSlowly(ids(60), 10);
+    respondSlowly(ids(60), 10);
     const refreshId = await requestRefresh(test.app, project, ids(60));
 
     await test.worker.runOnce();
 
     await expectSucceeded(test.app, project, refreshId, 60);
-    expect(test.metadataApi.mostAtOnce).toBe(3);
-    await test.database.query('update nft_metadata.lanes set requests_at_once = null');
+    expect(test.metadataApi.maxConcurrent).toBe(3);
+    await test.database.query('update nft_metadata.lanes set host_concurrency = null');
   });
 
   it('that takes one request at once is left to one worker: what another one took is handed back at once', async () => {
@@ -94,7 +94,7 @@ describe('a metadata host', () => {
     await test.database.query('update nft_metadata.collections set host_concurrency = 1 where id = $1', [
       project.collectionId,
     ]);
-    answerSlowly(ids(40), 50, oneHost);
+    respondSlowly(ids(40), 50, oneHost);
     const refreshId = await requestRefresh(test.app, project, ids(40));
     const other = await test.anotherWorker();
     const handedBack = () =>
@@ -117,7 +117,7 @@ describe('a metadata host', () => {
     await other.stop();
 
     await expectSucceeded(test.app, project, refreshId, 40);
-    expect(oneHost.mostAtOnce).toBe(1);
+    expect(oneHost.maxConcurrent).toBe(1);
   });
 
   it('is not named with a number of requests that makes no sense', async () => {
@@ -125,7 +125,7 @@ describe('a metadata host', () => {
     const source = { kind: 'metadata_api', url: test.metadataApi.url } as const;
     const wrong = { chainId: 1, address: `0x${'12'.repeat(20)}`, projectId: 'p', source, hostConcurrency: 0 };
 
-    await expect(collections.add(wrong)).rejects.toThrow('Requests at once 0 is not a whole number from 1 to 1000.');
+    await expect(collections.add(wrong)).rejects.toThrow('Host concurrency 0 is not a whole number from 1 to 1000.');
   });
 
   it('that hangs holds up no other: while thousands wait for it, another one is asked for as much as it takes [H12]', async () => {
@@ -136,13 +136,13 @@ describe('a metadata host', () => {
     const hanging: string[] = [];
     for (const from of [5000, 6000, 7000]) hanging.push(await requestRefresh(test.app, slow, ids(1000, from)));
     test.worker.start();
-    await vi.waitUntil(() => hangingHost.trafficOf('/hangs').atOnce === 8, { timeout: 10_000 });
+    await vi.waitUntil(() => hangingHost.trafficOf('/hangs').concurrent === 8, { timeout: 10_000 });
     test.metadataApi.hold();
 
     const refreshId = await requestRefresh(test.app, quick, ids(40));
     await vi.waitUntil(() => test.metadataApi.heldCount === 8, { timeout: 10_000 });
-    const meanwhile = hangingHost.trafficOf('/hangs').atOnce;
-    test.metadataApi.letGo();
+    const meanwhile = hangingHost.trafficOf('/hangs').concurrent;
+    test.metadataApi.releaseHeld();
     await vi.waitUntil(async () => (await readRefresh(test.app, quick, refreshId))['status'] === 'completed', {
       timeout: 10_000,
     });
@@ -152,7 +152,7 @@ describe('a metadata host', () => {
     await expectSucceeded(test.app, quick, refreshId, 40);
     for (const id of hanging)
       expect(await readRefresh(test.app, slow, id)).toMatchObject({ summary: { pending: 1000 } });
-    expect([hangingHost.mostAtOnce, test.metadataApi.mostAtOnce]).toEqual([8, 8]);
+    expect([hangingHost.maxConcurrent, test.metadataApi.maxConcurrent]).toEqual([8, 8]);
     await test.database.query(`delete from nft_metadata.refreshes where id = any($1)`, [hanging]);
   });
 });
@@ -208,7 +208,7 @@ describe('one fetch', () => {
 
   it('is all that a token costs when a worker joins in the middle of the work [H16]', async () => {
     const project = await test.aProject({ tokens: ids(600), metadataUrl: otherHost.url });
-    answerSlowly(ids(600), 20, otherHost);
+    respondSlowly(ids(600), 20, otherHost);
     // More than a worker takes ahead.
     const late = ids(500, 101);
     let open = () => {};
@@ -295,8 +295,8 @@ describe('among requests for one host', () => {
 
   it('those for a token that is being fetched are in the way of no other', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
-    let answer = () => {};
-    const before = () => new Promise<void>((done) => (answer = done));
+    let response = () => {};
+    const before = () => new Promise<void>((done) => (response = done));
     test.metadataApi.script('1', { before, status: 200, body: { name: 'One' } });
     const refreshIds = [await requestRefresh(test.app, project, ['1'])];
     test.worker.start();
@@ -308,7 +308,7 @@ describe('among requests for one host', () => {
 
     expect(test.metadataApi.hits.get('1')).toBe(1);
     test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
-    answer();
+    response();
     await vi.waitUntil(
       async () => {
         test.worker.wake();
@@ -388,7 +388,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
     ];
     const bulk: string[] = [];
     for (const from of [1, 1001, 2001, 3001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
-    const letGo = await locking('select from nft_metadata.refreshes where id = any($1) for update', [bulk]);
+    const releaseHeld = await locking('select from nft_metadata.refreshes where id = any($1) for update', [bulk]);
     test.worker.start();
     // Two batches that are being written, and as many results as may wait.
     await vi.waitUntil(() => hitsInAll() > 2000, { timeout: 30_000 });
@@ -398,7 +398,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
     await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 8000 });
     const written = (await readRefresh(test.app, large, bulk[0]!))['summary'];
 
-    await letGo();
+    await releaseHeld();
     await vi.waitUntil(
       async () => {
         test.worker.wake();
@@ -418,7 +418,9 @@ describe('a request for ten tokens beside thousands of another project', () => {
       await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
     ];
     const bulk = await requestRefresh(test.app, large, ids(1000));
-    const letGo = await locking('select from nft_metadata.refresh_items where refresh_id = $1 for update', [bulk]);
+    const releaseHeld = await locking('select from nft_metadata.refresh_items where refresh_id = $1 for update', [
+      bulk,
+    ]);
     test.worker.start();
     await vi.waitUntil(async () => (await statementsThatWait('with recursive active')) === 1, {
       timeout: 10_000,
@@ -428,7 +430,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
     await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 8000 });
     const hits = hitsInAll();
 
-    await letGo();
+    await releaseHeld();
     await vi.waitUntil(() => isCompleted(large, bulk), { timeout: 30_000, interval: 200 });
     await test.worker.stop();
     expect(hits).toBe(0);

@@ -22,7 +22,7 @@ async function runAmong(
   sources: readonly string[],
   env: Record<string, string> = {},
 ): Promise<{ growth: number; fetched: number }> {
-  const command = [PROGRAM, ...['/answers-well', ...sources].map((source) => source.replace(/^\//, `${host.url}/`))];
+  const command = [PROGRAM, ...['/responds-well', ...sources].map((source) => source.replace(/^\//, `${host.url}/`))];
   const { stdout } = await promisify(execFile)(process.execPath, command, { env: { ...process.env, ...env } });
   return JSON.parse(stdout) as { growth: number; fetched: number };
 }
@@ -54,10 +54,10 @@ describe('a contract that answers with a document for each of 100 tokens', () =>
   async function runWithDocumentsOf(bytes: number): ReturnType<typeof runAmong> {
     const document = `data:application/json,{"name":"${'a'.repeat(bytes)}"}`;
     const result = AbiCoder.defaultAbiCoder().encode(['string'], [document]);
-    node.misbehaveAlways((answers, calls) => {
-      if (!calls[0]?.params[0]?.data?.startsWith(URI)) return answers;
+    node.misbehaveAlways((responses, calls) => {
+      if (!calls[0]?.params[0]?.data?.startsWith(URI)) return responses;
       // Two are too many already, and the text of a hundred would be longer than any may be.
-      return answers.map((one, index) => (index < 2 || bytes < MB ? { ...one, result } : one));
+      return responses.map((one, index) => (index < 2 || bytes < MB ? { ...one, result } : one));
     });
     const address = await (await anvil.deploy('Potions')).getAddress();
     return runAmong([`chain:${address}`], { NODE_URL: node.url });

@@ -39,13 +39,13 @@ afterAll(async () => {
 const fetchFrom = (url: string): Promise<FetchOutcome> =>
   module.get(MetadataFetcher).fetch({ source: { kind: 'metadata_api', url }, tokenId: '1' });
 
-function fetchRaw(answer: string | Buffer): Promise<FetchOutcome> {
-  bytesToSend = Buffer.from(answer as string, 'latin1');
+function fetchRaw(response: string | Buffer): Promise<FetchOutcome> {
+  bytesToSend = Buffer.from(response as string, 'latin1');
   return fetchFrom(`http://${rawHost}/raw`);
 }
 
 function fetchBody(body: string | Buffer, headers: Record<string, string>): Promise<FetchOutcome> {
-  host.answer('1', 200, body, headers);
+  host.respond('1', 200, body, headers);
   return fetchFrom(`${host.url}/cats`);
 }
 
@@ -144,8 +144,8 @@ describe('what is no HTTP that can be read safely is an incomplete body, and no 
     ['a list of lengths', `HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}, ${SIZE}\r\n\r\n${DOCUMENT}`],
     ['two lengths', `HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\nContent-Length: 5\r\n\r\n${DOCUMENT}`],
     ['an error with a length twice', `HTTP/1.1 404 No\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nno`],
-  ])('%s (H5)', async (_, answer) => {
-    expect(await fetchRaw(answer)).toMatchObject(noHttp);
+  ])('%s (H5)', async (_, response) => {
+    expect(await fetchRaw(response)).toMatchObject(noHttp);
   });
 
   it.each([
@@ -154,8 +154,8 @@ describe('what is no HTTP that can be read safely is an incomplete body, and no 
     ['100 that nobody asked for', `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n${DOCUMENT}`],
     ['101 to another protocol', 'HTTP/1.1 101 Other\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'],
     ['101 to nothing', 'HTTP/1.1 101 Other\r\n\r\n'],
-  ])('%s (H6)', async (_, answer) => {
-    expect(await fetchRaw(answer)).toMatchObject(noHttp);
+  ])('%s (H6)', async (_, response) => {
+    expect(await fetchRaw(response)).toMatchObject(noHttp);
   });
 
   it('but a host that closes the connection before an answer has reset it (H6)', async () => {
@@ -170,8 +170,8 @@ it.each<[string, Record<string, string>, number | undefined]>([
   ['RateLimit', { ratelimit: '"default";r=0;t=12' }, 12],
   ['both, of which Retry-After counts', { 'retry-after': '7', 'x-ratelimit-reset': '12' }, 7],
   ['a limit of which something is left', { 'x-ratelimit-reset': '12', 'x-ratelimit-remaining': '3' }, undefined],
-])('a host that answers 429 is asked again when it says, in %s (H9)', async (_, headers, seconds) => {
-  host.answer('1', 429, '', headers);
+])('a host that responds with 429 is asked again when it says, in %s (H9)', async (_, headers, seconds) => {
+  host.respond('1', 429, '', headers);
 
   const { retryAfterSeconds } = (await fetchFrom(`${host.url}/cats`)) as { retryAfterSeconds?: number };
 
@@ -184,7 +184,7 @@ it.each([
   ['Sunday, 06-Nov-33 08:49:37 GMT', 'of RFC 850'],
   ['Sun Nov  6 08:49:37 2033', 'of asctime'],
 ])('Retry-After may be the date %s, in the obsolete form %s (H10)', async (date) => {
-  host.answer('1', 503, '', { 'retry-after': date });
+  host.respond('1', 503, '', { 'retry-after': date });
 
   expect(await fetchFrom(`${host.url}/cats`)).toMatchObject({ status: 503, retryAfterSeconds: 86_400 });
 });
@@ -249,7 +249,7 @@ describe('202, which says that there is no document yet,', () => {
   });
 
   it('of a gateway is no reason to leave out the next one (H8)', async () => {
-    gateway.answer('1', 202, 'Pending');
+    gateway.respond('1', 202, 'Pending');
     const { project, refreshId } = await start([gateway, otherGateway], `ipfs://${CID}`);
 
     await test.worker.runOnce();
@@ -259,8 +259,8 @@ describe('202, which says that there is no document yet,', () => {
   });
 
   it('of one gateway is tried again although another one knows nothing of it, and fails after three tries (H8)', async () => {
-    gateway.answer('1', 202, 'Pending');
-    otherGateway.answer('1', 404, 'unknown');
+    gateway.respond('1', 202, 'Pending');
+    otherGateway.respond('1', 404, 'unknown');
     const { project, refreshId } = await start([gateway, otherGateway], `ipfs://${CID}`);
 
     for (let tries = 0; tries < 5; tries += 1) {
@@ -276,7 +276,7 @@ describe('202, which says that there is no document yet,', () => {
 
   it('of a Metadata API fails at once, since the guide has 429 and 503 tried again only (H8)', async () => {
     const { project, refreshId } = await start([gateway]);
-    test.metadataApi.answer('1', 202, 'Pending', { 'retry-after': '1' });
+    test.metadataApi.respond('1', 202, 'Pending', { 'retry-after': '1' });
 
     await test.worker.runOnce();
 

@@ -36,7 +36,7 @@ const fetchUri = (uri: string, tokenId = '1'): Promise<FetchOutcome> =>
 it('a token URI on IPFS is read through the first gateway, with its credentials, which show nowhere [A24, A45]', async () => {
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
-  expect(outcome).toMatchObject({ kind: 'fetched', url: `http://${first.host}/ipfs/${CID}/1`, earlier: [] });
+  expect(outcome).toMatchObject({ kind: 'fetched', url: `http://${first.host}/ipfs/${CID}/1`, otherRequests: [] });
   expect(first.lastHeaders).toMatchObject({
     authorization: `Basic ${Buffer.from('gateway:secret').toString('base64')}`,
     'x-gateway-token': 'token',
@@ -46,18 +46,18 @@ it('a token URI on IPFS is read through the first gateway, with its credentials,
 });
 
 it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reason: string }]>([
-  ['answers 504', (host) => host.answer('1', 504), { status: 504, reason: 'status_504' }],
-  ['answers 404', (host) => host.answer('1', 404), { status: 404, reason: 'status_404' }],
+  ['responds with 504', (host) => host.respond('1', 504), { status: 504, reason: 'status_504' }],
+  ['responds with 404', (host) => host.respond('1', 404), { status: 404, reason: 'status_404' }],
   ['hangs', (host) => host.misbehave('1', 'hangs'), { status: null, reason: 'timeout' }],
   ['closes at once', (host) => host.misbehave('1', 'closes at once'), { status: null, reason: 'connection_reset' }],
-  ['answers with a web page', (host) => host.answer('1', 200, '<html>'), { status: 200, reason: 'not_json' }],
+  ['answers with a web page', (host) => host.respond('1', 200, '<html>'), { status: 200, reason: 'not_json' }],
 ])('when the first gateway %s, the second one is asked within the same deadline [A44]', async (_, spoil, failed) => {
   spoil(first);
 
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
   expect(outcome).toMatchObject({ kind: 'fetched', url: `${second.url}/ipfs/${CID}/1` });
-  expect(outcome.earlier).toMatchObject([{ url: `http://${first.host}/ipfs/${CID}/1`, ...failed }]);
+  expect(outcome.otherRequests).toMatchObject([{ url: `http://${first.host}/ipfs/${CID}/1`, ...failed }]);
   expect(second.lastHeaders).not.toHaveProperty('authorization');
   expect(second.lastHeaders).not.toHaveProperty('x-gateway-token');
 });
@@ -84,11 +84,11 @@ it.each([
   [`https://cloudflare-ipfs.com/ipfs/${CID}/1`, `ipfs://${CID}/1`],
   [`https://ipfs.io/ipfs/ipfs://${CID}/1`, `ipfs://${CID}/1`],
 ])('a film at %s is the same animation whichever gateway answers (S1)', async (uri, original) => {
-  first.misbehave('1', 'sends a film').answer('1', 500);
+  first.misbehave('1', 'sends a film').respond('1', 500);
   second.misbehave('1', 'sends a film');
   const fromSecond = await fetchUri(uri);
   first.misbehave('1', 'sends a film');
-  second.answer('1', 500);
+  second.respond('1', 500);
 
   const fromFirst = await fetchUri(uri);
 
@@ -98,7 +98,7 @@ it.each([
 });
 
 it('a picture behind a redirect is called what its token URI calls it [D2] (S1)', async () => {
-  first.answer('1', 302, '', { location: `${second.url}/pictures/2` });
+  first.respond('1', 302, '', { location: `${second.url}/pictures/2` });
   second.misbehave('2', 'sends a picture');
 
   expect(await fetchUri(`${first.url}/1`)).toMatchObject({
@@ -114,7 +114,7 @@ it('a picture in the place of a document that was there before is a failure, and
   expect(await fetch()).toMatchObject({
     kind: 'fetched',
     metadata: { name: 'Token 1' },
-    earlier: [{ status: 200, reason: 'media_instead_of_document' }],
+    otherRequests: [{ status: 200, reason: 'media_instead_of_document' }],
   });
 
   second.misbehave('1', 'sends a film');
@@ -122,7 +122,7 @@ it('a picture in the place of a document that was there before is a failure, and
 });
 
 it('a gateway in trouble is asked last for a while', async () => {
-  first.answer('1', 500);
+  first.respond('1', 500);
   await fetchUri(`ipfs://${CID}/1`);
   const before = first.hits.get('2') ?? 0;
 
@@ -132,13 +132,13 @@ it('a gateway in trouble is asked last for a while', async () => {
 });
 
 it('when no gateway has it, the one that asks to be left alone decides, so that it is tried again', async () => {
-  first.answer('1', 429, '', { 'retry-after': '9' });
-  second.answer('1', 404);
+  first.respond('1', 429, '', { 'retry-after': '9' });
+  second.respond('1', 404);
 
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
   expect(outcome).toMatchObject({ kind: 'bad_status', status: 429, retryAfterSeconds: 9 });
-  expect(outcome.earlier).toMatchObject([{ status: 404 }]);
+  expect(outcome.otherRequests).toMatchObject([{ status: 404 }]);
 });
 
 it.each([
@@ -151,7 +151,7 @@ it.each([
 
 it('{id} in what an ERC-1155 contract and its host answer becomes 64 hex digits [A13, A19]', async () => {
   const hex = '309'.padStart(64, '0');
-  first.answer(hex, 200, { name: 'Card {id}' });
+  first.respond(hex, 200, { name: 'Card {id}' });
   const source = { kind: 'token_uri' as const, uri: `${first.url}/card/{id}`, standard: 'erc1155' as const };
 
   expect(await module.get(MetadataFetcher).fetch({ source, tokenId: '777' })).toMatchObject({
@@ -276,10 +276,10 @@ it('the credentials of a gateway are nowhere in the database, neither after a su
   });
   const project = await test.aProject({ tokens: ['1', '2', '3'], metadataUrl: `ipfs://${CID}` });
   first
-    .answer('1', 200, { image: `ipfs://${CID}/1.png` })
-    .answer('2', 500, 'busy')
-    .answer('3', 404, 'gone');
-  second.answer('3', 404, 'gone');
+    .respond('1', 200, { image: `ipfs://${CID}/1.png` })
+    .respond('2', 500, 'busy')
+    .respond('3', 404, 'gone');
+  second.respond('3', 404, 'gone');
 
   const refreshId = await requestRefresh(test.app, project, ['1', '2', '3']);
   await test.worker.runOnce();
@@ -313,7 +313,7 @@ it('a collection may have its documents on IPFS: the gateways that were asked ar
     metadataFetch: { ipfsGateways: [first.url, second.url] },
   });
   const project = await test.aProject({ tokens: ['1'], metadataUrl: `ipfs://${CID}` });
-  first.answer('1', 500);
+  first.respond('1', 500);
 
   await requestRefresh(test.app, project, ['1']);
   await test.worker.runOnce();
@@ -355,7 +355,7 @@ it('which gateway serves the picture at a token URI changes nothing of its recor
   };
   const refreshed = async (working: MetadataHost, broken: MetadataHost) => {
     working.misbehave('1', 'sends a picture');
-    broken.answer('1', 500);
+    broken.respond('1', 500);
     await requestRefresh(test.app, project, ['1']);
     await test.worker.runOnce();
     const { metadata_url, ...record } = await readToken();

@@ -12,7 +12,7 @@ type Ending = 'succeeds' | [code: string, reason: string, tries?: number];
 
 /** What becomes of a token whose host behaves so: the public code, the reason, and the tries where it is more than one. */
 const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
-  'answers well': { ends: 'succeeds', cases: 'C1' },
+  'responds well': { ends: 'succeeds', cases: 'C1' },
   'sends a byte order mark': { ends: 'succeeds', cases: 'C2' },
   'sends white space around': { ends: 'succeeds', cases: 'C3' },
   'says text/plain': { ends: 'succeeds', cases: 'C4' },
@@ -38,7 +38,7 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'sends 5 MB of half characters': { ends: 'succeeds' },
   'sends 5 MB of numbers': { ends: 'succeeds' },
   'sends 5,000 attributes': { ends: 'succeeds', cases: 'F28' },
-  'answers once on each connection': { ends: 'succeeds' },
+  'responds once on each connection': { ends: 'succeeds' },
   'ends the body by closing': { ends: 'succeeds' },
   'redirects once': { ends: 'succeeds', cases: 'D1' },
   'redirects three times': { ends: 'succeeds', cases: 'D1' },
@@ -68,24 +68,24 @@ const endings: Record<Behaviour, { ends: Ending; cases?: string }> = {
   'sends a million values': { ends: [UNDECODABLE, 'too_deep'] },
   'compresses twice': { ends: [UNDECODABLE, 'invalid_encoding'] },
 
-  'answers 201': { ends: [BAD_STATUS, 'status_201'] },
-  'answers 204': { ends: [BAD_STATUS, 'status_204'], cases: 'C7' },
-  'answers 206': { ends: [BAD_STATUS, 'status_206'] },
-  'answers 301 to nowhere': { ends: [BAD_STATUS, 'status_301'] },
-  'answers 304 unasked': { ends: [BAD_STATUS, 'status_304'] },
-  'answers 400': { ends: [BAD_STATUS, 'status_400'] },
-  'answers 401': { ends: [BAD_STATUS, 'status_401'], cases: 'D7' },
-  'answers 403': { ends: [BAD_STATUS, 'status_403'], cases: 'D7' },
-  'answers 404': { ends: [BAD_STATUS, 'status_404'], cases: 'D4' },
-  'answers 410': { ends: [BAD_STATUS, 'status_410'], cases: 'D6' },
-  'answers 500': { ends: [BAD_STATUS, 'status_500'], cases: 'D8' },
-  'answers 502 without end': { ends: [BAD_STATUS, 'status_502'] },
-  'answers 429': { ends: [BAD_STATUS, 'status_429', 3], cases: 'D10, D24' },
-  'answers 429 and asks for rubbish': { ends: [BAD_STATUS, 'status_429', 3], cases: 'D12' },
-  'answers 503': { ends: [BAD_STATUS, 'status_503', 3], cases: 'D24' },
-  'answers 503 and asks for the past': { ends: [BAD_STATUS, 'status_503', 3], cases: 'D12' },
-  'answers 503 and breaks off': { ends: [BAD_STATUS, 'status_503', 3] },
-  'answers 429 and hangs': { ends: [BAD_STATUS, 'status_429', 3] },
+  'responds with 201': { ends: [BAD_STATUS, 'status_201'] },
+  'responds with 204': { ends: [BAD_STATUS, 'status_204'], cases: 'C7' },
+  'responds with 206': { ends: [BAD_STATUS, 'status_206'] },
+  'responds with 301 to nowhere': { ends: [BAD_STATUS, 'status_301'] },
+  'responds with 304 unasked': { ends: [BAD_STATUS, 'status_304'] },
+  'responds with 400': { ends: [BAD_STATUS, 'status_400'] },
+  'responds with 401': { ends: [BAD_STATUS, 'status_401'], cases: 'D7' },
+  'responds with 403': { ends: [BAD_STATUS, 'status_403'], cases: 'D7' },
+  'responds with 404': { ends: [BAD_STATUS, 'status_404'], cases: 'D4' },
+  'responds with 410': { ends: [BAD_STATUS, 'status_410'], cases: 'D6' },
+  'responds with 500': { ends: [BAD_STATUS, 'status_500'], cases: 'D8' },
+  'responds with 502 without end': { ends: [BAD_STATUS, 'status_502'] },
+  'responds with 429': { ends: [BAD_STATUS, 'status_429', 3], cases: 'D10, D24' },
+  'responds with 429 and asks for rubbish': { ends: [BAD_STATUS, 'status_429', 3], cases: 'D12' },
+  'responds with 503': { ends: [BAD_STATUS, 'status_503', 3], cases: 'D24' },
+  'responds with 503 and asks for the past': { ends: [BAD_STATUS, 'status_503', 3], cases: 'D12' },
+  'responds with 503 and breaks off': { ends: [BAD_STATUS, 'status_503', 3] },
+  'responds with 429 and hangs': { ends: [BAD_STATUS, 'status_429', 3] },
 
   hangs: { ends: [UNREACHABLE, 'timeout'], cases: 'D20, G4' },
   'drips a byte at a time': { ends: [UNREACHABLE, 'timeout'], cases: 'D21' },
@@ -283,7 +283,7 @@ it('nothing that a host sends reaches the prototypes of this process [C27]', () 
 });
 
 it('an error shows at most 4 KB of what was answered, whole characters, and none of what was not [D31]', () => {
-  const [endless = ''] = tokensOf('answers 502 without end');
+  const [endless = ''] = tokensOf('responds with 502 without end');
   const [none = ''] = tokensOf('sends 6 MB');
 
   expect(errors.get(endless)!['client_response_body']).toBe(' '.repeat(4096));

@@ -35,7 +35,7 @@ const request = (token_ids: string[], collection_address = project.collectionAdd
 
 describe('the published client of Immutable X, pointed at this service', () => {
   it('asks for a refresh, and reads its status, its errors and the list', async () => {
-    test.metadataApi.answer('2', 404, 'not here');
+    test.metadataApi.respond('2', 404, 'not here');
 
     const { refresh_id } = await client.createMetadataRefresh(signer, request(['1', '2', '9']));
     const queued = await client.getMetadataRefreshResults(signer, refresh_id);

@@ -24,12 +24,12 @@ it('200 requests of 1,000 tokens at once, over four processes, are accepted 30 t
   const project = await test.aProject({ tokens: token_ids, limits: { requestsPerSecond: 1000 } });
   const body = { collection_address: project.collectionAddress, token_ids };
 
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 200 }, (_, index) => post(services[index % services.length]!.url, project.apiKey, body)),
   );
 
-  const accepted = answers.filter(({ status }) => status === 202);
-  const refused = answers.filter(({ status }) => status === 429);
+  const accepted = responses.filter(({ status }) => status === 202);
+  const refused = responses.filter(({ status }) => status === 429);
   expect([accepted.length, refused.length]).toEqual([30, 170]);
   const left = accepted.map(({ headers }) => Number(headers.get('x-imx-remaining-refreshes')));
   expect(left.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, index) => index * 1000));
@@ -48,11 +48,11 @@ it('40 requests within one second, over four processes, are accepted five times'
   const body = { collection_address: project.collectionAddress, token_ids: ['1'] };
   await test.database.stopTime();
 
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 40 }, (_, index) => post(services[index % services.length]!.url, project.apiKey, body)),
   );
 
   await test.database.letTimeRun();
-  expect(answers.filter(({ status }) => status === 202)).toHaveLength(5);
-  expect(answers.filter(({ status }) => status === 429)).toHaveLength(35);
+  expect(responses.filter(({ status }) => status === 202)).toHaveLength(5);
+  expect(responses.filter(({ status }) => status === 429)).toHaveLength(35);
 });

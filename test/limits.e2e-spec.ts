@@ -16,9 +16,9 @@ const post = (project: TestProject, token_ids: unknown, collection_address: unkn
     .send({ collection_address, token_ids } as object);
 
 const statuses = async (count: number, ask: () => PromiseLike<{ status: number }>) => {
-  const answers = [];
-  for (let index = 0; index < count; index += 1) answers.push(await ask());
-  return answers.map(({ status }) => status);
+  const responses = [];
+  for (let index = 0; index < count; index += 1) responses.push(await ask());
+  return responses.map(({ status }) => status);
 };
 
 const limitsOf = async (project: TestProject) =>
@@ -78,14 +78,14 @@ describe('requests a second', () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 2 } });
     await test.database.stopTime();
 
-    const answers = await Promise.all([
+    const responses = await Promise.all([
       ...Array.from({ length: 40 }, () => post(project, ['01'])),
       post(project, ['1']),
       post(project, ['1']),
     ]);
 
-    expect(answers.slice(-2).map(({ status }) => status)).toEqual([202, 202]);
-    expect(answers.slice(0, -2).filter(({ status }) => status === 202)).toEqual([]);
+    expect(responses.slice(-2).map(({ status }) => status)).toEqual([202, 202]);
+    expect(responses.slice(0, -2).filter(({ status }) => status === 202)).toEqual([]);
   });
 
   it('do not count reading', async () => {
@@ -111,9 +111,9 @@ describe('requests a second', () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 7 } });
     await test.database.stopTime();
 
-    const answers = await Promise.all(Array.from({ length: 30 }, () => post(project, ['1'])));
+    const responses = await Promise.all(Array.from({ length: 30 }, () => post(project, ['1'])));
 
-    expect(answers.filter(({ status }) => status === 202)).toHaveLength(7);
+    expect(responses.filter(({ status }) => status === 202)).toHaveLength(7);
   });
 });
 
@@ -186,7 +186,7 @@ describe('GET /v1/limits', () => {
     });
   });
 
-  it('answers 401 to a stranger', async () => {
+  it('responds with 401 to a stranger', async () => {
     expect((await http(test.app).get('/v1/limits').expect(401)).body).toMatchObject({ code: 'unauthorized' });
   });
 });

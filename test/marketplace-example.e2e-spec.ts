@@ -50,7 +50,7 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
   });
 
   it('refreshes the tokens of its users, by their own keys, and shows them in its own listings', async () => {
-    metadataApi.answer('7', 200, { name: 'Seven' }).answer('8', 404);
+    metadataApi.respond('7', 200, { name: 'Seven' }).respond('8', 404);
     await post(`${shop.url}/api/v2/listings/${ADDRESS}`, {});
 
     const stranger = await post(`${shop.url}/api/nft/metadata-refreshes`, {}, { 'x-api-key': 'shop-of-nobody' });
@@ -78,7 +78,7 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
 
     await post7And8();
     await vi.waitUntil(() => hasCompleted(database, 2), { timeout: 20_000, interval: 100 });
-    metadataApi.answer('7', 200, { name: 'Siete' }).answer('8', 200, { name: 'Ocho' });
+    metadataApi.respond('7', 200, { name: 'Siete' }).respond('8', 200, { name: 'Ocho' });
     await post7And8();
     await Promise.all([searchHas(database, 'Siete'), searchHas(database, 'Ocho')]);
 
@@ -138,7 +138,7 @@ const OFFERS_LEFT = Array.from({ length: 7 }, () => 200);
 async function visit(url: string): Promise<Awaited<ReturnType<typeof send>>[]> {
   const offers = `${url}/api/v2/offers`;
   const offer = { address: ADDRESS, tokenId: '9', price: '30' };
-  const answers = [
+  const responses = [
     await get(offers),
     await post(offers, offer),
     await post(offers, { ...offer, price: 'much', discount: true }),
@@ -147,8 +147,8 @@ async function visit(url: string): Promise<Awaited<ReturnType<typeof send>>[]> {
     await get(`${url}/api/v2/nothing`),
     await get(`${url}/metadata-refreshes`),
   ];
-  for (let count = 0; count < 8; count += 1) answers.push(await get(offers));
-  return answers;
+  for (let count = 0; count < 8; count += 1) responses.push(await get(offers));
+  return responses;
 }
 
 const get = (url: string) => send(url, {});

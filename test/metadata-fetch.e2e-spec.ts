@@ -86,7 +86,7 @@ it.each<Behaviour>(['hangs', 'drips a byte at a time', 'drips its headers'])(
 );
 
 it.each([301, 302, 303, 307, 308])('follows %i, and records the URL that it asked for [D1]', async (status) => {
-  host.answer('2', status, '', { location: '/moved/2nd?a=b' });
+  host.respond('2', status, '', { location: '/moved/2nd?a=b' });
 
   expect(await fetchToken('2')).toMatchObject({
     kind: 'fetched',
@@ -101,8 +101,8 @@ describe('a body that is too large', () => {
   const document = (bytes: number) => JSON.stringify({ name: 'a'.repeat(bytes - '{"name":""}'.length) });
 
   it('is one byte over the limit, declared or not [C22]', async () => {
-    host.answer('20', 200, document(64 * KB)).answer('21', 200, document(64 * KB + 1));
-    host.answer('22', 200, document(64 * KB + 1), { 'content-length': String(64 * KB + 1) });
+    host.respond('20', 200, document(64 * KB)).respond('21', 200, document(64 * KB + 1));
+    host.respond('22', 200, document(64 * KB + 1), { 'content-length': String(64 * KB + 1) });
 
     expect(await fetchToken('20', { maxBytes: 64 * KB })).toMatchObject({ kind: 'fetched' });
     for (const tokenId of ['21', '22']) {
@@ -119,13 +119,13 @@ describe('a body that is too large', () => {
     const outcome = await fetchToken('23', { deadlineMs: 60_000 });
 
     expect(outcome).toMatchObject({ reason: 'too_large' });
-    await vi.waitUntil(() => host.trafficOf('/collection').atOnce === 0, { timeout: 10_000 });
+    await vi.waitUntil(() => host.trafficOf('/collection').concurrent === 0, { timeout: 10_000 });
   });
 
   it('takes no memory, were it a gigabyte [C21]', async () => {
     // Sixty-four times the same 16 MiB: gzip may be put one behind the other.
     const member = gzipSync(Buffer.alloc(16 * KB * KB, ' '));
-    host.answer('24', 200, Buffer.concat(Array.from({ length: 64 }, () => member)), { 'content-encoding': 'gzip' });
+    host.respond('24', 200, Buffer.concat(Array.from({ length: 64 }, () => member)), { 'content-encoding': 'gzip' });
     const before = process.resourceUsage().maxRSS;
 
     const outcome = await fetchToken('24', { deadlineMs: 60_000, maxBytes: 5 * KB * KB });
@@ -158,7 +158,7 @@ describe('large bodies, of which two are read at once', () => {
     const port = host.host.split(':')[1];
     const names = Array.from({ length: 16 }, (_, id) => `name-${id}.example:${port}`);
     const lookup: LookupFunction = (_, __, done) => done(null, [{ address: '127.0.0.1', family: 4 }]);
-    host.answer('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
+    host.respond('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
     const options = { lookup, maxBytes: 2 * MB, largeBodyQueueTimeoutMs: 1500 };
     const all = await fetcher({ ...options, allowedHosts: [host.host, ...names] });
     const drip = (name: string) => from(all, { url: `http://${name}` }, '30', 'drips');
@@ -166,14 +166,14 @@ describe('large bodies, of which two are read at once', () => {
     // Two have run into their deadline, and the next two have the seats.
     expect(await Promise.race(first)).toMatchObject({ reason: 'timeout' });
     const others = names.slice(4).map(drip);
-    await vi.waitUntil(() => host.trafficOf('/large').atOnce >= others.length + 2);
+    await vi.waitUntil(() => host.trafficOf('/large').concurrent >= others.length + 2);
 
     expect(await from(all, host, '31', 'honest')).toMatchObject({ kind: 'fetched' });
     await Promise.all([...first, ...others]);
   });
 
   it('lose no time of their own while they wait', async () => {
-    host.answer('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
+    host.respond('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
     const all = await fetcher({ maxBytes: 2 * MB });
     const dripped = Array.from({ length: 6 }, () => from(all, host, '30'));
     await Promise.race(dripped);
@@ -186,15 +186,15 @@ describe('large bodies, of which two are read at once', () => {
   it('leave the next gateway its time, however long this one had to wait', async () => {
     const other = await MetadataHost.start();
     const all = await fetcher({ allowedHosts: [host.host, other.host], ipfsGateways: [host.url, other.url] });
-    host.misbehave('30', 'drips a large body').answer('34', 200, ' '.repeat(MB / 2));
+    host.misbehave('30', 'drips a large body').respond('34', 200, ' '.repeat(MB / 2));
     other.misbehave('34', 'hangs');
     const dripped = Array.from({ length: 3 }, () => from(all, host, '30'));
-    await vi.waitUntil(() => host.trafficOf('/large').atOnce === 3);
+    await vi.waitUntil(() => host.trafficOf('/large').concurrent === 3);
     const uri = 'ipfs://QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE/34';
 
     const outcome = await all.fetch({ source: { kind: 'token_uri', uri }, tokenId: '34' });
 
-    expect(outcome).toMatchObject({ reason: 'timeout', earlier: [{ reason: 'empty_body' }] });
+    expect(outcome).toMatchObject({ reason: 'timeout', otherRequests: [{ reason: 'empty_body' }] });
     // Half of the deadline is all that it would have otherwise.
     expect(outcome.durationMs).toBeGreaterThan(600);
     await Promise.all(dripped);
@@ -236,7 +236,7 @@ describe('large bodies, of which two are read at once', () => {
     const busy = await fetchUri('32');
     const next = await fetchUri('33');
 
-    expect(busy).toMatchObject({ kind: 'unreachable', reason: 'busy', earlier: [] });
+    expect(busy).toMatchObject({ kind: 'unreachable', reason: 'busy', otherRequests: [] });
     expect(next).toMatchObject({ kind: 'fetched', url: expect.stringContaining(host.url) as string });
     expect(other.hits.size).toBe(0);
     await Promise.all(dripped);
@@ -305,27 +305,30 @@ describe('a host that cannot be reached', () => {
 it.each([201, 204, 301, 304, 400, 401, 403, 404, 410, 500])(
   'takes %i for an answer that is no metadata [D4, D6, D7, D8]',
   async (status) => {
-    host.answer('2', status, status === 204 || status === 304 ? '' : 'why');
+    host.respond('2', status, status === 204 || status === 304 ? '' : 'why');
 
     expect(await fetchToken('2')).toMatchObject({ kind: 'bad_status', status });
   },
 );
 
-it.each([429, 503])('passes on how long a host that answers %i asks to be left alone [D9, D10]', async (status) => {
-  host.answer('3', status, '', { 'retry-after': '17' });
+it.each([429, 503])(
+  'passes on how long a host that responds with %i asks to be left alone [D9, D10]',
+  async (status) => {
+    host.respond('3', status, '', { 'retry-after': '17' });
 
-  expect(await fetchToken('3')).toMatchObject({ kind: 'bad_status', status, retryAfterSeconds: 17 });
-});
+    expect(await fetchToken('3')).toMatchObject({ kind: 'bad_status', status, retryAfterSeconds: 17 });
+  },
+);
 
-it.each([200, 302, 404, 500])('does not hear what a host that answers %i says of later [D14]', async (status) => {
-  host.answer('3', status, { name: 'Three' }, { 'retry-after': '17' });
+it.each([200, 302, 404, 500])('does not hear what a host that responds with %i says of later [D14]', async (status) => {
+  host.respond('3', status, { name: 'Three' }, { 'retry-after': '17' });
 
   expect(await fetchToken('3')).not.toHaveProperty('retryAfterSeconds');
 });
 
 it('asks for the hexadecimal id, and not for another one when that is not found [A21]', async () => {
   const hex = 'ff'.padStart(64, '0');
-  host.answer(hex, 404);
+  host.respond(hex, 404);
   const source = { kind: 'token_uri' as const, uri: `${host.url}/{id}` };
 
   expect(await (await fetcher()).fetch({ source, tokenId: '255' })).toMatchObject({ kind: 'bad_status', status: 404 });
@@ -333,7 +336,7 @@ it('asks for the hexadecimal id, and not for another one when that is not found 
 });
 
 it('asks whether a document has changed, and takes 304 for no [D33]', async () => {
-  host.answer('4', 304);
+  host.respond('4', 304);
   const outcome = await (
     await fetcher()
   ).fetch({
@@ -348,8 +351,8 @@ it('asks whether a document has changed, and takes 304 for no [D33]', async () =
 
 it('sends validators to nobody else, and does not believe an elsewhere that says 304', async () => {
   const elsewhere = await MetadataHost.start();
-  elsewhere.answer('8', 304);
-  host.answer('8', 302, '', { location: `${elsewhere.url}/8` });
+  elsewhere.respond('8', 304);
+  host.respond('8', 302, '', { location: `${elsewhere.url}/8` });
   const target = {
     source: { kind: 'metadata_api', url: host.url },
     tokenId: '8',
@@ -377,7 +380,7 @@ it('says who it is, and sends nothing that could identify anybody [D32]', async 
 });
 
 it('keeps 4 KB of an error, as text that can be stored [D31]', async () => {
-  host.answer('6', 500, Buffer.concat([Buffer.from('a\u0000é'), Buffer.alloc(10_000, 'x')]));
+  host.respond('6', 500, Buffer.concat([Buffer.from('a\u0000é'), Buffer.alloc(10_000, 'x')]));
 
   const outcome = await fetchToken('6');
 

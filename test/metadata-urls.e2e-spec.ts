@@ -36,7 +36,7 @@ it.each<[string, (address: string) => string]>([
 
 it('an error shows the URL with the token id in it, and other collections of the host wait in the same lane (S3)', async () => {
   const project = await test.aProject({ tokens: ['7'], metadataUrl: `${otherHost.url}/meta/{id}.json` });
-  otherHost.answer('7.json', 404);
+  otherHost.respond('7.json', 404);
 
   const refreshId = await requestRefresh(test.app, project, ['7']);
   await test.worker.runOnce();
@@ -51,9 +51,9 @@ it('an error shows the URL with the token id in it, and other collections of the
 
 it.each([
   ['https://api.example/meta?id=', /must not have a query/],
-  ['https://{id}.api.example/', /must not have a place in its host/],
-  ['https://api.example/{token}', /a place that is not known/],
-  ['ipfs://not-a-cid', /names nothing in IPFS/],
+  ['https://{id}.api.example/', /must not have a placeholder in its host/],
+  ['https://api.example/{token}', /an unknown placeholder/],
+  ['ipfs://not-a-cid', /not a valid IPFS URL/],
 ])('a collection with the metadata URL %s is not registered (S3)', async (url, message) => {
   const address = Wallet.createRandom().address;
   const { id: projectId } = await test.aProject();

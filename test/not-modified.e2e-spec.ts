@@ -20,11 +20,11 @@ async function refresh(project: TestProject): Promise<string> {
 it('what a host said of its document is sent back, and 304 is a success that changes nothing but its time [D33]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const validators = { etag: '"v1"', 'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT' };
-  test.metadataApi.answer('1', 200, { name: 'One' }, validators);
+  test.metadataApi.respond('1', 200, { name: 'One' }, validators);
   await refresh(project);
   const before = await recordOf(project);
   await test.database.advance(60);
-  test.metadataApi.answer('1', 304);
+  test.metadataApi.respond('1', 304);
 
   const refreshId = await refresh(project);
 
@@ -45,12 +45,12 @@ it('what a host said of its document is sent back, and 304 is a success that cha
 
 it('304 after a failure makes a stale record good again [G18]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 200, { name: 'One' }, { etag: '"v1"' });
+  test.metadataApi.respond('1', 200, { name: 'One' }, { etag: '"v1"' });
   await refresh(project);
-  test.metadataApi.answer('1', 500);
+  test.metadataApi.respond('1', 500);
   await refresh(project);
   expect(await recordOf(project)).toMatchObject({ metadataStatus: 'stale', name: 'One' });
-  test.metadataApi.answer('1', 304);
+  test.metadataApi.respond('1', 304);
 
   await refresh(project);
 
@@ -64,7 +64,7 @@ it('304 after a failure makes a stale record good again [G18]', async () => {
 
 it('nothing is sent back to another URL than the one that said it', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 200, { name: 'One' }, { etag: '"v1"' });
+  test.metadataApi.respond('1', 200, { name: 'One' }, { etag: '"v1"' });
   await refresh(project);
   await test.database.query('update nft_metadata.collections set metadata_url = $1 where id = $2', [
     `${test.metadataApi.url}/moved`,
@@ -78,7 +78,7 @@ it('nothing is sent back to another URL than the one that said it', async () => 
 
 it('304 about a version that is no longer the stored one is asked again, and the newest document wins [G7]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 200, { name: 'First' }, { etag: '"v1"' });
+  test.metadataApi.respond('1', 200, { name: 'First' }, { etag: '"v1"' });
   await refresh(project);
   // While the answer is on its way, another process writes another version.
   test.metadataApi.script(

@@ -26,10 +26,10 @@ async function walk<Row>(path: string, apiKey = ''): Promise<Row[]> {
       .get(`${path}?page_size=3&cursor=${cursor}`)
       .set(apiKey ? { 'x-api-key': apiKey } : {})
       .expect(200);
-    const answer = body as { result: Row[]; cursor: string; remaining: number };
-    rows.push(...answer.result);
-    if (answer.remaining === 0) break;
-    cursor = answer.cursor;
+    const response = body as { result: Row[]; cursor: string; remaining: number };
+    rows.push(...response.result);
+    if (response.remaining === 0) break;
+    cursor = response.cursor;
   }
   return rows;
 }

@@ -66,7 +66,7 @@ it('a walk over the errors meets each failed token once, while others fail', asy
   const tokens = Array.from({ length: 60 }, (_, index) => String(index + 1));
   const project = await test.aProject({ tokens: tokens.slice(0, 30) });
   const refreshId = await requestRefresh(test.app, project, tokens); // 31 to 60 fail at once, as not registered
-  for (const tokenId of tokens.slice(0, 30)) test.metadataApi.answer(tokenId, 404);
+  for (const tokenId of tokens.slice(0, 30)) test.metadataApi.respond(tokenId, 404);
 
   const rows = await walk<{ token_id: string }>(project, `/v1/metadata-refreshes/${refreshId}/errors`, async (page) => {
     if (page === 2) await test.worker.runOnce();

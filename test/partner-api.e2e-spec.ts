@@ -26,7 +26,7 @@ const limitsOf = async (project: TestProject) =>
   };
 
 describe('the partner API', () => {
-  it.each(['', '/mavis-market-partner'])('answers 200 "Metadata refresh initiated" below "%s"', async (base) => {
+  it.each(['', '/mavis-market-partner'])('responds with 200 "Metadata refresh initiated" below "%s"', async (base) => {
     const project = await test.aProject({ tokens: ['1', '2'] });
 
     const { status, body } = await post(project, ['1', '2'], { base });
@@ -122,16 +122,16 @@ describe('the partner API', () => {
       { token_ids: ['1'] },
       /^token_address has a wrong EIP-55 checksum/,
     ],
-  ])('answers 400 to %s and names the field and the rule', async (_, address, body, message) => {
+  ])('responds with 400 to %s and names the field and the rule', async (_, address, body, message) => {
     const project = await test.aProject({ tokens: ['1'] });
 
-    const answer = await http(test.app)
+    const response = await http(test.app)
       .post(path(address || project.collectionAddress))
       .set('x-api-key', project.apiKey)
       .send(body as object);
 
-    expect(answer.status).toBe(400);
-    expect(answer.body).toEqual({ message: expect.stringMatching(message) as string });
+    expect(response.status).toBe(400);
+    expect(response.body).toEqual({ message: expect.stringMatching(message) as string });
   });
 
   it.each<[string, (project: TestProject) => Promise<Record<string, string>> | Record<string, string>]>([
@@ -139,7 +139,7 @@ describe('the partner API', () => {
     ['an unknown key', () => ({ 'x-api-key': `nft_${'a'.repeat(8)}_${'b'.repeat(43)}` })],
     ['a mistyped key', ({ apiKey }) => ({ 'x-api-key': `${apiKey}x` })],
     ['a signature, which this dialect does not take', (project) => signedHeaders(project)],
-  ])('answers 401 "Invalid authentication credentials" to %s', async (_, headersOf) => {
+  ])('responds with 401 "Invalid authentication credentials" to %s', async (_, headersOf) => {
     const project = await test.aProject({ tokens: ['1'] });
 
     const { status, body } = await http(test.app)
@@ -151,7 +151,7 @@ describe('the partner API', () => {
     expect(body).toEqual({ message: 'Invalid authentication credentials' });
   });
 
-  it('answers 401 to a key from the moment on that it is revoked', async () => {
+  it('responds with 401 to a key from the moment on that it is revoked', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     await post(project, ['1']).expect(200);
 
@@ -160,7 +160,7 @@ describe('the partner API', () => {
     await post(project, ['1']).expect(401);
   });
 
-  it('answers 403 "You cannot consume this service" for a collection of another project', async () => {
+  it('responds with 403 "You cannot consume this service" for a collection of another project', async () => {
     const [project, other] = [await test.aProject(), await test.aProject({ tokens: ['1'] })];
 
     const { status, body } = await post(project, ['1'], { address: other.collectionAddress });
@@ -169,7 +169,7 @@ describe('the partner API', () => {
     expect(body).toEqual({ message: 'You cannot consume this service' });
   });
 
-  it('answers 429 "API rate limit exceeded" with Retry-After when the hour is used', async () => {
+  it('responds with 429 "API rate limit exceeded" with Retry-After when the hour is used', async () => {
     const project = await test.aProject({ tokens: ['1', '2'], limits: { tokensPerHour: 1 } });
 
     const { status, body, headers } = await post(project, ['1', '2']);
@@ -180,23 +180,26 @@ describe('the partner API', () => {
     expect((await post(project, ['1'])).status).toBe(200);
   });
 
-  it('answers 429 "API rate limit exceeded" with Retry-After to the sixth request of a second', async () => {
+  it('responds with 429 "API rate limit exceeded" with Retry-After to the sixth request of a second', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
     await test.database.stopTime();
 
-    const answers = [];
-    for (let count = 0; count < 6; count += 1) answers.push(await post(project, ['1']));
+    const responses = [];
+    for (let count = 0; count < 6; count += 1) responses.push(await post(project, ['1']));
 
     await test.database.letTimeRun();
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
-    expect(answers[5]).toMatchObject({ body: { message: 'API rate limit exceeded' }, headers: { 'retry-after': '1' } });
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
+    expect(responses[5]).toMatchObject({
+      body: { message: 'API rate limit exceeded' },
+      headers: { 'retry-after': '1' },
+    });
   });
 
   it.each([
     '/mavis-market-partner/x',
     '/mavis-market-partner/collections',
     `/collections/0x${'1'.repeat(40)}/refresh_metadata/x`,
-  ])('answers 404 in its own shape at %s', async (wrongPath) => {
+  ])('responds with 404 in its own shape at %s', async (wrongPath) => {
     const { body } = await http(test.app).post(wrongPath).expect(404);
 
     expect(body).toEqual({ message: expect.stringContaining(wrongPath) as string });
@@ -233,10 +236,10 @@ describe('the partner API', () => {
       405,
       ({ apiKey, collectionAddress }) => http(test.app).get(path(collectionAddress)).set('x-api-key', apiKey),
     ],
-  ])('answers %s in its own shape, with %i', async (_, status, ask) => {
-    const answer = await ask(await test.aProject({ tokens: ['1'] }));
+  ])('responds with %s in its own shape, with %i', async (_, status, ask) => {
+    const response = await ask(await test.aProject({ tokens: ['1'] }));
 
-    expect(answer.status).toBe(status);
-    expect(answer.body).toEqual({ message: expect.stringMatching(/JSON|larger|possible/) as string });
+    expect(response.status).toBe(status);
+    expect(response.body).toEqual({ message: expect.stringMatching(/JSON|larger|possible/) as string });
   });
 });

@@ -12,7 +12,7 @@ const prepare = async (deadlineMs: number) => {
   test = await startApp({ safeHttp: { deadlineMs } }, { otherHosts: [host] });
 };
 afterEach(async () => {
-  host.letGo();
+  host.releaseHeld();
   await test.stop();
   await host.close();
 });
@@ -38,7 +38,7 @@ describe('a host that takes 32 requests at once', () => {
     for (const tokenId of ids(1000)) host.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
     const refreshId = await requestRefresh(test.app, project, ids(1000));
     test.worker.start();
-    await until(() => host.mostAtOnce === 32);
+    await until(() => host.maxConcurrent === 32);
     host.hold();
     await until(() => host.heldCount === 32);
     return { project, refreshId };
@@ -47,21 +47,21 @@ describe('a host that takes 32 requests at once', () => {
   it('gets as many while it answers quickly, half as many after each round of 503, and then more again', async () => {
     await prepare(20_000);
     const { project, refreshId } = await growTo32();
-    const most = [host.mostAtOnce];
+    const most = [host.maxConcurrent];
 
     for (const [expected, answered] of [
       [16, 32],
       [8, 48],
     ] as const) {
       const throttledAt = performance.now();
-      host.answerHeld(32, { status: 503, body: '' });
+      host.respondToHeld(32, { status: 503, body: '' });
       await until(async () => host.heldCount >= expected && (await written('status_503')) >= answered);
-      most.push(host.mostAtOnceSince(throttledAt));
+      most.push(host.maxConcurrentSince(throttledAt));
     }
     const quickAt = performance.now();
-    host.letGo();
+    host.releaseHeld();
 
-    await until(() => host.mostAtOnceSince(quickAt) > 8);
+    await until(() => host.maxConcurrentSince(quickAt) > 8);
     await until(async () => {
       test.worker.wake();
       return (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
@@ -74,33 +74,33 @@ describe('a host that takes 32 requests at once', () => {
   it('gets half as many after a round of timeouts, and then more again', async () => {
     await prepare(2000);
     await growTo32();
-    const most = [host.mostAtOnce];
+    const most = [host.maxConcurrent];
 
     const hangsSince = performance.now();
-    await until(async () => host.mostAtOnceSince(hangsSince) >= 16 && (await written('timeout')) >= 32);
-    most.push(host.mostAtOnceSince(hangsSince));
+    await until(async () => host.maxConcurrentSince(hangsSince) >= 16 && (await written('timeout')) >= 32);
+    most.push(host.maxConcurrentSince(hangsSince));
     const quickAt = performance.now();
-    host.letGo();
+    host.releaseHeld();
 
-    await until(() => host.mostAtOnceSince(quickAt) > 16);
+    await until(() => host.maxConcurrentSince(quickAt) > 16);
     await test.worker.stop();
     expect(most).toEqual([32, 16]);
   });
 });
 
-describe('a host that answers 429, and asks for 40 seconds', () => {
+describe('a host that responds with 429, and asks for 40 seconds', () => {
   const notNow = { status: 429, body: '', headers: { 'retry-after': '40' } };
   const fine = { status: 200, body: { name: 'Fine' } };
   const isResting = async () => {
     const rows = await test.database.query(
-      'select from nft_metadata.metadata_hosts where host = $1 and cooling_until > now()',
+      'select from nft_metadata.metadata_hosts where host = $1 and cooldown_until > now()',
       [host.host],
     );
     return rows.length === 1;
   };
   /** The rest of its tokens, and no more than the eight that were asked for before. */
   async function expectAskedAfterItsRest(project: TestProject, refreshId: string, count: number): Promise<void> {
-    host.letGo();
+    host.releaseHeld();
     await test.worker.runOnce();
     const asked = hitsInAll();
     await test.database.advance(40);
@@ -124,7 +124,7 @@ describe('a host that answers 429, and asks for 40 seconds', () => {
     const haveAnnounced = async () => {
       for (const worker of workers) worker.wake();
       const rows = await test.database.query(
-        'select from nft_metadata.host_workers where host = $1 and seen_at = clock_timestamp()',
+        'select from nft_metadata.host_workers where host = $1 and last_heartbeat_at = clock_timestamp()',
         [host.host],
       );
       return rows.length === workers.length;
@@ -137,17 +137,17 @@ describe('a host that answers 429, and asks for 40 seconds', () => {
     await test.database.advance(3);
     await until(haveAnnounced);
     for (let round = 0; round < 2; round += 1) {
-      host.answerHeld(Infinity, fine);
+      host.respondToHeld(Infinity, fine);
       await until(() => host.heldCount === 8);
     }
     expect(processes.map((process) => requestsOf(process) > 0)).toEqual([true, true]);
     const asked = hitsInAll();
 
-    host.answerHeld(1, notNow);
+    host.respondToHeld(1, notNow);
     await until(async () => (await isResting()) && (await written('status_429')) === 1);
     await test.database.advance(1);
     await until(haveAnnounced);
-    host.letGo();
+    host.releaseHeld();
     await Promise.all(workers.map((worker) => worker.runOnce()));
     await test.database.advance(38);
     await Promise.all(workers.map((worker) => worker.runOnce()));
@@ -173,7 +173,7 @@ describe('a host that answers 429, and asks for 40 seconds', () => {
     test.worker.start();
     await until(() => host.heldCount === 8);
 
-    host.answerHeld(1, notNow);
+    host.respondToHeld(1, notNow);
     await until(isResting);
     await expectAskedAfterItsRest(project, refreshId, 100);
   });
@@ -200,8 +200,8 @@ describe('a host that answers 429, and asks for 40 seconds', () => {
     await test.database.advance(2);
     await until(isClaiming);
 
-    host.answerHeld(1, notNow);
-    host.answerHeld(5, fine);
+    host.respondToHeld(1, notNow);
+    host.respondToHeld(5, fine);
     await until(isResting);
     await other.query('rollback');
     await other.end();

@@ -17,10 +17,10 @@ const post = (contentType: string, body: string) =>
 
 describe('errors of the project API always are {code, message, details?}', () => {
   it.each(['json', 'a', '{"token_ids":'])('for a body that is not JSON: %j', async (body) => {
-    const answer = await post('application/json', body);
+    const response = await post('application/json', body);
 
-    expect(answer.status).toBe(400);
-    expect(answer.body).toEqual({
+    expect(response.status).toBe(400);
+    expect(response.body).toEqual({
       code: 'malformed_request',
       message: expect.stringMatching(/^The body is not valid JSON: /) as string,
     });
@@ -31,10 +31,10 @@ describe('errors of the project API always are {code, message, details?}', () =>
     ['application/x-www-form-urlencoded', 'collection_address=0x1'],
     ['application/vnd.api+json', '{}'],
   ])('for a body that is sent as %s: 415 names what would be right', async (contentType, body) => {
-    const answer = await post(contentType, body);
+    const response = await post(contentType, body);
 
-    expect(answer.status).toBe(415);
-    expect(answer.body).toEqual({
+    expect(response.status).toBe(415);
+    expect(response.body).toEqual({
       code: 'unsupported_media_type',
       message: expect.stringContaining('"Content-Type: application/json"') as string,
     });
@@ -48,10 +48,10 @@ describe('errors of the project API always are {code, message, details?}', () =>
   });
 
   it('for a body that is too large: 413 names the limit', async () => {
-    const answer = await post('application/json', JSON.stringify({ token_ids: ['9'.repeat(200_000)] }));
+    const response = await post('application/json', JSON.stringify({ token_ids: ['9'.repeat(200_000)] }));
 
-    expect(answer.status).toBe(413);
-    expect(answer.body).toEqual({
+    expect(response.status).toBe(413);
+    expect(response.body).toEqual({
       code: 'payload_too_large',
       message: expect.stringContaining('102400 bytes') as string,
     });
@@ -63,11 +63,11 @@ describe('errors of the project API always are {code, message, details?}', () =>
     ['post', `${REFRESHES}/${ID}/errors`, 'GET'],
     ['post', '/v1/limits', 'GET'],
   ] as const)('for %s %s: 405 with Allow: %s', async (method, path, allowed) => {
-    const answer = await http(test.app)[method](path);
+    const response = await http(test.app)[method](path);
 
-    expect(answer.status).toBe(405);
-    expect(answer.headers).toMatchObject({ allow: allowed });
-    expect(answer.body).toMatchObject({
+    expect(response.status).toBe(405);
+    expect(response.headers).toMatchObject({ allow: allowed });
+    expect(response.body).toMatchObject({
       code: 'method_not_allowed',
       message: expect.stringContaining(allowed) as string,
     });
@@ -78,15 +78,15 @@ describe('errors of the project API always are {code, message, details?}', () =>
   });
 
   it('for a body that says it is compressed and is not: 400', async () => {
-    const answer = await http(test.app)
+    const response = await http(test.app)
       .post('/V1/Metadata-Refreshes/')
       .set('x-api-key', project.apiKey)
       .set('content-type', 'application/json')
       .set('content-encoding', 'gzip')
       .send('{}');
 
-    expect(answer.status).toBe(400);
-    expect(answer.body).toMatchObject({ code: 'malformed_request' });
+    expect(response.status).toBe(400);
+    expect(response.body).toMatchObject({ code: 'malformed_request' });
   });
 
   it.each([
@@ -100,10 +100,10 @@ describe('errors of the project API always are {code, message, details?}', () =>
     '/V1/x',
   ])('for the wrong path %s: 404', async (path) => {
     for (const method of ['get', 'post', 'delete'] as const) {
-      const answer = await http(test.app)[method](`${path}?a=b`);
+      const response = await http(test.app)[method](`${path}?a=b`);
 
-      expect(answer.status).toBe(404);
-      expect(answer.body).toEqual({ code: 'not_found', message: `There is no ${method.toUpperCase()} ${path}.` });
+      expect(response.status).toBe(404);
+      expect(response.body).toEqual({ code: 'not_found', message: `There is no ${method.toUpperCase()} ${path}.` });
     }
   });
 
@@ -111,8 +111,8 @@ describe('errors of the project API always are {code, message, details?}', () =>
     const path = await http(test.app).get('/v1/nothing/%E0%A4%A');
     const body = await http(test.app).post('/v1/nothing').set('content-type', 'application/json').send('{');
 
-    for (const answer of [path, body])
-      expect(answer).toMatchObject({ status: 400, body: { code: 'malformed_request' } });
+    for (const response of [path, body])
+      expect(response).toMatchObject({ status: 400, body: { code: 'malformed_request' } });
   });
 
   it('for a path that is not percent-encoded well: 400', async () => {
@@ -128,12 +128,12 @@ describe('errors of the project API always are {code, message, details?}', () =>
       'create view nft_metadata.refreshes as select * from nft_metadata.moved_away where 1 / (select 0) = 1',
     );
 
-    const answer = await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey);
+    const response = await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey);
 
     await test.database.query('drop view nft_metadata.refreshes');
     await test.database.query('alter table nft_metadata.moved_away rename to refreshes');
-    expect(answer.status).toBe(500);
-    expect(answer.body).toEqual({
+    expect(response.status).toBe(500);
+    expect(response.body).toEqual({
       code: 'internal_server_error',
       message: 'The request failed here, not through a fault of its own.',
     });

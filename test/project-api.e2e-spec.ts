@@ -14,15 +14,15 @@ const post = async (project: Awaited<ReturnType<TestApp['aProject']>>, body: unk
     .send(body as object);
 
 describe('asking for a refresh', () => {
-  it('answers 202 with the id of the refresh and the three limit headers', async () => {
+  it('responds with 202 with the id of the refresh and the three limit headers', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
 
-    const answer = await post(project, { collection_address: project.collectionAddress, token_ids: ['1', '2', '2'] });
+    const response = await post(project, { collection_address: project.collectionAddress, token_ids: ['1', '2', '2'] });
 
-    expect(answer.status).toBe(202);
-    expect(answer.body).toEqual({ refresh_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string });
-    expect(answer.headers).toMatchObject({ 'x-imx-refreshes-limit': '30000', 'x-imx-remaining-refreshes': '29998' });
-    expect(Number(answer.headers['x-imx-refresh-limit-reset'])).toBeGreaterThan(Date.now() / 1000);
+    expect(response.status).toBe(202);
+    expect(response.body).toEqual({ refresh_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string });
+    expect(response.headers).toMatchObject({ 'x-imx-refreshes-limit': '30000', 'x-imx-remaining-refreshes': '29998' });
+    expect(Number(response.headers['x-imx-refresh-limit-reset'])).toBeGreaterThan(Date.now() / 1000);
   });
 
   it('takes an API key instead of a signature', async () => {
@@ -53,13 +53,13 @@ describe('asking for a refresh', () => {
       'a wrong checksum',
       () => ({ collection_address: '0x95cf5C1b78eD03db3a1d69e722f2E2FA40CDf585', token_ids: ['1'] }),
     ],
-  ])('answers 400 to %s, says what is wrong, and counts nothing', async (_, body) => {
+  ])('responds with 400 to %s, says what is wrong, and counts nothing', async (_, body) => {
     const project = await test.aProject({ tokens: ['1'] });
 
-    const answer = await post(project, body(project.collectionAddress));
+    const response = await post(project, body(project.collectionAddress));
 
-    expect(answer.status).toBe(400);
-    expect(answer.body).toMatchObject({
+    expect(response.status).toBe(400);
+    expect(response.body).toMatchObject({
       code: 'input_validation_failed',
       message: expect.stringMatching(/must|wrong|at most/) as string,
     });
@@ -74,7 +74,7 @@ describe('asking for a refresh', () => {
     expect((await post(project, { collection_address: project.collectionAddress, token_ids: ids })).status).toBe(202);
   });
 
-  it('answers 403 for a collection of another project, and the same for one that does not exist, and saves nothing [H19]', async () => {
+  it('responds with 403 for a collection of another project, and the same for one that does not exist, and saves nothing [H19]', async () => {
     const [project, stranger] = [await test.aProject(), await test.aProject()];
 
     const foreign = await post(project, { collection_address: stranger.collectionAddress, token_ids: ['1'] });
@@ -97,14 +97,14 @@ describe('asking for a refresh', () => {
       'rubbish in all three headers',
       { 'x-imx-eth-address': '%', 'x-imx-eth-timestamp': 'now', 'x-imx-eth-signature': '0x' },
     ],
-  ])('answers 401 with a code and a reason to %s', async (_, headers) => {
-    const answer = await http(test.app).post('/v1/metadata-refreshes').set(headers).send({});
+  ])('responds with 401 with a code and a reason to %s', async (_, headers) => {
+    const response = await http(test.app).post('/v1/metadata-refreshes').set(headers).send({});
 
-    expect(answer.status).toBe(401);
-    expect(answer.body).toMatchObject({ code: 'unauthorized', message: expect.any(String) as string });
+    expect(response.status).toBe(401);
+    expect(response.body).toMatchObject({ code: 'unauthorized', message: expect.any(String) as string });
   });
 
-  it('answers 401 to a signature of another wallet', async () => {
+  it('responds with 401 to a signature of another wallet', async () => {
     const [project, stranger] = [await test.aProject({ tokens: ['1'] }), await test.aProject()];
     const headers = { ...(await signedHeaders(stranger)), 'x-imx-eth-address': project.wallet.address };
 
@@ -131,10 +131,10 @@ describe('asking for a refresh', () => {
     const project = await test.aProject({ tokens: ['1'], limits: { tokensPerHour: 7 } });
     const body = { collection_address: project.collectionAddress, token_ids: ['1'] };
 
-    const answers = await Promise.all(Array.from({ length: 20 }, () => post(project, body)));
+    const responses = await Promise.all(Array.from({ length: 20 }, () => post(project, body)));
 
-    expect(answers.filter(({ status }) => status === 202)).toHaveLength(7);
-    expect(answers.filter(({ status }) => status === 429)).toHaveLength(13);
+    expect(responses.filter(({ status }) => status === 202)).toHaveLength(7);
+    expect(responses.filter(({ status }) => status === 429)).toHaveLength(13);
   });
 });
 
@@ -180,7 +180,7 @@ describe('asking what became of it', () => {
     ]);
   });
 
-  it("answers 404 to another project's refresh and to one that does not exist", async () => {
+  it("responds with 404 to another project's refresh and to one that does not exist", async () => {
     const [project, stranger] = [await test.aProject(), await test.aProject()];
     const refreshId = await requestRefresh(test.app, project, ['1']);
     const read = (path: string) =>
@@ -217,7 +217,7 @@ describe('asking what became of it', () => {
   });
 
   it.each(['page_size=0', 'page_size=201', 'page_size=ten', 'page_size=1e2', 'cursor=x', 'collection_address=0x'])(
-    'answers 400 to ?%s',
+    'responds with 400 to ?%s',
     async (query) => {
       const { apiKey } = await test.aProject();
 

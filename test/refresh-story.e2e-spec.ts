@@ -43,10 +43,10 @@ it('takes new metadata from a signed POST to the listing page, and keeps the las
   expect((await listedTokens(project)).map(({ name }) => name)).toEqual(['Token 4', 'Token 3', 'Token 2', 'Token 1']);
 
   test.metadataApi
-    .answer('1', 200, revealed('Revealed one', 'Oil'))
-    .answer('2', 200, revealed('Revealed two', 'Firefly'))
-    .answer('3', 404, 'not here')
-    .answer('4', 200, '<html>');
+    .respond('1', 200, revealed('Revealed one', 'Oil'))
+    .respond('2', 200, revealed('Revealed two', 'Firefly'))
+    .respond('3', 404, 'not here')
+    .respond('4', 200, '<html>');
   const refreshId = await refreshed(project, ['1', '2', '3', '4']);
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
@@ -83,14 +83,14 @@ it('takes new metadata from a signed POST to the listing page, and keeps the las
 it('moves changed_at only when the content changed, whatever the order of its keys [G11, G12]', async () => {
   const project = await test.aProject({ tokens: ['50'] });
   const record = async () => test.app.get(TokenStore).findToken({ collectionId: project.collectionId, tokenId: '50' });
-  test.metadataApi.answer('50', 200, '{"name":"A","image":"https://img.example/a.png"}');
+  test.metadataApi.respond('50', 200, '{"name":"A","image":"https://img.example/a.png"}');
   await refreshed(project, ['50']);
   const first = await record();
 
-  test.metadataApi.answer('50', 200, ' {"image": "https://img.example/a.png", "name": "A"} ');
+  test.metadataApi.respond('50', 200, ' {"image": "https://img.example/a.png", "name": "A"} ');
   await refreshed(project, ['50']);
   const same = await record();
-  test.metadataApi.answer('50', 200, '{"name":"B","image":"https://img.example/a.png"}');
+  test.metadataApi.respond('50', 200, '{"name":"B","image":"https://img.example/a.png"}');
   await refreshed(project, ['50']);
   const other = await record();
 
@@ -107,11 +107,11 @@ it('counts each trait value as often as tokens have it, after any number of refr
       'select value, token_count from nft_metadata.collection_traits where collection_id = $1 order by value',
       [project.collectionId],
     );
-  for (const tokenId of ['60', '61', '62']) test.metadataApi.answer(tokenId, 200, revealed(tokenId, 'Red'));
+  for (const tokenId of ['60', '61', '62']) test.metadataApi.respond(tokenId, 200, revealed(tokenId, 'Red'));
   for (let time = 0; time < 5; time += 1) await refreshed(project, ['60', '61', '62']);
   expect(await counts()).toEqual([{ value: 'Red', token_count: 3 }]);
 
-  test.metadataApi.answer('60', 200, revealed('60', 'Blue')).answer('61', 500);
+  test.metadataApi.respond('60', 200, revealed('60', 'Blue')).respond('61', 500);
   await refreshed(project, ['60', '61', '62']);
 
   expect(await counts()).toEqual([
@@ -162,9 +162,9 @@ it('tries a token again after 429 and 503, twice, and forgets the trouble when i
 it('stores what PostgreSQL cannot hold as what it can, and one such document fails no other [C18, C19, C28, G14]', async () => {
   const project = await test.aProject({ tokens: ['80', '81', '82'] });
   test.metadataApi
-    .answer('80', 200, String.raw`{"name":"a\u0000b","attributes":[{"trait_type":"x\u0000y","value":"\ud83d"}]}`)
-    .answer('81', 200, '{"name":"exact","big":123456789012345678901234567890,"small":0.1000000000000000055}')
-    .answer('82', 200, `{"name":"${'n'.repeat(100_000)}"}`);
+    .respond('80', 200, String.raw`{"name":"a\u0000b","attributes":[{"trait_type":"x\u0000y","value":"\ud83d"}]}`)
+    .respond('81', 200, '{"name":"exact","big":123456789012345678901234567890,"small":0.1000000000000000055}')
+    .respond('82', 200, `{"name":"${'n'.repeat(100_000)}"}`);
 
   const refreshId = await refreshed(project, ['80', '81', '82']);
 

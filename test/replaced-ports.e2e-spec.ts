@@ -143,7 +143,7 @@ async function aCollection() {
 
 it('fetches from where the host’s MetadataSource says, and writes to where its TokenStore is', async () => {
   const { address, id, project } = await aCollection();
-  metadataApi.answer('0007.json', 200, { name: 'Seven' }).answer('0008.json', 404);
+  metadataApi.respond('0007.json', 200, { name: 'Seven' }).respond('0008.json', 404);
   const { refreshId } = await app
     .get(MetadataRefreshService)
     .request(

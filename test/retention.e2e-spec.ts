@@ -119,7 +119,7 @@ async function startWorkerProcess() {
 
 it('forgets a completed refresh with its errors after thirty days, and none that is still open', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 404);
+  test.metadataApi.respond('1', 404);
   const done = await refreshed(project, ['1', '2']);
   const open = await requestRefresh(test.app, project, ['1']);
 
@@ -142,7 +142,7 @@ it('forgets a completed refresh with its errors after thirty days, and none that
 
 it('a receipt stays as it is when what was tried for its tokens is gone', async () => {
   const project = await test.aProject({ tokens: ['10', '11', '12'] });
-  test.metadataApi.answer('11', 404);
+  test.metadataApi.respond('11', 404);
   const refreshId = await refreshed(project, ['10', '11', '12']);
   const tried = `refresh_id = '${refreshId}'`;
   const [receipt, errors] = [

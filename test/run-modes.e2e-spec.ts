@@ -10,7 +10,7 @@ import type { App } from 'supertest/types.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { http } from './support/project-api.js';
-import { aStudio, openShop, refreshOne } from './support/shop.js';
+import { aStudio, startHostApp, refreshOne } from './support/host-app.js';
 
 let database: TestDatabase;
 let metadataApi: MetadataHost;
@@ -32,7 +32,7 @@ async function run(imports: NonNullable<Parameters<typeof Module>[0]['imports']>
 }
 
 it('what a process with the API alone accepts, a process with the worker alone refreshes', async () => {
-  const api = await openShop(database, metadataApi, { nftRefresh: { runMode: 'api' } });
+  const api = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'api' } });
   const studio = await aStudio(api, metadataApi);
   const accepted = await http(api)
     .post('/v1/metadata-refreshes')
@@ -53,7 +53,7 @@ it('what a process with the API alone accepts, a process with the worker alone r
 });
 
 it('a process with one fetch slot asks for one token at a time, and the others stay pending meanwhile [H8]', async () => {
-  const api = await openShop(database, metadataApi, { nftRefresh: { runMode: 'api' } });
+  const api = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'api' } });
   const studio = await aStudio(api, metadataApi);
   await api.get(TokenStore).registerTokens(studio.collectionId, ['2', '3']);
   let open = () => {};
@@ -62,7 +62,7 @@ it('a process with one fetch slot asks for one token at a time, and the others s
     metadataApi.script(tokenId, { before: () => opened, status: 200, body: { name: `Token ${tokenId}` } });
   }
   metadataApi.hits.clear();
-  metadataApi.mostAtOnce = 0;
+  metadataApi.maxConcurrent = 0;
   const accepted = await http(api)
     .post('/v1/metadata-refreshes')
     .set('x-api-key', studio.apiKey)
@@ -86,13 +86,13 @@ it('a process with one fetch slot asks for one token at a time, and the others s
 
   expect(meanwhile).toMatchObject({ summary: { succeeded: 0, pending: 3 } });
   expect(await summary()).toMatchObject({ summary: { succeeded: 3, pending: 0 } });
-  expect([metadataApi.hits.size, metadataApi.mostAtOnce]).toEqual([3, 1]);
+  expect([metadataApi.hits.size, metadataApi.maxConcurrent]).toEqual([3, 1]);
   await worker.close();
   await api.close();
 });
 
 it('a process with the worker alone has no routes', async () => {
-  const worker = await openShop(database, metadataApi, { nftRefresh: { runMode: 'worker' } });
+  const worker = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'worker' } });
 
   await request(worker.getHttpServer() as App)
     .get('/v1/limits')
@@ -145,7 +145,7 @@ it.each([
 });
 
 it('has everything in one process unless told otherwise', async () => {
-  const shop = await openShop(database, metadataApi);
+  const shop = await startHostApp(database, metadataApi);
 
   expect(await refreshOne(shop, await aStudio(shop, metadataApi))).toBe('Token 1');
   await shop.close();

@@ -35,10 +35,10 @@ it('logs that are not for a terminal are lines of JSON without colours, those of
 it('the root of the service leads to the documentation of its API', async () => {
   const { url } = await start('all');
 
-  const answer = await fetch(url, { redirect: 'manual' });
+  const response = await fetch(url, { redirect: 'manual' });
   const followed = await fetch(url);
 
-  expect(answer.status).toBe(302);
+  expect(response.status).toBe(302);
   expect(followed.url).toBe(`${url}/docs`);
   expect(await followed.text()).toContain('<title>NFT metadata refresh</title>');
 });

@@ -8,7 +8,7 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 beforeEach(async () => {
   test.metadataApi.hits.clear();
-  await test.database.query("update nft_metadata.metadata_hosts set cooling_until = '-infinity'");
+  await test.database.query("update nft_metadata.metadata_hosts set cooldown_until = '-infinity'");
   // Pauses are counted to the second.
   await test.database.stopTime();
 });
@@ -42,14 +42,14 @@ const recordsOf = ({ collectionId }: TestProject) =>
     [collectionId],
   );
 
-it('a host that answers 429 is left alone for as long as it asks, by all tokens, and then asked for each [D10, D15, D16]', async () => {
+it('a host that responds with 429 is left alone for as long as it asks, by all tokens, and then asked for each [D10, D15, D16]', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
   test.metadataApi.script(
     '1',
     { status: 429, body: '', headers: { 'retry-after': '40' } },
     { status: 200, body: { name: 'One' } },
   );
-  test.metadataApi.answer('2', 200, { name: 'Two' });
+  test.metadataApi.respond('2', 200, { name: 'Two' });
   const first = await refresh(project, ['1']);
 
   const second = await refresh(project, ['2']);
@@ -100,7 +100,7 @@ it('a refresh says which host it waits for and until when, alone and in the list
 });
 
 it.each([429, 503])(
-  'a host that answers %i and says for how long is left alone by every project [D9, D10]',
+  'a host that responds with %i and says for how long is left alone by every project [D9, D10]',
   async (status) => {
     const [project, other] = [await test.aProject({ tokens: ['1'] }), await test.aProject({ tokens: ['2'] })];
     test.metadataApi.script(
@@ -108,7 +108,7 @@ it.each([429, 503])(
       { status, body: '', headers: { 'retry-after': '40' } },
       { status: 200, body: { name: 'One' } },
     );
-    test.metadataApi.answer('2', 200, { name: 'Two' });
+    test.metadataApi.respond('2', 200, { name: 'Two' });
     await refresh(project, ['1']);
 
     await refresh(other, ['2']);
@@ -124,7 +124,7 @@ it.each([429, 503])(
 it('a 503 that does not say for how long makes its token wait, and no other', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
   test.metadataApi.script('1', { status: 503, body: '' }, { status: 200, body: { name: 'One' } });
-  test.metadataApi.answer('2', 200, { name: 'Two' });
+  test.metadataApi.respond('2', 200, { name: 'Two' });
   await refresh(project, ['1']);
 
   await refresh(project, ['2']);
@@ -152,7 +152,7 @@ it('a token that a dead worker held once, and that waits for its next try, keeps
 
 it('a host goes on resting after the last try of a token', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
-  test.metadataApi.answer('1', 429).answer('2', 200, { name: 'Two' });
+  test.metadataApi.respond('1', 429).respond('2', 200, { name: 'Two' });
   const refreshId = await refresh(project, ['1']);
   await secondsLater(60);
   await secondsLater(60);
@@ -193,7 +193,7 @@ it.each(['', 'soon', '-5', 'Wed, 21 Oct 2015 07:28:00 GMT'])(
   'a host that asks for %j is left alone for as long as one that asks for nothing [D12]',
   async (retryAfter) => {
     const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 429, '', { 'retry-after': retryAfter });
+    test.metadataApi.respond('1', 429, '', { 'retry-after': retryAfter });
 
     const { dueIn } = await stateOf(await refresh(project, ['1']));
 
@@ -206,7 +206,7 @@ it.each(['', 'soon', '-5', 'Wed, 21 Oct 2015 07:28:00 GMT'])(
 
 it('the first failure is one try, the second pause is longer, and the third failure is the last [D23, D24, D26, D27]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 503, 'busy');
+  test.metadataApi.respond('1', 503, 'busy');
 
   const refreshId = await refresh(project, ['1']);
   const first = await stateOf(refreshId);
@@ -231,9 +231,9 @@ it('the first failure is one try, the second pause is longer, and the third fail
   expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ reason: 'status_503' }]);
 });
 
-it('a token whose host has answered 429 a thousand times in a row is never banned, nor is its host [D17]', async () => {
+it('a token whose host has responded with 429 a thousand times in a row is never banned, nor is its host [D17]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 429);
+  test.metadataApi.respond('1', 429);
   await refresh(project, ['1']);
   await secondsLater(60);
   await secondsLater(60);
@@ -257,7 +257,7 @@ it('a token whose host has answered 429 a thousand times in a row is never banne
 
 it('a token is tried again at once when asked for, were it after a thousand failures, and they are forgotten [D28, D30]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  test.metadataApi.answer('1', 503);
+  test.metadataApi.respond('1', 503);
   await refresh(project, ['1']);
   await secondsLater(60);
   await secondsLater(60);
@@ -269,7 +269,7 @@ it('a token is tried again at once when asked for, were it after a thousand fail
   const throttled = await refresh(project, ['1']);
   expect(hitsOf('1')).toBe(1);
   expect(await stateOf(throttled)).toMatchObject({ status: 'pending', tries: 1 });
-  test.metadataApi.answer('1', 200, { name: 'At last' });
+  test.metadataApi.respond('1', 200, { name: 'At last' });
   await secondsLater(2);
 
   expect(await readRefresh(test.app, project, throttled)).toMatchObject({ summary: { succeeded: 1 } });
@@ -283,10 +283,10 @@ it('a token is tried again at once when asked for, were it after a thousand fail
 it('a hundred failures stop neither their collection nor another, and all can be asked for again at once [D34, H18]', async () => {
   const tokens = Array.from({ length: 100 }, (_, id) => String(1000 + id));
   const [project, other] = [await test.aProject({ tokens }), await test.aProject({ tokens: ['1'] })];
-  for (const tokenId of tokens) test.metadataApi.answer(tokenId, 404);
-  test.metadataApi.answer('1', 200, { name: 'One' });
+  for (const tokenId of tokens) test.metadataApi.respond(tokenId, 404);
+  test.metadataApi.respond('1', 200, { name: 'One' });
   const failed = await refresh(project, tokens);
-  for (const tokenId of tokens) test.metadataApi.answer(tokenId, 200, { name: 'Revealed' });
+  for (const tokenId of tokens) test.metadataApi.respond(tokenId, 200, { name: 'Revealed' });
 
   const revealed = await refresh(project, tokens);
   const another = await refresh(other, ['1']);

@@ -17,7 +17,7 @@ async function refreshed(documents: Record<string, object | string>): Promise<Te
 }
 
 async function refresh(project: TestProject, documents: Record<string, object | string>): Promise<void> {
-  for (const [tokenId, document] of Object.entries(documents)) test.metadataApi.answer(tokenId, 200, document);
+  for (const [tokenId, document] of Object.entries(documents)) test.metadataApi.respond(tokenId, 200, document);
   await requestRefresh(test.app, project, Object.keys(documents));
   await test.worker.runOnce();
 }
@@ -74,11 +74,11 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
     ['an unknown collection', `0x${'3'.repeat(40)}/tokens/1`, 404, 'collection_not_found'],
     ['an address that is none', 'kitties/tokens/1', 400, 'input_validation_failed'],
     ['an id that is none', `0x${'3'.repeat(40)}/tokens/01`, 400, 'input_validation_failed'],
-  ])('answers %s at %s with %i and %s', async (_, path, status, code) => {
+  ])('responds with %s at %s with %i and %s', async (_, path, status, code) => {
     expect((await get(path).expect(status)).body).toMatchObject({ code });
   });
 
-  it('answers 404 for a token that is not registered, 405 to other methods, 404 on a wrong path', async () => {
+  it('responds with 404 for a token that is not registered, 405 to other methods, 404 on a wrong path', async () => {
     const { collectionAddress } = await test.aProject();
 
     expect((await get(`${collectionAddress}/tokens/1`).expect(404)).body).toMatchObject({ code: 'token_not_found' });
@@ -254,7 +254,7 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
     await test.worker.runOnce();
     await test.database.advance(10);
     await test.worker.runOnce();
-    test.metadataApi.answer('1', 200, '<html>');
+    test.metadataApi.respond('1', 200, '<html>');
     await requestRefresh(test.app, project, ['1']);
     await test.worker.runOnce();
 
@@ -336,9 +336,9 @@ describe('a query parameter that a route of ours does not know is refused by nam
   ])('%s', async (path, message) => {
     const project = await test.aProject({ tokens: ['1'] });
 
-    const answer = await get(`${project.collectionAddress}/${path}`).set('x-api-key', project.apiKey);
+    const response = await get(`${project.collectionAddress}/${path}`).set('x-api-key', project.apiKey);
 
-    expect(answer).toMatchObject({ status: 400, body: { code: 'input_validation_failed', message } });
+    expect(response).toMatchObject({ status: 400, body: { code: 'input_validation_failed', message } });
   });
 
   it('/v1/limits?project=1', async () => {

@@ -63,7 +63,7 @@ describe('a refresh that succeeds', () => {
       decimals: 3,
       localization: { uri: 'https://host.example/{locale}.json' },
     });
-    test.metadataApi.answer('1', 200, full);
+    test.metadataApi.respond('1', 200, full);
     await refresh(project);
     const before = await readToken(project);
     expect(Object.entries(before).filter(([, value]) => value === null)).toEqual([
@@ -72,7 +72,7 @@ describe('a refresh that succeeds', () => {
       ['last_error_reason', null],
     ]);
 
-    test.metadataApi.answer('1', 200, record('Gas'));
+    test.metadataApi.respond('1', 200, record('Gas'));
     await refresh(project);
 
     expect(await readToken(project)).toMatchObject({
@@ -95,27 +95,11 @@ describe('a refresh that succeeds', () => {
     expect(await lampsOf(project)).toEqual({ Gas: 1 });
   });
 
-  it('fills in the original address of an animation that was read before it was kept, and nothing has changed by it', async () => {
-    const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 200, record('Oil', { animation_url: 'ar:1.mp4' }));
-    await refresh(project);
-    const before = await readToken(project);
-    await test.database.query('update nft_metadata.tokens set animation_original = null where collection_id = $1', [
-      project.collectionId,
-    ]);
-
-    await refresh(project);
-
-    const { animation_url, animation_original, changed_at, metadata_version } = before;
-    expect(before).toMatchObject({ animation_url: null, animation_original: 'ar:1.mp4', metadata_version: 1 });
-    expect(await readToken(project)).toMatchObject({ animation_url, animation_original, changed_at, metadata_version });
-  });
-
   it('shows old or new, never a mixture, also to readers in the middle of the write [G2, G13, H3, I2]', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
-    test.metadataApi.answer('1', 200, record('Oil')).answer('2', 200, record('Oil'));
+    test.metadataApi.respond('1', 200, record('Oil')).respond('2', 200, record('Oil'));
     await refresh(project, ['1', '2']);
-    test.metadataApi.answer('1', 200, record('Gas')).answer('2', 200, record('Gas'));
+    test.metadataApi.respond('1', 200, record('Gas')).respond('2', 200, record('Gas'));
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
     // The write moves the counts before the records: one that waits for this row has done half of its work.
     const inTheWay = new Client({ connectionString: test.database.url });
@@ -155,7 +139,7 @@ describe('a refresh that succeeds', () => {
   it('leaves every token of a collection readable while all of them are being fetched [G13]', async () => {
     const tokens = ['1', '2', '3'];
     const project = await test.aProject({ tokens });
-    for (const tokenId of tokens) test.metadataApi.answer(tokenId, 200, record('Oil'));
+    for (const tokenId of tokens) test.metadataApi.respond(tokenId, 200, record('Oil'));
     await refresh(project, tokens);
     const { before, open } = gate();
     for (const tokenId of tokens) test.metadataApi.script(tokenId, { before, status: 500, body: '' });
@@ -173,12 +157,12 @@ describe('a refresh that succeeds', () => {
 
   it('clears what a failure left behind [G18]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 200, record('Oil'));
+    test.metadataApi.respond('1', 200, record('Oil'));
     await refresh(project);
-    test.metadataApi.answer('1', 500);
+    test.metadataApi.respond('1', 500);
     await refresh(project);
     expect(await readToken(project)).toMatchObject({ metadata_status: 'stale', last_error_reason: 'status_500' });
-    test.metadataApi.answer('1', 200, record('Oil'));
+    test.metadataApi.respond('1', 200, record('Oil'));
 
     await refresh(project);
 
@@ -225,7 +209,7 @@ describe('a refresh that succeeds', () => {
     ],
   ])('has %s', async (_, document, expected) => {
     const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 200, document);
+    test.metadataApi.respond('1', 200, document);
 
     await refresh(project);
 
@@ -235,7 +219,7 @@ describe('a refresh that succeeds', () => {
   it('keeps names in every script, to the last character [F30]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const name = '𝓛amp ランプ 👩‍🚀 Lаmp \u0301e ﬁ';
-    test.metadataApi.answer('1', 200, { name, attributes: [{ trait_type: '色 🎨', value: 'ру́сский' }] });
+    test.metadataApi.respond('1', 200, { name, attributes: [{ trait_type: '色 🎨', value: 'ру́сский' }] });
 
     await refresh(project);
 
@@ -249,8 +233,8 @@ describe('a refresh that succeeds', () => {
 
 describe('a refresh that fails', () => {
   it.each<[Behaviour, string, reason: string]>([
-    ['answers 500', '[G3]', 'status_500'],
-    ['answers 404', '[D4, G3]', 'status_404'],
+    ['responds with 500', '[G3]', 'status_500'],
+    ['responds with 404', '[D4, G3]', 'status_404'],
     ['sends a web page', '[C6, G4]', 'not_json'],
     ['cuts the document', '[G4]', 'invalid_json'],
     ['sends text before the document', '[C5, G4]', 'invalid_json'],
@@ -264,7 +248,7 @@ describe('a refresh that fails', () => {
     ['sends a film', '[G4]', 'media_instead_of_document'],
   ])('changes nothing but the fields that say so, when a host %s %s', async (behaviour, _, reason) => {
     const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 200, record('Oil', { image: 'https://img.example/1.png' }));
+    test.metadataApi.respond('1', 200, record('Oil', { image: 'https://img.example/1.png' }));
     await refresh(project);
     const good = await readToken(project);
     test.metadataApi.misbehave('1', behaviour);
@@ -286,10 +270,10 @@ describe('a refresh that fails', () => {
 
   it('leaves where and when the last good document was had [G20]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 200, record('Oil'));
+    test.metadataApi.respond('1', 200, record('Oil'));
     await refresh(project);
     const { last_success_at } = await readToken(project);
-    test.metadataApi.answer('1', 500);
+    test.metadataApi.respond('1', 500);
     await test.database.advance(60);
 
     await refresh(project);
@@ -304,7 +288,7 @@ describe('a refresh that fails', () => {
 
   it('of a token that never had metadata says so, and shows none [G17]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 404);
+    test.metadataApi.respond('1', 404);
 
     await refresh(project);
 
@@ -322,7 +306,7 @@ describe('a refresh that fails', () => {
 
   it('because one row cannot be stored, fails for its own token only [G14]', async () => {
     const project = await test.aProject({ tokens: ['1', '2', '3'] });
-    for (const tokenId of ['1', '2', '3']) test.metadataApi.answer(tokenId, 200, record('Oil'));
+    for (const tokenId of ['1', '2', '3']) test.metadataApi.respond(tokenId, 200, record('Oil'));
     await test.database.query(
       `create function public.refuse() returns trigger language plpgsql
          as $$ begin raise exception 'no such character' using errcode = '22P05'; end $$`,
@@ -382,7 +366,7 @@ describe('of two fetches of one token', () => {
 
   it('the one that began later counts, whichever is written first [G7, G8, I7]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.answer('1', 200, record('Gas'));
+    test.metadataApi.respond('1', 200, record('Gas'));
     await refresh(project);
     const store = test.app.get(TokenStore);
     const earlier = { collectionId: project.collectionId, tokenId: '1', fetchSeq: '0', refreshId: 'another' };
@@ -509,7 +493,7 @@ describe('while a document is on its way', () => {
         project.collectionId,
       ]);
     };
-    test.metadataApi.script('1', { before, status: 200, body: record('Oil') }).answer('2', 200, record('Gas'));
+    test.metadataApi.script('1', { before, status: 200, body: record('Oil') }).respond('2', 200, record('Gas'));
 
     const refreshId = await refresh(project, ['1', '2']);
 
@@ -528,13 +512,17 @@ describe('while a document is on its way', () => {
     const project = await test.aProject({ tokens: ['1', '2', '3'] });
     const pictures = `${test.metadataApi.url}/pictures`;
     test.metadataApi
-      .misbehave('gone', 'answers 404')
+      .misbehave('gone', 'responds with 404')
       .misbehave('slow', 'hangs')
       .misbehave('large', 'sends without end');
     test.metadataApi
-      .answer('1', 200, { name: 'One', image: `${pictures}/gone`, animation_url: `${pictures}/slow` })
-      .answer('2', 200, { name: 'Two', image: `${pictures}/large`, external_url: `${pictures}/gone` })
-      .answer('3', 200, { name: 'Three', image: 'http://169.254.169.254/1.png', animation_url: 'http://no.example/1' });
+      .respond('1', 200, { name: 'One', image: `${pictures}/gone`, animation_url: `${pictures}/slow` })
+      .respond('2', 200, { name: 'Two', image: `${pictures}/large`, external_url: `${pictures}/gone` })
+      .respond('3', 200, {
+        name: 'Three',
+        image: 'http://169.254.169.254/1.png',
+        animation_url: 'http://no.example/1',
+      });
     test.metadataApi.hits.clear();
 
     const refreshId = await refresh(project, ['1', '2', '3']);

@@ -69,7 +69,12 @@ it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€
   await Promise.all([write(), write(), write(), write()]);
 
   const recount = await test.app.get(TraitRecount).recount(collectionId);
-  expect(recount).toEqual({ collections: 1, traits: expect.any(Number) as number, corrected: 0, foundAgain: 0 });
+  expect(recount).toEqual({
+    collections: 1,
+    traits: expect.any(Number) as number,
+    corrected: 0,
+    searchRowsRepaired: 0,
+  });
   expect(recount.traits).toBeGreaterThan(50);
   const [sums] = await test.database.query<{ counted: number; held: number }>(
     `select (select sum(token_count)::int from nft_metadata.collection_traits where collection_id = $1) as counted,
@@ -153,10 +158,10 @@ it('makes tokens found by what they have, when somebody has written records past
 
   const recount = await test.app.get(TraitRecount).recount(collectionId);
 
-  expect(recount).toMatchObject({ corrected: 0, foundAgain: 2 });
+  expect(recount).toMatchObject({ corrected: 0, searchRowsRepaired: 2 });
   expect(await found()).toEqual([
     ['1', '2'],
     ['1', '2'],
   ]);
-  expect(await test.app.get(TraitRecount).recount(collectionId)).toMatchObject({ foundAgain: 0 });
+  expect(await test.app.get(TraitRecount).recount(collectionId)).toMatchObject({ searchRowsRepaired: 0 });
 });

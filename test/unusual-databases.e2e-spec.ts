@@ -8,14 +8,14 @@ import { types } from 'pg';
 import { createDatabase, createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { http } from './support/project-api.js';
-import { aStudio, openShop, refreshOne, type ShopOptions } from './support/shop.js';
+import { aStudio, startHostApp, refreshOne, type HostAppOptions } from './support/host-app.js';
 
 const Sale = defineEntity({
   name: 'Sale',
   properties: { id: p.integer().primary(), price: p.text(), deletedAt: p.datetime().nullable() },
 });
 
-const CONNECTIONS: [string, NonNullable<ShopOptions['mikroOrm']>][] = [
+const CONNECTIONS: [string, NonNullable<HostAppOptions['mikroOrm']>][] = [
   ['lists its entities itself', { autoLoadEntities: false, entities: [Sale] }],
   ['has an EntityManager of its own for each request', { scope: Scope.REQUEST }],
   ['has no request context', { registerRequestContext: false }],
@@ -41,8 +41,8 @@ afterAll(async () => {
 });
 
 const shops: INestApplication[] = [];
-async function open(options: ShopOptions): Promise<INestApplication> {
-  shops.push(await openShop(database, metadataApi, options));
+async function open(options: HostAppOptions): Promise<INestApplication> {
+  shops.push(await startHostApp(database, metadataApi, options));
   return shops.at(-1)!;
 }
 afterEach(async () => {

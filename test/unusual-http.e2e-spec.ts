@@ -20,7 +20,7 @@ import { map } from 'rxjs';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { http } from './support/project-api.js';
-import { aStudio, openShop, refreshOne, type ShopOptions } from './support/shop.js';
+import { aStudio, startHostApp, refreshOne, type HostAppOptions } from './support/host-app.js';
 
 const Public = () => SetMetadata('isPublic', true);
 const Bare = () => SetMetadata('isBare', true);
@@ -55,7 +55,7 @@ class ShopController {
   }
 }
 
-const HOSTS: [string, ShopOptions][] = [
+const HOSTS: [string, HostAppOptions][] = [
   [
     'lets only those in who are logged in, and puts answers into envelopes',
     {
@@ -130,7 +130,7 @@ afterAll(async () => {
 });
 
 it.each(HOSTS)('refreshes in a host that %s', async (_, options) => {
-  shop = await openShop(database, metadataApi, options);
+  shop = await startHostApp(database, metadataApi, options);
   const studio = await aStudio(shop, metadataApi);
 
   expect(await refreshOne(shop, studio)).toBe('Token 1');
@@ -139,13 +139,13 @@ it.each(HOSTS)('refreshes in a host that %s', async (_, options) => {
 });
 
 it('what a host says of our routes is not said of its own', async () => {
-  shop = await openShop(database, metadataApi, HOSTS[0]![1]);
+  shop = await startHostApp(database, metadataApi, HOSTS[0]![1]);
 
   await http(shop).get('/shop').expect(401);
 });
 
 it('a host that has no parser of bodies is told so, and loses nothing', async () => {
-  shop = await openShop(database, metadataApi, { appOptions: { bodyParser: false } });
+  shop = await startHostApp(database, metadataApi, { appOptions: { bodyParser: false } });
   const { apiKey, address } = await aStudio(shop, metadataApi);
 
   const { body } = await http(shop)

@@ -54,7 +54,7 @@ async function aWebhook(project: TestProject, more: object = {}) {
 }
 
 async function refreshOne(project: TestProject): Promise<void> {
-  test.metadataApi.answer('1', 200, { name: `One at ${performance.now()}` });
+  test.metadataApi.respond('1', 200, { name: `One at ${performance.now()}` });
   await requestRefresh(test.app, project, ['1']);
   await test.worker.runOnce();
   await delivery.runOnce();
@@ -139,7 +139,7 @@ describe('a project', () => {
   it('sends a test message and is told how it ended, also to a receiver that refuses, hangs, or is disabled', async () => {
     const project = await test.aProject();
     const webhook = await aWebhook(project);
-    receiver.answer(webhook.path, 200, 500, 'hangs', 204);
+    receiver.respond(webhook.path, 200, 500, 'hangs', 204);
     const send = async () => (await ask(project, 'post', `${webhook.at}/test`).expect(200)).body as object;
 
     expect(await send()).toMatchObject({ status: 200, reason: null });
@@ -162,7 +162,7 @@ describe('a project', () => {
     const project = await test.aProject();
     const webhook = await aWebhook(project);
     let finish: (() => void) | undefined;
-    receiver.answer(webhook.path, (response) => {
+    receiver.respond(webhook.path, (response) => {
       finish = () => void response.writeHead(204).end();
     });
     const first = ask(project, 'post', `${webhook.at}/test`).then(({ status }) => status);
@@ -178,7 +178,7 @@ describe('a project', () => {
   it('enables a webhook that was disabled, from the message that failed on or without what it missed', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const webhook = await aWebhook(project, { events: ['refresh.completed'] });
-    receiver.answer(webhook.path, 410, 204);
+    receiver.respond(webhook.path, 410, 204);
     await refreshOne(project);
     expect((await ask(project, 'get', webhook.at)).body).toMatchObject({ disabled: 'gone' });
 
@@ -186,7 +186,7 @@ describe('a project', () => {
     await delivery.runOnce();
     expect(receiver.at(webhook.path)).toHaveLength(2);
 
-    receiver.answer(webhook.path, 410, 204);
+    receiver.respond(webhook.path, 410, 204);
     await refreshOne(project);
     await ask(project, 'post', `${webhook.at}/enable`).send({ skip_missed: true }).expect(200);
     await delivery.runOnce();
@@ -208,14 +208,14 @@ describe('a project', () => {
   it('has so many webhooks at most, exact when requests come at once', async () => {
     const project = await test.aProject();
 
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       [1, 2, 3, 4, 5].map((index) => create(project, { url: receiver.url(`/many-${index}`) })),
     );
 
-    expect(answers.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([
+    expect(responses.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([
       201, 201, 201, 409, 409,
     ]);
-    expect(answers.find(({ status }) => status === 409)!.body).toEqual({
+    expect(responses.find(({ status }) => status === 409)!.body).toEqual({
       code: 'webhook_limit_reached',
       message: 'The project may have 3 webhooks, and has them.',
     });
@@ -259,7 +259,7 @@ it('all of it is the same on Fastify', async () => {
     .expect(201);
   const at = `${PATH}/${(body as Created).webhook_id}`;
   const collection = `/v1/collections/${project.collectionAddress}`;
-  const answers = [
+  const responses = [
     await onFastify('post', `${at}/test`),
     await onFastify('post', `${at}/rotate-secret`),
     await onFastify('post', `${at}/enable`),
@@ -275,17 +275,17 @@ it('all of it is the same on Fastify', async () => {
   ];
 
   await app.close();
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 204, 405, 404, 400, 200, 200, 200, 405]);
-  expect(answers[7]!.body).toMatchObject({ code: 'malformed_request' });
+  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 204, 405, 404, 400, 200, 200, 200, 405]);
+  expect(responses[7]!.body).toMatchObject({ code: 'malformed_request' });
 });
 
 describe('another project', () => {
-  it('is answered 404 on every route, as for a webhook that does not exist, and changes nothing', async () => {
+  it('is responded with 404 on every route, as for a webhook that does not exist, and changes nothing', async () => {
     const [project, stranger] = [await test.aProject(), await test.aProject()];
     const webhook = await aWebhook(project);
 
     for (const at of [webhook.at, `${PATH}/${NOBODYS}`]) {
-      const answers = [
+      const responses = [
         await ask(stranger, 'get', at),
         await ask(stranger, 'patch', at).send({ url: receiver.url('/stolen') }),
         await ask(stranger, 'delete', at),
@@ -294,8 +294,8 @@ describe('another project', () => {
         await ask(stranger, 'post', `${at}/test`),
         await ask(stranger, 'get', `${at}/deliveries`),
       ];
-      for (const answer of answers) {
-        expect(answer).toMatchObject({ status: 404, body: { code: 'webhook_not_found' } });
+      for (const response of responses) {
+        expect(response).toMatchObject({ status: 404, body: { code: 'webhook_not_found' } });
       }
     }
     expect((await ask(stranger, 'get', PATH)).body).toEqual({ result: [] });
@@ -323,9 +323,9 @@ describe('the routes of webhooks', () => {
   ])('refuse to create %j and say why', async (body, message) => {
     const project = await test.aProject();
 
-    const answer = await create(project, body);
+    const response = await create(project, body);
 
-    expect(answer).toMatchObject({
+    expect(response).toMatchObject({
       status: 400,
       body: { code: 'input_validation_failed', message: expect.stringContaining(message) as string },
     });
@@ -336,7 +336,7 @@ describe('the routes of webhooks', () => {
     const project = await test.aProject();
     const { at } = await aWebhook(project);
 
-    const answers = [
+    const responses = [
       await ask(project, 'patch', at).send({ uri: 'https://partner.example' }),
       await ask(project, 'patch', at).send({}),
       await ask(project, 'patch', at).send({ url: 'https://10.0.0.1/' }),
@@ -348,8 +348,8 @@ describe('the routes of webhooks', () => {
       await ask(project, 'get', `${PATH}/7`),
     ];
 
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 400));
-    expect(answers.map(({ body }) => (body as { message: string }).message)).toEqual([
+    expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 400));
+    expect(responses.map(({ body }) => (body as { message: string }).message)).toEqual([
       'uri is not a field here; did you mean url?; the body must have url or events',
       'the body must have url or events',
       'Webhook URL "https://10.0.0.1/" would not be called: blocked_address.',
@@ -362,7 +362,7 @@ describe('the routes of webhooks', () => {
     ]);
   });
 
-  it('answer 401 without credentials, 405 with Allow to other methods, and 404 below them, in the project API’s shape', async () => {
+  it('respond with 401 without credentials, 405 with Allow to other methods, and 404 below them, in the project API’s shape', async () => {
     const { at } = await aWebhook(await test.aProject());
 
     expect(await http(test.app).get(PATH)).toMatchObject({ status: 401, body: { code: 'unauthorized' } });

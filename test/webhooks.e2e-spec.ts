@@ -33,7 +33,7 @@ async function aWebhook(project: TestProject, ...types: ('token.metadata.changed
 /** New metadata for each, fetched and written; delivered when the test says so. */
 async function change(project: TestProject, ...tokenIds: string[]): Promise<string> {
   for (const tokenId of tokenIds) {
-    test.metadataApi.answer(tokenId, 200, { name: `${tokenId} at ${performance.now()}` });
+    test.metadataApi.respond(tokenId, 200, { name: `${tokenId} at ${performance.now()}` });
   }
   const refreshId = await requestRefresh(test.app, project, tokenIds);
   await test.worker.runOnce();
@@ -133,10 +133,10 @@ describe('a partner’s webhook', () => {
 });
 
 describe('a receiver', () => {
-  it('that answers 500 gets the same message again after a pause, under the same id, and what came since behind it', async () => {
+  it('that responds with 500 gets the same message again after a pause, under the same id, and what came since behind it', async () => {
     const project = await test.aProject({ tokens: ['10', '11'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
-    receiver.answer(webhook.path, 500, 204);
+    receiver.respond(webhook.path, 500, 204);
 
     await change(project, '10');
     await delivery.runOnce();
@@ -161,7 +161,7 @@ describe('a receiver', () => {
   it('that asks for more time in Retry-After gets it', async () => {
     const project = await test.aProject({ tokens: ['12'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
-    receiver.answer(webhook.path, (response) => response.writeHead(503, { 'retry-after': '120' }).end(), 204);
+    receiver.respond(webhook.path, (response) => response.writeHead(503, { 'retry-after': '120' }).end(), 204);
 
     await change(project, '12');
     await delivery.runOnce();
@@ -180,7 +180,7 @@ describe('a receiver', () => {
       await aWebhook(project, 'token.metadata.changed'),
       await aWebhook(project, 'token.metadata.changed'),
     ];
-    receiver.answer(slow.path, 'hangs');
+    receiver.respond(slow.path, 'hangs');
 
     await change(project, '13');
     delivery.start();
@@ -195,7 +195,7 @@ describe('a receiver', () => {
   it('that redirects is not followed', async () => {
     const project = await test.aProject({ tokens: ['14'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
-    receiver.answer(webhook.path, (response) => response.writeHead(307, { location: '/elsewhere' }).end());
+    receiver.respond(webhook.path, (response) => response.writeHead(307, { location: '/elsewhere' }).end());
 
     await change(project, '14');
     await delivery.runOnce();
@@ -208,7 +208,7 @@ describe('a receiver', () => {
     const project = await test.aProject({ tokens: ['15'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     let isClosed = false;
-    receiver.answer(webhook.path, (response) => {
+    receiver.respond(webhook.path, (response) => {
       response.on('close', () => (isClosed = true)).writeHead(200);
       const write = () => {
         while (!isClosed && response.write('x'.repeat(1024)));
@@ -224,10 +224,10 @@ describe('a receiver', () => {
     expect(await deliveriesOf(webhook.id)).toEqual([{ attempt: 1, status: 200, reason: null }]);
   });
 
-  it('that answers 410 is asked no more, until an operator enables it again', async () => {
+  it('that responds with 410 is asked no more, until an operator enables it again', async () => {
     const project = await test.aProject({ tokens: ['16'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
-    receiver.answer(webhook.path, 410, 204);
+    receiver.respond(webhook.path, 410, 204);
 
     await change(project, '16');
     await delivery.runOnce();
@@ -247,7 +247,7 @@ describe('a receiver', () => {
   it('that fails for five days is disabled, and an operator can go on without what it missed', async () => {
     const project = await test.aProject({ tokens: ['17'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
-    receiver.answer(webhook.path, 500);
+    receiver.respond(webhook.path, 500);
     await change(project, '17');
 
     const isDisabled = async () => (await webhooks.list(project.id))[0]!.disabledReason === 'failing';
@@ -261,7 +261,7 @@ describe('a receiver', () => {
     expect(seconds).toBeLessThanOrEqual(6 * 86_400);
     expect(await webhooks.list(project.id)).toMatchObject([{ lastError: 'status_500' }]);
     await webhooks.enable(webhook.id, { skipBacklog: true });
-    receiver.answer(webhook.path, 204);
+    receiver.respond(webhook.path, 204);
     const before = webhook.received().length;
     await delivery.runOnce();
     expect(webhook.received()).toHaveLength(before);
@@ -357,7 +357,7 @@ describe('two processes', () => {
   it('one of which stops in the middle of a message, and the other posts it again at once', async () => {
     const project = await test.aProject({ tokens: ['40'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
-    receiver.answer(webhook.path, 'hangs', 204);
+    receiver.respond(webhook.path, 'hangs', 204);
     await change(project, '40');
     delivery.start();
     await vi.waitUntil(() => webhook.received().length === 1, { interval: 5 });
@@ -383,7 +383,7 @@ describe('a process', () => {
     await publishing.connect();
     await publishing.query('begin; select from nft_metadata.event_stream for update');
     const worker = await start();
-    test.metadataApi.answer('41', 200, { name: 'Forty-one' });
+    test.metadataApi.respond('41', 200, { name: 'Forty-one' });
 
     await requestRefresh(test.app, project, ['41']);
     await vi.waitUntil(() => isCompleted(project), { timeout: 20_000, interval: 20 });
@@ -400,7 +400,7 @@ describe('a process', () => {
   it('that is killed in the middle of a message is followed by another one when its lease has run out', async () => {
     const project = await test.aProject({ tokens: ['42'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
-    receiver.answer(webhook.path, 'hangs', 204);
+    receiver.respond(webhook.path, 'hangs', 204);
     await change(project, '42');
     const worker = await start();
     await vi.waitUntil(() => webhook.received().length === 1, { timeout: 20_000, interval: 5 });
@@ -427,7 +427,7 @@ async function isCompleted({ id }: TestProject): Promise<boolean> {
 it('a consumer of the host’s is told whatever webhooks do', async () => {
   const project = await test.aProject({ tokens: ['50'] });
   const webhook = await aWebhook(project, 'token.metadata.changed');
-  receiver.answer(webhook.path, 500);
+  receiver.respond(webhook.path, 500);
   const told: string[] = [];
   test.app.get(MetadataEvents).on('token.metadata.changed', 'search', (changes) => {
     told.push(...changes.map(({ tokenId }) => tokenId));

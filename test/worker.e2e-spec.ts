@@ -13,12 +13,12 @@ afterEach(async () => test.worker.stop());
 
 /** The host answers for this token when it is told to. */
 function holdBack(tokenId: string): () => void {
-  let answer = () => {};
-  const told = new Promise<void>((done) => (answer = done));
+  let response = () => {};
+  const told = new Promise<void>((done) => (response = done));
   test.metadataApi.script(tokenId, { before: () => told, status: 200, body: { name: `Token ${tokenId}` } });
   return () => {
     test.metadataApi.script(tokenId, { status: 200, body: { name: `Token ${tokenId}` } });
-    answer();
+    response();
   };
 }
 
@@ -37,11 +37,11 @@ describe('a host that runs the worker itself', () => {
   /** For the answer to token 1; the project has a token 2 as well. */
   async function aRoundThatWaits() {
     const project = await test.aProject({ tokens: ['1', '2'] });
-    const answer = holdBack('1');
+    const response = holdBack('1');
     await requestRefresh(test.app, project, ['1']);
     const round = test.worker.runOnce();
     await until(() => hits('1') === 1);
-    return { project, answer, round };
+    return { project, response, round };
   }
 
   it('may have two rounds at once; the worker works no longer than they do, and can be started afterwards', async () => {
@@ -59,9 +59,9 @@ describe('a host that runs the worker itself', () => {
   });
 
   it('may start it in the middle of a round, and it goes on', async () => {
-    const { project, answer, round } = await aRoundThatWaits();
+    const { project, response, round } = await aRoundThatWaits();
     test.worker.start();
-    answer();
+    response();
     await round;
 
     await requestRefresh(test.app, project, ['2']);
@@ -69,7 +69,7 @@ describe('a host that runs the worker itself', () => {
   });
 
   it('may stop it in the middle of a round, and nothing more is claimed', async () => {
-    const { project, answer, round } = await aRoundThatWaits();
+    const { project, response, round } = await aRoundThatWaits();
     const later = await requestRefresh(test.app, project, ['2']);
 
     const stopped = [test.worker.stop(), test.worker.stop()];
@@ -79,12 +79,12 @@ describe('a host that runs the worker itself', () => {
     await test.worker.stop();
 
     expect(await claimsOf([later])).toBe(0);
-    answer();
+    response();
   });
 });
 
 it('a worker that looks once takes of all projects, however many wait', async () => {
-  const answer = holdBack('1');
+  const response = holdBack('1');
   const refreshIds: string[] = [];
   for (let count = 0; count < 20; count += 1) {
     refreshIds.push(await requestRefresh(test.app, await test.aProject({ tokens: ['1'] }), ['1']));
@@ -94,13 +94,13 @@ it('a worker that looks once takes of all projects, however many wait', async ()
   // More than its host is asked for at once, and none of them is answered.
   await until(async () => (await claimsOf(refreshIds)) >= 16);
 
-  answer();
+  response();
   await round;
 });
 
 it('a token that was asked for again is fetched when its first fetch is written, also if a claim is under way', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
-  const [answerFirst, ...answerOthers] = [holdBack('1'), holdBack('2'), holdBack('3')];
+  const [respondToFirst, ...respondToOthers] = [holdBack('1'), holdBack('2'), holdBack('3')];
   const first = await requestRefresh(test.app, project, ['1']);
   await requestRefresh(test.app, project, ['3']);
   test.worker.start();
@@ -110,13 +110,13 @@ it('a token that was asked for again is fetched when its first fetch is written,
   await requestRefresh(test.app, project, ['2']);
   await until(() => claims.isOneWaiting());
 
-  answerFirst!();
+  respondToFirst!();
   await until(async () => (await readRefresh(test.app, project, first))['status'] === 'completed');
-  await claims.letGo();
+  await claims.releaseHeld();
 
   await until(() => hits('2') === 1);
   await until(() => hits('1') === 2);
-  for (const answer of answerOthers) answer();
+  for (const response of respondToOthers) response();
 });
 
 /** A claim that takes this token waits in its middle until it is let go. */
@@ -138,7 +138,7 @@ async function holdingUpClaims(tokenId: string) {
       const { rows } = await client.query(`select from pg_locks where locktype = 'advisory' and not granted`);
       return rows.length > 0;
     },
-    async letGo() {
+    async releaseHeld() {
       await client.query('select pg_advisory_unlock_all()');
     },
     async [Symbol.asyncDispose]() {

@@ -54,7 +54,7 @@ export function reportPipelines({ contenders, absent }, cases) {
     })),
     note: 'CPU and statements are for each token. Memory is the most that all processes of the row had.',
     charts: cases.map((one) => ({
-      title: `Tokens a second: host answers after ${one.latency} ms, documents of ${one.size}`,
+      title: `Tokens a second: host responses after ${one.latency} ms, documents of ${one.size}`,
       bars: contenders.map((contender) => ({
         label: contender.name,
         value: middle(contender, one, 'tokensPerSecond'),

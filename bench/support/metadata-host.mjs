@@ -49,7 +49,7 @@ function serve() {
 
   const answer = (path) => {
     if (path[1] !== 'most-at-once') return documentOf(DOCUMENTS[path[2]], Number(path.at(-1)));
-    const text = JSON.stringify({ mostAtOnce: mostWaiting });
+    const text = JSON.stringify({ maxConcurrent: mostWaiting });
     mostWaiting = 0;
     return text;
   };

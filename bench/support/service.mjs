@@ -17,7 +17,7 @@ const WORKER_WITH_SLOTS = fileURLToPath(new URL('./worker-with-slots.mjs', impor
 const NO_LIMITS = { requestsPerSecond: 1_000_000, tokensPerRequest: 1_000_000, tokensPerHour: 1_000_000_000 };
 /** What a metadata host takes at once: more than any process here asks, so that its slots decide. */
 const HOST_TAKES = 1000;
-const REGISTERED_AT_ONCE = 10_000;
+const REGISTRATION_BATCH_SIZE = 10_000;
 
 /** The application without HTTP and without a worker, in this process: to prepare what a benchmark needs. */
 export async function openApplication(databaseUrl, options = {}) {
@@ -99,7 +99,7 @@ export class Service {
       .get(Collections)
       .add({ chainId: 1, address, projectId: project.id, source, hostConcurrency });
     const store = this.#application.get(TokenStore);
-    for (const some of chunks(tokenIds, REGISTERED_AT_ONCE)) await store.registerTokens(collection.id, some);
+    for (const some of chunks(tokenIds, REGISTRATION_BATCH_SIZE)) await store.registerTokens(collection.id, some);
     return { id: collection.id, address };
   }
 
@@ -130,9 +130,9 @@ export async function requestRefresh(api, project, collection, tokenIds) {
     headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify({ collection_address: collection.address, token_ids: tokenIds }),
   });
-  const answer = await response.json();
-  if (response.status !== 202) throw new Error(`the service answered ${response.status}: ${JSON.stringify(answer)}`);
-  return answer.refresh_id;
+  const response = await response.json();
+  if (response.status !== 202) throw new Error(`the service answered ${response.status}: ${JSON.stringify(response)}`);
+  return response.refresh_id;
 }
 
 /** What its project sees of a refresh. */

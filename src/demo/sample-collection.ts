@@ -1,4 +1,4 @@
-import type { Answer, MetadataHost } from '../../test/support/metadata-host.js';
+import type { HostResponse, MetadataHost } from '../../test/support/metadata-host.js';
 
 export const SAMPLE_SIZE = 500;
 
@@ -20,16 +20,16 @@ export const EXPECTED = {
 /** Before the reveal every token shows the same; after it each has its own document, and some of them fail. */
 export function serveSamples(host: MetadataHost, isRevealed: boolean): void {
   for (let id = 1; id <= SAMPLE_SIZE; id += 1) {
-    const answers = isRevealed ? (TROUBLE[id] ?? [document(lighthouse(id))]) : [document(placeholder(id))];
-    host.script(String(id), ...answers);
+    const responses = isRevealed ? (TROUBLE[id] ?? [document(lighthouse(id))]) : [document(placeholder(id))];
+    host.script(String(id), ...responses);
   }
 }
 
-function document(body: object): Answer {
+function document(body: object): HostResponse {
   return { status: 200, body };
 }
 
-function text(status: number, body: string): Answer {
+function text(status: number, body: string): HostResponse {
   return { status, body, headers: { 'content-type': 'text/plain' } };
 }
 
@@ -90,7 +90,7 @@ function image(name: string): string {
 }
 
 /** Registered, but gone from the Metadata API, broken, or late: what a real reveal meets, on purpose. */
-const TROUBLE: Readonly<Record<number, Answer[]>> = {
+const TROUBLE: Readonly<Record<number, HostResponse[]>> = {
   13: [text(404, 'no such lighthouse')],
   66: [text(404, 'no such lighthouse')],
   77: [text(500, 'the keeper is asleep')],

@@ -1,7 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/database';
 import {
   Collections,
-  inTransaction,
   PageSearch,
   TokenStore,
   UNNAMED,
@@ -27,35 +27,35 @@ export interface Listing {
   price: string;
   currency: string;
   createdAt: Date;
-  /** As its metadata is now; null when the token is no longer registered. */
+  /** The current record of the token; null when the token is not registered. */
   token: TokenRecord | null;
 }
 
 export interface ListingQuery {
   limit: number;
   order: PageOrder;
-  /** The position that the page before ended at; null: from the beginning. */
+  /** The position at which the previous page ended; null: from the beginning. */
   after: readonly string[] | null;
   collectionAddress?: string | undefined;
-  /** For an address that is in use on several chains. */
+  /** The chain of `collectionAddress`, for an address that is registered on several. */
   chainId?: number | undefined;
   filters: TokenFilters;
 }
 
 export interface ListingPage {
   listings: Listing[];
-  /** Where the list goes on; null: that was all. With a `next` there can be fewer listings than wanted, also none. */
+  /** Where the next page begins; null: this was the last page. With a `next` there can be fewer listings than `limit`, even none. */
   next: string[] | null;
-  /** The position of the last listing; null: there is none. */
+  /** The position of the last listing; null when there are no listings. */
   end: string[] | null;
 }
 
 type ListingRow = TokenReference & Omit<Listing, 'token' | 'createdAt'> & { createdAt: Date | string };
 
-/** Listings that one statement removes. */
-const REMOVE_BATCH_SIZE = 5000;
+/** Listings that one statement deletes. */
+const DELETE_BATCH_SIZE = 5000;
 
-/** Tokens for sale. Shows token records as they are; knows nothing of refreshes. */
+/** Tokens for sale, with their current records. */
 @Injectable()
 export class Listings {
   constructor(
@@ -95,11 +95,11 @@ export class Listings {
   }
 
   /** Deletes all listings of a collection, in short statements. */
-  async removeOf(collectionId: string): Promise<void> {
+  async deleteByCollection(collectionId: string): Promise<void> {
     for (let removed = -1n; removed !== 0n;) {
       ({ numAffectedRows: removed = 0n } = await sql`
         delete from marketplace.listings where id = any(array(
-          select id from marketplace.listings where collection_id = ${collectionId}::uuid limit ${REMOVE_BATCH_SIZE}
+          select id from marketplace.listings where collection_id = ${collectionId}::uuid limit ${DELETE_BATCH_SIZE}
         ))`.execute(this.em.fork().getKysely()));
     }
   }
@@ -129,7 +129,7 @@ export class Listings {
     }));
   }
 
-  /** undefined: there is none. */
+  /** undefined when no collection matches. */
   private async findCollection(address: string, chainId: number | undefined): Promise<string | undefined> {
     const registered = await this.collections.findByAddress(address);
     const matching = registered.filter((collection) => chainId === undefined || collection.chainId === chainId);

@@ -9,7 +9,7 @@ beforeAll(async () => {
   api = await test.startProcess('api');
 });
 beforeEach(() => {
-  test.metadataApi.mostAtOnce = 0;
+  test.metadataApi.maxConcurrent = 0;
 });
 afterEach(async () => test.killAll('worker'));
 afterAll(async () => {
@@ -37,23 +37,23 @@ const OTHER_SESSIONS = 'select from pg_stat_activity where datname = current_dat
 /** Where no worker was killed that was asking for something. */
 function expectFetchesApart(tokenIds: readonly string[]): void {
   const overlapping = tokenIds.filter((tokenId) =>
-    test.metadataApi.visits
+    test.metadataApi.requestTimes
       .get(tokenId)!
-      .some(({ cameAt }, index, all) => index > 0 && cameAt < all[index - 1]!.leftAt),
+      .some(({ startedAt }, index, all) => index > 0 && startedAt < all[index - 1]!.endedAt),
   );
   expect(overlapping).toEqual([]);
-  expect(test.metadataApi.mostAtOnce).toBeLessThanOrEqual(8);
+  expect(test.metadataApi.maxConcurrent).toBeLessThanOrEqual(8);
 }
 
 it.each(each)('round %i: the same request of fifty clients at once is fifty refreshes, and all are done', async () => {
   // Fewer than their host is asked for at once: the same one twice is not kept from it by that.
   const project = await test.aProject(3);
-  test.numberAnswers(project.tokenIds, 300);
+  test.numberResponses(project.tokenIds, 300);
   await Promise.all([test.startProcess('worker'), test.startProcess('worker')]);
 
-  const answers = await Promise.all(Array.from({ length: 50 }, () => test.post(api.url, project, project.tokenIds)));
+  const responses = await Promise.all(Array.from({ length: 50 }, () => test.post(api.url, project, project.tokenIds)));
 
-  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+  expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 202));
   expect(new Set(test.accepted.slice(-50).map(({ refreshId }) => refreshId)).size).toBe(50);
   await test.expectAllDone();
   expectFetchesApart(project.tokenIds);
@@ -63,7 +63,7 @@ it.each(each)(
   'round %i: refreshes that overlap, written by four workers, wait for each other and never in a circle',
   async () => {
     const project = await test.aProject(150);
-    test.numberAnswers(project.tokenIds);
+    test.numberResponses(project.tokenIds);
     await Promise.all(Array.from({ length: 4 }, () => test.startProcess('worker')));
 
     const some = () => project.tokenIds.toSorted(() => Math.random() - 0.5).slice(0, 75);
@@ -76,8 +76,8 @@ it.each(each)(
 
 it('processes whose clocks are ten minutes wrong, either way, keep to the time of the database [H22]', async () => {
   const [project, plain] = [await test.aProject(60), await test.aProject(60)];
-  test.mixAnswers(project.tokenIds);
-  test.numberAnswers(plain.tokenIds);
+  test.mixResponses(project.tokenIds);
+  test.numberResponses(plain.tokenIds);
   const skewed = (minutes: number) => [
     '--import',
     `data:text/javascript,const now = Date.now; Date.now = () => now() + ${minutes * 60_000};`,
@@ -98,7 +98,7 @@ it('processes whose clocks are ten minutes wrong, either way, keep to the time o
 it('every answer that a bad host can give, in one refresh, and the worker killed in the middle', async () => {
   prepareBombs();
   // Redirects are requests too, and no claims, and so is a kept connection that is dialled again: left to other suites.
-  const asksAgain = ['answers once on each connection', 'closes at once'];
+  const asksAgain = ['responds once on each connection', 'closes at once'];
   const names = (Object.keys(behaviours) as Behaviour[]).filter(
     (name) => !name.includes('redirect') && !asksAgain.includes(name),
   );

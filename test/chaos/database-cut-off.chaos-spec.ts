@@ -24,7 +24,7 @@ afterAll(async () => {
 /** Some work that is under way. */
 async function begin(tokens: number) {
   const project = await test.aProject(tokens);
-  test.mixAnswers(project.tokenIds);
+  test.mixResponses(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
   return project;
@@ -99,7 +99,7 @@ it('a worker that holds tokens and may not learn how many requests their host ta
   await Promise.all(services.workers.map((worker) => worker.end('SIGKILL')));
   const projects = await Promise.all(Array.from({ length: 12 }, () => test.aProject(40)));
   for (const project of projects) {
-    test.numberAnswers(project.tokenIds);
+    test.numberResponses(project.tokenIds);
     await test.request(services.api.url, project, project.tokenIds);
   }
   const shares = await test.hold('lock table nft_metadata.host_workers in exclusive mode');

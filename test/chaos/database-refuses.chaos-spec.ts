@@ -19,7 +19,7 @@ afterAll(async () => test.stop());
 
 async function begin() {
   const project = await test.aProject(80);
-  test.mixAnswers(project.tokenIds);
+  test.mixResponses(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
   return project;

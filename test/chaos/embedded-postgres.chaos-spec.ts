@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { rounds } from '../support/crash-test.js';
 import { anOpenFolder, endPrograms, expectNoServer } from '../support/embedded-process.js';
 import {
-  enterAtOnceAndLeave,
+  enterTogetherAndLeave,
   enterWhileTheLastLeaves,
   killOneOfTwo,
   killTheOneThatStarts,
@@ -26,8 +26,8 @@ afterEach(async () => {
 
 describe('two processes on the embedded PostgreSQL', () => {
   it.each(each)('share one server, in round %i', async () => {
-    await enterAtOnceAndLeave(folder);
-    await enterAtOnceAndLeave(folder);
+    await enterTogetherAndLeave(folder);
+    await enterTogetherAndLeave(folder);
   });
 
   it('get a server when one starts while the other, the last one, leaves', async () => {

@@ -25,14 +25,14 @@ describe.each(each)('round %i: an API process', () => {
     const project = await test.aProject(5);
     const commits = await holdCommits(test, 'accept');
 
-    const answer = test.post(api.url, project, project.tokenIds).then(
+    const response = test.post(api.url, project, project.tokenIds).then(
       ({ status }) => status,
       () => 'none',
     );
     await commits.reached();
     await api.end('SIGKILL');
     await commits.release();
-    expect(await answer).toBe('none');
+    expect(await response).toBe('none');
     api = await test.startProcess('api');
     const again = await test.request(api.url, project, project.tokenIds);
 
@@ -47,11 +47,11 @@ describe.each(each)('round %i: an API process', () => {
     const project = await test.aProject(5);
     const quotas = await test.hold('lock table nft_metadata.refresh_quotas in exclusive mode');
 
-    const answer = test.post(api.url, project, project.tokenIds).catch(() => null);
+    const response = test.post(api.url, project, project.tokenIds).catch(() => null);
     await quotas.reached();
     await api.end('SIGKILL');
     await quotas.release();
-    await answer;
+    await response;
     api = await test.startProcess('api');
 
     const left = await test.database.query(

@@ -57,14 +57,14 @@ it('SIGTERM while a refresh is being committed: whoever asked still hears of it'
   const project = await test.aProject(5);
   const process = await test.startProcess('api');
   const commits = await holdCommits(test, 'accept');
-  const answer = test.post(process.url, project, project.tokenIds);
+  const response = test.post(process.url, project, project.tokenIds);
   await commits.reached();
 
   const ended = process.end('SIGTERM');
   await until(() => process.output().includes('stopping'));
   await commits.release();
 
-  expect((await answer).status).toBe(202);
+  expect((await response).status).toBe(202);
   expect(await ended).toMatchObject({ status: 0 });
   await test.startProcess('worker');
   await test.expectAllDone();

@@ -21,7 +21,7 @@ const run = (environment: Record<string, string>) =>
 
 it('the example with curl asks for a refresh as a partner, waits for it, and reads the errors', async () => {
   const { apiKey, collectionAddress } = await test.aProject({ tokens: ['1', '2'] });
-  test.metadataApi.answer('2', 404, 'not here');
+  test.metadataApi.respond('2', 404, 'not here');
 
   const { stdout } = await run({ API_KEY: apiKey, COLLECTION: collectionAddress, TOKEN_IDS: '"1","2"' });
 

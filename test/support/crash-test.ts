@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { LastingConnection } from './database.js';
 import { Watch, type AcceptedRefresh } from './invariants.js';
-import type { Answer } from './metadata-host.js';
+import type { HostResponse } from './metadata-host.js';
 import { startServiceProcess, type ServiceProcess } from './service-process.js';
 import { startApp, type TestApp, type TestProject } from './start-app.js';
 
@@ -155,20 +155,20 @@ export class CrashTest {
   }
 
   /** Answers as the hosts of a market do: mostly well and slowly, some at the second try, some never. */
-  mixAnswers(tokenIds: readonly string[]): void {
-    tokenIds.forEach((tokenId, index) => this.metadataApi.script(tokenId, ...mixedAnswers(tokenId, index % 20)));
+  mixResponses(tokenIds: readonly string[]): void {
+    tokenIds.forEach((tokenId, index) => this.metadataApi.script(tokenId, ...mixedResponses(tokenId, index % 20)));
   }
 
   /** The same, after a good document for each token. Returns those documents that failures could spoil. */
-  async mixLaterAnswers(url: string, project: CrashProject): Promise<object[]> {
-    this.numberAnswers(project.tokenIds);
+  async mixLaterResponses(url: string, project: CrashProject): Promise<object[]> {
+    this.numberResponses(project.tokenIds);
     await this.request(url, project, project.tokenIds);
     await this.expectAllDone();
-    this.mixAnswers(project.tokenIds);
+    this.mixResponses(project.tokenIds);
     return this.failingDocuments(project, 'ok');
   }
 
-  /** Of the tokens that never get a document from `mixAnswers`. */
+  /** Of the tokens that never get a document from `mixResponses`. */
   failingDocuments({ collectionId, tokenIds }: CrashProject, status: 'ok' | 'stale'): Promise<object[]> {
     return this.database.query(
       `select token_id, name, raw::text as raw, content_hash from nft_metadata.tokens
@@ -178,7 +178,7 @@ export class CrashTest {
   }
 
   /** Documents that say as how manieth they were served. */
-  numberAnswers(tokenIds: readonly string[], afterMs = 0): void {
+  numberResponses(tokenIds: readonly string[], afterMs = 0): void {
     for (const tokenId of tokenIds) this.metadataApi.script(tokenId, numbered(tokenId, afterMs));
   }
 }
@@ -223,7 +223,7 @@ export class Hold {
   }
 }
 
-const numbered = (tokenId: string, afterMs = 0): Answer => ({
+const numbered = (tokenId: string, afterMs = 0): HostResponse => ({
   status: 200,
   body: (served) => ({
     name: `#${tokenId}`,
@@ -233,7 +233,7 @@ const numbered = (tokenId: string, afterMs = 0): Answer => ({
   ...(afterMs > 0 && { before: () => pass(afterMs) }),
 });
 
-function mixedAnswers(tokenId: string, place: number): Answer[] {
+function mixedResponses(tokenId: string, place: number): HostResponse[] {
   if (place === 0) return [{ status: 404, body: 'not here' }];
   if (place === 1) return [{ behaviour: 'hangs' }];
   if (place < 4) return [{ status: 503, body: 'later' }, numbered(tokenId)];

@@ -15,7 +15,7 @@ export async function killDatabase(
   { signal, awayForMs }: { signal: 'SIGQUIT' | 'SIGKILL'; awayForMs: number },
 ): Promise<void> {
   const project = await test.aProject(100);
-  const good = await test.mixLaterAnswers(api.url, project);
+  const good = await test.mixLaterResponses(api.url, project);
   await test.request(api.url, project, project.tokenIds);
   const refused = askUntilRefused(test, api.url, project);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.get(tokenId)! > 1));

@@ -29,10 +29,10 @@ const commands = {
 };
 
 process.on('message', (command: keyof typeof commands) => {
-  const answer = (message: object) => process.connected && process.send!(message);
+  const response = (message: object) => process.connected && process.send!(message);
   commands[command]().then(
-    (result) => answer({ result }),
-    (error: Error) => answer({ error: `${error.name}: ${error.message}` }),
+    (result) => response({ result }),
+    (error: Error) => response({ error: `${error.name}: ${error.message}` }),
   );
 });
 stopping.addEventListener('abort', () => void end());

@@ -7,7 +7,7 @@ async function twoProcesses(folder: string): Promise<[EmbeddedProcess, EmbeddedP
   return Promise.all([EmbeddedProcess.start(folder), EmbeddedProcess.start(folder)]);
 }
 
-export async function enterAtOnceAndLeave(folder: string): Promise<void> {
+export async function enterTogetherAndLeave(folder: string): Promise<void> {
   const [first, second] = await twoProcesses(folder);
   await Promise.all([first.enter(), second.enter()]);
   const server = await first.query();

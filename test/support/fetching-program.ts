@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { fetchModules } from './fetch-modules.js';
 
 /** What a worker asks one host at once, unless told otherwise. */
-const AT_ONCE = 8;
+const CONCURRENCY = 8;
 const WARM_UPS = 1000;
 /** Claimed together, of a contract: `chain:ADDRESS`, on the chain whose node is named by NODE_URL. */
 const TOKENS = 100;
@@ -54,6 +54,6 @@ async function fetchAll(targets: readonly FetchTarget[]): Promise<number> {
       if (kind === 'fetched') fetched += 1;
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, loop));
+  await Promise.all(Array.from({ length: CONCURRENCY }, loop));
   return fetched;
 }

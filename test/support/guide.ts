@@ -17,7 +17,7 @@ const SHOP_URL = 'http://127.0.0.1:3000';
  */
 export class Reader {
   /** What the requests of the page were answered. */
-  readonly answers: unknown[] = [];
+  readonly responses: unknown[] = [];
   readonly compiled: string[] = [];
   /** Where the page has gone by now, below the root. */
   private folder = '';
@@ -151,7 +151,7 @@ export class Reader {
     // Whoever reads the page types slower than the worker fetches.
     if (body === undefined)
       await vi.waitUntil(async () => JSON.stringify(await ask()).includes('Cat'), { timeout: 20_000 });
-    this.answers.push(await ask());
+    this.responses.push(await ask());
   }
 }
 

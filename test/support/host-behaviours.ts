@@ -10,7 +10,7 @@ export type Behaviour = keyof typeof behaviours;
 /** How a metadata host can answer, each way by its name. With the name as its path, any client can ask for it. */
 export const behaviours = {
   // Good documents, oddly served
-  'answers well': (request, response) => send(response, document(request)),
+  'responds well': (request, response) => send(response, document(request)),
   'sends a byte order mark': (request, response) => send(response, `\ufeff${document(request)}`),
   'sends white space around': (request, response) => send(response, `\n\t\r ${document(request)} \n`),
   'says text/plain': (request, response) => send(response, document(request), { 'content-type': 'text/plain' }),
@@ -75,7 +75,7 @@ export const behaviours = {
         attributes: Array.from({ length: 5000 }, (__, id) => ({ trait_type: `${id}`, value: id })),
       }),
     ),
-  'answers once on each connection': (request, response) => {
+  'responds once on each connection': (request, response) => {
     if (served.has(request.socket)) return request.socket.resetAndDestroy();
     served.add(request.socket);
     send(response, document(request));
@@ -83,7 +83,7 @@ export const behaviours = {
   'ends the body by closing': (request, response) => {
     response.socket!.end(`${WITHOUT_LENGTH}${document(request)}`);
   },
-  'redirects once': (_, response) => redirect(response, '/answers-well/elsewhere'),
+  'redirects once': (_, response) => redirect(response, '/responds-well/elsewhere'),
   'redirects three times': (request, response) => redirectDown(request, response, 3),
 
   // Complete answers that are no metadata
@@ -118,31 +118,31 @@ export const behaviours = {
     send(response, gzipSync(gzipSync(document(request))), { 'content-encoding': 'gzip' }),
 
   // Complete answers of another status
-  'answers 201': (_, response) => status(response, 201),
-  'answers 204': (_, response) => status(response, 204),
-  'answers 206': (_, response) => status(response, 206),
-  'answers 301 to nowhere': (_, response) => status(response, 301),
-  'answers 304 unasked': (_, response) => status(response, 304),
-  'answers 400': (_, response) => status(response, 400),
-  'answers 401': (_, response) => status(response, 401),
-  'answers 403': (_, response) => status(response, 403),
-  'answers 404': (_, response) => status(response, 404),
-  'answers 410': (_, response) => status(response, 410),
-  'answers 500': (_, response) => status(response, 500),
-  'answers 502 without end': (_, response) => {
+  'responds with 201': (_, response) => status(response, 201),
+  'responds with 204': (_, response) => status(response, 204),
+  'responds with 206': (_, response) => status(response, 206),
+  'responds with 301 to nowhere': (_, response) => status(response, 301),
+  'responds with 304 unasked': (_, response) => status(response, 304),
+  'responds with 400': (_, response) => status(response, 400),
+  'responds with 401': (_, response) => status(response, 401),
+  'responds with 403': (_, response) => status(response, 403),
+  'responds with 404': (_, response) => status(response, 404),
+  'responds with 410': (_, response) => status(response, 410),
+  'responds with 500': (_, response) => status(response, 500),
+  'responds with 502 without end': (_, response) => {
     response.writeHead(502);
     sendWithoutEnd(response);
   },
-  'answers 429': (_, response) => status(response, 429),
-  'answers 429 and asks for rubbish': (_, response) => status(response, 429, { 'retry-after': 'soon' }),
-  'answers 503': (_, response) => status(response, 503),
-  'answers 503 and asks for the past': (_, response) =>
+  'responds with 429': (_, response) => status(response, 429),
+  'responds with 429 and asks for rubbish': (_, response) => status(response, 429, { 'retry-after': 'soon' }),
+  'responds with 503': (_, response) => status(response, 503),
+  'responds with 503 and asks for the past': (_, response) =>
     status(response, 503, { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' }),
-  'answers 503 and breaks off': (_, response) => {
+  'responds with 503 and breaks off': (_, response) => {
     response.writeHead(503, { 'content-length': '1000' });
     response.write('later', () => response.socket?.resetAndDestroy());
   },
-  'answers 429 and hangs': (_, response) => {
+  'responds with 429 and hangs': (_, response) => {
     response.writeHead(429);
     response.write('later');
   },

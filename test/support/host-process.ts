@@ -59,7 +59,7 @@ export async function launchHost(
   host.stdout.on('data', (chunk) => (out += String(chunk)));
   host.stderr.on('data', (chunk) => (out += String(chunk)));
   const url = `http://127.0.0.1:${port}`;
-  const answers = async () => {
+  const responses = async () => {
     if (host.exitCode !== null) throw new Error(`${main} ended with ${host.exitCode}:\n${out}`);
     return fetch(url).then(
       () => true,
@@ -70,7 +70,7 @@ export async function launchHost(
     process: host,
     url,
     out: () => out,
-    ready: async () => void (await vi.waitUntil(answers, { timeout: 40_000, interval: 50 })),
+    ready: async () => void (await vi.waitUntil(responses, { timeout: 40_000, interval: 50 })),
     async stop() {
       const closed = new Promise((done) => host.once('close', done));
       if (host.exitCode === null && host.signalCode === null && host.kill('SIGTERM')) await closed;

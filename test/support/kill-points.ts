@@ -64,7 +64,7 @@ export const killPoints: readonly KillPoint[] = [
   {
     name: 'while failures are being written',
     prepare: async (test, tokenIds) => {
-      for (const tokenId of tokenIds) test.metadataApi.answer(tokenId, 404);
+      for (const tokenId of tokenIds) test.metadataApi.respond(tokenId, 404);
       return test.hold('lock table nft_metadata.refresh_errors in share mode');
     },
   },
@@ -107,7 +107,7 @@ export async function killAt(
   const project = await test.aProject(5);
   // Held still, so that it finds the work only when all is prepared.
   worker.process.kill('SIGSTOP');
-  test.numberAnswers(project.tokenIds);
+  test.numberResponses(project.tokenIds);
   await test.request(api, project, project.tokenIds);
   const stop = await killPoint.prepare(test, project.tokenIds);
   worker.process.kill('SIGCONT');

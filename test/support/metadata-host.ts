@@ -2,62 +2,63 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { behaviours, type Behaviour } from './host-behaviours.js';
 
-/** One answer: a status and a body, or a behaviour that no well-made server has. */
-export type Answer =
+/** One response: a status and a body, or a misbehaviour by name. */
+export type HostResponse =
   | {
       status: number;
-      /** A function makes the document of the token's 1st, 2nd, … request. */
+      /** A function is called with the number of the token's request, from 1, and returns the document. */
       body: string | Buffer | object | ((request: number) => object);
       headers?: Record<string, string>;
-      /** Happens between the request and its answer. */
+      /** Runs between the request and its response. */
       before?: () => Promise<void>;
     }
   | { behaviour: Behaviour };
 
-/** What one path has seen. */
+/** Counters of one path. */
 export interface Traffic {
   hits: number;
-  /** Requests that are open now. */
-  atOnce: number;
-  /** The most requests that were open at once. */
-  mostAtOnce: number;
-  /** Milliseconds between the beginnings of two requests, in order. */
+  /** Requests in flight. */
+  concurrent: number;
+  /** The most requests in flight at the same time. */
+  maxConcurrent: number;
+  /** Milliseconds between the starts of consecutive requests. */
   gaps: number[];
 }
 
-/** When one request came, and when its answer was over or its asker gone. */
-export interface Visit {
-  cameAt: number;
-  leftAt: number;
+/** When a request arrived, and when its response ended or its client disconnected. */
+export interface RequestTime {
+  startedAt: number;
+  endedAt: number;
 }
 
 /**
- * A Metadata API that answers as it is told, and counts. `/<anything>/<token id>` gives a small good document until told
- * otherwise, by token id; `/<behaviour>/<token id>`, with hyphens for spaces, behaves so for every token.
+ * A scripted Metadata API that counts its requests. `/<anything>/<token id>` responds with a small valid document unless a
+ * script for the token id says otherwise. `/<behaviour>/<token id>`, with hyphens for spaces, shows this behaviour for every
+ * token.
  */
 export class MetadataHost {
   /** Requests by token id. */
   readonly hits = new Map<string, number>();
-  /** The same, each with its time. */
-  readonly visits = new Map<string, Visit[]>();
+  /** When each request started and ended, by token id. */
+  readonly requestTimes = new Map<string, RequestTime[]>();
   /** The headers of the last request. */
   lastHeaders: IncomingMessage['headers'] = {};
   /** Path and query of the last request. */
   lastUrl = '';
-  /** The most requests that were open at once, of all paths. */
-  mostAtOnce = 0;
-  private atOnce = 0;
+  /** The most requests in flight at the same time, over all paths. */
+  maxConcurrent = 0;
+  private concurrent = 0;
   private isHolding = false;
-  /** Held back, oldest first; each is answered as it is told, or as its script has it. */
-  private readonly held = new Set<(answer?: Answer) => void>();
+  /** Requests on hold, oldest first. Each sends the given response, or the scripted one. */
+  private readonly held = new Set<(response?: HostResponse) => void>();
   private readonly byPath = new Map<string, Traffic & { lastAt: number }>();
-  private readonly scripts = new Map<string, Answer[]>();
+  private readonly scripts = new Map<string, HostResponse[]>();
 
   private constructor(private readonly server: Server) {
     server.on('request', (request, response) => this.handle(request, response));
   }
 
-  /** On a port of its own, or on the one that is given. */
+  /** Listens on a free port by default. */
   static async start(port = 0): Promise<MetadataHost> {
     const server = createServer();
     await new Promise<void>((done, fail) => {
@@ -67,12 +68,12 @@ export class MetadataHost {
     return new MetadataHost(server);
   }
 
-  /** The paths of behaviours, in the order of their list. */
+  /** The path of each behaviour. */
   static paths(): string[] {
     return Object.keys(behaviours).map((name) => `/${toPath(name)}`);
   }
 
-  /** `host:port`, as FETCH_ALLOWED_HOSTS takes it. */
+  /** `host:port`, the format of FETCH_ALLOWED_HOSTS. */
   get host(): string {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
@@ -81,10 +82,10 @@ export class MetadataHost {
     return `http://${this.host}`;
   }
 
-  answer(
+  respond(
     tokenId: string,
     status: number,
-    body: Exclude<Answer, { behaviour: Behaviour }>['body'] = '',
+    body: Exclude<HostResponse, { behaviour: Behaviour }>['body'] = '',
     headers: Record<string, string> = {},
   ): this {
     return this.script(tokenId, { status, body, headers });
@@ -94,44 +95,50 @@ export class MetadataHost {
     return this.script(tokenId, { behaviour });
   }
 
-  /** One answer for each request; the last one repeats. */
-  script(tokenId: string, ...answers: Answer[]): this {
-    this.scripts.set(tokenId, answers);
+  /** One response for each request; the last one repeats. */
+  script(tokenId: string, ...responses: HostResponse[]): this {
+    this.scripts.set(tokenId, responses);
     return this;
   }
 
-  /** From here on requests wait for `answerHeld` or `letGo`. */
+  /** Puts new requests on hold until `respondToHeld` or `releaseHeld`. */
   hold(): void {
     this.isHolding = true;
   }
 
-  /** Requests that wait, and whose askers wait for them. */
+  /** Requests on hold whose clients are still connected. */
   get heldCount(): number {
     return this.held.size;
   }
 
-  /** Gives this answer to the oldest that wait. Whoever comes next waits, too. */
-  answerHeld(count: number, answer: Answer): void {
-    for (const reply of [...this.held].slice(0, count)) reply(answer);
+  /** Responds to the oldest requests on hold. New requests are still put on hold. */
+  respondToHeld(count: number, response: HostResponse): void {
+    for (const reply of [...this.held].slice(0, count)) reply(response);
   }
 
-  /** Whoever waits, or comes, is answered as usual. */
-  letGo(): void {
+  /** Responds to all requests on hold, and to new ones, as scripted. */
+  releaseHeld(): void {
     this.isHolding = false;
     for (const reply of this.held) reply();
   }
 
-  /** Of the requests that came after this moment, the most that were open at once. */
-  mostAtOnceSince(moment: number): number {
-    const visits = [...this.visits.values()].flat().filter(({ cameAt }) => cameAt > moment);
-    const openAt = (time: number) => visits.filter(({ cameAt, leftAt }) => cameAt <= time && time < leftAt).length;
-    return Math.max(0, ...visits.map(({ cameAt }) => openAt(cameAt)));
+  /** The most requests in flight at the same time, of those that arrived after this moment. */
+  maxConcurrentSince(moment: number): number {
+    const times = [...this.requestTimes.values()].flat().filter(({ startedAt }) => startedAt > moment);
+    const openAt = (time: number) =>
+      times.filter(({ startedAt, endedAt }) => startedAt <= time && time < endedAt).length;
+    return Math.max(0, ...times.map(({ startedAt }) => openAt(startedAt)));
   }
 
-  /** Of the paths that begin with this one. */
+  /** The counters of this path. */
   trafficOf(path: string): Traffic {
-    const { hits, atOnce, mostAtOnce, gaps } = this.byPath.get(path) ?? { hits: 0, atOnce: 0, mostAtOnce: 0, gaps: [] };
-    return { hits, atOnce, mostAtOnce, gaps };
+    const { hits, concurrent, maxConcurrent, gaps } = this.byPath.get(path) ?? {
+      hits: 0,
+      concurrent: 0,
+      maxConcurrent: 0,
+      gaps: [],
+    };
+    return { hits, concurrent, maxConcurrent, gaps };
   }
 
   async close(): Promise<void> {
@@ -140,17 +147,17 @@ export class MetadataHost {
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {
-    response.on('error', () => {}); // whoever asked has gone
+    response.on('error', () => {}); // the client has disconnected
     this.lastUrl = request.url ?? '';
     this.lastHeaders = request.headers;
     const segments = this.lastUrl.split('?', 1)[0]!.split('/');
     const tokenId = decodeURIComponent(segments.at(-1)!);
     this.count(tokenId, segments.slice(0, -1).join('/'), response);
 
-    const reply = (answer = this.scripted(tokenId)) => {
+    const reply = (scripted = this.scripted(tokenId)) => {
       this.held.delete(reply);
-      if (answer && !('behaviour' in answer)) return send(response, answer, this.hits.get(tokenId)!);
-      const name = answer?.behaviour ?? behaviourOf(segments[1] ?? '') ?? 'answers well';
+      if (scripted && !('behaviour' in scripted)) return send(response, scripted, this.hits.get(tokenId)!);
+      const name = scripted?.behaviour ?? behaviourOf(segments[1] ?? '') ?? 'responds well';
       behaviours[name](request, response);
     };
     if (!this.isHolding) return reply();
@@ -158,29 +165,29 @@ export class MetadataHost {
     response.once('close', () => this.held.delete(reply));
   }
 
-  private scripted(tokenId: string): Answer | undefined {
+  private scripted(tokenId: string): HostResponse | undefined {
     const script = this.scripts.get(tokenId);
     return script && script.length > 1 ? script.shift() : script?.[0];
   }
 
   private count(tokenId: string, path: string, response: ServerResponse): void {
     const now = performance.now();
-    const traffic = this.byPath.get(path) ?? { hits: 0, mostAtOnce: 0, gaps: [], atOnce: 0, lastAt: now };
+    const traffic = this.byPath.get(path) ?? { hits: 0, maxConcurrent: 0, gaps: [], concurrent: 0, lastAt: now };
     this.byPath.set(path, traffic);
     if (traffic.hits > 0) traffic.gaps.push(now - traffic.lastAt);
     traffic.lastAt = now;
     traffic.hits += 1;
-    traffic.atOnce += 1;
-    traffic.mostAtOnce = Math.max(traffic.mostAtOnce, traffic.atOnce);
+    traffic.concurrent += 1;
+    traffic.maxConcurrent = Math.max(traffic.maxConcurrent, traffic.concurrent);
     this.hits.set(tokenId, (this.hits.get(tokenId) ?? 0) + 1);
-    const visit: Visit = { cameAt: now, leftAt: Infinity };
-    this.visits.set(tokenId, [...(this.visits.get(tokenId) ?? []), visit]);
-    this.atOnce += 1;
-    this.mostAtOnce = Math.max(this.mostAtOnce, this.atOnce);
+    const times: RequestTime = { startedAt: now, endedAt: Infinity };
+    this.requestTimes.set(tokenId, [...(this.requestTimes.get(tokenId) ?? []), times]);
+    this.concurrent += 1;
+    this.maxConcurrent = Math.max(this.maxConcurrent, this.concurrent);
     response.once('close', () => {
-      visit.leftAt = performance.now();
-      this.atOnce -= 1;
-      traffic.atOnce -= 1;
+      times.endedAt = performance.now();
+      this.concurrent -= 1;
+      traffic.concurrent -= 1;
     });
   }
 }
@@ -192,9 +199,14 @@ function behaviourOf(path: string): Behaviour | undefined {
   return byPathName.get(path);
 }
 
-function send(response: ServerResponse, answer: Exclude<Answer, { behaviour: Behaviour }>, request: number): void {
-  const { status, headers, before } = answer;
-  const body = typeof answer.body === 'function' ? (answer.body as (request: number) => object)(request) : answer.body;
+function send(
+  response: ServerResponse,
+  scripted: Exclude<HostResponse, { behaviour: Behaviour }>,
+  request: number,
+): void {
+  const { status, headers, before } = scripted;
+  const body =
+    typeof scripted.body === 'function' ? (scripted.body as (request: number) => object)(request) : scripted.body;
   const write = () => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));

@@ -52,7 +52,7 @@ export async function startPgBouncer(
   await vi.waitUntil(
     async () => {
       if (pooler.exitCode !== null || pooler.pid === undefined) throw new Error(`PgBouncer did not start:\n${output}`);
-      return answers(changed.href);
+      return responses(changed.href);
     },
     { timeout: 20_000, interval: 50 },
   );
@@ -72,7 +72,7 @@ function runAs(): { uid: number; gid: number } | undefined {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-async function answers(url: string): Promise<boolean> {
+async function responses(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url });
   client.on('error', () => {});
   return client.connect().then(

@@ -31,7 +31,7 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
   const kill = async (signal: 'SIGQUIT' | 'SIGKILL') => {
     const pid = await postmasterPid(data);
     process.kill(pid, signal);
-    await until(async () => !isAlive(pid) && !(await answers(templateUrl)));
+    await until(async () => !isAlive(pid) && !(await responses(templateUrl)));
   };
 
   return {
@@ -41,7 +41,7 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
       // Until the last child of a killed postmaster has gone, its shared memory keeps a new one from starting.
       await until(async () => {
         const postmaster = await startAgain(data);
-        await until(async () => postmaster.exitCode !== null || (await answers(templateUrl)));
+        await until(async () => postmaster.exitCode !== null || (await responses(templateUrl)));
         return postmaster.exitCode === null;
       });
     },
@@ -76,7 +76,7 @@ async function dataFolder(url: string): Promise<string> {
   return rows[0]!.data_directory;
 }
 
-async function answers(url: string): Promise<boolean> {
+async function responses(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url });
   client.on('error', () => {});
   try {

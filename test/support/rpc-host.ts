@@ -8,17 +8,17 @@ export interface Call {
   params: [call?: { to?: string; data?: string }, ...rest: unknown[]];
 }
 
-type Answered = { id: number | null; [field: string]: unknown }[];
+type RpcResponses = { id: number | null; [field: string]: unknown }[];
 
-/** What the host does with one request: on the way to the node, or on the way back. */
+/** What the host does with one request: before it forwards it, or with the node's responses. */
 export type RpcBehaviour =
   | 'hangs'
   | 'closes at once'
   | { status: number; headers?: Record<string, string>; body?: string }
-  /** What it makes of the node's answers; a promise that never resolves hangs. */
-  | ((answers: Answered, calls: Call[]) => unknown);
+  /** Maps the node's responses. A promise that never resolves hangs. */
+  | ((responses: RpcResponses, calls: Call[]) => unknown);
 
-/** What stands between us and a chain: hands requests to a real node, counts them, and misbehaves as it is told. */
+/** A proxy in front of a real node: records requests, forwards them, and misbehaves as scripted. */
 export class RpcHost {
   /** The calls of each request, in order. */
   readonly requests: Call[][] = [];
@@ -49,19 +49,19 @@ export class RpcHost {
     return `http://${this.host}`;
   }
 
-  /** One behaviour for each of the next requests that reads token URIs; the others are handed on. */
+  /** One behaviour for each of the next requests that read token URIs. Other requests are forwarded. */
   misbehave(...behaviours: RpcBehaviour[]): this {
     this.script.push(...behaviours);
     return this;
   }
 
-  /** With every request. */
+  /** For every request. */
   misbehaveAlways(behaviour: RpcBehaviour | undefined): this {
     this.always = behaviour;
     return this;
   }
 
-  /** Requests that ask this function of a contract, by its selector. */
+  /** Requests that call the contract function with this selector. */
   asking(selector: string): Call[][] {
     return this.requests.filter((calls) => calls.some((call) => asks(call, selector)));
   }
@@ -72,7 +72,7 @@ export class RpcHost {
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    response.on('error', () => {}); // whoever asked has gone
+    response.on('error', () => {}); // the client has disconnected
     this.lastUrl = request.url ?? '';
     this.lastHeaders = request.headers;
     const body = await text(request);
@@ -92,9 +92,9 @@ export class RpcHost {
       headers: { 'content-type': 'application/json' },
       body,
     });
-    const answers = (await forwarded.json()) as Answered;
+    const responses = (await forwarded.json()) as RpcResponses;
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(behaviour ? await behaviour(answers, calls) : answers));
+    response.end(JSON.stringify(behaviour ? await behaviour(responses, calls) : responses));
   }
 }
 

@@ -10,7 +10,7 @@ export interface ReceivedMessage {
 
 type Reply = number | 'hangs' | ((response: ServerResponse) => void);
 
-/** A partner's server: takes what is posted, and answers by path as it is told; 204 unless told otherwise. */
+/** A scripted webhook receiver: records messages and responds by path, with 204 unless scripted otherwise. */
 export class WebhookReceiver {
   readonly messages: ReceivedMessage[] = [];
   private readonly replies = new Map<string, Reply[]>();
@@ -44,7 +44,7 @@ export class WebhookReceiver {
   }
 
   /** One reply for each message; the last one repeats. */
-  answer(path: string, ...replies: Reply[]): void {
+  respond(path: string, ...replies: Reply[]): void {
     this.replies.set(path, replies);
   }
 

@@ -10,7 +10,7 @@ export async function killAndStop(
 ): Promise<void> {
   const project = await test.aProject(tokens);
   const workers = await Promise.all(Array.from({ length: count }, () => test.startProcess('worker')));
-  const good = await test.mixLaterAnswers(api, project);
+  const good = await test.mixLaterResponses(api, project);
 
   for (let time = 0; time < times; time += 1) {
     await test.request(api, project, project.tokenIds);
@@ -62,7 +62,7 @@ export async function outliveItsLease(test: CrashTest, api: string, disk: FullDi
 
   sleeper.process.kill('SIGCONT');
   // It writes what it holds before it takes anything new.
-  test.numberAnswers(others);
+  test.numberResponses(others);
   await test.request(api, project, others);
   await until(async () => (await test.pending()) <= first.length);
 
@@ -80,7 +80,7 @@ export async function outliveItsLease(test: CrashTest, api: string, disk: FullDi
 /** Nobody has to wait for a lease after SIGTERM. */
 export async function stopInOrder(test: CrashTest, api: string): Promise<void> {
   const project = await test.aProject(100);
-  test.mixAnswers(project.tokenIds);
+  test.mixResponses(project.tokenIds);
   const worker = await test.startProcess('worker');
   await test.request(api, project, project.tokenIds);
   await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
@@ -96,7 +96,7 @@ export async function stopInOrder(test: CrashTest, api: string): Promise<void> {
   await successor.end('SIGKILL');
 }
 
-/** Of `mixAnswers`: how many of these tokens are at this place of twenty. */
+/** Of `mixResponses`: how many of these tokens are at this place of twenty. */
 const share = (tokens: number, place: number) => Math.ceil((tokens - place) / 20);
 
 async function failuresOf(test: CrashTest, projectId: string): Promise<Record<string, number>> {

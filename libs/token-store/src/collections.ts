@@ -11,18 +11,18 @@ export interface NewCollection {
   /** `0x` and 40 hex digits, in any case. */
   address: string;
   projectId: string;
-  /** The URL of a Metadata API is trimmed; what else is wrong with it is InvalidCollection. */
+  /** The URL of a Metadata API is trimmed; any other mistake in it is an InvalidCollection. */
   source: CollectionSource;
-  /** Requests that its metadata host takes at once, 1–1,000, by all processes together; default: the deployment's. */
+  /** Concurrent requests to its metadata host from all processes together, 1–1,000; default: the deployment's. */
   hostConcurrency?: number | undefined;
 }
 
 export interface CollectionQuery {
-  /** All when absent. */
+  /** Absent: collections of all projects. */
   projectId?: string | undefined;
   /** 1–1,000; default 100. */
   limit?: number | undefined;
-  /** Only collections behind this one, the last of the page before. */
+  /** Only collections after this one, the last of the previous page. */
   after?: Pick<Collection, 'id' | 'createdAt'> | undefined;
 }
 
@@ -51,7 +51,7 @@ export class Collections {
       );
     }
     if (hostConcurrency !== undefined && !isWithin(hostConcurrency, 1, 1000)) {
-      throw new InvalidCollection(`Requests at once ${hostConcurrency} is not a whole number from 1 to 1000.`);
+      throw new InvalidCollection(`Host concurrency ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source.kind === 'chain') checkUriRule(source.uriRule);
@@ -77,15 +77,15 @@ export class Collections {
 
   /** A contract address can be in use on several chains; normally this is one collection or none. */
   async findByAddress(address: string): Promise<Collection[]> {
-    // The host's filters for all entities are about columns that ours do not have.
+    // Global filters of the host application name columns that our entities do not have.
     const options = { orderBy: { chainId: 'asc' }, filters: false } as const;
     return this.em.fork().find(Collection, { address: address.toLowerCase(), removedAt: null }, options);
   }
 
-  /** Of one project or of all, oldest first. */
+  /** Collections of one project or of all projects, oldest first. */
   async list({ projectId, limit = 100, after }: CollectionQuery = {}): Promise<Collection[]> {
     const em = this.em.fork();
-    // To the millisecond, which is what a Date holds: a row that was created within it is not lost between two pages.
+    // A Date holds milliseconds: comparing microseconds would lose rows between two pages.
     const createdAt = sql`date_trunc('milliseconds', created_at)`;
     const { rows } = await sql<{ id: string }>`
       select id from nft_metadata.collections
@@ -102,12 +102,12 @@ export class Collections {
   }
 
   /**
-   * What is not named stays. In force with the next refresh that is requested: one that is accepted already is finished
-   * from where the metadata was then. Throws UnknownCollection, InvalidCollection.
+   * Fields that are absent stay as they are. The change applies to refreshes that are requested after it; those that were
+   * accepted before are finished with the old source. Throws UnknownCollection, InvalidCollection.
    */
   async update(collectionId: string, { source, hostConcurrency }: CollectionChange): Promise<Collection> {
     if (hostConcurrency !== undefined && hostConcurrency !== null && !isWithin(hostConcurrency, 1, 1000)) {
-      throw new InvalidCollection(`Requests at once ${hostConcurrency} is not a whole number from 1 to 1000.`);
+      throw new InvalidCollection(`Host concurrency ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source?.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source?.kind === 'chain') checkUriRule(source.uriRule);
@@ -154,25 +154,25 @@ export class Collections {
     if (unknown !== undefined) throw new UnknownCollection(unknown);
   }
 
-  /** Collections whose removal was interrupted, of one project or of all. */
+  /** Collections whose removal was interrupted, of one project or of all projects. */
   async listBeingRemoved(projectId?: string): Promise<Collection[]> {
     const where = { removedAt: { $ne: null }, ...(projectId !== undefined && { projectId }) };
     return this.em.fork().find(Collection, where, { orderBy: { removedAt: 'asc' }, filters: false });
   }
 }
 
-function isWithin(value: number, least: number, most: number): boolean {
-  return Number.isInteger(value) && value >= least && value <= most;
+function isWithin(value: number, minimum: number, maximum: number): boolean {
+  return Number.isInteger(value) && value >= minimum && value <= maximum;
 }
 
 function checkUriRule(rule: string | null): void {
   if (rule !== null && !(URI_RULES as readonly string[]).includes(rule)) {
-    throw new InvalidCollection(`URI rule ${JSON.stringify(rule)} is none of ${URI_RULES.join(', ')}.`);
+    throw new InvalidCollection(`URI rule ${JSON.stringify(rule)} is not one of ${URI_RULES.join(', ')}.`);
   }
 }
 
 function checkedMetadataUrl(text: string): string {
   const parsed = parseMetadataUrl(text);
-  if (parsed.kind === 'wrong') throw new InvalidCollection(parsed.problem);
+  if (parsed.kind === 'invalid') throw new InvalidCollection(parsed.problem);
   return parsed.url;
 }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { lockCollection } from './collection-lock.js';
 import { CollectionFull, UnknownCollection } from './token-store.errors.js';
-import { inTransaction } from './transaction.js';
+import { inTransaction } from '@app/database';
 
 /** Adds rows to `nft_metadata.tokens`, and reads how many there are. A trigger keeps `collections.token_count`. */
 @Injectable()

@@ -3,9 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { lockCollection } from './collection-lock.js';
 import { TraitIndex } from './trait-index.js';
-import { inTransaction } from './transaction.js';
+import { inTransaction } from '@app/database';
 
-/** Tokens that one transaction removes. */
+/** Tokens that one transaction deletes. */
 const BATCH_SIZE = 1000;
 
 /**
@@ -33,7 +33,7 @@ export class TokenRemoval {
   /** All tokens of a collection. Returns how many there were. */
   async removeAll(collectionId: string): Promise<number> {
     let removed = 0;
-    // From the last id on: index entries of what is deleted already are not walked over again.
+    // Continue after the last id, so that index entries of deleted rows are not scanned again.
     for (let last = '-1'; ;) {
       const batch = await this.removeWhere(collectionId, sql`token_id > ${last}::numeric`);
       if (batch.length === 0) return removed;
@@ -45,8 +45,8 @@ export class TokenRemoval {
   private removeWhere(collectionId: string, condition: RawBuilder<unknown>): Promise<string[]> {
     return inTransaction(this.em, async (em) => {
       await lockCollection(em, collectionId);
-      // In the order of the key's index. With statistics from before a large registration the planner expects one row,
-      // and would read and sort all that is left of a million for each batch.
+      // In the order of the index of the key. With statistics from before a large registration the planner expects one
+      // row, and would read and sort all remaining rows for each batch.
       await sql`select set_config('enable_sort', 'off', true)`.execute(em.getKysely());
       const { rows } = await sql<{ tokenId: string; traitIds: string[] }>`
         with locked as materialized (

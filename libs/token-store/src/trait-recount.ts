@@ -3,16 +3,16 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { lockCollection } from './collection-lock.js';
 import { SearchIndex } from './search/search-index.js';
-import { inTransaction } from './transaction.js';
+import { inTransaction } from '@app/database';
 
 export interface Recount {
   collections: number;
   /** Trait values that were counted. */
   traits: number;
-  /** Trait values whose count was wrong, and is right now. */
+  /** Trait values whose count was wrong and has been corrected. */
   corrected: number;
-  /** Tokens that were found by other traits or another name than they have, and no longer are. */
-  foundAgain: number;
+  /** Tokens whose search row differed from the record and has been written again. */
+  searchRowsRepaired: number;
 }
 
 /**
@@ -32,12 +32,12 @@ export class TraitRecount {
    */
   async recount(collectionId?: string): Promise<Recount> {
     const collections = collectionId ? [collectionId] : await this.collectionsWithTokens();
-    const recount = { collections: collections.length, traits: 0, corrected: 0, foundAgain: 0 };
+    const recount = { collections: collections.length, traits: 0, corrected: 0, searchRowsRepaired: 0 };
     for (const id of collections) {
       const { traits, corrected } = await this.recountOne(id);
       recount.traits += traits;
       recount.corrected += corrected;
-      recount.foundAgain += await this.search.repair(this.em, id);
+      recount.searchRowsRepaired += await this.search.repair(this.em, id);
     }
     return recount;
   }

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { inTransaction } from '../transaction.js';
+import { inTransaction } from '@app/database';
 import { collectionMarker, ngramsOf, nameKey } from './name-key.js';
 
 export interface SearchedToken {
@@ -13,18 +13,18 @@ export interface SearchedToken {
   traitIds: readonly string[];
 }
 
-/** Rows that one transaction of a repair locks. */
-const REPAIRED_TOGETHER = 5000;
+/** Rows that one transaction of `repair` locks. */
+const REPAIR_BATCH_SIZE = 5000;
 
 interface FoundToken extends SearchedToken {
   nameKey: string | null;
   searchedTraitIds: string[] | null;
 }
 
-/** What tokens are found by: `token_search` holds a small row for each token that has metadata. */
+/** Writes `token_search`: one small row for each token that has metadata, which filters and orders read. */
 @Injectable()
 export class SearchIndex {
-  /** In the transaction that writes the records, with these locked, and only for those whose name or traits have changed. */
+  /** Call it in the transaction that writes the records, which has locked them, and only for changed names or traits. */
   async write(em: EntityManager, tokens: readonly SearchedToken[]): Promise<void> {
     if (tokens.length === 0) return;
     const rows = tokens.map((token) => ({ ...token, nameKey: nameKey(token.name) }));
@@ -46,8 +46,8 @@ export class SearchIndex {
   }
 
   /**
-   * Compares the rows with the token records of a collection, and writes those that differ. Safe while workers write.
-   * Returns how many there were.
+   * Compares the rows with the token records of a collection and writes those that differ. Safe while workers write.
+   * Returns how many differed.
    */
   async repair(em: EntityManager, collectionId: string): Promise<number> {
     let repaired = 0;
@@ -77,7 +77,7 @@ export class SearchIndex {
       where token.collection_id = ${collectionId}::uuid and token.token_id > ${tokenId}::numeric
         and token.metadata_version > 0
       order by token.token_id
-      limit ${REPAIRED_TOGETHER}
+      limit ${REPAIR_BATCH_SIZE}
       for no key update of token`.execute(em.getKysely());
     return rows;
   }

@@ -1,0 +1,96 @@
+import { MikroOrmModule, type MikroOrmModuleSyncOptions } from '@mikro-orm/nestjs';
+import { PostgreSqlDriver } from '@mikro-orm/postgresql';
+import { Projects } from '@app/project-auth';
+import { Collections, TokenStore } from '@app/token-store';
+import { Module, type INestApplication, type ModuleMetadata } from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { Test } from '@nestjs/testing';
+import { Wallet } from 'ethers';
+import { NftRefreshModule, type NftRefreshExtras, type NftRefreshOptions } from '../../libs/index.js';
+import type { TestDatabase } from './database.js';
+import { MetadataHost } from './metadata-host.js';
+import { http } from './project-api.js';
+
+export interface HostAppOptions {
+  /** What the shop says to MikroORM, besides where its database is; several connections are its own business. */
+  mikroOrm?: MikroOrmModuleSyncOptions | ModuleMetadata['imports'];
+  nftRefresh?: NftRefreshOptions & NftRefreshExtras;
+  module?: ModuleMetadata;
+  adapter?: AbstractHttpAdapter;
+  appOptions?: { bodyParser?: boolean; rawBody?: boolean };
+  configure?: (app: INestApplication) => void;
+}
+
+/** A host that nobody of us has written, with all of ours in it, listening. */
+export async function startHostApp(
+  database: Pick<TestDatabase, 'url'>,
+  metadataApi: MetadataHost,
+  {
+    mikroOrm = {},
+    nftRefresh = {},
+    module = {},
+    adapter = new ExpressAdapter(),
+    appOptions,
+    configure,
+  }: HostAppOptions = {},
+): Promise<INestApplication> {
+  const connections = Array.isArray(mikroOrm)
+    ? mikroOrm
+    : [
+        MikroOrmModule.forRoot({
+          driver: PostgreSqlDriver,
+          clientUrl: database.url,
+          autoLoadEntities: true,
+          ...mikroOrm,
+        }),
+      ];
+  @Module({
+    ...module,
+    imports: [
+      ...(module.imports ?? []),
+      ...connections,
+      NftRefreshModule.forRoot({
+        ...nftRefresh,
+        safeHttp: { allowedHosts: [metadataApi.host], ...nftRefresh.safeHttp },
+      }),
+    ],
+  })
+  class ShopModule {}
+  const testing = await Test.createTestingModule({ imports: [ShopModule] }).compile();
+  const app = testing.createNestApplication(adapter, { logger: false, ...appOptions });
+  configure?.(app);
+  await app.init();
+  if (adapter.getType() === 'fastify') await (adapter.getInstance() as { ready(): Promise<void> }).ready();
+  return app;
+}
+
+/** A project with a key, and a collection with token 1. */
+export async function aStudio(app: INestApplication, metadataApi: MetadataHost) {
+  const wallet = Wallet.createRandom();
+  const project = await app.get(Projects).createProject({ name: 'Studio', ownerAddress: wallet.address });
+  const address = Wallet.createRandom().address.toLowerCase();
+  const source = { kind: 'metadata_api' as const, url: `${metadataApi.url}/${address}` };
+  const { id } = await app.get(Collections).add({ chainId: 1, address, projectId: project.id, source });
+  await app.get(TokenStore).registerTokens(id, ['1']);
+  return { project, address, collectionId: id, apiKey: await app.get(Projects).createApiKey(project.id) };
+}
+
+/** From the POST to the token record. Returns the name that the token has then. */
+export async function refreshOne(
+  app: INestApplication,
+  { address, collectionId, apiKey }: Awaited<ReturnType<typeof aStudio>>,
+): Promise<string | null | undefined> {
+  await http(app)
+    .post('/v1/metadata-refreshes')
+    .set('x-api-key', apiKey)
+    .send({ collection_address: address, token_ids: ['1'] })
+    .expect(202);
+  await vi.waitUntil(() => haveAllCompleted(app, apiKey), { timeout: 10_000 });
+  return (await app.get(TokenStore).findToken({ collectionId, tokenId: '1' }))?.name;
+}
+
+async function haveAllCompleted(app: INestApplication, apiKey: string): Promise<boolean> {
+  const { body } = await http(app).get('/v1/metadata-refreshes').set('x-api-key', apiKey).expect(200);
+  return (body as { result: { status: string }[] }).result.every(({ status }) => status === 'completed');
+}
