@@ -146,10 +146,10 @@ describe('removing a collection', () => {
       await holding.query(`select from ${table} where collection_id = $1 for update`, [project.collectionId]);
 
       const interrupted = removeCollection(session, project.collectionId);
-      const isInterrupted = expect(interrupted).rejects.toThrow(/terminat/);
+      const isInterrupted = expect(interrupted).rejects.toThrow(/canceling statement/);
       await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
       await expect(listings.putUp([{ ...listing, tokenId: '2' }])).rejects.toThrow(UnknownCollection);
-      for (const { pid } of await waiting()) await test.database.query('select pg_terminate_backend($1)', [pid]);
+      for (const { pid } of await waiting()) await test.database.query('select pg_cancel_backend($1)', [pid]);
       await isInterrupted;
       await holding.end();
 

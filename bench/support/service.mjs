@@ -130,9 +130,9 @@ export async function requestRefresh(api, project, collection, tokenIds) {
     headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify({ collection_address: collection.address, token_ids: tokenIds }),
   });
-  const response = await response.json();
-  if (response.status !== 202) throw new Error(`the service answered ${response.status}: ${JSON.stringify(response)}`);
-  return response.refresh_id;
+  const body = await response.json();
+  if (response.status !== 202) throw new Error(`the service responded ${response.status}: ${JSON.stringify(body)}`);
+  return body.refresh_id;
 }
 
 /** What its project sees of a refresh. */
