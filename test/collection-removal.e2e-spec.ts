@@ -52,7 +52,7 @@ const rowsOf = async ({ collectionId }: TestProject) => {
 };
 
 describe('removing a collection', () => {
-  it('removes its tokens and traits, no more than 1,000 tokens a statement, and its address is free again', async () => {
+  it('deletes the tokens and traits of the collection, 1,000 tokens per statement at most, and frees its address', async () => {
     const project = await test.aProject({ tokens: ids(2300) });
     const other = await test.aProject({ tokens: ['1', '2'] });
     await refreshed(project, '1', '2', '3');
@@ -84,7 +84,7 @@ describe('removing a collection', () => {
     });
   });
 
-  it('leaves refreshes readable, and ends what is pending in them without stopping the worker for others', async () => {
+  it('leaves refreshes of the collection readable and fails their pending tokens, while the worker goes on for others', async () => {
     const [project, other] = [await test.aProject({ tokens: ['1', '2'] }), await test.aProject({ tokens: ['1'] })];
     test.metadataApi.respond('2', 404);
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
@@ -111,7 +111,7 @@ describe('removing a collection', () => {
       .expect(403);
   });
 
-  it('waits for tokens that are being registered and removes them too; later registrations are refused', async () => {
+  it('waits for a registration of tokens and deletes these too; later registrations are refused', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const registering = await transaction();
     await registering.query('insert into nft_metadata.tokens (collection_id, token_id) values ($1, 2)', [
@@ -129,7 +129,7 @@ describe('removing a collection', () => {
     expect(await rowsOf(project)).toEqual({ collections: 0, tokens: 0, traits: 0 });
   });
 
-  it('leaves no listings behind when it is interrupted at any step and repeated', async () => {
+  it('leaves no listings of the collection behind when the removal is interrupted at any step and repeated', async () => {
     const session: Pick<Session, 'get'> = { get: async (type) => test.app.get(type) };
     for (const table of ['nft_metadata.collection_traits', 'nft_metadata.tokens', 'marketplace.listings']) {
       const project = await test.aProject({ tokens: ['1', '2'] });
@@ -161,7 +161,7 @@ describe('removing a collection', () => {
     }
   });
 
-  it('waits for listings that are being put up, and removes them too', async () => {
+  it('waits for listings that are being inserted and deletes these too', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const tokens = await transaction();
     await tokens.query('select from nft_metadata.tokens where collection_id = $1 for update', [project.collectionId]);
@@ -182,10 +182,10 @@ describe('removing a collection', () => {
   });
 });
 
-describe('the number of tokens of a collection', () => {
+describe('the token count of a collection', () => {
   const counted = async (project: TestProject) => (await rowsOf(project))!['tokens'];
 
-  it('is exact while tokens are registered and removed at the same time', async () => {
+  it('token counts are exact while tokens of the collection are registered and removed concurrently', async () => {
     const project = await test.aProject({ tokens: ids(50) });
     const somewhere = (offset: number) => ids(400).map((id) => String(Number(id) + offset));
 
@@ -202,7 +202,7 @@ describe('the number of tokens of a collection', () => {
     expect(await store.countTokens(project.collectionId)).toBe(await counted(project));
   });
 
-  it('stays as it was when a registration is refused, and counts rows of whoever writes them', async () => {
+  it('token counts do not change when a registration is refused, and include rows that other programs insert or delete', async () => {
     const project = await test.aProject({ tokens: ids(3) });
 
     await expect(store.registerTokens(project.collectionId, ['4', '5'], { collectionTokens: 4 })).rejects.toThrow(
@@ -219,7 +219,7 @@ describe('the number of tokens of a collection', () => {
     expect(await store.countTokens(project.collectionId)).toBe(4);
   });
 
-  it('is read from one row, also by a registration with a limit', async () => {
+  it('token counts are read from one row, also by a registration with a limit', async () => {
     const project = await test.aProject({ tokens: ids(5000) });
 
     const statements = await statementsOf(async () => {
@@ -232,7 +232,7 @@ describe('the number of tokens of a collection', () => {
     expect(reads.reduce((rows, read) => rows + read.rows, 0)).toBeLessThan(20);
   });
 
-  it('is put right by a recount', async () => {
+  it('a recount corrects the token count of a collection', async () => {
     const project = await test.aProject({ tokens: ids(7) });
     await test.database.query('update nft_metadata.collections set token_count = 3 where id = $1', [
       project.collectionId,
@@ -244,7 +244,7 @@ describe('the number of tokens of a collection', () => {
   });
 });
 
-it('removing tokens moves the counts of their traits', async () => {
+it('removing tokens updates the counts of their traits', async () => {
   const project = await test.aProject({ tokens: ids(5) });
   await refreshed(project, ...ids(5));
 
@@ -264,7 +264,7 @@ it('removing tokens moves the counts of their traits', async () => {
 });
 
 describe('cancelling a refresh', () => {
-  it('fails what is pending beside a worker that is fetching it, and what the worker brings changes nothing', async () => {
+  it('fails pending tokens while a worker fetches them, and the result of that fetch changes nothing', async () => {
     const project = await test.aProject({ tokens: ids(20) });
     const refreshId = await requestRefresh(test.app, project, ['20']);
     let cancelled: number | undefined;

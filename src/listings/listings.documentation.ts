@@ -18,7 +18,7 @@ export const DocumentsListings = () =>
     ApiOperation({
       summary: 'List tokens for sale with their current metadata, filtered and sorted',
       description:
-        'All filters must hold. What one page may cost is bounded: where many listings match, and all of them are far away in the order, a page can have fewer than `page_size`, or none, and `remaining` 1; the next page goes on from there.',
+        'All filters must hold. The work for one page is bounded, so a page can have fewer listings than `page_size`, or none, and `remaining` 1: when the matches are far away in the order, or when two common traits have few tokens in common. The next page goes on from there.',
       operationId: 'listListings',
       security: [],
     }),
