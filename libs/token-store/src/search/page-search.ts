@@ -39,7 +39,7 @@ const MAX_MATCHES = 4000;
  * with more matches than the lookup takes has 60 of them among 15,000 rows, if they lie anywhere in the order.
  */
 const MAX_SCANNED = 15_000;
-/** Of all posting lists together: each is read as far as the shortest one reaches. 40 ns for an entry, a plain page is 4 ms. */
+/** Of all posting lists that are compared. An entry takes 40 ns, a plain page 4 ms. */
 const MAX_POSTINGS = 550_000;
 /** More than MAX_MATCHES by so much that the sample cannot be wrong by chance alone. */
 const TOO_MANY_ESTIMATED = MAX_MATCHES * 1.5;
@@ -78,6 +78,8 @@ type Row = FoundPage['rows'][number];
 interface Estimate {
   /** Rows that pass all filters. */
   matches: number;
+  /** Rows whose name passes; Infinity when the index cannot find it. */
+  names: number;
   /** Entries of posting lists that an index lookup reads. */
   postings: number;
 }
@@ -85,6 +87,8 @@ interface Estimate {
 class Search {
   private readonly name: string | null;
   private readonly nameNgrams: number[];
+  /** Conditions that the GIN index has, the rarest first. */
+  private readonly indexed: TraitCondition[];
   private readonly nameCheck: RawBuilder<unknown>[];
   private readonly checks: RawBuilder<unknown>[];
   private readonly position: RawBuilder<unknown>;
@@ -99,9 +103,8 @@ class Search {
     const { collectionId, filters, order, after } = query;
     this.name = filters.nameContains ? searchText(filters.nameContains) : null;
     this.nameNgrams = this.name === null ? [] : queryNgrams(this.name);
-    // Ids of traits belong to one collection already.
-    const needsMarker = collectionId !== null && this.nameNgrams.length > 0 && !conditions.some(isIndexed);
-    if (needsMarker) this.nameNgrams.push(collectionMarker(collectionId));
+    if (collectionId !== null && this.nameNgrams.length > 0) this.nameNgrams.push(collectionMarker(collectionId));
+    this.indexed = conditions.filter(isIndexed).toSorted((one, other) => one.tokens - other.tokens);
     this.nameCheck = this.name === null ? [] : [sql`position(${this.name}::text in row.name_key) > 0`];
     this.checks = [
       ...conditions.toSorted((one, other) => one.cost - other.cost).map(({ check }) => check),
@@ -120,43 +123,53 @@ class Search {
 
   async run(em: EntityManager): Promise<FoundPage> {
     if (this.checks.length === 0) return this.scan(em, this.query.limit + 1);
-    const found = (await this.isLookup(em)) ? await this.lookUp(em) : null;
+    const candidates = await this.chooseCandidates(em);
+    const found = candidates && (await this.lookUp(em, candidates));
     if (found) return found;
 
     const cost = this.conditions.reduce((sum, condition) => sum + condition.cost, 0);
     return this.scan(em, Math.ceil(MAX_SCANNED / Math.max(1, cost / 3)));
   }
 
-  /** Whether to try an index lookup. */
-  private async isLookup(em: EntityManager): Promise<boolean> {
-    const tokens = Math.min(...this.conditions.map((condition) => condition.tokens));
-    if (tokens <= MAX_MATCHES) return true;
-    if (this.checks.length === 1 && tokens < Infinity) return false;
-    if (!this.lookupConditions()) return false;
+  /** The rows that an index lookup reads and then checks. null: an ordered scan is better. */
+  private async chooseCandidates(em: EntityManager): Promise<RawBuilder<unknown> | null> {
+    const [rarest] = this.conditions.toSorted((one, other) => one.tokens - other.tokens);
+    if (rarest && rarest.tokens <= MAX_MATCHES) return this.withTrait(rarest);
+    if (this.checks.length === 1 && rarest && rarest.tokens < Infinity) return null;
+    if (this.indexed.length === 0 && this.nameNgrams.length === 0) return null;
 
-    const { matches, postings } = await this.estimate(em);
-    return matches <= TOO_MANY_ESTIMATED && postings <= (this.query.maxPostings ?? MAX_POSTINGS);
+    const { matches, names, postings } = await this.estimate(em);
+    if (names <= MAX_MATCHES / 2) return this.where([this.nameInIndex]);
+    if (matches > TOO_MANY_ESTIMATED || postings > (this.query.maxPostings ?? MAX_POSTINGS)) return null;
+    return this.where([
+      ...this.indexed.map(({ ids }) => hasAnyOf(ids)),
+      ...(this.nameNgrams.length > 0 ? [this.nameInIndex] : []),
+    ]);
   }
 
-  /** A random sample of the whole table, the same one for the same table, so that it does not depend on the order. */
+  /**
+   * From a random sample of the whole table, which is the same one for the same table, so it does not depend on the order.
+   * GIN compares the first two lists, and the others where these two have a row in common. Lists of traits come first.
+   */
   private async estimate(em: EntityManager): Promise<Estimate> {
-    const indexed = this.conditions.filter(isIndexed);
-    const lists = [...indexed.map(({ check }) => check), ...this.nameCheck];
     await this.plan(em, 'scan');
-    const { rows } = await sql<{ factor: number; matches: number; lists: number[] }>`
+    const lists = this.indexed.slice(0, 2).map(({ check }) => sql`count(*) filter (where ${check})`);
+    const { rows } = await sql<{ factor: number; matches: number; names: number; lists: number[] }>`
       with size as materialized (
         select greatest(1, pg_relation_size(${this.query.table}::text::regclass)
           / current_setting('block_size')::int / ${SAMPLE_BLOCKS}::float8) as factor
       )
       select (select factor from size) as factor, count(*) filter (where ${all(this.checks)})::float8 as matches,
-        array[${sql.join(lists.map((list) => sql`count(*) filter (where ${list})`))}]::float8[] as lists
+        count(*) filter (where ${all(this.nameCheck)})::float8 as names,
+        array[${lists.length > 0 ? sql.join(lists) : sql``}]::float8[] as lists
       from ${this.table} as row tablesample system ((select 100 / factor from size)) repeatable (0)
       where ${this.scope}`.execute(em.getKysely());
-    const { factor, matches, lists: counts } = rows[0]!;
-    const shortest = Math.min(
-      ...counts.map((count, index) => Math.min(count * factor, indexed[index]?.tokens ?? Infinity)),
-    );
-    return { matches: matches * factor, postings: shortest * (indexed.length + this.nameNgrams.length) };
+    const { factor, matches, ...counts } = rows[0]!;
+    const names = this.nameNgrams.length > 0 ? counts.names * factor : Infinity;
+    const traits = counts.lists.map((count, index) => Math.min(count * factor, this.indexed[index]!.tokens));
+    const shortest = traits.length < 2 ? Math.min(names, ...traits) : Math.min(...traits);
+    const compared = traits.length === 0 ? this.nameNgrams.length : 2;
+    return { matches: matches * factor, names, postings: shortest * compared };
   }
 
   /** Matches among the next `length` rows. The last row that was read is returned as well: it is where to go on. */
@@ -179,9 +192,7 @@ class Search {
   }
 
   /** null: too many rows to read and sort. */
-  private async lookUp(em: EntityManager): Promise<FoundPage | null> {
-    const candidates = this.candidates();
-    if (!candidates) return null;
+  private async lookUp(em: EntityManager, candidates: RawBuilder<unknown>): Promise<FoundPage | null> {
     const { limit } = this.query;
     await this.plan(em, 'lookup');
     const { rows } = await sql<{ count: number; id: string | null; position: string[] }>`
@@ -199,28 +210,23 @@ class Search {
     );
   }
 
-  /** Rows to check, from the filter with the fewest tokens. null: no filter is in the index. */
-  private candidates(): RawBuilder<unknown> | null {
-    const [rarest] = this.conditions.toSorted((one, other) => one.tokens - other.tokens);
-    if (rarest && rarest.tokens <= MAX_MATCHES && rarest.ids.length > MAX_IDS_TOGETHER) {
-      return sql`
-        select distinct ${this.columns}
-        from unnest(${rarest.ids}::bigint[]) as wanted (id)
-        cross join lateral (
-          select * from ${this.table} as row where row.trait_ids @> array[wanted.id] offset 0
-        ) as row`;
-    }
-    const conditions = this.lookupConditions();
-    return conditions && sql`select ${this.columns} from ${this.table} as row where ${all(conditions)}`;
+  private withTrait({ ids }: TraitCondition): RawBuilder<unknown> {
+    if (ids.length <= MAX_IDS_TOGETHER) return this.where([hasAnyOf(ids)]);
+    return sql`
+      select distinct ${this.columns}
+      from unnest(${ids}::bigint[]) as wanted (id)
+      cross join lateral (
+        select * from ${this.table} as row where row.trait_ids @> array[wanted.id] offset 0
+      ) as row`;
   }
 
-  /** Conditions that only the GIN index has. null: there is none. */
-  private lookupConditions(): RawBuilder<unknown>[] | null {
-    const traits = this.conditions.filter(isIndexed).map(({ ids }) => {
-      return ids.length === 1 ? sql`row.trait_ids @> ${ids}::bigint[]` : sql`row.trait_ids && ${ids}::bigint[]`;
-    });
-    if (this.nameNgrams.length === 0) return traits.length === 0 ? null : traits;
-    return [sql`row.name_ngrams @> ${this.nameNgrams}::integer[]`, ...traits];
+  /** With conditions that only the GIN index has. */
+  private where(conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+    return sql`select ${this.columns} from ${this.table} as row where ${all(conditions)}`;
+  }
+
+  private get nameInIndex(): RawBuilder<unknown> {
+    return sql`row.name_ngrams @> ${this.nameNgrams}::integer[]`;
   }
 
   /** Planner settings until the end of the transaction. */
@@ -259,6 +265,10 @@ const PLANNER_SETTINGS = {
 function isIndexed({ ids, tokens }: TraitCondition): boolean {
   if (ids.length === 0) return false;
   return ids.length <= MAX_IDS_TOGETHER || ids.length * tokens <= MAX_COMPARISONS;
+}
+
+function hasAnyOf(ids: readonly string[]): RawBuilder<unknown> {
+  return ids.length === 1 ? sql`row.trait_ids @> ${ids}::bigint[]` : sql`row.trait_ids && ${ids}::bigint[]`;
 }
 
 function firstOf(rows: Row[], limit: number): FoundPage {

@@ -89,10 +89,11 @@ function checkOf(ids: readonly string[]): Pick<TraitCondition, 'check' | 'cost'>
   };
 }
 
+/** offset 0: without it the planner may read all values of the range for each row. */
 function hasOneThat(isWanted: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`exists (
     select from unnest(row.trait_ids) as held (id)
-    join nft_metadata.collection_traits as trait on trait.id = held.id
+    cross join lateral (select * from nft_metadata.collection_traits as trait where trait.id = held.id offset 0) as trait
     where ${isWanted}
   )`;
 }
