@@ -6,7 +6,7 @@ import type { Session } from '../src/cli/session.js';
 import { Listings } from '../src/listings/listings.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { readsOf, statementsOf } from './support/statements.js';
+import { explainReads, captureStatements } from './support/statements.js';
 
 let test: TestApp;
 let collections: Collections;
@@ -222,12 +222,12 @@ describe('the token count of a collection', () => {
   it('token counts are read from one row, also by a registration with a limit', async () => {
     const project = await test.aProject({ tokens: ids(5000) });
 
-    const statements = await statementsOf(async () => {
+    const statements = await captureStatements(async () => {
       await store.countTokens(project.collectionId);
       await store.registerTokens(project.collectionId, ['5001'], { collectionTokens: 5001 });
     });
 
-    const reads = await readsOf(test.database.url, statements);
+    const reads = await explainReads(test.database.url, statements);
     expect(reads.map(({ table }) => table)).toContain('collections');
     expect(reads.reduce((rows, read) => rows + read.rows, 0)).toBeLessThan(20);
   });

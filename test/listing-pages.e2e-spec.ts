@@ -3,7 +3,7 @@ import { Listings } from '../src/listings/listings.js';
 import { http, requestRefresh } from './support/project-api.js';
 import { fillCollection } from './support/large-collection.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { readsOf, statementsOf } from './support/statements.js';
+import { explainReads, captureStatements } from './support/statements.js';
 
 /** More than an ordered scan reads, with more matches than an index lookup reads. */
 const TOKENS = 70_000;
@@ -168,9 +168,9 @@ describe.each(['old, of empty tables', 'of the tables as they are'])('with stati
 
   it.each(Object.keys(FILTERS))('a page of listings by %s is read through indexes, in bounded work', async (filter) => {
     for (const order of ['', 'order_by=price', 'order_by=name']) {
-      const statements = await statementsOf(() => readPage(`${address()}&${filter}&${order}`));
+      const statements = await captureStatements(() => readPage(`${address()}&${filter}&${order}`));
 
-      const reads = await readsOf(test.database.url, statements);
+      const reads = await explainReads(test.database.url, statements);
 
       expect(reads.filter(({ node }) => node === 'Seq Scan')).toEqual([]);
       expect(sum(reads)).toBeLessThan(MAX_READ);
@@ -180,9 +180,9 @@ describe.each(['old, of empty tables', 'of the tables as they are'])('with stati
   it.each(['trait.Level=7', 'trait.Side=Light&trait.Wings=Bat', 'q=zebra', 'q=dragon&trait.Level=7'])(
     'a filter that few listings match, as %s, uses the GIN index of traits and names',
     async (filter) => {
-      const statements = await statementsOf(() => readPage(`${address()}&${filter}&order_by=price`));
+      const statements = await captureStatements(() => readPage(`${address()}&${filter}&order_by=price`));
 
-      const indexes = (await readsOf(test.database.url, statements)).map(({ index }) => index);
+      const indexes = (await explainReads(test.database.url, statements)).map(({ index }) => index);
 
       expect(indexes).toContain('listings_traits_and_name');
     },
@@ -213,9 +213,11 @@ describe.each(['old, of empty tables', 'of the tables as they are'])('with stati
     ['nothing, the newest first', { orderBy: 'registered', direction: 'desc' }, 'token_search_registered'],
   ])('a page of tokens by %s is read through its index', async (_, query, index) => {
     const store = test.app.get(TokenStore);
-    const statements = await statementsOf(() => store.pageTokens({ collectionId: project.collectionId, ...query }));
+    const statements = await captureStatements(() =>
+      store.pageTokens({ collectionId: project.collectionId, ...query }),
+    );
 
-    const reads = await readsOf(test.database.url, statements);
+    const reads = await explainReads(test.database.url, statements);
 
     expect(reads.map((read) => read.index)).toContain(index);
     expect(reads.filter(({ node }) => node === 'Seq Scan').map(({ table }) => table)).not.toContain('token_search');
@@ -236,9 +238,9 @@ it('a page of two traits that no token has both of reads no posting lists beyond
       limit: 50,
       maxPostings,
     });
-  const statements = await statementsOf(() => find(10_000));
+  const statements = await captureStatements(() => find(10_000));
 
-  const reads = await readsOf(test.database.url, statements);
+  const reads = await explainReads(test.database.url, statements);
 
   expect(reads.map(({ index }) => index)).not.toContain('token_search_traits_and_name');
   expect(await find(10_000)).toEqual({ rows: [], next: [expect.stringMatching(/^[0-9]{5}$/)] });
