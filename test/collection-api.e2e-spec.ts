@@ -88,7 +88,7 @@ describe('a project', () => {
     [{}, 'the body must have metadata_url or uri_rule'],
     [{ metadata_url: 7 }, 'metadata_url must be a URL'],
     [{ metadata_url: 'ftp://a.example' }, 'is not an http, https, ipfs, ipns or ar URL'],
-    [{ metadata_url: 'https://user:secret@a.example' }, 'must not hold a user name or password'],
+    [{ metadata_url: 'https://user:secret@a.example' }, 'must not contain a user name or password'],
     [{ uri_rule: 'as_is' }, 'uri_rule cannot be set'],
     [{ metadataUrl: 'https://a.example' }, 'metadataUrl is not a field here; did you mean metadata_url?'],
     [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule'],

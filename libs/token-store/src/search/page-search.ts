@@ -36,9 +36,11 @@ export interface FoundPage {
 const MAX_MATCHES = 4000;
 /**
  * Rows that an ordered scan reads. With MAX_MATCHES it limits what a page costs: in a table of a million rows, a filter
- * with more matches than the lookup takes has 60 of them among 15,000 rows, if they lie anywhere in the order.
+ * with more matches than the lookup takes has 50 of them among 12,500 rows, if they lie anywhere in the order.
  */
-const MAX_SCANNED = 15_000;
+const MAX_SCANNED = 12_500;
+/** Tokens of the only trait in the index: with more, a lookup finds too many rows, even when a third of them is listed. */
+const MAX_TOKENS_OF_ONE = MAX_MATCHES * 3;
 /** Of all posting lists that are compared. An entry takes 40 ns, a plain page 4 ms. */
 const MAX_POSTINGS = 550_000;
 /** More than MAX_MATCHES by so much that the sample cannot be wrong by chance alone. */
@@ -76,7 +78,7 @@ export class PageSearch {
 type Row = FoundPage['rows'][number];
 
 interface Estimate {
-  /** Rows that pass all filters. */
+  /** Rows that an index lookup finds. */
   matches: number;
   /** Rows whose name passes; Infinity when the index cannot find it. */
   names: number;
@@ -136,7 +138,10 @@ class Search {
     const [rarest] = this.conditions.toSorted((one, other) => one.tokens - other.tokens);
     if (rarest && rarest.tokens <= MAX_MATCHES) return this.withTrait(rarest);
     if (this.checks.length === 1 && rarest && rarest.tokens < Infinity) return null;
-    if (this.indexed.length === 0 && this.nameNgrams.length === 0) return null;
+    if (this.nameNgrams.length === 0) {
+      if (this.indexed.length === 0) return null;
+      if (this.indexed.length === 1 && this.indexed[0]!.tokens > MAX_TOKENS_OF_ONE) return null;
+    }
 
     const { matches, names, postings } = await this.estimate(em);
     if (names <= MAX_MATCHES / 2) return this.where([this.nameInIndex]);
@@ -159,7 +164,7 @@ class Search {
         select greatest(1, pg_relation_size(${this.query.table}::text::regclass)
           / current_setting('block_size')::int / ${SAMPLE_BLOCKS}::float8) as factor
       )
-      select (select factor from size) as factor, count(*) filter (where ${all(this.checks)})::float8 as matches,
+      select (select factor from size) as factor, count(*) filter (where ${all([...this.indexed.map(({ check }) => check), ...this.nameCheck])})::float8 as matches,
         count(*) filter (where ${all(this.nameCheck)})::float8 as names,
         array[${lists.length > 0 ? sql.join(lists) : sql``}]::float8[] as lists
       from ${this.table} as row tablesample system ((select 100 / factor from size)) repeatable (0)

@@ -73,7 +73,7 @@ export async function resolveConditions(
   if (rows.some(({ ids }) => ids.length === 0)) return null;
   return rows.map(({ index, ids, tokens }) =>
     ids.length > MAX_IDS
-      ? { ids: [], tokens: Infinity, check: hasOneThat(wanted[index]!), cost: 20 }
+      ? { ids: [], tokens: Infinity, check: hasOneThat(wanted[index]!), cost: 30 }
       : { ids, tokens, ...checkOf(ids) },
   );
 }
