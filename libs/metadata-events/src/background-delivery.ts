@@ -33,9 +33,9 @@ export class BackgroundDelivery implements OnApplicationBootstrap, BeforeApplica
   private async cleanUp(): Promise<void> {
     try {
       const removed = await this.retention.deleteExpired();
-      if (removed.events + removed.deliveries > 0) this.logger.log({ msg: 'old events removed', ...removed });
+      if (removed.events + removed.deliveries > 0) this.logger.log({ msg: 'expired events deleted', ...removed });
     } catch (error) {
-      this.logger.warn({ msg: 'old events were not removed; tried again in an hour', error: String(error) });
+      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: String(error) });
     }
   }
 }

@@ -36,9 +36,9 @@ export class RefreshRunner implements OnApplicationBootstrap, BeforeApplicationS
   private async cleanUp(): Promise<void> {
     try {
       const removed = await this.retention.deleteExpired();
-      if (removed.refreshes + removed.attempts > 0) this.logger.log({ msg: 'old refreshes removed', ...removed });
+      if (removed.refreshes + removed.attempts > 0) this.logger.log({ msg: 'expired refreshes deleted', ...removed });
     } catch (error) {
-      this.logger.warn({ msg: 'old refreshes were not removed; tried again in an hour', error: String(error) });
+      this.logger.warn({ msg: 'expired refreshes not deleted; next try in an hour', error: String(error) });
     }
   }
 }
