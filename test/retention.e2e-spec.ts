@@ -249,7 +249,7 @@ it('the service removes what is old at every full hour, and attempts also when r
 
   expect(process.warnings).toMatchObject([
     {
-      msg: 'old refreshes were not removed; tried again in an hour',
+      msg: 'expired refreshes not deleted, next try in an hour',
       error: expect.stringContaining('refused by the test') as string,
     },
   ]);

@@ -23,9 +23,9 @@ export class CleanUpSchedule {
     try {
       const removed = await deleteExpired();
       if (Object.values(removed).some((count) => count > 0))
-        this.logger.log({ msg: `old ${what} removed`, ...removed });
+        this.logger.log({ msg: `expired ${what} deleted`, ...removed });
     } catch (error) {
-      this.logger.warn({ msg: `old ${what} were not removed; tried again in an hour`, error: String(error) });
+      this.logger.warn({ msg: `expired ${what} not deleted, next try in an hour`, error: String(error) });
     }
   }
 }

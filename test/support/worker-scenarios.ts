@@ -52,7 +52,7 @@ export async function outliveItsLease(test: CrashTest, api: string, disk: FullDi
   const askedFor = (times: number) => () => first.every((tokenId) => test.metadataApi.hits.get(tokenId) === times);
   const sleeper = await test.startProcess('worker');
   await test.request(api, project, first);
-  await until(() => askedFor(1)() && sleeper.output().includes('results could not be written'));
+  await until(() => askedFor(1)() && sleeper.output().includes('writing results failed'));
   sleeper.process.kill('SIGSTOP');
   await disk.empty();
   await test.outliveLeases();

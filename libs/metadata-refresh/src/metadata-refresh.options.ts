@@ -2,38 +2,38 @@ import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const metadataRefreshOptionsSchema = z.strictObject({
-  /** Tokens a project may name in a request, unless it has a limit of its own. The public guide's 1,000. 0: none may. */
+  /** Tokens a project may name in a request, unless it has a limit of its own. The public guide's 1,000. 0 blocks every request. */
   tokensPerRequest: z.int().min(0).max(1_000_000_000).default(1000),
-  /** Tokens a project may ask for in an hour, unless it has a limit of its own. The public guide's 30,000. 0: none may. */
+  /** Tokens a project may refresh in an hour, unless it has a limit of its own. The public guide's 30,000. 0 blocks every request. */
   tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
-  /** Tries per item, the first included. The guide promises two retries. */
+  /** Attempts per item, including the first. The guide promises two retries. */
   maxAttempts: z.int().min(1).max(20).default(3),
   /**
-   * Tries per item, the first included, while it is the node of a chain that does not answer, or a worker that has no
-   * room: that is no fault of the token or its host. With the usual pauses, 10 are some four minutes.
+   * Attempts per item, including the first, while an RPC node does not respond or a worker is busy: neither is the fault of
+   * the token or its host. With the default delays, 10 attempts take about four minutes.
    */
   maxRpcAttempts: z.int().min(1).max(100).default(10),
-  /** How often a worker may die over one item before the item counts as failed. */
+  /** Claims of one item that may be lost, because a worker died, before the item fails. */
   maxLostClaims: z.int().min(1).default(10),
-  /** How long a claim holds, in seconds. Longer than the slowest fetch; a crash costs this much delay. */
+  /** Duration of a claim, in seconds. Has to exceed the slowest fetch; after a crash, items are due again when it ends. */
   leaseSeconds: z.int().min(5).default(30),
-  /** Pause before the first retry, in seconds; each further one doubles it. */
+  /** Delay before the first retry, in seconds; doubled by each further retry. */
   retryBaseSeconds: z.number().positive().default(1),
-  /** No pause is longer than this, in seconds, whatever a host's Retry-After says. */
+  /** Maximum retry delay in seconds, also for a longer Retry-After of a host. */
   retryMaxDelaySeconds: z.number().positive().default(60),
-  /** Fetches at once in this process. Waiting is nearly free, so this is well above what one host takes. */
+  /** Concurrent fetches in this process. Waiting costs little, so this is far above the limit of one host. */
   fetchConcurrency: z.int().min(1).default(256),
-  /** Requests to one metadata host at once, by all processes together, unless one of its collections says otherwise. */
+  /** Concurrent requests to one metadata host, by all processes together, unless one of its collections has a limit of its own. */
   hostConcurrency: z.int().min(1).max(1000).default(8),
-  /** Items a single claim takes at most, besides those that want the same tokens. */
+  /** Maximum items of one claim, not counting further items of the same tokens. */
   claimBatchSize: z.int().min(1).max(1000).default(512),
-  /** Results a single completion writes at most. */
+  /** Maximum results that one batch writes. */
   completeBatchSize: z.int().min(1).max(1000).default(500),
-  /** Completed refreshes are kept this long, in days, with their items and errors. */
+  /** Retention of completed refreshes with their items and errors, in days. */
   refreshRetentionDays: z.int().min(1).default(30),
-  /** What was tried for a token is kept this long, in days. */
+  /** Retention of attempts, in days. */
   attemptRetentionDays: z.int().min(1).default(7),
-  /** How long a result waits for company before it is written, in milliseconds. Not at all when nothing else is under way. */
+  /** How long a result waits for its batch to fill, in milliseconds. It does not wait while no other work is in progress. */
   completeLingerMs: z.int().min(1).default(250),
 });
 
