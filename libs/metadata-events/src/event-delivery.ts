@@ -1,4 +1,4 @@
-import { explainSchemaBehind } from '@app/database';
+import { describeDatabaseError } from '@app/database';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventCursors, type ClaimedCursor } from './event-cursors.js';
@@ -164,6 +164,6 @@ export class EventDelivery implements BeforeApplicationShutdown {
   private logFailure(error: unknown): void {
     if (this.isFailing) return;
     this.isFailing = true;
-    this.logger.warn({ msg: 'event delivery failed, will be retried', error: explainSchemaBehind(error) });
+    this.logger.warn({ msg: 'event delivery failed, will be retried', error: describeDatabaseError(error) });
   }
 }

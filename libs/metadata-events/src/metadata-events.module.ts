@@ -50,7 +50,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         entityManagerOf({
           module: NAME,
           contextName,
-          harmOfTwo: 'Consumers that are registered with one of them would not receive what the other one delivers.',
+          singletonReason:
+            'Consumers that are registered with one of them would not receive what the other one delivers.',
         }),
         ...(runDelivery ? [BackgroundDelivery] : []),
       ],

@@ -149,7 +149,7 @@ export class Webhooks {
     try {
       const message = testMessage(webhook.id, new Date(webhook.now));
       const { outcome, reason } = await this.client.post(webhook, message, 1);
-      const status = outcome.kind === 'answered' ? outcome.status : null;
+      const status = outcome.kind === 'response' ? outcome.status : null;
       return { messageId: message.id, status, reason, durationMs: outcome.durationMs };
     } finally {
       this.testing.delete(webhook.id);
@@ -243,7 +243,7 @@ export class Webhooks {
   }
 
   private checkUrl(url: string): void {
-    const refusal = this.sender.refuses(url);
+    const refusal = this.sender.rejectionReason(url);
     if (refusal) throw new InvalidWebhook(`Webhook URL ${JSON.stringify(url)} is not allowed: ${refusal}.`);
   }
 

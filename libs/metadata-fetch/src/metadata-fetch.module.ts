@@ -1,22 +1,22 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { ChainTokenUris } from './chain/token-uri-batcher.js';
+import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { DocumentReader } from './document/document-reader.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
-import { KeptTokenUris } from './chain/token-uri-budget.js';
+import { TokenUriBudget } from './chain/token-uri-budget.js';
 import { METADATA_FETCH_CONFIG, metadataFetchOptions, type MetadataFetchOptions } from './metadata-fetch.options.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
 import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 
-/** What shapes the module. */
+/** What `forRoot` and `forRootAsync` accept besides the options. */
 export interface MetadataFetchExtras {
-  /** Whether modules that do not import this one can inject what it exports. On. */
+  /** Whether other modules can inject the exports without importing this module. Default: true. */
   isGlobal?: boolean;
-  /** A provider for MetadataSource, for a host that knows better where a token's metadata is. */
+  /** A provider for your own MetadataSource. */
   metadataSource?: Provider<MetadataSource>;
 }
 
-// What is not named here would be taken for an option.
+// setExtras treats every name that is missing here as an option.
 const STANDARD_EXTRAS = { isGlobal: true, metadataSource: undefined };
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataFetchOptions>({
@@ -40,7 +40,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   })
   .build();
 
-/** From a token to its metadata. No database. Needs SafeHttpModule. */
+/** Fetches the metadata of tokens. Needs SafeHttpModule, and no database. */
 @Module({
   providers: [
     {
@@ -48,7 +48,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (given: MetadataFetchOptions) => metadataFetchOptions.complete(given),
     },
-    KeptTokenUris,
+    TokenUriBudget,
     DocumentReader,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },

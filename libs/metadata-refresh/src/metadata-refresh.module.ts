@@ -60,7 +60,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         entityManagerOf({
           module: NAME,
           contextName,
-          harmOfTwo: 'There would be two workers in one process, and two sets of options.',
+          singletonReason: 'There would be two workers in one process, and two sets of options.',
         }),
         ...(runWorker ? [RefreshRunner] : []),
       ],

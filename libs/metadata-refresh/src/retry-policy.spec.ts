@@ -2,7 +2,7 @@ import { metadataRefreshOptions } from './metadata-refresh.options.js';
 import { cooldownSeconds, retryDelaySeconds } from './retry-policy.js';
 
 const config = metadataRefreshOptions.complete({});
-const trace = { url: 'https://api.example/1', durationMs: 1, bytes: 0, earlier: [] };
+const trace = { url: 'https://api.example/1', durationMs: 1, bytes: 0, otherRequests: [] };
 const answered = (status: number, retryAfterSeconds?: number) => ({
   kind: 'bad_status' as const,
   status,

@@ -2,15 +2,15 @@ import type { DynamicModule } from '@nestjs/common';
 import { z } from 'zod';
 import { nearestName } from './nearest-name.js';
 
-/** What a module understands. */
+/** The names that a module accepts. */
 export interface KnownNames {
-  /** What tunes it: from the factory, where there is one. */
+  /** Options. With forRootAsync, the factory returns them. */
   options: readonly string[];
-  /** What shapes it: always in `forRoot` or `forRootAsync` itself. */
+  /** Extras, which are always passed to `forRoot` or `forRootAsync` itself. */
   extras: readonly string[];
 }
 
-/** What Nest itself takes in `forRootAsync`. */
+/** Names that Nest itself accepts in `forRootAsync`. */
 const ASYNC_NAMES = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting'];
 
 /** The options of one module: names, limits and defaults. */
@@ -26,7 +26,7 @@ export class ModuleOptions<Schema extends z.ZodObject = z.ZodObject> {
     this.names = Object.keys(schema.shape);
   }
 
-  /** Fills in the defaults. Throws an Error that names each wrong option, and what would be right. */
+  /** Validates options and adds defaults. Throws an Error that names each invalid option and says what would be right. */
   complete(given: unknown): z.output<Schema> {
     const result = this.schema.safeParse(given);
     if (result.success) return result.data;
@@ -41,7 +41,7 @@ export class ModuleOptions<Schema extends z.ZodObject = z.ZodObject> {
   }
 }
 
-/** Throws an Error that names each key that the module does not know, or that stands in the wrong place. */
+/** Throws an Error that names each key that the module does not accept, or that belongs in the factory. */
 export function checkNames(
   module: string,
   definition: Pick<DynamicModule, 'providers'>,
@@ -57,12 +57,12 @@ export function checkNames(
   if (mistakes.length > 0) throw wrongOptions(module, mistakes);
 }
 
-/** What to say of an option that stands beside the factory which should return it. */
+/** The message for an option next to the factory that should return it. */
 export function besideFactory(name: string): string {
   return `${name} belongs to what the factory returns: forRootAsync({ useFactory: () => ({ ${name}: … }) })`;
 }
 
-/** What to say of a name that nobody knows: of an option, or of what else has names. */
+/** The message for an unknown name, of an option or of another `kind`. */
 export function unknownName(name: string, known: readonly string[], kind = 'an option'): string {
   const nearest = nearestName(name, known);
   const all = known.length > 0 ? `there are ${known.toSorted().join(', ')}` : 'there are none';

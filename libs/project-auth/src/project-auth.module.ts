@@ -12,7 +12,7 @@ import { Project } from './project.entity.js';
 import { Projects } from './projects.js';
 import { RequestRate } from './request-rate.js';
 import { RequestRateGuard } from './request-rate.guard.js';
-import { FixedWindowCounter } from './fixed-window-counter.js';
+import { PostgresThrottlerStorage } from './postgres-throttler-storage.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
 import { WalletSignatureGuard } from './wallet-signature.guard.js';
 
@@ -76,7 +76,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     CallerAuthentication,
     SignatureReplayStore,
     RequestRate,
-    FixedWindowCounter,
+    PostgresThrottlerStorage,
     RequestRateGuard,
   ],
   exports: [
@@ -87,7 +87,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     WalletSignatureGuard,
     CallerAuthentication,
     RequestRate,
-    FixedWindowCounter,
+    PostgresThrottlerStorage,
     RequestRateGuard,
   ],
 })

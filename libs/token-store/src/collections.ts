@@ -154,6 +154,6 @@ function checkUriRule(rule: string | null): void {
 
 function checkedMetadataUrl(text: string): string {
   const parsed = parseMetadataUrl(text);
-  if (parsed.kind === 'wrong') throw new InvalidCollection(parsed.problem);
+  if (parsed.kind === 'invalid') throw new InvalidCollection(parsed.problem);
   return parsed.url;
 }

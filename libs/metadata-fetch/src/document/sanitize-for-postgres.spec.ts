@@ -1,6 +1,6 @@
-import { toStorableText } from './postgres-text.js';
+import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 
-describe('storable JSON text', () => {
+describe('sanitized JSON text', () => {
   it.each([
     ['an ordinary text', '{"a":"b"}'],
     ['an escaped pair', String.raw`"\ud83e\udd8a"`],
@@ -10,8 +10,8 @@ describe('storable JSON text', () => {
     ['a backslash before half a character', String.raw`"\\\\ud83e"`],
     ['other escapes', String.raw`"\n\"\u00e9\ue000"`],
     ['an escape that is no JSON', String.raw`"\u000 \ud83"`],
-  ])('is %s as it was served', (_, text) => {
-    expect(toStorableText(text)).toBe(text);
+  ])('keeps %s unchanged', (_, text) => {
+    expect(sanitizeForPostgres(text)).toBe(text);
   });
 
   it.each([
@@ -25,6 +25,6 @@ describe('storable JSON text', () => {
     ['two first halves', String.raw`"\ud83e\ud83e\udd8a"`, String.raw`"\ufffd\ud83e\udd8a"`],
     ['a key', String.raw`{"\u0000":1}`, String.raw`{"\ufffd":1}`],
   ])('replaces %s', (_, text, storable) => {
-    expect(toStorableText(text)).toBe(storable);
+    expect(sanitizeForPostgres(text)).toBe(storable);
   });
 });
