@@ -237,7 +237,7 @@ describe('a consumer', () => {
   it('has a name of its own', () => {
     events.on('refresh.completed', 'only-one', () => {});
 
-    expect(() => events.on('refresh.completed', 'only-one', () => {})).toThrow(/takes refresh.completed already/);
+    expect(() => events.on('refresh.completed', 'only-one', () => {})).toThrow(/already handles refresh.completed/);
     expect(() => events.on('refresh.completed', 'with a space', () => {})).toThrow(/is not 1 to 100 letters/);
   });
 });

@@ -6,7 +6,7 @@ import { EventRetention } from './event-retention.js';
 const POLL_INTERVAL_MS = 500;
 const CLEAN_UP_INTERVAL_MS = 3_600_000;
 
-/** Starts event delivery with the application, and deletes expired rows once an hour. Uses timers of its own, as the worker does. */
+/** Starts event delivery with the application, and deletes expired rows once an hour, on timers of its own. */
 @Injectable()
 export class BackgroundDelivery implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataEvents');

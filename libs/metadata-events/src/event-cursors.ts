@@ -72,7 +72,7 @@ export class EventCursors {
     return this.update(cursor, sql`due_at = now() + ${this.config.leaseSeconds} * interval '1 second'`);
   }
 
-  /** Saves the offset and extends the lease. False: another process has claimed the cursor since, and delivers these events again. */
+  /** Saves the offset and extends the lease. False: another process has claimed the cursor, and delivers the events again. */
   async advance(cursor: ClaimedCursor, offset: EventOffset): Promise<boolean> {
     return this.update(
       cursor,

@@ -65,7 +65,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
     }, pause);
   }
 
-  /** Publishes and delivers until nothing is due. For hosts that schedule work themselves, and for tests. Throws database errors. */
+  /** Publishes and delivers until nothing is due, for hosts that schedule work themselves, and tests. Throws database errors. */
   async runOnce(): Promise<void> {
     if (!this.running) this.shutdown = new AbortController();
     while ((await this.poll()) > 0) await Promise.all(this.deliveries);

@@ -19,7 +19,7 @@ const PUBLISH_BATCH_SIZE = 1000;
 export class EventPublisher {
   constructor(private readonly em: EntityManager) {}
 
-  /** Several processes may publish at the same time. NOTIFY is sent here and not by the writers, because it serializes their commits. */
+  /** Several processes may call it at the same time. NOTIFY is sent here, because it would serialize the writers' commits. */
   async publish(): Promise<void> {
     while (await this.hasUnpublished()) {
       // The last batch. Whoever commits further rows wakes the delivery again.

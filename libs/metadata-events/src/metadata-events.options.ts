@@ -7,7 +7,7 @@ const metadataEventsOptionsSchema = z
     eventRetentionDays: z.int().min(1).default(7),
     /** Retention of webhook deliveries in days. */
     deliveryRetentionDays: z.int().min(1).default(14),
-    /** Lease of a consumer or a webhook in seconds, renewed during delivery. After a crash, delivery resumes when it expires. */
+    /** Lease of a consumer or webhook in seconds, renewed during delivery. After a crash, delivery resumes when it ends. */
     leaseSeconds: z.int().min(5).default(30),
     /** Maximum number of consumers and webhooks that this process serves concurrently: fewer slow ones delay no other. */
     deliveryConcurrency: z.int().min(1).max(1000).default(64),
@@ -29,7 +29,7 @@ const metadataEventsOptionsSchema = z
     /** Retry delay in seconds after a failed message; doubled by each further failure up to the maximum. */
     webhookRetryBaseSeconds: z.number().positive().default(5),
     webhookRetryMaxDelaySeconds: z.number().positive().default(3600),
-    /** A webhook is disabled after it has failed for this many days. Less than eventRetentionDays, so that no event is lost. */
+    /** A webhook that fails for this many days is disabled. Less than eventRetentionDays, so that no event is lost. */
     disableWebhooksAfterDays: z.number().positive().default(5),
   })
   .refine(({ disableWebhooksAfterDays, eventRetentionDays }) => disableWebhooksAfterDays < eventRetentionDays, {

@@ -4,7 +4,7 @@ import type { MetadataEventOf, MetadataEventType } from './metadata-event.js';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } from './subscriber.js';
 
-/** Handles events of one type, in order. When it throws, it is called again with the same events, perhaps with more after them. */
+/** Handles events of one type, in order. If it throws, it is called again with the same events, perhaps followed by more. */
 export type EventHandler<Type extends MetadataEventType> = (
   events: readonly MetadataEventOf<Type>[],
 ) => Promise<void> | void;

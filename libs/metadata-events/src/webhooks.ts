@@ -156,7 +156,7 @@ export class Webhooks {
     }
   }
 
-  /** Deletes the webhook with its secrets and deliveries. A message that is being sent may still arrive. Throws WebhookNotFound. */
+  /** Deletes the webhook, its secrets and deliveries. A message that is being sent may still arrive. Throws WebhookNotFound. */
   async remove(webhookId: string): Promise<void> {
     const { rows } = await sql`
       with cursor as (delete from nft_metadata.event_cursors where kind = 'webhook' and name = ${webhookId})

@@ -125,7 +125,7 @@ export class HostScheduler {
     );
   }
 
-  /** Other workers have all of this host's limit: does not claim for it for a while. Removes and returns its buffered tokens. */
+  /** For a host whose limit other workers use up: no claims for a while. Removes and returns its buffered tokens. */
   yieldHost(host: string, now: number): ClaimedToken[] {
     this.queueOf(host).yieldedUntil = now + YIELD_MS;
     return this.dropHost(host);

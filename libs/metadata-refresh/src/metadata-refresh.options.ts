@@ -2,9 +2,9 @@ import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const metadataRefreshOptionsSchema = z.strictObject({
-  /** Tokens a project may name in a request, unless it has a limit of its own. The public guide's 1,000. 0 blocks every request. */
+  /** Default limit of tokens in one request of a project. The public guide's 1,000. 0 blocks every request. */
   tokensPerRequest: z.int().min(0).max(1_000_000_000).default(1000),
-  /** Tokens a project may refresh in an hour, unless it has a limit of its own. The public guide's 30,000. 0 blocks every request. */
+  /** Default limit of tokens per hour of a project. The public guide's 30,000. 0 blocks every request. */
   tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
   /** Attempts per item, including the first. The guide promises two retries. */
   maxAttempts: z.int().min(1).max(20).default(3),
@@ -23,7 +23,7 @@ const metadataRefreshOptionsSchema = z.strictObject({
   retryMaxDelaySeconds: z.number().positive().default(60),
   /** Concurrent fetches in this process. Waiting costs little, so this is far above the limit of one host. */
   fetchConcurrency: z.int().min(1).default(256),
-  /** Concurrent requests to one metadata host, by all processes together, unless one of its collections has a limit of its own. */
+  /** Default limit of concurrent requests to one metadata host, by all processes together. */
   hostConcurrency: z.int().min(1).max(1000).default(8),
   /** Maximum items of one claim, not counting further items of the same tokens. */
   claimBatchSize: z.int().min(1).max(1000).default(512),

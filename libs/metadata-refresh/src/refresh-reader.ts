@@ -139,15 +139,15 @@ export class RefreshReader {
 
   /** The attempts at one token within their retention, newest first. */
   async listAttempts({ collectionId, tokenId }: TokenReference, page: PageRequest): Promise<Page<Attempt>> {
-    const after = page.after ? sql`and attempt_row.id < ${page.after.id}::bigint` : sql``;
-    // "attempt_row.id" and not "id": that is the text which is selected, and as text 10 comes before 9.
+    const after = page.after ? sql`and entry.id < ${page.after.id}::bigint` : sql``;
+    // "entry.id" and not "id": that is the text which is selected, and as text 10 comes before 9.
     const { rows } = await sql<Attempt>`
-      select attempt_row.id::text as id, attempt_row.refresh_id as "refreshId", attempt_row.attempt, attempt_row.url, attempt_row.outcome,
-        attempt_row.status_code as "statusCode", attempt_row.reason, attempt_row.duration_ms as "durationMs", attempt_row.bytes,
-        ${timestamp('attempt_row.attempted_at')} as "createdAt"
-      from nft_metadata.refresh_attempts as attempt_row
-      where attempt_row.collection_id = ${collectionId}::uuid and attempt_row.token_id = ${tokenId}::numeric ${after}
-      order by attempt_row.id desc
+      select entry.id::text as id, entry.refresh_id as "refreshId", entry.attempt, entry.url, entry.outcome,
+        entry.status_code as "statusCode", entry.reason, entry.duration_ms as "durationMs", entry.bytes,
+        ${timestamp('entry.attempted_at')} as "createdAt"
+      from nft_metadata.refresh_attempts as entry
+      where entry.collection_id = ${collectionId}::uuid and entry.token_id = ${tokenId}::numeric ${after}
+      order by entry.id desc
       limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
     return toPage(rows, page.limit);
   }

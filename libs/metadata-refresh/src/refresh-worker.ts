@@ -20,7 +20,7 @@ import { RefreshListener } from './refresh-listener.js';
 
 /** Interval of the heartbeat for the hosts that this worker uses. */
 const HEARTBEAT_INTERVAL_MS = 1000;
-/** While the worker is busy: how long an item that becomes due by itself, such as a retry, may wait. An idle worker polls at each `wake`. */
+/** A busy worker polls this often for items that are due by themselves, such as retries; an idle one at each `wake`. */
 const POLL_INTERVAL_MS = 1000;
 /** Interval of checks for tokens that cannot be started yet, because their host is in cooldown or its shares change. */
 const START_RETRY_MS = 250;

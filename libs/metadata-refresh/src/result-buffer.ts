@@ -43,7 +43,7 @@ export class ResultBuffer {
     this.bytes += bytesOf(results);
   }
 
-  /** Removes the next batch: at most `maxResults`, and few enough bytes that a large document is nearly a batch of its own. */
+  /** Removes and returns the next batch: at most `maxResults` results, and about BATCH_BYTES. */
   take(maxResults: number): ItemResult[] {
     const batch: ItemResult[] = [];
     let bytes = 0;
