@@ -2,18 +2,18 @@ import { DatabaseBackoff } from './database-backoff.js';
 
 it('the database back-off grows with each failure up to two seconds, and ends with a success', () => {
   const backoff = new DatabaseBackoff();
-  const rests: number[] = [];
+  const delays: number[] = [];
   let now = 1000;
 
   for (let time = 0; time < 4; time += 1) {
     backoff.recordFailure('claim', now);
-    rests.push(backoff.remainingMs(now));
+    delays.push(backoff.remainingMs(now));
     now += backoff.remainingMs(now);
   }
   backoff.recordFailure('claim', now);
   backoff.recordSuccess('claim');
 
-  expect(rests).toEqual([500, 1000, 2000, 2000]);
+  expect(delays).toEqual([500, 1000, 2000, 2000]);
   expect(backoff.remainingMs(now)).toBe(0);
 });
 

@@ -3,7 +3,7 @@ import { cooldownSeconds, retryDelaySeconds } from './retry-policy.js';
 
 const config = metadataRefreshOptions.complete({});
 const trace = { url: 'https://api.example/1', durationMs: 1, bytes: 0, otherRequests: [] };
-const answered = (status: number, retryAfterSeconds?: number) => ({
+const response = (status: number, retryAfterSeconds?: number) => ({
   kind: 'bad_status' as const,
   status,
   body: '',
@@ -13,23 +13,23 @@ const answered = (status: number, retryAfterSeconds?: number) => ({
 
 describe('a token is retried', () => {
   it.each([429, 503])('after %i, twice and not a third time [D24, D26]', (status) => {
-    expect(retryDelaySeconds(answered(status), 1, config, 0)).toBe(1);
-    expect(retryDelaySeconds(answered(status), 2, config, 0)).toBe(2);
-    expect(retryDelaySeconds(answered(status), 3, config, 0)).toBeNull();
+    expect(retryDelaySeconds(response(status), 1, config, 0)).toBe(1);
+    expect(retryDelaySeconds(response(status), 2, config, 0)).toBe(2);
+    expect(retryDelaySeconds(response(status), 3, config, 0)).toBeNull();
   });
 
   it('after the 202 of a gateway, twice, and not after any other 202 (H8)', () => {
-    const pending = { ...answered(202), isPending: true };
+    const pending = { ...response(202), isPending: true };
 
     expect(retryDelaySeconds(pending, 1, config, 0)).toBe(1);
     expect(retryDelaySeconds({ ...pending, retryAfterSeconds: 20 }, 2, config, 0)).toBe(20);
     expect(retryDelaySeconds(pending, 3, config, 0)).toBeNull();
-    expect(retryDelaySeconds(answered(202, 20), 1, config, 0)).toBeNull();
+    expect(retryDelaySeconds(response(202, 20), 1, config, 0)).toBeNull();
     expect(cooldownSeconds({ ...pending, retryAfterSeconds: 20 }, 1, config)).toBeNull();
   });
 
   it.each([201, 301, 400, 401, 403, 404, 410, 500, 502, 504])('never after %i [D4, D6, D7, D8]', (status) => {
-    expect(retryDelaySeconds(answered(status), 1, config)).toBeNull();
+    expect(retryDelaySeconds(response(status), 1, config)).toBeNull();
   });
 
   it.each([
@@ -54,12 +54,12 @@ describe('a token is retried', () => {
   );
 
   it('while its RPC node fails, up to ten attempts in all [A9]', () => {
-    const trouble = { kind: 'unreachable' as const, reason: 'rpc_error' as const, ...trace };
+    const failure = { kind: 'unreachable' as const, reason: 'rpc_error' as const, ...trace };
 
-    expect(retryDelaySeconds(trouble, 1, config, 0)).toBe(1);
-    expect(retryDelaySeconds(trouble, 9, config, 0)).toBe(60);
-    expect(retryDelaySeconds(trouble, 10, config, 0)).toBeNull();
-    expect(retryDelaySeconds({ ...trouble, retryAfterSeconds: 20 }, 1, config, 0)).toBe(20);
+    expect(retryDelaySeconds(failure, 1, config, 0)).toBe(1);
+    expect(retryDelaySeconds(failure, 9, config, 0)).toBe(60);
+    expect(retryDelaySeconds(failure, 10, config, 0)).toBeNull();
+    expect(retryDelaySeconds({ ...failure, retryAfterSeconds: 20 }, 1, config, 0)).toBe(20);
   });
 
   it('while workers are busy, up to ten attempts in all, without a cooldown of its host', () => {
@@ -82,7 +82,7 @@ describe('a token is retried', () => {
   it('after delays that grow up to the maximum, whatever the jitter [D23]', () => {
     const patient = { ...config, maxAttempts: 11 };
     const pauses = (random: number) =>
-      Array.from({ length: 10 }, (_, index) => retryDelaySeconds(answered(503), index + 1, patient, random)!);
+      Array.from({ length: 10 }, (_, index) => retryDelaySeconds(response(503), index + 1, patient, random)!);
 
     expect(pauses(0)).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
     expect(pauses(1)).toEqual([1.25, 2.5, 5, 10, 20, 40, 60, 60, 60, 60]);
@@ -90,43 +90,43 @@ describe('a token is retried', () => {
   });
 
   it('after the Retry-After of the host, up to the maximum [D9, D10, D13]', () => {
-    expect(retryDelaySeconds(answered(429, 20), 1, config, 0)).toBe(20);
-    expect(retryDelaySeconds(answered(429, 999_999), 1, config, 0)).toBe(60);
-    expect(retryDelaySeconds(answered(503, 0), 2, config, 0)).toBe(2);
+    expect(retryDelaySeconds(response(429, 20), 1, config, 0)).toBe(20);
+    expect(retryDelaySeconds(response(429, 999_999), 1, config, 0)).toBe(60);
+    expect(retryDelaySeconds(response(503, 0), 2, config, 0)).toBe(2);
   });
 
   it('with at most a quarter of jitter [D23]', () => {
-    expect(retryDelaySeconds(answered(429), 1, config, 1)).toBe(1.25);
+    expect(retryDelaySeconds(response(429), 1, config, 1)).toBe(1.25);
   });
 
   it('without overflow, however many attempts there were [D25]', () => {
-    expect(retryDelaySeconds(answered(429), 5000, { ...config, maxAttempts: 9999 })).toBe(60);
+    expect(retryDelaySeconds(response(429), 5000, { ...config, maxAttempts: 9999 })).toBe(60);
   });
 });
 
 describe('the cooldown of a host', () => {
   it('after 429 lasts as long as the delay of the first retry or the Retry-After, up to the maximum [D10, D13]', () => {
-    expect(cooldownSeconds(answered(429), 1, config)).toBe(1);
-    expect(cooldownSeconds(answered(429), 3, config)).toBe(4);
-    expect(cooldownSeconds(answered(429, 20), 3, config)).toBe(20);
-    expect(cooldownSeconds(answered(429, 999_999), 1, config)).toBe(60);
+    expect(cooldownSeconds(response(429), 1, config)).toBe(1);
+    expect(cooldownSeconds(response(429), 3, config)).toBe(4);
+    expect(cooldownSeconds(response(429, 20), 3, config)).toBe(20);
+    expect(cooldownSeconds(response(429, 999_999), 1, config)).toBe(60);
   });
 
   it('after 503 lasts as long as its Retry-After; without one there is none [D9]', () => {
-    expect(cooldownSeconds(answered(503), 1, config)).toBeNull();
-    expect(cooldownSeconds(answered(503, 20), 1, config)).toBe(20);
+    expect(cooldownSeconds(response(503), 1, config)).toBeNull();
+    expect(cooldownSeconds(response(503, 20), 1, config)).toBe(20);
   });
 
   it('after a failure of an RPC node is the same as after 429, and there is none after a failure of one call [A10, A12]', () => {
-    const trouble = { kind: 'unreachable' as const, reason: 'rpc_error' as const, ...trace };
+    const failure = { kind: 'unreachable' as const, reason: 'rpc_error' as const, ...trace };
 
-    expect(cooldownSeconds({ ...trouble, retryAfterSeconds: 0 }, 1, config)).toBe(1);
-    expect(cooldownSeconds({ ...trouble, retryAfterSeconds: 20 }, 1, config)).toBe(20);
-    expect(cooldownSeconds(trouble, 1, config)).toBeNull();
+    expect(cooldownSeconds({ ...failure, retryAfterSeconds: 0 }, 1, config)).toBe(1);
+    expect(cooldownSeconds({ ...failure, retryAfterSeconds: 20 }, 1, config)).toBe(20);
+    expect(cooldownSeconds(failure, 1, config)).toBeNull();
   });
 
   it('does not start after anything else', () => {
-    expect(cooldownSeconds(answered(500, 20), 1, config)).toBeNull();
+    expect(cooldownSeconds(response(500, 20), 1, config)).toBeNull();
     expect(cooldownSeconds({ kind: 'unreachable', reason: 'timeout', ...trace }, 1, config)).toBeNull();
   });
 });
