@@ -1,4 +1,4 @@
-import { CrashTest, rounds, until } from '../support/crash-test.js';
+import { CrashTest, rounds, waitUntil } from '../support/crash-test.js';
 import { behaviours, prepareBombs, type Behaviour } from '../support/host-behaviours.js';
 import type { ServiceProcess } from '../support/service-process.js';
 
@@ -26,7 +26,7 @@ const each = rounds(1);
 async function expectNoDeadlocks(): Promise<void> {
   await test.killAll();
   await test.app.app.close();
-  await until(async () => (await test.database.query(OTHER_SESSIONS)).length === 0);
+  await waitUntil(async () => (await test.database.query(OTHER_SESSIONS)).length === 0);
   expect(
     await test.database.query('select deadlocks::int from pg_stat_database where datname = current_database()'),
   ).toEqual([{ deadlocks: 0 }]);
@@ -50,7 +50,7 @@ it.each(each)(
   async () => {
     // Fewer than their host is asked for at once: the same one twice is not kept from it by that.
     const project = await test.aProject(3);
-    test.numberResponses(project.tokenIds, 300);
+    test.scriptNumberedResponses(project.tokenIds, 300);
     await Promise.all([test.startProcess('worker'), test.startProcess('worker')]);
 
     const responses = await Promise.all(
@@ -66,7 +66,7 @@ it.each(each)(
 
 it.each(each)('round %i: four workers write overlapping refreshes without a deadlock', async () => {
   const project = await test.aProject(150);
-  test.numberResponses(project.tokenIds);
+  test.scriptNumberedResponses(project.tokenIds);
   await Promise.all(Array.from({ length: 4 }, () => test.startProcess('worker')));
 
   const some = () => project.tokenIds.toSorted(() => Math.random() - 0.5).slice(0, 75);
@@ -78,8 +78,8 @@ it.each(each)('round %i: four workers write overlapping refreshes without a dead
 
 it('processes whose clocks are ten minutes fast or slow go by the clock of the database [H22]', async () => {
   const [project, plain] = [await test.aProject(60), await test.aProject(60)];
-  test.mixResponses(project.tokenIds);
-  test.numberResponses(plain.tokenIds);
+  test.scriptMixedResponses(project.tokenIds);
+  test.scriptNumberedResponses(plain.tokenIds);
   const skewed = (minutes: number) => [
     '--import',
     `data:text/javascript,const now = Date.now; Date.now = () => now() + ${minutes * 60_000};`,
@@ -100,7 +100,7 @@ it('processes whose clocks are ten minutes fast or slow go by the clock of the d
 it('a refresh with every response of a misbehaving host completes, although the worker is killed in the middle', async () => {
   prepareBombs();
   // Redirects are requests too, and no claims, and so is a kept connection that is dialled again: left to other suites.
-  const asksAgain = ['responds once on each connection', 'closes at once'];
+  const asksAgain = ['responds once on each connection', 'closes immediately'];
   const names = (Object.keys(behaviours) as Behaviour[]).filter(
     (name) => !name.includes('redirect') && !asksAgain.includes(name),
   );
@@ -109,11 +109,11 @@ it('a refresh with every response of a misbehaving host completes, although the 
   names.forEach((name, index) => test.metadataApi.misbehave(project.tokenIds[index]!, name));
   const worker = await test.startProcess('worker');
   await test.request(api.url, project, project.tokenIds);
-  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
 
   await worker.end('SIGKILL');
   await test.startProcess('worker');
-  await test.outliveLeases();
+  await test.expireLeases();
 
   await test.expectAllDone();
   const failed = await test.database.query(
@@ -129,11 +129,11 @@ it('ten tokens of one project do not wait for three thousand of another whose ho
   for (const tokenId of patient.tokenIds) test.metadataApi.misbehave(tokenId, 'hangs');
   await test.startProcess('worker');
   await test.request(api.url, patient, patient.tokenIds);
-  await until(() => test.metadataApi.hits.has(patient.tokenIds[0]!));
+  await waitUntil(() => test.metadataApi.hits.has(patient.tokenIds[0]!));
 
   const startedAt = performance.now();
   const refreshId = await test.request(api.url, hurried, hurried.tokenIds);
-  await until(() => test.isCompleted(refreshId));
+  await waitUntil(() => test.isCompleted(refreshId));
 
   expect(performance.now() - startedAt).toBeLessThan(10_000);
 });
