@@ -56,16 +56,19 @@ it('the command line of a fresh checkout is built once, and not again while no s
   expect(await builds()).toBe(1);
 });
 
-it.each(['src/cli.ts', 'libs/one/index.ts', 'libs/one'])('is built again when %s is newer', async (path) => {
-  await launch();
-  await touch(path);
+it.each(['src/cli.ts', 'libs/one/index.ts', 'libs/one'])(
+  'the command line is built again when %s is newer',
+  async (path) => {
+    await launch();
+    await touch(path);
 
-  await launch();
+    await launch();
 
-  expect(await builds()).toBe(2);
-});
+    expect(await builds()).toBe(2);
+  },
+);
 
-it('is not built again for a spec', async () => {
+it('the command line is not built again for a changed test', async () => {
   await launch();
   await writeFile(join(root, 'libs/one/index.spec.ts'), '');
   const past = new Date(Date.now() - 3600_000);
@@ -77,14 +80,14 @@ it('is not built again for a spec', async () => {
   expect(await builds()).toBe(1);
 });
 
-it('is built again when its result is missing', async () => {
+it('the command line is built again when its output is missing', async () => {
   await launch();
   await rm(join(root, 'dist/src/cli.js'));
 
   expect(await launch('a')).toMatchObject({ status: 0, out: '["a"]\n' });
 });
 
-it('two at once build once', async () => {
+it('two commands that start together build once', async () => {
   const both = await Promise.all([launch('a'), launch('b')]);
 
   expect(both.map(({ status, out }) => ({ status, out }))).toEqual([
@@ -94,7 +97,7 @@ it('two at once build once', async () => {
   expect(await builds()).toBe(1);
 });
 
-it('a build that was killed does not hold up the next one', async () => {
+it('a killed build does not block the next one', async () => {
   const gone = spawn(process.execPath, ['--eval', '0']);
   await new Promise((done) => gone.once('close', done));
   await mkdir(join(root, 'dist'));
@@ -103,7 +106,7 @@ it('a build that was killed does not hold up the next one', async () => {
   expect(await launch('a')).toMatchObject({ status: 0, out: '["a"]\n' });
 });
 
-it('a build that fails is status 1, with what the compiler says, and nothing on stdout', async () => {
+it('a failed build exits with status 1, the messages of the compiler, and an empty stdout', async () => {
   await writeFile(join(root, 'src/cli.ts'), 'mistake');
 
   const { status, out, err } = await launch();

@@ -235,7 +235,7 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
   expect(await json('collection', 'show', ...named)).toMatchObject({ source: 'chain', tokens: 3, pending_tokens: 0 });
 
   expect(await refused('collection', 'remove', ...named)).toBe(
-    `error: This removes collection ${address} on chain 1 with 3 tokens, their metadata and traits. Refreshes stay readable until they are old. Confirm it with --yes.\n`,
+    `error: This removes collection ${address} on chain 1 with 3 tokens, their metadata and traits. Refreshes stay readable until they expire. Confirm it with --yes.\n`,
   );
   expect(await json('collection', 'remove', ...named, '--yes')).toEqual({ removed: address, chain_id: 1, tokens: 3 });
   expect(await json('collection', 'list', '--project', project.id)).toEqual({ collections: [] });
@@ -284,7 +284,7 @@ it('says which chains an address is registered on, and takes --chain', async () 
   await test.app.get(Collections).add({ chainId: 137, address, projectId, source });
 
   expect(await refused('collection', 'show', '--collection', address)).toMatch(
-    /is registered on chains 1, 137: say which with --chain/,
+    /is registered on chains 1, 137: name one with --chain/,
   );
   expect(await json('collection', 'show', '--collection', address, '--chain', '137')).toMatchObject({
     metadata_url: 'https://polygon.example',
@@ -305,11 +305,11 @@ it('lists refreshes, shows one, ends what is pending, and removes it; nothing th
     ['project', 'remove', '--project', project.id],
   ]) {
     expect(await refused(...removal, '--yes')).toMatch(
-      /has 3 pending tokens: wait for them, or end them with "refresh cancel/,
+      /has 3 pending tokens: wait for them, or cancel them with "refresh cancel/,
     );
   }
   expect(await refused('refresh', 'cancel', '--collection', address)).toMatch(
-    /This ends 1 refreshes with 3 pending tokens\. Confirm it with --yes/,
+    /This cancels 1 refreshes with 3 pending tokens\. Confirm it with --yes/,
   );
   expect(await json('refresh', 'cancel', '--collection', address, '--yes')).toEqual({
     refreshes: 1,

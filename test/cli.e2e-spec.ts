@@ -39,7 +39,7 @@ const {
   RPC_URLS: node ? `${node.chainId}=${node.url}` : '',
 }));
 
-it('does all that an operator needs, from a project to a finished refresh of every token, without a running service [H17]', async () => {
+it('the command line creates a project and refreshes all its tokens without a running service [H17]', async () => {
   const { project_id } = await json(
     'project',
     'create',
@@ -75,7 +75,7 @@ it('does all that an operator needs, from a project to a finished refresh of eve
   expect((await cli('api-key', 'revoke', '--project', String(project_id), '--prefix', prefix)).status).toBe(1);
 });
 
-it('refreshes a collection whose token URIs its contract answers, by the rule that it was added with', async () => {
+it('the command line refreshes a collection on chain by its URI rule', async () => {
   node = await Anvil.start();
   const potions = await node.deploy('Potions');
   await node.send(potions, 'setUri', `${metadataApi.url}/potions`);
@@ -89,7 +89,7 @@ it('refreshes a collection whose token URIs its contract answers, by the rule th
   expect(metadataApi.trafficOf('/potions').hits).toBe(20);
 });
 
-it('asks for each token where the metadata URL has a place for its id, and refuses one whose place means nothing (S3)', async () => {
+it('the command line refreshes with the placeholders of a metadata URL, and refuses unknown placeholders (S3)', async () => {
   const address = `0x${'5e'.repeat(20)}`;
   const { project_id } = await json('project', 'create', '--name', 'Studio', '--owner', Wallet.createRandom().address);
   const collection = ['collection', 'add', '--project', String(project_id), '--address', address, '--tokens', '1-3'];
@@ -105,7 +105,7 @@ it('asks for each token where the metadata URL has a place for its id, and refus
   expect(metadataApi.trafficOf(`/templates/${address}`).hits).toBe(3);
 });
 
-it('says that a collection is on a chain without an RPC URL', async () => {
+it('the command line reports a chain without an RPC URL', async () => {
   const address = `0x${'cd'.repeat(20)}`;
   const { project_id } = await json('project', 'create', '--name', 'Studio', '--owner', Wallet.createRandom().address);
   const collection = ['--project', String(project_id), '--address', address, '--chain', '137'];
@@ -117,7 +117,7 @@ it('says that a collection is on a chain without an RPC URL', async () => {
   expect(err).toMatch(/on chain 137, for which this deployment has no RPC URL/);
 });
 
-it('adds a webhook, rotates its secret, shows what was posted, and removes it', async () => {
+it('the command line adds a webhook, rotates its secret, lists its deliveries, and removes it', async () => {
   const receiver = await WebhookReceiver.start();
   const owner = `0x${'d'.repeat(40)}`;
   const { project_id } = await json('project', 'create', '--name', 'Partner', '--owner', owner);
@@ -168,7 +168,7 @@ it('adds a webhook, rotates its secret, shows what was posted, and removes it', 
   expect(await json('webhook', 'deliveries', '--webhook', String(added['webhook_id']))).toMatchObject({
     deliveries: [{ event_type: 'refresh.completed', events: 1, attempt: 1, status: 204, reason: null }],
   });
-  expect(await json('webhook', 'enable', '--webhook', String(added['webhook_id']), '--skip-missed')).toEqual({
+  expect(await json('webhook', 'enable', '--webhook', String(added['webhook_id']), '--skip-backlog')).toEqual({
     enabled: added['webhook_id'],
   });
   expect(await refused('webhook', 'remove', '--webhook', String(added['webhook_id']))).toMatch(/Confirm it with --yes/);
@@ -181,7 +181,7 @@ it('adds a webhook, rotates its secret, shows what was posted, and removes it', 
   await receiver.close();
 });
 
-it('prints its help without a database, and that of a group and of a command', async () => {
+it('the command line prints all its help without a database', async () => {
   const help = await cli('--help');
   const groupHelp = await cli('help', 'collection');
   const commandHelp = await cli('collection', 'update', '--help');
@@ -231,12 +231,12 @@ it.each<[string, string[], RegExp]>([
   ['an unknown webhook', ['webhook', 'enable', '--webhook', '7'], /Webhook "7" does not exist/],
   ['an unknown subcommand', ['collection', 'delete'], /unknown command 'delete'/],
   ['a list that is too long', ['project', 'list', '--limit', '1001'], /from 1 to 1000/],
-  ['a change of nothing', ['project', 'update', '--project', 'p'], /Say what to change/],
+  ['an update without a change', ['project', 'update', '--project', 'p'], /Name what to change/],
   ['an unknown project to remove', ['project', 'remove', '--project', 'p', '--yes'], /does not exist/],
   ['an unknown refresh', ['refresh', 'show', '--refresh', '7'], /Refresh 7 does not exist/],
-  ['no tokens to remove', ['token', 'remove', '--collection', OWNER, '--yes'], /Say which tokens/],
+  ['no tokens to remove', ['token', 'remove', '--collection', OWNER, '--yes'], /Name the tokens/],
   ['two tokens where one is shown', ['token', 'show', '--collection', OWNER, '--token', '1-2'], /Name one token/],
-  ['a webhook to no effect', ['webhook', 'update', '--webhook', '7'], /Say what to change/],
+  ['an update of a webhook without a change', ['webhook', 'update', '--webhook', '7'], /Name what to change/],
   ['an unknown collection', ['refresh', '--collection', OWNER, '--all'], /is not registered/],
 ])('responds with %s with one line and status 1', async (_, args, message) => {
   const { status, out, err } = await cli(...args);

@@ -86,7 +86,7 @@ it('a service does not wait longer than DATABASE_WAIT_SECONDS, and ends with one
   expect(status).toBe(1);
   expect(out).toContain('waiting for the database');
   expect(err).toBe(
-    `The database at 127.0.0.1:${port}/shop did not answer within 1 seconds (DATABASE_WAIT_SECONDS): connect ECONNREFUSED 127.0.0.1:${port}.\n`,
+    `The database at 127.0.0.1:${port}/shop did not respond within 1 seconds (DATABASE_WAIT_SECONDS): connect ECONNREFUSED 127.0.0.1:${port}.\n`,
   );
 });
 

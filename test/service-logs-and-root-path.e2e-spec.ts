@@ -20,7 +20,7 @@ async function start(runMode: 'all' | 'worker'): Promise<ServiceProcess> {
   return service;
 }
 
-it('logs that are not for a terminal are lines of JSON without colours, those of migrations and of the end as well', async () => {
+it('a service without a terminal logs JSON lines without colours, from the migrations to the shutdown', async () => {
   const service = await start('all');
   await service.end('SIGTERM');
 
@@ -32,7 +32,7 @@ it('logs that are not for a terminal are lines of JSON without colours, those of
   expect(texts.filter((text) => text.includes(String.raw`\u001b`))).toEqual([]);
 });
 
-it('the root of the service leads to the documentation of its API', async () => {
+it('GET / redirects to the documentation of the API', async () => {
   const { url } = await start('all');
 
   const response = await fetch(url, { redirect: 'manual' });
@@ -43,7 +43,7 @@ it('the root of the service leads to the documentation of its API', async () => 
   expect(await followed.text()).toContain('<title>NFT metadata refresh</title>');
 });
 
-it('but the root of a worker, which has no API, leads nowhere', async () => {
+it('GET / of a worker, which has no API, responds with 404', async () => {
   const { url } = await start('worker');
 
   expect((await fetch(url)).status).toBe(404);

@@ -68,7 +68,7 @@ async function anApiKey(): Promise<string> {
 /** As a host without types would write it. */
 const untyped = (options: object) => options as never;
 
-describe('a host without the connection that we need is told so, and what to import:', () => {
+describe('an application without the right MikroORM connection fails to start, and the error names what to import:', () => {
   it.each([
     ['NftRefreshModule', () => [NftRefreshModule.forRoot()]],
     ['NftRefreshModule from a factory', () => [NftRefreshModule.forRootAsync({ useFactory: () => ({}) })]],
@@ -116,8 +116,8 @@ describe('a host without the connection that we need is told so, and what to imp
   });
 });
 
-describe('a module that an application has twice on one database is refused, since', () => {
-  it('two forRoots are two workers', async () => {
+describe('a module that is set up twice on one database is refused:', () => {
+  it('two forRoots would be two workers', async () => {
     expect(
       await startingSays(() => [
         connection(),
@@ -129,7 +129,7 @@ describe('a module that an application has twice on one database is refused, sin
     );
   });
 
-  it('consumers would not hear of all events', async () => {
+  it('with two event modules, consumers would miss events', async () => {
     expect(
       await startingSays(() => [
         connection(),
@@ -140,7 +140,7 @@ describe('a module that an application has twice on one database is refused, sin
     ).toMatch(/^MetadataEventsModule: this application sets it up twice on the same database/);
   });
 
-  it('while one that is imported in two places is one', async () => {
+  it('but one dynamic module may be imported in two places', async () => {
     const shared = NftRefreshModule.forRoot({ runMode: 'api' });
     @Module({ imports: [shared] })
     class Feature {}
@@ -149,7 +149,7 @@ describe('a module that an application has twice on one database is refused, sin
   });
 });
 
-describe('an option in the wrong place is told where it belongs:', () => {
+describe('the error for a misplaced option names where it belongs:', () => {
   it.each<[object, string]>([
     [{ tokensPerHour: 5 }, 'tokensPerHour belongs to metadataRefresh: { metadataRefresh: { tokensPerHour: … } }'],
     [{ allowedHosts: [] }, 'allowedHosts belongs to safeHttp: { safeHttp: { allowedHosts: … } }'],
@@ -165,7 +165,6 @@ describe('an option in the wrong place is told where it belongs:', () => {
     [{ metadatarefresh: {} }, 'metadatarefresh is not an option here; did you mean metadataRefresh?'],
     [{ exposeTokenRoute: true }, 'exposeTokenRoute is not an option here; did you mean exposeTokenRoutes?'],
     [{ colour: 'red' }, 'colour is not an option here; there are clock, contextName, decorators'],
-    [{ runWorker: false }, "runWorker is decided by runMode here: 'api' starts no worker"],
     [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which is imported beside this one'],
     [{ runMode: 'workers' }, 'runMode'],
   ])('%j', async (options, text) => {
@@ -196,12 +195,12 @@ describe('an option in the wrong place is told where it belongs:', () => {
     const nothing = untyped({ useFactory: () => undefined });
 
     expect(await startingSays(() => [connection(), NftRefreshModule.forRootAsync(nothing)])).toContain(
-      'the factory has to return an object with options, and returned undefined',
+      'the factory must return an object with options, and returned undefined',
     );
   });
 });
 
-describe('each module refuses a name that it does not know, with the most similar one:', () => {
+describe('each module refuses an unknown option and suggests the most similar one:', () => {
   it.each([
     ['MetadataRefreshModule', () => MetadataRefreshModule.forRoot(untyped({ tokenPerHour: 5 })), 'tokensPerHour'],
     ['MetadataRefreshModule', () => MetadataRefreshModule.forRoot(untyped({ startWorker: true })), 'runWorker'],
@@ -237,8 +236,8 @@ describe('each module refuses a name that it does not know, with the most simila
   });
 });
 
-describe('a database without our migrations', () => {
-  it('is a 503 that says so in each dialect, and in the log what to do', async () => {
+describe('a database without the migrations', () => {
+  it('gets 503 in each dialect, and the log names what to do', async () => {
     const key = await anApiKey();
     const empty = await createEmptyDatabase();
     const lines: string[] = [];
@@ -274,7 +273,7 @@ describe('a database without our migrations', () => {
   });
 });
 
-describe('what a developer sees of a process that does not start', () => {
+describe('the error output of a process that does not start', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await createHostFolder();

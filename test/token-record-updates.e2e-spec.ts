@@ -548,7 +548,11 @@ describe('while a document is on its way', () => {
       image_url: `${pictures}/gone`,
       animation_url: `${pictures}/slow`,
     });
-    expect(await readToken(project, '3')).toMatchObject({ image_url: 'http://169.254.169.254/1.png' });
+    expect(await readToken(project, '3')).toMatchObject({
+      image_url: null,
+      image_original: 'http://169.254.169.254/1.png',
+      animation_url: 'http://no.example/1',
+    });
     expect([...test.metadataApi.hits.keys()].toSorted()).toEqual(['1', '2', '3']);
   });
 });

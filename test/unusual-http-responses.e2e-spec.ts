@@ -52,6 +52,48 @@ function fetchBody(body: string | Buffer, headers: Record<string, string>): Prom
 const read = { kind: 'fetched', metadata: { name: 'A' } };
 const noHttp = { kind: 'unreachable', reason: 'incomplete_body' };
 
+it.each(['UTF-8', 'aws-chunked', 'none', ''])(
+  'a body with the coding %j, which is none, is read as it is (H1)',
+  async (coding) => {
+    expect(await fetchBody(DOCUMENT, { 'content-encoding': coding })).toMatchObject(read);
+  },
+);
+
+it('gzip that is not declared is refused (H3)', async () => {
+  expect(await fetchBody(gzipSync(DOCUMENT), {})).toMatchObject({ kind: 'undecodable', reason: 'invalid_encoding' });
+});
+
+it.each([
+  [403, { kind: 'bad_status', status: 403 }],
+  [503, { kind: 'bad_status', status: 503 }],
+  [200, { kind: 'undecodable', reason: 'not_json' }],
+])('the page of a CDN that asks for a browser with status %i is a failure (H7)', async (status, outcome) => {
+  host.respond('1', status, '<!DOCTYPE html><title>Just a moment...</title>', { 'content-type': 'text/html' });
+
+  expect(await fetchFrom(`${host.url}/cats`)).toMatchObject(outcome);
+});
+
+it('a redirect is followed, with spaces and UTF-8 in its Location encoded (H11)', async () => {
+  host.respond('1', 302, '', { location: Buffer.from('/cats/a b/é/2').toString('latin1') });
+  host.respond('2', 200, DOCUMENT);
+
+  expect(await fetchFrom(`${host.url}/cats`)).toMatchObject(read);
+});
+
+it('a page that sets a cookie and redirects to itself is given up (H11)', async () => {
+  host.respond('1', 302, '', { location: '/cats/1', 'set-cookie': 'seen=1' });
+
+  expect(await fetchFrom(`${host.url}/cats`)).toMatchObject({ kind: 'unreachable', reason: 'too_many_redirects' });
+});
+
+it.each<[string, string, Buffer]>([
+  ['JSON declared as a web page', 'text/html', Buffer.from(DOCUMENT)],
+  ['UTF-16 with a byte order mark', 'application/json', Buffer.from(`\ufeff${DOCUMENT}`, 'utf16le')],
+  ['a declared windows-1251', 'application/json; charset=windows-1251', Buffer.from(DOCUMENT)],
+])('%s is read (H12)', async (_, type, body) => {
+  expect(await fetchBody(body, { 'content-type': type })).toMatchObject(read);
+});
+
 describe('a body with a list of codings is decoded in order', () => {
   it.each<[string, Buffer]>([
     ['aws-chunked,gzip', gzipSync(DOCUMENT)],

@@ -35,7 +35,7 @@ export class BackgroundDelivery implements OnApplicationBootstrap, BeforeApplica
       const deleted = await this.retention.deleteExpired();
       if (deleted.events + deleted.deliveries > 0) this.logger.log({ msg: 'expired events deleted', ...deleted });
     } catch (error) {
-      this.logger.warn({ msg: 'expired events not deleted, next try in an hour', error: String(error) });
+      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: String(error) });
     }
   }
 }

@@ -85,7 +85,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
   /** What tunes the module: names, limits and defaults. */
-  static readonly options = metadataEventsOptions;
+  static readonly options: typeof metadataEventsOptions = metadataEventsOptions;
 
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {
     return super.forRoot(options);

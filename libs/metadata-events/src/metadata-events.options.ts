@@ -3,33 +3,78 @@ import { z } from 'zod';
 
 const metadataEventsOptionsSchema = z
   .strictObject({
-    /** Retention of events in days, delivered or not. A reader that is away for longer misses some. */
+    /**
+     * How long events are kept, in days, whether or not they were delivered. A consumer that is away for longer misses
+     * some.
+     * @takesEffect each clean-up, once an hour
+     */
     eventRetentionDays: z.int().min(1).default(7),
-    /** Retention of webhook deliveries in days. */
+    /**
+     * How long the deliveries to webhooks are kept, in days.
+     * @takesEffect each clean-up, once an hour
+     */
     deliveryRetentionDays: z.int().min(1).default(14),
-    /** Lease of a consumer or webhook in seconds, renewed during delivery. After a crash, delivery resumes when it ends. */
+    /**
+     * How long one process owns a consumer or a webhook, in seconds. It renews the lease while it works. After a crash,
+     * delivery resumes when the lease expires.
+     * @takesEffect each delivery
+     */
     leaseSeconds: z.int().min(5).default(30),
-    /** Maximum number of consumers and webhooks that this process serves concurrently: fewer slow ones delay no other. */
+    /**
+     * How many consumers and webhooks one process serves at the same time. This many slow ones delay nobody else.
+     * @takesEffect start
+     */
     deliveryConcurrency: z.int().min(1).max(1000).default(64),
-    /** Maximum number of events in one call of a consumer. */
+    /**
+     * The most events of one call to a consumer.
+     * @takesEffect each delivery
+     */
     consumerBatchSize: z.int().min(1).max(5000).default(500),
-    /** Retry delay in seconds after a consumer has thrown; doubled by each further failure up to the maximum. */
+    /**
+     * The delay after a consumer throws, in seconds. Each further failure doubles it, up to `consumerRetryMaxDelaySeconds`.
+     * @takesEffect each delivery
+     */
     consumerRetryBaseSeconds: z.number().positive().default(1),
+    /**
+     * The longest delay after a consumer throws, in seconds.
+     * @takesEffect each delivery
+     */
     consumerRetryMaxDelaySeconds: z.number().positive().default(300),
-    /** Maximum number of events in one webhook message. */
+    /**
+     * The most events of one message to a webhook.
+     * @takesEffect each delivery
+     */
     webhookBatchSize: z.int().min(1).max(1000).default(100),
-    /** Maximum size of a webhook body in bytes; a larger single event is sent alone. */
+    /**
+     * The largest body of a message to a webhook, in bytes. An event that is larger on its own is sent alone.
+     * @takesEffect each delivery
+     */
     webhookBodyBytes: z
       .int()
       .min(1024)
       .max(1024 * 1024)
       .default(128 * 1024),
-    /** Deadline of one webhook request including its response, in milliseconds. */
+    /**
+     * Timeout of one exchange with a webhook, in milliseconds.
+     * @takesEffect each delivery
+     */
     webhookDeadlineMs: z.int().min(1).max(60_000).default(15_000),
-    /** Retry delay in seconds after a failed message; doubled by each further failure up to the maximum. */
+    /**
+     * The delay after the first failed message, in seconds. Each further failure doubles it, up to
+     * `webhookRetryMaxDelaySeconds`.
+     * @takesEffect each delivery
+     */
     webhookRetryBaseSeconds: z.number().positive().default(5),
+    /**
+     * The longest delay after a failed message, in seconds.
+     * @takesEffect each delivery
+     */
     webhookRetryMaxDelaySeconds: z.number().positive().default(3600),
-    /** A webhook that fails for this many days is disabled. Less than eventRetentionDays, so that no event is lost. */
+    /**
+     * A webhook that fails for this long, in days, is disabled. It must be less than `eventRetentionDays`, so that no event
+     * is lost before.
+     * @takesEffect each delivery
+     */
     disableWebhooksAfterDays: z.number().positive().default(5),
   })
   .refine(({ disableWebhooksAfterDays, eventRetentionDays }) => disableWebhooksAfterDays < eventRetentionDays, {

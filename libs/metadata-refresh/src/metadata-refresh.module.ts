@@ -94,7 +94,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
   /** What tunes the module: names, limits and defaults. */
-  static readonly options = metadataRefreshOptions;
+  static readonly options: typeof metadataRefreshOptions = metadataRefreshOptions;
 
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {
     return super.forRoot(options);

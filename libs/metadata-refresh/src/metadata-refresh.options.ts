@@ -2,38 +2,86 @@ import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const metadataRefreshOptionsSchema = z.strictObject({
-  /** Default limit of tokens in one request of a project. The public guide's 1,000. 0 blocks every request. */
+  /**
+   * The most tokens in one request of a project without a limit of its own. The public guide promises 1,000. 0 blocks every
+   * request.
+   * @takesEffect each request
+   */
   tokensPerRequest: z.int().min(0).max(1_000_000_000).default(1000),
-  /** Default limit of tokens per hour of a project. The public guide's 30,000. 0 blocks every request. */
+  /**
+   * The most tokens per hour of a project without a limit of its own. The public guide promises 30,000. 0 blocks every
+   * request.
+   * @takesEffect each request
+   */
   tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
-  /** Attempts per item, including the first. The guide promises two retries. */
+  /**
+   * The most attempts for an item, with the first. The public guide promises two retries.
+   * @takesEffect each attempt
+   */
   maxAttempts: z.int().min(1).max(20).default(3),
   /**
-   * Attempts per item, including the first, while an RPC node does not respond or a worker is busy: neither is the fault of
-   * the token or its host. With the default delays, 10 attempts take about four minutes.
+   * The most attempts for an item while the failure is neither the token's nor its host's: the node of a chain does not
+   * respond, or the worker has no free buffer. With the default delays, 10 attempts take about four minutes.
+   * @takesEffect each attempt
    */
   maxRpcAttempts: z.int().min(1).max(100).default(10),
-  /** Claims of one item that may be lost, because a worker died, before the item fails. */
+  /**
+   * How many times a worker may die while it holds an item. After that the item fails.
+   * @takesEffect each claim
+   */
   maxLostClaims: z.int().min(1).default(10),
-  /** Duration of a claim, in seconds. Has to exceed the slowest fetch; after a crash, items are due again when it ends. */
+  /**
+   * How long a claim lasts, in seconds. It must be longer than the slowest fetch. After a crash, items wait this long for
+   * another worker.
+   * @takesEffect each claim
+   */
   leaseSeconds: z.int().min(5).default(30),
-  /** Delay before the first retry, in seconds; doubled by each further retry. */
+  /**
+   * The delay before the first retry, in seconds. Each further retry doubles it.
+   * @takesEffect each failed attempt
+   */
   retryBaseSeconds: z.number().positive().default(1),
-  /** Maximum retry delay in seconds, also for a longer Retry-After of a host. */
+  /**
+   * The longest delay before a retry, in seconds, whatever a `Retry-After` header says.
+   * @takesEffect each failed attempt
+   */
   retryMaxDelaySeconds: z.number().positive().default(60),
-  /** Concurrent fetches in this process. Waiting costs little, so this is far above the limit of one host. */
+  /**
+   * The most concurrent fetches of one process. A waiting fetch costs little, so the default is well above what one host
+   * takes.
+   * @takesEffect start
+   */
   fetchConcurrency: z.int().min(1).default(256),
-  /** Default limit of concurrent requests to one metadata host, by all processes together. */
+  /**
+   * The most concurrent requests to one metadata host, by all processes together. A collection may have a value of its own.
+   * @takesEffect start
+   */
   hostConcurrency: z.int().min(1).max(1000).default(8),
-  /** Maximum items of one claim, not counting further items of the same tokens. */
+  /**
+   * The most items of one claim. Items for the same tokens come in addition.
+   * @takesEffect each claim
+   */
   claimBatchSize: z.int().min(1).max(1000).default(512),
-  /** Maximum results that one batch writes. */
+  /**
+   * The most results that one completion writes.
+   * @takesEffect each write of results
+   */
   completeBatchSize: z.int().min(1).max(1000).default(500),
-  /** Retention of completed refreshes with their items and errors, in days. */
+  /**
+   * How long completed refreshes are kept, in days, with their items and errors.
+   * @takesEffect each clean-up, once an hour
+   */
   refreshRetentionDays: z.int().min(1).default(30),
-  /** Retention of attempts, in days. */
+  /**
+   * How long attempts are kept, in days.
+   * @takesEffect each clean-up, once an hour
+   */
   attemptRetentionDays: z.int().min(1).default(7),
-  /** How long a result waits for its batch to fill, in milliseconds. It does not wait while no other work is in progress. */
+  /**
+   * How long a result waits for others so that they are written together, in milliseconds. A result does not wait while
+   * nothing else is in flight.
+   * @takesEffect each write of results
+   */
   completeLingerMs: z.int().min(1).default(250),
 });
 

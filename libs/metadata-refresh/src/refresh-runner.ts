@@ -38,7 +38,7 @@ export class RefreshRunner implements OnApplicationBootstrap, BeforeApplicationS
       const deleted = await this.retention.deleteExpired();
       if (deleted.refreshes + deleted.attempts > 0) this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
     } catch (error) {
-      this.logger.warn({ msg: 'expired refreshes not deleted, next try in an hour', error: String(error) });
+      this.logger.warn({ msg: 'expired refreshes not deleted; next try in an hour', error: String(error) });
     }
   }
 }

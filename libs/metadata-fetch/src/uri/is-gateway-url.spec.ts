@@ -1,4 +1,4 @@
-import { isGatewayUrl } from './gateway-url.js';
+import { isGatewayUrl } from './is-gateway-url.js';
 import { parseGateways } from './gateways.js';
 
 const CID = 'QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE';
