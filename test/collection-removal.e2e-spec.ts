@@ -1,4 +1,3 @@
-import { Refreshes } from '@app/metadata-refresh';
 import { CollectionFull, Collections, TokenStore, TraitRecount, UnknownCollection } from '@app/token-store';
 import { Client } from 'pg';
 import { removeCollection } from '../src/cli/collection-removal.js';
@@ -261,29 +260,4 @@ it('removing tokens updates the counts of their traits', async () => {
   ]);
   expect(await test.app.get(TraitRecount).recount(project.collectionId)).toMatchObject({ corrected: 0 });
   expect(await store.countTokens(project.collectionId)).toBe(2);
-});
-
-describe('cancelling a refresh', () => {
-  it('fails pending tokens while a worker fetches them, and the result of that fetch changes nothing', async () => {
-    const project = await test.aProject({ tokens: ids(20) });
-    const refreshId = await requestRefresh(test.app, project, ['20']);
-    let cancelled: number | undefined;
-    test.metadataApi.script('20', {
-      status: 200,
-      body: { name: 'late' },
-      before: async () => {
-        cancelled = await test.app.get(Refreshes).cancel(refreshId);
-      },
-    });
-
-    await test.worker.runOnce();
-
-    expect(cancelled).toBe(1);
-    expect(await readErrors(test.app, project, refreshId)).toMatchObject([
-      { token_id: '20', error_code: 'unable_to_retrieve_metadata', reason: 'cancelled' },
-    ]);
-    const token = await store.findToken({ collectionId: project.collectionId, tokenId: '20' });
-    expect(token).toMatchObject({ name: null, metadataStatus: 'pending' });
-    expect(await test.app.get(Refreshes).cancel(refreshId)).toBe(0);
-  });
 });
