@@ -125,7 +125,7 @@ it('the command line adds a webhook, rotates its secret, lists its deliveries, a
   const blocked = await cli('webhook', 'add', ...inside);
   expect(blocked).toMatchObject({
     status: 1,
-    err: expect.stringContaining('would not be called: blocked_address') as string,
+    err: expect.stringContaining('is not allowed: blocked_address') as string,
   });
   allowedHosts = [metadataApi.host, receiver.host];
 
