@@ -44,7 +44,7 @@ describe('a host that runs the worker itself', () => {
     return { project, response, round };
   }
 
-  it('may have two rounds at once; the worker works no longer than they do, and can be started afterwards', async () => {
+  it('can run two rounds concurrently; the worker stops with them, and can be started afterwards', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const refreshId = await requestRefresh(test.app, project, ['1']);
     await Promise.all([test.worker.runOnce(), test.worker.runOnce()]);
@@ -58,7 +58,7 @@ describe('a host that runs the worker itself', () => {
     await until(() => hits('2') === 1);
   });
 
-  it('may start it in the middle of a round, and it goes on', async () => {
+  it('can start it in the middle of a round, and it continues', async () => {
     const { project, response, round } = await aRoundThatWaits();
     test.worker.start();
     response();
@@ -68,7 +68,7 @@ describe('a host that runs the worker itself', () => {
     await until(() => hits('2') === 1);
   });
 
-  it('may stop it in the middle of a round, and nothing more is claimed', async () => {
+  it('can stop it in the middle of a round, and nothing more is claimed', async () => {
     const { project, response, round } = await aRoundThatWaits();
     const later = await requestRefresh(test.app, project, ['2']);
 
@@ -83,7 +83,7 @@ describe('a host that runs the worker itself', () => {
   });
 });
 
-it('a worker that looks once takes of all projects, however many wait', async () => {
+it('a single poll claims items of all projects, however many wait', async () => {
   const response = holdBack('1');
   const refreshIds: string[] = [];
   for (let count = 0; count < 20; count += 1) {
@@ -98,7 +98,7 @@ it('a worker that looks once takes of all projects, however many wait', async ()
   await round;
 });
 
-it('a token that was asked for again is fetched when its first fetch is written, also if a claim is under way', async () => {
+it('a token that is refreshed again during its fetch is fetched again afterwards, also if a claim is running', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
   const [respondToFirst, ...respondToOthers] = [holdBack('1'), holdBack('2'), holdBack('3')];
   const first = await requestRefresh(test.app, project, ['1']);

@@ -31,7 +31,7 @@ describe('a worker', () => {
     );
   });
 
-  it('killed in the middle of its fetches is followed by another one, and the claim that was lost is counted [H7]', async () => {
+  it('killed in the middle of its fetches is replaced by another one, and the lost claim is counted [H7]', async () => {
     worker = await killAt(
       test,
       api.url,
@@ -53,12 +53,12 @@ describe('a worker', () => {
     await completeAfterLeaseExpired(test, api.url, disk);
   });
 
-  it('hands claimed items back and ends with status 0 within ten seconds of SIGTERM [H10]', async () => {
+  it('releases claimed items and ends with status 0 within ten seconds of SIGTERM [H10]', async () => {
     await shutDownGracefully(test, api.url);
   });
 });
 
-it('answers a request that is in flight when SIGTERM comes, and only then ends', async () => {
+it('a process that receives SIGTERM responds to the request in flight before it ends', async () => {
   const project = await test.aProject(1);
   const service = await test.startProcess('api');
   const collections = await test.holdLock('lock table nft_metadata.collections in access exclusive mode');
@@ -75,7 +75,7 @@ it('answers a request that is in flight when SIGTERM comes, and only then ends',
   await test.expectAllDone();
 });
 
-it('says by its readiness that it stops while its port is still open', async () => {
+it('a process that receives SIGTERM is no longer ready while its port is still open', async () => {
   const project = await test.aProject(5);
   for (const tokenId of project.tokenIds) {
     test.metadataApi.script(tokenId, { behaviour: 'hangs' }, { status: 200, body: { name: 'x' } });
@@ -95,7 +95,7 @@ it('says by its readiness that it stops while its port is still open', async () 
   await test.expectAllDone();
 });
 
-it('an item that was handed back a dozen times is no lost one', async () => {
+it('an item that was released a dozen times does not count as lost', async () => {
   const { app, worker: inThisProcess, metadataApi } = test.app;
   const project = await test.aProject(1);
   const tokenId = project.tokenIds[0]!;

@@ -49,8 +49,8 @@ const tokensOf = (messages: readonly ReceivedMessage[]) =>
 const deliveriesOf = async (id: string) =>
   (await webhooks.listDeliveries(id)).map(({ attempt, status, reason }) => ({ attempt, status, reason }));
 
-describe('a partner’s webhook', () => {
-  it('is told of changes and completed refreshes, signed as the libraries of Standard Webhooks verify it', async () => {
+describe('a webhook', () => {
+  it('receives changes and completed refreshes, with signatures that the Standard Webhooks libraries verify', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const webhook = await aWebhook(project);
 
@@ -95,7 +95,7 @@ describe('a partner’s webhook', () => {
     ).toThrow();
   });
 
-  it('is told of what it asked for only', async () => {
+  it('receives only the event types that it subscribed to', async () => {
     const project = await test.aProject({ tokens: ['3'] });
     const webhook = await aWebhook(project, 'refresh.completed');
 
@@ -105,7 +105,7 @@ describe('a partner’s webhook', () => {
     expect(webhook.received().map((message) => bodyOf(message).type)).toEqual(['refresh.completed']);
   });
 
-  it('is told nothing of another project’s collections', async () => {
+  it('receives nothing about collections of another project', async () => {
     const [project, other] = [await test.aProject({ tokens: ['4'] }), await test.aProject({ tokens: ['5'] })];
     const webhook = await aWebhook(project);
 
@@ -117,7 +117,7 @@ describe('a partner’s webhook', () => {
     expect(webhook.received()).toHaveLength(2);
   });
 
-  it('gets a reveal in messages of up to 100 changes, each token once and in order', async () => {
+  it('receives a reveal in messages of up to 100 changes, each token once and in order', async () => {
     const tokens = Array.from({ length: 250 }, (_, index) => String(6000 + index));
     const project = await test.aProject({ tokens });
     const webhook = await aWebhook(project, 'token.metadata.changed');
@@ -132,8 +132,8 @@ describe('a partner’s webhook', () => {
   });
 });
 
-describe('a receiver', () => {
-  it('that responds with 500 gets the same message again after a pause, under the same id, and what came since behind it', async () => {
+describe('a webhook receiver', () => {
+  it('that responds with 500 receives the same message again after a delay, with the same id, and later events after it', async () => {
     const project = await test.aProject({ tokens: ['10', '11'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 500, 204);
@@ -158,7 +158,7 @@ describe('a receiver', () => {
     expect(await webhooks.list(project.id)).toMatchObject([{ failures: 0, failingSince: null, lastError: null }]);
   });
 
-  it('that asks for more time in Retry-After gets it', async () => {
+  it('that sends Retry-After receives nothing before', async () => {
     const project = await test.aProject({ tokens: ['12'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, (response) => response.writeHead(503, { 'retry-after': '120' }).end(), 204);
@@ -174,7 +174,7 @@ describe('a receiver', () => {
     expect(webhook.received()).toHaveLength(2);
   });
 
-  it('that hangs is given up, and delays nobody else', async () => {
+  it('that hangs times out, and delays no other webhook', async () => {
     const project = await test.aProject({ tokens: ['13'] });
     const [slow, quick] = [
       await aWebhook(project, 'token.metadata.changed'),
@@ -204,7 +204,7 @@ describe('a receiver', () => {
     expect(receiver.at('/elsewhere')).toEqual([]);
   });
 
-  it('that answers without end is read for a few kilobytes, and its 200 counts', async () => {
+  it('whose response never ends is read for a few kilobytes, and its 200 counts', async () => {
     const project = await test.aProject({ tokens: ['15'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     let isClosed = false;
@@ -224,7 +224,7 @@ describe('a receiver', () => {
     expect(await deliveriesOf(webhook.id)).toEqual([{ attempt: 1, status: 200, reason: null }]);
   });
 
-  it('that responds with 410 is asked no more, until an operator enables it again', async () => {
+  it('that responds with 410 is disabled until an operator enables it again', async () => {
     const project = await test.aProject({ tokens: ['16'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 410, 204);
@@ -244,7 +244,7 @@ describe('a receiver', () => {
     expect(await webhooks.list(project.id)).toMatchObject([{ disabledReason: null, disabledAt: null }]);
   });
 
-  it('that fails for five days is disabled, and an operator can go on without what it missed', async () => {
+  it('that fails for five days is disabled, and an operator can enable it without its backlog', async () => {
     const project = await test.aProject({ tokens: ['17'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 500);
@@ -268,8 +268,8 @@ describe('a receiver', () => {
   });
 });
 
-describe('a secret', () => {
-  it('that is rotated stays good for a day beside the new one', async () => {
+describe('a webhook secret', () => {
+  it('that is rotated stays valid for a day besides the new one', async () => {
     const project = await test.aProject({ tokens: ['20'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     const old = new StandardWebhook(webhook.secret);
@@ -288,7 +288,7 @@ describe('a secret', () => {
     expect(() => old.verify(after!.body, after!.headers)).toThrow();
   });
 
-  it('that has leaked is good for nothing from the next message on', async () => {
+  it('that has leaked is invalid from the next message on', async () => {
     const project = await test.aProject({ tokens: ['21'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
 
@@ -302,7 +302,7 @@ describe('a secret', () => {
   });
 });
 
-describe('an address', () => {
+describe('a webhook address', () => {
   it.each([
     ['http://127.0.0.1:9/hook', 'blocked_address'],
     ['https://169.254.169.254/latest', 'blocked_address'],
@@ -316,7 +316,7 @@ describe('an address', () => {
     await expect(webhooks.add({ projectId: 'p', url })).rejects.toThrow(reason);
   });
 
-  it('that turns out not to be public is not dialled', async () => {
+  it('that resolves to a private address is not dialled', async () => {
     const project = await test.aProject({ tokens: ['30'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     const port = receiver.host.split(':')[1];
@@ -333,8 +333,8 @@ describe('an address', () => {
   });
 });
 
-describe('two processes', () => {
-  it('post each message once', async () => {
+describe('two delivering processes', () => {
+  it('send each webhook message once', async () => {
     const tokens = Array.from({ length: 30 }, (_, index) => String(7000 + index));
     const project = await test.aProject({ tokens });
     const webhook = await aWebhook(project, 'token.metadata.changed');
@@ -354,7 +354,7 @@ describe('two processes', () => {
     expect(tokensOf(webhook.received()).toSorted()).toEqual(tokens);
   });
 
-  it('one of which stops in the middle of a message, and the other posts it again at once', async () => {
+  it('continue when one stops in the middle of a message: the other one sends it again at once', async () => {
     const project = await test.aProject({ tokens: ['40'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 'hangs', 204);
@@ -370,13 +370,13 @@ describe('two processes', () => {
   });
 });
 
-describe('a process', () => {
+describe('a delivering process', () => {
   const start = () => {
     const hosts = { host: `${test.metadataApi.host},${receiver.host}` };
     return startServiceProcess({ database: test.database, metadataApi: hosts }, 'worker');
   };
 
-  it('that is killed between the commit and the delivery loses nothing', async () => {
+  it('that is killed between commit and delivery loses no event', async () => {
     const project = await test.aProject({ tokens: ['41'] });
     const webhook = await aWebhook(project);
     const publishing = new Client({ connectionString: test.database.url });
@@ -397,7 +397,7 @@ describe('a process', () => {
     expect(tokensOf(webhook.received())).toEqual(['41']);
   });
 
-  it('that is killed in the middle of a message is followed by another one when its lease has run out', async () => {
+  it('that is killed in the middle of a message is replaced by another one when its lease expires', async () => {
     const project = await test.aProject({ tokens: ['42'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 'hangs', 204);
@@ -424,7 +424,7 @@ async function isCompleted({ id }: TestProject): Promise<boolean> {
   return rows.length === 1;
 }
 
-it('a consumer of the host’s is told whatever webhooks do', async () => {
+it('an event consumer receives its events whatever webhooks do', async () => {
   const project = await test.aProject({ tokens: ['50'] });
   const webhook = await aWebhook(project, 'token.metadata.changed');
   receiver.respond(webhook.path, 500);
@@ -440,7 +440,7 @@ it('a consumer of the host’s is told whatever webhooks do', async () => {
   expect(told).toEqual(['50']);
 });
 
-it('a webhook that is removed is told nothing more', async () => {
+it('a webhook that is removed receives nothing more', async () => {
   const project = await test.aProject({ tokens: ['60'] });
   const webhook = await aWebhook(project);
 
@@ -453,7 +453,7 @@ it('a webhook that is removed is told nothing more', async () => {
   await expect(webhooks.remove(webhook.id)).rejects.toThrow(/does not exist/);
 });
 
-it('deliveries are kept for two weeks', async () => {
+it('webhook deliveries are kept for two weeks', async () => {
   await test.database.advance(14 * 86_400 + 60);
   const [{ count } = { count: 0 }] = await test.database.query<{ count: number }>(
     'select count(*)::int as count from nft_metadata.webhook_deliveries',

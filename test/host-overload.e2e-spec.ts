@@ -28,7 +28,7 @@ async function written(reason: string): Promise<number> {
   return rows.length;
 }
 
-describe('a host that takes 32 requests at once', () => {
+describe('a host with a limit of 32 concurrent requests', () => {
   /** A refresh of a thousand tokens that has got as far as that, and the 32 wait for their answers. */
   async function growTo32(): Promise<{ project: TestProject; refreshId: string }> {
     const project = await aProject(ids(1000));
@@ -44,7 +44,7 @@ describe('a host that takes 32 requests at once', () => {
     return { project, refreshId };
   }
 
-  it('gets as many while it answers quickly, half as many after each round of 503, and then more again', async () => {
+  it('receives 32 while it responds quickly, half as many after each round of 503, and then more again', async () => {
     await prepare(20_000);
     const { project, refreshId } = await growTo32();
     const most = [host.maxConcurrent];
@@ -71,7 +71,7 @@ describe('a host that takes 32 requests at once', () => {
     await expectSucceeded(test.app, project, refreshId, 1000);
   });
 
-  it('gets half as many after a round of timeouts, and then more again', async () => {
+  it('receives half as many after a round of timeouts, and then more again', async () => {
     await prepare(2000);
     await growTo32();
     const most = [host.maxConcurrent];
@@ -88,7 +88,7 @@ describe('a host that takes 32 requests at once', () => {
   });
 });
 
-describe('a host that responds with 429, and asks for 40 seconds', () => {
+describe('a host that responds with 429 and a Retry-After of 40 seconds', () => {
   const notNow = { status: 429, body: '', headers: { 'retry-after': '40' } };
   const fine = { status: 200, body: { name: 'Fine' } };
   const isResting = async () => {
@@ -116,7 +116,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
     await test.database.freezeTime();
   });
 
-  it('is left alone for so long by every worker, also with tokens that they hold, and then asked for each', async () => {
+  it('receives no request from any worker until then, also for tokens that they have claimed', async () => {
     const project = await aProject(ids(100));
     const processes = [test.app, await test.anotherProcess()];
     const workers = processes.map((process) => process.get(RefreshWorker));
@@ -166,7 +166,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
     await expectSucceeded(test.app, project, refreshId, 100);
   });
 
-  it('gets nothing more of what its worker holds, from that answer on', async () => {
+  it('receives no request for tokens that its worker has buffered', async () => {
     const project = await aProject(ids(100));
     host.hold();
     const refreshId = await requestRefresh(test.app, project, ids(100));
@@ -178,7 +178,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
     await expectAskedAfterItsRest(project, refreshId, 100);
   });
 
-  it('gets nothing of what was being claimed meanwhile', async () => {
+  it('receives no request for tokens that were being claimed meanwhile', async () => {
     const project = await aProject(ids(9));
     const refreshId = await requestRefresh(test.app, project, ids(9));
     await test.database.query(

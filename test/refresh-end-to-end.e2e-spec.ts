@@ -36,7 +36,7 @@ async function refreshed(project: TestProject, tokenIds: readonly string[]): Pro
 
 const revealed = (name: string, lamp: string) => ({ name, attributes: [{ trait_type: 'Lamp', value: lamp }] });
 
-it('takes new metadata from a signed POST to the listing page, and keeps the last good one of tokens that fail', async () => {
+it('a signed POST refreshes metadata up to the listing page, and tokens that fail keep their last good metadata', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3', '4'] });
   await putUpForSale(project, ['1', '2', '3', '4']);
   await refreshed(project, ['1', '2', '3', '4']);
@@ -80,7 +80,7 @@ it('takes new metadata from a signed POST to the listing page, and keeps the las
   ]);
 });
 
-it('moves changed_at only when the content changed, whatever the order of its keys [G11, G12]', async () => {
+it('a refresh moves changed_at only when the content changed, whatever the order of its keys [G11, G12]', async () => {
   const project = await test.aProject({ tokens: ['50'] });
   const record = async () => test.app.get(TokenStore).findToken({ collectionId: project.collectionId, tokenId: '50' });
   test.metadataApi.respond('50', 200, '{"name":"A","image":"https://img.example/a.png"}');
@@ -100,7 +100,7 @@ it('moves changed_at only when the content changed, whatever the order of its ke
   expect(other!.changedAt!.getTime()).toBeGreaterThan(first!.changedAt!.getTime());
 });
 
-it('counts each trait value as often as tokens have it, after any number of refreshes [I1, I2, I3, I4, I6]', async () => {
+it('a refresh counts each trait value as often as tokens have it, after any number of refreshes [I1, I2, I3, I4, I6]', async () => {
   const project = await test.aProject({ tokens: ['60', '61', '62'] });
   const counts = () =>
     test.database.query<{ value: string; token_count: number }>(
@@ -120,7 +120,7 @@ it('counts each trait value as often as tokens have it, after any number of refr
   ]);
 });
 
-it('tries a token again after 429 and 503, twice, and forgets the trouble when it succeeds [D5, D10, D28]', async () => {
+it('a token is retried after 429 and 503, twice, and a success resets its failures [D5, D10, D28]', async () => {
   const project = await test.aProject({ tokens: ['70', '71'] });
   const throttled = { status: 429, body: 'slow down', headers: { 'retry-after': '20' } };
   const busy = { status: 503, body: 'busy' };
@@ -159,7 +159,7 @@ it('tries a token again after 429 and 503, twice, and forgets the trouble when i
   });
 });
 
-it('stores what PostgreSQL cannot hold as what it can, and one such document fails no other [C18, C19, C28, G14]', async () => {
+it('a document with text that PostgreSQL cannot store is sanitized, and does not affect others [C18, C19, C28, G14]', async () => {
   const project = await test.aProject({ tokens: ['80', '81', '82'] });
   test.metadataApi
     .respond('80', 200, String.raw`{"name":"a\u0000b","attributes":[{"trait_type":"x\u0000y","value":"\ud83d"}]}`)

@@ -38,8 +38,8 @@ async function expectAllDoneAfterAll(): Promise<void> {
 
 const each = rounds(1);
 
-describe.each(each)('round %i: a line to the database', () => {
-  it('that swallows everything for half a minute holds up nobody for longer', async () => {
+describe.each(each)('round %i: a connection to the database', () => {
+  it('whose packets are lost for half a minute delays no request for longer', async () => {
     const project = await begin(300);
 
     line.blackhole();
@@ -51,7 +51,7 @@ describe.each(each)('round %i: a line to the database', () => {
     await expectAllDoneAfterAll();
   });
 
-  it('that forgets its connections is given up, and others are made [H11]', async () => {
+  it('that a proxy has dropped silently is closed, and replaced by another one [H11]', async () => {
     await begin(300);
 
     line.blackholeExisting();
@@ -61,7 +61,7 @@ describe.each(each)('round %i: a line to the database', () => {
     await expectAllDoneAfterAll();
   });
 
-  it('that refuses is asked fewer than five times a second by each process', async () => {
+  it('that is refused is retried fewer than five times a second by each process', async () => {
     const project = await begin(300);
 
     line.refuse();
@@ -78,7 +78,7 @@ describe.each(each)('round %i: a line to the database', () => {
 });
 
 it.each(each)(
-  'round %i: sessions that are ended at random, five a second, hold up the work and lose none of it',
+  'round %i: sessions that are terminated at random, five a second, delay the work and lose none of it',
   async () => {
     const project = await begin(400);
 
@@ -95,7 +95,7 @@ it.each(each)(
   },
 );
 
-it('a worker that holds tokens and may not learn how many requests their host takes goes on when the database does', async () => {
+it('a worker with claimed tokens whose heartbeat fails continues when the database is back', async () => {
   await Promise.all(services.workers.map((worker) => worker.end('SIGKILL')));
   const projects = await Promise.all(Array.from({ length: 12 }, () => test.aProject(40)));
   for (const project of projects) {

@@ -49,8 +49,8 @@ const document = (name: string, ...attributes: [string, string | number][]) => (
   attributes: attributes.map(([trait_type, value]) => ({ trait_type, value })),
 });
 
-describe('a host', () => {
-  it('is told what changed: fields, traits that came and went, and the refresh', async () => {
+describe('an event consumer', () => {
+  it('receives changed fields, added and removed traits, and the completed refresh', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, document('Cat', ['Fur', 'red'], ['Level', 1]));
     await refresh(project, ['1']);
@@ -91,7 +91,7 @@ describe('a host', () => {
     ]);
   });
 
-  it('is told once of a token that is refreshed twice without a change [G11]', async () => {
+  it('receives one event for a token that is refreshed twice without a change [G11]', async () => {
     const project = await test.aProject({ tokens: ['2'] });
     const { told, completed } = await aConsumer();
     test.metadataApi.respond('2', 200, document('Same'));
@@ -104,7 +104,7 @@ describe('a host', () => {
     expect(completed).toHaveLength(2);
   });
 
-  it('is told of a refresh that fails for every token, and of one for unknown tokens only', async () => {
+  it('receives the completion of a refresh whose tokens all fail, and of one with unknown tokens only', async () => {
     const project = await test.aProject({ tokens: ['3'] });
     const { told, completed } = await aConsumer();
     test.metadataApi.respond('3', 404);
@@ -120,7 +120,7 @@ describe('a host', () => {
     ]);
   });
 
-  it('names every refresh that waited for the same token', async () => {
+  it('receives the ids of all refreshes that waited for the same token', async () => {
     const project = await test.aProject({ tokens: ['4'] });
     const { told } = await aConsumer();
     test.metadataApi.respond('4', 200, document('Four'));
@@ -133,7 +133,7 @@ describe('a host', () => {
     expect(told[0]!.refreshIds.toSorted()).toEqual(both.toSorted());
   });
 
-  it('with a token of a thousand traits is told a hundred, and that there are more', async () => {
+  it('receives a hundred of a thousand changed traits, and a flag that there are more', async () => {
     const project = await test.aProject({ tokens: ['5'] });
     const { told } = await aConsumer();
     const traits = Array.from({ length: 1000 }, (_, index): [string, string] => [`Trait ${index}`, 'yes']);
@@ -146,7 +146,7 @@ describe('a host', () => {
     expect(told[0]!.hasAllTraits).toBe(false);
   });
 
-  it('is told what happens to one token in its order', async () => {
+  it('receives the events of one token in order', async () => {
     const project = await test.aProject({ tokens: ['6'] });
     const { told } = await aConsumer();
 
@@ -160,8 +160,8 @@ describe('a host', () => {
   });
 });
 
-describe('a consumer', () => {
-  it('that throws is called again with the same events after a pause, and the others do not wait for it', async () => {
+describe('event consumers:', () => {
+  it('one that throws is called again with the same events after a delay, and the others do not wait for it', async () => {
     const project = await test.aProject({ tokens: ['10'] });
     const calls: string[][] = [];
     events.on('token.metadata.changed', 'stumbling', (changes) => {
@@ -191,7 +191,7 @@ describe('a consumer', () => {
     expect(calls).toEqual([[told[0]!.id], [told[0]!.id], [told[0]!.id]]);
   });
 
-  it('is told of what happened while its process was away', async () => {
+  it('one receives what happened while its process was down', async () => {
     const project = await test.aProject({ tokens: ['11'] });
     const { name, told } = await aConsumer();
     test.metadataApi.respond('11', 200, document('Eleven'));
@@ -209,7 +209,7 @@ describe('a consumer', () => {
     expect(told).toEqual([]);
   });
 
-  it('of two processes is told of each event once', async () => {
+  it('one that runs in two processes receives each event once', async () => {
     const tokens = Array.from({ length: 40 }, (_, index) => String(1100 + index));
     const project = await test.aProject({ tokens });
     const { name, told } = await aConsumer();
@@ -234,16 +234,16 @@ describe('a consumer', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(tokens.length);
   });
 
-  it('has a name of its own', () => {
+  it('each has a name of its own', () => {
     events.on('refresh.completed', 'only-one', () => {});
 
-    expect(() => events.on('refresh.completed', 'only-one', () => {})).toThrow(/takes refresh.completed already/);
+    expect(() => events.on('refresh.completed', 'only-one', () => {})).toThrow(/already handles refresh.completed/);
     expect(() => events.on('refresh.completed', 'with a space', () => {})).toThrow(/is not 1 to 100 letters/);
   });
 });
 
-describe('nothing is told', () => {
-  it('before its transaction is committed, and nothing is skipped when commits come in another order than their numbers', async () => {
+describe('no event is delivered', () => {
+  it('before its transaction is committed, and none is skipped when commits happen in another order than their ids', async () => {
     const { told } = await aConsumer();
     const project = await test.aProject({ tokens: ['20', '21'] });
     const [early, late] = await Promise.all([aTransaction(), aTransaction()]);
@@ -259,7 +259,7 @@ describe('nothing is told', () => {
     expect(told.map(({ tokenId }) => tokenId)).toEqual(['21', '20']);
   });
 
-  it('twice or not at all of transactions with more events than are read at once', async () => {
+  it('twice, and none is lost, when transactions have more events than one read returns', async () => {
     const { told } = await aConsumer();
     const project = await test.aProject();
     const tokenIds = Array.from({ length: 2500 }, (_, index) => String(index));
@@ -274,7 +274,7 @@ describe('nothing is told', () => {
     expect(told.map(({ tokenId }) => tokenId)).toEqual(tokenIds);
   });
 
-  it('of a transaction that is undone', async () => {
+  it('when its transaction is rolled back', async () => {
     const { told } = await aConsumer();
     const project = await test.aProject({ tokens: ['22'] });
     const undone = await aTransaction();
@@ -287,7 +287,7 @@ describe('nothing is told', () => {
   });
 });
 
-it('other processes hear the last position through NOTIFY, and read what happened from the view', async () => {
+it('other processes receive the last position through NOTIFY, and read the events from the view', async () => {
   const project = await test.aProject({ tokens: ['30'] });
   const listener = new Client({ connectionString: test.database.url });
   await listener.connect();
@@ -312,8 +312,8 @@ it('other processes hear the last position through NOTIFY, and read what happene
   ]);
 });
 
-describe('what it costs', () => {
-  it('one statement for each completion that changes something, and none for one that changes nothing', async () => {
+describe('the statements of events:', () => {
+  it('one for each batch that changes something, and none for a batch that changes nothing', async () => {
     const tokens = Array.from({ length: 200 }, (_, index) => String(5000 + index));
     const project = await test.aProject({ tokens });
     const { told } = await aConsumer();
@@ -333,7 +333,7 @@ describe('what it costs', () => {
     expect(inserts(second)).toBe(1);
   });
 
-  it('nothing in a host without MetadataEventsModule', async () => {
+  it('none in a host without MetadataEventsModule', async () => {
     @Module({
       imports: [
         MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: test.database.url, autoLoadEntities: true }),
@@ -357,7 +357,7 @@ describe('what it costs', () => {
   });
 });
 
-it('events are kept for a week, and who comes back later goes on with what is new', async () => {
+it('events are kept for a week, and a consumer that returns later continues with new ones', async () => {
   const project = await test.aProject({ tokens: ['70'] });
   const { name, told } = await aConsumer();
   test.metadataApi.respond('70', 200, document('Old'));

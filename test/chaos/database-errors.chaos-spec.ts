@@ -35,7 +35,7 @@ const finals = async () => {
 const each = rounds(1);
 
 it.each(each)(
-  'round %i: a full disk accepts nothing, loses nothing, and everything goes on when there is room',
+  'round %i: with a full disk nothing is accepted or lost, and work continues when there is space',
   async () => {
     const project = await begin();
 
@@ -55,7 +55,7 @@ it.each(each)(
 );
 
 it.each(each)(
-  'round %i: a database too slow for its time limit ends no process, and the work is done when it is faster',
+  'round %i: statement timeouts end no process, and the work completes when the database is faster',
   async () => {
     const name = new URL(test.database.url).pathname.slice(1);
     const newSessions = () =>
