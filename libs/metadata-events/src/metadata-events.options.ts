@@ -84,7 +84,7 @@ const metadataEventsOptionsSchema = z
 
 /** What a host writes. */
 export type MetadataEventsOptions = z.input<typeof metadataEventsOptionsSchema>;
-/** What we inject: every field present. */
+/** What we inject, with defaults filled in. */
 export type MetadataEventsConfig = z.output<typeof metadataEventsOptionsSchema>;
 export const METADATA_EVENTS_CONFIG = Symbol('MetadataEventsConfig');
 

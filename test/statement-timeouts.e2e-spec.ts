@@ -1,0 +1,137 @@
+import { Client } from 'pg';
+import { http } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+let project: TestProject;
+beforeAll(async () => {
+  test = await startApp();
+  project = await test.aProject({ tokens: ['1'] });
+});
+afterAll(() => test.stop());
+
+const send = (method: 'get' | 'post' | 'patch' | 'delete', body?: object) => (path: string) => {
+  const request = http(test.app)[method](path).set('x-api-key', project.apiKey);
+  return body ? request.send(body) : request;
+};
+const get = send('get');
+const WEBHOOK = '/v1/webhooks/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
+
+it.each<[string, string, (path: string) => ReturnType<typeof get>]>([
+  ['GET', '/listings', get],
+  ['GET', '/listings?collection_address=$address&trait.Side=Light&q=lamp', get],
+  ['GET', '/v1/collections/$address/traits', get],
+  ['GET', '/v1/collections/$address/tokens/1', get],
+  ['GET', '/v1/collections/$address/tokens/1/attempts', get],
+  ['GET', '/v1/metadata-refreshes', get],
+  ['GET', '/v1/metadata-refreshes/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21', get],
+  ['GET', '/v1/limits', get],
+  ['GET', '/v1/collections', get],
+  ['GET', '/v1/collections/$address', get],
+  ['PATCH', '/v1/collections/$address', send('patch', { metadata_url: 'https://metadata.example.com' })],
+  ['POST', '/v1/collections/$address/tokens', send('post', { token_ids: ['2'] })],
+  ['GET', '/v1/webhooks', get],
+  ['GET', WEBHOOK, get],
+  ['PATCH', WEBHOOK, send('patch', { url: 'https://hooks.example.com' })],
+  ['DELETE', WEBHOOK, send('delete')],
+  ['GET', `${WEBHOOK}/deliveries`, get],
+])('%s %s responds 503 with a code when the database cancels its statement', async (_method, path, ask) => {
+  await using _ = await holdTables();
+
+  const asked = Promise.resolve(ask(path.replace('$address', project.collectionAddress)));
+  await cancelUntil(asked);
+
+  expect(await asked).toMatchObject({
+    status: 503,
+    body: {
+      code: 'service_unavailable',
+      message: 'The database took too long for this request. Ask again in a moment.',
+    },
+    headers: { 'retry-after': '5' },
+  });
+});
+
+/** As an operator sets it for the whole database, also for the connections that the service has. */
+async function limitEverything(setting: string, value: string): Promise<void> {
+  await test.database.query(
+    `do $$ begin execute format('alter database %I set ${setting} = ''${value}''', current_database()); end $$`,
+  );
+  await test.database.refuseConnections();
+  await test.database.acceptConnections();
+  await vi.waitUntil(async () => (await get('/v1/limits')).status === 200, { timeout: 20_000 });
+}
+
+it.each([
+  ['lock_timeout', 'The database took too long for this request. Ask again in a moment.'],
+  ['transaction_timeout', expect.stringContaining('again') as string],
+])('a limit of the server, %s, is a 503 with a code on every route', async (setting, message) => {
+  await limitEverything(setting, '300ms');
+  const asked = [];
+  {
+    await using _ = await holdTables();
+    for (const path of ['/listings', '/v1/limits', '/v1/metadata-refreshes']) asked.push(await get(path));
+  }
+
+  await limitEverything(setting, '0');
+  for (const { status, body, headers } of asked) {
+    expect({ status, body: body as unknown }).toEqual({ status: 503, body: { code: 'service_unavailable', message } });
+    expect(headers).toMatchObject({ 'retry-after': '5' });
+  }
+});
+
+it('the partner API responds 503 in its own shape when the database cancels a statement', async () => {
+  await using _ = await holdTables();
+
+  const asked = Promise.resolve(
+    http(test.app)
+      .post(`/collections/${project.collectionAddress}/refresh_metadata`)
+      .set('x-api-key', project.apiKey)
+      .send({ token_ids: ['1'] }),
+  );
+  await cancelUntil(asked);
+
+  expect(await asked).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
+});
+
+it('GET /listings responds 503 while the database is unavailable', async () => {
+  await test.database.refuseConnections();
+
+  const response = await get('/listings');
+
+  await test.database.acceptConnections();
+  expect(response).toMatchObject({
+    status: 503,
+    body: { code: 'service_unavailable' },
+    headers: { 'retry-after': '5' },
+  });
+});
+
+async function holdTables() {
+  const client = new Client({ connectionString: test.database.url });
+  await client.connect();
+  await client.query(
+    `set transaction_timeout = 0; set lock_timeout = 0; begin; lock table nft_metadata.collections,
+       nft_metadata.refreshes, nft_metadata.refresh_quotas, nft_metadata.webhooks, marketplace.listings
+     in access exclusive mode`,
+  );
+  return { [Symbol.asyncDispose]: () => client.end() };
+}
+
+const waiting = () =>
+  test.database.query<{ pid: number }>(
+    `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+
+/** Whatever the request waits for is cancelled, as a limit of the server would do it. */
+async function cancelUntil(asked: Promise<unknown>): Promise<void> {
+  let hasResponse = false;
+  const answered = asked.then(() => (hasResponse = true));
+  await vi.waitUntil(
+    async () => {
+      for (const { pid } of await waiting()) await test.database.query('select pg_cancel_backend($1)', [pid]);
+      return hasResponse;
+    },
+    { timeout: 30_000, interval: 20 },
+  );
+  await answered;
+}
