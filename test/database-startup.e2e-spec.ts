@@ -95,7 +95,7 @@ it.each(['connect_timeout=0', 'connect_timeout=600'])(
   'a service does not wait longer than DATABASE_WAIT_SECONDS for a silent database, also with %s',
   async (parameter) => {
     const proxies = await Promise.all([TcpProxy.start(database.url), TcpProxy.start(database.url)]);
-    for (const proxy of proxies) proxy.swallow();
+    for (const proxy of proxies) proxy.blackhole();
     const hosts = proxies.map((proxy) => new URL(proxy.throughProxy(database.url)).host);
     const { host, href } = new URL(database.url);
     const started = performance.now();
@@ -117,7 +117,7 @@ it.each(['connect_timeout=0', 'connect_timeout=600'])(
 it('with DATABASE_WAIT_SECONDS=0 a database that is there is used, and one that is not there is not waited for', async () => {
   const command = run([CLI, 'webhook', 'list'], { DATABASE_URL: database.url, DATABASE_WAIT_SECONDS: '0' });
   const { status, err } = await runServiceToItsEnd({
-    DATABASE_URL: `postgres://user@127.0.0.1:${await aFreePort()}/shop`,
+    DATABASE_URL: `postgres://user@127.0.0.1:${await findFreePort()}/shop`,
     DATABASE_WAIT_SECONDS: '0',
   });
 

@@ -150,7 +150,7 @@ it('sslmode=verify-full compares the certificate with the host that PGHOST names
 
   expect(created).toMatchObject({ project_id: expect.any(String) });
   expect(status).toBe(1);
-  expect(err).toMatch(/^The certificate of the database at localhost:\d+\/tls_\d+ is not accepted: [^\n]+\n$/);
+  expect(err).toMatch(/^The certificate of the database at localhost:\d+\/tls_\d+ is not trusted: [^\n]+\n$/);
 });
 
 it('with sslmode=require and a server without TLS, the service exits with one sentence', async () => {

@@ -147,6 +147,7 @@ describe('a module that is set up twice on one database is refused:', () => {
     const each = () => [
       connection('left'),
       connection('right', other.url),
+      SafeHttpModule.forRoot(),
       MetadataEventsModule.forRoot({ contextName: 'left' }),
       MetadataEventsModule.forRoot({ contextName: 'right' }),
     ];
