@@ -108,7 +108,7 @@ it.each(['connect_timeout=0', 'connect_timeout=600'])(
     const seconds = (performance.now() - started) / 1000;
     await Promise.all(proxies.map((proxy) => proxy.close()));
     expect(status).toBe(1);
-    expect(err).toMatch(/^The database at \S+ did not answer within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\.\n$/);
+    expect(err).toMatch(/^The database at \S+ did not respond within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\.\n$/);
     expect(out.match(/waiting for the database/g)).toHaveLength(1);
     expect(seconds).toBeLessThan(12);
   },
@@ -123,7 +123,7 @@ it('with DATABASE_WAIT_SECONDS=0 a database that is there is used, and one that 
 
   expect({ status: await command.ended, err: command.err() }).toEqual({ status: 0, err: '' });
   expect(status).toBe(1);
-  expect(err).toMatch(/^The database at \S+ did not answer within 0 seconds/);
+  expect(err).toMatch(/^The database at \S+ did not respond within 0 seconds/);
 });
 
 it.each([
@@ -220,7 +220,7 @@ it('.env in the working directory is read; what the process was given wins', asy
 });
 
 it.each([
-  ['is a folder', () => mkdir(join(folder, '.env')), 'is a folder, and has to be a file'],
+  ['is a folder', () => mkdir(join(folder, '.env')), 'is a folder and must be a file'],
   ['cannot be read', () => symlink('.env', join(folder, '.env')), 'cannot be read (ELOOP)'],
 ])('a .env that %s ends the service and the command line with one line', async (_, make, problem) => {
   await make();

@@ -155,7 +155,7 @@ it('a service does not wait longer than DATABASE_WAIT_SECONDS for a pool whose s
   expect({ status, err }).toEqual({
     status: 1,
     err: expect.stringMatching(
-      /^The database at \S+ did not answer within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\n$/,
+      /^The database at \S+ did not respond within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\n$/,
     ),
   });
   expect(out.match(/waiting for the database/g)).toHaveLength(1);
