@@ -83,6 +83,12 @@ describe('a data: URI', () => {
     expect(JSON.parse(textOf(`data:application/json,${json}`)!)).toEqual(JSON.parse(decoded));
   });
 
+  it.each(['\ufeff', '\u00a0', '\u200b', '\n\0'])('keeps them after the invisible character %j, too (A1)', (blank) => {
+    const json = '{"image":"https://f.example/o/nft%2F1.png","name":"1%23"}';
+
+    expect(textOf(`data:application/json;utf8,${blank}${json}`)).toBe(json.replace('%23', '#'));
+  });
+
   it('decodes percent signs in texts and SVG of raw JSON (A1)', () => {
     const json = `{"name":"Fox %231 %22A%22 %E2%9C%93 %ff","image_data":"<svg xmlns='http://www.w3.org/2000/svg' fill='%23f00'/>"}`;
 

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { trimText, trimWhere } from '@app/metadata-uri';
 import { hexDigit } from '../document/hex-digit.js';
 import { endOfString } from '../document/json-string.js';
 
@@ -37,15 +38,20 @@ export function toDataUri(mediaType: string, body: Uint8Array): string {
   return `data:${mediaType};base64,${Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')}`;
 }
 
-/** Accepts base64 with or without padding, line breaks and percent-encoding, in the standard or URL-safe alphabet. */
+/**
+ * Accepts base64 with any padding, line breaks, invisible characters, quotes and percent-encoding, in the standard or URL-safe
+ * alphabet.
+ */
 function decodeBase64(payload: string): Uint8Array | null {
-  const plain = payload.includes('%') ? Buffer.from(decodePercent(payload)).toString('latin1') : payload;
-  const digits = plain.replace(/\s+/g, '').replaceAll('-', '+').replaceAll('_', '/');
-  const padding = /={0,2}$/.exec(digits.slice(-2))![0].length;
-  const unpadded = digits.slice(0, digits.length - padding);
-  if (!BASE64.test(unpadded) || unpadded.length % 4 === 1) return null;
-  return Buffer.from(digits, 'base64');
+  const plain = payload.includes('%') ? Buffer.from(decodePercent(payload)).toString('utf8') : payload;
+  const digits = plain.replace(IGNORED_IN_BASE64, '').replaceAll('-', '+').replaceAll('_', '/');
+  const unpadded = trimWhere(digits, (code) => code === EQUALS_SIGN);
+  if (!BASE64.test(unpadded) || unpadded.length % 4 === 1 || digits.startsWith('=')) return null;
+  return Buffer.from(unpadded, 'base64');
 }
+
+const IGNORED_IN_BASE64 = /[\s\p{Cc}\p{Cf}"']+/gu;
+const EQUALS_SIGN = 0x3d;
 
 /** JSON or SVG, even if the header says base64: base64 never starts with a bracket. */
 function isMarkup(payload: string): boolean {
@@ -57,14 +63,17 @@ function isMarkup(payload: string): boolean {
  * inside a URL would change the URL.
  */
 function decodeRaw(payload: string): Uint8Array {
-  const isRawJson = payload.includes('%') && JSON_TEXT.test(payload) && isJson(payload);
-  return isRawJson ? Buffer.from(decodeTexts(payload).toWellFormed(), 'utf8') : decodePercent(payload);
+  // Trimmed as it is when it is read.
+  const content = payload.includes('%') ? trimText(payload) : payload;
+  const isRawJson = content.includes('%') && isJson(content);
+  return isRawJson ? Buffer.from(decodeTexts(content).toWellFormed(), 'utf8') : decodePercent(payload);
 }
 
 /** An object, a list, or a text that contains JSON. */
-const JSON_TEXT = /^\s*[{["]/;
+const JSON_TEXT = /^[{["]/;
 
 function isJson(content: string): boolean {
+  if (!JSON_TEXT.test(content)) return false;
   try {
     JSON.parse(content);
     return true;
@@ -87,9 +96,9 @@ function decodeTexts(json: string): string {
 }
 
 function decodeLiteral(literal: string): string {
-  const text = String(JSON.parse(literal));
-  if (JSON_TEXT.test(text) && isJson(text)) return JSON.stringify(decodeTexts(text));
-  if (/^\s*</.test(text)) return JSON.stringify(decodeMarkup(text));
+  const text = trimText(String(JSON.parse(literal)));
+  if (isJson(text)) return JSON.stringify(decodeTexts(text));
+  if (text.startsWith('<')) return JSON.stringify(decodeMarkup(text));
   return URL_TEXT.test(text) ? literal : JSON.stringify(decodeText(text));
 }
 

@@ -47,7 +47,7 @@ function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): Med
 function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
   switch (uri.kind) {
     case 'data':
-      return safeData?.test(uri.uri) ? { kind: 'usable', url: shownDataUri(uri.uri) } : { kind: 'unsafe' };
+      return safeData?.test(uri.uri) ? toDataMediaUrl(uri.uri) : { kind: 'unsafe' };
     case 'content':
       return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
     case 'url': {
@@ -66,6 +66,11 @@ function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: 
     case 'invalid':
       return { kind: uri.kind };
   }
+}
+
+function toDataMediaUrl(uri: string): MediaUrl {
+  const url = shownDataUri(uri);
+  return url === null ? { kind: 'invalid' } : { kind: 'usable', url };
 }
 
 function shownUrl(url: URL, text: string): string {
