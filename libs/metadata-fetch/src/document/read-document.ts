@@ -36,7 +36,8 @@ export function readDocument({ body, contentType, url, acceptsMedia, ...context 
     return { kind: 'read', metadata: normalizeMetadata(document, context) };
   }
   const metadata = normalizeMetadata(decoded, context);
-  return isUsable(metadata) ? { kind: 'read', metadata } : { kind: 'undecodable', reason: 'no_known_fields' };
+  const { document, shown = document } = decoded;
+  return isUsable(shown, metadata) ? { kind: 'read', metadata } : { kind: 'undecodable', reason: 'no_known_fields' };
 }
 
 /** The URL of media. `url` is truncated if the token URI is a `data:` URI, so that is encoded again. */
