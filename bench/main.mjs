@@ -1,4 +1,4 @@
-// npm run bench: everything that docs/benchmarks says, measured in one run.
+// npm run bench: everything that docs/explanation/benchmarks says, measured in one run.
 //   npm run bench -- --quick                                  two minutes, to see that it works and about where we are
 //   npm run bench -- --only pipelines --against axios-loop    parts of it, printed and not written
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ const STORIES = {
 };
 /** Measured only when they are named. */
 const EXTRA = ['hostile-hosts', 'reads-at-scale'];
-const RESULTS = new URL('../docs/benchmarks/', import.meta.url);
+const RESULTS = new URL('../docs/explanation/benchmarks/', import.meta.url);
 
 const { values: given } = parseArgs({
   options: {

@@ -46,11 +46,11 @@ const extrasSchema = z
 
 /** Each lib's own options, by the name that they have here. */
 const OPTIONS: Readonly<Record<keyof NftRefreshOptions, readonly string[]>> = {
-  projectAuth: ProjectAuthModule.optionNames,
-  safeHttp: SafeHttpModule.optionNames,
-  metadataFetch: MetadataFetchModule.optionNames,
-  metadataRefresh: MetadataRefreshModule.optionNames,
-  refreshApi: RefreshApiModule.optionNames,
+  projectAuth: ProjectAuthModule.options.names,
+  safeHttp: SafeHttpModule.options.names,
+  metadataFetch: MetadataFetchModule.options.names,
+  metadataRefresh: MetadataRefreshModule.options.names,
+  refreshApi: RefreshApiModule.options.names,
 };
 const EXTRAS = Object.keys(extrasSchema.shape);
 

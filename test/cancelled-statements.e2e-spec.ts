@@ -37,6 +37,34 @@ it.each<[string, (path: string) => ReturnType<typeof get>]>([
   });
 });
 
+/** As an operator sets it for the whole database, also for the connections that the service has. */
+async function limitEverything(setting: string, value: string): Promise<void> {
+  await test.database.query(
+    `do $$ begin execute format('alter database %I set ${setting} = ''${value}''', current_database()); end $$`,
+  );
+  await test.database.refuseConnections();
+  await test.database.takeConnections();
+  await vi.waitUntil(async () => (await get('/v1/limits')).status === 200, { timeout: 20_000 });
+}
+
+it.each([
+  ['lock_timeout', 'The database took too long for this request. Ask again in a moment.'],
+  ['transaction_timeout', expect.stringContaining('again') as string],
+])('a limit of the server, %s, is a 503 with a code on every route', async (setting, message) => {
+  await limitEverything(setting, '300ms');
+  const asked = [];
+  {
+    await using _ = await holdTables();
+    for (const path of ['/listings', '/v1/limits', '/v1/metadata-refreshes']) asked.push(await get(path));
+  }
+
+  await limitEverything(setting, '0');
+  for (const { status, body, headers } of asked) {
+    expect({ status, body: body as unknown }).toEqual({ status: 503, body: { code: 'service_unavailable', message } });
+    expect(headers).toMatchObject({ 'retry-after': '5' });
+  }
+});
+
 it('on the partner API it is a 503 in the shape of that one', async () => {
   await using _ = await holdTables();
 
@@ -68,7 +96,7 @@ async function holdTables() {
   const client = new Client({ connectionString: test.database.url });
   await client.connect();
   await client.query(
-    `begin; lock table nft_metadata.collections, nft_metadata.refreshes, nft_metadata.refresh_quotas, marketplace.listings
+    `set transaction_timeout = 0; set lock_timeout = 0; begin; lock table nft_metadata.collections, nft_metadata.refreshes, nft_metadata.refresh_quotas, marketplace.listings
      in access exclusive mode`,
   );
   return { [Symbol.asyncDispose]: () => client.end() };

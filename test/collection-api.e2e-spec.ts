@@ -60,7 +60,7 @@ describe('a project', () => {
       source: 'metadata_api',
       metadata_url: `${test.metadataApi.url}/${project.collectionAddress}`,
       uri_rule: null,
-      requests_at_once: null,
+      host_concurrency: null,
       created_at: expect.stringMatching(/\.\d{6}Z$/) as string,
       tokens: 2,
     });
@@ -91,7 +91,7 @@ describe('a project', () => {
     [{ metadata_url: 'https://user:secret@a.example' }, 'must not hold a user name or password'],
     [{ uri_rule: 'as_is' }, 'uri_rule cannot be set'],
     [{ metadataUrl: 'https://a.example' }, 'metadataUrl is not a field here; did you mean metadata_url?'],
-    [{ requests_at_once: 1000 }, 'requests_at_once is not a field here; there are metadata_url, uri_rule'],
+    [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule'],
     [{ project_id: 'other' }, 'project_id is not a field here; there are metadata_url, uri_rule'],
     [[], 'the body must be a JSON object'],
   ])('is told what is wrong with the change %j', async (body, message) => {

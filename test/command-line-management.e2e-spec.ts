@@ -71,6 +71,63 @@ it('ends with status 1 when tokens failed, and says why, by reason, with one tok
   );
 });
 
+it('refuses a refresh over the quota as a whole, with both numbers, and requests nothing', async () => {
+  const project = await test.aProject({ limits: { tokensPerRequest: 1000, tokensPerHour: 1500 } });
+
+  const error = await refused('refresh', '--collection', project.collectionAddress, '--tokens', '1-2500');
+
+  expect(error).toBe(
+    'error: The request names 2500 tokens, more than the 1500 that the project may refresh in an hour.\n',
+  );
+  expect(await json('refresh', 'list', '--project', project.id)).toEqual({ refreshes: [] });
+});
+
+it('prints what was accepted when a later part of a long list cannot be', async () => {
+  const project = await test.aProject({ tokens: ['1', '2', '3'], limits: { tokensPerRequest: 2 } });
+  await test.database.query(`
+    create function marketplace.full() returns trigger language plpgsql as $$ begin
+      if exists (select from nft_metadata.refreshes where project_id = new.project_id) then
+        raise exception 'the disk is full';
+      end if;
+      return new;
+    end $$;
+    create trigger full_after_one before insert on nft_metadata.refreshes for each row execute function marketplace.full()`);
+
+  const refresh = ['refresh', '--collection', project.collectionAddress, '--tokens', '1-3'];
+  const { status, out, err } = await run(...refresh, '--json');
+
+  await test.database.query('drop function marketplace.full cascade');
+  const { refreshes } = await json('refresh', 'list', '--project', project.id);
+  expect({ status, err }).toEqual({ status: 1, err: 'error: the disk is full\n' });
+  expect(refreshes).toMatchObject([{ pending: 2 }]);
+  expect(JSON.parse(out)).toEqual({ refresh_ids: [(refreshes as { refresh_id: string }[])[0]!.refresh_id], tokens: 2 });
+});
+
+it('says which host a refresh waits for, and until when, in show, list and while it waits', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const throttled = { status: 429, body: '', headers: { 'retry-after': '12' } };
+  test.metadataApi.script('1', throttled, { status: 200, body: { name: 'One' } });
+  const refreshId = await refreshAll(project, '1');
+  const cooldown = {
+    cooldown_host: test.metadataApi.host,
+    cooldown_until: expect.stringMatching(/^20\d\d-.*Z$/) as string,
+  };
+
+  const [shown, listed, waited] = await Promise.all([
+    json('refresh', 'show', '--refresh', refreshId),
+    json('refresh', 'list', '--project', project.id),
+    run('refresh', '--collection', project.collectionAddress, '--tokens', '1', '--wait', '--json'),
+  ]);
+
+  expect(shown).toMatchObject(cooldown);
+  expect((listed['refreshes'] as object[]).at(-1)).toMatchObject(cooldown);
+  expect(waited).toMatchObject({ status: 0 });
+  expect(waited.err).toMatch(
+    new RegExp(`^waiting for ${test.metadataApi.host} until 20\\d\\d-\\S+Z: it asked for a pause\n$`),
+  );
+  expect(await json('refresh', 'show', '--refresh', refreshId)).toMatchObject({ cooldown_host: null });
+});
+
 it('lists, shows, changes and removes a project with all that belongs to it', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
   const named = ['--project', project.id];
@@ -159,7 +216,7 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
         source: 'metadata_api',
         metadata_url: url,
         uri_rule: null,
-        requests_at_once: 'default',
+        host_concurrency: 'default',
         created_at: expect.any(String) as string,
       },
     ],
@@ -168,12 +225,12 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
   const moved = `${test.metadataApi.url}/moved`;
   expect(await json(...update, '--metadata-url', moved, '--host-concurrency', '3')).toMatchObject({
     metadata_url: moved,
-    requests_at_once: 3,
+    host_concurrency: 3,
   });
   expect(await json(...update, '--host-concurrency', 'default', '--source', 'chain')).toMatchObject({
     source: 'chain',
     metadata_url: null,
-    requests_at_once: 'default',
+    host_concurrency: 'default',
   });
   expect(await json('collection', 'show', ...named)).toMatchObject({ source: 'chain', tokens: 3, pending_tokens: 0 });
 

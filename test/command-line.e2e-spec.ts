@@ -99,7 +99,7 @@ it('asks for each token where the metadata URL has a place for its id, and refus
   const refreshed = await json('refresh', '--collection', address, '--all', '--wait');
 
   expect(refused.status).toBe(1);
-  expect(refused.err).toContain('/meta/{tokenId}" has a place that is not known, {tokenId}. The places are {id}');
+  expect(refused.err).toContain('/meta/{tokenId}" has an unknown placeholder, {tokenId}. The placeholders are {id}');
   expect(refused.err.trim().split('\n')).toHaveLength(1);
   expect(refreshed).toMatchObject({ succeeded: 3, failed: 0 });
   expect(metadataApi.trafficOf(`/templates/${address}`).hits).toBe(3);

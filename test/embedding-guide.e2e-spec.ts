@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { blocksOf, Reader } from './support/guide.js';
 
-const GUIDE = fileURLToPath(new URL('../docs/embedding.md', import.meta.url));
+const GUIDE = fileURLToPath(new URL('../docs/tutorials/embedding.md', import.meta.url));
 
 let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
 let reader: Reader;
@@ -16,7 +16,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-it('docs/embedding.md makes a refreshing marketplace of an application that the Nest CLI has just made', () => {
+it('docs/tutorials/embedding.md makes a refreshing marketplace of an application that the Nest CLI has just made', () => {
   const [receipt, listings] = reader.responses;
 
   expect(receipt).toEqual({ refresh_id: expect.any(String) as string });

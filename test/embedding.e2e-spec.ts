@@ -23,7 +23,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
+import { ThrottlerGuard, ThrottlerModule, ThrottlerStorageService } from '@nestjs/throttler';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { http } from './support/project-api.js';
 import { fetchModules } from './support/fetch-modules.js';
@@ -40,6 +40,17 @@ class ShopController {
   order(@Body() body: unknown) {
     if (!body) throw new BadRequestException('An order needs a body.');
     return { ordered: true };
+  }
+}
+
+/** The host's own storage of its throttler. */
+class ShopStorage extends ThrottlerStorageService {
+  readonly counted: string[] = [];
+
+  override increment(...request: Parameters<ThrottlerStorageService['increment']>) {
+    const [, , , , throttler] = request;
+    this.counted.push(throttler);
+    return super.increment(...request);
   }
 }
 
@@ -60,6 +71,7 @@ describe.each([
 ])('in a host on %s with a throttler, a prefix, versions and an error filter of its own', (platform, adapter) => {
   let database: TestDatabase;
   let app: INestApplication;
+  const storage = new ShopStorage();
   beforeAll(async () => {
     database = await createDatabase();
     @Module({
@@ -74,7 +86,7 @@ describe.each([
             skipTables: [/^nft_metadata\./],
           },
         }),
-        ThrottlerModule.forRoot([{ ttl: 60_000, limit: 2 }]),
+        ThrottlerModule.forRoot({ throttlers: [{ name: 'shop', ttl: 60_000, limit: 2 }], storage }),
         ProjectAuthModule.forRoot(),
         TokenStoreModule.forRoot(),
         ...fetchModules(),
@@ -97,7 +109,7 @@ describe.each([
     await database.drop();
   });
 
-  it('the host’s throttler keeps its limit, headers and errors, whatever ours count', async () => {
+  it('the host’s throttler keeps its storage, limit, headers and errors, and ours counts in the database', async () => {
     const wallet = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
     const project = await app.get(Projects).createProject({ name: 'Studio', ownerAddress: wallet });
     const apiKey = await app.get(Projects).createApiKey(project.id);
@@ -121,8 +133,12 @@ describe.each([
     expect(ours[5]).toMatchObject({ body: { code: 'refresh_limit_exceeded' } });
     expect(ours[0]!.headers).not.toHaveProperty('x-ratelimit-limit');
     expect(theirs.map(({ status }) => status)).toEqual([200, 200, 429]);
-    expect(theirs[0]!.headers).toMatchObject({ 'x-ratelimit-limit': '2', 'x-ratelimit-remaining': '1' });
+    expect(theirs[0]!.headers).toMatchObject({ 'x-ratelimit-limit-shop': '2', 'x-ratelimit-remaining-shop': '1' });
     expect(theirs[2]!.body).toEqual({ shop: 429 });
+    expect(storage.counted).toEqual(['shop', 'shop', 'shop']);
+    expect(await database.query('select key, hits from nft_metadata.request_windows')).toEqual([
+      { key: project.id, hits: 5 },
+    ]);
   });
 
   it('errors before a controller have our shape on our routes and the host’s on all others', async () => {

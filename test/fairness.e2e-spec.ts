@@ -76,7 +76,7 @@ describe('a metadata host', () => {
 
   it('sees at most as many as the operator has said for its collection [H15]', async () => {
     const project = await test.aProject({ tokens: ids(60) });
-    await test.database.query('update nft_metadata.collections set requests_at_once = 3 where id = $1', [
+    await test.database.query('update nft_metadata.collections set host_concurrency = 3 where id = $1', [
       project.collectionId,
     ]);
     respondSlowly(ids(60), 10);
@@ -86,12 +86,12 @@ describe('a metadata host', () => {
 
     await expectSucceeded(test.app, project, refreshId, 60);
     expect(test.metadataApi.maxConcurrent).toBe(3);
-    await test.database.query('update nft_metadata.lanes set requests_at_once = null');
+    await test.database.query('update nft_metadata.lanes set host_concurrency = null');
   });
 
   it('that takes one request at once is left to one worker: what another one took is handed back at once', async () => {
     const project = await test.aProject({ tokens: ids(40), metadataUrl: oneHost.url });
-    await test.database.query('update nft_metadata.collections set requests_at_once = 1 where id = $1', [
+    await test.database.query('update nft_metadata.collections set host_concurrency = 1 where id = $1', [
       project.collectionId,
     ]);
     respondSlowly(ids(40), 50, oneHost);
@@ -125,7 +125,7 @@ describe('a metadata host', () => {
     const source = { kind: 'metadata_api', url: test.metadataApi.url } as const;
     const wrong = { chainId: 1, address: `0x${'12'.repeat(20)}`, projectId: 'p', source, hostConcurrency: 0 };
 
-    await expect(collections.add(wrong)).rejects.toThrow('Requests at once 0 is not a whole number from 1 to 1000.');
+    await expect(collections.add(wrong)).rejects.toThrow('Host concurrency 0 is not a whole number from 1 to 1000.');
   });
 
   it('that hangs holds up no other: while thousands wait for it, another one is asked for as much as it takes [H12]', async () => {
@@ -410,6 +410,47 @@ describe('a request for ten tokens beside thousands of another project', () => {
     expect(written).toMatchObject({ succeeded: 0 });
     await expectSucceeded(test.app, small, refreshId, 10);
     for (const id of bulk) await expectSucceeded(test.app, large, id, 1000);
+  });
+
+  it('is fetched while bulk fetches pause, and batches of bulk results are small then', async () => {
+    const [large, small] = [
+      await test.aProject({ tokens: ids(5000) }),
+      await test.aProject({ tokens: ids(80, 9001), metadataUrl: oneHost.url }),
+    ];
+    const bulk: string[] = [];
+    for (const from of [1, 1001, 2001, 3001, 4001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
+    test.worker.start();
+    await vi.waitUntil(() => hitsInAll() > 500, { timeout: 30_000, interval: 10 });
+
+    // Of each request for ten: how many bulk fetches began between its acceptance and the last of its own fetches.
+    const bulkFetches: number[] = [];
+    for (let from = 9001; from < 9081 && hitsInAll() < 4500; from += 10) {
+      const refreshId = await requestRefresh(test.app, small, ids(10, from));
+      const before = hitsInAll();
+      await vi.waitUntil(() => ids(10, from).every((id) => oneHost.hits.has(id)), { timeout: 8000, interval: 1 });
+      bulkFetches.push(hitsInAll() - before);
+      await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 8000 });
+    }
+    await vi.waitUntil(async () => (await Promise.all(bulk.map((id) => isCompleted(large, id)))).every(Boolean), {
+      timeout: 40_000,
+      interval: 200,
+    });
+    await test.worker.stop();
+
+    // A busy machine takes longer than the longest pause now and then.
+    expect(bulkFetches.length).toBeGreaterThanOrEqual(3);
+    expect(bulkFetches.filter((count) => count === 0).length).toBeGreaterThanOrEqual(bulkFetches.length / 2);
+    const batches = await test.database.query<{ tokens: number }>(
+      `select count(*)::int as tokens from nft_metadata.refresh_items
+       where refresh_id = any($1) and finished_at between
+         (select min(created_at) from nft_metadata.refreshes where project_id = $2)
+         and (select max(completed_at) from nft_metadata.refreshes where project_id = $2)
+       group by finished_at`,
+      [bulk, small.id],
+    );
+    // Two may have been in flight before.
+    expect(batches.filter(({ tokens }) => tokens > 128).length).toBeLessThanOrEqual(2);
+    expect(batches.length).toBeGreaterThan(4);
   });
 
   it('does not wait until they are claimed', async () => {

@@ -36,7 +36,7 @@ const fetchUri = (uri: string, tokenId = '1'): Promise<FetchOutcome> =>
 it('a token URI on IPFS is read through the first gateway, with its credentials, which show nowhere [A24, A45]', async () => {
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
-  expect(outcome).toMatchObject({ kind: 'fetched', url: `http://${first.host}/ipfs/${CID}/1`, earlier: [] });
+  expect(outcome).toMatchObject({ kind: 'fetched', url: `http://${first.host}/ipfs/${CID}/1`, otherRequests: [] });
   expect(first.lastHeaders).toMatchObject({
     authorization: `Basic ${Buffer.from('gateway:secret').toString('base64')}`,
     'x-gateway-token': 'token',
@@ -57,7 +57,7 @@ it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reaso
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
   expect(outcome).toMatchObject({ kind: 'fetched', url: `${second.url}/ipfs/${CID}/1` });
-  expect(outcome.earlier).toMatchObject([{ url: `http://${first.host}/ipfs/${CID}/1`, ...failed }]);
+  expect(outcome.otherRequests).toMatchObject([{ url: `http://${first.host}/ipfs/${CID}/1`, ...failed }]);
   expect(second.lastHeaders).not.toHaveProperty('authorization');
   expect(second.lastHeaders).not.toHaveProperty('x-gateway-token');
 });
@@ -114,7 +114,7 @@ it('a picture in the place of a document that was there before is a failure, and
   expect(await fetch()).toMatchObject({
     kind: 'fetched',
     metadata: { name: 'Token 1' },
-    earlier: [{ status: 200, reason: 'media_instead_of_document' }],
+    otherRequests: [{ status: 200, reason: 'media_instead_of_document' }],
   });
 
   second.misbehave('1', 'sends a film');
@@ -138,7 +138,7 @@ it('when no gateway has it, the one that asks to be left alone decides, so that 
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
   expect(outcome).toMatchObject({ kind: 'bad_status', status: 429, retryAfterSeconds: 9 });
-  expect(outcome.earlier).toMatchObject([{ status: 404 }]);
+  expect(outcome.otherRequests).toMatchObject([{ status: 404 }]);
 });
 
 it.each([

@@ -1,4 +1,4 @@
-import { inTransaction } from '@app/token-store';
+import { inTransaction } from '@app/database';
 import { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { Client } from 'pg';
 import { http } from './support/project-api.js';

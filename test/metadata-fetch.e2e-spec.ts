@@ -194,7 +194,7 @@ describe('large bodies, of which two are read at once', () => {
 
     const outcome = await all.fetch({ source: { kind: 'token_uri', uri }, tokenId: '34' });
 
-    expect(outcome).toMatchObject({ reason: 'timeout', earlier: [{ reason: 'empty_body' }] });
+    expect(outcome).toMatchObject({ reason: 'timeout', otherRequests: [{ reason: 'empty_body' }] });
     // Half of the deadline is all that it would have otherwise.
     expect(outcome.durationMs).toBeGreaterThan(600);
     await Promise.all(dripped);
@@ -236,7 +236,7 @@ describe('large bodies, of which two are read at once', () => {
     const busy = await fetchUri('32');
     const next = await fetchUri('33');
 
-    expect(busy).toMatchObject({ kind: 'unreachable', reason: 'busy', earlier: [] });
+    expect(busy).toMatchObject({ kind: 'unreachable', reason: 'busy', otherRequests: [] });
     expect(next).toMatchObject({ kind: 'fetched', url: expect.stringContaining(host.url) as string });
     expect(other.hits.size).toBe(0);
     await Promise.all(dripped);

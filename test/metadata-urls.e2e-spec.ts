@@ -51,9 +51,9 @@ it('an error shows the URL with the token id in it, and other collections of the
 
 it.each([
   ['https://api.example/meta?id=', /must not have a query/],
-  ['https://{id}.api.example/', /must not have a place in its host/],
-  ['https://api.example/{token}', /a place that is not known/],
-  ['ipfs://not-a-cid', /names nothing in IPFS/],
+  ['https://{id}.api.example/', /must not have a placeholder in its host/],
+  ['https://api.example/{token}', /an unknown placeholder/],
+  ['ipfs://not-a-cid', /not a valid IPFS URL/],
 ])('a collection with the metadata URL %s is not registered (S3)', async (url, message) => {
   const address = Wallet.createRandom().address;
   const { id: projectId } = await test.aProject();

@@ -32,7 +32,7 @@ describe('a host that takes 32 requests at once', () => {
   /** A refresh of a thousand tokens that has got as far as that, and the 32 wait for their answers. */
   async function growTo32(): Promise<{ project: TestProject; refreshId: string }> {
     const project = await aProject(ids(1000));
-    await test.database.query('update nft_metadata.collections set requests_at_once = 32');
+    await test.database.query('update nft_metadata.collections set host_concurrency = 32');
     // As a host that is a little away: long enough that requests meet.
     const before = () => new Promise<void>((done) => setTimeout(done, 20));
     for (const tokenId of ids(1000)) host.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
@@ -93,7 +93,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
   const fine = { status: 200, body: { name: 'Fine' } };
   const isResting = async () => {
     const rows = await test.database.query(
-      'select from nft_metadata.metadata_hosts where host = $1 and cooling_until > now()',
+      'select from nft_metadata.metadata_hosts where host = $1 and cooldown_until > now()',
       [host.host],
     );
     return rows.length === 1;
@@ -124,7 +124,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
     const haveAnnounced = async () => {
       for (const worker of workers) worker.wake();
       const rows = await test.database.query(
-        'select from nft_metadata.host_workers where host = $1 and seen_at = clock_timestamp()',
+        'select from nft_metadata.host_workers where host = $1 and last_heartbeat_at = clock_timestamp()',
         [host.host],
       );
       return rows.length === workers.length;

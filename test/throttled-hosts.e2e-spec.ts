@@ -8,7 +8,7 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 beforeEach(async () => {
   test.metadataApi.hits.clear();
-  await test.database.query("update nft_metadata.metadata_hosts set cooling_until = '-infinity'");
+  await test.database.query("update nft_metadata.metadata_hosts set cooldown_until = '-infinity'");
   // Pauses are counted to the second.
   await test.database.stopTime();
 });

@@ -128,7 +128,7 @@ function toLine(collection: Collection) {
     source: collection.sourceKind,
     metadata_url: collection.metadataUrl ?? null,
     uri_rule: collection.uriRule ?? null,
-    requests_at_once: collection.hostConcurrency ?? 'default',
+    host_concurrency: collection.hostConcurrency ?? 'default',
     created_at: collection.createdAt.toISOString(),
   };
 }

@@ -16,6 +16,7 @@ export async function waitForRefreshes(
   const bar = process.stderr.isTTY
     ? new SingleBar({ format: '{bar} {value}/{total} tokens', stream: process.stderr, hideCursor: true })
     : null;
+  const reported = new Set<string>();
   bar?.start(total, 0);
   worker.start();
   try {
@@ -23,6 +24,12 @@ export async function waitForRefreshes(
       const refreshes = await Promise.all(refreshIds.map((id) => service.getRefresh(project, id)));
       const counts = sum(refreshes);
       bar?.update(counts.succeeded + counts.failed);
+      for (const line of cooldownsOf(refreshes).filter((cooldown) => !reported.has(cooldown))) {
+        reported.add(line);
+        bar?.stop();
+        process.stderr.write(`${line}\n`);
+        bar?.start(total, counts.succeeded + counts.failed);
+      }
       if (refreshes.every(({ status }) => status === 'completed')) return counts;
       await new Promise((done) => setTimeout(done, POLL_MS));
       worker.wake();
@@ -31,6 +38,12 @@ export async function waitForRefreshes(
     bar?.stop();
     await worker.stop();
   }
+}
+
+/** One line for each host that asked for a pause, such as by 429 and `Retry-After`. */
+function cooldownsOf(refreshes: readonly Refresh[]): string[] {
+  const cooldowns = refreshes.flatMap(({ cooldown }) => (cooldown ? [cooldown] : []));
+  return cooldowns.map(({ host, until }) => `waiting for ${host} until ${until}: it asked for a pause`);
 }
 
 function sum(refreshes: readonly Refresh[]) {

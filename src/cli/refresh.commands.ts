@@ -1,5 +1,6 @@
 import {
   MetadataRefreshService,
+  QuotaExceeded,
   Refreshes,
   type ProjectRefresh,
   type RefreshFilter,
@@ -93,14 +94,32 @@ async function request(session: Session, options: RequestOptions): Promise<void>
   const project = await projectOf(session, collection);
   const service = await session.get(MetadataRefreshService);
 
-  const refreshIds: string[] = [];
-  for (const batch of inBatches(tokenIds, (await service.readLimits(project)).tokensPerRequest)) {
-    const { refreshId } = await service.request(project, { collectionAddress: collection.address, tokenIds: batch });
-    refreshIds.push(refreshId);
-  }
-  if (!options.wait) return session.print({ refresh_ids: refreshIds, tokens: tokenIds.length });
+  const limits = await service.readLimits(project);
+  // The whole list, since a batch that exceeds the quota would come after others that were accepted.
+  if (tokenIds.length > limits.tokensPerHour.remaining) throw new QuotaExceeded(limits.tokensPerHour, tokenIds.length);
 
-  const { succeeded, failed } = await waitForRefreshes(session, project, refreshIds, tokenIds.length);
+  const accepted: { refreshIds: string[]; tokens: number } = { refreshIds: [], tokens: 0 };
+  try {
+    for (const batch of inBatches(tokenIds, limits.tokensPerRequest)) {
+      const { refreshId } = await service.request(project, { collectionAddress: collection.address, tokenIds: batch });
+      accepted.refreshIds.push(refreshId);
+      accepted.tokens += batch.length;
+    }
+  } finally {
+    // Also when a later batch fails: its error follows what was accepted.
+    if (accepted.refreshIds.length > 0) await report(session, project, accepted, options);
+  }
+}
+
+async function report(
+  session: Session,
+  project: RefreshingProject,
+  { refreshIds, tokens }: { refreshIds: readonly string[]; tokens: number },
+  { wait = false }: RequestOptions,
+): Promise<void> {
+  if (!wait) return session.print({ refresh_ids: refreshIds, tokens });
+
+  const { succeeded, failed } = await waitForRefreshes(session, project, refreshIds, tokens);
   const failures = await readFailures(session, refreshIds);
   if (failed > 0) session.exitStatus = 1;
   session.print({ refresh_ids: refreshIds, succeeded, failed, failures }, [
@@ -183,5 +202,7 @@ function toLine(refresh: ProjectRefresh) {
     pending: refresh.pending,
     started_at: refresh.createdAt,
     completed_at: refresh.completedAt,
+    cooldown_host: refresh.cooldown?.host ?? null,
+    cooldown_until: refresh.cooldown?.until ?? null,
   };
 }

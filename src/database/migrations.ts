@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Migrator } from '@mikro-orm/migrations';
-import { MikroORM } from '@mikro-orm/postgresql';
+import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { metadataEventsMigrations } from '@app/metadata-events';
 import { metadataRefreshMigrations } from '@app/metadata-refresh';
 import { projectAuthMigrations } from '@app/project-auth';
@@ -9,8 +9,10 @@ import { Logger } from '@nestjs/common';
 import { listingMigrations } from '../listings/migrations/index.js';
 import { connectionTo } from './database-client.js';
 
+type MigrationsList = NonNullable<NonNullable<Options['migrations']>['migrationsList']>;
+
 /** Every migration of this application, in order: the libs' own, then ours. */
-const migrationsList = [
+const allMigrations: MigrationsList = [
   ...projectAuthMigrations,
   ...tokenStoreMigrations,
   ...metadataRefreshMigrations,
@@ -30,7 +32,7 @@ const RETRY_START_MS = 1000;
  * migrates, the others wait. On connections of its own, without the limits of the service's: a migration takes as long
  * as it takes. Throws what a migration throws; those before it stay.
  */
-export async function migrate(databaseUrl: string): Promise<void> {
+export async function migrate(databaseUrl: string, migrationsList: MigrationsList = allMigrations): Promise<void> {
   const logger = new Logger(MikroORM.name);
   const orm = await MikroORM.init({
     ...connectionTo(databaseUrl).ormOptions,

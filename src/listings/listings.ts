@@ -1,7 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/database';
 import {
   Collections,
-  inTransaction,
   PageSearch,
   TokenStore,
   UNNAMED,

@@ -3,10 +3,10 @@ import { createEmptyDatabase } from '../support/database.js';
 import { blocksOf, Reader } from '../support/guide.js';
 import { hasRegistry } from '../support/packed.js';
 
-const GUIDE = fileURLToPath(new URL('../../docs/embedding.md', import.meta.url));
+const GUIDE = fileURLToPath(new URL('../../docs/tutorials/embedding.md', import.meta.url));
 
 it.skipIf(!(await hasRegistry()))(
-  'docs/embedding.md works with what npm itself installs, from the network',
+  'docs/tutorials/embedding.md works with what npm itself installs, from the network',
   async () => {
     const database = await createEmptyDatabase();
     const reader = new Reader(database.url, true);

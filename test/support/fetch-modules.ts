@@ -7,7 +7,7 @@ export type FetchOptions = SafeHttpOptions & MetadataFetchOptions & MetadataFetc
 
 /** Fetching alone: the module, and the HTTP client that it needs. */
 export function fetchModules(options: FetchOptions = {}): DynamicModule[] {
-  const isHttp = ([name]: [string, unknown]) => SafeHttpModule.optionNames.includes(name);
+  const isHttp = ([name]: [string, unknown]) => SafeHttpModule.options.names.includes(name);
   const entries = Object.entries(options);
   return [
     SafeHttpModule.forRoot(Object.fromEntries(entries.filter(isHttp))),

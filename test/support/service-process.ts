@@ -20,16 +20,15 @@ interface Callbacks {
 }
 
 /**
- * The built service, or another program, as a process of its own, on the test's database. Needs `npm run build`, which
+ * The built service as a process of its own, on the test's database. Needs `npm run build`, which
  * `npm test` does.
  */
 export async function startServiceProcess(
   { database, metadataApi }: Callbacks,
   runMode: 'api' | 'worker' | 'all',
   nodeOptions: readonly string[] = [],
-  main = MAIN,
 ): Promise<ServiceProcess> {
-  const service = spawn(process.execPath, [...nodeOptions, main], {
+  const service = spawn(process.execPath, [...nodeOptions, MAIN], {
     env: {
       PATH: process.env['PATH'],
       RUN_MODE: runMode,

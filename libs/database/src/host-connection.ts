@@ -4,32 +4,32 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import type { FactoryProvider, InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 
-/** Which connection of the host's a module works on. */
+/** The MikroORM connection that a module uses. */
 export interface HostConnection {
   /** The name of the module, for error messages. */
   module: string;
-  /** The name of the connection; absent: the one without a name. */
+  /** The name of the connection; absent: the default connection. */
   contextName: string | undefined;
-  /** Entities of the module's. A host that lists its entities need not list them: the connection learns of them here. */
+  /** Entities of the module. They are added to the connection, so the application does not have to list them. */
   entities?: readonly Constructor[];
-  /** What would go wrong if an application had the module twice on one connection; absent: nothing would. */
-  harmOfTwo?: string;
+  /** Why an application must not import the module twice on one connection; absent: it may. */
+  singletonReason?: string;
 }
 
 /**
- * The EntityManager that the classes of a module inject: of the host's connection with this name, whatever the host
- * injects itself, and not one of a request. Its factory throws an Error that says what to do where the host has no such
- * connection, and where the application has the module twice.
+ * Provides the global EntityManager of a named connection for the classes of a module, independently of the application's own
+ * EntityManager. Its factory throws an Error with instructions if there is no such connection, or if the application imports
+ * the module twice.
  */
-export function entityManagerOf(wanted: HostConnection): FactoryProvider<EntityManager> {
-  const { contextName, entities = [] } = wanted;
+export function entityManagerOf(connection: HostConnection): FactoryProvider<EntityManager> {
+  const { contextName, entities = [] } = connection;
   const token = contextName === undefined ? MikroORM : getMikroORMToken(contextName);
   return {
     provide: EntityManager,
     inject: [{ token, optional: true }, ModulesContainer],
     useFactory: (orm: MikroORM | undefined, modules: ModulesContainer) => {
-      if (!orm) throw new Error(explainMissing(wanted, connectionNames(modules)));
-      refuseSecond(wanted, modules);
+      if (!orm) throw new Error(explainMissing(connection, connectionNames(modules)));
+      rejectDuplicate(connection, modules);
       for (const entity of entities) if (!orm.getMetadata().has(entity)) orm.discoverEntity(entity);
       return orm.em as EntityManager;
     },
@@ -49,24 +49,24 @@ function explainMissing({ module, contextName }: HostConnection, names: readonly
 
 const tokenSuffix = getMikroORMToken('');
 
-/** Of all connections with a name, in quotes. */
+/** The names of all named connections, in quotes. */
 function connectionNames(modules: ModulesContainer): string[] {
   const tokens = [...modules.values()].flatMap(({ providers }) => [...providers.keys()] as InjectionToken[]);
   const named = tokens.filter((token): token is string => typeof token === 'string' && token.endsWith(tokenSuffix));
   return [...new Set(named)].map((token) => JSON.stringify(token.slice(0, -tokenSuffix.length))).toSorted();
 }
 
-/** Modules that are there once, by application. */
+/** Singleton modules by application. */
 const takenBy = new WeakMap<ModulesContainer, Set<string>>();
 
-function refuseSecond({ module, contextName, harmOfTwo }: HostConnection, modules: ModulesContainer): void {
-  if (harmOfTwo === undefined) return;
+function rejectDuplicate({ module, contextName, singletonReason }: HostConnection, modules: ModulesContainer): void {
+  if (singletonReason === undefined) return;
   const taken = takenBy.get(modules) ?? new Set();
   takenBy.set(modules, taken);
   const key = `${module} on ${contextName ?? ''}`;
   if (taken.has(key)) {
     throw new Error(
-      `${module}: this application sets it up twice on the same database: forRoot, its own or that of NftRefreshModule, is imported in two places. ${harmOfTwo} Import it once, in the root module; what it exports can be injected in all others.`,
+      `${module}: this application sets it up twice on the same database: forRoot, its own or that of NftRefreshModule, is imported in two places. ${singletonReason} Import it once, in the root module; what it exports can be injected in all others.`,
     );
   }
   taken.add(key);

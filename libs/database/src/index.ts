@@ -1,2 +1,3 @@
-export { explainSchemaBehind, HOW_TO_MIGRATE, isSchemaBehind } from './schema-behind.js';
+export { describeDatabaseError, MIGRATION_HINT, isMigrationMissing } from './missing-migrations.js';
 export { entityManagerOf, type HostConnection } from './host-connection.js';
+export { inTransaction } from './transaction.js';

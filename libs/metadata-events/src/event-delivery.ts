@@ -1,4 +1,4 @@
-import { explainSchemaBehind } from '@app/database';
+import { describeDatabaseError } from '@app/database';
 import { setTimeout as pass } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventCursors, type ClaimedCursor } from './event-cursors.js';
@@ -164,6 +164,6 @@ export class EventDelivery implements BeforeApplicationShutdown {
   private note(error: unknown): void {
     if (this.isInTrouble) return;
     this.isInTrouble = true;
-    this.logger.warn({ msg: 'events are not delivered; tried again', error: explainSchemaBehind(error) });
+    this.logger.warn({ msg: 'events are not delivered; tried again', error: describeDatabaseError(error) });
   }
 }

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/token-store';
+import { inTransaction } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 

@@ -11,9 +11,8 @@ import { EventReader } from './event-reader.js';
 import { EventRetention } from './event-retention.js';
 import { MetadataEvents } from './metadata-events.js';
 import {
-  completeConfig,
   METADATA_EVENTS_CONFIG,
-  METADATA_EVENTS_OPTION_NAMES,
+  metadataEventsOptions,
   type MetadataEventsOptions,
 } from './metadata-events.options.js';
 import { WebhookClient } from './webhook-client.js';
@@ -40,7 +39,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
   .setClassMethodName('forRoot')
   .setExtras<MetadataEventsExtras>(STANDARD_EXTRAS, (module, given) => {
-    checkNames(NAME, module, given, { options: METADATA_EVENTS_OPTION_NAMES, extras: Object.keys(STANDARD_EXTRAS) });
+    checkNames(NAME, module, given, { options: metadataEventsOptions.names, extras: Object.keys(STANDARD_EXTRAS) });
     const { runDelivery, contextName } = given;
     return {
       ...module,
@@ -51,7 +50,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         entityManagerOf({
           module: NAME,
           contextName,
-          harmOfTwo: 'Consumers that are registered with one of them would not hear what the other one delivers.',
+          singletonReason: 'Consumers that are registered with one of them would not hear what the other one delivers.',
         }),
         ...(runDelivery ? [BackgroundDelivery] : []),
       ],
@@ -65,7 +64,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
  */
 @Module({
   providers: [
-    { provide: METADATA_EVENTS_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    {
+      provide: METADATA_EVENTS_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: MetadataEventsOptions) => metadataEventsOptions.complete(given),
+    },
     { provide: EventOutbox, useClass: DatabaseEventOutbox },
     MetadataEvents,
     EventCursors,
@@ -80,8 +83,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [EventOutbox, EventDelivery, EventRetention, MetadataEvents, Webhooks],
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
-  /** The names of all options, without what shapes the module. */
-  static readonly optionNames = METADATA_EVENTS_OPTION_NAMES;
+  /** What tunes the module: names, limits and defaults. */
+  static readonly options = metadataEventsOptions;
 
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {
     return super.forRoot(options);

@@ -1,4 +1,4 @@
-import { readOptions } from '@app/module-options';
+import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const metadataEventsOptionsSchema = z
@@ -43,9 +43,4 @@ export type MetadataEventsOptions = z.input<typeof metadataEventsOptionsSchema>;
 export type MetadataEventsConfig = z.output<typeof metadataEventsOptionsSchema>;
 export const METADATA_EVENTS_CONFIG = Symbol('MetadataEventsConfig');
 
-export const METADATA_EVENTS_OPTION_NAMES: readonly string[] = Object.keys(metadataEventsOptionsSchema.shape);
-
-/** Throws an Error that names each wrong option. */
-export function completeConfig(options: MetadataEventsOptions): MetadataEventsConfig {
-  return readOptions('MetadataEventsModule', metadataEventsOptionsSchema, options);
-}
+export const metadataEventsOptions = new ModuleOptions('MetadataEventsModule', metadataEventsOptionsSchema);

@@ -1,3 +1,4 @@
+import { exponentialDelay } from '@app/safe-http';
 import type { EventFilter } from './event-reader.js';
 import type { MetadataEvent } from './metadata-event.js';
 
@@ -26,5 +27,5 @@ export type Delivered =
 
 /** Exponential, with up to a quarter of jitter, so that what failed together does not come back together. */
 export function retrySeconds(attempt: number, base: number, cap: number, random: number = Math.random()): number {
-  return Math.min(cap, base * 2 ** (attempt - 1)) * (1 + random / 4);
+  return exponentialDelay(attempt, { base, max: cap, jitter: 1 / 4, random });
 }

@@ -53,7 +53,7 @@ export class WebhookClient {
     outcome: SendOutcome,
     reason: string | null,
   ): Promise<void> {
-    const status = outcome.kind === 'answered' ? outcome.status : null;
+    const status = outcome.kind === 'response' ? outcome.status : null;
     await sql`
       insert into nft_metadata.webhook_deliveries
         (webhook_id, message_id, event_type, events, attempt, status_code, reason, duration_ms, attempted_at)

@@ -51,13 +51,13 @@ export class WebhookSubscribers {
     if (signal.aborted && outcome.kind === 'unreachable') return { kind: 'interrupted' };
 
     if (reason === null) return { kind: 'delivered', count: message.count };
-    if (outcome.kind === 'answered' && outcome.status === 410) return this.disable(webhook, 'gone');
+    if (outcome.kind === 'response' && outcome.status === 410) return this.disable(webhook, 'gone');
     if (state.failingSeconds > this.config.disableWebhooksAfterDays * SECONDS_PER_DAY) {
       return this.disable(webhook, 'failing');
     }
     const { webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds } = this.config;
     const pause = retrySeconds(state.attempt, webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds);
-    const asked = outcome.kind === 'answered' ? (outcome.retryAfterSeconds ?? 0) : 0;
+    const asked = outcome.kind === 'response' ? (outcome.retryAfterSeconds ?? 0) : 0;
     return { kind: 'failed', error: reason, retryInSeconds: Math.max(pause, asked) };
   }
 

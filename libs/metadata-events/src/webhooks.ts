@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { MessageSender } from '@app/safe-http';
-import { inTransaction } from '@app/token-store';
+import { inTransaction } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { END_OF_POSITION, EventCursors } from './event-cursors.js';
@@ -147,7 +147,7 @@ export class Webhooks {
     try {
       const message = testMessage(webhook.id, new Date(webhook.now));
       const { outcome, reason } = await this.client.post(webhook, message, 1);
-      const status = outcome.kind === 'answered' ? outcome.status : null;
+      const status = outcome.kind === 'response' ? outcome.status : null;
       return { messageId: message.id, status, reason, durationMs: outcome.durationMs };
     } finally {
       this.testing.delete(webhook.id);
@@ -241,7 +241,7 @@ export class Webhooks {
   }
 
   private checkUrl(url: string): void {
-    const refusal = this.sender.refuses(url);
+    const refusal = this.sender.rejectionReason(url);
     if (refusal) throw new InvalidWebhook(`Webhook URL ${JSON.stringify(url)} would not be called: ${refusal}.`);
   }
 

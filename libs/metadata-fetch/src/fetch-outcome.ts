@@ -1,19 +1,19 @@
 import type { RequestFailureReason } from '@app/safe-http';
 import type { FetchedMetadata } from './document/fetched-metadata.js';
 
-/** Why no complete response is in hand. */
+/** Why there is no complete response. */
 export type UnreachableReason =
   | RequestFailureReason
-  /** There is no token URI, or it is empty. */
+  /** The token URI is missing or empty. */
   | 'no_uri'
   /** Nothing is deployed at the collection's address. */
   | 'no_contract'
-  /** The contract refuses to name the token URI. */
+  /** The call for the token URI reverted. */
   | 'contract_reverted'
-  /** The node of the chain did not answer, or not to this. Says nothing about the token. */
+  /** The RPC node failed. Says nothing about the token. */
   | 'rpc_error';
 
-/** Why a complete answer, of status 200 or of a contract, is no metadata. */
+/** Why a complete response, a 200 or a contract's result, is not metadata. */
 export type UndecodableReason =
   | 'empty_body'
   | 'invalid_json'
@@ -21,35 +21,35 @@ export type UndecodableReason =
   | 'wrong_type'
   | 'too_deep'
   | 'empty_metadata'
-  /** Nothing in it that a listing page could show. */
+  /** It has nothing that a listing page could show. */
   | 'no_known_fields'
-  /** A picture or a film, where a Metadata API answers, or where the record's last answer was a document. */
+  /** An image or a video from a Metadata API, or where the stored record was made from a document. */
   | 'media_instead_of_document'
   | 'invalid_data_uri'
   | 'invalid_encoding'
-  /** What the contract answered is no text. */
+  /** The contract's result is not a string. */
   | 'invalid_token_uri';
 
-/** What a server sent so that the next request can ask "has it changed?". */
+/** The validators of a response, for a conditional request the next time. */
 export interface Validators {
-  /** Whose they are: they are sent with a request for exactly this. */
+  /** They are sent only with a request for exactly this URL. */
   url: string;
   etag?: string | undefined;
   lastModified?: string | undefined;
 }
 
-/** The measured side of one attempt, present on every outcome that made a request. */
+/** Measurements of one attempt. */
 export interface FetchTrace {
-  /** What was requested, without credentials; '' when nothing could be. */
+  /** The requested URL without credentials; '' if there was no request. */
   url: string;
   durationMs: number;
   /** Body bytes received, after decompression. */
   bytes: number;
-  /** The requests to other gateways, which did not decide: in the order in which they were made, perhaps after this one. */
-  earlier: readonly FailedRequest[];
+  /** Requests to other gateways that did not determine the outcome, in order. Some may have come after the one that did. */
+  otherRequests: readonly FailedRequest[];
 }
 
-/** One request of an attempt that had no document, while another one, to another gateway, decided. */
+/** A request without a document, in an attempt whose outcome came from another gateway. */
 export interface FailedRequest {
   url: string;
   status: number | null;
@@ -59,17 +59,17 @@ export interface FailedRequest {
 }
 
 /**
- * Everything a fetch can end in. A stranger's server misbehaving is an ordinary day, so it is a value and never
- * thrown; a `switch` over `kind` must name every case.
+ * How a fetch ended. A misbehaving server is a normal case, so it is a value and never thrown. A `switch` over `kind` has to
+ * name every case.
  */
 export type FetchOutcome =
   | ({ kind: 'fetched'; metadata: FetchedMetadata; validators: Validators } & FetchTrace)
-  /** The document is still the one that these validators, which were sent, belong to. */
+  /** A 304: the document has not changed since the response with these validators. */
   | ({ kind: 'not_modified'; validators: Validators } & FetchTrace)
-  /** retryAfterSeconds, of `rpc_error` only: all of the node is in trouble; 0 if it does not say for how long. */
+  /** `retryAfterSeconds`, of `rpc_error` only: the whole node fails, and asks to wait this long; 0 if it does not say. */
   | ({ kind: 'unreachable'; reason: UnreachableReason; retryAfterSeconds?: number } & FetchTrace)
-  /** isPending: the 202 of a gateway, which does not have the document yet. */
+  /** `isPending`: a 202 of a gateway that does not have the document yet. */
   | ({ kind: 'bad_status'; status: number; isPending?: boolean; body: string; retryAfterSeconds?: number } & FetchTrace)
   | ({ kind: 'undecodable'; reason: UndecodableReason; body: string } & FetchTrace)
-  /** The contract says that there is no such token. */
+  /** The contract says that the token does not exist. */
   | ({ kind: 'no_token'; reason: 'contract_reverted' } & FetchTrace);

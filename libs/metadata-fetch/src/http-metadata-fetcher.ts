@@ -1,55 +1,55 @@
-import { Inject, Injectable } from '@nestjs/common';
 import {
-  askedDelaySeconds,
+  AcquireTimeout,
+  BodyBufferPool,
   Deadline,
-  GuardedHttp,
   LARGE_BODY,
-  LargeBodies,
-  NoSeat,
+  readRetryAfterSeconds,
   SAFE_HTTP_CONFIG,
-  type GuardedAnswer,
-  type Place,
+  SsrfSafeHttp,
+  type Permit,
   type SafeHttpConfig,
+  type SafeResponse,
 } from '@app/safe-http';
+import { Inject, Injectable } from '@nestjs/common';
 import type { NoTokenUri } from './chain/contract-reader.js';
+import { TokenUriBudget } from './chain/token-uri-budget.js';
 import { DocumentReader } from './document/document-reader.js';
+import type { DocumentToRead, ReadDocument } from './document/read-document.js';
+import { sanitizeForPostgres } from './document/sanitize-for-postgres.js';
 import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js';
-import { GatewayHealth } from './uri/gateway-backoff.js';
-import { parseGateways, type Gateways } from './uri/gateways.js';
-import { isGatewayUrl } from './uri/gateway-url.js';
-import { KeptTokenUris } from './chain/token-uri-budget.js';
-import type { Candidate, LocatedMetadata } from './uri/located-metadata.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
-import type { DocumentToRead, ReadDocument } from './document/read-document.js';
 import { MetadataSource, type Located } from './metadata-source.js';
-import { toStorableText } from './document/postgres-text.js';
+import { GatewayBackoff } from './uri/gateway-backoff.js';
+import { isGatewayUrl } from './uri/gateway-url.js';
+import { parseGateways, type Gateways } from './uri/gateways.js';
+import type { Candidate, LocatedMetadata } from './uri/located-metadata.js';
 import type { TokenStandard } from './uri/token-id-template.js';
 import { locateMetadata } from './uri/token-uri.js';
 import type { TokenUri } from './uri/uri-rule.js';
 
-/** An outcome before the requests that came before it are known. */
-type Outcome<Kind extends FetchOutcome['kind'] = FetchOutcome['kind']> = WithoutEarlier<
+/** The outcome of one request, without the other requests of the attempt. */
+type Outcome<Kind extends FetchOutcome['kind'] = FetchOutcome['kind']> = WithoutOtherRequests<
   Extract<FetchOutcome, { kind: Kind }>
 >;
-type WithoutEarlier<T> = T extends unknown ? Omit<T, 'earlier'> : never;
+type WithoutOtherRequests<T> = T extends unknown ? Omit<T, 'otherRequests'> : never;
 
 /** A target whose token URI is known. */
 type KnownTarget = FetchTarget & Pick<DocumentToRead, 'acceptsMedia'>;
 
 const THROTTLED = [429, 503];
 
-/** Locate, request, decode, normalise: one attempt at one token, within one deadline. */
+/** One attempt at one token, within one deadline: locate, request, decode, normalise; fails over between gateways. */
 @Injectable()
 export class HttpMetadataFetcher extends MetadataFetcher {
   private readonly gateways: Gateways;
-  private readonly health = new GatewayHealth();
+  private readonly gatewayBackoff = new GatewayBackoff();
 
   constructor(
-    private readonly http: GuardedHttp,
+    private readonly http: SsrfSafeHttp,
     private readonly reader: DocumentReader,
-    private readonly largeBodies: LargeBodies,
-    private readonly kept: KeptTokenUris,
+    private readonly bodyBuffers: BodyBufferPool,
+    private readonly tokenUriBudget: TokenUriBudget,
     private readonly metadataSource: MetadataSource,
     @Inject(METADATA_FETCH_CONFIG) config: MetadataFetchConfig,
     @Inject(SAFE_HTTP_CONFIG) private readonly httpConfig: SafeHttpConfig,
@@ -61,14 +61,14 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   override async fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome> {
     const startedAt = performance.now();
     const located = await this.metadataSource.locate(target, signal);
-    const place = toPlace(located, target.source);
-    if (place.kind !== 'token_uri') return withoutTokenUri(place, Math.round(performance.now() - startedAt));
+    const tokenUri = toTokenUri(located, target.source);
+    if (tokenUri.kind !== 'token_uri') return withoutRequest(tokenUri, Math.round(performance.now() - startedAt));
 
     try {
       const acceptsMedia = !target.hasDocument && !isMetadataApi(located, target.source);
-      return await this.fetchFrom(place, { ...target, source: place, acceptsMedia }, signal);
+      return await this.fetchTokenUri(tokenUri, { ...target, source: tokenUri, acceptsMedia }, signal);
     } finally {
-      this.kept.release(place);
+      this.tokenUriBudget.release(tokenUri);
     }
   }
 
@@ -80,109 +80,110 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     this.metadataSource.prepare(targets);
   }
 
-  private async fetchFrom(place: TokenUri, known: KnownTarget, signal?: AbortSignal): Promise<FetchOutcome> {
+  private async fetchTokenUri(tokenUri: TokenUri, known: KnownTarget, signal?: AbortSignal): Promise<FetchOutcome> {
     const startedAt = performance.now();
-    const { uri, standard } = place;
-    const seat = this.largeBodies.place();
+    const { uri, standard } = tokenUri;
+    const permit = this.bodyBuffers.createPermit();
     try {
-      if (uri.length > LARGE_BODY) await seat.take(ownerOf(known));
+      if (uri.length > LARGE_BODY) await permit.acquire(ownerOf(known));
       const located = locateMetadata(uri, { tokenId: known.tokenId, standard }, this.gateways);
       switch (located.kind) {
         case 'invalid':
-          return { ...refused(located), earlier: [] };
+          return { ...toInvalidOutcome(located), otherRequests: [] };
         case 'document':
-          return { ...(await this.readInline(known, located)), earlier: [] };
+          return { ...(await this.readInline(known, located)), otherRequests: [] };
         case 'request':
-          // The URI is read; its body takes one anew, if that is large.
-          seat.leave();
-          return await this.request(known, located, seat, signal);
+          // The URI is parsed and needs no buffer any more; a large response body acquires one again.
+          permit.release();
+          return await this.request(known, located, permit, signal);
       }
     } catch (error) {
-      if (!(error instanceof NoSeat)) throw error;
-      return withoutTokenUri({ kind: 'unreachable', reason: 'busy' }, Math.round(performance.now() - startedAt));
+      if (!(error instanceof AcquireTimeout)) throw error;
+      return withoutRequest({ kind: 'unreachable', reason: 'busy' }, Math.round(performance.now() - startedAt));
     } finally {
-      seat.leave();
+      permit.release();
     }
   }
 
   /**
-   * Asks one candidate after the other, each within its share of what is left of the deadline, until one has the
-   * document. If none has, a gateway that asks us to come back later decides, since that can be done, or one that is still
-   * looking for the document; else the last one.
+   * Requests one candidate after the other until one returns the document. Each gets an equal share of the remaining
+   * deadline. If all fail, the outcome is that of a gateway that asks for a retry later, else of one that is still looking for
+   * the document, else of the last one.
    */
   private async request(
     target: KnownTarget,
     { uri, candidates }: Extract<LocatedMetadata, { kind: 'request' }>,
-    place: Place,
+    permit: Permit,
     signal: AbortSignal | undefined,
   ): Promise<FetchOutcome> {
-    const ordered = candidates.length > 1 ? this.health.order(candidates) : candidates;
+    const ordered = candidates.length > 1 ? this.gatewayBackoff.order(candidates) : candidates;
     const failed: { outcome: Outcome; candidate: Candidate }[] = [];
-    let leftMs = this.httpConfig.deadlineMs;
+    let remainingMs = this.httpConfig.deadlineMs;
     for (const [index, candidate] of ordered.entries()) {
-      const shareMs = leftMs / (ordered.length - index);
+      const shareMs = remainingMs / (ordered.length - index);
       const deadline = new Deadline(shareMs, signal);
-      const outcome = await this.requestOne(target, { ...candidate, uri }, deadline, place);
-      leftMs -= shareMs - deadline.leftMs;
-      const isGood = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
-      if (ordered.length > 1) this.noteHealth(candidate, outcome);
-      if (isGood || isOurDoing(outcome) || signal?.aborted)
-        return { ...outcome, earlier: failed.map(({ outcome: other }) => toFailed(other)) };
+      const outcome = await this.requestOne(target, { ...candidate, uri }, deadline, permit);
+      remainingMs -= shareMs - deadline.remainingMs;
+      const isSuccess = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
+      if (ordered.length > 1) this.recordForBackoff(candidate, outcome);
+      if (isSuccess || isBusy(outcome) || signal?.aborted)
+        return { ...outcome, otherRequests: failed.map(({ outcome: other }) => toFailedRequest(other)) };
       failed.push({ outcome, candidate });
     }
     const decisive =
       failed.find(({ outcome }) => isThrottled(outcome)) ??
       failed.find(({ outcome }) => outcome.kind === 'bad_status' && outcome.isPending) ??
       failed.at(-1)!;
-    const earlier = failed.filter((one) => one !== decisive).map(({ outcome }) => toFailed(outcome));
-    return { ...decisive.outcome, earlier };
+    const otherRequests = failed.filter((one) => one !== decisive).map(({ outcome }) => toFailedRequest(outcome));
+    return { ...decisive.outcome, otherRequests };
   }
 
   private async requestOne(
     target: KnownTarget,
     candidate: Candidate & { uri: string },
     deadline: Deadline,
-    place: Place,
+    permit: Permit,
   ): Promise<Outcome> {
     const startedAt = performance.now();
     const onLargeBody = async () => {
       deadline.pause();
-      const room = await place.take(ownerOf(target, candidate));
+      const buffer = await permit.acquire(ownerOf(target, candidate));
       deadline.resume();
-      return room;
+      return buffer;
     };
     const validators = target.validators?.url === candidate.publicUrl ? target.validators : undefined;
     try {
-      const headers = { ...candidate.headers, ...conditionsOf(validators) };
-      const answer = await this.http.get({ url: candidate.url, headers, signal: deadline.signal, onLargeBody });
-      // Reading is ours.
+      const headers = { ...candidate.headers, ...conditionalHeaders(validators) };
+      const response = await this.http.get({ url: candidate.url, headers, signal: deadline.signal, onLargeBody });
+      // Reading the document does not count towards the deadline.
       deadline.clear();
       const trace = {
         url: candidate.publicUrl,
         durationMs: Math.round(performance.now() - startedAt),
-        bytes: answer.kind === 'answer' ? answer.body.length : 0,
+        bytes: response.kind === 'response' ? response.body.length : 0,
       };
-      return await this.toOutcome({ ...target, uri: candidate.uri }, answer, trace, validators);
+      return await this.toOutcome({ ...target, uri: candidate.uri }, response, trace, validators);
     } finally {
       deadline.clear();
-      place.leave();
+      permit.release();
     }
   }
 
   private async toOutcome(
     target: KnownTarget & { uri: string },
-    answer: GuardedAnswer,
+    response: SafeResponse,
     trace: { url: string; durationMs: number; bytes: number },
     sent: Validators | undefined,
   ): Promise<Outcome> {
-    if (answer.kind === 'unreachable') return { kind: 'unreachable', reason: answer.reason, ...trace };
-    const { status, headers, body } = answer;
-    // After a redirect to another origin nothing was sent, so "not modified" says nothing.
-    if (status === 304 && sent && answer.hasOwnHeaders) return { kind: 'not_modified', validators: sent, ...trace };
+    if (response.kind === 'unreachable') return { kind: 'unreachable', reason: response.reason, ...trace };
+    const { status, headers, body } = response;
+    // After a redirect to another origin the validators were not sent, so a 304 means nothing.
+    if (status === 304 && sent && response.sentRequestHeaders)
+      return { kind: 'not_modified', validators: sent, ...trace };
     if (status !== 200) {
-      const isPending = status === 202 && [trace.url, answer.url].some((url) => isGatewayUrl(url, this.gateways));
-      const mayWait = isPending || THROTTLED.includes(status);
-      const seconds = mayWait ? askedDelaySeconds(headers, new Date()) : undefined;
+      const isPending = status === 202 && [trace.url, response.url].some((url) => isGatewayUrl(url, this.gateways));
+      const isRetryable = isPending || THROTTLED.includes(status);
+      const seconds = isRetryable ? readRetryAfterSeconds(headers, new Date()) : undefined;
       const retryAfter = seconds === undefined ? {} : { retryAfterSeconds: seconds };
       return {
         kind: 'bad_status',
@@ -195,7 +196,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     }
     const contentType = headers['content-type'] ?? null;
     const beginning = this.beginningOf(body);
-    // What is written down of it is the same, whichever gateway has served it.
+    // The token URI names the document, so that records do not depend on the gateway that served it.
     const read = await this.read(target, { body, contentType, url: target.uri });
     if (read.kind === 'undecodable') {
       return { kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning), ...trace };
@@ -226,72 +227,72 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     return this.reader.read({ ...found, tokenId, standard: standardOf(source), gateways, acceptsMedia });
   }
 
-  private noteHealth({ url }: Candidate, outcome: Outcome): void {
-    if (isOurDoing(outcome)) return;
-    const isInTrouble =
+  private recordForBackoff({ url }: Candidate, outcome: Outcome): void {
+    if (isBusy(outcome)) return;
+    const isGatewayFailure =
       (outcome.kind === 'unreachable' && outcome.reason !== 'too_large') ||
       (outcome.kind === 'bad_status' && (outcome.status === 429 || outcome.status >= 500));
-    if (isInTrouble) this.health.noteFailure(url);
-    else this.health.noteAnswer(url);
+    if (isGatewayFailure) this.gatewayBackoff.recordFailure(url);
+    else this.gatewayBackoff.recordSuccess(url);
   }
 
-  /** Of a body that is gone after reading, a copy. Text is made of it only if it is shown. */
+  /** A copy, since reading may transfer the body to a thread. It is decoded only if it is shown. */
   private beginningOf(body: Uint8Array): Uint8Array {
     return new Uint8Array(body.subarray(0, this.httpConfig.errorBodyBytes));
   }
 
-  /** The beginning of a body as text that can be stored; a character that the cut went through is dropped. */
+  /** The beginning of a body as storable text, without a truncated last character. */
   private bodyText(body: Uint8Array): string {
     const text = new TextDecoder().decode(body.subarray(0, this.httpConfig.errorBodyBytes), { stream: true });
-    return toStorableText(text);
+    return sanitizeForPostgres(text);
   }
 }
 
-function toPlace(located: Located, source: MetadataLocation): TokenUri | NoTokenUri {
+function toTokenUri(located: Located, source: MetadataLocation): TokenUri | NoTokenUri {
   if (located !== null && typeof located === 'object') return located;
   return { kind: 'token_uri', uri: located ?? '', standard: standardOf(source) };
 }
 
 /**
- * Whether a server of the project's answers, which has nothing but documents to say. What lies under a metadata URL of
- * `ipfs:`, `ipns:` or `ar:` is a file that its creator put there, as it is behind a token URI.
+ * Whether the document comes from a Metadata API of the project, which serves documents only. Behind a metadata URL of
+ * `ipfs:`, `ipns:` or `ar:` there may be any file, as behind a token URI.
  */
 function isMetadataApi(located: Located, source: MetadataLocation): boolean {
   return source.kind === 'metadata_api' && typeof located === 'string' && /^\s*https?:/i.test(located);
 }
 
-/** The contract or its node has decided: nothing was requested. */
-function withoutTokenUri(answer: NoTokenUri, durationMs: number): FetchOutcome {
-  const trace = { url: '', durationMs, bytes: 0, earlier: [] };
-  return answer.kind === 'undecodable' ? { ...answer, body: '', ...trace } : { ...answer, ...trace };
+/** The outcome of an attempt that ended before a request. */
+function withoutRequest(failure: NoTokenUri, durationMs: number): FetchOutcome {
+  const trace = { url: '', durationMs, bytes: 0, otherRequests: [] };
+  return failure.kind === 'undecodable' ? { ...failure, body: '', ...trace } : { ...failure, ...trace };
 }
 
 function standardOf(source: MetadataLocation): TokenStandard | undefined {
   return source.kind === 'token_uri' ? source.standard : undefined;
 }
 
-/** Who takes turns with others for large bodies: a collection, since names of hosts cost nothing. */
+/** The owner in the queue for body buffers: the collection, since anyone can create more host names. */
 function ownerOf({ collectionId }: FetchTarget, candidate?: Candidate): string {
   return collectionId ?? (candidate ? new URL(candidate.url).host : '');
 }
 
-function conditionsOf(validators: Validators | undefined): Record<string, string> {
+function conditionalHeaders(validators: Validators | undefined): Record<string, string> {
   return {
     ...(validators?.etag && { 'if-none-match': validators.etag }),
     ...(validators?.lastModified && { 'if-modified-since': validators.lastModified }),
   };
 }
 
-/** A URI that cannot be requested or decoded: said without a request. */
-function refused({ reason, url }: Extract<LocatedMetadata, { kind: 'invalid' }>): Outcome {
+/** The outcome for a URI that can be neither requested nor decoded. */
+function toInvalidOutcome({ reason, url }: Extract<LocatedMetadata, { kind: 'invalid' }>): Outcome {
   const trace = { url, durationMs: 0, bytes: 0 };
   return reason === 'invalid_data_uri'
     ? { kind: 'undecodable', reason, body: '', ...trace }
     : { kind: 'unreachable', reason, ...trace };
 }
 
-/** Another gateway would have to wait as well. */
-function isOurDoing(outcome: Outcome): boolean {
+/** No buffer was free, so another gateway would have to wait too. */
+function isBusy(outcome: Outcome): boolean {
   return outcome.kind === 'unreachable' && outcome.reason === 'busy';
 }
 
@@ -299,7 +300,7 @@ function isThrottled(outcome: Outcome): boolean {
   return outcome.kind === 'bad_status' && THROTTLED.includes(outcome.status);
 }
 
-function toFailed(outcome: Outcome): FailedRequest {
+function toFailedRequest(outcome: Outcome): FailedRequest {
   const { url, durationMs, bytes } = outcome;
   switch (outcome.kind) {
     case 'bad_status':

@@ -1,27 +1,22 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
-import { ChainTokenUris } from './chain/token-uri-batcher.js';
+import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { DocumentReader } from './document/document-reader.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
-import { KeptTokenUris } from './chain/token-uri-budget.js';
-import {
-  completeConfig,
-  METADATA_FETCH_CONFIG,
-  METADATA_FETCH_OPTION_NAMES,
-  type MetadataFetchOptions,
-} from './metadata-fetch.options.js';
+import { TokenUriBudget } from './chain/token-uri-budget.js';
+import { METADATA_FETCH_CONFIG, metadataFetchOptions, type MetadataFetchOptions } from './metadata-fetch.options.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
 import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 
-/** What shapes the module. */
+/** What `forRoot` and `forRootAsync` accept besides the options. */
 export interface MetadataFetchExtras {
-  /** Whether modules that do not import this one can inject what it exports. On. */
+  /** Whether other modules can inject the exports without importing this module. Default: true. */
   isGlobal?: boolean;
-  /** A provider for MetadataSource, for a host that knows better where a token's metadata is. */
+  /** A provider for your own MetadataSource. */
   metadataSource?: Provider<MetadataSource>;
 }
 
-// What is not named here would be taken for an option.
+// setExtras treats every name that is missing here as an option.
 const STANDARD_EXTRAS = { isGlobal: true, metadataSource: undefined };
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<MetadataFetchOptions>({
@@ -31,7 +26,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .setExtras<MetadataFetchExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames('MetadataFetchModule', module, given, {
-      options: METADATA_FETCH_OPTION_NAMES,
+      options: metadataFetchOptions.names,
       extras: Object.keys(STANDARD_EXTRAS),
     });
     return {
@@ -45,11 +40,15 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   })
   .build();
 
-/** From a token to its metadata. No database. Needs SafeHttpModule. */
+/** Fetches the metadata of tokens. Needs SafeHttpModule, and no database. */
 @Module({
   providers: [
-    { provide: METADATA_FETCH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
-    KeptTokenUris,
+    {
+      provide: METADATA_FETCH_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: MetadataFetchOptions) => metadataFetchOptions.complete(given),
+    },
+    TokenUriBudget,
     DocumentReader,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
@@ -57,8 +56,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [MetadataFetcher],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
-  /** The names of all options, without what shapes the module. */
-  static readonly optionNames = METADATA_FETCH_OPTION_NAMES;
+  /** What tunes the module: names, limits and defaults. */
+  static readonly options = metadataFetchOptions;
 
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {
     return super.forRoot(options);

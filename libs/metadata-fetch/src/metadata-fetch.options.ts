@@ -1,24 +1,24 @@
-import { readOptions } from '@app/module-options';
+import { ModuleOptions } from '@app/module-options';
 import { credentialHeaders } from '@app/safe-http';
 import { z } from 'zod';
 
-/** May hold a secret: what is said of a wrong one does not repeat it. */
+/** May contain a secret, so the error message does not repeat it. */
 const rpcUrl = z.string().refine(isEndpoint, { error: 'must be an http or https URL' });
 
 const metadataFetchOptionsSchema = z.strictObject({
   ipfsGateways: z.array(z.string()).optional(),
   arweaveGateways: z.array(z.string()).optional(),
   /**
-   * The node of each chain whose contracts are asked for token URIs, by chain id: `{ 1: 'https://rpc.example/KEY' }`. It
-   * has to take batches of 100 calls. User info is sent as basic authorization, `#name=value` as headers. In a private
-   * network its `host:port` has to be in `allowedHosts` of SafeHttpModule as well.
+   * The JSON-RPC node of each chain whose contracts are called for token URIs, by chain id:
+   * `{ 1: 'https://rpc.example/KEY' }`. It has to accept batches of 100 calls. User info is sent as basic authorization,
+   * `#name=value` as a header. For a node in a private network, add its `host:port` to `allowedHosts` of SafeHttpModule.
    */
   rpcUrls: z
     .record(z.string().regex(/^[1-9][0-9]{0,14}$/, { error: 'must be a chain id, such as 1' }), rpcUrl)
     .default({}),
-  /** For everything that a token's contract is asked, waiting for other tokens included, in milliseconds. */
+  /** Timeout of all calls for one token URI, including the wait for other tokens, in milliseconds. */
   rpcDeadlineMs: z.int().min(1).max(15_000).default(10_000),
-  /** Ask our gateways first when a URL names a well-known public one, which would throttle us. */
+  /** Whether to request the configured gateways first when a URL names a well-known public one, which would throttle. */
   replacePublicGateways: z.boolean().default(true),
 });
 
@@ -33,15 +33,10 @@ function isEndpoint(text: string): boolean {
   }
 }
 
-/** What a host writes. */
+/** What you pass to forRoot; every field is optional. */
 export type MetadataFetchOptions = z.input<typeof metadataFetchOptionsSchema>;
-/** What we inject: every field present. */
+/** The complete options, as injected. */
 export type MetadataFetchConfig = z.output<typeof metadataFetchOptionsSchema>;
 export const METADATA_FETCH_CONFIG = Symbol('MetadataFetchConfig');
 
-export const METADATA_FETCH_OPTION_NAMES: readonly string[] = Object.keys(metadataFetchOptionsSchema.shape);
-
-/** Throws an Error that names each wrong option. */
-export function completeConfig(options: MetadataFetchOptions): MetadataFetchConfig {
-  return readOptions('MetadataFetchModule', metadataFetchOptionsSchema, options);
-}
+export const metadataFetchOptions = new ModuleOptions('MetadataFetchModule', metadataFetchOptionsSchema);

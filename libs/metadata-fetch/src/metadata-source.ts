@@ -1,39 +1,39 @@
-import { fillInTokenId } from '@app/metadata-uri';
+import { expandTokenId } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
-import { ChainTokenUris } from './chain/token-uri-batcher.js';
-import type { NoTokenUri, TokenUriAnswer } from './chain/contract-reader.js';
+import { ChainTokenUris } from './chain/chain-token-uris.js';
+import type { NoTokenUri, TokenUriResult } from './chain/contract-reader.js';
 import type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
 import type { TokenUri } from './uri/uri-rule.js';
 
 /**
- * The port that says where a token's metadata is, just before it is fetched. A host whose URLs come from somewhere else
- * than its collections (a table, a contract call, a rule of its own) provides another one.
+ * The port that locates a token's metadata just before it is fetched. Provide your own if your URLs do not come from the
+ * collections but from a table, a contract call or a rule of your own.
  */
 export abstract class MetadataSource {
   /**
-   * In any form that a contract may answer: `https:`, `ipfs:`, `ar:`, `data:`, inline JSON, `{id}` in it. null: the token
-   * has none, and its item fails with `no_uri`. NoTokenUri: why there is none; `rpc_error` is tried again. What is thrown
-   * is logged, and the item is tried again when its lease runs out. The time limit of a fetch begins after it; `signal`
-   * ends with the worker.
+   * Return the token URI in any form that a contract may return: `https:`, `ipfs:`, `ar:`, `data:`, inline JSON, with or
+   * without `{id}`. null: there is none, and the item fails with `no_uri`. NoTokenUri: the reason; `rpc_error` is retried.
+   * An error that you throw is logged, and the item is retried when its lease expires. The deadline of the fetch starts
+   * afterwards. `signal` is aborted when the worker stops.
    */
   abstract locate(target: FetchTarget, signal?: AbortSignal): Located | Promise<Located>;
 
-  /** Whether tokens of this source can be located. Refreshes of others are refused when they are asked for. */
+  /** Whether tokens of this source can be located. Requests to refresh others are rejected. */
   supports(_source: MetadataLocation): boolean {
     return true;
   }
 
-  /** These tokens, the same objects, are located soon. Whoever can ask for all of them at once may begin. */
+  /** Announces targets that locate() will soon receive, as the same objects, so that you can query for them in batches. */
   prepare(_targets: readonly FetchTarget[]): void {}
 }
 
 export type Located = string | null | TokenUri | NoTokenUri;
 
-/** What the collection says: its metadata URL with the token id in it; the token URI that came with it; its contract. */
+/** Locates by the collection: its metadata URL with the token id, the token URI of the target, or its contract. */
 @Injectable()
 export class CollectionsMetadataSource extends MetadataSource {
-  /** Asked ahead, and forgotten with the target. */
-  private readonly asked = new WeakMap<FetchTarget, Promise<TokenUriAnswer>>();
+  /** Results of prepare(). */
+  private readonly prefetched = new WeakMap<FetchTarget, Promise<TokenUriResult>>();
 
   constructor(private readonly chains: ChainTokenUris) {
     super();
@@ -43,46 +43,46 @@ export class CollectionsMetadataSource extends MetadataSource {
     const { source, tokenId } = target;
     switch (source.kind) {
       case 'metadata_api':
-        return fillInTokenId(source.url, tokenId);
+        return expandTokenId(source.url, tokenId);
       case 'token_uri':
         return source;
       case 'chain': {
-        const asked = this.asked.get(target) ?? this.chains.ask(source, { uriRule: source.uriRule, tokenId });
-        // Asked once: of a later try the contract may say something else.
-        this.asked.delete(target);
-        return unlessAborted(asked, signal);
+        const result = this.prefetched.get(target) ?? this.chains.read(source, { uriRule: source.uriRule, tokenId });
+        // Use it once: the contract may return something else at a later attempt.
+        this.prefetched.delete(target);
+        return unlessAborted(result, signal);
       }
     }
   }
 
   override supports(source: MetadataLocation): boolean {
-    return source.kind !== 'chain' || this.chains.knows(source.chainId);
+    return source.kind !== 'chain' || this.chains.supports(source.chainId);
   }
 
   override prepare(targets: readonly FetchTarget[]): void {
     for (const target of targets) {
       const { source, tokenId } = target;
       if (source.kind !== 'chain') continue;
-      const asked = this.chains.ask(source, { uriRule: source.uriRule, tokenId });
-      // Whoever fetches the token hears of it.
-      asked.catch(() => {});
-      this.asked.set(target, asked);
+      const result = this.chains.read(source, { uriRule: source.uriRule, tokenId });
+      // locate() returns the rejection.
+      result.catch(() => {});
+      this.prefetched.set(target, result);
     }
   }
 }
 
-/** A worker that stops does not wait for a node. */
-async function unlessAborted(asked: Promise<TokenUriAnswer>, signal?: AbortSignal): Promise<TokenUriAnswer> {
-  if (!signal) return asked;
-  let leave = () => {};
-  const aborted = new Promise<NoTokenUri>((done) => {
-    leave = () => done({ kind: 'unreachable', reason: 'rpc_error' });
-    signal.addEventListener('abort', leave, { once: true });
+/** A worker that stops does not wait for an RPC node. */
+async function unlessAborted(result: Promise<TokenUriResult>, signal?: AbortSignal): Promise<TokenUriResult> {
+  if (!signal) return result;
+  let onAbort = () => {};
+  const aborted = new Promise<NoTokenUri>((resolve) => {
+    onAbort = () => resolve({ kind: 'unreachable', reason: 'rpc_error' });
+    signal.addEventListener('abort', onAbort, { once: true });
   });
-  if (signal.aborted) leave();
+  if (signal.aborted) onAbort();
   try {
-    return await Promise.race([asked, aborted]);
+    return await Promise.race([result, aborted]);
   } finally {
-    signal.removeEventListener('abort', leave);
+    signal.removeEventListener('abort', onAbort);
   }
 }

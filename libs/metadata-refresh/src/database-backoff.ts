@@ -1,3 +1,5 @@
+import { exponentialDelay } from '@app/safe-http';
+
 /** Between two tries while the database refuses: doubled from the first to the longest. */
 const MIN_DELAY_MS = 500;
 const MAX_DELAY_MS = 2000;
@@ -9,7 +11,7 @@ const LOG_INTERVAL_MS = 60_000;
  * over when everything that had failed has worked again.
  */
 export class DatabaseBackoff {
-  private delayMs = 0;
+  private failures = 0;
   private retryAt = 0;
   private readonly loggedAt = new Map<string, number>();
 
@@ -22,8 +24,8 @@ export class DatabaseBackoff {
   recordFailure(what: string, now = performance.now()): boolean {
     // Several things that fail together are one backoff.
     if (this.remainingMs(now) === 0) {
-      this.delayMs = Math.min(MAX_DELAY_MS, Math.max(MIN_DELAY_MS, this.delayMs * 2));
-      this.retryAt = now + this.delayMs;
+      this.failures += 1;
+      this.retryAt = now + exponentialDelay(this.failures, { base: MIN_DELAY_MS, max: MAX_DELAY_MS });
     }
     const loggedAt = this.loggedAt.get(what);
     if (loggedAt !== undefined && now - loggedAt < LOG_INTERVAL_MS) return false;
@@ -34,7 +36,7 @@ export class DatabaseBackoff {
   /** Something worked. Returns whether that was the last thing that had failed. */
   recordSuccess(what: string): boolean {
     if (!this.loggedAt.delete(what) || this.loggedAt.size > 0) return false;
-    this.delayMs = 0;
+    this.failures = 0;
     this.retryAt = 0;
     return true;
   }

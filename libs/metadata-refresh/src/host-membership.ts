@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/token-store';
+import { inTransaction } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { shareOf, type HostWorker, type Share } from './host-share.js';
 
 /** A worker that has not been seen for so long does not count any more. In seconds. */
 const HEARTBEAT_TIMEOUT_SECONDS = 5;
-const IS_HERE = sql`seen_at > clock_timestamp() - ${HEARTBEAT_TIMEOUT_SECONDS} * interval '1 second'`;
+const IS_HERE = sql`last_heartbeat_at > clock_timestamp() - ${HEARTBEAT_TIMEOUT_SECONDS} * interval '1 second'`;
 
 export interface HostState {
   host: string;
@@ -54,7 +54,7 @@ export class HostMembership {
   private async renew(hosts: readonly string[]): Promise<SharedHost[] | null> {
     const { rows } = await sql<SharedHost & { seen: number }>`
       with ${this.leftBehind(hosts)}, seen as (
-        update nft_metadata.host_workers set seen_at = clock_timestamp()
+        update nft_metadata.host_workers set last_heartbeat_at = clock_timestamp()
         where worker_id = ${this.workerId}::uuid and host = any(${hosts}::text[]) and ${IS_HERE}
         returning host
       )
@@ -78,12 +78,12 @@ export class HostMembership {
         select host from unnest(${hosts}::text[]) as wanted (host) where host not in (select host from seen) order by host
         on conflict (host) do update set host = excluded.host`.execute(em.getKysely());
       await sql`
-        insert into nft_metadata.host_workers as worker (host, worker_id, joined_at, seen_at)
+        insert into nft_metadata.host_workers as worker (host, worker_id, joined_at, last_heartbeat_at)
         select host, ${this.workerId}::uuid, clock_timestamp(), clock_timestamp()
         from unnest(${hosts}::text[]) as wanted (host)
         on conflict (host, worker_id) do update
         set joined_at = case when worker.${IS_HERE} then worker.joined_at else excluded.joined_at end,
-          seen_at = excluded.seen_at`.execute(em.getKysely());
+          last_heartbeat_at = excluded.last_heartbeat_at`.execute(em.getKysely());
       const { rows } = await sharedHosts(hosts).execute(em.getKysely());
       return rows;
     });
@@ -94,7 +94,7 @@ export class HostMembership {
     return sql`left_behind as (
       delete from nft_metadata.host_workers
       where (worker_id = ${this.workerId}::uuid and host <> all(${hosts}::text[]))
-        or seen_at < clock_timestamp() - interval '1 minute'
+        or last_heartbeat_at < clock_timestamp() - interval '1 minute'
     )`;
   }
 }
@@ -102,7 +102,7 @@ export class HostMembership {
 function sharedHosts(hosts: readonly string[]): RawBuilder<SharedHost> {
   return sql<SharedHost>`
     select worker.host,
-      greatest(0, extract(epoch from max(nullif(host.cooling_until, '-infinity')) - clock_timestamp()))::float8
+      greatest(0, extract(epoch from max(nullif(host.cooldown_until, '-infinity')) - clock_timestamp()))::float8
         as "restSeconds",
       jsonb_agg(
         jsonb_build_object(

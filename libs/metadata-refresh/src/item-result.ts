@@ -137,11 +137,11 @@ function toItemError(outcome: Failure): ItemError {
 }
 
 function requestsOf(outcome: FetchOutcome): AttemptedRequest[] {
-  const { url, durationMs, bytes, earlier } = outcome;
+  const { url, durationMs, bytes, otherRequests } = outcome;
   const error = outcome.kind === 'fetched' || outcome.kind === 'not_modified' ? null : toItemError(outcome);
   const successStatus = outcome.kind === 'not_modified' ? 304 : 200;
   return [
-    ...earlier.map(({ status, ...request }) => ({ ...request, outcome: kindOf(status), statusCode: status })),
+    ...otherRequests.map(({ status, ...request }) => ({ ...request, outcome: kindOf(status), statusCode: status })),
     {
       url,
       outcome: outcome.kind,

@@ -6,9 +6,8 @@ import { HostMembership } from './host-membership.js';
 import { RefreshRunner } from './refresh-runner.js';
 import { BulkPause } from './bulk-pause.js';
 import {
-  completeConfig,
   METADATA_REFRESH_CONFIG,
-  METADATA_REFRESH_OPTION_NAMES,
+  metadataRefreshOptions,
   type MetadataRefreshOptions,
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
@@ -49,7 +48,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .setExtras<MetadataRefreshExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames(NAME, module, given, {
-      options: METADATA_REFRESH_OPTION_NAMES,
+      options: metadataRefreshOptions.names,
       extras: Object.keys(STANDARD_EXTRAS),
     });
     const { isGlobal = true, contextName, runWorker } = given;
@@ -61,7 +60,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         entityManagerOf({
           module: NAME,
           contextName,
-          harmOfTwo: 'There would be two workers in one process, and two sets of options.',
+          singletonReason: 'There would be two workers in one process, and two sets of options.',
         }),
         ...(runWorker ? [RefreshRunner] : []),
       ],
@@ -72,7 +71,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 /** Refreshes, their items, the queue and its worker. Needs TokenStoreModule and MetadataFetchModule. */
 @Module({
   providers: [
-    { provide: METADATA_REFRESH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    {
+      provide: METADATA_REFRESH_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: MetadataRefreshOptions) => metadataRefreshOptions.complete(given),
+    },
     MetadataRefreshService,
     RefreshEnqueuer,
     RefreshQuota,
@@ -90,8 +93,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
-  /** The names of all options, without what shapes the module. */
-  static readonly optionNames = METADATA_REFRESH_OPTION_NAMES;
+  /** What tunes the module: names, limits and defaults. */
+  static readonly options = metadataRefreshOptions;
 
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {
     return super.forRoot(options);

@@ -1,4 +1,4 @@
-import { readOptions } from '@app/module-options';
+import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const metadataRefreshOptionsSchema = z.strictObject({
@@ -43,9 +43,4 @@ export type MetadataRefreshOptions = z.input<typeof metadataRefreshOptionsSchema
 export type MetadataRefreshConfig = z.output<typeof metadataRefreshOptionsSchema>;
 export const METADATA_REFRESH_CONFIG = Symbol('MetadataRefreshConfig');
 
-export const METADATA_REFRESH_OPTION_NAMES: readonly string[] = Object.keys(metadataRefreshOptionsSchema.shape);
-
-/** Throws an Error that names each wrong option. */
-export function completeConfig(options: MetadataRefreshOptions): MetadataRefreshConfig {
-  return readOptions('MetadataRefreshModule', metadataRefreshOptionsSchema, options);
-}
+export const metadataRefreshOptions = new ModuleOptions('MetadataRefreshModule', metadataRefreshOptionsSchema);

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/database';
 import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
-import { fillInAddress } from '@app/metadata-uri';
-import { Collections, inTransaction, TokenStore, type Collection } from '@app/token-store';
+import { expandAddress } from '@app/metadata-uri';
+import { Collections, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import {
@@ -189,6 +190,6 @@ function toLocation(collection: Collection): MetadataLocation {
   const source = collection.source();
   const { chainId, address } = collection;
   // The rest is filled in for each token, when it is fetched.
-  if (source.kind === 'metadata_api') return { ...source, url: fillInAddress(source.url, address) };
+  if (source.kind === 'metadata_api') return { ...source, url: expandAddress(source.url, address) };
   return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
 }

@@ -1,6 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/database';
 import {
-  inTransaction,
   TokenStore,
   type FailureWrite,
   type MetadataChange,

@@ -31,14 +31,14 @@ export class RefreshEnqueuer {
   async lane(projectId: string, host: string, hostConcurrency: number | null): Promise<number> {
     const found = await sql<{ id: number }>`
       select id from nft_metadata.lanes
-      where project_id = ${projectId} and host = ${host} and requests_at_once is not distinct from ${hostConcurrency}::int`.execute(
+      where project_id = ${projectId} and host = ${host} and host_concurrency is not distinct from ${hostConcurrency}::int`.execute(
       this.em.fork().getKysely(),
     );
     if (found.rows[0]) return found.rows[0].id;
     const made = await sql<{ id: number }>`
-      insert into nft_metadata.lanes (project_id, host, requests_at_once)
+      insert into nft_metadata.lanes (project_id, host, host_concurrency)
       values (${projectId}, ${host}, ${hostConcurrency}::int)
-      on conflict (project_id, host) do update set requests_at_once = excluded.requests_at_once
+      on conflict (project_id, host) do update set host_concurrency = excluded.host_concurrency
       returning id`.execute(this.em.fork().getKysely());
     return made.rows[0]!.id;
   }

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/token-store';
+import { inTransaction } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
@@ -115,7 +115,7 @@ export class RefreshQueue {
         ) as host (name, room, only_interactive)
       ), chosen as materialized (
         select lane.id, lane.host, host.room, size_limit.only_interactive,
-          (select min(requests_at_once) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
+          (select min(host_concurrency) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
         from nft_metadata.lanes as lane
         left join host on host.name = lane.host
         cross join lateral (select coalesce(host.only_interactive, ${onlyInteractive}::boolean) as only_interactive) as size_limit
@@ -132,7 +132,7 @@ export class RefreshQueue {
         ) as one_due
         where lane.id = any(array(select lane_id from active))
           and (host.room > 0) is not false
-          and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooling_until > now()))
+          and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooldown_until > now()))
         order by lane.served_at, lane.id
         limit ${LANES_PER_CLAIM}
         -- "no key": whoever accepts a refresh holds the lane's key, and is in nobody's way.
@@ -339,9 +339,9 @@ export class RefreshQueue {
   /** A host that asks to be left alone is left alone, by everybody. */
   async setCooldown(host: string, seconds: number): Promise<void> {
     await sql`
-      insert into nft_metadata.metadata_hosts as host (host, cooling_until)
+      insert into nft_metadata.metadata_hosts as host (host, cooldown_until)
       values (${host}, now() + ${seconds} * interval '1 second')
-      on conflict (host) do update set cooling_until = greatest(host.cooling_until, excluded.cooling_until)`.execute(
+      on conflict (host) do update set cooldown_until = greatest(host.cooldown_until, excluded.cooldown_until)`.execute(
       this.em.fork().getKysely(),
     );
   }

@@ -69,14 +69,14 @@ const timestamp = (column: string): RawBuilder<string> =>
  * without it the planner may read the whole table for the first row.
  */
 const cooldown = sql`(
-  select jsonb_build_object('host', lane.host, 'until', ${timestamp('host.cooling_until')})
+  select jsonb_build_object('host', lane.host, 'until', ${timestamp('host.cooldown_until')})
   from (
     select lane_id from nft_metadata.refresh_items
     where refresh_id = refresh.id and refresh.completed_at is null
     order by token_id limit 1
   ) as item
   join nft_metadata.lanes as lane on lane.id = item.lane_id
-  join nft_metadata.metadata_hosts as host on host.host = lane.host and host.cooling_until > now()
+  join nft_metadata.metadata_hosts as host on host.host = lane.host and host.cooldown_until > now()
 )`;
 
 /** For a statement on `refreshes as refresh`. */

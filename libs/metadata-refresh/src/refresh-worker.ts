@@ -1,4 +1,4 @@
-import { explainSchemaBehind } from '@app/database';
+import { describeDatabaseError } from '@app/database';
 import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
 import { TokenStore } from '@app/token-store';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
@@ -534,7 +534,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   private onDatabaseError(msg: string, error: unknown): void {
     if (this.backoff.recordFailure(msg)) {
-      this.logger.error({ msg, error: explainSchemaBehind(error) });
+      this.logger.error({ msg, error: describeDatabaseError(error) });
     }
     // As far as is known: whoever wakes the worker after its rest makes it look again.
     this.pollRequested = this.interactivePollRequested = false;

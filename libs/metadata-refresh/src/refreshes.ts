@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/token-store';
+import { inTransaction } from '@app/database';
 import { Injectable, Optional } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { EventOutbox } from './event-outbox.js';

@@ -1,8 +1,8 @@
-import { completeConfig } from './metadata-refresh.options.js';
+import { metadataRefreshOptions } from './metadata-refresh.options.js';
 import { cooldownSeconds, retryDelaySeconds } from './retry-policy.js';
 
-const config = completeConfig({});
-const trace = { url: 'https://api.example/1', durationMs: 1, bytes: 0, earlier: [] };
+const config = metadataRefreshOptions.complete({});
+const trace = { url: 'https://api.example/1', durationMs: 1, bytes: 0, otherRequests: [] };
 const answered = (status: number, retryAfterSeconds?: number) => ({
   kind: 'bad_status' as const,
   status,

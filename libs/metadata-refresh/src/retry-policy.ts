@@ -1,4 +1,5 @@
 import type { FetchOutcome } from '@app/metadata-fetch';
+import { exponentialDelay } from '@app/safe-http';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
 
 /**
@@ -72,5 +73,5 @@ function askedSeconds(outcome: FetchOutcome): number {
 }
 
 function pause(attempts: number, config: Pick<MetadataRefreshConfig, 'retryBaseSeconds'>, random: number): number {
-  return config.retryBaseSeconds * 2 ** (attempts - 1) * (1 + random / 4);
+  return exponentialDelay(attempts, { base: config.retryBaseSeconds, jitter: 1 / 4, random });
 }

@@ -1,6 +1,6 @@
 import { parseContentPath, type ContentPath } from './content-path.js';
 
-/** A place in Arweave. */
+/** A path in Arweave. */
 export interface ArweaveReference extends ContentPath {
   namespace: 'ar';
 }
@@ -8,10 +8,10 @@ export interface ArweaveReference extends ContentPath {
 const TRANSACTION = /^[\w-]{43}$/;
 const SCHEME = /^(?:ar|arweave):\/*/i;
 
-/** Read `ar://TX/path`. null: not about Arweave. 'invalid': no transaction, so nothing that a gateway could answer. */
+/** Parses `ar://TX/path`. null: not an Arweave URI. 'invalid': an Arweave URI without a transaction id. */
 export function parseArweaveReference(uri: string): ArweaveReference | 'invalid' | null {
   const scheme = SCHEME.exec(uri);
   if (!scheme) return null;
-  const place = parseContentPath(uri.slice(scheme[0].length));
-  return place && TRANSACTION.test(place.root) ? { namespace: 'ar', ...place } : 'invalid';
+  const content = parseContentPath(uri.slice(scheme[0].length));
+  return content && TRANSACTION.test(content.root) ? { namespace: 'ar', ...content } : 'invalid';
 }

@@ -2,14 +2,14 @@ import { parseArweaveReference } from './arweave-reference.js';
 import type { ContentReference } from './content-reference.js';
 import { isCid, isIpnsName, parseIpfsReference } from './ipfs-reference.js';
 
-/** What a well-known gateway was asked for. */
+/** A URL at a well-known gateway. */
 export interface GatewayUrl {
   content: ContentReference;
-  /** Where the gateway still is; null where it is gone, or never answered to this. */
+  /** The URL to request; null if the gateway has shut down, or does not serve this path. */
   url: URL | null;
 }
 
-/** Hosts that serve any CID. */
+/** Gateways that serve any CID. */
 const IPFS_HOSTS = new Set([
   '4everland.io',
   'dweb.link',
@@ -23,8 +23,8 @@ const IPFS_HOSTS = new Set([
   'trustless-gateway.link',
   'w3s.link',
 ]);
-/** Hosts that did: they are gone, and their URLs are still in many contracts and documents. */
-const GONE_IPFS_HOSTS = new Set([
+/** Gateways that have shut down; their URLs are still in many contracts and documents. */
+const SHUT_DOWN_IPFS_HOSTS = new Set([
   'cf-ipfs.com',
   'cloudflare-ipfs.com',
   'gateway.moralisipfs.com',
@@ -40,47 +40,47 @@ const GONE_IPFS_HOSTS = new Set([
 const ARWEAVE_HOSTS = new Set(['arweave.dev', 'arweave.net', 'www.arweave.net']);
 
 export function isGatewayHost(hostname: string): boolean {
-  const host = withoutDot(hostname);
+  const host = withoutTrailingDot(hostname);
   return isIpfsHost(host) || ARWEAVE_HOSTS.has(host);
 }
 
-/** null: another host, or a path that names no content. */
+/** null: another host, or a path without content. */
 export function parseGatewayUrl(url: URL): GatewayUrl | null {
-  const host = withoutDot(url.hostname);
+  const host = withoutTrailingDot(url.hostname);
   if (ARWEAVE_HOSTS.has(host)) return toGatewayUrl(parseArweaveReference(`ar:${pathOf(url)}`), url);
   if (isIpfsHost(host)) {
-    const called = parseApiCall(url);
-    if (called) return { content: called, url: null };
-    const named = withFileName(url);
-    // Right behind a CID, `#` is a fragment: no CID has one.
-    const asked = parseContentInPath(named) ? named : url;
-    return toGatewayUrl(parseContentInPath(asked), GONE_IPFS_HOSTS.has(host) ? null : asked);
+    const apiContent = parseApiPath(url);
+    if (apiContent) return { content: apiContent, url: null };
+    const withFileName = encodeHashInFileName(url);
+    // Directly after a CID, `#` is a fragment: no CID has one.
+    const requested = parseContentInPath(withFileName) ? withFileName : url;
+    return toGatewayUrl(parseContentInPath(requested), SHUT_DOWN_IPFS_HOSTS.has(host) ? null : requested);
   }
   const [, label = '', namespace = '', gateway = ''] = /^([^.]+)\.(ipfs|ipns)\.(.+)$/.exec(host) ?? [];
   const root = namespace === 'ipns' ? toIpnsName(label) : label;
   if (!isIpfsHost(gateway) || !(namespace === 'ipns' ? isIpnsName(root) : isCid(root))) return null;
-  const asked = withFileName(url);
-  const content = parseIpfsReference(`${namespace}://${root}${pathOf(asked)}`);
-  return toGatewayUrl(content, GONE_IPFS_HOSTS.has(gateway) ? null : asked);
+  const requested = encodeHashInFileName(url);
+  const content = parseIpfsReference(`${namespace}://${root}${pathOf(requested)}`);
+  return toGatewayUrl(content, SHUT_DOWN_IPFS_HOSTS.has(gateway) ? null : requested);
 }
 
-/** `/ipfs/CID`, as every gateway has it. null: another path. */
+/** Parses `/ipfs/CID`, the path of every gateway. null: another path. */
 export function parseContentInPath(url: URL): ContentReference | null {
   const path = pathOf(url);
   const reference = /^\/+ip[fn]s\//i.test(path) ? parseIpfsReference(path) : null;
   return reference === 'invalid' ? null : reference;
 }
 
-/** The API of a node, which gateways once passed on: `/api/v0/cat/CID`, `/api/v0/cat?arg=CID`. */
-function parseApiCall(url: URL): ContentReference | null {
+/** Parses `/api/v0/cat/CID` and `/api/v0/cat?arg=CID`, the API of a node, which gateways once exposed. */
+function parseApiPath(url: URL): ContentReference | null {
   const [, inPath] = /^\/api\/v0\/cat\/?(.*)$/.exec(url.pathname) ?? [];
   if (inPath === undefined) return null;
   const reference = parseIpfsReference(inPath || (url.searchParams.get('arg') ?? ''));
   return reference === 'invalid' ? null : reference;
 }
 
-/** `#` in a file name ("Fox #1.png") is no fragment, though a URL parser takes it for one. Fragments end in no suffix. */
-function withFileName(url: URL): URL {
+/** Encodes a `#` in a file name ("Fox #1.png"), which a URL parser takes for a fragment. Fragments have no file extension. */
+function encodeHashInFileName(url: URL): URL {
   if (url.search !== '' || !/^#(?![/!])[^?=&]*\.[a-z][a-z0-9]{1,4}$/i.test(url.hash)) return url;
   const named = new URL(url);
   named.hash = '';
@@ -93,16 +93,16 @@ function toGatewayUrl(content: ContentReference | 'invalid' | null, url: URL | n
 }
 
 function isIpfsHost(host: string): boolean {
-  return IPFS_HOSTS.has(host) || GONE_IPFS_HOSTS.has(host) || host.endsWith('.mypinata.cloud');
+  return IPFS_HOSTS.has(host) || SHUT_DOWN_IPFS_HOSTS.has(host) || host.endsWith('.mypinata.cloud');
 }
 
-/** As a label of a subdomain writes a DNS name: `-` for its dots, `--` for its hyphens. */
+/** Decodes a DNS name from a subdomain label, in which `-` stands for a dot and `--` for a hyphen. */
 function toIpnsName(label: string): string {
   return isIpnsName(label) ? label : label.replace(/--?/g, (hyphens) => (hyphens === '--' ? '-' : '.'));
 }
 
-/** A name may end in a dot: it is the same one. */
-function withoutDot(hostname: string): string {
+/** A trailing dot makes a name fully qualified; it names the same host. */
+function withoutTrailingDot(hostname: string): string {
   return hostname.replace(/\.$/, '');
 }
 

@@ -1,14 +1,14 @@
 import { parseContentPath, type ContentPath } from './content-path.js';
 
-/** A place in IPFS, whatever spelling it came in. */
+/** A path in IPFS, whatever its spelling. */
 export interface IpfsReference extends ContentPath {
   namespace: 'ipfs' | 'ipns';
 }
 
 /**
- * CIDv0, and CIDv1 in the bases that are met: base32, base58btc, base36, base16, for hashes of 32 bytes and more; and
- * identity CIDs in base32, which hold their content and may be short. A CID carries no check digits, so parsing it would
- * refuse hardly more than this pattern does.
+ * CIDv0, and CIDv1 in the common bases (base32, base58btc, base36, base16) with hashes of 32 bytes or more; and identity CIDs
+ * in base32, which contain their content and may be short. A CID has no checksum, so parsing it would reject hardly more
+ * than this pattern.
  */
 const CID =
   /^(?:Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{58,112}|B[A-Z2-7]{58,112}|baf(?:kq|ya)a[a-z2-7]{2,112}|z[1-9A-HJ-NP-Za-km-z]{48,96}|k[0-9a-z]{55,112}|f[0-9a-f]{72,144})$/;
@@ -29,25 +29,25 @@ export function isIpnsName(text: string): boolean {
 }
 
 /**
- * Read `ipfs://CID/path` and its many misspellings, `ipns://`, `/ipfs/CID` and a bare CID, behind any number of slashes.
- * null: not about IPFS at all. 'invalid': about IPFS, but nothing that a gateway could answer.
+ * Parses `ipfs://CID/path` and its many misspellings, `ipns://`, `/ipfs/CID` and a bare CID, after any number of slashes.
+ * null: not an IPFS URI. 'invalid': an IPFS URI without a valid CID or name.
  */
 export function parseIpfsReference(uri: string): IpfsReference | 'invalid' | null {
   const scheme = SCHEME.exec(uri);
   let namespace = scheme?.[1];
-  let rest = uri.slice(scheme?.[0].length);
-  // More than once where a base was put before it: `ipfs/ipfs/CID`. The last one counts.
-  for (let written = NAMESPACE.exec(rest); written; written = NAMESPACE.exec(rest)) {
-    namespace = written[1];
-    rest = rest.slice(written[0].length);
+  let remaining = uri.slice(scheme?.[0].length);
+  // A base in front repeats the namespace: `ipfs/ipfs/CID`. The last one counts.
+  for (let match = NAMESPACE.exec(remaining); match; match = NAMESPACE.exec(remaining)) {
+    namespace = match[1];
+    remaining = remaining.slice(match[0].length);
   }
-  if (namespace !== undefined) return toReference(namespace, rest);
+  if (namespace !== undefined) return toReference(namespace, remaining);
   return isCid(/^\/*([^/?#]*)/.exec(uri)![1]!) ? toReference('ipfs', uri) : null;
 }
 
 /**
- * `dweb:/ipfs/CID`, and `htt://host/ipfs/CID`, where the scheme is broken and what was meant is not: a scheme, perhaps a
- * host, and a path in IPFS. null: no such path.
+ * Finds an IPFS path behind another or a broken scheme, with or without a host: `dweb:/ipfs/CID`, `htt://host/ipfs/CID`.
+ * null: there is none.
  */
 export function findIpfsReference(uri: string): IpfsReference | null {
   const path = OTHER_SCHEME.exec(uri)?.[1];
@@ -55,10 +55,10 @@ export function findIpfsReference(uri: string): IpfsReference | null {
   return reference === 'invalid' ? null : reference;
 }
 
-function toReference(writtenNamespace: string, rest: string): IpfsReference | 'invalid' {
-  const namespace = writtenNamespace.toLowerCase() === 'ipns' ? 'ipns' : 'ipfs';
-  const place = parseContentPath(rest);
-  if (!place) return 'invalid';
-  const valid = namespace === 'ipfs' ? isCid(place.root) : isIpnsName(place.root);
-  return valid ? { namespace, ...place } : 'invalid';
+function toReference(namespaceText: string, text: string): IpfsReference | 'invalid' {
+  const namespace = namespaceText.toLowerCase() === 'ipns' ? 'ipns' : 'ipfs';
+  const content = parseContentPath(text);
+  if (!content) return 'invalid';
+  const valid = namespace === 'ipfs' ? isCid(content.root) : isIpnsName(content.root);
+  return valid ? { namespace, ...content } : 'invalid';
 }

@@ -1,4 +1,4 @@
-import { fillInAddress, fillInTokenId, parseMetadataUrl } from './metadata-url.js';
+import { expandAddress, expandTokenId, parseMetadataUrl } from './metadata-url.js';
 
 const cid = `Qm${'a'.repeat(44)}`;
 const LARGEST = (2n ** 256n - 1n).toString();
@@ -14,71 +14,83 @@ describe('a metadata URL is registered', () => {
     ['on IPFS', `ipfs://${cid}/`, `ipfs://${cid}`],
     ['on IPFS, in an old spelling', `ipfs://ipfs/${cid}`, `ipfs://ipfs/${cid}`],
     ['on Arweave', `ar://${'t'.repeat(43)}`, `ar://${'t'.repeat(43)}`],
-    ['with a place in its path', 'https://api.example/meta/{id}.json', 'https://api.example/meta/{id}.json'],
-    ['with a place at its end', 'https://api.example/meta/{id}/', 'https://api.example/meta/{id}/'],
-    ['with a place in its query', 'https://api.example/meta?id={id}&v=2', 'https://api.example/meta?id={id}&v=2'],
+    ['with a placeholder in its path', 'https://api.example/meta/{id}.json', 'https://api.example/meta/{id}.json'],
+    ['with a placeholder at its end', 'https://api.example/meta/{id}/', 'https://api.example/meta/{id}/'],
+    ['with a placeholder in its query', 'https://api.example/meta?id={id}&v=2', 'https://api.example/meta?id={id}&v=2'],
     [
-      'with several places',
+      'with several placeholders',
       'https://api.example/{address}/{id}?hex={id_hex64}',
       'https://api.example/{address}/{id}?hex={id_hex64}',
     ],
-    ['with places as a browser writes them', 'https://api.example/%7Bid%7D.json', 'https://api.example/{id}.json'],
-    ['with a place for the contract alone', 'https://api.example/{address}/', 'https://api.example/{address}'],
-    ['with a hexadecimal place behind 0x', 'https://api.example/0x{id_hex64}', 'https://api.example/0x{id_hex64}'],
-    ['with a place on IPFS', `ipfs://${cid}/{id}.json`, `ipfs://${cid}/{id}.json`],
-    ['with a place in a CID, which is the hash of nothing', 'ipfs://f01551220{id_hex64}', 'ipfs://f01551220{id_hex64}'],
+    [
+      'with placeholders as a browser encodes them',
+      'https://api.example/%7Bid%7D.json',
+      'https://api.example/{id}.json',
+    ],
+    ['with a placeholder for the contract alone', 'https://api.example/{address}/', 'https://api.example/{address}'],
+    ['with a hexadecimal placeholder after 0x', 'https://api.example/0x{id_hex64}', 'https://api.example/0x{id_hex64}'],
+    ['with a placeholder on IPFS', `ipfs://${cid}/{id}.json`, `ipfs://${cid}/{id}.json`],
+    ['with a placeholder in a CID', 'ipfs://f01551220{id_hex64}', 'ipfs://f01551220{id_hex64}'],
   ])('%s: %j (S3)', (_, text, url) => {
     expect(parseMetadataUrl(text)).toEqual({ kind: 'valid', url });
   });
 
   it.each<[string, string, RegExp]>([
     ['empty', ' ', /is not an http, https, ipfs, ipns or ar URL, such as/],
-    ['no URL', 'api.example/meta', /is not an http, https, ipfs, ipns or ar URL, such as/],
-    ['of another scheme', 'ftp://api.example/meta', /is not an http, https, ipfs, ipns or ar URL/],
+    ['not a URL', 'api.example/meta', /is not an http, https, ipfs, ipns or ar URL, such as/],
+    ['a URL of another scheme', 'ftp://api.example/meta', /is not an http, https, ipfs, ipns or ar URL/],
     [
       'with a query',
       'https://api.example/meta?id=',
       /"https:\/\/api\.example\/meta\?id=" must not have a query .* Write \{id\} where/,
     ],
     ['with a fragment', 'https://api.example/meta#a', /must not have a query or a fragment/],
-    ['with a place in its fragment', 'https://api.example/meta#{id}', /must not have a fragment/],
+    ['with a placeholder in its fragment', 'https://api.example/meta#{id}', /must not have a fragment/],
     ['with the contract in its query alone', 'https://api.example/?of={address}', /must not have a query/],
-    ['with a place in its host', 'https://{id}.api.example/', /must not have a place in its host/],
-    ['with a place in its host behind a tab', 'https:/\t/{id}.api.example/', /must not have a control character/],
+    ['with a placeholder in its host', 'https://{id}.api.example/', /must not have a placeholder in its host/],
+    ['with a placeholder in its host after a tab', 'https:/\t/{id}.api.example/', /must not have a control character/],
     [
-      'with a place in its host behind a backslash',
+      'with a placeholder in its host after a backslash',
       'https:/\\{address}.api.example/{id}',
-      /must not have a place in its host/,
+      /must not have a placeholder in its host/,
     ],
-    ['of a megabyte', `https://api.example/${'/'.repeat(1_000_000)}a`, /is too long: it may have 8192 characters/],
-    ['with a place in its port', 'https://api.example:{id}/', /must not have a place in its host/],
-    ['with a place of another name', 'https://api.example/{tokenId}', /not known, \{tokenId\}\. The places are \{id\}/],
-    ['with a place in another case', 'https://api.example/{ID}', /not known, \{ID\}/],
-    ['with half a place', 'https://api.example/{id', /not known, \{\./],
-    ['with a decimal place behind 0x', 'https://api.example/0x{id}', /write 0x\{id_hex64\}/],
-    ['with no CID', 'ipfs://not-a-cid', /names nothing in IPFS: "ipfs:\/\/" and a CID/],
-    ['with no transaction', 'ar://short', /names nothing in Arweave/],
-    ['with a place that makes no CID', 'ipfs://{id}', /names nothing in IPFS/],
+    [
+      'of a megabyte',
+      `https://api.example/${'/'.repeat(1_000_000)}a`,
+      /is too long: it may have at most 8192 characters/,
+    ],
+    ['with a placeholder in its port', 'https://api.example:{id}/', /must not have a placeholder in its host/],
+    [
+      'with an unknown placeholder',
+      'https://api.example/{tokenId}',
+      /unknown placeholder, \{tokenId\}\. The placeholders are \{id\}/,
+    ],
+    ['with a placeholder in another case', 'https://api.example/{ID}', /unknown placeholder, \{ID\}/],
+    ['with an unclosed placeholder', 'https://api.example/{id', /unknown placeholder, \{\./],
+    ['with decimal digits after 0x', 'https://api.example/0x{id}', /write 0x\{id_hex64\}/],
+    ['with no CID', 'ipfs://not-a-cid', /not a valid IPFS URL: write "ipfs:\/\/" and a CID/],
+    ['with no transaction', 'ar://short', /not a valid Arweave URL/],
+    ['with a placeholder instead of a CID', 'ipfs://{id}', /not a valid IPFS URL/],
     [
       'inside another one',
       `https://ipfs.io/ipfs/ipfs://${cid}/{id}`,
-      /another URI inside: register "ipfs:\/\/Qma+\/\{id\}" itself/,
+      /contains another URI: register "ipfs:\/\/Qma+\/\{id\}" instead/,
     ],
     [
       'inside another one of its host',
       'https://a.example/https://a.example/1',
-      /register "https:\/\/a\.example\/1" itself/,
+      /register "https:\/\/a\.example\/1" instead/,
     ],
-    ['with dots that take the id out', 'https://api.example/{id}/..', /leads to one document for all tokens/],
+    ['with dot segments that remove the id', 'https://api.example/{id}/..', /gives the same document for all tokens/],
     [
-      'inside another one with the place',
+      'inside another one with a placeholder',
       `https://ipfs.io/ipfs/{id}ipfs://ar:${'a'.repeat(43)}\\`,
-      /another URI inside/,
+      /contains another URI/,
     ],
-    ['that is a document', 'https://ipfs.io/ipfs/data:application/json,x', /another URI inside/],
+    ['that contains a document', 'https://ipfs.io/ipfs/data:application/json,x', /contains another URI/],
     ['too long', `https://api.example/${'a'.repeat(8190)}`, /is too long/],
-  ])('not when it is %s (S3)', (_, text, problem) => {
-    expect(parseMetadataUrl(text)).toEqual({ kind: 'wrong', problem: expect.stringMatching(problem) as string });
+  ])('not if it is %s (S3)', (_, text, problem) => {
+    expect(parseMetadataUrl(text)).toEqual({ kind: 'invalid', problem: expect.stringMatching(problem) as string });
   });
 
   it.each([
@@ -86,10 +98,10 @@ describe('a metadata URL is registered', () => {
     'https:/user:s3cret@api.example/meta',
     'https://ipfs.io/ipfs/https://user:s3cret@api.example/meta',
     'htp://user:s3cret@api.example/{x}',
-  ])('not when it holds credentials, which are not repeated: %s (S3)', (text) => {
+  ])('not if it contains credentials, which the message does not repeat: %s (S3)', (text) => {
     expect(parseMetadataUrl(text)).toEqual({
-      kind: 'wrong',
-      problem: 'The metadata URL must not hold a user name or password: it is shown in errors.',
+      kind: 'invalid',
+      problem: 'The metadata URL must not contain a user name or password: errors show it.',
     });
   });
 });
@@ -102,11 +114,11 @@ it.each<[string, string, string]>([
   ['https://api.example/{id}/{id_hex64}', '10', `https://api.example/10/${'a'.padStart(64, '0')}`],
   ['https://api.example/0x{id_hex64}', LARGEST, `https://api.example/0x${'f'.repeat(64)}`],
 ])('%s with token %s is %s (S3)', (metadataUrl, tokenId, url) => {
-  expect(fillInTokenId(metadataUrl, tokenId)).toBe(url);
+  expect(expandTokenId(metadataUrl, tokenId)).toBe(url);
 });
 
-it('the address of the contract is filled in in lower case, wherever it has a place (S3)', () => {
-  const url = fillInAddress('https://api.example/{address}/{id}?of={address}', `0x${'aB'.repeat(20)}`);
+it('{address} becomes the address of the contract in lower case, everywhere (S3)', () => {
+  const url = expandAddress('https://api.example/{address}/{id}?of={address}', `0x${'aB'.repeat(20)}`);
 
   expect(url).toBe(`https://api.example/0x${'ab'.repeat(20)}/{id}?of=0x${'ab'.repeat(20)}`);
 });

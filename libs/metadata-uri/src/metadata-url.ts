@@ -1,66 +1,68 @@
-import { parseNestedUri, parseUri, tidyUri, toAskedUri } from './parse-uri.js';
+import { parseNestedUri, parseUri, tidyUri, toRequestUri } from './parse-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
 import { appendSegment } from './trailing-slashes.js';
-import { LONGEST_URI } from './uri-limits.js';
+import { MAX_URI_LENGTH } from './uri-limits.js';
 
-const ID_PLACE = /\{(?:id|id_hex64)\}/;
-const PLACES = '{id} (the token id in decimal digits), {id_hex64} (in 64 hex digits) and {address} (the contract)';
-const LARGEST_ID = (2n ** 256n - 1n).toString();
+const ID_PLACEHOLDER = /\{(?:id|id_hex64)\}/;
+const PLACEHOLDERS =
+  '{id} (the token id in decimal digits), {id_hex64} (in 64 hex digits) and {address} (the contract)';
+const MAX_TOKEN_ID = (2n ** 256n - 1n).toString();
 const SAMPLE_ADDRESS = `0x${'0'.repeat(40)}`;
 
-/** The metadata URL of one collection: with the address of its contract, `0x` and 40 lower-case hex digits, in `{address}`. */
-export function fillInAddress(metadataUrl: string, address: string): string {
+/** Replaces `{address}` by the address of the contract: `0x` and 40 lower-case hex digits. */
+export function expandAddress(metadataUrl: string, address: string): string {
   return metadataUrl.replaceAll('{address}', address.toLowerCase());
 }
 
 /**
- * The URL of a token's document: the metadata URL with the id, a decimal uint256, in `{id}` and `{id_hex64}`. Where it has
- * neither, the id is appended in decimal digits, behind one slash.
+ * Replaces `{id}` and `{id_hex64}` by the token id, a decimal uint256. Without either, appends the id in decimal digits after
+ * one slash.
  */
-export function fillInTokenId(metadataUrl: string, tokenId: string): string {
-  if (!ID_PLACE.test(metadataUrl)) return appendSegment(metadataUrl, tokenId);
+export function expandTokenId(metadataUrl: string, tokenId: string): string {
+  if (!ID_PLACEHOLDER.test(metadataUrl)) return appendSegment(metadataUrl, tokenId);
   return metadataUrl.replaceAll('{id}', tokenId).replaceAll('{id_hex64}', () => toHex64(tokenId));
 }
 
-/** As ERC-1155 writes ids: 64 lower-case hex digits without 0x. */
+/** The form of ids in ERC-1155: 64 lower-case hex digits without 0x. */
 export function toHex64(tokenId: string): string {
-  // BigInt all the way: a JavaScript number would turn most uint256 ids into other ids.
+  // A JavaScript number would round most uint256 ids.
   return BigInt(tokenId).toString(16).padStart(64, '0');
 }
 
 export type ParsedMetadataUrl =
-  /** Trimmed; without a slash, `?` or `#` at its end where the id is appended. */
+  /** Trimmed; if the id is to be appended, without a trailing slash, `?` or `#`. */
   | { kind: 'valid'; url: string }
-  /** What is wrong with it and what would be right, as a sentence. Repeats no credentials. */
-  | { kind: 'wrong'; problem: string };
+  /** A sentence that says what is wrong and what would be right. Does not repeat credentials. */
+  | { kind: 'invalid'; problem: string };
 
-/** What somebody registers as the place of a collection's documents: a URL, perhaps with places for what differs. */
+/** Parses the metadata URL that is registered for a collection, with or without placeholders. */
 export function parseMetadataUrl(text: string): ParsedMetadataUrl {
-  if (text.length > LONGEST_URI) return wrong(`The metadata URL is too long: it may have ${LONGEST_URI} characters.`);
-  const written = withPlainPlaces(tidyUri(text));
-  const url = ID_PLACE.test(written) ? written : withoutUselessEnd(written);
+  if (text.length > MAX_URI_LENGTH)
+    return invalid(`The metadata URL is too long: it may have at most ${MAX_URI_LENGTH} characters.`);
+  const tidy = decodeBraces(tidyUri(text));
+  const url = ID_PLACEHOLDER.test(tidy) ? tidy : trimUselessEnd(tidy);
   if (hasUserInfo(url)) {
-    return wrong('The metadata URL must not hold a user name or password: it is shown in errors.');
+    return invalid('The metadata URL must not contain a user name or password: errors show it.');
   }
-  const problem = findWrongPlace(url) ?? findWrongForm(url) ?? findWrongMeaning(url);
+  const problem = findPlaceholderProblem(url) ?? findSyntaxProblem(url) ?? findMeaningProblem(url);
   return problem === null
     ? { kind: 'valid', url }
-    : wrong(`Metadata URL ${JSON.stringify(url.slice(0, 500))} ${problem}`);
+    : invalid(`Metadata URL ${JSON.stringify(url.slice(0, 500))} ${problem}`);
 }
 
-/** Nothing stands behind it: slashes, an empty query or fragment, and white space. */
-function withoutUselessEnd(url: string): string {
+/** Removes what has no meaning at the end: slashes, an empty query or fragment, white space. */
+function trimUselessEnd(url: string): string {
   let end = url.length;
   while (end > 0 && /[/?#\s]/.test(url[end - 1]!)) end -= 1;
   return url.slice(0, end);
 }
 
-function wrong(problem: string): ParsedMetadataUrl {
-  return { kind: 'wrong', problem };
+function invalid(problem: string): ParsedMetadataUrl {
+  return { kind: 'invalid', problem };
 }
 
-/** A browser's address bar gives braces encoded. */
-function withPlainPlaces(url: string): string {
+/** A browser's address bar percent-encodes braces. */
+function decodeBraces(url: string): string {
   return url.replace(/%7B(id|id_hex64|address)%7D/gi, '{$1}');
 }
 
@@ -69,45 +71,47 @@ function hasUserInfo(url: string): boolean {
   return /(?:^[a-z][a-z0-9+.-]*:\/*|\/\/)[^/?#]*@/i.test(url) || Boolean(parsed?.username || parsed?.password);
 }
 
-function findWrongPlace(url: string): string | null {
+function findPlaceholderProblem(url: string): string | null {
   const others = url.replace(/\{(?:id|id_hex64|address)\}/g, '');
   const [unknown] = /\{[^{}]*\}|[{}]/.exec(others) ?? [];
-  if (unknown) return `has a place that is not known, ${unknown}. The places are ${PLACES}.`;
-  if (/0x\{id\}/i.test(url)) return 'would put a decimal number behind "0x": write 0x{id_hex64}.';
-  // A URL parser drops them wherever they stand: a place behind one could be in the host.
+  if (unknown) return `has an unknown placeholder, ${unknown}. The placeholders are ${PLACEHOLDERS}.`;
+  if (/0x\{id\}/i.test(url)) return 'would put a decimal number after "0x": write 0x{id_hex64}.';
+  // A URL parser drops them wherever they are, so a placeholder after one could be in the host.
   if (/\p{Cc}/u.test(url)) return 'must not have a control character, such as a tab or a line break.';
-  if (/^https?:[/\\]*[^/\\?#]*[{}]/i.test(url)) return 'must not have a place in its host: all tokens have one host.';
+  if (/^https?:[/\\]*[^/\\?#]*[{}]/i.test(url))
+    return 'must not have a placeholder in its host: all tokens have one host.';
   return null;
 }
 
-function findWrongForm(url: string): string | null {
+function findSyntaxProblem(url: string): string | null {
   const parsed = URL.parse(url);
   if (!parsed || !/^(?:https?|ipfs|ipns|ar):$/.test(parsed.protocol)) {
     return 'is not an http, https, ipfs, ipns or ar URL, such as "https://api.example/metadata".';
   }
-  if (!ID_PLACE.test(url) && (parsed.search || parsed.hash)) {
-    return 'must not have a query or a fragment: "/<token id>" is put behind it. Write {id} where the id belongs, as in "https://api.example/metadata?id={id}".';
+  if (!ID_PLACEHOLDER.test(url) && (parsed.search || parsed.hash)) {
+    return 'must not have a query or a fragment: "/<token id>" is appended to it. Write {id} where the id belongs, as in "https://api.example/metadata?id={id}".';
   }
-  return parsed.hash ? 'must not have a fragment: what follows a "#" is not sent.' : null;
+  return parsed.hash ? 'must not have a fragment: the part after "#" is not sent.' : null;
 }
 
-function findWrongMeaning(url: string): string | null {
-  const [first, last] = ['0', LARGEST_ID].map((id) => fillInTokenId(fillInAddress(url, SAMPLE_ADDRESS), id));
-  if (last!.length > LONGEST_URI) return `is too long: with a token id in it, it may have ${LONGEST_URI} characters.`;
+function findMeaningProblem(url: string): string | null {
+  const [first, last] = ['0', MAX_TOKEN_ID].map((id) => expandTokenId(expandAddress(url, SAMPLE_ADDRESS), id));
+  if (last!.length > MAX_URI_LENGTH)
+    return `is too long: with a token id, it may have at most ${MAX_URI_LENGTH} characters.`;
   const nested = parseNestedUri(url) ?? parseNestedUri(last!);
-  if (nested) return `has another URI inside: register ${shownInside(nested)} itself.`;
-  const asked = toAskedUri(parseUri(last!));
-  if (asked === null) {
+  if (nested) return `contains another URI: register ${describeNested(nested)} instead.`;
+  const requestUri = toRequestUri(parseUri(last!));
+  if (requestUri === null) {
     return /^ar:/i.test(url)
-      ? 'names nothing in Arweave: "ar://" and a transaction id of 43 characters would be right.'
-      : 'names nothing in IPFS: "ipfs://" and a CID, or "ipns://" and a name, would be right.';
+      ? 'is not a valid Arweave URL: write "ar://" and a transaction id of 43 characters.'
+      : 'is not a valid IPFS URL: write "ipfs://" and a CID, or "ipns://" and a name.';
   }
-  return asked === toAskedUri(parseUri(first!))
-    ? 'leads to one document for all tokens: its "/.." takes the id out.'
+  return requestUri === toRequestUri(parseUri(first!))
+    ? 'gives the same document for all tokens: its "/.." removes the id.'
     : null;
 }
 
-function shownInside(nested: ParsedUri): string {
-  const inside = toAskedUri(nested);
-  return inside === null ? 'that' : JSON.stringify(withPlainPlaces(inside));
+function describeNested(nested: ParsedUri): string {
+  const uri = toRequestUri(nested);
+  return uri === null ? 'that one' : JSON.stringify(decodeBraces(uri));
 }

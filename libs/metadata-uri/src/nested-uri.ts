@@ -1,35 +1,35 @@
 import { isGatewayHost } from './gateway-url.js';
 import type { ParsedUri } from './parsed-uri.js';
 import { withoutTrailingSlashes } from './trailing-slashes.js';
-import { LONGEST_URI } from './uri-limits.js';
+import { MAX_URI_LENGTH } from './uri-limits.js';
 
-/** More is no mistake of anybody's, but made to take time: the rest is not looked at. */
-const MOST_NESTED = 12;
+/** More would not be a mistake but an attack on CPU time, so further URIs are ignored. */
+const MAX_NESTED = 12;
 
-/** Behind a slash or a colon: a scheme, or the header of a `data:` URI; behind `/ipfs/` also a host without its scheme. */
-const BEGINNING =
+/** After a slash or a colon: a scheme, or the header of a `data:` URI; after `/ipfs/` also a host without its scheme. */
+const URI_START =
   /(?<=[/:])(?:(?:ipfs|ipns|ar|arweave|dweb|fs):|https?:\/|data:(?:[\w.+-]+\/[\w.+-]+[\w.+\-/;="' ]{0,200}|;[\w.+\-/;="' ]{0,200})?,)|(?<=\/ipfs\/)[a-z0-9-]+(?:\.[a-z0-9-]+)+\/ip[fn]s\//gi;
 
-/** Where other URIs may begin in the path of this one. */
+/** Offsets at which other URIs may start in the path of this one. */
 export function findNestedUris(uri: string): number[] {
   const starts: number[] = [];
-  for (const { 0: beginning, index } of pathPart(uri).matchAll(BEGINNING)) {
+  for (const { 0: start, index } of pathPart(uri).matchAll(URI_START)) {
     starts.push(index);
-    // What a data URI holds is not part of the nesting.
-    if (/^data:/i.test(beginning) || starts.length === MOST_NESTED) break;
+    // URIs inside of a data: URI are its content.
+    if (/^data:/i.test(start) || starts.length === MAX_NESTED) break;
   }
   return starts;
 }
 
-/** As much as is looked through. What follows a `?` or `#`, encoded or not, is a parameter, and no nesting. */
+/** The part that is searched for URIs. After a `?` or `#`, encoded or not, a URI is a parameter. */
 export function pathPart(uri: string): string {
-  return /^(?:(?!%3f|%23)[^?#])*/i.exec(uri.slice(0, LONGEST_URI))![0];
+  return /^(?:(?!%3f|%23)[^?#])*/i.exec(uri.slice(0, MAX_URI_LENGTH))![0];
 }
 
 /**
- * Whether what stands before a URI is a base that was put there by mistake. Where that URI is content, or the content
- * itself, nothing else can be meant: whatever a proxy in front of it would have served is the same. Of another host's URL
- * that is so only behind what is no host, a gateway, or the same host: proxies and archives are addressed like this.
+ * Whether the text in front of a URI is a base that was put there by mistake. Always if that URI is content in IPFS, Arweave or
+ * `data:`, since a proxy in front would serve the same. If it is a URL of another host, only if the base is not a host, is a
+ * gateway, or is the same host: URLs of proxies and archives look like this too.
  */
 export function isBaseOf(base: string, inner: ParsedUri): boolean {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(base)?.[1];

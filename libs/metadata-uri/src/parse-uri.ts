@@ -4,90 +4,94 @@ import { isGatewayHost, parseContentInPath, parseGatewayUrl } from './gateway-ur
 import { findIpfsReference, parseIpfsReference } from './ipfs-reference.js';
 import { findNestedUris, isBaseOf, pathPart } from './nested-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
-import { LONGEST_URI } from './uri-limits.js';
+import { MAX_URI_LENGTH } from './uri-limits.js';
 
 /**
- * The one reader of URIs: of token URIs, images, animations, links and metadata URLs. Where a base was put before what was
- * a URI already (`https://ipfs.io/ipfs/ipfs://CID`), the innermost one is meant. Never throws.
+ * Parses every URI that a stranger wrote: token URIs, images, animations, links and metadata URLs. If a base was put in front
+ * of a complete URI (`https://ipfs.io/ipfs/ipfs://CID`), the innermost URI counts. Never throws.
  */
 export function parseUri(text: string): ParsedUri {
   return parseTidy(tidyUri(text), 0);
 }
 
-/** Without white space, NULs and quotes around it, all met in the wild; and well-formed, so that it can be encoded. */
+/** Removes NULs and surrounding white space and quotes, which are all common, and makes the text well-formed Unicode. */
 export function tidyUri(text: string): string {
   const trimmed = (text.includes('\0') ? text.replaceAll('\0', '') : text).trim();
   const isQuoted = /^['"]/.test(trimmed) && trimmed.length > 1 && trimmed.endsWith(trimmed[0]!);
   return (isQuoted ? trimmed.slice(1, -1).trim() : trimmed).toWellFormed();
 }
 
-/** The URI that another one was put before, or null: nothing stands before it. */
+/** The URI inside of another one, or null. */
 export function parseNestedUri(text: string): ParsedUri | null {
   const uri = tidyUri(text);
-  const meant = parseTidy(uri, 0);
-  return toAskedUri(meant) === toAskedUri(parseSingle(uri)) ? null : meant;
+  const innermost = parseTidy(uri, 0);
+  return toRequestUri(innermost) === toRequestUri(parseSingle(uri)) ? null : innermost;
 }
 
-/** What `/ipfs/CID` in the path of a URL means, as every gateway has it, known or not. null: another path. */
+/** The content that `/ipfs/CID` in the path of a URL means, on any host; null for another path. */
 export function parseNodeUrl(url: URL): ParsedUri | null {
   const content = parseContentInPath(url);
   return content && parseUri(toContentUri(content));
 }
 
-/** What is asked for, in one spelling. null: nothing can be. */
-export function toAskedUri(parsed: ParsedUri): string | null {
+/** The canonical URI to request; null if there is nothing to request. */
+export function toRequestUri(parsed: ParsedUri): string | null {
   if (parsed.kind === 'content') return toContentUri(parsed.content);
   return parsed.kind === 'url' ? parsed.url.href : null;
 }
 
-/** How often a URI may be read again: decoded, or as it would be asked for. */
-const MOST_READINGS = 3;
+/** How often a URI is parsed again after decoding or normalisation. */
+const MAX_PASSES = 3;
 
-function parseTidy(uri: string, readings: number): ParsedUri {
+function parseTidy(uri: string, passes: number): ParsedUri {
   if (isDataUri(uri)) return { kind: 'data', uri };
-  const mayBeNested = MAY_BE_NESTED.test(uri.slice(0, LONGEST_URI));
-  const nested = mayBeNested ? (parseNested(uri) ?? parseEncoded(uri, readings)) : null;
+  const mayBeNested = MAY_BE_NESTED.test(uri.slice(0, MAX_URI_LENGTH));
+  const nested = mayBeNested ? (parseNested(uri) ?? parseEncoded(uri, passes)) : null;
   const parsed = nested ?? parseSingle(uri);
-  const asked = toAskedUri(parsed);
-  // With its dot segments resolved and its path encoded it may be a base after all.
-  return asked === null || asked === uri || readings === MOST_READINGS ? parsed : parseTidy(asked, readings + 1);
+  const normalized = toRequestUri(parsed);
+  // With dot segments resolved and the path encoded, it may turn out to be nested.
+  return normalized === null || normalized === uri || passes === MAX_PASSES
+    ? parsed
+    : parseTidy(normalized, passes + 1);
 }
 
-/** A quick look: no ordinary URI has any of it behind its scheme. */
+/** A fast check; no ordinary URI matches. */
 const MAY_BE_NESTED =
   /[/:](?:ip[fn]s|ar|arweave|dweb|fs|https?|data)(?::|%)|\/ipfs\/[^/]*\.|^(?:ip[fn]s|ar|arweave|https?|data)%/i;
 
-/** From the last URI to the first: each stands for the one that it is a base of, if there is one. */
+/** Resolves URIs from the last to the first: each becomes the URI that it is a base of, if there is one. */
 function parseNested(uri: string): ParsedUri | null {
   const starts = [0, ...findNestedUris(uri)];
   const meanings: ParsedUri[] = [];
-  for (let at = starts.length - 1; at >= 0; at -= 1) {
-    const start = starts[at]!;
-    const inner = meanings.find((meaning, index) => index > at && isBaseOf(uri.slice(start, starts[index]), meaning));
-    if (at === 0) return inner ?? null;
-    meanings[at] = inner ?? parseSingle(uri.slice(start));
+  for (let position = starts.length - 1; position >= 0; position -= 1) {
+    const start = starts[position]!;
+    const inner = meanings.find(
+      (meaning, index) => index > position && isBaseOf(uri.slice(start, starts[index]), meaning),
+    );
+    if (position === 0) return inner ?? null;
+    meanings[position] = inner ?? parseSingle(uri.slice(start));
   }
   return null;
 }
 
 /**
- * `ipfs%3A%2F%2FCID`, and the same behind a gateway (`https://ipfs.io/ipfs/ipfs%3A%2F%2FCID`). To other hosts an encoded
- * URI is a name like any other: proxies and object stores have such paths.
+ * Decodes `ipfs%3A%2F%2FCID`, alone or behind a gateway (`https://ipfs.io/ipfs/ipfs%3A%2F%2FCID`). At other hosts an encoded
+ * URI stays: proxies and object stores have such paths.
  */
-function parseEncoded(uri: string, readings: number): ParsedUri | null {
-  const at = pathPart(uri).search(/(?<=^|[/:])(?:ipfs|ipns|ar|arweave|https?|data)%(?:25)*3a/i);
-  if (at === -1 || readings === MOST_READINGS) return null;
-  const base = uri.slice(0, at);
+function parseEncoded(uri: string, passes: number): ParsedUri | null {
+  const offset = pathPart(uri).search(/(?<=^|[/:])(?:ipfs|ipns|ar|arweave|https?|data)%(?:25)*3a/i);
+  if (offset === -1 || passes === MAX_PASSES) return null;
+  const base = uri.slice(0, offset);
   const isOfGateway =
     /(?:^|\/)ip[fn]s\/+$|^(?:ipfs|ipns|ar):/i.test(base) || isGatewayHost(URL.parse(base)?.hostname ?? '');
-  const inner = base === '' || isOfGateway ? decode(uri.slice(at)) : null;
-  const meaning = inner === null ? null : parseTidy(inner, readings + 1);
+  const inner = base === '' || isOfGateway ? decode(uri.slice(offset)) : null;
+  const meaning = inner === null ? null : parseTidy(inner, passes + 1);
   return meaning && isBaseOf(base, meaning) ? meaning : null;
 }
 
 function parseSingle(uri: string): ParsedUri {
   if (isDataUri(uri)) return { kind: 'data', uri };
-  if (uri.length > LONGEST_URI) return { kind: 'invalid' };
+  if (uri.length > MAX_URI_LENGTH) return { kind: 'invalid' };
   if (/^https?:/i.test(uri)) return parseHttp(uri);
   const reference = parseIpfsReference(uri) ?? parseArweaveReference(uri);
   if (reference) return reference === 'invalid' ? { kind: 'invalid' } : { kind: 'content', content: reference };
@@ -101,12 +105,13 @@ function parseHttp(uri: string): ParsedUri {
   if (!url) return { kind: 'invalid' };
   const gateway = parseGatewayUrl(url);
   if (!gateway) return { kind: 'url', url, content: null };
-  const { content, url: asked } = gateway;
-  // User info is somebody's credential for that gateway; the content needs none.
-  return asked && !url.username && !url.password ? { kind: 'url', url: asked, content } : { kind: 'content', content };
+  const { content, url: requested } = gateway;
+  // User info would be somebody's credentials for that gateway; the content does not need them.
+  const isUsable = requested && !url.username && !url.password;
+  return isUsable ? { kind: 'url', url: requested, content } : { kind: 'content', content };
 }
 
-/** `ipfs.io/ipfs/CID`, `//ipfs.io/ipfs/CID`, `https//ipfs.io/ipfs/CID`: the scheme is missing or broken. */
+/** `ipfs.io/ipfs/CID`, `//ipfs.io/ipfs/CID`, `https//ipfs.io/ipfs/CID`: a missing or broken scheme. */
 const HOST = /^(?:(?:https?)?[:;]?\/\/+)?([a-z0-9-]+(?:\.[a-z0-9-]+)+\.?(?::\d{1,5})?\/.*)$/is;
 
 function findAtHost(uri: string): ContentReference | null {
@@ -119,7 +124,7 @@ export function isDataUri(text: string): boolean {
   return /^data:/i.test(text);
 }
 
-// Browsers skip control characters and blanks in a scheme, so "java\nscript:" counts as one.
+// Browsers ignore control characters and spaces in a scheme, so "java\nscript:" is one.
 function hasScheme(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:/i.test(text.replace(/[^\u0021-\uffff]+/g, ''));
 }

@@ -1,15 +1,15 @@
 import type { ContentReference } from './content-reference.js';
 
-/** What a URI that a stranger wrote means, in whatever spelling. */
+/** What a URI refers to, whatever its spelling. */
 export type ParsedUri =
-  /** In IPFS or Arweave, and at no host in particular. */
+  /** Content in IPFS or Arweave, at no particular host. */
   | { kind: 'content'; content: ContentReference }
-  /** http(s). `content`: what a well-known public gateway is asked for; null: any other host. May hold user info. */
+  /** http(s). `content`: the content that a well-known public gateway serves there; null: another host. May have user info. */
   | { kind: 'url'; url: URL; content: ContentReference | null }
-  /** The content itself, whole and as it was written. */
+  /** A `data:` URI, unchanged. */
   | { kind: 'data'; uri: string }
-  /** Without a scheme: a path, a file name, or no URI at all. */
+  /** No scheme: a path, a file name, or not a URI. */
   | { kind: 'relative' }
   | { kind: 'other_scheme' }
-  /** No URL, no CID, no transaction, or longer than 8 KB. */
+  /** A malformed URL, CID or transaction id, or longer than 8 KiB. */
   | { kind: 'invalid' };

@@ -1,2 +1,2 @@
-/** The longest URI that may lead to a request, in characters. Documents inside a `data:` URI have bounds of their own. */
-export const LONGEST_URI = 8 * 1024;
+/** The longest URI of a request, in characters. `data:` URIs have limits of their own. */
+export const MAX_URI_LENGTH = 8 * 1024;

@@ -2,7 +2,7 @@ export { nearestName } from './nearest-name.js';
 export {
   besideFactory,
   checkNames,
-  readOptions,
+  ModuleOptions,
   unknownName,
   wrongOptions,
   type KnownNames,

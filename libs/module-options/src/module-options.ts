@@ -2,37 +2,46 @@ import type { DynamicModule } from '@nestjs/common';
 import { z } from 'zod';
 import { nearestName } from './nearest-name.js';
 
-/** What a module understands. */
+/** The names that a module accepts. */
 export interface KnownNames {
-  /** What tunes it: from the factory, where there is one. */
+  /** Options. With forRootAsync, the factory returns them. */
   options: readonly string[];
-  /** What shapes it: always in `forRoot` or `forRootAsync` itself. */
+  /** Extras, which are always passed to `forRoot` or `forRootAsync` itself. */
   extras: readonly string[];
 }
 
-/** What Nest itself takes in `forRootAsync`. */
+/** Names that Nest itself accepts in `forRootAsync`. */
 const ASYNC_NAMES = ['imports', 'inject', 'useFactory', 'useClass', 'useExisting'];
 
-/** Every option, with its default. Throws an Error that names each wrong one, and what would be right. */
-export function readOptions<Schema extends z.ZodObject>(
-  module: string,
-  schema: Schema,
-  given: unknown,
-): z.output<Schema> {
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  const names = Object.keys(schema.shape);
-  throw wrongOptions(
-    module,
-    result.error.issues.flatMap((issue) =>
-      issue.code === 'unrecognized_keys' && issue.path.length === 0
-        ? issue.keys.map((name) => unknownName(name, names))
-        : [z.prettifyError(new z.ZodError([issue])).replace(/^✖ /, '')],
-    ),
-  );
+/** The options of one module: names, limits and defaults. */
+export class ModuleOptions<Schema extends z.ZodObject = z.ZodObject> {
+  /** The names of all options, without the extras that shape the module. */
+  readonly names: readonly string[];
+
+  constructor(
+    /** The class name of the module, for error messages. */
+    readonly module: string,
+    readonly schema: Schema,
+  ) {
+    this.names = Object.keys(schema.shape);
+  }
+
+  /** Validates options and adds defaults. Throws an Error that names each invalid option and says what would be right. */
+  complete(given: unknown): z.output<Schema> {
+    const result = this.schema.safeParse(given);
+    if (result.success) return result.data;
+    throw wrongOptions(
+      this.module,
+      result.error.issues.flatMap((issue) =>
+        issue.code === 'unrecognized_keys' && issue.path.length === 0
+          ? issue.keys.map((name) => unknownName(name, this.names))
+          : [z.prettifyError(new z.ZodError([issue])).replace(/^✖ /, '')],
+      ),
+    );
+  }
 }
 
-/** Throws an Error that names each key that the module does not know, or that stands in the wrong place. */
+/** Throws an Error that names each key that the module does not accept, or that belongs in the factory. */
 export function checkNames(
   module: string,
   definition: Pick<DynamicModule, 'providers'>,
@@ -48,12 +57,12 @@ export function checkNames(
   if (mistakes.length > 0) throw wrongOptions(module, mistakes);
 }
 
-/** What to say of an option that stands beside the factory which should return it. */
+/** The message for an option next to the factory that should return it. */
 export function besideFactory(name: string): string {
   return `${name} belongs to what the factory returns: forRootAsync({ useFactory: () => ({ ${name}: … }) })`;
 }
 
-/** What to say of a name that nobody knows: of an option, or of what else has names. */
+/** The message for an unknown name, of an option or of another `kind`. */
 export function unknownName(name: string, known: readonly string[], kind = 'an option'): string {
   const nearest = nearestName(name, known);
   const all = known.length > 0 ? `there are ${known.toSorted().join(', ')}` : 'there are none';

@@ -2,7 +2,7 @@ import { nearestName } from './nearest-name.js';
 
 const NAMES = ['tokensPerHour', 'tokensPerRequest', 'maxAttempts', 'chain_id', 'ttl'];
 
-describe('the name that was probably meant', () => {
+describe('the nearest name', () => {
   it.each([
     ['tokenPerHour', 'tokensPerHour'],
     ['tokens_per_hour', 'tokensPerHour'],
@@ -10,11 +10,11 @@ describe('the name that was probably meant', () => {
     ['maxAtempts', 'maxAttempts'],
     ['chainId', 'chain_id'],
     ['tll', 'ttl'],
-  ])('of %s is %s', (written, name) => {
-    expect(nearestName(written, NAMES)).toBe(name);
+  ])('of %s is %s', (text, name) => {
+    expect(nearestName(text, NAMES)).toBe(name);
   });
 
-  it.each(['colour', 'x', '', 'tokens'])('is none of these for %j', (written) => {
-    expect(nearestName(written, NAMES)).toBeUndefined();
+  it.each(['colour', 'x', '', 'tokens'])('does not exist for %j', (text) => {
+    expect(nearestName(text, NAMES)).toBeUndefined();
   });
 });

@@ -1,23 +1,22 @@
-/** Changed, missing, surplus or exchanged letters that are still taken for a slip. */
-const MAX_SLIPS = 3;
+/** The largest edit distance of a typing error. */
+const MAX_DISTANCE = 3;
 
 /**
- * The name that was probably meant: the most similar one, without regard to case, `-` and `_`. undefined where none is
- * similar enough to be a slip of the pen.
+ * The most similar name, ignoring case, `-` and `_`. undefined if none is similar enough to be a typing error.
  */
-export function nearestName(written: string, names: readonly string[]): string | undefined {
-  const allowed = Math.min(MAX_SLIPS, Math.floor(written.length / 3));
+export function nearestName(text: string, names: readonly string[]): string | undefined {
+  const allowed = Math.min(MAX_DISTANCE, Math.floor(text.length / 3));
   const [nearest] = names
-    .map((name) => ({ name, slips: slipsBetween(plain(written), plain(name)) }))
-    .filter(({ slips }) => slips <= allowed)
-    .toSorted((one, other) => one.slips - other.slips);
+    .map((name) => ({ name, distance: editDistance(plain(text), plain(name)) }))
+    .filter(({ distance }) => distance <= allowed)
+    .toSorted((one, other) => one.distance - other.distance);
   return nearest?.name;
 }
 
 const plain = (name: string) => name.toLowerCase().replaceAll(/[-_]/g, '');
 
-/** Levenshtein's distance. Names are short, and compared only to explain a mistake. */
-function slipsBetween(one: string, other: string): number {
+/** The Levenshtein distance. */
+function editDistance(one: string, other: string): number {
   let previous = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (let row = 1; row <= one.length; row += 1) {
     const current = [row];

@@ -12,7 +12,8 @@ export { WalletSignatureGuard } from './wallet-signature.guard.js';
 export { CallerAuthentication, CREDENTIAL_KINDS } from './caller-authentication.js';
 export type { CredentialKind } from './caller-authentication.js';
 export { RequestRate } from './request-rate.js';
-export { RequestRateGuard } from './request-rate.guard.js';
+export { RequestCounter, RequestRateGuard } from './request-rate.guard.js';
+export type { CountRequest } from './request-rate.guard.js';
 export { parseAddress } from './ethereum-address.js';
 export { CALLING_PROJECT, CurrentProject, projectOf } from './current-project.decorator.js';
 export {

@@ -6,18 +6,13 @@ import { ApiKey } from './api-key.entity.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { CallerAuthentication } from './caller-authentication.js';
 import { Clock, SystemClock } from './clock.js';
-import {
-  completeConfig,
-  PROJECT_AUTH_CONFIG,
-  PROJECT_AUTH_OPTION_NAMES,
-  type ProjectAuthOptions,
-} from './project-auth.options.js';
+import { PROJECT_AUTH_CONFIG, projectAuthOptions, type ProjectAuthOptions } from './project-auth.options.js';
 import { ProjectDirectory } from './project-directory.js';
 import { Project } from './project.entity.js';
 import { Projects } from './projects.js';
 import { RequestRate } from './request-rate.js';
 import { RequestRateGuard } from './request-rate.guard.js';
-import { FixedWindowCounter } from './fixed-window-counter.js';
+import { PostgresThrottlerStorage } from './postgres-throttler-storage.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
 import { WalletSignatureGuard } from './wallet-signature.guard.js';
 
@@ -46,7 +41,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
   .setClassMethodName('forRoot')
   .setExtras<ProjectAuthExtras>(STANDARD_EXTRAS, (module, given) => {
-    checkNames(NAME, module, given, { options: PROJECT_AUTH_OPTION_NAMES, extras: Object.keys(STANDARD_EXTRAS) });
+    checkNames(NAME, module, given, { options: projectAuthOptions.names, extras: Object.keys(STANDARD_EXTRAS) });
     const { isGlobal = true, contextName, projectDirectory, clock } = given;
     // For `autoLoadEntities`. The module that it returns has repositories, which nobody here needs.
     MikroOrmModule.forFeature(ENTITIES, contextName);
@@ -70,14 +65,18 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 /** Who is calling: projects, API keys, and the guards for our controllers. */
 @Module({
   providers: [
-    { provide: PROJECT_AUTH_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    {
+      provide: PROJECT_AUTH_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: ProjectAuthOptions) => projectAuthOptions.complete(given),
+    },
     Projects,
     ApiKeyGuard,
     WalletSignatureGuard,
     CallerAuthentication,
     SignatureReplayStore,
     RequestRate,
-    FixedWindowCounter,
+    PostgresThrottlerStorage,
     RequestRateGuard,
   ],
   exports: [
@@ -88,13 +87,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     WalletSignatureGuard,
     CallerAuthentication,
     RequestRate,
-    FixedWindowCounter,
+    PostgresThrottlerStorage,
     RequestRateGuard,
   ],
 })
 export class ProjectAuthModule extends ConfigurableModuleClass {
-  /** The names of all options, without what shapes the module. */
-  static readonly optionNames = PROJECT_AUTH_OPTION_NAMES;
+  /** What tunes the module: names, limits and defaults. */
+  static readonly options = projectAuthOptions;
 
   static override forRoot(options: ProjectAuthOptions & ProjectAuthExtras = {}): DynamicModule {
     return super.forRoot(options);

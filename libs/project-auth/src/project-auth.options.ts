@@ -1,4 +1,4 @@
-import { readOptions } from '@app/module-options';
+import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 import { LARGEST_LIMIT } from './project-limits.js';
 
@@ -20,9 +20,4 @@ export type ProjectAuthOptions = z.input<typeof projectAuthOptionsSchema>;
 export type ProjectAuthConfig = z.output<typeof projectAuthOptionsSchema>;
 export const PROJECT_AUTH_CONFIG = Symbol('ProjectAuthConfig');
 
-export const PROJECT_AUTH_OPTION_NAMES: readonly string[] = Object.keys(projectAuthOptionsSchema.shape);
-
-/** Throws an Error that names each wrong option. */
-export function completeConfig(options: ProjectAuthOptions): ProjectAuthConfig {
-  return readOptions('ProjectAuthModule', projectAuthOptionsSchema, options);
-}
+export const projectAuthOptions = new ModuleOptions('ProjectAuthModule', projectAuthOptionsSchema);

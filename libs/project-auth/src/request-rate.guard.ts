@@ -1,31 +1,53 @@
-import { Inject, Injectable, type ExecutionContext } from '@nestjs/common';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { createParamDecorator, Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ThrottlerGuard, type ThrottlerStorage } from '@nestjs/throttler';
+import { ThrottlerGuard, type ThrottlerRequest } from '@nestjs/throttler';
 import { projectOf } from './current-project.decorator.js';
+import { PostgresThrottlerStorage } from './postgres-throttler-storage.js';
 import { RequestRateExceeded } from './project-auth.errors.js';
-import { RequestRate, WINDOW_MS } from './request-rate.js';
-import { FixedWindowCounter } from './fixed-window-counter.js';
+import { RequestRate } from './request-rate.js';
+
+const WINDOW_MS = 1000;
+const COUNT_REQUEST = Symbol('CountRequest');
+
+interface ThrottledRequest {
+  [COUNT_REQUEST]?: CountRequest;
+}
+
+/** Counts the request, in the transaction of `em` if one is given. Throws RequestRateExceeded. */
+export type CountRequest = (em?: EntityManager) => Promise<void>;
 
 /**
- * Turns away early what RequestRate.count would refuse: a project that has used up its second costs one look-up. Stands
- * after a guard that finds the project. A throttler of our own, with options and storage that nobody else sees: the
- * host's is not touched.
+ * Limits the requests per second of each project. Use it after a guard that finds the project.
+ *
+ * The guard refuses a project that has used up its second, with one look-up. It does not count: invalid and refused
+ * requests are free, and only the handler knows which requests are accepted. The handler gets the throttler's count as
+ * `@RequestCounter()` and runs it inside the transaction that accepts the request.
+ *
+ * Options and storage are our own: a host's ThrottlerModule is not touched.
  */
 @Injectable()
 export class RequestRateGuard extends ThrottlerGuard {
   constructor(
     @Inject(RequestRate) private readonly rate: RequestRate,
-    @Inject(FixedWindowCounter) windows: FixedWindowCounter,
+    @Inject(PostgresThrottlerStorage) private readonly storage: PostgresThrottlerStorage,
     reflector: Reflector,
   ) {
     const limit = (context: ExecutionContext) => rate.limitOf(projectOf(context));
     const throttlers = [{ name: 'nft-refresh-requests', ttl: WINDOW_MS, limit, setHeaders: false }];
-    const key = { getTracker: async (_: unknown, context: ExecutionContext) => projectOf(context).id };
-    super(
-      { throttlers, ...key, generateKey: (_context: ExecutionContext, tracker: string) => tracker },
-      lookingInto(windows),
-      reflector,
-    );
+    const getTracker = (_: unknown, context: ExecutionContext) => projectOf(context).id;
+    const generateKey = (_: ExecutionContext, tracker: string) => tracker;
+    super({ throttlers, getTracker, generateKey }, storage, reflector);
+  }
+
+  protected override async handleRequest(throttled: ThrottlerRequest): Promise<boolean> {
+    const { context, ttl, limit } = throttled;
+    const { isBlocked } = await this.storage.peek(projectOf(context).id, ttl, limit);
+    if (isBlocked) await this.throwThrottlingException(context);
+    const count = async () => void (await super.handleRequest(throttled));
+    context.switchToHttp().getRequest<ThrottledRequest>()[COUNT_REQUEST] = (em) =>
+      em ? this.storage.inTransaction(em, count) : count();
+    return true;
   }
 
   protected override async throwThrottlingException(context: ExecutionContext): Promise<void> {
@@ -33,13 +55,9 @@ export class RequestRateGuard extends ThrottlerGuard {
   }
 }
 
-/** Nothing is counted here: whether a request is accepted, and counted, is known only at its end. */
-function lookingInto(windows: FixedWindowCounter): ThrottlerStorage {
-  return {
-    async increment(key, ttl, limit) {
-      const totalHits = await windows.read(key, ttl);
-      const isBlocked = totalHits >= limit;
-      return { totalHits, timeToExpire: ttl / 1000, isBlocked, timeToBlockExpire: isBlocked ? ttl / 1000 : 0 };
-    },
-  };
-}
+/** The CountRequest of this request. Only on routes with RequestRateGuard. */
+export const RequestCounter = createParamDecorator((_: unknown, context: ExecutionContext): CountRequest => {
+  const count = context.switchToHttp().getRequest<ThrottledRequest>()[COUNT_REQUEST];
+  if (!count) throw new Error('@RequestCounter() needs RequestRateGuard on the route.');
+  return count;
+});

@@ -1,15 +1,15 @@
 /**
- * SQLSTATE 08 (connection), 25006 (has become a standby), 25P03 (idle in a transaction), 28 (does not let us in), 3D000 (is
- * gone), 40 (two transactions in each other's way), 53 (resources), 55000 (takes no connections), 57P (stops or starts),
- * and what sockets and TLS say.
+ * SQLSTATE 08 (connection), 25006 (read-only standby), 25P03 and 25P04 (limits on idle time in a transaction and on its
+ * duration), 28 (authentication), 3D000 (no such database), 40 (deadlock, serialization), 53 (resources), 55000 (refuses
+ * connections), 57P (shutdown, start-up), and errors of sockets and TLS.
  */
 const CODES =
-  /^(08|25006|25P03|28|3D000|40|53|55000|57P|ECONN|EPIPE|EPROTO|EHOST|ENET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
+  /^(08|25006|25P0[34]|28|3D000|40|53|55000|57P|ECONN|EPIPE|EPROTO|EHOST|ENET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
 const TEXTS =
   /connection (terminated|timeout|error)|timeout exceeded when trying to connect|timeout expired|connect ENOENT|SSL connection|cannot use a pool after/i;
 
-/** Statements that the server or the client gave up: 57014, and pg's `query_timeout`. */
-const SLOW = { codes: /^57014/, texts: /^Query read timeout$/ };
+/** Cancelled statements: 57014 (statement timeout, cancel request), 55P03 (lock timeout), and pg's `query_timeout`. */
+const SLOW = { codes: /^(57014|55P03)/, texts: /^Query read timeout$/ };
 
 /** Whether a request failed because the database cannot be reached now: it can succeed later, as it is. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { HOW_TO_MIGRATE, isSchemaBehind } from '@app/database';
+import { MIGRATION_HINT, isMigrationMissing } from '@app/database';
 import type { AuthenticatedRequest } from '@app/project-auth';
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -58,8 +58,8 @@ export abstract class DialectFilter implements ExceptionFilter {
 
   private log(error: unknown): void {
     this.logger.error({
-      msg: isSchemaBehind(error)
-        ? `a request failed because migrations of nft_metadata are missing. ${HOW_TO_MIGRATE}`
+      msg: isMigrationMissing(error)
+        ? `a request failed because migrations of nft_metadata are missing. ${MIGRATION_HINT}`
         : 'a request failed through a fault of the service',
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
@@ -68,7 +68,7 @@ export abstract class DialectFilter implements ExceptionFilter {
 
 /** Why the service cannot do its work now; null: for none of these reasons. */
 function reasonOf(error: unknown): AwayReason | null {
-  if (isSchemaBehind(error)) return 'migrations';
+  if (isMigrationMissing(error)) return 'migrations';
   if (isSlowStatement(error)) return 'slow';
   return isDatabaseUnavailable(error) ? 'database' : null;
 }

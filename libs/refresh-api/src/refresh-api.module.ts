@@ -25,10 +25,9 @@ import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
 import { WebhookApiWrongRoutes } from './webhook-api/webhook-api-wrong-routes.controller.js';
 import { WebhooksController, WEBHOOKS_PATH } from './webhook-api/webhooks.controller.js';
 import {
-  completeConfig,
   completePaths,
   REFRESH_API_CONFIG,
-  REFRESH_API_OPTION_NAMES,
+  refreshApiOptions,
   REFRESH_API_PATHS,
   standardExtras,
   type RefreshApiExtras,
@@ -43,7 +42,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .setExtras<RefreshApiExtras>(standardExtras, (module, extras) => {
     checkNames('RefreshApiModule', module, extras, {
-      options: REFRESH_API_OPTION_NAMES,
+      options: refreshApiOptions.names,
       extras: Object.keys(standardExtras),
     });
     const paths = completePaths(extras);
@@ -58,7 +57,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 /** The HTTP API in its dialects. Needs MetadataRefreshModule and ProjectAuthModule. Nothing of it is global. */
 @Module({
   providers: [
-    { provide: REFRESH_API_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
+    {
+      provide: REFRESH_API_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: RefreshApiOptions) => refreshApiOptions.complete(given),
+    },
     ProjectApiFilter,
     WebhookApiFilter,
     PartnerApiFilter,
@@ -67,8 +70,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
-  /** The names of all options, without what shapes the module. */
-  static readonly optionNames = REFRESH_API_OPTION_NAMES;
+  /** What tunes the module: names, limits and defaults. */
+  static readonly options = refreshApiOptions;
 
   constructor(
     private readonly bodyErrors: BodyErrors,

@@ -1,5 +1,5 @@
 import { CREDENTIAL_KINDS, type CredentialKind } from '@app/project-auth';
-import { readOptions } from '@app/module-options';
+import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const credentials = (standard: CredentialKind[]) =>
@@ -66,12 +66,7 @@ export const standardExtras: Required<RefreshApiExtras> = {
   decorators: [],
 };
 
-export const REFRESH_API_OPTION_NAMES: readonly string[] = Object.keys(refreshApiOptionsSchema.shape);
-
-/** Throws an Error that names each wrong option. */
-export function completeConfig(options: RefreshApiOptions): RefreshApiConfig {
-  return readOptions('RefreshApiModule', refreshApiOptionsSchema, options);
-}
+export const refreshApiOptions = new ModuleOptions('RefreshApiModule', refreshApiOptionsSchema);
 
 const pathSchema = z
   .string()

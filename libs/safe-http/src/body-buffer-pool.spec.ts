@@ -1,94 +1,94 @@
-import { LargeBodies, NoSeat, type Place } from './body-buffer-pool.js';
+import { AcquireTimeout, BodyBufferPool, type Permit } from './body-buffer-pool.js';
 
 const WAIT_MS = 8000;
 
-let bodies: LargeBodies;
-/** Who has sat down, in order. */
-let seated: string[];
+let pool: BodyBufferPool;
+/** The results of acquire, in order. */
+let results: string[];
 beforeEach(() => {
   vi.useFakeTimers();
-  bodies = new LargeBodies({ largeBodyQueueTimeoutMs: WAIT_MS });
-  seated = [];
+  pool = new BodyBufferPool({ largeBodyQueueTimeoutMs: WAIT_MS });
+  results = [];
 });
 afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Its owner is the first letter of its name. */
-function ask(name: string): Place {
-  const place = bodies.place();
-  place.take(name.slice(0, 1)).then(
-    () => seated.push(name),
-    () => seated.push(`${name} is busy`),
+/** The first letter of the name is the owner. */
+function acquire(name: string): Permit {
+  const permit = pool.createPermit();
+  permit.acquire(name.slice(0, 1)).then(
+    () => results.push(name),
+    () => results.push(`${name} timed out`),
   );
-  return place;
+  return permit;
 }
 
-/** All that happens without time. */
+/** Runs everything that waits for no timer. */
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
-it('gives two seats at once, and each on when it is left', async () => {
-  const [first] = [ask('a1'), ask('b1'), ask('c1')];
+it('grants two buffers at the same time, and the next permit gets one that is released', async () => {
+  const [first] = [acquire('a1'), acquire('b1'), acquire('c1')];
   await settle();
-  expect(seated).toEqual(['a1', 'b1']);
+  expect(results).toEqual(['a1', 'b1']);
 
-  first.leave();
+  first.release();
   await settle();
 
-  expect(seated).toEqual(['a1', 'b1', 'c1']);
+  expect(results).toEqual(['a1', 'b1', 'c1']);
 });
 
-it('lets collections take turns, and who has a seat comes after those who have none', async () => {
-  const [first, , , another] = [ask('a1'), ask('a2'), ask('a3'), ask('b1'), ask('c1')];
+it('lets collections take turns: owners without a buffer come before those that hold one', async () => {
+  const [first, , , another] = [acquire('a1'), acquire('a2'), acquire('a3'), acquire('b1'), acquire('c1')];
 
-  first.leave();
-  another.leave();
+  first.release();
+  another.release();
   await settle();
 
-  expect(seated).toEqual(['a1', 'a2', 'b1', 'c1']);
+  expect(results).toEqual(['a1', 'a2', 'b1', 'c1']);
 });
 
-it('passes over who has gone, and loses no seat by it', async () => {
-  const places = [ask('a1'), ask('b1'), ask('c1'), ask('d1')];
+it('skips permits that were released while waiting, and loses no buffer', async () => {
+  const permits = [acquire('a1'), acquire('b1'), acquire('c1'), acquire('d1')];
 
-  for (const place of places.toReversed()) place.leave();
-  for (const later of ['e1', 'f1']) ask(later);
+  for (const permit of permits.toReversed()) permit.release();
+  for (const later of ['e1', 'f1']) acquire(later);
   await vi.advanceTimersByTimeAsync(WAIT_MS);
 
-  expect(seated).toEqual(['a1', 'b1', 'e1', 'f1']);
+  expect(results).toEqual(['a1', 'b1', 'e1', 'f1']);
 });
 
-it('leaves no timer behind when nobody waits any longer', async () => {
-  const places = [ask('a1'), ask('b1'), ask('c1')];
+it('leaves no timer behind when no permit waits', async () => {
+  const permits = [acquire('a1'), acquire('b1'), acquire('c1')];
 
-  for (const place of places.toReversed()) place.leave();
+  for (const permit of permits.toReversed()) permit.release();
   await settle();
 
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('tells who has waited for too long, in all', async () => {
-  const place = bodies.place();
-  const [first] = [ask('a1'), ask('b1')];
-  const waited = place.take('c');
+it('rejects with AcquireTimeout when all waits of a permit together are too long', async () => {
+  const permit = pool.createPermit();
+  const [first] = [acquire('a1'), acquire('b1')];
+  const acquired = permit.acquire('c');
   await vi.advanceTimersByTimeAsync(WAIT_MS - 1000);
-  first.leave();
-  await waited;
-  place.leave();
-  ask('d1');
+  first.release();
+  await acquired;
+  permit.release();
+  acquire('d1');
 
-  const failure = place.take('c').catch((error: unknown) => error);
+  const failure = permit.acquire('c').catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(1000);
 
-  expect(await failure).toBeInstanceOf(NoSeat);
-  expect(place.isWaiting).toBe(false);
+  expect(await failure).toBeInstanceOf(AcquireTimeout);
+  expect(permit.isWaiting).toBe(false);
 });
 
-it('tells who comes when too many of its collection wait, and keeps out no other collection', async () => {
-  for (let id = 1; id <= 2 + 64 + 1; id += 1) ask(`a${id}`);
-  const late = ask('b1');
+it('rejects at once when the queue is full, but still queues the first permit of another collection', async () => {
+  for (let id = 1; id <= 2 + 64 + 1; id += 1) acquire(`a${id}`);
+  const late = acquire('b1');
   await settle();
 
-  expect(seated).toEqual(['a1', 'a2', 'a67 is busy']);
+  expect(results).toEqual(['a1', 'a2', 'a67 timed out']);
   expect(late.isWaiting).toBe(true);
 });

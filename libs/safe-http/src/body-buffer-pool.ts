@@ -2,66 +2,69 @@ import { Inject, Injectable } from '@nestjs/common';
 import { MAX_BODY_BYTES } from './safe-http.limits.js';
 import { SAFE_HTTP_CONFIG, type SafeHttpConfig } from './safe-http.options.js';
 
-/** A body that is larger than this takes a seat. Real documents are a few kilobytes. */
+/** A larger body needs a permit. In bytes; real documents are a few kilobytes. */
 export const LARGE_BODY = 256 * 1024;
 
-/** Large bodies in memory at once, in one process: two of the largest are 10 MiB. */
-const SEATS = 2;
-/** Each with half a MiB of what has come. Beyond that only the first one of a collection waits: nobody is kept out. */
-const MOST_WAITING = 64;
+/** Large bodies in the memory of one process at the same time: two of the largest take 10 MiB. */
+const BUFFERS = 2;
+/**
+ * Attempts in the queue; each holds half a MiB that it has received. Above this limit the queue takes only the first
+ * attempt of a collection, so that no collection is locked out.
+ */
+const MAX_WAITING = 64;
 
-/** Others had the seats for too long. That is our doing, and says nothing of the host. */
-export class NoSeat extends Error {
-  readonly code = 'NO_SEAT';
+/** No buffer became free in time. Other bodies caused this, so it says nothing about the host. */
+export class AcquireTimeout extends Error {
+  readonly code = 'ACQUIRE_TIMEOUT';
 }
 
 /**
- * Bounds the memory that strangers can make us use: a body that turns out to be large is read on only when it has one
- * of a few seats, and keeps it until its document is read. The others wait, with their host's data still on the wire.
- * Collections take turns: one whose bodies never end holds up another one until one of them has run into its deadline.
+ * A fair semaphore that bounds the memory for large bodies. A body that proves large waits for one of a few buffers,
+ * which applies backpressure to its host, and holds the buffer until its document is read. Collections take turns: one
+ * whose bodies never end delays another one by one deadline at most.
  */
 @Injectable()
-export class LargeBodies {
-  private readonly seats = Array.from({ length: SEATS }, () => new Seat());
-  /** By whose they are: the one whose turn is next comes first. */
-  private readonly waiting = new Map<string, Set<OnTurn>>();
+export class BodyBufferPool {
+  private readonly buffers = Array.from({ length: BUFFERS }, () => new BodyBuffer());
+  /** By owner; the first one is next. */
+  private readonly waiting = new Map<string, Set<OnAcquire>>();
 
   constructor(@Inject(SAFE_HTTP_CONFIG) private readonly config: Pick<SafeHttpConfig, 'largeBodyQueueTimeoutMs'>) {}
 
-  /** For one attempt. A seat is taken when there is something to sit down with. */
-  place(): Place {
-    return new Place(this, this.config.largeBodyQueueTimeoutMs);
+  /** The permit of one attempt. Acquire it only once the body proves large. */
+  createPermit(): Permit {
+    return new Permit(this, this.config.largeBodyQueueTimeoutMs);
   }
 
-  /** Gives a seat, now or when it is its owner's turn. False: too many are waiting. */
-  take(owner: string, onTurn: OnTurn): boolean {
-    const seat = this.seats.find((one) => one.owner === undefined);
-    const others = this.waiting.get(owner);
-    if (seat) sitDown(seat, owner, onTurn);
-    else if (!others) this.waiting.set(owner, new Set([onTurn]));
-    else if (this.countWaiting() < MOST_WAITING) others.add(onTurn);
+  /** Calls back with a buffer, now or when it is the owner's turn. False: the queue is full. */
+  acquire(owner: string, onAcquire: OnAcquire): boolean {
+    const free = this.buffers.find((buffer) => buffer.owner === undefined);
+    const queued = this.waiting.get(owner);
+    if (free) grant(free, owner, onAcquire);
+    else if (!queued) this.waiting.set(owner, new Set([onAcquire]));
+    else if (this.countWaiting() < MAX_WAITING) queued.add(onAcquire);
     else return false;
     return true;
   }
 
-  /** No longer waited for. */
-  withdraw(owner: string, onTurn: OnTurn): void {
-    const others = this.waiting.get(owner);
-    others?.delete(onTurn);
-    if (others?.size === 0) this.waiting.delete(owner);
+  /** Leaves the queue. */
+  cancel(owner: string, onAcquire: OnAcquire): void {
+    const queued = this.waiting.get(owner);
+    queued?.delete(onAcquire);
+    if (queued?.size === 0) this.waiting.delete(owner);
   }
 
-  giveBack(seat: Seat): void {
-    seat.owner = undefined;
+  release(buffer: BodyBuffer): void {
+    buffer.owner = undefined;
     const owners = [...this.waiting.keys()];
-    // Who sits has had a turn.
-    const next = owners.find((owner) => this.seats.every((one) => one.owner !== owner)) ?? owners[0];
+    // Owners without a buffer come first.
+    const next = owners.find((owner) => this.buffers.every((one) => one.owner !== owner)) ?? owners[0];
     if (next === undefined) return;
-    const [onTurn, ...others] = this.waiting.get(next)!;
-    // To the end of the line.
+    const [onAcquire, ...others] = this.waiting.get(next)!;
+    // Round robin: the owner moves to the end of the queue.
     this.waiting.delete(next);
     if (others.length > 0) this.waiting.set(next, new Set(others));
-    sitDown(seat, next, onTurn!);
+    grant(buffer, next, onAcquire!);
   }
 
   private countWaiting(): number {
@@ -69,69 +72,69 @@ export class LargeBodies {
   }
 }
 
-function sitDown(seat: Seat, owner: string, onTurn: OnTurn): void {
-  seat.owner = owner;
-  onTurn(seat);
+function grant(buffer: BodyBuffer, owner: string, onAcquire: OnAcquire): void {
+  buffer.owner = owner;
+  onAcquire(buffer);
 }
 
-type OnTurn = (seat: Seat) => void;
+type OnAcquire = (buffer: BodyBuffer) => void;
 
-/** One attempt among those that may need a seat: it holds one at most, and waits for so long in all. */
-export class Place {
-  private seat: Seat | undefined;
+/** Lets one attempt hold one buffer at a time. All its waits together are limited by `largeBodyQueueTimeoutMs`. */
+export class Permit {
+  private buffer: BodyBuffer | undefined;
   private stopWaiting = () => {};
-  /** For a seat. */
+  /** Whether the attempt is in the queue. */
   isWaiting = false;
 
   constructor(
-    private readonly bodies: LargeBodies,
-    private leftMs: number,
+    private readonly pool: BodyBufferPool,
+    private remainingMs: number,
   ) {}
 
-  /** Room for a large body of this collection. Throws NoSeat when the time to wait is over, or too many are waiting. */
-  take(owner: string): Promise<Buffer> {
-    const waitsSince = performance.now();
+  /** Resolves with room for the largest body. Throws AcquireTimeout when the wait is over or the queue is full. */
+  acquire(owner: string): Promise<Buffer> {
+    const startedAt = performance.now();
     this.isWaiting = true;
-    return new Promise((done, fail) => {
-      const onTurn = (seat: Seat) => {
+    return new Promise((resolve, reject) => {
+      const onAcquire = (buffer: BodyBuffer) => {
         this.stopWaiting();
-        this.seat = seat;
-        done(seat.room);
+        this.buffer = buffer;
+        resolve(buffer.bytes);
       };
-      const giveUp = () => {
+      const onTimeout = () => {
         this.stopWaiting();
-        fail(new NoSeat('Large bodies of others are being read.'));
+        reject(new AcquireTimeout('All buffers for large bodies are in use.'));
       };
-      const timer = setTimeout(giveUp, this.leftMs);
+      const timer = setTimeout(onTimeout, this.remainingMs);
       this.stopWaiting = () => {
         clearTimeout(timer);
-        this.bodies.withdraw(owner, onTurn);
-        this.leftMs = Math.max(0, this.leftMs - (performance.now() - waitsSince));
+        this.pool.cancel(owner, onAcquire);
+        this.remainingMs = Math.max(0, this.remainingMs - (performance.now() - startedAt));
         this.isWaiting = false;
         this.stopWaiting = () => {};
       };
-      if (!this.bodies.take(owner, onTurn)) giveUp();
+      if (!this.pool.acquire(owner, onAcquire)) onTimeout();
     });
   }
 
-  /** The body was read, or is waited for no longer. */
-  leave(): void {
+  /** Frees the buffer, or leaves the queue. Does nothing without either. */
+  release(): void {
     this.stopWaiting();
-    if (this.seat) this.bodies.giveBack(this.seat);
-    this.seat = undefined;
+    if (this.buffer) this.pool.release(this.buffer);
+    this.buffer = undefined;
   }
 }
 
-class Seat {
-  /** Whose body is here. */
+class BodyBuffer {
+  /** undefined: free. */
   owner: string | undefined;
-  private bytes?: Buffer;
+  private memory?: Buffer;
 
   /**
-   * Room for the largest body: the same for everybody who sits here, since what one leaves behind may stay in memory for
-   * long, and shared with the thread that reads it, so that it needs no copy.
+   * Has the size of the largest body. Allocated once and reused, since freed buffers may stay in memory for long, and
+   * shared with the thread that reads the document, which needs no copy.
    */
-  get room(): Buffer {
-    return (this.bytes ??= Buffer.from(new SharedArrayBuffer(MAX_BODY_BYTES)));
+  get bytes(): Buffer {
+    return (this.memory ??= Buffer.from(new SharedArrayBuffer(MAX_BODY_BYTES)));
   }
 }

@@ -4,33 +4,33 @@ import Agent from 'undici/lib/dispatcher/agent.js';
 import Client from 'undici/lib/dispatcher/client.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 
-/** Without a request. */
-const KEPT_OPEN_MS = 4000;
+/** How long an idle connection stays open. */
+const KEEP_ALIVE_MS = 4000;
 
 export interface ConnectionOptions {
-  /** Resolves the names that are dialled. */
+  /** Resolves host names when a connection is opened. */
   lookup: LookupFunction;
-  /** To one origin at once. */
+  /** Per origin. */
   maxConnections: number;
-  /** For name, connect and TLS, in milliseconds; whoever asked may have gone earlier. */
+  /** For name resolution, connect and TLS, in milliseconds. The request may be aborted before that. */
   connectTimeoutMs: number;
 }
 
-/** What reads the answer to one request. It is told which connection the request goes over. */
-export interface AnswerHandler extends Dispatcher.DispatchHandler {
+/** Reads the response to one request. The connection that sends the request sets `connection`. */
+export interface ResponseHandler extends Dispatcher.DispatchHandler {
   connection?: Connection;
 }
 
-/** Connections to any host, HTTP/1.1 only, kept open and used again; a host that has none left is forgotten. */
+/** Keep-alive connection pools, one per origin, HTTP/1.1 only. The pool of an origin without connections is removed. */
 export function openConnections({ lookup, maxConnections, connectTimeoutMs }: ConnectionOptions): Agent {
   return new Agent({
     connections: maxConnections,
     connect: { lookup, timeout: connectTimeoutMs },
     allowH2: false,
-    // However long a host would like it: there are many hosts, and each socket is a file descriptor.
-    keepAliveTimeout: KEPT_OPEN_MS,
-    keepAliveMaxTimeout: KEPT_OPEN_MS,
-    // One deadline for everything is kept by whoever asks.
+    // Ignore longer times that a host asks for: there are many hosts, and each socket is a file descriptor.
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    // The caller's deadline covers everything.
     headersTimeout: 0,
     bodyTimeout: 0,
     factory: (origin, pool: object) =>
@@ -38,15 +38,15 @@ export function openConnections({ lookup, maxConnections, connectTimeoutMs }: Co
   });
 }
 
-/** Watched from its first moment, before undici itself hears of anything. */
+/** Watches the socket from the moment it is opened, before undici adds its own listeners. */
 function openConnection(origin: string | URL, options: UndiciClient.Options): Connection {
   const connect = options.connect as Connector;
   const connection: Connection = new Connection(origin, {
     ...options,
-    connect: (to, done) =>
-      connect(to, (...made) => {
-        if (made[1]) connection.watch(made[1]);
-        done(...made);
+    connect: (target, callback) =>
+      connect(target, (...result) => {
+        if (result[1]) connection.watch(result[1]);
+        callback(...result);
       }),
   });
   return connection;
@@ -54,11 +54,11 @@ function openConnection(origin: string | URL, options: UndiciClient.Options): Co
 
 type Connector = Extract<UndiciClient.Options['connect'], (...args: never[]) => unknown>;
 
-/** One connection, which remembers what undici does not tell. */
+/** One connection, with state that undici does not expose. */
 export class Connection extends Client {
-  /** It has brought an answer: from then on its host may close it at any moment. */
+  /** Whether it has received a response. From then on the host may close it at any moment. */
   isUsed = false;
-  /** It has ended with an error. undici takes that for the end of a body that has no length. */
+  /** Whether it ended with an error. undici takes that for the end of a body without a declared length. */
   isBroken = false;
 
   constructor(origin: string | URL, options: UndiciClient.Options) {
@@ -71,7 +71,7 @@ export class Connection extends Client {
     socket.once('error', () => (this.isBroken = true));
   }
 
-  override dispatch(request: Dispatcher.DispatchOptions, handler: AnswerHandler): boolean {
+  override dispatch(request: Dispatcher.DispatchOptions, handler: ResponseHandler): boolean {
     handler.connection = this;
     return super.dispatch(request, handler);
   }

@@ -1,14 +1,14 @@
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
-import { AnswerTooLarge } from './response-too-large.js';
+import { ResponseTooLarge } from './response-too-large.js';
 
-/** Where bytes come from, while nobody can take more. */
+/** A source that supports backpressure. */
 export interface ByteSource {
   pause(): void;
   resume(): void;
 }
 
-/** Takes the bytes of a body in order. */
+/** Receives the bytes of a body in order. */
 export interface ByteSink {
   write(chunk: Buffer, from: ByteSource): void;
   end(): void;
@@ -19,16 +19,16 @@ export interface BodyDecoder extends Omit<ByteSink, 'fail'> {
   destroy(): void;
 }
 
-/** Each has memory of its own, and a header has room for thousands of names. */
+/** Each decoder allocates memory, and a header could name thousands. */
 const MAX_CODINGS = 3;
-/** White space behind a gzip body, in bytes. */
+/** The longest white space after a gzip body, in bytes. */
 const MAX_PADDING = 256;
 
 /**
- * Removes the codings of a `Content-Encoding` header, the last one first (RFC 9110, 8.4). Names that stand for no coding,
- * such as `identity` and `aws-chunked`, are skipped. null: there is nothing to remove, or there are more than three.
+ * Decodes the codings of a `Content-Encoding` header, the last one first (RFC 9110, 8.4). Unknown names, such as `identity`
+ * and `aws-chunked`, are skipped. null: no coding, or more than three.
  *
- * @param maxBytes The most bytes that may go into any one of them: a bomb may be wrapped in another one.
+ * @param maxBytes The most bytes that may enter any one decoder: a decompression bomb may be nested in another one.
  */
 export function decoderFor(contentEncoding: string | undefined, sink: ByteSink, maxBytes: number): BodyDecoder | null {
   const codings = (contentEncoding ?? '')
@@ -37,7 +37,7 @@ export function decoderFor(contentEncoding: string | undefined, sink: ByteSink, 
     .map((name) => CODINGS[name.trim()])
     .filter((coding) => coding !== undefined);
   if (codings.length === 0 || codings.length > MAX_CODINGS) return null;
-  // The first coding was applied first, so its output goes to the sink.
+  // The server applied the first coding first, so its decoder is the last and feeds the sink.
   const decoders: CodingDecoder[] = [];
   for (const coding of codings) decoders.unshift(new CodingDecoder(coding, decoders[0] ?? sink, maxBytes));
   const [outermost] = decoders;
@@ -58,11 +58,11 @@ const CODINGS: Readonly<Record<string, Coding | undefined>> = {
   br: 'br',
 };
 
-/** Removes one coding. */
+/** Decodes one coding. */
 class CodingDecoder implements BodyDecoder, ByteSink {
   private stream: Transform | undefined;
   private received = 0;
-  /** Maybe the padding behind the body. */
+  /** White space that may be padding after the body. */
   private heldBack: Buffer = Buffer.alloc(0);
 
   constructor(
@@ -74,7 +74,9 @@ class CodingDecoder implements BodyDecoder, ByteSink {
   write(chunk: Buffer, from: ByteSource): void {
     this.received += chunk.length;
     if (this.received > this.maxBytes) {
-      return this.fail(new AnswerTooLarge(`The body has more than ${this.maxBytes} bytes before it is decompressed.`));
+      return this.fail(
+        new ResponseTooLarge(`The body has more than ${this.maxBytes} bytes before it is decompressed.`),
+      );
     }
     const bytes = this.coding === 'gzip' ? this.withoutPadding(chunk) : chunk;
     if (bytes.length === 0) return;
@@ -96,8 +98,8 @@ class CodingDecoder implements BodyDecoder, ByteSink {
   }
 
   /**
-   * White space at the end is held back, and never written if nothing follows: zlib takes it for a second, broken member.
-   * A gzip body ends with its size, whose last byte is 0 below 16 MiB, so none of its own bytes is lost.
+   * Holds back trailing white space and drops it if nothing follows: zlib would read it as a second, broken member. A gzip
+   * body ends with its size, whose last byte is 0 below 16 MiB, so no byte of the body itself is dropped.
    */
   private withoutPadding(chunk: Buffer): Buffer {
     const bytes = this.heldBack.length > 0 ? Buffer.concat([this.heldBack, chunk]) : chunk;
@@ -124,7 +126,7 @@ function decompressor(coding: Coding, [first = 0]: Buffer): Transform {
     case 'br':
       return createBrotliDecompress();
     case 'deflate':
-      // Some servers leave out the header of zlib, and browsers read that, too.
+      // Some servers omit the zlib header; browsers accept that.
       return (first & ZLIB_METHOD) === ZLIB_DEFLATE ? createInflate() : createInflateRaw();
   }
 }

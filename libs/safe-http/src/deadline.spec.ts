@@ -7,12 +7,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('ends when its time is over, and stands still while it is paused', () => {
+it('a deadline aborts its signal when the time is over, and does not run while it is paused', () => {
   const deadline = new Deadline(1000);
   vi.advanceTimersByTime(400);
   deadline.pause();
   vi.advanceTimersByTime(5000);
-  expect(deadline.leftMs).toBe(600);
+  expect(deadline.remainingMs).toBe(600);
   deadline.resume();
 
   vi.advanceTimersByTime(599);
@@ -21,7 +21,7 @@ it('ends when its time is over, and stands still while it is paused', () => {
   expect(deadline.signal.aborted).toBe(true);
 });
 
-it('is over once and for all when it is cleared, whoever goes on then', () => {
+it('a cleared deadline never aborts, also after resume()', () => {
   const deadline = new Deadline(1000);
   deadline.pause();
   deadline.clear();
@@ -29,10 +29,10 @@ it('is over once and for all when it is cleared, whoever goes on then', () => {
 
   expect(vi.getTimerCount()).toBe(0);
   vi.advanceTimersByTime(5000);
-  expect([deadline.leftMs, deadline.signal.aborted]).toEqual([1000, false]);
+  expect([deadline.remainingMs, deadline.signal.aborted]).toEqual([1000, false]);
 });
 
-it('ends with whatever it is a part of', () => {
+it('a deadline aborts with its outer signal', () => {
   const outer = new AbortController();
   const deadline = new Deadline(1000, outer.signal);
 

@@ -1,22 +1,22 @@
-/** The time that one attempt may take. It stands still while the attempt waits for something of ours, not the host's. */
+/** The time limit of one attempt. Pause it while the attempt waits for a resource of this process instead of the host. */
 export class Deadline {
   private readonly controller = new AbortController();
-  private readonly end = () => this.controller.abort();
+  private readonly abort = () => this.controller.abort();
   private timer: NodeJS.Timeout | undefined;
-  /** undefined: it stands still. */
-  private runsSince: number | undefined;
-  private unusedMs: number;
+  /** undefined: paused. */
+  private runningSince: number | undefined;
+  private budgetMs: number;
   private isCleared = false;
 
   constructor(
     ms: number,
-    /** Ends the attempt as well. */
+    /** Aborts the attempt as well. */
     private readonly outer?: AbortSignal,
   ) {
-    this.unusedMs = ms;
-    // A plain timer and listener: AbortSignal.timeout and .any cost more than all else on the way of a request.
-    outer?.addEventListener('abort', this.end, { once: true });
-    if (outer?.aborted) this.end();
+    this.budgetMs = ms;
+    // A plain timer and listener: AbortSignal.timeout and .any cost more than the rest of a request together.
+    outer?.addEventListener('abort', this.abort, { once: true });
+    if (outer?.aborted) this.abort();
     this.resume();
   }
 
@@ -24,28 +24,27 @@ export class Deadline {
     return this.controller.signal;
   }
 
-  /** What was not used of it. */
-  get leftMs(): number {
-    const usedMs = this.runsSince === undefined ? 0 : performance.now() - this.runsSince;
-    return Math.max(0, this.unusedMs - usedMs);
+  get remainingMs(): number {
+    const usedMs = this.runningSince === undefined ? 0 : performance.now() - this.runningSince;
+    return Math.max(0, this.budgetMs - usedMs);
   }
 
   pause(): void {
     clearTimeout(this.timer);
-    this.unusedMs = this.leftMs;
-    this.runsSince = undefined;
+    this.budgetMs = this.remainingMs;
+    this.runningSince = undefined;
   }
 
   resume(): void {
-    if (this.isCleared || this.runsSince !== undefined) return;
-    this.runsSince = performance.now();
-    this.timer = setTimeout(this.end, this.unusedMs);
+    if (this.isCleared || this.runningSince !== undefined) return;
+    this.runningSince = performance.now();
+    this.timer = setTimeout(this.abort, this.budgetMs);
   }
 
-  /** No longer needed: it stands still from now on. */
+  /** Stops the deadline for good: it no longer aborts, and resume() does nothing. */
   clear(): void {
     this.pause();
     this.isCleared = true;
-    this.outer?.removeEventListener('abort', this.end);
+    this.outer?.removeEventListener('abort', this.abort);
   }
 }

@@ -1,85 +1,90 @@
 import type { Dispatcher } from 'undici';
-import { AnswerTooLarge } from './response-too-large.js';
+import { ResponseTooLarge } from './response-too-large.js';
 import { BodyBytes } from './body-bytes.js';
-import type { AnswerHandler, Connection } from './connections.js';
+import type { ResponseHandler, Connection } from './connections.js';
 import { decoderFor, type BodyDecoder, type ByteSource } from './content-decoder.js';
-import { LARGE_BODY, NoSeat } from './body-buffer-pool.js';
+import { LARGE_BODY, AcquireTimeout } from './body-buffer-pool.js';
 
-export interface Exchange {
+export interface ExchangeRequest {
   url: URL;
-  /** Present: it is posted. */
+  /** Makes it a POST. */
   body?: string | undefined;
-  /** Whether it may be sent again when a kept connection turns out to be closed: not a message, which may have arrived. */
-  mayRepeat: boolean;
+  /**
+   * Whether to send it again if a kept-alive connection turns out to be closed. Not for a message, which may have arrived.
+   */
+  idempotent: boolean;
   headers: Readonly<Record<string, string>>;
   connections: Dispatcher;
   signal: AbortSignal;
-  /** The largest body of a 200, in bytes after decompression. null: its beginning is enough, as of any other. */
+  /**
+   * The largest body of a 200, in bytes after decompression. null: only the first `errorBodyBytes` are read, as of any
+   * other status.
+   */
   maxBytes: number | null;
-  /** How much of any other body is read. */
+  /** How many bytes of any other body are read. */
   errorBodyBytes: number;
-  /** Asked once when a body turns out to be large; it is read on into what this resolves with. Without it, at once. */
+  /** Called once when the body proves large; reading continues in the buffer it resolves with. Absent: without a wait. */
   onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   status: number;
-  headers: AnswerHeaders;
+  headers: ResponseHeaders;
   body: Buffer;
 }
 
-/** By lower-case name, each character a byte; of a header that came twice, the first. */
-type AnswerHeaders = Readonly<Record<string, string | undefined>>;
+/** Keys are lower case, values Latin-1 (one character per byte). Of a repeated header, the first value. */
+type ResponseHeaders = Readonly<Record<string, string | undefined>>;
 
-class AnswerIncomplete extends Error {
+class IncompleteResponse extends Error {
   readonly code = 'INCOMPLETE';
 }
 
-/** Nobody waits any longer. */
-class NoLongerWanted extends Error {}
+/** The caller's signal was aborted. */
+class RequestAborted extends Error {}
 
-/** A kept connection that its host has closed in the meantime: nothing was answered, and nothing is wrong. */
-class ConnectionWasStale extends Error {}
+/** The host closed a kept-alive connection before the request. Nothing is wrong with the host. */
+class StaleConnection extends Error {}
 
-/** After so many stale connections in a row the host is closing them all. */
-const STALE_AT_MOST = 3;
+/** After so many stale connections in a row the host is closing all of them. */
+const MAX_STALE_RETRIES = 3;
 
-/** One request and its answer: no redirects, no proxy, bytes counted after decompression as they come. */
-export async function exchange(wanted: Exchange): Promise<HttpAnswer> {
-  for (let stale = 0; ; stale += 1) {
+/** One request and its response: no redirects, no proxy. Counts bytes after decompression while they arrive. */
+export async function exchange(request: ExchangeRequest): Promise<HttpResponse> {
+  for (let retries = 0; ; retries += 1) {
     try {
-      return await new Promise<HttpAnswer>((done, fail) => new AnswerReader(wanted, done, fail).ask());
+      return await new Promise<HttpResponse>((resolve, reject) => new ResponseReader(request, resolve, reject).send());
     } catch (error) {
-      if (!(error instanceof ConnectionWasStale)) throw error;
-      if (stale === STALE_AT_MOST || !wanted.mayRepeat) throw error.cause;
+      if (!(error instanceof StaleConnection)) throw error;
+      if (retries === MAX_STALE_RETRIES || !request.idempotent) throw error.cause;
     }
   }
 }
 
-/** Reads an answer as it comes. A body that matters has to be whole; of an error's body the beginning is enough. */
-class AnswerReader implements AnswerHandler {
+/** Reads a response as it arrives. The body of a 200 has to be complete; of an error's body the beginning is enough. */
+class ResponseReader implements ResponseHandler {
   connection?: Connection;
   private controller?: Dispatcher.DispatchController;
   private connectionWasUsed = false;
   private status = 0;
-  private headers: AnswerHeaders = {};
+  private headers: ResponseHeaders = {};
   private readonly body = new BodyBytes();
   private maxBytes: number;
   private hasBody = false;
   private decoder: BodyDecoder | null = null;
-  private isOver = false;
-  private readonly giveUp = () => this.broken(new NoLongerWanted('The time is over.'));
+  private isSettled = false;
+  private readonly onAbort = () => this.fail(new RequestAborted('The deadline is over.'));
 
   constructor(
-    private readonly wanted: Exchange,
-    private readonly done: (answer: HttpAnswer) => void,
-    private readonly fail: (error: unknown) => void,
+    private readonly request: ExchangeRequest,
+    private readonly resolve: (response: HttpResponse) => void,
+    private readonly reject: (error: unknown) => void,
   ) {}
 
-  ask(): void {
-    const { url, body = null, headers, connections, signal } = this.wanted;
-    if (signal.aborted) return this.giveUp();
-    signal.addEventListener('abort', this.giveUp, { once: true });
+  send(): void {
+    const { url, body = null, headers, connections, signal } = this.request;
+    if (signal.aborted) return this.onAbort();
+    signal.addEventListener('abort', this.onAbort, { once: true });
     const method = body === null ? 'GET' : 'POST';
     connections.dispatch({ origin: url.origin, path: `${url.pathname}${url.search}`, method, body, headers }, this);
   }
@@ -87,22 +92,22 @@ class AnswerReader implements AnswerHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
     this.connectionWasUsed = this.connection!.isUsed;
-    if (this.isOver) controller.abort(new NoLongerWanted('The time was over before there was a connection.'));
+    if (this.isSettled) controller.abort(new RequestAborted('The deadline was over before a connection was open.'));
   }
 
   onResponseStart(_: unknown, status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
     if (status < 200) return;
     this.connection!.isUsed = true;
     this.status = status;
-    this.headers = firstOfEach(headers);
-    this.maxBytes = (this.mustBeWhole ? this.wanted.maxBytes : null) ?? this.wanted.errorBodyBytes;
-    if (this.mustBeWhole && Number(this.headers['content-length']) > this.maxBytes) {
-      return this.broken(new AnswerTooLarge(`The body is declared with more than ${this.maxBytes} bytes.`));
+    this.headers = firstValues(headers);
+    this.maxBytes = (this.needsWholeBody ? this.request.maxBytes : null) ?? this.request.errorBodyBytes;
+    if (this.needsWholeBody && Number(this.headers['content-length']) > this.maxBytes) {
+      return this.fail(new ResponseTooLarge(`The Content-Length is more than ${this.maxBytes} bytes.`));
     }
   }
 
   onResponseData(_: unknown, chunk: Buffer): void {
-    if (this.isOver) return;
+    if (this.isSettled) return;
     if (!this.hasBody) this.decoder = this.openDecoder();
     this.hasBody = true;
     if (this.decoder) this.decoder.write(chunk, this.controller!);
@@ -110,82 +115,84 @@ class AnswerReader implements AnswerHandler {
   }
 
   onResponseEnd(): void {
-    if (this.connection!.isBroken) return this.broken(new AnswerIncomplete('The connection was reset.'));
+    if (this.connection!.isBroken) return this.fail(new IncompleteResponse('The connection was reset.'));
     if (this.decoder) this.decoder.end();
     else this.complete();
   }
 
   onResponseError(_: unknown, error: Error): void {
-    this.broken(error);
+    this.fail(error);
   }
 
-  private get mustBeWhole(): boolean {
-    return this.status === 200 && this.wanted.maxBytes !== null;
+  private get needsWholeBody(): boolean {
+    return this.status === 200 && this.request.maxBytes !== null;
   }
 
   private openDecoder(): BodyDecoder | null {
     const sink = {
       write: (chunk: Buffer, from: ByteSource) => this.collect(chunk, from),
       end: () => this.complete(),
-      fail: (error: Error) => this.broken(asIncomplete(error, `The body cannot be decompressed: ${error.message}`)),
+      fail: (error: Error) => this.fail(asIncomplete(error, `The body cannot be decompressed: ${error.message}`)),
     };
     return decoderFor(this.headers['content-encoding'], sink, Math.max(this.maxBytes, LARGE_BODY));
   }
 
   private collect(chunk: Buffer, from: ByteSource): void {
-    if (this.isOver) return;
+    if (this.isSettled) return;
     const wasLarge = this.body.length > LARGE_BODY;
     if (this.body.length + chunk.length > this.maxBytes) {
-      this.body.add(chunk.subarray(0, this.maxBytes - this.body.length));
-      return this.broken(new AnswerTooLarge(`The body has more than ${this.maxBytes} bytes.`));
+      this.body.append(chunk.subarray(0, this.maxBytes - this.body.length));
+      return this.fail(new ResponseTooLarge(`The body has more than ${this.maxBytes} bytes.`));
     }
-    this.body.add(chunk);
-    const { onLargeBody } = this.wanted;
+    this.body.append(chunk);
+    const { onLargeBody } = this.request;
     if (!onLargeBody || wasLarge || this.body.length <= LARGE_BODY) return;
-    this.waitForSeat(from, onLargeBody);
+    this.waitForBuffer(from, onLargeBody);
   }
 
-  private waitForSeat(source: ByteSource, onLargeBody: () => Promise<Buffer>): void {
+  private waitForBuffer(source: ByteSource, onLargeBody: () => Promise<Buffer>): void {
     source.pause();
     onLargeBody().then(
-      (room) => {
-        if (this.isOver) return;
-        this.body.moveTo(room);
+      (buffer) => {
+        if (this.isSettled) return;
+        this.body.moveTo(buffer);
         source.resume();
       },
-      (error: Error) => this.broken(error),
+      (error: Error) => this.fail(error),
     );
   }
 
   private complete(): void {
-    if (!this.end()) return;
-    this.done({ status: this.status, headers: this.headers, body: this.body.take(this.maxBytes) });
+    if (!this.settle()) return;
+    this.resolve({ status: this.status, headers: this.headers, body: this.body.head(this.maxBytes) });
   }
 
-  /** The end of the connection comes after the answer, since it would be a reason of its own. */
-  private broken(error: Error): void {
-    if (this.status !== 0 && !this.mustBeWhole) this.complete();
-    else if (this.end()) this.fail(this.status === 0 ? this.withoutAnswer(error) : asIncomplete(error));
+  /** Settles before it aborts the connection, whose own error would hide the cause. */
+  private fail(error: Error): void {
+    if (this.status !== 0 && !this.needsWholeBody) this.complete();
+    else if (this.settle()) this.reject(this.status === 0 ? this.errorWithoutResponse(error) : asIncomplete(error));
     this.decoder?.destroy();
     this.controller?.abort(error);
   }
 
-  private withoutAnswer(error: Error): Error {
-    if (isNoHttp(error)) return new AnswerIncomplete(`What came is no HTTP: ${error.message}`, { cause: error });
-    return this.connectionWasUsed && isReset(error) ? new ConnectionWasStale('', { cause: error }) : error;
+  private errorWithoutResponse(error: Error): Error {
+    if (isProtocolError(error)) {
+      return new IncompleteResponse(`The response is not HTTP: ${error.message}`, { cause: error });
+    }
+    return this.connectionWasUsed && isReset(error) ? new StaleConnection('', { cause: error }) : error;
   }
 
-  /** Whether this was the end, and not something that came after it. */
-  private end(): boolean {
-    if (this.isOver) return false;
-    this.isOver = true;
-    this.wanted.signal.removeEventListener('abort', this.giveUp);
+  /** False if the exchange is settled already. */
+  private settle(): boolean {
+    if (this.isSettled) return false;
+    this.isSettled = true;
+    this.request.signal.removeEventListener('abort', this.onAbort);
     return true;
   }
 }
 
-/** Of headers that came twice, as node:http has it. */
-function firstOfEach(headers: Readonly<Record<string, string | string[] | undefined>>): AnswerHeaders {
+/** Treats repeated headers as node:http does. */
+function firstValues(headers: Readonly<Record<string, string | string[] | undefined>>): ResponseHeaders {
   const first: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(headers)) {
     first[name] = !Array.isArray(value) ? value : name === 'content-encoding' ? value.join(', ') : value[0];
@@ -197,20 +204,18 @@ function isReset(error: Error): boolean {
   return 'code' in error && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(error.code));
 }
 
-const REASONS_OF_OURS = [AnswerTooLarge, AnswerIncomplete, NoLongerWanted, NoSeat];
+const OWN_ERRORS = [ResponseTooLarge, IncompleteResponse, RequestAborted, AcquireTimeout];
 
 function asIncomplete(error: Error, message = 'The connection was closed in the middle of the body.'): Error {
-  return REASONS_OF_OURS.some((reason) => error instanceof reason)
-    ? error
-    : new AnswerIncomplete(message, { cause: error });
+  return OWN_ERRORS.some((own) => error instanceof own) ? error : new IncompleteResponse(message, { cause: error });
 }
 
-/** The host has spoken, and undici understands nothing of it, or has not asked for it: 100, 101. */
-function isNoHttp(error: Error): boolean {
+/** Whether the host sent something that undici cannot parse, or a status that it did not ask for (100, 101). */
+function isProtocolError(error: Error): boolean {
   if (error.name === 'HTTPParserError') return true;
   const code = 'code' in error ? String(error.code) : '';
-  return NO_HTTP.has(code) || (code === 'UND_ERR_SOCKET' && /^bad (response|upgrade)/.test(error.message));
+  return PROTOCOL_ERRORS.has(code) || (code === 'UND_ERR_SOCKET' && /^bad (response|upgrade)/.test(error.message));
 }
 
-/** The last one is undici's own check of the parser, which a 101 that switches to nothing does not pass. */
-const NO_HTTP = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'ERR_ASSERTION']);
+/** ERR_ASSERTION is undici's own check of its parser; a 101 that does not switch protocols fails it. */
+const PROTOCOL_ERRORS = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'ERR_ASSERTION']);

@@ -6,12 +6,12 @@ import { NameResolver } from './name-resolver.js';
 const { A, AAAA } = DNS.Packet.TYPE;
 const [IPV4, IPV6] = ['8.8.8.8', '2606:4700:4700::1111'];
 
-/** Who asks for this name, by port: only who comes later than the first one is told. */
+/** The server ignores the first client that queries this name, and responds to later ones. Clients are told apart by port. */
 const LATE = 'late.example';
-const askedFrom: number[] = [];
+const clientPorts: number[] = [];
 
-/** Of what is not in it, nothing is ever said. */
-const ANSWERS: Record<string, Record<number, string[]>> = {
+/** The server does not respond to any other query. */
+const RECORDS: Record<string, Record<number, string[]>> = {
   'both.example': { [A]: [IPV4], [AAAA]: [IPV6] },
   'four.example': { [A]: [IPV4], [AAAA]: [] },
   'six.example': { [A]: [], [AAAA]: [IPV6] },
@@ -21,13 +21,13 @@ const ANSWERS: Record<string, Record<number, string[]>> = {
   'half-six.example': { [AAAA]: [IPV6] },
 };
 
-/** Of these, the first question for IPv4 is lost. */
+/** The first IPv4 query for these names is lost. */
 const lost = new Set(['lost-four.example']);
 
 const server = DNS.createUDPServer((request, send, client) => {
   const [{ name, type } = { name: '', type: 0 }] = request.questions;
-  if (name === LATE && 'port' in client && askedFrom.push(client.port) && client.port === askedFrom[0]) return;
-  const addresses = ANSWERS[name]?.[type];
+  if (name === LATE && 'port' in client && clientPorts.push(client.port) && client.port === clientPorts[0]) return;
+  const addresses = RECORDS[name]?.[type];
   if (!addresses || (type === A && lost.delete(name))) return;
   const response = DNS.Packet.createResponseFromRequest(request);
   for (const address of addresses) {
@@ -43,8 +43,8 @@ function aResolver(): NameResolver {
 }
 
 function lookup(name: string, all = true, resolver = aResolver()): Promise<string | LookupAddress[]> {
-  return new Promise((done, fail) => {
-    resolver.lookup(name, { all }, (error, address) => (error ? fail(error) : done(address)));
+  return new Promise((resolve, reject) => {
+    resolver.lookup(name, { all }, (error, address) => (error ? reject(error) : resolve(address)));
   });
 }
 
@@ -54,30 +54,30 @@ const [four, six] = [
 ];
 
 it.each([
-  ['both kinds, IPv4 first', 'both.example', [four, six]],
+  ['both families, IPv4 first', 'both.example', [four, six]],
   ['IPv4 only', 'four.example', [four]],
   ['IPv6 only', 'six.example', [six]],
-  ['IPv4, and nobody answers for IPv6', 'half-four.example', [four]],
-  ['IPv6, and nobody answers for IPv4', 'half-six.example', [six]],
-  ['both kinds, where the question for IPv4 was lost once', 'lost-four.example', [four, six]],
-])('gives all addresses of a name that has %s', async (_, name, addresses) => {
+  ['IPv4, and no response for IPv6', 'half-four.example', [four]],
+  ['IPv6, and no response for IPv4', 'half-six.example', [six]],
+  ['both families, where the first IPv4 query was lost', 'lost-four.example', [four, six]],
+])('resolves all addresses of a name that has %s', async (_, name, addresses) => {
   expect(await lookup(name)).toEqual(addresses);
 });
 
-it('gives one address to whoever wants one', async () => {
+it('resolves one address if the caller wants one', async () => {
   expect(await lookup('both.example', false)).toBe(IPV4);
 });
 
-it('asks anew for whoever comes when most of the time for a question is over', async () => {
+it('starts a new query if the one in flight is older than its first try', async () => {
   const resolver = aResolver();
   const first = lookup(LATE, true, resolver).catch((error: unknown) => error);
-  // Both kinds, and one of them again.
-  await vi.waitUntil(() => askedFrom.length >= 3, { timeout: 5000 });
+  // Both families, and a second try of one.
+  await vi.waitUntil(() => clientPorts.length >= 3, { timeout: 5000 });
 
   expect(await lookup(LATE, true, resolver)).toEqual([four, six]);
   expect(await first).toBeInstanceOf(Error);
 });
 
-it('ends when nobody answers', async () => {
+it('rejects when no name server responds in time', async () => {
   await expect(lookup('silent.example')).rejects.toMatchObject({ syscall: expect.stringMatching(/^query/) as string });
 });

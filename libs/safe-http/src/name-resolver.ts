@@ -3,71 +3,71 @@ import { Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { NoAddress } from './ssrf-filter.js';
 
-/** Of the time for a name: what one name server gets for its first answer, so that a dead one leaves time for the next. */
-const FIRST_TRY_PART = 1 / 4;
+/** Share of the timeout that a name server gets for its first response, so that a dead one leaves time for the next. */
+const FIRST_TRY_FRACTION = 1 / 4;
 const TRIES = 2;
 /**
- * One kind of address is there: the other one gets so much of the time, if it is left, as some name servers never answer for it.
- * Longer than a first try, since its question may have been lost, and the kind that came first may lead nowhere.
+ * Once one address family has resolved, the other one gets at most this share of the timeout, since some name servers never
+ * respond for it. Longer than a first try: its query may have been lost, and the first family may not be reachable.
  */
-const OTHER_KIND_PART = 2 / 5;
+const SECOND_FAMILY_FRACTION = 2 / 5;
 
 /**
- * Asks name servers for the names of strangers' hosts, within a bounded time and without a thread: the system's resolver
- * holds one of libuv's for as long as a name server hangs, and a process has four of them for everything. Neither the
- * hosts file nor search domains are read: they have names of this machine and its network. Nothing is remembered.
+ * A DNS resolver with a bounded timeout that blocks no thread: `getaddrinfo` holds one of libuv's four threads for as long as
+ * a name server hangs. It does not read the hosts file or search domains, which name this machine and its network. It
+ * caches nothing.
  */
 export class NameResolver {
-  /** Questions that are under way: whoever asks the same joins, unless one of its tries is over. */
-  private readonly asking = new Map<string, { since: number; addresses: Promise<LookupAddress[]> }>();
+  /** Queries in flight. Another caller joins one, unless one of its tries has timed out. */
+  private readonly pending = new Map<string, { since: number; addresses: Promise<LookupAddress[]> }>();
 
   constructor(
-    /** For all questions about one name, in milliseconds. */
-    private readonly withinMs: number,
+    /** For all queries about one name, in milliseconds. */
+    private readonly timeoutMs: number,
     /** `IP` or `IP:port`; undefined: the system's. */
     private readonly nameServers: readonly string[] | undefined,
   ) {}
 
-  /** As `dns.lookup`, of all kinds of addresses, IPv4 first. */
-  readonly lookup: LookupFunction = (name, { all }, done) => {
+  /** Like `dns.lookup`, with both address families, IPv4 first. */
+  readonly lookup: LookupFunction = (name, { all }, callback) => {
     this.resolve(name).then(
-      (addresses) => (all ? done(null, addresses) : done(null, addresses[0]!.address, addresses[0]!.family)),
-      (error: NodeJS.ErrnoException) => done(error, ''),
+      (addresses) => (all ? callback(null, addresses) : callback(null, addresses[0]!.address, addresses[0]!.family)),
+      (error: NodeJS.ErrnoException) => callback(error, ''),
     );
   };
 
   private resolve(name: string): Promise<LookupAddress[]> {
     const now = performance.now();
-    const asked = this.asking.get(name);
-    if (asked && now - asked.since < this.withinMs * FIRST_TRY_PART) return asked.addresses;
-    const mine = {
+    const pending = this.pending.get(name);
+    if (pending && now - pending.since < this.timeoutMs * FIRST_TRY_FRACTION) return pending.addresses;
+    const own = {
       since: now,
-      addresses: this.ask(name).finally(() => {
-        if (this.asking.get(name) === mine) this.asking.delete(name);
+      addresses: this.query(name).finally(() => {
+        if (this.pending.get(name) === own) this.pending.delete(name);
       }),
     };
-    this.asking.set(name, mine);
-    return mine.addresses;
+    this.pending.set(name, own);
+    return own.addresses;
   }
 
-  private async ask(name: string): Promise<LookupAddress[]> {
-    // One for each name: it can be cancelled alone, asks from a port of its own, and knows of changes to resolv.conf.
-    const resolver = new Resolver({ timeout: Math.ceil(this.withinMs * FIRST_TRY_PART), tries: TRIES });
+  private async query(name: string): Promise<LookupAddress[]> {
+    // A resolver per name can be cancelled alone, uses a port of its own, and sees changes of resolv.conf.
+    const resolver = new Resolver({ timeout: Math.ceil(this.timeoutMs * FIRST_TRY_FRACTION), tries: TRIES });
     if (this.nameServers) resolver.setServers(this.nameServers);
     const cancel = () => resolver.cancel();
     const startedAt = performance.now();
-    let timer = setTimeout(cancel, this.withinMs);
-    const ofKind = async (family: 4 | 6) => {
+    let timer = setTimeout(cancel, this.timeoutMs);
+    const queryFamily = async (family: 4 | 6) => {
       const addresses = await (family === 4 ? resolver.resolve4(name) : resolver.resolve6(name));
       clearTimeout(timer);
-      const leftMs = this.withinMs - (performance.now() - startedAt);
-      timer = setTimeout(cancel, Math.min(this.withinMs * OTHER_KIND_PART, leftMs));
+      const remainingMs = this.timeoutMs - (performance.now() - startedAt);
+      timer = setTimeout(cancel, Math.min(this.timeoutMs * SECOND_FAMILY_FRACTION, remainingMs));
       return addresses.map((address) => ({ address, family }));
     };
-    const answers = await Promise.allSettled([ofKind(4), ofKind(6)]);
+    const results = await Promise.allSettled([queryFamily(4), queryFamily(6)]);
     clearTimeout(timer);
-    const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    const addresses = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     if (addresses.length > 0) return addresses;
-    throw answers[0].status === 'rejected' ? answers[0].reason : new NoAddress('The name has no address.');
+    throw results[0].status === 'rejected' ? results[0].reason : new NoAddress('The name has no address.');
   }
 }

@@ -1,4 +1,4 @@
-/** Why a request has no complete response. */
+/** Why a request has no complete response. Stored, and shown by the API. */
 export type RequestFailureReason =
   | 'timeout'
   | 'dns'
@@ -13,5 +13,5 @@ export type RequestFailureReason =
   | 'invalid_uri'
   | 'unsupported_scheme'
   | 'connection'
-  /** This process had no buffer for a large body in time. Says nothing about the host. */
+  /** No buffer for a large body became free in time. Says nothing about the host. */
   | 'busy';

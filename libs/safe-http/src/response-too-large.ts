@@ -1,4 +1,4 @@
-/** A body has more bytes than may be read of it. */
-export class AnswerTooLarge extends Error {
+/** The body exceeds the limit. */
+export class ResponseTooLarge extends Error {
   readonly code = 'TOO_LARGE';
 }

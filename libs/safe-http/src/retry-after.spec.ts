@@ -1,4 +1,4 @@
-import { askedDelaySeconds, parseRetryAfter } from './retry-after.js';
+import { readRetryAfterSeconds, parseRetryAfter } from './retry-after.js';
 
 const now = new Date('2015-10-21T00:00:00Z');
 const epoch = now.getTime() / 1000;
@@ -22,7 +22,7 @@ describe('Retry-After', () => {
     '1e3',
     'Tue, 20 Oct 2015 07:28:00 GMT',
     'Wed, 99 Oct 2015 07:28:00 GMT',
-  ])('%j asks for nothing [D12]', (value) => {
+  ])('%j asks for no delay [D12]', (value) => {
     expect(parseRetryAfter(value, now)).toBeUndefined();
   });
 
@@ -34,12 +34,12 @@ describe('Retry-After', () => {
     ['Sunday, 06-Nov-94 08:49:37 GMT', undefined],
     ['Wednesday, 21 Oct 2015 07:28:00 GMT', undefined],
     ['Wed Oct 21 07:28:00 2015 CET', undefined],
-  ])('%j, in an obsolete form of dates, asks for %s seconds (H10)', (value, seconds) => {
+  ])('%j, in an obsolete date format, asks for %s seconds (H10)', (value, seconds) => {
     expect(parseRetryAfter(value, now)).toBe(seconds);
   });
 });
 
-describe('what is said of a rate limit', () => {
+describe('rate limit headers', () => {
   it.each<[Record<string, string>, number | undefined]>([
     [{ 'ratelimit-reset': '12' }, 12],
     [{ 'x-ratelimit-reset': '12' }, 12],
@@ -66,15 +66,15 @@ describe('what is said of a rate limit', () => {
     [{ ratelimit: 'limit=10, remaining=5, reset=12' }, undefined],
     [{ ratelimit: 'rubbish' }, undefined],
     [{}, undefined],
-  ])('%j asks for %s seconds (H9)', (headers, seconds) => {
-    expect(askedDelaySeconds(headers, now)).toBe(seconds);
+  ])('%j ask for %s seconds (H9)', (headers, seconds) => {
+    expect(readRetryAfterSeconds(headers, now)).toBe(seconds);
   });
 
   it.each([
     [{ 'retry-after': '7', 'ratelimit-reset': '12', ratelimit: '"default";r=0;t=12' }, 7],
     [{ 'retry-after': '0', 'x-ratelimit-reset': '12' }, 0],
     [{ 'retry-after': 'soon', 'x-ratelimit-reset': '12' }, 12],
-  ])('counts only where there is no Retry-After that can be read: %j (H9)', (headers, seconds) => {
-    expect(askedDelaySeconds(headers, now)).toBe(seconds);
+  ])('count only without a valid Retry-After: %j (H9)', (headers, seconds) => {
+    expect(readRetryAfterSeconds(headers, now)).toBe(seconds);
   });
 });

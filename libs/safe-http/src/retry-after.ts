@@ -1,6 +1,6 @@
-/** Nobody waits longer than this because one answer said so. */
-const LONGEST_SECONDS = 24 * 60 * 60;
-/** As a number of seconds this is 31 years; as a time it is in 2001. */
+/** The longest wait that a response can ask for. */
+const MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60;
+/** From here on, a number is a Unix time: as a delay it would be 31 years, as a time it is in 2001. */
 const FIRST_EPOCH_SECONDS = 1e9;
 const FIRST_EPOCH_MILLISECONDS = 1e12;
 
@@ -8,11 +8,11 @@ const FIRST_EPOCH_MILLISECONDS = 1e12;
 type Headers = Readonly<Record<string, string | undefined>>;
 
 /**
- * How many seconds an answer asks to be left alone for; undefined if it does not say. `Retry-After` counts before what is
- * said of a rate limit: `RateLimit` and `RateLimit-Reset` of the IETF's drafts, `X-RateLimit-Reset` and
- * `X-Rate-Limit-Reset`. Of a limit of which something is left, nothing is asked: it is not what stands in the way.
+ * How many seconds a response asks the client to wait; undefined if it does not say. `Retry-After` takes precedence over the
+ * rate limit headers: `RateLimit` and `RateLimit-Reset` of the IETF drafts, `X-RateLimit-Reset` and `X-Rate-Limit-Reset`.
+ * A limit with remaining requests is ignored, since it did not cause the response.
  */
-export function askedDelaySeconds(headers: Headers, now: Date): number | undefined {
+export function readRetryAfterSeconds(headers: Headers, now: Date): number | undefined {
   return (
     parseRetryAfter(headers['retry-after'], now) ??
     parseRateLimit(headers['ratelimit']) ??
@@ -20,33 +20,33 @@ export function askedDelaySeconds(headers: Headers, now: Date): number | undefin
   );
 }
 
-/** Seconds to wait, from a number of seconds or an HTTP date; undefined for what is neither, or past. */
+/** Seconds to wait, from a number of seconds or an HTTP date; undefined for anything else and for the past. */
 export function parseRetryAfter(value: string | undefined, now: Date): number | undefined {
   const text = value?.trim() ?? '';
-  if (/^[0-9]+$/.test(text)) return Math.min(Number(text), LONGEST_SECONDS);
+  if (/^[0-9]+$/.test(text)) return Math.min(Number(text), MAX_RETRY_AFTER_SECONDS);
   const time = parseHttpDate(text);
   return time === null ? undefined : secondsUntil(time, now);
 }
 
 const DAY = '(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day';
-/** The form that HTTP prescribes, and the two obsolete ones that a recipient has to take: RFC 850's and asctime's. */
+/** The format that HTTP prescribes, and the two obsolete ones that a recipient must accept: RFC 850 and asctime. */
 const DATES = [
   /^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT$/,
   new RegExp(`^${DAY}, [0-9]{2}-[A-Z][a-z]{2}-[0-9]{2} [0-9:]{8} GMT$`),
   /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}$/,
 ];
 
-/** Milliseconds since 1970. Only these forms: Date.parse takes "-5" and "soon 2000" for dates as well. */
+/** Milliseconds since 1970. Accepts only these formats: Date.parse reads "-5" and "soon 2000" as dates too. */
 function parseHttpDate(text: string): number | null {
-  if (!DATES.some((form) => form.test(text))) return null;
-  // asctime's has no zone, and means GMT as well.
+  if (!DATES.some((format) => format.test(text))) return null;
+  // asctime has no zone and means GMT.
   const time = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(time) ? null : time;
 }
 
 function secondsUntil(time: number, now: Date): number | undefined {
   const seconds = Math.ceil((time - now.getTime()) / 1000);
-  return seconds > 0 ? Math.min(seconds, LONGEST_SECONDS) : undefined;
+  return seconds > 0 ? Math.min(seconds, MAX_RETRY_AFTER_SECONDS) : undefined;
 }
 
 const FAMILIES = ['ratelimit', 'x-ratelimit', 'x-rate-limit'];
@@ -59,12 +59,12 @@ function parseReset(headers: Headers, family: string, now: Date): number | undef
   const number = Number(text);
   if (number >= FIRST_EPOCH_MILLISECONDS) return secondsUntil(number, now);
   if (number >= FIRST_EPOCH_SECONDS) return secondsUntil(number * 1000, now);
-  return Math.min(Math.ceil(number), LONGEST_SECONDS);
+  return Math.min(Math.ceil(number), MAX_RETRY_AFTER_SECONDS);
 }
 
 /**
- * `"minute";r=0;t=12, "day";r=90;t=3600`, or in an older draft `limit=10, remaining=0, reset=12`. Of several limits that
- * are used up, the last one to reset.
+ * Reads `"minute";r=0;t=12, "day";r=90;t=3600`, or in an older draft `limit=10, remaining=0, reset=12`. If several limits
+ * are exhausted, the last one to reset counts.
  */
 function parseRateLimit(value: string | undefined): number | undefined {
   const text = (value ?? '').replaceAll(/"[^"]*"/g, '');
@@ -74,5 +74,5 @@ function parseRateLimit(value: string | undefined): number | undefined {
     const reset = /(?:^|[\s,;])(?:t|reset)=([0-9]{1,15})/.exec(limit)?.[1];
     return reset === undefined || Number(remaining) > 0 ? [] : [Number(reset)];
   });
-  return waits.length === 0 ? undefined : Math.min(Math.max(...waits), LONGEST_SECONDS);
+  return waits.length === 0 ? undefined : Math.min(Math.max(...waits), MAX_RETRY_AFTER_SECONDS);
 }

@@ -1,5 +1,5 @@
-/** The largest response body that is read, in bytes after decompression. */
+/** The largest response body, in bytes after decompression. */
 export const MAX_BODY_BYTES = 5 * 1024 * 1024;
 
-/** The longest URL that is requested, in characters. */
+/** The longest URL of a request, in characters. */
 export const MAX_URL_LENGTH = 8 * 1024;

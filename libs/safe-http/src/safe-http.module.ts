@@ -1,18 +1,18 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
-import { LargeBodies } from './body-buffer-pool.js';
+import { BodyBufferPool } from './body-buffer-pool.js';
 import { HttpMessageSender } from './http-message-sender.js';
 import { MessageSender } from './message-sender.js';
-import { completeConfig, SAFE_HTTP_CONFIG, SAFE_HTTP_OPTION_NAMES, type SafeHttpOptions } from './safe-http.options.js';
-import { GuardedHttp } from './ssrf-safe-http.js';
+import { SAFE_HTTP_CONFIG, safeHttpOptions, type SafeHttpOptions } from './safe-http.options.js';
+import { SsrfSafeHttp } from './ssrf-safe-http.js';
 
-/** What shapes the module. */
+/** What `forRoot` and `forRootAsync` accept besides the options. */
 export interface SafeHttpExtras {
-  /** Whether modules that do not import this one can inject what it exports. On. */
+  /** Whether other modules can inject the exports without importing this module. Default: true. */
   isGlobal?: boolean;
 }
 
-// What is not named here would be taken for an option.
+// setExtras treats every name that is missing here as an option.
 const STANDARD_EXTRAS = { isGlobal: true };
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<SafeHttpOptions>({
@@ -22,26 +22,30 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .setExtras<SafeHttpExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames('SafeHttpModule', module, given, {
-      options: SAFE_HTTP_OPTION_NAMES,
+      options: safeHttpOptions.names,
       extras: Object.keys(STANDARD_EXTRAS),
     });
     return { ...module, global: given.isGlobal ?? true };
   })
   .build();
 
-/** The one HTTP client for URLs that strangers wrote: metadata hosts, gateways, RPC nodes, webhooks. No database. */
+/** The one HTTP client for untrusted URLs: metadata hosts, gateways, RPC nodes, webhooks. Uses no database. */
 @Module({
   providers: [
-    { provide: SAFE_HTTP_CONFIG, inject: [MODULE_OPTIONS_TOKEN], useFactory: completeConfig },
-    GuardedHttp,
-    LargeBodies,
+    {
+      provide: SAFE_HTTP_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: SafeHttpOptions) => safeHttpOptions.complete(given),
+    },
+    SsrfSafeHttp,
+    BodyBufferPool,
     { provide: MessageSender, useClass: HttpMessageSender },
   ],
-  exports: [SAFE_HTTP_CONFIG, GuardedHttp, LargeBodies, MessageSender],
+  exports: [SAFE_HTTP_CONFIG, SsrfSafeHttp, BodyBufferPool, MessageSender],
 })
 export class SafeHttpModule extends ConfigurableModuleClass {
-  /** The names of all options, without what shapes the module. */
-  static readonly optionNames = SAFE_HTTP_OPTION_NAMES;
+  /** What tunes the module: names, limits and defaults. */
+  static readonly options = safeHttpOptions;
 
   static override forRoot(options: SafeHttpOptions & SafeHttpExtras = {}): DynamicModule {
     return super.forRoot(options);

@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { readOptions } from '@app/module-options';
+import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 import { MAX_BODY_BYTES } from './safe-http.limits.js';
 
@@ -10,23 +10,23 @@ const hostAndPort = z
   .transform((text) => text.toLowerCase());
 
 const safeHttpOptionsSchema = z.strictObject({
-  /** Timeout of one whole exchange: name, connect, redirects, headers and body, in milliseconds. The guide's 3 seconds. */
+  /** Timeout of one exchange: name resolution, connect, redirects, headers and body, in milliseconds. */
   deadlineMs: z.int().min(1).default(3000),
   /** The largest body, in bytes after decompression. */
   maxBytes: z.int().min(1).max(MAX_BODY_BYTES).default(MAX_BODY_BYTES),
   /**
    * How long a body of more than 256 KiB waits for a buffer, in milliseconds. After that the request fails with `busy` and
-   * the token is retried. Long enough for two bodies that take all of `deadlineMs`. Together with `deadlineMs` and the 10
-   * seconds that a claimed token may wait, it has to stay below the lease of 30.
+   * the token is retried. The default covers two bodies that take all of `deadlineMs`. Together with `deadlineMs` and the 10
+   * seconds that a claimed token may wait, it must stay below the lease of 30 seconds.
    */
   largeBodyQueueTimeoutMs: z.int().min(0).max(15_000).default(8000),
-  /** How much of an error's body is kept, in bytes. */
+  /** How many bytes of an error's body are kept. */
   errorBodyBytes: z
     .int()
     .min(0)
     .max(64 * 1024)
     .default(4096),
-  /** Redirects that one request follows. Each hop is checked. */
+  /** The most redirects that one request follows. The SSRF filter checks each hop. */
   maxRedirects: z.int().min(0).max(10).default(3),
   /** Exactly these `host:port` pairs are exempt from the SSRF filter: local metadata hosts and gateways. */
   allowedHosts: z.array(hostAndPort).default([]),
@@ -40,9 +40,9 @@ const safeHttpOptionsSchema = z.strictObject({
     .array(z.string().refine(isNameServer, { error: 'must be IP or IP:port' }))
     .min(1)
     .optional(),
-  /** Resolves all names instead, as `dns.lookup` does: a host's own resolver or cache. Its addresses are checked. */
+  /** Replaces name resolution, with the signature of `dns.lookup`. The SSRF filter checks the addresses it returns. */
   lookup: z.custom<LookupFunction>((value) => typeof value === 'function', 'must be a function').optional(),
-  /** Open connections to one host. */
+  /** The most open connections to one host. */
   maxConnectionsPerHost: z.int().min(1).default(256),
   /** The `User-Agent` of every request, so that a studio can allow-list it. */
   userAgent: z.string().min(1).default('nestjs-nft-refresh/0.1'),
@@ -57,15 +57,10 @@ function isNameServer(text: string): boolean {
   }
 }
 
-/** What a host writes. */
+/** What you pass to forRoot; every field is optional. */
 export type SafeHttpOptions = z.input<typeof safeHttpOptionsSchema>;
-/** What we inject: every field present. */
+/** The complete options, as injected. */
 export type SafeHttpConfig = z.output<typeof safeHttpOptionsSchema>;
 export const SAFE_HTTP_CONFIG = Symbol('SafeHttpConfig');
 
-export const SAFE_HTTP_OPTION_NAMES: readonly string[] = Object.keys(safeHttpOptionsSchema.shape);
-
-/** Throws an Error that names each wrong option. */
-export function completeConfig(options: SafeHttpOptions): SafeHttpConfig {
-  return readOptions('SafeHttpModule', safeHttpOptionsSchema, options);
-}
+export const safeHttpOptions = new ModuleOptions('SafeHttpModule', safeHttpOptionsSchema);

@@ -3,54 +3,54 @@ import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import { publicLookup } from './ssrf-filter.js';
 import { checkUrl } from './url-rules.js';
 
-type Answer = string[] | Error;
+type LookupResult = string[] | Error;
 
-/** A resolver that gives these answers, one for each question; the last one repeats. */
-function answering(...answers: [Answer, ...Answer[]]): LookupFunction {
-  return (_, __, done) => {
-    const [answer] = answers.length > 1 ? answers.splice(0, 1) : answers;
-    if (answer instanceof Error) return done(answer, []);
-    done(null, answer!.map(toLookupAddress));
+/** A resolver that returns these results, one per query; the last one repeats. */
+function resolverOf(...results: [LookupResult, ...LookupResult[]]): LookupFunction {
+  return (_, __, callback) => {
+    const [result] = results.length > 1 ? results.splice(0, 1) : results;
+    if (result instanceof Error) return callback(result, []);
+    callback(null, result!.map(toLookupAddress));
   };
 }
 
 const toLookupAddress = (address: string): LookupAddress => ({ address, family: isIP(address) });
 
-/** What a socket that connects to a name is told: addresses to dial, or the code of an error. */
-function dial(lookup: LookupFunction, options: { all: boolean } = { all: true }): Promise<string | string[]> {
-  return new Promise((done) => {
-    lookup('host.example', options, (error, answer) => {
-      if (error) return done(error.code ?? 'no code');
-      done(typeof answer === 'string' ? answer : answer.map(({ address }) => address));
+/** The result for a socket that connects to a name: addresses, or the code of an error. */
+function connect(lookup: LookupFunction, options: { all: boolean } = { all: true }): Promise<string | string[]> {
+  return new Promise((resolve) => {
+    lookup('host.example', options, (error, result) => {
+      if (error) return resolve(error.code ?? 'no code');
+      resolve(typeof result === 'string' ? result : result.map(({ address }) => address));
     });
   });
 }
 
-const DIALLED = 'dialled';
+const CONNECTED = 'connected';
 
-/** A host may be an address or a name that resolves to one. The judgement is the same, or it is none. */
-async function judge(address: string): Promise<string> {
+/** Checks an address as the host of a URL and as the result of a lookup, which must agree. */
+async function check(address: string): Promise<string> {
   const checked = checkUrl(`http://${isIPv6(address) ? `[${address}]` : address}/1.json`, {
     allowedHosts: new Set(),
     extraPorts: new Set(),
   });
-  const inUrl = checked.kind === 'refused' ? checked.reason : DIALLED;
-  const answered = await dial(publicLookup(answering([address])));
-  const asAnswer = answered === 'BLOCKED_ADDRESS' ? 'blocked_address' : answered;
-  if (asAnswer === inUrl) return inUrl;
-  if (inUrl === DIALLED && asAnswer[0] === address) return DIALLED;
-  return `${inUrl} in a URL, ${String(asAnswer)} as an answer`;
+  const inUrl = checked.kind === 'refused' ? checked.reason : CONNECTED;
+  const connected = await connect(publicLookup(resolverOf([address])));
+  const byLookup = connected === 'BLOCKED_ADDRESS' ? 'blocked_address' : connected;
+  if (byLookup === inUrl) return inUrl;
+  if (inUrl === CONNECTED && byLookup[0] === address) return CONNECTED;
+  return `${inUrl} in a URL, ${String(byLookup)} by lookup`;
 }
 
 interface Range {
   range: string;
   first: string;
   last: string;
-  /** The addresses just outside, where these are public. */
+  /** The addresses just outside of the range that are public. */
   neighbours: string[];
 }
 
-/** IANA's special-purpose registries, the multicast and reserved blocks, and what is no global unicast at all. */
+/** IANA's special-purpose registries, the multicast and reserved blocks, and ranges outside of global unicast. */
 const RANGES: Range[] = [
   { range: '"this network"', first: '0.0.0.0', last: '0.255.255.255', neighbours: ['1.0.0.0'] },
   {
@@ -207,14 +207,14 @@ describe('a metadata host at an address', () => {
     RANGES.flatMap(({ range, first, last }) =>
       [...new Set([first, last])].map((address) => [address, range, isIPv6(address) ? '[E5]' : '[E3]']),
     ),
-  )('is not dialled at %s, at the edge of %s %s', async (address) => {
-    expect(await judge(address)).toBe('blocked_address');
+  )('is blocked at %s, at the edge of %s %s', async (address) => {
+    expect(await check(address)).toBe('blocked_address');
   });
 
   it.each(RANGES.flatMap(({ range, neighbours }) => neighbours.map((address) => [address, range])))(
-    'is dialled at %s, just outside %s',
+    'is connected to at %s, just outside %s',
     async (address) => {
-      expect(await judge(address)).toBe(DIALLED);
+      expect(await check(address)).toBe(CONNECTED);
     },
   );
 
@@ -227,12 +227,12 @@ describe('a metadata host at an address', () => {
     ['2607:f8b0:5efe::7f00:1', 'with the 5efe of ISATAP elsewhere'],
     ['2607:f8b0::5efe:0:a00:1', 'with the 5efe of ISATAP a group too early'],
     ['2607:f8b0::100:5efe:a00:1', 'with an interface identifier that is not quite that of ISATAP'],
-  ])('is dialled at %s: %s', async (address) => {
-    expect(await judge(address)).toBe(DIALLED);
+  ])('is connected to at %s: %s', async (address) => {
+    expect(await check(address)).toBe(CONNECTED);
   });
 });
 
-describe('an IPv4 address inside an IPv6 address is not dialled, private or public', () => {
+describe('an IPv4 address inside an IPv6 address is blocked, private or public', () => {
   it.each([
     ['loopback, mapped', '::ffff:127.0.0.1'],
     ['loopback, mapped, in hexadecimal', '::ffff:7f00:1'],
@@ -247,14 +247,14 @@ describe('an IPv4 address inside an IPv6 address is not dialled, private or publ
     ['a public one, compatible', '::8.8.8.8'],
     ['loopback, translated', '::ffff:0:127.0.0.1'],
     ['a public one, translated', '::ffff:0:808:808'],
-    ['loopback behind NAT64', '64:ff9b::127.0.0.1'],
-    ['loopback behind NAT64, in hexadecimal', '64:ff9b::7f00:1'],
-    ['cloud metadata behind NAT64', '64:ff9b::a9fe:a9fe'],
-    ['a public one behind NAT64', '64:ff9b::808:808'],
-    ['a private one behind local NAT64', '64:ff9b:1::10.0.0.1'],
-    ['a private one behind local NAT64 with a /48 prefix', '64:ff9b:1:a00:0:100::'],
-    ['cloud metadata behind local NAT64', '64:ff9b:1:ffff::a9fe:a9fe'],
-    ['a public one behind local NAT64', '64:ff9b:1::808:808'],
+    ['loopback in NAT64', '64:ff9b::127.0.0.1'],
+    ['loopback in NAT64, in hexadecimal', '64:ff9b::7f00:1'],
+    ['cloud metadata in NAT64', '64:ff9b::a9fe:a9fe'],
+    ['a public one in NAT64', '64:ff9b::808:808'],
+    ['a private one in local NAT64', '64:ff9b:1::10.0.0.1'],
+    ['a private one in local NAT64 with a /48 prefix', '64:ff9b:1:a00:0:100::'],
+    ['cloud metadata in local NAT64', '64:ff9b:1:ffff::a9fe:a9fe'],
+    ['a public one in local NAT64', '64:ff9b:1::808:808'],
     ['loopback by 6to4', '2002:7f00:1::1'],
     ['a private one by 6to4', '2002:a00:1::'],
     ['cloud metadata by 6to4', '2002:a9fe:a9fe::a9fe:a9fe'],
@@ -270,11 +270,11 @@ describe('an IPv4 address inside an IPv6 address is not dialled, private or publ
     ['a public one by ISATAP', '2607:f8b0::200:5efe:8.8.8.8'],
     ['loopback by ISATAP of link-local', 'fe80::5efe:127.0.0.1'],
   ])('%s: %s [E5]', async (_, address) => {
-    expect(await judge(address)).toBe('blocked_address');
+    expect(await check(address)).toBe('blocked_address');
   });
 });
 
-describe('the metadata service of a cloud is not dialled', () => {
+describe('the metadata service of a cloud is blocked', () => {
   it.each([
     ['of AWS, GCP, Azure, DigitalOcean, Oracle and Hetzner', '169.254.169.254'],
     ['of AWS over IPv6', 'fd00:ec2::254'],
@@ -291,11 +291,11 @@ describe('the metadata service of a cloud is not dialled', () => {
     ['of Scaleway', '169.254.42.42'],
     ['of Scaleway over IPv6', 'fd00:42::42'],
   ])('%s: %s [E4]', async (_, address) => {
-    expect(await judge(address)).toBe('blocked_address');
+    expect(await check(address)).toBe('blocked_address');
   });
 });
 
-describe('a name is not dialled', () => {
+describe('a name is not connected to', () => {
   it.each<[string, string[]]>([
     ['loopback [E7]', ['127.0.0.1']],
     ['loopback of IPv6', ['::1']],
@@ -313,67 +313,67 @@ describe('a name is not dialled', () => {
     ],
     ['a link-local address with a zone', ['fe80::1%eth0']],
     ['a public address with a zone', ['2001:4860:4860::8888%eth0']],
-    ['what is no address', ['host.example']],
+    ['a text that is not an address', ['host.example']],
     ['an empty text', ['']],
     ['an address with a port', ['8.8.8.8:80']],
     ['an address in brackets', ['[2001:4860:4860::8888]']],
     ['an address in short form', ['8.8']],
     ['an address with octal parts', ['0177.0.0.1']],
   ])('that resolves to %s', async (_, addresses) => {
-    expect(await dial(publicLookup(answering(addresses)))).toBe('BLOCKED_ADDRESS');
-    expect(await dial(publicLookup(answering(addresses)), { all: false })).toBe('BLOCKED_ADDRESS');
+    expect(await connect(publicLookup(resolverOf(addresses)))).toBe('BLOCKED_ADDRESS');
+    expect(await connect(publicLookup(resolverOf(addresses)), { all: false })).toBe('BLOCKED_ADDRESS');
   });
 
-  it('that resolves to nothing, which is no matter of its address', async () => {
-    expect(await dial(publicLookup(answering([])))).toBe('ENODATA');
+  it('that resolves to no address, which is a DNS error and not a blocked address', async () => {
+    expect(await connect(publicLookup(resolverOf([])))).toBe('ENODATA');
   });
 
   it('that does not resolve', async () => {
     const notFound = Object.assign(new Error('getaddrinfo ENOTFOUND host.example'), { code: 'ENOTFOUND' });
 
-    expect(await dial(publicLookup(answering(notFound)))).toBe('ENOTFOUND');
+    expect(await connect(publicLookup(resolverOf(notFound)))).toBe('ENOTFOUND');
   });
 
-  it('that was public when first asked for and is private now [E9]', async () => {
-    const lookup = publicLookup(answering(['8.8.8.8'], ['127.0.0.1']));
+  it('that was public at the first lookup and is private now (DNS rebinding) [E9]', async () => {
+    const lookup = publicLookup(resolverOf(['8.8.8.8'], ['127.0.0.1']));
 
-    expect(await dial(lookup)).toEqual(['8.8.8.8']);
-    expect(await dial(lookup)).toBe('BLOCKED_ADDRESS');
-    expect(await dial(lookup)).toBe('BLOCKED_ADDRESS');
+    expect(await connect(lookup)).toEqual(['8.8.8.8']);
+    expect(await connect(lookup)).toBe('BLOCKED_ADDRESS');
+    expect(await connect(lookup)).toBe('BLOCKED_ADDRESS');
   });
 
-  it('that a resolver without lists resolves to loopback', async () => {
-    const lookup = publicLookup((_, __, done) => done(null, '127.0.0.1', 4));
+  it('that resolves to loopback by a resolver that returns a single address', async () => {
+    const lookup = publicLookup((_, __, callback) => callback(null, '127.0.0.1', 4));
 
-    expect(await dial(lookup)).toBe('BLOCKED_ADDRESS');
+    expect(await connect(lookup)).toBe('BLOCKED_ADDRESS');
   });
 });
 
-describe('a name is dialled', () => {
+describe('a name is connected to', () => {
   it('at each of its addresses, in their order, when all are public', async () => {
     const addresses = ['2606:4700:4700::1111', '1.1.1.1', '1.0.0.1'];
 
-    expect(await dial(publicLookup(answering(addresses)))).toEqual(addresses);
+    expect(await connect(publicLookup(resolverOf(addresses)))).toEqual(addresses);
   });
 
-  it('at its first address by a socket that takes one', async () => {
-    expect(await dial(publicLookup(answering(['1.1.1.1', '1.0.0.1'])), { all: false })).toBe('1.1.1.1');
+  it('at its first address by a socket that accepts one', async () => {
+    expect(await connect(publicLookup(resolverOf(['1.1.1.1', '1.0.0.1'])), { all: false })).toBe('1.1.1.1');
   });
 
-  it('at the addresses that were checked: a resolver that changes its mind is asked once for each dial [E9]', async () => {
-    const lookup = publicLookup(answering(['1.1.1.1'], ['127.0.0.1']));
+  it('at the addresses that were checked: the name is resolved once per connect (DNS rebinding) [E9]', async () => {
+    const lookup = publicLookup(resolverOf(['1.1.1.1'], ['127.0.0.1']));
 
-    expect(await dial(lookup)).toEqual(['1.1.1.1']);
+    expect(await connect(lookup)).toEqual(['1.1.1.1']);
   });
 
   it('again, when it was private and is public now', async () => {
-    const lookup = publicLookup(answering(['127.0.0.1'], ['1.1.1.1']));
+    const lookup = publicLookup(resolverOf(['127.0.0.1'], ['1.1.1.1']));
 
-    expect(await dial(lookup)).toBe('BLOCKED_ADDRESS');
-    expect(await dial(lookup)).toEqual(['1.1.1.1']);
+    expect(await connect(lookup)).toBe('BLOCKED_ADDRESS');
+    expect(await connect(lookup)).toEqual(['1.1.1.1']);
   });
 
-  it('at the address of a resolver without lists', async () => {
-    expect(await dial(publicLookup((_, __, done) => done(null, '1.1.1.1', 4)))).toEqual(['1.1.1.1']);
+  it('at the address of a resolver that returns a single address', async () => {
+    expect(await connect(publicLookup((_, __, callback) => callback(null, '1.1.1.1', 4)))).toEqual(['1.1.1.1']);
   });
 });

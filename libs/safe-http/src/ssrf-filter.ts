@@ -1,6 +1,6 @@
 import { BlockList, isIP, SocketAddress, type LookupFunction } from 'node:net';
 
-/** Everything in IPv4 that is not a public unicast address (IANA's special-purpose registry), and Azure's host service. */
+/** IPv4 ranges that are not public unicast (IANA's special-purpose registry), and the host service of Azure. */
 const SPECIAL_IPV4: readonly [network: string, prefix: number][] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -23,7 +23,7 @@ const SPECIAL_IPV4: readonly [network: string, prefix: number][] = [
   ['168.63.129.16', 32],
 ];
 
-/** Within 2000::/3, which is all of public IPv6: protocol assignments, documentation, and prefixes that embed IPv4. */
+/** Special ranges within 2000::/3, all of public IPv6: protocol assignments, documentation, prefixes that embed IPv4. */
 const SPECIAL_IPV6: readonly [network: string, prefix: number][] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -38,13 +38,13 @@ for (const [network, prefix] of SPECIAL_IPV6) special.addSubnet(network, prefix,
 const globalUnicast = new BlockList();
 globalUnicast.addSubnet('2000::', 3, 'ipv6');
 
-/** Whether a metadata host may have this address: global unicast only. Embedded IPv4 is refused, public or not. */
+/** Whether an address is global unicast. Embedded IPv4 is blocked, public or not. */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:
       return !special.check(address, 'ipv4');
     case 6:
-      // An address with a zone means something on one link only.
+      // An address with a zone is valid on one link only.
       if (address.includes('%')) return false;
       return globalUnicast.check(address, 'ipv6') && !special.check(address, 'ipv6') && !isIsatap(address);
     default:
@@ -54,14 +54,14 @@ export function isPublicAddress(address: string): boolean {
 
 /**
  * ISATAP (RFC 5214) embeds IPv4 under any prefix, public ones included: the interface identifier is 0:5efe or 200:5efe
- * and the IPv4 address. A machine with such a tunnel sends to that one.
+ * followed by the IPv4 address. A machine with such a tunnel sends to that address.
  */
 function isIsatap(address: string): boolean {
   const [, , , , fifth, sixth] = groupsOf(address);
   return sixth === '5efe' && (fifth === '0' || fifth === '200');
 }
 
-/** The eight groups of an IPv6 address in lower case, without leading zeros. */
+/** The eight groups of an IPv6 address, lower case, without leading zeros. */
 function groupsOf(address: string): string[] {
   const [head = '', tail = ''] = new SocketAddress({ address, family: 'ipv6' }).address.split('::');
   const left = head.split(':').filter(Boolean);
@@ -73,27 +73,28 @@ class BlockedAddress extends Error {
   readonly code = 'BLOCKED_ADDRESS';
 }
 
-/** A name has none. */
+/** The name resolves to no address. */
 export class NoAddress extends Error {
   readonly code = 'ENODATA';
 }
 
 /**
- * Resolves a name for a socket that is about to connect, and gives it public addresses only. The check is in the dial
- * itself, so the address that was checked is the one that is dialled. One bad address among several refuses the name.
+ * The SSRF filter: wraps the lookup of a socket so that it returns public addresses only. The check is part of the connect,
+ * so the socket connects to exactly the address that was checked, and DNS rebinding has no effect. One blocked address
+ * among several blocks the name.
  */
 export function publicLookup(lookup: LookupFunction): LookupFunction {
-  return (host, options, done) => {
-    lookup(host, { ...options, all: true }, (error, answer) => {
-      if (error) return done(error, '', 0);
-      const addresses = typeof answer === 'string' ? [{ address: answer, family: isIP(answer) }] : answer;
+  return (host, options, callback) => {
+    lookup(host, { ...options, all: true }, (error, result) => {
+      if (error) return callback(error, '', 0);
+      const addresses = typeof result === 'string' ? [{ address: result, family: isIP(result) }] : result;
       const [first] = addresses;
-      if (!first) return done(new NoAddress('The host resolves to no address.'), '', 0);
+      if (!first) return callback(new NoAddress('The host resolves to no address.'), '', 0);
       if (!addresses.every(({ address }) => isPublicAddress(address))) {
-        return done(new BlockedAddress('The host resolves to an address that is not public.'), '', 0);
+        return callback(new BlockedAddress('The host resolves to an address that is not public.'), '', 0);
       }
-      if (options.all) return done(null, addresses);
-      return done(null, first.address, first.family);
+      if (options.all) return callback(null, addresses);
+      return callback(null, first.address, first.family);
     });
   };
 }

@@ -6,46 +6,49 @@ import { publicLookup } from './ssrf-filter.js';
 import { openConnections } from './connections.js';
 import type { RequestFailureReason } from './request-failure.js';
 import { checkUrl, type CheckedUrl, type UrlRules } from './url-rules.js';
-import { exchange, type HttpAnswer } from './http-exchange.js';
+import { exchange, type HttpResponse } from './http-exchange.js';
 import { SAFE_HTTP_CONFIG, type SafeHttpConfig } from './safe-http.options.js';
 import { NameResolver } from './name-resolver.js';
 
-export interface GuardedRequest {
+export interface SafeRequest {
   url: string;
   /** Sent to this URL's origin only; a redirect to another one goes without. */
   headers?: Readonly<Record<string, string>>;
   signal: AbortSignal;
-  /** Asked once when the body turns out to be large; it is read on into what this resolves with. */
+  /** Called once when the body proves large; reading continues in the buffer it resolves with. */
   onLargeBody: () => Promise<Buffer>;
 }
 
-export interface GuardedPost {
+export interface SafePost {
   url: string;
   headers: Readonly<Record<string, string>>;
   body: string;
   signal: AbortSignal;
-  /** A question: the body of a 200 matters, and has to be whole. Otherwise a message: the status is enough. */
-  wantsBody: boolean;
-  /** The largest body of a 200, in bytes; at most, and unless said, that of a document. */
+  /**
+   * true: the body of a 200 is read whole, and the request is idempotent. false: a message, of which only the status of the
+   * response counts, and which is never sent twice.
+   */
+  expectsBody: boolean;
+  /** The largest body of a 200, in bytes. Default and maximum: that of a document. */
   maxBytes?: number;
-  /** As of GuardedRequest. Without it, a body of any size is read on at once. */
+  /** As in SafeRequest. Absent: a large body is read without a wait. */
   onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
-export type GuardedAnswer =
-  /** hasOwnHeaders: the request's own headers were sent to the one who answered. */
-  | ({ kind: 'answer'; url: string; hasOwnHeaders: boolean } & HttpAnswer)
+export type SafeResponse =
+  /** `sentRequestHeaders`: whether the request's own headers went to the host that responded. */
+  | ({ kind: 'response'; url: string; sentRequestHeaders: boolean } & HttpResponse)
   | { kind: 'unreachable'; url: string; reason: RequestFailureReason };
 
 /**
- * One request, as axios hands it on to our adapter. A class, since axios copies plain objects member by member; and the
- * deadline is not axios' `signal`, which would also throw away the status of an error whose body it cut short.
+ * One request, as axios passes it to our adapter. A class, since axios deep-copies plain objects. It carries the deadline
+ * itself, because axios' `signal` would drop the status of an error response whose body was cut short.
  */
 class Hop {
   constructor(
     readonly checked: Extract<CheckedUrl, { kind: 'url' }>,
     readonly headers: Readonly<Record<string, string>>,
-    readonly request: GuardedRequest | GuardedPost,
+    readonly request: SafeRequest | SafePost,
   ) {}
 }
 
@@ -53,23 +56,23 @@ interface HopConfig extends AxiosRequestConfig {
   hop: Hop;
 }
 
-/** Those of an answer are in its data, as they came. */
+/** The real ones are in `data`, unchanged. */
 const NO_HEADERS = new AxiosHeaders();
 
-/** Of the deadline: what is left is for the host. */
-const NAME_PART = 2 / 3;
+/** Share of the deadline for name resolution; the rest is for the host. */
+const DNS_TIMEOUT_FRACTION = 2 / 3;
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
- * HTTP for addresses that strangers wrote. Every hop is checked as a URL and again when its name is dialled; redirects
- * are followed by hand; the caller's signal is one deadline for everything. Nothing is sent that could identify
- * anybody: no cookies, no credentials, no proxy. axios is the face; the adapter beneath it is the short one that we need.
+ * The HTTP client for untrusted URLs, with protection against SSRF. It checks every hop as a URL and again when its name
+ * is resolved, and follows redirects itself. The caller's signal is one deadline for everything. It sends no cookies and
+ * no credentials, and uses no proxy. axios is the interface; the adapter beneath it does only what is needed here.
  */
 @Injectable()
-export class GuardedHttp implements OnApplicationShutdown {
+export class SsrfSafeHttp implements OnApplicationShutdown {
   private readonly rules: UrlRules;
-  /** Sent with every request. */
+  /** Default headers of every request. */
   private readonly headers: Readonly<Record<string, string>>;
   private readonly connections: Record<'public' | 'exempt', Dispatcher>;
   private readonly axios: Axios;
@@ -82,29 +85,30 @@ export class GuardedHttp implements OnApplicationShutdown {
       'user-agent': config.userAgent,
     };
     const options = { maxConnections: config.maxConnectionsPerHost, connectTimeoutMs: config.deadlineMs };
-    const resolver = new NameResolver(config.deadlineMs * NAME_PART, config.nameServers);
-    // Two sets: a connection that was dialled without the filter is never used for a URL that needs it.
+    const resolver = new NameResolver(config.deadlineMs * DNS_TIMEOUT_FRACTION, config.nameServers);
+    // Two pools: a connection that was opened without the SSRF filter is never used for a URL that needs it.
     this.connections = {
       public: openConnections({ ...options, lookup: publicLookup(config.lookup ?? resolver.lookup) }),
       exempt: openConnections({ ...options, lookup: config.lookup ?? lookup }),
     };
-    // Without axios' defaults, which it would merge into each request: JSON, XSRF, limits, none of it ours.
+    // Axios without its defaults (JSON, XSRF, limits), which it would merge into each request.
     this.axios = new Axios({ adapter: this.adapter, validateStatus: null });
   }
 
-  /** Never throws for what a stranger's host does. */
-  async get(request: GuardedRequest): Promise<GuardedAnswer> {
-    const given = request.headers ?? {};
+  /** Never rejects because of what the host does. */
+  async get(request: SafeRequest): Promise<SafeResponse> {
+    const ownHeaders = request.headers ?? {};
     let url = request.url;
-    let headers = given;
+    let headers = ownHeaders;
     for (let hops = 0; ; hops += 1) {
       const checked = this.check(url);
       if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
       try {
         const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
-        const { data: answer } = await this.axios.request<HttpAnswer>(config);
-        const location = REDIRECTS.includes(answer.status) ? utf8(answer.headers['location']) : undefined;
-        if (location === undefined) return { kind: 'answer', url, hasOwnHeaders: headers === given, ...answer };
+        const { data: response } = await this.axios.request<HttpResponse>(config);
+        const location = REDIRECTS.includes(response.status) ? utf8(response.headers['location']) : undefined;
+        if (location === undefined)
+          return { kind: 'response', url, sentRequestHeaders: headers === ownHeaders, ...response };
         if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
         const next = URL.parse(location, url);
         if (!next) return { kind: 'unreachable', url, reason: 'invalid_uri' };
@@ -116,33 +120,33 @@ export class GuardedHttp implements OnApplicationShutdown {
     }
   }
 
-  /** The answer to one request. No redirect is followed: that would hand what is posted to somebody else. */
-  async post(request: GuardedPost): Promise<GuardedAnswer> {
+  /** Follows no redirect, which would hand the body to another host. Never rejects because of what the host does. */
+  async post(request: SafePost): Promise<SafeResponse> {
     const { url, headers, signal } = request;
     const checked = this.check(url);
     if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
     try {
       const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
-      const { data: answer } = await this.axios.request<HttpAnswer>(config);
-      return { kind: 'answer', url, hasOwnHeaders: true, ...answer };
+      const { data: response } = await this.axios.request<HttpResponse>(config);
+      return { kind: 'response', url, sentRequestHeaders: true, ...response };
     } catch (error) {
       return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
     }
   }
 
-  /** What can be said of a URL before its name is dialled. */
+  /** Checks a URL before its name is resolved. */
   check(url: string): CheckedUrl {
     return checkUrl(url, this.rules);
   }
 
-  /** Not before: a worker finishes its fetches while the application stops. */
+  /** Not in an earlier hook: a worker finishes its fetches while the application stops. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.connections.public.destroy(), this.connections.exempt.destroy()]);
   }
 
   private readonly adapter: AxiosAdapter = async (config) => {
     const { checked, headers, request } = (config as unknown as HopConfig).hop;
-    const answer = await exchange({
+    const response = await exchange({
       url: checked.url,
       headers: { ...this.headers, ...headers },
       connections: this.connections[checked.isExempt ? 'exempt' : 'public'],
@@ -150,18 +154,18 @@ export class GuardedHttp implements OnApplicationShutdown {
       ...('body' in request
         ? {
             body: request.body,
-            mayRepeat: request.wantsBody,
-            maxBytes: request.wantsBody ? Math.min(request.maxBytes ?? Infinity, this.config.maxBytes) : null,
+            idempotent: request.expectsBody,
+            maxBytes: request.expectsBody ? Math.min(request.maxBytes ?? Infinity, this.config.maxBytes) : null,
           }
-        : { mayRepeat: true, maxBytes: this.config.maxBytes }),
+        : { idempotent: true, maxBytes: this.config.maxBytes }),
       onLargeBody: request.onLargeBody,
       errorBodyBytes: this.config.errorBodyBytes,
     });
-    return { status: answer.status, statusText: '', headers: NO_HEADERS, data: answer, config };
+    return { status: response.status, statusText: '', headers: NO_HEADERS, data: response, config };
   };
 }
 
-/** A header comes as Latin-1; what is beyond ASCII in a location is UTF-8, as browsers take it. */
+/** Headers arrive as Latin-1. Browsers read non-ASCII characters in a location as UTF-8. */
 function utf8(header: string | undefined): string | undefined {
   return header === undefined ? undefined : Buffer.from(header, 'latin1').toString('utf8');
 }
@@ -169,7 +173,7 @@ function utf8(header: string | undefined): string | undefined {
 const REASONS: Readonly<Record<string, RequestFailureReason>> = {
   BLOCKED_ADDRESS: 'blocked_address',
   TOO_LARGE: 'too_large',
-  NO_SEAT: 'busy',
+  ACQUIRE_TIMEOUT: 'busy',
   INCOMPLETE: 'incomplete_body',
   ENOTFOUND: 'dns',
   EAI_AGAIN: 'dns',
@@ -183,7 +187,7 @@ const REASONS: Readonly<Record<string, RequestFailureReason>> = {
 };
 
 function reasonFor(error: unknown): RequestFailureReason {
-  // A resolver has codes of its own, and some that mean something else of a host, such as ECONNREFUSED.
+  // Errors of a resolver come first: their codes, such as ECONNREFUSED, mean something else than those of a host.
   const call = error instanceof Error && 'syscall' in error ? String(error.syscall) : '';
   if (/^(?:getaddrinfo|query)/.test(call)) return 'dns';
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';

@@ -1,4 +1,4 @@
-// undici by its parts, because 'undici' itself is no good guest: once imported, it takes over the host's own `fetch`.
+// Import parts of undici: importing 'undici' itself replaces the global dispatcher that the application's `fetch` uses.
 declare module 'undici/lib/dispatcher/agent.js' {
   export { Agent as default } from 'undici';
 }

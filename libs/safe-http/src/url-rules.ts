@@ -4,9 +4,9 @@ import { MAX_URL_LENGTH } from './safe-http.limits.js';
 import type { RequestFailureReason } from './request-failure.js';
 
 export interface UrlRules {
-  /** `host:port` pairs that are exempt from the address and port rules, and nothing else is. */
+  /** Exactly these `host:port` pairs are exempt from the address and port rules. */
   allowedHosts: ReadonlySet<string>;
-  /** Besides 80 and 443. */
+  /** Allowed besides 80 and 443. */
   extraPorts: ReadonlySet<number>;
 }
 
@@ -14,15 +14,15 @@ export type CheckedUrl =
   { kind: 'url'; url: URL; isExempt: boolean } | { kind: 'refused'; reason: RequestFailureReason };
 
 /**
- * Names that are reserved for this machine (RFC 6761), its link (RFC 6762) and its network (`.internal`, RFC 8375). No
- * public host has one, and the question alone would reach the neighbours: `.local` is resolved by multicast.
+ * Names reserved for this machine (RFC 6761), its link (RFC 6762) and its network (`.internal`, RFC 8375). No public host has
+ * such a name, and even resolving one can reach neighbours: `.local` uses multicast.
  */
 const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|home\.arpa)\.?$/;
 
-/** What can be said about a URL before anything is resolved. Other names are checked when they are dialled. */
+/** Checks a URL before its name is resolved. The SSRF filter checks the addresses of the name at connect. */
 export function checkUrl(text: string, rules: UrlRules): CheckedUrl {
   const url = text.length > MAX_URL_LENGTH ? null : URL.parse(text);
-  // As it would be sent: each letter beyond ASCII takes six characters or more.
+  // The length as sent: each non-ASCII letter takes six characters or more.
   if (!url || url.href.length > MAX_URL_LENGTH) return { kind: 'refused', reason: 'invalid_uri' };
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return { kind: 'refused', reason: 'unsupported_scheme' };
   if (url.username || url.password) return { kind: 'refused', reason: 'invalid_uri' };
@@ -34,7 +34,7 @@ export function checkUrl(text: string, rules: UrlRules): CheckedUrl {
   return { kind: 'url', url, isExempt: false };
 }
 
-/** As exemptions are written. */
+/** In the format of `allowedHosts`. */
 export function hostAndPort(url: URL): string {
   return `${url.hostname}:${portOf(url)}`;
 }
@@ -43,7 +43,7 @@ function portOf({ port, protocol }: URL): number {
   return Number(port || (protocol === 'https:' ? 443 : 80));
 }
 
-/** The URL parser has brought every spelling of an IPv4 address (octal, hexadecimal, one number) to four decimals. */
+/** Expects the host name of a parsed URL, in which every spelling of an IPv4 address has become four decimals. */
 export function isPrivateHost(hostname: string): boolean {
   const literal = hostname.replace(/^\[|\]$/g, '');
   return isIP(literal) ? !isPublicAddress(literal) : PRIVATE_NAME.test(hostname);

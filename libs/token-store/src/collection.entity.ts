@@ -29,7 +29,7 @@ const CollectionSchema = defineEntity({
     metadataUrl: p.text().nullable().fieldName('metadata_url'),
     uriRule: p.enum(URI_RULES).nullable().fieldName('uri_rule'),
     /** Requests that its metadata host takes at once; null: the deployment's default. */
-    hostConcurrency: p.integer().nullable().fieldName('requests_at_once'),
+    hostConcurrency: p.integer().nullable().fieldName('host_concurrency'),
     createdAt: p.datetime().defaultRaw('now()').fieldName('created_at'),
     /** Set when its removal begins; from then on only `Collections.remove` finds it. */
     removedAt: p.datetime().nullable().fieldName('removed_at'),

@@ -51,7 +51,7 @@ export class Collections {
       );
     }
     if (hostConcurrency !== undefined && !isWithin(hostConcurrency, 1, 1000)) {
-      throw new InvalidCollection(`Requests at once ${hostConcurrency} is not a whole number from 1 to 1000.`);
+      throw new InvalidCollection(`Host concurrency ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source.kind === 'chain') checkUriRule(source.uriRule);
@@ -107,7 +107,7 @@ export class Collections {
    */
   async update(collectionId: string, { source, hostConcurrency }: CollectionChange): Promise<Collection> {
     if (hostConcurrency !== undefined && hostConcurrency !== null && !isWithin(hostConcurrency, 1, 1000)) {
-      throw new InvalidCollection(`Requests at once ${hostConcurrency} is not a whole number from 1 to 1000.`);
+      throw new InvalidCollection(`Host concurrency ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source?.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source?.kind === 'chain') checkUriRule(source.uriRule);
@@ -154,6 +154,6 @@ function checkUriRule(rule: string | null): void {
 
 function checkedMetadataUrl(text: string): string {
   const parsed = parseMetadataUrl(text);
-  if (parsed.kind === 'wrong') throw new InvalidCollection(parsed.problem);
+  if (parsed.kind === 'invalid') throw new InvalidCollection(parsed.problem);
   return parsed.url;
 }

@@ -43,7 +43,6 @@ export {
   OrderNotSupported,
   UnknownCollection,
 } from './token-store.errors.js';
-export { inTransaction } from './transaction.js';
 export { TraitRecount } from './trait-recount.js';
 export type { Recount } from './trait-recount.js';
 export { tokenStoreMigrations } from './migrations/index.js';

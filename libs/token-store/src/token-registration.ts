@@ -2,7 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { CollectionFull, UnknownCollection } from './token-store.errors.js';
-import { inTransaction } from './transaction.js';
+import { inTransaction } from '@app/database';
 
 /** Adds rows to `nft_metadata.tokens`. */
 @Injectable()

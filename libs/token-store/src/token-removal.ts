@@ -2,7 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { TraitIndex } from './trait-index.js';
-import { inTransaction } from './transaction.js';
+import { inTransaction } from '@app/database';
 
 /** Tokens that one transaction removes. */
 const BATCH_SIZE = 1000;

@@ -2,7 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { SearchIndex } from './search/search-index.js';
-import { inTransaction } from './transaction.js';
+import { inTransaction } from '@app/database';
 
 export interface Recount {
   collections: number;

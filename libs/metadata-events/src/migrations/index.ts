@@ -1,4 +1,6 @@
-import { EventsMigration } from './2026-11-21-events.migration.js';
+import { MetadataEventsMigration } from './2026-11-28-metadata-events.migration.js';
 
-/** For the host's own `migrations.migrationsList`, or ours. In order; a published name never changes. */
-export const metadataEventsMigrations = [{ name: 'nft-metadata-2026-11-21-events', class: EventsMigration }];
+/** For `migrations.migrationsList` of a host or of this service, in this order. A published name never changes. */
+export const metadataEventsMigrations = [
+  { name: 'nft-metadata-2026-11-28-metadata-events', class: MetadataEventsMigration },
+];

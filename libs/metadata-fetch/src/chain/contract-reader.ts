@@ -1,12 +1,12 @@
 import { Interface } from 'ethers';
-import { decodeText, isTrue, isZero, toContractAnswer, type ContractAnswer } from './contract-result.js';
-import type { JsonRpc, RpcAnswer, RpcCall, UsualAnswer } from './json-rpc.js';
-import type { KeptTokenUris } from './token-uri-budget.js';
+import { decodeText, isTrue, isZero, toContractResult, type ContractResult } from './contract-result.js';
+import type { JsonRpc, RpcResult, RpcCall, ResponseSize } from './json-rpc.js';
+import type { TokenUriBudget } from './token-uri-budget.js';
 import type { TokenStandard } from '../uri/token-id-template.js';
 import { appendTokenId, toTokenUri, type TokenUri, type UriRule } from '../uri/uri-rule.js';
 
-/** Asks a contract for the token URI of one token. */
-export interface TokenUriQuestion {
+/** A request for the token URI of one token. */
+export interface TokenUriRequest {
   /** Decimal uint256. */
   tokenId: string;
   uriRule: UriRule;
@@ -17,24 +17,24 @@ export type NoTokenUri =
   | {
       kind: 'unreachable';
       reason: 'no_contract' | 'contract_reverted' | 'rpc_error' | 'too_large' | 'busy';
-      /** Of `rpc_error`: all of the node is in trouble, and asks to be left alone for so long; 0 if it does not say. */
+      /** Of `rpc_error`: the whole node fails, and asks to wait this long; 0 if it does not say. */
       retryAfterSeconds?: number;
     }
   | { kind: 'undecodable'; reason: 'invalid_token_uri' }
-  /** The contract says that there is no such token. */
+  /** The contract says that the token does not exist. */
   | { kind: 'no_token'; reason: 'contract_reverted' };
 
-export type TokenUriAnswer = TokenUri | NoTokenUri;
+export type TokenUriResult = TokenUri | NoTokenUri;
 
-/** What a contract says that it is; where it says nothing, or both, both are tried in this order. */
+/** The standards that a contract declares by ERC-165; if it declares none or both, both are tried, in this order. */
 type Standards = readonly [TokenStandard] | readonly [TokenStandard, TokenStandard];
 
-/** A question with the answer that it has by now: its last one, or what the contract refused so far. */
+/** A request and its result so far; `reverted` if no call has succeeded yet. */
 interface Reading {
-  question: TokenUriQuestion;
-  answer: TokenUriAnswer | Refused;
+  request: TokenUriRequest;
+  result: TokenUriResult | Reverted;
 }
-type Refused = Extract<ContractAnswer, { kind: 'reverted' }>;
+type Reverted = Extract<ContractResult, { kind: 'reverted' }>;
 
 const ABI = new Interface([
   'function tokenURI(uint256) view returns (string)',
@@ -46,158 +46,158 @@ const ABI = new Interface([
 const URI_FUNCTIONS = { erc721: 'tokenURI', erc1155: 'uri' } as const;
 const [ERC165, NOTHING, ERC721, ERC1155] = ['0x01ffc9a7', '0xffffffff', '0x80ac58cd', '0xd9b67a26'];
 
-/** There is no room for it at the moment. */
+/** The budget for token URIs is exhausted. */
 const BUSY = { kind: 'unreachable', reason: 'busy' } as const;
 
-/** The 30,000 of ERC-165 and what any call costs; and for the others what no honest one needs, so that a loop ends. */
+/** ERC-165 allows 30,000, plus the base cost of a call. READ_GAS is far more than any honest call needs, and ends a loop. */
 const INTERFACE_GAS = 60_000;
 const READ_GAS = 15_000_000;
-/** A contract behind a proxy may become another one. */
-const KNOWN_FOR_MS = 10 * 60_000;
+/** Limited, since a proxy may be upgraded to another standard. */
+const STANDARDS_TTL_MS = 10 * 60_000;
 
 /**
- * Asks contracts of one chain for token URIs, many tokens at once: what the contract is, its answer for each token, and of
- * those that it refused, whether the token exists. One call that fails is one token's.
+ * Reads token URIs from contracts of one chain in batches: detects the standard of the contract, calls it for each token,
+ * and for tokens whose call reverted, checks whether they exist. A failed call affects only its own token.
  */
 export class ContractReader {
-  private readonly known = new Map<string, { standards: Standards; usual: UsualAnswer; until: number }>();
+  private readonly contracts = new Map<string, { standards: Standards; size: ResponseSize; until: number }>();
   private isRightChain = false;
 
   constructor(
     private readonly rpc: JsonRpc,
     private readonly chainId: number,
-    private readonly kept: KeptTokenUris,
-    /** Told what a node did instead of answering: a word, without anything of its URL. */
-    private readonly onTrouble: (reason: string) => void,
+    private readonly budget: TokenUriBudget,
+    /** Called with a reason when the node fails. The reason contains nothing of its URL. */
+    private readonly onNodeError: (reason: string) => void,
   ) {}
 
-  /** In the order of the questions; long URIs are kept until they are released. Never throws for what a node or a contract does. */
-  async read(address: string, questions: readonly TokenUriQuestion[], signal: AbortSignal): Promise<TokenUriAnswer[]> {
+  /** In the order of the requests. Long URIs reserve budget. Never throws because of what a node or a contract does. */
+  async read(address: string, requests: readonly TokenUriRequest[], signal: AbortSignal): Promise<TokenUriResult[]> {
     const standards = (await this.checkChain(signal)) ?? (await this.findStandards(address, signal));
-    if ('kind' in standards) return questions.map(() => standards);
-    const readings = questions.map((question): Reading => ({
-      question,
-      answer: { kind: 'reverted', saysNoToken: false },
+    if ('kind' in standards) return requests.map(() => standards);
+    const readings = requests.map((request): Reading => ({
+      request,
+      result: { kind: 'reverted', saysNoToken: false },
     }));
     for (const standard of standards) {
       const isLast = standard === standards.at(-1);
-      await this.askForUris(address, readings.filter(isRefused), { standard, isLast }, signal);
+      await this.callUris(address, readings.filter(isReverted), { standard, isLast }, signal);
     }
-    await this.askForBase(address, readings.filter(isRefused), standards[0], signal);
-    if (standards.join() === 'erc721') await this.askForOwners(address, readings.filter(isRefused), signal);
-    return readings.map(({ answer }) => (answer.kind === 'reverted' ? refusal(answer.saysNoToken) : answer));
+    await this.callBaseUri(address, readings.filter(isReverted), standards[0], signal);
+    if (standards.join() === 'erc721') await this.callOwners(address, readings.filter(isReverted), signal);
+    return readings.map(({ result }) => (result.kind === 'reverted' ? toRevertedResult(result.saysNoToken) : result));
   }
 
-  /** Once: a node of another chain would answer for other contracts at the same addresses. */
+  /** Once: a node of another chain would have other contracts at the same addresses. */
   private async checkChain(signal: AbortSignal): Promise<NoTokenUri | null> {
     if (this.isRightChain) return null;
-    const [answer] = await allOf(this.rpc.call([{ method: 'eth_chainId', params: [] }], signal));
-    if (answer?.kind === 'failed') return this.nodeTrouble(answer);
-    this.isRightChain = answer?.kind === 'result' && Number(answer.result) === this.chainId;
-    return this.isRightChain ? null : this.nodeTrouble({ reason: 'wrong_chain', retryAfterSeconds: 0 });
+    const [chain] = await allOf(this.rpc.call([{ method: 'eth_chainId', params: [] }], signal));
+    if (chain?.kind === 'failed') return this.nodeError(chain);
+    this.isRightChain = chain?.kind === 'result' && Number(chain.result) === this.chainId;
+    return this.isRightChain ? null : this.nodeError({ reason: 'wrong_chain', retryAfterSeconds: 0 });
   }
 
   private async findStandards(address: string, signal: AbortSignal): Promise<Standards | NoTokenUri> {
-    const known = this.known.get(address);
-    if (known && known.until > performance.now()) return known.standards;
+    const cached = this.contracts.get(address);
+    if (cached && cached.until > performance.now()) return cached.standards;
     const calls: RpcCall[] = [
       { method: 'eth_getCode', params: [address, 'latest'] },
       ...[ERC165, NOTHING, ERC721, ERC1155].map((id) => callOf(address, 'supportsInterface', [id], INTERFACE_GAS)),
     ];
-    const [code, ...supports] = (await allOf(this.rpc.call(calls, signal))).map(toContractAnswer);
-    const trouble = [code!, ...supports].find((answer) => answer.kind === 'node_trouble');
-    if (trouble) return this.nodeTrouble(trouble);
+    const [code, ...supports] = (await allOf(this.rpc.call(calls, signal))).map(toContractResult);
+    const nodeError = [code!, ...supports].find((result) => result.kind === 'node_error');
+    if (nodeError) return this.nodeError(nodeError);
     if (code?.kind === 'returned' && isZero(code.data)) return { kind: 'unreachable', reason: 'no_contract' };
     const [says165, saysNothing, says721, says1155] = supports.map(
-      (answer) => answer.kind === 'returned' && isTrue(answer.data),
+      (result) => result.kind === 'returned' && isTrue(result.data),
     );
-    // Who says yes to everything has said nothing.
+    // A contract that supports the invalid id 0xffffffff returns true for everything.
     const isClear = says165 && !saysNothing && says721 !== says1155;
     const standards: Standards = isClear ? [says721 ? 'erc721' : 'erc1155'] : ['erc721', 'erc1155'];
-    this.known.set(address, { standards, usual: { bytes: 0 }, until: performance.now() + KNOWN_FOR_MS });
+    this.contracts.set(address, { standards, size: { bytes: 0 }, until: performance.now() + STANDARDS_TTL_MS });
     return standards;
   }
 
-  private async askForUris(
+  private async callUris(
     address: string,
     readings: readonly Reading[],
     { standard, isLast }: { standard: TokenStandard; isLast: boolean },
     signal: AbortSignal,
   ): Promise<void> {
-    const calls = readings.map(({ question }) => callOf(address, URI_FUNCTIONS[standard], [question.tokenId]));
-    const answers = this.rpc.call(calls, signal, this.known.get(address)?.usual);
-    await this.takeEach(readings, answers, (answer, before, question) => {
-      if (answer.kind === 'reverted') return strongerOf(before, answer);
-      // The function is not there, and a fallback has swallowed the call: the other one may be.
-      if (answer.data === '0x' && !isLast) return before;
-      return this.keep(address, toTokenUriAnswer(answer.data, question, standard));
+    const calls = readings.map(({ request }) => callOf(address, URI_FUNCTIONS[standard], [request.tokenId]));
+    const results = this.rpc.call(calls, signal, this.contracts.get(address)?.size);
+    await this.applyEach(readings, results, (result, before, request) => {
+      if (result.kind === 'reverted') return strongerOf(before, result);
+      // A fallback function accepted the call: this function is missing, but that of the other standard may exist.
+      if (result.data === '0x' && !isLast) return before;
+      return this.withBudget(address, toTokenUriResult(result.data, request, standard));
     });
   }
 
-  /** By the rule `base_uri`, where the contract refused. */
-  private async askForBase(
+  /** For the rule `base_uri`, if the call for the token reverted. */
+  private async callBaseUri(
     address: string,
-    refused: readonly Reading[],
+    reverted: readonly Reading[],
     standard: TokenStandard,
     signal: AbortSignal,
   ): Promise<void> {
-    const readings = refused.filter(({ question }) => question.uriRule === 'base_uri');
+    const readings = reverted.filter(({ request }) => request.uriRule === 'base_uri');
     if (readings.length === 0) return;
-    const [answer] = (await allOf(this.rpc.call([callOf(address, 'baseURI', [])], signal))).map(toContractAnswer);
+    const [base] = (await allOf(this.rpc.call([callOf(address, 'baseURI', [])], signal))).map(toContractResult);
     for (const reading of readings) {
-      if (answer?.kind === 'node_trouble') reading.answer = this.nodeTrouble(answer);
-      if (answer?.kind !== 'returned') continue;
-      const uri = appendTokenId(decodeText(answer.data) ?? '', reading.question.tokenId);
-      if (uri !== '') reading.answer = this.keep(address, { kind: 'token_uri', uri, standard });
+      if (base?.kind === 'node_error') reading.result = this.nodeError(base);
+      if (base?.kind !== 'returned') continue;
+      const uri = appendTokenId(decodeText(base.data) ?? '', reading.request.tokenId);
+      if (uri !== '') reading.result = this.withBudget(address, { kind: 'token_uri', uri, standard });
     }
   }
 
-  /** A token of ERC-721 that has no owner does not exist. */
-  private async askForOwners(address: string, refused: readonly Reading[], signal: AbortSignal): Promise<void> {
-    const readings = refused.filter(({ answer }) => answer.kind === 'reverted' && !answer.saysNoToken);
-    const calls = readings.map(({ question }) => callOf(address, 'ownerOf', [question.tokenId]));
-    await this.takeEach(readings, this.rpc.call(calls, signal), (answer) =>
-      refusal(answer.kind === 'reverted' || (answer.data !== '0x' && isZero(answer.data))),
+  /** An ERC-721 token without an owner does not exist. */
+  private async callOwners(address: string, reverted: readonly Reading[], signal: AbortSignal): Promise<void> {
+    const readings = reverted.filter(({ result }) => result.kind === 'reverted' && !result.saysNoToken);
+    const calls = readings.map(({ request }) => callOf(address, 'ownerOf', [request.tokenId]));
+    await this.applyEach(readings, this.rpc.call(calls, signal), (result) =>
+      toRevertedResult(result.kind === 'reverted' || (result.data !== '0x' && isZero(result.data))),
     );
   }
 
-  /** As they come, so that their texts are gone at once. Where there is no room for one, the rest are not asked for. */
-  private async takeEach(
+  /** Consumes results as they arrive, to free their memory. Stops calling once one exceeds the budget: the rest are busy. */
+  private async applyEach(
     readings: readonly Reading[],
-    answers: AsyncIterable<RpcAnswer>,
-    take: (
-      answer: Exclude<ContractAnswer, { kind: 'node_trouble' }>,
-      before: Reading['answer'],
-      question: TokenUriQuestion,
-    ) => Reading['answer'],
+    results: AsyncIterable<RpcResult>,
+    apply: (
+      result: Exclude<ContractResult, { kind: 'node_error' }>,
+      before: Reading['result'],
+      request: TokenUriRequest,
+    ) => Reading['result'],
   ): Promise<void> {
-    const left = [...readings];
-    for await (const given of answers) {
-      const answer = toContractAnswer(given);
-      const reading = left.shift()!;
-      reading.answer =
-        answer.kind === 'node_trouble' ? this.nodeTrouble(answer) : take(answer, reading.answer, reading.question);
-      if ('reason' in reading.answer && reading.answer.reason === 'busy') break;
+    const remaining = [...readings];
+    for await (const rpcResult of results) {
+      const result = toContractResult(rpcResult);
+      const reading = remaining.shift()!;
+      reading.result =
+        result.kind === 'node_error' ? this.nodeError(result) : apply(result, reading.result, reading.request);
+      if ('reason' in reading.result && reading.result.reason === 'busy') break;
     }
-    for (const reading of left) reading.answer = BUSY;
+    for (const reading of remaining) reading.result = BUSY;
   }
 
-  private keep(address: string, answer: TokenUriAnswer): TokenUriAnswer {
-    return answer.kind !== 'token_uri' || this.kept.keep(address, answer) ? answer : BUSY;
+  private withBudget(address: string, result: TokenUriResult): TokenUriResult {
+    return result.kind !== 'token_uri' || this.budget.reserve(address, result) ? result : BUSY;
   }
 
-  private nodeTrouble({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
-    // That much text is the contract's doing, and that there was no room for it is ours.
+  private nodeError({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
+    // Not errors of the node: the contract returned too much, or no buffer was free.
     if (reason === 'too_large' || reason === 'busy') return { kind: 'unreachable', reason };
-    this.onTrouble(reason);
-    const trouble = { kind: 'unreachable', reason: 'rpc_error' } as const;
-    return retryAfterSeconds === undefined ? trouble : { ...trouble, retryAfterSeconds };
+    this.onNodeError(reason);
+    const failure = { kind: 'unreachable', reason: 'rpc_error' } as const;
+    return retryAfterSeconds === undefined ? failure : { ...failure, retryAfterSeconds };
   }
 }
 
-async function allOf<T>(answers: AsyncIterable<T>): Promise<T[]> {
+async function allOf<T>(results: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
-  for await (const answer of answers) all.push(answer);
+  for await (const result of results) all.push(result);
   return all;
 }
 
@@ -206,23 +206,23 @@ function callOf(to: string, name: string, args: unknown[], gas = READ_GAS): RpcC
   return { method: 'eth_call', params: [{ to, data, gas: `0x${gas.toString(16)}` }, 'latest'] };
 }
 
-function toTokenUriAnswer(data: string, question: TokenUriQuestion, standard: TokenStandard): TokenUriAnswer {
+function toTokenUriResult(data: string, request: TokenUriRequest, standard: TokenStandard): TokenUriResult {
   const text = decodeText(data);
   return text === null
     ? { kind: 'undecodable', reason: 'invalid_token_uri' }
-    : toTokenUri(text, { ...question, standard });
+    : toTokenUri(text, { ...request, standard });
 }
 
-function isRefused({ answer }: Reading): boolean {
-  return answer.kind === 'reverted';
+function isReverted({ result }: Reading): boolean {
+  return result.kind === 'reverted';
 }
 
-/** Of two functions that refused, the one that knows of tokens has the word. */
-function strongerOf(before: Reading['answer'], refused: Refused): Refused {
-  return before.kind === 'reverted' && before.saysNoToken ? before : refused;
+/** If both functions reverted, the one that says that the token does not exist counts. */
+function strongerOf(before: Reading['result'], reverted: Reverted): Reverted {
+  return before.kind === 'reverted' && before.saysNoToken ? before : reverted;
 }
 
-function refusal(isUnknownToken: boolean): NoTokenUri {
+function toRevertedResult(isUnknownToken: boolean): NoTokenUri {
   return isUnknownToken
     ? { kind: 'no_token', reason: 'contract_reverted' }
     : { kind: 'unreachable', reason: 'contract_reverted' };

@@ -1,12 +1,12 @@
 import { AbiCoder } from 'ethers';
-import { decodeText, isTrue, toContractAnswer } from './contract-result.js';
+import { decodeText, isTrue, toContractResult } from './contract-result.js';
 
 const encoded = (text: string) => AbiCoder.defaultAbiCoder().encode(['string'], [text]);
 const reason = (text: string) => `0x08c379a0${encoded(text).slice(2)}`;
 const error = (code: number, message: string, data?: unknown) =>
-  toContractAnswer({ kind: 'error', code, message, data });
+  toContractResult({ kind: 'error', code, message, data });
 
-describe('the text that a contract returns', () => {
+describe('the string that a contract returns', () => {
   it.each(['', 'https://host.example/1', 'naïf 🦊', '\0', 'x'.repeat(100_000)])(
     'is read as ethers wrote it',
     (text) => {
@@ -17,16 +17,16 @@ describe('the text that a contract returns', () => {
   it.each([
     ['nothing', '0x'],
     ['one word', `0x${'00'.repeat(32)}`.slice(0, 64)],
-    ['a place beyond the end', `0x${'00'.repeat(31)}40${'00'.repeat(32)}`],
-    ['a place that wraps around', `0x${'ff'.repeat(32)}${'00'.repeat(32)}`],
+    ['an offset beyond the end', `0x${'00'.repeat(31)}40${'00'.repeat(32)}`],
+    ['an offset that overflows', `0x${'ff'.repeat(32)}${'00'.repeat(32)}`],
     ['a length beyond the end', `0x${'00'.repeat(31)}20${'00'.repeat(31)}21${'61'.repeat(32)}`],
     ['a length that wraps around', `0x${'00'.repeat(31)}20${'ff'.repeat(32)}`],
     ['no UTF-8', `0x${'00'.repeat(31)}20${'00'.repeat(31)}01ff${'00'.repeat(31)}`],
-  ])('is none in %s', (_, data) => {
+  ])('cannot be decoded from %s', (_, data) => {
     expect(decodeText(data)).toBeNull();
   });
 
-  it('may have a length that is no multiple of 32', () => {
+  it('may have a length that is not a multiple of 32', () => {
     expect(decodeText(encoded('abc').slice(0, 2 + 2 * 67))).toBe('abc');
   });
 });
@@ -42,7 +42,7 @@ describe('an error of a node', () => {
     ['Besu', -32_000, 'Execution reverted', '0x'],
     ['anvil, an opcode', -32_603, 'EVM error InvalidFEOpcode', undefined],
     ['anvil, gas', -32_603, 'EVM error OutOfGas', undefined],
-  ])('is the contract’s where running it has failed: %s [A6]', (_, code, message, data) => {
+  ])('is a revert if running the contract failed: %s [A6]', (_, code, message, data) => {
     expect(error(code, message, data)).toEqual({ kind: 'reverted', saysNoToken: false });
   });
 
@@ -53,11 +53,11 @@ describe('an error of a node', () => {
     ['OpenZeppelin 4', 3, 'execution reverted', reason('ERC721Metadata: URI query for nonexistent token')],
     ['a node without data', -32_000, 'execution reverted: ERC721: invalid token ID', undefined],
     ['Solmate', 3, 'execution reverted', reason('NOT_MINTED')],
-  ])('says that there is no such token: %s [A6]', (_, code, message, data) => {
+  ])('says that the token does not exist: %s [A6]', (_, code, message, data) => {
     expect(error(code, message, data)).toEqual({ kind: 'reverted', saysNoToken: true });
   });
 
-  it('does not look through megabytes of reasons', () => {
+  it('does not search megabytes of revert reasons', () => {
     const long = reason(`nonexistent token ${'x'.repeat(100_000)}`);
 
     expect(error(3, 'execution reverted', long)).toEqual({ kind: 'reverted', saysNoToken: false });
@@ -66,13 +66,13 @@ describe('an error of a node', () => {
   it.each([
     ['its state is gone', -32_000, 'missing trie node'],
     ['its method is unknown', -32_601, 'the method eth_call does not exist'],
-    ['a gateway behind it', -32_603, 'Internal error'],
-  ])('is the node’s otherwise: %s [A9]', (_, code, message) => {
-    expect(error(code, message)).toEqual({ kind: 'node_trouble', reason: `error_${code}` });
+    ['a gateway of the node', -32_603, 'Internal error'],
+  ])('is an error of the node otherwise: %s [A9]', (_, code, message) => {
+    expect(error(code, message)).toEqual({ kind: 'node_error', reason: `error_${code}` });
   });
 
-  it.each([429, -32_005])('%i says that there are too many of all calls [A12]', (code) => {
-    expect(error(code, 'limit exceeded')).toMatchObject({ kind: 'node_trouble', retryAfterSeconds: 0 });
+  it.each([429, -32_005])('%i is a rate limit of the whole node [A12]', (code) => {
+    expect(error(code, 'limit exceeded')).toMatchObject({ kind: 'node_error', retryAfterSeconds: 0 });
   });
 });
 
@@ -82,6 +82,6 @@ it.each([
   [`0x${'0'.repeat(63)}2`, false],
   ['0x', false],
   [`0x${'0'.repeat(63)}1${'0'.repeat(64)}`, false],
-])('%s is taken for true: %s', (data, expected) => {
+])('%s decodes as true: %s', (data, expected) => {
   expect(isTrue(data)).toBe(expected);
 });

@@ -1,65 +1,66 @@
-import type { RpcAnswer } from './json-rpc.js';
+import type { RpcResult } from './json-rpc.js';
 
-/** What a contract answered to one call. */
-export type ContractAnswer =
+/** The result of one contract call. */
+export type ContractResult =
   | { kind: 'returned'; data: string }
-  /** It refused. `saysNoToken`: because there is no such token, in one of the ways in which that is usually said. */
+  /** `saysNoToken`: the revert has one of the usual errors or messages for a token that does not exist. */
   | { kind: 'reverted'; saysNoToken: boolean }
-  /** Not the contract's doing. */
-  | { kind: 'node_trouble'; reason: string; retryAfterSeconds?: number };
+  /** The node failed, not the contract. */
+  | { kind: 'node_error'; reason: string; retryAfterSeconds?: number };
 
-/** ERC721NonexistentToken of OpenZeppelin 5, two of ERC721A, TokenDoesNotExist of Solady. */
+/** ERC721NonexistentToken of OpenZeppelin 5, two errors of ERC721A, TokenDoesNotExist of Solady. */
 const NO_TOKEN_ERRORS = ['0x7e273289', '0xdf2d9b42', '0xa14c4b50', '0xceea21b6'];
 const NO_TOKEN_WORDS = /nonexistent token|invalid token id|not[_ ]minted|token does not exist/i;
-/** Clients have neither a code nor words in common: geth and anvil, Parity, Nethermind, Besu. */
+/** Clients share neither an error code nor a message: geth, anvil, Parity, Nethermind, Besu. */
 const REVERTED =
   /revert|invalid opcode|invalidfe|opcode ?not ?found|out ?of ?gas|stack (under|over)flow|bad instruction/i;
 
-/** Some nodes say "too many requests" of each call, within a good answer. */
+/** Some nodes rate-limit each call, inside a response of status 200. */
 const THROTTLED = [429, -32_005];
 
-/** `Error(string)`: what `revert` and `require` say. */
+/** The selector of `Error(string)`, which `revert` and `require` return. */
 const ERROR_TEXT = '0x08c379a0';
-/** Nobody needs more to say that there is no such token. In characters of hex. */
-const LONGEST_REASON = 4096;
+/** Longer revert reasons are not searched. In hex digits. */
+const MAX_REASON_LENGTH = 4096;
 
-/** An error that comes from running the contract is the contract's; any other one is the node's. */
-export function toContractAnswer(answer: RpcAnswer): ContractAnswer {
-  switch (answer.kind) {
+/** An error from running the contract is a revert; any other one is an error of the node. */
+export function toContractResult(result: RpcResult): ContractResult {
+  switch (result.kind) {
     case 'result':
-      return typeof answer.result === 'string' && /^0x(?:[0-9a-f]{2})*$/i.test(answer.result)
-        ? { kind: 'returned', data: answer.result }
-        : { kind: 'node_trouble', reason: 'not_answered' };
+      return typeof result.result === 'string' && /^0x(?:[0-9a-f]{2})*$/i.test(result.result)
+        ? { kind: 'returned', data: result.result }
+        : { kind: 'node_error', reason: 'not_answered' };
     case 'error': {
-      const data = dataOf(answer.data);
-      if (data === null && answer.code !== 3 && !REVERTED.test(answer.message)) {
-        const trouble = { kind: 'node_trouble', reason: `error_${answer.code}` } as const;
-        return THROTTLED.includes(answer.code) ? { ...trouble, retryAfterSeconds: 0 } : trouble;
+      const data = dataOf(result.data);
+      if (data === null && result.code !== 3 && !REVERTED.test(result.message)) {
+        const nodeError = { kind: 'node_error', reason: `error_${result.code}` } as const;
+        return THROTTLED.includes(result.code) ? { ...nodeError, retryAfterSeconds: 0 } : nodeError;
       }
-      return { kind: 'reverted', saysNoToken: saysNoToken(data ?? '0x', answer.message) };
+      return { kind: 'reverted', saysNoToken: saysNoToken(data ?? '0x', result.message) };
     }
     case 'failed':
-      return { ...answer, kind: 'node_trouble' };
+      return { ...result, kind: 'node_error' };
   }
 }
 
 /**
- * The one text that a function returns, or null for what is none. By hand: on a text of a megabyte, as contracts with
- * their art inside have it, ethers takes half a second in which this process would answer nobody.
+ * Decodes a returned string; null if the data is not one. Not with ethers, which blocks the process for half a second on a
+ * string of a megabyte, as contracts with on-chain art return it.
  */
 export function decodeText(data: string): string | null {
   const bytes = Buffer.from(data.slice(2), 'hex');
-  const at = wordAt(bytes, 0);
-  const length = at === null ? null : wordAt(bytes, at);
-  if (at === null || length === null || at + 32 + length > bytes.length) return null;
+  const offset = wordAt(bytes, 0);
+  const length = offset === null ? null : wordAt(bytes, offset);
+  if (offset === null || length === null || offset + 32 + length > bytes.length) return null;
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(at + 32, at + 32 + length));
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return decoder.decode(bytes.subarray(offset + 32, offset + 32 + length));
   } catch {
     return null;
   }
 }
 
-/** A bool, and nothing longer: what a fallback function answers to everything is not `true`. */
+/** Exactly one word: the result of a fallback function that accepts every call is not `true`. */
 export function isTrue(data: string): boolean {
   return data.length === 66 && BigInt(data) === 1n;
 }
@@ -73,19 +74,19 @@ function saysNoToken(data: string, message: string): boolean {
 }
 
 function reasonIn(data: string): string | null {
-  const isShort = data.length <= ERROR_TEXT.length + LONGEST_REASON;
+  const isShort = data.length <= ERROR_TEXT.length + MAX_REASON_LENGTH;
   return isShort && data.toLowerCase().startsWith(ERROR_TEXT) ? decodeText(`0x${data.slice(ERROR_TEXT.length)}`) : null;
 }
 
-/** What a revert carries: as it is, or within an object or a sentence of the client's. */
+/** The data of a revert. Some clients wrap it in an object or a sentence. */
 function dataOf(data: unknown): string | null {
   if (typeof data === 'object' && data !== null && 'data' in data) return dataOf(data.data);
   return typeof data === 'string' ? (/(?:^|\s)(0x(?:[0-9a-f]{2})*)$/i.exec(data)?.[1] ?? null) : null;
 }
 
-/** A number that can be a place in the data; a uint256 that is none would wrap around. */
-function wordAt(bytes: Buffer, at: number): number | null {
-  if (at + 32 > bytes.length) return null;
-  const value = BigInt(`0x${bytes.toString('hex', at, at + 32)}`);
+/** An offset or length within the data; null if it is out of bounds. */
+function wordAt(bytes: Buffer, offset: number): number | null {
+  if (offset + 32 > bytes.length) return null;
+  const value = BigInt(`0x${bytes.toString('hex', offset, offset + 32)}`);
   return value <= bytes.length ? Number(value) : null;
 }

@@ -1,4 +1,4 @@
-import { askedDelaySeconds, type GuardedHttp, type GuardedPost, type LargeBodies } from '@app/safe-http';
+import { readRetryAfterSeconds, type BodyBufferPool, type SafePost, type SsrfSafeHttp } from '@app/safe-http';
 
 export interface RpcCall {
   method: string;
@@ -6,130 +6,130 @@ export interface RpcCall {
 }
 
 /** How one call ended. */
-export type RpcAnswer =
+export type RpcResult =
   | { kind: 'result'; result: unknown }
-  /** The node says so, of this call. */
+  /** The node returned a JSON-RPC error for this call. */
   | { kind: 'error'; code: number; message: string; data: unknown }
   /**
-   * The node said nothing of this call. `too_large`: alone, its answer is larger than any body that is read. `busy`: alone,
-   * it is large, and others were being read. `retryAfterSeconds`: it said nothing at all, and asks to be left alone for so
-   * long; 0 if it does not say.
+   * The node returned nothing for this call. `too_large`: the response to this call alone exceeds the body limit. `busy`: it
+   * is large, and no buffer became free in time. `retryAfterSeconds`: the whole request failed, and the node asks to wait
+   * this long; 0 if it does not say.
    */
   | { kind: 'failed'; reason: string; retryAfterSeconds?: number };
 
-/** A node, as the operator named it. */
+/** The RPC node that the operator configured. */
 export interface RpcEndpoint {
-  /** May hold a secret, so it is never stored, logged or shown. */
+  /** May contain a secret, so it is never stored, logged or shown. */
   url: string;
   headers: Readonly<Record<string, string>>;
 }
 
-/** Calls in one request. Measured: ten times as many are slower, and one by one they take a hundred times as long. */
-const BATCH = 100;
-/** The largest answer to more than one call: several contracts are asked at once, and whoever wrote them says how much comes. */
-const LARGEST_BATCH = 1024 * 1024;
+/** Calls in one request. Measured: batches of 1,000 are slower, and single calls take a hundred times as long. */
+const BATCH_SIZE = 100;
+/** The largest response to a batch. Several contracts are read at the same time, and their authors control the size. */
+const MAX_BATCH_RESPONSE_BYTES = 1024 * 1024;
 
-/** How much is usually answered to one of these calls, so that the next batch is not asked for twice. In bytes. */
-export interface UsualAnswer {
+/** The size of the last response per call, which limits the next batch so that it is not split and sent again. */
+export interface ResponseSize {
   bytes: number;
 }
 
-/** JSON-RPC in batches through the guarded client, and what was answered to each call. */
+/** A JSON-RPC client that sends calls in batches. */
 export class JsonRpc {
   constructor(
-    private readonly http: GuardedHttp,
+    private readonly http: SsrfSafeHttp,
     private readonly endpoint: RpcEndpoint,
-    private readonly largeBodies: LargeBodies,
+    private readonly bodyBuffers: BodyBufferPool,
   ) {}
 
   /**
-   * In the order of the calls, a batch at a time: the next one is asked for when all of this one were taken, so that no
-   * more of their texts is in memory. `usual` is learned from the answers. Never throws for what a node does.
+   * Yields results in the order of the calls. It sends a batch only when the results of the one before were consumed, which
+   * bounds memory. Updates `size`. Never throws because of what a node does.
    */
   async *call(
     calls: readonly RpcCall[],
     signal: AbortSignal,
-    usual: UsualAnswer = { bytes: 0 },
-  ): AsyncGenerator<RpcAnswer, void> {
-    let left = calls;
-    while (left.length > 0) {
-      const fitting = Math.min(BATCH, Math.max(1, Math.floor(LARGEST_BATCH / usual.bytes)));
-      yield* this.callBatch(left.slice(0, fitting), signal, usual);
-      left = left.slice(fitting);
+    size: ResponseSize = { bytes: 0 },
+  ): AsyncGenerator<RpcResult, void> {
+    let remaining = calls;
+    while (remaining.length > 0) {
+      const count = Math.min(BATCH_SIZE, Math.max(1, Math.floor(MAX_BATCH_RESPONSE_BYTES / size.bytes)));
+      yield* this.callBatch(remaining.slice(0, count), signal, size);
+      remaining = remaining.slice(count);
     }
   }
 
-  /** In halves where it is too large: so a call that spoils its batch is found, and the others are answered. */
+  /** Splits a batch in halves if its response is too large, so that one large result fails alone. */
   private async *callBatch(
     calls: readonly RpcCall[],
     signal: AbortSignal,
-    usual: UsualAnswer,
-  ): AsyncGenerator<RpcAnswer, void> {
-    if (calls.length === 1) return yield* this.callAlone(calls[0]!, signal, usual);
-    const answers = await this.ask(calls, { maxBytes: LARGEST_BATCH, signal }, usual);
-    if (answers !== 'too_large') return yield* answers;
+    size: ResponseSize,
+  ): AsyncGenerator<RpcResult, void> {
+    if (calls.length === 1) return yield* this.callAlone(calls[0]!, signal, size);
+    const results = await this.send(calls, { maxBytes: MAX_BATCH_RESPONSE_BYTES, signal }, size);
+    if (results !== 'too_large') return yield* results;
     const middle = Math.ceil(calls.length / 2);
-    yield* this.callBatch(calls.slice(0, middle), signal, usual);
-    yield* this.callBatch(calls.slice(middle), signal, usual);
+    yield* this.callBatch(calls.slice(0, middle), signal, size);
+    yield* this.callBatch(calls.slice(middle), signal, size);
   }
 
-  /** Its seat is kept until the answer was taken. */
-  private async *callAlone(call: RpcCall, signal: AbortSignal, usual: UsualAnswer): AsyncGenerator<RpcAnswer, void> {
-    const place = this.largeBodies.place();
-    const onLargeBody = () => place.take(new URL(this.endpoint.url).host);
+  /** Holds the buffer of a large response until its result was consumed. */
+  private async *callAlone(call: RpcCall, signal: AbortSignal, size: ResponseSize): AsyncGenerator<RpcResult, void> {
+    const permit = this.bodyBuffers.createPermit();
+    const onLargeBody = () => permit.acquire(new URL(this.endpoint.url).host);
     try {
-      const answers = await this.ask([call], { onLargeBody, signal }, usual);
-      // The time was over while it waited: others had the seats, and the node had answered.
-      if (place.isWaiting) yield { kind: 'failed', reason: 'busy' };
-      else if (answers === 'too_large') yield { kind: 'failed', reason: answers };
-      else yield* answers;
+      const results = await this.send([call], { onLargeBody, signal }, size);
+      // The deadline passed while it waited for a buffer: the node had responded.
+      if (permit.isWaiting) yield { kind: 'failed', reason: 'busy' };
+      else if (results === 'too_large') yield { kind: 'failed', reason: results };
+      else yield* results;
     } finally {
-      place.leave();
+      permit.release();
     }
   }
 
-  private async ask(
+  private async send(
     calls: readonly RpcCall[],
-    bounds: Pick<GuardedPost, 'maxBytes' | 'onLargeBody' | 'signal'>,
-    usual: UsualAnswer,
-  ): Promise<RpcAnswer[] | 'too_large'> {
+    options: Pick<SafePost, 'maxBytes' | 'onLargeBody' | 'signal'>,
+    size: ResponseSize,
+  ): Promise<RpcResult[] | 'too_large'> {
     const { url, headers } = this.endpoint;
-    const answer = await this.http.post({
+    const response = await this.http.post({
       url,
       headers: { ...headers, 'content-type': 'application/json' },
       body: JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, ...call }))),
-      wantsBody: true,
-      ...bounds,
+      expectsBody: true,
+      ...options,
     });
-    const ofAll = (reason: string, retryAfterSeconds = 0): RpcAnswer[] =>
+    const failAll = (reason: string, retryAfterSeconds = 0): RpcResult[] =>
       calls.map(() => ({ kind: 'failed', reason, retryAfterSeconds }));
 
-    if (answer.kind === 'unreachable') {
-      return answer.reason === 'too_large' ? answer.reason : ofAll(answer.reason);
+    if (response.kind === 'unreachable') {
+      return response.reason === 'too_large' ? response.reason : failAll(response.reason);
     }
-    const { status } = answer;
+    const { status } = response;
     if (status === 413 && calls.length > 1) return 'too_large';
-    if (status !== 200) return ofAll(`status_${status}`, askedDelaySeconds(answer.headers, new Date()));
-    usual.bytes = answer.body.length / calls.length;
-    const answered = parseJson(answer.body.toString('utf8'));
-    if (Array.isArray(answered)) return calls.map((_, id) => toAnswer(answered.find((one) => idOf(one) === id)));
-    // One object for a whole batch: the node takes no batches, or has a trouble that is not about a call.
-    return calls.length === 1 ? [toAnswer(answered)] : ofAll('batch_refused');
+    if (status !== 200) return failAll(`status_${status}`, readRetryAfterSeconds(response.headers, new Date()));
+    size.bytes = response.body.length / calls.length;
+    const parsed = parseJson(response.body.toString('utf8'));
+    if (Array.isArray(parsed)) return calls.map((_, id) => toRpcResult(parsed.find((one) => idOf(one) === id)));
+    // One object for a batch: the node supports no batches, or its error is about the whole request.
+    return calls.length === 1 ? [toRpcResult(parsed)] : failAll('batch_refused');
   }
 }
 
-function toAnswer(answered: unknown): RpcAnswer {
-  if (!isObject(answered)) return { kind: 'failed', reason: 'not_answered' };
-  const { error, result } = answered;
+function toRpcResult(response: unknown): RpcResult {
+  if (!isObject(response)) return { kind: 'failed', reason: 'not_answered' };
+  const { error, result } = response;
   if (isObject(error)) {
     return { kind: 'error', code: numberIn(error['code']), message: textIn(error['message']), data: error['data'] };
   }
   return result === undefined ? { kind: 'failed', reason: 'not_answered' } : { kind: 'result', result };
 }
 
-/** Some nodes send numbers back as text. */
-function idOf(answered: unknown): number | null {
-  return isObject(answered) && answered['id'] !== null ? numberIn(answered['id']) : null;
+/** Some nodes return numeric ids as strings. */
+function idOf(response: unknown): number | null {
+  return isObject(response) && response['id'] !== null ? numberIn(response['id']) : null;
 }
 
 function numberIn(value: unknown): number {

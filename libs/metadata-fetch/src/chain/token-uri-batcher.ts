@@ -1,76 +1,33 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { credentialHeaders, Deadline, GuardedHttp, LargeBodies } from '@app/safe-http';
-import { ContractReader, type TokenUriAnswer, type TokenUriQuestion } from './contract-reader.js';
-import { JsonRpc, type RpcEndpoint } from './json-rpc.js';
-import { KeptTokenUris } from './token-uri-budget.js';
-import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from '../metadata-fetch.options.js';
+import { Deadline } from '@app/safe-http';
+import type { ContractReader, TokenUriRequest, TokenUriResult } from './contract-reader.js';
 
-/** Tokens of one contract that are asked for together. */
-const BATCH = 100;
-/** Contracts of one chain that are being asked: each with one batch at a time, so that none can hold up the others. */
-const CONTRACTS_AT_ONCE = 8;
-/** Of its time, what a question may wait while other contracts are asked. A node that got less than the rest is not to blame. */
-const LONGEST_WAIT_PART = 3 / 4;
-/** A question waits so long for others, in milliseconds. */
-const STALL_MS = 10;
-/** A node that is away for hours is logged once in this time. */
-const LOG_EVERY_MS = 60_000;
+/** The most tokens of one contract in a batch. */
+const BATCH_SIZE = 100;
+/** Contracts of one chain. Each has one batch in flight, so that none can hold up the others. */
+const MAX_CONCURRENT_CONTRACTS = 8;
+/**
+ * The share of its deadline that a request may wait for other contracts. After that it is `busy`: the node would get too
+ * little time to be blamed for a failure.
+ */
+const MAX_WAIT_FRACTION = 3 / 4;
+/** How long a request waits for others to share its batch, in milliseconds. */
+const LINGER_MS = 10;
 
-/** The token URIs of contracts, by the RPC URL of their chain. */
-@Injectable()
-export class ChainTokenUris {
-  private readonly logger = new Logger('MetadataFetch');
-  private readonly chains: ReadonlyMap<number, Questions>;
-
-  constructor(
-    http: GuardedHttp,
-    largeBodies: LargeBodies,
-    kept: KeptTokenUris,
-    @Inject(METADATA_FETCH_CONFIG) { rpcUrls, rpcDeadlineMs }: MetadataFetchConfig,
-  ) {
-    this.chains = new Map(
-      Object.entries(rpcUrls).map(([chainId, url]) => {
-        const rpc = new JsonRpc(http, toEndpoint(url), largeBodies);
-        const reader = new ContractReader(rpc, Number(chainId), kept, this.troubleLog(Number(chainId)));
-        return [Number(chainId), new Questions(reader, rpcDeadlineMs)];
-      }),
-    );
-  }
-
-  /** Whether there is an RPC URL for the chain. */
-  knows(chainId: number): boolean {
-    return this.chains.has(chainId);
-  }
-
-  /** Never rejects for what a node or a contract does. What is asked at about the same time is asked together. */
-  ask({ chainId, address }: { chainId: number; address: string }, question: TokenUriQuestion): Promise<TokenUriAnswer> {
-    const chain = this.chains.get(chainId);
-    return chain ? chain.ask(address, question) : Promise.resolve({ kind: 'unreachable', reason: 'rpc_error' });
-  }
-
-  private troubleLog(chainId: number): (reason: string) => void {
-    let loggedAt = -Infinity;
-    return (reason) => {
-      if (performance.now() - loggedAt < LOG_EVERY_MS) return;
-      loggedAt = performance.now();
-      this.logger.warn({ msg: 'the node of a chain does not answer', chainId, reason });
-    };
-  }
+interface PendingRequest {
+  request: TokenUriRequest;
+  queuedAt: number;
+  /** How long it waited for batches of its own contract, in milliseconds. Not a delay by other contracts. */
+  ownContractMs: number;
+  resolve: (result: TokenUriResult) => void;
+  reject: (error: unknown) => void;
 }
 
-interface Waiting {
-  question: TokenUriQuestion;
-  askedAt: number;
-  /** How long it waited for others of its own contract, in milliseconds: that was no other contract's doing. */
-  behindItsOwnMs: number;
-  answer: (answer: TokenUriAnswer) => void;
-  fail: (error: unknown) => void;
-}
-
-/** Of one chain, by contract: they wait for company, and for their turn. */
-class Questions {
-  private readonly waiting = new Map<string, Waiting[]>();
-  private readonly asking = new Set<string>();
+/** Collects requests for token URIs of one chain into batches by contract. Contracts take turns. */
+export class TokenUriBatcher {
+  /** By contract address; the first one is next. */
+  private readonly pending = new Map<string, PendingRequest[]>();
+  /** Addresses with a batch in flight. */
+  private readonly inFlight = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -78,62 +35,56 @@ class Questions {
     private readonly deadlineMs: number,
   ) {}
 
-  ask(address: string, question: TokenUriQuestion): Promise<TokenUriAnswer> {
-    return new Promise((answer, fail) => {
-      const waiting = { question, askedAt: performance.now(), behindItsOwnMs: 0, answer, fail };
-      const others = this.waiting.get(address);
-      if (others) others.push(waiting);
-      else this.waiting.set(address, [waiting]);
+  /** Never rejects because of what a node or a contract does. */
+  read(address: string, request: TokenUriRequest): Promise<TokenUriResult> {
+    return new Promise((resolve, reject) => {
+      const entry = { request, queuedAt: performance.now(), ownContractMs: 0, resolve, reject };
+      const others = this.pending.get(address);
+      if (others) others.push(entry);
+      else this.pending.set(address, [entry]);
       this.timer ??= setTimeout(() => {
         this.timer = undefined;
-        this.begin();
-      }, STALL_MS);
+        this.startBatches();
+      }, LINGER_MS);
     });
   }
 
-  private begin(): void {
-    for (const [address, waiting] of this.waiting) {
-      if (this.asking.size >= CONTRACTS_AT_ONCE) return;
-      if (this.asking.has(address)) continue;
-      // To the end of the line.
-      this.waiting.delete(address);
-      if (waiting.length > BATCH) this.waiting.set(address, waiting.slice(BATCH));
-      this.asking.add(address);
+  private startBatches(): void {
+    for (const [address, pending] of this.pending) {
+      if (this.inFlight.size >= MAX_CONCURRENT_CONTRACTS) return;
+      if (this.inFlight.has(address)) continue;
+      // Round robin: the contract moves to the end of the queue.
+      this.pending.delete(address);
+      if (pending.length > BATCH_SIZE) this.pending.set(address, pending.slice(BATCH_SIZE));
+      this.inFlight.add(address);
       const startedAt = performance.now();
-      void this.answer(address, waiting.slice(0, BATCH)).finally(() => {
-        this.asking.delete(address);
-        for (const behind of this.waiting.get(address) ?? []) {
-          behind.behindItsOwnMs += performance.now() - Math.max(startedAt, behind.askedAt);
+      void this.readBatch(address, pending.slice(0, BATCH_SIZE)).finally(() => {
+        this.inFlight.delete(address);
+        for (const queued of this.pending.get(address) ?? []) {
+          queued.ownContractMs += performance.now() - Math.max(startedAt, queued.queuedAt);
         }
-        this.begin();
+        this.startBatches();
       });
     }
   }
 
-  /** The deadline counts from when the first of them was asked: whoever waits holds a claim meanwhile. */
-  private async answer(address: string, taken: readonly Waiting[]): Promise<void> {
+  /** The deadline counts from when the first request was queued, since the worker holds its claim meanwhile. */
+  private async readBatch(address: string, entries: readonly PendingRequest[]): Promise<void> {
     const now = performance.now();
-    const isLate = ({ askedAt, behindItsOwnMs }: Waiting) =>
-      now - askedAt - behindItsOwnMs > this.deadlineMs * LONGEST_WAIT_PART;
-    for (const { answer } of taken.filter(isLate)) answer({ kind: 'unreachable', reason: 'busy' });
-    const batch = taken.filter((waiting) => !isLate(waiting));
+    const isLate = ({ queuedAt, ownContractMs }: PendingRequest) =>
+      now - queuedAt - ownContractMs > this.deadlineMs * MAX_WAIT_FRACTION;
+    for (const { resolve } of entries.filter(isLate)) resolve({ kind: 'unreachable', reason: 'busy' });
+    const batch = entries.filter((entry) => !isLate(entry));
     if (batch.length === 0) return;
-    const deadline = new Deadline(this.deadlineMs - (performance.now() - batch[0]!.askedAt));
-    const questions = batch.map(({ question }) => question);
+    const deadline = new Deadline(this.deadlineMs - (performance.now() - batch[0]!.queuedAt));
+    const requests = batch.map(({ request }) => request);
     try {
-      const answers = await this.reader.read(address, questions, deadline.signal);
-      for (const [index, { answer }] of batch.entries()) answer(answers[index]!);
+      const results = await this.reader.read(address, requests, deadline.signal);
+      for (const [index, { resolve }] of batch.entries()) resolve(results[index]!);
     } catch (error) {
-      for (const { fail } of batch) fail(error);
+      for (const { reject } of batch) reject(error);
     } finally {
       deadline.clear();
     }
   }
-}
-
-function toEndpoint(entry: string): RpcEndpoint {
-  const url = new URL(entry);
-  const headers = credentialHeaders(url);
-  [url.username, url.password, url.hash] = ['', '', ''];
-  return { url: url.href, headers };
 }

@@ -1,48 +1,47 @@
+import { MAX_URI_LENGTH } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
-import { LONGEST_URI } from '@app/metadata-uri';
 import type { TokenUri } from '../uri/uri-rule.js';
 
-/** In characters, of all contracts; each takes a byte, or two where there are any beyond Latin-1. */
-const MOST_KEPT = 32 * 1024 * 1024;
-/** Of one contract, so that it leaves room for others. */
-const MOST_OF_ONE = MOST_KEPT / 2;
-/** A token that was not fetched by then was handed back, and its URI is gone with it. In milliseconds. */
-const KEPT_FOR_MS = 30_000;
+/** For all contracts, in characters. A character takes one byte, or two if the text has any beyond Latin-1. */
+const MAX_RESERVED = 32 * 1024 * 1024;
+/** For one contract, so that it leaves room for others. */
+const MAX_RESERVED_PER_CONTRACT = MAX_RESERVED / 2;
+/** In milliseconds. A token that was not fetched by then has been released, and its URI with it. */
+const RESERVATION_TTL_MS = 30_000;
 
 /**
- * Bounds the memory of documents that contracts answer inside token URIs: from when they were asked for, many tokens at
- * once, until each is read. Other URIs are too short to be counted.
+ * Bounds the memory of documents inside token URIs, from the batch of calls that returned them until each is read. Shorter
+ * URIs are not counted.
  */
 @Injectable()
-export class KeptTokenUris {
-  /** The eldest first. */
-  private readonly kept = new Map<TokenUri, { contract: string; until: number }>();
+export class TokenUriBudget {
+  /** The oldest first. */
+  private readonly reserved = new Map<TokenUri, { contract: string; until: number }>();
 
-  /** Whether there is room for it; it is taken until `release`, or for half a minute. */
-  keep(contract: string, uri: TokenUri): boolean {
+  /** Reserves memory until release(), or for half a minute. False: it would exceed a limit. */
+  reserve(contract: string, uri: TokenUri): boolean {
     const { length } = uri.uri;
-    if (length <= LONGEST_URI) return true;
-    this.forgetOld();
-    let [all, ofContract] = [length, length];
-    for (const [{ uri: other }, keeper] of this.kept) {
-      all += other.length;
-      if (keeper.contract === contract) ofContract += other.length;
+    if (length <= MAX_URI_LENGTH) return true;
+    this.deleteExpired();
+    let [total, ofContract] = [length, length];
+    for (const [{ uri: other }, reservation] of this.reserved) {
+      total += other.length;
+      if (reservation.contract === contract) ofContract += other.length;
     }
-    if (all > MOST_KEPT || ofContract > MOST_OF_ONE) return false;
-    this.kept.set(uri, { contract, until: performance.now() + KEPT_FOR_MS });
+    if (total > MAX_RESERVED || ofContract > MAX_RESERVED_PER_CONTRACT) return false;
+    this.reserved.set(uri, { contract, until: performance.now() + RESERVATION_TTL_MS });
     return true;
   }
 
-  /** Its document was read. */
   release(uri: TokenUri): void {
-    this.kept.delete(uri);
+    this.reserved.delete(uri);
   }
 
-  private forgetOld(): void {
+  private deleteExpired(): void {
     const now = performance.now();
-    for (const [uri, { until }] of this.kept) {
+    for (const [uri, { until }] of this.reserved) {
       if (until > now) return;
-      this.kept.delete(uri);
+      this.reserved.delete(uri);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { readSeconds } from './attribute-date.js';
 import { canonicalJson } from './content-hash.js';
-import { cutText, type Fill } from './document-text.js';
+import { truncate, type ExpandId } from './document-text.js';
 import { isExactDouble } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { ExactNumber, type JsonValue } from './json-value.js';
@@ -8,17 +8,17 @@ import { trimText } from './trimmed-text.js';
 
 export type AttributeValue = Pick<FetchedAttribute, 'value' | 'valueType'>;
 
-/** Longer values are kept in `raw` only. */
-export const LONGEST_VALUE = 4_000;
+/** Longer values are truncated; `raw` has them whole. */
+export const MAX_VALUE_LENGTH = 4_000;
 
 const NUMBER_DISPLAYS = new Set(['number', 'boost_number', 'boost_percentage', 'integer', 'float']);
 const NUMBER_TEXT = /^-?(?:0|[1-9]\d{0,77})(?:\.\d{1,78})?$/;
 
-/** One value as listing pages read it. The display type says what a text means; it never turns a number into text. */
+/** Reads one value for listing pages. The display type interprets text; it never turns a number into text. */
 export function readAttributeValue(
   value: Exclude<JsonValue, null>,
   displayType: string | null,
-  fill: Fill,
+  expandId: ExpandId,
   warnings: Set<string>,
 ): AttributeValue {
   const display = displayType?.toLowerCase() ?? '';
@@ -30,8 +30,8 @@ export function readAttributeValue(
   if (typeof value === 'boolean') return { value, valueType: 'boolean' };
   if (typeof value === 'number') return { value, valueType: 'number' };
   if (value instanceof ExactNumber) return { value: value.text, valueType: 'number' };
-  if (typeof value === 'string') return readTextValue(trimText(fill(value)), display, warnings);
-  return { value: cutValue(fill(canonicalJson(value)), warnings), valueType: 'string' };
+  if (typeof value === 'string') return readTextValue(trimText(expandId(value)), display, warnings);
+  return { value: truncateValue(expandId(canonicalJson(value)), warnings), valueType: 'string' };
 }
 
 function readTextValue(text: string, display: string, warnings: Set<string>): AttributeValue {
@@ -41,10 +41,10 @@ function readTextValue(text: string, display: string, warnings: Set<string>): At
   if (display === 'boolean' && /^(?:true|false)$/i.test(text)) {
     return { value: text.toLowerCase() === 'true', valueType: 'boolean' };
   }
-  return { value: cutValue(text, warnings), valueType: 'string' };
+  return { value: truncateValue(text, warnings), valueType: 'string' };
 }
 
-function cutValue(text: string, warnings: Set<string>): string {
-  if (text.length > LONGEST_VALUE) warnings.add('attribute_value_cut');
-  return cutText(text, LONGEST_VALUE);
+function truncateValue(text: string, warnings: Set<string>): string {
+  if (text.length > MAX_VALUE_LENGTH) warnings.add('attribute_value_cut');
+  return truncate(text, MAX_VALUE_LENGTH);
 }

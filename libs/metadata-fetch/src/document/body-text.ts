@@ -7,8 +7,8 @@ export interface BodyText {
 }
 
 /**
- * Bytes to text. A byte order mark decides; then UTF-8 if the bytes are that, since servers declare Latin-1 out of
- * habit; then the declared charset; then UTF-8 with replacement characters, which costs a few letters and no token.
+ * Decodes bytes. Tries, in order: a byte order mark; UTF-8 if the bytes are valid, since servers often declare Latin-1 by
+ * default; the declared charset; UTF-8 in which invalid bytes become U+FFFD, so that a token loses letters but does not fail.
  */
 export function decodeText(body: Uint8Array, contentType: string | null): BodyText {
   const utf16 = utf16Of(body);
@@ -19,10 +19,10 @@ export function decodeText(body: Uint8Array, contentType: string | null): BodyTe
   if (charset !== null && !/^utf-?8$/.test(charset)) {
     const decoder = decoderFor(charset);
     if (!decoder) warnings.push('unknown_charset');
-    else if (!isUtf8(body)) return { text: withoutMark(decoder.decode(body)), warnings };
+    else if (!isUtf8(body)) return { text: withoutByteOrderMark(decoder.decode(body)), warnings };
   }
   const text = decodeUtf8(body);
-  // U+FFFD may also have been served as itself.
+  // The server may also have sent U+FFFD itself.
   if (text.includes('\ufffd') && !isUtf8(body)) warnings.push('invalid_utf8');
   return { text, warnings };
 }
@@ -41,8 +41,8 @@ function decoderFor(charset: string): TextDecoder | null {
 }
 
 /**
- * By its mark, or by the zeros beside the first two characters of a JSON text, which are ASCII (RFC 4627, 3): bytes that
- * are valid UTF-8 as well, so that nothing else would tell.
+ * Detects UTF-16 by its byte order mark, or by the zeros beside the first two characters of a JSON text, which are ASCII
+ * (RFC 4627, 3). Such bytes are valid UTF-8 too, so there is no other sign.
  */
 function utf16Of(body: Uint8Array): 'utf-16le' | 'utf-16be' | null {
   const [first, second, third, fourth] = body;
@@ -54,14 +54,14 @@ function utf16Of(body: Uint8Array): 'utf-16le' | 'utf-16be' | null {
 }
 
 function decodeAs(encoding: string, body: Uint8Array): string {
-  return withoutMark(new TextDecoder(encoding).decode(body));
+  return withoutByteOrderMark(new TextDecoder(encoding).decode(body));
 }
 
-// Buffer's own decoder is several times faster than a TextDecoder on the one-kilobyte documents that this sees.
+// For documents of a kilobyte, Buffer is several times faster than TextDecoder.
 function decodeUtf8(body: Uint8Array): string {
-  return withoutMark(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  return withoutByteOrderMark(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
 }
 
-function withoutMark(text: string): string {
+function withoutByteOrderMark(text: string): string {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }

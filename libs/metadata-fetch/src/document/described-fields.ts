@@ -8,7 +8,7 @@ import {
   YOUTUBE_FIELDS,
 } from './known-fields.js';
 
-/** What the JSON schema of ERC-721 describes below `properties`. */
+/** Fields that the JSON schema of ERC-721 has below `properties`. */
 const SCHEMA_FIELDS = new Set([...NAME_FIELDS, ...DESCRIPTION_FIELDS, 'image']);
 const DESCRIBED_FIELDS = new Set([
   ...SCHEMA_FIELDS,
@@ -19,8 +19,8 @@ const DESCRIBED_FIELDS = new Set([
 ]);
 
 /**
- * The value of a member in the shape that the JSON schema of ERC-721 gives it: `{"type": "string", "description": "Red"}`
- * is Red, and so is `{"value": "Red"}`. Everything else is its own value.
+ * The value of a member in the form of the JSON schema of ERC-721: "Red" of `{"type": "string", "description": "Red"}` and
+ * of `{"value": "Red"}`. Returns anything else unchanged.
  */
 export function describedValue(member: JsonValue | undefined): JsonValue | undefined {
   if (!isJsonObject(member)) return member;
@@ -33,7 +33,7 @@ export function isDescribed({ type, description }: JsonObject): boolean {
   return typeof type === 'string' && (typeof description === 'string' || typeof description === 'number');
 }
 
-/** What a member of `properties` says about this field of the document; undefined where it is a trait of that name. */
+/** The value of a document's field that is below `properties`; undefined if that member is a trait. */
 export function fieldInProperties(properties: JsonObject, field: string): JsonValue | undefined {
   const member = properties[field];
   if (member === undefined || !DESCRIBED_FIELDS.has(field)) return undefined;
@@ -41,12 +41,12 @@ export function fieldInProperties(properties: JsonObject, field: string): JsonVa
   return value !== member || SCHEMA_FIELDS.has(field) ? value : undefined;
 }
 
-/** Whether a member of `properties` is the document's own field, and no trait. */
+/** Whether a member of `properties` is a field of the document instead of a trait. */
 export function isFieldInProperties(document: JsonObject, properties: JsonObject, field: string): boolean {
   if (!DESCRIBED_FIELDS.has(field)) return false;
   const member = properties[field];
   if (isJsonObject(member) && member.value === undefined && isDescribed(member)) return true;
-  const above = document[field];
-  const isMissing = above === undefined || above === null || above === '';
+  const value = document[field];
+  const isMissing = value === undefined || value === null || value === '';
   return isMissing && fieldInProperties(properties, field) !== undefined;
 }

@@ -1,32 +1,32 @@
 import { fieldInProperties } from './described-fields.js';
-import { readString, readText, type Fill } from './document-text.js';
-import { innerAddresses, innerTexts } from './inner-values.js';
+import { readString, readText, type ExpandId } from './document-text.js';
+import { nestedUrls, nestedTexts } from './inner-values.js';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import type { MediaUrl } from '../uri/media-url.js';
 
-/** What was found for an address. */
-export interface FoundAddress {
-  /** Can be shown. null: none can. */
+/** The URL that was found for a field. */
+export interface FoundUrl {
+  /** Safe to show; null if there is none. */
   url: string | null;
-  /** As the document gives it: the one that can be shown, else the first one that does no harm. */
+  /** As in the document: the URL that can be shown, else the first one that is not unsafe. */
   original: string | null;
 }
 
 type ReadUrl = (text: string) => MediaUrl;
 
-/** What templates print for an address that is not there. */
+/** What templates print for a missing value. */
 const PLACEHOLDERS = new Set(['null', 'undefined']);
 
 /**
- * Reads single values of a document. Each may stand in any of a list of fields, and below `properties`; the first usable
- * one counts. Where a list or an object stands in its place, the first usable one in there does, with a warning.
+ * Reads single values of a document. Each may be in any of several fields, also below `properties`; the first usable one counts.
+ * If the value is a list or an object, the first usable value inside it counts, with a warning.
  */
 export class DocumentFields {
   private readonly properties: JsonObject | null;
 
   constructor(
     private readonly document: JsonObject,
-    private readonly fill: Fill,
+    private readonly expandId: ExpandId,
     private readonly warnings: Set<string>,
   ) {
     const { properties } = document;
@@ -34,18 +34,18 @@ export class DocumentFields {
   }
 
   text(fields: readonly string[], code: string): string | null {
-    return this.find(fields, (value) => readText(value, this.fill) ?? this.innerText(value, code));
+    return this.find(fields, (value) => readText(value, this.expandId) ?? this.nestedText(value, code));
   }
 
-  address(fields: readonly string[], code: string, read: ReadUrl): FoundAddress {
+  url(fields: readonly string[], code: string, read: ReadUrl): FoundUrl {
     const unusable: Unusable = { original: null, problem: null };
     const found = this.find(fields, (value) => {
-      const text = this.addressText(value);
-      if (text === null) return this.innerAddress(value, code, read);
+      const text = this.urlText(value);
+      if (text === null) return this.nestedUrl(value, code, read);
       const media = read(text);
       if (media.kind === 'usable') return { url: media.url, original: text };
       unusable.problem ??= media.kind;
-      // An unsafe address is not kept where a page might show it; the document still has it.
+      // A page might show the original, so an unsafe URL is not returned; `raw` still has it.
       if (media.kind !== 'unsafe') unusable.original ??= text;
       return null;
     });
@@ -54,7 +54,7 @@ export class DocumentFields {
     return { url: null, original: unusable.original };
   }
 
-  /** The first of the values of which something can be read. */
+  /** The first value that can be read. */
   private find<T>(fields: readonly string[], read: (value: JsonValue) => T | null): T | null {
     const { document, properties } = this;
     for (const field of fields) {
@@ -71,10 +71,10 @@ export class DocumentFields {
     return null;
   }
 
-  private innerText(value: JsonValue, code: string): string | null {
+  private nestedText(value: JsonValue, code: string): string | null {
     if (!isNested(value)) return null;
-    for (const inner of innerTexts(value)) {
-      const text = readText(inner, this.fill);
+    for (const inner of nestedTexts(value)) {
+      const text = readText(inner, this.expandId);
       if (text === null) continue;
       this.warnings.add(`nested_${code}`);
       return text;
@@ -82,10 +82,10 @@ export class DocumentFields {
     return null;
   }
 
-  private innerAddress(value: JsonValue, code: string, read: ReadUrl): FoundAddress | null {
+  private nestedUrl(value: JsonValue, code: string, read: ReadUrl): FoundUrl | null {
     if (!isNested(value)) return null;
-    for (const inner of innerAddresses(value)) {
-      const original = this.addressText(inner);
+    for (const inner of nestedUrls(value)) {
+      const original = this.urlText(inner);
       const media = original === null ? null : read(original);
       if (media?.kind !== 'usable') continue;
       this.warnings.add(`nested_${code}`);
@@ -94,13 +94,13 @@ export class DocumentFields {
     return null;
   }
 
-  private addressText(value: JsonValue): string | null {
-    const text = readString(value, this.fill);
+  private urlText(value: JsonValue): string | null {
+    const text = readString(value, this.expandId);
     return text === null || PLACEHOLDERS.has(text) ? null : text;
   }
 }
 
-/** The first one given, where none can be shown, and why not. */
+/** The first URL if none can be shown, and why not. */
 interface Unusable {
   original: string | null;
   problem: Exclude<MediaUrl['kind'], 'usable'> | null;

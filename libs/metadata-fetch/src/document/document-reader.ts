@@ -5,13 +5,13 @@ import { Tinypool } from 'tinypool';
 import { LARGE_BODY } from '@app/safe-http';
 import { readDocument, type DocumentToRead, type ReadDocument } from './read-document.js';
 
-/** There after compilation; from the sources, as the tests run them, large documents are read like all others. */
+/** Exists only after compilation. When run from sources, as in tests, large documents are read on the main thread. */
 const WORKER = fileURLToPath(new URL('./read-document.worker.js', import.meta.url));
 const HAS_WORKER = existsSync(WORKER);
 
 /**
- * One thread, gone again when it has been idle: large documents are rare, or an attack. The worst document within the
- * bounds takes three quarters of this heap; without a limit the thread would grow as far as its garbage lets it.
+ * One thread, which ends when idle, since large documents are rare or an attack. The worst document within the bounds needs
+ * three quarters of this heap; without a limit, garbage would make the heap grow further.
  */
 const THREAD = {
   filename: WORKER,
@@ -22,14 +22,14 @@ const THREAD = {
 };
 
 /**
- * Reads documents: small ones at once, large ones in a thread of their own. The worst 5 MiB take half a second of CPU,
- * in which this process would answer nobody.
+ * Reads small documents on the main thread and large ones in a worker thread: the worst 5 MiB take half a second of CPU, which
+ * would block the event loop.
  */
 @Injectable()
 export class DocumentReader implements OnApplicationShutdown {
   private pool: Tinypool | undefined;
 
-  /** The body may be gone afterwards: a large one is shared with the thread or handed over to it, not copied. */
+  /** Do not use the body afterwards: a large one is shared with the thread or transferred to it, not copied. */
   async read(document: DocumentToRead): Promise<ReadDocument> {
     if (document.body.length <= LARGE_BODY || !HAS_WORKER) return readDocument(document);
     this.pool ??= new Tinypool(THREAD);
@@ -38,7 +38,7 @@ export class DocumentReader implements OnApplicationShutdown {
       const transferList = buffer instanceof ArrayBuffer ? [buffer] : [];
       return (await this.pool.run(document, { transferList })) as ReadDocument;
     } catch (error) {
-      // Out of bounds in a way that the bounds do not know.
+      // Larger in memory than the bounds foresee.
       if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
         return { kind: 'undecodable', reason: 'too_deep' };
       }

@@ -6,15 +6,15 @@ import { parseGateways } from '../uri/gateways.js';
 import { readDocument, type ReadDocument } from './read-document.js';
 import { shownDataUri } from '../uri/shown-data-uri.js';
 
-/** For each property, where `npm run test:properties` says so; otherwise the cases are counted. */
+/** How long each property runs with `npm run test:properties`; otherwise the number of cases is fixed. */
 const SECONDS = Number(process.env['PROPERTY_RUN_SECONDS'] ?? 0) / 9;
 const CASES = 100;
-/** Of runs that found something: they are repeated. */
+/** Seeds that have found a bug; each run repeats them. */
 const KEPT_SEEDS = [20261128, 602874750, 603667891];
 
 const TIMEOUT = SECONDS * 1000 + 60_000;
 
-/** A case that fails is printed as small as it can be made, with the seed that leads to it. */
+/** A failure prints the shrunk case and its seed. */
 async function holdsFor<T>(cases: fc.Arbitrary<T>, check: (given: T) => void): Promise<void> {
   const fresh = Math.floor(Date.now() % 2 ** 31);
   const assert = (seed: number) => fc.assert(fc.property(cases, check), { seed, numRuns: CASES });
@@ -176,7 +176,7 @@ const document: fc.Arbitrary<{ [key: string]: Json }> = fc
 
 // How they are served
 
-/** JSON as other programs write it. */
+/** JSON in the spellings of other programs. */
 const written = fc.constantFrom<(value: Json) => string>(
   (value) => JSON.stringify(value),
   (value) => JSON.stringify(value, null, '\t'),
@@ -185,7 +185,7 @@ const written = fc.constantFrom<(value: Json) => string>(
   (value) => JSON.stringify(shuffled(value)),
 );
 const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
-/** With the members of every object in another order. */
+/** Reorders the members of every object. */
 function shuffled(value: Json): Json {
   if (Array.isArray(value)) return value.map(shuffled);
   if (typeof value !== 'object' || value === null) return value;
@@ -249,7 +249,7 @@ function stringsIn(value: unknown): string[] {
   return Object.entries(value).flatMap(([name, member]) => [name, ...stringsIn(member)]);
 }
 
-/** Without what says how the document was served, and with the traits in an order of their own. */
+/** Removes fields that depend on how the document was served, and sorts the traits. */
 function content(outcome: ReadDocument): unknown {
   if (outcome.kind !== 'read') return outcome;
   const { raw: _, warnings, attributes, ...shown } = outcome.metadata;
@@ -259,7 +259,7 @@ function content(outcome: ReadDocument): unknown {
 }
 
 it(
-  'whatever a host sends is read without an exception, and what comes of it can be stored in PostgreSQL',
+  'every body is read without an exception, and the result can be stored in PostgreSQL',
   () =>
     holdsFor(fc.tuple(body, contentType, fc.constantFrom(undefined, 'erc1155' as const)), ([bytes, type, standard]) => {
       const outcome = read(bytes, type, standard);
@@ -275,7 +275,7 @@ it(
 );
 
 it(
-  'what comes of it keeps to the limits, and its addresses do no harm',
+  'every record keeps to the limits and has only safe URLs',
   () =>
     holdsFor(body, (bytes) => {
       const outcome = read(bytes);
@@ -302,7 +302,7 @@ it(
 );
 
 it(
-  'no text of a record begins or ends with anything that cannot be seen',
+  'no text of a record starts or ends with an invisible character',
   () =>
     holdsFor(body, (bytes) => {
       const outcome = read(bytes);
@@ -315,7 +315,7 @@ it(
 );
 
 it(
-  'how a document is written, encoded and padded, and the order of its keys, changes nothing of its record',
+  'the spelling, encoding, padding and key order of a document do not change its record',
   () =>
     holdsFor(fc.tuple(document, written, encoded, contentType), ([value, write, encode, type]) => {
       expect(content(read(encode(write(value)), type))).toEqual(content(readJson(value)));
@@ -324,7 +324,7 @@ it(
 );
 
 it(
-  'a document that is read again gives the same record',
+  'reading a document again gives the same record',
   () =>
     holdsFor(document, (value) => {
       const outcome = readJson(value);
@@ -338,7 +338,7 @@ it(
 );
 
 it(
-  'a record that is written as a document is the same record',
+  'reading a record that was written as a document gives the same record',
   () =>
     holdsFor(document, (value) => {
       const outcome = readJson(value);
@@ -381,7 +381,7 @@ const USABLE: fc.Arbitrary<{ [key: string]: Json }> = fc.oneof(
   ),
 );
 it(
-  'a document with something that can be shown is always read, whatever stands beside it',
+  'a document with something to show is always read, whatever else it contains',
   () =>
     holdsFor(fc.tuple(document, USABLE, written, encoded), ([value, usable, write, encode]) => {
       // Beside a name or a description alone, these say that it is an error message.
@@ -415,7 +415,7 @@ const noTraits = fc.oneof(
   fc.constantFrom<Json>([{ value: '' }], [{ display_type: 'date' }]),
 );
 it(
-  'a document with nothing that can be shown is never read, whatever stands beside it',
+  'a document with nothing to show is never read, whatever else it contains',
   () =>
     holdsFor(
       fc.tuple(
@@ -475,7 +475,7 @@ const dataUri = fc
   )
   .map((parts) => parts.join(''));
 it(
-  'a data: URI is taken apart without an exception, and shown as it will be shown again',
+  'a data: URI is parsed without an exception, and repairing it again changes nothing',
   () =>
     holdsFor(dataUri, (uri) => {
       parseDataUri(uri);

@@ -1,4 +1,4 @@
-/** The value of a hexadecimal digit, given as its byte; -1 for any other byte, and for none. */
+/** The value of an ASCII hex digit; -1 for any other byte and for undefined. */
 export function hexDigit(byte: number | undefined): number {
   if (byte === undefined) return -1;
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;

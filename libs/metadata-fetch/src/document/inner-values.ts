@@ -1,24 +1,24 @@
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import { describedValue } from './described-fields.js';
 
-/** Levels, and values in all, that are looked at where a list or an object stands in the place of a text. */
-const DEEPEST = 3;
-const MOST_VALUES = 100;
+/** Limits on the search in a list or an object that is in place of a text: levels, and values in total. */
+const MAX_DEPTH = 3;
+const MAX_VALUES = 100;
 
-/** Members of an object that are likely the address that it is about; others come after them. */
-const ADDRESS_MEMBERS = ['url', 'uri', 'href', 'src', 'link', 'ipfsUri', 'value', 'original', 'description'];
+/** Members of an object that probably contain its URL. They are tried first. */
+const URL_MEMBERS = ['url', 'uri', 'href', 'src', 'link', 'ipfsUri', 'value', 'original', 'description'];
 
-/** The texts and numbers of a list in the place of a text, and of an object that says by its form which one it means. */
-export function innerTexts(value: JsonValue): JsonValue[] {
-  return scalarsIn(value, (object) => [describedValue(object)].filter((meant) => meant !== object));
+/** The texts and numbers in a list, and in an object whose form shows which value is meant. */
+export function nestedTexts(value: JsonValue): JsonValue[] {
+  return scalarsIn(value, (object) => [describedValue(object)].filter((value) => value !== object));
 }
 
-/** Everything in a list or an object in the place of an address that may be one. */
-export function innerAddresses(value: JsonValue): JsonValue[] {
+/** All values in a list or an object that may be a URL. */
+export function nestedUrls(value: JsonValue): JsonValue[] {
   return scalarsIn(value, (object) => {
-    const others = Object.keys(object).filter((key) => !ADDRESS_MEMBERS.includes(key) && isContent(object[key]));
-    // Sorted: the order of keys means nothing, and documents that differ in it alone are the same.
-    return [...ADDRESS_MEMBERS, ...others.toSorted()].map((key) => object[key]);
+    const others = Object.keys(object).filter((key) => !URL_MEMBERS.includes(key) && isContent(object[key]));
+    // Sorted, so that documents that differ only in the order of keys give the same result.
+    return [...URL_MEMBERS, ...others.toSorted()].map((key) => object[key]);
   });
 }
 
@@ -34,8 +34,8 @@ function isContent(value: JsonValue | undefined): boolean {
 function scalarsIn(value: JsonValue, membersOf: (object: JsonObject) => (JsonValue | undefined)[]): JsonValue[] {
   const found: JsonValue[] = [];
   const collect = (inner: JsonValue | undefined, depth: number) => {
-    if (inner === undefined || depth > DEEPEST || found.length === MOST_VALUES) return;
-    if (Array.isArray(inner)) for (const element of inner.slice(0, MOST_VALUES)) collect(element, depth + 1);
+    if (inner === undefined || depth > MAX_DEPTH || found.length === MAX_VALUES) return;
+    if (Array.isArray(inner)) for (const element of inner.slice(0, MAX_VALUES)) collect(element, depth + 1);
     else if (isJsonObject(inner)) for (const member of membersOf(inner)) collect(member, depth + 1);
     else found.push(inner);
   };

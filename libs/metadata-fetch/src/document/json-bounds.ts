@@ -1,26 +1,26 @@
 import { endOfString } from './json-string.js';
 
-/** Deeper than any real document, and shallow enough for everything recursive that follows, `jsonb` included. */
-const DEEPEST = 64;
+/** Deeper than any real document, and safe for all recursion that follows, including `jsonb`. */
+const MAX_DEPTH = 64;
 
-/** A thousand traits take four thousand values. Above this, reading one document would hold up all others. */
-const MOST_VALUES = 50_000;
+/** A thousand traits take four thousand values. More would block the event loop for too long. */
+const MAX_VALUES = 50_000;
 
 /**
- * Whether the text is nested too deeply or made of too many parts. One pass, before anything parses it, and only where
- * it is needed: a text with few brackets cannot be deep, a short one cannot have many values.
+ * Whether a JSON text is nested too deeply or has too many values. One pass before parsing, skipped where it cannot be true:
+ * a text with few brackets is not deep, and a short one does not have many values.
  */
 export function isOutOfBounds(text: string): boolean {
-  if (text.length <= MOST_VALUES && !hasManyBrackets(text)) return false;
+  if (text.length <= MAX_VALUES && !hasManyBrackets(text)) return false;
   return scan(text);
 }
 
 function hasManyBrackets(text: string): boolean {
   let count = 0;
   for (const bracket of '{[') {
-    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
+    for (let index = text.indexOf(bracket); index !== -1; index = text.indexOf(bracket, index + 1)) {
       count += 1;
-      if (count > DEEPEST) return true;
+      if (count > MAX_DEPTH) return true;
     }
   }
   return false;
@@ -29,10 +29,10 @@ function hasManyBrackets(text: string): boolean {
 function scan(text: string): boolean {
   let depth = 0;
   let values = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
     if (code === QUOTE) {
-      at = endOfString(text, at);
+      index = endOfString(text, index);
     } else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       depth += 1;
       values += 1;
@@ -41,7 +41,7 @@ function scan(text: string): boolean {
     } else if (code === COMMA) {
       values += 1;
     }
-    if (depth > DEEPEST || values > MOST_VALUES) return true;
+    if (depth > MAX_DEPTH || values > MAX_VALUES) return true;
   }
   return false;
 }

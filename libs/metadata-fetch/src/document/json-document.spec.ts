@@ -36,11 +36,14 @@ describe('a body that is a JSON object', () => {
     });
   });
 
-  it.each(['text/html', 'image/png', 'application/xml'])('is a document with a warning when declared as %s', (type) => {
-    expect(decode(lamp, type)).toMatchObject({ kind: 'document', raw: lamp, warnings: ['unexpected_media_type'] });
-  });
+  it.each(['text/html', 'image/png', 'application/xml'])(
+    'is a document with a warning if it is declared as %s',
+    (type) => {
+      expect(decode(lamp, type)).toMatchObject({ kind: 'document', raw: lamp, warnings: ['unexpected_media_type'] });
+    },
+  );
 
-  it('is a document when it was made JSON twice, with a warning, one level deep (D9)', () => {
+  it('is a document with a warning if it is encoded as JSON twice, but not more often (D9)', () => {
     const twice = JSON.stringify(lamp);
 
     expect(decode(`\ufeff${twice}\n`)).toMatchObject({ kind: 'document', raw: lamp, warnings: ['encoded_twice'] });
@@ -51,7 +54,7 @@ describe('a body that is a JSON object', () => {
     expect(decode(JSON.stringify('{oops'))).toEqual({ kind: 'undecodable', reason: 'invalid_json' });
   });
 
-  it('is a document when it comes as a data: URI, one level deep [C13]', () => {
+  it('is a document if the body is a data: URI of it, one level deep [C13]', () => {
     const uri = `data:application/json;base64,${Buffer.from(lamp).toString('base64')}`;
 
     expect(decode(uri, 'text/plain')).toMatchObject({ kind: 'document', raw: lamp });
@@ -59,7 +62,7 @@ describe('a body that is a JSON object', () => {
   });
 });
 
-describe('a body that is no metadata', () => {
+describe('a body that is not metadata', () => {
   it.each([
     ['text before the JSON [C5]', `oops\n${lamp}`, 'invalid_json'],
     ['text after the JSON', `${lamp} oops`, 'invalid_json'],
@@ -96,7 +99,7 @@ describe('a body that is no metadata', () => {
     expect(decode(body)).toEqual({ kind: 'undecodable', reason });
   });
 
-  it('keeps metadata that has a name and says "status"', () => {
+  it('is metadata if it has a name and a "status"', () => {
     expect(decode('{"name":"Lamp","status":"minted","code":7}')).toMatchObject({ kind: 'document' });
     expect(decode('{"name":"Lamp","image":"x","status":404}')).toMatchObject({ kind: 'document' });
   });
@@ -155,11 +158,11 @@ describe('the characters of a body', () => {
     ['UTF-16 with its mark', utf16, null],
     ['UTF-16 without a mark', utf16.subarray(2), 'application/json'],
     ['UTF-16 of the other byte order', Buffer.from(utf16).swap16(), 'application/json'],
-  ])('are read: %s', (_, body, contentType) => {
+  ])('are decoded: %s', (_, body, contentType) => {
     expect(nameOf(body, contentType)).toEqual(['Sérgio', []]);
   });
 
-  it('are replaced where they are not UTF-8, with a warning [C17]', () => {
+  it('become U+FFFD with a warning if they are not UTF-8 [C17]', () => {
     expect(nameOf(latin1, null)).toEqual(['S\ufffdrgio', ['invalid_utf8']]);
     expect(nameOf(latin1, 'application/json; charset=klingon')).toEqual([
       'S\ufffdrgio',
@@ -167,11 +170,11 @@ describe('the characters of a body', () => {
     ]);
   });
 
-  it('raise no warning when U+FFFD was served as itself', () => {
+  it('give no warning if the server sent U+FFFD itself', () => {
     expect(nameOf(Buffer.from('{"name":"\ufffd"}'), null)).toEqual(['\ufffd', []]);
   });
 
-  it('are storable: NULs and half characters become U+FFFD, in keys too [C18] [C19]', () => {
+  it('are storable: NULs and lone surrogates become U+FFFD, also in keys [C18] [C19]', () => {
     expect(decode(String.raw`{"name":"a\u0000b","k\u0000":"\ud83e!","ok":"\ud83e\udd8a \\u0000"}`)).toEqual({
       kind: 'document',
       document: { name: 'a\ufffdb', 'k\ufffd': '\ufffd!', ok: '🦊 \\u0000' },

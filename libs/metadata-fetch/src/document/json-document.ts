@@ -7,7 +7,7 @@ import { isOutOfBounds } from './json-bounds.js';
 import { isJsonObject, type JsonObject } from './json-value.js';
 import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes, moreTrusted } from './media-type.js';
 import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
-import { toStorableText } from './postgres-text.js';
+import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { isSvg } from './svg-text.js';
 import { trimText } from './trimmed-text.js';
 import { hasKnownFields } from './usable-metadata.js';
@@ -16,27 +16,27 @@ export type DecodedDocument =
   | {
       kind: 'document';
       document: JsonObject;
-      /** The document without the padding of its texts, where it has any. */
+      /** The document without NUL padding, if it has any. */
       shown?: JsonObject;
       raw: string;
       warnings: string[];
     }
-  /** The token URI led to a picture or a film itself; `url` where that was inside of what the host answered. */
+  /** An image or a video instead of a document. `url`: its `data:` URI, if the body was one. */
   | { kind: 'media'; mediaType: string; url?: string }
   | { kind: 'undecodable'; reason: UndecodableReason };
 
-/** Media types that say nothing wrong about a JSON document; everything else is tolerated with a warning. */
+/** Media types of a JSON document. Any other one gives a warning. */
 const EXPECTED_TYPE =
   /^(?:|(?:application|binary)\/octet-stream|text\/plain|(?:application|text)\/(?:[\w.-]+\+)?json)$/;
 
 const OPEN_BRACE = 0x7b;
 
-/** From the bytes of a complete answer to the JSON object in them. Tolerant about the label, strict about the content. */
+/** Decodes the JSON object in a complete body. Tolerant about the media type, strict about the content. */
 export function decodeDocument(body: Uint8Array, contentType: string | null): DecodedDocument {
   return decode(body, contentType, true);
 }
 
-function decode(body: Uint8Array, contentType: string | null, mayFollow: boolean): DecodedDocument {
+function decode(body: Uint8Array, contentType: string | null, mayNest: boolean): DecodedDocument {
   const mediaType = mediaTypeOf(contentType);
   const signature = body[0] === OPEN_BRACE ? null : mediaTypeOfBytes(body);
   if (signature !== null) return { kind: 'media', mediaType: moreTrusted(mediaType, signature) };
@@ -45,7 +45,7 @@ function decode(body: Uint8Array, contentType: string | null, mayFollow: boolean
   const { text, warnings } = decodeText(body, contentType);
   const content = trimText(text);
   if (content === '') return undecodable('empty_body');
-  if (mayFollow && isDataUri(content)) return decodeDataUri(content);
+  if (mayNest && isDataUri(content)) return decodeDataUri(content);
   if (isMediaType(mediaType) && isContentOf(mediaType, content)) return { kind: 'media', mediaType };
   if (!EXPECTED_TYPE.test(mediaType)) warnings.push('unexpected_media_type');
   return parseDocument(content, warnings);
@@ -54,7 +54,7 @@ function decode(body: Uint8Array, contentType: string | null, mayFollow: boolean
 function parseDocument(content: string, warnings: string[]): DecodedDocument {
   if (content.startsWith('<')) return undecodable('not_json');
   if (isOutOfBounds(content)) return undecodable('too_deep');
-  const storable = toStorableText(content);
+  const storable = sanitizeForPostgres(content);
   if (storable !== content) warnings.push('replaced_characters');
 
   const parsed = tryParse(storable);
@@ -69,7 +69,7 @@ function parseDocument(content: string, warnings: string[]): DecodedDocument {
   return { kind: 'document', document, ...(shown !== document && { shown }), raw, warnings };
 }
 
-/** A document that was made JSON twice: a text that holds it. One level is followed. */
+/** A document that was encoded as JSON twice. Follows one level. */
 function parseInnerDocument(text: string, warnings: string[]): DecodedDocument {
   const content = trimText(text);
   return content.startsWith('{') ? parseDocument(content, [...warnings, 'encoded_twice']) : undecodable('wrong_type');
@@ -84,7 +84,7 @@ function tryParse(text: string): ReturnType<typeof parseExactly> | null {
   }
 }
 
-/** Some servers answer with the data: URI that the contract holds. One level is followed. */
+/** Some servers return the data: URI of the contract. Follows one level. */
 function decodeDataUri(content: string): DecodedDocument {
   const data = parseDataUri(content);
   if (!data) return undecodable('invalid_data_uri');
@@ -92,7 +92,7 @@ function decodeDataUri(content: string): DecodedDocument {
   return decoded.kind === 'media' ? { ...decoded, url: toDataUri(decoded.mediaType, data.body) } : decoded;
 }
 
-/** SVG is text; other media that reach this point are formats without a signature of ours, unless they are JSON or a web page. */
+/** SVG is text. Other media here have no known signature, so they are media unless they look like JSON or HTML. */
 function isContentOf(mediaType: string, content: string): boolean {
   return mediaType.startsWith('image/svg') ? isSvg(content) : !/^[{"<]/.test(content);
 }

@@ -1,4 +1,4 @@
-/** A number that JavaScript would round. Its digits are kept as they were served. */
+/** A number that JavaScript would round, with the digits as served. */
 export class ExactNumber {
   constructor(readonly text: string) {}
 }

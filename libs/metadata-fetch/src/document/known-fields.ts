@@ -1,9 +1,8 @@
 /**
- * Where what is read of a document may stand, in the order in which it is looked for. Whatever else a document has is in
- * its raw form only.
+ * The fields in which each value is searched, in order. Other fields of a document are only in `raw`.
  */
 export const NAME_FIELDS = ['name'];
-/** Names that are looked for last: in error answers they say what went wrong. */
+/** Fields for a name that are tried last: in error responses they describe the error. */
 export const TITLE_FIELDS = ['title', 'label'];
 export const DESCRIPTION_FIELDS = ['description'];
 export const IMAGE_FIELDS = [

@@ -1,4 +1,4 @@
-/** The media type of a content type header, lower case, without parameters; '' when there is none. */
+/** The media type of a Content-Type header, lower case, without parameters; '' without one. */
 export function mediaTypeOf(contentType: string | null): string {
   return contentType === null ? '' : contentType.split(';', 1)[0]!.trim().toLowerCase();
 }
@@ -7,7 +7,7 @@ export function isMediaType(mediaType: string): boolean {
   return /^(?:image|video|audio|model)\/[\w.+-]+$/.test(mediaType);
 }
 
-/** The declared type is finer than the signature, and trusted unless it takes a picture for something else, or the reverse. */
+/** The declared type is more precise than the signature. Trust it unless only one of the two is an image. */
 export function moreTrusted(declared: string, signature: string): string {
   return isMediaType(declared) && isImage(declared) === isImage(signature) ? declared : signature;
 }
@@ -16,7 +16,7 @@ function isImage(mediaType: string): boolean {
   return mediaType.startsWith('image/');
 }
 
-/** What the bytes say they are. Only formats that cannot be the beginning of a JSON text. */
+/** Detects the media type by its signature. Only formats that cannot be the start of a JSON text. */
 export function mediaTypeOfBytes(body: Uint8Array): string | null {
   const head = Buffer.from(body.buffer, body.byteOffset, Math.min(body.byteLength, 16)).toString('latin1');
   return SIGNATURES.find(([, signature]) => signature.test(head))?.[0] ?? null;
@@ -40,7 +40,7 @@ const SIGNATURES: [string, RegExp][] = [
   ['model/gltf-binary', /^glTF/],
 ];
 
-/** Still compressed: a server that compressed twice and said so once. */
+/** Whether the body is still compressed: some servers compress twice and declare it once. */
 export function isCompressed(body: Uint8Array): boolean {
   const [first, second, third, fourth] = body;
   return (

@@ -1,24 +1,24 @@
-import { LONGEST_VALUE, readAttributeValue } from './attribute-value.js';
+import { MAX_VALUE_LENGTH, readAttributeValue } from './attribute-value.js';
 import { isDescribed, isFieldInProperties } from './described-fields.js';
-import { cutText, readString, readText, type Fill } from './document-text.js';
+import { truncate, readString, readText, type ExpandId } from './document-text.js';
 import { parseExactly } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
-import { toStorableText } from './postgres-text.js';
+import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { trimText } from './trimmed-text.js';
 
-const MOST_ATTRIBUTES = 1_000;
-const LONGEST_TRAIT_TYPE = 1_000;
-const LONGEST_DISPLAY_TYPE = 64;
+const MAX_ATTRIBUTES = 1_000;
+const MAX_TRAIT_TYPE_LENGTH = 1_000;
+const MAX_DISPLAY_TYPE_LENGTH = 64;
 const NAME_FIELDS = ['trait_type', 'traitType', 'trait', 'key', 'name'];
 
-/** What else an element of the list may say about its trait. Alone they are none. */
+/** Fields of a trait in list form. An element with only these and no value is not a trait. */
 const TRAIT_FIELDS = [...NAME_FIELDS, 'value', 'display_type', 'displayType', 'max_value', 'maxValue'];
 
-/** A trait as found, before its value is read. */
-interface Found {
+/** A trait whose value is not normalised yet. */
+interface RawTrait {
   name: string | null;
   value: JsonValue | undefined;
   displayType: string | null;
@@ -26,59 +26,63 @@ interface Found {
 }
 
 /**
- * The traits of a document: `attributes`, else `traits`, each a list, a map, or one of these as JSON text, here or below
- * `properties`; else the `properties` map of Axie and Gods Unchained. What cannot be read is passed over, the rest is kept
- * in its order.
+ * The traits of a document: `attributes`, else `traits`, each a list, a map, or one of these as JSON text, at the top level or
+ * below `properties`; else the `properties` map of Axie and Gods Unchained. Keeps the order, and skips traits that cannot be
+ * read.
  */
-export function normalizeAttributes(document: JsonObject, fill: Fill, warnings: Set<string>): FetchedAttribute[] {
-  const found = findTraits(document, fill, warnings);
+export function normalizeAttributes(
+  document: JsonObject,
+  expandId: ExpandId,
+  warnings: Set<string>,
+): FetchedAttribute[] {
+  const traits = findTraits(document, expandId, warnings);
   const attributes: FetchedAttribute[] = [];
-  for (const trait of found) {
-    if (attributes.length === MOST_ATTRIBUTES) {
+  for (const trait of traits) {
+    if (attributes.length === MAX_ATTRIBUTES) {
       warnings.add('too_many_attributes');
       break;
     }
-    const attribute = trait && toAttribute(trait, fill, warnings);
+    const attribute = trait && toAttribute(trait, expandId, warnings);
     if (attribute) attributes.push(attribute);
     else warnings.add('skipped_attribute');
   }
   return attributes;
 }
 
-function findTraits(document: JsonObject, fill: Fill, warnings: Set<string>): Iterable<Found | null> {
-  const given = readCollections(document, warnings);
-  const properties = isEmpty(given) ? readCollection(document.properties) : null;
-  const inner = innerCollection(properties ?? given);
-  if (inner) return foundIn(inner, fill);
-  if (given) return foundIn(given, fill);
-  if (Array.isArray(properties)) return foundInList(properties.filter(isNamedTrait), fill);
-  return properties ? foundInProperties(document, properties, fill) : [];
+function findTraits(document: JsonObject, expandId: ExpandId, warnings: Set<string>): Iterable<RawTrait | null> {
+  const collection = readCollections(document, warnings);
+  const properties = isEmpty(collection) ? readCollection(document.properties) : null;
+  const inner = nestedCollection(properties ?? collection);
+  if (inner) return traitsIn(inner, expandId);
+  if (collection) return traitsIn(collection, expandId);
+  if (Array.isArray(properties)) return traitsInList(properties.filter(isNamedTrait), expandId);
+  return properties ? traitsInProperties(document, properties, expandId) : [];
 }
 
 type Collection = JsonValue[] | JsonObject;
 
-/** `attributes`, or `traits` where that says nothing. */
+/** `attributes`, or `traits` if that is empty. */
 function readCollections(map: JsonObject, warnings?: Set<string>): Collection | null {
   const attributes = readCollection(map.attributes, warnings);
   return isEmpty(attributes) ? (readCollection(map.traits, warnings) ?? attributes) : attributes;
 }
 
-/** The same one level deeper: `{"properties": {"traits": […]}}`. A list of bare values is a trait of that name. */
-function innerCollection(collection: Collection | null): Collection | null {
+/** One level deeper: `{"properties": {"traits": […]}}`. A list of plain values is a trait of that name instead. */
+function nestedCollection(collection: Collection | null): Collection | null {
   if (collection === null || Array.isArray(collection)) return null;
   const inner = readCollections(collection);
   if (isEmpty(inner) || isOneTrait(inner)) return null;
   return Array.isArray(inner) && !inner.some((element) => isJsonObject(element)) ? null : inner;
 }
 
-/** A trait that happens to be called `traits` or `attributes`, or a field of a JSON schema that describes itself. */
+/** A trait that happens to be named `traits` or `attributes`, or a field of a JSON schema that describes itself. */
 function isOneTrait(collection: Collection | null): boolean {
   if (!isJsonObject(collection ?? undefined)) return false;
   const { value, type, description } = collection as JsonObject;
   return value !== undefined || (type !== undefined && description !== undefined);
 }
 
-/** A list or a map; null for what is neither. Some contracts hold it as JSON text, which is read once. */
+/** A list or a map, else null. Some contracts store it as JSON text, which is parsed once. */
 function readCollection(value: JsonValue | undefined, warnings?: Set<string>): Collection | null {
   if (value === undefined || value === null || value === '') return null;
   const collection = typeof value === 'string' ? parseCollection(value) : value;
@@ -88,12 +92,12 @@ function readCollection(value: JsonValue | undefined, warnings?: Set<string>): C
 }
 
 function parseCollection(text: string): JsonValue {
-  // A long text of another kind is passed over at once.
+  // Rejects a long text of another kind without parsing it.
   const content = trimText(text);
   if (!/^[[{]/.test(content) || isOutOfBounds(content)) return null;
   try {
-    // Once more, since `\\u0000` in the document is `\u0000` in this text.
-    const { value } = parseExactly(toStorableText(content));
+    // Sanitize again: `\\u0000` in the document has become `\u0000` in this text.
+    const { value } = parseExactly(sanitizeForPostgres(content));
     return mayHoldNul(content) ? withoutNulPadding(content, value) : value;
   } catch {
     return null;
@@ -104,26 +108,26 @@ function isEmpty(collection: Collection | null): boolean {
   return collection === null || (Array.isArray(collection) ? collection : Object.keys(collection)).length === 0;
 }
 
-function foundIn(collection: Collection, fill: Fill): Iterable<Found | null> {
-  return Array.isArray(collection) ? foundInList(collection, fill) : foundInMap(collection, fill);
+function traitsIn(collection: Collection, expandId: ExpandId): Iterable<RawTrait | null> {
+  return Array.isArray(collection) ? traitsInList(collection, expandId) : traitsInMap(collection, expandId);
 }
 
-function* foundInList(list: readonly JsonValue[], fill: Fill): Iterable<Found | null> {
+function* traitsInList(list: readonly JsonValue[], expandId: ExpandId): Iterable<RawTrait | null> {
   for (const element of list) {
     if (isJsonObject(element)) {
       const nameField = nameFieldOf(element);
-      if (nameField === undefined && element.value === undefined) yield* foundInRecord(element, fill);
-      else yield foundInElement(element, nameField, fill);
+      if (nameField === undefined && element.value === undefined) yield* traitsInRecord(element, expandId);
+      else yield traitOfElement(element, nameField, expandId);
     } else if (element === null || Array.isArray(element)) yield null;
     else yield { name: null, value: element, displayType: null, maxValue: undefined };
   }
 }
 
-function foundInElement(element: JsonObject, nameField: string | undefined, fill: Fill): Found {
+function traitOfElement(element: JsonObject, nameField: string | undefined, expandId: ExpandId): RawTrait {
   return {
-    name: nameField === undefined ? null : readText(element[nameField], fill),
+    name: nameField === undefined ? null : readText(element[nameField], expandId),
     value: element.value,
-    displayType: readString(element.display_type ?? element.displayType, fill),
+    displayType: readString(element.display_type ?? element.displayType, expandId),
     maxValue: element.max_value ?? element.maxValue,
   };
 }
@@ -133,58 +137,58 @@ function nameFieldOf(element: JsonObject): string | undefined {
 }
 
 /** `{"Background": "Red", "Eyes": "Blue"}`: the keys are the names. */
-function foundInRecord(record: JsonObject, fill: Fill): Iterable<Found | null> {
+function traitsInRecord(record: JsonObject, expandId: ExpandId): Iterable<RawTrait | null> {
   const names = Object.keys(record).filter((name) => !TRAIT_FIELDS.includes(name));
-  return names.length === 0 ? [null] : names.map((name) => foundInMember(name, record[name]!, fill));
+  return names.length === 0 ? [null] : names.map((name) => traitOfMember(name, record[name]!, expandId));
 }
 
-/** An element of a list of which the others may be files, creators and the like. */
+/** An element of a list whose other elements may be files, creators and the like. */
 function isNamedTrait(element: JsonValue): boolean {
   return isJsonObject(element) && element.value !== undefined && nameFieldOf(element) !== undefined;
 }
 
-function* foundInMap(map: JsonObject, fill: Fill): Iterable<Found> {
-  for (const name of Object.keys(map)) yield foundInMember(name, map[name]!, fill);
+function* traitsInMap(map: JsonObject, expandId: ExpandId): Iterable<RawTrait> {
+  for (const name of Object.keys(map)) yield traitOfMember(name, map[name]!, expandId);
 }
 
-/** Here lists and objects without a value are files, creators and the like. */
-function* foundInProperties(document: JsonObject, properties: JsonObject, fill: Fill): Iterable<Found> {
+/** Skips lists, and objects without a value: below `properties` they are files, creators and the like. */
+function* traitsInProperties(document: JsonObject, properties: JsonObject, expandId: ExpandId): Iterable<RawTrait> {
   for (const name of Object.keys(properties)) {
     if (isFieldInProperties(document, properties, name)) continue;
     const member = withValue(properties[name]!);
     const isTrait = isJsonObject(member) ? member.value !== undefined : !Array.isArray(member) && member !== null;
-    if (isTrait) yield foundInMember(name, member, fill);
+    if (isTrait) yield traitOfMember(name, member, expandId);
   }
 }
 
-/** Early ERC-721 documents follow the schema of the standard: the value of `{type, description}` is in its description. */
+/** Early ERC-721 documents copy the JSON schema of the standard: the value of `{type, description}` is its description. */
 function withValue(member: JsonValue): JsonValue {
   if (!isJsonObject(member) || member.value !== undefined || !isDescribed(member)) return member;
   return { type: member.type!, value: member.description! };
 }
 
-function foundInMember(name: string, member: JsonValue, fill: Fill): Found {
+function traitOfMember(name: string, member: JsonValue, expandId: ExpandId): RawTrait {
   if (!isJsonObject(member) || member.value === undefined) {
     return { name: trimText(name), value: member, displayType: null, maxValue: undefined };
   }
   return {
     name: trimText(name),
     value: member.value,
-    displayType: readString(member.display_type ?? member.type, fill),
+    displayType: readString(member.display_type ?? member.type, expandId),
     maxValue: member.max_value,
   };
 }
 
-function toAttribute(found: Found, fill: Fill, warnings: Set<string>): FetchedAttribute | null {
-  const { value, displayType, maxValue } = found;
+function toAttribute(trait: RawTrait, expandId: ExpandId, warnings: Set<string>): FetchedAttribute | null {
+  const { value, displayType, maxValue } = trait;
   if (value === undefined || value === null) return null;
-  const name = found.name ?? '';
+  const name = trait.name ?? '';
   if (name === '') warnings.add('unnamed_attribute');
-  if (name.length > LONGEST_TRAIT_TYPE) warnings.add('attribute_name_cut');
+  if (name.length > MAX_TRAIT_TYPE_LENGTH) warnings.add('attribute_name_cut');
   return {
-    traitType: cutText(name, LONGEST_TRAIT_TYPE),
-    ...readAttributeValue(value, displayType, fill, warnings),
-    displayType: displayType === null ? null : cutText(displayType, LONGEST_DISPLAY_TYPE),
+    traitType: truncate(name, MAX_TRAIT_TYPE_LENGTH),
+    ...readAttributeValue(value, displayType, expandId, warnings),
+    displayType: displayType === null ? null : truncate(displayType, MAX_DISPLAY_TYPE_LENGTH),
     maxValue: readMaxValue(maxValue),
   };
 }
@@ -192,7 +196,7 @@ function toAttribute(found: Found, fill: Fill, warnings: Set<string>): FetchedAt
 function readMaxValue(value: JsonValue | undefined): number | null {
   if (typeof value === 'number') return value;
   const text = value instanceof ExactNumber ? value.text : value;
-  if (typeof text !== 'string' || text.length > LONGEST_VALUE) return null;
+  if (typeof text !== 'string' || text.length > MAX_VALUE_LENGTH) return null;
   const number = /^-?\d+(?:\.\d+)?$/.test(trimText(text)) ? Number(trimText(text)) : Infinity;
   return Number.isFinite(number) ? number : null;
 }

@@ -15,7 +15,7 @@ function normalize(document: object | string, context: Partial<NormalizeContext>
 }
 
 describe('a document', () => {
-  it('becomes what listing pages read, beside itself [F1] [F31]', () => {
+  it('is normalised and kept as raw JSON [F1] [F31]', () => {
     const text = JSON.stringify({
       name: ' Lamp #1 ',
       description: 'It glows.',
@@ -49,7 +49,7 @@ describe('a document', () => {
     });
   });
 
-  it('may have nothing but a picture [F2]', () => {
+  it('may have only an image [F2]', () => {
     expect(normalize({ image: 'https://host.example/1.png' })).toMatchObject({
       name: null,
       description: null,
@@ -57,18 +57,18 @@ describe('a document', () => {
     });
   });
 
-  it('is the same for any order of its keys [G12]', () => {
+  it('has the same hash for any order of its keys [G12]', () => {
     expect(normalize('{"name":"a","image":"b"}').contentHash).toBe(normalize(' {"image":"b","name":"a"}').contentHash);
   });
 
-  it('says each oddity once, in order', () => {
+  it('lists each warning once, sorted', () => {
     expect(
       normalize({ name: 'a', image: '/1.png', background_color: 'red', attributes: [null, null] }).warnings,
     ).toEqual(['invalid_background_color', 'relative_image', 'skipped_attribute']);
   });
 });
 
-describe('a document in the shape of the JSON schema of ERC-721', () => {
+describe('a document in the form of the JSON schema of ERC-721', () => {
   const described = (description: string) => ({ type: 'string', description });
   const properties = {
     name: described('Meadow Fox #1'),
@@ -96,7 +96,7 @@ describe('a document in the shape of the JSON schema of ERC-721', () => {
     });
   });
 
-  it('has no name if only the schema has a title (D1)', () => {
+  it('has no name if it has only the title of the schema (D1)', () => {
     const { image } = properties;
 
     expect(normalize({ title: 'Asset Metadata', type: 'object', properties: { image } }).name).toBeNull();
@@ -114,7 +114,7 @@ describe('a document in the shape of the JSON schema of ERC-721', () => {
   });
 });
 
-describe('a list or an object in the place of one value', () => {
+describe('a list or an object in place of one value', () => {
   const png = `ipfs://${cid}/1.png`;
   const shown = `https://gw.example/ipfs/${cid}/1.png`;
 
@@ -160,7 +160,7 @@ describe('a list or an object in the place of one value', () => {
     expect(normalize({ image: { b, a } }).imageUrl).toBe(a);
   });
 
-  it('is no page about a licence, and no other link to a page (D5)', () => {
+  it('is not a page about a license or another link to a page (D5)', () => {
     const image = { mimeType: 'image/png', license: 'https://creativecommons.org/licenses', site: 'https://a.example' };
 
     expect(normalize({ name: 'A', image }).imageUrl).toBeNull();
@@ -169,7 +169,7 @@ describe('a list or an object in the place of one value', () => {
     );
   });
 
-  it('is nothing where none of it can be used (D3)', () => {
+  it('is ignored if nothing in it is usable (D3)', () => {
     expect(normalize({ name: 'A', image: ['a'], external_url: {}, animation_url: [[[[png]]]] })).toMatchObject({
       imageUrl: null,
       imageOriginal: null,
@@ -179,20 +179,20 @@ describe('a list or an object in the place of one value', () => {
     });
   });
 
-  it('holds up nobody, however large it is', () => {
+  it('does not block the event loop, however large it is', () => {
     const image = Array.from({ length: 20_000 }, () => ['a']);
 
     expect(normalize({ name: 'A', image: [...image, png] })).toMatchObject({ imageUrl: null });
   });
 });
 
-describe('what nobody sees at the ends of a text', () => {
+describe('invisible characters at the ends of a text', () => {
   it.each([
     ['NULs', 'Lamp\0\0\0'],
     ['control characters', '\u0007\x1bLamp\x7f\u0085'],
     ['NULs and blanks', ' \0 Lamp \0 '],
     ['byte order marks and other spaces', '\ufeff\u200b\u00a0Lamp\u3000\u2060'],
-  ])('is dropped: %s', (_, text) => {
+  ])('are removed: %s', (_, text) => {
     const address = text.replace('Lamp', 'https://host.example/1');
     const metadata = normalize({
       name: text,
@@ -218,13 +218,13 @@ describe('what nobody sees at the ends of a text', () => {
     });
   });
 
-  it('is kept inside, and what joins or directs characters at its ends too (D28)', () => {
+  it('are kept inside a text; joiners and direction marks also at its ends (D28)', () => {
     const name = '\u202e👩\u200d🚀 a\tb\u200f';
 
     expect(normalize({ name }).name).toBe(name);
   });
 
-  it('is told from characters that a document has itself', () => {
+  it('are distinguished from noncharacters of the document', () => {
     const metadata = normalize({ name: '\uffffLamp\ufffe', description: '\ufffd', image: 'https://host.example/1\0' });
 
     expect(metadata).toMatchObject({
@@ -234,13 +234,13 @@ describe('what nobody sees at the ends of a text', () => {
     });
   });
 
-  it('is dropped in a large document, too', () => {
+  it('are removed from a large document, too', () => {
     const metadata = normalize({ name: '\0Lamp\0\0', more: 'x'.repeat(300_000), attributes: { 'Hat\0': 'Red\0' } });
 
     expect(metadata).toMatchObject({ name: 'Lamp', attributes: [{ traitType: 'Hat', value: 'Red' }] });
   });
 
-  it('is dropped from keys, unless that makes two of them one', () => {
+  it('are removed from keys, unless that makes two keys equal', () => {
     expect(normalize({ 'name\0': 'Lamp' }).name).toBe('Lamp');
     expect(normalize({ 'name\0': 'Oil', name: 'Lamp' }).name).toBe('Lamp');
   });
@@ -266,7 +266,7 @@ describe('a name', () => {
     expect(normalize('{"name":12345678901234567890}').name).toBe('12345678901234567890');
   });
 
-  it('is cut at 255 units, between characters, with a warning [F33]', () => {
+  it('is truncated to 255 UTF-16 units at a grapheme boundary, with a warning [F33]', () => {
     expect(normalize({ name: `${'a'.repeat(254)}🦊` })).toMatchObject({
       name: 'a'.repeat(254),
       warnings: ['name_cut'],
@@ -313,7 +313,7 @@ describe('an image', () => {
     }
   });
 
-  it.each([[''], [null], ['null'], [7], [['a']]])('is none: %j [F6]', (image) => {
+  it.each([[''], [null], ['null'], [7], [['a']]])('is missing: %j [F6]', (image) => {
     expect(normalize({ name: 'a', image })).toMatchObject({
       name: 'a',
       imageUrl: null,
@@ -322,7 +322,7 @@ describe('an image', () => {
     });
   });
 
-  it('is none in a field that nobody knows [F7]', () => {
+  it('is missing if only an unknown field has it [F7]', () => {
     expect(normalize({ name: 'a', image_location: url })).toMatchObject({
       name: 'a',
       imageUrl: null,
@@ -331,7 +331,7 @@ describe('an image', () => {
     });
   });
 
-  it('is kept as given when it cannot be shown [F6]', () => {
+  it('is kept as given if it cannot be shown [F6]', () => {
     expect(normalize({ name: 'a', image: '/1.png' })).toMatchObject({
       name: 'a',
       imageUrl: null,
@@ -364,7 +364,7 @@ describe('an image', () => {
       'data:image/svg+xml;utf8,<svg><rect fill="%23ff0000"/></svg>',
     ],
     ['that is SVG text [F8]', '<svg/>', `data:image/svg+xml;base64,${Buffer.from('<svg/>').toString('base64')}`],
-  ])('%s is kept as given, beside the address that shows it [F9]', (_, image, imageUrl) => {
+  ])('%s is kept as given, beside the URL that shows it [F9]', (_, image, imageUrl) => {
     expect(normalize({ image })).toMatchObject({ imageUrl, imageOriginal: image, warnings: [] });
   });
 
@@ -376,7 +376,7 @@ describe('an image', () => {
   );
 });
 
-describe('other addresses', () => {
+describe('other URLs', () => {
   it.each([
     ['animation_url', { animation_url: 'https://host.example/1' }],
     ['animation', { animation: 'https://host.example/1' }],
@@ -424,7 +424,7 @@ describe('other addresses', () => {
     ['unsafe_external_url', { external_url: 'javascript:alert(1)' }],
     ['relative_external_url', { external_url: 'tbd' }],
     ['unsafe_youtube_url', { youtube_url: 'data:image/png,1' }],
-  ])('are dropped with a warning: %s', (warning, document) => {
+  ])('are removed with a warning: %s', (warning, document) => {
     expect(normalize(document)).toMatchObject({
       animationUrl: null,
       externalUrl: null,
@@ -458,7 +458,7 @@ describe('small fields', () => {
     expect(normalize({ name: 'a', decimals: value }).decimals).toBe(decimals);
   });
 
-  it.each([['en'], [null], [{}], [{ uri: 7 }], [['a']]])('a localization %j is none [C29]', (localization) => {
+  it.each([['en'], [null], [{}], [{ uri: 7 }], [['a']]])('a localization %j is ignored [C29]', (localization) => {
     expect(normalize({ name: 'a', localization }).localization).toBeNull();
   });
 });
@@ -482,7 +482,7 @@ describe('{id} in a document', () => {
     });
   });
 
-  it.each([undefined, 'erc721' as const])('stays for other standards: %s', (standard) => {
+  it.each([undefined, 'erc721' as const])('is kept for other standards: %s', (standard) => {
     expect(normalize(document, { standard }).name).toBe('Lamp {id}');
   });
 });

@@ -1,6 +1,6 @@
 import { contentHash } from './content-hash.js';
 import { DocumentFields } from './document-fields.js';
-import { cutText, LONGEST_TEMPLATE, readString, type Fill } from './document-text.js';
+import { truncate, MAX_TEMPLATE_LENGTH, readString, type ExpandId } from './document-text.js';
 import type { FetchedLocalization, FetchedMetadata } from './fetched-metadata.js';
 import type { Gateways } from '../uri/gateways.js';
 import type { DecodedDocument } from './json-document.js';
@@ -16,7 +16,7 @@ import {
 } from './known-fields.js';
 import { readAnimationUrl, readImageUrl, readLinkUrl } from '../uri/media-url.js';
 import { normalizeAttributes } from './normalize-attributes.js';
-import { fillTokenId, hasTokenIdTemplate, type TokenStandard } from '../uri/token-id-template.js';
+import { expandIdTemplate, hasTokenIdTemplate, type TokenStandard } from '../uri/token-id-template.js';
 import { trimText } from './trimmed-text.js';
 
 export interface NormalizeContext {
@@ -26,48 +26,48 @@ export interface NormalizeContext {
   gateways: Gateways;
 }
 
-const LONGEST_NAME = 255;
-const LONGEST_DESCRIPTION = 10_000;
-const MOST_LOCALES = 200;
-const LARGEST_DECIMALS = 255;
+const MAX_NAME_LENGTH = 255;
+const MAX_DESCRIPTION_LENGTH = 10_000;
+const MAX_LOCALES = 200;
+const MAX_DECIMALS = 255;
 
-/** From a document in any of the shapes that collections serve to what listing pages read. */
+/** Normalises a document, in any form that collections serve, for listing pages. */
 export function normalizeMetadata(
   { document, shown = document, raw, warnings: found }: Extract<DecodedDocument, { kind: 'document' }>,
   { tokenId, standard, gateways }: NormalizeContext,
 ): FetchedMetadata {
   const warnings = new Set(found);
-  const fill = standard === 'erc1155' && hasTokenIdTemplate(raw) ? fillWith(tokenId) : asIs;
-  const fields = new DocumentFields(shown, fill, warnings);
+  const expandId = standard === 'erc1155' && hasTokenIdTemplate(raw) ? expandIdWith(tokenId) : asIs;
+  const fields = new DocumentFields(shown, expandId, warnings);
   const text = (names: readonly string[], limit: number, code: string) => {
     const value = fields.text(names, code);
     if (value !== null && value.length > limit) warnings.add(`${code}_cut`);
-    return value === null ? null : cutText(value, limit);
+    return value === null ? null : truncate(value, limit);
   };
   const link = (value: string) => readLinkUrl(value, gateways);
-  const animation = fields.address(ANIMATION_FIELDS, 'animation_url', (value) => readAnimationUrl(value, gateways));
-  const image = fields.address(IMAGE_FIELDS, 'image', (value) => readImageUrl(value, gateways));
+  const animation = fields.url(ANIMATION_FIELDS, 'animation_url', (value) => readAnimationUrl(value, gateways));
+  const image = fields.url(IMAGE_FIELDS, 'image', (value) => readImageUrl(value, gateways));
 
   return {
-    name: text(NAME_FIELDS, LONGEST_NAME, 'name') ?? text(titleFields(shown), LONGEST_NAME, 'name'),
-    description: text(DESCRIPTION_FIELDS, LONGEST_DESCRIPTION, 'description'),
+    name: text(NAME_FIELDS, MAX_NAME_LENGTH, 'name') ?? text(titleFields(shown), MAX_NAME_LENGTH, 'name'),
+    description: text(DESCRIPTION_FIELDS, MAX_DESCRIPTION_LENGTH, 'description'),
     imageUrl: image.url,
     imageOriginal: image.original,
     animationUrl: animation.url,
     animationOriginal: animation.original,
-    externalUrl: fields.address(EXTERNAL_FIELDS, 'external_url', link).url,
-    youtubeUrl: fields.address(YOUTUBE_FIELDS, 'youtube_url', link).url,
-    backgroundColor: normalizeColor(readString(shown.background_color, fill), warnings),
+    externalUrl: fields.url(EXTERNAL_FIELDS, 'external_url', link).url,
+    youtubeUrl: fields.url(YOUTUBE_FIELDS, 'youtube_url', link).url,
+    backgroundColor: normalizeColor(readString(shown.background_color, expandId), warnings),
     decimals: normalizeDecimals(shown.decimals),
     localization: normalizeLocalization(shown.localization),
-    attributes: normalizeAttributes(shown, fill, warnings),
+    attributes: normalizeAttributes(shown, expandId, warnings),
     raw,
     contentHash: contentHash(document),
     warnings: [...warnings].toSorted(),
   };
 }
 
-/** A document in the shape of a JSON schema has the title of the schema, the same for every token. */
+/** In a document in the form of a JSON schema, `title` is that of the schema, the same for every token. */
 function titleFields({ type, properties }: JsonObject): string[] {
   return type === 'object' && isJsonObject(properties) ? [] : TITLE_FIELDS;
 }
@@ -83,7 +83,7 @@ function normalizeColor(text: string | null, warnings: Set<string>): string | nu
 function normalizeDecimals(value: JsonValue | undefined): number | null {
   const number = typeof value === 'string' && /^\d{1,3}$/.test(trimText(value)) ? Number(trimText(value)) : value;
   if (typeof number !== 'number' || !Number.isInteger(number)) return null;
-  return number >= 0 && number <= LARGEST_DECIMALS ? number : null;
+  return number >= 0 && number <= MAX_DECIMALS ? number : null;
 }
 
 function normalizeLocalization(value: JsonValue | undefined): FetchedLocalization | null {
@@ -94,12 +94,12 @@ function normalizeLocalization(value: JsonValue | undefined): FetchedLocalizatio
   return {
     uri,
     defaultLocale: readString(value.default, asIs),
-    locales: locales.filter((locale) => locale !== null).slice(0, MOST_LOCALES),
+    locales: locales.filter((locale) => locale !== null).slice(0, MAX_LOCALES),
   };
 }
 
-function fillWith(tokenId: string): Fill {
-  return (text) => (text.length > LONGEST_TEMPLATE ? text : fillTokenId(text, tokenId));
+function expandIdWith(tokenId: string): ExpandId {
+  return (text) => (text.length > MAX_TEMPLATE_LENGTH ? text : expandIdTemplate(text, tokenId));
 }
 
 function asIs(text: string): string {

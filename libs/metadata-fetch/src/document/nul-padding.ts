@@ -1,25 +1,25 @@
 import { parseExactly } from './exact-numbers.js';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
-import { toStorableText } from './postgres-text.js';
+import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { trimWhere } from './trimmed-text.js';
 
 const REPLACEMENT = '\ufffd';
-/** No characters: one that a text does not have stands for a NUL in it, until it is known whether that is padding. */
+/** Noncharacters. One that the text does not contain replaces NUL until it is clear whether it is padding. */
 const NONCHARACTERS = ['\uffff', '\ufffe', '\ufdd0', '\ufdd1', '\ufdd2'];
 
-/** Whether a JSON text may have NULs in its strings, raw or escaped. */
+/** Whether a JSON text may contain NULs in its strings, raw or escaped. */
 export function mayHoldNul(text: string): boolean {
   return text.includes('\0') || text.includes('\\u0000');
 }
 
 /**
- * What valid JSON text with NULs holds, as it is shown: at the ends of keys and texts they are the padding of strings of a
- * fixed size, and dropped with the blanks beside them. Inside of a text U+FFFD stands for each, as in the stored value.
+ * Parses valid JSON with NULs for display. At the ends of keys and texts, NULs are the padding of fixed-size strings; they are
+ * removed with the white space beside them. Inside of a text each becomes U+FFFD, as in the stored value.
  */
 export function withoutNulPadding(text: string, stored: JsonValue): JsonValue {
   const nul = NONCHARACTERS.find((character) => !mayHold(text, character));
   if (nul === undefined) return withoutPadding(stored, REPLACEMENT);
-  return withoutPadding(parseExactly(toStorableText(text, nul)).value, nul);
+  return withoutPadding(parseExactly(sanitizeForPostgres(text, nul)).value, nul);
 }
 
 /** Raw or escaped. */
@@ -33,11 +33,11 @@ function withoutPadding(value: JsonValue, nul: string): JsonValue {
   return isJsonObject(value) ? membersWithoutPadding(value, nul) : value;
 }
 
-/** A key that becomes one which is there already gives way: two fields never turn into one. */
+/** Drops a key that would become equal to another one, so that it does not overwrite that field. */
 function membersWithoutPadding(object: JsonObject, nul: string): JsonObject {
   const members = Object.keys(object).map((key) => [key, textWithoutPadding(key, nul)] as const);
-  const kept = members.filter(([key, shown]) => key === shown || !Object.hasOwn(object, shown));
-  return Object.fromEntries(kept.map(([key, shown]) => [shown, withoutPadding(object[key]!, nul)]));
+  const unique = members.filter(([key, plain]) => key === plain || !Object.hasOwn(object, plain));
+  return Object.fromEntries(unique.map(([key, plain]) => [plain, withoutPadding(object[key]!, nul)]));
 }
 
 function textWithoutPadding(text: string, nul: string): string {

@@ -23,7 +23,7 @@ it('a document is decoded and normalised', () => {
   expect(read('<html>')).toEqual({ kind: 'undecodable', reason: 'not_json' });
 });
 
-describe('a document with something that a listing page can show', () => {
+describe('a document with something to show', () => {
   it.each([
     ['a name', { name: 'Lamp' }],
     ['a name that is a number', { name: 7 }],
@@ -41,7 +41,7 @@ describe('a document with something that a listing page can show', () => {
   });
 });
 
-describe('a document with nothing that a listing page can show', () => {
+describe('a document with nothing to show', () => {
   it.each([
     ['a number for an image', { image: 5 }],
     ['an empty image', { image: '' }],
@@ -68,7 +68,7 @@ describe('a document with nothing that a listing page can show', () => {
     ['only files', { properties: { files: [{ uri: 'https://host.example/1.png' }] } }],
     ['only a title', { title: 'Lamp' }],
     ['an error with an empty image', { name: 'NotFound', description: 'No such token', image: '', code: 404 }],
-  ])('is undecodable, so that the record stays: %s', (_, document) => {
+  ])('is undecodable, so that it does not replace the record: %s', (_, document) => {
     expect(read(JSON.stringify(document))).toEqual({ kind: 'undecodable', reason: 'no_known_fields' });
   });
 });
@@ -77,13 +77,13 @@ describe('{id} in a document', () => {
   const document = '{"name":"Lamp {id}","image":"https://host.example/{id}.png"}';
   const hex = 'a'.padStart(64, '0');
 
-  it('becomes the token id where the contract is known as ERC-1155 [A19]', () => {
+  it('becomes the token id if the contract is ERC-1155 [A19]', () => {
     expect(read(document, { standard: 'erc1155' })).toMatchObject({
       metadata: { name: `Lamp ${hex}`, imageUrl: `https://host.example/${hex}.png`, raw: document },
     });
   });
 
-  it.each([undefined, 'erc721' as const])('stays where it is not: %s', (standard) => {
+  it.each([undefined, 'erc721' as const])('is kept for other standards: %s', (standard) => {
     expect(read(document, { standard })).toMatchObject({ metadata: { name: 'Lamp {id}' } });
   });
 });
@@ -95,24 +95,24 @@ describe('media instead of a document', () => {
     ['SVG text', Buffer.from(svg), 'image/svg+xml'],
     ['a film', Buffer.from('000000186674797069736f6d', 'hex'), 'video/mp4'],
     ['a data: URI of a picture', Buffer.from(svgUri), 'text/plain'],
-  ])('is undecodable where a document is due: %s', (_, body, contentType) => {
+  ])('is undecodable where only a document is accepted: %s', (_, body, contentType) => {
     expect(read('', { body, contentType, acceptsMedia: false })).toEqual({
       kind: 'undecodable',
       reason: 'media_instead_of_document',
     });
   });
 
-  it('is shown from where it was found [C14]', () => {
+  it('is shown from its own URL [C14]', () => {
     expect(read(svg, { contentType: 'image/svg+xml' })).toMatchObject({ metadata: { imageUrl: url } });
   });
 
-  it('is its own address where it was in the token URI itself [B14]', () => {
+  it('is shown as a data: URI if the token URI is one [B14]', () => {
     expect(read(svg, { contentType: 'image/svg+xml', url: 'data:image/svg+xml;utf8,…' })).toMatchObject({
       metadata: { imageUrl: svgUri, imageOriginal: svgUri, warnings: ['media_instead_of_document'] },
     });
   });
 
-  it('is its own address where a host answered with a data: URI of it [B14, C13]', () => {
+  it('is shown as a data: URI if the body is one [B14, C13]', () => {
     expect(read(svgUri, { contentType: 'text/plain' })).toMatchObject({ metadata: { imageUrl: svgUri } });
     expect(read('data:video/mp4;base64,AAAAGGZ0eXBpc29t')).toMatchObject({
       metadata: { imageUrl: null, animationUrl: 'data:video/mp4;base64,AAAAGGZ0eXBpc29t' },

@@ -9,41 +9,41 @@ import { normalizeMetadata } from './normalize-metadata.js';
 import type { TokenStandard } from '../uri/token-id-template.js';
 import { isUsable } from './usable-metadata.js';
 
-/** All that reading needs, as plain data: a worker thread gets a copy of it. */
+/** Plain data, so that it can be copied to a worker thread. */
 export interface DocumentToRead {
   body: Uint8Array;
   contentType: string | null;
-  /** What names the body: the token URI, never the gateway that has served it. Without secrets. */
+  /** The URI of the document, independent of the gateway that served it. Without secrets. */
   url: string;
   tokenId: string;
-  /** Known of what a contract answers only. */
+  /** Known only if the token URI comes from a contract. */
   standard?: TokenStandard | undefined;
   gateways: Gateways;
-  /** Whether a picture or a film may stand in the place of the document. */
+  /** Whether an image or a video is accepted instead of a document. */
   acceptsMedia: boolean;
 }
 
 export type ReadDocument =
   { kind: 'read'; metadata: FetchedMetadata } | { kind: 'undecodable'; reason: UndecodableReason };
 
-/** Decode, normalise, and look whether anything came of it. */
+/** Decodes and normalises a document, and checks that there is something to show. */
 export function readDocument({ body, contentType, url, acceptsMedia, ...context }: DocumentToRead): ReadDocument {
   const decoded = decodeDocument(body, contentType);
   if (decoded.kind === 'undecodable') return decoded;
   if (decoded.kind === 'media') {
     if (!acceptsMedia) return { kind: 'undecodable', reason: MEDIA_INSTEAD_OF_DOCUMENT };
-    const document = describeMedia(decoded.mediaType, addressOf(decoded, body, url));
+    const document = describeMedia(decoded.mediaType, mediaUrlOf(decoded, body, url));
     return { kind: 'read', metadata: normalizeMetadata(document, context) };
   }
   const metadata = normalizeMetadata(decoded, context);
   return isUsable(metadata) ? { kind: 'read', metadata } : { kind: 'undecodable', reason: 'no_known_fields' };
 }
 
-/** Where media can be seen. Of a `data:` token URI, `url` shows the beginning only. */
-function addressOf(
-  { mediaType, url: inside }: Extract<DecodedDocument, { kind: 'media' }>,
+/** The URL of media. `url` is truncated if the token URI is a `data:` URI, so that is encoded again. */
+function mediaUrlOf(
+  { mediaType, url: dataUri }: Extract<DecodedDocument, { kind: 'media' }>,
   body: Uint8Array,
   url: string,
 ): string {
-  return inside ?? (isDataUri(url) ? toDataUri(mediaType, body) : url);
+  return dataUri ?? (isDataUri(url) ? toDataUri(mediaType, body) : url);
 }

@@ -1,4 +1,4 @@
 import { readDocument } from './read-document.js';
 
-/** Runs in a thread of its own. */
+/** The entry point of the worker thread. */
 export default readDocument;

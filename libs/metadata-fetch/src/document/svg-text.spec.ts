@@ -38,7 +38,7 @@ describe('a text that is SVG', () => {
     expect(isSvg(text)).toBe(false);
   });
 
-  it('is looked for at the beginning only, however long the text', () => {
+  it('is recognised by the start of the text only, however long it is', () => {
     expect(isSvg(`${'<!---->'.repeat(200_000)}<svg/>`)).toBe(false);
   });
 });

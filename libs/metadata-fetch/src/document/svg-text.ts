@@ -1,24 +1,24 @@
 import { trimText } from './trimmed-text.js';
 
-const NAME = /^<(?:[\w.-]+:)?svg[\s/>]/i;
-/** As much of a text as is looked at: what stands before the root of a picture is short. */
-const LONGEST_PROLOG = 64 * 1024;
+const ROOT = /^<(?:[\w.-]+:)?svg[\s/>]/i;
+/** Only this many characters are searched for the root element. */
+const MAX_PROLOG_LENGTH = 64 * 1024;
 
 /**
- * Whether a text is an SVG picture: its root element, with whatever XML lets stand before it: a byte order mark, white
- * space, the XML declaration and other instructions, comments, a document type with its own declarations.
+ * Whether a text is an SVG image: its root element, after everything that XML allows before it: a byte order mark, white space,
+ * the XML declaration, processing instructions, comments, a document type with declarations.
  */
 export function isSvg(text: string): boolean {
-  let rest = trimText(text.slice(0, LONGEST_PROLOG));
-  while (rest.startsWith('<?') || rest.startsWith('<!')) {
-    const end = endOfProlog(rest);
+  let remaining = trimText(text.slice(0, MAX_PROLOG_LENGTH));
+  while (remaining.startsWith('<?') || remaining.startsWith('<!')) {
+    const end = endOfProlog(remaining);
     if (end === -1) return false;
-    rest = trimText(rest.slice(end));
+    remaining = trimText(remaining.slice(end));
   }
-  return NAME.test(rest);
+  return ROOT.test(remaining);
 }
 
-/** Behind the instruction, comment or document type that the text begins with; -1: it has no end, or is of a web page. */
+/** The end of the instruction, comment or document type at the start of the text; -1: it has no end, or is HTML. */
 function endOfProlog(text: string): number {
   if (text.startsWith('<?')) return endOf(text, '?>', 2);
   if (text.startsWith('<!--')) return endOf(text, '-->', 4);
@@ -28,7 +28,7 @@ function endOfProlog(text: string): number {
   return subset !== -1 && subset < close ? endOf(text, '>', text.indexOf(']', subset)) : endOf(text, '>', 0);
 }
 
-function endOf(text: string, mark: string, from: number): number {
-  const at = from === -1 ? -1 : text.indexOf(mark, from);
-  return at === -1 ? -1 : at + mark.length;
+function endOf(text: string, terminator: string, from: number): number {
+  const index = from === -1 ? -1 : text.indexOf(terminator, from);
+  return index === -1 ? -1 : index + terminator.length;
 }

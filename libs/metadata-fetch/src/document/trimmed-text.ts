@@ -1,18 +1,18 @@
 /**
- * The text without what nobody sees at its ends: white space of any script, control characters (contracts pad their
- * strings with NULs), byte order marks and zero-width spaces.
+ * Removes invisible characters from both ends: white space of any script, control characters (contracts pad strings with
+ * NULs), byte order marks and zero-width spaces.
  */
 export function trimText(text: string): string {
   if (isPlain(text.charCodeAt(0)) && isPlain(text.charCodeAt(text.length - 1))) return text;
   return trimWhere(text, isInvisible);
 }
 
-/** A visible character of ASCII. */
+/** Visible ASCII. */
 function isPlain(code: number): boolean {
   return code > SPACE && code < DELETE;
 }
 
-/** Without the UTF-16 units at both ends that are to be dropped. A pattern such as `\s+$` is quadratic in a long blank. */
+/** Trims both ends by a predicate on UTF-16 units. A pattern such as `\s+$` is quadratic in a long run of white space. */
 export function trimWhere(text: string, isDropped: (code: number) => boolean): string {
   let start = 0;
   let end = text.length;
@@ -21,7 +21,7 @@ export function trimWhere(text: string, isDropped: (code: number) => boolean): s
   return end - start === text.length ? text : text.slice(start, end);
 }
 
-/** Joiners and direction marks are left alone: at the end of a text they may change how its last character looks. */
+/** Not joiners and direction marks, which may change how the last character looks. */
 function isInvisible(code: number): boolean {
   if (code <= SPACE) return true;
   if (code < DELETE) return false;
@@ -29,7 +29,7 @@ function isInvisible(code: number): boolean {
 }
 
 const SPACE = 0x20;
-/** From here to the no-break space: the second block of control characters. */
+/** The first of the control characters that end before the no-break space. */
 const DELETE = 0x7f;
 const NO_BREAK_SPACE = 0xa0;
 const FIRST_WIDE_SPACE = 0x1680;

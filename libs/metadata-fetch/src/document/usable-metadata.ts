@@ -9,7 +9,7 @@ import {
   YOUTUBE_FIELDS,
 } from './known-fields.js';
 
-/** What makes an object look like the metadata of a token. `title` and `label` do not: they are in error answers as well. */
+/** Fields that identify the metadata of a token. `title` and `label` are not among them: error responses have them too. */
 const KNOWN_FIELDS = new Set([
   ...NAME_FIELDS,
   ...DESCRIPTION_FIELDS,
@@ -27,22 +27,22 @@ const KNOWN_FIELDS = new Set([
 
 const TEXT_FIELDS = new Set([...NAME_FIELDS, ...DESCRIPTION_FIELDS]);
 
-/** Frameworks answer errors with a `name` or a `description` too. */
+/** Fields of error responses, which may also have a `name` or a `description`. */
 const ERROR_FIELDS = ['error', 'errors', 'stack'];
 const STATUS_FIELDS = ['status', 'statusCode', 'code'];
 const SUCCESS_FIELDS = ['success', 'ok'];
 
-/** What templates print for a value that is not there. */
+/** What templates print for a missing value. */
 const PLACEHOLDERS = new Set(['null', 'undefined', 'true', 'false']);
 
-/** Of a trait: the last two are an empty list and an empty object as text. */
+/** Empty values of a trait. The last two are an empty list and an empty object as text. */
 const EMPTY_VALUES = new Set<FetchedAttribute['value']>(['', '[]', '{}']);
 
 type Shown = Pick<FetchedMetadata, 'name' | 'description' | 'imageUrl' | 'animationUrl' | 'attributes'>;
 
 /**
- * Whether a listing page can show something of it: a name, a description, an image, an animation or a trait. Anything
- * less must not replace a good record.
+ * Whether there is something to show: a name, a description, an image, an animation or a trait. Other documents must not
+ * replace a good record.
  */
 export function isUsable({ name, description, imageUrl, animationUrl, attributes }: Shown): boolean {
   return (
@@ -58,7 +58,7 @@ function isText(text: string | null): boolean {
   return text !== null && !PLACEHOLDERS.has(text);
 }
 
-/** Whether it is shaped as metadata, and no error message that was sent with status 200 and no wrapper around something. */
+/** Whether an object has the form of metadata, and is neither an error message with status 200 nor a wrapper. */
 export function hasKnownFields(document: JsonObject): boolean {
   const known = Object.keys(document).filter((field) => KNOWN_FIELDS.has(field) && document[field] !== null);
   if (known.length === 0) return false;

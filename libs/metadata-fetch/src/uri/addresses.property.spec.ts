@@ -1,17 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
-import { fillInAddress, fillInTokenId, parseMetadataUrl } from '@app/metadata-uri';
+import { expandAddress, expandTokenId, parseMetadataUrl } from '@app/metadata-uri';
 import fc from 'fast-check';
 import { parseGateways } from './gateways.js';
 import { readAnimationUrl, readImageUrl, readLinkUrl } from './media-url.js';
 import { locateMetadata } from './token-uri.js';
 
-/** For each property, where `npm run test:properties` says so; otherwise the cases are counted. */
+/** How long each property runs with `npm run test:properties`; otherwise the number of cases is fixed. */
 const SECONDS = Number(process.env['PROPERTY_RUN_SECONDS'] ?? 0) / 8;
 const PATIENCE_MS = SECONDS * 1000 + 60_000;
 const CASES = 400;
-/** Of runs that found something: they are repeated. */
+/** Seeds that have found a bug; each run repeats them. */
 const KEPT_SEEDS = [20261128, 600405510, 601589440, 601589674];
-/** The first of this run, printed in the title; whatever fails is printed with its own. */
+/** The first seed of this run, shown in the title. A failure prints its own seed. */
 const FRESH_SEED = Math.floor(Date.now() % 2 ** 31);
 
 async function forMany<T>(cases: fc.Arbitrary<T>, check: (given: T) => void): Promise<void> {
@@ -76,7 +76,7 @@ const query = fc.constantFrom('', '', '', '?a=b', "?a=it's&b=%2F", '?x=https://h
 const path = fc
   .tuple(fc.array(fileName, { maxLength: 3 }), query)
   .map(([names, rest]) => names.map((name) => `/${name}`).join('') + rest)
-  // A file name that ends in blanks or quotes is trimmed with the address, and dot segments are refused.
+  // Trailing spaces and quotes of a file name are trimmed with the URI, and dot segments are rejected.
   .filter((text) => !/[\s\0'"]$/.test(text) && !/\/(?:\.|%2e){1,2}(?:[/?]|$)/i.test(text));
 
 const publicHost = fc.constantFrom(
@@ -97,7 +97,7 @@ const anyHost = fc.oneof(
 const slashes = fc.constantFrom('', '/', '//', '///');
 const scheme = fc.constantFrom('https://', 'http://', 'HTTPS://', 'https:/', 'https:');
 
-/** An address that cannot mean but one content, and the path that a gateway is asked for. */
+/** An unambiguous URI of content, and its path at a gateway. */
 const content = fc.oneof(
   fc
     .tuple(
@@ -125,7 +125,7 @@ const content = fc.oneof(
     .map(([start, host, root]) => `${start}${host}/ipfs/${root}`),
   fc.tuple(slashes, cid).map((parts) => parts.join('')),
 );
-/** What is put before an address by mistake. */
+/** Bases that are put in front of a URI by mistake. */
 const base = fc.oneof(
   fc.tuple(scheme, anyHost, fc.constantFrom('/ipfs/', '/ipns/', '/ipfs//')).map((parts) => parts.join('')),
   fc.constantFrom('ipfs://', 'ipfs:/', 'ipns://', 'ar://', 'https://', '/ipfs/', 'ipfs://ipfs/'),
@@ -134,7 +134,7 @@ const base = fc.oneof(
 const padding = fc.constantFrom('', '', ' ', '\n', '\0', ' \t\r\n', '\u00a0', '\ufeff');
 const quotes = fc.constantFrom('', '', '"', "'");
 
-/** Anything that an address is made of, in any order. */
+/** The parts of URIs, in any order. */
 const mixed = fc
   .array(
     fc.oneof(
@@ -223,7 +223,7 @@ const metadataUrl = fc.oneof(
     .map(([start, rest]) => start + rest.join('')),
 );
 const located = (uri: string, ways = gateways) => locateMetadata(uri, { tokenId: '26' }, ways);
-/** None or one. */
+/** None or one of them. */
 const requestsOf = (uri: string, ways = gateways) => {
   const found = located(uri, ways);
   return found.kind === 'request' ? [found] : [];
@@ -233,7 +233,7 @@ const READERS = [
   [readAnimationUrl, /^data:(?:image|video|audio|model)\//i],
   [readLinkUrl, /^(?!)/],
 ] as const;
-/** As each of the three that can show it. */
+/** Parses a URI as each of the three kinds that are shown. */
 const shownAs = (text: string, ways = gateways) =>
   READERS.flatMap(([read, data]) => {
     const media = read(text, ways);
@@ -247,9 +247,9 @@ const isLoadable = (text: string) => {
   );
 };
 
-describe(`addresses, with seed ${FRESH_SEED},`, () => {
+describe(`URIs, with seed ${FRESH_SEED},`, () => {
   it(
-    'that are shown can be loaded by a browser, whatever was written',
+    'that are shown can be loaded by a browser',
     () =>
       forMany(address, (text) => {
         expect(shownAs(text).filter(({ url, isData }) => !isData && !isLoadable(url))).toEqual([]);
@@ -258,7 +258,7 @@ describe(`addresses, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'that are requested are URLs without user info, whatever was written',
+    'that are requested become URLs without user info',
     () =>
       forMany(address, (text) => {
         const urls = requestsOf(text).flatMap(({ candidates }) => candidates.map(({ url }) => url));
@@ -268,7 +268,7 @@ describe(`addresses, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'that are shown are shown as they are when they are read again',
+    'that are shown do not change when they are parsed again',
     () =>
       forMany(address, (text) => {
         for (const { url, read } of shownAs(text)) expect(read(url, gateways)).toEqual({ kind: 'usable', url });
@@ -277,7 +277,7 @@ describe(`addresses, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'name a document so that the name leads to the same candidates',
+    'give a document a canonical URI that leads to the same candidates',
     () =>
       forMany(address, (text) => {
         for (const found of requestsOf(text)) expect(located(found.uri)).toEqual(found);
@@ -286,7 +286,7 @@ describe(`addresses, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'inside each other mean the innermost one, as a token URI, an image, an animation and a link',
+    'inside each other resolve to the innermost one, as a token URI, an image, an animation and a link',
     () =>
       forMany(
         fc.record({
@@ -306,7 +306,7 @@ describe(`addresses, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'mean the same with blanks, NULs and quotes around them, and percent-encoded as a whole behind a gateway',
+    'mean the same in white space, NULs or quotes, and percent-encoded as a whole after a gateway',
     () =>
       forMany(
         fc.record({
@@ -328,7 +328,7 @@ describe(`addresses, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'show no gateway that only we can use, and name documents without credentials',
+    'never show a private gateway, and give documents canonical URIs without credentials',
     () =>
       forMany(address, (text) => {
         if (PRIVATE.test(text)) return;
@@ -342,15 +342,15 @@ describe(`addresses, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'that are registered as metadata URLs stay as they are and lead to a request of its own for every token',
+    'that are registered as metadata URLs are stable, and every token has its own request',
     () =>
       forMany(metadataUrl, (text) => {
         const parsed = parseMetadataUrl(text);
-        if (parsed.kind === 'wrong') return;
+        if (parsed.kind === 'invalid') return;
         expect(parseMetadataUrl(parsed.url)).toEqual(parsed);
-        const ofCollection = fillInAddress(parsed.url, `0x${'ab'.repeat(20)}`);
+        const ofCollection = expandAddress(parsed.url, `0x${'ab'.repeat(20)}`);
         const [one, other] = ['0', (2n ** 256n - 1n).toString()].map((tokenId) =>
-          located(fillInTokenId(ofCollection, tokenId)),
+          located(expandTokenId(ofCollection, tokenId)),
         );
         expect([one!.kind, other!.kind]).toEqual(['request', 'request']);
         expect(one).not.toEqual(other);

@@ -32,7 +32,7 @@ const shown = (text: string) =>
     return media.kind === 'usable' ? media.url : media.kind;
   });
 
-describe('an address of content is asked of our gateways alone, and shown through one, when it is written as', () => {
+describe('a URI of content is requested only from the configured gateways, and shown through one, when it is written as', () => {
   it.each<[string, string, string]>([
     [`/${cid}/1.json`, `/ipfs/${cid}/1.json`, '(U4)'],
     [`//${cid}/1.json`, `/ipfs/${cid}/1.json`, '(U4)'],
@@ -92,7 +92,7 @@ describe('an address of content is asked of our gateways alone, and shown throug
   });
 });
 
-describe('the URL of a public gateway is asked after ours, and shown as it is, when it is written as', () => {
+describe('a URL of a public gateway is requested after the configured gateways, and shown unchanged, when it is written as', () => {
   it.each<[string, string, string, string]>([
     [
       `https://ipfs.io/ipfs/https://ipfs.io/ipfs/${cid}/1.json`,
@@ -138,12 +138,12 @@ describe('the URL of a public gateway is asked after ours, and shown as it is, w
     [`https://ipfs.io/ipfs/${cid}#1.png`, '(U14)'],
     [`https://ipfs.io/ipfs/${cid}/film.mp4#t=10.25`, '(U17)'],
     [`https://ipfs.io/ipfs/${cid}/index.html#/token/1.json`, '(U17)'],
-  ])('%s, whose fragment is no file name %s', (uri) => {
+  ])('%s, whose fragment is not a file name %s', (uri) => {
     expect(shown(uri)).toEqual([uri, uri, uri]);
   });
 });
 
-describe('a URL of another host is asked and shown as given, whatever its path', () => {
+describe('a URL of another host is requested and shown unchanged, whatever its path', () => {
   it.each([
     [`https://files.example/ipfs/${cid}/1.json`, '(U10)'],
     [`http://8.8.8.8/ipns/${name}/1.json`, '(U10)'],
@@ -165,13 +165,13 @@ describe('a URL of another host is asked and shown as given, whatever its path',
     [`ipfs://${cid}/https://other.example/1.json`, 'https://other.example/1.json', '(U5)'],
     ['https://ipfs.io/ipfs/https://other.example/1.json', 'https://other.example/1.json', '(U5)'],
     ['https://https://other.example/1.json', 'https://other.example/1.json', '(U5)'],
-  ])('%s is %s, which can mean nothing else %s', (uri, url) => {
+  ])('%s is unambiguous and becomes %s %s', (uri, url) => {
     expect(located(uri)).toEqual([url]);
     expect(shown(uri)).toEqual([url, url, url]);
   });
 });
 
-describe('content inside an address', () => {
+describe('content inside a data: URI', () => {
   it.each([
     [`https://ipfs.io/ipfs/${document}`, '(U5)'],
     [`ipfs://${document}`, '(U5)'],
@@ -182,13 +182,13 @@ describe('content inside an address', () => {
     expect(shown(uri)[2]).toBe('unsafe');
   });
 
-  it('may be longer than a URL, and hold addresses and places of its own (U5)', () => {
+  it('may be longer than a URL, and may contain URIs and placeholders (U5)', () => {
     const text = `{"image":"https://host.example/ipfs://${cid}","id":"{id}","rest":"${'x'.repeat(10_000)}"}`;
 
     expect(located(`https://ipfs.io/ipfs/data:application/json,${text}`)).toBe(text);
   });
 
-  it('is shown where it is a picture (U5)', () => {
+  it('is shown if it is an image (U5)', () => {
     expect(readImageUrl('https://ipfs.io/ipfs/data:image/png;base64,AAAA', gateways)).toEqual({
       kind: 'usable',
       url: 'data:image/png;base64,AAAA',
@@ -196,7 +196,7 @@ describe('content inside an address', () => {
     expect(readImageUrl('https://ipfs.io/ipfs/data:text/html,<b>', gateways)).toEqual({ kind: 'unsafe' });
   });
 
-  it('is JSON although base64 is announced, where it begins like JSON and not like base64 (U16)', () => {
+  it('is read as JSON if it starts like JSON, although the URI declares base64 (U16)', () => {
     expect(located('data:application/json;base64,{"name":"A"}')).toBe('{"name":"A"}');
     expect(located('data:application/json;base64,%7B%22name%22:%22A%22%7D')).toBe('{"name":"A"}');
     expect(located('data:application/json;base64,@@@')).toBe('invalid_data_uri');
@@ -210,9 +210,9 @@ describe('content inside an address', () => {
   );
 });
 
-describe('what was read once stays as it is (U5)', () => {
+describe('parsing the result of parsing changes nothing (U5)', () => {
   it.each([
-    // Found by the properties: dot segments, file names with `?`, and what was encoded and put behind bases in turn.
+    // Found by the property tests: dot segments, file names with `?`, and URIs that were encoded and nested in turn.
     'https://ipfs.io/ipfs/ipns://name.example/$/%2e%2e?a=b',
     `ipfs://${cid}/?ipfs://${cid1}/https://host.example/ipfs/`,
     `https://cloudflare-ipfs.com/ipfs/https://cloudflare-ipfs.com/ipfs/ipfs%3A%2F%2Fipfs://${cid}/`,
@@ -228,7 +228,7 @@ describe('what was read once stays as it is (U5)', () => {
     expect(image.kind === 'usable' && readImageUrl(image.url, gateways)).toEqual(image);
   });
 
-  it('is no other one without its user info (U5)', () => {
+  it('a nested URI without its user info gives no other URI (U5)', () => {
     const url = 'https://ipfs//https://cloudflare-ipfs.com/ipfs/1';
 
     expect(readImageUrl('https://user:pw@ipfs://https://cloudflare-ipfs.com/ipfs/1', gateways)).toEqual({
@@ -238,13 +238,13 @@ describe('what was read once stays as it is (U5)', () => {
     expect(readImageUrl(url, gateways)).toEqual({ kind: 'usable', url });
   });
 
-  it('is looked through for bases a dozen times, and for no more (U5)', () => {
+  it('a URI is searched for at most a dozen nested URIs (U5)', () => {
     expect(located(`${'https://ipfs.io/ipfs/'.repeat(10)}ipfs://${cid}`)).toEqual([`${GW}/ipfs/${cid}`]);
     expect(located('ipfs://'.repeat(1000))).toBe('invalid_uri');
   });
 });
 
-describe('what is no address stays none', () => {
+describe('a text that is not a URI is not requested', () => {
   it.each<[string, string, string[], string]>([
     ['1.json', 'invalid_uri', ['relative', 'relative', 'relative'], '(D17)'],
     ['//host.example/1.png', 'invalid_uri', ['relative', 'relative', 'relative'], '(U7)'],
@@ -260,7 +260,7 @@ describe('what is no address stays none', () => {
     expect(shown(uri)).toEqual(kinds);
   });
 
-  it('shows no credentials of an address inside another one (U5)', () => {
+  it('shows no credentials of a nested URI (U5)', () => {
     const uri = 'https://ipfs.io/ipfs/https://user:secret@host.example/1.json';
 
     expect(locateMetadata(uri, { tokenId: '1' }, gateways)).toEqual({
@@ -289,7 +289,7 @@ describe('a link without a scheme', () => {
   );
 });
 
-describe('a gateway that only this deployment can use', () => {
+describe('a private gateway', () => {
   it.each([
     ['needs a header', 'https://one.example/#x-gateway-token=secret', []],
     ['needs a key', 'https://one.example/?key=secret', []],
@@ -297,7 +297,7 @@ describe('a gateway that only this deployment can use', () => {
     ['is this machine', 'http://localhost', []],
     ['has a private name', 'http://kubo.internal', []],
     ['is exempt from the address filter', 'https://kubo.studio.example:8080', ['kubo.studio.example:8080']],
-  ])('is asked, and never shown, when it %s (S1)', (_, gateway, allowedHosts) => {
+  ])('is requested, and never shown, when it %s (S1)', (_, gateway, allowedHosts) => {
     const ways = parseGateways({ ipfsGateways: [gateway, GW], arweaveGateways: [gateway], allowedHosts });
 
     expect(located(`ipfs://${cid}/1`, ways)).toEqual([
@@ -311,14 +311,14 @@ describe('a gateway that only this deployment can use', () => {
     });
   });
 
-  it('does not change what a document is called, which is the same for all of them (S1)', () => {
+  it('does not change the URI of a document, which is the same for all gateways (S1)', () => {
     const own = parseGateways({ ipfsGateways: ['http://10.0.0.7', GW] });
     const names = [gateways, own].map((ways) => locateMetadata(`ipfs:/ipfs/${cid}/a b`, { tokenId: '1' }, ways));
 
     expect(names).toMatchObject([{ uri: `ipfs://${cid}/a%20b` }, { uri: `ipfs://${cid}/a%20b` }]);
   });
 
-  it('is asked as given where the operator has exempted it and a URL names it (U6)', () => {
+  it('is requested as given if it is in allowedHosts and a URL names it (U6)', () => {
     const ways = parseGateways({ ipfsGateways: [GW], allowedHosts: ['localhost:8080'] });
 
     expect(located(`http://localhost:8080/ipfs/${cid}`, ways)).toEqual([`http://localhost:8080/ipfs/${cid}`]);

@@ -30,11 +30,11 @@ describe('a data: URI', () => {
     ['a charset before base64 [B12]', 'data:application/json;charset=utf-8;base64,eyJhIjoxfQ==', '{"a":1}'],
     ['no media type', 'data:,{"a":1}', '{"a":1}'],
     ['an upper-case scheme', 'DATA:application/json;BASE64,eyJhIjoxfQ==', '{"a":1}'],
-  ])('is read: %s', (_, uri, text) => {
+  ])('is decoded: %s', (_, uri, text) => {
     expect(textOf(uri)).toBe(text);
   });
 
-  it('leaves raw JSON alone whose picture is percent-encoded, since decoding would end its string', () => {
+  it('keeps the percent signs of an encoded image in raw JSON, since decoding would end the string', () => {
     const json = '{"image":"data:image/svg+xml,%3Csvg width=%22 9%22%3E"}';
 
     expect(textOf(`data:application/json,${json}`)).toBe(json);
@@ -45,15 +45,15 @@ describe('a data: URI', () => {
     ['a signed address', '{"name":"A","image":"https://f.example/1?sig=ab%2Bcd%3D%26x&z=1"}'],
     ['a picture', `{"image":"data:image/svg+xml;utf8,<svg><rect fill='%23ff0000'/></svg>"}`],
     ['a text with an address in it', '{"description":"See https://f.example/a%2Fb for more"}'],
-  ])('leaves the percent signs of raw JSON alone that are of %s (A1)', (_, json) => {
+  ])('keeps the percent signs in raw JSON that belong to %s (A1)', (_, json) => {
     expect(textOf(`data:application/json;utf8,${json}`)).toBe(json);
   });
 
-  it('decodes the texts of raw JSON, whatever they hold, and SVG text (A1)', () => {
+  it('decodes percent signs in texts and SVG of raw JSON (A1)', () => {
     const json = `{"name":"Fox %231 %22A%22 %E2%9C%93 %ff","image_data":"<svg xmlns='http://www.w3.org/2000/svg' fill='%23f00'/>"}`;
 
     expect(JSON.parse(textOf(`data:application/json;utf8,${json}`)!)).toEqual({
-      // What is no UTF-8 was no encoding.
+      // Escapes that do not decode to UTF-8 are kept.
       name: 'Fox %231 %22A%22 %E2%9C%93 %ff',
       image_data: "<svg xmlns='http://www.w3.org/2000/svg' fill='#f00'/>",
     });
@@ -65,11 +65,11 @@ describe('a data: URI', () => {
   it.each([
     ['raw JSON', '{"name":"A"}'],
     ['percent-encoded JSON', '%7B%22name%22%3A%22A%22%7D'],
-  ])('announces base64 and holds %s (U16)', (_, payload) => {
+  ])('declares base64 and contains %s (U16)', (_, payload) => {
     expect(textOf(`data:application/json;base64,${payload}`)).toBe('{"name":"A"}');
   });
 
-  it('says its type as a header would', () => {
+  it('has a content type in the form of a header', () => {
     expect(parseDataUri('data:Text/Plain;charset=latin1,a')).toMatchObject({
       mediaType: 'text/plain',
       contentType: 'text/plain; charset=latin1',
@@ -81,7 +81,7 @@ describe('a data: URI', () => {
     ['base64 cut in the middle [B5]', 'data:application/json;base64,eyJhI'],
     ['no comma [B15]', 'data:application/json'],
     ['another scheme', 'https://host.example/,'],
-  ])('is refused: %s', (_, uri) => {
+  ])('is invalid: %s', (_, uri) => {
     expect(parseDataUri(uri)).toBeNull();
   });
 });

@@ -2,11 +2,11 @@ import { isUtf8 } from 'node:buffer';
 import { hexDigit } from '../document/hex-digit.js';
 import { endOfString } from '../document/json-string.js';
 
-/** A `data:` URI, taken apart by hand. */
+/** A parsed `data:` URI. */
 export interface DataUri {
   /** Lower case, without parameters; '' when none is given. */
   mediaType: string;
-  /** As a content type header would say it. */
+  /** In the form of a Content-Type header. */
   contentType: string;
   body: Uint8Array;
 }
@@ -15,8 +15,8 @@ const DATA_URI = /^data:([^,]*),/i;
 const BASE64 = /^[A-Za-z0-9+/]*$/;
 
 /**
- * Cut at the first comma. A URL parser would end the document at a raw `#`, which on-chain SVG is full of, and
- * `decodeURIComponent` throws on "100% real"; `+` is a plus sign here, not a space. null: no such URI.
+ * Splits at the first comma. A URL parser would end the document at a raw `#`, which is common in on-chain SVG, and
+ * `decodeURIComponent` throws on "100% real". `+` is a plus sign, not a space. null: not a valid `data:` URI.
  */
 export function parseDataUri(uri: string): DataUri | null {
   const header = DATA_URI.exec(uri);
@@ -32,12 +32,12 @@ export function parseDataUri(uri: string): DataUri | null {
   return { mediaType: type, contentType: charset ? `${type}; ${charset}` : type, body };
 }
 
-/** The other way round: content as an address of its own. */
+/** Encodes content as a `data:` URI. */
 export function toDataUri(mediaType: string, body: Uint8Array): string {
   return `data:${mediaType};base64,${Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')}`;
 }
 
-/** Padded or not, in the URL-safe alphabet or not, broken into lines or not, percent-encoded or not. */
+/** Accepts base64 with or without padding, line breaks and percent-encoding, in the standard or URL-safe alphabet. */
 function decodeBase64(payload: string): Uint8Array | null {
   const plain = payload.includes('%') ? Buffer.from(decodePercent(payload)).toString('latin1') : payload;
   const digits = plain.replace(/\s+/g, '').replaceAll('-', '+').replaceAll('_', '/');
@@ -47,14 +47,14 @@ function decodeBase64(payload: string): Uint8Array | null {
   return Buffer.from(digits, 'base64');
 }
 
-/** JSON or SVG itself, whatever the header says: no base64 begins with a bracket. */
+/** JSON or SVG, even if the header says base64: base64 never starts with a bracket. */
 function isMarkup(payload: string): boolean {
   return /^\s*(?:[{<]|%7b|%3c)/i.test(payload);
 }
 
 /**
- * JSON may stand here raw and hold percent signs of its own: decoding `%22` inside one of its strings would end it, and
- * decoding `%2F` inside an address would make another one of it.
+ * Raw JSON may contain percent signs that must stay: decoding `%22` inside a string would end the string, and decoding `%2F`
+ * inside a URL would change the URL.
  */
 function decodeRaw(payload: string): Uint8Array {
   const isRawJson = payload.includes('%') && /^\s*\{/.test(payload) && isJson(payload);
@@ -70,7 +70,7 @@ function isJson(content: string): boolean {
   }
 }
 
-/** Raw JSON with its texts decoded, and its addresses as they are: their escapes are their own. */
+/** Decodes the strings of raw JSON, except URLs, whose percent escapes belong to them. */
 function decodeTexts(json: string): string {
   let decoded = '';
   let copied = 0;
@@ -85,27 +85,27 @@ function decodeTexts(json: string): string {
 
 function decodeLiteral(literal: string): string {
   const text = String(JSON.parse(literal));
-  if (ADDRESS.test(text)) return literal;
+  if (URL_TEXT.test(text)) return literal;
   const bytes = decodePercent(text);
   return isUtf8(bytes) ? JSON.stringify(Buffer.from(bytes).toString('utf8')) : literal;
 }
 
-/** An address, or a text with one in it; SVG, which names its namespace by one, is text. */
-const ADDRESS = /^\s*[a-z][a-z0-9+.-]*:\S|^(?!\s*<).*:\/\//is;
+/** A URL, or a text that contains one. Not SVG, which contains the URL of its namespace. */
+const URL_TEXT = /^\s*[a-z][a-z0-9+.-]*:\S|^(?!\s*<).*:\/\//is;
 
-/** `%XX` becomes a byte; every other character, a bare `%` included, is itself in UTF-8. */
+/** `%XX` becomes a byte; every other character, including a bare `%`, becomes its UTF-8 bytes. */
 function decodePercent(payload: string): Uint8Array {
   const bytes = Buffer.from(payload.toWellFormed(), 'utf8');
   if (!payload.includes('%')) return bytes;
   let length = 0;
-  for (let at = 0; at < bytes.length; at += 1) {
-    const high = bytes[at] === PERCENT ? hexDigit(bytes[at + 1]) : -1;
-    const low = high === -1 ? -1 : hexDigit(bytes[at + 2]);
+  for (let index = 0; index < bytes.length; index += 1) {
+    const high = bytes[index] === PERCENT ? hexDigit(bytes[index + 1]) : -1;
+    const low = high === -1 ? -1 : hexDigit(bytes[index + 2]);
     if (low === -1) {
-      bytes[length] = bytes[at]!;
+      bytes[length] = bytes[index]!;
     } else {
       bytes[length] = high * 16 + low;
-      at += 2;
+      index += 2;
     }
     length += 1;
   }

@@ -1,43 +1,43 @@
-/** How long a gateway that failed is asked last, in milliseconds; doubled with each further failure. */
-const FIRST_REST_MS = 1000;
-const LONGEST_REST_MS = 60_000;
-/** Hosts that are remembered. */
-const MOST_TROUBLES = 1000;
+import { exponentialDelay } from '@app/safe-http';
 
-interface Trouble {
+const BACKOFF = { base: 1000, max: 60_000 };
+/** A token URI may name a gateway that is used only once. */
+const MAX_TRACKED_HOSTS = 1000;
+
+interface FailingHost {
+  /** In a row. */
   failures: number;
-  restsUntil: number;
+  /** In milliseconds of the clock. */
+  retryAt: number;
 }
 
-/** Which hosts have answered lately, so that a gateway in trouble is asked after the others. Known to this process. */
-export class GatewayHealth {
-  private readonly troubles = new Map<string, Trouble>();
+/** A circuit breaker that orders gateways: those that failed lately come last. In memory, per process. */
+export class GatewayBackoff {
+  private readonly failing = new Map<string, FailingHost>();
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** In the order given, those that are resting last. A rest is no ban: alone, such a gateway is asked. */
+  /** Keeps the order, with gateways in back-off last. Back-off is not a ban: a gateway without alternatives is used. */
   order<T extends { url: string }>(candidates: readonly T[]): T[] {
-    if (this.troubles.size === 0) return [...candidates];
-    const rests = ({ url }: T) => (this.troubles.get(hostOf(url))?.restsUntil ?? 0) > this.now();
-    return [...candidates.filter((candidate) => !rests(candidate)), ...candidates.filter(rests)];
+    if (this.failing.size === 0) return [...candidates];
+    const isInBackoff = ({ url }: T) => (this.failing.get(hostOf(url))?.retryAt ?? 0) > this.now();
+    return [...candidates.filter((candidate) => !isInBackoff(candidate)), ...candidates.filter(isInBackoff)];
   }
 
-  noteAnswer(url: string): void {
-    if (this.troubles.size > 0) this.troubles.delete(hostOf(url));
+  recordSuccess(url: string): void {
+    if (this.failing.size > 0) this.failing.delete(hostOf(url));
   }
 
-  noteFailure(url: string): void {
-    const failures = (this.troubles.get(hostOf(url))?.failures ?? 0) + 1;
-    const restMs = Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(failures - 1, 10));
-    this.troubles.delete(hostOf(url));
-    this.troubles.set(hostOf(url), { failures, restsUntil: this.now() + restMs });
-    if (this.troubles.size > MOST_TROUBLES) this.forgetOldest();
+  recordFailure(url: string): void {
+    const failures = (this.failing.get(hostOf(url))?.failures ?? 0) + 1;
+    this.failing.delete(hostOf(url));
+    this.failing.set(hostOf(url), { failures, retryAt: this.now() + exponentialDelay(failures, BACKOFF) });
+    if (this.failing.size > MAX_TRACKED_HOSTS) this.evictOldest();
   }
 
-  /** A token URI may name a gateway that is asked once and never again. */
-  private forgetOldest(): void {
-    const [oldest] = this.troubles.keys();
-    if (oldest !== undefined) this.troubles.delete(oldest);
+  private evictOldest(): void {
+    const [oldest] = this.failing.keys();
+    if (oldest !== undefined) this.failing.delete(oldest);
   }
 }
 

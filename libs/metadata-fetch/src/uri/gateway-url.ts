@@ -1,7 +1,7 @@
 import { parseUri } from '@app/metadata-uri';
 import type { Gateways } from './gateways.js';
 
-/** Whether a URL asks one of our gateways, or a well-known public one, for content: it does not own what it answers. */
+/** Whether a URL requests content from a configured gateway or a well-known public one, which does not own the content. */
 export function isGatewayUrl(text: string, { ipfs, arweave }: Gateways): boolean {
   const url = URL.parse(text);
   if (!url) return false;

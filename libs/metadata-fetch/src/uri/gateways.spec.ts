@@ -5,9 +5,9 @@ const cid = `Qm${'a'.repeat(44)}`;
 const picture: IpfsReference = { namespace: 'ipfs', root: cid, path: `${cid}/1.png`, query: '' };
 const candidatesOf = (...ipfsGateways: string[]) => ipfsCandidates(parseGateways({ ipfsGateways }), picture);
 
-describe('gateways', () => {
+describe('a list of gateways', () => {
   it.each(['https://gw.example', 'https://gw.example/', 'https://gw.example/ipfs', 'https://gw.example/ipfs/'])(
-    'reads %s with or without its slash and namespace [A46]',
+    'accepts %s, with or without a trailing slash and namespace [A46]',
     (gateway) => {
       expect(candidatesOf(gateway)).toEqual([
         { url: `https://gw.example/ipfs/${cid}/1.png`, publicUrl: `https://gw.example/ipfs/${cid}/1.png` },
@@ -15,18 +15,18 @@ describe('gateways', () => {
     },
   );
 
-  it('keeps a path of its own and a port', () => {
+  it('keeps the path and the port of a gateway', () => {
     expect(candidatesOf('http://127.0.0.1:8080/store')[0].url).toBe(`http://127.0.0.1:8080/store/ipfs/${cid}/1.png`);
   });
 
-  it('tries them in the order given [A44]', () => {
+  it('is requested in the given order [A44]', () => {
     expect(candidatesOf('https://one.example', 'https://two.example').map(({ url }) => new URL(url).host)).toEqual([
       'one.example',
       'two.example',
     ]);
   });
 
-  it('sends a key in the query to its own gateway alone and shows it nowhere [A45]', () => {
+  it('sends a key in the query only to its own gateway and never shows it [A45]', () => {
     const [first, second] = candidatesOf('https://one.example/?key=s3cret', 'https://two.example');
 
     expect(first.url).toBe(`https://one.example/ipfs/${cid}/1.png?key=s3cret`);
@@ -34,7 +34,7 @@ describe('gateways', () => {
     expect(JSON.stringify(second)).not.toContain('s3cret');
   });
 
-  it('adds its key to a query that the URI has', () => {
+  it('appends the key of a gateway to the query of the URI', () => {
     const reference: IpfsReference = { namespace: 'ipfs', root: cid, path: `${cid}/1`, query: '?v=2' };
 
     expect(ipfsCandidates(parseGateways({ ipfsGateways: ['https://one.example?key=k'] }), reference)[0]).toEqual({
@@ -50,35 +50,35 @@ describe('gateways', () => {
     expect(first.url).not.toContain('p%40ss');
   });
 
-  it('reads headers after a # [A45]', () => {
+  it('turns the part after # into headers [A45]', () => {
     const [first] = candidatesOf('https://one.example/#X-Gateway-Token=a%20b&x-other=1=2');
 
     expect(first.headers).toEqual({ 'x-gateway-token': 'a b', 'x-other': '1=2' });
     expect(first.url).toBe(`https://one.example/ipfs/${cid}/1.png`);
   });
 
-  it('shows pictures through a gateway that needs no key [A45]', () => {
+  it('shows images through a gateway without a key [A45]', () => {
     const gateways = parseGateways({ ipfsGateways: ['https://one.example?key=k', 'https://two.example'] });
 
     expect(publicIpfsUrl(gateways, picture)).toBe(`https://two.example/ipfs/${cid}/1.png`);
   });
 
-  it('shows pictures through a public gateway when all of ours need a key [A45]', () => {
+  it('shows images through a public gateway when all configured gateways need a key [A45]', () => {
     const gateways = parseGateways({ ipfsGateways: ['https://user:pass@one.example'] });
 
     expect(publicIpfsUrl(gateways, picture)).toBe(`https://ipfs.io/ipfs/${cid}/1.png`);
   });
 
-  it('uses public gateways when none is given', () => {
+  it('defaults to public gateways', () => {
     expect(candidatesOf().length).toBeGreaterThan(1);
     expect(parseGateways({}).arweave).toHaveLength(1);
   });
 
-  it.each(['not a url', 'ftp://gw.example', 'https://gw.example/#novalue'])('refuses %s at start', (gateway) => {
+  it.each(['not a url', 'ftp://gw.example', 'https://gw.example/#novalue'])('rejects %s at start', (gateway) => {
     expect(() => parseGateways({ ipfsGateways: [gateway] })).toThrow(TypeError);
   });
 
-  it('does not repeat a secret when it refuses one', () => {
+  it('does not repeat a secret in the error message', () => {
     expect(() => parseGateways({ ipfsGateways: ['ftp://user:s3cret@gw.example'] })).toThrow(/^(?!.*s3cret)/);
   });
 });

@@ -4,29 +4,29 @@ import type { Candidate } from './located-metadata.js';
 
 export interface GatewayOptions {
   /**
-   * Tried in order. A URL, with or without `/ipfs` at its end. Its credentials may be user info (sent as basic
+   * URLs, with or without `/ipfs` at the end, requested in this order. Credentials may be user info (sent as basic
    * authorization), a query, or headers after a `#`: `https://gateway.example/#x-gateway-token=secret`.
    */
   ipfsGateways?: string[] | undefined;
   /** The same for `ar://`. */
   arweaveGateways?: string[] | undefined;
-  /** Ask our gateways first when a token URI names a well-known public one, which would throttle us. */
+  /** Whether to request the configured gateways first when a URL names a well-known public one, which would throttle. */
   replacePublicGateways?: boolean | undefined;
-  /** `host:port` pairs that are exempt from the address filter. A gateway among them is for this deployment alone. */
+  /** `host:port` pairs that are exempt from the SSRF filter. Gateways among them are private to this deployment. */
   allowedHosts?: readonly string[] | undefined;
 }
 
 interface Gateway {
-  /** Without a slash at its end, without credentials. */
+  /** Without a trailing slash and without credentials. */
   base: string;
-  /** Names and values, without `?`; may be a secret. */
+  /** The query without `?`. May contain a secret. */
   query: string;
   headers?: Record<string, string>;
-  /** Whether anybody may load from it: it needs no credentials, and is in no private network. */
-  isOpen: boolean;
+  /** Whether browsers can load from it: it needs no credentials and is not in a private network. */
+  isPublic: boolean;
 }
 
-/** Plain data: a thread gets a copy of it. */
+/** Plain data, so that it can be copied to a worker thread. */
 export interface Gateways {
   ipfs: readonly Gateway[];
   arweave: readonly Gateway[];
@@ -39,7 +39,7 @@ type Candidates = [Candidate, ...Candidate[]];
 const PUBLIC_IPFS = ['https://ipfs.io', 'https://dweb.link', 'https://gateway.pinata.cloud'];
 const PUBLIC_ARWEAVE = ['https://arweave.net'];
 
-/** Throws on an entry that is no http(s) URL: a gateway is the operator's own setting. */
+/** Throws TypeError if an entry is not an http(s) URL. */
 export function parseGateways(options: GatewayOptions): Gateways {
   const allowedHosts = new Set(options.allowedHosts);
   return {
@@ -50,12 +50,12 @@ export function parseGateways(options: GatewayOptions): Gateways {
   };
 }
 
-/** Where content may be asked for. */
+/** The URLs at which content can be requested. */
 export function contentCandidates(gateways: Gateways, content: ContentReference): Candidates {
   return content.namespace === 'ar' ? arweaveCandidates(gateways, content) : ipfsCandidates(gateways, content);
 }
 
-/** Where a browser may load content: never through a gateway of ours that only we can use. */
+/** A URL at which a browser can load content, never at a private gateway. */
 export function publicContentUrl(gateways: Gateways, content: ContentReference): string {
   return content.namespace === 'ar' ? publicArweaveUrl(gateways, content) : publicIpfsUrl(gateways, content);
 }
@@ -69,15 +69,15 @@ function arweaveCandidates({ arweave }: Gateways, { path, query }: ArweaveRefere
 }
 
 export function publicIpfsUrl({ ipfs }: Gateways, { namespace, path, query }: IpfsReference): string {
-  return `${openBase(ipfs, PUBLIC_IPFS)}/${namespace}/${path}${query}`;
+  return `${publicBase(ipfs, PUBLIC_IPFS)}/${namespace}/${path}${query}`;
 }
 
 function publicArweaveUrl({ arweave }: Gateways, { path, query }: ArweaveReference): string {
-  return `${openBase(arweave, PUBLIC_ARWEAVE)}/${path}${query}`;
+  return `${publicBase(arweave, PUBLIC_ARWEAVE)}/${path}${query}`;
 }
 
-function openBase(gateways: readonly Gateway[], fallback: readonly string[]): string {
-  return gateways.find(({ isOpen }) => isOpen)?.base ?? fallback[0]!;
+function publicBase(gateways: readonly Gateway[], fallback: readonly string[]): string {
+  return gateways.find(({ isPublic }) => isPublic)?.base ?? fallback[0]!;
 }
 
 function toCandidates(gateways: readonly Gateway[], path: string, query: string): Candidates {
@@ -101,15 +101,15 @@ function parseList(
 }
 
 function parseGateway(entry: string, allowedHosts: ReadonlySet<string>): Gateway {
-  // The entry may carry a secret, so the message must not repeat it.
+  // The entry may contain a secret, so the message does not repeat it.
   const url = URL.parse(entry);
   if (!url || !/^https?:$/.test(url.protocol)) throw new TypeError('A gateway must be an http or https URL');
 
   const headers = credentialHeaders(url);
   const base = `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/(?:ipfs|ipns)$/, '')}`;
   const query = url.search.slice(1);
-  if (Object.keys(headers).length > 0) return { base, query, headers, isOpen: false };
-  // A private network's gateway is exempt from the address filter, whatever its name: without that nobody could ask it.
-  const isOpen = query === '' && !isPrivateHost(url.hostname) && !allowedHosts.has(hostAndPort(url));
-  return { base, query, isOpen };
+  if (Object.keys(headers).length > 0) return { base, query, headers, isPublic: false };
+  // A gateway in a private network has to be in allowedHosts, so a host name from there is private as well.
+  const isPublic = query === '' && !isPrivateHost(url.hostname) && !allowedHosts.has(hostAndPort(url));
+  return { base, query, isPublic };
 }

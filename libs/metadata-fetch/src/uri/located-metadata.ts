@@ -1,18 +1,18 @@
-/** One URL that may be requested for a document. */
+/** A URL at which a document can be requested. */
 export interface Candidate {
-  /** What is requested. May carry a gateway's secret, so it is never stored or logged. */
+  /** The URL to request. May contain the secret of a gateway, so it is never stored or logged. */
   url: string;
-  /** The same without secrets: what records, errors and logs show. */
+  /** The same URL without secrets, for records, errors and logs. */
   publicUrl: string;
-  /** A gateway's own headers, sent to that gateway alone. */
+  /** Headers of the gateway, sent only to its origin. */
   headers?: Record<string, string>;
 }
 
-/** Where a token's document is, once its URI is understood. */
+/** The location of a token's document, from its URI. */
 export type LocatedMetadata =
-  /** Tried in order, each within what is left of the deadline. `uri` names the same document, whoever is asked for it. */
+  /** Request the candidates in order. `uri` names the document independently of the gateway. */
   | { kind: 'request'; uri: string; candidates: [Candidate, ...Candidate[]] }
-  /** The URI is the document: `data:` or inline JSON. No request is made. */
+  /** The URI contains the document: `data:` or inline JSON. */
   | { kind: 'document'; body: Uint8Array; contentType: string | null; url: string }
   | {
       kind: 'invalid';

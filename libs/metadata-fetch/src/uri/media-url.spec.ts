@@ -7,7 +7,7 @@ const gateways = parseGateways({ ipfsGateways: ['https://gw.example'], arweaveGa
 const svg = '<svg xmlns="http://www.w3.org/2000/svg"><rect fill="#fff"/></svg>';
 const svgUri = (text: string) => `data:image/svg+xml;base64,${Buffer.from(text).toString('base64')}`;
 
-describe('the address of an image', () => {
+describe('the URL of an image', () => {
   it.each([
     ['https', 'https://host.example/a.png?x=1#y', 'https://host.example/a.png?x=1#y'],
     ['http', 'http://host.example:8080/a(1).png', 'http://host.example:8080/a(1).png'],
@@ -47,7 +47,7 @@ describe('the address of an image', () => {
   });
 
   it.each(['/1.png', 'image.png', './a/1.png', '//host.example/a.png', '<put your link here>', '<svgx>'])(
-    'is relative, or no address at all: %s [F6]',
+    'is relative, or not a URL: %s [F6]',
     (text) => {
       expect(readImageUrl(text, gateways)).toEqual({ kind: 'relative' });
     },
@@ -64,20 +64,20 @@ describe('the address of an image', () => {
   });
 });
 
-describe('the address of an animation', () => {
+describe('the URL of an animation', () => {
   it.each(['data:video/mp4;base64,AAAA', 'data:audio/mpeg;base64,AAAA', 'data:image/gif;base64,AAAA'])(
-    'may be a film, a sound or a picture: %s',
+    'may be a video, a sound or an image: %s',
     (text) => {
       expect(readAnimationUrl(text, gateways)).toEqual({ kind: 'usable', url: text });
     },
   );
 
-  it('is never a page inside the URI', () => {
+  it('is never HTML in a data: URI', () => {
     expect(readAnimationUrl('data:text/html;base64,PGI+', gateways)).toEqual({ kind: 'unsafe' });
   });
 });
 
-describe('the address of a link', () => {
+describe('the URL of a link', () => {
   it('is never a data: URI', () => {
     expect(readLinkUrl('data:image/png;base64,AAAA', gateways)).toEqual({ kind: 'unsafe' });
     expect(readLinkUrl('https://host.example/1', gateways)).toEqual({ kind: 'usable', url: 'https://host.example/1' });

@@ -5,21 +5,21 @@ import { isPrivateHost } from '@app/safe-http';
 import { shownDataUri } from './shown-data-uri.js';
 import { isSvg } from '../document/svg-text.js';
 
-/** What a page may do with an address that a stranger wrote. */
+/** Whether a web page can safely use an untrusted URL. */
 export type MediaUrl =
   | { kind: 'usable'; url: string }
-  /** Could run or read something where it is shown: `javascript:`, `file:`, a page inside a `data:` URI. */
+  /** Could run a script or read local files: `javascript:`, `file:`, HTML inside a `data:` URI. */
   | { kind: 'unsafe' }
-  /** A path or a file name. What it is relative to is not known, since gateways and redirects stand between. */
+  /** A path or a file name. Its base is unknown, because of gateways and redirects. */
   | { kind: 'relative' }
   | { kind: 'invalid' };
 
 const SAFE_IMAGE_DATA = /^data:image\/[\w.+-]+[;,]/i;
-/** Kept as it was written; anything else is rewritten as the URL standard does, quotes and blanks encoded. */
+/** Kept unchanged. Any other URL is normalised by the URL standard, which encodes quotes and spaces. */
 const PLAIN_URL = /^https?:\/\/[a-z0-9][a-z0-9.-]*(?::\d{1,4})?(?:[/?#][\w\-.~!$&()*+,;=:@%/?#[\]|]*)?$/i;
 const SAFE_MEDIA_DATA = /^data:(?:image|video|audio|model)\/[\w.+-]+[;,]/i;
 
-/** An image for an `<img>`; an SVG there runs no scripts. Never requested by us. */
+/** A URL for an `<img>`, where an SVG cannot run scripts. It is never requested here. */
 export function readImageUrl(text: string, gateways: Gateways): MediaUrl {
   if (text.startsWith('<') && isSvg(text))
     return { kind: 'usable', url: toDataUri('image/svg+xml', Buffer.from(text, 'utf8')) };
@@ -30,7 +30,7 @@ export function readAnimationUrl(text: string, gateways: Gateways): MediaUrl {
   return readUrl(text, gateways, SAFE_MEDIA_DATA);
 }
 
-/** A link to follow: never a `data:` URI. `www.app.example` and `app.example/1` are links that lack their `https://`. */
+/** A link, never a `data:` URI. Adds `https://` to `www.app.example` and `app.example/1`. */
 export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
   const link = readUrl(text, gateways, null);
   return link.kind === 'relative' && LINK_WITHOUT_SCHEME.test(text) ? readUrl(`https://${text}`, gateways, null) : link;
@@ -63,8 +63,8 @@ function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: 
 
 function shownUrl(url: URL, text: string): string {
   if (PLAIN_URL.test(text) && (text === url.href || URL.parse(text)?.href === url.href)) return text;
-  const shown = new URL(url);
-  shown.username = '';
-  shown.password = '';
-  return shown.href;
+  const withoutCredentials = new URL(url);
+  withoutCredentials.username = '';
+  withoutCredentials.password = '';
+  return withoutCredentials.href;
 }

@@ -3,7 +3,7 @@ import { shownDataUri } from './shown-data-uri.js';
 const header = 'data:image/svg+xml;utf8,';
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-describe('a data: URI that a browser shows whole', () => {
+describe('a data: URI for display', () => {
   it.each([
     ['base64', 'data:image/png;base64,iVBORw0KGgo='],
     ['base64 in lines', 'data:image/png;base64,iVBO\nRw0KGgo='],
@@ -13,7 +13,7 @@ describe('a data: URI that a browser shows whole', () => {
     ['SVG with the part of it that is meant', `${header}<svg><view id='a'/></svg>#a`],
     ['encoded SVG with the part of it that is meant', 'data:image/svg+xml,%3Csvg/%3E#a'],
     ['no comma', 'data:image/svg+xml'],
-  ])('is what it was: %s', (_, uri) => {
+  ])('is unchanged: %s', (_, uri) => {
     expect(shownDataUri(uri)).toBe(uri);
   });
 
@@ -45,7 +45,7 @@ describe('a data: URI that a browser shows whole', () => {
       'data:image/svg+xml;charset=utf-8;base64,%3Csvg/%3E',
       `data:image/svg+xml;charset=utf-8;base64,${base64('<svg/>')}`,
     ],
-  ])('has been mended: %s', (_, uri, shown) => {
+  ])('is repaired so that a browser shows all of it: %s', (_, uri, shown) => {
     expect(shownDataUri(uri)).toBe(shown);
     expect(shownDataUri(shown)).toBe(shown);
   });

@@ -2,15 +2,15 @@ import { toHex64 } from '@app/metadata-uri';
 
 export type TokenStandard = 'erc721' | 'erc1155';
 
-// The braces are not legal in a URL, so some contracts store them percent-encoded.
+// Braces are not legal in a URL, so some contracts store them percent-encoded.
 const TEMPLATE = /\{id\}|%7Bid%7D/gi;
 
-/** Whether the text carries the `{id}` of ERC-1155. */
+/** Whether the text contains the `{id}` of ERC-1155. */
 export function hasTokenIdTemplate(text: string): boolean {
   return text.search(TEMPLATE) !== -1;
 }
 
-/** Put the token id in place of `{id}`: 64 lower-case hex digits without 0x, as ERC-1155 rules. */
-export function fillTokenId(text: string, tokenId: string): string {
+/** Replaces `{id}` by the token id in 64 lower-case hex digits without 0x, as ERC-1155 prescribes. */
+export function expandIdTemplate(text: string, tokenId: string): string {
   return text.replace(TEMPLATE, () => toHex64(tokenId));
 }

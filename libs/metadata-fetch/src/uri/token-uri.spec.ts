@@ -47,7 +47,7 @@ describe('a token URI over HTTP', () => {
     ['empty [A4]', ''],
     ['blank [A5]', ' \n\0'],
     ['quoted and empty', "''"],
-  ])('is none: %s', (_, uri) => {
+  ])('is missing: %s', (_, uri) => {
     expect(locate(uri)).toEqual({ kind: 'invalid', reason: 'no_uri', url: '' });
   });
 
@@ -59,7 +59,7 @@ describe('a token URI over HTTP', () => {
     ['longer than 8 KB [A49]', `https://host.example/${'a'.repeat(10_000)}`],
     ['longer than 8 KB, in IPFS [A49]', `ipfs://${cid0}/${'a'.repeat(10_000)}`],
     ['with user info [A50]', 'https://user:secret@host.example/1'],
-  ])('is refused without a request: %s', (_, uri) => {
+  ])('is rejected without a request: %s', (_, uri) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
   });
 
@@ -69,11 +69,11 @@ describe('a token URI over HTTP', () => {
     'javascript:alert(1)',
     'sha256://aa',
     'gopher://host.example',
-  ])('is refused without a request: the scheme of %s [A47]', (uri) => {
+  ])('is rejected without a request because of its scheme: %s [A47]', (uri) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'unsupported_scheme' });
   });
 
-  it('shows a refused URI cut short and without user info [A49] [A50]', () => {
+  it('is shown truncated and without user info when it is rejected [A49] [A50]', () => {
     expect(locate(`https://user:secret@host.example/${'a'.repeat(10_000)}`)).toEqual({
       kind: 'invalid',
       reason: 'invalid_uri',
@@ -99,18 +99,18 @@ describe('{id} in a token URI', () => {
     ['in upper case [A18]', 'https://host.example/{ID}', (hex: string) => `https://host.example/${hex}`],
     ['percent-encoded', 'https://host.example/%7Bid%7D', (hex: string) => `https://host.example/${hex}`],
     ['after 0x [A22]', 'https://host.example/0x{id}', (hex: string) => `https://host.example/0x${hex}`],
-    ['behind ipfs://', `ipfs://${cid0}/{id}.json`, (hex: string) => `${GW}/ipfs/${cid0}/${hex}.json`],
+    ['after ipfs://', `ipfs://${cid0}/{id}.json`, (hex: string) => `${GW}/ipfs/${cid0}/${hex}.json`],
   ])('is replaced %s', (_, uri, expected) => {
     expect(requested(uri, erc1155('10'))).toEqual([expected('a'.padStart(64, '0'))]);
   });
 
-  it('is replaced when the standard is not known, since braces are not legal in a URL', () => {
+  it('is replaced if the standard is unknown, since braces are not legal in a URL', () => {
     expect(requested('https://host.example/{id}', { tokenId: '10' })).toEqual([
       `https://host.example/${'a'.padStart(64, '0')}`,
     ]);
   });
 
-  it('is left alone for ERC-721 [A20]', () => {
+  it('is kept for ERC-721 [A20]', () => {
     expect(requested('https://host.example/{id}', { standard: 'erc721' })).toEqual(['https://host.example/%7Bid%7D']);
   });
 });
@@ -137,7 +137,7 @@ describe('a token URI in IPFS', () => {
     [`ipfs://${cid0}/Who?.json`, '[A41]', `${cid0}/Who%3F.json`],
     [`ipfs://${cid0}/é\\1.json`, '[A41]', `${cid0}/%C3%A9%5C1.json`],
     [`ipfs://${cid0}/1?ext=json`, 'with its query', `${cid0}/1?ext=json`],
-  ])('is asked of the gateway: %s %s', (uri, _, path) => {
+  ])('is requested from the gateway: %s %s', (uri, _, path) => {
     expect(requested(uri)).toEqual([`${GW}/ipfs/${path}`]);
   });
 
@@ -156,7 +156,7 @@ describe('a token URI in IPFS', () => {
     ['a way out of /ipfs/', `ipfs://${cid0}/../../api/v0/shutdown`],
     ['an encoded way out of /ipfs/', `ipfs://${cid0}/%2e%2E/%2e./api`],
     ['no name', 'ipns://-'],
-  ])('is refused without a request: %s', (_, uri) => {
+  ])('is rejected without a request: %s', (_, uri) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
   });
 });
@@ -168,7 +168,7 @@ describe('a public gateway in a token URI', () => {
     ['of a pinning service', `https://studio.mypinata.cloud/ipfs/${cid0}/1`, `${GW}/ipfs/${cid0}/1`],
     ['for a name', 'https://ipfs.io/ipns/name.example/1', `${GW}/ipns/name.example/1`],
     ['of Arweave [A43]', `https://arweave.net/${transaction}/1.json`, `${AR}/${transaction}/1.json`],
-  ])('is asked after ours: %s', (_, uri, ours) => {
+  ])('is requested after the configured gateways: %s', (_, uri, ours) => {
     expect(requested(uri)).toEqual([ours, uri]);
   });
 
@@ -177,11 +177,11 @@ describe('a public gateway in a token URI', () => {
     ['when /ipfs/ comes later in the path [A33]', `https://ipfs.io/ipfs/something/ipfs/${cid0}`, gateways],
     ['when no CID follows [A34]', 'http://ipfs.io/ipfs/123.jpg', gateways],
     ['when it serves its own pages', 'https://arweave.net/info', gateways],
-  ])('is asked as given %s', (_, uri, ways) => {
+  ])('is requested as given %s', (_, uri, ways) => {
     expect(requested(uri, {}, ways)).toEqual([uri]);
   });
 
-  it('is not asked twice when it is one of ours', () => {
+  it('is requested once if it is a configured gateway', () => {
     const publicOnes = parseGateways({ ipfsGateways: ['https://ipfs.io', GW] });
 
     expect(requested(`https://ipfs.io/ipfs/${cid0}`, {}, publicOnes)).toEqual([
@@ -196,16 +196,16 @@ describe('a token URI in Arweave', () => {
     [`ar://${transaction}`, `${AR}/${transaction}`],
     [`ar://${transaction}/9731.json`, `${AR}/${transaction}/9731.json`],
     [`AR://${transaction}`, `${AR}/${transaction}`],
-  ])('is asked of the gateway with its transaction: %s [A42]', (uri, url) => {
+  ])('is requested from the gateway by its transaction id: %s [A42]', (uri, url) => {
     expect(requested(uri)).toEqual([url]);
   });
 
-  it('is refused without a transaction', () => {
+  it('is rejected without a transaction id', () => {
     expect(locate('ar://name/1')).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
   });
 });
 
-describe('a token URI that is the document', () => {
+describe('a token URI that contains the document', () => {
   it.each([
     ['inline JSON [B16]', '{"name":"a"}', '{"name":"a"}'],
     ['inline text that is no JSON [B17]', '{not json}', '{not json}'],
@@ -220,7 +220,7 @@ describe('a token URI that is the document', () => {
     expect(inside(uri)).toBe(text);
   });
 
-  it('keeps the declared type, and shows the URI without its content [B13] [B14]', () => {
+  it('keeps the declared media type, and is shown without its content [B13] [B14]', () => {
     expect(locate('data:image/svg+xml;base64,PHN2Zz4=')).toMatchObject({
       kind: 'document',
       contentType: 'image/svg+xml',
@@ -238,11 +238,11 @@ describe('a token URI that is the document', () => {
     ['base64 garbage [B5]', 'data:application/json;base64,@@@', 'invalid_data_uri'],
     ['more than 5 MiB [B19]', `data:application/json,${'a'.repeat(5 * 1024 * 1024 + 1)}`, 'too_large'],
     ['more than 5 MiB inline', `{${' '.repeat(5 * 1024 * 1024)}}`, 'too_large'],
-  ])('is refused: %s', (_, uri, reason) => {
+  ])('is rejected: %s', (_, uri, reason) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason });
   });
 
-  it('reads 5 MiB within the limit after decoding [B19]', () => {
+  it('may contain 5 MiB after decoding [B19]', () => {
     const located = locate(`data:application/json;base64,${Buffer.alloc(5 * 1024 * 1024, 'a').toString('base64')}`);
 
     expect(located).toMatchObject({ kind: 'document' });

@@ -1,6 +1,6 @@
 import {
   isDataUri,
-  LONGEST_URI,
+  MAX_URI_LENGTH,
   parseNodeUrl,
   parseUri,
   tidyUri,
@@ -12,7 +12,7 @@ import { hostAndPort, isPrivateHost, MAX_BODY_BYTES } from '@app/safe-http';
 import { parseDataUri } from './data-uri.js';
 import { contentCandidates, type Gateways } from './gateways.js';
 import type { Candidate, LocatedMetadata } from './located-metadata.js';
-import { fillTokenId, type TokenStandard } from './token-id-template.js';
+import { expandIdTemplate, type TokenStandard } from './token-id-template.js';
 
 export interface LocateContext {
   /** Decimal uint256. */
@@ -20,10 +20,10 @@ export interface LocateContext {
   standard?: TokenStandard | undefined;
 }
 
-/** As much of a refused URI as records and logs show. */
-const LONGEST_SHOWN = 200;
+/** Records and logs show this many characters of an invalid URI. */
+const MAX_SHOWN_LENGTH = 200;
 
-/** From what a contract or a Metadata API names as the place of a document to what may be requested. No network. */
+/** Turns a token URI into URLs to request, or into the document it contains. Makes no request. */
 export function locateMetadata(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
   return locate(tidyUri(uri), context, gateways);
 }
@@ -32,14 +32,14 @@ function locate(uri: string, context: LocateContext, gateways: Gateways): Locate
   if (isDataUri(uri)) return locateData(uri, context, gateways);
   if (isInlineJson(uri)) return inlineDocument(uri);
   if (uri === '') return { kind: 'invalid', reason: 'no_uri', url: '' };
-  const written = parseUri(uri);
-  // Braces in a document are its own.
-  if (written.kind === 'data') return locateData(written.uri, context, gateways);
-  if (uri.length > LONGEST_URI) return invalid('invalid_uri', uri);
+  const unexpanded = parseUri(uri);
+  // Braces inside a document are not a placeholder.
+  if (unexpanded.kind === 'data') return locateData(unexpanded.uri, context, gateways);
+  if (uri.length > MAX_URI_LENGTH) return invalid('invalid_uri', uri);
 
-  // A brace is not legal in a URL, so only a contract known as ERC-721 can mean it literally.
-  const filled = context.standard === 'erc721' ? uri : fillTokenId(uri, context.tokenId);
-  return locateParsed(filled === uri ? written : parseUri(filled), filled, gateways);
+  // Braces are not legal in a URL, so they are literal only for a contract known to be ERC-721.
+  const expanded = context.standard === 'erc721' ? uri : expandIdTemplate(uri, context.tokenId);
+  return locateParsed(expanded === uri ? unexpanded : parseUri(expanded), expanded, gateways);
 }
 
 function locateParsed(parsed: ParsedUri, uri: string, gateways: Gateways): LocatedMetadata {
@@ -48,6 +48,7 @@ function locateParsed(parsed: ParsedUri, uri: string, gateways: Gateways): Locat
       return locateContent(parsed.content, gateways);
     case 'url': {
       const { url, content } = parsed;
+      // The creator's own IPFS node: unreachable from here, but the gateways have the same content.
       const isOnOwnNode = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
       const onNode = isOnOwnNode ? parseNodeUrl(url) : null;
       return onNode ? locateParsed(onNode, uri, gateways) : locateUrl(url, content, uri, gateways);
@@ -64,20 +65,21 @@ function locateContent(content: ContentReference, gateways: Gateways): LocatedMe
 }
 
 function locateUrl(url: URL, content: ContentReference | null, uri: string, gateways: Gateways): LocatedMetadata {
-  // User info would be a credential of somebody else's; sending it, or storing it, is nothing we want to do.
-  if (url.username !== '' || url.password !== '' || url.href.length > LONGEST_URI) return invalid('invalid_uri', uri);
+  // User info would be somebody's credentials, which must be neither sent nor stored.
+  if (url.username !== '' || url.password !== '' || url.href.length > MAX_URI_LENGTH)
+    return invalid('invalid_uri', uri);
   const asGiven: Candidate = { url: url.href, publicUrl: url.href };
   const [first, ...others] = content && gateways.replacePublic ? contentCandidates(gateways, content) : [];
   if (!first) return { kind: 'request', uri: url.href, candidates: [asGiven] };
-  const isOurs = [first, ...others].some((candidate) => candidate.url === asGiven.url);
-  const candidates: [Candidate, ...Candidate[]] = isOurs ? [first, ...others] : [first, ...others, asGiven];
+  const isIncluded = [first, ...others].some((candidate) => candidate.url === asGiven.url);
+  const candidates: [Candidate, ...Candidate[]] = isIncluded ? [first, ...others] : [first, ...others, asGiven];
   return { kind: 'request', uri: url.href, candidates };
 }
 
 function locateData(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
   const url = shownDataUri(uri);
-  // Three characters for each byte is the most that percent-encoding takes; more cannot be within the limit.
-  if (uri.length > MAX_BODY_BYTES * 3 + LONGEST_URI) return { kind: 'invalid', reason: 'too_large', url };
+  // Percent-encoding takes three characters per byte at most, so a longer URI exceeds the limit.
+  if (uri.length > MAX_BODY_BYTES * 3 + MAX_URI_LENGTH) return { kind: 'invalid', reason: 'too_large', url };
   const data = parseDataUri(uri);
   if (!data) return { kind: 'invalid', reason: 'invalid_data_uri', url };
   if (data.body.length > MAX_BODY_BYTES) return { kind: 'invalid', reason: 'too_large', url };
@@ -87,9 +89,9 @@ function locateData(uri: string, context: LocateContext, gateways: Gateways): Lo
   return { kind: 'document', body: data.body, contentType: data.contentType || null, url };
 }
 
-/** Some contracts wrap `ipfs://…` in a data: URI. One level is followed: another data: URI is no such reference. */
+/** Some contracts wrap `ipfs://…` in a data: URI. Follows one level; null for another data: URI. */
 function uriInside(body: Uint8Array): string | null {
-  if (body.length > LONGEST_URI) return null;
+  if (body.length > MAX_URI_LENGTH) return null;
   const text = tidyUri(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
   if (/\s/.test(text)) return null;
   const { kind } = parseUri(text);
@@ -114,8 +116,8 @@ function shownDataUri(uri: string): string {
   return `${shown(comma === -1 ? uri : uri.slice(0, comma))},…`;
 }
 
-/** For records and logs: short, and without user info. */
+/** For records and logs: truncated, without user info. */
 function shown(uri: string): string {
-  const safe = uri.slice(0, LONGEST_URI).replace(/(^[a-z][a-z0-9+.-]*:\/*|:\/+)[^/?#]*@/gi, '$1');
-  return safe.slice(0, LONGEST_SHOWN).toWellFormed();
+  const safe = uri.slice(0, MAX_URI_LENGTH).replace(/(^[a-z][a-z0-9+.-]*:\/*|:\/+)[^/?#]*@/gi, '$1');
+  return safe.slice(0, MAX_SHOWN_LENGTH).toWellFormed();
 }

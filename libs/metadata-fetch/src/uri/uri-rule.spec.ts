@@ -5,10 +5,10 @@ it.each<[UriRule, string, string]>([
   ['base_uri', 'https://host.example/{id}', 'https://host.example/{id}'],
   ['as_is', 'https://host.example/{id}', 'https://host.example/{id}'],
   ['append_decimal', 'https://host.example/', 'https://host.example/7'],
-])('by the rule %s the answer %s is the token URI %s', (uriRule, answer, uri) => {
+])('with the rule %s the result %s becomes the token URI %s', (uriRule, result, uri) => {
   const standard = uriRule === 'as_is' ? 'erc721' : 'erc1155';
 
-  expect(toTokenUri(answer, { uriRule, tokenId: '7', standard: 'erc1155' })).toEqual({
+  expect(toTokenUri(result, { uriRule, tokenId: '7', standard: 'erc1155' })).toEqual({
     kind: 'token_uri',
     uri,
     standard,
@@ -22,6 +22,6 @@ it.each([
   ['ipfs://CID', 'ipfs://CID/5710384980761197878'],
   ['', ''],
   [' \0', ''],
-])('the id is put behind %j with one slash [A7, A8]', (base, uri) => {
+])('the token id is appended to %j after one slash [A7, A8]', (base, uri) => {
   expect(appendTokenId(base, '5710384980761197878')).toBe(uri);
 });

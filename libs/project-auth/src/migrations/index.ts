@@ -1,8 +1,4 @@
-import { LimitsMigration } from './2026-11-21-limits.migration.js';
-import { ProjectsMigration } from './2026-11-21-projects.migration.js';
+import { ProjectAuthMigration } from './2026-11-28-project-auth.migration.js';
 
-/** For the host's own `migrations.migrationsList`, or ours. In order; a published name never changes. */
-export const projectAuthMigrations = [
-  { name: 'nft-metadata-2026-11-21-projects', class: ProjectsMigration },
-  { name: 'nft-metadata-2026-11-21-project-limits', class: LimitsMigration },
-];
+/** For `migrations.migrationsList` of a host or of this service, in this order. A published name never changes. */
+export const projectAuthMigrations = [{ name: 'nft-metadata-2026-11-28-project-auth', class: ProjectAuthMigration }];

@@ -10,7 +10,7 @@ function toListRow(collection: Collection) {
     source: collection.sourceKind,
     metadata_url: collection.metadataUrl ?? null,
     uri_rule: collection.uriRule ?? null,
-    requests_at_once: collection.hostConcurrency ?? null,
+    host_concurrency: collection.hostConcurrency ?? null,
     created_at: toMicroseconds(collection.createdAt),
   };
 }

@@ -13,10 +13,10 @@ const collection = {
     .nullable()
     .meta({ examples: ['https://api.game.example/tokens'] }),
   uri_rule: z.enum(URI_RULES).nullable(),
-  requests_at_once: z
-    .int()
-    .nullable()
-    .meta({ description: 'That its metadata host takes; `null`: the deployment’s default.' }),
+  host_concurrency: z.int().nullable().meta({
+    description:
+      'Concurrent requests that its metadata host takes from all processes together; `null`: the deployment’s default.',
+  }),
   created_at: timestampSchema,
 };
 

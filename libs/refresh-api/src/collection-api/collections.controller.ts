@@ -1,4 +1,10 @@
-import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import {
+  CurrentProject,
+  RequestCounter,
+  RequestRateGuard,
+  type CallingProject,
+  type CountRequest,
+} from '@app/project-auth';
 import { Collections, TokenStore, type Collection, type CollectionSource } from '@app/token-store';
 import {
   Body,
@@ -51,7 +57,6 @@ export class CollectionsController {
   constructor(
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
-    private readonly rate: RequestRate,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
   ) {}
 
@@ -84,10 +89,11 @@ export class CollectionsController {
     @Param('collection_address', checkedBy(addressParamSchema)) address: string,
     @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
     @Body(checkedBy(changeCollectionSchema)) body: ChangeCollection,
+    @RequestCounter() countRequest: CountRequest,
   ) {
     const { id, sourceKind } = await this.ownCollection(project, address, chainId);
     const source = toSource(body, sourceKind);
-    await this.rate.count(project);
+    await countRequest();
     const collection = await this.collections.update(id, { source });
     return toCollectionBody(collection, await this.tokens.countTokens(id));
   }
@@ -101,13 +107,14 @@ export class CollectionsController {
     @Param('collection_address', checkedBy(addressParamSchema)) address: string,
     @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
     @Body(checkedBy(registerTokensSchema)) tokenIds: RegisterTokens,
+    @RequestCounter() countRequest: CountRequest,
   ) {
     const { registeredTokensPerRequest: most, tokensPerCollection: collectionTokens } = this.config;
     if (tokenIds.length > most) {
       throw new InvalidRequest(`token_ids must be at most ${most} token ids; these are ${tokenIds.length}`);
     }
     const { id } = await this.ownCollection(project, address, chainId);
-    await this.rate.count(project);
+    await countRequest();
     const registered = await this.tokens.registerTokens(id, tokenIds, { collectionTokens });
     return { registered, already_registered: tokenIds.length - registered };
   }

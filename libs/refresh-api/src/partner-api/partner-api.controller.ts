@@ -1,5 +1,11 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
-import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import {
+  CurrentProject,
+  RequestCounter,
+  RequestRateGuard,
+  type CallingProject,
+  type CountRequest,
+} from '@app/project-auth';
 import { Body, Controller, HttpCode, Inject, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
 import type { z } from 'zod';
 import { authenticatedBy } from '../authenticated-by.guard.js';
@@ -21,7 +27,6 @@ export const PARTNER_PATH = 'collections/:token_address/refresh_metadata';
 export class PartnerApiController {
   constructor(
     private readonly refreshes: MetadataRefreshService,
-    private readonly rate: RequestRate,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
   ) {}
 
@@ -33,6 +38,7 @@ export class PartnerApiController {
     @CurrentProject() project: CallingProject,
     @Param('token_address', checkedBy(tokenAddressSchema)) collectionAddress: string,
     @Body(checkedBy(refreshMetadataSchema)) { tokenIds }: RefreshMetadata,
+    @RequestCounter() countRequest: CountRequest,
   ): Promise<z.output<typeof initiatedSchema>> {
     const { refreshId } = await this.refreshes.request(
       asRefreshingProject({
@@ -40,7 +46,7 @@ export class PartnerApiController {
         // A limit of the project's own can only be narrower here: it may be meant for the project API's 1,000.
         tokensPerRequest: Math.min(project.tokensPerRequest ?? Infinity, this.config.partnerTokensPerRequest),
       }),
-      { collectionAddress, tokenIds, unknownTokens: 'reject', admit: (em) => this.rate.count(project, em) },
+      { collectionAddress, tokenIds, unknownTokens: 'reject', admit: countRequest },
     );
     return { message: 'Metadata refresh initiated', refresh_id: refreshId };
   }

@@ -1,5 +1,11 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
-import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import {
+  CurrentProject,
+  RequestCounter,
+  RequestRateGuard,
+  type CallingProject,
+  type CountRequest,
+} from '@app/project-auth';
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
@@ -26,10 +32,7 @@ export const REFRESHES_PATH = 'metadata-refreshes';
 @UseGuards(authenticatedBy('projectApi'))
 @UseFilters(ProjectApiFilter)
 export class ProjectApiController {
-  constructor(
-    private readonly refreshes: MetadataRefreshService,
-    private readonly rate: RequestRate,
-  ) {}
+  constructor(private readonly refreshes: MetadataRefreshService) {}
 
   @Post()
   @HttpCode(202)
@@ -38,11 +41,12 @@ export class ProjectApiController {
   async create(
     @CurrentProject() project: CallingProject,
     @Body(checkedBy(createRefreshSchema)) body: CreateRefresh,
+    @RequestCounter() countRequest: CountRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
     const { refreshId, quota } = await this.refreshes.request(asRefreshingProject(project), {
       ...body,
-      admit: (em) => this.rate.count(project, em),
+      admit: countRequest,
     });
     setHeaders(response, toLimitHeaders(quota));
     return { refresh_id: refreshId };

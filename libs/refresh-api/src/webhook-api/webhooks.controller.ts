@@ -1,5 +1,11 @@
 import { WebhookNotFound, Webhooks, type Webhook } from '@app/metadata-events';
-import { CurrentProject, RequestRate, RequestRateGuard, type CallingProject } from '@app/project-auth';
+import {
+  CurrentProject,
+  RequestCounter,
+  RequestRateGuard,
+  type CallingProject,
+  type CountRequest,
+} from '@app/project-auth';
 import {
   Body,
   Controller,
@@ -60,7 +66,6 @@ export class WebhooksController {
 
   /** Throws an Error without MetadataEventsModule. */
   constructor(
-    private readonly rate: RequestRate,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
     @Optional() webhooks?: Webhooks,
   ) {
@@ -83,8 +88,12 @@ export class WebhooksController {
   @HttpCode(201)
   @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
   @DocumentsCreateWebhook()
-  async create(@CurrentProject() project: CallingProject, @Body(checkedBy(createWebhookSchema)) body: CreateWebhook) {
-    await this.rate.count(project);
+  async create(
+    @CurrentProject() project: CallingProject,
+    @Body(checkedBy(createWebhookSchema)) body: CreateWebhook,
+    @RequestCounter() countRequest: CountRequest,
+  ) {
+    await countRequest();
     const added = { ...body, projectId: project.id, projectLimit: this.config.webhooksPerProject };
     const { id, secret } = await this.webhooks.add(added);
     return { ...toWebhookBody(await this.webhooks.get(id)), secret };
@@ -104,8 +113,10 @@ export class WebhooksController {
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
     @Body(checkedBy(changeWebhookSchema)) body: ChangeWebhook,
+    @RequestCounter() countRequest: CountRequest,
   ) {
-    await this.countedWebhook(project, id);
+    await this.ownWebhook(project, id);
+    await countRequest();
     return toWebhookBody(await this.webhooks.update(id, body));
   }
 
@@ -113,8 +124,13 @@ export class WebhooksController {
   @HttpCode(204)
   @UseGuards(NoQueryGuard, RequestRateGuard)
   @DocumentsDeleteWebhook()
-  async remove(@CurrentProject() project: CallingProject, @WebhookId() id: string): Promise<void> {
-    await this.countedWebhook(project, id);
+  async remove(
+    @CurrentProject() project: CallingProject,
+    @WebhookId() id: string,
+    @RequestCounter() countRequest: CountRequest,
+  ): Promise<void> {
+    await this.ownWebhook(project, id);
+    await countRequest();
     await this.webhooks.remove(id);
   }
 
@@ -126,8 +142,10 @@ export class WebhooksController {
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
     @Body(checkedBy(enableWebhookSchema)) body: EnableWebhook,
+    @RequestCounter() countRequest: CountRequest,
   ) {
-    await this.countedWebhook(project, id);
+    await this.ownWebhook(project, id);
+    await countRequest();
     await this.webhooks.enable(id, body);
     return toWebhookBody(await this.webhooks.get(id));
   }
@@ -140,8 +158,10 @@ export class WebhooksController {
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
     @Body(checkedBy(rotateSecretSchema)) { keepOldHours }: RotateSecret,
+    @RequestCounter() countRequest: CountRequest,
   ) {
-    await this.countedWebhook(project, id);
+    await this.ownWebhook(project, id);
+    await countRequest();
     return { secret: await this.webhooks.rotateSecret(id, keepOldHours) };
   }
 
@@ -149,8 +169,13 @@ export class WebhooksController {
   @HttpCode(200)
   @UseGuards(NoQueryGuard, JsonBodyGuard, NoBodyGuard, RequestRateGuard)
   @DocumentsTestWebhook()
-  async test(@CurrentProject() project: CallingProject, @WebhookId() id: string) {
-    await this.countedWebhook(project, id);
+  async test(
+    @CurrentProject() project: CallingProject,
+    @WebhookId() id: string,
+    @RequestCounter() countRequest: CountRequest,
+  ) {
+    await this.ownWebhook(project, id);
+    await countRequest();
     return toTestBody(await this.webhooks.test(id));
   }
 
@@ -163,11 +188,6 @@ export class WebhooksController {
   ) {
     await this.ownWebhook(project, id);
     return toDeliveryPage(await this.webhooks.listDeliveries(id, limit + 1, after?.id), limit);
-  }
-
-  private async countedWebhook(project: CallingProject, id: string): Promise<void> {
-    await this.ownWebhook(project, id);
-    await this.rate.count(project);
   }
 
   /** Another project's is not told apart from none. */

@@ -1,6 +1,6 @@
 import { TokenDetailsMigration } from './2026-11-21-token-details.migration.js';
 import { CollectionRemovalMigration } from './2026-11-21-collection-removal.migration.js';
-import { RequestsAtOnceMigration } from './2026-11-21-requests-at-once.migration.js';
+import { HostConcurrencyMigration } from './2026-11-21-host-concurrency.migration.js';
 import { TokenSearchMigration } from './2026-11-28-token-search.migration.js';
 import { OriginalAddressesMigration } from './2026-11-28-original-addresses.migration.js';
 import { TraitLookupsMigration } from './2026-11-28-trait-lookups.migration.js';
@@ -11,7 +11,7 @@ import { UriRulesMigration } from './2026-11-21-uri-rules.migration.js';
 export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-21-tokens', class: TokensMigration },
   { name: 'nft-metadata-2026-11-21-token-details', class: TokenDetailsMigration },
-  { name: 'nft-metadata-2026-11-21-requests-at-once', class: RequestsAtOnceMigration },
+  { name: 'nft-metadata-2026-11-21-host-concurrency', class: HostConcurrencyMigration },
   { name: 'nft-metadata-2026-11-21-uri-rules', class: UriRulesMigration },
   { name: 'nft-metadata-2026-11-28-token-search', class: TokenSearchMigration },
   { name: 'nft-metadata-2026-11-28-original-addresses', class: OriginalAddressesMigration },

@@ -1,7 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import { inTransaction } from '../transaction.js';
+import { inTransaction } from '@app/database';
 import { collectionGram, searchedGrams, searchedName } from './name-key.js';
 import type { PageOrder } from './page-cursor.js';
 import { resolveConditions, type TokenFilters, type TraitCondition } from './trait-conditions.js';

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { inTransaction } from '../transaction.js';
+import { inTransaction } from '@app/database';
 import { collectionGram, gramsOf, nameKey } from './name-key.js';
 
 export interface SearchedToken {
