@@ -16,18 +16,18 @@ const libs = [
   'token-store',
 ];
 
-const sideBySide = {
-  // One more than there are cores, because suites often wait: for timeouts, leases and processes. The run's server has 200
-  // connections. (Vitest's default is one less than there are cores.)
+const parallel = {
+  // One more than the number of cores (Vitest's default is one less): suites often wait for timeouts, leases and processes. At most
+  // 8, because the PostgreSQL server of the run has 200 connections.
   maxWorkers: Math.min(availableParallelism() + 1, 8),
-  // A worker loads Nest, MikroORM and our code once, not once for each suite. No suite replaces modules or globals.
+  // Each worker loads Nest, MikroORM and the application once instead of once per suite. No suite replaces modules or globals.
   isolate: false,
 };
 
-/** Through HTTP, on a real PostgreSQL. */
-const throughHttp = {
+/** For suites that test over HTTP on a real PostgreSQL. */
+const withPostgres = {
   globalSetup: ['test/support/postgres.setup.ts'],
-  setupFiles: ['test/support/document.setup.ts'],
+  setupFiles: ['test/support/openapi.setup.ts'],
   testTimeout: 60_000,
   hookTimeout: 60_000,
 };
@@ -46,25 +46,25 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/*.e2e-spec.ts'],
-          ...throughHttp,
-          ...sideBySide,
+          ...withPostgres,
+          ...parallel,
           sequence: { groupOrder: 1 },
         },
       },
-      // Processes and servers are killed for minutes; one suite at a time, because they need the machine.
+      // Kills processes and servers for minutes. One suite at a time, because each needs the whole machine.
       {
         extends: true,
         test: {
           name: 'chaos',
           include: ['test/chaos/*.chaos-spec.ts'],
-          ...throughHttp,
+          ...withPostgres,
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 120_000,
         },
       },
-      // Needs programs that npm does not bring: a Chromium, curl and PgBouncer.
-      { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...throughHttp } },
+      // Needs programs that npm does not install: Chromium, curl and PgBouncer.
+      { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...withPostgres } },
     ],
   },
 });

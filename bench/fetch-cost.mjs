@@ -1,19 +1,19 @@
-// What one fetch costs in CPU: MetadataFetcher, which checks, counts, decodes, normalises and hashes, against clients that only
-// bring the text. All in this process and on the same host, in turn.
+// CPU time of one fetch: MetadataFetcher, which validates, limits, decodes, normalises and hashes, against clients that only
+// download the text. All run in this process, against the same host, in turn.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { MetadataFetcher, MetadataFetchModule } from '../dist/libs/metadata-fetch/src/index.js';
 import { SafeHttpModule } from '../dist/libs/safe-http/src/index.js';
 import { fetchText as fetchWithAxios } from './pipelines/axios-metadata.mjs';
-import { FETCHES_AT_ONCE } from './pipelines/settings.mjs';
+import { FETCH_CONCURRENCY } from './pipelines/settings.mjs';
 import { fetchText as fetchWithUndici } from './pipelines/undici-text.mjs';
-import { whenDone } from './support/clean-up.mjs';
+import { onCleanUp } from './support/clean-up.mjs';
 import { median, medianRatio } from './support/measure.mjs';
 import { DOCUMENTS } from './support/metadata-host.mjs';
 
-/** Enough that the compiler has nothing left to do. */
+/** Fetches before the first measurement, so that V8 has compiled the hot code. */
 const WARM_UP = 10_000;
-/** Of so many fetches each: one turn is short, so that what else the machine does meets everybody. */
+/** Measurements of each client. They are short and alternate, so that other load on the machine affects all clients alike. */
 const TURNS = 15;
 
 export const fetchCost = {
@@ -24,12 +24,12 @@ export const fetchCost = {
       MetadataFetchModule.forRoot(),
       { logger: ['error', 'fatal'] },
     );
-    whenDone(() => application.close());
+    onCleanUp(() => application.close());
     const fetcher = application.get(MetadataFetcher);
     const contenders = {
-      'axios, the text alone': (url, tokenId) => fetchWithAxios(`${url}/${tokenId}`),
-      'undici, the text alone': (url, tokenId) => fetchWithUndici(`${url}/${tokenId}`),
-      'this service, to the normalised record': async (url, tokenId) => {
+      'axios, text only': (url, tokenId) => fetchWithAxios(`${url}/${tokenId}`),
+      'undici, text only': (url, tokenId) => fetchWithUndici(`${url}/${tokenId}`),
+      'this service, normalised record': async (url, tokenId) => {
         const { kind } = await fetcher.fetch({ source: { kind: 'metadata_api', url }, tokenId });
         if (kind !== 'fetched') throw new Error(`token ${tokenId} was not fetched: ${kind}`);
       },
@@ -46,14 +46,14 @@ export const fetchCost = {
         }
       }
       log(`with documents of ${label}`);
-      const [bare] = Object.values(cpu);
+      const [baseline] = Object.values(cpu);
       tables.push({
         title: label,
-        head: ['client', 'µs of CPU', 'over axios'],
+        head: ['client', 'CPU, µs', 'vs. axios'],
         rows: Object.entries(cpu).map(([name, values]) => [
           name,
           median(values).toFixed(0),
-          medianRatio(values, bare).toFixed(2),
+          medianRatio(values, baseline).toFixed(2),
         ]),
       });
     }
@@ -68,7 +68,7 @@ async function cpuPerFetch(fetch, url, count) {
   const loop = async () => {
     while (next < count) await fetch(url, String((next += 1)));
   };
-  await Promise.all(Array.from({ length: FETCHES_AT_ONCE }, loop));
+  await Promise.all(Array.from({ length: FETCH_CONCURRENCY }, loop));
   const { user, system } = process.cpuUsage(before);
   return (user + system) / count;
 }

@@ -1,6 +1,6 @@
-// npm run bench: everything that docs/explanation/benchmarks says, measured in one run.
-//   npm run bench -- --quick                                  two minutes, to see that it works and about where we are
-//   npm run bench -- --only pipelines --against axios-loop    parts of it, printed and not written
+// npm run bench: runs all benchmarks of docs/explanation/benchmarks and writes the results there.
+//   npm run bench -- --quick                                  a rough run of two minutes; prints the results
+//   npm run bench -- --only pipelines --against axios-loop    some benchmarks; prints the results
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fairness } from './fairness.mjs';
@@ -14,7 +14,7 @@ import { accept } from './queries/accept.mjs';
 import { blockedLane } from './queries/blocked-lane.mjs';
 import { claimGrowth } from './queries/claim-growth.mjs';
 import { readsAtScale } from './queries/reads-at-scale.mjs';
-import { cleanUp, cleanUpWhateverHappens } from './support/clean-up.mjs';
+import { cleanUp, cleanUpOnExit } from './support/clean-up.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
 import { plot } from './support/plot.mjs';
 import { Postgres } from './support/postgres.mjs';
@@ -22,7 +22,7 @@ import { startRedis } from './support/redis.mjs';
 import { describeMachine, report } from './support/report.mjs';
 import { twoWorkers } from './two-workers.mjs';
 
-const STORIES = {
+const BENCHMARKS = {
   pipelines,
   accept,
   'claim-growth': claimGrowth,
@@ -36,8 +36,8 @@ const STORIES = {
   'fetch-cost': fetchCost,
   profile,
 };
-/** Measured only when they are named. */
-const EXTRA = ['hostile-hosts', 'reads-at-scale'];
+/** Run only if `--only` names them. */
+const OPTIONAL = ['hostile-hosts', 'reads-at-scale'];
 const RESULTS = new URL('../docs/explanation/benchmarks/', import.meta.url);
 
 const { values: given } = parseArgs({
@@ -58,21 +58,21 @@ const options = {
   pending: given.quick ? 20_000 : 100_000,
   queued: given.quick ? 100_000 : 1_000_000,
   finishedItems: given.quick ? 500_000 : 10_000_000,
-  /** Sizes of collections whose pages are read, and how often each is. */
+  /** `reads-at-scale`: the sizes of the collections, and the number of measurements of each page. */
   collections: given.quick ? [30_000, 100_000] : [300_000, 1_000_000],
   pages: given.quick ? 5 : 15,
-  only: list(given.only) ?? Object.keys(STORIES).filter((name) => !EXTRA.includes(name)),
+  only: list(given.only) ?? Object.keys(BENCHMARKS).filter((name) => !OPTIONAL.includes(name)),
   against: list(given.against),
   cases: list(given.cases),
 };
 const isComplete = !given.quick && !given.only && !given.against && !given.cases;
 
 for (const name of options.only) {
-  if (!STORIES[name])
-    throw new Error(`There is no ${JSON.stringify(name)} to measure; there are ${Object.keys(STORIES).join(', ')}.`);
+  if (!BENCHMARKS[name])
+    throw new Error(`Unknown benchmark ${JSON.stringify(name)}. Choose from ${Object.keys(BENCHMARKS).join(', ')}.`);
 }
 
-cleanUpWhateverHappens();
+cleanUpOnExit();
 try {
   await main();
 } catch (error) {
@@ -88,24 +88,24 @@ async function main() {
   const redis = await startRedis();
   const metadataHost = await startMetadataHost();
   const machine = describeMachine({ postgres, redis });
-  const stories = [];
+  const results = [];
   for (const name of options.only) {
     const startedAt = performance.now();
     const log = (line) => process.stderr.write(`${name}: ${line}\n`);
-    stories.push({
+    results.push({
       tables: [],
       goals: [],
       charts: [],
-      ...STORIES[name],
-      ...(await STORIES[name].run({ postgres, redis, metadataHost, options, log })),
+      ...BENCHMARKS[name],
+      ...(await BENCHMARKS[name].run({ postgres, redis, metadataHost, options, log })),
     });
     log(`took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
   }
 
-  const text = report({ machine, options, stories });
+  const text = report({ machine, options, results });
   process.stdout.write(text);
   if (!isComplete) return;
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(new URL('results.md', RESULTS), text);
-  writeFileSync(new URL('tokens-per-second.svg', RESULTS), plot(stories.flatMap(({ charts }) => charts)));
+  writeFileSync(new URL('tokens-per-second.svg', RESULTS), plot(results.flatMap(({ charts }) => charts)));
 }

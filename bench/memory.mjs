@@ -1,11 +1,11 @@
-// A worker's memory with 100,000 tokens pending, against one with 1,000. Both work at the same pace: the host's.
+// Memory of a worker with 100,000 pending tokens, against one with 1,000. The host limits both to the same throughput.
 import { median, medianRatio, sleep, tokenIds } from './support/measure.mjs';
 import { requestRefresh, Service } from './support/service.mjs';
 
 const HOST_LATENCY_MS = 50;
 const FEW = 1000;
-const WATCH_AFTER_MS = 4000;
-const WATCH_FOR_MS = 4000;
+const WARM_UP_MS = 4000;
+const SAMPLE_MS = 4000;
 
 export const memory = {
   title: 'Worker memory',
@@ -27,12 +27,12 @@ export const memory = {
         next = (next + FEW) % many;
       };
       megabytes.few.push(
-        await watchWorker(service, async () => {
+        await sampleMemory(service, async () => {
           if ((await service.countPending()) < FEW) await request();
         }),
       );
       for (let pending = await service.countPending(); pending < many; pending += FEW) await request();
-      megabytes.many.push(await watchWorker(service));
+      megabytes.many.push(await sampleMemory(service));
       log(`round ${round}: ${megabytes.few.at(-1).toFixed(0)} MB and ${megabytes.many.at(-1).toFixed(0)} MB`);
       await api.stop();
       await service.close();
@@ -41,7 +41,7 @@ export const memory = {
     return {
       goals: [
         {
-          text: `worker memory with ${many.toLocaleString('en')} pending tokens, over that with 1,000`,
+          text: `worker memory with ${many.toLocaleString('en')} pending tokens, vs. 1,000`,
           value: medianRatio(megabytes.many, megabytes.few),
           atMost: 1.05,
         },
@@ -59,14 +59,14 @@ export const memory = {
   },
 };
 
-/** A new worker, and the median of its memory once it works steadily. */
-async function watchWorker(service, keepBusy = async () => {}) {
+/** Starts a worker and returns the median of its memory after the warm-up, in MB. */
+async function sampleMemory(service, keepBusy = async () => {}) {
   const worker = await service.startWorker();
   const startedAt = performance.now();
   const samples = [];
-  while (performance.now() - startedAt < WATCH_AFTER_MS + WATCH_FOR_MS) {
+  while (performance.now() - startedAt < WARM_UP_MS + SAMPLE_MS) {
     await keepBusy();
-    if (performance.now() - startedAt > WATCH_AFTER_MS) samples.push(worker.memoryBytes() / 2 ** 20);
+    if (performance.now() - startedAt > WARM_UP_MS) samples.push(worker.memoryBytes() / 2 ** 20);
     await sleep(50);
   }
   await worker.stop();

@@ -1,8 +1,8 @@
-// Requests in, records written: the service end to end against everybody else. All contenders are started once; then, round
-// by round and case by case, each takes its turn while the others are stopped.
+// End-to-end throughput, from the HTTP request to the stored records: this service against the other pipelines. All contenders
+// are started once. Then they run in turn, case by case and round by round, while the others are suspended.
 import { PIPELINES } from './pipelines/index.mjs';
 import { reportPipelines } from './pipelines/report.mjs';
-import { FETCHES_AT_ONCE } from './pipelines/settings.mjs';
+import { FETCH_CONCURRENCY } from './pipelines/settings.mjs';
 import { sleep, timed, tokenIds } from './support/measure.mjs';
 import { DOCUMENTS } from './support/metadata-host.mjs';
 
@@ -18,24 +18,24 @@ const CASES = [
   label: `${one.latency} ms, ${DOCUMENTS[one.document].label}`,
 }));
 
-const LOOK_EVERY_MS = 10;
-const GIVE_UP_AFTER_MS = 120_000;
+const POLL_INTERVAL_MS = 10;
+const TIMEOUT_MS = 120_000;
 
 export const pipelines = {
   async run(lab) {
     const { options, redis, log } = lab;
     const isWanted = ({ key }) => !options.against || key === 'service' || options.against.includes(key);
-    const isAbsent = ({ needsRedis }) => needsRedis && !redis;
+    const isUnavailable = ({ needsRedis }) => needsRedis && !redis;
     const wanted = PIPELINES.filter(isWanted);
     const cases = CASES.filter(({ key }) => !options.cases || options.cases.includes(key));
 
     const contenders = [];
-    for (const pipeline of wanted) if (!isAbsent(pipeline)) contenders.push(await start(pipeline, lab));
-    for (const contender of contenders) await takeTurn(contender, () => warmUp(contender, lab));
+    for (const pipeline of wanted) if (!isUnavailable(pipeline)) contenders.push(await start(pipeline, lab));
+    for (const contender of contenders) await runResumed(contender, () => warmUp(contender, lab));
     for (let round = 1; round <= options.rounds; round += 1) {
       for (const one of cases) {
         for (const contender of contenders) {
-          const measured = await takeTurn(contender, () => measure(contender, one, lab));
+          const measured = await runResumed(contender, () => measure(contender, one, lab));
           (contender.results[one.key] ??= []).push(measured);
           log(`round ${round}, ${one.label}, ${contender.name}: ${Math.round(measured.tokensPerSecond)} tokens/s`);
         }
@@ -43,19 +43,23 @@ export const pipelines = {
     }
     for (const contender of contenders) await stop(contender);
 
-    const absent = wanted.filter(isAbsent).map(({ name }) => ({ name, why: '`redis-server` is not on the PATH' }));
-    return reportPipelines({ contenders, absent }, cases);
+    const unavailable = wanted
+      .filter(isUnavailable)
+      .map(({ name }) => ({ name, reason: 'no `redis-server` on the PATH' }));
+    return reportPipelines({ contenders, unavailable }, cases);
   },
 };
 
 async function start(pipeline, { postgres, redis, metadataHost }) {
-  const database = pipeline.saves ? await postgres.createDatabase(`pipeline_${pipeline.key.replace('-', '_')}`) : null;
+  const database = pipeline.usesDatabase
+    ? await postgres.createDatabase(`pipeline_${pipeline.key.replace('-', '_')}`)
+    : null;
   const running = await pipeline.start({ key: pipeline.key, database, redis, metadataHost });
   for (const program of running.programs) program.pause();
   return { ...pipeline, ...running, database, results: {} };
 }
 
-async function takeTurn({ programs }, work) {
+async function runResumed({ programs }, work) {
   for (const program of programs) program.resume();
   const result = await work();
   for (const program of programs) program.pause();
@@ -75,10 +79,10 @@ async function measure(contender, { latency, document }, { postgres, redis, meta
   const tokens = Math.ceil(options.tokens * share);
   const ids = tokenIds(tokens);
   const collection = await contender.register(`${metadataHost.url}/${latency}/${document}/collection`, ids);
-  await database?.settle();
-  await database?.forgetStatements();
+  await database?.vacuum();
+  await database?.resetStatements();
   await maxConcurrent(metadataHost);
-  for (const program of programs) program.forgetPeak();
+  for (const program of programs) program.resetPeakMemory();
 
   const cpu = () => ({
     node: programs.reduce((sum, program) => sum + program.cpuSeconds(), 0),
@@ -90,10 +94,10 @@ async function measure(contender, { latency, document }, { postgres, redis, meta
 
   const statements = (await database?.statements()) ?? [];
   const concurrent = await maxConcurrent(metadataHost);
-  if (concurrent > FETCHES_AT_ONCE)
-    throw new Error(`${name} had ${concurrent} fetches at once, ${FETCHES_AT_ONCE} are allowed`);
+  if (concurrent > FETCH_CONCURRENCY)
+    throw new Error(`${name} had ${concurrent} concurrent fetches; the limit is ${FETCH_CONCURRENCY}`);
   const succeeded = contender.succeeded ? await contender.succeeded(collection) : tokens;
-  if (succeeded !== tokens) throw new Error(`${name} says that ${succeeded} of ${tokens} tokens succeeded`);
+  if (succeeded !== tokens) throw new Error(`${name} reports ${succeeded} of ${tokens} tokens as succeeded`);
   return {
     tokensPerSecond: (tokens / milliseconds) * 1000,
     nodeMicroseconds: ((after.node - before.node) / tokens) * 1e6,
@@ -105,18 +109,18 @@ async function measure(contender, { latency, document }, { postgres, redis, meta
   };
 }
 
-/** From the first POST to the last refresh completed. */
+/** Sends the requests and waits until all refreshes are completed. */
 async function refreshAll(contender, collection, ids) {
   await contender.refresh(collection, ids);
-  const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   while (await contender.isUnfinished()) {
-    if (performance.now() > giveUpAt) throw new Error(`${contender.name} did not finish within two minutes`);
-    await sleep(LOOK_EVERY_MS);
+    if (performance.now() > deadline) throw new Error(`${contender.name} did not finish within two minutes`);
+    await sleep(POLL_INTERVAL_MS);
   }
 }
 
 async function maxConcurrent(metadataHost) {
-  return (await (await fetch(`${metadataHost.url}/most-at-once`, { headers: { connection: 'close' } })).json())
+  return (await (await fetch(`${metadataHost.url}/max-concurrent`, { headers: { connection: 'close' } })).json())
     .maxConcurrent;
 }
 

@@ -1,20 +1,19 @@
-// Where the time goes for each token: CPU of the worker process by package and by file of ours, and time in PostgreSQL by
-// statement.
+// Time per token: CPU of the worker process by package, file and function, and execution time in PostgreSQL by statement.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FETCHES_AT_ONCE } from './pipelines/settings.mjs';
-import { whenDone } from './support/clean-up.mjs';
+import { FETCH_CONCURRENCY } from './pipelines/settings.mjs';
+import { onCleanUp } from './support/clean-up.mjs';
 import { byFunction, byOwnFile, byPackage, cpuBy } from './support/cpu-profile.mjs';
 import { sleep, tokenIds } from './support/measure.mjs';
 import { DOCUMENTS } from './support/metadata-host.mjs';
 import { requestRefresh, Service } from './support/service.mjs';
 
-const SAMPLE_EVERY_MICROSECONDS = 200;
+const SAMPLE_INTERVAL_MICROSECONDS = 200;
 const SHOWN = 12;
 
 export const profile = {
-  title: 'Where the time goes',
+  title: 'Profile',
   async run({ postgres, metadataHost, options, log }) {
     const tables = [];
     for (const [document, { label }] of Object.entries(DOCUMENTS)) {
@@ -27,7 +26,7 @@ export const profile = {
 
 async function profileOne(document, label, { postgres, metadataHost, tokens }) {
   const folder = mkdtempSync(join(tmpdir(), 'bench-profile-'));
-  whenDone(() => rmSync(folder, { recursive: true, force: true }));
+  onCleanUp(() => rmSync(folder, { recursive: true, force: true }));
   const database = await postgres.createDatabase(`profile_${document}`);
   const service = await Service.prepare(database, metadataHost);
   const project = await service.addProject();
@@ -35,7 +34,7 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
   const worker = await service.startWorker([
     '--cpu-prof',
     `--cpu-prof-dir=${folder}`,
-    `--cpu-prof-interval=${SAMPLE_EVERY_MICROSECONDS}`,
+    `--cpu-prof-interval=${SAMPLE_INTERVAL_MICROSECONDS}`,
   ]);
 
   const ids = tokenIds(tokens);
@@ -44,10 +43,10 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
       project,
       `${metadataHost.url}/0/${document}/${name}`,
       ids,
-      FETCHES_AT_ONCE,
+      FETCH_CONCURRENCY,
     );
-    await database.settle();
-    await database.forgetStatements();
+    await database.vacuum();
+    await database.resetStatements();
     const from = microsecondsNow();
     for (let at = 0; at < tokens; at += 1000) await requestRefresh(api, project, collection, ids.slice(at, at + 1000));
     while (await service.hasUnfinished()) await sleep(10);
@@ -65,26 +64,26 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
   const perToken = (by) =>
     cpuBy(by, join(folder, written), measured)
       .slice(0, SHOWN)
-      .map(({ who, microseconds }) => [`\`${who}\``, (microseconds / tokens).toFixed(1)]);
+      .map(({ key, microseconds }) => [`\`${key}\``, (microseconds / tokens).toFixed(1)]);
   return [
     {
       title: `${label}: CPU of the worker, by package`,
-      head: ['running', 'µs for each token'],
+      head: ['running', 'µs per token'],
       rows: perToken(byPackage),
     },
     {
-      title: `${label}: CPU of the worker, by the file of ours that ran or had called what ran`,
-      head: ['file', 'µs for each token'],
+      title: `${label}: CPU of the worker, by the innermost file of this project on the stack`,
+      head: ['file', 'µs per token'],
       rows: perToken(byOwnFile),
     },
     {
       title: `${label}: CPU of the worker, by function`,
-      head: ['running', 'µs for each token'],
+      head: ['running', 'µs per token'],
       rows: perToken(byFunction),
     },
     {
       title: `${label}: statements`,
-      head: ['statement', 'for each token', 'µs in PostgreSQL for each token'],
+      head: ['statement', 'calls per token', 'µs in PostgreSQL per token'],
       rows: statements
         .filter(({ calls }) => calls / tokens >= 0.0005)
         .map(({ query, calls, milliseconds }) => [
@@ -96,7 +95,7 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
   ];
 }
 
-/** What a statement does, and to which tables. */
+/** A short name: the verbs and tables of the statement. */
 function nameOf(query) {
   const locks = /^select\b.*\bfor (no key )?update\b/s.test(query) ? ['lock'] : [];
   const names = [];

@@ -1,59 +1,60 @@
-// A request for ten tokens while another project has a million queued, against the same alone. One process does everything.
+// Latency of a refresh of ten tokens while another project has a million tokens queued, against an idle queue. One process with
+// RUN_MODE=all.
 import { median, medianRatio, sleep, timed, tokenIds } from './support/measure.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
 import { readRefresh, requestRefresh, Service } from './support/service.mjs';
 
 const TOKENS = 10;
-/** Of each kind in a turn, and turns in a round: what else the machine does meets all of them alike. */
+/** Requests of each kind in a turn, and turns in a round. The kinds alternate, so that other load affects all of them alike. */
 const REQUESTS = 4;
 const TURNS = 5;
-/** Several times as long as a claim and a completion, so that requests begin at any point of the worker's turns. */
+/** The maximum pause between requests. Several times longer than a claim, so that requests arrive at random points of the cycle. */
 const PAUSE_MS = 100;
-/** Asked for again when all have been: unchanged then, and cheaper. */
+/** Refreshed cyclically. From the second time on, the documents are unchanged, which is cheaper. */
 const COLLECTION_TOKENS = 10_000;
 const TOKENS_PER_REFRESH = 1000;
-/** Until the worker asks the hog's host for as much as it takes, and completions follow each other. */
-const HOG_AHEAD_MS = 5000;
-/** After a pause that lasted no longer than a turn. */
-const HOG_AGAIN_MS = 500;
-/** What the service asks of a host by default. */
-const DEFAULT_LIMIT = 8;
+/** Until the worker uses the full concurrency of the noisy project's host and completes batches steadily. */
+const QUEUE_BUILD_UP_MS = 5000;
+/** The same after a SIGSTOP that lasted one turn. */
+const RESUME_MS = 500;
+/** The default of the service. */
+const DEFAULT_HOST_CONCURRENCY = 8;
 
 export const smallBesideMillion = {
-  title: 'Ten tokens beside a million',
+  title: 'Small refresh beside a large queue',
   async run({ postgres, metadataHost, options, log }) {
     const queued = `${options.queued.toLocaleString('en')} queued tokens`;
     const otherHost = await startMetadataHost();
     const quiet = await prepare(postgres, 'quiet', [metadataHost, otherHost], 0);
     const busy = await prepare(postgres, 'busy', [metadataHost, otherHost], options.queued);
-    await sleep(HOG_AHEAD_MS);
+    await sleep(QUEUE_BUILD_UP_MS);
     const milliseconds = { alone: [], otherHost: [], sameHost: [] };
     const all = { alone: [], otherHost: [], sameHost: [] };
     for (let round = 1; round <= options.rounds; round += 1) {
       const times = { alone: [], otherHost: [], sameHost: [] };
       for (let turn = 0; turn < TURNS; turn += 1) {
         busy.program.pause();
-        times.alone.push(...(await quiet.ask(quiet.sameHost)));
+        times.alone.push(...(await quiet.refresh(quiet.sameHost)));
         busy.program.resume();
-        await sleep(HOG_AGAIN_MS);
-        times.otherHost.push(...(await busy.ask(busy.otherHost)));
-        times.sameHost.push(...(await busy.ask(busy.sameHost)));
+        await sleep(RESUME_MS);
+        times.otherHost.push(...(await busy.refresh(busy.otherHost)));
+        times.sameHost.push(...(await busy.refresh(busy.sameHost)));
       }
       for (const [key, values] of Object.entries(times)) {
         milliseconds[key].push(median(values));
         all[key].push(...values);
       }
       const left = await busy.service.countPending();
-      if (left === 0) throw new Error('the queue ran empty while it should have been worked off');
+      if (left === 0) throw new Error('the queue ran empty during the measurement');
       const medians = Object.values(milliseconds).map((values) => values.at(-1).toFixed(0));
       log(
-        `round ${round}: ${medians.join(', ')} ms alone, beside, and at the same host; ${left.toLocaleString('en')} left`,
+        `round ${round}: ${medians.join(', ')} ms alone, beside another host, beside the same host; ${left.toLocaleString('en')} items pending`,
       );
     }
-    for (const side of [quiet, busy]) await side.close();
+    for (const environment of [quiet, busy]) await environment.close();
     await otherHost.stop();
     const goal = (text, key) => ({
-      text: `a request for ten tokens beside ${queued} ${text}, over the same alone`,
+      text: `refresh of ten tokens beside ${queued} ${text}, vs. alone`,
       value: medianRatio(milliseconds[key], milliseconds.alone),
       atMost: 2,
     });
@@ -62,7 +63,7 @@ export const smallBesideMillion = {
       goals: [goal('of another host', 'otherHost'), goal('of its own host', 'sameHost')],
       tables: [
         {
-          head: ['from the POST until it is completed', 'median, ms', 'p90, ms'],
+          head: ['from the POST to completion', 'median, ms', 'p90, ms'],
           rows: [
             row('alone', 'alone'),
             row(`beside ${queued} of another host`, 'otherHost'),
@@ -74,27 +75,32 @@ export const smallBesideMillion = {
   },
 };
 
-/** A database with a small project, and with a large one whose tokens are all queued. */
-async function prepare(postgres, name, [hogHost, otherHost], queued) {
+/** A database with a small project and, if `queued` is not 0, a noisy one with that many queued tokens. */
+async function prepare(postgres, name, [noisyHost, otherHost], queued) {
   const database = await postgres.createDatabase(`small_${name}`);
-  const service = await Service.prepare(database, hogHost, otherHost);
-  const [hog, small] = [await service.addProject(), await service.addProject()];
+  const service = await Service.prepare(database, noisyHost, otherHost);
+  const [noisy, small] = [await service.addProject(), await service.addProject()];
   const add = (host) =>
-    service.addCollection(small, `${host.url}/0/small/little`, tokenIds(COLLECTION_TOKENS), DEFAULT_LIMIT);
-  const [sameHost, other] = [await add(hogHost), await add(otherHost)];
+    service.addCollection(small, `${host.url}/0/small/little`, tokenIds(COLLECTION_TOKENS), DEFAULT_HOST_CONCURRENCY);
+  const [sameHost, other] = [await add(noisyHost), await add(otherHost)];
   if (queued > 0) {
-    const collection = await service.addCollection(hog, `${hogHost.url}/0/small/hog`, [], DEFAULT_LIMIT);
-    await queueTokens(database, { project: hog, collection, host: hogHost, tokens: queued });
+    const collection = await service.addCollection(
+      noisy,
+      `${noisyHost.url}/0/small/noisy`,
+      [],
+      DEFAULT_HOST_CONCURRENCY,
+    );
+    await queueTokens(database, { project: noisy, collection, host: noisyHost, tokens: queued });
   }
-  await database.settle();
+  await database.vacuum();
 
   const program = await service.startAll();
-  let asked = 0;
-  const ask = async (collection, requests = REQUESTS) => {
+  let requested = 0;
+  const refresh = async (collection, requests = REQUESTS) => {
     const times = [];
     for (let request = 0; request < requests; request += 1) {
-      const ids = tokenIds(TOKENS, 1 + (asked % COLLECTION_TOKENS));
-      asked += TOKENS;
+      const ids = tokenIds(TOKENS, 1 + (requested % COLLECTION_TOKENS));
+      requested += TOKENS;
       const { milliseconds } = await timed(async () => {
         const id = await requestRefresh(program, small, collection, ids);
         while ((await readRefresh(program, small, id)).status !== 'completed') await sleep(10);
@@ -104,13 +110,13 @@ async function prepare(postgres, name, [hogHost, otherHost], queued) {
     }
     return times;
   };
-  for (const collection of [sameHost, other]) await ask(collection); // warm
+  for (const collection of [sameHost, other]) await refresh(collection); // warm up
   return {
     service,
     program,
     sameHost,
     otherHost: other,
-    ask,
+    refresh,
     async close() {
       await program.stop();
       await service.close();
@@ -119,13 +125,13 @@ async function prepare(postgres, name, [hogHost, otherHost], queued) {
   };
 }
 
-/** By SQL: through the API it takes minutes, and most of them would be worked off meanwhile. */
+/** With SQL: through the API it takes minutes, in which the worker would complete most of them. */
 async function queueTokens(database, { project, collection, host, tokens }) {
-  await database.observe(
+  await database.query(
     `insert into nft_metadata.tokens (collection_id, token_id) select $1, generate_series(1, $2::int)`,
     [collection.id, tokens],
   );
-  await database.observe(
+  await database.query(
     `with lane as (
        insert into nft_metadata.lanes (project_id, host) values ($1, $2) returning id
      ), refresh as (
@@ -144,13 +150,13 @@ async function queueTokens(database, { project, collection, host, tokens }) {
       new URL(host.url).host,
       collection.id,
       collection.address,
-      `${host.url}/0/small/hog`,
+      `${host.url}/0/small/noisy`,
       TOKENS_PER_REFRESH,
       tokens,
     ],
   );
 }
 
-function percentile(values, part) {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * part)];
+function percentile(values, quantile) {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * quantile)];
 }

@@ -43,7 +43,7 @@ async function limitEverything(setting: string, value: string): Promise<void> {
     `do $$ begin execute format('alter database %I set ${setting} = ''${value}''', current_database()); end $$`,
   );
   await test.database.refuseConnections();
-  await test.database.takeConnections();
+  await test.database.acceptConnections();
   await vi.waitUntil(async () => (await get('/v1/limits')).status === 200, { timeout: 20_000 });
 }
 
@@ -84,7 +84,7 @@ it('a database that is away is a 503 of the listings, too', async () => {
 
   const response = await get('/listings');
 
-  await test.database.takeConnections();
+  await test.database.acceptConnections();
   expect(response).toMatchObject({
     status: 503,
     body: { code: 'service_unavailable' },

@@ -63,7 +63,7 @@ async function runAndWait(seconds: number): Promise<void> {
 it.each<[string, RpcBehaviour, RpcBehaviour?]>([
   ['hangs', 'hangs'],
   // A connection that was kept open and closed meanwhile is dialled again.
-  ['closes the connection', 'closes at once', 'closes at once'],
+  ['closes the connection', 'closes immediately', 'closes immediately'],
   ['responds with 500', { status: 500 }],
   ['answers with a web page', { status: 200, body: '<html>' }],
   ['answers nothing', { status: 200 }],
@@ -298,7 +298,7 @@ it('secrets in an RPC URL are sent to the node, and show nowhere else', async ()
   const log = (...line: unknown[]) => lines.push(line);
   const recorder: LoggerService = { log, warn: log, error: log, debug: log, verbose: log, fatal: log };
   test.app.useLogger(recorder);
-  rpc.misbehave({ status: 401, body: url }, 'closes at once', 'closes at once', { status: 200, body: url });
+  rpc.misbehave({ status: 401, body: url }, 'closes immediately', 'closes immediately', { status: 200, body: url });
   const refreshId = await requestRefresh(test.app, project, ['1']);
 
   for (let tries = 0; tries < 4; tries += 1) await runAndWait(80);

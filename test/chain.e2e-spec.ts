@@ -52,14 +52,14 @@ async function readAttempts(project: TestProject, tokenId: string): Promise<Reco
   return (body as { result: Record<string, unknown>[] }).result;
 }
 
-/** Of a contract that answers as it is told: what it returns for one call. */
+/** Encodes calls and results of `ScriptedContract`. */
 const word = (value: string) => toBeHex(value, 32).slice(2);
 const call = (signature: string, tokenId?: string) => `${id(signature).slice(0, 10)}${tokenId ? word(tokenId) : ''}`;
 const string = (value: string) => AbiCoder.defaultAbiCoder().encode(['string'], [value]);
 const END = { returns: 1, reverts: 2, invalid: 3, endless: 4 };
 
-async function tell(puppet: BaseContract, what: string, end: keyof typeof END, data = '0x'): Promise<void> {
-  await anvil.send(puppet, 'answer', what, END[end], data);
+async function scriptCall(contract: BaseContract, callData: string, end: keyof typeof END, data = '0x'): Promise<void> {
+  await anvil.send(contract, 'script', callData, END[end], data);
 }
 
 it('a token of an ERC-721 contract gets the document at the token URI that its contract answers', async () => {
@@ -95,7 +95,7 @@ it('a picture at a token URI is the image of a token that has no document, until
   const uri = `${test.metadataApi.url}/pictures/fox`;
   await anvil.send(cards, 'mint', 7, uri);
   const project = await aProjectOf(cards, ['7']);
-  test.metadataApi.misbehave('fox', 'sends a picture');
+  test.metadataApi.misbehave('fox', 'sends an image');
 
   await refreshed(project, ['7']);
   expect(await refreshed(project, ['7'])).toMatchObject({ summary: { succeeded: 1 } });
@@ -108,7 +108,7 @@ it('a picture at a token URI is the image of a token that has no document, until
   const document = await readToken(project, '7');
   expect(document).toMatchObject({ name: 'Fox', warnings: [], metadata_version: 2, metadata_status: 'ok' });
 
-  test.metadataApi.misbehave('fox', 'sends a picture');
+  test.metadataApi.misbehave('fox', 'sends an image');
   expect(await refreshed(project, ['7'])).toMatchObject({
     summary: { failed: 1 },
     errors: {
@@ -240,17 +240,17 @@ it('a token that its contract does not know is not found, after a second try and
 });
 
 /** An ERC-721 contract that reverts unless it was told something else. */
-async function anErc721Puppet(): Promise<BaseContract> {
-  const puppet = await anvil.deploy('Puppet');
+async function aScriptedErc721(): Promise<BaseContract> {
+  const contract = await anvil.deploy('ScriptedContract');
   for (const interfaceId of ['01ffc9a7', '80ac58cd']) {
-    await tell(
-      puppet,
+    await scriptCall(
+      contract,
       `${call('supportsInterface(bytes4)')}${interfaceId.padEnd(64, '0')}`,
       'returns',
       `0x${word('1')}`,
     );
   }
-  return puppet;
+  return contract;
 }
 
 it.each<[string, string, keyof typeof END, string, object]>([
@@ -282,11 +282,11 @@ it.each<[string, string, keyof typeof END, string, object]>([
     { error_code: 'unable_to_decode_response', reason: 'invalid_token_uri', client_response_status_code: null },
   ],
 ])('a contract that %s for one token spoils no other one', async (_, tokenId, end, data, error) => {
-  const puppet = await anErc721Puppet();
-  await tell(puppet, call('tokenURI(uint256)', '2'), 'returns', string(`${test.metadataApi.url}/unspoiled/2`));
-  await tell(puppet, call('tokenURI(uint256)', tokenId), end, data);
-  await tell(puppet, call('ownerOf(uint256)', tokenId), 'returns', `0x${word('1234')}`);
-  const project = await aProjectOf(puppet, [tokenId, '2']);
+  const contract = await aScriptedErc721();
+  await scriptCall(contract, call('tokenURI(uint256)', '2'), 'returns', string(`${test.metadataApi.url}/unspoiled/2`));
+  await scriptCall(contract, call('tokenURI(uint256)', tokenId), end, data);
+  await scriptCall(contract, call('ownerOf(uint256)', tokenId), 'returns', `0x${word('1234')}`);
+  const project = await aProjectOf(contract, [tokenId, '2']);
 
   const { errors } = await refreshed(project, [tokenId, '2']);
 
@@ -304,9 +304,9 @@ it.each([
   ['without one [A8]', ''],
   ['with two and a blank [A8]', '// '],
 ])('where tokenURI reverts, the rule base_uri takes baseURI and the id: %s', async (_, end) => {
-  const puppet = await anErc721Puppet();
-  await tell(puppet, call('baseURI()'), 'returns', string(`${test.metadataApi.url}/api/card${end}`));
-  const project = await aProjectOf(puppet, ['5710384980761197878'], 'base_uri');
+  const contract = await aScriptedErc721();
+  await scriptCall(contract, call('baseURI()'), 'returns', string(`${test.metadataApi.url}/api/card${end}`));
+  const project = await aProjectOf(contract, ['5710384980761197878'], 'base_uri');
 
   await refreshed(project, ['5710384980761197878']);
 
@@ -316,18 +316,18 @@ it.each([
 });
 
 it('without that rule a contract whose tokenURI reverts is not asked for its baseURI', async () => {
-  const puppet = await anErc721Puppet();
-  await tell(puppet, call('baseURI()'), 'returns', string(`${test.metadataApi.url}/not-asked/`));
-  const project = await aProjectOf(puppet, ['1']);
+  const contract = await aScriptedErc721();
+  await scriptCall(contract, call('baseURI()'), 'returns', string(`${test.metadataApi.url}/not-asked/`));
+  const project = await aProjectOf(contract, ['1']);
 
   expect((await refreshed(project, ['1'])).errors['1']).toMatchObject({ error_code: 'token_not_found' });
   expect(rpc.asking(call('baseURI()'))).toEqual([]);
 });
 
 it('the rule base_uri asks a contract without baseURI, and the token fails as before', async () => {
-  const puppet = await anErc721Puppet();
-  await tell(puppet, call('ownerOf(uint256)', '1'), 'returns', `0x${word('1234')}`);
-  const project = await aProjectOf(puppet, ['1'], 'base_uri');
+  const contract = await aScriptedErc721();
+  await scriptCall(contract, call('ownerOf(uint256)', '1'), 'returns', `0x${word('1234')}`);
+  const project = await aProjectOf(contract, ['1'], 'base_uri');
 
   expect((await refreshed(project, ['1'])).errors['1']).toMatchObject({ reason: 'contract_reverted' });
   expect(rpc.asking(call('baseURI()')).length).toBeGreaterThan(0);
@@ -353,9 +353,9 @@ it.each([
   ['tokenURI', 'tokenURI(uint256)'],
   ['uri', 'uri(uint256)'],
 ])('a contract that does not say what it is answers to %s', async (_, signature) => {
-  const puppet = await anvil.deploy('Puppet');
-  await tell(puppet, call(signature, '1'), 'returns', string(`${test.metadataApi.url}/untold/1`));
-  const project = await aProjectOf(puppet, ['1']);
+  const contract = await anvil.deploy('ScriptedContract');
+  await scriptCall(contract, call(signature, '1'), 'returns', string(`${test.metadataApi.url}/untold/1`));
+  const project = await aProjectOf(contract, ['1']);
 
   expect(await refreshed(project, ['1'])).toMatchObject({ summary: { succeeded: 1 } });
   expect(rpc.asking(TOKEN_URI).length).toBe(1);

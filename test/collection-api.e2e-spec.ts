@@ -7,7 +7,7 @@ beforeAll(async () => {
   test = await startApp({ refreshApi: { registeredTokensPerRequest: 5, tokensPerCollection: 8 } });
 });
 afterAll(() => test.stop());
-afterEach(() => test.database.letTimeRun());
+afterEach(() => test.database.unfreezeTime());
 
 const PATH = '/v1/collections';
 const pathOf = (project: TestProject) => `${PATH}/${project.collectionAddress}`;
@@ -241,7 +241,7 @@ describe('the routes of collections', () => {
 
   it('count changes against the requests a second, and reading does not', async () => {
     const project = await test.aProject({ limits: { requestsPerSecond: 2 } });
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     const statuses = [];
     for (const ids of [['1'], ['2'], ['3']]) statuses.push((await register(project, ids)).status);

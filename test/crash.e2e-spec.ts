@@ -1,7 +1,7 @@
-import { CrashTest, until } from './support/crash-test.js';
+import { CrashTest, waitUntil } from './support/crash-test.js';
 import { FullDisk } from './support/full-disk.js';
-import { killAt, killPoints, stopCommits } from './support/kill-points.js';
-import { outliveItsLease, stopInOrder } from './support/worker-scenarios.js';
+import { killAt, killPoints, installCommitTriggers } from './support/kill-points.js';
+import { completeAfterLeaseExpired, shutDownGracefully } from './support/worker-scenarios.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
 import type { ServiceProcess } from './support/service-process.js';
 
@@ -13,7 +13,7 @@ let api: ServiceProcess;
 let worker: ServiceProcess;
 beforeAll(async () => {
   test = await CrashTest.start();
-  await stopCommits(test);
+  await installCommitTriggers(test);
   disk = await FullDisk.prepare(test.database);
   [api, worker] = await Promise.all([test.startProcess('api'), test.startProcess('worker')]);
 });
@@ -50,23 +50,23 @@ describe('a worker', () => {
 
   it('that wakes up after its lease changes nothing', async () => {
     await test.killAll('worker');
-    await outliveItsLease(test, api.url, disk);
+    await completeAfterLeaseExpired(test, api.url, disk);
   });
 
   it('hands claimed items back and ends with status 0 within ten seconds of SIGTERM [H10]', async () => {
-    await stopInOrder(test, api.url);
+    await shutDownGracefully(test, api.url);
   });
 });
 
 it('answers a request that is in flight when SIGTERM comes, and only then ends', async () => {
   const project = await test.aProject(1);
   const service = await test.startProcess('api');
-  const collections = await test.hold('lock table nft_metadata.collections in access exclusive mode');
+  const collections = await test.holdLock('lock table nft_metadata.collections in access exclusive mode');
   const response = test.post(service.url, project, project.tokenIds);
   await collections.reached();
 
   const ended = service.end('SIGTERM');
-  await until(async () => (await test.readiness(service)) !== 200);
+  await waitUntil(async () => (await test.readiness(service)) !== 200);
   await collections.release();
 
   expect((await response).status).toBe(202);
@@ -82,8 +82,8 @@ it('says by its readiness that it stops while its port is still open', async () 
   }
   const service = await test.startProcess('all');
   await test.request(service.url, project, project.tokenIds);
-  await until(() => project.tokenIds.every((tokenId) => test.metadataApi.hits.has(tokenId)));
-  const claimed = await test.hold('select from nft_metadata.refresh_items for update');
+  await waitUntil(() => project.tokenIds.every((tokenId) => test.metadataApi.hits.has(tokenId)));
+  const claimed = await test.holdLock('select from nft_metadata.refresh_items for update');
 
   const ended = service.end('SIGTERM');
   await claimed.reached();
@@ -104,7 +104,7 @@ it('an item that was handed back a dozen times is no lost one', async () => {
 
   for (let time = 1; time <= 12; time += 1) {
     inThisProcess.start();
-    await until(() => metadataApi.hits.get(tokenId) === time);
+    await waitUntil(() => metadataApi.hits.get(tokenId) === time);
     await inThisProcess.stop();
   }
   metadataApi.respond(tokenId, 200, { name: 'x' });

@@ -1,5 +1,10 @@
-import { CrashTest, until } from './support/crash-test.js';
-import { expectAway, expectBack, killDatabase, type Services } from './support/database-scenarios.js';
+import { CrashTest, waitUntil } from './support/crash-test.js';
+import {
+  expectDatabaseUnavailable,
+  expectRecovered,
+  killDatabase,
+  type Services,
+} from './support/database-scenarios.js';
 import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
@@ -24,30 +29,30 @@ afterAll(async () => {
 });
 
 it('a PostgreSQL that is killed in the middle and comes back: 503 meanwhile, and nothing is lost [H11]', async () => {
-  await killDatabase(test, server, services, { signal: 'SIGQUIT', awayForMs: 0 });
+  await killDatabase(test, server, services, { signal: 'SIGQUIT', outageMs: 0 });
 });
 
 it('a line to the database that swallows everything: 503 meanwhile, and nothing is lost', async () => {
   const project = await test.aProject(60);
-  test.mixResponses(project.tokenIds);
+  test.scriptMixedResponses(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
-  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
 
-  line.swallow();
-  await expectAway(test, services, project);
+  line.blackhole();
+  await expectDatabaseUnavailable(test, services, project);
   line.forward();
 
-  await expectBack(test, services);
-  await test.outliveLeases();
+  await expectRecovered(test, services);
+  await test.expireLeases();
   await test.expectAllDone();
 });
 
 it('SIGTERM while the database refuses: the process ends in order within ten seconds, and nothing is lost', async () => {
   const project = await test.aProject(60);
-  test.mixResponses(project.tokenIds);
+  test.scriptMixedResponses(project.tokenIds);
   for (const tokenId of project.tokenIds.slice(0, 8)) test.metadataApi.script(tokenId, { behaviour: 'hangs' });
   await test.request(services.api.url, project, project.tokenIds);
-  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
 
   line.refuse();
   const { status, milliseconds } = await services.api.end('SIGTERM');
@@ -56,6 +61,6 @@ it('SIGTERM while the database refuses: the process ends in order within ten sec
   expect(status).toBe(0);
   expect(milliseconds).toBeLessThan(10_000);
   await test.startProcess('worker');
-  await test.outliveLeases();
+  await test.expireLeases();
   await test.expectAllDone();
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inject } from 'vitest';
 import { connectionTo } from '../src/database/database-client.js';
 import { createEmptyDatabase } from './support/database.js';
-import { aFreePort } from './support/host-process.js';
+import { findFreePort } from './support/host-process.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
 import { startServiceProcess } from './support/service-process.js';
@@ -114,7 +114,7 @@ describe('of a host that is read-only and one that is not', () => {
 });
 
 it('a list in which no host fits is refused with the reason of each', async () => {
-  const closed = `127.0.0.1:${await aFreePort()}`;
+  const closed = `127.0.0.1:${await findFreePort()}`;
 
   await expect(
     ask(at([closed, new URL(database.url).host], '?target_session_attrs=standby'), 'select 1'),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createEmptyDatabase } from './support/database.js';
-import { aFreePort } from './support/host-process.js';
+import { findFreePort } from './support/host-process.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
 import { TcpProxy } from './support/tcp-proxy.js';
@@ -76,7 +76,7 @@ it('a service waits for a database that comes later, and says once what it waits
 });
 
 it('a service does not wait longer than DATABASE_WAIT_SECONDS, and ends with one sentence', async () => {
-  const port = await aFreePort();
+  const port = await findFreePort();
 
   const { status, out, err } = await runServiceToItsEnd({
     DATABASE_URL: `postgres://user:hunter2@127.0.0.1:${port}/shop`,
@@ -183,7 +183,7 @@ describe('the health check of the image', () => {
       const { port } = new URL(service.url);
 
       const before = await healthCheck(port);
-      line.swallow();
+      line.blackhole();
       const away = await healthCheck(port);
       line.forward();
       await vi.waitUntil(async () => (await healthCheck(port)) === 0, { timeout: 20_000 });

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { endWithTests } from './support/guardian.js';
+import { reapOnExit } from './support/process-reaper.js';
 
 const DEMO = fileURLToPath(new URL('../dist/src/demo/main.js', import.meta.url));
 
 it('shows the main job and ends with status 0 when the outcome is the expected one', async () => {
-  const child = endWithTests(spawn(process.execPath, [DEMO, '--once'], { env: { PATH: process.env['PATH'] } }));
+  const child = reapOnExit(spawn(process.execPath, [DEMO, '--once'], { env: { PATH: process.env['PATH'] } }));
   let out = '';
   child.stdout.on('data', (chunk) => (out += String(chunk)));
   child.stderr.on('data', (chunk) => (out += String(chunk)));

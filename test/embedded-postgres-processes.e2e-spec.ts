@@ -1,5 +1,11 @@
 import { rm } from 'node:fs/promises';
-import { anOpenFolder, endPrograms, expectNoServer, runEmbedded, untilRuns } from './support/embedded-process.js';
+import {
+  createReadableFolder,
+  stopPrograms,
+  expectNoServer,
+  runEmbedded,
+  untilRunning,
+} from './support/embedded-process.js';
 import {
   createProject,
   enterTogetherAndLeave,
@@ -15,10 +21,10 @@ import {
 
 let folder: string;
 beforeEach(async () => {
-  folder = await anOpenFolder();
+  folder = await createReadableFolder();
 });
 afterEach(async () => {
-  await endPrograms();
+  await stopPrograms();
   await expectNoServer(folder);
   await rm(folder, { recursive: true, force: true });
 });
@@ -60,7 +66,7 @@ describe('the service on the embedded PostgreSQL', () => {
 describe('Ctrl-C on the embedded PostgreSQL leaves no server', () => {
   it('of a command', async () => {
     const command = runEmbedded(folder, 'src/cli.js', ...createProject());
-    await untilRuns(folder, 'postgres');
+    await untilRunning(folder, 'postgres');
     command.signal('SIGINT');
     command.signal('SIGINT');
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../src/database/embedded-postgres.js';
 import { serverUser } from '../src/database/postgres-programs.js';
-import { anOpenFolder, expectNoServer } from './support/embedded-process.js';
+import { createReadableFolder, expectNoServer } from './support/embedded-process.js';
 
 let folder: string;
 const data = () => join(folder, 'data');
@@ -12,7 +12,7 @@ const password = () => join(folder, 'password');
 
 describe('an embedded server', () => {
   beforeAll(async () => {
-    folder = await anOpenFolder();
+    folder = await createReadableFolder();
   });
   afterEach(async () => {
     await expectNoServer(folder);
@@ -82,7 +82,7 @@ describe('an embedded server', () => {
 
 describe('the embedded PostgreSQL refuses, and leaves as it is, a folder', () => {
   beforeEach(async () => {
-    folder = await anOpenFolder();
+    folder = await createReadableFolder();
   });
   afterEach(async () => {
     await rm(folder, { recursive: true, force: true });

@@ -1,15 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
-import { blocksOf, Reader } from './support/guide.js';
+import { readCodeBlocks, GuideRunner } from './support/guide-runner.js';
 
 const GUIDE = fileURLToPath(new URL('../docs/tutorials/embedding.md', import.meta.url));
 
 let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
-let reader: Reader;
+let reader: GuideRunner;
 beforeAll(async () => {
   database = await createEmptyDatabase();
-  reader = new Reader(database.url);
-  await reader.follow(await blocksOf(GUIDE));
+  reader = new GuideRunner(database.url);
+  await reader.run(await readCodeBlocks(GUIDE));
 }, 120_000);
 afterAll(async () => {
   await reader.stop();

@@ -122,7 +122,7 @@ describe.each([
         .post('/api/v1/metadata-refreshes')
         .set('x-api-key', apiKey)
         .send({ collection_address: address, token_ids: ['1'] });
-    await database.stopTime();
+    await database.freezeTime();
 
     const ours = [];
     for (let count = 0; count < 6; count += 1) ours.push(await refresh());

@@ -169,7 +169,7 @@ describe('a consumer', () => {
       if (calls.length < 3) throw new Error('the index is away');
     });
     const { told } = await aConsumer();
-    await test.database.stopTime();
+    await test.database.freezeTime();
     test.metadataApi.respond('10', 200, document('Ten'));
 
     await refresh(project, ['10']);
@@ -186,7 +186,7 @@ describe('a consumer', () => {
     await test.database.advance(2);
     await delivery.runOnce();
     await delivery.runOnce();
-    await test.database.letTimeRun();
+    await test.database.unfreezeTime();
 
     expect(calls).toEqual([[told[0]!.id], [told[0]!.id], [told[0]!.id]]);
   });

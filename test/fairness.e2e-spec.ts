@@ -4,7 +4,7 @@ import { RefreshWorker } from '@app/metadata-refresh';
 import { Collections } from '@app/token-store';
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
-import { requestsOf, startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { countMetadataRequests, startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
 let hangingHost: MetadataHost;
@@ -56,7 +56,7 @@ describe('a metadata host', () => {
     const refreshId = await requestRefresh(test.app, project, ids(400));
     const processes = [test.app, await test.anotherProcess()];
     const workers = processes.map((process) => process.get(RefreshWorker));
-    const before = processes.map(requestsOf);
+    const before = processes.map(countMetadataRequests);
 
     for (const worker of workers) worker.start();
     await vi.waitUntil(
@@ -68,7 +68,7 @@ describe('a metadata host', () => {
     );
     await Promise.all(workers.map((worker) => worker.stop()));
 
-    const [one, other] = processes.map((process, index) => requestsOf(process) - before[index]!);
+    const [one, other] = processes.map((process, index) => countMetadataRequests(process) - before[index]!);
     expect(hitsInAll()).toBe(400);
     expect([one! > 0, other! > 0, one! + other!]).toEqual([true, true, 400]);
     expect(test.metadataApi.maxConcurrent).toBe(8);

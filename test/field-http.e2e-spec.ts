@@ -232,7 +232,7 @@ describe('202, which says that there is no document yet,', () => {
       { status: 200, body: { name: 'Mined' } },
     );
     const { project, refreshId } = await start([gateway], `ar://${'t'.repeat(43)}`);
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     await test.worker.runOnce();
     await test.database.advance(29);

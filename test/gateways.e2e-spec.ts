@@ -49,7 +49,11 @@ it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reaso
   ['responds with 504', (host) => host.respond('1', 504), { status: 504, reason: 'status_504' }],
   ['responds with 404', (host) => host.respond('1', 404), { status: 404, reason: 'status_404' }],
   ['hangs', (host) => host.misbehave('1', 'hangs'), { status: null, reason: 'timeout' }],
-  ['closes at once', (host) => host.misbehave('1', 'closes at once'), { status: null, reason: 'connection_reset' }],
+  [
+    'closes immediately',
+    (host) => host.misbehave('1', 'closes immediately'),
+    { status: null, reason: 'connection_reset' },
+  ],
   ['answers with a web page', (host) => host.respond('1', 200, '<html>'), { status: 200, reason: 'not_json' }],
 ])('when the first gateway %s, the second one is asked within the same deadline [A44]', async (_, spoil, failed) => {
   spoil(first);
@@ -63,7 +67,7 @@ it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reaso
 });
 
 it('a picture at a token URI is shown where everybody can load it, and called what its token URI calls it [C14, A45] (S1)', async () => {
-  first.misbehave('1', 'sends a picture');
+  first.misbehave('1', 'sends an image');
 
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
@@ -84,10 +88,10 @@ it.each([
   [`https://cloudflare-ipfs.com/ipfs/${CID}/1`, `ipfs://${CID}/1`],
   [`https://ipfs.io/ipfs/ipfs://${CID}/1`, `ipfs://${CID}/1`],
 ])('a film at %s is the same animation whichever gateway answers (S1)', async (uri, original) => {
-  first.misbehave('1', 'sends a film').respond('1', 500);
-  second.misbehave('1', 'sends a film');
+  first.misbehave('1', 'sends a video').respond('1', 500);
+  second.misbehave('1', 'sends a video');
   const fromSecond = await fetchUri(uri);
-  first.misbehave('1', 'sends a film');
+  first.misbehave('1', 'sends a video');
   second.respond('1', 500);
 
   const fromFirst = await fetchUri(uri);
@@ -99,7 +103,7 @@ it.each([
 
 it('a picture behind a redirect is called what its token URI calls it [D2] (S1)', async () => {
   first.respond('1', 302, '', { location: `${second.url}/pictures/2` });
-  second.misbehave('2', 'sends a picture');
+  second.misbehave('2', 'sends an image');
 
   expect(await fetchUri(`${first.url}/1`)).toMatchObject({
     metadata: { imageUrl: `${first.url}/1`, imageOriginal: `${first.url}/1` },
@@ -109,7 +113,7 @@ it('a picture behind a redirect is called what its token URI calls it [D2] (S1)'
 it('a picture in the place of a document that was there before is a failure, and another gateway is asked', async () => {
   const source = { kind: 'token_uri' as const, uri: `ipfs://${CID}/1` };
   const fetch = () => module.get(MetadataFetcher).fetch({ source, tokenId: '1', hasDocument: true });
-  first.misbehave('1', 'sends a picture');
+  first.misbehave('1', 'sends an image');
 
   expect(await fetch()).toMatchObject({
     kind: 'fetched',
@@ -117,7 +121,7 @@ it('a picture in the place of a document that was there before is a failure, and
     otherRequests: [{ status: 200, reason: 'media_instead_of_document' }],
   });
 
-  second.misbehave('1', 'sends a film');
+  second.misbehave('1', 'sends a video');
   expect(await fetch()).toMatchObject({ kind: 'undecodable', reason: 'media_instead_of_document' });
 });
 
@@ -354,7 +358,7 @@ it('which gateway serves the picture at a token URI changes nothing of its recor
     return body as Record<string, unknown>;
   };
   const refreshed = async (working: MetadataHost, broken: MetadataHost) => {
-    working.misbehave('1', 'sends a picture');
+    working.misbehave('1', 'sends an image');
     broken.respond('1', 500);
     await requestRefresh(test.app, project, ['1']);
     await test.worker.runOnce();

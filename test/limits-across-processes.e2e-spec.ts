@@ -46,13 +46,13 @@ it('200 requests of 1,000 tokens at once, over four processes, are accepted 30 t
 it('40 requests within one second, over four processes, are accepted five times', async () => {
   const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
   const body = { collection_address: project.collectionAddress, token_ids: ['1'] };
-  await test.database.stopTime();
+  await test.database.freezeTime();
 
   const responses = await Promise.all(
     Array.from({ length: 40 }, (_, index) => post(services[index % services.length]!.url, project.apiKey, body)),
   );
 
-  await test.database.letTimeRun();
+  await test.database.unfreezeTime();
   expect(responses.filter(({ status }) => status === 202)).toHaveLength(5);
   expect(responses.filter(({ status }) => status === 429)).toHaveLength(35);
 });

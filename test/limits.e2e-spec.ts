@@ -7,7 +7,7 @@ beforeAll(async () => {
   test = await startApp();
 });
 afterAll(() => test.stop());
-afterEach(() => test.database.letTimeRun());
+afterEach(() => test.database.unfreezeTime());
 
 const post = (project: TestProject, token_ids: unknown, collection_address: unknown = project.collectionAddress) =>
   http(test.app)
@@ -34,7 +34,7 @@ describe('requests a second', () => {
         .post(`/collections/${project.collectionAddress}/refresh_metadata`)
         .set('x-api-key', project.apiKey)
         .send({ token_ids: ['1'] });
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     expect(await statuses(3, () => post(project, ['1']))).toEqual([202, 202, 202]);
     expect(await statuses(3, partner)).toEqual([200, 200, 429]);
@@ -44,7 +44,7 @@ describe('requests a second', () => {
 
   it('answer the sixth with 429, the code of the guide, the three headers and Retry-After', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
-    await test.database.stopTime();
+    await test.database.freezeTime();
     await statuses(5, () => post(project, ['1']));
 
     const { status, body, headers } = await post(project, ['1']);
@@ -66,7 +66,7 @@ describe('requests a second', () => {
   it('are not consumed by requests that are invalid or refused', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1, tokensPerHour: 1 } });
     const stranger = await test.aProject();
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     expect(await statuses(3, () => post(project, ['01']))).toEqual([400, 400, 400]);
     expect(await statuses(2, () => post(project, ['1'], stranger.collectionAddress))).toEqual([403, 403]);
@@ -76,7 +76,7 @@ describe('requests a second', () => {
 
   it('are not held by invalid requests that are on their way at the same time', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 2 } });
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     const responses = await Promise.all([
       ...Array.from({ length: 40 }, () => post(project, ['01'])),
@@ -91,7 +91,7 @@ describe('requests a second', () => {
   it('do not count reading', async () => {
     const project = await test.aProject({ limits: { requestsPerSecond: 1 } });
     const read = () => http(test.app).get('/v1/metadata-refreshes').set('x-api-key', project.apiKey);
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     expect(await statuses(4, read)).toEqual([200, 200, 200, 200]);
   });
@@ -101,7 +101,7 @@ describe('requests a second', () => {
       await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1 } }),
       await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1 } }),
     ];
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     expect(await statuses(2, () => post(busy, ['1']))).toEqual([202, 429]);
     expect(await statuses(1, () => post(calm, ['1']))).toEqual([202]);
@@ -109,7 +109,7 @@ describe('requests a second', () => {
 
   it('are exact when many ask at once', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 7 } });
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     const responses = await Promise.all(Array.from({ length: 30 }, () => post(project, ['1'])));
 

@@ -3,7 +3,7 @@ import { Listings } from '../src/listings/listings.js';
 import { http, requestRefresh } from './support/project-api.js';
 import { fillCollection } from './support/large-collection.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { readsOf, statementsOf } from './support/statements.js';
+import { explainReads, captureStatements } from './support/statements.js';
 
 /** So many that a walk in order ends before the far ones, and that there are more matches than are gathered. */
 const TOKENS = 70_000;
@@ -165,9 +165,9 @@ describe.each(['old, of empty tables', 'of the tables as they are'])('with stati
     'a page of listings by %s is read through indexes, and little of it',
     async (filter) => {
       for (const order of ['', 'order_by=price', 'order_by=name']) {
-        const statements = await statementsOf(() => readPage(`${address()}&${filter}&${order}`));
+        const statements = await captureStatements(() => readPage(`${address()}&${filter}&${order}`));
 
-        const reads = await readsOf(test.database.url, statements);
+        const reads = await explainReads(test.database.url, statements);
 
         expect(reads.filter(({ node }) => node === 'Seq Scan')).toEqual([]);
         expect(sum(reads)).toBeLessThan(MAX_READ);
@@ -178,9 +178,9 @@ describe.each(['old, of empty tables', 'of the tables as they are'])('with stati
   it.each(['trait.Level=7', 'trait.Side=Light&trait.Wings=Bat', 'q=zebra', 'q=dragon&trait.Level=7'])(
     'what few listings match, as %s, is found in the index of traits and names',
     async (filter) => {
-      const statements = await statementsOf(() => readPage(`${address()}&${filter}&order_by=price`));
+      const statements = await captureStatements(() => readPage(`${address()}&${filter}&order_by=price`));
 
-      const indexes = (await readsOf(test.database.url, statements)).map(({ index }) => index);
+      const indexes = (await explainReads(test.database.url, statements)).map(({ index }) => index);
 
       expect(indexes).toContain('listings_found');
     },
@@ -196,9 +196,11 @@ describe.each(['old, of empty tables', 'of the tables as they are'])('with stati
     ['nothing, the newest first', { orderBy: 'registered', direction: 'desc' }, 'token_search_registered'],
   ])('a page of tokens by %s is read through its index', async (_, query, index) => {
     const store = test.app.get(TokenStore);
-    const statements = await statementsOf(() => store.pageTokens({ collectionId: project.collectionId, ...query }));
+    const statements = await captureStatements(() =>
+      store.pageTokens({ collectionId: project.collectionId, ...query }),
+    );
 
-    const reads = await readsOf(test.database.url, statements);
+    const reads = await explainReads(test.database.url, statements);
 
     expect(reads.map((read) => read.index)).toContain(index);
     expect(reads.filter(({ node }) => node === 'Seq Scan').map(({ table }) => table)).not.toContain('token_search');

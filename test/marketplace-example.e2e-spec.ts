@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { runTool, startHost, type HostProcess } from './support/host-process.js';
 import { MetadataHost } from './support/metadata-host.js';
-import { anEmptyFolder, installPackage } from './support/packed.js';
+import { createHostFolder, installPackage } from './support/npm-pack.js';
 
 const EXAMPLE = fileURLToPath(new URL('../examples/marketplace', import.meta.url));
 const ADDRESS = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
 
 let folder: string;
 beforeAll(async () => {
-  folder = await anEmptyFolder();
+  folder = await createHostFolder();
   await cp(EXAMPLE, folder, {
     recursive: true,
     filter: (path) => !/node_modules|dist/.test(path.slice(EXAMPLE.length)),

@@ -44,25 +44,25 @@ it.each<[Behaviour, string, object]>([
   ['hangs', '[D20]', { kind: 'unreachable', reason: 'timeout' }],
   ['drips a byte at a time', '[D21]', { kind: 'unreachable', reason: 'timeout' }],
   ['drips its headers', '[D21]', { kind: 'unreachable', reason: 'timeout' }],
-  ['closes at once', '[D18]', { kind: 'unreachable', reason: 'connection_reset' }],
+  ['closes immediately', '[D18]', { kind: 'unreachable', reason: 'connection_reset' }],
   ['stops in the middle of the body', '[C25]', { kind: 'unreachable', reason: 'incomplete_body' }],
   ['resets the connection in the middle of the body', '[D19]', { kind: 'unreachable', reason: 'incomplete_body' }],
   ['ends the body by closing', '[C1]', { kind: 'fetched', metadata: { name: 'Token 1000' } }],
   ['closes in the middle of a body without a length', '[C25]', { kind: 'undecodable', reason: 'invalid_json' }],
-  ['ends the body by a reset', '[C25]', { kind: 'unreachable', reason: 'incomplete_body' }],
-  ['declares too much', '[C24]', { kind: 'unreachable', reason: 'too_large' }],
-  ['sends without end', '[C23]', { kind: 'unreachable', reason: 'too_large' }],
+  ['ends the body with a reset', '[C25]', { kind: 'unreachable', reason: 'incomplete_body' }],
+  ['declares a body of 1 TiB', '[C24]', { kind: 'unreachable', reason: 'too_large' }],
+  ['sends an endless body', '[C23]', { kind: 'unreachable', reason: 'too_large' }],
   ['sends a gzip bomb', '[C21]', { kind: 'unreachable', reason: 'too_large' }],
   ['sends a brotli bomb', '[C21]', { kind: 'unreachable', reason: 'too_large' }],
-  ['cuts a gzip body', '[C25]', { kind: 'unreachable', reason: 'incomplete_body' }],
+  ['truncates a gzip body', '[C25]', { kind: 'unreachable', reason: 'incomplete_body' }],
   ['sends gzip', '[C20]', { kind: 'fetched', metadata: { name: 'gzip' } }],
   ['sends brotli', '[C20]', { kind: 'fetched', metadata: { name: 'br' } }],
   ['sends deflate', '[C20]', { kind: 'fetched', metadata: { name: 'deflate' } }],
-  ['sends deflate without its header', '[C20]', { kind: 'fetched', metadata: { name: 'raw deflate' } }],
+  ['sends raw deflate', '[C20]', { kind: 'fetched', metadata: { name: 'raw deflate' } }],
   ['redirects once', '[D1]', { kind: 'fetched', metadata: { name: 'Token elsewhere' } }],
   ['redirects three times', '[D1]', { kind: 'fetched', metadata: { name: 'At last' } }],
   ['redirects four times', '[D2]', { kind: 'unreachable', reason: 'too_many_redirects' }],
-  ['redirects in a circle', '[D2]', { kind: 'unreachable', reason: 'too_many_redirects' }],
+  ['redirects in a loop', '[D2]', { kind: 'unreachable', reason: 'too_many_redirects' }],
   ['redirects to the cloud metadata service', '[E4, E6]', { kind: 'unreachable', reason: 'blocked_address' }],
   ['redirects to loopback', '[E1, E6]', { kind: 'unreachable', reason: 'blocked_address' }],
   ['redirects to a file', '[A47]', { kind: 'unreachable', reason: 'unsupported_scheme' }],
@@ -111,8 +111,8 @@ describe('a body that is too large', () => {
   });
 
   it.each<[Behaviour, string]>([
-    ['declares too much', '[C24]'],
-    ['sends without end', '[C22, C23]'],
+    ['declares a body of 1 TiB', '[C24]'],
+    ['sends an endless body', '[C22, C23]'],
   ])('is not waited for: of a host that %s, the connection is ended %s', async (behaviour) => {
     host.misbehave('23', behaviour);
 
@@ -431,7 +431,7 @@ it('does not honour proxy variables', async () => {
 });
 
 it('asks a host that closes each new connection once, and not again [D18, D24]', async () => {
-  host.misbehave('9', 'closes at once');
+  host.misbehave('9', 'closes immediately');
 
   expect(await fetchToken('9')).toMatchObject({ reason: 'connection_reset' });
   expect(host.hits.get('9')).toBe(1);

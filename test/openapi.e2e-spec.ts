@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createRefreshApiDocument } from '@app/refresh-api';
 import { createApiDocument } from '../src/api-reference.js';
-import { compareWithDocument, takeDeviations } from './support/api-document.js';
+import { validateResponse, drainViolations } from './support/openapi-validation.js';
 import { startApp, type TestApp } from './support/start-app.js';
 
 let test: TestApp;
@@ -123,8 +123,8 @@ it('the comparison that every suite makes notices a wrong status, field, type an
     },
   };
   const deviationsOf = (change: object) => {
-    compareWithDocument(test.app, { ...seen, ...change });
-    return takeDeviations();
+    validateResponse(test.app, { ...seen, ...change });
+    return drainViolations();
   };
 
   expect(deviationsOf({})).toEqual([]);

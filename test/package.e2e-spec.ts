@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { anEmptyFolder, installPackage, type PackageManifest } from './support/packed.js';
+import { createHostFolder, installPackage, type PackageManifest } from './support/npm-pack.js';
 
 const run = promisify(execFile);
 const LIBS = [
@@ -19,7 +19,7 @@ let host: string;
 let manifest: PackageManifest;
 let folder: string;
 beforeAll(async () => {
-  host = await anEmptyFolder();
+  host = await createHostFolder();
   manifest = await installPackage(host);
   folder = join(host, 'node_modules', manifest.name);
 });

@@ -6,7 +6,7 @@ beforeAll(async () => {
   test = await startApp();
 });
 afterAll(() => test.stop());
-afterEach(() => test.database.letTimeRun());
+afterEach(() => test.database.unfreezeTime());
 
 interface Page<Row> {
   result: Row[];
@@ -37,7 +37,7 @@ async function walk<Row>(
 
 it('a walk over the refreshes meets each that was there once, while others arrive at the same instant', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  await test.database.stopTime(); // all have one timestamp, to the microsecond: only the id tells them apart
+  await test.database.freezeTime(); // all have one timestamp, to the microsecond: only the id tells them apart
   const there = await Promise.all(Array.from({ length: 40 }, () => requestRefresh(test.app, project, ['1'])));
 
   const rows = await walk<{ refresh_id: string; started_at: string }>(project, '/v1/metadata-refreshes', () =>

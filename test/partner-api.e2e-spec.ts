@@ -182,12 +182,12 @@ describe('the partner API', () => {
 
   it('responds with 429 "API rate limit exceeded" with Retry-After to the sixth request of a second', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
-    await test.database.stopTime();
+    await test.database.freezeTime();
 
     const responses = [];
     for (let count = 0; count < 6; count += 1) responses.push(await post(project, ['1']));
 
-    await test.database.letTimeRun();
+    await test.database.unfreezeTime();
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
     expect(responses[5]).toMatchObject({
       body: { message: 'API rate limit exceeded' },

@@ -2,7 +2,7 @@ import { RefreshWorker } from '@app/metadata-refresh';
 import { Client } from 'pg';
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
-import { requestsOf, startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { countMetadataRequests, startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 /** Each test has one that no worker has asked yet. */
 let host: MetadataHost;
@@ -113,7 +113,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
   beforeEach(async () => {
     await prepare(20_000);
     // Pauses are counted to the second.
-    await test.database.stopTime();
+    await test.database.freezeTime();
   });
 
   it('is left alone for so long by every worker, also with tokens that they hold, and then asked for each', async () => {
@@ -140,7 +140,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
       host.respondToHeld(Infinity, fine);
       await until(() => host.heldCount === 8);
     }
-    expect(processes.map((process) => requestsOf(process) > 0)).toEqual([true, true]);
+    expect(processes.map((process) => countMetadataRequests(process) > 0)).toEqual([true, true]);
     const asked = hitsInAll();
 
     host.respondToHeld(1, notNow);
@@ -154,7 +154,7 @@ describe('a host that responds with 429, and asks for 40 seconds', () => {
     const askedMeanwhile = hitsInAll() - asked;
     await test.database.advance(1);
     // Who has been away from a host has to be known there for a while again.
-    await test.database.letTimeRun();
+    await test.database.unfreezeTime();
     await until(async () => {
       for (const worker of workers) worker.wake();
       return (await readRefresh(test.app, project, refreshId))['status'] === 'completed';

@@ -148,7 +148,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
       .set('x-api-key', project.apiKey)
       .send({ token_ids: ['1'] });
 
-    await test.database.takeConnections();
+    await test.database.acceptConnections();
     expect(read).toMatchObject({ status: 503, body: { code: 'service_unavailable' }, headers: { 'retry-after': '5' } });
     expect(partner).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
     await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey).expect(200);

@@ -33,7 +33,7 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
     expect(await ready()).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
-  it.each(['refuse', 'swallow'] as const)(
+  it.each(['refuse', 'blackhole'] as const)(
     'is not ready while the line to the database does %s, and ready again by itself',
     async (way) => {
       line[way]();
@@ -48,7 +48,7 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
   it('is not ready while the database takes no connections, and ready again by itself', async () => {
     await database.refuseConnections();
     const meanwhile = await ready();
-    await database.takeConnections();
+    await database.acceptConnections();
     await vi.waitUntil(async () => (await ready()).status === 200, { timeout: 20_000 });
 
     expect(meanwhile).toEqual(away);

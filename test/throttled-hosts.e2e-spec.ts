@@ -10,7 +10,7 @@ beforeEach(async () => {
   test.metadataApi.hits.clear();
   await test.database.query("update nft_metadata.metadata_hosts set cooldown_until = '-infinity'");
   // Pauses are counted to the second.
-  await test.database.stopTime();
+  await test.database.freezeTime();
 });
 
 const hitsOf = (tokenId: string) => test.metadataApi.hits.get(tokenId) ?? 0;

@@ -252,16 +252,16 @@ describe('a refresh that fails', () => {
     ['responds with 500', '[G3]', 'status_500'],
     ['responds with 404', '[D4, G3]', 'status_404'],
     ['sends a web page', '[C6, G4]', 'not_json'],
-    ['cuts the document', '[G4]', 'invalid_json'],
+    ['truncates the document', '[G4]', 'invalid_json'],
     ['sends text before the document', '[C5, G4]', 'invalid_json'],
     ['sends 6 MB', '[C22, G4]', 'too_large'],
-    ['closes at once', '[G4]', 'connection_reset'],
+    ['closes immediately', '[G4]', 'connection_reset'],
     ['redirects to loopback', '[E12, G4]', 'blocked_address'],
     ['sends an empty object', '[C10, G6]', 'empty_metadata'],
     ['sends an error with status 200', '[C11, G4]', 'no_known_fields'],
-    ['sends fields without anything in them', '[G4]', 'no_known_fields'],
-    ['sends a picture', '[G4]', 'media_instead_of_document'],
-    ['sends a film', '[G4]', 'media_instead_of_document'],
+    ['sends empty fields', '[G4]', 'no_known_fields'],
+    ['sends an image', '[G4]', 'media_instead_of_document'],
+    ['sends a video', '[G4]', 'media_instead_of_document'],
   ])('changes nothing but the fields that say so, when a host %s %s', async (behaviour, _, reason) => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, record('Oil', { image: 'https://img.example/1.png' }));
@@ -492,7 +492,7 @@ describe('while a document is on its way', () => {
     const refreshId = await requestRefresh(test.app, project, ['1']);
 
     await test.worker.runOnce().catch((error: unknown) => troubles.push(String(error)));
-    await test.database.takeConnections();
+    await test.database.acceptConnections();
     test.worker.start();
     await vi.waitUntil(isCompleted(project, refreshId), patiently);
     await test.worker.stop();
@@ -530,7 +530,7 @@ describe('while a document is on its way', () => {
     test.metadataApi
       .misbehave('gone', 'responds with 404')
       .misbehave('slow', 'hangs')
-      .misbehave('large', 'sends without end');
+      .misbehave('large', 'sends an endless body');
     test.metadataApi
       .respond('1', 200, { name: 'One', image: `${pictures}/gone`, animation_url: `${pictures}/slow` })
       .respond('2', 200, { name: 'Two', image: `${pictures}/large`, external_url: `${pictures}/gone` })

@@ -24,7 +24,7 @@ afterAll(async () => {
   await test.stop();
   await receiver.close();
 });
-afterEach(() => test.database.letTimeRun());
+afterEach(() => test.database.unfreezeTime());
 
 const PATH = '/v1/webhooks';
 const NOBODYS = '0b6f2d7c-5a55-4d2e-9a5e-111111111111';
@@ -382,7 +382,7 @@ describe('the routes of webhooks', () => {
 
   it('count what changes something against the requests a second, and reading does not', async () => {
     const project = await test.aProject({ limits: { requestsPerSecond: 2 } });
-    await test.database.stopTime();
+    await test.database.freezeTime();
     const statuses = [];
     for (const index of [1, 2, 3]) {
       statuses.push((await create(project, { url: receiver.url(`/rate-${index}`) })).status);

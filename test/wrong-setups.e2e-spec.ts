@@ -17,7 +17,7 @@ import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { NftRefreshModule } from '../libs/index.js';
 import { createDatabase, createEmptyDatabase, type TestDatabase } from './support/database.js';
-import { anEmptyFolder, installPackage } from './support/packed.js';
+import { createHostFolder, installPackage } from './support/npm-pack.js';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -277,7 +277,7 @@ describe('a database without our migrations', () => {
 describe('what a developer sees of a process that does not start', () => {
   let folder: string;
   beforeAll(async () => {
-    folder = await anEmptyFolder();
+    folder = await createHostFolder();
     await installPackage(folder, ['@nestjs/platform-express']);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -1,4 +1,4 @@
-// Fetching alone, with axios.
+// Fetches with axios and stores nothing.
 import { fetchText } from './axios-metadata.mjs';
 import { serveFetchLoop } from './fetch-loop.mjs';
 

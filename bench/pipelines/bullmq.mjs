@@ -1,8 +1,8 @@
-// BullMQ, as its documentation advises: `addBulk`, finished jobs removed, one worker with concurrency, and Redis that appends
-// to its file every second.
+// BullMQ as its documentation recommends: `addBulk`, `removeOnComplete`, one worker with concurrency, and Redis with
+// `appendfsync everysec`.
 import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
-import { FETCHES_AT_ONCE } from './settings.mjs';
+import { FETCH_CONCURRENCY } from './settings.mjs';
 
 const QUEUE = 'refresh-token';
 
@@ -23,7 +23,7 @@ export async function openQueue({ redisPort }) {
     work: (refreshToken) =>
       new Worker(QUEUE, ({ data }) => refreshToken(data), {
         connection: connect(),
-        concurrency: FETCHES_AT_ONCE,
+        concurrency: FETCH_CONCURRENCY,
       }).waitUntilReady(),
   };
 }

@@ -1,8 +1,8 @@
-// What fetching alone costs: 64 loops that fetch, parse and keep nothing. The answer to a POST is that all is fetched.
-import { sayReady } from '../support/processes.mjs';
+// Fetching without storage: 64 concurrent loops that fetch and parse. The response to a POST is sent after the last fetch.
+import { reportReady } from '../support/processes.mjs';
 import { metadataUrlOf, normalise } from './axios-metadata.mjs';
 import { servePosts } from './serve-posts.mjs';
-import { FETCHES_AT_ONCE } from './settings.mjs';
+import { FETCH_CONCURRENCY } from './settings.mjs';
 
 export async function serveFetchLoop(fetchText) {
   const url = await servePosts(async ({ metadataUrl, tokenIds }) => {
@@ -13,8 +13,8 @@ export async function serveFetchLoop(fetchText) {
         normalise(await fetchText(metadataUrlOf({ metadataUrl, tokenId })));
       }
     };
-    await Promise.all(Array.from({ length: FETCHES_AT_ONCE }, loop));
+    await Promise.all(Array.from({ length: FETCH_CONCURRENCY }, loop));
   });
-  sayReady(url);
+  reportReady(url);
   process.once('SIGTERM', () => process.exit(0));
 }

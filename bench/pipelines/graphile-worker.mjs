@@ -1,7 +1,7 @@
-// graphile-worker, tuned as its "performance" page advises: a local queue, so that jobs are claimed in batches, and
-// batched completion. Jobs are added with one statement for a request.
+// graphile-worker as its "performance" page recommends: a local queue, which claims jobs in batches, and batched completion.
+// `addJobs` adds all jobs of a request in one statement.
 import { Logger, makeWorkerUtils, run } from 'graphile-worker';
-import { FETCHES_AT_ONCE } from './settings.mjs';
+import { FETCH_CONCURRENCY } from './settings.mjs';
 
 const silent = new Logger(() => () => {});
 
@@ -17,7 +17,7 @@ export async function openQueue({ pool }) {
         noHandleSignals: true,
         preset: {
           worker: {
-            concurrentJobs: FETCHES_AT_ONCE,
+            concurrentJobs: FETCH_CONCURRENCY,
             maxPoolSize: 25,
             pollInterval: 500,
             localQueue: { size: 500 },

@@ -1,34 +1,40 @@
-// Who is compared. Each knows how to start on a database of its own, how to register tokens, how to take requests, and how
-// one sees that all of them are finished.
+// The pipelines that are compared. Each one starts its processes, registers tokens, requests refreshes and reports whether any
+// are unfinished.
 import { fileURLToPath } from 'node:url';
 import { chunks } from '../support/measure.mjs';
 import { Program } from '../support/processes.mjs';
 import { readRefresh, requestRefresh, Service } from '../support/service.mjs';
 import { PLAIN_TABLES, registerPlainTokens, SUCCEEDED, UNFINISHED } from './plain-tables.mjs';
-import { FETCHES_AT_ONCE, TOKENS_PER_REQUEST } from './settings.mjs';
+import { FETCH_CONCURRENCY, TOKENS_PER_REQUEST } from './settings.mjs';
 
 export const PIPELINES = [
-  { key: 'service', name: 'this service', saves: true, start: startService },
+  { key: 'service', name: 'this service', usesDatabase: true, start: startService },
   {
     key: 'graphile-worker',
     name: 'graphile-worker, a job per token',
-    saves: true,
+    usesDatabase: true,
     isJobLibrary: true,
     start: startJobs,
   },
-  { key: 'pg-boss', name: 'pg-boss, a job per token', saves: true, isJobLibrary: true, start: startJobs },
+  { key: 'pg-boss', name: 'pg-boss, a job per token', usesDatabase: true, isJobLibrary: true, start: startJobs },
   {
     key: 'bullmq',
     name: 'BullMQ, a job per token',
-    saves: true,
+    usesDatabase: true,
     isJobLibrary: true,
     needsRedis: true,
     start: startJobs,
   },
-  // Slow enough that a part of the tokens tells its speed.
-  { key: 'naive-nest', name: 'naive Nest service, a flush per token', saves: true, share: 0.2, start: startNaiveNest },
-  { key: 'axios-loop', name: 'axios loop that saves nothing', start: startLoop },
-  { key: 'undici-loop', name: 'undici loop that saves nothing', start: startLoop },
+  // Slow: a fifth of the tokens is enough for a measurement.
+  {
+    key: 'naive-nest',
+    name: 'naive Nest service, a flush per token',
+    usesDatabase: true,
+    share: 0.2,
+    start: startNaiveNest,
+  },
+  { key: 'axios-loop', name: 'axios loop without storage', start: startLoop },
+  { key: 'undici-loop', name: 'undici loop without storage', start: startLoop },
 ];
 
 async function startService({ database, metadataHost }) {
@@ -38,11 +44,11 @@ async function startService({ database, metadataHost }) {
   const worker = await service.startWorker();
   return {
     programs: [api, worker],
-    register: (metadataUrl, tokenIds) => service.addCollection(project, metadataUrl, tokenIds, FETCHES_AT_ONCE),
+    register: (metadataUrl, tokenIds) => service.addCollection(project, metadataUrl, tokenIds, FETCH_CONCURRENCY),
     async refresh(collection, tokenIds) {
       collection.refreshes = [];
-      for (const some of chunks(tokenIds, TOKENS_PER_REQUEST)) {
-        collection.refreshes.push(await requestRefresh(api, project, collection, some));
+      for (const chunk of chunks(tokenIds, TOKENS_PER_REQUEST)) {
+        collection.refreshes.push(await requestRefresh(api, project, collection, chunk));
       }
     },
     isUnfinished: () => service.hasUnfinished(),
@@ -54,16 +60,16 @@ async function startService({ database, metadataHost }) {
 }
 
 async function startJobs({ key, database, redis }) {
-  await database.observe(PLAIN_TABLES);
+  await database.query(PLAIN_TABLES);
   const env = { DATABASE_URL: database.url, REDIS_PORT: String(redis?.port) };
-  // One after the other: both bring the library's schema up to date.
+  // One after the other: both migrate the library's schema.
   const api = await Program.start(pathOf('job-per-token'), { args: [key, 'api'], env });
   const worker = await Program.start(pathOf('job-per-token'), { args: [key, 'worker'], env });
   return { programs: [api, worker], ...onPlainTables(database, `${api.url}/`) };
 }
 
 async function startNaiveNest({ database }) {
-  await database.observe(PLAIN_TABLES);
+  await database.query(PLAIN_TABLES);
   const program = await Program.start(pathOf('naive-nest'), { env: { DATABASE_URL: database.url } });
   return { programs: [program], ...onPlainTables(database, `${program.url}/refreshes`) };
 }
@@ -88,11 +94,11 @@ function onPlainTables(database, url) {
       return { collection, metadataUrl };
     },
     async refresh(collection, tokenIds) {
-      for (const some of chunks(tokenIds, TOKENS_PER_REQUEST)) await post(url, { ...collection, tokenIds: some });
+      for (const chunk of chunks(tokenIds, TOKENS_PER_REQUEST)) await post(url, { ...collection, tokenIds: chunk });
     },
-    isUnfinished: async () => (await database.observe(UNFINISHED))[0].unfinished,
+    isUnfinished: async () => (await database.query(UNFINISHED))[0].unfinished,
     async succeeded({ collection }) {
-      return (await database.observe(SUCCEEDED, [collection]))[0].count;
+      return (await database.query(SUCCEEDED, [collection]))[0].count;
     },
   };
 }
@@ -103,7 +109,7 @@ async function post(url, body) {
     headers: { 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify(body),
   });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`${url} responded with ${response.status}: ${await response.text()}`);
 }
 
 function pathOf(program) {

@@ -1,8 +1,8 @@
-// The job libraries' pipelines: an API process that saves a refresh with its items and adds a job for each token, and a worker
-// process in which a job fetches, normalises and saves one token. `node job-per-token.mjs <library> <api|worker>`
+// The pipelines with a job library: the API process stores a refresh with its items and adds one job per token; in the worker
+// process, a job fetches, normalises and stores one token. `node job-per-token.mjs <library> <api|worker>`
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { sayReady } from '../support/processes.mjs';
+import { reportReady } from '../support/processes.mjs';
 import { fetchText, metadataUrlOf, normalise } from './axios-metadata.mjs';
 import { saveError, saveRefresh, saveToken } from './plain-tables.mjs';
 import { servePosts } from './serve-posts.mjs';
@@ -18,7 +18,7 @@ const queue = await openQueue({
   redisPort: Number(process.env.REDIS_PORT),
 });
 
-/** Throws only what the library shall try again. */
+/** Throws only errors that the library should retry. */
 async function refreshToken(job) {
   let text;
   try {
@@ -36,10 +36,10 @@ if (role === 'api') {
     await saveRefresh(pool, refreshId, collection, tokenIds);
     await queue.add(tokenIds.map((tokenId) => ({ refreshId, collection, tokenId, metadataUrl })));
   });
-  sayReady(url);
+  reportReady(url);
 } else {
   await queue.work(refreshToken);
-  sayReady('worker');
+  reportReady('worker');
 }
 
 process.once('SIGTERM', () => process.exit(0));

@@ -1,5 +1,5 @@
-// The service that most teams would write first: a controller, entities, and a loop in the same process that fetches a token,
-// finds its record and its item, assigns, and flushes. For each token.
+// A straightforward Nest service: a controller, entities, and a loop in the same process that fetches a token, loads its record
+// and its item, and flushes once per token.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { defineEntity, MikroORM, p } from '@mikro-orm/core';
@@ -7,9 +7,9 @@ import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { Body, Controller, HttpCode, Inject, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { sayReady } from '../support/processes.mjs';
+import { reportReady } from '../support/processes.mjs';
 import { fetchText, metadataUrlOf, normalise } from './axios-metadata.mjs';
-import { FETCHES_AT_ONCE } from './settings.mjs';
+import { FETCH_CONCURRENCY } from './settings.mjs';
 
 const Refresh = defineEntity({
   name: 'Refresh',
@@ -67,7 +67,7 @@ class RefreshController {
     for (const tokenId of tokenIds) em.create(RefreshItem, { refresh, tokenId, status: 'pending' });
     await em.flush();
     this.#waiting.push(...tokenIds.map((tokenId) => ({ refreshId: refresh.id, collection, metadataUrl, tokenId })));
-    while (this.#running < FETCHES_AT_ONCE && this.#waiting.length > 0) void this.#work();
+    while (this.#running < FETCH_CONCURRENCY && this.#waiting.length > 0) void this.#work();
     return { refreshId: refresh.id };
   }
 
@@ -99,7 +99,7 @@ class RefreshController {
     await em.flush();
   }
 }
-// Decorators by hand: this file is run as it is, and Node has none.
+// Node runs this file without a compiler, so the decorators are called as functions.
 Controller('refreshes')(RefreshController);
 Inject(MikroORM)(RefreshController, undefined, 0);
 Body()(RefreshController.prototype, 'create', 0);
@@ -127,5 +127,5 @@ Module({
 const app = await NestFactory.create(NaiveModule, { logger: ['error'] });
 app.useBodyParser('json', { limit: '1mb' });
 await app.listen(0, '127.0.0.1');
-sayReady(await app.getUrl());
+reportReady(await app.getUrl());
 process.once('SIGTERM', () => process.exit(0));

@@ -1,15 +1,15 @@
-// pg-boss, tuned as its documentation advises for many small jobs: inserted in batches, fetched in batches without a
-// pause while batches come back full, and completed in batches with a result for each job.
+// pg-boss as its documentation recommends for many small jobs: batched inserts, batched fetches without a pause while batches
+// are full, and batched completion with a result per job.
 import { PgBoss } from 'pg-boss';
-import { FETCHES_AT_ONCE } from './settings.mjs';
+import { FETCH_CONCURRENCY } from './settings.mjs';
 
-/** A batch waits for its slowest job; several at once keep the others busy. */
+/** A batch waits for its slowest job, so several batches run concurrently. */
 const MAX_CONCURRENT_BATCHES = 2;
 const QUEUE = 'refresh-token';
 
 export async function openQueue({ databaseUrl }) {
   const boss = new PgBoss({ connectionString: databaseUrl, max: 8, schedule: false, useListenNotify: true });
-  // While the others have their turns this process stands still, and what it waited for has timed out when it goes on.
+  // This process is suspended while the others are measured. Its pending operations time out meanwhile.
   boss.on('error', () => {});
   await boss.start();
   await boss.createQueue(QUEUE, { notify: true, retryLimit: 2 });
@@ -23,7 +23,7 @@ export async function openQueue({ databaseUrl }) {
       boss.work(
         QUEUE,
         {
-          batchSize: FETCHES_AT_ONCE / MAX_CONCURRENT_BATCHES,
+          batchSize: FETCH_CONCURRENCY / MAX_CONCURRENT_BATCHES,
           localConcurrency: MAX_CONCURRENT_BATCHES,
           burstWhenBatchFull: true,
           perJobResults: true,

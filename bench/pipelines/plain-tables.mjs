@@ -1,5 +1,5 @@
-// What the baselines store: the same promises to the caller as the service's (state and error of each token of a request,
-// the record with its document), in the tables one would write by hand. No traits, no attempts, no validators.
+// The tables of the baselines. They store what the service promises its callers (status and error of each token of a request,
+// and the record with its document), but no traits, attempts or validators.
 export const PLAIN_TABLES = `
   create table refreshes (
     id uuid primary key,
@@ -38,7 +38,7 @@ export const PLAIN_TABLES = `
     primary key (collection, token_id)
   ) with (fillfactor = 80);`;
 
-/** Nobody counts in a row that all tokens of a refresh would wait for: the counts are read from the items. */
+/** Counted from the items: a counter on the refresh row would serialise all tokens of a refresh. */
 export const UNFINISHED = `select exists (select from refresh_items where status = 'pending') as unfinished`;
 
 export const SUCCEEDED = `
@@ -48,7 +48,7 @@ export const SUCCEEDED = `
   where refresh.collection = $1 and item.status = 'succeeded'`;
 
 export async function registerPlainTokens(database, collection, tokenIds) {
-  await database.observe(`insert into tokens (collection, token_id) select $1, unnest($2::text[])`, [
+  await database.query(`insert into tokens (collection, token_id) select $1, unnest($2::text[])`, [
     collection,
     tokenIds,
   ]);
@@ -62,7 +62,7 @@ export async function saveRefresh(pool, id, collection, tokenIds) {
   );
 }
 
-/** Record and item in one prepared statement: a transaction of its own for each token, and no more than one round trip. */
+/** Record and item in one prepared statement: one transaction and one round trip per token. */
 export async function saveToken(pool, { refreshId, collection, tokenId }, metadata) {
   await pool.query({
     name: 'save-token',

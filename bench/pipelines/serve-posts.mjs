@@ -1,4 +1,4 @@
-// The least HTTP server that takes a request for a refresh: JSON in, 202 out once `accept` is through.
+// A minimal HTTP server for refresh requests: parses the JSON body and responds with 202 when `accept` resolves.
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 

@@ -1,4 +1,4 @@
-/** For everybody: fetches on their way at the same time, in one worker process. */
-export const FETCHES_AT_ONCE = 64;
-/** Tokens of one request, as many as a project may name by default. */
+/** Concurrent fetches in the worker process of each pipeline. */
+export const FETCH_CONCURRENCY = 64;
+/** The default token limit of a request. */
 export const TOKENS_PER_REQUEST = 1000;

@@ -1,4 +1,4 @@
-// Fetching alone, with undici.
+// Fetches with undici and stores nothing.
 import { serveFetchLoop } from './fetch-loop.mjs';
 import { fetchText } from './undici-text.mjs';
 

@@ -1,10 +1,10 @@
-// What a POST of 1,000 tokens takes, through HTTP, key, checks and quota: against the bare insert of the same items, and against
-// a Nest route that checks nothing. One by one in turn.
+// Latency of a POST of 1,000 tokens over HTTP, with API key, validation and quota, against the bare insert of the same items and
+// against a Nest route without checks. Sequential requests, in turn.
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Agent, request } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import pg from 'pg';
-import { whenDone } from '../support/clean-up.mjs';
+import { onCleanUp } from '../support/clean-up.mjs';
 import { median, timed, tokenIds } from '../support/measure.mjs';
 import { Program } from '../support/processes.mjs';
 import { Service } from '../support/service.mjs';
@@ -15,7 +15,7 @@ const WARM_UP = 15;
 const READS_FOR_EACH_POST = 5;
 
 export const accept = {
-  title: 'A POST of 1,000 tokens, and reading its state',
+  title: 'Latency of a POST of 1,000 tokens and of a GET',
   async run({ postgres, metadataHost, options }) {
     const database = await postgres.createDatabase('accept');
     const service = await Service.prepare(database, metadataHost);
@@ -24,23 +24,23 @@ export const accept = {
     const api = await service.startApi();
     const client = new pg.Client({ connectionString: database.url });
     await client.connect();
-    whenDone(() => client.end());
+    onCleanUp(() => client.end());
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
     const headers = { 'x-api-key': project.apiKey, 'content-type': 'application/json' };
     const body = JSON.stringify({ collection_address: collection.address, token_ids: TOKENS });
-    const post = (url) => ask(`${url}/v1/metadata-refreshes`, { method: 'POST', agent, headers }, body);
+    const post = (url) => send(`${url}/v1/metadata-refreshes`, { method: 'POST', agent, headers }, body);
     const { refresh_id: refreshId } = await post(api.url);
-    const read = (url) => ask(`${url}/v1/metadata-refreshes/${refreshId}`, { method: 'GET', agent, headers });
-    // It looks up the lane and the collection that the first POST made.
+    const read = (url) => send(`${url}/v1/metadata-refreshes/${refreshId}`, { method: 'GET', agent, headers });
+    // Needs the lane that the first POST created.
     const bare = await Program.start(BARE_NEST_ROUTE, { env: { DATABASE_URL: database.url } });
     const insert = await rawInsert(client);
 
     const work = {
-      ourPost: () => timed(() => post(api.url)),
+      servicePost: () => timed(() => post(api.url)),
       barePost: () => timed(() => post(bare.url)),
       rawInsert: () => insert(),
-      ourRead: () => timed(() => read(api.url)),
+      serviceRead: () => timed(() => read(api.url)),
       bareRead: () => timed(() => read(bare.url)),
     };
     const times = Object.fromEntries(Object.keys(work).map((name) => [name, []]));
@@ -59,28 +59,28 @@ export const accept = {
     await service.close();
     await database.drop();
 
-    const row = (label, of, to) => {
-      const p99 = times[of].toSorted((a, b) => a - b)[Math.floor(times[of].length * 0.99)];
-      const ratio = median(times[of]) / median(times[to]);
-      return [label, median(times[of]).toFixed(1), p99.toFixed(1), ratio.toFixed(2)];
+    const row = (label, name, baseline) => {
+      const p99 = times[name].toSorted((a, b) => a - b)[Math.floor(times[name].length * 0.99)];
+      const ratio = median(times[name]) / median(times[baseline]);
+      return [label, median(times[name]).toFixed(1), p99.toFixed(1), ratio.toFixed(2)];
     };
     return {
       goals: [
         {
-          text: 'a POST of 1,000 tokens, over the raw insert',
-          value: median(times.ourPost) / median(times.rawInsert),
+          text: 'POST of 1,000 tokens, vs. the raw insert',
+          value: median(times.servicePost) / median(times.rawInsert),
           atMost: 2,
         },
       ],
       tables: [
         {
-          head: ['one at a time', 'median, ms', 'p99, ms', 'over the last of its kind'],
+          head: ['sequential', 'median, ms', 'p99, ms', 'vs. baseline'],
           rows: [
-            row('POST of 1,000 tokens, this service', 'ourPost', 'rawInsert'),
-            row('POST of 1,000 tokens, a Nest route that checks nothing', 'barePost', 'rawInsert'),
+            row('POST of 1,000 tokens, this service', 'servicePost', 'rawInsert'),
+            row('POST of 1,000 tokens, a Nest route without checks', 'barePost', 'rawInsert'),
             row('raw insert of 1,000 items', 'rawInsert', 'rawInsert'),
-            row('GET of a refresh, this service', 'ourRead', 'bareRead'),
-            row('GET of a refresh, a Nest route that checks nothing', 'bareRead', 'bareRead'),
+            row('GET of a refresh, this service', 'serviceRead', 'bareRead'),
+            row('GET of a refresh, a Nest route without checks', 'bareRead', 'bareRead'),
           ],
         },
       ],
@@ -88,7 +88,7 @@ export const accept = {
   },
 };
 
-/** One prepared statement into the service's own table, with its indexes and foreign keys. The refresh is there already. */
+/** One prepared insert into the table of the service, with its indexes and foreign keys. The refresh row exists already. */
 async function rawInsert(client) {
   const { rows } = await client.query(`select * from nft_metadata.refreshes limit 1`);
   const { rows: lanes } = await client.query(`select id from nft_metadata.lanes limit 1`);
@@ -110,19 +110,22 @@ async function rawInsert(client) {
   };
 }
 
-function ask(url, { headers, ...options }, body = '') {
+function send(url, { headers, ...options }, body = '') {
   return new Promise((done, fail) => {
-    const sent = request(url, { ...options, headers: { ...headers, 'content-length': Buffer.byteLength(body) } });
-    sent.on('error', fail).on('response', (response) => {
+    const request = httpRequest(url, {
+      ...options,
+      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+    });
+    request.on('error', fail).on('response', (response) => {
       const chunks = [];
       response
         .on('data', (chunk) => chunks.push(chunk))
         .on('end', () => {
           const text = Buffer.concat(chunks).toString();
-          if (response.statusCode >= 300) fail(new Error(`${url} answered ${response.statusCode}: ${text}`));
+          if (response.statusCode >= 300) fail(new Error(`${url} responded with ${response.statusCode}: ${text}`));
           else done(JSON.parse(text));
         });
     });
-    sent.end(body);
+    request.end(body);
   });
 }

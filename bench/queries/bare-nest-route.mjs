@@ -1,10 +1,11 @@
-// A Nest route that checks nothing and saves the same rows with two statements. Run as it is, so decorated by hand.
+// A Nest route without checks that inserts the same rows with two statements. Node runs this file without a compiler, so the
+// decorators are called as functions.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, Get, HttpCode, Module, Param, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
-import { sayReady } from '../support/processes.mjs';
+import { reportReady } from '../support/processes.mjs';
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
 const [lane] = (await pool.query('select id, project_id from nft_metadata.lanes limit 1')).rows;
@@ -49,7 +50,7 @@ Module({ controllers: [BareController] })(BareModule);
 
 const app = await NestFactory.create(BareModule, { logger: ['error'] });
 await app.listen(0, '127.0.0.1');
-sayReady(await app.getUrl());
+reportReady(await app.getUrl());
 process.once('SIGTERM', () => process.exit(0));
 
 function decorate(method, ...decorators) {

@@ -1,11 +1,11 @@
-// What a claim costs when the table has ten million finished items, against one that has none.
+// Latency of a claim with ten million finished items in the table, against none.
 import { median, timed } from '../support/measure.mjs';
 import { addItems, openQueueWith } from './claim-tables.mjs';
 
 const CLAIMS = 60;
 
 export const claimGrowth = {
-  title: 'Claims, and items that are finished',
+  title: 'Claims beside finished items',
   async run({ postgres, options, log }) {
     const finished = options.finishedItems;
     log(`writing ${finished.toLocaleString('en')} finished items`);
@@ -25,14 +25,14 @@ export const claimGrowth = {
     return {
       goals: [
         {
-          text: `a claim with ${finished.toLocaleString('en')} finished rows, over one without`,
+          text: `claim with ${finished.toLocaleString('en')} finished items, vs. none`,
           value: ratio,
           atMost: 1.2,
         },
       ],
       tables: [
         {
-          head: ['finished items', 'a claim of 100, ms'],
+          head: ['finished items', 'claim of 100 items, ms'],
           rows: [
             ['0', median(times.without).toFixed(2)],
             [finished.toLocaleString('en'), median(times.grown).toFixed(2)],

@@ -1,4 +1,4 @@
-// Queues to claim from, filled with SQL: through the API, ten million items would take hours.
+// Queues filled with SQL: through the API, ten million items would take hours.
 import { RefreshQueue } from '../../dist/libs/metadata-refresh/src/refresh-queue.js';
 import { openApplication } from '../support/service.mjs';
 
@@ -6,21 +6,21 @@ const ITEMS_PER_REFRESH = 1000;
 const LANES = 50;
 const PENDING = 20_000;
 
-/** A database with 20,000 due items in 50 lanes, and the application's own queue on it. */
+/** A database with 20,000 due items in 50 lanes, and the RefreshQueue of the application. */
 export async function openQueueWith(postgres, name, fill = async () => {}) {
   const database = await postgres.createDatabase(name);
   const application = await openApplication(database.url);
-  await writingInBulk(database, async () => {
+  await withBulkWriteSettings(database, async () => {
     await fill(database);
-    // As in life: statistics are older than what is pending.
-    await database.settle();
+    // As in production, the planner statistics are older than the pending items.
+    await database.vacuum();
     for (let lane = 1; lane <= LANES; lane += 1) {
       await addItems(database, { host: `host-${lane}`, items: PENDING / LANES });
     }
   });
   const queue = application.get(RefreshQueue, { strict: false });
   return {
-    /** Without the hosts named: what a worker does while it holds enough of them. */
+    /** Excludes `fullHosts`, as a worker does with hosts at their concurrency limit. */
     async claim(fullHosts = []) {
       const { tokens } = await queue.claim(fullHosts.map((host) => ({ host, room: 0, onlyInteractive: true })));
       return tokens;
@@ -32,13 +32,13 @@ export async function openQueueWith(postgres, name, fill = async () => {}) {
   };
 }
 
-/** One lane more. Returns its id. */
+/** Adds a lane with items. Returns the id of the lane. */
 export async function addItems(database, { host, items, finished = false }) {
-  const [{ id: lane }] = await database.observe(
+  const [{ id: lane }] = await database.query(
     `insert into nft_metadata.lanes (project_id, host) values ('project', $1) returning id`,
     [host],
   );
-  await database.observe(
+  await database.query(
     `with refresh as (
        insert into nft_metadata.refreshes
          (id, project_id, collection_id, collection_address, source, total, succeeded, created_at, completed_at)
@@ -58,20 +58,20 @@ export async function addItems(database, { host, items, finished = false }) {
   return lane;
 }
 
-/** Without what ten million rows would each wait for: foreign keys, which are known to hold, and unique constraints. */
-async function writingInBulk(database, write) {
-  const uniques = await database.observe(
+/** Disables foreign key checks and unique constraints during the bulk insert. */
+async function withBulkWriteSettings(database, write) {
+  const uniques = await database.query(
     `select conname as name, pg_get_constraintdef(oid) as definition
      from pg_constraint where conrelid = 'nft_metadata.refresh_items'::regclass and contype = 'u'`,
   );
   for (const { name } of uniques)
-    await database.observe(`alter table nft_metadata.refresh_items drop constraint ${name}`);
-  await database.observe(
+    await database.query(`alter table nft_metadata.refresh_items drop constraint ${name}`);
+  await database.query(
     `set session_replication_role = replica; set synchronous_commit = off; set maintenance_work_mem = '512MB'`,
   );
   await write();
   for (const { name, definition } of uniques) {
-    await database.observe(`alter table nft_metadata.refresh_items add constraint ${name} ${definition}`);
+    await database.query(`alter table nft_metadata.refresh_items add constraint ${name} ${definition}`);
   }
-  await database.observe(`reset all`);
+  await database.query(`reset all`);
 }

@@ -1,15 +1,14 @@
-// A large collection with half of its tokens for sale, written with SQL as the service would have written it.
+// Fills a large collection with SQL, in the state the service would have left; half of the tokens are for sale.
 import { TraitRecount } from '../../dist/libs/token-store/src/index.js';
 import { openApplication } from '../support/service.mjs';
 
-/** A number from 0 to 1 that belongs to a token and a place, the same in each run. */
-const CHANCE = (place) => `((hashint8(number * 31 + ${place} * 1000003)::bigint & 2147483647) / 2147483648.0)`;
-const SKEWED = (place, values) => `floor(power(${CHANCE(place)}, 2) * ${values})::int`;
+/** A deterministic pseudo-random number from 0 to 1 for a token and a seed. */
+const RANDOM = (seed) => `((hashint8(number * 31 + ${seed} * 1000003)::bigint & 2147483647) / 2147483648.0)`;
+const SKEWED = (seed, values) => `floor(power(${RANDOM(seed)}, 2) * ${values})::int`;
 
 /**
- * Types and the value of a token's number in each. Six have 5 to 40 values, few of them common. `Generation` goes with
- * the token ids, `Tier` with the price; nothing has both `Wings=Bat` and `Side=Light`; `Score` has half as many values
- * as there are tokens.
+ * Trait types and the SQL of their values. Six have 5 to 40 values, few of them common. `Generation` correlates with the token
+ * id, `Tier` with the price. No token has both `Wings=Bat` and `Side=Light`. `Score` has half as many values as there are tokens.
  */
 const TRAITS = [
   ...Array.from({ length: 6 }, (_, at) => ({
@@ -17,20 +16,20 @@ const TRAITS = [
     value: SKEWED(at, 5 + at * 7),
     text: `'Value ' || value`,
   })),
-  { type: 'Level', value: `1 + floor(${CHANCE(6)} * 100)::int`, isNumber: true },
+  { type: 'Level', value: `1 + floor(${RANDOM(6)} * 100)::int`, isNumber: true },
   { type: 'Generation', value: `((number - 1) * 10 / total)::int`, isNumber: true },
   {
     type: 'Tier',
-    value: `floor(${CHANCE(8)} * 4)::int`,
+    value: `floor(${RANDOM(8)} * 4)::int`,
     text: `(array['Wood', 'Bronze', 'Silver', 'Gold'])[value + 1]`,
   },
-  { type: 'Side', value: `floor(${CHANCE(9)} * 2)::int`, text: `(array['Light', 'Dark'])[value + 1]` },
-  { type: 'Wings', value: `floor(${CHANCE(9)} * 2)::int`, text: `(array['Angel', 'Bat'])[value + 1]` },
+  { type: 'Side', value: `floor(${RANDOM(9)} * 2)::int`, text: `(array['Light', 'Dark'])[value + 1]` },
+  { type: 'Wings', value: `floor(${RANDOM(9)} * 2)::int`, text: `(array['Angel', 'Bat'])[value + 1]` },
   { type: 'Score', value: `(number / 2)::int`, isNumber: true },
 ];
 
 export async function writeCollection(database, { id }, tokens) {
-  const run = (text, values) => database.observe(text, values);
+  const run = (text, values) => database.query(text, values);
   await run(
     `set session_replication_role = replica; set synchronous_commit = off; set maintenance_work_mem = '512MB';
      set work_mem = '256MB'; set max_parallel_maintenance_workers = 0`,
@@ -42,7 +41,7 @@ export async function writeCollection(database, { id }, tokens) {
     select number::bigint, array[${TRAITS.map(({ value }) => value).join(', ')}] as held,
       (array['Amber', 'Basin', 'Cedar', 'Dragon', 'Ember', 'Fjord', 'Grove', 'Harbor', 'Island', 'Juniper', 'Kestrel',
         'Lantern', 'Meadow', 'North', 'Opal', 'Prairie', 'Quartz', 'River', 'Summit', 'Timber'])[1 + ${SKEWED(20, 20)}]
-      || ' ' || (array['Knight', 'Mage', 'Rogue', 'Hunter', 'Priest', 'Smith', 'Bard', 'Monk'])[1 + floor(${CHANCE(21)} * 8)::int]
+      || ' ' || (array['Knight', 'Mage', 'Rogue', 'Hunter', 'Priest', 'Smith', 'Bard', 'Monk'])[1 + floor(${RANDOM(21)} * 8)::int]
       || ' #' || number as name
     from generate_series(1, ${tokens}) as number, (values (${tokens}::bigint)) as size (total)`);
   for (const [at, { type, text = 'value::text', isNumber = false }] of TRAITS.entries()) {
@@ -97,7 +96,7 @@ export async function writeCollection(database, { id }, tokens) {
   await run('drop table public.seed, public.held');
   await rebuild();
   await run('reset all');
-  await database.settle();
+  await database.vacuum();
 }
 
 /** Indexes are built once, and not row by row. Not those of a constraint. */

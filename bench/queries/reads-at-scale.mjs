@@ -1,4 +1,4 @@
-// Pages of a large collection: each filter alone, together and in each order, against a page without any.
+// Latency of pages of a large collection, with filters and orders, against a page without a filter.
 import { Agent, request } from 'node:http';
 import { TokenStore } from '../../dist/libs/token-store/src/index.js';
 import { median, timed } from '../support/measure.mjs';
@@ -8,7 +8,7 @@ import { writeCollection } from './listing-tables.mjs';
 const GOAL = 8;
 const WARM_UP = 2;
 
-/** Queries of `/listings`; `QUARTER` is the first score of the highest quarter. */
+/** Queries of `/listings`. `QUARTER` stands for the lowest score of the highest quarter. */
 const LISTINGS = {
   'plain, newest first': '',
   'plain, cheapest first': 'order_by=price',
@@ -79,20 +79,20 @@ export const readsAtScale = {
       sizes.push({ tokens, ...(await measure(postgres, metadataHost, tokens, options, log)) });
     }
     const goals = sizes.flatMap(({ tokens, listings, records }) =>
-      Object.entries({ 'a page of listings': listings, 'a page of TokenStore': records }).map(([text, cases]) => ({
-        text: `${text}, any filter and order, over a plain one, ${tokens.toLocaleString('en')} tokens`,
+      Object.entries({ 'page of listings': listings, 'page of TokenStore': records }).map(([text, cases]) => ({
+        text: `slowest ${text} with a filter or order, vs. plain, ${tokens.toLocaleString('en')} tokens`,
         value: Math.max(...Object.values(cases).map(({ ratio }) => ratio)),
         atMost: GOAL,
       })),
     );
     const table = (title, of, names) => ({
       title,
-      head: ['page', ...sizes.flatMap(({ tokens }) => [`${tokens.toLocaleString('en')}: ms`, 'over plain', 'rows'])],
+      head: ['page', ...sizes.flatMap(({ tokens }) => [`${tokens.toLocaleString('en')}: ms`, 'vs. plain', 'rows'])],
       rows: names.map((name) => [
         name,
         ...sizes.flatMap((size) => {
-          const { milliseconds, ratio, rows, isPart } = size[of][name];
-          return [milliseconds.toFixed(1), ratio.toFixed(2), `${rows}${isPart ? ' and more' : ''}`];
+          const { milliseconds, ratio, rows, isPartial } = size[of][name];
+          return [milliseconds.toFixed(1), ratio.toFixed(2), `${rows}${isPartial ? ' and more' : ''}`];
         }),
       ]),
     });
@@ -130,7 +130,10 @@ async function measure(postgres, metadataHost, tokens, options, log) {
         .pageTokens({ collectionId: collection.id, limit: 50, ...query })
         .then((page) => [page.tokens.length, page.next !== null]);
   }
-  const result = { listings: await inTurn(listings, options.pages), records: await inTurn(records, options.pages) };
+  const result = {
+    listings: await measureInTurn(listings, options.pages),
+    records: await measureInTurn(records, options.pages),
+  };
 
   agent.destroy();
   await application.close();
@@ -140,8 +143,8 @@ async function measure(postgres, metadataHost, tokens, options, log) {
   return result;
 }
 
-/** All of them one after the other, again and again: what else the machine does is spread over all. */
-async function inTurn(pages, turns) {
+/** Measures the pages in turn, repeatedly, so that other load on the machine affects all of them alike. */
+async function measureInTurn(pages, turns) {
   const times = Object.fromEntries(Object.keys(pages).map((name) => [name, []]));
   const found = {};
   for (let turn = 0; turn < WARM_UP + turns; turn += 1) {
@@ -155,7 +158,7 @@ async function inTurn(pages, turns) {
   return Object.fromEntries(
     Object.entries(times).map(([name, all]) => {
       const [rows, hasMore] = found[name];
-      return [name, { milliseconds: median(all), ratio: median(all) / plain, rows, isPart: hasMore && rows < 50 }];
+      return [name, { milliseconds: median(all), ratio: median(all) / plain, rows, isPartial: hasMore && rows < 50 }];
     }),
   );
 }
@@ -177,7 +180,7 @@ async function cursorAt(database, order, depth) {
     price: { columns: ['price', 'id'], label: 'price:asc' },
     name: { columns: ['name_key', 'id'], label: 'name:asc' },
   }[order];
-  const [row] = await database.observe(
+  const [row] = await database.query(
     `select array[${columns.map((column) => `${column.split(' ')[0]}::text`).join(', ')}] as position
      from marketplace.listings as listing order by ${columns.map((column) => `listing.${column}`).join(', ')} offset $1 limit 1`,
     [depth],
@@ -195,7 +198,7 @@ function get(agent, url) {
         .on('end', () => {
           const text = Buffer.concat(chunks).toString();
           if (response.statusCode === 200) done(JSON.parse(text));
-          else fail(new Error(`${url} answered ${response.statusCode}: ${text}`));
+          else fail(new Error(`${url} responded with ${response.statusCode}: ${text}`));
         });
     });
     sent.end();

@@ -1,14 +1,14 @@
-// What was started is stopped, last first: at the end, after an error, and on Ctrl-C.
+// Runs clean-up steps in reverse order: at the end, after an error, and on a signal.
 const steps = [];
 
-/** A step may come when its work is done already; then it does nothing. */
-export function whenDone(step) {
+/** Steps must be idempotent: a benchmark may already have stopped the resource. */
+export function onCleanUp(step) {
   steps.push(step);
 }
 
 let stopping;
 
-/** Once, also when what is being measured fails because it is being stopped. */
+/** Runs the steps once, even if stopping makes the running benchmark fail. */
 export function cleanUp() {
   return (stopping ??= stopAll());
 }
@@ -21,13 +21,13 @@ async function stopAll() {
   }
 }
 
-/** For the process that starts the others. */
-export function cleanUpWhateverHappens() {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, breakOff);
-  process.on('uncaughtException', breakOff).on('unhandledRejection', breakOff);
+/** Cleans up on signals and uncaught errors. For the main process only. */
+export function cleanUpOnExit() {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, abort);
+  process.on('uncaughtException', abort).on('unhandledRejection', abort);
 }
 
-function breakOff(reason) {
+function abort(reason) {
   process.stderr.write(`${reason?.stack ?? reason}\n`);
   void cleanUp().then(() => process.exit(1));
 }

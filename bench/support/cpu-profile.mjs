@@ -1,13 +1,13 @@
-// Reads what `node --cpu-prof` writes: who was on the CPU, in microseconds, between two moments.
+// Aggregates a profile of `node --cpu-prof`: CPU time in microseconds, within a time range.
 import { readFileSync } from 'node:fs';
 
-/** What V8 says when no JavaScript runs. */
-const NOT_BUSY = new Set(['(idle)']);
+/** The function names of V8's idle samples. */
+const IDLE_FRAMES = new Set(['(idle)']);
 
 /**
- * `by` names who a sample counts for. It is given the frames of the sample's stack, the running one first; each has a
- * `functionName` and a `file` that is a path from the project's folder, a package, or what V8 calls it. Times are of
- * `process.hrtime`, in microseconds, which is also the profile's clock.
+ * `by` returns the key that a sample is counted under. Its argument is the stack of the sample, the running frame first. A frame
+ * has a `functionName` and a `file`: a path in this project, a package name, or V8's name. `from` and `to` are times of
+ * `process.hrtime` in microseconds, the clock of the profile.
  */
 export function cpuBy(by, file, { from, to }) {
   const { nodes, samples, timeDeltas, startTime } = JSON.parse(readFileSync(file, 'utf8'));
@@ -16,28 +16,28 @@ export function cpuBy(by, file, { from, to }) {
   let at = startTime;
   samples.forEach((id, index) => {
     at += timeDeltas[index];
-    if (at < from || at > to || NOT_BUSY.has(stacks.get(id)[0].functionName)) return;
-    const who = by(stacks.get(id));
-    totals.set(who, (totals.get(who) ?? 0) + timeDeltas[index]);
+    if (at < from || at > to || IDLE_FRAMES.has(stacks.get(id)[0].functionName)) return;
+    const key = by(stacks.get(id));
+    totals.set(key, (totals.get(key) ?? 0) + timeDeltas[index]);
   });
-  return [...totals].toSorted(([, a], [, b]) => b - a).map(([who, microseconds]) => ({ who, microseconds }));
+  return [...totals].toSorted(([, a], [, b]) => b - a).map(([key, microseconds]) => ({ key, microseconds }));
 }
 
-/** The part of the program whose code was running. */
+/** The package, Node module or file of the running frame. */
 export function byPackage([{ file, functionName }]) {
   if (file === '') return functionName || '(native)';
   if (file.startsWith('node:')) return `node:${file.slice('node:'.length).replace('internal/', '').split('/')[0]}`;
   return file;
 }
 
-/** The function that was running. */
+/** The function of the running frame. */
 export function byFunction([{ file, functionName }]) {
   return `${functionName || '(anonymous)'}${file && `, ${file}`}`;
 }
 
-/** The file of ours that was running, or that waited for what it had called. */
+/** The innermost file of this project on the stack. */
 export function byOwnFile(stack) {
-  return stack.find(({ file }) => /^(libs|src)\//.test(file))?.file ?? 'called by none of our files';
+  return stack.find(({ file }) => /^(libs|src)\//.test(file))?.file ?? 'no file of this project';
 }
 
 function stacksOf(nodes) {

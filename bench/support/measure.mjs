@@ -1,13 +1,13 @@
-// Small arithmetic that every benchmark shares.
+// Statistics, timing and token ids for all benchmarks.
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Of each round's ratio, the median: what both sides of a round suffered together cancels out. */
-export function medianRatio(ours, theirs) {
-  return median(ours.map((value, round) => value / theirs[round]));
+/** The median of the rounds' ratios: load that affects both sides of a round cancels out. */
+export function medianRatio(values, baseline) {
+  return median(values.map((value, round) => value / baseline[round]));
 }
 
 export async function timed(work) {
@@ -18,7 +18,7 @@ export async function timed(work) {
 
 export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-/** "1" to "count". */
+/** `count` consecutive ids as strings. */
 export const tokenIds = (count, from = 1) => Array.from({ length: count }, (_, at) => String(from + at));
 
 export function chunks(values, size) {

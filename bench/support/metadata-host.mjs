@@ -1,9 +1,8 @@
-// A metadata host in a process of its own: GET /<latency in ms>/<small|large>/…/<token id>. On raw sockets, so that it takes
-// little of the machine that it shares with what is measured. `GET /most-at-once` tells and forgets the most requests
-// that waited at once.
+// A metadata host in its own process: GET /<latency in ms>/<small|large>/…/<token id>. It uses raw sockets to leave the CPU to the
+// measured processes. `GET /max-concurrent` returns the maximum of concurrent requests and resets it.
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { Program, sayReady } from './processes.mjs';
+import { Program, reportReady } from './processes.mjs';
 
 export const DOCUMENTS = {
   small: { label: '1 KB', attributes: 8, words: 36 },
@@ -14,7 +13,7 @@ export function startMetadataHost() {
   return Program.start(fileURLToPath(import.meta.url));
 }
 
-/** Text that a database cannot compress to nothing: words in an order that repeats only after all of it. */
+/** Hardly compressible text: pseudo-random words. */
 const WORDS =
   'amber basin cedar drift ember fjord grove harbor island juniper kestrel lantern meadow north opal prairie quartz river summit timber'.split(
     ' ',
@@ -36,7 +35,7 @@ function documentOf({ attributes, words }, id) {
   });
 }
 
-/** As collections have them: 5 to 40 values of a trait, a few of them common and most of them rare. */
+/** Realistic traits: 5 to 40 values each, a few common and most rare. */
 function traitValue(id, at) {
   const values = 5 + ((at * 7) % 36);
   const chance = ((Math.imul(id * 20 + at + 1, 2_654_435_761) >>> 0) / 2 ** 32) ** 2;
@@ -45,16 +44,16 @@ function traitValue(id, at) {
 
 function serve() {
   let waiting = 0;
-  let mostWaiting = 0;
+  let maxWaiting = 0;
 
-  const answer = (path) => {
-    if (path[1] !== 'most-at-once') return documentOf(DOCUMENTS[path[2]], Number(path.at(-1)));
-    const text = JSON.stringify({ maxConcurrent: mostWaiting });
-    mostWaiting = 0;
+  const bodyOf = (path) => {
+    if (path[1] !== 'max-concurrent') return documentOf(DOCUMENTS[path[2]], Number(path.at(-1)));
+    const text = JSON.stringify({ maxConcurrent: maxWaiting });
+    maxWaiting = 0;
     return text;
   };
   const respond = (socket, path) => {
-    const body = answer(path);
+    const body = bodyOf(path);
     if (!socket.writable) return;
     socket.write(
       `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
@@ -74,7 +73,7 @@ function serve() {
           continue;
         }
         waiting += 1;
-        mostWaiting = Math.max(mostWaiting, waiting);
+        maxWaiting = Math.max(maxWaiting, waiting);
         setTimeout(() => {
           waiting -= 1;
           respond(socket, path);
@@ -82,7 +81,7 @@ function serve() {
       }
     });
   });
-  server.listen(0, '127.0.0.1', 4096, () => sayReady(`http://127.0.0.1:${server.address().port}`));
+  server.listen(0, '127.0.0.1', 4096, () => reportReady(`http://127.0.0.1:${server.address().port}`));
   process.on('SIGTERM', () => process.exit(0));
 }
 

@@ -1,5 +1,4 @@
-// Bars as SVG, readable on light and on dark pages: colours are classes, and a media query chooses them. Chart libraries
-// write fixed colours into the picture.
+// Bar charts as SVG for light and dark pages: a media query sets the colours. Chart libraries write fixed colours into the image.
 const WIDTH = 860;
 const LABEL_WIDTH = 300;
 const VALUE_WIDTH = 90;
@@ -19,7 +18,7 @@ const STYLE = `
     .ours { fill: #58a6ff; }
   }`;
 
-/** A panel for each chart, one below the other; bars are to scale within a panel. */
+/** One panel per chart, stacked. Each panel has its own scale. */
 export function plot(charts) {
   let top = MARGIN;
   const panels = charts.map((chart) => {
@@ -44,8 +43,8 @@ function drawPanel({ title, bars }, top) {
   const longest = Math.max(...bars.map(({ value }) => value));
   const room = WIDTH - 2 * MARGIN - LABEL_WIDTH - VALUE_WIDTH;
   const left = MARGIN + LABEL_WIDTH;
-  const lines = bars.map(({ label, value, isOurs }, place) => {
-    const y = top + TITLE_HEIGHT + place * (BAR.height + BAR.gap);
+  const lines = bars.map(({ label, value, isOurs }, index) => {
+    const y = top + TITLE_HEIGHT + index * (BAR.height + BAR.gap);
     const width = Math.max(1, (value / longest) * room);
     const baseline = y + BAR.height - 5;
     return [

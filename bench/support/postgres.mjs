@@ -1,10 +1,10 @@
-// One PostgreSQL server for everybody, with its durable defaults, and a database for each that is measured.
+// One PostgreSQL server with its durable defaults, and one database per contender.
 import { chmodSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { enterEmbeddedPostgres } from '../../dist/src/database/embedded-postgres.js';
-import { whenDone } from './clean-up.mjs';
+import { onCleanUp } from './clean-up.mjs';
 import { cpuSecondsOfTree } from './processes.mjs';
 
 const SETTINGS = [
@@ -20,7 +20,7 @@ export class Postgres {
     chmodSync(folder, 0o755);
     const server = await enterEmbeddedPostgres(folder, SETTINGS);
     const postgres = new Postgres();
-    whenDone(async () => {
+    onCleanUp(async () => {
       await postgres.#admin?.end();
       await server.leave();
       await server.remove();
@@ -43,7 +43,7 @@ export class Postgres {
   #pid = 0;
   #admin;
 
-  /** All server processes together. */
+  /** CPU time of all server processes. */
   cpuSeconds() {
     return cpuSecondsOfTree(this.#pid);
   }
@@ -57,7 +57,7 @@ export class Postgres {
   }
 }
 
-/** A database, and somebody who watches it: a role of its own, so that its statements are not counted. */
+/** A database and an observer connection. The observer has its own role, so that its statements are not counted. */
 class Database {
   static async open(admin, name, id, url) {
     const observerUrl = new URL(url);
@@ -65,7 +65,7 @@ class Database {
     const observer = new pg.Client({ connectionString: observerUrl.href });
     await observer.connect();
     const database = new Database(admin, name, id, url, observer);
-    whenDone(() => database.drop());
+    onCleanUp(() => database.drop());
     return database;
   }
 
@@ -82,26 +82,26 @@ class Database {
     this.url = url;
   }
 
-  async observe(text, values) {
+  async query(text, values) {
     return (await this.#observer.query(text, values)).rows;
   }
 
-  /** Housekeeping that would otherwise fall into somebody's measurement. */
-  async settle() {
+  /** Vacuum, analyze and checkpoint now, so that they do not run during a measurement. */
+  async vacuum() {
     await this.#observer.query('vacuum (analyze)');
     await this.#observer.query('checkpoint');
   }
 
-  async forgetStatements() {
+  async resetStatements() {
     await this.#admin.query(`select pg_stat_statements_reset(0, $1, 0)`, [this.#id]);
   }
 
-  /** Statements since then, begin and commit among them, those that took longest first. */
+  /** Statements since `resetStatements`, including begin and commit, by descending execution time. */
   async statements() {
     const { rows } = await this.#admin.query(
       `select query, calls::int, total_exec_time as milliseconds from pg_stat_statements
        where dbid = $1 and userid <> 'observer'::regrole
-         -- the server's own look-ups for deferred foreign keys
+         -- the server's queries that check foreign keys
          and query !~ '^SELECT .* FROM ONLY .* FOR KEY SHARE OF x$'
        order by total_exec_time desc`,
       [this.#id],

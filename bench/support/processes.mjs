@@ -1,14 +1,14 @@
-// Child processes, measured from outside through /proc: the same way for the service, the baselines and the servers.
+// Child processes, with CPU time and memory from /proc.
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { whenDone } from './clean-up.mjs';
+import { onCleanUp } from './clean-up.mjs';
 
-/** /proc counts CPU time in hundredths of a second, whatever the kernel's own tick is. */
+/** The unit of CPU time in /proc (USER_HZ). */
 const TICKS_PER_SECOND = 100;
-const START_WITHIN_MS = 60_000;
-const STOP_WITHIN_MS = 15_000;
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000;
 
-/** A Node program that says `"url":"…"` on its standard output as soon as it is ready. */
+/** A Node process that prints `"url":"…"` on its standard output when it is ready. */
 export class Program {
   static async start(file, { args = [], env = {}, nodeOptions = [], cwd } = {}) {
     const child = spawn(process.execPath, [...nodeOptions, file, ...args], {
@@ -17,7 +17,7 @@ export class Program {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const program = new Program(child);
-    whenDone(() => program.stop());
+    onCleanUp(() => program.stop());
     program.url = await program.#ready(file);
     return program;
   }
@@ -43,16 +43,16 @@ export class Program {
     return memoryOf(this.pid, 'VmRSS');
   }
 
-  /** The most memory since `forgetPeak`. */
+  /** Peak memory since `resetPeakMemory`. */
   peakMemoryBytes() {
     return memoryOf(this.pid, 'VmHWM');
   }
 
-  forgetPeak() {
+  resetPeakMemory() {
     writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
   }
 
-  /** While another one is measured, this one shall not even poll. */
+  /** Suspends the process, so that its polling does not disturb other measurements. */
   pause() {
     this.#child.kill('SIGSTOP');
   }
@@ -65,37 +65,37 @@ export class Program {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.resume();
     this.#child.kill('SIGTERM');
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), STOP_WITHIN_MS);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await this.#exited;
-    clearTimeout(late);
+    clearTimeout(timer);
   }
 
   #ready(file) {
     return new Promise((done, fail) => {
-      const late = setTimeout(() => fail(new Error(`${file} was not ready within a minute`)), START_WITHIN_MS);
+      const timer = setTimeout(() => fail(new Error(`${file} was not ready within a minute`)), START_TIMEOUT_MS);
       let text = '';
       this.#child.stdout.on('data', (chunk) => {
         if (this.url) return;
         text += chunk;
         const found = /"url":"([^"]+)"/.exec(text);
         if (!found) return;
-        clearTimeout(late);
+        clearTimeout(timer);
         done(found[1]);
       });
       void this.#exited.then((code) => {
-        clearTimeout(late);
-        fail(new Error(`${file} ended with ${code} before it was ready`));
+        clearTimeout(timer);
+        fail(new Error(`${file} exited with ${code} before it was ready`));
       });
     });
   }
 }
 
-/** Says, from inside a child process, that it is ready. */
-export function sayReady(url) {
+/** Called in a child process: tells the parent that it is ready. */
+export function reportReady(url) {
   process.stdout.write(`${JSON.stringify({ url })}\n`);
 }
 
-/** CPU seconds of a process and of all its children, also of those that have ended. */
+/** CPU seconds of a process and its children, including exited ones. */
 export function cpuSecondsOfTree(pid) {
   let seconds = cpuOf(pid).own + cpuOf(pid).endedChildren;
   for (const entry of readdirSync('/proc')) {
@@ -109,7 +109,7 @@ export function cpuSecondsOfTree(pid) {
 function cpuOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name of the program, in brackets, may have anything in it; what follows are numbers.
+    // The command name in parentheses may contain any character; the fields after it are numbers.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [own, endedChildren] = [11, 13].map((at) => (Number(fields[at]) + Number(fields[at + 1])) / TICKS_PER_SECOND);
     return { parent: Number(fields[1]), own, endedChildren };

@@ -1,11 +1,11 @@
-// A Redis server for BullMQ, with the durability that its documentation advises. null where redis-server is not installed.
+// A Redis server for BullMQ with the durability that its documentation recommends; null if redis-server is not installed.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { whenDone } from './clean-up.mjs';
+import { onCleanUp } from './clean-up.mjs';
 import { cpuSecondsOfTree } from './processes.mjs';
 
 const DURABILITY = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction'];
@@ -15,16 +15,16 @@ export async function startRedis() {
   if (!version) return null;
   const folder = mkdtempSync(join(tmpdir(), 'bench-redis-'));
   const port = await freePort();
-  const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
-  const server = spawn('redis-server', [...place, ...DURABILITY], { stdio: 'ignore' });
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+  const server = spawn('redis-server', [...options, ...DURABILITY], { stdio: 'ignore' });
   const exited = new Promise((done) => server.once('exit', done));
-  whenDone(async () => {
+  onCleanUp(async () => {
     server.kill('SIGTERM');
     await exited;
     rmSync(folder, { recursive: true, force: true });
   });
   const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null });
-  client.on('error', () => {}); // tried again until it listens
+  client.on('error', () => {}); // ioredis reconnects until the server listens
   await client.ping();
   client.disconnect();
   return { port, version, cpuSeconds: () => cpuSecondsOfTree(server.pid) };

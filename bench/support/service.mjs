@@ -1,4 +1,4 @@
-// The service as it is deployed: built, `RUN_MODE=api` and `RUN_MODE=worker` as processes of their own, on one database.
+// The built service as it is deployed: processes with `RUN_MODE=api` and `RUN_MODE=worker` on one database.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { fileURLToPath } from 'node:url';
@@ -7,19 +7,19 @@ import { Collections, TokenStore } from '../../dist/libs/token-store/src/index.j
 import { AppModule } from '../../dist/src/app.module.js';
 import { readEnvironment } from '../../dist/src/config/environment.js';
 import { migrate } from '../../dist/src/database/migrations.js';
-import { whenDone } from './clean-up.mjs';
+import { onCleanUp } from './clean-up.mjs';
 import { chunks } from './measure.mjs';
 import { Program } from './processes.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
-const WORKER_WITH_SLOTS = fileURLToPath(new URL('./worker-with-slots.mjs', import.meta.url));
-/** So many that no benchmark meets a limit. */
+const WORKER_WITH_CONCURRENCY = fileURLToPath(new URL('./worker-with-concurrency.mjs', import.meta.url));
+/** High enough that no benchmark reaches a limit. */
 const NO_LIMITS = { requestsPerSecond: 1_000_000, tokensPerRequest: 1_000_000, tokensPerHour: 1_000_000_000 };
-/** What a metadata host takes at once: more than any process here asks, so that its slots decide. */
-const HOST_TAKES = 1000;
+/** Higher than the fetch concurrency of any process here, so that the latter is the limit. */
+const HOST_CONCURRENCY = 1000;
 const REGISTRATION_BATCH_SIZE = 10_000;
 
-/** The application without HTTP and without a worker, in this process: to prepare what a benchmark needs. */
+/** The application in this process, without HTTP and worker: for the set-up of benchmarks. */
 export async function openApplication(databaseUrl, options = {}) {
   const environment = readEnvironment({ RUN_MODE: 'api', DATABASE_URL: databaseUrl });
   const application = await NestFactory.createApplicationContext(
@@ -29,7 +29,7 @@ export async function openApplication(databaseUrl, options = {}) {
       abortOnError: false,
     },
   );
-  whenDone(() => application.close()); // a second time does nothing
+  onCleanUp(() => application.close()); // idempotent
   await migrate(databaseUrl);
   return application;
 }
@@ -49,7 +49,7 @@ export class Service {
     };
   }
 
-  /** On an empty database. Its processes are started one by one. */
+  /** Migrates an empty database. Starts no process. */
   static async prepare(database, ...metadataHosts) {
     return new Service(database, await openApplication(database.url), metadataHosts);
   }
@@ -67,9 +67,9 @@ export class Service {
     return this.#start(MAIN, 'worker', {}, nodeOptions);
   }
 
-  /** A worker with as many fetches at once as the baselines have; the service's own number is for many lanes. */
-  startWorkerWithSlots(slots, nodeOptions) {
-    return this.#start(WORKER_WITH_SLOTS, 'worker', { SLOTS: String(slots) }, nodeOptions);
+  /** A worker with this fetch concurrency instead of the default. */
+  startWorkerWithConcurrency(fetchConcurrency, nodeOptions) {
+    return this.#start(WORKER_WITH_CONCURRENCY, 'worker', { FETCH_CONCURRENCY: String(fetchConcurrency) }, nodeOptions);
   }
 
   #start(file, runMode, more = {}, nodeOptions = []) {
@@ -90,8 +90,8 @@ export class Service {
     return { id, apiKey: await projects.createApiKey(id) };
   }
 
-  /** With its tokens registered and not fetched yet. */
-  async addCollection(project, metadataUrl, tokenIds, hostConcurrency = HOST_TAKES) {
+  /** A collection with registered tokens that have not been fetched. */
+  async addCollection(project, metadataUrl, tokenIds, hostConcurrency = HOST_CONCURRENCY) {
     this.#collections += 1;
     const address = addressOf(this.#collections);
     const source = { kind: 'metadata_api', url: metadataUrl };
@@ -99,19 +99,19 @@ export class Service {
       .get(Collections)
       .add({ chainId: 1, address, projectId: project.id, source, hostConcurrency });
     const store = this.#application.get(TokenStore);
-    for (const some of chunks(tokenIds, REGISTRATION_BATCH_SIZE)) await store.registerTokens(collection.id, some);
+    for (const chunk of chunks(tokenIds, REGISTRATION_BATCH_SIZE)) await store.registerTokens(collection.id, chunk);
     return { id: collection.id, address };
   }
 
   async hasUnfinished() {
-    const [{ unfinished }] = await this.database.observe(
+    const [{ unfinished }] = await this.database.query(
       `select exists (select from nft_metadata.refreshes where completed_at is null) as unfinished`,
     );
     return unfinished;
   }
 
   async countPending() {
-    const [{ pending }] = await this.database.observe(
+    const [{ pending }] = await this.database.query(
       `select coalesce(sum(total - succeeded - failed), 0)::int as pending
        from nft_metadata.refreshes where completed_at is null`,
     );
@@ -123,19 +123,20 @@ export class Service {
   }
 }
 
-/** The project's request, over HTTP. */
+/** Requests a refresh over HTTP. Returns its id. */
 export async function requestRefresh(api, project, collection, tokenIds) {
   const response = await fetch(`${api.url}/v1/metadata-refreshes`, {
     method: 'POST',
     headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify({ collection_address: collection.address, token_ids: tokenIds }),
   });
-  const response = await response.json();
-  if (response.status !== 202) throw new Error(`the service answered ${response.status}: ${JSON.stringify(response)}`);
-  return response.refresh_id;
+  const body = await response.json();
+  if (response.status !== 202)
+    throw new Error(`the service responded with ${response.status}: ${JSON.stringify(body)}`);
+  return body.refresh_id;
 }
 
-/** What its project sees of a refresh. */
+/** The status of a refresh, over HTTP. */
 export async function readRefresh(api, project, refreshId) {
   const response = await fetch(`${api.url}/v1/metadata-refreshes/${refreshId}`, {
     headers: { 'x-api-key': project.apiKey, connection: 'close' },

@@ -1,4 +1,4 @@
-import { CrashTest, rounds, until } from '../support/crash-test.js';
+import { CrashTest, rounds, waitUntil } from '../support/crash-test.js';
 import { behaviours, prepareBombs, type Behaviour } from '../support/host-behaviours.js';
 import type { ServiceProcess } from '../support/service-process.js';
 
@@ -26,7 +26,7 @@ const each = rounds(1);
 async function expectNoDeadlocks(): Promise<void> {
   await test.killAll();
   await test.app.app.close();
-  await until(async () => (await test.database.query(OTHER_SESSIONS)).length === 0);
+  await waitUntil(async () => (await test.database.query(OTHER_SESSIONS)).length === 0);
   expect(
     await test.database.query('select deadlocks::int from pg_stat_database where datname = current_database()'),
   ).toEqual([{ deadlocks: 0 }]);
@@ -48,7 +48,7 @@ function expectFetchesApart(tokenIds: readonly string[]): void {
 it.each(each)('round %i: the same request of fifty clients at once is fifty refreshes, and all are done', async () => {
   // Fewer than their host is asked for at once: the same one twice is not kept from it by that.
   const project = await test.aProject(3);
-  test.numberResponses(project.tokenIds, 300);
+  test.scriptNumberedResponses(project.tokenIds, 300);
   await Promise.all([test.startProcess('worker'), test.startProcess('worker')]);
 
   const responses = await Promise.all(Array.from({ length: 50 }, () => test.post(api.url, project, project.tokenIds)));
@@ -63,7 +63,7 @@ it.each(each)(
   'round %i: refreshes that overlap, written by four workers, wait for each other and never in a circle',
   async () => {
     const project = await test.aProject(150);
-    test.numberResponses(project.tokenIds);
+    test.scriptNumberedResponses(project.tokenIds);
     await Promise.all(Array.from({ length: 4 }, () => test.startProcess('worker')));
 
     const some = () => project.tokenIds.toSorted(() => Math.random() - 0.5).slice(0, 75);
@@ -76,8 +76,8 @@ it.each(each)(
 
 it('processes whose clocks are ten minutes wrong, either way, keep to the time of the database [H22]', async () => {
   const [project, plain] = [await test.aProject(60), await test.aProject(60)];
-  test.mixResponses(project.tokenIds);
-  test.numberResponses(plain.tokenIds);
+  test.scriptMixedResponses(project.tokenIds);
+  test.scriptNumberedResponses(plain.tokenIds);
   const skewed = (minutes: number) => [
     '--import',
     `data:text/javascript,const now = Date.now; Date.now = () => now() + ${minutes * 60_000};`,
@@ -98,7 +98,7 @@ it('processes whose clocks are ten minutes wrong, either way, keep to the time o
 it('every answer that a bad host can give, in one refresh, and the worker killed in the middle', async () => {
   prepareBombs();
   // Redirects are requests too, and no claims, and so is a kept connection that is dialled again: left to other suites.
-  const asksAgain = ['responds once on each connection', 'closes at once'];
+  const asksAgain = ['responds once on each connection', 'closes immediately'];
   const names = (Object.keys(behaviours) as Behaviour[]).filter(
     (name) => !name.includes('redirect') && !asksAgain.includes(name),
   );
@@ -107,11 +107,11 @@ it('every answer that a bad host can give, in one refresh, and the worker killed
   names.forEach((name, index) => test.metadataApi.misbehave(project.tokenIds[index]!, name));
   const worker = await test.startProcess('worker');
   await test.request(api.url, project, project.tokenIds);
-  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
 
   await worker.end('SIGKILL');
   await test.startProcess('worker');
-  await test.outliveLeases();
+  await test.expireLeases();
 
   await test.expectAllDone();
   const failed = await test.database.query(
@@ -127,11 +127,11 @@ it('ten tokens of one project are not kept waiting by three thousand of another 
   for (const tokenId of patient.tokenIds) test.metadataApi.misbehave(tokenId, 'hangs');
   await test.startProcess('worker');
   await test.request(api.url, patient, patient.tokenIds);
-  await until(() => test.metadataApi.hits.has(patient.tokenIds[0]!));
+  await waitUntil(() => test.metadataApi.hits.has(patient.tokenIds[0]!));
 
   const startedAt = performance.now();
   const refreshId = await test.request(api.url, hurried, hurried.tokenIds);
-  await until(() => test.isCompleted(refreshId));
+  await waitUntil(() => test.isCompleted(refreshId));
 
   expect(performance.now() - startedAt).toBeLessThan(10_000);
 });

@@ -1,5 +1,5 @@
-import { CrashTest, pass, rounds, until } from '../support/crash-test.js';
-import { expectAway, expectBack, type Services } from '../support/database-scenarios.js';
+import { CrashTest, delay, rounds, waitUntil } from '../support/crash-test.js';
+import { expectDatabaseUnavailable, expectRecovered, type Services } from '../support/database-scenarios.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 let test: CrashTest;
@@ -24,15 +24,15 @@ afterAll(async () => {
 /** Some work that is under way. */
 async function begin(tokens: number) {
   const project = await test.aProject(tokens);
-  test.mixResponses(project.tokenIds);
+  test.scriptMixedResponses(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
-  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
   return project;
 }
 
 async function expectAllDoneAfterAll(): Promise<void> {
-  await expectBack(test, services);
-  await test.outliveLeases();
+  await expectRecovered(test, services);
+  await test.expireLeases();
   await test.expectAllDone();
 }
 
@@ -42,10 +42,10 @@ describe.each(each)('round %i: a line to the database', () => {
   it('that swallows everything for half a minute holds up nobody for longer', async () => {
     const project = await begin(300);
 
-    line.swallow();
-    await expectAway(test, services, project);
-    await pass(25_000);
-    await expectAway(test, services, project);
+    line.blackhole();
+    await expectDatabaseUnavailable(test, services, project);
+    await delay(25_000);
+    await expectDatabaseUnavailable(test, services, project);
     line.forward();
 
     await expectAllDoneAfterAll();
@@ -54,9 +54,9 @@ describe.each(each)('round %i: a line to the database', () => {
   it('that forgets its connections is given up, and others are made [H11]', async () => {
     await begin(300);
 
-    line.forgetConnections();
+    line.blackholeExisting();
 
-    await expectBack(test, services);
+    await expectRecovered(test, services);
     await begin(100);
     await expectAllDoneAfterAll();
   });
@@ -65,10 +65,10 @@ describe.each(each)('round %i: a line to the database', () => {
     const project = await begin(300);
 
     line.refuse();
-    await expectAway(test, services, project);
-    await pass(2000);
+    await expectDatabaseUnavailable(test, services, project);
+    await delay(2000);
     const [before, from] = [line.connections, performance.now()];
-    await pass(10_000);
+    await delay(10_000);
     const perSecond = (line.connections - before) / ((performance.now() - from) / 1000);
     line.forward();
 
@@ -88,7 +88,7 @@ it.each(each)(
        where datname = current_database() and pid <> pg_backend_pid() order by random() limit 1`,
       );
       if (time % 15 === 14) await test.post(services.api.url, project, project.tokenIds.slice(0, 100));
-      await pass(200);
+      await delay(200);
     }
 
     await expectAllDoneAfterAll();
@@ -99,15 +99,15 @@ it('a worker that holds tokens and may not learn how many requests their host ta
   await Promise.all(services.workers.map((worker) => worker.end('SIGKILL')));
   const projects = await Promise.all(Array.from({ length: 12 }, () => test.aProject(40)));
   for (const project of projects) {
-    test.numberResponses(project.tokenIds);
+    test.scriptNumberedResponses(project.tokenIds);
     await test.request(services.api.url, project, project.tokenIds);
   }
-  const shares = await test.hold('lock table nft_metadata.host_workers in exclusive mode');
+  const shares = await test.holdLock('lock table nft_metadata.host_workers in exclusive mode');
   services = { ...services, workers: [await test.startProcess('worker')] };
   await shares.reached();
-  const claimed = await test.watch.claimedItems();
+  const claimed = await test.invariants.claimedItems();
 
-  await shares.endWaiting();
+  await shares.terminateWaiting();
   await shares.release();
 
   expect(claimed.length).toBeGreaterThan(0);

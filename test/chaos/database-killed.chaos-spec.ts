@@ -25,11 +25,11 @@ const each = rounds(1);
 
 describe.each(each)('round %i: PostgreSQL', () => {
   it.each([
-    { signal: 'SIGQUIT', awayForMs: 0 },
-    { signal: 'SIGKILL', awayForMs: 500 },
-    { signal: 'SIGQUIT', awayForMs: 5000 },
-    { signal: 'SIGKILL', awayForMs: 5000 },
-  ] as const)('ended by $signal and away for $awayForMs ms loses nothing', async (how) => {
+    { signal: 'SIGQUIT', outageMs: 0 },
+    { signal: 'SIGKILL', outageMs: 500 },
+    { signal: 'SIGQUIT', outageMs: 5000 },
+    { signal: 'SIGKILL', outageMs: 5000 },
+  ] as const)('ended by $signal and away for $outageMs ms loses nothing', async (how) => {
     await killDatabase(test, server, services, how);
   });
 });
@@ -38,7 +38,7 @@ it('PostgreSQL away for half a minute: the services wait, quietly, and go on', a
   const printed = () => services.workers.map((worker) => worker.output().split('\n').length);
   const before = printed();
 
-  await killDatabase(test, server, services, { signal: 'SIGQUIT', awayForMs: 30_000 });
+  await killDatabase(test, server, services, { signal: 'SIGQUIT', outageMs: 30_000 });
 
   const lines = printed().map((count, index) => count - before[index]!);
   expect(Math.max(...lines)).toBeLessThan(60);

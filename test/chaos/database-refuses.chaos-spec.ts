@@ -1,5 +1,5 @@
-import { CrashTest, pass, rounds, until } from '../support/crash-test.js';
-import { expectBack, type Services } from '../support/database-scenarios.js';
+import { CrashTest, delay, rounds, waitUntil } from '../support/crash-test.js';
+import { expectRecovered, type Services } from '../support/database-scenarios.js';
 import { FullDisk } from '../support/full-disk.js';
 
 let test: CrashTest;
@@ -19,9 +19,9 @@ afterAll(async () => test.stop());
 
 async function begin() {
   const project = await test.aProject(80);
-  test.mixResponses(project.tokenIds);
+  test.scriptMixedResponses(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
-  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
   return project;
 }
 
@@ -42,14 +42,14 @@ it.each(each)(
     await disk.fill();
     const full = await finals();
     const refused = await test.post(services.api.url, project, project.tokenIds.slice(0, 10));
-    await pass(5000);
+    await delay(5000);
     expect(await finals()).toBe(full);
     await disk.empty();
 
     expect(refused.status).toBe(503);
     expect(refused.headers.get('retry-after')).toBe('5');
-    await expectBack(test, services);
-    await test.outliveLeases();
+    await expectRecovered(test, services);
+    await test.expireLeases();
     await test.expectAllDone();
   },
 );
@@ -67,17 +67,17 @@ it.each(each)(
     // Every statement that writes takes longer than a statement may.
     await test.database.query(`alter database ${name} set statement_timeout = '50ms'`);
     await newSessions();
-    const records = await test.hold('lock table nft_metadata.refresh_items in exclusive mode');
+    const records = await test.holdLock('lock table nft_metadata.refresh_items in exclusive mode');
     const refused = await test.post(services.api.url, project, project.tokenIds.slice(0, 10));
-    await pass(5000);
+    await delay(5000);
     await records.release();
     await test.database.query(`alter database ${name} reset statement_timeout`);
     await newSessions();
 
     expect(refused.status).toBe(503);
     expect(refused.headers.get('retry-after')).toBe('5');
-    await expectBack(test, services);
-    await test.outliveLeases();
+    await expectRecovered(test, services);
+    await test.expireLeases();
     await test.expectAllDone();
   },
 );

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { rounds } from '../support/crash-test.js';
-import { anOpenFolder, endPrograms, expectNoServer } from '../support/embedded-process.js';
+import { createReadableFolder, stopPrograms, expectNoServer } from '../support/embedded-process.js';
 import {
   enterTogetherAndLeave,
   enterWhileTheLastLeaves,
@@ -16,10 +16,10 @@ const each = rounds(20);
 
 let folder: string;
 beforeEach(async () => {
-  folder = await anOpenFolder();
+  folder = await createReadableFolder();
 });
 afterEach(async () => {
-  await endPrograms();
+  await stopPrograms();
   await expectNoServer(folder);
   await rm(folder, { recursive: true, force: true });
 });

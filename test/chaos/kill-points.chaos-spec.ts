@@ -1,5 +1,5 @@
 import { CrashTest, rounds } from '../support/crash-test.js';
-import { holdCommits, killAt, killPoints, stopCommits } from '../support/kill-points.js';
+import { blockCommits, killAt, killPoints, installCommitTriggers } from '../support/kill-points.js';
 import type { ServiceProcess } from '../support/service-process.js';
 
 let test: CrashTest;
@@ -7,7 +7,7 @@ let api: ServiceProcess;
 let worker: ServiceProcess;
 beforeAll(async () => {
   test = await CrashTest.start();
-  await stopCommits(test);
+  await installCommitTriggers(test);
   [api, worker] = await Promise.all([test.startProcess('api'), test.startProcess('worker')]);
 });
 afterAll(async () => test.stop());
@@ -23,7 +23,7 @@ describe.each(each)('round %i: a worker', () => {
 describe.each(each)('round %i: an API process', () => {
   it('killed while a refresh is being committed has accepted it, though nobody heard', async () => {
     const project = await test.aProject(5);
-    const commits = await holdCommits(test, 'accept');
+    const commits = await blockCommits(test, 'accept');
 
     const response = test.post(api.url, project, project.tokenIds).then(
       ({ status }) => status,
@@ -45,7 +45,7 @@ describe.each(each)('round %i: an API process', () => {
 
   it('killed before a refresh is complete has saved nothing of it, and used up no quota', async () => {
     const project = await test.aProject(5);
-    const quotas = await test.hold('lock table nft_metadata.refresh_quotas in exclusive mode');
+    const quotas = await test.holdLock('lock table nft_metadata.refresh_quotas in exclusive mode');
 
     const response = test.post(api.url, project, project.tokenIds).catch(() => null);
     await quotas.reached();

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { CrashTest, rounds, until } from '../support/crash-test.js';
+import { CrashTest, rounds, waitUntil } from '../support/crash-test.js';
 import { FullDisk } from '../support/full-disk.js';
-import { holdCommits, stopCommits } from '../support/kill-points.js';
-import { killAndStop, outliveItsLease, stopInOrder } from '../support/worker-scenarios.js';
+import { blockCommits, installCommitTriggers } from '../support/kill-points.js';
+import { killAndSuspendWorkers, completeAfterLeaseExpired, shutDownGracefully } from '../support/worker-scenarios.js';
 import type { ServiceProcess } from '../support/service-process.js';
 
 let test: CrashTest;
@@ -11,7 +11,7 @@ let disk: FullDisk;
 let api: ServiceProcess;
 beforeAll(async () => {
   test = await CrashTest.start();
-  await stopCommits(test);
+  await installCommitTriggers(test);
   disk = await FullDisk.prepare(test.database);
   api = await test.startProcess('api');
 });
@@ -25,30 +25,30 @@ afterAll(async () => test.stop());
 const each = rounds(2);
 
 it.each(each)('wave %i: four workers that are killed and stopped at random do all of the work once', async () => {
-  await killAndStop(test, api.url, { workers: 4, times: 6, tokens: 150 });
+  await killAndSuspendWorkers(test, api.url, { workers: 4, times: 6, tokens: 150 });
 });
 
 it.each(each)('round %i: a worker that wakes up after its lease changes nothing', async () => {
-  await outliveItsLease(test, api.url, disk);
+  await completeAfterLeaseExpired(test, api.url, disk);
 });
 
 it.each(each)('round %i: SIGTERM in the middle of the work ends a worker in order', async () => {
-  await stopInOrder(test, api.url);
+  await shutDownGracefully(test, api.url);
 });
 
 it('SIGTERM while a claim is on its way hands back what it brings [H10]', async () => {
   const project = await test.aProject(5);
   const worker = await test.startProcess('worker');
-  const commits = await holdCommits(test, 'claim');
+  const commits = await blockCommits(test, 'claim');
   await test.request(api.url, project, project.tokenIds);
   await commits.reached();
 
   const ended = worker.end('SIGTERM');
-  await until(() => worker.output().includes('stopping'));
+  await waitUntil(() => worker.output().includes('stopping'));
   await commits.release();
 
   expect(await ended).toMatchObject({ status: 0 });
-  expect(await test.watch.claimedItems()).toEqual([]);
+  expect(await test.invariants.claimedItems()).toEqual([]);
   await test.startProcess('worker');
   await test.expectAllDone();
 });
@@ -56,12 +56,12 @@ it('SIGTERM while a claim is on its way hands back what it brings [H10]', async 
 it('SIGTERM while a refresh is being committed: whoever asked still hears of it', async () => {
   const project = await test.aProject(5);
   const process = await test.startProcess('api');
-  const commits = await holdCommits(test, 'accept');
+  const commits = await blockCommits(test, 'accept');
   const response = test.post(process.url, project, project.tokenIds);
   await commits.reached();
 
   const ended = process.end('SIGTERM');
-  await until(() => process.output().includes('stopping'));
+  await waitUntil(() => process.output().includes('stopping'));
   await commits.release();
 
   expect((await response).status).toBe(202);

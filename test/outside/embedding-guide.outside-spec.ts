@@ -1,17 +1,17 @@
 import { fileURLToPath } from 'node:url';
 import { createEmptyDatabase } from '../support/database.js';
-import { blocksOf, Reader } from '../support/guide.js';
-import { hasRegistry } from '../support/packed.js';
+import { readCodeBlocks, GuideRunner } from '../support/guide-runner.js';
+import { isRegistryReachable } from '../support/npm-pack.js';
 
 const GUIDE = fileURLToPath(new URL('../../docs/tutorials/embedding.md', import.meta.url));
 
-it.skipIf(!(await hasRegistry()))(
+it.skipIf(!(await isRegistryReachable()))(
   'docs/tutorials/embedding.md works with what npm itself installs, from the network',
   async () => {
     const database = await createEmptyDatabase();
-    const reader = new Reader(database.url, true);
+    const reader = new GuideRunner(database.url, true);
     try {
-      await reader.follow(await blocksOf(GUIDE));
+      await reader.run(await readCodeBlocks(GUIDE));
 
       expect(reader.responses[1]).toMatchObject([{ name: 'Cat #1' }, { name: 'Cat #2' }, { name: null }]);
     } finally {

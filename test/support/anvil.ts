@@ -2,18 +2,18 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { BaseContract, ContractFactory, JsonRpcProvider, type InterfaceAbi } from 'ethers';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const require = createRequire(import.meta.url);
 
-type ContractName = 'Cards' | 'Potions' | 'Puppet';
+type ContractName = 'Cards' | 'Potions' | 'ScriptedContract';
 
 const artifacts = JSON.parse(readFileSync(new URL('contracts/collections.json', import.meta.url), 'utf8')) as Record<
   ContractName,
   { abi: InterfaceAbi; bytecode: string }
 >;
 
-/** A chain of our own: anvil on a port of its own, with an account that has funds. */
+/** A local Ethereum node: anvil on a free port, with a funded account. */
 export class Anvil {
   private constructor(
     private readonly process: ChildProcess,
@@ -24,10 +24,10 @@ export class Anvil {
 
   static async start(chainId = 31_337): Promise<Anvil> {
     const command = require.resolve('@foundry-rs/anvil/bin.mjs');
-    const child = endWithTests(spawn(process.execPath, [command, '--port', '0', '--chain-id', String(chainId)]));
+    const child = reapOnExit(spawn(process.execPath, [command, '--port', '0', '--chain-id', String(chainId)]));
     const host = await new Promise<string>((done, fail) => {
       let out = '';
-      child.once('exit', () => fail(new Error(`anvil has ended: ${out}`)));
+      child.once('exit', () => fail(new Error(`anvil exited: ${out}`)));
       child.stderr.on('data', (chunk) => (out += String(chunk)));
       child.stdout.on('data', (chunk) => {
         out += String(chunk);
@@ -46,13 +46,13 @@ export class Anvil {
     return contract.waitForDeployment();
   }
 
-  /** A transaction, until it is mined. */
+  /** Sends a transaction and waits until it is mined. */
   async send(contract: BaseContract, name: string, ...args: unknown[]): Promise<void> {
     const sent = await contract.getFunction(name).send(...args);
     await sent.wait();
   }
 
-  /** TERM, and waiting for it: the command is a wrapper, and KILL would leave the chain itself running. */
+  /** SIGTERM, because the command is a wrapper: SIGKILL would leave the node running. */
   async stop(): Promise<void> {
     this.provider.destroy();
     const ended = new Promise((done) => this.process.once('close', done));

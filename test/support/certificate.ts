@@ -6,7 +6,7 @@ export interface Certificate {
 }
 
 export interface CertificateOptions {
-  /** The address that it is for. */
+  /** The IP address in the subject alternative name. */
   address?: string;
   from?: Date;
   until?: Date;
@@ -14,7 +14,7 @@ export interface CertificateOptions {
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
-/** A self-signed certificate, made on the spot: Node makes keys and signatures, the few fields around them stand here. */
+/** Generates a self-signed certificate. Node provides keys and signatures; the ASN.1 around them is encoded here. */
 export function selfSigned({
   address = '127.0.0.1',
   from = new Date(Date.now() - YEAR_MS),
@@ -45,7 +45,7 @@ export function selfSigned({
   };
 }
 
-/** DER: a tag, the length of what follows, and what follows. */
+/** Encodes a DER element: tag, length, content. */
 function field(tag: number, ...parts: Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const { length } = content;

@@ -1,22 +1,22 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
 
 export interface CommandLine {
   run: (...args: string[]) => Promise<{ status: number; out: string; err: string }>;
-  /** With `--json`; it succeeds and prints nothing beside the object. */
+  /** Runs with `--json`. Expects success and no other output; returns the parsed object. */
   json: (...args: string[]) => Promise<Record<string, unknown>>;
-  /** It does nothing and says why, in one line, which is returned. */
+  /** Expects exit code 1 and one line on standard error; returns that line. */
   refused: (...args: string[]) => Promise<string>;
 }
 
-/** The built command line as a process. Needs `npm run build`, which `npm test` does. */
+/** Runs the built CLI as a process. Needs `npm run build`, which `npm test` does. */
 export function commandLine(environment: () => Readonly<Record<string, string>>): CommandLine {
   const run = async (...args: string[]) => {
     const env = { PATH: process.env['PATH'], ...environment() };
-    const child = endWithTests(spawn(process.execPath, [CLI, ...args], { env }));
+    const child = reapOnExit(spawn(process.execPath, [CLI, ...args], { env }));
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk) => (out += String(chunk)));
     child.stderr.on('data', (chunk) => (err += String(chunk)));

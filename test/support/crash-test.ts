@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import { LastingConnection } from './database.js';
-import { Watch, type AcceptedRefresh } from './invariants.js';
+import { ReconnectingClient } from './database.js';
+import { InvariantMonitor, type AcceptedRefresh } from './invariants.js';
 import type { HostResponse } from './metadata-host.js';
 import { startServiceProcess, type ServiceProcess } from './service-process.js';
 import { startApp, type TestApp, type TestProject } from './start-app.js';
@@ -8,45 +8,45 @@ import { startApp, type TestApp, type TestProject } from './start-app.js';
 type RunMode = 'api' | 'worker' | 'all';
 export type CrashProject = TestProject & { tokenIds: string[] };
 
-/** 1, 2, … for what a suite repeats, because no two rounds are alike; CHAOS_ROUNDS=10 makes ten times as many. */
-export function rounds(usual: number): number[] {
-  return Array.from({ length: usual * Number(process.env['CHAOS_ROUNDS'] ?? 1) }, (_, index) => index + 1);
+/** The numbers of the rounds of a randomised test. CHAOS_ROUNDS=10 runs ten times as many. */
+export function rounds(count: number): number[] {
+  return Array.from({ length: count * Number(process.env['CHAOS_ROUNDS'] ?? 1) }, (_, index) => index + 1);
 }
 
-/** Waits for a state, never for a time. */
-export function until(isSo: () => Promise<boolean> | boolean, timeout = 90_000): Promise<unknown> {
-  return vi.waitUntil(isSo, { timeout, interval: 50 });
+/** Waits for a condition, with a default timeout of 90 seconds. */
+export function waitUntil(condition: () => Promise<boolean> | boolean, timeout = 90_000): Promise<unknown> {
+  return vi.waitUntil(condition, { timeout, interval: 50 });
 }
 
-/** How long a disturbance lasts, or at which moment it begins: the only thing that tests spend time on. */
-export function pass(milliseconds: number): Promise<void> {
+/** The duration or the random start of a fault. Tests must not use it to wait for a state. */
+export function delay(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
 /**
- * A database, a metadata host, and processes of the service that get killed; and a watch that looks on. What is done
- * with it is black-box: signals, HTTP and SQL.
+ * A database, a metadata host, service processes that a test kills, and a monitor of the invariants. The tests are black-box: they
+ * use signals, HTTP and SQL.
  */
 export class CrashTest {
   readonly accepted: AcceptedRefresh[] = [];
-  /** What processes connect to; a proxy may stand there. */
+  /** The database URL of new processes. A test may set it to a proxy. */
   databaseUrl: string;
   private readonly processes = new Map<ServiceProcess, RunMode>();
-  private readonly looks: LastingConnection;
+  private readonly client: ReconnectingClient;
   private lastTokenId = 0;
 
   private constructor(
     readonly app: TestApp,
-    readonly watch: Watch,
+    readonly invariants: InvariantMonitor,
   ) {
     this.databaseUrl = app.database.url;
-    this.looks = new LastingConnection(app.database.url);
+    this.client = new ReconnectingClient(app.database.url);
   }
 
-  /** On the run's server, or on the one whose template is given. */
+  /** Uses the server of the run, or the one of `templateUrl`. */
   static async start(templateUrl?: string): Promise<CrashTest> {
     const app = await startApp({}, { templateUrl });
-    return new CrashTest(app, await Watch.start(app.database, app.metadataApi));
+    return new CrashTest(app, await InvariantMonitor.start(app.database, app.metadataApi));
   }
 
   get database() {
@@ -65,14 +65,14 @@ export class CrashTest {
     return service;
   }
 
-  /** A project with a collection of as many tokens, whose ids no other project of the test has. */
+  /** A project with a collection of `tokens` tokens. Token ids are unique within the test. */
   async aProject(tokens: number): Promise<CrashProject> {
     const tokenIds = Array.from({ length: tokens }, () => String((this.lastTokenId += 1)));
     const limits = { tokensPerHour: 1_000_000, tokensPerRequest: 100_000 };
     return { ...(await this.app.aProject({ tokens: tokenIds, limits })), tokenIds };
   }
 
-  /** A POST to a process. What is answered with 202 is held against the service from then on. */
+  /** Sends a POST to a process. A 202 is recorded: the invariants require that refresh to complete. */
   async post(url: string, project: TestProject, tokenIds: readonly string[]): Promise<Response> {
     const response = await fetch(`${url}/v1/metadata-refreshes`, {
       method: 'POST',
@@ -92,13 +92,13 @@ export class CrashTest {
     return this.accepted.at(-1)!.refreshId;
   }
 
-  /** Every process, or those of one mode. */
+  /** Kills all processes, or those of one run mode. */
   async killAll(runMode?: RunMode): Promise<void> {
     const killed = [...this.processes].filter(([, mode]) => runMode === undefined || mode === runMode);
     await Promise.all(killed.map(([service]) => service.end('SIGKILL')));
   }
 
-  /** 200, 503, or 0 where nobody answers. */
+  /** The status of `/health/ready`, or 0 without a response. */
   async readiness({ url }: ServiceProcess): Promise<number> {
     return fetch(`${url}/health/ready`).then(
       ({ status }) => status,
@@ -106,69 +106,69 @@ export class CrashTest {
     );
   }
 
-  /** The leases of whatever was killed run out now. */
-  async outliveLeases(): Promise<void> {
+  /** Expires the leases of killed workers. */
+  async expireLeases(): Promise<void> {
     await this.database.advance(31);
   }
 
   async isCompleted(refreshId: string): Promise<boolean> {
-    const completed = await this.looks.query(
+    const completed = await this.client.query(
       'select from nft_metadata.refreshes where id = $1 and completed_at is not null',
       [refreshId],
     );
     return completed.length === 1;
   }
 
-  async pending(): Promise<number> {
-    const [row] = await this.looks.query<{ pending: number }>(
+  async countPending(): Promise<number> {
+    const [row] = await this.client.query<{ pending: number }>(
       `select count(*)::int as pending from nft_metadata.refresh_items where status = 'pending'`,
     );
     return row!.pending;
   }
 
-  /** Waits until all is done, and holds the invariants against it. */
+  /** Waits until no item is pending, then checks the invariants. */
   async expectAllDone(): Promise<void> {
-    // If that takes too long, the invariants say what is left.
-    await until(async () => (await this.pending().catch(() => null)) === 0).catch(() => {});
-    await this.watch.expectInvariants(this.accepted);
+    // After a timeout, the invariants report the pending items.
+    await waitUntil(async () => (await this.countPending().catch(() => null)) === 0).catch(() => {});
+    await this.invariants.expectInvariants(this.accepted);
   }
 
   /**
-   * Holds something in the database that the service will have to wait for: a transaction with this statement in it.
-   * So a process stops at a known place, and can be killed there.
+   * Opens a transaction with this statement and keeps its locks. The service blocks on them at a known point, where a test can kill
+   * it.
    */
-  async hold(statement: string, values: unknown[] = []): Promise<Hold> {
+  async holdLock(statement: string, values: unknown[] = []): Promise<HeldLock> {
     const client = new Client({ connectionString: this.database.url });
     client.on('error', () => {});
     await client.connect();
     await client.query('begin');
     await client.query(statement, values);
     const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-    return new Hold(this.database, client, rows[0]!.pid);
+    return new HeldLock(this.database, client, rows[0]!.pid);
   }
 
   async stop(): Promise<void> {
     await this.killAll();
-    await this.watch.stop();
-    await this.looks.end();
+    await this.invariants.stop();
+    await this.client.end();
     await this.app.stop();
   }
 
-  /** Answers as the hosts of a market do: mostly well and slowly, some at the second try, some never. */
-  mixResponses(tokenIds: readonly string[]): void {
+  /** Scripts realistic responses: most succeed slowly, some on the second try, some never. */
+  scriptMixedResponses(tokenIds: readonly string[]): void {
     tokenIds.forEach((tokenId, index) => this.metadataApi.script(tokenId, ...mixedResponses(tokenId, index % 20)));
   }
 
-  /** The same, after a good document for each token. Returns those documents that failures could spoil. */
-  async mixLaterResponses(url: string, project: CrashProject): Promise<object[]> {
-    this.numberResponses(project.tokenIds);
+  /** The same after one successful refresh of each token. Returns the documents of the tokens that will fail. */
+  async scriptMixedResponsesAfterSuccess(url: string, project: CrashProject): Promise<object[]> {
+    this.scriptNumberedResponses(project.tokenIds);
     await this.request(url, project, project.tokenIds);
     await this.expectAllDone();
-    this.mixResponses(project.tokenIds);
+    this.scriptMixedResponses(project.tokenIds);
     return this.failingDocuments(project, 'ok');
   }
 
-  /** Of the tokens that never get a document from `mixResponses`. */
+  /** The stored documents of the tokens for which `scriptMixedResponses` never returns one. */
   failingDocuments({ collectionId, tokenIds }: CrashProject, status: 'ok' | 'stale'): Promise<object[]> {
     return this.database.query(
       `select token_id, name, raw::text as raw, content_hash from nft_metadata.tokens
@@ -177,15 +177,15 @@ export class CrashTest {
     );
   }
 
-  /** Documents that say as how manieth they were served. */
-  numberResponses(tokenIds: readonly string[], afterMs = 0): void {
+  /** Scripts documents whose field `served` is the number of the request. */
+  scriptNumberedResponses(tokenIds: readonly string[], afterMs = 0): void {
     for (const tokenId of tokenIds) this.metadataApi.script(tokenId, numbered(tokenId, afterMs));
   }
 }
 
-/** Something in the database that others wait for. */
-export class Hold {
-  private held: number[] = [];
+/** An open transaction that blocks others. */
+export class HeldLock {
+  private blockedPids: number[] = [];
 
   constructor(
     private readonly database: TestApp['database'],
@@ -193,28 +193,30 @@ export class Hold {
     private readonly pid: number,
   ) {}
 
-  /** Somebody waits for it. */
+  /** Waits until a session is blocked by this transaction. */
   async reached(): Promise<void> {
-    await until(async () => (await this.waiting()).length > 0);
-    this.held = await this.waiting();
+    await waitUntil(async () => (await this.findBlockedPids()).length > 0);
+    this.blockedPids = await this.findBlockedPids();
   }
 
-  /** Lets go, and waits until those who waited have ended: theirs is the connection of a process that was killed. */
+  /** Rolls back, and waits until the blocked sessions, those of a killed process, have ended. */
   async release(): Promise<void> {
     await this.client.query('rollback');
     await this.client.end();
-    await until(async () => {
-      const left = await this.database.query(`select from pg_stat_activity where pid = any($1)`, [this.held]);
+    await waitUntil(async () => {
+      const left = await this.database.query(`select from pg_stat_activity where pid = any($1)`, [this.blockedPids]);
       return left.length === 0;
     });
   }
 
-  /** Ends the sessions of those who wait. */
-  async endWaiting(): Promise<void> {
-    await this.database.query('select pg_terminate_backend(pid) from unnest($1::int[]) as pid', [await this.waiting()]);
+  /** Terminates the blocked sessions. */
+  async terminateWaiting(): Promise<void> {
+    await this.database.query('select pg_terminate_backend(pid) from unnest($1::int[]) as pid', [
+      await this.findBlockedPids(),
+    ]);
   }
 
-  private async waiting(): Promise<number[]> {
+  private async findBlockedPids(): Promise<number[]> {
     const rows = await this.database.query<{ pid: number }>(
       'select pid from pg_stat_activity where $1 = any(pg_blocking_pids(pid))',
       [this.pid],
@@ -230,13 +232,13 @@ const numbered = (tokenId: string, afterMs = 0): HostResponse => ({
     served,
     attributes: [{ trait_type: 'parity', value: served % 2 ? 'odd' : 'even' }],
   }),
-  ...(afterMs > 0 && { before: () => pass(afterMs) }),
+  ...(afterMs > 0 && { before: () => delay(afterMs) }),
 });
 
-function mixedResponses(tokenId: string, place: number): HostResponse[] {
-  if (place === 0) return [{ status: 404, body: 'not here' }];
-  if (place === 1) return [{ behaviour: 'hangs' }];
-  if (place < 4) return [{ status: 503, body: 'later' }, numbered(tokenId)];
-  if (place < 6) return [numbered(tokenId)];
+function mixedResponses(tokenId: string, index: number): HostResponse[] {
+  if (index === 0) return [{ status: 404, body: 'not here' }];
+  if (index === 1) return [{ behaviour: 'hangs' }];
+  if (index < 4) return [{ status: 503, body: 'later' }, numbered(tokenId)];
+  if (index < 6) return [numbered(tokenId)];
   return [numbered(tokenId, 300)];
 }

@@ -5,22 +5,22 @@ import { inject } from 'vitest';
 export interface TestDatabase {
   url: string;
   query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>;
-  /** Moves the time that this database tells, for everything that runs in it: leases, pauses, quotas. */
+  /** Moves the clock of this database forward: leases, retry delays and quotas expire. */
   advance(seconds: number): Promise<void>;
-  /** From here on this database tells the same time, until it is moved or let run. */
-  stopTime(): Promise<void>;
-  letTimeRun(): Promise<void>;
-  /** As if the server had gone: connections are ended, and no new ones are made. */
+  /** Stops the clock of this database until `unfreezeTime`. `advance` still moves it. */
+  freezeTime(): Promise<void>;
+  unfreezeTime(): Promise<void>;
+  /** Simulates an outage: terminates all connections and refuses new ones. */
   refuseConnections(): Promise<void>;
-  takeConnections(): Promise<void>;
+  acceptConnections(): Promise<void>;
   drop(): Promise<void>;
 }
 
-/** A migrated database of the suite's own, on the run's server or on another one. */
+/** Creates a migrated database for one suite, on the server of the run or on another one. */
 export async function createDatabase(templateUrl = inject('templateUrl')): Promise<TestDatabase> {
   const template = new URL(templateUrl).pathname.slice(1);
-  const { url, name, adminUrl, query, drop } = await createFrom(template, templateUrl);
-  await giveItAClock(url, name);
+  const { url, name, adminUrl, query, drop } = await createFromTemplate(template, templateUrl);
+  await installTestClock(url, name);
 
   return {
     url,
@@ -28,33 +28,33 @@ export async function createDatabase(templateUrl = inject('templateUrl')): Promi
     async advance(seconds) {
       await run(url, "update test_clock.moved set by = by + $1 * interval '1 second'", [seconds]);
     },
-    async stopTime() {
+    async freezeTime() {
       await run(url, 'update test_clock.moved set stopped_at = pg_catalog.clock_timestamp()');
     },
-    async letTimeRun() {
+    async unfreezeTime() {
       await run(url, 'update test_clock.moved set stopped_at = null');
     },
     async refuseConnections() {
       await run(adminUrl, `alter database ${name} allow_connections false`);
       await run(adminUrl, 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
     },
-    async takeConnections() {
+    async acceptConnections() {
       await run(adminUrl, `alter database ${name} allow_connections true`);
     },
     drop,
   };
 }
 
-/** One with nothing in it, and the server's own time: for a host that brings its own migrations. */
+/** Creates an empty database with the real clock, for hosts that run migrations themselves. */
 export async function createEmptyDatabase(): Promise<Pick<TestDatabase, 'url' | 'query' | 'drop'>> {
-  return createFrom('template0');
+  return createFromTemplate('template0');
 }
 
 /**
- * A connection for polling: opening one costs more than the query. Throws what a query throws; the next query opens
- * another connection when this one has ended. One query waits for the other.
+ * One connection for polling, because opening a connection costs more than the query. Queries run one after another. A failed query
+ * throws; the next query reconnects if the connection has ended.
  */
-export class LastingConnection {
+export class ReconnectingClient {
   private client: Promise<Client> | undefined;
 
   constructor(private readonly url: string) {}
@@ -82,7 +82,7 @@ export class LastingConnection {
   }
 }
 
-async function createFrom(template: string, templateUrl = inject('templateUrl')) {
+async function createFromTemplate(template: string, templateUrl = inject('templateUrl')) {
   const name = `suite_${randomBytes(6).toString('hex')}`;
   const url = withDatabase(templateUrl, name);
   const adminUrl = withDatabase(templateUrl, 'postgres');
@@ -99,10 +99,10 @@ async function createFrom(template: string, templateUrl = inject('templateUrl'))
 }
 
 /**
- * A schema that stands before pg_catalog on the search path, with functions of the same names: our SQL says `now()`
- * without a schema, so it tells the moved time, and the code under test knows nothing of it.
+ * Adds a schema before pg_catalog on the search path, with its own `now()` and `clock_timestamp()`. The SQL under test calls these
+ * functions without a schema, so it uses the test clock unchanged.
  */
-async function giveItAClock(url: string, name: string): Promise<void> {
+async function installTestClock(url: string, name: string): Promise<void> {
   await run(
     url,
     `create schema test_clock;
@@ -134,7 +134,7 @@ async function run<Row extends object>(url: string, text: string, values?: unkno
 
 async function connect(url: string): Promise<Client> {
   const client = new Client({ connectionString: url });
-  client.on('error', () => {}); // the query fails as well, and says why
+  client.on('error', () => {}); // the query fails as well, with the reason
   await client.connect();
   return client;
 }

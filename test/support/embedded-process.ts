@@ -5,24 +5,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const built = (path: string) => fileURLToPath(new URL(`../../dist/${path}`, import.meta.url));
 
-/** A folder that the server's user may enter, also when the tests run as root. */
-export async function anOpenFolder(): Promise<string> {
+/** A temporary folder that the server's user can read, even if the tests run as root. */
+export async function createReadableFolder(): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'nft-refresh-embedded-')));
   await chmod(folder, 0o755);
   return folder;
 }
 
-/** The command lines of PostgreSQL's processes that name a path below this folder: initdb, pg_ctl, the server. */
+/** The command lines of running `initdb`, `pg_ctl` and `postgres` processes that name this folder. */
 async function postgresProcesses(folder: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-A', '-ww', '-o', 'command=']);
   return stdout.split('\n').filter((line) => /^\S*(initdb|pg_ctl|postgres) /.test(line) && line.includes(folder));
 }
 
-/** A server that has been stopped may need a moment for its last line in the log. */
+/** Waits up to five seconds: a stopped server still writes its last log line. */
 export async function expectNoServer(folder: string): Promise<void> {
   await expect.poll(() => postgresProcesses(folder), { timeout: 5_000 }).toEqual([]);
 }
@@ -30,8 +30,8 @@ export async function expectNoServer(folder: string): Promise<void> {
 const STEPS = ['initdb', 'pg_ctl', 'postgres'] as const;
 export type Step = (typeof STEPS)[number];
 
-/** Waits until this program runs for the start of a server on this folder, or the next one: each may be over quickly. */
-export function untilRuns(folder: string, program: Step): Promise<unknown> {
+/** Waits until this program, or a later one of the start-up, runs for this folder. Each may run only briefly. */
+export function untilRunning(folder: string, program: Step): Promise<unknown> {
   const programs = STEPS.slice(STEPS.indexOf(program));
   const runs = async () =>
     (await postgresProcesses(folder)).some((line) => programs.some((name) => line.split(' ', 1)[0]!.endsWith(name)));
@@ -39,30 +39,30 @@ export function untilRuns(folder: string, program: Step): Promise<unknown> {
 }
 
 export interface Program {
-  /** What it has printed so far. */
+  /** Standard output and standard error so far. */
   output(): string;
-  /** Waits until it has printed this. */
+  /** Waits for this text in the output. */
   prints(text: string): Promise<void>;
   signal(signal: NodeJS.Signals): void;
-  /** Waits for its end. */
+  /** Waits for the exit. Returns the exit code. */
   status(): Promise<number | null>;
 }
 
 const running = new Set<ChildProcess>();
 
-/** What a test that failed has left running. */
-export async function endPrograms(): Promise<void> {
+/** Stops the processes that a failed test has left running. */
+export async function stopPrograms(): Promise<void> {
   const exits = [...running].map((child) => once(child, 'exit'));
   for (const child of running) child.kill('SIGTERM');
   await Promise.all(exits);
 }
 
 function track(child: ChildProcess): void {
-  running.add(endWithTests(child));
+  running.add(reapOnExit(child));
   child.once('exit', () => running.delete(child));
 }
 
-/** Runs a built program in this folder, without DATABASE_URL: on the embedded PostgreSQL below it. */
+/** Runs a built program in this folder without DATABASE_URL, so that it uses the embedded PostgreSQL. */
 export function runEmbedded(folder: string, main: string, ...args: string[]): Program {
   const env = { PATH: process.env['PATH'], PORT: '0' };
   const child = spawn(process.execPath, [built(main), ...args], {
@@ -80,7 +80,7 @@ export function runEmbedded(folder: string, main: string, ...args: string[]): Pr
     async prints(text) {
       const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
       await vi.waitUntil(() => output.includes(text) || hasEnded(), { timeout: 240_000, interval: 20 });
-      if (!output.includes(text)) throw new Error(`${main} ended before it had printed "${text}":\n${output}`);
+      if (!output.includes(text)) throw new Error(`${main} exited before it printed "${text}":\n${output}`);
     },
     signal: (signal) => void child.kill(signal),
     async status() {
@@ -90,7 +90,7 @@ export function runEmbedded(folder: string, main: string, ...args: string[]): Pr
   };
 }
 
-/** A process that only enters an embedded PostgreSQL, queries it, and leaves it, when it is told. */
+/** A process that enters, queries and leaves an embedded PostgreSQL on command. */
 export class EmbeddedProcess {
   private constructor(private readonly process: ChildProcess) {}
 
@@ -107,7 +107,7 @@ export class EmbeddedProcess {
     await this.send('enter');
   }
 
-  /** When the server was started, which tells it from every other server. */
+  /** The start time of the server, which identifies it. */
   async query(): Promise<string> {
     return (await this.send('query')) as string;
   }
@@ -116,7 +116,7 @@ export class EmbeddedProcess {
     await this.send('leave');
   }
 
-  /** Waits for the end, in which a server may be stopped. */
+  /** Sends the signal and waits for the exit. The process may stop the server before it exits. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const { process } = this;
     if (process.exitCode !== null || process.signalCode !== null) return;
@@ -135,7 +135,7 @@ export class EmbeddedProcess {
     const waiting = new AbortController();
     const message = once(this.process, 'message', { signal: waiting.signal });
     const exit = once(this.process, 'exit', { signal: waiting.signal }).then(() => {
-      throw new Error('The process ended instead of responding.');
+      throw new Error('The process exited without a response.');
     });
     try {
       const [{ result, error }] = (await Promise.race([message, exit])) as [{ result?: unknown; error?: string }];

@@ -1,4 +1,4 @@
-// A process that uses an embedded PostgreSQL and does nothing else: it enters, queries and leaves when its parent says so.
+// A process that enters, queries and leaves an embedded PostgreSQL on commands of its parent.
 import { Client } from 'pg';
 import { enterEmbeddedPostgres, type EmbeddedServer } from '../../src/database/embedded-postgres.js';
 import { stopSignal } from '../../src/stop-signal.js';
@@ -12,7 +12,7 @@ const commands = {
     entering = enterEmbeddedPostgres(folder, ['fsync=off'], stopping);
     await entering;
   },
-  /** When the server was started, which no other server of the test was. */
+  /** The start time of the server, which identifies it. */
   async query(): Promise<string> {
     const server = await entering!;
     const client = new Client({ connectionString: await server.databaseUrl('postgres') });
@@ -29,17 +29,17 @@ const commands = {
 };
 
 process.on('message', (command: keyof typeof commands) => {
-  const response = (message: object) => process.connected && process.send!(message);
+  const send = (message: object) => process.connected && process.send!(message);
   commands[command]().then(
-    (result) => response({ result }),
-    (error: Error) => response({ error: `${error.name}: ${error.message}` }),
+    (result) => send({ result }),
+    (error: Error) => send({ error: `${error.name}: ${error.message}` }),
   );
 });
 stopping.addEventListener('abort', () => void end());
 process.once('disconnect', () => void end());
 process.send!({ result: 'started' });
 
-/** As the service does: what a signal interrupts is undone first. */
+/** Leaves the server before the exit, as the service does. */
 async function end(): Promise<void> {
   await entering?.then(
     (server) => server.leave(),

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { pass } from './crash-test.js';
-import { EmbeddedProcess, expectNoServer, runEmbedded, untilRuns, type Step } from './embedded-process.js';
+import { delay } from './crash-test.js';
+import { EmbeddedProcess, expectNoServer, runEmbedded, untilRunning, type Step } from './embedded-process.js';
 
-/** Two processes that have not entered yet. */
+/** Two running processes that do not use the server yet. */
 async function twoProcesses(folder: string): Promise<[EmbeddedProcess, EmbeddedProcess]> {
   return Promise.all([EmbeddedProcess.start(folder), EmbeddedProcess.start(folder)]);
 }
@@ -24,7 +24,7 @@ export async function enterWhileTheLastLeaves(folder: string, afterMs: readonly 
   let [last, next] = await twoProcesses(folder);
   await last.enter();
   for (const milliseconds of afterMs) {
-    await Promise.all([last.leave(), pass(milliseconds).then(() => next.enter())]);
+    await Promise.all([last.leave(), delay(milliseconds).then(() => next.enter())]);
     expect(await next.query()).toBeTruthy();
     [last, next] = [next, last];
   }
@@ -44,15 +44,15 @@ export async function killOneOfTwo(folder: string): Promise<void> {
   await left.end('SIGTERM');
 }
 
-/** In the start of a process: a while after a program of PostgreSQL's has begun to work for it. */
+/** A moment during the start of a process: some time after a PostgreSQL program has started. */
 export interface Moment {
   runs: Step;
   afterMs: number;
 }
 
 async function reach(folder: string, { runs, afterMs }: Moment): Promise<void> {
-  await untilRuns(folder, runs);
-  await pass(afterMs);
+  await untilRunning(folder, runs);
+  await delay(afterMs);
 }
 
 export async function killTheOneThatStarts(folder: string, moment: Moment): Promise<void> {
@@ -65,11 +65,11 @@ export async function killTheOneThatStarts(folder: string, moment: Moment): Prom
   await next.enter();
   expect(await next.query()).toBeTruthy();
   await next.end('SIGTERM');
-  // The initdb of the killed process may still be at work. It fails, because its directory has gone.
+  // The initdb of the killed process may still run. It fails, because its directory is gone.
   await expectNoServer(folder);
 }
 
-/** The signal comes twice, as npm and the terminal send it together. */
+/** Sends the signal twice, as npm and the terminal do. */
 export async function stopTheServiceThatStarts(
   folder: string,
   moment: Moment,
@@ -78,7 +78,7 @@ export async function stopTheServiceThatStarts(
   const service = runEmbedded(folder, 'src/main.js');
   await reach(folder, moment);
   service.signal(signal);
-  await pass(20);
+  await delay(20);
   service.signal(signal);
 
   expect({ status: await service.status(), output: service.output() }).toMatchObject({ status: 0 });
@@ -94,12 +94,12 @@ export async function startTwoServices(folder: string): Promise<void> {
   await expectNoServer(folder);
 }
 
-/** The arguments of a command that needs the database, and works any number of times. */
+/** The arguments of a command that uses the database and can run repeatedly. */
 export function createProject(): string[] {
   return ['project', 'create', '--name', 'Studio', '--owner', `0x${randomBytes(20).toString('hex')}`, '--json'];
 }
 
-/** Whichever stops last stops the server. */
+/** The last process to stop also stops the server. */
 export async function startServiceAndCommand(folder: string, stopsFirst: 'service' | 'command'): Promise<void> {
   const service = runEmbedded(folder, 'src/main.js');
   const command = runEmbedded(folder, 'src/cli.js', ...createProject());

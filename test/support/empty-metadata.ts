@@ -1,6 +1,6 @@
 import type { TokenMetadata } from '@app/token-store';
 
-/** Of a document that says nothing, but for its name, its attributes, itself and its hash. */
+/** The normalised fields of an empty document, without name, attributes, raw document and hash. */
 export const emptyMetadata = {
   description: null,
   imageUrl: null,

@@ -2,10 +2,10 @@ import { MetadataFetchModule, type MetadataFetchExtras, type MetadataFetchOption
 import { SafeHttpModule, type SafeHttpOptions } from '@app/safe-http';
 import type { DynamicModule } from '@nestjs/common';
 
-/** Of both modules. */
+/** The options of both modules. */
 export type FetchOptions = SafeHttpOptions & MetadataFetchOptions & MetadataFetchExtras;
 
-/** Fetching alone: the module, and the HTTP client that it needs. */
+/** The fetch module and the HTTP module that it needs. */
 export function fetchModules(options: FetchOptions = {}): DynamicModule[] {
   const isHttp = ([name]: [string, unknown]) => SafeHttpModule.options.names.includes(name);
   const entries = Object.entries(options);

@@ -1,14 +1,14 @@
-// A process that fetches and does nothing else. After good answers it fetches what its arguments name, and prints by how many
-// bytes its memory grew at most, and how many documents it got.
+// Fetches the URLs of its arguments after a warm-up, and prints the peak growth of its memory in bytes and the number of fetched
+// documents.
 import 'reflect-metadata';
 import { MetadataFetcher, type FetchTarget } from '@app/metadata-fetch';
 import { NestFactory } from '@nestjs/core';
 import { fetchModules } from './fetch-modules.js';
 
-/** What a worker asks one host at once, unless told otherwise. */
+/** The default concurrency of a worker per host. */
 const CONCURRENCY = 8;
 const WARM_UPS = 1000;
-/** Claimed together, of a contract: `chain:ADDRESS`, on the chain whose node is named by NODE_URL. */
+/** The number of tokens of an argument `chain:ADDRESS`, a contract on the chain of the RPC node NODE_URL. */
 const TOKENS = 100;
 
 const [goodUrl = '', ...sources] = process.argv.slice(2);

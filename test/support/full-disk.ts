@@ -1,10 +1,10 @@
 import type { TestDatabase } from './database.js';
 
-/** A disk without room, as the service sees it: whatever it writes is refused with PostgreSQL's `disk_full`. */
+/** Simulates a full disk: while it is full, every write fails with PostgreSQL's `disk_full`. */
 export class FullDisk {
   private constructor(private readonly database: TestDatabase) {}
 
-  /** With room, until it is filled. */
+  /** Installs the triggers. The disk has space until `fill`. */
   static async prepare(database: TestDatabase): Promise<FullDisk> {
     await database.query(`
       create schema test_disk;

@@ -13,7 +13,7 @@ import { MetadataHost } from './metadata-host.js';
 import { http } from './project-api.js';
 
 export interface HostAppOptions {
-  /** What the shop says to MikroORM, besides where its database is; several connections are its own business. */
+  /** Options of the MikroORM connection, or the modules of several connections. */
   mikroOrm?: MikroOrmModuleSyncOptions | ModuleMetadata['imports'];
   nftRefresh?: NftRefreshOptions & NftRefreshExtras;
   module?: ModuleMetadata;
@@ -22,7 +22,7 @@ export interface HostAppOptions {
   configure?: (app: INestApplication) => void;
 }
 
-/** A host that nobody of us has written, with all of ours in it, listening. */
+/** Starts a host application that embeds NftRefreshModule. */
 export async function startHostApp(
   database: Pick<TestDatabase, 'url'>,
   metadataApi: MetadataHost,
@@ -76,7 +76,7 @@ export async function aStudio(app: INestApplication, metadataApi: MetadataHost) 
   return { project, address, collectionId: id, apiKey: await app.get(Projects).createApiKey(project.id) };
 }
 
-/** From the POST to the token record. Returns the name that the token has then. */
+/** Refreshes token 1 and waits for completion. Returns the name in its record. */
 export async function refreshOne(
   app: INestApplication,
   { address, collectionId, apiKey }: Awaited<ReturnType<typeof aStudio>>,

@@ -7,47 +7,46 @@ import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 export type Behaviour = keyof typeof behaviours;
 
-/** How a metadata host can answer, each way by its name. With the name as its path, any client can ask for it. */
+/** Behaviours of a metadata host by name. `MetadataHost` also serves each one at the path of its name. */
 export const behaviours = {
-  // Good documents, oddly served
+  // Valid documents, unusual responses
   'responds well': (request, response) => send(response, document(request)),
   'sends a byte order mark': (request, response) => send(response, `\ufeff${document(request)}`),
-  'sends white space around': (request, response) => send(response, `\n\t\r ${document(request)} \n`),
-  'says text/plain': (request, response) => send(response, document(request), { 'content-type': 'text/plain' }),
-  'says JSON in UTF-8': (request, response) =>
+  'sends surrounding white space': (request, response) => send(response, `\n\t\r ${document(request)} \n`),
+  'declares text/plain': (request, response) => send(response, document(request), { 'content-type': 'text/plain' }),
+  'declares JSON in UTF-8': (request, response) =>
     send(response, document(request), { 'content-type': 'application/json; charset=utf-8' }),
-  'says octet-stream': (request, response) =>
+  'declares octet-stream': (request, response) =>
     send(response, document(request), { 'content-type': 'application/octet-stream' }),
-  'says no content type': (request, response) => {
+  'sends no content type': (request, response) => {
     response.writeHead(200).end(document(request));
   },
-  'speaks Latin-1': (_, response) =>
+  'sends Latin-1': (_, response) =>
     send(response, Buffer.from('{"name":"Sérgio"}', 'latin1'), {
       'content-type': 'application/json; charset=iso-8859-1',
     }),
   'sends an invalid byte': (_, response) =>
     send(response, Buffer.concat([Buffer.from('{"name":"a'), Buffer.from([0xff]), Buffer.from('"}')])),
   'sends NULs': (_, response) => send(response, String.raw`{"name":"a\u0000b","k\u0000":1}`),
-  'sends half characters': (_, response) => send(response, String.raw`{"name":"\ud83e!","description":"\udd8a"}`),
+  'sends lone surrogates': (_, response) => send(response, String.raw`{"name":"\ud83e!","description":"\udd8a"}`),
   'sends long numbers': (_, response) =>
     send(response, '{"name":"x","a":12345678901234567890,"b":0.1000000000000000055,"c":1e400}'),
-  'sends keys of prototypes': (_, response) =>
+  'sends prototype keys': (_, response) =>
     send(response, '{"name":"x","__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'),
-  'sends keys twice': (_, response) => send(response, '{"name":"first","name":"last"}'),
+  'sends duplicate keys': (_, response) => send(response, '{"name":"first","name":"last"}'),
   'sends null for everything else': (_, response) =>
     send(response, '{"name":"x","properties":null,"localization":7,"attributes":null,"image":null}'),
   'sends a data: URI': (request, response) =>
     send(response, `data:application/json;base64,${Buffer.from(document(request)).toString('base64')}`),
-  'sends a picture': (_, response) =>
+  'sends an image': (_, response) =>
     send(response, Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'), { 'content-type': 'image/png' }),
-  'sends a film': (_, response) =>
+  'sends a video': (_, response) =>
     send(response, Buffer.from('000000186674797069736f6d', 'hex'), { 'content-type': 'video/mp4' }),
-  'sends fields without anything in them': (_, response) =>
-    send(response, '{"name":"","image":"","attributes":[],"external_url":null}'),
+  'sends empty fields': (_, response) => send(response, '{"name":"","image":"","attributes":[],"external_url":null}'),
   'sends gzip': (_, response) => send(response, gzipSync('{"name":"gzip"}'), { 'content-encoding': 'gzip' }),
   'sends deflate': (_, response) =>
     send(response, deflateSync('{"name":"deflate"}'), { 'content-encoding': 'deflate' }),
-  'sends deflate without its header': (_, response) =>
+  'sends raw deflate': (_, response) =>
     send(response, deflateRawSync('{"name":"raw deflate"}'), { 'content-encoding': 'deflate' }),
   'sends brotli': (_, response) => send(response, brotliCompressSync('{"name":"br"}'), { 'content-encoding': 'br' }),
   'sends a byte at a time, quickly': (request, response) => {
@@ -63,7 +62,7 @@ export const behaviours = {
   },
   'sends 5 MB of text': (_, response) =>
     send(response, JSON.stringify({ name: 'x', description: 'a'.repeat(5_000_000) })),
-  'sends 5 MB of half characters': (_, response) =>
+  'sends 5 MB of lone surrogates': (_, response) =>
     send(response, `{"name":"x","description":"${String.raw`\ud83d`.repeat(830_000)}"}`),
   'sends 5 MB of numbers': (_, response) =>
     send(response, `{"name":"x","a":[${Array.from({ length: 49_000 }, () => '1'.repeat(95)).join(',')}]}`),
@@ -86,7 +85,7 @@ export const behaviours = {
   'redirects once': (_, response) => redirect(response, '/responds-well/elsewhere'),
   'redirects three times': (request, response) => redirectDown(request, response, 3),
 
-  // Complete answers that are no metadata
+  // Complete responses without valid metadata
   'sends text before the document': (request, response) => send(response, `note\n${document(request)}`),
   'sends a web page': (_, response) =>
     send(response, '<!doctype html><title>Slow down</title>', { 'content-type': 'text/html' }),
@@ -105,40 +104,40 @@ export const behaviours = {
   'closes in the middle of a body without a length': (_, response) => {
     response.socket!.end(`${WITHOUT_LENGTH}{"name":"x`);
   },
-  'cuts the document': (_, response) => send(response, '{"name":"x'),
+  'truncates the document': (_, response) => send(response, '{"name":"x'),
   'sends more than it declares': (_, response) => {
     response.writeHead(200, { 'content-length': '10' });
     sendWithoutEnd(response, '{"name":"x"} ');
   },
-  'sends 100,000 levels': (_, response) =>
+  'sends 100,000 nesting levels': (_, response) =>
     send(response, `{"name":"x","a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
-  'sends 100,000 levels unclosed': (_, response) => send(response, '['.repeat(100_000)),
+  'sends 100,000 unclosed nesting levels': (_, response) => send(response, '['.repeat(100_000)),
   'sends a million values': (_, response) => send(response, `{"name":"x","a":[${'1,'.repeat(1_000_000)}1]}`),
   'compresses twice': (request, response) =>
     send(response, gzipSync(gzipSync(document(request))), { 'content-encoding': 'gzip' }),
 
-  // Complete answers of another status
+  // Complete responses with other status codes
   'responds with 201': (_, response) => status(response, 201),
   'responds with 204': (_, response) => status(response, 204),
   'responds with 206': (_, response) => status(response, 206),
-  'responds with 301 to nowhere': (_, response) => status(response, 301),
-  'responds with 304 unasked': (_, response) => status(response, 304),
+  'responds with 301 without a location': (_, response) => status(response, 301),
+  'responds with an unrequested 304': (_, response) => status(response, 304),
   'responds with 400': (_, response) => status(response, 400),
   'responds with 401': (_, response) => status(response, 401),
   'responds with 403': (_, response) => status(response, 403),
   'responds with 404': (_, response) => status(response, 404),
   'responds with 410': (_, response) => status(response, 410),
   'responds with 500': (_, response) => status(response, 500),
-  'responds with 502 without end': (_, response) => {
+  'responds with 502 and an endless body': (_, response) => {
     response.writeHead(502);
     sendWithoutEnd(response);
   },
   'responds with 429': (_, response) => status(response, 429),
-  'responds with 429 and asks for rubbish': (_, response) => status(response, 429, { 'retry-after': 'soon' }),
+  'responds with 429 and an invalid retry-after': (_, response) => status(response, 429, { 'retry-after': 'soon' }),
   'responds with 503': (_, response) => status(response, 503),
-  'responds with 503 and asks for the past': (_, response) =>
+  'responds with 503 and a past retry-after': (_, response) =>
     status(response, 503, { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' }),
-  'responds with 503 and breaks off': (_, response) => {
+  'responds with 503 and resets the connection': (_, response) => {
     response.writeHead(503, { 'content-length': '1000' });
     response.write('later', () => response.socket?.resetAndDestroy());
   },
@@ -147,7 +146,7 @@ export const behaviours = {
     response.write('later');
   },
 
-  // No complete answer
+  // Incomplete and hostile responses
   hangs: () => {},
   'drips a byte at a time': (_, response) => {
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -165,7 +164,7 @@ export const behaviours = {
     const timer = setInterval(() => response.socket?.write('x: y\r\n'), 20);
     response.once('close', () => clearInterval(timer));
   },
-  'closes at once': (_, response) => response.destroy(),
+  'closes immediately': (_, response) => response.destroy(),
   'stops in the middle of the body': (_, response) => {
     response.writeHead(200, { 'content-length': '1000' });
     response.write('{"name":', () => response.destroy());
@@ -174,10 +173,10 @@ export const behaviours = {
     response.writeHead(200, { 'content-length': '1000' });
     response.write('{"name":', () => response.socket?.resetAndDestroy());
   },
-  'ends the body by a reset': (request, response) => {
+  'ends the body with a reset': (request, response) => {
     const { socket } = response;
     socket!.write(`${WITHOUT_LENGTH}${document(request)}`, () => {
-      // Not before its bytes are read: a reset discards the rest.
+      // After the client has read all bytes: a reset discards unread ones.
       void whenRead(socket!).then(() => socket!.resetAndDestroy());
     });
   },
@@ -185,18 +184,19 @@ export const behaviours = {
     response.writeHead(200);
     response.write('{"name":', () => response.destroy());
   },
-  'cuts a gzip body': (request, response) =>
+  'truncates a gzip body': (request, response) =>
     send(response, gzipSync(document(request)).subarray(0, -9), { 'content-encoding': 'gzip' }),
-  'says gzip and is not': (request, response) => send(response, document(request), { 'content-encoding': 'gzip' }),
-  'speaks no HTTP': (_, response) => response.socket!.end('SSH-2.0-OpenSSH_9.0\r\n'),
-  'sends headers without end': (_, response) => {
+  'declares gzip but sends plain text': (request, response) =>
+    send(response, document(request), { 'content-encoding': 'gzip' }),
+  'responds with SSH instead of HTTP': (_, response) => response.socket!.end('SSH-2.0-OpenSSH_9.0\r\n'),
+  'sends 200 KB of headers': (_, response) => {
     response.socket!.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(200_000)}\r\n`);
   },
-  'declares too much': (_, response) => {
+  'declares a body of 1 TiB': (_, response) => {
     response.writeHead(200, { 'content-length': String(2 ** 40) });
     response.write('{');
   },
-  'sends without end': (_, response) => {
+  'sends an endless body': (_, response) => {
     response.writeHead(200);
     sendWithoutEnd(response);
   },
@@ -205,7 +205,7 @@ export const behaviours = {
   'sends a deflate bomb': (_, response) => send(response, bomb('deflate'), { 'content-encoding': 'deflate' }),
   'sends a brotli bomb': (_, response) => send(response, bomb('br'), { 'content-encoding': 'br' }),
   'redirects four times': (request, response) => redirectDown(request, response, 4),
-  'redirects in a circle': (request, response) => redirect(response, request.url ?? '/'),
+  'redirects in a loop': (request, response) => redirect(response, request.url ?? '/'),
   'redirects to the cloud metadata service': (_, response) =>
     redirect(response, 'http://169.254.169.254/latest/meta-data/'),
   'redirects to loopback': (_, response) => redirect(response, 'http://127.0.0.1:9/'),
@@ -215,11 +215,11 @@ export const behaviours = {
   'redirects to a file': (_, response) => redirect(response, 'file:///etc/passwd'),
   'redirects to a script': (_, response) => redirect(response, 'javascript:alert(1)'),
   'redirects with credentials': (_, response) => redirect(response, 'http://user:password@203.0.114.9/'),
-  'redirects to no URL': (_, response) => redirect(response, 'http://'),
-  'has no certificate': (request, response) => redirect(response, `https://${request.headers.host}/tls/1`),
+  'redirects to an invalid URL': (_, response) => redirect(response, 'http://'),
+  'has no TLS certificate': (request, response) => redirect(response, `https://${request.headers.host}/tls/1`),
 } satisfies Record<string, Handler>;
 
-/** The body ends where the connection does. */
+/** Without a content length, the end of the connection ends the body. */
 const WITHOUT_LENGTH = 'HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n';
 
 const served = new WeakSet<Socket>();
@@ -236,14 +236,14 @@ function send(response: ServerResponse, body: string | Buffer, headers: Record<s
 function status(response: ServerResponse, code: number, headers: Record<string, string> = {}): void {
   response
     .writeHead(code, { 'content-type': 'text/plain', ...headers })
-    .end(code === 204 || code === 304 ? '' : `answer ${code}`);
+    .end(code === 204 || code === 304 ? '' : `status ${code}`);
 }
 
 function redirect(response: ServerResponse, location: string): void {
   response.writeHead(302, { location }).end();
 }
 
-/** `?left=` counts the hops that are still to come. */
+/** `?left=` is the number of remaining redirects. */
 function redirectDown(request: IncomingMessage, response: ServerResponse, hops: number): void {
   const url = new URL(request.url ?? '/', 'http://host');
   const left = Number(url.searchParams.get('left') ?? hops);
@@ -251,7 +251,7 @@ function redirectDown(request: IncomingMessage, response: ServerResponse, hops: 
   else redirect(response, `${url.pathname}?left=${left - 1}`);
 }
 
-/** Waits until the client has read what was sent to it. Linux tells that of connections within one machine. */
+/** Waits until the client has read all sent bytes, according to the socket queues of Linux. Elsewhere, waits 500 ms. */
 async function whenRead({ localPort, remotePort }: Socket): Promise<void> {
   if (process.platform !== 'linux') return pause(500);
   const [server, client] = [localPort, remotePort].map(
@@ -261,33 +261,33 @@ async function whenRead({ localPort, remotePort }: Socket): Promise<void> {
     const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
     const queuesOf = (from: string, to: string) =>
       lines.find(([, local, remote]) => local?.endsWith(from) && remote?.endsWith(to))?.[4];
-    // As sent:received. An end that is not there has been closed.
+    // The format is `sent:received`. A missing entry means a closed socket.
     const [sending, receiving] = [queuesOf(server!, client!), queuesOf(client!, server!)];
     if (!receiving || (receiving.endsWith(':00000000') && sending?.startsWith('00000000:'))) return;
     await pause(5);
   }
 }
 
-/** As fast as it is read. */
+/** Sends forever, with backpressure. */
 function sendWithoutEnd(response: ServerResponse, text = ' '): void {
   const chunk = Buffer.alloc(256 * 1024, text);
   const write = () => {
     while (!response.destroyed && response.write(chunk)) {
-      /* again */
+      /* continue */
     }
   };
   response.on('drain', write);
   write();
 }
 
-/** Makes what takes long to make, before anybody waits for it. */
+/** Creates the decompression bombs in advance, because that takes long. */
 export function prepareBombs(): void {
   for (const encoding of ['gzip', 'deflate', 'br'] as const) bomb(encoding);
 }
 
 const bombs = new Map<string, Buffer>();
 
-/** 32 MiB of spaces, small on the wire; made once. */
+/** 32 MiB of spaces, compressed; cached. */
 function bomb(encoding: 'gzip' | 'deflate' | 'br'): Buffer {
   const made = bombs.get(encoding);
   if (made) return made;

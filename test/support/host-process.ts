@@ -2,24 +2,24 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const MODULES = fileURLToPath(new URL('../../node_modules/', import.meta.url));
 const run = promisify(execFile);
 
-/** A host's program, as a process of its own. */
+/** A running host application. */
 export interface HostProcess {
   process: ChildProcess;
   url: string;
-  /** What it has printed so far. */
+  /** Standard output and standard error so far. */
   out: () => string;
-  /** Waits until it answers at its port. Throws with what it has printed if it ends before that. */
+  /** Waits until the port accepts requests. Throws with the output if the process exits first. */
   ready(): Promise<void>;
-  /** Asks it to stop, as an operator does, and waits for it. */
+  /** Sends SIGTERM and waits for the exit. */
   stop(): Promise<void>;
 }
 
-/** Runs a command line tool of this repository in a host's folder. Throws with what it printed. */
+/** Runs a command-line tool of this repository in a host's folder. Throws with its output. */
 export async function runTool(folder: string, tool: string, ...args: string[]): Promise<void> {
   try {
     await run(process.execPath, [MODULES + tool, ...args], { cwd: folder });
@@ -29,13 +29,13 @@ export async function runTool(folder: string, tool: string, ...args: string[]): 
   }
 }
 
-/** Runs a program of a host's to its end. Returns what it printed. */
+/** Runs a program of the host until it exits. Returns its standard output. */
 export async function runProgram(folder: string, main: string, env: Readonly<Record<string, string>>): Promise<string> {
   const { stdout } = await run(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], ...env } });
   return stdout;
 }
 
-/** Starts a compiled program and waits until it answers at its port: `env.PORT`, or one that is free. */
+/** Starts a compiled program and waits until it is ready. Its port is `env.PORT` or a free one. */
 export async function startHost(
   folder: string,
   main: string,
@@ -46,21 +46,21 @@ export async function startHost(
   return host;
 }
 
-/** The same, as a shell does it in the background: it may not be ready yet. */
+/** Starts a compiled program without waiting until it is ready. */
 export async function launchHost(
   folder: string,
   main: string,
   env: Readonly<Record<string, string>>,
 ): Promise<HostProcess> {
-  const port = env['PORT'] ?? String(await aFreePort());
+  const port = env['PORT'] ?? String(await findFreePort());
   const host = spawn(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], PORT: port, ...env } });
-  endWithTests(host);
+  reapOnExit(host);
   let out = '';
   host.stdout.on('data', (chunk) => (out += String(chunk)));
   host.stderr.on('data', (chunk) => (out += String(chunk)));
   const url = `http://127.0.0.1:${port}`;
-  const responses = async () => {
-    if (host.exitCode !== null) throw new Error(`${main} ended with ${host.exitCode}:\n${out}`);
+  const isResponding = async () => {
+    if (host.exitCode !== null) throw new Error(`${main} exited with ${host.exitCode}:\n${out}`);
     return fetch(url).then(
       () => true,
       () => false,
@@ -70,7 +70,7 @@ export async function launchHost(
     process: host,
     url,
     out: () => out,
-    ready: async () => void (await vi.waitUntil(responses, { timeout: 40_000, interval: 50 })),
+    ready: async () => void (await vi.waitUntil(isResponding, { timeout: 40_000, interval: 50 })),
     async stop() {
       const closed = new Promise((done) => host.once('close', done));
       if (host.exitCode === null && host.signalCode === null && host.kill('SIGTERM')) await closed;
@@ -78,7 +78,7 @@ export async function launchHost(
   };
 }
 
-export async function aFreePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as { port: number };

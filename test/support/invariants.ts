@@ -1,24 +1,24 @@
 import type { MetadataHost } from './metadata-host.js';
-import { LastingConnection, type TestDatabase } from './database.js';
+import { ReconnectingClient, type TestDatabase } from './database.js';
 
-/** What a client holds a 202 for. */
+/** A refresh that was accepted with a 202. */
 export interface AcceptedRefresh {
   refreshId: string;
   tokenIds: readonly string[];
 }
 
-/** A sentence that is true of the database, and a query for the rows of which it is not. */
+/** An invariant of the database, and a query for the rows that violate it. */
 interface Invariant {
-  sentence: string;
-  /** Rows of one column, `what`. */
+  description: string;
+  /** Returns the violating rows in one text column, `detail`. */
   sql: string;
 }
 
-/** True in every snapshot, whatever is going on. */
+/** Hold in every snapshot. */
 const ALWAYS: readonly Invariant[] = [
   {
-    sentence: 'the counters of a refresh equal its items',
-    sql: `select refresh.id || ': ' || row_to_json(refresh) || ' with items ' || row_to_json(item) as what
+    description: 'the counters of a refresh match the states of its items',
+    sql: `select refresh.id || ': ' || row_to_json(refresh) || ' with items ' || row_to_json(item) as detail
       from (select id, total, succeeded, failed from nft_metadata.refreshes) as refresh
       join (
         select refresh_id as id, count(*) as total, count(*) filter (where status = 'succeeded') as succeeded,
@@ -28,15 +28,15 @@ const ALWAYS: readonly Invariant[] = [
       where (refresh.total, refresh.succeeded, refresh.failed) <> (item.total, item.succeeded, item.failed)`,
   },
   {
-    sentence: 'no refresh is completed while an item of it is pending',
-    sql: `select refresh.id::text as what
+    description: 'no refresh is completed while one of its items is pending',
+    sql: `select refresh.id::text as detail
       from nft_metadata.refreshes as refresh
       where completed_at is not null
         and exists (select from nft_metadata.refresh_items where refresh_id = refresh.id and status = 'pending')`,
   },
   {
-    sentence: 'a failed item has exactly one error, and no other item has any',
-    sql: `select item.id || ' ' || item.status || ' with ' || count(error) || ' errors' as what
+    description: 'a failed item has exactly one error, and any other item has none',
+    sql: `select item.id || ' ' || item.status || ' with ' || count(error) || ' errors' as detail
       from nft_metadata.refresh_items as item
       left join nft_metadata.refresh_errors as error on error.item_id = item.id
       group by item.id
@@ -44,73 +44,73 @@ const ALWAYS: readonly Invariant[] = [
   },
 ];
 
-interface Untrue {
-  sentence: string;
-  what: string;
+interface Violation {
+  description: string;
+  detail: string;
 }
 
-/** All of them in one statement: whoever looks ten times a second must not cost more than what is looked at. */
+/** All of them in one statement, because it runs ten times a second. */
 const SNAPSHOT = ALWAYS.map(
-  ({ sentence, sql }) => `(select '${sentence}' as sentence, what from (${sql}) as untrue limit 5)`,
+  ({ description, sql }) => `(select '${description}' as description, detail from (${sql}) as violation limit 5)`,
 ).join('\nunion all\n');
 
-/** True when nothing is left to do. */
-const AT_REST: readonly Invariant[] = [
+/** Hold when no work is pending. */
+const WHEN_IDLE: readonly Invariant[] = [
   {
-    sentence: 'no item is pending',
-    sql: `select id || ' of token ' || token_id || ', claims ' || claim_count || ', due ' || due_at as what
+    description: 'no item is pending',
+    sql: `select id || ' of token ' || token_id || ', claims ' || claim_count || ', due ' || due_at as detail
       from nft_metadata.refresh_items where status = 'pending'`,
   },
   {
-    sentence: 'every refresh is completed, and not before it was created',
-    sql: `select row_to_json(refresh)::text as what from nft_metadata.refreshes as refresh
+    description: 'every refresh is completed after its creation',
+    sql: `select row_to_json(refresh)::text as detail from nft_metadata.refreshes as refresh
       where completed_at is null or completed_at < created_at`,
   },
   {
-    sentence: 'an item becomes final once, and stays as it is',
-    sql: `select 'item ' || row_id || ': ' || string_agg(before || ' to ' || after, ', ' order by id) as what
-      from (${committed('refresh_items', 'status')}) as step
+    description: 'an item becomes final once and does not change afterwards',
+    sql: `select 'item ' || row_id || ': ' || string_agg(before || ' to ' || after, ', ' order by id) as detail
+      from (${committed('refresh_items', 'status')}) as change
       where before <> after
       group by row_id
       having count(*) > 1 or bool_or(before <> 'pending')`,
   },
   {
-    sentence: 'the claim number of an item never goes down',
-    sql: `select 'item ' || row_id || ': from ' || before || ' to ' || after as what
-      from (${committed('refresh_items', 'claim_count')}) as step where before::int > after::int`,
+    description: 'the claim count of an item never decreases',
+    sql: `select 'item ' || row_id || ': from ' || before || ' to ' || after as detail
+      from (${committed('refresh_items', 'claim_count')}) as change where before::int > after::int`,
   },
   {
-    sentence: 'a completed refresh stays completed',
-    sql: `select 'refresh ' || row_id as what
-      from (${committed('refreshes', 'completed_at')}) as step where before is not null and after is distinct from before`,
+    description: 'a completed refresh stays completed',
+    sql: `select 'refresh ' || row_id as detail
+      from (${committed('refreshes', 'completed_at')}) as change where before is not null and after is distinct from before`,
   },
   {
-    sentence: 'the version of a record never goes down',
-    sql: `select 'record ' || row_id || ': from ' || before || ' to ' || after as what
-      from (${committed('tokens', 'metadata_version')}) as step where before::int > after::int`,
+    description: 'the metadata version of a record never decreases',
+    sql: `select 'record ' || row_id || ': from ' || before || ' to ' || after as detail
+      from (${committed('tokens', 'metadata_version')}) as change where before::int > after::int`,
   },
   {
-    sentence: 'an answer that was asked for earlier never replaces a later one',
-    sql: `select 'record ' || row_id || ': from ' || before || ' to ' || after as what
-      from (${committed('tokens', 'fetch_seq')}) as step where before::bigint > after::bigint`,
+    description: 'the result of an earlier fetch never replaces that of a later one',
+    sql: `select 'record ' || row_id || ': from ' || before || ' to ' || after as detail
+      from (${committed('tokens', 'fetch_seq')}) as change where before::bigint > after::bigint`,
   },
   {
-    sentence: 'a failure changes nothing but the failure fields of a record',
-    sql: `select 'record ' || row_id as what from test_watch.changes
+    description: 'a failure changes only the failure fields of a record',
+    sql: `select 'record ' || row_id as detail from test_monitor.changes
       where table_name = 'tokens' and after->>'document' <> before->>'document'
         and (after->>'metadata_status' <> 'ok' or (after->>'fail_count')::int > (before->>'fail_count')::int)`,
   },
   {
-    sentence: 'the counts of traits equal the records',
-    sql: `select trait.trait_type || '=' || trait.value || ': ' || trait.token_count || ' for ' || count(token) as what
+    description: 'the token counts of traits match the records',
+    sql: `select trait.trait_type || '=' || trait.value || ': ' || trait.token_count || ' for ' || count(token) as detail
       from nft_metadata.collection_traits as trait
       left join nft_metadata.tokens as token on token.collection_id = trait.collection_id and trait.id = any(token.trait_ids)
       group by trait.id
       having trait.token_count <> count(token)`,
   },
   {
-    sentence: 'tokens are found by what their records have',
-    sql: `select 'token ' || token.token_id as what
+    description: 'the search index matches the token records',
+    sql: `select 'token ' || token.token_id as detail
         from nft_metadata.tokens as token
         left join nft_metadata.token_search as search
           on search.collection_id = token.collection_id and search.token_id = token.token_id
@@ -120,39 +120,42 @@ const AT_REST: readonly Invariant[] = [
   },
 ];
 
-/** The steps of one column as others could see them: of several changes in one transaction, the first `before` and the last `after`. */
+/** The committed changes of one column: of several changes in one transaction, the first `before` and the last `after`. */
 function committed(table: string, column: string): string {
   return `select row_id, min(id) as id, (array_agg(before->>'${column}' order by id))[1] as before,
       (array_agg(after->>'${column}' order by id desc))[1] as after
-    from test_watch.changes where table_name = '${table}' and before is not null and after is not null
+    from test_monitor.changes where table_name = '${table}' and before is not null and after is not null
     group by row_id, transaction`;
 }
 
-const ABOUT_THE_SAME_TIME_MS = 3000;
+const CLOCK_TOLERANCE_MS = 3000;
 
-/** Looks on while a test breaks things, and judges what it saw. */
-export class Watch {
-  private readonly broken = new Set<string>();
-  private readonly snapshots: LastingConnection;
+/** Samples the database during a test and checks the invariants. */
+export class InvariantMonitor {
+  private readonly violations = new Set<string>();
+  private readonly snapshots: ReconnectingClient;
   private isSampling = false;
   private sampling: Promise<void> = Promise.resolve();
-  /** Snapshots that were looked at since the last judgement. */
+  /** Snapshots since the last check. */
   private samples = 0;
 
   private constructor(
     private readonly database: Pick<TestDatabase, 'url' | 'query'>,
     private readonly metadataApi: MetadataHost,
   ) {
-    this.snapshots = new LastingConnection(database.url);
+    this.snapshots = new ReconnectingClient(database.url);
   }
 
-  /** From here on a trigger writes down every change of a state, and snapshots are looked at. */
-  static async start(database: Pick<TestDatabase, 'url' | 'query'>, metadataApi: MetadataHost): Promise<Watch> {
+  /** Installs triggers that log every change of a state, and starts to sample snapshots. */
+  static async start(
+    database: Pick<TestDatabase, 'url' | 'query'>,
+    metadataApi: MetadataHost,
+  ): Promise<InvariantMonitor> {
     await database.query(CHANGE_LOG);
-    const watch = new Watch(database, metadataApi);
-    watch.isSampling = true;
-    watch.sampling = watch.sample();
-    return watch;
+    const monitor = new InvariantMonitor(database, metadataApi);
+    monitor.isSampling = true;
+    monitor.sampling = monitor.sample();
+    return monitor;
   }
 
   async stop(): Promise<void> {
@@ -161,122 +164,123 @@ export class Watch {
     await this.snapshots.end();
   }
 
-  /** Items that somebody has claimed, and neither finished nor handed back. */
+  /** The ids of items that are claimed, and neither finished nor released. */
   async claimedItems(): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
       `select row_id as id
        from (
-         select distinct on (row_id) * from test_watch.changes where table_name = 'refresh_items' order by row_id, id desc
+         select distinct on (row_id) * from test_monitor.changes where table_name = 'refresh_items' order by row_id, id desc
        ) as last
        where after->>'status' = 'pending' and (after->>'claim_count')::int > coalesce((before->>'claim_count')::int, 0)`,
     );
     return rows.map(({ id }) => id);
   }
 
-  /** To be called when all work is done. Throws an Error with every sentence that turned out untrue, and the rows. */
+  /** Call this when no work is pending. Throws an Error with every description that turned out untrue, and the rows. */
   async expectInvariants(accepted: readonly AcceptedRefresh[]): Promise<void> {
-    for (const invariant of [...ALWAYS, ...AT_REST]) await this.look(invariant);
-    await this.lookAtItself();
-    await this.lookAtAccepted(accepted);
-    await this.lookAtTheHost();
-    const broken = [...this.broken];
-    this.broken.clear();
-    if (broken.length > 0) throw new Error(`Not true:\n${broken.join('\n')}`);
+    for (const invariant of [...ALWAYS, ...WHEN_IDLE]) await this.check(invariant);
+    await this.checkMonitor();
+    await this.checkAcceptedRefreshes(accepted);
+    await this.checkHostRequests();
+    const broken = [...this.violations];
+    this.violations.clear();
+    if (broken.length > 0) throw new Error(`Violated invariants:\n${broken.join('\n')}`);
   }
 
   private async sample(): Promise<void> {
     while (this.isSampling) {
       try {
-        for (const { sentence, what } of await this.snapshots.query<Untrue>(SNAPSHOT)) this.note(sentence, [{ what }]);
+        for (const { description, detail } of await this.snapshots.query<Violation>(SNAPSHOT))
+          this.record(description, [{ detail }]);
         this.samples += 1;
       } catch {
-        // Without a database there is nothing to see. Who never sees anything is found out in the end.
+        // The database may be down. `checkMonitor` fails if no sample succeeds at all.
       }
       await new Promise((done) => setTimeout(done, 100));
     }
   }
 
-  private async look({ sentence, sql }: Invariant): Promise<void> {
-    this.note(sentence, await this.database.query<{ what: string }>(`${sql} limit 5`));
+  private async check({ description, sql }: Invariant): Promise<void> {
+    this.record(description, await this.database.query<{ detail: string }>(`${sql} limit 5`));
   }
 
-  private note(sentence: string, rows: readonly { what: string }[]): void {
+  private record(description: string, rows: readonly { detail: string }[]): void {
     const some = rows.slice(0, 5);
-    if (rows.length > 0) this.broken.add(`- ${sentence}: ${some.map(({ what }) => what).join('; ')}`);
+    if (rows.length > 0) this.violations.add(`- ${description}: ${some.map(({ detail }) => detail).join('; ')}`);
   }
 
-  /** Nothing that was looked at would be all right, too. */
-  private async lookAtItself(): Promise<void> {
+  /** Without samples and logged changes, the other checks would pass vacuously. */
+  private async checkMonitor(): Promise<void> {
     const hasSeen = await vi.waitUntil(() => this.samples > 0, { timeout: 10_000 }).catch(() => false);
-    const changes = await this.database.query('select from test_watch.changes limit 1');
-    if (!hasSeen) this.broken.add('- snapshots are looked at all the time');
-    if (changes.length === 0) this.broken.add('- changes are written down');
+    const changes = await this.database.query('select from test_monitor.changes limit 1');
+    if (!hasSeen) this.violations.add('- the monitor takes snapshots');
+    if (changes.length === 0) this.violations.add('- the monitor logs changes');
     this.samples = 0;
   }
 
-  private async lookAtAccepted(accepted: readonly AcceptedRefresh[]): Promise<void> {
+  private async checkAcceptedRefreshes(accepted: readonly AcceptedRefresh[]): Promise<void> {
     const wanted = accepted.flatMap(({ refreshId, tokenIds }) => tokenIds.map((id) => ({ refreshId, tokenId: id })));
-    const rows = await this.database.query<{ what: string }>(
-      `select "refreshId" || ' token ' || "tokenId" || ': ' || count(item) || ' items' as what
+    const rows = await this.database.query<{ detail: string }>(
+      `select "refreshId" || ' token ' || "tokenId" || ': ' || count(item) || ' items' as detail
        from jsonb_to_recordset($1::jsonb) as accepted ("refreshId" uuid, "tokenId" numeric)
        left join nft_metadata.refresh_items as item on item.refresh_id = "refreshId" and item.token_id = "tokenId"
        group by "refreshId", "tokenId" having count(item) <> 1 limit 5`,
       [JSON.stringify(wanted)],
     );
-    this.note('an accepted refresh has exactly one item for each of its tokens', rows);
+    this.record('an accepted refresh has exactly one item for each of its tokens', rows);
   }
 
-  /** What the metadata host has seen of each token, beside what the database says was done. */
-  private async lookAtTheHost(): Promise<void> {
+  /** Compares the requests that the metadata host received with the claims and records in the database. */
+  private async checkHostRequests(): Promise<void> {
     const { requestTimes } = this.metadataApi;
     const tokens = await this.database.query<{
       tokenId: string;
       claims: number;
-      /** Milliseconds since 1970, by the clock of the machine: when the last request that succeeded was accepted. */
-      askedAt: number | null;
-      /** The numbers of the documents that the record had, in order. */
+      /** Unix time in milliseconds: when the last successful refresh was accepted. */
+      acceptedAt: number | null;
+      /** The request numbers of the stored documents, in order. */
       writes: number[];
     }>(
-      `select item."tokenId", item.claims, item."askedAt", coalesce(record.writes, '{}') as writes
+      `select item."tokenId", item.claims, item."acceptedAt", coalesce(record.writes, '{}') as writes
        from (
          select item.token_id::text as "tokenId", sum(item.claim_count)::int as claims,
-           (extract(epoch from max(change.at) filter (where item.status = 'succeeded')) * 1000)::float8 as "askedAt"
+           (extract(epoch from max(change.at) filter (where item.status = 'succeeded')) * 1000)::float8 as "acceptedAt"
          from nft_metadata.refresh_items as item
-         join test_watch.changes as change
+         join test_monitor.changes as change
            on change.table_name = 'refresh_items' and change.row_id = item.id::text and change.before is null
          group by item.token_id
        ) as item
        left join (
          select after->>'token_id' as "tokenId", array_agg((after->>'served')::int order by id) as writes
-         from test_watch.changes
+         from test_monitor.changes
          where table_name = 'tokens' and after->>'served' is not null
            and after->>'fetch_seq' is distinct from before->>'fetch_seq'
          group by after->>'token_id'
        ) as record using ("tokenId")`,
     );
-    this.note(
-      'no token is asked for more often than it was claimed',
+    this.record(
+      'a token is requested at most once per claim',
       tokens.flatMap(({ tokenId, claims }) => {
         const hits = requestTimes.get(tokenId)?.length ?? 0;
-        return hits > claims ? [{ what: `token ${tokenId}: ${hits} requests, ${claims} claims` }] : [];
+        return hits > claims ? [{ detail: `token ${tokenId}: ${hits} requests, ${claims} claims` }] : [];
       }),
     );
-    this.note(
-      'whoever asked for a token finds a document that was served after that',
-      tokens.flatMap(({ tokenId, askedAt, writes }) => {
-        const visit = requestTimes.get(tokenId)?.[(writes.at(-1) ?? 0) - 1];
-        if (!visit || askedAt === null) return [];
-        const servedAt = performance.timeOrigin + visit.endedAt;
-        return servedAt < askedAt ? [{ what: `token ${tokenId}: ${askedAt - servedAt} ms before` }] : [];
+    this.record(
+      'after a refresh, the record has a document that was served after the refresh was accepted',
+      tokens.flatMap(({ tokenId, acceptedAt, writes }) => {
+        const times = requestTimes.get(tokenId)?.[(writes.at(-1) ?? 0) - 1];
+        if (!times || acceptedAt === null) return [];
+        const servedAt = performance.timeOrigin + times.endedAt;
+        return servedAt < acceptedAt ? [{ detail: `token ${tokenId}: ${acceptedAt - servedAt} ms before` }] : [];
       }),
     );
-    this.note(
-      'a document is never replaced by one that is seconds older',
+    this.record(
+      'a document never replaces one that was served seconds later',
       tokens.flatMap(({ tokenId, writes }) =>
         writes.some(
           (served, index) => index > 0 && isOlder(requestTimes.get(tokenId) ?? [], served, writes[index - 1]!),
         )
-          ? [{ what: `token ${tokenId}: documents of its requests ${writes.join(', ')}, in this order` }]
+          ? [{ detail: `token ${tokenId}: stored the documents of requests ${writes.join(', ')}, in this order` }]
           : [],
       ),
     );
@@ -284,8 +288,8 @@ export class Watch {
 }
 
 /**
- * Requests are numbered from 1. A fetch begins when it gets its number from the database, a moment before its request is
- * at the host: of two workers that ask at about the same time, neither is the earlier one.
+ * Request numbers start at 1. A fetch gets its sequence number from the database shortly before its request reaches the host, so two
+ * almost simultaneous requests have no order.
  */
 function isOlder(
   requestTimes: readonly { startedAt: number; endedAt: number }[],
@@ -293,13 +297,13 @@ function isOlder(
   than: number,
 ): boolean {
   const [one, other] = [requestTimes[request - 1], requestTimes[than - 1]];
-  return one !== undefined && other !== undefined && one.endedAt + ABOUT_THE_SAME_TIME_MS < other.startedAt;
+  return one !== undefined && other !== undefined && one.endedAt + CLOCK_TOLERANCE_MS < other.startedAt;
 }
 
-/** In the test's own database and schema. Rolled back changes leave no trace: the log is a table like any other. */
+/** The change log, in a schema of its own. Rolled-back changes are not logged, because the log is an ordinary table. */
 const CHANGE_LOG = `
-  create schema test_watch;
-  create table test_watch.changes (
+  create schema test_monitor;
+  create table test_monitor.changes (
     id bigint generated always as identity primary key,
     transaction xid8 not null default pg_current_xact_id(),
     at timestamptz not null default pg_catalog.clock_timestamp(),
@@ -308,7 +312,7 @@ const CHANGE_LOG = `
     before jsonb,
     after jsonb
   );
-  create function test_watch.shown(record jsonb) returns jsonb language sql as $$
+  create function test_monitor.logged_fields(record jsonb) returns jsonb language sql as $$
     select case when record ? 'fetch_seq'
       then jsonb_build_object(
         'token_id', record->'token_id', 'metadata_status', record->'metadata_status', 'metadata_version', record->'metadata_version',
@@ -319,17 +323,17 @@ const CHANGE_LOG = `
       else record - 'source'
     end
   $$;
-  create function test_watch.note() returns trigger language plpgsql as $$
+  create function test_monitor.log_change() returns trigger language plpgsql as $$
     begin
-      insert into test_watch.changes (table_name, row_id, before, after)
+      insert into test_monitor.changes (table_name, row_id, before, after)
       values (tg_table_name, coalesce(to_jsonb(new)->>'id', to_jsonb(old)->>'id'),
-        test_watch.shown(to_jsonb(old)), test_watch.shown(to_jsonb(new)));
+        test_monitor.logged_fields(to_jsonb(old)), test_monitor.logged_fields(to_jsonb(new)));
       return null;
     end
   $$;
-  create trigger test_watch after insert or update or delete on nft_metadata.refresh_items
-    for each row execute function test_watch.note();
-  create trigger test_watch after insert or update or delete on nft_metadata.refreshes
-    for each row execute function test_watch.note();
-  create trigger test_watch after insert or update or delete on nft_metadata.tokens
-    for each row execute function test_watch.note();`;
+  create trigger test_monitor after insert or update or delete on nft_metadata.refresh_items
+    for each row execute function test_monitor.log_change();
+  create trigger test_monitor after insert or update or delete on nft_metadata.refreshes
+    for each row execute function test_monitor.log_change();
+  create trigger test_monitor after insert or update or delete on nft_metadata.tokens
+    for each row execute function test_monitor.log_change();`;

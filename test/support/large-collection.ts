@@ -4,14 +4,14 @@ import type { TestDatabase } from './database.js';
 
 export interface SizedCollection {
   id: string;
-  /** Every second one is for sale. */
+  /** Every second token is for sale. */
   tokens: number;
 }
 
 /**
- * Token records as a worker would have left them, written with SQL, and half of them put up for sale in no order of their
- * ids. `Side` and `Wings` go together, so that no token is of the Light and has the wings of a Bat; the Gold ones are
- * dearer than all others, `Half` begins anew in the middle of the ids; every token has another `Score`.
+ * Writes token records with SQL, in the state a worker would have left, and lists half of them in random order. `Side` and `Wings`
+ * correlate: no token has `Side=Light` and `Wings=Bat`. `Tier=Gold` has the highest prices. `Half` splits the ids in the middle.
+ * `Score` is unique.
  */
 export async function fillCollection(
   app: INestApplication,

@@ -3,14 +3,14 @@ import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { aFreePort } from './host-process.js';
+import { findFreePort } from './host-process.js';
 
-/** Debian's, which is not on the path of every user. */
+/** Debian installs PgBouncer in /usr/sbin, which is not on the PATH of every user. */
 const PATH = `${process.env['PATH']}:/usr/sbin`;
 
-/** A PgBouncer of the test's own. It refuses to run as root, so for root it runs as `postgres`, as the server does. */
+/** A PgBouncer process. It refuses to run as root, so as root it runs as the user `postgres`. */
 export interface PgBouncer {
-  /** The same database, by way of this pooler. */
+  /** The database URL through PgBouncer. */
   url: string;
   stop(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export async function startPgBouncer(
   const { hostname, port, username, password } = new URL(databaseUrl);
   const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-pgbouncer-'));
   const [configuration, users] = [join(folder, 'pgbouncer.ini'), join(folder, 'users.txt')];
-  const ownPort = await aFreePort();
+  const ownPort = await findFreePort();
   const lines = Object.entries({
     listen_addr: '127.0.0.1',
     listen_port: ownPort,
@@ -52,7 +52,7 @@ export async function startPgBouncer(
   await vi.waitUntil(
     async () => {
       if (pooler.exitCode !== null || pooler.pid === undefined) throw new Error(`PgBouncer did not start:\n${output}`);
-      return responses(changed.href);
+      return acceptsConnections(changed.href);
     },
     { timeout: 20_000, interval: 50 },
   );
@@ -72,7 +72,7 @@ function runAs(): { uid: number; gid: number } | undefined {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-async function responses(url: string): Promise<boolean> {
+async function acceptsConnections(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url });
   client.on('error', () => {});
   return client.connect().then(

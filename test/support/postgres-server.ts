@@ -5,24 +5,24 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { migrate } from '../../src/database/migrations.js';
-import { Guardian } from './guardian.js';
+import { ProcessReaper } from './process-reaper.js';
 
 export interface PostgresServer {
-  /** A migrated database, for suites to copy. */
+  /** Connection string of a migrated database that suites copy. */
   templateUrl: string;
-  /** SIGQUIT stops at once, without writing anything out; SIGKILL takes the postmaster and leaves its children to notice. */
+  /** SIGQUIT is an immediate shutdown without a checkpoint. SIGKILL kills only the postmaster; its children exit when they notice. */
   kill(signal: 'SIGQUIT' | 'SIGKILL'): Promise<void>;
-  /** After `kill`: on the same port, with the same settings; it recovers from its log. */
+  /** After `kill`: starts on the same port with the same settings, and recovers from the WAL. */
   restart(): Promise<void>;
   remove(): Promise<void>;
 }
 
-/** A PostgreSQL server with a folder of its own. Works for any user; for root the server runs as `postgres`. */
+/** Starts a PostgreSQL server in a temporary folder. As root, the server runs as the user `postgres`. */
 export async function startPostgresServer(settings: readonly string[]): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-test-'));
   await chmod(folder, 0o755);
-  const guardian = new Guardian();
-  guardian.watchServer(folder);
+  const reaper = new ProcessReaper();
+  reaper.trackServer(folder);
   const server = await enterEmbeddedPostgres(folder, settings);
   const templateUrl = await server.databaseUrl('template_nft_refresh');
   const data = await dataFolder(templateUrl);
@@ -31,26 +31,26 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
   const kill = async (signal: 'SIGQUIT' | 'SIGKILL') => {
     const pid = await postmasterPid(data);
     process.kill(pid, signal);
-    await until(async () => !isAlive(pid) && !(await responses(templateUrl)));
+    await waitUntil(async () => !isAlive(pid) && !(await acceptsConnections(templateUrl)));
   };
 
   return {
     templateUrl,
     kill,
     async restart() {
-      // Until the last child of a killed postmaster has gone, its shared memory keeps a new one from starting.
-      await until(async () => {
-        const postmaster = await startAgain(data);
-        await until(async () => postmaster.exitCode !== null || (await responses(templateUrl)));
+      // The shared memory of a killed postmaster prevents a new start until its last child has exited.
+      await waitUntil(async () => {
+        const postmaster = await relaunch(data);
+        await waitUntil(async () => postmaster.exitCode !== null || (await acceptsConnections(templateUrl)));
         return postmaster.exitCode === null;
       });
     },
-    remove: () => guardian.end(),
+    remove: () => reaper.end(),
   };
 }
 
-/** With the command line that the server wrote down when it was started first. */
-async function startAgain(data: string) {
+/** Uses the command line in `postmaster.opts`, which the first start wrote. */
+async function relaunch(data: string) {
   const command = await readFile(join(data, 'postmaster.opts'), 'utf8');
   const { uid, gid } = await stat(data);
   const log = await open(join(data, 'server.log'), 'a');
@@ -76,7 +76,7 @@ async function dataFolder(url: string): Promise<string> {
   return rows[0]!.data_directory;
 }
 
-async function responses(url: string): Promise<boolean> {
+async function acceptsConnections(url: string): Promise<boolean> {
   const client = new Client({ connectionString: url });
   client.on('error', () => {});
   try {
@@ -98,11 +98,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Not vitest's: this file also serves its global set-up, where there is none. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
+/** Vitest's `waitUntil` is not available in the global set-up, which uses this file. */
+async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 600; tries += 1) {
-    if (await isSo()) return;
+    if (await condition()) return;
     await new Promise((done) => setTimeout(done, 100));
   }
-  throw new Error('PostgreSQL did neither stop nor start within a minute.');
+  throw new Error('PostgreSQL did not stop or start within a minute.');
 }

@@ -3,14 +3,14 @@ import { startPostgresServer } from './postgres-server.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Connection string of the run's server, with the template database that each suite copies. */
+    /** Connection string of the template database on the run's server. Each suite copies it. */
     templateUrl: string;
   }
 }
 
-/** One server for the run, and in it one migrated database that every suite gets a copy of. */
+/** Starts one server for the test run, with a migrated template database. */
 export default async function startPostgres(project: TestProject): Promise<() => Promise<void>> {
-  // Suites that kill the server have one of their own. This one only sees our processes die: no need to wait for the disk.
+  // Suites that kill the server start their own, so this one does not need durability.
   const server = await startPostgresServer(['fsync=off', 'synchronous_commit=off', 'max_connections=200']);
   project.provide('templateUrl', server.templateUrl);
   return () => server.remove();

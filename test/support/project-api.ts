@@ -1,10 +1,10 @@
 import type { INestApplication } from '@nestjs/common';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
-import { compareWithDocument } from './api-document.js';
+import { validateResponse } from './openapi-validation.js';
 import type { TestProject } from './start-app.js';
 
-/** The headers of a signed request, as the published SDK makes them. */
+/** The headers of a signed request, in the format of the published SDK. */
 export async function signedHeaders(
   { wallet }: Pick<TestProject, 'wallet'>,
   at = new Date(),
@@ -19,11 +19,11 @@ export async function signedHeaders(
   };
 }
 
-/** Supertest; each response is compared with the OpenAPI document as well. */
+/** A supertest agent that also validates each response against the OpenAPI document. */
 export function http(app: INestApplication) {
   return request.agent(app.getHttpServer() as App).use((test: request.Test) =>
     test.on('response', (response: request.Response) => {
-      compareWithDocument(app, {
+      validateResponse(app, {
         method: test.method,
         path: new URL(test.url).pathname,
         status: response.status,
@@ -34,7 +34,7 @@ export function http(app: INestApplication) {
   );
 }
 
-/** A signed POST. Returns the id of the receipt. */
+/** Sends a signed POST. Returns the id of the refresh. */
 export async function requestRefresh(
   app: INestApplication,
   project: TestProject,
@@ -60,7 +60,7 @@ export async function readRefresh(
   return body as Record<string, unknown>;
 }
 
-/** Completed, with so many tokens, all of them well. */
+/** Expects a completed refresh with `count` succeeded tokens and no failed one. */
 export async function expectSucceeded(
   app: INestApplication,
   project: TestProject,

@@ -13,7 +13,7 @@ type RpcResponses = { id: number | null; [field: string]: unknown }[];
 /** What the host does with one request: before it forwards it, or with the node's responses. */
 export type RpcBehaviour =
   | 'hangs'
-  | 'closes at once'
+  | 'closes immediately'
   | { status: number; headers?: Record<string, string>; body?: string }
   /** Maps the node's responses. A promise that never resolves hangs. */
   | ((responses: RpcResponses, calls: Call[]) => unknown);
@@ -63,7 +63,7 @@ export class RpcHost {
 
   /** Requests that call the contract function with this selector. */
   asking(selector: string): Call[][] {
-    return this.requests.filter((calls) => calls.some((call) => asks(call, selector)));
+    return this.requests.filter((calls) => calls.some((call) => isCallTo(call, selector)));
   }
 
   async close(): Promise<void> {
@@ -78,11 +78,11 @@ export class RpcHost {
     const body = await text(request);
     const calls = JSON.parse(body) as Call[];
     this.requests.push(calls);
-    const isForTokenUris = calls.some((call) => asks(call, TOKEN_URI) || asks(call, URI));
+    const isForTokenUris = calls.some((call) => isCallTo(call, TOKEN_URI) || isCallTo(call, URI));
     const behaviour = this.always ?? (isForTokenUris ? this.script.shift() : undefined);
 
     if (behaviour === 'hangs') return;
-    if (behaviour === 'closes at once') return void request.socket.destroy();
+    if (behaviour === 'closes immediately') return void request.socket.destroy();
     if (typeof behaviour === 'object') {
       response.writeHead(behaviour.status, behaviour.headers).end(behaviour.body ?? '');
       return;
@@ -102,6 +102,6 @@ export class RpcHost {
 export const TOKEN_URI = '0xc87b56dd';
 export const URI = '0x0e89341c';
 
-function asks(call: Call, selector: string): boolean {
+function isCallTo(call: Call, selector: string): boolean {
   return call.method === 'eth_call' && call.params[0]?.data?.startsWith(selector) === true;
 }

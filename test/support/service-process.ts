@@ -1,30 +1,29 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { endWithTests } from './guardian.js';
+import { reapOnExit } from './process-reaper.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 
 export interface ServiceProcess {
   process: ChildProcess;
   url: string;
-  /** What it has printed so far. */
+  /** Standard output and standard error so far. */
   output(): string;
-  /** Sends the signal and waits for the end. */
+  /** Sends the signal and waits for the exit. */
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<{ status: number | null; milliseconds: number }>;
 }
 
-interface Callbacks {
+interface Environment {
   database: { url: string };
   metadataApi: { host: string };
 }
 
 /**
- * The built service as a process of its own, on the test's database. Needs `npm run build`, which
- * `npm test` does.
+ * Starts the built service as a process on the test's database. Needs `npm run build`, which `npm test` does.
  */
 export async function startServiceProcess(
-  { database, metadataApi }: Callbacks,
+  { database, metadataApi }: Environment,
   runMode: 'api' | 'worker' | 'all',
   nodeOptions: readonly string[] = [],
 ): Promise<ServiceProcess> {
@@ -38,7 +37,7 @@ export async function startServiceProcess(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  endWithTests(service);
+  reapOnExit(service);
   let out = '';
   service.stdout.on('data', (chunk) => (out += String(chunk)));
   service.stderr.on('data', (chunk) => (out += String(chunk)));
@@ -64,7 +63,7 @@ export async function startServiceProcess(
   };
 }
 
-/** The built service, which is expected to end by itself. Returns its status and what it has printed. */
+/** Runs the built service until it exits. Returns its exit code and output. */
 export async function runServiceToItsEnd(
   env: Readonly<Record<string, string>>,
   main = MAIN,

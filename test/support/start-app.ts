@@ -15,17 +15,17 @@ export interface TestApp {
   worker: RefreshWorker;
   database: TestDatabase;
   metadataApi: MetadataHost;
-  /** A project with a wallet, an API key, and a collection whose Metadata API is `metadataApi`. May ask often. */
+  /** A project with a wallet, an API key, a high rate limit, and a collection whose Metadata API is `metadataApi`. */
   aProject(options?: {
     tokens?: readonly string[];
     limits?: Partial<ProjectLimits>;
     metadataUrl?: string;
-    /** The collection is this contract, which is asked for its token URIs. */
+    /** Reads the token URIs from this contract. */
     contract?: { chainId: number; address: string; uriRule?: UriRule };
   }): Promise<TestProject>;
-  /** Of another process, as far as the database knows: it shares nothing else with `worker`. */
+  /** A second worker that shares only the database with `worker`, as in another process. */
   anotherWorker(): Promise<RefreshWorker>;
-  /** All of one. */
+  /** A second instance of the application, as in another process. */
   anotherProcess(): Promise<TestingModule>;
   revokeApiKey(project: TestProject): Promise<void>;
   stop(): Promise<void>;
@@ -39,7 +39,7 @@ export interface TestProject {
   collectionAddress: string;
 }
 
-/** The application as it runs, on a database and a Metadata API of its own. Its worker works when the test says so. */
+/** Starts the application with its own database and Metadata API. The worker runs only on command of the test. */
 export async function startApp(
   options: AppOptions = {},
   { otherHosts = [], templateUrl }: { otherHosts?: readonly { host: string }[]; templateUrl?: string | undefined } = {},
@@ -87,8 +87,8 @@ export async function startApp(
   };
 }
 
-/** How many it has made to metadata hosts, as the process itself has counted them. */
-export function requestsOf(process: INestApplicationContext): number {
+/** The number of requests to metadata hosts, according to the metrics of the process. */
+export function countMetadataRequests(process: INestApplicationContext): number {
   const counts = process.get(AttemptCounts).read();
   return counts.reduce((sum, { count }) => sum + count, 0);
 }

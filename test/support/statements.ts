@@ -17,7 +17,7 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-/** How one statement read a table. */
+/** How a statement read a table. `rows` includes the rows that a filter removed. */
 export interface TableRead {
   table: string;
   node: string;
@@ -25,8 +25,8 @@ export interface TableRead {
   rows: number;
 }
 
-/** What the application asks its database while `work` runs. */
-export async function statementsOf(work: () => Promise<unknown>): Promise<Statement[]> {
+/** Runs `work` and returns the SQL statements that the application executed meanwhile. */
+export async function captureStatements(work: () => Promise<unknown>): Promise<Statement[]> {
   const statements: Statement[] = [];
   const { query: real } = Client.prototype as unknown as { query: (...given: unknown[]) => unknown };
   const spy: MockInstance = vi.spyOn(Client.prototype, 'query').mockImplementation(function query(
@@ -46,8 +46,8 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<Statem
   return statements;
 }
 
-/** The same statements once more, in one transaction, with what they read of tables of these schemas. */
-export async function readsOf(databaseUrl: string, statements: readonly Statement[]): Promise<TableRead[]> {
+/** Executes the statements again with EXPLAIN ANALYZE, in one transaction, and returns their reads of tables. */
+export async function explainReads(databaseUrl: string, statements: readonly Statement[]): Promise<TableRead[]> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   try {
@@ -72,8 +72,8 @@ function tableReads(node: PlanNode): TableRead[] {
   const below = (node.Plans ?? []).flatMap(tableReads);
   const table = node['Relation Name'];
   if (table === undefined) return below;
-  const passed =
+  const scanned =
     node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
   const index = node['Index Name'] ?? node.Plans?.find((plan) => plan['Index Name'])?.['Index Name'];
-  return [{ table, node: node['Node Type'], index, rows: passed * node['Actual Loops'] }, ...below];
+  return [{ table, node: node['Node Type'], index, rows: scanned * node['Actual Loops'] }, ...below];
 }

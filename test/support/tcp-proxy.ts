@@ -1,11 +1,11 @@
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** Between the service and its database: a line that can be cut in the ways that lines are cut. */
+/** A TCP proxy between the service and its database that simulates network failures. */
 export class TcpProxy {
-  /** Connections that were asked for so far. */
+  /** The number of accepted connections so server. */
   connections = 0;
-  private way: 'forward' | 'swallow' | 'refuse' = 'forward';
-  private readonly lines = new Set<Line>();
+  private mode: 'forward' | 'blackhole' | 'refuse' = 'forward';
+  private readonly proxied = new Set<ProxiedConnection>();
 
   private constructor(
     private readonly server: Server,
@@ -14,7 +14,7 @@ export class TcpProxy {
     server.on('connection', (socket: Socket) => this.accept(socket));
   }
 
-  /** In front of the server that a connection string names. */
+  /** Starts a proxy in front of the server of this connection string. */
   static async start(url: string): Promise<TcpProxy> {
     const { hostname, port } = new URL(url);
     const server = createServer({ pauseOnConnect: true });
@@ -22,35 +22,35 @@ export class TcpProxy {
     return new TcpProxy(server, { host: hostname, port: Number(port) });
   }
 
-  /** The same connection string, by way of this proxy. */
+  /** The connection string through this proxy. */
   throughProxy(url: string): string {
     const changed = new URL(url);
     changed.host = `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
     return changed.href;
   }
 
-  /** What was swallowed arrives late, and new connections are made. */
+  /** Forwards new and existing connections. Data from the time of a blackhole arrives late. */
   forward(): void {
-    this.way = 'forward';
-    for (const line of this.lines) line.open();
+    this.mode = 'forward';
+    for (const connection of this.proxied) connection.forward();
   }
 
-  /** Takes connections and bytes, and passes nothing on: neither side hears that the other has gone. */
-  swallow(): void {
-    this.way = 'swallow';
-    for (const line of this.lines) line.hold();
+  /** Accepts connections and data but forwards nothing. Neither side notices that the other is unreachable. */
+  blackhole(): void {
+    this.mode = 'blackhole';
+    for (const connection of this.proxied) connection.pause();
   }
 
-  /** As a firewall that has forgotten its connections: the old ones are silent for ever, new ones are made. */
-  forgetConnections(): void {
-    for (const line of this.lines) line.hold();
-    this.lines.clear();
+  /** Blackholes the existing connections for ever and forwards new ones, like a firewall that has lost its state table. */
+  blackholeExisting(): void {
+    for (const connection of this.proxied) connection.pause();
+    this.proxied.clear();
   }
 
-  /** Ends all connections, and each new one at once. */
+  /** Resets all connections, existing and new. */
   refuse(): void {
-    this.way = 'refuse';
-    for (const line of this.lines) line.end();
+    this.mode = 'refuse';
+    for (const connection of this.proxied) connection.reset();
   }
 
   async close(): Promise<void> {
@@ -60,47 +60,47 @@ export class TcpProxy {
 
   private accept(socket: Socket): void {
     this.connections += 1;
-    if (this.way === 'refuse') return void socket.resetAndDestroy();
-    const line = new Line(socket, this.target, () => this.lines.delete(line));
-    this.lines.add(line);
-    if (this.way === 'forward') line.open();
+    if (this.mode === 'refuse') return void socket.resetAndDestroy();
+    const connection = new ProxiedConnection(socket, this.target, () => this.proxied.delete(connection));
+    this.proxied.add(connection);
+    if (this.mode === 'forward') connection.forward();
   }
 }
 
-/** One connection and its other half, which is made when the line is first open. */
-class Line {
-  private far: Socket | undefined;
+/** A client connection and its connection to the server, which opens on the first `forward`. */
+class ProxiedConnection {
+  private server: Socket | undefined;
 
   constructor(
-    private readonly near: Socket,
+    private readonly client: Socket,
     private readonly target: { host: string; port: number },
     private readonly onEnd: () => void,
   ) {
-    near.on('error', () => this.end()).on('close', () => this.end());
+    client.on('error', () => this.reset()).on('close', () => this.reset());
   }
 
-  open(): void {
-    this.far ??= this.connect();
-    this.near.resume();
-    this.far.resume();
+  forward(): void {
+    this.server ??= this.connect();
+    this.client.resume();
+    this.server.resume();
   }
 
-  hold(): void {
-    this.near.pause();
-    this.far?.pause();
+  pause(): void {
+    this.client.pause();
+    this.server?.pause();
   }
 
-  end(): void {
-    this.near.resetAndDestroy();
-    this.far?.resetAndDestroy();
+  reset(): void {
+    this.client.resetAndDestroy();
+    this.server?.resetAndDestroy();
     this.onEnd();
   }
 
   private connect(): Socket {
-    const far = connect(this.target);
-    far.on('error', () => this.end()).on('close', () => this.end());
-    far.on('data', (chunk) => this.near.write(chunk));
-    this.near.on('data', (chunk) => far.write(chunk));
-    return far;
+    const server = connect(this.target);
+    server.on('error', () => this.reset()).on('close', () => this.reset());
+    server.on('data', (chunk) => this.client.write(chunk));
+    this.client.on('data', (chunk) => server.write(chunk));
+    return server;
   }
 }

@@ -3,18 +3,18 @@ import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Certificate } from './certificate.js';
 
-/** The first byte of a TLS handshake; no HTTP method begins with it. */
+/** The first byte of a TLS handshake. No HTTP method starts with it. */
 const HANDSHAKE = 0x16;
 
-export interface SeenRequest {
+export interface ReceivedRequest {
   scheme: 'http' | 'https';
   path: string;
   headers: IncomingHttpHeaders;
 }
 
-/** A metadata host that speaks https and http on one port. It redirects where it is told, and else has a document. */
+/** A metadata host for https and http on one port. It redirects the configured paths and returns a document for all others. */
 export class TlsHost {
-  readonly requests: SeenRequest[] = [];
+  readonly requests: ReceivedRequest[] = [];
   private readonly locations = new Map<string, string>();
   private readonly sockets = new Set<Socket>();
 
@@ -29,7 +29,7 @@ export class TlsHost {
     };
     server.on('connection', (socket) => {
       host.sockets.add(socket);
-      socket.on('error', () => {}); // whoever asked has gone
+      socket.on('error', () => {}); // the client has disconnected
       socket.once('readable', () => {
         const first = socket.read(1) as Buffer | null;
         if (first === null) return;
@@ -55,7 +55,7 @@ export class TlsHost {
     await new Promise((done) => this.server.close(done));
   }
 
-  private listener(scheme: SeenRequest['scheme']): RequestListener {
+  private listener(scheme: ReceivedRequest['scheme']): RequestListener {
     return ({ url: path = '', headers }, response) => {
       this.requests.push({ scheme, path, headers });
       const location = this.locations.get(path);

@@ -8,8 +8,8 @@ export const USER = 'service';
 export const PASSWORD = 'only with TLS';
 
 /**
- * Has a running server take TLS, with this certificate, and nothing else from the user `service`, which is no superuser.
- * The server's own user still gets in without.
+ * Enables TLS with this certificate on a running server, and requires it for the user `service`, who is not a superuser. The superuser
+ * can still connect without TLS.
  */
 export async function requireTls(server: PostgresServer, { cert, key }: Certificate): Promise<void> {
   await asAdmin(server, async (client) => {
@@ -30,7 +30,7 @@ export async function requireTls(server: PostgresServer, { cert, key }: Certific
   });
 }
 
-/** An empty database of the user `service`, who is created with it. Returns host, port and database, as they stand in a URL. */
+/** Creates the user `service` and an empty database owned by it. Returns `host:port/database`. */
 export async function createServiceDatabase(
   server: Pick<PostgresServer, 'templateUrl'>,
   name: string,
@@ -43,7 +43,7 @@ export async function createServiceDatabase(
   return `${new URL(server.templateUrl).host}/${name}`;
 }
 
-/** Whether each session of the user `service` is encrypted, as the server says. */
+/** For each session of the user `service`: whether it uses TLS, according to the server. */
 export async function encryptedSessions(server: PostgresServer): Promise<boolean[]> {
   return asAdmin(server, async (client) => {
     const { rows } = await client.query<{ ssl: boolean }>(

@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A POST as it came. */
+/** A received POST. */
 export interface ReceivedMessage {
   path: string;
   headers: Record<string, string>;
@@ -34,7 +34,7 @@ export class WebhookReceiver {
     return new WebhookReceiver(server);
   }
 
-  /** `host:port`, as FETCH_ALLOWED_HOSTS takes it. */
+  /** `host:port`, the format of FETCH_ALLOWED_HOSTS. */
   get host(): string {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }

@@ -1,30 +1,30 @@
-import { pass, until, type CrashTest } from './crash-test.js';
+import { delay, waitUntil, type CrashTest } from './crash-test.js';
 import type { FullDisk } from './full-disk.js';
 import type { ServiceProcess } from './service-process.js';
 
-/** Workers are killed, or held still for longer than a lease, while refreshes of the same tokens keep coming. */
-export async function killAndStop(
+/** Kills workers, or suspends them for longer than a lease, while refreshes of the same tokens keep arriving. */
+export async function killAndSuspendWorkers(
   test: CrashTest,
   api: string,
   { workers: count, times, tokens }: { workers: number; times: number; tokens: number },
 ): Promise<void> {
   const project = await test.aProject(tokens);
   const workers = await Promise.all(Array.from({ length: count }, () => test.startProcess('worker')));
-  const good = await test.mixLaterResponses(api, project);
+  const good = await test.scriptMixedResponsesAfterSuccess(api, project);
 
   for (let time = 0; time < times; time += 1) {
     await test.request(api, project, project.tokenIds);
     const victim = Math.floor(Math.random() * count);
-    await pass(Math.random() * 1500);
+    await delay(Math.random() * 1500);
     if (time % 3 === 2) {
       workers[victim]!.process.kill('SIGSTOP');
-      await test.outliveLeases();
-      await pass(Math.random() * 1500);
+      await test.expireLeases();
+      await delay(Math.random() * 1500);
       workers[victim]!.process.kill('SIGCONT');
     } else {
       await workers[victim]!.end('SIGKILL');
       workers[victim] = await test.startProcess('worker');
-      await test.outliveLeases();
+      await test.expireLeases();
     }
   }
   await test.expectAllDone();
@@ -35,69 +35,69 @@ export async function killAndStop(
     status_404: times * share(tokens, 0),
     timeout: times * share(tokens, 1),
   });
-  expect(await mostLostClaims(test, project.id)).toBeGreaterThan(0);
+  expect(await maxLostClaims(test, project.id)).toBeGreaterThan(0);
   await Promise.all(workers.map((worker) => worker.end('SIGKILL')));
 }
 
-/** A worker that has fetched, and cannot write, stands still until its items are somebody else's; then it writes. */
-export async function outliveItsLease(test: CrashTest, api: string, disk: FullDisk): Promise<void> {
-  // No more than a host is asked for at once.
+/** A worker that cannot store its results is suspended until its leases expire and another worker claims the items. Then it writes. */
+export async function completeAfterLeaseExpired(test: CrashTest, api: string, disk: FullDisk): Promise<void> {
+  // Two halves of 8, the default concurrency of a host.
   const project = await test.aProject(16);
   const [first, others] = [project.tokenIds.slice(0, 8), project.tokenIds.slice(8)];
   const document = (served: number) => ({ name: 'x', served });
   for (const tokenId of first) {
-    const fills = { status: 200, body: document, before: () => disk.fill() };
-    test.metadataApi.script(tokenId, fills, { behaviour: 'hangs' }, { status: 200, body: document });
+    const fillsDisk = { status: 200, body: document, before: () => disk.fill() };
+    test.metadataApi.script(tokenId, fillsDisk, { behaviour: 'hangs' }, { status: 200, body: document });
   }
-  const askedFor = (times: number) => () => first.every((tokenId) => test.metadataApi.hits.get(tokenId) === times);
-  const sleeper = await test.startProcess('worker');
+  const requested = (times: number) => () => first.every((tokenId) => test.metadataApi.hits.get(tokenId) === times);
+  const suspended = await test.startProcess('worker');
   await test.request(api, project, first);
-  await until(() => askedFor(1)() && sleeper.output().includes('results could not be written'));
-  sleeper.process.kill('SIGSTOP');
+  await waitUntil(() => requested(1)() && suspended.output().includes('results could not be written'));
+  suspended.process.kill('SIGSTOP');
   await disk.empty();
-  await test.outliveLeases();
+  await test.expireLeases();
   const other = await test.startProcess('worker');
-  await until(askedFor(2));
+  await waitUntil(requested(2));
   await other.end('SIGKILL');
 
-  sleeper.process.kill('SIGCONT');
-  // It writes what it holds before it takes anything new.
-  test.numberResponses(others);
+  suspended.process.kill('SIGCONT');
+  // It writes its results before it claims new items.
+  test.scriptNumberedResponses(others);
   await test.request(api, project, others);
-  await until(async () => (await test.pending()) <= first.length);
+  await waitUntil(async () => (await test.countPending()) <= first.length);
 
-  expect(await test.pending()).toBe(first.length);
-  await test.outliveLeases();
+  expect(await test.countPending()).toBe(first.length);
+  await test.expireLeases();
   await test.expectAllDone();
   const records = await test.database.query<{ served: number }>(
     `select (raw->>'served')::int as served from nft_metadata.tokens where collection_id = $1 and token_id = any($2)`,
     [project.collectionId, first],
   );
   expect(records.map(({ served }) => served)).toEqual(first.map(() => 3));
-  await sleeper.end('SIGKILL');
+  await suspended.end('SIGKILL');
 }
 
-/** Nobody has to wait for a lease after SIGTERM. */
-export async function stopInOrder(test: CrashTest, api: string): Promise<void> {
+/** After SIGTERM, a worker leaves no claimed items behind. */
+export async function shutDownGracefully(test: CrashTest, api: string): Promise<void> {
   const project = await test.aProject(100);
-  test.mixResponses(project.tokenIds);
+  test.scriptMixedResponses(project.tokenIds);
   const worker = await test.startProcess('worker');
   await test.request(api, project, project.tokenIds);
-  await until(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
-  await pass(Math.random() * 1000);
+  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  await delay(Math.random() * 1000);
 
   const { status, milliseconds } = await worker.end('SIGTERM');
 
   expect(status).toBe(0);
   expect(milliseconds).toBeLessThan(10_000);
-  expect(await test.watch.claimedItems()).toEqual([]);
+  expect(await test.invariants.claimedItems()).toEqual([]);
   const successor: ServiceProcess = await test.startProcess('worker');
   await test.expectAllDone();
   await successor.end('SIGKILL');
 }
 
-/** Of `mixResponses`: how many of these tokens are at this place of twenty. */
-const share = (tokens: number, place: number) => Math.ceil((tokens - place) / 20);
+/** How many of these tokens have this index modulo 20 in `scriptMixedResponses`. */
+const share = (tokens: number, index: number) => Math.ceil((tokens - index) / 20);
 
 async function failuresOf(test: CrashTest, projectId: string): Promise<Record<string, number>> {
   const rows = await test.database.query<{ reason: string; count: number }>(
@@ -109,8 +109,8 @@ async function failuresOf(test: CrashTest, projectId: string): Promise<Record<st
   return Object.fromEntries(rows.map(({ reason, count }) => [reason, count]));
 }
 
-/** Of one item: claims that were neither answered nor handed back, whose lease somebody else had to outlive. */
-async function mostLostClaims(test: CrashTest, projectId: string): Promise<number> {
+/** The most claims of one item that ended by lease expiry, without a result or a release. */
+async function maxLostClaims(test: CrashTest, projectId: string): Promise<number> {
   const [row] = await test.database.query<{ most: number }>(
     `select max(item.claim_count - item.attempt_count - item.release_count)::int as most
      from nft_metadata.refresh_items as item join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id

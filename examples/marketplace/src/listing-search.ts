@@ -15,7 +15,7 @@ const SearchRowSchema = defineEntity({
     version: p.integer(),
   },
 });
-/** What can be searched of a token. */
+/** The searchable fields of a token. */
 export class SearchRow extends SearchRowSchema.class {}
 SearchRowSchema.setClass(SearchRow);
 
@@ -30,7 +30,7 @@ class SearchRowsMigration extends Migration {
 }
 export const searchMigrations = [{ name: 'shop-2026-11-21-search', class: SearchRowsMigration }];
 
-/** The shop's search, which follows what refreshing finds. */
+/** The shop's search index. It is updated by metadata events. */
 @Injectable()
 export class ListingSearch {
   constructor(
@@ -38,15 +38,15 @@ export class ListingSearch {
     private readonly tokens: TokenStore,
     events: MetadataEvents,
   ) {
-    events.on('token.metadata.changed', 'listing-search', (changes) => this.follow(changes));
+    events.on('token.metadata.changed', 'listing-search', (changes) => this.update(changes));
   }
 
   async find(address: string, name: string): Promise<SearchRow[]> {
     return this.em.fork().find(SearchRow, { address, name: { $ilike: `%${name}%` } }, { orderBy: { tokenId: 'asc' } });
   }
 
-  /** The record as it is now is what counts, so that a change that is told twice does no harm. */
-  private async follow(changes: readonly TokenMetadataChanged[]): Promise<void> {
+  /** Idempotent: indexes the current record, so that an event may be delivered twice. */
+  private async update(changes: readonly TokenMetadataChanged[]): Promise<void> {
     const records = await this.tokens.findTokens(changes);
     await this.em.fork().upsertMany(
       SearchRow,

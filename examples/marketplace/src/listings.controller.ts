@@ -4,7 +4,7 @@ import { Collections, TokenStore } from 'nestjs-nft-refresh/token-store';
 import { ListingSearch } from './listing-search.js';
 import { Collection, Offer } from './shop/entities.js';
 
-/** The shop's offers with the metadata that their tokens have now. */
+/** The shop's offers with the current metadata of their tokens. */
 @Controller('listings')
 export class ListingsController {
   constructor(
@@ -14,9 +14,9 @@ export class ListingsController {
     private readonly search: ListingSearch,
   ) {}
 
-  /** Makes a collection of the shop one that can be refreshed, with the tokens that are for sale. */
+  /** Registers a collection of the shop for refreshes, with the tokens that are for sale. */
   @Post(':address')
-  async follow(@Param('address') address: string) {
+  async register(@Param('address') address: string) {
     const { metadataUrl, owner } = await this.em.findOneOrFail(Collection, { address });
     const source = { kind: 'metadata_api' as const, url: metadataUrl };
     const { id } = await this.collections.add({ chainId: 1, address, projectId: String(owner.id), source });
@@ -26,10 +26,10 @@ export class ListingsController {
 
   @Get(':address')
   async list(@Param('address') address: string) {
-    const [followed] = await this.collections.findByAddress(address);
+    const [registered] = await this.collections.findByAddress(address);
     const offers = await this.em.find(Offer, { collection: { address } }, { orderBy: { id: 'asc' } });
     const records = await this.tokens.findTokens(
-      followed ? offers.map(({ tokenId }) => ({ collectionId: followed.id, tokenId })) : [],
+      registered ? offers.map(({ tokenId }) => ({ collectionId: registered.id, tokenId })) : [],
     );
     const byId = new Map(records.map((record) => [record.tokenId, record]));
     return offers.map(({ tokenId, price }) => ({ tokenId, price, name: byId.get(tokenId)?.name ?? null }));

@@ -4,7 +4,7 @@ import { serve } from './serve.js';
 import { shopMigrations } from './shop/migrations.js';
 import { ShopModule, shopDatabase } from './shop/shop.module.js';
 
-/** The shop as it was, for comparison. */
+/** The shop without nestjs-nft-refresh, for comparison. */
 @Module({ imports: [shopDatabase(shopMigrations), ShopModule] })
 class ShopAlone {}
 

@@ -7,19 +7,19 @@ import { shopMigrations } from './shop/migrations.js';
 import { ShopModule, shopDatabase } from './shop/shop.module.js';
 import { UserDirectory } from './user-directory.js';
 
-/** The shop, and beside it all that refreshes metadata. */
+/** The shop with embedded metadata refresh. */
 @Module({
   imports: [
     shopDatabase([...shopMigrations, ...searchMigrations, ...nftMetadataMigrations]),
     ShopModule,
     NftRefreshModule.forRoot({
-      // Who may ask for refreshes: the shop's users, with the keys that they have already.
+      // The shop's users can request refreshes with their existing API keys.
       projectDirectory: { provide: ProjectDirectory, useClass: UserDirectory },
       projectApiPath: 'nft',
       partnerApiPaths: [],
       safeHttp: { allowedHosts: process.env['ALLOWED_HOSTS']?.split(',') ?? [] },
     }),
-    // The shop's search is told what has changed.
+    // Delivers events to the shop's search.
     MetadataEventsModule.forRoot({ runDelivery: true }),
     MikroOrmModule.forFeature([SearchRow]),
   ],

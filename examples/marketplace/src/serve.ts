@@ -5,7 +5,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ShopErrors } from './shop/shop-errors.filter.js';
 
-/** As the shop always started, on Express or Fastify. */
+/** The shop's bootstrap, on Express or Fastify. */
 export async function serve(module: Type): Promise<void> {
   const adapter = process.env['PLATFORM'] === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
   const app = await NestFactory.create(module, adapter, { logger: ['error', 'warn'] });

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { ProjectDirectory, type CallingProject } from 'nestjs-nft-refresh/project-auth';
 import { User } from './shop/entities.js';
 
-/** The shop's users are the projects, and their API keys of the form `shop-…` are good for refreshing too. */
+/** Maps the shop's users to projects, and accepts their API keys of the form `shop-…`. */
 @Injectable()
 export class UserDirectory extends ProjectDirectory {
   constructor(private readonly em: EntityManager) {

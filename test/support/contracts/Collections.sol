@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.20;
 
-/// An ERC-721 collection as they are usually written: what was not minted has neither an owner nor a token URI.
+/// A typical ERC-721 collection. A token that is not minted has neither an owner nor a token URI.
 contract Cards {
     error ERC721NonexistentToken(uint256 tokenId);
 
@@ -28,7 +28,7 @@ contract Cards {
     }
 }
 
-/// An ERC-1155 collection: one URI for all tokens, and who asks puts the id into it.
+/// An ERC-1155 collection: one URI template for all tokens. The client substitutes the id.
 contract Potions {
     string private template;
 
@@ -45,24 +45,24 @@ contract Potions {
     }
 }
 
-/// Answers each call as it was told, byte for byte, and reverts without a word when it was told nothing.
-contract Puppet {
+/// Returns the scripted bytes for each call. Reverts without data for calls that are not scripted.
+contract ScriptedContract {
     enum End { Silent, Returns, Reverts, Invalid, Endless }
-    struct Answer { End end; bytes data; }
+    struct Response { End end; bytes data; }
 
-    mapping(bytes32 => Answer) private answers;
+    mapping(bytes32 => Response) private responses;
 
-    function answer(bytes calldata call, End end, bytes calldata data) external {
-        answers[keccak256(call)] = Answer(end, data);
+    function script(bytes calldata call, End end, bytes calldata data) external {
+        responses[keccak256(call)] = Response(end, data);
     }
 
     fallback() external {
-        Answer storage told = answers[keccak256(msg.data)];
-        bytes memory data = told.data;
-        if (told.end == End.Returns) assembly { return(add(data, 32), mload(data)) }
-        if (told.end == End.Reverts) assembly { revert(add(data, 32), mload(data)) }
-        if (told.end == End.Invalid) assembly { invalid() }
-        while (told.end == End.Endless) {}
+        Response storage response = responses[keccak256(msg.data)];
+        bytes memory data = response.data;
+        if (response.end == End.Returns) assembly { return(add(data, 32), mload(data)) }
+        if (response.end == End.Reverts) assembly { revert(add(data, 32), mload(data)) }
+        if (response.end == End.Invalid) assembly { invalid() }
+        while (response.end == End.Endless) {}
         revert();
     }
 }

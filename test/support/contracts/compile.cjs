@@ -1,4 +1,4 @@
-/** Writes collections.json. See README.md. */
+/** Compiles Collections.sol to collections.json. See README.md. */
 const { readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const solc = require('solc');

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import ours from '../../../vitest.config.js';
 
-/** A run of tests that never ends by itself, for a test that interrupts it. */
+/** A test run that never ends, for the test that interrupts it. */
 export default defineConfig({
   root: fileURLToPath(new URL('../../../', import.meta.url)),
   resolve: ours.resolve!,

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { endWithTests } from '../guardian.js';
+import { reapOnExit } from '../process-reaper.js';
 
 it('waits until it is interrupted', async () => {
-  endWithTests(spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)', process.env['TMPDIR']!]));
+  reapOnExit(spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)', process.env['TMPDIR']!]));
   process.stdout.write('waiting\n');
 
   await new Promise(() => {});

@@ -10,7 +10,7 @@ const UserSchema = defineEntity({
     apiKey: p.text(),
   },
 });
-/** Sells here, and has the shop's own kind of API key. */
+/** A seller, with an API key in the shop's format. */
 export class User extends UserSchema.class {}
 UserSchema.setClass(User);
 
@@ -25,7 +25,7 @@ const CollectionSchema = defineEntity({
     owner: () => p.manyToOne(User),
   },
 });
-/** As the shop's front page shows it. Another class than the package's of the same name, in another table. */
+/** The shop's own collection, not the package's `Collection` of the same name. */
 export class Collection extends CollectionSchema.class {}
 CollectionSchema.setClass(Collection);
 

@@ -21,5 +21,5 @@ class ShopMigration extends Migration {
   }
 }
 
-/** The shop's own. */
+/** The shop's own migrations. */
 export const shopMigrations = [{ name: 'shop-2025-03-01', class: ShopMigration }];

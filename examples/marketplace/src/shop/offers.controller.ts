@@ -12,7 +12,7 @@ export class NewOffer {
   price: string;
 }
 
-/** What the shop had before: tokens for sale, without a name or a picture. */
+/** The shop's own routes: tokens for sale, without metadata. */
 @Controller('offers')
 export class OffersController {
   constructor(private readonly em: EntityManager) {}

@@ -1,7 +1,7 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 
-/** The shop's own way to put errors. */
+/** The shop's own error format. */
 @Catch()
 export class ShopErrors implements ExceptionFilter {
   constructor(private readonly adapterHost: HttpAdapterHost) {}

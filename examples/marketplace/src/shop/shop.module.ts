@@ -9,7 +9,7 @@ import { ClosingTime } from './closing-time.js';
 import { Collection, Offer, User } from './entities.js';
 import { OffersController } from './offers.controller.js';
 
-/** The shop as it was before: its own throttler for everything, schedule, entities and routes. */
+/** The shop without nestjs-nft-refresh: its own global throttler, schedule, entities and routes. */
 @Module({
   imports: [
     ThrottlerModule.forRoot([{ ttl: 60_000, limit: 8 }]),
@@ -21,7 +21,7 @@ import { OffersController } from './offers.controller.js';
 })
 export class ShopModule {}
 
-/** And its database, with its own migrations in its own table of them. */
+/** The database connection of the shop, with its migrations. */
 export function shopDatabase(migrationsList: NonNullable<Options['migrations']>['migrationsList']) {
   return MikroOrmModule.forRoot({
     driver: PostgreSqlDriver,
@@ -29,7 +29,7 @@ export function shopDatabase(migrationsList: NonNullable<Options['migrations']>[
     autoLoadEntities: true,
     extensions: [Migrator],
     migrations: { migrationsList, snapshot: false },
-    // The tables of the package are its own business: schema:update and migration:create leave them alone.
+    // Excludes the tables of the package from schema:update and migration:create.
     schemaGenerator: { ignoreSchema: ['nft_metadata'], skipTables: [/^nft_metadata\./] },
   });
 }

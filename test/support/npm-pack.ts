@@ -17,17 +17,17 @@ export interface PackageManifest {
   peerDependencies: Record<string, string>;
 }
 
-/** A folder outside the repository, so that nothing of its node_modules is found by chance. */
-export async function anEmptyFolder(): Promise<string> {
+/** A temporary folder outside the repository, so that Node does not resolve packages from its node_modules. */
+export async function createHostFolder(): Promise<string> {
   return realpath(await mkdtemp(join(tmpdir(), 'nft-refresh-host-')));
 }
 
 /**
- * Installs what `npm pack` makes into a host's folder, without the network: the tarball is unpacked, and exactly what the
- * package and the host declare is linked from this repository's node_modules. What neither declares is not found. That
- * npm itself would choose the same versions is not shown here; `npm run test:outside` shows it with the network.
+ * Installs the tarball of `npm pack` into a host's folder without the network. It unpacks the tarball and links exactly the
+ * dependencies that the package and the host declare from the node_modules of this repository. It does not show that npm would choose
+ * the same versions; `npm run test:outside` does.
  *
- * Packs what `npm run build` has made, which `npm test` does.
+ * Needs `npm run build`, which `npm test` does.
  */
 export async function installPackage(host: string, hostNeeds: readonly string[] = []): Promise<PackageManifest> {
   const tarball = await pack(host);
@@ -45,7 +45,7 @@ export async function installPackage(host: string, hostNeeds: readonly string[] 
   return manifest;
 }
 
-/** The tarball, in the folder. */
+/** Runs `npm pack` and returns the path of the tarball. */
 async function pack(folder: string): Promise<string> {
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], {
     cwd: ROOT,
@@ -54,19 +54,19 @@ async function pack(folder: string): Promise<string> {
   return join(folder, stdout.trim().split('\n').at(-1)!);
 }
 
-/** As a host does it, from the network: the tarball, and what else it is told to install. */
+/** Runs `npm install` from the network. The name of this package stands for its tarball. */
 export async function npmInstall(host: string, names: readonly string[]): Promise<void> {
   const tarball = await pack(host);
   const isPacked = (name: string) => tarball.split(/[\\/]/).at(-1)!.startsWith(`${name}-`);
-  const wanted = names.map((name) => (isPacked(name) ? tarball : name));
-  await run('npm', ['install', '--no-audit', '--no-fund', ...wanted], {
+  const specifiers = names.map((name) => (isPacked(name) ? tarball : name));
+  await run('npm', ['install', '--no-audit', '--no-fund', ...specifiers], {
     cwd: host,
     shell: process.platform === 'win32',
   });
 }
 
-/** Whether npm can be asked for a package now. */
-export async function hasRegistry(): Promise<boolean> {
+/** Whether the npm registry responds. */
+export async function isRegistryReachable(): Promise<boolean> {
   return run('npm', ['view', '@nestjs/common', 'version'], { shell: process.platform === 'win32' }).then(
     () => true,
     () => false,

@@ -5,7 +5,7 @@ import { createRefreshApiDocument } from '@app/refresh-api';
 import { createApiDocument } from '../../src/api-reference.js';
 import { Readiness } from '../../src/health/readiness.js';
 
-interface Seen {
+interface ActualResponse {
   method: string;
   path: string;
   status: number;
@@ -19,22 +19,22 @@ interface DocumentedResponse {
 }
 type Operations = Partial<Record<string, { responses: Record<string, DocumentedResponse> }>>;
 
-const checkers = new WeakMap<INestApplication, ResponseChecker>();
-const deviations: string[] = [];
+const validators = new WeakMap<INestApplication, ResponseValidator>();
+const violations: string[] = [];
 
-/** Compares a response with the application's own OpenAPI document. */
-export function compareWithDocument(app: INestApplication, seen: Seen): void {
-  if (!checkers.has(app)) checkers.set(app, new ResponseChecker(app));
-  deviations.push(...checkers.get(app)!.deviationsOf(seen));
+/** Validates a response against the OpenAPI document of the application. */
+export function validateResponse(app: INestApplication, response: ActualResponse): void {
+  if (!validators.has(app)) validators.set(app, new ResponseValidator(app));
+  violations.push(...validators.get(app)!.validate(response));
 }
 
-/** What was found since the last call. */
-export function takeDeviations(): string[] {
-  return deviations.splice(0);
+/** Returns and clears the violations that were found so far. */
+export function drainViolations(): string[] {
+  return violations.splice(0);
 }
 
-/** Knows which answers the document promises. Stricter than the document in one thing: no field that is not in it. */
-class ResponseChecker {
+/** Validates responses against the OpenAPI document. Stricter than the document: it allows no additional properties. */
+class ResponseValidator {
   private readonly paths: { pattern: RegExp; operations: Operations }[];
   private readonly ajv = new Ajv2020({ strict: false, allErrors: true });
   private readonly validators = new Map<object, ValidateFunction>();
@@ -42,23 +42,25 @@ class ResponseChecker {
   constructor(app: INestApplication) {
     const document = isOurs(app) ? createApiDocument(app) : createRefreshApiDocument(app);
     addFormats.default(this.ajv);
-    this.ajv.addSchema({ $id: 'document', ...(closed(document) as object) });
+    this.ajv.addSchema({ $id: 'document', ...(withoutAdditionalProperties(document) as object) });
     this.paths = Object.entries(document.paths).map(([path, operations]) => ({
       pattern: new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, '[^/]+')}/?$`),
       operations: operations as Operations,
     }));
   }
 
-  deviationsOf({ method, path, status, headers, body }: Seen): string[] {
-    const place = `${method} ${path} → ${status}`;
+  validate({ method, path, status, headers, body }: ActualResponse): string[] {
+    const operationLabel = `${method} ${path} → ${status}`;
     const operation = this.paths.find(({ pattern }) => pattern.test(path))?.operations[method.toLowerCase()];
     if (!operation) return [];
     const documented = operation.responses[status];
-    if (!documented) return [`${place}: the status is not documented`];
+    if (!documented) return [`${operationLabel}: the status is not documented`];
     const missing = Object.keys(documented.headers ?? {}).filter((name) => headers[name] === undefined);
     const schema = documented.content?.['application/json']?.schema;
     const errors = schema ? this.errorsOf(schema, body) : [];
-    return [...missing.map((name) => `header ${name} is missing`), ...errors].map((text) => `${place}: ${text}`);
+    return [...missing.map((name) => `header ${name} is missing`), ...errors].map(
+      (text) => `${operationLabel}: ${text}`,
+    );
   }
 
   private errorsOf(schema: object, body: unknown): string[] {
@@ -74,7 +76,7 @@ class ResponseChecker {
   }
 }
 
-/** Of another host's own routes nothing is promised. */
+/** Whether this is the application of this repository, not an embedding host, whose own routes have no document. */
 function isOurs(app: INestApplication): boolean {
   try {
     return app.get(Readiness, { strict: false }) instanceof Readiness;
@@ -87,9 +89,11 @@ function withAbsoluteRefs(schema: object): object {
   return JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"document#/components')) as object;
 }
 
-function closed(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(closed);
+function withoutAdditionalProperties(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutAdditionalProperties);
   if (typeof value !== 'object' || value === null) return value;
-  const copy = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, closed(inner)]));
+  const copy = Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, withoutAdditionalProperties(inner)]),
+  );
   return 'properties' in copy && copy['type'] === 'object' ? { ...copy, additionalProperties: false } : copy;
 }

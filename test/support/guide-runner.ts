@@ -1,25 +1,25 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { aFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
-import { anEmptyFolder, installPackage, npmInstall } from './packed.js';
+import { findFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
+import { createHostFolder, installPackage, npmInstall } from './npm-pack.js';
 
 interface Manifest {
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
 }
 
-/** As the page has it. */
+/** The URL in the page. */
 const SHOP_URL = 'http://127.0.0.1:3000';
 
 /**
- * Does what a page says, block by block. Three things are put in for others: the Nest CLI of this repository for `npx`,
- * links for `npm install`, and ports and a database of the test's for those of the page.
+ * Executes the code blocks of a guide. It replaces three things: `npx` with the Nest CLI of this repository, `npm install` with
+ * symbolic links, and the ports and database URL of the page with those of the test.
  */
-export class Reader {
-  /** What the requests of the page were answered. */
+export class GuideRunner {
+  /** The responses to the requests of the page. */
   readonly responses: unknown[] = [];
   readonly compiled: string[] = [];
-  /** Where the page has gone by now, below the root. */
+  /** The current working directory of the page. */
   private folder = '';
   private root = '';
   private metadataPort = '';
@@ -29,7 +29,7 @@ export class Reader {
 
   constructor(
     private readonly databaseUrl: string,
-    /** Whether npm itself installs, from the network. */
+    /** Whether to run the real `npm install`, from the network. */
     private readonly hasNetwork = false,
   ) {}
 
@@ -37,21 +37,21 @@ export class Reader {
     return this.shop?.url ?? '';
   }
 
-  async follow(blocks: readonly Block[]): Promise<void> {
-    this.metadataPort = String(await aFreePort());
+  async run(blocks: readonly Block[]): Promise<void> {
+    this.metadataPort = String(await findFreePort());
     const snippets = blocks.filter(({ language, file }) => language === 'ts' && !file);
     for (const { language, file, text } of blocks) {
       if (file) await this.write(file, text);
       if (language !== 'sh') continue;
       for (const line of text.trim().split('\n')) {
-        if (line === 'npm run build') await this.collect(snippets);
-        await this.type(line);
+        if (line === 'npm run build') await this.writeSnippets(snippets);
+        await this.execute(line);
       }
     }
   }
 
-  /** Snippets have no place in the application: they only have to compile in it. */
-  private async collect(snippets: readonly Block[]): Promise<void> {
+  /** Snippets without a file name only have to compile in the application. */
+  private async writeSnippets(snippets: readonly Block[]): Promise<void> {
     for (const { text } of snippets) {
       this.compiled.push(`src/snippet-${this.compiled.length}.ts`);
       await this.write(this.compiled.at(-1)!, text);
@@ -69,7 +69,7 @@ export class Reader {
     await writeFile(path, text.replaceAll(/\b4000\b/g, this.metadataPort));
   }
 
-  private async type(line: string): Promise<void> {
+  private async execute(line: string): Promise<void> {
     const words = wordsOf(line, this.variables);
     const command = words.slice(0, 2).join(' ');
     if (command === 'npx @nestjs/cli') return this.generate(words.slice(2));
@@ -82,16 +82,16 @@ export class Reader {
     if (words[0] === 'curl' && words.includes('--retry-connrefused')) return this.waitForShop(words);
     if (words[0] === 'export') return this.export(line.slice('export '.length));
     if (words[0] === 'curl') return this.request(words.slice(1));
-    throw new Error(`The page has a command that this test does not know: ${line}`);
+    throw new Error(`Unsupported command in the page: ${line}`);
   }
 
   private async generate(words: readonly string[]): Promise<void> {
-    this.root = await anEmptyFolder();
+    this.root = await createHostFolder();
     this.folder = this.root;
     await runTool(this.folder, '@nestjs/cli/bin/nest.js', ...words, '--skip-install', '--skip-git', '--no-observe');
   }
 
-  /** Nothing but what the Nest CLI has put into the application, and what the page tells to install. */
+  /** Links only the dependencies of the generated application and those that the page installs. */
   private async install(names: readonly string[]): Promise<void> {
     if (this.hasNetwork) return npmInstall(this.folder, names);
     const wanted = names.map((name) => name.replace(/(?<=.)@[^/]+$/, ''));
@@ -106,8 +106,8 @@ export class Reader {
     ];
     const declared = [...Object.keys(manifest.dependencies), ...wanted.filter((name) => name !== 'nestjs-nft-refresh')];
     const { peerDependencies } = await installPackage(this.folder, [...declared, ...typesAndTools]);
-    const forgotten = Object.keys(peerDependencies).filter((name) => !declared.includes(name));
-    if (forgotten.length > 0) throw new Error(`The page does not say that ${forgotten.join(', ')} are needed.`);
+    const missing = Object.keys(peerDependencies).filter((name) => !declared.includes(name));
+    if (missing.length > 0) throw new Error(`The page does not install the peer dependencies ${missing.join(', ')}.`);
   }
 
   private async start(): Promise<void> {
@@ -116,10 +116,9 @@ export class Reader {
     this.shop = await this.background(program, this.variables);
   }
 
-  /** The page has to wait by itself: a shell does not. */
+  /** The page must wait for the background process, as in a shell. */
   private async waitForShop(words: readonly string[]): Promise<void> {
-    if (!words.includes(SHOP_URL))
-      throw new Error(`The page waits for something else than its shop: ${words.join(' ')}`);
+    if (!words.includes(SHOP_URL)) throw new Error(`The page does not wait for its shop: ${words.join(' ')}`);
     await this.shop!.ready();
   }
 
@@ -143,27 +142,29 @@ export class Reader {
       const value = options[index + 1]!;
       if (options[index] === '-H') headers.push(value.split(': ', 2) as [string, string]);
       else if (options[index] === '-d') body = value;
-      else throw new Error(`The page uses an option of curl that this test does not know: ${options[index]}`);
+      else throw new Error(`Unsupported curl option in the page: ${options[index]}`);
     }
-    const asked = url!.replace(SHOP_URL, this.shopUrl);
-    const ask = async () =>
-      (await fetch(asked, { headers, ...(body !== undefined && { method: 'POST', body }) })).json() as Promise<unknown>;
-    // Whoever reads the page types slower than the worker fetches.
+    const target = url!.replace(SHOP_URL, this.shopUrl);
+    const send = async () =>
+      (
+        await fetch(target, { headers, ...(body !== undefined && { method: 'POST', body }) })
+      ).json() as Promise<unknown>;
+    // A reader types more slowly than the worker fetches.
     if (body === undefined)
-      await vi.waitUntil(async () => JSON.stringify(await ask()).includes('Cat'), { timeout: 20_000 });
-    this.responses.push(await ask());
+      await vi.waitUntil(async () => JSON.stringify(await send()).includes('Cat'), { timeout: 20_000 });
+    this.responses.push(await send());
   }
 }
 
-/** A fenced block of a page: a file when it has a name, else a snippet. */
+/** A fenced code block: a file if it has a name, otherwise a snippet. */
 interface Block {
   language: string;
   file: string | null;
   text: string;
 }
 
-/** The blocks of a Markdown page in order; in front of a file's content stands ```` ```ts src/file.ts ````. */
-export async function blocksOf(path: string): Promise<Block[]> {
+/** The code blocks of a Markdown page. A block that starts with ```` ```ts src/file.ts ```` is a file. */
+export async function readCodeBlocks(path: string): Promise<Block[]> {
   const page = await readFile(path, 'utf8');
   return [...page.matchAll(/^```(\w+)(?: (\S+))?\n(.*?)^```$/gms)].map(([, language, file, text]) => ({
     language: language!,
@@ -172,10 +173,10 @@ export async function blocksOf(path: string): Promise<Block[]> {
   }));
 }
 
-/** The words of a line of a shell, with variables filled in where the shell would. */
+/** Splits a shell command into words and expands variables outside single quotes. */
 function wordsOf(line: string, variables: Readonly<Record<string, string>>): string[] {
   const fill = (text: string) => text.replaceAll(/\$(\w+)/g, (_, name: string) => variables[name] ?? '');
   return [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
-    ([, asIs, quoted, bare]) => asIs ?? fill(quoted ?? bare!),
+    ([, literal, quoted, bare]) => literal ?? fill(quoted ?? bare!),
   );
 }

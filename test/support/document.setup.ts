@@ -1,7 +1,0 @@
-import { takeDeviations } from './api-document.js';
-
-/** Whatever a test is about: no response of the API may differ from what its OpenAPI document promises. */
-afterEach(() => {
-  const deviations = takeDeviations();
-  if (deviations.length > 0) throw new Error(`Not as in the OpenAPI document:\n${deviations.join('\n')}`);
-});
