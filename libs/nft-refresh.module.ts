@@ -18,22 +18,22 @@ const NFT_REFRESH_OPTIONS = Symbol('NftRefreshOptions');
 type OptionsFactory = Pick<FactoryProvider<NftRefreshOptions>, 'useFactory' | 'inject'> &
   Pick<DynamicModule, 'imports'>;
 
-/** All libs but events, which a host imports beside it: the modules that a process needs, put together. What they export, the host can inject. */
+/** Sets up all modules but MetadataEventsModule, which you import beside it. You can inject everything that they export. */
 @Module({})
 export class NftRefreshModule {
   /** Throws an Error that names a wrong option. */
   static forRoot(given: NftRefreshOptions & NftRefreshExtras = {}): DynamicModule {
     const [extras, options] = splitOptions(given);
-    return together(extras, { useFactory: () => options });
+    return assemble(extras, { useFactory: () => options });
   }
 
-  /** What tunes comes from the factory, what shapes stands beside it. */
+  /** The factory returns the options. The extras stand beside it. */
   static forRootAsync({ imports, inject, useFactory, ...extras }: OptionsFactory & NftRefreshExtras): DynamicModule {
-    return together(checkExtras(extras), { imports: imports ?? [], inject: inject ?? [], useFactory });
+    return assemble(checkExtras(extras), { imports: imports ?? [], inject: inject ?? [], useFactory });
   }
 }
 
-function together(extras: NftRefreshExtras, { imports = [], inject = [], useFactory }: OptionsFactory): DynamicModule {
+function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFactory }: OptionsFactory): DynamicModule {
   const { runMode = 'all' } = extras;
   const checked = async (...injected: unknown[]) => checkOptions(await useFactory(...injected));
   const source: DynamicModule = {
@@ -42,8 +42,8 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     providers: [{ provide: NFT_REFRESH_OPTIONS, inject, useFactory: checked }],
     exports: [NFT_REFRESH_OPTIONS],
   };
-  /** Each module is given what it knows, since it refuses all else. */
-  const tunedBy = <Key extends keyof NftRefreshOptions>(key: Key, needs: readonly DynamicModule[] = []) => ({
+  /** Passes a module its own options, since it refuses all others. */
+  const optionsOf = <Key extends keyof NftRefreshOptions>(key: Key, needs: readonly DynamicModule[] = []) => ({
     imports: [source, ...imports, ...needs],
     inject: [NFT_REFRESH_OPTIONS],
     useFactory: (options: NftRefreshOptions): NonNullable<NftRefreshOptions[Key]> => options[key] ?? {},
@@ -57,17 +57,17 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     imports,
     useFactory: () => ({}),
   });
-  const http = SafeHttpModule.forRootAsync({ isGlobal, ...tunedBy('safeHttp') });
+  const http = SafeHttpModule.forRootAsync({ isGlobal, ...optionsOf('safeHttp') });
   const fetching = MetadataFetchModule.forRootAsync({
     ...given(extras, ['metadataSource']),
     isGlobal,
-    ...tunedBy('metadataFetch', [http]),
+    ...optionsOf('metadataFetch', [http]),
   });
   const refreshing = MetadataRefreshModule.forRootAsync({
     isGlobal,
     contextName,
-    ...tunedBy('metadataRefresh', [store, fetching]),
-    runWorker: runMode !== 'api',
+    ...optionsOf('metadataRefresh', [store, fetching]),
+    runWorker: extras.runWorker ?? runMode !== 'api',
   });
   const working = [store, http, fetching, refreshing];
   if (runMode === 'worker') return { module: NftRefreshModule, imports: working, exports: working };
@@ -76,16 +76,24 @@ function together(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     ...given(extras, ['projectDirectory', 'clock']),
     isGlobal,
     contextName,
-    ...tunedBy('projectAuth'),
+    ...optionsOf('projectAuth'),
   });
   const api = RefreshApiModule.forRootAsync({
-    ...given(extras, ['projectApiPath', 'ownsProjectApiPath', 'partnerApiPaths', 'exposeTokenRoutes', 'decorators']),
-    ...tunedBy('refreshApi', [store, refreshing, auth]),
+    ...given(extras, [
+      'projectApiPath',
+      'ownsProjectApiPath',
+      'partnerApiPaths',
+      'exposeTokenRoutes',
+      'exposeCollectionRoutes',
+      'exposeWebhookRoutes',
+      'decorators',
+    ]),
+    ...optionsOf('refreshApi', [store, refreshing, auth]),
   });
   return { module: NftRefreshModule, imports: [...working, auth, api], exports: [...working, auth] };
 }
 
-/** Of these extras, those that the host has given: the others keep their defaults. */
+/** Picks the extras that were given, so that the others keep their defaults. */
 function given<Name extends keyof NftRefreshExtras>(
   extras: NftRefreshExtras,
   names: readonly Name[],

@@ -7,7 +7,7 @@ import { SafeHttpModule, type SafeHttpOptions } from '@app/safe-http';
 import type { TokenStoreExtras } from '@app/token-store';
 import { z } from 'zod';
 
-/** What tunes the libs, each by its own options. */
+/** The options of each module. */
 export interface NftRefreshOptions {
   projectAuth?: ProjectAuthOptions;
   safeHttp?: SafeHttpOptions;
@@ -16,18 +16,24 @@ export interface NftRefreshOptions {
   refreshApi?: RefreshApiOptions;
 }
 
-/** What shapes them. */
+/** What shapes the modules. */
 export interface NftRefreshExtras extends ProjectAuthExtras, TokenStoreExtras, MetadataFetchExtras, RefreshApiExtras {
   /**
-   * What this process does. `api`: the routes; what they accept waits for a worker. `worker`: refreshes, for any number of
-   * `api` processes on the same database, and no routes. `all`, the default: both.
+   * What this process does. `api` serves the routes, and what they accept waits for a worker. `worker` refreshes for all
+   * processes on the same database and has no routes. `all`, the default, does both.
    */
   runMode?: 'all' | 'api' | 'worker';
+  /**
+   * Whether the worker starts and stops with the application, and expired refreshes are deleted once an hour. Default: true,
+   * unless `runMode` is `api`. With false, call `RefreshWorker` and `RefreshRetention` on a schedule of your own.
+   */
+  runWorker?: boolean;
 }
 
 const extrasSchema = z
   .strictObject({
     runMode: z.enum(['all', 'api', 'worker']),
+    runWorker: z.boolean(),
     isGlobal: z.boolean(),
     contextName: z.string().min(1),
     projectDirectory: z.unknown(),
@@ -44,7 +50,7 @@ const extrasSchema = z
   })
   .partial();
 
-/** Each lib's own options, by the name that they have here. */
+/** The option names of each module. */
 const OPTIONS: Readonly<Record<keyof NftRefreshOptions, readonly string[]>> = {
   projectAuth: ProjectAuthModule.options.names,
   safeHttp: SafeHttpModule.options.names,
@@ -54,9 +60,8 @@ const OPTIONS: Readonly<Record<keyof NftRefreshOptions, readonly string[]>> = {
 };
 const EXTRAS = Object.keys(extrasSchema.shape);
 
-/** Names of other set-ups, which one might look for here. */
+/** Names that belong to another module. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  runWorker: "runWorker is decided by runMode here: 'api' starts no worker",
   ...Object.fromEntries(
     ['metadataEvents', 'runDelivery'].map((name) => [
       name,
@@ -67,7 +72,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 const isGroup = (name: string): name is keyof NftRefreshOptions => Object.hasOwn(OPTIONS, name);
 
-/** What shapes, and what tunes, of all that `forRoot` was given. Throws an Error that names each wrong one. */
+/** Separates extras from options. Throws an Error that names each wrong one. */
 export function splitOptions(given: NftRefreshOptions & NftRefreshExtras): [NftRefreshExtras, NftRefreshOptions] {
   const extras = Object.fromEntries(Object.entries(given).filter(([name]) => !isGroup(name)));
   const options = Object.fromEntries(Object.entries(given).filter(([name]) => isGroup(name)));
@@ -80,7 +85,7 @@ export function splitOptions(given: NftRefreshOptions & NftRefreshExtras): [NftR
   return [checkExtras(extras), options];
 }
 
-/** What stands beside a factory. Throws an Error that names each wrong one. */
+/** Checks the extras beside a factory. Throws an Error that names each wrong one. */
 export function checkExtras(extras: NftRefreshExtras): NftRefreshExtras {
   refuse(
     Object.keys(extras)
@@ -92,11 +97,11 @@ export function checkExtras(extras: NftRefreshExtras): NftRefreshExtras {
   return extras;
 }
 
-/** What a factory has returned. Throws an Error that names what is no option of any lib. */
+/** Checks what a factory returned. Throws an Error that names each unknown option. */
 export function checkOptions(options: NftRefreshOptions): NftRefreshOptions {
   if (typeof options !== 'object' || options === null) {
     refuse([
-      `the factory has to return an object with options, and returned ${options === null ? 'null' : typeof options}`,
+      `the factory must return an object with options, and returned ${options === null ? 'null' : typeof options}`,
     ]);
   }
   refuse([
@@ -112,7 +117,7 @@ export function checkOptions(options: NftRefreshOptions): NftRefreshOptions {
   return options;
 }
 
-/** What stands in the group of another lib. What is no option of any lib is left to the lib, which knows what is similar. */
+/** Options in the group of another module. Each module itself refuses unknown names, and suggests similar ones. */
 function misplacedIn(options: NftRefreshOptions): string[] {
   return Object.entries(options as Record<string, object | undefined>).flatMap(([group, values]) =>
     Object.keys(values ?? {})
@@ -125,7 +130,7 @@ function misplacedIn(options: NftRefreshOptions): string[] {
   );
 }
 
-/** What to say of an option that a lib has under another name than the one it was written under. */
+/** The message for an option that belongs to another module. */
 function ownerOf(name: string): string | undefined {
   if (Object.hasOwn(ELSEWHERE, name)) return ELSEWHERE[name];
   const groups = Object.keys(OPTIONS).filter((group) => isGroup(group) && OPTIONS[group].includes(name));
@@ -133,7 +138,7 @@ function ownerOf(name: string): string | undefined {
   return `${name} belongs to ${groups.join(' or ')}: { ${groups[0]}: { ${name}: … } }`;
 }
 
-/** What to say of a name that nobody has: it may be a slip in one that belongs to a lib. */
+/** The message for an unknown name, which may be a typo of another module's option. */
 function similarName(name: string, here: readonly string[]): string {
   const nearest = nearestName(name, [...here, ...Object.values(OPTIONS).flat()]);
   if (nearest === undefined || here.includes(nearest)) return unknownName(name, here);

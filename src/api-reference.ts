@@ -2,7 +2,7 @@ import { createRefreshApiDocument } from '@app/refresh-api';
 import type { INestApplication } from '@nestjs/common';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 
-/** Of everything that the application answers, whichever module it is from. */
+/** Describes the routes of the whole application, of all modules. */
 export function createApiDocument(app: INestApplication): OpenAPIObject {
   return createRefreshApiDocument(app, {
     includesHost: true,
@@ -17,9 +17,9 @@ interface Redirecting {
   redirect(status: number, url: string): void;
 }
 
-/** The document of the API at `/openapi.json`, and a page to read and to try it at `/docs`, to which `/` leads. */
+/** Serves the OpenAPI document at `/openapi.json` and an interactive page at `/docs`. `/` redirects to the page. */
 export function serveApiReference(app: INestApplication): void {
-  // Relative, for a proxy that serves all of it below a path of its own.
+  // A relative URL also works behind a proxy that adds a path.
   app.getHttpAdapter().get('/', (_: unknown, response: Redirecting) => response.redirect(302, 'docs'));
   SwaggerModule.setup('docs', app, () => createApiDocument(app), {
     jsonDocumentUrl: 'openapi.json',

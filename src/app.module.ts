@@ -1,51 +1,32 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataEventsModule, type MetadataEventsOptions } from '@app/metadata-events';
-import { MetadataFetchModule, type MetadataFetchOptions } from '@app/metadata-fetch';
-import { MetadataRefreshModule } from '@app/metadata-refresh';
-import { ProjectAuthModule, type ProjectAuthOptions } from '@app/project-auth';
-import { RefreshApiModule, type RefreshApiExtras, type RefreshApiOptions } from '@app/refresh-api';
-import { SafeHttpModule, type SafeHttpOptions } from '@app/safe-http';
-import { TokenStoreModule } from '@app/token-store';
+import { MetadataEventsModule } from '@app/metadata-events';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
+import { NftRefreshModule, type NftRefreshExtras } from '../libs/index.js';
 import type { Environment } from './config/environment.js';
+import type { AllModuleOptions } from './config/option-variables.js';
 import { connectionLimits, idleLimit } from './database/connection-limits.js';
 import { connectionTo } from './database/database-client.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
-import { CleanUpSchedule } from './schedule/clean-up-schedule.js';
-import { DeliverySchedule } from './schedule/delivery-schedule.js';
-import { WorkerSchedule } from './schedule/worker-schedule.js';
+import { Schedule } from './schedule.js';
 
-/** What the environment does not set: for a test, or a host that starts from here. */
-export interface AppOptions {
-  /** Statements may take long, such as those of the command line. */
+/** Options that win over the environment, and those without a variable: for tests, benchmarks and other programs. */
+export interface AppOptions extends AllModuleOptions, Omit<NftRefreshExtras, 'runMode' | 'runWorker'> {
+  /** Removes the timeout of statements: commands may run for minutes. */
   statementsTakeLong?: boolean;
-  projectAuth?: ProjectAuthOptions;
-  refreshApi?: RefreshApiOptions & RefreshApiExtras;
-  safeHttp?: SafeHttpOptions;
-  metadataFetch?: MetadataFetchOptions;
-  metadataEvents?: MetadataEventsOptions;
 }
 
-/** A marketplace indexer: the libs put together, as any host would. */
+/** A marketplace indexer: a host application of NftRefreshModule like any other. */
 @Module({})
 export class AppModule {
   static forRoot(
     environment: Environment & { databaseUrl: string },
-    {
-      statementsTakeLong = false,
-      projectAuth = {},
-      refreshApi = {},
-      safeHttp = {},
-      metadataFetch = {},
-      metadataEvents = {},
-    }: AppOptions = {},
+    { statementsTakeLong = false, metadataEvents, ...options }: AppOptions = {},
   ): DynamicModule {
-    const servesHttp = environment.runMode !== 'worker';
-    const works = environment.runMode !== 'api';
+    const { runMode } = environment;
     const connection = connectionTo(environment.databaseUrl).ormOptions;
     return {
       module: AppModule,
@@ -54,37 +35,30 @@ export class AppModule {
           ...connection,
           driver: PostgreSqlDriver,
           autoLoadEntities: true,
-          pool: { min: 0, max: 10 },
+          pool: { min: 0, max: environment.databasePoolSize },
           driverOptions: { ...(statementsTakeLong ? idleLimit : connectionLimits), ...connection.driverOptions },
         }),
         ScheduleModule.forRoot(),
-        ProjectAuthModule.forRoot(projectAuth),
-        TokenStoreModule.forRoot({}),
-        SafeHttpModule.forRoot({ allowedHosts: environment.fetchAllowedHosts, ...safeHttp }),
-        MetadataFetchModule.forRoot({
-          rpcUrls: environment.rpcUrls,
-          ...(environment.ipfsGateways && { ipfsGateways: environment.ipfsGateways }),
-          ...(environment.arweaveGateways && { arweaveGateways: environment.arweaveGateways }),
-          ...metadataFetch,
+        NftRefreshModule.forRoot({
+          exposeTokenRoutes: environment.exposeTokenRoutes,
+          exposeCollectionRoutes: environment.exposeCollectionRoutes,
+          exposeWebhookRoutes: environment.exposeWebhookRoutes,
+          ownsProjectApiPath: true,
+          ...options,
+          projectAuth: { ...environment.options.projectAuth, ...options.projectAuth },
+          safeHttp: { ...environment.options.safeHttp, ...options.safeHttp },
+          metadataFetch: { ...environment.options.metadataFetch, ...options.metadataFetch },
+          metadataRefresh: { ...environment.options.metadataRefresh, ...options.metadataRefresh },
+          refreshApi: { ...environment.options.refreshApi, ...options.refreshApi },
+          runMode,
+          runWorker: false, // Schedule runs it.
         }),
-        MetadataRefreshModule.forRoot({}),
-        MetadataEventsModule.forRoot(metadataEvents),
+        MetadataEventsModule.forRoot({ ...environment.options.metadataEvents, ...metadataEvents }),
         HealthModule,
         MetricsModule,
-        ...(servesHttp
-          ? [
-              RefreshApiModule.forRoot({
-                exposeTokenRoutes: true,
-                ownsProjectApiPath: true,
-                exposeCollectionRoutes: true,
-                exposeWebhookRoutes: true,
-                ...refreshApi,
-              }),
-              ListingsModule,
-            ]
-          : []),
+        ...(runMode === 'worker' ? [] : [ListingsModule]),
       ],
-      providers: works ? [WorkerSchedule, DeliverySchedule, CleanUpSchedule] : [],
+      providers: runMode === 'api' ? [] : [Schedule],
     };
   }
 }

@@ -1,13 +1,14 @@
 import 'reflect-metadata';
 import { MetadataHost } from '../test/support/metadata-host.js';
-import { processVariables, readEnvironment } from './config/environment.js';
+import { readEnvironment } from './config/environment.js';
+import { processVariables } from './config/process-variables.js';
 import { startService } from './start-service.js';
 import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
 
-/** Where the misbehaving metadata host listens while one develops. */
+/** The port of the misbehaving metadata host. */
 const HOST_PORT = 4000;
 
-// The service as `npm start` runs it, and beside it a metadata host that answers in every way there is.
+// Runs the service as `npm start` does, beside a metadata host that shows every behaviour.
 const stopping = stopSignal();
 const host = await MetadataHost.start(HOST_PORT);
 const variables = processVariables();

@@ -1,17 +1,18 @@
 import 'reflect-metadata';
 import { Logger } from '@nestjs/common';
-import { processVariables, readEnvironment, WrongEnvironment } from './config/environment.js';
+import { readEnvironment, WrongEnvironment } from './config/environment.js';
+import { processVariables } from './config/process-variables.js';
 import { UnusableFolder } from './database/embedded-folder.js';
 import { DatabaseUnusable } from './database/wait-for-database.js';
 import { startService } from './start-service.js';
 import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
 
-/** Whoever stops a process often kills it after 10 seconds. After this it ends anyway, and the leases run out. */
-const STOP_WITHIN_MS = 9_000;
+/** Process managers often kill after 10 seconds. After this timeout the process exits, and its leases expire. */
+const SHUTDOWN_TIMEOUT_MS = 9_000;
 
 const stopping = stopSignal();
-// Unreferenced: a process that has stopped does not wait for it.
-stopping.addEventListener('abort', () => setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref());
+// Unreferenced, so that a stopped process does not wait for the timer.
+stopping.addEventListener('abort', () => setTimeout(() => process.exit(1), SHUTDOWN_TIMEOUT_MS).unref());
 try {
   const environment = readEnvironment(processVariables());
   const service = await startService(environment, stopping);

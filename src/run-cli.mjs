@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const program = join(root, 'dist/src/cli.js');
-/** Written by the compiler; its time is set to that of the build, also when nothing had to be written. */
+/** Written by the compiler. Its time is set to that of the build, even if nothing had to be written. */
 const buildInfo = join(root, 'dist/tsconfig.build.tsbuildinfo');
 const lock = join(root, 'dist/.building');
 const SOURCES = ['src', 'libs', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'];
@@ -29,7 +29,7 @@ function newestSource() {
   return Math.max(...SOURCES.map((path) => newestIn(join(root, path))));
 }
 
-/** Of a file; of a folder and all in it, where a file that was removed has changed the folder. */
+/** The last change of a file, or of a folder and all its content. A removed file changes its folder. */
 function newestIn(path) {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats) return -Infinity;
@@ -42,7 +42,7 @@ function timeOf(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
 }
 
-/** False: another process is building, which is waited for. */
+/** false if another process is building: wait for it. */
 function takeLock() {
   mkdirSync(dirname(lock), { recursive: true });
   try {
@@ -72,17 +72,17 @@ function isAlive(pid) {
   }
 }
 
-/** False: the compiler has said what is wrong. */
+/** false if the build failed: the compiler has printed why. */
 function buildAndUnlock() {
   try {
     if (isBuilt()) return true;
     process.stderr.write('building the command line, once after each change of the sources …\n');
-    // Without it the compiler would believe that what is missing is there.
+    // Otherwise the compiler would assume that the missing files exist.
     if (timeOf(program) === -Infinity) rmSync(buildInfo, { force: true });
-    // What is saved during the build is newer. A file whose time is in the future is built as it is now.
+    // A file that is saved during the build is newer. A file with a time in the future counts as built.
     const builtAt = new Date(Math.ceil(Math.max(Date.now(), newestSource())));
     const nest = join(root, 'node_modules/@nestjs/cli/bin/nest.js');
-    // Its output goes to stderr: stdout is the command's.
+    // The output of the build goes to stderr, because stdout belongs to the command.
     const { status } = spawnSync(process.execPath, [nest, 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
     if (status === 0) utimesSync(buildInfo, builtAt, builtAt);
     return status === 0;

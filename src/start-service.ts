@@ -1,8 +1,7 @@
 import type { Server } from 'node:http';
-import { EventDelivery } from '@app/metadata-events';
-import { RefreshWorker } from '@app/metadata-refresh';
 import { Logger, type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { serveApiReference } from './api-reference.js';
 import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
@@ -11,24 +10,25 @@ import { openDatabase } from './database/open-database.js';
 import { ServiceLogger } from './log/service-logger.js';
 import { unlessAborted } from './stop-signal.js';
 
-/** For requests that are in flight when the service stops. */
-const ANSWER_WITHIN_MS = 5_000;
+/** How long requests in flight may take when the service stops. */
+const DRAIN_TIMEOUT_MS = 5_000;
 
 export interface Service {
   app: INestApplication;
   url: string;
-  /** Stops taking requests, hands claimed items back, and leaves the embedded database. */
+  /** Accepts no more requests, releases claimed items, and leaves the embedded database. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts everything that the environment asks for: database, migrations, HTTP, worker. When `signal` aborts before all
- * of it has started, leaves the embedded database and throws the signal's reason; the process is to end then.
+ * Starts what the environment configures: database, migrations, HTTP, worker. If `signal` aborts during the start, leaves
+ * the embedded database and throws the signal's reason. The caller must end the process then.
  */
 export async function startService(environment: Environment, signal?: AbortSignal): Promise<Service> {
-  const logger = new ServiceLogger({ json: !process.stdout.isTTY, logLevels: levelsFrom(environment.logLevel) });
+  const logger = new ServiceLogger({ json: logsJson(environment), logLevels: levelsFrom(environment.logLevel) });
   Logger.overrideLogger(logger);
   const log = new Logger('Service');
+  for (const msg of environment.warnings) log.warn({ msg });
   const database = await openDatabase(environment, {
     onWaiting: (waiting) => log.log({ msg: 'waiting for the database', ...waiting }),
     onCreated: (folder) => log.log({ msg: 'embedded database created', folder }),
@@ -37,16 +37,14 @@ export async function startService(environment: Environment, signal?: AbortSigna
   try {
     const app = await unlessAborted(
       signal,
-      NestFactory.create(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
+      NestFactory.create<NestExpressApplication>(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
         logger,
         abortOnError: false,
+        bodyParser: false,
       }),
     );
+    configureRequests(app, environment);
     await unlessAborted(signal, migrate(database.url));
-    if (environment.runMode !== 'api') {
-      app.get(EventDelivery).start();
-      app.get(RefreshWorker).start();
-    }
     if (environment.runMode !== 'worker') serveApiReference(app);
     await app.listen(environment.port, environment.host);
     return {
@@ -54,7 +52,7 @@ export async function startService(environment: Environment, signal?: AbortSigna
       url: await app.getUrl(),
       async stop() {
         try {
-          await closeGently(app);
+          await closeGracefully(app);
         } finally {
           await database.leave();
         }
@@ -66,11 +64,23 @@ export async function startService(environment: Environment, signal?: AbortSigna
   }
 }
 
-/** Requests that are being answered are answered; what a client only keeps open, or drips, does not hold us up. */
-async function closeGently(app: INestApplication): Promise<void> {
+function configureRequests(app: NestExpressApplication, { bodyLimit, trustProxy }: Environment): void {
+  app.useBodyParser('json', { limit: bodyLimit });
+  app.useBodyParser('urlencoded', { limit: bodyLimit, extended: true });
+  // Express expects a number for a count of proxies, and strings for addresses.
+  const [proxy] = trustProxy ?? [];
+  if (proxy) app.set('trust proxy', /^[0-9]+$/.test(proxy) ? Number(proxy) : trustProxy);
+}
+
+function logsJson({ logFormat }: Environment): boolean {
+  return logFormat === 'auto' ? !process.stdout.isTTY : logFormat === 'json';
+}
+
+/** Graceful shutdown: completes requests in flight, but does not wait for idle or very slow connections. */
+async function closeGracefully(app: INestApplication): Promise<void> {
   const server = app.getHttpServer() as Server;
   const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const slow = setTimeout(() => server.closeAllConnections(), ANSWER_WITHIN_MS);
+  const slow = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS);
   try {
     await app.close();
   } finally {

@@ -2,8 +2,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * An AbortSignal for the whole process, aborted by the first SIGINT, SIGTERM or SIGHUP; the reason is a StopRequested.
- * Later signals change nothing: npm passes on a Ctrl-C that the terminal has sent already, and whoever stops must be
- * able to finish. The caller has to end the process.
+ * Later signals have no effect, because npm forwards a Ctrl-C that the terminal has already sent, and the shutdown must be
+ * able to finish. The caller must end the process.
  */
 export function stopSignal(): AbortSignal {
   const stopping = new AbortController();
@@ -11,7 +11,7 @@ export function stopSignal(): AbortSignal {
   return stopping.signal;
 }
 
-/** Why a start or a command was broken off. */
+/** The reason of an abandoned start or command. */
 export class StopRequested extends Error {
   override readonly name = 'StopRequested';
 
@@ -19,7 +19,7 @@ export class StopRequested extends Error {
     super(`stopped by ${signal}`);
   }
 
-  /** What a shell reports for a program that a signal ended. */
+  /** The exit status that a shell reports for a program that the signal ended. */
   get exitStatus(): number {
     return 128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[this.signal];
   }
@@ -31,7 +31,7 @@ export async function whenStopped(signal: AbortSignal): Promise<StopRequested> {
   return signal.reason as StopRequested;
 }
 
-/** The result of the promise, unless the signal aborts first: then its reason is thrown, and the promise goes on. */
+/** The result of the promise. If the signal aborts first, throws its reason; the promise continues in the background. */
 export async function unlessAborted<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
   if (!signal) return promise;
   const aborted = whenStopped(signal).then((reason) => Promise.reject(reason));

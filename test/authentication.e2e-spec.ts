@@ -185,7 +185,7 @@ describe('which credentials a dialect takes', () => {
   });
 
   it('and so are the paths: a dialect that is turned off is not there', async () => {
-    const test = await startApp({ refreshApi: { projectApiPath: 'nft/v1', partnerApiPaths: [] } });
+    const test = await startApp({ projectApiPath: 'nft/v1', partnerApiPaths: [] });
     const project = await test.aProject();
 
     await http(test.app).get('/nft/v1/metadata-refreshes').set('x-api-key', project.apiKey).expect(200);
@@ -205,7 +205,7 @@ describe('which credentials a dialect takes', () => {
     ['/v1/', '/v1/metadata-refreshes'],
     ['', '/metadata-refreshes'],
   ])('a path may be written as %j', async (projectApiPath, path) => {
-    const test = await startApp({ refreshApi: { projectApiPath } });
+    const test = await startApp({ projectApiPath });
     const project = await test.aProject({ tokens: ['1'] });
 
     await http(test.app).get(path).set('x-api-key', project.apiKey).expect(200);

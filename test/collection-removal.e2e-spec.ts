@@ -1,4 +1,3 @@
-import { Refreshes } from '@app/metadata-refresh';
 import { Collections, TokenStore, TraitRecount, UnknownCollection } from '@app/token-store';
 import { Client } from 'pg';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
@@ -132,29 +131,4 @@ it('removing tokens moves the counts of their traits', async () => {
   ]);
   expect(await test.app.get(TraitRecount).recount(project.collectionId)).toMatchObject({ corrected: 0 });
   expect(await store.countTokens(project.collectionId)).toBe(2);
-});
-
-describe('cancelling a refresh', () => {
-  it('fails what is pending beside a worker that is fetching it, and what the worker brings changes nothing', async () => {
-    const project = await test.aProject({ tokens: ids(20) });
-    const refreshId = await requestRefresh(test.app, project, ['20']);
-    let cancelled: number | undefined;
-    test.metadataApi.script('20', {
-      status: 200,
-      body: { name: 'late' },
-      before: async () => {
-        cancelled = await test.app.get(Refreshes).cancel(refreshId);
-      },
-    });
-
-    await test.worker.runOnce();
-
-    expect(cancelled).toBe(1);
-    expect(await readErrors(test.app, project, refreshId)).toMatchObject([
-      { token_id: '20', error_code: 'unable_to_retrieve_metadata', reason: 'cancelled' },
-    ]);
-    const token = await store.findToken({ collectionId: project.collectionId, tokenId: '20' });
-    expect(token).toMatchObject({ name: null, metadataStatus: 'pending' });
-    expect(await test.app.get(Refreshes).cancel(refreshId)).toBe(0);
-  });
 });

@@ -81,7 +81,7 @@ async function cli(url: string, ...args: string[]): Promise<Record<string, strin
 const createProject = (url: string) =>
   cli(url, 'project', 'create', '--name', 'Studio', '--owner', '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266');
 
-it('the command line migrates and works where only TLS is taken', async () => {
+it('the command line works with a database that requires TLS', async () => {
   expect(await createProject(await databaseUrl('?sslmode=require'))).toMatchObject({ project_id: expect.any(String) });
 });
 
@@ -111,10 +111,10 @@ it('sslmode comes from PGSSLMODE when the connection string has none', async () 
 });
 
 it.each([
-  ['another authority', () => `?sslmode=verify-ca&sslrootcert=${otherAuthority}`, /is not accepted/],
-  ['another authority', () => `?sslmode=require&sslrootcert=${otherAuthority}`, /is not accepted/],
-  ['no authority', () => '?sslmode=verify-full', /is not accepted/],
-  ['the authorities of the system', () => '?sslrootcert=system', /is not accepted/],
+  ['another authority', () => `?sslmode=verify-ca&sslrootcert=${otherAuthority}`, /is not trusted/],
+  ['another authority', () => `?sslmode=require&sslrootcert=${otherAuthority}`, /is not trusted/],
+  ['no authority', () => '?sslmode=verify-full', /is not trusted/],
+  ['the authorities of the system', () => '?sslrootcert=system', /is not trusted/],
 ])('a service that is told to trust %s ends with one sentence about the certificate', async (_, query, sentence) => {
   const { status, err } = await runServiceToItsEnd({ DATABASE_URL: await databaseUrl(query()) });
 
@@ -123,30 +123,30 @@ it.each([
   expect(err).toMatch(/^The certificate of the database at 127\.0\.0\.1:\d+\/tls_\d+ [^\n]+\n$/);
 });
 
-it('a certificate for another host is refused with verify-full, and taken with verify-ca', async () => {
+it('a certificate for another host is refused with verify-full, and accepted with verify-ca', async () => {
   const url = (await databaseUrl(`?sslrootcert=${authority}`)).replace('@127.0.0.1', '@localhost');
 
   const { status, err } = await runServiceToItsEnd({ DATABASE_URL: `${url}&sslmode=verify-full` });
   const isEncrypted = await connect(`${url}&sslmode=verify-ca`);
 
   expect(status).toBe(1);
-  expect(err).toMatch(/^The certificate of the database at localhost:\d+\/tls_\d+ is not accepted: [^\n]+\n$/);
+  expect(err).toMatch(/^The certificate of the database at localhost:\d+\/tls_\d+ is not trusted: [^\n]+\n$/);
   expect(isEncrypted).toBe(true);
 });
 
-it('sslmode=require ends the service with one sentence where the server has no TLS', async () => {
+it('with sslmode=require and a server without TLS, the service exits with one sentence', async () => {
   const { status, err } = await runServiceToItsEnd({ DATABASE_URL: `${inject('templateUrl')}?sslmode=require` });
 
   expect(status).toBe(1);
-  expect(err).toMatch(/^The database at [^ ]+ does not take TLS, which sslmode in DATABASE_URL asks for: [^\n]+\n$/);
+  expect(err).toMatch(/^The database at [^ ]+ does not accept TLS, which sslmode in DATABASE_URL requires: [^\n]+\n$/);
 });
 
-it('channel_binding=require is kept to', async () => {
+it('channel_binding=require refuses a server without channel binding', async () => {
   expect(await connect(await databaseUrl('?sslmode=require&channel_binding=require'))).toBe(true);
   await expect(connect(`${inject('templateUrl')}?channel_binding=require`)).rejects.toThrow(/no channel binding/);
 });
 
-it('a server that stops taking the user of a running service, or its certificate, is answered with 503', async () => {
+it('a running service responds with 503 when the database refuses its user or its certificate changes', async () => {
   const url = await databaseUrl(`?sslmode=verify-full&sslrootcert=${authority}`);
   const service = await startServiceProcess({ database: { url }, metadataApi }, 'api');
   const endSessions = `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${USER}'`;

@@ -30,12 +30,12 @@ afterEach(async () => {
 });
 
 describe('two processes on the embedded PostgreSQL', () => {
-  it('share one server when they start at once, in a fresh folder and in an existing one; the last one stops it', async () => {
+  it('share one server when they start together, in a fresh or an existing folder; the last one stops it', async () => {
     await enterTogetherAndLeave(folder);
     await enterTogetherAndLeave(folder);
   });
 
-  it('get a server when one starts while the other, the last one, leaves', async () => {
+  it('get a server when one starts while the last other one leaves', async () => {
     await enterWhileTheLastLeaves(folder, [0, 10, 20, 40, 80]);
   });
 
@@ -43,7 +43,7 @@ describe('two processes on the embedded PostgreSQL', () => {
     await killOneOfTwo(folder);
   });
 
-  it.each(['initdb', 'pg_ctl'] as const)('of which one is killed during %s: the other one starts', async (runs) => {
+  it.each(['initdb', 'pg_ctl'] as const)('start although one of them is killed during %s', async (runs) => {
     await killTheOneThatStarts(folder, { runs, afterMs: 0 });
   });
 });
@@ -63,8 +63,8 @@ describe('the service on the embedded PostgreSQL', () => {
   });
 });
 
-describe('Ctrl-C on the embedded PostgreSQL leaves no server', () => {
-  it('of a command', async () => {
+describe('after Ctrl-C, the embedded PostgreSQL has stopped', () => {
+  it('with a command', async () => {
     const command = runEmbedded(folder, 'src/cli.js', ...createProject());
     await untilRunning(folder, 'postgres');
     command.signal('SIGINT');
@@ -74,7 +74,7 @@ describe('Ctrl-C on the embedded PostgreSQL leaves no server', () => {
     await expectNoServer(folder);
   });
 
-  it.each(['Starting an embedded PostgreSQL', 'First refresh'])('of the demonstration, after "%s"', async (line) => {
+  it.each(['Starting an embedded PostgreSQL', 'First refresh'])('with the demonstration, after "%s"', async (line) => {
     const demo = runEmbedded(folder, 'src/demo/main.js');
     await demo.prints(line);
     demo.signal('SIGINT');

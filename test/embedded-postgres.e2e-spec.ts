@@ -21,7 +21,7 @@ describe('an embedded server', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('that was killed can be left, and entered again', async () => {
+  it('that was killed can be left and started again', async () => {
     const server = await enterEmbeddedPostgres(folder);
     await kill(await server.databaseUrl('postgres'));
 
@@ -47,7 +47,7 @@ describe('an embedded server', () => {
     await again.leave();
   });
 
-  it('that was killed while a process uses it is not started a second time by another process', async () => {
+  it('that was killed while a process uses it is not started again by another process', async () => {
     const server = await enterEmbeddedPostgres(folder);
     await kill(await server.databaseUrl('postgres'));
 
@@ -68,7 +68,7 @@ describe('an embedded server', () => {
     await expectNoServer(folder);
   });
 
-  it('whose password file was replaced says so', async () => {
+  it('reports a replaced password file', async () => {
     const ours = await readFile(password());
     await writeFile(password(), 'another');
 
@@ -80,7 +80,7 @@ describe('an embedded server', () => {
   });
 });
 
-describe('the embedded PostgreSQL refuses, and leaves as it is, a folder', () => {
+describe('the embedded PostgreSQL refuses a folder and leaves it unchanged:', () => {
   beforeEach(async () => {
     folder = await createReadableFolder();
   });
@@ -132,11 +132,11 @@ describe('the embedded PostgreSQL refuses, and leaves as it is, a folder', () =>
     expect(await contents(folder)).toEqual(before);
   });
 
-  it('in whose place is a file', async () => {
+  it('that is a file', async () => {
     const file = join(folder, 'file');
     await writeFile(file, 'mine');
 
-    await expect(enterEmbeddedPostgres(file)).rejects.toThrow(/a file is in its place/);
+    await expect(enterEmbeddedPostgres(file)).rejects.toThrow(/a file has its name/);
     expect(await readFile(file, 'utf8')).toBe('mine');
   });
 });

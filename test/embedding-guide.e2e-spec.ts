@@ -2,21 +2,24 @@ import { fileURLToPath } from 'node:url';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { readCodeBlocks, GuideRunner } from './support/guide-runner.js';
 
-const GUIDE = fileURLToPath(new URL('../docs/tutorials/embedding.md', import.meta.url));
+const page = (path: string) => fileURLToPath(new URL(`../docs/${path}`, import.meta.url));
+const TUTORIAL = page('tutorials/embedding.md');
+/** Their snippets compile in the application of the tutorial. */
+const HOW_TO = [page('how-to/customise-the-embedded-module.md'), page('how-to/write-a-chain-source.md')];
 
 let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
 let reader: GuideRunner;
 beforeAll(async () => {
   database = await createEmptyDatabase();
   reader = new GuideRunner(database.url);
-  await reader.run(await readCodeBlocks(GUIDE));
+  await reader.run((await Promise.all([TUTORIAL, ...HOW_TO].map((path) => readCodeBlocks(path)))).flat());
 }, 120_000);
 afterAll(async () => {
   await reader.stop();
   await database.drop();
 });
 
-it('docs/tutorials/embedding.md makes a refreshing marketplace of an application that the Nest CLI has just made', () => {
+it('docs/tutorials/embedding.md turns a new Nest application into one that refreshes metadata', () => {
   const [receipt, listings] = reader.responses;
 
   expect(receipt).toEqual({ refresh_id: expect.any(String) as string });
@@ -27,10 +30,10 @@ it('docs/tutorials/embedding.md makes a refreshing marketplace of an application
   ]);
 });
 
-it('and every snippet of the page compiles in it', () => {
-  expect(reader.compiled.length).toBeGreaterThan(5);
+it('every snippet of the embedding tutorial and of its how-to guides compiles in that application', () => {
+  expect(reader.compiled.length).toBeGreaterThan(8);
 });
 
-it('and what it did before, it still does', async () => {
+it('the application of the embedding tutorial still serves the route that it had before', async () => {
   expect(await (await fetch(reader.shopUrl)).text()).toBe('Hello World!');
 });

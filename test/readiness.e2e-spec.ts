@@ -27,7 +27,7 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
     const response = await fetch(`${service.url}/health/ready`, { signal: AbortSignal.timeout(3000) });
     return { status: response.status, body: await response.json() };
   };
-  const away = { status: 503, body: { code: 'not_ready', message: 'the database does not answer' } };
+  const away = { status: 503, body: { code: 'not_ready', message: 'the database does not respond' } };
 
   it('is ready after the start, without any other request', async () => {
     expect(await ready()).toEqual({ status: 200, body: { status: 'ok' } });

@@ -117,7 +117,7 @@ async function startWorkerProcess() {
   };
 }
 
-it('forgets a completed refresh with its errors after thirty days, and none that is still open', async () => {
+it('a completed refresh is deleted with its errors after thirty days, and an open one is not', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.respond('1', 404);
   const done = await refreshed(project, ['1', '2']);
@@ -140,7 +140,7 @@ it('forgets a completed refresh with its errors after thirty days, and none that
   await test.worker.runOnce();
 });
 
-it('a receipt stays as it is when what was tried for its tokens is gone', async () => {
+it('a refresh does not change when the attempts of its tokens are deleted', async () => {
   const project = await test.aProject({ tokens: ['10', '11', '12'] });
   test.metadataApi.respond('11', 404);
   const refreshId = await refreshed(project, ['10', '11', '12']);
@@ -162,7 +162,7 @@ it('a receipt stays as it is when what was tried for its tokens is gone', async 
   expect(await readErrors(test.app, project, refreshId)).toEqual(errors);
 });
 
-it('a refresh of any size goes whole, and no statement removes more than its share', async () => {
+it('a refresh of any size is deleted completely, in statements of bounded size', async () => {
   const project = await test.aProject();
   await oldRefreshes(project, 10, 1100);
   await oldRefreshes(project, 1, 23_000);
@@ -182,7 +182,7 @@ it('a refresh of any size goes whole, and no statement removes more than its sha
   expect(await rowsIn('refresh_errors', 'item_id not in (select id from nft_metadata.refresh_items)')).toBe(0);
 });
 
-it('goes through many small refreshes 1,000 at a time, and through attempts 5,000 at a time', async () => {
+it('many small refreshes are deleted 1,000 at a time, and attempts 5,000 at a time', async () => {
   const project = await test.aProject();
   await oldRefreshes(project, 2300, 1);
   {
@@ -201,7 +201,7 @@ it('goes through many small refreshes 1,000 at a time, and through attempts 5,00
   expect((await attempts.statements()).map(({ rows }) => rows)).toEqual([5000, 5000, 2000]);
 });
 
-it('of a refresh that is removed in part, the receipt still says all; the next hour removes the rest', async () => {
+it('a refresh that is deleted in part still has its counts; the next hour deletes the rest', async () => {
   const project = await test.aProject();
   const [refreshId] = await oldRefreshes(project, 1, 12_000);
   const receipt = await readRefresh(test.app, project, refreshId!);
@@ -219,7 +219,7 @@ it('of a refresh that is removed in part, the receipt still says all; the next h
   expect(await rowsIn('refreshes', `id = '${refreshId}'`)).toBe(0);
 });
 
-it('several processes at once remove each refresh once, and all of them', async () => {
+it('several processes together delete each refresh once', async () => {
   const project = await test.aProject();
   await oldRefreshes(project, 2, 12_000);
   await oldRefreshes(project, 1500, 2);
@@ -233,7 +233,7 @@ it('several processes at once remove each refresh once, and all of them', async 
   expect(await rowsIn('refreshes', `project_id = '${project.id}'`)).toBe(0);
 });
 
-it('the service removes what is old at every full hour, and attempts also when refreshes cannot be removed', async () => {
+it('the service deletes expired rows at every full hour, and attempts also when deleting refreshes fails', async () => {
   const project = await test.aProject({ tokens: ['20'] });
   const refreshId = await refreshed(project, ['20']);
   const mine = `refresh_id = '${refreshId}'`;
@@ -249,7 +249,7 @@ it('the service removes what is old at every full hour, and attempts also when r
 
   expect(process.warnings).toMatchObject([
     {
-      msg: 'old refreshes were not removed; tried again in an hour',
+      msg: 'expired refreshes not deleted; next try in an hour',
       error: expect.stringContaining('refused by the test') as string,
     },
   ]);
@@ -260,7 +260,7 @@ it('the service removes what is old at every full hour, and attempts also when r
   await vi.waitUntil(async () => (await rowsIn('refreshes', `id = '${refreshId}'`)) === 0, { timeout: 10_000 });
 });
 
-it('a host whose worker starts with it removes what is old once an hour', async () => {
+it('a host that runs a worker deletes expired rows once an hour', async () => {
   const project = await test.aProject({ tokens: ['30'] });
   const refreshId = await refreshed(project, ['30']);
   await test.database.advance(31 * DAY);

@@ -1,6 +1,6 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataRefreshService } from '@app/metadata-refresh';
+import { MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
 import { TokenStore } from '@app/token-store';
 import { Injectable, Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -31,7 +31,7 @@ async function run(imports: NonNullable<Parameters<typeof Module>[0]['imports']>
   return NestFactory.createApplicationContext(Host, { logger: false, abortOnError: false });
 }
 
-it('what a process with the API alone accepts, a process with the worker alone refreshes', async () => {
+it('a refresh that an `api` process accepts is completed by a `worker` process', async () => {
   const api = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'api' } });
   const studio = await aStudio(api, metadataApi);
   const accepted = await http(api)
@@ -52,7 +52,38 @@ it('what a process with the API alone accepts, a process with the worker alone r
   await api.close();
 });
 
-it('a process with one fetch slot asks for one token at a time, and the others stay pending meanwhile [H8]', async () => {
+it('a host with runWorker: false accepts refreshes, and refreshes when it runs the worker itself', async () => {
+  const host = await startHostApp(database, metadataApi, { nftRefresh: { runWorker: false } });
+  metadataApi.hits.clear();
+  const studio = await aStudio(host, metadataApi);
+  await http(host)
+    .post('/v1/metadata-refreshes')
+    .set('x-api-key', studio.apiKey)
+    .send({ collection_address: studio.address, token_ids: ['1'] })
+    .expect(202);
+
+  expect(metadataApi.hits.size).toBe(0);
+  await host.get(RefreshWorker).runOnce();
+
+  expect(await host.get(TokenStore).findToken({ collectionId: studio.collectionId, tokenId: '1' })).toMatchObject({
+    name: 'Token 1',
+  });
+  await host.close();
+});
+
+it('a host with exposeCollectionRoutes lets a project read its collections', async () => {
+  const host = await startHostApp(database, metadataApi, {
+    nftRefresh: { runMode: 'api', exposeCollectionRoutes: true },
+  });
+  const studio = await aStudio(host, metadataApi);
+
+  const { body } = await http(host).get('/v1/collections').set('x-api-key', studio.apiKey).expect(200);
+
+  expect(JSON.stringify(body)).toContain(studio.address);
+  await host.close();
+});
+
+it('a process with fetchConcurrency: 1 fetches one token at a time, and the others stay pending [H8]', async () => {
   const api = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'api' } });
   const studio = await aStudio(api, metadataApi);
   await api.get(TokenStore).registerTokens(studio.collectionId, ['2', '3']);
@@ -91,7 +122,7 @@ it('a process with one fetch slot asks for one token at a time, and the others s
   await api.close();
 });
 
-it('a process with the worker alone has no routes', async () => {
+it('a `worker` process has no routes', async () => {
   const worker = await startHostApp(database, metadataApi, { nftRefresh: { runMode: 'worker' } });
 
   await request(worker.getHttpServer() as App)
@@ -100,7 +131,7 @@ it('a process with the worker alone has no routes', async () => {
   await worker.close();
 });
 
-it('options may come from elsewhere, and what is not global is for who imports it', async () => {
+it('forRootAsync reads options from a provider, and with isGlobal: false only importers can inject', async () => {
   @Injectable()
   class Settings {
     readonly tokensPerHour = 3;
@@ -144,7 +175,7 @@ it.each([
   await expect(starting()).rejects.toThrow(name);
 });
 
-it('has everything in one process unless told otherwise', async () => {
+it('by default, one process serves the routes and refreshes', async () => {
   const shop = await startHostApp(database, metadataApi);
 
   expect(await refreshOne(shop, await aStudio(shop, metadataApi))).toBe('Token 1');

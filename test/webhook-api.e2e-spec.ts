@@ -217,7 +217,7 @@ describe('a project', () => {
     ]);
     expect(responses.find(({ status }) => status === 409)!.body).toEqual({
       code: 'webhook_limit_reached',
-      message: 'The project may have 3 webhooks, and has them.',
+      message: 'The project already has 3 webhooks, the maximum.',
     });
     expect(((await ask(project, 'get', PATH)).body as { result: object[] }).result).toHaveLength(3);
   });
@@ -307,10 +307,10 @@ describe('another project', () => {
 describe('the routes of webhooks', () => {
   it.each([
     [{}, 'url must be a URL'],
-    [{ url: 'http://partner.example/hook' }, 'would not be called: unsupported_scheme'],
-    [{ url: 'https://127.0.0.1/hook' }, 'would not be called: blocked_address'],
-    [{ url: 'https://169.254.169.254/latest/meta-data' }, 'would not be called: blocked_address'],
-    [{ url: 'https://partner.example:8080/' }, 'would not be called: blocked_port'],
+    [{ url: 'http://partner.example/hook' }, 'is not allowed: unsupported_scheme'],
+    [{ url: 'https://127.0.0.1/hook' }, 'is not allowed: blocked_address'],
+    [{ url: 'https://169.254.169.254/latest/meta-data' }, 'is not allowed: blocked_address'],
+    [{ url: 'https://partner.example:8080/' }, 'is not allowed: blocked_port'],
     [
       { url: 'https://partner.example/', events: [] },
       'events must be a list of token.metadata.changed and refresh.completed',
@@ -352,7 +352,7 @@ describe('the routes of webhooks', () => {
     expect(responses.map(({ body }) => (body as { message: string }).message)).toEqual([
       'uri is not a field here; did you mean url?; the body must have url or events',
       'the body must have url or events',
-      'Webhook URL "https://10.0.0.1/" would not be called: blocked_address.',
+      'Webhook URL "https://10.0.0.1/" is not allowed: blocked_address.',
       'keep_old_hours must be a whole number of hours from 0 to 168',
       'skip is not a field here; there are skip_missed',
       'url is not a field here; there are none',

@@ -12,7 +12,6 @@ import { chunks } from './measure.mjs';
 import { Program } from './processes.mjs';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
-const WORKER_WITH_CONCURRENCY = fileURLToPath(new URL('./worker-with-concurrency.mjs', import.meta.url));
 /** High enough that no benchmark reaches a limit. */
 const NO_LIMITS = { requestsPerSecond: 1_000_000, tokensPerRequest: 1_000_000, tokensPerHour: 1_000_000_000 };
 /** Higher than the fetch concurrency of any process here, so that the latter is the limit. */
@@ -55,25 +54,25 @@ export class Service {
   }
 
   startApi() {
-    return this.#start(MAIN, 'api');
+    return this.#start('api');
   }
 
   /** API and worker in one process: the default. */
   startAll(nodeOptions) {
-    return this.#start(MAIN, 'all', {}, nodeOptions);
+    return this.#start('all', {}, nodeOptions);
   }
 
   startWorker(nodeOptions) {
-    return this.#start(MAIN, 'worker', {}, nodeOptions);
+    return this.#start('worker', {}, nodeOptions);
   }
 
   /** A worker with this fetch concurrency instead of the default. */
   startWorkerWithConcurrency(fetchConcurrency, nodeOptions) {
-    return this.#start(WORKER_WITH_CONCURRENCY, 'worker', { FETCH_CONCURRENCY: String(fetchConcurrency) }, nodeOptions);
+    return this.#start('worker', { FETCH_CONCURRENCY: String(fetchConcurrency) }, nodeOptions);
   }
 
-  #start(file, runMode, more = {}, nodeOptions = []) {
-    return Program.start(file, {
+  #start(runMode, more = {}, nodeOptions = []) {
+    return Program.start(MAIN, {
       env: { ...this.#environment, RUN_MODE: runMode, ...more },
       nodeOptions: ['--enable-source-maps', ...nodeOptions],
     });

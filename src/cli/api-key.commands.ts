@@ -4,12 +4,12 @@ import { withJson } from './option-values.js';
 import type { Session } from './session.js';
 
 export function addApiKeyCommands(apiKey: Command, session: Session): void {
-  withJson(apiKey.command('create').description('the key is shown once and stored hashed'))
+  withJson(apiKey.command('create').description('create a key; it is shown once and stored as a hash'))
     .requiredOption('--project <id>')
     .action(async ({ project }: { project: string }) => {
       session.print({ api_key: await (await session.get(Projects)).createApiKey(project) });
     });
-  withJson(apiKey.command('list').description('by prefix; revoked ones too, oldest first'))
+  withJson(apiKey.command('list').description('list keys by their prefixes, oldest first, with revoked ones'))
     .requiredOption('--project <id>')
     .action(async ({ project }: { project: string }) => {
       const keys = await (await session.get(Projects)).listApiKeys(project);
@@ -23,7 +23,7 @@ export function addApiKeyCommands(apiKey: Command, session: Session): void {
         })),
       );
     });
-  withJson(apiKey.command('revoke').description('in force with the next request'))
+  withJson(apiKey.command('revoke').description('revoke a key; takes effect with the next request'))
     .requiredOption('--project <id>')
     .requiredOption('--prefix <prefix>', 'the part between "nft_" and the next "_"')
     .action(async ({ project, prefix }: { project: string; prefix: string }) => {

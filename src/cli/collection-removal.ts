@@ -3,9 +3,9 @@ import { Listings } from '../listings/listings.js';
 import type { Session } from './session.js';
 
 /**
- * A collection with its tokens, and what is for sale of it. Returns how many tokens there were. The application's own table
- * knows a collection by its id only, so its rows go first: a removal that is interrupted can be made again while the
- * collection is known. Whatever was put up for sale meanwhile goes at the end.
+ * Removes a collection with its tokens and listings. Returns the number of removed tokens. The listings go first, because
+ * they name the collection only by its id: you can repeat an interrupted removal while the collection still exists. A second
+ * pass at the end removes listings that were added meanwhile.
  */
 export async function removeCollection(session: Session, collectionId: string): Promise<number> {
   const listings = await session.get(Listings);

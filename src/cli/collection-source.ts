@@ -11,13 +11,16 @@ export function sourceOptions(command: Command): Command {
   return command
     .option(
       '--metadata-url <url>',
-      "the project's Metadata API, with {id}, {id_hex64} or {address} where they belong; without a place for the id a slash and the id are appended",
+      "URL of the project's Metadata API, with the placeholders {id}, {id_hex64} and {address}; without one for the id, a slash and the id are appended",
     )
-    .option('--source <source>', '"chain": the contract is asked for the URI of each token; needs RPC_URLS')
-    .option('--uri-rule <rule>', `for --source chain, what is made of its answer: ${URI_RULES.join(', ')}`);
+    .option('--source <source>', '"chain" calls the contract for the URI of each token; needs RPC_URLS')
+    .option(
+      '--uri-rule <rule>',
+      `with --source chain, how to read the result of the contract: ${URI_RULES.join(', ')}`,
+    );
 }
 
-/** undefined when none is named. Throws an Error for options that contradict each other. */
+/** undefined without an option. Throws an Error for options that contradict each other. */
 export function sourceOf({ source, metadataUrl, uriRule }: SourceOptions): CollectionSource | undefined {
   if (source === undefined) {
     if (uriRule !== undefined) throw new Error('--uri-rule is for --source chain: a Metadata API has no token URIs.');

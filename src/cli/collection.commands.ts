@@ -33,11 +33,11 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1);
   withJson(sourceOptions(add))
-    .option('--tokens <list>', 'tokens to register, such as 1-1000,5000')
-    .option('--tokens-file <file>', 'the same, from a file')
+    .option('--tokens <list>', 'token ids to register, such as 1-1000,5000')
+    .option('--tokens-file <file>', 'token ids to register, from a file')
     .option(
       '--host-concurrency <n>',
-      'how many requests its metadata host takes at once, 1 to 1000; 8 unless set',
+      'the most concurrent requests to its metadata host, 1 to 1000; default: HOST_CONCURRENCY',
       parseWholeNumber,
     )
     .action(async (options: AddOptions) => {
@@ -64,11 +64,11 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       session.print({ collection_id: added.id, tokens: tokenIds.length });
     });
 
-  withJson(collection.command('list').description('oldest first'))
-    .option('--project <id>', 'of all projects when absent')
+  withJson(collection.command('list').description('list collections, oldest first'))
+    .option('--project <id>', 'default: all projects')
     .option('--limit <n>', '1 to 1000', parseRows, 100)
-    .option('--after <0xADDRESS>', 'behind this collection')
-    .option('--chain <id>', 'of the address in --after, if it is registered on several', parseWholeNumber)
+    .option('--after <0xADDRESS>', 'start after this collection')
+    .option('--chain <id>', 'chain id of --after, if its address is registered on several chains', parseWholeNumber)
     .action(async (options: { project?: string; limit: number; after?: string; chain?: number }) => {
       const { project: projectId, limit, after: address, chain } = options;
       const after = address === undefined ? undefined : await findCollection(session, { collection: address, chain });
@@ -85,14 +85,14 @@ export function addCollectionCommands(collection: Command, session: Session): vo
 
   const update = collection
     .command('update')
-    .description('in force with the next refresh that is requested; what is not named stays');
+    .description('change a collection; takes effect with the next requested refresh, other values stay');
   withJson(sourceOptions(withCollection(update)))
-    .option('--host-concurrency <n>', '1 to 1000; "default": the deployment\'s', parseLimit)
+    .option('--host-concurrency <n>', '1 to 1000, or "default" for HOST_CONCURRENCY', parseLimit)
     .action(async (options: CollectionOptions & SourceOptions & { hostConcurrency?: Limit }) => {
       const hostConcurrency = toLimit(options.hostConcurrency);
       const source = sourceOf(options);
       if (!source && hostConcurrency === undefined) {
-        throw new Error('Say what to change: --metadata-url, --source chain [--uri-rule] or --host-concurrency.');
+        throw new Error('Name what to change: --metadata-url, --source chain [--uri-rule] or --host-concurrency.');
       }
       const { id } = await findCollection(session, options);
       const changed = await (await session.get(Collections)).update(id, { source, hostConcurrency });
@@ -100,18 +100,18 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     });
 
   withYes(withJson(withCollection(collection.command('remove'))))
-    .description('with its tokens and their metadata; not while a refresh of it is pending')
+    .description('remove a collection, its tokens and their metadata; refused while a refresh of it is pending')
     .action(async (options: CollectionOptions & { yes?: boolean }) => {
       const { id, address, chainId } = await findCollectionToRemove(session, options);
       const { pendingTokens } = await (await session.get(Refreshes)).count({ collectionId: id });
       if (pendingTokens > 0) {
         throw new Error(
-          `Collection ${address} has ${pendingTokens} pending tokens: wait for them, or end them with "refresh cancel --collection ${address}".`,
+          `Collection ${address} has ${pendingTokens} pending tokens: wait for them, or cancel them with "refresh cancel --collection ${address}".`,
         );
       }
       const tokens = await (await session.get(TokenStore)).countTokens(id);
       await session.confirm(
-        `This removes collection ${address} on chain ${chainId} with ${tokens} tokens, their metadata and traits. Refreshes stay readable until they are old.`,
+        `This removes collection ${address} on chain ${chainId} with ${tokens} tokens, their metadata and traits. Refreshes stay readable until they expire.`,
         options,
       );
       const removed = await removeCollection(session, id);

@@ -1,18 +1,19 @@
 import { Command, CommanderError } from 'commander';
+import type { Variables } from '../config/process-variables.js';
 import { StopRequested, unlessAborted } from '../stop-signal.js';
 import { Session } from './session.js';
 
 interface CommandGroup {
   name: string;
   description: string;
-  /** Loaded when it is named: the libs behind it take most of the time in which a command starts. */
+  /** Runs only for the named group, because loading the libs takes most of a command's start-up time. */
   load: () => Promise<(group: Command, session: Session) => void>;
 }
 
 const GROUPS: readonly CommandGroup[] = [
   {
     name: 'project',
-    description: 'who may ask for refreshes',
+    description: 'projects: who may request refreshes',
     load: async () => (await import('./project.commands.js')).addProjectCommands,
   },
   {
@@ -27,33 +28,33 @@ const GROUPS: readonly CommandGroup[] = [
   },
   {
     name: 'token',
-    description: 'tokens of a collection, and what is known of their metadata',
+    description: 'tokens of a collection and their metadata',
     load: async () => (await import('./token.commands.js')).addTokenCommands,
   },
   {
     name: 'refresh',
-    description: "fetch tokens' metadata again, and what became of it",
+    description: "refresh tokens' metadata and read the results",
     load: async () => (await import('./refresh.commands.js')).addRefreshCommands,
   },
   {
     name: 'traits',
-    description: 'how many tokens have which trait',
+    description: 'trait counts',
     load: async () => (await import('./traits.commands.js')).addTraitsCommands,
   },
   {
     name: 'webhook',
-    description: 'where a project is told of changes and completed refreshes',
+    description: 'webhooks: where a project receives events',
     load: async () => (await import('./webhook.commands.js')).addWebhookCommands,
   },
 ];
 
 /**
- * Runs one command and returns the exit status. A mistake prints one line and returns 1. When `stopping` aborts, breaks
- * the command off, and returns what a shell reports for the signal; the process is to end then.
+ * Runs one command and returns the exit status. A mistake prints one line and returns 1. When `stopping` aborts, abandons
+ * the command and returns the exit status that a shell reports for the signal. The caller must end the process then.
  */
 export async function runCommandLine(
   args: readonly string[],
-  variables: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
   stopping?: AbortSignal,
 ): Promise<number> {
   const session = new Session(variables, stopping);
@@ -62,7 +63,7 @@ export async function runCommandLine(
     await unlessAborted(stopping, cli.parseAsync(args, { from: 'user' }));
     return session.exitStatus;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1; // commander has said it already
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1; // commander has printed it
     if (error instanceof StopRequested) return error.exitStatus;
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
@@ -74,7 +75,7 @@ export async function runCommandLine(
 async function program(args: readonly string[], session: Session): Promise<Command> {
   const cli = new Command('cli')
     .description(
-      'Projects, API keys, collections, tokens, refreshes and webhooks, from the command line. Works whether or not the service runs.',
+      'Manages projects, API keys, collections, tokens, refreshes and webhooks. Works whether or not the service runs.',
     )
     .showSuggestionAfterError()
     .hook('preAction', (_, action) => {
@@ -89,7 +90,7 @@ async function program(args: readonly string[], session: Session): Promise<Comma
   return cli;
 }
 
-/** Commander would end the process by itself; for subcommands it has to be told again. */
+/** By default commander ends the process. Subcommands do not inherit this setting. */
 function makeMistakesThrow(command: Command): void {
   command.exitOverride();
   for (const subcommand of command.commands) makeMistakesThrow(subcommand);

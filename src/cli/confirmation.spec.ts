@@ -11,25 +11,25 @@ function aTerminal(typed?: string): Terminal & { shown(): string } {
 }
 
 describe('a destructive command', () => {
-  it.each(['y\n', 'Y\n', 'yes\n', ' yes \r\n'])('goes on when %j is typed on a terminal', async (typed) => {
+  it.each(['y\n', 'Y\n', 'yes\n', ' yes \r\n'])('continues when the user types %j', async (typed) => {
     const terminal = aTerminal(typed);
 
     await confirm('This removes 3 tokens.', false, terminal);
 
-    expect(terminal.shown()).toBe('This removes 3 tokens. Go on? [y/N] ');
+    expect(terminal.shown()).toBe('This removes 3 tokens. Continue? [y/N] ');
   });
 
-  it.each(['\n', 'n\n', 'no\n', 'yess\n', 'remove\n'])('stops when %j is typed', async (typed) => {
+  it.each(['\n', 'n\n', 'no\n', 'yess\n', 'remove\n'])('stops when the user types %j', async (typed) => {
     await expect(confirm('This removes 3 tokens.', false, aTerminal(typed))).rejects.toThrow('nothing was changed');
   });
 
-  it('does not wait for anybody where nobody can answer, and says what would be right', async () => {
+  it('without a terminal, does not wait, and suggests --yes', async () => {
     await expect(confirm('This removes 3 tokens.', false, aTerminal())).rejects.toThrow(
       'This removes 3 tokens. Confirm it with --yes.',
     );
   });
 
-  it('asks nothing with --yes', async () => {
+  it('does not ask with --yes', async () => {
     const terminal = aTerminal('n\n');
 
     await confirm('This removes 3 tokens.', true, terminal);

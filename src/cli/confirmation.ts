@@ -6,13 +6,13 @@ export interface Terminal {
   output: Writable;
 }
 
-/** The person declined, or there is nobody to ask. Nothing was changed. */
+/** The user declined, or there is no terminal. Nothing was changed. */
 class NotConfirmed extends Error {
   override readonly name = 'NotConfirmed';
 }
 
 /**
- * Asks on a terminal whether to go on; "y" and "yes" are yes. Without a terminal, only `isConfirmed` is. Throws
+ * Asks on a terminal whether to continue; "y" and "yes" confirm. Without a terminal, only `isConfirmed` does. Throws
  * NotConfirmed.
  */
 export async function confirm(
@@ -24,8 +24,8 @@ export async function confirm(
   if (input.isTTY !== true) throw new NotConfirmed(`${consequence} Confirm it with --yes.`);
   const terminal = createInterface({ input, output });
   try {
-    const answer = await terminal.question(`${consequence} Go on? [y/N] `);
-    if (!/^y(es)?$/i.test(answer.trim())) throw new NotConfirmed('Not confirmed: nothing was changed.');
+    const reply = await terminal.question(`${consequence} Continue? [y/N] `);
+    if (!/^y(es)?$/i.test(reply.trim())) throw new NotConfirmed('Not confirmed: nothing was changed.');
   } finally {
     terminal.close();
   }

@@ -25,35 +25,37 @@ export function addProjectCommands(project: Command, session: Session): void {
     session.print({ project_id: created.id });
   });
 
-  withJson(project.command('list').description('oldest first'))
+  withJson(project.command('list').description('list projects, oldest first'))
     .option('--limit <n>', '1 to 1000', parseRows, 100)
-    .option('--after <id>', 'behind this project')
+    .option('--after <id>', 'start after this project')
     .action(async ({ limit, after }: { limit: number; after?: string }) => {
       const projects = await session.get(Projects);
       const last = after === undefined ? undefined : await findProject(session, after);
       session.printList('projects', (await projects.listProjects({ limit, after: last })).map(toLine));
     });
 
-  withJson(project.command('show').description('with what belongs to it').requiredOption('--project <id>')).action(
-    async ({ project: id }: { project: string }) => {
-      const found = await findProject(session, id);
-      session.print({ ...toLine(found), ...(await belongings(session, id)) });
-    },
-  );
+  withJson(
+    project.command('show').description('show a project and what belongs to it').requiredOption('--project <id>'),
+  ).action(async ({ project: id }: { project: string }) => {
+    const found = await findProject(session, id);
+    session.print({ ...toLine(found), ...(await belongings(session, id)) });
+  });
 
-  withJson(project.command('update').description('in force with the next request; what is not named stays'))
+  withJson(
+    project.command('update').description('change a project; takes effect with the next request, other values stay'),
+  )
     .requiredOption('--project <id>')
     .option('--name <name>')
     .option('--owner <0xADDRESS>', 'the wallet that signs requests from now on')
     .action(async ({ project: id, name, owner }: { project: string; name?: string; owner?: string }) => {
-      if (name === undefined && owner === undefined) throw new Error('Say what to change: --name or --owner.');
+      if (name === undefined && owner === undefined) throw new Error('Name what to change: --name or --owner.');
       const updated = await (await session.get(Projects)).updateProject(id, { name, ownerAddress: owner });
       session.print(toLine(updated));
     });
 
   const setLimits = project
     .command('set-limits')
-    .description('in force with the next request; a limit that is not named stays')
+    .description('set limits; takes effect with the next request, other limits stay')
     .requiredOption('--project <id>');
   addLimitOptions(setLimits).action(async (options: { project: string } & LimitOptions) => {
     const limits = await (await session.get(Projects)).setLimits(options.project, limitsOf(options));
@@ -61,14 +63,16 @@ export function addProjectCommands(project: Command, session: Session): void {
   });
 
   withYes(withJson(project.command('remove')))
-    .description('with its keys, collections, tokens, refreshes and webhooks; not while a refresh is pending')
+    .description(
+      'remove a project, its keys, collections, tokens, refreshes and webhooks; refused while a refresh is pending',
+    )
     .requiredOption('--project <id>')
     .action(async ({ project: id, yes }: { project: string; yes?: boolean }) => {
       await findProject(session, id);
       const { api_keys, collections, tokens, refreshes, pending_tokens, webhooks } = await belongings(session, id);
       if (pending_tokens > 0) {
         throw new Error(
-          `Project ${id} has ${pending_tokens} pending tokens: wait for them, or end them with "refresh cancel --project ${id}".`,
+          `Project ${id} has ${pending_tokens} pending tokens: wait for them, or cancel them with "refresh cancel --project ${id}".`,
         );
       }
       await session.confirm(
@@ -80,7 +84,7 @@ export function addProjectCommands(project: Command, session: Session): void {
     });
 }
 
-/** The project's row goes last, so that a removal that was interrupted is completed by another one. */
+/** Deletes the project's row last, so that you can repeat an interrupted removal. */
 async function removeProject(session: Session, id: string): Promise<void> {
   const projects = await session.get(Projects);
   const webhooks = await session.get(Webhooks);
@@ -110,7 +114,7 @@ async function belongings(session: Session, projectId: string) {
   };
 }
 
-/** Also those whose removal was interrupted. */
+/** Includes collections whose removal was interrupted. */
 async function allCollections(session: Session, projectId: string) {
   const collections = await session.get(Collections);
   const all = await collections.listBeingRemoved(projectId);
@@ -150,7 +154,11 @@ function shownLimits({ requestsPerSecond, tokensPerRequest, tokensPerHour }: Par
 function addLimitOptions(command: Command): Command {
   return withJson(
     command
-      .option('--requests-per-second <n>', 'a whole number, 0: none may, "default": the deployment\'s', parseLimit)
+      .option(
+        '--requests-per-second <n>',
+        'a whole number, 0 to block every request, or "default" for the default of the deployment',
+        parseLimit,
+      )
       .option('--tokens-per-request <n>', 'the same', parseLimit)
       .option('--tokens-per-hour <n>', 'the same', parseLimit),
   );

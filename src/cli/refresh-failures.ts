@@ -1,7 +1,7 @@
 import { Refreshes } from '@app/metadata-refresh';
 import type { Session } from './session.js';
 
-/** Why tokens failed, as it is printed: how many for each reason, and one of them. */
+/** Failures as printed: the number of tokens for each reason, and one example. */
 export interface ShownFailure {
   error_code: string;
   reason: string;

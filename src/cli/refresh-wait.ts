@@ -4,7 +4,7 @@ import type { Session } from './session.js';
 
 const POLL_MS = 200;
 
-/** Works on the queue beside whatever service runs, so that it ends also when none does. */
+/** Runs a worker in this process, so that the wait ends even if no service runs. */
 export async function waitForRefreshes(
   session: Session,
   project: RefreshingProject,

@@ -30,14 +30,14 @@ interface FilterOptions {
 
 export function addRefreshCommands(refresh: Command, session: Session): void {
   withJson(withCollection(refresh.command('request', { isDefault: true })))
-    .description('what "refresh" alone means: fetch again; counts towards the project\'s hour')
-    .option('--tokens <list>', 'such as 1-1000,5000')
-    .option('--all', 'every registered token')
-    .option('--wait', 'until it is completed; this process helps. Status 1 when tokens failed')
+    .description('request a refresh (the default command); counts towards the hourly quota of the project')
+    .option('--tokens <list>', 'token ids, such as 1-1000,5000')
+    .option('--all', 'all registered tokens')
+    .option('--wait', 'wait until it completes; this process fetches too. Exit status 1 if tokens failed')
     .action((options: RequestOptions) => request(session, options));
 
-  withJson(withFilter(refresh.command('list').description('newest first')))
-    .option('--pending', 'only what is not completed')
+  withJson(withFilter(refresh.command('list').description('list refreshes, newest first')))
+    .option('--pending', 'only refreshes that are not completed')
     .option('--limit <n>', '1 to 1000', parseRows, 100)
     .action(async ({ limit, pending, ...options }: FilterOptions & { limit: number; pending?: boolean }) => {
       const filter = { ...(await filterOf(session, options)), ...(pending && { isPending: true }) };
@@ -45,7 +45,7 @@ export function addRefreshCommands(refresh: Command, session: Session): void {
       session.printList('refreshes', found.map(toLine));
     });
 
-  withJson(refresh.command('show').description('how far it is, and why tokens failed'))
+  withJson(refresh.command('show').description('show the progress of a refresh and why tokens failed'))
     .requiredOption('--refresh <id>')
     .action(async ({ refresh: id }: { refresh: string }) => {
       const found = toLine(await (await session.get(Refreshes)).get(id));
@@ -55,14 +55,14 @@ export function addRefreshCommands(refresh: Command, session: Session): void {
     });
 
   withYes(withJson(withFilter(refresh.command('cancel'))))
-    .description('end what is pending: these tokens fail, reason "cancelled"; their metadata stays')
+    .description('cancel pending tokens: they fail with the reason "cancelled", and their metadata stays')
     .option('--refresh <id>')
     .action(async (options: FilterOptions & { refresh?: string; yes?: boolean }) => {
       const refreshes = await session.get(Refreshes);
       const filter = await pendingFilterOf(session, options);
       const { refreshes: count, pendingTokens } = await refreshes.count(filter);
       if (count > 0) {
-        await session.confirm(`This ends ${count} refreshes with ${pendingTokens} pending tokens.`, options);
+        await session.confirm(`This cancels ${count} refreshes with ${pendingTokens} pending tokens.`, options);
       }
       let cancelled = 0;
       for (let pending = await refreshes.list(filter); pending.length > 0; pending = await refreshes.list(filter)) {
@@ -72,14 +72,14 @@ export function addRefreshCommands(refresh: Command, session: Session): void {
     });
 
   withYes(withJson(refresh.command('remove')))
-    .description('a completed one, with its errors; completed ones go by themselves after 30 days')
+    .description('remove a completed refresh with its errors; clean-up removes them after REFRESH_RETENTION_DAYS')
     .requiredOption('--refresh <id>')
     .action(async ({ refresh: id, yes }: { refresh: string; yes?: boolean }) => {
       const refreshes = await session.get(Refreshes);
       const { total, failed, pending } = await refreshes.get(id);
       if (pending > 0) {
         throw new Error(
-          `Refresh ${id} has ${pending} pending tokens: wait for them, or end them with "refresh cancel --refresh ${id}".`,
+          `Refresh ${id} has ${pending} pending tokens: wait for them, or cancel them with "refresh cancel --refresh ${id}".`,
         );
       }
       await session.confirm(`This removes refresh ${id} of ${total} tokens, with ${failed} errors.`, { yes });
@@ -130,7 +130,7 @@ async function report(
   ]);
 }
 
-/** A list that is longer than one request may be becomes several refreshes. */
+/** Splits a list that is longer than the batch limit into several refreshes. */
 function inBatches(tokenIds: readonly string[], limit: number): string[][] {
   const size = Math.max(1, limit);
   return Array.from({ length: Math.ceil(tokenIds.length / size) }, (_, index) =>
@@ -149,7 +149,7 @@ async function projectOf(session: Session, { projectId }: Collection): Promise<R
 
 async function tokensOf(session: Session, collection: Collection, { tokens, all }: RequestOptions): Promise<string[]> {
   if ((tokens === undefined) === (all !== true))
-    throw new Error('Say which tokens: either --tokens 1-1000,5000 or --all.');
+    throw new Error('Name the tokens: either --tokens 1-1000,5000 or --all.');
   if (tokens !== undefined) return parseTokenIds(tokens);
   const store = await session.get(TokenStore);
   const ids: string[] = [];
@@ -171,7 +171,7 @@ function withFilter(command: Command): Command {
   return command
     .option('--project <id>')
     .option('--collection <0xADDRESS>')
-    .option('--chain <id>', 'for an address that is registered on several chains', parseWholeNumber);
+    .option('--chain <id>', 'chain id, if the address is registered on several chains', parseWholeNumber);
 }
 
 async function filterOf(session: Session, { project, collection, chain }: FilterOptions) {
@@ -179,13 +179,13 @@ async function filterOf(session: Session, { project, collection, chain }: Filter
   return { projectId: project, collectionId: named?.id };
 }
 
-/** Throws an Error without any filter: all refreshes of everybody are nobody's wish. */
+/** Throws an Error without any filter, since it would cancel the refreshes of all projects. */
 async function pendingFilterOf(
   session: Session,
   { refresh, ...options }: FilterOptions & { refresh?: string },
 ): Promise<RefreshFilter> {
   if (refresh === undefined && options.project === undefined && options.collection === undefined) {
-    throw new Error('Say which refreshes: --refresh ID, --collection 0xADDRESS or --project ID.');
+    throw new Error('Name the refreshes: --refresh ID, --collection 0xADDRESS or --project ID.');
   }
   if (refresh !== undefined) await (await session.get(Refreshes)).get(refresh);
   return { ...(await filterOf(session, options)), refreshId: refresh, isPending: true };

@@ -6,12 +6,12 @@ export interface CollectionOptions {
   chain?: number | undefined;
 }
 
-/** Throws an Error for an address that is not registered, or on several chains of which none is named. */
+/** Throws an Error for an address that is not registered, or that needs a chain. */
 export async function findCollection(session: Session, options: CollectionOptions): Promise<Collection> {
   return only(await (await session.get(Collections)).findByAddress(options.collection), options);
 }
 
-/** The same, also when its removal was interrupted. */
+/** Also finds a collection whose removal was interrupted. */
 export async function findCollectionToRemove(session: Session, options: CollectionOptions): Promise<Collection> {
   const collections = await session.get(Collections);
   const registered = await collections.findByAddress(options.collection);
@@ -29,7 +29,7 @@ function only(collections: readonly Collection[], options: CollectionOptions): C
   }
   if (meant.length > 1) {
     throw new Error(
-      `${name} is registered on chains ${meant.map((one) => one.chainId).join(', ')}: say which with --chain.`,
+      `${name} is registered on chains ${meant.map((one) => one.chainId).join(', ')}: name one with --chain.`,
     );
   }
   return collection;

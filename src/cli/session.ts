@@ -1,18 +1,18 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
-import { readEnvironment } from '../config/environment.js';
+import type { Variables } from '../config/process-variables.js';
 import type { Database } from '../database/open-database.js';
 import { confirm } from './confirmation.js';
 
-/** What a command works with: the application without HTTP, opened on first use. */
+/** The application of a command, without HTTP, opened on first use. */
 export class Session {
   printsJson = false;
-  /** Of the process, when the command throws nothing. */
+  /** The exit status if the command does not throw. */
   exitStatus = 0;
   private database: Promise<Database> | undefined;
   private opening: Promise<INestApplicationContext> | undefined;
 
   constructor(
-    private readonly variables: Readonly<Record<string, string | undefined>>,
+    private readonly variables: Variables,
     private readonly stopping?: AbortSignal,
   ) {}
 
@@ -22,13 +22,13 @@ export class Session {
     return (await this.opening).get(token as Type<T>);
   }
 
-  /** One JSON object with --json; readable lines otherwise, these or a line for each field. */
+  /** Prints one JSON object with --json. Otherwise prints `lines`, or one line for each field. */
   print(result: Record<string, unknown>, lines?: readonly string[]): void {
     const shown = lines ?? Object.entries(result).map(([name, value]) => `${name}: ${String(value)}`);
     process.stdout.write(`${this.printsJson ? JSON.stringify(result) : shown.join('\n')}\n`);
   }
 
-  /** One JSON object with one list with --json; a line for each otherwise. */
+  /** Prints one JSON object with a list with --json. Otherwise prints one line for each result. */
   printList(name: string, results: readonly Record<string, unknown>[]): void {
     if (this.printsJson) return this.print({ [name]: results });
     const lines = results.map((result) =>
@@ -39,14 +39,14 @@ export class Session {
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   }
 
-  /** Before anything is destroyed. Throws an Error when it is not confirmed. */
+  /** Call it before anything is destroyed. Throws an Error without confirmation. */
   async confirm(consequence: string, { yes = false }: { yes?: boolean | undefined }): Promise<void> {
     await confirm(consequence, yes);
   }
 
-  /** Also while it is still being opened. */
+  /** Works also while the application is still being opened. */
   async close(): Promise<void> {
-    // A statement that a command was broken off in may take minutes; it ends with its connection.
+    // The statement of an abandoned command may run for minutes; it ends with its connection.
     const opening = this.stopping?.aborted ? undefined : this.opening;
     const [app, database] = await Promise.allSettled([opening, this.database]);
     if (app.status === 'fulfilled') await app.value?.close();
@@ -54,14 +54,16 @@ export class Session {
   }
 
   private async open(): Promise<INestApplicationContext> {
-    const environment = readEnvironment(this.variables);
-    // Only now: `--help` and mistakes in options need nothing of it.
-    const [{ NestFactory }, { AppModule }, { migrate }, { openDatabase }] = await Promise.all([
+    // Loaded late, because `--help` and wrong options do not need them.
+    const [{ NestFactory }, { readEnvironment }, { AppModule }, { migrate }, { openDatabase }] = await Promise.all([
       import('@nestjs/core'),
+      import('../config/environment.js'),
       import('../app.module.js'),
       import('../database/migrations.js'),
       import('../database/open-database.js'),
     ]);
+    const environment = readEnvironment(this.variables);
+    environment.warnings.forEach(note);
     this.database = openDatabase(environment, {
       onWaiting: ({ database, waitSeconds, error }) =>
         note(`waiting up to ${waitSeconds} seconds for the database at ${database}: ${error}`),
@@ -69,7 +71,7 @@ export class Session {
       signal: this.stopping,
     });
     const { url: databaseUrl } = await this.database;
-    // 'api': no schedule of ours runs; what has to be done, the command does.
+    // 'api' runs no schedule: a command does its work itself.
     const module = AppModule.forRoot({ ...environment, databaseUrl, runMode: 'api' }, { statementsTakeLong: true });
     const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
     await migrate(databaseUrl);
@@ -77,7 +79,7 @@ export class Session {
   }
 }
 
-/** Beside what a command prints, which other programs may read. */
+/** Writes to stderr, because other programs may read what a command prints to stdout. */
 function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }

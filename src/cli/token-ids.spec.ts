@@ -3,16 +3,16 @@ import { parseTokenIds } from './token-ids.js';
 const largest = (2n ** 256n - 1n).toString();
 
 describe('lists of token ids', () => {
-  it('hold ids and inclusive ranges, each id once', () => {
+  it('contain ids and inclusive ranges, each id once', () => {
     expect(parseTokenIds('1-3,2,7\n9')).toEqual(['1', '2', '3', '7', '9']);
   });
 
-  it('reach to the largest uint256 without rounding', () => {
+  it('keep the largest uint256 exactly', () => {
     const before = (2n ** 256n - 2n).toString();
     expect(parseTokenIds(`${before}-${largest}`)).toEqual([before, largest]);
   });
 
-  it('are not a range of more than a million, which is named [H20]', () => {
+  it('must not have a range of more than a million ids, which the error names [H20]', () => {
     expect(parseTokenIds('1-1000000')).toHaveLength(1_000_000);
     expect(() => parseTokenIds('1-1000000000')).toThrow('Range 1-1000000000 has more than 1000000 tokens.');
     expect(() => parseTokenIds('1-600000,1000001-1600000')).toThrow('The list has more than 1000000 tokens.');

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { isTokenId } from '@app/token-store';
 
-/** More than this in one command is a mistake rather than a wish. */
-const MOST = 1_000_000;
+/** More in one command is probably a mistake. */
+const MAX_TOKENS = 1_000_000;
 
 class InvalidTokenList extends Error {
   override readonly name = 'InvalidTokenList';
@@ -18,9 +18,10 @@ export function parseTokenIds(text: string): string[] {
     }
     if (BigInt(first) > BigInt(last))
       throw new InvalidTokenList(`Range ${part} runs backwards: write "${last}-${first}".`);
-    if (BigInt(last) - BigInt(first) >= MOST) throw new InvalidTokenList(`Range ${part} has more than ${MOST} tokens.`);
+    if (BigInt(last) - BigInt(first) >= MAX_TOKENS)
+      throw new InvalidTokenList(`Range ${part} has more than ${MAX_TOKENS} tokens.`);
     for (let id = BigInt(first); id <= BigInt(last); id += 1n) ids.add(id.toString());
-    if (ids.size > MOST) throw new InvalidTokenList(`The list has more than ${MOST} tokens.`);
+    if (ids.size > MAX_TOKENS) throw new InvalidTokenList(`The list has more than ${MAX_TOKENS} tokens.`);
   }
   if (ids.size === 0) throw new InvalidTokenList('The list of tokens is empty: write "1-1000,5000".');
   return [...ids];
@@ -31,13 +32,13 @@ export interface TokenOptions {
   tokensFile?: string;
 }
 
-/** Of both options together, each id once; none when neither is there. Throws InvalidTokenList. */
+/** The ids of both options, each once. Empty without either. Throws InvalidTokenList. */
 export async function tokenIdsOf({ tokens, tokensFile }: TokenOptions): Promise<string[]> {
   const fromFile = tokensFile ? await readTokenIds(tokensFile) : [];
   return [...new Set([...(tokens ? parseTokenIds(tokens) : []), ...fromFile])];
 }
 
-/** The same, from a file: separated by commas, spaces or line breaks. */
+/** Ids in a file are separated by commas, spaces or line breaks. */
 async function readTokenIds(file: string): Promise<string[]> {
   const text = await readFile(file, 'utf8').catch((error: Error) => {
     throw new InvalidTokenList(`The tokens file cannot be read: ${error.message}`);

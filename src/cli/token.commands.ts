@@ -5,21 +5,21 @@ import { findCollection, type CollectionOptions } from './registered-collection.
 import type { Session } from './session.js';
 import { parseTokenIds, tokenIdsOf, type TokenOptions } from './token-ids.js';
 
-/** Tokens that one call registers; a file may hold many more. */
+/** The most tokens that one call registers; a file may hold many more. */
 const REGISTER_BATCH_SIZE = 10_000;
 
 export function addTokenCommands(token: Command, session: Session): void {
   withJson(withTokens(withCollection(token.command('register'))))
-    .description('make tokens known; known ones are left alone')
+    .description('register tokens; registered ones stay as they are')
     .action(async (options: CollectionOptions & TokenOptions) => {
       const tokenIds = await someTokenIds(options);
       const registered = await registerTokens(session, await findCollection(session, options), tokenIds);
       session.print({ registered, already_registered: tokenIds.length - registered });
     });
 
-  withJson(withCollection(token.command('list').description('in order of their ids')))
+  withJson(withCollection(token.command('list').description('list tokens in the order of their ids')))
     .option('--limit <n>', '1 to 1000', parseRows, 100)
-    .option('--after <id>', 'behind this token')
+    .option('--after <id>', 'start after this token')
     .action(async (options: CollectionOptions & { limit: number; after?: string }) => {
       const { limit, after } = options;
       if (after !== undefined) oneTokenId(after);
@@ -34,7 +34,7 @@ export function addTokenCommands(token: Command, session: Session): void {
       session.printList('tokens', tokens.map(toLine));
     });
 
-  withJson(withCollection(token.command('show').description('what is known of its metadata')))
+  withJson(withCollection(token.command('show').description('show a token and its metadata')))
     .requiredOption('--token <id>')
     .action(async (options: CollectionOptions & { token: string }) => {
       const tokenId = oneTokenId(options.token);
@@ -56,7 +56,7 @@ export function addTokenCommands(token: Command, session: Session): void {
     });
 
   withYes(withJson(withTokens(withCollection(token.command('remove')))))
-    .description('forget tokens and their metadata, such as burnt ones')
+    .description('remove tokens and their metadata, such as burnt ones')
     .action(async (options: CollectionOptions & TokenOptions & { yes?: boolean }) => {
       const tokenIds = await someTokenIds(options);
       const { id, address } = await findCollection(session, options);
@@ -68,7 +68,7 @@ export function addTokenCommands(token: Command, session: Session): void {
     });
 }
 
-/** Returns how many are new. */
+/** Returns the number of new tokens. */
 export async function registerTokens(
   session: Session,
   { id }: Collection,
@@ -84,13 +84,13 @@ export async function registerTokens(
 
 function withTokens(command: Command): Command {
   return command
-    .option('--tokens <list>', 'such as 1-1000,5000')
-    .option('--tokens-file <file>', 'the same, from a file');
+    .option('--tokens <list>', 'token ids, such as 1-1000,5000')
+    .option('--tokens-file <file>', 'token ids from a file');
 }
 
 async function someTokenIds(options: TokenOptions): Promise<string[]> {
   const tokenIds = await tokenIdsOf(options);
-  if (tokenIds.length === 0) throw new Error('Say which tokens: --tokens 1-1000,5000 or --tokens-file FILE.');
+  if (tokenIds.length === 0) throw new Error('Name the tokens: --tokens 1-1000,5000 or --tokens-file FILE.');
   return tokenIds;
 }
 

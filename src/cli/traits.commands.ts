@@ -5,8 +5,8 @@ import type { Session } from './session.js';
 export function addTraitsCommands(traits: Command, session: Session): void {
   traits
     .command('recount')
-    .description('counts from the token records, and corrects what differs; safe while the service runs')
-    .option('--collection <0xADDRESS>', 'all collections when absent')
+    .description('count traits in the token records and correct what differs; safe while the service runs')
+    .option('--collection <0xADDRESS>', 'default: all collections')
     .option('--json', 'print one JSON object')
     .action(async ({ collection: address }: { collection?: string }) => {
       const recount = await session.get(TraitRecount);

@@ -7,10 +7,10 @@ import type { Session } from './session.js';
 export function addWebhookCommands(webhook: Command, session: Session): void {
   webhook
     .command('add')
-    .description('the secret is shown once; the receiver verifies with it')
+    .description('add a webhook; the secret that verifies its messages is shown once')
     .requiredOption('--project <id>')
-    .requiredOption('--url <url>', 'https, to a public address')
-    .option('--events <list>', `${METADATA_EVENT_TYPES.join(',')}; both when absent`, parseEventTypes)
+    .requiredOption('--url <url>', 'https URL with a public address')
+    .option('--events <list>', `${METADATA_EVENT_TYPES.join(',')}; default: both`, parseEventTypes)
     .option('--json', 'print one JSON object')
     .action(async ({ project, url, events }: { project: string; url: string; events?: MetadataEventType[] }) => {
       if (!(await (await session.get(Projects)).findById(project))) {
@@ -21,7 +21,7 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
     });
   webhook
     .command('list')
-    .option('--project <id>', 'of all projects when absent')
+    .option('--project <id>', 'default: all projects')
     .option('--json', 'print one JSON object')
     .action(async ({ project }: { project?: string }) => {
       const webhooks = await (await session.get(Webhooks)).list(project);
@@ -30,14 +30,16 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
   withWebhook(webhook.command('show')).action(async ({ webhook: id }: { webhook: string }) => {
     session.print(toLine(await (await session.get(Webhooks)).get(id)));
   });
-  withWebhook(webhook.command('update').description('in force with the next message; what is not named stays'))
-    .option('--url <url>', 'https, to a public address')
+  withWebhook(
+    webhook.command('update').description('change a webhook; takes effect with the next message, other values stay'),
+  )
+    .option('--url <url>', 'https URL with a public address')
     .option('--events <list>', METADATA_EVENT_TYPES.join(','), parseEventTypes)
     .action(async ({ webhook: id, url, events }: { webhook: string; url?: string; events?: MetadataEventType[] }) => {
-      if (url === undefined && events === undefined) throw new Error('Say what to change: --url or --events.');
+      if (url === undefined && events === undefined) throw new Error('Name what to change: --url or --events.');
       session.print(toLine(await (await session.get(Webhooks)).update(id, { types: events, ...(url && { url }) })));
     });
-  withYes(withWebhook(webhook.command('remove').description('with its secrets and deliveries'))).action(
+  withYes(withWebhook(webhook.command('remove').description('remove a webhook, its secrets and deliveries'))).action(
     async ({ webhook: id, yes }: { webhook: string; yes?: boolean }) => {
       const webhooks = await session.get(Webhooks);
       const { url } = await webhooks.get(id);
@@ -46,25 +48,30 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
       session.print({ removed: id });
     },
   );
-  withWebhook(webhook.command('test').description('send a signed message now; status 1 when it is not taken')).action(
-    async ({ webhook: id }: { webhook: string }) => {
-      const { messageId, status, reason, durationMs } = await (await session.get(Webhooks)).test(id);
-      if (reason !== null) session.exitStatus = 1;
-      session.print({ message_id: messageId, status, reason, duration_ms: durationMs });
-    },
-  );
-  withWebhook(webhook.command('enable').description('one that is disabled, or waits for its next try'))
-    .option('--skip-missed', 'only what happens from now on; else from the message that failed on')
-    .action(async ({ webhook: id, skipMissed }: { webhook: string; skipMissed?: boolean }) => {
-      await (await session.get(Webhooks)).enable(id, { skipBacklog: skipMissed === true });
+  withWebhook(
+    webhook.command('test').description('send a signed test message now; exit status 1 if it is not accepted'),
+  ).action(async ({ webhook: id }: { webhook: string }) => {
+    const { messageId, status, reason, durationMs } = await (await session.get(Webhooks)).test(id);
+    if (reason !== null) session.exitStatus = 1;
+    session.print({ message_id: messageId, status, reason, duration_ms: durationMs });
+  });
+  withWebhook(webhook.command('enable').description('enable a disabled webhook, or retry a failing one now'))
+    .option('--skip-backlog', 'skip the backlog; without it, delivery resumes with the message that failed')
+    .action(async ({ webhook: id, skipBacklog }: { webhook: string; skipBacklog?: boolean }) => {
+      await (await session.get(Webhooks)).enable(id, { skipBacklog: skipBacklog === true });
       session.print({ enabled: id });
     });
-  withWebhook(webhook.command('rotate-secret').description('the new secret is shown once'))
-    .option('--keep-old-hours <n>', 'how long the old one is good as well; 0 when it has leaked', parseWholeNumber, 24)
+  withWebhook(webhook.command('rotate-secret').description('create a new secret; it is shown once'))
+    .option(
+      '--keep-old-hours <n>',
+      'how many hours the old secret stays valid; 0 if it has leaked',
+      parseWholeNumber,
+      24,
+    )
     .action(async ({ webhook: id, keepOldHours }: { webhook: string; keepOldHours: number }) => {
       session.print({ secret: await (await session.get(Webhooks)).rotateSecret(id, keepOldHours) });
     });
-  withWebhook(webhook.command('deliveries').description('what was posted, newest first'))
+  withWebhook(webhook.command('deliveries').description('list the messages that were sent, newest first'))
     .option('--limit <n>', '1 to 1000', parseWholeNumber, 50)
     .action(async ({ webhook: id, limit }: { webhook: string; limit: number }) => {
       const deliveries = await (await session.get(Webhooks)).listDeliveries(id, limit);

@@ -1,15 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { environmentVariables, readEnvironment } from './environment.js';
+import { environmentVariables, readEnvironment, WrongEnvironment } from './environment.js';
 
 describe('the environment', () => {
-  it('may be empty', () => {
+  it('is optional', () => {
     expect(readEnvironment({})).toMatchObject({
       port: 3000,
       host: '127.0.0.1',
       runMode: 'all',
-      fetchAllowedHosts: [],
+      databasePoolSize: 10,
+      bodyLimit: 102_400,
+      exposeTokenRoutes: true,
       logLevel: 'info',
+      logFormat: 'auto',
+      options: {},
+      warnings: [],
     });
   });
 
@@ -18,8 +23,8 @@ describe('the environment', () => {
       FETCH_ALLOWED_HOSTS: 'localhost:4000, [::1]:80',
       IPFS_GATEWAYS: 'https://ipfs.io',
     });
-    expect(environment.fetchAllowedHosts).toEqual(['localhost:4000', '[::1]:80']);
-    expect(environment.ipfsGateways).toEqual(['https://ipfs.io']);
+    expect(environment.options.safeHttp?.allowedHosts).toEqual(['localhost:4000', '[::1]:80']);
+    expect(environment.options.metadataFetch?.ipfsGateways).toEqual(['https://ipfs.io']);
   });
 
   it.each([
@@ -40,13 +45,80 @@ describe('the environment', () => {
     ['RPC_URLS', '1=https://rpc.example,1=https://other.example'],
     ['IPFS_GATEWAYS', 'ipfs.io'],
     ['LOG_LEVEL', 'loud'],
-  ])('refuses %s=%s by name, and says what would be right', (name, value) => {
+    ['LOG_FORMAT', 'xml'],
+    ['FETCH_CONCURRENCY', '0'],
+    ['FETCH_CONCURRENCY', '2.5'],
+    ['HOST_CONCURRENCY', '1001'],
+    ['FETCH_DEADLINE_MS', '30s'],
+    ['FETCH_DEADLINE_MS', '11001'],
+    ['FETCH_EXTRA_PORTS', '8080,http'],
+    ['NAME_SERVERS', 'resolver.example'],
+    ['TOKENS_PER_HOUR', '-1'],
+    ['TOKENS_PER_REQUEST', '1e3'],
+    ['REQUESTS_PER_SECOND', 'many'],
+    ['REFRESH_RETENTION_DAYS', '0'],
+    ['ATTEMPT_RETENTION_DAYS', '0.5'],
+    ['EVENT_RETENTION_DAYS', '0'],
+    ['RETRY_BASE_SECONDS', '0'],
+    ['DATABASE_POOL_SIZE', '1'],
+    ['BODY_LIMIT', '1mb'],
+    ['TRUST_PROXY', 'yes'],
+    ['TRUST_PROXY', '1,10.0.0.0/8'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['EXPOSE_TOKEN_ROUTES', 'yes'],
+    ['PROJECT_API_AUTHENTICATION', 'password'],
+  ])('refuses %s=%s by name, with the valid values', (name, value) => {
     expect(() => readEnvironment({ [name]: value })).toThrow(new RegExp(`^${name} must be `));
+  });
+
+  it.each([
+    ['FETCH_CONCURRENCY', 'many', 'FETCH_CONCURRENCY must be a whole number from 1; it is "many"'],
+    ['HOST_CONCURRENCY', '0', 'HOST_CONCURRENCY must be a whole number from 1 to 1000; it is "0"'],
+    ['RETRY_BASE_SECONDS', 'x', 'RETRY_BASE_SECONDS must be a number above 0; it is "x"'],
+    ['ONE_TIME_SIGNATURES', '1', 'ONE_TIME_SIGNATURES must be "true" or "false"; it is "1"'],
+    ['LOG_FORMAT', 'xml', 'LOG_FORMAT must be one of "auto", "json", "text"; it is "xml"'],
+    [
+      'NAME_SERVERS',
+      '1.1.1.1,x',
+      'NAME_SERVERS must be a comma-separated list, and each entry must be IP or IP:port; it is "1.1.1.1,x"',
+    ],
+    ['EVENT_RETENTION_DAYS', '3', 'DISABLE_WEBHOOKS_AFTER_DAYS must be less than EVENT_RETENTION_DAYS'],
+  ])('%s=%s gets the message: %s', (name, value, message) => {
+    expect(() => readEnvironment({ [name]: value })).toThrow(new WrongEnvironment(message));
+  });
+
+  it.each([
+    ['1', ['1']],
+    ['10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
+    ['loopback', ['loopback']],
+  ])('accepts TRUST_PROXY=%s', (value, proxies) => {
+    expect(readEnvironment({ TRUST_PROXY: value }).trustProxy).toEqual(proxies);
+  });
+
+  it('warns about misspelt variables, and about no others', () => {
+    const { warnings } = readEnvironment({
+      FETCH_CONCURENCY: '9',
+      TOKENS_PER_HOURS: '5',
+      HOSTNAME: 'x',
+      NODE_ENV: 'x',
+    });
+
+    expect(warnings).toEqual([
+      'FETCH_CONCURENCY is not a variable of this service; did you mean FETCH_CONCURRENCY?',
+      'TOKENS_PER_HOURS is not a variable of this service; did you mean TOKENS_PER_HOUR?',
+    ]);
+  });
+
+  it('gives each option the value of its variable, and leaves the others to their modules', () => {
+    const { options } = readEnvironment({ FETCH_CONCURRENCY: '7', EXPOSE_TOKEN_ROUTES: 'false', USER_AGENT: 'shop/1' });
+
+    expect(options).toEqual({ metadataRefresh: { fetchConcurrency: 7 }, safeHttp: { userAgent: 'shop/1' } });
   });
 
   it('reads the RPC URL of each chain', () => {
     expect(
-      readEnvironment({ RPC_URLS: '1=https://rpc.example/v3/KEY?a=b, 137=http://localhost:8545' }).rpcUrls,
+      readEnvironment({ RPC_URLS: '1=https://rpc.example/v3/KEY?a=b, 137=http://localhost:8545' }).options.metadataFetch
+        ?.rpcUrls,
     ).toEqual({
       1: 'https://rpc.example/v3/KEY?a=b',
       137: 'http://localhost:8545',
@@ -57,13 +129,13 @@ describe('the environment', () => {
     expect(() => readEnvironment({ RPC_URLS: '1=https://rpc.example/KEY,x' })).not.toThrow(/KEY/);
   });
 
-  it('refuses a parameter of the connection string by name, beside what else is wrong', () => {
+  it('names a wrong parameter of the connection string beside other mistakes', () => {
     expect(() => readEnvironment({ DATABASE_URL: 'postgres://db/shop?sslcrl=/x', PORT: 'http' })).toThrow(
       /^PORT must be .*\nDATABASE_URL has the parameter "sslcrl", which is unknown or not supported$/,
     );
   });
 
-  it('has an example of every variable, and each is a good value', () => {
+  it('has a valid example for every variable in .env.example', () => {
     const lines = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').matchAll(/^# ([A-Z_]+=.*)$/gm);
     const examples = parseEnv([...lines].map(([, line]) => line).join('\n'));
 

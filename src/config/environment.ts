@@ -1,133 +1,248 @@
+import { isIP } from 'node:net';
+import { nearestName } from '@app/module-options';
 import { z } from 'zod';
 import { WrongConnectionString } from '../database/connection-parameters.js';
 import { readConnectionString, withLibpqVariables } from '../database/connection-string.js';
+import { moduleOptions, OPTION_VARIABLES, schemaOf, type AllModuleOptions } from './option-variables.js';
+import type { Variables } from './process-variables.js';
+import { valueFromText } from './value-from-text.js';
 
-const hostAndPort = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):([1-9][0-9]{0,4})$/i;
-
-const list = (text: string) =>
-  text
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter(Boolean);
-
-const urlList = z
-  .string()
-  .transform(list)
-  .refine((urls) => urls.every((url) => /^https?:\/\//.test(url) && URL.canParse(url)), {
-    error: 'must be a comma-separated list of http or https URLs, such as "https://ipfs.io"',
-  })
-  .optional();
-
-function toChainAndUrl(entry: string): [chainId: string, url: string] | null {
-  const [, chainId, url] = /^([1-9][0-9]{0,14})=(https?:\/\/.+)$/.exec(entry) ?? [];
-  return chainId && url && URL.canParse(url) ? [chainId, url] : null;
-}
-
-/** Every setting of the service. All are optional; an empty variable is an absent one. */
-const environmentSchema = z.object({
-  /** Absent: an embedded PostgreSQL in ./.data/postgres. */
+/** The variables that set no option of a module. All are optional. */
+const serviceSchema = z.object({
+  /**
+   * The connection string of the PostgreSQL database, with the parameters of libpq. Without it, the service starts an
+   * embedded PostgreSQL in `./.data/postgres`.
+   * @takesEffect start
+   */
   DATABASE_URL: z.string().optional(),
-  /** For how long a start waits for the database of DATABASE_URL. 0: it has to be there. */
-  DATABASE_WAIT_SECONDS: z
-    .string()
-    .default('60')
-    .refine((seconds) => /^[0-9]{1,5}$/.test(seconds), { error: 'must be a number of seconds from 0 to 99999' })
-    .transform(Number),
-  PORT: z
-    .string()
-    .default('3000')
-    .refine((port) => /^[0-9]{1,5}$/.test(port) && Number(port) <= 65_535, { error: 'must be a port from 0 to 65535' })
-    .transform(Number),
+  /**
+   * How long a start waits for the database of `DATABASE_URL`, in seconds. 0 does not wait.
+   * @takesEffect start
+   */
+  DATABASE_WAIT_SECONDS: z.int().min(0).max(99_999).default(60),
+  /**
+   * How many connections a process opens to the database at most. A process that runs a worker opens one more, on which it
+   * listens for notifications.
+   * @takesEffect start
+   */
+  DATABASE_POOL_SIZE: z.int().min(2).max(1000).default(10),
+  /**
+   * The TCP port on which the service listens. 0 selects a free port.
+   * @takesEffect start
+   */
+  PORT: z.int().min(0).max(65_535).default(3000),
+  /**
+   * The address on which the service listens. `0.0.0.0` listens on every IPv4 address.
+   * @takesEffect start
+   */
   HOST: z.string().default('127.0.0.1'),
-  RUN_MODE: z.enum(['all', 'api', 'worker'], { error: 'must be "all", "api" or "worker"' }).default('all'),
-  FETCH_ALLOWED_HOSTS: z
-    .string()
-    .default('')
-    .transform(list)
-    .refine((hosts) => hosts.every((host) => hostAndPort.test(host)), {
-      error: 'must be a comma-separated list of host:port, such as "localhost:4000,10.0.0.7:8080"',
-    }),
-  RPC_URLS: z
-    .string()
-    .default('')
-    .transform((text) => list(text).map(toChainAndUrl))
-    .refine((urls) => urls.every((entry) => entry !== null), {
-      error: 'must be a comma-separated list of chainId=url, such as "1=https://rpc.example"',
-      abort: true,
+  /**
+   * What the process does. `api` serves the routes, `worker` refreshes, delivers events and deletes expired rows, `all` does
+   * both. Every mode serves `/health` and `/metrics`.
+   * @takesEffect start
+   */
+  RUN_MODE: z.enum(['all', 'api', 'worker']).default('all'),
+  /**
+   * The largest body of a request, in bytes. A larger one gets 413.
+   * @takesEffect each request
+   */
+  BODY_LIMIT: z
+    .int()
+    .min(1024)
+    .max(100 * 1024 * 1024)
+    .default(100 * 1024),
+  /**
+   * The reverse proxies whose `X-Forwarded-For`, `-Host` and `-Proto` are believed: how many stand before the service, or
+   * their addresses, subnets or the names `loopback`, `linklocal` and `uniquelocal`. Without it, none is.
+   * @takesEffect each request
+   */
+  TRUST_PROXY: z
+    .array(z.string())
+    .refine(areProxies, {
+      error: 'must be a number of proxies, or a comma-separated list of addresses and subnets, such as "10.0.0.0/8"',
     })
-    .refine((urls) => new Set(urls.map((entry) => entry?.[0])).size === urls.length, {
-      error: 'must be a list with one URL for each chain',
-    })
-    .transform((urls) => Object.fromEntries(urls.filter((entry) => entry !== null))),
-  IPFS_GATEWAYS: urlList,
-  ARWEAVE_GATEWAYS: urlList,
-  LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug'], { error: 'must be "fatal", "error", "warn", "info" or "debug"' })
-    .default('info'),
+    .optional(),
+  /**
+   * Whether everybody may read token records and traits, below `/v1/collections`.
+   * @takesEffect start
+   */
+  EXPOSE_TOKEN_ROUTES: z.boolean().default(true),
+  /**
+   * Whether a project may manage its collections and register their tokens over HTTP.
+   * @takesEffect start
+   */
+  EXPOSE_COLLECTION_ROUTES: z.boolean().default(true),
+  /**
+   * Whether a project may manage its webhooks over HTTP.
+   * @takesEffect start
+   */
+  EXPOSE_WEBHOOK_ROUTES: z.boolean().default(true),
+  /**
+   * The least important level that is logged.
+   * @takesEffect start
+   */
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug']).default('info'),
+  /**
+   * `json` logs one object on each line, `text` is for people, `auto` is `text` on a terminal and `json` elsewhere.
+   * @takesEffect start
+   */
+  LOG_FORMAT: z.enum(['auto', 'json', 'text']).default('auto'),
 });
 
+type ServiceVariables = z.output<typeof serviceSchema>;
+
+/**
+ * The variables that set no option of a module. The configuration reference reads their docstrings here.
+ * @public
+ */
+export type ServiceVariablesInput = z.input<typeof serviceSchema>;
+export const serviceVariables: Readonly<Record<string, z.ZodType>> = serviceSchema.shape;
+
 /** The names of all. */
-export const environmentVariables: readonly string[] = Object.keys(environmentSchema.shape);
+export const environmentVariables: readonly string[] = [
+  ...Object.keys(serviceSchema.shape),
+  ...Object.keys(OPTION_VARIABLES),
+];
 
 export interface Environment {
-  /** With what libpq's variables (PGSSLMODE and the like) add to it. */
+  /** The connection string, completed by libpq's variables such as PGSSLMODE. */
   databaseUrl: string | undefined;
   databaseWaitSeconds: number;
+  databasePoolSize: number;
   port: number;
   host: string;
-  runMode: 'all' | 'api' | 'worker';
-  fetchAllowedHosts: string[];
-  /** By chain id. */
-  rpcUrls: Record<string, string>;
-  ipfsGateways: string[] | undefined;
-  arweaveGateways: string[] | undefined;
-  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';
+  runMode: ServiceVariables['RUN_MODE'];
+  /** In bytes. */
+  bodyLimit: number;
+  trustProxy: string[] | undefined;
+  exposeTokenRoutes: boolean;
+  exposeCollectionRoutes: boolean;
+  exposeWebhookRoutes: boolean;
+  logLevel: ServiceVariables['LOG_LEVEL'];
+  logFormat: ServiceVariables['LOG_FORMAT'];
+  /** The options of modules that have a variable. One whose variable is absent has the module's default. */
+  options: AllModuleOptions;
+  /** A line for each variable that is probably a misspelt one of ours. */
+  warnings: string[];
 }
 
-/** One line for each variable that is wrong: its name, its value, and what would be right. */
+/** The message has one line for each wrong variable: its name, what is valid, and its value unless it may be a secret. */
 export class WrongEnvironment extends Error {
   override readonly name = 'WrongEnvironment';
 }
 
-/** What this process was given, and what `.env` in the working directory adds to it. */
-export function processVariables(): Readonly<Record<string, string | undefined>> {
-  try {
-    process.loadEnvFile();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  return process.env;
-}
+/**
+ * The largest FETCH_DEADLINE_MS. A claim holds for 30 seconds: 10 for waiting, 8 for a buffer for a large body, and the
+ * exchange itself. A slower exchange would be claimed and fetched again and again.
+ */
+const MAX_FETCH_DEADLINE_MS = 11_000;
 
 /** The only place that reads the environment. Throws WrongEnvironment. */
-export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Environment {
+export function readEnvironment(variables: Variables): Environment {
   const given = Object.fromEntries(
-    Object.entries(variables).filter(([, value]) => value !== undefined && value.trim() !== ''),
+    Object.entries(variables).flatMap(([name, text]) => (text?.trim() ? [[name, text.trim()]] : [])),
   );
-  const result = environmentSchema.safeParse(given);
-  const wrong = (result.error?.issues ?? []).map(
-    ({ path, message }) => `${String(path[0])} ${message}; it is ${shown(given, String(path[0]))}`,
+  const wrong: string[] = [];
+  const read = (name: string, schema: z.ZodType) => {
+    const text = given[name];
+    if (text === undefined) return undefined;
+    const result = TEXT_FORMS[name]?.(text) ?? valueFromText(schema, text);
+    if ('value' in result) return result.value;
+    wrong.push(`${name} ${result.issue}; it is ${shown(name, text)}`);
+    return undefined;
+  };
+
+  const service = serviceSchema.parse(
+    Object.fromEntries(Object.entries(serviceSchema.shape).map(([name, schema]) => [name, read(name, schema)])),
   );
-  const databaseUrl = given['DATABASE_URL'] && withLibpqVariables(given['DATABASE_URL'], given);
-  if (databaseUrl) wrong.push(...whatIsWrongWith(databaseUrl));
-  if (!result.success || wrong.length > 0) throw new WrongEnvironment(wrong.join('\n'));
-  const { data } = result;
+  const options: Record<string, Record<string, unknown>> = {};
+  for (const [name, variable] of Object.entries(OPTION_VARIABLES)) {
+    const value = read(name, schemaOf(variable));
+    if (value !== undefined) (options[variable.group] ??= {})[variable.option] = value;
+  }
+  if (wrong.length === 0) wrong.push(...mistakesBetween(options));
+  const databaseUrl = service.DATABASE_URL && withLibpqVariables(service.DATABASE_URL, given);
+  if (databaseUrl) wrong.push(...mistakesIn(databaseUrl));
+  if (wrong.length > 0) throw new WrongEnvironment(wrong.join('\n'));
+
   return {
     databaseUrl,
-    databaseWaitSeconds: data.DATABASE_WAIT_SECONDS,
-    port: data.PORT,
-    host: data.HOST,
-    runMode: data.RUN_MODE,
-    fetchAllowedHosts: data.FETCH_ALLOWED_HOSTS,
-    rpcUrls: data.RPC_URLS,
-    ipfsGateways: data.IPFS_GATEWAYS,
-    arweaveGateways: data.ARWEAVE_GATEWAYS,
-    logLevel: data.LOG_LEVEL,
+    databaseWaitSeconds: service.DATABASE_WAIT_SECONDS,
+    databasePoolSize: service.DATABASE_POOL_SIZE,
+    port: service.PORT,
+    host: service.HOST,
+    runMode: service.RUN_MODE,
+    bodyLimit: service.BODY_LIMIT,
+    trustProxy: service.TRUST_PROXY,
+    exposeTokenRoutes: service.EXPOSE_TOKEN_ROUTES,
+    exposeCollectionRoutes: service.EXPOSE_COLLECTION_ROUTES,
+    exposeWebhookRoutes: service.EXPOSE_WEBHOOK_ROUTES,
+    logLevel: service.LOG_LEVEL,
+    logFormat: service.LOG_FORMAT,
+    options,
+    warnings: misspelt(Object.keys(given)),
   };
 }
 
-/** Refused at the start, so that no parameter is dropped later. */
-function whatIsWrongWith(databaseUrl: string): string[] {
+/** Variables with a syntax of their own. undefined means that the text is valid and the schema reads it. */
+const TEXT_FORMS: Readonly<Record<string, (text: string) => { value: unknown } | { issue: string } | undefined>> = {
+  RPC_URLS: chainUrls,
+  IPFS_GATEWAYS: gateways,
+  ARWEAVE_GATEWAYS: gateways,
+};
+
+function chainUrls(text: string): { value: unknown } | { issue: string } {
+  const entries = text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+  const urls = entries.map((entry) => /^([1-9][0-9]{0,14})=(https?:\/\/.+)$/.exec(entry)?.slice(1) ?? []);
+  if (urls.some(([, url]) => url === undefined || !URL.canParse(url))) {
+    return { issue: 'must be a comma-separated list of chainId=url, such as "1=https://rpc.example"' };
+  }
+  if (new Set(urls.map(([chainId]) => chainId)).size < urls.length) {
+    return { issue: 'must be a list with one URL for each chain' };
+  }
+  return { value: Object.fromEntries(urls) };
+}
+
+function gateways(text: string): { issue: string } | undefined {
+  const urls = text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+  if (urls.every((url) => /^https?:\/\//.test(url) && URL.canParse(url))) return undefined;
+  return { issue: 'must be a comma-separated list of http or https URLs, such as "https://ipfs.io"' };
+}
+
+/** Values that are valid alone but not together. */
+function mistakesBetween(options: AllModuleOptions): string[] {
+  const deadlineMs = options.safeHttp?.deadlineMs ?? 0;
+  const mistakes =
+    deadlineMs <= MAX_FETCH_DEADLINE_MS
+      ? []
+      : [
+          `FETCH_DEADLINE_MS must be at most ${MAX_FETCH_DEADLINE_MS}, so that a fetch ends within its claim; it is "${deadlineMs}"`,
+        ];
+  for (const [name, { group, option }] of Object.entries(OPTION_VARIABLES)) {
+    const { error } = moduleOptions[group].schema.safeParse(options[group] ?? {});
+    for (const issue of error?.issues ?? []) {
+      if (issue.path[0] === option) mistakes.push(`${name} ${withVariables(issue.message)}`);
+    }
+  }
+  return mistakes;
+}
+
+/** Replaces the names of options with those of their variables. */
+function withVariables(message: string): string {
+  return Object.entries(OPTION_VARIABLES).reduce(
+    (text, [name, { option }]) => text.replaceAll(new RegExp(`\\b${option}\\b`, 'g'), name),
+    message,
+  );
+}
+
+/** Checks the parameters at the start, so that none is ignored later. */
+function mistakesIn(databaseUrl: string): string[] {
   try {
     readConnectionString(databaseUrl);
     return [];
@@ -137,7 +252,28 @@ function whatIsWrongWith(databaseUrl: string): string[] {
   }
 }
 
+/** Ignores names of one word, such as HOSTNAME and USER, which often belong to other programs. */
+function misspelt(names: readonly string[]): string[] {
+  return names
+    .filter((name) => /^[A-Z0-9]+(_[A-Z0-9]+)+$/.test(name) && !environmentVariables.includes(name))
+    .flatMap((name) => {
+      const nearest = nearestName(name, environmentVariables);
+      return nearest ? [`${name} is not a variable of this service; did you mean ${nearest}?`] : [];
+    });
+}
+
+function areProxies(entries: readonly string[]): boolean {
+  return (entries.length === 1 && /^[1-9][0-9]?$/.test(entries[0]!)) || entries.every(isProxy);
+}
+
+function isProxy(text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true;
+  const [, address, bits] = /^([^/]+)(?:\/([0-9]{1,3}))?$/.exec(text) ?? [];
+  const family = isIP(address ?? '');
+  return family > 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128);
+}
+
 /** Connection strings and gateway URLs may hold a password. */
-function shown(given: Readonly<Record<string, string | undefined>>, name: string): string {
-  return /URL|GATEWAYS/.test(name) ? 'something else' : JSON.stringify(given[name]);
+function shown(name: string, text: string): string {
+  return /URL|GATEWAYS/.test(name) ? 'something else' : JSON.stringify(text);
 }

@@ -1,15 +1,13 @@
 import type { Client } from 'pg';
 
-/** `pg` binds to the channel where the server offers it; this refuses every other way in, before a password is sent. */
+/** `pg` uses channel binding if the server offers it. This refuses every other authentication before a password is sent. */
 export function requireChannelBinding(client: Client): void {
   const { connection } = client as unknown as {
     connection: NodeJS.EventEmitter & { stream: { destroy(error: Error): void } };
   };
   let isBound = false;
   const refuse = () =>
-    connection.stream.destroy(
-      new Error('the server offers no channel binding, which channel_binding=require asks for'),
-    );
+    connection.stream.destroy(new Error('the server offers no channel binding, which channel_binding=require demands'));
   connection.prependListener('authenticationSASL', ({ mechanisms }: { mechanisms: string[] }) => {
     isBound = mechanisms.includes('SCRAM-SHA-256-PLUS');
     if (!isBound) refuse();

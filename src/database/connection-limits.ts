@@ -1,43 +1,43 @@
 import { Socket } from 'node:net';
 import type { Client } from 'pg';
 
-/** No statement of the service comes near this: a completion of 500 results takes tens of milliseconds. */
-const LONGEST_STATEMENT = '10s';
-/** A process that is held still inside a transaction must not keep its locks from all others. */
-const LONGEST_IDLE = '10s';
-/** Longer than the server may take for a statement, so that it is the server that says no where it can. */
-const LONGEST_SILENCE_MS = 15_000;
+/** Far above every statement of the service: a completion of 500 results takes tens of milliseconds. */
+const STATEMENT_TIMEOUT = '10s';
+/** A process that hangs inside a transaction must release its locks. */
+const IDLE_TIMEOUT = '10s';
+/** Longer than STATEMENT_TIMEOUT, so that the server cancels a slow statement if it can. */
+const RESPONSE_TIMEOUT_MS = 15_000;
 
 /**
- * What the service puts up with on its connections. Without limits, a database that is cut off without a word (a network
- * that swallows packets, a machine that lost its power) would hold every connection, and all who wait for one, for the
- * quarter of an hour that the operating system takes to give up.
+ * Timeouts of the service's connections. Without them, a database that becomes unreachable without closing its connections
+ * (dropped packets, a power failure) blocks every connection and everyone who waits for one, for the fifteen minutes that the
+ * operating system needs to detect it.
  */
 export const connectionLimits = {
   connectionTimeoutMillis: 5000,
   keepAlive: true,
   keepAliveInitialDelayMillis: 10_000,
-  // The pool waits for it, and does not use a connection on which it fails.
+  // The pool awaits it, and discards a connection on which it fails.
   onConnect: limit,
 };
 
-/** What holds also for statements that may take long. */
+/** The limits of connections whose statements may run for minutes. */
 export const idleLimit = { onConnect: limitIdle };
 
 async function limit(client: Client): Promise<void> {
   endWhenSilent(client.connection.stream as Socket);
-  await set(client, { statement_timeout: LONGEST_STATEMENT, idle_in_transaction_session_timeout: LONGEST_IDLE });
+  await set(client, { statement_timeout: STATEMENT_TIMEOUT, idle_in_transaction_session_timeout: IDLE_TIMEOUT });
 }
 
 async function limitIdle(client: Client): Promise<void> {
-  await set(client, { idle_in_transaction_session_timeout: LONGEST_IDLE });
+  await set(client, { idle_in_transaction_session_timeout: IDLE_TIMEOUT });
 }
 
 /**
- * A limit that the operator has set, for the user or the database, stands. And only in a session of our own: behind a
- * pooler in transaction mode, what is set for the session stays in it for whoever gets it next. Start-up parameters would
- * not, but they would overrule the operator, and poolers refuse those. A pooler makes up the process that it tells us at
- * the start, PostgreSQL tells its own; with a pooler in session mode we set nothing either, since the two look alike.
+ * Keeps a limit that the operator has set for the user or the database. Sets limits only on a direct connection: behind a
+ * pooler in transaction mode, they would stay in the server session for its next client. Start-up parameters would not, but
+ * they override the operator's limits, and poolers refuse them. The process id tells a pooler from PostgreSQL: a pooler makes
+ * one up. A pooler in session mode looks the same, so it gets no limits either.
  */
 async function set(client: Client, limits: Record<string, string>): Promise<void> {
   const { processID } = client as Client & { processID: number | null };
@@ -49,12 +49,13 @@ async function set(client: Client, limits: Record<string, string>): Promise<void
   );
 }
 
-/** A question without an answer ends the connection. Where nothing was asked, as while listening, silence is in order. */
+/** Closes a connection without a response to a query. Without a query, as while listening, silence is normal. */
 function endWhenSilent(socket: Socket): void {
-  let answered = socket.bytesWritten;
-  // Before whoever reads the answer can ask the next question.
-  socket.prependListener('data', () => (answered = socket.bytesWritten));
-  socket.setTimeout(LONGEST_SILENCE_MS, () => {
-    if (socket.bytesWritten > answered) socket.destroy(new Error('Connection terminated: the database is silent'));
+  let acknowledged = socket.bytesWritten;
+  // Prepended, so that it runs before a listener can send the next query.
+  socket.prependListener('data', () => (acknowledged = socket.bytesWritten));
+  socket.setTimeout(RESPONSE_TIMEOUT_MS, () => {
+    if (socket.bytesWritten > acknowledged)
+      socket.destroy(new Error('Connection terminated: the database does not respond'));
   });
 }

@@ -6,7 +6,7 @@ export type SslMode = (typeof SSL_MODES)[number];
 
 const text = /^/;
 const TLS_VERSION = /^TLSv1(\.[1-3])?$/;
-/** The parameters that are honoured, and the values that they may have. */
+/** The supported parameters and their values. */
 const PARAMETERS: Readonly<Record<string, readonly string[] | RegExp>> = {
   host: text,
   port: /^[0-9]{1,5}(,[0-9]{1,5})*$/,
@@ -48,12 +48,12 @@ const HINTS: Readonly<Record<string, string>> = {
   pgbouncer: 'it needs no setting here',
 };
 
-/** Says which part of a connection string cannot be honoured, and what would be right; never shows a password. */
+/** Names the unsupported part of a connection string and how to correct it. Never shows a password. */
 export class WrongConnectionString extends Error {
   override readonly name = 'WrongConnectionString';
 }
 
-/** Throws WrongConnectionString for a parameter that is unknown or cannot be honoured. */
+/** Throws WrongConnectionString for a parameter that is unknown or not supported. */
 export function readParameters(query: URLSearchParams): ReadonlyMap<string, string> {
   for (const [name, value] of query) {
     const allowed = PARAMETERS[name];

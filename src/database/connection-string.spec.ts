@@ -113,7 +113,7 @@ describe('a connection string', () => {
     expect(refusal(url)).not.toMatch(/hunter/);
   });
 
-  it('takes from the variables of libpq what it does not say itself', () => {
+  it('is completed by the variables of libpq', () => {
     const variables = { PGSSLMODE: 'require', PGCONNECT_TIMEOUT: '3', PGHOST: 'elsewhere' };
 
     expect(withLibpqVariables('postgres://db/x', variables)).toBe('postgres://db/x?sslmode=require&connect_timeout=3');

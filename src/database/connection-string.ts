@@ -8,7 +8,7 @@ import {
   type TargetSessionAttrs,
 } from './connection-parameters.js';
 
-/** One way to the database. A server that is named with `sslmode=prefer` has two: with TLS, and without. */
+/** A host, a port and whether to use TLS. With `sslmode=prefer`, a server has two targets: with TLS and without. */
 export interface ConnectionTarget {
   host: string;
   port: number | undefined;
@@ -16,7 +16,7 @@ export interface ConnectionTarget {
 }
 
 export interface ConnectionSettings {
-  /** What holds for every target, as `pg` takes it. */
+  /** The settings that all targets share, for `pg`. */
   config: ClientConfig;
   /** In the order in which they are tried. */
   targets: ConnectionTarget[];
@@ -24,7 +24,7 @@ export interface ConnectionSettings {
   requiresChannelBinding: boolean;
 }
 
-/** Environment variables of libpq that `pg` reads in another way, or not at all. It reads PGHOST, PGUSER and the like itself. */
+/** Environment variables of libpq that `pg` ignores or reads differently. It reads PGHOST, PGUSER and the like itself. */
 const VARIABLES: Readonly<Record<string, string>> = {
   PGSSLMODE: 'sslmode',
   PGSSLROOTCERT: 'sslrootcert',
@@ -39,7 +39,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
 const CANNOT_BE_READ =
   'must be a connection string, such as "postgres://user:password@host:5432/database", with special characters percent-encoded';
 
-/** The connection string with what libpq's environment variables add to it. A parameter in the string wins. */
+/** Adds libpq's environment variables to the connection string. A parameter in the string wins. */
 export function withLibpqVariables(url: string, variables: Readonly<Record<string, string | undefined>>): string {
   const [, query = ''] = url.split('?', 2);
   const given = new URLSearchParams(query);
@@ -54,13 +54,13 @@ export function withLibpqVariables(url: string, variables: Readonly<Record<strin
 
 /**
  * Reads a connection string as libpq does, with `pg`'s own parser, and the files of certificates that it names. Throws
- * WrongConnectionString for every parameter that is unknown or cannot be honoured: none is dropped.
+ * WrongConnectionString for every parameter that is unknown or not supported, so that none is ignored.
  */
 export function readConnectionString(url: string): ConnectionSettings {
   const { base, hosts, query } = split(url);
   const parameters = readParameters(query);
   const mode = sslMode(parameters);
-  // libpq has no mode for what `pg` needs to know here: without a certificate authority, encrypt and verify nothing.
+  // `pg` needs to know that without a certificate authority it encrypts and verifies nothing; libpq has no mode for this.
   query.set('sslmode', mode === 'allow' || mode === 'prefer' ? 'require' : mode);
   for (const name of ['ssl', 'uselibpqcompat', 'host', 'port', 'dbname']) query.delete(name);
   if (parameters.get('sslrootcert') === 'system') query.delete('sslrootcert');
@@ -100,7 +100,7 @@ interface Host {
   port: number | undefined;
 }
 
-/** `base` is the part before the query, with one host, since `pg` and `URL` take no more. */
+/** `base` is the part before the query, with one host, since `pg` and `URL` accept only one. */
 function split(url: string): { base: string; hosts: Host[]; query: URLSearchParams } {
   const match =
     /^(?<scheme>postgres(?:ql)?:\/\/)(?<user>[^/?#]*@)?(?<hosts>[^/?#@]*)(?<path>\/[^?#@]*)?(?:\?(?<query>[^#]*))?$/.exec(
@@ -110,7 +110,7 @@ function split(url: string): { base: string; hosts: Host[]; query: URLSearchPara
     throw new WrongConnectionString(CANNOT_BE_READ);
   }
   const { scheme, user = '', hosts = '', path = '', query = '' } = match.groups;
-  // libpq knows no plus sign for a blank.
+  // libpq does not decode a plus sign as a space.
   const parameters = new URLSearchParams(query.replaceAll('+', '%2B'));
   return { base: `${scheme}${user}localhost${path}`, hosts: readHosts(hosts, parameters), query: parameters };
 }
@@ -169,14 +169,14 @@ function parseWithPg(url: string): ReturnType<typeof parse> {
 
 function waysTo(host: string, port: number | undefined, mode: SslMode, tls: ConnectionOptions): ConnectionTarget[] {
   const plain = { host, port, ssl: false } as const;
-  // As libpq: a Unix socket is never encrypted.
+  // As in libpq, a Unix socket is never encrypted.
   if (mode === 'disable' || host.startsWith('/')) return [plain];
   const encrypted = {
     host,
     port,
     ssl: {
       ...tls,
-      // `pg` gives an IP address no name, and Node would compare the certificate with "localhost".
+      // `pg` sets no server name for an IP address, and Node would compare the certificate with "localhost".
       ...(mode === 'verify-full' && {
         checkServerIdentity: (_name: string, certificate: Parameters<typeof checkServerIdentity>[1]) =>
           checkServerIdentity(host || 'localhost', certificate),

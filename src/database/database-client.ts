@@ -6,13 +6,13 @@ import { requireChannelBinding } from './channel-binding.js';
 import { refusesTarget } from './connection-errors.js';
 import { isWanted, wrongSession } from './session-attributes.js';
 
-/** How the application reaches its database: every connection is opened through this. */
+/** Opens every connection of the application to its database. */
 export interface DatabaseConnection {
-  /** For MikroORM, beside its other options. The pool makes its clients of `driverOptions.Client`. */
+  /** Options for MikroORM. Its pool creates clients of the class `driverOptions.Client`. */
   ormOptions: { dbName: string; ensureDatabase: false; driverOptions: { Client: typeof Client } & ClientConfig };
-  /** One that is not connected yet. */
+  /** Creates a client that is not connected yet. */
   newClient(config?: ClientConfig): Client;
-  /** For messages: hosts with their ports, and the database. No password. */
+  /** Hosts with their ports and the database, for messages. No password. */
   label: string;
 }
 
@@ -23,7 +23,7 @@ export function connectionTo(url: string): DatabaseConnection {
   const settings = readConnectionString(url);
   const ConnectingClient = clientOf(settings);
   const { database } = new ConnectingClient();
-  const places = settings.targets.map((target) => {
+  const hosts = settings.targets.map((target) => {
     const { host, port } = new Client({ ...settings.config, ...target });
     return host.startsWith('/') ? host : `${host}:${port}`;
   });
@@ -39,13 +39,13 @@ export function connectionTo(url: string): DatabaseConnection {
       },
     },
     newClient: (config) => new ConnectingClient(config),
-    label: `${[...new Set(places)].join(',')}/${database}`,
+    label: `${[...new Set(hosts)].join(',')}/${database}`,
   };
 }
 
 /**
- * `pg` knows one host, and TLS or none. This client goes through the targets as libpq does, and keeps to the one that took
- * it. A client of `pg` connects once, so unknown targets are tried with clients of their own.
+ * `pg` supports one host, with or without TLS. This client tries the targets in order, as libpq does, and stays with the one
+ * that accepted it. A client of `pg` connects only once, so each try uses a client of its own.
  */
 function clientOf(settings: ConnectionSettings): typeof Client {
   const { targets, targetSessionAttrs } = settings;
@@ -55,7 +55,7 @@ function clientOf(settings: ConnectionSettings): typeof Client {
   return class ConnectingClient extends Client {
     constructor(private readonly given: ClientConfig = {}) {
       super({ ...given, ...settings.config, ...(known ?? targets[0]) });
-      // Who asked something is told by what was asked; and while we ask, nobody else listens yet.
+      // Each query reports its own error. During the connect, nobody else listens for errors yet.
       this.on('error', () => {});
       if (settings.requiresChannelBinding) requireChannelBinding(this);
     }
@@ -72,14 +72,14 @@ function clientOf(settings: ConnectionSettings): typeof Client {
     private async connectToTarget(): Promise<Client> {
       const target = known ?? (await this.findTarget());
       known = target;
-      goTo(this, target);
+      retarget(this, target);
       try {
         await super.connect();
         if (await isWanted(this, targetSessionAttrs)) return this;
         void this.end();
         throw wrongSession(targetSessionAttrs);
       } catch (error) {
-        // The roles of hosts change, and so does what a server takes.
+        // Hosts change their roles, and servers change what they accept.
         const isUnsure = targets.length > 1 && (hasSeveralHosts || refusesTarget(error));
         if (isUnsure && known === target) known = undefined;
         throw error;
@@ -87,19 +87,19 @@ function clientOf(settings: ConnectionSettings): typeof Client {
     }
 
     private async findTarget(): Promise<ConnectionTarget> {
-      /** Of each host the last, which is of the way that led furthest. */
+      /** The last error of each host, which is that of the try that got furthest. */
       const errors = new Map<string, Error>();
       const rounds = targetSessionAttrs === 'prefer-standby' ? (['standby', 'any'] as const) : [targetSessionAttrs];
       for (const attrs of rounds) {
         errors.clear();
         for (const target of targets) {
-          const place = `${target.host}:${target.port}`;
-          const before = errors.get(place);
-          // Whoever does not answer does not answer without TLS either.
+          const host = `${target.host}:${target.port}`;
+          const before = errors.get(host);
+          // A host that does not respond with TLS does not respond without it either.
           if (before && !refusesTarget(before)) continue;
           const error = await this.tryTarget(target, attrs);
           if (!error) return target;
-          errors.set(place, error);
+          errors.set(host, error);
         }
       }
       throw summary([...errors.values()]);
@@ -121,8 +121,8 @@ function clientOf(settings: ConnectionSettings): typeof Client {
   };
 }
 
-/** Before it connects: changes all that the constructor of `pg` has made of another target. */
-function goTo(client: Client, { host, port, ssl }: ConnectionTarget): void {
+/** Replaces the target that the constructor of `pg` was given. Call it before the client connects. */
+function retarget(client: Client, { host, port, ssl }: ConnectionTarget): void {
   const { connectionParameters } = new Client({ host, port, ssl }) as Client & { connectionParameters: object };
   const resolved = connectionParameters as { host: string; port: number };
   Object.assign(client, { host: resolved.host, port: resolved.port, ssl });

@@ -4,10 +4,10 @@ import { tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { isOpenToAll, POSTGRES_USER, PROGRAMS_PREFIX, runsAsRoot, serverUser } from './postgres-programs.js';
 
-/** The name with which a data directory that is being created begins. */
+/** The prefix of a data directory that is being created. */
 export const STAGING_PREFIX = 'initialising-';
 
-/** The folder holds something that is not ours, or that we cannot use. Nothing in it was changed. */
+/** The folder has files that do not belong to the embedded PostgreSQL, or cannot be used. Nothing in it was changed. */
 export class UnusableFolder extends Error {
   override readonly name = 'UnusableFolder';
 
@@ -27,13 +27,13 @@ export interface EmbeddedFolder {
   data: string;
   /** The superuser's password. */
   passwordFile: string;
-  /** Locked by whoever starts or stops the server. */
+  /** Locked exclusively by the process that starts or stops the server. */
   lockFile: string;
   /** Locked shared by every process that uses the server. */
   membersFile: string;
 }
 
-/** The paths of an embedded server. Creates the folder when it does not exist. Throws UnusableFolder. */
+/** The paths of an embedded server. Creates a missing folder. Throws UnusableFolder. */
 export async function openEmbeddedFolder(folder: string): Promise<EmbeddedFolder> {
   await createFolder(folder);
   const home = await reachableHome(folder);
@@ -42,12 +42,12 @@ export async function openEmbeddedFolder(folder: string): Promise<EmbeddedFolder
   return paths;
 }
 
-/** Removes the folder with all data. Nobody may be using the server. */
+/** Removes the folder with all data. The server must not be in use. */
 export async function removeEmbeddedFolder(folder: string): Promise<void> {
   for (const path of [folder, homeInTemporaryFolder(folder)]) await rm(path, { recursive: true, force: true });
 }
 
-/** Whether there is a data directory. Throws UnusableFolder when it cannot be one that we made, or not for this version. */
+/** Whether there is a data directory. Throws UnusableFolder if it is not ours, or of another version. */
 export async function isInitialised(folder: EmbeddedFolder, majorVersion: string): Promise<boolean> {
   await assertUsable(folder);
   const version = await readFile(join(folder.data, 'PG_VERSION'), 'utf8').catch(ignoreMissing);
@@ -76,18 +76,18 @@ async function createFolder(folder: string): Promise<void> {
     throw new UnusableFolder(
       folder,
       error.code === 'EEXIST' || error.code === 'ENOTDIR'
-        ? 'a file is in its place'
+        ? 'a file has its name'
         : `it cannot be created (${error.message})`,
     );
   });
 }
 
-/** Below a folder that only root may enter, the server's user finds nothing: then the files live in the temporary folder. */
+/** The server's user cannot reach files below a folder that only root may enter; they go to the temporary folder then. */
 async function reachableHome(folder: string): Promise<string> {
   if (!runsAsRoot() || (await isOpenToAll(folder))) return folder;
   const home = homeInTemporaryFolder(folder);
   await mkdir(home, { recursive: true }).catch(() => {});
-  // Everybody may create files in the temporary folder, and ours has a name that can be guessed.
+  // Every user may create files in the temporary folder, and the name of ours can be guessed.
   const created = await lstat(home);
   if (!created.isDirectory() || created.uid !== 0) throw new UnusableFolder(home, 'it belongs to another user');
   await chmod(home, 0o755);
@@ -146,7 +146,7 @@ async function isAbsentOrEmpty(data: string): Promise<boolean> {
   );
 }
 
-/** Files of the desktop and of version control are in nobody's way, nor is what a file system has at its root. */
+/** Ignores files of desktops, of version control and of the root of a file system. */
 function isOurs(name: string): boolean {
   return (
     ['lock', 'members', 'password', 'lost+found'].includes(name) ||

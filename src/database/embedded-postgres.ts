@@ -13,29 +13,29 @@ import { FileLock } from './file-lock.js';
 import { findServer, initialise, startServer, stopServer } from './postgres-instance.js';
 import { findPrograms, POSTGRES_USER } from './postgres-programs.js';
 
-/** For another process that initialises, starts or stops the server. */
+/** How long to wait for another process that initialises, starts or stops the server. */
 const LOCK_TIMEOUT_MS = 120_000;
 
-/** A PostgreSQL server of our own: its files in one folder, reachable from this machine only. */
+/** An embedded PostgreSQL server: its files are in one folder, and it is reachable from this machine only. */
 export interface EmbeddedServer {
-  /** Connection string of a database on this server; created when absent. */
+  /** Connection string of a database on this server. Creates a missing database. */
   databaseUrl(database: string): Promise<string>;
-  /** Stops the server, unless another process has entered and not left. Other clients, such as psql, are disconnected. */
+  /** Stops the server unless another process uses it. Disconnects other clients, such as psql. */
   leave(): Promise<void>;
-  /** Removes the folder and all data, after `leave`. */
+  /** Removes the folder and all data. Call `leave` first. */
   remove(): Promise<void>;
 }
 
 /**
- * Starts the server whose data is in this folder, or joins it when it is running already: the command line beside the
- * service, or a service started again after its process was killed. Creates folder and data when there are none. The
- * server runs in a session of its own, so that Ctrl-C in a terminal ends the service in order, and the database after it.
+ * Starts the server whose data is in this folder, or joins a running one: the command line joins that of the service, and a
+ * service joins that of its killed predecessor. Creates a missing folder and its data. The server runs in a session of its
+ * own, so that Ctrl-C in a terminal stops the service first and the database after it.
  *
  * Processes enter and leave one at a time, under an exclusive file lock. Each process also holds a shared lock until it
  * leaves or ends, killed or not. The process that can lock that file exclusively is the last one, and stops the server.
  *
- * An aborted `signal` ends a start that is under way, including the server; its reason is thrown. Throws UnusableFolder
- * when the folder holds files that are not ours.
+ * An aborted `signal` stops a start, including the server, and its reason is thrown. Throws UnusableFolder if the folder has
+ * files that are not ours.
  */
 export async function enterEmbeddedPostgres(
   folder: string,
@@ -70,7 +70,7 @@ export async function enterEmbeddedPostgres(
     async function startAlone(): Promise<number> {
       const started = await ifUnused(paths, () => startServer(programs, paths, settings, signal));
       if (started !== null) return started;
-      // Killed, or where we cannot see it: in another container with the same volume. A second server destroys the data.
+      // It was killed, or runs in another container with the same volume. A second server would destroy the data.
       throw new UnusableFolder(
         paths.home,
         'another process is using it, in another container or with a server that was killed; stop that process first',
@@ -79,7 +79,7 @@ export async function enterEmbeddedPostgres(
   });
 }
 
-/** Runs `use` while nobody else does: one process at a time initialises, starts or stops. */
+/** Runs `use` under the exclusive lock: one process at a time initialises, starts or stops the server. */
 async function withLock<T>(
   { lockFile }: EmbeddedFolder,
   signal: AbortSignal | undefined,
@@ -93,7 +93,7 @@ async function withLock<T>(
   }
 }
 
-/** Returns null, without running `act`, when a process uses the server. Call it under the lock. */
+/** Returns null without running `act` if a process uses the server. Call it under the lock. */
 async function ifUnused<T>({ membersFile }: EmbeddedFolder, act: () => Promise<T>): Promise<T | null> {
   const alone = await FileLock.tryAcquire(membersFile, 'exclusive');
   if (!alone) return null;

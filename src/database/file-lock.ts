@@ -11,9 +11,9 @@ export class FileLock {
   // A number, not a FileHandle: nothing closes it when this object is garbage collected.
   private constructor(private fd: number | null) {}
 
-  /** Takes the lock if no other holder excludes it: many may hold it shared, or one exclusively. Creates the file. */
+  /** Acquires the lock unless another holder excludes it: many may share it, or one holds it exclusively. Creates the file. */
   static async tryAcquire(path: string, mode: 'shared' | 'exclusive'): Promise<FileLock | null> {
-    // Loaded on first use: a service with a database of its own runs where this native module does not.
+    // Loaded on first use: with DATABASE_URL, the service also runs where this native module does not.
     const { tryLock } = await import('fs-native-extensions');
     const fd = openSync(path, 'a+', 0o600);
     try {
@@ -37,14 +37,14 @@ export class FileLock {
     }
   }
 
-  /** Does nothing the second time. */
+  /** A second call has no effect. */
   release(): void {
     if (this.fd !== null) closeSync(this.fd);
     this.fd = null;
   }
 }
 
-/** A file that was removed and created again while we waited is another file, with locks of its own. */
+/** A file that was removed and created again meanwhile is another file, with locks of its own. */
 function isStillAt(path: string, fd: number): boolean {
   const [ours, current] = [fstatSync(fd, { bigint: true }), statSync(path, { bigint: true, throwIfNoEntry: false })];
   return current !== undefined && current.ino === ours.ino && current.dev === ours.dev;

@@ -14,16 +14,16 @@ export interface Database {
 }
 
 export interface OpeningDatabase {
-  /** What an operator wants to know before there is a database. */
+  /** Reports that the database is not available yet. */
   onWaiting: (waiting: WaitingForDatabase) => void;
-  /** Without DATABASE_URL, and without an embedded database in the working directory: there is a new, empty one now. */
+  /** Reports that a new, empty embedded database was created. */
   onCreated: (folder: string) => void;
-  /** Opening ends when it aborts, and leaves the database again. */
+  /** Aborts the opening, which then leaves the database again. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * The database that DATABASE_URL names, as soon as it takes connections; without one, the embedded PostgreSQL. Throws
+ * Waits until the database of DATABASE_URL accepts connections. Without DATABASE_URL, starts the embedded PostgreSQL. Throws
  * DatabaseUnusable, UnusableFolder, and the signal's reason.
  */
 export async function openDatabase(

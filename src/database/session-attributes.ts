@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { TargetSessionAttrs } from './connection-parameters.js';
 
-/** Whether the session of a connected client is what `target_session_attrs` asks for. */
+/** Whether the session of a connected client satisfies `target_session_attrs`. */
 export async function isWanted(client: Client, attrs: TargetSessionAttrs): Promise<boolean> {
   if (attrs === 'any' || attrs === 'prefer-standby') return true;
   const { rows } = await client.query<{ isStandby: boolean; isReadOnly: boolean }>(
@@ -14,5 +14,5 @@ export async function isWanted(client: Client, attrs: TargetSessionAttrs): Promi
 
 export function wrongSession(attrs: TargetSessionAttrs): Error {
   // SQLSTATE 08004: the server, or here the client, rejects the connection.
-  return Object.assign(new Error(`the session is not ${attrs}, as target_session_attrs wants`), { code: '08004' });
+  return Object.assign(new Error(`the session is not ${attrs}, as target_session_attrs requires`), { code: '08004' });
 }

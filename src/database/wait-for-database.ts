@@ -2,15 +2,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { explainConnectionError, isTemporary, messageOf } from './connection-errors.js';
 import type { DatabaseConnection } from './database-client.js';
 
-const RETRY_START_MS = 500;
-const LONGEST_TRY_MS = 5000;
+const RETRY_DELAY_MS = 500;
+const CONNECT_TIMEOUT_MS = 5000;
 
-/** The database cannot be used as it is named. The message is for the operator, and needs no stack. */
+/** The database cannot be used as configured. The message is for the operator and needs no stack. */
 export class DatabaseUnusable extends Error {
   override readonly name = 'DatabaseUnusable';
 }
 
-/** What is being waited for, said once. */
+/** Reported once. */
 export interface WaitingForDatabase {
   database: string;
   waitSeconds: number;
@@ -18,8 +18,8 @@ export interface WaitingForDatabase {
 }
 
 /**
- * Waits until the database takes a connection, for at most `waitSeconds`. Throws DatabaseUnusable when it does not, and
- * at once when waiting cannot help: a wrong password, a certificate that is not accepted, a database that does not exist.
+ * Waits up to `waitSeconds` until the database accepts a connection. Throws DatabaseUnusable after that, or immediately if
+ * waiting cannot help: a wrong password, an untrusted certificate, a database that does not exist.
  */
 export async function waitForDatabase(
   connection: DatabaseConnection,
@@ -32,19 +32,19 @@ export async function waitForDatabase(
     if (!error) return;
     if (!isTemporary(error))
       throw new DatabaseUnusable(explainConnectionError(error, connection.label), { cause: error });
-    if (performance.now() + RETRY_START_MS > until) {
+    if (performance.now() + RETRY_DELAY_MS > until) {
       throw new DatabaseUnusable(
-        `The database at ${connection.label} did not answer within ${waitSeconds} seconds (DATABASE_WAIT_SECONDS): ${messageOf(error)}.`,
+        `The database at ${connection.label} did not respond within ${waitSeconds} seconds (DATABASE_WAIT_SECONDS): ${messageOf(error)}.`,
         { cause: error },
       );
     }
     if (tries === 1) onWaiting({ database: connection.label, waitSeconds, error: messageOf(error) });
-    await pause(RETRY_START_MS);
+    await pause(RETRY_DELAY_MS);
   }
 }
 
 async function connectOnce(connection: DatabaseConnection): Promise<Error | null> {
-  const client = connection.newClient({ connectionTimeoutMillis: LONGEST_TRY_MS });
+  const client = connection.newClient({ connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   try {
     await client.connect();
     await client.query('select 1');

@@ -18,14 +18,14 @@ export interface ListingRow {
   token: { token_id: string; name: string; description: string | null; metadata_status: string; attributes: unknown[] };
 }
 
-/** The demonstration speaks to the service as a studio would: over HTTP, signed by its wallet. */
+/** A client as a studio would write it: over HTTP, with requests signed by its wallet. */
 export class ApiClient {
   constructor(
     private readonly url: string,
     private readonly wallet: Wallet,
   ) {}
 
-  /** EIP-191 over the seconds in decimal; the recovery id as 00 or 01, as the published SDK sends it. */
+  /** An EIP-191 signature of the decimal seconds. Its recovery id is 00 or 01, as the published SDK sends it. */
   async signedHeaders(): Promise<Record<string, string>> {
     const timestamp = String(Math.floor(Date.now() / 1000));
     const signature = await this.wallet.signMessage(timestamp);

@@ -20,11 +20,11 @@ import { SAMPLE_SIZE, serveSamples, UNKNOWN_TOKENS } from './sample-collection.j
 const wallet = new Wallet('0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80');
 const COLLECTION = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
 const TOKEN_IDS = Array.from({ length: SAMPLE_SIZE }, (_, index) => String(index + 1));
-/** For sale: some that will be revealed, and two that will fail. */
+/** Tokens for sale: most will be revealed, and two will fail. */
 const FOR_SALE = ['1', '2', '3', '4', '5', '13', '113'];
 const isOnce = process.argv.includes('--once');
 
-/** What was started, newest first; Ctrl-C stops all of it. */
+/** Stops what was started, newest first. */
 const stops: (() => Promise<void>)[] = [];
 
 const stopping = stopSignal();
@@ -53,9 +53,9 @@ async function demonstrate(): Promise<boolean> {
 
   serveSamples(metadataApi, true);
   say(`The studio reveals its collection and sends a signed POST for ${SAMPLE_SIZE + UNKNOWN_TOKENS.length} tokens …`);
-  const asked = [...TOKEN_IDS, ...UNKNOWN_TOKENS];
-  const refreshId = await client.requestRefresh(COLLECTION, asked);
-  const refresh = await follow(client, refreshId, asked.length);
+  const requested = [...TOKEN_IDS, ...UNKNOWN_TOKENS];
+  const refreshId = await client.requestRefresh(COLLECTION, requested);
+  const refresh = await follow(client, refreshId, requested.length);
   const errors = await client.readErrors(refreshId);
 
   const { succeeded, failed } = refresh.summary;
@@ -73,13 +73,13 @@ async function demonstrate(): Promise<boolean> {
 }
 
 async function startOnFreshDatabase(metadataApi: MetadataHost): Promise<Service> {
-  // A folder for each demonstration: two side by side do not meet, and none meets what a killed one left behind.
+  // Each demonstration has a folder of its own, because others may run or may have been killed.
   await mkdir('.data', { recursive: true });
   const folder = await mkdtemp('.data/demo-');
   await chmod(folder, 0o755);
   const entering = enterEmbeddedPostgres(folder, [], stopping);
   stops.unshift(async () => {
-    // Also while it is still starting: then it ends with an error, and has stopped what it had started.
+    // A start that is interrupted ends with an error after it has stopped its server.
     await entering.then(
       (postgres) => postgres.leave(),
       () => {},
@@ -120,7 +120,7 @@ async function registerCollection({ app }: Service, metadataApi: MetadataHost): 
   return projects.createApiKey(project.id);
 }
 
-/** Asks how far it is until it is completed, and draws that. */
+/** Polls the refresh until it is completed, and draws its progress. */
 async function follow(client: ApiClient, refreshId: string, total: number): Promise<RefreshBody> {
   const bar = process.stdout.isTTY ? new SingleBar({ format: '{bar} {value}/{total} tokens', hideCursor: true }) : null;
   bar?.start(total, 0);
@@ -144,7 +144,7 @@ async function sayWhatToTry({ url }: Service, client: ApiClient, apiKey: string,
     .join(' ');
   say(`
 The service stays up at ${url} until Ctrl-C.
-Its API is documented, and can be tried, at ${url}/docs. Try:
+Read and try its API at ${url}/docs. Examples:
 
   curl '${url}/listings'
   curl '${url}/listings?trait.Lamp=Firefly&trait.Sea=Storm&trait.Sea=Calm'
@@ -153,7 +153,7 @@ Its API is documented, and can be tried, at ${url}/docs. Try:
   curl '${url}/v1/metadata-refreshes' -H 'x-api-key: ${apiKey}' -H 'content-type: application/json' \\
     -d '{"collection_address":"${COLLECTION}","token_ids":["1","2","13"]}'
 
-Signed by the owner's wallet (good for five minutes):
+Signed by the owner's wallet (valid for five minutes):
 
   curl '${url}/v1/metadata-refreshes' ${signed}
 `);
@@ -166,13 +166,13 @@ async function finish(status: number): Promise<void> {
   process.exit(status);
 }
 
-/** The wished-for port if nobody has it, else any. */
-async function freePort(wish: number): Promise<number> {
+/** The preferred port if it is free, otherwise 0 for any. */
+async function freePort(preferred: number): Promise<number> {
   const server = createServer();
   const isFree = await new Promise<boolean>((done) => {
-    server.once('error', () => done(false)).listen(wish, '127.0.0.1', () => done(true));
+    server.once('error', () => done(false)).listen(preferred, '127.0.0.1', () => done(true));
   });
   if (!isFree) return 0;
   await new Promise((done) => server.close(done));
-  return wish;
+  return preferred;
 }

@@ -21,7 +21,7 @@ export function reportListings(title: string, listings: readonly ListingRow[]): 
   }
 }
 
-/** What differs from what the sample collection has to end with; nothing when all is as expected. */
+/** The differences from the expected outcome. */
 export function differences({ summary }: RefreshBody, errors: readonly ErrorRow[]): string[] {
   const found: string[] = [];
   const compare = (what: string, actual: number, expected: number) => {

@@ -2,10 +2,10 @@ import type { HostResponse, MetadataHost } from '../../test/support/metadata-hos
 
 export const SAMPLE_SIZE = 500;
 
-/** Asked for, but never registered. */
+/** Requested, but never registered. */
 export const UNKNOWN_TOKENS = ['9001', '9002'];
 
-/** What the demonstration has to end with. */
+/** The expected outcome. */
 export const EXPECTED = {
   succeeded: 490,
   failed: 12,
@@ -17,7 +17,7 @@ export const EXPECTED = {
   },
 } as const;
 
-/** Before the reveal every token shows the same; after it each has its own document, and some of them fail. */
+/** Before the reveal all tokens have the same document. After it each has its own, and some fail. */
 export function serveSamples(host: MetadataHost, isRevealed: boolean): void {
   for (let id = 1; id <= SAMPLE_SIZE; id += 1) {
     const responses = isRevealed ? (TROUBLE[id] ?? [document(lighthouse(id))]) : [document(placeholder(id))];
@@ -89,7 +89,7 @@ function image(name: string): string {
   return `https://lighthouses.example/images/${name.toLowerCase()}.png`;
 }
 
-/** Registered, but gone from the Metadata API, broken, or late: what a real reveal meets, on purpose. */
+/** Registered tokens that fail on purpose, as in a real reveal: missing, broken or slow. */
 const TROUBLE: Readonly<Record<number, HostResponse[]>> = {
   13: [text(404, 'no such lighthouse')],
   66: [text(404, 'no such lighthouse')],

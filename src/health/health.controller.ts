@@ -13,7 +13,7 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The process can do its work: 503 names what is missing. */
+  /** The process is ready. 503 names what is missing. */
   @Get('ready')
   @DocumentsReady()
   async ready() {

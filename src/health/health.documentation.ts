@@ -15,7 +15,7 @@ export const DocumentsLive = () =>
   applyDecorators(
     ApiTags('Operations'),
     ApiOperation({ summary: 'Whether the process runs', operationId: 'isLive', security: [] }),
-    responds(200, 'It does.', { status: { const: 'ok' } }, { status: 'ok' }),
+    responds(200, 'The process runs.', { status: { const: 'ok' } }, { status: 'ok' }),
     ApiResponse(unreadable),
   );
 
@@ -23,12 +23,12 @@ export const DocumentsReady = () =>
   applyDecorators(
     ApiTags('Operations'),
     ApiOperation({ summary: 'Whether the process can be sent requests', operationId: 'isReady', security: [] }),
-    responds(200, 'It can.', { status: { const: 'ok' } }, { status: 'ok' }),
+    responds(200, 'The process is ready.', { status: { const: 'ok' } }, { status: 'ok' }),
     ApiResponse(unreadable),
     responds(
       503,
-      'It cannot; the message names what is missing.',
+      'The process is not ready; the message names what is missing.',
       { code: { type: 'string' }, message: { type: 'string' } },
-      { code: 'not_ready', message: 'the database does not answer' },
+      { code: 'not_ready', message: 'the database does not respond' },
     ),
   );

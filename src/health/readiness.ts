@@ -2,32 +2,32 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 
-/** Longer than a healthy database needs by far. A probe hears of one that has gone within two seconds. */
-const ANSWER_WITHIN_MS = 1500;
+/** Far above the response time of a healthy database. A probe fails within two seconds when the database is gone. */
+const DATABASE_TIMEOUT_MS = 1500;
 
-/** Whether this process may be sent traffic. */
+/** Whether a load balancer may send traffic to this process. */
 @Injectable()
 export class Readiness implements OnModuleDestroy {
   private isStopping = false;
-  private asking: Promise<boolean> | undefined;
+  private pending: Promise<boolean> | undefined;
 
   constructor(private readonly em: EntityManager) {}
 
-  /** What is missing; nothing when all is well. */
+  /** What is missing. Empty if the process is ready. */
   async missing(): Promise<string[]> {
     if (this.isStopping) return ['the service is stopping'];
-    const answers = await Promise.race([this.databaseAnswers(), later(ANSWER_WITHIN_MS, false)]);
-    return answers ? [] : ['the database does not answer'];
+    const isAvailable = await Promise.race([this.isDatabaseAvailable(), later(DATABASE_TIMEOUT_MS, false)]);
+    return isAvailable ? [] : ['the database does not respond'];
   }
 
-  /** One question at a time, however many probes: with a silent database each holds a connection. */
-  private databaseAnswers(): Promise<boolean> {
-    this.asking ??= this.ask().finally(() => (this.asking = undefined));
-    return this.asking;
+  /** One query at a time, however many probes: with a silent database, each query holds a connection. */
+  private isDatabaseAvailable(): Promise<boolean> {
+    this.pending ??= this.query().finally(() => (this.pending = undefined));
+    return this.pending;
   }
 
-  /** Through the pool that serves requests. MikroORM's `isConnected` tells only of a connection that it has opened itself. */
-  private async ask(): Promise<boolean> {
+  /** Uses the pool that serves requests. MikroORM's `isConnected` covers only the connection that it opened itself. */
+  private async query(): Promise<boolean> {
     try {
       await sql`select 1`.execute(this.em.getKysely());
       return true;

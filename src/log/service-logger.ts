@@ -2,8 +2,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { ConsoleLogger } from '@nestjs/common';
 
 /**
- * Readable lines on a terminal; otherwise one object of JSON a line, without the colours that libraries such as MikroORM
- * put into their messages wherever they go.
+ * Logs text, or one JSON object on each line. Removes the colour codes from JSON: libraries such as MikroORM put them into
+ * messages even without a terminal.
  */
 export class ServiceLogger extends ConsoleLogger {
   protected override stringifyReplacer(key: string, value: unknown): unknown {

@@ -3,7 +3,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
 
-/** What this process has done, for Prometheus. */
+/** Metrics of this process, for Prometheus. */
 @Controller('metrics')
 export class MetricsController {
   private readonly registry = new Registry();
@@ -12,7 +12,7 @@ export class MetricsController {
     collectDefaultMetrics({ register: this.registry });
     new Counter({
       name: 'nft_refresh_metadata_requests_total',
-      help: 'Requests to metadata hosts, by how they ended.',
+      help: 'Requests to metadata hosts, by outcome and reason.',
       labelNames: ['outcome', 'reason'],
       registers: [this.registry],
       collect() {
@@ -25,7 +25,7 @@ export class MetricsController {
   @Get()
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   @ApiTags('Operations')
-  @ApiOperation({ summary: 'Read what this process has done', operationId: 'getMetrics', security: [] })
+  @ApiOperation({ summary: 'Read the metrics of this process', operationId: 'getMetrics', security: [] })
   @ApiProduces('text/plain')
   @ApiResponse({ status: 200, description: 'Metrics in the text format of Prometheus.', schema: { type: 'string' } })
   @ApiResponse({ status: 400, description: 'The request is not valid HTTP.' })

@@ -29,12 +29,12 @@ describe.each(each)('round %i: PostgreSQL', () => {
     { signal: 'SIGKILL', outageMs: 500 },
     { signal: 'SIGQUIT', outageMs: 5000 },
     { signal: 'SIGKILL', outageMs: 5000 },
-  ] as const)('ended by $signal and away for $outageMs ms loses nothing', async (how) => {
+  ] as const)('that is stopped by $signal and down for $outageMs ms loses nothing', async (how) => {
     await killDatabase(test, server, services, how);
   });
 });
 
-it('PostgreSQL away for half a minute: the services wait, quietly, and go on', async () => {
+it('services wait while PostgreSQL is down for half a minute, log little, and continue', async () => {
   const printed = () => services.workers.map((worker) => worker.output().split('\n').length);
   const before = printed();
 

@@ -24,19 +24,19 @@ afterAll(async () => test.stop());
 
 const each = rounds(2);
 
-it.each(each)('wave %i: four workers that are killed and stopped at random do all of the work once', async () => {
+it.each(each)('wave %i: four workers that are killed and suspended at random do all of the work once', async () => {
   await killAndSuspendWorkers(test, api.url, { workers: 4, times: 6, tokens: 150 });
 });
 
-it.each(each)('round %i: a worker that wakes up after its lease changes nothing', async () => {
+it.each(each)('round %i: a worker that resumes after its lease has expired changes nothing', async () => {
   await completeAfterLeaseExpired(test, api.url, disk);
 });
 
-it.each(each)('round %i: SIGTERM in the middle of the work ends a worker in order', async () => {
+it.each(each)('round %i: SIGTERM in the middle of the work shuts a worker down gracefully', async () => {
   await shutDownGracefully(test, api.url);
 });
 
-it('SIGTERM while a claim is on its way hands back what it brings [H10]', async () => {
+it('SIGTERM during a claim releases the claimed items [H10]', async () => {
   const project = await test.aProject(5);
   const worker = await test.startProcess('worker');
   const commits = await blockCommits(test, 'claim');
@@ -53,7 +53,7 @@ it('SIGTERM while a claim is on its way hands back what it brings [H10]', async 
   await test.expectAllDone();
 });
 
-it('SIGTERM while a refresh is being committed: whoever asked still hears of it', async () => {
+it('SIGTERM while a refresh is being committed still lets its client receive the response', async () => {
   const project = await test.aProject(5);
   const process = await test.startProcess('api');
   const commits = await blockCommits(test, 'accept');

@@ -6,7 +6,7 @@ import { isRegistryReachable } from '../support/npm-pack.js';
 const GUIDE = fileURLToPath(new URL('../../docs/tutorials/embedding.md', import.meta.url));
 
 it.skipIf(!(await isRegistryReachable()))(
-  'docs/tutorials/embedding.md works with what npm itself installs, from the network',
+  'docs/tutorials/embedding.md works with the packages that npm installs from the registry',
   async () => {
     const database = await createEmptyDatabase();
     const reader = new GuideRunner(database.url, true);

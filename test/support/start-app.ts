@@ -42,7 +42,16 @@ export interface TestProject {
 /** Starts the application with its own database and Metadata API. The worker runs only on command of the test. */
 export async function startApp(
   options: AppOptions = {},
-  { otherHosts = [], templateUrl }: { otherHosts?: readonly { host: string }[]; templateUrl?: string | undefined } = {},
+  {
+    otherHosts = [],
+    templateUrl,
+    variables = {},
+  }: {
+    otherHosts?: readonly { host: string }[];
+    templateUrl?: string | undefined;
+    /** More of the environment. */
+    variables?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<TestApp> {
   const database = await createDatabase(templateUrl);
   const metadataApi = await MetadataHost.start();
@@ -50,6 +59,7 @@ export async function startApp(
     RUN_MODE: 'api',
     FETCH_ALLOWED_HOSTS: [metadataApi, ...otherHosts].map(({ host }) => host).join(','),
     DATABASE_URL: database.url,
+    ...variables,
   });
   const compile = () =>
     Test.createTestingModule({

@@ -52,7 +52,7 @@ export async function completeAfterLeaseExpired(test: CrashTest, api: string, di
   const requested = (times: number) => () => first.every((tokenId) => test.metadataApi.hits.get(tokenId) === times);
   const suspended = await test.startProcess('worker');
   await test.request(api, project, first);
-  await waitUntil(() => requested(1)() && suspended.output().includes('results could not be written'));
+  await waitUntil(() => requested(1)() && suspended.output().includes('writing results failed'));
   suspended.process.kill('SIGSTOP');
   await disk.empty();
   await test.expireLeases();

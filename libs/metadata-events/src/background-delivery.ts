@@ -2,11 +2,11 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { EventDelivery } from './event-delivery.js';
 import { EventRetention } from './event-retention.js';
 
-/** Finds what other processes have done, and pauses that are over. */
-const LOOK_EVERY_MS = 500;
-const CLEAN_UP_EVERY_MS = 3_600_000;
+/** Finds events of other processes, and retries that are due. */
+const POLL_INTERVAL_MS = 500;
+const CLEAN_UP_INTERVAL_MS = 3_600_000;
 
-/** Starts delivery with the application, and removes what is old once an hour; with timers of its own, as the worker's. */
+/** Starts event delivery with the application, and deletes expired rows once an hour, on timers of its own. */
 @Injectable()
 export class BackgroundDelivery implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataEvents');
@@ -20,22 +20,22 @@ export class BackgroundDelivery implements OnApplicationBootstrap, BeforeApplica
   onApplicationBootstrap(): void {
     this.delivery.start();
     this.timers = [
-      setInterval(() => this.delivery.wake(), LOOK_EVERY_MS),
-      setInterval(() => void this.cleanUp(), CLEAN_UP_EVERY_MS),
+      setInterval(() => this.delivery.wake(), POLL_INTERVAL_MS),
+      setInterval(() => void this.cleanUp(), CLEAN_UP_INTERVAL_MS),
     ];
   }
 
-  /** Delivery stops by itself. */
+  /** EventDelivery has a shutdown hook of its own. */
   beforeApplicationShutdown(): void {
     for (const timer of this.timers) clearInterval(timer);
   }
 
   private async cleanUp(): Promise<void> {
     try {
-      const removed = await this.retention.deleteExpired();
-      if (removed.events + removed.deliveries > 0) this.logger.log({ msg: 'old events removed', ...removed });
+      const deleted = await this.retention.deleteExpired();
+      if (deleted.events + deleted.deliveries > 0) this.logger.log({ msg: 'expired events deleted', ...deleted });
     } catch (error) {
-      this.logger.warn({ msg: 'old events were not removed; tried again in an hour', error: String(error) });
+      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: String(error) });
     }
   }
 }

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { EventDelivery } from './event-delivery.js';
 
-/** Puts down what a transaction has done, as one row of that transaction. */
+/** Writes the events of a transaction into the outbox, as one row of the same transaction. */
 @Injectable()
 export class DatabaseEventOutbox extends EventOutbox {
   constructor(private readonly delivery: EventDelivery) {

@@ -3,31 +3,31 @@ import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 
-/** An event's place: all of a position when the index is END_OF_POSITION. */
-export interface EventPlace {
+/** The offset of an event in the stream. With the index END_OF_POSITION: behind all events of the position. */
+export interface EventOffset {
   position: string;
   eventIndex: number;
 }
 
 export const END_OF_POSITION = 2_147_483_647;
 
-/** A reader, held for one lease. */
+/** A reader, claimed for one lease. */
 export interface ClaimedCursor {
   kind: 'consumer' | 'webhook';
   name: string;
-  /** The last event that it has. */
-  place: EventPlace;
-  /** The fence: who has outlived its lease moves nothing. */
+  /** The last event that it has received. */
+  offset: EventOffset;
+  /** The fencing token: a process whose lease has expired changes nothing. */
   claimCount: number;
-  /** In a row, before this time. */
+  /** Consecutive failures before this claim. */
   failures: number;
-  /** Since the first of these; 0 without. */
+  /** Seconds since the first of these; 0 without failures. */
   failingSeconds: number;
 }
 
-type CursorRow = Omit<ClaimedCursor, 'place'> & EventPlace;
+type CursorRow = Omit<ClaimedCursor, 'offset'> & EventOffset;
 
-/** How far every reader is, and which process has it now. */
+/** The offset of every reader, and which process has claimed it. */
 @Injectable()
 export class EventCursors {
   constructor(
@@ -35,7 +35,7 @@ export class EventCursors {
     @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
   ) {}
 
-  /** Readers that are new begin with what is published from now on. */
+  /** Creates cursors for new readers, which start with the next event that is published. */
   async open(kind: ClaimedCursor['kind'], names: readonly string[], em: EntityManager = this.em.fork()): Promise<void> {
     if (names.length === 0) return;
     await sql`
@@ -45,7 +45,7 @@ export class EventCursors {
       on conflict do nothing`.execute(em.getKysely());
   }
 
-  /** Take readers that have something to read: these consumers, and any webhook. The longest due first. */
+  /** Claims readers with events to read: of these consumers and of all webhooks, those that have been due the longest. */
   async claim(consumers: readonly string[], limit: number): Promise<ClaimedCursor[]> {
     const { rows } = await sql<CursorRow>`
       with due as (
@@ -64,19 +64,19 @@ export class EventCursors {
         coalesce(extract(epoch from now() - cursor.failing_since), 0)::float8 as "failingSeconds"`.execute(
       this.em.fork().getKysely(),
     );
-    return rows.map(({ position, eventIndex, ...cursor }) => ({ ...cursor, place: { position, eventIndex } }));
+    return rows.map(({ position, eventIndex, ...cursor }) => ({ ...cursor, offset: { position, eventIndex } }));
   }
 
-  /** False: it is somebody else's by now. */
+  /** Extends the lease. False: another process has claimed the cursor since. */
   async renew(cursor: ClaimedCursor): Promise<boolean> {
     return this.update(cursor, sql`due_at = now() + ${this.config.leaseSeconds} * interval '1 second'`);
   }
 
-  /** It has everything up to this place, and is held on. False: it is somebody else's by now, who will have it again. */
-  async advance(cursor: ClaimedCursor, place: EventPlace): Promise<boolean> {
+  /** Saves the offset and extends the lease. False: another process has claimed the cursor, and delivers the events again. */
+  async advance(cursor: ClaimedCursor, offset: EventOffset): Promise<boolean> {
     return this.update(
       cursor,
-      sql`position = ${place.position}::bigint, event_index = ${place.eventIndex}, failures = 0, failing_since = null,
+      sql`position = ${offset.position}::bigint, event_index = ${offset.eventIndex}, failures = 0, failing_since = null,
         last_error = null, due_at = now() + ${this.config.leaseSeconds} * interval '1 second'`,
     );
   }
@@ -85,7 +85,7 @@ export class EventCursors {
     await this.update(cursor, sql`due_at = now()`);
   }
 
-  /** The same again, after a pause. */
+  /** Retries the same events after a delay. */
   async postpone(cursor: ClaimedCursor, seconds: number, error: string): Promise<void> {
     await this.update(
       cursor,

@@ -1,5 +1,5 @@
 import { describeDatabaseError } from '@app/database';
-import { setTimeout as pass } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventCursors, type ClaimedCursor } from './event-cursors.js';
 import { EventPublisher } from './event-publisher.js';
@@ -9,29 +9,29 @@ import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-ev
 import type { Subscriber } from './subscriber.js';
 import { WebhookSubscribers } from './webhook-subscribers.js';
 
-/** Many completions in a row are one look. */
-const LOOK_AT_MOST_EVERY_MS = 500;
-/** A handler that takes longer is left to its lease: what it was told comes again. */
-const HANDLERS_END_WITHIN_MS = 5000;
+/** Many completions in a row cause one poll. */
+const MIN_POLL_INTERVAL_MS = 500;
+/** `stop` does not wait longer for a handler: its lease expires, and its events are delivered again. */
+const HANDLER_TIMEOUT_MS = 5000;
 
 /**
- * Publishes what was committed, and brings it to consumers and webhooks: whoever has something to read is claimed for
- * one lease and followed to the end of the stream, side by side with all others. A failure is a pause for this one only.
- * What a process that dies has not marked as delivered is delivered again by another one.
+ * Publishes committed events and delivers them to consumers and webhooks. A reader with events to read is claimed for one
+ * lease and served to the end of the stream, concurrently with all others. A failure delays this reader only. Events that a
+ * process did not confirm before it died are delivered again by another process.
  */
 @Injectable()
 export class EventDelivery implements BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataEvents');
   private running = false;
-  private looking: Promise<void> | undefined;
-  private lookTimer: NodeJS.Timeout | undefined;
+  private polling: Promise<void> | undefined;
+  private pollTimer: NodeJS.Timeout | undefined;
   private polledAt = -Infinity;
-  /** Somebody has asked since the look that is under way began. */
-  private looksAgain = false;
-  private opened = 0;
-  private isInTrouble = false;
+  /** `wake` was called after the current poll had started. */
+  private pollRequested = false;
+  private openedConsumers = 0;
+  private isFailing = false;
   private shutdown = new AbortController();
-  private readonly following = new Set<Promise<void>>();
+  private readonly deliveries = new Set<Promise<void>>();
 
   constructor(
     private readonly publisher: EventPublisher,
@@ -50,109 +50,109 @@ export class EventDelivery implements BeforeApplicationShutdown {
     this.wake();
   }
 
-  /** Look for events now. Finds what other processes have done, and pauses that are over: call it every second or so. */
+  /** Polls for events now. Also finds events of other processes and retries that are due: call it about once a second. */
   wake(): void {
-    this.looksAgain = true;
-    if (!this.running || this.lookTimer || this.looking) return;
-    const pause = Math.max(0, this.polledAt + LOOK_AT_MOST_EVERY_MS - performance.now());
-    this.lookTimer = setTimeout(() => {
-      this.lookTimer = undefined;
-      this.looksAgain = false;
-      this.looking = this.lookAndNote().finally(() => {
-        this.looking = undefined;
-        if (this.looksAgain) this.wake();
+    this.pollRequested = true;
+    if (!this.running || this.pollTimer || this.polling) return;
+    const pause = Math.max(0, this.polledAt + MIN_POLL_INTERVAL_MS - performance.now());
+    this.pollTimer = setTimeout(() => {
+      this.pollTimer = undefined;
+      this.pollRequested = false;
+      this.polling = this.pollSafely().finally(() => {
+        this.polling = undefined;
+        if (this.pollRequested) this.wake();
       });
     }, pause);
   }
 
-  /** Publish and deliver until nothing is due. For hosts that schedule work themselves, and for tests. Throws what the database throws. */
+  /** Publishes and delivers until nothing is due, for hosts that schedule work themselves, and tests. Throws database errors. */
   async runOnce(): Promise<void> {
     if (!this.running) this.shutdown = new AbortController();
-    while ((await this.look()) > 0) await Promise.all(this.following);
+    while ((await this.poll()) > 0) await Promise.all(this.deliveries);
   }
 
-  /** Take nothing new and break off what is being posted; handlers of consumers may come to their end, within 5 seconds. */
+  /** Claims nothing more and aborts webhook requests; waits up to 5 seconds for handlers of consumers. */
   async stop(): Promise<void> {
     this.running = false;
-    clearTimeout(this.lookTimer);
-    this.lookTimer = undefined;
+    clearTimeout(this.pollTimer);
+    this.pollTimer = undefined;
     this.shutdown.abort();
-    await this.looking;
-    const ended = new AbortController();
-    const tooLate = pass(HANDLERS_END_WITHIN_MS, null, { signal: ended.signal }).catch(() => null);
-    await Promise.race([Promise.all(this.following), tooLate]);
-    ended.abort();
+    await this.polling;
+    const timer = new AbortController();
+    const timeout = delay(HANDLER_TIMEOUT_MS, null, { signal: timer.signal }).catch(() => null);
+    await Promise.race([Promise.all(this.deliveries), timeout]);
+    timer.abort();
   }
 
-  /** Before the database goes: nobody else should wait for the lease. */
+  /** While the database connection is still open: other processes need not wait for the lease to expire. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.stop();
   }
 
-  private async lookAndNote(): Promise<void> {
+  private async pollSafely(): Promise<void> {
     this.polledAt = performance.now();
     try {
-      await this.look();
-      this.isInTrouble = false;
+      await this.poll();
+      this.isFailing = false;
     } catch (error) {
-      this.note(error);
+      this.logFailure(error);
     }
   }
 
-  /** Returns how many were claimed. */
-  private async look(): Promise<number> {
+  /** Returns how many readers were claimed. */
+  private async poll(): Promise<number> {
     await this.publisher.publish();
-    // After that: who is new is not told of what was there before.
+    // Only then: a new consumer starts behind what is published already.
     const names = this.consumers.names;
-    if (names.length > this.opened) await this.cursors.open('consumer', names);
-    this.opened = names.length;
+    if (names.length > this.openedConsumers) await this.cursors.open('consumer', names);
+    this.openedConsumers = names.length;
 
-    const room = this.config.deliveryConcurrency - this.following.size;
-    if (room <= 0 || this.shutdown.signal.aborted) return 0;
-    const claimed = await this.cursors.claim(names, room);
-    for (const cursor of claimed) this.follow(cursor);
+    const free = this.config.deliveryConcurrency - this.deliveries.size;
+    if (free <= 0 || this.shutdown.signal.aborted) return 0;
+    const claimed = await this.cursors.claim(names, free);
+    for (const cursor of claimed) this.startDelivery(cursor);
     return claimed.length;
   }
 
-  private follow(cursor: ClaimedCursor): void {
-    const renewing = setInterval(
+  private startDelivery(cursor: ClaimedCursor): void {
+    const leaseTimer = setInterval(
       () => void this.cursors.renew(cursor).catch(() => {}),
       (this.config.leaseSeconds * 1000) / 3,
     );
-    const following = this.deliver(cursor)
+    const delivery = this.deliver(cursor)
       .then(
         () => this.wake(),
-        // Without a wake-up: the lease runs out, and the next look comes by itself.
-        (error: unknown) => this.note(error),
+        // No wake-up: the lease expires, and a later poll claims the reader again.
+        (error: unknown) => this.logFailure(error),
       )
       .finally(() => {
-        clearInterval(renewing);
-        this.following.delete(following);
+        clearInterval(leaseTimer);
+        this.deliveries.delete(delivery);
       });
-    this.following.add(following);
+    this.deliveries.add(delivery);
   }
 
-  /** Until it has everything, fails, or somebody else has it. */
+  /** Until the reader has all events, fails, or is claimed by another process. */
   private async deliver(cursor: ClaimedCursor): Promise<void> {
     const subscriber = await this.subscriberOf(cursor);
     if (!subscriber) return;
-    let { place, failures, failingSeconds } = cursor;
+    let { offset, failures, failingSeconds } = cursor;
     while (!this.shutdown.signal.aborted) {
-      const { events, readTo } = await this.reader.read(place, subscriber.filter);
+      const { events, readTo } = await this.reader.read(offset, subscriber.filter);
       if (readTo === null) break;
       let next = readTo;
       if (events.length > 0) {
         const state = { attempt: failures + 1, failingSeconds };
         const toDeliver = events.map(({ event }) => event);
-        const ending = await subscriber.deliver(toDeliver, state, this.shutdown.signal);
-        if (ending.kind === 'ended') return;
-        if (ending.kind === 'interrupted') break;
-        if (ending.kind === 'failed') return this.cursors.postpone(cursor, ending.retryInSeconds, ending.error);
-        if (ending.count < events.length) next = events[ending.count - 1]!.place;
+        const result = await subscriber.deliver(toDeliver, state, this.shutdown.signal);
+        if (result.kind === 'disabled') return;
+        if (result.kind === 'interrupted') break;
+        if (result.kind === 'failed') return this.cursors.postpone(cursor, result.retryInSeconds, result.error);
+        if (result.count < events.length) next = events[result.count - 1]!.offset;
         [failures, failingSeconds] = [0, 0];
       }
       if (!(await this.cursors.advance(cursor, next))) return;
-      place = next;
+      offset = next;
     }
     await this.cursors.release(cursor);
   }
@@ -161,9 +161,9 @@ export class EventDelivery implements BeforeApplicationShutdown {
     return kind === 'consumer' ? this.consumers.find(name) : this.webhooks.find(name);
   }
 
-  private note(error: unknown): void {
-    if (this.isInTrouble) return;
-    this.isInTrouble = true;
-    this.logger.warn({ msg: 'events are not delivered; tried again', error: describeDatabaseError(error) });
+  private logFailure(error: unknown): void {
+    if (this.isFailing) return;
+    this.isFailing = true;
+    this.logger.warn({ msg: 'event delivery failed, will be retried', error: describeDatabaseError(error) });
   }
 }

@@ -1,21 +1,21 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { END_OF_POSITION, type EventPlace } from './event-cursors.js';
+import { END_OF_POSITION, type EventOffset } from './event-cursors.js';
 import type { MetadataEvent, MetadataEventType } from './metadata-event.js';
 
 export interface EventFilter {
   types: readonly MetadataEventType[];
-  /** Only of this project's collections. */
+  /** Only events of this project's collections. */
   projectId?: string;
-  /** Events at most. */
+  /** Maximum number of events. */
   limit: number;
 }
 
 export interface EventPage {
-  events: { event: MetadataEvent; place: EventPlace }[];
-  /** Everything up to here is in the page or does not match; null: there is nothing behind the place. */
-  readTo: EventPlace | null;
+  events: { event: MetadataEvent; offset: EventOffset }[];
+  /** All matching events up to here are in the page; null: the stream has nothing behind the offset. */
+  readTo: EventOffset | null;
 }
 
 interface EventRow {
@@ -31,21 +31,21 @@ interface EventRow {
   data: object;
 }
 
-/** What one statement looks at, of whomever: so many rows of the outbox, and so many events or one row. */
-const ROWS_AT_ONCE = 100;
-const EVENTS_AT_ONCE = 1000;
+/** What one statement scans, before it filters: at most this many rows of the outbox, and this many events or one row. */
+const MAX_SCANNED_ROWS = 100;
+const MAX_SCANNED_EVENTS = 1000;
 
 /** Reads published events, in order of position. */
 @Injectable()
 export class EventReader {
   constructor(private readonly em: EntityManager) {}
 
-  async read(after: EventPlace, { types, projectId, limit }: EventFilter): Promise<EventPage> {
-    // Not from a position that is done: it might be all that is looked at.
+  async read(after: EventOffset, { types, projectId, limit }: EventFilter): Promise<EventPage> {
+    // Skip a position that is read completely: it might use up all that the statement scans.
     const from = after.eventIndex === END_OF_POSITION ? BigInt(after.position) + 1n : after.position;
     const { rows } = await sql<EventRow>`
       with last as materialized (
-        -- Of a reader that was away until all was removed: to the end, where there is nothing for it any more.
+        -- A reader whose next events were all deleted by retention goes to the end of the stream.
         select coalesce(
           max(position),
           (select last_position from nft_metadata.event_stream where last_position >= ${from}::bigint)
@@ -53,10 +53,10 @@ export class EventReader {
         from (
           select position, sum(event_count) over (order by position) - event_count as events_before from (
             select position, event_count from nft_metadata.event_outbox
-            where position >= ${from}::bigint order by position limit ${ROWS_AT_ONCE}
+            where position >= ${from}::bigint order by position limit ${MAX_SCANNED_ROWS}
           ) as next
         ) as counted
-        where events_before < ${EVENTS_AT_ONCE}
+        where events_before < ${MAX_SCANNED_EVENTS}
       )
       select last.position as "readTo", event.position, event.event_index as "eventIndex", event.event_id as id,
         event.event_type as type, event.occurred_at as "occurredAt", event.project_id as "projectId",
@@ -72,9 +72,9 @@ export class EventReader {
       ) as event on true
       order by event.position, event.event_index`.execute(this.em.fork().getKysely());
 
-    const events = rows.filter(isEvent).map((row) => ({ event: toEvent(row), place: placeOf(row) }));
+    const events = rows.filter(isEvent).map((row) => ({ event: toEvent(row), offset: offsetOf(row) }));
     const readTo = rows[0]?.readTo ?? null;
-    if (events.length === limit) return { events, readTo: events.at(-1)!.place };
+    if (events.length === limit) return { events, readTo: events.at(-1)!.offset };
     return { events, readTo: readTo === null ? null : { position: readTo, eventIndex: END_OF_POSITION } };
   }
 }
@@ -83,7 +83,7 @@ function isEvent(row: EventRow): row is EventRow & { position: string } {
   return row.position !== null;
 }
 
-function placeOf({ position, eventIndex }: EventRow & { position: string }): EventPlace {
+function offsetOf({ position, eventIndex }: EventRow & { position: string }): EventOffset {
   return { position, eventIndex };
 }
 

@@ -3,12 +3,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 
-/** Rows of the outbox that one statement removes, each with up to 500 changes. */
-const EVENT_ROWS_AT_ONCE = 100;
-/** Deliveries that one statement removes. */
-const DELIVERIES_AT_ONCE = 5000;
+/** Rows of the outbox that one statement deletes, each with up to 500 changes. */
+const EVENT_BATCH_SIZE = 100;
+/** Deliveries that one statement deletes. */
+const DELIVERY_BATCH_SIZE = 5000;
 
-/** Removes old events, delivered or not, and what was posted to webhooks, so that tables stop growing. */
+/** Deletes expired events, delivered or not, and expired webhook deliveries. */
 @Injectable()
 export class EventRetention {
   constructor(
@@ -16,21 +16,21 @@ export class EventRetention {
     @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
   ) {}
 
-  /** Returns how many rows were removed. Any number of processes may do so at once. */
+  /** Returns the number of deleted rows. Several processes may delete at the same time. */
   async deleteExpired(): Promise<{ events: number; deliveries: number }> {
-    return { events: await this.removeEvents(), deliveries: await this.removeDeliveries() };
+    return { events: await this.deleteEvents(), deliveries: await this.deleteDeliveries() };
   }
 
-  /** Ids are nearly in order of time, so the oldest are among the first. */
-  private async removeEvents(): Promise<number> {
-    return this.removeInBatches(
-      EVENT_ROWS_AT_ONCE,
+  /** Ids increase nearly with time: the oldest rows are among the first, and no index on occurred_at is needed. */
+  private async deleteEvents(): Promise<number> {
+    return this.deleteInBatches(
+      EVENT_BATCH_SIZE,
       sql`
         delete from nft_metadata.event_outbox where id = any(array(
           select id from (
             select id, occurred_at from nft_metadata.event_outbox
             order by id
-            limit ${EVENT_ROWS_AT_ONCE}
+            limit ${EVENT_BATCH_SIZE}
             for update skip locked
           ) as oldest
           where occurred_at < now() - ${this.config.eventRetentionDays} * interval '1 day'
@@ -38,15 +38,15 @@ export class EventRetention {
     );
   }
 
-  private async removeDeliveries(): Promise<number> {
-    return this.removeInBatches(
-      DELIVERIES_AT_ONCE,
+  private async deleteDeliveries(): Promise<number> {
+    return this.deleteInBatches(
+      DELIVERY_BATCH_SIZE,
       sql`
         delete from nft_metadata.webhook_deliveries where id = any(array(
           select id from (
             select id, attempted_at from nft_metadata.webhook_deliveries
             order by id
-            limit ${DELIVERIES_AT_ONCE}
+            limit ${DELIVERY_BATCH_SIZE}
             for update skip locked
           ) as oldest
           where attempted_at < now() - ${this.config.deliveryRetentionDays} * interval '1 day'
@@ -54,12 +54,12 @@ export class EventRetention {
     );
   }
 
-  /** `statement` removes `atOnce` rows at most; fewer are the last ones. */
-  private async removeInBatches(atOnce: number, statement: RawBuilder<unknown>): Promise<number> {
-    for (let removed = 0; ;) {
+  /** `statement` deletes at most `batchSize` rows; fewer mean that no more are expired. */
+  private async deleteInBatches(batchSize: number, statement: RawBuilder<unknown>): Promise<number> {
+    for (let deleted = 0; ;) {
       const { numAffectedRows = 0n } = await statement.execute(this.em.fork().getKysely());
-      removed += Number(numAffectedRows);
-      if (Number(numAffectedRows) < atOnce) return removed;
+      deleted += Number(numAffectedRows);
+      if (Number(numAffectedRows) < batchSize) return deleted;
     }
   }
 }

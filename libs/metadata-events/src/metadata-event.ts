@@ -1,10 +1,10 @@
 import type { RecordedChange, RecordedCompletion } from '@app/metadata-refresh';
 
-/** What every event says. */
+/** The fields of every event. */
 interface Occurrence {
-  /** The same at every delivery, to know an event again that comes twice: the transaction, a hyphen, its place there. */
+  /** The same at every delivery, so that receivers recognize duplicates: transaction, hyphen, index in the transaction. */
   id: string;
-  /** The database's time of the transaction; for a change, the `changedAt` of the record. */
+  /** When the transaction started, by the database's clock; for a change, the `changedAt` of the record. */
   occurredAt: Date;
   projectId: string;
   chainId: number;
@@ -12,12 +12,12 @@ interface Occurrence {
   collectionAddress: string;
 }
 
-/** A token's record shows something else than before. */
+/** The content of a token's record has changed. */
 export interface TokenMetadataChanged extends Occurrence, RecordedChange {
   type: 'token.metadata.changed';
 }
 
-/** A refresh has nothing left to do: each of its tokens has succeeded or failed. */
+/** A refresh is completed: each of its tokens has succeeded or failed. */
 export interface RefreshCompleted extends Occurrence, RecordedCompletion {
   type: 'refresh.completed';
 }

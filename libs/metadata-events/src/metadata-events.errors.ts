@@ -1,11 +1,11 @@
-/** Two handlers of this process have the same consumer name and type: each would be told of half. */
+/** A handler of this process has the same consumer name and type: each would receive a part of the events. */
 export class ConsumerNameTaken extends Error {
   override readonly name = 'ConsumerNameTaken';
   constructor(
     readonly consumer: string,
     readonly type: string,
   ) {
-    super(`Consumer ${JSON.stringify(consumer)} takes ${type} already; another handler needs another name.`);
+    super(`Consumer ${JSON.stringify(consumer)} already handles ${type}. Choose another consumer name.`);
   }
 }
 
@@ -17,24 +17,24 @@ export class InvalidConsumerName extends Error {
   }
 }
 
-/** The URL or the types of a webhook cannot be taken; the message says why. */
+/** The URL or the event types of a webhook are invalid; the message says why. */
 export class InvalidWebhook extends Error {
   override readonly name = 'InvalidWebhook';
 }
 
-/** The project has as many webhooks as it may have. */
+/** The project already has the maximum number of webhooks. */
 export class WebhookLimitReached extends Error {
   override readonly name = 'WebhookLimitReached';
   constructor(readonly limit: number) {
-    super(`The project may have ${limit} webhooks, and has them.`);
+    super(`The project already has ${limit} webhooks, the maximum.`);
   }
 }
 
-/** A test message to this webhook is on its way. */
+/** This process is still sending a test message to the webhook. */
 export class WebhookTestRunning extends Error {
   override readonly name = 'WebhookTestRunning';
   constructor(readonly webhookId: string) {
-    super(`A test message to webhook ${webhookId} is on its way; wait for its end.`);
+    super(`A test message to webhook ${webhookId} is still being sent. Try again when it has ended.`);
   }
 }
 

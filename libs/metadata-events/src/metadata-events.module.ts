@@ -19,14 +19,14 @@ import { WebhookClient } from './webhook-client.js';
 import { WebhookSubscribers } from './webhook-subscribers.js';
 import { Webhooks } from './webhooks.js';
 
-/** What shapes the module. */
+/** Settings that determine the module's providers. */
 export interface MetadataEventsExtras {
   /**
-   * Whether events are delivered while the application runs, and old ones go once an hour. Off: the host calls
-   * `EventDelivery` and `EventRetention` as it likes, or this process only writes events for others to deliver.
+   * Whether this process delivers events and deletes expired ones once an hour. Default false: the host calls
+   * `EventDelivery` and `EventRetention` itself, or this process only writes events that other processes deliver.
    */
   runDelivery?: boolean;
-  /** The name of the host's MikroORM connection to the database with our tables; absent: the one without a name. */
+  /** The name of the host's MikroORM connection to the database with our tables; absent: the default connection. */
   contextName?: string | undefined;
 }
 
@@ -43,14 +43,15 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     const { runDelivery, contextName } = given;
     return {
       ...module,
-      // Always: refreshing finds the outbox here, and would not write events without it.
+      // MetadataRefreshModule injects the outbox from here; without it, no events are written.
       global: true,
       providers: [
         ...(module.providers ?? []),
         entityManagerOf({
           module: NAME,
           contextName,
-          singletonReason: 'Consumers that are registered with one of them would not hear what the other one delivers.',
+          singletonReason:
+            'Consumers that are registered with one of them would not receive what the other one delivers.',
         }),
         ...(runDelivery ? [BackgroundDelivery] : []),
       ],
@@ -59,8 +60,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .build();
 
 /**
- * Events, the outbox that they come from, consumers and webhooks. Events are written where this module is: import it in
- * every process that has a worker or accepts refreshes. Needs MetadataRefreshModule and MetadataFetchModule.
+ * Events with their outbox, consumers and webhooks. Only processes with this module write events: import it in every
+ * process that runs a worker or accepts refreshes. Needs MetadataRefreshModule and MetadataFetchModule.
  */
 @Module({
   providers: [
@@ -84,7 +85,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
   /** What tunes the module: names, limits and defaults. */
-  static readonly options = metadataEventsOptions;
+  static readonly options: typeof metadataEventsOptions = metadataEventsOptions;
 
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {
     return super.forRoot(options);

@@ -3,33 +3,78 @@ import { z } from 'zod';
 
 const metadataEventsOptionsSchema = z
   .strictObject({
-    /** Events are kept this long, in days, delivered or not. Who is away for longer misses some. */
+    /**
+     * How long events are kept, in days, whether or not they were delivered. A consumer that is away for longer misses
+     * some.
+     * @takesEffect each clean-up, once an hour
+     */
     eventRetentionDays: z.int().min(1).default(7),
-    /** What was posted to webhooks is kept this long, in days. */
+    /**
+     * How long the deliveries to webhooks are kept, in days.
+     * @takesEffect each clean-up, once an hour
+     */
     deliveryRetentionDays: z.int().min(1).default(14),
-    /** How long one process has a consumer or a webhook for itself, in seconds; renewed while it works. A crash costs this much delay. */
+    /**
+     * How long one process owns a consumer or a webhook, in seconds. It renews the lease while it works. After a crash,
+     * delivery resumes when the lease expires.
+     * @takesEffect each delivery
+     */
     leaseSeconds: z.int().min(5).default(30),
-    /** Consumers and webhooks that this process works for at once: so many slow ones delay nobody else. */
+    /**
+     * How many consumers and webhooks one process serves at the same time. This many slow ones delay nobody else.
+     * @takesEffect start
+     */
     deliveryConcurrency: z.int().min(1).max(1000).default(64),
-    /** Events that a consumer is given at once, at most. */
+    /**
+     * The most events of one call to a consumer.
+     * @takesEffect each delivery
+     */
     consumerBatchSize: z.int().min(1).max(5000).default(500),
-    /** Pause after a consumer has thrown, in seconds; each further one doubles it, up to the cap. */
+    /**
+     * The delay after a consumer throws, in seconds. Each further failure doubles it, up to `consumerRetryMaxDelaySeconds`.
+     * @takesEffect each delivery
+     */
     consumerRetryBaseSeconds: z.number().positive().default(1),
+    /**
+     * The longest delay after a consumer throws, in seconds.
+     * @takesEffect each delivery
+     */
     consumerRetryMaxDelaySeconds: z.number().positive().default(300),
-    /** Events that one message to a webhook holds, at most. */
+    /**
+     * The most events of one message to a webhook.
+     * @takesEffect each delivery
+     */
     webhookBatchSize: z.int().min(1).max(1000).default(100),
-    /** The same in bytes of the body; an event that is larger by itself is sent alone. */
+    /**
+     * The largest body of a message to a webhook, in bytes. An event that is larger on its own is sent alone.
+     * @takesEffect each delivery
+     */
     webhookBodyBytes: z
       .int()
       .min(1024)
       .max(1024 * 1024)
       .default(128 * 1024),
-    /** For one whole exchange with a webhook, in milliseconds. */
+    /**
+     * Timeout of one exchange with a webhook, in milliseconds.
+     * @takesEffect each delivery
+     */
     webhookDeadlineMs: z.int().min(1).max(60_000).default(15_000),
-    /** Pause after the first failed message, in seconds; each further one doubles it, up to the cap of an hour. */
+    /**
+     * The delay after the first failed message, in seconds. Each further failure doubles it, up to
+     * `webhookRetryMaxDelaySeconds`.
+     * @takesEffect each delivery
+     */
     webhookRetryBaseSeconds: z.number().positive().default(5),
+    /**
+     * The longest delay after a failed message, in seconds.
+     * @takesEffect each delivery
+     */
     webhookRetryMaxDelaySeconds: z.number().positive().default(3600),
-    /** A webhook that has failed for so long, in days, is disabled. Less than events are kept: then nothing is lost. */
+    /**
+     * A webhook that fails for this long, in days, is disabled. It must be less than `eventRetentionDays`, so that no event
+     * is lost before.
+     * @takesEffect each delivery
+     */
     disableWebhooksAfterDays: z.number().positive().default(5),
   })
   .refine(({ disableWebhooksAfterDays, eventRetentionDays }) => disableWebhooksAfterDays < eventRetentionDays, {
@@ -39,7 +84,7 @@ const metadataEventsOptionsSchema = z
 
 /** What a host writes. */
 export type MetadataEventsOptions = z.input<typeof metadataEventsOptionsSchema>;
-/** What we inject: every field present. */
+/** What we inject, with defaults filled in. */
 export type MetadataEventsConfig = z.output<typeof metadataEventsOptionsSchema>;
 export const METADATA_EVENTS_CONFIG = Symbol('MetadataEventsConfig');
 

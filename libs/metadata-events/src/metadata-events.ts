@@ -4,12 +4,12 @@ import type { MetadataEventOf, MetadataEventType } from './metadata-event.js';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } from './subscriber.js';
 
-/** Takes events of one type, in order. When it throws, the same events come again, with more behind them perhaps. */
+/** Handles events of one type, in order. If it throws, it is called again with the same events, perhaps followed by more. */
 export type EventHandler<Type extends MetadataEventType> = (
   events: readonly MetadataEventOf<Type>[],
 ) => Promise<void> | void;
 
-/** What a host is told, in its own process. */
+/** Delivers events to handlers in the host's own process. */
 @Injectable()
 export class MetadataEvents {
   private readonly logger = new Logger('MetadataEvents');
@@ -18,13 +18,13 @@ export class MetadataEvents {
   constructor(@Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig) {}
 
   /**
-   * Be told of events of one type from now on, at least once each, in batches of 1 to `consumerBatchSize`, what happened to
-   * one token in its order. The consumer's name is its place in the stream, kept in the database: it is told of
-   * everything that happened while it was away, and of several processes with the same consumer one at a time is told.
-   * Another name is another consumer, who is told of everything as well. Each consumer waits for its own handler only.
+   * Subscribes to events of one type from now on: at-least-once delivery, in batches of 1 to `consumerBatchSize`, the
+   * events of one token in order. The consumer's name identifies its offset in the stream, which is kept in the database:
+   * after downtime it receives everything that it missed, and of several processes with the same consumer one at a time is
+   * called. A consumer with another name receives every event as well. Each consumer waits only for its own handler.
    *
-   * A handler that throws is called again with the same events, after a pause that doubles up to five minutes, until it
-   * takes them. Call this before the application has started, in a constructor or `onModuleInit`. Throws
+   * A handler that throws is called again with the same events, after a delay that doubles up to five minutes, until it
+   * succeeds. Call this before the application has started, in a constructor or `onModuleInit`. Throws
    * ConsumerNameTaken, InvalidConsumerName.
    */
   on<Type extends MetadataEventType>(type: Type, consumer: string, handle: EventHandler<Type>): void {
@@ -33,12 +33,12 @@ export class MetadataEvents {
     if (this.byName.has(name)) throw new ConsumerNameTaken(consumer, type);
     this.byName.set(name, {
       filter: { types: [type], limit: this.config.consumerBatchSize },
-      // Of this type, by the filter.
+      // The filter lets only events of this type through.
       deliver: (events, state) => this.call(name, () => handle(events as never), events.length, state),
     });
   }
 
-  /** The consumers of this process, as their cursors are called. */
+  /** The consumers of this process, by the names of their cursors. */
   get names(): string[] {
     return [...this.byName.keys()];
   }
@@ -59,7 +59,7 @@ export class MetadataEvents {
     } catch (error) {
       const { consumerRetryBaseSeconds, consumerRetryMaxDelaySeconds } = this.config;
       const retryInSeconds = retrySeconds(attempt, consumerRetryBaseSeconds, consumerRetryMaxDelaySeconds);
-      this.logger.warn({ msg: 'a consumer threw', consumer: name, attempt, retryInSeconds, error: String(error) });
+      this.logger.warn({ msg: 'event consumer threw', consumer: name, attempt, retryInSeconds, error: String(error) });
       return { kind: 'failed', error: String(error), retryInSeconds };
     }
   }

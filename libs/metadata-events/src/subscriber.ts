@@ -2,30 +2,30 @@ import { exponentialDelay } from '@app/safe-http';
 import type { EventFilter } from './event-reader.js';
 import type { MetadataEvent } from './metadata-event.js';
 
-/** Somebody who is told of events: a consumer in this process, or a webhook. */
+/** A receiver of events: a consumer in this process, or a webhook. */
 export interface Subscriber {
   readonly filter: EventFilter;
-  /** Never rejects for what a subscriber does, only when the database refuses. `signal` asks to come to an end (shutdown). */
+  /** Rejects only for database errors, never for a failure of the subscriber. `signal` aborts on shutdown. */
   deliver(events: readonly MetadataEvent[], state: DeliveryState, signal: AbortSignal): Promise<Delivered>;
 }
 
 export interface DeliveryState {
-  /** 1 for the first try of these events. */
+  /** 1 for the first attempt at these events. */
   attempt: number;
-  /** How long all tries have failed. */
+  /** Seconds since the first of the consecutive failures. */
   failingSeconds: number;
 }
 
 export type Delivered =
-  /** The first `count` of them, at least one. */
+  /** The first `count` events, at least one. */
   | { kind: 'delivered'; count: number }
   | { kind: 'failed'; error: string; retryInSeconds: number }
-  /** Not begun or broken off, and nobody's fault. */
+  /** Not started or aborted by shutdown; counts as no failure. */
   | { kind: 'interrupted' }
-  /** It wants nothing any more, and has been taken off the list. */
-  | { kind: 'ended' };
+  /** The subscriber was disabled, and receives nothing more. */
+  | { kind: 'disabled' };
 
-/** Exponential, with up to a quarter of jitter, so that what failed together does not come back together. */
+/** Exponential back-off with up to a quarter of jitter, so that subscribers that failed together do not retry together. */
 export function retrySeconds(attempt: number, base: number, cap: number, random: number = Math.random()): number {
   return exponentialDelay(attempt, { base, max: cap, jitter: 1 / 4, random });
 }

@@ -6,7 +6,7 @@ import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-ev
 import type { WebhookMessage } from './webhook-message.js';
 import { webhookHeaders } from './webhook-signature.js';
 
-/** Where a message goes, and what it is signed with. */
+/** The receiver of a message, and the secrets that sign it. */
 export interface Endpoint {
   id: string;
   url: string;
@@ -15,12 +15,12 @@ export interface Endpoint {
 
 export interface PostResult {
   outcome: SendOutcome;
-  /** Null: the receiver has taken it. */
+  /** null: the receiver accepted it. */
   reason: string | null;
 }
 
-/** The secrets that sign now, the newest first. For a statement on `webhooks as webhook`. */
-export const goodSecrets = sql`array(
+/** The valid secrets, newest first. For a statement on `webhooks as webhook`. */
+export const validSecrets = sql`array(
   select secret from nft_metadata.webhook_secrets
   where webhook_id = webhook.id and valid_until > now() order by id desc
 )`;
@@ -34,15 +34,15 @@ export class WebhookClient {
     @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
   ) {}
 
-  /** A message that is broken off by `signal` is not recorded. */
+  /** A delivery that `signal` aborts is not recorded. */
   async post(webhook: Endpoint, message: WebhookMessage, attempt: number, signal?: AbortSignal): Promise<PostResult> {
     const signed = { id: message.id, timestamp: Math.floor(Date.now() / 1000), body: message.body };
     const headers = { 'content-type': 'application/json', ...webhookHeaders(signed, webhook.secrets) };
     const { webhookDeadlineMs: deadlineMs } = this.config;
     const outcome = await this.sender.send({ url: webhook.url, headers, body: message.body, deadlineMs }, signal);
     const reason = reasonOf(outcome);
-    const isBrokenOff = signal?.aborted === true && outcome.kind === 'unreachable';
-    if (!isBrokenOff) await this.record(webhook, message, attempt, outcome, reason);
+    const isAborted = signal?.aborted === true && outcome.kind === 'unreachable';
+    if (!isAborted) await this.record(webhook, message, attempt, outcome, reason);
     return { outcome, reason };
   }
 
@@ -63,7 +63,7 @@ export class WebhookClient {
   }
 }
 
-/** Null when the receiver has taken it: any 2xx. */
+/** null when the receiver accepted it, with any 2xx. */
 function reasonOf(outcome: SendOutcome): string | null {
   if (outcome.kind === 'unreachable') return outcome.reason;
   return outcome.status >= 200 && outcome.status < 300 ? null : `status_${outcome.status}`;

@@ -33,13 +33,13 @@ const parse = (events: MetadataEvent[], maxBytes = 100_000) => {
   return { ...message, body: JSON.parse(message.body) as { data: Record<string, object[]> } };
 };
 
-it('holds the events of one type and one transaction', () => {
+it('a webhook message holds events of one type and one transaction', () => {
   expect(parse([change('7-0'), change('7-1'), completion('7-2')])).toMatchObject({ id: 'msg_7-0', count: 2 });
   expect(parse([change('7-0'), change('8-0')])).toMatchObject({ id: 'msg_7-0', count: 1 });
   expect(parse([completion('7-2'), completion('7-3')])).toMatchObject({ id: 'msg_7-2', count: 2 });
 });
 
-it('calls fields as the token API does', () => {
+it('a webhook message names fields as the token API does', () => {
   const { body } = parse([change('7-0')]);
 
   expect(body).toMatchObject({ type: 'token.metadata.changed', timestamp: '2026-11-21T10:00:00.000Z' });
@@ -48,7 +48,7 @@ it('calls fields as the token API does', () => {
   ]);
 });
 
-it('is never larger than it may be, in bytes, unless one event is', () => {
+it('a webhook message never exceeds the maximum size in bytes, unless a single event does', () => {
   const events = Array.from({ length: 50 }, (_, index) => change(`7-${index}`, String(index)));
   const one = Buffer.byteLength(toMessage(events.slice(0, 1), 100_000).body);
 

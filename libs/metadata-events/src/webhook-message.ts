@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { MetadataEvent, RefreshCompleted, TokenMetadataChanged } from './metadata-event.js';
 
 export interface WebhookMessage {
-  /** Of its first event, so that it is the same at every try. */
+  /** Derived from its first event, so that it is the same at every attempt. */
   id: string;
   type: MetadataEvent['type'] | typeof TEST_MESSAGE_TYPE;
-  /** Events in it, the first ones of those that were to be sent. */
+  /** Number of events in it: the first ones of those given. */
   count: number;
   body: string;
 }
 
-/** The message that is sent on request, to try a receiver. No event is behind it. */
+/** The type of the message that is sent on request, to test a receiver. It carries no event. */
 export const TEST_MESSAGE_TYPE = 'webhook.test';
 
 export function testMessage(webhookId: string, at: Date): WebhookMessage {
@@ -19,8 +19,8 @@ export function testMessage(webhookId: string, at: Date): WebhookMessage {
 }
 
 /**
- * The first of these events as one message: those of one type and one transaction that fit. What is under an id stays the
- * same, whatever has happened before it is sent again: a receiver that knows the id may drop the message.
+ * Puts the first of these events into one message: those of one type and one transaction that fit. The content of an id
+ * never changes, also when the message is sent again: a receiver may drop a message whose id it knows.
  */
 export function toMessage(events: readonly MetadataEvent[], maxBytes: number): WebhookMessage {
   const first = events[0]!;
@@ -81,7 +81,7 @@ function toRefresh(event: RefreshCompleted) {
   };
 }
 
-/** As the token API calls them. */
+/** The spelling of the token API. */
 function toSnakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

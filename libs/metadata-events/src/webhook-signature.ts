@@ -3,20 +3,20 @@ import { createHmac, randomBytes } from 'node:crypto';
 const PREFIX = 'whsec_';
 const SECRET_BYTES = 32;
 
-/** A secret in the form of Standard Webhooks, whose libraries verify with it. */
+/** A secret in the format of Standard Webhooks, for the verification by its libraries. */
 export function generateWebhookSecret(): string {
   return PREFIX + randomBytes(SECRET_BYTES).toString('base64');
 }
 
 export interface SignedMessage {
-  /** Without a dot: dots part what is signed. */
+  /** Without a dot: dots separate the signed parts. */
   id: string;
   /** UNIX time in seconds. */
   timestamp: number;
   body: string;
 }
 
-/** The headers of Standard Webhooks. One signature for each secret that is good now: a receiver needs to know any of them. */
+/** The headers of Standard Webhooks, with one signature for each valid secret: a receiver needs to know only one of them. */
 export function webhookHeaders(
   { id, timestamp, body }: SignedMessage,
   secrets: readonly string[],

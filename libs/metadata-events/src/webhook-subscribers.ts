@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import type { MetadataEvent, MetadataEventType } from './metadata-event.js';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } from './subscriber.js';
-import { goodSecrets, WebhookClient, type Endpoint } from './webhook-client.js';
+import { validSecrets, WebhookClient, type Endpoint } from './webhook-client.js';
 import { toMessage } from './webhook-message.js';
 
 interface ActiveWebhook extends Endpoint {
@@ -14,7 +14,7 @@ interface ActiveWebhook extends Endpoint {
 
 const SECONDS_PER_DAY = 86_400;
 
-/** Webhooks as subscribers: one message after the other, each signed, tried again until it is taken, and written down. */
+/** Webhooks as subscribers: sends one signed message at a time, and retries it until it is accepted. */
 @Injectable()
 export class WebhookSubscribers {
   private readonly logger = new Logger('MetadataEvents');
@@ -28,7 +28,7 @@ export class WebhookSubscribers {
   async find(webhookId: string): Promise<Subscriber | undefined> {
     const { rows } = await sql<ActiveWebhook>`
       select webhook.id, webhook.url, webhook.project_id as "projectId", webhook.event_types as types,
-        ${goodSecrets} as secrets
+        ${validSecrets} as secrets
       from nft_metadata.webhooks as webhook
       where webhook.id = ${webhookId}::uuid and webhook.disabled_at is null`.execute(this.em.fork().getKysely());
     const [webhook] = rows;
@@ -56,9 +56,9 @@ export class WebhookSubscribers {
       return this.disable(webhook, 'failing');
     }
     const { webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds } = this.config;
-    const pause = retrySeconds(state.attempt, webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds);
+    const backoff = retrySeconds(state.attempt, webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds);
     const asked = outcome.kind === 'response' ? (outcome.retryAfterSeconds ?? 0) : 0;
-    return { kind: 'failed', error: reason, retryInSeconds: Math.max(pause, asked) };
+    return { kind: 'failed', error: reason, retryInSeconds: Math.max(backoff, asked) };
   }
 
   private async disable({ id, url }: ActiveWebhook, reason: 'gone' | 'failing'): Promise<Delivered> {
@@ -70,6 +70,6 @@ export class WebhookSubscribers {
       this.em.fork().getKysely(),
     );
     this.logger.warn({ msg: 'webhook disabled', webhookId: id, host: new URL(url).host, reason });
-    return { kind: 'ended' };
+    return { kind: 'disabled' };
   }
 }

@@ -7,24 +7,24 @@ import { sql, type RawBuilder } from 'kysely';
 import { END_OF_POSITION, EventCursors } from './event-cursors.js';
 import { METADATA_EVENT_TYPES, type MetadataEventType } from './metadata-event.js';
 import { InvalidWebhook, WebhookLimitReached, WebhookNotFound, WebhookTestRunning } from './metadata-events.errors.js';
-import { goodSecrets, WebhookClient, type Endpoint } from './webhook-client.js';
+import { validSecrets, WebhookClient, type Endpoint } from './webhook-client.js';
 import { testMessage, type TEST_MESSAGE_TYPE } from './webhook-message.js';
 import { generateWebhookSecret } from './webhook-signature.js';
 
-/** Secrets that sign a message, each with 50 bytes of its header. */
+/** Valid secrets of a webhook. Each adds 50 bytes to the signature header. */
 const MAX_SECRETS = 5;
 
 export interface NewWebhook {
   projectId: string;
-  /** `https:`, to a public address, at most 8 KB; `http:` and other addresses only for exempt hosts. */
+  /** `https:` and a public address, at most 8 KB; `http:` and private addresses only for exempt hosts. */
   url: string;
-  /** All when absent. */
+  /** Default: all types. */
   types?: readonly MetadataEventType[] | undefined;
-  /** How many webhooks the project may have, this one included; without it any number. */
+  /** Maximum number of the project's webhooks, this one included; default: no limit. */
   projectLimit?: number | undefined;
 }
 
-/** What is not named stays. */
+/** Absent fields stay as they are. */
 export type WebhookChange = Pick<Partial<NewWebhook>, 'url' | 'types'>;
 
 export interface Webhook {
@@ -34,45 +34,45 @@ export interface Webhook {
   types: MetadataEventType[];
   createdAt: Date;
   disabledAt: Date | null;
-  /** `gone`: the receiver answered 410 · `failing`: nothing else for days. */
+  /** `gone`: the receiver responded with 410 · `failing`: every attempt has failed for days. */
   disabledReason: 'gone' | 'failing' | null;
-  /** Messages that failed in a row, and the reason of the last. */
+  /** Consecutive failed attempts. */
   failures: number;
   failingSince: Date | null;
   lastError: string | null;
 }
 
-/** One try at one message. */
+/** One attempt to send one message. */
 export interface WebhookDelivery {
-  /** In order of time. */
+  /** Increases with time. */
   id: string;
   messageId: string;
   type: MetadataEventType | typeof TEST_MESSAGE_TYPE;
-  /** Events in the message; none in a test. */
+  /** Number of events in the message; 0 in a test. */
   events: number;
   attempt: number;
   status: number | null;
-  /** Null: it was taken. */
+  /** null: it was accepted. */
   reason: string | null;
   durationMs: number;
   attemptedAt: Date;
 }
 
-/** How a test message ended. */
+/** The result of a test message. */
 export interface WebhookTest {
   messageId: string;
   status: number | null;
-  /** Null: it was taken. */
+  /** null: it was accepted. */
   reason: string | null;
   durationMs: number;
 }
 
 type WebhookRow = Webhook & Record<'createdAt' | 'disabledAt' | 'failingSince', string | Date | null>;
 
-/** Where partners are told of events: what an operator does with webhooks. */
+/** Creates and manages webhooks, the URLs that receive events. */
 @Injectable()
 export class Webhooks {
-  /** Ids of webhooks that this process is sending a test message to. */
+  /** Ids of the webhooks to which this process is sending a test message. */
   private readonly testing = new Set<string>();
 
   constructor(
@@ -82,7 +82,10 @@ export class Webhooks {
     private readonly client: WebhookClient,
   ) {}
 
-  /** It is told of what happens from now on to its project's collections. The secret is returned here and nowhere again. Throws InvalidWebhook, WebhookLimitReached. */
+  /**
+   * The webhook receives future events of its project's collections. The secret is returned only here. Throws
+   * InvalidWebhook, WebhookLimitReached.
+   */
   async add({ projectId, url, types = METADATA_EVENT_TYPES, projectLimit }: NewWebhook): Promise<{
     id: string;
     secret: string;
@@ -105,7 +108,7 @@ export class Webhooks {
     return { id, secret };
   }
 
-  /** Of one project or of all, oldest first. */
+  /** The webhooks of one project or of all projects, oldest first. */
   async list(projectId?: string): Promise<Webhook[]> {
     return this.read(projectId === undefined ? sql`true` : sql`webhook.project_id = ${projectId}`);
   }
@@ -117,7 +120,7 @@ export class Webhooks {
     return webhook;
   }
 
-  /** In force with the next message. Throws WebhookNotFound, InvalidWebhook. */
+  /** Takes effect with the next message. Throws WebhookNotFound, InvalidWebhook. */
   async update(webhookId: string, { url, types }: WebhookChange): Promise<Webhook> {
     if (url !== undefined) this.checkUrl(url);
     if (types !== undefined) checkTypes(types);
@@ -130,13 +133,12 @@ export class Webhooks {
   }
 
   /**
-   * Sends a signed message of the type `webhook.test` now, once, also to a webhook that is disabled. It is listed among
-   * the deliveries, and nothing waits for it. Throws WebhookNotFound, and WebhookTestRunning while one of this process is
-   * on its way.
+   * Sends one signed message of the type `webhook.test`, also to a disabled webhook. It is listed among the deliveries and
+   * is not retried. Throws WebhookNotFound, and WebhookTestRunning while this process is sending another one.
    */
   async test(webhookId: string): Promise<WebhookTest> {
     const { rows } = await sql<Endpoint & { now: Date | string }>`
-      select webhook.id, webhook.url, ${goodSecrets} as secrets, now() as now
+      select webhook.id, webhook.url, ${validSecrets} as secrets, now() as now
       from nft_metadata.webhooks as webhook where webhook.id = ${uuidOf(webhookId)}::uuid`.execute(
       this.em.fork().getKysely(),
     );
@@ -154,7 +156,7 @@ export class Webhooks {
     }
   }
 
-  /** With its secrets and deliveries. A message that is under way may still arrive. Throws WebhookNotFound. */
+  /** Deletes the webhook, its secrets and deliveries. A message that is being sent may still arrive. Throws WebhookNotFound. */
   async remove(webhookId: string): Promise<void> {
     const { rows } = await sql`
       with cursor as (delete from nft_metadata.event_cursors where kind = 'webhook' and name = ${webhookId})
@@ -165,8 +167,8 @@ export class Webhooks {
   }
 
   /**
-   * Tried again at once, from the message that failed on; of what happened since, events that are no longer kept are
-   * left out. With `skipBacklog` only from now on. Throws WebhookNotFound.
+   * Resumes delivery now, starting with the message that failed last; events whose retention has ended are missing. With
+   * `skipBacklog` only future events are sent. Throws WebhookNotFound.
    */
   async enable(webhookId: string, { skipBacklog = false }: { skipBacklog?: boolean } = {}): Promise<void> {
     const { rows } = await sql`
@@ -185,22 +187,22 @@ export class Webhooks {
   }
 
   /**
-   * A new secret, returned here and nowhere again. Messages are signed with the old ones as well for this many hours; 0
-   * when one has leaked. Five secrets sign at most: of more, the oldest sign no longer. Throws WebhookNotFound.
+   * Creates a new secret, which is returned only here. Old secrets sign messages for `keepOldHours` more; use 0 when one has
+   * leaked. At most five secrets are valid: the oldest of more are deleted. Throws WebhookNotFound.
    */
   async rotateSecret(webhookId: string, keepOldHours = 24): Promise<string> {
     const secret = generateWebhookSecret();
     const { rows } = await sql`
-      with good as (
-        select id, row_number() over (order by id desc) as place from nft_metadata.webhook_secrets
+      with valid as (
+        select id, row_number() over (order by id desc) as index from nft_metadata.webhook_secrets
         where webhook_id = ${uuidOf(webhookId)}::uuid and valid_until > now()
       ), kept as (
         update nft_metadata.webhook_secrets
         set valid_until = least(valid_until, now() + ${keepOldHours} * interval '1 hour')
-        where id in (select id from good where place < ${MAX_SECRETS}::int)
-      ), dropped as (
+        where id in (select id from valid where index < ${MAX_SECRETS}::int)
+      ), deleted as (
         delete from nft_metadata.webhook_secrets
-        where webhook_id = ${uuidOf(webhookId)}::uuid and id not in (select id from good where place < ${MAX_SECRETS}::int)
+        where webhook_id = ${uuidOf(webhookId)}::uuid and id not in (select id from valid where index < ${MAX_SECRETS}::int)
       )
       insert into nft_metadata.webhook_secrets (webhook_id, secret, created_at)
       select id, ${secret}, now() from nft_metadata.webhooks where id = ${uuidOf(webhookId)}::uuid
@@ -209,7 +211,7 @@ export class Webhooks {
     return secret;
   }
 
-  /** What was posted, newest first; at most 1,000, behind the delivery with this id. None for a webhook that does not exist. */
+  /** Newest first, at most 1,000, older than the delivery with the id `after`. Empty for a webhook that does not exist. */
   async listDeliveries(webhookId: string, limit = 50, after?: string): Promise<WebhookDelivery[]> {
     const { rows } = await sql<WebhookDelivery & { attemptedAt: Date | string }>`
       select delivery.id::text as id, message_id as "messageId", event_type as type, events, attempt,
@@ -242,10 +244,10 @@ export class Webhooks {
 
   private checkUrl(url: string): void {
     const refusal = this.sender.rejectionReason(url);
-    if (refusal) throw new InvalidWebhook(`Webhook URL ${JSON.stringify(url)} would not be called: ${refusal}.`);
+    if (refusal) throw new InvalidWebhook(`Webhook URL ${JSON.stringify(url)} is not allowed: ${refusal}.`);
   }
 
-  /** Exact: whoever adds a webhook to the project with a limit waits for whoever does so now. */
+  /** Exact under concurrency: an advisory lock of the project serializes additions with a limit. */
   private async checkLimit(em: EntityManager, projectId: string, limit: number): Promise<void> {
     await sql`
       select pg_advisory_xact_lock(hashtextextended(${`nft_metadata.webhooks ${projectId}`}, 0))`.execute(
@@ -260,13 +262,14 @@ export class Webhooks {
 }
 
 function checkTypes(types: readonly MetadataEventType[]): void {
+  const known = METADATA_EVENT_TYPES.join(' and ');
+  if (types.length === 0) throw new InvalidWebhook(`A webhook needs at least one event type: ${known}.`);
   const unknown = types.find((type) => !METADATA_EVENT_TYPES.includes(type));
-  if (unknown !== undefined || types.length === 0) {
-    throw new InvalidWebhook(`Event types are ${METADATA_EVENT_TYPES.join(' and ')}; not ${JSON.stringify(unknown)}.`);
-  }
+  if (unknown === undefined) return;
+  throw new InvalidWebhook(`Unknown event type ${JSON.stringify(unknown)}. Event types are ${known}.`);
 }
 
-/** Throws WebhookNotFound for what is no id. */
+/** Throws WebhookNotFound for a malformed id. */
 function uuidOf(webhookId: string): string {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(webhookId)) throw new WebhookNotFound(webhookId);
   return webhookId;

@@ -21,7 +21,7 @@ import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetc
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import { MetadataSource, type Located } from './metadata-source.js';
 import { GatewayBackoff } from './uri/gateway-backoff.js';
-import { isGatewayUrl } from './uri/gateway-url.js';
+import { isGatewayUrl } from './uri/is-gateway-url.js';
 import { parseGateways, type Gateways } from './uri/gateways.js';
 import type { Candidate, LocatedMetadata } from './uri/located-metadata.js';
 import type { TokenStandard } from './uri/token-id-template.js';

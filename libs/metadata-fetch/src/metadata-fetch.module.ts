@@ -57,7 +57,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   /** What tunes the module: names, limits and defaults. */
-  static readonly options = metadataFetchOptions;
+  static readonly options: typeof metadataFetchOptions = metadataFetchOptions;
 
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {
     return super.forRoot(options);

@@ -6,19 +6,36 @@ import { z } from 'zod';
 const rpcUrl = z.string().refine(isEndpoint, { error: 'must be an http or https URL' });
 
 const metadataFetchOptionsSchema = z.strictObject({
+  /**
+   * URLs of IPFS gateways, requested in this order, with or without `/ipfs` at the end. Credentials may be user info (sent as
+   * basic authorization), a query, or headers after a `#`: `https://gateway.example/#x-gateway-token=secret`. Default: public
+   * gateways.
+   * @takesEffect each fetch
+   */
   ipfsGateways: z.array(z.string()).optional(),
+  /**
+   * The same for `ar://`. Default: `https://arweave.net`.
+   * @takesEffect each fetch
+   */
   arweaveGateways: z.array(z.string()).optional(),
   /**
    * The JSON-RPC node of each chain whose contracts are called for token URIs, by chain id:
    * `{ 1: 'https://rpc.example/KEY' }`. It has to accept batches of 100 calls. User info is sent as basic authorization,
    * `#name=value` as a header. For a node in a private network, add its `host:port` to `allowedHosts` of SafeHttpModule.
+   * @takesEffect each fetch
    */
   rpcUrls: z
     .record(z.string().regex(/^[1-9][0-9]{0,14}$/, { error: 'must be a chain id, such as 1' }), rpcUrl)
     .default({}),
-  /** Timeout of all calls for one token URI, including the wait for other tokens, in milliseconds. */
+  /**
+   * Timeout of all calls for one token URI, including the wait for other tokens, in milliseconds.
+   * @takesEffect each fetch
+   */
   rpcDeadlineMs: z.int().min(1).max(15_000).default(10_000),
-  /** Whether to request the configured gateways first when a URL names a well-known public one, which would throttle. */
+  /**
+   * Whether to request the configured gateways first when a URL names a well-known public one, which would throttle.
+   * @takesEffect each fetch
+   */
   replacePublicGateways: z.boolean().default(true),
 });
 

@@ -6,7 +6,7 @@ const LIMIT = 64;
 function rounds(
   limiter: AimdLimiter,
   count: number,
-  { signal = 'answered' as HostSignal, tookMs = 20, at = 0 } = {},
+  { signal = 'responded' as HostSignal, tookMs = 20, at = 0 } = {},
 ): number {
   let now = at;
   for (let round = 0; round < count; round += 1) {
@@ -19,13 +19,13 @@ function rounds(
   return now;
 }
 
-it('begins with eight, and never has more than the limit', () => {
+it('a limiter starts with eight requests, and never exceeds the limit', () => {
   expect(new AimdLimiter().limitWithin(LIMIT)).toBe(8);
   expect(new AimdLimiter().limitWithin(2)).toBe(2);
   expect(new AimdLimiter().limitWithin(0)).toBe(0);
 });
 
-it('doubles with each round of fast answers, up to the limit', () => {
+it('a limiter doubles with each round of fast responses, up to the limit', () => {
   const limiter = new AimdLimiter();
   const sizes = [1, 2, 3, 4].map(() => {
     rounds(limiter, 1);
@@ -35,7 +35,7 @@ it('doubles with each round of fast answers, up to the limit', () => {
   expect(sizes).toEqual([16, 32, 64, 64]);
 });
 
-it('does not grow while answers take much longer than before', () => {
+it('a limiter does not grow while responses take much longer than before', () => {
   const limiter = new AimdLimiter();
   const now = rounds(limiter, 1, { tookMs: 60 });
   rounds(limiter, 3, { tookMs: 1000, at: now });
@@ -43,27 +43,30 @@ it('does not grow while answers take much longer than before', () => {
   expect(limiter.limitWithin(LIMIT)).toBe(16);
 });
 
-it('does not grow by requests that leave part of it unused', () => {
+it('a limiter does not grow while part of it is unused', () => {
   const limiter = new AimdLimiter();
   for (let one = 0; one < 100; one += 1)
-    limiter.onSample('answered', { startedAt: 0, endedAt: 20, open: 1, limit: LIMIT });
+    limiter.onSample('responded', { startedAt: 0, endedAt: 20, open: 1, limit: LIMIT });
 
   expect(limiter.limitWithin(LIMIT)).toBe(8);
 });
 
-it.each<HostSignal>(['throttled', 'timed_out'])('is halved once for a round of requests that are %s', (signal) => {
-  const limiter = new AimdLimiter();
-  let now = rounds(limiter, 4);
+it.each<HostSignal>(['throttled', 'timed_out'])(
+  'a limiter is halved once for a round of requests that are %s',
+  (signal) => {
+    const limiter = new AimdLimiter();
+    let now = rounds(limiter, 4);
 
-  now = rounds(limiter, 1, { signal, at: now });
-  const sizes = [limiter.limitWithin(LIMIT)];
-  rounds(limiter, 1, { signal, at: now + 2000 });
-  sizes.push(limiter.limitWithin(LIMIT));
+    now = rounds(limiter, 1, { signal, at: now });
+    const sizes = [limiter.limitWithin(LIMIT)];
+    rounds(limiter, 1, { signal, at: now + 2000 });
+    sizes.push(limiter.limitWithin(LIMIT));
 
-  expect(sizes).toEqual([32, 16]);
-});
+    expect(sizes).toEqual([32, 16]);
+  },
+);
 
-it('grows by one a round after it was halved', () => {
+it('a limiter that was halved grows by one a round', () => {
   const limiter = new AimdLimiter();
   let now = rounds(limiter, 1, { signal: 'throttled' });
   const sizes = [limiter.limitWithin(LIMIT)];
@@ -77,28 +80,28 @@ it('grows by one a round after it was halved', () => {
   expect(sizes[2]! - sizes[0]!).toBeLessThanOrEqual(2);
 });
 
-it('never falls below one', () => {
+it('a limiter never falls below one request', () => {
   const limiter = new AimdLimiter();
   rounds(limiter, 20, { signal: 'throttled' });
 
   expect(limiter.limitWithin(LIMIT)).toBe(1);
 });
 
-it('learns nothing of a host from requests that failed before they reached it', () => {
+it('requests that failed before they reached the host do not change its limiter', () => {
   const limiter = new AimdLimiter();
   rounds(limiter, 20, { signal: 'failed' });
 
   expect(limiter.limitWithin(LIMIT)).toBe(8);
 });
 
-describe('a host that times out even when it is asked for one thing at a time', () => {
+describe('a host that times out even with a single open request', () => {
   const timesOut = (limiter: AimdLimiter, times: number) => {
     for (let one = 0, now = 0; one < times; one += 1, now += 3000) {
       limiter.onSample('timed_out', { startedAt: now, endedAt: now + 3000, open: limiter.limitWithin(8), limit: 8 });
     }
   };
 
-  it('hangs, whoever asks: it has half of its limit, so that a refresh ends', () => {
+  it('hangs: half of its limit applies, so that a refresh ends', () => {
     const limiter = new AimdLimiter();
     timesOut(limiter, 5);
     const before = limiter.limitWithin(8);
@@ -107,11 +110,11 @@ describe('a host that times out even when it is asked for one thing at a time', 
     expect([before, limiter.limitWithin(8), limiter.limitWithin(1)]).toEqual([1, 4, 1]);
   });
 
-  it('grows from one request again when it answers', () => {
+  it('grows from one request again when it responds', () => {
     const limiter = new AimdLimiter();
     timesOut(limiter, 10);
 
-    limiter.onSample('answered', { startedAt: 0, endedAt: 2900, open: 4, limit: 8 });
+    limiter.onSample('responded', { startedAt: 0, endedAt: 2900, open: 4, limit: 8 });
 
     expect(limiter.limitWithin(8)).toBe(2);
   });

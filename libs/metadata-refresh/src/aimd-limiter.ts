@@ -1,55 +1,56 @@
-/** How one request went, as far as it says how much its host can bear. */
+/** The result of one request, as a signal of its host's load. */
 export type HostSignal =
-  /** An answer, whatever it was. */
-  | 'answered'
+  /** Any other response. */
+  | 'responded'
   /** 429 or 503. */
   | 'throttled'
   | 'timed_out'
-  /** No answer for another reason: says nothing about the host's load. */
+  /** No response for another reason: no signal about the load. */
   | 'failed';
 
-/** What a host may have at first, if its limit allows it: enough to notice how it answers. */
-const FIRST = 8;
-/** An answer within this, or within twice what the fastest one took, is fast. In milliseconds. */
+/** The initial limit: enough requests to learn how the host responds. */
+const INITIAL_LIMIT = 8;
+/** A response within this time, or within twice the fastest response, is fast. In milliseconds. */
 const FAST_MS = 100;
-/** The fastest answer is remembered less with each further one, should the host have become slower for good. */
-const FORGETTING = 1.005;
-/** So many timeouts in a row with one request at a time: fewer requests do not help this host. */
-const TIMEOUTS_IN_VAIN = 3;
+/** The fastest response time grows with each response, in case the host has become slower permanently. */
+const MIN_GROWTH = 1.005;
+/** After this many consecutive timeouts with a single open request, the host hangs: fewer requests do not help it. */
+const MAX_SOLO_TIMEOUTS = 3;
 
 /**
- * How many requests this process has open at one host: additive increase, multiplicative decrease, as TCP does it.
- * It doubles in each round of fast answers until the first sign of trouble, grows by one a round after that, and is
- * halved by 429, 503 and timeouts. A host that times out with a single request too is not overloaded by us, it hangs: it
- * has half of its limit then, so that a refresh ends, until it answers. Times are of a monotonic clock, in milliseconds.
+ * Limits the requests that this process has open at one host: additive increase, multiplicative decrease (AIMD), as in
+ * TCP congestion control. The limit doubles with each round of fast responses until the first sign of overload, grows by
+ * one a round after that, and is halved by 429, 503 and timeouts. A host that also times out with a single request is not
+ * overloaded by us, it hangs: until it responds, half of its limit applies, so that a refresh ends. Times are on a
+ * monotonic clock, in milliseconds.
  */
 export class AimdLimiter {
-  private size = FIRST;
+  private size = INITIAL_LIMIT;
   private isSlowStart = true;
   private ewmaMs: number | null = null;
   private minMs = Infinity;
   private decreasedAt = -Infinity;
-  /** In a row, with a single request open. */
+  /** Consecutive timeouts with a single open request. */
   private soloTimeouts = 0;
 
-  /** Requests that may be open now, of at most `limit`. */
+  /** The number of requests that may be open now, at most `limit`. */
   limitWithin(limit: number): number {
     const size = this.hangs() ? Math.max(this.size, limit / 2) : this.size;
     return Math.min(limit, Math.max(1, Math.floor(size)));
   }
 
-  /** How long an answer takes, on average of the latest ones; a guess before the first. */
+  /** Moving average of the response times; an estimate before the first response. */
   get responseMs(): number {
     return this.ewmaMs ?? FAST_MS;
   }
 
   /**
-   * Takes in how a request went that was begun at `startedAt`, with `open` requests of this process at its host.
-   * `limit` is this process's share.
+   * Records the result of a request that started at `startedAt`, with `open` requests of this process at its host. `limit`
+   * is the share of this process.
    */
   onSample(signal: HostSignal, request: { startedAt: number; endedAt: number; open: number; limit: number }): void {
     switch (signal) {
-      case 'answered':
+      case 'responded':
         this.soloTimeouts = 0;
         return this.increase(request);
       case 'throttled':
@@ -63,21 +64,21 @@ export class AimdLimiter {
   }
 
   private hangs(): boolean {
-    return this.soloTimeouts >= TIMEOUTS_IN_VAIN;
+    return this.soloTimeouts >= MAX_SOLO_TIMEOUTS;
   }
 
   private increase(request: { startedAt: number; endedAt: number; open: number; limit: number }): void {
     const tookMs = request.endedAt - request.startedAt;
-    this.minMs = Math.min(tookMs, this.minMs * FORGETTING);
+    this.minMs = Math.min(tookMs, this.minMs * MIN_GROWTH);
     const isFast = tookMs <= Math.max(FAST_MS, 2 * this.minMs);
     this.ewmaMs = this.ewmaMs === null ? tookMs : this.ewmaMs + (tookMs - this.ewmaMs) / 16;
-    // What is not used up says nothing about more.
+    // An unused limit gives no evidence for a larger one.
     const used = this.isSlowStart ? this.size / 2 : Math.floor(this.size) - 1;
     if (!isFast || request.open < used || this.size >= request.limit) return;
     this.size = Math.min(request.limit, this.size + (this.isSlowStart ? 1 : 1 / this.size));
   }
 
-  /** Once a round: of requests that were begun before the last cut, nothing new is learned. */
+  /** Once a round: requests that started before the last decrease carry no new information. */
   private decrease({ startedAt, endedAt, limit }: { startedAt: number; endedAt: number; limit: number }): void {
     this.isSlowStart = false;
     if (startedAt < this.decreasedAt) return;

@@ -3,12 +3,12 @@ import type { FetchOutcome } from '@app/metadata-fetch';
 
 export interface AttemptCount {
   outcome: FetchOutcome['kind'];
-  /** '' for a success. */
+  /** Empty for a success. */
   reason: string;
   count: number;
 }
 
-/** How the requests of this process ended since it started: for metrics. */
+/** Counts the requests of this process by outcome since it started, for metrics. */
 @Injectable()
 export class AttemptCounts {
   private readonly counts = new Map<string, AttemptCount>();

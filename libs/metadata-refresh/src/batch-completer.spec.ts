@@ -13,7 +13,7 @@ const fetched = (): ItemResult[] => {
 /** Writes whatever it is given, each batch until it is told to end. */
 function aWriter() {
   const writes: { size: number; end: () => void; fail: () => void }[] = [];
-  const callbacks = { limits: { batchSize: 4, batchesAtOnce: 2 }, isLast: false, restMs: 0, troubles: 0 };
+  const callbacks = { limits: { batchSize: 4, maxConcurrentBatches: 2 }, isLast: false, backoffMs: 0, troubles: 0 };
   const writer = new BatchCompleter(
     { completeLingerMs: 250 },
     {
@@ -21,7 +21,7 @@ function aWriter() {
         new Promise((end, fail) => writes.push({ size: batch.length, end, fail: () => fail(new Error('away')) })),
       limits: () => callbacks.limits,
       isLast: () => callbacks.isLast,
-      restMs: () => callbacks.restMs,
+      backoffMs: () => callbacks.backoffMs,
       onWritten: () => {},
       onError: () => (callbacks.troubles += 1),
     },
@@ -39,7 +39,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('waits for as many as a batch may have, or until the first one has waited for long enough', () => {
+it('results are written when a batch is full, or when the first one has lingered long enough', () => {
   const { add, sizes } = aWriter();
   add(3);
   const early = sizes();
@@ -52,7 +52,7 @@ it('waits for as many as a batch may have, or until the first one has waited for
   expect([early, sizes()]).toEqual([[], [4, 2]]);
 });
 
-it('does not wait when nothing else is under way', () => {
+it('results are written at once when no other work is in progress', () => {
   const { add, sizes, callbacks } = aWriter();
   callbacks.isLast = true;
   add(1);
@@ -60,7 +60,7 @@ it('does not wait when nothing else is under way', () => {
   expect(sizes()).toEqual([1]);
 });
 
-it('writes two batches at once and no more, and the next one when one of them is written', async () => {
+it('two batches are written concurrently and no more, and the next one when one of them is written', async () => {
   const { add, sizes, writes } = aWriter();
   add(13);
   const atOnce = sizes();
@@ -73,7 +73,7 @@ it('writes two batches at once and no more, and the next one when one of them is
   ]);
 });
 
-it('a result waits no longer than said while another batch is being written', () => {
+it('a result does not linger longer while another batch is being written', () => {
   const { add, sizes } = aWriter();
   add(4);
   vi.advanceTimersByTime(100);
@@ -85,22 +85,22 @@ it('a result waits no longer than said while another batch is being written', ()
   expect([before, sizes()]).toEqual([[4], [4, 1]]);
 });
 
-it('keeps what could not be written, and writes it first when the database has been left alone', async () => {
+it('a batch that could not be written is kept, and written first after the back-off', async () => {
   const { writer, add, sizes, writes, callbacks } = aWriter();
   add(6);
-  callbacks.restMs = 1000;
+  callbacks.backoffMs = 1000;
   writes[0]!.fail();
   await vi.advanceTimersByTimeAsync(0);
   const kept = writer.isIdle;
   writer.flush(true);
   const whileResting = sizes();
-  callbacks.restMs = 0;
+  callbacks.backoffMs = 0;
   await vi.advanceTimersByTimeAsync(1000);
 
   expect([kept, callbacks.troubles, whileResting, sizes()]).toEqual([false, 1, [4], [4, 4, 2]]);
 });
 
-it('has enough when two further batches wait, so that the next result does not wait for more', () => {
+it('backpressure starts when more than two batches of results wait', () => {
   const { writer, add } = aWriter();
   add(8 + 8);
   const before = writer.isBackpressured;
@@ -109,7 +109,7 @@ it('has enough when two further batches wait, so that the next result does not w
   expect([before, writer.isBackpressured]).toEqual([false, true]);
 });
 
-it('is saturated while its batches are full, and for two seconds after', () => {
+it('a completer is saturated while its batches are full, and for two seconds after', () => {
   const { writer, add } = aWriter();
   add(3);
   const partly = writer.isSaturated;

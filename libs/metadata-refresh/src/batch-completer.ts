@@ -2,27 +2,27 @@ import type { ItemResult } from './item-result.js';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { ResultBuffer } from './result-buffer.js';
 
-/** More results need not wait: whoever writes always finds the next batch, and whoever comes last waits for few. */
+/** Enough that a writer always finds the next batch, and few enough that the last result does not wait long. */
 const MAX_WAITING_BATCHES = 2;
-/** So long after a full batch, the next ones are expected to be full, too. In milliseconds. */
+/** For this long after a full batch, the next batches are expected to be full as well. In milliseconds. */
 const SATURATED_MS = 2000;
 
 interface Callbacks {
   write(batch: readonly ItemResult[]): Promise<void>;
-  /** Results that one batch may have, and batches that may be written at the same time. */
-  limits(): { batchSize: number; batchesAtOnce: number };
-  /** Nothing is under way that would bring further results. */
+  /** Results in one batch, and batches that may be written concurrently. */
+  limits(): { batchSize: number; maxConcurrentBatches: number };
+  /** Whether no work in progress can add further results. */
   isLast(): boolean;
-  /** How long the database is to be left alone, in milliseconds. */
-  restMs(): number;
+  /** Remaining back-off of the database, in milliseconds. */
+  backoffMs(): number;
   onWritten(): void;
   onError(error: unknown): void;
 }
 
 /**
- * The worker's third loop. Results wait for others until they are enough, the last ones, or have waited for long enough.
- * What could not be written is kept and written when the database is back; if that is after the lease, the fence refuses
- * it.
+ * Writes results in batches. A batch is written when it is full, when no further results are expected, or when its first
+ * result has lingered long enough. A batch that could not be written is kept until the database is available again; if
+ * that is after the lease, the fencing token rejects it.
  */
 export class BatchCompleter {
   private readonly results = new ResultBuffer();
@@ -35,17 +35,17 @@ export class BatchCompleter {
     private readonly callbacks: Callbacks,
   ) {}
 
-  /** Everything is written. */
+  /** Whether everything is written. */
   get isIdle(): boolean {
     return this.results.count === 0 && this.batches === 0;
   }
 
-  /** So much is waiting that nothing further should be fetched. */
+  /** Whether so many results are waiting that nothing further should be fetched. */
   get isBackpressured(): boolean {
     return this.results.isBackpressured || this.results.count > this.callbacks.limits().batchSize * MAX_WAITING_BATCHES;
   }
 
-  /** Results come as fast as they can be written: this process and its database set the pace, and not the hosts. */
+  /** Whether batches are full: this process and its database are the bottleneck, not the hosts. */
   get isSaturated(): boolean {
     return performance.now() - this.fullBatchAt < SATURATED_MS;
   }
@@ -55,24 +55,24 @@ export class BatchCompleter {
     this.flush();
   }
 
-  /** Write what need not wait any longer; `isDue`: nothing has to. */
+  /** Writes the batches that need not linger any longer; with `isDue`, all of them. */
   flush(isDue = false): void {
-    const { batchSize, batchesAtOnce } = this.callbacks.limits();
-    if (this.results.count === 0 || this.batches >= batchesAtOnce) return;
-    const waitMs = Math.max(this.callbacks.restMs(), isDue ? 0 : this.lingerMs());
+    const { batchSize, maxConcurrentBatches } = this.callbacks.limits();
+    if (this.results.count === 0 || this.batches >= maxConcurrentBatches) return;
+    const waitMs = Math.max(this.callbacks.backoffMs(), isDue ? 0 : this.lingerMs());
     if (waitMs > 0) return this.flushLater(waitMs);
     if (this.results.isFull(batchSize)) this.fullBatchAt = performance.now();
     void this.write(this.results.take(batchSize));
     this.flush(isDue);
   }
 
-  /** What could not be written is left to its lease. */
+  /** Results that could not be written are lost to this worker: their items are due again when the lease expires. */
   stop(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
   }
 
-  /** How long it is worth waiting for further results. */
+  /** How long to wait for further results. */
   private lingerMs(): number {
     if (this.results.isFull(this.callbacks.limits().batchSize) || this.callbacks.isLast()) return 0;
     return this.results.waitingSince + this.config.completeLingerMs - performance.now();

@@ -1,6 +1,6 @@
 import { BulkPause } from './bulk-pause.js';
 
-it('lasts until the interactive results are written', () => {
+it('a pause of bulk work lasts until the interactive results are written', () => {
   const pause = new BulkPause();
   pause.request(1000);
   const during = pause.remainingMs(1100);
@@ -9,7 +9,7 @@ it('lasts until the interactive results are written', () => {
   expect([during, pause.remainingMs(1100)]).toEqual([150, 0]);
 });
 
-it('lasts no longer than 250 ms, also when further interactive refreshes are requested meanwhile', () => {
+it('a pause of bulk work lasts 250 ms at most, also when further interactive refreshes are requested meanwhile', () => {
   const pause = new BulkPause();
   pause.request(1000);
   pause.request(1200);
@@ -17,7 +17,7 @@ it('lasts no longer than 250 ms, also when further interactive refreshes are req
   expect([pause.remainingMs(1249), pause.remainingMs(1250)]).toEqual([1, 0]);
 });
 
-it('leaves bulk work half of the time when interactive refreshes never end', () => {
+it('bulk work keeps half of the time when interactive refreshes never end', () => {
   const pause = new BulkPause();
   let paused = 0;
   for (let now = 0; now < 60_000; now += 10) {
@@ -29,7 +29,7 @@ it('leaves bulk work half of the time when interactive refreshes never end', () 
   expect(paused).toBeLessThanOrEqual(33_000);
 });
 
-it('gives back what it did not need', () => {
+it('a pause of bulk work that ends early returns the unused credit', () => {
   const pause = new BulkPause();
   let pauses = 0;
   for (let now = 0; now < 10_000; now += 100) {
@@ -41,7 +41,7 @@ it('gives back what it did not need', () => {
   expect(pauses).toBe(100);
 });
 
-it('expects further interactive refreshes for five seconds', () => {
+it('an interactive refresh counts as recent for five seconds', () => {
   const pause = new BulkPause();
   const before = pause.isRecent(0);
   pause.request(1000);

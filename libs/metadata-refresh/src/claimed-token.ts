@@ -1,43 +1,43 @@
 import { MEDIA_INSTEAD_OF_DOCUMENT, type MetadataLocation, type Validators } from '@app/metadata-fetch';
 import type { StoredValidators } from '@app/token-store';
 
-/** One item, held for one lease. */
+/** One item, claimed for one lease. */
 export interface ClaimedItem {
   id: string;
   refreshId: string;
-  /** The fence: a result counts only while the item still carries this number. */
+  /** The fencing token: a result counts only while the item still has this number. */
   claimCount: number;
   attemptCount: number;
-  /** Claims that are over without an answer of their own: handed back, or lost and made up for by a later one. */
+  /** Claims that ended without an attempt: released, or lost and followed by a later claim. */
   releaseCount: number;
 }
 
-/** A token to be fetched once, for every item that waits for it. */
+/** A token to be fetched once, for all items that wait for it. */
 export interface ClaimedToken {
   collectionId: string;
   tokenId: string;
-  /** Of the newest of the refreshes that wait for it. */
+  /** The source of the newest refresh that waits for it. */
   source: MetadataLocation;
-  /** The metadata host, as its lane calls it. */
+  /** The metadata host, as the lane names it. */
   host: string;
-  /** Requests that this host takes at once, by all processes together. */
+  /** Concurrent requests that this host receives from all processes together. */
   hostLimit: number;
   /** 0: an interactive request. */
   priority: number;
   /**
-   * Of two fetches of one token, the one with the larger number was claimed later. They do not overlap, unless two
-   * workers claim duplicates of the token within milliseconds.
+   * Of two fetches of one token, the one with the larger number was claimed later. They overlap only if two workers claim
+   * duplicates of the token within milliseconds.
    */
   fetchSeq: string;
   /** At least one. */
   items: readonly ClaimedItem[];
-  /** Of the record as it was when the token was claimed. */
+  /** The validators of the record at the time of the claim. */
   validators?: Validators;
-  /** It was made of a document, and not of a picture in the place of one; or nobody knows. */
+  /** Whether the record comes from a document, not from media that was served instead; absent: unknown. */
   hasDocument?: boolean;
 }
 
-/** The token with what is stored of its last good answer, if it has had one. */
+/** Adds the stored validators of the last successful response, if there is one. */
 export function withStored(token: ClaimedToken, stored: StoredValidators | undefined): ClaimedToken {
   if (!stored) return token;
   const { metadataUrl: url, etag, lastModified, warnings } = stored;

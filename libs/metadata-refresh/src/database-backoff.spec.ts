@@ -1,23 +1,23 @@
 import { DatabaseBackoff } from './database-backoff.js';
 
-it('rests longer with each failure, two seconds at most, and not at all after a success', () => {
+it('the database back-off grows with each failure up to two seconds, and ends with a success', () => {
   const backoff = new DatabaseBackoff();
-  const rests: number[] = [];
+  const delays: number[] = [];
   let now = 1000;
 
   for (let time = 0; time < 4; time += 1) {
     backoff.recordFailure('claim', now);
-    rests.push(backoff.remainingMs(now));
+    delays.push(backoff.remainingMs(now));
     now += backoff.remainingMs(now);
   }
   backoff.recordFailure('claim', now);
   backoff.recordSuccess('claim');
 
-  expect(rests).toEqual([500, 1000, 2000, 2000]);
+  expect(delays).toEqual([500, 1000, 2000, 2000]);
   expect(backoff.remainingMs(now)).toBe(0);
 });
 
-it('counts failures that come together as one', () => {
+it('failures of the database that happen together count as one', () => {
   const backoff = new DatabaseBackoff();
 
   backoff.recordFailure('claim', 1000);
@@ -26,7 +26,7 @@ it('counts failures that come together as one', () => {
   expect(backoff.remainingMs(1100)).toBe(400);
 });
 
-it('is over when everything that failed has worked again', () => {
+it('the database back-off ends when every failed operation has succeeded again', () => {
   const backoff = new DatabaseBackoff();
   backoff.recordFailure('claim', 1000);
   backoff.recordFailure('write', 1000);
@@ -42,7 +42,7 @@ it('is over when everything that failed has worked again', () => {
   expect(backoff.remainingMs(1000)).toBe(0);
 });
 
-it('logs each line once a minute, and again after a success', () => {
+it('each kind of database failure is logged once a minute, and again after a success', () => {
   const backoff = new DatabaseBackoff();
 
   const logged = [

@@ -3,26 +3,26 @@ import { exponentialDelay } from '@app/safe-http';
 /** Between two tries while the database refuses: doubled from the first to the longest. */
 const MIN_DELAY_MS = 500;
 const MAX_DELAY_MS = 2000;
-/** What goes on for hours is logged once in this time. */
+/** A failure that lasts is logged once in this time. */
 const LOG_INTERVAL_MS = 60_000;
 
 /**
- * While the database is away: a worker asks it less and less often, and does not fill the log with the same line. It is
- * over when everything that had failed has worked again.
+ * Back-off while the database is unavailable: retries become less frequent, and the same failure is not logged over and
+ * over. It ends when every operation that failed has succeeded again.
  */
 export class DatabaseBackoff {
   private failures = 0;
   private retryAt = 0;
   private readonly loggedAt = new Map<string, number>();
 
-  /** How long to wait before the next try; 0 when nothing is wrong. */
+  /** Time until the next attempt; 0 without failures. */
   remainingMs(now = performance.now()): number {
     return Math.max(0, this.retryAt - now);
   }
 
-  /** Something failed. Returns whether that is worth a line in the log. */
+  /** Returns whether the failure should be logged. */
   recordFailure(what: string, now = performance.now()): boolean {
-    // Several things that fail together are one backoff.
+    // Operations that fail together count as one failure.
     if (this.remainingMs(now) === 0) {
       this.failures += 1;
       this.retryAt = now + exponentialDelay(this.failures, { base: MIN_DELAY_MS, max: MAX_DELAY_MS });
@@ -33,7 +33,7 @@ export class DatabaseBackoff {
     return true;
   }
 
-  /** Something worked. Returns whether that was the last thing that had failed. */
+  /** Returns whether this was the last operation that had failed. */
   recordSuccess(what: string): boolean {
     if (!this.loggedAt.delete(what) || this.loggedAt.size > 0) return false;
     this.failures = 0;

@@ -1,12 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataChange } from '@app/token-store';
 
-/** A record whose content has changed, and the refreshes that wanted it. */
+/** A record whose content has changed, and the refreshes that requested it. */
 export interface RecordedChange extends MetadataChange {
   refreshIds: readonly string[];
 }
 
-/** A refresh with nothing left to do. */
+/** A refresh that is completed. */
 export interface RecordedCompletion {
   refreshId: string;
   projectId: string;
@@ -17,16 +17,16 @@ export interface RecordedCompletion {
 }
 
 /**
- * Where a transaction puts down what others are to be told of it. MetadataEventsModule provides one; without it nothing
- * is put down, and no statement is made.
+ * Writes events in the transaction that causes them (transactional outbox). MetadataEventsModule provides it; without it
+ * no events are written.
  */
 export abstract class EventOutbox {
-  /** Inside the transaction that does these things. At most one statement, and none when there is nothing to tell. */
+  /** Call inside the transaction. Runs at most one statement, and none without events. */
   abstract add(
     em: EntityManager,
     events: { changes?: readonly RecordedChange[]; completions?: readonly RecordedCompletion[] },
   ): Promise<void>;
 
-  /** After the commit: whoever delivers need not wait for the next look. */
+  /** Call after the commit: wakes the delivery before its next poll. */
   abstract announce(): void;
 }

@@ -1,56 +1,55 @@
 import type { ClaimedToken } from './claimed-token.js';
 
-/** Says to all workers that a host wants to be left alone for so long, in seconds. */
+/** Saves the cooldown of a host, in seconds, for all workers. */
 type SaveCooldown = (host: string, seconds: number) => Promise<void>;
 
 /**
- * Hosts that have asked for a rest, until everybody knows of it: a claim that was begun before may bring more of their
- * tokens.
+ * Hosts whose cooldown was saved recently. A claim that started before may still return their tokens.
  */
 export class HostCooldowns {
-  /** When everybody knew, on a monotonic clock; Infinity while it is being said. */
-  private readonly saidAt = new Map<string, number>();
-  private saying = 0;
+  /** When the cooldown was saved, on a monotonic clock; Infinity while it is being saved. */
+  private readonly savedAt = new Map<string, number>();
+  private pendingSaves = 0;
 
   constructor(
-    private readonly say: SaveCooldown,
+    private readonly save: SaveCooldown,
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** Something is being said. */
+  /** Whether a cooldown is being saved. */
   get isBusy(): boolean {
-    return this.saying > 0;
+    return this.pendingSaves > 0;
   }
 
-  /** Resolves when everybody knows, or when that failed. */
-  async note(host: string, seconds: number): Promise<void> {
-    this.saidAt.set(host, Infinity);
-    this.saying += 1;
+  /** Resolves when the cooldown is saved, or when that has failed. */
+  async start(host: string, seconds: number): Promise<void> {
+    this.savedAt.set(host, Infinity);
+    this.pendingSaves += 1;
     try {
-      await this.say(host, seconds);
+      await this.save(host, seconds);
     } catch (error) {
       this.onError(error);
     }
-    this.saying -= 1;
-    this.saidAt.set(host, performance.now());
+    this.pendingSaves -= 1;
+    this.savedAt.set(host, performance.now());
   }
 
   /**
-   * Of what a claim has brought that was begun then: what may be fetched, and what is of hosts that rest. The oldest claim
-   * that is still under way was begun at `oldestClaimAt`.
+   * Splits the tokens of a claim that started at `claimedAt`: those that may be fetched, and those of hosts in cooldown.
+   * `oldestClaimAt` is the start of the oldest claim that is still running.
    */
-  sortOut(
+  partition(
     claimed: readonly ClaimedToken[],
     claimedAt: number,
     oldestClaimAt = claimedAt,
   ): [ClaimedToken[], ClaimedToken[]] {
-    const isResting = ({ host }: ClaimedToken) => (this.saidAt.get(host) ?? -Infinity) >= claimedAt;
-    const sorted: [ClaimedToken[], ClaimedToken[]] = [
-      claimed.filter((token) => !isResting(token)),
-      claimed.filter(isResting),
+    const isCoolingDown = ({ host }: ClaimedToken) => (this.savedAt.get(host) ?? -Infinity) >= claimedAt;
+    const parts: [ClaimedToken[], ClaimedToken[]] = [
+      claimed.filter((token) => !isCoolingDown(token)),
+      claimed.filter(isCoolingDown),
     ];
     const oldest = Math.min(claimedAt, oldestClaimAt);
-    for (const [host, saidAt] of this.saidAt) if (saidAt < oldest) this.saidAt.delete(host);
-    return sorted;
+    for (const [host, savedAt] of this.savedAt) if (savedAt < oldest) this.savedAt.delete(host);
+    return parts;
   }
 }

@@ -2,62 +2,62 @@ import type { ClaimedToken } from './claimed-token.js';
 import type { Share } from './host-share.js';
 import { AimdLimiter, type HostSignal } from './aimd-limiter.js';
 
-/** A host's claimed tokens last this long at the pace of its answers, so that no slot waits for a claim. */
+/** The tokens claimed ahead for a host last this long at its response rate, so that no slot waits for a claim. */
 const PREFETCH_MS = 500;
-/** However slow the host is, and when nothing is known of it yet: what a first claim brings. */
+/** The minimum, however slow the host is; also the first claim of an unknown host. */
 export const MIN_PREFETCH = 16;
-/** However fast the host is. */
+/** The maximum, however fast the host is. */
 const MAX_PREFETCH = 1024;
-/** Of the process's slots, the part that only interactive requests may take. */
-const INTERACTIVE_PART = 1 / 16;
-/** A host that has no request to spare for this worker is asked for by others, for so long. */
-const LEFT_TO_OTHERS_MS = 2500;
-/** A host that was asked so recently may have more. */
+/** The fraction of the process's slots that is reserved for interactive requests. */
+const INTERACTIVE_FRACTION = 1 / 16;
+/** How long this worker leaves a host to others when its share is 0. */
+const YIELD_MS = 2500;
+/** A host that was used so recently may have more due items. */
 const RECENT_MS = 2000;
-/** A host that has had nothing to do for so long is forgotten. */
+/** The state of a host that was unused for this long is discarded. */
 const FORGET_AFTER_MS = 10 * 60_000;
 
 interface HostQueue {
   host: string;
   limiter: AimdLimiter;
-  /** All processes together may have so many requests open. */
+  /** Maximum open requests of all processes together. */
   limit: number;
-  /** Of them, this process; null until it is known who else is asking. */
+  /** The share of this process; null until the next heartbeat. */
   share: Share | null;
-  /** Until then nothing is claimed. */
+  /** No claims for this host until then. */
   yieldedUntil: number;
-  /** A claim had more room for it than it has brought, and nothing is known that may have come since. */
+  /** The last claim returned fewer tokens than demanded, and nothing has become due since, as far as is known. */
   hasNothingDue: boolean;
-  /** Claimed and not begun. */
+  /** Claimed and not started. */
   interactive: ClaimedToken[];
-  ready: ClaimedToken[];
-  open: number;
+  buffered: ClaimedToken[];
+  inFlight: number;
   usedAt: number;
 }
 
-/** Where more may be claimed. */
-export interface HostRoom {
+/** How many tokens a claim may take for a host. */
+export interface HostDemand {
   host: string;
-  room: number;
-  /** There is enough of everything else: somebody who looks at a page shall not wait behind it. */
+  tokens: number;
+  /** Enough other tokens are buffered: claim only interactive requests, which do not wait behind those. */
   onlyInteractive: boolean;
 }
 
 /**
- * What this worker holds, by metadata host: which token is begun next, which hosts may be claimed for, and what has
- * been waiting for too long. Hosts take turns; interactive requests come first. Times are of a monotonic clock.
+ * The claimed tokens of this worker by metadata host: decides which token starts next, for which hosts to claim, and which
+ * tokens have waited too long. Hosts take turns; interactive requests come first. Times are on a monotonic clock.
  */
 export class HostScheduler {
   private readonly hosts = new Map<string, HostQueue>();
-  /** Those with something held, and those that were asked a moment ago, in turn: there may be thousands of others. */
+  /** Hosts with tokens, and hosts that were used recently, in turn: there may be thousands of others. */
   private readonly active = new Map<string, HostQueue>();
   private readonly claimedAt = new Map<ClaimedToken, number>();
-  private openInAll = 0;
+  private totalInFlight = 0;
 
   constructor(private readonly slots: number) {}
 
-  /** Claimed and not begun. */
-  get readyCount(): number {
+  /** Tokens that are claimed and not started. */
+  get bufferedCount(): number {
     return this.claimedAt.size;
   }
 
@@ -68,22 +68,22 @@ export class HostScheduler {
       if (queue.limit !== token.hostLimit) queue.share = null;
       queue.limit = token.hostLimit;
       queue.usedAt = now;
-      (token.priority === 0 ? queue.interactive : queue.ready).push(token);
+      (token.priority === 0 ? queue.interactive : queue.buffered).push(token);
       this.claimedAt.set(token, now);
     }
   }
 
-  /** The next token that may be begun, of an interactive request or of any; it counts as open from here on. */
+  /** Returns the next token that may start; it counts as in flight from then on. */
   start(now: number, { onlyInteractive = false } = {}): ClaimedToken | null {
     for (const [host, queue] of this.active) {
-      const hasNone = queue.interactive.length === 0 && (onlyInteractive || queue.ready.length === 0);
-      if (hasNone || !this.mayBegin(queue)) continue;
-      const token = queue.interactive.shift() ?? queue.ready.shift()!;
+      const hasNone = queue.interactive.length === 0 && (onlyInteractive || queue.buffered.length === 0);
+      if (hasNone || !this.mayStart(queue)) continue;
+      const token = queue.interactive.shift() ?? queue.buffered.shift()!;
       this.claimedAt.delete(token);
-      queue.open += 1;
+      queue.inFlight += 1;
       queue.usedAt = now;
-      this.openInAll += 1;
-      // To the end of the line.
+      this.totalInFlight += 1;
+      // To the end of the queue.
       this.active.delete(host);
       this.active.set(host, queue);
       return token;
@@ -91,103 +91,106 @@ export class HostScheduler {
     return null;
   }
 
-  /** A token that was begun is over. Without a signal nothing is learned of its host. */
+  /** A started token is finished. With `learned`, its result adjusts the limit of the host. */
   finish({ host }: ClaimedToken, learned?: { signal: HostSignal; startedAt: number; endedAt: number }): void {
     const queue = this.queueOf(host);
-    if (learned) queue.limiter.onSample(learned.signal, { ...learned, open: queue.open, limit: this.partOf(queue) });
-    queue.open -= 1;
-    this.openInAll -= 1;
+    if (learned)
+      queue.limiter.onSample(learned.signal, { ...learned, open: queue.inFlight, limit: this.shareOrLimit(queue) });
+    queue.inFlight -= 1;
+    this.totalInFlight -= 1;
   }
 
-  /** What is ready for a host. It is no longer held. */
+  /** Removes and returns the buffered tokens of a host. */
   dropHost(host: string): ClaimedToken[] {
     const queue = this.hosts.get(host);
-    return queue ? this.drop([...queue.interactive, ...queue.ready]) : [];
+    return queue ? this.drop([...queue.interactive, ...queue.buffered]) : [];
   }
 
-  /** Tokens that have been ready for longer than this. They are no longer held. */
+  /** Removes and returns the tokens that were claimed before this time and have not started. */
   dropOlderThan(claimedBefore: number): ClaimedToken[] {
     return this.drop([...this.claimedAt].filter(([, claimedAt]) => claimedAt < claimedBefore).map(([token]) => token));
   }
 
-  /** Everything that was not begun. It is no longer held. */
-  dropReady(): ClaimedToken[] {
+  /** Removes and returns all tokens that have not started. */
+  dropBuffered(): ClaimedToken[] {
     return this.drop([...this.claimedAt.keys()]);
   }
 
-  /** Of a host that has become slower: what will not be begun soon. Somebody else may be free. No longer held. */
+  /** Removes and returns tokens of hosts that have become slower, which would not start soon: another worker may be free. */
   trimPrefetch(): ClaimedToken[] {
     return this.drop(
       [...this.active.values()].flatMap((queue) =>
-        queue.ready.slice(Math.max(MIN_PREFETCH, 2 * this.prefetchTarget(queue))),
+        queue.buffered.slice(Math.max(MIN_PREFETCH, 2 * this.prefetchTarget(queue))),
       ),
     );
   }
 
-  /** Others have all that this host takes: claims pass it over for a while. What was ready for it is no longer held. */
+  /** For a host whose limit other workers use up: no claims for a while. Removes and returns its buffered tokens. */
   yieldHost(host: string, now: number): ClaimedToken[] {
-    this.queueOf(host).yieldedUntil = now + LEFT_TO_OTHERS_MS;
+    this.queueOf(host).yieldedUntil = now + YIELD_MS;
     return this.dropHost(host);
   }
 
   /**
-   * Room for claims: while a host has half of what it should have ahead, so that claims are worth their statement, for
-   * interactive requests only. Hosts that are not in the list are new.
+   * How many tokens to claim for each known host. While more than half of its prefetch target is buffered, only interactive
+   * requests are claimed, so that claims are large enough to be worth a statement. Hosts that are not in the list are new.
    */
-  demand(now: number): HostRoom[] {
+  demand(now: number): HostDemand[] {
     return [...this.hosts.values()].map((queue) => {
-      if (now < queue.yieldedUntil) return noRoom(queue);
-      if (!this.wantsMore(queue)) return interactiveRoom(queue);
-      return { host: queue.host, room: this.prefetchTarget(queue) - heldOf(queue), onlyInteractive: false };
+      if (now < queue.yieldedUntil) return noDemand(queue);
+      if (!this.wantsMore(queue)) return interactiveDemandOf(queue);
+      return { host: queue.host, tokens: this.prefetchTarget(queue) - tokensOf(queue), onlyInteractive: false };
     });
   }
 
-  /** Room for a claim of interactive requests alone, however much is held of all others. */
-  interactiveRooms(now: number): HostRoom[] {
-    return [...this.hosts.values()].map((queue) => (now < queue.yieldedUntil ? noRoom(queue) : interactiveRoom(queue)));
+  /** How many tokens of interactive requests to claim, independently of all others. */
+  interactiveDemand(now: number): HostDemand[] {
+    return [...this.hosts.values()].map((queue) =>
+      now < queue.yieldedUntil ? noDemand(queue) : interactiveDemandOf(queue),
+    );
   }
 
-  /** Interactive requests' tokens, claimed and not begun. */
+  /** Tokens of interactive requests that are claimed and not started. */
   get interactiveCount(): number {
     return [...this.active.values()].reduce((sum, { interactive }) => sum + interactive.length, 0);
   }
 
-  /** Nothing is held. */
+  /** Whether no token is buffered or in flight. */
   get isIdle(): boolean {
-    return this.claimedAt.size + this.openInAll === 0;
+    return this.claimedAt.size + this.totalInFlight === 0;
   }
 
-  /** Whether a host that is asked, or was a moment ago, has less ahead than it should, and may have something due. */
-  hasRoom(now: number): boolean {
+  /** Whether a host in use has less than half of its prefetch target, and may have due items. */
+  wantsClaim(now: number): boolean {
     for (const queue of this.active.values()) {
-      if (isAsked(queue, now) && !queue.hasNothingDue && now >= queue.yieldedUntil && this.wantsMore(queue))
+      if (isInUse(queue, now) && !queue.hasNothingDue && now >= queue.yieldedUntil && this.wantsMore(queue))
         return true;
     }
     return false;
   }
 
-  /** A claim with this room has brought all that was due, but for the hosts that it has filled. */
-  noteNothingDue(rooms: readonly HostRoom[], fullHosts: ReadonlySet<string> = new Set()): void {
-    const interactive = new Set(rooms.filter(({ onlyInteractive }) => onlyInteractive).map(({ host }) => host));
+  /** A claim with this demand returned all due items, except of the hosts whose demand it filled. */
+  markNothingDue(demand: readonly HostDemand[], fullHosts: ReadonlySet<string> = new Set()): void {
+    const interactive = new Set(demand.filter(({ onlyInteractive }) => onlyInteractive).map(({ host }) => host));
     for (const [host, queue] of this.hosts) {
       if (!interactive.has(host) && !fullHosts.has(host)) queue.hasNothingDue = true;
     }
   }
 
-  /** Something may be due again. */
-  forgetNothingDue(): void {
+  /** Items may be due again. */
+  clearNothingDue(): void {
     for (const queue of this.hosts.values()) queue.hasNothingDue = false;
   }
 
-  /** Hosts with something held, for whoever shares them out. */
+  /** Hosts with tokens, for the heartbeat. */
   inUse(): string[] {
-    return [...this.active.values()].filter((queue) => heldOf(queue) > 0).map(({ host }) => host);
+    return [...this.active.values()].filter((queue) => tokensOf(queue) > 0).map(({ host }) => host);
   }
 
-  /** Hosts that hold something whose share is not known yet. */
+  /** Hosts with tokens whose share is not known yet. */
   unshared(): string[] {
     return [...this.active.values()]
-      .filter((queue) => queue.share === null && heldOf(queue) > 0)
+      .filter((queue) => queue.share === null && tokensOf(queue) > 0)
       .map(({ host }) => host);
   }
 
@@ -200,41 +203,41 @@ export class HostScheduler {
     if (queue) queue.share = share;
   }
 
-  /** Nothing is begun until the shares are known anew. */
-  forgetShares(): void {
+  /** Starts nothing until the next heartbeat returns new shares. */
+  discardShares(): void {
     for (const queue of this.hosts.values()) queue.share = null;
   }
 
-  /** What is no longer used is shared out again when it is used the next time, and forgotten after a while. */
+  /** Discards the shares of unused hosts, and after a while their state. */
   leaveUnused(now: number): void {
     for (const [host, queue] of this.hosts) {
-      if (heldOf(queue) > 0) continue;
+      if (tokensOf(queue) > 0) continue;
       queue.share = null;
-      if (!isAsked(queue, now)) this.active.delete(host);
+      if (!isInUse(queue, now)) this.active.delete(host);
       if (now - queue.usedAt > FORGET_AFTER_MS) this.hosts.delete(host);
     }
   }
 
   private wantsMore(queue: HostQueue): boolean {
-    return heldOf(queue) <= this.prefetchTarget(queue) / 2;
+    return tokensOf(queue) <= this.prefetchTarget(queue) / 2;
   }
 
   private prefetchTarget(queue: HostQueue): number {
-    // Of a host that nothing is held of, the share will be learned anew.
-    const share = heldOf(queue) > 0 ? this.partOf(queue) : queue.limit;
+    // Without tokens of the host, its share is not up to date.
+    const share = tokensOf(queue) > 0 ? this.shareOrLimit(queue) : queue.limit;
     const slots = Math.min(this.slots, queue.limiter.limitWithin(share));
     return Math.min(MAX_PREFETCH, Math.ceil(slots * Math.max(2, PREFETCH_MS / queue.limiter.responseMs)));
   }
 
-  private partOf({ share, limit }: HostQueue): number {
+  private shareOrLimit({ share, limit }: HostQueue): number {
     if (share === null) return limit;
-    return share === 'later' ? 0 : share;
+    return share === 'pending' ? 0 : share;
   }
 
-  private mayBegin(queue: HostQueue): boolean {
-    if (queue.share === null || queue.open >= queue.limiter.limitWithin(this.partOf(queue))) return false;
-    const kept = queue.interactive.length > 0 ? 0 : Math.floor(this.slots * INTERACTIVE_PART);
-    return this.openInAll < this.slots - kept;
+  private mayStart(queue: HostQueue): boolean {
+    if (queue.share === null || queue.inFlight >= queue.limiter.limitWithin(this.shareOrLimit(queue))) return false;
+    const reserved = queue.interactive.length > 0 ? 0 : Math.floor(this.slots * INTERACTIVE_FRACTION);
+    return this.totalInFlight < this.slots - reserved;
   }
 
   private drop(tokens: readonly ClaimedToken[]): ClaimedToken[] {
@@ -243,7 +246,7 @@ export class HostScheduler {
     for (const host of new Set(tokens.map((token) => token.host))) {
       const queue = this.queueOf(host);
       queue.interactive = queue.interactive.filter(isKept);
-      queue.ready = queue.ready.filter(isKept);
+      queue.buffered = queue.buffered.filter(isKept);
     }
     for (const token of tokens) this.claimedAt.delete(token);
     return [...tokens];
@@ -260,8 +263,8 @@ export class HostScheduler {
       yieldedUntil: -Infinity,
       hasNothingDue: false,
       interactive: [],
-      ready: [],
-      open: 0,
+      buffered: [],
+      inFlight: 0,
       usedAt: 0,
     };
     this.hosts.set(host, queue);
@@ -269,18 +272,18 @@ export class HostScheduler {
   }
 }
 
-function noRoom({ host }: HostQueue): HostRoom {
-  return { host, room: 0, onlyInteractive: false };
+function noDemand({ host }: HostQueue): HostDemand {
+  return { host, tokens: 0, onlyInteractive: false };
 }
 
-function interactiveRoom({ host, interactive }: HostQueue): HostRoom {
-  return { host, room: Math.max(0, MIN_PREFETCH - interactive.length), onlyInteractive: true };
+function interactiveDemandOf({ host, interactive }: HostQueue): HostDemand {
+  return { host, tokens: Math.max(0, MIN_PREFETCH - interactive.length), onlyInteractive: true };
 }
 
-function isAsked(queue: HostQueue, now: number): boolean {
-  return heldOf(queue) > 0 || now - queue.usedAt < RECENT_MS;
+function isInUse(queue: HostQueue, now: number): boolean {
+  return tokensOf(queue) > 0 || now - queue.usedAt < RECENT_MS;
 }
 
-function heldOf({ open, interactive, ready }: HostQueue): number {
-  return open + interactive.length + ready.length;
+function tokensOf({ inFlight, interactive, buffered }: HostQueue): number {
+  return inFlight + interactive.length + buffered.length;
 }

@@ -1,8 +1,8 @@
 import { shareOf } from './host-share.js';
 
-const here = (id: string, secondsHere = 60) => ({ id, secondsHere });
+const here = (id: string, secondsSinceJoin = 60) => ({ id, secondsSinceJoin });
 
-it('one worker has all of what a host takes at once', () => {
+it('a single worker has the whole limit of a host', () => {
   expect(shareOf('a', [here('a', 0)], 8)).toBe(8);
 });
 
@@ -21,17 +21,17 @@ it.each([
   expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1);
 });
 
-it('a newcomer waits until the others have heard of it; they make room at once', () => {
+it('the share of a new worker is pending until the others know of it; theirs shrink at once', () => {
   const workers = [here('old'), here('new', 1)];
 
-  expect([shareOf('old', workers, 8), shareOf('new', workers, 8)]).toEqual([4, 'later']);
+  expect([shareOf('old', workers, 8), shareOf('new', workers, 8)]).toEqual([4, 'pending']);
   expect(shareOf('new', [here('old'), here('new', 3)], 8)).toBe(4);
 });
 
-it('a newcomer for which nothing will be left hears so at once', () => {
+it('a new worker whose share will be 0 learns it at once', () => {
   expect(shareOf('new', [here('old'), here('new', 1)], 1)).toBe(0);
 });
 
-it('a worker that is not among them has nothing yet', () => {
-  expect(shareOf('gone', [here('a')], 8)).toBe('later');
+it('the share of a worker that is not a member is pending', () => {
+  expect(shareOf('gone', [here('a')], 8)).toBe('pending');
 });

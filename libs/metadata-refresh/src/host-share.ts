@@ -1,23 +1,23 @@
-/** A worker that is asking a host. */
+/** A worker that sends requests to a host. */
 export interface HostWorker {
   id: string;
-  secondsHere: number;
+  secondsSinceJoin: number;
 }
 
-/** Requests that a worker may have open at a host; 0: others have all that it takes. `later`: none yet. */
-export type Share = number | 'later';
+/** Requests that a worker may have open at a host; 0: other workers have all of its limit. `pending`: none yet. */
+export type Share = number | 'pending';
 
-/** Workers look every second; so late, everybody knows of a newcomer. */
-const KNOWN_AFTER_SECONDS = 2.5;
+/** Heartbeats are sent every second: after this time, every worker knows of a new one. */
+const JOIN_DELAY_SECONDS = 2.5;
 
 /**
- * How many of the requests that a host takes at once are this worker's. All shares together are the limit, without that of
- * a newcomer: it waits until those who were there before have heard of it. `workers` are in the order in which they came.
+ * The share of this worker in the concurrency limit of a host. All shares add up to the limit; a new worker waits until
+ * the others have reduced theirs. `workers` are in the order in which they joined.
  */
 export function shareOf(workerId: string, workers: readonly HostWorker[], limit: number): Share {
-  const place = workers.findIndex(({ id }) => id === workerId);
-  if (place === -1) return 'later';
-  const share = Math.floor(limit / workers.length) + (place < limit % workers.length ? 1 : 0);
-  const isNew = place > 0 && workers[place]!.secondsHere < KNOWN_AFTER_SECONDS;
-  return isNew && share > 0 ? 'later' : share;
+  const index = workers.findIndex(({ id }) => id === workerId);
+  if (index === -1) return 'pending';
+  const share = Math.floor(limit / workers.length) + (index < limit % workers.length ? 1 : 0);
+  const isNew = index > 0 && workers[index]!.secondsSinceJoin < JOIN_DELAY_SECONDS;
+  return isNew && share > 0 ? 'pending' : share;
 }

@@ -3,21 +3,21 @@ import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
 import { retryDelaySeconds } from './retry-policy.js';
 
-/** The four public reasons why a token could not be refreshed. */
+/** The four public error codes of a token that could not be refreshed. */
 export type RefreshErrorCode =
   'unable_to_retrieve_metadata' | 'invalid_response_status_code' | 'unable_to_decode_response' | 'token_not_found';
 
 interface ItemError {
   errorCode: RefreshErrorCode;
-  /** The finer, stable reason beneath the code. */
+  /** The more precise, stable reason. */
   reason: string;
-  /** '' when nothing could be requested. */
+  /** Empty when nothing could be requested. */
   metadataUrl: string;
   statusCode: number | null;
   body: string | null;
 }
 
-/** One request of an attempt, as it is kept and shown. */
+/** One request of an attempt, as it is stored and returned. */
 export interface AttemptedRequest {
   url: string;
   outcome: FetchOutcome['kind'];
@@ -27,11 +27,11 @@ export interface AttemptedRequest {
   bytes: number;
 }
 
-/** What one attempt means for one of the items that wait for its token. */
+/** The result of one attempt for one of the items that wait for its token. */
 export type ItemResult = {
   item: ClaimedItem;
   token: ClaimedToken;
-  /** In order; none when no attempt was made, or when they are kept with another item of the token. */
+  /** In order; empty when no attempt was made, or when they are stored with another item of the token. */
   requests: readonly AttemptedRequest[];
 } & (
   | { status: 'succeeded'; url: string; metadata: FetchedMetadata | null; validators: Validators }
@@ -39,10 +39,10 @@ export type ItemResult = {
   | { status: 'failed'; error: ItemError }
 );
 
-/** One fetch settles every item of its token, each by the tries that it has left. */
+/** One fetch decides every item of its token; each has its own number of attempts left. */
 export function toItemResults(token: ClaimedToken, outcome: FetchOutcome, config: MetadataRefreshConfig): ItemResult[] {
   const requests = requestsOf(outcome);
-  // Drawn once: the items of a token come due together, to be settled by one fetch again.
+  // The same for all items of the token, so that they are due together and share the next fetch as well.
   const jitter = Math.random();
   return token.items.map((item, index) =>
     toItemResult({ item, token, requests: index === 0 ? requests : [] }, outcome, config, jitter),
@@ -73,7 +73,7 @@ function toItemResult(
   }
 }
 
-/** Whatever this token does to a worker, it shall not do it for ever: nothing was asked. */
+/** Fails a token over which too many workers have died. Nothing was requested. */
 export function workerLost(token: ClaimedToken): ItemResult[] {
   return token.items.map((item) => ({
     item,
@@ -93,9 +93,9 @@ export function workerLost(token: ClaimedToken): ItemResult[] {
 type Failure = Exclude<FetchOutcome, { kind: 'fetched' } | { kind: 'not_modified' }>;
 
 /**
- * No complete answer in hand is `unable_to_retrieve_metadata`; a complete one that is not 200 is
- * `invalid_response_status_code`; a complete 200 that is no JSON object is `unable_to_decode_response`; and only the
- * contract itself can say `token_not_found`.
+ * Without a complete response: `unable_to_retrieve_metadata`. A complete response with a status other than 200:
+ * `invalid_response_status_code`. A complete 200 that is not a JSON object: `unable_to_decode_response`. Only the contract
+ * itself can cause `token_not_found`.
  */
 function toItemError(outcome: Failure): ItemError {
   switch (outcome.kind) {
@@ -120,7 +120,7 @@ function toItemError(outcome: Failure): ItemError {
         errorCode: 'unable_to_decode_response',
         reason: outcome.reason,
         metadataUrl: outcome.url,
-        // What the contract answered has no status, and is none of a metadata host's.
+        // The contract returned this URI: there is no HTTP status, and no response of a metadata host.
         ...(outcome.reason === 'invalid_token_uri'
           ? { statusCode: null, body: null }
           : { statusCode: 200, body: outcome.body }),

@@ -2,7 +2,7 @@ import { KeyedMutex } from './keyed-mutex.js';
 
 const mutex = new KeyedMutex();
 
-it('does the work of one key in the order in which it came, one after the other', async () => {
+it('a mutex runs work of one key one after the other, in the order of the calls', async () => {
   const seen: string[] = [];
   const work = (name: string) => async () => {
     seen.push(`${name} begins`);
@@ -17,7 +17,7 @@ it('does the work of one key in the order in which it came, one after the other'
   expect(seen).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
 });
 
-it('does the work of two keys side by side', async () => {
+it('a mutex runs work of two keys concurrently', async () => {
   const other = Promise.withResolvers<string>();
   const first = mutex.runExclusive('first', async () => other.promise);
 
@@ -26,7 +26,7 @@ it('does the work of two keys side by side', async () => {
   await expect(first).resolves.toBe('seen by the first');
 });
 
-it('goes on after work that failed, which fails for its own caller only', async () => {
+it('work that fails rejects for its own caller only, and the mutex goes on', async () => {
   const failing = mutex.runExclusive('key', async () => Promise.reject(new Error('mine alone')));
   const next = mutex.runExclusive('key', async () => 'done');
 

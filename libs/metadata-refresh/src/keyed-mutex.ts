@@ -1,4 +1,4 @@
-/** Work that has the same key is done one after the other, in the order in which it came. */
+/** Runs work with the same key one after the other, in the order of the calls. */
 export class KeyedMutex {
   private readonly last = new Map<string, Promise<unknown>>();
 

@@ -1,4 +1,4 @@
-/** No refresh of this project has the id. Another project's refresh is not told apart from none. */
+/** No refresh of this project has the id. A refresh of another project counts as not found. */
 export class RefreshNotFound extends Error {
   override readonly name = 'RefreshNotFound';
   constructor(readonly refreshId: string) {
@@ -6,7 +6,7 @@ export class RefreshNotFound extends Error {
   }
 }
 
-/** The refresh has tokens that are pending, and was promised to be done: it has to be completed or cancelled first. */
+/** The refresh has pending tokens: it has to complete or be cancelled first. */
 export class RefreshPending extends Error {
   override readonly name = 'RefreshPending';
   constructor(
@@ -18,7 +18,7 @@ export class RefreshPending extends Error {
   }
 }
 
-/** The project owns no collection at this address. A stranger is not told whether one exists. */
+/** The project owns no collection at this address, but another project does. */
 export class CollectionNotOwned extends Error {
   override readonly name = 'CollectionNotOwned';
   constructor(readonly collectionAddress: string) {
@@ -46,7 +46,7 @@ export class TokenLimitExceeded extends Error {
   }
 }
 
-/** Some tokens are not registered, and the caller wanted all or nothing. */
+/** Some tokens are not registered, and the caller asked for all or nothing. */
 export class TokensNotFound extends Error {
   override readonly name = 'TokensNotFound';
   constructor(readonly tokenIds: readonly string[]) {

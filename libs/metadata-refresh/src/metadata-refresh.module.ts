@@ -21,15 +21,15 @@ import { RefreshRetention } from './refresh-retention.js';
 import { RefreshWorker } from './refresh-worker.js';
 import { RefreshListener } from './refresh-listener.js';
 
-/** What shapes the module. */
+/** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
   /** Whether modules that do not import this one can inject what it exports. On. */
   isGlobal?: boolean;
-  /** The name of the host's MikroORM connection to the database with our tables; absent: the one without a name. */
+  /** The name of the host's MikroORM connection to the database with our tables; absent: the default connection. */
   contextName?: string | undefined;
   /**
-   * Whether the worker starts and stops with the application, and old refreshes go once an hour. Off: the host calls
-   * `RefreshWorker` and `RefreshRetention` as it likes, or this process accepts refreshes for others to work on.
+   * Whether this process runs a worker and deletes expired refreshes once an hour. Default false: the host calls
+   * `RefreshWorker` and `RefreshRetention` itself, or this process only accepts refreshes that other processes work on.
    */
   runWorker?: boolean;
 }
@@ -94,7 +94,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
   /** What tunes the module: names, limits and defaults. */
-  static readonly options = metadataRefreshOptions;
+  static readonly options: typeof metadataRefreshOptions = metadataRefreshOptions;
 
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {
     return super.forRoot(options);

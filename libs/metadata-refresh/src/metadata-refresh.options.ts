@@ -2,38 +2,86 @@ import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 
 const metadataRefreshOptionsSchema = z.strictObject({
-  /** Tokens a project may name in a request, unless it has a limit of its own. The public guide's 1,000. 0: none may. */
+  /**
+   * The most tokens in one request of a project without a limit of its own. The public guide promises 1,000. 0 blocks every
+   * request.
+   * @takesEffect each request
+   */
   tokensPerRequest: z.int().min(0).max(1_000_000_000).default(1000),
-  /** Tokens a project may ask for in an hour, unless it has a limit of its own. The public guide's 30,000. 0: none may. */
+  /**
+   * The most tokens per hour of a project without a limit of its own. The public guide promises 30,000. 0 blocks every
+   * request.
+   * @takesEffect each request
+   */
   tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
-  /** Tries per item, the first included. The guide promises two retries. */
+  /**
+   * The most attempts for an item, with the first. The public guide promises two retries.
+   * @takesEffect each attempt
+   */
   maxAttempts: z.int().min(1).max(20).default(3),
   /**
-   * Tries per item, the first included, while it is the node of a chain that does not answer, or a worker that has no
-   * room: that is no fault of the token or its host. With the usual pauses, 10 are some four minutes.
+   * The most attempts for an item while the failure is neither the token's nor its host's: the node of a chain does not
+   * respond, or the worker has no free buffer. With the default delays, 10 attempts take about four minutes.
+   * @takesEffect each attempt
    */
   maxRpcAttempts: z.int().min(1).max(100).default(10),
-  /** How often a worker may die over one item before the item counts as failed. */
+  /**
+   * How many times a worker may die while it holds an item. After that the item fails.
+   * @takesEffect each claim
+   */
   maxLostClaims: z.int().min(1).default(10),
-  /** How long a claim holds, in seconds. Longer than the slowest fetch; a crash costs this much delay. */
+  /**
+   * How long a claim lasts, in seconds. It must be longer than the slowest fetch. After a crash, items wait this long for
+   * another worker.
+   * @takesEffect each claim
+   */
   leaseSeconds: z.int().min(5).default(30),
-  /** Pause before the first retry, in seconds; each further one doubles it. */
+  /**
+   * The delay before the first retry, in seconds. Each further retry doubles it.
+   * @takesEffect each failed attempt
+   */
   retryBaseSeconds: z.number().positive().default(1),
-  /** No pause is longer than this, in seconds, whatever a host's Retry-After says. */
+  /**
+   * The longest delay before a retry, in seconds, whatever a `Retry-After` header says.
+   * @takesEffect each failed attempt
+   */
   retryMaxDelaySeconds: z.number().positive().default(60),
-  /** Fetches at once in this process. Waiting is nearly free, so this is well above what one host takes. */
+  /**
+   * The most concurrent fetches of one process. A waiting fetch costs little, so the default is well above what one host
+   * takes.
+   * @takesEffect start
+   */
   fetchConcurrency: z.int().min(1).default(256),
-  /** Requests to one metadata host at once, by all processes together, unless one of its collections says otherwise. */
+  /**
+   * The most concurrent requests to one metadata host, by all processes together. A collection may have a value of its own.
+   * @takesEffect start
+   */
   hostConcurrency: z.int().min(1).max(1000).default(8),
-  /** Items a single claim takes at most, besides those that want the same tokens. */
+  /**
+   * The most items of one claim. Items for the same tokens come in addition.
+   * @takesEffect each claim
+   */
   claimBatchSize: z.int().min(1).max(1000).default(512),
-  /** Results a single completion writes at most. */
+  /**
+   * The most results that one completion writes.
+   * @takesEffect each write of results
+   */
   completeBatchSize: z.int().min(1).max(1000).default(500),
-  /** Completed refreshes are kept this long, in days, with their items and errors. */
+  /**
+   * How long completed refreshes are kept, in days, with their items and errors.
+   * @takesEffect each clean-up, once an hour
+   */
   refreshRetentionDays: z.int().min(1).default(30),
-  /** What was tried for a token is kept this long, in days. */
+  /**
+   * How long attempts are kept, in days.
+   * @takesEffect each clean-up, once an hour
+   */
   attemptRetentionDays: z.int().min(1).default(7),
-  /** How long a result waits for company before it is written, in milliseconds. Not at all when nothing else is under way. */
+  /**
+   * How long a result waits for others so that they are written together, in milliseconds. A result does not wait while
+   * nothing else is in flight.
+   * @takesEffect each write of results
+   */
   completeLingerMs: z.int().min(1).default(250),
 });
 

@@ -189,7 +189,7 @@ function hostOf(source: MetadataLocation): string {
 function toLocation(collection: Collection): MetadataLocation {
   const source = collection.source();
   const { chainId, address } = collection;
-  // The rest is filled in for each token, when it is fetched.
+  // The token id is filled in for each token, when it is fetched.
   if (source.kind === 'metadata_api') return { ...source, url: expandAddress(source.url, address) };
   return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
 }

@@ -1,6 +1,6 @@
-/** A place in a list that is ordered by time, newest first: the last row that was read. */
+/** The last row of the previous page, in a list that is ordered by time, newest first. */
 export interface PagePosition {
-  /** RFC 3339 in UTC with microseconds: a millisecond would lose rows. */
+  /** RFC 3339 in UTC with microseconds: with milliseconds, rows would be lost. */
   createdAt: string;
   /** Breaks ties. */
   id: string;
@@ -16,7 +16,7 @@ export interface Page<Row> {
   hasMore: boolean;
 }
 
-/** Of one row more than asked for, the page and whether there is more. */
+/** `rows` has up to one row more than `limit`, which shows that there are more. */
 export function toPage<Row>(rows: readonly Row[], limit: number): Page<Row> {
   return { rows: rows.slice(0, limit), hasMore: rows.length > limit };
 }

@@ -20,8 +20,8 @@ const NOT_STORABLE = { errorCode: 'unable_to_decode_response', reason: 'not_stor
 
 /**
  * Completes a batch of results in one transaction: item states and errors, token records with their traits, the
- * refreshes' counters. The locks are taken in one order, items, tokens, traits, refreshes, each by key: no deadlocks,
- * and the row that everybody wants is held shortest.
+ * refreshes' counters. Locks are taken in one order, items, tokens, traits, refreshes, each by key: this prevents
+ * deadlocks, and the row with the most contention is locked for the shortest time.
  */
 @Injectable()
 export class RefreshCompletion {
@@ -36,27 +36,27 @@ export class RefreshCompletion {
 
   async complete(results: readonly ItemResult[]): Promise<void> {
     try {
-      await this.completeTogether(results);
+      await this.completeBatch(results);
     } catch (error) {
       if (!isDataException(error)) throw error;
-      await this.completeApart(results, error);
+      await this.completeInHalves(results, error);
     }
   }
 
-  private async completeTogether(results: readonly ItemResult[]): Promise<void> {
+  private async completeBatch(results: readonly ItemResult[]): Promise<void> {
     const progress = await inTransaction(this.em, async (em) => {
       const finished = await this.queue.finish(em, results);
-      const mine = new Map(finished.map(({ id, claimCount }) => [id, claimCount]));
+      const ours = new Map(finished.map(({ id, claimCount }) => [id, claimCount]));
       const { missing, outdated, changes } = await this.writeTokens(
         em,
-        results.filter(({ item }) => mine.get(item.id) === item.claimCount),
+        results.filter(({ item }) => ours.get(item.id) === item.claimCount),
       );
       const counted = finished.map((item) => (missing.has(item.id) ? { ...item, status: 'failed' as const } : item));
       const counts = await this.queue.count(
         em,
         counted.filter(({ id }) => !outdated.has(id)),
       );
-      // After the records are locked: what one token goes through is numbered in its order.
+      // After the records are locked, so that the events of one token get ids in order.
       await this.outbox?.add(em, { changes, completions: counts.filter(({ completed }) => completed) });
       return counts;
     });
@@ -65,8 +65,8 @@ export class RefreshCompletion {
   }
 
   /**
-   * Returns the ids of items whose token is no longer registered, and of those that have to be fetched again; and, if
-   * somebody is told, what has changed.
+   * Returns the ids of items whose token is no longer registered, the ids of items that have to be fetched again, and, with
+   * an outbox, the changes.
    */
   private async writeTokens(
     em: EntityManager,
@@ -75,7 +75,7 @@ export class RefreshCompletion {
     const succeeded = byFetch(results.filter((result): result is Succeeded => result.status === 'succeeded'));
     const failed = byFetch(results.filter((result): result is Failed => result.status === 'failed'));
 
-    // Both kinds lock token records: together in one order, or two batches could wait for each other.
+    // Both kinds lock token records: in one common order, or two batches could deadlock.
     if (succeeded.length > 0 && failed.length > 0) {
       await this.tokens.lockTokens(
         em,
@@ -88,15 +88,15 @@ export class RefreshCompletion {
       succeeded.map(([result]) => toMetadataWrite(result)),
       this.outbox ? (change) => void changes.push(change) : undefined,
     );
-    // Of a fetch that is written in parts, the one with its first item: a failure is counted once.
+    // A fetch may be written in parts: count its failure once, with its first item.
     const first = failed.filter((same) => same.some(({ item, token }) => item === token.items[0]));
     await this.tokens.recordFailures(
       em,
       first.map(([result]) => toFailureWrite(result)),
     );
 
-    const idsOf = (ending: WriteResult) =>
-      succeeded.filter((_, index) => written[index] === ending).flatMap((same) => same.map(({ item }) => item.id));
+    const idsOf = (result: WriteResult) =>
+      succeeded.filter((_, index) => written[index] === result).flatMap((same) => same.map(({ item }) => item.id));
     const [missing, outdated] = [idsOf('missing'), idsOf('outdated')];
     if (missing.length > 0) await this.queue.failMissing(em, missing);
     if (outdated.length > 0) await this.queue.requeue(em, outdated);
@@ -104,8 +104,8 @@ export class RefreshCompletion {
     return { missing: new Set(missing), outdated: new Set(outdated), changes: withRefreshes(changes, effective) };
   }
 
-  /** The database refuses a value that we should not have let through: halve, so that only its own token fails. */
-  private async completeApart(results: readonly ItemResult[], refusal: Error): Promise<void> {
+  /** The database rejects a value that should not have got this far: halve the batch, so that only its own token fails. */
+  private async completeInHalves(results: readonly ItemResult[], rejection: Error): Promise<void> {
     if (results.length > 1) {
       const half = Math.ceil(results.length / 2);
       await this.complete(results.slice(0, half));
@@ -113,18 +113,18 @@ export class RefreshCompletion {
       return;
     }
     const [result] = results;
-    if (!result || result.status === 'retry') throw refusal;
+    if (!result || result.status === 'retry') throw rejection;
     const { item, token } = result;
     this.logger.error({
-      msg: 'an answer could not be stored',
+      msg: 'response not storable',
       refreshId: item.refreshId,
       tokenId: token.tokenId,
-      error: refusal.message,
+      error: rejection.message,
     });
     const failure = result.status === 'failed' ? result.error : NOT_STORABLE;
-    // Without anything that a stranger wrote.
+    // Without any text of the host.
     const error = { ...failure, metadataUrl: '', body: null };
-    await this.completeTogether([{ item, token, requests: [], status: 'failed', error }]);
+    await this.completeBatch([{ item, token, requests: [], status: 'failed', error }]);
   }
 
   private logCompleted(progress: readonly RefreshProgress[]): void {
@@ -136,7 +136,7 @@ export class RefreshCompletion {
 
 type OfOneFetch<Result> = [Result, ...Result[]];
 
-/** The items that one fetch has settled in the same way: the record is written once for all of them. */
+/** Groups the results of each fetch: the record is written once for all of its items. */
 function byFetch<Result extends ItemResult>(results: readonly Result[]): OfOneFetch<Result>[] {
   const fetches = new Map<string, OfOneFetch<Result>>();
   for (const result of results) {
@@ -147,7 +147,7 @@ function byFetch<Result extends ItemResult>(results: readonly Result[]): OfOneFe
   return [...fetches.values()];
 }
 
-/** Each change with the refreshes that waited for it. */
+/** Adds the refreshes that waited for each change. */
 function withRefreshes(
   changes: readonly MetadataChange[],
   fetches: readonly OfOneFetch<Succeeded>[],
@@ -162,7 +162,7 @@ function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded):
     collectionId: token.collectionId,
     tokenId: token.tokenId,
     fetchSeq: token.fetchSeq,
-    // Here the fetching side meets the store; the compiler checks that their shapes fit.
+    // The type of metadata-fetch has to fit that of token-store; the compiler checks it here.
     metadata,
     metadataUrl: url,
     metadataSource: token.source.kind,

@@ -10,7 +10,7 @@ interface NewRefresh {
   id: string;
   projectId: string;
   collection: Collection;
-  /** As it is when the refresh is accepted: a later change of the collection counts for later refreshes. */
+  /** The source when the refresh is accepted: a later change of the collection applies to later refreshes. */
   source: MetadataLocation;
   lane: number;
 }
@@ -24,9 +24,9 @@ export class RefreshEnqueuer {
   ) {}
 
   /**
-   * The lane of a project and a metadata host; made on first sight. Outside the accepting transaction, which would
-   * otherwise hold the lane's row against claims. What the host takes at once is what the collection says that was asked
-   * for last.
+   * Finds or creates the lane of a project and a metadata host. Runs outside the accepting transaction, which would
+   * otherwise lock the lane's row against claims. The lane's `host_concurrency` is that of the collection that was refreshed
+   * last.
    */
   async lane(projectId: string, host: string, hostConcurrency: number | null): Promise<number> {
     const found = await sql<{ id: number }>`
@@ -43,7 +43,7 @@ export class RefreshEnqueuer {
     return made.rows[0]!.id;
   }
 
-  /** The refresh, one item for each token, and an error for each token that is not registered. Wakes idle workers. */
+  /** Saves the refresh, one item for each token, and an error for each unregistered token. Notifies idle workers. */
   async save(
     em: EntityManager,
     refresh: NewRefresh,
@@ -81,22 +81,22 @@ export class RefreshEnqueuer {
     await this.outbox?.add(em, { completions: [{ refreshId: id, projectId, collectionId: collection.id, ...counts }] });
   }
 
-  /** To be called when a refresh that was completed at once is committed. */
+  /** Call this after the commit of a refresh that was completed immediately. */
   announceCompletion(): void {
     this.outbox?.announce();
   }
 }
 
-/** Somebody may be looking at a page and waiting for it. */
+/** A user may be waiting for so few tokens. */
 const INTERACTIVE_TOKENS = 10;
 const SMALL_TOKENS = 100;
 
-/** Somebody looks at a page and waits for it. */
+/** Whether a user may be waiting for the refresh. */
 export function isInteractive(tokens: number): boolean {
   return priorityOf(tokens) === 0;
 }
 
-/** Within a lane the three sizes take turns: small requests do not wait behind large ones, nor the reverse. */
+/** Within a lane the three sizes take turns: small refreshes do not wait behind large ones, nor the reverse. */
 function priorityOf(tokens: number): 0 | 1 | 2 {
   if (tokens <= INTERACTIVE_TOKENS) return 0;
   return tokens <= SMALL_TOKENS ? 1 : 2;

@@ -4,22 +4,22 @@ import type { Pool, PoolClient } from 'pg';
 import { receivesNotifications } from './notification-test.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
 
-/** What stands between us and the database may be set up in another way by then. */
-const TEST_AGAIN_AFTER_MS = 600_000;
+/** A pooler between the worker and the database may have been reconfigured by then. */
+const RETEST_INTERVAL_MS = 600_000;
 
 /**
- * Hears of accepted refreshes, through LISTEN on a connection of its own. Only a wake-up: what is lost while the
- * connection is down is found by the next poll.
+ * Receives a notification for each accepted refresh, through LISTEN on a connection of its own. This is only a wake-up:
+ * refreshes that are accepted while the connection is down are found by the next poll.
  */
 @Injectable()
 export class RefreshListener {
   private readonly logger = new Logger('MetadataRefresh');
   private onRefresh: ((isInteractive: boolean) => void) | undefined;
   private connection: Promise<PoolClient | null> | undefined;
-  /** And that has been logged. */
+  /** Whether the loss of the connection has been logged. */
   private isLost = false;
-  /** While notifications do not arrive: when to try again. */
-  private testAgainAt = 0;
+  /** While notifications do not arrive: when to test again. */
+  private retestAt = 0;
 
   constructor(private readonly em: EntityManager) {}
 
@@ -28,16 +28,16 @@ export class RefreshListener {
     this.keepListening();
   }
 
-  /** Listens again when the connection was lost. */
+  /** Reconnects when the connection was lost. */
   keepListening(): void {
-    if (this.onRefresh && performance.now() >= this.testAgainAt) this.connection ??= this.connect();
+    if (this.onRefresh && performance.now() >= this.retestAt) this.connection ??= this.connect();
   }
 
   async stop(): Promise<void> {
     this.onRefresh = undefined;
     const client = await this.connection;
     this.connection = undefined;
-    // Not given back: it would go on listening for whoever gets it next.
+    // Close it: in the pool it would keep listening for its next user.
     client?.release(true);
   }
 
@@ -47,7 +47,7 @@ export class RefreshListener {
       const pool = await this.em.getConnection().getNativeClient();
       client = (await pool.connect()) as PoolClient;
       if (!(await receivesNotifications(client, pool as Pool))) {
-        this.testAgainAt = performance.now() + TEST_AGAIN_AFTER_MS;
+        this.retestAt = performance.now() + RETEST_INTERVAL_MS;
         throw new Error('notifications do not arrive; is there a pooler in transaction mode?');
       }
       await client.query(`listen ${REFRESH_CHANNEL}`);
@@ -64,7 +64,7 @@ export class RefreshListener {
       this.lose(error);
     });
     this.isLost = false;
-    // What was accepted before LISTEN was in force sent its notification to nobody.
+    // Refreshes that were accepted before LISTEN took effect were not notified.
     this.onRefresh?.(false);
     return listening;
   }

@@ -4,20 +4,20 @@ import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
-import { MIN_PREFETCH, type HostRoom } from './host-scheduler.js';
+import { MIN_PREFETCH, type HostDemand } from './host-scheduler.js';
 import type { ItemResult } from './item-result.js';
 
 export interface Claim {
   tokens: ClaimedToken[];
-  /** There were as many lanes as one claim serves: others may have due items, too. */
+  /** The claim served its maximum of lanes: others may have due items as well. */
   mayHaveLeftLanes: boolean;
-  /** Hosts of which there was as much as there was room for. */
+  /** Hosts whose demand was filled. */
   fullHosts: ReadonlySet<string>;
 }
 
 export interface FinishedItem {
   id: string;
-  /** Of two results for one item, the one that counted carries this. */
+  /** Of two results for one item, the one with this number counted. */
   claimCount: number;
   refreshId: string;
   status: 'pending' | 'succeeded' | 'failed';
@@ -33,17 +33,18 @@ export interface RefreshProgress {
   completed: boolean;
 }
 
-/** The channel on which an accepted refresh wakes idle workers. */
+/** The NOTIFY channel on which an accepted refresh wakes idle workers. */
 export const REFRESH_CHANNEL = 'nft_metadata_refresh';
 /** The payload on this channel when the refresh is interactive; empty for all others. */
 export const INTERACTIVE = 'interactive';
 
-/** Lanes that one claim takes from at most. */
+/** Maximum lanes of one claim. */
 const LANES_PER_CLAIM = 8;
 
 /**
- * Of a due item. Row by row, and only until there are enough of them: as "not exists" it would be joined with all that is
- * in flight. "is true", so that the token is found by its own index and not by walking over all of its lane in flight.
+ * A condition on a due item. A scalar subquery runs row by row, and only until enough rows are found: "not exists" would
+ * become a join with all items in flight. "is true" makes the planner use the index on the token instead of a scan of all
+ * items of the lane that are in flight.
  */
 const isNotBeingFetched = sql`(
   select true from nft_metadata.refresh_items as other
@@ -54,7 +55,7 @@ const isNotBeingFetched = sql`(
   limit 1
 ) is null`;
 
-/** The item rows are the queue. Every statement that moves them is in this file. */
+/** The item rows are the queue. This file has every statement that changes their state. */
 @Injectable()
 export class RefreshQueue {
   constructor(
@@ -63,23 +64,23 @@ export class RefreshQueue {
   ) {}
 
   /**
-   * Take tokens with due items, lane by lane, the least recently served lane first, at most `room` for each host; hosts
-   * that are not in the list are new to this worker, hosts that cool down are passed over. A batch is shared among the
-   * lanes that it serves, and a lane's part among its large, small and interactive requests; they come in turns. Every
-   * due item of a token comes with it, to be settled by one fetch; a token that is being fetched is left alone until that
-   * fetch is written, since an item that came after its beginning wants a newer answer.
+   * Claims tokens with due items, lane by lane, the least recently served lane first, and at most the demand of each host.
+   * Hosts that are not in the list are new to this worker; hosts in cooldown are skipped. The lanes share the batch, and the
+   * large, small and interactive requests of a lane share its part in turns. All due items of a token are claimed together,
+   * for one fetch. A token in flight is skipped until its fetch is written, because an item that was accepted after the
+   * start of that fetch needs a newer response.
    *
-   * `limit` is what a claim takes at most. With `onlyInteractive`, only interactive requests are taken, also of hosts that are
-   * new; such a claim may be made while another one is under way.
+   * `limit` is the maximum number of tokens. With `onlyInteractive`, only interactive requests are claimed, also of new
+   * hosts; such a claim may run concurrently with another one.
    *
-   * Claiming moves due_at one lease ahead, so the items of a worker that died come due again by themselves. A lane is
-   * locked while it is served, and SKIP LOCKED lets workers pass each other without waiting.
+   * A claim moves due_at one lease ahead, so the items of a worker that died are due again by themselves. A lane is locked
+   * while it is served, and SKIP LOCKED lets concurrent workers skip it without waiting.
    */
   async claim(
-    rooms: readonly HostRoom[],
+    demand: readonly HostDemand[],
     { onlyInteractive = false, limit = this.config.claimBatchSize } = {},
   ): Promise<Claim> {
-    const rows = await inTransaction(this.em, (em) => this.claimRows(em, rooms, { onlyInteractive, limit }));
+    const rows = await inTransaction(this.em, (em) => this.claimRows(em, demand, { onlyInteractive, limit }));
     return {
       tokens: toTokens(rows),
       mayHaveLeftLanes: rows[0]?.lanes === LANES_PER_CLAIM,
@@ -89,12 +90,12 @@ export class RefreshQueue {
 
   private async claimRows(
     em: EntityManager,
-    rooms: readonly HostRoom[],
+    demand: readonly HostDemand[],
     { onlyInteractive, limit }: { onlyInteractive: boolean; limit: number },
   ): Promise<ClaimedRow[]> {
     const { leaseSeconds, hostConcurrency } = this.config;
-    // The planner does not know how early the limits end the search, and would have what takes milliseconds compiled for
-    // more than a second, claim by claim. And a process that is held still here must not keep its lanes from all others.
+    // JIT off: the planner does not know how early the limits end the search, and would compile a statement of milliseconds for
+    // more than a second. The timeout: a process that freezes here must not keep its lanes locked.
     await sql`
       select set_config('jit', 'off', true), set_config('idle_in_transaction_session_timeout', '10s', true)`.execute(
       em.getKysely(),
@@ -110,8 +111,8 @@ export class RefreshQueue {
         from active where active.lane_id is not null
       ), host as materialized (
         select * from unnest(
-          ${rooms.map(({ host }) => host)}::text[], ${rooms.map(({ room }) => room)}::int[],
-          ${rooms.map(({ onlyInteractive }) => onlyInteractive)}::boolean[]
+          ${demand.map(({ host }) => host)}::text[], ${demand.map(({ tokens }) => tokens)}::int[],
+          ${demand.map(({ onlyInteractive }) => onlyInteractive)}::boolean[]
         ) as host (name, room, only_interactive)
       ), chosen as materialized (
         select lane.id, lane.host, host.room, size_limit.only_interactive,
@@ -135,7 +136,7 @@ export class RefreshQueue {
           and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooldown_until > now()))
         order by lane.served_at, lane.id
         limit ${LANES_PER_CLAIM}
-        -- "no key": whoever accepts a refresh holds the lane's key, and is in nobody's way.
+        -- "no key": transactions that accept refreshes hold key-share locks on the lane, which do not conflict with it.
         for no key update of lane skip locked
       ), served as (
         update nft_metadata.lanes set served_at = clock_timestamp() where id = any(array(select id from chosen))
@@ -198,9 +199,9 @@ export class RefreshQueue {
   }
 
   /**
-   * Write the results of items that are still ours, and the errors of those that failed. Items are addressed by their
-   * ids: joined instead, the planner expects one row and runs a nested loop over everything in flight.
-   * Returns what was really finished; a worker that outlived its lease finishes nothing.
+   * Writes the results of items that are still claimed by this worker, and the errors of failed items. Items are selected by
+   * an array of ids: for a join, the planner expects one row and runs a nested loop over all items in flight. Returns the
+   * items that were finished; a worker whose lease has expired finishes none.
    */
   async finish(em: EntityManager, results: readonly ItemResult[]): Promise<FinishedItem[]> {
     const { rows } = await sql<FinishedItem>`
@@ -211,7 +212,7 @@ export class RefreshQueue {
         )
       ), locked as (
         select id from nft_metadata.refresh_items
-        -- "is true" here too: by id, and not by walking over all that is pending.
+        -- "is true" here as well: use the primary key, not the index of pending items.
         where id = any(${results.map(({ item }) => item.id)}::bigint[]) and (status = 'pending') is true
         order by id
         for update
@@ -219,7 +220,7 @@ export class RefreshQueue {
         update nft_metadata.refresh_items as item
         set status = result.status,
           attempt_count = item.attempt_count + 1,
-          -- While it waits for its next try it is not being fetched, whatever claims were lost before this answer.
+          -- While it waits for its retry it is not in flight, however many claims were lost before this attempt.
           release_count = case when result.status = 'pending' then item.claim_count - item.attempt_count - 1
             else item.release_count end,
           due_at = case when result.status = 'pending' then now() + result.delay_seconds * interval '1 second' else item.due_at end,
@@ -251,7 +252,7 @@ export class RefreshQueue {
     return rows;
   }
 
-  /** A succeeded item whose token turned out to be unregistered meanwhile: it failed after all. */
+  /** Fails succeeded items whose token was unregistered meanwhile. */
   async failMissing(em: EntityManager, itemIds: readonly string[]): Promise<void> {
     await sql`
       with failed as (
@@ -265,7 +266,7 @@ export class RefreshQueue {
     );
   }
 
-  /** The answer was about another version than the one that is stored by now: the item is due again at once. */
+  /** The response was about another version than the one that is stored now: the items are due again at once. */
   async requeue(em: EntityManager, itemIds: readonly string[]): Promise<void> {
     await sql`
       update nft_metadata.refresh_items
@@ -274,9 +275,8 @@ export class RefreshQueue {
   }
 
   /**
-   * Fail items of one refresh that are pending, at most so many. A fetch that is under way changes nothing afterwards.
-   * Items that somebody holds now are passed over: the completion of a batch locks them in an order of its own. Returns
-   * how many were failed.
+   * Fails pending items of one refresh, at most `limit`. A fetch in flight does not change them afterwards. Locked items are
+   * skipped, because a completion locks its items in another order. Returns the number of cancelled items.
    */
   async cancel(em: EntityManager, refreshId: string, limit: number): Promise<number> {
     const { rows } = await sql<{ cancelled: number }>`
@@ -298,7 +298,7 @@ export class RefreshQueue {
     return rows[0]!.cancelled;
   }
 
-  /** Move the counters, in the transaction that finished the items, and complete refreshes that have nothing pending. */
+  /** Updates the counters in the transaction that finished the items, and completes refreshes without pending items. */
   async count(
     em: EntityManager,
     finished: readonly Pick<FinishedItem, 'refreshId' | 'status'>[],
@@ -336,7 +336,7 @@ export class RefreshQueue {
     return rows;
   }
 
-  /** A host that asks to be left alone is left alone, by everybody. */
+  /** Starts or extends the cooldown of a host, for all workers. */
   async setCooldown(host: string, seconds: number): Promise<void> {
     await sql`
       insert into nft_metadata.metadata_hosts as host (host, cooldown_until)
@@ -346,7 +346,7 @@ export class RefreshQueue {
     );
   }
 
-  /** Hand items back at once: the next worker need not wait for the lease to run out. */
+  /** Makes items due now: the next worker need not wait for the lease to expire. */
   async release(tokens: readonly ClaimedToken[]): Promise<void> {
     const items = tokens.flatMap((token) => token.items);
     if (items.length === 0) return;
@@ -368,7 +368,7 @@ export class RefreshQueue {
 
 type ClaimedRow = ClaimedItem & Omit<ClaimedToken, 'items'> & { lanes: number; isLaneFull: boolean };
 
-/** The newest item of a token leads: its refresh knows best where the metadata is. */
+/** Groups rows by token. The newest item comes first: its refresh has the latest source of the metadata. */
 function toTokens(rows: readonly ClaimedRow[]): ClaimedToken[] {
   const rowsOfTokens = new Map<string, ClaimedRow[]>();
   for (const row of rows) {

@@ -10,20 +10,20 @@ interface Window {
 }
 
 /**
- * Tokens per hour and project. The hour begins with the first request that is accepted and is fixed from then on; the
- * database's clock decides. One row a project, moved by one atomic statement, so the limit is exact across processes.
+ * Tokens per hour and project, in a fixed window that starts with the first accepted request, by the database's clock. Each
+ * project has one row, updated by one atomic statement, so that the limit is exact across processes.
  */
 @Injectable()
 export class RefreshQuota {
   constructor(private readonly em: EntityManager) {}
 
-  /** Throws QuotaExceeded where that is plain already. Takes nothing, and decides nothing: `reserve` does. */
+  /** Throws QuotaExceeded if the quota is already used up. Reserves nothing: only `reserve` decides. */
   async precheck(projectId: string, limit: number, tokens: number): Promise<void> {
     const quota = await this.read(projectId, limit);
     if (tokens > quota.remaining) throw new QuotaExceeded(quota, tokens);
   }
 
-  /** Takes `tokens` from the hour, or throws QuotaExceeded and takes nothing. */
+  /** Reserves `tokens`, or throws QuotaExceeded and reserves nothing. */
   async reserve(em: EntityManager, projectId: string, limit: number, tokens: number): Promise<QuotaState> {
     const { rows } = await sql<Window>`
       insert into nft_metadata.refresh_quotas as quota (project_id, window_started_at, used)

@@ -8,15 +8,15 @@ import { toPage, type Page, type PageRequest } from './page.js';
 /** `queued`: no token processed · `in_progress`: at least one · `completed`: all, also when every one failed. */
 export type RefreshStatus = 'queued' | 'in_progress' | 'completed';
 
-/** A metadata host that asked to be left alone: none of its tokens is fetched until then. */
+/** A metadata host in cooldown after 429 or 503: none of its tokens is fetched until then. */
 export interface Cooldown {
-  /** As lanes name it: `api.example:8080`, `ipfs:`, `ar:` or `chain:<chain id>/<contract>`. */
+  /** The name in its lanes: `api.example:8080`, `ipfs:`, `ar:` or `chain:<chain id>/<contract>`. */
   host: string;
   /** RFC 3339 in UTC, with microseconds. */
   until: string;
 }
 
-/** One accepted request and how far it is. Times are RFC 3339 in UTC, with microseconds. */
+/** One accepted request and its progress. Times are RFC 3339 in UTC, with microseconds. */
 export interface Refresh {
   id: string;
   collectionAddress: string;
@@ -27,7 +27,7 @@ export interface Refresh {
   pending: number;
   createdAt: string;
   completedAt: string | null;
-  /** Why pending tokens are not fetched now; null when their host may be asked, and when nothing is pending. */
+  /** The cooldown that delays the pending tokens; null when there is none, or nothing is pending. */
   cooldown: Cooldown | null;
 }
 
@@ -48,7 +48,7 @@ export interface RefreshError {
 export interface Attempt {
   id: string;
   refreshId: string;
-  /** Which try of its item it belongs to, from 1. With several gateways, a try can be several requests. */
+  /** The attempt of its item, from 1. With several gateways, one attempt can be several requests. */
   attempt: number;
   url: string;
   outcome: AttemptedRequest['outcome'];
@@ -65,8 +65,8 @@ const timestamp = (column: string): RawBuilder<string> =>
   sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
 
 /**
- * All items of a refresh are in one lane, so one of them tells the host. "order by": by the index of (refresh_id, token_id);
- * without it the planner may read the whole table for the first row.
+ * All items of a refresh are in one lane, so any of them names the host. "order by" makes the planner use the index on
+ * (refresh_id, token_id); without it, it may scan the whole table for the first row.
  */
 const cooldown = sql`(
   select jsonb_build_object('host', lane.host, 'until', ${timestamp('host.cooldown_until')})
@@ -91,7 +91,7 @@ export const refreshColumns = sql`
   ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
   ${cooldown} as cooldown`;
 
-/** Answers "what happened?". Reads only. */
+/** Reads refreshes, errors and attempts. */
 @Injectable()
 export class RefreshReader {
   constructor(private readonly em: EntityManager) {}
@@ -137,17 +137,17 @@ export class RefreshReader {
     return toPage(rows, page.limit);
   }
 
-  /** What was tried for one token, newest first, for as long as attempts are kept. */
+  /** The attempts at one token within their retention, newest first. */
   async listAttempts({ collectionId, tokenId }: TokenReference, page: PageRequest): Promise<Page<Attempt>> {
-    const after = page.after ? sql`and tried.id < ${page.after.id}::bigint` : sql``;
-    // "tried.id" and not "id": that is the text which is selected, and as text 10 comes before 9.
+    const after = page.after ? sql`and entry.id < ${page.after.id}::bigint` : sql``;
+    // "entry.id" and not "id": that is the text which is selected, and as text 10 comes before 9.
     const { rows } = await sql<Attempt>`
-      select tried.id::text as id, tried.refresh_id as "refreshId", tried.attempt, tried.url, tried.outcome,
-        tried.status_code as "statusCode", tried.reason, tried.duration_ms as "durationMs", tried.bytes,
-        ${timestamp('tried.attempted_at')} as "createdAt"
-      from nft_metadata.refresh_attempts as tried
-      where tried.collection_id = ${collectionId}::uuid and tried.token_id = ${tokenId}::numeric ${after}
-      order by tried.id desc
+      select entry.id::text as id, entry.refresh_id as "refreshId", entry.attempt, entry.url, entry.outcome,
+        entry.status_code as "statusCode", entry.reason, entry.duration_ms as "durationMs", entry.bytes,
+        ${timestamp('entry.attempted_at')} as "createdAt"
+      from nft_metadata.refresh_attempts as entry
+      where entry.collection_id = ${collectionId}::uuid and entry.token_id = ${tokenId}::numeric ${after}
+      order by entry.id desc
       limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
     return toPage(rows, page.limit);
   }

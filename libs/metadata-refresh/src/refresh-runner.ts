@@ -2,13 +2,13 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationB
 import { RefreshRetention } from './refresh-retention.js';
 import { RefreshWorker } from './refresh-worker.js';
 
-/** Finds what a notification missed, and items whose pause is over. */
-const LOOK_EVERY_MS = 500;
-const CLEAN_UP_EVERY_MS = 3_600_000;
+/** Finds refreshes whose notification was lost, and items whose retry is due. */
+const POLL_INTERVAL_MS = 500;
+const CLEAN_UP_INTERVAL_MS = 3_600_000;
 
 /**
- * Starts the worker with the application and keeps it awake, and removes what is old once an hour. With timers of its
- * own: a ScheduleModule is the host's, and a second one would run each of the host's cron jobs twice.
+ * Starts the worker with the application, wakes it regularly, and deletes expired rows once an hour. Uses timers of its
+ * own: a second ScheduleModule beside the host's would run each of the host's cron jobs twice.
  */
 @Injectable()
 export class RefreshRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -23,22 +23,22 @@ export class RefreshRunner implements OnApplicationBootstrap, BeforeApplicationS
   onApplicationBootstrap(): void {
     this.worker.start();
     this.timers = [
-      setInterval(() => this.worker.wake(), LOOK_EVERY_MS),
-      setInterval(() => void this.cleanUp(), CLEAN_UP_EVERY_MS),
+      setInterval(() => this.worker.wake(), POLL_INTERVAL_MS),
+      setInterval(() => void this.cleanUp(), CLEAN_UP_INTERVAL_MS),
     ];
   }
 
-  /** The worker stops by itself. */
+  /** RefreshWorker has a shutdown hook of its own. */
   beforeApplicationShutdown(): void {
     for (const timer of this.timers) clearInterval(timer);
   }
 
   private async cleanUp(): Promise<void> {
     try {
-      const removed = await this.retention.deleteExpired();
-      if (removed.refreshes + removed.attempts > 0) this.logger.log({ msg: 'old refreshes removed', ...removed });
+      const deleted = await this.retention.deleteExpired();
+      if (deleted.refreshes + deleted.attempts > 0) this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
     } catch (error) {
-      this.logger.warn({ msg: 'old refreshes were not removed; tried again in an hour', error: String(error) });
+      this.logger.warn({ msg: 'expired refreshes not deleted; next try in an hour', error: String(error) });
     }
   }
 }

@@ -5,7 +5,7 @@ import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nes
 import { AttemptCounts } from './attempt-counts.js';
 import { BulkPause } from './bulk-pause.js';
 import { withStored, type ClaimedToken } from './claimed-token.js';
-import { HostScheduler, type HostRoom } from './host-scheduler.js';
+import { HostScheduler, type HostDemand } from './host-scheduler.js';
 import { HostCooldowns } from './host-cooldowns.js';
 import { HostMembership } from './host-membership.js';
 import type { HostSignal } from './aimd-limiter.js';
@@ -18,56 +18,56 @@ import { cooldownSeconds } from './retry-policy.js';
 import { DatabaseBackoff } from './database-backoff.js';
 import { RefreshListener } from './refresh-listener.js';
 
-/** How often this worker says which hosts it is asking. */
+/** Interval of the heartbeat for the hosts that this worker uses. */
 const HEARTBEAT_INTERVAL_MS = 1000;
-/** While it is at work: what comes due by itself, such as a retry, may wait for so long. Idle, it looks when it is told to. */
+/** A busy worker polls this often for items that are due by themselves, such as retries; an idle one at each `wake`. */
 const POLL_INTERVAL_MS = 1000;
-/** What may be begun only later, because its host rests or is shared out anew, is looked at so often. */
-const RETRY_START_MS = 250;
-/** Nothing further is claimed above this; hosts have bounds of their own, far below it. */
+/** Interval of checks for tokens that cannot be started yet, because their host is in cooldown or its shares change. */
+const START_RETRY_MS = 250;
+/** Maximum of claimed tokens that are not started; hosts have bounds of their own, far below it. */
 const MAX_BUFFERED = 4096;
-/** The same for interactive requests, which are claimed beside it. */
-const MOST_INTERACTIVE_READY = 1024;
-/** So that the database is not idle while the next batch is put together, nor this process while one is written. */
+/** The same for interactive requests, which are claimed separately. */
+const MAX_INTERACTIVE_BUFFERED = 1024;
+/** Two, so that the database is not idle while the next batch is assembled, nor this process while one is written. */
 const MAX_CONCURRENT_BATCHES = 2;
-/** Beside interactive refreshes, what one claim or one batch of all others has at most: a statement cannot be paused. */
-const BATCH_BESIDE_INTERACTIVE = 128;
-/** How long results of an interactive request wait for others of its kind, in milliseconds. */
-const INTERACTIVE_DELAY_MS = 20;
+/** Maximum of a bulk claim or batch while interactive refreshes are processed: a running statement cannot be paused. */
+const MAX_BATCH_BESIDE_INTERACTIVE = 128;
+/** How long results of interactive requests wait for a full batch, in milliseconds. */
+const INTERACTIVE_LINGER_MS = 20;
 
-/** What the database can refuse, as it is logged. */
-const CLAIMING = 'due items could not be claimed';
-const SHARING = 'hosts could not be shared out';
-const WRITING = 'results could not be written';
+/** The log messages of failed database operations. */
+const CLAIM_FAILED = 'claim failed';
+const HEARTBEAT_FAILED = 'host heartbeat failed';
+const WRITE_FAILED = 'writing results failed';
 
 /**
  * Three loops that never wait for each other: claim tokens ahead of need, fetch them, write the results in batches.
- * Interactive requests have a claim and a writer of their own and wait for no bulk work, which pauses for them (`BulkPause`).
- * Each is woken by the others. A claim that finds nothing sleeps until results are written, a refresh is accepted or
- * `wake` is called.
- * Items of a worker that dies come due again when their lease runs out; `stop` hands them back at once.
+ * Interactive requests have a claim and a writer of their own and do not wait for bulk work, which pauses for them
+ * (`BulkPause`). Each loop wakes the others. A claim that finds nothing sleeps until results are written, a refresh is
+ * accepted or `wake` is called.
+ * Items of a worker that dies are due again when their lease expires; `stop` releases them at once.
  */
 @Injectable()
 export class RefreshWorker implements BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataRefresh');
   private started = false;
-  /** Calls of `runOnce` that are under way. */
+  /** Calls of `runOnce` that are running. */
   private readonly rounds = new Set<symbol>();
   private stopping: Promise<void> | undefined;
   private readonly hosts: HostScheduler;
-  private readonly rests: HostCooldowns;
+  private readonly cooldowns: HostCooldowns;
   private readonly fetching = new Set<ClaimedToken>();
-  /** Batches of interactive requests are written beside all others: they do not wait for any of them. */
+  /** Batches of interactive requests are written separately, so that they do not wait for others. */
   private readonly writers: { interactive: BatchCompleter; others: BatchCompleter };
-  /** When the claims were begun that are under way: one for whatever is due, one for interactive requests alone. */
+  /** Start times of the running claims: one for all due items, one for interactive requests only. */
   private readonly claims = new Map<'any' | 'interactive', number>();
   private isHeartbeatPending = false;
   private heartbeatAt = -Infinity;
   private releasing = 0;
-  /** There may be something for hosts that are new, or for somebody who looks at a page, however much is held. */
+  /** There may be due items of new hosts or of interactive requests, however many tokens are buffered. */
   private pollRequested = false;
   private interactivePollRequested = false;
-  /** Two claims pass over each other's lanes: when the interactive one is over, there may be something in its lanes. */
+  /** Two claims skip each other's locked lanes: when the interactive one ends, its lanes may have due items. */
   private pollAgain = false;
   private polledAt = -Infinity;
   private wakeTimer: NodeJS.Timeout | undefined;
@@ -83,28 +83,28 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     private readonly fetcher: MetadataFetcher,
     private readonly tokens: TokenStore,
     private readonly counts: AttemptCounts,
-    private readonly wakeUp: RefreshListener,
+    private readonly listener: RefreshListener,
     private readonly bulkPause: BulkPause,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {
     this.hosts = new HostScheduler(config.fetchConcurrency);
-    this.rests = new HostCooldowns(
+    this.cooldowns = new HostCooldowns(
       (host, seconds) => queue.setCooldown(host, seconds),
-      (error) => this.logger.warn({ msg: 'a rest could not be noted', error: String(error) }),
+      (error) => this.logger.warn({ msg: 'cooldown not saved', error: String(error) }),
     );
     const { completeBatchSize, completeLingerMs } = config;
     const callbacks = {
       write: (batch: readonly ItemResult[]) => completion.complete(batch),
-      restMs: () => (this.running ? this.backoff.remainingMs() : 0),
+      backoffMs: () => (this.running ? this.backoff.remainingMs() : 0),
       onWritten: () => this.continueAfterWriting(),
-      onError: (error: unknown) => this.onDatabaseError(WRITING, error),
+      onError: (error: unknown) => this.onDatabaseError(WRITE_FAILED, error),
     };
     this.writers = {
       interactive: new BatchCompleter(
-        { completeLingerMs: Math.min(completeLingerMs, INTERACTIVE_DELAY_MS) },
+        { completeLingerMs: Math.min(completeLingerMs, INTERACTIVE_LINGER_MS) },
         {
           ...callbacks,
-          limits: () => ({ batchSize: completeBatchSize, batchesAtOnce: 1 }),
+          limits: () => ({ batchSize: completeBatchSize, maxConcurrentBatches: 1 }),
           isLast: () => !this.hasInteractive(),
           onWritten: () => this.continueAfterInteractive(),
         },
@@ -115,42 +115,42 @@ export class RefreshWorker implements BeforeApplicationShutdown {
           ...callbacks,
           limits: () => ({
             batchSize: this.bulkBatch(completeBatchSize),
-            batchesAtOnce: bulkPause.isRecent() ? 1 : MAX_CONCURRENT_BATCHES,
+            maxConcurrentBatches: bulkPause.isRecent() ? 1 : MAX_CONCURRENT_BATCHES,
           }),
-          isLast: () => this.fetching.size === 0 && this.hosts.readyCount === 0,
-          restMs: () => Math.max(callbacks.restMs(), this.pauseMs()),
+          isLast: () => this.fetching.size === 0 && this.hosts.bufferedCount === 0,
+          backoffMs: () => Math.max(callbacks.backoffMs(), this.pauseMs()),
         },
       ),
     };
   }
 
-  /** Work until `stop`. */
+  /** Works until `stop`. */
   start(): void {
     if (this.started) return;
-    this.beginToRun();
+    this.prepareToRun();
     this.started = true;
-    this.wakeUp.listen((isInteractive) => this.onNotify(isInteractive));
+    this.listener.listen((isInteractive) => this.onNotify(isInteractive));
     this.wake();
   }
 
   /**
-   * Look for due items: now if the worker has nothing to do, else once a second. The safety net behind the notification,
-   * and what finds retries: call it every second or so.
+   * Polls for due items: immediately if the worker is idle, else once a second. This finds retries, and refreshes whose
+   * notification was lost: call it about every second.
    */
   wake(): void {
     if (!this.running) return;
     if (this.backoff.remainingMs() > 0) return this.wakeLater(this.backoff.remainingMs());
-    this.wakeUp.keepListening();
+    this.listener.keepListening();
     this.releaseLate();
     if (this.hosts.isIdle || performance.now() - this.polledAt >= POLL_INTERVAL_MS) this.poll();
     this.startFetches();
     this.flush();
   }
 
-  /** Work until nothing is due. For hosts that schedule work themselves, and for tests. Throws what the database throws. */
+  /** Works until nothing is due. For hosts that schedule work themselves, and for tests. Throws database errors. */
   async runOnce(): Promise<void> {
     const round = Symbol('round');
-    this.beginToRun();
+    this.prepareToRun();
     this.rounds.add(round);
     try {
       await new Promise<void>((done, fail) => {
@@ -163,7 +163,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     }
   }
 
-  /** Take nothing new, break off what is being fetched, write what is fetched, and hand the rest back. */
+  /** Claims nothing more, aborts fetches, writes their results as far as they are complete, and releases all other items. */
   stop(): Promise<void> {
     this.stopping ??= this.stopInOrder().finally(() => (this.stopping = undefined));
     return this.stopping;
@@ -176,19 +176,19 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     clearTimeout(this.wakeTimer);
     clearTimeout(this.pauseTimer);
     this.wakeTimer = this.pauseTimer = undefined;
-    const held = [...this.hosts.dropReady(), ...this.fetching];
+    const held = [...this.hosts.dropBuffered(), ...this.fetching];
     this.shutdown.abort();
-    await this.wakeUp.stop();
+    await this.listener.stop();
     this.release(held);
     await this.membership
       .leave()
-      .catch((error: unknown) => this.logger.warn({ msg: 'shares of hosts will run out', error: String(error) }));
-    this.hosts.forgetShares();
-    await this.quiet();
+      .catch((error: unknown) => this.logger.warn({ msg: 'host leave failed', error: String(error) }));
+    this.hosts.discardShares();
+    await this.untilIdle();
     for (const writer of Object.values(this.writers)) writer.stop();
   }
 
-  /** Before the HTTP server waits for its last requests: nobody else should wait for the lease. */
+  /** Before the HTTP server waits for its last requests, so that other workers need not wait for the lease. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.stop();
   }
@@ -197,13 +197,13 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     return this.started || this.rounds.size > 0;
   }
 
-  private beginToRun(): void {
+  private prepareToRun(): void {
     if (!this.running) this.shutdown = new AbortController();
   }
 
   // Claiming
 
-  /** A refresh was accepted. While the database is left alone it is found afterwards. */
+  /** A refresh was accepted. During the database back-off it is found by a later poll. */
   private onNotify(isInteractive: boolean): void {
     if (this.backoff.remainingMs() > 0) return;
     if (isInteractive) this.bulkPause.request();
@@ -211,43 +211,43 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.poll();
   }
 
-  /** Something may have come, or come due. */
+  /** There may be new or due items. */
   private poll(): void {
     this.pollRequested = true;
-    this.hosts.forgetNothingDue();
+    this.hosts.clearNothingDue();
     this.claim();
   }
 
-  /** An interactive refresh was accepted: a claim that is under way, or enough of all others, shall not hold it up. */
+  /** An interactive refresh was accepted: neither a running claim nor a full buffer delays it. */
   private pollInteractive(): void {
     this.interactivePollRequested = true;
     this.claimInteractive();
   }
 
   private claim(): void {
-    const isFull = this.hosts.readyCount >= MAX_BUFFERED || this.writers.others.isBackpressured;
+    const isFull = this.hosts.bufferedCount >= MAX_BUFFERED || this.writers.others.isBackpressured;
     const now = performance.now();
     if (!this.running || this.claims.has('any') || isFull || !this.mayFindMore(now)) return;
     if (this.pauseMs() > 0) return this.continueAfterPause();
-    const rooms = this.hosts.demand(now);
+    const demand = this.hosts.demand(now);
     if (this.pollRequested) this.polledAt = now;
     this.pollRequested = false;
     this.pollAgain ||= this.claims.has('interactive');
-    this.beginClaim('any', rooms, ({ mayHaveLeftLanes, fullHosts }) => {
+    this.startClaim('any', demand, ({ mayHaveLeftLanes, fullHosts }) => {
       this.pollRequested ||= mayHaveLeftLanes;
-      if (!this.pollRequested) this.hosts.noteNothingDue(rooms, fullHosts);
+      if (!this.pollRequested) this.hosts.markNothingDue(demand, fullHosts);
     });
   }
 
   private claimInteractive(): void {
-    const isFull = this.hosts.interactiveCount >= MOST_INTERACTIVE_READY || this.writers.interactive.isBackpressured;
+    const isFull = this.hosts.interactiveCount >= MAX_INTERACTIVE_BUFFERED || this.writers.interactive.isBackpressured;
     const isNeeded = this.interactivePollRequested && !this.claims.has('interactive');
     if (!this.running || !isNeeded || isFull) return;
     this.interactivePollRequested = false;
     this.pollRequested ||= this.claims.has('any');
-    this.beginClaim(
+    this.startClaim(
       'interactive',
-      this.hosts.interactiveRooms(performance.now()),
+      this.hosts.interactiveDemand(performance.now()),
       ({ mayHaveLeftLanes, fullHosts }) => {
         this.pollRequested ||= mayHaveLeftLanes || fullHosts.size > 0 || this.pollAgain;
         this.pollAgain = false;
@@ -255,19 +255,27 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     );
   }
 
-  private beginClaim(kind: 'any' | 'interactive', rooms: readonly HostRoom[], note: (claim: Claim) => void): void {
+  private startClaim(
+    kind: 'any' | 'interactive',
+    demand: readonly HostDemand[],
+    onClaimed: (claim: Claim) => void,
+  ): void {
     const startedAt = performance.now();
     this.claims.set(kind, startedAt);
-    this.claimTokens(rooms, kind === 'interactive').then(
+    this.claimTokens(demand, kind === 'interactive').then(
       (claim) => {
         this.claims.delete(kind);
         if (!this.running) return this.release(claim.tokens);
-        const [tokens, resting] = this.rests.sortOut(claim.tokens, startedAt, Math.min(...this.claims.values()));
+        const [tokens, coolingDown] = this.cooldowns.partition(
+          claim.tokens,
+          startedAt,
+          Math.min(...this.claims.values()),
+        );
         this.hosts.add(tokens, performance.now());
         this.prepare(tokens);
-        note(claim);
-        this.onDatabaseSuccess(CLAIMING);
-        this.release(resting);
+        onClaimed(claim);
+        this.onDatabaseSuccess(CLAIM_FAILED);
+        this.release(coolingDown);
         this.startFetches();
         this.claimInteractive();
         this.claim();
@@ -275,40 +283,40 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       },
       (error: unknown) => {
         this.claims.delete(kind);
-        this.onDatabaseError(CLAIMING, error);
+        this.onDatabaseError(CLAIM_FAILED, error);
       },
     );
   }
 
   private mayFindMore(now: number): boolean {
-    return this.pollRequested || this.hosts.hasRoom(now);
+    return this.pollRequested || this.hosts.wantsClaim(now);
   }
 
   private prepare(tokens: readonly ClaimedToken[]): void {
     try {
       this.fetcher.prepare(tokens);
     } catch (error) {
-      // A host's MetadataSource. Each token is located again when it is fetched.
-      this.logger.error({ msg: 'token URIs could not be asked for ahead', error: String(error) });
+      // An error of a host's MetadataSource. Each token is located again when it is fetched.
+      this.logger.error({ msg: 'token URI prefetch failed', error: String(error) });
     }
   }
 
-  /** With what is known of their documents, so that the hosts can say "not modified". */
-  private async claimTokens(rooms: readonly HostRoom[], onlyInteractive: boolean): Promise<Claim> {
+  /** Adds the stored validators, so that hosts can respond with 304 Not Modified. */
+  private async claimTokens(demand: readonly HostDemand[], onlyInteractive: boolean): Promise<Claim> {
     const { claimBatchSize } = this.config;
-    const claim = await this.queue.claim(rooms, {
+    const claim = await this.queue.claim(demand, {
       onlyInteractive,
       limit: onlyInteractive ? claimBatchSize : this.bulkBatch(claimBatchSize),
     });
     const { tokens } = claim;
     if (tokens.length === 0) return claim;
     const stored = await this.tokens.findValidators(tokens).catch((error: unknown) => {
-      this.logger.warn({ msg: 'validators could not be read; documents are fetched whole', error: String(error) });
+      this.logger.warn({ msg: 'validators not loaded, documents are fetched in full', error: String(error) });
       return null;
     });
-    // What nobody could look up may be a document, which a picture must not replace.
+    // Unknown records may come from a document, which media must not replace.
     if (!stored) return { ...claim, tokens: tokens.map((token) => ({ ...token, hasDocument: true })) };
-    const known = new Map(stored.map((answer) => [`${answer.collectionId}/${answer.tokenId}`, answer]));
+    const known = new Map(stored.map((entry) => [`${entry.collectionId}/${entry.tokenId}`, entry]));
     return {
       ...claim,
       tokens: tokens.map((token) => withStored(token, known.get(`${token.collectionId}/${token.tokenId}`))),
@@ -321,7 +329,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     void this.queue
       .release(tokens)
       .catch((error: unknown) =>
-        this.logger.warn({ msg: 'items were not handed back; their lease will run out', error: String(error) }),
+        this.logger.warn({ msg: 'item release failed, items are due when their lease expires', error: String(error) }),
       )
       .finally(() => {
         this.releasing -= 1;
@@ -329,7 +337,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       });
   }
 
-  /** What has been ready for a third of its lease, or will not be begun soon: its host has become slower. */
+  /** Releases tokens that were buffered for a third of their lease, or will not start soon: their host has become slower. */
   private releaseLate(): void {
     const now = performance.now();
     const late = this.hosts.dropOlderThan(now - (this.config.leaseSeconds * 1000) / 3);
@@ -338,10 +346,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   // Sharing hosts with other workers
 
-  /** Every second, and before a host is asked that was not asked so far. Who was silent for too long knows no share. */
+  /** Every second, and before the first request to a new host. After missed heartbeats, discards our shares. */
   private sendHeartbeat(): void {
     const now = performance.now();
-    if (now - this.heartbeatAt > 2 * HEARTBEAT_INTERVAL_MS) this.hosts.forgetShares();
+    if (now - this.heartbeatAt > 2 * HEARTBEAT_INTERVAL_MS) this.hosts.discardShares();
     const isDue = now - this.heartbeatAt >= HEARTBEAT_INTERVAL_MS;
     if (this.isHeartbeatPending || (!isDue && this.hosts.unshared().length === 0)) return;
     const hosts = this.hosts.inUse();
@@ -354,10 +362,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       .then(
         (states) => {
           this.isHeartbeatPending = false;
-          this.onDatabaseSuccess(SHARING);
-          for (const { host, share, restSeconds } of states) {
+          this.onDatabaseSuccess(HEARTBEAT_FAILED);
+          for (const { host, share, cooldownSeconds: remaining } of states) {
             this.hosts.setShare(host, share);
-            if (restSeconds > 0) this.release(this.hosts.dropHost(host));
+            if (remaining > 0) this.release(this.hosts.dropHost(host));
             else if (share === 0) this.release(this.hosts.yieldHost(host, performance.now()));
           }
           this.startFetches();
@@ -365,7 +373,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         },
         (error: unknown) => {
           this.isHeartbeatPending = false;
-          this.onDatabaseError(SHARING, error);
+          this.onDatabaseError(HEARTBEAT_FAILED, error);
         },
       );
   }
@@ -380,16 +388,16 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       const token = this.hosts.start(performance.now(), {
         onlyInteractive: isPaused || this.writers.others.isBackpressured,
       });
-      if (!token) return isPaused ? this.continueAfterPause() : this.tryAgain();
+      if (!token) return isPaused ? this.continueAfterPause() : this.retryStart();
       this.fetching.add(token);
       void this.fetch(token);
     }
   }
 
-  /** Nothing that is under way would bring us back to tokens whose host rests or is shared out anew. */
-  private tryAgain(): void {
-    if (this.hosts.readyCount === 0 || this.fetching.size > 0) return;
-    this.wakeLater(RETRY_START_MS);
+  /** When no running fetch will trigger it, tries again to start tokens whose host is in cooldown or whose shares change. */
+  private retryStart(): void {
+    if (this.hosts.bufferedCount === 0 || this.fetching.size > 0) return;
+    this.wakeLater(START_RETRY_MS);
   }
 
   private wakeLater(milliseconds: number): void {
@@ -404,11 +412,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const { signal } = this.shutdown;
     const outcome = await this.attempt(token, signal);
     this.fetching.delete(token);
-    // Broken off by stop(): the items were handed back, and this outcome says nothing about the host.
+    // Aborted by stop(): the items were released, and the outcome says nothing about the host.
     if (signal.aborted) {
       this.hosts.finish(token);
     } else {
-      this.settle(token, outcome, startedAt);
+      this.handleOutcome(token, outcome, startedAt);
     }
     if (this.running && this.backoff.remainingMs() === 0) {
       this.startFetches();
@@ -417,18 +425,21 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.notifyIdle();
   }
 
-  private async attempt(token: ClaimedToken, signal: AbortSignal): Promise<FetchOutcome | 'lost too often' | 'threw'> {
+  private async attempt(
+    token: ClaimedToken,
+    signal: AbortSignal,
+  ): Promise<FetchOutcome | 'too many lost claims' | 'threw'> {
     if (
       token.items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > this.config.maxLostClaims)
     ) {
-      return 'lost too often';
+      return 'too many lost claims';
     }
     try {
       return await this.fetcher.fetch(token, signal);
     } catch (error) {
-      // A bug of ours, not the host's doing: the lease runs out and the item is tried again, maxLostClaims times at most.
+      // A bug of ours, not a failure of the host: the lease expires and the item is retried, at most maxLostClaims times.
       this.logger.error({
-        msg: 'a fetch threw',
+        msg: 'fetch threw',
         collectionId: token.collectionId,
         tokenId: token.tokenId,
         error: String(error),
@@ -437,15 +448,19 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     }
   }
 
-  private settle(token: ClaimedToken, outcome: FetchOutcome | 'lost too often' | 'threw', startedAt: number): void {
+  private handleOutcome(
+    token: ClaimedToken,
+    outcome: FetchOutcome | 'too many lost claims' | 'threw',
+    startedAt: number,
+  ): void {
     if (outcome === 'threw') return this.hosts.finish(token);
-    if (outcome === 'lost too often') {
+    if (outcome === 'too many lost claims') {
       this.hosts.finish(token);
       return this.write(token, workerLost(token));
     }
     this.hosts.finish(token, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
     const results = toItemResults(token, outcome, this.config);
-    this.note(results);
+    this.recordAttempt(results);
     this.startCooldown(token, outcome);
     this.write(token, results);
   }
@@ -458,24 +473,24 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     for (const writer of Object.values(this.writers)) writer.flush(isDue);
   }
 
-  /** The host says "not now": everybody leaves it alone for a while. */
+  /** Starts a cooldown of the host for all workers, if the outcome asks for one. */
   private startCooldown(token: ClaimedToken, outcome: FetchOutcome): void {
     const attempts = Math.min(...token.items.map(({ attemptCount }) => attemptCount)) + 1;
     const seconds = cooldownSeconds(outcome, attempts, this.config);
     if (seconds === null) return;
-    const ready = this.hosts.dropHost(token.host);
-    // First the rest, then the items: whoever claims next has to know of it.
-    void this.rests.note(token.host, seconds).then(() => this.release(ready));
+    const buffered = this.hosts.dropHost(token.host);
+    // First the cooldown, then the items: the next claim has to see it.
+    void this.cooldowns.start(token.host, seconds).then(() => this.release(buffered));
   }
 
-  private note([leading]: readonly ItemResult[]): void {
+  private recordAttempt([leading]: readonly ItemResult[]): void {
     if (!leading) return;
     const { item, token, requests, status } = leading;
     for (const { outcome, reason } of requests) this.counts.count(outcome, reason);
     const last = requests.at(-1);
     if (status === 'succeeded' || !last) return;
     this.logger.debug({
-      msg: status === 'retry' ? 'an attempt failed; it is tried again' : 'an attempt failed',
+      msg: status === 'retry' ? 'attempt failed, will be retried' : 'attempt failed',
       refreshId: item.refreshId,
       tokenId: token.tokenId,
       attempt: item.attemptCount + 1,
@@ -491,10 +506,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private continueAfterWriting(): void {
-    this.onDatabaseSuccess(WRITING);
-    // Items that came while these tokens were being fetched can be claimed now, also if a claim that is under way has
-    // passed them over.
-    this.hosts.forgetNothingDue();
+    this.onDatabaseSuccess(WRITE_FAILED);
+    // Items that were accepted while these tokens were being fetched can be claimed now, also if a running claim has skipped
+    // them.
+    this.hosts.clearNothingDue();
     this.pollRequested ||= this.claims.size > 0 || this.hosts.isIdle;
     if (this.running) {
       this.startFetches();
@@ -511,11 +526,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     return this.hosts.interactiveCount > 0 || [...this.fetching].some(isInteractive);
   }
 
-  private bulkBatch(most: number): number {
-    return this.bulkPause.isRecent() ? Math.min(most, BATCH_BESIDE_INTERACTIVE) : most;
+  private bulkBatch(batchSize: number): number {
+    return this.bulkPause.isRecent() ? Math.min(batchSize, MAX_BATCH_BESIDE_INTERACTIVE) : batchSize;
   }
 
-  /** While the hosts set the pace, the process has time for both. In milliseconds. */
+  /** Pauses only while this process is the bottleneck: while it waits for hosts, it has time for both. In milliseconds. */
   private pauseMs(): number {
     const isBusy = !this.hosts.isIdle || !this.writers.others.isIdle;
     return this.running && isBusy && this.writers.others.isSaturated ? this.bulkPause.remainingMs() : 0;
@@ -530,37 +545,37 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     }, this.pauseMs());
   }
 
-  // Rest
+  // Database back-off and idle state
 
   private onDatabaseError(msg: string, error: unknown): void {
     if (this.backoff.recordFailure(msg)) {
       this.logger.error({ msg, error: describeDatabaseError(error) });
     }
-    // As far as is known: whoever wakes the worker after its rest makes it look again.
+    // Do not claim again before the wake-up after the back-off.
     this.pollRequested = this.interactivePollRequested = false;
-    this.hosts.noteNothingDue(this.hosts.demand(performance.now()));
+    this.hosts.markNothingDue(this.hosts.demand(performance.now()));
     for (const listener of this.idleListeners.splice(0)) listener(error);
   }
 
   private onDatabaseSuccess(msg: string): void {
-    if (this.backoff.recordSuccess(msg)) this.logger.log({ msg: 'the database answers again' });
+    if (this.backoff.recordSuccess(msg)) this.logger.log({ msg: 'database available again' });
   }
 
-  private isQuiet(): boolean {
-    const isBusy = this.claims.size > 0 || this.isHeartbeatPending || this.releasing > 0 || this.rests.isBusy;
+  private isAtRest(): boolean {
+    const isBusy = this.claims.size > 0 || this.isHeartbeatPending || this.releasing > 0 || this.cooldowns.isBusy;
     const isWritten = Object.values(this.writers).every(({ isIdle }) => isIdle);
-    return !isBusy && isWritten && this.hosts.readyCount + this.fetching.size === 0;
+    return !isBusy && isWritten && this.hosts.bufferedCount + this.fetching.size === 0;
   }
 
   private notifyIdle(): void {
-    if (!this.isQuiet()) return;
+    if (!this.isAtRest()) return;
     this.claim();
     if (this.claims.size > 0) return;
     for (const listener of this.idleListeners.splice(0)) listener();
   }
 
-  private quiet(): Promise<void> {
-    if (this.isQuiet()) return Promise.resolve();
+  private untilIdle(): Promise<void> {
+    if (this.isAtRest()) return Promise.resolve();
     this.flush(true);
     return new Promise((done) => this.idleListeners.push(() => done()));
   }
@@ -575,10 +590,10 @@ function signalOf(outcome: FetchOutcome): HostSignal {
     case 'unreachable':
       return outcome.reason === 'timeout' ? 'timed_out' : 'failed';
     case 'bad_status':
-      return outcome.status === 429 || outcome.status === 503 ? 'throttled' : 'answered';
+      return outcome.status === 429 || outcome.status === 503 ? 'throttled' : 'responded';
     case 'no_token':
       return 'failed';
     default:
-      return 'answered';
+      return 'responded';
   }
 }

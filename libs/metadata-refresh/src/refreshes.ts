@@ -10,12 +10,12 @@ import { RefreshQueue } from './refresh-queue.js';
 import { refreshColumns, type Refresh } from './refresh-reader.js';
 import { RefreshRetention } from './refresh-retention.js';
 
-/** Which refreshes are meant. All filters must hold. */
+/** Selects refreshes. All filters have to match. */
 export interface RefreshFilter {
   refreshId?: string | undefined;
   projectId?: string | undefined;
   collectionId?: string | undefined;
-  /** Only those with pending tokens. */
+  /** true: only refreshes with pending tokens; false: only completed ones. */
   isPending?: boolean | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface ProjectRefresh extends Refresh {
   projectId: string;
 }
 
-/** How many tokens failed for one reason, and one of them. */
+/** How many tokens failed for one reason, with an example. */
 export interface FailureCount {
   errorCode: RefreshErrorCode;
   reason: string;
@@ -33,10 +33,10 @@ export interface FailureCount {
 
 /** Items that one transaction cancels. */
 const CANCEL_BATCH_SIZE = 1000;
-/** A worker holds an item for as long as one batch of results is written. */
+/** A worker locks items while it writes one batch of results. */
 const HELD_ITEMS_RETRY_MS = 50;
 
-/** What an operator does with refreshes, of any project. */
+/** Refreshes of all projects, for operators. */
 @Injectable()
 export class Refreshes {
   constructor(
@@ -77,7 +77,7 @@ export class Refreshes {
     return rows[0]!;
   }
 
-  /** Why tokens of these refreshes failed: the most frequent reason first, each with the first token that failed for it. */
+  /** Counts the failed tokens of these refreshes by reason, the most frequent reason first, each with its first token. */
   async countFailures(refreshIds: readonly string[]): Promise<FailureCount[]> {
     const { rows } = await sql<Omit<FailureCount, 'example'> & FailureCount['example']>`
       select failure.error_code as "errorCode", failure.reason, failure.tokens, example.token_id::text as "tokenId",
@@ -94,9 +94,9 @@ export class Refreshes {
   }
 
   /**
-   * Ends what is pending: these tokens fail as `unable_to_retrieve_metadata`, reason `cancelled`, and their records stay
-   * as they are. Safe beside workers, which drop what they are fetching for them. Returns how many there were. Throws
-   * RefreshNotFound.
+   * Cancels the pending tokens: they fail as `unable_to_retrieve_metadata` with reason `cancelled`, and their records do not
+   * change. Safe while workers run, which discard what they are fetching for them. Returns the number of cancelled tokens.
+   * Throws RefreshNotFound.
    */
   async cancel(refreshId: string): Promise<number> {
     for (let cancelled = 0; ;) {
@@ -108,23 +108,23 @@ export class Refreshes {
     }
   }
 
-  /** With its items and errors, in short statements. Throws RefreshNotFound, RefreshPending. */
+  /** Deletes the refresh with its items and errors, in short statements. Throws RefreshNotFound, RefreshPending. */
   async remove(refreshId: string): Promise<void> {
     const { pending } = await this.get(refreshId);
     if (pending > 0) throw new RefreshPending(refreshId, pending);
-    if (!(await this.retention.removeRefresh(refreshId))) throw new RefreshNotFound(refreshId);
+    if (!(await this.retention.deleteRefresh(refreshId))) throw new RefreshNotFound(refreshId);
   }
 
   /**
-   * All refreshes of a project, its lanes and its hour: for a project that is removed. What was pending is cancelled.
-   * Returns how many refreshes there were.
+   * Deletes all refreshes of a project, its lanes and its quota, before the project itself is removed. Pending tokens are
+   * cancelled. Returns the number of refreshes.
    */
   async removeAllOf(projectId: string): Promise<number> {
     let removed = 0;
     for (let batch = await this.list({ projectId }); batch.length > 0; batch = await this.list({ projectId })) {
       for (const { id, pending } of batch) {
         if (pending > 0) await this.cancel(id);
-        await this.retention.removeRefresh(id);
+        await this.retention.deleteRefresh(id);
       }
       removed += batch.length;
     }
@@ -156,7 +156,7 @@ function matches({ refreshId, projectId, collectionId, isPending }: RefreshFilte
   return sql.join(conditions, sql` and `);
 }
 
-/** Throws RefreshNotFound for what is no id. */
+/** Throws RefreshNotFound for a malformed id. */
 function uuidOf(refreshId: string): string {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(refreshId)) throw new RefreshNotFound(refreshId);
   return refreshId;

@@ -22,14 +22,14 @@ const sizes = (results: ResultBuffer, most: number) => {
   return all;
 };
 
-it('gives as many at once as a completion may have, and does not divide what one fetch has settled', () => {
+it('a batch has as many results as it may have, and does not split those of one fetch', () => {
   const results = new ResultBuffer();
   for (const items of [3, 3, 3, 1]) results.add(fetched(items), 0);
 
   expect(sizes(results, 5)).toEqual([3, 3, 4]);
 });
 
-it('divides only what is more than a completion may have', () => {
+it('the results of one fetch are split only when a batch cannot have them all', () => {
   const results = new ResultBuffer();
   results.add(fetched(1), 0);
   results.add(fetched(12), 0);
@@ -38,7 +38,7 @@ it('divides only what is more than a completion may have', () => {
   expect(sizes(results, 5)).toEqual([1, 5, 5, 3]);
 });
 
-it('gives nothing more to a completion that has a megabyte, and counts what is being written', () => {
+it('a batch of a megabyte takes no further results, and batches being written count as backpressure', () => {
   const results = new ResultBuffer();
   for (let document = 0; document < 5; document += 1) results.add(fetched(1, 1_000_000), 0);
 
@@ -49,7 +49,7 @@ it('gives nothing more to a completion that has a megabyte, and counts what is b
   expect([first.length, heavyMeanwhile, results.isBackpressured]).toEqual([2, true, false]);
 });
 
-it('has what could not be written first again, and waits with it no longer', () => {
+it('a batch that could not be written comes first again, and does not linger', () => {
   const results = new ResultBuffer();
   for (let document = 0; document < 5; document += 1) results.add(fetched(1, 1_000_000), 7);
   const first = results.take(100);

@@ -1,19 +1,19 @@
 import type { ItemResult } from './item-result.js';
 
-/** A completion takes no further result once it has this much. */
+/** A batch takes no further result once it has this many bytes. */
 const BATCH_BYTES = 1024 * 1024;
-/** With so much waiting or being written, nothing further should be fetched. */
-const MOST_BYTES = 4 * 1024 * 1024;
+/** With more bytes than this waiting or being written, nothing further should be fetched. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
-interface Settled {
+interface FetchResults {
   results: readonly ItemResult[];
   since: number;
 }
 
 /** Results that are not written yet, in order, with the size of their documents. */
 export class ResultBuffer {
-  /** By fetch: what one fetch has settled is written together, unless it is more than a completion may have. */
-  private fetches: Settled[] = [];
+  /** By fetch: the results of one fetch are written together, unless they are more than a batch may have. */
+  private fetches: FetchResults[] = [];
   private results = 0;
   private bytes = 0;
   private bytesBeingWritten = 0;
@@ -22,17 +22,17 @@ export class ResultBuffer {
     return this.results;
   }
 
-  /** Documents of megabytes are waiting: what a host sends shall not fill the memory. */
+  /** Bounds the memory of large documents: nothing further should be fetched. */
   get isBackpressured(): boolean {
-    return this.bytes + this.bytesBeingWritten > MOST_BYTES;
+    return this.bytes + this.bytesBeingWritten > MAX_BYTES;
   }
 
-  /** Whether there is as much as one completion may have. */
-  isFull(most: number): boolean {
-    return this.results >= most || this.bytes >= BATCH_BYTES;
+  /** Whether there is enough for a full batch. */
+  isFull(maxResults: number): boolean {
+    return this.results >= maxResults || this.bytes >= BATCH_BYTES;
   }
 
-  /** Since when the first one has been waiting, on the clock of `add`. */
+  /** When the oldest result was added, on the clock of `add`. */
   get waitingSince(): number {
     return this.fetches[0]?.since ?? Infinity;
   }
@@ -43,18 +43,18 @@ export class ResultBuffer {
     this.bytes += bytesOf(results);
   }
 
-  /** As many as one completion may have, and as many bytes: a document of megabytes is nearly one of its own. */
-  take(most: number): ItemResult[] {
+  /** Removes and returns the next batch: at most `maxResults` results, and about BATCH_BYTES. */
+  take(maxResults: number): ItemResult[] {
     const batch: ItemResult[] = [];
     let bytes = 0;
     while (this.fetches.length > 0 && bytes < BATCH_BYTES) {
       const { results, since } = this.fetches[0]!;
-      const room = most - batch.length;
-      if (results.length > room && batch.length > 0) break;
-      const part = results.slice(0, room);
+      const free = maxResults - batch.length;
+      if (results.length > free && batch.length > 0) break;
+      const part = results.slice(0, free);
       bytes += bytesOf(part);
       batch.push(...part);
-      if (results.length > room) this.fetches[0] = { results: results.slice(room), since };
+      if (results.length > free) this.fetches[0] = { results: results.slice(free), since };
       else this.fetches.shift();
     }
     this.results -= batch.length;
@@ -63,12 +63,12 @@ export class ResultBuffer {
     return batch;
   }
 
-  /** A batch that was taken is written. */
+  /** A batch from `take` is written. */
   acknowledge(batch: readonly ItemResult[]): void {
     this.bytesBeingWritten -= bytesOf(batch);
   }
 
-  /** A batch that was taken could not be written. */
+  /** A batch from `take` could not be written: it comes first in the next batch. */
   putBack(batch: readonly ItemResult[]): void {
     this.fetches.unshift({ results: batch, since: -Infinity });
     this.results += batch.length;

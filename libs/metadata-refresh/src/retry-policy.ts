@@ -3,48 +3,48 @@ import { exponentialDelay } from '@app/safe-http';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
 
 /**
- * "Retried 2 times, only on 429 and 503": what else a metadata host does fails at once. A gateway is no metadata host of
- * the project's: its 202 is no answer yet, and is tried again as well.
+ * The public guide: "Retried 2 times, only on 429 and 503". Any other failure of a metadata host is final. The 202 of a
+ * gateway is not a response of the project's host, and is retried as well.
  */
 const RETRIED_STATUSES = [429, 503];
-/** A node that lags behind may not know a new token yet. */
-const REVERTED_TRIES = 2;
+/** An RPC node that lags behind may not know a new token yet. */
+const MAX_REVERTED_ATTEMPTS = 2;
 
 /**
- * How many seconds to wait before the next try, or null when the item has failed. Exponential, with up to a quarter of
- * jitter, so that the tokens of one host do not come back in one wave; never shorter than the host's Retry-After.
+ * The delay before the next attempt in seconds, or null when the item has failed. Exponential back-off with up to a quarter
+ * of jitter, so that the tokens of one host do not come back in one wave; never shorter than the host's Retry-After.
  */
 export function retryDelaySeconds(
   outcome: FetchOutcome,
-  /** Tries so far, this one included. */
+  /** Attempts so far, including this one. */
   attempts: number,
   config: Pick<MetadataRefreshConfig, 'maxAttempts' | 'maxRpcAttempts' | 'retryBaseSeconds' | 'retryMaxDelaySeconds'>,
   random: number = Math.random(),
 ): number | null {
-  if (attempts >= triesFor(outcome, config)) return null;
-  return Math.min(config.retryMaxDelaySeconds, Math.max(pause(attempts, config, random), askedSeconds(outcome)));
+  if (attempts >= maxAttemptsFor(outcome, config)) return null;
+  return Math.min(config.retryMaxDelaySeconds, Math.max(pause(attempts, config, random), retryAfterSeconds(outcome)));
 }
 
 /**
- * How many seconds the whole host is left alone, by everybody, or null: after a 429, or when all of a chain's node is in
- * trouble, as long as the retry would wait, also if there is none; after a 503 as long as it asks for in Retry-After.
+ * The cooldown of the whole host in seconds, for all workers, or null. After a 429, or when an RPC node fails as a whole: the
+ * delay of the retry, also if there is none. After a 503: its Retry-After, if it has one.
  */
 export function cooldownSeconds(
   outcome: FetchOutcome,
   attempts: number,
   config: Pick<MetadataRefreshConfig, 'retryBaseSeconds' | 'retryMaxDelaySeconds'>,
 ): number | null {
-  const asked = askedSeconds(outcome);
-  const isNodeAway = isRpcTrouble(outcome) && outcome.retryAfterSeconds !== undefined;
-  if (isNodeAway || (outcome.kind === 'bad_status' && outcome.status === 429)) {
+  const asked = retryAfterSeconds(outcome);
+  const isNodeUnavailable = isRpcError(outcome) && outcome.retryAfterSeconds !== undefined;
+  if (isNodeUnavailable || (outcome.kind === 'bad_status' && outcome.status === 429)) {
     return Math.min(config.retryMaxDelaySeconds, Math.max(pause(attempts, config, 0), asked));
   }
   const isBusy = outcome.kind === 'bad_status' && outcome.status === 503;
   return isBusy && asked > 0 ? Math.min(config.retryMaxDelaySeconds, asked) : null;
 }
 
-/** Tries in all, of which this outcome was one. */
-function triesFor(
+/** The total number of attempts for an item with this outcome. */
+function maxAttemptsFor(
   outcome: FetchOutcome,
   { maxAttempts, maxRpcAttempts }: Pick<MetadataRefreshConfig, 'maxAttempts' | 'maxRpcAttempts'>,
 ): number {
@@ -53,22 +53,22 @@ function triesFor(
       return RETRIED_STATUSES.includes(outcome.status) || outcome.isPending ? maxAttempts : 1;
     case 'unreachable':
       // Neither is the fault of the token or its host.
-      if (isRpcTrouble(outcome) || outcome.reason === 'busy') return maxRpcAttempts;
-      return outcome.reason === 'contract_reverted' ? Math.min(REVERTED_TRIES, maxAttempts) : 1;
+      if (isRpcError(outcome) || outcome.reason === 'busy') return maxRpcAttempts;
+      return outcome.reason === 'contract_reverted' ? Math.min(MAX_REVERTED_ATTEMPTS, maxAttempts) : 1;
     case 'no_token':
-      return Math.min(REVERTED_TRIES, maxAttempts);
+      return Math.min(MAX_REVERTED_ATTEMPTS, maxAttempts);
     default:
       return 1;
   }
 }
 
-function isRpcTrouble(
+function isRpcError(
   outcome: FetchOutcome,
 ): outcome is Extract<FetchOutcome, { kind: 'unreachable' }> & { reason: 'rpc_error' } {
   return outcome.kind === 'unreachable' && outcome.reason === 'rpc_error';
 }
 
-function askedSeconds(outcome: FetchOutcome): number {
+function retryAfterSeconds(outcome: FetchOutcome): number {
   return 'retryAfterSeconds' in outcome ? (outcome.retryAfterSeconds ?? 0) : 0;
 }
 

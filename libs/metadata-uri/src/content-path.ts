@@ -10,11 +10,29 @@ export interface ContentPath {
 
 /** null: dot segments would leave the content's path at the gateway. */
 export function parseContentPath(text: string): ContentPath | null {
-  const { path, query } = splitQuery(withoutEmptyParts(text));
+  const { path, query } = splitQuery(withoutEmptyParts(decodeWhole(text)));
   const segments = path.split('/').filter((segment) => segment !== '');
   if (segments.some(isDotSegment)) return null;
   return { root: segments[0] ?? '', path: segments.map(encodePathPart).join('/'), query };
 }
+
+/** How often a path may have been encoded. */
+const MAX_DECODINGS = 3;
+
+/** `CID%2F1.json`: the delimiter after the root is encoded, which cannot contain one, so the whole path is. */
+function decodeWhole(text: string): string {
+  let decoded = text;
+  for (let count = 0; count < MAX_DECODINGS && ENCODED_DELIMITER.test(decoded); count += 1) {
+    try {
+      decoded = decodeURIComponent(decoded);
+    } catch {
+      return text;
+    }
+  }
+  return decoded;
+}
+
+const ENCODED_DELIMITER = /^\/*[\w.-]+%(?:25)*(?:2f|3f)/i;
 
 /** Drops an empty query, and a fragment directly after the root, which cannot contain a `#`. */
 function withoutEmptyParts(text: string): string {

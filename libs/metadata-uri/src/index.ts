@@ -7,4 +7,5 @@ export type { IpfsReference } from './ipfs-reference.js';
 export { expandAddress, expandTokenId, parseMetadataUrl, toHex64 } from './metadata-url.js';
 export type { ParsedMetadataUrl } from './metadata-url.js';
 export { appendSegment } from './trailing-slashes.js';
+export { trimText, trimWhere } from './trimmed-text.js';
 export { MAX_URI_LENGTH } from './uri-limits.js';

@@ -16,6 +16,8 @@ const CID =
 const DNS_NAME = /^(?=.{4,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/i;
 const PEER_ID = /^12D3[1-9A-HJ-NP-Za-km-z]{48}$/;
 
+/** Up to a delimiter, which may be encoded: `CID%2F1.json`. */
+const BARE_ROOT = /^\/*([^/?#%]*)(?:[/?#]|%(?:25)*(?:2f|3f)|$)/i;
 const SCHEME = /^(ipfs|ipns):\/*/i;
 const NAMESPACE = /^\/*(ipfs|ipns)\/+/i;
 const OTHER_SCHEME = /^[a-z][a-z0-9+.-]*:\/*(?:[^/]+\/+)??(ip[fn]s\/.*)$/is;
@@ -42,7 +44,7 @@ export function parseIpfsReference(uri: string): IpfsReference | 'invalid' | nul
     remaining = remaining.slice(match[0].length);
   }
   if (namespace !== undefined) return toReference(namespace, remaining);
-  return isCid(/^\/*([^/?#]*)/.exec(uri)![1]!) ? toReference('ipfs', uri) : null;
+  return isCid(BARE_ROOT.exec(uri)?.[1] ?? '') ? toReference('ipfs', uri) : null;
 }
 
 /**

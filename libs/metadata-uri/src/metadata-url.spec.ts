@@ -7,6 +7,11 @@ describe('a metadata URL is registered', () => {
   it.each<[string, string, string]>([
     ['as it is', 'https://api.example/meta', 'https://api.example/meta'],
     ['without blanks and line breaks around', ' https://api.example/meta/ \n', 'https://api.example/meta'],
+    [
+      'without invisible characters around',
+      '\ufeff\u200bhttps://api.example/meta/\u00a0\u2060\0',
+      'https://api.example/meta',
+    ],
     ['without an empty query', 'https://api.example/meta?', 'https://api.example/meta'],
     ['without an empty fragment', 'https://api.example/meta/#', 'https://api.example/meta'],
     ['without slashes at its end', 'https://api.example/meta//', 'https://api.example/meta'],

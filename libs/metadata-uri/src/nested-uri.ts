@@ -1,4 +1,4 @@
-import { isGatewayHost } from './gateway-url.js';
+import { isGatewayHost } from './parse-gateway-url.js';
 import type { ParsedUri } from './parsed-uri.js';
 import { withoutTrailingSlashes } from './trailing-slashes.js';
 import { MAX_URI_LENGTH } from './uri-limits.js';

@@ -1,9 +1,10 @@
 import { parseArweaveReference } from './arweave-reference.js';
 import { toContentUri, type ContentReference } from './content-reference.js';
-import { isGatewayHost, parseContentInPath, parseGatewayUrl } from './gateway-url.js';
+import { isGatewayHost, parseContentInPath, parseGatewayUrl } from './parse-gateway-url.js';
 import { findIpfsReference, parseIpfsReference } from './ipfs-reference.js';
 import { findNestedUris, isBaseOf, pathPart } from './nested-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
+import { trimText } from './trimmed-text.js';
 import { MAX_URI_LENGTH } from './uri-limits.js';
 
 /**
@@ -14,11 +15,11 @@ export function parseUri(text: string): ParsedUri {
   return parseTidy(tidyUri(text), 0);
 }
 
-/** Removes NULs and surrounding white space and quotes, which are all common, and makes the text well-formed Unicode. */
+/** Removes NULs, invisible characters at the ends and surrounding quotes, which are all common, and lone surrogates. */
 export function tidyUri(text: string): string {
-  const trimmed = (text.includes('\0') ? text.replaceAll('\0', '') : text).trim();
+  const trimmed = trimText(text.includes('\0') ? text.replaceAll('\0', '') : text);
   const isQuoted = /^['"]/.test(trimmed) && trimmed.length > 1 && trimmed.endsWith(trimmed[0]!);
-  return (isQuoted ? trimmed.slice(1, -1).trim() : trimmed).toWellFormed();
+  return (isQuoted ? trimText(trimmed.slice(1, -1)) : trimmed).toWellFormed();
 }
 
 /** The URI inside of another one, or null. */
@@ -93,6 +94,8 @@ function parseSingle(uri: string): ParsedUri {
   if (isDataUri(uri)) return { kind: 'data', uri };
   if (uri.length > MAX_URI_LENGTH) return { kind: 'invalid' };
   if (/^https?:/i.test(uri)) return parseHttp(uri);
+  const atGateway = findAtGateway(uri);
+  if (atGateway) return { kind: 'content', content: atGateway };
   const reference = parseIpfsReference(uri) ?? parseArweaveReference(uri);
   if (reference) return reference === 'invalid' ? { kind: 'invalid' } : { kind: 'content', content: reference };
   const found = findIpfsReference(uri) ?? findAtHost(uri);
@@ -113,6 +116,15 @@ function parseHttp(uri: string): ParsedUri {
 
 /** `ipfs.io/ipfs/CID`, `//ipfs.io/ipfs/CID`, `https//ipfs.io/ipfs/CID`: a missing or broken scheme. */
 const HOST = /^(?:(?:https?)?[:;]?\/\/+)?([a-z0-9-]+(?:\.[a-z0-9-]+)+\.?(?::\d{1,5})?\/.*)$/is;
+
+/** `ipfs://ipfs.io/ipfs/CID`: the host of a gateway as the authority of a URI of content. */
+function findAtGateway(uri: string): ContentReference | null {
+  const [, namespace = '', host = ''] = /^(ipfs|ipns|ar|arweave):\/*([^/]+)\//i.exec(uri) ?? [];
+  if (!host.includes('.')) return null;
+  // Any DNS name is an IPNS name, too, so behind `ipns:` only a known gateway is a host.
+  const isHost = namespace.toLowerCase() !== 'ipns' || isGatewayHost(host.toLowerCase());
+  return isHost ? findAtHost(uri.slice(namespace.length + 1).replace(/^\/+/, '')) : null;
+}
 
 function findAtHost(uri: string): ContentReference | null {
   const url = URL.parse(`https://${HOST.exec(uri)?.[1] ?? ''}`);

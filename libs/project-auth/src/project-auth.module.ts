@@ -93,7 +93,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class ProjectAuthModule extends ConfigurableModuleClass {
   /** What tunes the module: names, limits and defaults. */
-  static readonly options = projectAuthOptions;
+  static readonly options: typeof projectAuthOptions = projectAuthOptions;
 
   static override forRoot(options: ProjectAuthOptions & ProjectAuthExtras = {}): DynamicModule {
     return super.forRoot(options);

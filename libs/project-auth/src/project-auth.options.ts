@@ -3,14 +3,24 @@ import { z } from 'zod';
 import { LARGEST_LIMIT } from './project-limits.js';
 
 const projectAuthOptionsSchema = z.strictObject({
-  /** How far a signed timestamp may be from the time here, in seconds, either way. The window is the scheme's only defence. */
+  /**
+   * How far a signed timestamp may be from the time of the service, in seconds, in either direction. This window is the
+   * only protection of the scheme against replay.
+   * @takesEffect each request
+   */
   signatureWindowSeconds: z.int().min(1).max(86_400).default(300),
   /**
-   * Whether a signature, that is an address and a timestamp, is good for one request only. Off, because published clients
-   * send the same signature with every request of a second; whoever turns it on has clients that wait for the next.
+   * Whether a signature, that is an address and a timestamp, authenticates one request only. Off by default, because
+   * published clients send the same signature with every request of a second. Turn it on if your clients wait for the next
+   * second.
+   * @takesEffect each request
    */
   oneTimeSignatures: z.boolean().default(false),
-  /** How often a project may ask, for a project without a limit of its own. The public guide: 5 a second. 0: none may. */
+  /**
+   * The most requests per second of a project without a limit of its own. The public guide promises 5. 0 blocks every
+   * request.
+   * @takesEffect each request
+   */
   requestsPerSecond: z.int().min(0).max(LARGEST_LIMIT).default(5),
 });
 

@@ -71,7 +71,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   /** What tunes the module: names, limits and defaults. */
-  static readonly options = refreshApiOptions;
+  static readonly options: typeof refreshApiOptions = refreshApiOptions;
 
   constructor(
     private readonly bodyErrors: BodyErrors,

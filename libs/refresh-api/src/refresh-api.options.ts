@@ -6,17 +6,37 @@ const credentials = (standard: CredentialKind[]) =>
   z.array(z.enum(CREDENTIAL_KINDS)).min(1, { error: 'must name at least one way to authenticate' }).default(standard);
 
 const refreshApiOptionsSchema = z.strictObject({
-  /** How callers of the project API show who they are. */
+  /**
+   * How callers of the project API authenticate.
+   * @takesEffect each request
+   */
   projectApiAuthentication: credentials(['wallet_signature', 'api_key']),
-  /** How callers of the partner API show who they are. */
+  /**
+   * How callers of the partner API authenticate.
+   * @takesEffect each request
+   */
   partnerApiAuthentication: credentials(['api_key']),
-  /** Token ids in a request of the partner API, for a project without a limit of its own. The public page's 100. */
+  /**
+   * The most token ids in one request of the partner API, for a project without a limit of its own. The public page
+   * promises 100. 0 blocks every request.
+   * @takesEffect each request
+   */
   partnerTokensPerRequest: z.int().min(0).default(100),
-  /** Token ids that one request of the project API registers. 1,000 ids of any size fit in a body of 100 KB. */
+  /**
+   * The most token ids that one request of the project API registers. 1,000 ids of any size fit in a body of 100 KB.
+   * @takesEffect each request
+   */
   registeredTokensPerRequest: z.int().min(1).max(10_000).default(1000),
-  /** Tokens that a collection may hold for its project to register more. An operator and the host may register any number. */
+  /**
+   * A project registers no more tokens once its collection has this many. An operator and the host application may register
+   * any number.
+   * @takesEffect each request
+   */
   tokensPerCollection: z.int().min(0).default(1_000_000),
-  /** Webhooks that a project may have for it to create another. An operator may create any number. */
+  /**
+   * A project creates no more webhooks once it has this many. An operator may create any number.
+   * @takesEffect each request
+   */
   webhooksPerProject: z.int().min(0).default(10),
 });
 

@@ -45,7 +45,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class SafeHttpModule extends ConfigurableModuleClass {
   /** What tunes the module: names, limits and defaults. */
-  static readonly options = safeHttpOptions;
+  static readonly options: typeof safeHttpOptions = safeHttpOptions;
 
   static override forRoot(options: SafeHttpOptions & SafeHttpExtras = {}): DynamicModule {
     return super.forRoot(options);

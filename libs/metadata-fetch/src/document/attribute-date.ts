@@ -1,4 +1,4 @@
-import { trimText } from './trimmed-text.js';
+import { trimText } from '@app/metadata-uri';
 
 /** From here on a number is in milliseconds: in seconds it would be the year 5138. */
 const MIN_MILLISECONDS = 100_000_000_000;

@@ -4,7 +4,7 @@ import { truncate, type ExpandId } from './document-text.js';
 import { isExactDouble } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { ExactNumber, type JsonValue } from './json-value.js';
-import { trimText } from './trimmed-text.js';
+import { trimText } from '@app/metadata-uri';
 
 export type AttributeValue = Pick<FetchedAttribute, 'value' | 'valueType'>;
 

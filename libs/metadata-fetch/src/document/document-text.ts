@@ -1,5 +1,5 @@
 import { ExactNumber, type JsonValue } from './json-value.js';
-import { trimText } from './trimmed-text.js';
+import { trimText } from '@app/metadata-uri';
 
 /** Replaces `{id}` by the token id in a value of the document. */
 export type ExpandId = (text: string) => string;

@@ -1,4 +1,4 @@
-import { isDataUri } from '@app/metadata-uri';
+import { isDataUri, trimText } from '@app/metadata-uri';
 import { decodeText } from './body-text.js';
 import { parseDataUri, toDataUri } from '../uri/data-uri.js';
 import { parseExactly } from './exact-numbers.js';
@@ -9,7 +9,6 @@ import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes, moreTrusted }
 import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { isSvg } from './svg-text.js';
-import { trimText } from './trimmed-text.js';
 import { hasKnownFields } from './usable-metadata.js';
 
 export type DecodedDocument =
@@ -46,7 +45,7 @@ function decode(body: Uint8Array, contentType: string | null, mayNest: boolean):
   const content = trimText(text);
   if (content === '') return undecodable('empty_body');
   if (mayNest && isDataUri(content)) return decodeDataUri(content);
-  if (isMediaType(mediaType) && isContentOf(mediaType, content)) return { kind: 'media', mediaType };
+  if (isMediaType(mediaType) && isContentOf(mediaType, content, body)) return { kind: 'media', mediaType };
   if (!EXPECTED_TYPE.test(mediaType)) warnings.push('unexpected_media_type');
   return parseDocument(content, warnings);
 }
@@ -92,10 +91,21 @@ function decodeDataUri(content: string): DecodedDocument {
   return decoded.kind === 'media' ? { ...decoded, url: toDataUri(decoded.mediaType, data.body) } : decoded;
 }
 
-/** SVG is text. Other media here have no known signature, so they are media unless they look like JSON or HTML. */
-function isContentOf(mediaType: string, content: string): boolean {
-  return mediaType.startsWith('image/svg') ? isSvg(content) : !/^[{"<]/.test(content);
+/** SVG and some models are text. Other media here have no known signature; text is an error message of the server. */
+function isContentOf(mediaType: string, content: string, body: Uint8Array): boolean {
+  if (mediaType.startsWith('image/svg')) return isSvg(content);
+  return !/^[{["<]/.test(content) && (mediaType.startsWith('model/') || isBinary(body));
 }
+
+/** Whether the body has control characters that only binary formats have. */
+function isBinary(body: Uint8Array): boolean {
+  return body.subarray(0, SNIFFED_BYTES).some((byte) => byte < SPACE && !TEXT_CONTROLS.has(byte));
+}
+
+const SNIFFED_BYTES = 1024;
+const SPACE = 0x20;
+/** Tab, line feed, form feed, carriage return, escape: the ones that WHATWG MIME sniffing allows in text. */
+const TEXT_CONTROLS = new Set([0x09, 0x0a, 0x0c, 0x0d, 0x1b]);
 
 function undecodable(reason: UndecodableReason): DecodedDocument {
   return { kind: 'undecodable', reason };

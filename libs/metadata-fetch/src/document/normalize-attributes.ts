@@ -7,7 +7,7 @@ import { isOutOfBounds } from './json-bounds.js';
 import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
-import { trimText } from './trimmed-text.js';
+import { trimText } from '@app/metadata-uri';
 
 const MAX_ATTRIBUTES = 1_000;
 const MAX_TRAIT_TYPE_LENGTH = 1_000;

@@ -160,6 +160,20 @@ describe('a list or an object in place of one value', () => {
     expect(normalize({ image: { b, a } }).imageUrl).toBe(a);
   });
 
+  it('is not on a host that only its creator can reach; the original is kept (U6)', () => {
+    const image = 'http://127.0.0.1:3000/1.png';
+
+    expect(normalize({ name: 'A', image })).toMatchObject({
+      imageUrl: null,
+      imageOriginal: image,
+      warnings: ['private_image'],
+    });
+    expect(normalize({ name: 'A', image, image_url: 'https://host.example/1.png' })).toMatchObject({
+      imageUrl: 'https://host.example/1.png',
+      warnings: [],
+    });
+  });
+
   it('is not a page about a license or another link to a page (D5)', () => {
     const image = { mimeType: 'image/png', license: 'https://creativecommons.org/licenses', site: 'https://a.example' };
 

@@ -17,7 +17,7 @@ import {
 import { readAnimationUrl, readImageUrl, readLinkUrl } from '../uri/media-url.js';
 import { normalizeAttributes } from './normalize-attributes.js';
 import { expandIdTemplate, hasTokenIdTemplate, type TokenStandard } from '../uri/token-id-template.js';
-import { trimText } from './trimmed-text.js';
+import { trimText } from '@app/metadata-uri';
 
 export interface NormalizeContext {
   /** Decimal uint256. */

@@ -1,7 +1,7 @@
 import { parseExactly } from './exact-numbers.js';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
-import { trimWhere } from './trimmed-text.js';
+import { trimWhere } from '@app/metadata-uri';
 
 const REPLACEMENT = '\ufffd';
 /** Noncharacters. One that the text does not contain replaces NUL until it is clear whether it is padding. */

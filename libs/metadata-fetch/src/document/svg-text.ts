@@ -1,4 +1,4 @@
-import { trimText } from './trimmed-text.js';
+import { trimText } from '@app/metadata-uri';
 
 const ROOT = /^<(?:[\w.-]+:)?svg[\s/>]/i;
 /** Only this many characters are searched for the root element. */

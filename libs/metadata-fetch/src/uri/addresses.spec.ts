@@ -76,6 +76,18 @@ describe('a URI of content is requested only from the configured gateways, and s
     [`ipfs://${cid}/\u017f\u212a.png`, `/ipfs/${cid}/%C5%BF%E2%84%AA.png`, '(U1)'],
     [`ipfs:${cid}`, `/ipfs/${cid}`, '(U3)'],
     [`ipns://${name}/1.json`, `/ipns/${name}/1.json`, '(U10)'],
+    [`ipfs://f01551220${'0'.repeat(63)}5`, `/ipfs/f01551220${'0'.repeat(63)}5`, '(U9)'],
+    [`ipfs://ipfs.io/ipfs/${cid}/1.json`, `/ipfs/${cid}/1.json`, '(U7)'],
+    [`ipfs:/files.example/ipfs/${cid}`, `/ipfs/${cid}`, '(U7)'],
+    [`ipfs://gateway.pinata.cloud/ipns/${name}/1`, `/ipns/${name}/1`, '(U7)'],
+    [`ipns://IPFS.io/ipns/${name}/1`, `/ipns/${name}/1`, '(U7)'],
+    [`ipfs://${cid1}.ipfs.dweb.link/1.json`, `/ipfs/${cid1}/1.json`, '(U7)'],
+    [`ipfs://${cid}%2F1.json`, `/ipfs/${cid}/1.json`, '(U5)'],
+    [`ipfs://${cid}%252Fa%252F1.json`, `/ipfs/${cid}/a/1.json`, '(U5)'],
+    [`ipfs://${cid}%2FWookz%23525.png`, `/ipfs/${cid}/Wookz%23525.png`, '(U1)'],
+    [`/ipfs/${cid}%3Fa=b`, `/ipfs/${cid}?a=b`, '(U20)'],
+    [`${cid}%2F1.json`, `/ipfs/${cid}/1.json`, '(U4)'],
+    [`\u200b\ufeff"\u00a0ipfs://${cid}/1.json\u200b\0"\u2060\n`, `/ipfs/${cid}/1.json`, '(U20)'],
   ])('%s %s %s', (uri, path) => {
     expect(located(uri)).toEqual([`${GW}${path}`]);
     expect(shown(uri)).toEqual([`${GW}${path}`, `${GW}${path}`, `${GW}${path}`]);
@@ -287,6 +299,28 @@ describe('a link without a scheme', () => {
       expect(readLinkUrl(text, gateways)).toEqual({ kind: 'relative' });
     },
   );
+});
+
+describe('a URL on a private host', () => {
+  it.each([
+    'http://127.0.0.1/1.png',
+    'http://10.1.2.3:8080/1.png',
+    'http://localhost/1',
+    'https://[::1]/1',
+    'https://art.local/1',
+  ])('is shown neither as an image nor as an animation or a link: %s (U6)', (text) => {
+    expect(shown(text)).toEqual(['private', 'private', 'private']);
+  });
+
+  it('is shown if the operator allows the host (U6)', () => {
+    const ways = parseGateways({ ipfsGateways: [GW], allowedHosts: ['localhost:8080'] });
+
+    expect(readImageUrl('http://localhost:8080/1.png', ways)).toEqual({
+      kind: 'usable',
+      url: 'http://localhost:8080/1.png',
+    });
+    expect(readImageUrl('http://localhost:8081/1.png', ways)).toEqual({ kind: 'private' });
+  });
 });
 
 describe('a private gateway', () => {

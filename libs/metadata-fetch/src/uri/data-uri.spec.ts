@@ -49,6 +49,40 @@ describe('a data: URI', () => {
     expect(textOf(`data:application/json;utf8,${json}`)).toBe(json);
   });
 
+  it.each([
+    [
+      'a list',
+      '[{"image":"https://f.example/o/nft%2F1.png","name":"%2522"}]',
+      '[{"image":"https://f.example/o/nft%2F1.png","name":"%22"}]',
+    ],
+    [
+      'a text that contains JSON',
+      JSON.stringify('{"image":"https://f.example/a%2Fb"}'),
+      JSON.stringify('{"image":"https://f.example/a%2Fb"}'),
+    ],
+    [
+      'JSON as the text of a field',
+      JSON.stringify({ attributes: '[{"trait_type":"Link","value":"https://f.example/a%2Fb"},{"value":"1%23"}]' }),
+      JSON.stringify({ attributes: '[{"trait_type":"Link","value":"https://f.example/a%2Fb"},{"value":"1#"}]' }),
+    ],
+    [
+      'an attribute of SVG',
+      JSON.stringify({
+        image_data: `<svg fill='%23f00'><image href='https://f.example/a%2Fb?c=%26'/><a href="data:,%25"/></svg>`,
+      }),
+      JSON.stringify({
+        image_data: `<svg fill='#f00'><image href='https://f.example/a%2Fb?c=%26'/><a href="data:,%25"/></svg>`,
+      }),
+    ],
+    [
+      'SVG that is encoded as a whole',
+      JSON.stringify({ image_data: '%3Csvg xmlns=%22http://www.w3.org/2000/svg%22/%3E' }),
+      JSON.stringify({ image_data: '<svg xmlns="http://www.w3.org/2000/svg"/>' }),
+    ],
+  ])('decodes raw JSON text by text, and keeps the URLs in %s (A1)', (_, json, decoded) => {
+    expect(JSON.parse(textOf(`data:application/json,${json}`)!)).toEqual(JSON.parse(decoded));
+  });
+
   it('decodes percent signs in texts and SVG of raw JSON (A1)', () => {
     const json = `{"name":"Fox %231 %22A%22 %E2%9C%93 %ff","image_data":"<svg xmlns='http://www.w3.org/2000/svg' fill='%23f00'/>"}`;
 

@@ -57,9 +57,12 @@ function isMarkup(payload: string): boolean {
  * inside a URL would change the URL.
  */
 function decodeRaw(payload: string): Uint8Array {
-  const isRawJson = payload.includes('%') && /^\s*\{/.test(payload) && isJson(payload);
+  const isRawJson = payload.includes('%') && JSON_TEXT.test(payload) && isJson(payload);
   return isRawJson ? Buffer.from(decodeTexts(payload).toWellFormed(), 'utf8') : decodePercent(payload);
 }
+
+/** An object, a list, or a text that contains JSON. */
+const JSON_TEXT = /^\s*[{["]/;
 
 function isJson(content: string): boolean {
   try {
@@ -85,13 +88,31 @@ function decodeTexts(json: string): string {
 
 function decodeLiteral(literal: string): string {
   const text = String(JSON.parse(literal));
-  if (URL_TEXT.test(text)) return literal;
-  const bytes = decodePercent(text);
-  return isUtf8(bytes) ? JSON.stringify(Buffer.from(bytes).toString('utf8')) : literal;
+  if (JSON_TEXT.test(text) && isJson(text)) return JSON.stringify(decodeTexts(text));
+  if (/^\s*</.test(text)) return JSON.stringify(decodeMarkup(text));
+  return URL_TEXT.test(text) ? literal : JSON.stringify(decodeText(text));
 }
 
-/** A URL, or a text that contains one. Not SVG, which contains the URL of its namespace. */
-const URL_TEXT = /^\s*[a-z][a-z0-9+.-]*:\S|^(?!\s*<).*:\/\//is;
+/** Decodes SVG, except the URLs in its attributes. */
+function decodeMarkup(markup: string): string {
+  let decoded = '';
+  let copied = 0;
+  for (const { 0: url, index } of markup.matchAll(URL_IN_MARKUP)) {
+    decoded += decodeText(markup.slice(copied, index)) + url;
+    copied = index + url.length;
+  }
+  return decoded + decodeText(markup.slice(copied));
+}
+
+/** Keeps escapes that do not decode to UTF-8. */
+function decodeText(text: string): string {
+  const bytes = decodePercent(text);
+  return isUtf8(bytes) ? Buffer.from(bytes).toString('utf8') : text;
+}
+
+/** A URL, or a text that contains one, unless all of the text is encoded SVG. */
+const URL_TEXT = /^\s*[a-z][a-z0-9+.-]*:\S|^(?!\s*%3c).*:\/\//is;
+const URL_IN_MARKUP = /\b(?:[a-z][a-z0-9+.-]{0,20}:\/\/|data:)[^\s"'<>()]+/gi;
 
 /** `%XX` becomes a byte; every other character, including a bare `%`, becomes its UTF-8 bytes. */
 function decodePercent(payload: string): Uint8Array {

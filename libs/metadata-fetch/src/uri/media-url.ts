@@ -1,7 +1,7 @@
 import { parseNodeUrl, parseUri, type ParsedUri } from '@app/metadata-uri';
 import { toDataUri } from './data-uri.js';
 import { publicContentUrl, type Gateways } from './gateways.js';
-import { isPrivateHost } from '@app/safe-http';
+import { hostAndPort, isPrivateHost } from '@app/safe-http';
 import { shownDataUri } from './shown-data-uri.js';
 import { isSvg } from '../document/svg-text.js';
 
@@ -10,6 +10,8 @@ export type MediaUrl =
   | { kind: 'usable'; url: string }
   /** Could run a script or read local files: `javascript:`, `file:`, HTML inside a `data:` URI. */
   | { kind: 'unsafe' }
+  /** A host that a browser cannot reach: on the creator's own machine or network. */
+  | { kind: 'private' }
   /** A path or a file name. Its base is unknown, because of gateways and redirects. */
   | { kind: 'relative' }
   | { kind: 'invalid' };
@@ -49,9 +51,14 @@ function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: 
     case 'content':
       return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
     case 'url': {
-      // A node of its creator's own: nobody else can load from there what every gateway has.
-      const onNode = isPrivateHost(uri.url.hostname) ? parseNodeUrl(uri.url) : null;
-      return onNode ? toMediaUrl(onNode, text, gateways, safeData) : { kind: 'usable', url: shownUrl(uri.url, text) };
+      if (!isPrivateHost(uri.url.hostname)) return { kind: 'usable', url: shownUrl(uri.url, text) };
+      // The creator's own IPFS node: a browser cannot reach it, but the gateways have the same content.
+      const onNode = parseNodeUrl(uri.url);
+      if (onNode) return toMediaUrl(onNode, text, gateways, safeData);
+      // The operator says that this host may be used, so their readers may reach it.
+      return gateways.allowedHosts.has(hostAndPort(uri.url))
+        ? { kind: 'usable', url: shownUrl(uri.url, text) }
+        : { kind: 'private' };
     }
     case 'other_scheme':
       return { kind: 'unsafe' };

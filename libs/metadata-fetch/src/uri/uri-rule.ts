@@ -1,4 +1,4 @@
-import { appendSegment } from '@app/metadata-uri';
+import { appendSegment, tidyUri } from '@app/metadata-uri';
 import type { TokenStandard } from './token-id-template.js';
 
 /**
@@ -34,6 +34,6 @@ export function toTokenUri(
 
 /** Appends the id after exactly one slash. */
 export function appendTokenId(base: string, tokenId: string): string {
-  const trimmed = base.replaceAll('\0', '').trim();
-  return trimmed === '' ? '' : appendSegment(trimmed, tokenId);
+  const tidy = tidyUri(base);
+  return tidy === '' ? '' : appendSegment(tidy, tokenId);
 }

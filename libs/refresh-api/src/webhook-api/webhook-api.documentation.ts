@@ -42,7 +42,7 @@ export const DocumentsCreateWebhook = () =>
     IsCounted(),
     Fails(409, 'The project has as many webhooks as it may have.', {
       code: 'webhook_limit_reached',
-      message: 'The project may have 10 webhooks, and has them.',
+      message: 'The project already has 10 webhooks, the maximum.',
     }),
   );
 
@@ -69,7 +69,7 @@ export const DocumentsDeleteWebhook = () =>
     IsDocumented(),
     ApiOperation({
       summary: 'Delete a webhook with its secrets and deliveries',
-      description: 'A message that is on its way may still arrive.',
+      description: 'A message that is being sent may still arrive.',
       operationId: 'deleteWebhook',
     }),
     Answers(204, 'It is deleted.'),
@@ -117,9 +117,10 @@ export const DocumentsTestWebhook = () =>
     FailsWithoutWebhook(),
     FailsWithBody(),
     IsCounted(),
-    Fails(409, 'A test message to this webhook is on its way.', {
+    Fails(409, 'A test message to this webhook is still being sent.', {
       code: 'webhook_test_running',
-      message: 'A test message to webhook 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 is on its way; wait for its end.',
+      message:
+        'A test message to webhook 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 is still being sent. Try again when it has ended.',
     }),
   );
 

@@ -1,0 +1,50 @@
+import { withStored, type ClaimedToken } from './claimed-token.js';
+
+const token: ClaimedToken = {
+  collectionId: 'c1',
+  tokenId: '7',
+  source: { kind: 'metadata_api', url: 'https://api.example' },
+  host: 'api.example',
+  hostLimit: 4,
+  priority: 0,
+  fetchSeq: '1',
+  items: [{ id: '1', refreshId: 'r1', claimCount: 1, attemptCount: 0, releaseCount: 0 }],
+};
+const stored = {
+  collectionId: 'c1',
+  tokenId: '7',
+  metadataUrl: 'https://api.example/7',
+  etag: '"a"',
+  lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT',
+  warnings: [],
+};
+
+it('the claim of a token that has no record is unchanged: a picture may become its record', () => {
+  expect(withStored(token, undefined)).toBe(token);
+});
+
+it('the claim of a token with a record asks whether the document at the same URL has changed', () => {
+  expect(withStored(token, stored)).toEqual({
+    ...token,
+    validators: { url: stored.metadataUrl, etag: stored.etag, lastModified: stored.lastModified },
+    hasDocument: true,
+  });
+});
+
+it.each([
+  [{ etag: null }, { url: stored.metadataUrl, lastModified: stored.lastModified }],
+  [{ lastModified: null }, { url: stored.metadataUrl, etag: stored.etag }],
+])('one validator is enough for a conditional request: without %o', (missing, validators) => {
+  expect(withStored(token, { ...stored, ...missing }).validators).toEqual(validators);
+});
+
+it('a record without validators is fetched whole', () => {
+  expect(withStored(token, { ...stored, etag: null, lastModified: null })).toEqual({ ...token, hasDocument: true });
+});
+
+it.each([
+  ['was made of a picture', ['media_instead_of_document'], false],
+  ['was made of a document, whatever its other warnings', ['nested_image', 'unexpected_media_type'], true],
+])('the claim knows that its record %s', (_, warnings, hasDocument) => {
+  expect(withStored(token, { ...stored, warnings })).toMatchObject({ hasDocument });
+});

@@ -1,0 +1,84 @@
+import { MetadataEventsModule, type MetadataEventsOptions } from '@app/metadata-events';
+import { MetadataFetchModule } from '@app/metadata-fetch';
+import { MetadataRefreshModule } from '@app/metadata-refresh';
+import { ProjectAuthModule } from '@app/project-auth';
+import { RefreshApiModule } from '@app/refresh-api';
+import { SafeHttpModule } from '@app/safe-http';
+import { z } from 'zod';
+import type { NftRefreshOptions } from '../../libs/index.js';
+
+/** The options of all modules. */
+export interface AllModuleOptions extends NftRefreshOptions {
+  metadataEvents?: MetadataEventsOptions;
+}
+
+/** By the name that NftRefreshModule has for them. */
+export const moduleOptions = {
+  projectAuth: ProjectAuthModule.options,
+  safeHttp: SafeHttpModule.options,
+  metadataFetch: MetadataFetchModule.options,
+  metadataRefresh: MetadataRefreshModule.options,
+  refreshApi: RefreshApiModule.options,
+  metadataEvents: MetadataEventsModule.options,
+} satisfies Record<keyof AllModuleOptions, unknown>;
+
+export interface OptionVariable {
+  group: keyof AllModuleOptions;
+  option: string;
+}
+
+function sets<Group extends keyof AllModuleOptions>(
+  group: Group,
+  option: keyof NonNullable<AllModuleOptions[Group]> & string,
+): OptionVariable {
+  return { group, option };
+}
+
+/** The variables that set an option of a module. Type, limits, default and meaning are those of the option. */
+export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
+  FETCH_ALLOWED_HOSTS: sets('safeHttp', 'allowedHosts'),
+  FETCH_EXTRA_PORTS: sets('safeHttp', 'extraPorts'),
+  FETCH_DEADLINE_MS: sets('safeHttp', 'deadlineMs'),
+  FETCH_MAX_BYTES: sets('safeHttp', 'maxBytes'),
+  NAME_SERVERS: sets('safeHttp', 'nameServers'),
+  USER_AGENT: sets('safeHttp', 'userAgent'),
+
+  RPC_URLS: sets('metadataFetch', 'rpcUrls'),
+  RPC_DEADLINE_MS: sets('metadataFetch', 'rpcDeadlineMs'),
+  IPFS_GATEWAYS: sets('metadataFetch', 'ipfsGateways'),
+  ARWEAVE_GATEWAYS: sets('metadataFetch', 'arweaveGateways'),
+  REPLACE_PUBLIC_GATEWAYS: sets('metadataFetch', 'replacePublicGateways'),
+
+  FETCH_CONCURRENCY: sets('metadataRefresh', 'fetchConcurrency'),
+  HOST_CONCURRENCY: sets('metadataRefresh', 'hostConcurrency'),
+  MAX_ATTEMPTS: sets('metadataRefresh', 'maxAttempts'),
+  MAX_RPC_ATTEMPTS: sets('metadataRefresh', 'maxRpcAttempts'),
+  RETRY_BASE_SECONDS: sets('metadataRefresh', 'retryBaseSeconds'),
+  RETRY_MAX_DELAY_SECONDS: sets('metadataRefresh', 'retryMaxDelaySeconds'),
+  TOKENS_PER_HOUR: sets('metadataRefresh', 'tokensPerHour'),
+  TOKENS_PER_REQUEST: sets('metadataRefresh', 'tokensPerRequest'),
+  REFRESH_RETENTION_DAYS: sets('metadataRefresh', 'refreshRetentionDays'),
+  ATTEMPT_RETENTION_DAYS: sets('metadataRefresh', 'attemptRetentionDays'),
+
+  REQUESTS_PER_SECOND: sets('projectAuth', 'requestsPerSecond'),
+  SIGNATURE_WINDOW_SECONDS: sets('projectAuth', 'signatureWindowSeconds'),
+  ONE_TIME_SIGNATURES: sets('projectAuth', 'oneTimeSignatures'),
+
+  PROJECT_API_AUTHENTICATION: sets('refreshApi', 'projectApiAuthentication'),
+  PARTNER_API_AUTHENTICATION: sets('refreshApi', 'partnerApiAuthentication'),
+  PARTNER_TOKENS_PER_REQUEST: sets('refreshApi', 'partnerTokensPerRequest'),
+  REGISTERED_TOKENS_PER_REQUEST: sets('refreshApi', 'registeredTokensPerRequest'),
+  TOKENS_PER_COLLECTION: sets('refreshApi', 'tokensPerCollection'),
+  WEBHOOKS_PER_PROJECT: sets('refreshApi', 'webhooksPerProject'),
+
+  EVENT_RETENTION_DAYS: sets('metadataEvents', 'eventRetentionDays'),
+  DELIVERY_RETENTION_DAYS: sets('metadataEvents', 'deliveryRetentionDays'),
+  DELIVERY_CONCURRENCY: sets('metadataEvents', 'deliveryConcurrency'),
+  WEBHOOK_DEADLINE_MS: sets('metadataEvents', 'webhookDeadlineMs'),
+  DISABLE_WEBHOOKS_AFTER_DAYS: sets('metadataEvents', 'disableWebhooksAfterDays'),
+};
+
+/** The schema of the option that a variable sets. */
+export function schemaOf({ group, option }: OptionVariable): z.ZodType {
+  return (moduleOptions[group].schema.shape as Record<string, z.ZodType>)[option]!;
+}

@@ -1,0 +1,205 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createEmptyDatabase } from './support/database.js';
+import { findFreePort } from './support/host-process.js';
+import { MetadataHost } from './support/metadata-host.js';
+import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+
+const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
+
+let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
+let folder: string;
+beforeAll(async () => {
+  database = await createEmptyDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nft-refresh-start-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+interface Running {
+  out(): string;
+  err(): string;
+  ended: Promise<number | null>;
+  stop(): void;
+}
+
+/** A program of ours in a folder of its own. */
+function run(args: readonly string[], env: Readonly<Record<string, string>>): Running {
+  const child = spawn(process.execPath, [...args], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => (out += String(chunk)));
+  child.stderr.on('data', (chunk) => (err += String(chunk)));
+  return {
+    out: () => out,
+    err: () => err,
+    ended: once(child, 'close').then(() => child.exitCode),
+    stop: () => child.kill('SIGTERM'),
+  };
+}
+
+const lines = (output: string) =>
+  output
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as { level: string; message: Record<string, unknown> });
+
+it('a service waits for a database that comes later, and says once what it waits for', async () => {
+  const line = await TcpProxy.start(database.url);
+  line.refuse();
+  const url = line.throughProxy(database.url);
+  const service = run([MAIN], { DATABASE_URL: url });
+
+  await vi.waitUntil(() => line.connections > 3, { timeout: 30_000 });
+  line.forward();
+  await vi.waitUntil(() => service.out().includes('"msg":"ready"'), { timeout: 30_000 });
+  service.stop();
+  const status = await service.ended;
+  await line.close();
+
+  const waiting = lines(service.out()).filter(({ message }) => message['msg'] === 'waiting for the database');
+  const { host, pathname } = new URL(url);
+  expect(waiting.map(({ message }) => message)).toEqual([
+    { msg: 'waiting for the database', database: host + pathname, waitSeconds: 60, error: expect.any(String) },
+  ]);
+  expect(status).toBe(0);
+});
+
+it('a service does not wait longer than DATABASE_WAIT_SECONDS, and ends with one sentence', async () => {
+  const port = await findFreePort();
+
+  const { status, out, err } = await runServiceToItsEnd({
+    DATABASE_URL: `postgres://user:hunter2@127.0.0.1:${port}/shop`,
+    DATABASE_WAIT_SECONDS: '1',
+  });
+
+  expect(status).toBe(1);
+  expect(out).toContain('waiting for the database');
+  expect(err).toBe(
+    `The database at 127.0.0.1:${port}/shop did not respond within 1 seconds (DATABASE_WAIT_SECONDS): connect ECONNREFUSED 127.0.0.1:${port}.\n`,
+  );
+});
+
+it.each([
+  [
+    'a database that does not exist',
+    () => new URL('/nowhere', database.url).href,
+    /nowhere does not exist\. Create it, or correct DATABASE_URL/,
+  ],
+  [
+    'a wrong password',
+    () => database.url.replace(/:[^:@]+@/, ':hunter2@'),
+    /refuses the connection: password authentication failed/,
+  ],
+])('with %s nobody waits: the service and the command line end with one sentence', async (_, url, sentence) => {
+  const service = await runServiceToItsEnd({ DATABASE_URL: url() });
+  const command = run([CLI, 'webhook', 'list'], { DATABASE_URL: url() });
+
+  expect(service).toEqual({ status: 1, out: '', err: expect.stringMatching(sentence) });
+  expect(service.err.trim().split('\n')).toHaveLength(1);
+  expect(await command.ended).toBe(1);
+  expect(command.err()).toBe(`error: ${service.err}`);
+  expect(service.err).not.toContain('hunter2');
+  expect(await database.query(`select from pg_database where datname = 'nowhere'`)).toEqual([]);
+});
+
+it('the command line waits as well, and says so beside what it prints', async () => {
+  const line = await TcpProxy.start(database.url);
+  line.refuse();
+  const command = run([CLI, 'webhook', 'list', '--json'], { DATABASE_URL: line.throughProxy(database.url) });
+
+  await vi.waitUntil(() => line.connections > 3, { timeout: 30_000 });
+  line.forward();
+  const status = await command.ended;
+  await line.close();
+
+  expect({ status, out: command.out() }).toEqual({ status: 0, out: '{"webhooks":[]}\n' });
+  expect(command.err()).toMatch(/^waiting up to 60 seconds for the database at 127\.0\.0\.1:\d+\/\w+: .+\n$/);
+});
+
+it('the command line says that it has made a database, the first time only', async () => {
+  const first = run([CLI, 'webhook', 'list'], {});
+  const firstStatus = await first.ended;
+  const second = run([CLI, 'webhook', 'list'], {});
+  const secondStatus = await second.ended;
+
+  expect([firstStatus, secondStatus]).toEqual([0, 0]);
+  expect(first.err()).toBe(
+    `DATABASE_URL is not set: a new, empty database was created in ${join(folder, '.data/postgres')}\n`,
+  );
+  expect(second.err()).toBe('');
+});
+
+it('.env in the working directory is read; what the process was given wins', async () => {
+  await writeFile(
+    join(folder, '.env'),
+    `DATABASE_URL=${database.url}\nRUN_MODE=worker\nLOG_LEVEL=debug\nFETCH_ALLOWED_HOSTS=localhost:4000 # ours\n`,
+  );
+  const service = run([MAIN], { RUN_MODE: 'api' });
+
+  await vi.waitUntil(() => service.out().includes('"msg":"ready"'), { timeout: 30_000 });
+  service.stop();
+  await service.ended;
+  const command = run([CLI, 'webhook', 'list'], {});
+  const status = await command.ended;
+
+  expect(lines(service.out()).map(({ message }) => message)).toContainEqual(
+    expect.objectContaining({ msg: 'ready', runMode: 'api' }),
+  );
+  expect({ status, err: command.err() }).toEqual({ status: 0, err: '' });
+});
+
+describe('the health check of the image', () => {
+  /** As Docker runs it: by a shell, with the variables of the container. */
+  async function healthCheck(port: string): Promise<number | null> {
+    const dockerfile = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
+    const [, command] = /^HEALTHCHECK (?:--\S+ |\\\n +)*CMD (.+)$/m.exec(dockerfile)!;
+    const child = spawn('sh', ['-c', command!], {
+      env: { PATH: `${process.execPath.replace(/[^/]+$/, '')}:${process.env['PATH']}`, PORT: port },
+    });
+    await once(child, 'close');
+    return child.exitCode;
+  }
+
+  it.each(['all', 'api', 'worker'] as const)(
+    'passes beside a ready process with RUN_MODE=%s, at any PORT',
+    async (runMode) => {
+      const line = await TcpProxy.start(database.url);
+      const metadataApi = await MetadataHost.start();
+      const service = await startServiceProcess(
+        { database: { url: line.throughProxy(database.url) }, metadataApi },
+        runMode,
+      );
+      const { port } = new URL(service.url);
+
+      const before = await healthCheck(port);
+      line.blackhole();
+      const away = await healthCheck(port);
+      line.forward();
+      await vi.waitUntil(async () => (await healthCheck(port)) === 0, { timeout: 20_000 });
+      await service.end('SIGTERM');
+      const gone = await healthCheck(port);
+
+      expect({ before, away, gone }).toEqual({ before: 0, away: 1, gone: 1 });
+      await Promise.all([line.close(), metadataApi.close()]);
+    },
+  );
+
+  it('leaves a container time to wait for its database, and compose starts again what has ended', async () => {
+    const dockerfile = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
+    const compose = await readFile(new URL('../compose.yaml', import.meta.url), 'utf8');
+
+    expect(Number(/--start-period=(\d+)s/.exec(dockerfile)?.[1])).toBeGreaterThan(60);
+    expect(compose.match(/^ {4}restart: unless-stopped$/gm)).toHaveLength(2);
+  });
+});

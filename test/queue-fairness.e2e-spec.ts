@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
+import { MetadataHost } from './support/metadata-host.js';
+import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+/** Unknown to every worker at first, so that the first claims for it are small. */
+let oneHost: MetadataHost;
+beforeAll(async () => {
+  oneHost = await MetadataHost.start();
+  // Some responses are delayed until another event has happened.
+  test = await startApp({ safeHttp: { deadlineMs: 20_000 } }, { otherHosts: [oneHost] });
+});
+afterAll(async () => {
+  await test.stop();
+  await oneHost.close();
+});
+beforeEach(() => {
+  test.metadataApi.hits.clear();
+  test.metadataApi.maxConcurrent = 0;
+});
+
+const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
+const hitsInAll = () => [...test.metadataApi.hits.values()].reduce((sum, hits) => sum + hits, 0);
+/** How many requests its host had seen when this token was asked for. */
+function placeOf(tokenId: string): () => number {
+  let place = 0;
+  const before = () => {
+    place = hitsInAll();
+    return Promise.resolve();
+  };
+  test.metadataApi.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
+  return () => place;
+}
+
+it('a worker continues while further refreshes of its project are being accepted', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+  const accepting = new Client({ connectionString: test.database.url });
+  await accepting.connect();
+  await accepting.query('begin');
+  const further = randomUUID();
+  await accepting.query(
+    `insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+     select $2, project_id, collection_id, collection_address, source, total, now()
+     from nft_metadata.refreshes where id = $1`,
+    [refreshId, further],
+  );
+  await accepting.query(
+    `insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, due_at)
+     select $2, lane_id, token_id, now() from nft_metadata.refresh_items where refresh_id = $1`,
+    [refreshId, further],
+  );
+
+  await test.worker.runOnce();
+
+  await accepting.query('rollback');
+  await accepting.end();
+  await expectSucceeded(test.app, project, refreshId, 1);
+});
+
+describe('among requests for one host', () => {
+  it('a single token does not wait behind a large request of its own project [H13]', async () => {
+    const project = await test.aProject({ tokens: ids(1000) });
+    const place = placeOf('999');
+    const large = await requestRefresh(test.app, project, ids(998));
+    const single = await requestRefresh(test.app, project, ['999']);
+
+    await test.worker.runOnce();
+
+    expect(place()).toBeLessThanOrEqual(32);
+    await expectSucceeded(test.app, project, large, 998);
+    await expectSucceeded(test.app, project, single, 1);
+  });
+
+  it('requests for a token in flight do not block others', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    let response = () => {};
+    const before = () => new Promise<void>((done) => (response = done));
+    test.metadataApi.script('1', { before, status: 200, body: { name: 'One' } });
+    const refreshIds = [await requestRefresh(test.app, project, ['1'])];
+    test.worker.start();
+    await vi.waitUntil(() => test.metadataApi.hits.has('1'), { timeout: 10_000 });
+    for (let time = 0; time < 60; time += 1) refreshIds.push(await requestRefresh(test.app, project, ['1']));
+
+    refreshIds.push(await requestRefresh(test.app, project, ['2']));
+    await vi.waitUntil(() => test.metadataApi.hits.has('2'), { timeout: 10_000 });
+
+    expect(test.metadataApi.hits.get('1')).toBe(1);
+    test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
+    response();
+    await vi.waitUntil(
+      async () => {
+        test.worker.wake();
+        return (await readRefresh(test.app, project, refreshIds[60]!))['status'] === 'completed';
+      },
+      { timeout: 10_000 },
+    );
+    await test.worker.stop();
+    expect(test.metadataApi.hits.get('1')).toBe(2);
+    for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
+  });
+
+  it('a small one does not wait behind a large one, nor the large one behind many small ones [H14]', async () => {
+    const project = await test.aProject({ tokens: ids(2000) });
+    const large = await requestRefresh(test.app, project, ids(1000));
+    const places = [placeOf('1050'), placeOf('500')];
+    const small: string[] = [];
+    for (let from = 1001; from < 1801; from += 50) {
+      small.push(await requestRefresh(test.app, project, ids(50, from)));
+    }
+
+    await test.worker.runOnce();
+
+    expect(places[0]!()).toBeLessThan(300);
+    expect(places[1]!()).toBeLessThan(1400);
+    for (const refreshId of small) await expectSucceeded(test.app, project, refreshId, 50);
+    await expectSucceeded(test.app, project, large, 1000);
+  });
+
+  it('a project does not wait behind another one, even one that is a hundred times larger [H14]', async () => {
+    const [first, second] = [
+      await test.aProject({ tokens: ids(2000) }),
+      await test.aProject({ tokens: ids(20, 3000) }),
+    ];
+    const large = [
+      await requestRefresh(test.app, first, ids(1000)),
+      await requestRefresh(test.app, first, ids(1000, 1001)),
+    ];
+    const place = placeOf('3019');
+    const other = await requestRefresh(test.app, second, ids(20, 3000));
+
+    await test.worker.runOnce();
+
+    expect(place()).toBeLessThan(100);
+    for (const refreshId of large) await expectSucceeded(test.app, first, refreshId, 1000);
+    await expectSucceeded(test.app, second, other, 20);
+  });
+});
+
+describe('a request for ten tokens beside thousands of another project', () => {
+  /** Somebody else's transaction, which holds these rows until it is let go. */
+  async function locking(statement: string, values: unknown[]): Promise<() => Promise<void>> {
+    const client = new Client({ connectionString: test.database.url });
+    await client.connect();
+    await client.query('begin');
+    await client.query(statement, values);
+    return async () => {
+      await client.query('rollback');
+      await client.end();
+    };
+  }
+  const statementsThatWait = async (part: string) =>
+    (
+      await test.database.query(
+        `select from pg_stat_activity
+         where datname = current_database() and wait_event_type = 'Lock' and position($1 in query) > 0`,
+        [part],
+      )
+    ).length;
+  const isCompleted = async (project: TestProject, refreshId: string) =>
+    (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
+
+  it('does not wait until the results of those are written, however many there are', async () => {
+    const [large, small] = [
+      await test.aProject({ tokens: ids(4000) }),
+      await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
+    ];
+    const bulk: string[] = [];
+    for (const from of [1, 1001, 2001, 3001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
+    const releaseHeld = await locking('select from nft_metadata.refreshes where id = any($1) for update', [bulk]);
+    test.worker.start();
+    // Two batches that are being written, and as many results as may wait.
+    await vi.waitUntil(() => hitsInAll() > 2000, { timeout: 30_000 });
+    await vi.waitUntil(async () => (await statementsThatWait('nft_metadata.refreshes')) === 2, { timeout: 10_000 });
+
+    const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
+    await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 8000 });
+    const written = (await readRefresh(test.app, large, bulk[0]!))['summary'];
+
+    await releaseHeld();
+    await vi.waitUntil(
+      async () => {
+        test.worker.wake();
+        return (await Promise.all(bulk.map((id) => isCompleted(large, id)))).every(Boolean);
+      },
+      { timeout: 40_000, interval: 200 },
+    );
+    await test.worker.stop();
+    expect(written).toMatchObject({ succeeded: 0 });
+    await expectSucceeded(test.app, small, refreshId, 10);
+    for (const id of bulk) await expectSucceeded(test.app, large, id, 1000);
+  });
+
+  it('is fetched while bulk fetches pause, and batches of bulk results are small then', async () => {
+    const [large, small] = [
+      await test.aProject({ tokens: ids(5000) }),
+      await test.aProject({ tokens: ids(80, 9001), metadataUrl: oneHost.url }),
+    ];
+    const bulk: string[] = [];
+    for (const from of [1, 1001, 2001, 3001, 4001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
+    test.worker.start();
+    await vi.waitUntil(() => hitsInAll() > 500, { timeout: 30_000, interval: 10 });
+
+    // Of each request for ten: how many bulk fetches began between its acceptance and the last of its own fetches.
+    const bulkFetches: number[] = [];
+    for (let from = 9001; from < 9081 && hitsInAll() < 4500; from += 10) {
+      const refreshId = await requestRefresh(test.app, small, ids(10, from));
+      const before = hitsInAll();
+      await vi.waitUntil(() => ids(10, from).every((id) => oneHost.hits.has(id)), { timeout: 8000, interval: 1 });
+      bulkFetches.push(hitsInAll() - before);
+      await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 8000 });
+    }
+    await vi.waitUntil(async () => (await Promise.all(bulk.map((id) => isCompleted(large, id)))).every(Boolean), {
+      timeout: 40_000,
+      interval: 200,
+    });
+    await test.worker.stop();
+
+    // A busy machine takes longer than the longest pause now and then.
+    expect(bulkFetches.length).toBeGreaterThanOrEqual(3);
+    expect(bulkFetches.filter((count) => count === 0).length).toBeGreaterThanOrEqual(bulkFetches.length / 2);
+    const batches = await test.database.query<{ tokens: number }>(
+      `select count(*)::int as tokens from nft_metadata.refresh_items
+       where refresh_id = any($1) and finished_at between
+         (select min(created_at) from nft_metadata.refreshes where project_id = $2)
+         and (select max(completed_at) from nft_metadata.refreshes where project_id = $2)
+       group by finished_at`,
+      [bulk, small.id],
+    );
+    // Two may have been in flight before.
+    expect(batches.filter(({ tokens }) => tokens > 128).length).toBeLessThanOrEqual(2);
+    expect(batches.length).toBeGreaterThan(4);
+  });
+
+  it('does not wait until those are claimed', async () => {
+    const [large, small] = [
+      await test.aProject({ tokens: ids(1000) }),
+      await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
+    ];
+    const bulk = await requestRefresh(test.app, large, ids(1000));
+    const releaseHeld = await locking('select from nft_metadata.refresh_items where refresh_id = $1 for update', [
+      bulk,
+    ]);
+    test.worker.start();
+    await vi.waitUntil(async () => (await statementsThatWait('with recursive active')) === 1, {
+      timeout: 10_000,
+    });
+
+    const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
+    await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 8000 });
+    const hits = hitsInAll();
+
+    await releaseHeld();
+    await vi.waitUntil(() => isCompleted(large, bulk), { timeout: 30_000, interval: 200 });
+    await test.worker.stop();
+    expect(hits).toBe(0);
+    await expectSucceeded(test.app, small, refreshId, 10);
+    await expectSucceeded(test.app, large, bulk, 1000);
+  });
+});
