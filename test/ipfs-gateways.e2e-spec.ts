@@ -125,7 +125,7 @@ it('a picture in the place of a document that was there before is a failure, and
   expect(await fetch()).toMatchObject({ kind: 'undecodable', reason: 'media_instead_of_document' });
 });
 
-it('a gateway in trouble is asked last for a while', async () => {
+it('a gateway that failed is tried last for a while', async () => {
   first.respond('1', 500);
   await fetchUri(`ipfs://${CID}/1`);
   const before = first.hits.get('2') ?? 0;

@@ -83,8 +83,13 @@ it('no code and no page uses a word that we gave up', () => {
     .flatMap((path) => {
       const text = readFileSync(ROOT + path, 'utf8');
       const isCode = /\.(ts|mjs|js)$/.test(path);
+      // dns2 calls the records of a response so.
+      const isForeign = (name: string) => text.includes("from 'dns2'") && name === 'answers';
       const names = [path, ...compoundNamesOf(text), ...(isCode ? identifiersOf(text) : [])];
-      return usesIn(names, terms).map((use) => `${path}: ${use}`);
+      return usesIn(
+        names.filter((name) => !isForeign(name)),
+        terms,
+      ).map((use) => `${path}: ${use}`);
     });
 
   expect(uses).toEqual([]);

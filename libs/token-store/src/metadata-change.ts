@@ -34,8 +34,8 @@ export interface MetadataChange extends TokenReference {
 }
 
 /** Traits, and characters in them, that one list holds at most: 500 such changes are written in one row. */
-const MOST_TRAITS = 100;
-const MOST_CHARACTERS = 10_000;
+const MAX_TRAITS = 100;
+const MAX_CHARACTERS = 10_000;
 
 /** Which traits a token has gained and lost. Both lists are bounded. */
 export function traitDifference(
@@ -60,18 +60,18 @@ export function traitValues(attributes: readonly Attribute[]): Map<string, Chang
 }
 
 /** Longer than this is shown but not indexed: an index row has to fit a quarter of a page. */
-const LONGEST_INDEXED = 500;
+const MAX_INDEXED_LENGTH = 500;
 
 /** Whether a value is counted and can be filtered by. */
 export function isIndexed({ traitType, value }: ChangedTrait): boolean {
-  return traitType.length <= LONGEST_INDEXED && value.length <= LONGEST_INDEXED;
+  return traitType.length <= MAX_INDEXED_LENGTH && value.length <= MAX_INDEXED_LENGTH;
 }
 
 function bounded(traits: readonly ChangedTrait[]): ChangedTrait[] {
   let characters = 0;
   const tooMany = traits.findIndex(({ traitType, value }, index) => {
     characters += traitType.length + value.length;
-    return index === MOST_TRAITS || characters > MOST_CHARACTERS;
+    return index === MAX_TRAITS || characters > MAX_CHARACTERS;
   });
   return tooMany < 0 ? [...traits] : traits.slice(0, tooMany);
 }
