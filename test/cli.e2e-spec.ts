@@ -188,7 +188,7 @@ it('the command line prints all its help without a database', async () => {
 
   expect([help.status, groupHelp.status, commandHelp.status]).toEqual([0, 0, 0]);
   expect(help.out).toMatch(/^ {2}token {2,}tokens of a collection/m);
-  expect(groupHelp.out).toMatch(/^ {2}remove \[options\] {2,}with its tokens/m);
+  expect(groupHelp.out).toMatch(/^ {2}remove \[options\] {2,}remove a collection/m);
   expect(commandHelp.out).toMatch(/--uri-rule <rule>/);
 });
 

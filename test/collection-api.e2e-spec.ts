@@ -88,7 +88,7 @@ describe('a project', () => {
     [{}, 'the body must have metadata_url or uri_rule'],
     [{ metadata_url: 7 }, 'metadata_url must be a URL'],
     [{ metadata_url: 'ftp://a.example' }, 'is not an http, https, ipfs, ipns or ar URL'],
-    [{ metadata_url: 'https://user:secret@a.example' }, 'must not hold a user name or password'],
+    [{ metadata_url: 'https://user:secret@a.example' }, 'must not contain a user name or password'],
     [{ uri_rule: 'as_is' }, 'uri_rule cannot be set'],
     [{ metadataUrl: 'https://a.example' }, 'metadataUrl is not a field here; did you mean metadata_url?'],
     [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule'],
@@ -166,7 +166,7 @@ describe('tokens that a project registers', () => {
     expect(responses.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([200, 200, 409, 409]);
     expect(responses.find(({ status }) => status === 409)!.body).toEqual({
       code: 'token_limit_reached',
-      message: 'The collection may hold 8 tokens, and would hold more.',
+      message: 'The collection may hold at most 8 tokens, and these would exceed it.',
     });
     expect(await test.app.get(TokenStore).countTokens(project.collectionId)).toBe(6);
     expect(await register(project, ['98', '99'])).toMatchObject({ status: 200 });

@@ -1,7 +1,11 @@
-import { Collections, TokenStore, TraitRecount, UnknownCollection } from '@app/token-store';
+import { CollectionFull, Collections, TokenStore, TraitRecount, UnknownCollection } from '@app/token-store';
 import { Client } from 'pg';
+import { removeCollection } from '../src/cli/collection-removal.js';
+import type { Session } from '../src/cli/session.js';
+import { Listings } from '../src/listings/listings.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { explainReads, captureStatements } from './support/statements.js';
 
 let test: TestApp;
 let collections: Collections;
@@ -12,6 +16,18 @@ beforeAll(async () => {
   store = test.app.get(TokenStore);
 });
 afterAll(() => test.stop());
+
+const waiting = () =>
+  test.database.query<{ pid: number }>(
+    `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+
+async function transaction(): Promise<Client> {
+  const client = new Client({ connectionString: test.database.url });
+  await client.connect();
+  await client.query('begin');
+  return client;
+}
 
 const ids = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 
@@ -35,7 +51,7 @@ const rowsOf = async ({ collectionId }: TestProject) => {
 };
 
 describe('removing a collection', () => {
-  it('removes its tokens and traits, no more than 1,000 tokens a statement, and its address is free again', async () => {
+  it('deletes the tokens and traits of the collection, 1,000 tokens per statement at most, and frees its address', async () => {
     const project = await test.aProject({ tokens: ids(2300) });
     const other = await test.aProject({ tokens: ['1', '2'] });
     await refreshed(project, '1', '2', '3');
@@ -67,7 +83,7 @@ describe('removing a collection', () => {
     });
   });
 
-  it('leaves refreshes readable, and ends what is pending in them without stopping the worker for others', async () => {
+  it('leaves refreshes of the collection readable and fails their pending tokens, while the worker goes on for others', async () => {
     const [project, other] = [await test.aProject({ tokens: ['1', '2'] }), await test.aProject({ tokens: ['1'] })];
     test.metadataApi.respond('2', 404);
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
@@ -94,27 +110,140 @@ describe('removing a collection', () => {
       .expect(403);
   });
 
-  it('takes tokens along that were being registered when it began, and refuses those that come after', async () => {
+  it('waits for a registration of tokens and deletes these too; later registrations are refused', async () => {
     const project = await test.aProject({ tokens: ['1'] });
-    const registering = new Client({ connectionString: test.database.url });
-    await registering.connect();
-    await registering.query('begin');
+    const registering = await transaction();
     await registering.query('insert into nft_metadata.tokens (collection_id, token_id) values ($1, 2)', [
       project.collectionId,
     ]);
 
     const removing = collections.remove(project.collectionId);
-    await vi.waitUntil(async () => (await collections.findByAddress(project.collectionAddress)).length === 0);
-    await expect(store.registerTokens(project.collectionId, ['3'])).rejects.toThrow(UnknownCollection);
+    await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+    const isRefused = expect(store.registerTokens(project.collectionId, ['3'])).rejects.toThrow(UnknownCollection);
     await registering.query('commit');
     await registering.end();
 
+    await isRefused;
     expect(await removing).toBe(2);
     expect(await rowsOf(project)).toEqual({ collections: 0, tokens: 0, traits: 0 });
   });
+
+  it('leaves no listings of the collection behind when the removal is interrupted at any step and repeated', async () => {
+    const session: Pick<Session, 'get'> = { get: async (type) => test.app.get(type) };
+    for (const table of ['nft_metadata.collection_traits', 'nft_metadata.tokens', 'marketplace.listings']) {
+      const project = await test.aProject({ tokens: ['1', '2'] });
+      await refreshed(project, '1', '2');
+      const listing = {
+        collectionId: project.collectionId,
+        seller: `0x${'5'.repeat(40)}`,
+        price: '1',
+        currency: 'ETH',
+      };
+      const listings = test.app.get(Listings);
+      await listings.putUp(['1', '2'].map((tokenId) => ({ ...listing, tokenId })));
+      const holding = await transaction();
+      await holding.query(`select from ${table} where collection_id = $1 for update`, [project.collectionId]);
+
+      const interrupted = removeCollection(session, project.collectionId);
+      const isInterrupted = expect(interrupted).rejects.toThrow(/canceling statement/);
+      await vi.waitUntil(async () => (await waiting()).length > 0, { timeout: 30_000, interval: 20 });
+      await expect(listings.putUp([{ ...listing, tokenId: '2' }])).rejects.toThrow(UnknownCollection);
+      for (const { pid } of await waiting()) await test.database.query('select pg_cancel_backend($1)', [pid]);
+      await isInterrupted;
+      await holding.end();
+
+      await removeCollection(session, project.collectionId);
+      expect(await rowsOf(project)).toEqual({ collections: 0, tokens: 0, traits: 0 });
+      expect(
+        await test.database.query('select from marketplace.listings where collection_id = $1', [project.collectionId]),
+      ).toEqual([]);
+    }
+  });
+
+  it('waits for listings that are being inserted and deletes these too', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const tokens = await transaction();
+    await tokens.query('select from nft_metadata.tokens where collection_id = $1 for update', [project.collectionId]);
+    const listing = { collectionId: project.collectionId, tokenId: '1', seller: `0x${'5'.repeat(40)}` };
+    const listings = test.app.get(Listings);
+    const puttingUp = listings.putUp([{ ...listing, price: '1', currency: 'ETH' }]);
+    await vi.waitUntil(async () => (await waiting()).length === 1, { timeout: 30_000, interval: 20 });
+
+    const removing = collections.remove(project.collectionId, () => listings.deleteByCollection(project.collectionId));
+    await vi.waitUntil(async () => (await waiting()).length === 2, { timeout: 30_000, interval: 20 });
+    await tokens.query('commit');
+    await tokens.end();
+    await Promise.all([puttingUp, removing]);
+
+    expect(
+      await test.database.query('select from marketplace.listings where collection_id = $1', [project.collectionId]),
+    ).toEqual([]);
+  });
 });
 
-it('removing tokens moves the counts of their traits', async () => {
+describe('the token count of a collection', () => {
+  const counted = async (project: TestProject) => (await rowsOf(project))!['tokens'];
+
+  it('token counts are exact while tokens of the collection are registered and removed concurrently', async () => {
+    const project = await test.aProject({ tokens: ids(50) });
+    const somewhere = (offset: number) => ids(400).map((id) => String(Number(id) + offset));
+
+    await Promise.all([
+      store.registerTokens(project.collectionId, somewhere(0)),
+      store.removeTokens(project.collectionId, somewhere(100)),
+      store.registerTokens(project.collectionId, somewhere(200), { collectionTokens: 10_000 }),
+      store.removeTokens(project.collectionId, somewhere(300)),
+      store.registerTokens(project.collectionId, somewhere(50)),
+      store.registerTokens(project.collectionId, somewhere(250)),
+    ]);
+
+    expect(await counted(project)).toBeGreaterThan(0);
+    expect(await store.countTokens(project.collectionId)).toBe(await counted(project));
+  });
+
+  it('token counts do not change when a registration is refused, and include rows that other programs insert or delete', async () => {
+    const project = await test.aProject({ tokens: ids(3) });
+
+    await expect(store.registerTokens(project.collectionId, ['4', '5'], { collectionTokens: 4 })).rejects.toThrow(
+      CollectionFull,
+    );
+    expect(await store.countTokens(project.collectionId)).toBe(3);
+    await test.database.query('insert into nft_metadata.tokens (collection_id, token_id) values ($1, 9), ($1, 10)', [
+      project.collectionId,
+    ]);
+    await test.database.query('delete from nft_metadata.tokens where collection_id = $1 and token_id = 1', [
+      project.collectionId,
+    ]);
+
+    expect(await store.countTokens(project.collectionId)).toBe(4);
+  });
+
+  it('token counts are read from one row, also by a registration with a limit', async () => {
+    const project = await test.aProject({ tokens: ids(5000) });
+
+    const statements = await captureStatements(async () => {
+      await store.countTokens(project.collectionId);
+      await store.registerTokens(project.collectionId, ['5001'], { collectionTokens: 5001 });
+    });
+
+    const reads = await explainReads(test.database.url, statements);
+    expect(reads.map(({ table }) => table)).toContain('collections');
+    expect(reads.reduce((rows, read) => rows + read.rows, 0)).toBeLessThan(20);
+  });
+
+  it('a recount corrects the token count of a collection', async () => {
+    const project = await test.aProject({ tokens: ids(7) });
+    await test.database.query('update nft_metadata.collections set token_count = 3 where id = $1', [
+      project.collectionId,
+    ]);
+
+    await test.app.get(TraitRecount).recount(project.collectionId);
+
+    expect(await store.countTokens(project.collectionId)).toBe(7);
+  });
+});
+
+it('removing tokens updates the counts of their traits', async () => {
   const project = await test.aProject({ tokens: ids(5) });
   await refreshed(project, ...ids(5));
 

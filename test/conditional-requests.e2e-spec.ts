@@ -17,7 +17,7 @@ async function refresh(project: TestProject): Promise<string> {
   return refreshId;
 }
 
-it('what a host said of its document is sent back, and 304 is a success that changes nothing but its time [D33]', async () => {
+it('validators of a document are sent back, and 304 is a success that changes only its time [D33]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const validators = { etag: '"v1"', 'last-modified': 'Wed, 21 Oct 2015 07:28:00 GMT' };
   test.metadataApi.respond('1', 200, { name: 'One' }, validators);
@@ -62,7 +62,7 @@ it('304 after a failure makes a stale record good again [G18]', async () => {
   });
 });
 
-it('nothing is sent back to another URL than the one that said it', async () => {
+it('validators are not sent to another URL than the one that they came from', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.respond('1', 200, { name: 'One' }, { etag: '"v1"' });
   await refresh(project);
@@ -76,7 +76,7 @@ it('nothing is sent back to another URL than the one that said it', async () => 
   expect(test.metadataApi.lastHeaders).not.toHaveProperty('if-none-match');
 });
 
-it('304 about a version that is no longer the stored one is asked again, and the newest document wins [G7]', async () => {
+it('a 304 for a version that is no longer stored is requested again, and the newest document wins [G7]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.respond('1', 200, { name: 'First' }, { etag: '"v1"' });
   await refresh(project);

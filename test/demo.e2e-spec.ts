@@ -25,7 +25,7 @@ it('stays up without --once, says where the documentation of the API is, and it 
   const ended = once(child, 'close');
   await vi.waitUntil(() => out.includes('good for five minutes') || child.exitCode !== null, { timeout: 100_000 });
 
-  const url = /documented, and can be tried, at (\S+\/docs)/.exec(out)?.[1];
+  const url = /Read and try its API at (\S+\/docs)/.exec(out)?.[1];
   const page = url && (await (await fetch(url)).text());
   child.kill('SIGINT');
   const [status] = (await ended) as [number];

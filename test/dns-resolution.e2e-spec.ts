@@ -58,13 +58,13 @@ it.each([
   expect(host.trafficOf('').hits).toBe(0);
 });
 
-it('a name server that hangs ends as dns, and not as a timeout of the metadata host', async () => {
+it('a fetch fails as dns if the name server hangs, not as a timeout of the metadata host', async () => {
   const outcome = await fetchFrom(await fetcher({ nameServers: [silent.address] }), 'http://loopback.example');
 
   expect(outcome).toMatchObject({ kind: 'unreachable', reason: 'dns' });
 });
 
-it('a name server that is away is no refusal of the metadata host', async () => {
+it('a name server that is unreachable does not count as a refused connection of the metadata host', async () => {
   const gone = await NameServer.start({});
   const { address } = gone;
   await gone.close();
@@ -74,13 +74,13 @@ it('a name server that is away is no refusal of the metadata host', async () => 
   });
 });
 
-it('behind a name server that hangs, the next one is asked in time', async () => {
+it('after a name server that hangs, the next one is queried in time', async () => {
   const from = await fetcher({ nameServers: [silent.address, names.address] });
 
   expect(await fetchFrom(from, 'http://loopback.example')).toMatchObject({ reason: 'blocked_address' });
 });
 
-it('names that hang hold up neither other names nor hosts that are exempt', async () => {
+it('slow names block neither other names nor exempt hosts', async () => {
   const from = await fetcher({ allowedHosts: [`localhost:${host.host.split(':')[1]}`] });
   const ended: string[] = [];
   const hanging = Array.from({ length: 8 }, (_, id) =>
@@ -98,7 +98,7 @@ it('names that hang hold up neither other names nor hosts that are exempt', asyn
   expect(ended.slice(0, 2)).toEqual(['other', 'exempt']);
 });
 
-it('a name is asked for once, however many fetches want it at the time, and again by the next one', async () => {
+it('concurrent fetches share one query for a name, and the next fetch queries it again', async () => {
   // So long that no slow answer is asked for again.
   const from = await fetcher({ deadlineMs: 30_000 });
   const before = names.queries.length;

@@ -33,7 +33,7 @@ afterEach(async () => {
 const fetchUri = (uri: string, tokenId = '1'): Promise<FetchOutcome> =>
   module.get(MetadataFetcher).fetch({ source: { kind: 'token_uri', uri }, tokenId });
 
-it('a token URI on IPFS is read through the first gateway, with its credentials, which show nowhere [A24, A45]', async () => {
+it('a token URI on IPFS is read through the first gateway, whose credentials appear nowhere [A24, A45]', async () => {
   const outcome = await fetchUri(`ipfs://${CID}/1`);
 
   expect(outcome).toMatchObject({ kind: 'fetched', url: `http://${first.host}/ipfs/${CID}/1`, otherRequests: [] });
@@ -55,18 +55,21 @@ it.each<[string, (host: MetadataHost) => unknown, { status: number | null; reaso
     { status: null, reason: 'connection_reset' },
   ],
   ['answers with a web page', (host) => host.respond('1', 200, '<html>'), { status: 200, reason: 'not_json' }],
-])('when the first gateway %s, the second one is asked within the same deadline [A44]', async (_, spoil, failed) => {
-  spoil(first);
+])(
+  'when the first gateway %s, the second one is requested within the same deadline [A44]',
+  async (_, spoil, failed) => {
+    spoil(first);
 
-  const outcome = await fetchUri(`ipfs://${CID}/1`);
+    const outcome = await fetchUri(`ipfs://${CID}/1`);
 
-  expect(outcome).toMatchObject({ kind: 'fetched', url: `${second.url}/ipfs/${CID}/1` });
-  expect(outcome.otherRequests).toMatchObject([{ url: `http://${first.host}/ipfs/${CID}/1`, ...failed }]);
-  expect(second.lastHeaders).not.toHaveProperty('authorization');
-  expect(second.lastHeaders).not.toHaveProperty('x-gateway-token');
-});
+    expect(outcome).toMatchObject({ kind: 'fetched', url: `${second.url}/ipfs/${CID}/1` });
+    expect(outcome.otherRequests).toMatchObject([{ url: `http://${first.host}/ipfs/${CID}/1`, ...failed }]);
+    expect(second.lastHeaders).not.toHaveProperty('authorization');
+    expect(second.lastHeaders).not.toHaveProperty('x-gateway-token');
+  },
+);
 
-it('a picture at a token URI is shown where everybody can load it, and called what its token URI calls it [C14, A45] (S1)', async () => {
+it('an image at a token URI is shown at a URL that anybody can load, and its original is the token URI [C14, A45] (S1)', async () => {
   first.misbehave('1', 'sends an image');
 
   const outcome = await fetchUri(`ipfs://${CID}/1`);
@@ -87,7 +90,7 @@ it.each([
   [`https://ipfs.io/ipfs/${CID}/1`, `https://ipfs.io/ipfs/${CID}/1`],
   [`https://cloudflare-ipfs.com/ipfs/${CID}/1`, `ipfs://${CID}/1`],
   [`https://ipfs.io/ipfs/ipfs://${CID}/1`, `ipfs://${CID}/1`],
-])('a film at %s is the same animation whichever gateway answers (S1)', async (uri, original) => {
+])('a video at %s is the same animation whichever gateway serves it (S1)', async (uri, original) => {
   first.misbehave('1', 'sends a video').respond('1', 500);
   second.misbehave('1', 'sends a video');
   const fromSecond = await fetchUri(uri);
@@ -101,7 +104,7 @@ it.each([
   expect(fromFirst).toMatchObject({ url: `http://${first.host}/ipfs/${CID}/1`, metadata });
 });
 
-it('a picture behind a redirect is called what its token URI calls it [D2] (S1)', async () => {
+it('the original of an image after a redirect is the token URI [D2] (S1)', async () => {
   first.respond('1', 302, '', { location: `${second.url}/pictures/2` });
   second.misbehave('2', 'sends an image');
 
@@ -110,7 +113,7 @@ it('a picture behind a redirect is called what its token URI calls it [D2] (S1)'
   });
 });
 
-it('a picture in the place of a document that was there before is a failure, and another gateway is asked', async () => {
+it('an image instead of an earlier document is a failure, and the next gateway is requested', async () => {
   const source = { kind: 'token_uri' as const, uri: `ipfs://${CID}/1` };
   const fetch = () => module.get(MetadataFetcher).fetch({ source, tokenId: '1', hasDocument: true });
   first.misbehave('1', 'sends an image');
@@ -125,7 +128,7 @@ it('a picture in the place of a document that was there before is a failure, and
   expect(await fetch()).toMatchObject({ kind: 'undecodable', reason: 'media_instead_of_document' });
 });
 
-it('a gateway that failed is tried last for a while', async () => {
+it('a failing gateway is requested last for a while', async () => {
   first.respond('1', 500);
   await fetchUri(`ipfs://${CID}/1`);
   const before = first.hits.get('2') ?? 0;
@@ -135,7 +138,7 @@ it('a gateway that failed is tried last for a while', async () => {
   expect([first.hits.get('2') ?? 0, second.hits.get('2')]).toEqual([before, 1]);
 });
 
-it('when no gateway has it, the one that asks to be left alone decides, so that it is tried again', async () => {
+it('if no gateway has the document and one of them throttles, the token is retried', async () => {
   first.respond('1', 429, '', { 'retry-after': '9' });
   second.respond('1', 404);
 
@@ -153,7 +156,7 @@ it.each([
   expect(await fetchUri(uri)).toMatchObject({ kind: 'fetched', url: url() });
 });
 
-it('{id} in what an ERC-1155 contract and its host answer becomes 64 hex digits [A13, A19]', async () => {
+it('{id} in the token URI and the document of an ERC-1155 contract becomes 64 hex digits [A13, A19]', async () => {
   const hex = '309'.padStart(64, '0');
   first.respond(hex, 200, { name: 'Card {id}' });
   const source = { kind: 'token_uri' as const, uri: `${first.url}/card/{id}`, standard: 'erc1155' as const };
@@ -164,7 +167,7 @@ it('{id} in what an ERC-1155 contract and its host answer becomes 64 hex digits 
   });
 });
 
-it('{id} in a token URI becomes 64 hex digits also where the standard is not known [A13]', async () => {
+it('{id} in a token URI becomes 64 hex digits also if the standard is unknown [A13]', async () => {
   await fetchUri(`${first.url}/card/{id}`, '777');
 
   expect(first.lastUrl).toBe(`/card/${'309'.padStart(64, '0')}`);
@@ -260,7 +263,7 @@ it.each<[string, string, object]>([
   expect([first.hits.size, second.hits.size]).toEqual([0, 0]);
 });
 
-it('a token URI inside a data: URI is followed, and what is there is not followed again [B18]', async () => {
+it('a token URI inside a data: URI is followed for one level [B18]', async () => {
   const inside = (uri: string) => `data:text/plain;base64,${base64(uri)}`;
 
   expect(await fetchUri(inside(`ipfs://${CID}/1`))).toMatchObject(named('Token 1'));
@@ -335,7 +338,7 @@ it('a collection may have its documents on IPFS: the gateways that were asked ar
   ]);
 });
 
-it('which gateway serves the picture at a token URI changes nothing of its record, and nobody is told of a change (S1)', async () => {
+it('the record of an image at a token URI does not depend on the gateway that serves it, and no event is sent (S1)', async () => {
   const node = await Anvil.start();
   const contract = await node.deploy('Potions');
   await node.send(contract, 'setUri', `ipfs://${CID}`);

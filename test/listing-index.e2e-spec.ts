@@ -13,7 +13,7 @@ afterAll(() => test.stop());
 const waiting = () =>
   test.database.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`);
 
-it('a listing that is put up while its token is written shows the new traits', async () => {
+it('a listing that is put up for sale while its token is written has the new traits', async () => {
   const writing = new Client({ connectionString: test.database.url });
   await writing.connect();
   await writing.query('begin');
@@ -35,7 +35,7 @@ it('a listing that is put up while its token is written shows the new traits', a
   ]);
 });
 
-it('a token that is removed is found no more', async () => {
+it('no search finds a token that has been removed', async () => {
   await test.database.query('delete from nft_metadata.tokens where token_id = 1');
 
   expect(await test.database.query('select from nft_metadata.token_search')).toEqual([]);

@@ -34,7 +34,7 @@ async function fetchToken(
   return (await fetcher(options)).fetch({ source: { kind: 'metadata_api', url }, tokenId });
 }
 
-it('reads a document from the Metadata API, with a slash between its URL and the token id', async () => {
+it('a document is read from the Metadata API, with one slash between its URL and the token id', async () => {
   const outcome = await fetchToken('1', {}, `${host.url}/collection/`);
 
   expect(outcome).toMatchObject({ kind: 'fetched', url: `${host.url}/collection/1`, metadata: { name: 'Token 1' } });
@@ -66,7 +66,7 @@ it.each<[Behaviour, string, object]>([
   ['redirects to the cloud metadata service', '[E4, E6]', { kind: 'unreachable', reason: 'blocked_address' }],
   ['redirects to loopback', '[E1, E6]', { kind: 'unreachable', reason: 'blocked_address' }],
   ['redirects to a file', '[A47]', { kind: 'unreachable', reason: 'unsupported_scheme' }],
-])('knows what to make of a host that %s %s', async (behaviour, _, expected) => {
+])('a fetch ends as documented when a host %s %s', async (behaviour, _, expected) => {
   host.misbehave('1000', behaviour);
 
   expect(await fetchToken('1000')).toMatchObject(expected);
@@ -85,16 +85,19 @@ it.each<Behaviour>(['hangs', 'drips a byte at a time', 'drips its headers'])(
   },
 );
 
-it.each([301, 302, 303, 307, 308])('follows %i, and records the URL that it asked for [D1]', async (status) => {
-  host.respond('2', status, '', { location: '/moved/2nd?a=b' });
+it.each([301, 302, 303, 307, 308])(
+  'a redirect with status %i is followed, and the record has the URL before the redirect [D1]',
+  async (status) => {
+    host.respond('2', status, '', { location: '/moved/2nd?a=b' });
 
-  expect(await fetchToken('2')).toMatchObject({
-    kind: 'fetched',
-    url: `${host.url}/collection/2`,
-    metadata: { name: 'Token 2nd' },
-  });
-  expect(host.lastUrl).toBe('/moved/2nd?a=b');
-});
+    expect(await fetchToken('2')).toMatchObject({
+      kind: 'fetched',
+      url: `${host.url}/collection/2`,
+      metadata: { name: 'Token 2nd' },
+    });
+    expect(host.lastUrl).toBe('/moved/2nd?a=b');
+  },
+);
 
 describe('a body that is too large', () => {
   const KB = 1024;
@@ -144,7 +147,7 @@ describe('large bodies, of which two are read at once', () => {
       ...(collectionId && { collectionId }),
     });
 
-  it('end with the deadline where a host drips them, and who has waited for too long is told that it was our doing', async () => {
+  it('end at the deadline if a host drips them; a body that waited too long for a permit fails as busy', async () => {
     const all = await fetcher({ deadlineMs: 1500, largeBodyQueueTimeoutMs: 200 });
     host.misbehave('30', 'drips a large body');
 
@@ -154,7 +157,7 @@ describe('large bodies, of which two are read at once', () => {
     expect(reasons.toSorted((a, b) => a.localeCompare(b))).toEqual(['busy', 'timeout', 'timeout']);
   });
 
-  it('are read when others have been, however many another collection drips, under however many names', async () => {
+  it('of other collections are read in turn, however many one collection drips under however many host names', async () => {
     const port = host.host.split(':')[1];
     const names = Array.from({ length: 16 }, (_, id) => `name-${id}.example:${port}`);
     const lookup: LookupFunction = (_, __, done) => done(null, [{ address: '127.0.0.1', family: 4 }]);
@@ -172,7 +175,7 @@ describe('large bodies, of which two are read at once', () => {
     await Promise.all([...first, ...others]);
   });
 
-  it('lose no time of their own while they wait', async () => {
+  it('do not lose time of their deadline while they wait', async () => {
     host.respond('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
     const all = await fetcher({ maxBytes: 2 * MB });
     const dripped = Array.from({ length: 6 }, () => from(all, host, '30'));
@@ -183,7 +186,7 @@ describe('large bodies, of which two are read at once', () => {
     await Promise.all(dripped);
   });
 
-  it('leave the next gateway its time, however long this one had to wait', async () => {
+  it('leave the next gateway its time, however long this one waited', async () => {
     const other = await MetadataHost.start();
     const all = await fetcher({ allowedHosts: [host.host, other.host], ipfsGateways: [host.url, other.url] });
     host.misbehave('30', 'drips a large body').respond('34', 200, ' '.repeat(MB / 2));
@@ -201,7 +204,7 @@ describe('large bodies, of which two are read at once', () => {
     await other.close();
   });
 
-  it('take their turn also where they stand in the token URI itself', async () => {
+  it('wait for a permit also if the token URI contains them', async () => {
     const all = await fetcher({ deadlineMs: 3000, largeBodyQueueTimeoutMs: 200 });
     host.misbehave('30', 'drips a large body');
     const dripped = ['30', '30', '30'].map((tokenId) => from(all, host, tokenId));
@@ -217,7 +220,7 @@ describe('large bodies, of which two are read at once', () => {
     expect(await fetchInline(MB)).toMatchObject({ kind: 'fetched' });
   });
 
-  it('are no reason to ask the next gateway, or to think less of this one', async () => {
+  it('do not cause a failover to the next gateway or a back-off of this one', async () => {
     const other = await MetadataHost.start();
     host.misbehave('32', 'drips a large body');
     const all = await fetcher({
@@ -244,7 +247,7 @@ describe('large bodies, of which two are read at once', () => {
   });
 });
 
-it('reads of a body what was declared, and takes what follows for no answer to another request [C23]', async () => {
+it('bytes after the declared length of a body are not taken for the response to another request [C23]', async () => {
   const from = await fetcher();
   const fetch = (tokenId: string) => from.fetch({ source: { kind: 'metadata_api', url: host.url }, tokenId });
   host.misbehave('25', 'sends more than it declares');
@@ -274,7 +277,7 @@ describe('a host that cannot be reached', () => {
     });
   });
 
-  it('does not say a word of TLS [D18]', async () => {
+  it('does not speak TLS [D18]', async () => {
     const mute = createServer().listen(0, '127.0.0.1');
     await once(mute, 'listening');
     const address = `127.0.0.1:${(mute.address() as AddressInfo).port}`;
@@ -320,13 +323,13 @@ it.each([429, 503])(
   },
 );
 
-it.each([200, 302, 404, 500])('does not hear what a host that responds with %i says of later [D14]', async (status) => {
+it.each([200, 302, 404, 500])('Retry-After of a response with status %i is ignored [D14]', async (status) => {
   host.respond('3', status, { name: 'Three' }, { 'retry-after': '17' });
 
   expect(await fetchToken('3')).not.toHaveProperty('retryAfterSeconds');
 });
 
-it('asks for the hexadecimal id, and not for another one when that is not found [A21]', async () => {
+it('the hexadecimal id is requested, and no other form when it is not found [A21]', async () => {
   const hex = 'ff'.padStart(64, '0');
   host.respond(hex, 404);
   const source = { kind: 'token_uri' as const, uri: `${host.url}/{id}` };
@@ -335,7 +338,7 @@ it('asks for the hexadecimal id, and not for another one when that is not found 
   expect([host.hits.get(hex), host.hits.get('255')]).toEqual([1, undefined]);
 });
 
-it('asks whether a document has changed, and takes 304 for no [D33]', async () => {
+it('a conditional request that returns 304 means that the document has not changed [D33]', async () => {
   host.respond('4', 304);
   const outcome = await (
     await fetcher()
@@ -349,7 +352,7 @@ it('asks whether a document has changed, and takes 304 for no [D33]', async () =
   expect(host.lastHeaders['if-none-match']).toBe('"abc"');
 });
 
-it('sends validators to nobody else, and does not believe an elsewhere that says 304', async () => {
+it('validators are sent only to the URL that they came from, and a 304 from another URL is not accepted', async () => {
   const elsewhere = await MetadataHost.start();
   elsewhere.respond('8', 304);
   host.respond('8', 302, '', { location: `${elsewhere.url}/8` });
@@ -366,7 +369,7 @@ it('sends validators to nobody else, and does not believe an elsewhere that says
   await elsewhere.close();
 });
 
-it('says who it is, and sends nothing that could identify anybody [D32]', async () => {
+it('requests have a User-Agent and nothing that could identify anybody [D32]', async () => {
   await fetchToken('5');
 
   expect(host.lastHeaders['user-agent']).toMatch(/^nestjs-nft-refresh/);
@@ -379,7 +382,7 @@ it('says who it is, and sends nothing that could identify anybody [D32]', async 
   ]);
 });
 
-it('keeps 4 KB of an error, as text that can be stored [D31]', async () => {
+it('4 KB of an error response are kept, as text that can be stored [D31]', async () => {
   host.respond('6', 500, Buffer.concat([Buffer.from('a\u0000é'), Buffer.alloc(10_000, 'x')]));
 
   const outcome = await fetchToken('6');
@@ -412,13 +415,13 @@ it.each([
   await canary.close();
 });
 
-it('says who it is in the words of the operator [D32]', async () => {
+it('the operator sets the User-Agent [D32]', async () => {
   await fetchToken('5', { userAgent: 'Lamps/1.0 (+https://lamps.example)' });
 
   expect(host.lastHeaders['user-agent']).toBe('Lamps/1.0 (+https://lamps.example)');
 });
 
-it('does not honour proxy variables', async () => {
+it('proxy variables of the environment are ignored', async () => {
   const proxy = await MetadataHost.start();
   process.env['http_proxy'] = proxy.url;
   try {
@@ -430,7 +433,7 @@ it('does not honour proxy variables', async () => {
   }
 });
 
-it('asks a host that closes each new connection once, and not again [D18, D24]', async () => {
+it('a host that closes each new connection is requested once, without a retry [D18, D24]', async () => {
   host.misbehave('9', 'closes immediately');
 
   expect(await fetchToken('9')).toMatchObject({ reason: 'connection_reset' });
@@ -448,6 +451,6 @@ it.each<[string, FetchOptions]>([
   ['allowedHosts', { allowedHosts: ['localhost'] }],
   // Longer than a claim holds, together with all else.
   ['largeBodyQueueTimeoutMs', { largeBodyQueueTimeoutMs: 15_001 }],
-])('refuses a wrong option and says which: %s', async (name, options) => {
+])('an invalid option is refused by name: %s', async (name, options) => {
   await expect(fetcher(options)).rejects.toThrow(name);
 });

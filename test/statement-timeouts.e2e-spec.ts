@@ -10,18 +10,32 @@ beforeAll(async () => {
 });
 afterAll(() => test.stop());
 
-const get = (path: string) => http(test.app).get(path).set('x-api-key', project.apiKey);
+const send = (method: 'get' | 'post' | 'patch' | 'delete', body?: object) => (path: string) => {
+  const request = http(test.app)[method](path).set('x-api-key', project.apiKey);
+  return body ? request.send(body) : request;
+};
+const get = send('get');
+const WEBHOOK = '/v1/webhooks/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
 
-it.each<[string, (path: string) => ReturnType<typeof get>]>([
-  ['/listings', get],
-  ['/listings?collection_address=$address&trait.Side=Light&q=lamp', get],
-  ['/v1/collections/$address/traits', get],
-  ['/v1/collections/$address/tokens/1', get],
-  ['/v1/collections/$address/tokens/1/attempts', get],
-  ['/v1/metadata-refreshes', get],
-  ['/v1/metadata-refreshes/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21', get],
-  ['/v1/limits', get],
-])('a statement of %s that the database gives up is a 503 with a code', async (path, ask) => {
+it.each<[string, string, (path: string) => ReturnType<typeof get>]>([
+  ['GET', '/listings', get],
+  ['GET', '/listings?collection_address=$address&trait.Side=Light&q=lamp', get],
+  ['GET', '/v1/collections/$address/traits', get],
+  ['GET', '/v1/collections/$address/tokens/1', get],
+  ['GET', '/v1/collections/$address/tokens/1/attempts', get],
+  ['GET', '/v1/metadata-refreshes', get],
+  ['GET', '/v1/metadata-refreshes/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21', get],
+  ['GET', '/v1/limits', get],
+  ['GET', '/v1/collections', get],
+  ['GET', '/v1/collections/$address', get],
+  ['PATCH', '/v1/collections/$address', send('patch', { metadata_url: 'https://metadata.example.com' })],
+  ['POST', '/v1/collections/$address/tokens', send('post', { token_ids: ['2'] })],
+  ['GET', '/v1/webhooks', get],
+  ['GET', WEBHOOK, get],
+  ['PATCH', WEBHOOK, send('patch', { url: 'https://hooks.example.com' })],
+  ['DELETE', WEBHOOK, send('delete')],
+  ['GET', `${WEBHOOK}/deliveries`, get],
+])('%s %s responds 503 with a code when the database cancels its statement', async (_method, path, ask) => {
   await using _ = await holdTables();
 
   const asked = Promise.resolve(ask(path.replace('$address', project.collectionAddress)));
@@ -65,7 +79,7 @@ it.each([
   }
 });
 
-it('on the partner API it is a 503 in the shape of that one', async () => {
+it('the partner API responds 503 in its own shape when the database cancels a statement', async () => {
   await using _ = await holdTables();
 
   const asked = Promise.resolve(
@@ -79,7 +93,7 @@ it('on the partner API it is a 503 in the shape of that one', async () => {
   expect(await asked).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
 });
 
-it('a database that is away is a 503 of the listings, too', async () => {
+it('GET /listings responds 503 while the database is unavailable', async () => {
   await test.database.refuseConnections();
 
   const response = await get('/listings');
@@ -96,7 +110,8 @@ async function holdTables() {
   const client = new Client({ connectionString: test.database.url });
   await client.connect();
   await client.query(
-    `set transaction_timeout = 0; set lock_timeout = 0; begin; lock table nft_metadata.collections, nft_metadata.refreshes, nft_metadata.refresh_quotas, marketplace.listings
+    `set transaction_timeout = 0; set lock_timeout = 0; begin; lock table nft_metadata.collections,
+       nft_metadata.refreshes, nft_metadata.refresh_quotas, nft_metadata.webhooks, marketplace.listings
      in access exclusive mode`,
   );
   return { [Symbol.asyncDispose]: () => client.end() };

@@ -95,22 +95,6 @@ describe('a refresh that succeeds', () => {
     expect(await lampsOf(project)).toEqual({ Gas: 1 });
   });
 
-  it('fills in the original address of an animation that was read before it was kept, and nothing has changed by it', async () => {
-    const project = await test.aProject({ tokens: ['1'] });
-    test.metadataApi.respond('1', 200, record('Oil', { animation_url: 'ar:1.mp4' }));
-    await refresh(project);
-    const before = await readToken(project);
-    await test.database.query('update nft_metadata.tokens set animation_original = null where collection_id = $1', [
-      project.collectionId,
-    ]);
-
-    await refresh(project);
-
-    const { animation_url, animation_original, changed_at, metadata_version } = before;
-    expect(before).toMatchObject({ animation_url: null, animation_original: 'ar:1.mp4', metadata_version: 1 });
-    expect(await readToken(project)).toMatchObject({ animation_url, animation_original, changed_at, metadata_version });
-  });
-
   it('shows old or new, never a mixture, also to readers in the middle of the write [G2, G13, H3, I2]', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     test.metadataApi.respond('1', 200, record('Oil')).respond('2', 200, record('Oil'));

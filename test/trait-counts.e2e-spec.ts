@@ -18,7 +18,7 @@ function randomFrom(seed: number): (below: number) => number {
   };
 }
 
-it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€“I5, I7, I9, I10]', async () => {
+it('a trait recount finds no wrong count after 10,000 random refreshes by four concurrent writers [I1â€“I5, I7, I9, I10]', async () => {
   const tokens = Array.from({ length: 300 }, (_, id) => String(id));
   const { collectionId } = await test.aProject({ tokens });
   const store = test.app.get(TokenStore);
@@ -69,7 +69,12 @@ it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€
   await Promise.all([write(), write(), write(), write()]);
 
   const recount = await test.app.get(TraitRecount).recount(collectionId);
-  expect(recount).toEqual({ collections: 1, traits: expect.any(Number) as number, corrected: 0, foundAgain: 0 });
+  expect(recount).toEqual({
+    collections: 1,
+    traits: expect.any(Number) as number,
+    corrected: 0,
+    searchRowsRepaired: 0,
+  });
   expect(recount.traits).toBeGreaterThan(50);
   const [sums] = await test.database.query<{ counted: number; held: number }>(
     `select (select sum(token_count)::int from nft_metadata.collection_traits where collection_id = $1) as counted,
@@ -79,7 +84,7 @@ it('finds zero drift after 10,000 random refreshes by four writers at once [I1â€
   expect(sums!.counted).toBe(sums!.held);
 });
 
-it('counts a value that fifty writers bring at once for the first time fifty times, in one row [I1, I5]', async () => {
+it('a new trait value that fifty concurrent writers insert has one row and a count of fifty [I1, I5]', async () => {
   const tokens = Array.from({ length: 50 }, (_, id) => String(id));
   const { collectionId } = await test.aProject({ tokens });
   const attributes = ['Lamp', 'Wick', 'Glass'].map((traitType) => {
@@ -120,7 +125,7 @@ it('counts a value that fifty writers bring at once for the first time fifty tim
   expect(rows).toEqual(['Glass', 'Lamp', 'Wick'].map((trait_type) => ({ trait_type, value: 'New', token_count: 50 })));
 });
 
-it('corrects counts that somebody has spoiled, and says how many', async () => {
+it('a trait recount corrects wrong counts and says how many', async () => {
   await test.database.query('update nft_metadata.collection_traits set token_count = token_count + 1 where id % 2 = 0');
 
   const first = await test.app.get(TraitRecount).recount();
@@ -130,7 +135,7 @@ it('corrects counts that somebody has spoiled, and says how many', async () => {
   expect(second).toMatchObject({ corrected: 0 });
 });
 
-it('makes tokens found by what they have, when somebody has written records past the store', async () => {
+it('a trait recount repairs the search rows of records that were written without the store', async () => {
   const { collectionId } = await test.aProject({ tokens: ['1', '2', '3'] });
   const store = test.app.get(TokenStore);
   await test.database.query(
@@ -153,10 +158,10 @@ it('makes tokens found by what they have, when somebody has written records past
 
   const recount = await test.app.get(TraitRecount).recount(collectionId);
 
-  expect(recount).toMatchObject({ corrected: 0, foundAgain: 2 });
+  expect(recount).toMatchObject({ corrected: 0, searchRowsRepaired: 2 });
   expect(await found()).toEqual([
     ['1', '2'],
     ['1', '2'],
   ]);
-  expect(await test.app.get(TraitRecount).recount(collectionId)).toMatchObject({ foundAgain: 0 });
+  expect(await test.app.get(TraitRecount).recount(collectionId)).toMatchObject({ searchRowsRepaired: 0 });
 });

@@ -94,7 +94,7 @@ it.each<[string, string, Buffer]>([
   expect(await fetchBody(body, { 'content-type': type })).toMatchObject(read);
 });
 
-describe('a body with a list of codings is decoded in order', () => {
+describe('a body with a list of content codings is decoded in order', () => {
   it.each<[string, Buffer]>([
     ['aws-chunked,gzip', gzipSync(DOCUMENT)],
     ['gzip,aws-chunked', gzipSync(DOCUMENT)],
@@ -108,14 +108,14 @@ describe('a body with a list of codings is decoded in order', () => {
     expect(await fetchBody(body, { 'content-encoding': codings })).toMatchObject(read);
   });
 
-  it('also when each coding has a header of its own (H2)', async () => {
+  it('content codings in headers of their own are decoded in order (H2)', async () => {
     const body = gzipSync(gzipSync(DOCUMENT));
     const head = `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`;
 
     expect(await fetchRaw(Buffer.concat([Buffer.from(head), body]))).toMatchObject(read);
   });
 
-  it('and is left compressed when more than three were applied, which nobody does for a reader (H2)', async () => {
+  it('a body with more than three content codings is refused (H2)', async () => {
     const body = gzipSync(gzipSync(gzipSync(gzipSync(DOCUMENT))));
 
     expect(await fetchBody(body, { 'content-encoding': 'gzip, gzip, gzip, gzip' })).toMatchObject({
@@ -124,13 +124,13 @@ describe('a body with a list of codings is decoded in order', () => {
     });
   });
 
-  it('and is too large when it is a bomb inside of another coding (H2)', async () => {
+  it('a decompression bomb inside of another content coding is too large (H2)', async () => {
     const bomb = gzipSync(gzipSync(Buffer.alloc(64 * 1024 * 1024, ' ')));
 
     expect(await fetchBody(bomb, { 'content-encoding': 'gzip, gzip' })).toMatchObject({ reason: 'too_large' });
   });
 
-  it('and is incomplete when one of them was not applied (H2)', async () => {
+  it('a body that lacks one of its declared content codings is incomplete (H2)', async () => {
     expect(await fetchBody(gzipSync(DOCUMENT), { 'content-encoding': 'gzip, gzip' })).toMatchObject(noHttp);
   });
 });
@@ -170,7 +170,7 @@ describe('a gzip body is read', () => {
   });
 });
 
-describe('what is no HTTP that can be read safely is an incomplete body, and no trouble with the connection:', () => {
+describe('HTTP that cannot be parsed safely is an incomplete body, not a connection error:', () => {
   const chunked = `c\r\n${DOCUMENT}\r\n0\r\n\r\n`;
 
   it.each([
@@ -200,7 +200,7 @@ describe('what is no HTTP that can be read safely is an incomplete body, and no 
     expect(await fetchRaw(response)).toMatchObject(noHttp);
   });
 
-  it('but a host that closes the connection before an answer has reset it (H6)', async () => {
+  it('a host that closes the connection before a response has reset it (H6)', async () => {
     expect(await fetchRaw('HTTP/1.1 200')).toMatchObject({ kind: 'unreachable', reason: 'connection_reset' });
   });
 });
@@ -212,7 +212,7 @@ it.each<[string, Record<string, string>, number | undefined]>([
   ['RateLimit', { ratelimit: '"default";r=0;t=12' }, 12],
   ['both, of which Retry-After counts', { 'retry-after': '7', 'x-ratelimit-reset': '12' }, 7],
   ['a limit of which something is left', { 'x-ratelimit-reset': '12', 'x-ratelimit-remaining': '3' }, undefined],
-])('a host that responds with 429 is asked again when it says, in %s (H9)', async (_, headers, seconds) => {
+])('a host that responds with 429 is retried after the delay in %s (H9)', async (_, headers, seconds) => {
   host.respond('1', 429, '', headers);
 
   const { retryAfterSeconds } = (await fetchFrom(`${host.url}/cats`)) as { retryAfterSeconds?: number };
@@ -290,7 +290,7 @@ describe('202, which says that there is no document yet,', () => {
     await expectSucceeded(test.app, project, refreshId, 1);
   });
 
-  it('of a gateway is no reason to leave out the next one (H8)', async () => {
+  it('of a gateway does not stop the failover to the next one (H8)', async () => {
     gateway.respond('1', 202, 'Pending');
     const { project, refreshId } = await start([gateway, otherGateway], `ipfs://${CID}`);
 
@@ -300,7 +300,7 @@ describe('202, which says that there is no document yet,', () => {
     await expectSucceeded(test.app, project, refreshId, 1);
   });
 
-  it('of one gateway is tried again although another one knows nothing of it, and fails after three tries (H8)', async () => {
+  it('of one gateway is retried although another one responds with 404, and fails after three tries (H8)', async () => {
     gateway.respond('1', 202, 'Pending');
     otherGateway.respond('1', 404, 'unknown');
     const { project, refreshId } = await start([gateway, otherGateway], `ipfs://${CID}`);
@@ -316,7 +316,7 @@ describe('202, which says that there is no document yet,', () => {
     ]);
   });
 
-  it('of a Metadata API fails at once, since the guide has 429 and 503 tried again only (H8)', async () => {
+  it('of a Metadata API fails at once: the guide retries 429 and 503 only (H8)', async () => {
     const { project, refreshId } = await start([gateway]);
     test.metadataApi.respond('1', 202, 'Pending', { 'retry-after': '1' });
 

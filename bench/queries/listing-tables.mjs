@@ -85,10 +85,10 @@ export async function writeCollection(database, { id }, tokens) {
   // Put up in no order of their ids. Gold begins where half of the others are cheaper.
   await run(
     `insert into marketplace.listings
-       (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_grams)
+       (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_ngrams)
      select search.collection_id, token_id, '0x' || repeat('5', 40),
        (case when gold.id = any(search.trait_ids) then 600000 else 100000 end + (hashint8(search.id)::bigint & 1048575) * 0.9)::bigint
-         * 1000000000000, 'ETH', name_key, search.trait_ids, name_grams
+         * 1000000000000, 'ETH', name_key, search.trait_ids, name_ngrams
      from nft_metadata.token_search as search, nft_metadata.collection_traits as gold
      where search.token_id % 2 = 0 and gold.trait_type = 'Tier' and gold.value = 'Gold'
      order by hashint8(search.id + 7)`,

@@ -42,6 +42,11 @@ const LISTINGS = {
   'one character that nothing has': 'q=@',
   'name and trait': 'q=dragon&trait.Trait 1=Value 11',
   'name and traits, in none': 'q=dragon&trait.Side=Light&trait.Wings=Bat&order_by=price',
+  'common trait and 500 different numbers': 'trait.Side=Light&trait.Score>=1000&trait.Score<1500',
+  'common trait and 40 of 100 numbers, cheapest first':
+    'trait.Side=Light&trait.Level>=30&trait.Level<=69&order_by=price',
+  'common trait and a quarter of all numbers': 'trait.Side=Light&trait.Score>=QUARTER',
+  'common name, from the end of the alphabet': 'q=amber&order_by=name&direction=desc',
   'trait of the dear ones, cheapest first': 'trait.Tier=Gold&order_by=price',
   'trait of the last tokens, by name': 'trait.Generation=9&order_by=name',
   'deep cursor': 'after=100000',
@@ -64,6 +69,25 @@ const TOKENS = {
   'trait of the last tenth': { traits: { Generation: ['9'] } },
   'numbers from 90 of 100': { ranges: [{ traitType: 'Level', atLeast: '90' }] },
   '500 different numbers': { ranges: [{ traitType: 'Score', atLeast: '1000', below: '1500' }] },
+  'common trait and 500 different numbers': {
+    traits: { Side: ['Light'] },
+    ranges: [{ traitType: 'Score', atLeast: '1000', below: '1500' }],
+  },
+  'common trait and 40 of 100 numbers': {
+    traits: { Side: ['Light'] },
+    ranges: [{ traitType: 'Level', atLeast: '30', atMost: '69' }],
+  },
+  'common trait and numbers beyond 1,000 values': {
+    traits: { Side: ['Light'] },
+    ranges: [{ traitType: 'Score', atLeast: '0', below: '5000' }],
+    orderBy: 'registered',
+    direction: 'desc',
+  },
+  'two common traits that no token has both of, and 40 of 100 numbers': {
+    traits: { Side: ['Light'], Wings: ['Bat'] },
+    ranges: [{ traitType: 'Level', atLeast: '30', atMost: '69' }],
+  },
+  'common name, from the end of the alphabet': { nameContains: 'amber', orderBy: 'name', direction: 'desc' },
   'common name': { nameContains: 'knight' },
   'rare name': { nameContains: '#7770' },
   'a name that nothing has': { nameContains: 'zebra' },

@@ -14,12 +14,13 @@ export function addTraitsCommands(traits: Command, session: Session): void {
       const collections = await (await session.get(Collections)).findByAddress(address);
       if (collections.length === 0) throw new Error(`Collection ${JSON.stringify(address)} is not registered.`);
       const counts = await Promise.all(collections.map(({ id }) => recount.recount(id)));
-      const sum = (key: 'traits' | 'corrected' | 'foundAgain') => counts.reduce((total, one) => total + one[key], 0);
+      const sum = (key: 'traits' | 'corrected' | 'searchRowsRepaired') =>
+        counts.reduce((total, one) => total + one[key], 0);
       session.print({
         collections: collections.length,
         traits: sum('traits'),
         corrected: sum('corrected'),
-        foundAgain: sum('foundAgain'),
+        searchRowsRepaired: sum('searchRowsRepaired'),
       });
     });
 }

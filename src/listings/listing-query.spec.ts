@@ -19,11 +19,11 @@ it.each([
   ['trait.Level>-5', { traitType: 'Level', above: '-5' }],
   ['trait.Level%3C5', { traitType: 'Level', below: '5' }],
   ['trait.Hit Points>=1&trait.Hit Points<100', { traitType: 'Hit Points', atLeast: '1', below: '100' }],
-])('%s is a range of numbers', (query, range) => {
+])('the filter %s is a range of numbers', (query, range) => {
   expect(filtersOf(query)).toMatchObject({ traits: {}, ranges: [range] });
 });
 
-it('a value may hold the signs of a range', () => {
+it('the value of a trait filter may contain < and >', () => {
   expect(filtersOf('trait.Mood=%3E=5')).toMatchObject({ traits: { Mood: ['>=5'] }, ranges: [] });
 });
 
@@ -38,19 +38,21 @@ it.each([
   ['order_by=rarity', /order_by must be one of created_at, price, name/],
   ['order_by=constructor', /order_by must be one of/],
   ['direction=up', /direction must be asc or desc/],
+  ['chain_id=1', /chain_id needs a collection_address/],
+  ['chain_id=1&collection_address=', /chain_id needs a collection_address/],
   ['sort=price', /sort is not a filter: there are page_size/],
   [Array.from({ length: 21 }, (_, at) => `trait.T${at}=1`).join('&'), /at most 20 filters by trait/],
-])('%s is refused, and why is said', (query, message) => {
+])('the query %s is refused with a message that says why', (query, message) => {
   expect(() => parseListingQuery(parse(query))).toThrow(message);
 });
 
-it('newest first, cheapest first, from A: unless a direction is given', () => {
+it('listings are sorted newest first, cheapest first or from A to Z when no direction is given', () => {
   expect(orderOf('').label).toBe('created_at:desc');
   expect(orderOf('order_by=price').label).toBe('price:asc');
   expect(orderOf('order_by=name&direction=desc').label).toBe('name:desc');
 });
 
-it('a cursor is taken back in its own order, and refused by name in another one', () => {
+it('a listing cursor is accepted in its own order and refused in another one, with both names', () => {
   const cursor = formatPageCursor(orderOf('order_by=price'), ['1000', '7']);
 
   expect(parseListingQuery(parse(`order_by=price&cursor=${cursor}`)).after).toEqual(['1000', '7']);
@@ -65,6 +67,6 @@ it.each([
   Buffer.from('{"order":"created_at:desc","position":["x"]}').toString('base64url'),
   Buffer.from('{"order":"created_at:desc","position":["1","2"]}').toString('base64url'),
   Buffer.from('{"order":"created_at:desc","position":[7]}').toString('base64url'),
-])('%s is no cursor', (cursor) => {
+])('%s is refused as a listing cursor', (cursor) => {
   expect(() => parseListingQuery(parse(`cursor=${cursor}`))).toThrow(InvalidCursor);
 });

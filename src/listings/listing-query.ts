@@ -6,13 +6,13 @@ type QueryParameters = Readonly<Record<string, string | string[] | undefined>>;
 
 const KNOWN = ['page_size', 'cursor', 'order_by', 'direction', 'collection_address', 'chain_id', 'q'];
 const NUMBER = /^-?[0-9]{1,100}(\.[0-9]{1,100})?$/;
-/** Each is a condition for every row that is looked at. */
+/** Each filter is checked for every row that a page reads. */
 const MAX_TRAIT_FILTERS = 20;
-/** As `trait_type` and `value` are indexed. */
+/** Longer trait types and values are not indexed. */
 const MAX_CHARACTERS = 500;
 
 const ID: OrderColumn = { name: 'id', type: 'bigint' };
-/** The columns of each order, and its direction when none is given. */
+/** The columns of each order, and its default direction. */
 const ORDERS: Readonly<Record<string, Omit<PageOrder, 'label'>>> = {
   created_at: { columns: [ID], direction: 'desc' },
   price: { columns: [{ name: 'price', type: 'numeric' }, ID], direction: 'asc' },
@@ -31,12 +31,17 @@ export function parseListingQuery(parameters: QueryParameters): ListingQuery {
   }
   const order = parseOrder(one(parameters, 'order_by'), one(parameters, 'direction'));
   const cursor = one(parameters, 'cursor');
+  const collectionAddress = parseAddress(one(parameters, 'collection_address'));
+  const chainId = parseChainId(one(parameters, 'chain_id'));
+  if (chainId !== undefined && collectionAddress === undefined) {
+    throw wrong('chain_id needs a collection_address: it says which chain that address is on');
+  }
   return {
     limit: parsePageSize(one(parameters, 'page_size')),
     order,
     after: cursor ? parsePageCursor(order, cursor) : null,
-    collectionAddress: parseAddress(one(parameters, 'collection_address')),
-    chainId: parseChainId(one(parameters, 'chain_id')),
+    collectionAddress,
+    chainId,
     filters: { ...parseTraits(parameters), nameContains: storable('q', one(parameters, 'q')) || undefined },
   };
 }
@@ -65,8 +70,8 @@ function parseTraits(parameters: QueryParameters): Required<Pick<ListingQuery['f
 }
 
 /**
- * `trait.Level>=5` comes as the parameter `trait.Level>` with the value 5, and `trait.Level>5` as one without a value. null:
- * an ordinary value.
+ * A query string has `trait.Level>=5` as the parameter `trait.Level>` with the value 5, and `trait.Level>5` as a parameter
+ * with an empty value. null: not a range.
  */
 function parseRange(
   name: string,
@@ -111,7 +116,7 @@ function parseChainId(text: string | undefined): number | undefined {
   return Number(text);
 }
 
-/** What PostgreSQL can compare. Longer values of traits are not indexed, and names are shorter. */
+/** Refuses text that PostgreSQL cannot compare, and text that is longer than any indexed value. */
 function storable<Text extends string | undefined>(name: string, text: Text): Text {
   if (text?.includes('\0')) throw wrong(`${name.replaceAll('\0', '')} must not hold U+0000`);
   if ((text?.length ?? 0) > MAX_CHARACTERS)

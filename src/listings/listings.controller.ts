@@ -6,7 +6,7 @@ import { ListingsFilter } from './listings.filter.js';
 import { toListingBody } from './listings.presenter.js';
 import { Listings } from './listings.js';
 
-/** The listing page of the marketplace, open to everybody. */
+/** The listings of the marketplace. Needs no authentication. */
 @Controller('listings')
 @UseFilters(ListingsFilter)
 export class ListingsController {

@@ -18,12 +18,16 @@ export const DocumentsListings = () =>
     ApiOperation({
       summary: 'List tokens for sale with their current metadata, filtered and sorted',
       description:
-        'All filters must hold. What one page may cost is bounded: where many listings match, and all of them are far away in the order, a page can have fewer than `page_size`, or none, and `remaining` 1; the next page goes on from there.',
+        'All filters must hold. The work for one page is bounded, so a page can have fewer listings than `page_size`, or none, and `remaining` 1: when the matches are far away in the order, or when two common traits have few tokens in common. The next page goes on from there.',
       operationId: 'listListings',
       security: [],
     }),
     parameter('collection_address', 'Only tokens of this contract; in any case.', { type: 'string' }),
-    parameter('chain_id', 'For an address that is registered on several chains.', { type: 'integer', minimum: 1 }),
+    parameter(
+      'chain_id',
+      'The chain of `collection_address`, for an address that is registered on several; refused without one.',
+      { type: 'integer', minimum: 1 },
+    ),
     parameter('q', 'Part of the name, in any case.', { type: 'string', maxLength: 500 }),
     ApiQuery({
       name: 'traits',

@@ -2,6 +2,6 @@ import { Module } from '@nestjs/common';
 import { ListingsController } from './listings.controller.js';
 import { Listings } from './listings.js';
 
-/** A downstream module, as a marketplace has it: reads TokenStore, and its own table. */
+/** An example of a downstream module of a marketplace: reads TokenStore and a table of its own. */
 @Module({ controllers: [ListingsController], providers: [Listings], exports: [Listings] })
 export class ListingsModule {}

@@ -27,35 +27,35 @@ export interface Listing {
   price: string;
   currency: string;
   createdAt: Date;
-  /** As its metadata is now; null when the token is no longer registered. */
+  /** The current record of the token; null when the token is not registered. */
   token: TokenRecord | null;
 }
 
 export interface ListingQuery {
   limit: number;
   order: PageOrder;
-  /** The position that the page before ended at; null: from the beginning. */
+  /** The position at which the previous page ended; null: from the beginning. */
   after: readonly string[] | null;
   collectionAddress?: string | undefined;
-  /** For an address that is in use on several chains. */
+  /** The chain of `collectionAddress`, for an address that is registered on several. */
   chainId?: number | undefined;
   filters: TokenFilters;
 }
 
 export interface ListingPage {
   listings: Listing[];
-  /** Where the list goes on; null: that was all. With a `next` there can be fewer listings than wanted, also none. */
+  /** Where the next page begins; null: this was the last page. With a `next` there can be fewer listings than `limit`, even none. */
   next: string[] | null;
-  /** The position of the last listing; null: there is none. */
+  /** The position of the last listing; null when there are no listings. */
   end: string[] | null;
 }
 
 type ListingRow = TokenReference & Omit<Listing, 'token' | 'createdAt'> & { createdAt: Date | string };
 
-/** Listings that one statement removes. */
-const REMOVE_BATCH_SIZE = 5000;
+/** Listings that one statement deletes. */
+const DELETE_BATCH_SIZE = 5000;
 
-/** Tokens for sale. Shows token records as they are; knows nothing of refreshes. */
+/** Tokens for sale, with their current records. */
 @Injectable()
 export class Listings {
   constructor(
@@ -65,15 +65,22 @@ export class Listings {
     private readonly search: PageSearch,
   ) {}
 
-  /** With what their tokens are found by. The records are locked, so that a change is seen here or by the trigger. */
+  /**
+   * Inserts listings with the search columns of their tokens. The records are locked, so a change of one is seen by this
+   * statement or by the trigger. Throws UnknownCollection; then none is inserted.
+   */
   async putUp(listings: readonly NewListing[]): Promise<void> {
     await inTransaction(this.em, async (em) => {
+      await this.collections.hold(
+        em,
+        listings.map(({ collectionId }) => collectionId),
+      );
       await this.tokens.lockTokens(em, listings);
       await sql`
         insert into marketplace.listings
-          (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_grams)
+          (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_ngrams)
         select listing.collection_id, listing.token_id, seller, price, currency,
-          coalesce(name_key, ${UNNAMED}), coalesce(trait_ids, '{}'), coalesce(name_grams, '{}')
+          coalesce(name_key, ${UNNAMED}), coalesce(trait_ids, '{}'), coalesce(name_ngrams, '{}')
         from unnest(
           ${listings.map(({ collectionId }) => collectionId)}::uuid[],
           ${listings.map(({ tokenId }) => tokenId)}::numeric[],
@@ -87,12 +94,12 @@ export class Listings {
     });
   }
 
-  /** Those of a collection that is removed, in short statements. */
-  async removeOf(collectionId: string): Promise<void> {
+  /** Deletes all listings of a collection, in short statements. */
+  async deleteByCollection(collectionId: string): Promise<void> {
     for (let removed = -1n; removed !== 0n;) {
       ({ numAffectedRows: removed = 0n } = await sql`
         delete from marketplace.listings where id = any(array(
-          select id from marketplace.listings where collection_id = ${collectionId}::uuid limit ${REMOVE_BATCH_SIZE}
+          select id from marketplace.listings where collection_id = ${collectionId}::uuid limit ${DELETE_BATCH_SIZE}
         ))`.execute(this.em.fork().getKysely()));
     }
   }
@@ -122,7 +129,7 @@ export class Listings {
     }));
   }
 
-  /** undefined: there is none. */
+  /** undefined when no collection matches. */
   private async findCollection(address: string, chainId: number | undefined): Promise<string | undefined> {
     const registered = await this.collections.findByAddress(address);
     const matching = registered.filter((collection) => chainId === undefined || collection.chainId === chainId);

@@ -48,9 +48,9 @@ export async function fillCollection(
   );
   await app.get(TraitRecount).recount(id);
   await query(
-    `insert into marketplace.listings (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_grams)
+    `insert into marketplace.listings (collection_id, token_id, seller, price, currency, name_key, trait_ids, name_ngrams)
      select search.collection_id, token_id, '0x' || repeat('5', 40), abs(hashint8(search.id) % 1000) + case when gold.id is null then 0 else 1000 end,
-       'ETH', name_key, search.trait_ids, name_grams
+       'ETH', name_key, search.trait_ids, name_ngrams
      from nft_metadata.token_search as search
      left join nft_metadata.collection_traits as gold
        on gold.collection_id = $1 and gold.trait_type = 'Tier' and gold.value = 'Gold' and gold.id = any(search.trait_ids)

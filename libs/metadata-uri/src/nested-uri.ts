@@ -42,12 +42,12 @@ export function isBaseOf(base: string, inner: ParsedUri): boolean {
   return isGatewayHost(hostname) || hostname === inner.url.hostname;
 }
 
-/** `https://`, and nothing behind it. */
+/** `https://` alone. */
 function hasNoHost(base: string): boolean {
   return /^https?:$/i.test(withoutTrailingSlashes(base));
 }
 
-/** As much of a path as its last segment is looked for in: a pattern with `+` must not run over all of a long text. */
+/** The last characters of a path that are searched: a pattern with `+` would be quadratic in a long text. */
 const PATH_END = 64;
 
 /** `https://host/ipfs/`: all that is missing is the content. */

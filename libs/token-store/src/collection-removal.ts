@@ -5,12 +5,12 @@ import { sql } from 'kysely';
 import { UnknownCollection } from './token-store.errors.js';
 import { TokenStore } from './token-store.js';
 
-/** Trait values that one statement removes. */
+/** Trait values that one statement deletes. */
 const TRAITS_BATCH_SIZE = 5000;
 
 /**
  * Removes a collection in three steps: it is hidden, so that nothing new begins; its traits and tokens are deleted in
- * short statements; its row is deleted. Each step can be repeated, so an interrupted removal is completed by another.
+ * short statements; its row is deleted. Each step can be repeated, so calling it again completes an interrupted removal.
  */
 @Injectable()
 export class CollectionRemoval {
@@ -19,21 +19,24 @@ export class CollectionRemoval {
     private readonly modules: ModuleRef,
   ) {}
 
-  /** Returns how many tokens there were. Throws UnknownCollection. */
-  async remove(collectionId: string): Promise<number> {
+  /** Returns how many tokens there were. Throws UnknownCollection, and what `deleteOwnRows` throws. */
+  async remove(collectionId: string, deleteOwnRows?: () => Promise<void>): Promise<number> {
     await this.hide(collectionId);
     // Found on use: a host's own TokenStore may inject Collections, which injects this class.
     const store = this.modules.get(TokenStore, { strict: false });
-    // Traits first: no counts are moved for rows that go anyway, and counts that are wrong are in nobody's way.
-    await this.removeTraits(collectionId);
-    for (let tokens = 0; ;) {
-      tokens += await store.removeTokens(collectionId);
-      // Those that a worker has written since for a token that was still there.
-      await this.removeTraits(collectionId);
-      if (await this.removeRow(collectionId)) return tokens;
-    }
+    // Traits first: counts of rows that are deleted anyway need no update, and wrong counts cannot stop the removal.
+    await this.deleteTraits(collectionId);
+    const tokens = await store.removeTokens(collectionId);
+    // Those that a worker has inserted since, for a token that still existed.
+    await this.deleteTraits(collectionId);
+    await deleteOwnRows?.();
+    await sql`delete from nft_metadata.collections where id = ${collectionId}::uuid`.execute(
+      this.em.fork().getKysely(),
+    );
+    return tokens;
   }
 
+  /** Waits for transactions that are registering tokens or hold the collection in another way. */
   private async hide(collectionId: string): Promise<void> {
     const { rows } = await sql`
       update nft_metadata.collections set removed_at = coalesce(removed_at, now())
@@ -41,7 +44,7 @@ export class CollectionRemoval {
     if (rows.length === 0) throw new UnknownCollection(collectionId);
   }
 
-  private async removeTraits(collectionId: string): Promise<void> {
+  private async deleteTraits(collectionId: string): Promise<void> {
     for (let removed = -1n; removed !== 0n;) {
       ({ numAffectedRows: removed = 0n } = await sql`
         delete from nft_metadata.collection_traits where id = any(array(
@@ -53,22 +56,4 @@ export class CollectionRemoval {
         ))`.execute(this.em.fork().getKysely()));
     }
   }
-
-  /** False: tokens were registered by a statement that had begun before the collection was hidden. */
-  private async removeRow(collectionId: string): Promise<boolean> {
-    try {
-      await sql`delete from nft_metadata.collections where id = ${collectionId}::uuid`.execute(
-        this.em.fork().getKysely(),
-      );
-      return true;
-    } catch (error) {
-      if (isReferenced(error)) return false;
-      throw error;
-    }
-  }
-}
-
-/** SQLSTATE 23503, foreign_key_violation. */
-function isReferenced(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '23503';
 }

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { defineEntity, p } from '@mikro-orm/core';
 
-/** What can be made of the URI that a contract answers. */
+/** How the metadata URL is made from the URI that a contract returns. */
 export const URI_RULES = ['standard', 'as_is', 'append_decimal', 'base_uri'] as const;
 
 /**
  * Where a collection's metadata comes from: a Metadata API, or its contract, by a rule (null: `standard`). The URL of a
- * Metadata API may have places that are filled in for each token: `{id}` (decimal digits), `{id_hex64}` (64 hex digits),
- * `{address}` (the contract, lower case). Without a place for the id, a slash and the id are appended.
+ * Metadata API may have placeholders that are filled in for each token: `{id}` (decimal digits), `{id_hex64}` (64 hex digits),
+ * `{address}` (the contract, lower case). Without a placeholder for the id, a slash and the id are appended.
  */
 export type CollectionSource =
   { kind: 'metadata_api'; url: string } | { kind: 'chain'; uriRule: (typeof URI_RULES)[number] | null };
@@ -28,7 +28,7 @@ const CollectionSchema = defineEntity({
     sourceKind: p.enum(['metadata_api', 'chain'] as const).fieldName('source'),
     metadataUrl: p.text().nullable().fieldName('metadata_url'),
     uriRule: p.enum(URI_RULES).nullable().fieldName('uri_rule'),
-    /** Requests that its metadata host takes at once; null: the deployment's default. */
+    /** Concurrent requests to its metadata host; null: the default of the deployment. */
     hostConcurrency: p.integer().nullable().fieldName('host_concurrency'),
     createdAt: p.datetime().defaultRaw('now()').fieldName('created_at'),
     /** Set when its removal begins; from then on only `Collections.remove` finds it. */
@@ -36,7 +36,7 @@ const CollectionSchema = defineEntity({
   },
 });
 
-/** One token contract on one chain, and the project that may ask for its refreshes. */
+/** One token contract on one chain, and the project that may request its refreshes. */
 export class Collection extends CollectionSchema.class {
   source(): CollectionSource {
     return this.sourceKind === 'metadata_api'

@@ -11,18 +11,18 @@ export interface NewCollection {
   /** `0x` and 40 hex digits, in any case. */
   address: string;
   projectId: string;
-  /** The URL of a Metadata API is trimmed; what else is wrong with it is InvalidCollection. */
+  /** The URL of a Metadata API is trimmed; any other mistake in it is an InvalidCollection. */
   source: CollectionSource;
-  /** Requests that its metadata host takes at once, 1–1,000, by all processes together; default: the deployment's. */
+  /** Concurrent requests to its metadata host from all processes together, 1–1,000; default: the deployment's. */
   hostConcurrency?: number | undefined;
 }
 
 export interface CollectionQuery {
-  /** All when absent. */
+  /** Absent: collections of all projects. */
   projectId?: string | undefined;
   /** 1–1,000; default 100. */
   limit?: number | undefined;
-  /** Only collections behind this one, the last of the page before. */
+  /** Only collections after this one, the last of the previous page. */
   after?: Pick<Collection, 'id' | 'createdAt'> | undefined;
 }
 
@@ -77,15 +77,15 @@ export class Collections {
 
   /** A contract address can be in use on several chains; normally this is one collection or none. */
   async findByAddress(address: string): Promise<Collection[]> {
-    // The host's filters for all entities are about columns that ours do not have.
+    // Global filters of the host application name columns that our entities do not have.
     const options = { orderBy: { chainId: 'asc' }, filters: false } as const;
     return this.em.fork().find(Collection, { address: address.toLowerCase(), removedAt: null }, options);
   }
 
-  /** Of one project or of all, oldest first. */
+  /** Collections of one project or of all projects, oldest first. */
   async list({ projectId, limit = 100, after }: CollectionQuery = {}): Promise<Collection[]> {
     const em = this.em.fork();
-    // To the millisecond, which is what a Date holds: a row that was created within it is not lost between two pages.
+    // A Date holds milliseconds: comparing microseconds would lose rows between two pages.
     const createdAt = sql`date_trunc('milliseconds', created_at)`;
     const { rows } = await sql<{ id: string }>`
       select id from nft_metadata.collections
@@ -102,8 +102,8 @@ export class Collections {
   }
 
   /**
-   * What is not named stays. In force with the next refresh that is requested: one that is accepted already is finished
-   * from where the metadata was then. Throws UnknownCollection, InvalidCollection.
+   * Fields that are absent stay as they are. The change applies to refreshes that are requested after it; those that were
+   * accepted before are finished with the old source. Throws UnknownCollection, InvalidCollection.
    */
   async update(collectionId: string, { source, hostConcurrency }: CollectionChange): Promise<Collection> {
     if (hostConcurrency !== undefined && hostConcurrency !== null && !isWithin(hostConcurrency, 1, 1000)) {
@@ -126,29 +126,48 @@ export class Collections {
   }
 
   /**
-   * With its tokens, their metadata and traits. Nobody finds the collection from the first statement on; the rest goes in
-   * short statements, safe beside workers. Refreshes stay readable, and what is pending in them fails as
-   * `token_not_found`. A removal that was interrupted is completed by calling it again. Returns how many tokens there
-   * were. Throws UnknownCollection.
+   * Removes a collection with its tokens, their metadata and traits. The first statement hides the collection, the rest is
+   * deleted in short statements, safe beside workers. Refreshes stay readable; their pending tokens fail as
+   * `token_not_found`. Call it again to complete an interrupted removal.
+   *
+   * `deleteOwnRows` deletes rows of the caller's tables that name the collection. It is called when the collection is
+   * hidden and before its row is deleted, so an interrupted removal leaves no rows that a second one could not find.
+   * Returns how many tokens there were. Throws UnknownCollection, and what `deleteOwnRows` throws.
    */
-  async remove(collectionId: string): Promise<number> {
-    return this.removal.remove(collectionId);
+  async remove(collectionId: string, deleteOwnRows?: () => Promise<void>): Promise<number> {
+    return this.removal.remove(collectionId, deleteOwnRows);
   }
 
-  /** Collections whose removal was interrupted, of one project or of all. */
+  /**
+   * Holds collections until the end of a transaction that inserts rows of the caller's which name them: a removal waits
+   * for it. Throws UnknownCollection when one of them is not registered or is being removed.
+   */
+  async hold(em: EntityManager, collectionIds: readonly string[]): Promise<void> {
+    const wanted = [...new Set(collectionIds)];
+    const { rows } = await sql<{ id: string }>`
+      select id from nft_metadata.collections
+      where id = any(${wanted}::uuid[]) and removed_at is null
+      order by id
+      for share`.execute(em.getKysely());
+    const held = new Set(rows.map(({ id }) => id));
+    const unknown = wanted.find((id) => !held.has(id));
+    if (unknown !== undefined) throw new UnknownCollection(unknown);
+  }
+
+  /** Collections whose removal was interrupted, of one project or of all projects. */
   async listBeingRemoved(projectId?: string): Promise<Collection[]> {
     const where = { removedAt: { $ne: null }, ...(projectId !== undefined && { projectId }) };
     return this.em.fork().find(Collection, where, { orderBy: { removedAt: 'asc' }, filters: false });
   }
 }
 
-function isWithin(value: number, least: number, most: number): boolean {
-  return Number.isInteger(value) && value >= least && value <= most;
+function isWithin(value: number, minimum: number, maximum: number): boolean {
+  return Number.isInteger(value) && value >= minimum && value <= maximum;
 }
 
 function checkUriRule(rule: string | null): void {
   if (rule !== null && !(URI_RULES as readonly string[]).includes(rule)) {
-    throw new InvalidCollection(`URI rule ${JSON.stringify(rule)} is none of ${URI_RULES.join(', ')}.`);
+    throw new InvalidCollection(`URI rule ${JSON.stringify(rule)} is not one of ${URI_RULES.join(', ')}.`);
   }
 }
 

@@ -5,7 +5,7 @@ import { InvalidTokenId } from './token-store.errors.js';
 import type { MetadataChange } from './metadata-change.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { formatPageCursor, parsePageCursor, type PageOrder } from './search/page-cursor.js';
-import { PageSearch } from './search/page-search.js';
+import { PageSearch, type PageQuery } from './search/page-search.js';
 import { hasFilters } from './search/trait-conditions.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { tokenOrder } from './token-order.js';
@@ -44,12 +44,11 @@ export class DatabaseTokenStore extends TokenStore {
     { collectionTokens }: TokenLimit = {},
   ): Promise<number> {
     InvalidTokenId.check(tokenIds);
-    if (collectionTokens === undefined) return this.registration.insert(this.em.fork(), collectionId, tokenIds);
-    return this.registration.insertUpTo(collectionTokens, collectionId, tokenIds);
+    return this.registration.register(collectionId, tokenIds, collectionTokens);
   }
 
   override async countTokens(collectionId: string): Promise<number> {
-    return this.registration.count(this.em.fork(), collectionId);
+    return this.registration.count(collectionId);
   }
 
   override async removeTokens(collectionId: string, tokenIds?: readonly string[]): Promise<number> {
@@ -96,7 +95,9 @@ export class DatabaseTokenStore extends TokenStore {
     const tokens: TokenRecord[] = [];
     let from = after === undefined ? null : [after];
     do {
-      const page = await this.page(query, order, from, wanted - tokens.length);
+      // The caller waits for a full page: one long lookup costs less than scans through the whole collection.
+      // The caller waits for a full page: one long lookup costs less than scans through the whole collection.
+      const page = await this.page(query, order, from, wanted - tokens.length, { maxPostings: Infinity });
       tokens.push(...page.tokens);
       from = page.next;
     } while (from && tokens.length < wanted);
@@ -121,11 +122,20 @@ export class DatabaseTokenStore extends TokenStore {
     order: PageOrder,
     after: readonly string[] | null,
     limit: number,
+    options: Pick<PageQuery, 'maxPostings'> = {},
   ): Promise<{ tokens: TokenRecord[]; next: string[] | null }> {
     // Tokens that have no metadata yet are listed as well, by their ids.
     const isPlain = !hasFilters(filters) && order.columns[0]!.name === 'token_id';
     const table = isPlain ? 'nft_metadata.tokens' : 'nft_metadata.token_search';
-    const { rows: found, next } = await this.search.find({ table, collectionId, order, filters, after, limit });
+    const { rows: found, next } = await this.search.find({
+      table,
+      collectionId,
+      order,
+      filters,
+      after,
+      limit,
+      ...options,
+    });
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}
       from unnest(${found.map(({ id }) => id)}::bigint[]) with ordinality as found (id, place)

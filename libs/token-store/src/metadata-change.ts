@@ -1,7 +1,7 @@
 import type { Attribute } from './token-metadata.js';
 import type { TokenReference } from './token-record.js';
 
-/** What of a token's record has become another value. */
+/** A field of a token record whose value changed. */
 export type ChangedField =
   | 'name'
   | 'description'
@@ -16,28 +16,28 @@ export type ChangedField =
   | 'localization'
   | 'attributes';
 
-/** One value of a trait, in text form (`5`, `true`), as it is counted and filtered by. */
+/** One value of a trait, in the text form (`5`, `true`) that counts and filters use. */
 export interface ChangedTrait {
   traitType: string;
   value: string;
 }
 
-/** How one record differs from what it was. */
+/** The difference between two versions of a record. */
 export interface MetadataChange extends TokenReference {
-  /** None when only other parts of the document have changed. */
+  /** Empty when only other parts of the document changed. */
   changedFields: readonly ChangedField[];
-  /** Without what is too long to be filtered by: trait types and values of more than 500 characters. */
+  /** Without trait types and values of more than 500 characters, which no filter can find. */
   traitsAdded: readonly ChangedTrait[];
   traitsRemoved: readonly ChangedTrait[];
-  /** False: traits were left out of the two lists, because there are too many; read the record. */
+  /** false: there were too many traits for the two lists, and some were left out; read the record. */
   hasAllTraits: boolean;
 }
 
-/** Traits, and characters in them, that one list holds at most: 500 such changes are written in one row. */
+/** Limits of one list: up to 500 changes are written in one row. */
 const MAX_TRAITS = 100;
 const MAX_CHARACTERS = 10_000;
 
-/** Which traits a token has gained and lost. Both lists are bounded. */
+/** The traits that a token gained and lost. Both lists are bounded. */
 export function traitDifference(
   before: ReadonlyMap<string, ChangedTrait>,
   after: ReadonlyMap<string, ChangedTrait>,
@@ -49,7 +49,7 @@ export function traitDifference(
   return { traitsAdded, traitsRemoved, hasAllTraits };
 }
 
-/** A token's different trait values, by their key. */
+/** The distinct trait values of a token, by key. */
 export function traitValues(attributes: readonly Attribute[]): Map<string, ChangedTrait> {
   const traits = new Map<string, ChangedTrait>();
   for (const { traitType, value } of attributes) {
@@ -59,10 +59,10 @@ export function traitValues(attributes: readonly Attribute[]): Map<string, Chang
   return traits;
 }
 
-/** Longer than this is shown but not indexed: an index row has to fit a quarter of a page. */
+/** Longer values are shown and not indexed: an index row has to fit a quarter of a page. */
 const MAX_INDEXED_LENGTH = 500;
 
-/** Whether a value is counted and can be filtered by. */
+/** Whether a value is counted and filters can find it. */
 export function isIndexed({ traitType, value }: ChangedTrait): boolean {
   return traitType.length <= MAX_INDEXED_LENGTH && value.length <= MAX_INDEXED_LENGTH;
 }

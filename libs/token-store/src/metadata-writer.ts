@@ -27,8 +27,8 @@ interface Change {
 
 /**
  * Writes a batch of successful fetches, all of it in the caller's transaction:
- * lock the token rows in key order, sort out who is new, unchanged or too late, then move traits, counts and
- * records together, with what they are found by, so that a reader never sees one without the other.
+ * locks the token rows in key order, sorts the writes into changed, unchanged and superseded, then writes records, traits,
+ * counts and search rows together, so that a reader never sees one without the others.
  */
 @Injectable()
 export class MetadataWriter {
@@ -82,7 +82,7 @@ export class MetadataWriter {
     return new Map(rows.map((row) => [keyOf(row), row]));
   }
 
-  /** The same document again: only the time of the last success moves. A column that came later is filled in. */
+  /** For an unchanged document: updates the time of the last success and the error fields. */
   private async touch(
     em: EntityManager,
     touches: readonly { token: LockedToken; write: MetadataWrite }[],
@@ -92,11 +92,9 @@ export class MetadataWriter {
       set metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
         last_attempt_at = now(), last_success_at = now(), fetch_seq = touch.fetch_seq,
         metadata_url = touch.metadata_url, metadata_source = touch.metadata_source, http_etag = touch.etag, http_last_modified = touch.last_modified,
-        last_refresh_id = touch.refresh_id,
-        animation_original = coalesce(token.animation_original, touch.animation_original)
+        last_refresh_id = touch.refresh_id
       from jsonb_to_recordset(${JSON.stringify(touches.map(toTouchRow))}::jsonb) as touch (
-        id bigint, fetch_seq bigint, metadata_url text, metadata_source text, etag text, last_modified text, refresh_id text,
-        animation_original text
+        id bigint, fetch_seq bigint, metadata_url text, metadata_source text, etag text, last_modified text, refresh_id text
       )
       where token.id = touch.id and token.id = any(${touches.map(({ token }) => token.id)}::bigint[])`.execute(
       em.getKysely(),
@@ -141,12 +139,14 @@ export class MetadataWriter {
       em,
       changes.flatMap(({ token, write: { metadata } }, index) => {
         const { id, collectionId, tokenId } = token;
-        const isFoundAsBefore =
+        const isSearchedAsBefore =
           token.contentHash !== null && token.name === metadata.name && isEqual(token.traitIds, traitIds[index]!);
-        return isFoundAsBefore ? [] : [{ id, collectionId, tokenId, name: metadata.name, traitIds: traitIds[index]! }];
+        return isSearchedAsBefore
+          ? []
+          : [{ id, collectionId, tokenId, name: metadata.name, traitIds: traitIds[index]! }];
       }),
     );
-    // Before counting, which others wait for.
+    // Before the counts are locked, because other batches wait for those.
     if (onChange) for (const change of differences(changes, replaced)) onChange(change);
     await this.traits.count(
       em,
@@ -164,17 +164,17 @@ function keyOf({ collectionId, tokenId }: { collectionId: string; tokenId: strin
   return `${collectionId}/${tokenId}`;
 }
 
-/** Of ids in ascending order. */
+/** Compares lists of ids in ascending order. */
 function isEqual(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((id, at) => id === other[at]);
 }
 
-/** "Not modified" is about the version whose validators were sent. */
+/** A "not modified" response is about the version whose validators were sent. */
 function isSameVersion(token: LockedToken, { etag, lastModified }: MetadataWrite): boolean {
   return token.contentHash !== null && token.etag === (etag ?? null) && token.lastModified === (lastModified ?? null);
 }
 
-/** Of several fetches of one token in a batch, the one that started last. */
+/** For each token of a batch, the fetch that started last. */
 function newestWrites(writes: readonly MetadataWrite[]): Map<string, MetadataWrite> {
   const newest = new Map<string, MetadataWrite>();
   for (const write of writes) {
@@ -193,11 +193,10 @@ function toTouchRow({ token, write }: { token: LockedToken; write: MetadataWrite
     etag: write.etag,
     last_modified: write.lastModified,
     refresh_id: write.refreshId,
-    animation_original: write.metadata?.animationOriginal ?? null,
   };
 }
 
-/** One row as JSON text. The document goes in as it is: parsing it here would round its numbers. */
+/** One row as JSON text. The document is inserted as text, because parsing it here would round its numbers. */
 function toReplaceRow({ token, write }: Change, traitIds: readonly string[]): string {
   const { metadata } = write;
   const columns = JSON.stringify({

@@ -3,8 +3,8 @@ import { traitDifference, traitValues, type ChangedField, type MetadataChange } 
 import type { Attribute, TokenMetadata } from './token-metadata.js';
 import type { TokenReference } from './token-record.js';
 
-/** The columns whose change is told, and what of a record each is. */
-const TOLD_COLUMNS: Readonly<Record<string, ChangedField>> = {
+/** The columns whose changes are reported, and the field of a record that each one is. */
+const REPORTED_COLUMNS: Readonly<Record<string, ChangedField>> = {
   name: 'name',
   description: 'description',
   image_url: 'imageUrl',
@@ -19,23 +19,20 @@ const TOLD_COLUMNS: Readonly<Record<string, ChangedField>> = {
   attributes: 'attributes',
 };
 
-/** How a record differs from what an `update` has found. */
+/** The difference between a record before and after an `update`. */
 export interface RecordDifference {
   id: string;
   changedFields: ChangedField[];
   attributesBefore: Attribute[];
 }
 
-/**
- * For an `update` of `tokens as token` from rows called `row`: the records as it finds them. They are locked already, so
- * nobody else has changed them.
- */
+/** Joins the old records to an `update` of `tokens as token` from rows called `row`. The caller has locked them. */
 export const joinBefore = sql.raw('join nft_metadata.tokens as before on before.id = row.id');
 
-/** And its result: the difference is made where both versions are, so that only what differs travels. */
+/** The result of that `update`, compared in the database, so that only the difference is sent. */
 export const returningDifference = sql.raw(`
   returning token.id::text as id, before.attributes as "attributesBefore", array_remove(array[${Object.entries(
-    TOLD_COLUMNS,
+    REPORTED_COLUMNS,
   )
     .map(([column, field]) => `case when before.${column} is distinct from token.${column} then '${field}' end`)
     .join(', ')}], null) as "changedFields"`);

@@ -1,6 +1,6 @@
 import type { OrderColumn, PageOrder } from './search/page-cursor.js';
 
-/** By id, by when it was registered, or by name in any case. */
+/** By id, by time of registration, or by name without regard to case. */
 export type TokenOrder = 'token_id' | 'registered' | 'name';
 
 const COLUMNS: Readonly<Record<TokenOrder, readonly OrderColumn[]>> = {

@@ -3,16 +3,16 @@ import type { Attribute, Localization, MetadataSourceKind } from './token-metada
 /** `pending`: never fetched · `ok` · `stale`: good metadata, but the last attempt failed · `failed`: no metadata yet, the last attempt failed. */
 export type MetadataStatus = 'pending' | 'ok' | 'stale' | 'failed';
 
-/** One token, named from the outside. */
+/** Identifies a token. */
 export interface TokenReference {
   collectionId: string;
   tokenId: string;
 }
 
-/** A token and its current metadata: what listing pages read. Times are the database's. */
+/** A token and its current metadata, as listing pages read it. Times are those of the database. */
 export interface TokenRecord {
   chainId: number;
-  /** EIP-55 is for display; here lower case. */
+  /** Lower case, without the EIP-55 checksum. */
   collectionAddress: string;
   collectionId: string;
   /** Decimal digits. A uint256 does not fit a JavaScript number. */
@@ -21,7 +21,7 @@ export interface TokenRecord {
   description: string | null;
   imageUrl: string | null;
   imageOriginal: string | null;
-  /** Moves when `imageUrl` changes, for cache keys of thumbnails. */
+  /** Incremented when `imageUrl` changes, for cache keys of thumbnails. */
   imageVersion: number;
   animationUrl: string | null;
   animationOriginal: string | null;
@@ -35,14 +35,14 @@ export interface TokenRecord {
   metadataStatus: MetadataStatus;
   metadataUrl: string | null;
   metadataSource: MetadataSourceKind | null;
-  /** +1 at every change of content. */
+  /** Incremented at every change of content. */
   metadataVersion: number;
   contentHash: string | null;
   lastAttemptAt: Date | null;
   lastSuccessAt: Date | null;
-  /** Moves only when the content changed. */
+  /** When the content last changed. */
   changedAt: Date | null;
-  /** Since when the shown metadata may be out of date: the first failure after the last success. */
+  /** When the metadata became stale: the first failure after the last success. */
   staleSince: Date | null;
   lastErrorCode: string | null;
   lastErrorReason: string | null;

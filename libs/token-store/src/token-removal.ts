@@ -1,15 +1,17 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
+import { lockCollection } from './collection-lock.js';
 import { TraitIndex } from './trait-index.js';
 import { inTransaction } from '@app/database';
 
-/** Tokens that one transaction removes. */
+/** Tokens that one transaction deletes. */
 const BATCH_SIZE = 1000;
 
 /**
- * Removes rows of `nft_metadata.tokens`, batch by batch, and moves the counts of their traits in the same transaction.
- * Token rows are locked in key order, then trait rows, as workers do, so the two wait for each other without a deadlock.
+ * Deletes rows of `nft_metadata.tokens`, batch by batch, and updates the counts of their traits in the same transaction.
+ * Locks the collection, then token rows in key order, then trait rows. Registrations and workers lock in the same order,
+ * so they cannot deadlock with a removal.
  */
 @Injectable()
 export class TokenRemoval {
@@ -31,7 +33,7 @@ export class TokenRemoval {
   /** All tokens of a collection. Returns how many there were. */
   async removeAll(collectionId: string): Promise<number> {
     let removed = 0;
-    // From the last id on: index entries of what is deleted already are not walked over again.
+    // Continue after the last id, so that index entries of deleted rows are not scanned again.
     for (let last = '-1'; ;) {
       const batch = await this.removeWhere(collectionId, sql`token_id > ${last}::numeric`);
       if (batch.length === 0) return removed;
@@ -42,8 +44,9 @@ export class TokenRemoval {
 
   private removeWhere(collectionId: string, condition: RawBuilder<unknown>): Promise<string[]> {
     return inTransaction(this.em, async (em) => {
-      // In the order of the key's index. With statistics from before a large registration the planner expects one row,
-      // and would read and sort all that is left of a million for each batch.
+      await lockCollection(em, collectionId);
+      // In the order of the index of the key. With statistics from before a large registration the planner expects one
+      // row, and would read and sort all remaining rows for each batch.
       await sql`select set_config('enable_sort', 'off', true)`.execute(em.getKysely());
       const { rows } = await sql<{ tokenId: string; traitIds: string[] }>`
         with locked as materialized (

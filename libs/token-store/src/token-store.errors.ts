@@ -37,7 +37,7 @@ export class CollectionFull extends Error {
     /** Tokens that the collection may hold. */
     readonly limit: number,
   ) {
-    super(`The collection may hold ${limit} tokens, and would hold more.`);
+    super(`The collection may hold at most ${limit} tokens, and these would exceed it.`);
   }
 }
 
@@ -45,7 +45,7 @@ export class InvalidCollection extends Error {
   override readonly name = 'InvalidCollection';
 }
 
-/** A bound of a range that is no decimal number. */
+/** A bound of a range is not a decimal number. */
 export class InvalidTraitRange extends Error {
   override readonly name = 'InvalidTraitRange';
   constructor(readonly bound: string) {
@@ -56,12 +56,12 @@ export class InvalidTraitRange extends Error {
   }
 }
 
-/** What was given as a cursor is none, or is of another order; the text says which. */
+/** The cursor is not valid, or belongs to another order; the message says which. */
 export class InvalidCursor extends Error {
   override readonly name = 'InvalidCursor';
 }
 
-/** A store that has only `listTokens` lists tokens by their ids. */
+/** A store that implements only `listTokens` supports only the order `token_id`. */
 export class OrderNotSupported extends Error {
   override readonly name = 'OrderNotSupported';
   constructor(readonly order: string) {

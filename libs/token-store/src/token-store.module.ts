@@ -15,7 +15,7 @@ import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
 import { TraitRecount } from './trait-recount.js';
 
-/** What shapes the module. There is nothing to tune. */
+/** Extras of the module. It has no options. */
 export interface TokenStoreExtras {
   /** Whether modules that do not import this one can inject what it exports. On. */
   isGlobal?: boolean;

@@ -7,40 +7,41 @@ import { tokenOrder, type TokenOrder } from './token-order.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
 import { OrderNotSupported } from './token-store.errors.js';
 
-/** Which tokens a listing page wants. All filters must hold. */
+/** Which tokens to list. All filters must hold. */
 export interface TokenQuery extends TokenFilters {
   collectionId: string;
   /** 1–1,000; default 100. */
   limit?: number;
-  /** Only tokens behind this id, in numeric order. */
+  /** Only tokens with a larger id. */
   after?: string;
 }
 
-/** The same in any order, page by page. */
+/** As TokenQuery, in any order, page by page. */
 export interface TokenPageQuery extends Omit<TokenQuery, 'after'> {
-  /** Default: `token_id`. All others list only tokens that have metadata. */
+  /** Default: `token_id`. The other orders list only tokens that have metadata. */
   orderBy?: TokenOrder;
   /** Default: `asc`. */
   direction?: 'asc' | 'desc';
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   cursor?: string;
 }
 
 export interface TokenPage {
   tokens: TokenRecord[];
   /**
-   * Where the next page begins; null: that was the last one. Work for one page is bounded: where many tokens match and
-   * all of them are far away in this order, a page can have fewer tokens than its limit, or none, and a `next`.
+   * The cursor of the next page; null: this was the last page. The work for one page is bounded, so a page can have fewer
+   * tokens than its limit, or none, and a `next`: when matches are far away in this order, or when two common traits
+   * have few tokens in common.
    */
   next: string | null;
 }
 
-/** One trait type of a collection, as a filter of a listing page shows it. */
+/** One trait type of a collection, for the filters of a listing page. */
 export interface TraitSummary {
   traitType: string;
-  /** How many different values tokens have now. */
+  /** How many different values the tokens have now. */
   valueCount: number;
-  /** Of the numeric values, to the last digit; null when there is none. */
+  /** The smallest numeric value, as exact decimal text; null when no value is a number. */
   minimum: string | null;
   maximum: string | null;
   /** The most frequent first. */
@@ -48,7 +49,7 @@ export interface TraitSummary {
 }
 
 export interface TokenLimit {
-  /** Tokens that the collection may hold, those included that are registered already. */
+  /** Tokens that the collection may hold, including those that are registered already. */
   collectionTokens?: number;
 }
 
@@ -59,18 +60,18 @@ export interface TraitQuery {
 }
 
 /**
- * How one write ended. `superseded`: a fetch that started later was already there. `missing`: the token is not
- * registered (any more). `outdated`: "not modified" was said of another version than the one that is stored by now.
+ * How one write ended. `superseded`: the result of a later fetch is already stored. `missing`: the token is not
+ * registered (any more). `outdated`: a "not modified" response was about another version than the one stored now.
  */
 export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing' | 'outdated';
 
-/** What a token's last good answer said about itself, to ask "has it changed?" the next time. */
+/** Validators of a token's last good response, for the next conditional request. */
 export interface StoredValidators extends TokenReference {
-  /** What was requested: validators say nothing about another URL. */
+  /** The URL that was requested. Validators are valid for this URL only. */
   metadataUrl: string;
   etag: string | null;
   lastModified: string | null;
-  /** Of the record. They say whether a document made it, or a picture in the place of one. */
+  /** Warnings of the record. They tell whether it was made from a document or from an image in its place. */
   warnings: readonly string[];
 }
 
@@ -84,8 +85,8 @@ export interface StoredValidators extends TokenReference {
  */
 export abstract class TokenStore {
   /**
-   * Make tokens known, 10,000 or more in one call. Known ones are left alone. Returns how many are new. Throws
-   * InvalidTokenId, UnknownCollection, and CollectionFull beyond a limit that the caller sets; then none is registered.
+   * Registers tokens, 10,000 or more in one call. Those that are registered already do not change. Returns how many are
+   * new. Throws InvalidTokenId, UnknownCollection, and CollectionFull beyond `limit`; then none is registered.
    */
   abstract registerTokens(collectionId: string, tokenIds: readonly string[], limit?: TokenLimit): Promise<number>;
 
@@ -93,12 +94,12 @@ export abstract class TokenStore {
   abstract countTokens(collectionId: string): Promise<number>;
 
   /**
-   * Forget tokens and their metadata: these, or all of the collection. In short statements, safe beside workers: what
-   * they are fetching for a removed token fails as `token_not_found`. Returns how many there were.
+   * Deletes tokens and their metadata: these, or all of the collection. In short transactions, safe beside workers: a fetch
+   * for a removed token fails as `token_not_found`. Returns how many were deleted.
    */
   abstract removeTokens(collectionId: string, tokenIds?: readonly string[]): Promise<number>;
 
-  /** Which of these are not registered. Inside the caller's transaction, so that accepting a refresh sees one state. */
+  /** Returns those that are not registered. Inside the caller's transaction, so that accepting a refresh sees one state. */
   abstract findUnknown(em: EntityManager, collectionId: string, tokenIds: readonly string[]): Promise<string[]>;
 
   abstract findToken(reference: TokenReference): Promise<TokenRecord | null>;
@@ -106,12 +107,15 @@ export abstract class TokenStore {
   /** Records of many tokens in one statement, in no particular order; unknown ones are left out. */
   abstract findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]>;
 
-  /** Tokens of a collection behind one of them, in numeric order of their ids; fewer than `limit` are the last ones. */
+  /**
+   * Tokens of a collection in numeric order of their ids; fewer than `limit` are the last ones. The work is not bounded:
+   * it reads on until it has enough. With several filters or a rare name in a large collection prefer `pageTokens`.
+   */
   abstract listTokens(query: TokenQuery): Promise<TokenRecord[]>;
 
   /**
-   * One page of a collection's tokens in any order. Made of `listTokens` here, for stores that have no more, and then by
-   * `token_id` alone. Throws OrderNotSupported, InvalidCursor, InvalidTraitRange.
+   * One page of a collection's tokens in any order. This default implementation calls `listTokens` and supports only the
+   * order `token_id`. Throws OrderNotSupported, InvalidCursor, InvalidTraitRange.
    */
   async pageTokens({ orderBy = 'token_id', direction = 'asc', cursor, ...query }: TokenPageQuery): Promise<TokenPage> {
     const order = tokenOrder(orderBy, direction);
@@ -131,18 +135,18 @@ export abstract class TokenStore {
   abstract listTraits(query: TraitQuery): Promise<TraitSummary[]>;
 
   /**
-   * What is stored of the last good answers, for conditional requests, and so that a picture is not taken for the document
-   * that was there before. Tokens without a good answer are left out.
+   * Validators of the last good responses, for conditional requests, and so that an image does not replace a document.
+   * Tokens without a good response are left out.
    */
   abstract findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]>;
 
-  /** Lock the records that a transaction is going to write in several steps, in key order. */
+  /** Locks, in key order, the records that a transaction writes in several steps. */
   abstract lockTokens(em: EntityManager, references: readonly TokenReference[]): Promise<void>;
 
   /**
-   * Write a batch of successes inside the caller's transaction: document, columns, traits and trait counts together.
-   * Results are in the order of the writes. Locks token rows, then trait rows, each in key order. `onChange` is given
-   * when somebody is told of changes: it is called for each record whose content changed.
+   * Writes a batch of successful fetches inside the caller's transaction: document, columns, traits and trait counts
+   * together. Results are in the order of the writes. Locks token rows, then trait rows, each in key order. `onChange`, if
+   * given, is called for each record whose content changed.
    */
   abstract writeMetadata(
     em: EntityManager,
@@ -150,6 +154,6 @@ export abstract class TokenStore {
     onChange?: (change: MetadataChange) => void,
   ): Promise<WriteResult[]>;
 
-  /** Note a batch of failures inside the caller's transaction. No good metadata is touched. */
+  /** Records a batch of failures inside the caller's transaction. Good metadata never changes. */
   abstract recordFailures(em: EntityManager, failures: readonly FailureWrite[]): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { isIndexed } from './metadata-change.js';
 import type { Attribute } from './token-metadata.js';
 
 interface Trait {
-  /** Of the three that follow. Made once: a batch has thousands. */
+  /** Made from the next three fields, once, because a batch has thousands. */
   key: string;
   collectionId: string;
   traitType: string;
@@ -15,12 +15,12 @@ interface Trait {
 
 /**
  * Which tokens have which traits, and how many tokens each trait value has.
- * A value is one row of collection_traits; a token holds the ids of its values. Counts move by the difference between
- * a token's old and new values, in key order, so that any number of workers can do so at once without a deadlock.
+ * A value is one row of collection_traits; a token holds the ids of its values. A write adds the difference between the
+ * old and the new values of its tokens to the counts, in key order, so that concurrent workers cannot deadlock.
  */
 @Injectable()
 export class TraitIndex {
-  /** The trait ids that each token of a batch has from now on, in the order given. Counts nothing yet. */
+  /** Returns the new trait ids of each token of a batch, in the order given. Does not change counts. */
   async idsOf(
     em: EntityManager,
     tokens: readonly { collectionId: string; attributes: readonly Attribute[] }[],
@@ -30,14 +30,14 @@ export class TraitIndex {
     return traitsOfTokens.map((traits) => traits.map(({ key }) => ids.get(key)!).toSorted(byNumber));
   }
 
-  /** Move the counts from old to new. Late in a transaction: other batches of a collection wait for these rows. */
+  /** Updates the counts. Call it late in a transaction: other batches of the collection wait for these rows. */
   async count(
     em: EntityManager,
-    moves: readonly { oldTraitIds: readonly string[]; newTraitIds: readonly string[] }[],
+    changes: readonly { oldTraitIds: readonly string[]; newTraitIds: readonly string[] }[],
   ): Promise<void> {
     const differences = new Map<string, number>();
     const add = (id: string, difference: number) => differences.set(id, (differences.get(id) ?? 0) + difference);
-    for (const { oldTraitIds, newTraitIds } of moves) {
+    for (const { oldTraitIds, newTraitIds } of changes) {
       for (const id of oldTraitIds) add(id, -1);
       for (const id of newTraitIds) add(id, 1);
     }
@@ -47,7 +47,7 @@ export class TraitIndex {
     );
   }
 
-  /** The ids of these values; values seen for the first time become rows. */
+  /** Returns the ids of these values, and inserts rows for new ones. */
   private async knownIds(em: EntityManager, wanted: ReadonlyMap<string, Trait>): Promise<Map<string, string>> {
     const traits = [...wanted.values()];
     if (traits.length === 0) return new Map();
@@ -72,7 +72,7 @@ export class TraitIndex {
     return new Map(rows.map((row) => [keyOf(row.collectionId, row.traitType, row.value), row.id]));
   }
 
-  /** In key order: two workers that bring the same new values wait for each other in the same order. */
+  /** In key order, so that two workers that insert the same new values cannot deadlock. */
   private async insertRows(em: EntityManager, traits: readonly Trait[]): Promise<void> {
     await sql`
       insert into nft_metadata.collection_traits (collection_id, trait_type, value, value_number)

@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
+import { lockCollection } from './collection-lock.js';
 import { SearchIndex } from './search/search-index.js';
 import { inTransaction } from '@app/database';
 
@@ -8,15 +9,15 @@ export interface Recount {
   collections: number;
   /** Trait values that were counted. */
   traits: number;
-  /** Trait values whose count was wrong, and is right now. */
+  /** Trait values whose count was wrong and has been corrected. */
   corrected: number;
-  /** Tokens that were found by other traits or another name than they have, and no longer are. */
-  foundAgain: number;
+  /** Tokens whose search row differed from the record and has been written again. */
+  searchRowsRepaired: number;
 }
 
 /**
- * Counts traits from the token records, and compares with them what tokens are found by, beside what every write moves.
- * They should never differ.
+ * Compares what every write keeps up to date with the token records: the counts of tokens and of their traits, and the
+ * search rows. Corrects what differs; nothing should.
  */
 @Injectable()
 export class TraitRecount {
@@ -26,23 +27,30 @@ export class TraitRecount {
   ) {}
 
   /**
-   * Safe while workers write: a collection's trait rows are locked first, so that a write is either in the token records
-   * that are counted, or moves the counts afterwards. One collection at a time, one transaction each.
+   * Safe while workers write: the trait rows of a collection are locked first, so a write is either in the token records
+   * that are counted, or updates the counts afterwards. One transaction for each collection.
    */
   async recount(collectionId?: string): Promise<Recount> {
     const collections = collectionId ? [collectionId] : await this.collectionsWithTokens();
-    const recount = { collections: collections.length, traits: 0, corrected: 0, foundAgain: 0 };
+    const recount = { collections: collections.length, traits: 0, corrected: 0, searchRowsRepaired: 0 };
     for (const id of collections) {
       const { traits, corrected } = await this.recountOne(id);
       recount.traits += traits;
       recount.corrected += corrected;
-      recount.foundAgain += await this.search.repair(this.em, id);
+      recount.searchRowsRepaired += await this.search.repair(this.em, id);
     }
     return recount;
   }
 
   private recountOne(collectionId: string): Promise<Pick<Recount, 'traits' | 'corrected'>> {
     return inTransaction(this.em, async (em) => {
+      await lockCollection(em, collectionId);
+      await sql`
+        with counted as (
+          select count(*) as tokens from nft_metadata.tokens where collection_id = ${collectionId}::uuid
+        )
+        update nft_metadata.collections set token_count = counted.tokens
+        from counted where id = ${collectionId}::uuid and token_count <> counted.tokens`.execute(em.getKysely());
       const locked = await sql`
         select id from nft_metadata.collection_traits
         where collection_id = ${collectionId}::uuid order by id for no key update`.execute(em.getKysely());
@@ -68,7 +76,7 @@ export class TraitRecount {
   private async collectionsWithTokens(): Promise<string[]> {
     const { rows } = await sql<{ id: string }>`
       select id from nft_metadata.collections as collection
-      where exists (select from nft_metadata.tokens where collection_id = collection.id)
+      where token_count > 0 or exists (select from nft_metadata.tokens where collection_id = collection.id)
       order by id`.execute(this.em.fork().getKysely());
     return rows.map(({ id }) => id);
   }

@@ -22,7 +22,7 @@ export function nestedUrls(value: JsonValue): JsonValue[] {
   });
 }
 
-/** Of a member with any other name: content or media, and no link to a page, such as a licence. */
+/** Whether a member with another name is content or media, and not a link to a page, such as a license. */
 function isContent(value: JsonValue | undefined): boolean {
   if (typeof value !== 'string') return true;
   return (

@@ -87,7 +87,7 @@ describe('a list of attributes', () => {
     ['the 30th of February (D29)', '2021-02-30', ['2021-02-30', 'string']],
     ['a day whose month is a matter of opinion (D29)', '09/13/2021', ['09/13/2021', 'string']],
     ['a truth [F27]', true, [true, 'boolean']],
-  ])('leaves a date that is none as it is: %s', (_, value, expected) => {
+  ])('leaves an invalid date unchanged: %s', (_, value, expected) => {
     expect(valueOf({ value, display_type: 'date' })).toEqual(expected);
   });
 
@@ -299,14 +299,14 @@ describe('attributes in other forms', () => {
   });
 
   it.each(['oops', '7', `${'['.repeat(100)}${']'.repeat(100)}`])(
-    'are none where the text is no list: %.10s [F22]',
+    'are empty if the text is not a list: %.10s [F22]',
     (attributes) => {
       expect(normalize(JSON.stringify({ attributes }))).toEqual({ attributes: [], warnings: ['invalid_attributes'] });
     },
   );
 
   it.each([{ attributes: null }, { attributes: '' }, { properties: null }, {}])(
-    'are none, without a warning: %j [C29]',
+    'are empty, without a warning: %j [C29]',
     (document) => {
       expect(normalize(JSON.stringify(document))).toEqual({ attributes: [], warnings: [] });
     },

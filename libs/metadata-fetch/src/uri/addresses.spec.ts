@@ -294,7 +294,7 @@ describe('a link without a scheme', () => {
   });
 
   it.each(['app.example', 'index.html', '/about', './a.b/c', '//app.example/1', 'v1.0/index'])(
-    'may be a file name: %s is none (U7)',
+    'may be a file name: %s is not a link (U7)',
     (text) => {
       expect(readLinkUrl(text, gateways)).toEqual({ kind: 'relative' });
     },

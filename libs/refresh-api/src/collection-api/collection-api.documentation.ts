@@ -61,6 +61,6 @@ export const DocumentsRegisterTokens = () =>
     ChangesCollection(),
     Fails(409, 'The collection would hold more tokens than its project may register; none was registered.', {
       code: 'token_limit_reached',
-      message: 'The collection may hold 1000000 tokens, and would hold more.',
+      message: 'The collection may hold at most 1000000 tokens, and these would exceed it.',
     }),
   );

@@ -1,14 +1,14 @@
 import { InvalidCursor } from '../token-store.errors.js';
 
-/** A column that a list is sorted by. The text of its values is what a cursor holds. */
+/** A column that a list is sorted by. A cursor holds its values as text. */
 export interface OrderColumn {
   name: string;
   type: 'bigint' | 'numeric' | 'text';
 }
 
-/** One order of a list. Its columns tell any two rows apart. */
+/** One order of a list. No two rows have the same values in its columns. */
 export interface PageOrder {
-  /** As a caller says it; a cursor names it. */
+  /** The name of the order, such as `price:asc`; a cursor contains it. */
   label: string;
   columns: readonly OrderColumn[];
   direction: 'asc' | 'desc';
@@ -20,16 +20,16 @@ const FORMS: Readonly<Record<OrderColumn['type'], (text: string) => boolean>> = 
   text: (text) => text.length <= 512 && text.isWellFormed() && !text.includes('\0'),
 };
 
-/** base64url of JSON: the order, and the values of its columns in the row behind which the next page begins. */
+/** base64url of JSON: the order, and the values of its columns in the row after which the next page begins. */
 export function formatPageCursor({ label }: PageOrder, position: readonly string[]): string {
   return Buffer.from(JSON.stringify({ order: label, position })).toString('base64url');
 }
 
-/** Throws InvalidCursor for what is no cursor, or one of another order. */
+/** Throws InvalidCursor when the text is not a cursor, or a cursor of another order. */
 export function parsePageCursor(order: PageOrder, text: string): string[] {
   const { order: label, position } = readObject(text);
   if (typeof label !== 'string' || !Array.isArray(position) || !position.every((part) => typeof part === 'string')) {
-    throw new InvalidCursor('cursor must be the cursor of an earlier page, as it was given');
+    throw new InvalidCursor('cursor must be the cursor of an earlier page, unchanged');
   }
   if (label !== order.label) {
     throw new InvalidCursor(
@@ -37,7 +37,7 @@ export function parsePageCursor(order: PageOrder, text: string): string[] {
     );
   }
   if (position.length !== order.columns.length || !order.columns.every(({ type }, at) => FORMS[type](position[at]!))) {
-    throw new InvalidCursor('cursor must be the cursor of an earlier page, as it was given');
+    throw new InvalidCursor('cursor must be the cursor of an earlier page, unchanged');
   }
   return position;
 }

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { inTransaction } from '@app/database';
-import { collectionGram, gramsOf, nameKey } from './name-key.js';
+import { collectionMarker, ngramsOf, nameKey } from './name-key.js';
 
 export interface SearchedToken {
   /** The key of the row in `tokens`. */
@@ -13,41 +13,41 @@ export interface SearchedToken {
   traitIds: readonly string[];
 }
 
-/** Rows that one transaction of a repair locks. */
-const REPAIRED_TOGETHER = 5000;
+/** Rows that one transaction of `repair` locks. */
+const REPAIR_BATCH_SIZE = 5000;
 
 interface FoundToken extends SearchedToken {
   nameKey: string | null;
   searchedTraitIds: string[] | null;
 }
 
-/** What tokens are found by: `token_search` holds a small row for each token that has metadata. */
+/** Writes `token_search`: one small row for each token that has metadata, which filters and orders read. */
 @Injectable()
 export class SearchIndex {
-  /** In the transaction that writes the records, with these locked, and only for those whose name or traits have changed. */
+  /** Call it in the transaction that writes the records, which has locked them, and only for changed names or traits. */
   async write(em: EntityManager, tokens: readonly SearchedToken[]): Promise<void> {
     if (tokens.length === 0) return;
     const rows = tokens.map((token) => ({ ...token, nameKey: nameKey(token.name) }));
     await sql`
-      insert into nft_metadata.token_search as search (collection_id, id, token_id, name_key, trait_ids, name_grams)
-      select collection_id, id, token_id, name_key, trait_ids::bigint[], name_grams::integer[]
+      insert into nft_metadata.token_search as search (collection_id, id, token_id, name_key, trait_ids, name_ngrams)
+      select collection_id, id, token_id, name_key, trait_ids::bigint[], name_ngrams::integer[]
       from unnest(
         ${rows.map(({ collectionId }) => collectionId)}::uuid[],
         ${rows.map(({ id }) => id)}::bigint[],
         ${rows.map(({ tokenId }) => tokenId)}::numeric[],
         ${rows.map((row) => row.nameKey)}::text[],
         ${rows.map(({ traitIds }) => `{${traitIds.join(',')}}`)}::text[],
-        ${rows.map((row) => `{${[collectionGram(row.collectionId), ...gramsOf(row.nameKey)].join(',')}}`)}::text[]
-      ) as row (collection_id, id, token_id, name_key, trait_ids, name_grams)
+        ${rows.map((row) => `{${[collectionMarker(row.collectionId), ...ngramsOf(row.nameKey)].join(',')}}`)}::text[]
+      ) as row (collection_id, id, token_id, name_key, trait_ids, name_ngrams)
       on conflict (collection_id, token_id) do update
-      set id = excluded.id, name_key = excluded.name_key, trait_ids = excluded.trait_ids, name_grams = excluded.name_grams`.execute(
+      set id = excluded.id, name_key = excluded.name_key, trait_ids = excluded.trait_ids, name_ngrams = excluded.name_ngrams`.execute(
       em.getKysely(),
     );
   }
 
   /**
-   * Compares the rows with the token records of a collection, and writes those that differ. Safe while workers write.
-   * Returns how many there were.
+   * Compares the rows with the token records of a collection and writes those that differ. Safe while workers write.
+   * Returns how many differed.
    */
   async repair(em: EntityManager, collectionId: string): Promise<number> {
     let repaired = 0;
@@ -77,7 +77,7 @@ export class SearchIndex {
       where token.collection_id = ${collectionId}::uuid and token.token_id > ${tokenId}::numeric
         and token.metadata_version > 0
       order by token.token_id
-      limit ${REPAIRED_TOGETHER}
+      limit ${REPAIR_BATCH_SIZE}
       for no key update of token`.execute(em.getKysely());
     return rows;
   }

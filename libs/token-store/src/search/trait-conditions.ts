@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql, type RawBuilder } from 'kysely';
 import { InvalidTraitRange } from '../token-store.errors.js';
 
-/** Numbers of one trait type between two bounds; decimal text, compared to the last digit. All bounds given must hold. */
+/** A range of numbers of one trait type. Bounds are exact decimal text, and all that are given must hold. */
 export interface TraitRange {
   traitType: string;
   atLeast?: string | undefined;
@@ -11,37 +11,37 @@ export interface TraitRange {
   below?: string | undefined;
 }
 
-/** What tokens have to have. All filters must hold. */
+/** Filters for tokens. All of them must hold. */
 export interface TokenFilters {
   /** Per trait type, any of these values (text form: `5`, `true`). */
   traits?: Readonly<Record<string, readonly string[]>>;
   ranges?: readonly TraitRange[];
-  /** Part of the name, in any case. */
+  /** Part of the name, without regard to case. */
   nameContains?: string | undefined;
 }
 
-/** A filter by trait, as the ids of the values that it lets through. */
+/** A filter by trait, as the ids of the values that pass it. */
 export interface TraitCondition {
-  /** Empty: there are more than `MAX_IDS`, and `check` is all there is. */
+  /** Empty: more than `MAX_IDS` values pass, and only `check` can be used. */
   ids: readonly string[];
-  /** How many tokens have them, counting those with two of them twice. */
+  /** Tokens with these values; a token with two of them counts twice. Infinity when `ids` is empty. */
   tokens: number;
-  /** For a row with `trait_ids`. */
+  /** A condition on a row with `trait_ids`. */
   check: RawBuilder<unknown>;
-  /** What a check costs, as a multiple of looking for one id. */
+  /** Cost of `check`, as a multiple of the cost for one id. */
   cost: number;
 }
 
-/** Values that one filter may let through and still be looked up in the index. */
+/** Values of one filter that are turned into ids. */
 const MAX_IDS = 1000;
-/** Up to here a row's ids are compared with each of them. */
+/** With up to this many ids, each is compared with the ids of a row. */
 const MAX_IDS_COMPARED = 32;
 
 export function hasFilters({ traits = {}, ranges = [], nameContains }: TokenFilters): boolean {
   return Object.keys(traits).length > 0 || ranges.length > 0 || Boolean(nameContains);
 }
 
-/** null: a filter lets nothing through. Throws InvalidTraitRange. */
+/** null: no token has any of the values of one filter. Throws InvalidTraitRange. */
 export async function resolveConditions(
   em: EntityManager,
   collectionId: string | null,
@@ -73,7 +73,7 @@ export async function resolveConditions(
   if (rows.some(({ ids }) => ids.length === 0)) return null;
   return rows.map(({ index, ids, tokens }) =>
     ids.length > MAX_IDS
-      ? { ids: [], tokens: Infinity, check: hasOneThat(wanted[index]!), cost: 6 }
+      ? { ids: [], tokens: Infinity, check: hasOneThat(wanted[index]!), cost: 30 }
       : { ids, tokens, ...checkOf(ids) },
   );
 }
@@ -82,17 +82,18 @@ function checkOf(ids: readonly string[]): Pick<TraitCondition, 'check' | 'cost'>
   if (ids.length === 1) return { check: sql`row.trait_ids @> ${ids}::bigint[]`, cost: 1 };
   if (ids.length <= MAX_IDS_COMPARED)
     return { check: sql`row.trait_ids && ${ids}::bigint[]`, cost: 1 + ids.length / 16 };
-  // PostgreSQL makes a hash table of the list.
+  // PostgreSQL builds a hash table of the list.
   return {
     check: sql`exists (select from unnest(row.trait_ids) as held (id) where held.id = any(${ids}::bigint[]))`,
     cost: 3,
   };
 }
 
+/** offset 0: without it the planner may read all values of the range for each row. */
 function hasOneThat(isWanted: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`exists (
     select from unnest(row.trait_ids) as held (id)
-    join nft_metadata.collection_traits as trait on trait.id = held.id
+    cross join lateral (select * from nft_metadata.collection_traits as trait where trait.id = held.id offset 0) as trait
     where ${isWanted}
   )`;
 }
@@ -104,7 +105,7 @@ function isWithin({ traitType, atLeast, above, atMost, below }: TraitRange): Raw
     ...bound(sql`<=`, atMost),
     ...bound(sql`<`, below),
   ];
-  // The index has the values that are numbers.
+  // The index contains only the values that are numbers.
   return sql.join([sql`trait.trait_type = ${traitType} and trait.value_number is not null`, ...bounds], sql` and `);
 }
 
