@@ -61,14 +61,12 @@ const OPTIONS: Readonly<Record<keyof NftRefreshOptions, readonly string[]>> = {
 const EXTRAS = Object.keys(extrasSchema.shape);
 
 /** Names that belong to another module. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(
-    ['metadataEvents', 'runDelivery'].map((name) => [
-      name,
-      `${name} belongs to MetadataEventsModule, which is imported beside this one: MetadataEventsModule.forRoot({ … })`,
-    ]),
-  ),
-};
+const ELSEWHERE: Readonly<Record<string, string>> = Object.fromEntries(
+  ['metadataEvents', 'runDelivery'].map((name) => [
+    name,
+    `${name} belongs to MetadataEventsModule, which is imported beside this one: MetadataEventsModule.forRoot({ … })`,
+  ]),
+);
 
 const isGroup = (name: string): name is keyof NftRefreshOptions => Object.hasOwn(OPTIONS, name);
 

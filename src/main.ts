@@ -1,39 +1,6 @@
-import 'reflect-metadata';
-import { Logger } from '@nestjs/common';
-import { readEnvironment, WrongEnvironment } from './config/environment.js';
-import { processVariables } from './config/process-variables.js';
-import { UnusableFolder } from './database/embedded-folder.js';
-import { DatabaseUnusable } from './database/wait-for-database.js';
-import { startService } from './start-service.js';
-import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
+import { endWithOldNode } from './node-version.js';
 
-/** Process managers often kill after 10 seconds. After this timeout the process exits, and its leases expire. */
-const SHUTDOWN_TIMEOUT_MS = 9_000;
-
-const stopping = stopSignal();
-// Unreferenced, so that a stopped process does not wait for the timer.
-stopping.addEventListener('abort', () => setTimeout(() => process.exit(1), SHUTDOWN_TIMEOUT_MS).unref());
-try {
-  const environment = readEnvironment(processVariables());
-  const service = await startService(environment, stopping);
-  const logger = new Logger('Service');
-  logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode });
-  const { signal } = await whenStopped(stopping);
-  logger.log({ msg: 'stopping', signal });
-  await service.stop();
-  process.exit(0);
-} catch (error) {
-  process.stderr.write(`${explain(error)}\n`);
-  process.exit(error instanceof StopRequested ? 0 : 1);
-}
-
-function explain(error: unknown): string {
-  if (error instanceof StopRequested) return `${error.message} before it was ready`;
-  if ([WrongEnvironment, DatabaseUnusable, UnusableFolder].some((known) => error instanceof known)) {
-    return (error as Error).message;
-  }
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `PORT is taken: another process listens there already (${error.message}). Set PORT to another one.`;
-  }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
+endWithOldNode('npm start');
+// Imported only now: all static imports are resolved before any code runs, which fails in an old Node.js.
+const { runService } = await import('./run-service.js');
+await runService();

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { enterEmbeddedPostgres } from '../src/database/embedded-postgres.js';
 import { createEmptyDatabase } from './support/database.js';
 import { findFreePort } from './support/host-process.js';
 import { MetadataHost } from './support/metadata-host.js';
@@ -90,6 +91,41 @@ it('a service does not wait longer than DATABASE_WAIT_SECONDS, and ends with one
   );
 });
 
+it.each(['connect_timeout=0', 'connect_timeout=600'])(
+  'a service does not wait longer than DATABASE_WAIT_SECONDS for a silent database, also with %s',
+  async (parameter) => {
+    const proxies = await Promise.all([TcpProxy.start(database.url), TcpProxy.start(database.url)]);
+    for (const proxy of proxies) proxy.blackhole();
+    const hosts = proxies.map((proxy) => new URL(proxy.throughProxy(database.url)).host);
+    const { host, href } = new URL(database.url);
+    const started = performance.now();
+
+    const { status, out, err } = await runServiceToItsEnd({
+      DATABASE_URL: `${href.replace(host, hosts.join(','))}?${parameter}`,
+      DATABASE_WAIT_SECONDS: '2',
+    });
+
+    const seconds = (performance.now() - started) / 1000;
+    await Promise.all(proxies.map((proxy) => proxy.close()));
+    expect(status).toBe(1);
+    expect(err).toMatch(/^The database at \S+ did not respond within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\.\n$/);
+    expect(out.match(/waiting for the database/g)).toHaveLength(1);
+    expect(seconds).toBeLessThan(12);
+  },
+);
+
+it('with DATABASE_WAIT_SECONDS=0 a database that is there is used, and one that is not there is not waited for', async () => {
+  const command = run([CLI, 'webhook', 'list'], { DATABASE_URL: database.url, DATABASE_WAIT_SECONDS: '0' });
+  const { status, err } = await runServiceToItsEnd({
+    DATABASE_URL: `postgres://user@127.0.0.1:${await findFreePort()}/shop`,
+    DATABASE_WAIT_SECONDS: '0',
+  });
+
+  expect({ status: await command.ended, err: command.err() }).toEqual({ status: 0, err: '' });
+  expect(status).toBe(1);
+  expect(err).toMatch(/^The database at \S+ did not respond within 0 seconds/);
+});
+
 it.each([
   [
     'a database that does not exist',
@@ -140,6 +176,30 @@ it('the command line says that it has made a database, the first time only', asy
   expect(second.err()).toBe('');
 });
 
+it.each([
+  [
+    'a folder that is there already, such as a mounted volume',
+    () => mkdir(join(folder, '.data/postgres'), { recursive: true }),
+  ],
+  [
+    'a folder of a first start that was interrupted before there was a database',
+    async () => {
+      const server = await enterEmbeddedPostgres(join(folder, '.data/postgres'));
+      await server.leave();
+    },
+  ],
+])('the command line says that it has made a database in %s', async (_, prepare) => {
+  await prepare();
+
+  const command = run([CLI, 'webhook', 'list'], {});
+  const status = await command.ended;
+
+  expect(status).toBe(0);
+  expect(command.err()).toBe(
+    `DATABASE_URL is not set: a new, empty database was created in ${join(folder, '.data/postgres')}\n`,
+  );
+});
+
 it('.env in the working directory is read; what the process was given wins', async () => {
   await writeFile(
     join(folder, '.env'),
@@ -157,6 +217,20 @@ it('.env in the working directory is read; what the process was given wins', asy
     expect.objectContaining({ msg: 'ready', runMode: 'api' }),
   );
   expect({ status, err: command.err() }).toEqual({ status: 0, err: '' });
+});
+
+it.each([
+  ['is a folder', () => mkdir(join(folder, '.env')), 'is a folder and must be a file'],
+  ['cannot be read', () => symlink('.env', join(folder, '.env')), 'cannot be read (ELOOP)'],
+])('a .env that %s ends the service and the command line with one line', async (_, make, problem) => {
+  await make();
+
+  const [service, command] = [run([MAIN], {}), run([CLI, 'webhook', 'list'], {})];
+  const statuses = await Promise.all([service.ended, command.ended]);
+
+  const line = `${join(folder, '.env')} ${problem}. Move it, or start in another working directory.\n`;
+  expect({ statuses, err: service.err() }).toEqual({ statuses: [1, 1], err: line });
+  expect(command.err()).toBe(`error: ${line}`);
 });
 
 describe('the health check of the image', () => {

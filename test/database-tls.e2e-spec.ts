@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { startPostgresServer, type PostgresServer } from './support/postgres-ser
 import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
 import {
   asAdmin,
+  CERTIFIED_DATABASE,
   createServiceDatabase,
   encryptedSessions,
   PASSWORD,
@@ -73,13 +75,17 @@ it.each([
 
 /** The built command line. Returns the JSON object that it prints. */
 async function cli(url: string, ...args: string[]): Promise<Record<string, string>> {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: url };
+  return cliWith({ DATABASE_URL: url }, ...args);
+}
+
+async function cliWith(variables: Record<string, string>, ...args: string[]): Promise<Record<string, string>> {
+  const env = { PATH: process.env['PATH'], ...variables };
   const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args, '--json'], { env });
   return JSON.parse(stdout) as Record<string, string>;
 }
 
-const createProject = (url: string) =>
-  cli(url, 'project', 'create', '--name', 'Studio', '--owner', '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266');
+const OWNER = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
+const createProject = (url: string) => cli(url, 'project', 'create', '--name', 'Studio', '--owner', OWNER);
 
 it('the command line works with a database that requires TLS', async () => {
   expect(await createProject(await databaseUrl('?sslmode=require'))).toMatchObject({ project_id: expect.any(String) });
@@ -134,11 +140,79 @@ it('a certificate for another host is refused with verify-full, and accepted wit
   expect(isEncrypted).toBe(true);
 });
 
+it('sslmode=verify-full compares the certificate with the host that PGHOST names', async () => {
+  const url = new URL(await databaseUrl(`?sslmode=verify-full&sslrootcert=${authority}`));
+  const DATABASE_URL = url.href.replace(url.host, '');
+  const withHost = (PGHOST: string) => ({ DATABASE_URL, PGHOST, PGPORT: url.port });
+
+  const created = await cliWith(withHost(url.hostname), 'project', 'create', '--name', 'Studio', '--owner', OWNER);
+  const { status, err } = await runServiceToItsEnd(withHost('localhost'));
+
+  expect(created).toMatchObject({ project_id: expect.any(String) });
+  expect(status).toBe(1);
+  expect(err).toMatch(/^The certificate of the database at localhost:\d+\/tls_\d+ is not trusted: [^\n]+\n$/);
+});
+
 it('with sslmode=require and a server without TLS, the service exits with one sentence', async () => {
   const { status, err } = await runServiceToItsEnd({ DATABASE_URL: `${inject('templateUrl')}?sslmode=require` });
 
   expect(status).toBe(1);
   expect(err).toMatch(/^The database at [^ ]+ does not accept TLS, which sslmode in DATABASE_URL requires: [^\n]+\n$/);
+});
+
+describe('where the server wants a client certificate', () => {
+  const [client, stranger] = [selfSigned({ commonName: USER }), selfSigned({ commonName: 'stranger' })];
+  const file = (name: string) => join(folder, name);
+  let url: string;
+  beforeAll(async () => {
+    for (const [name, { cert, key }] of Object.entries({ client, stranger })) {
+      await writeFile(file(`${name}.crt`), cert);
+      await writeFile(file(`${name}.key`), key, { mode: 0o600 });
+    }
+    await writeFile(
+      file('locked.key'),
+      createPrivateKey(client.key).export({
+        type: 'pkcs8',
+        format: 'pem',
+        cipher: 'aes-256-cbc',
+        passphrase: 's3cret',
+      }),
+      { mode: 0o600 },
+    );
+    await requireTls(server, certificate, client.cert + stranger.cert);
+    const place = await createServiceDatabase(server, CERTIFIED_DATABASE);
+    url = `postgres://${USER}:${encodeURIComponent(PASSWORD)}@${place}?sslmode=verify-full&sslrootcert=${authority}`;
+  });
+  afterAll(() => requireTls(server, certificate));
+
+  it.each([
+    [
+      'sslcert and sslkey',
+      () => ({ DATABASE_URL: `${url}&sslcert=${file('client.crt')}&sslkey=${file('client.key')}` }),
+    ],
+    [
+      'a key with a password',
+      () => ({
+        DATABASE_URL: `${url}&sslcert=${file('client.crt')}&sslkey=${file('locked.key')}&sslpassword=s3cret`,
+      }),
+    ],
+    [
+      'PGSSLCERT and PGSSLKEY',
+      () => ({ DATABASE_URL: url, PGSSLCERT: file('client.crt'), PGSSLKEY: file('client.key') }),
+    ],
+  ])('%s get the command line in', async (_, variables) => {
+    expect(await cliWith(variables(), 'webhook', 'list')).toEqual({ webhooks: [] });
+  });
+
+  it.each([
+    ['none', () => ''],
+    ['one of another user', () => `&sslcert=${file('stranger.crt')}&sslkey=${file('stranger.key')}`],
+  ])('%s is refused with one sentence', async (_, query) => {
+    const { status, err } = await runServiceToItsEnd({ DATABASE_URL: url + query() });
+
+    expect(status).toBe(1);
+    expect(err).toMatch(/^The database at \S+ refuses the connection: [^\n]+\n$/);
+  });
 });
 
 it('channel_binding=require refuses a server without channel binding', async () => {

@@ -162,9 +162,9 @@ async function makeData(version: string, uid?: number): Promise<void> {
   if (user.uid !== undefined) await chown(data(), uid ?? user.uid, user.gid);
 }
 
-/** Every file below a folder but the lock, with all that can change of it. Links are not followed. */
+/** Every file below a folder, with all that can change of it. Links are not followed. */
 async function contents(of: string): Promise<object[]> {
-  const names = (await readdir(of)).filter((name) => name !== 'lock').toSorted();
+  const names = (await readdir(of)).toSorted();
   const files = names.map(async (name) => {
     const path = join(of, name);
     const file = await lstat(path);

@@ -12,6 +12,7 @@ import { commandLine } from './support/command-line.js';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { fetchModules } from './support/fetch-modules.js';
 import { MetadataHost } from './support/metadata-host.js';
+import { runServiceToItsEnd } from './support/service-process.js';
 
 type EmptyDatabase = Pick<TestDatabase, 'url' | 'query'>;
 type MigrationsList = NonNullable<NonNullable<Options['migrations']>['migrationsList']>;
@@ -127,6 +128,53 @@ describe('while another session holds a table that a migration alters', () => {
   });
 });
 
+describe('with limits of the database user that are shorter than a migration', () => {
+  it.each([
+    ['in a transaction', () => SLOW],
+    ['without one', () => SLOW_WITHOUT_TRANSACTION],
+  ])('a migration %s runs to its end', async (_, migration) => {
+    await using database = await anEmptyDatabase();
+    await limitSessions(database);
+
+    await migrate(database.url, [migration()]);
+
+    expect((await readApplied(database)).map(({ name }) => name)).toEqual([migration().name]);
+  });
+
+  it('a process that waits for the migrations of another one goes on when they have run', async () => {
+    await using database = await anEmptyDatabase();
+    await limitSessions(database);
+
+    await Promise.all([migrate(database.url, [SLOW]), migrate(database.url, [SLOW])]);
+
+    expect((await readApplied(database)).map(({ name }) => name)).toEqual([SLOW.name]);
+  });
+});
+
+describe('while migrations run', () => {
+  const LOCK = `select pid from pg_locks where locktype = 'advisory' and granted
+    and database = (select oid from pg_database where datname = current_database())`;
+  const MIGRATION = `select pid from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and wait_event_type = 'Lock'`;
+
+  it.each([
+    ['the session that holds the migration lock', LOCK, /^The session that holds the migration lock ended: [^\n]+\n$/],
+    ['the session of a migration', MIGRATION, /^The connection to the database ended during the migrations: [^\n]+\n$/],
+  ])('the end of %s ends the service with one sentence and status 1', async (_, session, sentence) => {
+    await using database = await anEmptyDatabase();
+    await database.query('create schema nft_metadata');
+    // The migration of the same name waits for the end of this transaction.
+    await using _holder = await holdOpen(database, 'create table nft_metadata.projects ()');
+    const service = runServiceToItsEnd({ DATABASE_URL: database.url });
+    await vi.waitUntil(async () => (await database.query(MIGRATION)).length > 0, { timeout: 30_000 });
+
+    await database.query(`select pg_terminate_backend(pid) from (${session}) as session`);
+
+    const { status, err } = await service;
+    expect({ status, err }).toEqual({ status: 1, err: expect.stringMatching(sentence) });
+  });
+});
+
 class ShopReviewsMigration extends Migration {
   override up(): void {
     this.addSql('create table shop_reviews (name text primary key, stars integer not null)');
@@ -155,6 +203,18 @@ class AddAuthorMigration extends Migration {
   }
 }
 
+class SlowMigration extends Migration {
+  override up(): void {
+    this.addSql('select pg_sleep(3)');
+  }
+}
+
+class SlowMigrationWithoutTransaction extends SlowMigration {
+  override isTransactional(): boolean {
+    return false;
+  }
+}
+
 class AddIndexMigration extends Migration {
   override isTransactional(): boolean {
     return false;
@@ -170,6 +230,8 @@ const SHOP_FAVOURITES = { name: 'shop-2026-12-01-favourites', class: ShopFavouri
 const HOST_MIGRATIONS = [SHOP_REVIEWS, ...nftMetadataMigrations, SHOP_FAVOURITES];
 const ADD_AUTHOR = { name: 'shop-2026-12-02-author', class: AddAuthorMigration };
 const ADD_INDEX = { name: 'shop-2026-12-03-index', class: AddIndexMigration };
+const SLOW = { name: 'shop-2026-12-04-slow', class: SlowMigration };
+const SLOW_WITHOUT_TRANSACTION = { name: 'shop-2026-12-05-slow', class: SlowMigrationWithoutTransaction };
 
 const LIST_OF_SERVICE = 'nft_metadata.migrations';
 /** At least one of each lib and of the marketplace. */
@@ -185,6 +247,15 @@ const COMPLETED = 'select from nft_metadata.refreshes where completed_at is not 
 async function anEmptyDatabase() {
   const database = await createEmptyDatabase();
   return { ...database, [Symbol.asyncDispose]: () => database.drop() };
+}
+
+/** As the guide limits the user of the service, and shorter. */
+async function limitSessions({ query }: EmptyDatabase): Promise<void> {
+  for (const setting of ['statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']) {
+    await query(
+      `do $$ begin execute format('alter role %I in database %I set ${setting} = ''1s''', current_user, current_database()); end $$`,
+    );
+  }
 }
 
 /** Every column, constraint and index. */
@@ -277,10 +348,15 @@ async function addRefresh({ query }: EmptyDatabase, { host }: MetadataHost): Pro
 }
 
 /** As a long report or a backup does. */
-async function holdReviews({ url }: EmptyDatabase) {
+async function holdReviews(database: EmptyDatabase) {
+  return holdOpen(database, 'lock table shop_reviews in row exclusive mode');
+}
+
+/** A transaction that stays open after this statement. */
+async function holdOpen({ url }: EmptyDatabase, statement: string) {
   const client = new Client({ connectionString: url });
   await client.connect();
-  await client.query('begin; lock table shop_reviews in row exclusive mode');
+  await client.query(`begin; ${statement}`);
   let isHeld = true;
   const release = async () => {
     if (isHeld) await client.end();

@@ -129,6 +129,35 @@ describe('a module that is set up twice on one database is refused:', () => {
     );
   });
 
+  it('two contextNames of one database are two workers, too', async () => {
+    const twice = () => [
+      connection('one'),
+      connection('same'),
+      NftRefreshModule.forRoot({ contextName: 'one' }),
+      NftRefreshModule.forRoot({ contextName: 'same' }),
+    ];
+
+    expect(await startingSays(twice)).toMatch(
+      /^MetadataRefreshModule: this application sets it up twice on the same database.*with two contextNames/,
+    );
+  });
+
+  it('while two databases have a module each', async () => {
+    const other = await createDatabase();
+    const each = () => [
+      connection('left'),
+      connection('right', other.url),
+      SafeHttpModule.forRoot(),
+      MetadataEventsModule.forRoot({ contextName: 'left' }),
+      MetadataEventsModule.forRoot({ contextName: 'right' }),
+    ];
+
+    const said = await startingSays(each);
+    await other.drop();
+
+    expect(said).toBe('');
+  });
+
   it('with two event modules, consumers would miss events', async () => {
     expect(
       await startingSays(() => [

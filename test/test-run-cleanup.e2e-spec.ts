@@ -8,9 +8,10 @@ import { reapOnExit } from './support/process-reaper.js';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
-// Ctrl-C reaches every process of the terminal's group, as a negative process id does; SIGKILL only vitest itself.
+// Ctrl-C reaches every process of the terminal's group, as a negative process id does; what CI sends reaches only vitest.
 it.each([
   { signal: 'SIGINT', reaches: 'all of its processes' },
+  { signal: 'SIGTERM', reaches: 'only itself' },
   { signal: 'SIGKILL', reaches: 'only itself' },
 ] as const)(
   'a test run ended by a $signal that reaches $reaches leaves no process and no folder',

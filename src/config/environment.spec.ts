@@ -135,6 +135,34 @@ describe('the environment', () => {
     );
   });
 
+  it.each([
+    ['PGREQUIREAUTH', 'scram-sha-256'],
+    ['PGREQUIREPEER', 'postgres'],
+    ['PGREQUIRESSL', '1'],
+    ['PGHOSTADDR', '10.0.0.7'],
+    ['PGSERVICE', 'shop'],
+    ['PGLOADBALANCEHOSTS', 'random'],
+    ['PGSSLCRL', '/etc/ssl/revoked.pem'],
+    ['PGSSLCRLDIR', '/etc/ssl/revoked'],
+    ['PGSSLCERTMODE', 'require'],
+    ['PGGSSENCMODE', 'require'],
+  ])('refuses %s=%s, which libpq would heed, by name and beside DATABASE_URL only', (name, value) => {
+    expect(() => readEnvironment({ DATABASE_URL: 'postgres://db/shop', [name]: value })).toThrow(
+      new RegExp(`^${name} is not supported and must not be set: .+$`),
+    );
+    expect(() => readEnvironment({ [name]: value })).not.toThrow();
+  });
+
+  it.each([
+    ['PGREQUIRESSL', '0'],
+    ['PGLOADBALANCEHOSTS', 'disable'],
+    ['PGSSLCERTMODE', 'allow'],
+    ['PGGSSENCMODE', 'prefer'],
+    ['PGSSLMINPROTOCOLVERSION', 'TLSv1.3'],
+  ])('takes %s=%s', (name, value) => {
+    expect(() => readEnvironment({ DATABASE_URL: 'postgres://db/shop', [name]: value })).not.toThrow();
+  });
+
   it('has a valid example for every variable in .env.example', () => {
     const lines = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').matchAll(/^# ([A-Z_]+=.*)$/gm);
     const examples = parseEnv([...lines].map(([, line]) => line).join('\n'));

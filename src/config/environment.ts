@@ -3,6 +3,7 @@ import { nearestName } from '@app/module-options';
 import { z } from 'zod';
 import { WrongConnectionString } from '../database/connection-parameters.js';
 import { readConnectionString, withLibpqVariables } from '../database/connection-string.js';
+import { refusedLibpqVariables } from '../database/libpq-variables.js';
 import { moduleOptions, OPTION_VARIABLES, schemaOf, type AllModuleOptions } from './option-variables.js';
 import type { Variables } from './process-variables.js';
 import { valueFromText } from './value-from-text.js';
@@ -162,7 +163,7 @@ export function readEnvironment(variables: Variables): Environment {
   }
   if (wrong.length === 0) wrong.push(...mistakesBetween(options));
   const databaseUrl = service.DATABASE_URL && withLibpqVariables(service.DATABASE_URL, given);
-  if (databaseUrl) wrong.push(...mistakesIn(databaseUrl));
+  if (databaseUrl) wrong.push(...mistakesIn(databaseUrl), ...refusedLibpqVariables(given));
   if (wrong.length > 0) throw new WrongEnvironment(wrong.join('\n'));
 
   return {

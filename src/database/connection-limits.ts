@@ -24,6 +24,16 @@ export const connectionLimits = {
 /** The limits of connections whose statements may run for minutes. */
 export const idleLimit = { onConnect: limitIdle };
 
+/**
+ * For migrations, which take as long as they take: limits that the operator has set for the user or the database do not
+ * hold. In a session that a pooler shares, LIFT_LIMITS does the same for each transaction.
+ */
+export const noLimits = { onConnect: liftLimits };
+
+const LIMITS = `'statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout'`;
+/** A statement that lifts all limits until the transaction ends. */
+export const LIFT_LIMITS = `select set_config(name, '0', true) from pg_settings where name in (${LIMITS}) and setting <> '0'`;
+
 async function limit(client: Client): Promise<void> {
   endWhenSilent(client.connection.stream as Socket);
   await set(client, { statement_timeout: STATEMENT_TIMEOUT, idle_in_transaction_session_timeout: IDLE_TIMEOUT });
@@ -33,6 +43,14 @@ async function limitIdle(client: Client): Promise<void> {
   await set(client, { idle_in_transaction_session_timeout: IDLE_TIMEOUT });
 }
 
+async function liftLimits(client: Client): Promise<void> {
+  await client.query(
+    `select set_config(name, '0', false) from pg_settings
+     where name in (${LIMITS}) and setting <> '0' and pg_backend_pid() = $1`,
+    [processIdOf(client)],
+  );
+}
+
 /**
  * Keeps a limit that the operator has set for the user or the database. Sets limits only on a direct connection: behind a
  * pooler in transaction mode, they would stay in the server session for its next client. Start-up parameters would not, but
@@ -40,13 +58,16 @@ async function limitIdle(client: Client): Promise<void> {
  * one up. A pooler in session mode looks the same, so it gets no limits either.
  */
 async function set(client: Client, limits: Record<string, string>): Promise<void> {
-  const { processID } = client as Client & { processID: number | null };
   await client.query(
     `select set_config(name, value, false)
      from pg_settings join json_each_text($1::json) as wanted (name, value) using (name)
      where setting = '0' and pg_backend_pid() = $2`,
-    [JSON.stringify(limits), processID],
+    [JSON.stringify(limits), processIdOf(client)],
   );
+}
+
+function processIdOf(client: Client): number | null {
+  return (client as Client & { processID: number | null }).processID;
 }
 
 /** Closes a connection without a response to a query. Without a query, as while listening, silence is normal. */

@@ -44,6 +44,8 @@ describe('a connection string', () => {
     ['postgres://a,b/db?port=7&sslmode=disable', ['a:7', 'b:7']],
     ['postgres://%2Fvar%2Frun%2Fpostgresql:5433/db', ['/var/run/postgresql:5433']],
     ['postgres:///db?host=/tmp', ['/tmp:undefined']],
+    ['postgres://:5433/db?host=/tmp', ['/tmp:5433']],
+    ['postgres://a:5433/db?host=b,c&sslmode=disable', ['b:5433', 'c:5433']],
     ['postgres:///db?sslmode=disable', [':undefined']],
   ])('%s names these hosts', (url, hosts) => {
     expect(readConnectionString(url).targets.map(({ host, port }) => `${host}:${port}`)).toEqual(hosts);
@@ -114,11 +116,34 @@ describe('a connection string', () => {
   });
 
   it('is completed by the variables of libpq', () => {
-    const variables = { PGSSLMODE: 'require', PGCONNECT_TIMEOUT: '3', PGHOST: 'elsewhere' };
+    const variables = {
+      PGSSLMODE: 'require',
+      PGSSLMINPROTOCOLVERSION: 'TLSv1.3',
+      PGCONNECT_TIMEOUT: '3',
+      PGHOST: 'elsewhere',
+    };
 
-    expect(withLibpqVariables('postgres://db/x', variables)).toBe('postgres://db/x?sslmode=require&connect_timeout=3');
-    expect(withLibpqVariables('postgres://db/x?sslmode=allow', variables)).toBe(
-      'postgres://db/x?sslmode=allow&connect_timeout=3',
+    expect(withLibpqVariables('postgres://db/x', variables)).toBe(
+      'postgres://db/x?sslmode=require&ssl_min_protocol_version=TLSv1.3&connect_timeout=3',
     );
+    expect(withLibpqVariables('postgres://db/x?sslmode=allow&ssl_min_protocol_version=TLSv1.2', variables)).toBe(
+      'postgres://db/x?sslmode=allow&ssl_min_protocol_version=TLSv1.2&connect_timeout=3',
+    );
+  });
+  it.each([
+    ['postgres://u:p@/x', 'postgres://u:p@/x?host=db.example&port=6543'],
+    ['postgres:///x?sslmode=require', 'postgres:///x?sslmode=require&host=db.example&port=6543'],
+    ['postgres://:1/x', 'postgres://:1/x?host=db.example'],
+    ['postgres:///x?port=1', 'postgres:///x?port=1&host=db.example'],
+    ['postgres:///x?host=here', 'postgres:///x?host=here'],
+    ['postgres://here/x', 'postgres://here/x'],
+  ])('%s takes its host and port from PGHOST and PGPORT only where it names none', (url, whole) => {
+    expect(withLibpqVariables(url, { PGHOST: 'db.example', PGPORT: '6543' })).toBe(whole);
+  });
+
+  it('a Unix socket that PGHOST names is not encrypted, whatever sslmode says', () => {
+    const url = withLibpqVariables('postgres:///x?sslmode=require', { PGHOST: '/var/run/postgresql' });
+
+    expect(readConnectionString(url).targets).toEqual([{ host: '/var/run/postgresql', port: undefined, ssl: false }]);
   });
 });

@@ -24,13 +24,15 @@ export interface ConnectionSettings {
   requiresChannelBinding: boolean;
 }
 
-/** Environment variables of libpq that `pg` ignores or reads differently. It reads PGHOST, PGUSER and the like itself. */
+/** Environment variables of libpq that `pg` ignores or reads differently. It reads PGUSER, PGPASSWORD and the like itself. */
 const VARIABLES: Readonly<Record<string, string>> = {
   PGSSLMODE: 'sslmode',
   PGSSLROOTCERT: 'sslrootcert',
   PGSSLCERT: 'sslcert',
   PGSSLKEY: 'sslkey',
   PGSSLNEGOTIATION: 'sslnegotiation',
+  PGSSLMINPROTOCOLVERSION: 'ssl_min_protocol_version',
+  PGSSLMAXPROTOCOLVERSION: 'ssl_max_protocol_version',
   PGCHANNELBINDING: 'channel_binding',
   PGCONNECT_TIMEOUT: 'connect_timeout',
   PGTARGETSESSIONATTRS: 'target_session_attrs',
@@ -39,11 +41,18 @@ const VARIABLES: Readonly<Record<string, string>> = {
 const CANNOT_BE_READ =
   'must be a connection string, such as "postgres://user:password@host:5432/database", with special characters percent-encoded';
 
+/** A connection string that names no host. It may name a port. */
+const NO_HOST = /^postgres(ql)?:\/\/([^/?#]*@)?(?<port>:[0-9]*)?([/?#]|$)/;
+
 /** Adds libpq's environment variables to the connection string. A parameter in the string wins. */
 export function withLibpqVariables(url: string, variables: Readonly<Record<string, string | undefined>>): string {
   const [, query = ''] = url.split('?', 2);
   const given = new URLSearchParams(query);
-  return Object.entries(VARIABLES)
+  const noHost = given.has('host') ? null : NO_HOST.exec(url);
+  // The host decides about TLS (a Unix socket has none) and is compared with the certificate.
+  const host = noHost && variables['PGHOST'] ? { PGHOST: 'host' } : {};
+  const port = noHost && !noHost.groups?.['port'] ? { PGPORT: 'port' } : {};
+  return Object.entries({ ...VARIABLES, ...host, ...port })
     .filter(([variable, name]) => variables[variable] && !given.has(name) && !(name === 'sslmode' && given.has('ssl')))
     .reduce(
       (whole, [variable, name]) =>
@@ -117,7 +126,9 @@ function split(url: string): { base: string; hosts: Host[]; query: URLSearchPara
 
 function readHosts(authority: string, query: URLSearchParams): Host[] {
   const [names, ports] = [query.get('host')?.split(','), query.get('port')?.split(',') ?? []];
-  const hosts = names?.map((name) => ({ name, port: '' })) ?? authority.split(',').map(readHost);
+  const inAuthority = authority.split(',').map(readHost);
+  const authorityPort = inAuthority.length === 1 ? inAuthority[0]!.port : '';
+  const hosts = names?.map((name) => ({ name, port: authorityPort })) ?? inAuthority;
   if (ports.length > 1 && ports.length !== hosts.length) {
     throw new WrongConnectionString(`names ${hosts.length} hosts and ${ports.length} ports`);
   }

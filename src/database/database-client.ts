@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Client, type ClientConfig } from 'pg';
 import type { ConnectionSettings, ConnectionTarget } from './connection-string.js';
 import { readConnectionString } from './connection-string.js';
@@ -10,11 +11,16 @@ import { isWanted, wrongSession } from './session-attributes.js';
 export interface DatabaseConnection {
   /** Options for MikroORM. Its pool creates clients of the class `driverOptions.Client`. */
   ormOptions: { dbName: string; ensureDatabase: false; driverOptions: { Client: typeof Client } & ClientConfig };
-  /** Creates a client that is not connected yet. */
-  newClient(config?: ClientConfig): Client;
+  /** Creates a client that is not connected yet. If `signal` aborts, its connection is closed with the error "timeout expired". */
+  newClient(config?: ClientConfig, signal?: AbortSignal): Client;
+  /** Limit for one attempt, which tries each host in turn. */
+  attemptTimeoutMs: number;
   /** Hosts with their ports and the database, for messages. No password. */
   label: string;
 }
+
+/** For one host, where connect_timeout is not longer. */
+export const HOST_TIMEOUT_MS = 5000;
 
 type Callback = ((error: Error) => void) | ((error: null, client: Client) => void);
 
@@ -38,7 +44,9 @@ export function connectionTo(url: string): DatabaseConnection {
         Client: ConnectingClient,
       },
     },
-    newClient: (config) => new ConnectingClient(config),
+    newClient: (config, signal) => new ConnectingClient(config, signal),
+    attemptTimeoutMs:
+      new Set(hosts).size * Math.max(HOST_TIMEOUT_MS, settings.config.connectionTimeoutMillis ?? HOST_TIMEOUT_MS),
     label: `${[...new Set(hosts)].join(',')}/${database}`,
   };
 }
@@ -47,13 +55,16 @@ export function connectionTo(url: string): DatabaseConnection {
  * `pg` supports one host, with or without TLS. This client tries the targets in order, as libpq does, and stays with the one
  * that accepted it. A client of `pg` connects only once, so each try uses a client of its own.
  */
-function clientOf(settings: ConnectionSettings): typeof Client {
+function clientOf(settings: ConnectionSettings) {
   const { targets, targetSessionAttrs } = settings;
   const hasSeveralHosts = new Set(targets.map(({ host, port }) => `${host}:${port}`)).size > 1;
   let known = targets.length === 1 ? targets[0] : undefined;
 
   return class ConnectingClient extends Client {
-    constructor(private readonly given: ClientConfig = {}) {
+    constructor(
+      private readonly given: ClientConfig = {},
+      private readonly signal?: AbortSignal,
+    ) {
       super({ ...given, ...settings.config, ...(known ?? targets[0]) });
       // Each query reports its own error. During the connect, nobody else listens for errors yet.
       this.on('error', () => {});
@@ -73,6 +84,7 @@ function clientOf(settings: ConnectionSettings): typeof Client {
       const target = known ?? (await this.findTarget());
       known = target;
       retarget(this, target);
+      this.once('end', destroyOnAbort(this, this.signal));
       try {
         await super.connect();
         if (await isWanted(this, targetSessionAttrs)) return this;
@@ -109,16 +121,26 @@ function clientOf(settings: ConnectionSettings): typeof Client {
       const client = new Client({ ...this.given, ...settings.config, ...target });
       client.on('error', () => {});
       if (settings.requiresChannelBinding) requireChannelBinding(client);
+      const stopWatching = destroyOnAbort(client, this.signal);
       try {
         await client.connect();
         return (await isWanted(client, attrs)) ? null : wrongSession(attrs);
       } catch (error) {
         return error as Error;
       } finally {
+        stopWatching();
         void client.end();
       }
     }
   };
+}
+
+/** Destroys the connection when the signal aborts. Returns a function that removes the listener. */
+function destroyOnAbort(client: Client, signal: AbortSignal | undefined): () => void {
+  const destroy = () => (client.connection.stream as Socket).destroy(new Error('timeout expired'));
+  signal?.addEventListener('abort', destroy);
+  if (signal?.aborted) destroy();
+  return () => signal?.removeEventListener('abort', destroy);
 }
 
 /** Replaces the target that the constructor of `pg` was given. Call it before the client connects. */

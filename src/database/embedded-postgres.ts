@@ -11,15 +11,15 @@ import {
 } from './embedded-folder.js';
 import { FileLock } from './file-lock.js';
 import { findServer, initialise, startServer, stopServer } from './postgres-instance.js';
-import { findPrograms, POSTGRES_USER } from './postgres-programs.js';
+import { findMajorVersion, findPrograms, POSTGRES_USER } from './postgres-programs.js';
 
 /** How long to wait for another process that initialises, starts or stops the server. */
 const LOCK_TIMEOUT_MS = 120_000;
 
 /** An embedded PostgreSQL server: its files are in one folder, and it is reachable from this machine only. */
 export interface EmbeddedServer {
-  /** Connection string of a database on this server. Creates a missing database. */
-  databaseUrl(database: string): Promise<string>;
+  /** Connection string of a database on this server. Creates a missing database and calls `onCreated` then. */
+  databaseUrl(database: string, onCreated?: () => void): Promise<string>;
   /** Stops the server unless another process uses it. Disconnects other clients, such as psql. */
   leave(): Promise<void>;
   /** Removes the folder and all data. Call `leave` first. */
@@ -43,6 +43,8 @@ export async function enterEmbeddedPostgres(
   signal?: AbortSignal,
 ): Promise<EmbeddedServer> {
   const paths = await openEmbeddedFolder(resolve(folder));
+  // Also before the lock, whose file would be a change to a folder that is refused.
+  await isInitialised(paths, await findMajorVersion());
   return withLock(paths, signal, async () => {
     const programs = await findPrograms(paths.home);
     if (!(await isInitialised(paths, programs.majorVersion))) await initialise(programs, paths, signal);
@@ -53,8 +55,8 @@ export async function enterEmbeddedPostgres(
     const url = (database: string) => `postgres://${POSTGRES_USER}:${password}@127.0.0.1:${port}/${database}`;
 
     return {
-      databaseUrl: async (database) => {
-        await createDatabase(url('postgres'), database, paths);
+      databaseUrl: async (database, onCreated) => {
+        if (await createDatabase(url('postgres'), database, paths)) onCreated?.();
         return url(database);
       },
       leave: async () => {
@@ -104,7 +106,8 @@ async function ifUnused<T>({ membersFile }: EmbeddedFolder, act: () => Promise<T
   }
 }
 
-async function createDatabase(adminUrl: string, database: string, { home }: EmbeddedFolder): Promise<void> {
+/** Returns whether there was none. */
+async function createDatabase(adminUrl: string, database: string, { home }: EmbeddedFolder): Promise<boolean> {
   const client = new Client({ connectionString: adminUrl });
   await client.connect().catch((error: { code?: string }) => {
     if (error.code !== '28P01') throw error;
@@ -112,13 +115,14 @@ async function createDatabase(adminUrl: string, database: string, { home }: Embe
   });
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
-    if (rowCount === 0)
-      await client.query(`create database ${client.escapeIdentifier(database)}`).catch(ignoreDuplicate);
+    if (rowCount !== 0) return false;
+    return await client.query(`create database ${client.escapeIdentifier(database)}`).then(() => true, ignoreDuplicate);
   } finally {
     await client.end();
   }
 }
 
-function ignoreDuplicate(error: { code?: string }): void {
+function ignoreDuplicate(error: { code?: string }): false {
   if (error.code !== '42P04' && error.code !== '23505') throw error;
+  return false;
 }

@@ -1,10 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Migrator } from '@mikro-orm/migrations';
-import { MikroORM, type Options } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/database';
+import { Migrator, type Migration } from '@mikro-orm/migrations';
+import { MikroORM, type EntityManager, type Options } from '@mikro-orm/postgresql';
 import { Logger } from '@nestjs/common';
+import type { Client } from 'pg';
 import { nftMetadataMigrations } from '../../libs/index.js';
 import { listingMigrations } from '../listings/migrations/index.js';
+import { isTemporary, messageOf } from './connection-errors.js';
+import { LIFT_LIMITS, noLimits } from './connection-limits.js';
 import { connectionTo } from './database-client.js';
+import { DatabaseUnusable } from './wait-for-database.js';
 
 type MigrationsList = NonNullable<NonNullable<Options['migrations']>['migrationsList']>;
 
@@ -14,39 +19,86 @@ const allMigrations = [...nftMetadataMigrations, ...listingMigrations];
 /** Any number: it only has to be the same in every process. */
 const MIGRATION_LOCK = 7_239_401;
 const LOCK_POLL_INTERVAL_MS = 200;
+/** Poolers close transactions that are idle, the strictest after a few seconds. */
+const LOCK_HEARTBEAT_MS = 500;
 /** Covers two minutes of locked tables: each try waits two seconds for a lock. */
 const MAX_TRIES = 40;
 const RETRY_DELAY_MS = 1000;
 
 /**
  * Applies all pending migrations in order. If several processes start at the same time, one migrates and the others wait.
- * It uses connections of its own without timeouts, because a migration may run for hours. Throws what a migration throws; the
- * migrations before it stay applied.
+ * It uses connections of its own without timeouts, because a migration may run for hours; those that the operator has set for
+ * the database user are lifted. Throws what a migration throws, or DatabaseUnusable when a connection ends; the migrations
+ * before it stay applied.
  */
 export async function migrate(databaseUrl: string, migrationsList: MigrationsList = allMigrations): Promise<void> {
   const logger = new Logger(MikroORM.name);
+  const connections = new Set<Client>();
+  const { driverOptions, ...ormOptions } = connectionTo(databaseUrl).ormOptions;
   const orm = await MikroORM.init({
-    ...connectionTo(databaseUrl).ormOptions,
+    ...ormOptions,
+    driverOptions: {
+      ...driverOptions,
+      onConnect: async (client: Client) => {
+        connections.add(client);
+        await noLimits.onConnect(client);
+      },
+    },
     entities: [],
     discovery: { warnWhenNoEntities: false },
     extensions: [Migrator],
     logger: (line) => logger.log(line),
-    // Not in one transaction, because a concurrent index build must not be in one.
-    migrations: { migrationsList, tableName: 'nft_metadata.migrations', snapshot: false, allOrNothing: false },
+    migrations: {
+      migrationsList: migrationsList.map(withoutLimits),
+      tableName: 'nft_metadata.migrations',
+      snapshot: false,
+      // Not in one transaction, because a concurrent index build must not be in one.
+      allOrNothing: false,
+    },
   });
   try {
-    await orm.em.fork().transactional(async (em) => {
-      await acquireLock(em);
-      await orm.em.fork().execute('create schema if not exists nft_metadata');
-      await runMigrations(orm, logger);
-    });
+    await inTransaction(orm.em, (em) => withMigrationLock(em, () => runMigrations(orm, logger)));
+  } catch (error) {
+    throw explainFailure(error);
   } finally {
-    await orm.close();
+    // Not by the pool, which waits for ever for a connection whose rollback failed (kysely-org/kysely#1990).
+    await Promise.all([...connections].map((client) => client.end()));
+    void orm.close();
+  }
+}
+
+type ConcreteMigration = new (
+  ...args: ConstructorParameters<typeof Migration>
+) => Migration & { up(): Promise<void> | void };
+
+/** Behind a pooler in transaction mode, each transaction lifts its own limits; a migration without one keeps them. */
+function withoutLimits(given: MigrationsList[number]): MigrationsList[number] {
+  const { name, class: GivenMigration } = typeof given === 'function' ? { name: given.name, class: given } : given;
+  class MigrationWithoutLimits extends (GivenMigration as ConcreteMigration) {
+    override async up(): Promise<void> {
+      if (this.isTransactional()) await this.execute(LIFT_LIMITS);
+      await super.up();
+    }
+  }
+  return { name, class: MigrationWithoutLimits };
+}
+
+/** Holds the lock while `work` runs. Throws DatabaseUnusable as soon as the session that holds it ends. */
+async function withMigrationLock(em: EntityManager, work: () => Promise<void>): Promise<void> {
+  await em.execute(LIFT_LIMITS);
+  await acquireLock(em);
+  const done = new AbortController();
+  const heartbeat = keepLock(em, done.signal);
+  try {
+    await Promise.race([work(), heartbeat]);
+  } finally {
+    done.abort();
+    await heartbeat.catch(() => {});
   }
 }
 
 /** Polls, because a waiting statement holds a snapshot, and a concurrent index build waits for all snapshots. */
-async function acquireLock(em: MikroORM['em']): Promise<void> {
+async function acquireLock(em: EntityManager): Promise<void> {
   for (;;) {
     const [row] = await em.execute<[{ isOurs: boolean }]>(
       `select pg_try_advisory_xact_lock(${MIGRATION_LOCK}) as "isOurs"`,
@@ -56,21 +108,64 @@ async function acquireLock(em: MikroORM['em']): Promise<void> {
   }
 }
 
+/** The transaction of the lock is never idle for long, and its end is noticed. */
+async function keepLock(em: EntityManager, done: AbortSignal): Promise<void> {
+  while (!done.aborted) {
+    await pause(LOCK_HEARTBEAT_MS, undefined, { signal: done }).catch(() => {});
+    await em.execute('select 1').catch((error: unknown) => {
+      throw new DatabaseUnusable(
+        `The session that holds the migration lock ended: ${reasonOf(error)}. ${START_AGAIN}`,
+        { cause: error },
+      );
+    });
+  }
+}
+
 /** A migration fails soon if its table is locked, because every other statement would queue behind it. */
 async function runMigrations(orm: MikroORM, logger: Logger): Promise<void> {
+  await orm.em.fork().execute('create schema if not exists nft_metadata');
   for (let tries = 1; ; tries += 1) {
     try {
       await orm.migrator.up();
       return;
     } catch (error) {
-      if (!isLocked(error) || tries === MAX_TRIES) throw error;
+      if (codeOf(error) !== LOCK_NOT_AVAILABLE || tries === MAX_TRIES) throw error;
       logger.warn({ msg: 'table locked; migration retried', tries });
       await pause(RETRY_DELAY_MS);
     }
   }
 }
 
-/** SQLSTATE 55P03, lock_not_available. */
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '55P03';
+const LOCK_NOT_AVAILABLE = '55P03';
+const QUERY_CANCELED = '57014';
+const START_AGAIN = 'Start again: the migrations that have finished stay.';
+
+function explainFailure(error: unknown): unknown {
+  if (error instanceof DatabaseUnusable) return error;
+  if (codeOf(error) === QUERY_CANCELED) {
+    return new DatabaseUnusable(
+      `A migration was cancelled: ${reasonOf(error)}. Let it connect to the server without a pooler, or raise the statement_timeout of the database user. ${START_AGAIN}`,
+      { cause: error },
+    );
+  }
+  if (isTemporary(causeOf(error) ?? error)) {
+    return new DatabaseUnusable(
+      `The connection to the database ended during the migrations: ${reasonOf(error)}. ${START_AGAIN}`,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+/** MikroORM's message begins with the statement. */
+function reasonOf(error: unknown): string {
+  return messageOf(causeOf(error) ?? error);
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Environment } from '../config/environment.js';
 import { unlessAborted } from '../stop-signal.js';
@@ -34,12 +33,11 @@ export async function openDatabase(
     await unlessAborted(signal, waitForDatabase(connectionTo(databaseUrl), databaseWaitSeconds, onWaiting));
     return { url: databaseUrl, leave: async () => {} };
   }
-  const isNew = !existsSync(EMBEDDED_FOLDER);
   const server = await enterEmbeddedPostgres(EMBEDDED_FOLDER, [], signal);
   try {
     signal?.throwIfAborted();
-    if (isNew) onCreated(resolve(EMBEDDED_FOLDER));
-    return { url: `${await server.databaseUrl('nft_refresh')}?sslmode=disable`, leave: () => server.leave() };
+    const url = await server.databaseUrl('nft_refresh', () => onCreated(resolve(EMBEDDED_FOLDER)));
+    return { url: `${url}?sslmode=disable`, leave: () => server.leave() };
   } catch (error) {
     await server.leave();
     throw error;

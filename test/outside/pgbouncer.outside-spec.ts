@@ -1,4 +1,6 @@
+import { Migration } from '@mikro-orm/migrations';
 import { Client } from 'pg';
+import { migrate } from '../../src/database/migrations.js';
 import { startPgBouncer, type PgBouncer } from '../support/pgbouncer.js';
 import { runServiceToItsEnd, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { startApp, type TestApp } from '../support/start-app.js';
@@ -116,6 +118,48 @@ it('an empty database is migrated through PgBouncer in transaction mode', async 
   await service.end('SIGTERM');
 
   expect(status).toBe(200);
+});
+
+it('a migration that takes longer than the limits of PgBouncer and of the database user runs to its end', async () => {
+  const pooler = await poolerForThisTest(test.database.url, 'transaction', { idle_transaction_timeout: 3 });
+  const name = `limited_${process.pid}`;
+  await test.database.query(`create database ${name}`);
+  onTestFinished(async () => {
+    await test.database.query(`drop database ${name} with (force)`);
+  });
+  await test.database.query(`alter database ${name} set statement_timeout = '3s'`);
+  await test.database.query(`alter database ${name} set idle_in_transaction_session_timeout = '3s'`);
+  class SlowMigration extends Migration {
+    override up(): void {
+      this.addSql('select pg_sleep(8)');
+    }
+  }
+
+  await migrate(new URL(`/${name}`, pooler.url).href, [SlowMigration]);
+});
+
+it('a service does not wait longer than DATABASE_WAIT_SECONDS for a pool whose sessions are all taken', async () => {
+  const pooler = await poolerForThisTest(test.database.url, 'transaction', {
+    default_pool_size: 1,
+    query_wait_timeout: 120,
+  });
+  const holder = new Client({ connectionString: pooler.url });
+  await holder.connect();
+  await holder.query('begin');
+  const started = performance.now();
+
+  const { status, out, err } = await runServiceToItsEnd({ DATABASE_URL: pooler.url, DATABASE_WAIT_SECONDS: '2' });
+
+  const seconds = (performance.now() - started) / 1000;
+  await holder.end();
+  expect({ status, err }).toEqual({
+    status: 1,
+    err: expect.stringMatching(
+      /^The database at \S+ did not respond within 2 seconds \(DATABASE_WAIT_SECONDS\): [^\n]+\n$/,
+    ),
+  });
+  expect(out.match(/waiting for the database/g)).toHaveLength(1);
+  expect(seconds).toBeLessThan(20);
 });
 
 it('PgBouncer in session mode passes notifications on: the worker listens and warns of nothing', async () => {

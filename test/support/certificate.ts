@@ -8,6 +8,8 @@ export interface Certificate {
 export interface CertificateOptions {
   /** The IP address in the subject alternative name. */
   address?: string;
+  /** Of the holder: for a client, the user that it connects as. */
+  commonName?: string;
   from?: Date;
   until?: Date;
 }
@@ -17,14 +19,15 @@ const YEAR_MS = 365 * 24 * 3600 * 1000;
 /** Generates a self-signed certificate. Node provides keys and signatures; the ASN.1 around them is encoded here. */
 export function selfSigned({
   address = '127.0.0.1',
+  commonName = `Test ${address}`,
   from = new Date(Date.now() - YEAR_MS),
   until = new Date(Date.now() + YEAR_MS),
 }: CertificateOptions = {}): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const publicPart = publicKey.export({ type: 'spki', format: 'der' });
   const ecdsaWithSha256 = sequence(field(0x06, bytes('2a8648ce3d040302')));
-  const commonName = sequence(field(0x06, bytes('550403')), field(0x0c, Buffer.from(`Test ${address}`)));
-  const name = sequence(field(0x31, commonName));
+  const nameField = sequence(field(0x06, bytes('550403')), field(0x0c, Buffer.from(commonName)));
+  const name = sequence(field(0x31, nameField));
   const addresses = sequence(field(0x87, Buffer.from(address.split('.').map(Number))));
   const alternativeName = sequence(field(0x06, bytes('551d11')), field(0x04, addresses));
   const content = sequence(

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { open, chmod, mkdtemp, readFile, stat } from 'node:fs/promises';
+import { open, chmod, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -12,6 +12,8 @@ export interface PostgresServer {
   templateUrl: string;
   /** SIGQUIT is an immediate shutdown without a checkpoint. SIGKILL kills only the postmaster; its children exit when they notice. */
   kill(signal: 'SIGQUIT' | 'SIGKILL'): Promise<void>;
+  /** Restarts as a standby that receives nothing from a primary. */
+  becomeStandby(): Promise<void>;
   /** After `kill`: starts on the same port with the same settings, and recovers from the WAL. */
   restart(): Promise<void>;
   remove(): Promise<void>;
@@ -28,22 +30,29 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
   const data = await dataFolder(templateUrl);
   await migrate(templateUrl);
 
-  const kill = async (signal: 'SIGQUIT' | 'SIGKILL') => {
+  const kill = async (signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL') => {
     const pid = await postmasterPid(data);
     process.kill(pid, signal);
     await waitUntil(async () => !isAlive(pid) && !(await acceptsConnections(templateUrl)));
   };
 
+  const restart = async () => {
+    // The shared memory of a killed postmaster prevents a new start until its last child has exited.
+    await waitUntil(async () => {
+      const postmaster = await relaunch(data);
+      await waitUntil(async () => postmaster.exitCode !== null || (await acceptsConnections(templateUrl)));
+      return postmaster.exitCode === null;
+    });
+  };
+
   return {
     templateUrl,
     kill,
-    async restart() {
-      // The shared memory of a killed postmaster prevents a new start until its last child has exited.
-      await waitUntil(async () => {
-        const postmaster = await relaunch(data);
-        await waitUntil(async () => postmaster.exitCode !== null || (await acceptsConnections(templateUrl)));
-        return postmaster.exitCode === null;
-      });
+    restart,
+    async becomeStandby() {
+      await kill('SIGINT');
+      await writeFile(join(data, 'standby.signal'), '');
+      await restart();
     },
     remove: () => reaper.end(),
   };

@@ -7,11 +7,18 @@ import type { PostgresServer } from './postgres-server.js';
 export const USER = 'service';
 export const PASSWORD = 'only with TLS';
 
+/** Into this database, the user `service` gets with a client certificate only. */
+export const CERTIFIED_DATABASE = 'certified';
+
 /**
  * Enables TLS with this certificate on a running server, and requires it for the user `service`, who is not a superuser. The superuser
- * can still connect without TLS.
+ * can still connect without TLS. Client certificates of `clientAuthority` are trusted.
  */
-export async function requireTls(server: PostgresServer, { cert, key }: Certificate): Promise<void> {
+export async function requireTls(
+  server: PostgresServer,
+  { cert, key }: Certificate,
+  clientAuthority: string = cert,
+): Promise<void> {
   await asAdmin(server, async (client) => {
     const { rows } = await client.query<{ data: string }>(`select current_setting('data_directory') as data`);
     const { data } = rows[0]!;
@@ -19,13 +26,15 @@ export async function requireTls(server: PostgresServer, { cert, key }: Certific
     const files = {
       'server.crt': cert,
       'server.key': key,
-      'pg_hba.conf': `hostssl all ${USER} all scram-sha-256\nhost all postgres all scram-sha-256\nlocal all all scram-sha-256\n`,
+      'clients.crt': clientAuthority,
+      'pg_hba.conf': `hostssl ${CERTIFIED_DATABASE} ${USER} all scram-sha-256 clientcert=verify-full\nhostssl all ${USER} all scram-sha-256\nhost all postgres all scram-sha-256\nlocal all all scram-sha-256\n`,
     };
     for (const [name, content] of Object.entries(files)) {
       await writeFile(join(data, name), content, { mode: 0o600 });
       await chown(join(data, name), uid, gid);
     }
     await client.query('alter system set ssl = on');
+    await client.query(`alter system set ssl_ca_file = 'clients.crt'`);
     await client.query('select pg_reload_conf()');
   });
 }

@@ -12,7 +12,7 @@ export interface HostConnection {
   contextName: string | undefined;
   /** Entities of the module. They are added to the connection, so the application does not have to list them. */
   entities?: readonly Constructor[];
-  /** Why an application must not import the module twice on one connection; absent: it may. */
+  /** Why an application must not import the module twice on one database; absent: it may. */
   singletonReason?: string;
 }
 
@@ -29,7 +29,7 @@ export function entityManagerOf(connection: HostConnection): FactoryProvider<Ent
     inject: [{ token, optional: true }, ModulesContainer],
     useFactory: (orm: MikroORM | undefined, modules: ModulesContainer) => {
       if (!orm) throw new Error(explainMissing(connection, connectionNames(modules)));
-      rejectDuplicate(connection, modules);
+      rejectDuplicate(connection, orm, modules);
       for (const entity of entities) if (!orm.getMetadata().has(entity)) orm.discoverEntity(entity);
       return orm.em as EntityManager;
     },
@@ -56,18 +56,30 @@ function connectionNames(modules: ModulesContainer): string[] {
   return [...new Set(named)].map((token) => JSON.stringify(token.slice(0, -tokenSuffix.length))).toSorted();
 }
 
-/** Singleton modules by application. */
+/** Singleton modules, each with its database, by application. */
 const takenBy = new WeakMap<ModulesContainer, Set<string>>();
 
-function rejectDuplicate({ module, contextName, singletonReason }: HostConnection, modules: ModulesContainer): void {
+function rejectDuplicate(
+  { module, contextName, singletonReason }: HostConnection,
+  orm: MikroORM,
+  modules: ModulesContainer,
+): void {
   if (singletonReason === undefined) return;
   const taken = takenBy.get(modules) ?? new Set();
   takenBy.set(modules, taken);
-  const key = `${module} on ${contextName ?? ''}`;
+  const key = `${module} on ${databaseOf(orm) ?? `the connection ${contextName}`}`;
   if (taken.has(key)) {
     throw new Error(
-      `${module}: this application sets it up twice on the same database: forRoot, its own or that of NftRefreshModule, is imported in two places. ${singletonReason} Import it once, in the root module; what it exports can be injected in all others.`,
+      `${module}: this application sets it up twice on the same database: forRoot, its own or that of NftRefreshModule, is imported in two places, or with two contextNames. ${singletonReason} Import it once, in the root module; what it exports can be injected in all others.`,
     );
   }
   taken.add(key);
+}
+
+/** Two connections may lead to one database. Null when only the driver knows where its connection leads. */
+function databaseOf(orm: MikroORM): string | null {
+  const overrides = orm.config.get('driverOptions');
+  if (['Client', 'host', 'port', 'database', 'connectionString'].some((name) => name in overrides)) return null;
+  const { host, port, database } = orm.em.getDriver().getConnection().getConnectionOptions();
+  return JSON.stringify([host, port, database]);
 }

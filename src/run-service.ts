@@ -1,0 +1,42 @@
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { readEnvironment, WrongEnvironment } from './config/environment.js';
+import { processVariables, UnreadableEnvFile } from './config/process-variables.js';
+import { UnusableFolder } from './database/embedded-folder.js';
+import { DatabaseUnusable } from './database/wait-for-database.js';
+import { startService } from './start-service.js';
+import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
+
+/** Process managers often kill after 10 seconds. After this timeout the process exits, and its leases expire. */
+const SHUTDOWN_TIMEOUT_MS = 9_000;
+
+/** Runs the service until a signal stops it, and exits the process: with status 1 and a message when it fails. */
+export async function runService(): Promise<never> {
+  const stopping = stopSignal();
+  // Unreferenced, so that a stopped process does not wait for the timer.
+  stopping.addEventListener('abort', () => setTimeout(() => process.exit(1), SHUTDOWN_TIMEOUT_MS).unref());
+  try {
+    const environment = readEnvironment(processVariables());
+    const service = await startService(environment, stopping);
+    const logger = new Logger('Service');
+    logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode });
+    const { signal } = await whenStopped(stopping);
+    logger.log({ msg: 'stopping', signal });
+    await service.stop();
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exit(error instanceof StopRequested ? 0 : 1);
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof StopRequested) return `${error.message} before it was ready`;
+  if ([UnreadableEnvFile, WrongEnvironment, DatabaseUnusable, UnusableFolder].some((known) => error instanceof known)) {
+    return (error as Error).message;
+  }
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    return `PORT is taken: another process listens there already (${error.message}). Set PORT to another one.`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
