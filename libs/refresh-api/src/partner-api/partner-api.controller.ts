@@ -22,7 +22,7 @@ export const PARTNER_PATH = 'collections/:token_address/refresh_metadata';
 
 /** The refresh API in the shape of Mavis Market's partner API. */
 @Controller()
-@UseGuards(authenticatedBy('partnerApi'))
+@UseGuards(authenticatedBy('partnerApi', { allowsSignatureReplay: true }))
 @UseFilters(PartnerApiFilter)
 export class PartnerApiController {
   constructor(

@@ -29,7 +29,7 @@ export const REFRESHES_PATH = 'metadata-refreshes';
 
 /** The refresh API in the shape of Immutable X, for a signature by the project's owner or an API key. */
 @Controller()
-@UseGuards(authenticatedBy('projectApi'))
+@UseGuards(authenticatedBy('projectApi', { allowsSignatureReplay: true }))
 @UseFilters(ProjectApiFilter)
 export class ProjectApiController {
   constructor(private readonly refreshes: MetadataRefreshService) {}
