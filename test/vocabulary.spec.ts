@@ -60,7 +60,7 @@ function compoundNamesOf(text: string): string[] {
 
 function usesIn(names: Iterable<string>, terms: readonly AvoidedTerm[]): string[] {
   return [...new Set(names)].flatMap((name) =>
-    terms.filter(({ isIn }) => isIn(name)).map(({ instead }) => `${name}: say ${instead}`),
+    terms.filter((term) => term.isIn(name)).map(({ instead }) => `${name}: say ${instead}`),
   );
 }
 
