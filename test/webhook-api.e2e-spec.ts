@@ -188,7 +188,7 @@ describe('a project', () => {
 
     receiver.respond(webhook.path, 410, 204);
     await refreshOne(project);
-    await ask(project, 'post', `${webhook.at}/enable`).send({ skip_missed: true }).expect(200);
+    await ask(project, 'post', `${webhook.at}/enable`).send({ skip_backlog: true }).expect(200);
     await delivery.runOnce();
     expect(receiver.at(webhook.path)).toHaveLength(3);
   });
@@ -354,7 +354,7 @@ describe('the routes of webhooks', () => {
       'the body must have url or events',
       'Webhook URL "https://10.0.0.1/" is not allowed: blocked_address.',
       'keep_old_hours must be a whole number of hours from 0 to 168',
-      'skip is not a field here; there are skip_missed',
+      'skip is not a field here; there are skip_backlog',
       'url is not a field here; there are none',
       'page_size is not a parameter here; there are none',
       'limit is not a parameter here; there are cursor, page_size',

@@ -22,8 +22,8 @@ const serviceSchema = z.object({
    */
   DATABASE_WAIT_SECONDS: z.int().min(0).max(99_999).default(60),
   /**
-   * How many connections a process opens to the database at most. A process that runs a worker opens one more, on which it
-   * listens for notifications.
+   * Maximum number of database connections of a process. A process that runs a worker uses one of them to
+   * listen for notifications.
    * @takesEffect start
    */
   DATABASE_POOL_SIZE: z.int().min(2).max(1000).default(10),

@@ -42,13 +42,13 @@ export type RotateSecret = z.output<typeof rotateSecretSchema>;
 export const enableWebhookSchema = withoutBody(
   strictObject(
     {
-      skip_missed: z
+      skip_backlog: z
         .boolean({ error: 'must be true or false' })
         .default(false)
         .meta({ description: 'Only what happens from now on; else from the message that failed.' }),
     },
     'a field',
-  ).transform(({ skip_missed }) => ({ skipBacklog: skip_missed })),
+  ).transform(({ skip_backlog }) => ({ skipBacklog: skip_backlog })),
 );
 export type EnableWebhook = z.output<typeof enableWebhookSchema>;
 
