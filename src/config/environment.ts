@@ -53,8 +53,9 @@ const serviceSchema = z.object({
     .max(100 * 1024 * 1024)
     .default(100 * 1024),
   /**
-   * The reverse proxies whose `X-Forwarded-For`, `-Host` and `-Proto` are believed: how many stand before the service, or
-   * their addresses, subnets or the names `loopback`, `linklocal` and `uniquelocal`. Without it, none is.
+   * The reverse proxies whose `X-Forwarded-For`, `-Host` and `-Proto` headers are trusted: the number of proxies in
+   * front of the service, or their addresses, subnets or the names `loopback`, `linklocal` and `uniquelocal`. Default:
+   * none.
    * @takesEffect each request
    */
   TRUST_PROXY: z
@@ -64,7 +65,7 @@ const serviceSchema = z.object({
     })
     .optional(),
   /**
-   * Whether everybody may read token records and traits, below `/v1/collections`.
+   * Whether anyone may read token records and traits, below `/v1/collections`.
    * @takesEffect start
    */
   EXPOSE_TOKEN_ROUTES: z.boolean().default(true),
@@ -79,7 +80,7 @@ const serviceSchema = z.object({
    */
   EXPOSE_WEBHOOK_ROUTES: z.boolean().default(true),
   /**
-   * The least important level that is logged.
+   * The lowest level that is logged.
    * @takesEffect start
    */
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug']).default('info'),

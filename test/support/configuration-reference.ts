@@ -65,11 +65,11 @@ export function configurationReference(): string {
     ),
     '`FETCH_DEADLINE_MS` is at most 11000, so that a fetch ends within its claim.',
     '## NftRefreshModule',
-    'Sets up all modules but `MetadataEventsModule`, which you import beside it. Give it the options of a module below the name of the module: `NftRefreshModule.forRoot({ metadataRefresh: { tokensPerHour: 5000 } })`. The extras, which shape the modules, stand beside them.',
+    'Sets up all modules but `MetadataEventsModule`, which you import separately. Give it the options of a module below the name of the module: `NftRefreshModule.forRoot({ metadataRefresh: { tokensPerHour: 5000 } })`. Extras, which shape the modules, are on the top level.',
     extrasTable(docsOf('libs/nft-refresh.options.ts', 'NftRefreshExtras')),
     ...MODULES.flatMap(({ lib, name, group, extras }) => [
       `## ${headingOf(group)}`,
-      `In \`NftRefreshModule\`: ${group === 'metadataEvents' ? 'not part of it; import it beside' : `\`${group}\``}.`,
+      `In \`NftRefreshModule\`: ${group === 'metadataEvents' ? 'not part of it; import it separately' : `\`${group}\``}.`,
       table(
         ['Option', 'Variable', 'Type', 'Default', 'Meaning', 'Takes effect'],
         Object.entries(moduleOptions[group].schema.shape as Record<string, z.ZodType>).map(([option, schema]) => {

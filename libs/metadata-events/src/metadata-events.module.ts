@@ -26,7 +26,10 @@ export interface MetadataEventsExtras {
    * `EventDelivery` and `EventRetention` itself, or this process only writes events that other processes deliver.
    */
   runDelivery?: boolean;
-  /** The name of the host's MikroORM connection to the database with our tables; absent: the default connection. */
+  /**
+   * The name of the host application's MikroORM connection to the database with our tables. Default: the connection
+   * without a name.
+   */
   contextName?: string | undefined;
 }
 

@@ -23,9 +23,12 @@ import { RefreshListener } from './refresh-listener.js';
 
 /** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
-  /** Whether modules that do not import this one can inject what it exports. On. */
+  /** Whether other modules can inject the exports without importing this module. Default: true. */
   isGlobal?: boolean;
-  /** The name of the host's MikroORM connection to the database with our tables; absent: the default connection. */
+  /**
+   * The name of the host application's MikroORM connection to the database with our tables. Default: the connection
+   * without a name.
+   */
   contextName?: string | undefined;
   /**
    * Whether this process runs a worker and deletes expired refreshes once an hour. Default false: the host calls

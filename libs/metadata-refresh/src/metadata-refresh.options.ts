@@ -15,7 +15,7 @@ const metadataRefreshOptionsSchema = z.strictObject({
    */
   tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
   /**
-   * The most attempts for an item, with the first. The public guide promises two retries.
+   * The most attempts for an item, including the first. The public guide promises two retries.
    * @takesEffect each attempt
    */
   maxAttempts: z.int().min(1).max(20).default(3),

@@ -18,13 +18,19 @@ import { WalletSignatureGuard } from './wallet-signature.guard.js';
 
 /** What shapes the module. */
 export interface ProjectAuthExtras {
-  /** Whether modules that do not import this one can inject what it exports. On. */
+  /** Whether other modules can inject the exports without importing this module. Default: true. */
   isGlobal?: boolean;
-  /** The name of the host's MikroORM connection to the database with our tables; absent: the one without a name. */
+  /**
+   * The name of the host application's MikroORM connection to the database with our tables. Default: the connection
+   * without a name.
+   */
   contextName?: string | undefined;
-  /** A provider for ProjectDirectory, for a host with users and keys of its own. Injects what the host's classes do. */
+  /**
+   * A provider for your own ProjectDirectory, if your application has its own users and keys. It can inject your own
+   * classes.
+   */
   projectDirectory?: Provider<ProjectDirectory>;
-  /** A provider for Clock. */
+  /** A provider for your own Clock. */
   clock?: Provider<Clock>;
 }
 

@@ -48,30 +48,33 @@ export const REFRESH_API_CONFIG = Symbol('RefreshApiConfig');
 
 /** What shapes the module: which dialects exist, and where. */
 export interface RefreshApiExtras {
-  /** The base path of the project API: `v1` has `/v1/metadata-refreshes`. false: it does not exist. */
+  /** The base path of the project API: `v1` gives `/v1/metadata-refreshes`. `false` turns the project API off. */
   projectApiPath?: string | false;
   /**
-   * Whether all of `projectApiPath` is ours: then what no route takes there is answered in our shape as well. Off, since
-   * a host may have routes of its own below `v1`.
+   * Whether the module owns every path below `projectApiPath`: an unknown path there then gets a 404 in its error
+   * shape. Default: false, because your application may have its own routes below `v1`.
    */
   ownsProjectApiPath?: boolean;
-  /** The base paths of the partner API: `''` has `/collections/…`. An empty list: it does not exist. */
+  /** The base paths of the partner API: `''` gives `/collections/…`. An empty list turns the partner API off. */
   partnerApiPaths?: readonly string[];
   /**
-   * Whether token records and traits can be read below the project API's path, by everybody. Off, since it tells
-   * everybody which collections are here.
+   * Whether anyone can read token records and traits below the project API's path. Default: false, because this reveals
+   * which collections are registered.
    */
   exposeTokenRoutes?: boolean;
   /**
-   * Whether a project can read and change its collections and register their tokens, below the project API's path. Off:
-   * only the host does.
+   * Whether a project can read and change its collections and register their tokens, below the project API's path.
+   * Default: false.
    */
   exposeCollectionRoutes?: boolean;
-  /** Whether a project can manage its webhooks, below the project API's path. Needs MetadataEventsModule. Off. */
+  /**
+   * Whether a project can manage its webhooks, below the project API's path. Needs MetadataEventsModule. Default:
+   * false.
+   */
   exposeWebhookRoutes?: boolean;
   /**
-   * Class decorators of the host's for our controllers, as its own controllers have them: what tells its global guards
-   * and interceptors to leave a route alone.
+   * Class decorators that are put on our controllers, for example to exclude them from your global guards and
+   * interceptors.
    */
   decorators?: readonly ClassDecorator[];
 }

@@ -17,11 +17,17 @@ import { TraitRecount } from './trait-recount.js';
 
 /** Extras of the module. It has no options. */
 export interface TokenStoreExtras {
-  /** Whether modules that do not import this one can inject what it exports. On. */
+  /** Whether other modules can inject the exports without importing this module. Default: true. */
   isGlobal?: boolean;
-  /** The name of the host's MikroORM connection to the database with our tables; absent: the one without a name. */
+  /**
+   * The name of the host application's MikroORM connection to the database with our tables. Default: the connection
+   * without a name.
+   */
   contextName?: string | undefined;
-  /** A provider for TokenStore, for a host that keeps token records in a table of its own. Injects what the host's classes do. */
+  /**
+   * A provider for your own TokenStore, if your application has its own table of token records. It can inject your own
+   * classes.
+   */
   tokenStore?: Provider<TokenStore>;
 }
 
