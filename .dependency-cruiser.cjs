@@ -102,6 +102,36 @@ module.exports = {
       from: { path: '^libs/(metadata-fetch|module-options|safe-http)/' },
       to: { path: '^libs/database/' },
     },
+    {
+      name: 'partner-api-stands-alone',
+      comment: 'The partner API has its own shape. What it shares with the others is in the root of refresh-api.',
+      severity: 'error',
+      from: { path: '^libs/refresh-api/src/partner-api/' },
+      to: { path: '^libs/refresh-api/src/[^/]+-api/', pathNot: '^libs/refresh-api/src/partner-api/' },
+    },
+    {
+      name: 'project-api-is-the-base',
+      comment:
+        'Token, collection and webhook routes extend the project API and use its shape, not the other way round.',
+      severity: 'error',
+      from: { path: '^libs/refresh-api/src/project-api/' },
+      to: { path: '^libs/refresh-api/src/(token|collection|webhook|partner)-api/' },
+    },
+    {
+      name: 'token-api-knows-no-later-api',
+      comment:
+        'Imports between the folders go one way: project-api, token-api, collection-api; webhook-api needs only the first.',
+      severity: 'error',
+      from: { path: '^libs/refresh-api/src/token-api/' },
+      to: { path: '^libs/refresh-api/src/(collection|webhook|partner)-api/' },
+    },
+    {
+      name: 'collections-and-webhooks-are-independent',
+      comment: 'Each can be left out.',
+      severity: 'error',
+      from: { path: '^libs/refresh-api/src/(collection|webhook)-api/' },
+      to: { path: '^libs/refresh-api/src/(collection|webhook|partner)-api/', pathNot: '^libs/refresh-api/src/$1-api/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

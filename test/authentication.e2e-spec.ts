@@ -100,6 +100,77 @@ describe('a wallet signature', () => {
   });
 });
 
+describe('a wallet signature that was used before', () => {
+  let test: TestApp;
+  let project: TestProject;
+  let webhookAt: string;
+  beforeAll(async () => {
+    test = await startApp();
+    project = await test.aProject({ tokens: ['1'] });
+    const { body } = await http(test.app)
+      .post('/v1/webhooks')
+      .set('x-api-key', project.apiKey)
+      .send({ url: 'https://partner.example/hook' })
+      .expect(201);
+    webhookAt = `/v1/webhooks/${(body as { webhook_id: string }).webhook_id}`;
+  });
+  afterAll(() => test.stop());
+
+  let seconds = 0;
+  /** Of a second that no other test signs. */
+  const freshHeaders = () => signedHeaders(project, new Date(Date.now() - (seconds += 2) * 1000));
+  const send = (method: 'post' | 'patch' | 'delete', path: string, headers: Record<string, string>, body?: object) =>
+    http(test.app)[method](path).set(headers).send(body);
+  const collectionAt = () => `/v1/collections/${project.collectionAddress}`;
+  const secrets = () => test.database.query('select * from nft_metadata.webhook_secrets order by 1, 2');
+
+  it.each<[string, 'post' | 'patch' | 'delete', () => string, object | undefined, number]>([
+    ['changes no collection', 'patch', collectionAt, { metadata_url: 'https://other.example/' }, 200],
+    ['registers no tokens', 'post', () => `${collectionAt()}/tokens`, { token_ids: ['7'] }, 200],
+    ['creates no webhook', 'post', () => '/v1/webhooks', { url: 'https://partner.example/two' }, 201],
+    ['changes no webhook', 'patch', () => webhookAt, { url: 'https://partner.example/three' }, 200],
+    ['enables no webhook', 'post', () => `${webhookAt}/enable`, {}, 200],
+    ['rotates no secret', 'post', () => `${webhookAt}/rotate-secret`, { keep_old_hours: 0 }, 200],
+    ['tests no webhook', 'post', () => `${webhookAt}/test`, undefined, 200],
+    ['deletes no webhook', 'delete', () => webhookAt, undefined, 204],
+  ])('%s, also when it was only used to read', async (_, method, path, body, status) => {
+    const headers = await freshHeaders();
+    await http(test.app).get(REFRESHES).set(headers).expect(200);
+    const before = await secrets();
+
+    const replayed = await send(method, path(), headers, body).expect(401);
+    const after = await secrets();
+    await send(method, path(), await freshHeaders(), body).expect(status);
+
+    expect(replayed.body).toMatchObject({
+      code: 'unauthorized',
+      details: 'signature_already_used',
+      message: expect.stringContaining('sign another second') as string,
+    });
+    expect(after).toEqual(before);
+  });
+
+  it('rotates a secret once, of however many requests at once', async () => {
+    const { body } = await send('post', '/v1/webhooks', await freshHeaders(), { url: 'https://partner.example/four' });
+    const path = `/v1/webhooks/${(body as { webhook_id: string }).webhook_id}/rotate-secret`;
+    const headers = await freshHeaders();
+
+    const responses = await Promise.all(Array.from({ length: 5 }, () => send('post', path, headers)));
+
+    expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 401, 401, 401, 401]);
+  });
+
+  it('still requests refreshes and reads, as the clients of the public contract do', async () => {
+    const headers = await freshHeaders();
+    const refresh = () =>
+      send('post', REFRESHES, headers, { collection_address: project.collectionAddress, token_ids: ['1'] });
+
+    for (let count = 0; count < 3; count += 1) await refresh().expect(202);
+    await http(test.app).get('/v1/webhooks').set(headers).expect(200);
+    await send('post', '/v1/webhooks', headers, { url: 'https://partner.example/five' }).expect(401);
+  });
+});
+
 describe('with one-time signatures', () => {
   let test: TestApp;
   beforeAll(async () => {

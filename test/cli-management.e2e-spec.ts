@@ -104,20 +104,28 @@ it('prints what was accepted when a later part of a long list cannot be', async 
 });
 
 it('says which host a refresh waits for, and until when, in show, list and while it waits', async () => {
-  const project = await test.aProject({ tokens: ['1', '2'] });
+  const project = await test.aProject({ tokens: ['71', '72'] });
   const throttled = { status: 429, body: '', headers: { 'retry-after': '3' } };
-  for (const id of ['1', '2']) test.metadataApi.script(id, throttled, { status: 200, body: { name: id } });
+  for (const id of ['71', '72']) test.metadataApi.script(id, throttled, { status: 200, body: { name: id } });
   const cooldown = {
     cooldown_host: test.metadataApi.host,
     cooldown_until: expect.stringMatching(/^20\d\d-.*Z$/) as string,
   };
 
   await test.database.freezeTime();
-  const refreshId = await refreshAll(project, '1');
+  const refreshId = await refreshAll(project, '71');
   const shown = await json('refresh', 'show', '--refresh', refreshId);
   const listed = await json('refresh', 'list', '--project', project.id);
   await test.database.unfreezeTime();
-  const waited = await run('refresh', '--collection', project.collectionAddress, '--tokens', '1,2', '--wait', '--json');
+  const waited = await run(
+    'refresh',
+    '--collection',
+    project.collectionAddress,
+    '--tokens',
+    '71,72',
+    '--wait',
+    '--json',
+  );
 
   expect(shown).toMatchObject(cooldown);
   expect(listed).toMatchObject({ refreshes: [cooldown] });

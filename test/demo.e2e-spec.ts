@@ -23,7 +23,7 @@ it('stays up without --once, says where the documentation of the API is, and it 
   child.stdout.on('data', (chunk) => (out += String(chunk)));
   child.stderr.on('data', (chunk) => (out += String(chunk)));
   const ended = once(child, 'close');
-  await vi.waitUntil(() => out.includes('good for five minutes') || child.exitCode !== null, { timeout: 100_000 });
+  await vi.waitUntil(() => out.includes('Read and try its API') || child.exitCode !== null, { timeout: 100_000 });
 
   const url = /Read and try its API at (\S+\/docs)/.exec(out)?.[1];
   const page = url && (await (await fetch(url)).text());

@@ -45,7 +45,7 @@ it.each([
   ['is public in IPv4, and loopback in IPv6', 'mixed.example', 'blocked_address'],
   ['has no address', 'empty.example', 'dns'],
   ['does not exist', 'gone.example', 'dns'],
-  ['its name servers have trouble with', 'broken.example', 'dns'],
+  ['its name servers respond to with SERVFAIL', 'broken.example', 'dns'],
   ['nobody may ask for', 'refused.example', 'dns'],
   ['is none', '127.0.0.1..', 'dns'],
 ])('of a metadata host whose name %s, nothing is dialled', async (_, name, reason) => {
@@ -86,7 +86,7 @@ it('slow names block neither other names nor exempt hosts', async () => {
   const hanging = Array.from({ length: 8 }, (_, id) =>
     fetchFrom(from, `http://hangs-${id}.example`).finally(() => ended.push('hanging')),
   );
-  await vi.waitUntil(() => new Set(names.questions.filter((name) => name.startsWith('hangs'))).size === 8);
+  await vi.waitUntil(() => new Set(names.queries.filter((name) => name.startsWith('hangs'))).size === 8);
 
   const other = await fetchFrom(from, 'http://loopback.example').finally(() => ended.push('other'));
   const localhost = `${host.url.replace('127.0.0.1', 'localhost')}/exempt`;
@@ -101,14 +101,14 @@ it('slow names block neither other names nor exempt hosts', async () => {
 it('concurrent fetches share one query for a name, and the next fetch queries it again', async () => {
   // So long that no slow answer is asked for again.
   const from = await fetcher({ deadlineMs: 30_000 });
-  const before = names.questions.length;
+  const before = names.queries.length;
 
   await Promise.all(['1', '2', '3'].map(() => fetchFrom(from, 'http://loopback.example')));
-  const together = names.questions.length - before;
+  const together = names.queries.length - before;
   await fetchFrom(from, 'http://loopback.example');
 
   expect(together).toBe(2);
-  expect(names.questions.length - before).toBe(4);
+  expect(names.queries.length - before).toBe(4);
 });
 
 it('a name server that is no address is refused when the application starts', async () => {

@@ -120,7 +120,7 @@ it('NAME_SERVERS resolve the names of metadata hosts', async () => {
   await test.worker.runOnce();
   await names.close();
 
-  expect(names.questions).toContain('studio.example');
+  expect(names.queries).toContain('studio.example');
 });
 
 it('REFRESH_RETENTION_DAYS, ATTEMPT_RETENTION_DAYS and EVENT_RETENTION_DAYS decide when clean-up deletes', async () => {

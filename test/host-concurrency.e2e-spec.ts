@@ -81,7 +81,7 @@ describe('a metadata host', () => {
     respondSlowly(ids(40), 50, oneHost);
     const refreshId = await requestRefresh(test.app, project, ids(40));
     const other = await test.anotherWorker();
-    const handedBack = () =>
+    const released = () =>
       test.database.query('select from nft_metadata.refresh_items where refresh_id = $1 and release_count > 0', [
         refreshId,
       ]);
@@ -89,7 +89,7 @@ describe('a metadata host', () => {
     test.worker.start();
     await vi.waitUntil(() => oneHost.hits.size > 0, { timeout: 10_000 });
     other.start();
-    await vi.waitUntil(async () => (await handedBack()).length > 0, { timeout: 3000 });
+    await vi.waitUntil(async () => (await released()).length > 0, { timeout: 3000 });
     await test.worker.stop();
     await vi.waitUntil(
       async () => {

@@ -49,13 +49,13 @@ describe('a host with a limit of 32 concurrent requests', () => {
     const { project, refreshId } = await growTo32();
     const most = [host.maxConcurrent];
 
-    for (const [expected, answered] of [
+    for (const [expected, completed] of [
       [16, 32],
       [8, 48],
     ] as const) {
       const throttledAt = performance.now();
       host.respondToHeld(32, { status: 503, body: '' });
-      await until(async () => host.heldCount >= expected && (await written('status_503')) >= answered);
+      await until(async () => host.heldCount >= expected && (await written('status_503')) >= completed);
       most.push(host.maxConcurrentSince(throttledAt));
     }
     const quickAt = performance.now();

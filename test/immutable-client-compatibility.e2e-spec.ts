@@ -116,7 +116,7 @@ describe('the published client of Immutable X, pointed at this service', () => {
     const {
       status,
       data,
-      headers: answered,
+      headers: receiptHeaders,
     } = await api.requestAMetadataRefresh({
       xImxEthAddress: headers['x-imx-eth-address']!,
       xImxEthTimestamp: headers['x-imx-eth-timestamp']!,
@@ -126,6 +126,6 @@ describe('the published client of Immutable X, pointed at this service', () => {
 
     expect(status).toBe(202);
     expect(data).toEqual({ refresh_id: expect.any(String) as string });
-    expect(answered).toMatchObject({ 'x-imx-refreshes-limit': '30000' });
+    expect(receiptHeaders).toMatchObject({ 'x-imx-refreshes-limit': '30000' });
   });
 });

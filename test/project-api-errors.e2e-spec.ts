@@ -135,7 +135,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
     expect(response.status).toBe(500);
     expect(response.body).toEqual({
       code: 'internal_server_error',
-      message: 'The request failed here, not through a fault of its own.',
+      message: 'The request failed because of an error in the service.',
     });
   });
 

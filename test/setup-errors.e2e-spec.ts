@@ -51,7 +51,8 @@ const connection = (contextName?: string, url = database.url) =>
     driver: PostgreSqlDriver,
     clientUrl: url,
     autoLoadEntities: true,
-    ...(contextName && { contextName }),
+    // The middleware of @mikro-orm/nestjs needs a connection without a name.
+    ...(contextName && { contextName, registerRequestContext: false }),
   });
 
 /** Of a service whose migrations have run. */
@@ -147,9 +148,8 @@ describe('a module that is set up twice on one database is refused:', () => {
     const each = () => [
       connection('left'),
       connection('right', other.url),
-      SafeHttpModule.forRoot(),
-      MetadataEventsModule.forRoot({ contextName: 'left' }),
-      MetadataEventsModule.forRoot({ contextName: 'right' }),
+      NftRefreshModule.forRoot({ runMode: 'api', contextName: 'left' }),
+      NftRefreshModule.forRoot({ runMode: 'api', contextName: 'right' }),
     ];
 
     const said = await startingSays(each);

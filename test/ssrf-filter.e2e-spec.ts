@@ -57,14 +57,14 @@ const NAMES: Record<string, string[][]> = {
 
 let host: MetadataHost;
 let canary: Canary;
-let questions: string[];
+let queries: string[];
 const modules: TestingModule[] = [];
 beforeAll(async () => {
   host = await MetadataHost.start();
 });
 beforeEach(async () => {
   canary = await Canary.start();
-  questions = [];
+  queries = [];
 });
 afterEach(async () => {
   await canary.close();
@@ -77,7 +77,7 @@ afterAll(async () => {
 function resolver(names: Record<string, string[][]> = NAMES): LookupFunction {
   const left = structuredClone(names);
   return (name, _, done) => {
-    questions.push(name);
+    queries.push(name);
     const responses = left[name];
     if (!responses) return done(Object.assign(new Error(`ENOTFOUND ${name}`), { code: 'ENOTFOUND' }), []);
     const [response = []] = responses.length > 1 ? responses.splice(0, 1) : responses;
@@ -270,7 +270,7 @@ describe('nothing of this machine is dialled', () => {
     const second = await from.fetch({ source, tokenId: '1' });
 
     expect([first, second].map(reasonOf)).toEqual(['timeout', 'blocked_address']);
-    expect(questions).toEqual(['rebinding.example', 'rebinding.example']);
+    expect(queries).toEqual(['rebinding.example', 'rebinding.example']);
     expect(canary.dials).toBe(0);
   });
 
@@ -295,7 +295,7 @@ describe('names of this machine and its network are not even resolved', () => {
     'http://router.home.arpa/1',
   ])('%s', async (uri) => {
     expect(reasonOf(await fetchUri(uri))).toBe('blocked_address');
-    expect(questions).toEqual([]);
+    expect(queries).toEqual([]);
   });
 });
 
@@ -323,7 +323,7 @@ describe('what may be dialled is dialled', () => {
   it('by asking the resolver for a name as the URL standard writes it', async () => {
     await fetchUri('http://Straße.EXAMPLE/1');
 
-    expect(questions).toEqual(['xn--strae-oqa.example']);
+    expect(queries).toEqual(['xn--strae-oqa.example']);
   });
 });
 

@@ -125,7 +125,7 @@ const waiting = () =>
 /** Whatever the request waits for is cancelled, as a limit of the server would do it. */
 async function cancelUntil(asked: Promise<unknown>): Promise<void> {
   let hasResponse = false;
-  const answered = asked.then(() => (hasResponse = true));
+  const ended = asked.then(() => (hasResponse = true));
   await vi.waitUntil(
     async () => {
       for (const { pid } of await waiting()) await test.database.query('select pg_cancel_backend($1)', [pid]);
@@ -133,5 +133,5 @@ async function cancelUntil(asked: Promise<unknown>): Promise<void> {
     },
     { timeout: 30_000, interval: 20 },
   );
-  await answered;
+  await ended;
 }

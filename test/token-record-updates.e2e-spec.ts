@@ -472,16 +472,16 @@ describe('while a document is on its way', () => {
     const before = () => test.database.refuseConnections();
     test.metadataApi.script('1', { before, status: 200, body: record('Oil') });
     test.metadataApi.hits.clear();
-    const troubles: string[] = [];
+    const errors: string[] = [];
     const refreshId = await requestRefresh(test.app, project, ['1']);
 
-    await test.worker.runOnce().catch((error: unknown) => troubles.push(String(error)));
+    await test.worker.runOnce().catch((error: unknown) => errors.push(String(error)));
     await test.database.acceptConnections();
     test.worker.start();
     await vi.waitUntil(isCompleted(project, refreshId), patiently);
     await test.worker.stop();
 
-    expect(troubles).toHaveLength(1);
+    expect(errors).toHaveLength(1);
     expect(await readToken(project)).toMatchObject({ name: 'Oil lamp', metadata_version: 1 });
     expect(test.metadataApi.hits.get('1')).toBe(1);
   });

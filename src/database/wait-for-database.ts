@@ -4,7 +4,7 @@ import { HOST_TIMEOUT_MS, type DatabaseConnection } from './database-client.js';
 
 const RETRY_DELAY_MS = 500;
 /** After this time without a response, the wait is reported. */
-const SILENCE_MS = 500;
+const SILENCE_MS = 2000;
 
 /** The database cannot be used as configured. The message is for the operator and needs no stack. */
 export class DatabaseUnusable extends Error {

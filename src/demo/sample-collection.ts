@@ -20,7 +20,7 @@ export const EXPECTED = {
 /** Before the reveal all tokens have the same document. After it each has its own, and some fail. */
 export function serveSamples(host: MetadataHost, isRevealed: boolean): void {
   for (let id = 1; id <= SAMPLE_SIZE; id += 1) {
-    const responses = isRevealed ? (TROUBLE[id] ?? [document(lighthouse(id))]) : [document(placeholder(id))];
+    const responses = isRevealed ? (FAULTS[id] ?? [document(lighthouse(id))]) : [document(placeholder(id))];
     host.script(String(id), ...responses);
   }
 }
@@ -90,7 +90,7 @@ function image(name: string): string {
 }
 
 /** Registered tokens that fail on purpose, as in a real reveal: missing, broken or slow. */
-const TROUBLE: Readonly<Record<number, HostResponse[]>> = {
+const FAULTS: Readonly<Record<number, HostResponse[]>> = {
   13: [text(404, 'no such lighthouse')],
   66: [text(404, 'no such lighthouse')],
   77: [text(500, 'the keeper is asleep')],

@@ -1,4 +1,4 @@
-import { DialectFilter, textOf, type Answer } from '@app/refresh-api';
+import { DialectFilter, textOf, type ErrorResponse } from '@app/refresh-api';
 import { InvalidCursor, InvalidTraitRange } from '@app/token-store';
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -11,28 +11,28 @@ export class ListingsFilter extends DialectFilter {
     super(adapterHost);
   }
 
-  protected override async answerTo(error: unknown): Promise<Answer | null> {
+  protected override async responseTo(error: unknown): Promise<ErrorResponse | null> {
     if (error instanceof InvalidCursor || error instanceof InvalidTraitRange) {
-      return answer(400, 'input_validation_failed', error.message);
+      return errorResponse(400, 'input_validation_failed', error.message);
     }
-    if (error instanceof CollectionOnSeveralChains) return answer(400, 'collection_ambiguous', error.message);
+    if (error instanceof CollectionOnSeveralChains) return errorResponse(400, 'collection_ambiguous', error.message);
     if (error instanceof HttpException && error.getStatus() < 500) {
       const response = error.getResponse();
       const code = typeof response === 'object' && 'code' in response ? String(response.code) : 'malformed_request';
-      return answer(error.getStatus(), code, textOf(error));
+      return errorResponse(error.getStatus(), code, textOf(error));
     }
     return null;
   }
 
-  protected override answerWhileAway(_: unknown, message: string): Answer {
-    return answer(503, 'service_unavailable', message);
+  protected override unavailableResponse(_: unknown, message: string): ErrorResponse {
+    return errorResponse(503, 'service_unavailable', message);
   }
 
-  protected override internalError(): Answer {
-    return answer(500, 'internal_server_error', 'The request failed here, not through a fault of its own.');
+  protected override internalError(): ErrorResponse {
+    return errorResponse(500, 'internal_server_error', 'The request failed because of an error in the service.');
   }
 }
 
-function answer(status: number, code: string, message: string): Answer {
+function errorResponse(status: number, code: string, message: string): ErrorResponse {
   return { status, body: { code, message } };
 }

@@ -12,14 +12,14 @@ export class NameServer {
   private constructor(
     private readonly server: DNS.UDPServer,
     /** Names in query order: each once for IPv4 and once for IPv6. */
-    readonly questions: readonly string[],
+    readonly queries: readonly string[],
   ) {}
 
   static async start(names: Record<string, DnsResponse>): Promise<NameServer> {
-    const questions: string[] = [];
+    const queries: string[] = [];
     const server = DNS.createUDPServer((request, send) => {
       const [{ name, type } = { name: '', type: 0 }] = request.questions;
-      questions.push(name);
+      queries.push(name);
       const scripted = names[name] ?? 'NXDOMAIN';
       if (scripted === 'hangs') return;
       const response = DNS.Packet.createResponseFromRequest(request);
@@ -32,7 +32,7 @@ export class NameServer {
       void send(response);
     });
     await server.listen(0, '127.0.0.1');
-    return new NameServer(server, questions);
+    return new NameServer(server, queries);
   }
 
   /** In the format of the option `nameServers`. */

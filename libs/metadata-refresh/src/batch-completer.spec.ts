@@ -13,7 +13,7 @@ const fetched = (): ItemResult[] => {
 /** Writes whatever it is given, each batch until it is told to end. */
 function aWriter() {
   const writes: { size: number; end: () => void; fail: () => void }[] = [];
-  const callbacks = { limits: { batchSize: 4, maxConcurrentBatches: 2 }, isLast: false, backoffMs: 0, troubles: 0 };
+  const callbacks = { limits: { batchSize: 4, maxConcurrentBatches: 2 }, isLast: false, backoffMs: 0, errors: 0 };
   const writer = new BatchCompleter(
     { completeLingerMs: 250 },
     {
@@ -23,7 +23,7 @@ function aWriter() {
       isLast: () => callbacks.isLast,
       backoffMs: () => callbacks.backoffMs,
       onWritten: () => {},
-      onError: () => (callbacks.troubles += 1),
+      onError: () => (callbacks.errors += 1),
     },
   );
   const add = (count: number) => {
@@ -63,11 +63,11 @@ it('results are written at once when no other work is in progress', () => {
 it('two batches are written concurrently and no more, and the next one when one of them is written', async () => {
   const { add, sizes, writes } = aWriter();
   add(13);
-  const atOnce = sizes();
+  const first = sizes();
   writes[1]!.end();
   await vi.advanceTimersByTimeAsync(0);
 
-  expect([atOnce, sizes()]).toEqual([
+  expect([first, sizes()]).toEqual([
     [4, 4],
     [4, 4, 4],
   ]);
@@ -97,7 +97,7 @@ it('a batch that could not be written is kept, and written first after the back-
   callbacks.backoffMs = 0;
   await vi.advanceTimersByTimeAsync(1000);
 
-  expect([kept, callbacks.troubles, whileResting, sizes()]).toEqual([false, 1, [4], [4, 4, 2]]);
+  expect([kept, callbacks.errors, whileResting, sizes()]).toEqual([false, 1, [4], [4, 4, 2]]);
 });
 
 it('backpressure starts when more than two batches of results wait', () => {

@@ -43,10 +43,10 @@ export class HostCooldowns {
     claimedAt: number,
     oldestClaimAt = claimedAt,
   ): [ClaimedToken[], ClaimedToken[]] {
-    const isCoolingDown = ({ host }: ClaimedToken) => (this.savedAt.get(host) ?? -Infinity) >= claimedAt;
+    const isInCooldown = ({ host }: ClaimedToken) => (this.savedAt.get(host) ?? -Infinity) >= claimedAt;
     const parts: [ClaimedToken[], ClaimedToken[]] = [
-      claimed.filter((token) => !isCoolingDown(token)),
-      claimed.filter(isCoolingDown),
+      claimed.filter((token) => !isInCooldown(token)),
+      claimed.filter(isInCooldown),
     ];
     const oldest = Math.min(claimedAt, oldestClaimAt);
     for (const [host, savedAt] of this.savedAt) if (savedAt < oldest) this.savedAt.delete(host);

@@ -24,8 +24,8 @@ function startAll(scheduler: HostScheduler): ClaimedToken[] {
   return all;
 }
 
-function shared(slots: number, ...hosts: string[]): HostScheduler {
-  const scheduler = new HostScheduler(slots);
+function shared(concurrency: number, ...hosts: string[]): HostScheduler {
+  const scheduler = new HostScheduler(concurrency);
   for (const host of hosts) {
     scheduler.add([token(host)], 0);
     scheduler.setShare(host, 8);
@@ -56,7 +56,7 @@ it('hosts take turns, however many tokens of one of them are waiting', () => {
   ).toBe('ababababaa');
 });
 
-it('interactive requests start first, and have slots that others cannot take', () => {
+it('interactive requests start first, and part of the concurrency is reserved for them', () => {
   const scheduler = shared(16, 'a.example', 'b.example', 'c.example');
   scheduler.add(tokens(8, 'a.example'), 0);
   scheduler.add(tokens(8, 'b.example'), 0);

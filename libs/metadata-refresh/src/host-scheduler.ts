@@ -2,13 +2,13 @@ import type { ClaimedToken } from './claimed-token.js';
 import type { Share } from './host-share.js';
 import { AimdLimiter, type HostSignal } from './aimd-limiter.js';
 
-/** The tokens claimed ahead for a host last this long at its response rate, so that no slot waits for a claim. */
+/** The tokens claimed ahead for a host last this long at its response rate, so that no fetch waits for a claim. */
 const PREFETCH_MS = 500;
 /** The minimum, however slow the host is; also the first claim of an unknown host. */
 export const MIN_PREFETCH = 16;
 /** The maximum, however fast the host is. */
 const MAX_PREFETCH = 1024;
-/** The fraction of the process's slots that is reserved for interactive requests. */
+/** The fraction of the process's concurrency that is reserved for interactive requests. */
 const INTERACTIVE_FRACTION = 1 / 16;
 /** How long this worker leaves a host to others when its share is 0. */
 const YIELD_MS = 2500;
@@ -54,7 +54,7 @@ export class HostScheduler {
   private readonly claimedAt = new Map<ClaimedToken, number>();
   private totalInFlight = 0;
 
-  constructor(private readonly slots: number) {}
+  constructor(private readonly concurrency: number) {}
 
   /** Tokens that are claimed and not started. */
   get bufferedCount(): number {
@@ -225,8 +225,8 @@ export class HostScheduler {
   private prefetchTarget(queue: HostQueue): number {
     // Without tokens of the host, its share is not up to date.
     const share = tokensOf(queue) > 0 ? this.shareOrLimit(queue) : queue.limit;
-    const slots = Math.min(this.slots, queue.limiter.limitWithin(share));
-    return Math.min(MAX_PREFETCH, Math.ceil(slots * Math.max(2, PREFETCH_MS / queue.limiter.responseMs)));
+    const concurrency = Math.min(this.concurrency, queue.limiter.limitWithin(share));
+    return Math.min(MAX_PREFETCH, Math.ceil(concurrency * Math.max(2, PREFETCH_MS / queue.limiter.responseMs)));
   }
 
   private shareOrLimit({ share, limit }: HostQueue): number {
@@ -236,8 +236,8 @@ export class HostScheduler {
 
   private mayStart(queue: HostQueue): boolean {
     if (queue.share === null || queue.inFlight >= queue.limiter.limitWithin(this.shareOrLimit(queue))) return false;
-    const reserved = queue.interactive.length > 0 ? 0 : Math.floor(this.slots * INTERACTIVE_FRACTION);
-    return this.totalInFlight < this.slots - reserved;
+    const reserved = queue.interactive.length > 0 ? 0 : Math.floor(this.concurrency * INTERACTIVE_FRACTION);
+    return this.totalInFlight < this.concurrency - reserved;
   }
 
   private drop(tokens: readonly ClaimedToken[]): ClaimedToken[] {

@@ -266,7 +266,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       (claim) => {
         this.claims.delete(kind);
         if (!this.running) return this.release(claim.tokens);
-        const [tokens, coolingDown] = this.cooldowns.partition(
+        const [tokens, inCooldown] = this.cooldowns.partition(
           claim.tokens,
           startedAt,
           Math.min(...this.claims.values()),
@@ -275,7 +275,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.prepare(tokens);
         onClaimed(claim);
         this.onDatabaseSuccess(CLAIM_FAILED);
-        this.release(coolingDown);
+        this.release(inCooldown);
         this.startFetches();
         this.claimInteractive();
         this.claim();

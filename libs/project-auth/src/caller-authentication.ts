@@ -3,7 +3,7 @@ import { ApiKeyGuard } from './api-key.guard.js';
 import type { AuthenticatedRequest } from './current-project.decorator.js';
 import { NotAuthenticated } from './project-auth.errors.js';
 import type { CallingProject } from './project-directory.js';
-import { WalletSignatureGuard } from './wallet-signature.guard.js';
+import { WalletSignatureGuard, type SignatureRules } from './wallet-signature.guard.js';
 
 export const CREDENTIAL_KINDS = ['wallet_signature', 'api_key'] as const;
 /** How a caller may show who it is. */
@@ -22,12 +22,16 @@ export class CallerAuthentication {
     private readonly apiKey: ApiKeyGuard,
   ) {}
 
-  /** With several credentials, each has to be good and all mean one project. Throws NotAuthenticated. */
-  async authenticate(request: AuthenticatedRequest, accepted: readonly CredentialKind[]): Promise<CallingProject> {
+  /** With several credentials, each has to be valid and of the same project. Throws NotAuthenticated. */
+  async authenticate(
+    request: AuthenticatedRequest,
+    accepted: readonly CredentialKind[],
+    signatureRules: SignatureRules = {},
+  ): Promise<CallingProject> {
     const isSigned = accepted.includes('wallet_signature') && WalletSignatureGuard.isUsedBy(request);
     const hasApiKey = accepted.includes('api_key') && this.apiKey.isUsedBy(request, { besideSignature: isSigned });
     const keyHolder = hasApiKey ? await this.apiKey.authenticate(request) : null;
-    const signer = isSigned ? await this.signature.authenticate(request) : null;
+    const signer = isSigned ? await this.signature.authenticate(request, signatureRules) : null;
     if (signer && keyHolder && signer.id !== keyHolder.id) {
       throw new NotAuthenticated('credentials_disagree', 'The signature and the API key belong to different projects.');
     }

@@ -1,18 +1,18 @@
 import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
-import { LARGEST_LIMIT } from './project-limits.js';
+import { MAX_LIMIT } from './project-limits.js';
 
 const projectAuthOptionsSchema = z.strictObject({
   /**
-   * How far a signed timestamp may be from the time of the service, in seconds, in either direction. This window is the
-   * only protection of the scheme against replay.
+   * How far a signed timestamp may be from the time of the service, in seconds, in either direction. A signature is valid
+   * for this long.
    * @takesEffect each request
    */
   signatureWindowSeconds: z.int().min(1).max(86_400).default(300),
   /**
    * Whether a signature, that is an address and a timestamp, authenticates one request only. Off by default, because
-   * published clients send the same signature with every request of a second. Turn it on if your clients wait for the next
-   * second.
+   * published clients send the same signature with every request of a second. Our own routes that change something
+   * (collections, tokens, webhooks) need an unused signature in either case.
    * @takesEffect each request
    */
   oneTimeSignatures: z.boolean().default(false),
@@ -21,7 +21,7 @@ const projectAuthOptionsSchema = z.strictObject({
    * request.
    * @takesEffect each request
    */
-  requestsPerSecond: z.int().min(0).max(LARGEST_LIMIT).default(5),
+  requestsPerSecond: z.int().min(0).max(MAX_LIMIT).default(5),
 });
 
 /** What a host writes. */

@@ -8,14 +8,12 @@ export interface ProjectLimits {
 }
 
 /** PostgreSQL's integer, and room to add one limit to another. */
-export const LARGEST_LIMIT = 1_000_000_000;
+export const MAX_LIMIT = 1_000_000_000;
 
 /** Throws InvalidProject, which names the limit. */
 export function checkLimits(limits: Partial<ProjectLimits>): void {
   for (const [name, limit] of Object.entries(limits)) {
-    if (limit === null || (Number.isInteger(limit) && limit >= 0 && limit <= LARGEST_LIMIT)) continue;
-    throw new InvalidProject(
-      `A limit of ${String(limit)} for ${name} is not a whole number from 0 to ${LARGEST_LIMIT}.`,
-    );
+    if (limit === null || (Number.isInteger(limit) && limit >= 0 && limit <= MAX_LIMIT)) continue;
+    throw new InvalidProject(`A limit of ${String(limit)} for ${name} is not a whole number from 0 to ${MAX_LIMIT}.`);
   }
 }

@@ -2,16 +2,16 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 
-/** Remembers signatures, for the mode in which each is good for one request. */
+/** Records which signatures were used, so that a request can require an unused one. */
 @Injectable()
 export class SignatureReplayStore {
   constructor(private readonly em: EntityManager) {}
 
   /**
-   * True for the first caller, of any process. What has left the window could not be used again anyway, by any process
-   * whose clock is not hopelessly wrong, and is forgotten on the way.
+   * Returns whether this is the first use, over all processes. Deletes signatures that have expired, with a margin of one
+   * minute for clocks that differ.
    */
-  async use(address: string, timestampSeconds: number, windowSeconds: number): Promise<boolean> {
+  async recordUse(address: string, timestampSeconds: number, windowSeconds: number): Promise<boolean> {
     const { rows } = await sql`
       with forgotten as (
         delete from nft_metadata.used_signatures

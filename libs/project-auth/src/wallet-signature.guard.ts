@@ -13,13 +13,18 @@ const HEADERS = {
   signature: 'x-imx-eth-signature',
 } as const;
 
+export interface SignatureRules {
+  /** Whether to refuse a signature that any request has used before. Always so with `oneTimeSignatures`. */
+  requiresUnusedSignature?: boolean;
+}
+
 /** Lets a request pass that is signed by the wallet of a project's owner. */
 @Injectable()
 export class WalletSignatureGuard implements CanActivate {
   constructor(
     private readonly directory: ProjectDirectory,
     private readonly clock: Clock,
-    private readonly used: SignatureReplayStore,
+    private readonly replays: SignatureReplayStore,
     @Inject(PROJECT_AUTH_CONFIG) private readonly config: ProjectAuthConfig,
   ) {}
 
@@ -33,8 +38,15 @@ export class WalletSignatureGuard implements CanActivate {
     return true;
   }
 
-  /** Throws NotAuthenticated. An address that owns no project is answered like a signature that is not its own. */
-  async authenticate(request: AuthenticatedRequest): Promise<CallingProject> {
+  /**
+   * Records the use of the signature, whatever the rules: a signature that somebody has seen in one request is used up for
+   * requests that need an unused one. Throws NotAuthenticated; an address without a project gets the error of a wrong
+   * signature.
+   */
+  async authenticate(
+    request: AuthenticatedRequest,
+    { requiresUnusedSignature = false }: SignatureRules = {},
+  ): Promise<CallingProject> {
     const check = checkWalletSignature(
       {
         address: headerOf(request, HEADERS.address),
@@ -52,15 +64,17 @@ export class WalletSignatureGuard implements CanActivate {
         'x-imx-eth-signature is not a signature by the owner of a project.',
       );
     }
-    if (this.config.oneTimeSignatures) await this.useUp(check);
-    return project;
-  }
-
-  private async useUp({ address, timestampSeconds }: { address: string; timestampSeconds: number }): Promise<void> {
-    if (await this.used.use(address, timestampSeconds, this.config.signatureWindowSeconds)) return;
-    throw new NotAuthenticated(
-      'signature_already_used',
-      'The signature was used before, and is good for one request here: sign the time of another second.',
+    const isFirstUse = await this.replays.recordUse(
+      check.address,
+      check.timestampSeconds,
+      this.config.signatureWindowSeconds,
     );
+    if (!isFirstUse && (requiresUnusedSignature || this.config.oneTimeSignatures)) {
+      throw new NotAuthenticated(
+        'signature_already_used',
+        'The signature was used before, and this request needs an unused one: sign another second. Any second within the window is accepted.',
+      );
+    }
+    return project;
   }
 }

@@ -4,8 +4,25 @@ import { REFRESH_API_CONFIG, type RefreshApiConfig } from './refresh-api.options
 
 type Dialect = 'projectApi' | 'partnerApi';
 
-/** A guard that finds the calling project by the credentials that a dialect takes. */
-export function authenticatedBy(dialect: Dialect): Type<CanActivate> {
+interface SignatureOptions {
+  /**
+   * Whether a request that changes something may reuse a signature while it is valid. Only for the routes of a public
+   * contract: its clients send one signature with every request of a second.
+   */
+  allowsSignatureReplay?: boolean;
+}
+
+/** Requests that change nothing. */
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
+/**
+ * A guard that finds the calling project by the credentials that a dialect takes. A request that changes something needs
+ * a signature that no request has used before.
+ */
+export function authenticatedBy(
+  dialect: Dialect,
+  { allowsSignatureReplay = false }: SignatureOptions = {},
+): Type<CanActivate> {
   class AuthenticatedByGuard implements CanActivate {
     constructor(
       @Inject(CallerAuthentication) private readonly callers: CallerAuthentication,
@@ -13,8 +30,10 @@ export function authenticatedBy(dialect: Dialect): Type<CanActivate> {
     ) {}
 
     async canActivate(context: ExecutionContext): Promise<boolean> {
-      const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-      request[CALLING_PROJECT] = await this.callers.authenticate(request, this.config[`${dialect}Authentication`]);
+      const request = context.switchToHttp().getRequest<AuthenticatedRequest & { method: string }>();
+      request[CALLING_PROJECT] = await this.callers.authenticate(request, this.config[`${dialect}Authentication`], {
+        requiresUnusedSignature: !allowsSignatureReplay && !SAFE_METHODS.includes(request.method),
+      });
       return true;
     }
   }

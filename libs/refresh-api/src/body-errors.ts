@@ -3,7 +3,7 @@ import { Inject, Injectable, type Type } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { DialectFilter } from './dialect.filter.js';
 import type { HttpResponse } from './http-response.js';
-import { ownPaths, prefixesOf } from './own-paths.js';
+import { apiPathsOf, prefixesOf } from './api-paths.js';
 import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
@@ -11,7 +11,7 @@ import { toHttpException } from './unreadable-request.js';
 
 type ExpressRequest = AuthenticatedRequest & { path: string };
 
-/** As much of Fastify as is needed here; hosts on Express do not have it installed. */
+/** The part of Fastify that is used here. Applications on Express do not install it. */
 interface Fastify {
   addHook(name: 'onRoute', hook: (route: FastifyRoute) => void): void;
 }
@@ -22,9 +22,8 @@ interface FastifyRoute {
 }
 
 /**
- * Errors of a body or a path that cannot be read happen before a controller is chosen, so no filter of ours sees them.
- * On Express an error handler does, which takes those on our paths and passes on all others, the host's. On Fastify our
- * routes, and no others, are given one.
+ * Errors in parsing a body or a path happen before Nest chooses a controller, so no exception filter sees them. On Express, an
+ * error handler translates those on our paths and passes on all others. On Fastify, only our routes get an error handler.
  */
 @Injectable()
 export class BodyErrors {
@@ -37,7 +36,7 @@ export class BodyErrors {
     @Inject(REFRESH_API_PATHS) private readonly paths: Required<RefreshApiExtras>,
   ) {}
 
-  /** Before any route is registered: Fastify tells of those that follow. */
+  /** Call it before any route is registered, because Fastify reports only later ones. */
   beforeRoutes(module: Type): void {
     const { httpAdapter } = this.adapterHost;
     if (httpAdapter.getType() !== 'fastify') return;
@@ -46,14 +45,14 @@ export class BodyErrors {
     httpAdapter.getInstance<Fastify>().addHook('onRoute', (route) => {
       const filter = filterOf(route.url);
       if (!filter) return;
-      route.errorHandler ??= answering(filter);
+      route.errorHandler ??= errorHandlerOf(filter);
       // A wildcard has a name on Express only.
       route.url = route.url.replace(/\*\w+$/, '*');
       leaveToEarlier(route, taken);
     });
   }
 
-  /** After all routes, and before the host's own error handling. */
+  /** Call it after all routes are registered and before the error handler of the host application. */
   afterRoutes(module: Type): void {
     const { httpAdapter } = this.adapterHost;
     if (httpAdapter?.getType() !== 'express') return;
@@ -71,7 +70,10 @@ export class BodyErrors {
 
   /** By whole path, or pattern of a route. Only now is it known what the host puts before our paths. */
   private filters(module: Type): (path: string) => DialectFilter | null {
-    const { isOfProjectApi, isOfPartnerApi } = ownPaths(this.paths, prefixesOf(module, this.application, this.modules));
+    const { isOfProjectApi, isOfPartnerApi } = apiPathsOf(
+      this.paths,
+      prefixesOf(module, this.application, this.modules),
+    );
     return (path) => (isOfProjectApi(path) ? this.projectApi : isOfPartnerApi(path) ? this.partnerApi : null);
   }
 }
@@ -84,7 +86,7 @@ function leaveToEarlier(route: FastifyRoute, taken: Set<string>): void {
 }
 
 /** What is thrown goes on to the host's error handler. */
-function answering(filter: DialectFilter): NonNullable<FastifyRoute['errorHandler']> {
+function errorHandlerOf(filter: DialectFilter): NonNullable<FastifyRoute['errorHandler']> {
   return async (error, request, reply) => {
     const exception = toHttpException(error);
     if (!exception) throw error;

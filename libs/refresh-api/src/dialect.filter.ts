@@ -2,23 +2,23 @@ import { MIGRATION_HINT, isMigrationMissing } from '@app/database';
 import type { AuthenticatedRequest } from '@app/project-auth';
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { Answer } from './answer.js';
+import type { ErrorResponse } from './error-response.js';
 import { isDatabaseUnavailable, isSlowStatement } from './database-unavailable.js';
 import { setHeaders, type HttpResponse } from './http-response.js';
 
-/** What callers are told. Why exactly is in the log. */
-const AWAY = {
+/** Messages for callers. The log has the exact error. */
+const UNAVAILABLE = {
   database: 'The service cannot reach its database now. Ask again in a moment.',
   slow: 'The database took too long for this request. Ask again in a moment.',
   migrations: 'The migrations of this service have not run in its database yet. Ask again once they have.',
 };
 
-export type AwayReason = keyof typeof AWAY;
+export type UnavailableReason = keyof typeof UNAVAILABLE;
 
-/** A database that restarts is back soon, and so is one that is being migrated. */
+/** A database that restarts, or is being migrated, is usually available within seconds. */
 const RETRY_AFTER_SECONDS = '5';
 
-/** Gives every error on our routes the shape of its dialect. */
+/** Translates every error on the routes of a dialect into its error shape. */
 export abstract class DialectFilter implements ExceptionFilter {
   private readonly logger = new Logger(this.constructor.name);
 
@@ -31,21 +31,21 @@ export abstract class DialectFilter implements ExceptionFilter {
 
   /** Also for errors that happen before a controller is chosen. */
   async reply(error: unknown, request: AuthenticatedRequest, response: HttpResponse): Promise<void> {
-    const { status, body, headers = {} } = await this.answerOrFault(error, request);
+    const { status, body, headers = {} } = await this.responseOrInternalError(error, request);
     setHeaders(response, headers);
     this.adapterHost.httpAdapter.reply(response, body, status);
   }
 
-  /** null: not an error that a caller has to do with. */
-  protected abstract answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null>;
-  protected abstract internalError(): Answer;
-  /** The service cannot do its work now, for a reason that ends without the caller. */
-  protected abstract answerWhileAway(why: AwayReason, message: string): Answer;
+  /** The response to an error that the caller caused; null for other errors. */
+  protected abstract responseTo(error: unknown, request: AuthenticatedRequest): Promise<ErrorResponse | null>;
+  protected abstract internalError(): ErrorResponse;
+  /** The response while the service is temporarily unavailable. */
+  protected abstract unavailableResponse(why: UnavailableReason, message: string): ErrorResponse;
 
-  private async answerOrFault(error: unknown, request: AuthenticatedRequest): Promise<Answer> {
+  private async responseOrInternalError(error: unknown, request: AuthenticatedRequest): Promise<ErrorResponse> {
     try {
-      const answer = await this.answerTo(error, request);
-      if (answer) return answer;
+      const response = await this.responseTo(error, request);
+      if (response) return response;
       this.log(error);
     } catch (second) {
       this.log(error);
@@ -53,7 +53,7 @@ export abstract class DialectFilter implements ExceptionFilter {
     }
     const why = reasonOf(error);
     if (!why) return this.internalError();
-    return { ...this.answerWhileAway(why, AWAY[why]), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
+    return { ...this.unavailableResponse(why, UNAVAILABLE[why]), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
   }
 
   private log(error: unknown): void {
@@ -66,14 +66,14 @@ export abstract class DialectFilter implements ExceptionFilter {
   }
 }
 
-/** Why the service cannot do its work now; null: for none of these reasons. */
-function reasonOf(error: unknown): AwayReason | null {
+/** Why the service is unavailable; null for errors of other kinds. */
+function reasonOf(error: unknown): UnavailableReason | null {
   if (isMigrationMissing(error)) return 'migrations';
   if (isSlowStatement(error)) return 'slow';
   return isDatabaseUnavailable(error) ? 'database' : null;
 }
 
-/** The text of an HttpException, in one line also where Nest has a list of them. */
+/** The message of an HttpException. Joins the messages of a list. */
 export function textOf(error: HttpException): string {
   const response = error.getResponse();
   const message = typeof response === 'object' && 'message' in response ? response.message : response;

@@ -3,4 +3,4 @@ export type { RefreshApiExtras, RefreshApiOptions } from './refresh-api.options.
 export { createRefreshApiDocument } from './openapi/refresh-api-document.js';
 export type { RefreshApiDocumentOptions } from './openapi/refresh-api-document.js';
 export { DialectFilter, textOf } from './dialect.filter.js';
-export type { Answer } from './answer.js';
+export type { ErrorResponse } from './error-response.js';

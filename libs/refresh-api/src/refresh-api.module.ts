@@ -8,21 +8,27 @@ import {
   type Type,
 } from '@nestjs/common';
 import { BodyErrors } from './body-errors.js';
-import { CollectionApiWrongRoutes } from './collection-api/collection-api-wrong-routes.controller.js';
+import { CollectionApiFallbackController } from './collection-api/collection-api-fallback.controller.js';
 import { CollectionsController, COLLECTIONS_PATH } from './collection-api/collections.controller.js';
-import { mountedAt } from './mounted-at.js';
+import { mountController } from './mount-controller.js';
 import { PARTNER_PATH, PartnerApiController } from './partner-api/partner-api.controller.js';
 import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
-import { PartnerApiNothing, PartnerApiFallbackController } from './partner-api/partner-api-fallback.controller.js';
+import {
+  PartnerApiUnknownPathController,
+  PartnerApiFallbackController,
+} from './partner-api/partner-api-fallback.controller.js';
 import { LimitsController, LIMITS_PATH } from './project-api/limits.controller.js';
 import { ProjectApiController, REFRESHES_PATH } from './project-api/project-api.controller.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
-import { ProjectApiFallbackController } from './project-api/project-api-fallback.controller.js';
+import {
+  LimitsFallbackController,
+  ProjectApiFallbackController,
+} from './project-api/project-api-fallback.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
 import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
-import { WebhookApiWrongRoutes } from './webhook-api/webhook-api-wrong-routes.controller.js';
+import { WebhookApiFallbackController } from './webhook-api/webhook-api-fallback.controller.js';
 import { WebhooksController, WEBHOOKS_PATH } from './webhook-api/webhooks.controller.js';
 import {
   completePaths,
@@ -54,7 +60,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   })
   .build();
 
-/** The HTTP API in its dialects. Needs MetadataRefreshModule and ProjectAuthModule. Nothing of it is global. */
+/** The HTTP API in its dialects. It needs MetadataRefreshModule and ProjectAuthModule, and registers nothing global. */
 @Module({
   providers: [
     {
@@ -70,7 +76,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
-  /** What tunes the module: names, limits and defaults. */
+  /** The options: names, limits and defaults. */
   static readonly options: typeof refreshApiOptions = refreshApiOptions;
 
   constructor(
@@ -84,12 +90,12 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
     return super.forRoot(options);
   }
 
-  /** Nest calls this before it registers routes, and only where there is HTTP. */
+  /** Nest calls this before it registers routes, and only in an application with HTTP. */
   configure(): void {
     this.bodyErrors.beforeRoutes(RefreshApiModule);
   }
 
-  /** And this after it. */
+  /** Nest calls this after it has registered routes. */
   onModuleInit(): void {
     this.unknownPaths.afterRoutes(RefreshApiModule);
     this.bodyErrors.afterRoutes(RefreshApiModule);
@@ -104,13 +110,15 @@ function controllersOf({
   exposeWebhookRoutes,
   decorators,
 }: Required<RefreshApiExtras>): NonNullable<DynamicModule['controllers']> {
-  const mount = <T>(base: string, path: string, controller: Type<T>) => mountedAt(base, path, controller, decorators);
+  const mount = <T>(base: string, path: string, controller: Type<T>) =>
+    mountController(base, path, controller, decorators);
   const projectApi =
     projectApiPath === false
       ? []
       : [
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
+          mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),
           ...(exposeTokenRoutes
             ? [
                 mount(projectApiPath, TOKENS_PATH, TokensController),
@@ -121,22 +129,22 @@ function controllersOf({
           ...(exposeCollectionRoutes
             ? [
                 mount(projectApiPath, COLLECTIONS_PATH, CollectionsController),
-                mount(projectApiPath, COLLECTIONS_PATH, CollectionApiWrongRoutes),
+                mount(projectApiPath, COLLECTIONS_PATH, CollectionApiFallbackController),
               ]
             : []),
           ...(exposeWebhookRoutes
             ? [
                 mount(projectApiPath, WEBHOOKS_PATH, WebhooksController),
-                mount(projectApiPath, WEBHOOKS_PATH, WebhookApiWrongRoutes),
+                mount(projectApiPath, WEBHOOKS_PATH, WebhookApiFallbackController),
               ]
             : []),
-          // Last: what no route above has taken.
+          // Last, because it takes every path below.
           mount(projectApiPath, REFRESHES_PATH, ProjectApiFallbackController),
         ];
   const partnerApi = partnerApiPaths.flatMap((path) => [
     mount(path, PARTNER_PATH, PartnerApiController),
     mount(path, PARTNER_PATH, PartnerApiFallbackController),
-    ...(path === '' ? [] : [mount(path, '', PartnerApiNothing)]),
+    ...(path === '' ? [] : [mount(path, '', PartnerApiUnknownPathController)]),
   ]);
   return [...projectApi, ...partnerApi];
 }

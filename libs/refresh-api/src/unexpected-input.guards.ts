@@ -7,7 +7,7 @@ interface Request {
   body?: unknown;
 }
 
-/** For routes without query parameters: names those that were sent, so that a typo is noticed. */
+/** For routes without query parameters. Throws InvalidRequest that names the parameters that were sent. */
 @Injectable()
 export class NoQueryGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
@@ -16,13 +16,13 @@ export class NoQueryGuard implements CanActivate {
   }
 }
 
-/** For routes that read no body: the same for its fields. An empty object is none. */
+/** For routes without a body. Throws InvalidRequest that names its fields. An empty object counts as no body. */
 @Injectable()
 export class NoBodyGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const { body } = context.switchToHttp().getRequest<Request>();
     if (typeof body === 'object' || body === undefined) refuse(body, 'a field');
-    else throw new InvalidRequest('there is no body here');
+    else throw new InvalidRequest('this route takes no body');
     return true;
   }
 }

@@ -2,20 +2,20 @@ import type { AuthenticatedRequest } from '@app/project-auth';
 import { Inject, Injectable, NotFoundException, type Type } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { HttpResponse } from './http-response.js';
-import { ownPaths, prefixesOf, routesBelow } from './own-paths.js';
+import { apiPathsOf, prefixesOf, routesBelow } from './api-paths.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
 
 type AnyRequest = AuthenticatedRequest & { method: string; url: string };
 
-/** As much of Fastify as is needed here; hosts on Express do not have it installed. */
+/** The part of Fastify that is used here. Applications on Express do not install it. */
 interface Fastify {
   all(path: string, handler: (request: AnyRequest, reply: HttpResponse) => Promise<HttpResponse>): void;
 }
 
 /**
- * Where all paths of the project API are ours: a 404 in its shape for what no route takes, whichever module has the
- * routes and in whatever order they were registered.
+ * With `ownsProjectApiPath`, responds with 404 in the shape of the project API to every path below it without a route, in
+ * whatever order modules register their routes.
  */
 @Injectable()
 export class UnknownPaths {
@@ -27,7 +27,7 @@ export class UnknownPaths {
     @Inject(REFRESH_API_PATHS) private readonly paths: Required<RefreshApiExtras>,
   ) {}
 
-  /** After all routes, and before what answers for the host that it does not know a path. */
+  /** Call it after all routes are registered and before the 404 handler of the host application. */
   afterRoutes(module: Type): void {
     const { httpAdapter } = this.adapterHost;
     const { projectApiPath, ownsProjectApiPath } = this.paths;
@@ -41,7 +41,7 @@ export class UnknownPaths {
       );
 
     if (httpAdapter?.getType() === 'express') {
-      const { isOfProjectApi } = ownPaths(this.paths, prefixes);
+      const { isOfProjectApi } = apiPathsOf(this.paths, prefixes);
       httpAdapter.use((request: AnyRequest & { path: string }, response: HttpResponse, next: () => void) => {
         if (isOfProjectApi(request.path)) void refuse(request, response);
         else next();

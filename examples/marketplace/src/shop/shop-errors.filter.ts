@@ -9,6 +9,6 @@ export class ShopErrors implements ExceptionFilter {
   catch(error: Error & { statusCode?: number }, host: ArgumentsHost): void {
     const status = error instanceof HttpException ? error.getStatus() : (error.statusCode ?? 500);
     const { httpAdapter } = this.adapterHost;
-    httpAdapter.reply(host.switchToHttp().getResponse(), { trouble: error.message, status }, status);
+    httpAdapter.reply(host.switchToHttp().getResponse(), { failure: error.message, status }, status);
   }
 }

@@ -29,7 +29,7 @@ export function toContractResult(result: RpcResult): ContractResult {
     case 'result':
       return typeof result.result === 'string' && /^0x(?:[0-9a-f]{2})*$/i.test(result.result)
         ? { kind: 'returned', data: result.result }
-        : { kind: 'node_error', reason: 'not_answered' };
+        : { kind: 'node_error', reason: 'no_result' };
     case 'error': {
       const data = dataOf(result.data);
       if (data === null && result.code !== 3 && !REVERTED.test(result.message)) {

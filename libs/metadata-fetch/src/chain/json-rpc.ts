@@ -119,12 +119,12 @@ export class JsonRpc {
 }
 
 function toRpcResult(response: unknown): RpcResult {
-  if (!isObject(response)) return { kind: 'failed', reason: 'not_answered' };
+  if (!isObject(response)) return { kind: 'failed', reason: 'no_result' };
   const { error, result } = response;
   if (isObject(error)) {
     return { kind: 'error', code: numberIn(error['code']), message: textIn(error['message']), data: error['data'] };
   }
-  return result === undefined ? { kind: 'failed', reason: 'not_answered' } : { kind: 'result', result };
+  return result === undefined ? { kind: 'failed', reason: 'no_result' } : { kind: 'result', result };
 }
 
 /** Some nodes return numeric ids as strings. */

@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Answers } from '../openapi/documented-response.js';
+import { Responds } from '../openapi/documented-response.js';
 import { Authenticated } from '../openapi/security.js';
 import { Fails, FailsLikeAll, FailsTooOften, FailsWithBody } from '../project-api/project-api.documentation.js';
 import { collectionPageSchema, collectionSchema, registrationSchema } from './collection-api.responses.js';
@@ -24,14 +24,14 @@ export const DocumentsCollections = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'List the project’s collections, oldest first', operationId: 'listCollections' }),
-    Answers(200, 'A page of collections.', collectionPageSchema),
+    Responds(200, 'A page of collections.', collectionPageSchema),
   );
 
 export const DocumentsCollection = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'Read a collection', operationId: 'getCollection' }),
-    Answers(200, 'The collection, and how many tokens it has.', collectionSchema),
+    Responds(200, 'The collection, and how many tokens it has.', collectionSchema),
     FailsWithoutCollection(),
   );
 
@@ -44,7 +44,7 @@ export const DocumentsChangeCollection = () =>
         'In force with the next refresh that is requested. `metadata_url` of a collection with a Metadata API, `uri_rule` of one whose contract is asked; which of the two it is, the operator decides.',
       operationId: 'changeCollection',
     }),
-    Answers(200, 'The collection as it is now.', collectionSchema),
+    Responds(200, 'The collection as it is now.', collectionSchema),
     ChangesCollection(),
   );
 
@@ -57,7 +57,7 @@ export const DocumentsRegisterTokens = () =>
         'Only registered tokens can be refreshed and shown. Known ones are left alone, so a request can be repeated.',
       operationId: 'registerTokens',
     }),
-    Answers(200, 'All of them are registered.', registrationSchema),
+    Responds(200, 'All of them are registered.', registrationSchema),
     ChangesCollection(),
     Fails(409, 'The collection would hold more tokens than its project may register; none was registered.', {
       code: 'token_limit_reached',

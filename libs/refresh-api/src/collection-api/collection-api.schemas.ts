@@ -25,7 +25,7 @@ export const changeCollectionSchema = strictObject(
       .enum(URI_RULES, { error: uriRuleText })
       .nullable()
       .optional()
-      .meta({ description: 'Of a collection whose contract is asked: what is made of its answer.' }),
+      .meta({ description: 'For a collection whose source is its contract: how its token URIs are read.' }),
   },
   'a field',
 )

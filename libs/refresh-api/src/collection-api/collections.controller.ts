@@ -20,13 +20,13 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { authenticatedBy } from '../authenticated-by.guard.js';
-import { checkedBy } from '../checked-by.js';
+import { validatedBy } from '../validated-by.js';
 import { collectionOnChain } from '../collection-on-chain.js';
 import { InvalidRequest } from '../invalid-request.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
-import { ResourceNotFound } from '../token-api/token-api.errors.js';
+import { ResourceNotFound } from '../resource-not-found.js';
 import { addressParamSchema, chainSchema, type ChainQuery } from '../token-api/token-api.schemas.js';
 import {
   DocumentsChangeCollection,
@@ -64,7 +64,7 @@ export class CollectionsController {
   @DocumentsCollections()
   async list(
     @CurrentProject() { id: projectId }: CallingProject,
-    @Query(checkedBy(listCollectionsSchema)) { limit, after }: ListCollections,
+    @Query(validatedBy(listCollectionsSchema)) { limit, after }: ListCollections,
   ) {
     const behind = after && { id: after.id, createdAt: new Date(after.createdAt) };
     return toCollectionPage(await this.collections.list({ projectId, limit: limit + 1, after: behind }), limit);
@@ -74,8 +74,8 @@ export class CollectionsController {
   @DocumentsCollection()
   async get(
     @CurrentProject() project: CallingProject,
-    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
-    @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
+    @Param('collection_address', validatedBy(addressParamSchema)) address: string,
+    @Query(validatedBy(chainSchema)) { chainId }: ChainQuery,
   ) {
     const collection = await this.ownCollection(project, address, chainId);
     return toCollectionBody(collection, await this.tokens.countTokens(collection.id));
@@ -86,9 +86,9 @@ export class CollectionsController {
   @DocumentsChangeCollection()
   async change(
     @CurrentProject() project: CallingProject,
-    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
-    @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
-    @Body(checkedBy(changeCollectionSchema)) body: ChangeCollection,
+    @Param('collection_address', validatedBy(addressParamSchema)) address: string,
+    @Query(validatedBy(chainSchema)) { chainId }: ChainQuery,
+    @Body(validatedBy(changeCollectionSchema)) body: ChangeCollection,
     @RequestCounter() countRequest: CountRequest,
   ) {
     const { id, sourceKind } = await this.ownCollection(project, address, chainId);
@@ -104,9 +104,9 @@ export class CollectionsController {
   @DocumentsRegisterTokens()
   async registerTokens(
     @CurrentProject() project: CallingProject,
-    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
-    @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
-    @Body(checkedBy(registerTokensSchema)) tokenIds: RegisterTokens,
+    @Param('collection_address', validatedBy(addressParamSchema)) address: string,
+    @Query(validatedBy(chainSchema)) { chainId }: ChainQuery,
+    @Body(validatedBy(registerTokensSchema)) tokenIds: RegisterTokens,
     @RequestCounter() countRequest: CountRequest,
   ) {
     const { registeredTokensPerRequest: most, tokensPerCollection: collectionTokens } = this.config;

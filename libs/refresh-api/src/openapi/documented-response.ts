@@ -23,8 +23,8 @@ export const entityTagHeader = {
   etag: text('Of the content: moves exactly when something that is shown moves.', '"zL0nCq1Vw2m8c0y5oG6mUeVq4Xs"'),
 } satisfies Headers;
 
-/** One answer of an endpoint, with its schema; without one, it has no body. */
-export function Answers(
+/** Documents one response of an endpoint. Without a schema, the response has no body. */
+export function Responds(
   status: number,
   description: string,
   schema?: z.ZodType,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { schemaBehind } from '../checked-by.js';
+import { schemaBehind } from '../validated-by.js';
 
 /** The schema that validates (or that the presenter has to satisfy), as OpenAPI 3.1 has it: JSON Schema 2020-12. */
 export function jsonSchemaOf(

@@ -86,7 +86,7 @@ export function createRefreshApiDocument(
   return document;
 }
 
-/** A controller that answers below two base paths has each of its operations twice. */
+/** A controller below two base paths has each of its operations twice. */
 function giveEachOperationItsId(document: OpenAPIObject): void {
   const taken = new Map<string, number>();
   for (const { get, post, patch, delete: remove } of Object.values(document.paths)) {

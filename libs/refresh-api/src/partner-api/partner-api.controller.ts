@@ -12,7 +12,7 @@ import { authenticatedBy } from '../authenticated-by.guard.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { asRefreshingProject } from '../refreshing-project.js';
-import { checkedBy } from '../checked-by.js';
+import { validatedBy } from '../validated-by.js';
 import { DocumentsRefreshMetadata } from './partner-api.documentation.js';
 import { PartnerApiFilter } from './partner-api.filter.js';
 import type { initiatedSchema } from './partner-api.responses.js';
@@ -22,7 +22,7 @@ export const PARTNER_PATH = 'collections/:token_address/refresh_metadata';
 
 /** The refresh API in the shape of Mavis Market's partner API. */
 @Controller()
-@UseGuards(authenticatedBy('partnerApi'))
+@UseGuards(authenticatedBy('partnerApi', { allowsSignatureReplay: true }))
 @UseFilters(PartnerApiFilter)
 export class PartnerApiController {
   constructor(
@@ -36,8 +36,8 @@ export class PartnerApiController {
   @DocumentsRefreshMetadata()
   async refreshMetadata(
     @CurrentProject() project: CallingProject,
-    @Param('token_address', checkedBy(tokenAddressSchema)) collectionAddress: string,
-    @Body(checkedBy(refreshMetadataSchema)) { tokenIds }: RefreshMetadata,
+    @Param('token_address', validatedBy(tokenAddressSchema)) collectionAddress: string,
+    @Body(validatedBy(refreshMetadataSchema)) { tokenIds }: RefreshMetadata,
     @RequestCounter() countRequest: CountRequest,
   ): Promise<z.output<typeof initiatedSchema>> {
     const { refreshId } = await this.refreshes.request(

@@ -1,12 +1,12 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { Answers, retryAfterHeader } from '../openapi/documented-response.js';
+import { Responds, retryAfterHeader } from '../openapi/documented-response.js';
 import { Authenticated } from '../openapi/security.js';
 import { initiatedSchema, partnerErrorSchema } from './partner-api.responses.js';
 
 const Fails = (status: number, description: string, example: z.output<typeof partnerErrorSchema>, headers = {}) =>
-  Answers(status, description, partnerErrorSchema, { example, headers });
+  Responds(status, description, partnerErrorSchema, { example, headers });
 
 export const DocumentsRefreshMetadata = () =>
   applyDecorators(
@@ -16,7 +16,7 @@ export const DocumentsRefreshMetadata = () =>
       summary: 'Ask for a refresh',
       description: 'All or nothing: a token that is not registered refuses the request, and nothing is queued.',
     }),
-    Answers(200, 'The refresh is saved and will be done.', initiatedSchema),
+    Responds(200, 'The refresh is saved and will be done.', initiatedSchema),
     Fails(400, 'A token or the collection is not known, too many ids, or not of the form.', {
       message: 'Token not found',
       token_ids: ['7'],

@@ -1,33 +1,12 @@
-import { All, Controller, HttpCode, NotFoundException, Req, Res, UseFilters } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
-import type { HttpResponse } from '../http-response.js';
-import { refuseMethod } from '../wrong-method.js';
+import { fallbackController } from '../fallback-controller.js';
 import { ProjectApiFilter } from './project-api.filter.js';
 
-interface WrongRequest {
-  method: string;
-  url: string;
-}
+export const ProjectApiFallbackController = fallbackController('ProjectApiFallbackController', ProjectApiFilter, {
+  methods: { '': 'GET, POST', ':refresh_id': 'GET', ':refresh_id/errors': 'GET' },
+  unknownPaths: ['*path'],
+});
 
-/** Requests on our paths that no route takes: errors in our shape too. */
-@Controller()
-@ApiExcludeController()
-@UseFilters(ProjectApiFilter)
-export class ProjectApiFallbackController {
-  @All()
-  @HttpCode(204)
-  onCollection(@Req() { method }: WrongRequest, @Res({ passthrough: true }) response: HttpResponse): void {
-    refuseMethod(method, 'GET, POST', response);
-  }
-
-  @All([':refresh_id', ':refresh_id/errors'])
-  @HttpCode(204)
-  onRefresh(@Req() { method }: WrongRequest, @Res({ passthrough: true }) response: HttpResponse): void {
-    refuseMethod(method, 'GET', response);
-  }
-
-  @All('*path')
-  onNothing(@Req() { method, url }: WrongRequest): void {
-    throw new NotFoundException(`There is no ${method} ${url.split('?', 1)[0]}.`);
-  }
-}
+export const LimitsFallbackController = fallbackController('LimitsFallbackController', ProjectApiFilter, {
+  methods: { '': 'GET' },
+  unknownPaths: ['*path'],
+});

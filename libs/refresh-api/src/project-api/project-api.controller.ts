@@ -23,13 +23,13 @@ import {
   type ListErrors,
   type ListRefreshes,
 } from './project-api.schemas.js';
-import { checkedBy } from '../checked-by.js';
+import { validatedBy } from '../validated-by.js';
 
 export const REFRESHES_PATH = 'metadata-refreshes';
 
 /** The refresh API in the shape of Immutable X, for a signature by the project's owner or an API key. */
 @Controller()
-@UseGuards(authenticatedBy('projectApi'))
+@UseGuards(authenticatedBy('projectApi', { allowsSignatureReplay: true }))
 @UseFilters(ProjectApiFilter)
 export class ProjectApiController {
   constructor(private readonly refreshes: MetadataRefreshService) {}
@@ -40,7 +40,7 @@ export class ProjectApiController {
   @DocumentsCreate()
   async create(
     @CurrentProject() project: CallingProject,
-    @Body(checkedBy(createRefreshSchema)) body: CreateRefresh,
+    @Body(validatedBy(createRefreshSchema)) body: CreateRefresh,
     @RequestCounter() countRequest: CountRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
@@ -54,7 +54,7 @@ export class ProjectApiController {
 
   @Get()
   @DocumentsList()
-  async list(@CurrentProject() project: CallingProject, @Query(checkedBy(listRefreshesSchema)) query: ListRefreshes) {
+  async list(@CurrentProject() project: CallingProject, @Query(validatedBy(listRefreshesSchema)) query: ListRefreshes) {
     return toRefreshPage(await this.refreshes.listRefreshes(asRefreshingProject(project), query));
   }
 
@@ -62,7 +62,7 @@ export class ProjectApiController {
   @DocumentsGet()
   async get(
     @CurrentProject() project: CallingProject,
-    @Param('refresh_id', checkedBy(refreshIdSchema)) refreshId: string,
+    @Param('refresh_id', validatedBy(refreshIdSchema)) refreshId: string,
   ) {
     return toRefreshBody(await this.refreshes.getRefresh(asRefreshingProject(project), refreshId));
   }
@@ -71,8 +71,8 @@ export class ProjectApiController {
   @DocumentsListErrors()
   async listErrors(
     @CurrentProject() project: CallingProject,
-    @Param('refresh_id', checkedBy(refreshIdSchema)) refreshId: string,
-    @Query(checkedBy(listErrorsSchema)) query: ListErrors,
+    @Param('refresh_id', validatedBy(refreshIdSchema)) refreshId: string,
+    @Query(validatedBy(listErrorsSchema)) query: ListErrors,
   ) {
     return toErrorPage(await this.refreshes.listErrors(asRefreshingProject(project), refreshId, query));
   }

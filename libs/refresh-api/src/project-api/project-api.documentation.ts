@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { Answers, limitHeaders, retryAfterHeader } from '../openapi/documented-response.js';
+import { Responds, limitHeaders, retryAfterHeader } from '../openapi/documented-response.js';
 import { Authenticated } from '../openapi/security.js';
 import {
   errorBodySchema,
@@ -19,7 +19,7 @@ type Example = z.output<typeof errorBodySchema> & { code: ErrorCode };
 
 /** An error with an example. */
 export const Fails = (status: number, description: string, example: Example, headers = {}) =>
-  Answers(status, description, errorBodySchema, { example, headers });
+  Responds(status, description, errorBodySchema, { example, headers });
 
 export const FailsLikeAll = () =>
   applyDecorators(
@@ -88,7 +88,7 @@ export const DocumentsCreate = () =>
         'Nothing of a request that is refused is counted. An id that is not registered is accepted and fails as `token_not_found`.',
       operationId: 'requestRefresh',
     }),
-    Answers(202, 'The refresh is saved and will be done.', receiptSchema, { headers: limitHeaders }),
+    Responds(202, 'The refresh is saved and will be done.', receiptSchema, { headers: limitHeaders }),
     FailsLikeAll(),
     Fails(403, 'The collection is not the project’s, or is not known.', {
       code: 'forbidden',
@@ -102,7 +102,7 @@ export const DocumentsList = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'List the project’s refreshes, newest first', operationId: 'listRefreshes' }),
-    Answers(200, 'A page of refreshes.', refreshPageSchema),
+    Responds(200, 'A page of refreshes.', refreshPageSchema),
     FailsLikeAll(),
   );
 
@@ -110,7 +110,7 @@ export const DocumentsGet = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'Read how far a refresh is', operationId: 'getRefresh' }),
-    Answers(200, 'Status and counts.', refreshSchema),
+    Responds(200, 'Status and counts.', refreshSchema),
     FailsLikeAll(),
     FailsWithoutRefresh(),
   );
@@ -122,7 +122,7 @@ export const DocumentsListErrors = () =>
       summary: 'List the tokens that failed in a refresh, and why',
       operationId: 'listRefreshErrors',
     }),
-    Answers(200, 'A page of failed tokens, newest first.', refreshErrorPageSchema),
+    Responds(200, 'A page of failed tokens, newest first.', refreshErrorPageSchema),
     FailsLikeAll(),
     FailsWithoutRefresh(),
   );
@@ -131,7 +131,7 @@ export const DocumentsLimits = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'Read the caller’s own limits', operationId: 'getLimits' }),
-    Answers(200, 'The limits, and what is left of the hour. Asking takes nothing.', limitsSchema, {
+    Responds(200, 'The limits, and what is left of the hour. Asking takes nothing.', limitsSchema, {
       headers: limitHeaders,
     }),
     FailsLikeAll(),

@@ -15,15 +15,15 @@ import { CollectionFull, InvalidCollection, UnknownCollection } from '@app/token
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
-import type { Answer } from '../answer.js';
-import { DialectFilter, textOf, type AwayReason } from '../dialect.filter.js';
+import type { ErrorResponse } from '../error-response.js';
+import { DialectFilter, textOf, type UnavailableReason } from '../dialect.filter.js';
 import { InvalidRequest } from '../invalid-request.js';
-import { ResourceNotFound } from '../token-api/token-api.errors.js';
+import { ResourceNotFound } from '../resource-not-found.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { toLimitHeaders } from './project-api.presenter.js';
 import type { ErrorCode, errorBodySchema } from './project-api.responses.js';
 
-/** Errors in the one shape of this dialect: `code` is what a client can switch on. */
+/** Errors of the project API: clients can switch on `code`. */
 @Catch()
 export class ProjectApiFilter extends DialectFilter {
   constructor(
@@ -33,20 +33,20 @@ export class ProjectApiFilter extends DialectFilter {
     super(adapterHost);
   }
 
-  protected override async answerTo(error: unknown, request: AuthenticatedRequest): Promise<Answer | null> {
-    if (error instanceof InvalidCollection) return answer(400, 'input_validation_failed', error.message);
-    if (error instanceof CollectionFull) return answer(409, 'token_limit_reached', error.message);
-    if (error instanceof UnknownCollection) return answer(404, 'collection_not_found', error.message);
-    if (error instanceof InvalidRequest) return answer(400, 'input_validation_failed', error.message);
+  protected override async responseTo(error: unknown, request: AuthenticatedRequest): Promise<ErrorResponse | null> {
+    if (error instanceof InvalidCollection) return errorResponse(400, 'input_validation_failed', error.message);
+    if (error instanceof CollectionFull) return errorResponse(409, 'token_limit_reached', error.message);
+    if (error instanceof UnknownCollection) return errorResponse(404, 'collection_not_found', error.message);
+    if (error instanceof InvalidRequest) return errorResponse(400, 'input_validation_failed', error.message);
     if (error instanceof TokenLimitExceeded)
-      return answer(400, 'input_validation_failed', `token_ids: ${error.message}`);
-    if (error instanceof CollectionAmbiguous) return answer(400, 'collection_ambiguous', error.message);
-    if (error instanceof SourceNotSupported) return answer(400, 'source_not_supported', error.message);
-    if (error instanceof NotAuthenticated) return answer(401, 'unauthorized', error.message, error.reason);
+      return errorResponse(400, 'input_validation_failed', `token_ids: ${error.message}`);
+    if (error instanceof CollectionAmbiguous) return errorResponse(400, 'collection_ambiguous', error.message);
+    if (error instanceof SourceNotSupported) return errorResponse(400, 'source_not_supported', error.message);
+    if (error instanceof NotAuthenticated) return errorResponse(401, 'unauthorized', error.message, error.reason);
     if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);
-    if (error instanceof RefreshNotFound) return answer(404, 'refresh_not_found', error.message);
-    if (error instanceof ResourceNotFound) return answer(404, error.code, error.message);
-    if (error instanceof TokensNotFound) return answer(404, 'token_not_found', error.message);
+    if (error instanceof RefreshNotFound) return errorResponse(404, 'refresh_not_found', error.message);
+    if (error instanceof ResourceNotFound) return errorResponse(404, error.code, error.message);
+    if (error instanceof TokensNotFound) return errorResponse(404, 'token_not_found', error.message);
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }
@@ -58,29 +58,29 @@ export class ProjectApiFilter extends DialectFilter {
     return null;
   }
 
-  protected override answerWhileAway(_: AwayReason, message: string): Answer {
-    return answer(503, 'service_unavailable', message);
+  protected override unavailableResponse(_: UnavailableReason, message: string): ErrorResponse {
+    return errorResponse(503, 'service_unavailable', message);
   }
 
-  protected override internalError(): Answer {
-    return answer(500, 'internal_server_error', 'The request failed here, not through a fault of its own.');
+  protected override internalError(): ErrorResponse {
+    return errorResponse(500, 'internal_server_error', 'The request failed because of an error in the service.');
   }
 }
 
-export function answer(status: number, code: string, message: string, details?: string): Answer {
+export function errorResponse(status: number, code: string, message: string, details?: string): ErrorResponse {
   const body: z.output<typeof errorBodySchema> = { code, message, ...(details !== undefined && { details }) };
   return { status, body };
 }
 
-/** A stranger is not told whether a collection exists: one text for both. */
-function notTheirs({ collectionAddress }: CollectionNotOwned | CollectionNotFound): Answer {
-  return answer(403, 'forbidden', `Collection ${collectionAddress} is not a collection of this project.`);
+/** The same message for both, so that a caller cannot find out which collections exist. */
+function notTheirs({ collectionAddress }: CollectionNotOwned | CollectionNotFound): ErrorResponse {
+  return errorResponse(403, 'forbidden', `Collection ${collectionAddress} is not a collection of this project.`);
 }
 
-/** Code and message are the guide's; what they do not say is in `details`. */
-function tooMany(details: string, quota: QuotaState, retryAfterSeconds: number): Answer {
+/** The public guide fixes code and message; `details` adds the reason. */
+function tooMany(details: string, quota: QuotaState, retryAfterSeconds: number): ErrorResponse {
   return {
-    ...answer(429, 'refresh_limit_exceeded', 'Refresh limit exceeded', details),
+    ...errorResponse(429, 'refresh_limit_exceeded', 'Refresh limit exceeded', details),
     headers: { ...toLimitHeaders(quota), 'retry-after': String(retryAfterSeconds) },
   };
 }
@@ -97,9 +97,9 @@ const CODE_BY_STATUS: Readonly<Partial<Record<number, ErrorCode>>> = {
   503: 'service_unavailable',
 };
 
-/** From Nest, from a body parser, or from a guard of the host. */
-function fromFramework(error: HttpException): Answer | null {
+/** Errors of Nest, of a body parser, or of a guard of the host application. */
+function fromFramework(error: HttpException): ErrorResponse | null {
   const status = error.getStatus();
-  if (status >= 500 && status !== 503) return null; // a fault: logged, and told no more than that
-  return answer(status, CODE_BY_STATUS[status] ?? `http_${status}`, textOf(error));
+  if (status >= 500 && status !== 503) return null; // logged; the caller gets no details
+  return errorResponse(status, CODE_BY_STATUS[status] ?? `http_${status}`, textOf(error));
 }

@@ -74,7 +74,7 @@ export const refreshErrorSchema = z
     client_response_body: z
       .string()
       .nullable()
-      .meta({ description: 'The beginning of what was answered. Foreign text: escape it where you show it.' }),
+      .meta({ description: 'The beginning of the response body. It is foreign text: escape it before you show it.' }),
     error_code: z.enum([
       'unable_to_retrieve_metadata',
       'invalid_response_status_code',

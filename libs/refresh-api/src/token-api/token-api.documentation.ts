@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Answers, entityTagHeader, retryAfterHeader } from '../openapi/documented-response.js';
+import { Responds, entityTagHeader, retryAfterHeader } from '../openapi/documented-response.js';
 import { Authenticated } from '../openapi/security.js';
 import { Fails } from '../project-api/project-api.documentation.js';
 import { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
@@ -36,8 +36,8 @@ export const DocumentsToken = () =>
   applyDecorators(
     ApiTags('Tokens'),
     ApiOperation({ summary: 'Read a token with its current metadata', operationId: 'getToken', security: [] }),
-    Answers(200, 'The token record.', tokenSchema, { headers: entityTagHeader }),
-    Answers(304, 'Not changed since the ETag that was sent.'),
+    Responds(200, 'The token record.', tokenSchema, { headers: entityTagHeader }),
+    Responds(304, 'Not changed since the ETag that was sent.'),
     FailsLikeAll(),
     TokenUnknown(),
   );
@@ -50,8 +50,8 @@ export const DocumentsTraits = () =>
       operationId: 'listTraits',
       security: [],
     }),
-    Answers(200, 'What tokens have now.', traitsSchema, { headers: entityTagHeader }),
-    Answers(304, 'Not changed since the ETag that was sent.'),
+    Responds(200, 'What tokens have now.', traitsSchema, { headers: entityTagHeader }),
+    Responds(304, 'Not changed since the ETag that was sent.'),
     FailsLikeAll(),
     Fails(404, 'The collection is not registered.', {
       code: 'collection_not_found',
@@ -68,7 +68,7 @@ export const DocumentsAttempts = () =>
       description: 'Attempts are kept for a week, unless the deployment says otherwise.',
       operationId: 'listAttempts',
     }),
-    Answers(200, 'A page of requests that were made.', attemptPageSchema),
+    Responds(200, 'A page of requests that were made.', attemptPageSchema),
     FailsLikeAll(),
     Fails(401, 'Not authenticated.', {
       code: 'unauthorized',

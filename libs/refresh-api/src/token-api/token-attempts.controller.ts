@@ -4,7 +4,7 @@ import { Controller, Get, Param, Query, UseFilters, UseGuards } from '@nestjs/co
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { asRefreshingProject } from '../refreshing-project.js';
-import { checkedBy } from '../checked-by.js';
+import { validatedBy } from '../validated-by.js';
 import { DocumentsAttempts } from './token-api.documentation.js';
 import { toAttemptPage } from './token-api.presenter.js';
 import {
@@ -25,9 +25,9 @@ export class TokenAttemptsController {
   @DocumentsAttempts()
   async list(
     @CurrentProject() project: CallingProject,
-    @Param('collection_address', checkedBy(addressParamSchema)) collectionAddress: string,
-    @Param('token_id', checkedBy(tokenIdParamSchema)) tokenId: string,
-    @Query(checkedBy(attemptsQuerySchema)) query: AttemptsQuery,
+    @Param('collection_address', validatedBy(addressParamSchema)) collectionAddress: string,
+    @Param('token_id', validatedBy(tokenIdParamSchema)) tokenId: string,
+    @Query(validatedBy(attemptsQuerySchema)) query: AttemptsQuery,
   ) {
     const token = { collectionAddress, tokenId };
     return toAttemptPage(await this.refreshes.listAttempts(asRefreshingProject(project), token, query));

@@ -3,10 +3,10 @@ import { Controller, Get, Header, Param, Query, Req, Res, UseFilters } from '@ne
 import { sendConditional, type ConditionalRequest } from '../entity-tag.js';
 import type { HttpResponse } from '../http-response.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
-import { checkedBy } from '../checked-by.js';
+import { validatedBy } from '../validated-by.js';
 import { collectionOnChain } from '../collection-on-chain.js';
 import { DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
-import { ResourceNotFound } from './token-api.errors.js';
+import { ResourceNotFound } from '../resource-not-found.js';
 import { toTokenBody, toTraitsBody } from './token-api.presenter.js';
 import {
   addressParamSchema,
@@ -32,8 +32,8 @@ export class TokensController {
   @Header('content-type', 'application/json; charset=utf-8')
   @DocumentsTraits()
   async traits(
-    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
-    @Query(checkedBy(traitsQuerySchema)) { chainId, valuesPerType }: TraitsQuery,
+    @Param('collection_address', validatedBy(addressParamSchema)) address: string,
+    @Query(validatedBy(traitsQuerySchema)) { chainId, valuesPerType }: TraitsQuery,
     @Req() request: ConditionalRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
@@ -46,9 +46,9 @@ export class TokensController {
   @Header('content-type', 'application/json; charset=utf-8')
   @DocumentsToken()
   async token(
-    @Param('collection_address', checkedBy(addressParamSchema)) address: string,
-    @Param('token_id', checkedBy(tokenIdParamSchema)) tokenId: string,
-    @Query(checkedBy(chainSchema)) { chainId }: ChainQuery,
+    @Param('collection_address', validatedBy(addressParamSchema)) address: string,
+    @Param('token_id', validatedBy(tokenIdParamSchema)) tokenId: string,
+    @Query(validatedBy(chainSchema)) { chainId }: ChainQuery,
     @Req() request: ConditionalRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {

@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Answers } from '../openapi/documented-response.js';
+import { Responds } from '../openapi/documented-response.js';
 import { Authenticated } from '../openapi/security.js';
 import { Fails, FailsLikeAll, FailsTooOften, FailsWithBody } from '../project-api/project-api.documentation.js';
 import {
@@ -26,7 +26,7 @@ export const DocumentsWebhooks = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'List the project’s webhooks, oldest first', operationId: 'listWebhooks' }),
-    Answers(200, 'All of them.', webhookListSchema),
+    Responds(200, 'All of them.', webhookListSchema),
   );
 
 export const DocumentsCreateWebhook = () =>
@@ -37,7 +37,7 @@ export const DocumentsCreateWebhook = () =>
       description: 'It is told of what happens from now on. Messages have the form of Standard Webhooks.',
       operationId: 'createWebhook',
     }),
-    Answers(201, 'The webhook, with its secret.', newWebhookSchema),
+    Responds(201, 'The webhook, with its secret.', newWebhookSchema),
     FailsWithBody(),
     IsCounted(),
     Fails(409, 'The project has as many webhooks as it may have.', {
@@ -50,7 +50,7 @@ export const DocumentsWebhook = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'Read a webhook', operationId: 'getWebhook' }),
-    Answers(200, 'The webhook, and how its messages have ended.', webhookSchema),
+    Responds(200, 'The webhook, and how its messages have ended.', webhookSchema),
     FailsWithoutWebhook(),
   );
 
@@ -58,7 +58,7 @@ export const DocumentsChangeWebhook = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'Change the URL or the events of a webhook', operationId: 'changeWebhook' }),
-    Answers(200, 'The webhook as it is now.', webhookSchema),
+    Responds(200, 'The webhook as it is now.', webhookSchema),
     FailsWithoutWebhook(),
     FailsWithBody(),
     IsCounted(),
@@ -72,7 +72,7 @@ export const DocumentsDeleteWebhook = () =>
       description: 'A message that is being sent may still arrive.',
       operationId: 'deleteWebhook',
     }),
-    Answers(204, 'It is deleted.'),
+    Responds(204, 'It is deleted.'),
     FailsWithoutWebhook(),
     IsCounted(),
   );
@@ -84,7 +84,7 @@ export const DocumentsEnableWebhook = () =>
       summary: 'Enable a webhook that is disabled, or waits for its next try',
       operationId: 'enableWebhook',
     }),
-    Answers(200, 'The webhook; its next message is tried at once.', webhookSchema),
+    Responds(200, 'The webhook; its next message is tried at once.', webhookSchema),
     FailsWithoutWebhook(),
     FailsWithBody(),
     IsCounted(),
@@ -98,7 +98,7 @@ export const DocumentsRotateSecret = () =>
       description: 'Messages carry a signature with each of the last five secrets that are still good.',
       operationId: 'rotateWebhookSecret',
     }),
-    Answers(200, 'The new secret.', secretSchema),
+    Responds(200, 'The new secret.', secretSchema),
     FailsWithoutWebhook(),
     FailsWithBody(),
     IsCounted(),
@@ -110,10 +110,10 @@ export const DocumentsTestWebhook = () =>
     ApiOperation({
       summary: 'Send a test message now, once',
       description:
-        'Of the type `webhook.test`, signed as all others; listed among the deliveries. Answered when it has ended.',
+        'Sends a message of the type `webhook.test`, signed like all others and listed among the deliveries. Responds when the delivery has ended.',
       operationId: 'testWebhook',
     }),
-    Answers(200, 'How it ended.', webhookTestSchema),
+    Responds(200, 'How it ended.', webhookTestSchema),
     FailsWithoutWebhook(),
     FailsWithBody(),
     IsCounted(),
@@ -128,6 +128,6 @@ export const DocumentsDeliveries = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'List what was posted to a webhook, newest first', operationId: 'listDeliveries' }),
-    Answers(200, 'A page of tries, of the last 14 days unless the deployment says otherwise.', deliveryPageSchema),
+    Responds(200, 'A page of tries, of the last 14 days unless the deployment says otherwise.', deliveryPageSchema),
     FailsWithoutWebhook(),
   );

@@ -19,7 +19,7 @@ const webhook = {
   created_at: timestampSchema,
   disabled: z.enum(['gone', 'failing']).nullable().meta({
     description:
-      '`gone`: the receiver answered 410. `failing`: nothing else for days. Nothing is sent until it is enabled.',
+      '`gone`: the receiver responded with 410. `failing`: every delivery failed for days. Nothing is sent until it is enabled.',
   }),
   failures: z.int().min(0).meta({ description: 'Messages that failed in a row.' }),
   failing_since: timestampSchema.nullable(),
@@ -34,7 +34,7 @@ export const secretSchema = z.object({ secret }).meta({ id: 'WebhookSecret' });
 const status = z
   .int()
   .nullable()
-  .meta({ description: 'That the receiver answered with.', examples: [204] });
+  .meta({ description: 'The HTTP status of the receiver.', examples: [204] });
 
 export const deliveryPageSchema = z
   .object({

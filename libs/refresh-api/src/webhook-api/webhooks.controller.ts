@@ -22,7 +22,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { authenticatedBy } from '../authenticated-by.guard.js';
-import { checkedBy } from '../checked-by.js';
+import { validatedBy } from '../validated-by.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { NoBodyGuard, NoQueryGuard } from '../unexpected-input.guards.js';
@@ -55,7 +55,7 @@ import {
 
 export const WEBHOOKS_PATH = 'webhooks';
 
-const WebhookId = () => Param('webhook_id', checkedBy(webhookIdSchema));
+const WebhookId = () => Param('webhook_id', validatedBy(webhookIdSchema));
 
 /** A project's own webhooks. Whatever changes something is counted against the project's requests a second. */
 @Controller()
@@ -90,7 +90,7 @@ export class WebhooksController {
   @DocumentsCreateWebhook()
   async create(
     @CurrentProject() project: CallingProject,
-    @Body(checkedBy(createWebhookSchema)) body: CreateWebhook,
+    @Body(validatedBy(createWebhookSchema)) body: CreateWebhook,
     @RequestCounter() countRequest: CountRequest,
   ) {
     await countRequest();
@@ -112,7 +112,7 @@ export class WebhooksController {
   async change(
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
-    @Body(checkedBy(changeWebhookSchema)) body: ChangeWebhook,
+    @Body(validatedBy(changeWebhookSchema)) body: ChangeWebhook,
     @RequestCounter() countRequest: CountRequest,
   ) {
     await this.ownWebhook(project, id);
@@ -141,7 +141,7 @@ export class WebhooksController {
   async enable(
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
-    @Body(checkedBy(enableWebhookSchema)) body: EnableWebhook,
+    @Body(validatedBy(enableWebhookSchema)) body: EnableWebhook,
     @RequestCounter() countRequest: CountRequest,
   ) {
     await this.ownWebhook(project, id);
@@ -157,7 +157,7 @@ export class WebhooksController {
   async rotateSecret(
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
-    @Body(checkedBy(rotateSecretSchema)) { keepOldHours }: RotateSecret,
+    @Body(validatedBy(rotateSecretSchema)) { keepOldHours }: RotateSecret,
     @RequestCounter() countRequest: CountRequest,
   ) {
     await this.ownWebhook(project, id);
@@ -184,7 +184,7 @@ export class WebhooksController {
   async deliveries(
     @CurrentProject() project: CallingProject,
     @WebhookId() id: string,
-    @Query(checkedBy(listDeliveriesSchema)) { limit, after }: ListDeliveries,
+    @Query(validatedBy(listDeliveriesSchema)) { limit, after }: ListDeliveries,
   ) {
     await this.ownWebhook(project, id);
     return toDeliveryPage(await this.webhooks.listDeliveries(id, limit + 1, after?.id), limit);

@@ -1,7 +1,7 @@
 import { Controller, VERSION_NEUTRAL, type Type } from '@nestjs/common';
 
-/** The controller, answering below a base path and decorated as is known only when the module is put together. */
-export function mountedAt<T>(
+/** Returns a subclass of the controller with a path and decorators that depend on the options of the module. */
+export function mountController<T>(
   basePath: string,
   path: string,
   controller: Type<T>,

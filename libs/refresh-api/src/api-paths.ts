@@ -9,16 +9,16 @@ const COLLECTION_ROUTES = ['collections', 'collections/[^/]+', 'collections/[^/]
 const WEBHOOK_ROUTES = ['webhooks(/.*)?'];
 const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata(/.*)?'];
 
-/** Nobody else is there. */
+/** For a base path that belongs to this API alone. */
 const ALL_ROUTES = ['.*'];
 
-export interface OwnPaths {
+export interface ApiPaths {
   isOfProjectApi: (path: string) => boolean;
   isOfPartnerApi: (path: string) => boolean;
 }
 
-/** The whole paths that our controllers answer at, below whatever the host has put before them; also as route patterns. */
-export function ownPaths(
+/** Tells which paths belong to our controllers, below the prefixes of the host application. */
+export function apiPathsOf(
   {
     projectApiPath,
     ownsProjectApiPath,
@@ -28,7 +28,7 @@ export function ownPaths(
     exposeWebhookRoutes,
   }: Required<RefreshApiExtras>,
   prefixes: readonly string[],
-): OwnPaths {
+): ApiPaths {
   const someRoutes = [
     ...PROJECT_ROUTES,
     ...(exposeTokenRoutes ? TOKEN_ROUTES : []),
@@ -46,7 +46,7 @@ export function ownPaths(
   };
 }
 
-/** What the host has put before the paths of a module: its RouterModule's path, and before it the global prefix, if that is not excluded. */
+/** The prefixes of a module's paths in the host application: the global prefix, unless excluded, and the path of RouterModule. */
 export function prefixesOf(module: Type, application: ApplicationConfig, modules: ModulesContainer): string[] {
   const [key, keyOfAll] = [MODULE_PATH + modules.applicationId, MODULE_PATH];
   const modulePath = String(Reflect.getMetadata(key, module) ?? Reflect.getMetadata(keyOfAll, module) ?? '');
@@ -55,7 +55,7 @@ export function prefixesOf(module: Type, application: ApplicationConfig, modules
   return prefixes.map((prefix) => `${prefix}/${modulePath}`);
 }
 
-/** In any case, as Express takes them. All routes are also the base itself. */
+/** Case-insensitive, as in Express. ALL_ROUTES includes the base path itself. */
 function patternsOf(prefixes: readonly string[], base: string, routes: readonly string[]): RegExp[] {
   return prefixes.flatMap((prefix) => {
     const start = segmentsOf(prefix, base)
@@ -66,7 +66,7 @@ function patternsOf(prefixes: readonly string[], base: string, routes: readonly 
   });
 }
 
-/** The routes of Fastify for a base path and all below it. A path that is more specific comes before them. */
+/** Fastify routes for a base path and everything below it. Fastify prefers more specific routes. */
 export function routesBelow(prefixes: readonly string[], base: string): string[] {
   return prefixes.flatMap((prefix) => {
     const whole = segmentsOf(prefix, base).join('/');

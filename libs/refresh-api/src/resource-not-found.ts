@@ -1,4 +1,4 @@
-/** Nobody has registered it; the text says what. Answered with 404 and the code. */
+/** The collection or token is not registered. The response is a 404 with the code. */
 export class ResourceNotFound extends Error {
   override readonly name = 'ResourceNotFound';
   constructor(

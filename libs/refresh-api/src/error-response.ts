@@ -1,5 +1,5 @@
-/** An error as a dialect puts it on the wire. */
-export interface Answer {
+/** An error in the shape of a dialect. */
+export interface ErrorResponse {
   status: number;
   body: object;
   headers?: Readonly<Record<string, string>>;

@@ -2,30 +2,30 @@ import { StandardSchemaValidationPipe, type ArgumentMetadata, type PipeTransform
 import type { z } from 'zod';
 import { InvalidRequest } from './invalid-request.js';
 
-/** Issues beyond these are counted, not listed: a list of 1,000 wrong ids is one mistake. */
-const LISTED = 5;
+/** Further issues are counted, because a list of 1,000 invalid ids is one mistake. */
+const MAX_LISTED_ISSUES = 5;
 
 const validation = new StandardSchemaValidationPipe({
   exceptionFactory: (issues) => {
-    const texts = issues.slice(0, LISTED).map(({ message, path = [] }) => {
-      const place = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.');
-      return place ? `${place} ${message}` : message;
+    const texts = issues.slice(0, MAX_LISTED_ISSUES).map(({ message, path = [] }) => {
+      const field = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.');
+      return field ? `${field} ${message}` : message;
     });
-    const more = issues.length > LISTED ? `; and ${issues.length - LISTED} more` : '';
+    const more = issues.length > MAX_LISTED_ISSUES ? `; and ${issues.length - MAX_LISTED_ISSUES} more` : '';
     return new InvalidRequest(texts.join('; ') + more);
   },
 });
 
-/** For the document of the API. */
+/** For the OpenAPI document. */
 type Shown = Pick<z.ZodType, '~standard'>;
 
 const behind = new WeakMap<object, z.ZodType>();
 
 /**
- * A parameter that is checked against a schema, by us alone: a host's validation pipe for everything would take the
- * schema for its own, and hand us what it has turned into our words already. It sees one that takes whatever comes.
+ * Validates a parameter against a schema. Hides the schema from a global validation pipe of the host application, which would
+ * otherwise transform the parameter before us; such a pipe gets a schema that accepts everything.
  */
-export function checkedBy(schema: z.ZodType): { schema: Shown; pipes: [PipeTransform] } {
+export function validatedBy(schema: z.ZodType): { schema: Shown; pipes: [PipeTransform] } {
   const shown: Shown = { '~standard': { ...schema['~standard'], validate: (value) => ({ value }) } };
   behind.set(shown, schema);
   const pipe = {
@@ -34,7 +34,7 @@ export function checkedBy(schema: z.ZodType): { schema: Shown; pipes: [PipeTrans
   return { schema: shown, pipes: [pipe] };
 }
 
-/** The schema that a parameter is really checked against; anything else is itself. */
+/** The schema that `validatedBy` hides; returns any other value unchanged. */
 export function schemaBehind(schema: unknown): unknown {
   return (typeof schema === 'object' && schema !== null && behind.get(schema)) || schema;
 }

@@ -1,8 +1,8 @@
 import { MethodNotAllowedException } from '@nestjs/common';
 import { setHeaders, type HttpResponse } from './http-response.js';
 
-/** Throws what becomes a 405 with an `Allow` header; for OPTIONS, the header is the answer. */
-export function refuseMethod(method: string, allowed: string, response: HttpResponse): void {
+/** Sets `Allow`. Throws MethodNotAllowedException, except for OPTIONS, whose response is the header. */
+export function rejectMethod(method: string, allowed: string, response: HttpResponse): void {
   setHeaders(response, { allow: allowed });
   if (method === 'OPTIONS') return;
   throw new MethodNotAllowedException(`${method} is not possible here; possible is ${allowed}.`);
