@@ -98,7 +98,7 @@ function readCollection(value: JsonValue | undefined, warnings?: Set<string>): C
  */
 function listInMap(map: JsonObject): JsonValue[] | null {
   if (isWholeTrait(map)) return [map];
-  const elements = Object.values(map);
+  const elements = Object.keys(map).map((key) => map[key]!);
   const isList =
     elements.length > 0 &&
     Object.keys(map).every((key) => /^\d{1,10}$/.test(key)) &&

@@ -96,10 +96,11 @@ function decodeTexts(json: string): string {
 }
 
 function decodeLiteral(literal: string): string {
-  const text = trimText(String(JSON.parse(literal)));
+  const value = String(JSON.parse(literal));
+  const text = trimText(value);
   if (isJson(text)) return JSON.stringify(decodeTexts(text));
   if (text.startsWith('<')) return JSON.stringify(decodeMarkup(text));
-  return URL_TEXT.test(text) ? literal : JSON.stringify(decodeText(text));
+  return URL_TEXT.test(text) ? literal : JSON.stringify(decodeText(value));
 }
 
 /** Decodes SVG, except the URLs in its attributes. */
