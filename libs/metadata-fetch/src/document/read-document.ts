@@ -6,7 +6,7 @@ import type { UndecodableReason } from '../fetch-outcome.js';
 import type { FetchedMetadata } from './fetched-metadata.js';
 import type { Gateways } from '../uri/gateways.js';
 import { normalizeMetadata } from './normalize-metadata.js';
-import type { TokenStandard } from '../uri/token-id-template.js';
+import type { TokenStandard } from '../uri/erc1155-id.js';
 import { isUsable } from './usable-metadata.js';
 
 /** Plain data, so that it can be copied to a worker thread. */
