@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { trimText, trimWhere } from '@app/metadata-uri';
+import { isDataUri, parseUri, trimText, trimWhere } from '@app/metadata-uri';
 import { hexDigit } from '../document/hex-digit.js';
 import { endOfString } from '../document/json-string.js';
+import { isLinkWithoutScheme } from './link-without-scheme.js';
 
 /** A parsed `data:` URI. */
 export interface DataUri {
@@ -65,6 +66,8 @@ function isMarkup(payload: string): boolean {
 function decodeRaw(payload: string): Uint8Array {
   // Trimmed as it is when it is read.
   const content = payload.includes('%') ? trimText(payload) : payload;
+  // Percent signs in a `data:` URI belong to it.
+  if (isDataUri(content)) return Buffer.from(content.toWellFormed(), 'utf8');
   const isRawJson = content.includes('%') && isJson(content);
   return isRawJson ? Buffer.from(decodeTexts(content).toWellFormed(), 'utf8') : decodePercent(payload);
 }
@@ -100,7 +103,14 @@ function decodeLiteral(literal: string): string {
   const text = trimText(value);
   if (isJson(text)) return JSON.stringify(decodeTexts(text));
   if (text.startsWith('<')) return JSON.stringify(decodeMarkup(text));
-  return URL_TEXT.test(text) ? literal : JSON.stringify(decodeText(value));
+  return isAddress(text) ? literal : JSON.stringify(decodeText(value));
+}
+
+/** An address, or a text that contains a URL. If the scheme is encoded, all of the text is. */
+function isAddress(text: string): boolean {
+  if (URL_TEXT.test(text)) return true;
+  if (/\s/.test(text) || ENCODED_SCHEME.test(text)) return false;
+  return isLinkWithoutScheme(text) || ['content', 'url'].includes(parseUri(text).kind);
 }
 
 /** Decodes SVG, except the URLs in its attributes. */
@@ -122,6 +132,7 @@ function decodeText(text: string): string {
 
 /** A URL, or a text that contains one, unless all of the text is encoded SVG. */
 const URL_TEXT = /^\s*[a-z][a-z0-9+.-]*:\S|^(?!\s*%3c).*:\/\//is;
+const ENCODED_SCHEME = /^[a-z][a-z0-9+.-]*%(?:25)*3a/i;
 const URL_IN_MARKUP = /\b(?:[a-z][a-z0-9+.-]{0,20}:\/\/|data:)[^\s"'<>()]+/gi;
 
 /** `%XX` becomes a byte; every other character, including a bare `%`, becomes its UTF-8 bytes. */

@@ -1,5 +1,6 @@
 import { parseNodeUrl, parseUri, type ParsedUri } from '@app/metadata-uri';
 import { toDataUri } from './data-uri.js';
+import { isLinkWithoutScheme } from './link-without-scheme.js';
 import { publicContentUrl, type Gateways } from './gateways.js';
 import { hostAndPort, isPrivateHost } from '@app/safe-http';
 import { shownDataUri } from './shown-data-uri.js';
@@ -35,10 +36,8 @@ export function readAnimationUrl(text: string, gateways: Gateways): MediaUrl {
 /** A link, never a `data:` URI. Adds `https://` to `www.app.example` and `app.example/1`. */
 export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
   const link = readUrl(text, gateways, null);
-  return link.kind === 'relative' && LINK_WITHOUT_SCHEME.test(text) ? readUrl(`https://${text}`, gateways, null) : link;
+  return link.kind === 'relative' && isLinkWithoutScheme(text) ? readUrl(`https://${text}`, gateways, null) : link;
 }
-
-const LINK_WITHOUT_SCHEME = /^(?:www\.(?:[a-z0-9-]+\.)+[a-z]{2,}(?=$|[/?#])|(?:[a-z0-9-]+\.)+[a-z]{2,}\/)/i;
 
 function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
   return toMediaUrl(parseUri(text), text, gateways, safeData);
