@@ -64,6 +64,8 @@ describe('a URI of content is requested only from the configured gateways, and s
     [`dweb:/ipfs/${cid}/1`, `/ipfs/${cid}/1`, '(U8)'],
     [`dweb:///ipfs/${cid}/1`, `/ipfs/${cid}/1`, '(U8)'],
     [`fs:/ipfs/${cid}`, `/ipfs/${cid}`, '(U8)'],
+    [`dweb://${cid}/1`, `/ipfs/${cid}/1`, '(U8)'],
+    [`dweb:/${cid}`, `/ipfs/${cid}`, '(U8)'],
     ['dweb:/ipns/name.example/1', '/ipns/name.example/1', '(U8)'],
     [`https://ipfs.gitcoin.co:443/api/v0/cat/${cid}`, `/ipfs/${cid}`, '(U13)'],
     [`https://ipfs.infura.io:5001/api/v0/cat?arg=${cid}`, `/ipfs/${cid}`, '(U13)'],
