@@ -73,6 +73,11 @@ describe('a document with nothing to show', () => {
     ['only translations', { localization: { uri: 'https://host.example/{locale}.json' } }],
     ['only files', { properties: { files: [{ uri: 'https://host.example/1.png' }] } }],
     ['only a title', { title: 'Lamp' }],
+    ...['\u200d', '\u200e', '\u3164', '\u2800', '\u00ad', '\u200d \ufe0f\u2800'].map((name): [string, object] => [
+      `a name of only ${JSON.stringify(name).replace(/[^ -~]/g, (unit) => `U+${unit.charCodeAt(0).toString(16)}`)} (D28)`,
+      { name, description: name, attributes: [{ trait_type: 'Hat', value: name }] },
+    ]),
+    ['"undefined" and "null" as traits (D31)', { attributes: { Hat: 'undefined', Eyes: 'null' } }],
     ['an empty PNG in base64 (D31)', { image: 'data:image/png;base64,' }],
     ['an empty SVG in base64 (D31)', { image: 'data:image/svg+xml;base64,' }],
     ['an empty SVG as text (D31)', { image: 'data:image/svg+xml;utf8,' }],

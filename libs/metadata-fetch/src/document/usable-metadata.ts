@@ -1,3 +1,4 @@
+import { hasVisibleCharacter } from './document-text.js';
 import type { FetchedAttribute, FetchedMetadata } from './fetched-metadata.js';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import {
@@ -43,8 +44,8 @@ const SUCCESS_FIELDS = ['success', 'ok'];
 /** What templates print for a missing value. */
 const PLACEHOLDERS = new Set(['null', 'undefined', 'true', 'false']);
 
-/** Empty values of a trait. The last two are an empty list and an empty object as text. */
-const EMPTY_VALUES = new Set<FetchedAttribute['value']>(['', '[]', '{}']);
+/** Empty values of a trait: what templates print, and an empty list and an empty object as text. */
+const EMPTY_VALUES = new Set(['null', 'undefined', '[]', '{}']);
 
 type Shown = Pick<FetchedMetadata, 'name' | 'description' | 'imageUrl' | 'animationUrl' | 'attributes'>;
 
@@ -58,7 +59,7 @@ export function isUsable(document: JsonObject, shown: Shown): boolean {
 }
 
 function hasValue({ value }: FetchedAttribute): boolean {
-  return !EMPTY_VALUES.has(value);
+  return typeof value !== 'string' || (!EMPTY_VALUES.has(value) && hasVisibleCharacter(value));
 }
 
 function isText(text: string | null): boolean {
