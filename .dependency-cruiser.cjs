@@ -132,6 +132,13 @@ module.exports = {
       from: { path: '^libs/refresh-api/src/(collection|webhook)-api/' },
       to: { path: '^libs/refresh-api/src/(collection|webhook|partner)-api/', pathNot: '^libs/refresh-api/src/$1-api/' },
     },
+    {
+      name: 'webhooks-need-the-project-api-only',
+      comment: 'Webhook routes use the shape of the project API and nothing of tokens.',
+      severity: 'error',
+      from: { path: '^libs/refresh-api/src/webhook-api/' },
+      to: { path: '^libs/refresh-api/src/token-api/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

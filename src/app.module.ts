@@ -14,7 +14,8 @@ import { MetricsModule } from './metrics/metrics.module.js';
 import { Schedule } from './schedule.js';
 
 /** Options that win over the environment, and those without a variable: for tests, benchmarks and other programs. */
-export interface AppOptions extends AllModuleOptions, Omit<NftRefreshExtras, 'runMode' | 'runWorker'> {
+export interface AppOptions
+  extends AllModuleOptions, Omit<NftRefreshExtras, 'runMode' | 'runWorker' | 'contextName' | 'isGlobal'> {
   /** Removes the timeout of statements: commands may run for minutes. */
   statementsTakeLong?: boolean;
 }

@@ -63,7 +63,7 @@ export async function migrate(databaseUrl: string, migrationsList: MigrationsLis
   } finally {
     // Not by the pool, which waits for ever for a connection whose rollback failed (kysely-org/kysely#1990).
     await Promise.all([...connections].map((client) => client.end()));
-    void orm.close();
+    orm.close().catch(() => {});
   }
 }
 

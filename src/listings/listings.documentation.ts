@@ -61,13 +61,13 @@ export const DocumentsListings = () =>
     ),
     fails(
       500,
-      'A fault of the service.',
+      'An error in the service.',
       'internal_server_error',
-      'The request failed here, not through a fault of its own.',
+      'The request failed because of an error in the service.',
     ),
     fails(
       503,
-      'The service cannot do its work now.',
+      'The service is temporarily unavailable.',
       'service_unavailable',
       'The database took too long for this request. Ask again in a moment.',
       { 'retry-after': { description: 'Seconds after which a request can succeed.', schema: { type: 'string' } } },

@@ -5,5 +5,5 @@ import { setHeaders, type HttpResponse } from './http-response.js';
 export function rejectMethod(method: string, allowed: string, response: HttpResponse): void {
   setHeaders(response, { allow: allowed });
   if (method === 'OPTIONS') return;
-  throw new MethodNotAllowedException(`${method} is not possible here; possible is ${allowed}.`);
+  throw new MethodNotAllowedException(`Method ${method} is not allowed here. Allowed: ${allowed}.`);
 }

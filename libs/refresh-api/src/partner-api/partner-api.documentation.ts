@@ -16,7 +16,7 @@ export const DocumentsRefreshMetadata = () =>
       summary: 'Ask for a refresh',
       description: 'All or nothing: a token that is not registered refuses the request, and nothing is queued.',
     }),
-    Responds(200, 'The refresh is saved and will be done.', initiatedSchema),
+    Responds(200, 'The refresh is accepted and will be processed.', initiatedSchema),
     Fails(400, 'A token or the collection is not known, too many ids, or not of the form.', {
       message: 'Token not found',
       token_ids: ['7'],
@@ -33,10 +33,10 @@ export const DocumentsRefreshMetadata = () =>
       { message: 'API rate limit exceeded' },
       retryAfterHeader,
     ),
-    Fails(500, 'A fault of the service.', { message: 'An unexpected error occurred' }),
+    Fails(500, 'An error in the service.', { message: 'An unexpected error occurred' }),
     Fails(
       503,
-      'The service cannot do its work now.',
+      'The service is temporarily unavailable.',
       { message: 'The service is not available now' },
       retryAfterHeader,
     ),

@@ -23,7 +23,7 @@ export const Fails = (status: number, description: string, example: Example, hea
 
 export const FailsLikeAll = () =>
   applyDecorators(
-    Fails(400, 'Not of the contract’s form: the message names the field and the rule.', {
+    Fails(400, 'The request does not match the contract. The message names the field and the rule.', {
       code: 'input_validation_failed',
       message: 'token_ids.0 must be a decimal uint256: digits only, no leading zero, below 2^256',
     }),
@@ -32,13 +32,13 @@ export const FailsLikeAll = () =>
       message: 'The API key in x-api-key is mistyped, unknown or revoked.',
       details: 'invalid_api_key',
     }),
-    Fails(500, 'A fault of the service.', {
+    Fails(500, 'An error in the service.', {
       code: 'internal_server_error',
-      message: 'The request failed here, not through a fault of its own.',
+      message: 'The request failed because of an error in the service.',
     }),
     Fails(
       503,
-      'The service cannot do its work now.',
+      'The service is temporarily unavailable.',
       {
         code: 'service_unavailable',
         message: 'The service cannot reach its database now. Ask again in a moment.',
@@ -88,7 +88,7 @@ export const DocumentsCreate = () =>
         'Nothing of a request that is refused is counted. An id that is not registered is accepted and fails as `token_not_found`.',
       operationId: 'requestRefresh',
     }),
-    Responds(202, 'The refresh is saved and will be done.', receiptSchema, { headers: limitHeaders }),
+    Responds(202, 'The refresh is accepted and will be processed.', receiptSchema, { headers: limitHeaders }),
     FailsLikeAll(),
     Fails(403, 'The collection is not the project’s, or is not known.', {
       code: 'forbidden',
@@ -131,7 +131,7 @@ export const DocumentsLimits = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'Read the caller’s own limits', operationId: 'getLimits' }),
-    Responds(200, 'The limits, and what is left of the hour. Asking takes nothing.', limitsSchema, {
+    Responds(200, 'The limits, and what is left of the hour. Reading them does not count.', limitsSchema, {
       headers: limitHeaders,
     }),
     FailsLikeAll(),

@@ -11,13 +11,13 @@ const FailsLikeAll = () =>
       code: 'input_validation_failed',
       message: 'token_id must be a decimal uint256: digits only, no leading zero, below 2^256',
     }),
-    Fails(500, 'A fault of the service.', {
+    Fails(500, 'An error in the service.', {
       code: 'internal_server_error',
-      message: 'The request failed here, not through a fault of its own.',
+      message: 'The request failed because of an error in the service.',
     }),
     Fails(
       503,
-      'The service cannot do its work now.',
+      'The service is temporarily unavailable.',
       {
         code: 'service_unavailable',
         message: 'The service cannot reach its database now. Ask again in a moment.',
