@@ -7,6 +7,7 @@ import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { migrate } from './database/migrations.js';
 import { openDatabase } from './database/open-database.js';
+import { listen } from './listen.js';
 import { ServiceLogger } from './log/service-logger.js';
 import { unlessAborted } from './stop-signal.js';
 
@@ -46,7 +47,7 @@ export async function startService(environment: Environment, signal?: AbortSigna
     configureRequests(app, environment);
     await unlessAborted(signal, migrate(database.url));
     if (environment.runMode !== 'worker') serveApiReference(app);
-    await app.listen(environment.port, environment.host);
+    await listen(app, environment);
     return {
       app,
       url: await app.getUrl(),
