@@ -239,6 +239,7 @@ it.each<[string, string[], RegExp]>([
   ['an unknown subcommand', ['collection', 'delete'], /unknown command 'delete'/],
   ['a list that is too long', ['project', 'list', '--limit', '1001'], /from 1 to 1000/],
   ['an update without a change', ['project', 'update', '--project', 'p'], /Name what to change/],
+  ['limits without a limit', ['project', 'set-limits', '--project', 'p'], /Name what to change/],
   ['an unknown project to remove', ['project', 'remove', '--project', 'p', '--yes'], /does not exist/],
   ['an unknown refresh', ['refresh', 'show', '--refresh', '7'], /Refresh 7 does not exist/],
   ['no tokens to remove', ['token', 'remove', '--collection', OWNER, '--yes'], /Name the tokens/],
