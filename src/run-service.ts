@@ -20,7 +20,7 @@ export async function runService(): Promise<never> {
     const environment = readEnvironment(processVariables());
     const service = await startService(environment, stopping);
     const logger = new Logger('Service');
-    logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode });
+    logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode, database: service.database });
     const { signal } = await whenStopped(stopping);
     logger.log({ msg: 'stopping', signal });
     await service.stop();

@@ -1,6 +1,8 @@
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
-import { startServiceProcess, type ServiceProcess } from './support/service-process.js';
+import { runServiceToItsEnd, startServiceProcess, type ServiceProcess } from './support/service-process.js';
+
+const ESCAPE = String.fromCharCode(27);
 
 let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
 let metadataApi: MetadataHost;
@@ -30,6 +32,47 @@ it('a service without a terminal logs JSON lines without colours, from the migra
   expect(texts.some((text) => text.includes('nft-metadata-'))).toBe(true);
   // As JSON escapes the escape code.
   expect(texts.filter((text) => text.includes(String.raw`\u001b`))).toEqual([]);
+});
+
+it('a service with LOG_FORMAT=text logs without colours into a file', async () => {
+  const taken = await start('all');
+  const { port } = new URL(taken.url);
+
+  const { out } = await runServiceToItsEnd({ DATABASE_URL: database.url, LOG_FORMAT: 'text', PORT: port });
+
+  expect(out).toMatch(/^\[Nest\] .* LOG \[/m);
+  expect(out).not.toContain(ESCAPE);
+});
+
+it('the line "ready" names the database without its password, and responses do not name the framework', async () => {
+  const { url, output } = await start('all');
+
+  const { headers } = await fetch(`${url}/health/live`);
+
+  const { host, pathname, password } = new URL(database.url);
+  expect(output()).toContain(`"runMode":"all","database":"${host}${pathname}"`);
+  expect(output()).not.toContain(`:${password}@`);
+  expect(headers.get('x-powered-by')).toBeNull();
+});
+
+it.each([
+  ['HOST', { HOST: 'nope.invalid' }, /^HOST nope\.invalid cannot be resolved to an address/],
+  ['HOST', { HOST: '192.0.2.1' }, /^HOST 192\.0\.2\.1 is not an address of this machine/],
+])('a service with a wrong %s, %j, ends with one line that names it', async (_, variables, line) => {
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: database.url, ...variables });
+
+  expect(status).toBe(1);
+  expect(err).toMatch(line);
+  expect(err.trim().split('\n')).toHaveLength(1);
+});
+
+it('a service whose PORT another process has ends with one line that names it', async () => {
+  const { url } = await start('all');
+
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: database.url, PORT: new URL(url).port });
+
+  expect(status).toBe(1);
+  expect(err).toMatch(/^PORT is taken: .*\n$/);
 });
 
 it('GET / redirects to the documentation of the API', async () => {
