@@ -1,4 +1,4 @@
-import { PageSearch, TokenStore, type TokenPageQuery } from '@app/token-store';
+import { TokenSearch, TokenStore, type TokenPageQuery } from '@app/token-store';
 import { Listings } from '../src/listings/listings.js';
 import { http, requestRefresh } from './support/project-api.js';
 import { fillCollection } from './support/large-collection.js';
@@ -229,7 +229,7 @@ it('a page of two traits that no token has both of reads no posting lists beyond
   const filters = { traits: { Side: ['Light'], Wings: ['Bat'] } };
   const query = { ...filters, collectionId: project.collectionId };
   const find = (maxPostings: number) =>
-    test.app.get(PageSearch).find({
+    test.app.get(TokenSearch).find({
       table: 'nft_metadata.token_search',
       collectionId: project.collectionId,
       order: { label: 'token_id:asc', columns: [{ name: 'token_id', type: 'numeric' }], direction: 'asc' },

@@ -2,7 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import {
   Collections,
-  PageSearch,
+  TokenSearch,
   TokenStore,
   UNNAMED,
   type PageOrder,
@@ -62,7 +62,7 @@ export class Listings {
     private readonly em: EntityManager,
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
-    private readonly search: PageSearch,
+    private readonly search: TokenSearch,
   ) {}
 
   /**

@@ -1,3 +1,3 @@
 export { describeDatabaseError, MIGRATION_HINT, isMigrationMissing } from './missing-migrations.js';
-export { entityManagerOf, type HostConnection } from './host-connection.js';
+export { entityManagerOf, type ModuleConnection } from './module-connection.js';
 export { inTransaction } from './transaction.js';

@@ -24,7 +24,7 @@ import { GatewayBackoff } from './uri/gateway-backoff.js';
 import { isGatewayUrl } from './uri/is-gateway-url.js';
 import { parseGateways, type Gateways } from './uri/gateways.js';
 import type { Candidate, LocatedMetadata } from './uri/located-metadata.js';
-import type { TokenStandard } from './uri/token-id-template.js';
+import type { TokenStandard } from './uri/erc1155-id.js';
 import { locateMetadata } from './uri/token-uri.js';
 import type { TokenUri } from './uri/uri-rule.js';
 

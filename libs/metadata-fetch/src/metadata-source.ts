@@ -1,4 +1,4 @@
-import { expandTokenId } from '@app/metadata-uri';
+import { expandMetadataUrl } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
 import { ChainTokenUris } from './chain/chain-token-uris.js';
 import type { NoTokenUri, TokenUriResult } from './chain/contract-reader.js';
@@ -43,7 +43,7 @@ export class CollectionsMetadataSource extends MetadataSource {
     const { source, tokenId } = target;
     switch (source.kind) {
       case 'metadata_api':
-        return expandTokenId(source.url, tokenId);
+        return expandMetadataUrl(source.url, tokenId);
       case 'token_uri':
         return source;
       case 'chain': {

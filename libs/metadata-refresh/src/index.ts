@@ -22,7 +22,7 @@ export {
   RefreshNotFound,
   RefreshPending,
   SourceNotSupported,
-  TokenLimitExceeded,
+  TokensPerRequestExceeded,
   TokensNotFound,
 } from './metadata-refresh.errors.js';
 export type { QuotaState } from './metadata-refresh.errors.js';

@@ -35,8 +35,8 @@ export class CollectionNotFound extends Error {
 }
 
 /** More tokens than one request may name. */
-export class TokenLimitExceeded extends Error {
-  override readonly name = 'TokenLimitExceeded';
+export class TokensPerRequestExceeded extends Error {
+  override readonly name = 'TokensPerRequestExceeded';
   constructor(
     /** Tokens a request. */
     readonly limit: number,

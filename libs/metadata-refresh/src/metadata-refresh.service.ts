@@ -12,7 +12,7 @@ import {
   CollectionNotOwned,
   RefreshNotFound,
   SourceNotSupported,
-  TokenLimitExceeded,
+  TokensPerRequestExceeded,
   TokensNotFound,
   type QuotaState,
 } from './metadata-refresh.errors.js';
@@ -69,7 +69,7 @@ export class MetadataRefreshService {
     private readonly tokens: TokenStore,
     private readonly fetcher: MetadataFetcher,
     private readonly quota: RefreshQuota,
-    private readonly acceptance: RefreshEnqueuer,
+    private readonly enqueuer: RefreshEnqueuer,
     private readonly reader: RefreshReader,
     private readonly bulkPause: BulkPause,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
@@ -85,18 +85,18 @@ export class MetadataRefreshService {
 
   /**
    * Accept a refresh: quota, refresh and items are saved in one transaction, and a receipt is given only after its
-   * commit. Throws TokenLimitExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported,
+   * commit. Throws TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported,
    * TokensNotFound, QuotaExceeded; then nothing was saved or counted.
    */
   async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
     const wanted = [...new Set(request.tokenIds)];
     const tokenLimit = this.tokensPerRequest(project);
-    if (wanted.length > tokenLimit) throw new TokenLimitExceeded(tokenLimit, wanted.length);
+    if (wanted.length > tokenLimit) throw new TokensPerRequestExceeded(tokenLimit, wanted.length);
     const collection = await this.ownedCollection(project, request.collectionAddress);
     const source = toLocation(collection);
     if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
     if (isInteractive(wanted.length)) this.bulkPause.request();
-    const lane = await this.acceptance.lane(project.id, hostOf(source), collection.hostConcurrency ?? null);
+    const lane = await this.enqueuer.lane(project.id, hostOf(source), collection.hostConcurrency ?? null);
 
     const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
     const { quota, isCompleted } = await this.byProject.runExclusive(project.id, async () => {
@@ -104,14 +104,14 @@ export class MetadataRefreshService {
       return inTransaction(this.em, async (em) => {
         const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
         if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
-        await this.acceptance.save(em, refresh, wanted, unknown);
+        await this.enqueuer.save(em, refresh, wanted, unknown);
         // Last: these lock a row of the project, and what comes after them is only the commit.
         await request.admit?.(em);
         const left = await this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
         return { quota: left, isCompleted: unknown.length === wanted.length };
       });
     });
-    if (isCompleted) this.acceptance.announceCompletion();
+    if (isCompleted) this.enqueuer.announceCompletion();
     this.logger.log({
       msg: 'refresh accepted',
       refreshId: refresh.id,

@@ -82,7 +82,7 @@ export class RefreshQueue {
   ): Promise<Claim> {
     const rows = await inTransaction(this.em, (em) => this.claimRows(em, demand, { onlyInteractive, limit }));
     return {
-      tokens: toTokens(rows),
+      tokens: coalesceByToken(rows),
       mayHaveLeftLanes: rows[0]?.lanes === LANES_PER_CLAIM,
       fullHosts: new Set(rows.filter(({ isLaneFull }) => isLaneFull).map(({ host }) => host)),
     };
@@ -369,7 +369,7 @@ export class RefreshQueue {
 type ClaimedRow = ClaimedItem & Omit<ClaimedToken, 'items'> & { lanes: number; isLaneFull: boolean };
 
 /** Groups rows by token. The newest item comes first: its refresh has the latest source of the metadata. */
-function toTokens(rows: readonly ClaimedRow[]): ClaimedToken[] {
+function coalesceByToken(rows: readonly ClaimedRow[]): ClaimedToken[] {
   const rowsOfTokens = new Map<string, ClaimedRow[]>();
   for (const row of rows) {
     const key = `${row.collectionId}/${row.tokenId}`;

@@ -4,7 +4,7 @@ export { toContentUri } from './content-reference.js';
 export type { ContentReference } from './content-reference.js';
 export type { ArweaveReference } from './arweave-reference.js';
 export type { IpfsReference } from './ipfs-reference.js';
-export { expandAddress, expandTokenId, parseMetadataUrl, toHex64 } from './metadata-url.js';
+export { expandAddress, expandMetadataUrl, parseMetadataUrl, toHex64 } from './metadata-url.js';
 export type { ParsedMetadataUrl } from './metadata-url.js';
 export { appendSegment } from './trailing-slashes.js';
 export { trimText, trimWhere } from './trimmed-text.js';

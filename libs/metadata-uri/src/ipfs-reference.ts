@@ -31,7 +31,7 @@ export function isIpnsName(text: string): boolean {
 }
 
 /**
- * Parses `ipfs://CID/path` and its many misspellings, `ipns://`, `/ipfs/CID` and a bare CID, after any number of slashes.
+ * Parses `ipfs://CID/path` and its many misspellings, `ipns://`, `/ipfs/CID`, `dweb:CID` and a bare CID, after any number of slashes.
  * null: not an IPFS URI. 'invalid': an IPFS URI without a valid CID or name.
  */
 export function parseIpfsReference(uri: string): IpfsReference | 'invalid' | null {
@@ -44,7 +44,8 @@ export function parseIpfsReference(uri: string): IpfsReference | 'invalid' | nul
     remaining = remaining.slice(match[0].length);
   }
   if (namespace !== undefined) return toReference(namespace, remaining);
-  return isCid(BARE_ROOT.exec(uri)?.[1] ?? '') ? toReference('ipfs', uri) : null;
+  const path = uri.replace(/^(?:dweb|fs):/i, '');
+  return isCid(BARE_ROOT.exec(path)?.[1] ?? '') ? toReference('ipfs', path) : null;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { expandAddress, expandTokenId, parseMetadataUrl } from './metadata-url.js';
+import { expandAddress, expandMetadataUrl, parseMetadataUrl } from './metadata-url.js';
 
 const cid = `Qm${'a'.repeat(44)}`;
 const LARGEST = (2n ** 256n - 1n).toString();
@@ -119,7 +119,7 @@ it.each<[string, string, string]>([
   ['https://api.example/{id}/{id_hex64}', '10', `https://api.example/10/${'a'.padStart(64, '0')}`],
   ['https://api.example/0x{id_hex64}', LARGEST, `https://api.example/0x${'f'.repeat(64)}`],
 ])('%s with token %s is %s (S3)', (metadataUrl, tokenId, url) => {
-  expect(expandTokenId(metadataUrl, tokenId)).toBe(url);
+  expect(expandMetadataUrl(metadataUrl, tokenId)).toBe(url);
 });
 
 it('{address} becomes the address of the contract in lower case, everywhere (S3)', () => {

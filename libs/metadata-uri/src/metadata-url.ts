@@ -18,7 +18,7 @@ export function expandAddress(metadataUrl: string, address: string): string {
  * Replaces `{id}` and `{id_hex64}` by the token id, a decimal uint256. Without either, appends the id in decimal digits after
  * one slash.
  */
-export function expandTokenId(metadataUrl: string, tokenId: string): string {
+export function expandMetadataUrl(metadataUrl: string, tokenId: string): string {
   if (!ID_PLACEHOLDER.test(metadataUrl)) return appendSegment(metadataUrl, tokenId);
   return metadataUrl.replaceAll('{id}', tokenId).replaceAll('{id_hex64}', () => toHex64(tokenId));
 }
@@ -95,7 +95,7 @@ function findSyntaxProblem(url: string): string | null {
 }
 
 function findMeaningProblem(url: string): string | null {
-  const [first, last] = ['0', MAX_TOKEN_ID].map((id) => expandTokenId(expandAddress(url, SAMPLE_ADDRESS), id));
+  const [first, last] = ['0', MAX_TOKEN_ID].map((id) => expandMetadataUrl(expandAddress(url, SAMPLE_ADDRESS), id));
   if (last!.length > MAX_URI_LENGTH)
     return `is too long: with a token id, it may have at most ${MAX_URI_LENGTH} characters.`;
   const nested = parseNestedUri(url) ?? parseNestedUri(last!);

@@ -6,9 +6,12 @@ import { MAX_URI_LENGTH } from './uri-limits.js';
 /** More would not be a mistake but an attack on CPU time, so further URIs are ignored. */
 const MAX_NESTED = 12;
 
-/** After a slash or a colon: a scheme, or the header of a `data:` URI; after `/ipfs/` also a host without its scheme. */
+/**
+ * After a slash or a colon: a scheme, or the header of a `data:` URI; after `/ipfs/` also a host without its scheme. After
+ * anything else: a scheme and two slashes.
+ */
 const URI_START =
-  /(?<=[/:])(?:(?:ipfs|ipns|ar|arweave|dweb|fs):|https?:\/|data:(?:[\w.+-]+\/[\w.+-]+[\w.+\-/;="' ]{0,200}|;[\w.+\-/;="' ]{0,200})?,)|(?<=\/ipfs\/)[a-z0-9-]+(?:\.[a-z0-9-]+)+\/ip[fn]s\//gi;
+  /(?<=[/:])(?:(?:ipfs|ipns|ar|arweave|dweb|fs):|https?:\/|data:(?:[\w.+-]+\/[\w.+-]+[\w.+\-/;="' ]{0,200}|;[\w.+\-/;="' ]{0,200})?,)|(?<=\/ipfs\/)[a-z0-9-]+(?:\.[a-z0-9-]+)+\/ip[fn]s\/|(?<=[^/:])(?:ipfs|ipns|ar|arweave|https?):\/\//gi;
 
 /** Offsets at which other URIs may start in the path of this one. */
 export function findNestedUris(uri: string): number[] {
@@ -36,6 +39,8 @@ export function isBaseOf(base: string, inner: ParsedUri): boolean {
   if (scheme !== undefined && !/^(?:https?|ipfs|ipns|ar|arweave|dweb|fs)$/i.test(scheme)) return false;
   if (inner.kind === 'content' || inner.kind === 'data') return true;
   if (inner.kind !== 'url') return false;
+  // `https://api.example/metahttps://…`: without a slash between them, only content is unambiguous.
+  if (/[^/:]$/.test(base)) return inner.content !== null;
   if (inner.content || !/^https?$/i.test(scheme ?? '')) return true;
   if (hasNoHost(base) || endsInNamespace(base)) return true;
   const hostname = URL.parse(base)?.hostname ?? '';

@@ -56,16 +56,30 @@ export function parseGatewayUrl(url: URL): GatewayUrl | null {
     const requested = parseContentInPath(withFileName) ? withFileName : url;
     return toGatewayUrl(parseContentInPath(requested), SHUT_DOWN_IPFS_HOSTS.has(host) ? null : requested);
   }
-  const [, label = '', namespace = '', gateway = ''] = /^([^.]+)\.(ipfs|ipns)\.(.+)$/.exec(host) ?? [];
-  const root = namespace === 'ipns' ? toIpnsName(label) : label;
-  if (!isIpfsHost(gateway) || !(namespace === 'ipns' ? isIpnsName(root) : isCid(root))) return null;
+  const gateway = SUBDOMAINS.exec(host)?.[3] ?? '';
+  if (!isIpfsHost(gateway)) return null;
   const requested = encodeHashInFileName(url);
-  const content = parseIpfsReference(`${namespace}://${root}${pathOf(requested)}`);
-  return toGatewayUrl(content, SHUT_DOWN_IPFS_HOSTS.has(gateway) ? null : requested);
+  return toGatewayUrl(parseContentInHost(requested), SHUT_DOWN_IPFS_HOSTS.has(gateway) ? null : requested);
+}
+
+const SUBDOMAINS = /^([^.]+)\.(ipfs|ipns)\.(.+)$/;
+
+/** Parses `CID.ipfs.host` and `NAME.ipns.host`, the other form of the URLs of every gateway. null: another host. */
+function parseContentInHost(url: URL): ContentReference | null {
+  const [, label = '', namespace = ''] = SUBDOMAINS.exec(withoutTrailingDot(url.hostname)) ?? [];
+  const root = namespace === 'ipns' ? toIpnsName(label) : label;
+  if (!(namespace === 'ipns' ? isIpnsName(root) : isCid(root))) return null;
+  const reference = parseIpfsReference(`${namespace}://${root}${pathOf(url)}`);
+  return reference === 'invalid' ? null : reference;
+}
+
+/** Parses a URL of a gateway at any host. null: a URL without content. */
+export function parseContentAtAnyHost(url: URL): ContentReference | null {
+  return parseContentInPath(url) ?? parseContentInHost(url);
 }
 
 /** Parses `/ipfs/CID`, the path of every gateway. null: another path. */
-export function parseContentInPath(url: URL): ContentReference | null {
+function parseContentInPath(url: URL): ContentReference | null {
   const path = pathOf(url);
   const reference = /^\/+ip[fn]s\//i.test(path) ? parseIpfsReference(path) : null;
   return reference === 'invalid' ? null : reference;

@@ -1,6 +1,6 @@
 import { parseArweaveReference } from './arweave-reference.js';
 import { toContentUri, type ContentReference } from './content-reference.js';
-import { isGatewayHost, parseContentInPath, parseGatewayUrl } from './parse-gateway-url.js';
+import { isGatewayHost, parseContentAtAnyHost, parseGatewayUrl } from './parse-gateway-url.js';
 import { findIpfsReference, parseIpfsReference } from './ipfs-reference.js';
 import { findNestedUris, isBaseOf, pathPart } from './nested-uri.js';
 import type { ParsedUri } from './parsed-uri.js';
@@ -29,9 +29,9 @@ export function parseNestedUri(text: string): ParsedUri | null {
   return toRequestUri(innermost) === toRequestUri(parseSingle(uri)) ? null : innermost;
 }
 
-/** The content that `/ipfs/CID` in the path of a URL means, on any host; null for another path. */
+/** The content that `/ipfs/CID` in the path of a URL, or `CID.ipfs.` in its host, means on any host; null for another URL. */
 export function parseNodeUrl(url: URL): ParsedUri | null {
-  const content = parseContentInPath(url);
+  const content = parseContentAtAnyHost(url);
   return content && parseUri(toContentUri(content));
 }
 
@@ -58,7 +58,7 @@ function parseTidy(uri: string, passes: number): ParsedUri {
 
 /** A fast check; no ordinary URI matches. */
 const MAY_BE_NESTED =
-  /[/:](?:ip[fn]s|ar|arweave|dweb|fs|https?|data)(?::|%)|\/ipfs\/[^/]*\.|^(?:ip[fn]s|ar|arweave|https?|data)%/i;
+  /[/:](?:ip[fn]s|ar|arweave|dweb|fs|https?|data)(?::|%)|[^/:](?:ip[fn]s|ar|arweave|https?):\/\/|\/ipfs\/[^/]*\.|^(?:ip[fn]s|ar|arweave|https?|data)%/i;
 
 /** Resolves URIs from the last to the first: each becomes the URI that it is a base of, if there is one. */
 function parseNested(uri: string): ParsedUri | null {
@@ -115,7 +115,7 @@ function parseHttp(uri: string): ParsedUri {
 }
 
 /** `ipfs.io/ipfs/CID`, `//ipfs.io/ipfs/CID`, `https//ipfs.io/ipfs/CID`: a missing or broken scheme. */
-const HOST = /^(?:(?:https?)?[:;]?\/\/+)?([a-z0-9-]+(?:\.[a-z0-9-]+)+\.?(?::\d{1,5})?\/.*)$/is;
+const HOST = /^(?:(?:https?)?[:;]?\/\/+)?((?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+\.?)(?::\d{1,5})?\/.*)$/is;
 
 /** `ipfs://ipfs.io/ipfs/CID`: the host of a gateway as the authority of a URI of content. */
 function findAtGateway(uri: string): ContentReference | null {
@@ -128,7 +128,7 @@ function findAtGateway(uri: string): ContentReference | null {
 
 function findAtHost(uri: string): ContentReference | null {
   const url = URL.parse(`https://${HOST.exec(uri)?.[1] ?? ''}`);
-  return url && (parseGatewayUrl(url)?.content ?? parseContentInPath(url));
+  return url && (parseGatewayUrl(url)?.content ?? parseContentAtAnyHost(url));
 }
 
 /** The content itself. */

@@ -5,8 +5,8 @@ import { InvalidTokenId } from './token-store.errors.js';
 import type { MetadataChange } from './metadata-change.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { formatPageCursor, parsePageCursor, type PageOrder } from './search/page-cursor.js';
-import { PageSearch, type PageQuery } from './search/page-search.js';
-import { hasFilters } from './search/trait-conditions.js';
+import { TokenSearch, type PageQuery } from './search/token-search.js';
+import { hasFilters } from './search/trait-filter.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { tokenOrder } from './token-order.js';
 import { toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
@@ -31,7 +31,7 @@ export class DatabaseTokenStore extends TokenStore {
   constructor(
     private readonly em: EntityManager,
     private readonly writer: MetadataWriter,
-    private readonly search: PageSearch,
+    private readonly search: TokenSearch,
     private readonly registration: TokenRegistration,
     private readonly removal: TokenRemoval,
   ) {

@@ -12,9 +12,9 @@ export type {
   WriteResult,
 } from './token-store.js';
 export type { TokenOrder } from './token-order.js';
-export type { TokenFilters, TraitRange } from './search/trait-conditions.js';
-export { PageSearch } from './search/page-search.js';
-export type { FoundPage, PageQuery } from './search/page-search.js';
+export type { TokenFilters, TraitRange } from './search/trait-filter.js';
+export { TokenSearch } from './search/token-search.js';
+export type { FoundPage, PageQuery } from './search/token-search.js';
 export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';

@@ -7,7 +7,7 @@ import { CollectionRemoval } from './collection-removal.js';
 import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
 import { MetadataWriter } from './metadata-writer.js';
-import { PageSearch } from './search/page-search.js';
+import { TokenSearch } from './search/token-search.js';
 import { SearchIndex } from './search/search-index.js';
 import { TokenRegistration } from './token-registration.js';
 import { TokenRemoval } from './token-removal.js';
@@ -69,14 +69,14 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
     CollectionRemoval,
     Collections,
     MetadataWriter,
-    PageSearch,
+    TokenSearch,
     SearchIndex,
     TokenRegistration,
     TokenRemoval,
     TraitIndex,
     TraitRecount,
   ],
-  exports: [Collections, PageSearch, TokenStore, TraitRecount],
+  exports: [Collections, TokenSearch, TokenStore, TraitRecount],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {
   static override forRoot(options: TokenStoreExtras = {}): DynamicModule {

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataChange } from './metadata-change.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
-import type { TokenFilters } from './search/trait-conditions.js';
+import type { TokenFilters } from './search/trait-filter.js';
 import { tokenOrder, type TokenOrder } from './token-order.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
 import { OrderNotSupported } from './token-store.errors.js';

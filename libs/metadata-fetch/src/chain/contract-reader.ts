@@ -2,7 +2,7 @@ import { Interface } from 'ethers';
 import { decodeText, isTrue, isZero, toContractResult, type ContractResult } from './contract-result.js';
 import type { JsonRpc, RpcResult, RpcCall, ResponseSize } from './json-rpc.js';
 import type { TokenUriBudget } from './token-uri-budget.js';
-import type { TokenStandard } from '../uri/token-id-template.js';
+import type { TokenStandard } from '../uri/erc1155-id.js';
 import { appendTokenId, toTokenUri, type TokenUri, type UriRule } from '../uri/uri-rule.js';
 
 /** A request for the token URI of one token. */

@@ -25,7 +25,7 @@ export interface RpcEndpoint {
 }
 
 /** Calls in one request. Measured: batches of 1,000 are slower, and single calls take a hundred times as long. */
-const BATCH_SIZE = 100;
+const MAX_CALLS_PER_REQUEST = 100;
 /** The largest response to a batch. Several contracts are read at the same time, and their authors control the size. */
 const MAX_BATCH_RESPONSE_BYTES = 1024 * 1024;
 
@@ -53,7 +53,7 @@ export class JsonRpc {
   ): AsyncGenerator<RpcResult, void> {
     let remaining = calls;
     while (remaining.length > 0) {
-      const count = Math.min(BATCH_SIZE, Math.max(1, Math.floor(MAX_BATCH_RESPONSE_BYTES / size.bytes)));
+      const count = Math.min(MAX_CALLS_PER_REQUEST, Math.max(1, Math.floor(MAX_BATCH_RESPONSE_BYTES / size.bytes)));
       yield* this.callBatch(remaining.slice(0, count), signal, size);
       remaining = remaining.slice(count);
     }

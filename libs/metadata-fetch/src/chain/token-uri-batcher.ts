@@ -2,7 +2,7 @@ import { Deadline } from '@app/safe-http';
 import type { ContractReader, TokenUriRequest, TokenUriResult } from './contract-reader.js';
 
 /** The most tokens of one contract in a batch. */
-const BATCH_SIZE = 100;
+const MAX_TOKENS_PER_BATCH = 100;
 /** Contracts of one chain. Each has one batch in flight, so that none can hold up the others. */
 const MAX_CONCURRENT_CONTRACTS = 8;
 /**
@@ -55,10 +55,10 @@ export class TokenUriBatcher {
       if (this.inFlight.has(address)) continue;
       // Round robin: the contract moves to the end of the queue.
       this.pending.delete(address);
-      if (pending.length > BATCH_SIZE) this.pending.set(address, pending.slice(BATCH_SIZE));
+      if (pending.length > MAX_TOKENS_PER_BATCH) this.pending.set(address, pending.slice(MAX_TOKENS_PER_BATCH));
       this.inFlight.add(address);
       const startedAt = performance.now();
-      void this.readBatch(address, pending.slice(0, BATCH_SIZE)).finally(() => {
+      void this.readBatch(address, pending.slice(0, MAX_TOKENS_PER_BATCH)).finally(() => {
         this.inFlight.delete(address);
         for (const queued of this.pending.get(address) ?? []) {
           queued.ownContractMs += performance.now() - Math.max(startedAt, queued.queuedAt);

@@ -9,10 +9,22 @@ export const MAX_TEMPLATE_LENGTH = 64 * 1024;
 
 /** A value as trimmed text; numbers and booleans are converted. null: nothing to show. */
 export function readText(value: JsonValue | undefined, expandId: ExpandId): string | null {
-  if (typeof value === 'string') return trimText(expandId(value)) || null;
+  if (typeof value === 'string') return visible(trimText(expandId(value)));
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return value instanceof ExactNumber ? value.text : null;
 }
+
+/** null: the text has only characters that cannot be seen, such as joiners, soft hyphens and blank letters. */
+function visible(text: string): string | null {
+  return hasVisibleCharacter(text) ? text : null;
+}
+
+export function hasVisibleCharacter(text: string): boolean {
+  return VISIBLE.test(text);
+}
+
+/** The braille pattern without dots looks like a space, but Unicode does not list it as one. */
+const VISIBLE = /[^\s\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** Like readText, for URLs and other values that are never numbers. */
 export function readString(value: JsonValue | undefined, expandId: ExpandId): string | null {

@@ -79,15 +79,7 @@ describe('a body that is not metadata', () => {
     ['an empty object [C10] [G6]', '{}', 'empty_metadata'],
     ['an error message [C11]', '{"error":"not found"}', 'no_known_fields'],
     ['a message [C11]', '{"message":"Internal server error"}', 'no_known_fields'],
-    [
-      'an error whose status is text',
-      '{"name":"Error","description":"Not found","statusCode":"404"}',
-      'no_known_fields',
-    ],
-    ['an error that says so as its status', '{"name":"Error","status":"error"}', 'no_known_fields'],
-    ['an error without success', '{"name":"NotFoundError","message":"x","success":false}', 'no_known_fields'],
     ['problem details [C11]', '{"type":"about:blank","title":"Not Found","status":404}', 'no_known_fields'],
-    ['a named error [C11]', '{"name":"NotFound","message":"No such token","code":404}', 'no_known_fields'],
     ['known fields that are all null', '{"name":null,"image":null}', 'no_known_fields'],
     ['a wrapper [C30]', '{"status":"ok","result":{"data":{"name":"a"}}}', 'no_known_fields'],
     ['trailing commas [C12]', '{"name":"a",}', 'invalid_json'],
@@ -97,11 +89,6 @@ describe('a body that is not metadata', () => {
     ['gzip in gzip', bytes([0x1f, 0x8b, 0x08, 0x00]), 'invalid_encoding'],
   ])('is undecodable: %s', (_, body, reason) => {
     expect(decode(body)).toEqual({ kind: 'undecodable', reason });
-  });
-
-  it('is metadata if it has a name and a "status"', () => {
-    expect(decode('{"name":"Lamp","status":"minted","code":7}')).toMatchObject({ kind: 'document' });
-    expect(decode('{"name":"Lamp","image":"x","status":404}')).toMatchObject({ kind: 'document' });
   });
 });
 

@@ -326,3 +326,38 @@ describe('a map that only looks as if traits were one level deeper', () => {
     expect(found.map(([type]) => type)).toEqual(['traits', 'Hat']);
   });
 });
+
+describe('a map that stands for a list', () => {
+  const hat = { trait_type: 'Hat', value: 'Red' };
+  const eyes = { trait_type: 'Eyes', value: 'Blue' };
+  const both = [
+    ['Hat', 'Red', 'string'],
+    ['Eyes', 'Blue', 'string'],
+  ];
+
+  it.each([
+    ['indices, as PHP writes them', { attributes: { 0: hat, 2: eyes } }],
+    ['indices in traits', { traits: { 0: hat, 2: eyes } }],
+    ['indices one level deeper', { properties: { traits: { 0: hat, 2: eyes } } }],
+    ['indices in a text of JSON', { attributes: JSON.stringify({ 0: hat, 2: eyes }) }],
+    ['keys that say nothing', { attributes: { first: hat, second: eyes } }],
+  ])('has traits with their own names: %s (D23)', (_, document) => {
+    expect(traits(document)).toEqual(both);
+  });
+
+  it.each([
+    ['attributes', { attributes: hat }],
+    ['traits', { attributes: [], traits: hat }],
+    ['properties', { properties: hat }],
+    ['properties.attributes', { properties: { attributes: hat } }],
+  ])('is one trait in %s (D24)', (_, document) => {
+    expect(traits(document)).toEqual([['Hat', 'Red', 'string']]);
+  });
+
+  it('keeps digits as names if its values have none of their own (D23)', () => {
+    expect(traits({ attributes: { 1: 'Red', 2: { value: 'Blue' } } })).toEqual([
+      ['1', 'Red', 'string'],
+      ['2', 'Blue', 'string'],
+    ]);
+  });
+});

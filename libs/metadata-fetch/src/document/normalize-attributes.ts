@@ -86,9 +86,33 @@ function isOneTrait(collection: Collection | null): boolean {
 function readCollection(value: JsonValue | undefined, warnings?: Set<string>): Collection | null {
   if (value === undefined || value === null || value === '') return null;
   const collection = typeof value === 'string' ? parseCollection(value) : value;
-  if (Array.isArray(collection) || isJsonObject(collection)) return collection;
+  if (isJsonObject(collection)) return listInMap(collection) ?? collection;
+  if (Array.isArray(collection)) return collection;
   warnings?.add('invalid_attributes');
   return null;
+}
+
+/**
+ * The list that a map stands for, else null: one trait in place of the list, or a list with its indices as keys, as PHP writes
+ * it after an element was removed.
+ */
+function listInMap(map: JsonObject): JsonValue[] | null {
+  if (isWholeTrait(map)) return [map];
+  const elements = Object.keys(map).map((key) => map[key]!);
+  const isList =
+    elements.length > 0 &&
+    Object.keys(map).every((key) => /^\d{1,10}$/.test(key)) &&
+    elements.every((element) => isJsonObject(element) && nameFieldOf(element) !== undefined);
+  return isList ? elements : null;
+}
+
+/** An object with its own name and value, whatever its key in a map. */
+function isWholeTrait(value: JsonValue): value is JsonObject {
+  return isJsonObject(value) && value.value !== undefined && (isScalar(value.trait_type) || isScalar(value.traitType));
+}
+
+function isScalar(value: JsonValue | undefined): boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }
 
 function parseCollection(text: string): JsonValue {
@@ -168,6 +192,7 @@ function withValue(member: JsonValue): JsonValue {
 }
 
 function traitOfMember(name: string, member: JsonValue, expandId: ExpandId): RawTrait {
+  if (isWholeTrait(member)) return traitOfElement(member, nameFieldOf(member), expandId);
   if (!isJsonObject(member) || member.value === undefined) {
     return { name: trimText(name), value: member, displayType: null, maxValue: undefined };
   }

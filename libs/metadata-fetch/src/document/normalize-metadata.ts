@@ -16,7 +16,7 @@ import {
 } from './known-fields.js';
 import { readAnimationUrl, readImageUrl, readLinkUrl } from '../uri/media-url.js';
 import { normalizeAttributes } from './normalize-attributes.js';
-import { expandIdTemplate, hasTokenIdTemplate, type TokenStandard } from '../uri/token-id-template.js';
+import { expandErc1155Id, hasErc1155Id, type TokenStandard } from '../uri/erc1155-id.js';
 import { trimText } from '@app/metadata-uri';
 
 export interface NormalizeContext {
@@ -37,7 +37,7 @@ export function normalizeMetadata(
   { tokenId, standard, gateways }: NormalizeContext,
 ): FetchedMetadata {
   const warnings = new Set(found);
-  const expandId = standard === 'erc1155' && hasTokenIdTemplate(raw) ? expandIdWith(tokenId) : asIs;
+  const expandId = standard === 'erc1155' && hasErc1155Id(raw) ? expandIdWith(tokenId) : asIs;
   const fields = new DocumentFields(shown, expandId, warnings);
   const text = (names: readonly string[], limit: number, code: string) => {
     const value = fields.text(names, code);
@@ -99,7 +99,7 @@ function normalizeLocalization(value: JsonValue | undefined): FetchedLocalizatio
 }
 
 function expandIdWith(tokenId: string): ExpandId {
-  return (text) => (text.length > MAX_TEMPLATE_LENGTH ? text : expandIdTemplate(text, tokenId));
+  return (text) => (text.length > MAX_TEMPLATE_LENGTH ? text : expandErc1155Id(text, tokenId));
 }
 
 function asIs(text: string): string {

@@ -36,6 +36,12 @@ describe('a document with something to show', () => {
     ['a trait that is false', { traits: { Shiny: false } }],
     ['a trait in properties', { properties: { Hat: 'Red' } }],
     ['a title beside a field of metadata', { title: 'Lamp', image: '' }],
+    ['a status that is no error', { name: 'Lamp', status: 'minted', code: 7 }],
+    ['an image beside an error status', { name: 'Lamp', image: 'https://host.example/1.png', status: 404 }],
+    ['an empty error (D30)', { name: 'Lamp', error: '' }],
+    ['an error that is false (D30)', { name: 'Lamp', error: false }],
+    ['an error that is "null" (D30)', { name: 'Lamp', error: 'null' }],
+    ['an empty list of errors (D30)', { name: 'Lamp', errors: [], stack: {} }],
   ])('is read: %s', (_, document) => {
     expect(read(JSON.stringify(document))).toMatchObject({ kind: 'read' });
   });
@@ -67,6 +73,29 @@ describe('a document with nothing to show', () => {
     ['only translations', { localization: { uri: 'https://host.example/{locale}.json' } }],
     ['only files', { properties: { files: [{ uri: 'https://host.example/1.png' }] } }],
     ['only a title', { title: 'Lamp' }],
+    ...['\u200d', '\u200e', '\u3164', '\u2800', '\u00ad', '\u200d \ufe0f\u2800'].map((name): [string, object] => [
+      `a name of only ${JSON.stringify(name).replace(/[^ -~]/g, (unit) => `U+${unit.charCodeAt(0).toString(16)}`)} (D28)`,
+      { name, description: name, attributes: [{ trait_type: 'Hat', value: name }] },
+    ]),
+    ['"undefined" and "null" as traits (D31)', { attributes: { Hat: 'undefined', Eyes: 'null' } }],
+    ['an empty PNG in base64 (D31)', { image: 'data:image/png;base64,' }],
+    ['an empty SVG in base64 (D31)', { image: 'data:image/svg+xml;base64,' }],
+    ['an empty SVG as text (D31)', { image: 'data:image/svg+xml;utf8,' }],
+    ['a blank SVG as text (D31)', { image_data: 'data:image/svg+xml,%20%0a' }],
+    ['an empty film (D31)', { animation_url: 'data:video/mp4;base64,' }],
+    ['an image without a comma (D31)', { image: 'data:image/svg+xml;' }],
+    ['a named error [C11]', { name: 'NotFound', message: 'No such token', code: 404 }],
+    ['an error whose status is text', { name: 'Error', description: 'Not found', statusCode: '404' }],
+    ['an error that says so as its status', { name: 'Error', status: 'error' }],
+    ['an error without success', { name: 'NotFoundError', message: 'x', success: false }],
+    ['an error with a status_code (D30)', { name: 'Error', status_code: 404 }],
+    ['an error with an errorCode (D30)', { name: 'Error', errorCode: 404 }],
+    ['an error with an httpStatus (D30)', { name: 'Error', httpStatus: 404 }],
+    ['an error with a blank image (D30)', { name: 'NotFound', description: 'x', code: 404, image: ' ' }],
+    ['an error with "null" as its image (D30)', { name: 'NotFound', description: 'x', code: 404, image: 'null' }],
+    ['an error with 0 as its image (D30)', { name: 'NotFound', description: 'x', code: 404, image: 0 }],
+    ['an error with decimals (D30)', { name: 'NotFound', description: 'x', code: 404, decimals: 0 }],
+    ['an error with an empty trait (D30)', { name: 'NotFound', description: 'x', code: 404, attributes: [{}] }],
     ['an error with an empty image', { name: 'NotFound', description: 'No such token', image: '', code: 404 }],
   ])('is undecodable, so that it does not replace the record: %s', (_, document) => {
     expect(read(JSON.stringify(document))).toEqual({ kind: 'undecodable', reason: 'no_known_fields' });

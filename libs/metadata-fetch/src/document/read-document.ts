@@ -6,7 +6,7 @@ import type { UndecodableReason } from '../fetch-outcome.js';
 import type { FetchedMetadata } from './fetched-metadata.js';
 import type { Gateways } from '../uri/gateways.js';
 import { normalizeMetadata } from './normalize-metadata.js';
-import type { TokenStandard } from '../uri/token-id-template.js';
+import type { TokenStandard } from '../uri/erc1155-id.js';
 import { isUsable } from './usable-metadata.js';
 
 /** Plain data, so that it can be copied to a worker thread. */
@@ -36,7 +36,8 @@ export function readDocument({ body, contentType, url, acceptsMedia, ...context 
     return { kind: 'read', metadata: normalizeMetadata(document, context) };
   }
   const metadata = normalizeMetadata(decoded, context);
-  return isUsable(metadata) ? { kind: 'read', metadata } : { kind: 'undecodable', reason: 'no_known_fields' };
+  const { document, shown = document } = decoded;
+  return isUsable(shown, metadata) ? { kind: 'read', metadata } : { kind: 'undecodable', reason: 'no_known_fields' };
 }
 
 /** The URL of media. `url` is truncated if the token URI is a `data:` URI, so that is encoded again. */

@@ -18,6 +18,10 @@ describe('a text that is SVG', () => {
     ],
     ['a document type in small letters', '<!doctype svg><svg/>'],
     ['declarations in the document type', '<!DOCTYPE svg [\n<!ENTITY ns "http://www.w3.org/2000/svg">\n]>\n<svg/>'],
+    ['a quoted > in the document type', '<!DOCTYPE svg SYSTEM "a>b"><svg/>'],
+    ['quoted brackets in a declaration', `<!DOCTYPE svg [<!ENTITY a "]>"><!ENTITY b '[>"'>]><svg/>`],
+    ['a quoted bracket before the declarations', '<!DOCTYPE svg PUBLIC "[" "]" [<!ENTITY a ">">]><svg/>'],
+    ['a comment with a quote and brackets in the document type', `<!DOCTYPE svg [<!-- it's ]> --><?a ]> "?>]><svg/>`],
     ['all of it', '\ufeff <?xml version="1.0"?>\n<!-- a -->\n<!DOCTYPE svg [<!ENTITY a "b">]>\n<!-- b -->\n<svg/>'],
   ])('begins with %s', (_, text) => {
     expect(isSvg(text)).toBe(true);
@@ -32,6 +36,7 @@ describe('a text that is SVG', () => {
     ['a comment without an end', '<!-- <svg/>'],
     ['an instruction without an end', '<?xml <svg/>'],
     ['a document type without an end', '<!DOCTYPE svg ['],
+    ['a quoted text without an end in its document type', '<!DOCTYPE svg "><svg/>'],
     ['text', 'svg'],
     ['nothing', ''],
   ])('is not %s', (_, text) => {

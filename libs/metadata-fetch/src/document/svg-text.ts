@@ -23,12 +23,33 @@ function endOfProlog(text: string): number {
   if (text.startsWith('<?')) return endOf(text, '?>', 2);
   if (text.startsWith('<!--')) return endOf(text, '-->', 4);
   if (!/^<!doctype\s+(?:[\w.-]+:)?svg[\s[>]/i.test(text)) return -1;
-  const subset = text.indexOf('[');
-  const close = text.indexOf('>');
-  return subset !== -1 && subset < close ? endOf(text, '>', text.indexOf(']', subset)) : endOf(text, '>', 0);
+  return endOfDocumentType(text);
+}
+
+/** What ends a part of a document type in which brackets are text. */
+const TERMINATORS = new Map([
+  ['<!--', '-->'],
+  ['<?', '?>'],
+  ['"', '"'],
+  ["'", "'"],
+]);
+
+function endOfDocumentType(text: string): number {
+  const token = /<!--|<\?|["'[\]>]/g;
+  let hasOpenSubset = false;
+  for (let match = token.exec(text); match; match = token.exec(text)) {
+    const [found] = match;
+    const terminator = TERMINATORS.get(found);
+    if (terminator !== undefined) {
+      token.lastIndex = endOf(text, terminator, token.lastIndex);
+      if (token.lastIndex === -1) return -1;
+    } else if (found !== '>') hasOpenSubset = found === '[';
+    else if (!hasOpenSubset) return token.lastIndex;
+  }
+  return -1;
 }
 
 function endOf(text: string, terminator: string, from: number): number {
-  const index = from === -1 ? -1 : text.indexOf(terminator, from);
+  const index = text.indexOf(terminator, from);
   return index === -1 ? -1 : index + terminator.length;
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { expandAddress, expandTokenId, parseMetadataUrl, trimText } from '@app/metadata-uri';
+import { expandAddress, expandMetadataUrl, parseMetadataUrl, trimText } from '@app/metadata-uri';
 import { isPrivateHost } from '@app/safe-http';
 import fc from 'fast-check';
 import { parseGateways } from './gateways.js';
@@ -360,7 +360,7 @@ describe(`URIs, with seed ${FRESH_SEED},`, () => {
         expect(parseMetadataUrl(parsed.url)).toEqual(parsed);
         const ofCollection = expandAddress(parsed.url, `0x${'ab'.repeat(20)}`);
         const [one, other] = ['0', (2n ** 256n - 1n).toString()].map((tokenId) =>
-          located(expandTokenId(ofCollection, tokenId)),
+          located(expandMetadataUrl(ofCollection, tokenId)),
         );
         expect([one!.kind, other!.kind]).toEqual(['request', 'request']);
         expect(one).not.toEqual(other);

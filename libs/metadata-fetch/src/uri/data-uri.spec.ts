@@ -4,6 +4,7 @@ const textOf = (uri: string) => {
   const data = parseDataUri(uri);
   return data && Buffer.from(data.body).toString('utf8');
 };
+const cid = `Qm${'a'.repeat(44)}`;
 const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
 
 describe('a data: URI', () => {
@@ -43,6 +44,11 @@ describe('a data: URI', () => {
   it.each([
     ['an address', '{"name":"A","image":"https://f.example/o/nft%2F1.png?alt=media"}'],
     ['a signed address', '{"name":"A","image":"https://f.example/1?sig=ab%2Bcd%3D%26x&z=1"}'],
+    ['a path in IPFS', `{"image":"/ipfs/${cid}/Fox%2F1.png"}`],
+    ['a CID and a path', `{"image":"${cid}/Fox%20%231.png"}`],
+    ['content at a host without a scheme', `{"image":"f.example/ipfs/${cid}/a%252Fb%23.png"}`],
+    ['a link without a scheme', '{"external_url":"www.h.example/a%2Fb"}'],
+    ['a link of a host and a path', '{"external_url":"h.example/a%2Fb"}'],
     ['a picture', `{"image":"data:image/svg+xml;utf8,<svg><rect fill='%23ff0000'/></svg>"}`],
     ['a text with an address in it', '{"description":"See https://f.example/a%2Fb for more"}'],
   ])('keeps the percent signs in raw JSON that belong to %s (A1)', (_, json) => {
@@ -81,6 +87,19 @@ describe('a data: URI', () => {
     ],
   ])('decodes raw JSON text by text, and keeps the URLs in %s (A1)', (_, json, decoded) => {
     expect(JSON.parse(textOf(`data:application/json,${json}`)!)).toEqual(JSON.parse(decoded));
+  });
+
+  it.each(['\ufeff', '\u00a0', '\u200b', '\n\0'])('keeps them after the invisible character %j, too (A1)', (blank) => {
+    const json = '{"image":"https://f.example/o/nft%2F1.png","name":"1%23"}';
+
+    expect(textOf(`data:application/json;utf8,${blank}${json}`)).toBe(json.replace('%23', '#'));
+  });
+
+  it('keeps the percent signs of a data: URI in it, which are decoded with that (A1)', () => {
+    const inner = 'data:application/json;utf8,{"image":"https://f.example/o/nft%2F1.png"}';
+
+    expect(textOf(`data:text/plain,${inner}`)).toBe(inner);
+    expect(textOf(`data:text/plain,${encodeURIComponent(inner)}`)).toBe(inner);
   });
 
   it('decodes percent signs in texts and SVG of raw JSON (A1)', () => {

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { isDataUri, parseUri, trimText, trimWhere } from '@app/metadata-uri';
 import { hexDigit } from '../document/hex-digit.js';
 import { endOfString } from '../document/json-string.js';
+import { isLinkWithoutScheme } from './link-without-scheme.js';
 
 /** A parsed `data:` URI. */
 export interface DataUri {
@@ -37,15 +39,20 @@ export function toDataUri(mediaType: string, body: Uint8Array): string {
   return `data:${mediaType};base64,${Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')}`;
 }
 
-/** Accepts base64 with or without padding, line breaks and percent-encoding, in the standard or URL-safe alphabet. */
+/**
+ * Accepts base64 with any padding, line breaks, invisible characters, quotes and percent-encoding, in the standard or URL-safe
+ * alphabet.
+ */
 function decodeBase64(payload: string): Uint8Array | null {
-  const plain = payload.includes('%') ? Buffer.from(decodePercent(payload)).toString('latin1') : payload;
-  const digits = plain.replace(/\s+/g, '').replaceAll('-', '+').replaceAll('_', '/');
-  const padding = /={0,2}$/.exec(digits.slice(-2))![0].length;
-  const unpadded = digits.slice(0, digits.length - padding);
-  if (!BASE64.test(unpadded) || unpadded.length % 4 === 1) return null;
-  return Buffer.from(digits, 'base64');
+  const plain = payload.includes('%') ? Buffer.from(decodePercent(payload)).toString('utf8') : payload;
+  const digits = plain.replace(IGNORED_IN_BASE64, '').replaceAll('-', '+').replaceAll('_', '/');
+  const unpadded = trimWhere(digits, (code) => code === EQUALS_SIGN);
+  if (!BASE64.test(unpadded) || unpadded.length % 4 === 1 || digits.startsWith('=')) return null;
+  return Buffer.from(unpadded, 'base64');
 }
+
+const IGNORED_IN_BASE64 = /[\s\p{Cc}\p{Cf}"']+/gu;
+const EQUALS_SIGN = 0x3d;
 
 /** JSON or SVG, even if the header says base64: base64 never starts with a bracket. */
 function isMarkup(payload: string): boolean {
@@ -57,14 +64,19 @@ function isMarkup(payload: string): boolean {
  * inside a URL would change the URL.
  */
 function decodeRaw(payload: string): Uint8Array {
-  const isRawJson = payload.includes('%') && JSON_TEXT.test(payload) && isJson(payload);
-  return isRawJson ? Buffer.from(decodeTexts(payload).toWellFormed(), 'utf8') : decodePercent(payload);
+  // Trimmed as it is when it is read.
+  const content = payload.includes('%') ? trimText(payload) : payload;
+  // Percent signs in a `data:` URI belong to it.
+  if (isDataUri(content)) return Buffer.from(content.toWellFormed(), 'utf8');
+  const isRawJson = content.includes('%') && isJson(content);
+  return isRawJson ? Buffer.from(decodeTexts(content).toWellFormed(), 'utf8') : decodePercent(payload);
 }
 
 /** An object, a list, or a text that contains JSON. */
-const JSON_TEXT = /^\s*[{["]/;
+const JSON_TEXT = /^[{["]/;
 
 function isJson(content: string): boolean {
+  if (!JSON_TEXT.test(content)) return false;
   try {
     JSON.parse(content);
     return true;
@@ -87,10 +99,18 @@ function decodeTexts(json: string): string {
 }
 
 function decodeLiteral(literal: string): string {
-  const text = String(JSON.parse(literal));
-  if (JSON_TEXT.test(text) && isJson(text)) return JSON.stringify(decodeTexts(text));
-  if (/^\s*</.test(text)) return JSON.stringify(decodeMarkup(text));
-  return URL_TEXT.test(text) ? literal : JSON.stringify(decodeText(text));
+  const value = String(JSON.parse(literal));
+  const text = trimText(value);
+  if (isJson(text)) return JSON.stringify(decodeTexts(text));
+  if (text.startsWith('<')) return JSON.stringify(decodeMarkup(text));
+  return isAddress(text) ? literal : JSON.stringify(decodeText(value));
+}
+
+/** An address, or a text that contains a URL. If the scheme is encoded, all of the text is. */
+function isAddress(text: string): boolean {
+  if (URL_TEXT.test(text)) return true;
+  if (/\s/.test(text) || ENCODED_SCHEME.test(text)) return false;
+  return isLinkWithoutScheme(text) || ['content', 'url'].includes(parseUri(text).kind);
 }
 
 /** Decodes SVG, except the URLs in its attributes. */
@@ -112,6 +132,7 @@ function decodeText(text: string): string {
 
 /** A URL, or a text that contains one, unless all of the text is encoded SVG. */
 const URL_TEXT = /^\s*[a-z][a-z0-9+.-]*:\S|^(?!\s*%3c).*:\/\//is;
+const ENCODED_SCHEME = /^[a-z][a-z0-9+.-]*%(?:25)*3a/i;
 const URL_IN_MARKUP = /\b(?:[a-z][a-z0-9+.-]{0,20}:\/\/|data:)[^\s"'<>()]+/gi;
 
 /** `%XX` becomes a byte; every other character, including a bare `%`, becomes its UTF-8 bytes. */

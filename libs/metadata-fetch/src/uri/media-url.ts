@@ -1,5 +1,6 @@
 import { parseNodeUrl, parseUri, type ParsedUri } from '@app/metadata-uri';
 import { toDataUri } from './data-uri.js';
+import { isLinkWithoutScheme } from './link-without-scheme.js';
 import { publicContentUrl, type Gateways } from './gateways.js';
 import { hostAndPort, isPrivateHost } from '@app/safe-http';
 import { shownDataUri } from './shown-data-uri.js';
@@ -35,10 +36,8 @@ export function readAnimationUrl(text: string, gateways: Gateways): MediaUrl {
 /** A link, never a `data:` URI. Adds `https://` to `www.app.example` and `app.example/1`. */
 export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
   const link = readUrl(text, gateways, null);
-  return link.kind === 'relative' && LINK_WITHOUT_SCHEME.test(text) ? readUrl(`https://${text}`, gateways, null) : link;
+  return link.kind === 'relative' && isLinkWithoutScheme(text) ? readUrl(`https://${text}`, gateways, null) : link;
 }
-
-const LINK_WITHOUT_SCHEME = /^(?:www\.(?:[a-z0-9-]+\.)+[a-z]{2,}(?=$|[/?#])|(?:[a-z0-9-]+\.)+[a-z]{2,}\/)/i;
 
 function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
   return toMediaUrl(parseUri(text), text, gateways, safeData);
@@ -47,7 +46,7 @@ function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): Med
 function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
   switch (uri.kind) {
     case 'data':
-      return safeData?.test(uri.uri) ? { kind: 'usable', url: shownDataUri(uri.uri) } : { kind: 'unsafe' };
+      return safeData?.test(uri.uri) ? toDataMediaUrl(uri.uri) : { kind: 'unsafe' };
     case 'content':
       return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
     case 'url': {
@@ -66,6 +65,11 @@ function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: 
     case 'invalid':
       return { kind: uri.kind };
   }
+}
+
+function toDataMediaUrl(uri: string): MediaUrl {
+  const url = shownDataUri(uri);
+  return url === null ? { kind: 'invalid' } : { kind: 'usable', url };
 }
 
 function shownUrl(url: URL, text: string): string {

@@ -12,7 +12,7 @@ import { hostAndPort, isPrivateHost, MAX_BODY_BYTES } from '@app/safe-http';
 import { parseDataUri } from './data-uri.js';
 import { contentCandidates, type Gateways } from './gateways.js';
 import type { Candidate, LocatedMetadata } from './located-metadata.js';
-import { expandIdTemplate, type TokenStandard } from './token-id-template.js';
+import { expandErc1155Id, type TokenStandard } from './erc1155-id.js';
 
 export interface LocateContext {
   /** Decimal uint256. */
@@ -38,7 +38,7 @@ function locate(uri: string, context: LocateContext, gateways: Gateways): Locate
   if (uri.length > MAX_URI_LENGTH) return invalid('invalid_uri', uri);
 
   // Braces are not legal in a URL, so they are literal only for a contract known to be ERC-721.
-  const expanded = context.standard === 'erc721' ? uri : expandIdTemplate(uri, context.tokenId);
+  const expanded = context.standard === 'erc721' ? uri : expandErc1155Id(uri, context.tokenId);
   return locateParsed(expanded === uri ? unexpanded : parseUri(expanded), expanded, gateways);
 }
 
@@ -77,7 +77,7 @@ function locateUrl(url: URL, content: ContentReference | null, uri: string, gate
 }
 
 function locateData(uri: string, context: LocateContext, gateways: Gateways): LocatedMetadata {
-  const url = shownDataUri(uri);
+  const url = abbreviatedDataUri(uri);
   // Percent-encoding takes three characters per byte at most, so a longer URI exceeds the limit.
   if (uri.length > MAX_BODY_BYTES * 3 + MAX_URI_LENGTH) return { kind: 'invalid', reason: 'too_large', url };
   const data = parseDataUri(uri);
@@ -111,7 +111,7 @@ function invalid(reason: 'invalid_uri' | 'unsupported_scheme', uri: string): Loc
   return { kind: 'invalid', reason, url: shown(uri) };
 }
 
-function shownDataUri(uri: string): string {
+function abbreviatedDataUri(uri: string): string {
   const comma = uri.indexOf(',');
   return `${shown(comma === -1 ? uri : uri.slice(0, comma))},…`;
 }

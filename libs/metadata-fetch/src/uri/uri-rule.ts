@@ -1,5 +1,5 @@
 import { appendSegment, tidyUri } from '@app/metadata-uri';
-import type { TokenStandard } from './token-id-template.js';
+import type { TokenStandard } from './erc1155-id.js';
 
 /**
  * How to get the token URI from a contract's result. `standard`: the result, with `{id}` replaced if the contract is ERC-1155.

@@ -18,8 +18,11 @@ export const changeCollectionSchema = strictObject(
       .string({ error: 'must be a URL' })
       .optional()
       .meta({
-        description: 'Of a collection with a Metadata API: in force with the next refresh.',
-        examples: ['https://api.game.example/tokens'],
+        description:
+          'Of a collection with a Metadata API: in force with the next refresh. Placeholders are filled in for each token: ' +
+          '`{id}` (the token id in decimal digits), `{id_hex64}` (the token id as 64 lower-case hex digits) and `{address}` ' +
+          '(the contract). Without `{id}` or `{id_hex64}`, a slash and the id are appended.',
+        examples: ['https://api.game.example/tokens', 'https://api.game.example/{address}/{id}.json'],
       }),
     uri_rule: z
       .enum(URI_RULES, { error: uriRuleText })

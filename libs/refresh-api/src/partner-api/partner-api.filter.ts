@@ -4,7 +4,7 @@ import {
   CollectionNotOwned,
   QuotaExceeded,
   SourceNotSupported,
-  TokenLimitExceeded,
+  TokensPerRequestExceeded,
   TokensNotFound,
 } from '@app/metadata-refresh';
 import { NotAuthenticated, RequestRateExceeded } from '@app/project-auth';
@@ -27,7 +27,7 @@ export class PartnerApiFilter extends DialectFilter {
     if (error instanceof InvalidRequest) return errorResponse(400, error.message);
     if (error instanceof TokensNotFound) return errorResponse(400, 'Token not found', error.tokenIds);
     if (error instanceof CollectionNotFound) return errorResponse(400, 'Token not found');
-    if (error instanceof TokenLimitExceeded) {
+    if (error instanceof TokensPerRequestExceeded) {
       return errorResponse(400, `Too many token ids, max number of token ids allowed is ${error.limit}`);
     }
     if (error instanceof CollectionAmbiguous || error instanceof SourceNotSupported)

@@ -6,7 +6,7 @@ import {
   QuotaExceeded,
   RefreshNotFound,
   SourceNotSupported,
-  TokenLimitExceeded,
+  TokensPerRequestExceeded,
   TokensNotFound,
   type QuotaState,
 } from '@app/metadata-refresh';
@@ -38,7 +38,7 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof CollectionFull) return errorResponse(409, 'token_limit_reached', error.message);
     if (error instanceof UnknownCollection) return errorResponse(404, 'collection_not_found', error.message);
     if (error instanceof InvalidRequest) return errorResponse(400, 'input_validation_failed', error.message);
-    if (error instanceof TokenLimitExceeded)
+    if (error instanceof TokensPerRequestExceeded)
       return errorResponse(400, 'input_validation_failed', `token_ids: ${error.message}`);
     if (error instanceof CollectionAmbiguous) return errorResponse(400, 'collection_ambiguous', error.message);
     if (error instanceof SourceNotSupported) return errorResponse(400, 'source_not_supported', error.message);

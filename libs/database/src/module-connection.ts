@@ -5,7 +5,7 @@ import type { FactoryProvider, InjectionToken } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 
 /** The MikroORM connection that a module uses. */
-export interface HostConnection {
+export interface ModuleConnection {
   /** The name of the module, for error messages. */
   module: string;
   /** The name of the connection; absent: the default connection. */
@@ -21,7 +21,7 @@ export interface HostConnection {
  * EntityManager. Its factory throws an Error with instructions if there is no such connection, or if the application imports
  * the module twice.
  */
-export function entityManagerOf(connection: HostConnection): FactoryProvider<EntityManager> {
+export function entityManagerOf(connection: ModuleConnection): FactoryProvider<EntityManager> {
   const { contextName, entities = [] } = connection;
   const token = contextName === undefined ? MikroORM : getMikroORMToken(contextName);
   return {
@@ -36,7 +36,7 @@ export function entityManagerOf(connection: HostConnection): FactoryProvider<Ent
   };
 }
 
-function explainMissing({ module, contextName }: HostConnection, names: readonly string[]): string {
+function explainMissing({ module, contextName }: ModuleConnection, names: readonly string[]): string {
   const others = names.length > 0 ? ` There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.` : '';
   if (contextName !== undefined) {
     return `${module}: contextName is ${JSON.stringify(contextName)}, and this application has no MikroORM connection of that name.${others} Import MikroOrmModule.forRoot({ …, contextName: ${JSON.stringify(contextName)} }) of @mikro-orm/nestjs in the root module, or correct contextName.`;
@@ -60,7 +60,7 @@ function connectionNames(modules: ModulesContainer): string[] {
 const takenBy = new WeakMap<ModulesContainer, Set<string>>();
 
 function rejectDuplicate(
-  { module, contextName, singletonReason }: HostConnection,
+  { module, contextName, singletonReason }: ModuleConnection,
   orm: MikroORM,
   modules: ModulesContainer,
 ): void {

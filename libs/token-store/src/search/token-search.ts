@@ -4,7 +4,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { inTransaction } from '@app/database';
 import { collectionMarker, queryNgrams, searchText } from './name-key.js';
 import type { PageOrder } from './page-cursor.js';
-import { resolveConditions, type TokenFilters, type TraitCondition } from './trait-conditions.js';
+import { resolveConditions, type TokenFilters, type TraitCondition } from './trait-filter.js';
 
 /** One page of a list. */
 export interface PageQuery {
@@ -61,7 +61,7 @@ const MAX_COMPARISONS = 2_000_000;
  * full; the page then says where to go on. Planner statistics, which may be old, decide nothing.
  */
 @Injectable()
-export class PageSearch {
+export class TokenSearch {
   constructor(private readonly em: EntityManager) {}
 
   /** Throws InvalidTraitRange. */
