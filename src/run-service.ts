@@ -4,6 +4,7 @@ import { readEnvironment, WrongEnvironment } from './config/environment.js';
 import { processVariables, UnreadableEnvFile } from './config/process-variables.js';
 import { UnusableFolder } from './database/embedded-folder.js';
 import { DatabaseUnusable } from './database/wait-for-database.js';
+import { CannotListen } from './listen.js';
 import { startService } from './start-service.js';
 import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
 
@@ -19,7 +20,7 @@ export async function runService(): Promise<never> {
     const environment = readEnvironment(processVariables());
     const service = await startService(environment, stopping);
     const logger = new Logger('Service');
-    logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode });
+    logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode, database: service.database });
     const { signal } = await whenStopped(stopping);
     logger.log({ msg: 'stopping', signal });
     await service.stop();
@@ -32,11 +33,12 @@ export async function runService(): Promise<never> {
 
 function explain(error: unknown): string {
   if (error instanceof StopRequested) return `${error.message} before it was ready`;
-  if ([UnreadableEnvFile, WrongEnvironment, DatabaseUnusable, UnusableFolder].some((known) => error instanceof known)) {
+  if (
+    [UnreadableEnvFile, WrongEnvironment, DatabaseUnusable, UnusableFolder, CannotListen].some(
+      (known) => error instanceof known,
+    )
+  ) {
     return (error as Error).message;
-  }
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `PORT is taken: another process listens there already (${error.message}). Set PORT to another one.`;
   }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

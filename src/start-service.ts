@@ -7,6 +7,7 @@ import { AppModule } from './app.module.js';
 import type { Environment } from './config/environment.js';
 import { migrate } from './database/migrations.js';
 import { openDatabase } from './database/open-database.js';
+import { listen } from './listen.js';
 import { ServiceLogger } from './log/service-logger.js';
 import { unlessAborted } from './stop-signal.js';
 
@@ -16,6 +17,8 @@ const DRAIN_TIMEOUT_MS = 5_000;
 export interface Service {
   app: INestApplication;
   url: string;
+  /** For people: hosts and name, or the folder of the embedded database. */
+  database: string;
   /** Accepts no more requests, releases claimed items, and leaves the embedded database. */
   stop(): Promise<void>;
 }
@@ -25,7 +28,10 @@ export interface Service {
  * the embedded database and throws the signal's reason. The caller must end the process then.
  */
 export async function startService(environment: Environment, signal?: AbortSignal): Promise<Service> {
-  const logger = new ServiceLogger({ json: logsJson(environment), logLevels: levelsFrom(environment.logLevel) });
+  const logger = new ServiceLogger({
+    json: logsJson(environment),
+    logLevels: levelsFrom(environment.logLevel),
+  });
   Logger.overrideLogger(logger);
   const log = new Logger('Service');
   for (const msg of environment.warnings) log.warn({ msg });
@@ -44,12 +50,14 @@ export async function startService(environment: Environment, signal?: AbortSigna
       }),
     );
     configureRequests(app, environment);
+    app.disable('x-powered-by');
     await unlessAborted(signal, migrate(database.url));
     if (environment.runMode !== 'worker') serveApiReference(app);
-    await app.listen(environment.port, environment.host);
+    await listen(app, environment);
     return {
       app,
       url: await app.getUrl(),
+      database: database.label,
       async stop() {
         try {
           await closeGracefully(app);

@@ -20,7 +20,7 @@ afterAll(async () => {
   await receiver.close();
 });
 
-const { run, json, refused } = commandLine(() => ({
+const { start, run, json, refused } = commandLine(() => ({
   DATABASE_URL: test.database.url,
   FETCH_ALLOWED_HOSTS: `${test.metadataApi.host},${receiver.host}`,
 }));
@@ -35,7 +35,7 @@ it('ends with status 1 when tokens failed, and says why, by reason, with one tok
   const { collectionAddress: address } = await test.aProject({ tokens: ['1', '2', '3', '4', '5', '6'] });
   const url = `${test.metadataApi.url}/${address}`;
   test.metadataApi.respond('2', 404, 'gone').respond('3', 404, 'gone').respond('4', 200, 'no JSON');
-  const refresh = ['refresh', '--collection', address, '--tokens', '1-7', '--wait'];
+  const refresh = ['refresh', '--collection', address, '--tokens', '1-7', '--run-worker'];
 
   const asJson = await run(...refresh, '--json');
   const asText = await run(...refresh);
@@ -69,6 +69,42 @@ it('ends with status 1 when tokens failed, and says why, by reason, with one tok
   expect(asText.out).toContain(
     `failed as invalid_response_status_code, status_404: 2, such as token 2 at ${url}/2, status 404\n`,
   );
+});
+
+it('refresh --wait leaves the tokens to the service, whatever the shell of the command allows', async () => {
+  const { collectionAddress } = await test.aProject({ tokens: ['1'] });
+  const shell = commandLine(() => ({ DATABASE_URL: test.database.url }));
+
+  const command = shell.start('refresh', '--collection', collectionAddress, '--tokens', '1', '--wait', '--json');
+  await vi.waitUntil(() => command.err() !== '', { timeout: 60_000, interval: 20 });
+  await test.worker.runOnce();
+  const { status, out, err } = await command.ended;
+
+  const { refresh_ids, ...counts } = JSON.parse(out) as { refresh_ids: string[] };
+  expect(counts).toEqual({ succeeded: 1, failed: 0, failures: [] });
+  expect(err).toBe(`waiting for refresh ${refresh_ids[0]}\n`);
+  expect(status).toBe(0);
+});
+
+it('refresh --wait without a service says after 10 seconds what to do, and Ctrl-C ends only the wait', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+
+  const command = start('refresh', '--collection', project.collectionAddress, '--tokens', '1', '--wait');
+  await vi.waitUntil(() => command.err().includes('no worker'), { timeout: 60_000, interval: 20 });
+  command.signal('SIGINT');
+  const { status, out, err } = await command.ended;
+
+  const { refreshes } = await json('refresh', 'list', '--project', project.id);
+  const [{ refresh_id: id } = {}] = refreshes as { refresh_id?: string }[];
+  await test.worker.runOnce();
+  expect({ status, out }).toEqual({ status: 130, out: '' });
+  expect(err.trim().split('\n')).toEqual([
+    `waiting for refresh ${id}`,
+    'no worker made progress for 10 seconds: start the service, or add --run-worker (the settings of this shell apply then)',
+    `refresh ${id} stays in the queue, and workers go on with it: "refresh show --refresh ${id}" shows its progress`,
+  ]);
+  expect(refreshes).toMatchObject([{ pending: 1, succeeded: 0, failed: 0 }]);
+  expect(await json('refresh', 'show', '--refresh', String(id))).toMatchObject({ succeeded: 1, pending: 0 });
 });
 
 it('refuses a refresh over the quota as a whole, with both numbers, and requests nothing', async () => {
@@ -123,7 +159,7 @@ it('says which host a refresh waits for, and until when, in show, list and while
     project.collectionAddress,
     '--tokens',
     '71,72',
-    '--wait',
+    '--run-worker',
     '--json',
   );
 
@@ -131,7 +167,7 @@ it('says which host a refresh waits for, and until when, in show, list and while
   expect(listed).toMatchObject({ refreshes: [cooldown] });
   expect(waited).toMatchObject({ status: 0 });
   expect(waited.err).toMatch(
-    new RegExp(`^waiting for ${test.metadataApi.host} until 20\\d\\d-\\S+Z: it asked for a pause\n`),
+    new RegExp(`^waiting for ${test.metadataApi.host} until 20\\d\\d-\\S+Z: it asked for a pause\n`, 'm'),
   );
   expect(await json('refresh', 'show', '--refresh', refreshId)).toMatchObject({ cooldown_host: null });
 });

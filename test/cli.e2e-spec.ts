@@ -56,7 +56,7 @@ it('the command line creates a project and refreshes all its tokens without a ru
   const added = ['--address', address, '--metadata-url', metadataApi.url, '--tokens', '1-1200,5000'];
   expect(await json('collection', 'add', '--project', String(project_id), ...added)).toMatchObject({ tokens: 1201 });
 
-  expect(await json('refresh', '--collection', address, '--all', '--wait')).toEqual({
+  expect(await json('refresh', '--collection', address, '--all', '--run-worker')).toEqual({
     refresh_ids: [expect.any(String), expect.any(String)],
     succeeded: 1201,
     failed: 0,
@@ -85,7 +85,10 @@ it('the command line refreshes a collection on chain by its URI rule', async () 
   const source = ['--source', 'chain', '--uri-rule', 'append_decimal', '--tokens', '101-120'];
   expect(await json('collection', 'add', ...collection, ...source)).toMatchObject({ tokens: 20 });
 
-  expect(await json('refresh', '--collection', address, '--all', '--wait')).toMatchObject({ succeeded: 20, failed: 0 });
+  expect(await json('refresh', '--collection', address, '--all', '--run-worker')).toMatchObject({
+    succeeded: 20,
+    failed: 0,
+  });
   expect(metadataApi.trafficOf('/potions').hits).toBe(20);
 });
 
@@ -96,7 +99,7 @@ it('the command line refreshes with the placeholders of a metadata URL, and refu
 
   const refused = await cli(...collection, '--metadata-url', `${metadataApi.url}/meta/{tokenId}`);
   await json(...collection, '--metadata-url', ` ${metadataApi.url}/templates/{address}/{id}?hex={id_hex64} `);
-  const refreshed = await json('refresh', '--collection', address, '--all', '--wait');
+  const refreshed = await json('refresh', '--collection', address, '--all', '--run-worker');
 
   expect(refused.status).toBe(1);
   expect(refused.err).toContain('/meta/{tokenId}" has an unknown placeholder, {tokenId}. The placeholders are {id}');
@@ -144,7 +147,7 @@ it('the command line adds a webhook, rotates its secret, lists its deliveries, a
     '--tokens',
     '1',
   );
-  await json('refresh', '--collection', address, '--all', '--wait');
+  await json('refresh', '--collection', address, '--all', '--run-worker');
 
   expect(added).toMatchObject({ secret: expect.stringMatching(/^whsec_/) as string });
   expect(secret).not.toBe(added['secret']);
@@ -185,11 +188,15 @@ it('the command line prints all its help without a database', async () => {
   const help = await cli('--help');
   const groupHelp = await cli('help', 'collection');
   const commandHelp = await cli('collection', 'update', '--help');
+  const refreshHelp = await cli('refresh', '--help');
 
   expect([help.status, groupHelp.status, commandHelp.status]).toEqual([0, 0, 0]);
   expect(help.out).toMatch(/^ {2}token {2,}tokens of a collection/m);
   expect(groupHelp.out).toMatch(/^ {2}remove \[options\] {2,}remove a collection/m);
   expect(commandHelp.out).toMatch(/--uri-rule <rule>/);
+  for (const option of ['collection <', 'tokens <list>', 'all', 'wait', 'run-worker', 'json']) {
+    expect(refreshHelp.out).toMatch(new RegExp(`^ {2}--${option}`, 'm'));
+  }
 });
 
 it.each<[string, string[], RegExp]>([
@@ -232,6 +239,7 @@ it.each<[string, string[], RegExp]>([
   ['an unknown subcommand', ['collection', 'delete'], /unknown command 'delete'/],
   ['a list that is too long', ['project', 'list', '--limit', '1001'], /from 1 to 1000/],
   ['an update without a change', ['project', 'update', '--project', 'p'], /Name what to change/],
+  ['limits without a limit', ['project', 'set-limits', '--project', 'p'], /Name what to change/],
   ['an unknown project to remove', ['project', 'remove', '--project', 'p', '--yes'], /does not exist/],
   ['an unknown refresh', ['refresh', 'show', '--refresh', '7'], /Refresh 7 does not exist/],
   ['no tokens to remove', ['token', 'remove', '--collection', OWNER, '--yes'], /Name the tokens/],

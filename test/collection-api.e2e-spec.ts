@@ -89,6 +89,13 @@ describe('a project', () => {
     [{ metadata_url: 7 }, 'metadata_url must be a URL'],
     [{ metadata_url: 'ftp://a.example' }, 'is not an http, https, ipfs, ipns or ar URL'],
     [{ metadata_url: 'https://user:secret@a.example' }, 'must not contain a user name or password'],
+    [
+      { metadata_url: 'http://169.254.169.254/latest' },
+      'metadata_url "http://169.254.169.254/latest" is not allowed: blocked_address',
+    ],
+    [{ metadata_url: 'http://10.0.0.1' }, 'is not allowed: blocked_address'],
+    [{ metadata_url: ' http://localhost/{id}' }, 'is not allowed: blocked_address'],
+    [{ metadata_url: 'https://a.example:22' }, 'is not allowed: blocked_port'],
     [{ uri_rule: 'as_is' }, 'uri_rule cannot be set'],
     [{ metadataUrl: 'https://a.example' }, 'metadataUrl is not a field here; did you mean metadata_url?'],
     [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule'],

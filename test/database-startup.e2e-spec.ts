@@ -137,6 +137,11 @@ it.each([
     () => database.url.replace(/:[^:@]+@/, ':hunter2@'),
     /refuses the connection: password authentication failed/,
   ],
+  [
+    'no password',
+    () => database.url.replace(/:[^:@]+@/, '@'),
+    /DATABASE_URL has no password, and the server at \S+ asks for one/,
+  ],
 ])('with %s nobody waits: the service and the command line end with one sentence', async (_, url, sentence) => {
   const service = await runServiceToItsEnd({ DATABASE_URL: url() });
   const command = run([CLI, 'webhook', 'list'], { DATABASE_URL: url() });

@@ -17,6 +17,17 @@ it('shows the main job and ends with status 0 when the outcome is the expected o
   expect(status).toBe(0);
 });
 
+it('prints its help and ends with --help', async () => {
+  const child = reapOnExit(spawn(process.execPath, [DEMO, '--help'], { env: { PATH: process.env['PATH'] } }));
+  let out = '';
+  child.stdout.on('data', (chunk) => (out += String(chunk)));
+  const [status] = (await once(child, 'close')) as [number];
+
+  expect(out).toMatch(/^Usage: npm run demo.*--once {2}end after/s);
+  expect(out).not.toContain('Starting');
+  expect(status).toBe(0);
+});
+
 it('stays up without --once, says where the documentation of the API is, and it is there', async () => {
   const child = spawn(process.execPath, [DEMO], { env: { PATH: process.env['PATH'] } });
   let out = '';

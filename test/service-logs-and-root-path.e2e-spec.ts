@@ -1,6 +1,6 @@
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
-import { startServiceProcess, type ServiceProcess } from './support/service-process.js';
+import { runServiceToItsEnd, startServiceProcess, type ServiceProcess } from './support/service-process.js';
 
 let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
 let metadataApi: MetadataHost;
@@ -30,6 +30,37 @@ it('a service without a terminal logs JSON lines without colours, from the migra
   expect(texts.some((text) => text.includes('nft-metadata-'))).toBe(true);
   // As JSON escapes the escape code.
   expect(texts.filter((text) => text.includes(String.raw`\u001b`))).toEqual([]);
+});
+
+it('the line "ready" names the database without its password, and responses do not name the framework', async () => {
+  const { url, output } = await start('all');
+
+  const { headers } = await fetch(`${url}/health/live`);
+
+  const { host, pathname, password } = new URL(database.url);
+  expect(output()).toContain(`"runMode":"all","database":"${host}${pathname}"`);
+  expect(output()).not.toContain(`:${password}@`);
+  expect(headers.get('x-powered-by')).toBeNull();
+});
+
+it.each([
+  ['HOST', { HOST: 'nope.invalid' }, /^HOST nope\.invalid cannot be resolved to an address/m],
+  ['HOST', { HOST: '192.0.2.1' }, /^HOST 192\.0\.2\.1 is not an address of this machine/m],
+])('a service with a wrong %s, %j, ends with a line that names it, without a stack', async (_, variables, line) => {
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: database.url, ...variables });
+
+  expect(status).toBe(1);
+  expect(err).toMatch(line);
+  expect(err).not.toMatch(/^ +at /m);
+});
+
+it('a service whose PORT another process has ends with a line that names it, without a stack', async () => {
+  const { url } = await start('all');
+
+  const { status, err } = await runServiceToItsEnd({ DATABASE_URL: database.url, PORT: new URL(url).port });
+
+  expect(status).toBe(1);
+  expect(err).toMatch(/^PORT is taken: .*\n$/m);
 });
 
 it('GET / redirects to the documentation of the API', async () => {

@@ -71,11 +71,12 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
   });
 
   it.each([
-    ['an unknown collection', `0x${'3'.repeat(40)}/tokens/1`, 404, 'collection_not_found'],
-    ['an address that is none', 'kitties/tokens/1', 400, 'input_validation_failed'],
-    ['an id that is none', `0x${'3'.repeat(40)}/tokens/01`, 400, 'input_validation_failed'],
-  ])('responds with %s at %s with %i and %s', async (_, path, status, code) => {
-    expect((await get(path).expect(status)).body).toMatchObject({ code });
+    ['an unknown collection', `0x${'3'.repeat(40)}/tokens/1`, 404, 'collection_not_found', /0x3+ is not/],
+    ['an address that is none', 'kitties/tokens/1', 400, 'input_validation_failed', /^collection_address must be 0x/],
+    ['an id that is none', `0x${'3'.repeat(40)}/tokens/01`, 400, 'input_validation_failed', /^token_id must be/],
+  ])('responds to %s at %s with %i and %s', async (_, path, status, code, message) => {
+    const { body } = await get(path).expect(status);
+    expect(body).toMatchObject({ code, message: expect.stringMatching(message) as string });
   });
 
   it('responds with 404 for a token that is not registered, 405 to other methods, 404 on a wrong path', async () => {

@@ -235,13 +235,15 @@ describe('a webhook receiver', () => {
     await delivery.runOnce();
     expect(webhook.received()).toHaveLength(1);
     expect(await webhooks.list(project.id)).toMatchObject([
-      { disabledReason: 'gone', disabledAt: expect.any(Date) as Date },
+      { disabledReason: 'gone', disabledAt: expect.any(Date) as Date, failures: 1, lastError: 'status_410' },
     ]);
 
     await webhooks.enable(webhook.id);
     await delivery.runOnce();
     expect(tokensOf(webhook.received())).toEqual(['16', '16']);
-    expect(await webhooks.list(project.id)).toMatchObject([{ disabledReason: null, disabledAt: null }]);
+    expect(await webhooks.list(project.id)).toMatchObject([
+      { disabledReason: null, disabledAt: null, lastError: null },
+    ]);
   });
 
   it('that fails for five days is disabled, and an operator can enable it without its backlog', async () => {

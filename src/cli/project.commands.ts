@@ -58,7 +58,11 @@ export function addProjectCommands(project: Command, session: Session): void {
     .description('set limits; takes effect with the next request, other limits stay')
     .requiredOption('--project <id>');
   addLimitOptions(setLimits).action(async (options: { project: string } & LimitOptions) => {
-    const limits = await (await session.get(Projects)).setLimits(options.project, limitsOf(options));
+    const changed = limitsOf(options);
+    if (Object.keys(changed).length === 0) {
+      throw new Error('Name what to change: --requests-per-second, --tokens-per-request or --tokens-per-hour.');
+    }
+    const limits = await (await session.get(Projects)).setLimits(options.project, changed);
     session.print(shownLimits(limits));
   });
 

@@ -20,6 +20,7 @@ interface RequestOptions extends CollectionOptions {
   tokens?: string;
   all?: boolean;
   wait?: boolean;
+  runWorker?: boolean;
 }
 
 interface FilterOptions {
@@ -29,12 +30,14 @@ interface FilterOptions {
 }
 
 export function addRefreshCommands(refresh: Command, session: Session): void {
-  withJson(withCollection(refresh.command('request', { isDefault: true })))
+  const requestCommand = withJson(withCollection(refresh.command('request', { isDefault: true })))
     .description('request a refresh (the default command); counts towards the hourly quota of the project')
     .option('--tokens <list>', 'token ids, such as 1-1000,5000')
     .option('--all', 'all registered tokens')
-    .option('--wait', 'wait until it completes; this process fetches too. Exit status 1 if tokens failed')
+    .option('--wait', 'wait until a running service completes it. Exit status 1 if tokens failed')
+    .option('--run-worker', "wait, and process the queue here with this shell's settings; needs no service")
     .action((options: RequestOptions) => request(session, options));
+  refresh.addHelpText('after', () => `\nWithout a command, "request":\n\n${requestCommand.helpInformation()}`);
 
   withJson(withFilter(refresh.command('list').description('list refreshes, newest first')))
     .option('--pending', 'only refreshes that are not completed')
@@ -115,11 +118,11 @@ async function report(
   session: Session,
   project: RefreshingProject,
   { refreshIds, tokens }: { refreshIds: readonly string[]; tokens: number },
-  { wait = false }: RequestOptions,
+  { wait = false, runWorker = false }: RequestOptions,
 ): Promise<void> {
-  if (!wait) return session.print({ refresh_ids: refreshIds, tokens });
+  if (!wait && !runWorker) return session.print({ refresh_ids: refreshIds, tokens });
 
-  const { succeeded, failed } = await waitForRefreshes(session, project, refreshIds, tokens);
+  const { succeeded, failed } = await waitForRefreshes(session, project, { refreshIds, tokens, runWorker });
   const failures = await readFailures(session, refreshIds);
   if (failed > 0) session.exitStatus = 1;
   session.print({ refresh_ids: refreshIds, succeeded, failed, failures }, [

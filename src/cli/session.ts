@@ -13,7 +13,8 @@ export class Session {
 
   constructor(
     private readonly variables: Variables,
-    private readonly stopping?: AbortSignal,
+    /** Aborts when the command is to stop. */
+    readonly stopping?: AbortSignal,
   ) {}
 
   /** A service of the application. */

@@ -82,6 +82,7 @@ describe('the environment', () => {
       '1.1.1.1,x',
       'NAME_SERVERS must be a comma-separated list, and each entry must be IP or IP:port; it is "1.1.1.1,x"',
     ],
+    ['RETRY_BASE_SECONDS', '61', 'RETRY_BASE_SECONDS must be at most RETRY_MAX_DELAY_SECONDS'],
     ['EVENT_RETENTION_DAYS', '3', 'DISABLE_WEBHOOKS_AFTER_DAYS must be less than EVENT_RETENTION_DAYS'],
   ])('%s=%s gets the message: %s', (name, value, message) => {
     expect(() => readEnvironment({ [name]: value })).toThrow(new WrongEnvironment(message));

@@ -1,6 +1,8 @@
 /** TLS, and SQLSTATE 28000: no line of pg_hba.conf fits, which may be for TLS only, or for plain connections only. */
 const REFUSES_TARGET = /^(28000|ERR_TLS|ERR_SSL|ERR_OSSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
 const NO_TLS = /does not support SSL|establishing an SSL connection/;
+/** Two texts of the pg driver, for SCRAM and for the older methods. */
+const NO_PASSWORD = /client password must be a string|password must be a non-empty string/i;
 const CERTIFICATE = /^(ERR_TLS_CERT|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/;
 /** SQLSTATE 08 (connection), 53 (resources), 55000 (accepts no connections), 57P (starts or stops), and socket errors. */
 const TEMPORARY =
@@ -30,6 +32,9 @@ export function explainConnectionError(error: unknown, label: string): string {
   }
   if (CERTIFICATE.test(codeOf(error))) {
     return `The certificate of the database at ${label} is not trusted: ${message}. Set sslmode and sslrootcert in DATABASE_URL to trust it.`;
+  }
+  if (NO_PASSWORD.test(message)) {
+    return `DATABASE_URL has no password, and the server at ${label} asks for one. Add it to DATABASE_URL, or set PGPASSWORD.`;
   }
   if (NO_TLS.test(message)) {
     return `The database at ${label} does not accept TLS, which sslmode in DATABASE_URL requires: ${message}.`;

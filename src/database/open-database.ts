@@ -9,6 +9,8 @@ const EMBEDDED_FOLDER = './.data/postgres';
 
 export interface Database {
   url: string;
+  /** For people: its hosts and name, or the folder of the embedded one; never a password. */
+  label: string;
   leave(): Promise<void>;
 }
 
@@ -30,14 +32,15 @@ export async function openDatabase(
   { onWaiting, onCreated, signal }: OpeningDatabase,
 ): Promise<Database> {
   if (databaseUrl) {
-    await unlessAborted(signal, waitForDatabase(connectionTo(databaseUrl), databaseWaitSeconds, onWaiting));
-    return { url: databaseUrl, leave: async () => {} };
+    const connection = connectionTo(databaseUrl);
+    await unlessAborted(signal, waitForDatabase(connection, databaseWaitSeconds, onWaiting));
+    return { url: databaseUrl, label: connection.label, leave: async () => {} };
   }
   const server = await enterEmbeddedPostgres(EMBEDDED_FOLDER, [], signal);
   try {
     signal?.throwIfAborted();
     const url = await server.databaseUrl('nft_refresh', () => onCreated(resolve(EMBEDDED_FOLDER)));
-    return { url: `${url}?sslmode=disable`, leave: () => server.leave() };
+    return { url: `${url}?sslmode=disable`, label: `embedded, ${EMBEDDED_FOLDER}`, leave: () => server.leave() };
   } catch (error) {
     await server.leave();
     throw error;

@@ -22,7 +22,20 @@ const COLLECTION = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
 const TOKEN_IDS = Array.from({ length: SAMPLE_SIZE }, (_, index) => String(index + 1));
 /** Tokens for sale: most will be revealed, and two will fail. */
 const FOR_SALE = ['1', '2', '3', '4', '5', '13', '113'];
+const HELP = `Usage: npm run demo [-- --once]
+
+Shows a reveal of ${SAMPLE_SIZE} tokens on this machine, with an embedded PostgreSQL, a Metadata API and the service.
+Stays up until Ctrl-C, so that you can try the API.
+
+  --once  end after the demonstration, with status 1 if its outcome is not the expected one
+  --help  show this help
+`;
 const isOnce = process.argv.includes('--once');
+
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
 
 /** Stops what was started, newest first. */
 const stops: (() => Promise<void>)[] = [];

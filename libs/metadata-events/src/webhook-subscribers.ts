@@ -51,9 +51,9 @@ export class WebhookSubscribers {
     if (signal.aborted && outcome.kind === 'unreachable') return { kind: 'interrupted' };
 
     if (reason === null) return { kind: 'delivered', count: message.count };
-    if (outcome.kind === 'response' && outcome.status === 410) return this.disable(webhook, 'gone');
+    if (outcome.kind === 'response' && outcome.status === 410) return this.disable(webhook, 'gone', reason);
     if (state.failingSeconds > this.config.disableWebhooksAfterDays * SECONDS_PER_DAY) {
-      return this.disable(webhook, 'failing');
+      return this.disable(webhook, 'failing', reason);
     }
     const { webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds } = this.config;
     const backoff = retrySeconds(state.attempt, webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds);
@@ -61,14 +61,14 @@ export class WebhookSubscribers {
     return { kind: 'failed', error: reason, retryInSeconds: Math.max(backoff, asked) };
   }
 
-  private async disable({ id, url }: ActiveWebhook, reason: 'gone' | 'failing'): Promise<Delivered> {
+  private async disable({ id, url }: ActiveWebhook, reason: 'gone' | 'failing', error: string): Promise<Delivered> {
     await sql`
       with disabled as (
         update nft_metadata.webhooks set disabled_at = now(), disabled_reason = ${reason} where id = ${id}::uuid
       )
-      update nft_metadata.event_cursors set due_at = 'infinity' where kind = 'webhook' and name = ${id}`.execute(
-      this.em.fork().getKysely(),
-    );
+      update nft_metadata.event_cursors
+      set due_at = 'infinity', failures = failures + 1, failing_since = coalesce(failing_since, now()), last_error = ${error}
+      where kind = 'webhook' and name = ${id}`.execute(this.em.fork().getKysely());
     this.logger.warn({ msg: 'webhook disabled', webhookId: id, host: new URL(url).host, reason });
     return { kind: 'disabled' };
   }

@@ -76,6 +76,14 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     return this.metadataSource.supports(source);
   }
 
+  override rejectionReason(metadataUrl: string): string | null {
+    const located = locateMetadata(metadataUrl, { tokenId: '1' }, this.gateways);
+    if (located.kind !== 'request') return null;
+    const checked = located.candidates.map(({ url }) => this.http.check(url));
+    const [first] = checked;
+    return first?.kind === 'refused' && checked.every(({ kind }) => kind === 'refused') ? first.reason : null;
+  }
+
   override prepare(targets: readonly FetchTarget[]): void {
     this.metadataSource.prepare(targets);
   }

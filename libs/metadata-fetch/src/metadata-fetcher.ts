@@ -37,6 +37,14 @@ export abstract class MetadataFetcher {
     return true;
   }
 
+  /**
+   * Why this URL of a Metadata API can never be requested, such as `blocked_address` for a private one; null if it may be.
+   * Makes no request, so a public name with a private address is found by the fetch only.
+   */
+  rejectionReason(_metadataUrl: string): string | null {
+    return null;
+  }
+
   /** Announces targets that fetch() will soon receive, as the same objects, so that they can be located in batches. */
   prepare(_targets: readonly FetchTarget[]): void {}
 }

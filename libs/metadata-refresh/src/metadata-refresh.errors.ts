@@ -50,7 +50,7 @@ export class TokensPerRequestExceeded extends Error {
 export class TokensNotFound extends Error {
   override readonly name = 'TokensNotFound';
   constructor(readonly tokenIds: readonly string[]) {
-    super(`${tokenIds.length} of the tokens are not registered.`);
+    super(notRegistered(tokenIds));
   }
 }
 
@@ -105,4 +105,14 @@ export class QuotaExceeded extends Error {
         : `The request names ${requested} tokens; ${quota.remaining} of ${quota.limit} are left until ${quota.resetsAt.toISOString()}.`,
     );
   }
+}
+
+/** A message names this many ids at most. */
+const MAX_NAMED_TOKENS = 10;
+
+function notRegistered(tokenIds: readonly string[]): string {
+  if (tokenIds.length === 1) return `Token ${tokenIds[0]} is not registered.`;
+  const more = tokenIds.length - MAX_NAMED_TOKENS;
+  const named = tokenIds.slice(0, MAX_NAMED_TOKENS).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return `${tokenIds.length} of the tokens are not registered: ${named}.`;
 }

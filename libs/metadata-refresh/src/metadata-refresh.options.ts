@@ -1,89 +1,94 @@
 import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 
-const metadataRefreshOptionsSchema = z.strictObject({
-  /**
-   * The most tokens in one request of a project without a limit of its own. The public guide promises 1,000. 0 blocks every
-   * request.
-   * @takesEffect each request
-   */
-  tokensPerRequest: z.int().min(0).max(1_000_000_000).default(1000),
-  /**
-   * The most tokens per hour of a project without a limit of its own. The public guide promises 30,000. 0 blocks every
-   * request.
-   * @takesEffect each request
-   */
-  tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
-  /**
-   * The most attempts for an item, including the first. The public guide promises two retries.
-   * @takesEffect each attempt
-   */
-  maxAttempts: z.int().min(1).max(20).default(3),
-  /**
-   * The most attempts for an item while the failure is neither the token's nor its host's: the node of a chain does not
-   * respond, or the worker has no free buffer. With the default delays, 10 attempts take about four minutes.
-   * @takesEffect each attempt
-   */
-  maxRpcAttempts: z.int().min(1).max(100).default(10),
-  /**
-   * How many times a worker may die while it holds an item. After that the item fails.
-   * @takesEffect each claim
-   */
-  maxLostClaims: z.int().min(1).default(10),
-  /**
-   * How long a claim lasts, in seconds. It must be longer than the slowest fetch. After a crash, items wait this long for
-   * another worker.
-   * @takesEffect each claim
-   */
-  leaseSeconds: z.int().min(5).default(30),
-  /**
-   * The delay before the first retry, in seconds. Each further retry doubles it.
-   * @takesEffect each failed attempt
-   */
-  retryBaseSeconds: z.number().positive().default(1),
-  /**
-   * The longest delay before a retry, in seconds, whatever a `Retry-After` header says.
-   * @takesEffect each failed attempt
-   */
-  retryMaxDelaySeconds: z.number().positive().default(60),
-  /**
-   * The most concurrent fetches of one process. A waiting fetch costs little, so the default is well above what one host
-   * takes.
-   * @takesEffect start
-   */
-  fetchConcurrency: z.int().min(1).default(256),
-  /**
-   * The most concurrent requests to one metadata host, by all processes together. A collection may have a value of its own.
-   * @takesEffect start
-   */
-  hostConcurrency: z.int().min(1).max(1000).default(8),
-  /**
-   * The most items of one claim. Items for the same tokens come in addition.
-   * @takesEffect each claim
-   */
-  claimBatchSize: z.int().min(1).max(1000).default(512),
-  /**
-   * The most results that one completion writes.
-   * @takesEffect each write of results
-   */
-  completeBatchSize: z.int().min(1).max(1000).default(500),
-  /**
-   * How long completed refreshes are kept, in days, with their items and errors.
-   * @takesEffect each clean-up, once an hour
-   */
-  refreshRetentionDays: z.int().min(1).default(30),
-  /**
-   * How long attempts are kept, in days.
-   * @takesEffect each clean-up, once an hour
-   */
-  attemptRetentionDays: z.int().min(1).default(7),
-  /**
-   * How long a result waits for others so that they are written together, in milliseconds. A result does not wait while
-   * nothing else is in flight.
-   * @takesEffect each write of results
-   */
-  completeLingerMs: z.int().min(1).default(250),
-});
+const metadataRefreshOptionsSchema = z
+  .strictObject({
+    /**
+     * The most tokens in one request of a project without a limit of its own. The public guide promises 1,000. 0 blocks every
+     * request.
+     * @takesEffect each request
+     */
+    tokensPerRequest: z.int().min(0).max(1_000_000_000).default(1000),
+    /**
+     * The most tokens per hour of a project without a limit of its own. The public guide promises 30,000. 0 blocks every
+     * request.
+     * @takesEffect each request
+     */
+    tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
+    /**
+     * The most attempts for an item, including the first. The public guide promises two retries.
+     * @takesEffect each attempt
+     */
+    maxAttempts: z.int().min(1).max(20).default(3),
+    /**
+     * The most attempts for an item while the failure is neither the token's nor its host's: the node of a chain does not
+     * respond, or the worker has no free buffer. With the default delays, 10 attempts take about four minutes.
+     * @takesEffect each attempt
+     */
+    maxRpcAttempts: z.int().min(1).max(100).default(10),
+    /**
+     * How many times a worker may die while it holds an item. After that the item fails.
+     * @takesEffect each claim
+     */
+    maxLostClaims: z.int().min(1).default(10),
+    /**
+     * How long a claim lasts, in seconds. It must be longer than the slowest fetch. After a crash, items wait this long for
+     * another worker.
+     * @takesEffect each claim
+     */
+    leaseSeconds: z.int().min(5).default(30),
+    /**
+     * The delay before the first retry, in seconds. Each further retry doubles it.
+     * @takesEffect each failed attempt
+     */
+    retryBaseSeconds: z.number().positive().default(1),
+    /**
+     * The longest delay before a retry, in seconds, whatever a `Retry-After` header says.
+     * @takesEffect each failed attempt
+     */
+    retryMaxDelaySeconds: z.number().positive().default(60),
+    /**
+     * The most concurrent fetches of one process. A waiting fetch costs little, so the default is well above what one host
+     * takes.
+     * @takesEffect start
+     */
+    fetchConcurrency: z.int().min(1).default(256),
+    /**
+     * The most concurrent requests to one metadata host, by all processes together. A collection may have a value of its own.
+     * @takesEffect start
+     */
+    hostConcurrency: z.int().min(1).max(1000).default(8),
+    /**
+     * The most items of one claim. Items for the same tokens come in addition.
+     * @takesEffect each claim
+     */
+    claimBatchSize: z.int().min(1).max(1000).default(512),
+    /**
+     * The most results that one completion writes.
+     * @takesEffect each write of results
+     */
+    completeBatchSize: z.int().min(1).max(1000).default(500),
+    /**
+     * How long completed refreshes are kept, in days, with their items and errors.
+     * @takesEffect each clean-up, once an hour
+     */
+    refreshRetentionDays: z.int().min(1).default(30),
+    /**
+     * How long attempts are kept, in days.
+     * @takesEffect each clean-up, once an hour
+     */
+    attemptRetentionDays: z.int().min(1).default(7),
+    /**
+     * How long a result waits for others so that they are written together, in milliseconds. A result does not wait while
+     * nothing else is in flight.
+     * @takesEffect each write of results
+     */
+    completeLingerMs: z.int().min(1).default(250),
+  })
+  .refine(({ retryBaseSeconds, retryMaxDelaySeconds }) => retryBaseSeconds <= retryMaxDelaySeconds, {
+    error: 'must be at most retryMaxDelaySeconds',
+    path: ['retryBaseSeconds'],
+  });
 
 /** What a host writes. */
 export type MetadataRefreshOptions = z.input<typeof metadataRefreshOptionsSchema>;

@@ -76,6 +76,14 @@ export class MetadataRefreshService {
   ) {}
 
   /**
+   * Why this URL of a Metadata API can never be requested, such as `blocked_address` for a private one; null if it may be.
+   * Makes no request.
+   */
+  rejectionReason(metadataUrl: string): string | null {
+    return this.fetcher.rejectionReason(metadataUrl);
+  }
+
+  /**
    * Accept a refresh: quota, refresh and items are saved in one transaction, and a receipt is given only after its
    * commit. Throws TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported,
    * TokensNotFound, QuotaExceeded; then nothing was saved or counted.

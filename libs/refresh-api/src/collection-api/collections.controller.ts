@@ -5,6 +5,7 @@ import {
   type CallingProject,
   type CountRequest,
 } from '@app/project-auth';
+import { MetadataRefreshService } from '@app/metadata-refresh';
 import { Collections, TokenStore, type Collection, type CollectionSource } from '@app/token-store';
 import {
   Body,
@@ -57,6 +58,7 @@ export class CollectionsController {
   constructor(
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
+    private readonly refreshes: MetadataRefreshService,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
   ) {}
 
@@ -93,6 +95,7 @@ export class CollectionsController {
   ) {
     const { id, sourceKind } = await this.ownCollection(project, address, chainId);
     const source = toSource(body, sourceKind);
+    if (source.kind === 'metadata_api') this.checkMetadataUrl(source.url);
     await countRequest();
     const collection = await this.collections.update(id, { source });
     return toCollectionBody(collection, await this.tokens.countTokens(id));
@@ -117,6 +120,12 @@ export class CollectionsController {
     await countRequest();
     const registered = await this.tokens.registerTokens(id, tokenIds, { collectionTokens });
     return { registered, already_registered: tokenIds.length - registered };
+  }
+
+  /** By the same rules as webhooks, so that a project does not learn of its mistake from failed refreshes only. */
+  private checkMetadataUrl(url: string): void {
+    const reason = this.refreshes.rejectionReason(url);
+    if (reason) throw new InvalidRequest(`metadata_url ${JSON.stringify(url)} is not allowed: ${reason}`);
   }
 
   /** Another project's is not told apart from none. */

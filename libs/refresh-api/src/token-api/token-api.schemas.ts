@@ -1,10 +1,10 @@
 import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
-import { collectionAddressSchema } from '../collection-address.schema.js';
+import { collectionAddressParamSchema } from '../collection-address.schema.js';
 import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
 
-export const addressParamSchema = collectionAddressSchema.meta({
+export const addressParamSchema = collectionAddressParamSchema.meta({
   description: 'Contract address, in any case.',
   examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
 });
