@@ -30,6 +30,7 @@ export interface Service {
 export async function startService(environment: Environment, signal?: AbortSignal): Promise<Service> {
   const logger = new ServiceLogger({
     json: logsJson(environment),
+    colors: process.stdout.isTTY === true,
     logLevels: levelsFrom(environment.logLevel),
   });
   Logger.overrideLogger(logger);

@@ -2,6 +2,8 @@ import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { MetadataHost } from './support/metadata-host.js';
 import { runServiceToItsEnd, startServiceProcess, type ServiceProcess } from './support/service-process.js';
 
+const ESCAPE = String.fromCharCode(27);
+
 let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
 let metadataApi: MetadataHost;
 const running: ServiceProcess[] = [];
@@ -30,6 +32,16 @@ it('a service without a terminal logs JSON lines without colours, from the migra
   expect(texts.some((text) => text.includes('nft-metadata-'))).toBe(true);
   // As JSON escapes the escape code.
   expect(texts.filter((text) => text.includes(String.raw`\u001b`))).toEqual([]);
+});
+
+it('a service with LOG_FORMAT=text logs without colours into a file', async () => {
+  const taken = await start('all');
+  const { port } = new URL(taken.url);
+
+  const { out } = await runServiceToItsEnd({ DATABASE_URL: database.url, LOG_FORMAT: 'text', PORT: port });
+
+  expect(out).toMatch(/^\[Nest\] .* LOG \[/m);
+  expect(out).not.toContain(ESCAPE);
 });
 
 it('the line "ready" names the database without its password, and responses do not name the framework', async () => {
