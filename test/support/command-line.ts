@@ -5,7 +5,7 @@ import { reapOnExit } from './process-reaper.js';
 
 const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
 
-export interface RunningCommand {
+interface RunningCommand {
   /** Standard error so far. */
   err(): string;
   signal(name: 'SIGINT' | 'SIGTERM'): void;
