@@ -256,6 +256,13 @@ describe('parsing the result of parsing changes nothing (U5)', () => {
     expect(image.kind === 'usable' && readImageUrl(image.url, gateways)).toEqual(image);
   });
 
+  it('a URL that contains another one without its user info gives the other one (U5)', () => {
+    expect(readImageUrl(`ipfs://${cid}/https://#(1)+,;=:@https://ipfs://${cid}/`, gateways)).toEqual({
+      kind: 'usable',
+      url: `${GW}/ipfs/${cid}`,
+    });
+  });
+
   it('a nested URI without its user info gives no other URI (U5)', () => {
     const url = 'https://ipfs//https://cloudflare-ipfs.com/ipfs/1';
 

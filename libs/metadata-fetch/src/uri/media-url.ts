@@ -43,21 +43,30 @@ function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): Med
   return toMediaUrl(parseUri(text), text, gateways, safeData);
 }
 
-function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
+function toMediaUrl(
+  uri: ParsedUri,
+  text: string,
+  gateways: Gateways,
+  safeData: RegExp | null,
+  isShownAgain = false,
+): MediaUrl {
   switch (uri.kind) {
     case 'data':
       return safeData?.test(uri.uri) ? toDataMediaUrl(uri.uri) : { kind: 'unsafe' };
     case 'content':
       return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
     case 'url': {
-      if (!isPrivateHost(uri.url.hostname)) return { kind: 'usable', url: shownUrl(uri.url, text) };
+      const shown = shownUrl(uri.url, text);
+      // Without its user info, a URL may turn out to contain another one: `https://user@https://ipfs://CID`.
+      const again = shown === text || isShownAgain ? null : parseUri(shown);
+      if (again && (again.kind !== 'url' || again.url.href !== URL.parse(shown)?.href))
+        return toMediaUrl(again, shown, gateways, safeData, true);
+      if (!isPrivateHost(uri.url.hostname)) return { kind: 'usable', url: shown };
       // The creator's own IPFS node: a browser cannot reach it, but the gateways have the same content.
       const onNode = parseNodeUrl(uri.url);
       if (onNode) return toMediaUrl(onNode, text, gateways, safeData);
       // The operator says that this host may be used, so their readers may reach it.
-      return gateways.allowedHosts.has(hostAndPort(uri.url))
-        ? { kind: 'usable', url: shownUrl(uri.url, text) }
-        : { kind: 'private' };
+      return gateways.allowedHosts.has(hostAndPort(uri.url)) ? { kind: 'usable', url: shown } : { kind: 'private' };
     }
     case 'other_scheme':
       return { kind: 'unsafe' };
