@@ -67,7 +67,7 @@ describe('a wallet signature', () => {
     }
   });
 
-  it('of a wallet that owns no project is answered like a signature of somebody else', async () => {
+  it('of a wallet without a project gets the response to a wrong signature', async () => {
     const stranger = await test.aProject();
     const wallet = stranger.wallet.derivePath('0');
     const unknown = await read(await signedHeaders({ wallet })).expect(401);

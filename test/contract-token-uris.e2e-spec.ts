@@ -62,7 +62,7 @@ async function scriptCall(contract: BaseContract, callData: string, end: keyof t
   await anvil.send(contract, 'script', callData, END[end], data);
 }
 
-it('a token of an ERC-721 contract gets the document at the token URI that its contract answers', async () => {
+it('a token of an ERC-721 contract gets the document at the token URI that its contract returns', async () => {
   const cards = await anvil.deploy('Cards');
   await anvil.send(cards, 'mint', 7, `${test.metadataApi.url}/cards/seven`);
   const project = await aProjectOf(cards, ['7']);
@@ -131,7 +131,7 @@ it('a picture at a token URI is the image of a token that has no document, until
   });
 });
 
-it('a contract that answers a picture itself in the place of its document takes neither name nor traits away', async () => {
+it('a contract that returns an image instead of its document takes neither name nor traits away', async () => {
   const cards = await anvil.deploy('Cards');
   await anvil.send(cards, 'mint', 7, 'data:application/json,{"name":"Fox","attributes":[{"Hat":"Red"}]}');
   const project = await aProjectOf(cards, ['7']);
@@ -187,7 +187,7 @@ it('1,000 tokens are asked for in batches of up to 100, and their host gets eigh
   expect(test.metadataApi.trafficOf('/thousand').maxConcurrent).toBeLessThanOrEqual(8);
 });
 
-it('tokens whose contract answers one URI for all of them are fetched each by itself [H21]', async () => {
+it('tokens whose contract returns one URI for all of them are fetched one by one [H21]', async () => {
   const cards = await anvil.deploy('Cards');
   const tokens = ['1', '2', '3'];
   for (const tokenId of tokens) await anvil.send(cards, 'mint', tokenId, `${test.metadataApi.url}/cards/unrevealed`);
@@ -402,7 +402,7 @@ it('a failure of the contract leaves the good record as it was', async () => {
   expect(after).toMatchObject({ metadata_status: 'stale', last_error_reason: 'no_uri' });
 });
 
-it('a collection on a chain without an RPC URL is refused when a refresh is asked for, and the answer says why', async () => {
+it('a collection on a chain without an RPC URL is refused when a refresh is requested, and the response says why', async () => {
   const address = '0x000000000000000000000000000000000000dead';
   const project = await test.aProject({ tokens: ['1'], contract: { chainId: 137, address } });
 

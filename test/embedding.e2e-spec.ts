@@ -188,7 +188,7 @@ describe.each([
     }
   }
 
-  it('what no route takes there is answered in our shape, and what one takes is not, whenever it was registered', async () => {
+  it('a path without a route there gets an error in our shape, and a path with one does not, whenever it was registered', async () => {
     const database = await createDatabase();
     @Module({ controllers: [LateController] })
     class LateModule {}

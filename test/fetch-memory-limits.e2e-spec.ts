@@ -27,7 +27,7 @@ async function runAmong(
   return JSON.parse(stdout) as { growth: number; fetched: number };
 }
 
-it('all hostile answers together take a process that has just started less than 100 MB [C21]', async () => {
+it('all hostile responses together take a process that has just started less than 100 MB [C21]', async () => {
   const hostile = MetadataHost.paths().filter((path) => !path.startsWith('/sends-5-MB'));
 
   expect((await runAmong(hostile)).growth).toBeLessThan(100 * MB);
@@ -39,7 +39,7 @@ it('bodies whose bytes come in chunks of their own take no more than others', as
   expect(growth).toBeLessThan(50 * MB);
 });
 
-describe('a contract that answers with a document for each of 100 tokens', () => {
+describe('a contract that returns a document for each of 100 tokens', () => {
   let anvil: Anvil;
   let node: RpcHost;
   beforeAll(async () => {

@@ -237,7 +237,7 @@ describe('the record is a new one after one try when a host', () => {
   });
 });
 
-it('some hundred hostile answers in one refresh leave it completed, with every token counted', async () => {
+it('some hundred hostile responses in one refresh leave it completed, with every token counted', async () => {
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
     status: 'completed',
     summary: { succeeded: odd.length * EACH, failed: hostile.length * EACH, pending: 0 },
@@ -282,7 +282,7 @@ it('nothing that a host sends reaches the prototypes of this process [C27]', () 
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
 });
 
-it('an error shows at most 4 KB of what was answered, whole characters, and none of what was not [D31]', () => {
+it('an error shows at most 4 KB of the response body, in whole characters [D31]', () => {
   const [endless = ''] = tokensOf('responds with 502 and an endless body');
   const [none = ''] = tokensOf('sends 6 MB');
 

@@ -87,7 +87,7 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     expect(await named('ocho')).toEqual([{ tokenId: '8', version: 1 }]);
   });
 
-  it('answers for bodies that it cannot read in our shape on our routes only', async () => {
+  it('responds to unreadable bodies in our shape on our routes only', async () => {
     const broken = (path: string) => send(shop.url + path, { method: 'POST', headers: JSON_BODY, body: '{' });
 
     expect(await broken('/api/nft/metadata-refreshes')).toMatchObject({

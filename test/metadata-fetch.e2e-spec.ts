@@ -295,7 +295,7 @@ describe('a host that cannot be reached', () => {
     });
   });
 
-  it("is one that the operator's resolver does not answer for [E15]", async () => {
+  it('is one that the resolver of the operator does not know [E15]', async () => {
     const refusing: LookupFunction = (_, __, done) => done(Object.assign(new Error('no'), { code: 'ENODATA' }), []);
 
     expect(await fetchToken('1', { lookup: refusing }, 'http://denied.example')).toMatchObject({

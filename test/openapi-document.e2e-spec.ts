@@ -90,7 +90,7 @@ function routesOf(app: TestApp['app']): string[] {
   );
 }
 
-it('the document of the application has everything that it answers: listings, health and metrics, too', () => {
+it('the OpenAPI document of the application has every route: listings, health and metrics, too', () => {
   const { paths } = createApiDocument(test.app);
 
   const documented = Object.entries(paths).flatMap(([path, item]) =>

@@ -65,7 +65,7 @@ describe('the partner API', () => {
     expect(await itemsOf(project)).toHaveLength(2);
   });
 
-  it('takes 100 ids, and answers "Too many token ids" to 101', async () => {
+  it('takes 100 ids, and responds "Too many token ids" to 101', async () => {
     const ids = Array.from({ length: 101 }, (_, id) => String(id));
     const project = await test.aProject({ tokens: ids });
 
@@ -90,7 +90,7 @@ describe('the partner API', () => {
     expect(many.body).toMatchObject({ message: expect.stringContaining('is 100') as string });
   });
 
-  it('answers "Token not found", names the unknown ids, and queues and counts nothing', async () => {
+  it('responds "Token not found", names the unknown ids, and queues and counts nothing', async () => {
     const project = await test.aProject({ tokens: ['1'] });
 
     const { status, body } = await post(project, ['8', '1', '7']);
@@ -101,7 +101,7 @@ describe('the partner API', () => {
     expect((await limitsOf(project)).tokens_per_hour.remaining).toBe(30_000);
   });
 
-  it('answers "Token not found" for a collection that is not known', async () => {
+  it('responds "Token not found" for an unknown collection', async () => {
     const project = await test.aProject();
 
     const { body } = await post(project, ['1'], { address: `0x${'1'.repeat(40)}` }).expect(400);

@@ -73,7 +73,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
     });
   });
 
-  it('but OPTIONS is answered with Allow', async () => {
+  it('OPTIONS on them gets Allow', async () => {
     expect((await http(test.app).options(REFRESHES).expect(204)).headers).toMatchObject({ allow: 'GET, POST' });
   });
 

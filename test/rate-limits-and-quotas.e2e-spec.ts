@@ -42,7 +42,7 @@ describe('requests a second', () => {
     expect(await statuses(5, () => post(project, ['1']))).toEqual([202, 202, 202, 202, 202]);
   });
 
-  it('answer the sixth with 429, the code of the guide, the three headers and Retry-After', async () => {
+  it('respond to the sixth with 429, the code of the guide, the three headers and Retry-After', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
     await test.database.freezeTime();
     await statuses(5, () => post(project, ['1']));

@@ -57,7 +57,7 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
     expect(body).toMatchObject({ name: null, metadata_status: 'pending', document: null, attributes: [] });
   });
 
-  it('has an ETag that is answered with 304 until something that is shown moves', async () => {
+  it('has an ETag that gets a 304 until something that is shown changes', async () => {
     const project = await refreshed({ '2': { name: 'Two' } });
     const path = `${project.collectionAddress}/tokens/2`;
     const etag = (await get(path).expect(200)).headers['etag']!;

@@ -339,7 +339,7 @@ describe('of two fetches of one token', () => {
     contentHash: 'oil',
   };
 
-  it('the second waits for the first, since it wants a newer answer [G7, H1]', async () => {
+  it('the second waits for the first, because it needs a newer response [G7, H1]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const { before, open } = gate();
     test.metadataApi.script('1', { before, status: 500, body: '' }, { status: 200, body: record('Gas') });

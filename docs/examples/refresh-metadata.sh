@@ -2,19 +2,19 @@
 # A partner's whole story with curl: ask for a refresh, and read what became of it.
 #   BASE_URL=http://127.0.0.1:3000 API_KEY=nft_… COLLECTION=0x… TOKEN_IDS='"1","2"' bash docs/examples/refresh-metadata.sh
 set -euo pipefail
-: "${BASE_URL:?where the service answers, such as http://127.0.0.1:3000}"
+: "${BASE_URL:?the URL of the service, such as http://127.0.0.1:3000}"
 : "${API_KEY:?an API key of the project, from \"npm run cli -- api-key create\"}"
 : "${COLLECTION:?the address of a collection of the project}"
 TOKEN_IDS=${TOKEN_IDS:-'"1"'}
 
-answer=$(curl --silent --show-error --fail-with-body \
+response=$(curl --silent --show-error --fail-with-body \
   --request POST "$BASE_URL/mavis-market-partner/collections/$COLLECTION/refresh_metadata" \
   --header "X-API-Key: $API_KEY" \
   --header 'Content-Type: application/json' \
   --data "{\"token_ids\":[$TOKEN_IDS]}")
-echo "$answer"
+echo "$response"
 
-refresh_id=$(sed --quiet 's/.*"refresh_id":"\([^"]*\)".*/\1/p' <<<"$answer")
+refresh_id=$(sed --quiet 's/.*"refresh_id":"\([^"]*\)".*/\1/p' <<<"$response")
 for _ in $(seq 60); do
   refresh=$(curl --silent --show-error --fail-with-body \
     --header "X-API-Key: $API_KEY" "$BASE_URL/v1/metadata-refreshes/$refresh_id")

@@ -4,7 +4,7 @@ import type { SignatureRefusal } from './wallet-signature.js';
 export type AuthenticationRefusal =
   SignatureRefusal | 'signature_already_used' | 'credentials_missing' | 'invalid_api_key' | 'credentials_disagree';
 
-/** Nobody we know. Answers 401 in any host; a dialect's filter gives it that dialect's shape. */
+/** The caller is not authenticated. Becomes a 401 in any application; the filter of a dialect gives it the shape of the dialect. */
 export class NotAuthenticated extends UnauthorizedException {
   constructor(
     readonly reason: AuthenticationRefusal,
@@ -14,7 +14,7 @@ export class NotAuthenticated extends UnauthorizedException {
   }
 }
 
-/** The project asks more often than it may. Answers 429 in any host; a dialect's filter gives it that dialect's shape. */
+/** The project exceeds its requests per second. Becomes a 429 in any application; the filter of a dialect gives it the shape of the dialect. */
 export class RequestRateExceeded extends HttpException {
   /** A limit of 0 is lifted by an operator or not at all; there is no use in asking again soon. */
   readonly retryAfterSeconds: number;
