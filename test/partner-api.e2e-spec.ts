@@ -240,6 +240,6 @@ describe('the partner API', () => {
     const response = await ask(await test.aProject({ tokens: ['1'] }));
 
     expect(response.status).toBe(status);
-    expect(response.body).toEqual({ message: expect.stringMatching(/JSON|larger|possible/) as string });
+    expect(response.body).toEqual({ message: expect.stringMatching(/JSON|larger|not allowed/) as string });
   });
 });

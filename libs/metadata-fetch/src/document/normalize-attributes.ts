@@ -1,6 +1,6 @@
 import { MAX_VALUE_LENGTH, readAttributeValue } from './attribute-value.js';
 import { isDescribed, isFieldInProperties } from './described-fields.js';
-import { truncate, readString, readText, type ExpandId } from './document-text.js';
+import { hasVisibleCharacter, truncate, readString, readText, type ExpandId } from './document-text.js';
 import { parseExactly } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { isOutOfBounds } from './json-bounds.js';
@@ -194,14 +194,20 @@ function withValue(member: JsonValue): JsonValue {
 function traitOfMember(name: string, member: JsonValue, expandId: ExpandId): RawTrait {
   if (isWholeTrait(member)) return traitOfElement(member, nameFieldOf(member), expandId);
   if (!isJsonObject(member) || member.value === undefined) {
-    return { name: trimText(name), value: member, displayType: null, maxValue: undefined };
+    return { name: memberName(name), value: member, displayType: null, maxValue: undefined };
   }
   return {
-    name: trimText(name),
+    name: memberName(name),
     value: member.value,
     displayType: readString(member.display_type ?? member.type, expandId),
     maxValue: member.max_value,
   };
+}
+
+/** A key without a visible character is no name, as in any other text. */
+function memberName(key: string): string {
+  const name = trimText(key);
+  return hasVisibleCharacter(name) ? name : '';
 }
 
 function toAttribute(trait: RawTrait, expandId: ExpandId, warnings: Set<string>): FetchedAttribute | null {
