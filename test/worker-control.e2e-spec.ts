@@ -4,7 +4,7 @@ import { startApp, type TestApp } from './support/start-app.js';
 
 let test: TestApp;
 beforeAll(async () => {
-  // Answers are held back here until something else has happened.
+  // Responses are held back here until something else has happened.
   test = await startApp({ safeHttp: { deadlineMs: 20_000 } });
 });
 afterAll(async () => test.stop());
