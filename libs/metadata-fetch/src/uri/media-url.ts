@@ -40,33 +40,35 @@ export function readLinkUrl(text: string, gateways: Gateways): MediaUrl {
 }
 
 function readUrl(text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
-  return toMediaUrl(parseUri(text), text, gateways, safeData);
+  const uri = parseUri(text);
+  const hasUserInfo = uri.kind === 'url' && (uri.url.username !== '' || uri.url.password !== '');
+  // Without its user info, a URL may turn out to contain another one: `https://user@https://ipfs://CID`.
+  return hasUserInfo
+    ? readUrl(withoutUserInfo(uri.url).href, gateways, safeData)
+    : toMediaUrl(uri, text, gateways, safeData);
 }
 
-function toMediaUrl(
-  uri: ParsedUri,
-  text: string,
-  gateways: Gateways,
-  safeData: RegExp | null,
-  isShownAgain = false,
-): MediaUrl {
+function withoutUserInfo(given: URL): URL {
+  const url = new URL(given);
+  [url.username, url.password] = ['', ''];
+  return url;
+}
+
+function toMediaUrl(uri: ParsedUri, text: string, gateways: Gateways, safeData: RegExp | null): MediaUrl {
   switch (uri.kind) {
     case 'data':
       return safeData?.test(uri.uri) ? toDataMediaUrl(uri.uri) : { kind: 'unsafe' };
     case 'content':
       return { kind: 'usable', url: publicContentUrl(gateways, uri.content) };
     case 'url': {
-      const shown = shownUrl(uri.url, text);
-      // Without its user info, a URL may turn out to contain another one: `https://user@https://ipfs://CID`.
-      const again = shown === text || isShownAgain ? null : parseUri(shown);
-      if (again && (again.kind !== 'url' || again.url.href !== URL.parse(shown)?.href))
-        return toMediaUrl(again, shown, gateways, safeData, true);
-      if (!isPrivateHost(uri.url.hostname)) return { kind: 'usable', url: shown };
+      if (!isPrivateHost(uri.url.hostname)) return { kind: 'usable', url: shownUrl(uri.url, text) };
       // The creator's own IPFS node: a browser cannot reach it, but the gateways have the same content.
       const onNode = parseNodeUrl(uri.url);
       if (onNode) return toMediaUrl(onNode, text, gateways, safeData);
       // The operator says that this host may be used, so their readers may reach it.
-      return gateways.allowedHosts.has(hostAndPort(uri.url)) ? { kind: 'usable', url: shown } : { kind: 'private' };
+      return gateways.allowedHosts.has(hostAndPort(uri.url))
+        ? { kind: 'usable', url: shownUrl(uri.url, text) }
+        : { kind: 'private' };
     }
     case 'other_scheme':
       return { kind: 'unsafe' };
@@ -82,9 +84,6 @@ function toDataMediaUrl(uri: string): MediaUrl {
 }
 
 function shownUrl(url: URL, text: string): string {
-  if (PLAIN_URL.test(text) && (text === url.href || URL.parse(text)?.href === url.href)) return text;
-  const withoutCredentials = new URL(url);
-  withoutCredentials.username = '';
-  withoutCredentials.password = '';
-  return withoutCredentials.href;
+  const isPlain = PLAIN_URL.test(text) && (text === url.href || URL.parse(text)?.href === url.href);
+  return isPlain ? text : url.href;
 }
