@@ -45,13 +45,13 @@ it('a service with LOG_FORMAT=text logs without colours into a file', async () =
 });
 
 it('the line "ready" names the database without its password, and responses do not name the framework', async () => {
-  const { url, output } = await start('all');
+  const service = await start('all');
 
-  const { headers } = await fetch(`${url}/health/live`);
+  const { headers } = await fetch(`${service.url}/health/live`);
 
   const { host, pathname, password } = new URL(database.url);
-  expect(output()).toContain(`"runMode":"all","database":"${host}${pathname}"`);
-  expect(output()).not.toContain(`:${password}@`);
+  expect(service.output()).toContain(`"runMode":"all","database":"${host}${pathname}"`);
+  expect(service.output()).not.toContain(`:${password}@`);
   expect(headers.get('x-powered-by')).toBeNull();
 });
 
