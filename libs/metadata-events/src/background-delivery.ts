@@ -1,4 +1,4 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { EventDelivery } from './event-delivery.js';
 import { EventRetention } from './event-retention.js';
 
@@ -9,7 +9,6 @@ const CLEAN_UP_INTERVAL_MS = 3_600_000;
 /** Starts event delivery with the application, and deletes expired rows once an hour, on timers of its own. */
 @Injectable()
 export class BackgroundDelivery implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataEvents');
   private timers: NodeJS.Timeout[] = [];
 
   constructor(
@@ -21,21 +20,12 @@ export class BackgroundDelivery implements OnApplicationBootstrap, BeforeApplica
     this.delivery.start();
     this.timers = [
       setInterval(() => this.delivery.wake(), POLL_INTERVAL_MS),
-      setInterval(() => void this.cleanUp(), CLEAN_UP_INTERVAL_MS),
+      setInterval(() => void this.retention.cleanUp(), CLEAN_UP_INTERVAL_MS),
     ];
   }
 
   /** EventDelivery has a shutdown hook of its own. */
   beforeApplicationShutdown(): void {
     for (const timer of this.timers) clearInterval(timer);
-  }
-
-  private async cleanUp(): Promise<void> {
-    try {
-      const deleted = await this.retention.deleteExpired();
-      if (deleted.events + deleted.deliveries > 0) this.logger.log({ msg: 'expired events deleted', ...deleted });
-    } catch (error) {
-      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: String(error) });
-    }
   }
 }

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 
@@ -11,6 +11,8 @@ const DELIVERY_BATCH_SIZE = 5000;
 /** Deletes expired events, delivered or not, and expired webhook deliveries. */
 @Injectable()
 export class EventRetention {
+  private readonly logger = new Logger('MetadataEvents');
+
   constructor(
     private readonly em: EntityManager,
     @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
@@ -19,6 +21,16 @@ export class EventRetention {
   /** Returns the number of deleted rows. Several processes may delete at the same time. */
   async deleteExpired(): Promise<{ events: number; deliveries: number }> {
     return { events: await this.deleteEvents(), deliveries: await this.deleteDeliveries() };
+  }
+
+  /** The same, for a schedule: logs what was deleted, or why nothing was, and does not throw. */
+  async cleanUp(): Promise<void> {
+    try {
+      const deleted = await this.deleteExpired();
+      if (deleted.events + deleted.deliveries > 0) this.logger.log({ msg: 'expired events deleted', ...deleted });
+    } catch (error) {
+      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: String(error) });
+    }
   }
 
   /** Ids increase nearly with time: the oldest rows are among the first, and no index on occurred_at is needed. */

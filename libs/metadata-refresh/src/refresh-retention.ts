@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 
@@ -13,6 +13,8 @@ const ATTEMPT_BATCH_SIZE = 5000;
 /** Deletes expired refreshes with their items and errors, and expired attempts, in short statements. */
 @Injectable()
 export class RefreshRetention {
+  private readonly logger = new Logger('MetadataRefresh');
+
   constructor(
     private readonly em: EntityManager,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
@@ -30,6 +32,16 @@ export class RefreshRetention {
       deleted.attempts = await this.deleteAttempts();
     }
     return deleted;
+  }
+
+  /** The same, for a schedule: logs what was deleted, or why nothing was, and does not throw. */
+  async cleanUp(): Promise<void> {
+    try {
+      const deleted = await this.deleteExpired();
+      if (deleted.refreshes + deleted.attempts > 0) this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
+    } catch (error) {
+      this.logger.warn({ msg: 'expired refreshes not deleted; next try in an hour', error: String(error) });
+    }
   }
 
   /** Deletes one refresh with its items and errors, whatever its age and state. False: there is none. */

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { RefreshRetention } from './refresh-retention.js';
 import { RefreshWorker } from './refresh-worker.js';
 
@@ -12,7 +12,6 @@ const CLEAN_UP_INTERVAL_MS = 3_600_000;
  */
 @Injectable()
 export class RefreshRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataRefresh');
   private timers: NodeJS.Timeout[] = [];
 
   constructor(
@@ -24,21 +23,12 @@ export class RefreshRunner implements OnApplicationBootstrap, BeforeApplicationS
     this.worker.start();
     this.timers = [
       setInterval(() => this.worker.wake(), POLL_INTERVAL_MS),
-      setInterval(() => void this.cleanUp(), CLEAN_UP_INTERVAL_MS),
+      setInterval(() => void this.retention.cleanUp(), CLEAN_UP_INTERVAL_MS),
     ];
   }
 
   /** RefreshWorker has a shutdown hook of its own. */
   beforeApplicationShutdown(): void {
     for (const timer of this.timers) clearInterval(timer);
-  }
-
-  private async cleanUp(): Promise<void> {
-    try {
-      const deleted = await this.retention.deleteExpired();
-      if (deleted.refreshes + deleted.attempts > 0) this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
-    } catch (error) {
-      this.logger.warn({ msg: 'expired refreshes not deleted; next try in an hour', error: String(error) });
-    }
   }
 }
