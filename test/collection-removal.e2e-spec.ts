@@ -6,6 +6,7 @@ import { Listings } from '../src/listings/listings.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { explainReads, captureStatements } from './support/statements.js';
+import { ids } from './support/token-ids.js';
 
 let test: TestApp;
 let collections: Collections;
@@ -28,8 +29,6 @@ async function transaction(): Promise<Client> {
   await client.query('begin');
   return client;
 }
-
-const ids = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 
 async function refreshed(project: TestProject, ...tokenIds: string[]): Promise<void> {
   for (const tokenId of tokenIds) {

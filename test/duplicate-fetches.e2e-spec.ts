@@ -1,6 +1,7 @@
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
 
 let test: TestApp;
 /** Unknown to every worker at first, so that the first claims for it are small. */
@@ -19,15 +20,6 @@ beforeEach(() => {
   test.metadataApi.maxConcurrent = 0;
 });
 
-const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
-const hitsInAll = () => [...test.metadataApi.hits.values()].reduce((sum, hits) => sum + hits, 0);
-/** As a host that is a little away: long enough that requests meet. */
-function respondSlowly(tokenIds: readonly string[], milliseconds: number, host = test.metadataApi): void {
-  const before = () => new Promise<void>((done) => setTimeout(done, milliseconds));
-  for (const tokenId of tokenIds) {
-    host.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
-  }
-}
 describe('one fetch', () => {
   it('serves every refresh that waits for the token, also when they are accepted at the same time [H1, H5]', async () => {
     const project = await test.aProject({ tokens: ids(20) });
@@ -36,7 +28,7 @@ describe('one fetch', () => {
 
     await test.worker.runOnce();
 
-    expect(hitsInAll()).toBe(20);
+    expect(test.metadataApi.totalHits).toBe(20);
     for (const [index, refreshId] of refreshIds.entries()) {
       await expectSucceeded(test.app, project, refreshId, asked[index]!.length);
     }
@@ -73,13 +65,13 @@ describe('one fetch', () => {
     await Promise.all([test.worker.runOnce(), other.runOnce()]);
 
     await vi.waitUntil(async () => (await readRefresh(test.app, project, refreshId))['status'] === 'completed');
-    expect(hitsInAll()).toBe(1000);
+    expect(test.metadataApi.totalHits).toBe(1000);
     await expectSucceeded(test.app, project, refreshId, 1000);
   });
 
   it('is made for a token when a worker joins in the middle of the work [H16]', async () => {
     const project = await test.aProject({ tokens: ids(600), metadataUrl: otherHost.url });
-    respondSlowly(ids(600), 20, otherHost);
+    otherHost.respondSlowly(ids(600), 20);
     // More than a worker takes ahead.
     const late = ids(500, 101);
     let open = () => {};

@@ -3,6 +3,7 @@ import { Collections } from '@app/token-store';
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { countMetadataRequests, startApp, type TestApp } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
 
 let test: TestApp;
 let hangingHost: MetadataHost;
@@ -24,19 +25,10 @@ beforeEach(() => {
   test.metadataApi.maxConcurrent = 0;
 });
 
-const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
-const hitsInAll = () => [...test.metadataApi.hits.values()].reduce((sum, hits) => sum + hits, 0);
-/** As a host that is a little away: long enough that requests meet. */
-function respondSlowly(tokenIds: readonly string[], milliseconds: number, host = test.metadataApi): void {
-  const before = () => new Promise<void>((done) => setTimeout(done, milliseconds));
-  for (const tokenId of tokenIds) {
-    host.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
-  }
-}
 describe('a metadata host', () => {
   it('receives at most eight concurrent requests from two workers together [H15]', async () => {
     const project = await test.aProject({ tokens: ids(400) });
-    respondSlowly(ids(400), 80);
+    test.metadataApi.respondSlowly(ids(400), 80);
     const refreshId = await requestRefresh(test.app, project, ids(400));
     const processes = [test.app, await test.anotherProcess()];
     const workers = processes.map((process) => process.get(RefreshWorker));
@@ -53,7 +45,7 @@ describe('a metadata host', () => {
     await Promise.all(workers.map((worker) => worker.stop()));
 
     const [one, other] = processes.map((process, index) => countMetadataRequests(process) - before[index]!);
-    expect(hitsInAll()).toBe(400);
+    expect(test.metadataApi.totalHits).toBe(400);
     expect([one! > 0, other! > 0, one! + other!]).toEqual([true, true, 400]);
     expect(test.metadataApi.maxConcurrent).toBe(8);
   });
@@ -63,7 +55,7 @@ describe('a metadata host', () => {
     await test.database.query('update nft_metadata.collections set host_concurrency = 3 where id = $1', [
       project.collectionId,
     ]);
-    respondSlowly(ids(60), 10);
+    test.metadataApi.respondSlowly(ids(60), 10);
     const refreshId = await requestRefresh(test.app, project, ids(60));
 
     await test.worker.runOnce();
@@ -78,7 +70,7 @@ describe('a metadata host', () => {
     await test.database.query('update nft_metadata.collections set host_concurrency = 1 where id = $1', [
       project.collectionId,
     ]);
-    respondSlowly(ids(40), 50, oneHost);
+    oneHost.respondSlowly(ids(40), 50);
     const refreshId = await requestRefresh(test.app, project, ids(40));
     const other = await test.anotherWorker();
     const released = () =>

@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { countMetadataRequests, startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
 
 /** Each test has one that no worker has asked yet. */
 let host: MetadataHost;
@@ -17,8 +18,6 @@ afterEach(async () => {
   await host.close();
 });
 
-const ids = (count: number) => Array.from({ length: count }, (_, index) => String(1 + index));
-const hitsInAll = () => [...host.hits.values()].reduce((sum, hits) => sum + hits, 0);
 const aProject = (tokens: readonly string[]) => test.aProject({ tokens, metadataUrl: `${host.url}/tokens` });
 const until = (condition: () => boolean | Promise<boolean>) =>
   vi.waitUntil(condition, { timeout: 20_000, interval: 20 });
@@ -102,7 +101,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
   async function expectAskedAfterItsRest(project: TestProject, refreshId: string, count: number): Promise<void> {
     host.releaseHeld();
     await test.worker.runOnce();
-    const asked = hitsInAll();
+    const asked = host.totalHits;
     await test.database.advance(40);
     await test.worker.runOnce();
     await test.worker.stop();
@@ -141,7 +140,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
       await until(() => host.heldCount === 8);
     }
     expect(processes.map((process) => countMetadataRequests(process) > 0)).toEqual([true, true]);
-    const asked = hitsInAll();
+    const asked = host.totalHits;
 
     host.respondToHeld(1, notNow);
     await until(async () => (await isResting()) && (await written('status_429')) === 1);
@@ -151,7 +150,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
     await Promise.all(workers.map((worker) => worker.runOnce()));
     await test.database.advance(38);
     await Promise.all(workers.map((worker) => worker.runOnce()));
-    const askedMeanwhile = hitsInAll() - asked;
+    const askedMeanwhile = host.totalHits - asked;
     await test.database.advance(1);
     // Who has been away from a host has to be known there for a while again.
     await test.database.unfreezeTime();
@@ -162,7 +161,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
     await Promise.all(workers.map((worker) => worker.stop()));
 
     expect(askedMeanwhile).toBe(0);
-    expect(hitsInAll()).toBe(101);
+    expect(host.totalHits).toBe(101);
     await expectSucceeded(test.app, project, refreshId, 100);
   });
 

@@ -3,6 +3,7 @@ import { Client } from 'pg';
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
 
 // Thousands of tokens take a minute on a busy machine.
 vi.setConfig({ testTimeout: 180_000 });
@@ -24,13 +25,11 @@ beforeEach(() => {
   test.metadataApi.maxConcurrent = 0;
 });
 
-const ids = (count: number, from = 1) => Array.from({ length: count }, (_, index) => String(from + index));
-const hitsInAll = () => [...test.metadataApi.hits.values()].reduce((sum, hits) => sum + hits, 0);
 /** How many requests its host had seen when this token was asked for. */
 function placeOf(tokenId: string): () => number {
   let place = 0;
   const before = () => {
-    place = hitsInAll();
+    place = test.metadataApi.totalHits;
     return Promise.resolve();
   };
   test.metadataApi.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
@@ -175,7 +174,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
     const releaseHeld = await locking('select from nft_metadata.refreshes where id = any($1) for update', [bulk]);
     test.worker.start();
     // Two batches that are being written, and as many results as may wait.
-    await vi.waitUntil(() => hitsInAll() > 1500, { timeout: 60_000 });
+    await vi.waitUntil(() => test.metadataApi.totalHits > 1500, { timeout: 60_000 });
     await vi.waitUntil(async () => (await statementsThatWait('nft_metadata.refreshes')) === 2, { timeout: 30_000 });
 
     const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
@@ -204,15 +203,15 @@ describe('a request for ten tokens beside thousands of another project', () => {
     const bulk: string[] = [];
     for (const from of [1, 1001, 2001, 3001, 4001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
     test.worker.start();
-    await vi.waitUntil(() => hitsInAll() > 500, { timeout: 60_000, interval: 10 });
+    await vi.waitUntil(() => test.metadataApi.totalHits > 500, { timeout: 60_000, interval: 10 });
 
     // Of each request for ten: how many bulk fetches began between its acceptance and the last of its own fetches.
     const bulkFetches: number[] = [];
-    for (let from = 9001; from < 9081 && hitsInAll() < 4500; from += 10) {
+    for (let from = 9001; from < 9081 && test.metadataApi.totalHits < 4500; from += 10) {
       const refreshId = await requestRefresh(test.app, small, ids(10, from));
-      const before = hitsInAll();
+      const before = test.metadataApi.totalHits;
       await vi.waitUntil(() => ids(10, from).every((id) => oneHost.hits.has(id)), { timeout: 30_000, interval: 1 });
-      bulkFetches.push(hitsInAll() - before);
+      bulkFetches.push(test.metadataApi.totalHits - before);
       await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 30_000 });
     }
     await vi.waitUntil(async () => (await Promise.all(bulk.map((id) => isCompleted(large, id)))).every(Boolean), {
@@ -253,7 +252,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
 
     const refreshId = await requestRefresh(test.app, small, ids(10, 9001));
     await vi.waitUntil(() => isCompleted(small, refreshId), { timeout: 30_000 });
-    const hits = hitsInAll();
+    const hits = test.metadataApi.totalHits;
 
     await releaseHeld();
     await vi.waitUntil(() => isCompleted(large, bulk), { timeout: 30_000, interval: 200 });

@@ -2,6 +2,7 @@ import { Refreshes } from '@app/metadata-refresh';
 import { TokenStore } from '@app/token-store';
 import { readErrors, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
 
 let test: TestApp;
 let store: TokenStore;
@@ -10,8 +11,6 @@ beforeAll(async () => {
   store = test.app.get(TokenStore);
 });
 afterAll(() => test.stop());
-
-const ids = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 
 describe('cancelling a refresh', () => {
   it('fails its pending tokens while a worker is fetching them, and the results of the worker change nothing', async () => {

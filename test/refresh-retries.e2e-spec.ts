@@ -1,40 +1,19 @@
 import { readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { attemptsOf, freezeTimeWithoutCooldowns, refreshOnce, workSecondsLater } from './support/refresh-steps.js';
 
 let test: TestApp;
 beforeAll(async () => {
   test = await startApp();
 });
 afterAll(() => test.stop());
-beforeEach(async () => {
-  test.metadataApi.hits.clear();
-  await test.database.query("update nft_metadata.metadata_hosts set cooldown_until = '-infinity'");
-  // Pauses are counted to the second.
-  await test.database.freezeTime();
-});
+beforeEach(() => freezeTimeWithoutCooldowns(test));
 
 const hitsOf = (tokenId: string) => test.metadataApi.hits.get(tokenId) ?? 0;
 
-async function refresh(project: TestProject, tokenIds: readonly string[]): Promise<string> {
-  const refreshId = await requestRefresh(test.app, project, tokenIds);
-  await test.worker.runOnce();
-  return refreshId;
-}
-
-async function secondsLater(seconds: number): Promise<void> {
-  await test.database.advance(seconds);
-  await test.worker.runOnce();
-}
-
-/** Tries so far, and in how many seconds the next one is due. */
-async function stateOf(refreshId: string): Promise<{ status: string; tries: number; dueIn: number }> {
-  const [row] = await test.database.query<{ status: string; tries: number; dueIn: number }>(
-    `select status, attempt_count as tries, extract(epoch from due_at - now())::float8 as "dueIn"
-     from nft_metadata.refresh_items where refresh_id = $1`,
-    [refreshId],
-  );
-  return row!;
-}
+const refresh = (project: TestProject, tokenIds: readonly string[]) => refreshOnce(test, project, tokenIds);
+const secondsLater = (seconds: number) => workSecondsLater(test, seconds);
+const stateOf = (refreshId: string) => attemptsOf(test, refreshId);
 
 const recordsOf = ({ collectionId }: TestProject) =>
   test.database.query(

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { behaviours, type Behaviour } from './host-behaviours.js';
 
 /** One response: a status and a body, or a misbehaviour by name. */
@@ -91,6 +92,13 @@ export class MetadataHost {
     return this.script(tokenId, { status, body, headers });
   }
 
+  /** As a host that is some way off: each token's response takes this long, so that requests overlap. */
+  respondSlowly(tokenIds: readonly string[], milliseconds: number): this {
+    const before = () => delay(milliseconds);
+    for (const tokenId of tokenIds) this.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
+    return this;
+  }
+
   misbehave(tokenId: string, behaviour: Behaviour): this {
     return this.script(tokenId, { behaviour });
   }
@@ -104,6 +112,11 @@ export class MetadataHost {
   /** Puts new requests on hold until `respondToHeld` or `releaseHeld`. */
   hold(): void {
     this.isHolding = true;
+  }
+
+  /** Requests for all tokens. */
+  get totalHits(): number {
+    return [...this.hits.values()].reduce((sum, hits) => sum + hits, 0);
   }
 
   /** Requests on hold whose clients are still connected. */
