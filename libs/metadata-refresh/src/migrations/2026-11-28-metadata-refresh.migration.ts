@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Refreshes, their items (the queue), errors and attempts, the hourly quota, and the metadata hosts that workers share. */
+/** Refreshes, their chunks (the queue), results, errors and attempts, the hourly quota, and the metadata hosts that workers share. */
 export class MetadataRefreshMigration extends Migration {
   override up(): void {
     this.addSql(`create schema if not exists nft_metadata`);
@@ -10,6 +10,7 @@ export class MetadataRefreshMigration extends Migration {
 
     // fillfactor: the counters of a refresh are updated while it runs; free space in the page makes these HOT updates.
     // The collection's address and source are copied: a later change of the collection counts for later refreshes.
+    // accepted_seq is taken from the numbers of the fetches: a fetch with a larger number began after the acceptance.
     this.addSql(`
       create table nft_metadata.refreshes (
         id uuid primary key,
@@ -17,6 +18,7 @@ export class MetadataRefreshMigration extends Migration {
         collection_id uuid not null,
         collection_address text not null,
         source jsonb not null,
+        accepted_seq bigint not null default nextval('nft_metadata.fetch_seq'),
         total integer not null check (total > 0),
         succeeded integer not null default 0,
         failed integer not null default 0,
@@ -34,7 +36,7 @@ export class MetadataRefreshMigration extends Migration {
     this.addSql(`
       create index refreshes_completed on nft_metadata.refreshes (completed_at) where completed_at is not null`);
 
-    // A lane holds one project's items for one metadata host: the unit of fairness. A claim serves the lane with the
+    // A lane holds one project's chunks for one metadata host: the unit of fairness. A claim serves the lane with the
     // oldest served_at. host_concurrency is null for the deployment's default.
     this.addSql(`
       create table nft_metadata.lanes (
@@ -48,41 +50,55 @@ export class MetadataRefreshMigration extends Migration {
     // All lanes of one host, for the smallest host_concurrency among them.
     this.addSql(`create index lanes_host on nft_metadata.lanes (host)`);
 
-    // An item is one token of one refresh. A claim moves due_at one lease ahead, so the items of a worker that died are
-    // due again by themselves; claim_count is the fencing token of that claim. release_count counts claims that ended
-    // without an attempt. priority is the size of the refresh: 0 interactive, 1 small, 2 large.
-    // The autovacuum setting keeps the index of pending items small: every item leaves it within minutes.
+    // The queue. A chunk holds tokens of one refresh that share a state. A claim moves due_at one lease ahead, so the
+    // chunks of a worker that died are due again by themselves; claim_count is the fencing token of that claim. is_claimed
+    // is true from the claim until every token of the chunk has a result or is released: a chunk that is due and still
+    // claimed was lost. lost_count counts lost claims in a row. priority is the size of the refresh: 0 interactive, 1 small,
+    // 2 large. Token ids ascend; "external": compressing so few numbers costs more than it saves.
+    // The autovacuum setting keeps the index of the queue small: every chunk leaves it within minutes.
     this.addSql(`
-      create table nft_metadata.refresh_items (
+      create table nft_metadata.refresh_chunks (
         id bigint generated always as identity primary key,
         refresh_id uuid not null references nft_metadata.refreshes (id) on delete cascade,
         lane_id integer not null references nft_metadata.lanes (id),
-        token_id numeric(78, 0) not null,
-        priority smallint not null default 2,
-        status text not null default 'pending' check (status in ('pending', 'succeeded', 'failed')),
+        priority smallint not null,
         due_at timestamptz not null,
+        is_claimed boolean not null default false,
         claim_count integer not null default 0,
-        release_count integer not null default 0,
+        lost_count integer not null default 0,
         attempt_count smallint not null default 0,
-        finished_at timestamptz,
-        unique (refresh_id, token_id),
-        check ((status = 'pending') = (finished_at is null))
-      ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02)`);
-    // Only pending items: the cost of a claim grows neither with finished items nor with the backlog of another lane.
+        token_ids numeric(78, 0)[] not null check (cardinality(token_ids) between 1 and 128),
+        first_token_id numeric(78, 0) not null generated always as (token_ids[1]) stored,
+        last_token_id numeric(78, 0) not null generated always as (token_ids[cardinality(token_ids)]) stored
+      ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)`);
+    this.addSql(`alter table nft_metadata.refresh_chunks alter column token_ids set storage external`);
     this.addSql(`
-      create index refresh_items_due
-      on nft_metadata.refresh_items (lane_id, priority, due_at, id) where status = 'pending'`);
-    // Other pending items of the same token, which one fetch completes together.
+      create index refresh_chunks_due on nft_metadata.refresh_chunks (lane_id, priority, due_at, id)`);
+    // The pending tokens of a refresh, in the order of their ids.
     this.addSql(`
-      create index refresh_items_token on nft_metadata.refresh_items (token_id, lane_id) where status = 'pending'`);
-    // PostgreSQL analyses a table while nobody writes, and then no item is pending. With statistics, the planner would
-    // conclude that none ever is, take any index for as good as another, and read all pending items for each token.
-    // Without statistics it assumes a small part of the table.
-    this.addSql(`alter table nft_metadata.refresh_items alter column status set statistics 0`);
+      create index refresh_chunks_refresh on nft_metadata.refresh_chunks (refresh_id, last_token_id)`);
 
+    // The receipt: one row for each token that is final. Rows are only appended. verdict: u updated, n unchanged,
+    // s superseded by a later fetch, f failed, c cancelled. No foreign key: its check would cost more than the row, and
+    // retention deletes in order. The columns of fixed width come first, so that no row has padding.
+    this.addSql(`
+      create table nft_metadata.refresh_results (
+        refresh_id uuid not null,
+        finished_at timestamptz not null,
+        metadata_version integer,
+        attempts smallint not null,
+        verdict "char" not null check (verdict in ('u', 'n', 's', 'f', 'c')),
+        token_id numeric(78, 0) not null,
+        primary key (refresh_id, token_id)
+      )`);
+    this.addSql(`
+      create index refresh_results_verdict
+      on nft_metadata.refresh_results (refresh_id, verdict, token_id) where verdict not in ('u', 'n')`);
+
+    // Why a token failed or was cancelled. No foreign key, as above.
     this.addSql(`
       create table nft_metadata.refresh_errors (
-        item_id bigint primary key references nft_metadata.refresh_items (id) on delete cascade,
+        id bigint generated always as identity primary key,
         refresh_id uuid not null,
         token_id numeric(78, 0) not null,
         metadata_url text not null,
@@ -92,10 +108,14 @@ export class MetadataRefreshMigration extends Migration {
           'unable_to_retrieve_metadata', 'invalid_response_status_code', 'unable_to_decode_response', 'token_not_found'
         )),
         reason text not null,
-        created_at timestamptz not null
+        created_at timestamptz not null,
+        unique (refresh_id, token_id)
       )`);
     this.addSql(`
-      create index refresh_errors_page on nft_metadata.refresh_errors (refresh_id, created_at desc, item_id desc)`);
+      create index refresh_errors_page on nft_metadata.refresh_errors (refresh_id, created_at desc, id desc)`);
+    // How many tokens of a refresh failed for each reason, with the first of them.
+    this.addSql(`
+      create index refresh_errors_reason on nft_metadata.refresh_errors (refresh_id, reason, token_id)`);
 
     // One row for each request of an attempt. No foreign keys: rows are deleted by age, independently of refreshes and
     // tokens. Ids increase with time, so that deletion needs no index of its own.
@@ -126,7 +146,7 @@ export class MetadataRefreshMigration extends Migration {
         used integer not null check (used >= 0)
       )`);
 
-    // No claim takes items of a host before its cooldown is over.
+    // No claim takes tokens of a host before its cooldown is over.
     this.addSql(`
       create table nft_metadata.metadata_hosts (
         host text primary key,
@@ -147,8 +167,8 @@ export class MetadataRefreshMigration extends Migration {
   override down(): void {
     this.addSql(`
       drop table nft_metadata.host_workers, nft_metadata.metadata_hosts, nft_metadata.refresh_quotas,
-        nft_metadata.refresh_attempts, nft_metadata.refresh_errors, nft_metadata.refresh_items, nft_metadata.lanes,
-        nft_metadata.refreshes`);
+        nft_metadata.refresh_attempts, nft_metadata.refresh_errors, nft_metadata.refresh_results,
+        nft_metadata.refresh_chunks, nft_metadata.lanes, nft_metadata.refreshes`);
     this.addSql(`drop sequence nft_metadata.fetch_seq`);
   }
 }
