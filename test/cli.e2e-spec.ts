@@ -64,9 +64,9 @@ it('the command line creates a project and refreshes all its tokens without a ru
   });
   expect(
     await database.query(
-      'select count(*)::int as items, count(distinct token_id)::int as tokens from nft_metadata.refresh_items',
+      'select count(*)::int as results, count(distinct token_id)::int as tokens from nft_metadata.refresh_results',
     ),
-  ).toEqual([{ items: 1201, tokens: 1201 }]);
+  ).toEqual([{ results: 1201, tokens: 1201 }]);
 
   const prefix = String(api_key).split('_')[1]!;
   expect(await json('api-key', 'revoke', '--project', String(project_id), '--prefix', prefix)).toEqual({

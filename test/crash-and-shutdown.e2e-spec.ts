@@ -40,11 +40,12 @@ describe('a worker', () => {
     );
 
     const { refreshId, tokenIds } = test.accepted.at(-1)!;
-    const items = await test.database.query(
-      'select status, claim_count, attempt_count from nft_metadata.refresh_items where refresh_id = $1',
+    const results = await test.database.query(
+      'select verdict, attempts from nft_metadata.refresh_results where refresh_id = $1',
       [refreshId],
     );
-    expect(items).toEqual(tokenIds.map(() => ({ status: 'succeeded', claim_count: 2, attempt_count: 1 })));
+    expect(results).toEqual(tokenIds.map(() => ({ verdict: 'u', attempts: 1 })));
+    expect(await test.invariants.claimsOf(refreshId)).toEqual({ claims: 2, lost: 1 });
     expect(tokenIds.map((tokenId) => test.metadataApi.hits.get(tokenId))).toEqual(tokenIds.map(() => 2));
   });
 
@@ -53,7 +54,7 @@ describe('a worker', () => {
     await completeAfterLeaseExpired(test, api.url, disk);
   });
 
-  it('releases claimed items and ends with status 0 within ten seconds of SIGTERM [H10]', async () => {
+  it('releases claimed tokens and ends with status 0 within ten seconds of SIGTERM [H10]', async () => {
     await shutDownGracefully(test, api.url);
   });
 });
@@ -83,7 +84,7 @@ it('a process that receives SIGTERM is no longer ready while its port is still o
   const service = await test.startProcess('all');
   await test.request(service.url, project, project.tokenIds);
   await waitUntil(() => project.tokenIds.every((tokenId) => test.metadataApi.hits.has(tokenId)));
-  const claimed = await test.holdLock('select from nft_metadata.refresh_items for update');
+  const claimed = await test.holdLock('select from nft_metadata.refresh_chunks for update');
 
   const ended = service.end('SIGTERM');
   await claimed.reached();
@@ -95,7 +96,7 @@ it('a process that receives SIGTERM is no longer ready while its port is still o
   await test.expectAllDone();
 });
 
-it('an item that was released a dozen times does not count as lost', async () => {
+it('a token that was released a dozen times does not count as lost', async () => {
   const { app, worker: inThisProcess, metadataApi } = test.app;
   const project = await test.aProject(1);
   const tokenId = project.tokenIds[0]!;

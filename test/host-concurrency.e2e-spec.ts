@@ -65,7 +65,7 @@ describe('a metadata host', () => {
     await test.database.query('update nft_metadata.lanes set host_concurrency = null');
   });
 
-  it('with a limit of one request is used by one worker: another one releases its items at once', async () => {
+  it('with a limit of one request is used by one worker: another one releases its tokens at once', async () => {
     const project = await test.aProject({ tokens: ids(40), metadataUrl: oneHost.url });
     await test.database.query('update nft_metadata.collections set host_concurrency = 1 where id = $1', [
       project.collectionId,
@@ -74,9 +74,11 @@ describe('a metadata host', () => {
     const refreshId = await requestRefresh(test.app, project, ids(40));
     const other = await test.anotherWorker();
     const released = () =>
-      test.database.query('select from nft_metadata.refresh_items where refresh_id = $1 and release_count > 0', [
-        refreshId,
-      ]);
+      test.database.query(
+        `select from nft_metadata.refresh_chunks
+         where refresh_id = $1 and claim_count > 0 and attempt_count = 0 and not is_claimed`,
+        [refreshId],
+      );
 
     test.worker.start();
     await vi.waitUntil(() => oneHost.hits.size > 0, { timeout: 10_000 });

@@ -94,7 +94,7 @@ it('claims without having the statement compiled, and keeps no lanes for long if
       return null;
     end $$`);
   await database.query(`
-    create trigger note_claim after update of claim_count on nft_metadata.refresh_items
+    create trigger note_claim after update of claim_count on nft_metadata.refresh_chunks
     for each row execute function note_claim()`);
 
   expect(await refreshOne(shop, studio)).toBe('Token 1');

@@ -181,11 +181,17 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
     const project = await aProject(ids(9));
     const refreshId = await requestRefresh(test.app, project, ids(9));
     await test.database.query(
-      `update nft_metadata.refresh_items set due_at = now() + interval '2 seconds' where token_id = 9`,
+      `with split as (
+         update nft_metadata.refresh_chunks set token_ids = array_remove(token_ids, 9) where refresh_id = $1 returning *
+       )
+       insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, token_ids)
+       select refresh_id, lane_id, priority, now() + interval '2 seconds', '{9}' from split`,
+      [refreshId],
     );
     const other = new Client({ connectionString: test.database.url });
     await other.connect();
-    await other.query('begin; select from nft_metadata.refresh_items where token_id = 9 for update');
+    await other.query('begin');
+    await other.query(`select from nft_metadata.refresh_chunks where token_ids = '{9}' for update`);
     const isClaiming = async () => {
       test.worker.wake();
       const rows = await test.database.query(
@@ -206,7 +212,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
     await other.end();
     await until(async () => {
       const rows = await test.database.query(
-        'select from nft_metadata.refresh_items where token_id = 9 and claim_count > 0',
+        `select from nft_metadata.refresh_chunks where token_ids = '{9}' and claim_count > 0`,
       );
       return rows.length > 0;
     });

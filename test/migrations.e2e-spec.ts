@@ -75,7 +75,7 @@ describe.each([
     await migrateAsHost(host.url, HOST_MIGRATIONS, allOrNothing);
 
     expect(left).toEqual([]);
-    expect(await host.query('select from nft_metadata.refresh_items')).toEqual([]);
+    expect(await host.query('select from nft_metadata.refresh_chunks')).toEqual([]);
     expect(await host.query('select name from shop_reviews')).toEqual([{ name: 'first' }]);
   });
 });
@@ -238,7 +238,7 @@ const LIST_OF_SERVICE = 'nft_metadata.migrations';
 const TABLES = [
   'nft_metadata.projects',
   'nft_metadata.tokens',
-  'nft_metadata.refresh_items',
+  'nft_metadata.refresh_chunks',
   'nft_metadata.webhooks',
   'marketplace.listings',
 ];
@@ -342,8 +342,8 @@ async function addRefresh({ query }: EmptyDatabase, { host }: MetadataHost): Pro
        select gen_random_uuid(), project_id, id, address, jsonb_build_object('kind', source, 'url', metadata_url), 1, now()
        from collection returning *
      )
-     insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, due_at)
-     select refresh.id, lane.id, 1, now() from refresh, lane`,
+     insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, token_ids)
+     select refresh.id, lane.id, 0, now(), '{1}' from refresh, lane`,
   );
 }
 

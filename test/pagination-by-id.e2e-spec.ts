@@ -59,19 +59,13 @@ it('the errors of one instant are listed newest first, and none is left out, wha
   const refreshId = await requestRefresh(test.app, project, ['1']);
   await test.worker.runOnce();
   await test.database.query(
-    `with item as (
-       insert into nft_metadata.refresh_items (id, refresh_id, lane_id, token_id, status, due_at, finished_at)
-       overriding system value
-       select id, $1, (select min(id) from nft_metadata.lanes), id + 1000000, 'failed', now(), now()
-       from unnest($2::bigint[]) as id
-       returning *
-     )
-     insert into nft_metadata.refresh_errors
-       (item_id, refresh_id, token_id, metadata_url, error_code, reason, created_at)
-     select id, refresh_id, id, '', 'token_not_found', 'not_registered', now() from item`,
+    `insert into nft_metadata.refresh_errors
+       (id, refresh_id, token_id, metadata_url, error_code, reason, created_at)
+     overriding system value
+     select id, $1, id, '', 'token_not_found', 'not_registered', now() from unnest($2::bigint[]) as id`,
     [refreshId, IDS],
   );
-  await continueAfter('nft_metadata.refresh_items', 2000);
+  await continueAfter('nft_metadata.refresh_errors', 2000);
 
   const rows = await walk<{ token_id: string }>(`/v1/metadata-refreshes/${refreshId}/errors`, project.apiKey);
 

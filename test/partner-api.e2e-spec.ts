@@ -13,10 +13,10 @@ const path = (address: string, base = '') => `${base}/collections/${address}/ref
 const post = (project: TestProject, token_ids: unknown, { base = '', address = project.collectionAddress } = {}) =>
   http(test.app).post(path(address, base)).set('X-API-Key', project.apiKey).send({ token_ids });
 
-const itemsOf = async (project: TestProject) =>
+const queuedTokens = async (project: TestProject) =>
   test.database.query(
-    `select token_id::text from nft_metadata.refresh_items as item
-     join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id where refresh.project_id = $1`,
+    `select unnest(chunk.token_ids)::text as token_id from nft_metadata.refresh_chunks as chunk
+     join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id where refresh.project_id = $1`,
     [project.id],
   );
 
@@ -62,7 +62,7 @@ describe('the partner API', () => {
 
     await post(project, ['1', '1', '2', 1]).expect(200);
 
-    expect(await itemsOf(project)).toHaveLength(2);
+    expect(await queuedTokens(project)).toHaveLength(2);
   });
 
   it('takes 100 ids, and responds "Too many token ids" to 101', async () => {
@@ -97,7 +97,7 @@ describe('the partner API', () => {
 
     expect(status).toBe(400);
     expect(body).toEqual({ message: 'Token not found', token_ids: ['8', '7'] });
-    expect(await itemsOf(project)).toEqual([]);
+    expect(await queuedTokens(project)).toEqual([]);
     expect((await limitsOf(project)).tokens_per_hour.remaining).toBe(30_000);
   });
 

@@ -50,8 +50,8 @@ it('a worker continues while further refreshes of its project are being accepted
     [refreshId, further],
   );
   await accepting.query(
-    `insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, due_at)
-     select $2, lane_id, token_id, now() from nft_metadata.refresh_items where refresh_id = $1`,
+    `insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, token_ids)
+     select $2, lane_id, priority, now(), token_ids from nft_metadata.refresh_chunks where refresh_id = $1`,
     [refreshId, further],
   );
 
@@ -224,7 +224,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
     expect(bulkFetches.length).toBeGreaterThanOrEqual(3);
     expect(bulkFetches).toContain(0);
     const batches = await test.database.query<{ tokens: number }>(
-      `select count(*)::int as tokens from nft_metadata.refresh_items
+      `select count(*)::int as tokens from nft_metadata.refresh_results
        where refresh_id = any($1) and finished_at between
          (select min(created_at) from nft_metadata.refreshes where project_id = $2)
          and (select max(completed_at) from nft_metadata.refreshes where project_id = $2)
@@ -242,7 +242,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
       await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
     ];
     const bulk = await requestRefresh(test.app, large, ids(1000));
-    const releaseHeld = await locking('select from nft_metadata.refresh_items where refresh_id = $1 for update', [
+    const releaseHeld = await locking('select from nft_metadata.refresh_chunks where refresh_id = $1 for update', [
       bulk,
     ]);
     test.worker.start();

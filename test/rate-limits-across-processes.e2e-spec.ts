@@ -34,13 +34,13 @@ it('200 requests of 1,000 tokens at once, over four processes, are accepted 30 t
   const left = accepted.map(({ headers }) => Number(headers.get('x-imx-remaining-refreshes')));
   expect(left.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, index) => index * 1000));
   expect(new Set(refused.map(({ headers }) => headers.get('x-imx-remaining-refreshes')))).toEqual(new Set(['0']));
-  const [saved] = await test.database.query<{ refreshes: number; items: number }>(
-    `select count(distinct refresh.id)::int as refreshes, count(*)::int as items
-     from nft_metadata.refreshes as refresh join nft_metadata.refresh_items as item on item.refresh_id = refresh.id
+  const [saved] = await test.database.query<{ refreshes: number; tokens: number }>(
+    `select count(distinct refresh.id)::int as refreshes, sum(cardinality(chunk.token_ids))::int as tokens
+     from nft_metadata.refreshes as refresh join nft_metadata.refresh_chunks as chunk on chunk.refresh_id = refresh.id
      where refresh.project_id = $1`,
     [project.id],
   );
-  expect(saved).toEqual({ refreshes: 30, items: 30_000 });
+  expect(saved).toEqual({ refreshes: 30, tokens: 30_000 });
 });
 
 it('40 requests within one second, over four processes, are accepted five times', async () => {

@@ -136,11 +136,15 @@ it('a token that was not found is fetched again only by a new refresh, and then 
   ]);
 });
 
-it('an item of a dead worker that waits for its retry does not delay a newer refresh of its token', async () => {
+it('a token of a dead worker that waits for its retry does not delay a newer refresh of its token', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.script('1', { status: 503, body: '' }, { status: 200, body: { name: 'One' } });
   const older = await requestRefresh(test.app, project, ['1']);
-  await test.database.query('update nft_metadata.refresh_items set claim_count = 1 where refresh_id = $1', [older]);
+  // As its worker left it: claimed, and the lease is over.
+  await test.database.query(
+    'update nft_metadata.refresh_chunks set claim_count = 1, is_claimed = true where refresh_id = $1',
+    [older],
+  );
   await test.worker.runOnce();
 
   const newer = await refresh(project, ['1']);

@@ -35,12 +35,8 @@ const rowsIn = async (table: string, of = 'true') => {
   return row!.count;
 };
 
-/** Completed refreshes that are old enough to go, with an error for every third item; as if they had been asked for. */
-async function oldRefreshes(project: TestProject, count: number, items: number): Promise<string[]> {
-  await test.database.query(
-    `insert into nft_metadata.lanes (project_id, host) values ($1, 'old.example') on conflict do nothing`,
-    [project.id],
-  );
+/** Completed refreshes that are old enough to be deleted, with an error for every third token, as if they had been requested. */
+async function oldRefreshes(project: TestProject, count: number, tokens: number): Promise<string[]> {
   const rows = await test.database.query<{ id: string }>(
     `with refresh as (
        insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, succeeded,
@@ -49,20 +45,19 @@ async function oldRefreshes(project: TestProject, count: number, items: number):
        from generate_series(1, $4::int) as number
        cross join lateral (select now() - interval '40 days' + number * interval '1 second' as at) as old
        returning id, completed_at
-     ), item as (
-       insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, status, due_at, finished_at)
-       select refresh.id, (select id from nft_metadata.lanes where project_id = $1 and host = 'old.example'), token_id,
-         case when token_id % 3 = 0 then 'failed' else 'succeeded' end, completed_at, completed_at
+     ), result as (
+       insert into nft_metadata.refresh_results (refresh_id, token_id, verdict, attempts, finished_at)
+       select refresh.id, token_id, case when token_id % 3 = 0 then 'f' else 'u' end::"char", 1, completed_at
        from refresh cross join generate_series(1, $5::int) as token_id
        returning *
      ), error as (
        insert into nft_metadata.refresh_errors
-         (item_id, refresh_id, token_id, metadata_url, status_code, error_code, reason, created_at)
-       select id, refresh_id, token_id, '', 404, 'invalid_response_status_code', 'status_404', finished_at
-       from item where status = 'failed'
+         (refresh_id, token_id, metadata_url, status_code, error_code, reason, created_at)
+       select refresh_id, token_id, '', 404, 'invalid_response_status_code', 'status_404', finished_at
+       from result where verdict = 'f'
      )
      select id from refresh`,
-    [project.id, project.collectionId, project.collectionAddress, count, items],
+    [project.id, project.collectionId, project.collectionAddress, count, tokens],
   );
   return rows.map(({ id }) => id);
 }
@@ -134,9 +129,9 @@ it('a completed refresh is deleted with its errors after thirty days, and an ope
     await http(test.app).get(`/v1/metadata-refreshes/${path}`).set('x-api-key', project.apiKey).expect(404);
   }
   expect(await readRefresh(test.app, project, open)).toMatchObject({ status: 'queued' });
-  expect(await rowsIn('refresh_items', `refresh_id = '${done}'`)).toBe(0);
+  expect(await rowsIn('refresh_results', `refresh_id = '${done}'`)).toBe(0);
   expect(await rowsIn('refresh_errors', `refresh_id = '${done}'`)).toBe(0);
-  expect(await rowsIn('refresh_items', `refresh_id = '${open}'`)).toBe(1);
+  expect(await rowsIn('refresh_chunks', `refresh_id = '${open}'`)).toBe(1);
   await test.worker.runOnce();
 });
 
@@ -167,19 +162,20 @@ it('a refresh of any size is deleted completely, in statements of bounded size',
   await oldRefreshes(project, 10, 1100);
   await oldRefreshes(project, 1, 23_000);
   await oldRefreshes(project, 60, 300);
-  await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_items, nft_metadata.refresh_errors');
-  await using items = await watchRemovals('refresh_items');
+  await test.database.query(
+    'analyze nft_metadata.refreshes, nft_metadata.refresh_results, nft_metadata.refresh_errors',
+  );
+  const rowsBefore = await rowsIn('refresh_results');
+  await using results = await watchRemovals('refresh_results');
 
   expect(await retention.deleteExpired()).toMatchObject({ refreshes: 71 });
 
-  const statements = await items.statements();
+  const statements = await results.statements();
   expect(statements.reduce((sum, { rows }) => sum + rows, 0)).toBe(10 * 1100 + 23_000 + 60 * 300);
   expect(Math.max(...statements.map(({ rows }) => rows))).toBe(5000);
-  for (const table of ['refreshes', 'refresh_items']) {
-    const lane = `(select id from nft_metadata.lanes where project_id = '${project.id}')`;
-    expect(await rowsIn(table, table === 'refreshes' ? `project_id = '${project.id}'` : `lane_id in ${lane}`)).toBe(0);
-  }
-  expect(await rowsIn('refresh_errors', 'item_id not in (select id from nft_metadata.refresh_items)')).toBe(0);
+  expect(await rowsIn('refreshes', `project_id = '${project.id}'`)).toBe(0);
+  expect(await rowsIn('refresh_results')).toBe(rowsBefore - (10 * 1100 + 23_000 + 60 * 300));
+  expect(await rowsIn('refresh_errors', 'refresh_id not in (select id from nft_metadata.refreshes)')).toBe(0);
 });
 
 it('many small refreshes are deleted 1,000 at a time, and attempts 5,000 at a time', async () => {
@@ -206,11 +202,11 @@ it('a refresh that is deleted in part still has its counts; the next hour delete
   const [refreshId] = await oldRefreshes(project, 1, 12_000);
   const receipt = await readRefresh(test.app, project, refreshId!);
   {
-    await using _ = await watchRemovals('refresh_items', '(select count(*) from test_clock.removals) = 2');
+    await using _ = await watchRemovals('refresh_results', '(select count(*) from test_clock.removals) = 3');
     await expect(retention.deleteExpired()).rejects.toThrow('refused by the test');
   }
 
-  expect(await rowsIn('refresh_items', `refresh_id = '${refreshId}'`)).toBe(2000);
+  expect(await rowsIn('refresh_results', `refresh_id = '${refreshId}'`)).toBe(2000);
   expect(receipt).toMatchObject({ status: 'completed', summary: { succeeded: 8000, failed: 4000, pending: 0 } });
   expect(await readRefresh(test.app, project, refreshId!)).toEqual(receipt);
   expect(await rowsIn('refresh_errors', `refresh_id = '${refreshId}'`)).toBeLessThan(1000);

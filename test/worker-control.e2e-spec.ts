@@ -27,7 +27,7 @@ const hits = (tokenId: string) => test.metadataApi.hits.get(tokenId) ?? 0;
 
 async function claimsOf(refreshIds: readonly string[]): Promise<number> {
   const [row] = await test.database.query<{ claims: number }>(
-    'select sum(claim_count)::int as claims from nft_metadata.refresh_items where refresh_id = any($1)',
+    'select sum(claim_count)::int as claims from nft_metadata.refresh_chunks where refresh_id = any($1)',
     [refreshIds],
   );
   return row!.claims;
@@ -131,8 +131,8 @@ async function holdingUpClaims(tokenId: string) {
       return new;
     end $$`);
   await client.query(`
-    create trigger hold_up before update of claim_count on nft_metadata.refresh_items
-    for each row when (new.token_id = ${tokenId}) execute function hold_up()`);
+    create trigger hold_up before update of claim_count on nft_metadata.refresh_chunks
+    for each row when (${tokenId} = any(new.token_ids)) execute function hold_up()`);
   return {
     async isOneWaiting() {
       const { rows } = await client.query(`select from pg_locks where locktype = 'advisory' and not granted`);
@@ -143,7 +143,7 @@ async function holdingUpClaims(tokenId: string) {
     },
     async [Symbol.asyncDispose]() {
       await client.query('select pg_advisory_unlock_all()');
-      await client.query('drop trigger hold_up on nft_metadata.refresh_items');
+      await client.query('drop trigger hold_up on nft_metadata.refresh_chunks');
       await client.query('drop function hold_up');
       await client.end();
     },

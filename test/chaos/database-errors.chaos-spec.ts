@@ -27,7 +27,7 @@ async function begin() {
 
 const finals = async () => {
   const [row] = await test.database.query<{ finals: number }>(
-    `select count(*)::int as finals from nft_metadata.refresh_items where status <> 'pending'`,
+    'select count(*)::int as finals from nft_metadata.refresh_results',
   );
   return row!.finals;
 };
@@ -67,7 +67,7 @@ it.each(each)(
     // Every statement that writes takes longer than a statement may.
     await test.database.query(`alter database ${name} set statement_timeout = '50ms'`);
     await newSessions();
-    const records = await test.holdLock('lock table nft_metadata.refresh_items in exclusive mode');
+    const records = await test.holdLock('lock table nft_metadata.refresh_chunks in exclusive mode');
     const refused = await test.post(services.api.url, project, project.tokenIds.slice(0, 10));
     await delay(5000);
     await records.release();

@@ -105,7 +105,7 @@ it('a worker with claimed tokens whose heartbeat fails continues when the databa
   const shares = await test.holdLock('lock table nft_metadata.host_workers in exclusive mode');
   services = { ...services, workers: [await test.startProcess('worker')] };
   await shares.reached();
-  const claimed = await test.invariants.claimedItems();
+  const claimed = await test.invariants.claimedTokens();
 
   await shares.terminateWaiting();
   await shares.release();

@@ -36,7 +36,7 @@ it.each(each)('round %i: SIGTERM in the middle of the work shuts a worker down g
   await shutDownGracefully(test, api.url);
 });
 
-it('SIGTERM during a claim releases the claimed items [H10]', async () => {
+it('SIGTERM during a claim releases the claimed tokens [H10]', async () => {
   const project = await test.aProject(5);
   const worker = await test.startProcess('worker');
   const commits = await blockCommits(test, 'claim');
@@ -48,7 +48,7 @@ it('SIGTERM during a claim releases the claimed items [H10]', async () => {
   await commits.release();
 
   expect(await ended).toMatchObject({ status: 0 });
-  expect(await test.invariants.claimedItems()).toEqual([]);
+  expect(await test.invariants.claimedTokens()).toEqual([]);
   await test.startProcess('worker');
   await test.expectAllDone();
 });

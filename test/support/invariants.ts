@@ -17,30 +17,62 @@ interface Invariant {
 /** Hold in every snapshot. */
 const ALWAYS: readonly Invariant[] = [
   {
-    description: 'the counters of a refresh match the states of its items',
-    sql: `select refresh.id || ': ' || row_to_json(refresh) || ' with items ' || row_to_json(item) as detail
+    description: 'the counters of a refresh match its results and its chunks',
+    sql: `select row_to_json(refresh) || ' with results ' || coalesce(row_to_json(result)::text, 'none') || ' and '
+        || coalesce(pending, 0) || ' tokens in chunks' as detail
       from (select id, total, succeeded, failed from nft_metadata.refreshes) as refresh
-      join (
-        select refresh_id as id, count(*) as total, count(*) filter (where status = 'succeeded') as succeeded,
-          count(*) filter (where status = 'failed') as failed
-        from nft_metadata.refresh_items group by refresh_id
-      ) as item using (id)
-      where (refresh.total, refresh.succeeded, refresh.failed) <> (item.total, item.succeeded, item.failed)`,
+      left join (
+        select refresh_id as id, count(*) filter (where verdict in ('u', 'n', 's')) as succeeded,
+          count(*) filter (where verdict in ('f', 'c')) as failed
+        from nft_metadata.refresh_results group by refresh_id
+      ) as result using (id)
+      left join (
+        select refresh_id as id, sum(cardinality(token_ids)) as pending from nft_metadata.refresh_chunks group by refresh_id
+      ) as chunk using (id)
+      where refresh.succeeded <> coalesce(result.succeeded, 0) or refresh.failed <> coalesce(result.failed, 0)
+        or refresh.total <> refresh.succeeded + refresh.failed + coalesce(pending, 0)`,
   },
   {
-    description: 'no refresh is completed while one of its items is pending',
+    description: 'a token of a refresh is in one chunk or has a result, and not both',
+    sql: `select refresh_id || ' token ' || token_id || ' in ' || count(*) || ' chunks' as detail
+      from (select refresh_id, unnest(token_ids) as token_id from nft_metadata.refresh_chunks) as pending
+      group by refresh_id, token_id
+      having count(*) > 1 or exists (
+        select from nft_metadata.refresh_results as result
+        where result.refresh_id = pending.refresh_id and result.token_id = pending.token_id
+      )`,
+  },
+  {
+    description: 'the tokens of a chunk ascend',
+    sql: `select id || ': ' || token_ids::text as detail from nft_metadata.refresh_chunks
+      where token_ids <> array(select distinct token_id from unnest(token_ids) as token_id order by token_id)`,
+  },
+  {
+    // The chunks of one claim have one due_at: the time of its transaction, one lease later.
+    description: 'a token is in one claim at a time',
+    sql: `select token_id || ' in chunks ' || string_agg(id || ' until ' || due_at, ', ') as detail
+      from (
+        select chunk.id, chunk.due_at, refresh.collection_id, unnest(chunk.token_ids) as token_id
+        from nft_metadata.refresh_chunks as chunk join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
+        where chunk.is_claimed and chunk.due_at > now()
+      ) as claimed
+      group by collection_id, token_id
+      having count(distinct due_at) > 1`,
+  },
+  {
+    description: 'no refresh is completed while one of its tokens is pending',
     sql: `select refresh.id::text as detail
       from nft_metadata.refreshes as refresh
       where completed_at is not null
-        and exists (select from nft_metadata.refresh_items where refresh_id = refresh.id and status = 'pending')`,
+        and exists (select from nft_metadata.refresh_chunks where refresh_id = refresh.id)`,
   },
   {
-    description: 'a failed item has exactly one error, and any other item has none',
-    sql: `select item.id || ' ' || item.status || ' with ' || count(error) || ' errors' as detail
-      from nft_metadata.refresh_items as item
-      left join nft_metadata.refresh_errors as error on error.item_id = item.id
-      group by item.id
-      having count(error) <> (item.status = 'failed')::int`,
+    description: 'a failed token has exactly one error, and any other token has none',
+    sql: `select refresh_id || ' token ' || token_id || ': ' || coalesce(verdict::text, 'no result') || ', error '
+        || coalesce(error.id::text, 'none') as detail
+      from nft_metadata.refresh_results as result
+      full join nft_metadata.refresh_errors as error using (refresh_id, token_id)
+      where (verdict in ('f', 'c')) is distinct from (error.id is not null)`,
   },
 ];
 
@@ -57,9 +89,8 @@ const SNAPSHOT = ALWAYS.map(
 /** Hold when no work is pending. */
 const WHEN_IDLE: readonly Invariant[] = [
   {
-    description: 'no item is pending',
-    sql: `select id || ' of token ' || token_id || ', claims ' || claim_count || ', due ' || due_at as detail
-      from nft_metadata.refresh_items where status = 'pending'`,
+    description: 'no chunk is left',
+    sql: 'select row_to_json(chunk)::text as detail from nft_metadata.refresh_chunks as chunk',
   },
   {
     description: 'every refresh is completed after its creation',
@@ -67,17 +98,48 @@ const WHEN_IDLE: readonly Invariant[] = [
       where completed_at is null or completed_at < created_at`,
   },
   {
-    description: 'an item becomes final once and does not change afterwards',
-    sql: `select 'item ' || row_id || ': ' || string_agg(before || ' to ' || after, ', ' order by id) as detail
-      from (${committed('refresh_items', 'status')}) as change
-      where before <> after
-      group by row_id
-      having count(*) > 1 or bool_or(before <> 'pending')`,
+    description: 'a result does not change',
+    sql: `select row_id || ': ' || before || ' to ' || coalesce(after::text, 'none') as detail
+      from test_monitor.changes where table_name = 'refresh_results'`,
   },
   {
-    description: 'the claim count of an item never decreases',
-    sql: `select 'item ' || row_id || ': from ' || before || ' to ' || after as detail
-      from (${committed('refresh_items', 'claim_count')}) as change where before::int > after::int`,
+    description: 'no token is added to a chunk',
+    sql: `select 'chunk ' || row_id || ': from ' || before || ' to ' || after as detail
+      from (${committed('refresh_chunks', 'token_ids')}) as change where not before::jsonb @> after::jsonb`,
+  },
+  {
+    description: 'the claim count of a chunk never decreases',
+    sql: `select 'chunk ' || row_id || ': from ' || before || ' to ' || after as detail
+      from (${committed('refresh_chunks', 'claim_count')}) as change where before::int > after::int`,
+  },
+  {
+    description: 'an attempt is stored once, and counts for the result of its token',
+    sql: `select attempt.refresh_id || ' token ' || token_id || ': attempt ' || attempt.attempt || ', stored ' || count(*)
+        || ' times, of ' || attempts as detail
+      from nft_metadata.refresh_attempts as attempt
+      join nft_metadata.refresh_results as result using (refresh_id, token_id)
+      group by attempt.refresh_id, token_id, attempt.attempt, attempts
+      having count(*) > 1 or attempt.attempt > attempts`,
+  },
+  {
+    description: 'a refresh is announced once, when it is completed',
+    sql: `select id || ': ' || count(event) || ' events, ' || coalesce(max(event::text), 'none') as detail
+      from nft_metadata.refreshes as refresh
+      left join (
+        select jsonb_array_elements(completions::jsonb) as event from nft_metadata.event_outbox
+      ) as completion on (event->>'refreshId')::uuid = refresh.id
+        and (event->>'succeeded', event->>'failed') = (refresh.succeeded::text, refresh.failed::text)
+      group by id having count(event) <> 1`,
+  },
+  {
+    description: 'every version of a record is announced once',
+    sql: `select token.token_id || ': ' || count(event) || ' events for ' || metadata_version || ' versions' as detail
+      from nft_metadata.tokens as token
+      left join (
+        select jsonb_array_elements(changes::jsonb) as event from nft_metadata.event_outbox
+      ) as change on (event->>'collectionId')::uuid = token.collection_id and (event->>'tokenId')::numeric = token.token_id
+      group by token.collection_id, token.token_id, metadata_version
+      having count(event) <> metadata_version`,
   },
   {
     description: 'a completed refresh stays completed',
@@ -128,6 +190,14 @@ function committed(table: string, column: string): string {
     group by row_id, transaction`;
 }
 
+/** The committed claims of chunks: `after` is the chunk when it was claimed. */
+const CLAIMS = `
+  select * from (
+    select row_id, transaction, (array_agg(before order by id))[1] as before, (array_agg(after order by id desc))[1] as after
+    from test_monitor.changes where table_name = 'refresh_chunks' group by row_id, transaction
+  ) as change
+  where (after->>'is_claimed')::boolean and (after->>'claim_count')::int > coalesce((before->>'claim_count')::int, 0)`;
+
 const CLOCK_TOLERANCE_MS = 3000;
 
 /** Samples the database during a test and checks the invariants. */
@@ -164,16 +234,33 @@ export class InvariantMonitor {
     await this.snapshots.end();
   }
 
-  /** The ids of items that are claimed, and neither finished nor released. */
-  async claimedItems(): Promise<string[]> {
+  /** The ids of tokens that are claimed, and neither finished nor released. */
+  async claimedTokens(): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
-      `select row_id as id
-       from (
-         select distinct on (row_id) * from test_monitor.changes where table_name = 'refresh_items' order by row_id, id desc
-       ) as last
-       where after->>'status' = 'pending' and (after->>'claim_count')::int > coalesce((before->>'claim_count')::int, 0)`,
+      'select unnest(token_ids)::text as id from nft_metadata.refresh_chunks where is_claimed',
     );
     return rows.map(({ id }) => id);
+  }
+
+  /** How often the chunks of a refresh were claimed, and the most claims in a row that one of them lost. */
+  async claimsOf(refreshId: string): Promise<{ claims: number; lost: number }> {
+    const [row] = await this.database.query<{ claims: number; lost: number }>(
+      `select count(distinct transaction)::int as claims, max((after->>'lost_count')::int) as lost
+       from (${CLAIMS}) as claim where after->>'refresh_id' = $1`,
+      [refreshId],
+    );
+    return row!;
+  }
+
+  /** The most claims in a row of one chunk that ended by lease expiry, without a result or a release. */
+  async maxLostClaims(projectId: string): Promise<number> {
+    const [row] = await this.database.query<{ most: number }>(
+      `select max((after->>'lost_count')::int) as most
+       from (${CLAIMS}) as claim join nft_metadata.refreshes as refresh on refresh.id = (after->>'refresh_id')::uuid
+       where refresh.project_id = $1`,
+      [projectId],
+    );
+    return row!.most;
   }
 
   /** Call this when no work is pending. Throws an Error with every description that turned out untrue, and the rows. */
@@ -221,13 +308,20 @@ export class InvariantMonitor {
   private async checkAcceptedRefreshes(accepted: readonly AcceptedRefresh[]): Promise<void> {
     const wanted = accepted.flatMap(({ refreshId, tokenIds }) => tokenIds.map((id) => ({ refreshId, tokenId: id })));
     const rows = await this.database.query<{ detail: string }>(
-      `select "refreshId" || ' token ' || "tokenId" || ': ' || count(item) || ' items' as detail
-       from jsonb_to_recordset($1::jsonb) as accepted ("refreshId" uuid, "tokenId" numeric)
-       left join nft_metadata.refresh_items as item on item.refresh_id = "refreshId" and item.token_id = "tokenId"
-       group by "refreshId", "tokenId" having count(item) <> 1 limit 5`,
+      `with accepted as (
+         select * from jsonb_to_recordset($1::jsonb) as accepted ("refreshId" uuid, "tokenId" numeric)
+       )
+       select coalesce("refreshId", refresh_id) || ' token ' || coalesce("tokenId", token_id) || ': '
+         || case when "tokenId" is null then 'not requested' else 'no result' end as detail
+       from accepted
+       full join (
+         select refresh_id, token_id from nft_metadata.refresh_results
+         where refresh_id in (select "refreshId" from accepted)
+       ) as result on refresh_id = "refreshId" and token_id = "tokenId"
+       where "tokenId" is null or token_id is null limit 5`,
       [JSON.stringify(wanted)],
     );
-    this.record('an accepted refresh has exactly one item for each of its tokens', rows);
+    this.record('an accepted refresh has a result for each of its tokens and for no other', rows);
   }
 
   /** Compares the requests that the metadata host received with the claims and records in the database. */
@@ -236,20 +330,27 @@ export class InvariantMonitor {
     const tokens = await this.database.query<{
       tokenId: string;
       claims: number;
-      /** Unix time in milliseconds: when the last successful refresh was accepted. */
+      /** Unix time in milliseconds: when the acceptance of the last successful refresh began. */
       acceptedAt: number | null;
       /** The request numbers of the stored documents, in order. */
       writes: number[];
     }>(
-      `select item."tokenId", item.claims, item."acceptedAt", coalesce(record.writes, '{}') as writes
+      `select result."tokenId", coalesce(claim.claims, 0) as claims, result."acceptedAt",
+         coalesce(record.writes, '{}') as writes
        from (
-         select item.token_id::text as "tokenId", sum(item.claim_count)::int as claims,
-           (extract(epoch from max(change.at) filter (where item.status = 'succeeded')) * 1000)::float8 as "acceptedAt"
-         from nft_metadata.refresh_items as item
+         select token_id::text as "tokenId",
+           (extract(epoch from max(change.began_at) filter (where verdict in ('u', 'n', 's'))) * 1000)::float8 as "acceptedAt"
+         from nft_metadata.refresh_results
          join test_monitor.changes as change
-           on change.table_name = 'refresh_items' and change.row_id = item.id::text and change.before is null
-         group by item.token_id
-       ) as item
+           on change.table_name = 'refreshes' and change.row_id = refresh_id::text and change.before is null
+         group by token_id
+       ) as result
+       left join (
+         select "tokenId", count(distinct transaction)::int as claims
+         from (${CLAIMS}) as claim
+         cross join lateral jsonb_array_elements_text(after->'token_ids') as "tokenId"
+         group by "tokenId"
+       ) as claim using ("tokenId")
        left join (
          select after->>'token_id' as "tokenId", array_agg((after->>'served')::int order by id) as writes
          from test_monitor.changes
@@ -306,7 +407,7 @@ const CHANGE_LOG = `
   create table test_monitor.changes (
     id bigint generated always as identity primary key,
     transaction xid8 not null default pg_current_xact_id(),
-    at timestamptz not null default pg_catalog.clock_timestamp(),
+    began_at timestamptz not null default pg_catalog.now(),
     table_name text not null,
     row_id text not null,
     before jsonb,
@@ -326,12 +427,14 @@ const CHANGE_LOG = `
   create function test_monitor.log_change() returns trigger language plpgsql as $$
     begin
       insert into test_monitor.changes (table_name, row_id, before, after)
-      values (tg_table_name, coalesce(to_jsonb(new)->>'id', to_jsonb(old)->>'id'),
+      values (tg_table_name, coalesce(to_jsonb(new)->>'id', to_jsonb(old)->>'id', to_jsonb(old)->>'token_id'),
         test_monitor.logged_fields(to_jsonb(old)), test_monitor.logged_fields(to_jsonb(new)));
       return null;
     end
   $$;
-  create trigger test_monitor after insert or update or delete on nft_metadata.refresh_items
+  create trigger test_monitor after insert or update or delete on nft_metadata.refresh_chunks
+    for each row execute function test_monitor.log_change();
+  create trigger test_monitor after update or delete on nft_metadata.refresh_results
     for each row execute function test_monitor.log_change();
   create trigger test_monitor after insert or update or delete on nft_metadata.refreshes
     for each row execute function test_monitor.log_change();

@@ -35,7 +35,7 @@ const whileCommitting =
   (test) =>
     blockCommits(test, kind);
 
-/** All points between the claim of an item and the acknowledged commit of its result. */
+/** All points between the claim of a token and the acknowledged commit of its result. */
 export const killPoints: readonly KillPoint[] = [
   { name: 'while its claim is being committed', prepare: whileCommitting('claim') },
   {
@@ -49,16 +49,37 @@ export const killPoints: readonly KillPoint[] = [
   { name: 'after its requests are sent', prepare: waitingForHost('hangs') },
   { name: 'after the headers of the responses', prepare: waitingForHost('drips a byte at a time') },
   {
-    name: 'while the items are being written',
-    prepare: blockedByStatement('lock table nft_metadata.refresh_attempts in share mode'),
-  },
-  {
-    name: 'after the items are written, before the records',
+    name: 'before the records are written',
     prepare: blockedByStatement('select from nft_metadata.tokens for update'),
   },
   {
-    name: 'after the records are written, before the counters',
-    prepare: blockedByStatement('select from nft_metadata.refreshes for update'),
+    name: 'after the records are written, before the attempts',
+    prepare: blockedByStatement('lock table nft_metadata.refresh_attempts in share mode'),
+  },
+  {
+    name: 'after the attempts are written, before the results',
+    prepare: blockedByStatement('lock table nft_metadata.refresh_results in share mode'),
+  },
+  {
+    name: 'after the results are written, before the counts of traits',
+    prepare: async (test, tokenIds) => {
+      // The traits exist, so that only their counts are left to write.
+      await test.database.query(
+        `insert into nft_metadata.collection_traits (collection_id, trait_type, value)
+         select distinct collection_id, 'parity', unnest(array['odd', 'even']) from nft_metadata.tokens
+         where token_id = any($1)`,
+        [tokenIds],
+      );
+      return test.holdLock('select from nft_metadata.collection_traits for update');
+    },
+  },
+  {
+    name: 'after the results are written, before the counters',
+    prepare: blockedByStatement('select from nft_metadata.refreshes for no key update'),
+  },
+  {
+    name: 'after the counters are written, before the events',
+    prepare: blockedByStatement('lock table nft_metadata.event_outbox in share mode'),
   },
   { name: 'while its results are being committed', prepare: whileCommitting('finish') },
   {
@@ -78,7 +99,7 @@ export const killPoints: readonly KillPoint[] = [
     },
   },
   {
-    name: 'while its items wait for their second try',
+    name: 'while its tokens wait for their second try',
     prepare: async (test, tokenIds) => {
       for (const tokenId of tokenIds) {
         const later = { status: 503, body: '', headers: { 'retry-after': '20' } };
@@ -86,8 +107,8 @@ export const killPoints: readonly KillPoint[] = [
       }
       const waits = async () => {
         const [row] = await test.database.query<{ waiting: number }>(
-          `select count(*)::int as waiting from nft_metadata.refresh_items
-           where token_id = any($1) and status = 'pending' and attempt_count = 1`,
+          `select count(*)::int as waiting from nft_metadata.refresh_chunks cross join unnest(token_ids) as token_id
+           where token_id = any($1) and attempt_count = 1 and not is_claimed`,
           [tokenIds],
         );
         return row!.waiting === tokenIds.length;
@@ -97,7 +118,7 @@ export const killPoints: readonly KillPoint[] = [
   },
 ];
 
-/** Kills the worker at this point. A new worker completes the items after the lease has expired. Returns the new worker. */
+/** Kills the worker at this point. A new worker completes the tokens after the lease has expired. Returns the new worker. */
 export async function killAt(
   test: CrashTest,
   api: string,
@@ -105,7 +126,7 @@ export async function killAt(
   killPoint: KillPoint,
 ): Promise<ServiceProcess> {
   const project = await test.aProject(5);
-  // Suspended, so that it claims the items only after the preparation.
+  // Suspended, so that it claims the tokens only after the preparation.
   worker.process.kill('SIGSTOP');
   test.scriptNumberedResponses(project.tokenIds);
   await test.request(api, project, project.tokenIds);
@@ -140,10 +161,10 @@ export async function installCommitTriggers({ database }: CrashTest): Promise<vo
         return null;
       end
     $$;
-    create constraint trigger claim_commits after update on nft_metadata.refresh_items deferrable initially deferred
+    create constraint trigger claim_commits after update on nft_metadata.refresh_chunks deferrable initially deferred
       for each row when (new.claim_count > old.claim_count) execute function test_monitor.wait(${COMMITS.claim});
-    create constraint trigger finish_commits after update on nft_metadata.refresh_items deferrable initially deferred
-      for each row when (new.status <> old.status) execute function test_monitor.wait(${COMMITS.finish});
+    create constraint trigger finish_commits after insert on nft_metadata.refresh_results deferrable initially deferred
+      for each row execute function test_monitor.wait(${COMMITS.finish});
     create constraint trigger accept_commits after insert on nft_metadata.refreshes deferrable initially deferred
       for each row execute function test_monitor.wait(${COMMITS.accept});`);
 }

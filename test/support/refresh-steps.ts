@@ -24,14 +24,17 @@ export async function workSecondsLater({ database, worker }: TestApp, seconds: n
   await worker.runOnce();
 }
 
-/** Attempts so far, and in how many seconds the next one is due, of a refresh for one token. */
+/** Attempts so far, and in how many seconds the next one is due (0: the token is final), of a refresh for one token. */
 export async function attemptsOf(
   { database }: TestApp,
   refreshId: string,
 ): Promise<{ status: string; tries: number; dueIn: number }> {
   const [row] = await database.query<{ status: string; tries: number; dueIn: number }>(
-    `select status, attempt_count as tries, extract(epoch from due_at - now())::float8 as "dueIn"
-     from nft_metadata.refresh_items where refresh_id = $1`,
+    `select 'pending' as status, attempt_count as tries, extract(epoch from due_at - now())::float8 as "dueIn"
+     from nft_metadata.refresh_chunks where refresh_id = $1
+     union all
+     select case when verdict in ('f', 'c') then 'failed' else 'succeeded' end, attempts, 0
+     from nft_metadata.refresh_results where refresh_id = $1`,
     [refreshId],
   );
   return row!;

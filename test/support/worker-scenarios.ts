@@ -35,11 +35,11 @@ export async function killAndSuspendWorkers(
     status_404: times * share(tokens, 0),
     timeout: times * share(tokens, 1),
   });
-  expect(await maxLostClaims(test, project.id)).toBeGreaterThan(0);
+  expect(await test.invariants.maxLostClaims(project.id)).toBeGreaterThan(0);
   await Promise.all(workers.map((worker) => worker.end('SIGKILL')));
 }
 
-/** A worker that cannot store its results is suspended until its leases expire and another worker claims the items. Then it writes. */
+/** A worker that cannot store its results is suspended until its leases expire and another worker claims the tokens. Then it writes. */
 export async function completeAfterLeaseExpired(test: CrashTest, api: string, disk: FullDisk): Promise<void> {
   // Two halves of 8, the default concurrency of a host.
   const project = await test.aProject(16);
@@ -61,7 +61,7 @@ export async function completeAfterLeaseExpired(test: CrashTest, api: string, di
   await other.end('SIGKILL');
 
   suspended.process.kill('SIGCONT');
-  // It writes its results before it claims new items.
+  // It writes its results before it claims new tokens.
   test.scriptNumberedResponses(others);
   await test.request(api, project, others);
   await waitUntil(async () => (await test.countPending()) <= first.length);
@@ -77,7 +77,7 @@ export async function completeAfterLeaseExpired(test: CrashTest, api: string, di
   await suspended.end('SIGKILL');
 }
 
-/** After SIGTERM, a worker leaves no claimed items behind. */
+/** After SIGTERM, a worker leaves no claimed tokens behind. */
 export async function shutDownGracefully(test: CrashTest, api: string): Promise<void> {
   const project = await test.aProject(100);
   test.scriptMixedResponses(project.tokenIds);
@@ -90,7 +90,7 @@ export async function shutDownGracefully(test: CrashTest, api: string): Promise<
 
   expect(status).toBe(0);
   expect(milliseconds).toBeLessThan(10_000);
-  expect(await test.invariants.claimedItems()).toEqual([]);
+  expect(await test.invariants.claimedTokens()).toEqual([]);
   const successor: ServiceProcess = await test.startProcess('worker');
   await test.expectAllDone();
   await successor.end('SIGKILL');
@@ -107,15 +107,4 @@ async function failuresOf(test: CrashTest, projectId: string): Promise<Record<st
     [projectId],
   );
   return Object.fromEntries(rows.map(({ reason, count }) => [reason, count]));
-}
-
-/** The most claims of one item that ended by lease expiry, without a result or a release. */
-async function maxLostClaims(test: CrashTest, projectId: string): Promise<number> {
-  const [row] = await test.database.query<{ most: number }>(
-    `select max(item.claim_count - item.attempt_count - item.release_count)::int as most
-     from nft_metadata.refresh_items as item join nft_metadata.refreshes as refresh on refresh.id = item.refresh_id
-     where refresh.project_id = $1`,
-    [projectId],
-  );
-  return row!.most;
 }

@@ -48,7 +48,7 @@ export interface RefreshError {
 export interface Attempt {
   id: string;
   refreshId: string;
-  /** The attempt of its item, from 1. With several gateways, one attempt can be several requests. */
+  /** The number of the attempt, from 1. With several gateways, one attempt can be several requests. */
   attempt: number;
   url: string;
   outcome: AttemptedRequest['outcome'];
@@ -65,17 +65,17 @@ const timestamp = (column: string): RawBuilder<string> =>
   sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
 
 /**
- * All items of a refresh are in one lane, so any of them names the host. "order by" makes the planner use the index on
- * (refresh_id, token_id); without it, it may scan the whole table for the first row.
+ * All chunks of a refresh are in one lane, so any of them names the host; a refresh without chunks is completed. "order by"
+ * makes the planner use the index on (refresh_id, last_token_id); without it, it may scan the whole table for the first row.
  */
 const cooldown = sql`(
   select jsonb_build_object('host', lane.host, 'until', ${timestamp('host.cooldown_until')})
   from (
-    select lane_id from nft_metadata.refresh_items
+    select lane_id from nft_metadata.refresh_chunks
     where refresh_id = refresh.id and refresh.completed_at is null
-    order by token_id limit 1
-  ) as item
-  join nft_metadata.lanes as lane on lane.id = item.lane_id
+    order by last_token_id limit 1
+  ) as chunk
+  join nft_metadata.lanes as lane on lane.id = chunk.lane_id
   join nft_metadata.metadata_hosts as host on host.host = lane.host and host.cooldown_until > now()
 )`;
 
@@ -123,16 +123,16 @@ export class RefreshReader {
   /** The failed tokens of one refresh, newest first. */
   async listErrors(refresh: Refresh, page: PageRequest): Promise<Page<RefreshError>> {
     const after = page.after
-      ? sql`and (error.created_at, error.item_id) < (${page.after.createdAt}::timestamptz, ${page.after.id}::bigint)`
+      ? sql`and (error.created_at, error.id) < (${page.after.createdAt}::timestamptz, ${page.after.id}::bigint)`
       : sql``;
     const { rows } = await sql<RefreshError>`
-      select error.item_id::text as id, error.token_id::text as "tokenId",
+      select error.id::text as id, error.token_id::text as "tokenId",
         ${refresh.collectionAddress}::text as "collectionAddress", error.metadata_url as "metadataUrl",
         error.status_code as "statusCode", error.body, error.error_code as "errorCode", error.reason,
         ${timestamp('error.created_at')} as "createdAt"
       from nft_metadata.refresh_errors as error
       where error.refresh_id = ${refresh.id}::uuid ${after}
-      order by error.created_at desc, error.item_id desc
+      order by error.created_at desc, error.id desc
       limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
     return toPage(rows, page.limit);
   }

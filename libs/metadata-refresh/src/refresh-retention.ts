@@ -5,12 +5,15 @@ import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-
 
 /** Refreshes that one statement deletes. */
 const REFRESH_BATCH_SIZE = 1000;
-/** Items that one statement deletes, with their errors. A refresh may have any number. */
-const ITEM_BATCH_SIZE = 5000;
+/** Results that one statement deletes, with their errors. A refresh may have any number. */
+const RESULT_BATCH_SIZE = 5000;
 /** Attempts that one statement deletes. */
 const ATTEMPT_BATCH_SIZE = 5000;
 
-/** Deletes expired refreshes with their items and errors, and expired attempts, in short statements. */
+/**
+ * Deletes expired refreshes with their results and errors, and expired attempts, in short statements. No foreign key deletes
+ * results and errors: they go before their refresh, or with it.
+ */
 @Injectable()
 export class RefreshRetention {
   private readonly logger = new Logger('MetadataRefresh');
@@ -44,9 +47,9 @@ export class RefreshRetention {
     }
   }
 
-  /** Deletes one refresh with its items and errors, whatever its age and state. False: there is none. */
+  /** Deletes one completed refresh with its results and errors, whatever its age. False: there is none. */
   async deleteRefresh(refreshId: string): Promise<boolean> {
-    while ((await this.deleteItems(refreshId)) > 0);
+    while ((await this.deleteResults(refreshId)) > 0);
     return (await this.deleteRow(refreshId)) > 0;
   }
 
@@ -55,20 +58,23 @@ export class RefreshRetention {
       const batch = await this.deleteBatch();
       deleted += batch;
       if (batch > 0) continue;
-      // The oldest has more items than one statement may delete, or another process is deleting it.
+      // The oldest has more tokens than one statement may delete, or another process is deleting it.
       const next = await this.findOldest();
       if (next === undefined) return deleted;
       deleted += Number(await this.deleteRefresh(next));
     }
   }
 
-  /** Deletes the oldest refreshes whose items fit into one statement. */
+  /**
+   * Deletes the oldest refreshes whose results fit into one statement. "order by" makes the planner use the index of each
+   * refresh; without it, it may scan the whole table where a few refreshes have most of the rows.
+   */
   private async deleteBatch(): Promise<number> {
     const { numAffectedRows = 0n } = await sql`
-      delete from nft_metadata.refreshes where id = any(array(
+      with chosen as materialized (
         select id from nft_metadata.refreshes where id = any(array(
           select id from (
-            select id, sum(total) over (order by completed_at rows unbounded preceding) as items
+            select id, sum(total) over (order by completed_at rows unbounded preceding) as results
             from (
               select id, total, completed_at from nft_metadata.refreshes
               where ${this.isExpired()}
@@ -76,10 +82,27 @@ export class RefreshRetention {
               limit ${REFRESH_BATCH_SIZE}
             ) as oldest
           ) as oldest
-          where items <= ${ITEM_BATCH_SIZE}
+          where results <= ${RESULT_BATCH_SIZE}
         ))
         for update skip locked
-      ))`.execute(this.em.fork().getKysely());
+      ), results as (
+        delete from nft_metadata.refresh_results where ctid = any(array(
+          select of_refresh.ctid from chosen cross join lateral (
+            select ctid from nft_metadata.refresh_results where refresh_id = chosen.id
+            order by token_id limit ${RESULT_BATCH_SIZE}
+          ) as of_refresh
+        ))
+      ), errors as (
+        delete from nft_metadata.refresh_errors where ctid = any(array(
+          select of_refresh.ctid from chosen cross join lateral (
+            select ctid from nft_metadata.refresh_errors where refresh_id = chosen.id
+            order by token_id limit ${RESULT_BATCH_SIZE}
+          ) as of_refresh
+        ))
+      )
+      delete from nft_metadata.refreshes where id = any(array(select id from chosen))`.execute(
+      this.em.fork().getKysely(),
+    );
     return Number(numAffectedRows);
   }
 
@@ -91,16 +114,23 @@ export class RefreshRetention {
     return rows[0]?.id;
   }
 
-  private async deleteItems(refreshId: string): Promise<number> {
-    // Without an order: the planner expects a refresh of average size, and would sort all items of a large one each time.
-    const { numAffectedRows = 0n } = await sql`
-      delete from nft_metadata.refresh_items where id = any(array(
-        select id from nft_metadata.refresh_items
-        where refresh_id = ${refreshId}::uuid
-        limit ${ITEM_BATCH_SIZE}
-        for update skip locked
-      ))`.execute(this.em.fork().getKysely());
-    return Number(numAffectedRows);
+  private async deleteResults(refreshId: string): Promise<number> {
+    // Without an order: the planner expects a refresh of average size, and would sort all results of a large one each time.
+    const { rows } = await sql<{ deleted: number }>`
+      with deleted as (
+        delete from nft_metadata.refresh_results where ctid = any(array(
+          select ctid from nft_metadata.refresh_results
+          where refresh_id = ${refreshId}::uuid
+          limit ${RESULT_BATCH_SIZE}
+          for update skip locked
+        ))
+        returning token_id
+      ), errors as (
+        delete from nft_metadata.refresh_errors
+        where refresh_id = ${refreshId}::uuid and token_id = any(array(select token_id from deleted))
+      )
+      select count(*)::int as deleted from deleted`.execute(this.em.fork().getKysely());
+    return rows[0]!.deleted;
   }
 
   private async deleteRow(refreshId: string): Promise<number> {

@@ -33,10 +33,10 @@ export interface FailureCount {
   example: { tokenId: string; metadataUrl: string; statusCode: number | null };
 }
 
-/** Items that one transaction cancels. */
+/** Tokens that one transaction cancels. */
 const CANCEL_BATCH_SIZE = 1000;
-/** A worker locks items while it writes one batch of results. */
-const HELD_ITEMS_RETRY_MS = 50;
+/** A worker locks chunks while it writes one batch of results. */
+const LOCKED_CHUNKS_RETRY_MS = 50;
 
 /** Refreshes of all projects, for operators. */
 @Injectable()
@@ -79,18 +79,26 @@ export class Refreshes {
     return rows[0]!;
   }
 
-  /** Counts the failed tokens of these refreshes by reason, the most frequent reason first, each with its first token. */
+  /** Counts the failed tokens of these refreshes by reason, the most frequent reason first, each with its lowest token id. */
   async countFailures(refreshIds: readonly string[]): Promise<FailureCount[]> {
+    // Read from the index on (refresh_id, reason, token_id) alone; only the examples are read from the table.
     const { rows } = await sql<Omit<FailureCount, 'example'> & FailureCount['example']>`
-      select failure.error_code as "errorCode", failure.reason, failure.tokens, example.token_id::text as "tokenId",
-        example.metadata_url as "metadataUrl", example.status_code as "statusCode"
-      from (
-        select error_code, reason, count(*)::int as tokens, min(item_id) as item_id
+      with of_refresh as (
+        select refresh_id, reason, error_code, count(*) as tokens, min(token_id) as token_id
         from nft_metadata.refresh_errors
         where refresh_id = any(${refreshIds}::uuid[])
-        group by error_code, reason
-      ) as failure
-      join nft_metadata.refresh_errors as example on example.item_id = failure.item_id
+        group by refresh_id, reason, error_code
+      ), failure as (
+        select reason, error_code, sum(tokens)::int as tokens, min(token_id) as token_id,
+          (array_agg(refresh_id order by token_id, refresh_id))[1] as refresh_id
+        from of_refresh
+        group by reason, error_code
+      )
+      select failure.error_code as "errorCode", failure.reason, failure.tokens, example.token_id::text as "tokenId",
+        example.metadata_url as "metadataUrl", example.status_code as "statusCode"
+      from failure
+      join nft_metadata.refresh_errors as example
+        on example.refresh_id = failure.refresh_id and example.token_id = failure.token_id
       order by failure.tokens desc, failure.error_code, failure.reason`.execute(this.em.fork().getKysely());
     return rows.map(({ errorCode, reason, tokens, ...example }) => ({ errorCode, reason, tokens, example }));
   }
@@ -107,11 +115,11 @@ export class Refreshes {
       if (pending === 0) return cancelled;
       const batch = await this.cancelBatch(refreshId);
       cancelled += batch;
-      if (batch === 0) await pause(HELD_ITEMS_RETRY_MS);
+      if (batch === 0) await pause(LOCKED_CHUNKS_RETRY_MS);
     }
   }
 
-  /** Deletes the refresh with its items and errors, in short statements. Throws RefreshNotFound, RefreshPending. */
+  /** Deletes the refresh with its results and errors, in short statements. Throws RefreshNotFound, RefreshPending. */
   async remove(refreshId: string): Promise<void> {
     const { pending } = await this.get(refreshId);
     if (pending > 0) throw new RefreshPending(refreshId, pending);

@@ -117,9 +117,10 @@ export class MetadataRefreshMigration extends Migration {
       )`);
     this.addSql(`
       create index refresh_errors_page on nft_metadata.refresh_errors (refresh_id, created_at desc, id desc)`);
-    // How many tokens of a refresh failed for each reason, with the first of them.
+    // How many tokens of a refresh failed for each reason, with the first of them. error_code: some reasons have two.
     this.addSql(`
-      create index refresh_errors_reason on nft_metadata.refresh_errors (refresh_id, reason, token_id)`);
+      create index refresh_errors_reason
+      on nft_metadata.refresh_errors (refresh_id, reason, token_id) include (error_code)`);
 
     // One row for each request of an attempt. No foreign keys: rows are deleted by age, independently of refreshes and
     // tokens. Ids increase with time, so that deletion needs no index of its own.
