@@ -5,7 +5,14 @@ import { BatchCompleter } from './batch-completer.js';
 let next = 0;
 const fetched = (): ItemResult[] => {
   next += 1;
-  const item = { id: String(next), refreshId: 'r', claimCount: 1, attemptCount: 0, releaseCount: 0 };
+  const item = {
+    chunkId: String(next),
+    refreshId: 'r',
+    acceptedSeq: '1',
+    claimCount: 1,
+    attemptCount: 0,
+    lostCount: 0,
+  };
   const token = { tokenId: String(next), items: [item] } as unknown as ClaimedToken;
   return [{ item, token, requests: [], status: 'retry', delaySeconds: 1 }];
 };

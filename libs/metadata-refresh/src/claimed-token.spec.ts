@@ -8,7 +8,7 @@ const token: ClaimedToken = {
   hostLimit: 4,
   priority: 0,
   fetchSeq: '1',
-  items: [{ id: '1', refreshId: 'r1', claimCount: 1, attemptCount: 0, releaseCount: 0 }],
+  items: [{ chunkId: '1', refreshId: 'r1', acceptedSeq: '1', claimCount: 1, attemptCount: 0, lostCount: 0 }],
 };
 const stored = {
   collectionId: 'c1',
@@ -17,6 +17,7 @@ const stored = {
   etag: '"a"',
   lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT',
   warnings: [],
+  known: { row: 7 },
 };
 
 it('the claim of a token that has no record is unchanged: a picture may become its record', () => {
@@ -28,6 +29,14 @@ it('the claim of a token with a record asks whether the document at the same URL
     ...token,
     validators: { url: stored.metadataUrl, etag: stored.etag, lastModified: stored.lastModified },
     hasDocument: true,
+    known: stored.known,
+  });
+});
+
+it('the claim of a token without a good response has what the store knows, and no validators', () => {
+  expect(withStored(token, { ...stored, metadataUrl: null, etag: null, lastModified: null })).toEqual({
+    ...token,
+    known: stored.known,
   });
 });
 
@@ -39,7 +48,11 @@ it.each([
 });
 
 it('a record without validators is fetched whole', () => {
-  expect(withStored(token, { ...stored, etag: null, lastModified: null })).toEqual({ ...token, hasDocument: true });
+  expect(withStored(token, { ...stored, etag: null, lastModified: null })).toEqual({
+    ...token,
+    hasDocument: true,
+    known: stored.known,
+  });
 });
 
 it.each([

@@ -1,15 +1,18 @@
 import { MEDIA_INSTEAD_OF_DOCUMENT, type MetadataLocation, type Validators } from '@app/metadata-fetch';
-import type { StoredValidators } from '@app/token-store';
+import type { StoredToken } from '@app/token-store';
 
-/** One item, claimed for one lease. */
+/** Tokens of one chunk, claimed for one lease. All tokens of the chunk share it. */
 export interface ClaimedItem {
-  id: string;
+  chunkId: string;
   refreshId: string;
-  /** The fencing token: a result counts only while the item still has this number. */
+  /** The number of the acceptance of the refresh. A fetch with a larger `fetchSeq` began later. */
+  acceptedSeq: string;
+  /** The fencing token: a result counts only while the chunk still has this number. */
   claimCount: number;
+  /** Attempts before this one. */
   attemptCount: number;
-  /** Claims that ended without an attempt: released, or lost and followed by a later claim. */
-  releaseCount: number;
+  /** Consecutive claims before this one that ended by lease expiry. */
+  lostCount: number;
 }
 
 /** A token to be fetched once, for all items that wait for it. */
@@ -24,27 +27,34 @@ export interface ClaimedToken {
   hostLimit: number;
   /** 0: an interactive request. */
   priority: number;
-  /**
-   * Of two fetches of one token, the one with the larger number was claimed later. They overlap only if two workers claim
-   * duplicates of the token within milliseconds.
-   */
+  /** The number of the claim. Of two fetches of one token, the one with the larger number began later. */
   fetchSeq: string;
-  /** At least one. */
+  /** At least one, of the newest refresh first. */
   items: readonly ClaimedItem[];
   /** The validators of the record at the time of the claim. */
   validators?: Validators;
   /** Whether the record comes from a document, not from media that was served instead; absent: unknown. */
   hasDocument?: boolean;
+  /** The number of the last successful fetch before this claim, if the token store tells it. */
+  lastFetchSeq?: string | undefined;
+  /** The number of the last fetch before this claim that changed the content. */
+  lastChangeSeq?: string | undefined;
+  /** What the token store knew at the time of the claim; it gets it back with the result. */
+  known?: unknown;
 }
 
-/** Adds the stored validators of the last successful response, if there is one. */
-export function withStored(token: ClaimedToken, stored: StoredValidators | undefined): ClaimedToken {
+/** Adds what is stored: the validators of the last successful response, if there is one, and the store's own state. */
+export function withStored(token: ClaimedToken, stored: StoredToken | undefined): ClaimedToken {
   if (!stored) return token;
-  const { metadataUrl: url, etag, lastModified, warnings } = stored;
+  const { metadataUrl: url, etag, lastModified, warnings, known, lastFetchSeq, lastChangeSeq } = stored;
+  if (url === null) return { ...token, known };
   const hasValidators = etag !== null || lastModified !== null;
   return {
     ...token,
     ...(hasValidators && { validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } }),
     hasDocument: !warnings.includes(MEDIA_INSTEAD_OF_DOCUMENT),
+    lastFetchSeq,
+    lastChangeSeq,
+    known,
   };
 }

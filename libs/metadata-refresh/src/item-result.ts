@@ -7,7 +7,8 @@ import { retryDelaySeconds } from './retry-policy.js';
 export type RefreshErrorCode =
   'unable_to_retrieve_metadata' | 'invalid_response_status_code' | 'unable_to_decode_response' | 'token_not_found';
 
-interface ItemError {
+/** Why a token failed. */
+export interface ItemError {
   errorCode: RefreshErrorCode;
   /** The more precise, stable reason. */
   reason: string;
@@ -35,6 +36,8 @@ export type ItemResult = {
   requests: readonly AttemptedRequest[];
 } & (
   | { status: 'succeeded'; url: string; metadata: FetchedMetadata | null; validators: Validators }
+  /** Without a fetch: another one began after the refresh was accepted, and its document is stored. */
+  | { status: 'coalesced'; isChanged: boolean }
   | { status: 'retry'; delaySeconds: number }
   | { status: 'failed'; error: ItemError }
 );
@@ -71,6 +74,20 @@ function toItemResult(
     default:
       return { ...attempted, status: 'failed', error: toItemError(outcome) };
   }
+}
+
+/**
+ * The results of a token whose last successful fetch began after every refresh that waits for it was accepted; null: fetch it. A
+ * failure is never shared: each refresh has its own attempts.
+ */
+export function toCoalescedResults(token: ClaimedToken): ItemResult[] | null {
+  const { lastFetchSeq, lastChangeSeq = '0', items } = token;
+  if (lastFetchSeq === undefined) return null;
+  const isLater = (seq: string, { acceptedSeq }: ClaimedItem) => BigInt(seq) > BigInt(acceptedSeq);
+  if (!items.every((item) => isLater(lastFetchSeq, item))) return null;
+  return items.map((item) => {
+    return { item, token, requests: [], status: 'coalesced', isChanged: isLater(lastChangeSeq, item) };
+  });
 }
 
 /** Fails a token over which too many workers have died. Nothing was requested. */

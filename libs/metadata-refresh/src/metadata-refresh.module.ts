@@ -12,7 +12,7 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
-import { RefreshCompletion } from './refresh-completion.js';
+import { CompletionTransaction } from './completion-transaction.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
@@ -84,7 +84,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshQuota,
     RefreshReader,
     RefreshQueue,
-    RefreshCompletion,
+    CompletionTransaction,
     RefreshRetention,
     Refreshes,
     RefreshListener,

@@ -3,8 +3,10 @@ import type { MetadataLocation } from '@app/metadata-fetch';
 import type { Collection } from '@app/token-store';
 import { Injectable, Optional } from '@nestjs/common';
 import { sql } from 'kysely';
+import { CHUNK_SIZE } from './claim-plan.js';
 import { EventOutbox } from './event-outbox.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
+import { VERDICTS } from './verdict.js';
 
 interface NewRefresh {
   id: string;
@@ -43,7 +45,9 @@ export class RefreshEnqueuer {
     return made.rows[0]!.id;
   }
 
-  /** Saves the refresh, one item for each token, and an error for each unregistered token. Notifies idle workers. */
+  /**
+   * Saves the refresh with its tokens in chunks, and a result with an error for each unregistered token. Notifies idle workers.
+   */
   async save(
     em: EntityManager,
     refresh: NewRefresh,
@@ -61,19 +65,25 @@ export class RefreshEnqueuer {
           ${id}::uuid, ${projectId}, ${collection.id}::uuid, ${collection.address}, ${JSON.stringify(source)}::jsonb,
           ${tokenIds.length}::int, ${unknown.length}::int, now(), case when ${isCompleted}::boolean then now() end
         )
-      ), items as (
-        insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, priority, status, due_at, finished_at)
-        select ${id}::uuid, ${lane}::int, token_id, ${priority}::smallint,
-          case when token_id = any(${unknown}::numeric[]) then 'failed' else 'pending' end, now(),
-          case when token_id = any(${unknown}::numeric[]) then now() end
+      ), wanted as materialized (
+        select token_id, position, token_id = any(${unknown}::numeric[]) as is_unknown
         from unnest(${tokenIds}::numeric[]) with ordinality as ids (token_id, position)
-        order by position
-        returning id, token_id, status
+      ), chunks as (
+        insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, token_ids)
+        select ${id}::uuid, ${lane}::int, ${priority}::smallint, now(), array_agg(token_id order by token_id)
+        from (
+          select token_id, (row_number() over (order by token_id) - 1) / ${CHUNK_SIZE}::int as chunk
+          from wanted where not is_unknown
+        ) as known
+        group by chunk
+        order by chunk
+      ), results as (
+        insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
+        select ${id}::uuid, now(), 0, ${VERDICTS.failed}::"char", token_id from wanted where is_unknown order by token_id
       ), errors as (
-        insert into nft_metadata.refresh_errors
-          (item_id, refresh_id, token_id, metadata_url, error_code, reason, created_at)
-        select id, ${id}::uuid, token_id, '', 'token_not_found', 'not_registered', now()
-        from items where status = 'failed'
+        insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
+        select ${id}::uuid, token_id, '', 'token_not_found', 'not_registered', now()
+        from wanted where is_unknown order by position
       )
       select pg_notify(${REFRESH_CHANNEL}, ${priority === 0 ? INTERACTIVE : ''})`.execute(em.getKysely());
     if (!isCompleted) return;

@@ -9,11 +9,12 @@ import { HostScheduler, type HostDemand } from './host-scheduler.js';
 import { HostCooldowns } from './host-cooldowns.js';
 import { HostMembership } from './host-membership.js';
 import type { HostSignal } from './aimd-limiter.js';
-import { toItemResults, workerLost, type ItemResult } from './item-result.js';
+import { toCoalescedResults, toItemResults, workerLost, type ItemResult } from './item-result.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
-import { RefreshCompletion } from './refresh-completion.js';
+import { CompletionTransaction } from './completion-transaction.js';
 import { RefreshQueue, type Claim } from './refresh-queue.js';
 import { BatchCompleter } from './batch-completer.js';
+import { DEFERRAL_SECONDS } from './chunk-claim.js';
 import { cooldownSeconds } from './retry-policy.js';
 import { DatabaseBackoff } from './database-backoff.js';
 import { RefreshListener } from './refresh-listener.js';
@@ -72,13 +73,15 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private polledAt = -Infinity;
   private wakeTimer: NodeJS.Timeout | undefined;
   private pauseTimer: NodeJS.Timeout | undefined;
+  /** Until tokens that another refresh was fetching are due again. */
+  private deferralTimer: NodeJS.Timeout | undefined;
   private readonly backoff = new DatabaseBackoff();
   private shutdown = new AbortController();
   private idleListeners: ((error?: unknown) => void)[] = [];
 
   constructor(
     private readonly queue: RefreshQueue,
-    completion: RefreshCompletion,
+    completion: CompletionTransaction,
     private readonly membership: HostMembership,
     private readonly fetcher: MetadataFetcher,
     private readonly tokens: TokenStore,
@@ -175,7 +178,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.rounds.clear();
     clearTimeout(this.wakeTimer);
     clearTimeout(this.pauseTimer);
-    this.wakeTimer = this.pauseTimer = undefined;
+    clearTimeout(this.deferralTimer);
+    this.wakeTimer = this.pauseTimer = this.deferralTimer = undefined;
     const held = [...this.hosts.dropBuffered(), ...this.fetching];
     this.shutdown.abort();
     await this.listener.stop();
@@ -271,9 +275,11 @@ export class RefreshWorker implements BeforeApplicationShutdown {
           startedAt,
           Math.min(...this.claims.values()),
         );
-        this.hosts.add(tokens, performance.now());
-        this.prepare(tokens);
+        const toFetch = this.writeCoalesced(tokens);
+        this.hosts.add(toFetch, performance.now());
+        this.prepare(toFetch);
         onClaimed(claim);
+        if (claim.hasDeferred) this.pollDeferred();
         this.onDatabaseSuccess(CLAIM_FAILED);
         this.release(inCooldown);
         this.startFetches();
@@ -285,6 +291,27 @@ export class RefreshWorker implements BeforeApplicationShutdown {
         this.claims.delete(kind);
         this.onDatabaseError(CLAIM_FAILED, error);
       },
+    );
+  }
+
+  /** Completes the tokens that need no fetch of their own. Returns all others. */
+  private writeCoalesced(tokens: readonly ClaimedToken[]): ClaimedToken[] {
+    return tokens.filter((token) => {
+      const results = toCoalescedResults(token);
+      if (results) this.write(token, results);
+      return results === null;
+    });
+  }
+
+  private pollDeferred(): void {
+    this.deferralTimer ??= setTimeout(
+      () => {
+        this.deferralTimer = undefined;
+        if (this.backoff.remainingMs() === 0) this.poll();
+        this.notifyIdle();
+      },
+      // A little later than the clock of the database.
+      DEFERRAL_SECONDS * 1000 + 50,
     );
   }
 
@@ -301,7 +328,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     }
   }
 
-  /** Adds the stored validators, so that hosts can respond with 304 Not Modified. */
+  /** Adds what is stored of the tokens, so that hosts can respond with 304 Not Modified. */
   private async claimTokens(demand: readonly HostDemand[], onlyInteractive: boolean): Promise<Claim> {
     const { claimBatchSize } = this.config;
     const claim = await this.queue.claim(demand, {
@@ -310,8 +337,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     });
     const { tokens } = claim;
     if (tokens.length === 0) return claim;
-    const stored = await this.tokens.findValidators(tokens).catch((error: unknown) => {
-      this.logger.warn({ msg: 'validators not loaded, documents are fetched in full', error: String(error) });
+    const stored = await this.tokens.findStored(tokens).catch((error: unknown) => {
+      this.logger.warn({ msg: 'stored state not loaded, documents are fetched in full', error: String(error) });
       return null;
     });
     // Unknown records may come from a document, which media must not replace.
@@ -429,11 +456,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     token: ClaimedToken,
     signal: AbortSignal,
   ): Promise<FetchOutcome | 'too many lost claims' | 'threw'> {
-    if (
-      token.items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > this.config.maxLostClaims)
-    ) {
-      return 'too many lost claims';
-    }
+    if (token.items.every(({ lostCount }) => lostCount >= this.config.maxLostClaims)) return 'too many lost claims';
     try {
       return await this.fetcher.fetch(token, signal);
     } catch (error) {
@@ -562,7 +585,9 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private isAtRest(): boolean {
-    const isBusy = this.claims.size > 0 || this.isHeartbeatPending || this.releasing > 0 || this.cooldowns.isBusy;
+    const isDeferred = this.running && this.deferralTimer !== undefined;
+    const isBusy =
+      this.claims.size > 0 || this.isHeartbeatPending || this.releasing > 0 || this.cooldowns.isBusy || isDeferred;
     const isWritten = Object.values(this.writers).every(({ isIdle }) => isIdle);
     return !isBusy && isWritten && this.hosts.bufferedCount + this.fetching.size === 0;
   }

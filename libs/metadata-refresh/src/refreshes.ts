@@ -6,9 +6,11 @@ import { sql, type RawBuilder } from 'kysely';
 import { EventOutbox } from './event-outbox.js';
 import type { RefreshErrorCode } from './item-result.js';
 import { RefreshNotFound, RefreshPending } from './metadata-refresh.errors.js';
+import { countResults } from './refresh-progress.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { refreshColumns, type Refresh } from './refresh-reader.js';
 import { RefreshRetention } from './refresh-retention.js';
+import { VERDICTS } from './verdict.js';
 
 /** Selects refreshes. All filters have to match. */
 export interface RefreshFilter {
@@ -103,8 +105,9 @@ export class Refreshes {
 
   /**
    * Cancels the pending tokens: they fail as `unable_to_retrieve_metadata` with reason `cancelled`, and their records do not
-   * change. Safe while workers run, which discard what they are fetching for them. Returns the number of cancelled tokens.
-   * Throws RefreshNotFound.
+   * change. Safe while workers run: the fetch of a token that a worker holds ends as it ends, and a retry is cancelled. Returns
+   * the number of cancelled tokens when none is pending any more: after a worker that holds tokens has died, when its lease
+   * expires. Throws RefreshNotFound.
    */
   async cancel(refreshId: string): Promise<number> {
     for (let cancelled = 0; ;) {
@@ -145,8 +148,8 @@ export class Refreshes {
   private async cancelBatch(refreshId: string): Promise<number> {
     const cancelled = await inTransaction(this.em, async (em) => {
       const count = await this.queue.cancel(em, refreshId, CANCEL_BATCH_SIZE);
-      const items = Array.from({ length: count }, () => ({ refreshId, status: 'failed' as const }));
-      const progress = await this.queue.count(em, items);
+      const results = Array.from({ length: count }, () => ({ refreshId, verdict: VERDICTS.cancelled }));
+      const progress = await countResults(em, results);
       await this.outbox?.add(em, { completions: progress.filter(({ completed }) => completed) });
       return count;
     });

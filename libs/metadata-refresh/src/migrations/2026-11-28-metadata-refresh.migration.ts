@@ -68,12 +68,16 @@ export class MetadataRefreshMigration extends Migration {
         lost_count integer not null default 0,
         attempt_count smallint not null default 0,
         token_ids numeric(78, 0)[] not null check (cardinality(token_ids) between 1 and 128),
+        token_count smallint not null generated always as (cardinality(token_ids)) stored,
         first_token_id numeric(78, 0) not null generated always as (token_ids[1]) stored,
         last_token_id numeric(78, 0) not null generated always as (token_ids[cardinality(token_ids)]) stored
       ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200)`);
     this.addSql(`alter table nft_metadata.refresh_chunks alter column token_ids set storage external`);
     this.addSql(`
       create index refresh_chunks_due on nft_metadata.refresh_chunks (lane_id, priority, due_at, id)`);
+    // What is being fetched now: a claim skips these tokens.
+    this.addSql(`
+      create index refresh_chunks_claimed on nft_metadata.refresh_chunks (lane_id, due_at) where is_claimed`);
     // The pending tokens of a refresh, in the order of their ids.
     this.addSql(`
       create index refresh_chunks_refresh on nft_metadata.refresh_chunks (refresh_id, last_token_id)`);

@@ -1,0 +1,273 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { inTransaction } from '@app/database';
+import {
+  TokenStore,
+  type FailureWrite,
+  type MetadataChange,
+  type MetadataWrite,
+  type TokenReference,
+  type WriteResult,
+} from '@app/token-store';
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import {
+  insertAttempts,
+  insertResults,
+  removeFromChunks,
+  stillClaimed,
+  type AttemptRow,
+  type FinalToken,
+  type FinishedToken,
+} from './chunk-results.js';
+import { EventOutbox, type RecordedChange } from './event-outbox.js';
+import type { ItemError, ItemResult } from './item-result.js';
+import { countResults, type RefreshProgress } from './refresh-progress.js';
+import { VERDICTS, type Verdict } from './verdict.js';
+
+type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
+type Failed = Extract<ItemResult, { status: 'failed' }>;
+
+const NOT_STORABLE = { errorCode: 'unable_to_decode_response', reason: 'not_storable', statusCode: 200 } as const;
+const NOT_REGISTERED: ItemError = {
+  errorCode: 'token_not_found',
+  reason: 'not_registered',
+  metadataUrl: '',
+  statusCode: null,
+  body: null,
+};
+/** Of a batch that lost chunks to others, or that was the victim of a deadlock. */
+const MAX_TRIES = 10;
+
+/**
+ * Writes a batch of results in one transaction: token records with their traits, attempts, chunks, results and errors, the
+ * refreshes' counters, events. Locks are taken in this order everywhere, each by key: this prevents deadlocks, and the row
+ * with the most contention is locked for the shortest time.
+ *
+ * The chunks are the fence: when one of them is no longer claimed by this worker, everything is rolled back, and the batch is
+ * written again without the tokens of that chunk.
+ */
+@Injectable()
+export class CompletionTransaction {
+  private readonly logger = new Logger('MetadataRefresh');
+
+  constructor(
+    private readonly em: EntityManager,
+    private readonly tokens: TokenStore,
+    @Optional() private readonly outbox?: EventOutbox,
+  ) {}
+
+  async complete(results: readonly ItemResult[]): Promise<void> {
+    try {
+      await this.completeClaimed(results);
+    } catch (error) {
+      if (!isDataException(error)) throw error;
+      await this.completeInHalves(results, error);
+    }
+  }
+
+  /** Writes the results of tokens that this worker still holds. */
+  private async completeClaimed(results: readonly ItemResult[]): Promise<void> {
+    let claimed = results;
+    for (let attempt = 1; claimed.length > 0; attempt += 1) {
+      try {
+        return await this.completeBatch(claimed);
+      } catch (error) {
+        const isFenced = error instanceof ClaimLost;
+        if (attempt === MAX_TRIES || (!isFenced && !isSerializationFailure(error))) throw error;
+        if (isFenced) claimed = await this.withoutLost(claimed);
+      }
+    }
+  }
+
+  private async completeBatch(results: readonly ItemResult[]): Promise<void> {
+    const succeeded = byFetch(results.filter((result): result is Succeeded => result.status === 'succeeded'));
+    const writes = succeeded.map(([result]) => toMetadataWrite(result));
+    await this.tokens.prepareWrites(writes);
+    const progress = await inTransaction(this.em, async (em) => {
+      const { written, changes } = await this.writeTokens(em, results, succeeded, writes);
+      const finished = results.map((result) => toFinishedToken(result, written.get(result.token)));
+      await insertAttempts(em, results.flatMap(toAttempts));
+      if (!(await removeFromChunks(em, finished))) throw new ClaimLost();
+      const final = finished.filter((token): token is FinalToken => token.kind === 'final');
+      await insertResults(em, final);
+      const counts = await countResults(em, final);
+      // After the records are locked, so that the events of one token get ids in order.
+      await this.outbox?.add(em, { changes, completions: counts.filter(({ completed }) => completed) });
+      return counts;
+    });
+    this.outbox?.announce();
+    this.logCompleted(progress);
+  }
+
+  /** Returns how the write of each token ended, and, with an outbox, the changes. */
+  private async writeTokens(
+    em: EntityManager,
+    results: readonly ItemResult[],
+    succeeded: readonly OfOneFetch<Succeeded>[],
+    writes: readonly MetadataWrite[],
+  ): Promise<{ written: Map<ItemResult['token'], WriteResult>; changes: RecordedChange[] }> {
+    const failed = byFetch(results.filter((result): result is Failed => result.status === 'failed'));
+
+    // Both kinds lock token records: in one common order, or two batches could deadlock.
+    if (succeeded.length > 0 && failed.length > 0) {
+      await this.tokens.lockTokens(
+        em,
+        [...succeeded, ...failed].map(([{ token }]) => token),
+      );
+    }
+    const changes: MetadataChange[] = [];
+    const written = await this.tokens.writeMetadata(
+      em,
+      writes,
+      this.outbox ? (change) => void changes.push(change) : undefined,
+    );
+    // A fetch may be written in parts: count its failure once, with its first item.
+    const first = failed.filter((same) => same.some(({ item, token }) => item === token.items[0]));
+    await this.tokens.recordFailures(
+      em,
+      first.map(([result]) => toFailureWrite(result)),
+    );
+    const effective = succeeded.filter((_, index) => written[index] === 'changed');
+    return {
+      written: new Map(succeeded.map(([{ token }], index) => [token, written[index]!])),
+      changes: withRefreshes(changes, effective),
+    };
+  }
+
+  private async withoutLost(results: readonly ItemResult[]): Promise<ItemResult[]> {
+    const held = results.map((result) => ({ ...result.item, tokenId: result.token.tokenId, result }));
+    const claimed = await stillClaimed(this.em.fork(), held);
+    this.logger.warn({ msg: 'claim lost, results dropped', tokens: results.length - claimed.length });
+    return claimed.map(({ result }) => result);
+  }
+
+  /** The database rejects a value that should not have got this far: halve the batch, so that only its own token fails. */
+  private async completeInHalves(results: readonly ItemResult[], rejection: Error): Promise<void> {
+    if (results.length > 1) {
+      const half = Math.ceil(results.length / 2);
+      await this.complete(results.slice(0, half));
+      await this.complete(results.slice(half));
+      return;
+    }
+    const [result] = results;
+    if (!result || (result.status !== 'succeeded' && result.status !== 'failed')) throw rejection;
+    const { item, token } = result;
+    this.logger.error({
+      msg: 'response not storable',
+      refreshId: item.refreshId,
+      tokenId: token.tokenId,
+      error: rejection.message,
+    });
+    const failure = result.status === 'failed' ? result.error : NOT_STORABLE;
+    // Without any text of the host.
+    const error = { ...failure, metadataUrl: '', body: null };
+    await this.completeClaimed([{ item, token, requests: [], status: 'failed', error }]);
+  }
+
+  private logCompleted(progress: readonly RefreshProgress[]): void {
+    for (const { completed, ...fields } of progress) {
+      if (completed) this.logger.log({ msg: 'refresh completed', ...fields });
+    }
+  }
+}
+
+/** Some tokens of the batch are no longer claimed by this worker. */
+class ClaimLost extends Error {}
+
+type OfOneFetch<Result> = [Result, ...Result[]];
+
+/** Groups the results of each fetch: the record is written once for all of its items. */
+function byFetch<Result extends ItemResult>(results: readonly Result[]): OfOneFetch<Result>[] {
+  const fetches = new Map<ItemResult['token'], OfOneFetch<Result>>();
+  for (const result of results) {
+    const known = fetches.get(result.token);
+    if (known) known.push(result);
+    else fetches.set(result.token, [result]);
+  }
+  return [...fetches.values()];
+}
+
+/** Adds the refreshes that waited for each change. */
+function withRefreshes(
+  changes: readonly MetadataChange[],
+  fetches: readonly OfOneFetch<Succeeded>[],
+): RecordedChange[] {
+  const keyOf = ({ collectionId, tokenId }: TokenReference) => `${collectionId}/${tokenId}`;
+  const refreshIds = new Map(fetches.map((same) => [keyOf(same[0].token), same.map(({ item }) => item.refreshId)]));
+  return changes.map((change) => ({ ...change, refreshIds: refreshIds.get(keyOf(change)) ?? [] }));
+}
+
+function toFinishedToken(result: ItemResult, written: WriteResult | undefined): FinishedToken {
+  const { item, token } = result;
+  const held = { chunkId: item.chunkId, claimCount: item.claimCount, tokenId: token.tokenId };
+  if (result.status === 'retry') return { ...held, kind: 'retry', delaySeconds: result.delaySeconds };
+  // The response was about another version than the one that is stored now: due again at once.
+  if (written === 'outdated') return { ...held, kind: 'requeue', delaySeconds: 0 };
+  const attempts = item.attemptCount + Number(result.status !== 'coalesced');
+  const final = { ...held, kind: 'final', refreshId: item.refreshId, attempts } as const;
+  switch (result.status) {
+    case 'succeeded':
+      return { ...final, verdict: verdictOf(written), error: written === 'missing' ? NOT_REGISTERED : null };
+    case 'coalesced':
+      return { ...final, verdict: result.isChanged ? VERDICTS.updated : VERDICTS.unchanged, error: null };
+    case 'failed':
+      return { ...final, verdict: VERDICTS.failed, error: result.error };
+  }
+}
+
+function verdictOf(written: WriteResult | undefined): Verdict {
+  switch (written) {
+    case 'changed':
+      return VERDICTS.updated;
+    case 'unchanged':
+      return VERDICTS.unchanged;
+    case 'superseded':
+      return VERDICTS.superseded;
+    default:
+      return VERDICTS.failed;
+  }
+}
+
+function toAttempts({ item, token, requests }: ItemResult): AttemptRow[] {
+  const { collectionId, tokenId } = token;
+  const { refreshId, attemptCount } = item;
+  return requests.map((request) => ({ ...request, collectionId, tokenId, refreshId, attempt: attemptCount + 1 }));
+}
+
+function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded): MetadataWrite {
+  return {
+    collectionId: token.collectionId,
+    tokenId: token.tokenId,
+    fetchSeq: token.fetchSeq,
+    // The type of metadata-fetch has to fit that of token-store; the compiler checks it here.
+    metadata,
+    metadataUrl: url,
+    metadataSource: token.source.kind,
+    etag: validators.etag,
+    lastModified: validators.lastModified,
+    refreshId: item.refreshId,
+    known: token.known,
+  };
+}
+
+function toFailureWrite({ item, token, error }: Failed): FailureWrite {
+  return {
+    collectionId: token.collectionId,
+    tokenId: token.tokenId,
+    fetchSeq: token.fetchSeq,
+    errorCode: error.errorCode,
+    errorReason: error.reason,
+    refreshId: item.refreshId,
+  };
+}
+
+/** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded): the value's fault, not the database's. */
+function isDataException(error: unknown): error is Error {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^(22|54)/.test(code);
+}
+
+/** SQLSTATE of a deadlock and of a serialization failure: the same batch succeeds when it is tried again. */
+function isSerializationFailure(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code === '40P01' || code === '40001';
+}
