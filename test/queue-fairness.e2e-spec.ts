@@ -171,7 +171,10 @@ describe('a request for ten tokens beside thousands of another project', () => {
     ];
     const bulk: string[] = [];
     for (const from of [1, 1001, 2001, 3001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
-    const releaseHeld = await locking('select from nft_metadata.refreshes where id = any($1) for update', [bulk]);
+    // "no key": claims go on, which refer to the refreshes.
+    const releaseHeld = await locking('select from nft_metadata.refreshes where id = any($1) for no key update', [
+      bulk,
+    ]);
     test.worker.start();
     // Two batches that are being written, and as many results as may wait.
     await vi.waitUntil(() => test.metadataApi.totalHits > 1500, { timeout: 60_000 });
@@ -242,11 +245,10 @@ describe('a request for ten tokens beside thousands of another project', () => {
       await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
     ];
     const bulk = await requestRefresh(test.app, large, ids(1000));
-    const releaseHeld = await locking('select from nft_metadata.refresh_chunks where refresh_id = $1 for update', [
-      bulk,
-    ]);
+    // A claim of some tokens of a chunk waits, because the chunk of the others refers to the refresh.
+    const releaseHeld = await locking('select from nft_metadata.refreshes where id = $1 for update', [bulk]);
     test.worker.start();
-    await vi.waitUntil(async () => (await statementsThatWait('with recursive active')) === 1, {
+    await vi.waitUntil(async () => (await statementsThatWait('insert into nft_metadata.refresh_chunks')) === 1, {
       timeout: 30_000,
     });
 
