@@ -57,7 +57,7 @@ const options = {
   posts: given.quick ? 30 : 100,
   pending: given.quick ? 20_000 : 100_000,
   queued: given.quick ? 100_000 : 1_000_000,
-  finishedItems: given.quick ? 500_000 : 10_000_000,
+  finishedTokens: given.quick ? 500_000 : 10_000_000,
   /** `reads-at-scale`: the sizes of the collections, and the number of measurements of each page. */
   collections: given.quick ? [30_000, 100_000] : [300_000, 1_000_000],
   pages: given.quick ? 5 : 15,

@@ -13,6 +13,7 @@ const PAUSE_MS = 100;
 /** Refreshed cyclically. From the second time on, the documents are unchanged, which is cheaper. */
 const COLLECTION_TOKENS = 10_000;
 const TOKENS_PER_REFRESH = 1000;
+const TOKENS_PER_CHUNK = 128;
 /** Until the worker uses the full concurrency of the noisy project's host and completes batches steadily. */
 const QUEUE_BUILD_UP_MS = 5000;
 /** The same after a SIGSTOP that lasted one turn. */
@@ -48,7 +49,7 @@ export const smallBesideMillion = {
       if (left === 0) throw new Error('the queue ran empty during the measurement');
       const medians = Object.values(milliseconds).map((values) => values.at(-1).toFixed(0));
       log(
-        `round ${round}: ${medians.join(', ')} ms alone, beside another host, beside the same host; ${left.toLocaleString('en')} items pending`,
+        `round ${round}: ${medians.join(', ')} ms alone, beside another host, beside the same host; ${left.toLocaleString('en')} tokens pending`,
       );
     }
     for (const environment of [quiet, busy]) await environment.close();
@@ -142,9 +143,11 @@ async function queueTokens(database, { project, collection, host, tokens }) {
      ), numbered as (
        select id, row_number() over () - 1 as number from refresh
      )
-     insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, due_at)
-     select numbered.id, lane.id, number * $6::int + token, now() + number * interval '1 millisecond' - interval '1 minute'
-     from numbered, lane, generate_series(1, $6::int) as token`,
+     insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, token_ids)
+     select numbered.id, lane.id, 2, now() + number * interval '1 millisecond' - interval '1 minute', array(
+       select (number * $6::int + token)::numeric from generate_series(first, least(first + $8::int - 1, $6::int)) as token
+     )
+     from numbered, lane, generate_series(1, $6::int, $8::int) as first`,
     [
       project.id,
       new URL(host.url).host,
@@ -153,6 +156,7 @@ async function queueTokens(database, { project, collection, host, tokens }) {
       `${host.url}/0/small/noisy`,
       TOKENS_PER_REFRESH,
       tokens,
+      TOKENS_PER_CHUNK,
     ],
   );
 }

@@ -1,8 +1,8 @@
 import { RefreshWorker } from '@app/metadata-refresh';
-import { Client } from 'pg';
 import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { countMetadataRequests, startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { holdClaims } from './support/held-claims.js';
 import { ids } from './support/token-ids.js';
 
 /** Each test has one that no worker has asked yet. */
@@ -188,16 +188,10 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
        select refresh_id, lane_id, priority, now() + interval '2 seconds', '{9}' from split`,
       [refreshId],
     );
-    const other = new Client({ connectionString: test.database.url });
-    await other.connect();
-    await other.query('begin');
-    await other.query(`select from nft_metadata.refresh_chunks where token_ids = '{9}' for update`);
+    await using claims = await holdClaims(test.database, '9');
     const isClaiming = async () => {
       test.worker.wake();
-      const rows = await test.database.query(
-        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      );
-      return rows.length > 0;
+      return claims.isOneWaiting();
     };
     host.hold();
     test.worker.start();
@@ -208,8 +202,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
     host.respondToHeld(1, notNow);
     host.respondToHeld(5, fine);
     await until(isResting);
-    await other.query('rollback');
-    await other.end();
+    await claims.release();
     await until(async () => {
       const rows = await test.database.query(
         `select from nft_metadata.refresh_chunks where token_ids = '{9}' and claim_count > 0`,

@@ -171,6 +171,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
     ];
     const bulk: string[] = [];
     for (const from of [1, 1001, 2001, 3001]) bulk.push(await requestRefresh(test.app, large, ids(1000, from)));
+    // "no key": claims go on, which refer to the refreshes.
     const releaseHeld = await locking('select from nft_metadata.refreshes where id = any($1) for no key update', [
       bulk,
     ]);
@@ -244,7 +245,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
       await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
     ];
     const bulk = await requestRefresh(test.app, large, ids(1000));
-    // The claim splits a chunk of this refresh: it waits for the foreign key of the new row.
+    // A claim of some tokens of a chunk waits, because the chunk of the others refers to the refresh.
     const releaseHeld = await locking('select from nft_metadata.refreshes where id = $1 for update', [bulk]);
     test.worker.start();
     await vi.waitUntil(async () => (await statementsThatWait('insert into nft_metadata.refresh_chunks')) === 1, {

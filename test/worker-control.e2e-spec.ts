@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { holdClaims } from './support/held-claims.js';
 import { readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 
@@ -106,46 +106,15 @@ it('a token that is refreshed again during its fetch is fetched again afterwards
   test.worker.start();
   await until(() => hits('1') + hits('3') === 2);
   await requestRefresh(test.app, project, ['1']);
-  await using claims = await holdingUpClaims('2');
+  await using claims = await holdClaims(test.database, '2');
   await requestRefresh(test.app, project, ['2']);
   await until(() => claims.isOneWaiting());
 
   respondToFirst!();
   await until(async () => (await readRefresh(test.app, project, first))['status'] === 'completed');
-  await claims.releaseHeld();
+  await claims.release();
 
   await until(() => hits('2') === 1);
   await until(() => hits('1') === 2);
   for (const response of respondToOthers) response();
 });
-
-/** A claim that takes this token waits in its middle until it is let go. */
-async function holdingUpClaims(tokenId: string) {
-  const client = new Client(test.database.url);
-  await client.connect();
-  await client.query('select pg_advisory_lock(1)');
-  await client.query(`
-    create function hold_up() returns trigger language plpgsql as $$
-    begin
-      perform pg_advisory_xact_lock_shared(1);
-      return new;
-    end $$`);
-  await client.query(`
-    create trigger hold_up before update of claim_count on nft_metadata.refresh_chunks
-    for each row when (${tokenId} = any(new.token_ids)) execute function hold_up()`);
-  return {
-    async isOneWaiting() {
-      const { rows } = await client.query(`select from pg_locks where locktype = 'advisory' and not granted`);
-      return rows.length > 0;
-    },
-    async releaseHeld() {
-      await client.query('select pg_advisory_unlock_all()');
-    },
-    async [Symbol.asyncDispose]() {
-      await client.query('select pg_advisory_unlock_all()');
-      await client.query('drop trigger hold_up on nft_metadata.refresh_chunks');
-      await client.query('drop function hold_up');
-      await client.end();
-    },
-  };
-}

@@ -1,4 +1,4 @@
-// A Nest route without checks that inserts the same rows with two statements. Node runs this file without a compiler, so the
+// A Nest route without checks that inserts a refresh and a row for each token with two statements. Node runs this file without a compiler, so the
 // decorators are called as functions.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
@@ -6,10 +6,10 @@ import { Body, Controller, Get, HttpCode, Module, Param, Post } from '@nestjs/co
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
 import { reportReady } from '../support/processes.mjs';
+import { INSERT_ROWS } from './row-queue.mjs';
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 });
-const [lane] = (await pool.query('select id, project_id from nft_metadata.lanes limit 1')).rows;
-const [collection] = (await pool.query('select id, address from nft_metadata.collections limit 1')).rows;
+const [collection] = (await pool.query('select id, address, project_id from nft_metadata.collections limit 1')).rows;
 
 class BareController {
   async create({ token_ids }) {
@@ -20,13 +20,9 @@ class BareController {
       await client.query(
         `insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
          values ($1, $2, $3, $4, '{"kind":"metadata_api","url":"http://localhost/"}', $5, now())`,
-        [id, lane.project_id, collection.id, collection.address, token_ids.length],
+        [id, collection.project_id, collection.id, collection.address, token_ids.length],
       );
-      await client.query(
-        `insert into nft_metadata.refresh_items (refresh_id, lane_id, token_id, due_at)
-         select $1, $2, unnest($3::numeric[]), now()`,
-        [id, lane.id, token_ids],
-      );
+      await client.query(INSERT_ROWS, [id, token_ids]);
       await client.query('commit');
     } finally {
       client.release();

@@ -1,6 +1,6 @@
-// Latency of a claim behind 100,000 due items of a lane at its concurrency limit, against 1,000.
+// Latency of a claim behind 100,000 due tokens of a lane at its concurrency limit, against 1,000.
 import { median, timed } from '../support/measure.mjs';
-import { addItems, openQueueWith } from './claim-tables.mjs';
+import { addPending, openQueueWith } from './claim-tables.mjs';
 
 const CLAIMS = 60;
 const FEW = 1000;
@@ -12,7 +12,7 @@ export const blockedLane = {
     const queues = [];
     for (const blocked of [FEW, MANY]) {
       const queue = await openQueueWith(postgres, `claims_behind_${blocked}`, async (database) => {
-        await addItems(database, { host: 'blocked', items: blocked });
+        await addPending(database, 'blocked', blocked);
       });
       queues.push({ blocked, queue, times: [] });
     }
@@ -20,7 +20,7 @@ export const blockedLane = {
       for (const { queue, times } of queues) {
         const { milliseconds, result } = await timed(() => queue.claim(['blocked']));
         if (result.length === 0 || result.some(({ host }) => host === 'blocked'))
-          throw new Error('the claim returned items of the blocked lane, or none');
+          throw new Error('the claim returned tokens of the blocked lane, or none');
         times.push(milliseconds);
       }
     }
@@ -28,10 +28,10 @@ export const blockedLane = {
 
     const [few, many] = queues.map(({ times }) => median(times));
     return {
-      goals: [{ text: 'claim behind 100,000 blocked items, vs. 1,000', value: many / few, atMost: 1.2 }],
+      goals: [{ text: 'claim behind 100,000 blocked tokens, vs. 1,000', value: many / few, atMost: 1.2 }],
       tables: [
         {
-          head: ['blocked items', 'claim of 100 items, ms'],
+          head: ['blocked tokens', 'claim, ms'],
           rows: queues.map(({ blocked, times }) => [blocked.toLocaleString('en'), median(times).toFixed(2)]),
         },
       ],

@@ -1,17 +1,17 @@
-// Latency of a claim with ten million finished items in the table, against none.
+// Latency of a claim with the results of ten million finished tokens in the database, against none.
 import { median, timed } from '../support/measure.mjs';
-import { addItems, openQueueWith } from './claim-tables.mjs';
+import { addFinished, openQueueWith } from './claim-tables.mjs';
 
 const CLAIMS = 60;
 
 export const claimGrowth = {
-  title: 'Claims beside finished items',
+  title: 'Claims beside finished tokens',
   async run({ postgres, options, log }) {
-    const finished = options.finishedItems;
-    log(`writing ${finished.toLocaleString('en')} finished items`);
+    const finished = options.finishedTokens;
+    log(`writing ${finished.toLocaleString('en')} finished tokens`);
     const without = await openQueueWith(postgres, 'claims_without');
     const grown = await openQueueWith(postgres, 'claims_grown', async (database) => {
-      await addItems(database, { host: 'finished', items: finished, finished: true });
+      await addFinished(database, 'finished', finished);
     });
     const times = { without: [], grown: [] };
     for (let claim = 0; claim < CLAIMS; claim += 1) {
@@ -25,14 +25,14 @@ export const claimGrowth = {
     return {
       goals: [
         {
-          text: `claim with ${finished.toLocaleString('en')} finished items, vs. none`,
+          text: `claim with ${finished.toLocaleString('en')} finished tokens, vs. none`,
           value: ratio,
           atMost: 1.2,
         },
       ],
       tables: [
         {
-          head: ['finished items', 'claim of 100 items, ms'],
+          head: ['finished tokens', 'claim, ms'],
           rows: [
             ['0', median(times.without).toFixed(2)],
             [finished.toLocaleString('en'), median(times.grown).toFixed(2)],

@@ -242,14 +242,15 @@ export class InvariantMonitor {
     return rows.map(({ id }) => id);
   }
 
-  /** How often the chunks of a refresh were claimed, and the most claims in a row that one of them lost. */
-  async claimsOf(refreshId: string): Promise<{ claims: number; lost: number }> {
-    const [row] = await this.database.query<{ claims: number; lost: number }>(
-      `select count(distinct transaction)::int as claims, max((after->>'lost_count')::int) as lost
-       from (${CLAIMS}) as claim where after->>'refresh_id' = $1`,
+  /** Of each token of a refresh: its claims, and how many of them were lost. */
+  async claimsOf(refreshId: string): Promise<{ claims: number; lost: number }[]> {
+    return this.database.query(
+      `select count(*)::int as claims, max((after->>'lost_count')::int) as lost
+       from (${CLAIMS}) as claim cross join lateral jsonb_array_elements_text(after->'token_ids') as token_id
+       where after->>'refresh_id' = $1
+       group by token_id order by token_id`,
       [refreshId],
     );
-    return row!;
   }
 
   /** The most claims in a row of one chunk that ended by lease expiry, without a result or a release. */
