@@ -11,7 +11,7 @@ import {
   TokenStoreModule,
   type FailureWrite,
   type MetadataWrite,
-  type StoredValidators,
+  type StoredToken,
   type TokenQuery,
   type TokenRecord,
   type TraitSummary,
@@ -78,7 +78,7 @@ class Shelf extends TokenStore {
   override async listTraits(): Promise<TraitSummary[]> {
     return [];
   }
-  override async findValidators(): Promise<StoredValidators[]> {
+  override async findStored(): Promise<StoredToken[]> {
     return [];
   }
 }

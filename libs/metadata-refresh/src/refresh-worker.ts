@@ -301,7 +301,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     }
   }
 
-  /** Adds the stored validators, so that hosts can respond with 304 Not Modified. */
+  /** Adds what is stored of the tokens, so that hosts can respond with 304 Not Modified. */
   private async claimTokens(demand: readonly HostDemand[], onlyInteractive: boolean): Promise<Claim> {
     const { claimBatchSize } = this.config;
     const claim = await this.queue.claim(demand, {
@@ -310,8 +310,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     });
     const { tokens } = claim;
     if (tokens.length === 0) return claim;
-    const stored = await this.tokens.findValidators(tokens).catch((error: unknown) => {
-      this.logger.warn({ msg: 'validators not loaded, documents are fetched in full', error: String(error) });
+    const stored = await this.tokens.findStored(tokens).catch((error: unknown) => {
+      this.logger.warn({ msg: 'stored state not loaded, documents are fetched in full', error: String(error) });
       return null;
     });
     // Unknown records may come from a document, which media must not replace.
