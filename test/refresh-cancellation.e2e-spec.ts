@@ -14,7 +14,7 @@ afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.hits.clear());
 
 describe('cancelling a refresh', () => {
-  it('fails the tokens that no worker holds, and what is being fetched ends as it ends', async () => {
+  it('cancelling a refresh fails the tokens that no worker holds, and what is being fetched ends as it ends', async () => {
     const project = await test.aProject({ tokens: ids(300) });
     test.metadataApi.hold();
     const refreshId = await requestRefresh(test.app, project, ids(300));
@@ -41,7 +41,7 @@ describe('cancelling a refresh', () => {
     expect(await test.app.get(Refreshes).cancel(refreshId)).toBe(0);
   });
 
-  it('does not change the records of its tokens', async () => {
+  it('cancelling a refresh does not change the records of its tokens', async () => {
     const project = await test.aProject({ tokens: ['20'] });
     const refreshId = await requestRefresh(test.app, project, ['20']);
 
@@ -55,7 +55,7 @@ describe('cancelling a refresh', () => {
     expect(token).toMatchObject({ name: null, metadataStatus: 'pending', lastAttemptAt: null });
   });
 
-  it('cancels a token whose fetch ends in a retry', async () => {
+  it('cancelling a refresh cancels a token whose fetch ends in a retry', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     let respond = () => {};
     const before = () => new Promise<void>((done) => (respond = done));
@@ -72,7 +72,7 @@ describe('cancelling a refresh', () => {
     expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ reason: 'cancelled' }]);
   });
 
-  it('waits for a worker that has died with its tokens, until its lease expires', async () => {
+  it('cancelling a refresh waits for a worker that has died with its tokens, until its lease expires', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const refreshId = await requestRefresh(test.app, project, ['1']);
     await test.database.query(
