@@ -120,10 +120,14 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         ${lanes.map(({ onlyInteractive }) => onlyInteractive)}::boolean[]
       ) as lane (id, room, only_interactive)
     ), claimed as materialized (
-      select chunk.lane_id, chunk.refresh_id, refresh.collection_id, token_ids, first_token_id, last_token_id
-      from nft_metadata.refresh_chunks as chunk
+      -- "offset 0": chunks first. With old statistics, the planner would read all chunks of all refreshes for this join.
+      select chunk.*, refresh.collection_id
+      from (
+        select lane_id, refresh_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
+        where lane_id = any(${lanes.map(({ id }) => id)}::int[]) and is_claimed and due_at > now()
+        offset 0
+      ) as chunk
       join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
-      where chunk.lane_id = any(${lanes.map(({ id }) => id)}::int[]) and chunk.is_claimed and chunk.due_at > now()
     ), first as materialized (
       select candidate.id
       from lane
@@ -138,24 +142,26 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         ) as due
       ) as candidate
       where candidate.tokens_before < lane.room
+    ), due as materialized (
+      select * from nft_metadata.refresh_chunks where id = any(array(select id from first))
+      order by due_at, id
+      for no key update skip locked
     )
-    select chunk.id::text as id, chunk.lane_id as "laneId", chunk.priority, chunk.refresh_id as "refreshId",
+    select due.id::text as id, due.lane_id as "laneId", due.priority, due.refresh_id as "refreshId",
       refresh.collection_id as "collectionId", refresh.source, refresh.accepted_seq::text as "acceptedSeq",
-      chunk.claim_count as "claimCount", chunk.attempt_count as "attemptCount", chunk.lost_count as "lostCount",
-      chunk.is_claimed as "isLost", array_to_string(chunk.token_ids, ',') as "tokenIds",
+      due.claim_count as "claimCount", due.attempt_count as "attemptCount", due.lost_count as "lostCount",
+      due.is_claimed as "isLost", array_to_string(due.token_ids, ',') as "tokenIds",
       (
         select string_agg(token_id::text, ',')
         from claimed cross join lateral unnest(claimed.token_ids) as one (token_id)
-        where claimed.lane_id = chunk.lane_id and claimed.collection_id = refresh.collection_id
-          and claimed.refresh_id <> chunk.refresh_id
-          and claimed.first_token_id <= chunk.last_token_id and claimed.last_token_id >= chunk.first_token_id
-          and token_id between chunk.first_token_id and chunk.last_token_id
+        where claimed.lane_id = due.lane_id and claimed.collection_id = refresh.collection_id
+          and claimed.refresh_id <> due.refresh_id
+          and claimed.first_token_id <= due.last_token_id and claimed.last_token_id >= due.first_token_id
+          and token_id between due.first_token_id and due.last_token_id
       ) as "inFlight"
-    from nft_metadata.refresh_chunks as chunk
-    join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
-    where chunk.id = any(array(select id from first))
-    order by chunk.due_at, chunk.id
-    for no key update of chunk skip locked`.execute(em.getKysely());
+    from due
+    join nft_metadata.refreshes as refresh on refresh.id = due.refresh_id
+    order by due.due_at, due.id`.execute(em.getKysely());
   return rows.map((row) => ({
     ...row,
     tokenIds: row.tokenIds.split(','),
