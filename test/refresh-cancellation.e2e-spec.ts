@@ -1,6 +1,6 @@
 import { Refreshes } from '@app/metadata-refresh';
 import { TokenStore } from '@app/token-store';
-import { readErrors, requestRefresh } from './support/project-api.js';
+import { readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 
@@ -11,28 +11,79 @@ beforeAll(async () => {
   store = test.app.get(TokenStore);
 });
 afterAll(() => test.stop());
+beforeEach(() => test.metadataApi.hits.clear());
 
 describe('cancelling a refresh', () => {
-  it('fails its pending tokens while a worker is fetching them, and the results of the worker change nothing', async () => {
-    const project = await test.aProject({ tokens: ids(20) });
-    const refreshId = await requestRefresh(test.app, project, ['20']);
-    let cancelled: number | undefined;
-    test.metadataApi.script('20', {
-      status: 200,
-      body: { name: 'late' },
-      before: async () => {
-        cancelled = await test.app.get(Refreshes).cancel(refreshId);
-      },
-    });
+  it('cancelling a refresh fails the tokens that no worker holds, and what is being fetched ends as it ends', async () => {
+    const project = await test.aProject({ tokens: ids(300) });
+    test.metadataApi.hold();
+    const refreshId = await requestRefresh(test.app, project, ids(300));
+    const round = test.worker.runOnce();
+    await vi.waitUntil(() => test.metadataApi.heldCount > 0, { timeout: 10_000 });
 
+    const cancellation = test.app.get(Refreshes).cancel(refreshId);
+    await vi.waitUntil(async () => (await readErrors(test.app, project, refreshId)).length > 0, { timeout: 10_000 });
+    test.metadataApi.releaseHeld();
+    const cancelled = await cancellation;
+    await round;
+
+    const { summary, status } = await readRefresh(test.app, project, refreshId);
+    expect(status).toBe('completed');
+    expect(cancelled).toBeGreaterThan(200);
+    expect(summary).toEqual({ succeeded: 300 - cancelled, failed: cancelled, pending: 0 });
+    const fetched = test.metadataApi.hits.size;
+    expect(fetched).toBe(300 - cancelled);
+    const reasons = await test.database.query(
+      `select reason, error_code, count(*)::int as tokens from nft_metadata.refresh_errors where refresh_id = $1 group by 1, 2`,
+      [refreshId],
+    );
+    expect(reasons).toEqual([{ reason: 'cancelled', error_code: 'unable_to_retrieve_metadata', tokens: cancelled }]);
+    expect(await test.app.get(Refreshes).cancel(refreshId)).toBe(0);
+  });
+
+  it('cancelling a refresh does not change the records of its tokens', async () => {
+    const project = await test.aProject({ tokens: ['20'] });
+    const refreshId = await requestRefresh(test.app, project, ['20']);
+
+    expect(await test.app.get(Refreshes).cancel(refreshId)).toBe(1);
     await test.worker.runOnce();
 
-    expect(cancelled).toBe(1);
     expect(await readErrors(test.app, project, refreshId)).toMatchObject([
       { token_id: '20', error_code: 'unable_to_retrieve_metadata', reason: 'cancelled' },
     ]);
     const token = await store.findToken({ collectionId: project.collectionId, tokenId: '20' });
-    expect(token).toMatchObject({ name: null, metadataStatus: 'pending' });
-    expect(await test.app.get(Refreshes).cancel(refreshId)).toBe(0);
+    expect(token).toMatchObject({ name: null, metadataStatus: 'pending', lastAttemptAt: null });
+  });
+
+  it('cancelling a refresh cancels a token whose fetch ends in a retry', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    let respond = () => {};
+    const before = () => new Promise<void>((done) => (respond = done));
+    test.metadataApi.script('1', { before, status: 503, body: '' });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const round = test.worker.runOnce();
+    await vi.waitUntil(() => test.metadataApi.hits.has('1'), { timeout: 10_000 });
+
+    const cancellation = test.app.get(Refreshes).cancel(refreshId);
+    respond();
+
+    expect(await cancellation).toBe(1);
+    await round;
+    expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ reason: 'cancelled' }]);
+  });
+
+  it('cancelling a refresh waits for a worker that has died with its tokens, until its lease expires', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    await test.database.query(
+      `update nft_metadata.refresh_chunks
+       set is_claimed = true, claim_count = 1, due_at = now() + interval '30 seconds' where refresh_id = $1`,
+      [refreshId],
+    );
+
+    const cancellation = test.app.get(Refreshes).cancel(refreshId);
+    await test.database.advance(31);
+
+    expect(await cancellation).toBe(1);
   });
 });

@@ -71,7 +71,7 @@ it('tokens in flight are split off and take no room', () => {
   ]);
 });
 
-describe('a lost chunk', () => {
+describe('lost chunks', () => {
   /** Loses the part with this token, claim by claim, and returns the sizes of the parts and the lost claims of the token. */
   function lose(tokenId: string, maxLostClaims: number) {
     let chunk = aChunk(ids(CHUNK_SIZE));
@@ -86,18 +86,21 @@ describe('a lost chunk', () => {
     return history;
   }
 
-  it('is split at each loss, until the token that kills its worker is alone', () => {
+  it('a lost chunk is split at each loss, until the token that kills its worker is alone', () => {
     expect(lose('77', 10).map(({ size }) => size)).toEqual([128, 32, 8, 2, 1, 1, 1, 1, 1, 1, 1]);
   });
 
-  it.each([1, 2, 3, 10])('fails no token with another one, with %i lost claims at most', (maxLostClaims) => {
-    const history = lose('77', maxLostClaims);
+  it.each([1, 2, 3, 10])(
+    'a lost chunk fails no token with another one, with %i lost claims at most',
+    (maxLostClaims) => {
+      const history = lose('77', maxLostClaims);
 
-    expect(history.at(-1)).toMatchObject({ size: 1, lostCount: maxLostClaims });
-    expect(history.filter(({ size, lostCount }) => size > 1 && lostCount >= maxLostClaims)).toEqual([]);
-  });
+      expect(history.at(-1)).toMatchObject({ size: 1, lostCount: maxLostClaims });
+      expect(history.filter(({ size, lostCount }) => size > 1 && lostCount >= maxLostClaims)).toEqual([]);
+    },
+  );
 
-  it('is claimed in its first part only, and all others are due, as lost as that', () => {
+  it('a lost chunk is claimed in its first part only, and all others are due, as lost as that', () => {
     expect(plan([aChunk(ids(8), { isLost: true, lostCount: 2 })], 100)[0]!.parts).toEqual([
       { state: 'due', tokenIds: ['3', '4'], lostCount: 3 },
       { state: 'due', tokenIds: ['5', '6'], lostCount: 3 },
@@ -106,7 +109,7 @@ describe('a lost chunk', () => {
     ]);
   });
 
-  it('stays as it is while there is no room for it', () => {
+  it('a lost chunk stays as it is while there is no room for it', () => {
     expect(plan([aChunk(ids(2)), aChunk(ids(8, 11), { isLost: true })], 2)).toHaveLength(1);
   });
 });

@@ -34,7 +34,7 @@ const NOT_REGISTERED: ItemError = {
   statusCode: null,
   body: null,
 };
-/** Of a batch that lost chunks to others, or that was the victim of a deadlock. */
+/** Of a batch that lost chunks to others, was the victim of a deadlock, or was refused late by the token store. */
 const MAX_TRIES = 10;
 
 /**
@@ -72,7 +72,8 @@ export class CompletionTransaction {
         return await this.completeBatch(claimed);
       } catch (error) {
         const isFenced = error instanceof ClaimLost;
-        if (attempt === MAX_TRIES || (!isFenced && !isSerializationFailure(error))) throw error;
+        const mayRetry = isFenced || error instanceof StoreChanged || isSerializationFailure(error);
+        if (attempt === MAX_TRIES || !mayRetry) throw error;
         if (isFenced) claimed = await this.withoutLost(claimed);
       }
     }
@@ -83,12 +84,13 @@ export class CompletionTransaction {
     const writes = succeeded.map(([result]) => toMetadataWrite(result));
     await this.tokens.prepareWrites(writes);
     const progress = await inTransaction(this.em, async (em) => {
-      const { written, changes } = await this.writeTokens(em, results, succeeded, writes);
+      const { written, changes, late } = await this.writeTokens(em, results, succeeded, writes);
       const finished = results.map((result) => toFinishedToken(result, written.get(result.token)));
       await insertAttempts(em, results.flatMap(toAttempts));
       if (!(await removeFromChunks(em, finished))) throw new ClaimLost();
       const final = finished.filter((token): token is FinalToken => token.kind === 'final');
       await insertResults(em, final);
+      for (const work of late) await work().catch(retryUnlessDatabaseError);
       const counts = await countResults(em, final);
       // After the records are locked, so that the events of one token get ids in order.
       await this.outbox?.add(em, { changes, completions: counts.filter(({ completed }) => completed) });
@@ -98,13 +100,17 @@ export class CompletionTransaction {
     this.logCompleted(progress);
   }
 
-  /** Returns how the write of each token ended, and, with an outbox, the changes. */
+  /** Returns how the write of each token ended, with an outbox the changes, and work of the store that is to be done late. */
   private async writeTokens(
     em: EntityManager,
     results: readonly ItemResult[],
     succeeded: readonly OfOneFetch<Succeeded>[],
     writes: readonly MetadataWrite[],
-  ): Promise<{ written: Map<ItemResult['token'], WriteResult>; changes: RecordedChange[] }> {
+  ): Promise<{
+    written: Map<ItemResult['token'], WriteResult>;
+    changes: RecordedChange[];
+    late: (() => Promise<void>)[];
+  }> {
     const failed = byFetch(results.filter((result): result is Failed => result.status === 'failed'));
 
     // Both kinds lock token records: in one common order, or two batches could deadlock.
@@ -115,11 +121,11 @@ export class CompletionTransaction {
       );
     }
     const changes: MetadataChange[] = [];
-    const written = await this.tokens.writeMetadata(
-      em,
-      writes,
-      this.outbox ? (change) => void changes.push(change) : undefined,
-    );
+    const late: (() => Promise<void>)[] = [];
+    const written = await this.tokens.writeMetadata(em, writes, {
+      onChange: this.outbox && ((change) => void changes.push(change)),
+      defer: (work) => void late.push(work),
+    });
     // A fetch may be written in parts: count its failure once, with its first item.
     const first = failed.filter((same) => same.some(({ item, token }) => item === token.items[0]));
     await this.tokens.recordFailures(
@@ -130,6 +136,7 @@ export class CompletionTransaction {
     return {
       written: new Map(succeeded.map(([{ token }], index) => [token, written[index]!])),
       changes: withRefreshes(changes, effective),
+      late,
     };
   }
 
@@ -172,6 +179,14 @@ export class CompletionTransaction {
 
 /** Some tokens of the batch are no longer claimed by this worker. */
 class ClaimLost extends Error {}
+
+/** The token store found out late that it had read something else before. */
+class StoreChanged extends Error {}
+
+function retryUnlessDatabaseError(error: unknown): never {
+  if (error instanceof Error && 'code' in error) throw error;
+  throw new StoreChanged('token store refused its late writes', { cause: error });
+}
 
 type OfOneFetch<Result> = [Result, ...Result[]];
 

@@ -117,7 +117,7 @@ it('a host that is left to other workers has no demand for a while, and its toke
   expect(scheduler.demand(2500)[0]!.tokens).toBeGreaterThan(0);
 });
 
-describe('a claim is wanted', () => {
+describe('when a claim is wanted', () => {
   const filled = (...hosts: string[]) => {
     const scheduler = shared(256, ...hosts);
     for (const demand of scheduler.demand(0)) scheduler.add(tokens(demand.tokens, demand.host), 0);
@@ -129,7 +129,7 @@ describe('a claim is wanted', () => {
     expect(scheduler.inUse()).not.toContain(host);
   };
 
-  it('for a host that has less than half of its prefetch target', () => {
+  it('a claim is wanted for a host that has less than half of its prefetch target', () => {
     const scheduler = filled('a.example');
     const full = scheduler.wantsClaim(0);
     for (let one = 0; one < 32; one += 1) scheduler.finish(scheduler.start(0)!);
@@ -137,7 +137,7 @@ describe('a claim is wanted', () => {
     expect([full, scheduler.wantsClaim(0)]).toEqual([false, true]);
   });
 
-  it('for a host that has just run out, although another one has enough', () => {
+  it('a claim is wanted for a host that has just run out, although another one has enough', () => {
     const scheduler = filled('quick.example');
     drain(scheduler, 'quick.example');
     scheduler.add(tokens(200, 'slow.example'), 0);
@@ -145,7 +145,7 @@ describe('a claim is wanted', () => {
     expect([scheduler.wantsClaim(1999), scheduler.wantsClaim(2000)]).toEqual([true, false]);
   });
 
-  it('not for a host without due items, until there may be some', () => {
+  it('a claim is not wanted for a host without due items, until there may be some', () => {
     const scheduler = filled('a.example');
     for (let one = 0; one < 32; one += 1) scheduler.finish(scheduler.start(0)!);
     scheduler.markNothingDue(scheduler.demand(0));
@@ -156,7 +156,7 @@ describe('a claim is wanted', () => {
     expect([before, scheduler.wantsClaim(0)]).toEqual([false, true]);
   });
 
-  it('after one that found a host full, or filled it, as soon as tokens have started', () => {
+  it('a claim is wanted after one that found a host full, or filled it, as soon as tokens have started', () => {
     const scheduler = filled('full.example', 'quick.example');
     scheduler.markNothingDue(scheduler.demand(0), new Set(['quick.example']));
     const before = scheduler.wantsClaim(0);

@@ -22,8 +22,8 @@ const aToken = (acceptedSeqs: readonly string[], stored: Partial<ClaimedToken>):
   ...stored,
 });
 
-describe('a token of a refresh', () => {
-  it('needs no fetch if its last one began after the refresh was accepted, and is updated if that one changed it', () => {
+describe('coalesced results', () => {
+  it('a token of a refresh needs no fetch if its last one began after the refresh was accepted, and is updated if that one changed it', () => {
     const results = toCoalescedResults(aToken(['10', '30'], { lastFetchSeq: '40', lastChangeSeq: '20' }));
 
     expect(results).toMatchObject([
@@ -32,16 +32,16 @@ describe('a token of a refresh', () => {
     ]);
   });
 
-  it('is fetched if one of the refreshes that wait for it was accepted after the start of the last fetch', () => {
+  it('a token of a refresh is fetched if one of the refreshes that wait for it was accepted after the start of the last fetch', () => {
     expect(toCoalescedResults(aToken(['10', '50'], { lastFetchSeq: '40', lastChangeSeq: '40' }))).toBeNull();
     expect(toCoalescedResults(aToken(['40'], { lastFetchSeq: '40' }))).toBeNull();
   });
 
-  it('is fetched if the token store does not tell the numbers of its fetches', () => {
+  it('a token of a refresh is fetched if the token store does not tell the numbers of its fetches', () => {
     expect(toCoalescedResults(aToken(['10'], {}))).toBeNull();
   });
 
-  it('compares numbers of fetches as numbers, not as text', () => {
+  it('numbers of fetches are compared as numbers, not as text', () => {
     expect(toCoalescedResults(aToken(['9'], { lastFetchSeq: '10' }))).toHaveLength(1);
     expect(toCoalescedResults(aToken(['10'], { lastFetchSeq: '9' }))).toBeNull();
   });

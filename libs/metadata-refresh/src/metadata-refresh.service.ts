@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
@@ -22,6 +21,7 @@ import type { Page, PageRequest } from './page.js';
 import { isInteractive, RefreshEnqueuer } from './refresh-enqueuer.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
+import { timeOrderedUuid } from './time-ordered-uuid.js';
 
 /** Who asks, as far as refreshing needs to know. */
 export interface RefreshingProject {
@@ -98,7 +98,7 @@ export class MetadataRefreshService {
     if (isInteractive(wanted.length)) this.bulkPause.request();
     const lane = await this.enqueuer.lane(project.id, hostOf(source), collection.hostConcurrency ?? null);
 
-    const refresh = { id: randomUUID(), projectId: project.id, collection, source, lane };
+    const refresh = { id: timeOrderedUuid(), projectId: project.id, collection, source, lane };
     const { quota, isCompleted } = await this.byProject.runExclusive(project.id, async () => {
       await this.quota.precheck(project.id, this.allowance(project), wanted.length);
       return inTransaction(this.em, async (em) => {

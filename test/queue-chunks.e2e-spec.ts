@@ -1,0 +1,470 @@
+import { Refreshes } from '@app/metadata-refresh';
+import { Client } from 'pg';
+import { CrashTest, delay, waitUntil } from './support/crash-test.js';
+import type { HostResponse } from './support/metadata-host.js';
+import { expectSucceeded, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { captureStatements, explainReads } from './support/statements.js';
+import { ids } from './support/token-ids.js';
+
+let test: TestApp;
+beforeAll(async () => {
+  // Some responses are delayed until another event has happened.
+  test = await startApp({ safeHttp: { deadlineMs: 20_000 } });
+});
+afterAll(() => test.stop());
+beforeEach(() => test.metadataApi.hits.clear());
+
+const hitsOf = (tokenId: string) => test.metadataApi.hits.get(tokenId) ?? 0;
+
+interface Result {
+  tokenId: string;
+  verdict: string;
+  attempts: number;
+}
+const resultsOf = (refreshId: string) =>
+  test.database.query<Result>(
+    `select token_id::text as "tokenId", verdict, attempts from nft_metadata.refresh_results
+     where refresh_id = $1 order by token_id`,
+    [refreshId],
+  );
+const chunksOf = (refreshId: string) =>
+  test.database.query<{ tokens: number; lost: number; isClaimed: boolean }>(
+    `select token_count as tokens, lost_count as lost, is_claimed as "isClaimed" from nft_metadata.refresh_chunks
+     where refresh_id = $1 order by first_token_id`,
+    [refreshId],
+  );
+
+describe('acceptance', () => {
+  it('an accepted refresh is stored in chunks of at most 128 tokens, in the numeric order of their ids', async () => {
+    const largest = (2n ** 256n - 1n).toString();
+    const tokens = [...ids(300), largest];
+    const project = await test.aProject({ tokens });
+    const refreshId = await requestRefresh(test.app, project, tokens.toReversed());
+
+    const chunks = await test.database.query(
+      `select token_count as tokens, first_token_id::text as first, last_token_id::text as last
+       from nft_metadata.refresh_chunks where refresh_id = $1 order by id`,
+      [refreshId],
+    );
+    expect(chunks).toEqual([
+      { tokens: 128, first: '1', last: '128' },
+      { tokens: 128, first: '129', last: '256' },
+      { tokens: 45, first: '257', last: largest },
+    ]);
+
+    await test.worker.runOnce();
+    await expectSucceeded(test.app, project, refreshId, 301);
+    expect(await chunksOf(refreshId)).toEqual([]);
+  });
+
+  it('an accepted refresh has a result and an error at once for each token that is not registered', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['2', '1']);
+
+    expect(await chunksOf(refreshId)).toMatchObject([{ tokens: 1 }]);
+    expect(await resultsOf(refreshId)).toEqual([{ tokenId: '2', verdict: 'f', attempts: 0 }]);
+    expect(await readErrors(test.app, project, refreshId)).toMatchObject([
+      { token_id: '2', error_code: 'token_not_found', reason: 'not_registered' },
+    ]);
+  });
+});
+
+describe('results', () => {
+  it('the result of a token says whether its refresh changed the record, left it as it was, or failed', async () => {
+    const project = await test.aProject({ tokens: ids(3) });
+    const first = await requestRefresh(test.app, project, ids(3));
+    await test.worker.runOnce();
+    test.metadataApi.respond('2', 200, { name: 'Another' });
+    test.metadataApi.respond('3', 404);
+
+    const second = await requestRefresh(test.app, project, ids(3));
+    await test.worker.runOnce();
+
+    expect(await resultsOf(first)).toEqual(ids(3).map((tokenId) => ({ tokenId, verdict: 'u', attempts: 1 })));
+    expect(await resultsOf(second)).toEqual([
+      { tokenId: '1', verdict: 'n', attempts: 1 },
+      { tokenId: '2', verdict: 'u', attempts: 1 },
+      { tokenId: '3', verdict: 'f', attempts: 1 },
+    ]);
+    test.metadataApi.respond('3', 200, { name: 'Three' });
+  });
+
+  it('the result of a token takes at most 110 bytes, with its index', async () => {
+    const project = await test.aProject({ tokens: ids(10_000), limits: { tokensPerHour: 1_000_000 } });
+    for (let from = 1; from < 10_000; from += 1000) await requestRefresh(test.app, project, ids(1000, from));
+    await test.worker.runOnce();
+
+    const [size] = await test.database.query<{ bytes: number; rows: number }>(
+      `select (pg_table_size('nft_metadata.refresh_results') + pg_relation_size('nft_metadata.refresh_results_pkey'))::int
+         as bytes, count(*)::int as rows from nft_metadata.refresh_results`,
+    );
+    expect(size!.rows).toBeGreaterThanOrEqual(10_000);
+    expect(size!.bytes / size!.rows).toBeLessThanOrEqual(110);
+  });
+});
+
+describe('coalescing', () => {
+  /** Accepts two refreshes of token 1. The second one is due only seconds later, after the fetch for the first one. */
+  async function twoInTurn(project: TestProject) {
+    const refreshIds = [await requestRefresh(test.app, project, ['1']), await requestRefresh(test.app, project, ['1'])];
+    await test.database.query(
+      `update nft_metadata.refresh_chunks set due_at = now() + interval '5 seconds' where refresh_id = $1`,
+      [refreshIds[1]],
+    );
+    await test.worker.runOnce();
+    await test.database.advance(6);
+    await test.worker.runOnce();
+    return refreshIds;
+  }
+
+  it('a token that several refreshes wait for is not fetched again for a refresh that was accepted before the last fetch began', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.respond('1', 200, { name: 'One' });
+
+    const [first, second] = await twoInTurn(project);
+
+    expect(hitsOf('1')).toBe(1);
+    expect(await resultsOf(first!)).toEqual([{ tokenId: '1', verdict: 'u', attempts: 1 }]);
+    expect(await resultsOf(second!)).toEqual([{ tokenId: '1', verdict: 'u', attempts: 0 }]);
+    await expectSucceeded(test.app, project, second!, 1);
+
+    const [, unchanged] = await twoInTurn(project);
+    expect(hitsOf('1')).toBe(2);
+    expect(await resultsOf(unchanged!)).toEqual([{ tokenId: '1', verdict: 'n', attempts: 0 }]);
+  });
+
+  it('a token that several refreshes wait for is fetched for each of them after a failure', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.script('1', { status: 404, body: '' }, { status: 200, body: { name: 'One' } });
+
+    const [first, second] = await twoInTurn(project);
+
+    expect(hitsOf('1')).toBe(2);
+    expect(await resultsOf(first!)).toMatchObject([{ verdict: 'f' }]);
+    expect(await resultsOf(second!)).toMatchObject([{ verdict: 'u', attempts: 1 }]);
+  });
+
+  it('two workers never fetch a token at once, also if both began their claims before the first one was committed', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
+    let respond = () => {};
+    const before = () => new Promise<void>((done) => (respond = done));
+    test.metadataApi.script('1', { before, status: 200, body: { name: 'One' } });
+    const other = await test.anotherWorker();
+    await using claims = await stoppedAfterTheirSnapshot();
+
+    const refreshIds = [await requestRefresh(test.app, project, ['1'])];
+    const rounds = [test.worker.runOnce()];
+    await claims.areStopped(1);
+    refreshIds.push(await requestRefresh(test.app, project, ['1']));
+    rounds.push(other.runOnce());
+    await claims.areStopped(2);
+
+    await claims.continue(1);
+    await vi.waitUntil(() => hitsOf('1') === 1, { timeout: 10_000 });
+    await claims.continue(2);
+    await vi.waitUntil(
+      async () =>
+        (await test.database.query(`select from nft_metadata.refresh_chunks where due_at > now() and not is_claimed`))
+          .length === 1,
+      { timeout: 10_000 },
+    );
+    const meanwhile = hitsOf('1');
+    test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
+    respond();
+    await Promise.all(rounds);
+
+    expect(meanwhile).toBe(1);
+    for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
+  });
+});
+
+/** The first statements of claims stop after they have taken their snapshot and before they lock a lane; each has a number. */
+async function stoppedAfterTheirSnapshot() {
+  const client = new Client(test.database.url);
+  await client.connect();
+  // A claim reads the cooldowns of hosts before it locks a lane.
+  await client.query(`
+    select pg_advisory_lock(1), pg_advisory_lock(2);
+    create sequence public.stops;
+    create function public.stop_here() returns boolean volatile language plpgsql as $$
+      begin
+        perform pg_advisory_xact_lock_shared(nextval('public.stops'));
+        return true;
+      end $$;
+    alter table nft_metadata.metadata_hosts rename to hosts_behind;
+    insert into nft_metadata.hosts_behind (host) values ('nowhere.example') on conflict do nothing;
+    create view nft_metadata.metadata_hosts as
+      select * from nft_metadata.hosts_behind where host <> 'nowhere.example' or public.stop_here()`);
+  return {
+    async areStopped(count: number) {
+      await vi.waitUntil(
+        async () => {
+          const { rows } = await client.query(`select from pg_locks where locktype = 'advisory' and not granted`);
+          return rows.length === count;
+        },
+        { timeout: 10_000 },
+      );
+    },
+    async continue(number: number) {
+      await client.query('select pg_advisory_unlock($1)', [number]);
+    },
+    async [Symbol.asyncDispose]() {
+      await client.query(`
+        select pg_advisory_unlock_all();
+        drop view nft_metadata.metadata_hosts;
+        alter table nft_metadata.hosts_behind rename to metadata_hosts;
+        drop function public.stop_here;
+        drop sequence public.stops`);
+      await client.end();
+    },
+  };
+}
+
+describe('completion', () => {
+  it('a batch of results is written without the tokens of a chunk that another worker has claimed meanwhile', async () => {
+    const project = await test.aProject({ tokens: ids(20) });
+    test.metadataApi.hold();
+    const refreshIds = [
+      await requestRefresh(test.app, project, ids(4)),
+      await requestRefresh(test.app, project, ids(4, 11)),
+    ];
+    const round = test.worker.runOnce();
+    await vi.waitUntil(() => test.metadataApi.heldCount === 8, { timeout: 10_000 });
+    await test.database.query(
+      'update nft_metadata.refresh_chunks set claim_count = claim_count + 1 where refresh_id = $1',
+      [refreshIds[0]],
+    );
+
+    test.metadataApi.releaseHeld();
+    await round;
+
+    expect(await readRefresh(test.app, project, refreshIds[0]!)).toMatchObject({
+      summary: { pending: 4, succeeded: 0 },
+    });
+    const records = await test.database.query<{ written: number }>(
+      'select count(*)::int as written from nft_metadata.tokens where collection_id = $1 and last_attempt_at is not null',
+      [project.collectionId],
+    );
+    expect(records).toEqual([{ written: 4 }]);
+    await expectSucceeded(test.app, project, refreshIds[1]!, 4);
+
+    await test.database.advance(31);
+    await test.worker.runOnce();
+    await expectSucceeded(test.app, project, refreshIds[0]!, 4);
+  });
+
+  it('a batch of results is written again after it was the victim of a deadlock', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    await using attempts = await aTransaction('lock table nft_metadata.refresh_attempts in share mode');
+    await using other = await aTransaction(
+      `set local deadlock_timeout = '1min';
+       select from nft_metadata.refreshes where id = '${refreshId}' for no key update`,
+    );
+    const round = test.worker.runOnce();
+    await blocked('nft_metadata.refresh_attempts');
+
+    // Only the batch looks for deadlocks: it gives way.
+    const tokens = other.query(
+      `select from nft_metadata.tokens where collection_id = '${project.collectionId}' for update`,
+    );
+    await blocked('for update');
+    await attempts.end();
+    await tokens;
+    await other.end();
+    await round;
+
+    await expectSucceeded(test.app, project, refreshId, 1);
+    const [{ deadlocks } = { deadlocks: 0 }] = await test.database.query<{ deadlocks: number }>(
+      'select deadlocks::int from pg_stat_database where datname = current_database()',
+    );
+    expect(deadlocks).toBe(1);
+  });
+});
+
+/** Waits until a statement with this part waits for a lock. */
+function blocked(part: string): Promise<unknown> {
+  const isBlocked = async () => {
+    const statements = await test.database.query(
+      `select from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock' and position($1 in query) > 0`,
+      [part],
+    );
+    return statements.length === 1;
+  };
+  return vi.waitUntil(isBlocked, { timeout: 10_000 });
+}
+
+/** Somebody else's transaction, which holds its locks until it ends. */
+async function aTransaction(statements: string) {
+  const client = new Client(test.database.url);
+  await client.connect();
+  await client.query(`begin; ${statements}`);
+  const end = () => client.end();
+  return { query: (text: string) => client.query(text), end, [Symbol.asyncDispose]: end };
+}
+
+describe('lost claims', () => {
+  const loseClaims = (refreshId: string, lostBefore: number) =>
+    test.database.query(
+      `update nft_metadata.refresh_chunks
+       set is_claimed = true, claim_count = 1, due_at = now() - interval '1 second', lost_count = $2 where refresh_id = $1`,
+      [refreshId, lostBefore],
+    );
+
+  it('a chunk that a dead worker has left behind is split, so that no token fails with another one that kills workers', async () => {
+    const project = await test.aProject({ tokens: ids(20) });
+    const refreshId = await requestRefresh(test.app, project, ids(20));
+    await loseClaims(refreshId, 9);
+    test.metadataApi.hold();
+    const round = test.worker.runOnce();
+    await vi.waitUntil(() => test.metadataApi.heldCount === 8, { timeout: 10_000 });
+
+    expect(await chunksOf(refreshId)).toMatchObject(ids(20).map(() => ({ tokens: 1, lost: 9 })));
+    test.metadataApi.releaseHeld();
+    await round;
+
+    await expectSucceeded(test.app, project, refreshId, 20);
+  });
+
+  it('a token over which ten workers have died fails', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    await loseClaims(refreshId, 9);
+
+    await test.worker.runOnce();
+
+    expect(hitsOf('1')).toBe(0);
+    expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ token_id: '1', reason: 'worker_lost' }]);
+  });
+
+  it('a chunk that a dead worker has left behind is not written by that worker, if it was only slow and another one has a part of it', async () => {
+    const project = await test.aProject({ tokens: ids(8) });
+    const refreshId = await requestRefresh(test.app, project, ids(8));
+    const other = await test.anotherWorker();
+    test.metadataApi.hold();
+    const rounds = [test.worker.runOnce()];
+    await vi.waitUntil(() => test.metadataApi.heldCount === 8, { timeout: 10_000 });
+    await test.database.advance(31);
+    rounds.push(other.runOnce());
+    await vi.waitUntil(async () => (await chunksOf(refreshId)).length > 1, { timeout: 10_000 });
+    const lost = await chunksOf(refreshId);
+
+    test.metadataApi.releaseHeld();
+    await Promise.all(rounds);
+    await test.worker.runOnce();
+
+    expect(lost).toMatchObject([2, 2, 2, 2].map((tokens) => ({ tokens, lost: 1 })));
+    await expectSucceeded(test.app, project, refreshId, 8);
+    expect(await resultsOf(refreshId)).toHaveLength(8);
+  });
+});
+
+it('tokens that wait for a retry after the same response share a chunk, however their delays differ', async () => {
+  const project = await test.aProject({ tokens: ids(40) });
+  const api = test.metadataApi;
+  for (const tokenId of ids(40)) api.script(tokenId, { status: 503, body: '' }, { status: 200, body: { name: 'x' } });
+  const refreshId = await requestRefresh(test.app, project, ids(40));
+  await test.database.freezeTime();
+
+  await test.worker.runOnce();
+
+  await test.database.unfreezeTime();
+  const waiting = await test.database.query<{ tokens: number; attempts: number }>(
+    'select token_count as tokens, attempt_count as attempts from nft_metadata.refresh_chunks where refresh_id = $1',
+    [refreshId],
+  );
+  expect(waiting.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(40);
+  expect(waiting.length).toBeLessThan(20);
+  expect(new Set(waiting.map(({ attempts }) => attempts))).toEqual(new Set([1]));
+  await test.database.advance(3);
+  await test.worker.runOnce();
+  await expectSucceeded(test.app, project, refreshId, 40);
+});
+
+describe('claims', () => {
+  const claimStatements = async () => {
+    const statements = await captureStatements(() => test.worker.runOnce());
+    return statements.filter(({ text }) => /set_config|refresh_chunks/.test(text));
+  };
+
+  it('a claim never reads finished tokens, and no more chunks than it needs, when statistics are older than the queue', async () => {
+    const [busy, project] = [await test.aProject({ tokens: ids(10) }), await test.aProject({ tokens: ids(10) })];
+    // Two lanes of one host. Autovacuum has analysed the table while it was empty.
+    await test.database.query('analyze nft_metadata.refresh_chunks');
+    const blocked = await requestRefresh(test.app, busy, ids(10));
+    const refreshId = await requestRefresh(test.app, project, ids(10));
+    await test.database.query(
+      `insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, token_ids)
+       select refresh_id, lane_id, priority, now() + interval '1 hour', number % 2 = 0, array[number::numeric]
+       from nft_metadata.refresh_chunks cross join generate_series(100000, 120000) as number where refresh_id = $1`,
+      [blocked],
+    );
+    await test.database.query(
+      `insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
+       select $1, now(), 1, 'u', number from generate_series(1, 100000) as number`,
+      [blocked],
+    );
+    await test.database.query(
+      `delete from nft_metadata.refresh_chunks where refresh_id = $1 and first_token_id < 100`,
+      [blocked],
+    );
+
+    const statements = await claimStatements();
+    await expectSucceeded(test.app, project, refreshId, 10);
+    // The chunk is due again, to explain the same statements.
+    await requestRefresh(test.app, project, ids(10));
+    const reads = await explainReads(test.database.url, statements);
+
+    expect(reads.filter(({ table }) => table === 'refresh_results').map(({ rows }) => rows)).toEqual([]);
+    const chunks = reads.filter(({ table }) => table === 'refresh_chunks');
+    console.log(reads.filter(({ rows }) => rows > 100));
+    expect(chunks.length).toBeGreaterThan(2);
+    expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(100);
+    await test.database.query('delete from nft_metadata.refreshes where id = $1', [blocked]);
+  });
+});
+
+/** Some fail, some are retried, and some take longer than others. */
+function responsesOf(index: number): HostResponse[] {
+  const succeeds = {
+    status: 200,
+    body: (served: number) => ({ name: `Token ${index}`, served }),
+    before: () => delay(10 * index),
+  };
+  if (index === 0) return [{ status: 404, body: '' }];
+  return index === 1 ? [{ status: 503, body: '' }, succeeds] : [succeeds];
+}
+
+it('every token is counted once while batches, cancellations, lost claims and retries overlap', async () => {
+  const crash = await CrashTest.start();
+  try {
+    const project = await crash.aProject(400);
+    project.tokenIds.forEach((tokenId, index) => crash.metadataApi.script(tokenId, ...responsesOf(index % 10)));
+    const workers = [crash.app.worker, await crash.app.anotherWorker(), await crash.app.anotherWorker()];
+    const refreshIds: string[] = [];
+    for (let time = 0; time < 6; time += 1) {
+      const refreshId = await requestRefresh(crash.app.app, project, project.tokenIds.slice(0, 400 - 40 * time));
+      crash.accepted.push({ refreshId, tokenIds: project.tokenIds.slice(0, 400 - 40 * time) });
+      refreshIds.push(refreshId);
+    }
+    for (const worker of workers) worker.start();
+    await waitUntil(() => crash.metadataApi.totalHits > 100);
+    await crash.expireLeases();
+    const cancelled = await Promise.all(refreshIds.slice(3).map((id) => crash.app.app.get(Refreshes).cancel(id)));
+    await crash.expireLeases();
+    const beat = setInterval(() => {
+      for (const worker of workers) worker.wake();
+    }, 200);
+    await waitUntil(async () => (await crash.countPending()) === 0);
+    clearInterval(beat);
+    await Promise.all(workers.map((worker) => worker.stop()));
+
+    expect(cancelled.some((count) => count > 0)).toBe(true);
+    await crash.expectAllDone();
+  } finally {
+    await crash.stop();
+  }
+}, 180_000);
