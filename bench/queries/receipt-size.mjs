@@ -1,11 +1,11 @@
 // What the receipt of a finished token takes on disk: a million results, written as a worker writes them.
-import { randomUUID } from 'node:crypto';
+import { timeOrderedUuid } from '../../dist/libs/metadata-refresh/src/time-ordered-uuid.js';
 import { openApplication } from '../support/service.mjs';
 
 const TOKENS_PER_REFRESH = 1000;
 /** A completion writes up to this many results. */
 const BATCH_SIZE = 500;
-/** Refreshes that are written in turns: their keys are random, so each has a place of its own in the index. */
+/** Refreshes that are written in turns: each has a place of its own in the index. */
 const REFRESHES_IN_TURN = 8;
 /** Every hundredth token fails: it is in the index of failures as well. */
 const FAILED_OF = 100;
@@ -18,7 +18,7 @@ export const receiptSize = {
     await (await openApplication(database.url)).close();
     log(`writing ${tokens.toLocaleString('en')} results`);
     for (let written = 0; written < tokens; written += TOKENS_PER_REFRESH * REFRESHES_IN_TURN) {
-      const refreshes = Array.from({ length: REFRESHES_IN_TURN }, () => randomUUID());
+      const refreshes = Array.from({ length: REFRESHES_IN_TURN }, () => timeOrderedUuid());
       for (let first = 1; first <= TOKENS_PER_REFRESH; first += BATCH_SIZE) {
         for (const refreshId of refreshes) await writeBatch(database, refreshId, written + first);
       }
