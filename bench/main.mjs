@@ -14,6 +14,7 @@ import { accept } from './queries/accept.mjs';
 import { blockedLane } from './queries/blocked-lane.mjs';
 import { claimGrowth } from './queries/claim-growth.mjs';
 import { readsAtScale } from './queries/reads-at-scale.mjs';
+import { receiptSize } from './queries/receipt-size.mjs';
 import { cleanUp, cleanUpOnExit } from './support/clean-up.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
 import { plot } from './support/plot.mjs';
@@ -27,6 +28,7 @@ const BENCHMARKS = {
   accept,
   'claim-growth': claimGrowth,
   'blocked-lane': blockedLane,
+  'receipt-size': receiptSize,
   'reads-at-scale': readsAtScale,
   'two-workers': twoWorkers,
   fairness,
@@ -57,6 +59,7 @@ const options = {
   posts: given.quick ? 30 : 100,
   pending: given.quick ? 20_000 : 100_000,
   queued: given.quick ? 100_000 : 1_000_000,
+  receipts: given.quick ? 100_000 : 1_000_000,
   finishedTokens: given.quick ? 500_000 : 10_000_000,
   /** `reads-at-scale`: the sizes of the collections, and the number of measurements of each page. */
   collections: given.quick ? [30_000, 100_000] : [300_000, 1_000_000],

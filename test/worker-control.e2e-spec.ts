@@ -83,7 +83,7 @@ describe('hosts that run the worker themselves', () => {
   });
 });
 
-it('a single poll claims items of all projects, however many wait', async () => {
+it('a single poll claims tokens of all projects, however many wait', async () => {
   const response = holdBack('1');
   const refreshIds: string[] = [];
   for (let count = 0; count < 20; count += 1) {

@@ -16,23 +16,23 @@ const metadataRefreshOptionsSchema = z
      */
     tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
     /**
-     * The most attempts for an item, including the first. The public guide promises two retries.
+     * The most attempts for a token of a refresh, including the first. The public guide promises two retries.
      * @takesEffect each attempt
      */
     maxAttempts: z.int().min(1).max(20).default(3),
     /**
-     * The most attempts for an item while the failure is neither the token's nor its host's: the node of a chain does not
+     * The most attempts for a token of a refresh while the failure is neither the token's nor its host's: the node of a chain does not
      * respond, or the worker has no free buffer. With the default delays, 10 attempts take about four minutes.
      * @takesEffect each attempt
      */
     maxRpcAttempts: z.int().min(1).max(100).default(10),
     /**
-     * How many times a worker may die while it holds an item. After that the item fails.
+     * How many times in a row a worker may die while it holds a token. After that the token fails.
      * @takesEffect each claim
      */
     maxLostClaims: z.int().min(1).default(10),
     /**
-     * How long a claim lasts, in seconds. It must be longer than the slowest fetch. After a crash, items wait this long for
+     * How long a claim lasts, in seconds. It must be longer than the slowest fetch. After a crash, tokens wait this long for
      * another worker.
      * @takesEffect each claim
      */
@@ -59,7 +59,7 @@ const metadataRefreshOptionsSchema = z
      */
     hostConcurrency: z.int().min(1).max(1000).default(8),
     /**
-     * The most items of one claim. Items for the same tokens come in addition.
+     * The most tokens of one claim.
      * @takesEffect each claim
      */
     claimBatchSize: z.int().min(1).max(1000).default(512),
@@ -69,7 +69,7 @@ const metadataRefreshOptionsSchema = z
      */
     completeBatchSize: z.int().min(1).max(1000).default(500),
     /**
-     * How long completed refreshes are kept, in days, with their items and errors.
+     * How long completed refreshes are kept, in days, with their results and errors.
      * @takesEffect each clean-up, once an hour
      */
     refreshRetentionDays: z.int().min(1).default(30),
