@@ -30,8 +30,8 @@ const MAX_PADDING = 256;
  *
  * @param maxBytes The most bytes that may enter any one decoder: a decompression bomb may be nested in another one.
  */
-export function decoderFor(contentEncoding: string | undefined, sink: ByteSink, maxBytes: number): BodyDecoder | null {
-  const codings = (contentEncoding ?? '')
+export function decoderFor(contentEncoding: string, sink: ByteSink, maxBytes: number): BodyDecoder | null {
+  const codings = contentEncoding
     .toLowerCase()
     .split(',')
     .map((name) => CODINGS[name.trim()])
