@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { ResponseTooLarge } from './response-too-large.js';
 import { BodyBytes } from './body-bytes.js';
 import type { ResponseHandler, Connection } from './connections.js';
-import { decoderFor, type BodyDecoder, type ByteSource } from './content-decoder.js';
+import { decodeAtOnce, decoderFor, MAX_BYTES_AT_ONCE, type BodyDecoder, type ByteSource } from './content-decoder.js';
 import { LARGE_BODY, AcquireTimeout } from './body-buffer-pool.js';
 import type { RequestSignal } from './request-signal.js';
 
@@ -71,8 +71,9 @@ class ResponseReader implements ResponseHandler {
   private headers: ResponseHeaders = {};
   private readonly body = new BodyBytes();
   private maxBytes: number;
-  private hasBody = false;
   private decoder: BodyDecoder | null = null;
+  /** An encoded body as it arrives, as long as it may turn out to be small. */
+  private encoded: BodyBytes | null = null;
   private isSettled = false;
   private readonly onAbort = () => this.fail(new RequestAborted('The deadline is over.'));
 
@@ -107,18 +108,21 @@ class ResponseReader implements ResponseHandler {
     if (this.needsWholeBody && Number(this.headers['content-length']) > this.maxBytes) {
       return this.fail(new ResponseTooLarge(`The Content-Length is more than ${this.maxBytes} bytes.`));
     }
+    const contentEncoding = this.headers['content-encoding'];
+    if (contentEncoding === undefined) return;
+    if (this.needsWholeBody) this.encoded = new BodyBytes();
+    else this.decoder = this.openDecoder(contentEncoding);
   }
 
   onResponseData(_: unknown, chunk: Buffer): void {
     if (this.isSettled) return;
-    if (!this.hasBody) this.decoder = this.openDecoder();
-    this.hasBody = true;
-    if (this.decoder) this.decoder.write(chunk, this.controller!);
-    else this.collect(chunk, this.controller!);
+    if (this.encoded) this.collectEncoded(chunk, this.encoded);
+    else this.decode(chunk, this.controller!);
   }
 
   onResponseEnd(): void {
     if (this.connection!.isBroken) return this.fail(new IncompleteResponse('The connection was reset.'));
+    if (this.encoded && this.encoded.length > 0) this.decodeSmallBody(this.encoded);
     if (this.decoder) this.decoder.end();
     else this.complete();
   }
@@ -131,15 +135,36 @@ class ResponseReader implements ResponseHandler {
     return this.status === 200 && this.request.maxBytes !== null;
   }
 
-  private openDecoder(): BodyDecoder | null {
-    const contentEncoding = this.headers['content-encoding'];
-    if (contentEncoding === undefined) return null;
+  private openDecoder(contentEncoding: string): BodyDecoder | null {
     const sink = {
       write: (chunk: Buffer, from: ByteSource) => this.collect(chunk, from),
       end: () => this.complete(),
       fail: (error: Error) => this.fail(asIncomplete(error, `The body cannot be decompressed: ${error.message}`)),
     };
     return decoderFor(contentEncoding, sink, Math.max(this.maxBytes, LARGE_BODY));
+  }
+
+  private collectEncoded(chunk: Buffer, encoded: BodyBytes): void {
+    encoded.append(chunk);
+    if (encoded.length > MAX_BYTES_AT_ONCE) this.decodeAsStream(encoded, this.controller!);
+  }
+
+  private decodeSmallBody(encoded: BodyBytes): void {
+    const maxBytes = Math.min(this.maxBytes, LARGE_BODY);
+    const body = decodeAtOnce(this.headers['content-encoding']!, encoded.head(encoded.length), maxBytes);
+    if (body) this.collect(body, COMPLETE);
+    else this.decodeAsStream(encoded, COMPLETE);
+  }
+
+  private decodeAsStream(encoded: BodyBytes, from: ByteSource): void {
+    this.encoded = null;
+    this.decoder = this.openDecoder(this.headers['content-encoding']!);
+    this.decode(encoded.head(encoded.length), from);
+  }
+
+  private decode(chunk: Buffer, from: ByteSource): void {
+    if (this.decoder) this.decoder.write(chunk, from);
+    else this.collect(chunk, from);
   }
 
   private collect(chunk: Buffer, from: ByteSource): void {
@@ -196,6 +221,9 @@ class ResponseReader implements ResponseHandler {
     return true;
   }
 }
+
+/** The source of a body that has arrived whole. */
+const COMPLETE: ByteSource = { pause() {}, resume() {} };
 
 /** Treats repeated headers as node:http does. */
 function firstValues(headers: ReceivedHeaders): ResponseHeaders {
