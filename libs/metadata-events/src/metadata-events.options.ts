@@ -83,9 +83,9 @@ const metadataEventsOptionsSchema = z
     path: ['disableWebhooksAfterDays'],
   });
 
-/** What a host writes. */
+/** The options as a host application writes them. */
 export type MetadataEventsOptions = z.input<typeof metadataEventsOptionsSchema>;
-/** What we inject, with defaults filled in. */
+/** The complete options, as injected. */
 export type MetadataEventsConfig = z.output<typeof metadataEventsOptionsSchema>;
 export const METADATA_EVENTS_CONFIG = Symbol('MetadataEventsConfig');
 

@@ -24,9 +24,9 @@ const projectAuthOptionsSchema = z.strictObject({
   requestsPerSecond: z.int().min(0).max(MAX_LIMIT).default(5),
 });
 
-/** What a host writes. */
+/** The options as a host application writes them. */
 export type ProjectAuthOptions = z.input<typeof projectAuthOptionsSchema>;
-/** What we inject: every field present. */
+/** The complete options, as injected. */
 export type ProjectAuthConfig = z.output<typeof projectAuthOptionsSchema>;
 export const PROJECT_AUTH_CONFIG = Symbol('ProjectAuthConfig');
 

@@ -40,13 +40,13 @@ const refreshApiOptionsSchema = z.strictObject({
   webhooksPerProject: z.int().min(0).default(10),
 });
 
-/** What tunes the module. */
+/** The options of the module. */
 export type RefreshApiOptions = z.input<typeof refreshApiOptionsSchema>;
-/** What we inject: every field present. */
+/** The complete options, as injected. */
 export type RefreshApiConfig = z.output<typeof refreshApiOptionsSchema>;
 export const REFRESH_API_CONFIG = Symbol('RefreshApiConfig');
 
-/** What shapes the module: which dialects exist, and where. */
+/** The extras of the module: which dialects exist, and their paths. */
 export interface RefreshApiExtras {
   /** The base path of the project API: `v1` gives `/v1/metadata-refreshes`. `false` turns the project API off. */
   projectApiPath?: string | false;
@@ -108,7 +108,7 @@ const extrasSchema = z.object({
     .default([]),
 });
 
-/** Without slashes around paths. Throws an Error that names each wrong one. */
+/** Removes slashes around paths. Throws an Error that names each wrong one. */
 export function completePaths(extras: RefreshApiExtras): Required<RefreshApiExtras> {
   const result = extrasSchema.safeParse(extras);
   if (!result.success) throw new Error(`RefreshApiModule: wrong options.\n${z.prettifyError(result.error)}`);
