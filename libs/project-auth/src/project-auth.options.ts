@@ -17,7 +17,7 @@ const projectAuthOptionsSchema = z.strictObject({
    */
   oneTimeSignatures: z.boolean().default(false),
   /**
-   * The most requests per second of a project without a limit of its own. The public guide promises 5. 0 blocks every
+   * The maximum number of requests per second for a project without a limit of its own. The public guide promises 5. 0 blocks every
    * request.
    * @takesEffect each request
    */
