@@ -1,6 +1,6 @@
-import type { ClaimedToken } from './claimed-token.js';
-import type { ItemResult } from './item-result.js';
-import { BatchCompleter } from './batch-completer.js';
+import type { ClaimedToken } from '../claimed-token.js';
+import type { ItemResult } from '../item-result.js';
+import { ResultBatcher } from './result-batcher.js';
 
 let next = 0;
 const fetched = (): ItemResult[] => {
@@ -14,7 +14,7 @@ const fetched = (): ItemResult[] => {
 function aWriter() {
   const writes: { size: number; end: () => void; fail: () => void }[] = [];
   const callbacks = { limits: { batchSize: 4, maxConcurrentBatches: 2 }, isLast: false, backoffMs: 0, errors: 0 };
-  const writer = new BatchCompleter(
+  const writer = new ResultBatcher(
     { completeLingerMs: 250 },
     {
       write: (batch) =>
@@ -109,7 +109,7 @@ it('backpressure starts when more than two batches of results wait', () => {
   expect([before, writer.isBackpressured]).toEqual([false, true]);
 });
 
-it('a completer is saturated while its batches are full, and for two seconds after', () => {
+it('a batcher is saturated while its batches are full, and for two seconds after', () => {
   const { writer, add } = aWriter();
   add(3);
   const partly = writer.isSaturated;

@@ -1,5 +1,5 @@
-import type { ItemResult } from './item-result.js';
-import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
+import type { ItemResult } from '../item-result.js';
+import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { ResultBuffer } from './result-buffer.js';
 
 /** Enough that a writer always finds the next batch, and few enough that the last result does not wait long. */
@@ -24,7 +24,7 @@ interface Callbacks {
  * result has lingered long enough. A batch that could not be written is kept until the database is available again; if
  * that is after the lease, the fencing token rejects it.
  */
-export class BatchCompleter {
+export class ResultBatcher {
   private readonly results = new ResultBuffer();
   private batches = 0;
   private fullBatchAt = -Infinity;
