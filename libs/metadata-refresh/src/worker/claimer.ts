@@ -74,7 +74,7 @@ export class Claimer {
     this.wakeSignal.wakeOnAbort(signal);
     while (!signal.aborted) {
       const pauseMs = this.parts.writer.pauseMs();
-      if (this.isFull || !this.isFullClaimWanted) await this.wakeSignal.wait();
+      if (this.isFull || !this.isGeneralClaimWanted) await this.wakeSignal.wait();
       else if (pauseMs > 0) await this.wakeSignal.wait(pauseMs);
       else await this.claimOnce(signal);
     }
@@ -148,10 +148,10 @@ export class Claimer {
 
   /** Whether there is a reason to claim. */
   get isClaimWanted(): boolean {
-    return this.interactivePollRequested || this.isFullClaimWanted;
+    return this.interactivePollRequested || this.isGeneralClaimWanted;
   }
 
-  private get isFullClaimWanted(): boolean {
+  private get isGeneralClaimWanted(): boolean {
     const { database, demand } = this.parts;
     return this.pollRequested || (database.backoffMs === 0 && demand.isAnyWanted(performance.now()));
   }

@@ -24,8 +24,8 @@ import { TokenReleaser } from './token-releaser.js';
 const START_RETRY_MS = 250;
 
 interface IdleWaiter {
-  resolve(): void;
-  reject(error: unknown): void;
+  resolve: () => void;
+  reject: (error: unknown) => void;
 }
 
 /**

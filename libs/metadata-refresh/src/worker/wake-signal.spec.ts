@@ -9,7 +9,7 @@ afterEach(() => {
 
 it('a waiting loop continues when it is woken, and not before', async () => {
   const signal = new WakeSignal();
-  const continued = vi.fn();
+  const continued = vi.fn<() => void>();
   void signal.wait().then(continued);
   await vi.advanceTimersByTimeAsync(60_000);
   const before = continued.mock.calls.length;
@@ -21,7 +21,7 @@ it('a waiting loop continues when it is woken, and not before', async () => {
 
 it('a wake-up while the loop is busy ends its next wait, once, however many there were', async () => {
   const signal = new WakeSignal();
-  const continued = vi.fn();
+  const continued = vi.fn<() => void>();
   signal.wake();
   signal.wake();
   await signal.wait();
@@ -33,7 +33,7 @@ it('a wake-up while the loop is busy ends its next wait, once, however many ther
 
 it('a wait with a timeout ends by itself, and leaves no timer behind when it is woken earlier', async () => {
   const signal = new WakeSignal();
-  const continued = vi.fn();
+  const continued = vi.fn<() => void>();
   void signal.wait(1000).then(continued);
   await vi.advanceTimersByTimeAsync(1000);
   void signal.wait(1000).then(continued);
