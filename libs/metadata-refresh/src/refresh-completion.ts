@@ -169,6 +169,7 @@ function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded):
     etag: validators.etag,
     lastModified: validators.lastModified,
     refreshId: item.refreshId,
+    known: token.known,
   };
 }
 

@@ -2,7 +2,7 @@ export { TokenStoreModule } from './token-store.module.js';
 export type { TokenStoreExtras } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
 export type {
-  StoredValidators,
+  StoredToken,
   TokenLimit,
   TokenPage,
   TokenPageQuery,

@@ -127,7 +127,7 @@ export class MetadataWriter {
         http_etag = row.etag, http_last_modified = row.last_modified,
         metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
         last_attempt_at = now(), last_success_at = now(), changed_at = now(),
-        fetch_seq = row.fetch_seq, last_refresh_id = row.refresh_id
+        fetch_seq = row.fetch_seq, change_seq = row.fetch_seq, last_refresh_id = row.refresh_id
       from jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row (
         id bigint, name text, description text, image_url text, image_original text, animation_url text, animation_original text, external_url text,
         youtube_url text, background_color text, decimals int, localization jsonb, attributes jsonb, raw jsonb, content_hash text, metadata_url text, metadata_source text,

@@ -112,8 +112,8 @@ it('tokens of a host that has become slower are released, except for twice its p
   expect([released.length, buffer.count, buffer.interactiveCount]).toEqual([168, 82, 50]);
 });
 
-describe('a claim is wanted', () => {
-  it('for a host that has less than half of its prefetch target', () => {
+describe('when a claim is wanted', () => {
+  it('a claim is wanted for a host that has less than half of its prefetch target', () => {
     const { demand, fetchNext } = aFullWorker('a.example');
     const full = demand.isAnyWanted(0);
     for (let one = 0; one < 32; one += 1) fetchNext();
@@ -121,7 +121,7 @@ describe('a claim is wanted', () => {
     expect([full, demand.isAnyWanted(0)]).toEqual([false, true]);
   });
 
-  it('for a host that has just run out, although another one has enough', () => {
+  it('a claim is wanted for a host that has just run out, although another one has enough', () => {
     const { hosts, buffer, demand, fetchAll } = aFullWorker('quick.example');
     fetchAll();
     expect(hosts.inUse()).toEqual([]);
@@ -130,7 +130,7 @@ describe('a claim is wanted', () => {
     expect([demand.isAnyWanted(1999), demand.isAnyWanted(2000)]).toEqual([true, false]);
   });
 
-  it('not for a host without due items, until there may be some', () => {
+  it('a claim is not wanted for a host without due items, until there may be some', () => {
     const { demand, fetchNext } = aFullWorker('a.example');
     for (let one = 0; one < 32; one += 1) fetchNext();
     demand.markNothingDue(demand.ofAll(0));
@@ -141,7 +141,7 @@ describe('a claim is wanted', () => {
     expect([before, demand.isAnyWanted(0)]).toEqual([false, true]);
   });
 
-  it('after one that found a host full, or filled it, as soon as tokens have started', () => {
+  it('a claim is wanted after one that found a host full, or filled it, as soon as tokens have started', () => {
     const { demand, fetchAll } = aFullWorker('full.example', 'quick.example');
     demand.markNothingDue(demand.ofAll(0), new Set(['quick.example']));
     const before = demand.isAnyWanted(0);

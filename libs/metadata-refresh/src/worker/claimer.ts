@@ -23,7 +23,7 @@ const MAX_INTERACTIVE_BUFFERED = 1024;
 
 interface Parts {
   queue: Pick<RefreshQueue, 'claim'>;
-  store: Pick<TokenStore, 'findValidators'>;
+  store: Pick<TokenStore, 'findStored'>;
   fetcher: Pick<MetadataFetcher, 'prepare'>;
   buffer: TokenBuffer;
   demand: ClaimDemand;
@@ -231,15 +231,15 @@ export class Claimer {
     return claim;
   }
 
-  /** Adds the stored validators, so that hosts can respond with 304 Not Modified. */
+  /** Adds what is stored of the tokens, so that hosts can respond with 304 Not Modified. */
   private async addStored(tokens: ClaimedToken[]): Promise<ClaimedToken[]> {
     if (tokens.length === 0) return tokens;
     try {
-      const stored = await this.parts.store.findValidators(tokens);
+      const stored = await this.parts.store.findStored(tokens);
       const known = new Map(stored.map((entry) => [`${entry.collectionId}/${entry.tokenId}`, entry]));
       return tokens.map((token) => withStored(token, known.get(`${token.collectionId}/${token.tokenId}`)));
     } catch (error) {
-      this.logger.warn({ msg: 'validators not loaded, documents are fetched in full', error: String(error) });
+      this.logger.warn({ msg: 'stored state not loaded, documents are fetched in full', error: String(error) });
       // Unknown records may come from a document, which media must not replace.
       return tokens.map((token) => ({ ...token, hasDocument: true }));
     }
