@@ -9,7 +9,7 @@ import type { ClaimDemand } from './claim-demand.js';
 import type { DatabaseErrors } from './database-errors.js';
 import type { Host } from './host.js';
 import type { RecentCooldowns } from './recent-cooldowns.js';
-import type { ResultWriter } from './result-writer.js';
+import type { BatchCompleter } from './batch-completer.js';
 import type { TokenBuffer } from './token-buffer.js';
 import type { TokenReleaser } from './token-releaser.js';
 import { WakeSignal } from './wake-signal.js';
@@ -28,7 +28,7 @@ interface Parts {
   buffer: TokenBuffer;
   demand: ClaimDemand;
   cooldowns: RecentCooldowns;
-  writer: ResultWriter;
+  completer: BatchCompleter;
   releaser: TokenReleaser;
   database: DatabaseErrors;
   config: Pick<MetadataRefreshConfig, 'claimBatchSize' | 'leaseSeconds'>;
@@ -73,7 +73,7 @@ export class Claimer {
   private async claimAll(signal: AbortSignal): Promise<void> {
     this.wakeSignal.wakeOnAbort(signal);
     while (!signal.aborted) {
-      const pauseMs = this.parts.writer.pauseMs();
+      const pauseMs = this.parts.completer.pauseMs();
       if (this.isFull || !this.isGeneralClaimWanted) await this.wakeSignal.wait();
       else if (pauseMs > 0) await this.wakeSignal.wait(pauseMs);
       else await this.claimOnce(signal);
@@ -157,22 +157,22 @@ export class Claimer {
   }
 
   private get isFull(): boolean {
-    return this.parts.buffer.count >= MAX_BUFFERED || this.parts.writer.isBackpressured;
+    return this.parts.buffer.count >= MAX_BUFFERED || this.parts.completer.isBackpressured;
   }
 
   private get isInteractiveFull(): boolean {
-    const { buffer, writer } = this.parts;
-    return buffer.interactiveCount >= MAX_INTERACTIVE_BUFFERED || writer.isInteractiveBackpressured;
+    const { buffer, completer } = this.parts;
+    return buffer.interactiveCount >= MAX_INTERACTIVE_BUFFERED || completer.isInteractiveBackpressured;
   }
 
   private async claimOnce(signal: AbortSignal): Promise<void> {
-    const { demand, writer, config } = this.parts;
+    const { demand, completer, config } = this.parts;
     const now = performance.now();
     const wanted = demand.ofAll(now);
     if (this.pollRequested) this.polledAt = now;
     this.pollRequested = false;
     this.pollAgain ||= this.claims.has('interactive');
-    const limit = writer.limitBulk(config.claimBatchSize);
+    const limit = completer.limitBulk(config.claimBatchSize);
     const claim = await this.claim('any', wanted, limit, signal);
     if (claim) {
       this.pollRequested ||= claim.mayHaveLeftLanes;

@@ -10,7 +10,7 @@ import type { DatabaseErrors } from './database-errors.js';
 import type { HeldToken, Host } from './host.js';
 import type { HostLimits } from './host-limits.js';
 import type { RecentCooldowns } from './recent-cooldowns.js';
-import type { ResultWriter } from './result-writer.js';
+import type { BatchCompleter } from './batch-completer.js';
 import type { TokenBuffer } from './token-buffer.js';
 import type { TokenReleaser } from './token-releaser.js';
 import { WakeSignal } from './wake-signal.js';
@@ -20,7 +20,7 @@ interface Parts {
   buffer: TokenBuffer;
   limits: HostLimits;
   cooldowns: RecentCooldowns;
-  writer: ResultWriter;
+  completer: BatchCompleter;
   releaser: TokenReleaser;
   database: DatabaseErrors;
   counts: AttemptCounts;
@@ -35,8 +35,8 @@ interface Worker {
 }
 
 /**
- * The second loop: starts a fetch for each token in the buffer that may start, and hands the results to the writer. It stops
- * for a full writer, for the database back-off and, except for interactive requests, for pauses of bulk work.
+ * The second loop: starts a fetch for each token in the buffer that may start, and hands the results to the completer. It stops
+ * for a full completer, for the database back-off and, except for interactive requests, for pauses of bulk work.
  */
 export class Fetcher {
   private readonly logger = new Logger('MetadataRefresh');
@@ -59,7 +59,7 @@ export class Fetcher {
       }
       this.parts.limits.discardExpiredShares(performance.now());
       for (let next = this.takeNext(); next; next = this.takeNext()) void this.fetch(next, fetches);
-      const pauseMs = this.parts.writer.pauseMs();
+      const pauseMs = this.parts.completer.pauseMs();
       if (pauseMs === 0 && this.inFlight.size === 0 && this.parts.buffer.count > 0) this.worker.onStalled();
       await this.wakeSignal.wait(pauseMs > 0 ? pauseMs : undefined);
     }
@@ -85,9 +85,9 @@ export class Fetcher {
   }
 
   private takeNext(): HeldToken | null {
-    const { buffer, writer } = this.parts;
-    if (writer.isInteractiveBackpressured) return null;
-    return buffer.take(performance.now(), { onlyInteractive: writer.isBackpressured || writer.pauseMs() > 0 });
+    const { buffer, completer } = this.parts;
+    if (completer.isInteractiveBackpressured) return null;
+    return buffer.take(performance.now(), { onlyInteractive: completer.isBackpressured || completer.pauseMs() > 0 });
   }
 
   /** Never throws. `signal` is aborted when the worker stops. */
@@ -133,17 +133,17 @@ export class Fetcher {
     outcome: FetchOutcome | 'too many lost claims' | 'threw',
     startedAt: number,
   ): void {
-    const { limits, writer, config } = this.parts;
+    const { limits, completer, config } = this.parts;
     if (outcome === 'threw') return limits.release(host);
     if (outcome === 'too many lost claims') {
       limits.release(host);
-      return writer.add(token, workerLost(token));
+      return completer.add(token, workerLost(token));
     }
     limits.release(host, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
     const results = toItemResults(token, outcome, config);
     this.recordAttempt(results);
     this.startCooldown(token, host, outcome);
-    writer.add(token, results);
+    completer.add(token, results);
   }
 
   /** Starts a cooldown of the host for all workers, if the outcome asks for one. */

@@ -6,6 +6,7 @@ import { BulkPause } from '../bulk-pause.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { RefreshCompletion } from '../refresh-completion.js';
 import { RefreshQueue } from '../refresh-queue.js';
+import { BatchCompleter } from './batch-completer.js';
 import { ClaimDemand } from './claim-demand.js';
 import { Claimer } from './claimer.js';
 import { DatabaseErrors } from './database-errors.js';
@@ -16,7 +17,6 @@ import { HostWorkers } from './host-workers.js';
 import { Hosts } from './hosts.js';
 import { RecentCooldowns } from './recent-cooldowns.js';
 import { RefreshListener } from './refresh-listener.js';
-import { ResultWriter } from './result-writer.js';
 import { TokenBuffer } from './token-buffer.js';
 import { TokenReleaser } from './token-releaser.js';
 
@@ -31,7 +31,7 @@ interface IdleWaiter {
 /**
  * A token passes through three loops, which never wait for each other:
  *
- *     Claimer → TokenBuffer → Fetcher → ResultWriter → RefreshCompletion
+ *     Claimer → TokenBuffer → Fetcher → BatchCompleter → RefreshCompletion
  *
  * A fourth loop, HostMembership, shares hosts with other workers. This class starts and stops the loops, and wakes one when
  * another has something for it. Items of a worker that dies are due again when their lease expires; `stop` releases them at
@@ -59,7 +59,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private readonly buffer: TokenBuffer;
   private readonly claimer: Claimer;
   private readonly fetcher: Fetcher;
-  private readonly writer: ResultWriter;
+  private readonly completer: BatchCompleter;
   private readonly hostMembership: HostMembership;
   private readonly cooldowns: RecentCooldowns;
   private readonly releaser: TokenReleaser;
@@ -86,18 +86,18 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       (host, seconds) => queue.setCooldown(host, seconds),
       (error) => this.logger.warn({ msg: 'cooldown not saved', error: String(error) }),
     ));
-    const writer = (this.writer = new ResultWriter(completion, bulkPause, database, config, {
+    const completer = (this.completer = new BatchCompleter(completion, bulkPause, database, config, {
       isRunning: () => this.state === 'running',
       hasTokens: () => this.hasTokens,
       hasInteractiveTokens: () => buffer.interactiveCount + this.fetcher.interactiveCount > 0,
       onWritten: () => this.onWritten(),
     }));
     this.claimer = new Claimer(
-      { queue, store, fetcher: metadataFetcher, buffer, demand, cooldowns, writer, releaser, database, config },
+      { queue, store, fetcher: metadataFetcher, buffer, demand, cooldowns, completer, releaser, database, config },
       { onClaimed: () => this.onClaimed(), onEnd: () => this.notifyIdle() },
     );
     this.fetcher = new Fetcher(
-      { fetcher: metadataFetcher, buffer, limits, cooldowns, writer, releaser, database, counts, config },
+      { fetcher: metadataFetcher, buffer, limits, cooldowns, completer, releaser, database, counts, config },
       {
         onFetched: (host) => {
           this.claimer.onFetched(host);
@@ -131,7 +131,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.claimer.pollIfDue({ isBusy: this.hasTokens });
     this.hostMembership.wake();
     this.fetcher.wake();
-    this.writer.flush();
+    this.completer.flush();
   }
 
   /** Works until nothing is due. For hosts that schedule work themselves, and for tests. Throws database errors. */
@@ -141,7 +141,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.rounds.add(round);
     this.runLoops();
     try {
-      this.writer.flush(true);
+      this.completer.flush(true);
       this.claimer.poll();
       await this.untilIdle();
     } finally {
@@ -201,10 +201,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     await this.listener.stop();
     this.releaser.release(held);
     await this.hostMembership.leave();
-    this.writer.flush(true);
+    this.completer.flush(true);
     // A database error is logged, and ends the wait: nothing more can be written.
     await this.untilIdle().catch(() => {});
-    this.writer.stop();
+    this.completer.stop();
   }
 
   // What wakes which loop
@@ -225,7 +225,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private onWritten(): void {
     this.claimer.onWritten({ isIdle: !this.hasTokens });
     this.fetcher.wake();
-    this.writer.flush();
+    this.completer.flush();
     this.notifyIdle();
   }
 
@@ -250,8 +250,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   }
 
   private get isIdle(): boolean {
-    const { claimer, hostMembership, releaser, cooldowns, writer } = this;
-    if (this.hasTokens || claimer.isClaiming || !writer.isIdle) return false;
+    const { claimer, hostMembership, releaser, cooldowns, completer } = this;
+    if (this.hasTokens || claimer.isClaiming || !completer.isIdle) return false;
     return hostMembership.isIdle && releaser.isIdle && cooldowns.isIdle;
   }
 

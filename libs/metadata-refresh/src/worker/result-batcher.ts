@@ -2,7 +2,7 @@ import type { ItemResult } from '../item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { ResultBuffer } from './result-buffer.js';
 
-/** Enough that a writer always finds the next batch, and few enough that the last result does not wait long. */
+/** Enough that there is always a next batch to write, and few enough that the last result does not wait long. */
 const MAX_WAITING_BATCHES = 2;
 /** For this long after a full batch, the next batches are expected to be full as well. In milliseconds. */
 const SATURATED_MS = 2000;

@@ -13,7 +13,7 @@ const MAX_BATCH_BESIDE_INTERACTIVE = 128;
 /** How long results of interactive requests wait for a full batch, in milliseconds. */
 const INTERACTIVE_LINGER_MS = 20;
 
-/** What the writer asks and tells the rest of the worker. */
+/** What the completer asks and tells the rest of the worker. */
 interface Worker {
   isRunning(): boolean;
   /** Whether tokens are claimed whose results are not known yet. */
@@ -27,7 +27,7 @@ interface Worker {
  * have batches of their own, so that they do not wait for others. Bulk work pauses for them (`BulkPause`), but only while
  * bulk batches are full: then this process or its database is the bottleneck. While it waits for hosts, it has time for both.
  */
-export class ResultWriter {
+export class BatchCompleter {
   private readonly interactive: ResultBatcher;
   private readonly bulk: ResultBatcher;
 
