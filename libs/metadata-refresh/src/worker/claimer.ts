@@ -28,8 +28,8 @@ interface Parts {
   buffer: TokenBuffer;
   demand: ClaimDemand;
   cooldowns: RecentCooldowns;
-  completer: BatchCompleter;
-  releaser: TokenReleaser;
+  completer: Pick<BatchCompleter, 'pauseMs' | 'limitBulk' | 'isBackpressured' | 'isInteractiveBackpressured'>;
+  releaser: Pick<TokenReleaser, 'release'>;
   database: DatabaseErrors;
   config: Pick<MetadataRefreshConfig, 'claimBatchSize' | 'leaseSeconds'>;
 }

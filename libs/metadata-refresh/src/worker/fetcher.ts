@@ -20,8 +20,8 @@ interface Parts {
   buffer: TokenBuffer;
   limits: HostLimits;
   cooldowns: RecentCooldowns;
-  completer: BatchCompleter;
-  releaser: TokenReleaser;
+  completer: Pick<BatchCompleter, 'add' | 'pauseMs' | 'isBackpressured' | 'isInteractiveBackpressured'>;
+  releaser: Pick<TokenReleaser, 'release'>;
   database: DatabaseErrors;
   counts: AttemptCounts;
   config: MetadataRefreshConfig;

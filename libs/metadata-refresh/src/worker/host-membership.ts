@@ -16,7 +16,7 @@ interface Parts {
   limits: HostLimits;
   buffer: TokenBuffer;
   demand: ClaimDemand;
-  releaser: TokenReleaser;
+  releaser: Pick<TokenReleaser, 'release'>;
   database: DatabaseErrors;
 }
 

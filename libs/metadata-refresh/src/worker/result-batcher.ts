@@ -58,12 +58,12 @@ export class ResultBatcher {
   /** Writes the batches that need not linger any longer; with `isDue`, all of them. */
   flush(isDue = false): void {
     const { batchSize, maxConcurrentBatches } = this.callbacks.limits();
-    if (this.results.count === 0 || this.batches >= maxConcurrentBatches) return;
-    const waitMs = Math.max(this.callbacks.backoffMs(), isDue ? 0 : this.lingerMs());
-    if (waitMs > 0) return this.flushLater(waitMs);
-    if (this.results.isFull(batchSize)) this.fullBatchAt = performance.now();
-    void this.write(this.results.take(batchSize));
-    this.flush(isDue);
+    while (this.results.count > 0 && this.batches < maxConcurrentBatches) {
+      const waitMs = Math.max(this.callbacks.backoffMs(), isDue ? 0 : this.lingerMs());
+      if (waitMs > 0) return this.flushLater(waitMs);
+      if (this.results.isFull(batchSize)) this.fullBatchAt = performance.now();
+      void this.write(this.results.take(batchSize));
+    }
   }
 
   /** Results that could not be written are lost to this worker: their items are due again when the lease expires. */
