@@ -2,7 +2,6 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
-import type { MetadataChange } from './metadata-change.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { formatPageCursor, parsePageCursor, type PageOrder } from './search/page-cursor.js';
 import { TokenSearch, type PageQuery } from './search/token-search.js';
@@ -22,6 +21,7 @@ import {
   type TokenQuery,
   type TraitQuery,
   type TraitSummary,
+  type WriteOptions,
   type WriteResult,
 } from './token-store.js';
 
@@ -208,9 +208,9 @@ export class DatabaseTokenStore extends TokenStore {
   override writeMetadata(
     em: EntityManager,
     writes: readonly MetadataWrite[],
-    onChange?: (change: MetadataChange) => void,
+    options?: WriteOptions,
   ): Promise<WriteResult[]> {
-    return this.writer.write(em, writes, onChange);
+    return this.writer.write(em, writes, options);
   }
 
   override async recordFailures(em: EntityManager, failures: readonly FailureWrite[]): Promise<void> {

@@ -9,6 +9,7 @@ export type {
   TokenQuery,
   TraitQuery,
   TraitSummary,
+  WriteOptions,
   WriteResult,
 } from './token-store.js';
 export type { TokenOrder } from './token-order.js';

@@ -65,6 +65,16 @@ export interface TraitQuery {
  */
 export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing' | 'outdated';
 
+export interface WriteOptions {
+  /** Is called for each record whose content changed. */
+  onChange?: ((change: MetadataChange) => void) | undefined;
+  /**
+   * Receives the part of the write that locks rows which many transactions want, the trait counts: run it once, late in the
+   * same transaction. Without `defer` it runs at once.
+   */
+  defer?: ((work: () => Promise<void>) => void) | undefined;
+}
+
 /** What is stored of a token when a fetch of it begins. */
 export interface StoredToken extends TokenReference {
   /** The URL of the last good response. Validators are valid for this URL only. null: there was no good response yet. */
@@ -161,13 +171,12 @@ export abstract class TokenStore {
 
   /**
    * Writes a batch of successful fetches inside the caller's transaction: document, columns, traits and trait counts
-   * together. Results are in the order of the writes. Locks token rows, then trait rows, each in key order. `onChange`, if
-   * given, is called for each record whose content changed.
+   * together. Results are in the order of the writes. Locks token rows, then trait rows, each in key order.
    */
   abstract writeMetadata(
     em: EntityManager,
     writes: readonly MetadataWrite[],
-    onChange?: (change: MetadataChange) => void,
+    options?: WriteOptions,
   ): Promise<WriteResult[]>;
 
   /** Records a batch of failures inside the caller's transaction. Good metadata never changes. */
