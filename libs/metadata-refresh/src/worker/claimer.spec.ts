@@ -33,7 +33,6 @@ function aClaimer() {
   const claims: {
     demand: readonly HostDemand[];
     onlyInteractive: boolean;
-    limit: number;
     end: (claim: Claim) => Promise<unknown>;
     fail: () => Promise<unknown>;
   }[] = [];
@@ -55,12 +54,11 @@ function aClaimer() {
   const claimer: Claimer = new Claimer(
     {
       queue: {
-        claim: (demand, { onlyInteractive = false, limit = 0 }) =>
+        claim: (demand, options) =>
           new Promise((end, fail) =>
             claims.push({
               demand,
-              onlyInteractive,
-              limit,
+              onlyInteractive: options?.onlyInteractive ?? false,
               end: (claim) => (end(claim), settle()),
               fail: () => (fail(new Error('away')), settle()),
             }),
