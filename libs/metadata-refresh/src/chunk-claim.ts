@@ -2,7 +2,7 @@ import type { MetadataLocation } from '@app/metadata-fetch';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { DividedChunk, DueChunk } from './claim-plan.js';
-import { MIN_PREFETCH, type HostDemand } from './host-scheduler.js';
+import { MIN_PREFETCH, type HostDemand } from './host-demand.js';
 
 /** Maximum lanes of one claim. */
 export const LANES_PER_CLAIM = 8;

@@ -13,7 +13,7 @@ import {
 } from './chunk-claim.js';
 import { planClaim, type DividedChunk } from './claim-plan.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
-import type { HostDemand } from './host-scheduler.js';
+import type { HostDemand } from './host-demand.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { compareTokenIds } from './token-id-order.js';
 import { VERDICTS } from './verdict.js';
