@@ -1,5 +1,3 @@
-import { MikroOrmModule } from '@mikro-orm/nestjs';
-import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { MetadataEventsModule } from '@app/metadata-events';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
@@ -7,7 +5,7 @@ import { NftRefreshModule, type NftRefreshExtras } from '../libs/index.js';
 import type { Environment } from './config/environment.js';
 import type { AllModuleOptions } from './config/option-variables.js';
 import { connectionLimits, idleLimit } from './database/connection-limits.js';
-import { connectionTo } from './database/database-client.js';
+import { ormModule } from './database/orm-module.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
@@ -16,7 +14,7 @@ import { Schedule } from './schedule.js';
 /** Options that win over the environment, and those without a variable: for tests, benchmarks and other programs. */
 export interface AppOptions
   extends AllModuleOptions, Omit<NftRefreshExtras, 'runMode' | 'runWorker' | 'contextName' | 'isGlobal'> {
-  /** Removes the timeout of statements: commands may run for minutes. */
+  /** Removes the timeout of statements, for a program whose statements run for minutes. */
   statementsTakeLong?: boolean;
 }
 
@@ -28,17 +26,10 @@ export class AppModule {
     { statementsTakeLong = false, metadataEvents, ...options }: AppOptions = {},
   ): DynamicModule {
     const { runMode } = environment;
-    const connection = connectionTo(environment.databaseUrl).ormOptions;
     return {
       module: AppModule,
       imports: [
-        MikroOrmModule.forRoot({
-          ...connection,
-          driver: PostgreSqlDriver,
-          autoLoadEntities: true,
-          pool: { min: 0, max: environment.databasePoolSize },
-          driverOptions: { ...(statementsTakeLong ? idleLimit : connectionLimits), ...connection.driverOptions },
-        }),
+        ormModule(environment, statementsTakeLong ? idleLimit : connectionLimits),
         ScheduleModule.forRoot(),
         NftRefreshModule.forRoot({
           exposeTokenRoutes: environment.exposeTokenRoutes,

@@ -1,4 +1,5 @@
 import type { INestApplicationContext, Type } from '@nestjs/common';
+import type { Environment } from '../config/environment.js';
 import type { Variables } from '../config/process-variables.js';
 import type { Database } from '../database/open-database.js';
 import { confirm } from './confirmation.js';
@@ -56,27 +57,32 @@ export class Session {
 
   private async open(): Promise<INestApplicationContext> {
     // Loaded late, because `--help` and wrong options do not need them.
-    const [{ NestFactory }, { readEnvironment }, { AppModule }, { migrate }, { openDatabase }] = await Promise.all([
-      import('@nestjs/core'),
-      import('../config/environment.js'),
-      import('../app.module.js'),
-      import('../database/migrations.js'),
-      import('../database/open-database.js'),
-    ]);
+    const { readEnvironment } = await import('../config/environment.js');
     const environment = readEnvironment(this.variables);
     environment.warnings.forEach(note);
+    const [{ NestFactory }, { EntityManager }, { CommandModule }, { migrate, isMigrated }, { url: databaseUrl }] =
+      await Promise.all([
+        import('@nestjs/core'),
+        import('@mikro-orm/postgresql'),
+        import('./command.module.js'),
+        import('../database/migrations.js'),
+        this.openDatabase(environment),
+      ]);
+    const module = CommandModule.forRoot({ ...environment, databaseUrl });
+    const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
+    if (!(await isMigrated(app.get(EntityManager)))) await migrate(databaseUrl);
+    return app;
+  }
+
+  private async openDatabase(environment: Environment): Promise<Database> {
+    const { openDatabase } = await import('../database/open-database.js');
     this.database = openDatabase(environment, {
       onWaiting: ({ database, waitSeconds, error }) =>
         note(`waiting up to ${waitSeconds} seconds for the database at ${database}: ${error}`),
       onCreated: (folder) => note(`DATABASE_URL is not set: a new, empty database was created in ${folder}`),
       signal: this.stopping,
     });
-    const { url: databaseUrl } = await this.database;
-    // 'api' runs no schedule: a command does its work itself.
-    const module = AppModule.forRoot({ ...environment, databaseUrl, runMode: 'api' }, { statementsTakeLong: true });
-    const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
-    await migrate(databaseUrl);
-    return app;
+    return this.database;
   }
 }
 

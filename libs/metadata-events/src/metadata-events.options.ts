@@ -89,4 +89,5 @@ export type MetadataEventsOptions = z.input<typeof metadataEventsOptionsSchema>;
 export type MetadataEventsConfig = z.output<typeof metadataEventsOptionsSchema>;
 export const METADATA_EVENTS_CONFIG = Symbol('MetadataEventsConfig');
 
+/** Names, limits and defaults of the options. */
 export const metadataEventsOptions = new ModuleOptions('MetadataEventsModule', metadataEventsOptionsSchema);

@@ -1,5 +1,6 @@
 export { ProjectAuthModule } from './project-auth.module.js';
 export type { ProjectAuthExtras } from './project-auth.module.js';
+export { projectAuthOptions } from './project-auth.options.js';
 export type { ProjectAuthOptions } from './project-auth.options.js';
 export { Projects } from './projects.js';
 export type { ProjectLimits } from './project-limits.js';
@@ -9,8 +10,9 @@ export type { CallingProject } from './project-directory.js';
 export { Clock, SystemClock } from './clock.js';
 export { ApiKeyGuard } from './api-key.guard.js';
 export { WalletSignatureGuard } from './wallet-signature.guard.js';
-export { CallerAuthentication, CREDENTIAL_KINDS } from './caller-authentication.js';
-export type { CredentialKind } from './caller-authentication.js';
+export { CallerAuthentication } from './caller-authentication.js';
+export { CREDENTIAL_KINDS } from './credential-kind.js';
+export type { CredentialKind } from './credential-kind.js';
 export { RequestRate } from './request-rate.js';
 export { RequestCounter, RequestRateGuard } from './request-rate.guard.js';
 export type { CountRequest } from './request-rate.guard.js';

@@ -89,6 +89,7 @@ export const standardExtras: Required<RefreshApiExtras> = {
   decorators: [],
 };
 
+/** Names, limits and defaults of the options. */
 export const refreshApiOptions = new ModuleOptions('RefreshApiModule', refreshApiOptionsSchema);
 
 const pathSchema = z

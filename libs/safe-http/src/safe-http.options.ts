@@ -92,4 +92,5 @@ export type SafeHttpOptions = z.input<typeof safeHttpOptionsSchema>;
 export type SafeHttpConfig = z.output<typeof safeHttpOptionsSchema>;
 export const SAFE_HTTP_CONFIG = Symbol('SafeHttpConfig');
 
+/** Names, limits and defaults of the options. */
 export const safeHttpOptions = new ModuleOptions('SafeHttpModule', safeHttpOptionsSchema);
