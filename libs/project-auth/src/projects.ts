@@ -170,6 +170,13 @@ export class Projects extends ProjectDirectory {
     return this.em.fork().findOne(Project, { id: projectId }, ANYWAY);
   }
 
+  /** Throws ProjectNotFound. */
+  async getById(projectId: string): Promise<Project> {
+    const project = await this.findById(projectId);
+    if (!project) throw new ProjectNotFound(projectId);
+    return project;
+  }
+
   override async findByOwner(address: string): Promise<Project | null> {
     return this.em.fork().findOne(Project, { ownerAddress: address.toLowerCase() }, ANYWAY);
   }

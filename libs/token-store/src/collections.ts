@@ -2,7 +2,8 @@ import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/po
 import { parseMetadataUrl } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { Collection, URI_RULES, type CollectionSource } from './collection.entity.js';
+import { Collection, type CollectionSource } from './collection.entity.js';
+import { URI_RULES } from './uri-rules.js';
 import { CollectionRemoval } from './collection-removal.js';
 import { CollectionAlreadyExists, InvalidCollection, UnknownCollection } from './token-store.errors.js';
 
