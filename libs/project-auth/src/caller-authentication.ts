@@ -11,7 +11,7 @@ const HOW_TO: Record<CredentialKind, string> = {
   api_key: 'send x-api-key',
 };
 
-/** Finds the project of a request by any of the credentials that a route takes. */
+/** Finds the project of a request by any of the credentials that a route accepts. */
 @Injectable()
 export class CallerAuthentication {
   constructor(
@@ -19,7 +19,7 @@ export class CallerAuthentication {
     private readonly apiKey: ApiKeyGuard,
   ) {}
 
-  /** With several credentials, each has to be valid and of the same project. Throws NotAuthenticated. */
+  /** If a request has several credentials, all must be valid and of the same project. Throws NotAuthenticated. */
   async authenticate(
     request: AuthenticatedRequest,
     accepted: readonly CredentialKind[],

@@ -1,3 +1,3 @@
 export const CREDENTIAL_KINDS = ['wallet_signature', 'api_key'] as const;
-/** How a caller may show who it is. */
+/** A way in which a caller authenticates. */
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
