@@ -4,7 +4,7 @@ import type { Session } from './session.js';
 
 const POLL_MS = 200;
 const STALLED_AFTER_MS = 10_000;
-const STALLED = `no worker made progress for ${STALLED_AFTER_MS / 1000} seconds: start the service, or add --run-worker (the settings of this shell apply then)`;
+const STALLED = `no token was completed for ${STALLED_AFTER_MS / 1000} seconds. Tokens may wait for a retry. If no service runs, start it, or add --run-worker (the settings of this shell apply then)`;
 
 interface AwaitedRefreshes {
   refreshIds: readonly string[];

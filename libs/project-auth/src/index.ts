@@ -13,6 +13,7 @@ export { WalletSignatureGuard } from './wallet-signature.guard.js';
 export { CallerAuthentication } from './caller-authentication.js';
 export { CREDENTIAL_KINDS } from './credential-kind.js';
 export type { CredentialKind } from './credential-kind.js';
+export { PostgresThrottlerStorage } from './postgres-throttler-storage.js';
 export { RequestRate } from './request-rate.js';
 export { RequestCounter, RequestRateGuard } from './request-rate.guard.js';
 export type { CountRequest } from './request-rate.guard.js';
