@@ -96,7 +96,7 @@ it.each<[what: string, deadlineMs: number, isAborted: boolean]>([
 
   const going = other.fetch({ source, tokenId: '1' }, new AbortController().signal);
   const ending = Array.from({ length: 20 }, (_token, index) =>
-    ended.fetch({ source, tokenId: String(2 + index) }, stop.signal),
+    ended.fetch({ source, tokenId: String(7000 + index) }, stop.signal),
   );
   await vi.waitFor(() => expect(host.heldCount).toBe(21), { timeout: 5000, interval: 5 });
   if (isAborted) stop.abort();
