@@ -66,12 +66,12 @@ export class ResultBatcher {
       if (isFull) this.fullBatchAt = performance.now();
       void this.write(this.results.take(batchSize));
     }
+    if (this.results.count === 0) this.cancelTimer();
   }
 
   /** Results that could not be written are lost to this worker: their items are due again when the lease expires. */
   stop(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.cancelTimer();
   }
 
   /** How long to wait for further results. */
@@ -85,6 +85,11 @@ export class ResultBatcher {
       this.timer = undefined;
       this.flush();
     }, Math.ceil(milliseconds));
+  }
+
+  private cancelTimer(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
   private async write(batch: readonly ItemResult[]): Promise<void> {
