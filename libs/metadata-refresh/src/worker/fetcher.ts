@@ -113,8 +113,8 @@ export class Fetcher {
     }
     this.inFlight.delete(held);
     if (token.priority === 0) this.interactive -= 1;
-    // Aborted: the items were released, and the outcome says nothing about the host.
     const endedAt = performance.now();
+    // Aborted: the items were released, and the outcome says nothing about the host.
     this.handleOutcome(held, signal.aborted ? 'aborted' : outcome, { startedAt, endedAt });
     this.wakeSignal.wake();
     this.worker.onFetched(host, endedAt);
