@@ -39,11 +39,11 @@ function token(tokenId: string): ClaimedToken {
 /** A worker whose queue is an array, and whose database and hosts answer as the test says. */
 function aWorker(...tokenIds: string[]) {
   const due = tokenIds.map(token);
-  const world = { isDatabaseAway: false, claims: 0, leaves: 0, isListening: false, releaseLeave: () => {} };
+  const world = { isDatabaseUnavailable: false, claims: 0, leaves: 0, isListening: false, releaseLeave: () => {} };
   const written: string[] = [];
   const requests: { tokenId: string; signal: AbortSignal; end: () => void }[] = [];
   const query = <Result>(result: () => Result) =>
-    world.isDatabaseAway ? Promise.reject(new Error('away')) : Promise.resolve(result());
+    world.isDatabaseUnavailable ? Promise.reject(new Error('away')) : Promise.resolve(result());
   const queue = {
     claim: () => {
       world.claims += 1;
@@ -110,9 +110,9 @@ it('a round claims, fetches and writes what is due, and leaves no timer behind',
 
 it('a round throws a database error, and the next round continues', async () => {
   const { worker, world, written, requests } = aWorker('1');
-  world.isDatabaseAway = true;
+  world.isDatabaseUnavailable = true;
   await expect(worker.runOnce()).rejects.toThrow('away');
-  world.isDatabaseAway = false;
+  world.isDatabaseUnavailable = false;
   const round = worker.runOnce();
   await vi.advanceTimersByTimeAsync(1000);
   requests[0]!.end();
@@ -187,7 +187,7 @@ it('a worker that the database refuses stops nevertheless', async () => {
   const { worker, world, requests, written } = aWorker('1');
   worker.start();
   await settle();
-  world.isDatabaseAway = true;
+  world.isDatabaseUnavailable = true;
   requests[0]!.end();
   await settle();
   const stopped = worker.stop();
