@@ -11,42 +11,58 @@ let service: ServiceProcess;
 beforeAll(async () => {
   test = await CrashTest.start();
 });
-beforeEach(async () => {
-  service = await test.startProcess('all', [], { WORKERS: '2' });
-});
-afterEach(() => service.end('SIGTERM'));
 afterAll(() => test.stop());
 
+const startTwo = () => test.startProcess('all', [], { WORKERS: '2' });
 const pidsOf = () => [...workerPids(service).values()].flat();
 const firstPid = (worker: number) => workerPids(service).get(worker)![0]!;
+const readMetrics = async () => (await fetch(`${service.url}/metrics`)).text();
 
-/** The number of requests to metadata hosts that each worker has made, according to `/metrics`. */
+/** The number of requests to metadata hosts that each worker has made. */
 async function requestsByWorker(): Promise<Record<string, number>> {
-  const text = await (await fetch(`${service.url}/metrics`)).text();
   const requests: Record<string, number> = {};
-  for (const [, labels, count] of text.matchAll(/^nft_refresh_metadata_requests_total\{(.*)\} (\d+)$/gm)) {
+  for (const [, labels, count] of (await readMetrics()).matchAll(
+    /^nft_refresh_metadata_requests_total\{(.*)\} (\d+)$/gm,
+  )) {
     const worker = /worker="(\d+)"/.exec(labels!)?.[1] ?? 'none';
     requests[worker] = (requests[worker] ?? 0) + Number(count);
   }
   return requests;
 }
 
-async function ready(): Promise<{ status: number; body: unknown }> {
+async function readReadiness(): Promise<{ status: number; body: unknown }> {
   const response = await fetch(`${service.url}/health/ready`);
   return { status: response.status, body: await response.json() };
 }
 
-/** A refresh whose first requests get no response; the next ones do. Waits for the first ones. */
-async function aRefreshInFlight(): Promise<void> {
-  const project = await test.aProject(TOKENS);
-  for (const tokenId of project.tokenIds) {
-    test.metadataApi.script(tokenId, { behaviour: 'hangs' }, { status: 200, body: { name: tokenId } });
-  }
-  await test.request(service.url, project, project.tokenIds);
-  await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+/** A refresh whose requests to the metadata host get no response. Waits for the first ones. */
+async function aRefreshInFlight(): Promise<readonly string[]> {
+  const { tokenIds, ...project } = await test.aProject(TOKENS);
+  for (const tokenId of tokenIds) test.metadataApi.misbehave(tokenId, 'hangs');
+  await test.request(service.url, project, tokenIds);
+  await waitUntil(() => tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
+  return tokenIds;
+}
+
+/** From now on, the metadata host responds. */
+function respond(tokenIds: readonly string[]): void {
+  for (const tokenId of tokenIds) test.metadataApi.respond(tokenId, 200, { name: tokenId });
+}
+
+/** What the worker processes have released is due at once. */
+async function expectReleased(tokenIds: readonly string[]): Promise<void> {
+  expect(await test.invariants.claimedItems()).toEqual([]);
+  respond(tokenIds);
+  await test.app.worker.runOnce();
+  await test.expectAllDone();
 }
 
 describe('a service with WORKERS=2', () => {
+  beforeAll(async () => {
+    service = await startTwo();
+  });
+  afterAll(() => service.end('SIGTERM'));
+
   it('processes one refresh in both processes, within the limit of the host', async () => {
     const project = await test.aProject(600);
     test.scriptNumberedResponses(project.tokenIds, 100);
@@ -62,40 +78,32 @@ describe('a service with WORKERS=2', () => {
     await test.expectAllDone();
   });
 
-  it('has two more processes, which name themselves in their log and in metrics of their own', async () => {
+  it('has two more processes, which name themselves in their log and have metrics of their own', async () => {
     const lines = service
       .output()
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { pid: number; worker?: number; message: unknown });
-    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+      .map((line) => JSON.parse(line) as { pid: number; worker?: number });
+    const metrics = await readMetrics();
 
     expect(runningAmong(pidsOf())).toHaveLength(2);
-    expect(lines.filter(({ worker }) => worker === 2).map(({ pid }) => pid)).toContain(firstPid(2));
-    expect(lines.filter(({ worker }) => worker === undefined).map(({ pid }) => pid)).not.toContain(firstPid(2));
+    expect(new Set(lines.map(({ pid, worker }) => `${pid} ${worker}`))).toEqual(
+      new Set([`${service.process.pid} undefined`, `${firstPid(1)} 1`, `${firstPid(2)} 2`]),
+    );
     expect(metrics).toMatch(/^process_start_time_seconds [0-9.]+$/m);
     expect(metrics).toMatch(/^process_start_time_seconds\{worker="2"\} [0-9.]+$/m);
     expect(metrics).toContain('nft_refresh_worker_processes{state="running"} 2');
   });
+});
 
-  it.each(['SIGTERM', 'SIGINT'] as const)(
-    'releases what its workers hold and ends with status 0 after a %s to all its processes, which leaves none behind',
-    async (signal) => {
-      await aRefreshInFlight();
-      const pids = pidsOf();
+describe('when a service with WORKERS=2', () => {
+  beforeEach(async () => {
+    service = await startTwo();
+  });
+  afterEach(() => service.end('SIGTERM'));
 
-      for (const pid of pids) process.kill(pid, signal);
-      service.process.kill(signal);
-      const { status } = await service.end('SIGTERM');
-
-      expect(status).toBe(0);
-      expect(runningAmong(pids)).toEqual([]);
-      expect(await test.invariants.claimedItems()).toEqual([]);
-    },
-  );
-
-  it('releases what its workers hold and ends with status 0 after a SIGTERM to itself', async () => {
-    await aRefreshInFlight();
+  it('gets a SIGTERM, its workers release what they hold, all its processes end, and its status is 0', async () => {
+    const tokenIds = await aRefreshInFlight();
     const pids = pidsOf();
 
     const { status, milliseconds } = await service.end('SIGTERM');
@@ -103,10 +111,23 @@ describe('a service with WORKERS=2', () => {
     expect(status).toBe(0);
     expect(milliseconds).toBeLessThan(10_000);
     expect(runningAmong(pids)).toEqual([]);
-    expect(await test.invariants.claimedItems()).toEqual([]);
+    await expectReleased(tokenIds);
   });
 
-  it('ends within ten seconds of a SIGTERM although one of its workers is suspended', async () => {
+  it('and its workers get a SIGINT, as from a terminal, they release what they hold, and its status is 0', async () => {
+    const tokenIds = await aRefreshInFlight();
+    const pids = pidsOf();
+
+    for (const pid of pids) process.kill(pid, 'SIGINT');
+    service.process.kill('SIGINT');
+    const { status } = await service.end('SIGTERM');
+
+    expect(status).toBe(0);
+    expect(runningAmong(pids)).toEqual([]);
+    await expectReleased(tokenIds);
+  });
+
+  it('gets a SIGTERM while a worker is suspended, it kills that one and ends within ten seconds', async () => {
     const pids = pidsOf();
     process.kill(firstPid(1), 'SIGSTOP');
 
@@ -117,18 +138,27 @@ describe('a service with WORKERS=2', () => {
     expect(runningAmong(pids)).toEqual([]);
   });
 
-  it('lets the other worker process the tokens of one that is killed, and starts that one again', async () => {
+  it('is killed, its workers release what they hold and end', async () => {
+    const tokenIds = await aRefreshInFlight();
+    const pids = pidsOf();
+
+    await service.end('SIGKILL');
+    await waitUntil(() => runningAmong(pids).length === 0, 15_000);
+
+    await expectReleased(tokenIds);
+  });
+
+  it('loses a worker by SIGKILL, the other one processes its tokens, and the lost one is started again', async () => {
     process.kill(firstPid(2), 'SIGSTOP');
-    await aRefreshInFlight();
-    const before = await test.countPending();
+    const tokenIds = await aRefreshInFlight();
 
     process.kill(firstPid(1), 'SIGKILL');
+    respond(tokenIds);
     process.kill(firstPid(2), 'SIGCONT');
     await test.expireLeases();
     await test.expectAllDone();
     await waitUntil(() => workerPids(service).get(1)!.length === 2);
 
-    expect(before).toBe(TOKENS);
     expect((await requestsByWorker())['2']).toBeGreaterThan(0);
     expect(service.output()).toMatch(
       /"msg":"worker process ended, will be started again","worker":1,"pid":\d+,"exitCode":null,"signal":"SIGKILL","retryInSeconds":1\}/,
@@ -136,24 +166,14 @@ describe('a service with WORKERS=2', () => {
     expect(runningAmong(pidsOf())).toHaveLength(2);
   });
 
-  it('is not ready while none of its workers runs, and ready again by itself', async () => {
+  it('loses all its workers, it is not ready until they run again', async () => {
     for (const pid of pidsOf()) process.kill(pid, 'SIGKILL');
-    await waitUntil(async () => (await ready()).status !== 200);
+    await waitUntil(async () => (await readReadiness()).status !== 200);
 
-    const meanwhile = await ready();
-    await waitUntil(async () => (await ready()).status === 200);
+    const meanwhile = await readReadiness();
+    await waitUntil(async () => (await readReadiness()).status === 200);
 
     expect(meanwhile).toEqual({ status: 503, body: { code: 'not_ready', message: 'no worker process runs' } });
-  });
-
-  it('leaves no process behind when it is killed: its workers release what they hold and end', async () => {
-    await aRefreshInFlight();
-    const pids = pidsOf();
-
-    await service.end('SIGKILL');
-    await waitUntil(() => runningAmong(pids).length === 0, 15_000);
-
-    expect(await test.invariants.claimedItems()).toEqual([]);
   });
 });
 
