@@ -13,9 +13,9 @@ let isStopping = false;
 
 // A terminal sends these to all processes of the service. The service then tells this one to stop.
 process.on('SIGINT', () => {}).on('SIGHUP', () => {});
-process.on('SIGTERM', stop);
+process.on('SIGTERM', () => void stop());
 // The service was killed.
-process.once('disconnect', stop);
+process.once('disconnect', () => void stop());
 process.on('message', (message: MessageToWorker) => {
   switch (message.kind) {
     case 'start':
