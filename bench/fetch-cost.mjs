@@ -19,13 +19,16 @@ const TURNS = 15;
 export const fetchCost = {
   title: 'CPU of one fetch',
   async run({ metadataHost, options, log }) {
-    const application = await NestFactory.createApplicationContext(
+    const imports = [
       SafeHttpModule.forRoot({ allowedHosts: [new URL(metadataHost.url).host] }),
       MetadataFetchModule.forRoot(),
+    ];
+    const application = await NestFactory.createApplicationContext(
+      { module: class FetchCost {}, imports },
       { logger: ['error', 'fatal'] },
     );
     onCleanUp(() => application.close());
-    const fetcher = application.get(MetadataFetcher);
+    const fetcher = application.get(MetadataFetcher, { strict: false });
     const contenders = {
       'axios, text only': (url, tokenId) => fetchWithAxios(`${url}/${tokenId}`),
       'undici, text only': (url, tokenId) => fetchWithUndici(`${url}/${tokenId}`),

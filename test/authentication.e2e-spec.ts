@@ -11,7 +11,7 @@ async function aRevokedKey(test: TestApp): Promise<string> {
   return project.apiKey;
 }
 
-describe('a wallet signature', () => {
+describe('wallet signatures', () => {
   let test: TestApp;
   let project: TestProject;
   beforeAll(async () => {
@@ -23,19 +23,22 @@ describe('a wallet signature', () => {
   const read = (headers: Record<string, string>) => http(test.app).get(REFRESHES).set(headers);
   const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000);
 
-  it.each([-295, 0, 295])('of a time %i seconds from now is good', async (seconds) => {
+  it.each([-295, 0, 295])('a wallet signature of a time %i seconds from now is accepted', async (seconds) => {
     await read(await signedHeaders(project, inSeconds(seconds))).expect(200);
   });
 
-  it.each([-310, 310])('of a time %i seconds from now is refused with the time of the server', async (seconds) => {
-    const { body } = await read(await signedHeaders(project, inSeconds(seconds))).expect(401);
+  it.each([-310, 310])(
+    'a wallet signature of a time %i seconds from now is refused with the time of the server',
+    async (seconds) => {
+      const { body } = await read(await signedHeaders(project, inSeconds(seconds))).expect(401);
 
-    expect(body).toMatchObject({ code: 'unauthorized', details: 'timestamp_out_of_window' });
-    const [told] = /[0-9]{10}/.exec((body as { message: string }).message)!;
-    expect(Math.abs(Number(told) - Date.now() / 1000)).toBeLessThan(30);
-  });
+      expect(body).toMatchObject({ code: 'unauthorized', details: 'timestamp_out_of_window' });
+      const [told] = /[0-9]{10}/.exec((body as { message: string }).message)!;
+      expect(Math.abs(Number(told) - Date.now() / 1000)).toBeLessThan(30);
+    },
+  );
 
-  it('of a time in milliseconds is refused with a text that says so', async () => {
+  it('a wallet signature of a time in milliseconds is refused with a message that says so', async () => {
     const timestamp = String(Date.now());
     const headers = {
       'x-imx-eth-address': project.wallet.address,
@@ -48,13 +51,13 @@ describe('a wallet signature', () => {
     expect(body).toMatchObject({ message: expect.stringContaining('milliseconds') as string });
   });
 
-  it('passes again and again within the window, since real clients send one for every request of a second', async () => {
+  it('a wallet signature passes again and again within the window, since real clients send one for every request of a second', async () => {
     const headers = await signedHeaders(project);
 
     for (let count = 0; count < 3; count += 1) await read(headers).expect(200);
   });
 
-  it('passes with v as 1b or 1c, as a raw wallet makes it, and with the address in lower case', async () => {
+  it('a wallet signature passes with v as 1b or 1c, as a raw wallet makes it, and with the address in lower case', async () => {
     const timestamp = String(Math.floor(Date.now() / 1000));
     const signature = await project.wallet.signMessage(timestamp);
 
@@ -67,7 +70,7 @@ describe('a wallet signature', () => {
     }
   });
 
-  it('of a wallet without a project gets the response to a wrong signature', async () => {
+  it('a wallet signature of a wallet without a project gets the response to a wrong signature', async () => {
     const stranger = await test.aProject();
     const wallet = stranger.wallet.derivePath('0');
     const unknown = await read(await signedHeaders({ wallet })).expect(401);
@@ -80,7 +83,7 @@ describe('a wallet signature', () => {
     expect(wrong.body).toMatchObject({ details: 'invalid_signature' });
   });
 
-  it('together with an API key of another project is refused', async () => {
+  it('a wallet signature together with an API key of another project is refused', async () => {
     const other = await test.aProject();
 
     const { body } = await read({ ...(await signedHeaders(project)), 'x-api-key': other.apiKey }).expect(401);
@@ -88,19 +91,19 @@ describe('a wallet signature', () => {
     expect(body).toMatchObject({ details: 'credentials_disagree' });
   });
 
-  it('passes beside an API key of somebody else’s service, and beside an empty one', async () => {
+  it('a wallet signature passes beside an API key of another service, and beside an empty one', async () => {
     await read({ ...(await signedHeaders(project)), 'x-api-key': 'sk_of_another_service' }).expect(200);
     await read({ ...(await signedHeaders(project)), 'x-api-key': '' }).expect(200);
     await read({ 'x-api-key': project.apiKey, 'x-imx-eth-signature': '' }).expect(200);
   });
 
-  it('and an API key have to be good both, when both are sent', async () => {
+  it('a wallet signature and an API key must both be valid when both are sent', async () => {
     await read({ ...(await signedHeaders(project)), 'x-api-key': project.apiKey }).expect(200);
     await read({ ...(await signedHeaders(project)), 'x-api-key': await aRevokedKey(test) }).expect(401);
   });
 });
 
-describe('a wallet signature that was used before', () => {
+describe('wallet signatures that were used before', () => {
   let test: TestApp;
   let project: TestProject;
   let webhookAt: string;
@@ -133,24 +136,27 @@ describe('a wallet signature that was used before', () => {
     ['rotates no secret', 'post', () => `${webhookAt}/rotate-secret`, { keep_old_hours: 0 }, 200],
     ['tests no webhook', 'post', () => `${webhookAt}/test`, undefined, 200],
     ['deletes no webhook', 'delete', () => webhookAt, undefined, 204],
-  ])('%s, also when it was only used to read', async (_, method, path, body, status) => {
-    const headers = await freshHeaders();
-    await http(test.app).get(REFRESHES).set(headers).expect(200);
-    const before = await secrets();
+  ])(
+    'a wallet signature that was used before %s, also when it was only used to read',
+    async (_, method, path, body, status) => {
+      const headers = await freshHeaders();
+      await http(test.app).get(REFRESHES).set(headers).expect(200);
+      const before = await secrets();
 
-    const replayed = await send(method, path(), headers, body).expect(401);
-    const after = await secrets();
-    await send(method, path(), await freshHeaders(), body).expect(status);
+      const replayed = await send(method, path(), headers, body).expect(401);
+      const after = await secrets();
+      await send(method, path(), await freshHeaders(), body).expect(status);
 
-    expect(replayed.body).toMatchObject({
-      code: 'unauthorized',
-      details: 'signature_already_used',
-      message: expect.stringContaining('sign another second') as string,
-    });
-    expect(after).toEqual(before);
-  });
+      expect(replayed.body).toMatchObject({
+        code: 'unauthorized',
+        details: 'signature_already_used',
+        message: expect.stringContaining('sign another second') as string,
+      });
+      expect(after).toEqual(before);
+    },
+  );
 
-  it('rotates a secret once, of however many requests at once', async () => {
+  it('of concurrent requests with one wallet signature, only one rotates a secret', async () => {
     const { body } = await send('post', '/v1/webhooks', await freshHeaders(), { url: 'https://partner.example/four' });
     const path = `/v1/webhooks/${(body as { webhook_id: string }).webhook_id}/rotate-secret`;
     const headers = await freshHeaders();
@@ -160,7 +166,7 @@ describe('a wallet signature that was used before', () => {
     expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 401, 401, 401, 401]);
   });
 
-  it('still requests refreshes and reads, as the clients of the public contract do', async () => {
+  it('a wallet signature that was used before still requests refreshes and reads, as the clients of the public contract do', async () => {
     const headers = await freshHeaders();
     const refresh = () =>
       send('post', REFRESHES, headers, { collection_address: project.collectionAddress, token_ids: ['1'] });
@@ -171,7 +177,7 @@ describe('a wallet signature that was used before', () => {
   });
 });
 
-describe('with one-time signatures', () => {
+describe('one-time signatures', () => {
   let test: TestApp;
   beforeAll(async () => {
     test = await startApp({ projectAuth: { oneTimeSignatures: true, signatureWindowSeconds: 60 } });
@@ -180,7 +186,7 @@ describe('with one-time signatures', () => {
 
   const read = (headers: Record<string, string>) => http(test.app).get(REFRESHES).set(headers);
 
-  it('a signature is good for one request, of however many at once', async () => {
+  it('a one-time signature authenticates one request, however many are concurrent', async () => {
     const headers = await signedHeaders(await test.aProject());
 
     const responses = await Promise.all(Array.from({ length: 5 }, () => read(headers)));
@@ -189,7 +195,7 @@ describe('with one-time signatures', () => {
     expect(responses.find(({ status }) => status === 401)?.body).toMatchObject({ details: 'signature_already_used' });
   });
 
-  it('it is the address and the timestamp that are used up, not the text of the signature', async () => {
+  it('a one-time signature is used up by its address and timestamp, not by the text of the signature', async () => {
     const project = await test.aProject();
     const headers = await signedHeaders(project);
     await read(headers).expect(200);
@@ -201,7 +207,7 @@ describe('with one-time signatures', () => {
     await read(spelled).expect(401);
   });
 
-  it('another second and another project are unaffected, and API keys are too', async () => {
+  it('a one-time signature does not affect another second, another project or API keys', async () => {
     const [project, other] = [await test.aProject(), await test.aProject()];
     const now = new Date();
     await read(await signedHeaders(project, now)).expect(200);
@@ -211,7 +217,7 @@ describe('with one-time signatures', () => {
     for (let count = 0; count < 2; count += 1) await read({ 'x-api-key': project.apiKey }).expect(200);
   });
 
-  it('what has left the window is forgotten', async () => {
+  it('one-time signatures are forgotten when they have left the window', async () => {
     const project = await test.aProject();
     await test.database.query("insert into nft_metadata.used_signatures values ($1, now() - interval '1 hour')", [
       project.wallet.address.toLowerCase(),
@@ -225,8 +231,8 @@ describe('with one-time signatures', () => {
   });
 });
 
-describe('which credentials a dialect takes', () => {
-  it('is an option: signatures for partners, API keys alone for projects', async () => {
+describe('credentials of a dialect', () => {
+  it('each dialect accepts the credentials that its option names: signatures for partners, API keys alone for projects', async () => {
     const test = await startApp({
       refreshApi: {
         projectApiAuthentication: ['api_key'],
@@ -255,7 +261,7 @@ describe('which credentials a dialect takes', () => {
     });
   });
 
-  it('and so are the paths: a dialect that is turned off is not there', async () => {
+  it('each dialect has the paths that its option names, and a dialect that is turned off does not exist', async () => {
     const test = await startApp({ projectApiPath: 'nft/v1', partnerApiPaths: [] });
     const project = await test.aProject();
 
@@ -275,7 +281,7 @@ describe('which credentials a dialect takes', () => {
   it.each([
     ['/v1/', '/v1/metadata-refreshes'],
     ['', '/metadata-refreshes'],
-  ])('a path may be written as %j', async (projectApiPath, path) => {
+  ])('the path of the project API may be written as %j', async (projectApiPath, path) => {
     const test = await startApp({ projectApiPath });
     const project = await test.aProject({ tokens: ['1'] });
 
@@ -288,7 +294,7 @@ describe('which credentials a dialect takes', () => {
     await test.stop();
   });
 
-  it('and a wrong option is refused by name before anything starts', async () => {
+  it('a wrong option of authentication or of the API is refused by name before anything starts', async () => {
     await expect(startApp({ projectAuth: { requestsPerSecond: 5_000_000_000 } })).rejects.toThrow(/requestsPerSecond/);
     expect(() => RefreshApiModule.forRoot({ projectApiPath: 'v1?' })).toThrow(/projectApiPath/);
     await expect(startApp({ refreshApi: { projectApiAuthentication: [] } })).rejects.toThrow(

@@ -31,7 +31,7 @@ async function refreshAll(project: TestProject, ...tokenIds: string[]): Promise<
   return refreshId;
 }
 
-it('ends with status 1 when tokens failed, and says why, by reason, with one token for each', async () => {
+it('the command line ends with status 1 when tokens failed, and says why, by reason, with one token for each', async () => {
   const { collectionAddress: address } = await test.aProject({ tokens: ['1', '2', '3', '4', '5', '6'] });
   const url = `${test.metadataApi.url}/${address}`;
   test.metadataApi.respond('2', 404, 'gone').respond('3', 404, 'gone').respond('4', 200, 'no JSON');
@@ -101,13 +101,13 @@ it('refresh --wait without a service says after 10 seconds what to do, and Ctrl-
   expect(err.trim().split('\n')).toEqual([
     `waiting for refresh ${id}`,
     'no worker made progress for 10 seconds: start the service, or add --run-worker (the settings of this shell apply then)',
-    `refresh ${id} stays in the queue, and workers go on with it: "refresh show --refresh ${id}" shows its progress`,
+    `refresh ${id} stays in the queue, and workers continue with it: "refresh show --refresh ${id}" shows its progress`,
   ]);
   expect(refreshes).toMatchObject([{ pending: 1, succeeded: 0, failed: 0 }]);
   expect(await json('refresh', 'show', '--refresh', String(id))).toMatchObject({ succeeded: 1, pending: 0 });
 });
 
-it('refuses a refresh over the quota as a whole, with both numbers, and requests nothing', async () => {
+it('the command line refuses a refresh over the quota as a whole, with both numbers, and requests nothing', async () => {
   const project = await test.aProject({ limits: { tokensPerRequest: 1000, tokensPerHour: 1500 } });
 
   const error = await refused('refresh', '--collection', project.collectionAddress, '--tokens', '1-2500');
@@ -118,7 +118,7 @@ it('refuses a refresh over the quota as a whole, with both numbers, and requests
   expect(await json('refresh', 'list', '--project', project.id)).toEqual({ refreshes: [] });
 });
 
-it('prints what was accepted when a later part of a long list cannot be', async () => {
+it('the command line prints what was accepted when a later part of a long list cannot be accepted', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'], limits: { tokensPerRequest: 2 } });
   await test.database.query(`
     create function marketplace.full() returns trigger language plpgsql as $$ begin
@@ -139,7 +139,7 @@ it('prints what was accepted when a later part of a long list cannot be', async 
   expect(JSON.parse(out)).toEqual({ refresh_ids: [(refreshes as { refresh_id: string }[])[0]!.refresh_id], tokens: 2 });
 });
 
-it('says which host a refresh waits for, and until when, in show, list and while it waits', async () => {
+it('the command line says which host a refresh waits for, and until when, in show, list and while it waits', async () => {
   const project = await test.aProject({ tokens: ['71', '72'] });
   const throttled = { status: 429, body: '', headers: { 'retry-after': '3' } };
   for (const id of ['71', '72']) test.metadataApi.script(id, throttled, { status: 200, body: { name: id } });
@@ -167,12 +167,12 @@ it('says which host a refresh waits for, and until when, in show, list and while
   expect(listed).toMatchObject({ refreshes: [cooldown] });
   expect(waited).toMatchObject({ status: 0 });
   expect(waited.err).toMatch(
-    new RegExp(`^waiting for ${test.metadataApi.host} until 20\\d\\d-\\S+Z: it asked for a pause\n`, 'm'),
+    new RegExp(`^waiting for ${test.metadataApi.host}, which is in cooldown until 20\\d\\d-\\S+Z\n`, 'm'),
   );
   expect(await json('refresh', 'show', '--refresh', refreshId)).toMatchObject({ cooldown_host: null });
 });
 
-it('lists, shows, changes and removes a project with all that belongs to it', async () => {
+it('the command line lists, shows, changes and removes a project with all that belongs to it', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
   const named = ['--project', project.id];
   await refreshAll(project, '1', '2', '3');
@@ -223,7 +223,7 @@ it('lists, shows, changes and removes a project with all that belongs to it', as
   expect(Number(left!.rows)).toBe(0);
 });
 
-it('lists API keys by what may be shown of them, revoked ones too', async () => {
+it('the command line lists API keys without their secrets, revoked ones too', async () => {
   const project = await test.aProject();
   await test.revokeApiKey(project);
   await json('api-key', 'create', '--project', project.id);
@@ -242,7 +242,7 @@ it('lists API keys by what may be shown of them, revoked ones too', async () => 
   expect(JSON.stringify(api_keys)).not.toContain(project.apiKey);
 });
 
-it('lists, shows, moves and removes a collection, with what is for sale of it', async () => {
+it('the command line lists, shows, moves and removes a collection, with what is for sale of it', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
   const address = project.collectionAddress;
   const named = ['--collection', address.toUpperCase().replace('0X', '0x')];
@@ -287,7 +287,7 @@ it('lists, shows, moves and removes a collection, with what is for sale of it', 
   expect(await refused('collection', 'remove', ...named, '--yes')).toMatch(/is not registered/);
 });
 
-it('completes a removal of a collection that was interrupted', async () => {
+it('the command line completes a removal of a collection that was interrupted', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
   await test.database.query('update nft_metadata.collections set removed_at = now() where id = $1', [
     project.collectionId,
@@ -298,7 +298,7 @@ it('completes a removal of a collection that was interrupted', async () => {
   expect(await json('collection', 'remove', ...named, '--yes')).toMatchObject({ tokens: 2 });
 });
 
-it('registers, lists, shows and removes tokens', async () => {
+it('the command line registers, lists, shows and removes tokens', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
   const named = ['--collection', project.collectionAddress];
   await refreshAll(project, '1');
@@ -322,7 +322,7 @@ it('registers, lists, shows and removes tokens', async () => {
   expect(await refused('token', 'show', ...named, '--token', '11')).toMatch(/Token 11 .* is not registered/);
 });
 
-it('says which chains an address is registered on, and takes --chain', async () => {
+it('the command line says which chains an address is registered on, and accepts --chain', async () => {
   const { id: projectId, collectionAddress: address } = await test.aProject();
   const source = { kind: 'metadata_api', url: 'https://polygon.example' } as const;
   await test.app.get(Collections).add({ chainId: 137, address, projectId, source });
@@ -335,7 +335,7 @@ it('says which chains an address is registered on, and takes --chain', async () 
   });
 });
 
-it('lists refreshes, shows one, ends what is pending, and removes it; nothing that is pending is removed', async () => {
+it('the command line lists refreshes, shows one, cancels what is pending, and removes it; nothing that is pending is removed', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
   const address = project.collectionAddress;
   const id = await requestRefresh(test.app, project, ['1', '2', '3']);
@@ -372,7 +372,7 @@ it('lists refreshes, shows one, ends what is pending, and removes it; nothing th
   expect(await refused('refresh', 'show', '--refresh', id)).toMatch(/does not exist/);
 });
 
-it('changes a webhook and tests it, with status 1 when the message is not taken', async () => {
+it('the command line changes a webhook and tests it, with status 1 when the message is not accepted', async () => {
   const { id: project } = await test.aProject();
   const { webhook_id } = await json('webhook', 'add', '--project', project, '--url', receiver.url('/one'));
   const named = ['--webhook', String(webhook_id)];

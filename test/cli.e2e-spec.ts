@@ -246,7 +246,7 @@ it.each<[string, string[], RegExp]>([
   ['two tokens where one is shown', ['token', 'show', '--collection', OWNER, '--token', '1-2'], /Name one token/],
   ['an update of a webhook without a change', ['webhook', 'update', '--webhook', '7'], /Name what to change/],
   ['an unknown collection', ['refresh', '--collection', OWNER, '--all'], /is not registered/],
-])('responds with %s with one line and status 1', async (_, args, message) => {
+])('the command line responds to %s with one line and status 1', async (_, args, message) => {
   const { status, out, err } = await cli(...args);
 
   expect(status).toBe(1);

@@ -17,8 +17,8 @@ const patch = (project: TestProject, path: string, body: object) =>
 const register = (project: TestProject, token_ids: unknown, path = `${pathOf(project)}/tokens`) =>
   http(test.app).post(path).set('x-api-key', project.apiKey).send({ token_ids });
 
-describe('a project', () => {
-  it('lists its own collections, page by page, each once, and nobody else’s', async () => {
+describe('collections of a project', () => {
+  it('a project lists its own collections, page by page, each once, and nobody else’s', async () => {
     const project = await test.aProject();
     await test.aProject();
     const address = (index: number) => `0x${'e'.repeat(38)}0${index}`;
@@ -46,7 +46,7 @@ describe('a project', () => {
     expect(seen.toSorted()).toEqual([project.collectionAddress, ...[1, 2, 3, 4].map(address)].toSorted());
   });
 
-  it('reads where a collection’s metadata comes from, and how many tokens it has', async () => {
+  it('a project reads where the metadata of its collection comes from, and how many tokens it has', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
 
     const { body } = await http(test.app)
@@ -66,7 +66,7 @@ describe('a project', () => {
     });
   });
 
-  it('moves its metadata: the next refresh asks the new URL, one that was accepted before the old one', async () => {
+  it('a project moves its metadata: the next refresh uses the new URL, and one that was accepted before uses the old one', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const before = await requestRefresh(test.app, project, ['1']);
     const url = `${test.metadataApi.url}/moved/`;
@@ -101,7 +101,7 @@ describe('a project', () => {
     [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule'],
     [{ project_id: 'other' }, 'project_id is not a field here; there are metadata_url, uri_rule'],
     [[], 'the body must be a JSON object'],
-  ])('is told what is wrong with the change %j', async (body, message) => {
+  ])('a project is told what is wrong with the change %j', async (body, message) => {
     const project = await test.aProject();
 
     const response = await patch(project, pathOf(project), body);
@@ -114,7 +114,7 @@ describe('a project', () => {
     expect(now).toMatchObject({ metadata_url: `${test.metadataApi.url}/${project.collectionAddress}` });
   });
 
-  it('changes the URI rule of a contract that is asked, and cannot have a Metadata API believed in its place', async () => {
+  it('a project changes the URI rule of its contract, and cannot replace the contract by a Metadata API', async () => {
     const contract = { chainId: 1, address: `0x${'c'.repeat(40)}` };
     const project = await test.aProject({ contract });
 
@@ -126,7 +126,7 @@ describe('a project', () => {
     expect((await get(project, pathOf(project))).body).toMatchObject({ source: 'chain', metadata_url: null });
   });
 
-  it('says which of two chains it means, where its address is on both', async () => {
+  it('a project says which of two chains it means if its address is registered on both', async () => {
     const project = await test.aProject();
     await test.app.get(Collections).add({
       chainId: 137,
@@ -145,8 +145,8 @@ describe('a project', () => {
   });
 });
 
-describe('tokens that a project registers', () => {
-  it('can be refreshed, and are registered once however often they are named', async () => {
+describe('registering tokens', () => {
+  it('tokens that a project registers can be refreshed, and are registered once however often they are named', async () => {
     const project = await test.aProject({ tokens: ['1'] });
 
     expect((await register(project, ['1', '2', '3', '3'])).body).toEqual({ registered: 2, already_registered: 1 });
@@ -159,12 +159,12 @@ describe('tokens that a project registers', () => {
     ]);
   });
 
-  it('are at most so many a request, and so many in a collection, exact when requests come at once', async () => {
+  it('the tokens that a project registers are limited per request and per collection, exactly with concurrent requests', async () => {
     const project = await test.aProject();
 
     expect(await register(project, ['1', '2', '3', '4', '5', '6'])).toMatchObject({
       status: 400,
-      body: { message: 'token_ids must be at most 5 token ids; these are 6' },
+      body: { message: 'token_ids must have at most 5 ids; it has 6' },
     });
     const responses = await Promise.all(
       [10, 20, 30, 40].map((first) => register(project, [first, first + 1, first + 2].map(String))),
@@ -183,10 +183,10 @@ describe('tokens that a project registers', () => {
 
   it.each([
     [{ token_ids: ['01'] }, 'token_ids.0 must be a decimal uint256'],
-    [{ token_ids: [] }, 'token_ids must hold at least one token id'],
+    [{ token_ids: [] }, 'token_ids must have at least one token id'],
     [{}, 'token_ids must be a list of token ids'],
     [{ token_ids: ['1'], tokens: ['2'] }, 'tokens is not a field here; did you mean token_ids?'],
-  ])('are refused as %j', async (body, message) => {
+  ])('tokens that a project registers are refused as %j', async (body, message) => {
     const project = await test.aProject();
 
     const response = await http(test.app)
@@ -201,8 +201,8 @@ describe('tokens that a project registers', () => {
   });
 });
 
-describe('collections of another project', () => {
-  it('are 404 on every route, as those that nobody has registered', async () => {
+describe('collections of other projects', () => {
+  it('collections of another project are 404 on every route, like collections that nobody has registered', async () => {
     const [project, stranger] = [await test.aProject({ tokens: ['1'] }), await test.aProject()];
 
     for (const path of [pathOf(project), `${PATH}/0x${'1'.repeat(40)}`]) {
@@ -223,8 +223,8 @@ describe('collections of another project', () => {
   });
 });
 
-describe('the routes of collections', () => {
-  it('respond with 401 without credentials, 405 with Allow to other methods, and name an unknown parameter', async () => {
+describe('routes of collections', () => {
+  it('the routes of collections respond with 401 without credentials, 405 with Allow to other methods, and name an unknown parameter', async () => {
     const project = await test.aProject();
 
     for (const path of [PATH, pathOf(project)]) {
@@ -246,7 +246,7 @@ describe('the routes of collections', () => {
     });
   });
 
-  it('count changes against the requests a second, and reading does not', async () => {
+  it('the routes of collections count changes towards the requests per second, and not reads', async () => {
     const project = await test.aProject({ limits: { requestsPerSecond: 2 } });
     await test.database.freezeTime();
 
@@ -262,7 +262,7 @@ describe('the routes of collections', () => {
     expect(await get(project, pathOf(project))).toMatchObject({ status: 200, body: { tokens: 2 } });
   });
 
-  it('read a body only as JSON, and say so in the shape of the project API', async () => {
+  it('the routes of collections read a body only as JSON, and say so in the shape of the project API', async () => {
     const project = await test.aProject();
     const post = (type: string, body: string) =>
       http(test.app)

@@ -50,7 +50,7 @@ const rowsOf = async ({ collectionId }: TestProject) => {
 };
 
 describe('removing a collection', () => {
-  it('deletes the tokens and traits of the collection, 1,000 tokens per statement at most, and frees its address', async () => {
+  it('removing a collection deletes the tokens and traits of the collection, 1,000 tokens per statement at most, and frees its address', async () => {
     const project = await test.aProject({ tokens: ids(2300) });
     const other = await test.aProject({ tokens: ['1', '2'] });
     await refreshed(project, '1', '2', '3');
@@ -82,7 +82,7 @@ describe('removing a collection', () => {
     });
   });
 
-  it('leaves refreshes of the collection readable and fails their pending tokens, while the worker goes on for others', async () => {
+  it('removing a collection leaves refreshes of the collection readable and fails their pending tokens, while the worker goes on for others', async () => {
     const [project, other] = [await test.aProject({ tokens: ['1', '2'] }), await test.aProject({ tokens: ['1'] })];
     test.metadataApi.respond('2', 404);
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
@@ -109,7 +109,7 @@ describe('removing a collection', () => {
       .expect(403);
   });
 
-  it('waits for a registration of tokens and deletes these too; later registrations are refused', async () => {
+  it('removing a collection waits for a registration of tokens and deletes these too; later registrations are refused', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const registering = await transaction();
     await registering.query('insert into nft_metadata.tokens (collection_id, token_id) values ($1, 2)', [
@@ -127,7 +127,7 @@ describe('removing a collection', () => {
     expect(await rowsOf(project)).toEqual({ collections: 0, tokens: 0, traits: 0 });
   });
 
-  it('leaves no listings of the collection behind when the removal is interrupted at any step and repeated', async () => {
+  it('removing a collection leaves no listings of the collection behind when the removal is interrupted at any step and repeated', async () => {
     const session: Pick<Session, 'get'> = { get: async (type) => test.app.get(type) };
     for (const table of ['nft_metadata.collection_traits', 'nft_metadata.tokens', 'marketplace.listings']) {
       const project = await test.aProject({ tokens: ['1', '2'] });
@@ -158,7 +158,7 @@ describe('removing a collection', () => {
     }
   });
 
-  it('waits for listings that are being inserted and deletes these too', async () => {
+  it('removing a collection waits for listings that are being inserted and deletes these too', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const tokens = await transaction();
     await tokens.query('select from nft_metadata.tokens where collection_id = $1 for update', [project.collectionId]);
@@ -179,7 +179,7 @@ describe('removing a collection', () => {
   });
 });
 
-describe('the token count of a collection', () => {
+describe('token counts of collections', () => {
   const counted = async (project: TestProject) => (await rowsOf(project))!['tokens'];
 
   it('token counts are exact while tokens of the collection are registered and removed concurrently', async () => {

@@ -90,7 +90,7 @@ it('a token URI that has changed is followed with the next refresh', async () =>
   expect(await readToken(project, '7')).toMatchObject({ name: 'Token revealed', metadata_version: 2 });
 });
 
-it('a picture at a token URI is the image of a token that has no document, until it has one (H14)', async () => {
+it('an image at a token URI is the image of a token that has no document, until it has one (H14)', async () => {
   const cards = await anvil.deploy('Cards');
   const uri = `${test.metadataApi.url}/pictures/fox`;
   await anvil.send(cards, 'mint', 7, uri);
@@ -315,7 +315,7 @@ it.each([
   });
 });
 
-it('without that rule a contract whose tokenURI reverts is not asked for its baseURI', async () => {
+it('without the rule base_uri a contract whose tokenURI reverts is not asked for its baseURI', async () => {
   const contract = await aScriptedErc721();
   await scriptCall(contract, call('baseURI()'), 'returns', string(`${test.metadataApi.url}/not-asked/`));
   const project = await aProjectOf(contract, ['1']);
@@ -324,7 +324,7 @@ it('without that rule a contract whose tokenURI reverts is not asked for its bas
   expect(rpc.asking(call('baseURI()'))).toEqual([]);
 });
 
-it('the rule base_uri asks a contract without baseURI, and the token fails as before', async () => {
+it('with the rule base_uri a contract without baseURI is asked for it, and the token fails as before', async () => {
   const contract = await aScriptedErc721();
   await scriptCall(contract, call('ownerOf(uint256)', '1'), 'returns', `0x${word('1234')}`);
   const project = await aProjectOf(contract, ['1'], 'base_uri');
@@ -352,7 +352,7 @@ it.each<[UriRule, string, string]>([
 it.each([
   ['tokenURI', 'tokenURI(uint256)'],
   ['uri', 'uri(uint256)'],
-])('a contract that does not say what it is answers to %s', async (_, signature) => {
+])('a contract that does not say which standard it has is read through its function %s', async (_, signature) => {
   const contract = await anvil.deploy('ScriptedContract');
   await scriptCall(contract, call(signature, '1'), 'returns', string(`${test.metadataApi.url}/untold/1`));
   const project = await aProjectOf(contract, ['1']);
@@ -361,7 +361,7 @@ it.each([
   expect(rpc.asking(TOKEN_URI).length).toBe(1);
 });
 
-it('a collection at whose address nothing is deployed fails as no_contract', async () => {
+it('a collection at an address without a contract fails as no_contract', async () => {
   const project = await test.aProject({
     tokens: ['1'],
     contract: { chainId: anvil.chainId, address: '0x000000000000000000000000000000000000c0de' },
@@ -386,7 +386,7 @@ it('a document inside the token URI is read, and only its beginning is shown', a
   });
 });
 
-it('a failure of the contract leaves the good record as it was', async () => {
+it('a failure of the contract leaves the good record unchanged', async () => {
   const cards = await anvil.deploy('Cards');
   await anvil.send(cards, 'mint', 1, `${test.metadataApi.url}/kept/1`);
   const project = await aProjectOf(cards, ['1']);

@@ -19,10 +19,10 @@ beforeAll(async () => {
 });
 afterAll(async () => test.stop());
 
-describe('a worker', () => {
+describe('workers', () => {
   const some = ['in the middle of its claim, while its fetches are numbered', 'while its results are being committed'];
 
-  it.each(some)('killed %s loses nothing', async (place) => {
+  it.each(some)('a worker killed %s loses nothing', async (place) => {
     worker = await killAt(
       test,
       api.url,
@@ -31,7 +31,7 @@ describe('a worker', () => {
     );
   });
 
-  it('killed in the middle of its fetches is replaced by another one, and the lost claim is counted [H7]', async () => {
+  it('a worker killed in the middle of its fetches is replaced by another one, and the lost claim is counted [H7]', async () => {
     worker = await killAt(
       test,
       api.url,
@@ -48,12 +48,12 @@ describe('a worker', () => {
     expect(tokenIds.map((tokenId) => test.metadataApi.hits.get(tokenId))).toEqual(tokenIds.map(() => 2));
   });
 
-  it('that wakes up after its lease changes nothing', async () => {
+  it('a worker that wakes up after its lease changes nothing', async () => {
     await test.killAll('worker');
     await completeAfterLeaseExpired(test, api.url, disk);
   });
 
-  it('releases claimed items and ends with status 0 within ten seconds of SIGTERM [H10]', async () => {
+  it('a worker releases claimed items and ends with status 0 within ten seconds of SIGTERM [H10]', async () => {
     await shutDownGracefully(test, api.url);
   });
 });

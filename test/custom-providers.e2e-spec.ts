@@ -11,7 +11,7 @@ import {
   TokenStoreModule,
   type FailureWrite,
   type MetadataWrite,
-  type StoredValidators,
+  type StoredToken,
   type TokenQuery,
   type TokenRecord,
   type TraitSummary,
@@ -78,7 +78,7 @@ class Shelf extends TokenStore {
   override async listTraits(): Promise<TraitSummary[]> {
     return [];
   }
-  override async findValidators(): Promise<StoredValidators[]> {
+  override async findStored(): Promise<StoredToken[]> {
     return [];
   }
 }
@@ -141,7 +141,7 @@ async function aCollection() {
   return { wallet, address, id, project };
 }
 
-it('fetches from where the host’s MetadataSource says, and writes to where its TokenStore is', async () => {
+it('a refresh fetches from where the host’s MetadataSource says, and writes to the host’s TokenStore', async () => {
   const { address, id, project } = await aCollection();
   metadataApi.respond('0007.json', 200, { name: 'Seven' }).respond('0008.json', 404);
   const { refreshId } = await app
@@ -161,7 +161,7 @@ it('fetches from where the host’s MetadataSource says, and writes to where its
   expect(refreshId).toEqual(expect.any(String));
 });
 
-it('pages through a TokenStore that has only listTokens, by id', async () => {
+it('tokens of a TokenStore that has only listTokens are paged by id', async () => {
   const { id: collectionId } = await aCollection();
   const store = app.get(TokenStore);
 
@@ -175,7 +175,7 @@ it('pages through a TokenStore that has only listTokens, by id', async () => {
   );
 });
 
-it('judges signatures by the host’s Clock', async () => {
+it('the age of a signature is checked by the host’s Clock', async () => {
   const { wallet } = await aCollection();
   const headers = async (at: string) => signedHeaders({ wallet }, new Date(at));
 

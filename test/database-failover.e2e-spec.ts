@@ -33,7 +33,7 @@ async function ask<Row extends object>(url: string, text: string): Promise<Row> 
   }
 }
 
-it('a service goes to the next host when one is away, and back when that one goes', async () => {
+it('a service goes to the next host when one is unavailable, and back when that one becomes unavailable', async () => {
   const [first, second] = await Promise.all([TcpProxy.start(database.url), TcpProxy.start(database.url)]);
   const hosts = [first, second].map((proxy) => new URL(proxy.throughProxy(database.url)).host);
   const metadataApi = await MetadataHost.start();
@@ -51,7 +51,7 @@ it('a service goes to the next host when one is away, and back when that one goe
   await Promise.all([first.close(), second.close(), metadataApi.close()]);
 });
 
-describe('of a host that is read-only and one that is not', () => {
+describe('a read-only host and a writable one', () => {
   const NAME = 'two_hosts';
   const run = { templateUrl: inject('templateUrl') };
   let other: PostgresServer;
@@ -83,17 +83,20 @@ describe('of a host that is read-only and one that is not', () => {
     ['read-only', 'on'],
     ['primary', 'on'],
     ['prefer-standby', 'on'],
-  ])('target_session_attrs=%s takes the first that fits', async (attrs, readOnly) => {
-    const urls = attrs === 'read-write' ? [url(attrs), url(attrs, hosts.toReversed())] : [url(attrs)];
+  ])(
+    'of a read-only host and a writable one, target_session_attrs=%s takes the first that fits',
+    async (attrs, readOnly) => {
+      const urls = attrs === 'read-write' ? [url(attrs), url(attrs, hosts.toReversed())] : [url(attrs)];
 
-    for (const each of urls) {
-      expect(await ask(each, `select current_setting('default_transaction_read_only') as "readOnly"`)).toEqual({
-        readOnly,
-      });
-    }
-  });
+      for (const each of urls) {
+        expect(await ask(each, `select current_setting('default_transaction_read_only') as "readOnly"`)).toEqual({
+          readOnly,
+        });
+      }
+    },
+  );
 
-  it('a connection goes to the other host when the two change their roles', async () => {
+  it('a connection goes to the other host when the read-only host and the writable one change their roles', async () => {
     const connection = connectionTo(url('read-write'));
     const port = async () => {
       const client = connection.newClient();
@@ -113,7 +116,7 @@ describe('of a host that is read-only and one that is not', () => {
   });
 });
 
-describe('of a primary and a standby', () => {
+describe('a primary and a standby', () => {
   const NAME = 'with_standby';
   const run = { templateUrl: inject('templateUrl') };
   let standby: PostgresServer;
@@ -135,13 +138,16 @@ describe('of a primary and a standby', () => {
     ['read-only', true],
     ['primary', false],
     ['read-write', false],
-  ])('target_session_attrs=%s takes the one that fits, whatever their order', async (attrs, isStandby) => {
-    for (const order of [hosts, hosts.toReversed()]) {
-      const url = `postgres://${USER}:${encodeURIComponent(PASSWORD)}@${order.join(',')}/${NAME}?target_session_attrs=${attrs}`;
+  ])(
+    'of a primary and a standby, target_session_attrs=%s takes the one that fits, whatever their order',
+    async (attrs, isStandby) => {
+      for (const order of [hosts, hosts.toReversed()]) {
+        const url = `postgres://${USER}:${encodeURIComponent(PASSWORD)}@${order.join(',')}/${NAME}?target_session_attrs=${attrs}`;
 
-      expect(await ask(url, 'select pg_is_in_recovery() as "isStandby"')).toEqual({ isStandby });
-    }
-  });
+        expect(await ask(url, 'select pg_is_in_recovery() as "isStandby"')).toEqual({ isStandby });
+      }
+    },
+  );
 
   it('target_session_attrs=prefer-standby takes the primary while there is no standby', async () => {
     const url = at(
@@ -153,7 +159,7 @@ describe('of a primary and a standby', () => {
   });
 });
 
-it('a list in which no host fits is refused with the reason of each', async () => {
+it('a list of hosts of which none fits is refused with the reason of each', async () => {
   const closed = `127.0.0.1:${await findFreePort()}`;
 
   await expect(
@@ -161,7 +167,7 @@ it('a list in which no host fits is refused with the reason of each', async () =
   ).rejects.toThrow(/ECONNREFUSED.*; the session is not standby/);
 });
 
-it('a Unix socket is a host', async () => {
+it('a host may be a Unix socket', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-socket-'));
   const { uid, gid } = await stat(await dataFolder());
   await chown(folder, uid, gid);

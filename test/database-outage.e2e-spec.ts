@@ -28,11 +28,11 @@ afterAll(async () => {
   await server.remove();
 });
 
-it('a PostgreSQL that is killed in the middle and comes back: 503 meanwhile, and nothing is lost [H11]', async () => {
+it('while PostgreSQL is killed, requests get 503, and nothing is lost when it comes back [H11]', async () => {
   await killDatabase(test, server, services, { signal: 'SIGQUIT', outageMs: 0 });
 });
 
-it('a line to the database that swallows everything: 503 meanwhile, and nothing is lost', async () => {
+it('while the network to the database drops every packet, requests get 503, and nothing is lost', async () => {
   const project = await test.aProject(60);
   test.scriptMixedResponses(project.tokenIds);
   await test.request(services.api.url, project, project.tokenIds);
@@ -47,7 +47,7 @@ it('a line to the database that swallows everything: 503 meanwhile, and nothing 
   await test.expectAllDone();
 });
 
-it('SIGTERM while the database refuses: the process ends in order within ten seconds, and nothing is lost', async () => {
+it('SIGTERM while the database refuses connections: the process ends in order within ten seconds, and nothing is lost', async () => {
   const project = await test.aProject(60);
   test.scriptMixedResponses(project.tokenIds);
   for (const tokenId of project.tokenIds.slice(0, 8)) test.metadataApi.script(tokenId, { behaviour: 'hangs' });

@@ -114,7 +114,7 @@ it.each(['connect_timeout=0', 'connect_timeout=600'])(
   },
 );
 
-it('with DATABASE_WAIT_SECONDS=0 a database that is there is used, and one that is not there is not waited for', async () => {
+it('with DATABASE_WAIT_SECONDS=0 an available database is used, and an unavailable one is not waited for', async () => {
   const command = run([CLI, 'webhook', 'list'], { DATABASE_URL: database.url, DATABASE_WAIT_SECONDS: '0' });
   const { status, err } = await runServiceToItsEnd({
     DATABASE_URL: `postgres://user@127.0.0.1:${await findFreePort()}/shop`,
@@ -142,7 +142,7 @@ it.each([
     () => database.url.replace(/:[^:@]+@/, '@'),
     /DATABASE_URL has no password, and the server at \S+ asks for one/,
   ],
-])('with %s nobody waits: the service and the command line end with one sentence', async (_, url, sentence) => {
+])('with %s nothing waits: the service and the command line end with one sentence', async (_, url, sentence) => {
   const service = await runServiceToItsEnd({ DATABASE_URL: url() });
   const command = run([CLI, 'webhook', 'list'], { DATABASE_URL: url() });
 
@@ -154,7 +154,7 @@ it.each([
   expect(await database.query(`select from pg_database where datname = 'nowhere'`)).toEqual([]);
 });
 
-it('the command line waits as well, and says so beside what it prints', async () => {
+it('the command line waits for the database as well, and says so beside what it prints', async () => {
   const line = await TcpProxy.start(database.url);
   line.refuse();
   const command = run([CLI, 'webhook', 'list', '--json'], { DATABASE_URL: line.throughProxy(database.url) });
@@ -168,7 +168,7 @@ it('the command line waits as well, and says so beside what it prints', async ()
   expect(command.err()).toMatch(/^waiting up to 60 seconds for the database at 127\.0\.0\.1:\d+\/\w+: .+\n$/);
 });
 
-it('the command line says that it has made a database, the first time only', async () => {
+it('the command line says that it has created a database, the first time only', async () => {
   const first = run([CLI, 'webhook', 'list'], {});
   const firstStatus = await first.ended;
   const second = run([CLI, 'webhook', 'list'], {});
@@ -193,7 +193,7 @@ it.each([
       await server.leave();
     },
   ],
-])('the command line says that it has made a database in %s', async (_, prepare) => {
+])('the command line says that it has created a database in %s', async (_, prepare) => {
   await prepare();
 
   const command = run([CLI, 'webhook', 'list'], {});
@@ -205,7 +205,7 @@ it.each([
   );
 });
 
-it('.env in the working directory is read; what the process was given wins', async () => {
+it('.env in the working directory is read; the variables of the process win', async () => {
   await writeFile(
     join(folder, '.env'),
     `DATABASE_URL=${database.url}\nRUN_MODE=worker\nLOG_LEVEL=debug\nFETCH_ALLOWED_HOSTS=localhost:4000 # ours\n`,
@@ -238,7 +238,7 @@ it.each([
   expect(command.err()).toBe(`error: ${line}`);
 });
 
-describe('the health check of the image', () => {
+describe('health check of the image', () => {
   /** As Docker runs it: by a shell, with the variables of the container. */
   async function healthCheck(port: string): Promise<number | null> {
     const dockerfile = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
@@ -251,7 +251,7 @@ describe('the health check of the image', () => {
   }
 
   it.each(['all', 'api', 'worker'] as const)(
-    'passes beside a ready process with RUN_MODE=%s, at any PORT',
+    'the health check of the image passes beside a ready process with RUN_MODE=%s, at any PORT',
     async (runMode) => {
       const line = await TcpProxy.start(database.url);
       const metadataApi = await MetadataHost.start();
@@ -274,7 +274,7 @@ describe('the health check of the image', () => {
     },
   );
 
-  it('leaves a container time to wait for its database, and compose starts again what has ended', async () => {
+  it('the health check of the image allows a container time to wait for its database, and compose restarts what has ended', async () => {
     const dockerfile = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
     const compose = await readFile(new URL('../compose.yaml', import.meta.url), 'utf8');
 

@@ -98,7 +98,7 @@ it.each([
   '?sslmode=require',
   '?ssl=true',
   '?sslmode=require&sslnegotiation=direct',
-])('a server that takes TLS only is reached with "%s", encrypted', async (query) => {
+])('a server that accepts TLS only is reached with "%s", encrypted', async (query) => {
   expect(await connect(await databaseUrl(query))).toBe(true);
 });
 
@@ -160,7 +160,7 @@ it('with sslmode=require and a server without TLS, the service exits with one se
   expect(err).toMatch(/^The database at [^ ]+ does not accept TLS, which sslmode in DATABASE_URL requires: [^\n]+\n$/);
 });
 
-describe('where the server wants a client certificate', () => {
+describe('servers that require a client certificate', () => {
   const [client, stranger] = [selfSigned({ commonName: USER }), selfSigned({ commonName: 'stranger' })];
   const file = (name: string) => join(folder, name);
   let url: string;
@@ -200,14 +200,14 @@ describe('where the server wants a client certificate', () => {
       'PGSSLCERT and PGSSLKEY',
       () => ({ DATABASE_URL: url, PGSSLCERT: file('client.crt'), PGSSLKEY: file('client.key') }),
     ],
-  ])('%s get the command line in', async (_, variables) => {
+  ])('a server that requires a client certificate accepts the command line with %s', async (_, variables) => {
     expect(await cliWith(variables(), 'webhook', 'list')).toEqual({ webhooks: [] });
   });
 
   it.each([
     ['none', () => ''],
     ['one of another user', () => `&sslcert=${file('stranger.crt')}&sslkey=${file('stranger.key')}`],
-  ])('%s is refused with one sentence', async (_, query) => {
+  ])('a server that requires a client certificate refuses %s with one sentence', async (_, query) => {
     const { status, err } = await runServiceToItsEnd({ DATABASE_URL: url + query() });
 
     expect(status).toBe(1);

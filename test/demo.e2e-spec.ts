@@ -5,7 +5,7 @@ import { reapOnExit } from './support/process-reaper.js';
 
 const DEMO = fileURLToPath(new URL('../dist/src/demo/main.js', import.meta.url));
 
-it('shows the main job and ends with status 0 when the outcome is the expected one', async () => {
+it('the demonstration shows a whole reveal and ends with status 0 when the outcome is the expected one', async () => {
   const child = reapOnExit(spawn(process.execPath, [DEMO, '--once'], { env: { PATH: process.env['PATH'] } }));
   let out = '';
   child.stdout.on('data', (chunk) => (out += String(chunk)));
@@ -17,7 +17,7 @@ it('shows the main job and ends with status 0 when the outcome is the expected o
   expect(status).toBe(0);
 });
 
-it('prints its help and ends with --help', async () => {
+it('the demonstration prints its help and ends with --help', async () => {
   const child = reapOnExit(spawn(process.execPath, [DEMO, '--help'], { env: { PATH: process.env['PATH'] } }));
   let out = '';
   child.stdout.on('data', (chunk) => (out += String(chunk)));
@@ -28,7 +28,7 @@ it('prints its help and ends with --help', async () => {
   expect(status).toBe(0);
 });
 
-it('stays up without --once, says where the documentation of the API is, and it is there', async () => {
+it('the demonstration stays up without --once, says where the documentation of the API is, and serves it there', async () => {
   const child = spawn(process.execPath, [DEMO], { env: { PATH: process.env['PATH'] } });
   let out = '';
   child.stdout.on('data', (chunk) => (out += String(chunk)));

@@ -48,7 +48,7 @@ it.each([
   ['its name servers respond to with SERVFAIL', 'broken.example', 'dns'],
   ['nobody may ask for', 'refused.example', 'dns'],
   ['is none', '127.0.0.1..', 'dns'],
-])('of a metadata host whose name %s, nothing is dialled', async (_, name, reason) => {
+])('a metadata host whose name %s is not dialled', async (_, name, reason) => {
   const port = Number(host.host.split(':')[1]);
   const from = await fetcher({ extraPorts: [port] });
 
@@ -74,7 +74,7 @@ it('a name server that is unreachable does not count as a refused connection of 
   });
 });
 
-it('after a name server that hangs, the next one is queried in time', async () => {
+it('after a name server that does not respond, the next one is queried in time', async () => {
   const from = await fetcher({ nameServers: [silent.address, names.address] });
 
   expect(await fetchFrom(from, 'http://loopback.example')).toMatchObject({ reason: 'blocked_address' });
@@ -111,6 +111,6 @@ it('concurrent fetches share one query for a name, and the next fetch queries it
   expect(names.queries.length - before).toBe(4);
 });
 
-it('a name server that is no address is refused when the application starts', async () => {
+it('a name server that is not an address is refused when the application starts', async () => {
   await expect(fetcher({ nameServers: ['dns.example'] })).rejects.toThrow(/nameServers/);
 });

@@ -20,8 +20,8 @@ beforeEach(() => {
   test.metadataApi.maxConcurrent = 0;
 });
 
-describe('one fetch', () => {
-  it('serves every refresh that waits for the token, also when they are accepted at the same time [H1, H5]', async () => {
+describe('one fetch of each token', () => {
+  it('one fetch serves every refresh that waits for the token, also when they are accepted at the same time [H1, H5]', async () => {
     const project = await test.aProject({ tokens: ids(20) });
     const asked = [ids(20), ids(10, 5), ['7', '8']];
     const refreshIds = await Promise.all(asked.map((tokenIds) => requestRefresh(test.app, project, tokenIds)));
@@ -39,7 +39,7 @@ describe('one fetch', () => {
     expect(attempts).toHaveLength(1);
   });
 
-  it('fails every refresh that waits for the token, and gives each its error', async () => {
+  it('one fetch fails every refresh that waits for the token, and gives each its error', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.script('1', { status: 404, body: '' });
     const refreshIds = [await requestRefresh(test.app, project, ['1']), await requestRefresh(test.app, project, ['1'])];
@@ -57,7 +57,7 @@ describe('one fetch', () => {
     test.metadataApi.script('1', { status: 200, body: { name: 'One' } });
   });
 
-  it('is made for a token, however many workers there are [H6]', async () => {
+  it('one fetch is made for a token, however many workers there are [H6]', async () => {
     const project = await test.aProject({ tokens: ids(1000) });
     const refreshId = await requestRefresh(test.app, project, ids(1000));
     const other = await test.anotherWorker();
@@ -69,7 +69,7 @@ describe('one fetch', () => {
     await expectSucceeded(test.app, project, refreshId, 1000);
   });
 
-  it('is made for a token when a worker joins in the middle of the work [H16]', async () => {
+  it('one fetch is made for a token when a worker joins in the middle of the work [H16]', async () => {
     const project = await test.aProject({ tokens: ids(600), metadataUrl: otherHost.url });
     otherHost.respondSlowly(ids(600), 20);
     // More than a worker takes ahead.
@@ -102,7 +102,7 @@ describe('one fetch', () => {
     await expectSucceeded(test.app, project, refreshId, 600);
   });
 
-  it('is made for every new refresh, also for a token that was fetched a moment ago [H2, H4]', async () => {
+  it('a fetch is made for every new refresh, also for a token that was fetched a moment ago [H2, H4]', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const first = await requestRefresh(test.app, project, ['1']);
     await test.worker.runOnce();

@@ -30,22 +30,25 @@ afterEach(async () => {
 });
 
 describe('two processes on the embedded PostgreSQL', () => {
-  it('share one server when they start together, in a fresh or an existing folder; the last one stops it', async () => {
+  it('two processes on the embedded PostgreSQL share one server when they start together, in a fresh or an existing folder; the last one stops it', async () => {
     await enterTogetherAndLeave(folder);
     await enterTogetherAndLeave(folder);
   });
 
-  it('get a server when one starts while the last other one leaves', async () => {
+  it('two processes on the embedded PostgreSQL get a server when one starts while the last other one leaves', async () => {
     await enterWhileTheLastLeaves(folder, [0, 10, 20, 40, 80]);
   });
 
-  it('keep the server when one of them is killed, until the other one leaves', async () => {
+  it('two processes on the embedded PostgreSQL keep the server when one of them is killed, until the other one leaves', async () => {
     await killOneOfTwo(folder);
   });
 
-  it.each(['initdb', 'pg_ctl'] as const)('start although one of them is killed during %s', async (runs) => {
-    await killTheOneThatStarts(folder, { runs, afterMs: 0 });
-  });
+  it.each(['initdb', 'pg_ctl'] as const)(
+    'two processes on the embedded PostgreSQL start although one of them is killed during %s',
+    async (runs) => {
+      await killTheOneThatStarts(folder, { runs, afterMs: 0 });
+    },
+  );
 });
 
 describe('the service on the embedded PostgreSQL', () => {
@@ -53,18 +56,21 @@ describe('the service on the embedded PostgreSQL', () => {
     { runs: 'initdb', signal: 'SIGTERM' },
     { runs: 'pg_ctl', signal: 'SIGINT' },
     { runs: 'postgres', signal: 'SIGTERM' },
-  ] as const)('stopped by $signal while $runs runs for its start leaves no server', async ({ runs, signal }) => {
-    await stopTheServiceThatStarts(folder, { runs, afterMs: 0 }, signal);
-  });
+  ] as const)(
+    'the service on the embedded PostgreSQL stopped by $signal while $runs runs for its start leaves no server',
+    async ({ runs, signal }) => {
+      await stopTheServiceThatStarts(folder, { runs, afterMs: 0 }, signal);
+    },
+  );
 
-  it('starts beside a second service in a fresh folder, and beside the command line in an existing one', async () => {
+  it('the service on the embedded PostgreSQL starts beside a second service in a fresh folder, and beside the command line in an existing one', async () => {
     await startTwoServices(folder);
     await startServiceAndCommand(folder, 'service');
   });
 });
 
-describe('after Ctrl-C, the embedded PostgreSQL has stopped', () => {
-  it('with a command', async () => {
+describe('Ctrl-C', () => {
+  it('after Ctrl-C in a command, the embedded PostgreSQL has stopped', async () => {
     const command = runEmbedded(folder, 'src/cli.js', ...createProject());
     await untilRunning(folder, 'postgres');
     command.signal('SIGINT');
@@ -74,13 +80,16 @@ describe('after Ctrl-C, the embedded PostgreSQL has stopped', () => {
     await expectNoServer(folder);
   });
 
-  it.each(['Starting an embedded PostgreSQL', 'First refresh'])('with the demonstration, after "%s"', async (line) => {
-    const demo = runEmbedded(folder, 'src/demo/main.js');
-    await demo.prints(line);
-    demo.signal('SIGINT');
-    demo.signal('SIGINT');
+  it.each(['Starting an embedded PostgreSQL', 'First refresh'])(
+    'after Ctrl-C in the demonstration, after "%s", the embedded PostgreSQL has stopped',
+    async (line) => {
+      const demo = runEmbedded(folder, 'src/demo/main.js');
+      await demo.prints(line);
+      demo.signal('SIGINT');
+      demo.signal('SIGINT');
 
-    expect(await demo.status()).toBe(130);
-    await expectNoServer(folder);
-  });
+      expect(await demo.status()).toBe(130);
+      await expectNoServer(folder);
+    },
+  );
 });

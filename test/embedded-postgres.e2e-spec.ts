@@ -10,7 +10,7 @@ const data = () => join(folder, 'data');
 const pidFile = () => join(folder, 'data', 'postmaster.pid');
 const password = () => join(folder, 'password');
 
-describe('an embedded server', () => {
+describe('the embedded server', () => {
   beforeAll(async () => {
     folder = await createReadableFolder();
   });
@@ -21,7 +21,7 @@ describe('an embedded server', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('that was killed can be left and started again', async () => {
+  it('an embedded server that was killed can be left and started again', async () => {
     const server = await enterEmbeddedPostgres(folder);
     await kill(await server.databaseUrl('postgres'));
 
@@ -35,7 +35,7 @@ describe('an embedded server', () => {
     ['has now been given to another process', String(process.pid)],
     ["has now been given to another user's process", '1'],
     ['nobody has', '4194300'],
-  ])('starts again where a crash left a postmaster.pid whose process id %s', async (_, pid) => {
+  ])('an embedded server starts again where a crash left a postmaster.pid whose process id %s', async (_, pid) => {
     const server = await enterEmbeddedPostgres(folder);
     await kill(await server.databaseUrl('postgres'));
     await server.leave();
@@ -47,7 +47,7 @@ describe('an embedded server', () => {
     await again.leave();
   });
 
-  it('that was killed while a process uses it is not started again by another process', async () => {
+  it('an embedded server that was killed while a process uses it is not started again by another process', async () => {
     const server = await enterEmbeddedPostgres(folder);
     await kill(await server.databaseUrl('postgres'));
 
@@ -55,7 +55,7 @@ describe('an embedded server', () => {
     await server.leave();
   });
 
-  it('is stopped by the last process that leaves, whatever other clients are connected', async () => {
+  it('an embedded server is stopped by the last process that leaves, whatever other clients are connected', async () => {
     const server = await enterEmbeddedPostgres(folder);
     const client = new Client({ connectionString: await server.databaseUrl('postgres') });
     client.on('error', () => {});
@@ -68,19 +68,19 @@ describe('an embedded server', () => {
     await expectNoServer(folder);
   });
 
-  it('reports a replaced password file', async () => {
+  it('an embedded server reports a replaced password file', async () => {
     const ours = await readFile(password());
     await writeFile(password(), 'another');
 
     const server = await enterEmbeddedPostgres(folder);
 
-    await expect(server.databaseUrl('postgres')).rejects.toThrow(/the password in it is not the one of the data/);
+    await expect(server.databaseUrl('postgres')).rejects.toThrow(/its password file does not belong to its data/);
     await server.leave();
     await writeFile(password(), ours);
   });
 });
 
-describe('the embedded PostgreSQL refuses a folder and leaves it unchanged:', () => {
+describe('refused folders', () => {
   beforeEach(async () => {
     folder = await createReadableFolder();
   });
@@ -121,7 +121,7 @@ describe('the embedded PostgreSQL refuses a folder and leaves it unchanged:', ()
         return symlink(process.platform === 'darwin' ? '/var/root' : '/root', data());
       },
     ],
-  ])('%s', async (_, message, prepare) => {
+  ])('the embedded PostgreSQL refuses a folder and leaves it unchanged: %s', async (_, message, prepare) => {
     await prepare();
     const before = await contents(folder);
 
@@ -132,7 +132,7 @@ describe('the embedded PostgreSQL refuses a folder and leaves it unchanged:', ()
     expect(await contents(folder)).toEqual(before);
   });
 
-  it('that is a file', async () => {
+  it('the embedded PostgreSQL refuses a folder that is a file, and leaves it unchanged', async () => {
     const file = join(folder, 'file');
     await writeFile(file, 'mine');
 

@@ -156,14 +156,14 @@ describe.each([
     });
   });
 
-  it('the host’s schema generator leaves our tables alone once it is told to', async () => {
+  it('the host’s schema generator leaves our tables alone if it is configured so', async () => {
     const { schema } = app.get(MikroORM);
 
     expect(await schema.getUpdateSchemaSQL()).not.toContain('nft_metadata');
     expect(await schema.getDropSchemaSQL()).not.toContain('nft_metadata');
   });
 
-  it('token records are not open to everybody unless the host says so', async () => {
+  it('token records are not public unless the host says so', async () => {
     expect(
       (
         await http(app)
@@ -188,7 +188,7 @@ describe.each([
     }
   }
 
-  it('a path without a route there gets an error in our shape, and a path with one does not, whenever it was registered', async () => {
+  it('where the module owns a path, a path without a route gets an error in our shape, and a route of the host does not, whenever it was registered', async () => {
     const database = await createDatabase();
     @Module({ controllers: [LateController] })
     class LateModule {}

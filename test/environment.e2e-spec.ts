@@ -60,7 +60,7 @@ it('TOKENS_PER_HOUR, TOKENS_PER_REQUEST and REQUESTS_PER_SECOND limit a project 
   expect(responses.map(({ status }) => status)).toContain(429);
 });
 
-it('EXPOSE_TOKEN_ROUTES, EXPOSE_COLLECTION_ROUTES and EXPOSE_WEBHOOK_ROUTES take their routes away', async () => {
+it('EXPOSE_TOKEN_ROUTES, EXPOSE_COLLECTION_ROUTES and EXPOSE_WEBHOOK_ROUTES turn their routes off', async () => {
   const off = { EXPOSE_TOKEN_ROUTES: 'false', EXPOSE_COLLECTION_ROUTES: 'false', EXPOSE_WEBHOOK_ROUTES: 'false' };
   await using test = await withVariables(off);
   await using standard = await withVariables({});
@@ -89,7 +89,7 @@ it('HOST_CONCURRENCY=1 lets a metadata host receive one request at a time', asyn
   expect(await mostInFlight(test, ['1', '2', '3'], 1)).toBe(1);
 });
 
-it('USER_AGENT is what metadata hosts see', async () => {
+it('USER_AGENT is the user agent that metadata hosts see', async () => {
   await using test = await withVariables({ USER_AGENT: 'shop.example indexer' });
   const project = await test.aProject({ tokens: ['1'] });
 
@@ -160,7 +160,7 @@ it('DATABASE_POOL_SIZE limits the connections of a process', async () => {
   expect(new Set(pids).size).toBe(3);
 });
 
-describe('the HTTP server of the service', () => {
+describe('HTTP server of the service', () => {
   let service: Service;
   let stop: () => Promise<void>;
   beforeAll(async () => {
@@ -183,7 +183,7 @@ describe('the HTTP server of the service', () => {
   });
   afterAll(() => stop());
 
-  it('refuses a body above BODY_LIMIT with 413, and reads one below it', async () => {
+  it('the HTTP server of the service refuses a body above BODY_LIMIT with 413, and reads one below it', async () => {
     const post = (bytes: number) =>
       fetch(`${service.url}/v1/metadata-refreshes`, {
         method: 'POST',
@@ -195,7 +195,7 @@ describe('the HTTP server of the service', () => {
     expect((await post(1000)).status).toBe(401);
   });
 
-  it('believes the forwarded headers of the proxies in TRUST_PROXY, and of no others', () => {
+  it('the HTTP server of the service trusts the forwarded headers of the proxies in TRUST_PROXY, and of no others', () => {
     const express = service.app.getHttpAdapter().getInstance() as { get(setting: string): unknown };
     const trusts = express.get('trust proxy fn') as (address: string, hop: number) => boolean;
 
@@ -215,7 +215,7 @@ it.each([
   expect(stripColours(out + err)).toMatch(line);
 });
 
-it('the service and the command line refuse the same variables with the same words', async () => {
+it('the service and the command line refuse the same variables with the same messages', async () => {
   const wrong = { ...NOWHERE, FETCH_CONCURRENCY: '0', BODY_LIMIT: '1mb' };
 
   const service = await runServiceToItsEnd(wrong);

@@ -49,8 +49,8 @@ const document = (name: string, ...attributes: [string, string | number][]) => (
   attributes: attributes.map(([trait_type, value]) => ({ trait_type, value })),
 });
 
-describe('an event consumer', () => {
-  it('receives changed fields, added and removed traits, and the completed refresh', async () => {
+describe('one event consumer', () => {
+  it('an event consumer receives changed fields, added and removed traits, and the completed refresh', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, document('Cat', ['Fur', 'red'], ['Level', 1]));
     await refresh(project, ['1']);
@@ -91,7 +91,7 @@ describe('an event consumer', () => {
     ]);
   });
 
-  it('receives one event for a token that is refreshed twice without a change [G11]', async () => {
+  it('an event consumer receives one event for a token that is refreshed twice without a change [G11]', async () => {
     const project = await test.aProject({ tokens: ['2'] });
     const { told, completed } = await aConsumer();
     test.metadataApi.respond('2', 200, document('Same'));
@@ -104,7 +104,7 @@ describe('an event consumer', () => {
     expect(completed).toHaveLength(2);
   });
 
-  it('receives the completion of a refresh whose tokens all fail, and of one with unknown tokens only', async () => {
+  it('an event consumer receives the completion of a refresh whose tokens all fail, and of one with unknown tokens only', async () => {
     const project = await test.aProject({ tokens: ['3'] });
     const { told, completed } = await aConsumer();
     test.metadataApi.respond('3', 404);
@@ -120,7 +120,7 @@ describe('an event consumer', () => {
     ]);
   });
 
-  it('receives the ids of all refreshes that waited for the same token', async () => {
+  it('an event consumer receives the ids of all refreshes that waited for the same token', async () => {
     const project = await test.aProject({ tokens: ['4'] });
     const { told } = await aConsumer();
     test.metadataApi.respond('4', 200, document('Four'));
@@ -133,7 +133,7 @@ describe('an event consumer', () => {
     expect(told[0]!.refreshIds.toSorted()).toEqual(both.toSorted());
   });
 
-  it('receives a hundred of a thousand changed traits, and a flag that there are more', async () => {
+  it('an event consumer receives a hundred of a thousand changed traits, and a flag that there are more', async () => {
     const project = await test.aProject({ tokens: ['5'] });
     const { told } = await aConsumer();
     const traits = Array.from({ length: 1000 }, (_, index): [string, string] => [`Trait ${index}`, 'yes']);
@@ -146,7 +146,7 @@ describe('an event consumer', () => {
     expect(told[0]!.hasAllTraits).toBe(false);
   });
 
-  it('receives the events of one token in order', async () => {
+  it('an event consumer receives the events of one token in order', async () => {
     const project = await test.aProject({ tokens: ['6'] });
     const { told } = await aConsumer();
 
@@ -160,8 +160,8 @@ describe('an event consumer', () => {
   });
 });
 
-describe('event consumers:', () => {
-  it('one that throws is called again with the same events after a delay, and the others do not wait for it', async () => {
+describe('several event consumers', () => {
+  it('an event consumer that throws is called again with the same events after a delay, and the others do not wait for it', async () => {
     const project = await test.aProject({ tokens: ['10'] });
     const calls: string[][] = [];
     events.on('token.metadata.changed', 'stumbling', (changes) => {
@@ -191,7 +191,7 @@ describe('event consumers:', () => {
     expect(calls).toEqual([[told[0]!.id], [told[0]!.id], [told[0]!.id]]);
   });
 
-  it('one receives what happened while its process was down', async () => {
+  it('an event consumer receives what happened while its process was down', async () => {
     const project = await test.aProject({ tokens: ['11'] });
     const { name, told } = await aConsumer();
     test.metadataApi.respond('11', 200, document('Eleven'));
@@ -209,7 +209,7 @@ describe('event consumers:', () => {
     expect(told).toEqual([]);
   });
 
-  it('one that runs in two processes receives each event once', async () => {
+  it('an event consumer that runs in two processes receives each event once', async () => {
     const tokens = Array.from({ length: 40 }, (_, index) => String(1100 + index));
     const project = await test.aProject({ tokens });
     const { name, told } = await aConsumer();
@@ -234,7 +234,7 @@ describe('event consumers:', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(tokens.length);
   });
 
-  it('each has a name of its own', () => {
+  it('each event consumer must have a name of its own', () => {
     events.on('refresh.completed', 'only-one', () => {});
 
     expect(() => events.on('refresh.completed', 'only-one', () => {})).toThrow(/already handles refresh.completed/);
@@ -242,8 +242,8 @@ describe('event consumers:', () => {
   });
 });
 
-describe('no event is delivered', () => {
-  it('before its transaction is committed, and none is skipped when commits happen in another order than their ids', async () => {
+describe('order and completeness', () => {
+  it('no event is delivered before its transaction is committed, and none is skipped when commits happen in another order than their ids', async () => {
     const { told } = await aConsumer();
     const project = await test.aProject({ tokens: ['20', '21'] });
     const [early, late] = await Promise.all([aTransaction(), aTransaction()]);
@@ -259,7 +259,7 @@ describe('no event is delivered', () => {
     expect(told.map(({ tokenId }) => tokenId)).toEqual(['21', '20']);
   });
 
-  it('twice, and none is lost, when transactions have more events than one read returns', async () => {
+  it('no event is delivered twice, and none is lost, when transactions have more events than one read returns', async () => {
     const { told } = await aConsumer();
     const project = await test.aProject();
     const tokenIds = Array.from({ length: 2500 }, (_, index) => String(index));
@@ -274,7 +274,7 @@ describe('no event is delivered', () => {
     expect(told.map(({ tokenId }) => tokenId)).toEqual(tokenIds);
   });
 
-  it('when its transaction is rolled back', async () => {
+  it('no event is delivered when its transaction is rolled back', async () => {
     const { told } = await aConsumer();
     const project = await test.aProject({ tokens: ['22'] });
     const undone = await aTransaction();
@@ -312,8 +312,8 @@ it('other processes receive the last position through NOTIFY, and read the event
   ]);
 });
 
-describe('the statements of events:', () => {
-  it('one for each batch that changes something, and none for a batch that changes nothing', async () => {
+describe('statements', () => {
+  it('events cost one statement for each batch that changes something, and none for a batch that changes nothing', async () => {
     const tokens = Array.from({ length: 200 }, (_, index) => String(5000 + index));
     const project = await test.aProject({ tokens });
     const { told } = await aConsumer();
@@ -333,7 +333,7 @@ describe('the statements of events:', () => {
     expect(inserts(second)).toBe(1);
   });
 
-  it('none in a host without MetadataEventsModule', async () => {
+  it('events cost no statement in a host without MetadataEventsModule', async () => {
     @Module({
       imports: [
         MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: test.database.url, autoLoadEntities: true }),

@@ -33,13 +33,13 @@ it('all hostile responses together take a process that has just started less tha
   expect((await runAmong(hostile)).growth).toBeLessThan(100 * MB);
 });
 
-it('bodies whose bytes come in chunks of their own take no more than others', async () => {
+it('bodies whose bytes come in chunks of their own need no more memory than others', async () => {
   const { growth } = await runAmong(Array<string>(8).fill('/sends-200-KB-in-chunks-of-a-byte'));
 
   expect(growth).toBeLessThan(50 * MB);
 });
 
-describe('a contract that returns a document for each of 100 tokens', () => {
+describe('contracts that return documents', () => {
   let anvil: Anvil;
   let node: RpcHost;
   beforeAll(async () => {
@@ -63,14 +63,14 @@ describe('a contract that returns a document for each of 100 tokens', () => {
     return runAmong([`chain:${address}`], { NODE_URL: node.url });
   }
 
-  it('of 2 MB takes less than 200 MB of memory, and those that have no room are left for later', async () => {
+  it('a contract that returns a document of 2 MB for each of 100 tokens takes less than 200 MB of memory, and the tokens that have no room are left for later', async () => {
     const { growth, fetched } = await runWithDocumentsOf(2 * MB);
 
     expect(growth).toBeLessThan(200 * MB);
     expect(fetched).toBeGreaterThan(0);
   });
 
-  it('of 100 KB has room for all of them', async () => {
+  it('a contract that returns a document of 100 KB for each of 100 tokens has room for all of them', async () => {
     expect((await runWithDocumentsOf(100_000)).fetched).toBe(100);
   });
 });

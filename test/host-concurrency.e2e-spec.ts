@@ -25,8 +25,8 @@ beforeEach(() => {
   test.metadataApi.maxConcurrent = 0;
 });
 
-describe('a metadata host', () => {
-  it('receives at most eight concurrent requests from two workers together [H15]', async () => {
+describe('metadata hosts', () => {
+  it('a metadata host receives at most eight concurrent requests from two workers together [H15]', async () => {
     const project = await test.aProject({ tokens: ids(400) });
     test.metadataApi.respondSlowly(ids(400), 80);
     const refreshId = await requestRefresh(test.app, project, ids(400));
@@ -50,7 +50,7 @@ describe('a metadata host', () => {
     expect(test.metadataApi.maxConcurrent).toBe(8);
   });
 
-  it('receives at most as many concurrent requests as the operator has set for its collection [H15]', async () => {
+  it('a metadata host receives at most as many concurrent requests as the operator has set for its collection [H15]', async () => {
     const project = await test.aProject({ tokens: ids(60) });
     await test.database.query('update nft_metadata.collections set host_concurrency = 3 where id = $1', [
       project.collectionId,
@@ -65,7 +65,7 @@ describe('a metadata host', () => {
     await test.database.query('update nft_metadata.lanes set host_concurrency = null');
   });
 
-  it('with a limit of one request is used by one worker: another one releases its items at once', async () => {
+  it('a metadata host with a limit of one request is used by one worker: another one releases its items at once', async () => {
     const project = await test.aProject({ tokens: ids(40), metadataUrl: oneHost.url });
     await test.database.query('update nft_metadata.collections set host_concurrency = 1 where id = $1', [
       project.collectionId,
@@ -96,7 +96,7 @@ describe('a metadata host', () => {
     expect(oneHost.maxConcurrent).toBe(1);
   });
 
-  it('cannot have a limit out of range', async () => {
+  it('the limit of a metadata host cannot be out of range', async () => {
     const collections = test.app.get(Collections);
     const source = { kind: 'metadata_api', url: test.metadataApi.url } as const;
     const wrong = { chainId: 1, address: `0x${'12'.repeat(20)}`, projectId: 'p', source, hostConcurrency: 0 };
@@ -104,7 +104,7 @@ describe('a metadata host', () => {
     await expect(collections.add(wrong)).rejects.toThrow('Host concurrency 0 is not a whole number from 1 to 1000.');
   });
 
-  it('that hangs does not slow down another one, however many tokens wait for it [H12]', async () => {
+  it('a metadata host that hangs does not slow down another one, however many tokens wait for it [H12]', async () => {
     const [slow, quick] = [
       await test.aProject({ tokens: ids(3000, 5000), metadataUrl: `${hangingHost.url}/hangs` }),
       await test.aProject({ tokens: ids(40) }),

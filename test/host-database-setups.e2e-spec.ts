@@ -49,7 +49,7 @@ afterEach(async () => {
   for (const shop of shops.splice(0)) await shop.close();
 });
 
-it.each(CONNECTIONS)('refreshes in a host whose connection %s', async (_, mikroOrm) => {
+it.each(CONNECTIONS)('a refresh completes in a host whose connection %s', async (_, mikroOrm) => {
   const shop = await open({ mikroOrm });
 
   expect(await refreshOne(shop, await aStudio(shop, metadataApi))).toBe('Token 1');
@@ -58,23 +58,26 @@ it.each(CONNECTIONS)('refreshes in a host whose connection %s', async (_, mikroO
 it.each([
   ['numbers', Number],
   ['BigInt', BigInt],
-])('refreshes, and counts traits, in a host that reads large numbers as %s everywhere', async (_, read) => {
-  using __ = readingLargeNumbers(read);
-  const shop = await open({});
-  const studio = await aStudio(shop, metadataApi);
-  metadataApi.script(
-    '1',
-    { status: 200, body: { name: 'One', attributes: [{ trait_type: 'Eyes', value: 'Green' }] } },
-    { status: 200, body: { name: 'Token 1', attributes: [{ trait_type: 'Eyes', value: 'Green' }] } },
-  );
+])(
+  'a refresh completes, and traits are counted, in a host that reads large numbers as %s everywhere',
+  async (_, read) => {
+    using __ = readingLargeNumbers(read);
+    const shop = await open({});
+    const studio = await aStudio(shop, metadataApi);
+    metadataApi.script(
+      '1',
+      { status: 200, body: { name: 'One', attributes: [{ trait_type: 'Eyes', value: 'Green' }] } },
+      { status: 200, body: { name: 'Token 1', attributes: [{ trait_type: 'Eyes', value: 'Green' }] } },
+    );
 
-  await refreshOne(shop, studio);
-  await refreshOne(shop, studio);
+    await refreshOne(shop, studio);
+    await refreshOne(shop, studio);
 
-  expect(await shop.get(TokenStore).listTraits({ collectionId: studio.collectionId })).toMatchObject([
-    { traitType: 'Eyes', values: [{ value: 'Green', tokenCount: 1 }] },
-  ]);
-});
+    expect(await shop.get(TokenStore).listTraits({ collectionId: studio.collectionId })).toMatchObject([
+      { traitType: 'Eyes', values: [{ value: 'Green', tokenCount: 1 }] },
+    ]);
+  },
+);
 
 /** Of all connections of this process, until it is disposed of. */
 function readingLargeNumbers(read: (text: string) => unknown): Disposable {
@@ -83,7 +86,7 @@ function readingLargeNumbers(read: (text: string) => unknown): Disposable {
   return { [Symbol.dispose]: () => types.setTypeParser(types.builtins.INT8, before) };
 }
 
-it('claims without having the statement compiled, and keeps no lanes for long if it is held still', async () => {
+it('a claim runs without JIT compilation, and a suspended process does not keep its locks for long', async () => {
   const shop = await open({});
   const studio = await aStudio(shop, metadataApi);
   await database.query(`create table claims (compiled text, idle_for_at_most text)`);
@@ -112,7 +115,7 @@ it('two applications in one process do not notice each other', async () => {
   expect(await refreshOne(third, await aStudio(third, metadataApi))).toBe('Token 1');
 });
 
-describe('a host with two connections to two databases', () => {
+describe('two connections to two databases', () => {
   let own: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
   beforeAll(async () => {
     own = await createEmptyDatabase();
@@ -152,14 +155,14 @@ describe('a host with two connections to two databases', () => {
       registerRequestContext: false,
     });
 
-  it('refreshes in the one that it names', async () => {
+  it('a host with two connections to two databases refreshes in the one that it names', async () => {
     const shop = await open({ mikroOrm: [nameless(), named()], nftRefresh: { contextName: 'nft' } });
 
     expect(await refreshOne(shop, await aStudio(shop, metadataApi))).toBe('Token 1');
     expect(await own.query(`select from pg_namespace where nspname = 'nft_metadata'`)).toEqual([]);
   });
 
-  it('and its own classes still have the other', async () => {
+  it('a host with two connections to two databases keeps the other one for its own classes', async () => {
     const shop = await open({
       mikroOrm: [nameless(), named()],
       nftRefresh: { contextName: 'nft', projectDirectory: { provide: ProjectDirectory, useClass: Users } },
@@ -169,7 +172,7 @@ describe('a host with two connections to two databases', () => {
     await http(shop).get('/v1/metadata-refreshes').set('x-api-key', 'shop-bob').expect(401);
   });
 
-  it('needs no connection without a name', async () => {
+  it('a host whose only connection has a name needs no connection without one', async () => {
     const shop = await open({ mikroOrm: [named()], nftRefresh: { contextName: 'nft' } });
 
     expect(await refreshOne(shop, await aStudio(shop, metadataApi))).toBe('Token 1');

@@ -129,7 +129,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-it.each(HOSTS)('refreshes in a host that %s', async (_, options) => {
+it.each(HOSTS)('a refresh completes in a host that %s', async (_, options) => {
   shop = await startHostApp(database, metadataApi, options);
   const studio = await aStudio(shop, metadataApi);
 
@@ -138,13 +138,13 @@ it.each(HOSTS)('refreshes in a host that %s', async (_, options) => {
   expect((await unknown.expect(400)).body).toMatchObject({ code: 'input_validation_failed' });
 });
 
-it('what a host says of our routes is not said of its own', async () => {
+it('decorators that a host puts on our routes do not affect its own routes', async () => {
   shop = await startHostApp(database, metadataApi, HOSTS[0]![1]);
 
   await http(shop).get('/shop').expect(401);
 });
 
-it('a host that has no parser of bodies is told so, and loses nothing', async () => {
+it('a host without a body parser is told so, and loses nothing', async () => {
   shop = await startHostApp(database, metadataApi, { appOptions: { bodyParser: false } });
   const { apiKey, address } = await aStudio(shop, metadataApi);
 

@@ -27,7 +27,7 @@ async function written(reason: string): Promise<number> {
   return rows.length;
 }
 
-describe('a host with a limit of 32 concurrent requests', () => {
+describe('a limit of 32 concurrent requests', () => {
   /** A refresh of a thousand tokens that has got as far as that, and the 32 wait for their answers. */
   async function growTo32(): Promise<{ project: TestProject; refreshId: string }> {
     const project = await aProject(ids(1000));
@@ -43,7 +43,7 @@ describe('a host with a limit of 32 concurrent requests', () => {
     return { project, refreshId };
   }
 
-  it('receives 32 while it responds quickly, half as many after each round of 503, and then more again', async () => {
+  it('a host with a limit of 32 concurrent requests receives 32 while it responds quickly, half as many after each round of 503, and then more again', async () => {
     await prepare(20_000);
     const { project, refreshId } = await growTo32();
     const most = [host.maxConcurrent];
@@ -70,7 +70,7 @@ describe('a host with a limit of 32 concurrent requests', () => {
     await expectSucceeded(test.app, project, refreshId, 1000);
   });
 
-  it('receives half as many after a round of timeouts, and then more again', async () => {
+  it('a host with a limit of 32 concurrent requests receives half as many after a round of timeouts, and then more again', async () => {
     await prepare(2000);
     await growTo32();
     const most = [host.maxConcurrent];
@@ -87,7 +87,7 @@ describe('a host with a limit of 32 concurrent requests', () => {
   });
 });
 
-describe('a host that responds with 429 and a Retry-After of 40 seconds', () => {
+describe('429 and a Retry-After of 40 seconds', () => {
   const notNow = { status: 429, body: '', headers: { 'retry-after': '40' } };
   const fine = { status: 200, body: { name: 'Fine' } };
   const isResting = async () => {
@@ -115,7 +115,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
     await test.database.freezeTime();
   });
 
-  it('receives no request from any worker until then, also for tokens that they have claimed', async () => {
+  it('a host that responds with 429 and a Retry-After receives no request from any worker until then, also for tokens that they have claimed', async () => {
     const project = await aProject(ids(100));
     const processes = [test.app, await test.anotherProcess()];
     const workers = processes.map((process) => process.get(RefreshWorker));
@@ -165,7 +165,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
     await expectSucceeded(test.app, project, refreshId, 100);
   });
 
-  it('receives no request for tokens that its worker has buffered', async () => {
+  it('a host in cooldown receives no request for tokens that its worker has buffered', async () => {
     const project = await aProject(ids(100));
     host.hold();
     const refreshId = await requestRefresh(test.app, project, ids(100));
@@ -177,7 +177,7 @@ describe('a host that responds with 429 and a Retry-After of 40 seconds', () => 
     await expectAskedAfterItsRest(project, refreshId, 100);
   });
 
-  it('receives no request for tokens that were being claimed meanwhile', async () => {
+  it('a host in cooldown receives no request for tokens that were being claimed meanwhile', async () => {
     const project = await aProject(ids(9));
     const refreshId = await requestRefresh(test.app, project, ids(9));
     await test.database.query(

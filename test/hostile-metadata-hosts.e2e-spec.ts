@@ -215,8 +215,8 @@ const titled = (names: Behaviour[]) =>
 const hostile = (Object.keys(endings) as Behaviour[]).filter((name) => endings[name].ends !== 'succeeds');
 const odd = (Object.keys(endings) as Behaviour[]).filter((name) => endings[name].ends === 'succeeds');
 
-describe('a failure is as documented, and damages no good record, when a host', () => {
-  it.each(titled(hostile))('$title', ({ name }) => {
+describe('failures', () => {
+  it.each(titled(hostile))('a failure is as documented, and damages no good record, when a host $title', ({ name }) => {
     const [code, reason, count = 1] = endings[name].ends as Exclude<Ending, 'succeeds'>;
     for (const tokenId of tokensOf(name)) {
       expect(errors.get(tokenId)).toMatchObject({ error_code: code, reason });
@@ -227,8 +227,8 @@ describe('a failure is as documented, and damages no good record, when a host', 
   });
 });
 
-describe('the record is a new one after one try when a host', () => {
-  it.each(titled(odd))('$title', ({ name }) => {
+describe('successes', () => {
+  it.each(titled(odd))('the record is a new one after one try when a host $title', ({ name }) => {
     for (const tokenId of tokensOf(name)) {
       expect(errors.get(tokenId)).toBeUndefined();
       expect(tries.get(tokenId)).toBe(1);
@@ -257,7 +257,7 @@ it.each<[Behaviour, string, Partial<TokenRecord>]>([
   ['sends raw deflate', '[C20]', { name: 'raw deflate' }],
   ['sends brotli', '[C20]', { name: 'br' }],
   ['redirects three times', '[D1]', { name: 'At last' }],
-])('a host that %s gives the record that is documented %s', async (behaviour, _, record) => {
+])('a host that %s gives the documented record %s', async (behaviour, _, record) => {
   const [tokenId = ''] = tokensOf(behaviour);
 
   expect(await test.app.get(TokenStore).findToken({ collectionId: project.collectionId, tokenId })).toMatchObject(
@@ -290,7 +290,7 @@ it('an error shows at most 4 KB of the response body, in whole characters [D31]'
   expect(errors.get(none)).toMatchObject({ client_response_body: null, client_response_status_code: null });
 });
 
-it('an address that was refused shows in an error neither where it is nor what is there [E12]', () => {
+it('an error for a refused address shows neither where it is nor what is there [E12]', () => {
   for (const tokenId of [
     ...tokensOf('redirects to loopback'),
     ...tokensOf('redirects to the cloud metadata service'),

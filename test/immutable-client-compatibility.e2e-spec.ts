@@ -33,8 +33,8 @@ const request = (token_ids: string[], collection_address = project.collectionAdd
   token_ids,
 });
 
-describe('the published client of Immutable X, pointed at this service', () => {
-  it('asks for a refresh, and reads its status, its errors and the list', async () => {
+describe('the published client of Immutable X', () => {
+  it('the published client of Immutable X requests a refresh, and reads its status, its errors and the list', async () => {
     test.metadataApi.respond('2', 404, 'not here');
 
     const { refresh_id } = await client.createMetadataRefresh(signer, request(['1', '2', '9']));
@@ -58,7 +58,7 @@ describe('the published client of Immutable X, pointed at this service', () => {
     expect(list.result[0]).toMatchObject({ refresh_id, status: 'completed' });
   });
 
-  it('walks pages with the parameters that its examples send: page_size=200, cursor= and collection_address=', async () => {
+  it('the published client of Immutable X walks pages with the parameters that its examples send: page_size=200, cursor= and collection_address=', async () => {
     for (let count = 0; count < 3; count += 1) await client.createMetadataRefresh(signer, request(['1']));
     const all = await client.listMetadataRefreshes(signer, '', 200, '');
 
@@ -69,7 +69,7 @@ describe('the published client of Immutable X, pointed at this service', () => {
     expect([first.remaining, second.remaining]).toEqual([1, 0]);
   });
 
-  it('sends one signature many times within a second, and all pass', async () => {
+  it('the published client of Immutable X sends one signature many times within a second, and all are accepted', async () => {
     const lists = await Promise.all(Array.from({ length: 10 }, () => client.listMetadataRefreshes(signer)));
 
     expect(lists).toHaveLength(10);
@@ -99,17 +99,17 @@ describe('the published client of Immutable X, pointed at this service', () => {
         );
       },
     ],
-  ])('throws an IMXError with our code for %s: %s', async (_, code, ask) => {
+  ])('the published client of Immutable X throws an IMXError with our code for %s: %s', async (_, code, ask) => {
     await expect(ask()).rejects.toMatchObject({ code, message: expect.stringMatching(/./) as string });
   });
 
-  it('has an address and a key that do not fit refused as unauthorized', async () => {
+  it('the published client of Immutable X is unauthorized if its address and its key do not match', async () => {
     const stranger = (await test.aProject()).wallet.derivePath('7') as unknown as EthSigner;
 
     await expect(client.listMetadataRefreshes(stranger)).rejects.toMatchObject({ code: 'unauthorized' });
   });
 
-  it('and its bare MetadataRefreshesApi reads the limit headers of a 202', async () => {
+  it('the MetadataRefreshesApi of the published client of Immutable X reads the limit headers of a 202', async () => {
     const api = new MetadataRefreshesApi(new Configuration({ basePath }));
     const headers = await signedHeaders(project);
 

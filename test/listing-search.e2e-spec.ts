@@ -89,7 +89,7 @@ const ORDERS: Readonly<Record<string, string>> = {
 
 describe.each(Object.entries(ORDERS))('listings in the order "%s"', (order, columns) => {
   it.each(Object.entries(FILTERS))(
-    'filtered by %s are the same as those of a plain query, over all pages',
+    'listings filtered by %s are the same as those of a plain query, over all pages',
     async (filter, condition) => {
       const expected = await test.database.query<{ id: string }>(
         `select id::text from (select * from marketplace.listings as listing where ${condition} order by ${columns} limit 400) as one`,
@@ -116,7 +116,7 @@ it('a filter without a collection applies to all collections', async () => {
   }
 });
 
-it('a page of listings whose matches are all far away in the order is short and says where to go on', async () => {
+it('a page of listings whose matches are all at the end of the order is short and says where to continue', async () => {
   const first = await readPage(`${address()}&trait.Tier=Gold&order_by=price&page_size=50`);
 
   expect(first).toMatchObject({ result: [], remaining: 1 });
@@ -225,7 +225,7 @@ describe.each(['old, of empty tables', 'of the tables as they are'])('with stati
   });
 });
 
-it('a page of two traits that no token has both of reads no posting lists beyond the limit and says where to go on', async () => {
+it('a page of two traits that no token has both of reads no posting lists beyond the limit and says where to continue', async () => {
   const filters = { traits: { Side: ['Light'], Wings: ['Bat'] } };
   const query = { ...filters, collectionId: project.collectionId };
   const find = (maxPostings: number) =>
@@ -248,11 +248,11 @@ it('a page of two traits that no token has both of reads no posting lists beyond
   expect(await test.app.get(TokenStore).listTokens(query)).toEqual([]);
 });
 
-describe('a TokenStore', () => {
+describe('TokenStore', () => {
   const page = (query: Partial<TokenPageQuery>) =>
     test.app.get(TokenStore).pageTokens({ collectionId: project.collectionId, limit: 1000, ...query });
 
-  it('lists a full page of tokens of a trait that only the second half of the ids has', async () => {
+  it('a TokenStore lists a full page of tokens with a trait that only the second half of the ids has', async () => {
     const tokens = await test.app
       .get(TokenStore)
       .listTokens({ collectionId: project.collectionId, traits: { Half: ['Second'] }, limit: 300 });
@@ -263,7 +263,7 @@ describe('a TokenStore', () => {
   });
 
   it.each(['token_id', 'registered', 'name'] as const)(
-    'pages by %s in both directions and returns each token once',
+    'a TokenStore pages by %s in both directions and returns each token once',
     async (orderBy) => {
       const walk = async (direction: 'asc' | 'desc') => {
         const names: string[] = [];
@@ -290,7 +290,7 @@ describe('a TokenStore', () => {
     },
   );
 
-  it('refuses a cursor of another order, and text that is not a cursor', async () => {
+  it('a TokenStore refuses a cursor of another order, and text that is not a cursor', async () => {
     const { next } = await page({ orderBy: 'name', limit: 1 });
 
     await expect(page({ orderBy: 'registered', cursor: next! })).rejects.toThrow(

@@ -49,7 +49,7 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     for (const each of databases) await each.drop();
   });
 
-  it('refreshes the tokens of its users, by their own keys, and shows them in its own listings', async () => {
+  it('the marketplace example refreshes the tokens of its users, by their own keys, and shows them in its own listings', async () => {
     metadataApi.respond('7', 200, { name: 'Seven' }).respond('8', 404);
     await post(`${shop.url}/api/v2/listings/${ADDRESS}`, {});
 
@@ -69,7 +69,7 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     ]);
   });
 
-  it('keeps its own search up with what has changed, and does nothing when nothing has', async () => {
+  it('the marketplace example updates its search index with changes, and does nothing when nothing has changed', async () => {
     const named = async (name: string) => (await get(`${shop.url}/api/v2/listings/${ADDRESS}/named/${name}`)).body;
     await searchHas(database, 'Seven');
     expect(await named('seven')).toEqual([{ tokenId: '7', version: 1 }]);
@@ -87,7 +87,7 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     expect(await named('ocho')).toEqual([{ tokenId: '8', version: 1 }]);
   });
 
-  it('responds to unreadable bodies in our shape on our routes only', async () => {
+  it('the marketplace example responds to unreadable bodies in our shape on our routes only', async () => {
     const broken = (path: string) => send(shop.url + path, { method: 'POST', headers: JSON_BODY, body: '{' });
 
     expect(await broken('/api/nft/metadata-refreshes')).toMatchObject({
@@ -97,20 +97,20 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     expect(await broken('/api/v2/offers')).toMatchObject({ status: 400, body: { status: 400 } });
   });
 
-  it('has the same routes, checks, limits and errors as before, to the header', async () => {
+  it('the marketplace example has the same routes, checks, limits and errors as before, to the header', async () => {
     const [asBefore, now] = await Promise.all([visit(before.url), visit(shop.url)]);
 
     expect(now).toEqual(asBefore);
     expect(now.map(({ status }) => status)).toEqual([200, 201, 400, 400, 404, 404, 404, ...OFFERS_LEFT, 429]);
   });
 
-  it('runs its own cron jobs once, not twice', async () => {
+  it('the marketplace example runs its own cron jobs once, not twice', async () => {
     await vi.waitUntil(() => runsOf(shop).length >= 3, { timeout: 10_000 });
 
     expect(new Set(runsOf(shop)).size).toBe(runsOf(shop).length);
   });
 
-  it('keeps its tables and its list of migrations, and ours are elsewhere', async () => {
+  it('the marketplace example keeps its own tables and the order of its migrations, and our tables are in a schema of their own', async () => {
     const [tablesBefore, tablesNow] = await Promise.all(databases.map(tablesOf));
     const migrations = await database.query<{ name: string }>('select name from mikro_orm_migrations order by id');
 
@@ -123,7 +123,7 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     expect(migrations.slice(2).every(({ name }) => name.startsWith('nft-metadata-'))).toBe(true);
   });
 
-  it('stops when it is asked to', async () => {
+  it('the marketplace example stops on a signal', async () => {
     await shop.stop();
 
     expect(shop.process.exitCode ?? shop.process.signalCode).toBe('SIGTERM');

@@ -73,7 +73,7 @@ it.each<[Behaviour, string, object]>([
 });
 
 it.each<Behaviour>(['hangs', 'drips a byte at a time', 'drips its headers'])(
-  'gives a host that %s the deadline in all, and no more [D20, D21]',
+  'a host that %s gets one deadline for all its network work [D20, D21]',
   async (behaviour) => {
     host.misbehave('1000', behaviour);
 
@@ -99,11 +99,11 @@ it.each([301, 302, 303, 307, 308])(
   },
 );
 
-describe('a body that is too large', () => {
+describe('bodies that are too large', () => {
   const KB = 1024;
   const document = (bytes: number) => JSON.stringify({ name: 'a'.repeat(bytes - '{"name":""}'.length) });
 
-  it('is one byte over the limit, declared or not [C22]', async () => {
+  it('a body of one byte over the limit is too large, declared or not [C22]', async () => {
     host.respond('20', 200, document(64 * KB)).respond('21', 200, document(64 * KB + 1));
     host.respond('22', 200, document(64 * KB + 1), { 'content-length': String(64 * KB + 1) });
 
@@ -116,7 +116,7 @@ describe('a body that is too large', () => {
   it.each<[Behaviour, string]>([
     ['declares a body of 1 TiB', '[C24]'],
     ['sends an endless body', '[C22, C23]'],
-  ])('is not waited for: of a host that %s, the connection is ended %s', async (behaviour) => {
+  ])('a body that is too large is not waited for: the connection to a host that %s is closed %s', async (behaviour) => {
     host.misbehave('23', behaviour);
 
     const outcome = await fetchToken('23', { deadlineMs: 60_000 });
@@ -125,7 +125,7 @@ describe('a body that is too large', () => {
     await vi.waitUntil(() => host.trafficOf('/collection').concurrent === 0, { timeout: 10_000 });
   });
 
-  it('takes no memory, were it a gigabyte [C21]', async () => {
+  it('a body of a gigabyte takes no memory [C21]', async () => {
     // Sixty-four times the same 16 MiB: gzip may be put one behind the other.
     const member = gzipSync(Buffer.alloc(16 * KB * KB, ' '));
     host.respond('24', 200, Buffer.concat(Array.from({ length: 64 }, () => member)), { 'content-encoding': 'gzip' });
@@ -138,7 +138,7 @@ describe('a body that is too large', () => {
   });
 });
 
-describe('large bodies, of which two are read at once', () => {
+describe('large bodies', () => {
   const MB = 1024 * 1024;
   const from = (all: MetadataFetcher, { url }: { url: string }, tokenId: string, collectionId?: string) =>
     all.fetch({
@@ -147,7 +147,7 @@ describe('large bodies, of which two are read at once', () => {
       ...(collectionId && { collectionId }),
     });
 
-  it('end at the deadline if a host drips them; a body that waited too long for a permit fails as busy', async () => {
+  it('large bodies that a host drips end at the deadline; one that waited too long for a permit fails as busy', async () => {
     const all = await fetcher({ deadlineMs: 1500, largeBodyQueueTimeoutMs: 200 });
     host.misbehave('30', 'drips a large body');
 
@@ -157,7 +157,7 @@ describe('large bodies, of which two are read at once', () => {
     expect(reasons.toSorted((a, b) => a.localeCompare(b))).toEqual(['busy', 'timeout', 'timeout']);
   });
 
-  it('of other collections are read in turn, however many one collection drips under however many host names', async () => {
+  it('large bodies of other collections are read in turn, however many one collection drips under however many host names', async () => {
     const port = host.host.split(':')[1];
     const names = Array.from({ length: 16 }, (_, id) => `name-${id}.example:${port}`);
     const lookup: LookupFunction = (_, __, done) => done(null, [{ address: '127.0.0.1', family: 4 }]);
@@ -175,7 +175,7 @@ describe('large bodies, of which two are read at once', () => {
     await Promise.all([...first, ...others]);
   });
 
-  it('do not lose time of their deadline while they wait', async () => {
+  it('large bodies do not lose time of their deadline while they wait', async () => {
     host.respond('31', 200, { name: 'a'.repeat(MB) }).misbehave('30', 'drips a large body');
     const all = await fetcher({ maxBytes: 2 * MB });
     const dripped = Array.from({ length: 6 }, () => from(all, host, '30'));
@@ -186,7 +186,7 @@ describe('large bodies, of which two are read at once', () => {
     await Promise.all(dripped);
   });
 
-  it('leave the next gateway its time, however long this one waited', async () => {
+  it('large bodies leave the next gateway its time, however long they waited at the first one', async () => {
     const other = await MetadataHost.start();
     const all = await fetcher({ allowedHosts: [host.host, other.host], ipfsGateways: [host.url, other.url] });
     host.misbehave('30', 'drips a large body').respond('34', 200, ' '.repeat(MB / 2));
@@ -204,7 +204,7 @@ describe('large bodies, of which two are read at once', () => {
     await other.close();
   });
 
-  it('wait for a permit also if the token URI contains them', async () => {
+  it('large bodies wait for a permit also if the token URI contains them', async () => {
     const all = await fetcher({ deadlineMs: 3000, largeBodyQueueTimeoutMs: 200 });
     host.misbehave('30', 'drips a large body');
     const dripped = ['30', '30', '30'].map((tokenId) => from(all, host, tokenId));
@@ -220,7 +220,7 @@ describe('large bodies, of which two are read at once', () => {
     expect(await fetchInline(MB)).toMatchObject({ kind: 'fetched' });
   });
 
-  it('do not cause a failover to the next gateway or a back-off of this one', async () => {
+  it('large bodies do not cause a failover to the next gateway or a back-off of this one', async () => {
     const other = await MetadataHost.start();
     host.misbehave('32', 'drips a large body');
     const all = await fetcher({
@@ -256,8 +256,8 @@ it('bytes after the declared length of a body are not taken for the response to 
   expect(await fetch('26')).toMatchObject({ kind: 'fetched', metadata: { name: 'Token 26' } });
 });
 
-describe('a host that cannot be reached', () => {
-  it('has a name without an address [D18]', async () => {
+describe('hosts that cannot be reached', () => {
+  it('a host whose name has no address fails as dns [D18]', async () => {
     const lookup: LookupFunction = (_, __, done) => done(Object.assign(new Error('none'), { code: 'ENOTFOUND' }), []);
 
     expect(await fetchToken('1', { lookup }, 'http://gone.example')).toMatchObject({
@@ -266,7 +266,7 @@ describe('a host that cannot be reached', () => {
     });
   });
 
-  it('refuses the connection [D18]', async () => {
+  it('a host that refuses the connection fails as connection_refused [D18]', async () => {
     const gone = await MetadataHost.start();
     const { host: address, url } = gone;
     await gone.close();
@@ -277,7 +277,7 @@ describe('a host that cannot be reached', () => {
     });
   });
 
-  it('does not speak TLS [D18]', async () => {
+  it('a host that does not speak TLS fails as timeout [D18]', async () => {
     const mute = createServer().listen(0, '127.0.0.1');
     await once(mute, 'listening');
     const address = `127.0.0.1:${(mute.address() as AddressInfo).port}`;
@@ -288,14 +288,14 @@ describe('a host that cannot be reached', () => {
     expect(outcome).toMatchObject({ kind: 'unreachable', reason: 'timeout' });
   });
 
-  it('has a name that is resolved too slowly [D18]', async () => {
+  it('a host whose name is resolved too slowly fails as timeout [D18]', async () => {
     expect(await fetchToken('1', { lookup: () => {} }, 'http://slow.example')).toMatchObject({
       kind: 'unreachable',
       reason: 'timeout',
     });
   });
 
-  it('is one that the resolver of the operator does not know [E15]', async () => {
+  it("a host that the operator's resolver does not know fails as dns [E15]", async () => {
     const refusing: LookupFunction = (_, __, done) => done(Object.assign(new Error('no'), { code: 'ENODATA' }), []);
 
     expect(await fetchToken('1', { lookup: refusing }, 'http://denied.example')).toMatchObject({
@@ -306,7 +306,7 @@ describe('a host that cannot be reached', () => {
 });
 
 it.each([201, 204, 301, 304, 400, 401, 403, 404, 410, 500])(
-  'takes %i for an answer that is no metadata [D4, D6, D7, D8]',
+  'a response with status %i is not metadata [D4, D6, D7, D8]',
   async (status) => {
     host.respond('2', status, status === 204 || status === 304 ? '' : 'why');
 
@@ -314,14 +314,11 @@ it.each([201, 204, 301, 304, 400, 401, 403, 404, 410, 500])(
   },
 );
 
-it.each([429, 503])(
-  'passes on how long a host that responds with %i asks to be left alone [D9, D10]',
-  async (status) => {
-    host.respond('3', status, '', { 'retry-after': '17' });
+it.each([429, 503])('the Retry-After of a host that responds with %i is passed on [D9, D10]', async (status) => {
+  host.respond('3', status, '', { 'retry-after': '17' });
 
-    expect(await fetchToken('3')).toMatchObject({ kind: 'bad_status', status, retryAfterSeconds: 17 });
-  },
-);
+  expect(await fetchToken('3')).toMatchObject({ kind: 'bad_status', status, retryAfterSeconds: 17 });
+});
 
 it.each([200, 302, 404, 500])('Retry-After of a response with status %i is ignored [D14]', async (status) => {
   host.respond('3', status, { name: 'Three' }, { 'retry-after': '17' });
@@ -400,7 +397,7 @@ it.each([
   'http://2130706433',
   'http://0x7f.1',
   'http://169.254.169.254',
-])('never dials %s, although another port of this machine is allowed [E1, E2, E4, E10]', async (address) => {
+])('a fetch never dials %s, although another port of this machine is allowed [E1, E2, E4, E10]', async (address) => {
   const canary = await MetadataHost.start();
   const port = canary.host.split(':')[1];
 
@@ -440,7 +437,7 @@ it('a host that closes each new connection is requested once, without a retry [D
   expect(host.hits.get('9')).toBe(1);
 });
 
-it("leaves the host application's own fetch alone", async () => {
+it("a fetch leaves the host application's own fetch alone", async () => {
   await fetchToken('1');
 
   // undici as a whole would have put a dispatcher of its own there, which speaks for `fetch` from then on.

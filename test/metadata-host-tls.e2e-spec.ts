@@ -30,11 +30,11 @@ async function fetchUri(uri: string, options: FetchOptions = {}): Promise<FetchO
 
 const seen = () => host.requests.map(({ scheme, path, headers }) => [scheme, path, headers['x-gateway-token']]);
 
-describe('the credentials of a gateway', () => {
+describe('credentials of gateways', () => {
   const viaGateway = (scheme: string) =>
     fetchUri(`ipfs://${CID}/1`, { ipfsGateways: [`${scheme}://${host.host}/#x-gateway-token=token`] });
 
-  it('go along with a redirect within its origin [A45]', async () => {
+  it('the credentials of a gateway go along with a redirect within its origin [A45]', async () => {
     host.redirect(`/ipfs/${CID}/1`, '/elsewhere');
 
     expect(await viaGateway('https')).toMatchObject({ kind: 'fetched', metadata: { name: 'https /elsewhere' } });
@@ -47,17 +47,20 @@ describe('the credentials of a gateway', () => {
   it.each([
     ['from https to http', 'https', 'http'],
     ['from http to https', 'http', 'https'],
-  ])('stay behind at a redirect %s, on the same host and port too [A45]', async (_, from, to) => {
-    host.redirect(`/ipfs/${CID}/1`, `${to}://${host.host}/elsewhere`);
+  ])(
+    'the credentials of a gateway stay behind at a redirect %s, on the same host and port too [A45]',
+    async (_, from, to) => {
+      host.redirect(`/ipfs/${CID}/1`, `${to}://${host.host}/elsewhere`);
 
-    expect(await viaGateway(from)).toMatchObject({ kind: 'fetched', metadata: { name: `${to} /elsewhere` } });
-    expect(seen()).toEqual([
-      [from, `/ipfs/${CID}/1`, 'token'],
-      [to, '/elsewhere', undefined],
-    ]);
-  });
+      expect(await viaGateway(from)).toMatchObject({ kind: 'fetched', metadata: { name: `${to} /elsewhere` } });
+      expect(seen()).toEqual([
+        [from, `/ipfs/${CID}/1`, 'token'],
+        [to, '/elsewhere', undefined],
+      ]);
+    },
+  );
 
-  it('stay behind at a redirect to another port, and do not come back with the next one [A45]', async () => {
+  it('the credentials of a gateway stay behind at a redirect to another port, and do not come back with the next one [A45]', async () => {
     const other = await TlsHost.start(certificate);
     host.redirect(`/ipfs/${CID}/1`, `https://${other.host}/there`);
     other.redirect('/there', `https://${host.host}/back`);
@@ -87,7 +90,7 @@ it.each<[string, CertificateOptions]>([
   ['has expired', { until: new Date('2020-01-01') }],
   ['is not valid yet', { from: new Date('2090-01-01'), until: new Date('2091-01-01') }],
   ['is for another address', { address: '127.0.0.2' }],
-])('a host whose certificate %s is not asked [D22]', async (_, options) => {
+])('a host whose certificate %s is not requested [D22]', async (_, options) => {
   const theirs = selfSigned({ from: new Date('2019-01-01'), ...options });
   setDefaultCACertificates([...authorities, theirs.cert]);
   const stranger = await TlsHost.start(theirs);
@@ -100,7 +103,7 @@ it.each<[string, CertificateOptions]>([
   expect(stranger.requests).toEqual([]);
 });
 
-it('a host whose certificate nobody vouches for is not asked [D22]', async () => {
+it('a host whose certificate no known authority has signed is not requested [D22]', async () => {
   const stranger = await TlsHost.start(selfSigned());
 
   const outcome = await fetchUri(`https://${stranger.host}/1`, { allowedHosts: [stranger.host] });

@@ -22,19 +22,22 @@ it.each<[string, (address: string) => string]>([
   ['/{id}/of/{id}', () => '/26/of/26'],
   ['/meta', () => '/meta/26'],
   ['/meta/? ', () => '/meta/26'],
-])('a token of a collection with the metadata URL %j is fetched from where that says (S3)', async (path, requested) => {
-  const project = await test.aProject({ tokens: ['26'], metadataUrl: `${test.metadataApi.url}${path}` });
+])(
+  'a token of a collection with the metadata URL %j is fetched from the expanded URL (S3)',
+  async (path, requested) => {
+    const project = await test.aProject({ tokens: ['26'], metadataUrl: `${test.metadataApi.url}${path}` });
 
-  await requestRefresh(test.app, project, ['26']);
-  await test.worker.runOnce();
+    await requestRefresh(test.app, project, ['26']);
+    await test.worker.runOnce();
 
-  const { body } = await http(test.app).get(`/v1/collections/${project.collectionAddress}/tokens/26`).expect(200);
-  const url = requested(project.collectionAddress);
-  expect(test.metadataApi.lastUrl).toBe(url);
-  expect(body).toMatchObject({ metadata_status: 'ok', metadata_url: `${test.metadataApi.url}${url}` });
-});
+    const { body } = await http(test.app).get(`/v1/collections/${project.collectionAddress}/tokens/26`).expect(200);
+    const url = requested(project.collectionAddress);
+    expect(test.metadataApi.lastUrl).toBe(url);
+    expect(body).toMatchObject({ metadata_status: 'ok', metadata_url: `${test.metadataApi.url}${url}` });
+  },
+);
 
-it('an error shows the URL with the token id in it, and other collections of the host wait in the same lane (S3)', async () => {
+it('an error shows the URL with the token id in it, and the lane is that of the host (S3)', async () => {
   const project = await test.aProject({ tokens: ['7'], metadataUrl: `${otherHost.url}/meta/{id}.json` });
   otherHost.respond('7.json', 404);
 

@@ -49,7 +49,7 @@ describe.each([
   ['one transaction for each', false],
   ['one transaction for all', true],
 ])('a host that runs our migrations between its own in %s', (_, allOrNothing) => {
-  it('gets the same tables as the service, and keeps its own', async () => {
+  it('a host that runs our migrations between its own gets the same tables as the service, and keeps its own', async () => {
     await using service = await anEmptyDatabase();
     await using host = await anEmptyDatabase();
 
@@ -64,7 +64,7 @@ describe.each([
     );
   });
 
-  it('can revert our migrations, keeps its own tables, and can run ours again', async () => {
+  it('a host that runs our migrations between its own can revert ours, keeps its own tables, and can run ours again', async () => {
     await using host = await anEmptyDatabase();
     await migrateAsHost(host.url, [SHOP_REVIEWS, ...nftMetadataMigrations], allOrNothing);
 
@@ -94,8 +94,8 @@ it('a worker that started before the migrations begins to work when they have ru
   await metadataApi.close();
 });
 
-describe('while another session holds a table that a migration alters', () => {
-  it('writers wait for seconds at most, and the migration is retried until the table is free', async () => {
+describe('locked tables', () => {
+  it('while another session locks a table that a migration alters, writers wait for seconds at most, and the migration is retried until the table is free', async () => {
     await using database = await anEmptyDatabase();
     await migrateAsHost(database.url, [SHOP_REVIEWS], false);
     await using holder = await holdReviews(database);
@@ -111,7 +111,7 @@ describe('while another session holds a table that a migration alters', () => {
     expect(await database.query('select author from shop_reviews')).toEqual([{ author: null }]);
   });
 
-  it('an index is built concurrently with writers, by one of the processes that start at once', async () => {
+  it('an index is built concurrently with writers, by one of the processes that start at the same time', async () => {
     await using database = await anEmptyDatabase();
     await migrateAsHost(database.url, [SHOP_REVIEWS], false);
     await using holder = await holdReviews(database);
@@ -128,11 +128,11 @@ describe('while another session holds a table that a migration alters', () => {
   });
 });
 
-describe('with limits of the database user that are shorter than a migration', () => {
+describe('limits of the database user', () => {
   it.each([
     ['in a transaction', () => SLOW],
     ['without one', () => SLOW_WITHOUT_TRANSACTION],
-  ])('a migration %s runs to its end', async (_, migration) => {
+  ])('a migration %s runs to its end, although the limits of the database user are shorter', async (_, migration) => {
     await using database = await anEmptyDatabase();
     await limitSessions(database);
 
@@ -141,7 +141,7 @@ describe('with limits of the database user that are shorter than a migration', (
     expect((await readApplied(database)).map(({ name }) => name)).toEqual([migration().name]);
   });
 
-  it('a process that waits for the migrations of another one goes on when they have run', async () => {
+  it('a process that waits for the migrations of another one continues when they have run', async () => {
     await using database = await anEmptyDatabase();
     await limitSessions(database);
 
@@ -151,7 +151,7 @@ describe('with limits of the database user that are shorter than a migration', (
   });
 });
 
-describe('while migrations run', () => {
+describe('shutdown during migrations', () => {
   const LOCK = `select pid from pg_locks where locktype = 'advisory' and granted
     and database = (select oid from pg_database where datname = current_database())`;
   const MIGRATION = `select pid from pg_stat_activity
@@ -160,19 +160,22 @@ describe('while migrations run', () => {
   it.each([
     ['the session that holds the migration lock', LOCK, /^The session that holds the migration lock ended: [^\n]+\n$/],
     ['the session of a migration', MIGRATION, /^The connection to the database ended during the migrations: [^\n]+\n$/],
-  ])('the end of %s ends the service with one sentence and status 1', async (_, session, sentence) => {
-    await using database = await anEmptyDatabase();
-    await database.query('create schema nft_metadata');
-    // The migration of the same name waits for the end of this transaction.
-    await using _holder = await holdOpen(database, 'create table nft_metadata.projects ()');
-    const service = runServiceToItsEnd({ DATABASE_URL: database.url });
-    await vi.waitUntil(async () => (await database.query(MIGRATION)).length > 0, { timeout: 30_000 });
+  ])(
+    'while migrations run, the end of %s ends the service with one sentence and status 1',
+    async (_, session, sentence) => {
+      await using database = await anEmptyDatabase();
+      await database.query('create schema nft_metadata');
+      // The migration of the same name waits for the end of this transaction.
+      await using _holder = await holdOpen(database, 'create table nft_metadata.projects ()');
+      const service = runServiceToItsEnd({ DATABASE_URL: database.url });
+      await vi.waitUntil(async () => (await database.query(MIGRATION)).length > 0, { timeout: 30_000 });
 
-    await database.query(`select pg_terminate_backend(pid) from (${session}) as session`);
+      await database.query(`select pg_terminate_backend(pid) from (${session}) as session`);
 
-    const { status, err } = await service;
-    expect({ status, err }).toEqual({ status: 1, err: expect.stringMatching(sentence) });
-  });
+      const { status, err } = await service;
+      expect({ status, err }).toEqual({ status: 1, err: expect.stringMatching(sentence) });
+    },
+  );
 });
 
 class ShopReviewsMigration extends Migration {

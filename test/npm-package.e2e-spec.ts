@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(host, { recursive: true, force: true }));
 
-it('has one door for each lib and one for everything, and each opens with what is declared', async () => {
+it('the package has one entry for each lib and one for everything, and each exports what is declared', async () => {
   const doors = ['.', ...LIBS.map((lib) => `./${lib}`)];
   const [everything, ...each] = await namesBehind(doors.map((door) => door.replace('.', manifest.name)));
 
@@ -34,13 +34,13 @@ it('has one door for each lib and one for everything, and each opens with what i
   expect(everything).toEqual(expect.arrayContaining(['MetadataRefreshModule', 'RefreshApiModule', 'TokenStore']));
 });
 
-it('can be required by a host of CommonJS modules', async () => {
+it('the package can be required by a host of CommonJS modules', async () => {
   const { stdout } = await node('--input-type=commonjs', `console.log(typeof require('${manifest.name}').TokenStore)`);
 
   expect(stdout.trim()).toBe('function');
 });
 
-it('holds compiled modules with their types and source maps, and no sources, tests or aliases', async () => {
+it('the package contains compiled modules with their types and source maps, and no sources, tests or aliases', async () => {
   const files = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
   const compiled = paths.filter((path) => path.includes('/dist/libs/'));
@@ -55,7 +55,7 @@ it('holds compiled modules with their types and source maps, and no sources, tes
   }
 });
 
-it('lets the host bring what has to be there once', () => {
+it('the package has as peer dependencies what must exist only once in a host', () => {
   expect(manifest).not.toHaveProperty('private');
   expect(Object.keys(manifest.peerDependencies)).toEqual([
     '@mikro-orm/core',

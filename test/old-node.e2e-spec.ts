@@ -18,7 +18,7 @@ function anOldNode(): { command: string; args: string[] } {
 it.each([
   ['the service', 'main.js', 'npm start'],
   ['the command line', 'cli.js', 'npm run cli'],
-])('%s that is started with an old Node.js says which it needs, and what brings it', (_, program, script) => {
+])('%s that is started with an old Node.js says which version it needs, and what installs it', (_, program, script) => {
   const { command, args } = anOldNode();
   const path = fileURLToPath(new URL(`../dist/src/${program}`, import.meta.url));
 

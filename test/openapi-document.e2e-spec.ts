@@ -19,7 +19,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-it('the document passes a linter of OpenAPI 3.1, without an error or a warning', async () => {
+it('the OpenAPI document passes a linter, without an error or a warning', async () => {
   const file = join(folder, 'openapi.json');
   await writeFile(file, JSON.stringify(createApiDocument(test.app)));
 
@@ -32,7 +32,7 @@ it('the document passes a linter of OpenAPI 3.1, without an error or a warning',
   expect((JSON.parse(stdout) as { totals: object }).totals).toEqual({ errors: 0, warnings: 0, ignored: 0 });
 });
 
-it('the document has each operation, with examples, all error bodies and both ways to authenticate', () => {
+it('the OpenAPI document has each operation, with examples, all error bodies and both ways to authenticate', () => {
   const { openapi, paths, components } = createRefreshApiDocument(test.app);
 
   expect(openapi).toBe('3.1.0');
@@ -102,11 +102,11 @@ it('the OpenAPI document of the application has every route: listings, health an
   );
 });
 
-it('the document of the library has nothing of its host', () => {
+it('the OpenAPI document of the library has nothing of its host', () => {
   expect(Object.keys(createRefreshApiDocument(test.app).paths)).not.toContain('/listings');
 });
 
-it('the comparison that every suite makes notices a wrong status, field, type and header', () => {
+it('the comparison of responses with the OpenAPI document, which every suite makes, notices a wrong status, field, type and header', () => {
   const seen = {
     method: 'GET',
     path: '/v1/metadata-refreshes/0b6f2d7c-5a55-4d2e-9a5e-111111111111',

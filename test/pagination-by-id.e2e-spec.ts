@@ -129,7 +129,7 @@ it('deliveries of a webhook are listed newest first, whatever the length of thei
   expect(deliveries.map(({ messageId }) => messageId)).toEqual(NEWEST_FIRST);
 });
 
-it('events are told in the order of their positions, whatever the length of these', async () => {
+it('events are delivered in the order of their positions, whatever the length of these', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const events = test.app.get(MetadataEvents);
   const delivery = test.app.get(EventDelivery);

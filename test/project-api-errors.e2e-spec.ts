@@ -15,22 +15,25 @@ const ID = '0b6f2d7c-5a55-4d2e-9a5e-111111111111';
 const post = (contentType: string, body: string) =>
   http(test.app).post(REFRESHES).set('x-api-key', project.apiKey).set('content-type', contentType).send(body);
 
-describe('errors of the project API always are {code, message, details?}', () => {
-  it.each(['json', 'a', '{"token_ids":'])('for a body that is not JSON: %j', async (body) => {
-    const response = await post('application/json', body);
+describe('errors of the project API: {code, message, details?}', () => {
+  it.each(['json', 'a', '{"token_ids":'])(
+    'a body that is not JSON gets an error of the project API: %j',
+    async (body) => {
+      const response = await post('application/json', body);
 
-    expect(response.status).toBe(400);
-    expect(response.body).toEqual({
-      code: 'malformed_request',
-      message: expect.stringMatching(/^The body is not valid JSON: /) as string,
-    });
-  });
+      expect(response.status).toBe(400);
+      expect(response.body).toEqual({
+        code: 'malformed_request',
+        message: expect.stringMatching(/^The body is not valid JSON: /) as string,
+      });
+    },
+  );
 
   it.each([
     ['text/plain', '{}'],
     ['application/x-www-form-urlencoded', 'collection_address=0x1'],
     ['application/vnd.api+json', '{}'],
-  ])('for a body that is sent as %s: 415 names what would be right', async (contentType, body) => {
+  ])('a body that is sent as %s gets 415 with the content type that would be right', async (contentType, body) => {
     const response = await post(contentType, body);
 
     expect(response.status).toBe(415);
@@ -40,14 +43,14 @@ describe('errors of the project API always are {code, message, details?}', () =>
     });
   });
 
-  it('for a charset or an encoding that cannot be read: 415', async () => {
+  it('a body with a charset or an encoding that cannot be read gets 415', async () => {
     expect(await post('application/json; charset=klingon', '{}')).toMatchObject({
       status: 415,
       body: { code: 'unsupported_media_type' },
     });
   });
 
-  it('for a body that is too large: 413 names the limit', async () => {
+  it('a body that is too large gets 413 with the limit', async () => {
     const response = await post('application/json', JSON.stringify({ token_ids: ['9'.repeat(200_000)] }));
 
     expect(response.status).toBe(413);
@@ -62,7 +65,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
     ['delete', `${REFRESHES}/${ID}`, 'GET'],
     ['post', `${REFRESHES}/${ID}/errors`, 'GET'],
     ['post', '/v1/limits', 'GET'],
-  ] as const)('for %s %s: 405 with Allow: %s', async (method, path, allowed) => {
+  ] as const)('%s %s gets 405 with Allow: %s', async (method, path, allowed) => {
     const response = await http(test.app)[method](path);
 
     expect(response.status).toBe(405);
@@ -73,11 +76,11 @@ describe('errors of the project API always are {code, message, details?}', () =>
     });
   });
 
-  it('OPTIONS on them gets Allow', async () => {
+  it('OPTIONS on a route of the project API gets Allow', async () => {
     expect((await http(test.app).options(REFRESHES).expect(204)).headers).toMatchObject({ allow: 'GET, POST' });
   });
 
-  it('for a body that says it is compressed and is not: 400', async () => {
+  it('a body that is declared as compressed and is not gets 400', async () => {
     const response = await http(test.app)
       .post('/V1/Metadata-Refreshes/')
       .set('x-api-key', project.apiKey)
@@ -98,7 +101,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
     '/v1/collection',
     '/v1',
     '/V1/x',
-  ])('for the wrong path %s: 404', async (path) => {
+  ])('the unknown path %s gets 404', async (path) => {
     for (const method of ['get', 'post', 'delete'] as const) {
       const response = await http(test.app)[method](`${path}?a=b`);
 
@@ -107,7 +110,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
     }
   });
 
-  it('for a body that is not JSON, and a path that is not percent-encoded well, where no route is: 400', async () => {
+  it('a body that is not JSON, and a path with invalid percent-encoding, get 400 also where there is no route', async () => {
     const path = await http(test.app).get('/v1/nothing/%E0%A4%A');
     const body = await http(test.app).post('/v1/nothing').set('content-type', 'application/json').send('{');
 
@@ -115,14 +118,14 @@ describe('errors of the project API always are {code, message, details?}', () =>
       expect(response).toMatchObject({ status: 400, body: { code: 'malformed_request' } });
   });
 
-  it('for a path that is not percent-encoded well: 400', async () => {
+  it('a path with invalid percent-encoding gets 400', async () => {
     expect(await http(test.app).get(`${REFRESHES}/%E0%A4%A`)).toMatchObject({
       status: 400,
       body: { code: 'malformed_request' },
     });
   });
 
-  it('for a fault of the service: 500 that says nothing of its inside', async () => {
+  it('an internal error gets 500 without its cause', async () => {
     await test.database.query('alter table nft_metadata.refreshes rename to moved_away');
     await test.database.query(
       'create view nft_metadata.refreshes as select * from nft_metadata.moved_away where 1 / (select 0) = 1',
@@ -139,7 +142,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
     });
   });
 
-  it('for a database that is away: 503 with Retry-After', async () => {
+  it('a request while the database is unavailable gets 503 with Retry-After', async () => {
     await test.database.refuseConnections();
 
     const read = await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey);
@@ -154,7 +157,7 @@ describe('errors of the project API always are {code, message, details?}', () =>
     await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey).expect(200);
   });
 
-  it('and the errors of other routes are none of our business', async () => {
+  it('errors of other routes do not get the shape of the project API', async () => {
     const wrongPath = await http(test.app).get('/v2/metadata-refreshes').expect(404);
     const wrongBody = await http(test.app)
       .post('/listings')

@@ -13,8 +13,8 @@ const post = async (project: Awaited<ReturnType<TestApp['aProject']>>, body: unk
     .set(await signedHeaders(project))
     .send(body as object);
 
-describe('asking for a refresh', () => {
-  it('responds with 202 with the id of the refresh and the three limit headers', async () => {
+describe('requesting a refresh', () => {
+  it('a request for a refresh gets 202 with the id of the refresh and the three limit headers', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
 
     const response = await post(project, { collection_address: project.collectionAddress, token_ids: ['1', '2', '2'] });
@@ -25,7 +25,7 @@ describe('asking for a refresh', () => {
     expect(Number(response.headers['x-imx-refresh-limit-reset'])).toBeGreaterThan(Date.now() / 1000);
   });
 
-  it('takes an API key instead of a signature', async () => {
+  it('a request for a refresh may have an API key instead of a signature', async () => {
     const { apiKey, collectionAddress } = await test.aProject({ tokens: ['1'] });
 
     await http(test.app)
@@ -53,7 +53,7 @@ describe('asking for a refresh', () => {
       'a wrong checksum',
       () => ({ collection_address: '0x95cf5C1b78eD03db3a1d69e722f2E2FA40CDf585', token_ids: ['1'] }),
     ],
-  ])('responds with 400 to %s, says what is wrong, and counts nothing', async (_, body) => {
+  ])('a request for a refresh gets 400 for %s, with what is wrong, and counts towards no limit', async (_, body) => {
     const project = await test.aProject({ tokens: ['1'] });
 
     const response = await post(project, body(project.collectionAddress));
@@ -67,14 +67,14 @@ describe('asking for a refresh', () => {
     expect(next.headers['x-imx-remaining-refreshes']).toBe('29999');
   });
 
-  it('takes 1,000 ids of 78 digits', async () => {
+  it('a request for a refresh may have 1,000 ids of 78 digits', async () => {
     const ids = Array.from({ length: 1000 }, (_, index) => (2n ** 256n - 1n - BigInt(index)).toString());
     const project = await test.aProject({ tokens: ids });
 
     expect((await post(project, { collection_address: project.collectionAddress, token_ids: ids })).status).toBe(202);
   });
 
-  it('responds with 403 for a collection of another project, and the same for one that does not exist, and saves nothing [H19]', async () => {
+  it('a request for a refresh gets 403 for a collection of another project, and the same for one that does not exist, and saves nothing [H19]', async () => {
     const [project, stranger] = [await test.aProject(), await test.aProject()];
 
     const foreign = await post(project, { collection_address: stranger.collectionAddress, token_ids: ['1'] });
@@ -97,21 +97,21 @@ describe('asking for a refresh', () => {
       'rubbish in all three headers',
       { 'x-imx-eth-address': '%', 'x-imx-eth-timestamp': 'now', 'x-imx-eth-signature': '0x' },
     ],
-  ])('responds with 401 with a code and a reason to %s', async (_, headers) => {
+  ])('a request for a refresh gets 401 with a code and a reason for %s', async (_, headers) => {
     const response = await http(test.app).post('/v1/metadata-refreshes').set(headers).send({});
 
     expect(response.status).toBe(401);
     expect(response.body).toMatchObject({ code: 'unauthorized', message: expect.any(String) as string });
   });
 
-  it('responds with 401 to a signature of another wallet', async () => {
+  it('a request for a refresh gets 401 for a signature of another wallet', async () => {
     const [project, stranger] = [await test.aProject({ tokens: ['1'] }), await test.aProject()];
     const headers = { ...(await signedHeaders(stranger)), 'x-imx-eth-address': project.wallet.address };
 
     await http(test.app).get('/v1/metadata-refreshes').set(headers).expect(401);
   });
 
-  it('refuses whole what is more than is left of the hour, and forgets it an hour later', async () => {
+  it('a request for more tokens than remain in the hour is refused as a whole, and accepted an hour later', async () => {
     const project = await test.aProject({ tokens: ['1', '2', '3'], limits: { tokensPerHour: 4 } });
     const ask = (token_ids: string[]) => post(project, { collection_address: project.collectionAddress, token_ids });
     expect((await ask(['1', '2', '3'])).status).toBe(202);
@@ -127,7 +127,7 @@ describe('asking for a refresh', () => {
     expect((await ask(['1', '2'])).headers['x-imx-remaining-refreshes']).toBe('2');
   });
 
-  it('accepts exactly as many as the hour allows when many ask at once', async () => {
+  it('concurrent requests are accepted for exactly as many tokens as the hour allows', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { tokensPerHour: 7 } });
     const body = { collection_address: project.collectionAddress, token_ids: ['1'] };
 
@@ -138,8 +138,8 @@ describe('asking for a refresh', () => {
   });
 });
 
-describe('asking what became of it', () => {
-  it('is queued, then completed, with microseconds and null while it is open', async () => {
+describe('reading refreshes', () => {
+  it('a refresh is queued, then completed, with times in microseconds and null while tokens are pending', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
 
@@ -160,7 +160,7 @@ describe('asking what became of it', () => {
     });
   });
 
-  it('is completed also when every token failed', async () => {
+  it('a refresh is completed also when every token failed', async () => {
     const project = await test.aProject();
 
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
@@ -180,7 +180,7 @@ describe('asking what became of it', () => {
     ]);
   });
 
-  it("responds with 404 to another project's refresh and to one that does not exist", async () => {
+  it('a refresh of another project gets 404, like one that does not exist', async () => {
     const [project, stranger] = [await test.aProject(), await test.aProject()];
     const refreshId = await requestRefresh(test.app, project, ['1']);
     const read = (path: string) =>
@@ -192,7 +192,7 @@ describe('asking what became of it', () => {
     expect((await read('not-a-uuid').expect(400)).body).toMatchObject({ code: 'input_validation_failed' });
   });
 
-  it('lists a project its own refreshes, newest first, page by page, with counts', async () => {
+  it('a project reads the list of its own refreshes, newest first, page by page, with counts', async () => {
     const [project, other] = [await test.aProject(), await test.aProject()];
     await requestRefresh(test.app, other, ['1']);
     const ids = [];
@@ -217,7 +217,7 @@ describe('asking what became of it', () => {
   });
 
   it.each(['page_size=0', 'page_size=201', 'page_size=ten', 'page_size=1e2', 'cursor=x', 'collection_address=0x'])(
-    'responds with 400 to ?%s',
+    'a list of refreshes with ?%s gets 400',
     async (query) => {
       const { apiKey } = await test.aProject();
 

@@ -62,8 +62,8 @@ it('a worker continues while further refreshes of its project are being accepted
   await expectSucceeded(test.app, project, refreshId, 1);
 });
 
-describe('among requests for one host', () => {
-  it('a single token does not wait behind a large request of its own project [H13]', async () => {
+describe('requests for one host', () => {
+  it('among requests for one host, a single token does not wait behind a large request of its own project [H13]', async () => {
     const project = await test.aProject({ tokens: ids(1000) });
     const place = placeOf('999');
     const large = await requestRefresh(test.app, project, ids(998));
@@ -76,7 +76,7 @@ describe('among requests for one host', () => {
     await expectSucceeded(test.app, project, single, 1);
   });
 
-  it('requests for a token in flight do not block others', async () => {
+  it('among requests for one host, those for a token in flight do not block others', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     let response = () => {};
     const before = () => new Promise<void>((done) => (response = done));
@@ -104,7 +104,7 @@ describe('among requests for one host', () => {
     for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
 
-  it('a small one does not wait behind a large one, nor the large one behind many small ones [H14]', async () => {
+  it('among requests for one host, a small one does not wait behind a large one, nor the large one behind many small ones [H14]', async () => {
     const project = await test.aProject({ tokens: ids(2000) });
     const large = await requestRefresh(test.app, project, ids(1000));
     const places = [placeOf('1050'), placeOf('500')];
@@ -121,7 +121,7 @@ describe('among requests for one host', () => {
     await expectSucceeded(test.app, project, large, 1000);
   });
 
-  it('a project does not wait behind another one, even one that is a hundred times larger [H14]', async () => {
+  it('among requests for one host, a project does not wait behind another one, even one that is a hundred times larger [H14]', async () => {
     const [first, second] = [
       await test.aProject({ tokens: ids(2000) }),
       await test.aProject({ tokens: ids(20, 3000) }),
@@ -141,7 +141,7 @@ describe('among requests for one host', () => {
   });
 });
 
-describe('a request for ten tokens beside thousands of another project', () => {
+describe('ten tokens beside thousands of another project', () => {
   /** Somebody else's transaction, which holds these rows until it is let go. */
   async function locking(statement: string, values: unknown[]): Promise<() => Promise<void>> {
     const client = new Client({ connectionString: test.database.url });
@@ -164,7 +164,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
   const isCompleted = async (project: TestProject, refreshId: string) =>
     (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
 
-  it('does not wait until the results of those are written, however many there are', async () => {
+  it('a request for ten tokens does not wait until the results of thousands of others are written, however many there are', async () => {
     const [large, small] = [
       await test.aProject({ tokens: ids(4000) }),
       await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),
@@ -195,7 +195,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
     for (const id of bulk) await expectSucceeded(test.app, large, id, 1000);
   });
 
-  it('is fetched while bulk fetches pause, and batches of bulk results are small then', async () => {
+  it('a request for ten tokens is fetched while bulk fetches pause, and batches of bulk results are small then', async () => {
     const [large, small] = [
       await test.aProject({ tokens: ids(5000) }),
       await test.aProject({ tokens: ids(80, 9001), metadataUrl: oneHost.url }),
@@ -236,7 +236,7 @@ describe('a request for ten tokens beside thousands of another project', () => {
     expect(batches.length).toBeGreaterThan(4);
   });
 
-  it('does not wait until those are claimed', async () => {
+  it('a request for ten tokens does not wait until thousands of others are claimed', async () => {
     const [large, small] = [
       await test.aProject({ tokens: ids(1000) }),
       await test.aProject({ tokens: ids(10, 9001), metadataUrl: oneHost.url }),

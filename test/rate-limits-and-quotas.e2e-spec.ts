@@ -26,8 +26,8 @@ const limitsOf = async (project: TestProject) =>
     tokens_per_hour: { remaining: number };
   };
 
-describe('requests a second', () => {
-  it('are five for a project, counted over both dialects, and five again a second later', async () => {
+describe('requests per second', () => {
+  it('requests per second are five for a project, counted over both dialects, and five again a second later', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
     const partner = () =>
       http(test.app)
@@ -42,7 +42,7 @@ describe('requests a second', () => {
     expect(await statuses(5, () => post(project, ['1']))).toEqual([202, 202, 202, 202, 202]);
   });
 
-  it('respond to the sixth with 429, the code of the guide, the three headers and Retry-After', async () => {
+  it('the sixth request of a second gets 429, the code of the guide, the three headers and Retry-After', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: null } });
     await test.database.freezeTime();
     await statuses(5, () => post(project, ['1']));
@@ -53,7 +53,7 @@ describe('requests a second', () => {
     expect(body).toEqual({
       code: 'refresh_limit_exceeded',
       message: 'Refresh limit exceeded',
-      details: 'The project may make 5 requests a second and has made them.',
+      details: 'The project has used up its 5 requests per second.',
     });
     expect(headers).toMatchObject({
       'x-imx-refreshes-limit': '30000',
@@ -63,7 +63,7 @@ describe('requests a second', () => {
     });
   });
 
-  it('are not consumed by requests that are invalid or refused', async () => {
+  it('requests per second are not used up by requests that are invalid or refused', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1, tokensPerHour: 1 } });
     const stranger = await test.aProject();
     await test.database.freezeTime();
@@ -74,7 +74,7 @@ describe('requests a second', () => {
     expect(await statuses(2, () => post(project, ['1']))).toEqual([202, 429]);
   });
 
-  it('are not held by invalid requests that are on their way at the same time', async () => {
+  it('requests per second are not used up by invalid requests that are sent at the same time', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 2 } });
     await test.database.freezeTime();
 
@@ -88,7 +88,7 @@ describe('requests a second', () => {
     expect(responses.slice(0, -2).filter(({ status }) => status === 202)).toEqual([]);
   });
 
-  it('do not count reading', async () => {
+  it('requests per second do not include reads', async () => {
     const project = await test.aProject({ limits: { requestsPerSecond: 1 } });
     const read = () => http(test.app).get('/v1/metadata-refreshes').set('x-api-key', project.apiKey);
     await test.database.freezeTime();
@@ -96,7 +96,7 @@ describe('requests a second', () => {
     expect(await statuses(4, read)).toEqual([200, 200, 200, 200]);
   });
 
-  it('are a project’s own: one that uses them up costs another nothing', async () => {
+  it('requests per second belong to one project: when it has used them up, another one has all of its own', async () => {
     const [busy, calm] = [
       await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1 } }),
       await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 1 } }),
@@ -107,7 +107,7 @@ describe('requests a second', () => {
     expect(await statuses(1, () => post(calm, ['1']))).toEqual([202]);
   });
 
-  it('are exact when many ask at once', async () => {
+  it('requests per second are exact when many are concurrent', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { requestsPerSecond: 7 } });
     await test.database.freezeTime();
 
@@ -117,18 +117,18 @@ describe('requests a second', () => {
   });
 });
 
-describe('a limit', () => {
+describe('limits', () => {
   it.each<[string, Parameters<TestApp['aProject']>[0], number]>([
     ['requests a second', { limits: { requestsPerSecond: 0 } }, 429],
     ['tokens a request', { limits: { tokensPerRequest: 0 } }, 400],
     ['tokens an hour', { limits: { tokensPerHour: 0 } }, 429],
-  ])('of 0 %s means that none may', async (_, options, status) => {
+  ])('a limit of 0 %s blocks every request', async (_, options, status) => {
     const project = await test.aProject({ ...options, tokens: ['1'] });
 
     expect((await post(project, ['1'])).status).toBe(status);
   });
 
-  it('is in force with the next request after an operator changed it, and can be taken back to the default', async () => {
+  it('a limit applies to the next request after an operator changed it, and can be reset to the default', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const projects = test.app.get(Projects);
 
@@ -144,7 +144,7 @@ describe('a limit', () => {
     expect((await post(project, ['1', '2'])).status).toBe(202);
   });
 
-  it('of tokens a request counts an id that is given twice once', async () => {
+  it('a limit of tokens per request counts a repeated id once', async () => {
     const project = await test.aProject({ tokens: ['1', '2'], limits: { tokensPerRequest: 2 } });
 
     const { status, headers } = await post(project, ['1', '2', '1', 2]);
@@ -155,7 +155,7 @@ describe('a limit', () => {
 });
 
 describe('GET /v1/limits', () => {
-  it('shows a caller its own limits and what is left, and takes nothing', async () => {
+  it('GET /v1/limits shows a caller its own limits and what is left, and uses nothing', async () => {
     const project = await test.aProject({
       tokens: ['1', '2'],
       limits: { requestsPerSecond: 9, tokensPerRequest: 20, tokensPerHour: 30 },
@@ -176,7 +176,7 @@ describe('GET /v1/limits', () => {
     expect(await limitsOf(project)).toMatchObject({ tokens_per_hour: { remaining: 28 } });
   });
 
-  it('shows the defaults of the deployment where a project has none of its own', async () => {
+  it('GET /v1/limits shows the defaults of the deployment for a project without limits of its own', async () => {
     const project = await test.aProject({ limits: { requestsPerSecond: null } });
 
     expect(await limitsOf(project)).toMatchObject({
@@ -186,7 +186,7 @@ describe('GET /v1/limits', () => {
     });
   });
 
-  it('responds with 401 to a stranger', async () => {
+  it('GET /v1/limits responds with 401 without credentials', async () => {
     expect((await http(test.app).get('/v1/limits').expect(401)).body).toMatchObject({ code: 'unauthorized' });
   });
 });

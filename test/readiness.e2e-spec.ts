@@ -29,12 +29,12 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
   };
   const away = { status: 503, body: { code: 'not_ready', message: 'the database does not respond' } };
 
-  it('is ready after the start, without any other request', async () => {
+  it('a process is ready after the start, in every run mode and without any other request', async () => {
     expect(await ready()).toEqual({ status: 200, body: { status: 'ok' } });
   });
 
   it.each(['refuse', 'blackhole'] as const)(
-    'is not ready while the line to the database does %s, and ready again by itself',
+    'a process is not ready while the database is unreachable (%s), and ready again without a restart',
     async (way) => {
       line[way]();
       const meanwhile = [await ready(), await ready()];
@@ -45,7 +45,7 @@ describe.each(['all', 'api', 'worker'] as const)('a process with RUN_MODE=%s', (
     },
   );
 
-  it('is not ready while the database takes no connections, and ready again by itself', async () => {
+  it('a process is not ready while the database accepts no connections, and ready again without a restart', async () => {
     await database.refuseConnections();
     const meanwhile = await ready();
     await database.acceptConnections();

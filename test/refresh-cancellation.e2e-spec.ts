@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 
 describe('cancelling a refresh', () => {
-  it('fails its pending tokens while a worker is fetching them, and the results of the worker change nothing', async () => {
+  it('cancelling a refresh fails its pending tokens while a worker is fetching them, and the results of the worker change nothing', async () => {
     const project = await test.aProject({ tokens: ids(20) });
     const refreshId = await requestRefresh(test.app, project, ['20']);
     let cancelled: number | undefined;

@@ -35,7 +35,7 @@ async function walk<Row>(
   }
 }
 
-it('a walk over the refreshes meets each that was there once, while others arrive at the same instant', async () => {
+it('paging through the refreshes returns each that existed at its start once, while others arrive at the same instant', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   await test.database.freezeTime(); // all have one timestamp, to the microsecond: only the id tells them apart
   const there = await Promise.all(Array.from({ length: 40 }, () => requestRefresh(test.app, project, ['1'])));
@@ -50,7 +50,7 @@ it('a walk over the refreshes meets each that was there once, while others arriv
   expect(there.filter((id) => !met.includes(id))).toEqual([]);
 });
 
-it('a walk over the refreshes meets none that is newer than its first page, when time goes on', async () => {
+it('paging through the refreshes returns none that is newer than its first page', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const there: string[] = [];
   for (let count = 0; count < 20; count += 1) there.unshift(await requestRefresh(test.app, project, ['1']));
@@ -62,7 +62,7 @@ it('a walk over the refreshes meets none that is newer than its first page, when
   expect(rows.map(({ refresh_id }) => refresh_id)).toEqual(there);
 });
 
-it('a walk over the errors meets each failed token once, while others fail', async () => {
+it('paging through the errors returns each failed token once, while others fail', async () => {
   const tokens = Array.from({ length: 60 }, (_, index) => String(index + 1));
   const project = await test.aProject({ tokens: tokens.slice(0, 30) });
   const refreshId = await requestRefresh(test.app, project, tokens); // 31 to 60 fail at once, as not registered
@@ -92,7 +92,7 @@ it('a cursor is base64url of the last row: its time with microseconds, and its i
   expect(remaining).toBe(0);
 });
 
-it('a page has 100 rows when none is asked for, and up to 200', async () => {
+it('a page has 100 rows when no size is given, and up to 200', async () => {
   const tokens = Array.from({ length: 201 }, (_, index) => String(index + 1));
   const project = await test.aProject();
   const refreshId = await requestRefresh(test.app, project, tokens);

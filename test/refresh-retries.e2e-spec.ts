@@ -48,7 +48,7 @@ it('a token is retried twice, the second time after a longer delay [D23, D24, D2
   expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ reason: 'status_503' }]);
 });
 
-it('a token and its host are never banned, also after a thousand consecutive 429 [D17]', async () => {
+it('a token and its host are never blocked permanently, also after a thousand consecutive 429 [D17]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.respond('1', 429);
   await refresh(project, ['1']);

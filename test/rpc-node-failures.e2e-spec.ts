@@ -87,7 +87,7 @@ it.each<[string, RpcBehaviour, RpcBehaviour?]>([
     'says in each answer that there were too many',
     (responses) => responses.map(({ id }) => ({ id, error: { code: -32_005, message: 'limit exceeded' } })),
   ],
-])('while the node %s nothing is said of a token, and it is asked for again [A9]', async (_, ...behaviours) => {
+])('while the node %s, its tokens do not fail and are requested again [A9]', async (_, ...behaviours) => {
   const project = await aProject();
   rpc.misbehave(...behaviours.filter((behaviour) => behaviour !== undefined));
   const refreshId = await requestRefresh(test.app, project, ['1']);
@@ -105,7 +105,7 @@ it.each<[string, RpcBehaviour, RpcBehaviour?]>([
   ]);
 });
 
-it('a node that stays away is asked ten times, and its tokens fail as rpc_error and not as not found [A9]', async () => {
+it('a node that never responds is called ten times, and its tokens fail as rpc_error and not as not found [A9]', async () => {
   const project = await aProject();
   rpc.misbehaveAlways({ status: 503 });
   const refreshId = await requestRefresh(test.app, project, ['1', '2']);
@@ -132,7 +132,7 @@ it.each<[string, string, RpcBehaviour]>([
       ),
   ],
   ['has no answer', '[A11]', (responses, calls) => responses.filter(({ id }) => !isAbout('13')(calls[Number(id)]!))],
-])('when one call of a batch %s the others go on, and that token is tried again %s', async (_, __, behaviour) => {
+])('when one call of a batch %s the others continue, and that token is tried again %s', async (_, __, behaviour) => {
   const project = await aProject();
   rpc.misbehave(...TOKENS.map(() => behaviour));
   const refreshId = await requestRefresh(test.app, project, TOKENS);
@@ -147,7 +147,7 @@ it.each<[string, string, RpcBehaviour]>([
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 50, failed: 0, pending: 0 });
 });
 
-it('after a 429 nothing is lost, and the node is left alone for the seconds that it asks for [A12]', async () => {
+it('after a 429 nothing is lost, and the node is not called for the seconds of its Retry-After [A12]', async () => {
   const project = await aProject();
   rpc.misbehaveAlways({ status: 429, headers: { 'retry-after': '20' } });
   const refreshId = await requestRefresh(test.app, project, TOKENS);
@@ -163,7 +163,7 @@ it('after a 429 nothing is lost, and the node is left alone for the seconds that
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 50, failed: 0, pending: 0 });
 });
 
-it('a token whose URI is larger than any that is read fails alone', async () => {
+it('a token whose URI is larger than the limit fails alone', async () => {
   const project = await aProject();
   const huge = `0x${'00'.repeat(3 * 1024 * 1024)}`;
   rpc.misbehaveAlways((responses, calls) =>
@@ -177,7 +177,7 @@ it('a token whose URI is larger than any that is read fails alone', async () => 
   expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ token_id: '13', reason: 'too_large' }]);
 });
 
-it('tokens with their documents in their URIs are asked for in batches that fit, once their size is known', async () => {
+it('tokens whose URIs contain their documents are requested in batches that fit, once their size is known', async () => {
   await aProject({ rpcDeadlineMs: 15_000 });
   const fetcher = test.app.get(MetadataFetcher);
   const address = await potions.getAddress();
@@ -206,7 +206,7 @@ it('tokens with their documents in their URIs are asked for in batches that fit,
   expect(again.map((calls) => calls.length)).toEqual([17, 17, 16]);
 });
 
-it('a contract that waits too long behind others is busy, its node is not blamed, and it can be asked again', async () => {
+it('a contract that waits too long behind others is busy, its node is not blamed, and it can be called again', async () => {
   await aProject();
   const fetcher = test.app.get(MetadataFetcher);
   const token = tokenOf(await potions.getAddress(), '1');
@@ -245,7 +245,7 @@ it('a contract whose next batch waits too long behind others is busy, and its no
   expect(reasonOf(await fetcher.fetch(others[0]!))).toBe('rpc_error');
 });
 
-it('a contract whose large responses find no free buffer in time is busy, its node is not blamed, and no further token is asked for', async () => {
+it('a contract whose large responses find no free buffer in time is busy, its node is not blamed, and no further token is requested', async () => {
   // The large bodies last longer than the wait for a buffer, however slow the machine is.
   await aProject({ rpcDeadlineMs: 4000, safeHttp: { deadlineMs: 30_000 } });
   const fetcher = test.app.get(MetadataFetcher);
@@ -279,7 +279,7 @@ it('a contract whose large responses find no free buffer in time is busy, its no
   await Promise.all(dripped);
 });
 
-it('a node of another chain is not believed', async () => {
+it('a node of another chain is not used', async () => {
   const project = await aProject();
   rpc.misbehaveAlways((responses, calls) =>
     responses.map((one) => (calls[Number(one.id)]!.method === 'eth_chainId' ? { ...one, result: '0x5' } : one)),
@@ -317,7 +317,7 @@ it('a worker that stops does not wait for a node that hangs, and its tokens are 
   expect(await readAttempts(project, '1')).toMatchObject([{ outcome: 'fetched', attempt: 1 }]);
 });
 
-it('secrets in an RPC URL are sent to the node, and show nowhere else', async () => {
+it('secrets in an RPC URL are sent to the node, and do not appear anywhere else', async () => {
   const secrets = /hunter2|path-key|query-key|header-key/;
   const url = `http://user:hunter2@${rpc.host}/v3/path-key?key=query-key#x-node-key=header-key`;
   const project = await aProject({ rpcUrl: url });

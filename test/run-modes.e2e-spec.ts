@@ -52,7 +52,7 @@ it('a refresh that an `api` process accepts is completed by a `worker` process',
   await api.close();
 });
 
-it('a host with runWorker: false accepts refreshes, and refreshes when it runs the worker itself', async () => {
+it('a host with runWorker: false accepts refreshes, and completes them when it runs the worker itself', async () => {
   const host = await startHostApp(database, metadataApi, { nftRefresh: { runWorker: false } });
   metadataApi.hits.clear();
   const studio = await aStudio(host, metadataApi);
@@ -169,7 +169,7 @@ it.each([
   [{ runMode: 'workers' }, 'runMode'],
   [{ metadataRefesh: {} }, 'metadataRefesh'],
   [{ metadataRefresh: { leaseSeconds: 1 } }, 'leaseSeconds'],
-])('does not start with wrong options: %o', async (options, name) => {
+])('an application does not start with wrong options: %o', async (options, name) => {
   const starting = async () => run([connection(), NftRefreshModule.forRoot(options as never)]);
 
   await expect(starting()).rejects.toThrow(name);

@@ -69,20 +69,23 @@ async function anApiKey(): Promise<string> {
 /** As a host without types would write it. */
 const untyped = (options: object) => options as never;
 
-describe('an application without the right MikroORM connection fails to start, and the error names what to import:', () => {
+describe('applications without the right MikroORM connection', () => {
   it.each([
     ['NftRefreshModule', () => [NftRefreshModule.forRoot()]],
     ['NftRefreshModule from a factory', () => [NftRefreshModule.forRootAsync({ useFactory: () => ({}) })]],
     ['a worker alone', () => [NftRefreshModule.forRoot({ runMode: 'worker' })]],
     ['TokenStoreModule', () => [TokenStoreModule.forRoot()]],
     ['ProjectAuthModule', () => [ProjectAuthModule.forRoot()]],
-  ])('no MikroORM, and %s', async (_, imports) => {
-    expect(await startingSays(imports)).toMatch(
-      /^(ProjectAuth|TokenStore|MetadataRefresh)Module: this application has no MikroORM connection\. Import MikroOrmModule\.forRoot\(\{ driver: PostgreSqlDriver/,
-    );
-  });
+  ])(
+    'an application without MikroORM fails to start with an error that names what to import: %s',
+    async (_, imports) => {
+      expect(await startingSays(imports)).toMatch(
+        /^(ProjectAuth|TokenStore|MetadataRefresh)Module: this application has no MikroORM connection\. Import MikroOrmModule\.forRoot\(\{ driver: PostgreSqlDriver/,
+      );
+    },
+  );
 
-  it('a contextName that no connection has, with those that there are', async () => {
+  it('an application with a contextName that no connection has fails to start with an error that lists the existing names', async () => {
     const said = await startingSays(() => [
       connection('nft'),
       connection('shop'),
@@ -94,19 +97,19 @@ describe('an application without the right MikroORM connection fails to start, a
     );
   });
 
-  it('a contextName where there is only a connection without a name', async () => {
+  it('an application with a contextName and only a connection without a name fails to start with an error that names what to import', async () => {
     expect(await startingSays(() => [connection(), NftRefreshModule.forRoot({ contextName: 'nft' })])).toMatch(
       /contextName is "nft", and this application has no MikroORM connection of that name\. Import MikroOrmModule\.forRoot\(\{ …, contextName: "nft" \}\)/,
     );
   });
 
-  it('connections with names only, and no contextName', async () => {
+  it('an application with named connections only, and no contextName, fails to start with an error that lists the names', async () => {
     expect(await startingSays(() => [connection('main'), NftRefreshModule.forRoot()])).toMatch(
       /this application has MikroORM connections with names only, and no contextName says which has our tables\. There is "main"\./,
     );
   });
 
-  it('but a connection that fails by itself says so itself', async () => {
+  it('an application whose connection itself fails gets the error of that connection', async () => {
     const broken = () =>
       MikroOrmModule.forRoot({ driver: PostgreSqlDriver, clientUrl: database.url, entities: ['./nowhere/*.js'] });
 
@@ -117,8 +120,8 @@ describe('an application without the right MikroORM connection fails to start, a
   });
 });
 
-describe('a module that is set up twice on one database is refused:', () => {
-  it('two forRoots would be two workers', async () => {
+describe('modules that are set up twice', () => {
+  it('two calls of forRoot on one database are refused, because they would be two workers', async () => {
     expect(
       await startingSays(() => [
         connection(),
@@ -130,7 +133,7 @@ describe('a module that is set up twice on one database is refused:', () => {
     );
   });
 
-  it('two contextNames of one database are two workers, too', async () => {
+  it('two contextNames of one database are refused, because they would be two workers', async () => {
     const twice = () => [
       connection('one'),
       connection('same'),
@@ -143,7 +146,7 @@ describe('a module that is set up twice on one database is refused:', () => {
     );
   });
 
-  it('while two databases have a module each', async () => {
+  it('two databases may have a module each', async () => {
     const other = await createDatabase();
     const each = () => [
       connection('left'),
@@ -158,7 +161,7 @@ describe('a module that is set up twice on one database is refused:', () => {
     expect(said).toBe('');
   });
 
-  it('with two event modules, consumers would miss events', async () => {
+  it('two event modules on one database are refused, because consumers would miss events', async () => {
     expect(
       await startingSays(() => [
         connection(),
@@ -169,7 +172,7 @@ describe('a module that is set up twice on one database is refused:', () => {
     ).toMatch(/^MetadataEventsModule: this application sets it up twice on the same database/);
   });
 
-  it('but one dynamic module may be imported in two places', async () => {
+  it('one dynamic module may be imported in two places', async () => {
     const shared = NftRefreshModule.forRoot({ runMode: 'api' });
     @Module({ imports: [shared] })
     class Feature {}
@@ -178,14 +181,14 @@ describe('a module that is set up twice on one database is refused:', () => {
   });
 });
 
-describe('the error for a misplaced option names where it belongs:', () => {
+describe('misplaced options', () => {
   it.each<[object, string]>([
     [{ tokensPerHour: 5 }, 'tokensPerHour belongs to metadataRefresh: { metadataRefresh: { tokensPerHour: … } }'],
     [{ allowedHosts: [] }, 'allowedHosts belongs to safeHttp: { safeHttp: { allowedHosts: … } }'],
     [{ metadataRefresh: { allowedHosts: [] } }, 'allowedHosts belongs to safeHttp: { safeHttp: { allowedHosts: … } }'],
     [
       { metadataFetch: { contextName: 'nft' } },
-      'contextName stands beside metadataFetch, and not in it: { contextName: …, metadataFetch: … }',
+      'contextName belongs next to metadataFetch, not inside it: { contextName: …, metadataFetch: … }',
     ],
     [
       { tokenPerHour: 5 },
@@ -194,9 +197,9 @@ describe('the error for a misplaced option names where it belongs:', () => {
     [{ metadatarefresh: {} }, 'metadatarefresh is not an option here; did you mean metadataRefresh?'],
     [{ exposeTokenRoute: true }, 'exposeTokenRoute is not an option here; did you mean exposeTokenRoutes?'],
     [{ colour: 'red' }, 'colour is not an option here; there are clock, contextName, decorators'],
-    [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which is imported beside this one'],
+    [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which you import separately'],
     [{ runMode: 'workers' }, 'runMode'],
-  ])('%j', async (options, text) => {
+  ])('the error for a misplaced option names where it belongs: %j', async (options, text) => {
     const said = await startingSays(() => [connection(), NftRefreshModule.forRoot(untyped(options))]);
 
     expect(said).toMatch(/^NftRefreshModule: wrong options\.\n/);
@@ -207,20 +210,23 @@ describe('the error for a misplaced option names where it belongs:', () => {
     [{ metadataRefresh: {} }, {}, 'metadataRefresh belongs to what the factory returns: forRootAsync({ useFactory'],
     [{ tokensPerHour: 5 }, {}, 'tokensPerHour belongs to metadataRefresh: { metadataRefresh: { tokensPerHour: … } }'],
     [{ runmode: 'api' }, {}, 'runmode is not an option here; did you mean runMode?'],
-    [{}, { runMode: 'api' }, 'runMode stands beside the factory: forRootAsync({ runMode: …, useFactory })'],
+    [{}, { runMode: 'api' }, 'runMode belongs next to the factory: forRootAsync({ runMode: …, useFactory })'],
     [{}, { tokensPerHour: 5 }, 'tokensPerHour belongs to metadataRefresh'],
     [{}, { metadataRefresh: { userAgent: 'x' } }, 'userAgent belongs to safeHttp'],
-  ])('%j beside a factory that returns %j', async (beside, returned, text) => {
-    const said = await startingSays(() => [
-      connection(),
-      NftRefreshModule.forRootAsync(untyped({ ...beside, useFactory: () => returned })),
-    ]);
+  ])(
+    'the error for a misplaced option names where it belongs: %j beside a factory that returns %j',
+    async (beside, returned, text) => {
+      const said = await startingSays(() => [
+        connection(),
+        NftRefreshModule.forRootAsync(untyped({ ...beside, useFactory: () => returned })),
+      ]);
 
-    expect(said).toMatch(/^NftRefreshModule: wrong options\.\n/);
-    expect(said).toContain(text);
-  });
+      expect(said).toMatch(/^NftRefreshModule: wrong options\.\n/);
+      expect(said).toContain(text);
+    },
+  );
 
-  it('a factory that returns nothing', async () => {
+  it('the error for a factory that returns nothing says what it must return', async () => {
     const nothing = untyped({ useFactory: () => undefined });
 
     expect(await startingSays(() => [connection(), NftRefreshModule.forRootAsync(nothing)])).toContain(
@@ -229,7 +235,7 @@ describe('the error for a misplaced option names where it belongs:', () => {
   });
 });
 
-describe('each module refuses an unknown option and suggests the most similar one:', () => {
+describe('unknown options', () => {
   it.each([
     ['MetadataRefreshModule', () => MetadataRefreshModule.forRoot(untyped({ tokenPerHour: 5 })), 'tokensPerHour'],
     ['MetadataRefreshModule', () => MetadataRefreshModule.forRoot(untyped({ startWorker: true })), 'runWorker'],
@@ -257,7 +263,7 @@ describe('each module refuses an unknown option and suggests the most similar on
       () => SafeHttpModule.forRootAsync({ useFactory: () => untyped({ allowHosts: [] }) }),
       'allowedHosts',
     ],
-  ])('%s', async (module, imported, text) => {
+  ])('each module refuses an unknown option and suggests the most similar one: %s', async (module, imported, text) => {
     const said = await startingSays(() => [imported()]);
 
     expect(said).toMatch(new RegExp(String.raw`^${module}: wrong options\.\n✖ `));
@@ -265,8 +271,8 @@ describe('each module refuses an unknown option and suggests the most similar on
   });
 });
 
-describe('a database without the migrations', () => {
-  it('gets 503 in each dialect, and the log names what to do', async () => {
+describe('databases without the migrations', () => {
+  it('a request to a database without the migrations gets 503 in each dialect, and the log names what to do', async () => {
     const key = await anApiKey();
     const empty = await createEmptyDatabase();
     const lines: string[] = [];
@@ -290,7 +296,7 @@ describe('a database without the migrations', () => {
     await app.close();
     await empty.drop();
 
-    const message = 'The migrations of this service have not run in its database yet. Ask again once they have.';
+    const message = 'The migrations of this service have not run in its database yet. Try again when they have.';
     for (const { status, body } of [token, list]) {
       expect([status, body]).toEqual([503, { code: 'service_unavailable', message }]);
     }
@@ -302,7 +308,7 @@ describe('a database without the migrations', () => {
   });
 });
 
-describe('the error output of a process that does not start', () => {
+describe('error output', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await createHostFolder();
@@ -354,7 +360,7 @@ describe('the error output of a process that does not start', () => {
       '[connection(), NftRefreshModule.forRoot({ tokensPerHour: 5 })]',
       'tokensPerHour belongs to metadataRefresh',
     ],
-  ])('%s', async (_, imports, text) => {
+  ])('the error output of a process that does not start names the cause: %s', async (_, imports, text) => {
     const { status, printed } = await run(imports);
 
     expect(status).toBe(1);

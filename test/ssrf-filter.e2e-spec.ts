@@ -202,13 +202,13 @@ const VECTORS: [what: string, uri: string, reason: string][] = [
 
 const atCanary = (uri: string) => uri.replace('PORT', String(canary.port));
 
-describe('nothing of this machine is dialled', () => {
-  it.each(VECTORS)('for a token URI that is %s', async (_, uri, reason) => {
+describe('what is not dialled', () => {
+  it.each(VECTORS)('nothing of this machine is dialled for a token URI that is %s', async (_, uri, reason) => {
     expect(reasonOf(await fetchUri(atCanary(uri)))).toBe(reason);
     expect(canary.dials).toBe(0);
   });
 
-  it.each(VECTORS)('after a redirect to %s [E6]', async (_, uri, reason) => {
+  it.each(VECTORS)('nothing of this machine is dialled after a redirect to %s [E6]', async (_, uri, reason) => {
     expect(reasonOf(await fetchUri(redirectTo(atCanary(uri))))).toBe(reason);
     expect(canary.dials).toBe(0);
   });
@@ -220,17 +220,20 @@ describe('nothing of this machine is dialled', () => {
     ['of a slash and a backslash', '/\\127.0.0.1:PORT/1', 'blocked_address'],
     ['that is a document', 'data:application/json,{"name":"a"}', 'unsupported_scheme'],
     ['into IPFS', 'ipfs://QmYwAPJzv5CZsnAzt8auVZRnG7v9Q1QmYwAPJzv5CZsn/1', 'unsupported_scheme'],
-  ])('after a redirect %s', async (_, location, reason) => {
+  ])('nothing of this machine is dialled after a redirect %s', async (_, location, reason) => {
     expect(reasonOf(await fetchUri(redirectTo(atCanary(location))))).toBe(reason);
     expect(canary.dials).toBe(0);
   });
 
-  it.each([301, 302, 303, 307, 308])('after a redirect with status %i', async (status) => {
-    expect(reasonOf(await fetchUri(redirectTo(`http://127.0.0.1:${canary.port}/1`, status)))).toBe('blocked_address');
-    expect(canary.dials).toBe(0);
-  });
+  it.each([301, 302, 303, 307, 308])(
+    'nothing of this machine is dialled after a redirect with status %i',
+    async (status) => {
+      expect(reasonOf(await fetchUri(redirectTo(`http://127.0.0.1:${canary.port}/1`, status)))).toBe('blocked_address');
+      expect(canary.dials).toBe(0);
+    },
+  );
 
-  it('after two good redirects', async () => {
+  it('nothing of this machine is dialled after two good redirects', async () => {
     host.respond('first', 302, '', { location: '/second' });
     host.respond('second', 302, '', { location: '/third' });
     host.respond('third', 302, '', { location: `http://loopback.example:${canary.port}/1` });
@@ -239,21 +242,21 @@ describe('nothing of this machine is dialled', () => {
     expect(canary.dials).toBe(0);
   });
 
-  it('for a metadata API of a project', async () => {
+  it('nothing of this machine is dialled for a Metadata API of a project', async () => {
     const source = { kind: 'metadata_api' as const, url: `http://loopback.example:${canary.port}` };
 
     expect(reasonOf(await (await fetcher()).fetch({ source, tokenId: '1' }))).toBe('blocked_address');
     expect(canary.dials).toBe(0);
   });
 
-  it('for a token URI inside a data: URI', async () => {
+  it('nothing of this machine is dialled for a token URI inside a data: URI', async () => {
     const uri = `data:text/plain,http://127.0.0.1:${canary.port}/1`;
 
     expect(reasonOf(await fetchUri(uri))).toBe('blocked_address');
     expect(canary.dials).toBe(0);
   });
 
-  it('when a name moves to loopback after it was public [E9]', async () => {
+  it('nothing of this machine is dialled when a name moves to loopback after it was public [E9]', async () => {
     const stop = new AbortController();
     const responses = resolver({ 'rebinding.example': [['8.8.8.8'], ['127.0.0.1']] });
     const stopping: LookupFunction = (name, options, done) => {
@@ -274,7 +277,7 @@ describe('nothing of this machine is dialled', () => {
     expect(canary.dials).toBe(0);
   });
 
-  it('through a connection to an exempt host of the same name', async () => {
+  it('nothing of this machine is dialled through a connection to an exempt host of the same name', async () => {
     const port = host.host.split(':')[1];
     const names = { 'twofold.example': [['127.0.0.1']] };
     const from = await fetcher({ allowedHosts: [`twofold.example:${port}`], lookup: resolver(names) });
@@ -286,22 +289,22 @@ describe('nothing of this machine is dialled', () => {
   });
 });
 
-describe('names of this machine and its network are not even resolved', () => {
+describe('names that are not resolved', () => {
   it.each([
     'http://localhost/1',
     'http://a.localhost/1',
     'http://printer.local/1',
     'http://vault.internal/1',
     'http://router.home.arpa/1',
-  ])('%s', async (uri) => {
+  ])('names of this machine and its network are not even resolved: %s', async (uri) => {
     expect(reasonOf(await fetchUri(uri))).toBe('blocked_address');
     expect(queries).toEqual([]);
   });
 });
 
-describe('what may be dialled is dialled', () => {
+describe('what is dialled', () => {
   it.each(['127.0.0.1', 'localhost', 'loopback.example'])(
-    'at %s, when the operator exempts it [E13, E16]',
+    'a host at %s is dialled when the operator exempts it [E13, E16]',
     async (name) => {
       const names = { ...NAMES, localhost: [['127.0.0.1']] };
       const from = await fetcher({ allowedHosts: [`${name}:${canary.port}`], lookup: resolver(names) });
@@ -312,7 +315,7 @@ describe('what may be dialled is dialled', () => {
     },
   );
 
-  it('after a redirect whose path has letters beyond ASCII', async () => {
+  it('a public host is dialled after a redirect whose path has letters beyond ASCII', async () => {
     expect(await fetchUri(redirectTo('/über/é'))).toMatchObject({
       kind: 'fetched',
       url: `${host.url}/collection/1`,
@@ -320,14 +323,14 @@ describe('what may be dialled is dialled', () => {
     });
   });
 
-  it('by asking the resolver for a name as the URL standard writes it', async () => {
+  it('a name is resolved as the URL standard writes it', async () => {
     await fetchUri('http://Straße.EXAMPLE/1');
 
     expect(queries).toEqual(['xn--strae-oqa.example']);
   });
 });
 
-it('says of a name that is too long for the resolver of the system that it does not resolve', async () => {
+it("a name that is too long for the system's resolver fails as a name that does not resolve", async () => {
   const from = await fetcher({ lookup });
 
   expect(reasonOf(await fetchUri(`http://${'a'.repeat(300)}.example/1`, from))).toBe('dns');

@@ -35,7 +35,7 @@ it.each<[string, string, (path: string) => ReturnType<typeof get>]>([
   ['PATCH', WEBHOOK, send('patch', { url: 'https://hooks.example.com' })],
   ['DELETE', WEBHOOK, send('delete')],
   ['GET', `${WEBHOOK}/deliveries`, get],
-])('%s %s responds 503 with a code when the database cancels its statement', async (_method, path, ask) => {
+])('%s %s gets 503 with a code when the database cancels its statement', async (_method, path, ask) => {
   await using _ = await holdTables();
 
   const asked = Promise.resolve(ask(path.replace('$address', project.collectionAddress)));
@@ -45,7 +45,7 @@ it.each<[string, string, (path: string) => ReturnType<typeof get>]>([
     status: 503,
     body: {
       code: 'service_unavailable',
-      message: 'The database took too long for this request. Ask again in a moment.',
+      message: 'The database took too long for this request. Try again in a moment.',
     },
     headers: { 'retry-after': '5' },
   });
@@ -62,9 +62,9 @@ async function limitEverything(setting: string, value: string): Promise<void> {
 }
 
 it.each([
-  ['lock_timeout', 'The database took too long for this request. Ask again in a moment.'],
+  ['lock_timeout', 'The database took too long for this request. Try again in a moment.'],
   ['transaction_timeout', expect.stringContaining('again') as string],
-])('a limit of the server, %s, is a 503 with a code on every route', async (setting, message) => {
+])('a limit of the server, %s, gives 503 with a code on every route', async (setting, message) => {
   await limitEverything(setting, '300ms');
   const asked = [];
   {
@@ -79,7 +79,7 @@ it.each([
   }
 });
 
-it('the partner API responds 503 in its own shape when the database cancels a statement', async () => {
+it('the partner API responds with 503 in its own shape when the database cancels a statement', async () => {
   await using _ = await holdTables();
 
   const asked = Promise.resolve(
@@ -93,7 +93,7 @@ it('the partner API responds 503 in its own shape when the database cancels a st
   expect(await asked).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });
 });
 
-it('GET /listings responds 503 while the database is unavailable', async () => {
+it('GET /listings responds with 503 while the database is unavailable', async () => {
   await test.database.refuseConnections();
 
   const response = await get('/listings');

@@ -25,7 +25,7 @@ async function refresh(project: TestProject, documents: Record<string, object | 
 const trait = (trait_type: string, value: unknown) => ({ trait_type, value });
 
 describe('GET /v1/collections/:address/tokens/:token_id', () => {
-  it('shows the record, and the document as served, numbers to the last digit [C28, F32]', async () => {
+  it('a token record has the document as served, with numbers to the last digit [C28, F32]', async () => {
     const document = `{"name":"One","supply":115792089237316195423570985008687907853269984665640564039457584007913129639935,
       "decimals":18,"localization":{"uri":"ipfs://QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE/{locale}.json","default":"en","locales":["en","fr"]},
       "attributes":[{"trait_type":"Level","value":3,"display_type":"number","max_value":9}]}`;
@@ -49,7 +49,7 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
     });
   });
 
-  it('shows a token that was never fetched, with nothing in it [G17]', async () => {
+  it('a token record that was never fetched has no metadata [G17]', async () => {
     const project = await test.aProject({ tokens: ['5'] });
 
     const { body } = await get(`${project.collectionAddress}/tokens/5`).expect(200);
@@ -57,7 +57,7 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
     expect(body).toMatchObject({ name: null, metadata_status: 'pending', document: null, attributes: [] });
   });
 
-  it('has an ETag that gets a 304 until something that is shown changes', async () => {
+  it('a token record has an ETag that gets a 304 until something that is shown changes', async () => {
     const project = await refreshed({ '2': { name: 'Two' } });
     const path = `${project.collectionAddress}/tokens/2`;
     const etag = (await get(path).expect(200)).headers['etag']!;
@@ -74,12 +74,12 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
     ['an unknown collection', `0x${'3'.repeat(40)}/tokens/1`, 404, 'collection_not_found', /0x3+ is not/],
     ['an address that is none', 'kitties/tokens/1', 400, 'input_validation_failed', /^collection_address must be 0x/],
     ['an id that is none', `0x${'3'.repeat(40)}/tokens/01`, 400, 'input_validation_failed', /^token_id must be/],
-  ])('responds to %s at %s with %i and %s', async (_, path, status, code, message) => {
+  ])('the route of token records responds to %s at %s with %i and %s', async (_, path, status, code, message) => {
     const { body } = await get(path).expect(status);
     expect(body).toMatchObject({ code, message: expect.stringMatching(message) as string });
   });
 
-  it('responds with 404 for a token that is not registered, 405 to other methods, 404 on a wrong path', async () => {
+  it('the route of token records responds with 404 for a token that is not registered, 405 to other methods, 404 on a wrong path', async () => {
     const { collectionAddress } = await test.aProject();
 
     expect((await get(`${collectionAddress}/tokens/1`).expect(404)).body).toMatchObject({ code: 'token_not_found' });
@@ -88,7 +88,7 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
     expect(headers).toMatchObject({ allow: 'GET' });
   });
 
-  it('asks for the chain when an address is registered on two', async () => {
+  it('the route of token records requires the chain when an address is registered on two', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     await test.database.query(
       `insert into nft_metadata.collections (id, chain_id, address, project_id, source, metadata_url)
@@ -104,7 +104,7 @@ describe('GET /v1/collections/:address/tokens/:token_id', () => {
 });
 
 describe('GET /v1/collections/:address/traits', () => {
-  it('lists the values that tokens have now with their counts, and numeric ranges [I2, I3, I8]', async () => {
+  it('the traits of a collection are the values that tokens have now, with their counts and numeric ranges [I2, I3, I8]', async () => {
     const of = (background: string, level: number | string) => ({
       name: 'x',
       attributes: [trait('Background', background), trait('Level', level)],
@@ -157,7 +157,7 @@ describe('GET /v1/collections/:address/traits', () => {
     expect(await read()).toMatchObject({ traits: [{}, { value_count: 3, minimum: '4', maximum: '1000000' }] });
   });
 
-  it('lists no value that no token has any more, and the same one again when it comes back [I3]', async () => {
+  it('the traits of a collection omit a value that no token has any more, and keep its id when it comes back [I3]', async () => {
     const of = (background: string) => ({ name: 'x', attributes: [trait('Background', background)] });
     const project = await refreshed({ '1': of('Red') });
     const read = async () => {
@@ -187,7 +187,7 @@ describe('GET /v1/collections/:address/traits', () => {
     ]);
   });
 
-  it('counts a value once for a token that has it twice, beside another of its type [F24, F25]', async () => {
+  it('the traits of a collection count a value once for a token that has it twice, beside another of its type [F24, F25]', async () => {
     const twice = [trait('Hat', 'Red'), trait('Hat', 'Blue'), trait('Hat', 'Red')];
     const project = await refreshed({ '1': { name: 'x', attributes: twice } });
 
@@ -208,7 +208,7 @@ describe('GET /v1/collections/:address/traits', () => {
     });
   });
 
-  it('lists quotes, percent signs, backslashes and what was U+0000 in types and values [I10]', async () => {
+  it('the traits of a collection keep quotes, percent signs, backslashes and what was U+0000 in types and values [I10]', async () => {
     const project = await refreshed({
       '1': String.raw`{"name":"x","attributes":[{"trait_type":"it's \"50%\"; \u0000--","value":"a\\'%_\u0000b"}]}`,
     });
@@ -220,7 +220,7 @@ describe('GET /v1/collections/:address/traits', () => {
     ]);
   });
 
-  it('lists as many values of a type as are asked for, and says how many there are', async () => {
+  it('the traits of a collection have as many values of a type as are requested, and say how many there are', async () => {
     const documents = Object.fromEntries(
       Array.from({ length: 12 }, (_, id) => [String(id + 1), { name: 'x', attributes: [trait('Id', `value ${id}`)] }]),
     );
@@ -233,7 +233,7 @@ describe('GET /v1/collections/:address/traits', () => {
     await get(`${project.collectionAddress}/traits?values_per_type=0`).expect(400);
   });
 
-  it('has an ETag that moves when a count moves', async () => {
+  it('the traits of a collection have an ETag that changes when a count changes', async () => {
     const project = await refreshed({ '1': { name: 'x', attributes: [trait('A', 'b')] } });
     const path = `${project.collectionAddress}/traits`;
     const etag = (await get(path)).headers['etag']!;
@@ -248,7 +248,7 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
   const attemptsOf = (project: TestProject, query = '') =>
     get(`${project.collectionAddress}/tokens/1/attempts${query}`).set('x-api-key', project.apiKey);
 
-  it('lists every request with its time, URL, status, reason, duration and bytes, newest first', async () => {
+  it('the attempts of a token are all requests with time, URL, status, reason, duration and bytes, newest first', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.script('1', { status: 503, body: 'busy' }, { status: 200, body: { name: 'One' } });
     const refreshId = await requestRefresh(test.app, project, ['1']);
@@ -284,7 +284,7 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
     });
   });
 
-  it('has pages', async () => {
+  it('the attempts of a token have pages', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     for (let count = 0; count < 3; count += 1) {
       await requestRefresh(test.app, project, ['1']);
@@ -297,7 +297,7 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
     expect([first.result.length, second.result.length]).toEqual([2, 1]);
   });
 
-  it('is for the project that owns the collection', async () => {
+  it('the attempts of a token are readable only by the project that owns the collection', async () => {
     const [project, stranger] = [await test.aProject({ tokens: ['1'] }), await test.aProject()];
     const path = `${project.collectionAddress}/tokens/1/attempts`;
 
@@ -309,7 +309,7 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
     expect(unknown.body).toMatchObject({ code: 'token_not_found' });
   });
 
-  it('forgets attempts after a week', async () => {
+  it('the attempts of a token are deleted after a week', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     await requestRefresh(test.app, project, ['1']);
     await test.worker.runOnce();
@@ -324,7 +324,7 @@ describe('GET /v1/collections/:address/tokens/:token_id/attempts', () => {
   });
 });
 
-describe('a query parameter that a route of ours does not know is refused by name', () => {
+describe('unknown query parameters', () => {
   it.each([
     ['tokens/1?chain=1', 'chain is not a parameter here; there are chain_id'],
     ['tokens/1?chainId=1', 'chainId is not a parameter here; did you mean chain_id?'],
@@ -334,7 +334,7 @@ describe('a query parameter that a route of ours does not know is refused by nam
       'page_size is not a parameter here; there are chain_id, values_per_type; x is not a parameter here; there are chain_id, values_per_type',
     ],
     ['tokens/1/attempts?pagesize=5', 'pagesize is not a parameter here; did you mean page_size?'],
-  ])('%s', async (path, message) => {
+  ])('an unknown query parameter of one of our own routes is refused by name: %s', async (path, message) => {
     const project = await test.aProject({ tokens: ['1'] });
 
     const response = await get(`${project.collectionAddress}/${path}`).set('x-api-key', project.apiKey);
@@ -351,7 +351,7 @@ describe('a query parameter that a route of ours does not know is refused by nam
     });
   });
 
-  it('but not where the contract is that of Immutable X or Mavis Market, whose clients may send more', async () => {
+  it('an unknown query parameter is ignored on the routes of Immutable X and Mavis Market, whose clients may send more', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const more = { collection_address: project.collectionAddress, token_ids: ['1'], source: 'sdk' };
     const ask = (method: 'get' | 'post', path: string) => http(test.app)[method](path).set('x-api-key', project.apiKey);

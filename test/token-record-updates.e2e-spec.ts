@@ -50,8 +50,8 @@ const isCompleted = (project: TestProject, refreshId: string) => async () =>
   (await readRefresh(test.app, project, refreshId))['status'] === 'completed';
 const patiently = { timeout: 30_000, interval: 20 };
 
-describe('a refresh that succeeds', () => {
-  it('replaces all there was: nothing of the old document remains, in fields, traits or counts [G1, G5]', async () => {
+describe('refreshes that succeed', () => {
+  it('a refresh that succeeds replaces all there was: nothing of the old document remains, in fields, traits or counts [G1, G5]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const full = record('Oil', {
       description: 'It glows.',
@@ -95,7 +95,7 @@ describe('a refresh that succeeds', () => {
     expect(await lampsOf(project)).toEqual({ Gas: 1 });
   });
 
-  it('shows old or new, never a mixture, also to readers in the middle of the write [G2, G13, H3, I2]', async () => {
+  it('readers in the middle of a write see old or new, never a mixture [G2, G13, H3, I2]', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     test.metadataApi.respond('1', 200, record('Oil')).respond('2', 200, record('Oil'));
     await refresh(project, ['1', '2']);
@@ -136,7 +136,7 @@ describe('a refresh that succeeds', () => {
     expect(await lampsOf(project)).toEqual({ Gas: 2 });
   });
 
-  it('leaves every token of a collection readable while all of them are being fetched [G13]', async () => {
+  it('every token of a collection is readable while all of them are being fetched [G13]', async () => {
     const tokens = ['1', '2', '3'];
     const project = await test.aProject({ tokens });
     for (const tokenId of tokens) test.metadataApi.respond(tokenId, 200, record('Oil'));
@@ -155,7 +155,7 @@ describe('a refresh that succeeds', () => {
     expect(meanwhile).toMatchObject(tokens.map(() => ({ name: 'Oil lamp', metadata_status: 'ok' })));
   });
 
-  it('clears what a failure left behind [G18]', async () => {
+  it('a refresh that succeeds clears the failure fields [G18]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, record('Oil'));
     await refresh(project);
@@ -207,7 +207,7 @@ describe('a refresh that succeeds', () => {
       { name: 'Lamp\0\0', attributes: [{ trait_type: '\0Hat', value: 'Red\u001b' }] },
       { name: 'Lamp', attributes: [{ trait_type: 'Hat', value: 'Red' }], warnings: ['replaced_characters'] },
     ],
-  ])('has %s', async (_, document, expected) => {
+  ])('a refresh that succeeds stores %s', async (_, document, expected) => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, document);
 
@@ -216,7 +216,7 @@ describe('a refresh that succeeds', () => {
     expect(await readToken(project)).toMatchObject(expected);
   });
 
-  it('keeps names in every script, to the last character [F30]', async () => {
+  it('a refresh that succeeds keeps names in every script, to the last character [F30]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const name = '𝓛amp ランプ 👩‍🚀 Lаmp \u0301e ﬁ';
     test.metadataApi.respond('1', 200, { name, attributes: [{ trait_type: '色 🎨', value: 'ру́сский' }] });
@@ -231,7 +231,7 @@ describe('a refresh that succeeds', () => {
   });
 });
 
-describe('a refresh that fails', () => {
+describe('refreshes that fail', () => {
   it.each<[Behaviour, string, reason: string]>([
     ['responds with 500', '[G3]', 'status_500'],
     ['responds with 404', '[D4, G3]', 'status_404'],
@@ -246,7 +246,7 @@ describe('a refresh that fails', () => {
     ['sends empty fields', '[G4]', 'no_known_fields'],
     ['sends an image', '[G4]', 'media_instead_of_document'],
     ['sends a video', '[G4]', 'media_instead_of_document'],
-  ])('changes nothing but the fields that say so, when a host %s %s', async (behaviour, _, reason) => {
+  ])('a refresh that fails changes nothing but the failure fields, when a host %s %s', async (behaviour, _, reason) => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, record('Oil', { image: 'https://img.example/1.png' }));
     await refresh(project);
@@ -268,7 +268,7 @@ describe('a refresh that fails', () => {
     expect(await lampsOf(project)).toEqual({ Oil: 1 });
   });
 
-  it('leaves where and when the last good document was had [G20]', async () => {
+  it('a refresh that fails keeps the source and time of the last good document [G20]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, record('Oil'));
     await refresh(project);
@@ -286,7 +286,7 @@ describe('a refresh that fails', () => {
     expect(Date.parse(String(token['last_attempt_at']))).toBeGreaterThan(Date.parse(String(last_success_at)) + 59_000);
   });
 
-  it('of a token that never had metadata says so, and shows none [G17]', async () => {
+  it('a refresh that fails for a token without metadata shows the failure and no metadata [G17]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 404);
 
@@ -304,7 +304,7 @@ describe('a refresh that fails', () => {
     });
   });
 
-  it('because one row cannot be stored, fails for its own token only [G14]', async () => {
+  it('a row that cannot be stored fails for its own token only [G14]', async () => {
     const project = await test.aProject({ tokens: ['1', '2', '3'] });
     for (const tokenId of ['1', '2', '3']) test.metadataApi.respond(tokenId, 200, record('Oil'));
     await test.database.query(
@@ -329,7 +329,7 @@ describe('a refresh that fails', () => {
   });
 });
 
-describe('of two fetches of one token', () => {
+describe('two fetches of one token', () => {
   const token = { name: 'Gas lamp', metadata_status: 'ok', last_error_code: null };
   const oil: TokenMetadata = {
     ...emptyMetadata,
@@ -339,7 +339,7 @@ describe('of two fetches of one token', () => {
     contentHash: 'oil',
   };
 
-  it('the second waits for the first, because it needs a newer response [G7, H1]', async () => {
+  it('the second of two fetches of one token waits for the first, because it needs a newer response [G7, H1]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const { before, open } = gate();
     test.metadataApi.script('1', { before, status: 500, body: '' }, { status: 200, body: record('Gas') });
@@ -364,7 +364,7 @@ describe('of two fetches of one token', () => {
     }
   });
 
-  it('the one that began later counts, whichever is written first [G7, G8, I7]', async () => {
+  it('of two fetches of one token the one that began later counts, whichever is written first [G7, G8, I7]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     test.metadataApi.respond('1', 200, record('Gas'));
     await refresh(project);
@@ -396,7 +396,7 @@ describe('of two fetches of one token', () => {
     ['a document', 200, record('Oil')],
     ['a failure', 500, ''],
   ])(
-    '%s that comes after its lease changes nothing, when another worker has the item [G10]',
+    '%s that is written after its lease changes nothing, when another worker has the item [G10]',
     async (_, status, body) => {
       const project = await test.aProject({ tokens: ['1'] });
       const [late, onTime] = [gate(), gate()];
@@ -437,7 +437,7 @@ describe('of two fetches of one token', () => {
     },
   );
 
-  it('each reads where its collection had its documents when it was asked for, and the later one counts [G9]', async () => {
+  it('each of two fetches of one token reads the metadata URL of its own refresh, and the later one counts [G9]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const { before, open } = gate();
     test.metadataApi.script('1', { before, status: 200, body: record('Oil') }, { status: 200, body: record('Gas') });
@@ -466,8 +466,8 @@ describe('of two fetches of one token', () => {
   });
 });
 
-describe('while a document is on its way', () => {
-  it('the database may go and come back: the document is written, and is not asked for again [G15]', async () => {
+describe('while a document is being fetched', () => {
+  it('a document is written and not fetched again if the database was unavailable during its fetch [G15]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const before = () => test.database.refuseConnections();
     test.metadataApi.script('1', { before, status: 200, body: record('Oil') });
@@ -486,7 +486,7 @@ describe('while a document is on its way', () => {
     expect(test.metadataApi.hits.get('1')).toBe(1);
   });
 
-  it('its token may be unregistered: the item fails, the refresh is completed, and nothing comes back [G16]', async () => {
+  it('a token that is unregistered during its fetch fails, its refresh completes, and its record does not come back [G16]', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const before = async () => {
       await test.database.query('delete from nft_metadata.tokens where collection_id = $1 and token_id = 1', [
@@ -508,7 +508,7 @@ describe('while a document is on its way', () => {
     expect(await lampsOf(project)).toEqual({ Gas: 1 });
   });
 
-  it('nothing that it names is asked for: pictures and films may be gone, slow or inside [E14, L1, L2, L8]', async () => {
+  it('nothing that a document names is requested: images and videos may be missing, slow or private [E14, L1, L2, L8]', async () => {
     const project = await test.aProject({ tokens: ['1', '2', '3'] });
     const pictures = `${test.metadataApi.url}/pictures`;
     test.metadataApi

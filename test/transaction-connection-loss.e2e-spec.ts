@@ -19,7 +19,7 @@ const notes = async () =>
   (await test.database.query<{ text: string }>('select text from notes order by text')).map(({ text }) => text);
 const note = (em: EntityManager, text: string) => em.execute('insert into notes values (?)', [text]);
 
-it('transactions that the database breaks off cost no connection, however many they are', async () => {
+it('transactions that the database interrupts lose no connection, however many they are', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const post = () =>
     http(test.app)
@@ -42,7 +42,7 @@ it('transactions that the database breaks off cost no connection, however many t
   expect(afterwards.status).toBe(202);
 });
 
-it('transactions whose commit is broken off cost none either', async () => {
+it('transactions whose commit is interrupted lose no connection', async () => {
   await test.database.query(`
     create constraint trigger broken_off after insert on notes deferrable initially deferred
       for each row execute function break_off()`);
@@ -57,7 +57,7 @@ it('transactions whose commit is broken off cost none either', async () => {
   expect(await notes()).toEqual(['kept']);
 });
 
-it('a transaction is undone as a whole, with what injected managers and transactions within it have written', async () => {
+it('a transaction is rolled back as a whole, with what injected managers and nested transactions have written', async () => {
   const injected = test.app.get(EntityManager, { strict: false });
 
   const undone = inTransaction(injected, async (em) => {
@@ -71,7 +71,7 @@ it('a transaction is undone as a whole, with what injected managers and transact
   expect(await notes()).toEqual([]);
 });
 
-it('what a transaction within gives up is undone alone', async () => {
+it('a nested transaction is rolled back alone', async () => {
   const injected = test.app.get(EntityManager, { strict: false });
 
   await inTransaction(injected, async (em) => {
@@ -86,7 +86,7 @@ it('what a transaction within gives up is undone alone', async () => {
   expect(await notes()).toEqual(['ours']);
 });
 
-it('a transaction that a host gives up waiting for is not finished by the next one on its connection', async () => {
+it('a transaction that a host stops waiting for is not continued by the next one on its connection', async () => {
   const orm = await MikroORM.init({
     clientUrl: test.database.url,
     entities: [],

@@ -53,7 +53,7 @@ const read = { kind: 'fetched', metadata: { name: 'A' } };
 const noHttp = { kind: 'unreachable', reason: 'incomplete_body' };
 
 it.each(['UTF-8', 'aws-chunked', 'none', ''])(
-  'a body with the coding %j, which is none, is read as it is (H1)',
+  'a body with the coding %j, which means no compression, is read as it is (H1)',
   async (coding) => {
     expect(await fetchBody(DOCUMENT, { 'content-encoding': coding })).toMatchObject(read);
   },
@@ -67,7 +67,7 @@ it.each([
   [403, { kind: 'bad_status', status: 403 }],
   [503, { kind: 'bad_status', status: 503 }],
   [200, { kind: 'undecodable', reason: 'not_json' }],
-])('the page of a CDN that asks for a browser with status %i is a failure (H7)', async (status, outcome) => {
+])('the page of a CDN that requires a browser, with status %i, is a failure (H7)', async (status, outcome) => {
   host.respond('1', status, '<!DOCTYPE html><title>Just a moment...</title>', { 'content-type': 'text/html' });
 
   expect(await fetchFrom(`${host.url}/cats`)).toMatchObject(outcome);
@@ -80,7 +80,7 @@ it('a redirect is followed, with spaces and UTF-8 in its Location encoded (H11)'
   expect(await fetchFrom(`${host.url}/cats`)).toMatchObject(read);
 });
 
-it('a page that sets a cookie and redirects to itself is given up (H11)', async () => {
+it('a page that sets a cookie and redirects to itself fails as too many redirects (H11)', async () => {
   host.respond('1', 302, '', { location: '/cats/1', 'set-cookie': 'seen=1' });
 
   expect(await fetchFrom(`${host.url}/cats`)).toMatchObject({ kind: 'unreachable', reason: 'too_many_redirects' });
@@ -94,7 +94,7 @@ it.each<[string, string, Buffer]>([
   expect(await fetchBody(body, { 'content-type': type })).toMatchObject(read);
 });
 
-describe('a body with a list of content codings is decoded in order', () => {
+describe('lists of content codings', () => {
   it.each<[string, Buffer]>([
     ['aws-chunked,gzip', gzipSync(DOCUMENT)],
     ['gzip,aws-chunked', gzipSync(DOCUMENT)],
@@ -104,11 +104,11 @@ describe('a body with a list of content codings is decoded in order', () => {
     ['gzip, br', brotliCompressSync(gzipSync(DOCUMENT))],
     ['br, x-gzip, deflate', deflateSync(gzipSync(brotliCompressSync(DOCUMENT)))],
     ['identity, utf-8', Buffer.from(DOCUMENT)],
-  ])('%s (H2)', async (codings, body) => {
+  ])('a body with a list of content codings is decoded in order: %s (H2)', async (codings, body) => {
     expect(await fetchBody(body, { 'content-encoding': codings })).toMatchObject(read);
   });
 
-  it('content codings in headers of their own are decoded in order (H2)', async () => {
+  it('content codings in several headers are decoded in order (H2)', async () => {
     const body = gzipSync(gzipSync(DOCUMENT));
     const head = `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`;
 
@@ -135,7 +135,7 @@ describe('a body with a list of content codings is decoded in order', () => {
   });
 });
 
-describe('a gzip body is read', () => {
+describe('gzip bodies', () => {
   const zipped = gzipSync(DOCUMENT);
 
   it.each<[string, Buffer]>([
@@ -144,11 +144,11 @@ describe('a gzip body is read', () => {
     ['zeros behind it', Buffer.concat([zipped, Buffer.alloc(20)])],
     ['two members', Buffer.concat([gzipSync('{"name":'), gzipSync('"A"}')])],
     ['two members and a line feed', Buffer.concat([gzipSync('{"name":'), gzipSync('"A"}'), Buffer.from('\n')])],
-  ])('with %s (H4)', async (_, body) => {
+  ])('a gzip body is read with %s (H4)', async (_, body) => {
     expect(await fetchBody(body, { 'content-encoding': 'gzip' })).toMatchObject(read);
   });
 
-  it('whatever bytes its chunks end with (H4)', async () => {
+  it('a gzip body is read whatever bytes its chunks end with (H4)', async () => {
     // Compressed bytes that are white space are held back at the end of a chunk, and have to come again.
     const text = JSON.stringify({ name: 'A', description: Array.from({ length: 5000 }, (_, i) => i).join(' ') });
     const body = gzipSync(text);
@@ -165,12 +165,12 @@ describe('a gzip body is read', () => {
     ['other bytes behind it', Buffer.concat([zipped, Buffer.from('<!-- cached -->')])],
     ['a second member that is cut off', Buffer.concat([zipped, zipped.subarray(0, -9)])],
     ['white space instead of its end', Buffer.concat([zipped.subarray(0, -9), Buffer.from('\n\n')])],
-  ])('but not with %s (H4)', async (_, body) => {
+  ])('a gzip body is not read with %s (H4)', async (_, body) => {
     expect(await fetchBody(body, { 'content-encoding': 'gzip' })).toMatchObject(noHttp);
   });
 });
 
-describe('HTTP that cannot be parsed safely is an incomplete body, not a connection error:', () => {
+describe('HTTP that cannot be parsed safely', () => {
   const chunked = `c\r\n${DOCUMENT}\r\n0\r\n\r\n`;
 
   it.each([
@@ -186,9 +186,12 @@ describe('HTTP that cannot be parsed safely is an incomplete body, not a connect
     ['a list of lengths', `HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}, ${SIZE}\r\n\r\n${DOCUMENT}`],
     ['two lengths', `HTTP/1.1 200 OK\r\nContent-Length: ${SIZE}\r\nContent-Length: 5\r\n\r\n${DOCUMENT}`],
     ['an error with a length twice', `HTTP/1.1 404 No\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nno`],
-  ])('%s (H5)', async (_, response) => {
-    expect(await fetchRaw(response)).toMatchObject(noHttp);
-  });
+  ])(
+    'HTTP that cannot be parsed safely is an incomplete body, not a connection error: %s (H5)',
+    async (_, response) => {
+      expect(await fetchRaw(response)).toMatchObject(noHttp);
+    },
+  );
 
   it.each([
     ['lines that end in LF only', `HTTP/1.1 200 OK\nContent-Length: ${SIZE}\n\n${DOCUMENT}`],
@@ -196,11 +199,14 @@ describe('HTTP that cannot be parsed safely is an incomplete body, not a connect
     ['100 that nobody asked for', `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n${DOCUMENT}`],
     ['101 to another protocol', 'HTTP/1.1 101 Other\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'],
     ['101 to nothing', 'HTTP/1.1 101 Other\r\n\r\n'],
-  ])('%s (H6)', async (_, response) => {
-    expect(await fetchRaw(response)).toMatchObject(noHttp);
-  });
+  ])(
+    'HTTP that cannot be parsed safely is an incomplete body, not a connection error: %s (H6)',
+    async (_, response) => {
+      expect(await fetchRaw(response)).toMatchObject(noHttp);
+    },
+  );
 
-  it('a host that closes the connection before a response has reset it (H6)', async () => {
+  it('a host that closes the connection before a response fails as connection_reset (H6)', async () => {
     expect(await fetchRaw('HTTP/1.1 200')).toMatchObject({ kind: 'unreachable', reason: 'connection_reset' });
   });
 });
@@ -243,7 +249,7 @@ it.each<[string, string, BufferEncoding | 'utf16be', string]>([
   expect(await fetchBody(body, { 'content-type': contentType })).toMatchObject(read);
 });
 
-describe('202, which says that there is no document yet,', () => {
+describe('202', () => {
   let gateway: MetadataHost;
   let otherGateway: MetadataHost;
   let test: TestApp;
@@ -266,7 +272,7 @@ describe('202, which says that there is no document yet,', () => {
     return { project, refreshId: await requestRefresh(test.app, project, ['1']) };
   }
 
-  it('of a gateway is tried again later, and waits for as long as it asks (H8)', async () => {
+  it('the 202 of a gateway is retried, after the delay that it asks for (H8)', async () => {
     gateway.script(
       '1',
       { status: 202, body: 'Pending', headers: { 'retry-after': '30' } },
@@ -290,7 +296,7 @@ describe('202, which says that there is no document yet,', () => {
     await expectSucceeded(test.app, project, refreshId, 1);
   });
 
-  it('of a gateway does not stop the failover to the next one (H8)', async () => {
+  it('the 202 of a gateway does not stop the failover to the next one (H8)', async () => {
     gateway.respond('1', 202, 'Pending');
     const { project, refreshId } = await start([gateway, otherGateway], `ipfs://${CID}`);
 
@@ -300,7 +306,7 @@ describe('202, which says that there is no document yet,', () => {
     await expectSucceeded(test.app, project, refreshId, 1);
   });
 
-  it('of one gateway is retried although another one responds with 404, and fails after three tries (H8)', async () => {
+  it('the 202 of one gateway is retried although another one responds with 404, and fails after three tries (H8)', async () => {
     gateway.respond('1', 202, 'Pending');
     otherGateway.respond('1', 404, 'unknown');
     const { project, refreshId } = await start([gateway, otherGateway], `ipfs://${CID}`);
@@ -316,7 +322,7 @@ describe('202, which says that there is no document yet,', () => {
     ]);
   });
 
-  it('of a Metadata API fails at once: the guide retries 429 and 503 only (H8)', async () => {
+  it('the 202 of a Metadata API fails at once: the guide retries 429 and 503 only (H8)', async () => {
     const { project, refreshId } = await start([gateway]);
     test.metadataApi.respond('1', 202, 'Pending', { 'retry-after': '1' });
 

@@ -63,8 +63,8 @@ async function refreshOne(project: TestProject): Promise<void> {
 const typesOf = (messages: readonly ReceivedMessage[]) =>
   messages.map(({ body }) => (JSON.parse(body) as { type: string }).type);
 
-describe('a project', () => {
-  it('creates a webhook, verifies what it is told with the secret that is shown once, and reads what was posted', async () => {
+describe('webhooks of a project', () => {
+  it('a project creates a webhook, verifies its messages with the secret that is shown once, and reads the deliveries', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const webhook = await aWebhook(project, { events: ['refresh.completed'] });
 
@@ -93,7 +93,7 @@ describe('a project', () => {
     });
   });
 
-  it('is told of everything unless it names events, and changes URL and events', async () => {
+  it('a project receives all events unless it names some, and changes URL and events', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const webhook = await aWebhook(project);
     await refreshOne(project);
@@ -109,7 +109,7 @@ describe('a project', () => {
     expect(typesOf(receiver.at('/elsewhere'))).toEqual(['token.metadata.changed']);
   });
 
-  it('rotates the secret: messages carry both signatures, of five secrets at most, and only the new one when the old has leaked', async () => {
+  it('a project rotates the secret: messages carry both signatures, of five secrets at most, and only the new one when the old one has leaked', async () => {
     const project = await test.aProject();
     const webhook = await aWebhook(project);
     const rotate = async (body?: object) =>
@@ -136,7 +136,7 @@ describe('a project', () => {
     });
   });
 
-  it('sends a test message and is told how it ended, also to a receiver that refuses, hangs, or is disabled', async () => {
+  it('a project sends a test message and reads its result, also from a receiver that refuses, hangs, or is disabled', async () => {
     const project = await test.aProject();
     const webhook = await aWebhook(project);
     receiver.respond(webhook.path, 200, 500, 'hangs', 204);
@@ -158,7 +158,7 @@ describe('a project', () => {
     expect((await ask(project, 'get', webhook.at)).body).toMatchObject({ disabled: 'gone', failures: 0 });
   });
 
-  it('sends one test message at a time to a webhook', async () => {
+  it('a project sends one test message at a time to a webhook', async () => {
     const project = await test.aProject();
     const webhook = await aWebhook(project);
     let finish: (() => void) | undefined;
@@ -175,7 +175,7 @@ describe('a project', () => {
     expect(await first).toBe(200);
   });
 
-  it('enables a webhook that was disabled, from the message that failed on or without what it missed', async () => {
+  it('a project enables a disabled webhook, from the failed message on or without its backlog', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const webhook = await aWebhook(project, { events: ['refresh.completed'] });
     receiver.respond(webhook.path, 410, 204);
@@ -193,7 +193,7 @@ describe('a project', () => {
     expect(receiver.at(webhook.path)).toHaveLength(3);
   });
 
-  it('deletes a webhook, which is told nothing more', async () => {
+  it('a project deletes a webhook, which receives nothing more', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const webhook = await aWebhook(project);
 
@@ -205,7 +205,7 @@ describe('a project', () => {
     expect(await ask(project, 'delete', webhook.at)).toMatchObject({ status: 404 });
   });
 
-  it('has so many webhooks at most, exact when requests come at once', async () => {
+  it('a project has a limited number of webhooks, exactly with concurrent requests', async () => {
     const project = await test.aProject();
 
     const responses = await Promise.all(
@@ -222,7 +222,7 @@ describe('a project', () => {
     expect(((await ask(project, 'get', PATH)).body as { result: object[] }).result).toHaveLength(3);
   });
 
-  it('reads deliveries page by page, whatever the lengths of their ids', async () => {
+  it('a project reads deliveries page by page, whatever the lengths of their ids', async () => {
     const project = await test.aProject();
     const webhook = await aWebhook(project);
     await test.database.query(
@@ -245,7 +245,7 @@ describe('a project', () => {
   });
 });
 
-it('all of it is the same on Fastify', async () => {
+it('the routes of webhooks work in the same way on Fastify', async () => {
   const project = await test.aProject();
   const testing = await Test.createTestingModule({ imports: [application()] }).compile();
   const app = testing.createNestApplication(new FastifyAdapter(), { logger: false });
@@ -280,7 +280,7 @@ it('all of it is the same on Fastify', async () => {
 });
 
 describe('another project', () => {
-  it('is responded with 404 on every route, as for a webhook that does not exist, and changes nothing', async () => {
+  it('another project gets 404 on every route, as for a webhook that does not exist, and changes nothing', async () => {
     const [project, stranger] = [await test.aProject(), await test.aProject()];
     const webhook = await aWebhook(project);
 
@@ -304,7 +304,7 @@ describe('another project', () => {
   });
 });
 
-describe('the routes of webhooks', () => {
+describe('routes of webhooks', () => {
   it.each([
     [{}, 'url must be a URL'],
     [{ url: 'http://partner.example/hook' }, 'is not allowed: unsupported_scheme'],
@@ -320,7 +320,7 @@ describe('the routes of webhooks', () => {
       'events.0 must be token.metadata.changed or refresh.completed',
     ],
     [{ url: 'https://partner.example/', secret: 'mine' }, 'secret is not a field here; there are events, url'],
-  ])('refuse to create %j and say why', async (body, message) => {
+  ])('the routes of webhooks refuse to create %j and say why', async (body, message) => {
     const project = await test.aProject();
 
     const response = await create(project, body);
@@ -332,7 +332,7 @@ describe('the routes of webhooks', () => {
     expect((await ask(project, 'get', PATH)).body).toEqual({ result: [] });
   });
 
-  it('refuse unknown fields and parameters of the others by name', async () => {
+  it('the routes of webhooks refuse unknown fields and parameters by name', async () => {
     const project = await test.aProject();
     const { at } = await aWebhook(project);
 
@@ -362,7 +362,7 @@ describe('the routes of webhooks', () => {
     ]);
   });
 
-  it('respond with 401 without credentials, 405 with Allow to other methods, and 404 below them, in the project API’s shape', async () => {
+  it('the routes of webhooks respond with 401 without credentials, 405 with Allow to other methods, and 404 below them, in the project API’s shape', async () => {
     const { at } = await aWebhook(await test.aProject());
 
     expect(await http(test.app).get(PATH)).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
@@ -380,7 +380,7 @@ describe('the routes of webhooks', () => {
     });
   });
 
-  it('count what changes something against the requests a second, and reading does not', async () => {
+  it('the routes of webhooks count changes towards the requests per second, and not reads', async () => {
     const project = await test.aProject({ limits: { requestsPerSecond: 2 } });
     await test.database.freezeTime();
     const statuses = [];
@@ -393,7 +393,7 @@ describe('the routes of webhooks', () => {
     expect((body as { result: object[] }).result).toHaveLength(2);
   });
 
-  it('are not there without MetadataEventsModule: the application says at its start what is missing', async () => {
+  it('the routes of webhooks need MetadataEventsModule: without it the start fails with an error that names it', async () => {
     const module = application();
     const imports = module.imports!.filter((one) => (one as { module?: unknown }).module !== MetadataEventsModule);
 

@@ -49,8 +49,8 @@ const tokensOf = (messages: readonly ReceivedMessage[]) =>
 const deliveriesOf = async (id: string) =>
   (await webhooks.listDeliveries(id)).map(({ attempt, status, reason }) => ({ attempt, status, reason }));
 
-describe('a webhook', () => {
-  it('receives changes and completed refreshes, with signatures that the Standard Webhooks libraries verify', async () => {
+describe('webhooks', () => {
+  it('a webhook receives changes and completed refreshes, with signatures that the Standard Webhooks libraries verify', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const webhook = await aWebhook(project);
 
@@ -95,7 +95,7 @@ describe('a webhook', () => {
     ).toThrow();
   });
 
-  it('receives only the event types that it subscribed to', async () => {
+  it('a webhook receives only the event types that it subscribed to', async () => {
     const project = await test.aProject({ tokens: ['3'] });
     const webhook = await aWebhook(project, 'refresh.completed');
 
@@ -105,7 +105,7 @@ describe('a webhook', () => {
     expect(webhook.received().map((message) => bodyOf(message).type)).toEqual(['refresh.completed']);
   });
 
-  it('receives nothing about collections of another project', async () => {
+  it('a webhook receives nothing about collections of another project', async () => {
     const [project, other] = [await test.aProject({ tokens: ['4'] }), await test.aProject({ tokens: ['5'] })];
     const webhook = await aWebhook(project);
 
@@ -117,7 +117,7 @@ describe('a webhook', () => {
     expect(webhook.received()).toHaveLength(2);
   });
 
-  it('receives a reveal in messages of up to 100 changes, each token once and in order', async () => {
+  it('a webhook receives a reveal in messages of up to 100 changes, each token once and in order', async () => {
     const tokens = Array.from({ length: 250 }, (_, index) => String(6000 + index));
     const project = await test.aProject({ tokens });
     const webhook = await aWebhook(project, 'token.metadata.changed');
@@ -132,8 +132,8 @@ describe('a webhook', () => {
   });
 });
 
-describe('a webhook receiver', () => {
-  it('that responds with 500 receives the same message again after a delay, with the same id, and later events after it', async () => {
+describe('receivers of webhooks', () => {
+  it('a webhook receiver that responds with 500 receives the same message again after a delay, with the same id, and later events after it', async () => {
     const project = await test.aProject({ tokens: ['10', '11'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 500, 204);
@@ -158,7 +158,7 @@ describe('a webhook receiver', () => {
     expect(await webhooks.list(project.id)).toMatchObject([{ failures: 0, failingSince: null, lastError: null }]);
   });
 
-  it('that sends Retry-After receives nothing before', async () => {
+  it('a webhook receiver that sends Retry-After receives nothing before that time', async () => {
     const project = await test.aProject({ tokens: ['12'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, (response) => response.writeHead(503, { 'retry-after': '120' }).end(), 204);
@@ -174,7 +174,7 @@ describe('a webhook receiver', () => {
     expect(webhook.received()).toHaveLength(2);
   });
 
-  it('that hangs times out, and delays no other webhook', async () => {
+  it('a webhook receiver that hangs times out, and delays no other webhook', async () => {
     const project = await test.aProject({ tokens: ['13'] });
     const [slow, quick] = [
       await aWebhook(project, 'token.metadata.changed'),
@@ -192,7 +192,7 @@ describe('a webhook receiver', () => {
     expect(await deliveriesOf(slow.id)).toEqual([{ attempt: 1, status: null, reason: 'timeout' }]);
   });
 
-  it('that redirects is not followed', async () => {
+  it('a webhook receiver that redirects is not followed', async () => {
     const project = await test.aProject({ tokens: ['14'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, (response) => response.writeHead(307, { location: '/elsewhere' }).end());
@@ -204,7 +204,7 @@ describe('a webhook receiver', () => {
     expect(receiver.at('/elsewhere')).toEqual([]);
   });
 
-  it('whose response never ends is read for a few kilobytes, and its 200 counts', async () => {
+  it('a webhook receiver whose response never ends is read for a few kilobytes, and its 200 counts', async () => {
     const project = await test.aProject({ tokens: ['15'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     let isClosed = false;
@@ -224,7 +224,7 @@ describe('a webhook receiver', () => {
     expect(await deliveriesOf(webhook.id)).toEqual([{ attempt: 1, status: 200, reason: null }]);
   });
 
-  it('that responds with 410 is disabled until an operator enables it again', async () => {
+  it('a webhook receiver that responds with 410 is disabled until an operator enables it again', async () => {
     const project = await test.aProject({ tokens: ['16'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 410, 204);
@@ -246,7 +246,7 @@ describe('a webhook receiver', () => {
     ]);
   });
 
-  it('that fails for five days is disabled, and an operator can enable it without its backlog', async () => {
+  it('a webhook receiver that fails for five days is disabled, and an operator can enable it without its backlog', async () => {
     const project = await test.aProject({ tokens: ['17'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 500);
@@ -270,8 +270,8 @@ describe('a webhook receiver', () => {
   });
 });
 
-describe('a webhook secret', () => {
-  it('that is rotated stays valid for a day besides the new one', async () => {
+describe('secrets of webhooks', () => {
+  it('a webhook secret that is rotated stays valid for a day besides the new one', async () => {
     const project = await test.aProject({ tokens: ['20'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     const old = new StandardWebhook(webhook.secret);
@@ -290,7 +290,7 @@ describe('a webhook secret', () => {
     expect(() => old.verify(after!.body, after!.headers)).toThrow();
   });
 
-  it('that has leaked is invalid from the next message on', async () => {
+  it('a webhook secret that has leaked is invalid from the next message on', async () => {
     const project = await test.aProject({ tokens: ['21'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
 
@@ -304,7 +304,7 @@ describe('a webhook secret', () => {
   });
 });
 
-describe('a webhook address', () => {
+describe('addresses of webhooks', () => {
   it.each([
     ['http://127.0.0.1:9/hook', 'blocked_address'],
     ['https://169.254.169.254/latest', 'blocked_address'],
@@ -313,12 +313,12 @@ describe('a webhook address', () => {
     ['http://partner.example/hook', 'unsupported_scheme'],
     ['https://user:word@partner.example/hook', 'invalid_uri'],
     ['ftp://partner.example/hook', 'unsupported_scheme'],
-  ])('of %s is refused when the webhook is added: %s', async (url, reason) => {
+  ])('a webhook address of %s is refused when the webhook is added: %s', async (url, reason) => {
     await expect(webhooks.add({ projectId: 'p', url })).rejects.toThrow(InvalidWebhook);
     await expect(webhooks.add({ projectId: 'p', url })).rejects.toThrow(reason);
   });
 
-  it('that resolves to a private address is not dialled', async () => {
+  it('a webhook address that resolves to a private address is not dialled', async () => {
     const project = await test.aProject({ tokens: ['30'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     const port = receiver.host.split(':')[1];
@@ -336,7 +336,7 @@ describe('a webhook address', () => {
 });
 
 describe('two delivering processes', () => {
-  it('send each webhook message once', async () => {
+  it('two delivering processes send each webhook message once', async () => {
     const tokens = Array.from({ length: 30 }, (_, index) => String(7000 + index));
     const project = await test.aProject({ tokens });
     const webhook = await aWebhook(project, 'token.metadata.changed');
@@ -356,7 +356,7 @@ describe('two delivering processes', () => {
     expect(tokensOf(webhook.received()).toSorted()).toEqual(tokens);
   });
 
-  it('continue when one stops in the middle of a message: the other one sends it again at once', async () => {
+  it('two delivering processes continue when one stops in the middle of a message: the other one sends it again at once', async () => {
     const project = await test.aProject({ tokens: ['40'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 'hangs', 204);
@@ -372,13 +372,13 @@ describe('two delivering processes', () => {
   });
 });
 
-describe('a delivering process', () => {
+describe('one delivering process', () => {
   const start = () => {
     const hosts = { host: `${test.metadataApi.host},${receiver.host}` };
     return startServiceProcess({ database: test.database, metadataApi: hosts }, 'worker');
   };
 
-  it('that is killed between commit and delivery loses no event', async () => {
+  it('a delivering process that is killed between commit and delivery loses no event', async () => {
     const project = await test.aProject({ tokens: ['41'] });
     const webhook = await aWebhook(project);
     const publishing = new Client({ connectionString: test.database.url });
@@ -399,7 +399,7 @@ describe('a delivering process', () => {
     expect(tokensOf(webhook.received())).toEqual(['41']);
   });
 
-  it('that is killed in the middle of a message is replaced by another one when its lease expires', async () => {
+  it('a delivering process that is killed in the middle of a message is replaced by another one when its lease expires', async () => {
     const project = await test.aProject({ tokens: ['42'] });
     const webhook = await aWebhook(project, 'token.metadata.changed');
     receiver.respond(webhook.path, 'hangs', 204);

@@ -33,7 +33,7 @@ async function claimsOf(refreshIds: readonly string[]): Promise<number> {
   return row!.claims;
 }
 
-describe('a host that runs the worker itself', () => {
+describe('hosts that run the worker themselves', () => {
   /** For the answer to token 1; the project has a token 2 as well. */
   async function aRoundThatWaits() {
     const project = await test.aProject({ tokens: ['1', '2'] });
@@ -44,7 +44,7 @@ describe('a host that runs the worker itself', () => {
     return { project, response, round };
   }
 
-  it('can run two rounds concurrently; the worker stops with them, and can be started afterwards', async () => {
+  it('a host that runs the worker itself can run two rounds concurrently; the worker stops with them, and can be started afterwards', async () => {
     const project = await test.aProject({ tokens: ['1', '2'] });
     const refreshId = await requestRefresh(test.app, project, ['1']);
     await Promise.all([test.worker.runOnce(), test.worker.runOnce()]);
@@ -58,7 +58,7 @@ describe('a host that runs the worker itself', () => {
     await until(() => hits('2') === 1);
   });
 
-  it('can start it in the middle of a round, and it continues', async () => {
+  it('a host that runs the worker itself can start it in the middle of a round, and it continues', async () => {
     const { project, response, round } = await aRoundThatWaits();
     test.worker.start();
     response();
@@ -68,7 +68,7 @@ describe('a host that runs the worker itself', () => {
     await until(() => hits('2') === 1);
   });
 
-  it('can stop it in the middle of a round, and nothing more is claimed', async () => {
+  it('a host that runs the worker itself can stop it in the middle of a round, and nothing more is claimed', async () => {
     const { project, response, round } = await aRoundThatWaits();
     const later = await requestRefresh(test.app, project, ['2']);
 

@@ -10,26 +10,32 @@ function aTerminal(typed?: string): Terminal & { shown(): string } {
   return { input, output, shown: () => shown };
 }
 
-describe('a destructive command', () => {
-  it.each(['y\n', 'Y\n', 'yes\n', ' yes \r\n'])('continues when the user types %j', async (typed) => {
-    const terminal = aTerminal(typed);
+describe('confirmation of destructive commands', () => {
+  it.each(['y\n', 'Y\n', 'yes\n', ' yes \r\n'])(
+    'a destructive command continues when the user types %j',
+    async (typed) => {
+      const terminal = aTerminal(typed);
 
-    await confirm('This removes 3 tokens.', false, terminal);
+      await confirm('This removes 3 tokens.', false, terminal);
 
-    expect(terminal.shown()).toBe('This removes 3 tokens. Continue? [y/N] ');
-  });
+      expect(terminal.shown()).toBe('This removes 3 tokens. Continue? [y/N] ');
+    },
+  );
 
-  it.each(['\n', 'n\n', 'no\n', 'yess\n', 'remove\n'])('stops when the user types %j', async (typed) => {
-    await expect(confirm('This removes 3 tokens.', false, aTerminal(typed))).rejects.toThrow('nothing was changed');
-  });
+  it.each(['\n', 'n\n', 'no\n', 'yess\n', 'remove\n'])(
+    'a destructive command stops when the user types %j',
+    async (typed) => {
+      await expect(confirm('This removes 3 tokens.', false, aTerminal(typed))).rejects.toThrow('nothing was changed');
+    },
+  );
 
-  it('without a terminal, does not wait, and suggests --yes', async () => {
+  it('a destructive command without a terminal does not wait, and suggests --yes', async () => {
     await expect(confirm('This removes 3 tokens.', false, aTerminal())).rejects.toThrow(
       'This removes 3 tokens. Confirm it with --yes.',
     );
   });
 
-  it('does not ask with --yes', async () => {
+  it('a destructive command does not ask with --yes', async () => {
     const terminal = aTerminal('n\n');
 
     await confirm('This removes 3 tokens.', true, terminal);

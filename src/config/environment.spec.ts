@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { parseEnv } from 'node:util';
 import { environmentVariables, readEnvironment, WrongEnvironment } from './environment.js';
 
-describe('the environment', () => {
-  it('is optional', () => {
+describe('environment variables', () => {
+  it('all environment variables are optional', () => {
     expect(readEnvironment({})).toMatchObject({
       port: 3000,
       host: '127.0.0.1',
@@ -19,7 +19,7 @@ describe('the environment', () => {
     });
   });
 
-  it('reads lists', () => {
+  it('an environment variable may be a list', () => {
     const environment = readEnvironment({
       FETCH_ALLOWED_HOSTS: 'localhost:4000, [::1]:80',
       IPFS_GATEWAYS: 'https://ipfs.io',
@@ -73,7 +73,7 @@ describe('the environment', () => {
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['EXPOSE_TOKEN_ROUTES', 'yes'],
     ['PROJECT_API_AUTHENTICATION', 'password'],
-  ])('refuses %s=%s by name, with the valid values', (name, value) => {
+  ])('the variable %s=%s is refused by name, with the valid values', (name, value) => {
     expect(() => readEnvironment({ [name]: value })).toThrow(new RegExp(`^${name} must be `));
   });
 
@@ -90,7 +90,7 @@ describe('the environment', () => {
     ],
     ['RETRY_BASE_SECONDS', '61', 'RETRY_BASE_SECONDS must be at most RETRY_MAX_DELAY_SECONDS'],
     ['EVENT_RETENTION_DAYS', '3', 'DISABLE_WEBHOOKS_AFTER_DAYS must be less than EVENT_RETENTION_DAYS'],
-  ])('%s=%s gets the message: %s', (name, value, message) => {
+  ])('the variable %s=%s gets the message: %s', (name, value, message) => {
     expect(() => readEnvironment({ [name]: value })).toThrow(new WrongEnvironment(message));
   });
 
@@ -98,7 +98,7 @@ describe('the environment', () => {
     ['1', ['1']],
     ['10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
     ['loopback', ['loopback']],
-  ])('accepts TRUST_PROXY=%s', (value, proxies) => {
+  ])('the variable TRUST_PROXY=%s is accepted', (value, proxies) => {
     expect(readEnvironment({ TRUST_PROXY: value }).trustProxy).toEqual(proxies);
   });
 
@@ -118,7 +118,7 @@ describe('the environment', () => {
     });
   });
 
-  it('warns about misspelt variables, and about no others', () => {
+  it('misspelt variables are warned about, and no others', () => {
     const { warnings } = readEnvironment({
       FETCH_CONCURENCY: '9',
       TOKENS_PER_HOURS: '5',
@@ -132,13 +132,13 @@ describe('the environment', () => {
     ]);
   });
 
-  it('gives each option the value of its variable, and leaves the others to their modules', () => {
+  it('each option gets the value of its variable, and all others are left to their modules', () => {
     const { options } = readEnvironment({ FETCH_CONCURRENCY: '7', EXPOSE_TOKEN_ROUTES: 'false', USER_AGENT: 'shop/1' });
 
     expect(options).toEqual({ metadataRefresh: { fetchConcurrency: 7 }, safeHttp: { userAgent: 'shop/1' } });
   });
 
-  it('reads the RPC URL of each chain', () => {
+  it('RPC_URLS has the RPC URL of each chain', () => {
     expect(
       readEnvironment({ RPC_URLS: '1=https://rpc.example/v3/KEY?a=b, 137=http://localhost:8545' }).options.metadataFetch
         ?.rpcUrls,
@@ -148,11 +148,11 @@ describe('the environment', () => {
     });
   });
 
-  it('does not show an RPC URL that it refuses', () => {
+  it('a refused RPC URL is not shown', () => {
     expect(() => readEnvironment({ RPC_URLS: '1=https://rpc.example/KEY,x' })).not.toThrow(/KEY/);
   });
 
-  it('names a wrong parameter of the connection string beside other mistakes', () => {
+  it('a wrong parameter of the connection string is named beside other mistakes', () => {
     expect(() => readEnvironment({ DATABASE_URL: 'postgres://db/shop?sslcrl=/x', PORT: 'http' })).toThrow(
       /^PORT must be .*\nDATABASE_URL has the parameter "sslcrl", which is unknown or not supported$/,
     );
@@ -169,7 +169,7 @@ describe('the environment', () => {
     ['PGSSLCRLDIR', '/etc/ssl/revoked'],
     ['PGSSLCERTMODE', 'require'],
     ['PGGSSENCMODE', 'require'],
-  ])('refuses %s=%s, which libpq would heed, by name and beside DATABASE_URL only', (name, value) => {
+  ])('the variable %s=%s, which libpq would heed, is refused by name, beside DATABASE_URL only', (name, value) => {
     expect(() => readEnvironment({ DATABASE_URL: 'postgres://db/shop', [name]: value })).toThrow(
       new RegExp(`^${name} is not supported and must not be set: .+$`),
     );
@@ -182,11 +182,11 @@ describe('the environment', () => {
     ['PGSSLCERTMODE', 'allow'],
     ['PGGSSENCMODE', 'prefer'],
     ['PGSSLMINPROTOCOLVERSION', 'TLSv1.3'],
-  ])('takes %s=%s', (name, value) => {
+  ])('the variable %s=%s is accepted', (name, value) => {
     expect(() => readEnvironment({ DATABASE_URL: 'postgres://db/shop', [name]: value })).not.toThrow();
   });
 
-  it('has a valid example for every variable in .env.example', () => {
+  it('.env.example has a valid example for every variable', () => {
     const lines = readFileSync(new URL('../../.env.example', import.meta.url), 'utf8').matchAll(/^# ([A-Z_]+=.*)$/gm);
     const examples = parseEnv([...lines].map(([, line]) => line).join('\n'));
 
@@ -194,7 +194,7 @@ describe('the environment', () => {
     expect(Object.keys(examples).toSorted()).toEqual(environmentVariables.toSorted());
   });
 
-  it('does not show a connection string that it refuses', () => {
+  it('a refused connection string is not shown', () => {
     expect(() => readEnvironment({ DATABASE_URL: 'mysql://root:hunter2@db' })).not.toThrow(/hunter2/);
   });
 });

@@ -9,8 +9,8 @@ const refusal = (url: string): string => {
   return 'nothing is wrong with it';
 };
 
-describe('a connection string', () => {
-  it('gives user, password, host, port and database, decoded', () => {
+describe('connection strings', () => {
+  it('a connection string gives user, password, host, port and database, decoded', () => {
     const { config, targets } = readConnectionString(
       'postgresql://a%40b:p%2Fw%3F@db.example:6543/sh%20op?sslmode=disable',
     );
@@ -19,7 +19,7 @@ describe('a connection string', () => {
     expect(targets).toEqual([{ host: 'db.example', port: 6543, ssl: false }]);
   });
 
-  it('gives the application name, options, time limit and keep-alive to the driver', () => {
+  it('a connection string gives the application name, options, time limit and keep-alive to the driver', () => {
     const { config } = readConnectionString(
       'postgres://db/shop?application_name=a+b&fallback_application_name=c&options=-c%20search_path%3Dshop' +
         '&connect_timeout=7&keepalives=1&keepalives_idle=30&user=u&password=p&dbname=other&client_encoding=utf8',
@@ -47,7 +47,7 @@ describe('a connection string', () => {
     ['postgres://:5433/db?host=/tmp', ['/tmp:5433']],
     ['postgres://a:5433/db?host=b,c&sslmode=disable', ['b:5433', 'c:5433']],
     ['postgres:///db?sslmode=disable', [':undefined']],
-  ])('%s names these hosts', (url, hosts) => {
+  ])('the connection string %s names its hosts', (url, hosts) => {
     expect(readConnectionString(url).targets.map(({ host, port }) => `${host}:${port}`)).toEqual(hosts);
   });
 
@@ -61,7 +61,7 @@ describe('a connection string', () => {
     ['?sslmode=verify-full', [true]],
     ['?sslrootcert=system', [true]],
     ['?host=/tmp&sslmode=verify-full', [false]],
-  ])('with "%s", TLS is tried as libpq does', (query, ways) => {
+  ])('with the connection string "%s", TLS is tried as libpq does', (query, ways) => {
     const { targets } = readConnectionString(`postgres://db/shop${query}`);
 
     expect(targets.map(({ ssl }) => ssl !== false)).toEqual(ways);
@@ -73,7 +73,7 @@ describe('a connection string', () => {
     ['sslmode=require&sslpassword=s', { passphrase: 's' }],
     ['sslmode=require&ssl_min_protocol_version=TLSv1.3', { minVersion: 'TLSv1.3' }],
     ['sslmode=require&ssl_max_protocol_version=TLSv1.2', { maxVersion: 'TLSv1.2' }],
-  ])('%s reaches TLS', (query, options) => {
+  ])('the connection string %s reaches TLS', (query, options) => {
     expect(readConnectionString(`postgres://db/shop?${query}`).targets[0]!.ssl).toMatchObject(options);
   });
 
@@ -85,7 +85,7 @@ describe('a connection string', () => {
     ['pgbouncer=true', /"pgbouncer"/],
     [
       'sslmode=no-verify',
-      /^has sslmode=no-verify, which is none of disable, allow, prefer, require, verify-ca, verify-full/,
+      /^has sslmode=no-verify, which is not one of disable, allow, prefer, require, verify-ca, verify-full/,
     ],
     ['sslmode=verify-ca', /needs sslrootcert/],
     ['sslmode=require&sslrootcert=system', /needs sslmode=verify-full/],
@@ -93,13 +93,13 @@ describe('a connection string', () => {
     ['sslmode=require&sslrootcert=/no/such.pem', /^names the file \/no\/such\.pem, which cannot be read \(ENOENT\)$/],
     ['sslmode=require&sslcert=/no/such.pem', /\/no\/such\.pem/],
     ['target_session_attrs=writable', /^has target_session_attrs=writable, but only "any", "read-write"/],
-    ['load_balance_hosts=random', /but only "disable" can be honoured/],
+    ['load_balance_hosts=random', /but only "disable" can be used/],
     ['gssencmode=require', /gssencmode/],
     ['client_encoding=latin1', /only UTF8/],
     ['connect_timeout=soon', /connect_timeout=soon/],
     ['host=a,b&port=1,2,3', /names 2 hosts and 3 ports/],
     ['port=70000', /above 65535/],
-  ])('that has %s is refused by name', (query, sentence) => {
+  ])('a connection string with %s is refused by name', (query, sentence) => {
     expect(refusal(`postgres://db/shop?${query}`)).toMatch(sentence);
   });
 
@@ -110,12 +110,12 @@ describe('a connection string', () => {
     'postgres://u:hunter/2@db/shop',
     'postgres://u:1/hunter@db/x',
     'postgres://u:hunter@d%zzb/shop',
-  ])('that cannot be read is refused without showing it: %s', (url) => {
+  ])('a connection string that cannot be read is refused without showing it: %s', (url) => {
     expect(refusal(url)).toMatch(/^must be a connection string, such as "postgres:/);
     expect(refusal(url)).not.toMatch(/hunter/);
   });
 
-  it('is completed by the variables of libpq', () => {
+  it('a connection string is completed by the variables of libpq', () => {
     const variables = {
       PGSSLMODE: 'require',
       PGSSLMINPROTOCOLVERSION: 'TLSv1.3',
@@ -137,9 +137,12 @@ describe('a connection string', () => {
     ['postgres:///x?port=1', 'postgres:///x?port=1&host=db.example'],
     ['postgres:///x?host=here', 'postgres:///x?host=here'],
     ['postgres://here/x', 'postgres://here/x'],
-  ])('%s takes its host and port from PGHOST and PGPORT only where it names none', (url, whole) => {
-    expect(withLibpqVariables(url, { PGHOST: 'db.example', PGPORT: '6543' })).toBe(whole);
-  });
+  ])(
+    'the connection string %s takes its host and port from PGHOST and PGPORT only where it names none',
+    (url, whole) => {
+      expect(withLibpqVariables(url, { PGHOST: 'db.example', PGPORT: '6543' })).toBe(whole);
+    },
+  );
 
   it('a Unix socket that PGHOST names is not encrypted, whatever sslmode says', () => {
     const url = withLibpqVariables('postgres:///x?sslmode=require', { PGHOST: '/var/run/postgresql' });

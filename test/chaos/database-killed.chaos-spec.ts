@@ -29,7 +29,7 @@ describe.each(each)('round %i: PostgreSQL', () => {
     { signal: 'SIGKILL', outageMs: 500 },
     { signal: 'SIGQUIT', outageMs: 5000 },
     { signal: 'SIGKILL', outageMs: 5000 },
-  ] as const)('that is stopped by $signal and down for $outageMs ms loses nothing', async (how) => {
+  ] as const)('a PostgreSQL that is stopped by $signal and down for $outageMs ms loses nothing', async (how) => {
     await killDatabase(test, server, services, how);
   });
 });

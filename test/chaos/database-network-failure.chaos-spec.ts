@@ -38,8 +38,8 @@ async function expectAllDoneAfterAll(): Promise<void> {
 
 const each = rounds(1);
 
-describe.each(each)('round %i: a connection to the database', () => {
-  it('whose packets are lost for half a minute delays no request for longer', async () => {
+describe.each(each)('round %i: connections to the database', () => {
+  it('a connection to the database whose packets are lost for half a minute delays no request for longer', async () => {
     const project = await begin(300);
 
     line.blackhole();
@@ -51,7 +51,7 @@ describe.each(each)('round %i: a connection to the database', () => {
     await expectAllDoneAfterAll();
   });
 
-  it('that a proxy has dropped silently is closed, and replaced by another one [H11]', async () => {
+  it('a connection to the database that a proxy has dropped silently is closed, and replaced by another one [H11]', async () => {
     await begin(300);
 
     line.blackholeExisting();
@@ -61,7 +61,7 @@ describe.each(each)('round %i: a connection to the database', () => {
     await expectAllDoneAfterAll();
   });
 
-  it('that is refused is retried fewer than five times a second by each process', async () => {
+  it('a connection to the database that is refused is retried fewer than five times a second by each process', async () => {
     const project = await begin(300);
 
     line.refuse();

@@ -14,17 +14,17 @@ afterAll(async () => test.stop());
 
 const each = rounds(2);
 
-describe.each(each)('round %i: a worker', () => {
+describe.each(each)('round %i: workers', () => {
   it.each(killPoints.map((point) => [point.name, point] as const))(
-    'that is killed %s loses nothing',
+    'a worker that is killed %s loses nothing',
     async (_, killPoint) => {
       worker = await killAt(test, api.url, worker, killPoint);
     },
   );
 });
 
-describe.each(each)('round %i: an API process', () => {
-  it('that is killed while a refresh is being committed has accepted it, although the client got no response', async () => {
+describe.each(each)('round %i: API processes', () => {
+  it('an API process that is killed while a refresh is being committed has accepted it, although the client got no response', async () => {
     const project = await test.aProject(5);
     const commits = await blockCommits(test, 'accept');
 
@@ -46,7 +46,7 @@ describe.each(each)('round %i: an API process', () => {
     await test.expectAllDone();
   });
 
-  it('that is killed before a refresh is complete has saved nothing of it, and used no quota', async () => {
+  it('an API process that is killed before a refresh is complete has saved nothing of it, and used no quota', async () => {
     const project = await test.aProject(5);
     const quotas = await test.holdLock('lock table nft_metadata.refresh_quotas in exclusive mode');
 

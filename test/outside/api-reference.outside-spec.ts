@@ -56,7 +56,7 @@ it('"Try it out" at /docs works with an API key', async () => {
   expect(faults).toEqual([]);
 });
 
-it('/docs shows every operation, its errors with an example each, and asks no other host for anything', async () => {
+it('/docs shows every operation, its errors with an example each, and requests nothing from any other host', async () => {
   const { page, faults } = await open('/docs');
 
   await page.waitForSelector('[id$="requestRefresh"]');

@@ -19,7 +19,7 @@ const run = (environment: Record<string, string>) =>
     env: { PATH: process.env['PATH'], BASE_URL: service.url, ...environment },
   });
 
-it('the example with curl asks for a refresh as a partner, waits for it, and reads the errors', async () => {
+it('the example with curl requests a refresh as a partner, waits for it, and reads the errors', async () => {
   const { apiKey, collectionAddress } = await test.aProject({ tokens: ['1', '2'] });
   test.metadataApi.respond('2', 404, 'not here');
 
@@ -34,7 +34,7 @@ it('the example with curl asks for a refresh as a partner, waits for it, and rea
   expect(errors).toMatchObject({ result: [{ token_id: '2', error_code: 'invalid_response_status_code' }] });
 });
 
-it('the example ends with the message of the API when the key is wrong', async () => {
+it('the example with curl ends with the message of the API when the key is wrong', async () => {
   const { collectionAddress } = await test.aProject();
 
   await expect(run({ API_KEY: 'nft_wrong', COLLECTION: collectionAddress })).rejects.toMatchObject({ code: 22 });

@@ -76,7 +76,7 @@ describe('PgBouncer in transaction mode', () => {
     await pooler.stop();
   });
 
-  it('a worker warns once that notifications do not arrive, and refreshes by polling', async () => {
+  it('behind PgBouncer in transaction mode, a worker warns once that notifications do not arrive, and refreshes by polling', async () => {
     const warnings = () => worker.output().match(/not listening for new refreshes, polling only/g) ?? [];
     await vi.waitUntil(() => warnings().length > 0, { timeout: 20_000 });
 
@@ -88,7 +88,7 @@ describe('PgBouncer in transaction mode', () => {
     for (const { url } of [api, worker]) expect((await fetch(`${url}/health/ready`)).status).toBe(200);
   });
 
-  it('the service leaves no setting and no LISTEN in the sessions that other clients get', async () => {
+  it('behind PgBouncer in transaction mode, the service leaves no setting and no LISTEN in the sessions that other clients get', async () => {
     await refresh(api, ['7', '8', '9']);
     await Promise.all([api.end('SIGTERM'), worker.end('SIGTERM')]);
 
@@ -162,7 +162,7 @@ it('a service does not wait longer than DATABASE_WAIT_SECONDS for a pool whose s
   expect(seconds).toBeLessThan(20);
 });
 
-it('PgBouncer in session mode passes notifications on: the worker listens and warns of nothing', async () => {
+it('PgBouncer in session mode passes notifications on: the worker listens and logs no warning', async () => {
   const pooler = await poolerForThisTest(test.database.url, 'session');
 
   const { api, worker } = await startServices(pooler);

@@ -17,6 +17,7 @@ const stored = {
   etag: '"a"',
   lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT',
   warnings: [],
+  known: { row: 7 },
 };
 
 it('the claim of a token that has no record is unchanged: a picture may become its record', () => {
@@ -28,6 +29,14 @@ it('the claim of a token with a record asks whether the document at the same URL
     ...token,
     validators: { url: stored.metadataUrl, etag: stored.etag, lastModified: stored.lastModified },
     hasDocument: true,
+    known: stored.known,
+  });
+});
+
+it('the claim of a token without a good response has what the store knows, and no validators', () => {
+  expect(withStored(token, { ...stored, metadataUrl: null, etag: null, lastModified: null })).toEqual({
+    ...token,
+    known: stored.known,
   });
 });
 
@@ -39,7 +48,11 @@ it.each([
 });
 
 it('a record without validators is fetched whole', () => {
-  expect(withStored(token, { ...stored, etag: null, lastModified: null })).toEqual({ ...token, hasDocument: true });
+  expect(withStored(token, { ...stored, etag: null, lastModified: null })).toEqual({
+    ...token,
+    hasDocument: true,
+    known: stored.known,
+  });
 });
 
 it.each([

@@ -1,5 +1,5 @@
 import { MEDIA_INSTEAD_OF_DOCUMENT, type MetadataLocation, type Validators } from '@app/metadata-fetch';
-import type { StoredValidators } from '@app/token-store';
+import type { StoredToken } from '@app/token-store';
 
 /** One item, claimed for one lease. */
 export interface ClaimedItem {
@@ -35,16 +35,20 @@ export interface ClaimedToken {
   validators?: Validators;
   /** Whether the record comes from a document, not from media that was served instead; absent: unknown. */
   hasDocument?: boolean;
+  /** What the token store knew at the time of the claim; it gets it back with the result. */
+  known?: unknown;
 }
 
-/** Adds the stored validators of the last successful response, if there is one. */
-export function withStored(token: ClaimedToken, stored: StoredValidators | undefined): ClaimedToken {
+/** Adds what is stored: the validators of the last successful response, if there is one, and the store's own state. */
+export function withStored(token: ClaimedToken, stored: StoredToken | undefined): ClaimedToken {
   if (!stored) return token;
-  const { metadataUrl: url, etag, lastModified, warnings } = stored;
+  const { metadataUrl: url, etag, lastModified, warnings, known } = stored;
+  if (url === null) return { ...token, known };
   const hasValidators = etag !== null || lastModified !== null;
   return {
     ...token,
     ...(hasValidators && { validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } }),
     hasDocument: !warnings.includes(MEDIA_INSTEAD_OF_DOCUMENT),
+    known,
   };
 }

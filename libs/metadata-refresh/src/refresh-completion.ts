@@ -83,10 +83,14 @@ export class RefreshCompletion {
       );
     }
     const changes: MetadataChange[] = [];
+    const late: (() => Promise<void>)[] = [];
     const written = await this.tokens.writeMetadata(
       em,
       succeeded.map(([result]) => toMetadataWrite(result)),
-      this.outbox ? (change) => void changes.push(change) : undefined,
+      {
+        onChange: this.outbox && ((change) => void changes.push(change)),
+        defer: (work) => void late.push(work),
+      },
     );
     // A fetch may be written in parts: count its failure once, with its first item.
     const first = failed.filter((same) => same.some(({ item, token }) => item === token.items[0]));
@@ -101,6 +105,7 @@ export class RefreshCompletion {
     if (missing.length > 0) await this.queue.failMissing(em, missing);
     if (outdated.length > 0) await this.queue.requeue(em, outdated);
     const effective = succeeded.filter((_, index) => written[index] === 'changed');
+    for (const work of late) await work();
     return { missing: new Set(missing), outdated: new Set(outdated), changes: withRefreshes(changes, effective) };
   }
 
@@ -169,6 +174,7 @@ function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded):
     etag: validators.etag,
     lastModified: validators.lastModified,
     refreshId: item.refreshId,
+    known: token.known,
   };
 }
 

@@ -3,7 +3,7 @@ import { expandAddress, expandMetadataUrl, parseMetadataUrl } from './metadata-u
 const cid = `Qm${'a'.repeat(44)}`;
 const LARGEST = (2n ** 256n - 1n).toString();
 
-describe('a metadata URL is registered', () => {
+describe('registering metadata URLs', () => {
   it.each<[string, string, string]>([
     ['as it is', 'https://api.example/meta', 'https://api.example/meta'],
     ['without blanks and line breaks around', ' https://api.example/meta/ \n', 'https://api.example/meta'],
@@ -36,7 +36,7 @@ describe('a metadata URL is registered', () => {
     ['with a hexadecimal placeholder after 0x', 'https://api.example/0x{id_hex64}', 'https://api.example/0x{id_hex64}'],
     ['with a placeholder on IPFS', `ipfs://${cid}/{id}.json`, `ipfs://${cid}/{id}.json`],
     ['with a placeholder in a CID', 'ipfs://f01551220{id_hex64}', 'ipfs://f01551220{id_hex64}'],
-  ])('%s: %j (S3)', (_, text, url) => {
+  ])('a metadata URL is registered %s: %j (S3)', (_, text, url) => {
     expect(parseMetadataUrl(text)).toEqual({ kind: 'valid', url });
   });
 
@@ -94,7 +94,7 @@ describe('a metadata URL is registered', () => {
     ],
     ['that contains a document', 'https://ipfs.io/ipfs/data:application/json,x', /contains another URI/],
     ['too long', `https://api.example/${'a'.repeat(8190)}`, /is too long/],
-  ])('not if it is %s (S3)', (_, text, problem) => {
+  ])('a metadata URL is not registered if it is %s (S3)', (_, text, problem) => {
     expect(parseMetadataUrl(text)).toEqual({ kind: 'invalid', problem: expect.stringMatching(problem) as string });
   });
 
@@ -103,12 +103,15 @@ describe('a metadata URL is registered', () => {
     'https:/user:s3cret@api.example/meta',
     'https://ipfs.io/ipfs/https://user:s3cret@api.example/meta',
     'htp://user:s3cret@api.example/{x}',
-  ])('not if it contains credentials, which the message does not repeat: %s (S3)', (text) => {
-    expect(parseMetadataUrl(text)).toEqual({
-      kind: 'invalid',
-      problem: 'The metadata URL must not contain a user name or password: errors show it.',
-    });
-  });
+  ])(
+    'a metadata URL is not registered if it contains credentials, which the message does not repeat: %s (S3)',
+    (text) => {
+      expect(parseMetadataUrl(text)).toEqual({
+        kind: 'invalid',
+        problem: 'The metadata URL must not contain a user name or password: errors show it.',
+      });
+    },
+  );
 });
 
 it.each<[string, string, string]>([
@@ -118,11 +121,11 @@ it.each<[string, string, string]>([
   ['https://api.example/meta?id={id}', LARGEST, `https://api.example/meta?id=${LARGEST}`],
   ['https://api.example/{id}/{id_hex64}', '10', `https://api.example/10/${'a'.padStart(64, '0')}`],
   ['https://api.example/0x{id_hex64}', LARGEST, `https://api.example/0x${'f'.repeat(64)}`],
-])('%s with token %s is %s (S3)', (metadataUrl, tokenId, url) => {
+])('the metadata URL %s with token %s is %s (S3)', (metadataUrl, tokenId, url) => {
   expect(expandMetadataUrl(metadataUrl, tokenId)).toBe(url);
 });
 
-it('{address} becomes the address of the contract in lower case, everywhere (S3)', () => {
+it('{address} in a metadata URL becomes the address of the contract in lower case, everywhere (S3)', () => {
   const url = expandAddress('https://api.example/{address}/{id}?of={address}', `0x${'aB'.repeat(20)}`);
 
   expect(url).toBe(`https://api.example/0x${'ab'.repeat(20)}/{id}?of=0x${'ab'.repeat(20)}`);

@@ -1,6 +1,6 @@
 import { trimText } from './trimmed-text.js';
 
-describe('trimming a text', () => {
+describe('trimming', () => {
   it.each([
     ['nothing', 'Lamp', 'Lamp'],
     ['all of it', ' \0\n', ''],
@@ -14,11 +14,11 @@ describe('trimming a text', () => {
     ['no letter beyond ASCII', '\u00a1Äé\u0101', '\u00a1Äé\u0101'],
     ['no character of two units', '🦊🦊', '🦊🦊'],
     ['nothing inside', 'a \0 b', 'a \0 b'],
-  ])('removes %s', (_, text, trimmed) => {
+  ])('trimming a text removes %s', (_, text, trimmed) => {
     expect(trimText(text)).toBe(trimmed);
   });
 
-  it('removes everything that JavaScript trims', () => {
+  it('trimming a text removes everything that JavaScript trims', () => {
     const spaces = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter((c) => !c.trim());
 
     expect(trimText(`${spaces.join('')}Lamp${spaces.join('')}`)).toBe('Lamp');

@@ -2,7 +2,7 @@ import { nearestName } from './nearest-name.js';
 
 const NAMES = ['tokensPerHour', 'tokensPerRequest', 'maxAttempts', 'chain_id', 'ttl'];
 
-describe('the nearest name', () => {
+describe('nearest names', () => {
   it.each([
     ['tokenPerHour', 'tokensPerHour'],
     ['tokens_per_hour', 'tokensPerHour'],
@@ -10,11 +10,11 @@ describe('the nearest name', () => {
     ['maxAtempts', 'maxAttempts'],
     ['chainId', 'chain_id'],
     ['tll', 'ttl'],
-  ])('of %s is %s', (text, name) => {
+  ])('the nearest name to %s is %s', (text, name) => {
     expect(nearestName(text, NAMES)).toBe(name);
   });
 
-  it.each(['colour', 'x', '', 'tokens'])('does not exist for %j', (text) => {
+  it.each(['colour', 'x', '', 'tokens'])('%j has no nearest name', (text) => {
     expect(nearestName(text, NAMES)).toBeUndefined();
   });
 });

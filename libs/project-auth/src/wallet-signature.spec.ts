@@ -15,7 +15,7 @@ const withV = (v: string) => good.signature!.slice(0, -2) + v;
 const sdkV = good.signature!.endsWith('1b') ? '00' : '01';
 
 describe('wallet signatures', () => {
-  it('recover the address of the published test vector', () => {
+  it('a wallet signature recovers the address of the published test vector', () => {
     const signature =
       '0x31043c2584b8f20d67c4d895f8e385e0d5c0ecb8bfb34e76874da4c27660c13d0cdbdf4bb9fe6473614d400e90a846ee25271f5a102a5c3162e3f84321a2113a00';
 
@@ -26,7 +26,7 @@ describe('wallet signatures', () => {
     ['as a wallet makes it', good.signature],
     ['with v as 00 or 01, as the SDK sends it', withV(sdkV)],
     ['in upper case', `0x${good.signature!.slice(2).toUpperCase()}`],
-  ])('are accepted %s', (_, signature) => {
+  ])('a wallet signature is accepted %s', (_, signature) => {
     expect(check({ signature })).toEqual({
       kind: 'signed',
       address: wallet.address.toLowerCase(),
@@ -34,7 +34,7 @@ describe('wallet signatures', () => {
     });
   });
 
-  it('are accepted with the address in lower case', () => {
+  it('a wallet signature is accepted with the address in lower case', () => {
     expect(check({ address: wallet.address.toLowerCase() })).toMatchObject({ kind: 'signed' });
   });
 
@@ -43,12 +43,12 @@ describe('wallet signatures', () => {
     [300, 'signed'],
     [-301, 'refused'],
     [301, 'refused'],
-  ])('made %i seconds from now are %s', (offset, kind) => {
+  ])('a wallet signature made %i seconds from now is %s', (offset, kind) => {
     const timestamp = String(seconds + offset);
     expect(check({ timestamp, signature: wallet.signMessageSync(timestamp) }).kind).toBe(kind);
   });
 
-  it('say the time here when they are out of the window', () => {
+  it('the error for a wallet signature out of the window says the time of the service', () => {
     const timestamp = String(seconds - 9999);
     expect(check({ timestamp, signature: wallet.signMessageSync(timestamp) })).toMatchObject({
       reason: 'timestamp_out_of_window',
@@ -80,7 +80,7 @@ describe('wallet signatures', () => {
     ['invalid_signature', { signature: `0x${'f'.repeat(128)}1b` }],
     ['invalid_signature', { signature: wallet.signMessageSync('1700000001') }],
     ['invalid_signature', { address: '0x95cf5C1b78eD03db3a1d69e722f2E2FA40CDf584' }],
-  ])('are refused as %s: %j', (reason, headers) => {
+  ])('a wallet signature is refused as %s: %j', (reason, headers) => {
     expect(check(headers)).toMatchObject({ kind: 'refused', reason });
   });
 });

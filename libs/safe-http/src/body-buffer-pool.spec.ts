@@ -27,7 +27,7 @@ function acquire(name: string): Permit {
 /** Runs everything that waits for no timer. */
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
-it('grants two buffers at the same time, and the next permit gets one that is released', async () => {
+it('a pool grants two buffers at the same time, and the next permit gets one that is released', async () => {
   const [first] = [acquire('a1'), acquire('b1'), acquire('c1')];
   await settle();
   expect(results).toEqual(['a1', 'b1']);
@@ -38,7 +38,7 @@ it('grants two buffers at the same time, and the next permit gets one that is re
   expect(results).toEqual(['a1', 'b1', 'c1']);
 });
 
-it('lets collections take turns: owners without a buffer come before those that hold one', async () => {
+it('a pool lets collections take turns: owners without a buffer come before those that hold one', async () => {
   const [first, , , another] = [acquire('a1'), acquire('a2'), acquire('a3'), acquire('b1'), acquire('c1')];
 
   first.release();
@@ -48,7 +48,7 @@ it('lets collections take turns: owners without a buffer come before those that 
   expect(results).toEqual(['a1', 'a2', 'b1', 'c1']);
 });
 
-it('skips permits that were released while waiting, and loses no buffer', async () => {
+it('a pool skips permits that were released while waiting, and loses no buffer', async () => {
   const permits = [acquire('a1'), acquire('b1'), acquire('c1'), acquire('d1')];
 
   for (const permit of permits.toReversed()) permit.release();
@@ -58,7 +58,7 @@ it('skips permits that were released while waiting, and loses no buffer', async 
   expect(results).toEqual(['a1', 'b1', 'e1', 'f1']);
 });
 
-it('leaves no timer behind when no permit waits', async () => {
+it('a pool leaves no timer behind when no permit waits', async () => {
   const permits = [acquire('a1'), acquire('b1'), acquire('c1')];
 
   for (const permit of permits.toReversed()) permit.release();
@@ -67,7 +67,7 @@ it('leaves no timer behind when no permit waits', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('rejects with AcquireTimeout when all waits of a permit together are too long', async () => {
+it('a pool rejects with AcquireTimeout when all waits of a permit together are too long', async () => {
   const permit = pool.createPermit();
   const [first] = [acquire('a1'), acquire('b1')];
   const acquired = permit.acquire('c');
@@ -84,7 +84,7 @@ it('rejects with AcquireTimeout when all waits of a permit together are too long
   expect(permit.isWaiting).toBe(false);
 });
 
-it('rejects at once when the queue is full, but still queues the first permit of another collection', async () => {
+it('a pool rejects at once when the queue is full, but still queues the first permit of another collection', async () => {
   for (let id = 1; id <= 2 + 64 + 1; id += 1) acquire(`a${id}`);
   const late = acquire('b1');
   await settle();

@@ -60,15 +60,15 @@ it.each([
   ['IPv4, and no response for IPv6', 'half-four.example', [four]],
   ['IPv6, and no response for IPv4', 'half-six.example', [six]],
   ['both families, where the first IPv4 query was lost', 'lost-four.example', [four, six]],
-])('resolves all addresses of a name that has %s', async (_, name, addresses) => {
+])('the resolver finds all addresses of a name that has %s', async (_, name, addresses) => {
   expect(await lookup(name)).toEqual(addresses);
 });
 
-it('resolves one address if the caller wants one', async () => {
+it('the resolver finds one address if the caller wants one', async () => {
   expect(await lookup('both.example', false)).toBe(IPV4);
 });
 
-it('starts a new query if the one in flight is older than its first try', async () => {
+it('the resolver starts a new query if the one in flight is older than its first try', async () => {
   const resolver = aResolver();
   const first = lookup(LATE, true, resolver).catch((error: unknown) => error);
   // Both families, and a second try of one.
@@ -78,6 +78,6 @@ it('starts a new query if the one in flight is older than its first try', async 
   expect(await first).toBeInstanceOf(Error);
 });
 
-it('rejects when no name server responds in time', async () => {
+it('the resolver rejects when no name server responds in time', async () => {
   await expect(lookup('silent.example')).rejects.toMatchObject({ syscall: expect.stringMatching(/^query/) as string });
 });

@@ -9,7 +9,7 @@ describe('Retry-After', () => {
     ['0', 0],
     ['Wed, 21 Oct 2015 07:28:00 GMT', 26_880],
     ['999999999999', 86_400],
-  ])('%j asks for %i seconds [D9, D11, D13]', (value, seconds) => {
+  ])('Retry-After %j asks for %i seconds [D9, D11, D13]', (value, seconds) => {
     expect(parseRetryAfter(value, now)).toBe(seconds);
   });
 
@@ -22,7 +22,7 @@ describe('Retry-After', () => {
     '1e3',
     'Tue, 20 Oct 2015 07:28:00 GMT',
     'Wed, 99 Oct 2015 07:28:00 GMT',
-  ])('%j asks for no delay [D12]', (value) => {
+  ])('Retry-After %j asks for no delay [D12]', (value) => {
     expect(parseRetryAfter(value, now)).toBeUndefined();
   });
 
@@ -34,7 +34,7 @@ describe('Retry-After', () => {
     ['Sunday, 06-Nov-94 08:49:37 GMT', undefined],
     ['Wednesday, 21 Oct 2015 07:28:00 GMT', undefined],
     ['Wed Oct 21 07:28:00 2015 CET', undefined],
-  ])('%j, in an obsolete date format, asks for %s seconds (H10)', (value, seconds) => {
+  ])('Retry-After %j, in an obsolete date format, asks for %s seconds (H10)', (value, seconds) => {
     expect(parseRetryAfter(value, now)).toBe(seconds);
   });
 });
@@ -66,7 +66,7 @@ describe('rate limit headers', () => {
     [{ ratelimit: 'limit=10, remaining=5, reset=12' }, undefined],
     [{ ratelimit: 'rubbish' }, undefined],
     [{}, undefined],
-  ])('%j ask for %s seconds (H9)', (headers, seconds) => {
+  ])('rate limit headers %j ask for %s seconds (H9)', (headers, seconds) => {
     expect(readRetryAfterSeconds(headers, now)).toBe(seconds);
   });
 
@@ -74,7 +74,7 @@ describe('rate limit headers', () => {
     [{ 'retry-after': '7', 'ratelimit-reset': '12', ratelimit: '"default";r=0;t=12' }, 7],
     [{ 'retry-after': '0', 'x-ratelimit-reset': '12' }, 0],
     [{ 'retry-after': 'soon', 'x-ratelimit-reset': '12' }, 12],
-  ])('count only without a valid Retry-After: %j (H9)', (headers, seconds) => {
+  ])('rate limit headers count only without a valid Retry-After: %j (H9)', (headers, seconds) => {
     expect(readRetryAfterSeconds(headers, now)).toBe(seconds);
   });
 });

@@ -202,17 +202,17 @@ const RANGES: Range[] = [
   { range: 'IPv6 multicast', first: 'ff00::', last: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', neighbours: [] },
 ];
 
-describe('a metadata host at an address', () => {
+describe('metadata hosts at an address', () => {
   it.each(
     RANGES.flatMap(({ range, first, last }) =>
       [...new Set([first, last])].map((address) => [address, range, isIPv6(address) ? '[E5]' : '[E3]']),
     ),
-  )('is blocked at %s, at the edge of %s %s', async (address) => {
+  )('a metadata host is blocked at %s, at the edge of %s %s', async (address) => {
     expect(await check(address)).toBe('blocked_address');
   });
 
   it.each(RANGES.flatMap(({ range, neighbours }) => neighbours.map((address) => [address, range])))(
-    'is connected to at %s, just outside %s',
+    'a metadata host is connected to at %s, just outside %s',
     async (address) => {
       expect(await check(address)).toBe(CONNECTED);
     },
@@ -227,12 +227,12 @@ describe('a metadata host at an address', () => {
     ['2607:f8b0:5efe::7f00:1', 'with the 5efe of ISATAP elsewhere'],
     ['2607:f8b0::5efe:0:a00:1', 'with the 5efe of ISATAP a group too early'],
     ['2607:f8b0::100:5efe:a00:1', 'with an interface identifier that is not quite that of ISATAP'],
-  ])('is connected to at %s: %s', async (address) => {
+  ])('a metadata host is connected to at %s: %s', async (address) => {
     expect(await check(address)).toBe(CONNECTED);
   });
 });
 
-describe('an IPv4 address inside an IPv6 address is blocked, private or public', () => {
+describe('IPv4 addresses inside IPv6 addresses', () => {
   it.each([
     ['loopback, mapped', '::ffff:127.0.0.1'],
     ['loopback, mapped, in hexadecimal', '::ffff:7f00:1'],
@@ -269,12 +269,12 @@ describe('an IPv4 address inside an IPv6 address is blocked, private or public',
     ['0.0.0.0 by ISATAP', '2607:f8b0:1:2:0:5efe::'],
     ['a public one by ISATAP', '2607:f8b0::200:5efe:8.8.8.8'],
     ['loopback by ISATAP of link-local', 'fe80::5efe:127.0.0.1'],
-  ])('%s: %s [E5]', async (_, address) => {
+  ])('an IPv4 address inside an IPv6 address is blocked, private or public: %s: %s [E5]', async (_, address) => {
     expect(await check(address)).toBe('blocked_address');
   });
 });
 
-describe('the metadata service of a cloud is blocked', () => {
+describe('metadata services of clouds', () => {
   it.each([
     ['of AWS, GCP, Azure, DigitalOcean, Oracle and Hetzner', '169.254.169.254'],
     ['of AWS over IPv6', 'fd00:ec2::254'],
@@ -290,12 +290,12 @@ describe('the metadata service of a cloud is blocked', () => {
     ['of OpenStack over IPv6', 'fe80::a9fe:a9fe'],
     ['of Scaleway', '169.254.42.42'],
     ['of Scaleway over IPv6', 'fd00:42::42'],
-  ])('%s: %s [E4]', async (_, address) => {
+  ])('the metadata service of a cloud is blocked: %s: %s [E4]', async (_, address) => {
     expect(await check(address)).toBe('blocked_address');
   });
 });
 
-describe('a name is not connected to', () => {
+describe('names that are not connected to', () => {
   it.each<[string, string[]]>([
     ['loopback [E7]', ['127.0.0.1']],
     ['loopback of IPv6', ['::1']],
@@ -319,22 +319,22 @@ describe('a name is not connected to', () => {
     ['an address in brackets', ['[2001:4860:4860::8888]']],
     ['an address in short form', ['8.8']],
     ['an address with octal parts', ['0177.0.0.1']],
-  ])('that resolves to %s', async (_, addresses) => {
+  ])('a name is not connected to if it resolves to %s', async (_, addresses) => {
     expect(await connect(publicLookup(resolverOf(addresses)))).toBe('BLOCKED_ADDRESS');
     expect(await connect(publicLookup(resolverOf(addresses)), { all: false })).toBe('BLOCKED_ADDRESS');
   });
 
-  it('that resolves to no address, which is a DNS error and not a blocked address', async () => {
+  it('a name that resolves to no address is a DNS error and not a blocked address', async () => {
     expect(await connect(publicLookup(resolverOf([])))).toBe('ENODATA');
   });
 
-  it('that does not resolve', async () => {
+  it('a name that does not resolve is not connected to', async () => {
     const notFound = Object.assign(new Error('getaddrinfo ENOTFOUND host.example'), { code: 'ENOTFOUND' });
 
     expect(await connect(publicLookup(resolverOf(notFound)))).toBe('ENOTFOUND');
   });
 
-  it('that was public at the first lookup and is private now (DNS rebinding) [E9]', async () => {
+  it('a name that was public at the first lookup and is private now is not connected to (DNS rebinding) [E9]', async () => {
     const lookup = publicLookup(resolverOf(['8.8.8.8'], ['127.0.0.1']));
 
     expect(await connect(lookup)).toEqual(['8.8.8.8']);
@@ -342,38 +342,38 @@ describe('a name is not connected to', () => {
     expect(await connect(lookup)).toBe('BLOCKED_ADDRESS');
   });
 
-  it('that resolves to loopback by a resolver that returns a single address', async () => {
+  it('a name is not connected to if a resolver that returns a single address resolves it to loopback', async () => {
     const lookup = publicLookup((_, __, callback) => callback(null, '127.0.0.1', 4));
 
     expect(await connect(lookup)).toBe('BLOCKED_ADDRESS');
   });
 });
 
-describe('a name is connected to', () => {
-  it('at each of its addresses, in their order, when all are public', async () => {
+describe('names that are connected to', () => {
+  it('a name is connected to at each of its addresses, in their order, when all are public', async () => {
     const addresses = ['2606:4700:4700::1111', '1.1.1.1', '1.0.0.1'];
 
     expect(await connect(publicLookup(resolverOf(addresses)))).toEqual(addresses);
   });
 
-  it('at its first address by a socket that accepts one', async () => {
+  it('a name is connected to at its first address by a socket that accepts one', async () => {
     expect(await connect(publicLookup(resolverOf(['1.1.1.1', '1.0.0.1'])), { all: false })).toBe('1.1.1.1');
   });
 
-  it('at the addresses that were checked: the name is resolved once per connect (DNS rebinding) [E9]', async () => {
+  it('a name is connected to at the addresses that were checked: the name is resolved once per connect (DNS rebinding) [E9]', async () => {
     const lookup = publicLookup(resolverOf(['1.1.1.1'], ['127.0.0.1']));
 
     expect(await connect(lookup)).toEqual(['1.1.1.1']);
   });
 
-  it('again, when it was private and is public now', async () => {
+  it('a name that was private and is public now is connected to', async () => {
     const lookup = publicLookup(resolverOf(['127.0.0.1'], ['1.1.1.1']));
 
     expect(await connect(lookup)).toBe('BLOCKED_ADDRESS');
     expect(await connect(lookup)).toEqual(['1.1.1.1']);
   });
 
-  it('at the address of a resolver that returns a single address', async () => {
+  it('a name is connected to at the address of a resolver that returns a single address', async () => {
     expect(await connect(publicLookup((_, __, callback) => callback(null, '1.1.1.1', 4)))).toEqual(['1.1.1.1']);
   });
 });

@@ -2,7 +2,6 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
-import type { MetadataChange } from './metadata-change.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { formatPageCursor, parsePageCursor, type PageOrder } from './search/page-cursor.js';
 import { TokenSearch, type PageQuery } from './search/token-search.js';
@@ -15,13 +14,14 @@ import { TokenRegistration } from './token-registration.js';
 import { TokenRemoval } from './token-removal.js';
 import {
   TokenStore,
-  type StoredValidators,
+  type StoredToken,
   type TokenLimit,
   type TokenPage,
   type TokenPageQuery,
   type TokenQuery,
   type TraitQuery,
   type TraitSummary,
+  type WriteOptions,
   type WriteResult,
 } from './token-store.js';
 
@@ -95,7 +95,6 @@ export class DatabaseTokenStore extends TokenStore {
     const tokens: TokenRecord[] = [];
     let from = after === undefined ? null : [after];
     do {
-      // The caller waits for a full page: one long lookup costs less than scans through the whole collection.
       // The caller waits for a full page: one long lookup costs less than scans through the whole collection.
       const page = await this.page(query, order, from, wanted - tokens.length, { maxPostings: Infinity });
       tokens.push(...page.tokens);
@@ -179,18 +178,18 @@ export class DatabaseTokenStore extends TokenStore {
     return rows;
   }
 
-  override async findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]> {
-    const { rows } = await sql<StoredValidators>`
+  override async findStored(references: readonly TokenReference[], em = this.em.fork()): Promise<StoredToken[]> {
+    const { rows } = await sql<StoredToken>`
       select token.collection_id as "collectionId", token.token_id::text as "tokenId",
-        token.metadata_url as "metadataUrl", token.http_etag as etag, token.http_last_modified as "lastModified",
-        token.warnings
+        case when token.content_hash is not null then token.metadata_url end as "metadataUrl",
+        token.http_etag as etag, token.http_last_modified as "lastModified", token.warnings,
+        token.fetch_seq::text as "lastFetchSeq", token.change_seq::text as "lastChangeSeq"
       from unnest(
         ${references.map(({ collectionId }) => collectionId)}::uuid[],
         ${references.map(({ tokenId }) => tokenId)}::numeric[]
       ) as wanted (collection_id, token_id)
       join nft_metadata.tokens as token
-        on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id
-      where token.content_hash is not null and token.metadata_url is not null`.execute(this.em.fork().getKysely());
+        on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id`.execute(em.getKysely());
     return rows;
   }
 
@@ -209,9 +208,9 @@ export class DatabaseTokenStore extends TokenStore {
   override writeMetadata(
     em: EntityManager,
     writes: readonly MetadataWrite[],
-    onChange?: (change: MetadataChange) => void,
+    options?: WriteOptions,
   ): Promise<WriteResult[]> {
-    return this.writer.write(em, writes, onChange);
+    return this.writer.write(em, writes, options);
   }
 
   override async recordFailures(em: EntityManager, failures: readonly FailureWrite[]): Promise<void> {

@@ -2,13 +2,14 @@ export { TokenStoreModule } from './token-store.module.js';
 export type { TokenStoreExtras } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
 export type {
-  StoredValidators,
+  StoredToken,
   TokenLimit,
   TokenPage,
   TokenPageQuery,
   TokenQuery,
   TraitQuery,
   TraitSummary,
+  WriteOptions,
   WriteResult,
 } from './token-store.js';
 export type { TokenOrder } from './token-order.js';

@@ -14,7 +14,7 @@ const difference = (before: [string, Attribute['value']][], after: [string, Attr
     traitValues(after.map(([type, value]) => attribute(type, value))),
   );
 
-it('has what came and what went, each once', () => {
+it('the difference between two lists of traits has what was added and what was removed, each once', () => {
   expect(
     difference(
       [
@@ -38,7 +38,7 @@ it('has what came and what went, each once', () => {
   });
 });
 
-it('is empty when only the order, or the kind of a value, has changed', () => {
+it('the difference is empty when only the order of traits, or the type of a value, has changed', () => {
   expect(
     difference(
       [
@@ -57,7 +57,7 @@ it('is empty when only the order, or the kind of a value, has changed', () => {
   });
 });
 
-it('leaves out what cannot be filtered by', () => {
+it('the difference leaves out traits that are too long to filter by', () => {
   expect(difference([['A', 'x'.repeat(501)]], [['B'.repeat(501), 'y']])).toEqual({
     traitsAdded: [],
     traitsRemoved: [],
@@ -65,7 +65,7 @@ it('leaves out what cannot be filtered by', () => {
   });
 });
 
-it('holds 100 traits and 10,000 characters at most, and says when there are more', () => {
+it('the difference holds 100 traits and 10,000 characters at most, and says when there are more', () => {
   const short = Array.from({ length: 101 }, (_, index): [string, string] => ['T', String(index)]);
   const long = Array.from({ length: 50 }, (_, index): [string, string] => ['T', `${index}`.padEnd(499, 'x')]);
 

@@ -5,7 +5,7 @@ import type { MetadataChange } from './metadata-change.js';
 import { joinBefore, returningDifference, toChange, type RecordDifference } from './record-difference.js';
 import { SearchIndex } from './search/search-index.js';
 import type { MetadataWrite, TokenMetadata } from './token-metadata.js';
-import type { WriteResult } from './token-store.js';
+import type { WriteOptions, WriteResult } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
 
 interface LockedToken {
@@ -40,7 +40,7 @@ export class MetadataWriter {
   async write(
     em: EntityManager,
     writes: readonly MetadataWrite[],
-    onChange?: (change: MetadataChange) => void,
+    { onChange, defer }: WriteOptions = {},
   ): Promise<WriteResult[]> {
     if (writes.length === 0) return [];
     const tokens = await this.lockTokens(em, writes);
@@ -62,7 +62,7 @@ export class MetadataWriter {
     });
 
     if (touches.length > 0) await this.touch(em, touches);
-    if (changes.length > 0) await this.replace(em, changes, onChange);
+    if (changes.length > 0) await this.replace(em, changes, { onChange, defer });
     return results;
   }
 
@@ -104,7 +104,7 @@ export class MetadataWriter {
   private async replace(
     em: EntityManager,
     changes: readonly Change[],
-    onChange?: (change: MetadataChange) => void,
+    { onChange, defer }: WriteOptions,
   ): Promise<void> {
     const traitIds = await this.traits.idsOf(
       em,
@@ -127,7 +127,7 @@ export class MetadataWriter {
         http_etag = row.etag, http_last_modified = row.last_modified,
         metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
         last_attempt_at = now(), last_success_at = now(), changed_at = now(),
-        fetch_seq = row.fetch_seq, last_refresh_id = row.refresh_id
+        fetch_seq = row.fetch_seq, change_seq = row.fetch_seq, last_refresh_id = row.refresh_id
       from jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row (
         id bigint, name text, description text, image_url text, image_original text, animation_url text, animation_original text, external_url text,
         youtube_url text, background_color text, decimals int, localization jsonb, attributes jsonb, raw jsonb, content_hash text, metadata_url text, metadata_source text,
@@ -148,10 +148,13 @@ export class MetadataWriter {
     );
     // Before the counts are locked, because other batches wait for those.
     if (onChange) for (const change of differences(changes, replaced)) onChange(change);
-    await this.traits.count(
-      em,
-      changes.map(({ token }, index) => ({ oldTraitIds: token.traitIds, newTraitIds: traitIds[index]! })),
-    );
+    const count = () =>
+      this.traits.count(
+        em,
+        changes.map(({ token }, index) => ({ oldTraitIds: token.traitIds, newTraitIds: traitIds[index]! })),
+      );
+    if (defer) defer(count);
+    else await count();
   }
 }
 

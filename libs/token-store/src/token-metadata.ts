@@ -56,6 +56,8 @@ export interface MetadataWrite {
   etag?: string | undefined;
   lastModified?: string | undefined;
   refreshId: string;
+  /** The `known` of `TokenStore.findStored` when the token was claimed. Absent: the store reads the record first. */
+  known?: unknown;
 }
 
 /** A failed fetch. It changes the failure fields of the record and nothing else. */

@@ -65,14 +65,33 @@ export interface TraitQuery {
  */
 export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing' | 'outdated';
 
-/** Validators of a token's last good response, for the next conditional request. */
-export interface StoredValidators extends TokenReference {
-  /** The URL that was requested. Validators are valid for this URL only. */
-  metadataUrl: string;
+export interface WriteOptions {
+  /** Is called for each record whose content changed. */
+  onChange?: ((change: MetadataChange) => void) | undefined;
+  /**
+   * Receives the part of the write that locks rows which many transactions want, the trait counts: run it once, late in the
+   * same transaction. Without `defer` it runs at once.
+   */
+  defer?: ((work: () => Promise<void>) => void) | undefined;
+}
+
+/** What is stored of a token when a fetch of it begins. */
+export interface StoredToken extends TokenReference {
+  /** The URL of the last good response. Validators are valid for this URL only. null: there was no good response yet. */
+  metadataUrl: string | null;
   etag: string | null;
   lastModified: string | null;
   /** Warnings of the record. They tell whether it was made from a document or from an image in its place. */
   warnings: readonly string[];
+  /** The `fetchSeq` of the last successful fetch; '0': there was none. Absent: the store does not know. */
+  lastFetchSeq?: string;
+  /** The `fetchSeq` of the last fetch that changed the content; '0': there was none. Absent: the store does not know. */
+  lastChangeSeq?: string;
+  /**
+   * A value that only the store reads. It comes back in `MetadataWrite.known`, so that the store can tell whether the record
+   * is still as it was now, without reading it again. Absent: the store does not use it.
+   */
+  known?: unknown;
 }
 
 /**
@@ -135,23 +154,29 @@ export abstract class TokenStore {
   abstract listTraits(query: TraitQuery): Promise<TraitSummary[]>;
 
   /**
-   * Validators of the last good responses, for conditional requests, and so that an image does not replace a document.
-   * Tokens without a good response are left out.
+   * What is stored of these tokens: validators for conditional requests, warnings so that an image does not replace a
+   * document, and `known` for a cheaper write. In no particular order. Tokens that are not registered are left out; a store
+   * may leave out those without a good response, too. With `em`, inside the caller's transaction.
    */
-  abstract findValidators(references: readonly TokenReference[]): Promise<StoredValidators[]>;
+  abstract findStored(references: readonly TokenReference[], em?: EntityManager): Promise<StoredToken[]>;
 
   /** Locks, in key order, the records that a transaction writes in several steps. */
   abstract lockTokens(em: EntityManager, references: readonly TokenReference[]): Promise<void>;
 
   /**
+   * Called before the transaction that writes these, outside of any: a store may do what must be committed first or would
+   * hold locks for too long. `writeMetadata` may be called without it. This default implementation does nothing.
+   */
+  async prepareWrites(_writes: readonly MetadataWrite[]): Promise<void> {}
+
+  /**
    * Writes a batch of successful fetches inside the caller's transaction: document, columns, traits and trait counts
-   * together. Results are in the order of the writes. Locks token rows, then trait rows, each in key order. `onChange`, if
-   * given, is called for each record whose content changed.
+   * together. Results are in the order of the writes. Locks token rows, then trait rows, each in key order.
    */
   abstract writeMetadata(
     em: EntityManager,
     writes: readonly MetadataWrite[],
-    onChange?: (change: MetadataChange) => void,
+    options?: WriteOptions,
   ): Promise<WriteResult[]>;
 
   /** Records a batch of failures inside the caller's transaction. Good metadata never changes. */

@@ -6,9 +6,9 @@ const reason = (text: string) => `0x08c379a0${encoded(text).slice(2)}`;
 const error = (code: number, message: string, data?: unknown) =>
   toContractResult({ kind: 'error', code, message, data });
 
-describe('the string that a contract returns', () => {
+describe('strings of contracts', () => {
   it.each(['', 'https://host.example/1', 'naïf 🦊', '\0', 'x'.repeat(100_000)])(
-    'is read as ethers wrote it',
+    'the string that a contract returns is decoded as ethers encoded it',
     (text) => {
       expect(decodeText(encoded(text))).toBe(text);
     },
@@ -22,16 +22,16 @@ describe('the string that a contract returns', () => {
     ['a length beyond the end', `0x${'00'.repeat(31)}20${'00'.repeat(31)}21${'61'.repeat(32)}`],
     ['a length that wraps around', `0x${'00'.repeat(31)}20${'ff'.repeat(32)}`],
     ['no UTF-8', `0x${'00'.repeat(31)}20${'00'.repeat(31)}01ff${'00'.repeat(31)}`],
-  ])('cannot be decoded from %s', (_, data) => {
+  ])('the string that a contract returns cannot be decoded from %s', (_, data) => {
     expect(decodeText(data)).toBeNull();
   });
 
-  it('may have a length that is not a multiple of 32', () => {
+  it('the string that a contract returns is decoded even if its length is not a multiple of 32', () => {
     expect(decodeText(encoded('abc').slice(0, 2 + 2 * 67))).toBe('abc');
   });
 });
 
-describe('an error of a node', () => {
+describe('errors of a node', () => {
   it.each([
     ['geth', 3, 'execution reverted: no', reason('no')],
     ['geth, without data', -32_000, 'execution reverted', undefined],
@@ -42,7 +42,7 @@ describe('an error of a node', () => {
     ['Besu', -32_000, 'Execution reverted', '0x'],
     ['anvil, an opcode', -32_603, 'EVM error InvalidFEOpcode', undefined],
     ['anvil, gas', -32_603, 'EVM error OutOfGas', undefined],
-  ])('is a revert if running the contract failed: %s [A6]', (_, code, message, data) => {
+  ])('a JSON-RPC error is a revert if running the contract failed: %s [A6]', (_, code, message, data) => {
     expect(error(code, message, data)).toEqual({ kind: 'reverted', saysNoToken: false });
   });
 
@@ -53,11 +53,11 @@ describe('an error of a node', () => {
     ['OpenZeppelin 4', 3, 'execution reverted', reason('ERC721Metadata: URI query for nonexistent token')],
     ['a node without data', -32_000, 'execution reverted: ERC721: invalid token ID', undefined],
     ['Solmate', 3, 'execution reverted', reason('NOT_MINTED')],
-  ])('says that the token does not exist: %s [A6]', (_, code, message, data) => {
+  ])('a revert says that the token does not exist: %s [A6]', (_, code, message, data) => {
     expect(error(code, message, data)).toEqual({ kind: 'reverted', saysNoToken: true });
   });
 
-  it('does not search megabytes of revert reasons', () => {
+  it('a revert reason of megabytes is not searched', () => {
     const long = reason(`nonexistent token ${'x'.repeat(100_000)}`);
 
     expect(error(3, 'execution reverted', long)).toEqual({ kind: 'reverted', saysNoToken: false });
@@ -67,11 +67,11 @@ describe('an error of a node', () => {
     ['its state is gone', -32_000, 'missing trie node'],
     ['its method is unknown', -32_601, 'the method eth_call does not exist'],
     ['a gateway of the node', -32_603, 'Internal error'],
-  ])('is an error of the node otherwise: %s [A9]', (_, code, message) => {
+  ])('any other JSON-RPC error is an error of the node: %s [A9]', (_, code, message) => {
     expect(error(code, message)).toEqual({ kind: 'node_error', reason: `error_${code}` });
   });
 
-  it.each([429, -32_005])('%i is a rate limit of the whole node [A12]', (code) => {
+  it.each([429, -32_005])('the JSON-RPC error %i is a rate limit of the whole node [A12]', (code) => {
     expect(error(code, 'limit exceeded')).toMatchObject({ kind: 'node_error', retryAfterSeconds: 0 });
   });
 });
@@ -82,6 +82,6 @@ it.each([
   [`0x${'0'.repeat(63)}2`, false],
   ['0x', false],
   [`0x${'0'.repeat(63)}1${'0'.repeat(64)}`, false],
-])('%s decodes as true: %s', (data, expected) => {
+])('the contract result %s decodes as true: %s', (data, expected) => {
   expect(isTrue(data)).toBe(expected);
 });

@@ -8,8 +8,8 @@ const hashOf = (text: string) => {
   return contentHash(value);
 };
 
-describe('the content hash', () => {
-  it('is SHA-256 in hex', () => {
+describe('content hashes', () => {
+  it('the content hash is SHA-256 in hex', () => {
     expect(hashOf('{"a":1}')).toMatch(/^[0-9a-f]{64}$/);
   });
 
@@ -19,7 +19,7 @@ describe('the content hash', () => {
     ['escapes', '{"a":"é/"}', String.raw`{"a":"\u00e9\/"}`],
     ['the writing of numbers', '{"a":100,"b":12345678901234567890}', '{"a":1e2,"b":1234567890123456789e1}'],
     ['repeated keys', '{"a":1,"a":2}', '{"a":2}'],
-  ])('does not depend on %s', (_, one, other) => {
+  ])('the content hash does not depend on %s', (_, one, other) => {
     expect(hashOf(one)).toBe(hashOf(other));
   });
 
@@ -33,13 +33,13 @@ describe('the content hash', () => {
     ['an empty list', '{"a":[]}', '{"a":{}}'],
     ['a __proto__ key', '{"a":1,"__proto__":2}', '{"a":1}'],
     ['digits as text', '{"a":12345678901234567890}', '{"a":"12345678901234567890"}'],
-  ])('depends on %s', (_, one, other) => {
+  ])('the content hash depends on %s', (_, one, other) => {
     expect(hashOf(one)).not.toBe(hashOf(other));
   });
 });
 
 describe('canonical JSON', () => {
-  it('has sorted keys and no white space', () => {
+  it('canonical JSON has sorted keys and no white space', () => {
     expect(canonicalJson(parseExactly('{"b": [1, null, true], "a": {"d": "x\\n", "c": 1.50}}').value)).toBe(
       String.raw`{"a":{"c":1.5,"d":"x\n"},"b":[1,null,true]}`,
     );

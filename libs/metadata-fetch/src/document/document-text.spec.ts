@@ -1,6 +1,6 @@
 import { truncate } from './document-text.js';
 
-describe('truncating a text', () => {
+describe('truncation', () => {
   it.each([
     ['short enough', 'abc', 3, 'abc'],
     ['letters', 'abcdef', 3, 'abc'],
@@ -11,7 +11,7 @@ describe('truncating a text', () => {
     ['before the blank that it would end in', 'ab \n\0cd', 5, 'ab'],
     ['a single character that is too long itself', `e${'\u0301'.repeat(50)}`, 5, `e${'\u0301'.repeat(4)}`],
     ['within such a character, at a whole code point', '🦊\u0301\u0301\u0301', 1, ''],
-  ])('never splits a grapheme: %s', (_, text, limit, cut) => {
+  ])('truncating a text never splits a grapheme: %s', (_, text, limit, cut) => {
     expect(truncate(text, limit)).toBe(cut);
   });
 });

@@ -12,7 +12,7 @@ const nameOf = (body: Uint8Array, contentType: string | null) => {
 const lamp = '{"name":"Lamp"}';
 const prolog = '<?xml version="1.0"?>\n<!-- made by hand --><!DOCTYPE svg PUBLIC "a" "b">';
 
-describe('a body that is a JSON object', () => {
+describe('JSON objects', () => {
   it.each([
     ['plain [C1]', lamp, 'application/json'],
     ['after a byte order mark [C2]', `\ufeff${lamp}`, 'application/json'],
@@ -27,7 +27,7 @@ describe('a body that is a JSON object', () => {
     ['after a line break and a byte order mark (D25)', `\r\n\ufeff ${lamp}`, 'application/json'],
     ['before a no-break space (D26)', `${lamp}\u00a0`, 'application/json'],
     ['with wide spaces and control characters around (D26)', `\u2003\x1b${lamp}\u3000\x7f\u200b`, 'application/json'],
-  ])('is a document: %s', (_, body, contentType) => {
+  ])('a JSON object is a document: %s', (_, body, contentType) => {
     expect(decode(body, contentType)).toEqual({
       kind: 'document',
       document: { name: 'Lamp' },
@@ -37,13 +37,13 @@ describe('a body that is a JSON object', () => {
   });
 
   it.each(['text/html', 'image/png', 'application/xml'])(
-    'is a document with a warning if it is declared as %s',
+    'a JSON object is a document with a warning if it is declared as %s',
     (type) => {
       expect(decode(lamp, type)).toMatchObject({ kind: 'document', raw: lamp, warnings: ['unexpected_media_type'] });
     },
   );
 
-  it('is a document with a warning if it is encoded as JSON twice, but not more often (D9)', () => {
+  it('a JSON object is a document with a warning if it is encoded as JSON twice, but not more often (D9)', () => {
     const twice = JSON.stringify(lamp);
 
     expect(decode(`\ufeff${twice}\n`)).toMatchObject({ kind: 'document', raw: lamp, warnings: ['encoded_twice'] });
@@ -54,7 +54,7 @@ describe('a body that is a JSON object', () => {
     expect(decode(JSON.stringify('{oops'))).toEqual({ kind: 'undecodable', reason: 'invalid_json' });
   });
 
-  it('is a document if the body is a data: URI of it, one level deep [C13]', () => {
+  it('a JSON object in a data: URI is a document, one level deep [C13]', () => {
     const uri = `data:application/json;base64,${Buffer.from(lamp).toString('base64')}`;
 
     expect(decode(uri, 'text/plain')).toMatchObject({ kind: 'document', raw: lamp });
@@ -62,7 +62,7 @@ describe('a body that is a JSON object', () => {
   });
 });
 
-describe('a body that is not metadata', () => {
+describe('bodies that are not metadata', () => {
   it.each([
     ['text before the JSON [C5]', `oops\n${lamp}`, 'invalid_json'],
     ['text after the JSON', `${lamp} oops`, 'invalid_json'],
@@ -87,7 +87,7 @@ describe('a body that is not metadata', () => {
     ['single quotes [C12]', "{'name':'a'}", 'invalid_json'],
     ['a bad data: URI', 'data:application/json;base64,@@', 'invalid_data_uri'],
     ['gzip in gzip', bytes([0x1f, 0x8b, 0x08, 0x00]), 'invalid_encoding'],
-  ])('is undecodable: %s', (_, body, reason) => {
+  ])('a body is undecodable: %s', (_, body, reason) => {
     expect(decode(body)).toEqual({ kind: 'undecodable', reason });
   });
 });
@@ -116,7 +116,7 @@ describe('media at a token URI', () => {
       'image/svg+xml',
     ],
     ['a format that only its type names [L4]', bytes('BM', [0xff, 1]), 'image/bmp', 'image/bmp'],
-  ])('is media: %s', (_, body, contentType, mediaType) => {
+  ])('a body is media: %s', (_, body, contentType, mediaType) => {
     expect(decode(body, contentType)).toEqual({ kind: 'media', mediaType });
   });
 
@@ -130,12 +130,12 @@ describe('media at a token URI', () => {
     ['a web page declared as SVG', '<?xml version="1.0"?><html></html>', 'image/svg+xml', 'not_json'],
     ['a PDF [L5]', '%PDF-1.7', 'application/pdf', 'invalid_json'],
     ['a text [L5]', 'Lamp', 'text/plain', 'invalid_json'],
-  ])('is not media: %s', (_, body, contentType, reason) => {
+  ])('a body is not media: %s', (_, body, contentType, reason) => {
     expect(decode(body, contentType)).toEqual({ kind: 'undecodable', reason });
   });
 });
 
-describe('the characters of a body', () => {
+describe('characters', () => {
   const latin1 = bytes('{"name":"S\xe9rgio"}');
   const utf8 = Buffer.from('{"name":"Sérgio"}', 'utf8');
   const utf16 = Buffer.from('\ufeff{"name":"Sérgio"}', 'utf16le');
@@ -148,11 +148,11 @@ describe('the characters of a body', () => {
     ['UTF-16 with its mark', utf16, null],
     ['UTF-16 without a mark', utf16.subarray(2), 'application/json'],
     ['UTF-16 of the other byte order', Buffer.from(utf16).swap16(), 'application/json'],
-  ])('are decoded: %s', (_, body, contentType) => {
+  ])('the characters of a body are decoded: %s', (_, body, contentType) => {
     expect(nameOf(body, contentType)).toEqual(['Sérgio', []]);
   });
 
-  it('become U+FFFD with a warning if they are not UTF-8 [C17]', () => {
+  it('bytes that are not UTF-8 become U+FFFD with a warning [C17]', () => {
     expect(nameOf(latin1, null)).toEqual(['S\ufffdrgio', ['invalid_utf8']]);
     expect(nameOf(latin1, 'application/json; charset=klingon')).toEqual([
       'S\ufffdrgio',
@@ -160,11 +160,11 @@ describe('the characters of a body', () => {
     ]);
   });
 
-  it('give no warning if the server sent U+FFFD itself', () => {
+  it('U+FFFD that the server itself sent gives no warning', () => {
     expect(nameOf(Buffer.from('{"name":"\ufffd"}'), null)).toEqual(['\ufffd', []]);
   });
 
-  it('are storable: NULs and lone surrogates become U+FFFD, also in keys [C18] [C19]', () => {
+  it('characters of a body can be stored: NULs and lone surrogates become U+FFFD, also in keys [C18] [C19]', () => {
     expect(decode(String.raw`{"name":"a\u0000b","k\u0000":"\ud83e!","ok":"\ud83e\udd8a \\u0000"}`)).toEqual({
       kind: 'document',
       document: { name: 'a\ufffdb', 'k\ufffd': '\ufffd!', ok: '🦊 \\u0000' },
@@ -175,28 +175,28 @@ describe('the characters of a body', () => {
   });
 });
 
-describe('the bounds of a document', () => {
-  it('are 64 levels [C26]', () => {
+describe('bounds', () => {
+  it('a document may have 64 levels [C26]', () => {
     expect(decode(nested(64))).toMatchObject({ kind: 'document' });
     expect(decode(nested(65))).toEqual({ kind: 'undecodable', reason: 'too_deep' });
     expect(decode(nested(100_000))).toEqual({ kind: 'undecodable', reason: 'too_deep' });
     expect(decode('{"name":'.repeat(100_000))).toEqual({ kind: 'undecodable', reason: 'too_deep' });
   });
 
-  it('do not count brackets in strings [C26]', () => {
+  it('the levels of a document do not include brackets in strings [C26]', () => {
     expect(decode(`{"name":"${'['.repeat(500)}\\"${'{'.repeat(500)}\\\\","image":""}`)).toMatchObject({
       kind: 'document',
     });
   });
 
-  it('are 50,000 values', () => {
+  it('a document may have 50,000 values', () => {
     expect(decode(`{"name":"a","x":[${'1,'.repeat(49_000)}1]}`)).toMatchObject({ kind: 'document' });
     expect(decode(`{"name":"a","x":[${'1,'.repeat(51_000)}1]}`)).toEqual({ kind: 'undecodable', reason: 'too_deep' });
   });
 });
 
-describe('the keys of a document', () => {
-  it('are kept as data, the last one of each name [C27]', () => {
+describe('keys', () => {
+  it('the keys of a document are kept as data, the last one of each name [C27]', () => {
     const decoded = decode(
       '{"name":"a","__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"name":"b"}',
     );
@@ -209,7 +209,7 @@ describe('the keys of a document', () => {
   it.each([
     ['in an object', '{"polluted":12345678901234567890}'],
     ['by themselves', '12345678901234567890'],
-  ])('are kept as data before numbers of many digits, %s [C27] [C28]', (_, value) => {
+  ])('the keys of a document are kept as data before numbers of many digits, %s [C27] [C28]', (_, value) => {
     const decoded = decode(`{"name":"a","__proto__":${value}}`);
 
     expect(decoded.kind === 'document' && Object.getPrototypeOf(decoded.document)).toBe(Object.prototype);

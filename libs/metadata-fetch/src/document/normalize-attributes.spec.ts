@@ -15,8 +15,8 @@ const traits = (document: object | string) =>
   );
 const valueOf = (attribute: object) => traits({ attributes: [{ trait_type: 'x', ...attribute }] })[0]?.slice(1);
 
-describe('a list of attributes', () => {
-  it('is read in its order [F12]', () => {
+describe('lists of attributes', () => {
+  it('a list of attributes is read in its order [F12]', () => {
     expect(normalize('{"attributes":[{"trait_type":"Hat","value":"Red"},{"trait_type":"Age","value":5}]}')).toEqual({
       attributes: [
         { traitType: 'Hat', value: 'Red', valueType: 'string', displayType: null, maxValue: null },
@@ -26,7 +26,7 @@ describe('a list of attributes', () => {
     });
   });
 
-  it('keeps display type and maximum [F13]', () => {
+  it('an attribute keeps its display type and maximum [F13]', () => {
     const attribute = { trait_type: 'Speed', value: 5050, display_type: 'boost_number', max_value: '9000' };
 
     expect(normalize(JSON.stringify({ attributes: [attribute] })).attributes).toEqual([
@@ -52,11 +52,11 @@ describe('a list of attributes', () => {
     ],
     ['words displayed as a number', { value: 'many', display_type: 'number' }, ['many', 'string']],
     ['a word displayed as a boolean', { value: 'True', display_type: 'boolean' }, [true, 'boolean']],
-  ])('keeps %s', (_, attribute, expected) => {
+  ])('an attribute keeps its value: %s', (_, attribute, expected) => {
     expect(valueOf(attribute)).toEqual(expected);
   });
 
-  it('keeps a number that JavaScript would round as text [C28]', () => {
+  it('an attribute keeps a number that JavaScript would round as text [C28]', () => {
     expect(traits('{"attributes":[{"trait_type":"Seed","value":12345678901234567890}]}')).toEqual([
       ['Seed', '12345678901234567890', 'number'],
     ]);
@@ -76,7 +76,7 @@ describe('a list of attributes', () => {
     ['a time as Go and Ruby print it (D29)', '2020-09-13 12:26:40 +0000 UTC', 1_600_000_000],
     ['a time in UTC (D29)', '2020-09-13 12:26:40 UTC', 1_600_000_000],
     ['milliseconds as text (D29)', '1600000000000', 1_600_000_000],
-  ])('reads a date of %s', (_, value, seconds) => {
+  ])('a date may be given as %s', (_, value, seconds) => {
     expect(valueOf({ value, display_type: 'date' })).toEqual([seconds, 'date']);
   });
 
@@ -87,7 +87,7 @@ describe('a list of attributes', () => {
     ['the 30th of February (D29)', '2021-02-30', ['2021-02-30', 'string']],
     ['a day whose month is a matter of opinion (D29)', '09/13/2021', ['09/13/2021', 'string']],
     ['a truth [F27]', true, [true, 'boolean']],
-  ])('leaves an invalid date unchanged: %s', (_, value, expected) => {
+  ])('an attribute keeps an invalid date unchanged: %s', (_, value, expected) => {
     expect(valueOf({ value, display_type: 'date' })).toEqual(expected);
   });
 
@@ -97,11 +97,11 @@ describe('a list of attributes', () => {
     ['name', { name: 'Hat', value: 'Red' }],
     ['blanks around [F26]', { trait_type: ' Hat ', value: 'Red' }],
     ['a single pair', { Hat: 'Red' }],
-  ])('knows a name by %s', (_, attribute) => {
+  ])('the name of an attribute is found: %s', (_, attribute) => {
     expect(traits({ attributes: [attribute] })).toEqual([['Hat', 'Red', 'string']]);
   });
 
-  it('keeps a value without a name under an empty one [F17] [F23]', () => {
+  it('a value without a name becomes an attribute with an empty name [F17] [F23]', () => {
     expect(normalize('{"attributes":[{"value":"Red"},"Blue",7]}')).toMatchObject({
       attributes: [
         { traitType: '', value: 'Red' },
@@ -112,7 +112,7 @@ describe('a list of attributes', () => {
     });
   });
 
-  it('passes over what has no value and keeps the rest [F16] [F23]', () => {
+  it('an attribute without a value is skipped, and the rest is kept [F16] [F23]', () => {
     const attributes = [
       null,
       ['a'],
@@ -128,7 +128,7 @@ describe('a list of attributes', () => {
     });
   });
 
-  it('keeps repeated traits, in their order [F24] [F25]', () => {
+  it('repeated attributes are kept, in their order [F24] [F25]', () => {
     const red = { trait_type: 'Hat', value: 'Red' };
 
     expect(traits({ attributes: [red, { ...red, value: 'Blue' }, red] })).toEqual([
@@ -138,7 +138,7 @@ describe('a list of attributes', () => {
     ]);
   });
 
-  it('is cut at a thousand, long names and values at a character, each with a warning [F28]', () => {
+  it('a list of attributes is cut at a thousand, and long names and values at a character, each with a warning [F28]', () => {
     const many = Array.from({ length: 5_000 }, (_, index) => ({ trait_type: `${index}`, value: index }));
 
     expect(normalize(JSON.stringify({ attributes: many }))).toMatchObject({
@@ -196,11 +196,11 @@ describe('attributes in other forms', () => {
     ['properties [F21]', { properties: { Hat: 'Red' } }],
     ['properties with values [F21]', { properties: { Hat: { value: 'Red', type: 'enum' } } }],
     ['properties with descriptions [F21]', { properties: { Hat: { description: 'Red', type: 'string' } } }],
-  ])('are read: %s', (_, document) => {
+  ])('attributes are read: %s', (_, document) => {
     expect(traits(document)).toEqual([['Hat', 'Red', 'string']]);
   });
 
-  it('are not looked for in properties when there is a list, be it empty [F21]', () => {
+  it('attributes are not looked for in properties if there is a list, even an empty one [F21]', () => {
     const properties = { category: 'image', title: { type: 'string', description: 'Lamp' } };
 
     expect(traits({ attributes: [], properties })).toEqual([]);
@@ -209,7 +209,7 @@ describe('attributes in other forms', () => {
     ]);
   });
 
-  it('are every member of a record, each with a warning if it has no value (D23)', () => {
+  it('every member of an object becomes an attribute, and one without a value leaves a warning (D23)', () => {
     expect(
       normalize('{"attributes":[{"Background":"Red","Eyes":"Blue","Rank":{"value":7},"Hat":null},{"max_value":9}]}'),
     ).toMatchObject({
@@ -222,7 +222,7 @@ describe('attributes in other forms', () => {
     });
   });
 
-  it('are two for the list of Loopring (D2)', () => {
+  it('the list of Loopring becomes two attributes (D2)', () => {
     const properties = [
       { key: 'Power', value: 'Players' },
       { key: 'Love', value: 'All' },
@@ -234,14 +234,14 @@ describe('attributes in other forms', () => {
     ]);
   });
 
-  it('are a trait of their own where a map has a list of bare values under that name', () => {
+  it('a list of bare values in a map becomes an attribute of that name', () => {
     expect(traits({ attributes: { Hat: 'Red', traits: ['shy', 'loud'] } })).toEqual([
       ['Hat', 'Red', 'string'],
       ['traits', '["shy","loud"]', 'string'],
     ]);
   });
 
-  it('are not the fields that a document has in properties only', () => {
+  it('fields of the document that are only in properties do not become attributes', () => {
     expect(
       traits({ properties: { name: 'Lamp', image: { value: 'https://host.example/1.png' }, Hat: 'Red' } }),
     ).toEqual([['Hat', 'Red', 'string']]);
@@ -251,14 +251,14 @@ describe('attributes in other forms', () => {
     ]);
   });
 
-  it('keep true and false of properties as booleans [F29]', () => {
+  it('true and false in properties become attributes that are booleans [F29]', () => {
     expect(traits({ properties: { shiny: true, cracked: false } })).toEqual([
       ['shiny', true, 'boolean'],
       ['cracked', false, 'boolean'],
     ]);
   });
 
-  it('are not the fields of a document that follows the schema of ERC-721 to the letter [F21]', () => {
+  it('the fields of a document that follows the ERC-721 schema to the letter do not become attributes [F21]', () => {
     const described = (description: string) => ({ type: 'string', description });
     const properties = {
       name: described('Identifies the asset to which this NFT represents'),
@@ -270,7 +270,7 @@ describe('attributes in other forms', () => {
     expect(traits({ title: 'Asset Metadata', type: 'object', properties })).toEqual([['Hat', 'Red', 'string']]);
   });
 
-  it('take from properties only what has a value [F21]', () => {
+  it('a member of properties without a value does not become an attribute [F21]', () => {
     expect(
       traits({
         properties: {
@@ -288,7 +288,7 @@ describe('attributes in other forms', () => {
     ]);
   });
 
-  it('are storable in JSON text too [C18] [C19] [F22]', () => {
+  it('attributes in JSON text can be stored, too [C18] [C19] [F22]', () => {
     const attributes = String.raw`[{"trait_type":"a\u0000","value":"\u00007"},{"trait_type":"b","value":"\ud83e"},{"trait_type":"c","value":1e5}]`;
 
     expect(traits({ attributes })).toEqual([
@@ -299,35 +299,35 @@ describe('attributes in other forms', () => {
   });
 
   it.each(['oops', '7', `${'['.repeat(100)}${']'.repeat(100)}`])(
-    'are empty if the text is not a list: %.10s [F22]',
+    'a text that is not a list gives no attributes: %.10s [F22]',
     (attributes) => {
       expect(normalize(JSON.stringify({ attributes }))).toEqual({ attributes: [], warnings: ['invalid_attributes'] });
     },
   );
 
   it.each([{ attributes: null }, { attributes: '' }, { properties: null }, {}])(
-    'are empty, without a warning: %j [C29]',
+    'a value of another type gives no attributes and no warning: %j [C29]',
     (document) => {
       expect(normalize(JSON.stringify(document))).toEqual({ attributes: [], warnings: [] });
     },
   );
 });
 
-describe('a map that only looks as if traits were one level deeper', () => {
-  it('because a JSON schema describes its attributes is no list of traits (D24)', () => {
+describe('maps that seem to contain traits one level deeper', () => {
+  it('a map in which a JSON schema describes its attributes is not a list of traits (D24)', () => {
     expect(
       traits({ properties: { attributes: { type: 'array', description: 'Traits of the fox' } } }),
     ).not.toContainEqual(expect.arrayContaining(['type', 'array']));
   });
 
-  it('because a trait is called traits keeps the other ones (D24)', () => {
+  it('a map with a trait named "traits" keeps its other traits (D24)', () => {
     const found = traits({ attributes: { traits: { value: 5, display_type: 'number' }, Hat: 'Red' } });
 
     expect(found.map(([type]) => type)).toEqual(['traits', 'Hat']);
   });
 });
 
-describe('a map that stands for a list', () => {
+describe('maps that stand for a list', () => {
   const hat = { trait_type: 'Hat', value: 'Red' };
   const eyes = { trait_type: 'Eyes', value: 'Blue' };
   const both = [
@@ -341,7 +341,7 @@ describe('a map that stands for a list', () => {
     ['indices one level deeper', { properties: { traits: { 0: hat, 2: eyes } } }],
     ['indices in a text of JSON', { attributes: JSON.stringify({ 0: hat, 2: eyes }) }],
     ['keys that say nothing', { attributes: { first: hat, second: eyes } }],
-  ])('has traits with their own names: %s (D23)', (_, document) => {
+  ])('a map that stands for a list of traits has traits with their own names: %s (D23)', (_, document) => {
     expect(traits(document)).toEqual(both);
   });
 
@@ -350,11 +350,11 @@ describe('a map that stands for a list', () => {
     ['traits', { attributes: [], traits: hat }],
     ['properties', { properties: hat }],
     ['properties.attributes', { properties: { attributes: hat } }],
-  ])('is one trait in %s (D24)', (_, document) => {
+  ])('a map that stands for a list of traits is one trait in %s (D24)', (_, document) => {
     expect(traits(document)).toEqual([['Hat', 'Red', 'string']]);
   });
 
-  it('keeps digits as names if its values have none of their own (D23)', () => {
+  it('a map that stands for a list of traits keeps digits as names if its values have none of their own (D23)', () => {
     expect(traits({ attributes: { 1: 'Red', 2: { value: 'Blue' } } })).toEqual([
       ['1', 'Red', 'string'],
       ['2', 'Blue', 'string'],

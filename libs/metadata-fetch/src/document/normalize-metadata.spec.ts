@@ -14,8 +14,8 @@ function normalize(document: object | string, context: Partial<NormalizeContext>
   return normalizeMetadata(decoded, { tokenId: '1', gateways, ...context });
 }
 
-describe('a document', () => {
-  it('is normalised and kept as raw JSON [F1] [F31]', () => {
+describe('documents', () => {
+  it('a document is normalised and kept as raw JSON [F1] [F31]', () => {
     const text = JSON.stringify({
       name: ' Lamp #1 ',
       description: 'It glows.',
@@ -49,7 +49,7 @@ describe('a document', () => {
     });
   });
 
-  it('may have only an image [F2]', () => {
+  it('a document may have only an image [F2]', () => {
     expect(normalize({ image: 'https://host.example/1.png' })).toMatchObject({
       name: null,
       description: null,
@@ -57,18 +57,18 @@ describe('a document', () => {
     });
   });
 
-  it('has the same hash for any order of its keys [G12]', () => {
+  it('a document has the same hash for any order of its keys [G12]', () => {
     expect(normalize('{"name":"a","image":"b"}').contentHash).toBe(normalize(' {"image":"b","name":"a"}').contentHash);
   });
 
-  it('lists each warning once, sorted', () => {
+  it('a document lists each warning once, sorted', () => {
     expect(
       normalize({ name: 'a', image: '/1.png', background_color: 'red', attributes: [null, null] }).warnings,
     ).toEqual(['invalid_background_color', 'relative_image', 'skipped_attribute']);
   });
 });
 
-describe('a document in the form of the JSON schema of ERC-721', () => {
+describe('documents in the form of the ERC-721 JSON schema', () => {
   const described = (description: string) => ({ type: 'string', description });
   const properties = {
     name: described('Meadow Fox #1'),
@@ -76,7 +76,7 @@ describe('a document in the form of the JSON schema of ERC-721', () => {
     image: described('https://host.example/1.png'),
   };
 
-  it('has its values in the descriptions (D1)', () => {
+  it('a document in the form of the ERC-721 JSON schema has its values in the descriptions (D1)', () => {
     expect(normalize({ title: 'Asset Metadata', type: 'object', properties })).toMatchObject({
       name: 'Meadow Fox #1',
       description: 'A fox',
@@ -87,7 +87,7 @@ describe('a document in the form of the JSON schema of ERC-721', () => {
     });
   });
 
-  it('has other fields there too, and traits (D1)', () => {
+  it('a document in the form of the ERC-721 JSON schema has other fields there too, and traits (D1)', () => {
     const more = { animation_url: described('https://host.example/1.mp4'), Hat: described('Red') };
 
     expect(normalize({ type: 'object', properties: { ...properties, ...more } })).toMatchObject({
@@ -96,13 +96,13 @@ describe('a document in the form of the JSON schema of ERC-721', () => {
     });
   });
 
-  it('has no name if it has only the title of the schema (D1)', () => {
+  it('a document in the form of the ERC-721 JSON schema has no name if it has only the title of the schema (D1)', () => {
     const { image } = properties;
 
     expect(normalize({ title: 'Asset Metadata', type: 'object', properties: { image } }).name).toBeNull();
   });
 
-  it('keeps what stands above: a name, a description and an image of its own (D1)', () => {
+  it('a document in the form of the ERC-721 JSON schema keeps a name, a description and an image at its top level (D1)', () => {
     const own = { name: 'Fox', description: 'Red', image: 'https://host.example/2.png' };
 
     expect(normalize({ ...own, properties })).toMatchObject({
@@ -114,7 +114,7 @@ describe('a document in the form of the JSON schema of ERC-721', () => {
   });
 });
 
-describe('a list or an object in place of one value', () => {
+describe('lists and objects in place of one value', () => {
   const png = `ipfs://${cid}/1.png`;
   const shown = `https://gw.example/ipfs/${cid}/1.png`;
 
@@ -126,7 +126,7 @@ describe('a list or an object in place of one value', () => {
     ['an object with a url (D5)', { thumbnail: 'https://host.example/small.png', url: png }],
     ['an object with a description (D5)', { description: png }],
     ['an object with names of its own (D5)', { format: 'png', original_picture: png }],
-  ])('is read for an image, with a warning: %s', (_, image) => {
+  ])('a list or an object in place of one value is read for an image, with a warning: %s', (_, image) => {
     expect(normalize({ name: 'A', image })).toMatchObject({
       imageUrl: shown,
       imageOriginal: png,
@@ -138,14 +138,14 @@ describe('a list or an object in place of one value', () => {
     ['external_url', 'externalUrl', '(D4)'],
     ['animation_url', 'animationUrl', '(D3)'],
     ['youtube_url', 'youtubeUrl', '(D4)'],
-  ])('is read for %s too, with a warning: %s %s', (field, column) => {
+  ])('a list or an object in place of one value is read for %s too, with a warning: %s %s', (field, column) => {
     expect(normalize({ name: 'A', [field]: ['https://c.example', 'https://d.example'] })).toMatchObject({
       [column]: 'https://c.example',
       warnings: [`nested_${field}`],
     });
   });
 
-  it('is read for a name and a description, with a warning (D3)', () => {
+  it('a list or an object in place of one value is read for a name and a description, with a warning (D3)', () => {
     expect(normalize({ name: ['', 'Lamp'], description: [{ value: 'It glows.' }] })).toMatchObject({
       name: 'Lamp',
       description: 'It glows.',
@@ -153,14 +153,14 @@ describe('a list or an object in place of one value', () => {
     });
   });
 
-  it('is read in the same way whatever the order of its keys', () => {
+  it('a list or an object in place of one value is read in the same way whatever the order of its keys', () => {
     const [a, b] = ['https://a.example/1.png', 'https://b.example/1.png'];
 
     expect(normalize({ image: { a, b } }).imageUrl).toBe(a);
     expect(normalize({ image: { b, a } }).imageUrl).toBe(a);
   });
 
-  it('is not on a host that only its creator can reach; the original is kept (U6)', () => {
+  it('an image on a host that only its creator can reach is not shown; the original is kept (U6)', () => {
     const image = 'http://127.0.0.1:3000/1.png';
 
     expect(normalize({ name: 'A', image })).toMatchObject({
@@ -174,7 +174,7 @@ describe('a list or an object in place of one value', () => {
     });
   });
 
-  it('is not a page about a license or another link to a page (D5)', () => {
+  it('a page about a license, or another link to a page, inside an object is not read as an image (D5)', () => {
     const image = { mimeType: 'image/png', license: 'https://creativecommons.org/licenses', site: 'https://a.example' };
 
     expect(normalize({ name: 'A', image }).imageUrl).toBeNull();
@@ -183,7 +183,7 @@ describe('a list or an object in place of one value', () => {
     );
   });
 
-  it('is ignored if nothing in it is usable (D3)', () => {
+  it('a list or an object in place of one value is ignored if nothing in it is usable (D3)', () => {
     expect(normalize({ name: 'A', image: ['a'], external_url: {}, animation_url: [[[[png]]]] })).toMatchObject({
       imageUrl: null,
       imageOriginal: null,
@@ -193,20 +193,20 @@ describe('a list or an object in place of one value', () => {
     });
   });
 
-  it('does not block the event loop, however large it is', () => {
+  it('a list or an object in place of one value does not block the event loop, however large it is', () => {
     const image = Array.from({ length: 20_000 }, () => ['a']);
 
     expect(normalize({ name: 'A', image: [...image, png] })).toMatchObject({ imageUrl: null });
   });
 });
 
-describe('invisible characters at the ends of a text', () => {
+describe('invisible characters', () => {
   it.each([
     ['NULs', 'Lamp\0\0\0'],
     ['control characters', '\u0007\x1bLamp\x7f\u0085'],
     ['NULs and blanks', ' \0 Lamp \0 '],
     ['byte order marks and other spaces', '\ufeff\u200b\u00a0Lamp\u3000\u2060'],
-  ])('are removed: %s', (_, text) => {
+  ])('invisible characters at the ends of a text are removed: %s', (_, text) => {
     const address = text.replace('Lamp', 'https://host.example/1');
     const metadata = normalize({
       name: text,
@@ -232,13 +232,13 @@ describe('invisible characters at the ends of a text', () => {
     });
   });
 
-  it('are kept inside a text; joiners and direction marks also at its ends (D28)', () => {
+  it('invisible characters are kept inside a text; joiners and direction marks also at its ends (D28)', () => {
     const name = '\u202e👩\u200d🚀 a\tb\u200f';
 
     expect(normalize({ name }).name).toBe(name);
   });
 
-  it('are distinguished from noncharacters of the document', () => {
+  it('invisible characters are distinguished from noncharacters of the document', () => {
     const metadata = normalize({ name: '\uffffLamp\ufffe', description: '\ufffd', image: 'https://host.example/1\0' });
 
     expect(metadata).toMatchObject({
@@ -248,19 +248,19 @@ describe('invisible characters at the ends of a text', () => {
     });
   });
 
-  it('are removed from a large document, too', () => {
+  it('invisible characters at the ends of texts are removed from a large document, too', () => {
     const metadata = normalize({ name: '\0Lamp\0\0', more: 'x'.repeat(300_000), attributes: { 'Hat\0': 'Red\0' } });
 
     expect(metadata).toMatchObject({ name: 'Lamp', attributes: [{ traitType: 'Hat', value: 'Red' }] });
   });
 
-  it('are removed from keys, unless that makes two keys equal', () => {
+  it('invisible characters at the ends of keys are removed, unless that makes two keys equal', () => {
     expect(normalize({ 'name\0': 'Lamp' }).name).toBe('Lamp');
     expect(normalize({ 'name\0': 'Oil', name: 'Lamp' }).name).toBe('Lamp');
   });
 });
 
-describe('a name', () => {
+describe('names', () => {
   it.each([
     ['a number, as text [F3]', { name: 5 }, '5'],
     ['a boolean, as text [F3]', { name: true }, 'true'],
@@ -272,15 +272,15 @@ describe('a name', () => {
     ['never empty', { name: ' ' }, null],
     ['in mixed scripts and emoji [F30]', { name: '𝓛amp ランプ 👩‍🚀' }, '𝓛amp ランプ 👩‍🚀'],
     ['well-formed [C19]', { name: 'a\ud83e' }, 'a\ufffd'],
-  ])('is %s', (_, document, name) => {
+  ])('the name is %s', (_, document, name) => {
     expect(normalize(document).name).toBe(name);
   });
 
-  it('keeps every digit of a number [F3] [C28]', () => {
+  it('a name that is a number keeps every digit [F3] [C28]', () => {
     expect(normalize('{"name":12345678901234567890}').name).toBe('12345678901234567890');
   });
 
-  it('is truncated to 255 UTF-16 units at a grapheme boundary, with a warning [F33]', () => {
+  it('a name is truncated to 255 UTF-16 units at a grapheme boundary, with a warning [F33]', () => {
     expect(normalize({ name: `${'a'.repeat(254)}🦊` })).toMatchObject({
       name: 'a'.repeat(254),
       warnings: ['name_cut'],
@@ -292,7 +292,7 @@ describe('a name', () => {
   });
 });
 
-describe('an image', () => {
+describe('images', () => {
   const url = 'https://host.example/1.png';
 
   it.each([
@@ -309,11 +309,11 @@ describe('an image', () => {
     ['mediaUri (D6)', { mediaUri: url }],
     ['media_uri (D6)', { media_uri: url }],
     ['the next field when the first cannot be shown', { image: '/1.png', image_url: url }],
-  ])('is found in %s [F5]', (_, document) => {
+  ])('an image is found in %s [F5]', (_, document) => {
     expect(normalize(document)).toMatchObject({ imageUrl: url, imageOriginal: url });
   });
 
-  it('is the first of them that can be shown, whatever their order in the document [F5]', () => {
+  it('the image is the first field that can be shown, whatever the order of fields in the document [F5]', () => {
     const fields = ['image', 'image_url', 'imageUrl', 'image_data', 'svg_image_data', 'image_content', 'properties'];
     const left = fields.toReversed().map((field) => {
       const address = `https://host.example/${field}`;
@@ -327,7 +327,7 @@ describe('an image', () => {
     }
   });
 
-  it.each([[''], [null], ['null'], [7], [['a']]])('is missing: %j [F6]', (image) => {
+  it.each([[''], [null], ['null'], [7], [['a']]])('an image is missing: %j [F6]', (image) => {
     expect(normalize({ name: 'a', image })).toMatchObject({
       name: 'a',
       imageUrl: null,
@@ -336,7 +336,7 @@ describe('an image', () => {
     });
   });
 
-  it('is missing if only an unknown field has it [F7]', () => {
+  it('an image is missing if only an unknown field has it [F7]', () => {
     expect(normalize({ name: 'a', image_location: url })).toMatchObject({
       name: 'a',
       imageUrl: null,
@@ -345,7 +345,7 @@ describe('an image', () => {
     });
   });
 
-  it('is kept as given if it cannot be shown [F6]', () => {
+  it('an image is kept as given if it cannot be shown [F6]', () => {
     expect(normalize({ name: 'a', image: '/1.png' })).toMatchObject({
       name: 'a',
       imageUrl: null,
@@ -360,7 +360,7 @@ describe('an image', () => {
   });
 
   it.each(['javascript:alert(1)', 'data:text/html,<b>', 'file:///etc/passwd'])(
-    'is dropped when unsafe: %s',
+    'an image is dropped when unsafe: %s',
     (image) => {
       const metadata = normalize({ image });
 
@@ -378,12 +378,12 @@ describe('an image', () => {
       'data:image/svg+xml;utf8,<svg><rect fill="%23ff0000"/></svg>',
     ],
     ['that is SVG text [F8]', '<svg/>', `data:image/svg+xml;base64,${Buffer.from('<svg/>').toString('base64')}`],
-  ])('%s is kept as given, beside the URL that shows it [F9]', (_, image, imageUrl) => {
+  ])('an image %s is kept as given, beside the URL that shows it [F9]', (_, image, imageUrl) => {
     expect(normalize({ image })).toMatchObject({ imageUrl, imageOriginal: image, warnings: [] });
   });
 
   it.each(['https://host.example/1.mp4', 'https://host.example/image/unknown', 'https://host.example/1.exe'])(
-    'is shown without a look at what it may be: %s [F11]',
+    'the type of an image is not checked: %s [F11]',
     (image) => {
       expect(normalize({ image })).toMatchObject({ imageUrl: image, animationUrl: null, warnings: [] });
     },
@@ -395,7 +395,7 @@ describe('other URLs', () => {
     ['animation_url', { animation_url: 'https://host.example/1' }],
     ['animation', { animation: 'https://host.example/1' }],
     ['animationUrl', { animationUrl: 'https://host.example/1' }],
-  ])('are found: %s [F10]', (_, document) => {
+  ])('the URL of an animation or a link is found: %s [F10]', (_, document) => {
     expect(normalize(document).animationUrl).toBe('https://host.example/1');
   });
 
@@ -415,7 +415,7 @@ describe('other URLs', () => {
     ],
     ['that is unsafe', { animation_url: 'javascript:alert(1)' }, null, null],
     ['that is none', { name: 'a', animation_url: '' }, null, null],
-  ])('keep an animation as given: %s', (_, document, animationUrl, animationOriginal) => {
+  ])('an animation is kept as given: %s', (_, document, animationUrl, animationOriginal) => {
     expect(normalize(document)).toMatchObject({ animationUrl, animationOriginal });
   });
 
@@ -423,11 +423,11 @@ describe('other URLs', () => {
     ['animationUrl', { animation_url: '/1.mp4', animation: 'https://host.example/1' }],
     ['externalUrl', { external_url: 'tbd', external_link: 'https://host.example/1' }],
     ['externalUrl', { external_url: 'undefined', externalUrl: 'https://host.example/1' }],
-  ])('are the first that can be shown, as for an image: %s of %j', (field, document) => {
+  ])('an animation or a link is the first one that can be shown, as for an image: %s of %j', (field, document) => {
     expect(normalize(document)).toMatchObject({ [field]: 'https://host.example/1', warnings: [] });
   });
 
-  it('are found: external_link', () => {
+  it('an external_link is the URL of a link', () => {
     expect(normalize({ external_url: '', external_link: 'https://host.example/1' }).externalUrl).toBe(
       'https://host.example/1',
     );
@@ -438,7 +438,7 @@ describe('other URLs', () => {
     ['unsafe_external_url', { external_url: 'javascript:alert(1)' }],
     ['relative_external_url', { external_url: 'tbd' }],
     ['unsafe_youtube_url', { youtube_url: 'data:image/png,1' }],
-  ])('are removed with a warning: %s', (warning, document) => {
+  ])('an unusable URL is removed with a warning: %s', (warning, document) => {
     expect(normalize(document)).toMatchObject({
       animationUrl: null,
       externalUrl: null,
@@ -456,7 +456,7 @@ describe('small fields', () => {
     ['', null],
     ['red', null],
     ['ff00aa80', null],
-  ])('a background colour %j is %j [F31]', (text, color) => {
+  ])('the background colour %j is %j [F31]', (text, color) => {
     expect(normalize({ name: 'a', background_color: text }).backgroundColor).toBe(color);
   });
 
@@ -468,16 +468,16 @@ describe('small fields', () => {
     [1.5, null],
     [-1, null],
     [1e99, null],
-  ])('decimals %j are %j [F32]', (value, decimals) => {
+  ])('the decimals %j are %j [F32]', (value, decimals) => {
     expect(normalize({ name: 'a', decimals: value }).decimals).toBe(decimals);
   });
 
-  it.each([['en'], [null], [{}], [{ uri: 7 }], [['a']]])('a localization %j is ignored [C29]', (localization) => {
+  it.each([['en'], [null], [{}], [{ uri: 7 }], [['a']]])('the localization %j is ignored [C29]', (localization) => {
     expect(normalize({ name: 'a', localization }).localization).toBeNull();
   });
 });
 
-describe('{id} in a document', () => {
+describe('{id} in documents', () => {
   const document = {
     name: 'Lamp {id}',
     image: 'https://host.example/{ID}.png',
@@ -485,7 +485,7 @@ describe('{id} in a document', () => {
   };
   const hex = 'a'.padStart(64, '0');
 
-  it('becomes the token id in values of ERC-1155 and stays in the raw document [A19]', () => {
+  it('{id} in a document becomes the token id in values of ERC-1155 and stays in the raw document [A19]', () => {
     const metadata = normalize(document, { tokenId: '10', standard: 'erc1155' });
 
     expect(metadata).toMatchObject({
@@ -496,13 +496,13 @@ describe('{id} in a document', () => {
     });
   });
 
-  it.each([undefined, 'erc721' as const])('is kept for other standards: %s', (standard) => {
+  it.each([undefined, 'erc721' as const])('{id} in a document is kept for other standards: %s', (standard) => {
     expect(normalize(document, { standard }).name).toBe('Lamp {id}');
   });
 });
 
-describe('media instead of a document', () => {
-  it('is the image of a token [C14]', () => {
+describe('media instead of documents', () => {
+  it('media instead of a document is the image of a token [C14]', () => {
     const decoded = describeMedia('image/png', 'https://host.example/1');
 
     expect(normalizeMetadata(decoded, { tokenId: '1', gateways })).toMatchObject({
@@ -512,7 +512,7 @@ describe('media instead of a document', () => {
     });
   });
 
-  it('is the animation of a token [C15]', () => {
+  it('media instead of a document is the animation of a token [C15]', () => {
     const decoded = describeMedia('video/mp4', 'https://host.example/1');
 
     expect(normalizeMetadata(decoded, { tokenId: '1', gateways })).toMatchObject({

@@ -23,7 +23,7 @@ it('a document is decoded and normalised', () => {
   expect(read('<html>')).toEqual({ kind: 'undecodable', reason: 'not_json' });
 });
 
-describe('a document with something to show', () => {
+describe('documents with something to show', () => {
   it.each([
     ['a name', { name: 'Lamp' }],
     ['a name that is a number', { name: 7 }],
@@ -42,12 +42,12 @@ describe('a document with something to show', () => {
     ['an error that is false (D30)', { name: 'Lamp', error: false }],
     ['an error that is "null" (D30)', { name: 'Lamp', error: 'null' }],
     ['an empty list of errors (D30)', { name: 'Lamp', errors: [], stack: {} }],
-  ])('is read: %s', (_, document) => {
+  ])('a document with something to show is read: %s', (_, document) => {
     expect(read(JSON.stringify(document))).toMatchObject({ kind: 'read' });
   });
 });
 
-describe('a document with nothing to show', () => {
+describe('documents with nothing to show', () => {
   it.each([
     ['a number for an image', { image: 5 }],
     ['an empty image', { image: '' }],
@@ -97,51 +97,51 @@ describe('a document with nothing to show', () => {
     ['an error with decimals (D30)', { name: 'NotFound', description: 'x', code: 404, decimals: 0 }],
     ['an error with an empty trait (D30)', { name: 'NotFound', description: 'x', code: 404, attributes: [{}] }],
     ['an error with an empty image', { name: 'NotFound', description: 'No such token', image: '', code: 404 }],
-  ])('is undecodable, so that it does not replace the record: %s', (_, document) => {
+  ])('a document with nothing to show is undecodable, so that it does not replace the record: %s', (_, document) => {
     expect(read(JSON.stringify(document))).toEqual({ kind: 'undecodable', reason: 'no_known_fields' });
   });
 });
 
-describe('{id} in a document', () => {
+describe('{id} in documents', () => {
   const document = '{"name":"Lamp {id}","image":"https://host.example/{id}.png"}';
   const hex = 'a'.padStart(64, '0');
 
-  it('becomes the token id if the contract is ERC-1155 [A19]', () => {
+  it('{id} in a document becomes the token id if the contract is ERC-1155 [A19]', () => {
     expect(read(document, { standard: 'erc1155' })).toMatchObject({
       metadata: { name: `Lamp ${hex}`, imageUrl: `https://host.example/${hex}.png`, raw: document },
     });
   });
 
-  it.each([undefined, 'erc721' as const])('is kept for other standards: %s', (standard) => {
+  it.each([undefined, 'erc721' as const])('{id} in a document is kept for other standards: %s', (standard) => {
     expect(read(document, { standard })).toMatchObject({ metadata: { name: 'Lamp {id}' } });
   });
 });
 
-describe('media instead of a document', () => {
+describe('media instead of documents', () => {
   it.each([
     ['a picture', Buffer.from('89504e470d0a1a0a', 'hex'), 'image/png'],
     ['a picture without a type', Buffer.from('89504e470d0a1a0a', 'hex'), null],
     ['SVG text', Buffer.from(svg), 'image/svg+xml'],
     ['a film', Buffer.from('000000186674797069736f6d', 'hex'), 'video/mp4'],
     ['a data: URI of a picture', Buffer.from(svgUri), 'text/plain'],
-  ])('is undecodable where only a document is accepted: %s', (_, body, contentType) => {
+  ])('media instead of a document is undecodable where only a document is accepted: %s', (_, body, contentType) => {
     expect(read('', { body, contentType, acceptsMedia: false })).toEqual({
       kind: 'undecodable',
       reason: 'media_instead_of_document',
     });
   });
 
-  it('is shown from its own URL [C14]', () => {
+  it('media instead of a document is shown from its own URL [C14]', () => {
     expect(read(svg, { contentType: 'image/svg+xml' })).toMatchObject({ metadata: { imageUrl: url } });
   });
 
-  it('is shown as a data: URI if the token URI is one [B14]', () => {
+  it('media instead of a document is shown as a data: URI if the token URI is one [B14]', () => {
     expect(read(svg, { contentType: 'image/svg+xml', url: 'data:image/svg+xml;utf8,…' })).toMatchObject({
       metadata: { imageUrl: svgUri, imageOriginal: svgUri, warnings: ['media_instead_of_document'] },
     });
   });
 
-  it('is shown as a data: URI if the body is one [B14, C13]', () => {
+  it('media instead of a document is shown as a data: URI if the body is one [B14, C13]', () => {
     expect(read(svgUri, { contentType: 'text/plain' })).toMatchObject({ metadata: { imageUrl: svgUri } });
     expect(read('data:video/mp4;base64,AAAAGGZ0eXBpc29t')).toMatchObject({
       metadata: { imageUrl: null, animationUrl: 'data:video/mp4;base64,AAAAGGZ0eXBpc29t' },

@@ -1,6 +1,6 @@
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 
-describe('sanitized JSON text', () => {
+describe('sanitizing JSON text', () => {
   it.each([
     ['an ordinary text', '{"a":"b"}'],
     ['an escaped pair', String.raw`"\ud83e\udd8a"`],
@@ -10,7 +10,7 @@ describe('sanitized JSON text', () => {
     ['a backslash before half a character', String.raw`"\\\\ud83e"`],
     ['other escapes', String.raw`"\n\"\u00e9\ue000"`],
     ['an escape that is no JSON', String.raw`"\u000 \ud83"`],
-  ])('keeps %s unchanged', (_, text) => {
+  ])('sanitizing JSON text keeps %s unchanged', (_, text) => {
     expect(sanitizeForPostgres(text)).toBe(text);
   });
 
@@ -24,7 +24,7 @@ describe('sanitized JSON text', () => {
     ['halves in the wrong order', String.raw`"\udd8a\ud83e"`, String.raw`"\ufffd\ufffd"`],
     ['two first halves', String.raw`"\ud83e\ud83e\udd8a"`, String.raw`"\ufffd\ud83e\udd8a"`],
     ['a key', String.raw`{"\u0000":1}`, String.raw`{"\ufffd":1}`],
-  ])('replaces %s', (_, text, storable) => {
+  ])('sanitizing JSON text replaces %s', (_, text, storable) => {
     expect(sanitizeForPostgres(text)).toBe(storable);
   });
 });

@@ -1,6 +1,6 @@
 import { isSvg } from './svg-text.js';
 
-describe('a text that is SVG', () => {
+describe('SVG text', () => {
   it.each([
     ['its root', '<svg xmlns="http://www.w3.org/2000/svg"/>'],
     ['its root alone', '<svg>'],
@@ -23,7 +23,7 @@ describe('a text that is SVG', () => {
     ['a quoted bracket before the declarations', '<!DOCTYPE svg PUBLIC "[" "]" [<!ENTITY a ">">]><svg/>'],
     ['a comment with a quote and brackets in the document type', `<!DOCTYPE svg [<!-- it's ]> --><?a ]> "?>]><svg/>`],
     ['all of it', '\ufeff <?xml version="1.0"?>\n<!-- a -->\n<!DOCTYPE svg [<!ENTITY a "b">]>\n<!-- b -->\n<svg/>'],
-  ])('begins with %s', (_, text) => {
+  ])('a text is SVG if it begins with %s', (_, text) => {
     expect(isSvg(text)).toBe(true);
   });
 
@@ -39,11 +39,11 @@ describe('a text that is SVG', () => {
     ['a quoted text without an end in its document type', '<!DOCTYPE svg "><svg/>'],
     ['text', 'svg'],
     ['nothing', ''],
-  ])('is not %s', (_, text) => {
+  ])('a text is not SVG: %s', (_, text) => {
     expect(isSvg(text)).toBe(false);
   });
 
-  it('is recognised by the start of the text only, however long it is', () => {
+  it('SVG is recognised by the start of the text only, however long the text is', () => {
     expect(isSvg(`${'<!---->'.repeat(200_000)}<svg/>`)).toBe(false);
   });
 });

@@ -257,9 +257,9 @@ const isLoadable = (text: string) => {
 /** Also by somebody else than its creator. */
 const isReachable = (text: string) => isLoadable(text) && !isPrivateHost(new URL(text).hostname);
 
-describe(`URIs, with seed ${FRESH_SEED},`, () => {
+describe(`URIs, with seed ${FRESH_SEED}`, () => {
   it(
-    'that are shown can be loaded by a browser',
+    'URIs that are shown can be loaded by a browser',
     () =>
       forMany(address, (text) => {
         expect(shownAs(text).filter(({ url, isData }) => !isData && !isReachable(url))).toEqual([]);
@@ -268,7 +268,7 @@ describe(`URIs, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'that are requested become URLs without user info',
+    'URIs that are requested become URLs without user info',
     () =>
       forMany(address, (text) => {
         const urls = requestsOf(text).flatMap(({ candidates }) => candidates.map(({ url }) => url));
@@ -278,7 +278,7 @@ describe(`URIs, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'that are shown do not change when they are parsed again',
+    'URIs that are shown do not change when they are parsed again',
     () =>
       forMany(address, (text) => {
         for (const { url, read } of shownAs(text)) expect(read(url, gateways)).toEqual({ kind: 'usable', url });
@@ -287,7 +287,7 @@ describe(`URIs, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'give a document a canonical URI that leads to the same candidates',
+    'URIs give a document a canonical URI that leads to the same candidates',
     () =>
       forMany(address, (text) => {
         for (const found of requestsOf(text)) expect(located(found.uri)).toEqual(found);
@@ -296,7 +296,7 @@ describe(`URIs, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'inside each other resolve to the innermost one, as a token URI, an image, an animation and a link',
+    'nested URIs resolve to the innermost one, as a token URI, an image, an animation and a link',
     () =>
       forMany(
         fc.record({
@@ -316,7 +316,7 @@ describe(`URIs, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'mean the same in white space, NULs or quotes, and percent-encoded as a whole after a gateway',
+    'URIs mean the same in white space, NULs or quotes, and percent-encoded as a whole after a gateway',
     () =>
       forMany(
         fc.record({
@@ -338,7 +338,7 @@ describe(`URIs, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'never show a private gateway, and give documents canonical URIs without credentials',
+    'URIs never show a private gateway, and give documents canonical URIs without credentials',
     () =>
       forMany(address, (text) => {
         if (PRIVATE.test(text)) return;
@@ -352,7 +352,7 @@ describe(`URIs, with seed ${FRESH_SEED},`, () => {
   );
 
   it(
-    'that are registered as metadata URLs are stable, and every token has its own request',
+    'URIs that are registered as metadata URLs are stable, and every token has its own request',
     () =>
       forMany(metadataUrl, (text) => {
         const parsed = parseMetadataUrl(text);

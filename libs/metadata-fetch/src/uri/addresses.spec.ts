@@ -32,7 +32,7 @@ const shown = (text: string) =>
     return media.kind === 'usable' ? media.url : media.kind;
   });
 
-describe('a URI of content is requested only from the configured gateways, and shown through one, when it is written as', () => {
+describe('content that is requested only from the configured gateways, and shown through one', () => {
   it.each<[string, string, string]>([
     [`/${cid}/1.json`, `/ipfs/${cid}/1.json`, '(U4)'],
     [`//${cid}/1.json`, `/ipfs/${cid}/1.json`, '(U4)'],
@@ -100,10 +100,13 @@ describe('a URI of content is requested only from the configured gateways, and s
     [`/ipfs/${cid}%3Fa=b`, `/ipfs/${cid}?a=b`, '(U20)'],
     [`${cid}%2F1.json`, `/ipfs/${cid}/1.json`, '(U4)'],
     [`\u200b\ufeff"\u00a0ipfs://${cid}/1.json\u200b\0"\u2060\n`, `/ipfs/${cid}/1.json`, '(U20)'],
-  ])('%s %s %s', (uri, path) => {
-    expect(located(uri)).toEqual([`${GW}${path}`]);
-    expect(shown(uri)).toEqual([`${GW}${path}`, `${GW}${path}`, `${GW}${path}`]);
-  });
+  ])(
+    'content written as %s is requested only from the configured gateways, and shown through one, at %s %s',
+    (uri, path) => {
+      expect(located(uri)).toEqual([`${GW}${path}`]);
+      expect(shown(uri)).toEqual([`${GW}${path}`, `${GW}${path}`, `${GW}${path}`]);
+    },
+  );
 
   it.each<[string, string, string]>([
     [`arweave://${transaction}/1`, `/${transaction}/1`, '(U12)'],
@@ -111,13 +114,16 @@ describe('a URI of content is requested only from the configured gateways, and s
     [`https://arweave.net/ar://${transaction}`, `/${transaction}`, '(U5)'],
     [`https://api.example/metaar://${transaction}/1`, `/${transaction}/1`, '(U5)'],
     [`ar://ar://${transaction}/1`, `/${transaction}/1`, '(U5)'],
-  ])('%s %s %s', (uri, path) => {
-    expect(located(uri)).toEqual([`${AR}${path}`]);
-    expect(shown(uri)).toEqual([`${AR}${path}`, `${AR}${path}`, `${AR}${path}`]);
-  });
+  ])(
+    'content written as %s is requested only from the configured gateways, and shown through one, at %s %s',
+    (uri, path) => {
+      expect(located(uri)).toEqual([`${AR}${path}`]);
+      expect(shown(uri)).toEqual([`${AR}${path}`, `${AR}${path}`, `${AR}${path}`]);
+    },
+  );
 });
 
-describe('a URL of a public gateway is requested after the configured gateways, and shown unchanged, when it is written as', () => {
+describe('URLs of public gateways', () => {
   it.each<[string, string, string, string]>([
     [
       `https://ipfs.io/ipfs/https://ipfs.io/ipfs/${cid}/1.json`,
@@ -154,21 +160,24 @@ describe('a URL of a public gateway is requested after the configured gateways, 
       '(U17)',
     ],
     [`https://ipfs.io//ipfs/${cid}`, `/ipfs/${cid}`, `https://ipfs.io//ipfs/${cid}`, '(U11)'],
-  ])('%s', (uri, path, url) => {
-    expect(located(uri)).toEqual([`${GW}${path}`, url]);
-    expect(shown(uri)).toEqual([url, url, url]);
-  });
+  ])(
+    'the URL of a public gateway %s is requested after the configured gateways, and shown unchanged',
+    (uri, path, url) => {
+      expect(located(uri)).toEqual([`${GW}${path}`, url]);
+      expect(shown(uri)).toEqual([url, url, url]);
+    },
+  );
 
   it.each([
     [`https://ipfs.io/ipfs/${cid}#1.png`, '(U14)'],
     [`https://ipfs.io/ipfs/${cid}/film.mp4#t=10.25`, '(U17)'],
     [`https://ipfs.io/ipfs/${cid}/index.html#/token/1.json`, '(U17)'],
-  ])('%s, whose fragment is not a file name %s', (uri) => {
+  ])('the URL %s is shown unchanged, because its fragment is not a file name %s', (uri) => {
     expect(shown(uri)).toEqual([uri, uri, uri]);
   });
 });
 
-describe('a URL of another host is requested and shown unchanged, whatever its path', () => {
+describe('URLs of other hosts', () => {
   it.each([
     [`https://files.example/ipfs/${cid}/1.json`, '(U10)'],
     [`http://8.8.8.8/ipns/${name}/1.json`, '(U10)'],
@@ -182,7 +191,7 @@ describe('a URL of another host is requested and shown unchanged, whatever its p
     [`https://${'a'.repeat(52)}.arweave.net/${transaction}`, '(U12)'],
     [`https://gateway.irys.xyz/${transaction}`, '(U12)'],
     [`https://node.example/api/v0/cat?arg=${cid}`, '(U13)'],
-  ])('%s %s', (uri) => {
+  ])('a URL of another host is requested and shown unchanged, whatever its path: %s %s', (uri) => {
     expect(located(uri)).toEqual([uri]);
     expect(shown(uri)).toEqual([uri, uri, uri]);
   });
@@ -193,30 +202,30 @@ describe('a URL of another host is requested and shown unchanged, whatever its p
     [`ipfs://${cid}/https://other.example/1.json`, 'https://other.example/1.json', '(U5)'],
     ['https://ipfs.io/ipfs/https://other.example/1.json', 'https://other.example/1.json', '(U5)'],
     ['https://https://other.example/1.json', 'https://other.example/1.json', '(U5)'],
-  ])('%s is unambiguous and becomes %s %s', (uri, url) => {
+  ])('the nested URL %s is unambiguous and becomes %s %s', (uri, url) => {
     expect(located(uri)).toEqual([url]);
     expect(shown(uri)).toEqual([url, url, url]);
   });
 });
 
-describe('content inside a data: URI', () => {
+describe('content inside data: URIs', () => {
   it.each([
     [`https://ipfs.io/ipfs/${document}`, '(U5)'],
     [`ipfs://${document}`, '(U5)'],
     [`https://api.example/metadata/${document}`, '(U5)'],
     [`https://ipfs.io/ipfs/https://ipfs.io/ipfs/${document}`, '(U5)'],
-  ])('is read without a request: %s %s', (uri) => {
+  ])('content inside a data: URI is read without a request: %s %s', (uri) => {
     expect(located(uri)).toBe('{"name":"A"}');
     expect(shown(uri)[2]).toBe('unsafe');
   });
 
-  it('may be longer than a URL, and may contain URIs and placeholders (U5)', () => {
+  it('content inside a data: URI may be longer than a URL, and may contain URIs and placeholders (U5)', () => {
     const text = `{"image":"https://host.example/ipfs://${cid}","id":"{id}","rest":"${'x'.repeat(10_000)}"}`;
 
     expect(located(`https://ipfs.io/ipfs/data:application/json,${text}`)).toBe(text);
   });
 
-  it('is shown if it is an image (U5)', () => {
+  it('content inside a data: URI is shown if it is an image (U5)', () => {
     expect(readImageUrl('https://ipfs.io/ipfs/data:image/png;base64,AAAA', gateways)).toEqual({
       kind: 'usable',
       url: 'data:image/png;base64,AAAA',
@@ -224,21 +233,21 @@ describe('content inside a data: URI', () => {
     expect(readImageUrl('https://ipfs.io/ipfs/data:text/html,<b>', gateways)).toEqual({ kind: 'unsafe' });
   });
 
-  it('is read as JSON if it starts like JSON, although the URI declares base64 (U16)', () => {
+  it('content inside a data: URI is read as JSON if it starts like JSON, although the URI declares base64 (U16)', () => {
     expect(located('data:application/json;base64,{"name":"A"}')).toBe('{"name":"A"}');
     expect(located('data:application/json;base64,%7B%22name%22:%22A%22%7D')).toBe('{"name":"A"}');
     expect(located('data:application/json;base64,@@@')).toBe('invalid_data_uri');
   });
 
   it.each([`dweb:/ipfs/${cid}/1`, `https://ipfs.io/ipfs/ipfs://${cid}/1`, `/ipfs/${cid}/1`])(
-    'may be another address, of any form: %s (U8)',
+    'content inside a data: URI may be another address, of any form: %s (U8)',
     (uri) => {
       expect(located(`data:text/plain,${uri}`)).toEqual([`${GW}/ipfs/${cid}/1`]);
     },
   );
 });
 
-describe('parsing the result of parsing changes nothing (U5)', () => {
+describe('parsing the result of parsing', () => {
   it.each([
     // Found by the property tests: dot segments, file names with `?`, and URIs that were encoded and nested in turn.
     'https://ipfs.io/ipfs/ipns://name.example/$/%2e%2e?a=b',
@@ -247,7 +256,7 @@ describe('parsing the result of parsing changes nothing (U5)', () => {
     `https://cloudflare-ipfs.com/ipfs/ipfs://${cid1}/ipfs%3A%2F%2Fipfs://${cid}/`,
     `https://ipfs.io/ipfs/ipns://name.example?a=it's`,
     `https://localhost:8080/ipfs/${cid}/ipfs/1.jsonipfs://https:///A`,
-  ])('%s', (uri) => {
+  ])('parsing the result of parsing changes nothing (U5): %s', (uri) => {
     const found = locateMetadata(uri, { tokenId: '1' }, gateways);
     const image = readImageUrl(uri, gateways);
 
@@ -279,7 +288,7 @@ describe('parsing the result of parsing changes nothing (U5)', () => {
   });
 });
 
-describe('a text that is not a URI is not requested', () => {
+describe('texts that are not URIs', () => {
   it.each<[string, string, string[], string]>([
     ['1.json', 'invalid_uri', ['relative', 'relative', 'relative'], '(D17)'],
     ['//host.example/1.png', 'invalid_uri', ['relative', 'relative', 'relative'], '(U7)'],
@@ -290,12 +299,12 @@ describe('a text that is not a URI is not requested', () => {
     [`javascript:alert(1)//ipfs://${cid}`, 'unsupported_scheme', ['unsafe', 'unsafe', 'unsafe'], '(U5)'],
     ['ipfs://javascript:alert(1)', 'invalid_uri', ['invalid', 'invalid', 'invalid'], '(U5)'],
     [`ipfs://${cid}/../ipfs://`, 'invalid_uri', ['invalid', 'invalid', 'invalid'], '(U5)'],
-  ])('%s: %s %s %s', (uri, reason, kinds) => {
+  ])('a text that is not a URI is not requested: %s: %s %s %s', (uri, reason, kinds) => {
     expect(located(uri)).toBe(reason);
     expect(shown(uri)).toEqual(kinds);
   });
 
-  it('shows no credentials of a nested URI (U5)', () => {
+  it('a URI that is refused shows no credentials of a nested URI (U5)', () => {
     const uri = 'https://ipfs.io/ipfs/https://user:secret@host.example/1.json';
 
     expect(locateMetadata(uri, { tokenId: '1' }, gateways)).toEqual({
@@ -306,36 +315,36 @@ describe('a text that is not a URI is not requested', () => {
   });
 });
 
-describe('a link without a scheme', () => {
+describe('links without a scheme', () => {
   it.each([
     ['www.app.example/1', 'https://www.app.example/1'],
     ['www.app.example', 'https://www.app.example'],
     ['app.example/1?a=b', 'https://app.example/1?a=b'],
-  ])('%s leads to %s (U7)', (text, url) => {
+  ])('a link without a scheme %s leads to %s (U7)', (text, url) => {
     expect(readLinkUrl(text, gateways)).toEqual({ kind: 'usable', url });
     expect(readImageUrl(text, gateways).kind).not.toBe('usable');
   });
 
   it.each(['app.example', 'index.html', '/about', './a.b/c', '//app.example/1', 'v1.0/index'])(
-    'may be a file name: %s is not a link (U7)',
+    'a text that may be a file name is not a link: %s (U7)',
     (text) => {
       expect(readLinkUrl(text, gateways)).toEqual({ kind: 'relative' });
     },
   );
 });
 
-describe('a URL on a private host', () => {
+describe('URLs on private hosts', () => {
   it.each([
     'http://127.0.0.1/1.png',
     'http://10.1.2.3:8080/1.png',
     'http://localhost/1',
     'https://[::1]/1',
     'https://art.local/1',
-  ])('is shown neither as an image nor as an animation or a link: %s (U6)', (text) => {
+  ])('a URL on a private host is shown neither as an image nor as an animation or a link: %s (U6)', (text) => {
     expect(shown(text)).toEqual(['private', 'private', 'private']);
   });
 
-  it('is shown if the operator allows the host (U6)', () => {
+  it('a URL on a private host is shown if the operator allows the host (U6)', () => {
     const ways = parseGateways({ ipfsGateways: [GW], allowedHosts: ['localhost:8080'] });
 
     expect(readImageUrl('http://localhost:8080/1.png', ways)).toEqual({
@@ -346,7 +355,7 @@ describe('a URL on a private host', () => {
   });
 });
 
-describe('a private gateway', () => {
+describe('private gateways', () => {
   it.each([
     ['needs a header', 'https://one.example/#x-gateway-token=secret', []],
     ['needs a key', 'https://one.example/?key=secret', []],
@@ -354,7 +363,7 @@ describe('a private gateway', () => {
     ['is this machine', 'http://localhost', []],
     ['has a private name', 'http://kubo.internal', []],
     ['is exempt from the address filter', 'https://kubo.studio.example:8080', ['kubo.studio.example:8080']],
-  ])('is requested, and never shown, when it %s (S1)', (_, gateway, allowedHosts) => {
+  ])('a private gateway is requested, and never shown, when it %s (S1)', (_, gateway, allowedHosts) => {
     const ways = parseGateways({ ipfsGateways: [gateway, GW], arweaveGateways: [gateway], allowedHosts });
 
     expect(located(`ipfs://${cid}/1`, ways)).toEqual([
@@ -368,21 +377,21 @@ describe('a private gateway', () => {
     });
   });
 
-  it('does not change the URI of a document, which is the same for all gateways (S1)', () => {
+  it('a private gateway does not change the URI of a document, which is the same for all gateways (S1)', () => {
     const own = parseGateways({ ipfsGateways: ['http://10.0.0.7', GW] });
     const names = [gateways, own].map((ways) => locateMetadata(`ipfs:/ipfs/${cid}/a b`, { tokenId: '1' }, ways));
 
     expect(names).toMatchObject([{ uri: `ipfs://${cid}/a%20b` }, { uri: `ipfs://${cid}/a%20b` }]);
   });
 
-  it('is requested as given if it is in allowedHosts and a URL names it (U6)', () => {
+  it('a private gateway is requested as given if it is in allowedHosts and a URL names it (U6)', () => {
     const ways = parseGateways({ ipfsGateways: [GW], allowedHosts: ['localhost:8080'] });
 
     expect(located(`http://localhost:8080/ipfs/${cid}`, ways)).toEqual([`http://localhost:8080/ipfs/${cid}`]);
   });
 });
 
-it('slashes without end are read as quickly as anything else of their length', () => {
+it('slashes without end are read as quickly as any other text of their length', () => {
   const slashes = `https://a${'/'.repeat(7_700)}${'https://b/'.repeat(12)}c`;
 
   // With time that grows with the square of their number this would take minutes.

@@ -7,7 +7,7 @@ const textOf = (uri: string) => {
 const cid = `Qm${'a'.repeat(44)}`;
 const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
 
-describe('a data: URI', () => {
+describe('data: URIs', () => {
   it.each([
     ['base64 [B1]', `data:application/json;base64,${base64('{"name": "lamp"}')}`, '{"name": "lamp"}'],
     ['base64 with blanks around the JSON [B2]', `data:application/json;base64,${base64(' {"a": 1} ')}`, ' {"a": 1} '],
@@ -31,11 +31,11 @@ describe('a data: URI', () => {
     ['a charset before base64 [B12]', 'data:application/json;charset=utf-8;base64,eyJhIjoxfQ==', '{"a":1}'],
     ['no media type', 'data:,{"a":1}', '{"a":1}'],
     ['an upper-case scheme', 'DATA:application/json;BASE64,eyJhIjoxfQ==', '{"a":1}'],
-  ])('is decoded: %s', (_, uri, text) => {
+  ])('a data: URI is decoded: %s', (_, uri, text) => {
     expect(textOf(uri)).toBe(text);
   });
 
-  it('keeps the percent signs of an encoded image in raw JSON, since decoding would end the string', () => {
+  it('a data: URI keeps the percent signs of an encoded image in raw JSON, since decoding would end the string', () => {
     const json = '{"image":"data:image/svg+xml,%3Csvg width=%22 9%22%3E"}';
 
     expect(textOf(`data:application/json,${json}`)).toBe(json);
@@ -51,7 +51,7 @@ describe('a data: URI', () => {
     ['a link of a host and a path', '{"external_url":"h.example/a%2Fb"}'],
     ['a picture', `{"image":"data:image/svg+xml;utf8,<svg><rect fill='%23ff0000'/></svg>"}`],
     ['a text with an address in it', '{"description":"See https://f.example/a%2Fb for more"}'],
-  ])('keeps the percent signs in raw JSON that belong to %s (A1)', (_, json) => {
+  ])('a data: URI keeps the percent signs in raw JSON that belong to %s (A1)', (_, json) => {
     expect(textOf(`data:application/json;utf8,${json}`)).toBe(json);
   });
 
@@ -85,24 +85,27 @@ describe('a data: URI', () => {
       JSON.stringify({ image_data: '%3Csvg xmlns=%22http://www.w3.org/2000/svg%22/%3E' }),
       JSON.stringify({ image_data: '<svg xmlns="http://www.w3.org/2000/svg"/>' }),
     ],
-  ])('decodes raw JSON text by text, and keeps the URLs in %s (A1)', (_, json, decoded) => {
+  ])('a data: URI decodes raw JSON text by text, and keeps the URLs in %s (A1)', (_, json, decoded) => {
     expect(JSON.parse(textOf(`data:application/json,${json}`)!)).toEqual(JSON.parse(decoded));
   });
 
-  it.each(['\ufeff', '\u00a0', '\u200b', '\n\0'])('keeps them after the invisible character %j, too (A1)', (blank) => {
-    const json = '{"image":"https://f.example/o/nft%2F1.png","name":"1%23"}';
+  it.each(['\ufeff', '\u00a0', '\u200b', '\n\0'])(
+    'a data: URI keeps the URLs of raw JSON after the invisible character %j, too (A1)',
+    (blank) => {
+      const json = '{"image":"https://f.example/o/nft%2F1.png","name":"1%23"}';
 
-    expect(textOf(`data:application/json;utf8,${blank}${json}`)).toBe(json.replace('%23', '#'));
-  });
+      expect(textOf(`data:application/json;utf8,${blank}${json}`)).toBe(json.replace('%23', '#'));
+    },
+  );
 
-  it('keeps the percent signs of a data: URI in it, which are decoded with that (A1)', () => {
+  it('a data: URI keeps the percent signs of a data: URI inside it, which are decoded with that one (A1)', () => {
     const inner = 'data:application/json;utf8,{"image":"https://f.example/o/nft%2F1.png"}';
 
     expect(textOf(`data:text/plain,${inner}`)).toBe(inner);
     expect(textOf(`data:text/plain,${encodeURIComponent(inner)}`)).toBe(inner);
   });
 
-  it('decodes percent signs in texts and SVG of raw JSON (A1)', () => {
+  it('a data: URI decodes percent signs in texts and SVG of raw JSON (A1)', () => {
     const json = `{"name":"Fox %231 %22A%22 %E2%9C%93 %ff","image_data":"<svg xmlns='http://www.w3.org/2000/svg' fill='%23f00'/>"}`;
 
     expect(JSON.parse(textOf(`data:application/json;utf8,${json}`)!)).toEqual({
@@ -118,11 +121,11 @@ describe('a data: URI', () => {
   it.each([
     ['raw JSON', '{"name":"A"}'],
     ['percent-encoded JSON', '%7B%22name%22%3A%22A%22%7D'],
-  ])('declares base64 and contains %s (U16)', (_, payload) => {
+  ])('a data: URI that declares base64 may contain %s (U16)', (_, payload) => {
     expect(textOf(`data:application/json;base64,${payload}`)).toBe('{"name":"A"}');
   });
 
-  it('has a content type in the form of a header', () => {
+  it('a data: URI has a content type in the form of a header', () => {
     expect(parseDataUri('data:Text/Plain;charset=latin1,a')).toMatchObject({
       mediaType: 'text/plain',
       contentType: 'text/plain; charset=latin1',
@@ -134,7 +137,7 @@ describe('a data: URI', () => {
     ['base64 cut in the middle [B5]', 'data:application/json;base64,eyJhI'],
     ['no comma [B15]', 'data:application/json'],
     ['another scheme', 'https://host.example/,'],
-  ])('is invalid: %s', (_, uri) => {
+  ])('a data: URI is invalid: %s', (_, uri) => {
     expect(parseDataUri(uri)).toBeNull();
   });
 });

@@ -12,13 +12,13 @@ describe('the order of gateways', () => {
     backoff = new GatewayBackoff(() => now);
   });
 
-  it('is the given one while no gateway fails', () => {
+  it('gateways are in the given order while none fails', () => {
     backoff.recordSuccess(b.url);
 
     expect(backoff.order([a, b, c])).toEqual([a, b, c]);
   });
 
-  it('puts a failing gateway last during its back-off, which doubles up to a minute', () => {
+  it('a failing gateway is last during its back-off, which doubles up to a minute', () => {
     const backoffOf = () => {
       backoff.recordFailure(a.url);
       const from = now;
@@ -31,7 +31,7 @@ describe('the order of gateways', () => {
     expect(backoffOf()).toBe(60_000);
   });
 
-  it('puts a gateway back in its place after a success', () => {
+  it('a gateway is back in its place after a success', () => {
     backoff.recordFailure(a.url);
     expect(backoff.order([a, b])).toEqual([b, a]);
 
@@ -40,13 +40,13 @@ describe('the order of gateways', () => {
     expect(backoff.order([a, b])).toEqual([a, b]);
   });
 
-  it('keeps a gateway in back-off when it is the only one', () => {
+  it('the only gateway is kept while it is in back-off', () => {
     backoff.recordFailure(a.url);
 
     expect(backoff.order([a])).toEqual([a]);
   });
 
-  it('forgets the oldest failure when a thousand other gateways have failed since', () => {
+  it('the oldest failure is forgotten when a thousand other gateways have failed since', () => {
     backoff.recordFailure(a.url);
     for (let one = 0; one < 1000; one += 1) backoff.recordFailure(`https://${one}.example/`);
 

@@ -5,9 +5,9 @@ const cid = `Qm${'a'.repeat(44)}`;
 const picture: IpfsReference = { namespace: 'ipfs', root: cid, path: `${cid}/1.png`, query: '' };
 const candidatesOf = (...ipfsGateways: string[]) => ipfsCandidates(parseGateways({ ipfsGateways }), picture);
 
-describe('a list of gateways', () => {
+describe('lists of gateways', () => {
   it.each(['https://gw.example', 'https://gw.example/', 'https://gw.example/ipfs', 'https://gw.example/ipfs/'])(
-    'accepts %s, with or without a trailing slash and namespace [A46]',
+    'a list of gateways accepts %s, with or without a trailing slash and namespace [A46]',
     (gateway) => {
       expect(candidatesOf(gateway)).toEqual([
         { url: `https://gw.example/ipfs/${cid}/1.png`, publicUrl: `https://gw.example/ipfs/${cid}/1.png` },
@@ -15,18 +15,18 @@ describe('a list of gateways', () => {
     },
   );
 
-  it('keeps the path and the port of a gateway', () => {
+  it('a gateway keeps its path and its port', () => {
     expect(candidatesOf('http://127.0.0.1:8080/store')[0].url).toBe(`http://127.0.0.1:8080/store/ipfs/${cid}/1.png`);
   });
 
-  it('is requested in the given order [A44]', () => {
+  it('gateways are requested in the given order [A44]', () => {
     expect(candidatesOf('https://one.example', 'https://two.example').map(({ url }) => new URL(url).host)).toEqual([
       'one.example',
       'two.example',
     ]);
   });
 
-  it('sends a key in the query only to its own gateway and never shows it [A45]', () => {
+  it("the key in a gateway's query is sent only to this gateway and never shown [A45]", () => {
     const [first, second] = candidatesOf('https://one.example/?key=s3cret', 'https://two.example');
 
     expect(first.url).toBe(`https://one.example/ipfs/${cid}/1.png?key=s3cret`);
@@ -34,7 +34,7 @@ describe('a list of gateways', () => {
     expect(JSON.stringify(second)).not.toContain('s3cret');
   });
 
-  it('appends the key of a gateway to the query of the URI', () => {
+  it('the key of a gateway is appended to the query of the URI', () => {
     const reference: IpfsReference = { namespace: 'ipfs', root: cid, path: `${cid}/1`, query: '?v=2' };
 
     expect(ipfsCandidates(parseGateways({ ipfsGateways: ['https://one.example?key=k'] }), reference)[0]).toEqual({
@@ -43,42 +43,45 @@ describe('a list of gateways', () => {
     });
   });
 
-  it('turns user info into basic authorization [A45]', () => {
+  it('user info of a gateway becomes basic authorization [A45]', () => {
     const [first] = candidatesOf('https://user:p%40ss@one.example');
 
     expect(first.headers).toEqual({ authorization: `Basic ${Buffer.from('user:p@ss').toString('base64')}` });
     expect(first.url).not.toContain('p%40ss');
   });
 
-  it('turns the part after # into headers [A45]', () => {
+  it('the part after # of a gateway becomes headers [A45]', () => {
     const [first] = candidatesOf('https://one.example/#X-Gateway-Token=a%20b&x-other=1=2');
 
     expect(first.headers).toEqual({ 'x-gateway-token': 'a b', 'x-other': '1=2' });
     expect(first.url).toBe(`https://one.example/ipfs/${cid}/1.png`);
   });
 
-  it('shows images through a gateway without a key [A45]', () => {
+  it('images are shown through a gateway without a key [A45]', () => {
     const gateways = parseGateways({ ipfsGateways: ['https://one.example?key=k', 'https://two.example'] });
 
     expect(publicIpfsUrl(gateways, picture)).toBe(`https://two.example/ipfs/${cid}/1.png`);
   });
 
-  it('shows images through a public gateway when all configured gateways need a key [A45]', () => {
+  it('images are shown through a public gateway if all configured gateways need a key [A45]', () => {
     const gateways = parseGateways({ ipfsGateways: ['https://user:pass@one.example'] });
 
     expect(publicIpfsUrl(gateways, picture)).toBe(`https://ipfs.io/ipfs/${cid}/1.png`);
   });
 
-  it('defaults to public gateways', () => {
+  it('the default gateways are public', () => {
     expect(candidatesOf().length).toBeGreaterThan(1);
     expect(parseGateways({}).arweave).toHaveLength(1);
   });
 
-  it.each(['not a url', 'ftp://gw.example', 'https://gw.example/#novalue'])('rejects %s at start', (gateway) => {
-    expect(() => parseGateways({ ipfsGateways: [gateway] })).toThrow(TypeError);
-  });
+  it.each(['not a url', 'ftp://gw.example', 'https://gw.example/#novalue'])(
+    'a list of gateways with %s is rejected at start',
+    (gateway) => {
+      expect(() => parseGateways({ ipfsGateways: [gateway] })).toThrow(TypeError);
+    },
+  );
 
-  it('does not repeat a secret in the error message', () => {
+  it('the error for a wrong gateway does not repeat a secret', () => {
     expect(() => parseGateways({ ipfsGateways: ['ftp://user:s3cret@gw.example'] })).toThrow(/^(?!.*s3cret)/);
   });
 });

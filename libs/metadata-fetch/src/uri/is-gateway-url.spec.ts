@@ -8,14 +8,14 @@ const gateways = parseGateways({
   arweaveGateways: ['https://ar.studio.example'],
 });
 
-describe('a URL (H8)', () => {
+describe('URLs of gateways (H8)', () => {
   it.each([
     `https://ipfs.studio.example/gate/ipfs/${CID}/1`,
     `https://ipfs.studio.example/gate/ipns/name.example/1`,
     `https://ar.studio.example/${TX}/1`,
     `https://ipfs.io/ipfs/${CID}`,
     `https://arweave.net/${TX}`,
-  ])('requests content from a gateway: %s', (url) => {
+  ])('the URL %s requests content from a gateway', (url) => {
     expect(isGatewayUrl(url, gateways)).toBe(true);
   });
 
@@ -25,7 +25,7 @@ describe('a URL (H8)', () => {
     'https://ipfs.studio.example.evil.example/gate/ipfs/1',
     'https://ar.studio.example/cats/1',
     'no URL',
-  ])('does not request content from a gateway: %s', (url) => {
+  ])('the URL %s does not request content from a gateway', (url) => {
     expect(isGatewayUrl(url, gateways)).toBe(false);
   });
 });

@@ -7,7 +7,7 @@ const gateways = parseGateways({ ipfsGateways: ['https://gw.example'], arweaveGa
 const svg = '<svg xmlns="http://www.w3.org/2000/svg"><rect fill="#fff"/></svg>';
 const svgUri = (text: string) => `data:image/svg+xml;base64,${Buffer.from(text).toString('base64')}`;
 
-describe('the URL of an image', () => {
+describe('URLs of images', () => {
   it.each([
     ['https', 'https://host.example/a.png?x=1#y', 'https://host.example/a.png?x=1#y'],
     ['http', 'http://host.example:8080/a(1).png', 'http://host.example:8080/a(1).png'],
@@ -26,7 +26,7 @@ describe('the URL of an image', () => {
     ['SVG text after a declaration', `<?xml version="1.0"?>${svg}`, svgUri(`<?xml version="1.0"?>${svg}`)],
     ['SVG text [F8]', svg, svgUri(svg)],
     ['SVG text without content [F8]', '<svg/>', 'data:image/svg+xml;base64,PHN2Zy8+'],
-  ])('can be shown: %s', (_, text, url) => {
+  ])('the URL of an image can be shown: %s', (_, text, url) => {
     expect(readImageUrl(text, gateways)).toEqual({ kind: 'usable', url });
   });
 
@@ -42,12 +42,12 @@ describe('the URL of an image', () => {
     'data:application/javascript,1',
     'data:,x',
     'data:image/svg+xml',
-  ])('is unsafe: %j', (text) => {
+  ])('the URL of an image is unsafe: %j', (text) => {
     expect(readImageUrl(text, gateways)).toEqual({ kind: 'unsafe' });
   });
 
   it.each(['/1.png', 'image.png', './a/1.png', '//host.example/a.png', '<put your link here>', '<svgx>'])(
-    'is relative, or not a URL: %s [F6]',
+    'the URL of an image is relative, or not a URL: %s [F6]',
     (text) => {
       expect(readImageUrl(text, gateways)).toEqual({ kind: 'relative' });
     },
@@ -59,26 +59,26 @@ describe('the URL of an image', () => {
     'https://<host>/1.png',
     'ar://x',
     `https://host.example/${'a'.repeat(9_000)}`,
-  ])('is invalid: %.40s', (text) => {
+  ])('the URL of an image is invalid: %.40s', (text) => {
     expect(readImageUrl(text, gateways)).toEqual({ kind: 'invalid' });
   });
 });
 
-describe('the URL of an animation', () => {
+describe('URLs of animations', () => {
   it.each(['data:video/mp4;base64,AAAA', 'data:audio/mpeg;base64,AAAA', 'data:image/gif;base64,AAAA'])(
-    'may be a video, a sound or an image: %s',
+    'the URL of an animation may be a video, a sound or an image: %s',
     (text) => {
       expect(readAnimationUrl(text, gateways)).toEqual({ kind: 'usable', url: text });
     },
   );
 
-  it('is never HTML in a data: URI', () => {
+  it('the URL of an animation is never HTML in a data: URI', () => {
     expect(readAnimationUrl('data:text/html;base64,PGI+', gateways)).toEqual({ kind: 'unsafe' });
   });
 });
 
-describe('the URL of a link', () => {
-  it('is never a data: URI', () => {
+describe('URLs of links', () => {
+  it('the URL of a link is never a data: URI', () => {
     expect(readLinkUrl('data:image/png;base64,AAAA', gateways)).toEqual({ kind: 'unsafe' });
     expect(readLinkUrl('https://host.example/1', gateways)).toEqual({ kind: 'usable', url: 'https://host.example/1' });
   });

@@ -4,7 +4,7 @@ const header = 'data:image/svg+xml;utf8,';
 const svgUri = 'data:image/svg+xml;base64,PHN2Zy8+';
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-describe('a data: URI for display', () => {
+describe('data: URIs for display', () => {
   it.each([
     ['base64', 'data:image/png;base64,iVBORw0KGgo='],
     ['base64 in lines', 'data:image/png;base64,iVBO\nRw0KGgo='],
@@ -15,7 +15,7 @@ describe('a data: URI for display', () => {
     ['encoded SVG with the part of it that is meant', 'data:image/svg+xml,%3Csvg/%3E#a'],
     ['base64 without padding', 'data:image/png;base64,iVBORw0KGg'],
     ['base64 with the part of it that is meant', `data:image/svg+xml;base64,${base64('<svg/>')}#a`],
-  ])('is unchanged: %s', (_, uri) => {
+  ])('a data: URI for display is unchanged: %s', (_, uri) => {
     expect(shownDataUri(uri)).toBe(uri);
   });
 
@@ -59,7 +59,7 @@ describe('a data: URI for display', () => {
     ['base64 with a zero-width space (D21)', 'data:image/svg+xml;base64,PHN2\u200bZy8+', svgUri],
     ['base64 with an encoded zero-width space (D21)', 'data:image/svg+xml;base64,PHN2%E2%80%8BZy8+', svgUri],
     ['base64 in quotes (D21)', 'data:image/svg+xml;base64,"PHN2Zy8+"', svgUri],
-  ])('is repaired so that a browser shows all of it: %s', (_, uri, shown) => {
+  ])('a data: URI for display is repaired so that a browser shows all of it: %s', (_, uri, shown) => {
     expect(shownDataUri(uri)).toBe(shown);
     expect(shownDataUri(shown)).toBe(shown);
   });
@@ -70,7 +70,7 @@ describe('a data: URI for display', () => {
     ['no content but a fragment (D31)', 'data:image/svg+xml;base64,#a'],
     ['base64 that ends too early (D21)', 'data:image/png;base64,iVBOR'],
     ['characters that base64 lacks (D21)', 'data:image/png;base64,iVB*Rw0K'],
-  ])('is null if it has %s', (_, uri) => {
+  ])('a data: URI for display is null if it has %s', (_, uri) => {
     expect(shownDataUri(uri)).toBeNull();
   });
 });

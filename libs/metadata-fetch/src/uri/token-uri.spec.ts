@@ -23,7 +23,7 @@ const inside = (uri: string) => {
   return located.kind === 'document' ? Buffer.from(located.body).toString('utf8') : located;
 };
 
-describe('a token URI over HTTP', () => {
+describe('token URIs over HTTP', () => {
   it.each([
     ['as it is, with its query [A1]', 'https://host.example/1.json?a=b', 'https://host.example/1.json?a=b'],
     [
@@ -39,7 +39,7 @@ describe('a token URI over HTTP', () => {
       'https://host.example/ipfs/art/8.json',
     ],
     ['with $TOKEN_ID left alone [A23]', 'https://host.example/$TOKEN_ID', 'https://host.example/$TOKEN_ID'],
-  ])('is requested %s', (_, uri, url) => {
+  ])('a token URI is requested %s', (_, uri, url) => {
     expect(requested(uri)).toEqual([url]);
   });
 
@@ -47,7 +47,7 @@ describe('a token URI over HTTP', () => {
     ['empty [A4]', ''],
     ['blank [A5]', ' \n\0'],
     ['quoted and empty', "''"],
-  ])('is missing: %s', (_, uri) => {
+  ])('a token URI is missing: %s', (_, uri) => {
     expect(locate(uri)).toEqual({ kind: 'invalid', reason: 'no_uri', url: '' });
   });
 
@@ -59,7 +59,7 @@ describe('a token URI over HTTP', () => {
     ['longer than 8 KB [A49]', `https://host.example/${'a'.repeat(10_000)}`],
     ['longer than 8 KB, in IPFS [A49]', `ipfs://${cid0}/${'a'.repeat(10_000)}`],
     ['with user info [A50]', 'https://user:secret@host.example/1'],
-  ])('is rejected without a request: %s', (_, uri) => {
+  ])('a token URI is rejected without a request: %s', (_, uri) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
   });
 
@@ -69,11 +69,11 @@ describe('a token URI over HTTP', () => {
     'javascript:alert(1)',
     'sha256://aa',
     'gopher://host.example',
-  ])('is rejected without a request because of its scheme: %s [A47]', (uri) => {
+  ])('a token URI is rejected without a request because of its scheme: %s [A47]', (uri) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'unsupported_scheme' });
   });
 
-  it('is shown truncated and without user info when it is rejected [A49] [A50]', () => {
+  it('a rejected token URI is shown truncated and without user info [A49] [A50]', () => {
     expect(locate(`https://user:secret@host.example/${'a'.repeat(10_000)}`)).toEqual({
       kind: 'invalid',
       reason: 'invalid_uri',
@@ -82,13 +82,13 @@ describe('a token URI over HTTP', () => {
   });
 });
 
-describe('{id} in a token URI', () => {
+describe('{id} in token URIs', () => {
   it.each([
     ['in 64 digits [A13]', '777', '309'],
     ['in lower case [A14]', '50101', 'c3b5'],
     ['of 2^256-1, to its last digit [A15]', (2n ** 256n - 1n).toString(), 'f'.repeat(64)],
     ['that a JavaScript number would round [A16]', '9007199254740993', '20000000000001'],
-  ])('becomes the id %s', (_, tokenId, hex) => {
+  ])('{id} in a token URI becomes the id %s', (_, tokenId, hex) => {
     expect(requested('https://host.example/{id}.json', erc1155(tokenId))).toEqual([
       `https://host.example/${hex.padStart(64, '0')}.json`,
     ]);
@@ -100,22 +100,22 @@ describe('{id} in a token URI', () => {
     ['percent-encoded', 'https://host.example/%7Bid%7D', (hex: string) => `https://host.example/${hex}`],
     ['after 0x [A22]', 'https://host.example/0x{id}', (hex: string) => `https://host.example/0x${hex}`],
     ['after ipfs://', `ipfs://${cid0}/{id}.json`, (hex: string) => `${GW}/ipfs/${cid0}/${hex}.json`],
-  ])('is replaced %s', (_, uri, expected) => {
+  ])('{id} in a token URI is replaced %s', (_, uri, expected) => {
     expect(requested(uri, erc1155('10'))).toEqual([expected('a'.padStart(64, '0'))]);
   });
 
-  it('is replaced if the standard is unknown, since braces are not legal in a URL', () => {
+  it('{id} in a token URI is replaced if the standard is unknown, since braces are not legal in a URL', () => {
     expect(requested('https://host.example/{id}', { tokenId: '10' })).toEqual([
       `https://host.example/${'a'.padStart(64, '0')}`,
     ]);
   });
 
-  it('is kept for ERC-721 [A20]', () => {
+  it('{id} in a token URI is kept for ERC-721 [A20]', () => {
     expect(requested('https://host.example/{id}', { standard: 'erc721' })).toEqual(['https://host.example/%7Bid%7D']);
   });
 });
 
-describe('a token URI in IPFS', () => {
+describe('token URIs in IPFS', () => {
   it.each([
     [`ipfs://${cid0}/1145.png`, '[A24]', `${cid0}/1145.png`],
     [`ipfs://ipfs/${cid0}/1.json`, '[A25]', `${cid0}/1.json`],
@@ -137,7 +137,7 @@ describe('a token URI in IPFS', () => {
     [`ipfs://${cid0}/Who?.json`, '[A41]', `${cid0}/Who%3F.json`],
     [`ipfs://${cid0}/é\\1.json`, '[A41]', `${cid0}/%C3%A9%5C1.json`],
     [`ipfs://${cid0}/1?ext=json`, 'with its query', `${cid0}/1?ext=json`],
-  ])('is requested from the gateway: %s %s', (uri, _, path) => {
+  ])('a token URI in IPFS is requested from the gateway: %s %s', (uri, _, path) => {
     expect(requested(uri)).toEqual([`${GW}/ipfs/${path}`]);
   });
 
@@ -145,7 +145,7 @@ describe('a token URI in IPFS', () => {
     ['ipns://name.example/x', 'name.example/x'],
     ['ipfs://ipns/name.example', 'name.example'],
     ['/ipns/name.example/1', 'name.example/1'],
-  ])('may be a name: %s [A40]', (uri, path) => {
+  ])('a token URI in IPFS may have a name instead of a CID: %s [A40]', (uri, path) => {
     expect(requested(uri)).toEqual([`${GW}/ipns/${path}`]);
   });
 
@@ -156,19 +156,19 @@ describe('a token URI in IPFS', () => {
     ['a way out of /ipfs/', `ipfs://${cid0}/../../api/v0/shutdown`],
     ['an encoded way out of /ipfs/', `ipfs://${cid0}/%2e%2E/%2e./api`],
     ['no name', 'ipns://-'],
-  ])('is rejected without a request: %s', (_, uri) => {
+  ])('a token URI in IPFS is rejected without a request: %s', (_, uri) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
   });
 });
 
-describe('a public gateway in a token URI', () => {
+describe('public gateways in token URIs', () => {
   it.each([
     ['by path [A31]', `https://ipfs.io/ipfs/${cid0}/1.json`, `${GW}/ipfs/${cid0}/1.json`],
     ['by subdomain [A36]', `https://${cid1}.ipfs.dweb.link/1.json`, `${GW}/ipfs/${cid1}/1.json`],
     ['of a pinning service', `https://studio.mypinata.cloud/ipfs/${cid0}/1`, `${GW}/ipfs/${cid0}/1`],
     ['for a name', 'https://ipfs.io/ipns/name.example/1', `${GW}/ipns/name.example/1`],
     ['of Arweave [A43]', `https://arweave.net/${transaction}/1.json`, `${AR}/${transaction}/1.json`],
-  ])('is requested after the configured gateways: %s', (_, uri, ours) => {
+  ])('a public gateway in a token URI is requested after the configured gateways: %s', (_, uri, ours) => {
     expect(requested(uri)).toEqual([ours, uri]);
   });
 
@@ -177,11 +177,11 @@ describe('a public gateway in a token URI', () => {
     ['when /ipfs/ comes later in the path [A33]', `https://ipfs.io/ipfs/something/ipfs/${cid0}`, gateways],
     ['when no CID follows [A34]', 'http://ipfs.io/ipfs/123.jpg', gateways],
     ['when it serves its own pages', 'https://arweave.net/info', gateways],
-  ])('is requested as given %s', (_, uri, ways) => {
+  ])('a public gateway in a token URI is requested as given %s', (_, uri, ways) => {
     expect(requested(uri, {}, ways)).toEqual([uri]);
   });
 
-  it('is requested once if it is a configured gateway', () => {
+  it('a public gateway in a token URI is requested once if it is a configured gateway', () => {
     const publicOnes = parseGateways({ ipfsGateways: ['https://ipfs.io', GW] });
 
     expect(requested(`https://ipfs.io/ipfs/${cid0}`, {}, publicOnes)).toEqual([
@@ -191,21 +191,21 @@ describe('a public gateway in a token URI', () => {
   });
 });
 
-describe('a token URI in Arweave', () => {
+describe('token URIs in Arweave', () => {
   it.each([
     [`ar://${transaction}`, `${AR}/${transaction}`],
     [`ar://${transaction}/9731.json`, `${AR}/${transaction}/9731.json`],
     [`AR://${transaction}`, `${AR}/${transaction}`],
-  ])('is requested from the gateway by its transaction id: %s [A42]', (uri, url) => {
+  ])('a token URI in Arweave is requested from the gateway by its transaction id: %s [A42]', (uri, url) => {
     expect(requested(uri)).toEqual([url]);
   });
 
-  it('is rejected without a transaction id', () => {
+  it('a token URI in Arweave is rejected without a transaction id', () => {
     expect(locate('ar://name/1')).toMatchObject({ kind: 'invalid', reason: 'invalid_uri' });
   });
 });
 
-describe('a token URI that contains the document', () => {
+describe('token URIs that contain the document', () => {
   it.each([
     ['inline JSON [B16]', '{"name":"a"}', '{"name":"a"}'],
     ['inline text that is no JSON [B17]', '{not json}', '{not json}'],
@@ -216,11 +216,11 @@ describe('a token URI that contains the document', () => {
       `data:application/json,{"a":"${'b'.repeat(20_000)}"}`,
       `{"a":"${'b'.repeat(20_000)}"}`,
     ],
-  ])('needs no request: %s', (_, uri, text) => {
+  ])('a token URI that contains the document needs no request: %s', (_, uri, text) => {
     expect(inside(uri)).toBe(text);
   });
 
-  it('keeps the declared media type, and is shown without its content [B13] [B14]', () => {
+  it('a token URI that contains the document keeps the declared media type, and is shown without its content [B13] [B14]', () => {
     expect(locate('data:image/svg+xml;base64,PHN2Zz4=')).toMatchObject({
       kind: 'document',
       contentType: 'image/svg+xml',
@@ -228,7 +228,7 @@ describe('a token URI that contains the document', () => {
     });
   });
 
-  it('follows another URI inside a data: URI, one level [B18]', () => {
+  it('a token URI that contains the document follows another URI inside a data: URI, one level [B18]', () => {
     expect(requested(wrap(`ipfs://${cid0}/1`))).toEqual([`${GW}/ipfs/${cid0}/1`]);
     expect(inside(wrap(wrap(`ipfs://${cid0}/1`)))).toBe(wrap(`ipfs://${cid0}/1`));
   });
@@ -238,11 +238,11 @@ describe('a token URI that contains the document', () => {
     ['base64 garbage [B5]', 'data:application/json;base64,@@@', 'invalid_data_uri'],
     ['more than 5 MiB [B19]', `data:application/json,${'a'.repeat(5 * 1024 * 1024 + 1)}`, 'too_large'],
     ['more than 5 MiB inline', `{${' '.repeat(5 * 1024 * 1024)}}`, 'too_large'],
-  ])('is rejected: %s', (_, uri, reason) => {
+  ])('a token URI that contains the document is rejected: %s', (_, uri, reason) => {
     expect(locate(uri)).toMatchObject({ kind: 'invalid', reason });
   });
 
-  it('may contain 5 MiB after decoding [B19]', () => {
+  it('a token URI that contains the document may contain 5 MiB after decoding [B19]', () => {
     const located = locate(`data:application/json;base64,${Buffer.alloc(5 * 1024 * 1024, 'a').toString('base64')}`);
 
     expect(located).toMatchObject({ kind: 'document' });

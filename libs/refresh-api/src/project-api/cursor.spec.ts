@@ -4,7 +4,7 @@ const position = { createdAt: '2026-11-21T01:02:03.000001Z', id: '0b6f2d7c-5a55-
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 describe('cursors', () => {
-  it('come back as the position they were made of, to the microsecond', () => {
+  it('a cursor is read as the position from which it was made, to the microsecond', () => {
     expect(parseCursor(formatCursor(position), 'uuid')).toEqual(position);
   });
 
@@ -19,7 +19,7 @@ describe('cursors', () => {
     encode({ created_at: '2026-02-30T01:02:03.000001Z', id: position.id }),
     encode({ created_at: '0000-01-01T01:02:03.000001Z', id: position.id }),
     encode({ created_at: position.createdAt, id: "' or true --" }),
-  ])('are refused when they are %j', (text) => {
+  ])('the text %j is refused as a cursor', (text) => {
     expect(parseCursor(text, 'uuid')).toBeNull();
   });
 });

@@ -61,7 +61,9 @@ export class TokenStoreMigration extends Migration {
         trait_ids bigint[] not null default '{}',
         http_etag text,
         http_last_modified text,
+        -- The last successful fetch, and the last one that changed the content.
         fetch_seq bigint not null default 0,
+        change_seq bigint not null default 0,
         fail_count integer not null default 0,
         last_error_code text,
         last_error_reason text,

@@ -94,14 +94,14 @@ it('requests that failed before they reached the host do not change its limiter'
   expect(limiter.limitWithin(LIMIT)).toBe(8);
 });
 
-describe('a host that times out even with a single open request', () => {
+describe('hosts that time out even with a single open request', () => {
   const timesOut = (limiter: AimdLimiter, times: number) => {
     for (let one = 0, now = 0; one < times; one += 1, now += 3000) {
       limiter.onSample('timed_out', { startedAt: now, endedAt: now + 3000, open: limiter.limitWithin(8), limit: 8 });
     }
   };
 
-  it('hangs: half of its limit applies, so that a refresh ends', () => {
+  it('a host that times out even with a single open request gets half of its limit, so that a refresh ends', () => {
     const limiter = new AimdLimiter();
     timesOut(limiter, 5);
     const before = limiter.limitWithin(8);
@@ -110,7 +110,7 @@ describe('a host that times out even with a single open request', () => {
     expect([before, limiter.limitWithin(8), limiter.limitWithin(1)]).toEqual([1, 4, 1]);
   });
 
-  it('grows from one request again when it responds', () => {
+  it('a host that timed out with a single open request grows from one request again when it responds', () => {
     const limiter = new AimdLimiter();
     timesOut(limiter, 10);
 
