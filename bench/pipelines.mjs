@@ -30,7 +30,8 @@ const TIMEOUT_MS = 120_000;
 export const pipelines = {
   async run(lab) {
     const { options, redis, log } = lab;
-    const all = options.compare ? [...PIPELINES, otherCheckout(options.compare)] : PIPELINES;
+    const [service, ...others] = PIPELINES;
+    const all = [service, ...(options.compare ? [otherCheckout(options.compare)] : []), ...others];
     const isWanted = ({ key }) => !options.against || ['service', 'compared', ...options.against].includes(key);
     const isUnavailable = ({ needsRedis }) => needsRedis && !redis;
     const wanted = all.filter(isWanted);
