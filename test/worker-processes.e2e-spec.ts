@@ -57,13 +57,13 @@ async function expectReleased(tokenIds: readonly string[]): Promise<void> {
   await test.expectAllDone();
 }
 
-describe('a service with WORKERS=2', () => {
+describe('worker processes', () => {
   beforeAll(async () => {
     service = await startTwo();
   });
   afterAll(() => service.end('SIGTERM'));
 
-  it('processes one refresh in both processes, within the limit of the host', async () => {
+  it('a service with WORKERS=2 processes one refresh in both processes, within the limit of the host', async () => {
     const project = await test.aProject(600);
     test.scriptNumberedResponses(project.tokenIds, 100);
     test.metadataApi.maxConcurrent = 0;
@@ -78,7 +78,7 @@ describe('a service with WORKERS=2', () => {
     await test.expectAllDone();
   });
 
-  it('has two more processes, which name themselves in their log and have metrics of their own', async () => {
+  it('a service with WORKERS=2 has two more processes, which name themselves in their log and have metrics of their own', async () => {
     const lines = service
       .output()
       .trim()
@@ -96,13 +96,13 @@ describe('a service with WORKERS=2', () => {
   });
 });
 
-describe('when a service with WORKERS=2', () => {
+describe('the end of worker processes', () => {
   beforeEach(async () => {
     service = await startTwo();
   });
   afterEach(() => service.end('SIGTERM'));
 
-  it('gets a SIGTERM, its workers release what they hold, all its processes end, and its status is 0', async () => {
+  it('after a SIGTERM to a service with WORKERS=2, its workers release what they hold, all its processes end, and its status is 0', async () => {
     const tokenIds = await aRefreshInFlight();
     const pids = pidsOf();
 
@@ -114,7 +114,7 @@ describe('when a service with WORKERS=2', () => {
     await expectReleased(tokenIds);
   });
 
-  it('and its workers get a SIGINT, as from a terminal, they release what they hold, and its status is 0', async () => {
+  it('after a SIGINT to all processes of a service with WORKERS=2, as from a terminal, its workers release what they hold, and its status is 0', async () => {
     const tokenIds = await aRefreshInFlight();
     const pids = pidsOf();
 
@@ -127,7 +127,7 @@ describe('when a service with WORKERS=2', () => {
     await expectReleased(tokenIds);
   });
 
-  it('gets a SIGTERM while a worker is suspended, it kills that one and ends within ten seconds', async () => {
+  it('after a SIGTERM, a service with WORKERS=2 kills a worker that is suspended, and ends within ten seconds', async () => {
     const pids = pidsOf();
     process.kill(firstPid(1), 'SIGSTOP');
 
@@ -138,7 +138,7 @@ describe('when a service with WORKERS=2', () => {
     expect(runningAmong(pids)).toEqual([]);
   });
 
-  it('is killed, its workers release what they hold and end', async () => {
+  it('after a SIGKILL of a service with WORKERS=2, its workers release what they hold and end', async () => {
     const tokenIds = await aRefreshInFlight();
     const pids = pidsOf();
 
@@ -148,7 +148,7 @@ describe('when a service with WORKERS=2', () => {
     await expectReleased(tokenIds);
   });
 
-  it('loses a worker by SIGKILL, the other one processes its tokens, and the lost one is started again', async () => {
+  it('after a SIGKILL of one of two workers, the other one processes its tokens, and the service starts it again', async () => {
     process.kill(firstPid(2), 'SIGSTOP');
     const tokenIds = await aRefreshInFlight();
 
@@ -166,7 +166,7 @@ describe('when a service with WORKERS=2', () => {
     expect(runningAmong(pidsOf())).toHaveLength(2);
   });
 
-  it('loses all its workers, it is not ready until they run again', async () => {
+  it('a service whose workers are all killed is not ready until they run again', async () => {
     for (const pid of pidsOf()) process.kill(pid, 'SIGKILL');
     await waitUntil(async () => (await readReadiness()).status !== 200);
 
