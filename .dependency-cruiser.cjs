@@ -71,7 +71,8 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^libs/metadata-refresh/src/',
-        pathNot: '^libs/metadata-refresh/src/(worker/|index\\.ts$|metadata-refresh\\.module\\.ts$|refresh-runner\\.ts$)',
+        pathNot:
+          '^libs/metadata-refresh/src/(worker/|index\\.ts$|metadata-refresh\\.module\\.ts$|refresh-runner\\.ts$)',
       },
       to: { path: '^libs/metadata-refresh/src/worker/' },
     },
