@@ -1,5 +1,5 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { decodeAtOnce, decoderFor, type ByteSource } from './content-decoder.js';
+import { decodeSync, decoderFor, type ByteSource } from './content-decoder.js';
 
 const TEXT = Buffer.from(JSON.stringify({ name: 'Lamp', description: 'A lamp that shines. '.repeat(100) }));
 const ZEROS = Buffer.alloc(300_000);
@@ -11,7 +11,7 @@ const raw = deflateRawSync(TEXT);
 const brotli = brotliCompressSync(TEXT);
 const concat = (...parts: (Buffer | string)[]) => Buffer.concat(parts.map((part) => Buffer.from(part)));
 
-const BODIES: [what: string, contentEncoding: string, body: Buffer, isDecodedAtOnce: boolean][] = [
+const BODIES: [what: string, contentEncoding: string, body: Buffer, isDecodedSync: boolean][] = [
   ['gzip', 'gzip', gzip, true],
   ['gzip under its old name, with identity', 'identity, X-GZIP', gzip, true],
   ['gzip of nothing', 'gzip', gzipSync(''), true],
@@ -37,30 +37,30 @@ const BODIES: [what: string, contentEncoding: string, body: Buffer, isDecodedAtO
   ['no coding that is known', 'aws-chunked', TEXT, false],
 ];
 
-const AT_ONCE = BODIES.filter(([, , , isDecodedAtOnce]) => isDecodedAtOnce);
-const AS_STREAM = BODIES.filter(([, , , isDecodedAtOnce]) => !isDecodedAtOnce);
+const SYNC = BODIES.filter(([, , , isDecodedSync]) => isDecodedSync);
+const AS_STREAM = BODIES.filter(([, , , isDecodedSync]) => !isDecodedSync);
 
-it.each(AT_ONCE)('a small body is decoded at once as a stream would decode it: %s', async (_, encoding, body) => {
-  expect(decodeAtOnce(encoding, body, MAX_BYTES)).toEqual(await decodeAsStream(encoding, body));
+it.each(SYNC)('a small body is decoded synchronously as a stream would decode it: %s', async (_, encoding, body) => {
+  expect(decodeSync(encoding, body, MAX_BYTES)).toEqual(await decodeAsStream(encoding, body));
 });
 
 it.each(AS_STREAM)('a small body is left to a stream: %s', (_, encoding, body) => {
-  expect(decodeAtOnce(encoding, body, MAX_BYTES)).toBeNull();
+  expect(decodeSync(encoding, body, MAX_BYTES)).toBeNull();
 });
 
-it('a body that grows to just the limit is decoded at once, and not to one byte more', () => {
+it('a body that grows to just the limit is decoded synchronously, and not to one byte more', () => {
   const body = gzipSync(ZEROS.subarray(0, 1000));
 
-  expect(decodeAtOnce('gzip', body, 1000)).toHaveLength(1000);
-  expect(decodeAtOnce('gzip', body, 999)).toBeNull();
+  expect(decodeSync('gzip', body, 1000)).toHaveLength(1000);
+  expect(decodeSync('gzip', body, 999)).toBeNull();
 });
 
-it.each(AT_ONCE)(
-  'a part of a small body is never decoded at once, unless a stream would: %s',
+it.each(SYNC)(
+  'a part of a small body is never decoded synchronously, unless a stream would: %s',
   async (_, encoding, body) => {
     const parts = Array.from(body, (_byte, length) => body.subarray(0, length));
     const decoded = parts
-      .map((part) => ({ part, text: decodeAtOnce(encoding, part, MAX_BYTES) }))
+      .map((part) => ({ part, text: decodeSync(encoding, part, MAX_BYTES) }))
       .filter(({ text }) => text !== null);
 
     const asStream = await Promise.all(decoded.map(({ part }) => decodeAsStream(encoding, part)));

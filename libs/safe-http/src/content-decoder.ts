@@ -54,13 +54,13 @@ export function decoderFor(contentEncoding: string, sink: ByteSink, maxBytes: nu
 }
 
 /** The most encoded bytes that are decoded in one call, which blocks the event loop for less than a millisecond. */
-export const MAX_BYTES_AT_ONCE = 16 * 1024;
+export const MAX_SYNC_BYTES = 16 * 1024;
 
 /**
  * Decodes a small body that has arrived whole, for a third of the CPU time of a stream. null: use a decoder, which tells what
  * is wrong: the body may be damaged, have more than `maxBytes` after decompression, or have no or several codings.
  */
-export function decodeAtOnce(contentEncoding: string, body: Buffer, maxBytes: number): Buffer | null {
+export function decodeSync(contentEncoding: string, body: Buffer, maxBytes: number): Buffer | null {
   const [coding, ...others] = codingsIn(contentEncoding);
   if (coding === undefined || others.length > 0) return null;
   try {
