@@ -19,7 +19,7 @@ const SOURCES = [
   'nest-cli.json',
   'tsconfig.json',
   'tsconfig.build.json',
-  'rolldown.config.mjs',
+  'bundle-cli.mjs',
   'package-lock.json',
 ];
 const LOCK_POLL_MS = 100;
@@ -91,9 +91,9 @@ function buildAndUnlock() {
     if (timeOf(program) === -Infinity) rmSync(buildInfo, { force: true });
     // A file that is saved during the build is newer. A file with a time in the future counts as built.
     const builtAt = new Date(Math.ceil(Math.max(Date.now(), newestSource())));
-    if (!runTool('@nestjs/cli/bin/nest.js', 'build')) return false;
+    if (!run('node_modules/@nestjs/cli/bin/nest.js', 'build')) return false;
     utimesSync(buildInfo, builtAt, builtAt);
-    if (!runTool('rolldown/bin/cli.mjs', '--config', 'rolldown.config.mjs', '--logLevel', 'silent')) return false;
+    if (!run('bundle-cli.mjs')) return false;
     const bundledAt = new Date(Math.max(Date.now(), builtAt.getTime()));
     utimesSync(bundle, bundledAt, bundledAt);
     return true;
@@ -103,7 +103,7 @@ function buildAndUnlock() {
 }
 
 /** false if it failed. Its output goes to stderr, because stdout belongs to the command. */
-function runTool(path, ...args) {
-  const program = join(root, 'node_modules', path);
+function run(path, ...args) {
+  const program = join(root, path);
   return spawnSync(process.execPath, [program, ...args], { cwd: root, stdio: ['ignore', 2, 2] }).status === 0;
 }

@@ -12,9 +12,7 @@ let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'run-cli-'));
   await Promise.all(
-    ['src/cli', 'libs/one', 'node_modules/@nestjs/cli/bin', 'node_modules/rolldown/bin'].map((path) =>
-      mkdir(join(root, path), { recursive: true }),
-    ),
+    ['src/cli', 'libs/one', 'node_modules/@nestjs/cli/bin'].map((path) => mkdir(join(root, path), { recursive: true })),
   );
   await cp(LAUNCHER, join(root, 'src/run-cli.mjs'));
   await writeFile(join(root, 'package.json'), '{"type":"module"}');
@@ -33,7 +31,7 @@ beforeEach(async () => {
   );
   await writeFile(join(root, 'node_modules/@nestjs/cli/package.json'), '{}');
   await writeFile(
-    join(root, 'node_modules/rolldown/bin/cli.mjs'),
+    join(root, 'bundle-cli.mjs'),
     `import fs from 'node:fs';
      console.log('the bundler talks');
      if (fs.readFileSync('src/cli.ts', 'utf8').includes('unbundleable')) process.exit(2);

@@ -45,8 +45,9 @@ async function sourcesOf(file: string): Promise<string[]> {
   return (JSON.parse(await readFile(map, 'utf8')) as { sources: string[] }).sources;
 }
 
-/** Such as "@nestjs/core" or "libs/token-store". */
+/** Such as "@nestjs/core" or "libs/token-store". Every command reads the schemas of all options. */
 function partOf(path: string): string | undefined {
+  if (/\.options\.[jt]s$/.test(path)) return undefined;
   return /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? /libs\/[^/]+/.exec(path)?.[0];
 }
 

