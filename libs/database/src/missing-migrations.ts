@@ -19,5 +19,6 @@ export function describeDatabaseError(error: unknown): string {
   return `${message}: migrations of nft_metadata are missing. Nothing is lost; work starts as soon as they have run. ${MIGRATION_HINT}`;
 }
 
+/** What an operator or a host application has to do when migrations have not run. */
 export const MIGRATION_HINT =
   'Put nftMetadataMigrations into migrations.migrationsList of the MikroORM connection, and call migrator.up() before the application listens.';
