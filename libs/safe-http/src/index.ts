@@ -10,6 +10,7 @@ export { hostAndPort, isPrivateHost } from './url-rules.js';
 export { LARGE_BODY, BodyBufferPool, AcquireTimeout } from './body-buffer-pool.js';
 export type { Permit } from './body-buffer-pool.js';
 export { Deadline } from './deadline.js';
+export type { RequestSignal } from './request-signal.js';
 export { credentialHeaders } from './endpoint-credentials.js';
 export { exponentialDelay } from './exponential-delay.js';
 export { readRetryAfterSeconds } from './retry-after.js';

@@ -114,8 +114,8 @@ export class Claimer {
   }
 
   /** A fetch has ended: its host may have less than half of its prefetch target. */
-  onFetched(host: Host): void {
-    if (this.pollRequested || this.parts.demand.isWanted(host, performance.now())) this.wakeSignal.wake();
+  onFetched(host: Host, now: number): void {
+    if (this.pollRequested || this.parts.demand.isWanted(host, now)) this.wakeSignal.wake();
   }
 
   /**

@@ -99,8 +99,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.fetcher = new Fetcher(
       { fetcher: metadataFetcher, buffer, limits, cooldowns, completer, releaser, database, counts, config },
       {
-        onFetched: (host) => {
-          this.claimer.onFetched(host);
+        onFetched: (host, now) => {
+          this.claimer.onFetched(host, now);
           this.notifyIdle();
         },
         onStalled: () => this.wakeLater(START_RETRY_MS),
