@@ -31,5 +31,6 @@ function driverMessage(error: unknown): string {
   return error.message || error.name;
 }
 
-const MIGRATION_HINT =
+/** What an operator or a host application has to do when migrations have not run. */
+export const MIGRATION_HINT =
   'Put nftMetadataMigrations into migrations.migrationsList of the MikroORM connection, and call migrator.up() before the application listens.';
