@@ -32,5 +32,5 @@ function driverMessage(error: unknown): string {
 }
 
 /** What an operator or a host application has to do when migrations have not run. */
-export const MIGRATION_HINT =
+const MIGRATION_HINT =
   'Put nftMetadataMigrations into migrations.migrationsList of the MikroORM connection, and call migrator.up() before the application listens.';
