@@ -1,6 +1,7 @@
 // npm run bench: runs all benchmarks of docs/explanation/benchmarks and writes the results there.
 //   npm run bench -- --quick                                  a rough run of two minutes; prints the results
 //   npm run bench -- --only pipelines --against axios-loop    some benchmarks; prints the results
+//   npm run bench -- --compare ../before                      in `pipelines`, also the build in that checkout
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fairness } from './fairness.mjs';
@@ -28,8 +29,8 @@ const BENCHMARKS = {
   accept,
   'claim-growth': claimGrowth,
   'blocked-lane': blockedLane,
-  'receipt-size': receiptSize,
   'reads-at-scale': readsAtScale,
+  'receipt-size': receiptSize,
   'two-workers': twoWorkers,
   fairness,
   'small-beside-million': smallBesideMillion,
@@ -49,6 +50,7 @@ const { values: given } = parseArgs({
     only: { type: 'string' },
     against: { type: 'string' },
     cases: { type: 'string' },
+    compare: { type: 'string' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -67,6 +69,7 @@ const options = {
   only: list(given.only) ?? Object.keys(BENCHMARKS).filter((name) => !OPTIONAL.includes(name)),
   against: list(given.against),
   cases: list(given.cases),
+  compare: given.compare,
 };
 const isComplete = !given.quick && !given.only && !given.against && !given.cases;
 

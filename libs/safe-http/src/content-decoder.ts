@@ -1,6 +1,5 @@
 import type { Transform } from 'node:stream';
 import {
-  brotliDecompressSync,
   createBrotliDecompress,
   createGunzip,
   createInflate,
@@ -53,16 +52,17 @@ export function decoderFor(contentEncoding: string, sink: ByteSink, maxBytes: nu
   };
 }
 
-/** The most encoded bytes that are decoded in one call, which blocks the event loop for less than a millisecond. */
-export const MAX_BYTES_AT_ONCE = 16 * 1024;
+/** The most encoded bytes that are decoded synchronously, which blocks the event loop for less than a millisecond. */
+export const MAX_SYNC_BYTES = 16 * 1024;
 
 /**
  * Decodes a small body that has arrived whole, for a third of the CPU time of a stream. null: use a decoder, which tells what
- * is wrong: the body may be damaged, have more than `maxBytes` after decompression, or have no or several codings.
+ * is wrong: the body may be damaged, have more than `maxBytes` after decompression, or have no or several codings. Brotli is
+ * always left to a decoder: from a few bytes it fills a window of 16 MiB before it returns any, which takes milliseconds.
  */
-export function decodeAtOnce(contentEncoding: string, body: Buffer, maxBytes: number): Buffer | null {
+export function decodeSync(contentEncoding: string, body: Buffer, maxBytes: number): Buffer | null {
   const [coding, ...others] = codingsIn(contentEncoding);
-  if (coding === undefined || others.length > 0) return null;
+  if (coding === undefined || coding === 'br' || others.length > 0) return null;
   try {
     return decompressSync(coding, body, maxBytes);
   } catch {
@@ -157,12 +157,10 @@ function decompressor(coding: Coding, [first = 0]: Buffer): Transform {
   }
 }
 
-function decompressSync(coding: Coding, body: Buffer, maxOutputLength: number): Buffer {
+function decompressSync(coding: Exclude<Coding, 'br'>, body: Buffer, maxOutputLength: number): Buffer {
   switch (coding) {
     case 'gzip':
       return gunzipSync(body, { maxOutputLength });
-    case 'br':
-      return brotliDecompressSync(body, { maxOutputLength });
     case 'deflate':
       return (hasZlibHeader(body[0]) ? inflateSync : inflateRawSync)(body, { maxOutputLength });
   }

@@ -101,7 +101,7 @@ class DeadlineTimer {
 
   private readonly fire = (): void => {
     const now = performance.now();
-    for (const [deadline, endsAt] of [...this.running]) if (endsAt <= now) deadline.abort();
+    for (const [deadline, endsAt] of this.running) if (endsAt <= now) deadline.abort();
     this.fireAt(Math.min(...this.running.values()));
   };
 }

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { ResponseTooLarge } from './response-too-large.js';
 import { BodyBytes } from './body-bytes.js';
 import type { ResponseHandler, Connection } from './connections.js';
-import { decodeAtOnce, decoderFor, MAX_BYTES_AT_ONCE, type BodyDecoder, type ByteSource } from './content-decoder.js';
+import { decodeSync, decoderFor, MAX_SYNC_BYTES, type BodyDecoder, type ByteSource } from './content-decoder.js';
 import { LARGE_BODY, AcquireTimeout } from './body-buffer-pool.js';
 import type { RequestSignal } from './request-signal.js';
 
@@ -146,12 +146,12 @@ class ResponseReader implements ResponseHandler {
 
   private collectEncoded(chunk: Buffer, encoded: BodyBytes): void {
     encoded.append(chunk);
-    if (encoded.length > MAX_BYTES_AT_ONCE) this.decodeAsStream(encoded, this.controller!);
+    if (encoded.length > MAX_SYNC_BYTES) this.decodeAsStream(encoded, this.controller!);
   }
 
   private decodeSmallBody(encoded: BodyBytes): void {
     const maxBytes = Math.min(this.maxBytes, LARGE_BODY);
-    const body = decodeAtOnce(this.headers['content-encoding']!, encoded.head(encoded.length), maxBytes);
+    const body = decodeSync(this.headers['content-encoding']!, encoded.head(encoded.length), maxBytes);
     if (body) this.collect(body, COMPLETE);
     else this.decodeAsStream(encoded, COMPLETE);
   }

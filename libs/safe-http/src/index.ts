@@ -1,6 +1,6 @@
 export { SafeHttpModule } from './safe-http.module.js';
 export type { SafeHttpExtras } from './safe-http.module.js';
-export { SAFE_HTTP_CONFIG } from './safe-http.options.js';
+export { SAFE_HTTP_CONFIG, safeHttpOptions } from './safe-http.options.js';
 export type { SafeHttpConfig, SafeHttpOptions } from './safe-http.options.js';
 export { MAX_BODY_BYTES, MAX_URL_LENGTH } from './safe-http.limits.js';
 export { SsrfSafeHttp } from './ssrf-safe-http.js';

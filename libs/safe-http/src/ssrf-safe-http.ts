@@ -20,6 +20,7 @@ export interface SafeRequest {
   onLargeBody: () => Promise<Buffer>;
 }
 
+/** A POST to an untrusted URL. */
 export interface SafePost {
   url: string;
   headers: Readonly<Record<string, string>>;
@@ -36,6 +37,7 @@ export interface SafePost {
   onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
+/** The response to a request, or the reason why there is none. */
 export type SafeResponse =
   /** `sentRequestHeaders`: whether the request's own headers went to the host that responded. */
   | ({ kind: 'response'; url: string; sentRequestHeaders: boolean } & HttpResponse)

@@ -172,7 +172,7 @@ it('a 429 starts a cooldown of the host, and then the buffered tokens of the hos
 
 it('a token over which too many workers have died fails without a request', async () => {
   const { results, limits, buffered, started } = aFetcher();
-  await buffered(token('1', 2, { claimCount: 11 }), token('2', 2, { claimCount: 10 }));
+  await buffered(token('1', 2, { lostCount: 10 }), token('2', 2, { lostCount: 9 }));
 
   expect([started(), limits.inFlightCount]).toEqual([['2'], 1]);
   expect(results).toMatchObject([{ status: 'failed', error: { reason: 'worker_lost' } }]);
