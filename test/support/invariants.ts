@@ -182,6 +182,9 @@ const WHEN_IDLE: readonly Invariant[] = [
   },
 ];
 
+/** What `expectInvariants` reports when a row violates an invariant. */
+export const INVARIANTS: readonly string[] = [...ALWAYS, ...WHEN_IDLE].map(({ description }) => description);
+
 /** The committed changes of one column: of several changes in one transaction, the first `before` and the last `after`. */
 function committed(table: string, column: string): string {
   return `select row_id, min(id) as id, (array_agg(before->>'${column}' order by id))[1] as before,
