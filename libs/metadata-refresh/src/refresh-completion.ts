@@ -44,6 +44,8 @@ export class RefreshCompletion {
   }
 
   private async completeBatch(results: readonly ItemResult[]): Promise<void> {
+    const written = results.filter((result): result is Succeeded => result.status === 'succeeded');
+    await this.tokens.prepareWrites(written.map(toMetadataWrite));
     const progress = await inTransaction(this.em, async (em) => {
       const finished = await this.queue.finish(em, results);
       const ours = new Map(finished.map(({ id, claimCount }) => [id, claimCount]));
