@@ -117,7 +117,7 @@ export class MetadataWriter {
     const replaced = await writeDocuments(
       em,
       changes.map(({ write: { collectionId, tokenId }, token, changed: metadata }) => {
-        return { id: token.id, collectionId, tokenId, isFirst: token.contentHash === null, metadata };
+        return { id: token.id, collectionId, tokenId, isFirst: token.isPending, metadata };
       }),
       onChange !== undefined,
     );

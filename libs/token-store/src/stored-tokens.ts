@@ -1,7 +1,6 @@
 import { textArray, uuidArray } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql, type RawBuilder } from 'kysely';
-import type { MetadataWrite } from './token-metadata.js';
 import type { TokenReference } from './token-record.js';
 import type { StoredToken } from './token-store.js';
 
@@ -12,14 +11,12 @@ export class KnownToken {
     readonly id: string,
     /** The last successful fetch. Each later one has another number, so an equal number means an equal record. */
     readonly fetchSeq: string,
+    /** Whether there is no document yet. */
+    readonly isPending: boolean,
     readonly contentHash: string | null,
     readonly etag: string | null,
     readonly lastModified: string | null,
   ) {}
-
-  static of({ known }: MetadataWrite): KnownToken | null {
-    return known instanceof KnownToken ? known : null;
-  }
 }
 
 /** References as rows of two columns. */
@@ -32,6 +29,7 @@ export function referenceRows(references: readonly TokenReference[]): RawBuilder
 
 interface StoredRow extends TokenReference {
   id: string;
+  isPending: boolean;
   contentHash: string | null;
   metadataUrl: string | null;
   etag: string | null;
@@ -51,7 +49,7 @@ export async function findStoredTokens(
 ): Promise<(StoredToken & { known: KnownToken })[]> {
   const { rows } = await sql<StoredRow>`
     select token.id::text as id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
-      token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
+      token.metadata_version = 0 as "isPending", token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
       token.http_last_modified as "lastModified", token.warnings, token.fetch_seq::text as "fetchSeq",
       token.change_seq::text as "changeSeq"
     from ${referenceRows(references)} as wanted (collection_id, token_id)
@@ -66,7 +64,7 @@ export async function findStoredTokens(
     warnings: row.warnings ?? NO_WARNINGS,
     lastFetchSeq: row.fetchSeq,
     lastChangeSeq: row.changeSeq,
-    known: new KnownToken(id, row.fetchSeq, contentHash, etag, lastModified),
+    known: new KnownToken(id, row.fetchSeq, row.isPending, contentHash, etag, lastModified),
   }));
 }
 

@@ -45,23 +45,9 @@ export async function writeDocuments(
   return replaced;
 }
 
-const NAMES = [
-  'id',
-  'name',
-  'description',
-  'image_url',
-  'image_original',
-  'animation_url',
-  'animation_original',
-  'external_url',
-  'youtube_url',
-  'background_color',
-  'decimals',
-  'localization',
-  'attributes',
-  'raw',
-];
-const COLUMNS = sql.raw(NAMES.join(', '));
+const COLUMNS = sql.raw(
+  'id, name, description, image_url, image_original, animation_url, animation_original, external_url, youtube_url, background_color, decimals, localization, attributes, raw',
+);
 
 /** The columns as arrays, in the order of COLUMNS. */
 function documentRows(writes: readonly DocumentWrite[]) {
@@ -112,19 +98,11 @@ async function updateDocuments(
   return rows;
 }
 
-/** A row may exist whose token was reset by hand. */
 async function insertDocuments(em: EntityManager, writes: readonly DocumentWrite[]): Promise<void> {
   await sql`
     insert into nft_metadata.token_documents as document (image_version, ${COLUMNS})
     select (row.image_url is not null)::int, row.id, row.name, row.description, row.image_url, row.image_original,
       row.animation_url, row.animation_original, row.external_url, row.youtube_url, row.background_color, row.decimals,
       row.localization::jsonb, row.attributes::json, row.raw::json
-    from unnest(${documentRows(writes)}) as row (${COLUMNS})
-    on conflict (id) do update
-    set image_version = document.image_version + (document.image_url is distinct from excluded.image_url)::int,
-      ${sql.raw(
-        NAMES.slice(1)
-          .map((name) => `${name} = excluded.${name}`)
-          .join(', '),
-      )}`.execute(em.getKysely());
+    from unnest(${documentRows(writes)}) as row (${COLUMNS})`.execute(em.getKysely());
 }

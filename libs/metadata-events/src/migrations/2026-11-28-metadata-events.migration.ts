@@ -10,10 +10,14 @@ export class MetadataEventsMigration extends Migration {
         id bigint generated always as identity primary key,
         position bigint unique,
         occurred_at timestamptz not null,
-        changes jsonb not null,
-        completions jsonb not null,
+        changes json not null,
+        completions json not null,
         event_count integer not null check (event_count > 0)
       )`);
+    // A row has up to 500 changes. Written once and read a few times: neither parsed to jsonb nor compressed.
+    this.addSql(`
+      alter table nft_metadata.event_outbox
+        alter column changes set storage external, alter column completions set storage external`);
     this.addSql(`create index event_outbox_unpublished on nft_metadata.event_outbox (id) where position is null`);
 
     // Exactly one row. A publisher locks it, so positions are assigned by one transaction after the other.
@@ -32,15 +36,15 @@ export class MetadataEventsMigration extends Migration {
         collection.address as collection_address, event.data
       from (
         select id as outbox_id, position, occurred_at, 'token.metadata.changed' as event_type,
-          (ordinality - 1)::int as event_index, data
+          (ordinality - 1)::int as event_index, data::jsonb as data
         from nft_metadata.event_outbox
-        cross join lateral jsonb_array_elements(changes) with ordinality as change (data, ordinality)
+        cross join lateral json_array_elements(changes) with ordinality as change (data, ordinality)
         where position is not null
         union all
         select id, position, occurred_at, 'refresh.completed',
-          (jsonb_array_length(changes) + ordinality - 1)::int, data
+          (json_array_length(changes) + ordinality - 1)::int, data::jsonb
         from nft_metadata.event_outbox
-        cross join lateral jsonb_array_elements(completions) with ordinality as completion (data, ordinality)
+        cross join lateral json_array_elements(completions) with ordinality as completion (data, ordinality)
         where position is not null
       ) as event
       join nft_metadata.collections as collection on collection.id = (event.data->>'collectionId')::uuid`);
