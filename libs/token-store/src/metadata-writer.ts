@@ -73,7 +73,8 @@ export class MetadataWriter {
         results.set(write, fetch);
         return [];
       });
-      settle(await writeTokens(em, fetches));
+      const ids = fetches.map(({ token }) => token.id);
+      settle(await writeTokens(em, fetches, ids));
     }
 
     const traitChanges = await this.writeContent(em, changes, onChange);
@@ -93,14 +94,15 @@ export class MetadataWriter {
   /** Returns the fetches that are written. None, if something is unknown: all rows are to be locked in one order. */
   private async writeKnown(em: EntityManager, writes: readonly MetadataWrite[]): Promise<readonly Fetch[]> {
     const fetches: Fetch[] = [];
+    const ids: string[] = [];
     for (const write of writes) {
       if (!(write.known instanceof KnownToken)) return [];
+      ids.push(write.known.id);
       const fetch = compare(write, write.known);
       // What looks superseded or outdated is decided by the record as it is now.
       if (typeof fetch !== 'string') fetches.push(fetch);
     }
-    fetches.sort(byKey);
-    return writeTokens(em, fetches);
+    return writeTokens(em, fetches, ids);
   }
 
   /** Documents and search rows. Returns the changes of traits, which are to be counted. */
@@ -154,14 +156,22 @@ function compare(write: MetadataWrite, token: KnownToken): Fetch | 'superseded' 
 
 /**
  * Updates the rows of `tokens` whose fetch number is the known one, and returns their fetches. An unchanged document moves
- * only columns without an index, which makes this a HOT update.
+ * only columns without an index, which makes this a HOT update. The rows of all `ids` are locked first, in key order, so
+ * that writers cannot deadlock: also those that do not match and are read next.
  */
-async function writeTokens(em: EntityManager, fetches: readonly Fetch[]): Promise<readonly Fetch[]> {
+async function writeTokens(
+  em: EntityManager,
+  fetches: readonly Fetch[],
+  ids: readonly string[],
+): Promise<readonly Fetch[]> {
   if (fetches.length === 0) return [];
-  const ids = bigintArray(fetches.map(({ token }) => token.id));
   const warnings = fetches.map(({ changed }) => (changed?.warnings.length ? toArrayText(changed.warnings) : null));
   const { rows } = await sql<{ ids: string[] | null }>`
-    with written as (
+    with locked as materialized (
+      select id from nft_metadata.tokens where id = any(${bigintArray(ids)}::bigint[])
+      order by collection_id, token_id
+      for no key update
+    ), written as (
     update nft_metadata.tokens as token
     set fetch_seq = row.fetch_seq, content_hash = coalesce(row.content_hash, token.content_hash),
       metadata_version = token.metadata_version + row.is_changed::int,
@@ -173,7 +183,7 @@ async function writeTokens(em: EntityManager, fetches: readonly Fetch[]): Promis
       last_error_code = null, last_error_reason = null, last_attempt_at = now(), last_success_at = now(),
       last_refresh_id = row.refresh_id
     from unnest(
-      ${ids}::bigint[],
+      ${bigintArray(fetches.map(({ token }) => token.id))}::bigint[],
       ${bigintArray(fetches.map(({ token }) => token.fetchSeq))}::bigint[],
       ${bigintArray(fetches.map(({ write }) => write.fetchSeq))}::bigint[],
       ${booleanArray(fetches.map(({ changed }) => changed !== null))}::boolean[],
@@ -187,7 +197,7 @@ async function writeTokens(em: EntityManager, fetches: readonly Fetch[]): Promis
     ) as row (
       id, known_seq, fetch_seq, is_changed, content_hash, warnings, metadata_url, metadata_source, etag, last_modified, refresh_id
     )
-    where token.id = row.id and token.id = any(${ids}::bigint[]) and token.fetch_seq = row.known_seq
+    where token.id = row.id and token.id = any(array(select id from locked)) and token.fetch_seq = row.known_seq
     returning token.id
     )
     select case when count(*) < ${fetches.length}::int then coalesce(array_agg(id::text), '{}') end as ids
@@ -208,11 +218,6 @@ function toIds(text: string | null): number[] {
 
 function keyOf({ collectionId, tokenId }: { collectionId: string; tokenId: string }): string {
   return `${collectionId}/${tokenId}`;
-}
-
-function byKey({ write: one }: Fetch, { write: other }: Fetch): number {
-  if (one.collectionId !== other.collectionId) return one.collectionId < other.collectionId ? -1 : 1;
-  return one.tokenId.length - other.tokenId.length || (one.tokenId < other.tokenId ? -1 : 1);
 }
 
 /** A "not modified" response is about the version whose validators were sent. */
