@@ -12,7 +12,7 @@ import { tokenOrder } from './token-order.js';
 import { recordTables, toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
 import { TokenRegistration } from './token-registration.js';
-import { findStoredTokens, referenceRows } from './stored-tokens.js';
+import { findStoredTokens, isReferenced } from './stored-tokens.js';
 import { TokenRemoval } from './token-removal.js';
 import {
   TokenStore,
@@ -79,9 +79,9 @@ export class DatabaseTokenStore extends TokenStore {
   override async findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]> {
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}
-      from ${referenceRows(references)} as wanted (collection_id, token_id)
-      join nft_metadata.tokens as token using (collection_id, token_id)
-      ${recordTables}`.execute(this.em.fork().getKysely());
+      from nft_metadata.tokens as token
+      ${recordTables}
+      where ${isReferenced(references)}`.execute(this.em.fork().getKysely());
     return rows.map(toTokenRecord);
   }
 
@@ -180,8 +180,8 @@ export class DatabaseTokenStore extends TokenStore {
 
   override async lockTokens(em: EntityManager, references: readonly TokenReference[]): Promise<void> {
     await sql`
-      select from ${referenceRows(references)} as wanted (collection_id, token_id)
-      join nft_metadata.tokens as token using (collection_id, token_id)
+      select from nft_metadata.tokens as token
+      where ${isReferenced(references)}
       order by token.collection_id, token.token_id
       for no key update of token`.execute(em.getKysely());
   }

@@ -19,12 +19,18 @@ export class KnownToken {
   ) {}
 }
 
-/** References as rows of two columns. */
-export function referenceRows(references: readonly TokenReference[]): RawBuilder<unknown> {
-  return sql`unnest(
-    ${uuidArray(references.map(({ collectionId }) => collectionId))}::uuid[],
-    ${textArray(references.map(({ tokenId }) => tokenId))}::text[]::numeric[]
-  )`;
+/**
+ * A condition on rows of `tokens as token`. Tokens of one collection, the usual case, are one scan of the index of the key,
+ * which reads each of its pages once.
+ */
+export function isReferenced(references: readonly TokenReference[]): RawBuilder<unknown> {
+  const tokenIds = sql`${textArray(references.map(({ tokenId }) => tokenId))}::text[]::numeric[]`;
+  const collectionId = references[0]?.collectionId;
+  if (collectionId !== undefined && references.every((reference) => reference.collectionId === collectionId)) {
+    return sql`token.collection_id = ${collectionId}::uuid and token.token_id = any(${tokenIds})`;
+  }
+  const collectionIds = sql`${uuidArray(references.map((reference) => reference.collectionId))}::uuid[]`;
+  return sql`(token.collection_id, token.token_id) in (select * from unnest(${collectionIds}, ${tokenIds}))`;
 }
 
 interface StoredRow extends TokenReference {
@@ -52,8 +58,8 @@ export async function findStoredTokens(
       token.metadata_version = 0 as "isPending", token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
       token.http_last_modified as "lastModified", token.warnings, token.fetch_seq::text as "fetchSeq",
       token.change_seq::text as "changeSeq"
-    from ${referenceRows(references)} as wanted (collection_id, token_id)
-    join nft_metadata.tokens as token using (collection_id, token_id)
+    from nft_metadata.tokens as token
+    where ${isReferenced(references)}
     ${lock}`.execute(em.getKysely());
   return rows.map(({ id, collectionId, tokenId, contentHash, metadataUrl, etag, lastModified, ...row }) => ({
     collectionId,
