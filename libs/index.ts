@@ -6,7 +6,7 @@ import { tokenStoreMigrations } from '@app/token-store';
 export { NftRefreshModule } from './nft-refresh.module.js';
 export type { NftRefreshExtras, NftRefreshOptions } from './nft-refresh.options.js';
 
-// Everything, for hosts that would rather import from one place. Each lib has an entry of its own as well.
+// Everything, for applications that import from one place. Each lib has an entry of its own as well.
 export * from '@app/metadata-events';
 export * from '@app/metadata-fetch';
 export * from '@app/metadata-refresh';

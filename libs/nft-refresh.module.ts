@@ -18,7 +18,7 @@ const NFT_REFRESH_OPTIONS = Symbol('NftRefreshOptions');
 type OptionsFactory = Pick<FactoryProvider<NftRefreshOptions>, 'useFactory' | 'inject'> &
   Pick<DynamicModule, 'imports'>;
 
-/** Sets up all modules but MetadataEventsModule, which you import beside it. You can inject everything that they export. */
+/** Sets up all modules but MetadataEventsModule, which you import separately. You can inject everything that they export. */
 @Module({})
 export class NftRefreshModule {
   /** Throws an Error that names a wrong option. */
@@ -27,7 +27,7 @@ export class NftRefreshModule {
     return assemble(extras, { useFactory: () => options });
   }
 
-  /** The factory returns the options. The extras stand beside it. */
+  /** The factory returns the options. Extras are given next to the factory. */
   static forRootAsync({ imports, inject, useFactory, ...extras }: OptionsFactory & NftRefreshExtras): DynamicModule {
     return assemble(checkExtras(extras), { imports: imports ?? [], inject: inject ?? [], useFactory });
   }

@@ -16,7 +16,7 @@ export interface NftRefreshOptions {
   refreshApi?: RefreshApiOptions;
 }
 
-/** What shapes the modules. */
+/** The extras of NftRefreshModule: which routes and providers the modules have. */
 export interface NftRefreshExtras extends ProjectAuthExtras, TokenStoreExtras, MetadataFetchExtras, RefreshApiExtras {
   /**
    * What this process does. `api` serves the routes, and what they accept waits for a worker. `worker` refreshes for all
@@ -64,7 +64,7 @@ const EXTRAS = Object.keys(extrasSchema.shape);
 const ELSEWHERE: Readonly<Record<string, string>> = Object.fromEntries(
   ['metadataEvents', 'runDelivery'].map((name) => [
     name,
-    `${name} belongs to MetadataEventsModule, which is imported beside this one: MetadataEventsModule.forRoot({ … })`,
+    `${name} belongs to MetadataEventsModule, which you import separately: MetadataEventsModule.forRoot({ … })`,
   ]),
 );
 
@@ -83,7 +83,7 @@ export function splitOptions(given: NftRefreshOptions & NftRefreshExtras): [NftR
   return [checkExtras(extras), options];
 }
 
-/** Checks the extras beside a factory. Throws an Error that names each wrong one. */
+/** Checks the extras next to a factory. Throws an Error that names each wrong one. */
 export function checkExtras(extras: NftRefreshExtras): NftRefreshExtras {
   refuse(
     Object.keys(extras)
@@ -107,7 +107,7 @@ export function checkOptions(options: NftRefreshOptions): NftRefreshOptions {
       .filter((name) => !isGroup(name))
       .map((name) =>
         EXTRAS.includes(name)
-          ? `${name} stands beside the factory: forRootAsync({ ${name}: …, useFactory })`
+          ? `${name} belongs next to the factory: forRootAsync({ ${name}: …, useFactory })`
           : (ownerOf(name) ?? similarName(name, Object.keys(OPTIONS))),
       ),
     ...misplacedIn(options),
@@ -122,7 +122,7 @@ function misplacedIn(options: NftRefreshOptions): string[] {
       .filter((name) => isGroup(group) && !OPTIONS[group].includes(name))
       .flatMap((name) => {
         if (EXTRAS.includes(name))
-          return [`${name} stands beside ${group}, and not in it: { ${name}: …, ${group}: … }`];
+          return [`${name} belongs next to ${group}, not inside it: { ${name}: …, ${group}: … }`];
         return ownerOf(name) ?? [];
       }),
   );

@@ -101,7 +101,7 @@ it('refresh --wait without a service says after 10 seconds what to do, and Ctrl-
   expect(err.trim().split('\n')).toEqual([
     `waiting for refresh ${id}`,
     'no worker made progress for 10 seconds: start the service, or add --run-worker (the settings of this shell apply then)',
-    `refresh ${id} stays in the queue, and workers go on with it: "refresh show --refresh ${id}" shows its progress`,
+    `refresh ${id} stays in the queue, and workers continue with it: "refresh show --refresh ${id}" shows its progress`,
   ]);
   expect(refreshes).toMatchObject([{ pending: 1, succeeded: 0, failed: 0 }]);
   expect(await json('refresh', 'show', '--refresh', String(id))).toMatchObject({ succeeded: 1, pending: 0 });
@@ -167,7 +167,7 @@ it('the command line says which host a refresh waits for, and until when, in sho
   expect(listed).toMatchObject({ refreshes: [cooldown] });
   expect(waited).toMatchObject({ status: 0 });
   expect(waited.err).toMatch(
-    new RegExp(`^waiting for ${test.metadataApi.host} until 20\\d\\d-\\S+Z: it asked for a pause\n`, 'm'),
+    new RegExp(`^waiting for ${test.metadataApi.host}, which is in cooldown until 20\\d\\d-\\S+Z\n`, 'm'),
   );
   expect(await json('refresh', 'show', '--refresh', refreshId)).toMatchObject({ cooldown_host: null });
 });

@@ -164,7 +164,7 @@ describe('registering tokens', () => {
 
     expect(await register(project, ['1', '2', '3', '4', '5', '6'])).toMatchObject({
       status: 400,
-      body: { message: 'token_ids must be at most 5 token ids; these are 6' },
+      body: { message: 'token_ids must have at most 5 ids; it has 6' },
     });
     const responses = await Promise.all(
       [10, 20, 30, 40].map((first) => register(project, [first, first + 1, first + 2].map(String))),
@@ -183,7 +183,7 @@ describe('registering tokens', () => {
 
   it.each([
     [{ token_ids: ['01'] }, 'token_ids.0 must be a decimal uint256'],
-    [{ token_ids: [] }, 'token_ids must hold at least one token id'],
+    [{ token_ids: [] }, 'token_ids must have at least one token id'],
     [{}, 'token_ids must be a list of token ids'],
     [{ token_ids: ['1'], tokens: ['2'] }, 'tokens is not a field here; did you mean token_ids?'],
   ])('tokens that a project registers are refused as %j', async (body, message) => {

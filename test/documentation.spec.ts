@@ -33,6 +33,16 @@ it('every case that a test title names in round brackets is in docs/reference/fi
   expect(tags.filter((tag) => !new RegExp(`\\b${tag}\\b`).test(cases))).toEqual([]);
 });
 
+it('every log message is in docs/reference/logs.md', () => {
+  const sources = filesOf('{libs,src}/**/*.ts').filter((path) => !SPECS.includes(path));
+  const messages = sources.flatMap((path) =>
+    [...read(path).matchAll(/\bmsg: '([^']+)'/g)].map(([, message]) => message!),
+  );
+
+  expect(messages.length).toBeGreaterThan(20);
+  expect(messages.filter((message) => !read('docs/reference/logs.md').includes(`\`${message}\``))).toEqual([]);
+});
+
 function filesOf(pattern: string): string[] {
   return globSync(pattern, { cwd: ROOT, exclude: (path) => EXCLUDED.test(path) }).toSorted();
 }

@@ -74,7 +74,7 @@ describe('the embedded server', () => {
 
     const server = await enterEmbeddedPostgres(folder);
 
-    await expect(server.databaseUrl('postgres')).rejects.toThrow(/the password in it is not the one of the data/);
+    await expect(server.databaseUrl('postgres')).rejects.toThrow(/its password file does not belong to its data/);
     await server.leave();
     await writeFile(password(), ours);
   });

@@ -15,7 +15,7 @@ const refresh = (project: TestProject, tokenIds: readonly string[]) => refreshOn
 const secondsLater = (seconds: number) => workSecondsLater(test, seconds);
 const stateOf = (refreshId: string) => attemptsOf(test, refreshId);
 
-it('after a 429 no token of the host is fetched for its Retry-After, and then each is [D10, D15, D16]', async () => {
+it('after a 429 no token of the host is fetched until its Retry-After has passed, and then each is [D10, D15, D16]', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
   test.metadataApi.script(
     '1',

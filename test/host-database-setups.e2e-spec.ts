@@ -172,7 +172,7 @@ describe('two connections to two databases', () => {
     await http(shop).get('/v1/metadata-refreshes').set('x-api-key', 'shop-bob').expect(401);
   });
 
-  it('a host with two named connections needs no connection without a name', async () => {
+  it('a host whose only connection has a name needs no connection without one', async () => {
     const shop = await open({ mikroOrm: [named()], nftRefresh: { contextName: 'nft' } });
 
     expect(await refreshOne(shop, await aStudio(shop, metadataApi))).toBe('Token 1');

@@ -53,7 +53,7 @@ describe('requests per second', () => {
     expect(body).toEqual({
       code: 'refresh_limit_exceeded',
       message: 'Refresh limit exceeded',
-      details: 'The project may make 5 requests a second and has made them.',
+      details: 'The project has used up its 5 requests per second.',
     });
     expect(headers).toMatchObject({
       'x-imx-refreshes-limit': '30000',

@@ -188,7 +188,7 @@ describe('misplaced options', () => {
     [{ metadataRefresh: { allowedHosts: [] } }, 'allowedHosts belongs to safeHttp: { safeHttp: { allowedHosts: … } }'],
     [
       { metadataFetch: { contextName: 'nft' } },
-      'contextName stands beside metadataFetch, and not in it: { contextName: …, metadataFetch: … }',
+      'contextName belongs next to metadataFetch, not inside it: { contextName: …, metadataFetch: … }',
     ],
     [
       { tokenPerHour: 5 },
@@ -197,7 +197,7 @@ describe('misplaced options', () => {
     [{ metadatarefresh: {} }, 'metadatarefresh is not an option here; did you mean metadataRefresh?'],
     [{ exposeTokenRoute: true }, 'exposeTokenRoute is not an option here; did you mean exposeTokenRoutes?'],
     [{ colour: 'red' }, 'colour is not an option here; there are clock, contextName, decorators'],
-    [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which is imported beside this one'],
+    [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which you import separately'],
     [{ runMode: 'workers' }, 'runMode'],
   ])('the error for a misplaced option names where it belongs: %j', async (options, text) => {
     const said = await startingSays(() => [connection(), NftRefreshModule.forRoot(untyped(options))]);
@@ -210,7 +210,7 @@ describe('misplaced options', () => {
     [{ metadataRefresh: {} }, {}, 'metadataRefresh belongs to what the factory returns: forRootAsync({ useFactory'],
     [{ tokensPerHour: 5 }, {}, 'tokensPerHour belongs to metadataRefresh: { metadataRefresh: { tokensPerHour: … } }'],
     [{ runmode: 'api' }, {}, 'runmode is not an option here; did you mean runMode?'],
-    [{}, { runMode: 'api' }, 'runMode stands beside the factory: forRootAsync({ runMode: …, useFactory })'],
+    [{}, { runMode: 'api' }, 'runMode belongs next to the factory: forRootAsync({ runMode: …, useFactory })'],
     [{}, { tokensPerHour: 5 }, 'tokensPerHour belongs to metadataRefresh'],
     [{}, { metadataRefresh: { userAgent: 'x' } }, 'userAgent belongs to safeHttp'],
   ])(
@@ -296,7 +296,7 @@ describe('databases without the migrations', () => {
     await app.close();
     await empty.drop();
 
-    const message = 'The migrations of this service have not run in its database yet. Ask again once they have.';
+    const message = 'The migrations of this service have not run in its database yet. Try again when they have.';
     for (const { status, body } of [token, list]) {
       expect([status, body]).toEqual([503, { code: 'service_unavailable', message }]);
     }

@@ -45,7 +45,7 @@ it.each<[string, string, (path: string) => ReturnType<typeof get>]>([
     status: 503,
     body: {
       code: 'service_unavailable',
-      message: 'The database took too long for this request. Ask again in a moment.',
+      message: 'The database took too long for this request. Try again in a moment.',
     },
     headers: { 'retry-after': '5' },
   });
@@ -62,7 +62,7 @@ async function limitEverything(setting: string, value: string): Promise<void> {
 }
 
 it.each([
-  ['lock_timeout', 'The database took too long for this request. Ask again in a moment.'],
+  ['lock_timeout', 'The database took too long for this request. Try again in a moment.'],
   ['transaction_timeout', expect.stringContaining('again') as string],
 ])('a limit of the server, %s, gives 503 with a code on every route', async (setting, message) => {
   await limitEverything(setting, '300ms');

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A partner's whole story with curl: ask for a refresh, and read what became of it.
+# A partner's client with curl: requests a refresh, waits for it, and reads its status and errors.
 #   BASE_URL=http://127.0.0.1:3000 API_KEY=nft_… COLLECTION=0x… TOKEN_IDS='"1","2"' bash docs/examples/refresh-metadata.sh
 set -euo pipefail
 : "${BASE_URL:?the URL of the service, such as http://127.0.0.1:3000}"

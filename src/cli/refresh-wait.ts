@@ -95,13 +95,13 @@ class Progress {
 }
 
 function goesOn(id: string): string {
-  return `refresh ${id} stays in the queue, and workers go on with it: "refresh show --refresh ${id}" shows its progress`;
+  return `refresh ${id} stays in the queue, and workers continue with it: "refresh show --refresh ${id}" shows its progress`;
 }
 
-/** One line for each host that asked for a pause, such as by 429 and `Retry-After`. */
+/** One line for each host in cooldown. */
 function cooldownsOf(refreshes: readonly Refresh[]): string[] {
   const cooldowns = refreshes.flatMap(({ cooldown }) => (cooldown ? [cooldown] : []));
-  return cooldowns.map(({ host, until }) => `waiting for ${host} until ${until}: it asked for a pause`);
+  return cooldowns.map(({ host, until }) => `waiting for ${host}, which is in cooldown until ${until}`);
 }
 
 function sum(refreshes: readonly Refresh[]) {

@@ -10,7 +10,7 @@ const REGISTER_BATCH_SIZE = 10_000;
 
 export function addTokenCommands(token: Command, session: Session): void {
   withJson(withTokens(withCollection(token.command('register'))))
-    .description('register tokens; registered ones stay as they are')
+    .description('register tokens; registered tokens do not change')
     .action(async (options: CollectionOptions & TokenOptions) => {
       const tokenIds = await someTokenIds(options);
       const registered = await registerTokens(session, await findCollection(session, options), tokenIds);

@@ -7,7 +7,7 @@ export function requireChannelBinding(client: Client): void {
   };
   let isBound = false;
   const refuse = () =>
-    connection.stream.destroy(new Error('the server offers no channel binding, which channel_binding=require demands'));
+    connection.stream.destroy(new Error('the server offers no channel binding, which channel_binding=require needs'));
   connection.prependListener('authenticationSASL', ({ mechanisms }: { mechanisms: string[] }) => {
     isBound = mechanisms.includes('SCRAM-SHA-256-PLUS');
     if (!isBound) refuse();

@@ -68,8 +68,8 @@ export function readParameters(query: URLSearchParams): ReadonlyMap<string, stri
 }
 
 function explainValues(name: string, allowed: readonly string[] | RegExp): string {
-  if (name === 'client_encoding') return 'but only UTF8 is spoken here';
-  if (name === 'sslmode') return `which is none of ${SSL_MODES.join(', ')}; "require" verifies no certificate`;
-  if (allowed instanceof RegExp) return 'which is not a value that it can have';
-  return `but only ${allowed.map((value) => `"${value}"`).join(', ')} can be honoured`;
+  if (name === 'client_encoding') return 'but only UTF8 is supported';
+  if (name === 'sslmode') return `which is not one of ${SSL_MODES.join(', ')}; "require" verifies no certificate`;
+  if (allowed instanceof RegExp) return 'which is not a valid value';
+  return `but only ${allowed.map((value) => `"${value}"`).join(', ')} can be used`;
 }

@@ -85,7 +85,7 @@ describe('connection strings', () => {
     ['pgbouncer=true', /"pgbouncer"/],
     [
       'sslmode=no-verify',
-      /^has sslmode=no-verify, which is none of disable, allow, prefer, require, verify-ca, verify-full/,
+      /^has sslmode=no-verify, which is not one of disable, allow, prefer, require, verify-ca, verify-full/,
     ],
     ['sslmode=verify-ca', /needs sslrootcert/],
     ['sslmode=require&sslrootcert=system', /needs sslmode=verify-full/],
@@ -93,7 +93,7 @@ describe('connection strings', () => {
     ['sslmode=require&sslrootcert=/no/such.pem', /^names the file \/no\/such\.pem, which cannot be read \(ENOENT\)$/],
     ['sslmode=require&sslcert=/no/such.pem', /\/no\/such\.pem/],
     ['target_session_attrs=writable', /^has target_session_attrs=writable, but only "any", "read-write"/],
-    ['load_balance_hosts=random', /but only "disable" can be honoured/],
+    ['load_balance_hosts=random', /but only "disable" can be used/],
     ['gssencmode=require', /gssencmode/],
     ['client_encoding=latin1', /only UTF8/],
     ['connect_timeout=soon', /connect_timeout=soon/],

@@ -111,7 +111,7 @@ async function createDatabase(adminUrl: string, database: string, { home }: Embe
   const client = new Client({ connectionString: adminUrl });
   await client.connect().catch((error: { code?: string }) => {
     if (error.code !== '28P01') throw error;
-    throw new UnusableFolder(home, 'the password in it is not the one of the data');
+    throw new UnusableFolder(home, 'its password file does not belong to its data');
   });
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);

@@ -22,7 +22,7 @@ export const DocumentsLive = () =>
 export const DocumentsReady = () =>
   applyDecorators(
     ApiTags('Operations'),
-    ApiOperation({ summary: 'Whether the process can be sent requests', operationId: 'isReady', security: [] }),
+    ApiOperation({ summary: 'Whether the process can accept requests', operationId: 'isReady', security: [] }),
     responds(200, 'The process is ready.', { status: { const: 'ok' } }, { status: 'ok' }),
     ApiResponse(unreadable),
     responds(

@@ -18,17 +18,17 @@ export const DocumentsListings = () =>
     ApiOperation({
       summary: 'List tokens for sale with their current metadata, filtered and sorted',
       description:
-        'All filters must hold. The work for one page is bounded, so a page can have fewer listings than `page_size`, or none, and `remaining` 1: when the matches are far away in the order, or when two common traits have few tokens in common. The next page goes on from there.',
+        'Filters are combined with AND. The work for one page is bounded, so a page can have fewer listings than `page_size`, or none, while `remaining` is 1: when the matches are far along in the order, or when two common traits share few tokens. The next page continues from there.',
       operationId: 'listListings',
       security: [],
     }),
     parameter('collection_address', 'Only tokens of this contract; in any case.', { type: 'string' }),
     parameter(
       'chain_id',
-      'The chain of `collection_address`, for an address that is registered on several; refused without one.',
+      'The chain of `collection_address`; required if the address is registered on several chains.',
       { type: 'integer', minimum: 1 },
     ),
-    parameter('q', 'Part of the name, in any case.', { type: 'string', maxLength: 500 }),
+    parameter('q', 'Part of the name, case-insensitive.', { type: 'string', maxLength: 500 }),
     ApiQuery({
       name: 'traits',
       required: false,
@@ -39,37 +39,36 @@ export const DocumentsListings = () =>
       schema: { type: 'object', additionalProperties: { type: 'string' } },
       example: { 'trait.Background': 'Red', 'trait.Level>': '5' },
     }),
-    parameter('order_by', 'By when they were put up for sale, by price in wei, or by name in any case.', {
-      type: 'string',
-      enum: ['created_at', 'price', 'name'],
-      default: 'created_at',
-    }),
-    parameter('direction', 'When absent: the newest, the cheapest, and the first of the alphabet come first.', {
+    parameter(
+      'order_by',
+      'By the time at which they were put up for sale, by price in wei, or by name (case-insensitive).',
+      {
+        type: 'string',
+        enum: ['created_at', 'price', 'name'],
+        default: 'created_at',
+      },
+    ),
+    parameter('direction', 'Default: newest first, cheapest first, or alphabetical.', {
       type: 'string',
       enum: ['asc', 'desc'],
     }),
     parameter('page_size', 'Listings in a page.', { type: 'integer', minimum: 1, maximum: 200, default: 50 }),
-    parameter('cursor', 'The `cursor` of the page before, of the same order; empty or absent: the first page.', {
+    parameter('cursor', 'The `cursor` of the previous page, of the same order. Empty or absent: the first page.', {
       type: 'string',
     }),
     responds(200, 'A page of listings.', listingPageSchema),
     fails(
       400,
-      'A parameter breaks its rule, or an address is on several chains.',
+      'A parameter is invalid, or the address is registered on several chains.',
       'input_validation_failed',
       'trait.Level>=five must compare with a decimal number, as in trait.Level>=5',
     ),
-    fails(
-      500,
-      'An error in the service.',
-      'internal_server_error',
-      'The request failed because of an error in the service.',
-    ),
+    fails(500, 'An internal error.', 'internal_server_error', 'The request failed because of an error in the service.'),
     fails(
       503,
       'The service is temporarily unavailable.',
       'service_unavailable',
-      'The database took too long for this request. Ask again in a moment.',
+      'The database took too long for this request. Try again in a moment.',
       { 'retry-after': { description: 'Seconds after which a request can succeed.', schema: { type: 'string' } } },
     ),
   );

@@ -27,7 +27,7 @@ const listingSchema = z.object({
         }),
       ),
       metadata_status: z.enum(['pending', 'ok', 'stale', 'failed']),
-      changed_at: time.meta({ description: 'Moves only when the content changed.' }),
+      changed_at: time.meta({ description: 'Changes only when the content changes.' }),
       last_success_at: time,
       stale_since: time,
       last_error_code: text,
@@ -40,12 +40,12 @@ export const listingPageSchema = z
   .object({
     result: z.array(listingSchema),
     cursor: z.string().meta({
-      description: 'For the next page. Not empty on the last one: stop when `remaining` is 0.',
+      description: 'For the next page. It is set on the last page too: stop when `remaining` is 0.',
       examples: ['eyJvcmRlciI6ImNyZWF0ZWRfYXQ6ZGVzYyIsInBvc2l0aW9uIjpbIjE3Il19'],
     }),
     remaining: z.int().min(0).max(1).meta({
       description:
-        '1: go on with `cursor`, also when this page has fewer listings than were asked for. 0: that was all.',
+        '1: continue with `cursor`, even if this page has fewer listings than requested. 0: this is the last page.',
     }),
   })
   .meta({ id: 'ListingPage' });

@@ -76,7 +76,7 @@ it.each(each)('round %i: four workers write overlapping refreshes without a dead
   expectFetchesApart(project.tokenIds);
 });
 
-it('processes whose clocks are ten minutes fast or slow go by the clock of the database [H22]', async () => {
+it('processes whose clocks are ten minutes fast or slow follow the clock of the database [H22]', async () => {
   const [project, plain] = [await test.aProject(60), await test.aProject(60)];
   test.scriptMixedResponses(project.tokenIds);
   test.scriptNumberedResponses(plain.tokenIds);

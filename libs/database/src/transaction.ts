@@ -3,12 +3,10 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ControlledTransaction } from 'kysely';
 
 /**
- * One transaction: `work` has an EntityManager of its own, what it leaves unflushed is flushed before the commit, and
- * injected EntityManagers that it uses are in the transaction, too. Throws what `work` or the database throws; then
- * nothing was written.
- *
- * In place of `em.transactional`, which never gives a connection back whose `begin`, `commit` or `rollback` fails
- * (kysely-org/kysely#1990): a pool would be used up by a database that restarts often enough.
+ * Runs `work` in one transaction. `work` gets an EntityManager of its own, and injected EntityManagers that it uses are in
+ * the transaction, too; unflushed changes are flushed before the commit. Throws what `work` or the database throws; then
+ * nothing was written. Use it instead of `em.transactional`, which never releases a connection whose `begin`, `commit` or
+ * `rollback` fails (kysely-org/kysely#1990): a database that restarts often enough would use up the pool.
  */
 export async function inTransaction<Result>(
   em: EntityManager,
@@ -35,9 +33,9 @@ export async function inTransaction<Result>(
 }
 
 /**
- * With a `query_timeout` of the host's, `rollback` may be given up while an earlier statement still holds the connection,
- * which would go back to the pool with its transaction open. For any other reason the connection is gone, and the
- * transaction with it.
+ * With a `query_timeout` of the host application, `rollback` may time out while an earlier statement still occupies the
+ * connection, which would go back to the pool with its transaction open. For any other reason the connection is closed, and
+ * the transaction with it.
  */
 async function rollBack(transaction: Pick<ControlledTransaction<object>, 'rollback'>): Promise<void> {
   for (;;) {

@@ -9,7 +9,7 @@ import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-ev
 import type { Subscriber } from './subscriber.js';
 import { WebhookSubscribers } from './webhook-subscribers.js';
 
-/** Many completions in a row cause one poll. */
+/** Completions that follow each other quickly cause one poll. */
 const MIN_POLL_INTERVAL_MS = 500;
 /** `stop` does not wait longer for a handler: its lease expires, and its events are delivered again. */
 const HANDLER_TIMEOUT_MS = 5000;
@@ -42,7 +42,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
     @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
   ) {}
 
-  /** Work until `stop`. */
+  /** Polls until `stop`. */
   start(): void {
     if (this.running) return;
     this.shutdown = new AbortController();
@@ -102,7 +102,7 @@ export class EventDelivery implements BeforeApplicationShutdown {
   /** Returns how many readers were claimed. */
   private async poll(): Promise<number> {
     await this.publisher.publish();
-    // Only then: a new consumer starts behind what is published already.
+    // Only then: a new consumer starts after what has been published already.
     const names = this.consumers.names;
     if (names.length > this.openedConsumers) await this.cursors.open('consumer', names);
     this.openedConsumers = names.length;

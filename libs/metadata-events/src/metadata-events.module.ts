@@ -87,7 +87,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [EventOutbox, EventDelivery, EventRetention, MetadataEvents, Webhooks],
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
-  /** What tunes the module: names, limits and defaults. */
+  /** The options: names, limits and defaults. */
   static readonly options: typeof metadataEventsOptions = metadataEventsOptions;
 
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {

@@ -27,7 +27,7 @@ const metadataEventsOptionsSchema = z
      */
     deliveryConcurrency: z.int().min(1).max(1000).default(64),
     /**
-     * The most events of one call to a consumer.
+     * The maximum number of events of one call to a consumer.
      * @takesEffect each delivery
      */
     consumerBatchSize: z.int().min(1).max(5000).default(500),
@@ -42,7 +42,7 @@ const metadataEventsOptionsSchema = z
      */
     consumerRetryMaxDelaySeconds: z.number().positive().default(300),
     /**
-     * The most events of one message to a webhook.
+     * The maximum number of events of one message to a webhook.
      * @takesEffect each delivery
      */
     webhookBatchSize: z.int().min(1).max(1000).default(100),
@@ -83,9 +83,9 @@ const metadataEventsOptionsSchema = z
     path: ['disableWebhooksAfterDays'],
   });
 
-/** What a host writes. */
+/** The options as a host application writes them. */
 export type MetadataEventsOptions = z.input<typeof metadataEventsOptionsSchema>;
-/** What we inject, with defaults filled in. */
+/** The complete options, as injected. */
 export type MetadataEventsConfig = z.output<typeof metadataEventsOptionsSchema>;
 export const METADATA_EVENTS_CONFIG = Symbol('MetadataEventsConfig');
 

@@ -56,7 +56,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [MetadataFetcher],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
-  /** What tunes the module: names, limits and defaults. */
+  /** The options: names, limits and defaults. */
   static readonly options: typeof metadataFetchOptions = metadataFetchOptions;
 
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {

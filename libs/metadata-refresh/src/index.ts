@@ -10,7 +10,7 @@ export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
-export { RefreshWorker } from './refresh-worker.js';
+export { RefreshWorker } from './worker/refresh-worker.js';
 export type { Attempt, Cooldown, Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
 export type { RefreshErrorCode } from './item-result.js';
 export type { Page, PagePosition, PageRequest } from './page.js';

@@ -62,7 +62,7 @@ export class CollectionAmbiguous extends Error {
     readonly chainIds: readonly number[],
   ) {
     super(
-      `Collection ${collectionAddress} exists on chains ${chainIds.join(' and ')}; this deployment cannot tell which is meant.`,
+      `Collection ${collectionAddress} is registered on chains ${chainIds.join(' and ')}; the request does not say which one it means.`,
     );
   }
 }

@@ -2,7 +2,6 @@ import { entityManagerOf } from '@app/database';
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
-import { HostMembership } from './host-membership.js';
 import { RefreshRunner } from './refresh-runner.js';
 import { BulkPause } from './bulk-pause.js';
 import {
@@ -18,8 +17,9 @@ import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
-import { RefreshWorker } from './refresh-worker.js';
-import { RefreshListener } from './refresh-listener.js';
+import { HostWorkers } from './worker/host-workers.js';
+import { RefreshListener } from './worker/refresh-listener.js';
+import { RefreshWorker } from './worker/refresh-worker.js';
 
 /** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
@@ -88,7 +88,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshRetention,
     Refreshes,
     RefreshListener,
-    HostMembership,
+    HostWorkers,
     RefreshWorker,
     AttemptCounts,
     BulkPause,

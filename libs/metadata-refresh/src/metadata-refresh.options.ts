@@ -4,24 +4,24 @@ import { z } from 'zod';
 const metadataRefreshOptionsSchema = z
   .strictObject({
     /**
-     * The most tokens in one request of a project without a limit of its own. The public guide promises 1,000. 0 blocks every
+     * The maximum number of tokens in one request for a project without a limit of its own. The public guide promises 1,000. 0 blocks every
      * request.
      * @takesEffect each request
      */
     tokensPerRequest: z.int().min(0).max(1_000_000_000).default(1000),
     /**
-     * The most tokens per hour of a project without a limit of its own. The public guide promises 30,000. 0 blocks every
+     * The maximum number of tokens per hour for a project without a limit of its own. The public guide promises 30,000. 0 blocks every
      * request.
      * @takesEffect each request
      */
     tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
     /**
-     * The most attempts for an item, including the first. The public guide promises two retries.
+     * The maximum number of attempts for an item, including the first. The public guide promises two retries.
      * @takesEffect each attempt
      */
     maxAttempts: z.int().min(1).max(20).default(3),
     /**
-     * The most attempts for an item while the failure is neither the token's nor its host's: the node of a chain does not
+     * The maximum number of attempts for an item while the failure is neither the token's nor its host's: the node of a chain does not
      * respond, or the worker has no free buffer. With the default delays, 10 attempts take about four minutes.
      * @takesEffect each attempt
      */
@@ -48,23 +48,23 @@ const metadataRefreshOptionsSchema = z
      */
     retryMaxDelaySeconds: z.number().positive().default(60),
     /**
-     * The most concurrent fetches of one process. A waiting fetch costs little, so the default is well above what one host
+     * The maximum number of concurrent fetches of one process. A waiting fetch costs little, so the default is well above what one host
      * takes.
      * @takesEffect start
      */
     fetchConcurrency: z.int().min(1).default(256),
     /**
-     * The most concurrent requests to one metadata host, by all processes together. A collection may have a value of its own.
+     * The maximum number of concurrent requests to one metadata host, by all processes together. A collection may have a value of its own.
      * @takesEffect start
      */
     hostConcurrency: z.int().min(1).max(1000).default(8),
     /**
-     * The most items of one claim. Items for the same tokens come in addition.
+     * The maximum number of items of one claim, not counting further items for the same tokens.
      * @takesEffect each claim
      */
     claimBatchSize: z.int().min(1).max(1000).default(512),
     /**
-     * The most results that one completion writes.
+     * The maximum number of results that one completion writes.
      * @takesEffect each write of results
      */
     completeBatchSize: z.int().min(1).max(1000).default(500),

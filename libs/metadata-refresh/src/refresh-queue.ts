@@ -4,7 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
-import { MIN_PREFETCH, type HostDemand } from './host-scheduler.js';
+import { MIN_PREFETCH, type HostDemand } from './host-demand.js';
 import type { ItemResult } from './item-result.js';
 
 export interface Claim {

@@ -1,6 +1,6 @@
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { RefreshRetention } from './refresh-retention.js';
-import { RefreshWorker } from './refresh-worker.js';
+import { RefreshWorker } from './worker/refresh-worker.js';
 
 /** Finds refreshes whose notification was lost, and items whose retry is due. */
 const POLL_INTERVAL_MS = 500;

@@ -12,9 +12,9 @@ const ApiKeySchema = defineEntity({
       .primary()
       .onCreate(() => randomUUID()),
     project: () => p.manyToOne(Project).fieldName('project_id'),
-    /** The part that may be shown; names the key when it is revoked. */
+    /** The public part. It names the key when it is revoked. */
     prefix: p.text().unique(),
-    /** SHA-256 of the whole key. The key itself is nowhere. */
+    /** SHA-256 of the whole key. The key itself is not stored. */
     hash: p.blob(),
     createdAt: p.datetime().defaultRaw('now()').fieldName('created_at'),
     revokedAt: p.datetime().nullable().fieldName('revoked_at'),

@@ -3,12 +3,12 @@ import { CALLING_PROJECT, headerOf, type AuthenticatedRequest } from './current-
 import { NotAuthenticated } from './project-auth.errors.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
 
-/** Lets a request pass that has a working API key in `x-api-key`. */
+/** Accepts a request with a valid API key in `x-api-key`. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   constructor(private readonly directory: ProjectDirectory) {}
 
-  /** Beside a signature, a key that is none of ours is somebody else's business: clients of Immutable X send theirs. */
+  /** Next to a signature, a key in another form is ignored: clients of Immutable X send their own. */
   isUsedBy(request: AuthenticatedRequest, { besideSignature = false } = {}): boolean {
     const key = headerOf(request, 'x-api-key');
     return key !== undefined && (!besideSignature || this.directory.isApiKey(key));

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** `nft_` prefix `_` secret checksum. The prefix may be shown; secret scanners find the key by `nft_`. */
+/** The form is `nft_`, prefix, `_`, secret, checksum. The prefix is public; secret scanners find the key by `nft_`. */
 const FORMAT = /^nft_([0-9a-f]{12})_([0-9A-Za-z_-]{32})([0-9a-f]{8})$/;
 
 export interface NewApiKey {
@@ -18,7 +18,7 @@ export function generateApiKey(): NewApiKey {
   return { key, prefix, hash: hashApiKey(key) };
 }
 
-/** False for whatever was mistyped or cut: a typo costs no look-up. */
+/** False for a key that was mistyped or truncated, so that it costs no look-up. */
 export function isWellFormedApiKey(key: string): boolean {
   return FORMAT.test(key) && checksum(key.slice(0, -8)) === key.slice(-8);
 }

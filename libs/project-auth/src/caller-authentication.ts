@@ -6,7 +6,7 @@ import type { CallingProject } from './project-directory.js';
 import { WalletSignatureGuard, type SignatureRules } from './wallet-signature.guard.js';
 
 export const CREDENTIAL_KINDS = ['wallet_signature', 'api_key'] as const;
-/** How a caller may show who it is. */
+/** A way in which a caller authenticates. */
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 const HOW_TO: Record<CredentialKind, string> = {
@@ -14,7 +14,7 @@ const HOW_TO: Record<CredentialKind, string> = {
   api_key: 'send x-api-key',
 };
 
-/** Finds the project of a request by any of the credentials that a route takes. */
+/** Finds the project of a request by any of the credentials that a route accepts. */
 @Injectable()
 export class CallerAuthentication {
   constructor(
@@ -22,7 +22,7 @@ export class CallerAuthentication {
     private readonly apiKey: ApiKeyGuard,
   ) {}
 
-  /** With several credentials, each has to be valid and of the same project. Throws NotAuthenticated. */
+  /** If a request has several credentials, all must be valid and of the same project. Throws NotAuthenticated. */
   async authenticate(
     request: AuthenticatedRequest,
     accepted: readonly CredentialKind[],

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-/** The time that signatures are judged by. */
+/** The clock by which the age of signatures is checked. */
 export abstract class Clock {
   abstract now(): Date;
 }

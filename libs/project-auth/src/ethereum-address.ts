@@ -1,6 +1,6 @@
 import { getAddress } from 'ethers';
 
-/** The address with its EIP-55 checksum; null for what is none, also when the letters' case is a wrong checksum. */
+/** The address with its EIP-55 checksum; null if the text is not an address, or is in mixed case with a wrong checksum. */
 export function parseAddress(text: string): string | null {
   if (!/^0x[0-9a-fA-F]{40}$/.test(text)) return null;
   try {

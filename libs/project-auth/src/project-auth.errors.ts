@@ -16,17 +16,17 @@ export class NotAuthenticated extends UnauthorizedException {
 
 /** The project exceeds its requests per second. Becomes a 429 in any application; the filter of a dialect gives it the shape of the dialect. */
 export class RequestRateExceeded extends HttpException {
-  /** A limit of 0 is lifted by an operator or not at all; there is no use in asking again soon. */
+  /** An hour for a limit of 0, which does not end by itself. */
   readonly retryAfterSeconds: number;
 
   constructor(
-    /** Requests a second. */
+    /** Requests per second. */
     readonly limit: number,
   ) {
     super(
       limit === 0
-        ? 'The project may not make requests: its limit is 0 requests a second.'
-        : `The project may make ${limit} requests a second and has made them.`,
+        ? 'The project may not make requests: its limit is 0 requests per second.'
+        : `The project has used up its ${limit} requests per second.`,
       HttpStatus.TOO_MANY_REQUESTS,
     );
     this.retryAfterSeconds = limit === 0 ? 3600 : 1;
@@ -37,7 +37,7 @@ export class InvalidProject extends Error {
   override readonly name = 'InvalidProject';
 }
 
-/** A signature names an address and nothing else, so an address can own one project only. */
+/** An address owns one project at most, because a signature names only an address. */
 export class OwnerAlreadyHasProject extends Error {
   override readonly name = 'OwnerAlreadyHasProject';
   constructor(readonly ownerAddress: string) {
@@ -56,7 +56,7 @@ export class ApiKeyNotFound extends Error {
   override readonly name = 'ApiKeyNotFound';
   constructor(readonly prefix: string) {
     super(
-      `The project has no working API key with the prefix ${JSON.stringify(prefix)}; the prefix is the part between "nft_" and the next "_".`,
+      `The project has no active API key with the prefix ${JSON.stringify(prefix)}; the prefix is the part between "nft_" and the next "_".`,
     );
   }
 }

@@ -16,7 +16,7 @@ import { PostgresThrottlerStorage } from './postgres-throttler-storage.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
 import { WalletSignatureGuard } from './wallet-signature.guard.js';
 
-/** What shapes the module. */
+/** The extras of the module. */
 export interface ProjectAuthExtras {
   /** Whether other modules can inject the exports without importing this module. Default: true. */
   isGlobal?: boolean;
@@ -35,7 +35,7 @@ export interface ProjectAuthExtras {
 }
 
 const NAME = 'ProjectAuthModule';
-// What is not named here would be taken for an option.
+// setExtras treats every name that is missing here as an option.
 const STANDARD_EXTRAS = { isGlobal: true, contextName: undefined, projectDirectory: undefined, clock: undefined };
 const ENTITIES = [Project, ApiKey];
 
@@ -49,7 +49,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setExtras<ProjectAuthExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames(NAME, module, given, { options: projectAuthOptions.names, extras: Object.keys(STANDARD_EXTRAS) });
     const { isGlobal = true, contextName, projectDirectory, clock } = given;
-    // For `autoLoadEntities`. The module that it returns has repositories, which nobody here needs.
+    // Registers the entities for `autoLoadEntities`. The module that it returns has repositories, which are not needed.
     MikroOrmModule.forFeature(ENTITIES, contextName);
     return {
       ...module,
@@ -68,7 +68,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   })
   .build();
 
-/** Who is calling: projects, API keys, and the guards for our controllers. */
+/** Authenticates callers: projects, API keys, and the guards of our controllers. */
 @Module({
   providers: [
     {
@@ -98,7 +98,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
 })
 export class ProjectAuthModule extends ConfigurableModuleClass {
-  /** What tunes the module: names, limits and defaults. */
+  /** The options: names, limits and defaults. */
   static readonly options: typeof projectAuthOptions = projectAuthOptions;
 
   static override forRoot(options: ProjectAuthOptions & ProjectAuthExtras = {}): DynamicModule {
@@ -106,7 +106,7 @@ export class ProjectAuthModule extends ConfigurableModuleClass {
   }
 }
 
-/** In a module of its own, where an EntityManager is the host's. */
+/** Provides the class in a module of its own, where an injected EntityManager is that of the host application. */
 function givenByHost(provider: Provider<ProjectDirectory>, imports: DynamicModule['imports'] = []): DynamicModule {
   return {
     module: class GivenProjectDirectoryModule {},

@@ -17,16 +17,16 @@ const projectAuthOptionsSchema = z.strictObject({
    */
   oneTimeSignatures: z.boolean().default(false),
   /**
-   * The most requests per second of a project without a limit of its own. The public guide promises 5. 0 blocks every
+   * The maximum number of requests per second for a project without a limit of its own. The public guide promises 5. 0 blocks every
    * request.
    * @takesEffect each request
    */
   requestsPerSecond: z.int().min(0).max(MAX_LIMIT).default(5),
 });
 
-/** What a host writes. */
+/** The options as a host application writes them. */
 export type ProjectAuthOptions = z.input<typeof projectAuthOptionsSchema>;
-/** What we inject: every field present. */
+/** The complete options, as injected. */
 export type ProjectAuthConfig = z.output<typeof projectAuthOptionsSchema>;
 export const PROJECT_AUTH_CONFIG = Symbol('ProjectAuthConfig');
 

@@ -1,13 +1,13 @@
 import { InvalidProject } from './project-auth.errors.js';
 
-/** What a project may use. null: the deployment's default; 0: none may. */
+/** The limits of a project. null: the deployment's default; 0 blocks every request. */
 export interface ProjectLimits {
   requestsPerSecond: number | null;
   tokensPerRequest: number | null;
   tokensPerHour: number | null;
 }
 
-/** PostgreSQL's integer, and room to add one limit to another. */
+/** The maximum of PostgreSQL's integer, with room to add two limits. */
 export const MAX_LIMIT = 1_000_000_000;
 
 /** Throws InvalidProject, which names the limit. */

@@ -13,7 +13,7 @@ const ProjectSchema = defineEntity({
     name: p.text(),
     /** Lower case. */
     ownerAddress: p.text().fieldName('owner_address'),
-    /** null, here and in the next two: the deployment's default; 0: none may. */
+    /** null, here and in the next two: the deployment's default; 0 blocks every request. */
     requestsPerSecond: p.integer().nullable().fieldName('requests_per_second'),
     tokensPerRequest: p.integer().nullable().fieldName('tokens_per_request'),
     tokensPerHour: p.integer().nullable().fieldName('tokens_per_hour'),
@@ -21,6 +21,6 @@ const ProjectSchema = defineEntity({
   },
 });
 
-/** Who may ask for refreshes: owns collections, has an owner address and API keys. */
+/** A project may request refreshes. It has an owner address and API keys, and owns collections. */
 export class Project extends ProjectSchema.class {}
 ProjectSchema.setClass(Project);

@@ -11,38 +11,38 @@ import { Project } from './project.entity.js';
 
 export interface NewProject {
   name: string;
-  /** `0x` and 40 hex digits; in mixed case, the EIP-55 checksum has to hold. */
+  /** `0x` and 40 hex digits; a mixed-case address must have a valid EIP-55 checksum. */
   ownerAddress: string;
-  /** A limit that is absent is the deployment's default; 0: none may. */
+  /** An absent limit is the deployment's default; 0 blocks every request. */
   limits?: Partial<ProjectLimits>;
 }
 
 export interface ProjectChange {
   name?: string | undefined;
-  /** As in NewProject. The owner before can sign no longer. */
+  /** As in NewProject. The previous owner can no longer sign. */
   ownerAddress?: string | undefined;
 }
 
 export interface ProjectQuery {
   /** 1–1,000; default 100. */
   limit?: number | undefined;
-  /** Only projects behind this one, the last of the page before. */
+  /** Only projects after this one, the last of the previous page. */
   after?: Pick<Project, 'id' | 'createdAt'> | undefined;
 }
 
-/** An API key as it may be shown. The key itself is nowhere. */
+/** The public data of an API key. The key itself is not stored. */
 export interface ShownApiKey {
   prefix: string;
   createdAt: Date;
-  /** To the minute. */
+  /** Exact to the minute. */
   lastUsedAt: Date | null;
   revokedAt: Date | null;
 }
 
-/** Whatever filters the host has for all entities: ours have none of its columns. */
+/** Ignores filters that the host application sets for all entities: they name columns that our entities do not have. */
 const ANYWAY = { filters: false } as const;
 
-/** Projects and API keys in `nft_metadata`: what an operator does with them, and who a caller is. */
+/** Projects and API keys in `nft_metadata`: manages them, and finds callers. */
 @Injectable()
 export class Projects extends ProjectDirectory {
   constructor(private readonly em: EntityManager) {
@@ -64,7 +64,7 @@ export class Projects extends ProjectDirectory {
     return project;
   }
 
-  /** In force with the next request. A limit that is not named stays. Throws ProjectNotFound, InvalidProject. */
+  /** Takes effect with the next request. Absent limits do not change. Throws ProjectNotFound, InvalidProject. */
   async setLimits(projectId: string, limits: Partial<ProjectLimits>): Promise<ProjectLimits> {
     checkLimits(limits);
     const em = this.em.fork();
@@ -79,7 +79,8 @@ export class Projects extends ProjectDirectory {
   /** Oldest first. */
   async listProjects({ limit = 100, after }: ProjectQuery = {}): Promise<Project[]> {
     const em = this.em.fork();
-    // To the millisecond, which is what a Date holds: a row that was created within it is not lost between two pages.
+    // Compares milliseconds, which is what a Date holds, so that a row created within the same one is not lost between two
+    // pages.
     const createdAt = sql`date_trunc('milliseconds', created_at)`;
     const { rows } = await sql<{ id: string }>`
       select id from nft_metadata.projects
@@ -93,7 +94,10 @@ export class Projects extends ProjectDirectory {
     return ids.map((id) => byId.get(id)).filter((project) => project !== undefined);
   }
 
-  /** In force with the next request. What is not named stays. Throws ProjectNotFound, InvalidProject, OwnerAlreadyHasProject. */
+  /**
+   * Takes effect with the next request. Absent fields do not change. Throws ProjectNotFound, InvalidProject,
+   * OwnerAlreadyHasProject.
+   */
   async updateProject(projectId: string, { name, ownerAddress }: ProjectChange): Promise<Project> {
     if (name?.trim() === '') throw new InvalidProject('A project needs a name.');
     const em = this.em.fork();
@@ -111,8 +115,8 @@ export class Projects extends ProjectDirectory {
   }
 
   /**
-   * With its API keys; nobody is let in for it from the next request on. Its collections, refreshes and webhooks are not
-   * touched: whoever removes a project removes these before. Throws ProjectNotFound.
+   * Removes a project and its API keys, which are refused from the next request on. Does not remove its collections,
+   * refreshes and webhooks: remove these first. Throws ProjectNotFound.
    */
   async removeProject(projectId: string): Promise<void> {
     const { rows } = await sql`
@@ -121,7 +125,7 @@ export class Projects extends ProjectDirectory {
     if (rows.length === 0) throw new ProjectNotFound(projectId);
   }
 
-  /** Revoked ones too, oldest first. Throws ProjectNotFound. */
+  /** Includes revoked keys, oldest first. Throws ProjectNotFound. */
   async listApiKeys(projectId: string): Promise<ShownApiKey[]> {
     const em = this.em.fork();
     if (!(await em.findOne(Project, { id: projectId }, ANYWAY))) throw new ProjectNotFound(projectId);
@@ -138,7 +142,7 @@ export class Projects extends ProjectDirectory {
     }));
   }
 
-  /** All that work, in force with the next request. Returns how many there were. */
+  /** Revokes all keys, from the next request on. Returns how many there were. */
   async revokeApiKeys(projectId: string): Promise<number> {
     const { rows } = await sql`
       update nft_metadata.api_keys set revoked_at = now()
@@ -147,7 +151,7 @@ export class Projects extends ProjectDirectory {
     return rows.length;
   }
 
-  /** The key is returned here and nowhere again. Throws ProjectNotFound. */
+  /** The key is returned only here. Throws ProjectNotFound. */
   async createApiKey(projectId: string): Promise<string> {
     const em = this.em.fork();
     const project = await em.findOne(Project, { id: projectId }, ANYWAY);
@@ -157,7 +161,7 @@ export class Projects extends ProjectDirectory {
     return key;
   }
 
-  /** In force with the next request: keys are not cached. Throws ApiKeyNotFound. */
+  /** Takes effect with the next request, since keys are not cached. Throws ApiKeyNotFound. */
   async revokeApiKey(projectId: string, prefix: string): Promise<void> {
     const { rows } = await sql`
       update nft_metadata.api_keys set revoked_at = now()
@@ -174,9 +178,9 @@ export class Projects extends ProjectDirectory {
     return this.em.fork().findOne(Project, { ownerAddress: address.toLowerCase() }, ANYWAY);
   }
 
-  /** On the way of every request: one statement, and a second one at most once a minute for each key. */
+  /** Part of every request: one statement, and a second one at most once a minute for each key. */
   override async findByApiKey(key: string): Promise<CallingProject | null> {
-    // By the hash of all of the key: whoever can time this look-up learns about hashes, not about keys.
+    // Looks up the hash of the whole key, so that the duration of the look-up says nothing about the key.
     const { rows } = await sql<CallingProject & { keyId: string; noteUse: boolean }>`
       select project.id, project.name, project.owner_address as "ownerAddress",
         project.requests_per_second as "requestsPerSecond", project.tokens_per_request as "tokensPerRequest",

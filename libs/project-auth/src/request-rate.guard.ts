@@ -18,13 +18,11 @@ interface ThrottledRequest {
 export type CountRequest = (em?: EntityManager) => Promise<void>;
 
 /**
- * Limits the requests per second of each project. Use it after a guard that finds the project.
- *
- * The guard refuses a project that has used up its second, with one look-up. It does not count: invalid and refused
- * requests are free, and only the handler knows which requests are accepted. The handler gets the throttler's count as
- * `@RequestCounter()` and runs it inside the transaction that accepts the request.
- *
- * Options and storage are our own: a host's ThrottlerModule is not touched.
+ * Limits the requests per second of each project. Use it after a guard that finds the project. The guard refuses a project
+ * that has used up its second, with one look-up. It does not count requests, because only the handler knows which ones are
+ * accepted, and invalid and refused requests are free. The handler gets the throttler's count as `@RequestCounter()` and
+ * calls it inside the transaction that accepts the request. Options and storage are our own: a ThrottlerModule of the host
+ * application is not touched.
  */
 @Injectable()
 export class RequestRateGuard extends ThrottlerGuard {

@@ -18,7 +18,7 @@ export interface SignatureRules {
   requiresUnusedSignature?: boolean;
 }
 
-/** Lets a request pass that is signed by the wallet of a project's owner. */
+/** Accepts a request that is signed by the wallet of a project's owner. */
 @Injectable()
 export class WalletSignatureGuard implements CanActivate {
   constructor(
@@ -39,9 +39,8 @@ export class WalletSignatureGuard implements CanActivate {
   }
 
   /**
-   * Records the use of the signature, whatever the rules: a signature that somebody has seen in one request is used up for
-   * requests that need an unused one. Throws NotAuthenticated; an address without a project gets the error of a wrong
-   * signature.
+   * Records the use of every signature, so that one that was seen in any request cannot be used where an unused one is
+   * required. Throws NotAuthenticated; an address without a project gets the error of a wrong signature.
    */
   async authenticate(
     request: AuthenticatedRequest,

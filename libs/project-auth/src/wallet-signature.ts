@@ -1,7 +1,7 @@
 import { verifyMessage } from 'ethers';
 import { parseAddress } from './ethereum-address.js';
 
-/** The three header values as they came; an absent one is undefined. */
+/** The values of the three headers as received; an absent one is undefined. */
 export interface SignatureHeaders {
   address: string | undefined;
   timestamp: string | undefined;
@@ -15,14 +15,14 @@ export type SignatureCheck =
   | { kind: 'signed'; address: string; timestampSeconds: number }
   | { kind: 'refused'; reason: SignatureRefusal; message: string };
 
-/** Whole seconds in decimal, as the scheme has them since 2001 and until 2286. */
+/** Ten digits: whole seconds between 2001 and 2286. */
 const SECONDS = /^[1-9][0-9]{9}$/;
 const MILLISECONDS = /^[1-9][0-9]{12}$/;
 
 /**
  * Checks that `address` signed the timestamp: EIP-191 `personal_sign` over the header's decimal text, byte for byte, and
- * nothing else. 65 bytes with v as 00/01, as the published SDK sends it, as 1b/1c or as EIP-155 has it, or the 64 bytes
- * of EIP-2098. What a stranger sends never throws.
+ * nothing else. A signature has 65 bytes with v as 00/01 (as the published SDK sends it), 1b/1c or in the form of EIP-155,
+ * or 64 bytes (EIP-2098). Never throws because of a header's value.
  */
 export function checkWalletSignature(headers: SignatureHeaders, now: Date, windowSeconds: number): SignatureCheck {
   const { address, timestamp, signature } = headers;
@@ -43,7 +43,7 @@ export function checkWalletSignature(headers: SignatureHeaders, now: Date, windo
     return refuse(
       'invalid_timestamp',
       MILLISECONDS.test(timestamp)
-        ? 'x-imx-eth-timestamp is in milliseconds; it has to be in whole seconds.'
+        ? 'x-imx-eth-timestamp is in milliseconds; it must be in whole seconds.'
         : 'x-imx-eth-timestamp is not a UNIX time in whole seconds, in decimal digits.',
     );
   }
@@ -51,7 +51,7 @@ export function checkWalletSignature(headers: SignatureHeaders, now: Date, windo
   if (Math.abs(serverSeconds - Number(timestamp)) > windowSeconds) {
     return refuse(
       'timestamp_out_of_window',
-      `x-imx-eth-timestamp is more than ${windowSeconds} seconds away from the time here, which is ${serverSeconds}.`,
+      `x-imx-eth-timestamp is more than ${windowSeconds} seconds from the time of the service, which is ${serverSeconds}.`,
     );
   }
   if (recoverSigner(timestamp, signature) !== claimed) {
@@ -67,7 +67,7 @@ function refuse(reason: SignatureRefusal, message: string): SignatureCheck {
   return { kind: 'refused', reason, message };
 }
 
-/** Who signed this text (EIP-191), as a checksummed address; null when nobody can be told from it. */
+/** The checksummed address that signed this text (EIP-191); null if the signature is not valid. */
 export function recoverSigner(message: string, signature: string): string | null {
   if (!/^0x[0-9a-fA-F]{130}$/.test(signature) && !/^0x[0-9a-fA-F]{128}$/.test(signature)) return null;
   try {

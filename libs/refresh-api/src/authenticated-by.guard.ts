@@ -6,18 +6,18 @@ type Dialect = 'projectApi' | 'partnerApi';
 
 interface SignatureOptions {
   /**
-   * Whether a request that changes something may reuse a signature while it is valid. Only for the routes of a public
-   * contract: its clients send one signature with every request of a second.
+   * Whether a request that changes something may reuse a signature while it is valid. Only for routes of a public wire
+   * format, whose clients send one signature with every request of a second.
    */
   allowsSignatureReplay?: boolean;
 }
 
-/** Requests that change nothing. */
+/** Methods that change nothing. */
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
- * A guard that finds the calling project by the credentials that a dialect takes. A request that changes something needs
- * a signature that no request has used before.
+ * A guard that finds the calling project by the credentials that a dialect accepts. A request that changes something needs a
+ * signature that no request has used before.
  */
 export function authenticatedBy(
   dialect: Dialect,

@@ -68,7 +68,7 @@ export class BodyErrors {
     );
   }
 
-  /** By whole path, or pattern of a route. Only now is it known what the host puts before our paths. */
+  /** Matches a whole path, or the pattern of a route. The prefixes of the host application are known only now. */
   private filters(module: Type): (path: string) => DialectFilter | null {
     const { isOfProjectApi, isOfPartnerApi } = apiPathsOf(
       this.paths,
@@ -78,14 +78,16 @@ export class BodyErrors {
   }
 }
 
-/** A route for all methods is, on Fastify, a conflict with those before it; as on Express, it shall take what they leave. */
+/**
+ * On Fastify, a route for all methods conflicts with earlier ones: it gets only the methods that they leave, as on Express.
+ */
 function leaveToEarlier(route: FastifyRoute, taken: Set<string>): void {
   const keyOf = (method: string) => `${method} ${route.url.replaceAll(/:[^/]+/g, ':')}`;
   if (Array.isArray(route.method)) route.method = route.method.filter((method) => !taken.has(keyOf(method)));
   for (const method of [route.method].flat()) taken.add(keyOf(method));
 }
 
-/** What is thrown goes on to the host's error handler. */
+/** An error that it throws goes to the error handler of the host application. */
 function errorHandlerOf(filter: DialectFilter): NonNullable<FastifyRoute['errorHandler']> {
   return async (error, request, reply) => {
     const exception = toHttpException(error);

@@ -1,10 +1,10 @@
 import { parseAddress } from '@app/project-auth';
 import { z } from 'zod';
 
-/** Lower case on the way out. A message about a field of an object gets the field's name from its path. */
+/** Returns the address in lower case. Issues of a field get its name from their path. */
 export const collectionAddressSchema = addressSchema('');
 
-/** For a parameter of the path, whose issues have no path. */
+/** For a parameter of the path, whose issues have no path of their own. */
 export const collectionAddressParamSchema = addressSchema('collection_address ');
 
 function addressSchema(subject: string) {

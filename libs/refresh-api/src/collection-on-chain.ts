@@ -2,8 +2,8 @@ import { CollectionAmbiguous } from '@app/metadata-refresh';
 import type { Collection } from '@app/token-store';
 
 /**
- * Of collections with this address, the one on the chain that a caller names; undefined where there is none. Throws
- * CollectionAmbiguous where there are several and no chain is named.
+ * Of collections with one address, that on the given chain; undefined if there is none. Throws CollectionAmbiguous if there
+ * are several and no chain is given.
  */
 export function collectionOnChain(
   collections: readonly Collection[],

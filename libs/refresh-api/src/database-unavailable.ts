@@ -11,12 +11,12 @@ const TEXTS =
 /** Cancelled statements: 57014 (statement timeout, cancel request), 55P03 (lock timeout), and pg's `query_timeout`. */
 const SLOW = { codes: /^(57014|55P03)/, texts: /^Query read timeout$/ };
 
-/** Whether a request failed because the database cannot be reached now: it can succeed later, as it is. */
+/** Whether a request failed because the database cannot be reached now. The same request can succeed later. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   return isSlowStatement(error) || someCause(error, { codes: CODES, texts: TEXTS });
 }
 
-/** Whether the database is there, and took longer for a statement than it may. */
+/** Whether the database is available, but a statement exceeded its time limit. */
 export function isSlowStatement(error: unknown): boolean {
   return someCause(error, SLOW);
 }

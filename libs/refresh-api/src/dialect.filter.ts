@@ -8,9 +8,9 @@ import { setHeaders, type HttpResponse } from './http-response.js';
 
 /** Messages for callers. The log has the exact error. */
 const UNAVAILABLE = {
-  database: 'The service cannot reach its database now. Ask again in a moment.',
-  slow: 'The database took too long for this request. Ask again in a moment.',
-  migrations: 'The migrations of this service have not run in its database yet. Ask again once they have.',
+  database: 'The service cannot reach its database now. Try again in a moment.',
+  slow: 'The database took too long for this request. Try again in a moment.',
+  migrations: 'The migrations of this service have not run in its database yet. Try again when they have.',
 };
 
 export type UnavailableReason = keyof typeof UNAVAILABLE;
@@ -60,7 +60,7 @@ export abstract class DialectFilter implements ExceptionFilter {
     this.logger.error({
       msg: isMigrationMissing(error)
         ? `a request failed because migrations of nft_metadata are missing. ${MIGRATION_HINT}`
-        : 'a request failed through a fault of the service',
+        : 'a request failed because of an error in the service',
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
   }

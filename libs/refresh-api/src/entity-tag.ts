@@ -6,8 +6,8 @@ export interface ConditionalRequest {
 }
 
 /**
- * Gives a body its ETag: of its content, so that it moves exactly when something that is shown moves. Returns the body;
- * for a caller that has it already, nothing, with status 304.
+ * Sets the ETag of a body, a hash of its content. Returns the body; if the caller has it already, an empty one with
+ * status 304.
  */
 export function sendConditional(request: ConditionalRequest, response: HttpResponse, body: string): string {
   const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;

@@ -1,4 +1,4 @@
-/** The request is not of the contract's form; the text names each field and its rule. */
+/** A field or a parameter of the request is invalid; the message names it and its rule. */
 export class InvalidRequest extends Error {
   override readonly name = 'InvalidRequest';
 }

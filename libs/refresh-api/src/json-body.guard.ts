@@ -1,6 +1,6 @@
 import { Injectable, UnsupportedMediaTypeException, type CanActivate, type ExecutionContext } from '@nestjs/common';
 
-/** Refuses a body that is not declared as JSON. Whatever a host's parsers make of it, it is not what the caller meant. */
+/** Refuses a body that is not declared as JSON, even if a parser of the host application has read it. */
 @Injectable()
 export class JsonBodyGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
@@ -9,7 +9,7 @@ export class JsonBodyGuard implements CanActivate {
     const mediaType = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
     if (!hasBody || mediaType === 'application/json') return true;
     throw new UnsupportedMediaTypeException(
-      `The body has to be JSON, sent with "Content-Type: application/json"; it is sent as ${mediaType ? JSON.stringify(mediaType) : 'nothing in particular'}.`,
+      `The body must be JSON, sent with "Content-Type: application/json"; it was sent ${mediaType ? `as ${JSON.stringify(mediaType)}` : 'without a content type'}.`,
     );
   }
 }

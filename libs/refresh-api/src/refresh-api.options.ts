@@ -17,13 +17,13 @@ const refreshApiOptionsSchema = z.strictObject({
    */
   partnerApiAuthentication: credentials(['api_key']),
   /**
-   * The most token ids in one request of the partner API, for a project without a limit of its own. The public page
+   * The maximum number of token ids in one request of the partner API, for a project without a limit of its own. The public page
    * promises 100. 0 blocks every request.
    * @takesEffect each request
    */
   partnerTokensPerRequest: z.int().min(0).default(100),
   /**
-   * The most token ids that one request of the project API registers. 1,000 ids of any size fit in a body of 100 KB.
+   * The maximum number of token ids that one request of the project API registers. 1,000 ids of any size fit in a body of 100 KB.
    * @takesEffect each request
    */
   registeredTokensPerRequest: z.int().min(1).max(10_000).default(1000),
@@ -34,19 +34,19 @@ const refreshApiOptionsSchema = z.strictObject({
    */
   tokensPerCollection: z.int().min(0).default(1_000_000),
   /**
-   * A project creates no more webhooks once it has this many. An operator may create any number.
+   * The number of webhooks from which on a project cannot create more over HTTP. Operators can create any number.
    * @takesEffect each request
    */
   webhooksPerProject: z.int().min(0).default(10),
 });
 
-/** What tunes the module. */
+/** The options of the module. */
 export type RefreshApiOptions = z.input<typeof refreshApiOptionsSchema>;
-/** What we inject: every field present. */
+/** The complete options, as injected. */
 export type RefreshApiConfig = z.output<typeof refreshApiOptionsSchema>;
 export const REFRESH_API_CONFIG = Symbol('RefreshApiConfig');
 
-/** What shapes the module: which dialects exist, and where. */
+/** The extras of the module: which dialects exist, and their paths. */
 export interface RefreshApiExtras {
   /** The base path of the project API: `v1` gives `/v1/metadata-refreshes`. `false` turns the project API off. */
   projectApiPath?: string | false;
@@ -108,7 +108,7 @@ const extrasSchema = z.object({
     .default([]),
 });
 
-/** Without slashes around paths. Throws an Error that names each wrong one. */
+/** Removes slashes around paths. Throws an Error that names each wrong one. */
 export function completePaths(extras: RefreshApiExtras): Required<RefreshApiExtras> {
   const result = extrasSchema.safeParse(extras);
   if (!result.success) throw new Error(`RefreshApiModule: wrong options.\n${z.prettifyError(result.error)}`);

@@ -1,7 +1,7 @@
 import type { RefreshingProject } from '@app/metadata-refresh';
 import type { CallingProject } from '@app/project-auth';
 
-/** The caller, as far as refreshing needs to know. Here the two libs' words for a project meet. */
+/** The calling project in the form in which `metadata-refresh` needs it. */
 export function asRefreshingProject({
   id,
   tokensPerRequest = null,

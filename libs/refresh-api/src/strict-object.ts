@@ -1,13 +1,12 @@
 import { unknownName } from '@app/module-options';
 import { z } from 'zod';
 
-/** What is read of a request, as an error message calls one of it. */
+/** What error messages call an unknown name. */
 export type InputKind = 'a field' | 'a parameter';
 
 /**
- * What a route that is ours alone reads, of a body or a query: all else is refused by its name, with the most similar
- * one. Routes whose contract is somebody else's take z.object instead, which ignores what it does not know: their clients
- * may send more.
+ * An object of one of our own routes, from a body or a query. An unknown name is refused with the most similar known one.
+ * Routes of a public wire format use z.object instead, which ignores unknown names, because their clients may send more.
  */
 export function strictObject<Shape extends z.ZodRawShape>(shape: Shape, kind: InputKind) {
   return z.strictObject(shape, {

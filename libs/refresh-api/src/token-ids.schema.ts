@@ -16,7 +16,7 @@ const tokenId = z
     examples: ['1'],
   });
 
-/** At least one token id. How many a request may name depends on the project, and is not the form's business. */
+/** At least one token id. The maximum depends on the project, so it is checked elsewhere. */
 export const tokenIdsSchema = z
   .array(tokenId, { error: 'must be a list of token ids' })
-  .min(1, { error: 'must hold at least one token id' });
+  .min(1, { error: 'must have at least one token id' });

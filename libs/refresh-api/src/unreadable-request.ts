@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 
-/** What the parsers of body and path throw, in words for a caller; null: nothing of theirs. */
+/** Translates an error of a body parser or a router for the caller; null for any other error. */
 export function toHttpException(error: unknown): HttpException | null {
   if (error instanceof URIError) return new HttpException('The path is not valid percent-encoding.', 400);
   return error instanceof Error ? (fromFastify(error) ?? fromExpress(error)) : null;
@@ -24,7 +24,7 @@ function fromExpress(error: Error): HttpException | null {
 function fromFastify(error: Error): HttpException | null {
   if (!('statusCode' in error)) return null;
   const code = 'code' in error ? String(error.code) : '';
-  // With a parser of the host's, or an older one of Fastify's, the error is the JSON parser's own.
+  // With a parser of the host application, or an older one of Fastify, the error is the JSON parser's own.
   if (error instanceof SyntaxError && error.statusCode === 400) return notJson(error.message, 400);
   if (!code.startsWith('FST_ERR_CTP_')) return null;
   switch (code) {
@@ -32,7 +32,7 @@ function fromFastify(error: Error): HttpException | null {
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return notJson(error.message.replace(/\.$/, ''), 400);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new HttpException('The body has to be JSON, sent with "Content-Type: application/json".', 415);
+      return new HttpException('The body must be JSON, sent with "Content-Type: application/json".', 415);
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return tooLarge(null);
     default:
@@ -48,8 +48,5 @@ function notJson(why: string, status: number): HttpException {
 }
 
 function tooLarge(limit: string | null): HttpException {
-  return new HttpException(
-    `The body is larger than is read here${limit === null ? '' : `, which is ${limit} bytes`}.`,
-    413,
-  );
+  return new HttpException(`The body exceeds the limit${limit === null ? '' : ` of ${limit} bytes`}.`, 413);
 }

@@ -44,7 +44,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [SAFE_HTTP_CONFIG, SsrfSafeHttp, BodyBufferPool, MessageSender],
 })
 export class SafeHttpModule extends ConfigurableModuleClass {
-  /** What tunes the module: names, limits and defaults. */
+  /** The options: names, limits and defaults. */
   static readonly options: typeof safeHttpOptions = safeHttpOptions;
 
   static override forRoot(options: SafeHttpOptions & SafeHttpExtras = {}): DynamicModule {

@@ -28,7 +28,7 @@ const safeHttpOptionsSchema = z.strictObject({
    */
   largeBodyQueueTimeoutMs: z.int().min(0).max(15_000).default(8000),
   /**
-   * How many bytes of an error's body are kept.
+   * How many bytes of the body of an error response are kept.
    * @takesEffect each outgoing request
    */
   errorBodyBytes: z
@@ -37,7 +37,7 @@ const safeHttpOptionsSchema = z.strictObject({
     .max(64 * 1024)
     .default(4096),
   /**
-   * The most redirects that one request follows. The SSRF filter checks each hop.
+   * The maximum number of redirects that one request follows. The SSRF filter checks each hop.
    * @takesEffect each outgoing request
    */
   maxRedirects: z.int().min(0).max(10).default(3),
@@ -66,7 +66,7 @@ const safeHttpOptionsSchema = z.strictObject({
    */
   lookup: z.custom<LookupFunction>((value) => typeof value === 'function', 'must be a function').optional(),
   /**
-   * The most open connections to one host.
+   * The maximum number of open connections to one host.
    * @takesEffect each outgoing request
    */
   maxConnectionsPerHost: z.int().min(1).default(256),

@@ -32,7 +32,7 @@ export interface TokenStoreExtras {
 }
 
 const NAME = 'TokenStoreModule';
-// What is not named here would be taken for an option.
+// setExtras treats every name that is missing here as an option.
 const STANDARD_EXTRAS = { isGlobal: true, contextName: undefined, tokenStore: undefined };
 const ENTITIES = [Collection];
 
@@ -46,7 +46,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   .setExtras<TokenStoreExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames(NAME, module, given, { options: [], extras: Object.keys(STANDARD_EXTRAS) });
     const { isGlobal = true, contextName, tokenStore } = given;
-    // For `autoLoadEntities`. The module that it returns has repositories, which nobody here needs.
+    // Registers the entities for `autoLoadEntities`. The module that it returns has repositories, which are not needed.
     MikroOrmModule.forFeature(ENTITIES, contextName);
     return {
       ...module,
@@ -63,7 +63,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   })
   .build();
 
-/** Collections, token records, traits. Tables in the schema `nft_metadata`, in the host's own MikroORM connection. */
+/** Collections, token records and traits. The tables are in the schema `nft_metadata` of the host application's database. */
 @Module({
   providers: [
     CollectionRemoval,
@@ -84,7 +84,7 @@ export class TokenStoreModule extends ConfigurableModuleClass {
   }
 }
 
-/** In a module of its own, where an EntityManager is the host's. */
+/** Provides the class in a module of its own, where an injected EntityManager is that of the host application. */
 function givenByHost(provider: Provider<TokenStore>, imports: DynamicModule['imports'] = []): DynamicModule {
   return {
     module: class GivenTokenStoreModule {},

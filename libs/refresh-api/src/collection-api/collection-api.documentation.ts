@@ -8,7 +8,7 @@ import { collectionPageSchema, collectionSchema, registrationSchema } from './co
 const IsDocumented = () => applyDecorators(ApiTags('Collections'), Authenticated('projectApi'), FailsLikeAll());
 
 const FailsWithoutCollection = () =>
-  Fails(404, 'The project has no such collection; another project’s is not told apart.', {
+  Fails(404, 'The project has no such collection. A collection of another project gets the same response.', {
     code: 'collection_not_found',
     message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
   });
@@ -17,7 +17,7 @@ const ChangesCollection = () =>
   applyDecorators(
     FailsWithoutCollection(),
     FailsWithBody(),
-    FailsTooOften('Too many requests a second: counted together with refreshes.'),
+    FailsTooOften('Too many requests per second; requests for refreshes count too.'),
   );
 
 export const DocumentsCollections = () =>
@@ -39,9 +39,9 @@ export const DocumentsChangeCollection = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({
-      summary: 'Change where a collection’s metadata is',
+      summary: 'Change where a collection’s metadata comes from',
       description:
-        'In force with the next refresh that is requested. `metadata_url` of a collection with a Metadata API, `uri_rule` of one whose contract is asked; which of the two it is, the operator decides.',
+        'Takes effect with the next requested refresh. Send `metadata_url` for a collection with a Metadata API, `uri_rule` for one whose contract returns token URIs. Only an operator can change from one source to the other.',
       operationId: 'changeCollection',
     }),
     Responds(200, 'The collection as it is now.', collectionSchema),
@@ -54,10 +54,10 @@ export const DocumentsRegisterTokens = () =>
     ApiOperation({
       summary: 'Register tokens of a collection',
       description:
-        'Only registered tokens can be refreshed and shown. Known ones are left alone, so a request can be repeated.',
+        'Only registered tokens can be refreshed and shown. Registered tokens do not change, so a request can be repeated.',
       operationId: 'registerTokens',
     }),
-    Responds(200, 'All of them are registered.', registrationSchema),
+    Responds(200, 'All tokens are registered.', registrationSchema),
     ChangesCollection(),
     Fails(409, 'The collection would hold more tokens than its project may register; none was registered.', {
       code: 'token_limit_reached',

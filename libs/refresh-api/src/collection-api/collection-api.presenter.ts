@@ -19,7 +19,7 @@ export function toCollectionBody(collection: Collection, tokens: number): z.outp
   return { ...toListRow(collection), tokens };
 }
 
-/** Of one row more than asked for, the page. */
+/** Makes a page of rows, one of which may be beyond its limit. */
 export function toCollectionPage(
   collections: readonly Collection[],
   limit: number,

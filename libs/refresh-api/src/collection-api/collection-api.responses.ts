@@ -6,7 +6,8 @@ const collection = {
   chain_id: z.int().meta({ examples: [1] }),
   collection_address: z.string().meta({ examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] }),
   source: z.enum(['metadata_api', 'chain']).meta({
-    description: '`metadata_api`: a token’s document is at `metadata_url`. `chain`: the contract is asked where it is.',
+    description:
+      '`metadata_api`: a token’s document is at `metadata_url`. `chain`: the contract returns each token’s URI.',
   }),
   metadata_url: z
     .string()
@@ -15,7 +16,7 @@ const collection = {
   uri_rule: z.enum(URI_RULES).nullable(),
   host_concurrency: z.int().nullable().meta({
     description:
-      'Concurrent requests that its metadata host takes from all processes together; `null`: the deployment’s default.',
+      'The maximum number of concurrent requests to its metadata host, from all processes together. `null`: the deployment’s default.',
   }),
   created_at: timestampSchema,
 };

@@ -19,7 +19,7 @@ export const changeCollectionSchema = strictObject(
       .optional()
       .meta({
         description:
-          'Of a collection with a Metadata API: in force with the next refresh. Placeholders are filled in for each token: ' +
+          'For a collection with a Metadata API. Takes effect with the next refresh. Placeholders are filled in for each token: ' +
           '`{id}` (the token id in decimal digits), `{id_hex64}` (the token id as 64 lower-case hex digits) and `{address}` ' +
           '(the contract). Without `{id}` or `{id_hex64}`, a slash and the id are appended.',
         examples: ['https://api.game.example/tokens', 'https://api.game.example/{address}/{id}.json'],
@@ -39,8 +39,7 @@ export type ChangeCollection = z.output<typeof changeCollectionSchema>;
 export const registerTokensSchema = strictObject(
   {
     token_ids: tokenIdsSchema.meta({
-      description:
-        'At most 1,000, unless the deployment says otherwise. Ids that are registered already are left alone.',
+      description: 'At most 1,000 by default. Tokens that are already registered do not change.',
       examples: [['1', '2']],
     }),
   },

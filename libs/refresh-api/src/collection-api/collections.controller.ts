@@ -48,8 +48,8 @@ import {
 export const COLLECTIONS_PATH = 'collections';
 
 /**
- * A project's own collections: what it may read and change by itself. Which contract belongs to which project is decided
- * by the operator, so nothing is added or removed here, and how many requests a host takes is not the project's to say.
+ * The routes with which a project reads and changes its own collections. An operator decides which contract belongs to which
+ * project and how many requests a host gets, so these routes add and remove nothing and do not change the host concurrency.
  */
 @Controller()
 @UseGuards(authenticatedBy('projectApi'))
@@ -114,7 +114,7 @@ export class CollectionsController {
   ) {
     const { registeredTokensPerRequest: most, tokensPerCollection: collectionTokens } = this.config;
     if (tokenIds.length > most) {
-      throw new InvalidRequest(`token_ids must be at most ${most} token ids; these are ${tokenIds.length}`);
+      throw new InvalidRequest(`token_ids must have at most ${most} ids; it has ${tokenIds.length}`);
     }
     const { id } = await this.ownCollection(project, address, chainId);
     await countRequest();
@@ -122,13 +122,13 @@ export class CollectionsController {
     return { registered, already_registered: tokenIds.length - registered };
   }
 
-  /** By the same rules as webhooks, so that a project does not learn of its mistake from failed refreshes only. */
+  /** Checks a metadata URL like a webhook's, so that a project need not learn of its mistake from failed refreshes. */
   private checkMetadataUrl(url: string): void {
     const reason = this.refreshes.rejectionReason(url);
     if (reason) throw new InvalidRequest(`metadata_url ${JSON.stringify(url)} is not allowed: ${reason}`);
   }
 
-  /** Another project's is not told apart from none. */
+  /** Throws the same error for a row of another project as for one that does not exist. */
   private async ownCollection(
     project: CallingProject,
     address: string,
@@ -144,13 +144,13 @@ export class CollectionsController {
   }
 }
 
-/** Whether a contract or a Metadata API is believed was agreed with the operator, and stays. */
+/** An operator decided whether the metadata comes from a contract or a Metadata API, so this does not change. */
 function toSource({ metadataUrl, uriRule }: ChangeCollection, kind: CollectionSource['kind']): CollectionSource {
   if (metadataUrl !== undefined && kind === 'metadata_api') return { kind, url: metadataUrl };
   if (uriRule !== undefined && kind === 'chain') return { kind, uriRule };
   throw new InvalidRequest(
     kind === 'chain'
-      ? 'metadata_url cannot be set: the contract of this collection is asked where its documents are'
+      ? 'metadata_url cannot be set: the contract of this collection returns its token URIs'
       : 'uri_rule cannot be set: the documents of this collection are at its metadata_url',
   );
 }

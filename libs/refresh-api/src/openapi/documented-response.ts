@@ -20,7 +20,7 @@ export const retryAfterHeader = {
 } satisfies Headers;
 
 export const entityTagHeader = {
-  etag: text('Of the content: moves exactly when something that is shown moves.', '"zL0nCq1Vw2m8c0y5oG6mUeVq4Xs"'),
+  etag: text('Changes exactly when the content of the response changes.', '"zL0nCq1Vw2m8c0y5oG6mUeVq4Xs"'),
 } satisfies Headers;
 
 /** Documents one response of an endpoint. Without a schema, the response has no body. */

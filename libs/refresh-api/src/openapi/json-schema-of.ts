@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { schemaBehind } from '../validated-by.js';
 
-/** The schema that validates (or that the presenter has to satisfy), as OpenAPI 3.1 has it: JSON Schema 2020-12. */
+/** The schema of a request or a response in the form of OpenAPI 3.1, JSON Schema 2020-12. */
 export function jsonSchemaOf(
   parameter: unknown,
   { schemaType }: { schemaType: 'input' | 'output' },
@@ -16,10 +16,10 @@ export function jsonSchemaOf(
     io: schemaType,
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
-      // Zod leaves out the examples and defaults of what is transformed. An id names the component, and is not part of it.
+      // Zod omits the examples and defaults of transformed schemas. An id names the component, and is not part of it.
       Object.assign(jsonSchema, z.globalRegistry.get(zodSchema));
       delete jsonSchema.id;
-      // What we send may grow; a client must not refuse a field that it does not know.
+      // Responses may get more fields, so a client must accept fields that it does not know.
       if (schemaType === 'output') delete jsonSchema.additionalProperties;
     },
   });

@@ -8,11 +8,11 @@ import { API_KEY, nameCredentials, SIGNATURE } from './security.js';
 export interface RefreshApiDocumentOptions {
   title?: string;
   version?: string;
-  /** Where the API is served; absent: where the document is. */
+  /** The URL of the API. Default: the URL of the document. */
   servers?: readonly string[];
-  /** Whether the other controllers of the application are in it as well. Off. */
+  /** Whether to include the other controllers of the application. Default: false. */
   includesHost?: boolean;
-  /** Tags beside ours, in order. */
+  /** Tags in addition to ours, in order. */
   tags?: readonly { name: string; description: string }[];
 }
 
@@ -35,16 +35,16 @@ export function createRefreshApiDocument(
     .setTitle(title)
     .setVersion(version)
     .setDescription(
-      'Ask for NFT metadata to be fetched again, and ask later what happened to every token and why. The project API has the shape of Immutable X, the partner API that of Mavis Market.',
+      'Request that NFT metadata is fetched again, and read what happened to every token and why. The project API has the wire format of Immutable X, the partner API that of Mavis Market.',
     )
     .addTag(
       'Project API',
-      'Refreshes as Immutable X has them: for a signature by the wallet of the owner, or an API key.',
+      'Refreshes in the wire format of Immutable X, with a signature of the owner’s wallet or an API key.',
     )
-    .addTag('Partner API', 'Refreshes as Mavis Market has them: for an API key.')
-    .addTag('Tokens', 'What listing pages show, and what was tried for a token.')
-    .addTag('Collections', 'A project’s own collections, and their tokens.')
-    .addTag('Webhooks', 'Where a project is told of changes and completed refreshes.')
+    .addTag('Partner API', 'Refreshes in the wire format of Mavis Market, with an API key.')
+    .addTag('Tokens', 'Token records and traits, as listing pages show them, and the attempts to fetch a token.')
+    .addTag('Collections', 'A project’s own collections and their tokens.')
+    .addTag('Webhooks', 'Where a project receives changes and completed refreshes.')
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of the project.' }, API_KEY)
     .addApiKey(
@@ -56,7 +56,8 @@ export function createRefreshApiDocument(
         type: 'apiKey',
         in: 'header',
         name: 'x-imx-eth-timestamp',
-        description: 'UNIX time in whole seconds, near the time of the server: by default at most 300 seconds from it.',
+        description:
+          'UNIX time in whole seconds, by default at most 300 seconds before or after the time of the service.',
       },
       SIGNATURE.timestamp,
     )
@@ -86,7 +87,7 @@ export function createRefreshApiDocument(
   return document;
 }
 
-/** A controller below two base paths has each of its operations twice. */
+/** A controller below two base paths has each operation twice. */
 function giveEachOperationItsId(document: OpenAPIObject): void {
   const taken = new Map<string, number>();
   for (const { get, post, patch, delete: remove } of Object.values(document.paths)) {

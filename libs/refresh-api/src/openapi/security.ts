@@ -2,7 +2,7 @@ import type { CredentialKind } from '@app/project-auth';
 import { ApiSecurity, type OpenAPIObject } from '@nestjs/swagger';
 
 export const API_KEY = 'apiKey';
-/** Three headers, and all of them: OpenAPI has no scheme of several headers. */
+/** A wallet signature needs all three headers. OpenAPI has no scheme with several headers, so each is a scheme. */
 export const SIGNATURE = {
   address: 'walletAddress',
   timestamp: 'walletTimestamp',
@@ -14,11 +14,11 @@ const REQUIREMENTS: Record<CredentialKind, Record<string, string[]>> = {
   api_key: { [API_KEY]: [] },
 };
 
-/** Stands for the credentials that the options of the module name, until `nameCredentials`. */
+/** A placeholder for the credentials of a dialect, which `nameCredentials` replaces. */
 export type Dialect = 'projectApi' | 'partnerApi';
 export const Authenticated = (dialect: Dialect) => ApiSecurity(dialect);
 
-/** Puts the credentials that this application takes in place of the names of the dialects. */
+/** Replaces the placeholders by the credentials that this application accepts. */
 export function nameCredentials(document: OpenAPIObject, taken: Record<Dialect, readonly CredentialKind[]>): void {
   for (const { get, post, patch, delete: remove } of Object.values(document.paths)) {
     for (const operation of [get, post, patch, remove]) {

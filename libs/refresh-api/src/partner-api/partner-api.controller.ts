@@ -43,7 +43,7 @@ export class PartnerApiController {
     const { refreshId } = await this.refreshes.request(
       asRefreshingProject({
         ...project,
-        // A limit of the project's own can only be narrower here: it may be meant for the project API's 1,000.
+        // A project's own limit, which may be meant for the 1,000 tokens of the project API, can only lower the limit here.
         tokensPerRequest: Math.min(project.tokensPerRequest ?? Infinity, this.config.partnerTokensPerRequest),
       }),
       { collectionAddress, tokenIds, unknownTokens: 'reject', admit: countRequest },

@@ -13,27 +13,27 @@ export const DocumentsRefreshMetadata = () =>
     ApiTags('Partner API'),
     Authenticated('partnerApi'),
     ApiOperation({
-      summary: 'Ask for a refresh',
-      description: 'All or nothing: a token that is not registered refuses the request, and nothing is queued.',
+      summary: 'Request a refresh',
+      description: 'All or nothing: if a token is not registered, the request is refused and nothing is queued.',
     }),
     Responds(200, 'The refresh is accepted and will be processed.', initiatedSchema),
-    Fails(400, 'A token or the collection is not known, too many ids, or not of the form.', {
+    Fails(400, 'A token or the collection is unknown, there are too many ids, or a field is invalid.', {
       message: 'Token not found',
       token_ids: ['7'],
     }),
-    Fails(401, 'No working API key.', { message: 'Invalid authentication credentials' }),
-    Fails(403, 'The collection is another project’s.', { message: 'You cannot consume this service' }),
-    Fails(413, 'The body is too large.', { message: 'The body is larger than is read here, which is 102400 bytes.' }),
+    Fails(401, 'The API key is missing or invalid.', { message: 'Invalid authentication credentials' }),
+    Fails(403, 'The collection belongs to another project.', { message: 'You cannot consume this service' }),
+    Fails(413, 'The body is too large.', { message: 'The body exceeds the limit of 102400 bytes.' }),
     Fails(415, 'The body is not sent as JSON.', {
-      message: 'The body has to be JSON, sent with "Content-Type: application/json"; it is sent as "text/plain".',
+      message: 'The body must be JSON, sent with "Content-Type: application/json"; it was sent as "text/plain".',
     }),
     Fails(
       429,
-      'Too many requests a second, or more tokens than are left in the hour.',
+      'Too many requests per second, or more tokens than remain in the hour.',
       { message: 'API rate limit exceeded' },
       retryAfterHeader,
     ),
-    Fails(500, 'An error in the service.', { message: 'An unexpected error occurred' }),
+    Fails(500, 'An internal error.', { message: 'An unexpected error occurred' }),
     Fails(
       503,
       'The service is temporarily unavailable.',

@@ -16,7 +16,7 @@ import { DialectFilter, textOf, type UnavailableReason } from '../dialect.filter
 import { InvalidRequest } from '../invalid-request.js';
 import type { partnerErrorSchema } from './partner-api.responses.js';
 
-/** Errors of the partner API: a `message` with the text of its public page. */
+/** Errors of the partner API: a `message`, with the text of the public documentation. */
 @Catch()
 export class PartnerApiFilter extends DialectFilter {
   constructor(adapterHost: HttpAdapterHost) {

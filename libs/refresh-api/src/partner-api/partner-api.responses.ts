@@ -5,7 +5,7 @@ export const initiatedSchema = z
     message: z.literal('Metadata refresh initiated'),
     refresh_id: z.string().meta({
       format: 'uuid',
-      description: 'The receipt: `GET /v1/metadata-refreshes/{refresh_id}` with the same key says what became of it.',
+      description: 'The id of the refresh. Read it at `GET /v1/metadata-refreshes/{refresh_id}` with the same key.',
       examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
     }),
   })

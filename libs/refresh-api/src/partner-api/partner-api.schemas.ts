@@ -24,7 +24,7 @@ export const refreshMetadataSchema = z
     {
       token_ids: tokenIdsSchema.meta({
         description:
-          "The tokens to refresh: at most the project's limit for a request, 100 by default. An id given twice is one token.",
+          "The tokens to refresh: at most the project's limit for a request, 100 by default. A repeated id counts once.",
         examples: [['1', '2']],
       }),
     },

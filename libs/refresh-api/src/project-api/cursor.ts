@@ -8,7 +8,7 @@ export function formatCursor({ createdAt, id }: PagePosition): string {
   return Buffer.from(JSON.stringify({ created_at: createdAt, id })).toString('base64url');
 }
 
-/** null: not a cursor of ours. */
+/** null: the text is not a cursor. */
 export function parseCursor(text: string, id: keyof typeof ID): PagePosition | null {
   try {
     const position = JSON.parse(Buffer.from(text, 'base64url').toString()) as Record<string, unknown> | null;
@@ -21,7 +21,7 @@ export function parseCursor(text: string, id: keyof typeof ID): PagePosition | n
   }
 }
 
-/** JavaScript takes 30 February for 1 or 2 March, and knows a year 0; PostgreSQL does neither. */
+/** JavaScript turns 30 February into a day in March, and accepts the year 0; PostgreSQL does neither. */
 function isTime(text: string): boolean {
   if (!TIME.test(text) || text.startsWith('0000')) return false;
   const time = new Date(text);

@@ -14,7 +14,9 @@ export const LIMITS_PATH = 'limits';
 
 const noQuerySchema = strictObject({}, 'a parameter');
 
-/** An addition to the contract: the caller's limits and what is left of them. Reading them does not count. */
+/**
+ * An addition to the wire format of Immutable X: the caller's limits, and what is left of them. Reading them does not count.
+ */
 @Controller()
 @UseFilters(ProjectApiFilter)
 export class LimitsController {

@@ -27,7 +27,7 @@ import { validatedBy } from '../validated-by.js';
 
 export const REFRESHES_PATH = 'metadata-refreshes';
 
-/** The refresh API in the shape of Immutable X, for a signature by the project's owner or an API key. */
+/** The refresh API in the wire format of Immutable X. */
 @Controller()
 @UseGuards(authenticatedBy('projectApi', { allowsSignatureReplay: true }))
 @UseFilters(ProjectApiFilter)

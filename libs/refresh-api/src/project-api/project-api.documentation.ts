@@ -23,7 +23,7 @@ export const Fails = (status: number, description: string, example: Example, hea
 
 export const FailsLikeAll = () =>
   applyDecorators(
-    Fails(400, 'The request does not match the contract. The message names the field and the rule.', {
+    Fails(400, 'A field or a parameter is invalid. The message names it and its rule.', {
       code: 'input_validation_failed',
       message: 'token_ids.0 must be a decimal uint256: digits only, no leading zero, below 2^256',
     }),
@@ -32,7 +32,7 @@ export const FailsLikeAll = () =>
       message: 'The API key in x-api-key is mistyped, unknown or revoked.',
       details: 'invalid_api_key',
     }),
-    Fails(500, 'An error in the service.', {
+    Fails(500, 'An internal error.', {
       code: 'internal_server_error',
       message: 'The request failed because of an error in the service.',
     }),
@@ -41,7 +41,7 @@ export const FailsLikeAll = () =>
       'The service is temporarily unavailable.',
       {
         code: 'service_unavailable',
-        message: 'The service cannot reach its database now. Ask again in a moment.',
+        message: 'The service cannot reach its database now. Try again in a moment.',
       },
       retryAfterHeader,
     ),
@@ -52,11 +52,11 @@ export const FailsWithBody = () =>
   applyDecorators(
     Fails(413, 'The body is too large.', {
       code: 'payload_too_large',
-      message: 'The body is larger than is read here, which is 102400 bytes.',
+      message: 'The body exceeds the limit of 102400 bytes.',
     }),
     Fails(415, 'The body is not sent as JSON.', {
       code: 'unsupported_media_type',
-      message: 'The body has to be JSON, sent with "Content-Type: application/json"; it is sent as "text/plain".',
+      message: 'The body must be JSON, sent with "Content-Type: application/json"; it was sent as "text/plain".',
     }),
   );
 
@@ -68,13 +68,13 @@ export const FailsTooOften = (description: string) =>
     {
       code: 'refresh_limit_exceeded',
       message: 'Refresh limit exceeded',
-      details: 'The project may make 5 requests a second and has made them.',
+      details: 'The project has used up its 5 requests per second.',
     },
     { ...limitHeaders, ...retryAfterHeader },
   );
 
 const FailsWithoutRefresh = () =>
-  Fails(404, 'The project has no such refresh; another project’s is not told apart.', {
+  Fails(404, 'The project has no such refresh. A refresh of another project gets the same response.', {
     code: 'refresh_not_found',
     message: 'Refresh 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 does not exist.',
   });
@@ -83,19 +83,19 @@ export const DocumentsCreate = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({
-      summary: 'Ask for a refresh',
+      summary: 'Request a refresh',
       description:
-        'Nothing of a request that is refused is counted. An id that is not registered is accepted and fails as `token_not_found`.',
+        'A refused request counts towards no limit. An id that is not registered is accepted, and fails as `token_not_found`.',
       operationId: 'requestRefresh',
     }),
     Responds(202, 'The refresh is accepted and will be processed.', receiptSchema, { headers: limitHeaders }),
     FailsLikeAll(),
-    Fails(403, 'The collection is not the project’s, or is not known.', {
+    Fails(403, 'The collection belongs to another project, or is unknown.', {
       code: 'forbidden',
       message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
     }),
     FailsWithBody(),
-    FailsTooOften('Too many requests a second, or more tokens than are left in the hour.'),
+    FailsTooOften('Too many requests per second, or more tokens than remain in the hour.'),
   );
 
 export const DocumentsList = () =>
@@ -109,7 +109,7 @@ export const DocumentsList = () =>
 export const DocumentsGet = () =>
   applyDecorators(
     IsDocumented(),
-    ApiOperation({ summary: 'Read how far a refresh is', operationId: 'getRefresh' }),
+    ApiOperation({ summary: 'Read the status of a refresh', operationId: 'getRefresh' }),
     Responds(200, 'Status and counts.', refreshSchema),
     FailsLikeAll(),
     FailsWithoutRefresh(),

@@ -18,7 +18,7 @@ export function toRefreshBody(refresh: Refresh): z.output<typeof refreshSchema> 
     started_at: refresh.createdAt,
     completed_at: refresh.completedAt,
     summary: { succeeded, failed, pending },
-    /** Ours, beside the contract. */
+    /** An addition to the wire format. */
     cooldown,
   };
 }
@@ -31,7 +31,7 @@ function toErrorRow(error: RefreshError): z.output<typeof refreshErrorSchema> {
     client_response_status_code: error.statusCode,
     client_response_body: error.body,
     error_code: error.errorCode,
-    /** Ours, beside the contract: the finer reason. */
+    /** An addition to the wire format: the more precise reason. */
     reason: error.reason,
     created_at: error.createdAt,
   };
@@ -66,7 +66,7 @@ export function toLimitsBody(
   };
 }
 
-/** As the other times of this dialect. */
+/** In the format of all times in this dialect. */
 export function toMicroseconds(time: Date): string {
   return time.toISOString().replace('Z', '000Z');
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What this dialect puts on the wire, as it is documented and as the presenter has to make it. */
+/** The responses of this dialect. The OpenAPI document shows these schemas, and the presenter must satisfy them. */
 
 export const timestampSchema = z.string().meta({
   format: 'date-time',
@@ -15,7 +15,7 @@ const collectionAddress = z
 
 export const receiptSchema = z
   .object({ refresh_id: refreshId })
-  .meta({ id: 'Receipt', description: 'The refresh is saved; its id asks for what becomes of it.' });
+  .meta({ id: 'Receipt', description: 'The id of the saved refresh, with which you read its status.' });
 
 const count = z.int().min(0);
 
@@ -24,7 +24,7 @@ export const refreshSchema = z
     refresh_id: refreshId,
     status: z.enum(['queued', 'in_progress', 'completed']).meta({
       description:
-        '`queued`: no token is processed. `in_progress`: at least one. `completed`: all, also when every one failed.',
+        '`queued`: no token has been processed yet. `in_progress`: at least one has. `completed`: all have, even if every one failed.',
     }),
     collection_address: collectionAddress,
     started_at: timestampSchema,
@@ -34,7 +34,7 @@ export const refreshSchema = z
       .object({
         host: z.string().meta({
           description:
-            'A host with its port if it names one; `ipfs:` and `ar:`; for a contract `chain:<chain id>/<address>`.',
+            'The host, with the port if the URL has one; `ipfs:`, `ipns:` or `ar:` for content; `chain:<chain id>/<address>` for a contract.',
           examples: ['api.game.example'],
         }),
         until: timestampSchema,
@@ -42,14 +42,14 @@ export const refreshSchema = z
       .nullable()
       .meta({
         description:
-          'The metadata host of the pending tokens asked to be left alone (429, or 503 with `Retry-After`): none of them is fetched until then. `null`: it may be asked, or nothing is pending.',
+          'The metadata host of the pending tokens is in cooldown, after a 429 or a 503 with `Retry-After`: none of them is fetched before `until`. `null`: there is no cooldown, or no token is pending.',
       }),
   })
   .meta({ id: 'Refresh' });
 
 export const pageSchema = {
   cursor: z.string().meta({
-    description: 'For the next page. Not empty on the last one: stop when `remaining` is 0.',
+    description: 'For the next page. It is set on the last page too: stop when `remaining` is 0.',
     examples: ['eyJjcmVhdGVkX2F0IjoiMjAyNi0xMS0yMVQwOTozMDowMC4wMDAwMDBaIiwiaWQiOiI3In0'],
   }),
   remaining: z.int().min(0).max(1).meta({ description: '1: there are more rows; 0: there are none.' }),
@@ -64,24 +64,24 @@ export const refreshErrorSchema = z
     token_id: z.string().meta({ examples: ['1'] }),
     collection_address: collectionAddress,
     client_token_metadata_url: z.string().meta({
-      description: 'What was requested, with the token id in it and without credentials; empty when nothing was.',
+      description:
+        'The URL that was requested, with the token id and without credentials; empty if nothing was requested.',
       examples: ['https://api.game.example/tokens/1'],
     }),
     client_response_status_code: z
       .int()
       .nullable()
       .meta({ examples: [404] }),
-    client_response_body: z
-      .string()
-      .nullable()
-      .meta({ description: 'The beginning of the response body. It is foreign text: escape it before you show it.' }),
+    client_response_body: z.string().nullable().meta({
+      description: 'The beginning of the response body. It is untrusted text: escape it where you display it.',
+    }),
     error_code: z.enum([
       'unable_to_retrieve_metadata',
       'invalid_response_status_code',
       'unable_to_decode_response',
       'token_not_found',
     ]),
-    reason: z.string().meta({ description: 'The finer reason beneath `error_code`.', examples: ['timeout'] }),
+    reason: z.string().meta({ description: 'A more precise reason than `error_code`.', examples: ['timeout'] }),
     created_at: timestampSchema,
   })
   .meta({ id: 'RefreshError' });
@@ -95,11 +95,11 @@ export const limitsSchema = z
     requests_per_second: z
       .int()
       .min(0)
-      .meta({ description: 'Refreshes a second; 0: none may.', examples: [5] }),
+      .meta({ description: 'Requests for refreshes per second. 0 blocks every request.', examples: [5] }),
     tokens_per_request: z
       .int()
       .min(0)
-      .meta({ description: 'Tokens a request; 0: none may.', examples: [1000] }),
+      .meta({ description: 'Tokens per request. 0 blocks every request.', examples: [1000] }),
     tokens_per_hour: z.object({
       limit: z
         .int()
@@ -114,7 +114,7 @@ export const limitsSchema = z
   })
   .meta({ id: 'Limits' });
 
-/** Every `code` of this dialect; a client can switch on it. */
+/** Every `code` of this dialect, on which a client can switch. */
 const ERROR_CODES = [
   'input_validation_failed',
   'malformed_request',

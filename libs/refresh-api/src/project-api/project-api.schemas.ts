@@ -7,12 +7,12 @@ export const createRefreshSchema = z
   .object(
     {
       collection_address: collectionAddressSchema.meta({
-        description: 'Contract address, in any case; in mixed case the EIP-55 checksum has to hold.',
+        description: 'Contract address, in any case; a mixed-case address must have a valid EIP-55 checksum.',
         examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
       }),
       token_ids: tokenIdsSchema.meta({
         description:
-          "The tokens to refresh: at most the project's limit for a request, 1,000 by default. An id given twice is one token.",
+          "The tokens to refresh: at most the project's limit for a request, 1,000 by default. A repeated id counts once.",
         examples: [['1', '2', '115792089237316195423570985008687907853269984665640564039457584007913129639935']],
       }),
     },
@@ -21,7 +21,7 @@ export const createRefreshSchema = z
   .transform(({ collection_address, token_ids }) => ({ collectionAddress: collection_address, tokenIds: token_ids }));
 export type CreateRefresh = z.output<typeof createRefreshSchema>;
 
-/** Real clients send `cursor=` and `collection_address=` when they mean none. */
+/** Real clients send `cursor=` and `collection_address=` when they have no value. */
 const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
 
 const PAGE_SIZE = { type: 'integer', minimum: 1, maximum: 200, default: 100 } as const;
@@ -38,7 +38,7 @@ export const pageSizeSchema = z
   )
   .meta({ ...PAGE_SIZE, description: 'Rows in a page.' });
 
-const cursorRule = 'must be the cursor of an earlier page, as it was given';
+const cursorRule = 'must be the cursor of an earlier page, unchanged';
 export const cursorSchema = (id: 'uuid' | 'bigint') =>
   z
     .preprocess(
@@ -53,7 +53,7 @@ export const cursorSchema = (id: 'uuid' | 'bigint') =>
         })
         .optional(),
     )
-    .meta({ type: 'string', description: 'The `cursor` of the page before; empty or absent: the first page.' });
+    .meta({ type: 'string', description: 'The `cursor` of the previous page. Empty or absent: the first page.' });
 
 export const listRefreshesSchema = z
   .object({
@@ -61,7 +61,7 @@ export const listRefreshesSchema = z
     cursor: cursorSchema('uuid'),
     collection_address: z.preprocess(emptyIsAbsent, collectionAddressSchema.optional()).meta({
       type: 'string',
-      description: 'Only refreshes of this collection; empty or absent: all of the project.',
+      description: 'Only refreshes of this collection. Empty or absent: all refreshes of the project.',
     }),
   })
   .transform((query) => ({ limit: query.page_size, after: query.cursor, collectionAddress: query.collection_address }));
@@ -76,7 +76,7 @@ export const refreshIdSchema = z
   .string()
   .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'refresh_id must be a UUID' })
   .meta({
-    description: 'The id of the receipt.',
+    description: 'The `refresh_id` of the receipt.',
     format: 'uuid',
     examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
   });

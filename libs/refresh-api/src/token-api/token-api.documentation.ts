@@ -7,11 +7,11 @@ import { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.respon
 
 const FailsLikeAll = () =>
   applyDecorators(
-    Fails(400, 'An address, an id or a parameter breaks its rule, or an address is on several chains.', {
+    Fails(400, 'An address, an id or a parameter is invalid, or the address is registered on several chains.', {
       code: 'input_validation_failed',
       message: 'token_id must be a decimal uint256: digits only, no leading zero, below 2^256',
     }),
-    Fails(500, 'An error in the service.', {
+    Fails(500, 'An internal error.', {
       code: 'internal_server_error',
       message: 'The request failed because of an error in the service.',
     }),
@@ -20,7 +20,7 @@ const FailsLikeAll = () =>
       'The service is temporarily unavailable.',
       {
         code: 'service_unavailable',
-        message: 'The service cannot reach its database now. Ask again in a moment.',
+        message: 'The service cannot reach its database now. Try again in a moment.',
       },
       retryAfterHeader,
     ),
@@ -37,7 +37,7 @@ export const DocumentsToken = () =>
     ApiTags('Tokens'),
     ApiOperation({ summary: 'Read a token with its current metadata', operationId: 'getToken', security: [] }),
     Responds(200, 'The token record.', tokenSchema, { headers: entityTagHeader }),
-    Responds(304, 'Not changed since the ETag that was sent.'),
+    Responds(304, 'The content has not changed since the ETag that was sent.'),
     FailsLikeAll(),
     TokenUnknown(),
   );
@@ -50,8 +50,8 @@ export const DocumentsTraits = () =>
       operationId: 'listTraits',
       security: [],
     }),
-    Responds(200, 'What tokens have now.', traitsSchema, { headers: entityTagHeader }),
-    Responds(304, 'Not changed since the ETag that was sent.'),
+    Responds(200, 'The traits that tokens have now.', traitsSchema, { headers: entityTagHeader }),
+    Responds(304, 'The content has not changed since the ETag that was sent.'),
     FailsLikeAll(),
     Fails(404, 'The collection is not registered.', {
       code: 'collection_not_found',
@@ -64,18 +64,18 @@ export const DocumentsAttempts = () =>
     ApiTags('Tokens'),
     Authenticated('projectApi'),
     ApiOperation({
-      summary: 'List what was tried for a token, newest first',
-      description: 'Attempts are kept for a week, unless the deployment says otherwise.',
+      summary: 'List the attempts to fetch a token, newest first',
+      description: 'Attempts are kept for a week by default.',
       operationId: 'listAttempts',
     }),
-    Responds(200, 'A page of requests that were made.', attemptPageSchema),
+    Responds(200, 'A page of attempts.', attemptPageSchema),
     FailsLikeAll(),
     Fails(401, 'Not authenticated.', {
       code: 'unauthorized',
       message: 'The API key in x-api-key is mistyped, unknown or revoked.',
       details: 'invalid_api_key',
     }),
-    Fails(403, 'The collection is not the project’s, or is not known.', {
+    Fails(403, 'The collection belongs to another project, or is unknown.', {
       code: 'forbidden',
       message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
     }),

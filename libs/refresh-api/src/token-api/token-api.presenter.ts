@@ -6,7 +6,7 @@ import type { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.r
 
 type Token = z.output<typeof tokenSchema>;
 
-/** JSON text: the document goes in as it is, since parsing it here would round its numbers. */
+/** JSON text that contains the document unparsed, since parsing would round its numbers. */
 export function toTokenBody(token: TokenRecord, document: string | null): string {
   const fields: Omit<Token, 'document'> = {
     chain_id: token.chainId,

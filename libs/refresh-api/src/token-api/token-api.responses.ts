@@ -12,13 +12,16 @@ export const tokenSchema = z
     token_id: z.string().meta({ examples: ['1'] }),
     name: text,
     description: text,
-    image_url: text.meta({ description: 'Can be shown as it is: http(s), or a `data:` image.' }),
+    image_url: text.meta({ description: 'A URL that a browser can show: `https:`, `http:` or a `data:` image.' }),
     image_original: text.meta({
-      description: 'As the document has it; the token URI where that leads to a picture. Names no gateway of ours.',
+      description:
+        'The address as the document has it, or the token URI if that leads to an image. It never names a gateway of this service.',
     }),
-    image_version: z.int().meta({ description: 'Moves when `image_url` changes: for cache keys of thumbnails.' }),
-    animation_url: text.meta({ description: 'The same, or `data:` video, audio or a model.' }),
-    animation_original: text.meta({ description: 'As the document has it.' }),
+    image_version: z
+      .int()
+      .meta({ description: 'Changes whenever `image_url` changes. Use it in cache keys of thumbnails.' }),
+    animation_url: text.meta({ description: 'Like `image_url`, or a `data:` URI with video, audio or a model.' }),
+    animation_original: text.meta({ description: 'The address as the document has it.' }),
     external_url: text,
     youtube_url: text,
     background_color: text.meta({ description: 'Six hex digits, lower case.' }),
@@ -26,35 +29,35 @@ export const tokenSchema = z
     localization: z
       .object({ uri: z.string(), default_locale: text, locales: z.array(z.string()) })
       .nullable()
-      .meta({ description: 'ERC-1155: where translations are. They are not fetched.' }),
+      .meta({ description: 'Where an ERC-1155 document has its translations. They are not fetched.' }),
     attributes: z.array(
       z.object({
         trait_type: z.string(),
         value: z.union([z.string(), z.number(), z.boolean()]),
         value_type: z.enum(['string', 'number', 'boolean', 'date']).meta({
-          description: '`number` with a text value: a number that JavaScript cannot hold exactly.',
+          description: 'If `number` comes with a text, the number is one that JavaScript cannot hold exactly.',
         }),
         display_type: text,
         max_value: z.number().nullable(),
       }),
     ),
-    warnings: z.array(z.string()).meta({ description: 'Codes of what was odd about the document.' }),
+    warnings: z.array(z.string()).meta({ description: 'Warning codes: what is unusual about the document.' }),
     metadata_status: z.enum(['pending', 'ok', 'stale', 'failed']),
     metadata_url: text.meta({
-      description: 'What was requested, without credentials; a gateway for `ipfs:` and `ar:`.',
+      description: 'The URL that was requested, without credentials; for `ipfs:` and `ar:`, the URL at a gateway.',
     }),
-    metadata_version: z.int().meta({ description: '+1 at every change of content.' }),
+    metadata_version: z.int().meta({ description: 'Rises by one with every change of the content.' }),
     content_hash: text,
     last_attempt_at: time,
     last_success_at: time,
-    changed_at: time.meta({ description: 'Moves only when the content changed.' }),
-    stale_since: time.meta({ description: 'The first failure after the last success.' }),
+    changed_at: time.meta({ description: 'Changes only when the content changes.' }),
+    stale_since: time.meta({ description: 'The time of the first failure after the last success.' }),
     last_error_code: text,
     last_error_reason: text,
     document: z
       .record(z.string(), z.unknown())
       .nullable()
-      .meta({ description: 'The document as served, numbers to the last digit.' }),
+      .meta({ description: 'The document as served, with exact numbers.' }),
   })
   .meta({ id: 'Token' });
 
@@ -65,8 +68,10 @@ export const traitsSchema = z
     traits: z.array(
       z.object({
         trait_type: z.string().meta({ examples: ['Background'] }),
-        value_count: z.int().meta({ description: 'Different values, also those that are not listed.' }),
-        minimum: text.meta({ description: 'Of the numeric values, to the last digit.' }),
+        value_count: z
+          .int()
+          .meta({ description: 'The number of different values, including those that are not listed.' }),
+        minimum: text.meta({ description: 'The smallest numeric value, exact.' }),
         maximum: text,
         values: z.array(z.object({ value: z.string(), token_count: z.int().min(1) })),
       }),
@@ -79,10 +84,9 @@ export const attemptPageSchema = z
     result: z.array(
       z.object({
         refresh_id: z.string().meta({ format: 'uuid' }),
-        attempt: z
-          .int()
-          .min(1)
-          .meta({ description: 'Which try. With several gateways a try can be several requests.' }),
+        attempt: z.int().min(1).meta({
+          description: 'The number of the attempt. With several gateways, one attempt can be several requests.',
+        }),
         url: z.string(),
         outcome: z.enum(['fetched', 'not_modified', 'unreachable', 'bad_status', 'undecodable', 'no_token']),
         status_code: z.int().nullable(),

@@ -14,7 +14,7 @@ import {
   type AttemptsQuery,
 } from './token-api.schemas.js';
 
-/** What was tried for one token, and how each try ended. For the project that owns the collection. */
+/** The attempts to fetch one token, and how each ended. For the project that owns the collection. */
 @Controller()
 @UseGuards(authenticatedBy('projectApi'))
 @UseFilters(ProjectApiFilter)

@@ -19,7 +19,7 @@ import {
 
 export const TOKENS_PATH = 'collections/:collection_address';
 
-/** What listing pages show: token records, and the traits of a collection. Open to everybody, as such pages are. */
+/** The routes for listing pages: token records, and the traits of a collection. Public, like such pages. */
 @Controller()
 @UseFilters(ProjectApiFilter)
 export class TokensController {

@@ -15,12 +15,12 @@ import {
 const IsDocumented = () => applyDecorators(ApiTags('Webhooks'), Authenticated('projectApi'), FailsLikeAll());
 
 const FailsWithoutWebhook = () =>
-  Fails(404, 'The project has no such webhook; another project’s is not told apart.', {
+  Fails(404, 'The project has no such webhook. A webhook of another project gets the same response.', {
     code: 'webhook_not_found',
     message: 'Webhook "6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21" does not exist.',
   });
 
-const IsCounted = () => FailsTooOften('Too many requests a second: counted together with refreshes.');
+const IsCounted = () => FailsTooOften('Too many requests per second; requests for refreshes count too.');
 
 export const DocumentsWebhooks = () =>
   applyDecorators(
@@ -34,13 +34,13 @@ export const DocumentsCreateWebhook = () =>
     IsDocumented(),
     ApiOperation({
       summary: 'Create a webhook',
-      description: 'It is told of what happens from now on. Messages have the form of Standard Webhooks.',
+      description: 'It receives events from now on. Messages have the form of Standard Webhooks.',
       operationId: 'createWebhook',
     }),
     Responds(201, 'The webhook, with its secret.', newWebhookSchema),
     FailsWithBody(),
     IsCounted(),
-    Fails(409, 'The project has as many webhooks as it may have.', {
+    Fails(409, 'The project has the maximum number of webhooks.', {
       code: 'webhook_limit_reached',
       message: 'The project already has 10 webhooks, the maximum.',
     }),
@@ -50,7 +50,7 @@ export const DocumentsWebhook = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'Read a webhook', operationId: 'getWebhook' }),
-    Responds(200, 'The webhook, and how its messages have ended.', webhookSchema),
+    Responds(200, 'The webhook, and the state of its deliveries.', webhookSchema),
     FailsWithoutWebhook(),
   );
 
@@ -72,7 +72,7 @@ export const DocumentsDeleteWebhook = () =>
       description: 'A message that is being sent may still arrive.',
       operationId: 'deleteWebhook',
     }),
-    Responds(204, 'It is deleted.'),
+    Responds(204, 'The webhook is deleted.'),
     FailsWithoutWebhook(),
     IsCounted(),
   );
@@ -81,7 +81,7 @@ export const DocumentsEnableWebhook = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({
-      summary: 'Enable a webhook that is disabled, or waits for its next try',
+      summary: 'Enable a disabled webhook, or retry a failing one now',
       operationId: 'enableWebhook',
     }),
     Responds(200, 'The webhook; its next message is tried at once.', webhookSchema),
@@ -94,8 +94,8 @@ export const DocumentsRotateSecret = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({
-      summary: 'Make a new secret',
-      description: 'Messages carry a signature with each of the last five secrets that are still good.',
+      summary: 'Create a new secret',
+      description: 'Messages carry a signature with each of the five newest secrets that are still valid.',
       operationId: 'rotateWebhookSecret',
     }),
     Responds(200, 'The new secret.', secretSchema),
@@ -113,7 +113,7 @@ export const DocumentsTestWebhook = () =>
         'Sends a message of the type `webhook.test`, signed like all others and listed among the deliveries. Responds when the delivery has ended.',
       operationId: 'testWebhook',
     }),
-    Responds(200, 'How it ended.', webhookTestSchema),
+    Responds(200, 'The result of the delivery.', webhookTestSchema),
     FailsWithoutWebhook(),
     FailsWithBody(),
     IsCounted(),
@@ -127,7 +127,7 @@ export const DocumentsTestWebhook = () =>
 export const DocumentsDeliveries = () =>
   applyDecorators(
     IsDocumented(),
-    ApiOperation({ summary: 'List what was posted to a webhook, newest first', operationId: 'listDeliveries' }),
-    Responds(200, 'A page of tries, of the last 14 days unless the deployment says otherwise.', deliveryPageSchema),
+    ApiOperation({ summary: 'List the deliveries to a webhook, newest first', operationId: 'listDeliveries' }),
+    Responds(200, 'A page of deliveries, by default of the last 14 days.', deliveryPageSchema),
     FailsWithoutWebhook(),
   );

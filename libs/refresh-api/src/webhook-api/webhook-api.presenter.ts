@@ -16,7 +16,7 @@ export function toWebhookBody(webhook: Webhook): z.output<typeof webhookSchema> 
   };
 }
 
-/** Of one row more than asked for, the page. */
+/** Makes a page of rows, one of which may be beyond its limit. */
 export function toDeliveryPage(
   deliveries: readonly WebhookDelivery[],
   limit: number,

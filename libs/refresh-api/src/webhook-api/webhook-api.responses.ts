@@ -4,13 +4,13 @@ import { pageSchema, timestampSchema } from '../project-api/project-api.response
 
 const id = z.string().meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
 const secret = z.string().meta({
-  description: 'Shown here and nowhere again: the receiver verifies messages with it.',
+  description: 'Shown only once. The receiver verifies messages with it.',
   examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
 });
 const reason = z
   .string()
   .nullable()
-  .meta({ description: '`null`: the receiver has taken it.', examples: ['timeout'] });
+  .meta({ description: '`null`: the receiver accepted the message.', examples: ['timeout'] });
 
 const webhook = {
   webhook_id: id,
@@ -21,7 +21,7 @@ const webhook = {
     description:
       '`gone`: the receiver responded with 410. `failing`: every delivery failed for days. Nothing is sent until it is enabled.',
   }),
-  failures: z.int().min(0).meta({ description: 'Messages that failed in a row.' }),
+  failures: z.int().min(0).meta({ description: 'The number of consecutive failed deliveries.' }),
   failing_since: timestampSchema.nullable(),
   last_error: reason,
 };
@@ -42,7 +42,7 @@ export const deliveryPageSchema = z
       z.object({
         message_id: z.string().meta({ examples: ['msg_1042-0'] }),
         event_type: z.enum([...METADATA_EVENT_TYPES, 'webhook.test']),
-        events: z.int().min(0).meta({ description: 'In the message; none in a test.' }),
+        events: z.int().min(0).meta({ description: 'The number of events in the message; 0 for a test.' }),
         attempt: z.int().min(1),
         status,
         reason,

@@ -11,7 +11,7 @@ const url = z.string({ error: 'must be a URL' }).meta({
 const events = z
   .array(z.enum(METADATA_EVENT_TYPES, { error: `must be ${METADATA_EVENT_TYPES.join(' or ')}` }), { error: eventsRule })
   .min(1, { error: eventsRule })
-  .meta({ description: 'All when absent.' });
+  .meta({ description: 'Default: all event types.' });
 
 export const createWebhookSchema = strictObject({ url, events: events.optional() }, 'a field').transform(
   ({ url: address, events: types }) => ({ url: address, types }),
@@ -32,7 +32,9 @@ export const rotateSecretSchema = withoutBody(
         .min(0, { error: keepRule })
         .max(168, { error: keepRule })
         .default(24)
-        .meta({ description: 'How long messages are signed with the old secrets as well; 0 when one has leaked.' }),
+        .meta({
+          description: 'For how many hours messages are signed with the old secrets as well; 0 if one has leaked.',
+        }),
     },
     'a field',
   ).transform(({ keep_old_hours }) => ({ keepOldHours: keep_old_hours })),
@@ -45,7 +47,7 @@ export const enableWebhookSchema = withoutBody(
       skip_backlog: z
         .boolean({ error: 'must be true or false' })
         .default(false)
-        .meta({ description: 'Only what happens from now on; else from the message that failed.' }),
+        .meta({ description: '`true`: continue with new events only. `false`: continue with the failed message.' }),
     },
     'a field',
   ).transform(({ skip_backlog }) => ({ skipBacklog: skip_backlog })),

@@ -57,7 +57,7 @@ export const WEBHOOKS_PATH = 'webhooks';
 
 const WebhookId = () => Param('webhook_id', validatedBy(webhookIdSchema));
 
-/** A project's own webhooks. Whatever changes something is counted against the project's requests a second. */
+/** The routes with which a project manages its own webhooks. Changes count towards the project's requests per second. */
 @Controller()
 @UseGuards(authenticatedBy('projectApi'))
 @UseFilters(WebhookApiFilter)
@@ -70,9 +70,7 @@ export class WebhooksController {
     @Optional() webhooks?: Webhooks,
   ) {
     if (!webhooks) {
-      throw new Error(
-        'RefreshApiModule: exposeWebhookRoutes needs MetadataEventsModule; import it beside this module.',
-      );
+      throw new Error('RefreshApiModule: exposeWebhookRoutes needs MetadataEventsModule; import it as well.');
     }
     this.webhooks = webhooks;
   }
@@ -190,7 +188,7 @@ export class WebhooksController {
     return toDeliveryPage(await this.webhooks.listDeliveries(id, limit + 1, after?.id), limit);
   }
 
-  /** Another project's is not told apart from none. */
+  /** Throws the same error for a row of another project as for one that does not exist. */
   private async ownWebhook(project: CallingProject, id: string): Promise<Webhook> {
     const webhook = await this.webhooks.get(id);
     if (webhook.projectId !== project.id) throw new WebhookNotFound(id);

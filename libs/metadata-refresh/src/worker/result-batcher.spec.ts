@@ -1,6 +1,6 @@
-import type { ClaimedToken } from './claimed-token.js';
-import type { ItemResult } from './item-result.js';
-import { BatchCompleter } from './batch-completer.js';
+import type { ClaimedToken } from '../claimed-token.js';
+import type { ItemResult } from '../item-result.js';
+import { ResultBatcher } from './result-batcher.js';
 
 let next = 0;
 const fetched = (): ItemResult[] => {
@@ -11,10 +11,10 @@ const fetched = (): ItemResult[] => {
 };
 
 /** Writes whatever it is given, each batch until it is told to end. */
-function aWriter() {
+function aBatcher() {
   const writes: { size: number; end: () => void; fail: () => void }[] = [];
   const callbacks = { limits: { batchSize: 4, maxConcurrentBatches: 2 }, isLast: false, backoffMs: 0, errors: 0 };
-  const writer = new BatchCompleter(
+  const batcher = new ResultBatcher(
     { completeLingerMs: 250 },
     {
       write: (batch) =>
@@ -27,9 +27,9 @@ function aWriter() {
     },
   );
   const add = (count: number) => {
-    for (let one = 0; one < count; one += 1) writer.add(fetched());
+    for (let one = 0; one < count; one += 1) batcher.add(fetched());
   };
-  return { writer, writes, callbacks, add, sizes: () => writes.map(({ size }) => size) };
+  return { batcher, writes, callbacks, add, sizes: () => writes.map(({ size }) => size) };
 }
 
 beforeEach(() => {
@@ -40,7 +40,7 @@ afterEach(() => {
 });
 
 it('results are written when a batch is full, or when the first one has lingered long enough', () => {
-  const { add, sizes } = aWriter();
+  const { add, sizes } = aBatcher();
   add(3);
   const early = sizes();
   add(1);
@@ -53,7 +53,7 @@ it('results are written when a batch is full, or when the first one has lingered
 });
 
 it('results are written at once when no other work is in progress', () => {
-  const { add, sizes, callbacks } = aWriter();
+  const { add, sizes, callbacks } = aBatcher();
   callbacks.isLast = true;
   add(1);
 
@@ -61,7 +61,7 @@ it('results are written at once when no other work is in progress', () => {
 });
 
 it('two batches are written concurrently and no more, and the next one when one of them is written', async () => {
-  const { add, sizes, writes } = aWriter();
+  const { add, sizes, writes } = aBatcher();
   add(13);
   const first = sizes();
   writes[1]!.end();
@@ -74,7 +74,7 @@ it('two batches are written concurrently and no more, and the next one when one 
 });
 
 it('a result does not linger longer while another batch is being written', () => {
-  const { add, sizes } = aWriter();
+  const { add, sizes } = aBatcher();
   add(4);
   vi.advanceTimersByTime(100);
   add(1);
@@ -86,13 +86,13 @@ it('a result does not linger longer while another batch is being written', () =>
 });
 
 it('a batch that could not be written is kept, and written first after the back-off', async () => {
-  const { writer, add, sizes, writes, callbacks } = aWriter();
+  const { batcher, add, sizes, writes, callbacks } = aBatcher();
   add(6);
   callbacks.backoffMs = 1000;
   writes[0]!.fail();
   await vi.advanceTimersByTimeAsync(0);
-  const kept = writer.isIdle;
-  writer.flush(true);
+  const kept = batcher.isIdle;
+  batcher.flush(true);
   const whileResting = sizes();
   callbacks.backoffMs = 0;
   await vi.advanceTimersByTimeAsync(1000);
@@ -101,21 +101,21 @@ it('a batch that could not be written is kept, and written first after the back-
 });
 
 it('backpressure starts when more than two batches of results wait', () => {
-  const { writer, add } = aWriter();
+  const { batcher, add } = aBatcher();
   add(8 + 8);
-  const before = writer.isBackpressured;
+  const before = batcher.isBackpressured;
   add(1);
 
-  expect([before, writer.isBackpressured]).toEqual([false, true]);
+  expect([before, batcher.isBackpressured]).toEqual([false, true]);
 });
 
-it('a completer is saturated while its batches are full, and for two seconds after', () => {
-  const { writer, add } = aWriter();
+it('a batcher is saturated while its batches are full, and for two seconds after', () => {
+  const { batcher, add } = aBatcher();
   add(3);
-  const partly = writer.isSaturated;
+  const partly = batcher.isSaturated;
   add(1);
-  const full = writer.isSaturated;
+  const full = batcher.isSaturated;
   vi.advanceTimersByTime(2000);
 
-  expect([partly, full, writer.isSaturated]).toEqual([false, true, false]);
+  expect([partly, full, batcher.isSaturated]).toEqual([false, true, false]);
 });

@@ -1,8 +1,8 @@
-import type { ItemResult } from './item-result.js';
-import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
+import type { ItemResult } from '../item-result.js';
+import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { ResultBuffer } from './result-buffer.js';
 
-/** Enough that a writer always finds the next batch, and few enough that the last result does not wait long. */
+/** Enough that there is always a next batch to write, and few enough that the last result does not wait long. */
 const MAX_WAITING_BATCHES = 2;
 /** For this long after a full batch, the next batches are expected to be full as well. In milliseconds. */
 const SATURATED_MS = 2000;
@@ -24,7 +24,7 @@ interface Callbacks {
  * result has lingered long enough. A batch that could not be written is kept until the database is available again; if
  * that is after the lease, the fencing token rejects it.
  */
-export class BatchCompleter {
+export class ResultBatcher {
   private readonly results = new ResultBuffer();
   private batches = 0;
   private fullBatchAt = -Infinity;
@@ -58,12 +58,12 @@ export class BatchCompleter {
   /** Writes the batches that need not linger any longer; with `isDue`, all of them. */
   flush(isDue = false): void {
     const { batchSize, maxConcurrentBatches } = this.callbacks.limits();
-    if (this.results.count === 0 || this.batches >= maxConcurrentBatches) return;
-    const waitMs = Math.max(this.callbacks.backoffMs(), isDue ? 0 : this.lingerMs());
-    if (waitMs > 0) return this.flushLater(waitMs);
-    if (this.results.isFull(batchSize)) this.fullBatchAt = performance.now();
-    void this.write(this.results.take(batchSize));
-    this.flush(isDue);
+    while (this.results.count > 0 && this.batches < maxConcurrentBatches) {
+      const waitMs = Math.max(this.callbacks.backoffMs(), isDue ? 0 : this.lingerMs());
+      if (waitMs > 0) return this.flushLater(waitMs);
+      if (this.results.isFull(batchSize)) this.fullBatchAt = performance.now();
+      void this.write(this.results.take(batchSize));
+    }
   }
 
   /** Results that could not be written are lost to this worker: their items are due again when the lease expires. */

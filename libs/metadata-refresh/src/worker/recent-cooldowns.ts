@@ -1,12 +1,13 @@
-import type { ClaimedToken } from './claimed-token.js';
+import type { ClaimedToken } from '../claimed-token.js';
 
 /** Saves the cooldown of a host, in seconds, for all workers. */
 type SaveCooldown = (host: string, seconds: number) => Promise<void>;
 
 /**
- * Hosts whose cooldown was saved recently. A claim that started before may still return their tokens.
+ * The cooldowns that this worker has just started. The database has the cooldowns of all workers, and a claim skips those
+ * hosts; but a claim that started before a cooldown was saved may still return tokens of its host.
  */
-export class HostCooldowns {
+export class RecentCooldowns {
   /** When the cooldown was saved, on a monotonic clock; Infinity while it is being saved. */
   private readonly savedAt = new Map<string, number>();
   private pendingSaves = 0;
@@ -16,9 +17,9 @@ export class HostCooldowns {
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  /** Whether a cooldown is being saved. */
-  get isBusy(): boolean {
-    return this.pendingSaves > 0;
+  /** Whether no cooldown is being saved. */
+  get isIdle(): boolean {
+    return this.pendingSaves === 0;
   }
 
   /** Resolves when the cooldown is saved, or when that has failed. */

@@ -23,9 +23,9 @@ interface SharedHost {
   workers: HostWorker[];
 }
 
-/** Divides the concurrency limit of a metadata host among the workers that send requests to it. */
+/** The table of the workers that send requests to a metadata host: its concurrency limit is divided among them. */
 @Injectable()
-export class HostMembership {
+export class HostWorkers {
   private readonly workerId = randomUUID();
 
   constructor(private readonly em: EntityManager) {}

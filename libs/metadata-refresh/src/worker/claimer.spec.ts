@@ -1,0 +1,249 @@
+import { ConsoleLogger, Logger } from '@nestjs/common';
+import type { ClaimedToken } from '../claimed-token.js';
+import type { HostDemand } from '../host-demand.js';
+import type { Claim } from '../refresh-queue.js';
+import { ClaimDemand } from './claim-demand.js';
+import { Claimer } from './claimer.js';
+import { DatabaseErrors } from './database-errors.js';
+import { HostLimits } from './host-limits.js';
+import { Hosts } from './hosts.js';
+import { RecentCooldowns } from './recent-cooldowns.js';
+import { TokenBuffer } from './token-buffer.js';
+
+let next = 0;
+function token(host = 'a.example', priority = 2): ClaimedToken {
+  next += 1;
+  return {
+    collectionId: 'c',
+    tokenId: String(next),
+    source: { kind: 'metadata_api', url: `https://${host}` },
+    host,
+    hostLimit: 8,
+    priority,
+    fetchSeq: String(next),
+    items: [],
+  };
+}
+const aClaim = (claim: Partial<Claim> = {}) =>
+  ({ tokens: [], mayHaveLeftLanes: false, fullHosts: new Set<string>(), ...claim }) as Claim;
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+/** A running claimer; each claim ends when the test says so. */
+function aClaimer() {
+  const claims: {
+    demand: readonly HostDemand[];
+    onlyInteractive: boolean;
+    end: (claim: Claim) => Promise<unknown>;
+    fail: () => Promise<unknown>;
+  }[] = [];
+  const released: ClaimedToken[] = [];
+  const completer = {
+    isBackpressured: false,
+    isInteractiveBackpressured: false,
+    pause: 0,
+    pauseMs: () => completer.pause,
+    limitBulk: (size: number) => size,
+  };
+  const hosts = new Hosts();
+  const limits = new HostLimits(hosts, 256);
+  const buffer = new TokenBuffer(hosts, limits);
+  const cooldowns = new RecentCooldowns(
+    async () => {},
+    () => {},
+  );
+  const claimer: Claimer = new Claimer(
+    {
+      queue: {
+        claim: (demand, options) =>
+          new Promise((end, fail) =>
+            claims.push({
+              demand,
+              onlyInteractive: options?.onlyInteractive ?? false,
+              end: (claim) => (end(claim), settle()),
+              fail: () => (fail(new Error('away')), settle()),
+            }),
+          ),
+      },
+      store: { findStored: async () => [] },
+      fetcher: { prepare: () => {} },
+      buffer,
+      demand: new ClaimDemand(hosts, limits, buffer),
+      cooldowns,
+      completer,
+      releaser: { release: (tokens) => released.push(...tokens) },
+      database: new DatabaseErrors(() => claimer.cancelPolls()),
+      config: { claimBatchSize: 512, leaseSeconds: 30 },
+    },
+    { onClaimed: () => {}, onEnd: () => {} },
+  );
+  const loops = new AbortController();
+  void claimer.run(loops.signal);
+  const poll = () => (claimer.poll(), settle());
+  const pollInteractive = () => (claimer.pollInteractive(), settle());
+  /** Fetches tokens of a host. */
+  const fetch = async (count: number) => {
+    for (let one = 0; one < count; one += 1) {
+      const { host } = buffer.take(0)!;
+      limits.release(host);
+      claimer.onFetched(host);
+    }
+    await settle();
+  };
+  return {
+    claimer,
+    claims,
+    released,
+    completer,
+    hosts,
+    limits,
+    buffer,
+    cooldowns,
+    loops,
+    poll,
+    pollInteractive,
+    fetch,
+  };
+}
+
+beforeAll(() => Logger.overrideLogger(false));
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+afterAll(() => Logger.overrideLogger(new ConsoleLogger()));
+
+it('a claim that finds nothing is not repeated until the next poll', async () => {
+  const { claims, poll } = aClaimer();
+  await poll();
+  await claims[0]!.end(aClaim());
+  await vi.advanceTimersByTimeAsync(10_000);
+  const before = claims.length;
+  await poll();
+
+  expect([before, claims.length]).toEqual([1, 2]);
+});
+
+it('claimed tokens are buffered, and more are claimed when half of them have started', async () => {
+  const { claims, hosts, limits, buffer, poll, fetch } = aClaimer();
+  await poll();
+  await claims[0]!.end(
+    aClaim({ tokens: Array.from({ length: 40 }, () => token()), fullHosts: new Set(['a.example']) }),
+  );
+  limits.setShare(hosts.find('a.example')!, 8, 0);
+  await fetch(19);
+  const before = claims.length;
+  await fetch(1);
+
+  expect([before, claims.length, buffer.count]).toEqual([1, 2, 20]);
+  expect(claims[1]!.demand).toEqual([{ host: 'a.example', tokens: 20, onlyInteractive: false }]);
+});
+
+it('a claim that served its maximum of lanes is followed by another one', async () => {
+  const { claims, poll } = aClaimer();
+  await poll();
+  await claims[0]!.end(aClaim({ mayHaveLeftLanes: true }));
+
+  expect(claims.length).toBe(2);
+});
+
+it('an interactive request is claimed beside a running claim, and both are repeated for what they have skipped', async () => {
+  const { claims, poll, pollInteractive } = aClaimer();
+  await poll();
+  await pollInteractive();
+  const beside = claims.map(({ onlyInteractive }) => onlyInteractive);
+  await claims[0]!.end(aClaim());
+  await claims[1]!.end(aClaim({ tokens: [token('a.example', 0)] }));
+
+  expect(beside).toEqual([false, true]);
+  expect(claims.map(({ onlyInteractive }) => onlyInteractive)).toEqual([false, true, false]);
+});
+
+it('nothing is claimed while results wait for the database, except for interactive requests', async () => {
+  const { claimer, claims, completer, poll, pollInteractive } = aClaimer();
+  completer.isBackpressured = true;
+  await poll();
+  await pollInteractive();
+  const during = claims.map(({ onlyInteractive }) => onlyInteractive);
+  completer.isBackpressured = false;
+  claimer.onWritten({ isIdle: false });
+  await settle();
+
+  expect([during, claims.map(({ onlyInteractive }) => onlyInteractive)]).toEqual([[true], [true, false]]);
+});
+
+it('a claim waits for the end of a pause of bulk work', async () => {
+  const { claims, completer, poll } = aClaimer();
+  completer.pause = 250;
+  await poll();
+  await vi.advanceTimersByTimeAsync(249);
+  const during = claims.length;
+  completer.pause = 0;
+  await vi.advanceTimersByTimeAsync(1);
+
+  expect([during, claims.length]).toEqual([0, 1]);
+});
+
+it('after a claim that failed, nothing is claimed until the next poll, however few tokens are buffered', async () => {
+  const { claims, hosts, limits, poll, fetch } = aClaimer();
+  await poll();
+  await claims[0]!.end(aClaim({ tokens: [token(), token()] }));
+  limits.setShare(hosts.find('a.example')!, 8, 0);
+  await poll();
+  await claims[1]!.fail();
+  await fetch(2);
+  const before = claims.length;
+  await poll();
+
+  expect([before, claims.length]).toEqual([2, 3]);
+});
+
+it('tokens of a host that got a cooldown during the claim are released', async () => {
+  const { claims, released, buffer, cooldowns, poll } = aClaimer();
+  await poll();
+  await vi.advanceTimersByTimeAsync(10);
+  await cooldowns.start('busy.example', 5);
+  await claims[0]!.end(aClaim({ tokens: [token('busy.example'), token('a.example')] }));
+
+  expect([released.map(({ host }) => host), buffer.count]).toEqual([['busy.example'], 1]);
+});
+
+it('tokens of a claim that ends after the worker was stopped are released', async () => {
+  const { claims, released, buffer, loops, poll } = aClaimer();
+  await poll();
+  loops.abort();
+  await claims[0]!.end(aClaim({ tokens: [token()] }));
+
+  expect([released.length, buffer.count, claims.length]).toEqual([1, 0, 1]);
+});
+
+it('tokens that were buffered for a third of their lease are released', async () => {
+  const { claimer, claims, released, buffer, poll } = aClaimer();
+  await poll();
+  await claims[0]!.end(aClaim({ tokens: [token()] }));
+  await vi.advanceTimersByTimeAsync(10_000);
+  claimer.releaseLate();
+  const before = released.length;
+  await vi.advanceTimersByTimeAsync(1);
+  claimer.releaseLate();
+
+  expect([before, released.length, buffer.count]).toEqual([0, 1, 0]);
+});
+
+it('a busy worker polls once a second, an idle one whenever it is woken', async () => {
+  const { claimer, claims, poll } = aClaimer();
+  await poll();
+  await claims[0]!.end(aClaim());
+  claimer.pollIfDue({ isBusy: true });
+  await settle();
+  const busy = claims.length;
+  claimer.pollIfDue({ isBusy: false });
+  await settle();
+  await claims[1]!.end(aClaim());
+  await vi.advanceTimersByTimeAsync(1000);
+  claimer.pollIfDue({ isBusy: true });
+  await settle();
+
+  expect([busy, claims.length]).toEqual([1, 3]);
+});

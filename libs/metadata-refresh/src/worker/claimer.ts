@@ -1,0 +1,256 @@
+import type { MetadataFetcher } from '@app/metadata-fetch';
+import type { TokenStore } from '@app/token-store';
+import { Logger } from '@nestjs/common';
+import { withStored, type ClaimedToken } from '../claimed-token.js';
+import type { HostDemand } from '../host-demand.js';
+import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
+import type { Claim, RefreshQueue } from '../refresh-queue.js';
+import type { ClaimDemand } from './claim-demand.js';
+import type { DatabaseErrors } from './database-errors.js';
+import type { Host } from './host.js';
+import type { RecentCooldowns } from './recent-cooldowns.js';
+import type { BatchCompleter } from './batch-completer.js';
+import type { TokenBuffer } from './token-buffer.js';
+import type { TokenReleaser } from './token-releaser.js';
+import { WakeSignal } from './wake-signal.js';
+
+/** A busy worker polls this often for items that are due by themselves, such as retries; an idle one at each `wake`. */
+const POLL_INTERVAL_MS = 1000;
+/** Maximum of claimed tokens that are not started; hosts have bounds of their own, far below it. */
+const MAX_BUFFERED = 4096;
+/** The same for interactive requests, which are claimed separately. */
+const MAX_INTERACTIVE_BUFFERED = 1024;
+
+interface Parts {
+  queue: Pick<RefreshQueue, 'claim'>;
+  store: Pick<TokenStore, 'findStored'>;
+  fetcher: Pick<MetadataFetcher, 'prepare'>;
+  buffer: TokenBuffer;
+  demand: ClaimDemand;
+  cooldowns: RecentCooldowns;
+  completer: Pick<BatchCompleter, 'pauseMs' | 'limitBulk' | 'isBackpressured' | 'isInteractiveBackpressured'>;
+  releaser: Pick<TokenReleaser, 'release'>;
+  database: DatabaseErrors;
+  config: Pick<MetadataRefreshConfig, 'claimBatchSize' | 'leaseSeconds'>;
+}
+
+/** What the claimer tells the rest of the worker. */
+interface Worker {
+  /** There may be new tokens in the buffer. */
+  onClaimed(): void;
+  /** A claim has ended, also without tokens. */
+  onEnd(): void;
+}
+
+/**
+ * The first loop: claims tokens ahead of need and adds them to the buffer. It claims when a host has less than half of its
+ * prefetch target, and when it is told to poll, because there may be due items of hosts that it does not know. A claim that
+ * finds nothing is not repeated until results are written, a refresh is accepted or the worker polls.
+ * A second loop claims interactive requests only, so that neither a running claim nor a full buffer delays them.
+ */
+export class Claimer {
+  private readonly logger = new Logger('MetadataRefresh');
+  private readonly wakeSignal = new WakeSignal();
+  private readonly interactiveWakeSignal = new WakeSignal();
+  /** Start times of the running claims. */
+  private readonly claims = new Map<'any' | 'interactive', number>();
+  /** There may be due items of new hosts or of interactive requests, however many tokens are buffered. */
+  private pollRequested = false;
+  private interactivePollRequested = false;
+  /** Two claims skip each other's locked lanes: when the interactive one ends, its lanes may have due items. */
+  private pollAgain = false;
+  private polledAt = -Infinity;
+
+  constructor(
+    private readonly parts: Parts,
+    private readonly worker: Worker,
+  ) {}
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.claimAll(signal), this.claimInteractive(signal)]);
+  }
+
+  private async claimAll(signal: AbortSignal): Promise<void> {
+    this.wakeSignal.wakeOnAbort(signal);
+    while (!signal.aborted) {
+      const pauseMs = this.parts.completer.pauseMs();
+      if (this.isFull || !this.isGeneralClaimWanted) await this.wakeSignal.wait();
+      else if (pauseMs > 0) await this.wakeSignal.wait(pauseMs);
+      else await this.claimOnce(signal);
+    }
+  }
+
+  private async claimInteractive(signal: AbortSignal): Promise<void> {
+    this.interactiveWakeSignal.wakeOnAbort(signal);
+    while (!signal.aborted) {
+      if (this.isInteractiveFull || !this.interactivePollRequested) await this.interactiveWakeSignal.wait();
+      else await this.claimInteractiveOnce(signal);
+    }
+  }
+
+  /** There may be new or due items. */
+  poll(): void {
+    this.pollRequested = true;
+    this.parts.demand.clearNothingDue();
+    this.wakeSignal.wake();
+  }
+
+  /** Polls, unless this worker is busy and has polled less than a second ago. */
+  pollIfDue({ isBusy }: { isBusy: boolean }): void {
+    if (!isBusy || performance.now() - this.polledAt >= POLL_INTERVAL_MS) this.poll();
+    else this.wake();
+  }
+
+  /** A host may want tokens, or its claims may have been paused. */
+  wake(): void {
+    this.wakeSignal.wake();
+    this.interactiveWakeSignal.wake();
+  }
+
+  /** An interactive refresh was accepted. */
+  pollInteractive(): void {
+    this.interactivePollRequested = true;
+    this.interactiveWakeSignal.wake();
+  }
+
+  /** A fetch has ended: its host may have less than half of its prefetch target. */
+  onFetched(host: Host): void {
+    if (this.pollRequested || this.parts.demand.isWanted(host, performance.now())) this.wakeSignal.wake();
+  }
+
+  /**
+   * Results were written: items of the same tokens that were accepted meanwhile can be claimed now, also if a running claim
+   * has skipped them.
+   */
+  onWritten({ isIdle }: { isIdle: boolean }): void {
+    this.parts.demand.clearNothingDue();
+    this.pollRequested ||= this.isClaiming || isIdle;
+    this.wake();
+  }
+
+  /** After a database error: claims nothing until the next poll. */
+  cancelPolls(): void {
+    this.pollRequested = this.interactivePollRequested = false;
+    this.parts.demand.markNothingDue(this.parts.demand.ofAll(performance.now()));
+  }
+
+  /** Releases tokens that were buffered for a third of their lease, or will not start soon: their host has become slower. */
+  releaseLate(): void {
+    const { buffer, demand, releaser, config } = this.parts;
+    const late = buffer.dropOlderThan(performance.now() - (config.leaseSeconds * 1000) / 3);
+    releaser.release([...late, ...demand.trimPrefetch()]);
+  }
+
+  /** Whether a claim is running. */
+  get isClaiming(): boolean {
+    return this.claims.size > 0;
+  }
+
+  /** Whether there is a reason to claim. */
+  get isClaimWanted(): boolean {
+    return this.interactivePollRequested || this.isGeneralClaimWanted;
+  }
+
+  private get isGeneralClaimWanted(): boolean {
+    const { database, demand } = this.parts;
+    return this.pollRequested || (database.backoffMs === 0 && demand.isAnyWanted(performance.now()));
+  }
+
+  private get isFull(): boolean {
+    return this.parts.buffer.count >= MAX_BUFFERED || this.parts.completer.isBackpressured;
+  }
+
+  private get isInteractiveFull(): boolean {
+    const { buffer, completer } = this.parts;
+    return buffer.interactiveCount >= MAX_INTERACTIVE_BUFFERED || completer.isInteractiveBackpressured;
+  }
+
+  private async claimOnce(signal: AbortSignal): Promise<void> {
+    const { demand, completer, config } = this.parts;
+    const now = performance.now();
+    const wanted = demand.ofAll(now);
+    if (this.pollRequested) this.polledAt = now;
+    this.pollRequested = false;
+    this.pollAgain ||= this.claims.has('interactive');
+    const limit = completer.limitBulk(config.claimBatchSize);
+    const claim = await this.claim('any', wanted, limit, signal);
+    if (claim) {
+      this.pollRequested ||= claim.mayHaveLeftLanes;
+      if (!this.pollRequested) demand.markNothingDue(wanted, claim.fullHosts);
+    }
+    this.end('any');
+  }
+
+  private async claimInteractiveOnce(signal: AbortSignal): Promise<void> {
+    this.interactivePollRequested = false;
+    this.pollRequested ||= this.claims.has('any');
+    const wanted = this.parts.demand.ofInteractive(performance.now());
+    const claim = await this.claim('interactive', wanted, this.parts.config.claimBatchSize, signal);
+    if (claim) {
+      this.pollRequested ||= claim.mayHaveLeftLanes || claim.fullHosts.size > 0 || this.pollAgain;
+      this.pollAgain = false;
+      this.wakeSignal.wake();
+    }
+    this.end('interactive');
+  }
+
+  private end(kind: 'any' | 'interactive'): void {
+    this.claims.delete(kind);
+    this.worker.onEnd();
+  }
+
+  /** Claims tokens and adds them to the buffer. null: the claim has failed, or the worker has stopped meanwhile. */
+  private async claim(
+    kind: 'any' | 'interactive',
+    demand: readonly HostDemand[],
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<Claim | null> {
+    const { queue, buffer, cooldowns, releaser, database } = this.parts;
+    const startedAt = performance.now();
+    this.claims.set(kind, startedAt);
+    let claim: Claim;
+    try {
+      claim = await queue.claim(demand, { onlyInteractive: kind === 'interactive', limit });
+      claim = { ...claim, tokens: await this.addStored(claim.tokens) };
+    } catch (error) {
+      this.claims.delete(kind);
+      database.recordFailure('claim failed', error);
+      return null;
+    }
+    if (signal.aborted) {
+      releaser.release(claim.tokens);
+      return null;
+    }
+    const [tokens, inCooldown] = cooldowns.partition(claim.tokens, startedAt, Math.min(...this.claims.values()));
+    buffer.add(tokens, performance.now());
+    this.prepare(tokens);
+    database.recordSuccess('claim failed');
+    releaser.release(inCooldown);
+    this.worker.onClaimed();
+    return claim;
+  }
+
+  /** Adds what is stored of the tokens, so that hosts can respond with 304 Not Modified. */
+  private async addStored(tokens: ClaimedToken[]): Promise<ClaimedToken[]> {
+    if (tokens.length === 0) return tokens;
+    try {
+      const stored = await this.parts.store.findStored(tokens);
+      const known = new Map(stored.map((entry) => [`${entry.collectionId}/${entry.tokenId}`, entry]));
+      return tokens.map((token) => withStored(token, known.get(`${token.collectionId}/${token.tokenId}`)));
+    } catch (error) {
+      this.logger.warn({ msg: 'stored state not loaded, documents are fetched in full', error: String(error) });
+      // Unknown records may come from a document, which media must not replace.
+      return tokens.map((token) => ({ ...token, hasDocument: true }));
+    }
+  }
+
+  private prepare(tokens: readonly ClaimedToken[]): void {
+    try {
+      this.parts.fetcher.prepare(tokens);
+    } catch (error) {
+      // An error of a host's MetadataSource. Each token is located again when it is fetched.
+      this.logger.error({ msg: 'token URI prefetch failed', error: String(error) });
+    }
+  }
+}

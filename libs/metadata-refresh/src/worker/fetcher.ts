@@ -1,0 +1,189 @@
+import type { FetchOutcome, MetadataFetcher } from '@app/metadata-fetch';
+import { Logger } from '@nestjs/common';
+import type { AttemptCounts } from '../attempt-counts.js';
+import type { ClaimedToken } from '../claimed-token.js';
+import { toItemResults, workerLost, type ItemResult } from '../item-result.js';
+import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
+import { cooldownSeconds } from '../retry-policy.js';
+import type { HostSignal } from './aimd-limiter.js';
+import type { DatabaseErrors } from './database-errors.js';
+import type { HeldToken, Host } from './host.js';
+import type { HostLimits } from './host-limits.js';
+import type { RecentCooldowns } from './recent-cooldowns.js';
+import type { BatchCompleter } from './batch-completer.js';
+import type { TokenBuffer } from './token-buffer.js';
+import type { TokenReleaser } from './token-releaser.js';
+import { WakeSignal } from './wake-signal.js';
+
+interface Parts {
+  fetcher: Pick<MetadataFetcher, 'fetch'>;
+  buffer: TokenBuffer;
+  limits: HostLimits;
+  cooldowns: RecentCooldowns;
+  completer: Pick<BatchCompleter, 'add' | 'pauseMs' | 'isBackpressured' | 'isInteractiveBackpressured'>;
+  releaser: Pick<TokenReleaser, 'release'>;
+  database: DatabaseErrors;
+  counts: AttemptCounts;
+  config: MetadataRefreshConfig;
+}
+
+/** What the fetcher tells the rest of the worker. */
+interface Worker {
+  onFetched(host: Host): void;
+  /** No token can start, and no running fetch will change that: a host is in cooldown, or its shares change. */
+  onStalled(): void;
+}
+
+/**
+ * The second loop: starts a fetch for each token in the buffer that may start, and hands the results to the completer. It stops
+ * for a full completer, for the database back-off and, except for interactive requests, for pauses of bulk work.
+ */
+export class Fetcher {
+  private readonly logger = new Logger('MetadataRefresh');
+  private readonly wakeSignal = new WakeSignal();
+  private readonly inFlight = new Set<HeldToken>();
+  private interactive = 0;
+
+  constructor(
+    private readonly parts: Parts,
+    private readonly worker: Worker,
+  ) {}
+
+  async run(signal: AbortSignal, fetches: AbortSignal): Promise<void> {
+    this.wakeSignal.wakeOnAbort(signal);
+    while (!signal.aborted) {
+      const backoffMs = this.parts.database.backoffMs;
+      if (backoffMs > 0) {
+        await this.wakeSignal.wait(backoffMs);
+        continue;
+      }
+      this.parts.limits.discardExpiredShares(performance.now());
+      for (let next = this.takeNext(); next; next = this.takeNext()) void this.fetch(next, fetches);
+      const pauseMs = this.parts.completer.pauseMs();
+      if (pauseMs === 0 && this.inFlight.size === 0 && this.parts.buffer.count > 0) this.worker.onStalled();
+      await this.wakeSignal.wait(pauseMs > 0 ? pauseMs : undefined);
+    }
+  }
+
+  /** A token may start that could not start before. */
+  wake(): void {
+    this.wakeSignal.wake();
+  }
+
+  /** Tokens in flight. */
+  get count(): number {
+    return this.inFlight.size;
+  }
+
+  /** Tokens of interactive requests in flight. */
+  get interactiveCount(): number {
+    return this.interactive;
+  }
+
+  get tokens(): ClaimedToken[] {
+    return Array.from(this.inFlight, ({ token }) => token);
+  }
+
+  private takeNext(): HeldToken | null {
+    const { buffer, completer } = this.parts;
+    if (completer.isInteractiveBackpressured) return null;
+    return buffer.take(performance.now(), { onlyInteractive: completer.isBackpressured || completer.pauseMs() > 0 });
+  }
+
+  /** Never throws. `signal` is aborted when the worker stops. */
+  private async fetch(held: HeldToken, signal: AbortSignal): Promise<void> {
+    const { token, host } = held;
+    const startedAt = performance.now();
+    this.inFlight.add(held);
+    if (token.priority === 0) this.interactive += 1;
+    const outcome = await this.attempt(token, signal);
+    this.inFlight.delete(held);
+    if (token.priority === 0) this.interactive -= 1;
+    // Aborted: the items were released, and the outcome says nothing about the host.
+    if (signal.aborted) this.parts.limits.release(host);
+    else this.handleOutcome(held, outcome, startedAt);
+    this.wakeSignal.wake();
+    this.worker.onFetched(host);
+  }
+
+  private async attempt(
+    token: ClaimedToken,
+    signal: AbortSignal,
+  ): Promise<FetchOutcome | 'too many lost claims' | 'threw'> {
+    const { maxLostClaims } = this.parts.config;
+    if (token.items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > maxLostClaims)) {
+      return 'too many lost claims';
+    }
+    try {
+      return await this.parts.fetcher.fetch(token, signal);
+    } catch (error) {
+      // A bug of ours, not a failure of the host: the lease expires and the item is retried, at most maxLostClaims times.
+      this.logger.error({
+        msg: 'fetch threw',
+        collectionId: token.collectionId,
+        tokenId: token.tokenId,
+        error: String(error),
+      });
+      return 'threw';
+    }
+  }
+
+  private handleOutcome(
+    { token, host }: HeldToken,
+    outcome: FetchOutcome | 'too many lost claims' | 'threw',
+    startedAt: number,
+  ): void {
+    const { limits, completer, config } = this.parts;
+    if (outcome === 'threw') return limits.release(host);
+    if (outcome === 'too many lost claims') {
+      limits.release(host);
+      return completer.add(token, workerLost(token));
+    }
+    limits.release(host, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
+    const results = toItemResults(token, outcome, config);
+    this.recordAttempt(results);
+    this.startCooldown(token, host, outcome);
+    completer.add(token, results);
+  }
+
+  /** Starts a cooldown of the host for all workers, if the outcome asks for one. */
+  private startCooldown(token: ClaimedToken, host: Host, outcome: FetchOutcome): void {
+    const { buffer, cooldowns, releaser, config } = this.parts;
+    const attempts = Math.min(...token.items.map(({ attemptCount }) => attemptCount)) + 1;
+    const seconds = cooldownSeconds(outcome, attempts, config);
+    if (seconds === null) return;
+    const buffered = buffer.dropHost(host);
+    // First the cooldown, then the items: the next claim has to see it.
+    void cooldowns.start(host.name, seconds).then(() => releaser.release(buffered));
+  }
+
+  private recordAttempt([leading]: readonly ItemResult[]): void {
+    if (!leading) return;
+    const { item, token, requests, status } = leading;
+    for (const { outcome, reason } of requests) this.parts.counts.count(outcome, reason);
+    const last = requests.at(-1);
+    if (status === 'succeeded' || !last) return;
+    this.logger.debug({
+      msg: status === 'retry' ? 'attempt failed, will be retried' : 'attempt failed',
+      refreshId: item.refreshId,
+      tokenId: token.tokenId,
+      attempt: item.attemptCount + 1,
+      url: last.url,
+      reason: last.reason,
+      durationMs: last.durationMs,
+    });
+  }
+}
+
+function signalOf(outcome: FetchOutcome): HostSignal {
+  switch (outcome.kind) {
+    case 'unreachable':
+      return outcome.reason === 'timeout' ? 'timed_out' : 'failed';
+    case 'bad_status':
+      return outcome.status === 429 || outcome.status === 503 ? 'throttled' : 'responded';
+    case 'no_token':
+      return 'failed';
+    default:
+      return 'responded';
+  }
+}

@@ -1,0 +1,35 @@
+import { Logger } from '@nestjs/common';
+import type { ClaimedToken } from '../claimed-token.js';
+import type { RefreshQueue } from '../refresh-queue.js';
+
+/** Gives claimed tokens back to the queue, where they are due at once, for this worker or another one. */
+export class TokenReleaser {
+  private readonly logger = new Logger('MetadataRefresh');
+  private pending = 0;
+
+  constructor(
+    private readonly queue: Pick<RefreshQueue, 'release'>,
+    private readonly onReleased: () => void,
+  ) {}
+
+  /** Whether nothing is being released. */
+  get isIdle(): boolean {
+    return this.pending === 0;
+  }
+
+  release(tokens: readonly ClaimedToken[]): void {
+    if (tokens.length > 0) void this.releaseAll(tokens);
+    else this.onReleased();
+  }
+
+  private async releaseAll(tokens: readonly ClaimedToken[]): Promise<void> {
+    this.pending += 1;
+    try {
+      await this.queue.release(tokens);
+    } catch (error) {
+      this.logger.warn({ msg: 'item release failed, items are due when their lease expires', error: String(error) });
+    }
+    this.pending -= 1;
+    this.onReleased();
+  }
+}
