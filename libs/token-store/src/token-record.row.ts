@@ -44,9 +44,12 @@ export const tokenRecordColumns = sql.raw(
     .join(', '),
 );
 
+/** offset 0: one look-up for each token, whatever the statistics say of the table. */
 export const recordTables = sql.raw(`
   join nft_metadata.collections as collection on collection.id = token.collection_id
-  left join nft_metadata.token_documents as document on document.id = token.id`);
+  left join lateral (
+    select * from nft_metadata.token_documents as document where document.id = token.id offset 0
+  ) as document on true`);
 
 type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince';
 
