@@ -4,7 +4,8 @@ import { Migration } from '@mikro-orm/migrations';
 export class MetadataEventsMigration extends Migration {
   override up(): void {
     // One row for each transaction that changed something. Ids are drawn before commits, and commits may happen in
-    // another order: a row gets the position that readers go by when it is published, after its commit.
+    // another order: a row gets the position that readers go by when it is published, after its commit. A row has up to
+    // 500 changes; as json, writing one costs less than half of what jsonb costs.
     this.addSql(`
       create table nft_metadata.event_outbox (
         id bigint generated always as identity primary key,
@@ -14,10 +15,6 @@ export class MetadataEventsMigration extends Migration {
         completions json not null,
         event_count integer not null check (event_count > 0)
       )`);
-    // A row has up to 500 changes. Written once and read a few times: neither parsed to jsonb nor compressed.
-    this.addSql(`
-      alter table nft_metadata.event_outbox
-        alter column changes set storage external, alter column completions set storage external`);
     this.addSql(`create index event_outbox_unpublished on nft_metadata.event_outbox (id) where position is null`);
 
     // Exactly one row. A publisher locks it, so positions are assigned by one transaction after the other.
@@ -36,13 +33,13 @@ export class MetadataEventsMigration extends Migration {
         collection.address as collection_address, event.data
       from (
         select id as outbox_id, position, occurred_at, 'token.metadata.changed' as event_type,
-          (ordinality - 1)::int as event_index, data::jsonb as data
+          (ordinality - 1)::int as event_index, data
         from nft_metadata.event_outbox
         cross join lateral json_array_elements(changes) with ordinality as change (data, ordinality)
         where position is not null
         union all
         select id, position, occurred_at, 'refresh.completed',
-          (json_array_length(changes) + ordinality - 1)::int, data::jsonb
+          (json_array_length(changes) + ordinality - 1)::int, data
         from nft_metadata.event_outbox
         cross join lateral json_array_elements(completions) with ordinality as completion (data, ordinality)
         where position is not null
