@@ -66,6 +66,17 @@ module.exports = {
       to: { path: '^libs/(project-auth|refresh-api|metadata-events)/' },
     },
     {
+      name: 'the-queue-knows-no-worker',
+      comment: 'The worker calls the queue. Processes that only accept refreshes have no worker.',
+      severity: 'error',
+      from: {
+        path: '^libs/metadata-refresh/src/',
+        pathNot:
+          '^libs/metadata-refresh/src/(worker/|index\\.ts$|metadata-refresh\\.module\\.ts$|refresh-runner\\.ts$)',
+      },
+      to: { path: '^libs/metadata-refresh/src/worker/' },
+    },
+    {
       name: 'metadata-events-is-imported-from-above',
       comment:
         'metadata-events depends on metadata-refresh, not the reverse: delivery must not delay a refresh. Only the webhook routes import both.',

@@ -4,7 +4,7 @@ COPY package.json package-lock.json ./
 COPY src/package.json src/
 RUN npm ci
 COPY . .
-RUN npx nest build && npm prune --omit=dev
+RUN npm run --silent build && npm prune --omit=dev
 
 FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0

@@ -1,6 +1,7 @@
 // npm run bench: runs all benchmarks of docs/explanation/benchmarks and writes the results there.
 //   npm run bench -- --quick                                  a rough run of two minutes; prints the results
 //   npm run bench -- --only pipelines --against axios-loop    some benchmarks; prints the results
+//   npm run bench -- --compare ../before                      in `pipelines`, also the build in that checkout
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fairness } from './fairness.mjs';
@@ -20,6 +21,7 @@ import { plot } from './support/plot.mjs';
 import { Postgres } from './support/postgres.mjs';
 import { startRedis } from './support/redis.mjs';
 import { describeMachine, report } from './support/report.mjs';
+import { storage } from './storage.mjs';
 import { twoWorkers } from './two-workers.mjs';
 
 const BENCHMARKS = {
@@ -28,6 +30,7 @@ const BENCHMARKS = {
   'claim-growth': claimGrowth,
   'blocked-lane': blockedLane,
   'reads-at-scale': readsAtScale,
+  storage,
   'two-workers': twoWorkers,
   fairness,
   'small-beside-million': smallBesideMillion,
@@ -47,6 +50,7 @@ const { values: given } = parseArgs({
     only: { type: 'string' },
     against: { type: 'string' },
     cases: { type: 'string' },
+    compare: { type: 'string' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -57,6 +61,7 @@ const options = {
   posts: given.quick ? 30 : 100,
   pending: given.quick ? 20_000 : 100_000,
   queued: given.quick ? 100_000 : 1_000_000,
+  results: given.quick ? 50_000 : 1_000_000,
   finishedItems: given.quick ? 500_000 : 10_000_000,
   /** `reads-at-scale`: the sizes of the collections, and the number of measurements of each page. */
   collections: given.quick ? [30_000, 100_000] : [300_000, 1_000_000],
@@ -64,6 +69,7 @@ const options = {
   only: list(given.only) ?? Object.keys(BENCHMARKS).filter((name) => !OPTIONAL.includes(name)),
   against: list(given.against),
   cases: list(given.cases),
+  compare: given.compare,
 };
 const isComplete = !given.quick && !given.only && !given.against && !given.cases;
 

@@ -1,9 +1,9 @@
-import { MetadataFetchModule, type MetadataFetchExtras, type MetadataFetchOptions } from '@app/metadata-fetch';
-import { MetadataRefreshModule, type MetadataRefreshOptions } from '@app/metadata-refresh';
+import { metadataFetchOptions, type MetadataFetchExtras, type MetadataFetchOptions } from '@app/metadata-fetch';
+import { metadataRefreshOptions, type MetadataRefreshOptions } from '@app/metadata-refresh';
 import { besideFactory, nearestName, unknownName, wrongOptions } from '@app/module-options';
-import { ProjectAuthModule, type ProjectAuthExtras, type ProjectAuthOptions } from '@app/project-auth';
-import { RefreshApiModule, type RefreshApiExtras, type RefreshApiOptions } from '@app/refresh-api';
-import { SafeHttpModule, type SafeHttpOptions } from '@app/safe-http';
+import { projectAuthOptions, type ProjectAuthExtras, type ProjectAuthOptions } from '@app/project-auth';
+import { refreshApiOptions, type RefreshApiExtras, type RefreshApiOptions } from '@app/refresh-api';
+import { safeHttpOptions, type SafeHttpOptions } from '@app/safe-http';
 import type { TokenStoreExtras } from '@app/token-store';
 import { z } from 'zod';
 
@@ -52,11 +52,11 @@ const extrasSchema = z
 
 /** The option names of each module. */
 const OPTIONS: Readonly<Record<keyof NftRefreshOptions, readonly string[]>> = {
-  projectAuth: ProjectAuthModule.options.names,
-  safeHttp: SafeHttpModule.options.names,
-  metadataFetch: MetadataFetchModule.options.names,
-  metadataRefresh: MetadataRefreshModule.options.names,
-  refreshApi: RefreshApiModule.options.names,
+  projectAuth: projectAuthOptions.names,
+  safeHttp: safeHttpOptions.names,
+  metadataFetch: metadataFetchOptions.names,
+  metadataRefresh: metadataRefreshOptions.names,
+  refreshApi: refreshApiOptions.names,
 };
 const EXTRAS = Object.keys(extrasSchema.shape);
 

@@ -1,5 +1,3 @@
-import { MikroOrmModule } from '@mikro-orm/nestjs';
-import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { MetadataEventsModule } from '@app/metadata-events';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
@@ -7,59 +5,73 @@ import { NftRefreshModule, type NftRefreshExtras } from '../libs/index.js';
 import type { Environment } from './config/environment.js';
 import type { AllModuleOptions } from './config/option-variables.js';
 import { connectionLimits, idleLimit } from './database/connection-limits.js';
-import { connectionTo } from './database/database-client.js';
+import { ormModule } from './database/orm-module.js';
 import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
-import { Schedule } from './schedule.js';
+import { ProcessMetrics } from './metrics/process-metrics.js';
+import { DeliverySchedule, WorkerSchedule } from './schedule.js';
+import { WorkersModule } from './workers/workers.module.js';
 
 /** Options that win over the environment, and those without a variable: for tests, benchmarks and other programs. */
 export interface AppOptions
   extends AllModuleOptions, Omit<NftRefreshExtras, 'runMode' | 'runWorker' | 'contextName' | 'isGlobal'> {
-  /** Removes the timeout of statements: commands may run for minutes. */
+  /** Removes the timeout of statements, for a program whose statements run for minutes. */
   statementsTakeLong?: boolean;
 }
+
+type ConnectedEnvironment = Environment & { databaseUrl: string };
 
 /** A marketplace indexer: a host application of NftRefreshModule like any other. */
 @Module({})
 export class AppModule {
-  static forRoot(
-    environment: Environment & { databaseUrl: string },
-    { statementsTakeLong = false, metadataEvents, ...options }: AppOptions = {},
-  ): DynamicModule {
-    const { runMode } = environment;
-    const connection = connectionTo(environment.databaseUrl).ormOptions;
+  /** With two workers or more it runs none itself: `WorkerProcesses.start` starts their processes. */
+  static forRoot(environment: ConnectedEnvironment, { metadataEvents, ...options }: AppOptions = {}): DynamicModule {
+    const { runMode, workers } = environment;
     return {
       module: AppModule,
       imports: [
-        MikroOrmModule.forRoot({
-          ...connection,
-          driver: PostgreSqlDriver,
-          autoLoadEntities: true,
-          pool: { min: 0, max: environment.databasePoolSize },
-          driverOptions: { ...(statementsTakeLong ? idleLimit : connectionLimits), ...connection.driverOptions },
-        }),
-        ScheduleModule.forRoot(),
-        NftRefreshModule.forRoot({
-          exposeTokenRoutes: environment.exposeTokenRoutes,
-          exposeCollectionRoutes: environment.exposeCollectionRoutes,
-          exposeWebhookRoutes: environment.exposeWebhookRoutes,
-          ownsProjectApiPath: true,
-          ...options,
-          projectAuth: { ...environment.options.projectAuth, ...options.projectAuth },
-          safeHttp: { ...environment.options.safeHttp, ...options.safeHttp },
-          metadataFetch: { ...environment.options.metadataFetch, ...options.metadataFetch },
-          metadataRefresh: { ...environment.options.metadataRefresh, ...options.metadataRefresh },
-          refreshApi: { ...environment.options.refreshApi, ...options.refreshApi },
-          runMode,
-          runWorker: false, // Schedule runs it.
-        }),
+        ...refreshing(environment, options),
         MetadataEventsModule.forRoot({ ...environment.options.metadataEvents, ...metadataEvents }),
+        WorkersModule,
         HealthModule,
         MetricsModule,
         ...(runMode === 'worker' ? [] : [ListingsModule]),
       ],
-      providers: runMode === 'api' ? [] : [Schedule],
+      providers: runMode === 'api' ? [] : [DeliverySchedule, ...(workers === 1 ? [WorkerSchedule] : [])],
     };
   }
+
+  /** What a worker process runs: no routes, no delivery of events and no clean-up. */
+  static forWorkerProcess(environment: ConnectedEnvironment): DynamicModule {
+    return {
+      module: AppModule,
+      imports: refreshing({ ...environment, runMode: 'worker' }),
+      providers: [WorkerSchedule, ProcessMetrics],
+    };
+  }
+}
+
+function refreshing(
+  environment: ConnectedEnvironment,
+  { statementsTakeLong = false, ...options }: Omit<AppOptions, 'metadataEvents'> = {},
+): NonNullable<DynamicModule['imports']> {
+  return [
+    ormModule(environment, statementsTakeLong ? idleLimit : connectionLimits),
+    ScheduleModule.forRoot(),
+    NftRefreshModule.forRoot({
+      exposeTokenRoutes: environment.exposeTokenRoutes,
+      exposeCollectionRoutes: environment.exposeCollectionRoutes,
+      exposeWebhookRoutes: environment.exposeWebhookRoutes,
+      ownsProjectApiPath: true,
+      ...options,
+      projectAuth: { ...environment.options.projectAuth, ...options.projectAuth },
+      safeHttp: { ...environment.options.safeHttp, ...options.safeHttp },
+      metadataFetch: { ...environment.options.metadataFetch, ...options.metadataFetch },
+      metadataRefresh: { ...environment.options.metadataRefresh, ...options.metadataRefresh },
+      refreshApi: { ...environment.options.refreshApi, ...options.refreshApi },
+      runMode: environment.runMode,
+      runWorker: false, // WorkerSchedule runs it.
+    }),
+  ];
 }

@@ -8,10 +8,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const program = join(root, 'dist/src/cli.js');
+/** The program in a few files. It loads faster than the compiler's output, and is built from it. */
+const bundle = join(root, 'dist/cli/main.js');
 /** Written by the compiler. Its time is set to that of the build, even if nothing had to be written. */
 const buildInfo = join(root, 'dist/tsconfig.build.tsbuildinfo');
 const lock = join(root, 'dist/.building');
-const SOURCES = ['src', 'libs', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = [
+  'src',
+  'libs',
+  'nest-cli.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'bundle-cli.mjs',
+  'package-lock.json',
+];
 const LOCK_POLL_MS = 100;
 
 while (!isBuilt()) {
@@ -21,8 +31,8 @@ while (!isBuilt()) {
 await import(pathToFileURL(program).href);
 
 function isBuilt() {
-  const builtAt = Math.min(timeOf(program) === -Infinity ? -Infinity : Infinity, timeOf(buildInfo));
-  return newestSource() <= builtAt;
+  const exists = timeOf(program) !== -Infinity;
+  return exists && newestSource() <= timeOf(buildInfo) && timeOf(buildInfo) <= timeOf(bundle);
 }
 
 function newestSource() {
@@ -72,7 +82,7 @@ function isAlive(pid) {
   }
 }
 
-/** false if the build failed: the compiler has printed why. */
+/** false if the build failed: the compiler or the bundler has printed why. */
 function buildAndUnlock() {
   try {
     if (isBuilt()) return true;
@@ -81,12 +91,19 @@ function buildAndUnlock() {
     if (timeOf(program) === -Infinity) rmSync(buildInfo, { force: true });
     // A file that is saved during the build is newer. A file with a time in the future counts as built.
     const builtAt = new Date(Math.ceil(Math.max(Date.now(), newestSource())));
-    const nest = join(root, 'node_modules/@nestjs/cli/bin/nest.js');
-    // The output of the build goes to stderr, because stdout belongs to the command.
-    const { status } = spawnSync(process.execPath, [nest, 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
-    if (status === 0) utimesSync(buildInfo, builtAt, builtAt);
-    return status === 0;
+    if (!run('node_modules/@nestjs/cli/bin/nest.js', 'build')) return false;
+    utimesSync(buildInfo, builtAt, builtAt);
+    if (!run('bundle-cli.mjs')) return false;
+    const bundledAt = new Date(Math.max(Date.now(), builtAt.getTime()));
+    utimesSync(bundle, bundledAt, bundledAt);
+    return true;
   } finally {
     rmSync(lock, { force: true });
   }
+}
+
+/** false if it failed. Its output goes to stderr, because stdout belongs to the command. */
+function run(path, ...args) {
+  const program = join(root, path);
+  return spawnSync(process.execPath, [program, ...args], { cwd: root, stdio: ['ignore', 2, 2] }).status === 0;
 }

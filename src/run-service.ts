@@ -6,10 +6,8 @@ import { UnusableFolder } from './database/embedded-folder.js';
 import { DatabaseUnusable } from './database/wait-for-database.js';
 import { CannotListen } from './listen.js';
 import { startService } from './start-service.js';
-import { StopRequested, stopSignal, whenStopped } from './stop-signal.js';
-
-/** Process managers often kill after 10 seconds. After this timeout the process exits, and its leases expire. */
-const SHUTDOWN_TIMEOUT_MS = 9_000;
+import { SHUTDOWN_TIMEOUT_MS, StopRequested, stopSignal, whenStopped } from './stop-signal.js';
+import { WorkerCannotStart } from './workers/worker-processes.js';
 
 /** Runs the service until a signal stops it, and exits the process: with status 1 and a message when it fails. */
 export async function runService(): Promise<never> {
@@ -20,7 +18,8 @@ export async function runService(): Promise<never> {
     const environment = readEnvironment(processVariables());
     const service = await startService(environment, stopping);
     const logger = new Logger('Service');
-    logger.log({ msg: 'ready', url: service.url, runMode: environment.runMode, database: service.database });
+    const { runMode, workers } = environment;
+    logger.log({ msg: 'ready', url: service.url, runMode, database: service.database, workers });
     const { signal } = await whenStopped(stopping);
     logger.log({ msg: 'stopping', signal });
     await service.stop();
@@ -34,7 +33,7 @@ export async function runService(): Promise<never> {
 function explain(error: unknown): string {
   if (error instanceof StopRequested) return `${error.message} before it was ready`;
   if (
-    [UnreadableEnvFile, WrongEnvironment, DatabaseUnusable, UnusableFolder, CannotListen].some(
+    [UnreadableEnvFile, WrongEnvironment, DatabaseUnusable, UnusableFolder, WorkerCannotStart, CannotListen].some(
       (known) => error instanceof known,
     )
   ) {

@@ -6,25 +6,36 @@ import { Cron, CronExpression, Interval } from '@nestjs/schedule';
 /** Covers missed notifications, and finds retries whose delay is over. */
 const POLL_INTERVAL_MS = 250;
 
-/** Everything that this application runs in the background: the worker, the delivery of events, and clean-up. */
+/** Runs the worker of this process. It stops by itself when the application closes. */
 @Injectable()
-export class Schedule implements OnApplicationBootstrap {
-  constructor(
-    private readonly worker: RefreshWorker,
-    private readonly delivery: EventDelivery,
-    private readonly refreshes: RefreshRetention,
-    private readonly events: EventRetention,
-  ) {}
+export class WorkerSchedule implements OnApplicationBootstrap {
+  constructor(private readonly worker: RefreshWorker) {}
 
-  /** Both stop by themselves when the application closes. */
   onApplicationBootstrap(): void {
-    this.delivery.start();
     this.worker.start();
   }
 
   @Interval(POLL_INTERVAL_MS)
   wake(): void {
     this.worker.wake();
+  }
+}
+
+/** Runs the delivery of events, which stops by itself when the application closes, and the clean-up. */
+@Injectable()
+export class DeliverySchedule implements OnApplicationBootstrap {
+  constructor(
+    private readonly delivery: EventDelivery,
+    private readonly refreshes: RefreshRetention,
+    private readonly events: EventRetention,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.delivery.start();
+  }
+
+  @Interval(POLL_INTERVAL_MS)
+  wake(): void {
     this.delivery.wake();
   }
 

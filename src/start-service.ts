@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { Logger, type INestApplication, type LogLevel } from '@nestjs/common';
+import { Logger, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { serveApiReference } from './api-reference.js';
@@ -10,6 +10,7 @@ import { openDatabase } from './database/open-database.js';
 import { listen } from './listen.js';
 import { ServiceLogger } from './log/service-logger.js';
 import { unlessAborted } from './stop-signal.js';
+import { WorkerProcesses } from './workers/worker-processes.js';
 
 /** How long requests in flight may take when the service stops. */
 const DRAIN_TIMEOUT_MS = 5_000;
@@ -19,20 +20,16 @@ export interface Service {
   url: string;
   /** For people: hosts and name, or the folder of the embedded database. */
   database: string;
-  /** Accepts no more requests, releases claimed items, and leaves the embedded database. */
+  /** Accepts no more requests, releases claimed items, ends the worker processes, and leaves the embedded database. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts what the environment configures: database, migrations, HTTP, worker. If `signal` aborts during the start, leaves
- * the embedded database and throws the signal's reason. The caller must end the process then.
+ * Starts what the environment configures: database, migrations, HTTP, workers. If `signal` aborts during the start, leaves
+ * the embedded database and throws the signal's reason. The caller must end the process then. Worker processes run the built program, so more than one worker needs `npm run build`.
  */
 export async function startService(environment: Environment, signal?: AbortSignal): Promise<Service> {
-  const logger = new ServiceLogger({
-    json: logsJson(environment),
-    colors: process.stdout.isTTY === true,
-    logLevels: levelsFrom(environment.logLevel),
-  });
+  const logger = ServiceLogger.of(environment);
   Logger.overrideLogger(logger);
   const log = new Logger('Service');
   for (const msg of environment.warnings) log.warn({ msg });
@@ -41,10 +38,12 @@ export async function startService(environment: Environment, signal?: AbortSigna
     onCreated: (folder) => log.log({ msg: 'embedded database created', folder }),
     signal,
   });
+  const connected = { ...environment, databaseUrl: database.url };
+  let workers: WorkerProcesses | undefined;
   try {
     const app = await unlessAborted(
       signal,
-      NestFactory.create<NestExpressApplication>(AppModule.forRoot({ ...environment, databaseUrl: database.url }), {
+      NestFactory.create<NestExpressApplication>(AppModule.forRoot(connected), {
         logger,
         abortOnError: false,
         bodyParser: false,
@@ -54,6 +53,10 @@ export async function startService(environment: Environment, signal?: AbortSigna
     app.disable('x-powered-by');
     await unlessAborted(signal, migrate(database.url));
     if (environment.runMode !== 'worker') serveApiReference(app);
+    if (environment.workers > 1) {
+      workers = app.get<WorkerProcesses>(WorkerProcesses);
+      await unlessAborted(signal, workers.start(connected));
+    }
     await listen(app, environment);
     return {
       app,
@@ -68,6 +71,7 @@ export async function startService(environment: Environment, signal?: AbortSigna
       },
     };
   } catch (error) {
+    await workers?.stop();
     await database.leave();
     throw error;
   }
@@ -81,10 +85,6 @@ function configureRequests(app: NestExpressApplication, { bodyLimit, trustProxy 
   if (proxy) app.set('trust proxy', /^[0-9]+$/.test(proxy) ? Number(proxy) : trustProxy);
 }
 
-function logsJson({ logFormat }: Environment): boolean {
-  return logFormat === 'auto' ? !process.stdout.isTTY : logFormat === 'json';
-}
-
 /** Graceful shutdown: completes requests in flight, but does not wait for idle or very slow connections. */
 async function closeGracefully(app: INestApplication): Promise<void> {
   const server = app.getHttpServer() as Server;
@@ -96,9 +96,4 @@ async function closeGracefully(app: INestApplication): Promise<void> {
     clearInterval(idle);
     clearTimeout(slow);
   }
-}
-
-function levelsFrom(level: Environment['logLevel']): LogLevel[] {
-  const levels = ['fatal', 'error', 'warn', 'log', 'debug'] as const;
-  return levels.slice(0, levels.indexOf(level === 'info' ? 'log' : level) + 1);
 }

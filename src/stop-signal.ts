@@ -1,3 +1,6 @@
+/** Process managers often kill after 10 seconds. After this timeout a process exits, and its leases expire. */
+export const SHUTDOWN_TIMEOUT_MS = 9_000;
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**

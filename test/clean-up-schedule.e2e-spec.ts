@@ -1,7 +1,7 @@
 import { Test, type TestingModule } from '@nestjs/testing';
 import { AppModule } from '../src/app.module.js';
 import { readEnvironment } from '../src/config/environment.js';
-import { Schedule } from '../src/schedule.js';
+import { DeliverySchedule } from '../src/schedule.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 
@@ -34,7 +34,7 @@ const count = async (table: string) =>
 it('the hourly clean-up deletes expired refreshes, attempts and events', async () => {
   const before = [await count('refreshes'), await count('event_outbox')];
 
-  await process.get(Schedule).cleanUp();
+  await process.get(DeliverySchedule).cleanUp();
 
   expect(before).toEqual([1, 1]);
   expect([await count('refreshes'), await count('refresh_attempts'), await count('event_outbox')]).toEqual([0, 0, 0]);
@@ -43,7 +43,7 @@ it('the hourly clean-up deletes expired refreshes, attempts and events', async (
 it('the hourly clean-up deletes expired events even if it cannot delete refreshes', async () => {
   await test.database.query('alter table nft_metadata.refreshes rename to moved_away');
 
-  await process.get(Schedule).cleanUp();
+  await process.get(DeliverySchedule).cleanUp();
 
   await test.database.query('alter table nft_metadata.moved_away rename to refreshes');
   expect([await count('refreshes'), await count('event_outbox')]).toEqual([1, 0]);

@@ -8,7 +8,7 @@ const LAUNCHER = fileURLToPath(new URL('../src/run-cli.mjs', import.meta.url));
 
 let root: string;
 
-/** A checkout in miniature. Its compiler takes a moment, notes that it was there, and copies the one source. */
+/** A checkout in miniature. Its compiler takes a moment, notes that it was there, and copies the one source. Its bundler writes a file. */
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'run-cli-'));
   await Promise.all(
@@ -30,6 +30,14 @@ beforeEach(async () => {
      fs.writeFileSync('dist/tsconfig.build.tsbuildinfo', '');`,
   );
   await writeFile(join(root, 'node_modules/@nestjs/cli/package.json'), '{}');
+  await writeFile(
+    join(root, 'bundle-cli.mjs'),
+    `import fs from 'node:fs';
+     console.log('the bundler talks');
+     if (fs.readFileSync('src/cli.ts', 'utf8').includes('unbundleable')) process.exit(2);
+     fs.mkdirSync('dist/cli', { recursive: true });
+     fs.writeFileSync('dist/cli/main.js', '');`,
+  );
 });
 afterEach(() => rm(root, { recursive: true }));
 
@@ -80,9 +88,9 @@ it('the command line is not built again for a changed test', async () => {
   expect(await builds()).toBe(1);
 });
 
-it('the command line is built again when its output is missing', async () => {
+it.each(['dist/src/cli.js', 'dist/cli/main.js'])('the command line is built again when %s is missing', async (path) => {
   await launch();
-  await rm(join(root, 'dist/src/cli.js'));
+  await rm(join(root, path));
 
   expect(await launch('a')).toMatchObject({ status: 0, out: '["a"]\n' });
 });
@@ -106,6 +114,24 @@ it('a killed build does not block the next one', async () => {
   expect(await launch('a')).toMatchObject({ status: 0, out: '["a"]\n' });
 });
 
+it('the command line is built again when the sources were compiled without the bundle', async () => {
+  await launch();
+  await touch('dist/tsconfig.build.tsbuildinfo');
+
+  await launch();
+
+  expect(await builds()).toBe(2);
+});
+
+it('the command line is not built again after a build from sources with a time in the future', async () => {
+  await touch('src/cli.ts');
+  await launch();
+
+  await launch();
+
+  expect(await builds()).toBe(1);
+});
+
 it('a failed build exits with status 1, the messages of the compiler, and an empty stdout', async () => {
   await writeFile(join(root, 'src/cli.ts'), 'mistake');
 
@@ -113,4 +139,13 @@ it('a failed build exits with status 1, the messages of the compiler, and an emp
 
   expect({ status, out }).toEqual({ status: 1, out: '' });
   expect(err).toMatch(/the compiler talks/);
+});
+
+it('a build whose bundle fails exits with status 1, the messages of the bundler, and an empty stdout', async () => {
+  await writeFile(join(root, 'src/cli.ts'), 'unbundleable');
+
+  const { status, out, err } = await launch();
+
+  expect({ status, out }).toEqual({ status: 1, out: '' });
+  expect(err).toMatch(/the bundler talks/);
 });

@@ -90,7 +90,7 @@ it('refresh --wait without a service says after 10 seconds what to do, and Ctrl-
   const project = await test.aProject({ tokens: ['1'] });
 
   const command = start('refresh', '--collection', project.collectionAddress, '--tokens', '1', '--wait');
-  await vi.waitUntil(() => command.err().includes('no worker'), { timeout: 60_000, interval: 20 });
+  await vi.waitUntil(() => command.err().includes('no token was completed'), { timeout: 60_000, interval: 20 });
   command.signal('SIGINT');
   const { status, out, err } = await command.ended;
 
@@ -100,7 +100,7 @@ it('refresh --wait without a service says after 10 seconds what to do, and Ctrl-
   expect({ status, out }).toEqual({ status: 130, out: '' });
   expect(err.trim().split('\n')).toEqual([
     `waiting for refresh ${id}`,
-    'no worker made progress for 10 seconds: start the service, or add --run-worker (the settings of this shell apply then)',
+    'no token was completed for 10 seconds. Tokens may wait for a retry. If no service runs, start it, or add --run-worker (the settings of this shell apply then)',
     `refresh ${id} stays in the queue, and workers continue with it: "refresh show --refresh ${id}" shows its progress`,
   ]);
   expect(refreshes).toMatchObject([{ pending: 1, succeeded: 0, failed: 0 }]);

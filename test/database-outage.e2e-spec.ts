@@ -47,6 +47,28 @@ it('while the network to the database drops every packet, requests get 503, and 
   await test.expectAllDone();
 });
 
+it('an outage of the database is logged without stacks, and refused requests at most once a minute', async () => {
+  const project = await test.aProject(1);
+
+  line.refuse();
+  await waitUntil(async () => (await test.post(services.api.url, project, project.tokenIds)).status === 503);
+  const refused = await Promise.all(
+    Array.from({ length: 20 }, () => test.post(services.api.url, project, project.tokenIds)),
+  );
+  line.forward();
+  await expectRecovered(test, services);
+
+  expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([503]));
+  const output = services.api.output();
+  expect(output).not.toMatch(/^\s+at |\\n\s*at /m);
+  const lines = output.split('\n').filter((text) => text.includes('"msg":"a request failed because'));
+  expect(lines.join('\n')).toMatch(
+    /"msg":"a request failed because the database is unavailable","error":"[^"]+","retryAfterSeconds":5/,
+  );
+  // The service has four dialects, one reason each and slow statements; it runs for a few minutes at most.
+  expect(lines.length).toBeLessThan(10);
+});
+
 it('SIGTERM while the database refuses connections: the process ends in order within ten seconds, and nothing is lost', async () => {
   const project = await test.aProject(60);
   test.scriptMixedResponses(project.tokenIds);

@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   createReadableFolder,
   stopPrograms,
@@ -67,6 +68,18 @@ describe('the service on the embedded PostgreSQL', () => {
     await startTwoServices(folder);
     await startServiceAndCommand(folder, 'service');
   });
+});
+
+it('a service with WORKERS=2 on the embedded PostgreSQL uses one server, which stops after the worker processes', async () => {
+  await writeFile(join(folder, '.env'), 'WORKERS=2\n');
+  const service = runEmbedded(folder, 'src/main.js');
+  await service.prints('"msg":"ready"');
+  service.signal('SIGTERM');
+
+  expect(await service.status()).toBe(0);
+  await expectNoServer(folder);
+  expect(service.output().match(/"msg":"worker process started"/g)).toHaveLength(2);
+  expect(service.output()).not.toContain('"level":"error"');
 });
 
 describe('Ctrl-C', () => {

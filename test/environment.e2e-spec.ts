@@ -1,7 +1,9 @@
+import type { Server, ServerResponse } from 'node:http';
 import { MikroORM } from '@mikro-orm/postgresql';
 import { EventRetention } from '@app/metadata-events';
 import { RefreshRetention } from '@app/metadata-refresh';
 import { ConsoleLogger, Logger } from '@nestjs/common';
+import type { Request } from 'express';
 import { readEnvironment } from '../src/config/environment.js';
 import { startService, type Service } from '../src/start-service.js';
 import { commandLine } from './support/command-line.js';
@@ -201,6 +203,27 @@ describe('HTTP server of the service', () => {
 
     expect([trusts('10.1.2.3', 0), trusts('192.0.2.1', 0)]).toEqual([true, false]);
   });
+});
+
+it('a service with TRUST_PROXY=2 takes the address of a caller from X-Forwarded-For, past two proxies and no more', async () => {
+  const database = await createDatabase();
+  const service = await startService(
+    readEnvironment({ DATABASE_URL: database.url, RUN_MODE: 'api', PORT: '0', LOG_LEVEL: 'fatal', TRUST_PROXY: '2' }),
+  );
+  const addresses: unknown[] = [];
+  (service.app.getHttpServer() as Server).prependListener('request', (request: Request, response: ServerResponse) => {
+    response.once('finish', () => addresses.push(request.ip));
+  });
+
+  await fetch(`${service.url}/v1/limits`, {
+    headers: { 'x-forwarded-for': '198.51.100.1, 203.0.113.7, 192.0.2.5' },
+  });
+
+  await vi.waitUntil(() => addresses.length === 1, { timeout: 20_000 });
+  expect(addresses).toEqual(['203.0.113.7']);
+  await service.stop();
+  Logger.overrideLogger(new ConsoleLogger());
+  await database.drop();
 });
 
 it.each([

@@ -17,7 +17,8 @@ beforeEach(async () => {
     imports: [
       ...fetchModules({
         allowedHosts: [first.host, second.host],
-        deadlineMs: 600,
+        // Each of two gateways gets half of it: enough on a busy machine, too.
+        deadlineMs: 4000,
         ipfsGateways: [`http://gateway:secret@${first.host}/?key=hidden#x-gateway-token=token`, second.url],
         arweaveGateways: [second.url],
       }),

@@ -85,6 +85,31 @@ it.each<Behaviour>(['hangs', 'drips a byte at a time', 'drips its headers'])(
   },
 );
 
+it.each<[what: string, deadlineMs: number, isAborted: boolean]>([
+  ['one signal that is aborted', 60_000, true],
+  ['their deadlines', 2000, false],
+])('fetches that are ended by %s close their connections, and others go on', async (_, deadlineMs, isAborted) => {
+  const [ended, other] = [await fetcher({ deadlineMs }), await fetcher({ deadlineMs: 60_000 })];
+  const stop = new AbortController();
+  const source = { kind: 'metadata_api' as const, url: `${host.url}/held` };
+  host.hold();
+
+  const going = other.fetch({ source, tokenId: '1' }, new AbortController().signal);
+  const ending = Array.from({ length: 20 }, (_token, index) =>
+    ended.fetch({ source, tokenId: String(7000 + index) }, stop.signal),
+  );
+  await vi.waitFor(() => expect(host.heldCount).toBe(21), { timeout: 5000, interval: 5 });
+  if (isAborted) stop.abort();
+  const outcomes = await Promise.all(ending);
+  await vi.waitFor(() => expect(host.heldCount).toBe(1), { timeout: 5000, interval: 5 });
+  host.releaseHeld();
+
+  expect(outcomes.map((outcome) => [outcome.kind, 'reason' in outcome && outcome.reason])).toEqual(
+    Array<unknown>(20).fill(['unreachable', 'timeout']),
+  );
+  expect(await going).toMatchObject({ kind: 'fetched', metadata: { name: 'Token 1' } });
+});
+
 it.each([301, 302, 303, 307, 308])(
   'a redirect with status %i is followed, and the record has the URL before the redirect [D1]',
   async (status) => {

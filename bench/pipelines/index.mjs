@@ -1,6 +1,7 @@
 // The pipelines that are compared. Each one starts its processes, registers tokens, requests refreshes and reports whether any
-// are unfinished.
-import { fileURLToPath } from 'node:url';
+// are unfinished. Those with `knowsTokens` are also measured with tokens that were fetched before.
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { chunks } from '../support/measure.mjs';
 import { Program } from '../support/processes.mjs';
 import { readRefresh, requestRefresh, Service } from '../support/service.mjs';
@@ -8,7 +9,7 @@ import { PLAIN_TABLES, registerPlainTokens, SUCCEEDED, UNFINISHED } from './plai
 import { FETCH_CONCURRENCY, TOKENS_PER_REQUEST } from './settings.mjs';
 
 export const PIPELINES = [
-  { key: 'service', name: 'this service', usesDatabase: true, start: startService },
+  { key: 'service', name: 'this service', usesDatabase: true, knowsTokens: true, start: startService },
   {
     key: 'graphile-worker',
     name: 'graphile-worker, a job per token',
@@ -33,12 +34,28 @@ export const PIPELINES = [
     share: 0.2,
     start: startNaiveNest,
   },
-  { key: 'axios-loop', name: 'axios loop without storage', start: startLoop },
+  { key: 'axios-loop', name: 'axios loop without storage', knowsTokens: true, start: startLoop },
   { key: 'undici-loop', name: 'undici loop without storage', start: startLoop },
 ];
 
+/** This service, built in another checkout: `folder` has `dist` and `node_modules`. */
+export function otherCheckout(folder) {
+  const dist = pathToFileURL(join(resolve(folder), 'dist/'));
+  return {
+    key: 'compared',
+    name: `this service in ${basename(resolve(folder))}`,
+    usesDatabase: true,
+    knowsTokens: true,
+    start: async ({ database, metadataHost }) =>
+      startProcesses(await Service.prepareOther(dist, database, metadataHost)),
+  };
+}
+
 async function startService({ database, metadataHost }) {
-  const service = await Service.prepare(database, metadataHost);
+  return startProcesses(await Service.prepare(database, metadataHost));
+}
+
+async function startProcesses(service) {
   const project = await service.addProject();
   const api = await service.startApi();
   const worker = await service.startWorker();

@@ -1,5 +1,7 @@
 // A metadata host in its own process: GET /<latency in ms>/<small|large>/…/<token id>. It uses raw sockets to leave the CPU to the
-// measured processes. `GET /max-concurrent` returns the maximum of concurrent requests and resets it.
+// measured processes. Every response has an ETag.
+//   GET /serve/<revision>/<200|304>  from now on, documents of this revision; with 304 for a matching If-None-Match
+//   GET /counts                      the maximum of concurrent requests and the number of 304, which it resets
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Program, reportReady } from './processes.mjs';
@@ -20,8 +22,10 @@ const WORDS =
   );
 const TEXT = Array.from({ length: 4000 }, (_, at) => WORDS[(at * at * 7 + at * 13 + (at >> 3)) % WORDS.length]);
 
-function documentOf({ attributes, words }, id) {
-  const from = (id * 31) % (TEXT.length - words);
+/** With each revision, another description and another value of one trait in eight. */
+function documentOf({ attributes, words }, id, revision) {
+  const from = ((id + (revision - 1) * 977) * 31) % (TEXT.length - words);
+  const traitId = (at) => (revision > 1 && at % 8 === revision % 8 ? id + revision * 131 : id);
   return JSON.stringify({
     name: `Token #${id}`,
     description: TEXT.slice(from, from + words).join(' '),
@@ -30,7 +34,7 @@ function documentOf({ attributes, words }, id) {
     background_color: 'ffffff',
     attributes: Array.from({ length: attributes }, (_, at) => ({
       trait_type: `trait number ${at}`,
-      value: `value number ${traitValue(id, at)}`,
+      value: `value number ${traitValue(traitId(at), at)}`,
     })),
   });
 }
@@ -45,18 +49,32 @@ function traitValue(id, at) {
 function serve() {
   let waiting = 0;
   let maxWaiting = 0;
+  let notModified = 0;
+  let revision = 1;
+  let isConditional = false;
 
   const bodyOf = (path) => {
-    if (path[1] !== 'max-concurrent') return documentOf(DOCUMENTS[path[2]], Number(path.at(-1)));
-    const text = JSON.stringify({ maxConcurrent: maxWaiting });
-    maxWaiting = 0;
+    if (path[1] === 'serve') {
+      revision = Number(path[2]);
+      isConditional = path[3] === '304';
+      return '{}';
+    }
+    if (path[1] !== 'counts') return documentOf(DOCUMENTS[path[2]], Number(path.at(-1)), revision);
+    const text = JSON.stringify({ maxConcurrent: maxWaiting, notModified });
+    maxWaiting = notModified = 0;
     return text;
   };
-  const respond = (socket, path) => {
-    const body = bodyOf(path);
+  const respond = (socket, path, request) => {
     if (!socket.writable) return;
+    const etag = `ETag: "${revision}-${path.at(-1)}"`;
+    if (isConditional && /^if-none-match: (.*)$/im.exec(request)?.[1] === etag.slice('ETag: '.length)) {
+      notModified += 1;
+      socket.write(`HTTP/1.1 304 Not Modified\r\n${etag}\r\n\r\n`);
+      return;
+    }
+    const body = bodyOf(path);
     socket.write(
-      `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${etag}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
   };
   const server = createServer({ noDelay: true }, (socket) => {
@@ -65,18 +83,19 @@ function serve() {
     socket.on('data', (chunk) => {
       head += chunk.latin1Slice();
       for (let end = head.indexOf('\r\n\r\n'); end >= 0; end = head.indexOf('\r\n\r\n')) {
-        const path = head.slice(0, head.indexOf(' HTTP/')).split('/');
+        const request = head.slice(0, end);
+        const path = request.slice(0, request.indexOf(' HTTP/')).split('/');
         head = head.slice(end + 4);
         const latency = Number(path[1]) || 0;
         if (latency === 0) {
-          respond(socket, path);
+          respond(socket, path, request);
           continue;
         }
         waiting += 1;
         maxWaiting = Math.max(maxWaiting, waiting);
         setTimeout(() => {
           waiting -= 1;
-          respond(socket, path);
+          respond(socket, path, request);
         }, latency);
       }
     });

@@ -2,8 +2,6 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { fileURLToPath } from 'node:url';
-import { Projects } from '../../dist/libs/project-auth/src/index.js';
-import { Collections, TokenStore } from '../../dist/libs/token-store/src/index.js';
 import { AppModule } from '../../dist/src/app.module.js';
 import { readEnvironment } from '../../dist/src/config/environment.js';
 import { migrate } from '../../dist/src/database/migrations.js';
@@ -11,7 +9,7 @@ import { onCleanUp } from './clean-up.mjs';
 import { chunks } from './measure.mjs';
 import { Program } from './processes.mjs';
 
-const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
+const DIST = new URL('../../dist/', import.meta.url);
 /** High enough that no benchmark reaches a limit. */
 const NO_LIMITS = { requestsPerSecond: 1_000_000, tokensPerRequest: 1_000_000, tokensPerHour: 1_000_000_000 };
 /** Higher than the fetch concurrency of any process here, so that the latter is the limit. */
@@ -35,22 +33,40 @@ export async function openApplication(databaseUrl, options = {}) {
 
 export class Service {
   #application;
+  #modules;
   #environment;
   #collections = 0;
+  #dist;
 
-  constructor(database, application, metadataHosts) {
+  constructor(dist, database, application, modules, metadataHosts) {
     this.database = database;
+    this.#dist = dist;
     this.#application = application;
+    this.#modules = modules;
     this.#environment = {
       DATABASE_URL: database.url,
       PORT: '0',
+      WORKERS: '1',
       FETCH_ALLOWED_HOSTS: metadataHosts.map(({ url }) => new URL(url).host).join(),
     };
   }
 
   /** Migrates an empty database. Starts no process. */
   static async prepare(database, ...metadataHosts) {
-    return new Service(database, await openApplication(database.url), metadataHosts);
+    const application = await openApplication(database.url);
+    return new Service(DIST, database, application, await modulesOf(DIST), metadataHosts);
+  }
+
+  /** The same with the build of another checkout: `dist` is the URL of its folder. */
+  static async prepareOther(dist, database, ...metadataHosts) {
+    const [{ startService }, { readEnvironment: read }] = await Promise.all(
+      ['src/start-service.js', 'src/config/environment.js'].map((path) => import(new URL(path, dist))),
+    );
+    const { app, stop } = await startService(
+      read({ RUN_MODE: 'api', DATABASE_URL: database.url, PORT: '0', LOG_LEVEL: 'error' }),
+    );
+    onCleanUp(stop); // idempotent
+    return new Service(dist, database, app, await modulesOf(dist), metadataHosts);
   }
 
   startApi() {
@@ -72,7 +88,7 @@ export class Service {
   }
 
   #start(runMode, more = {}, nodeOptions = []) {
-    return Program.start(MAIN, {
+    return Program.start(fileURLToPath(new URL('src/main.js', this.#dist)), {
       env: { ...this.#environment, RUN_MODE: runMode, ...more },
       nodeOptions: ['--enable-source-maps', ...nodeOptions],
     });
@@ -80,7 +96,7 @@ export class Service {
 
   async addProject() {
     this.#collections += 1;
-    const projects = this.#application.get(Projects);
+    const projects = this.#application.get(this.#modules.Projects);
     const { id } = await projects.createProject({
       name: 'Benchmark',
       ownerAddress: addressOf(this.#collections),
@@ -95,9 +111,9 @@ export class Service {
     const address = addressOf(this.#collections);
     const source = { kind: 'metadata_api', url: metadataUrl };
     const collection = await this.#application
-      .get(Collections)
+      .get(this.#modules.Collections)
       .add({ chainId: 1, address, projectId: project.id, source, hostConcurrency });
-    const store = this.#application.get(TokenStore);
+    const store = this.#application.get(this.#modules.TokenStore);
     for (const chunk of chunks(tokenIds, REGISTRATION_BATCH_SIZE)) await store.registerTokens(collection.id, chunk);
     return { id: collection.id, address };
   }
@@ -141,6 +157,13 @@ export async function readRefresh(api, project, refreshId) {
     headers: { 'x-api-key': project.apiKey, connection: 'close' },
   });
   return response.json();
+}
+
+async function modulesOf(dist) {
+  const [{ Projects }, { Collections, TokenStore }] = await Promise.all(
+    ['project-auth', 'token-store'].map((lib) => import(new URL(`libs/${lib}/src/index.js`, dist))),
+  );
+  return { Projects, Collections, TokenStore };
 }
 
 function addressOf(number) {

@@ -1,6 +1,4 @@
-import { Refreshes } from '@app/metadata-refresh';
-import { Projects } from '@app/project-auth';
-import { Collections, TokenStore, type Collection } from '@app/token-store';
+import type { Collection } from '@app/token-store';
 import type { Command } from 'commander';
 import { sourceOf, sourceOptions, type SourceOptions } from './collection-source.js';
 import { removeCollection } from './collection-removal.js';
@@ -48,11 +46,11 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         );
       }
       const tokenIds = await tokenIdsOf(options);
-      if (!(await (await session.get(Projects)).findById(options.project))) {
+      if (!(await (await session.get('projects')).findById(options.project))) {
         throw new Error(`Project ${JSON.stringify(options.project)} does not exist: create it with "project create".`);
       }
 
-      const collections = await session.get(Collections);
+      const collections = await session.get('collections');
       const added = await collections.add({
         chainId: options.chain,
         address: options.address,
@@ -72,14 +70,14 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .action(async (options: { project?: string; limit: number; after?: string; chain?: number }) => {
       const { project: projectId, limit, after: address, chain } = options;
       const after = address === undefined ? undefined : await findCollection(session, { collection: address, chain });
-      const found = await (await session.get(Collections)).list({ projectId, limit, after });
+      const found = await (await session.get('collections')).list({ projectId, limit, after });
       session.printList('collections', found.map(toLine));
     });
 
   withJson(withCollection(collection.command('show'))).action(async (options: CollectionOptions) => {
     const found = await findCollection(session, options);
-    const tokens = await (await session.get(TokenStore)).countTokens(found.id);
-    const { pendingTokens } = await (await session.get(Refreshes)).count({ collectionId: found.id });
+    const tokens = await (await session.get('tokens')).countTokens(found.id);
+    const { pendingTokens } = await (await session.get('refreshes')).count({ collectionId: found.id });
     session.print({ ...toLine(found), tokens, pending_tokens: pendingTokens });
   });
 
@@ -95,7 +93,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         throw new Error('Name what to change: --metadata-url, --source chain [--uri-rule] or --host-concurrency.');
       }
       const { id } = await findCollection(session, options);
-      const changed = await (await session.get(Collections)).update(id, { source, hostConcurrency });
+      const changed = await (await session.get('collections')).update(id, { source, hostConcurrency });
       session.print(toLine(changed));
     });
 
@@ -103,13 +101,13 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .description('remove a collection, its tokens and their metadata; refused while a refresh of it is pending')
     .action(async (options: CollectionOptions & { yes?: boolean }) => {
       const { id, address, chainId } = await findCollectionToRemove(session, options);
-      const { pendingTokens } = await (await session.get(Refreshes)).count({ collectionId: id });
+      const { pendingTokens } = await (await session.get('refreshes')).count({ collectionId: id });
       if (pendingTokens > 0) {
         throw new Error(
           `Collection ${address} has ${pendingTokens} pending tokens: wait for them, or cancel them with "refresh cancel --collection ${address}".`,
         );
       }
-      const tokens = await (await session.get(TokenStore)).countTokens(id);
+      const tokens = await (await session.get('tokens')).countTokens(id);
       await session.confirm(
         `This removes collection ${address} on chain ${chainId} with ${tokens} tokens, their metadata and traits. Refreshes stay readable until they expire.`,
         options,

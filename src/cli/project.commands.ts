@@ -1,14 +1,11 @@
-import { Webhooks } from '@app/metadata-events';
-import { Refreshes } from '@app/metadata-refresh';
-import { ProjectNotFound, Projects, type ProjectLimits } from '@app/project-auth';
-import { Collections, TokenStore } from '@app/token-store';
+import type { ProjectLimits, Projects } from '@app/project-auth';
 import type { Command } from 'commander';
 import { removeCollection } from './collection-removal.js';
 import { parseLimit, parseRows, toLimit, withJson, withYes, type Limit } from './option-values.js';
 import type { Session } from './session.js';
 
 type LimitOptions = Partial<Record<keyof ProjectLimits, Limit>>;
-type Project = NonNullable<Awaited<ReturnType<Projects['findById']>>>;
+type Project = Awaited<ReturnType<Projects['getById']>>;
 
 export function addProjectCommands(project: Command, session: Session): void {
   const create = project
@@ -16,7 +13,7 @@ export function addProjectCommands(project: Command, session: Session): void {
     .requiredOption('--name <name>')
     .requiredOption('--owner <0xADDRESS>', 'the wallet that signs requests');
   addLimitOptions(create).action(async (options: { name: string; owner: string } & LimitOptions) => {
-    const projects = await session.get(Projects);
+    const projects = await session.get('projects');
     const created = await projects.createProject({
       name: options.name,
       ownerAddress: options.owner,
@@ -29,15 +26,15 @@ export function addProjectCommands(project: Command, session: Session): void {
     .option('--limit <n>', '1 to 1000', parseRows, 100)
     .option('--after <id>', 'start after this project')
     .action(async ({ limit, after }: { limit: number; after?: string }) => {
-      const projects = await session.get(Projects);
-      const last = after === undefined ? undefined : await findProject(session, after);
+      const projects = await session.get('projects');
+      const last = after === undefined ? undefined : await projects.getById(after);
       session.printList('projects', (await projects.listProjects({ limit, after: last })).map(toLine));
     });
 
   withJson(
     project.command('show').description('show a project and what belongs to it').requiredOption('--project <id>'),
   ).action(async ({ project: id }: { project: string }) => {
-    const found = await findProject(session, id);
+    const found = await (await session.get('projects')).getById(id);
     session.print({ ...toLine(found), ...(await belongings(session, id)) });
   });
 
@@ -49,7 +46,7 @@ export function addProjectCommands(project: Command, session: Session): void {
     .option('--owner <0xADDRESS>', 'the wallet that signs requests from now on')
     .action(async ({ project: id, name, owner }: { project: string; name?: string; owner?: string }) => {
       if (name === undefined && owner === undefined) throw new Error('Name what to change: --name or --owner.');
-      const updated = await (await session.get(Projects)).updateProject(id, { name, ownerAddress: owner });
+      const updated = await (await session.get('projects')).updateProject(id, { name, ownerAddress: owner });
       session.print(toLine(updated));
     });
 
@@ -62,7 +59,7 @@ export function addProjectCommands(project: Command, session: Session): void {
     if (Object.keys(changed).length === 0) {
       throw new Error('Name what to change: --requests-per-second, --tokens-per-request or --tokens-per-hour.');
     }
-    const limits = await (await session.get(Projects)).setLimits(options.project, changed);
+    const limits = await (await session.get('projects')).setLimits(options.project, changed);
     session.print(shownLimits(limits));
   });
 
@@ -72,7 +69,7 @@ export function addProjectCommands(project: Command, session: Session): void {
     )
     .requiredOption('--project <id>')
     .action(async ({ project: id, yes }: { project: string; yes?: boolean }) => {
-      await findProject(session, id);
+      await (await session.get('projects')).getById(id);
       const { api_keys, collections, tokens, refreshes, pending_tokens, webhooks } = await belongings(session, id);
       if (pending_tokens > 0) {
         throw new Error(
@@ -90,20 +87,20 @@ export function addProjectCommands(project: Command, session: Session): void {
 
 /** Deletes the project's row last, so that you can repeat an interrupted removal. */
 async function removeProject(session: Session, id: string): Promise<void> {
-  const projects = await session.get(Projects);
-  const webhooks = await session.get(Webhooks);
+  const projects = await session.get('projects');
+  const webhooks = await session.get('webhooks');
   await projects.revokeApiKeys(id);
   for (const { id: collectionId } of await allCollections(session, id)) {
     await removeCollection(session, collectionId);
   }
-  await (await session.get(Refreshes)).removeAllOf(id);
+  await (await session.get('refreshes')).removeAllOf(id);
   for (const webhook of await webhooks.list(id)) await webhooks.remove(webhook.id);
   await projects.removeProject(id);
 }
 
 async function belongings(session: Session, projectId: string) {
-  const [projects, refreshes] = [await session.get(Projects), await session.get(Refreshes)];
-  const [webhooks, store] = [await session.get(Webhooks), await session.get(TokenStore)];
+  const [projects, refreshes] = [await session.get('projects'), await session.get('refreshes')];
+  const [webhooks, store] = [await session.get('webhooks'), await session.get('tokens')];
   const collections = await allCollections(session, projectId);
   let tokens = 0;
   for (const { id } of collections) tokens += await store.countTokens(id);
@@ -120,7 +117,7 @@ async function belongings(session: Session, projectId: string) {
 
 /** Includes collections whose removal was interrupted. */
 async function allCollections(session: Session, projectId: string) {
-  const collections = await session.get(Collections);
+  const collections = await session.get('collections');
   const all = await collections.listBeingRemoved(projectId);
   for (let after; ;) {
     const page = await collections.list({ projectId, limit: 1000, after });
@@ -128,13 +125,6 @@ async function allCollections(session: Session, projectId: string) {
     if (page.length < 1000) return all;
     after = page.at(-1);
   }
-}
-
-/** Throws ProjectNotFound. */
-async function findProject(session: Session, id: string): Promise<Project> {
-  const project = await (await session.get(Projects)).findById(id);
-  if (!project) throw new ProjectNotFound(id);
-  return project;
 }
 
 function toLine(project: Project) {

@@ -1,4 +1,3 @@
-import { Refreshes } from '@app/metadata-refresh';
 import type { Session } from './session.js';
 
 /** Failures as printed: the number of tokens for each reason, and one example. */
@@ -11,7 +10,7 @@ export interface ShownFailure {
 
 /** The most frequent reason first. */
 export async function readFailures(session: Session, refreshIds: readonly string[]): Promise<ShownFailure[]> {
-  const failures = await (await session.get(Refreshes)).countFailures(refreshIds);
+  const failures = await (await session.get('refreshes')).countFailures(refreshIds);
   return failures.map(({ errorCode, reason, tokens, example }) => ({
     error_code: errorCode,
     reason,

@@ -1,10 +1,10 @@
-import { MetadataRefreshService, RefreshWorker, type Refresh, type RefreshingProject } from '@app/metadata-refresh';
+import type { Refresh, RefreshingProject } from '@app/metadata-refresh';
 import { SingleBar } from 'cli-progress';
 import type { Session } from './session.js';
 
 const POLL_MS = 200;
 const STALLED_AFTER_MS = 10_000;
-const STALLED = `no worker made progress for ${STALLED_AFTER_MS / 1000} seconds: start the service, or add --run-worker (the settings of this shell apply then)`;
+const STALLED = `no token was completed for ${STALLED_AFTER_MS / 1000} seconds. Tokens may wait for a retry. If no service runs, start it, or add --run-worker (the settings of this shell apply then)`;
 
 interface AwaitedRefreshes {
   refreshIds: readonly string[];
@@ -22,8 +22,8 @@ export async function waitForRefreshes(
   project: RefreshingProject,
   { refreshIds, tokens, runWorker }: AwaitedRefreshes,
 ): Promise<{ succeeded: number; failed: number }> {
-  const service = await session.get(MetadataRefreshService);
-  const worker = runWorker ? await session.get(RefreshWorker) : null;
+  const service = await session.get('refreshing');
+  const worker = runWorker ? await session.get('worker') : null;
   const progress = new Progress(tokens);
   const sayThatItGoesOn = () => progress.stop(refreshIds.map(goesOn));
   for (const id of refreshIds) progress.note(`waiting for refresh ${id}`);

@@ -1,13 +1,5 @@
-import {
-  MetadataRefreshService,
-  QuotaExceeded,
-  Refreshes,
-  type ProjectRefresh,
-  type RefreshFilter,
-  type RefreshingProject,
-} from '@app/metadata-refresh';
-import { Projects } from '@app/project-auth';
-import { TokenStore, type Collection } from '@app/token-store';
+import { QuotaExceeded, type ProjectRefresh, type RefreshFilter, type RefreshingProject } from '@app/metadata-refresh';
+import type { Collection } from '@app/token-store';
 import type { Command } from 'commander';
 import { parseRows, parseWholeNumber, withCollection, withJson, withYes } from './option-values.js';
 import { readFailures, toFailureLine } from './refresh-failures.js';
@@ -44,14 +36,14 @@ export function addRefreshCommands(refresh: Command, session: Session): void {
     .option('--limit <n>', '1 to 1000', parseRows, 100)
     .action(async ({ limit, pending, ...options }: FilterOptions & { limit: number; pending?: boolean }) => {
       const filter = { ...(await filterOf(session, options)), ...(pending && { isPending: true }) };
-      const found = await (await session.get(Refreshes)).list({ ...filter, limit });
+      const found = await (await session.get('refreshes')).list({ ...filter, limit });
       session.printList('refreshes', found.map(toLine));
     });
 
   withJson(refresh.command('show').description('show the progress of a refresh and why tokens failed'))
     .requiredOption('--refresh <id>')
     .action(async ({ refresh: id }: { refresh: string }) => {
-      const found = toLine(await (await session.get(Refreshes)).get(id));
+      const found = toLine(await (await session.get('refreshes')).get(id));
       const failures = await readFailures(session, [id]);
       const lines = Object.entries(found).map(([name, value]) => `${name}: ${String(value)}`);
       session.print({ ...found, failures }, [...lines, ...failures.map(toFailureLine)]);
@@ -61,7 +53,7 @@ export function addRefreshCommands(refresh: Command, session: Session): void {
     .description('cancel pending tokens: they fail with the reason "cancelled", and their metadata stays')
     .option('--refresh <id>')
     .action(async (options: FilterOptions & { refresh?: string; yes?: boolean }) => {
-      const refreshes = await session.get(Refreshes);
+      const refreshes = await session.get('refreshes');
       const filter = await pendingFilterOf(session, options);
       const { refreshes: count, pendingTokens } = await refreshes.count(filter);
       if (count > 0) {
@@ -78,7 +70,7 @@ export function addRefreshCommands(refresh: Command, session: Session): void {
     .description('remove a completed refresh with its errors; clean-up removes them after REFRESH_RETENTION_DAYS')
     .requiredOption('--refresh <id>')
     .action(async ({ refresh: id, yes }: { refresh: string; yes?: boolean }) => {
-      const refreshes = await session.get(Refreshes);
+      const refreshes = await session.get('refreshes');
       const { total, failed, pending } = await refreshes.get(id);
       if (pending > 0) {
         throw new Error(
@@ -95,7 +87,7 @@ async function request(session: Session, options: RequestOptions): Promise<void>
   const collection = await findCollection(session, options);
   const tokenIds = await tokensOf(session, collection, options);
   const project = await projectOf(session, collection);
-  const service = await session.get(MetadataRefreshService);
+  const service = await session.get('refreshing');
 
   const limits = await service.readLimits(project);
   // The whole list, since a batch that exceeds the quota would come after others that were accepted.
@@ -142,7 +134,7 @@ function inBatches(tokenIds: readonly string[], limit: number): string[][] {
 }
 
 async function projectOf(session: Session, { projectId }: Collection): Promise<RefreshingProject> {
-  const project = await (await session.get(Projects)).findById(projectId);
+  const project = await (await session.get('projects')).findById(projectId);
   return {
     id: projectId,
     tokensPerRequest: project?.tokensPerRequest ?? null,
@@ -154,7 +146,7 @@ async function tokensOf(session: Session, collection: Collection, { tokens, all 
   if ((tokens === undefined) === (all !== true))
     throw new Error('Name the tokens: either --tokens 1-1000,5000 or --all.');
   if (tokens !== undefined) return parseTokenIds(tokens);
-  const store = await session.get(TokenStore);
+  const store = await session.get('tokens');
   const ids: string[] = [];
   for (;;) {
     const after = ids.at(-1);
@@ -190,7 +182,7 @@ async function pendingFilterOf(
   if (refresh === undefined && options.project === undefined && options.collection === undefined) {
     throw new Error('Name the refreshes: --refresh ID, --collection 0xADDRESS or --project ID.');
   }
-  if (refresh !== undefined) await (await session.get(Refreshes)).get(refresh);
+  if (refresh !== undefined) await (await session.get('refreshes')).get(refresh);
   return { ...(await filterOf(session, options)), refreshId: refresh, isPending: true };
 }
 

@@ -1,4 +1,4 @@
-import { Collections, type Collection } from '@app/token-store';
+import type { Collection } from '@app/token-store';
 import type { Session } from './session.js';
 
 export interface CollectionOptions {
@@ -8,12 +8,12 @@ export interface CollectionOptions {
 
 /** Throws an Error for an address that is not registered, or that needs a chain. */
 export async function findCollection(session: Session, options: CollectionOptions): Promise<Collection> {
-  return only(await (await session.get(Collections)).findByAddress(options.collection), options);
+  return only(await (await session.get('collections')).findByAddress(options.collection), options);
 }
 
 /** Also finds a collection whose removal was interrupted. */
 export async function findCollectionToRemove(session: Session, options: CollectionOptions): Promise<Collection> {
-  const collections = await session.get(Collections);
+  const collections = await session.get('collections');
   const registered = await collections.findByAddress(options.collection);
   if (registered.some((one) => isMeant(one, options))) return only(registered, options);
   return only(await collections.listBeingRemoved(), options);

@@ -1,6 +1,8 @@
-import type { INestApplicationContext, Type } from '@nestjs/common';
+import type { INestApplicationContext } from '@nestjs/common';
+import type { Environment } from '../config/environment.js';
 import type { Variables } from '../config/process-variables.js';
 import type { Database } from '../database/open-database.js';
+import type { Services } from './command.module.js';
 import { confirm } from './confirmation.js';
 
 /** The application of a command, without HTTP, opened on first use. */
@@ -18,9 +20,10 @@ export class Session {
   ) {}
 
   /** A service of the application. */
-  async get<T>(token: Type<T> | (abstract new (...args: never[]) => T)): Promise<T> {
+  async get<Name extends keyof Services>(name: Name): Promise<Services[Name]> {
     this.opening ??= this.open();
-    return (await this.opening).get(token as Type<T>);
+    const [app, { services }] = await Promise.all([this.opening, import('./command.module.js')]);
+    return app.get<Services[Name]>(services[name]);
   }
 
   /** Prints one JSON object with --json. Otherwise prints `lines`, or one line for each field. */
@@ -56,27 +59,32 @@ export class Session {
 
   private async open(): Promise<INestApplicationContext> {
     // Loaded late, because `--help` and wrong options do not need them.
-    const [{ NestFactory }, { readEnvironment }, { AppModule }, { migrate }, { openDatabase }] = await Promise.all([
-      import('@nestjs/core'),
-      import('../config/environment.js'),
-      import('../app.module.js'),
-      import('../database/migrations.js'),
-      import('../database/open-database.js'),
-    ]);
+    const { readEnvironment } = await import('../config/environment.js');
     const environment = readEnvironment(this.variables);
     environment.warnings.forEach(note);
+    const [{ NestFactory }, { EntityManager }, { CommandModule }, { migrate, isMigrated }, { url: databaseUrl }] =
+      await Promise.all([
+        import('@nestjs/core'),
+        import('@mikro-orm/postgresql'),
+        import('./command.module.js'),
+        import('../database/migrations.js'),
+        this.openDatabase(environment),
+      ]);
+    const module = CommandModule.forRoot({ ...environment, databaseUrl });
+    const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
+    if (!(await isMigrated(app.get(EntityManager)))) await migrate(databaseUrl);
+    return app;
+  }
+
+  private async openDatabase(environment: Environment): Promise<Database> {
+    const { openDatabase } = await import('../database/open-database.js');
     this.database = openDatabase(environment, {
       onWaiting: ({ database, waitSeconds, error }) =>
         note(`waiting up to ${waitSeconds} seconds for the database at ${database}: ${error}`),
       onCreated: (folder) => note(`DATABASE_URL is not set: a new, empty database was created in ${folder}`),
       signal: this.stopping,
     });
-    const { url: databaseUrl } = await this.database;
-    // 'api' runs no schedule: a command does its work itself.
-    const module = AppModule.forRoot({ ...environment, databaseUrl, runMode: 'api' }, { statementsTakeLong: true });
-    const app = await NestFactory.createApplicationContext(module, { logger: ['error', 'fatal'], abortOnError: false });
-    await migrate(databaseUrl);
-    return app;
+    return this.database;
   }
 }
 

@@ -1,4 +1,4 @@
-import { TokenStore, type Collection, type TokenRecord } from '@app/token-store';
+import type { Collection, TokenRecord } from '@app/token-store';
 import type { Command } from 'commander';
 import { parseRows, withCollection, withJson, withYes } from './option-values.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
@@ -25,7 +25,7 @@ export function addTokenCommands(token: Command, session: Session): void {
       if (after !== undefined) oneTokenId(after);
       const { id: collectionId } = await findCollection(session, options);
       const tokens = await (
-        await session.get(TokenStore)
+        await session.get('tokens')
       ).listTokens({
         collectionId,
         limit,
@@ -39,7 +39,7 @@ export function addTokenCommands(token: Command, session: Session): void {
     .action(async (options: CollectionOptions & { token: string }) => {
       const tokenId = oneTokenId(options.token);
       const { id: collectionId, address } = await findCollection(session, options);
-      const found = await (await session.get(TokenStore)).findToken({ collectionId, tokenId });
+      const found = await (await session.get('tokens')).findToken({ collectionId, tokenId });
       if (!found) throw new Error(`Token ${tokenId} of collection ${address} is not registered.`);
       session.print({
         ...toLine(found),
@@ -64,7 +64,7 @@ export function addTokenCommands(token: Command, session: Session): void {
         `This removes up to ${tokenIds.length} tokens of collection ${address} and their metadata.`,
         options,
       );
-      session.print({ removed: await (await session.get(TokenStore)).removeTokens(id, tokenIds) });
+      session.print({ removed: await (await session.get('tokens')).removeTokens(id, tokenIds) });
     });
 }
 
@@ -74,7 +74,7 @@ export async function registerTokens(
   { id }: Collection,
   tokenIds: readonly string[],
 ): Promise<number> {
-  const store = await session.get(TokenStore);
+  const store = await session.get('tokens');
   let registered = 0;
   for (let at = 0; at < tokenIds.length; at += REGISTER_BATCH_SIZE) {
     registered += await store.registerTokens(id, tokenIds.slice(at, at + REGISTER_BATCH_SIZE));

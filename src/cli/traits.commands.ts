@@ -1,4 +1,3 @@
-import { Collections, TraitRecount } from '@app/token-store';
 import type { Command } from 'commander';
 import type { Session } from './session.js';
 
@@ -9,9 +8,9 @@ export function addTraitsCommands(traits: Command, session: Session): void {
     .option('--collection <0xADDRESS>', 'default: all collections')
     .option('--json', 'print one JSON object')
     .action(async ({ collection: address }: { collection?: string }) => {
-      const recount = await session.get(TraitRecount);
+      const recount = await session.get('traitRecount');
       if (address === undefined) return session.print({ ...(await recount.recount()) });
-      const collections = await (await session.get(Collections)).findByAddress(address);
+      const collections = await (await session.get('collections')).findByAddress(address);
       if (collections.length === 0) throw new Error(`Collection ${JSON.stringify(address)} is not registered.`);
       const counts = await Promise.all(collections.map(({ id }) => recount.recount(id)));
       const sum = (key: 'traits' | 'corrected' | 'searchRowsRepaired') =>

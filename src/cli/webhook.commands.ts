@@ -1,5 +1,4 @@
-import { METADATA_EVENT_TYPES, Webhooks, type MetadataEventType, type Webhook } from '@app/metadata-events';
-import { Projects } from '@app/project-auth';
+import { METADATA_EVENT_TYPES, type MetadataEventType, type Webhook } from '@app/metadata-events';
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseWholeNumber, withYes } from './option-values.js';
 import type { Session } from './session.js';
@@ -13,10 +12,10 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
     .option('--events <list>', `${METADATA_EVENT_TYPES.join(',')}; default: both`, parseEventTypes)
     .option('--json', 'print one JSON object')
     .action(async ({ project, url, events }: { project: string; url: string; events?: MetadataEventType[] }) => {
-      if (!(await (await session.get(Projects)).findById(project))) {
+      if (!(await (await session.get('projects')).findById(project))) {
         throw new Error(`Project ${JSON.stringify(project)} does not exist: create it with "project create".`);
       }
-      const { id, secret } = await (await session.get(Webhooks)).add({ projectId: project, url, types: events });
+      const { id, secret } = await (await session.get('webhooks')).add({ projectId: project, url, types: events });
       session.print({ webhook_id: id, secret });
     });
   webhook
@@ -24,11 +23,11 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
     .option('--project <id>', 'default: all projects')
     .option('--json', 'print one JSON object')
     .action(async ({ project }: { project?: string }) => {
-      const webhooks = await (await session.get(Webhooks)).list(project);
+      const webhooks = await (await session.get('webhooks')).list(project);
       session.printList('webhooks', webhooks.map(toLine));
     });
   withWebhook(webhook.command('show')).action(async ({ webhook: id }: { webhook: string }) => {
-    session.print(toLine(await (await session.get(Webhooks)).get(id)));
+    session.print(toLine(await (await session.get('webhooks')).get(id)));
   });
   withWebhook(
     webhook.command('update').description('change a webhook; takes effect with the next message, other values stay'),
@@ -37,11 +36,11 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
     .option('--events <list>', METADATA_EVENT_TYPES.join(','), parseEventTypes)
     .action(async ({ webhook: id, url, events }: { webhook: string; url?: string; events?: MetadataEventType[] }) => {
       if (url === undefined && events === undefined) throw new Error('Name what to change: --url or --events.');
-      session.print(toLine(await (await session.get(Webhooks)).update(id, { types: events, ...(url && { url }) })));
+      session.print(toLine(await (await session.get('webhooks')).update(id, { types: events, ...(url && { url }) })));
     });
   withYes(withWebhook(webhook.command('remove').description('remove a webhook, its secrets and deliveries'))).action(
     async ({ webhook: id, yes }: { webhook: string; yes?: boolean }) => {
-      const webhooks = await session.get(Webhooks);
+      const webhooks = await session.get('webhooks');
       const { url } = await webhooks.get(id);
       await session.confirm(`This removes webhook ${id} to ${url}, with its secrets and deliveries.`, { yes });
       await webhooks.remove(id);
@@ -51,14 +50,14 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
   withWebhook(
     webhook.command('test').description('send a signed test message now; exit status 1 if it is not accepted'),
   ).action(async ({ webhook: id }: { webhook: string }) => {
-    const { messageId, status, reason, durationMs } = await (await session.get(Webhooks)).test(id);
+    const { messageId, status, reason, durationMs } = await (await session.get('webhooks')).test(id);
     if (reason !== null) session.exitStatus = 1;
     session.print({ message_id: messageId, status, reason, duration_ms: durationMs });
   });
   withWebhook(webhook.command('enable').description('enable a disabled webhook, or retry a failing one now'))
     .option('--skip-backlog', 'skip the backlog; without it, delivery resumes with the message that failed')
     .action(async ({ webhook: id, skipBacklog }: { webhook: string; skipBacklog?: boolean }) => {
-      await (await session.get(Webhooks)).enable(id, { skipBacklog: skipBacklog === true });
+      await (await session.get('webhooks')).enable(id, { skipBacklog: skipBacklog === true });
       session.print({ enabled: id });
     });
   withWebhook(webhook.command('rotate-secret').description('create a new secret; it is shown once'))
@@ -69,12 +68,12 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
       24,
     )
     .action(async ({ webhook: id, keepOldHours }: { webhook: string; keepOldHours: number }) => {
-      session.print({ secret: await (await session.get(Webhooks)).rotateSecret(id, keepOldHours) });
+      session.print({ secret: await (await session.get('webhooks')).rotateSecret(id, keepOldHours) });
     });
   withWebhook(webhook.command('deliveries').description('list the messages that were sent, newest first'))
     .option('--limit <n>', '1 to 1000', parseWholeNumber, 50)
     .action(async ({ webhook: id, limit }: { webhook: string; limit: number }) => {
-      const deliveries = await (await session.get(Webhooks)).listDeliveries(id, limit);
+      const deliveries = await (await session.get('webhooks')).listDeliveries(id, limit);
       session.printList(
         'deliveries',
         deliveries.map(({ attemptedAt, messageId, type, events, attempt, status, reason, durationMs }) => ({

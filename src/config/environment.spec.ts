@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseEnv } from 'node:util';
 import { environmentVariables, readEnvironment, WrongEnvironment } from './environment.js';
 
@@ -60,6 +61,11 @@ describe('environment variables', () => {
     ['ATTEMPT_RETENTION_DAYS', '0.5'],
     ['EVENT_RETENTION_DAYS', '0'],
     ['RETRY_BASE_SECONDS', '0'],
+    ['WORKERS', '0'],
+    ['WORKERS', '-1'],
+    ['WORKERS', 'x'],
+    ['WORKERS', '1.5'],
+    ['WORKERS', '129'],
     ['DATABASE_POOL_SIZE', '1'],
     ['BODY_LIMIT', '1mb'],
     ['TRUST_PROXY', 'yes'],
@@ -94,6 +100,22 @@ describe('environment variables', () => {
     ['loopback', ['loopback']],
   ])('the variable TRUST_PROXY=%s is accepted', (value, proxies) => {
     expect(readEnvironment({ TRUST_PROXY: value }).trustProxy).toEqual(proxies);
+  });
+
+  it('has one worker less than CPU cores, at least 1 and at most 8', () => {
+    expect(readEnvironment({}).workers).toBe(Math.min(Math.max(availableParallelism() - 1, 1), 8));
+  });
+
+  it.each(['all', 'worker'])('with RUN_MODE=%s, takes the number of workers from WORKERS', (RUN_MODE) => {
+    expect(readEnvironment({ RUN_MODE, WORKERS: '3' })).toMatchObject({ workers: 3, warnings: [] });
+  });
+
+  it('with RUN_MODE=api, has no worker, and warns if WORKERS is set', () => {
+    expect(readEnvironment({ RUN_MODE: 'api' })).toMatchObject({ workers: 0, warnings: [] });
+    expect(readEnvironment({ RUN_MODE: 'api', WORKERS: '3' })).toMatchObject({
+      workers: 0,
+      warnings: ['WORKERS has no effect with RUN_MODE=api, which runs no worker'],
+    });
   });
 
   it('misspelt variables are warned about, and no others', () => {

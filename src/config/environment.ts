@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { nearestName } from '@app/module-options';
 import { z } from 'zod';
 import { WrongConnectionString } from '../database/connection-parameters.js';
@@ -22,8 +23,8 @@ const serviceSchema = z.object({
    */
   DATABASE_WAIT_SECONDS: z.int().min(0).max(99_999).default(60),
   /**
-   * Maximum number of database connections of a process. A process that runs a worker uses one of them to
-   * listen for notifications.
+   * Maximum number of database connections of a process; each worker process of `WORKERS` has as many of its own. A process
+   * that runs a worker uses one of them to listen for notifications.
    * @takesEffect start
    */
   DATABASE_POOL_SIZE: z.int().min(2).max(1000).default(10),
@@ -43,6 +44,13 @@ const serviceSchema = z.object({
    * @takesEffect start
    */
   RUN_MODE: z.enum(['all', 'api', 'worker']).default('all'),
+  /**
+   * How many workers refresh tokens. With 2 or more, each one is a process of its own, which the service starts, watches
+   * and stops. With 1, the worker runs in the process that serves the routes. No effect with `RUN_MODE=api`. Default: one
+   * less than the number of CPU cores, at least 1 and at most 8.
+   * @takesEffect start
+   */
+  WORKERS: z.int().min(1).max(128).optional(),
   /**
    * The largest body of a request, in bytes. A larger one gets 413.
    * @takesEffect each request
@@ -114,6 +122,8 @@ export interface Environment {
   port: number;
   host: string;
   runMode: ServiceVariables['RUN_MODE'];
+  /** 0 with RUN_MODE=api; 1 runs in this process; more run in a process each. */
+  workers: number;
   /** In bytes. */
   bodyLimit: number;
   trustProxy: string[] | undefined;
@@ -124,7 +134,7 @@ export interface Environment {
   logFormat: ServiceVariables['LOG_FORMAT'];
   /** The options of modules that have a variable. One whose variable is absent has the module's default. */
   options: AllModuleOptions;
-  /** A line for each variable that is probably a misspelt one of ours. */
+  /** A line for each variable that is probably a misspelt one of ours, or that has no effect. */
   warnings: string[];
 }
 
@@ -138,6 +148,9 @@ export class WrongEnvironment extends Error {
  * exchange itself. A slower exchange would be claimed and fetched again and again.
  */
 const MAX_FETCH_DEADLINE_MS = 11_000;
+
+/** Nine processes with the default pool stay below PostgreSQL's default of 100 connections. */
+const MAX_DEFAULT_WORKERS = 8;
 
 /** The only place that reads the environment. Throws WrongEnvironment. */
 export function readEnvironment(variables: Variables): Environment {
@@ -174,6 +187,7 @@ export function readEnvironment(variables: Variables): Environment {
     port: service.PORT,
     host: service.HOST,
     runMode: service.RUN_MODE,
+    workers: service.RUN_MODE === 'api' ? 0 : (service.WORKERS ?? defaultWorkers()),
     bodyLimit: service.BODY_LIMIT,
     trustProxy: service.TRUST_PROXY,
     exposeTokenRoutes: service.EXPOSE_TOKEN_ROUTES,
@@ -182,8 +196,19 @@ export function readEnvironment(variables: Variables): Environment {
     logLevel: service.LOG_LEVEL,
     logFormat: service.LOG_FORMAT,
     options,
-    warnings: misspelt(Object.keys(given)),
+    warnings: [...misspelt(Object.keys(given)), ...withoutEffect(service)],
   };
+}
+
+/** Leaves a core to the process that serves the routes, and to the database if it is on the same machine. */
+function defaultWorkers(): number {
+  return Math.min(Math.max(availableParallelism() - 1, 1), MAX_DEFAULT_WORKERS);
+}
+
+function withoutEffect({ RUN_MODE, WORKERS }: ServiceVariables): string[] {
+  return RUN_MODE === 'api' && WORKERS !== undefined
+    ? ['WORKERS has no effect with RUN_MODE=api, which runs no worker']
+    : [];
 }
 
 /** Variables with a syntax of their own. undefined means that the text is valid and the schema reads it. */

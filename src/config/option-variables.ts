@@ -1,9 +1,9 @@
-import { MetadataEventsModule, type MetadataEventsOptions } from '@app/metadata-events';
-import { MetadataFetchModule } from '@app/metadata-fetch';
-import { MetadataRefreshModule } from '@app/metadata-refresh';
-import { ProjectAuthModule } from '@app/project-auth';
-import { RefreshApiModule } from '@app/refresh-api';
-import { SafeHttpModule } from '@app/safe-http';
+import { metadataEventsOptions, type MetadataEventsOptions } from '@app/metadata-events';
+import { metadataFetchOptions } from '@app/metadata-fetch';
+import { metadataRefreshOptions } from '@app/metadata-refresh';
+import { projectAuthOptions } from '@app/project-auth';
+import { refreshApiOptions } from '@app/refresh-api';
+import { safeHttpOptions } from '@app/safe-http';
 import { z } from 'zod';
 import type { NftRefreshOptions } from '../../libs/index.js';
 
@@ -14,12 +14,12 @@ export interface AllModuleOptions extends NftRefreshOptions {
 
 /** By the name that NftRefreshModule has for them. */
 export const moduleOptions = {
-  projectAuth: ProjectAuthModule.options,
-  safeHttp: SafeHttpModule.options,
-  metadataFetch: MetadataFetchModule.options,
-  metadataRefresh: MetadataRefreshModule.options,
-  refreshApi: RefreshApiModule.options,
-  metadataEvents: MetadataEventsModule.options,
+  projectAuth: projectAuthOptions,
+  safeHttp: safeHttpOptions,
+  metadataFetch: metadataFetchOptions,
+  metadataRefresh: metadataRefreshOptions,
+  refreshApi: refreshApiOptions,
+  metadataEvents: metadataEventsOptions,
 } satisfies Record<keyof AllModuleOptions, unknown>;
 
 export interface OptionVariable {

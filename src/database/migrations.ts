@@ -16,6 +16,7 @@ type MigrationsList = NonNullable<NonNullable<Options['migrations']>['migrations
 /** In order: the libs' migrations, then those of the application. */
 const allMigrations = [...nftMetadataMigrations, ...listingMigrations];
 
+const MIGRATIONS_TABLE = 'nft_metadata.migrations';
 /** Any number: it only has to be the same in every process. */
 const MIGRATION_LOCK = 7_239_401;
 const LOCK_POLL_INTERVAL_MS = 200;
@@ -50,7 +51,7 @@ export async function migrate(databaseUrl: string, migrationsList: MigrationsLis
     logger: (line) => logger.log(line),
     migrations: {
       migrationsList: migrationsList.map(withoutLimits),
-      tableName: 'nft_metadata.migrations',
+      tableName: MIGRATIONS_TABLE,
       snapshot: false,
       // Not in one transaction, because a concurrent index build must not be in one.
       allOrNothing: false,
@@ -65,6 +66,16 @@ export async function migrate(databaseUrl: string, migrationsList: MigrationsLis
     await Promise.all([...connections].map((client) => client.end()));
     orm.close().catch(() => {});
   }
+}
+
+/** Whether all migrations are applied, by one query that takes no lock. false if it fails: `migrate` then explains why. */
+export async function isMigrated(em: EntityManager): Promise<boolean> {
+  const rows = await em
+    .fork()
+    .execute<{ name: string }[]>(`select name from ${MIGRATIONS_TABLE}`)
+    .catch(() => []);
+  const applied = new Set(rows.map(({ name }) => name));
+  return allMigrations.every(({ name }) => applied.has(name));
 }
 
 type ConcreteMigration = new (

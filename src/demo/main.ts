@@ -105,6 +105,7 @@ async function startOnFreshDatabase(metadataApi: MetadataHost): Promise<Service>
     PORT: String(await freePort(3000)),
     FETCH_ALLOWED_HOSTS: metadataApi.host,
     LOG_LEVEL: 'warn',
+    WORKERS: '1',
   });
   const service = await startService(environment, stopping);
   stops.unshift(() => service.stop());

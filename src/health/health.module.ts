@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { WorkersModule } from '../workers/workers.module.js';
 import { HealthController } from './health.controller.js';
 import { Readiness } from './readiness.js';
 
-@Module({ controllers: [HealthController], providers: [Readiness] })
+@Module({ imports: [WorkersModule], controllers: [HealthController], providers: [Readiness] })
 export class HealthModule {}

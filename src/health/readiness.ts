@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { WorkerProcesses } from '../workers/worker-processes.js';
 
 /** Far above the response time of a healthy database. A probe fails within two seconds when the database is gone. */
 const DATABASE_TIMEOUT_MS = 1500;
@@ -11,13 +12,20 @@ export class Readiness implements OnModuleDestroy {
   private isStopping = false;
   private pending: Promise<boolean> | undefined;
 
-  constructor(private readonly em: EntityManager) {}
+  constructor(
+    private readonly em: EntityManager,
+    private readonly workers: WorkerProcesses,
+  ) {}
 
   /** What is missing. Empty if the process is ready. */
   async missing(): Promise<string[]> {
     if (this.isStopping) return ['the service is stopping'];
     const isAvailable = await Promise.race([this.isDatabaseAvailable(), later(DATABASE_TIMEOUT_MS, false)]);
-    return isAvailable ? [] : ['the database does not respond'];
+    const { expected, running } = this.workers;
+    return [
+      ...(isAvailable ? [] : ['the database does not respond']),
+      ...(expected > 0 && running === 0 ? ['no worker process runs'] : []),
+    ];
   }
 
   /** One query at a time, however many probes: with a silent database, each query holds a connection. */

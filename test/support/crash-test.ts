@@ -57,9 +57,13 @@ export class CrashTest {
     return this.app.metadataApi;
   }
 
-  async startProcess(runMode: RunMode, nodeOptions: readonly string[] = []): Promise<ServiceProcess> {
-    const { metadataApi, databaseUrl } = this;
-    const service = await startServiceProcess({ metadataApi, database: { url: databaseUrl } }, runMode, nodeOptions);
+  async startProcess(
+    runMode: RunMode,
+    nodeOptions: readonly string[] = [],
+    variables: Readonly<Record<string, string>> = {},
+  ): Promise<ServiceProcess> {
+    const { metadataApi, databaseUrl: url } = this;
+    const service = await startServiceProcess({ metadataApi, database: { url } }, runMode, nodeOptions, variables);
     this.processes.set(service, runMode);
     service.process.once('exit', () => this.processes.delete(service));
     return service;

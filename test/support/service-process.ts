@@ -26,6 +26,7 @@ export async function startServiceProcess(
   { database, metadataApi }: Environment,
   runMode: 'api' | 'worker' | 'all',
   nodeOptions: readonly string[] = [],
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<ServiceProcess> {
   const service = spawn(process.execPath, [...nodeOptions, MAIN], {
     env: {
@@ -34,6 +35,9 @@ export async function startServiceProcess(
       PORT: '0',
       DATABASE_URL: database.url,
       FETCH_ALLOWED_HOSTS: metadataApi.host,
+      // Without processes that a SIGKILL of this one does not end at once.
+      WORKERS: runMode === 'api' ? '' : '1',
+      ...variables,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

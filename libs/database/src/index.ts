@@ -1,4 +1,4 @@
 export { bigintArray, booleanArray, integerArray, textArray, uuidArray } from './binary-arrays.js';
-export { describeDatabaseError, MIGRATION_HINT, isMigrationMissing } from './missing-migrations.js';
+export { describeDatabaseError, isMigrationMissing } from './missing-migrations.js';
 export { entityManagerOf, type ModuleConnection } from './module-connection.js';
 export { inTransaction } from './transaction.js';

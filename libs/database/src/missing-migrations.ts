@@ -12,12 +12,25 @@ export function isMigrationMissing(error: unknown): boolean {
   return false;
 }
 
-/** The message of a database error, with a hint if migrations have not run. */
+/** The message of a database error in one line, without the statement, with a hint if migrations have not run. */
 export function describeDatabaseError(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = driverMessage(error).replaceAll(/\s+/g, ' ').trim();
   if (!isMigrationMissing(error)) return message;
   return `${message}: migrations of nft_metadata are missing. Nothing is lost; work starts as soon as they have run. ${MIGRATION_HINT}`;
 }
 
-export const MIGRATION_HINT =
+function driverMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // Node.js gives it no text if it tried several addresses.
+  if (error instanceof AggregateError && error.message === '') {
+    return [...new Set(error.errors.map(driverMessage))].join('; ');
+  }
+  // MikroORM's message is the statement, followed by the message of the driver.
+  const { cause } = error;
+  if (cause instanceof Error && error.message.endsWith(cause.message)) return driverMessage(cause);
+  return error.message || error.name;
+}
+
+/** What an operator or a host application has to do when migrations have not run. */
+const MIGRATION_HINT =
   'Put nftMetadataMigrations into migrations.migrationsList of the MikroORM connection, and call migrator.up() before the application listens.';

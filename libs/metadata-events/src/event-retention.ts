@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { describeDatabaseError } from '@app/database';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
@@ -29,7 +30,7 @@ export class EventRetention {
       const deleted = await this.deleteExpired();
       if (deleted.events + deleted.deliveries > 0) this.logger.log({ msg: 'expired events deleted', ...deleted });
     } catch (error) {
-      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: String(error) });
+      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: describeDatabaseError(error) });
     }
   }
 

@@ -1,5 +1,6 @@
 export { MetadataEventsModule } from './metadata-events.module.js';
 export type { MetadataEventsExtras } from './metadata-events.module.js';
+export { metadataEventsOptions } from './metadata-events.options.js';
 export type { MetadataEventsOptions } from './metadata-events.options.js';
 export { MetadataEvents } from './metadata-events.js';
 export type { EventHandler } from './metadata-events.js';

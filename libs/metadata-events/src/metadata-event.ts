@@ -22,10 +22,14 @@ export interface RefreshCompleted extends Occurrence, RecordedCompletion {
   type: 'refresh.completed';
 }
 
+/** An event about a token or a refresh. */
 export type MetadataEvent = TokenMetadataChanged | RefreshCompleted;
+/** The name of an event type. */
 export type MetadataEventType = MetadataEvent['type'];
+/** The events of one type. */
 export type MetadataEventOf<Type extends MetadataEventType> = Extract<MetadataEvent, { type: Type }>;
 
+/** All event types. */
 export const METADATA_EVENT_TYPES = [
   'token.metadata.changed',
   'refresh.completed',

@@ -38,6 +38,7 @@ export class WebhookTestRunning extends Error {
   }
 }
 
+/** The webhook does not exist. */
 export class WebhookNotFound extends Error {
   override readonly name = 'WebhookNotFound';
   constructor(readonly webhookId: string) {

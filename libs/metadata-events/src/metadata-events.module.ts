@@ -87,9 +87,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [EventOutbox, EventDelivery, EventRetention, MetadataEvents, Webhooks],
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
-  /** The options: names, limits and defaults. */
-  static readonly options: typeof metadataEventsOptions = metadataEventsOptions;
-
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

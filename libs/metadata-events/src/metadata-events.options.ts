@@ -21,8 +21,8 @@ const metadataEventsOptionsSchema = z
      */
     leaseSeconds: z.int().min(5).default(30),
     /**
-     * How many consumers and webhooks one process serves at the same time. Fewer slow ones than this do not delay the
-     * others.
+     * How many consumers and webhooks one process serves at the same time. Slow ones delay the others only if there are
+     * this many of them.
      * @takesEffect start
      */
     deliveryConcurrency: z.int().min(1).max(1000).default(64),
@@ -89,4 +89,5 @@ export type MetadataEventsOptions = z.input<typeof metadataEventsOptionsSchema>;
 export type MetadataEventsConfig = z.output<typeof metadataEventsOptionsSchema>;
 export const METADATA_EVENTS_CONFIG = Symbol('MetadataEventsConfig');
 
+/** Names, limits and defaults of the options. */
 export const metadataEventsOptions = new ModuleOptions('MetadataEventsModule', metadataEventsOptionsSchema);

@@ -14,6 +14,7 @@ import { generateWebhookSecret } from './webhook-signature.js';
 /** Valid secrets of a webhook. Each adds 50 bytes to the signature header. */
 const MAX_SECRETS = 5;
 
+/** A webhook to create. */
 export interface NewWebhook {
   projectId: string;
   /** `https:` and a public address, at most 8 KB; `http:` and private addresses only for exempt hosts. */
@@ -27,6 +28,7 @@ export interface NewWebhook {
 /** Absent fields stay as they are. */
 export type WebhookChange = Pick<Partial<NewWebhook>, 'url' | 'types'>;
 
+/** A webhook and the state of its deliveries. */
 export interface Webhook {
   id: string;
   projectId: string;

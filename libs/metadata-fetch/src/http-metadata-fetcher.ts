@@ -14,9 +14,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { NoTokenUri } from './chain/contract-reader.js';
 import { TokenUriBudget } from './chain/token-uri-budget.js';
 import { DocumentReader } from './document/document-reader.js';
-import type { DocumentToRead, ReadDocument } from './document/read-document.js';
+import type { DocumentToRead } from './document/read-document.js';
 import { sanitizeForPostgres } from './document/sanitize-for-postgres.js';
-import type { FailedRequest, FetchOutcome, Validators } from './fetch-outcome.js';
+import type { FailedRequest, FetchOutcome, FetchTrace, Validators } from './fetch-outcome.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import { MetadataSource, type Located } from './metadata-source.js';
@@ -28,16 +28,17 @@ import type { TokenStandard } from './uri/erc1155-id.js';
 import { locateMetadata } from './uri/token-uri.js';
 import type { TokenUri } from './uri/uri-rule.js';
 
-/** The outcome of one request, without the other requests of the attempt. */
-type Outcome<Kind extends FetchOutcome['kind'] = FetchOutcome['kind']> = WithoutOtherRequests<
-  Extract<FetchOutcome, { kind: Kind }>
->;
-type WithoutOtherRequests<T> = T extends unknown ? Omit<T, 'otherRequests'> : never;
-
-/** A target whose token URI is known. */
-type KnownTarget = FetchTarget & Pick<DocumentToRead, 'acceptsMedia'>;
+/** One attempt at a token whose token URI is known. */
+interface Attempt {
+  target: FetchTarget;
+  standard: TokenStandard | undefined;
+  acceptsMedia: boolean;
+  permit: Permit;
+  signal: AbortSignal | undefined;
+}
 
 const THROTTLED = [429, 503];
+const NO_REQUESTS: readonly FailedRequest[] = Object.freeze([]);
 
 /** One attempt at one token, within one deadline: locate, request, decode, normalise; fails over between gateways. */
 @Injectable()
@@ -64,10 +65,12 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     const tokenUri = toTokenUri(located, target.source);
     if (tokenUri.kind !== 'token_uri') return withoutRequest(tokenUri, Math.round(performance.now() - startedAt));
 
+    const permit = this.bodyBuffers.createPermit();
+    const acceptsMedia = !target.hasDocument && !isMetadataApi(located, target.source);
     try {
-      const acceptsMedia = !target.hasDocument && !isMetadataApi(located, target.source);
-      return await this.fetchTokenUri(tokenUri, { ...target, source: tokenUri, acceptsMedia }, signal);
+      return await this.attempt(tokenUri.uri, { target, standard: tokenUri.standard, acceptsMedia, permit, signal });
     } finally {
+      permit.release();
       this.tokenUriBudget.release(tokenUri);
     }
   }
@@ -88,28 +91,25 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     this.metadataSource.prepare(targets);
   }
 
-  private async fetchTokenUri(tokenUri: TokenUri, known: KnownTarget, signal?: AbortSignal): Promise<FetchOutcome> {
+  private async attempt(uri: string, attempt: Attempt): Promise<FetchOutcome> {
     const startedAt = performance.now();
-    const { uri, standard } = tokenUri;
-    const permit = this.bodyBuffers.createPermit();
+    const { target, standard, permit } = attempt;
     try {
-      if (uri.length > LARGE_BODY) await permit.acquire(ownerOf(known));
-      const located = locateMetadata(uri, { tokenId: known.tokenId, standard }, this.gateways);
+      if (uri.length > LARGE_BODY) await permit.acquire(ownerOf(target));
+      const located = locateMetadata(uri, { tokenId: target.tokenId, standard }, this.gateways);
       switch (located.kind) {
         case 'invalid':
-          return { ...toInvalidOutcome(located), otherRequests: [] };
+          return toInvalidOutcome(located);
         case 'document':
-          return { ...(await this.readInline(known, located)), otherRequests: [] };
+          return await this.readInline(attempt, located);
         case 'request':
           // The URI is parsed and needs no buffer any more; a large response body acquires one again.
           permit.release();
-          return await this.request(known, located, permit, signal);
+          return await this.request(attempt, located);
       }
     } catch (error) {
       if (!(error instanceof AcquireTimeout)) throw error;
       return withoutRequest({ kind: 'unreachable', reason: 'busy' }, Math.round(performance.now() - startedAt));
-    } finally {
-      permit.release();
     }
   }
 
@@ -119,39 +119,41 @@ export class HttpMetadataFetcher extends MetadataFetcher {
    * the document, else of the last one.
    */
   private async request(
-    target: KnownTarget,
+    attempt: Attempt,
     { uri, candidates }: Extract<LocatedMetadata, { kind: 'request' }>,
-    permit: Permit,
-    signal: AbortSignal | undefined,
   ): Promise<FetchOutcome> {
-    const ordered = candidates.length > 1 ? this.gatewayBackoff.order(candidates) : candidates;
-    const failed: { outcome: Outcome; candidate: Candidate }[] = [];
+    if (candidates.length === 1) {
+      return this.requestOne(attempt, uri, candidates[0], new Deadline(this.httpConfig.deadlineMs, attempt.signal));
+    }
+    const ordered = this.gatewayBackoff.order(candidates);
+    const failed: FetchOutcome[] = [];
     let remainingMs = this.httpConfig.deadlineMs;
     for (const [index, candidate] of ordered.entries()) {
       const shareMs = remainingMs / (ordered.length - index);
-      const deadline = new Deadline(shareMs, signal);
-      const outcome = await this.requestOne(target, { ...candidate, uri }, deadline, permit);
+      const deadline = new Deadline(shareMs, attempt.signal);
+      const outcome = await this.requestOne(attempt, uri, candidate, deadline);
       remainingMs -= shareMs - deadline.remainingMs;
+      this.recordForBackoff(candidate, outcome);
       const isSuccess = outcome.kind === 'fetched' || outcome.kind === 'not_modified';
-      if (ordered.length > 1) this.recordForBackoff(candidate, outcome);
-      if (isSuccess || isBusy(outcome) || signal?.aborted)
-        return { ...outcome, otherRequests: failed.map(({ outcome: other }) => toFailedRequest(other)) };
-      failed.push({ outcome, candidate });
+      if (isSuccess || isBusy(outcome) || attempt.signal?.aborted)
+        return { ...outcome, otherRequests: failed.map(toFailedRequest) };
+      failed.push(outcome);
     }
     const decisive =
-      failed.find(({ outcome }) => isThrottled(outcome)) ??
-      failed.find(({ outcome }) => outcome.kind === 'bad_status' && outcome.isPending) ??
+      failed.find(isThrottled) ??
+      failed.find((outcome) => outcome.kind === 'bad_status' && outcome.isPending) ??
       failed.at(-1)!;
-    const otherRequests = failed.filter((one) => one !== decisive).map(({ outcome }) => toFailedRequest(outcome));
-    return { ...decisive.outcome, otherRequests };
+    const otherRequests = failed.filter((outcome) => outcome !== decisive).map(toFailedRequest);
+    return { ...decisive, otherRequests };
   }
 
   private async requestOne(
-    target: KnownTarget,
-    candidate: Candidate & { uri: string },
+    attempt: Attempt,
+    uri: string,
+    candidate: Candidate,
     deadline: Deadline,
-    permit: Permit,
-  ): Promise<Outcome> {
+  ): Promise<FetchOutcome> {
+    const { target, permit } = attempt;
     const startedAt = performance.now();
     const onLargeBody = async () => {
       deadline.pause();
@@ -161,16 +163,17 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     };
     const validators = target.validators?.url === candidate.publicUrl ? target.validators : undefined;
     try {
-      const headers = { ...candidate.headers, ...conditionalHeaders(validators) };
-      const response = await this.http.get({ url: candidate.url, headers, signal: deadline.signal, onLargeBody });
+      const headers = requestHeaders(candidate, validators);
+      const response = await this.http.get({ url: candidate.url, headers, signal: deadline, onLargeBody });
       // Reading the document does not count towards the deadline.
       deadline.clear();
       const trace = {
         url: candidate.publicUrl,
         durationMs: Math.round(performance.now() - startedAt),
         bytes: response.kind === 'response' ? response.body.length : 0,
+        otherRequests: NO_REQUESTS,
       };
-      return await this.toOutcome({ ...target, uri: candidate.uri }, response, trace, validators);
+      return await this.toOutcome(attempt, uri, response, trace, validators);
     } finally {
       deadline.clear();
       permit.release();
@@ -178,64 +181,63 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private async toOutcome(
-    target: KnownTarget & { uri: string },
+    attempt: Attempt,
+    uri: string,
     response: SafeResponse,
-    trace: { url: string; durationMs: number; bytes: number },
+    trace: FetchTrace,
     sent: Validators | undefined,
-  ): Promise<Outcome> {
-    if (response.kind === 'unreachable') return { kind: 'unreachable', reason: response.reason, ...trace };
+  ): Promise<FetchOutcome> {
+    if (response.kind === 'unreachable') return { ...trace, kind: 'unreachable', reason: response.reason };
     const { status, headers, body } = response;
     // After a redirect to another origin the validators were not sent, so a 304 means nothing.
     if (status === 304 && sent && response.sentRequestHeaders)
-      return { kind: 'not_modified', validators: sent, ...trace };
+      return { ...trace, kind: 'not_modified', validators: sent };
     if (status !== 200) {
       const isPending = status === 202 && [trace.url, response.url].some((url) => isGatewayUrl(url, this.gateways));
       const isRetryable = isPending || THROTTLED.includes(status);
       const seconds = isRetryable ? readRetryAfterSeconds(headers, new Date()) : undefined;
-      const retryAfter = seconds === undefined ? {} : { retryAfterSeconds: seconds };
       return {
+        ...trace,
         kind: 'bad_status',
         status,
         ...(isPending && { isPending }),
         body: this.bodyText(body),
-        ...retryAfter,
-        ...trace,
+        ...(seconds !== undefined && { retryAfterSeconds: seconds }),
       };
     }
-    const contentType = headers['content-type'] ?? null;
-    const beginning = this.beginningOf(body);
     // The token URI names the document, so that records do not depend on the gateway that served it.
-    const read = await this.read(target, { body, contentType, url: target.uri });
-    if (read.kind === 'undecodable') {
-      return { kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning), ...trace };
-    }
-    const { etag, 'last-modified': lastModified } = headers;
-    return { kind: 'fetched', metadata: read.metadata, validators: { url: trace.url, etag, lastModified }, ...trace };
+    const found = { body, contentType: headers['content-type'] ?? null, url: uri };
+    const validators = { url: trace.url, etag: headers['etag'], lastModified: headers['last-modified'] };
+    return this.readDocument(attempt, found, validators, trace);
   }
 
   private async readInline(
-    target: KnownTarget,
-    { body, contentType, url }: Extract<LocatedMetadata, { kind: 'document' }>,
-  ): Promise<Outcome> {
+    attempt: Attempt,
+    found: Extract<LocatedMetadata, { kind: 'document' }>,
+  ): Promise<FetchOutcome> {
     const startedAt = performance.now();
-    const bytes = body.length;
+    const { url } = found;
+    const trace = { url, durationMs: 0, bytes: found.body.length, otherRequests: NO_REQUESTS };
+    const outcome = await this.readDocument(attempt, found, { url }, trace);
+    return { ...outcome, durationMs: Math.round(performance.now() - startedAt) };
+  }
+
+  private async readDocument(
+    { target, standard, acceptsMedia }: Attempt,
+    { body, contentType, url }: Pick<DocumentToRead, 'body' | 'contentType' | 'url'>,
+    validators: Validators,
+    trace: FetchTrace,
+  ): Promise<FetchOutcome> {
     const beginning = this.beginningOf(body);
-    const read = await this.read(target, { body, contentType, url });
-    const trace = { url, durationMs: Math.round(performance.now() - startedAt), bytes };
-    return read.kind === 'undecodable'
-      ? { kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning), ...trace }
-      : { kind: 'fetched', metadata: read.metadata, validators: { url }, ...trace };
-  }
-
-  private read(
-    { source, tokenId, acceptsMedia }: KnownTarget,
-    found: Pick<DocumentToRead, 'body' | 'contentType' | 'url'>,
-  ): Promise<ReadDocument> {
+    const { tokenId } = target;
     const { gateways } = this;
-    return this.reader.read({ ...found, tokenId, standard: standardOf(source), gateways, acceptsMedia });
+    const read = await this.reader.read({ body, contentType, url, tokenId, standard, gateways, acceptsMedia });
+    return read.kind === 'undecodable'
+      ? { ...trace, kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning) }
+      : { ...trace, kind: 'fetched', metadata: read.metadata, validators };
   }
 
-  private recordForBackoff({ url }: Candidate, outcome: Outcome): void {
+  private recordForBackoff({ url }: Candidate, outcome: FetchOutcome): void {
     if (isBusy(outcome)) return;
     const isGatewayFailure =
       (outcome.kind === 'unreachable' && outcome.reason !== 'too_large') ||
@@ -244,9 +246,9 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     else this.gatewayBackoff.recordSuccess(url);
   }
 
-  /** A copy, since reading may transfer the body to a thread. It is decoded only if it is shown. */
+  /** A copy if reading may transfer the body to a thread. It is decoded only if it is shown. */
   private beginningOf(body: Uint8Array): Uint8Array {
-    return new Uint8Array(body.subarray(0, this.httpConfig.errorBodyBytes));
+    return body.length > LARGE_BODY ? new Uint8Array(body.subarray(0, this.httpConfig.errorBodyBytes)) : body;
   }
 
   /** The beginning of a body as storable text, without a truncated last character. */
@@ -271,7 +273,7 @@ function isMetadataApi(located: Located, source: MetadataLocation): boolean {
 
 /** The outcome of an attempt that ended before a request. */
 function withoutRequest(failure: NoTokenUri, durationMs: number): FetchOutcome {
-  const trace = { url: '', durationMs, bytes: 0, otherRequests: [] };
+  const trace = { url: '', durationMs, bytes: 0, otherRequests: NO_REQUESTS };
   return failure.kind === 'undecodable' ? { ...failure, body: '', ...trace } : { ...failure, ...trace };
 }
 
@@ -284,31 +286,38 @@ function ownerOf({ collectionId }: FetchTarget, candidate?: Candidate): string {
   return collectionId ?? (candidate ? new URL(candidate.url).host : '');
 }
 
-function conditionalHeaders(validators: Validators | undefined): Record<string, string> {
+/** undefined: none. */
+function requestHeaders(
+  { headers }: Candidate,
+  validators: Validators | undefined,
+): Record<string, string> | undefined {
+  const { etag, lastModified } = validators ?? {};
+  if (!etag && !lastModified) return headers;
   return {
-    ...(validators?.etag && { 'if-none-match': validators.etag }),
-    ...(validators?.lastModified && { 'if-modified-since': validators.lastModified }),
+    ...headers,
+    ...(etag && { 'if-none-match': etag }),
+    ...(lastModified && { 'if-modified-since': lastModified }),
   };
 }
 
 /** The outcome for a URI that can be neither requested nor decoded. */
-function toInvalidOutcome({ reason, url }: Extract<LocatedMetadata, { kind: 'invalid' }>): Outcome {
-  const trace = { url, durationMs: 0, bytes: 0 };
+function toInvalidOutcome({ reason, url }: Extract<LocatedMetadata, { kind: 'invalid' }>): FetchOutcome {
+  const trace = { url, durationMs: 0, bytes: 0, otherRequests: NO_REQUESTS };
   return reason === 'invalid_data_uri'
     ? { kind: 'undecodable', reason, body: '', ...trace }
     : { kind: 'unreachable', reason, ...trace };
 }
 
 /** No buffer was free, so another gateway would have to wait too. */
-function isBusy(outcome: Outcome): boolean {
+function isBusy(outcome: FetchOutcome): boolean {
   return outcome.kind === 'unreachable' && outcome.reason === 'busy';
 }
 
-function isThrottled(outcome: Outcome): boolean {
+function isThrottled(outcome: FetchOutcome): boolean {
   return outcome.kind === 'bad_status' && THROTTLED.includes(outcome.status);
 }
 
-function toFailedRequest(outcome: Outcome): FailedRequest {
+function toFailedRequest(outcome: FetchOutcome): FailedRequest {
   const { url, durationMs, bytes } = outcome;
   switch (outcome.kind) {
     case 'bad_status':

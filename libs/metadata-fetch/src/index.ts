@@ -1,5 +1,6 @@
 export { MetadataFetchModule } from './metadata-fetch.module.js';
 export type { MetadataFetchExtras } from './metadata-fetch.module.js';
+export { metadataFetchOptions } from './metadata-fetch.options.js';
 export type { MetadataFetchOptions } from './metadata-fetch.options.js';
 export { MEDIA_INSTEAD_OF_DOCUMENT } from './document/media-document.js';
 export { MetadataFetcher } from './metadata-fetcher.js';

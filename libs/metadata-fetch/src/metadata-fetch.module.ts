@@ -56,9 +56,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [MetadataFetcher],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
-  /** The options: names, limits and defaults. */
-  static readonly options: typeof metadataFetchOptions = metadataFetchOptions;
-
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

@@ -56,4 +56,5 @@ export type MetadataFetchOptions = z.input<typeof metadataFetchOptionsSchema>;
 export type MetadataFetchConfig = z.output<typeof metadataFetchOptionsSchema>;
 export const METADATA_FETCH_CONFIG = Symbol('MetadataFetchConfig');
 
+/** Names, limits and defaults of the options. */
 export const metadataFetchOptions = new ModuleOptions('MetadataFetchModule', metadataFetchOptionsSchema);

@@ -13,6 +13,7 @@ export type MetadataLocation =
   /** The contract at this address, which is called for the token URI. */
   | { kind: 'chain'; chainId: number; address: string; uriRule: UriRule };
 
+/** The token to fetch, and what is stored of its last fetch. */
 export interface FetchTarget {
   source: MetadataLocation;
   /** Decimal uint256. */

@@ -27,6 +27,7 @@ export abstract class MetadataSource {
   prepare(_targets: readonly FetchTarget[]): void {}
 }
 
+/** Where a token’s document is: its URI, with or without the standard of its contract; or the reason why there is none. */
 export type Located = string | null | TokenUri | NoTokenUri;
 
 /** Locates by the collection: its metadata URL with the token id, the token URI of the target, or its contract. */

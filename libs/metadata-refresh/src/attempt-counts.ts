@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FetchOutcome } from '@app/metadata-fetch';
 
+/** The number of requests to metadata hosts with one outcome and reason, since the process started. */
 export interface AttemptCount {
   outcome: FetchOutcome['kind'];
   /** Empty for a success. */

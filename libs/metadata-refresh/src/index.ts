@@ -1,5 +1,6 @@
 export { MetadataRefreshModule } from './metadata-refresh.module.js';
 export type { MetadataRefreshExtras } from './metadata-refresh.module.js';
+export { metadataRefreshOptions } from './metadata-refresh.options.js';
 export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';

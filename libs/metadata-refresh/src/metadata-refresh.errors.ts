@@ -81,6 +81,7 @@ export class SourceNotSupported extends Error {
   }
 }
 
+/** The quota of a project, and what is left of it in the current hour. */
 export interface QuotaState {
   /** Tokens per hour. */
   limit: number;

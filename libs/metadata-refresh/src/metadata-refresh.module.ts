@@ -96,9 +96,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
-  /** What tunes the module: names, limits and defaults. */
-  static readonly options: typeof metadataRefreshOptions = metadataRefreshOptions;
-
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

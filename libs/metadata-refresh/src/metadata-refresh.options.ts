@@ -96,4 +96,5 @@ export type MetadataRefreshOptions = z.input<typeof metadataRefreshOptionsSchema
 export type MetadataRefreshConfig = z.output<typeof metadataRefreshOptionsSchema>;
 export const METADATA_REFRESH_CONFIG = Symbol('MetadataRefreshConfig');
 
+/** Names, limits and defaults of the options. */
 export const metadataRefreshOptions = new ModuleOptions('MetadataRefreshModule', metadataRefreshOptionsSchema);

@@ -31,6 +31,7 @@ export interface RefreshingProject {
   tokensPerHour: number | null;
 }
 
+/** A request to refresh tokens of one collection. */
 export interface RefreshRequest {
   collectionAddress: string;
   /** Decimal uint256; given twice, it is one token. */

@@ -6,11 +6,13 @@ export interface PagePosition {
   id: string;
 }
 
+/** The number of rows of a page, and the position of the last row of the previous page. */
 export interface PageRequest {
   limit: number;
   after?: PagePosition | undefined;
 }
 
+/** One page of a list. */
 export interface Page<Row> {
   rows: Row[];
   hasMore: boolean;

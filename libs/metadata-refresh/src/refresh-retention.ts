@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { describeDatabaseError } from '@app/database';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
@@ -40,7 +41,10 @@ export class RefreshRetention {
       const deleted = await this.deleteExpired();
       if (deleted.refreshes + deleted.attempts > 0) this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
     } catch (error) {
-      this.logger.warn({ msg: 'expired refreshes not deleted; next try in an hour', error: String(error) });
+      this.logger.warn({
+        msg: 'expired refreshes not deleted; next try in an hour',
+        error: describeDatabaseError(error),
+      });
     }
   }
 

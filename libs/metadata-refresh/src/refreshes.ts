@@ -19,6 +19,7 @@ export interface RefreshFilter {
   isPending?: boolean | undefined;
 }
 
+/** A refresh, with the project that requested it. */
 export interface ProjectRefresh extends Refresh {
   projectId: string;
 }

@@ -29,6 +29,7 @@ export function toHex64(tokenId: string): string {
   return BigInt(tokenId).toString(16).padStart(64, '0');
 }
 
+/** A metadata URL that can be registered, or the reason why it cannot. */
 export type ParsedMetadataUrl =
   /** Trimmed; if the id is to be appended, without a trailing slash, `?` or `#`. */
   | { kind: 'valid'; url: string }

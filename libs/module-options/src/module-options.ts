@@ -69,6 +69,7 @@ export function unknownName(name: string, known: readonly string[], kind = 'an o
   return `${name} is not ${kind} here; ${nearest ? `did you mean ${nearest}?` : all}`;
 }
 
+/** An Error with one line for each mistake. */
 export function wrongOptions(module: string, mistakes: readonly string[]): Error {
   return new Error(`${module}: wrong options.\n${mistakes.map((mistake) => `✖ ${mistake}`).join('\n')}`);
 }

@@ -1,13 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { ApiKeyGuard } from './api-key.guard.js';
+import type { CredentialKind } from './credential-kind.js';
 import type { AuthenticatedRequest } from './current-project.decorator.js';
 import { NotAuthenticated } from './project-auth.errors.js';
 import type { CallingProject } from './project-directory.js';
 import { WalletSignatureGuard, type SignatureRules } from './wallet-signature.guard.js';
-
-export const CREDENTIAL_KINDS = ['wallet_signature', 'api_key'] as const;
-/** A way in which a caller authenticates. */
-export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 const HOW_TO: Record<CredentialKind, string> = {
   wallet_signature: 'sign it with x-imx-eth-address, x-imx-eth-timestamp and x-imx-eth-signature',

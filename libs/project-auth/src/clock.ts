@@ -5,6 +5,7 @@ export abstract class Clock {
   abstract now(): Date;
 }
 
+/** The clock of the process. */
 @Injectable()
 export class SystemClock extends Clock {
   override now(): Date {

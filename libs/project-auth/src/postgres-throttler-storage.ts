@@ -15,6 +15,7 @@ interface Window {
  * A throttler storage in PostgreSQL: one row for each key, updated by one statement, so the limit is exact across
  * processes. A window starts with the first request that is counted in it and lasts `ttl` milliseconds. A request over
  * the limit is not counted and blocks the key no longer than the window lasts: `blockDuration` is ignored.
+ * The row of a key stays: use it for keys of a limited number, such as projects, and not for addresses of callers.
  */
 @Injectable()
 export class PostgresThrottlerStorage implements ThrottlerStorage {

@@ -1,6 +1,7 @@
 import { HttpException, HttpStatus, UnauthorizedException } from '@nestjs/common';
 import type { SignatureRefusal } from './wallet-signature.js';
 
+/** Why a caller is not authenticated. */
 export type AuthenticationRefusal =
   SignatureRefusal | 'signature_already_used' | 'credentials_missing' | 'invalid_api_key' | 'credentials_disagree';
 
@@ -33,6 +34,7 @@ export class RequestRateExceeded extends HttpException {
   }
 }
 
+/** A value of the project is invalid; the message names it and its rule. */
 export class InvalidProject extends Error {
   override readonly name = 'InvalidProject';
 }
@@ -45,6 +47,7 @@ export class OwnerAlreadyHasProject extends Error {
   }
 }
 
+/** The project does not exist. */
 export class ProjectNotFound extends Error {
   override readonly name = 'ProjectNotFound';
   constructor(readonly projectId: string) {
@@ -52,6 +55,7 @@ export class ProjectNotFound extends Error {
   }
 }
 
+/** The project has no active key with this prefix. */
 export class ApiKeyNotFound extends Error {
   override readonly name = 'ApiKeyNotFound';
   constructor(readonly prefix: string) {

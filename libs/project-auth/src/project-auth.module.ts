@@ -98,9 +98,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
 })
 export class ProjectAuthModule extends ConfigurableModuleClass {
-  /** The options: names, limits and defaults. */
-  static readonly options: typeof projectAuthOptions = projectAuthOptions;
-
   static override forRoot(options: ProjectAuthOptions & ProjectAuthExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

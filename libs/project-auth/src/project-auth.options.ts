@@ -30,4 +30,5 @@ export type ProjectAuthOptions = z.input<typeof projectAuthOptionsSchema>;
 export type ProjectAuthConfig = z.output<typeof projectAuthOptionsSchema>;
 export const PROJECT_AUTH_CONFIG = Symbol('ProjectAuthConfig');
 
+/** Names, limits and defaults of the options. */
 export const projectAuthOptions = new ModuleOptions('ProjectAuthModule', projectAuthOptionsSchema);

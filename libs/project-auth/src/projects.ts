@@ -9,6 +9,7 @@ import { ProjectDirectory, type CallingProject } from './project-directory.js';
 import { checkLimits, type ProjectLimits } from './project-limits.js';
 import { Project } from './project.entity.js';
 
+/** A project to create. */
 export interface NewProject {
   name: string;
   /** `0x` and 40 hex digits; a mixed-case address must have a valid EIP-55 checksum. */
@@ -17,12 +18,14 @@ export interface NewProject {
   limits?: Partial<ProjectLimits>;
 }
 
+/** Changes of a project. Absent fields do not change. */
 export interface ProjectChange {
   name?: string | undefined;
   /** As in NewProject. The previous owner can no longer sign. */
   ownerAddress?: string | undefined;
 }
 
+/** A page of the list of projects. */
 export interface ProjectQuery {
   /** 1–1,000; default 100. */
   limit?: number | undefined;
@@ -172,6 +175,13 @@ export class Projects extends ProjectDirectory {
 
   override async findById(projectId: string): Promise<Project | null> {
     return this.em.fork().findOne(Project, { id: projectId }, ANYWAY);
+  }
+
+  /** Throws ProjectNotFound. */
+  async getById(projectId: string): Promise<Project> {
+    const project = await this.findById(projectId);
+    if (!project) throw new ProjectNotFound(projectId);
+    return project;
   }
 
   override async findByOwner(address: string): Promise<Project | null> {

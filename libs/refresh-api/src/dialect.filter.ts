@@ -1,4 +1,4 @@
-import { MIGRATION_HINT, isMigrationMissing } from '@app/database';
+import { describeDatabaseError, isMigrationMissing } from '@app/database';
 import type { AuthenticatedRequest } from '@app/project-auth';
 import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -15,12 +15,21 @@ const UNAVAILABLE = {
 
 export type UnavailableReason = keyof typeof UNAVAILABLE;
 
+const UNAVAILABLE_LOG: Record<UnavailableReason, string> = {
+  database: 'a request failed because the database is unavailable',
+  slow: 'a request failed because a statement took too long',
+  migrations: 'a request failed because migrations of nft_metadata are missing',
+};
+/** A reason that lasts is logged once in this time. */
+const LOG_INTERVAL_MS = 60_000;
+
 /** A database that restarts, or is being migrated, is usually available within seconds. */
-const RETRY_AFTER_SECONDS = '5';
+const RETRY_AFTER_SECONDS = 5;
 
 /** Translates every error on the routes of a dialect into its error shape. */
 export abstract class DialectFilter implements ExceptionFilter {
   private readonly logger = new Logger(this.constructor.name);
+  private readonly loggedAt = new Map<UnavailableReason, number>();
 
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
@@ -53,15 +62,30 @@ export abstract class DialectFilter implements ExceptionFilter {
     }
     const why = reasonOf(error);
     if (!why) return this.internalError();
-    return { ...this.unavailableResponse(why, UNAVAILABLE[why]), headers: { 'retry-after': RETRY_AFTER_SECONDS } };
+    return {
+      ...this.unavailableResponse(why, UNAVAILABLE[why]),
+      headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
+    };
   }
 
   private log(error: unknown): void {
+    const why = reasonOf(error);
+    if (why) return this.logUnavailable(why, error);
     this.logger.error({
-      msg: isMigrationMissing(error)
-        ? `a request failed because migrations of nft_metadata are missing. ${MIGRATION_HINT}`
-        : 'a request failed because of an error in the service',
+      msg: 'a request failed because of an error in the service',
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  }
+
+  /** Without a stack, since no code is wrong, and not for each request. */
+  private logUnavailable(why: UnavailableReason, error: unknown): void {
+    const now = performance.now();
+    if (now - (this.loggedAt.get(why) ?? -Infinity) < LOG_INTERVAL_MS) return;
+    this.loggedAt.set(why, now);
+    this.logger.error({
+      msg: UNAVAILABLE_LOG[why],
+      error: describeDatabaseError(error),
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
     });
   }
 }

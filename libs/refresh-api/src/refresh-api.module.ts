@@ -76,9 +76,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
-  /** The options: names, limits and defaults. */
-  static readonly options: typeof refreshApiOptions = refreshApiOptions;
-
   constructor(
     private readonly bodyErrors: BodyErrors,
     private readonly unknownPaths: UnknownPaths,

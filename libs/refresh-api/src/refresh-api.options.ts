@@ -28,13 +28,13 @@ const refreshApiOptionsSchema = z.strictObject({
    */
   registeredTokensPerRequest: z.int().min(1).max(10_000).default(1000),
   /**
-   * A project registers no more tokens once its collection has this many. An operator and the host application may register
-   * any number.
+   * A project cannot register more tokens over HTTP once its collection has this many. Operators and the host application
+   * can register any number.
    * @takesEffect each request
    */
   tokensPerCollection: z.int().min(0).default(1_000_000),
   /**
-   * The number of webhooks from which on a project cannot create more over HTTP. Operators can create any number.
+   * The maximum number of webhooks that a project can create over HTTP. Operators can create any number.
    * @takesEffect each request
    */
   webhooksPerProject: z.int().min(0).default(10),
@@ -89,6 +89,7 @@ export const standardExtras: Required<RefreshApiExtras> = {
   decorators: [],
 };
 
+/** Names, limits and defaults of the options. */
 export const refreshApiOptions = new ModuleOptions('RefreshApiModule', refreshApiOptionsSchema);
 
 const pathSchema = z

@@ -79,10 +79,12 @@ function grant(buffer: BodyBuffer, owner: string, onAcquire: OnAcquire): void {
 
 type OnAcquire = (buffer: BodyBuffer) => void;
 
+const DO_NOTHING = () => {};
+
 /** Lets one attempt hold one buffer at a time. All its waits together are limited by `largeBodyQueueTimeoutMs`. */
 export class Permit {
   private buffer: BodyBuffer | undefined;
-  private stopWaiting = () => {};
+  private stopWaiting = DO_NOTHING;
   /** Whether the attempt is in the queue. */
   isWaiting = false;
 
@@ -111,7 +113,7 @@ export class Permit {
         this.pool.cancel(owner, onAcquire);
         this.remainingMs = Math.max(0, this.remainingMs - (performance.now() - startedAt));
         this.isWaiting = false;
-        this.stopWaiting = () => {};
+        this.stopWaiting = DO_NOTHING;
       };
       if (!this.pool.acquire(owner, onAcquire)) onTimeout();
     });

@@ -1,5 +1,6 @@
 /** Enough for most documents, in bytes. */
 const MIN_CAPACITY = 4096;
+const NO_BYTES = Buffer.alloc(0);
 
 /**
  * Collects the bytes of a body. Chunks are copied into one buffer at once: a host may send every byte in a chunk of its
@@ -7,7 +8,7 @@ const MIN_CAPACITY = 4096;
  */
 export class BodyBytes {
   length = 0;
-  private bytes: Buffer = Buffer.alloc(0);
+  private bytes: Buffer = NO_BYTES;
   /** The first chunk is used without a copy, since most bodies are one chunk. */
   private isOwned = false;
 
@@ -34,6 +35,7 @@ export class BodyBytes {
 
   /** At most this many bytes, from the start. */
   head(maxLength: number): Buffer {
-    return this.bytes.subarray(0, Math.min(this.length, maxLength));
+    const length = Math.min(this.length, maxLength);
+    return length === this.bytes.length ? this.bytes : this.bytes.subarray(0, length);
   }
 }

@@ -2,20 +2,21 @@ import type { Dispatcher } from 'undici';
 import { ResponseTooLarge } from './response-too-large.js';
 import { BodyBytes } from './body-bytes.js';
 import type { ResponseHandler, Connection } from './connections.js';
-import { decoderFor, type BodyDecoder, type ByteSource } from './content-decoder.js';
+import { decodeSync, decoderFor, MAX_SYNC_BYTES, type BodyDecoder, type ByteSource } from './content-decoder.js';
 import { LARGE_BODY, AcquireTimeout } from './body-buffer-pool.js';
+import type { RequestSignal } from './request-signal.js';
 
 export interface ExchangeRequest {
   url: URL;
-  /** Makes it a POST. */
-  body?: string | undefined;
+  /** Makes it a POST. null: a GET. */
+  body: string | null;
   /**
    * Whether to send it again if a kept-alive connection turns out to be closed. Not for a message, which may have arrived.
    */
   idempotent: boolean;
   headers: Readonly<Record<string, string>>;
   connections: Dispatcher;
-  signal: AbortSignal;
+  signal: RequestSignal;
   /**
    * The largest body of a 200, in bytes after decompression. null: only the first `errorBodyBytes` are read, as of any
    * other status.
@@ -43,22 +44,22 @@ class IncompleteResponse extends Error {
 /** The caller's signal was aborted. */
 class RequestAborted extends Error {}
 
-/** The host closed a kept-alive connection before the request. Nothing is wrong with the host. */
-class StaleConnection extends Error {}
-
 /** After so many stale connections in a row the host is closing all of them. */
 const MAX_STALE_RETRIES = 3;
 
 /** One request and its response: no redirects, no proxy. Counts bytes after decompression while they arrive. */
-export async function exchange(request: ExchangeRequest): Promise<HttpResponse> {
-  for (let retries = 0; ; retries += 1) {
-    try {
-      return await new Promise<HttpResponse>((resolve, reject) => new ResponseReader(request, resolve, reject).send());
-    } catch (error) {
-      if (!(error instanceof StaleConnection)) throw error;
-      if (retries === MAX_STALE_RETRIES || !request.idempotent) throw error.cause;
-    }
-  }
+export function exchange(request: ExchangeRequest): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const send = (staleConnections: number) => {
+      const onStale = (cause: unknown) => {
+        if (!request.idempotent || staleConnections === MAX_STALE_RETRIES) reject(cause);
+        // Not from within undici, which is still removing the connection.
+        else queueMicrotask(() => send(staleConnections + 1));
+      };
+      new ResponseReader(request, resolve, reject, onStale).send();
+    };
+    send(0);
+  });
 }
 
 /** Reads a response as it arrives. The body of a 200 has to be complete; of an error's body the beginning is enough. */
@@ -70,8 +71,9 @@ class ResponseReader implements ResponseHandler {
   private headers: ResponseHeaders = {};
   private readonly body = new BodyBytes();
   private maxBytes: number;
-  private hasBody = false;
   private decoder: BodyDecoder | null = null;
+  /** An encoded body as it arrives, as long as it may turn out to be small. */
+  private encoded: BodyBytes | null = null;
   private isSettled = false;
   private readonly onAbort = () => this.fail(new RequestAborted('The deadline is over.'));
 
@@ -79,10 +81,12 @@ class ResponseReader implements ResponseHandler {
     private readonly request: ExchangeRequest,
     private readonly resolve: (response: HttpResponse) => void,
     private readonly reject: (error: unknown) => void,
+    /** The host closed a kept-alive connection before the request. Nothing is wrong with the host. */
+    private readonly onStale: (cause: Error) => void,
   ) {}
 
   send(): void {
-    const { url, body = null, headers, connections, signal } = this.request;
+    const { url, body, headers, connections, signal } = this.request;
     if (signal.aborted) return this.onAbort();
     signal.addEventListener('abort', this.onAbort, { once: true });
     const method = body === null ? 'GET' : 'POST';
@@ -95,7 +99,7 @@ class ResponseReader implements ResponseHandler {
     if (this.isSettled) controller.abort(new RequestAborted('The deadline was over before a connection was open.'));
   }
 
-  onResponseStart(_: unknown, status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
+  onResponseStart(_: unknown, status: number, headers: ReceivedHeaders): void {
     if (status < 200) return;
     this.connection!.isUsed = true;
     this.status = status;
@@ -104,18 +108,21 @@ class ResponseReader implements ResponseHandler {
     if (this.needsWholeBody && Number(this.headers['content-length']) > this.maxBytes) {
       return this.fail(new ResponseTooLarge(`The Content-Length is more than ${this.maxBytes} bytes.`));
     }
+    const contentEncoding = this.headers['content-encoding'];
+    if (contentEncoding === undefined) return;
+    if (this.needsWholeBody) this.encoded = new BodyBytes();
+    else this.decoder = this.openDecoder(contentEncoding);
   }
 
   onResponseData(_: unknown, chunk: Buffer): void {
     if (this.isSettled) return;
-    if (!this.hasBody) this.decoder = this.openDecoder();
-    this.hasBody = true;
-    if (this.decoder) this.decoder.write(chunk, this.controller!);
-    else this.collect(chunk, this.controller!);
+    if (this.encoded) this.collectEncoded(chunk, this.encoded);
+    else this.decode(chunk, this.controller!);
   }
 
   onResponseEnd(): void {
     if (this.connection!.isBroken) return this.fail(new IncompleteResponse('The connection was reset.'));
+    if (this.encoded && this.encoded.length > 0) this.decodeSmallBody(this.encoded);
     if (this.decoder) this.decoder.end();
     else this.complete();
   }
@@ -128,13 +135,36 @@ class ResponseReader implements ResponseHandler {
     return this.status === 200 && this.request.maxBytes !== null;
   }
 
-  private openDecoder(): BodyDecoder | null {
+  private openDecoder(contentEncoding: string): BodyDecoder | null {
     const sink = {
       write: (chunk: Buffer, from: ByteSource) => this.collect(chunk, from),
       end: () => this.complete(),
       fail: (error: Error) => this.fail(asIncomplete(error, `The body cannot be decompressed: ${error.message}`)),
     };
-    return decoderFor(this.headers['content-encoding'], sink, Math.max(this.maxBytes, LARGE_BODY));
+    return decoderFor(contentEncoding, sink, Math.max(this.maxBytes, LARGE_BODY));
+  }
+
+  private collectEncoded(chunk: Buffer, encoded: BodyBytes): void {
+    encoded.append(chunk);
+    if (encoded.length > MAX_SYNC_BYTES) this.decodeAsStream(encoded, this.controller!);
+  }
+
+  private decodeSmallBody(encoded: BodyBytes): void {
+    const maxBytes = Math.min(this.maxBytes, LARGE_BODY);
+    const body = decodeSync(this.headers['content-encoding']!, encoded.head(encoded.length), maxBytes);
+    if (body) this.collect(body, COMPLETE);
+    else this.decodeAsStream(encoded, COMPLETE);
+  }
+
+  private decodeAsStream(encoded: BodyBytes, from: ByteSource): void {
+    this.encoded = null;
+    this.decoder = this.openDecoder(this.headers['content-encoding']!);
+    this.decode(encoded.head(encoded.length), from);
+  }
+
+  private decode(chunk: Buffer, from: ByteSource): void {
+    if (this.decoder) this.decoder.write(chunk, from);
+    else this.collect(chunk, from);
   }
 
   private collect(chunk: Buffer, from: ByteSource): void {
@@ -170,16 +200,17 @@ class ResponseReader implements ResponseHandler {
   /** Settles before it aborts the connection, whose own error would hide the cause. */
   private fail(error: Error): void {
     if (this.status !== 0 && !this.needsWholeBody) this.complete();
-    else if (this.settle()) this.reject(this.status === 0 ? this.errorWithoutResponse(error) : asIncomplete(error));
+    else if (this.settle()) this.rejectWith(error);
     this.decoder?.destroy();
     this.controller?.abort(error);
   }
 
-  private errorWithoutResponse(error: Error): Error {
-    if (isProtocolError(error)) {
-      return new IncompleteResponse(`The response is not HTTP: ${error.message}`, { cause: error });
-    }
-    return this.connectionWasUsed && isReset(error) ? new StaleConnection('', { cause: error }) : error;
+  private rejectWith(error: Error): void {
+    if (this.status !== 0) this.reject(asIncomplete(error));
+    else if (isProtocolError(error)) {
+      this.reject(new IncompleteResponse(`The response is not HTTP: ${error.message}`, { cause: error }));
+    } else if (this.connectionWasUsed && isReset(error)) this.onStale(error);
+    else this.reject(error);
   }
 
   /** False if the exchange is settled already. */
@@ -191,13 +222,24 @@ class ResponseReader implements ResponseHandler {
   }
 }
 
+/** The source of a body that has arrived whole. */
+const COMPLETE: ByteSource = { pause() {}, resume() {} };
+
 /** Treats repeated headers as node:http does. */
-function firstValues(headers: Readonly<Record<string, string | string[] | undefined>>): ResponseHeaders {
+function firstValues(headers: ReceivedHeaders): ResponseHeaders {
+  if (hasSingleValues(headers)) return headers;
   const first: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(headers)) {
     first[name] = !Array.isArray(value) ? value : name === 'content-encoding' ? value.join(', ') : value[0];
   }
   return first;
+}
+
+type ReceivedHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+function hasSingleValues(headers: ReceivedHeaders): headers is ResponseHeaders {
+  for (const name in headers) if (typeof headers[name] !== 'string') return false;
+  return true;
 }
 
 function isReset(error: Error): boolean {

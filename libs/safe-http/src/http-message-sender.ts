@@ -24,7 +24,7 @@ export class HttpMessageSender extends MessageSender {
     const startedAt = performance.now();
     const deadline = new Deadline(deadlineMs, signal);
     try {
-      const response = await this.http.post({ url, headers, body, signal: deadline.signal, expectsBody: false });
+      const response = await this.http.post({ url, headers, body, signal: deadline, expectsBody: false });
       const durationMs = Math.round(performance.now() - startedAt);
       if (response.kind === 'unreachable') return { kind: 'unreachable', reason: response.reason, durationMs };
       const seconds = readRetryAfterSeconds(response.headers, new Date());

@@ -1,6 +1,6 @@
 export { SafeHttpModule } from './safe-http.module.js';
 export type { SafeHttpExtras } from './safe-http.module.js';
-export { SAFE_HTTP_CONFIG } from './safe-http.options.js';
+export { SAFE_HTTP_CONFIG, safeHttpOptions } from './safe-http.options.js';
 export type { SafeHttpConfig, SafeHttpOptions } from './safe-http.options.js';
 export { MAX_BODY_BYTES, MAX_URL_LENGTH } from './safe-http.limits.js';
 export { SsrfSafeHttp } from './ssrf-safe-http.js';
@@ -10,6 +10,7 @@ export { hostAndPort, isPrivateHost } from './url-rules.js';
 export { LARGE_BODY, BodyBufferPool, AcquireTimeout } from './body-buffer-pool.js';
 export type { Permit } from './body-buffer-pool.js';
 export { Deadline } from './deadline.js';
+export type { RequestSignal } from './request-signal.js';
 export { credentialHeaders } from './endpoint-credentials.js';
 export { exponentialDelay } from './exponential-delay.js';
 export { readRetryAfterSeconds } from './retry-after.js';

@@ -1,5 +1,6 @@
 import type { RequestFailureReason } from './request-failure.js';
 
+/** A message to post. */
 export interface Message {
   url: string;
   headers: Readonly<Record<string, string>>;

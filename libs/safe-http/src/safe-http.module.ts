@@ -44,9 +44,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   exports: [SAFE_HTTP_CONFIG, SsrfSafeHttp, BodyBufferPool, MessageSender],
 })
 export class SafeHttpModule extends ConfigurableModuleClass {
-  /** The options: names, limits and defaults. */
-  static readonly options: typeof safeHttpOptions = safeHttpOptions;
-
   static override forRoot(options: SafeHttpOptions & SafeHttpExtras = {}): DynamicModule {
     return super.forRoot(options);
   }

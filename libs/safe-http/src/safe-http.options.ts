@@ -90,6 +90,8 @@ function isNameServer(text: string): boolean {
 export type SafeHttpOptions = z.input<typeof safeHttpOptionsSchema>;
 /** The complete options, as injected. */
 export type SafeHttpConfig = z.output<typeof safeHttpOptionsSchema>;
+/** The injection token of SafeHttpConfig. */
 export const SAFE_HTTP_CONFIG = Symbol('SafeHttpConfig');
 
+/** Names, limits and defaults of the options. */
 export const safeHttpOptions = new ModuleOptions('SafeHttpModule', safeHttpOptionsSchema);

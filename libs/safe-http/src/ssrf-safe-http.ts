@@ -6,24 +6,26 @@ import { publicLookup } from './ssrf-filter.js';
 import { openConnections } from './connections.js';
 import type { RequestFailureReason } from './request-failure.js';
 import { checkUrl, type CheckedUrl, type UrlRules } from './url-rules.js';
-import { exchange, type HttpResponse } from './http-exchange.js';
+import { exchange, type ExchangeRequest, type HttpResponse } from './http-exchange.js';
 import { SAFE_HTTP_CONFIG, type SafeHttpConfig } from './safe-http.options.js';
 import { NameResolver } from './name-resolver.js';
+import type { RequestSignal } from './request-signal.js';
 
 export interface SafeRequest {
   url: string;
   /** Sent to this URL's origin only; a redirect to another one goes without. */
   headers?: Readonly<Record<string, string>>;
-  signal: AbortSignal;
+  signal: RequestSignal;
   /** Called once when the body proves large; reading continues in the buffer it resolves with. */
   onLargeBody: () => Promise<Buffer>;
 }
 
+/** A POST to an untrusted URL. */
 export interface SafePost {
   url: string;
   headers: Readonly<Record<string, string>>;
   body: string;
-  signal: AbortSignal;
+  signal: RequestSignal;
   /**
    * true: the body of a 200 is read whole, and the request is idempotent. false: a message, of which only the status of the
    * response counts, and which is never sent twice.
@@ -35,23 +37,22 @@ export interface SafePost {
   onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
+/** The response to a request, or the reason why there is none. */
 export type SafeResponse =
   /** `sentRequestHeaders`: whether the request's own headers went to the host that responded. */
   | ({ kind: 'response'; url: string; sentRequestHeaders: boolean } & HttpResponse)
   | { kind: 'unreachable'; url: string; reason: RequestFailureReason };
 
 /**
- * One request, as axios passes it to our adapter. A class, since axios deep-copies plain objects. It carries the deadline
- * itself, because axios' `signal` would drop the status of an error response whose body was cut short.
+ * One request, as axios passes it to our adapter. A class, since axios deep-copies plain objects. It carries the signal, the
+ * URL and the headers itself: axios would drop the status of an error response whose body was cut short, and would parse
+ * and copy the others once more.
  */
 class Hop {
-  constructor(
-    readonly checked: Extract<CheckedUrl, { kind: 'url' }>,
-    readonly headers: Readonly<Record<string, string>>,
-    readonly request: SafeRequest | SafePost,
-  ) {}
+  constructor(readonly request: ExchangeRequest) {}
 }
 
+/** axios copies and checks each field of a configuration, so it has no other. */
 interface HopConfig extends AxiosRequestConfig {
   hop: Hop;
 }
@@ -91,44 +92,69 @@ export class SsrfSafeHttp implements OnApplicationShutdown {
       public: openConnections({ ...options, lookup: publicLookup(config.lookup ?? resolver.lookup) }),
       exempt: openConnections({ ...options, lookup: config.lookup ?? lookup }),
     };
-    // Axios without its defaults (JSON, XSRF, limits), which it would merge into each request.
-    this.axios = new Axios({ adapter: this.adapter, validateStatus: null });
+    // Without axios' defaults (JSON, XSRF, limits), which it would merge into each request.
+    this.axios = new Axios({ adapter });
   }
 
   /** Never rejects because of what the host does. */
   async get(request: SafeRequest): Promise<SafeResponse> {
-    const ownHeaders = request.headers ?? {};
+    const { signal, onLargeBody } = request;
     let url = request.url;
-    let headers = ownHeaders;
+    let headers = this.withDefaults(request.headers);
+    let sentRequestHeaders = true;
     for (let hops = 0; ; hops += 1) {
       const checked = this.check(url);
       if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
       try {
-        const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
-        const { data: response } = await this.axios.request<HttpResponse>(config);
+        const { data: response } = await this.axios.request<HttpResponse>(
+          configFor({
+            url: checked.url,
+            body: null,
+            idempotent: true,
+            headers,
+            connections: this.connectionsFor(checked),
+            signal,
+            maxBytes: this.config.maxBytes,
+            errorBodyBytes: this.config.errorBodyBytes,
+            onLargeBody,
+          }),
+        );
         const location = REDIRECTS.includes(response.status) ? utf8(response.headers['location']) : undefined;
-        if (location === undefined)
-          return { kind: 'response', url, sentRequestHeaders: headers === ownHeaders, ...response };
+        if (location === undefined) return toResponse(response, url, sentRequestHeaders);
         if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
         const next = URL.parse(location, url);
         if (!next) return { kind: 'unreachable', url, reason: 'invalid_uri' };
-        if (next.origin !== checked.url.origin) headers = {};
+        if (next.origin !== checked.url.origin) {
+          headers = this.headers;
+          sentRequestHeaders = false;
+        }
         url = next.href;
       } catch (error) {
-        return { kind: 'unreachable', url, reason: request.signal.aborted ? 'timeout' : reasonFor(error) };
+        return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
       }
     }
   }
 
   /** Follows no redirect, which would hand the body to another host. Never rejects because of what the host does. */
   async post(request: SafePost): Promise<SafeResponse> {
-    const { url, headers, signal } = request;
+    const { url, body, signal, expectsBody, maxBytes = Infinity, onLargeBody } = request;
     const checked = this.check(url);
     if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
     try {
-      const config: HopConfig = { url, hop: new Hop(checked, headers, request) };
-      const { data: response } = await this.axios.request<HttpResponse>(config);
-      return { kind: 'response', url, sentRequestHeaders: true, ...response };
+      const { data: response } = await this.axios.request<HttpResponse>(
+        configFor({
+          url: checked.url,
+          body,
+          idempotent: expectsBody,
+          headers: this.withDefaults(request.headers),
+          connections: this.connectionsFor(checked),
+          signal,
+          maxBytes: expectsBody ? Math.min(maxBytes, this.config.maxBytes) : null,
+          errorBodyBytes: this.config.errorBodyBytes,
+          onLargeBody,
+        }),
+      );
+      return toResponse(response, url, true);
     } catch (error) {
       return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
     }
@@ -144,25 +170,26 @@ export class SsrfSafeHttp implements OnApplicationShutdown {
     await Promise.all([this.connections.public.destroy(), this.connections.exempt.destroy()]);
   }
 
-  private readonly adapter: AxiosAdapter = async (config) => {
-    const { checked, headers, request } = (config as unknown as HopConfig).hop;
-    const response = await exchange({
-      url: checked.url,
-      headers: { ...this.headers, ...headers },
-      connections: this.connections[checked.isExempt ? 'exempt' : 'public'],
-      signal: request.signal,
-      ...('body' in request
-        ? {
-            body: request.body,
-            idempotent: request.expectsBody,
-            maxBytes: request.expectsBody ? Math.min(request.maxBytes ?? Infinity, this.config.maxBytes) : null,
-          }
-        : { idempotent: true, maxBytes: this.config.maxBytes }),
-      onLargeBody: request.onLargeBody,
-      errorBodyBytes: this.config.errorBodyBytes,
-    });
-    return { status: response.status, statusText: '', headers: NO_HEADERS, data: response, config };
-  };
+  private withDefaults(headers: SafeRequest['headers']): Readonly<Record<string, string>> {
+    return headers ? { ...this.headers, ...headers } : this.headers;
+  }
+
+  private connectionsFor({ isExempt }: { isExempt: boolean }): Dispatcher {
+    return isExempt ? this.connections.exempt : this.connections.public;
+  }
+}
+
+function configFor(request: ExchangeRequest): HopConfig {
+  return { hop: new Hop(request) };
+}
+
+const adapter: AxiosAdapter = async (config) => {
+  const response = await exchange((config as unknown as HopConfig).hop.request);
+  return { status: response.status, statusText: '', headers: NO_HEADERS, data: response, config };
+};
+
+function toResponse({ status, headers, body }: HttpResponse, url: string, sentRequestHeaders: boolean): SafeResponse {
+  return { kind: 'response', url, sentRequestHeaders, status, headers, body };
 }
 
 /** Headers arrive as Latin-1. Browsers read non-ASCII characters in a location as UTF-8. */

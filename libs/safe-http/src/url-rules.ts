@@ -45,6 +45,8 @@ function portOf({ port, protocol }: URL): number {
 
 /** Expects the host name of a parsed URL, in which every spelling of an IPv4 address has become four decimals. */
 export function isPrivateHost(hostname: string): boolean {
-  const literal = hostname.replace(/^\[|\]$/g, '');
+  // isIP matches several long patterns, and few hosts are addresses.
+  const mayBeAddress = hostname.includes(':') || /\d$/.test(hostname);
+  const literal = mayBeAddress ? hostname.replace(/^\[|\]$/g, '') : '';
   return isIP(literal) ? !isPublicAddress(literal) : PRIVATE_NAME.test(hostname);
 }

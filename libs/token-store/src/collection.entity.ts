@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { defineEntity, p } from '@mikro-orm/core';
-
-/** How the metadata URL is made from the URI that a contract returns. */
-export const URI_RULES = ['standard', 'as_is', 'append_decimal', 'base_uri'] as const;
+import { URI_RULES } from './uri-rules.js';
 
 /**
  * Where a collection's metadata comes from: a Metadata API, or its contract, by a rule (null: `standard`). The URL of a

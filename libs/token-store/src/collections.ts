@@ -2,10 +2,12 @@ import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/po
 import { parseMetadataUrl } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { Collection, URI_RULES, type CollectionSource } from './collection.entity.js';
+import { Collection, type CollectionSource } from './collection.entity.js';
+import { URI_RULES } from './uri-rules.js';
 import { CollectionRemoval } from './collection-removal.js';
 import { CollectionAlreadyExists, InvalidCollection, UnknownCollection } from './token-store.errors.js';
 
+/** A collection to register. */
 export interface NewCollection {
   chainId: number;
   /** `0x` and 40 hex digits, in any case. */
@@ -17,6 +19,7 @@ export interface NewCollection {
   hostConcurrency?: number | undefined;
 }
 
+/** A page of the list of collections. */
 export interface CollectionQuery {
   /** Absent: collections of all projects. */
   projectId?: string | undefined;
@@ -26,6 +29,7 @@ export interface CollectionQuery {
   after?: Pick<Collection, 'id' | 'createdAt'> | undefined;
 }
 
+/** Changes of a collection. Absent fields do not change. */
 export interface CollectionChange {
   source?: CollectionSource | undefined;
   /** As in NewCollection; null: the deployment's default. */

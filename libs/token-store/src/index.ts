@@ -29,10 +29,11 @@ export type {
   MetadataWrite,
   TokenMetadata,
 } from './token-metadata.js';
-export { Collection, URI_RULES } from './collection.entity.js';
+export { Collection } from './collection.entity.js';
 export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';
 export type { CollectionChange, CollectionQuery, NewCollection } from './collections.js';
+export { URI_RULES } from './uri-rules.js';
 export { isTokenId } from './token-id.js';
 export {
   CollectionAlreadyExists,

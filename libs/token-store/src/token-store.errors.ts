@@ -1,5 +1,6 @@
 import { isTokenId } from './token-id.js';
 
+/** The text is not a decimal uint256. */
 export class InvalidTokenId extends Error {
   override readonly name = 'InvalidTokenId';
   constructor(readonly tokenId: string) {
@@ -13,6 +14,7 @@ export class InvalidTokenId extends Error {
   }
 }
 
+/** The contract is registered already. */
 export class CollectionAlreadyExists extends Error {
   override readonly name = 'CollectionAlreadyExists';
   constructor(readonly collection: { chainId: number; address: string }) {
@@ -41,6 +43,7 @@ export class CollectionFull extends Error {
   }
 }
 
+/** A value of the collection is invalid; the message names it and its rule. */
 export class InvalidCollection extends Error {
   override readonly name = 'InvalidCollection';
 }

@@ -26,6 +26,7 @@ export interface TokenPageQuery extends Omit<TokenQuery, 'after'> {
   cursor?: string;
 }
 
+/** One page of tokens. */
 export interface TokenPage {
   tokens: TokenRecord[];
   /**
@@ -48,11 +49,13 @@ export interface TraitSummary {
   values: { value: string; tokenCount: number }[];
 }
 
+/** A limit on the tokens of a collection. */
 export interface TokenLimit {
   /** Tokens that the collection may hold, including those that are registered already. */
   collectionTokens?: number;
 }
 
+/** Which traits to list. */
 export interface TraitQuery {
   collectionId: string;
   /** Values listed for each type; 1–1,000, default 100. */
@@ -65,6 +68,7 @@ export interface TraitQuery {
  */
 export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing' | 'outdated';
 
+/** What a caller of `writeMetadata` wants to know or to defer. */
 export interface WriteOptions {
   /** Is called for each record whose content changed. */
   onChange?: ((change: MetadataChange) => void) | undefined;

@@ -5,6 +5,7 @@ import { lockCollection } from './collection-lock.js';
 import { SearchIndex } from './search/search-index.js';
 import { inTransaction } from '@app/database';
 
+/** What a recount has counted and corrected. */
 export interface Recount {
   collections: number;
   /** Trait values that were counted. */

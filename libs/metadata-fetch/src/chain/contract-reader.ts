@@ -1,3 +1,4 @@
+import type { RequestSignal } from '@app/safe-http';
 import { Interface } from 'ethers';
 import { decodeText, isTrue, isZero, toContractResult, type ContractResult } from './contract-result.js';
 import type { JsonRpc, RpcResult, RpcCall, ResponseSize } from './json-rpc.js';
@@ -72,7 +73,7 @@ export class ContractReader {
   ) {}
 
   /** In the order of the requests. Long URIs reserve budget. Never throws because of what a node or a contract does. */
-  async read(address: string, requests: readonly TokenUriRequest[], signal: AbortSignal): Promise<TokenUriResult[]> {
+  async read(address: string, requests: readonly TokenUriRequest[], signal: RequestSignal): Promise<TokenUriResult[]> {
     const standards = (await this.checkChain(signal)) ?? (await this.findStandards(address, signal));
     if ('kind' in standards) return requests.map(() => standards);
     const readings = requests.map((request): Reading => ({
@@ -89,7 +90,7 @@ export class ContractReader {
   }
 
   /** Once: a node of another chain would have other contracts at the same addresses. */
-  private async checkChain(signal: AbortSignal): Promise<NoTokenUri | null> {
+  private async checkChain(signal: RequestSignal): Promise<NoTokenUri | null> {
     if (this.isRightChain) return null;
     const [chain] = await allOf(this.rpc.call([{ method: 'eth_chainId', params: [] }], signal));
     if (chain?.kind === 'failed') return this.nodeError(chain);
@@ -97,7 +98,7 @@ export class ContractReader {
     return this.isRightChain ? null : this.nodeError({ reason: 'wrong_chain', retryAfterSeconds: 0 });
   }
 
-  private async findStandards(address: string, signal: AbortSignal): Promise<Standards | NoTokenUri> {
+  private async findStandards(address: string, signal: RequestSignal): Promise<Standards | NoTokenUri> {
     const cached = this.contracts.get(address);
     if (cached && cached.until > performance.now()) return cached.standards;
     const calls: RpcCall[] = [
@@ -122,7 +123,7 @@ export class ContractReader {
     address: string,
     readings: readonly Reading[],
     { standard, isLast }: { standard: TokenStandard; isLast: boolean },
-    signal: AbortSignal,
+    signal: RequestSignal,
   ): Promise<void> {
     const calls = readings.map(({ request }) => callOf(address, URI_FUNCTIONS[standard], [request.tokenId]));
     const results = this.rpc.call(calls, signal, this.contracts.get(address)?.size);
@@ -139,7 +140,7 @@ export class ContractReader {
     address: string,
     reverted: readonly Reading[],
     standard: TokenStandard,
-    signal: AbortSignal,
+    signal: RequestSignal,
   ): Promise<void> {
     const readings = reverted.filter(({ request }) => request.uriRule === 'base_uri');
     if (readings.length === 0) return;
@@ -153,7 +154,7 @@ export class ContractReader {
   }
 
   /** An ERC-721 token without an owner does not exist. */
-  private async callOwners(address: string, reverted: readonly Reading[], signal: AbortSignal): Promise<void> {
+  private async callOwners(address: string, reverted: readonly Reading[], signal: RequestSignal): Promise<void> {
     const readings = reverted.filter(({ result }) => result.kind === 'reverted' && !result.saysNoToken);
     const calls = readings.map(({ request }) => callOf(address, 'ownerOf', [request.tokenId]));
     await this.applyEach(readings, this.rpc.call(calls, signal), (result) =>

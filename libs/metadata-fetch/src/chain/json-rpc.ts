@@ -1,4 +1,10 @@
-import { readRetryAfterSeconds, type BodyBufferPool, type SafePost, type SsrfSafeHttp } from '@app/safe-http';
+import {
+  readRetryAfterSeconds,
+  type BodyBufferPool,
+  type RequestSignal,
+  type SafePost,
+  type SsrfSafeHttp,
+} from '@app/safe-http';
 
 export interface RpcCall {
   method: string;
@@ -48,7 +54,7 @@ export class JsonRpc {
    */
   async *call(
     calls: readonly RpcCall[],
-    signal: AbortSignal,
+    signal: RequestSignal,
     size: ResponseSize = { bytes: 0 },
   ): AsyncGenerator<RpcResult, void> {
     let remaining = calls;
@@ -62,7 +68,7 @@ export class JsonRpc {
   /** Splits a batch in halves if its response is too large, so that one large result fails alone. */
   private async *callBatch(
     calls: readonly RpcCall[],
-    signal: AbortSignal,
+    signal: RequestSignal,
     size: ResponseSize,
   ): AsyncGenerator<RpcResult, void> {
     if (calls.length === 1) return yield* this.callAlone(calls[0]!, signal, size);
@@ -74,7 +80,7 @@ export class JsonRpc {
   }
 
   /** Holds the buffer of a large response until its result was consumed. */
-  private async *callAlone(call: RpcCall, signal: AbortSignal, size: ResponseSize): AsyncGenerator<RpcResult, void> {
+  private async *callAlone(call: RpcCall, signal: RequestSignal, size: ResponseSize): AsyncGenerator<RpcResult, void> {
     const permit = this.bodyBuffers.createPermit();
     const onLargeBody = () => permit.acquire(new URL(this.endpoint.url).host);
     try {

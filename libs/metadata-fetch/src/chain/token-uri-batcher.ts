@@ -79,7 +79,7 @@ export class TokenUriBatcher {
     const deadline = new Deadline(this.deadlineMs - (performance.now() - batch[0]!.queuedAt));
     const requests = batch.map(({ request }) => request);
     try {
-      const results = await this.reader.read(address, requests, deadline.signal);
+      const results = await this.reader.read(address, requests, deadline);
       for (const [index, { resolve }] of batch.entries()) resolve(results[index]!);
     } catch (error) {
       for (const { reject } of batch) reject(error);

@@ -45,7 +45,8 @@ function decoderFor(charset: string): TextDecoder | null {
  * (RFC 4627, 3). Such bytes are valid UTF-8 too, so there is no other sign.
  */
 function utf16Of(body: Uint8Array): 'utf-16le' | 'utf-16be' | null {
-  const [first, second, third, fourth] = body;
+  // Not by destructuring, which iterates.
+  const [first, second, third, fourth] = [body[0], body[1], body[2], body[3]];
   if (first === 0xff && second === 0xfe) return 'utf-16le';
   if (first === 0xfe && second === 0xff) return 'utf-16be';
   if (first === 0 && third === 0 && second && fourth) return 'utf-16be';

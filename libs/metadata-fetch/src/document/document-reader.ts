@@ -30,8 +30,11 @@ export class DocumentReader implements OnApplicationShutdown {
   private pool: Tinypool | undefined;
 
   /** Do not use the body afterwards: a large one is shared with the thread or transferred to it, not copied. */
-  async read(document: DocumentToRead): Promise<ReadDocument> {
-    if (document.body.length <= LARGE_BODY || !HAS_WORKER) return readDocument(document);
+  read(document: DocumentToRead): ReadDocument | Promise<ReadDocument> {
+    return document.body.length <= LARGE_BODY || !HAS_WORKER ? readDocument(document) : this.readInThread(document);
+  }
+
+  private async readInThread(document: DocumentToRead): Promise<ReadDocument> {
     this.pool ??= new Tinypool(THREAD);
     try {
       const { buffer } = document.body;

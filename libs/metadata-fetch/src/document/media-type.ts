@@ -42,7 +42,7 @@ const SIGNATURES: [string, RegExp][] = [
 
 /** Whether the body is still compressed: some servers compress twice and declare it once. */
 export function isCompressed(body: Uint8Array): boolean {
-  const [first, second, third, fourth] = body;
+  const [first, second, third, fourth] = [body[0], body[1], body[2], body[3]];
   return (
     (first === 0x1f && second === 0x8b) || (first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd)
   );

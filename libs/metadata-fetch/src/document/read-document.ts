@@ -27,15 +27,16 @@ export type ReadDocument =
   { kind: 'read'; metadata: FetchedMetadata } | { kind: 'undecodable'; reason: UndecodableReason };
 
 /** Decodes and normalises a document, and checks that there is something to show. */
-export function readDocument({ body, contentType, url, acceptsMedia, ...context }: DocumentToRead): ReadDocument {
-  const decoded = decodeDocument(body, contentType);
+export function readDocument(found: DocumentToRead): ReadDocument {
+  const { body, url } = found;
+  const decoded = decodeDocument(body, found.contentType);
   if (decoded.kind === 'undecodable') return decoded;
   if (decoded.kind === 'media') {
-    if (!acceptsMedia) return { kind: 'undecodable', reason: MEDIA_INSTEAD_OF_DOCUMENT };
+    if (!found.acceptsMedia) return { kind: 'undecodable', reason: MEDIA_INSTEAD_OF_DOCUMENT };
     const document = describeMedia(decoded.mediaType, mediaUrlOf(decoded, body, url));
-    return { kind: 'read', metadata: normalizeMetadata(document, context) };
+    return { kind: 'read', metadata: normalizeMetadata(document, found) };
   }
-  const metadata = normalizeMetadata(decoded, context);
+  const metadata = normalizeMetadata(decoded, found);
   const { document, shown = document } = decoded;
   return isUsable(shown, metadata) ? { kind: 'read', metadata } : { kind: 'undecodable', reason: 'no_known_fields' };
 }

@@ -49,7 +49,7 @@ function locateParsed(parsed: ParsedUri, uri: string, gateways: Gateways): Locat
     case 'url': {
       const { url, content } = parsed;
       // The creator's own IPFS node: unreachable from here, but the gateways have the same content.
-      const isOnOwnNode = isPrivateHost(url.hostname) && !gateways.allowedHosts.has(hostAndPort(url));
+      const isOnOwnNode = !gateways.allowedHosts.has(hostAndPort(url)) && isPrivateHost(url.hostname);
       const onNode = isOnOwnNode ? parseNodeUrl(url) : null;
       return onNode ? locateParsed(onNode, uri, gateways) : locateUrl(url, content, uri, gateways);
     }

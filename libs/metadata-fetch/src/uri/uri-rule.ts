@@ -8,6 +8,7 @@ import type { TokenStandard } from './erc1155-id.js';
  */
 export type UriRule = 'standard' | 'as_is' | 'append_decimal' | 'base_uri';
 
+/** A token URI from a contract, with the standard of the contract if it is known. */
 export interface TokenUri {
   kind: 'token_uri';
   /** In any form that a contract may return. */

@@ -98,9 +98,10 @@ export class BatchCompleter {
   }
 
   /** Remaining time of a pause of bulk work, in milliseconds; 0 without one. */
-  pauseMs(): number {
-    if (!this.bulk.isSaturated || !this.worker.isRunning()) return 0;
-    return this.worker.hasTokens() || !this.bulk.isIdle ? this.bulkPause.remainingMs() : 0;
+  pauseMs(now = performance.now()): number {
+    const remainingMs = this.bulkPause.remainingMs(now);
+    if (remainingMs === 0 || !this.bulk.isSaturated(now) || !this.worker.isRunning()) return 0;
+    return this.worker.hasTokens() || !this.bulk.isIdle ? remainingMs : 0;
   }
 
   /** The size of a bulk claim or batch: smaller while interactive refreshes are processed. */

@@ -85,7 +85,7 @@ function aClaimer() {
     for (let one = 0; one < count; one += 1) {
       const { host } = buffer.take(0)!;
       limits.release(host);
-      claimer.onFetched(host);
+      claimer.onFetched(host, performance.now());
     }
     await settle();
   };

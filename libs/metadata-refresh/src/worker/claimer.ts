@@ -1,3 +1,4 @@
+import { describeDatabaseError } from '@app/database';
 import type { MetadataFetcher } from '@app/metadata-fetch';
 import type { TokenStore } from '@app/token-store';
 import { Logger } from '@nestjs/common';
@@ -114,8 +115,8 @@ export class Claimer {
   }
 
   /** A fetch has ended: its host may have less than half of its prefetch target. */
-  onFetched(host: Host): void {
-    if (this.pollRequested || this.parts.demand.isWanted(host, performance.now())) this.wakeSignal.wake();
+  onFetched(host: Host, now: number): void {
+    if (this.pollRequested || this.parts.demand.isWanted(host, now)) this.wakeSignal.wake();
   }
 
   /**
@@ -239,7 +240,10 @@ export class Claimer {
       const known = new Map(stored.map((entry) => [`${entry.collectionId}/${entry.tokenId}`, entry]));
       return tokens.map((token) => withStored(token, known.get(`${token.collectionId}/${token.tokenId}`)));
     } catch (error) {
-      this.logger.warn({ msg: 'stored state not loaded, documents are fetched in full', error: String(error) });
+      this.logger.warn({
+        msg: 'stored state not loaded, documents are fetched in full',
+        error: describeDatabaseError(error),
+      });
       // Unknown records may come from a document, which media must not replace.
       return tokens.map((token) => ({ ...token, hasDocument: true }));
     }

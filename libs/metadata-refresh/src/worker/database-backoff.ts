@@ -16,8 +16,9 @@ export class DatabaseBackoff {
   private readonly loggedAt = new Map<string, number>();
 
   /** Time until the next attempt; 0 without failures. */
-  remainingMs(now = performance.now()): number {
-    return Math.max(0, this.retryAt - now);
+  remainingMs(now?: number): number {
+    if (this.retryAt === 0) return 0;
+    return Math.max(0, this.retryAt - (now ?? performance.now()));
   }
 
   /** Returns whether the failure should be logged. */

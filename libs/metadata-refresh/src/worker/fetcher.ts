@@ -27,9 +27,13 @@ interface Parts {
   config: MetadataRefreshConfig;
 }
 
+/** Why a token has no outcome. */
+type Abandoned = 'worker lost' | 'aborted' | 'threw';
+
 /** What the fetcher tells the rest of the worker. */
 interface Worker {
-  onFetched(host: Host): void;
+  /** A token of this host is no longer in flight. */
+  onFetched(host: Host, now: number): void;
   /** No token can start, and no running fetch will change that: a host is in cooldown, or its shares change. */
   onStalled(): void;
 }
@@ -57,9 +61,12 @@ export class Fetcher {
         await this.wakeSignal.wait(backoffMs);
         continue;
       }
-      this.parts.limits.discardExpiredShares(performance.now());
-      for (let next = this.takeNext(); next; next = this.takeNext()) void this.fetch(next, fetches);
-      const pauseMs = this.parts.completer.pauseMs();
+      const now = performance.now();
+      this.parts.limits.discardExpiredShares(now);
+      const pauseMs = this.parts.completer.pauseMs(now);
+      for (let next = this.takeNext(now, pauseMs > 0); next; next = this.takeNext(now, pauseMs > 0)) {
+        void this.fetch(next, now, fetches);
+      }
       if (pauseMs === 0 && this.inFlight.size === 0 && this.parts.buffer.count > 0) this.worker.onStalled();
       await this.wakeSignal.wait(pauseMs > 0 ? pauseMs : undefined);
     }
@@ -84,62 +91,53 @@ export class Fetcher {
     return Array.from(this.inFlight, ({ token }) => token);
   }
 
-  private takeNext(): HeldToken | null {
+  private takeNext(now: number, isPaused: boolean): HeldToken | null {
     const { buffer, completer } = this.parts;
     if (completer.isInteractiveBackpressured) return null;
-    return buffer.take(performance.now(), { onlyInteractive: completer.isBackpressured || completer.pauseMs() > 0 });
+    return buffer.take(now, { onlyInteractive: isPaused || completer.isBackpressured });
   }
 
   /** Never throws. `signal` is aborted when the worker stops. */
-  private async fetch(held: HeldToken, signal: AbortSignal): Promise<void> {
+  private async fetch(held: HeldToken, startedAt: number, signal: AbortSignal): Promise<void> {
     const { token, host } = held;
-    const startedAt = performance.now();
     this.inFlight.add(held);
     if (token.priority === 0) this.interactive += 1;
-    const outcome = await this.attempt(token, signal);
-    this.inFlight.delete(held);
-    if (token.priority === 0) this.interactive -= 1;
-    // Aborted: the items were released, and the outcome says nothing about the host.
-    if (signal.aborted) this.parts.limits.release(host);
-    else this.handleOutcome(held, outcome, startedAt);
-    this.wakeSignal.wake();
-    this.worker.onFetched(host);
-  }
-
-  private async attempt(
-    token: ClaimedToken,
-    signal: AbortSignal,
-  ): Promise<FetchOutcome | 'too many lost claims' | 'threw'> {
-    const { maxLostClaims } = this.parts.config;
-    if (token.items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > maxLostClaims)) {
-      return 'too many lost claims';
-    }
+    let outcome: FetchOutcome | Abandoned;
     try {
-      return await this.parts.fetcher.fetch(token, signal);
+      outcome = this.isLost(token) ? 'worker lost' : await this.parts.fetcher.fetch(token, signal);
     } catch (error) {
       // A bug of ours, not a failure of the host: the lease expires and the item is retried, at most maxLostClaims times.
-      this.logger.error({
-        msg: 'fetch threw',
-        collectionId: token.collectionId,
-        tokenId: token.tokenId,
-        error: String(error),
-      });
-      return 'threw';
+      const { collectionId, tokenId } = token;
+      this.logger.error({ msg: 'fetch threw', collectionId, tokenId, error: String(error) });
+      outcome = 'threw';
     }
+    this.inFlight.delete(held);
+    if (token.priority === 0) this.interactive -= 1;
+    const endedAt = performance.now();
+    // Aborted: the items were released, and the outcome says nothing about the host.
+    this.handleOutcome(held, signal.aborted ? 'aborted' : outcome, { startedAt, endedAt });
+    this.wakeSignal.wake();
+    this.worker.onFetched(host, endedAt);
+  }
+
+  /** Whether too many workers have died while they held the token. */
+  private isLost({ items }: ClaimedToken): boolean {
+    const { maxLostClaims } = this.parts.config;
+    return items.every((item) => item.claimCount - item.attemptCount - item.releaseCount > maxLostClaims);
   }
 
   private handleOutcome(
     { token, host }: HeldToken,
-    outcome: FetchOutcome | 'too many lost claims' | 'threw',
-    startedAt: number,
+    outcome: FetchOutcome | Abandoned,
+    times: { startedAt: number; endedAt: number },
   ): void {
     const { limits, completer, config } = this.parts;
-    if (outcome === 'threw') return limits.release(host);
-    if (outcome === 'too many lost claims') {
+    if (typeof outcome === 'string') {
       limits.release(host);
-      return completer.add(token, workerLost(token));
+      if (outcome === 'worker lost') completer.add(token, workerLost(token));
+      return;
     }
-    limits.release(host, { signal: signalOf(outcome), startedAt, endedAt: performance.now() });
+    limits.release(host, { signal: signalOf(outcome), ...times });
     const results = toItemResults(token, outcome, config);
     this.recordAttempt(results);
     this.startCooldown(token, host, outcome);
@@ -148,6 +146,7 @@ export class Fetcher {
 
   /** Starts a cooldown of the host for all workers, if the outcome asks for one. */
   private startCooldown(token: ClaimedToken, host: Host, outcome: FetchOutcome): void {
+    if (outcome.kind === 'fetched' || outcome.kind === 'not_modified') return;
     const { buffer, cooldowns, releaser, config } = this.parts;
     const attempts = Math.min(...token.items.map(({ attemptCount }) => attemptCount)) + 1;
     const seconds = cooldownSeconds(outcome, attempts, config);

@@ -1,3 +1,4 @@
+import { describeDatabaseError } from '@app/database';
 import { Logger } from '@nestjs/common';
 import type { ClaimDemand } from './claim-demand.js';
 import type { DatabaseErrors } from './database-errors.js';
@@ -68,7 +69,7 @@ export class HostMembership {
     try {
       await this.parts.hostWorkers.leave();
     } catch (error) {
-      this.logger.warn({ msg: 'host leave failed', error: String(error) });
+      this.logger.warn({ msg: 'host leave failed', error: describeDatabaseError(error) });
     }
     this.parts.limits.discardShares();
   }

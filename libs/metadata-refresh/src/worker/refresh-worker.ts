@@ -1,3 +1,4 @@
+import { describeDatabaseError } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { TokenStore } from '@app/token-store';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
@@ -84,7 +85,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const releaser = (this.releaser = new TokenReleaser(queue, () => this.notifyIdle()));
     const cooldowns = (this.cooldowns = new RecentCooldowns(
       (host, seconds) => queue.setCooldown(host, seconds),
-      (error) => this.logger.warn({ msg: 'cooldown not saved', error: String(error) }),
+      (error) => this.logger.warn({ msg: 'cooldown not saved', error: describeDatabaseError(error) }),
     ));
     const completer = (this.completer = new BatchCompleter(completion, bulkPause, database, config, {
       isRunning: () => this.state === 'running',
@@ -99,8 +100,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.fetcher = new Fetcher(
       { fetcher: metadataFetcher, buffer, limits, cooldowns, completer, releaser, database, counts, config },
       {
-        onFetched: (host) => {
-          this.claimer.onFetched(host);
+        onFetched: (host, now) => {
+          this.claimer.onFetched(host, now);
           this.notifyIdle();
         },
         onStalled: () => this.wakeLater(START_RETRY_MS),

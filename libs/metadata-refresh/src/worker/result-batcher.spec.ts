@@ -112,10 +112,10 @@ it('backpressure starts when more than two batches of results wait', () => {
 it('a batcher is saturated while its batches are full, and for two seconds after', () => {
   const { batcher, add } = aBatcher();
   add(3);
-  const partly = batcher.isSaturated;
+  const partly = batcher.isSaturated();
   add(1);
-  const full = batcher.isSaturated;
+  const full = batcher.isSaturated();
   vi.advanceTimersByTime(2000);
 
-  expect([partly, full, batcher.isSaturated]).toEqual([false, true, false]);
+  expect([partly, full, batcher.isSaturated()]).toEqual([false, true, false]);
 });

@@ -46,8 +46,8 @@ export class ResultBatcher {
   }
 
   /** Whether batches are full: this process and its database are the bottleneck, not the hosts. */
-  get isSaturated(): boolean {
-    return performance.now() - this.fullBatchAt < SATURATED_MS;
+  isSaturated(now = performance.now()): boolean {
+    return now - this.fullBatchAt < SATURATED_MS;
   }
 
   add(results: readonly ItemResult[]): void {
@@ -59,23 +59,25 @@ export class ResultBatcher {
   flush(isDue = false): void {
     const { batchSize, maxConcurrentBatches } = this.callbacks.limits();
     while (this.results.count > 0 && this.batches < maxConcurrentBatches) {
-      const waitMs = Math.max(this.callbacks.backoffMs(), isDue ? 0 : this.lingerMs());
+      const isFull = this.results.isFull(batchSize);
+      // First what is cheap to decide, because each result comes here.
+      const waitMs = (isDue || isFull ? 0 : this.lingerMs()) || this.callbacks.backoffMs();
       if (waitMs > 0) return this.flushLater(waitMs);
-      if (this.results.isFull(batchSize)) this.fullBatchAt = performance.now();
+      if (isFull) this.fullBatchAt = performance.now();
       void this.write(this.results.take(batchSize));
     }
+    if (this.results.count === 0) this.cancelTimer();
   }
 
   /** Results that could not be written are lost to this worker: their items are due again when the lease expires. */
   stop(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.cancelTimer();
   }
 
   /** How long to wait for further results. */
   private lingerMs(): number {
-    if (this.results.isFull(this.callbacks.limits().batchSize) || this.callbacks.isLast()) return 0;
-    return this.results.waitingSince + this.config.completeLingerMs - performance.now();
+    if (this.callbacks.isLast()) return 0;
+    return Math.max(0, this.results.waitingSince + this.config.completeLingerMs - performance.now());
   }
 
   private flushLater(milliseconds: number): void {
@@ -83,6 +85,11 @@ export class ResultBatcher {
       this.timer = undefined;
       this.flush();
     }, Math.ceil(milliseconds));
+  }
+
+  private cancelTimer(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
   private async write(batch: readonly ItemResult[]): Promise<void> {

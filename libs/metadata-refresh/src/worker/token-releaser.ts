@@ -1,3 +1,4 @@
+import { describeDatabaseError } from '@app/database';
 import { Logger } from '@nestjs/common';
 import type { ClaimedToken } from '../claimed-token.js';
 import type { RefreshQueue } from '../refresh-queue.js';
@@ -27,7 +28,10 @@ export class TokenReleaser {
     try {
       await this.queue.release(tokens);
     } catch (error) {
-      this.logger.warn({ msg: 'item release failed, items are due when their lease expires', error: String(error) });
+      this.logger.warn({
+        msg: 'item release failed, items are due when their lease expires',
+        error: describeDatabaseError(error),
+      });
     }
     this.pending -= 1;
     this.onReleased();

@@ -15,7 +15,8 @@ export class WakeSignal {
       return Promise.resolve();
     }
     return new Promise((resolve) => {
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => this.resume?.(), Math.ceil(timeoutMs));
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => this.resume?.(), Math.max(0, Math.ceil(timeoutMs)));
       this.resume = () => {
         this.resume = undefined;
         clearTimeout(timer);

@@ -5,6 +5,7 @@ import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.option
 import { jsonSchemaOf } from './json-schema-of.js';
 import { API_KEY, nameCredentials, SIGNATURE } from './security.js';
 
+/** Options of `createRefreshApiDocument`. */
 export interface RefreshApiDocumentOptions {
   title?: string;
   version?: string;

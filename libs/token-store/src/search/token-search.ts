@@ -25,6 +25,7 @@ export interface PageQuery {
   maxPostings?: number;
 }
 
+/** One page of rows that match the filters. */
 export interface FoundPage {
   /** In order. `position` is where the next page can begin. */
   rows: { id: string; position: string[] }[];

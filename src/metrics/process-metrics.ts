@@ -1,0 +1,30 @@
+import { AttemptCounts } from '@app/metadata-refresh';
+import { Injectable } from '@nestjs/common';
+import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
+
+/** Metrics with their values, as they are sent from a worker process to the service. */
+export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** The metrics of this process. */
+@Injectable()
+export class ProcessMetrics {
+  private readonly registry = new Registry();
+
+  constructor(counts: AttemptCounts) {
+    collectDefaultMetrics({ register: this.registry });
+    new Counter({
+      name: 'nft_refresh_metadata_requests_total',
+      help: 'Requests to metadata hosts, by outcome and reason.',
+      labelNames: ['outcome', 'reason'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { outcome, reason, count } of counts.read()) this.inc({ outcome, reason }, count);
+      },
+    });
+  }
+
+  read(): Promise<MetricValues> {
+    return this.registry.getMetricsAsJSON();
+  }
+}
