@@ -80,13 +80,14 @@ it('a 304 for a version that is no longer stored is requested again, and the new
   const project = await test.aProject({ tokens: ['1'] });
   test.metadataApi.respond('1', 200, { name: 'First' }, { etag: '"v1"' });
   await refresh(project);
-  // While the answer is on its way, another process writes another version.
+  // While the answer is on its way, another process writes another version, of a fetch that began earlier.
+  await test.database.query(`select nextval('nft_metadata.fetch_seq')`);
   test.metadataApi.script(
     '1',
     {
       async before() {
         await test.database.query(
-          `update nft_metadata.tokens set name = 'Other', content_hash = 'other', http_etag = '"v2"'
+          `update nft_metadata.tokens set content_hash = 'other', http_etag = '"v2"', fetch_seq = fetch_seq + 1
            where collection_id = $1`,
           [project.collectionId],
         );

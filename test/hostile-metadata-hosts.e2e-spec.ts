@@ -179,7 +179,10 @@ const rawOf = async () =>
         `select token_id::text as id, row_to_json(good)::text as row from (
            select token_id, name, description, image_url, image_original, animation_url, attributes, raw, content_hash,
              metadata_version, trait_ids, changed_at, last_success_at
-           from nft_metadata.tokens where collection_id = $1
+           from nft_metadata.tokens
+           left join nft_metadata.token_documents using (id)
+           left join nft_metadata.token_search using (collection_id, token_id)
+           where collection_id = $1
          ) as good`,
         [project.collectionId],
       )

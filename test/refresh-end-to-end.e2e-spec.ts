@@ -146,7 +146,8 @@ it('a token is retried after 429 and 503, twice, and a success resets its failur
   ]);
   const [token] = await test.database.query(
     `select name, metadata_status, last_error_code, last_error_reason, stale_since, fail_count
-     from nft_metadata.tokens where collection_id = $1 and token_id = 70`,
+     from nft_metadata.tokens join nft_metadata.token_documents as document using (id)
+     where collection_id = $1 and token_id = 70`,
     [project.collectionId],
   );
   expect(token).toEqual({
@@ -171,6 +172,7 @@ it('a document with text that PostgreSQL cannot store is sanitized, and does not
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 3, failed: 0 } });
   const [repaired, row] = await test.database.query<{ raw: string }>(
     `select name, attributes, warnings, raw::text from nft_metadata.tokens
+     join nft_metadata.token_documents as document using (id)
      where collection_id = $1 and token_id < 82 order by token_id`,
     [project.collectionId],
   );

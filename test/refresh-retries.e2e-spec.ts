@@ -17,7 +17,8 @@ const stateOf = (refreshId: string) => attemptsOf(test, refreshId);
 
 const recordsOf = ({ collectionId }: TestProject) =>
   test.database.query(
-    'select name, last_error_reason, fail_count from nft_metadata.tokens where collection_id = $1 order by token_id',
+    `select name, last_error_reason, fail_count from nft_metadata.tokens left join nft_metadata.token_documents using (id)
+     where collection_id = $1 order by token_id`,
     [collectionId],
   );
 
@@ -91,7 +92,8 @@ it('a new refresh fetches a token at once, also after a thousand failures, and a
 
   expect(await readRefresh(test.app, project, throttled)).toMatchObject({ summary: { succeeded: 1 } });
   const [token] = await test.database.query<{ failCount: number }>(
-    'select name, fail_count as "failCount", last_error_code from nft_metadata.tokens where collection_id = $1',
+    `select name, fail_count as "failCount", last_error_code
+     from nft_metadata.tokens join nft_metadata.token_documents using (id) where collection_id = $1`,
     [project.collectionId],
   );
   expect(token).toEqual({ name: 'At last', failCount: 0, last_error_code: null });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { TokenStore, type TokenMetadata } from '@app/token-store';
 import { Client } from 'pg';
@@ -306,19 +307,21 @@ describe('refreshes that fail', () => {
 
   it('a row that cannot be stored fails for its own token only [G14]', async () => {
     const project = await test.aProject({ tokens: ['1', '2', '3'] });
-    for (const tokenId of ['1', '2', '3']) test.metadataApi.respond(tokenId, 200, record('Oil'));
+    for (const tokenId of ['1', '2', '3']) {
+      test.metadataApi.respond(tokenId, 200, record('Oil', tokenId === '2' ? { unstorable: true } : {}));
+    }
     await test.database.query(
       `create function public.refuse() returns trigger language plpgsql
          as $$ begin raise exception 'no such character' using errcode = '22P05'; end $$`,
     );
     await test.database.query(
-      `create trigger refuse before update on nft_metadata.tokens for each row
-         when (new.collection_id = '${project.collectionId}' and new.token_id = 2 and new.name is not null)
+      `create trigger refuse before insert on nft_metadata.token_documents for each row
+         when (new.raw->>'unstorable' is not null)
          execute function public.refuse()`,
     );
 
     const refreshId = await refresh(project, ['1', '2', '3']);
-    await test.database.query('drop trigger refuse on nft_metadata.tokens');
+    await test.database.query('drop trigger refuse on nft_metadata.token_documents');
 
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
       status: 'completed',
@@ -369,7 +372,7 @@ describe('two fetches of one token', () => {
     test.metadataApi.respond('1', 200, record('Gas'));
     await refresh(project);
     const store = test.app.get(TokenStore);
-    const earlier = { collectionId: project.collectionId, tokenId: '1', fetchSeq: '0', refreshId: 'another' };
+    const earlier = { collectionId: project.collectionId, tokenId: '1', fetchSeq: '0', refreshId: randomUUID() };
     const found = { metadataUrl: 'https://old.example/1', metadataSource: 'metadata_api' } as const;
     const good = await readToken(project);
 

@@ -64,19 +64,25 @@ export async function writeCollection(database, { id }, tokens) {
 
   await run(
     `insert into nft_metadata.tokens
-       (collection_id, token_id, name, description, image_url, attributes, raw, content_hash, metadata_version,
-        metadata_url, metadata_source, metadata_status, trait_ids, last_success_at, last_attempt_at, changed_at)
-     select $1, number, name, text, image, attributes,
-       jsonb_build_object('name', name, 'description', text, 'image', image, 'attributes', attributes), md5(name), 1,
-       'http://localhost/' || number, 'metadata_api', 'ok', trait_ids, now(), now(), now()
+       (collection_id, token_id, content_hash, metadata_version, metadata_url, metadata_source, metadata_status,
+        last_success_at, last_attempt_at, changed_at)
+     select $1, number, md5(name), 1, 'http://localhost/' || number, 'metadata_api', 'ok', now(), now(), now()
+     from public.seed order by number`,
+    [id],
+  );
+  await run(
+    `insert into nft_metadata.token_documents (id, name, description, image_url, attributes, raw)
+     select token.id, name, text, image, attributes,
+       json_build_object('name', name, 'description', text, 'image', image, 'attributes', attributes)
      from public.seed join public.held using (number)
+     join nft_metadata.tokens as token on token.collection_id = $1 and token.token_id = number
      cross join lateral (select repeat(md5(number::text) || ' ', 8) as text, 'https://images.example.com/' || number as image) as one
      cross join lateral (
-       select jsonb_agg(jsonb_build_object('value', value, 'traitType', 'Trait ' || at, 'valueType', 'string',
+       select json_agg(json_build_object('value', value, 'traitType', trait_type, 'valueType', 'string',
          'displayType', null, 'maxValue', null)) as attributes
-       from unnest(held) with ordinality as one (value, at)
+       from nft_metadata.collection_traits as trait where trait.id = any(trait_ids)
      ) as two
-     order by number`,
+     order by token.id`,
     [id],
   );
   const application = await openApplication(database.url, { statementsTakeLong: true });

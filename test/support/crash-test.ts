@@ -176,6 +176,7 @@ export class CrashTest {
   failingDocuments({ collectionId, tokenIds }: CrashProject, status: 'ok' | 'stale'): Promise<object[]> {
     return this.database.query(
       `select token_id, name, raw::text as raw, content_hash from nft_metadata.tokens
+       join nft_metadata.token_documents using (id)
        where collection_id = $1 and token_id = any($2) and metadata_status = $3 order by token_id`,
       [collectionId, tokenIds.filter((_, index) => index % 20 < 2), status],
     );

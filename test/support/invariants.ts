@@ -160,13 +160,20 @@ const WHEN_IDLE: readonly Invariant[] = [
     description: 'a failure changes only the failure fields of a record',
     sql: `select 'record ' || row_id as detail from test_monitor.changes
       where table_name = 'tokens' and after->>'document' <> before->>'document'
-        and (after->>'metadata_status' <> 'ok' or (after->>'fail_count')::int > (before->>'fail_count')::int)`,
+        and (after->>'metadata_status' <> 'ok' or (after->>'fail_count')::int > (before->>'fail_count')::int)
+      union all
+      select 'document ' || document.row_id from test_monitor.changes as document
+      where document.table_name = 'token_documents' and document.after is not null and not exists (
+        select from test_monitor.changes as token
+        where token.table_name = 'tokens' and token.row_id = document.row_id and token.transaction = document.transaction
+          and (token.after->>'metadata_version')::int > (token.before->>'metadata_version')::int
+      )`,
   },
   {
     description: 'the token counts of traits match the records',
     sql: `select trait.trait_type || '=' || trait.value || ': ' || trait.token_count || ' for ' || count(token) as detail
       from nft_metadata.collection_traits as trait
-      left join nft_metadata.tokens as token on token.collection_id = trait.collection_id and trait.id = any(token.trait_ids)
+      left join nft_metadata.token_search as token on token.collection_id = trait.collection_id and trait.id = any(token.trait_ids)
       group by trait.id
       having trait.token_count <> count(token)`,
   },
@@ -174,11 +181,28 @@ const WHEN_IDLE: readonly Invariant[] = [
     description: 'the search index matches the token records',
     sql: `select 'token ' || token.token_id as detail
         from nft_metadata.tokens as token
+        left join nft_metadata.token_documents as document on document.id = token.id
         left join nft_metadata.token_search as search
           on search.collection_id = token.collection_id and search.token_id = token.token_id
+        cross join lateral (
+          select array(
+            select distinct trait.id
+            from json_array_elements(document.attributes) as attribute
+            join nft_metadata.collection_traits as trait
+              on trait.collection_id = token.collection_id and trait.trait_type = attribute->>'traitType'
+                and trait.value = attribute->>'value'
+            order by 1
+          ) as trait_ids
+        ) as held
         where token.metadata_version > 0
-          and (search.trait_ids is distinct from token.trait_ids or search.name_key is distinct from lower(token.name))
-          and not (token.name is null and search.trait_ids = token.trait_ids)`,
+          and (document.id is null or search.trait_ids is distinct from held.trait_ids
+            or document.name is not null and search.name_key is distinct from lower(document.name))`,
+  },
+  {
+    description: 'every document belongs to a token that had a good response',
+    sql: `select document.id::text as detail
+      from nft_metadata.token_documents as document left join nft_metadata.tokens as token on token.id = document.id
+      where coalesce(token.metadata_version, 0) = 0`,
   },
 ];
 
@@ -356,11 +380,11 @@ export class InvariantMonitor {
          group by "tokenId"
        ) as claim using ("tokenId")
        left join (
-         select after->>'token_id' as "tokenId", array_agg((after->>'served')::int order by id) as writes
-         from test_monitor.changes
-         where table_name = 'tokens' and after->>'served' is not null
-           and after->>'fetch_seq' is distinct from before->>'fetch_seq'
-         group by after->>'token_id'
+         select token.token_id::text as "tokenId", array_agg((change.after->>'served')::int order by change.id) as writes
+         from test_monitor.changes as change
+         join nft_metadata.tokens as token on token.id::text = change.row_id
+         where change.table_name = 'token_documents' and change.after->>'served' is not null
+         group by token.token_id
        ) as record using ("tokenId")`,
     );
     this.record(
@@ -421,10 +445,11 @@ const CHANGE_LOG = `
     select case when record ? 'fetch_seq'
       then jsonb_build_object(
         'token_id', record->'token_id', 'metadata_status', record->'metadata_status', 'metadata_version', record->'metadata_version',
-        'fetch_seq', record->'fetch_seq', 'fail_count', record->'fail_count', 'served', record->'raw'->'served',
+        'fetch_seq', record->'fetch_seq', 'fail_count', record->'fail_count',
         'document', md5((record - array['metadata_status', 'stale_since', 'fail_count', 'last_error_code',
           'last_error_reason', 'last_attempt_at', 'last_refresh_id'])::text)
       )
+      when record ? 'raw' then jsonb_build_object('served', record->'raw'->'served')
       else record - 'source'
     end
   $$;
@@ -443,4 +468,6 @@ const CHANGE_LOG = `
   create trigger test_monitor after insert or update or delete on nft_metadata.refreshes
     for each row execute function test_monitor.log_change();
   create trigger test_monitor after insert or update or delete on nft_metadata.tokens
+    for each row execute function test_monitor.log_change();
+  create trigger test_monitor after insert or update or delete on nft_metadata.token_documents
     for each row execute function test_monitor.log_change();`;

@@ -32,18 +32,22 @@ export async function fillCollection(
     [id, tokens],
   );
   await query(
-    `insert into nft_metadata.tokens
-       (collection_id, token_id, name, metadata_version, metadata_status, last_success_at, content_hash, trait_ids)
-     select $1, number, (array['Amber', 'Ébène', 'Dragon'])[1 + number % 3] || ' Knight #' || number, 1, 'ok', now(), 'x',
-       (select array_agg(id order by id) from nft_metadata.collection_traits
-        where collection_id = $1 and (trait_type, value) in (
+    `with token as (
+       insert into nft_metadata.tokens (collection_id, token_id, metadata_version, metadata_status, last_success_at, content_hash)
+       select $1, number, 1, 'ok', now(), 'x' from generate_series(1, $2::int) as number
+       returning id, token_id::int as number
+     )
+     insert into nft_metadata.token_documents (id, name, attributes, raw)
+     select id, (array['Amber', 'Ébène', 'Dragon'])[1 + number % 3] || ' Knight #' || number,
+       (select json_agg(json_build_object('traitType', trait_type, 'value', value, 'valueType', 'string'))
+        from (values
           ('Side', case when chance % 2 = 0 then 'Light' else 'Dark' end),
           ('Wings', case when chance % 2 = 0 then 'Angel' else 'Bat' end),
           ('Tier', case when chance % 5 < 2 then 'Gold' else 'Wood' end),
           ('Half', case when number <= $2 / 2 then 'First' else 'Second' end),
           ('Level', (1 + chance % 100)::text), ('Score', number::text)
-        ))
-     from (select number, abs(hashint4(number) % 1000003) as chance from generate_series(1, $2::int) as number) as one`,
+        ) as trait (trait_type, value)), '{}'
+     from (select *, abs(hashint4(number) % 1000003) as chance from token) as one`,
     [id, tokens],
   );
   await app.get(TraitRecount).recount(id);

@@ -70,7 +70,8 @@ export async function completeAfterLeaseExpired(test: CrashTest, api: string, di
   await test.expireLeases();
   await test.expectAllDone();
   const records = await test.database.query<{ served: number }>(
-    `select (raw->>'served')::int as served from nft_metadata.tokens where collection_id = $1 and token_id = any($2)`,
+    `select (raw->>'served')::int as served from nft_metadata.tokens join nft_metadata.token_documents using (id)
+     where collection_id = $1 and token_id = any($2)`,
     [project.collectionId, first],
   );
   expect(records.map(({ served }) => served)).toEqual(first.map(() => 3));

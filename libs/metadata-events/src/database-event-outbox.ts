@@ -27,7 +27,7 @@ export class DatabaseEventOutbox extends EventOutbox {
     await sql`
       insert into nft_metadata.event_outbox (occurred_at, changes, completions, event_count)
       values (
-        now(), ${JSON.stringify(changes)}::jsonb, ${JSON.stringify(completed)}::jsonb,
+        now(), ${JSON.stringify(changes)}::json, ${JSON.stringify(completed)}::json,
         ${changes.length + completed.length}
       )`.execute(em.getKysely());
   }

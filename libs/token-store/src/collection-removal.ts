@@ -1,3 +1,4 @@
+import { inTransaction } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
@@ -27,12 +28,10 @@ export class CollectionRemoval {
     // Traits first: counts of rows that are deleted anyway need no update, and wrong counts cannot stop the removal.
     await this.deleteTraits(collectionId);
     const tokens = await store.removeTokens(collectionId);
-    // Those that a worker has inserted since, for a token that still existed.
+    // Those that workers have inserted since.
     await this.deleteTraits(collectionId);
     await deleteOwnRows?.();
-    await sql`delete from nft_metadata.collections where id = ${collectionId}::uuid`.execute(
-      this.em.fork().getKysely(),
-    );
+    await this.deleteRow(collectionId);
     return tokens;
   }
 
@@ -42,6 +41,19 @@ export class CollectionRemoval {
       update nft_metadata.collections set removed_at = coalesce(removed_at, now())
       where id = ${collectionId}::uuid returning id`.execute(this.em.fork().getKysely());
     if (rows.length === 0) throw new UnknownCollection(collectionId);
+  }
+
+  /** With the last traits: workers insert new values before they lock a token, so until the row is locked. */
+  private async deleteRow(collectionId: string): Promise<void> {
+    await inTransaction(this.em, async (em) => {
+      await sql`select from nft_metadata.collections where id = ${collectionId}::uuid for update`.execute(
+        em.getKysely(),
+      );
+      await sql`delete from nft_metadata.collection_traits where collection_id = ${collectionId}::uuid`.execute(
+        em.getKysely(),
+      );
+      await sql`delete from nft_metadata.collections where id = ${collectionId}::uuid`.execute(em.getKysely());
+    });
   }
 
   private async deleteTraits(collectionId: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { bigintArray, textArray, uuidArray } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
@@ -8,9 +9,10 @@ import { TokenSearch, type PageQuery } from './search/token-search.js';
 import { hasFilters } from './search/trait-filter.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { tokenOrder } from './token-order.js';
-import { toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
+import { recordTables, toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
 import { TokenRegistration } from './token-registration.js';
+import { findStoredTokens, isReferenced } from './stored-tokens.js';
 import { TokenRemoval } from './token-removal.js';
 import {
   TokenStore,
@@ -25,7 +27,7 @@ import {
   type WriteResult,
 } from './token-store.js';
 
-/** Token records in `nft_metadata.tokens`. */
+/** Token records in `nft_metadata.tokens` and `nft_metadata.token_documents`. */
 @Injectable()
 export class DatabaseTokenStore extends TokenStore {
   constructor(
@@ -77,15 +79,9 @@ export class DatabaseTokenStore extends TokenStore {
   override async findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]> {
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}
-      from unnest(
-        ${references.map(({ collectionId }) => collectionId)}::uuid[],
-        ${references.map(({ tokenId }) => tokenId)}::numeric[]
-      ) as wanted (collection_id, token_id)
-      join nft_metadata.tokens as token
-        on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id
-      join nft_metadata.collections as collection on collection.id = token.collection_id`.execute(
-      this.em.fork().getKysely(),
-    );
+      from nft_metadata.tokens as token
+      ${recordTables}
+      where ${isReferenced(references)}`.execute(this.em.fork().getKysely());
     return rows.map(toTokenRecord);
   }
 
@@ -139,16 +135,16 @@ export class DatabaseTokenStore extends TokenStore {
       select ${tokenRecordColumns}
       from unnest(${found.map(({ id }) => id)}::bigint[]) with ordinality as found (id, place)
       join nft_metadata.tokens as token on token.id = found.id
-      join nft_metadata.collections as collection on collection.id = token.collection_id
+      ${recordTables}
       order by found.place`.execute(this.em.fork().getKysely());
     return { tokens: rows.map(toTokenRecord), next };
   }
 
   override async findTokenWithDocument({ collectionId, tokenId }: TokenReference) {
     const { rows } = await sql<TokenRow & { document: string | null }>`
-      select ${tokenRecordColumns}, token.raw::text as document
+      select ${tokenRecordColumns}, document.raw::text as document
       from nft_metadata.tokens as token
-      join nft_metadata.collections as collection on collection.id = token.collection_id
+      ${recordTables}
       where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric`.execute(
       this.em.fork().getKysely(),
     );
@@ -179,30 +175,19 @@ export class DatabaseTokenStore extends TokenStore {
   }
 
   override async findStored(references: readonly TokenReference[], em = this.em.fork()): Promise<StoredToken[]> {
-    const { rows } = await sql<StoredToken>`
-      select token.collection_id as "collectionId", token.token_id::text as "tokenId",
-        case when token.content_hash is not null then token.metadata_url end as "metadataUrl",
-        token.http_etag as etag, token.http_last_modified as "lastModified", token.warnings,
-        token.fetch_seq::text as "lastFetchSeq", token.change_seq::text as "lastChangeSeq"
-      from unnest(
-        ${references.map(({ collectionId }) => collectionId)}::uuid[],
-        ${references.map(({ tokenId }) => tokenId)}::numeric[]
-      ) as wanted (collection_id, token_id)
-      join nft_metadata.tokens as token
-        on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id`.execute(em.getKysely());
-    return rows;
+    return findStoredTokens(em, references);
   }
 
   override async lockTokens(em: EntityManager, references: readonly TokenReference[]): Promise<void> {
     await sql`
-      select from unnest(
-        ${references.map(({ collectionId }) => collectionId)}::uuid[],
-        ${references.map(({ tokenId }) => tokenId)}::numeric[]
-      ) as wanted (collection_id, token_id)
-      join nft_metadata.tokens as token
-        on token.collection_id = wanted.collection_id and token.token_id = wanted.token_id
+      select from nft_metadata.tokens as token
+      where ${isReferenced(references)}
       order by token.collection_id, token.token_id
       for no key update of token`.execute(em.getKysely());
+  }
+
+  override prepareWrites(writes: readonly MetadataWrite[]): Promise<void> {
+    return this.writer.prepare(writes);
   }
 
   override writeMetadata(
@@ -218,9 +203,14 @@ export class DatabaseTokenStore extends TokenStore {
     await sql`
       with failure as materialized (
         select distinct on (collection_id, token_id) *
-        from jsonb_to_recordset(${JSON.stringify(failures.map(toFailureRow))}::jsonb) as failure (
-          collection_id uuid, token_id numeric, fetch_seq bigint, error_code text, error_reason text, refresh_id text
-        )
+        from unnest(
+          ${uuidArray(failures.map(({ collectionId }) => collectionId))}::uuid[],
+          ${textArray(failures.map(({ tokenId }) => tokenId))}::text[]::numeric[],
+          ${bigintArray(failures.map(({ fetchSeq }) => fetchSeq))}::bigint[],
+          ${textArray(failures.map(({ errorCode }) => errorCode))}::text[],
+          ${textArray(failures.map(({ errorReason }) => errorReason))}::text[],
+          ${uuidArray(failures.map(({ refreshId }) => refreshId))}::uuid[]
+        ) as failure (collection_id, token_id, fetch_seq, error_code, error_reason, refresh_id)
         order by collection_id, token_id, fetch_seq desc
       ), locked as (
         select token.id
@@ -242,17 +232,6 @@ export class DatabaseTokenStore extends TokenStore {
       where token.id = any(array(select id from locked))
         and token.collection_id = failure.collection_id and token.token_id = failure.token_id`.execute(em.getKysely());
   }
-}
-
-function toFailureRow(failure: FailureWrite) {
-  return {
-    collection_id: failure.collectionId,
-    token_id: failure.tokenId,
-    fetch_seq: failure.fetchSeq,
-    error_code: failure.errorCode,
-    error_reason: failure.errorReason,
-    refresh_id: failure.refreshId,
-  };
 }
 
 function clamp(limit = 100): number {

@@ -1,34 +1,33 @@
+import { bigintArray, booleanArray, textArray, uuidArray } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import type { MetadataChange } from './metadata-change.js';
-import { joinBefore, returningDifference, toChange, type RecordDifference } from './record-difference.js';
-import { SearchIndex } from './search/search-index.js';
+import { toChange } from './record-difference.js';
+import { nameKey } from './search/name-key.js';
+import { SearchIndex, type SearchedToken } from './search/search-index.js';
+import { KnownToken, lockStoredTokens } from './stored-tokens.js';
+import { writeDocuments } from './token-documents.js';
 import type { MetadataWrite, TokenMetadata } from './token-metadata.js';
 import type { WriteOptions, WriteResult } from './token-store.js';
-import { TraitIndex } from './trait-index.js';
+import { TraitIndex, type TraitChange } from './trait-index.js';
 
-interface LockedToken {
-  id: string;
-  collectionId: string;
-  tokenId: string;
-  name: string | null;
-  contentHash: string | null;
-  etag: string | null;
-  lastModified: string | null;
-  fetchSeq: string;
-  traitIds: string[];
+/** A fetch that is to be stored, and the record as it is before. */
+interface Fetch {
+  write: MetadataWrite;
+  token: KnownToken;
+  /** The new content; null: it is the content of the record. */
+  changed: TokenMetadata | null;
 }
 
-interface Change {
-  token: LockedToken;
-  write: MetadataWrite & { metadata: TokenMetadata };
-}
+type Change = Fetch & { changed: TokenMetadata };
 
 /**
- * Writes a batch of successful fetches, all of it in the caller's transaction:
- * locks the token rows in key order, sorts the writes into changed, unchanged and superseded, then writes records, traits,
- * counts and search rows together, so that a reader never sees one without the others.
+ * Writes a batch of successful fetches, all of it in the caller's transaction.
+ *
+ * Optimistic: what was known of the tokens when they were claimed tells which fetches changed something, and the records are
+ * updated without being read, where their fetch number is still the known one. The others, and tokens of which nothing is
+ * known, are locked and read first. Then the documents, the search rows and the trait counts of those that changed are
+ * written, so that a reader never sees one without the others.
  */
 @Injectable()
 export class MetadataWriter {
@@ -37,194 +36,201 @@ export class MetadataWriter {
     private readonly search: SearchIndex,
   ) {}
 
+  /** Looks up the traits of documents that differ from what is known. Outside of a transaction. */
+  async prepare(writes: readonly MetadataWrite[]): Promise<void> {
+    const tokens = writes.flatMap(({ collectionId, metadata, known }) =>
+      metadata !== null && known instanceof KnownToken && known.contentHash !== metadata.contentHash
+        ? [{ collectionId, attributes: metadata.attributes }]
+        : [],
+    );
+    if (tokens.length > 0) await this.traits.prepare(tokens);
+  }
+
   async write(
     em: EntityManager,
     writes: readonly MetadataWrite[],
     { onChange, defer }: WriteOptions = {},
   ): Promise<WriteResult[]> {
     if (writes.length === 0) return [];
-    const tokens = await this.lockTokens(em, writes);
     const newest = newestWrites(writes);
-
+    const results = new Map<MetadataWrite, WriteResult>();
     const changes: Change[] = [];
-    const touches: { token: LockedToken; write: MetadataWrite }[] = [];
-    const results = writes.map((write): WriteResult => {
-      const token = tokens.get(keyOf(write));
-      if (!token) return 'missing';
-      if (newest.get(keyOf(write)) !== write || BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';
-      if (write.metadata === null && !isSameVersion(token, write)) return 'outdated';
-      if (write.metadata === null || write.metadata.contentHash === token.contentHash) {
-        touches.push({ token, write });
-        return 'unchanged';
+    const settle = (fetches: readonly Fetch[]) => {
+      for (const fetch of fetches) {
+        results.set(fetch.write, fetch.changed ? 'changed' : 'unchanged');
+        if (isChange(fetch)) changes.push(fetch);
       }
-      changes.push({ token, write: { ...write, metadata: write.metadata } });
-      return 'changed';
+    };
+
+    settle(await this.writeKnown(em, newest));
+    const unsettled = newest.filter((write) => !results.has(write));
+    if (unsettled.length > 0) {
+      const stored = new Map((await lockStoredTokens(em, unsettled)).map((token) => [keyOf(token), token.known]));
+      const fetches = unsettled.flatMap((write) => {
+        const token = stored.get(keyOf(write));
+        const fetch = token ? compare(write, token) : 'missing';
+        if (typeof fetch !== 'string') return [fetch];
+        results.set(write, fetch);
+        return [];
+      });
+      const ids = fetches.map(({ token }) => token.id);
+      settle(await writeTokens(em, fetches, ids));
+    }
+
+    const traitChanges = await this.writeContent(em, changes, onChange);
+    if (traitChanges.length > 0) {
+      const count = () => this.traits.count(em, traitChanges);
+      if (defer) defer(count);
+      else await count();
+    }
+    if (newest.length === writes.length) return writes.map((write) => results.get(write)!);
+    const byToken = new Map(newest.map((write) => [keyOf(write), write]));
+    return writes.map((write) => {
+      const result = results.get(byToken.get(keyOf(write))!)!;
+      return results.get(write) ?? (result === 'missing' ? 'missing' : 'superseded');
     });
-
-    if (touches.length > 0) await this.touch(em, touches);
-    if (changes.length > 0) await this.replace(em, changes, { onChange, defer });
-    return results;
   }
 
-  private async lockTokens(em: EntityManager, writes: readonly MetadataWrite[]): Promise<Map<string, LockedToken>> {
-    const { rows } = await sql<LockedToken>`
-      select token.id::text as id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
-        token.name, token.content_hash as "contentHash", token.http_etag as etag, token.http_last_modified as "lastModified",
-        token.fetch_seq::text as "fetchSeq", token.trait_ids::text[] as "traitIds"
-      from unnest(
-        ${writes.map(({ collectionId }) => collectionId)}::uuid[],
-        ${writes.map(({ tokenId }) => tokenId)}::numeric[]
-      ) as write (collection_id, token_id)
-      join nft_metadata.tokens as token
-        on token.collection_id = write.collection_id and token.token_id = write.token_id
-      order by token.collection_id, token.token_id
-      for no key update of token`.execute(em.getKysely());
-    return new Map(rows.map((row) => [keyOf(row), row]));
+  /** Returns the fetches that are written. None, if something is unknown: all rows are to be locked in one order. */
+  private async writeKnown(em: EntityManager, writes: readonly MetadataWrite[]): Promise<readonly Fetch[]> {
+    const fetches: Fetch[] = [];
+    const ids: string[] = [];
+    for (const write of writes) {
+      if (!(write.known instanceof KnownToken)) return [];
+      ids.push(write.known.id);
+      const fetch = compare(write, write.known);
+      // What looks superseded or outdated is decided by the record as it is now.
+      if (typeof fetch !== 'string') fetches.push(fetch);
+    }
+    return writeTokens(em, fetches, ids);
   }
 
-  /** For an unchanged document: updates the time of the last success and the error fields. */
-  private async touch(
-    em: EntityManager,
-    touches: readonly { token: LockedToken; write: MetadataWrite }[],
-  ): Promise<void> {
-    await sql`
-      update nft_metadata.tokens as token
-      set metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
-        last_attempt_at = now(), last_success_at = now(), fetch_seq = touch.fetch_seq,
-        metadata_url = touch.metadata_url, metadata_source = touch.metadata_source, http_etag = touch.etag, http_last_modified = touch.last_modified,
-        last_refresh_id = touch.refresh_id
-      from jsonb_to_recordset(${JSON.stringify(touches.map(toTouchRow))}::jsonb) as touch (
-        id bigint, fetch_seq bigint, metadata_url text, metadata_source text, etag text, last_modified text, refresh_id text
-      )
-      where token.id = touch.id and token.id = any(${touches.map(({ token }) => token.id)}::bigint[])`.execute(
-      em.getKysely(),
-    );
-  }
-
-  private async replace(
+  /** Documents and search rows. Returns the changes of traits, which are to be counted. */
+  private async writeContent(
     em: EntityManager,
     changes: readonly Change[],
-    { onChange, defer }: WriteOptions,
-  ): Promise<void> {
+    onChange: WriteOptions['onChange'],
+  ): Promise<TraitChange[]> {
+    if (changes.length === 0) return [];
     const traitIds = await this.traits.idsOf(
       em,
-      changes.map(({ token, write }) => ({
-        collectionId: token.collectionId,
-        attributes: write.metadata.attributes,
-      })),
+      changes.map(({ write: { collectionId }, changed: { attributes } }) => ({ collectionId, attributes })),
     );
-    const rows = changes.map((change, index) => toReplaceRow(change, traitIds[index]!));
-    const { rows: replaced } = await sql<RecordDifference>`
-      update nft_metadata.tokens as token
-      set name = row.name, description = row.description,
-        image_version = token.image_version + (token.image_url is distinct from row.image_url)::int,
-        image_url = row.image_url, image_original = row.image_original,
-        animation_url = row.animation_url, animation_original = row.animation_original, external_url = row.external_url, youtube_url = row.youtube_url,
-        background_color = row.background_color, decimals = row.decimals, localization = row.localization,
-        attributes = row.attributes, raw = row.raw,
-        content_hash = row.content_hash, metadata_version = token.metadata_version + 1,
-        metadata_url = row.metadata_url, metadata_source = row.metadata_source, warnings = row.warnings, trait_ids = row.trait_ids,
-        http_etag = row.etag, http_last_modified = row.last_modified,
-        metadata_status = 'ok', stale_since = null, fail_count = 0, last_error_code = null, last_error_reason = null,
-        last_attempt_at = now(), last_success_at = now(), changed_at = now(),
-        fetch_seq = row.fetch_seq, change_seq = row.fetch_seq, last_refresh_id = row.refresh_id
-      from jsonb_to_recordset(${`[${rows.join(',')}]`}::jsonb) as row (
-        id bigint, name text, description text, image_url text, image_original text, animation_url text, animation_original text, external_url text,
-        youtube_url text, background_color text, decimals int, localization jsonb, attributes jsonb, raw jsonb, content_hash text, metadata_url text, metadata_source text,
-        warnings text[], trait_ids bigint[], etag text, last_modified text, fetch_seq bigint, refresh_id text
-      ) ${onChange ? joinBefore : sql``}
-      where token.id = row.id and token.id = any(${changes.map(({ token }) => token.id)}::bigint[])
-      ${onChange ? returningDifference : sql``}`.execute(em.getKysely());
-    await this.search.write(
+    const replaced = await writeDocuments(
       em,
-      changes.flatMap(({ token, write: { metadata } }, index) => {
-        const { id, collectionId, tokenId } = token;
-        const isSearchedAsBefore =
-          token.contentHash !== null && token.name === metadata.name && isEqual(token.traitIds, traitIds[index]!);
-        return isSearchedAsBefore
-          ? []
-          : [{ id, collectionId, tokenId, name: metadata.name, traitIds: traitIds[index]! }];
+      changes.map(({ write: { collectionId, tokenId }, token, changed: metadata }) => {
+        return { id: token.id, collectionId, tokenId, isFirst: token.isPending, metadata };
       }),
+      onChange !== undefined,
     );
-    // Before the counts are locked, because other batches wait for those.
-    if (onChange) for (const change of differences(changes, replaced)) onChange(change);
-    const count = () =>
-      this.traits.count(
-        em,
-        changes.map(({ token }, index) => ({ oldTraitIds: token.traitIds, newTraitIds: traitIds[index]! })),
-      );
-    if (defer) defer(count);
-    else await count();
+    const searched: SearchedToken[] = [];
+    const traitChanges: TraitChange[] = [];
+    for (const [index, { write, token, changed }] of changes.entries()) {
+      const before = replaced.get(token.id)!;
+      const { collectionId, tokenId } = write;
+      const after = traitIds[index]!;
+      const hasOtherTraits = before.traitIds !== `{${after.join(',')}}`;
+      if (hasOtherTraits) traitChanges.push({ collectionId, before: toIds(before.traitIds), after });
+      if (hasOtherTraits || before.nameKey !== nameKey(changed.name)) {
+        searched.push({ id: token.id, collectionId, tokenId, name: changed.name, traitIds: after });
+      }
+      if (before.difference) onChange?.(toChange(write, before.difference, changed));
+    }
+    await this.search.write(em, searched);
+    return traitChanges;
   }
 }
 
-function differences(changes: readonly Change[], replaced: readonly RecordDifference[]): MetadataChange[] {
-  const byId = new Map(replaced.map((difference) => [difference.id, difference]));
-  return changes.map(({ token, write }) => toChange(token, byId.get(token.id)!, write.metadata));
+function isChange(fetch: Fetch): fetch is Change {
+  return fetch.changed !== null;
+}
+
+/** What a write does to a record that is as given. */
+function compare(write: MetadataWrite, token: KnownToken): Fetch | 'superseded' | 'outdated' {
+  if (BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';
+  if (write.metadata === null) {
+    return isSameVersion(token, write) ? { write, token, changed: null } : 'outdated';
+  }
+  return { write, token, changed: write.metadata.contentHash === token.contentHash ? null : write.metadata };
+}
+
+/**
+ * Updates the rows of `tokens` whose fetch number is the known one, and returns their fetches. An unchanged document moves
+ * only columns without an index, which makes this a HOT update. The rows of all `ids` are locked first, in key order, so
+ * that writers cannot deadlock: also those that do not match and are read next.
+ */
+async function writeTokens(
+  em: EntityManager,
+  fetches: readonly Fetch[],
+  ids: readonly string[],
+): Promise<readonly Fetch[]> {
+  if (fetches.length === 0) return [];
+  const warnings = fetches.map(({ changed }) => (changed?.warnings.length ? toArrayText(changed.warnings) : null));
+  const { rows } = await sql<{ ids: string[] | null }>`
+    with locked as materialized (
+      select id from nft_metadata.tokens where id = any(${bigintArray(ids)}::bigint[])
+      order by collection_id, token_id
+      for no key update
+    ), written as (
+    update nft_metadata.tokens as token
+    set fetch_seq = row.fetch_seq, content_hash = coalesce(row.content_hash, token.content_hash),
+      metadata_version = token.metadata_version + row.is_changed::int,
+      change_seq = case when row.is_changed then row.fetch_seq else token.change_seq end,
+      changed_at = case when row.is_changed then now() else token.changed_at end,
+      warnings = case when row.is_changed then row.warnings::text[] else token.warnings end,
+      metadata_url = row.metadata_url, metadata_source = row.metadata_source, http_etag = row.etag,
+      http_last_modified = row.last_modified, metadata_status = 'ok', stale_since = null, fail_count = 0,
+      last_error_code = null, last_error_reason = null, last_attempt_at = now(), last_success_at = now(),
+      last_refresh_id = row.refresh_id
+    from unnest(
+      ${bigintArray(fetches.map(({ token }) => token.id))}::bigint[],
+      ${bigintArray(fetches.map(({ token }) => token.fetchSeq))}::bigint[],
+      ${bigintArray(fetches.map(({ write }) => write.fetchSeq))}::bigint[],
+      ${booleanArray(fetches.map(({ changed }) => changed !== null))}::boolean[],
+      ${textArray(fetches.map(({ changed }) => changed?.contentHash))}::text[],
+      ${textArray(warnings)}::text[],
+      ${textArray(fetches.map(({ write }) => write.metadataUrl))}::text[],
+      ${textArray(fetches.map(({ write }) => write.metadataSource))}::text[],
+      ${textArray(fetches.map(({ write }) => write.etag))}::text[],
+      ${textArray(fetches.map(({ write }) => write.lastModified))}::text[],
+      ${uuidArray(fetches.map(({ write }) => write.refreshId))}::uuid[]
+    ) as row (
+      id, known_seq, fetch_seq, is_changed, content_hash, warnings, metadata_url, metadata_source, etag, last_modified, refresh_id
+    )
+    where token.id = row.id and token.id = any(array(select id from locked)) and token.fetch_seq = row.known_seq
+    returning token.id
+    )
+    select case when count(*) < ${fetches.length}::int then coalesce(array_agg(id::text), '{}') end as ids
+    from written`.execute(em.getKysely());
+  const written = rows[0]!.ids && new Set(rows[0]!.ids);
+  return written ? fetches.filter(({ token }) => written.has(token.id)) : fetches;
+}
+
+/** The text form of an array. */
+function toArrayText(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
+}
+
+/** Of the text form of an array of ids. */
+function toIds(text: string | null): number[] {
+  return text === null || text === '{}' ? [] : text.slice(1, -1).split(',').map(Number);
 }
 
 function keyOf({ collectionId, tokenId }: { collectionId: string; tokenId: string }): string {
   return `${collectionId}/${tokenId}`;
 }
 
-/** Compares lists of ids in ascending order. */
-function isEqual(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((id, at) => id === other[at]);
-}
-
 /** A "not modified" response is about the version whose validators were sent. */
-function isSameVersion(token: LockedToken, { etag, lastModified }: MetadataWrite): boolean {
+function isSameVersion(token: KnownToken, { etag, lastModified }: MetadataWrite): boolean {
   return token.contentHash !== null && token.etag === (etag ?? null) && token.lastModified === (lastModified ?? null);
 }
 
 /** For each token of a batch, the fetch that started last. */
-function newestWrites(writes: readonly MetadataWrite[]): Map<string, MetadataWrite> {
+function newestWrites(writes: readonly MetadataWrite[]): MetadataWrite[] {
   const newest = new Map<string, MetadataWrite>();
   for (const write of writes) {
     const other = newest.get(keyOf(write));
     if (!other || BigInt(other.fetchSeq) < BigInt(write.fetchSeq)) newest.set(keyOf(write), write);
   }
-  return newest;
-}
-
-function toTouchRow({ token, write }: { token: LockedToken; write: MetadataWrite }) {
-  return {
-    id: token.id,
-    fetch_seq: write.fetchSeq,
-    metadata_url: write.metadataUrl,
-    metadata_source: write.metadataSource,
-    etag: write.etag,
-    last_modified: write.lastModified,
-    refresh_id: write.refreshId,
-  };
-}
-
-/** One row as JSON text. The document is inserted as text, because parsing it here would round its numbers. */
-function toReplaceRow({ token, write }: Change, traitIds: readonly string[]): string {
-  const { metadata } = write;
-  const columns = JSON.stringify({
-    id: token.id,
-    name: metadata.name,
-    description: metadata.description,
-    image_url: metadata.imageUrl,
-    image_original: metadata.imageOriginal,
-    animation_url: metadata.animationUrl,
-    animation_original: metadata.animationOriginal,
-    external_url: metadata.externalUrl,
-    youtube_url: metadata.youtubeUrl,
-    background_color: metadata.backgroundColor,
-    decimals: metadata.decimals,
-    localization: metadata.localization,
-    attributes: metadata.attributes,
-    content_hash: metadata.contentHash,
-    metadata_url: write.metadataUrl,
-    metadata_source: write.metadataSource,
-    warnings: metadata.warnings,
-    trait_ids: traitIds,
-    etag: write.etag,
-    last_modified: write.lastModified,
-    fetch_seq: write.fetchSeq,
-    refresh_id: write.refreshId,
-  });
-  return `${columns.slice(0, -1)},"raw":${metadata.raw}}`;
+  return [...newest.values()];
 }

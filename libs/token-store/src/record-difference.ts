@@ -16,26 +16,33 @@ const REPORTED_COLUMNS: Readonly<Record<string, ChangedField>> = {
   background_color: 'backgroundColor',
   decimals: 'decimals',
   localization: 'localization',
-  attributes: 'attributes',
+  'attributes::text': 'attributes',
 };
 
 /** The difference between a record before and after an `update`. */
 export interface RecordDifference {
-  id: string;
   changedFields: ChangedField[];
   attributesBefore: Attribute[];
 }
 
-/** Joins the old records to an `update` of `tokens as token` from rows called `row`. The caller has locked them. */
-export const joinBefore = sql.raw('join nft_metadata.tokens as before on before.id = row.id');
+/** Joins the old documents to an `update` of `token_documents as document` from rows called `row`. The caller has locked them. */
+export const joinBefore = sql.raw('join nft_metadata.token_documents as before on before.id = row.id');
 
-/** The result of that `update`, compared in the database, so that only the difference is sent. */
-export const returningDifference = sql.raw(`
-  returning token.id::text as id, before.attributes as "attributesBefore", array_remove(array[${Object.entries(
-    REPORTED_COLUMNS,
-  )
-    .map(([column, field]) => `case when before.${column} is distinct from token.${column} then '${field}' end`)
+/** Further results of that `update`, compared in the database, so that only the difference is sent. */
+export const selectDifference = sql.raw(`
+  , before.attributes as "attributesBefore", array_remove(array[${Object.entries(REPORTED_COLUMNS)
+    .map(([column, field]) => `case when before.${column} is distinct from document.${column} then '${field}' end`)
     .join(', ')}], null) as "changedFields"`);
+
+/** The difference between no document and the first one. */
+export function firstDifference(metadata: TokenMetadata): RecordDifference {
+  const fields = Object.values(REPORTED_COLUMNS);
+  const changedFields = fields.filter((field) => {
+    const value = metadata[field];
+    return Array.isArray(value) ? value.length > 0 : value !== null;
+  });
+  return { changedFields, attributesBefore: [] };
+}
 
 export function toChange(
   { collectionId, tokenId }: TokenReference,

@@ -32,7 +32,7 @@ export interface TokenMetadata {
   decimals: number | null;
   localization: Localization | null;
   attributes: Attribute[];
-  /** JSON text that `jsonb` accepts, with exact numbers. */
+  /** JSON text as served, with exact numbers. Operators of `jsonb` accept it, too. */
   raw: string;
   /** Equal hashes mean equal documents: the write is skipped and `changedAt` does not change. */
   contentHash: string;

@@ -2,27 +2,30 @@ import { sql } from 'kysely';
 import type { Attribute } from './token-metadata.js';
 import type { MetadataStatus, TokenRecord } from './token-record.js';
 
-/** What is selected for a TokenRecord, from `tokens as token` joined with `collections as collection`. */
+/**
+ * What is selected for a TokenRecord, from `tokens as token`, with `recordTables` joined to it. In one statement, so a record
+ * is read whole, old or new.
+ */
 export const tokenRecordColumns = sql.raw(
   Object.entries({
     chainId: 'collection.chain_id',
     collectionAddress: 'collection.address',
     collectionId: 'collection.id',
     tokenId: 'token.token_id::text',
-    name: 'token.name',
-    description: 'token.description',
-    imageUrl: 'token.image_url',
-    imageOriginal: 'token.image_original',
-    imageVersion: 'token.image_version',
-    animationUrl: 'token.animation_url',
-    animationOriginal: 'token.animation_original',
-    externalUrl: 'token.external_url',
-    youtubeUrl: 'token.youtube_url',
-    backgroundColor: 'token.background_color',
-    decimals: 'token.decimals',
-    localization: 'token.localization',
-    attributes: 'token.attributes',
-    warnings: 'token.warnings',
+    name: 'document.name',
+    description: 'document.description',
+    imageUrl: 'document.image_url',
+    imageOriginal: 'document.image_original',
+    imageVersion: 'coalesce(document.image_version, 0)',
+    animationUrl: 'document.animation_url',
+    animationOriginal: 'document.animation_original',
+    externalUrl: 'document.external_url',
+    youtubeUrl: 'document.youtube_url',
+    backgroundColor: 'document.background_color',
+    decimals: 'document.decimals',
+    localization: 'document.localization',
+    attributes: "coalesce(document.attributes, '[]')",
+    warnings: "coalesce(token.warnings, '{}')",
     metadataStatus: 'token.metadata_status',
     metadataUrl: 'token.metadata_url',
     metadataSource: 'token.metadata_source',
@@ -40,6 +43,13 @@ export const tokenRecordColumns = sql.raw(
     .map(([name, column]) => `${column} as "${name}"`)
     .join(', '),
 );
+
+/** offset 0: one look-up for each token, whatever the statistics say of the table. */
+export const recordTables = sql.raw(`
+  join nft_metadata.collections as collection on collection.id = token.collection_id
+  left join lateral (
+    select * from nft_metadata.token_documents as document where document.id = token.id offset 0
+  ) as document on true`);
 
 type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince';
 

@@ -71,3 +71,14 @@ export class OrderNotSupported extends Error {
     super(`This TokenStore lists tokens by token_id, ascending, and not by ${order}.`);
   }
 }
+
+/**
+ * Rows of trait values were deleted while tokens with them were written. Nothing is written; write the batch again. Only
+ * statements of others delete them.
+ */
+export class TraitsDeleted extends Error {
+  override readonly name = 'TraitsDeleted';
+  constructor(values: number) {
+    super(`${values} trait values were deleted while they were written to tokens.`);
+  }
+}

@@ -17,8 +17,8 @@ export interface Recount {
 }
 
 /**
- * Compares what every write keeps up to date with the token records: the counts of tokens and of their traits, and the
- * search rows. Corrects what differs; nothing should.
+ * Compares what every write keeps up to date with the token records: the search rows, and the counts of tokens and of their
+ * traits. Corrects what differs; nothing should.
  */
 @Injectable()
 export class TraitRecount {
@@ -35,10 +35,11 @@ export class TraitRecount {
     const collections = collectionId ? [collectionId] : await this.collectionsWithTokens();
     const recount = { collections: collections.length, traits: 0, corrected: 0, searchRowsRepaired: 0 };
     for (const id of collections) {
+      // First, because the traits of the search rows are counted.
+      recount.searchRowsRepaired += await this.search.repair(this.em, id);
       const { traits, corrected } = await this.recountOne(id);
       recount.traits += traits;
       recount.corrected += corrected;
-      recount.searchRowsRepaired += await this.search.repair(this.em, id);
     }
     return recount;
   }
@@ -58,8 +59,8 @@ export class TraitRecount {
       const corrected = await sql`
         with counted as (
           select trait_id as id, count(*)::int as tokens
-          from nft_metadata.tokens as token, unnest(token.trait_ids) as trait_id
-          where token.collection_id = ${collectionId}::uuid
+          from nft_metadata.token_search as search, unnest(search.trait_ids) as trait_id
+          where search.collection_id = ${collectionId}::uuid
           group by trait_id
         ), drifted as (
           select trait.id, coalesce(counted.tokens, 0) as tokens

@@ -4,14 +4,15 @@ import { Migration } from '@mikro-orm/migrations';
 export class MetadataEventsMigration extends Migration {
   override up(): void {
     // One row for each transaction that changed something. Ids are drawn before commits, and commits may happen in
-    // another order: a row gets the position that readers go by when it is published, after its commit.
+    // another order: a row gets the position that readers go by when it is published, after its commit. A row has up to
+    // 500 changes; as json, writing one costs less than half of what jsonb costs.
     this.addSql(`
       create table nft_metadata.event_outbox (
         id bigint generated always as identity primary key,
         position bigint unique,
         occurred_at timestamptz not null,
-        changes jsonb not null,
-        completions jsonb not null,
+        changes json not null,
+        completions json not null,
         event_count integer not null check (event_count > 0)
       )`);
     this.addSql(`create index event_outbox_unpublished on nft_metadata.event_outbox (id) where position is null`);
@@ -34,13 +35,13 @@ export class MetadataEventsMigration extends Migration {
         select id as outbox_id, position, occurred_at, 'token.metadata.changed' as event_type,
           (ordinality - 1)::int as event_index, data
         from nft_metadata.event_outbox
-        cross join lateral jsonb_array_elements(changes) with ordinality as change (data, ordinality)
+        cross join lateral json_array_elements(changes) with ordinality as change (data, ordinality)
         where position is not null
         union all
         select id, position, occurred_at, 'refresh.completed',
-          (jsonb_array_length(changes) + ordinality - 1)::int, data
+          (json_array_length(changes) + ordinality - 1)::int, data
         from nft_metadata.event_outbox
-        cross join lateral jsonb_array_elements(completions) with ordinality as completion (data, ordinality)
+        cross join lateral json_array_elements(completions) with ordinality as completion (data, ordinality)
         where position is not null
       ) as event
       join nft_metadata.collections as collection on collection.id = (event.data->>'collectionId')::uuid`);

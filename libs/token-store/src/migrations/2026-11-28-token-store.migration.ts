@@ -32,33 +32,20 @@ export class TokenStoreMigration extends Migration {
     this.addSql(`create index collections_address on nft_metadata.collections (address)`);
     this.addSql(`create index collections_project on nft_metadata.collections (project_id)`);
 
-    // fillfactor: most refreshes find nothing new and only move timestamps; room on the page makes that a HOT update.
+    // What each fetch writes. fillfactor: most refreshes find nothing new and only move timestamps; room on the page makes
+    // that a HOT update. An index on a column that such a refresh moves would end that.
     this.addSql(`
       create table nft_metadata.tokens (
         id bigint generated always as identity primary key,
         collection_id uuid not null references nft_metadata.collections (id),
         token_id numeric(78, 0) not null check (token_id >= 0 and token_id < 2::numeric ^ 256),
-        name text,
-        description text,
-        image_url text,
-        image_original text,
-        image_version integer not null default 0,
-        animation_url text,
-        animation_original text,
-        external_url text,
-        youtube_url text,
-        background_color text,
-        decimals integer,
-        attributes jsonb not null default '[]',
-        localization jsonb,
-        raw jsonb,
         content_hash text,
         metadata_version integer not null default 0,
         metadata_url text,
         metadata_source text,
         metadata_status text not null default 'pending' check (metadata_status in ('pending', 'ok', 'stale', 'failed')),
-        warnings text[] not null default '{}',
-        trait_ids bigint[] not null default '{}',
+        -- Of the document. Here, because each claim reads them; null: none.
+        warnings text[],
         http_etag text,
         http_last_modified text,
         -- The last successful fetch, and the last one that changed the content.
@@ -71,10 +58,33 @@ export class TokenStoreMigration extends Migration {
         last_success_at timestamptz,
         changed_at timestamptz,
         stale_since timestamptz,
-        last_refresh_id text,
+        last_refresh_id uuid,
         unique (collection_id, token_id),
         check ((metadata_status in ('ok', 'stale')) = (last_success_at is not null))
-      ) with (fillfactor = 80)`);
+      ) with (fillfactor = 50)`);
+
+    // What only a change of content writes: the document and the columns that are read from it. Its id is that of the row
+    // in tokens; there is none before the first good response. Triggers delete it, because a foreign key is checked for each
+    // row that is inserted. json: text is stored as it is, and operators read it; jsonb costs several times as much to
+    // write. toast_tuple_target: documents of up to 4 kB stay in the row.
+    this.addSql(`
+      create table nft_metadata.token_documents (
+        id bigint primary key,
+        name text,
+        description text,
+        image_url text,
+        image_original text,
+        image_version integer not null default 0,
+        animation_url text,
+        animation_original text,
+        external_url text,
+        youtube_url text,
+        background_color text,
+        decimals integer,
+        localization jsonb,
+        attributes json not null,
+        raw json not null
+      ) with (fillfactor = 80, toast_tuple_target = 4080)`);
 
     // A row stays at a count of 0, so that its id is the same when the value comes back.
     this.addSql(`
@@ -86,7 +96,7 @@ export class TokenStoreMigration extends Migration {
         value_number numeric,
         token_count integer not null default 0 check (token_count >= 0),
         unique (collection_id, trait_type, value)
-      ) with (fillfactor = 80)`);
+      ) with (fillfactor = 50)`);
     // Filters by number in one collection, and filters by value and by number in all collections.
     this.addSql(`
       create index collection_traits_number on nft_metadata.collection_traits (collection_id, trait_type, value_number)
@@ -96,8 +106,8 @@ export class TokenStoreMigration extends Migration {
       create index collection_traits_type_number on nft_metadata.collection_traits (trait_type, value_number)
       where value_number is not null`);
 
-    // A small row beside each record that has metadata. It is written when a name or a trait changes, and not when a
-    // refresh finds nothing new, so the records need no index that an unchanged refresh would have to update.
+    // A small row beside each record that has metadata, written when a name or a trait changes: the traits of the token, and
+    // its name as it is searched. Its columns are indexed; those of the records are not.
     this.addSql(`
       create table nft_metadata.token_search (
         collection_id uuid not null,
@@ -121,7 +131,8 @@ export class TokenStoreMigration extends Migration {
 
   override down(): void {
     this.addSql(`
-      drop table nft_metadata.token_search, nft_metadata.collection_traits, nft_metadata.tokens, nft_metadata.collections`);
+      drop table nft_metadata.token_search, nft_metadata.collection_traits, nft_metadata.token_documents, nft_metadata.tokens,
+        nft_metadata.collections`);
     this.addSql(`drop function nft_metadata.count_registered_tokens, nft_metadata.follow_deleted_tokens`);
   }
 
@@ -142,7 +153,7 @@ export class TokenStoreMigration extends Migration {
       referencing new table as added for each statement execute function nft_metadata.count_registered_tokens()`);
   }
 
-  /** enable_seqscan: with statistics from before a large registration the planner would read all of token_search. */
+  /** enable_seqscan: with statistics from before a large registration the planner would read all of both tables. */
   private followDeletedTokens(): void {
     this.addSql(`
       create function nft_metadata.follow_deleted_tokens() returns trigger language plpgsql
@@ -151,6 +162,7 @@ export class TokenStoreMigration extends Migration {
       begin
         delete from nft_metadata.token_search as search using removed
         where search.collection_id = removed.collection_id and search.token_id = removed.token_id;
+        delete from nft_metadata.token_documents as document using removed where document.id = removed.id;
         for deleted in select collection_id, count(*) as tokens from removed group by collection_id order by collection_id loop
           update nft_metadata.collections set token_count = token_count - deleted.tokens where id = deleted.collection_id;
         end loop;

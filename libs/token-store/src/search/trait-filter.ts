@@ -37,6 +37,9 @@ const MAX_IDS = 1000;
 /** With up to this many ids, each is compared with the ids of a row. */
 const MAX_IDS_COMPARED = 32;
 
+/** With it, the planner reads the range from the index; without, it may read all traits until it has enough of them. */
+const IN_ORDER_OF_NUMBERS = sql`order by trait.value_number`;
+
 export function hasFilters({ traits = {}, ranges = [], nameContains }: TokenFilters): boolean {
   return Object.keys(traits).length > 0 || ranges.length > 0 || Boolean(nameContains);
 }
@@ -47,12 +50,10 @@ export async function resolveConditions(
   collectionId: string | null,
   { traits = {}, ranges = [] }: TokenFilters,
 ): Promise<TraitCondition[] | null> {
-  const wanted = [
-    ...Object.entries(traits).map(
-      ([traitType, values]) => sql`trait.trait_type = ${traitType} and trait.value = any(${values}::text[])`,
-    ),
-    ...ranges.map(isWithin),
-  ];
+  const isOneOf = Object.entries(traits).map(
+    ([traitType, values]) => sql`trait.trait_type = ${traitType} and trait.value = any(${values}::text[])`,
+  );
+  const wanted = [...isOneOf, ...ranges.map(isWithin)];
   if (wanted.length === 0) return [];
 
   const scope = collectionId === null ? sql`true` : sql`trait.collection_id = ${collectionId}::uuid`;
@@ -63,6 +64,7 @@ export async function resolveConditions(
       from (
         select trait.id, trait.token_count from nft_metadata.collection_traits as trait
         where ${scope} and ${isWanted} and trait.token_count > 0
+        ${index < isOneOf.length ? sql`` : IN_ORDER_OF_NUMBERS}
         limit ${MAX_IDS + 1}
       ) as found`,
   );
