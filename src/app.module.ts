@@ -42,11 +42,14 @@ export class AppModule {
     };
   }
 
-  /** What a worker process runs: no routes, no delivery of events and no clean-up. */
+  /** What a worker process runs: no routes, no delivery of events and no clean-up. It writes events into the outbox. */
   static forWorkerProcess(environment: ConnectedEnvironment): DynamicModule {
     return {
       module: AppModule,
-      imports: refreshing({ ...environment, runMode: 'worker' }),
+      imports: [
+        ...refreshing({ ...environment, runMode: 'worker' }),
+        MetadataEventsModule.forRoot(environment.options.metadataEvents),
+      ],
       providers: [WorkerSchedule, ProcessMetrics],
     };
   }

@@ -22,7 +22,7 @@ export interface FinalToken extends HeldChunk {
 }
 
 /** A token that stays pending: it is due again after the delay. */
-export interface PendingToken extends HeldChunk {
+interface PendingToken extends HeldChunk {
   kind: 'retry' | 'requeue';
   tokenId: string;
   /** `retry`: seconds until the next attempt. `requeue`: 0, and the attempt does not count. */
