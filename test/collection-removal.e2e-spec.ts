@@ -128,7 +128,8 @@ describe('removing a collection', () => {
   });
 
   it('removing a collection leaves no listings of the collection behind when the removal is interrupted at any step and repeated', async () => {
-    const session: Pick<Session, 'get'> = { get: async (type) => test.app.get(type) };
+    const services = { collections, listings: test.app.get(Listings) };
+    const session = { get: async (name: keyof typeof services) => services[name] } as Pick<Session, 'get'>;
     for (const table of ['nft_metadata.collection_traits', 'nft_metadata.tokens', 'marketplace.listings']) {
       const project = await test.aProject({ tokens: ['1', '2'] });
       await refreshed(project, '1', '2');
