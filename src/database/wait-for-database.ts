@@ -3,7 +3,7 @@ import { explainConnectionError, isTemporary, messageOf } from './connection-err
 import { HOST_TIMEOUT_MS, type DatabaseConnection } from './database-client.js';
 
 const RETRY_DELAY_MS = 500;
-/** After this time without a response, the wait is reported. */
+/** After this time without a response, the wait is reported; earlier if the wait is shorter. */
 const SILENCE_MS = 2000;
 
 /** The database cannot be used as configured. The message is for the operator and needs no stack. */
@@ -37,7 +37,7 @@ export async function waitForDatabase(
   };
   for (;;) {
     const remainingMs = waitSeconds === 0 ? attemptTimeoutMs : Math.max(until - performance.now(), RETRY_DELAY_MS);
-    const silence = setTimeout(() => announce('no response yet'), SILENCE_MS);
+    const silence = setTimeout(() => announce('no response yet'), Math.min(SILENCE_MS, remainingMs / 2));
     const error = await attempt(connection, Math.min(attemptTimeoutMs, remainingMs));
     clearTimeout(silence);
     if (!error) return;
