@@ -147,7 +147,15 @@ it('a token that is in flight for another refresh is claimed a second later, and
 
 it('a token whose last fetch began after the refresh was accepted is completed without a fetch', async () => {
   const { claims, completed, stored, buffer, poll } = aClaimer();
-  const item = { chunkId: '1', refreshId: 'r', acceptedSeq: '5', claimCount: 1, attemptCount: 0, lostCount: 0 };
+  const item = {
+    chunkId: '1',
+    refreshId: 'r',
+    trigger: 'api' as const,
+    acceptedSeq: '5',
+    claimCount: 1,
+    attemptCount: 0,
+    lostCount: 0,
+  };
   const [known, other] = [
     { ...token(), items: [item] },
     { ...token(), items: [item] },
