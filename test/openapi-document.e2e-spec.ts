@@ -119,6 +119,8 @@ it('the comparison of responses with the OpenAPI document, which every suite mak
       started_at: '2026-11-21T00:00:00.000000Z',
       completed_at: null,
       summary: { succeeded: 0, failed: 0, pending: 1 },
+      trigger: 'api',
+      verdicts: { updated: 0, unchanged: 0, superseded: 0, held: 0, staged: 0, failed: 0, cancelled: 0 },
       cooldown: null,
     },
   };

@@ -96,7 +96,11 @@ async function request(session: Session, options: RequestOptions): Promise<void>
   const accepted: { refreshIds: string[]; tokens: number } = { refreshIds: [], tokens: 0 };
   try {
     for (const batch of inBatches(tokenIds, limits.tokensPerRequest)) {
-      const { refreshId } = await service.request(project, { collectionAddress: collection.address, tokenIds: batch });
+      const { refreshId } = await service.request(project, {
+        trigger: 'cli',
+        collectionAddress: collection.address,
+        tokenIds: batch,
+      });
       accepted.refreshIds.push(refreshId);
       accepted.tokens += batch.length;
     }
@@ -194,6 +198,7 @@ function toLine(refresh: ProjectRefresh) {
     status: refresh.status,
     succeeded: refresh.succeeded,
     failed: refresh.failed,
+    cancelled: refresh.cancelled,
     pending: refresh.pending,
     started_at: refresh.createdAt,
     completed_at: refresh.completedAt,

@@ -20,17 +20,33 @@ const ALWAYS: readonly Invariant[] = [
     description: 'the counters of a refresh match its results and its chunks',
     sql: `select row_to_json(refresh) || ' with results ' || coalesce(row_to_json(result)::text, 'none') || ' and '
         || coalesce(pending, 0) || ' tokens in chunks' as detail
-      from (select id, total, succeeded, failed from nft_metadata.refreshes) as refresh
+      from (
+        select id, total, succeeded, failed, cancelled, unchanged, superseded, held, staged from nft_metadata.refreshes
+      ) as refresh
       left join (
-        select refresh_id as id, count(*) filter (where verdict in ('u', 'n', 's')) as succeeded,
-          count(*) filter (where verdict in ('f', 'c')) as failed
+        select refresh_id as id, count(*) filter (where verdict not in ('f', 'c')) as succeeded,
+          count(*) filter (where verdict = 'f') as failed, count(*) filter (where verdict = 'c') as cancelled,
+          count(*) filter (where verdict = 'n') as unchanged, count(*) filter (where verdict = 's') as superseded,
+          count(*) filter (where verdict = 'h') as held, count(*) filter (where verdict = 't') as staged
         from nft_metadata.refresh_results group by refresh_id
       ) as result using (id)
       left join (
         select refresh_id as id, sum(cardinality(token_ids)) as pending from nft_metadata.refresh_chunks group by refresh_id
       ) as chunk using (id)
-      where refresh.succeeded <> coalesce(result.succeeded, 0) or refresh.failed <> coalesce(result.failed, 0)
-        or refresh.total <> refresh.succeeded + refresh.failed + coalesce(pending, 0)`,
+      where (refresh.succeeded, refresh.failed, refresh.cancelled, refresh.unchanged, refresh.superseded, refresh.held, refresh.staged)
+          <> (coalesce(result.succeeded, 0), coalesce(result.failed, 0), coalesce(result.cancelled, 0),
+            coalesce(result.unchanged, 0), coalesce(result.superseded, 0), coalesce(result.held, 0), coalesce(result.staged, 0))
+        or refresh.total <> refresh.succeeded + refresh.failed + refresh.cancelled + coalesce(pending, 0)`,
+  },
+  {
+    description: 'the reasons of a refresh count its errors',
+    sql: `select refresh_id || ' ' || error_code || ' ' || reason || ': ' || coalesce(counted.count::text, 'none') || ' for '
+        || coalesce(error.count::text, 'none') as detail
+      from nft_metadata.refresh_reasons as counted
+      full join (
+        select refresh_id, error_code, reason, count(*) from nft_metadata.refresh_errors group by refresh_id, error_code, reason
+      ) as error using (refresh_id, error_code, reason)
+      where counted.count is distinct from error.count`,
   },
   {
     description: 'a token of a refresh is in one chunk or has a result, and not both',
@@ -72,7 +88,7 @@ const ALWAYS: readonly Invariant[] = [
         || coalesce(error.id::text, 'none') as detail
       from nft_metadata.refresh_results as result
       full join nft_metadata.refresh_errors as error using (refresh_id, token_id)
-      where (verdict in ('f', 'c')) is distinct from (error.id is not null)`,
+      where (verdict = 'f') is distinct from (error.id is not null)`,
   },
 ];
 

@@ -16,14 +16,19 @@ export class DatabaseEventOutbox extends EventOutbox {
     { changes = [], completions = [] }: Parameters<EventOutbox['add']>[1],
   ): Promise<void> {
     if (changes.length === 0 && completions.length === 0) return;
-    const completed = completions.map(({ refreshId, projectId, collectionId, total, succeeded, failed }) => ({
-      refreshId,
-      projectId,
-      collectionId,
-      total,
-      succeeded,
-      failed,
-    }));
+    const completed = completions.map(
+      ({ refreshId, projectId, collectionId, trigger, total, succeeded, failed, cancelled, verdicts }) => ({
+        refreshId,
+        projectId,
+        collectionId,
+        trigger,
+        total,
+        succeeded,
+        failed,
+        cancelled,
+        verdicts,
+      }),
+    );
     await sql`
       insert into nft_metadata.event_outbox (occurred_at, changes, completions, event_count)
       values (

@@ -24,9 +24,12 @@ const completion = (id: string): RefreshCompleted => ({
   type: 'refresh.completed',
   id,
   refreshId: 'r',
+  trigger: 'api',
   total: 2,
   succeeded: 1,
   failed: 1,
+  cancelled: 0,
+  verdicts: { updated: 1, unchanged: 0, superseded: 0, held: 0, staged: 0, failed: 1, cancelled: 0 },
 });
 const parse = (events: MetadataEvent[], maxBytes = 100_000) => {
   const message = toMessage(events, maxBytes);

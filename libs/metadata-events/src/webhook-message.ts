@@ -77,6 +77,9 @@ function toRefresh(event: RefreshCompleted) {
     total: event.total,
     succeeded: event.succeeded,
     failed: event.failed,
+    cancelled: event.cancelled,
+    verdicts: event.verdicts,
+    trigger: event.trigger,
     completed_at: event.occurredAt,
   };
 }

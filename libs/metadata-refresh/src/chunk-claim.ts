@@ -3,6 +3,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { DividedChunk, DueChunk } from './claim-plan.js';
 import { MIN_PREFETCH, type HostDemand } from './host-demand.js';
+import type { RefreshTrigger } from './refresh-trigger.js';
 
 /** Maximum lanes of one claim. */
 export const LANES_PER_CLAIM = 8;
@@ -24,6 +25,7 @@ export interface LockedLane {
 export interface DueChunkRow extends DueChunk {
   laneId: number;
   source: MetadataLocation;
+  trigger: RefreshTrigger;
   acceptedSeq: string;
   claimCount: number;
   attemptCount: number;
@@ -58,9 +60,11 @@ export async function lockLanes(
 ): Promise<LockedLane[]> {
   const { rows } = await sql<Omit<LockedLane, 'room'> & { room: number | null }>`
     with recursive active as (
-      (select lane_id from nft_metadata.refresh_chunks order by lane_id limit 1)
+      (select lane_id from nft_metadata.refresh_chunks where not held order by lane_id limit 1)
       union all
-      select (select lane_id from nft_metadata.refresh_chunks where lane_id > active.lane_id order by lane_id limit 1)
+      select (
+        select lane_id from nft_metadata.refresh_chunks where lane_id > active.lane_id and not held order by lane_id limit 1
+      )
       from active where active.lane_id is not null
     ), host as materialized (
       select * from unnest(
@@ -78,10 +82,10 @@ export async function lockLanes(
         and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooldown_until > now()))
         -- A scalar subquery runs lane by lane, and only until enough lanes are found.
         and (
-          select true from unnest(case when size_limit.only_interactive then '{0}' else '{0,1,2}' end::smallint[]) as size (priority)
+          select true from unnest(case when size_limit.only_interactive then '{0}' else '{0,1,2,3}' end::smallint[]) as size (priority)
           where (
             select true from nft_metadata.refresh_chunks
-            where lane_id = lane.id and priority = size.priority and due_at <= now() limit 1
+            where lane_id = lane.id and priority = size.priority and due_at <= now() and not held limit 1
           )
           limit 1
         )
@@ -109,7 +113,8 @@ export async function lockLanes(
 /**
  * Reads and locks the first due chunks of each lane and size, as many as have tokens for the room of the lane. Runs in a
  * statement of its own after `lockLanes`: only a snapshot that is newer than the lock has the claims that were committed before.
- * Chunks that a completion or a cancellation holds are skipped.
+ * Chunks that a completion or a cancellation has locked are skipped, and those of refreshes that are paused or cancelled, from the
+ * commit of the pause on: their chunks become `held`, or cancelled, in shares. Low priority has a turn when no other size is due.
  */
 export async function readDueChunks(em: EntityManager, lanes: readonly LockedLane[]): Promise<DueChunkRow[]> {
   type Row = Omit<DueChunkRow, 'tokenIds' | 'inFlight'> & { tokenIds: string; inFlight: string | null };
@@ -128,15 +133,32 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         offset 0
       ) as chunk
       join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
+    ), stopped as materialized (
+      select id from nft_metadata.refreshes
+      where completed_at is null and (paused_at is not null or cancelled_at is not null)
     ), first as materialized (
       select candidate.id
       from lane
-      cross join lateral unnest(case when lane.only_interactive then '{0}' else '{0,1,2}' end::smallint[]) as size (priority)
+      cross join lateral unnest(case
+        when lane.only_interactive then '{0}'
+        when (
+          select true from unnest('{0,1,2}'::smallint[]) as size (priority)
+          where (
+            select true from nft_metadata.refresh_chunks
+            where lane_id = lane.id and priority = size.priority and due_at <= now() and not held
+              and refresh_id <> all(array(select id from stopped))
+            limit 1
+          )
+          limit 1
+        ) then '{0,1,2}'
+        else '{3}'
+      end::smallint[]) as size (priority)
       cross join lateral (
         select id, sum(token_count) over (order by due_at, id) - token_count as tokens_before
         from (
           select id, due_at, token_count from nft_metadata.refresh_chunks
-          where lane_id = lane.id and priority = size.priority and due_at <= now()
+          where lane_id = lane.id and priority = size.priority and due_at <= now() and not held
+            and refresh_id <> all(array(select id from stopped))
           order by due_at, id
           limit lane.room
         ) as due
@@ -148,7 +170,7 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
       for no key update skip locked
     )
     select due.id::text as id, due.lane_id as "laneId", due.priority, due.refresh_id as "refreshId",
-      refresh.collection_id as "collectionId", refresh.source, refresh.accepted_seq::text as "acceptedSeq",
+      refresh.collection_id as "collectionId", refresh.source, refresh.trigger, refresh.accepted_seq::text as "acceptedSeq",
       due.claim_count as "claimCount", due.attempt_count as "attemptCount", due.lost_count as "lostCount",
       due.is_claimed as "isLost", array_to_string(due.token_ids, ',') as "tokenIds",
       (

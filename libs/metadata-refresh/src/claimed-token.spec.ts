@@ -8,7 +8,17 @@ const token: ClaimedToken = {
   hostLimit: 4,
   priority: 0,
   fetchSeq: '1',
-  items: [{ chunkId: '1', refreshId: 'r1', acceptedSeq: '1', claimCount: 1, attemptCount: 0, lostCount: 0 }],
+  items: [
+    {
+      chunkId: '1',
+      refreshId: 'r1',
+      trigger: 'api' as const,
+      acceptedSeq: '1',
+      claimCount: 1,
+      attemptCount: 0,
+      lostCount: 0,
+    },
+  ],
 };
 const stored = {
   collectionId: 'c1',

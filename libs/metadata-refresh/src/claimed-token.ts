@@ -1,10 +1,12 @@
 import { MEDIA_INSTEAD_OF_DOCUMENT, type MetadataLocation, type Validators } from '@app/metadata-fetch';
 import type { StoredToken } from '@app/token-store';
+import type { RefreshTrigger } from './refresh-trigger.js';
 
 /** Tokens of one chunk, claimed for one lease. All tokens of the chunk share it. */
 export interface ClaimedItem {
   chunkId: string;
   refreshId: string;
+  trigger: RefreshTrigger;
   /** The number of the acceptance of the refresh. A fetch with a larger `fetchSeq` began later. */
   acceptedSeq: string;
   /** The fencing token: a result counts only while the chunk still has this number. */

@@ -20,7 +20,7 @@ import {
 } from './chunk-results.js';
 import { EventOutbox, type RecordedChange } from './event-outbox.js';
 import type { ItemError, ItemResult } from './item-result.js';
-import { countResults, type RefreshProgress } from './refresh-progress.js';
+import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
 type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
@@ -97,7 +97,7 @@ export class CompletionTransaction {
       const final = finished.filter((token): token is FinalToken => token.kind === 'final');
       await insertResults(em, final);
       for (const work of late) await work().catch(retryUnlessDatabaseError);
-      const counts = await countResults(em, final);
+      const counts = await countResults(em, final.map(toResultCount));
       // After the records are locked, so that the events of one token get ids in order.
       await this.outbox?.add(em, { changes, completions: counts.filter(({ completed }) => completed) });
       return counts;
@@ -256,6 +256,10 @@ function verdictOf(written: WriteResult | undefined): Verdict {
     default:
       return VERDICTS.failed;
   }
+}
+
+function toResultCount({ refreshId, verdict, tokenId, error }: FinalToken): ResultCount {
+  return { refreshId, verdict, ...(error && { failure: { tokenId, error } }) };
 }
 
 function toAttempts({ item, token, requests }: ItemResult): AttemptRow[] {

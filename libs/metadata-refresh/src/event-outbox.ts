@@ -1,5 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataChange } from '@app/token-store';
+import type { RefreshTrigger } from './refresh-trigger.js';
+import type { VerdictCounts } from './verdict.js';
 
 /** A record whose content has changed, and the refreshes that requested it. */
 export interface RecordedChange extends MetadataChange {
@@ -11,9 +13,13 @@ export interface RecordedCompletion {
   refreshId: string;
   projectId: string;
   collectionId: string;
+  trigger: RefreshTrigger;
   total: number;
+  /** All verdicts but `failed` and `cancelled`. */
   succeeded: number;
   failed: number;
+  cancelled: number;
+  verdicts: VerdictCounts;
 }
 
 /**

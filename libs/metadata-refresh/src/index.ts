@@ -13,6 +13,9 @@ export type { FailureCount, ProjectRefresh, RefreshFilter } from './refreshes.js
 export { RefreshRetention } from './refresh-retention.js';
 export { RefreshWorker } from './worker/refresh-worker.js';
 export type { Attempt, Cooldown, Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
+export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
+export type { RefreshTrigger } from './refresh-trigger.js';
+export type { VerdictCounts, VerdictName } from './verdict.js';
 export type { RefreshErrorCode } from './item-result.js';
 export type { Page, PagePosition, PageRequest } from './page.js';
 export {

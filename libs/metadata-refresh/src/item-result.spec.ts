@@ -13,6 +13,7 @@ const aToken = (acceptedSeqs: readonly string[], stored: Partial<ClaimedToken>):
     return {
       chunkId: String(index),
       refreshId: `r${index}`,
+      trigger: 'api' as const,
       acceptedSeq,
       claimCount: 1,
       attemptCount: 0,

@@ -21,6 +21,7 @@ import type { Page, PageRequest } from './page.js';
 import { isInteractive, RefreshEnqueuer } from './refresh-enqueuer.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
+import type { RefreshTrigger } from './refresh-trigger.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
 /** Who asks, as far as refreshing needs to know. */
@@ -36,6 +37,8 @@ export interface RefreshRequest {
   collectionAddress: string;
   /** Decimal uint256; given twice, it is one token. */
   tokenIds: readonly string[];
+  /** What requests it; `api` when absent. */
+  trigger?: RefreshTrigger;
   /**
    * What ids mean that are not registered. `fail` (the default): the refresh is accepted, and these tokens fail in it at
    * once. `reject`: nothing is accepted.
@@ -99,7 +102,14 @@ export class MetadataRefreshService {
     if (isInteractive(wanted.length)) this.bulkPause.request();
     const lane = await this.enqueuer.lane(project.id, hostOf(source), collection.hostConcurrency ?? null);
 
-    const refresh = { id: timeOrderedUuid(), projectId: project.id, collection, source, lane };
+    const refresh = {
+      id: timeOrderedUuid(),
+      projectId: project.id,
+      collection,
+      source,
+      lane,
+      trigger: request.trigger ?? 'api',
+    };
     const { quota, isCompleted } = await this.byProject.runExclusive(project.id, async () => {
       await this.quota.precheck(project.id, this.allowance(project), wanted.length);
       return inTransaction(this.em, async (em) => {

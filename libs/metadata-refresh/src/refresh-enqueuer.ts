@@ -6,7 +6,8 @@ import { sql } from 'kysely';
 import { CHUNK_SIZE } from './claim-plan.js';
 import { EventOutbox } from './event-outbox.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
-import { VERDICTS } from './verdict.js';
+import type { RefreshTrigger } from './refresh-trigger.js';
+import { NO_VERDICTS, VERDICTS } from './verdict.js';
 
 interface NewRefresh {
   id: string;
@@ -15,6 +16,7 @@ interface NewRefresh {
   /** The source when the refresh is accepted: a later change of the collection applies to later refreshes. */
   source: MetadataLocation;
   lane: number;
+  trigger: RefreshTrigger;
 }
 
 /** Saves accepted refreshes, and finds their lanes. */
@@ -54,15 +56,16 @@ export class RefreshEnqueuer {
     tokenIds: readonly string[],
     unknown: readonly string[],
   ): Promise<void> {
-    const { id, projectId, collection, source, lane } = refresh;
+    const { id, projectId, collection, source, lane, trigger } = refresh;
     const isCompleted = unknown.length === tokenIds.length;
     const priority = priorityOf(tokenIds.length);
     await sql`
       with refresh as (
         insert into nft_metadata.refreshes
-          (id, project_id, collection_id, collection_address, source, total, failed, created_at, completed_at)
+          (id, project_id, collection_id, collection_address, source, trigger, total, failed, created_at, completed_at)
         values (
           ${id}::uuid, ${projectId}, ${collection.id}::uuid, ${collection.address}, ${JSON.stringify(source)}::jsonb,
+          ${trigger},
           ${tokenIds.length}::int, ${unknown.length}::int, now(), case when ${isCompleted}::boolean then now() end
         )
       ), wanted as materialized (
@@ -84,11 +87,18 @@ export class RefreshEnqueuer {
         insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
         select ${id}::uuid, token_id, '', 'token_not_found', 'not_registered', now()
         from wanted where is_unknown order by position
+      ), reasons as (
+        insert into nft_metadata.refresh_reasons (refresh_id, error_code, reason, count, example_token_id)
+        select ${id}::uuid, 'token_not_found', 'not_registered', count(*), min(token_id) from wanted where is_unknown
+        having count(*) > 0
       )
       select pg_notify(${REFRESH_CHANNEL}, ${priority === 0 ? INTERACTIVE : ''})`.execute(em.getKysely());
     if (!isCompleted) return;
-    const counts = { total: tokenIds.length, succeeded: 0, failed: unknown.length };
-    await this.outbox?.add(em, { completions: [{ refreshId: id, projectId, collectionId: collection.id, ...counts }] });
+    const counts = { total: tokenIds.length, succeeded: 0, failed: unknown.length, cancelled: 0 };
+    const verdicts = { ...NO_VERDICTS, failed: unknown.length };
+    await this.outbox?.add(em, {
+      completions: [{ refreshId: id, projectId, collectionId: collection.id, trigger, ...counts, verdicts }],
+    });
   }
 
   /** Call this after the commit of a refresh that was completed immediately. */

@@ -134,7 +134,7 @@ export class RefreshQueue {
   /**
    * Cancels pending tokens of one refresh, about `limit`. Tokens that a worker holds are left out: cancel them when they are
    * due again. Chunks that another transaction has locked are skipped, because a completion locks chunks after token records.
-   * Returns the number of cancelled tokens, which the caller counts as failed.
+   * Returns the number of cancelled tokens, which the caller counts.
    */
   async cancel(em: EntityManager, refreshId: string, limit: number): Promise<number> {
     const { rows } = await sql<{ cancelled: number }>`
@@ -151,9 +151,6 @@ export class RefreshQueue {
       ), results as (
         insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
         select ${refreshId}::uuid, now(), attempt_count, ${VERDICTS.cancelled}::"char", token_id from cancelled
-      ), errors as (
-        insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
-        select ${refreshId}::uuid, token_id, '', 'unable_to_retrieve_metadata', 'cancelled', now() from cancelled
       )
       select count(*)::int as cancelled from cancelled`.execute(em.getKysely());
     return rows[0]!.cancelled;
@@ -233,8 +230,8 @@ function coalesceByToken({ host, hostLimit, fetchSeq }: LockedLane, parts: reado
 }
 
 function toItem({ chunk, chunkId, claimCount, lostCount }: ClaimedPart): ClaimedItem {
-  const { refreshId, acceptedSeq, attemptCount } = chunk;
-  return { chunkId, refreshId, acceptedSeq, claimCount, attemptCount, lostCount };
+  const { refreshId, trigger, acceptedSeq, attemptCount } = chunk;
+  return { chunkId, refreshId, trigger, acceptedSeq, claimCount, attemptCount, lostCount };
 }
 
 function interleave<T>(lists: readonly (readonly T[])[]): T[] {

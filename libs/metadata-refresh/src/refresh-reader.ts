@@ -3,6 +3,9 @@ import type { TokenReference } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import type { AttemptedRequest, RefreshErrorCode } from './item-result.js';
+import { verdictColumns } from './refresh-progress.js';
+import type { RefreshTrigger } from './refresh-trigger.js';
+import type { VerdictCounts } from './verdict.js';
 import { toPage, type Page, type PageRequest } from './page.js';
 
 /** `queued`: no token processed · `in_progress`: at least one · `completed`: all, also when every one failed. */
@@ -24,7 +27,11 @@ export interface Refresh {
   total: number;
   succeeded: number;
   failed: number;
+  /** Tokens that were not processed because the refresh was cancelled. */
+  cancelled: number;
   pending: number;
+  verdicts: VerdictCounts;
+  trigger: RefreshTrigger;
   createdAt: string;
   completedAt: string | null;
   /** The cooldown that delays the pending tokens; null when there is none, or nothing is pending. */
@@ -82,12 +89,13 @@ const cooldown = sql`(
 /** For a statement on `refreshes as refresh`. */
 export const refreshColumns = sql`
   refresh.id, refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
-  refresh.total - refresh.succeeded - refresh.failed as pending,
+  refresh.cancelled, refresh.total - refresh.succeeded - refresh.failed - refresh.cancelled as pending,
   case
     when refresh.completed_at is not null then 'completed'
-    when refresh.succeeded + refresh.failed > 0 then 'in_progress'
+    when refresh.succeeded + refresh.failed + refresh.cancelled > 0 then 'in_progress'
     else 'queued'
   end as status,
+  refresh.trigger, ${verdictColumns},
   ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
   ${cooldown} as cooldown`;
 

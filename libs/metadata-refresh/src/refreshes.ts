@@ -75,7 +75,7 @@ export class Refreshes {
   async count(filter: RefreshFilter): Promise<{ refreshes: number; pendingTokens: number }> {
     const { rows } = await sql<{ refreshes: number; pendingTokens: number }>`
       select count(*)::int as refreshes,
-        coalesce(sum(refresh.total - refresh.succeeded - refresh.failed), 0)::int as "pendingTokens"
+        coalesce(sum(refresh.total - refresh.succeeded - refresh.failed - refresh.cancelled), 0)::int as "pendingTokens"
       from nft_metadata.refreshes as refresh where ${matches(filter)}`.execute(this.em.fork().getKysely());
     return rows[0]!;
   }
@@ -149,8 +149,8 @@ export class Refreshes {
   private async cancelBatch(refreshId: string): Promise<number> {
     const cancelled = await inTransaction(this.em, async (em) => {
       const count = await this.queue.cancel(em, refreshId, CANCEL_BATCH_SIZE);
-      const results = Array.from({ length: count }, () => ({ refreshId, verdict: VERDICTS.cancelled }));
-      const progress = await countResults(em, results);
+      const progress =
+        count === 0 ? [] : await countResults(em, [{ refreshId, verdict: VERDICTS.cancelled, tokens: count }]);
       await this.outbox?.add(em, { completions: progress.filter(({ completed }) => completed) });
       return count;
     });

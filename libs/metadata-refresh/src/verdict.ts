@@ -6,13 +6,28 @@ export const VERDICTS = {
   unchanged: 'n',
   /** A later fetch had stored its document first. */
   superseded: 's',
+  /** Its record is kept as it is until a time: nothing was fetched. */
+  held: 'h',
+  /** Its document was saved for a reveal. */
+  staged: 't',
   failed: 'f',
+  /** The refresh was cancelled before the token was processed. */
   cancelled: 'c',
 } as const;
 
-export type Verdict = (typeof VERDICTS)[keyof typeof VERDICTS];
+export type VerdictName = keyof typeof VERDICTS;
+export type Verdict = (typeof VERDICTS)[VerdictName];
 
-/** Whether the token counts as succeeded; all others count as failed. */
-export function isSuccess(verdict: Verdict): boolean {
-  return verdict !== VERDICTS.failed && verdict !== VERDICTS.cancelled;
+/** How many tokens of a refresh ended with each verdict. */
+export type VerdictCounts = Record<VerdictName, number>;
+
+const VERDICT_NAMES = Object.keys(VERDICTS) as VerdictName[];
+
+/** All counts at 0. */
+export const NO_VERDICTS = Object.fromEntries(VERDICT_NAMES.map((name) => [name, 0])) as VerdictCounts;
+
+const NAME_OF = new Map<Verdict, VerdictName>(VERDICT_NAMES.map((name) => [VERDICTS[name], name]));
+
+export function verdictName(verdict: Verdict): VerdictName {
+  return NAME_OF.get(verdict)!;
 }

@@ -157,7 +157,15 @@ it('a token that is in flight for another refresh is claimed a second later, and
 });
 
 describe('coalescing', () => {
-  const item = { chunkId: '1', refreshId: 'r', acceptedSeq: '5', claimCount: 1, attemptCount: 0, lostCount: 0 };
+  const item = {
+    chunkId: '1',
+    refreshId: 'r',
+    trigger: 'api' as const,
+    acceptedSeq: '5',
+    claimCount: 1,
+    attemptCount: 0,
+    lostCount: 0,
+  };
   const aTokenOf = (url: string): ClaimedToken => ({
     ...token(),
     items: [item],

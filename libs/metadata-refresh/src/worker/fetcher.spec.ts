@@ -11,7 +11,15 @@ import { Hosts } from './hosts.js';
 import { RecentCooldowns } from './recent-cooldowns.js';
 import { TokenBuffer } from './token-buffer.js';
 
-const ITEM = { chunkId: '1', refreshId: 'r', acceptedSeq: '1', claimCount: 1, attemptCount: 0, lostCount: 0 };
+const ITEM = {
+  chunkId: '1',
+  refreshId: 'r',
+  trigger: 'api' as const,
+  acceptedSeq: '1',
+  claimCount: 1,
+  attemptCount: 0,
+  lostCount: 0,
+};
 
 function token(tokenId: string, priority = 2, item: Partial<ClaimedItem> = {}): ClaimedToken {
   return {

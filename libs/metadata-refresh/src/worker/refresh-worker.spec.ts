@@ -32,7 +32,17 @@ function token(tokenId: string): ClaimedToken {
     hostLimit: 8,
     priority: 2,
     fetchSeq: tokenId,
-    items: [{ chunkId: '1', refreshId: 'r', acceptedSeq: '1', claimCount: 1, attemptCount: 0, lostCount: 0 }],
+    items: [
+      {
+        chunkId: '1',
+        refreshId: 'r',
+        trigger: 'api' as const,
+        acceptedSeq: '1',
+        claimCount: 1,
+        attemptCount: 0,
+        lostCount: 0,
+      },
+    ],
   };
 }
 

@@ -8,6 +8,7 @@ const fetched = (): ItemResult[] => {
   const item = {
     chunkId: String(next),
     refreshId: 'r',
+    trigger: 'api' as const,
     acceptedSeq: '1',
     claimCount: 1,
     attemptCount: 0,

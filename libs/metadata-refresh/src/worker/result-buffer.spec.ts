@@ -9,7 +9,15 @@ function fetched(items: number, bytes = 1000): ItemResult[] {
   const token = { tokenId: String(next) } as ClaimedToken;
   const request = { url: '', outcome: 'fetched', statusCode: 200, reason: null, durationMs: 1, bytes } as const;
   return Array.from({ length: items }, (_, index) => ({
-    item: { chunkId: `${index}`, refreshId: 'r', acceptedSeq: '1', claimCount: 1, attemptCount: 0, lostCount: 0 },
+    item: {
+      chunkId: `${index}`,
+      refreshId: 'r',
+      trigger: 'api' as const,
+      acceptedSeq: '1',
+      claimCount: 1,
+      attemptCount: 0,
+      lostCount: 0,
+    },
     token,
     requests: index === 0 ? [request] : [],
     status: 'retry',

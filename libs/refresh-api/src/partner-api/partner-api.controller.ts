@@ -46,7 +46,7 @@ export class PartnerApiController {
         // A project's own limit, which may be meant for the 1,000 tokens of the project API, can only lower the limit here.
         tokensPerRequest: Math.min(project.tokensPerRequest ?? Infinity, this.config.partnerTokensPerRequest),
       }),
-      { collectionAddress, tokenIds, unknownTokens: 'reject', admit: countRequest },
+      { trigger: 'partner_api', collectionAddress, tokenIds, unknownTokens: 'reject', admit: countRequest },
     );
     return { message: 'Metadata refresh initiated', refresh_id: refreshId };
   }

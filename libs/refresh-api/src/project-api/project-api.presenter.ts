@@ -10,15 +10,17 @@ import type {
 } from './project-api.responses.js';
 
 export function toRefreshBody(refresh: Refresh): z.output<typeof refreshSchema> {
-  const { succeeded, failed, pending, cooldown } = refresh;
+  const { succeeded, failed, cancelled, pending, cooldown, trigger, verdicts } = refresh;
   return {
     refresh_id: refresh.id,
     status: refresh.status,
     collection_address: refresh.collectionAddress,
     started_at: refresh.createdAt,
     completed_at: refresh.completedAt,
-    summary: { succeeded, failed, pending },
-    /** An addition to the wire format. */
+    summary: { succeeded, failed, pending, ...(cancelled > 0 && { cancelled }) },
+    // From here on, additions to the wire format.
+    trigger,
+    verdicts,
     cooldown,
   };
 }

@@ -1,3 +1,4 @@
+import { REFRESH_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
 
 /** The responses of this dialect. The OpenAPI document shows these schemas, and the presenter must satisfy them. */
@@ -29,7 +30,32 @@ export const refreshSchema = z
     collection_address: collectionAddress,
     started_at: timestampSchema,
     completed_at: timestampSchema.nullable().meta({ description: '`null` while a token is pending.' }),
-    summary: z.object({ succeeded: count, failed: count, pending: count }),
+    summary: z.object({
+      succeeded: count,
+      failed: count,
+      pending: count,
+      cancelled: count.optional().meta({
+        description: 'Tokens that were not processed because the refresh was cancelled. Absent: none.',
+      }),
+    }),
+    trigger: z.enum(REFRESH_TRIGGERS).meta({
+      description:
+        'What requested it. `api`: this API. `partner_api`: the collection API. `cli`: an operator. `retry`: the failed tokens of another refresh. `reveal`, `schedule`, `event`, `push`, `restore`: the service itself.',
+    }),
+    verdicts: z
+      .object({
+        updated: count,
+        unchanged: count,
+        superseded: count,
+        held: count,
+        staged: count,
+        failed: count,
+        cancelled: count,
+      })
+      .meta({
+        description:
+          'How the tokens ended. `updated`: the content changed. `unchanged`: it is the same. `superseded`: a later fetch was stored first. `held`: the record is kept as it is for now. `staged`: saved for a reveal.',
+      }),
     cooldown: z
       .object({
         host: z.string().meta({

@@ -1,0 +1,20 @@
+/**
+ * What requested a refresh. `api`: its project, through the project API · `partner_api`: through the collection API with an API
+ * key · `cli`: an operator · `retry`: the failed tokens of another refresh · `reveal`: a staged reveal · `schedule`: the age of its
+ * records · `event`: an event on chain · `push` and `restore`: metadata that was written without a fetch.
+ */
+export const REFRESH_TRIGGERS = [
+  'api',
+  'partner_api',
+  'cli',
+  'retry',
+  'reveal',
+  'schedule',
+  'event',
+  'push',
+  'restore',
+] as const;
+export type RefreshTrigger = (typeof REFRESH_TRIGGERS)[number];
+
+/** The triggers that a project sees unless it asks for others: events and schedules would flood its list and its webhooks. */
+export const REQUESTED_TRIGGERS = ['api', 'partner_api', 'cli', 'retry'] as const satisfies RefreshTrigger[];
