@@ -147,8 +147,43 @@ it('a claim knows the last fetch of a token and the last one that changed it, an
       warnings: ['nested_image', 'a "quoted\\" one'],
       lastFetchSeq: touching!.fetchSeq,
       lastChangeSeq: changing!.fetchSeq,
+      metadataVersion: 1,
     },
-    { metadataUrl: null, etag: null, warnings: [], lastFetchSeq: '0', lastChangeSeq: '0' },
+    { metadataUrl: null, etag: null, warnings: [], lastFetchSeq: '0', lastChangeSeq: '0', metadataVersion: 0 },
+  ]);
+});
+
+it('the caller of a write is told the version of each record after it, whether it changed, stayed or was superseded', async () => {
+  const project = await test.aProject({ tokens: ['1', '2', '3'] });
+  const versionsOf = async (writes: readonly MetadataWrite[]) => {
+    const versions = new Map<MetadataWrite, number>();
+    const ended = await write(writes, { onVersion: (of, version) => void versions.set(of, version) });
+    return ended.map((result, index) => [writes[index]!.tokenId, result, versions.get(writes[index]!)]);
+  };
+  const [early] = await claim(project);
+  const first = toWrites(project, await claim(project, ['1', '2']), lamp('Oil'));
+  const unclaimed = (await claim(project, ['3', '4'])).map((token) => ({ ...token, known: undefined }));
+
+  expect(await versionsOf(first)).toEqual([
+    ['1', 'changed', 1],
+    ['2', 'changed', 1],
+  ]);
+  expect(await versionsOf(toWrites(project, unclaimed, lamp('Oil')))).toEqual([
+    ['3', 'changed', 1],
+    ['4', 'missing', undefined],
+  ]);
+  const [touching] = toWrites(project, await claim(project, ['2']), null);
+  const [changing] = toWrites(project, await claim(project), lamp('Gas'));
+  expect(await versionsOf([touching!, changing!])).toEqual([
+    ['2', 'unchanged', 1],
+    ['1', 'changed', 2],
+  ]);
+  // One is older than the record, the other one than a write of the same batch.
+  const [late, last] = [await claim(project), await claim(project)];
+  expect(await versionsOf(toWrites(project, [early!], lamp('Oil')))).toEqual([['1', 'superseded', 2]]);
+  expect(await versionsOf(toWrites(project, [...late, ...last], lamp('Wick')))).toEqual([
+    ['1', 'superseded', 3],
+    ['1', 'changed', 3],
   ]);
 });
 
