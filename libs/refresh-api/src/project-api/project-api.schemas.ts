@@ -60,8 +60,12 @@ const triggerRule = `must be one or more of ${REFRESH_TRIGGERS.join(', ')}, sepa
 /** `trigger=event&trigger=push` and `trigger=event,push` are the same. */
 const triggersSchema = z
   .preprocess(
-    (value) => (value === '' || value === undefined ? undefined : [value].flat().join(',').split(',')),
-    z.array(z.enum(REFRESH_TRIGGERS, { error: triggerRule })).optional(),
+    emptyIsAbsent,
+    z
+      .union([z.string(), z.array(z.string())], { error: triggerRule })
+      .transform((given) => [given].flat().flatMap((text) => text.split(',')))
+      .pipe(z.array(z.enum(REFRESH_TRIGGERS, { error: triggerRule })))
+      .optional(),
   )
   .meta({
     description: `Only refreshes with one of these triggers: several parameters, or one with commas. Absent: ${REQUESTED_TRIGGERS.join(', ')}.`,
