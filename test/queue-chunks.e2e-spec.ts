@@ -2,6 +2,7 @@ import { Refreshes } from '@app/metadata-refresh';
 import { Collections } from '@app/token-store';
 import { Client } from 'pg';
 import { CrashTest, delay, waitUntil } from './support/crash-test.js';
+import { holdClaims } from './support/held-claims.js';
 import type { HostResponse } from './support/metadata-host.js';
 import { expectSucceeded, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -89,6 +90,28 @@ describe('results', () => {
       { tokenId: '3', verdict: 'f', attempts: 1 },
     ]);
     test.metadataApi.respond('3', 200, { name: 'Three' });
+  });
+
+  it('a token whose later fetch was stored first has the result superseded, and counts as succeeded', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.script('1', {
+      // Another worker has stored a fetch that began later.
+      async before() {
+        await test.database.query(
+          `update nft_metadata.tokens set fetch_seq = nextval('nft_metadata.fetch_seq') where collection_id = $1`,
+          [project.collectionId],
+        );
+      },
+      status: 200,
+      body: { name: 'Older' },
+    });
+
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    await test.worker.runOnce();
+
+    expect(await resultsOf(refreshId)).toEqual([{ tokenId: '1', verdict: 's', attempts: 1 }]);
+    await expectSucceeded(test.app, project, refreshId, 1);
+    test.metadataApi.respond('1', 200, { name: 'One' });
   });
 
   it('the result of a token names the version of the record that it is about', async () => {
@@ -313,6 +336,26 @@ describe('coalescing', () => {
     expect(meanwhile).toBe(1);
     for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
+
+  it('a worker neither waits for the claim of another one, nor claims the same token for a newer refresh beside it', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    test.metadataApi.respond('1', 200, { name: 'One' });
+    const other = await test.anotherWorker();
+    await using claims = await holdClaims(test.database, '1');
+    const refreshIds = [await requestRefresh(test.app, project, ['1'])];
+    const round = test.worker.runOnce();
+    await vi.waitUntil(() => claims.isOneWaiting(), { timeout: 10_000 });
+    refreshIds.push(await requestRefresh(test.app, project, ['1']));
+
+    let isIdle = false;
+    void other.runOnce().then(() => (isIdle = true));
+    await vi.waitUntil(() => isIdle, { timeout: 10_000 });
+    await claims.release();
+    await round;
+
+    expect(hitsOf('1')).toBe(2);
+    for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
+  });
 });
 
 /** The first statements of claims stop after they have taken their snapshot and before they lock a lane; each has a number. */
@@ -495,7 +538,59 @@ describe('lost claims', () => {
     await expectSucceeded(test.app, project, refreshId, 8);
     expect(await resultsOf(refreshId)).toHaveLength(8);
   });
+
+  it('a chunk that was lost is not written by the worker that lost it, not even the tokens that no other worker has claimed yet', async () => {
+    const project = await test.aProject({ tokens: ids(8) });
+    const [late, onTime] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    for (const tokenId of ids(8)) {
+      const response = { status: 200, body: { name: 'x' } };
+      test.metadataApi.script(
+        tokenId,
+        { ...response, before: () => late.promise },
+        { ...response, before: () => onTime.promise },
+      );
+    }
+    const refreshId = await requestRefresh(test.app, project, ids(8));
+    const other = await test.anotherWorker();
+    const rounds = [test.worker.runOnce()];
+    await vi.waitUntil(() => test.metadataApi.totalHits === 8, { timeout: 10_000 });
+    await test.database.advance(31);
+    // The other worker claims the first part of the chunk, and no further one.
+    await using cooldown = await cooldownAfterNextSplit();
+    rounds.push(other.runOnce());
+    await vi.waitUntil(async () => (await chunksOf(refreshId)).length === 4, { timeout: 10_000 });
+
+    late.resolve();
+    await rounds[0];
+    const meanwhile = await resultsOf(refreshId);
+    onTime.resolve();
+    await rounds[1];
+    await cooldown.end();
+    await test.worker.runOnce();
+
+    expect(meanwhile).toEqual([]);
+    await expectSucceeded(test.app, project, refreshId, 8);
+  });
 });
+
+/** The claim that next splits a chunk also begins a cooldown of its host. */
+async function cooldownAfterNextSplit() {
+  await test.database.query(`
+    create function public.begin_cooldown() returns trigger language plpgsql as $$
+      begin
+        insert into nft_metadata.metadata_hosts (host, cooldown_until)
+        select host, now() + interval '1 hour' from nft_metadata.lanes where id = new.lane_id
+        on conflict (host) do update set cooldown_until = excluded.cooldown_until;
+        return null;
+      end $$;
+    create trigger begin_cooldown after insert on nft_metadata.refresh_chunks for each row when (new.is_claimed)
+      execute function public.begin_cooldown()`);
+  const end = async () => {
+    await test.database.query('drop function if exists public.begin_cooldown cascade');
+    await test.database.query(`update nft_metadata.metadata_hosts set cooldown_until = '-infinity'`);
+  };
+  return { end, [Symbol.asyncDispose]: end };
+}
 
 it('tokens that wait for a retry after the same response share a chunk, however their delays differ', async () => {
   const project = await test.aProject({ tokens: ids(40) });
