@@ -1,17 +1,14 @@
 import type { FetchOutcome, FetchedMetadata, Validators } from '@app/metadata-fetch';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
+import type { RefreshErrorCode, RefreshReason } from './refresh-reason.js';
 import { retryDelaySeconds } from './retry-policy.js';
-
-/** The four public error codes of a token that could not be refreshed. */
-export type RefreshErrorCode =
-  'unable_to_retrieve_metadata' | 'invalid_response_status_code' | 'unable_to_decode_response' | 'token_not_found';
 
 /** Why a token failed. */
 export interface ItemError {
   errorCode: RefreshErrorCode;
   /** The more precise, stable reason. */
-  reason: string;
+  reason: RefreshReason;
   /** Empty when nothing could be requested. */
   metadataUrl: string;
   statusCode: number | null;
@@ -36,7 +33,7 @@ export type ItemResult = {
   requests: readonly AttemptedRequest[];
 } & (
   | { status: 'succeeded'; url: string; metadata: FetchedMetadata | null; validators: Validators }
-  /** Without a fetch: another one began after the refresh was accepted, and its document is stored. */
+  /** Without a fetch: another one, of this source or a later one, began after the refresh was accepted, and its document is stored. */
   | { status: 'coalesced'; isChanged: boolean }
   | { status: 'retry'; delaySeconds: number }
   | { status: 'failed'; error: ItemError }
@@ -78,7 +75,7 @@ function toItemResult(
 
 /**
  * The results of a token whose last successful fetch began after every refresh that waits for it was accepted; null: fetch it. A
- * failure is never shared: each refresh has its own attempts.
+ * failure is never shared: each refresh has its own attempts. The caller checks which source this fetch used.
  */
 export function toCoalescedResults(token: ClaimedToken): ItemResult[] | null {
   const { lastFetchSeq, lastChangeSeq = '0', items } = token;

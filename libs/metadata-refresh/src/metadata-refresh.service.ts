@@ -20,7 +20,14 @@ import { KeyedMutex } from './keyed-mutex.js';
 import type { Page, PageRequest } from './page.js';
 import { isInteractive, RefreshEnqueuer } from './refresh-enqueuer.js';
 import { RefreshQuota } from './refresh-quota.js';
-import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
+import {
+  RefreshReader,
+  type Attempt,
+  type Refresh,
+  type RefreshDetails,
+  type RefreshError,
+  type RefreshListFilter,
+} from './refresh-reader.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
@@ -136,17 +143,15 @@ export class MetadataRefreshService {
   }
 
   /** Throws RefreshNotFound, also for another project's refresh. */
-  async getRefresh(project: RefreshingProject, refreshId: string): Promise<Refresh> {
+  async getRefresh(project: RefreshingProject, refreshId: string): Promise<RefreshDetails> {
     const refresh = await this.reader.find(project.id, refreshId);
     if (!refresh) throw new RefreshNotFound(refreshId);
     return refresh;
   }
 
-  async listRefreshes(
-    project: RefreshingProject,
-    page: PageRequest & { collectionAddress?: string | undefined },
-  ): Promise<Page<Refresh>> {
-    return this.reader.list(project.id, page, page.collectionAddress);
+  /** Newest first; those with REQUESTED_TRIGGERS, unless it names others. */
+  async listRefreshes(project: RefreshingProject, query: PageRequest & RefreshListFilter): Promise<Page<Refresh>> {
+    return this.reader.list(project.id, query);
   }
 
   /** Throws RefreshNotFound. */

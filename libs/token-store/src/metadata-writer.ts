@@ -46,18 +46,17 @@ export class MetadataWriter {
     if (tokens.length > 0) await this.traits.prepare(tokens);
   }
 
-  async write(
-    em: EntityManager,
-    writes: readonly MetadataWrite[],
-    { onChange, defer }: WriteOptions = {},
-  ): Promise<WriteResult[]> {
+  async write(em: EntityManager, writes: readonly MetadataWrite[], options: WriteOptions = {}): Promise<WriteResult[]> {
     if (writes.length === 0) return [];
+    const { onVersion, defer } = options;
     const newest = newestWrites(writes);
     const results = new Map<MetadataWrite, WriteResult>();
+    const versions = new Map<MetadataWrite, number>();
     const changes: Change[] = [];
     const settle = (fetches: readonly Fetch[]) => {
       for (const fetch of fetches) {
         results.set(fetch.write, fetch.changed ? 'changed' : 'unchanged');
+        versions.set(fetch.write, fetch.token.version + Number(isChange(fetch)));
         if (isChange(fetch)) changes.push(fetch);
       }
     };
@@ -71,24 +70,30 @@ export class MetadataWriter {
         const fetch = token ? compare(write, token) : 'missing';
         if (typeof fetch !== 'string') return [fetch];
         results.set(write, fetch);
+        if (token) versions.set(write, token.version);
         return [];
       });
       const ids = fetches.map(({ token }) => token.id);
       settle(await writeTokens(em, fetches, ids));
     }
 
-    const traitChanges = await this.writeContent(em, changes, onChange);
+    const traitChanges = await this.writeContent(em, changes, options);
     if (traitChanges.length > 0) {
       const count = () => this.traits.count(em, traitChanges);
       if (defer) defer(count);
       else await count();
     }
-    if (newest.length === writes.length) return writes.map((write) => results.get(write)!);
-    const byToken = new Map(newest.map((write) => [keyOf(write), write]));
-    return writes.map((write) => {
-      const result = results.get(byToken.get(keyOf(write))!)!;
-      return results.get(write) ?? (result === 'missing' ? 'missing' : 'superseded');
-    });
+    if (newest.length < writes.length) {
+      const byToken = new Map(newest.map((write) => [keyOf(write), write]));
+      for (const write of writes) {
+        if (results.has(write)) continue;
+        const later = byToken.get(keyOf(write))!;
+        results.set(write, results.get(later) === 'missing' ? 'missing' : 'superseded');
+        if (versions.has(later)) versions.set(write, versions.get(later)!);
+      }
+    }
+    if (onVersion) for (const [write, version] of versions) onVersion(write, version);
+    return writes.map((write) => results.get(write)!);
   }
 
   /** Returns the fetches that are written. None, if something is unknown: all rows are to be locked in one order. */
@@ -105,11 +110,11 @@ export class MetadataWriter {
     return writeTokens(em, fetches, ids);
   }
 
-  /** Documents and search rows. Returns the changes of traits, which are to be counted. */
+  /** Documents, versions and search rows. Returns the changes of traits, which are to be counted. */
   private async writeContent(
     em: EntityManager,
     changes: readonly Change[],
-    onChange: WriteOptions['onChange'],
+    { onChange, keepReplaced = true }: WriteOptions,
   ): Promise<TraitChange[]> {
     if (changes.length === 0) return [];
     const traitIds = await this.traits.idsOf(
@@ -118,10 +123,20 @@ export class MetadataWriter {
     );
     const replaced = await writeDocuments(
       em,
-      changes.map(({ write: { collectionId, tokenId }, token, changed: metadata }) => {
-        return { id: token.id, collectionId, tokenId, isFirst: token.isPending, metadata };
+      changes.map(({ write: { collectionId, tokenId, refreshId, trigger }, token, changed: metadata }, index) => {
+        const version = token.version + 1;
+        return {
+          id: token.id,
+          collectionId,
+          tokenId,
+          version,
+          metadata,
+          traitIds: traitIds[index]!,
+          refreshId,
+          trigger,
+        };
       }),
-      onChange !== undefined,
+      { withAttributes: onChange !== undefined, keepReplaced },
     );
     const searched: SearchedToken[] = [];
     const traitChanges: TraitChange[] = [];
@@ -134,7 +149,7 @@ export class MetadataWriter {
       if (hasOtherTraits || before.nameKey !== nameKey(changed.name)) {
         searched.push({ id: token.id, collectionId, tokenId, name: changed.name, traitIds: after });
       }
-      if (before.difference) onChange?.(toChange(write, before.difference, changed));
+      onChange?.(toChange(write, before, changed));
     }
     await this.search.write(em, searched);
     return traitChanges;

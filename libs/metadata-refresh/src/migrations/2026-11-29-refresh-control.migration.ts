@@ -7,6 +7,8 @@ export class RefreshControlMigration extends Migration {
     // tries again. selection: what was selected instead of a list of tokens.
     // not_before: it begins then, and begun_at says when it did; both are null when it began at once.
     // charged: tokens that count towards the hour of the project which began at charged_window.
+    // speed_since and speed_from: the time from which the speed is measured, and how many tokens had a result then. The next two
+    // are where the next measurement starts.
     // The counters of verdicts: `updated` is what is left of `succeeded`.
     this.addSql(`
       alter table nft_metadata.refreshes
@@ -27,6 +29,10 @@ export class RefreshControlMigration extends Migration {
         add column cancelled_at timestamptz,
         add column charged integer not null default 0 check (charged >= 0),
         add column charged_window timestamptz,
+        add column speed_since timestamptz,
+        add column speed_from integer,
+        add column speed_next_since timestamptz,
+        add column speed_next_from integer,
         drop constraint refreshes_check,
         drop constraint refreshes_check1,
         add constraint refreshes_counters_check check (
@@ -37,6 +43,14 @@ export class RefreshControlMigration extends Migration {
         add constraint refreshes_completed_check check (
           (completed_at is not null) = (succeeded + failed + cancelled = total)
         )`);
+    // The pages of a project's refreshes, all or of one collection, newest first, by trigger: a page merges those of its triggers,
+    // and does not read those of others, such as thousands of events.
+    this.addSql(`drop index nft_metadata.refreshes_project, nft_metadata.refreshes_collection`);
+    this.addSql(`
+      create index refreshes_project on nft_metadata.refreshes (project_id, trigger, created_at desc, id desc)`);
+    this.addSql(`
+      create index refreshes_collection
+      on nft_metadata.refreshes (project_id, collection_address, trigger, created_at desc, id desc)`);
     // What waits for its time, and what is paused or being cancelled: few rows, which a sweep reads once a second.
     this.addSql(`
       create index refreshes_scheduled on nft_metadata.refreshes (not_before)
@@ -113,7 +127,13 @@ export class RefreshControlMigration extends Migration {
     this.addSql(`alter table nft_metadata.refresh_chunks drop column held`);
     this.addSql(`
       create index refresh_chunks_due on nft_metadata.refresh_chunks (lane_id, priority, due_at, id)`);
-    this.addSql(`drop index nft_metadata.refreshes_scheduled, nft_metadata.refreshes_stopped`);
+    this.addSql(`
+      drop index nft_metadata.refreshes_scheduled, nft_metadata.refreshes_stopped, nft_metadata.refreshes_project,
+        nft_metadata.refreshes_collection`);
+    this.addSql(`create index refreshes_project on nft_metadata.refreshes (project_id, created_at desc, id desc)`);
+    this.addSql(`
+      create index refreshes_collection
+      on nft_metadata.refreshes (project_id, collection_address, created_at desc, id desc)`);
     this.addSql(`
       alter table nft_metadata.refreshes
         drop constraint refreshes_counters_check,
@@ -125,6 +145,7 @@ export class RefreshControlMigration extends Migration {
         drop column trigger, drop column trigger_detail, drop column retry_of, drop column selection,
         drop column not_before, drop column begun_at, drop column paused_at, drop column cancelled_at,
         drop column charged, drop column charged_window,
+        drop column speed_since, drop column speed_from, drop column speed_next_since, drop column speed_next_from,
         add constraint refreshes_check check (succeeded >= 0 and failed >= 0 and succeeded + failed <= total),
         add constraint refreshes_check1 check ((completed_at is not null) = (succeeded + failed = total))`);
   }
