@@ -17,6 +17,7 @@ import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
+import { TokenVersions } from './token-versions.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
@@ -87,13 +88,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     CompletionTransaction,
     RefreshRetention,
     Refreshes,
+    TokenVersions,
     RefreshListener,
     HostWorkers,
     RefreshWorker,
     AttemptCounts,
     BulkPause,
   ],
-  exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker],
+  exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker, TokenVersions],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {

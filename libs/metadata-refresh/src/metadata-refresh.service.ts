@@ -1,7 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
-import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
-import { expandAddress } from '@app/metadata-uri';
+import { MetadataFetcher } from '@app/metadata-fetch';
 import { Collections, InvalidTokenId, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
@@ -28,6 +27,7 @@ import {
   type RefreshError,
   type RefreshListFilter,
 } from './refresh-reader.js';
+import { hostOf, toLocation } from './refresh-source.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
@@ -200,22 +200,4 @@ export class MetadataRefreshService {
       );
     return collection;
   }
-}
-
-/**
- * The metadata host, the unit of politeness. What is on IPFS or Arweave comes from our gateways, whatever its name. Where
- * a contract's documents are is known only when it was asked: they are taken for one host of the collection's own.
- */
-function hostOf(source: MetadataLocation): string {
-  if (source.kind === 'chain') return `chain:${source.chainId}/${source.address}`;
-  const { protocol, host } = new URL(source.kind === 'metadata_api' ? source.url : source.uri);
-  return protocol === 'http:' || protocol === 'https:' ? host : protocol;
-}
-
-function toLocation(collection: Collection): MetadataLocation {
-  const source = collection.source();
-  const { chainId, address } = collection;
-  // The token id is filled in for each token, when it is fetched.
-  if (source.kind === 'metadata_api') return { ...source, url: expandAddress(source.url, address) };
-  return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
 }
