@@ -151,6 +151,9 @@ describe('reading refreshes', () => {
       completed_at: null,
       summary: { succeeded: 0, failed: 0, pending: 2 },
       trigger: 'api',
+      retry_of: null,
+      paused_at: null,
+      cancelled_at: null,
       verdicts: { updated: 0, unchanged: 0, superseded: 0, held: 0, staged: 0, failed: 0, cancelled: 0 },
       cooldown: null,
     });

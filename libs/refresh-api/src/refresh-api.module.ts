@@ -24,6 +24,7 @@ import {
   LimitsFallbackController,
   ProjectApiFallbackController,
 } from './project-api/project-api-fallback.controller.js';
+import { RefreshControlController } from './project-api/refresh-control.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
@@ -114,6 +115,7 @@ function controllersOf({
       ? []
       : [
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
+          mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
           mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),
           ...(exposeTokenRoutes
