@@ -17,6 +17,8 @@ export interface FinalToken extends HeldChunk {
   tokenId: string;
   verdict: Verdict;
   attempts: number;
+  /** Of the record that the result is about; null: the token failed, or the store does not tell versions. */
+  metadataVersion: number | null;
   /** With the verdicts `failed` and `cancelled`. */
   error: ItemError | null;
 }
@@ -119,12 +121,13 @@ export async function insertResults(em: EntityManager, tokens: readonly FinalTok
     (one, other) => compare(one.refreshId, other.refreshId) || compareTokenIds(one.tokenId, other.tokenId),
   );
   await sql`
-    insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
-    select refresh_id, now(), attempts, verdict::"char", token_id
+    insert into nft_metadata.refresh_results (refresh_id, finished_at, metadata_version, attempts, verdict, token_id)
+    select refresh_id, now(), metadata_version, attempts, verdict::"char", token_id
     from unnest(
-      ${rows.map(({ refreshId }) => refreshId)}::uuid[], ${rows.map(({ attempts }) => attempts)}::smallint[],
+      ${rows.map(({ refreshId }) => refreshId)}::uuid[],
+      ${rows.map(({ metadataVersion }) => metadataVersion)}::int[], ${rows.map(({ attempts }) => attempts)}::smallint[],
       ${rows.map(({ verdict }) => verdict)}::text[], ${rows.map(({ tokenId }) => tokenId)}::numeric[]
-    ) as result (refresh_id, attempts, verdict, token_id)`.execute(em.getKysely());
+    ) as result (refresh_id, metadata_version, attempts, verdict, token_id)`.execute(em.getKysely());
   const failed = rows.flatMap(({ refreshId, tokenId, error }) => (error ? [{ refreshId, tokenId, ...error }] : []));
   if (failed.length === 0) return;
   await sql`

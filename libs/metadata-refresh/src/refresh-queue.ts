@@ -1,5 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
+import type { MetadataLocation } from '@app/metadata-fetch';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import {
@@ -25,6 +26,13 @@ export interface Claim {
   fullHosts: ReadonlySet<string>;
   /** Some tokens are being fetched for another refresh: they are due again after DEFERRAL_SECONDS. */
   hasDeferred: boolean;
+}
+
+/** Where the tokens of a refresh are fetched from, as it was when the refresh was accepted. */
+export interface RefreshSource {
+  source: MetadataLocation;
+  /** The number of the acceptance. */
+  acceptedSeq: string;
 }
 
 /** The NOTIFY channel on which an accepted refresh wakes idle workers. */
@@ -120,6 +128,15 @@ export class RefreshQueue {
         (refresh_id, lane_id, priority, due_at, held, lost_count, attempt_count, token_ids)
       select refresh_id, lane_id, priority, now(), held, lost_count, attempt_count, due_ids
       from divided where kept_ids <> '{}' and due_ids <> '{}'`.execute(this.em.fork().getKysely());
+  }
+
+  /** The sources of these refreshes by their ids, without those that are deleted. */
+  async findSources(refreshIds: readonly string[]): Promise<Map<string, RefreshSource>> {
+    const { rows } = await sql<RefreshSource & { id: string }>`
+      select id::text as id, source, accepted_seq::text as "acceptedSeq" from nft_metadata.refreshes where id = any(${refreshIds}::uuid[])`.execute(
+      this.em.fork().getKysely(),
+    );
+    return new Map(rows.map(({ id, ...source }) => [id, source]));
   }
 
   /** Starts or extends the cooldown of a host, for all workers. */
