@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { RefreshSweep } from '../libs/metadata-refresh/src/refresh-sweep.js';
+import { Refreshes } from '@app/metadata-refresh';
 import { http, readErrors, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { control, remainingTokens, untilStatus } from './support/refresh-control.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -183,13 +183,14 @@ describe('the hour', () => {
     const other = await test.anotherProcess();
 
     await control(test.app, project, refreshId, 'cancel').expect(202);
-    await Promise.all([
+    const cancellations = [
       control(test.app, project, refreshId, 'cancel').expect(202),
-      other.get(RefreshSweep).cancelBatch(refreshId),
-      other.get(RefreshSweep).cancelBatch(refreshId),
-      other.get(RefreshSweep).continueStopped(),
-    ]);
+      other.get(Refreshes).cancel(refreshId),
+      other.get(Refreshes).cancel(refreshId),
+      test.app.get(Refreshes).cancel(refreshId),
+    ];
     await finish();
+    await Promise.all(cancellations);
     await untilStatus(test, project, refreshId, 'completed');
 
     const { succeeded, cancelled } = await summaryOf(project, refreshId);
@@ -243,7 +244,9 @@ describe('a cancelled refresh of a million tokens', () => {
        from (select * from nft_metadata.refresh_chunks where refresh_id = $1 limit 1) as one, generate_series(1, 8000) as chunk`,
       [refreshId],
     );
-    await test.database.query('update nft_metadata.refreshes set total = total + 8000 * 128 where id = $1', [refreshId]);
+    await test.database.query('update nft_metadata.refreshes set total = total + 8000 * 128 where id = $1', [
+      refreshId,
+    ]);
     await test.database.query('analyze nft_metadata.refresh_chunks');
     return refreshId;
   }

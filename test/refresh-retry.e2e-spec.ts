@@ -47,10 +47,16 @@ it('a retry of the tokens that timed out is a new refresh of these tokens only, 
   });
   await test.worker.runOnce();
   expect([...test.metadataApi.hits.keys()].toSorted()).toEqual(['1', '2']);
-  expect(await readRefresh(test.app, project, retried)).toMatchObject({ status: 'completed', verdicts: { updated: 2 } });
+  expect(await readRefresh(test.app, project, retried)).toMatchObject({
+    status: 'completed',
+    verdicts: { updated: 2 },
+  });
   expect(await readRefresh(test.app, project, refreshId)).toEqual(before);
   expect(await readErrors(test.app, project, refreshId)).toHaveLength(3);
-  const { body: list } = await http(test.app).get('/v1/metadata-refreshes').set('x-api-key', project.apiKey).expect(200);
+  const { body: list } = await http(test.app)
+    .get('/v1/metadata-refreshes')
+    .set('x-api-key', project.apiKey)
+    .expect(200);
   expect((list as { result: object[] }).result).toMatchObject([{ refresh_id: retried }, { refresh_id: refreshId }]);
 });
 
@@ -115,7 +121,9 @@ it('the retry of a refresh that is still running takes the tokens that have fail
   await test.worker.runOnce();
 
   for (const id of [retried, ofCancelled]) {
-    expect(await readRefresh(test.app, project, id)).toMatchObject({ summary: { succeeded: 1, failed: 0, pending: 0 } });
+    expect(await readRefresh(test.app, project, id)).toMatchObject({
+      summary: { succeeded: 1, failed: 0, pending: 0 },
+    });
   }
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { failed: 1, cancelled: 1 } });
 });
