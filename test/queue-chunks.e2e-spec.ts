@@ -576,17 +576,17 @@ describe('lost claims', () => {
 /** The claim that next splits a chunk also begins a cooldown of its host. */
 async function cooldownAfterNextSplit() {
   await test.database.query(`
-    create function public.cool_down() returns trigger language plpgsql as $$
+    create function public.begin_cooldown() returns trigger language plpgsql as $$
       begin
         insert into nft_metadata.metadata_hosts (host, cooldown_until)
         select host, now() + interval '1 hour' from nft_metadata.lanes where id = new.lane_id
         on conflict (host) do update set cooldown_until = excluded.cooldown_until;
         return null;
       end $$;
-    create trigger cool_down after insert on nft_metadata.refresh_chunks for each row when (new.is_claimed)
-      execute function public.cool_down()`);
+    create trigger begin_cooldown after insert on nft_metadata.refresh_chunks for each row when (new.is_claimed)
+      execute function public.begin_cooldown()`);
   const end = async () => {
-    await test.database.query('drop function if exists public.cool_down cascade');
+    await test.database.query('drop function if exists public.begin_cooldown cascade');
     await test.database.query(`update nft_metadata.metadata_hosts set cooldown_until = '-infinity'`);
   };
   return { end, [Symbol.asyncDispose]: end };

@@ -281,6 +281,7 @@ function toMetadataWrite({ token, url, metadata, validators }: Succeeded): Metad
     lastModified: validators.lastModified,
     // Not that of the result: a fetch may be written in parts, and the source is that of the newest refresh.
     refreshId: token.items[0]!.refreshId,
+    trigger: token.items[0]!.trigger,
     known: token.known,
   };
 }
