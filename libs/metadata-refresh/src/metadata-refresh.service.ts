@@ -1,7 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
-import { Collections, TokenStore, type Collection } from '@app/token-store';
+import { Collections, InvalidTokenId, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import {
@@ -114,13 +114,15 @@ export class MetadataRefreshService {
 
   /**
    * Accept a refresh: quota, refresh and items are saved in one transaction, and a receipt is given only after its
-   * commit. Throws TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported,
-   * TokensNotFound, QuotaExceeded; then nothing was saved or counted.
+   * commit. Throws TokensPerRequestExceeded, InvalidTokenId, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous,
+   * SourceNotSupported, TokensNotFound, QuotaExceeded; then nothing was saved or counted.
    */
   async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
     const wanted = [...new Set(request.tokenIds)];
     const tokenLimit = this.tokensPerRequest(project);
     if (wanted.length > tokenLimit) throw new TokensPerRequestExceeded(tokenLimit, wanted.length);
+    // "01" would be a second token, with the row of "1".
+    InvalidTokenId.check(wanted);
     const collection = await this.ownedCollection(project, request.collectionAddress);
     const source = toLocation(collection);
     if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
