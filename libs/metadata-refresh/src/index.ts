@@ -5,7 +5,15 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { Receipt, RefreshingProject, RefreshLimits, RefreshRequest } from './metadata-refresh.service.js';
+export type {
+  ControlRequest,
+  Receipt,
+  RefreshingProject,
+  RefreshLimits,
+  RefreshRequest,
+  RetryRequest,
+} from './metadata-refresh.service.js';
+export type { Admission } from './refresh-control.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
@@ -37,7 +45,10 @@ export {
   CollectionAmbiguous,
   CollectionNotFound,
   CollectionNotOwned,
+  NothingToRetry,
   QuotaExceeded,
+  RefreshAlreadyCompleted,
+  RefreshCancelled,
   RefreshNotFound,
   RefreshPending,
   SourceNotSupported,

@@ -17,6 +17,7 @@ import {
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { KeyedMutex } from './keyed-mutex.js';
 import type { Page, PageRequest } from './page.js';
+import { RefreshControl, type Admission } from './refresh-control.js';
 import { isInteractive, RefreshEnqueuer } from './refresh-enqueuer.js';
 import { RefreshQuota } from './refresh-quota.js';
 import {
@@ -27,6 +28,10 @@ import {
   type RefreshError,
   type RefreshListFilter,
 } from './refresh-reader.js';
+<<<<<<< HEAD
+=======
+import { RefreshRetry } from './refresh-retry.js';
+>>>>>>> main
 import { hostOf, toLocation } from './refresh-source.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
@@ -52,7 +57,21 @@ export interface RefreshRequest {
    */
   unknownTokens?: 'fail' | 'reject';
   /** A last condition, inside the transaction that accepts: what it throws refuses the refresh, and undoes what it did. */
-  admit?: (em: EntityManager) => Promise<void>;
+  admit?: Admission;
+}
+
+/** A request to cancel, pause or resume a refresh. */
+export interface ControlRequest {
+  /** A last condition, inside the transaction: what it throws undoes the change. */
+  admit?: Admission;
+}
+
+/** A request to refresh the failed tokens of a refresh again. */
+export interface RetryRequest {
+  /** Only tokens that failed for one of these reasons; all failed tokens when absent. */
+  reasons?: readonly string[] | undefined;
+  /** As in RefreshRequest. */
+  admit?: Admission;
 }
 
 /** What a project may ask for. */
@@ -83,6 +102,8 @@ export class MetadataRefreshService {
     private readonly enqueuer: RefreshEnqueuer,
     private readonly reader: RefreshReader,
     private readonly bulkPause: BulkPause,
+    private readonly control: RefreshControl,
+    private readonly retries: RefreshRetry,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
@@ -127,7 +148,7 @@ export class MetadataRefreshService {
         await this.enqueuer.save(em, refresh, wanted, unknown);
         // Last: these lock a row of the project, and what comes after them is only the commit.
         await request.admit?.(em);
-        const left = await this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
+        const left = await this.quota.reserve(em, refresh, this.allowance(project), wanted.length);
         return { quota: left, isCompleted: unknown.length === wanted.length };
       });
     });
@@ -140,6 +161,62 @@ export class MetadataRefreshService {
       tokens: wanted.length,
     });
     return { refreshId: refresh.id, quota };
+  }
+
+  /**
+   * Cancels the pending tokens of a refresh: none is claimed from now on, and they end with the verdict `cancelled` in the
+   * background. Their records do not change. Tokens that a worker is fetching end as they end; a retry is cancelled. Tokens that no
+   * worker had begun are given back to the hour that they were charged to, if it is still running. Again: nothing more happens. Returns
+   * the refresh as it is now. Throws RefreshNotFound, RefreshAlreadyCompleted.
+   */
+  async cancelRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
+    await this.control.cancel({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /**
+   * Pauses a refresh: no token of it is claimed until it is resumed. What a worker is fetching is finished. After 30 days it is
+   * cancelled. Again: nothing more happens. Returns the refresh as it is now. Throws RefreshNotFound, RefreshCancelled,
+   * RefreshAlreadyCompleted.
+   */
+  async pauseRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
+    await this.control.pause({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /** Ends a pause; retries keep their time. Also if there is none. The same results and errors as `pauseRefresh`. */
+  async resumeRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
+    await this.control.resume({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /**
+   * Accepts a new refresh of the tokens that have failed in this one, from the present source of the collection. They count towards the
+   * hour, and not towards the tokens per request. The old refresh does not change; it may still be running. Throws RefreshNotFound,
+   * NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded; then nothing was saved or counted.
+   */
+  async retryRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { reasons, admit }: RetryRequest = {},
+  ): Promise<Receipt> {
+    const tokensPerHour = this.allowance(project);
+    const accepted = await this.byProject.runExclusive(project.id, () =>
+      this.retries.retry({ refreshId, projectId: project.id }, { reasons, admit, tokensPerHour }),
+    );
+    return { refreshId: accepted.refreshId, quota: accepted.quota! };
   }
 
   /** Throws RefreshNotFound, also for another project's refresh. */

@@ -24,6 +24,7 @@ import {
   LimitsFallbackController,
   ProjectApiFallbackController,
 } from './project-api/project-api-fallback.controller.js';
+import { RefreshControlController } from './project-api/refresh-control.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokenVersionsController } from './token-api/token-versions.controller.js';
@@ -115,6 +116,7 @@ function controllersOf({
       ? []
       : [
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
+          mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
           mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),
           ...(exposeTokenRoutes
