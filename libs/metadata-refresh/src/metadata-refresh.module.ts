@@ -18,12 +18,9 @@ import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
-<<<<<<< HEAD
 import { TokenVersions } from './token-versions.js';
-=======
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
->>>>>>> main
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';

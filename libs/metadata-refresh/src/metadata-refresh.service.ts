@@ -28,10 +28,7 @@ import {
   type RefreshError,
   type RefreshListFilter,
 } from './refresh-reader.js';
-<<<<<<< HEAD
-=======
 import { RefreshRetry } from './refresh-retry.js';
->>>>>>> main
 import { hostOf, toLocation } from './refresh-source.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
