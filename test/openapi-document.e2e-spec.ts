@@ -52,6 +52,8 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
     '/v1/collections/{collection_address}/tokens/{token_id}/versions',
     '/v1/collections/{collection_address}/tokens/{token_id}/versions/{version}',
     '/v1/collections/{collection_address}/tokens/{token_id}/versions/{version}/diff',
+    '/v1/collections/{collection_address}/tokens/{token_id}/versions/{version}/restore',
+    '/v1/collections/{collection_address}/tokens/{token_id}/hold',
     '/v1/collections/{collection_address}/tokens/{token_id}/attempts',
     '/v1/collections',
     '/v1/collections/{collection_address}',

@@ -45,6 +45,8 @@ export interface ClaimedToken {
   lastRefreshId?: string | null | undefined;
   /** The version of the record before this fetch, if the token store tells it. */
   metadataVersion?: number | undefined;
+  /** The record is kept as it is for now: nothing is fetched. */
+  isHeld?: boolean | undefined;
   /** What the token store knew at the time of the claim; it gets it back with the result. */
   known?: unknown;
 }
@@ -53,8 +55,8 @@ export interface ClaimedToken {
 export function withStored(token: ClaimedToken, stored: StoredToken | undefined): ClaimedToken {
   if (!stored) return token;
   const { metadataUrl: url, etag, lastModified, warnings, known } = stored;
-  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion } = stored;
-  if (url === null) return { ...token, known };
+  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion, isHeld } = stored;
+  if (url === null) return { ...token, isHeld, known };
   const hasValidators = etag !== null || lastModified !== null;
   return {
     ...token,
@@ -64,6 +66,7 @@ export function withStored(token: ClaimedToken, stored: StoredToken | undefined)
     lastChangeSeq,
     lastRefreshId,
     metadataVersion,
+    isHeld,
     known,
   };
 }

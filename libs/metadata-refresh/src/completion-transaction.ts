@@ -5,10 +5,11 @@ import {
   type FailureWrite,
   type MetadataChange,
   type MetadataWrite,
+  VersionStore,
   type TokenReference,
   type WriteResult,
 } from '@app/token-store';
-import { Injectable, Logger, Optional } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import {
   insertAttempts,
   insertResults,
@@ -20,11 +21,13 @@ import {
 } from './chunk-results.js';
 import { EventOutbox, type RecordedChange } from './event-outbox.js';
 import type { ItemError, ItemResult } from './item-result.js';
+import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
 type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
 type Failed = Extract<ItemResult, { status: 'failed' }>;
+type Held = Extract<ItemResult, { status: 'held' }>;
 
 const NOT_STORABLE = { errorCode: 'unable_to_decode_response', reason: 'not_storable', statusCode: 200 } as const;
 const NOT_REGISTERED: ItemError = {
@@ -58,6 +61,8 @@ export class CompletionTransaction {
   constructor(
     private readonly em: EntityManager,
     private readonly tokens: TokenStore,
+    private readonly versions: VersionStore,
+    @Inject(METADATA_REFRESH_CONFIG) private readonly config: Pick<MetadataRefreshConfig, 'keepVersions'>,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -118,12 +123,13 @@ export class CompletionTransaction {
     late: (() => Promise<void>)[];
   }> {
     const failed = byFetch(results.filter((result): result is Failed => result.status === 'failed'));
+    const held = byFetch(results.filter((result): result is Held => result.status === 'held'));
 
-    // Both kinds lock token records: in one common order, or two batches could deadlock.
-    if (succeeded.length > 0 && failed.length > 0) {
+    // All kinds lock token records: in one common order, or two batches could deadlock.
+    if ([succeeded, failed, held].filter(({ length }) => length > 0).length > 1) {
       await this.tokens.lockTokens(
         em,
-        [...succeeded, ...failed].map(([{ token }]) => token),
+        [...succeeded, ...failed, ...held].map(([{ token }]) => token),
       );
     }
     const changes: MetadataChange[] = [];
@@ -133,6 +139,7 @@ export class CompletionTransaction {
       onVersion: (write, version) => void versions.set(write, version),
       onChange: this.outbox && ((change) => void changes.push(change)),
       defer: (work) => void late.push(work),
+      keepReplaced: keepsDocuments(this.config),
     });
     // A fetch may be written in parts: count its failure once, with its first item.
     const first = failed.filter((same) => same.some(({ item, token }) => item === token.items[0]));
@@ -141,15 +148,29 @@ export class CompletionTransaction {
       first.map(([result]) => toFailureWrite(result)),
     );
     const effective = succeeded.filter((_, index) => written[index] === 'changed');
+    const writtenByToken = new Map(
+      succeeded.map(([{ token }], index): [ItemResult['token'], Written] => {
+        return [token, { result: written[index]!, version: versions.get(writes[index]!) ?? null }];
+      }),
+    );
+    for (const [{ token }] of held)
+      writtenByToken.set(token, { result: 'held', version: token.metadataVersion ?? null });
+    await this.requestAfterHold(em, writtenByToken);
     return {
-      written: new Map(
-        succeeded.map(([{ token }], index) => {
-          return [token, { result: written[index]!, version: versions.get(writes[index]!) ?? null }];
-        }),
-      ),
+      written: writtenByToken,
       changes: withRefreshes(changes, effective),
       late,
     };
+  }
+
+  /** Whose hold has ended meanwhile is due again at once, like a response about another version. */
+  private async requestAfterHold(em: EntityManager, written: Map<ItemResult['token'], Written>): Promise<void> {
+    const held = [...written].flatMap(([token, { result }]) => (result === 'held' ? [token] : []));
+    if (held.length === 0) return;
+    const stillHeld = new Set((await this.versions.requestAfterHold(em, held)).map(keyOf));
+    for (const token of held) {
+      if (!stillHeld.has(keyOf(token))) written.set(token, { result: 'outdated', version: null });
+    }
   }
 
   private async withoutLost(results: readonly ItemResult[]): Promise<ItemResult[]> {
@@ -221,20 +242,24 @@ function withRefreshes(
   changes: readonly MetadataChange[],
   fetches: readonly OfOneFetch<Succeeded>[],
 ): RecordedChange[] {
-  const keyOf = ({ collectionId, tokenId }: TokenReference) => `${collectionId}/${tokenId}`;
   const refreshIds = new Map(fetches.map((same) => [keyOf(same[0].token), same.map(({ item }) => item.refreshId)]));
   return changes.map((change) => ({ ...change, refreshIds: refreshIds.get(keyOf(change)) ?? [] }));
+}
+
+function keyOf({ collectionId, tokenId }: TokenReference): string {
+  return `${collectionId}/${tokenId}`;
 }
 
 function toFinishedToken(result: ItemResult, written: Written | undefined): FinishedToken {
   const { item, token } = result;
   const held = { chunkId: item.chunkId, claimCount: item.claimCount, tokenId: token.tokenId };
   if (result.status === 'retry') return { ...held, kind: 'retry', delaySeconds: result.delaySeconds };
-  // The response was about another version than the one that is stored now: due again at once.
+  // The response was about another version than the one that is stored now, or a hold has ended: due again at once.
   if (written?.result === 'outdated') return { ...held, kind: 'requeue', delaySeconds: 0 };
-  const attempts = item.attemptCount + Number(result.status !== 'coalesced');
+  const attempts = item.attemptCount + Number(result.status !== 'coalesced' && result.status !== 'held');
   const final = { ...held, kind: 'final', refreshId: item.refreshId, attempts } as const;
   switch (result.status) {
+    case 'held':
     case 'succeeded': {
       const error = written?.result === 'missing' ? NOT_REGISTERED : null;
       return { ...final, verdict: verdictOf(written?.result), metadataVersion: written?.version ?? null, error };
@@ -256,6 +281,8 @@ function verdictOf(written: WriteResult | undefined): Verdict {
       return VERDICTS.unchanged;
     case 'superseded':
       return VERDICTS.superseded;
+    case 'held':
+      return VERDICTS.held;
     default:
       return VERDICTS.failed;
   }
@@ -267,7 +294,7 @@ function toResultCount({ refreshId, verdict, tokenId, error }: FinalToken): Resu
 
 function withoutTextOfHost(result: ItemResult): ItemResult {
   const { item, token, status } = result;
-  if (status === 'retry' || status === 'coalesced') return { ...result, requests: [] };
+  if (status === 'retry' || status === 'coalesced' || status === 'held') return { ...result, requests: [] };
   const failure = status === 'failed' ? result.error : NOT_STORABLE;
   return { item, token, requests: [], status: 'failed', error: { ...failure, metadataUrl: '', body: null } };
 }

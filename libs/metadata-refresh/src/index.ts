@@ -19,6 +19,7 @@ export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
+export type { Restoration, RestoredVersion } from './token-restore.js';
 export { TokenVersions } from './token-versions.js';
 export type { KeptVersion, VersionDifference, VersionRange } from './token-versions.js';
 export { RefreshWorker } from './worker/refresh-worker.js';
@@ -54,6 +55,8 @@ export {
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  HoldNotFound,
+  InvalidHold,
   VersionNotFound,
   VersionNotKept,
 } from './metadata-refresh.errors.js';

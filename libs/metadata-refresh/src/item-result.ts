@@ -35,6 +35,8 @@ export type ItemResult = {
   | { status: 'succeeded'; url: string; metadata: FetchedMetadata | null; validators: Validators }
   /** Without a fetch: another one, of this source or a later one, began after the refresh was accepted, and its document is stored. */
   | { status: 'coalesced'; isChanged: boolean }
+  /** Without a fetch: the record is kept as it is for now. */
+  | { status: 'held' }
   | { status: 'retry'; delaySeconds: number }
   | { status: 'failed'; error: ItemError }
 );
@@ -85,6 +87,12 @@ export function toCoalescedResults(token: ClaimedToken): ItemResult[] | null {
   return items.map((item) => {
     return { item, token, requests: [], status: 'coalesced', isChanged: isLater(lastChangeSeq, item) };
   });
+}
+
+/** The results of a token whose record is kept as it is for now; null: fetch it. */
+export function toHeldResults(token: ClaimedToken): ItemResult[] | null {
+  if (!token.isHeld) return null;
+  return token.items.map((item) => ({ item, token, requests: [], status: 'held' }));
 }
 
 /** Fails a token over which too many workers have died. Nothing was requested. */

@@ -106,6 +106,22 @@ export class VersionNotKept extends Error {
   }
 }
 
+/** A hold has to end in the future, at most 366 days ahead. Nothing was written. */
+export class InvalidHold extends Error {
+  override readonly name = 'InvalidHold';
+  constructor(readonly holdUntil: string) {
+    super(`hold_until must be in the future, at most 366 days ahead; it is ${holdUntil}.`);
+  }
+}
+
+/** The token is not held. */
+export class HoldNotFound extends Error {
+  override readonly name = 'HoldNotFound';
+  constructor(readonly tokenId: string) {
+    super(`Token ${tokenId} is not held.`);
+  }
+}
+
 /** Two collections of the project have this address, on different chains. */
 export class CollectionAmbiguous extends Error {
   override readonly name = 'CollectionAmbiguous';

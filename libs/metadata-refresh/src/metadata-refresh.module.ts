@@ -18,6 +18,8 @@ import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
+import { EndedHolds } from './ended-holds.js';
+import { TokenRestore } from './token-restore.js';
 import { TokenVersions } from './token-versions.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
@@ -95,6 +97,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshRetention,
     Refreshes,
     TokenVersions,
+    TokenRestore,
+    EndedHolds,
     RefreshListener,
     HostWorkers,
     RefreshWorker,

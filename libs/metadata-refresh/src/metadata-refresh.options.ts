@@ -79,6 +79,12 @@ const metadataRefreshOptionsSchema = z
      */
     attemptRetentionDays: z.int().min(1).default(7),
     /**
+     * How many documents of each token are kept, the present one included: versions whose document is kept can be read, compared and
+     * restored. With 0 or 1, only the present one is kept. What each version changed is kept for as long as a refresh may cite it.
+     * @takesEffect each change, and each clean-up, once an hour
+     */
+    keepVersions: z.int().min(0).max(1000).default(10),
+    /**
      * How long a result waits for others so that they are written together, in milliseconds. A result does not wait while
      * nothing else is in flight.
      * @takesEffect each write of results
@@ -95,6 +101,11 @@ export type MetadataRefreshOptions = z.input<typeof metadataRefreshOptionsSchema
 /** What we inject: every field present. */
 export type MetadataRefreshConfig = z.output<typeof metadataRefreshOptionsSchema>;
 export const METADATA_REFRESH_CONFIG = Symbol('MetadataRefreshConfig');
+
+/** Whether a document that is replaced is kept. */
+export function keepsDocuments({ keepVersions }: Pick<MetadataRefreshConfig, 'keepVersions'>): boolean {
+  return keepVersions > 1;
+}
 
 /** Names, limits and defaults of the options. */
 export const metadataRefreshOptions = new ModuleOptions('MetadataRefreshModule', metadataRefreshOptionsSchema);

@@ -1,13 +1,14 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
-import { Collections, InvalidTokenId, TokenStore, type Collection } from '@app/token-store';
+import { Collections, InvalidTokenId, TokenStore, VersionStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import {
   CollectionAmbiguous,
   CollectionNotFound,
   CollectionNotOwned,
+  HoldNotFound,
   RefreshNotFound,
   SourceNotSupported,
   TokensPerRequestExceeded,
@@ -31,6 +32,7 @@ import {
 import { RefreshRetry } from './refresh-retry.js';
 import { hostOf, toLocation } from './refresh-source.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
+import { TokenRestore, type Restoration } from './token-restore.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
 /** Who asks, as far as refreshing needs to know. */
@@ -71,6 +73,23 @@ export interface RetryRequest {
   admit?: Admission;
 }
 
+/** A token of a collection of the project. */
+export interface OwnToken {
+  collectionAddress: string;
+  /** Needed if the project has registered the address on several chains. */
+  chainId?: number | undefined;
+  tokenId: string;
+}
+
+/** A version that the record of a token is to show again. */
+export interface RestoreRequest extends OwnToken {
+  version: number;
+  /** RFC 3339, at most 366 days ahead: refreshes do not overwrite the record before. Absent: a hold stays as it is. */
+  holdUntil?: string | undefined;
+  /** As in RefreshRequest. */
+  admit?: Admission;
+}
+
 /** What a project may ask for. */
 export interface RefreshLimits {
   tokensPerRequest: number;
@@ -101,6 +120,8 @@ export class MetadataRefreshService {
     private readonly bulkPause: BulkPause,
     private readonly control: RefreshControl,
     private readonly retries: RefreshRetry,
+    private readonly restores: TokenRestore,
+    private readonly versions: VersionStore,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
@@ -245,6 +266,29 @@ export class MetadataRefreshService {
     return this.reader.listAttempts({ collectionId, tokenId }, page);
   }
 
+  /**
+   * Writes an earlier version of a token again, as a new version. The next refresh fetches as ever; with `holdUntil`, refreshes of the
+   * token end with the verdict `held` before, and one refresh follows at its end if there were any. Throws CollectionNotFound,
+   * CollectionNotOwned, CollectionAmbiguous, TokensNotFound, VersionNotFound, VersionNotKept, InvalidHold, VersionsNotSupported; then
+   * nothing was written.
+   */
+  async restoreVersion(
+    project: RefreshingProject,
+    { collectionAddress, chainId, tokenId, version, holdUntil, admit }: RestoreRequest,
+  ): Promise<Restoration> {
+    const collection = await this.ownedCollection(project, collectionAddress, chainId);
+    return this.restores.restore({ collection, tokenId, version, holdUntil }, admit);
+  }
+
+  /**
+   * Ends the hold of a token now. If refreshes have met it, one refresh follows within seconds. Throws CollectionNotFound,
+   * CollectionNotOwned, CollectionAmbiguous, HoldNotFound, VersionsNotSupported.
+   */
+  async endHold(project: RefreshingProject, { collectionAddress, chainId, tokenId }: OwnToken): Promise<void> {
+    const { id: collectionId } = await this.ownedCollection(project, collectionAddress, chainId);
+    if (!(await this.versions.endHold({ collectionId, tokenId }))) throw new HoldNotFound(tokenId);
+  }
+
   /** What the project may ask for, and what is left of it. Takes nothing. */
   async readLimits(project: RefreshingProject): Promise<RefreshLimits> {
     return {
@@ -261,10 +305,15 @@ export class MetadataRefreshService {
     return project.tokensPerHour ?? this.config.tokensPerHour;
   }
 
-  private async ownedCollection(project: RefreshingProject, address: string): Promise<Collection> {
+  private async ownedCollection(
+    project: RefreshingProject,
+    address: string,
+    chainId?: number | undefined,
+  ): Promise<Collection> {
     const registered = await this.collections.findByAddress(address);
     if (registered.length === 0) throw new CollectionNotFound(address);
-    const owned = registered.filter(({ projectId }) => projectId === project.id);
+    const isOnChain = (one: Collection) => chainId === undefined || one.chainId === chainId;
+    const owned = registered.filter((one) => one.projectId === project.id && isOnChain(one));
     const [collection] = owned;
     if (!collection) throw new CollectionNotOwned(address);
     if (owned.length > 1)

@@ -130,12 +130,11 @@ export class RefreshQueue {
       from divided where kept_ids <> '{}' and due_ids <> '{}'`.execute(this.em.fork().getKysely());
   }
 
-  /** The sources of these refreshes by their ids, without those that are deleted. */
+  /** The sources of these refreshes by their ids, without those that are deleted, and those that fetched nothing. */
   async findSources(refreshIds: readonly string[]): Promise<Map<string, RefreshSource>> {
     const { rows } = await sql<RefreshSource & { id: string }>`
-      select id::text as id, source, accepted_seq::text as "acceptedSeq" from nft_metadata.refreshes where id = any(${refreshIds}::uuid[])`.execute(
-      this.em.fork().getKysely(),
-    );
+      select id::text as id, source, accepted_seq::text as "acceptedSeq" from nft_metadata.refreshes where id = any(${refreshIds}::uuid[])
+        and trigger not in ('push', 'restore')`.execute(this.em.fork().getKysely());
     return new Map(rows.map(({ id, ...source }) => [id, source]));
   }
 

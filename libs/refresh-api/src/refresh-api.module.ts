@@ -27,6 +27,7 @@ import {
 import { RefreshControlController } from './project-api/refresh-control.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
+import { TokenRestoreController } from './token-api/token-restore.controller.js';
 import { TokenVersionsController } from './token-api/token-versions.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
 import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
@@ -123,6 +124,7 @@ function controllersOf({
             ? [
                 mount(projectApiPath, TOKENS_PATH, TokensController),
                 mount(projectApiPath, TOKENS_PATH, TokenVersionsController),
+                mount(projectApiPath, TOKENS_PATH, TokenRestoreController),
                 mount(projectApiPath, TOKENS_PATH, TokenAttemptsController),
                 mount(projectApiPath, TOKENS_PATH, TokenApiFallbackController),
               ]

@@ -86,6 +86,12 @@ export class Collections {
     return this.em.fork().find(Collection, { address: address.toLowerCase(), removedAt: null }, options);
   }
 
+  /** In no particular order, without those that are not registered. */
+  async find(collectionIds: readonly string[]): Promise<Collection[]> {
+    const where = { id: { $in: [...collectionIds] }, removedAt: null };
+    return this.em.fork().find(Collection, where, { filters: false });
+  }
+
   /** Collections of one project or of all projects, oldest first. */
   async list({ projectId, limit = 100, after }: CollectionQuery = {}): Promise<Collection[]> {
     const em = this.em.fork();

@@ -4,9 +4,11 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { bounded, MAX_TRAITS, type ChangedTrait } from './metadata-change.js';
 import { toChangedFields } from './record-difference.js';
+import { isReferenced } from './stored-tokens.js';
 import type { TokenReference } from './token-record.js';
 import {
   VersionStore,
+  type EndedHold,
   type TokenVersion,
   type VersionChange,
   type VersionDocument,
@@ -44,7 +46,10 @@ const versionColumns = sql`
     where next.id = version.id and next.version = version.version + 1 and next.replaced_raw is not null
   ) as "hasDocument"`;
 
-/** Versions in `nft_metadata.token_versions`. `MetadataWriter` writes them. */
+/** A forgotten hold would keep a record for ever. */
+const MAX_HOLD = sql`interval '366 days'`;
+
+/** Versions in `nft_metadata.token_versions`, and holds in `nft_metadata.tokens`. `MetadataWriter` writes them. */
 @Injectable()
 export class DatabaseVersionStore extends VersionStore {
   constructor(private readonly em: EntityManager) {
@@ -131,6 +136,68 @@ export class DatabaseVersionStore extends VersionStore {
     const [change] = await this.withTraits(rows);
     const { traitsAdded, traitsRemoved } = change!;
     return from <= to ? change! : { ...change!, traitsAdded: traitsRemoved, traitsRemoved: traitsAdded };
+  }
+
+  override async hold(em: EntityManager, { collectionId, tokenId }: TokenReference, until: string): Promise<boolean> {
+    const { numAffectedRows = 0n } = await sql`
+      update nft_metadata.tokens set held_until = ${until}::timestamptz
+      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric
+        and ${until}::timestamptz > now() and ${until}::timestamptz <= now() + ${MAX_HOLD}`.execute(em.getKysely());
+    return numAffectedRows > 0n;
+  }
+
+  override async endHold({ collectionId, tokenId }: TokenReference): Promise<boolean> {
+    const { numAffectedRows = 0n } = await sql`
+      update nft_metadata.tokens set held_until = now()
+      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric and held_until > now()`.execute(
+      this.em.fork().getKysely(),
+    );
+    return numAffectedRows > 0n;
+  }
+
+  override async requestAfterHold(em: EntityManager, references: readonly TokenReference[]): Promise<TokenReference[]> {
+    const { rows } = await sql<TokenReference>`
+      with held as materialized (
+        select token.id, token.collection_id, token.token_id, token.refresh_after_hold
+        from nft_metadata.tokens as token
+        where ${isReferenced(references)} and token.held_until is not null
+        order by token.collection_id, token.token_id
+        for no key update of token
+      ), requested as (
+        update nft_metadata.tokens set refresh_after_hold = true
+        where id = any(array(select id from held where not refresh_after_hold))
+      )
+      select collection_id as "collectionId", token_id::text as "tokenId" from held`.execute(em.getKysely());
+    return rows;
+  }
+
+  override async findEndedHolds(): Promise<string[]> {
+    const { rows } = await sql<{ id: string }>`
+      select distinct collection_id as id from (
+        select collection_id from nft_metadata.tokens where held_until <= now() order by held_until limit 10000
+      ) as ended limit 100`.execute(this.em.fork().getKysely());
+    return rows.map(({ id }) => id);
+  }
+
+  override async takeEndedHolds(
+    em: EntityManager,
+    collectionIds: readonly string[],
+    limit: number,
+  ): Promise<EndedHold[]> {
+    const { rows } = await sql<EndedHold>`
+      with ended as materialized (
+        select id, collection_id, token_id, refresh_after_hold from nft_metadata.tokens
+        where held_until <= now() and collection_id = any(${collectionIds}::uuid[])
+        order by held_until
+        limit ${limit}
+        for no key update skip locked
+      ), freed as (
+        update nft_metadata.tokens set held_until = null, refresh_after_hold = false
+        where id = any(array(select id from ended))
+      )
+      select collection_id as "collectionId", token_id::text as "tokenId", refresh_after_hold as "isRefreshWanted"
+      from ended`.execute(em.getKysely());
+    return rows;
   }
 
   private async withTraits<Row extends ChangeRow>(rows: readonly Row[]): Promise<(Omit<Row, keyof Change> & Change)[]> {

@@ -22,6 +22,7 @@ export { UNNAMED } from './search/name-key.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export { VersionStore } from './version-store.js';
 export type {
+  EndedHold,
   TokenVersion,
   VersionChange,
   VersionDocument,

@@ -62,20 +62,20 @@ export class MetadataWriter {
       }
     };
 
-    settle(await this.writeKnown(em, newest));
+    settle(await this.writeKnown(em, newest, options));
     const unsettled = newest.filter((write) => !results.has(write));
     if (unsettled.length > 0) {
       const stored = new Map((await lockStoredTokens(em, unsettled)).map((token) => [keyOf(token), token.known]));
       const fetches = unsettled.flatMap((write) => {
         const token = stored.get(keyOf(write));
-        const fetch = token ? compare(write, token) : 'missing';
+        const fetch = token ? compare(write, token, options) : 'missing';
         if (typeof fetch !== 'string') return [fetch];
         results.set(write, fetch);
         if (token) versions.set(write, token.version);
         return [];
       });
       const ids = fetches.map(({ token }) => token.id);
-      settle(await writeTokens(em, fetches, ids));
+      settle(await writeTokens(em, fetches, ids, options));
     }
 
     const traitChanges = await this.writeContent(em, changes, options);
@@ -98,17 +98,21 @@ export class MetadataWriter {
   }
 
   /** Returns the fetches that are written. None, if something is unknown: all rows are to be locked in one order. */
-  private async writeKnown(em: EntityManager, writes: readonly MetadataWrite[]): Promise<readonly Fetch[]> {
+  private async writeKnown(
+    em: EntityManager,
+    writes: readonly MetadataWrite[],
+    options: WriteOptions,
+  ): Promise<readonly Fetch[]> {
     const fetches: Fetch[] = [];
     const ids: string[] = [];
     for (const write of writes) {
       if (!(write.known instanceof KnownToken)) return [];
       ids.push(write.known.id);
-      const fetch = compare(write, write.known);
-      // What looks superseded or outdated is decided by the record as it is now.
+      const fetch = compare(write, write.known, options);
+      // What looks superseded, held or outdated is decided by the record as it is now.
       if (typeof fetch !== 'string') fetches.push(fetch);
     }
-    return writeTokens(em, fetches, ids);
+    return writeTokens(em, fetches, ids, options);
   }
 
   /** Documents, versions and search rows. Returns the changes of traits, which are to be counted. */
@@ -162,8 +166,13 @@ function isChange(fetch: Fetch): fetch is Change {
 }
 
 /** What a write does to a record that is as given. */
-function compare(write: MetadataWrite, token: KnownToken): Fetch | 'superseded' | 'outdated' {
+function compare(
+  write: MetadataWrite,
+  token: KnownToken,
+  { withoutFetch = false }: WriteOptions,
+): Fetch | 'superseded' | 'held' | 'outdated' {
   if (BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';
+  if (token.isHeld && !withoutFetch) return 'held';
   if (write.metadata === null) {
     return isSameVersion(token, write) ? { write, token, changed: null } : 'outdated';
   }
@@ -179,6 +188,7 @@ async function writeTokens(
   em: EntityManager,
   fetches: readonly Fetch[],
   ids: readonly string[],
+  { withoutFetch = false }: WriteOptions,
 ): Promise<readonly Fetch[]> {
   if (fetches.length === 0) return [];
   const warnings = fetches.map(({ changed }) => (changed?.warnings.length ? arrayText(changed.warnings) : null));
@@ -194,10 +204,7 @@ async function writeTokens(
       change_seq = case when row.is_changed then row.fetch_seq else token.change_seq end,
       changed_at = case when row.is_changed then now() else token.changed_at end,
       warnings = case when row.is_changed then row.warnings::text[] else token.warnings end,
-      metadata_url = row.metadata_url, metadata_source = row.metadata_source, http_etag = row.etag,
-      http_last_modified = row.last_modified, metadata_status = 'ok', stale_since = null, fail_count = 0,
-      last_error_code = null, last_error_reason = null, last_attempt_at = now(), last_success_at = now(),
-      last_refresh_id = row.refresh_id
+      last_refresh_id = row.refresh_id, ${withoutFetch ? WITHOUT_FETCH : FETCHED}
     from unnest(
       ${bigintArray(fetches.map(({ token }) => token.id))}::bigint[],
       ${bigintArray(fetches.map(({ token }) => token.fetchSeq))}::bigint[],
@@ -221,6 +228,15 @@ async function writeTokens(
   const written = rows[0]!.ids && new Set(rows[0]!.ids);
   return written ? fetches.filter(({ token }) => written.has(token.id)) : fetches;
 }
+
+/** What a record says about fetches, after one that succeeded. */
+const FETCHED = sql.raw(`
+  metadata_url = row.metadata_url, metadata_source = row.metadata_source, http_etag = row.etag,
+  http_last_modified = row.last_modified, metadata_status = 'ok', stale_since = null, fail_count = 0,
+  last_error_code = null, last_error_reason = null, last_attempt_at = now(), last_success_at = now()`);
+
+/** The same after a write without a fetch: the next one gets the document in full. */
+const WITHOUT_FETCH = sql.raw(`http_etag = null, http_last_modified = null`);
 
 /** Of the text form of an array of ids. */
 function toIds(text: string | null): number[] {

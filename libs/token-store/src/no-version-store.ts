@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { VersionsNotSupported } from './token-store.errors.js';
-import { VersionStore, type VersionChange } from './version-store.js';
+import { VersionStore, type EndedHold, type VersionChange } from './version-store.js';
 
 /** Of a host with a TokenStore of its own, which did not provide a VersionStore. */
 @Injectable()
@@ -19,5 +19,25 @@ export class NoVersionStore extends VersionStore {
 
   override async findChangesBetween(): Promise<never> {
     throw new VersionsNotSupported();
+  }
+
+  override async hold(): Promise<never> {
+    throw new VersionsNotSupported();
+  }
+
+  override async endHold(): Promise<never> {
+    throw new VersionsNotSupported();
+  }
+
+  override async requestAfterHold(): Promise<never> {
+    throw new VersionsNotSupported();
+  }
+
+  override async findEndedHolds(): Promise<string[]> {
+    return [];
+  }
+
+  override async takeEndedHolds(): Promise<EndedHold[]> {
+    return [];
   }
 }

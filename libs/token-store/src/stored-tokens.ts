@@ -16,6 +16,8 @@ export class KnownToken {
     readonly contentHash: string | null,
     readonly etag: string | null,
     readonly lastModified: string | null,
+    /** Whether it is held, by the clock of the database. */
+    readonly isHeld: boolean,
   ) {}
 }
 
@@ -44,6 +46,7 @@ interface StoredRow extends TokenReference {
   fetchSeq: string;
   changeSeq: string;
   refreshId: string | null;
+  isHeld: boolean;
 }
 
 const NO_WARNINGS: readonly string[] = [];
@@ -58,7 +61,7 @@ export async function findStoredTokens(
     select token.id::text as id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
       token.metadata_version as version, token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
       token.http_last_modified as "lastModified", token.warnings, token.fetch_seq::text as "fetchSeq",
-      token.change_seq::text as "changeSeq",
+      token.change_seq::text as "changeSeq", coalesce(token.held_until > now(), false) as "isHeld",
       -- After a failure, it is the refresh of that failure.
       case when token.metadata_status = 'ok' then token.last_refresh_id::text end as "refreshId"
     from nft_metadata.tokens as token
@@ -75,7 +78,8 @@ export async function findStoredTokens(
     lastChangeSeq: row.changeSeq,
     lastRefreshId: row.refreshId,
     metadataVersion: row.version,
-    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified),
+    isHeld: row.isHeld,
+    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified, row.isHeld),
   }));
 }
 

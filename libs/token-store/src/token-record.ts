@@ -48,4 +48,6 @@ export interface TokenRecord {
   lastErrorReason: string | null;
   failCount: number;
   lastRefreshId: string | null;
+  /** Until when no refresh changes the record; null or absent: it is not held. */
+  heldUntil?: Date | null;
 }

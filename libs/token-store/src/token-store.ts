@@ -63,10 +63,10 @@ export interface TraitQuery {
 }
 
 /**
- * How one write ended. `superseded`: the result of a later fetch is already stored. `missing`: the token is not
+ * How one write ended. `held`: the record is kept as it is for now (see `VersionStore.hold`). `superseded`: the result of a later fetch is already stored. `missing`: the token is not
  * registered (any more). `outdated`: a "not modified" response was about another version than the one stored now.
  */
-export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing' | 'outdated';
+export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'held' | 'missing' | 'outdated';
 
 /** What a caller of `writeMetadata` wants to know or to defer. */
 export interface WriteOptions {
@@ -83,6 +83,11 @@ export interface WriteOptions {
   defer?: ((work: () => Promise<void>) => void) | undefined;
   /** Whether a document that is replaced is kept, so that its version can be read and restored. Default: true. */
   keepReplaced?: boolean | undefined;
+  /**
+   * The documents were not fetched: only the content changes, and what the record says about fetches stays, except that validators
+   * are cleared, because a "not modified" response would speak of another document. Also writes records that are held.
+   */
+  withoutFetch?: boolean | undefined;
 }
 
 /** What is stored of a token when a fetch of it begins. */
@@ -104,6 +109,8 @@ export interface StoredToken extends TokenReference {
   lastRefreshId?: string | null;
   /** The version of the record, as `WriteOptions.onVersion` tells it; 0: there is none. Absent: the store does not know. */
   metadataVersion?: number;
+  /** Whether the record is kept as it is for now: the token is not fetched, and ends with the verdict `held`. Absent: no. */
+  isHeld?: boolean;
   /**
    * A value that only the store reads. It comes back in `MetadataWrite.known`, so that the store can tell whether the record
    * is still as it was now, without reading it again. Absent: the store does not use it.

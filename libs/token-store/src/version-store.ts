@@ -1,3 +1,4 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ChangedField, ChangedTrait } from './metadata-change.js';
 import type { TokenReference } from './token-record.js';
 
@@ -48,6 +49,12 @@ export interface VersionQuery extends TokenReference {
   before?: number | undefined;
 }
 
+/** A token whose hold has ended. */
+export interface EndedHold extends TokenReference {
+  /** A refresh met the hold: the token is to be refreshed. */
+  isRefreshWanted: boolean;
+}
+
 /** Two versions of a token, in any order. */
 export interface VersionPair extends TokenReference {
   from: number;
@@ -76,4 +83,26 @@ export abstract class VersionStore {
    * changed back is among them. The caller knows that both versions exist.
    */
   abstract findChangesBetween(pair: VersionPair): Promise<Omit<VersionChange, 'version' | 'tokenId'>>;
+
+  /**
+   * Keeps a record as it is until this time (RFC 3339): `StoredToken.isHeld` is true, and the result of a fetch is not written. In the
+   * caller's transaction, which has locked the record. Returns whether the time is in the future and at most a year ahead, by the clock
+   * of the database; if not, nothing was written.
+   */
+  abstract hold(em: EntityManager, reference: TokenReference, until: string): Promise<boolean>;
+
+  /** Ends a hold now; `takeEndedHolds` then finds it. Returns whether there was one. */
+  abstract endHold(reference: TokenReference): Promise<boolean>;
+
+  /**
+   * Notes that a refresh met the holds of these tokens. In the transaction that completes it; locks the records in key order. Returns the
+   * tokens whose hold has not been taken by `takeEndedHolds`: the others are to be fetched.
+   */
+  abstract requestAfterHold(em: EntityManager, references: readonly TokenReference[]): Promise<TokenReference[]>;
+
+  /** The collections that have tokens whose hold has ended, at most 100. */
+  abstract findEndedHolds(): Promise<string[]>;
+
+  /** Removes holds that have ended, of these collections, at most `limit`. In the caller's transaction, safe beside others. */
+  abstract takeEndedHolds(em: EntityManager, collectionIds: readonly string[], limit: number): Promise<EndedHold[]>;
 }

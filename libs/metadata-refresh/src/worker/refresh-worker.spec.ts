@@ -8,6 +8,7 @@ import type { CompletionTransaction } from '../completion-transaction.js';
 import type { ItemResult } from '../item-result.js';
 import { metadataRefreshOptions } from '../metadata-refresh.options.js';
 import type { RefreshQueue } from '../refresh-queue.js';
+import type { EndedHolds } from '../ended-holds.js';
 import type { RefreshSweep } from '../refresh-sweep.js';
 import type { HostWorkers } from './host-workers.js';
 import type { RefreshListener } from './refresh-listener.js';
@@ -101,6 +102,7 @@ function aWorker(...tokenIds: string[]) {
     listener as unknown as RefreshListener,
     new BulkPause(),
     { poll: () => {}, continueStopped: async () => {} } as unknown as RefreshSweep,
+    { poll: () => {}, release: async () => 0 } as unknown as EndedHolds,
     metadataRefreshOptions.complete({}),
   );
   return { worker, world, due, written, requests };

@@ -7,6 +7,7 @@ import { BulkPause } from '../bulk-pause.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { CompletionTransaction } from '../completion-transaction.js';
 import { RefreshQueue } from '../refresh-queue.js';
+import { EndedHolds } from '../ended-holds.js';
 import { RefreshSweep } from '../refresh-sweep.js';
 import { BatchCompleter } from './batch-completer.js';
 import { ClaimDemand } from './claim-demand.js';
@@ -77,6 +78,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     private readonly listener: RefreshListener,
     private readonly bulkPause: BulkPause,
     private readonly sweep: RefreshSweep,
+    private readonly endedHolds: EndedHolds,
     @Inject(METADATA_REFRESH_CONFIG) config: MetadataRefreshConfig,
   ) {
     const hosts = new Hosts();
@@ -124,13 +126,15 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /**
    * Polls for due tokens: immediately if the worker is idle, else once a second. This finds retries, and refreshes whose
-   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled.
+   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled, and for holds that
+   * have ended.
    */
   wake(): void {
     if (this.state !== 'running') return;
     if (this.database.backoffMs > 0) return this.wakeLater(this.database.backoffMs);
     this.listener.keepListening();
     this.sweep.poll();
+    this.endedHolds.poll();
     this.claimer.releaseLate();
     this.claimer.pollIfDue({ isBusy: this.hasTokens });
     this.hostMembership.wake();
@@ -142,6 +146,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   async runOnce(): Promise<void> {
     if (this.stopped) await this.stopped;
     await this.sweep.continueStopped();
+    await this.endedHolds.release();
     const round = Symbol('round');
     this.rounds.add(round);
     this.runLoops();

@@ -2,6 +2,8 @@ import {
   CollectionAmbiguous,
   CollectionNotFound,
   CollectionNotOwned,
+  HoldNotFound,
+  InvalidHold,
   MetadataRefreshService,
   NothingToRetry,
   QuotaExceeded,
@@ -55,6 +57,8 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof NothingToRetry) return errorResponse(409, 'nothing_to_retry', error.message);
     if (error instanceof ResourceNotFound) return errorResponse(404, error.code, error.message);
     if (error instanceof TokensNotFound) return errorResponse(404, 'token_not_found', error.message);
+    if (error instanceof InvalidHold) return errorResponse(400, 'input_validation_failed', error.message);
+    if (error instanceof HoldNotFound) return errorResponse(404, 'hold_not_found', error.message);
     if (error instanceof VersionNotFound) return errorResponse(404, 'version_not_found', error.message);
     if (error instanceof VersionNotKept) return errorResponse(410, 'version_not_kept', error.message);
     if (error instanceof VersionsNotSupported) return errorResponse(501, 'not_supported', error.message);

@@ -207,6 +207,7 @@ const ERROR_CODES = [
   'token_not_found',
   'version_not_found',
   'version_not_kept',
+  'hold_not_found',
   'not_supported',
   'webhook_not_found',
   'not_found',

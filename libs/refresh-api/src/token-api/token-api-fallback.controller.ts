@@ -9,6 +9,8 @@ export const TokenApiFallbackController = fallbackController('TokenApiFallbackCo
     'tokens/:token_id/versions': 'GET',
     'tokens/:token_id/versions/:version': 'GET',
     'tokens/:token_id/versions/:version/diff': 'GET',
+    'tokens/:token_id/versions/:version/restore': 'POST',
+    'tokens/:token_id/hold': 'DELETE',
   },
   unknownPaths: ['traits/*path', 'tokens/*path'],
 });

@@ -26,6 +26,19 @@ export const FailsLikeAll = () =>
     ),
   );
 
+export const FailsAsUnauthorized = () =>
+  Fails(401, 'Not authenticated.', {
+    code: 'unauthorized',
+    message: 'The API key in x-api-key is mistyped, unknown or revoked.',
+    details: 'invalid_api_key',
+  });
+
+export const FailsAsNotOwned = () =>
+  Fails(403, 'The collection belongs to another project, or is unknown.', {
+    code: 'forbidden',
+    message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
+  });
+
 const TokenUnknown = () =>
   Fails(404, 'The collection or the token is not registered.', {
     code: 'token_not_found',
@@ -70,14 +83,7 @@ export const DocumentsAttempts = () =>
     }),
     Responds(200, 'A page of attempts.', attemptPageSchema),
     FailsLikeAll(),
-    Fails(401, 'Not authenticated.', {
-      code: 'unauthorized',
-      message: 'The API key in x-api-key is mistyped, unknown or revoked.',
-      details: 'invalid_api_key',
-    }),
-    Fails(403, 'The collection belongs to another project, or is unknown.', {
-      code: 'forbidden',
-      message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
-    }),
+    FailsAsUnauthorized(),
+    FailsAsNotOwned(),
     TokenUnknown(),
   );

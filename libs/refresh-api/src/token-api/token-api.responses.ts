@@ -52,6 +52,7 @@ export const tokenSchema = z
     last_success_at: time,
     changed_at: time.meta({ description: 'Changes only when the content changes.' }),
     stale_since: time.meta({ description: 'The time of the first failure after the last success.' }),
+    held_until: time.meta({ description: 'No refresh changes the record before. `null`: it is not held.' }),
     last_error_code: text,
     last_error_reason: text,
     document: z

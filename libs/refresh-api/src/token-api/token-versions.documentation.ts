@@ -5,7 +5,7 @@ import { Fails } from '../project-api/project-api.documentation.js';
 import { FailsLikeAll } from './token-api.documentation.js';
 import { versionDiffSchema, versionPageSchema, versionSchema } from './token-versions.responses.js';
 
-const IsDocumented = () =>
+export const IsVersionRoute = () =>
   applyDecorators(
     ApiTags('Tokens'),
     FailsLikeAll(),
@@ -15,7 +15,7 @@ const IsDocumented = () =>
     }),
   );
 
-const VersionUnknown = () =>
+export const VersionUnknown = () =>
   applyDecorators(
     Fails(404, 'The collection, the token or the version does not exist, or the version has expired.', {
       code: 'version_not_found',
@@ -30,7 +30,7 @@ const VersionUnknown = () =>
 
 export const DocumentsVersions = () =>
   applyDecorators(
-    IsDocumented(),
+    IsVersionRoute(),
     ApiOperation({
       summary: 'List the versions of a token, newest first',
       description: 'A version is made by each change of the content. Each row says what it changed.',
@@ -46,7 +46,7 @@ export const DocumentsVersions = () =>
 
 export const DocumentsVersion = () =>
   applyDecorators(
-    IsDocumented(),
+    IsVersionRoute(),
     ApiOperation({ summary: 'Read a version with its document', operationId: 'getVersion', security: [] }),
     Responds(200, 'The version.', versionSchema, { headers: entityTagHeader }),
     Responds(304, 'The content has not changed since the ETag that was sent.'),
@@ -55,7 +55,7 @@ export const DocumentsVersion = () =>
 
 export const DocumentsVersionDiff = () =>
   applyDecorators(
-    IsDocumented(),
+    IsVersionRoute(),
     ApiOperation({
       summary: 'Compare two versions of a token',
       operationId: 'compareVersions',

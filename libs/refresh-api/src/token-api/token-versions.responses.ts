@@ -51,6 +51,20 @@ export const versionSchema = z
   })
   .meta({ id: 'Version' });
 
+export const restorationSchema = z
+  .object({
+    refresh_id: z.string().meta({
+      format: 'uuid',
+      description: 'The refresh that stands for the restore. It is completed, with the trigger `restore`.',
+      examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
+    }),
+    verdict: z.enum(['updated', 'unchanged']).meta({
+      description: '`unchanged`: the record shows the content of this version already.',
+    }),
+    metadata_version: versionNumber.meta({ description: 'The version that the record has now.' }),
+  })
+  .meta({ id: 'Restoration' });
+
 export const versionDiffSchema = z
   .object({
     from: versionNumber,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
+import { withoutBody } from '../without-body.js';
 import { chainIdSchema } from './token-api.schemas.js';
 
 const versionRule = 'must be the number of a version: 1, 2, 3 and so on';
@@ -24,6 +25,24 @@ export const versionsQuerySchema = strictObject(
   before: cursor && Number(cursor.id),
 }));
 export type VersionsQuery = z.output<typeof versionsQuerySchema>;
+
+/** A body may be left out. */
+export const restoreSchema = withoutBody(
+  strictObject(
+    {
+      hold_until: z.iso
+        .datetime({ offset: true, error: 'must be a time in RFC 3339, such as 2026-12-31T12:00:00Z' })
+        .optional()
+        .meta({
+          description:
+            'At most 366 days ahead. Until then refreshes leave the record as it is. Absent: a hold stays as it is.',
+          examples: ['2026-12-31T12:00:00Z'],
+        }),
+    },
+    'a field',
+  ),
+).transform(({ hold_until }) => ({ holdUntil: hold_until }));
+export type Restore = z.output<typeof restoreSchema>;
 
 export const versionDiffQuerySchema = strictObject(
   {
