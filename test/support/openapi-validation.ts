@@ -14,7 +14,7 @@ interface ActualResponse {
 }
 
 interface DocumentedResponse {
-  headers?: Record<string, unknown>;
+  headers?: Record<string, { required?: boolean }>;
   content?: Record<string, { schema: object }>;
 }
 type Operations = Partial<Record<string, { responses: Record<string, DocumentedResponse> }>>;
@@ -55,7 +55,9 @@ class ResponseValidator {
     if (!operation) return [];
     const documented = operation.responses[status];
     if (!documented) return [`${operationLabel}: the status is not documented`];
-    const missing = Object.keys(documented.headers ?? {}).filter((name) => headers[name] === undefined);
+    const missing = Object.entries(documented.headers ?? {}).flatMap(([name, { required = true }]) =>
+      required && headers[name] === undefined ? [name] : [],
+    );
     const schema = documented.content?.['application/json']?.schema;
     const errors = schema ? this.errorsOf(schema, body) : [];
     return [...missing.map((name) => `header ${name} is missing`), ...errors].map(

@@ -5,7 +5,18 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { Receipt, RefreshingProject, RefreshLimits, RefreshRequest } from './metadata-refresh.service.js';
+export type { RefreshLimits } from './metadata-refresh.service.js';
+export type {
+  CollectionRefreshRequest,
+  Receipt,
+  RefreshEstimate,
+  RefreshRequest,
+  RefreshTiming,
+  RequestConditions,
+  WantedTokens,
+} from './refresh-request.js';
+export type { RefreshingProject } from './refresh-limits.js';
+export type { Idempotency } from './idempotency.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
@@ -22,9 +33,14 @@ export {
   CollectionAmbiguous,
   CollectionNotFound,
   CollectionNotOwned,
+  IdempotencyKeyReused,
+  InvalidSchedule,
   QuotaExceeded,
   RefreshNotFound,
   RefreshPending,
+  ScheduledRefreshesExceeded,
+  SelectionEmpty,
+  SelectionTooLarge,
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,

@@ -46,6 +46,49 @@ export class TokensPerRequestExceeded extends Error {
   }
 }
 
+/** No registered token is selected. */
+export class SelectionEmpty extends Error {
+  override readonly name = 'SelectionEmpty';
+  constructor(readonly collectionAddress: string) {
+    super(`No registered token of collection ${collectionAddress} is selected.`);
+  }
+}
+
+/** More tokens are selected than one refresh may have. */
+export class SelectionTooLarge extends Error {
+  override readonly name = 'SelectionTooLarge';
+  constructor(
+    /** Tokens of one selection. */
+    readonly limit: number,
+    readonly selected: number,
+  ) {
+    super(`A selection may have at most ${limit} tokens; this one has ${selected}.`);
+  }
+}
+
+/** The refresh cannot begin at that time; the message says why. */
+export class InvalidSchedule extends Error {
+  override readonly name = 'InvalidSchedule';
+}
+
+/** The project has as many scheduled refreshes as it may have. */
+export class ScheduledRefreshesExceeded extends Error {
+  override readonly name = 'ScheduledRefreshesExceeded';
+  constructor(readonly limit: number) {
+    super(`The project has ${limit} scheduled refreshes already. Cancel one, or wait until one begins.`);
+  }
+}
+
+/** Another request was accepted with this idempotency key. */
+export class IdempotencyKeyReused extends Error {
+  override readonly name = 'IdempotencyKeyReused';
+  constructor(readonly key: string) {
+    super(
+      `A request with another body was accepted with the idempotency key ${JSON.stringify(key)}. Send a new key with a new request.`,
+    );
+  }
+}
+
 /** Some tokens are not registered, and the caller asked for all or nothing. */
 export class TokensNotFound extends Error {
   override readonly name = 'TokensNotFound';

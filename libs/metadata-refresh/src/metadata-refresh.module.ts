@@ -10,7 +10,13 @@ import {
   type MetadataRefreshOptions,
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
+import { OwnedCollections } from './owned-collections.js';
+import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
+import { RefreshEstimator } from './refresh-estimator.js';
+import { ProjectRefreshLimits } from './refresh-limits.js';
+import { ScheduledRefreshes } from './scheduled-refreshes.js';
+import { SelectedChunks } from './selected-chunks.js';
 import { CompletionTransaction } from './completion-transaction.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
@@ -80,7 +86,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: (given: MetadataRefreshOptions) => metadataRefreshOptions.complete(given),
     },
     MetadataRefreshService,
+    OwnedCollections,
+    ProjectRefreshLimits,
+    RefreshAdmission,
     RefreshEnqueuer,
+    RefreshEstimator,
+    ScheduledRefreshes,
+    SelectedChunks,
     RefreshQuota,
     RefreshReader,
     RefreshQueue,

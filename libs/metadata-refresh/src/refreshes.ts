@@ -141,7 +141,8 @@ export class Refreshes {
       removed += batch.length;
     }
     await sql`
-      with lanes as (delete from nft_metadata.lanes where project_id = ${projectId})
+      with lanes as (delete from nft_metadata.lanes where project_id = ${projectId}),
+        receipts as (delete from nft_metadata.idempotency_keys where project_id = ${projectId})
       delete from nft_metadata.refresh_quotas where project_id = ${projectId}`.execute(this.em.fork().getKysely());
     return removed;
   }

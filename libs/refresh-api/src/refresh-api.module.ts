@@ -21,9 +21,11 @@ import { LimitsController, LIMITS_PATH } from './project-api/limits.controller.j
 import { ProjectApiController, REFRESHES_PATH } from './project-api/project-api.controller.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import {
+  EstimateFallbackController,
   LimitsFallbackController,
   ProjectApiFallbackController,
 } from './project-api/project-api-fallback.controller.js';
+import { ESTIMATE_PATH, RefreshEstimateController } from './project-api/refresh-estimate.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
@@ -113,6 +115,9 @@ function controllersOf({
     projectApiPath === false
       ? []
       : [
+          // First, because a refresh id may be any text.
+          mount(projectApiPath, ESTIMATE_PATH, RefreshEstimateController),
+          mount(projectApiPath, ESTIMATE_PATH, EstimateFallbackController),
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
           mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),

@@ -12,6 +12,8 @@ export type {
   WriteOptions,
   WriteResult,
 } from './token-store.js';
+export { MAX_RANGES, normalizeSelection, SELECTABLE_STATUSES } from './token-selection.js';
+export type { SelectableStatus, TokenIdPage, TokenIdQuery, TokenRange, TokenSelection } from './token-selection.js';
 export type { TokenOrder } from './token-order.js';
 export type { TokenFilters, TraitRange } from './search/trait-filter.js';
 export { TokenSearch } from './search/token-search.js';
@@ -40,6 +42,7 @@ export {
   CollectionFull,
   InvalidCollection,
   InvalidCursor,
+  InvalidSelection,
   InvalidTokenId,
   InvalidTraitRange,
   OrderNotSupported,

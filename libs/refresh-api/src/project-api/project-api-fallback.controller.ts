@@ -10,3 +10,7 @@ export const LimitsFallbackController = fallbackController('LimitsFallbackContro
   methods: { '': 'GET' },
   unknownPaths: ['*path'],
 });
+
+export const EstimateFallbackController = fallbackController('EstimateFallbackController', ProjectApiFilter, {
+  methods: { '': 'POST' },
+});

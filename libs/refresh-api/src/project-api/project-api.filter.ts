@@ -2,16 +2,21 @@ import {
   CollectionAmbiguous,
   CollectionNotFound,
   CollectionNotOwned,
+  IdempotencyKeyReused,
+  InvalidSchedule,
   MetadataRefreshService,
   QuotaExceeded,
   RefreshNotFound,
+  ScheduledRefreshesExceeded,
+  SelectionEmpty,
+  SelectionTooLarge,
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
   type QuotaState,
 } from '@app/metadata-refresh';
 import { CALLING_PROJECT, NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
-import { CollectionFull, InvalidCollection, UnknownCollection } from '@app/token-store';
+import { CollectionFull, InvalidCollection, InvalidSelection, UnknownCollection } from '@app/token-store';
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
@@ -40,6 +45,13 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof InvalidRequest) return errorResponse(400, 'input_validation_failed', error.message);
     if (error instanceof TokensPerRequestExceeded)
       return errorResponse(400, 'input_validation_failed', `token_ids: ${error.message}`);
+    if (error instanceof InvalidSelection || error instanceof InvalidSchedule)
+      return errorResponse(400, 'input_validation_failed', error.message);
+    if (error instanceof SelectionEmpty) return errorResponse(400, 'selection_empty', error.message);
+    if (error instanceof SelectionTooLarge) return errorResponse(400, 'selection_too_large', error.message);
+    if (error instanceof ScheduledRefreshesExceeded)
+      return errorResponse(409, 'scheduled_limit_reached', error.message);
+    if (error instanceof IdempotencyKeyReused) return errorResponse(422, 'idempotency_key_reused', error.message);
     if (error instanceof CollectionAmbiguous) return errorResponse(400, 'collection_ambiguous', error.message);
     if (error instanceof SourceNotSupported) return errorResponse(400, 'source_not_supported', error.message);
     if (error instanceof NotAuthenticated) return errorResponse(401, 'unauthorized', error.message, error.reason);

@@ -116,6 +116,18 @@ export const refreshErrorPageSchema = z
   .object({ result: z.array(refreshErrorSchema), ...pageSchema })
   .meta({ id: 'RefreshErrorPage' });
 
+export const tokensPerHourSchema = z.object({
+  limit: z
+    .int()
+    .min(0)
+    .meta({ examples: [30_000] }),
+  remaining: z
+    .int()
+    .min(0)
+    .meta({ examples: [29_000] }),
+  resets_at: timestampSchema,
+});
+
 export const limitsSchema = z
   .object({
     requests_per_second: z
@@ -126,17 +138,14 @@ export const limitsSchema = z
       .int()
       .min(0)
       .meta({ description: 'Tokens per request. 0 blocks every request.', examples: [1000] }),
-    tokens_per_hour: z.object({
-      limit: z
-        .int()
-        .min(0)
-        .meta({ examples: [30_000] }),
-      remaining: z
-        .int()
-        .min(0)
-        .meta({ examples: [29_000] }),
-      resets_at: timestampSchema,
-    }),
+    tokens_per_selection: z
+      .int()
+      .min(0)
+      .meta({
+        description: 'Tokens of one request with `tokens` or `all`. 0 blocks every such request.',
+        examples: [30_000],
+      }),
+    tokens_per_hour: tokensPerHourSchema,
   })
   .meta({ id: 'Limits' });
 
@@ -146,6 +155,8 @@ const ERROR_CODES = [
   'malformed_request',
   'collection_ambiguous',
   'source_not_supported',
+  'selection_empty',
+  'selection_too_large',
   'unauthorized',
   'forbidden',
   'refresh_not_found',
@@ -155,10 +166,12 @@ const ERROR_CODES = [
   'not_found',
   'method_not_allowed',
   'token_limit_reached',
+  'scheduled_limit_reached',
   'webhook_limit_reached',
   'webhook_test_running',
   'payload_too_large',
   'unsupported_media_type',
+  'idempotency_key_reused',
   'refresh_limit_exceeded',
   'internal_server_error',
   'service_unavailable',
