@@ -384,6 +384,26 @@ it('the command line registers, lists, shows and removes tokens', async () => {
   expect(await refused('token', 'show', ...named, '--token', '11')).toMatch(/Token 11 .* is not registered/);
 });
 
+it('the command line recounts traits, of all collections or of one, and says what was wrong', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  const { collectionAddress: address, collectionId } = project;
+  for (const id of ['1', '2'])
+    test.metadataApi.respond(id, 200, { name: id, attributes: [{ trait_type: 'Lamp', value: 'Oil' }] });
+  await refreshAll(project, '1', '2');
+  await test.database.query('update nft_metadata.collection_traits set token_count = 9 where collection_id = $1', [
+    collectionId,
+  ]);
+  await test.database.query('delete from nft_metadata.token_search where collection_id = $1 and token_id = 1', [
+    collectionId,
+  ]);
+
+  const first = await json('traits', 'recount', '--collection', address);
+  const second = await json('traits', 'recount');
+
+  expect(first).toEqual({ collections: 1, traits: 1, corrected: 1, search_rows_repaired: 1 });
+  expect(second).toMatchObject({ corrected: 0, search_rows_repaired: 0 });
+});
+
 it('the command line says which chains an address is registered on, and accepts --chain', async () => {
   const { id: projectId, collectionAddress: address } = await test.aProject();
   const source = { kind: 'metadata_api', url: 'https://polygon.example' } as const;

@@ -1,5 +1,5 @@
 import { TokenStore } from '@app/token-store';
-import { readRefresh, requestRefresh } from './support/project-api.js';
+import { readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
@@ -102,4 +102,31 @@ it('a 304 for a version that is no longer stored is requested again, and the new
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 1 } });
   expect(await recordOf(project)).toMatchObject({ name: 'First' });
   expect(test.metadataApi.lastHeaders).toMatchObject({ 'if-none-match': '"v2"' });
+});
+
+it('a token whose responses are always 304 for a version that is no longer stored fails after ten of them', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.respond('1', 200, { name: 'First' }, { etag: '"v1"' });
+  await refresh(project);
+  // Room for the numbers of other fetches that began before the refresh was accepted.
+  await test.database.query(`select setval('nft_metadata.fetch_seq', last_value + 100) from nft_metadata.fetch_seq`);
+  let responses = 0;
+  test.metadataApi.script('1', {
+    async before() {
+      responses += 1;
+      if (responses > 30) return;
+      await test.database.query(
+        `update nft_metadata.tokens set content_hash = $2, http_etag = $2, fetch_seq = fetch_seq + 1
+         where collection_id = $1`,
+        [project.collectionId, `"other ${responses}"`],
+      );
+    },
+    status: 304,
+    body: '',
+  });
+
+  const refreshId = await refresh(project);
+
+  expect(responses).toBe(10);
+  expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ token_id: '1', reason: 'worker_lost' }]);
 });

@@ -274,6 +274,39 @@ describe('order and completeness', () => {
     expect(told.map(({ tokenId }) => tokenId)).toEqual(tokenIds);
   });
 
+  it.each([
+    ['its event', 'trigger refused before insert on nft_metadata.event_outbox'],
+    [
+      'its commit',
+      'constraint trigger refused after insert on nft_metadata.refresh_results deferrable initially deferred',
+    ],
+  ])(
+    'no result is stored without its event, and no event without its result, when the database refuses %s',
+    async (_, trigger) => {
+      const { told, completed } = await aConsumer();
+      const project = await test.aProject({ tokens: ['23'] });
+      test.metadataApi.respond('23', 200, document('Twenty-three'));
+      await test.database.query(`
+      create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+      create ${trigger} for each row execute function public.refuse()`);
+      const refreshId = await requestRefresh(test.app, project, ['23']);
+
+      await expect(test.worker.runOnce()).rejects.toThrow('refused');
+      const stored = await test.database.query(
+        `select (select count(*)::int from nft_metadata.refresh_results where refresh_id = $1) as results,
+         (select count(*)::int from nft_metadata.event_outbox where changes::text like '%' || $2 || '%') as events`,
+        [refreshId, project.collectionId],
+      );
+      await test.database.query('drop function public.refuse cascade');
+      await test.worker.runOnce();
+      await delivery.runOnce();
+
+      expect(stored).toEqual([{ results: 0, events: 0 }]);
+      expect(told).toMatchObject([{ tokenId: '23', refreshIds: [refreshId] }]);
+      expect(completed).toMatchObject([{ refreshId, succeeded: 1 }]);
+    },
+  );
+
   it('no event is delivered when its transaction is rolled back', async () => {
     const { told } = await aConsumer();
     const project = await test.aProject({ tokens: ['22'] });

@@ -53,13 +53,16 @@ it('failures are counted without reading the responses that are stored with them
   const refreshId = await aRefresh(project);
   await fail(refreshId, 'invalid_response_status_code', 'status_404', 1, 3000);
   // A transaction of autovacuum may keep pages from becoming all-visible.
-  await vi.waitUntil(async () => {
-    await test.database.query('vacuum (analyze) nft_metadata.refresh_errors');
-    const [table] = await test.database.query<{ isVisible: boolean }>(
-      `select relallvisible = relpages as "isVisible" from pg_class where oid = 'nft_metadata.refresh_errors'::regclass`,
-    );
-    return table?.isVisible;
-  });
+  await vi.waitUntil(
+    async () => {
+      await test.database.query('vacuum (analyze) nft_metadata.refresh_errors');
+      const [table] = await test.database.query<{ isVisible: boolean }>(
+        `select relallvisible = relpages as "isVisible" from pg_class where oid = 'nft_metadata.refresh_errors'::regclass`,
+      );
+      return table?.isVisible;
+    },
+    { timeout: 30_000 },
+  );
 
   const statements = await captureStatements(() => refreshes.countFailures([refreshId]));
   const reads = await explainReads(test.database.url, statements);

@@ -150,6 +150,11 @@ describe('reading refreshes', () => {
       started_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/) as string,
       completed_at: null,
       summary: { succeeded: 0, failed: 0, pending: 2 },
+      trigger: 'api',
+      retry_of: null,
+      paused_at: null,
+      cancelled_at: null,
+      verdicts: { updated: 0, unchanged: 0, superseded: 0, held: 0, staged: 0, failed: 0, cancelled: 0 },
       cooldown: null,
     });
     await test.worker.runOnce();
@@ -157,6 +162,7 @@ describe('reading refreshes', () => {
       status: 'completed',
       completed_at: expect.stringMatching(/Z$/) as string,
       summary: { succeeded: 2, failed: 0, pending: 0 },
+      verdicts: { updated: 2, failed: 0 },
     });
   });
 

@@ -12,14 +12,19 @@ let test: TestApp;
 /** Each unknown to every worker at first, so that the first claims for it are small. */
 let oneHost: MetadataHost;
 let otherHost: MetadataHost;
+let slowHost: MetadataHost;
 beforeAll(async () => {
-  [oneHost, otherHost] = [await MetadataHost.start(), await MetadataHost.start()];
+  [oneHost, otherHost, slowHost] = await Promise.all([
+    MetadataHost.start(),
+    MetadataHost.start(),
+    MetadataHost.start(),
+  ]);
   // Some responses are delayed until another event has happened.
-  test = await startApp({ safeHttp: { deadlineMs: 20_000 } }, { otherHosts: [oneHost, otherHost] });
+  test = await startApp({ safeHttp: { deadlineMs: 20_000 } }, { otherHosts: [oneHost, otherHost, slowHost] });
 });
 afterAll(async () => {
   await test.stop();
-  await Promise.all([oneHost.close(), otherHost.close()]);
+  await Promise.all([oneHost, otherHost, slowHost].map((host) => host.close()));
 });
 afterEach(() => test.worker.stop());
 beforeEach(() => {
@@ -144,6 +149,29 @@ describe('requests for one host', () => {
     for (const refreshId of large) await expectSucceeded(test.app, first, refreshId, 1000);
     await expectSucceeded(test.app, second, other, 20);
   });
+});
+
+it('a project does not wait until eight others are finished, the most that one claim serves', async () => {
+  const tokensOf = (index: number) => ids(60, 1 + 100 * index);
+  const projects: TestProject[] = [];
+  const refreshIds: string[] = [];
+  for (let index = 0; index < 9; index += 1) {
+    const project = await test.aProject({ tokens: tokensOf(index), metadataUrl: slowHost.url });
+    slowHost.respondSlowly(tokensOf(index), 20);
+    projects.push(project);
+    refreshIds.push(await requestRefresh(test.app, project, tokensOf(index)));
+  }
+  let hitsBefore = Infinity;
+  for (const tokenId of tokensOf(8)) {
+    const before = async () => void (hitsBefore = Math.min(hitsBefore, slowHost.totalHits));
+    slowHost.script(tokenId, { before, status: 200, body: { name: `Token ${tokenId}` } });
+  }
+
+  await test.worker.runOnce();
+
+  // The first claim for an unknown host is of 16 tokens.
+  expect(hitsBefore).toBeLessThan(100);
+  for (const [index, project] of projects.entries()) await expectSucceeded(test.app, project, refreshIds[index]!, 60);
 });
 
 describe('ten tokens beside thousands of another project', () => {

@@ -1,5 +1,6 @@
 import { Refreshes } from '@app/metadata-refresh';
 import { TokenStore } from '@app/token-store';
+import { holdClaims } from './support/held-claims.js';
 import { readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -69,6 +70,26 @@ describe('cancelling a refresh', () => {
     expect(await cancellation).toBe(1);
     await round;
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ verdicts: { cancelled: 1, failed: 0 } });
+  });
+
+  it('cancelling a refresh does not wait for a claim of other tokens of it', async () => {
+    const project = await test.aProject({ tokens: ids(1000, 101) });
+    await using claims = await holdClaims(test.database, '101');
+    const refreshId = await requestRefresh(test.app, project, ids(1000, 101));
+    const round = test.worker.runOnce();
+    await vi.waitUntil(() => claims.isOneWaiting(), { timeout: 10_000 });
+
+    const cancellation = test.app.get(Refreshes).cancel(refreshId);
+    // A claim takes at most 512 tokens: these are the chunks that it leaves alone.
+    await vi.waitUntil(async () => (await cancelledTokens(refreshId)) > 0, { timeout: 10_000 });
+    await claims.release();
+    const cancelled = await cancellation;
+    await round;
+
+    expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
+      status: 'completed',
+      summary: { succeeded: 1000 - cancelled, failed: 0, cancelled, pending: 0 },
+    });
   });
 
   it('cancelling a refresh waits for a worker that has died with its tokens, until its lease expires', async () => {

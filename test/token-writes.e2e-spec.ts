@@ -3,6 +3,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import { Collections, TokenStore, type MetadataWrite, type TokenMetadata, type WriteOptions } from '@app/token-store';
 import { sql } from 'kysely';
+import { Client } from 'pg';
 import { emptyMetadata } from './support/empty-metadata.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
@@ -121,6 +122,75 @@ it('a write with what was known at the claim is decided by the record as it is: 
   });
 });
 
+it('of two fetches of one token in a batch the one that began later is written, in whichever order they are given', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  const oil = toWrites(project, await claim(project, ['1', '2']), lamp('Oil'));
+  const gas = toWrites(project, await claim(project, ['1', '2']), lamp('Gas'));
+
+  const results = await write([oil[0]!, gas[0]!, gas[1]!, oil[1]!]);
+
+  expect(results).toEqual(['superseded', 'changed', 'changed', 'superseded']);
+  expect(await countsOf(project)).toEqual({ Gas: 2 });
+});
+
+/** Locks both records, given in this order. */
+const lockingWrites: [string, (em: EntityManager, writes: readonly MetadataWrite[]) => Promise<unknown>][] = [
+  ['documents of known records', (em, writes) => store.writeMetadata(em, writes)],
+  [
+    'documents of unknown records',
+    (em, writes) =>
+      store.writeMetadata(
+        em,
+        writes.map((one) => ({ ...one, known: undefined })),
+      ),
+  ],
+  [
+    'failures',
+    (em, writes) => {
+      const failure = { errorCode: 'unable_to_retrieve_metadata', errorReason: 'timeout' };
+      return store.recordFailures(
+        em,
+        writes.map(({ collectionId, tokenId, fetchSeq, refreshId }) => {
+          return { ...failure, collectionId, tokenId, fetchSeq, refreshId };
+        }),
+      );
+    },
+  ],
+  ['several steps', (em, writes) => store.lockTokens(em, writes)],
+];
+
+it.each(lockingWrites)(
+  'a write locks the records in the order of their token ids, so that two batches cannot deadlock: %s',
+  async (_, lock) => {
+    // The rows are stored in the opposite order.
+    const project = await test.aProject({ tokens: ['2'] });
+    await store.registerTokens(project.collectionId, ['1']);
+    const writes = toWrites(project, await claim(project, ['2', '1']), lamp('Oil'));
+    const client = new Client(test.database.url);
+    await client.connect();
+    await client.query('begin');
+    await client.query('select from nft_metadata.tokens where collection_id = $1 and token_id = 1 for update', [
+      project.collectionId,
+    ]);
+
+    const written = inOneTransaction((em) => lock(em, writes));
+    await vi.waitUntil(async () => {
+      const waiting = await test.database.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.length === 1;
+    });
+    const notLocked = await test.database.query<{ tokenId: string }>(
+      `select token_id::text as "tokenId" from nft_metadata.tokens where collection_id = $1 for update skip locked`,
+      [project.collectionId],
+    );
+    await client.end();
+    await written;
+
+    expect(notLocked).toEqual([{ tokenId: '2' }]);
+  },
+);
+
 it('a batch whose commit was not acknowledged is written again without effect', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
   const writes = toWrites(project, await claim(project, ['1', '2']), lamp('Oil'));
@@ -147,8 +217,43 @@ it('a claim knows the last fetch of a token and the last one that changed it, an
       warnings: ['nested_image', 'a "quoted\\" one'],
       lastFetchSeq: touching!.fetchSeq,
       lastChangeSeq: changing!.fetchSeq,
+      metadataVersion: 1,
     },
-    { metadataUrl: null, etag: null, warnings: [], lastFetchSeq: '0', lastChangeSeq: '0' },
+    { metadataUrl: null, etag: null, warnings: [], lastFetchSeq: '0', lastChangeSeq: '0', metadataVersion: 0 },
+  ]);
+});
+
+it('the caller of a write is told the version of each record after it, whether it changed, stayed or was superseded', async () => {
+  const project = await test.aProject({ tokens: ['1', '2', '3'] });
+  const versionsOf = async (writes: readonly MetadataWrite[]) => {
+    const versions = new Map<MetadataWrite, number>();
+    const ended = await write(writes, { onVersion: (of, version) => void versions.set(of, version) });
+    return ended.map((result, index) => [writes[index]!.tokenId, result, versions.get(writes[index]!)]);
+  };
+  const [early] = await claim(project);
+  const first = toWrites(project, await claim(project, ['1', '2']), lamp('Oil'));
+  const unclaimed = (await claim(project, ['3', '4'])).map((token) => ({ ...token, known: undefined }));
+
+  expect(await versionsOf(first)).toEqual([
+    ['1', 'changed', 1],
+    ['2', 'changed', 1],
+  ]);
+  expect(await versionsOf(toWrites(project, unclaimed, lamp('Oil')))).toEqual([
+    ['3', 'changed', 1],
+    ['4', 'missing', undefined],
+  ]);
+  const [touching] = toWrites(project, await claim(project, ['2']), null);
+  const [changing] = toWrites(project, await claim(project), lamp('Gas'));
+  expect(await versionsOf([touching!, changing!])).toEqual([
+    ['2', 'unchanged', 1],
+    ['1', 'changed', 2],
+  ]);
+  // One is older than the record, the other one than a write of the same batch.
+  const [late, last] = [await claim(project), await claim(project)];
+  expect(await versionsOf(toWrites(project, [early!], lamp('Oil')))).toEqual([['1', 'superseded', 2]]);
+  expect(await versionsOf(toWrites(project, [...late, ...last], lamp('Wick')))).toEqual([
+    ['1', 'superseded', 3],
+    ['1', 'changed', 3],
   ]);
 });
 
@@ -174,21 +279,27 @@ it('trait counts are written when the caller of a write runs what was deferred',
   expect(counts).toEqual([[{ count: 0 }], [{ count: 1 }]]);
 });
 
-it('new trait values of a batch that was rolled back are counted once when it is written again', async () => {
-  const project = await test.aProject({ tokens: ['1'] });
-  const writes = toWrites(project, await claim(project), lamp('Oil'));
-  await store.prepareWrites(writes);
-  const rolledBack = inOneTransaction(async (em) => {
-    await store.writeMetadata(em, writes);
-    throw new Error('the connection is gone');
-  });
-  await expect(rolledBack).rejects.toThrow('the connection is gone');
-  expect(await countsOf(project)).toEqual({});
+it.each([
+  ['before the transaction', true],
+  ['in the transaction', false],
+])(
+  'new trait values of a batch that was rolled back are counted once when it is written again: looked up %s',
+  async (_, isKnown) => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const writes = toWrites(project, await claim(project), lamp('Oil'));
+    await store.prepareWrites(isKnown ? writes : []);
+    const rolledBack = inOneTransaction(async (em) => {
+      await store.writeMetadata(em, isKnown ? writes : writes.map((one) => ({ ...one, known: undefined })));
+      throw new Error('the connection is gone');
+    });
+    await expect(rolledBack).rejects.toThrow('the connection is gone');
+    expect(await countsOf(project)).toEqual({});
 
-  expect(await write(writes)).toEqual(['changed']);
+    expect(await write(writes)).toEqual(['changed']);
 
-  expect(await countsOf(project)).toEqual({ Oil: 1 });
-});
+    expect(await countsOf(project)).toEqual({ Oil: 1 });
+  },
+);
 
 it('trait values that are deleted by hand while their ids are known roll one batch back; its next write counts right', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });

@@ -62,8 +62,8 @@ async function measure(postgres, tokens, refreshesInBatch) {
 
 function writeBatch(database, refreshes, firstTokenId, tokens) {
   return database.query(
-    `insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
-     select refresh_id, now(), 1, case when token_id % $4::int = 0 then 'f' else 'u' end::"char", token_id
+    `insert into nft_metadata.refresh_results (refresh_id, finished_at, metadata_version, attempts, verdict, token_id)
+     select refresh_id, now(), case when token_id % $4::int <> 0 then 1 end, 1, case when token_id % $4::int = 0 then 'f' else 'u' end::"char", token_id
      from unnest($1::uuid[]) as refresh_id, generate_series($2::int, $2::int + $3::int - 1) as token_id
      order by refresh_id, token_id`,
     [refreshes, firstTokenId, tokens, FAILED_OF],

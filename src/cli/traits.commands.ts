@@ -1,3 +1,4 @@
+import type { Recount } from '@app/token-store';
 import type { Command } from 'commander';
 import type { Session } from './session.js';
 
@@ -8,18 +9,22 @@ export function addTraitsCommands(traits: Command, session: Session): void {
     .option('--collection <0xADDRESS>', 'default: all collections')
     .option('--json', 'print one JSON object')
     .action(async ({ collection: address }: { collection?: string }) => {
-      const recount = await session.get('traitRecount');
-      if (address === undefined) return session.print({ ...(await recount.recount()) });
-      const collections = await (await session.get('collections')).findByAddress(address);
-      if (collections.length === 0) throw new Error(`Collection ${JSON.stringify(address)} is not registered.`);
-      const counts = await Promise.all(collections.map(({ id }) => recount.recount(id)));
-      const sum = (key: 'traits' | 'corrected' | 'searchRowsRepaired') =>
-        counts.reduce((total, one) => total + one[key], 0);
+      const counts = await recountOf(session, address);
+      const sum = (key: keyof Recount) => counts.reduce((total, one) => total + one[key], 0);
       session.print({
-        collections: collections.length,
+        collections: sum('collections'),
         traits: sum('traits'),
         corrected: sum('corrected'),
-        searchRowsRepaired: sum('searchRowsRepaired'),
+        search_rows_repaired: sum('searchRowsRepaired'),
       });
     });
+}
+
+/** All collections, or those with this address: one on each chain. */
+async function recountOf(session: Session, address: string | undefined): Promise<Recount[]> {
+  const recount = await session.get('traitRecount');
+  if (address === undefined) return [await recount.recount()];
+  const collections = await (await session.get('collections')).findByAddress(address);
+  if (collections.length === 0) throw new Error(`Collection ${JSON.stringify(address)} is not registered.`);
+  return Promise.all(collections.map(({ id }) => recount.recount(id)));
 }

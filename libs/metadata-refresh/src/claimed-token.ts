@@ -41,6 +41,10 @@ export interface ClaimedToken {
   lastFetchSeq?: string | undefined;
   /** The number of the last fetch before this claim that changed the content. */
   lastChangeSeq?: string | undefined;
+  /** The refresh whose source the last successful fetch used, if the token store tells it. */
+  lastRefreshId?: string | null | undefined;
+  /** The version of the record before this fetch, if the token store tells it. */
+  metadataVersion?: number | undefined;
   /** What the token store knew at the time of the claim; it gets it back with the result. */
   known?: unknown;
 }
@@ -48,7 +52,8 @@ export interface ClaimedToken {
 /** Adds what is stored: the validators of the last successful response, if there is one, and the store's own state. */
 export function withStored(token: ClaimedToken, stored: StoredToken | undefined): ClaimedToken {
   if (!stored) return token;
-  const { metadataUrl: url, etag, lastModified, warnings, known, lastFetchSeq, lastChangeSeq } = stored;
+  const { metadataUrl: url, etag, lastModified, warnings, known } = stored;
+  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion } = stored;
   if (url === null) return { ...token, known };
   const hasValidators = etag !== null || lastModified !== null;
   return {
@@ -57,6 +62,8 @@ export function withStored(token: ClaimedToken, stored: StoredToken | undefined)
     hasDocument: !warnings.includes(MEDIA_INSTEAD_OF_DOCUMENT),
     lastFetchSeq,
     lastChangeSeq,
+    lastRefreshId,
+    metadataVersion,
     known,
   };
 }

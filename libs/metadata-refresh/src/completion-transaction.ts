@@ -34,6 +34,12 @@ const NOT_REGISTERED: ItemError = {
   statusCode: null,
   body: null,
 };
+/** How the write of a token ended, and the version of its record, if the store tells it. */
+interface Written {
+  result: WriteResult;
+  version: number | null;
+}
+
 /** Of a batch that lost chunks to others, was the victim of a deadlock, or was refused late by the token store. */
 const MAX_TRIES = 10;
 
@@ -107,7 +113,7 @@ export class CompletionTransaction {
     succeeded: readonly OfOneFetch<Succeeded>[],
     writes: readonly MetadataWrite[],
   ): Promise<{
-    written: Map<ItemResult['token'], WriteResult>;
+    written: Map<ItemResult['token'], Written>;
     changes: RecordedChange[];
     late: (() => Promise<void>)[];
   }> {
@@ -122,7 +128,9 @@ export class CompletionTransaction {
     }
     const changes: MetadataChange[] = [];
     const late: (() => Promise<void>)[] = [];
+    const versions = new Map<MetadataWrite, number>();
     const written = await this.tokens.writeMetadata(em, writes, {
+      onVersion: (write, version) => void versions.set(write, version),
       onChange: this.outbox && ((change) => void changes.push(change)),
       defer: (work) => void late.push(work),
     });
@@ -134,7 +142,11 @@ export class CompletionTransaction {
     );
     const effective = succeeded.filter((_, index) => written[index] === 'changed');
     return {
-      written: new Map(succeeded.map(([{ token }], index) => [token, written[index]!])),
+      written: new Map(
+        succeeded.map(([{ token }], index) => {
+          return [token, { result: written[index]!, version: versions.get(writes[index]!) ?? null }];
+        }),
+      ),
       changes: withRefreshes(changes, effective),
       late,
     };
@@ -211,21 +223,25 @@ function withRefreshes(
   return changes.map((change) => ({ ...change, refreshIds: refreshIds.get(keyOf(change)) ?? [] }));
 }
 
-function toFinishedToken(result: ItemResult, written: WriteResult | undefined): FinishedToken {
+function toFinishedToken(result: ItemResult, written: Written | undefined): FinishedToken {
   const { item, token } = result;
   const held = { chunkId: item.chunkId, claimCount: item.claimCount, tokenId: token.tokenId };
   if (result.status === 'retry') return { ...held, kind: 'retry', delaySeconds: result.delaySeconds };
   // The response was about another version than the one that is stored now: due again at once.
-  if (written === 'outdated') return { ...held, kind: 'requeue', delaySeconds: 0 };
+  if (written?.result === 'outdated') return { ...held, kind: 'requeue', delaySeconds: 0 };
   const attempts = item.attemptCount + Number(result.status !== 'coalesced');
   const final = { ...held, kind: 'final', refreshId: item.refreshId, attempts } as const;
   switch (result.status) {
-    case 'succeeded':
-      return { ...final, verdict: verdictOf(written), error: written === 'missing' ? NOT_REGISTERED : null };
-    case 'coalesced':
-      return { ...final, verdict: result.isChanged ? VERDICTS.updated : VERDICTS.unchanged, error: null };
+    case 'succeeded': {
+      const error = written?.result === 'missing' ? NOT_REGISTERED : null;
+      return { ...final, verdict: verdictOf(written?.result), metadataVersion: written?.version ?? null, error };
+    }
+    case 'coalesced': {
+      const verdict = result.isChanged ? VERDICTS.updated : VERDICTS.unchanged;
+      return { ...final, verdict, metadataVersion: token.metadataVersion ?? null, error: null };
+    }
     case 'failed':
-      return { ...final, verdict: VERDICTS.failed, error: result.error };
+      return { ...final, verdict: VERDICTS.failed, metadataVersion: null, error: result.error };
   }
 }
 
@@ -252,7 +268,7 @@ function toAttempts({ item, token, requests }: ItemResult): AttemptRow[] {
   return requests.map((request) => ({ ...request, collectionId, tokenId, refreshId, attempt: attemptCount + 1 }));
 }
 
-function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded): MetadataWrite {
+function toMetadataWrite({ token, url, metadata, validators }: Succeeded): MetadataWrite {
   return {
     collectionId: token.collectionId,
     tokenId: token.tokenId,
@@ -263,7 +279,8 @@ function toMetadataWrite({ item, token, url, metadata, validators }: Succeeded):
     metadataSource: token.source.kind,
     etag: validators.etag,
     lastModified: validators.lastModified,
-    refreshId: item.refreshId,
+    // Not that of the result: a fetch may be written in parts, and the source is that of the newest refresh.
+    refreshId: token.items[0]!.refreshId,
     known: token.known,
   };
 }

@@ -5,7 +5,7 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { RefreshLimits } from './metadata-refresh.service.js';
+export type { ControlRequest, RefreshLimits, RetryRequest } from './metadata-refresh.service.js';
 export type {
   CollectionRefreshRequest,
   Receipt,
@@ -17,6 +17,7 @@ export type {
 } from './refresh-request.js';
 export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
+export type { Admission } from './refresh-control.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
@@ -35,7 +36,10 @@ export {
   CollectionNotOwned,
   IdempotencyKeyReused,
   InvalidSchedule,
+  NothingToRetry,
   QuotaExceeded,
+  RefreshAlreadyCompleted,
+  RefreshCancelled,
   RefreshNotFound,
   RefreshPending,
   ScheduledRefreshesExceeded,

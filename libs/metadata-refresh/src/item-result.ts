@@ -36,7 +36,7 @@ export type ItemResult = {
   requests: readonly AttemptedRequest[];
 } & (
   | { status: 'succeeded'; url: string; metadata: FetchedMetadata | null; validators: Validators }
-  /** Without a fetch: another one began after the refresh was accepted, and its document is stored. */
+  /** Without a fetch: another one, of this source or a later one, began after the refresh was accepted, and its document is stored. */
   | { status: 'coalesced'; isChanged: boolean }
   | { status: 'retry'; delaySeconds: number }
   | { status: 'failed'; error: ItemError }
@@ -78,7 +78,7 @@ function toItemResult(
 
 /**
  * The results of a token whose last successful fetch began after every refresh that waits for it was accepted; null: fetch it. A
- * failure is never shared: each refresh has its own attempts.
+ * failure is never shared: each refresh has its own attempts. The caller checks which source this fetch used.
  */
 export function toCoalescedResults(token: ClaimedToken): ItemResult[] | null {
   const { lastFetchSeq, lastChangeSeq = '0', items } = token;

@@ -18,6 +18,38 @@ export class RefreshPending extends Error {
   }
 }
 
+/** It is too late to cancel, pause or resume the refresh: no token is pending. */
+export class RefreshAlreadyCompleted extends Error {
+  override readonly name = 'RefreshAlreadyCompleted';
+  constructor(readonly refreshId: string) {
+    super(`Refresh ${refreshId} is completed: no token of it is pending.`);
+  }
+}
+
+/** The refresh was cancelled, so it can be neither paused nor resumed. */
+export class RefreshCancelled extends Error {
+  override readonly name = 'RefreshCancelled';
+  constructor(readonly refreshId: string) {
+    super(`Refresh ${refreshId} was cancelled; request a new refresh of its tokens.`);
+  }
+}
+
+/** No token of the refresh has failed, or none for the given reasons. */
+export class NothingToRetry extends Error {
+  override readonly name = 'NothingToRetry';
+  constructor(
+    readonly refreshId: string,
+    /** Absent: all reasons. */
+    readonly reasons?: readonly string[],
+  ) {
+    super(
+      reasons
+        ? `No token of refresh ${refreshId} has failed for ${reasons.join(', ')}.`
+        : `No token of refresh ${refreshId} has failed.`,
+    );
+  }
+}
+
 /** The project owns no collection at this address, but another project does. */
 export class CollectionNotOwned extends Error {
   override readonly name = 'CollectionNotOwned';

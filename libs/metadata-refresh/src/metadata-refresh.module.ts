@@ -12,6 +12,7 @@ import {
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
+import { RefreshControl } from './refresh-control.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
 import { RefreshEstimator } from './refresh-estimator.js';
 import { ProjectRefreshLimits } from './refresh-limits.js';
@@ -23,6 +24,8 @@ import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
+import { RefreshRetry } from './refresh-retry.js';
+import { RefreshSweep } from './refresh-sweep.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
@@ -97,6 +100,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshReader,
     RefreshQueue,
     CompletionTransaction,
+    RefreshSweep,
+    RefreshControl,
+    RefreshRetry,
     RefreshRetention,
     Refreshes,
     RefreshListener,

@@ -5,6 +5,7 @@ import { RefreshNotFound, TokensNotFound, type QuotaState } from './metadata-ref
 import { OwnedCollections } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
 import { RefreshAdmission } from './refresh-admission.js';
+import { RefreshControl, type Admission } from './refresh-control.js';
 import { ProjectRefreshLimits, type RefreshingProject } from './refresh-limits.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
@@ -15,6 +16,20 @@ import type {
   RefreshRequest,
   WantedTokens,
 } from './refresh-request.js';
+
+/** A request to cancel, pause or resume a refresh. */
+export interface ControlRequest {
+  /** A last condition, inside the transaction: what it throws undoes the change. */
+  admit?: Admission;
+}
+
+/** A request to refresh the failed tokens of a refresh again. */
+export interface RetryRequest {
+  /** Only tokens that failed for one of these reasons; all failed tokens when absent. */
+  reasons?: readonly string[] | undefined;
+  /** As in RefreshRequest. */
+  admit?: Admission;
+}
 
 /** What a project may ask for. */
 export interface RefreshLimits {
@@ -34,6 +49,7 @@ export class MetadataRefreshService {
     private readonly quota: RefreshQuota,
     private readonly admission: RefreshAdmission,
     private readonly reader: RefreshReader,
+    private readonly control: RefreshControl,
   ) {}
 
   /**
@@ -81,6 +97,46 @@ export class MetadataRefreshService {
     wanted: WantedTokens,
   ): Promise<Pick<RefreshEstimate, 'tokens' | 'expectedSeconds'>> {
     return this.admission.estimateForCollection(collection, wanted);
+  }
+
+  /**
+   * Cancels the pending tokens of a refresh: none is claimed from now on, and they end with the verdict `cancelled` in the
+   * background. Their records do not change. Tokens that a worker is fetching end as they end; a retry is cancelled. Tokens that no
+   * worker had begun are given back to the hour that they were charged to, if it is still running. Again: nothing more happens. Returns
+   * the refresh as it is now. Throws RefreshNotFound, RefreshAlreadyCompleted.
+   */
+  async cancelRefresh(project: RefreshingProject, refreshId: string, { admit }: ControlRequest = {}): Promise<Refresh> {
+    await this.control.cancel({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /**
+   * Pauses a refresh: no token of it is claimed until it is resumed. What a worker is fetching is finished. After 30 days it is
+   * cancelled. Again: nothing more happens. Returns the refresh as it is now. Throws RefreshNotFound, RefreshCancelled,
+   * RefreshAlreadyCompleted.
+   */
+  async pauseRefresh(project: RefreshingProject, refreshId: string, { admit }: ControlRequest = {}): Promise<Refresh> {
+    await this.control.pause({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /** Ends a pause; retries keep their time. Also if there is none. The same results and errors as `pauseRefresh`. */
+  async resumeRefresh(project: RefreshingProject, refreshId: string, { admit }: ControlRequest = {}): Promise<Refresh> {
+    await this.control.resume({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /**
+   * Accepts a new refresh of the tokens that have failed in this one, from the present source of the collection. They count towards the
+   * hour, and not towards the tokens per request. The old refresh does not change; it may still be running. Throws RefreshNotFound,
+   * NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded; then nothing was saved or counted.
+   */
+  async retryRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { reasons, admit }: RetryRequest = {},
+  ): Promise<Receipt> {
+    return this.admission.retry(project, refreshId, { reasons, admit });
   }
 
   /** Throws RefreshNotFound, also for another project's refresh. */

@@ -18,6 +18,8 @@ export interface NewRefresh {
   selection?: TokenSelection | undefined;
   /** It begins then; absent: at once. */
   notBefore?: Date | undefined;
+  /** The limit of the hour to which it is charged when it begins later; absent: it is not charged then. */
+  tokensPerHour?: number | undefined;
   priority: Priority;
 }
 
@@ -28,6 +30,11 @@ export type Priority = 0 | 1 | 2 | 3;
 const INTERACTIVE_TOKENS = 10;
 const SMALL_TOKENS = 100;
 
+/** Whether a user may be waiting for the refresh. */
+export function isInteractive(tokens: number): boolean {
+  return priorityOf(tokens) === 0;
+}
+
 /** Within a lane the sizes take turns: small refreshes do not wait behind large ones, nor the reverse. */
 export function priorityOf(tokens: number, isLow = false): Priority {
   if (isLow) return 3;
@@ -37,15 +44,16 @@ export function priorityOf(tokens: number, isLow = false): Priority {
 
 /** Inserts the row of the refresh. `failed` of its tokens are final already. */
 export function insertRefresh(refresh: NewRefresh, total: number, failed = 0): RawBuilder<unknown> {
-  const { id, projectId, collection, source, trigger, triggerDetail, selection, notBefore } = refresh;
+  const { id, projectId, collection, source, trigger, triggerDetail, selection, notBefore, tokensPerHour } = refresh;
+  const beginsAt = notBefore?.toISOString() ?? null;
   return sql`
     insert into nft_metadata.refreshes
-      (id, project_id, collection_id, collection_address, source, trigger, trigger_detail, selection, not_before, total, failed,
-        created_at, completed_at)
+      (id, project_id, collection_id, collection_address, source, trigger, trigger_detail, selection, not_before, sweep_due_at,
+        tokens_per_hour, total, failed, created_at, completed_at)
     values (
       ${id}::uuid, ${projectId}, ${collection.id}::uuid, ${collection.address}, ${JSON.stringify(source)}::jsonb, ${trigger},
       ${triggerDetail ? JSON.stringify(triggerDetail) : null}::jsonb, ${selection ? JSON.stringify(selection) : null}::jsonb,
-      ${notBefore?.toISOString() ?? null}::timestamptz, ${total}::int, ${failed}::int, now(),
+      ${beginsAt}::timestamptz, ${beginsAt}::timestamptz, ${tokensPerHour ?? null}::int, ${total}::int, ${failed}::int, now(),
       case when ${failed === total}::boolean then now() end
     )`;
 }

@@ -6,7 +6,6 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import { findReceipt, KeyTaken, saveReceipt, type Idempotency } from './idempotency.js';
 import { KeyedMutex } from './keyed-mutex.js';
-import { hostOf, locationOf } from './metadata-location.js';
 import {
   QuotaExceeded,
   SelectionEmpty,
@@ -31,6 +30,8 @@ import type {
   RequestConditions,
   WantedTokens,
 } from './refresh-request.js';
+import { RefreshRetry, type RetryOptions } from './refresh-retry.js';
+import { hostOf, toLocation } from './refresh-source.js';
 import { isCharged, type RefreshTrigger } from './refresh-trigger.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
@@ -70,6 +71,7 @@ export class RefreshAdmission {
     private readonly limits: ProjectRefreshLimits,
     private readonly quota: RefreshQuota,
     private readonly enqueuer: RefreshEnqueuer,
+    private readonly retries: RefreshRetry,
     private readonly scheduled: ScheduledRefreshes,
     private readonly estimator: RefreshEstimator,
     private readonly bulkPause: BulkPause,
@@ -102,6 +104,19 @@ export class RefreshAdmission {
     const owner = { projectId: collection.projectId, limits: null };
     const { refreshId, tokens } = await this.accept(owner, collection, withoutRepeats(request), request);
     return { refreshId, tokens };
+  }
+
+  /** See MetadataRefreshService.retryRefresh. */
+  async retry(
+    project: RefreshingProject,
+    refreshId: string,
+    options: Pick<RetryOptions, 'reasons' | 'admit'>,
+  ): Promise<Receipt> {
+    const { tokensPerHour } = this.limits.of(project);
+    const { refreshId: id, quota } = await this.byProject.runExclusive(project.id, () =>
+      this.retries.retry({ refreshId, projectId: project.id }, { ...options, tokensPerHour }),
+    );
+    return { refreshId: id, quota: quota!, isReplayed: false };
   }
 
   /** See MetadataRefreshService.estimate. */
@@ -170,7 +185,19 @@ export class RefreshAdmission {
 
     const { selection } = wanted;
     const id = timeOrderedUuid();
-    const refresh = { id, projectId, collection, source, lane, trigger, triggerDetail, selection, notBefore, priority };
+    const tokensPerHour = notBefore && limits ? limits.tokensPerHour : undefined;
+    const ofCollection = { collection, source, lane };
+    const refresh = {
+      id,
+      projectId,
+      ...ofCollection,
+      trigger,
+      triggerDetail,
+      selection,
+      notBefore,
+      tokensPerHour,
+      priority,
+    };
     // Lists do not wait for a selection, whose transaction takes seconds.
     const queue = selection ? `selections of ${projectId}` : projectId;
     const { quota, tokens, isCompleted } = await this.byProject.runExclusive(queue, async () => {
@@ -182,7 +209,7 @@ export class RefreshAdmission {
         // Last: these lock a row of the project, and what comes after them is only the commit.
         await conditions.admit?.(em);
         const isCharging = limits && !notBefore;
-        const left = isCharging ? await this.quota.reserve(em, projectId, limits.tokensPerHour, saved.tokens) : null;
+        const left = isCharging ? await this.quota.reserve(em, refresh, limits.tokensPerHour, saved.tokens) : null;
         return { quota: left, ...saved };
       });
     });
@@ -248,7 +275,7 @@ export class RefreshAdmission {
 
   /** Throws SourceNotSupported. */
   private sourceOf(collection: Collection): MetadataLocation {
-    const source = locationOf(collection);
+    const source = toLocation(collection);
     if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
     return source;
   }

@@ -1,5 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
+import type { MetadataLocation } from '@app/metadata-fetch';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import {
@@ -16,7 +17,6 @@ import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
 import type { HostDemand } from './host-demand.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { compareTokenIds } from './token-id-order.js';
-import { VERDICTS } from './verdict.js';
 
 export interface Claim {
   tokens: ClaimedToken[];
@@ -28,12 +28,19 @@ export interface Claim {
   hasDeferred: boolean;
 }
 
+/** Where the tokens of a refresh are fetched from, as it was when the refresh was accepted. */
+export interface RefreshSource {
+  source: MetadataLocation;
+  /** The number of the acceptance. */
+  acceptedSeq: string;
+}
+
 /** The NOTIFY channel on which an accepted refresh wakes idle workers. */
 export const REFRESH_CHANNEL = 'nft_metadata_refresh';
 /** The payload on this channel when the refresh is interactive; empty for all others. */
 export const INTERACTIVE = 'interactive';
 
-/** The chunk rows are the queue: claims, releases and cancellations. `CompletionTransaction` writes results. */
+/** The chunk rows are the queue: claims and releases. `CompletionTransaction` writes results, and `RefreshSweep` cancels. */
 @Injectable()
 export class RefreshQueue {
   constructor(
@@ -118,34 +125,18 @@ export class RefreshQueue {
           and chunk.id = divided.id
       )
       insert into nft_metadata.refresh_chunks
-        (refresh_id, lane_id, priority, due_at, lost_count, attempt_count, token_ids)
-      select refresh_id, lane_id, priority, now(), lost_count, attempt_count, due_ids
+        (refresh_id, lane_id, priority, due_at, held, lost_count, attempt_count, token_ids)
+      select refresh_id, lane_id, priority, now(), held, lost_count, attempt_count, due_ids
       from divided where kept_ids <> '{}' and due_ids <> '{}'`.execute(this.em.fork().getKysely());
   }
 
-  /**
-   * Cancels pending tokens of one refresh, about `limit`. Tokens that a worker holds are left out: cancel them when they are
-   * due again. Chunks that another transaction has locked are skipped, because a completion locks chunks after token records.
-   * Returns the number of cancelled tokens, which the caller counts.
-   */
-  async cancel(em: EntityManager, refreshId: string, limit: number): Promise<number> {
-    const { rows } = await sql<{ cancelled: number }>`
-      with chosen as materialized (
-        select id, token_ids, attempt_count from nft_metadata.refresh_chunks
-        where refresh_id = ${refreshId}::uuid and not (is_claimed and due_at > now())
-        order by id
-        limit ${Math.max(1, Math.floor(limit / 128))}
-        for update skip locked
-      ), removed as (
-        delete from nft_metadata.refresh_chunks where id = any(array(select id from chosen))
-      ), cancelled as materialized (
-        select token_id, attempt_count from chosen cross join lateral unnest(token_ids) as one (token_id)
-      ), results as (
-        insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
-        select ${refreshId}::uuid, now(), attempt_count, ${VERDICTS.cancelled}::"char", token_id from cancelled
-      )
-      select count(*)::int as cancelled from cancelled`.execute(em.getKysely());
-    return rows[0]!.cancelled;
+  /** The sources of these refreshes by their ids, without those that are deleted. */
+  async findSources(refreshIds: readonly string[]): Promise<Map<string, RefreshSource>> {
+    const { rows } = await sql<RefreshSource & { id: string }>`
+      select id::text as id, source, accepted_seq::text as "acceptedSeq" from nft_metadata.refreshes where id = any(${refreshIds}::uuid[])`.execute(
+      this.em.fork().getKysely(),
+    );
+    return new Map(rows.map(({ id, ...source }) => [id, source]));
   }
 
   /** Starts or extends the cooldown of a host, for all workers. */

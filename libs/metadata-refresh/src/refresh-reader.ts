@@ -32,8 +32,15 @@ export interface Refresh {
   pending: number;
   verdicts: VerdictCounts;
   trigger: RefreshTrigger;
+  /** The refresh whose failed tokens it tries again. */
+  retryOf: string | null;
   createdAt: string;
   completedAt: string | null;
+  /** When it begins at the earliest; null: it began when it was accepted. */
+  notBefore: string | null;
+  /** Since when it is paused; null: it is not. */
+  pausedAt: string | null;
+  cancelledAt: string | null;
   /** The cooldown that delays the pending tokens; null when there is none, or nothing is pending. */
   cooldown: Cooldown | null;
 }
@@ -95,8 +102,10 @@ export const refreshColumns = sql`
     when refresh.succeeded + refresh.failed + refresh.cancelled > 0 then 'in_progress'
     else 'queued'
   end as status,
-  refresh.trigger, ${verdictColumns},
+  refresh.trigger, ${verdictColumns}, refresh.retry_of as "retryOf",
   ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
+  ${timestamp('refresh.not_before')} as "notBefore",
+  ${timestamp('refresh.paused_at')} as "pausedAt", ${timestamp('refresh.cancelled_at')} as "cancelledAt",
   ${cooldown} as cooldown`;
 
 /** Reads refreshes, errors and attempts. */

@@ -1,16 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/database';
-import { Injectable, Optional } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import { EventOutbox } from './event-outbox.js';
 import type { RefreshErrorCode } from './item-result.js';
-import { RefreshNotFound, RefreshPending } from './metadata-refresh.errors.js';
-import { countResults } from './refresh-progress.js';
-import { RefreshQueue } from './refresh-queue.js';
+import { RefreshAlreadyCompleted, RefreshNotFound, RefreshPending } from './metadata-refresh.errors.js';
+import { RefreshControl } from './refresh-control.js';
+import { parseRefreshId } from './refresh-id.js';
 import { refreshColumns, type Refresh } from './refresh-reader.js';
 import { RefreshRetention } from './refresh-retention.js';
-import { VERDICTS } from './verdict.js';
+import { RefreshRetry } from './refresh-retry.js';
+import { RefreshSweep } from './refresh-sweep.js';
 
 /** Selects refreshes. All filters have to match. */
 export interface RefreshFilter {
@@ -34,19 +33,18 @@ export interface FailureCount {
   example: { tokenId: string; metadataUrl: string; statusCode: number | null };
 }
 
-/** Tokens that one transaction cancels. */
-const CANCEL_BATCH_SIZE = 1000;
-/** A worker locks chunks while it writes one batch of results. */
-const LOCKED_CHUNKS_RETRY_MS = 50;
+/** Interval of looks at chunks that a worker holds, or has locked while it writes results. */
+const HELD_CHUNKS_RETRY_MS = 50;
 
 /** Refreshes of all projects, for operators. */
 @Injectable()
 export class Refreshes {
   constructor(
     private readonly em: EntityManager,
-    private readonly queue: RefreshQueue,
+    private readonly control: RefreshControl,
+    private readonly sweep: RefreshSweep,
+    private readonly retries: RefreshRetry,
     private readonly retention: RefreshRetention,
-    @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
   /** Newest first; `limit` 1–1,000, 100 when absent. */
@@ -67,7 +65,7 @@ export class Refreshes {
     const { rows } = await sql<ProjectRefresh>`
       select ${refreshColumns}, refresh.project_id as "projectId"
       from nft_metadata.refreshes as refresh
-      where refresh.id = ${uuidOf(refreshId)}::uuid`.execute(this.em.fork().getKysely());
+      where refresh.id = ${parseRefreshId(refreshId)}::uuid`.execute(this.em.fork().getKysely());
     if (!rows[0]) throw new RefreshNotFound(refreshId);
     return rows[0];
   }
@@ -105,19 +103,54 @@ export class Refreshes {
   }
 
   /**
-   * Cancels the pending tokens: they fail as `unable_to_retrieve_metadata` with reason `cancelled`, and their records do not
-   * change. Safe while workers run: the fetch of a token that a worker holds ends as it ends, and a retry is cancelled. Returns
-   * the number of cancelled tokens when none is pending any more: after a worker that holds tokens has died, when its lease
-   * expires. Throws RefreshNotFound.
+   * Cancels the pending tokens: no worker claims them from now on, they end with the verdict `cancelled`, and their records do not
+   * change. The fetch of a token that a worker holds ends as it ends, and a retry is cancelled. Returns the number of cancelled tokens
+   * when none is pending any more: after a worker that holds tokens has died, when its lease expires. 0 if none was pending. Throws
+   * RefreshNotFound.
    */
   async cancel(refreshId: string): Promise<number> {
-    for (let cancelled = 0; ;) {
-      const { pending } = await this.get(refreshId);
-      if (pending === 0) return cancelled;
-      const batch = await this.cancelBatch(refreshId);
-      cancelled += batch;
-      if (batch === 0) await pause(LOCKED_CHUNKS_RETRY_MS);
+    const before = await this.get(refreshId);
+    if (before.pending > 0) await this.requestCancel(refreshId);
+    for (;;) {
+      const { pending, cancelled } = await this.get(refreshId);
+      if (pending === 0) return cancelled - before.cancelled;
+      const { tokens } = await this.sweep.cancelBatch(refreshId);
+      if (tokens === 0) await pause(HELD_CHUNKS_RETRY_MS);
     }
+  }
+
+  /** Cancels like `cancel`, and does not wait for the tokens. No error if none is pending. Throws RefreshNotFound. */
+  async requestCancel(refreshId: string): Promise<void> {
+    await this.control.cancel({ refreshId }).catch((error: unknown) => {
+      if (!(error instanceof RefreshAlreadyCompleted)) throw error;
+    });
+  }
+
+  /**
+   * No token of the refresh is claimed until it is resumed; what a worker holds is finished. After 30 days it is cancelled. Throws
+   * RefreshNotFound, RefreshCancelled, RefreshAlreadyCompleted.
+   */
+  async pause(refreshId: string): Promise<void> {
+    await this.control.pause({ refreshId });
+    await this.sweep.continueStopped();
+  }
+
+  /** Ends a pause. Throws RefreshNotFound, RefreshCancelled, RefreshAlreadyCompleted. */
+  async resume(refreshId: string): Promise<void> {
+    await this.control.resume({ refreshId });
+    await this.sweep.continueStopped();
+  }
+
+  /**
+   * Accepts a new refresh of its failed tokens, optionally only of those that failed for one of these reasons. An operator's retry
+   * counts against no limit of the project. Throws RefreshNotFound, NothingToRetry, CollectionNotOwned, SourceNotSupported.
+   */
+  async retry(
+    refreshId: string,
+    { reasons }: { reasons?: readonly string[] | undefined } = {},
+  ): Promise<{ refreshId: string; tokens: number }> {
+    const { refreshId: id, tokens } = await this.retries.retry({ refreshId }, { reasons });
+    return { refreshId: id, tokens };
   }
 
   /** Deletes the refresh with its results and errors, in short statements. Throws RefreshNotFound, RefreshPending. */
@@ -146,31 +179,13 @@ export class Refreshes {
       delete from nft_metadata.refresh_quotas where project_id = ${projectId}`.execute(this.em.fork().getKysely());
     return removed;
   }
-
-  private async cancelBatch(refreshId: string): Promise<number> {
-    const cancelled = await inTransaction(this.em, async (em) => {
-      const count = await this.queue.cancel(em, refreshId, CANCEL_BATCH_SIZE);
-      const progress =
-        count === 0 ? [] : await countResults(em, [{ refreshId, verdict: VERDICTS.cancelled, tokens: count }]);
-      await this.outbox?.add(em, { completions: progress.filter(({ completed }) => completed) });
-      return count;
-    });
-    if (cancelled > 0) this.outbox?.announce();
-    return cancelled;
-  }
 }
 
 function matches({ refreshId, projectId, collectionId, isPending }: RefreshFilter): RawBuilder<unknown> {
   const conditions = [sql`true`];
-  if (refreshId !== undefined) conditions.push(sql`refresh.id = ${uuidOf(refreshId)}::uuid`);
+  if (refreshId !== undefined) conditions.push(sql`refresh.id = ${parseRefreshId(refreshId)}::uuid`);
   if (projectId !== undefined) conditions.push(sql`refresh.project_id = ${projectId}`);
   if (collectionId !== undefined) conditions.push(sql`refresh.collection_id = ${collectionId}::uuid`);
   if (isPending !== undefined) conditions.push(sql`(refresh.completed_at is null) = ${isPending}`);
   return sql.join(conditions, sql` and `);
-}
-
-/** Throws RefreshNotFound for a malformed id. */
-function uuidOf(refreshId: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(refreshId)) throw new RefreshNotFound(refreshId);
-  return refreshId;
 }

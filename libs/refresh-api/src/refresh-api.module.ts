@@ -25,6 +25,7 @@ import {
   LimitsFallbackController,
   ProjectApiFallbackController,
 } from './project-api/project-api-fallback.controller.js';
+import { RefreshControlController } from './project-api/refresh-control.controller.js';
 import { ESTIMATE_PATH, RefreshEstimateController } from './project-api/refresh-estimate.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
@@ -119,6 +120,7 @@ function controllersOf({
           mount(projectApiPath, ESTIMATE_PATH, RefreshEstimateController),
           mount(projectApiPath, ESTIMATE_PATH, EstimateFallbackController),
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
+          mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
           mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),
           ...(exposeTokenRoutes

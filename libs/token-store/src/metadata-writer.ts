@@ -49,15 +49,17 @@ export class MetadataWriter {
   async write(
     em: EntityManager,
     writes: readonly MetadataWrite[],
-    { onChange, defer }: WriteOptions = {},
+    { onChange, onVersion, defer }: WriteOptions = {},
   ): Promise<WriteResult[]> {
     if (writes.length === 0) return [];
     const newest = newestWrites(writes);
     const results = new Map<MetadataWrite, WriteResult>();
+    const versions = new Map<MetadataWrite, number>();
     const changes: Change[] = [];
     const settle = (fetches: readonly Fetch[]) => {
       for (const fetch of fetches) {
         results.set(fetch.write, fetch.changed ? 'changed' : 'unchanged');
+        versions.set(fetch.write, fetch.token.version + Number(isChange(fetch)));
         if (isChange(fetch)) changes.push(fetch);
       }
     };
@@ -71,6 +73,7 @@ export class MetadataWriter {
         const fetch = token ? compare(write, token) : 'missing';
         if (typeof fetch !== 'string') return [fetch];
         results.set(write, fetch);
+        if (token) versions.set(write, token.version);
         return [];
       });
       const ids = fetches.map(({ token }) => token.id);
@@ -83,12 +86,17 @@ export class MetadataWriter {
       if (defer) defer(count);
       else await count();
     }
-    if (newest.length === writes.length) return writes.map((write) => results.get(write)!);
-    const byToken = new Map(newest.map((write) => [keyOf(write), write]));
-    return writes.map((write) => {
-      const result = results.get(byToken.get(keyOf(write))!)!;
-      return results.get(write) ?? (result === 'missing' ? 'missing' : 'superseded');
-    });
+    if (newest.length < writes.length) {
+      const byToken = new Map(newest.map((write) => [keyOf(write), write]));
+      for (const write of writes) {
+        if (results.has(write)) continue;
+        const later = byToken.get(keyOf(write))!;
+        results.set(write, results.get(later) === 'missing' ? 'missing' : 'superseded');
+        if (versions.has(later)) versions.set(write, versions.get(later)!);
+      }
+    }
+    if (onVersion) for (const [write, version] of versions) onVersion(write, version);
+    return writes.map((write) => results.get(write)!);
   }
 
   /** Returns the fetches that are written. None, if something is unknown: all rows are to be locked in one order. */
@@ -119,7 +127,7 @@ export class MetadataWriter {
     const replaced = await writeDocuments(
       em,
       changes.map(({ write: { collectionId, tokenId }, token, changed: metadata }) => {
-        return { id: token.id, collectionId, tokenId, isFirst: token.isPending, metadata };
+        return { id: token.id, collectionId, tokenId, isFirst: token.version === 0, metadata };
       }),
       onChange !== undefined,
     );

@@ -11,8 +11,8 @@ export class KnownToken {
     readonly id: string,
     /** The last successful fetch. Each later one has another number, so an equal number means an equal record. */
     readonly fetchSeq: string,
-    /** Whether there is no document yet. */
-    readonly isPending: boolean,
+    /** `metadata_version`; 0: there is no document yet. */
+    readonly version: number,
     readonly contentHash: string | null,
     readonly etag: string | null,
     readonly lastModified: string | null,
@@ -35,7 +35,7 @@ export function isReferenced(references: readonly TokenReference[]): RawBuilder<
 
 interface StoredRow extends TokenReference {
   id: string;
-  isPending: boolean;
+  version: number;
   contentHash: string | null;
   metadataUrl: string | null;
   etag: string | null;
@@ -43,6 +43,7 @@ interface StoredRow extends TokenReference {
   warnings: string[] | null;
   fetchSeq: string;
   changeSeq: string;
+  refreshId: string | null;
 }
 
 const NO_WARNINGS: readonly string[] = [];
@@ -55,9 +56,11 @@ export async function findStoredTokens(
 ): Promise<(StoredToken & { known: KnownToken })[]> {
   const { rows } = await sql<StoredRow>`
     select token.id::text as id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
-      token.metadata_version = 0 as "isPending", token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
+      token.metadata_version as version, token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
       token.http_last_modified as "lastModified", token.warnings, token.fetch_seq::text as "fetchSeq",
-      token.change_seq::text as "changeSeq"
+      token.change_seq::text as "changeSeq",
+      -- After a failure, it is the refresh of that failure.
+      case when token.metadata_status = 'ok' then token.last_refresh_id::text end as "refreshId"
     from nft_metadata.tokens as token
     where ${isReferenced(references)}
     ${lock}`.execute(em.getKysely());
@@ -70,7 +73,9 @@ export async function findStoredTokens(
     warnings: row.warnings ?? NO_WARNINGS,
     lastFetchSeq: row.fetchSeq,
     lastChangeSeq: row.changeSeq,
-    known: new KnownToken(id, row.fetchSeq, row.isPending, contentHash, etag, lastModified),
+    lastRefreshId: row.refreshId,
+    metadataVersion: row.version,
+    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified),
   }));
 }
 

@@ -55,6 +55,7 @@ export interface MetadataWrite {
   /** With metadata: the validators of the response. Without: those that were sent and are still valid. */
   etag?: string | undefined;
   lastModified?: string | undefined;
+  /** The refresh whose source was fetched: the newest one that waited for the token when it was claimed. */
   refreshId: string;
   /** The `known` of `TokenStore.findStored` when the token was claimed. Absent: the store reads the record first. */
   known?: unknown;

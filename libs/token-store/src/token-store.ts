@@ -75,6 +75,10 @@ export interface WriteOptions {
   /** Is called for each record whose content changed. */
   onChange?: ((change: MetadataChange) => void) | undefined;
   /**
+   * Is called for each write that did not end as `missing`, with the version of the record after the batch: a number that rises by one with every change of the content. Not called if the store has no versions.
+   */
+  onVersion?: ((write: MetadataWrite, version: number) => void) | undefined;
+  /**
    * Receives the part of the write that locks rows which many transactions want, the trait counts: run it once, late in the
    * same transaction. Without `defer` it runs at once.
    */
@@ -93,6 +97,13 @@ export interface StoredToken extends TokenReference {
   lastFetchSeq?: string;
   /** The `fetchSeq` of the last fetch that changed the content; '0': there was none. Absent: the store does not know. */
   lastChangeSeq?: string;
+  /**
+   * The `refreshId` of the last successful fetch; null: there was none, or a later fetch failed. Without it, a token is
+   * fetched for each refresh, because another refresh may have had another source. Absent: the store does not know.
+   */
+  lastRefreshId?: string | null;
+  /** The version of the record, as `WriteOptions.onVersion` tells it; 0: there is none. Absent: the store does not know. */
+  metadataVersion?: number;
   /**
    * A value that only the store reads. It comes back in `MetadataWrite.known`, so that the store can tell whether the record
    * is still as it was now, without reading it again. Absent: the store does not use it.

@@ -6,7 +6,9 @@ export class RefreshControlMigration extends Migration {
     // trigger: what requested the refresh; trigger_detail: the event, for `event`. retry_of: the refresh whose failed tokens it
     // tries again. selection: what was selected instead of a list of tokens.
     // not_before: it begins then, and begun_at says when it did; both are null when it began at once.
+    // tokens_per_hour: the limit of the hour in which it begins later; null: it is not charged then.
     // charged: tokens that count towards the hour of the project which began at charged_window.
+    // sweep_due_at: when the sweep looks at the refresh next, because it begins, is paused, resumed or cancelled; null: never.
     // The counters of verdicts: `updated` is what is left of `succeeded`.
     this.addSql(`
       alter table nft_metadata.refreshes
@@ -23,10 +25,12 @@ export class RefreshControlMigration extends Migration {
         add column selection jsonb,
         add column not_before timestamptz,
         add column begun_at timestamptz,
+        add column tokens_per_hour integer,
         add column paused_at timestamptz,
         add column cancelled_at timestamptz,
         add column charged integer not null default 0 check (charged >= 0),
         add column charged_window timestamptz,
+        add column sweep_due_at timestamptz,
         drop constraint refreshes_check,
         drop constraint refreshes_check1,
         add constraint refreshes_counters_check check (
@@ -37,13 +41,13 @@ export class RefreshControlMigration extends Migration {
         add constraint refreshes_completed_check check (
           (completed_at is not null) = (succeeded + failed + cancelled = total)
         )`);
-    // What waits for its time, and what is paused or being cancelled: few rows, which a sweep reads once a second.
+    // What waits for its time, and what the sweep has to look at: few rows, which are read once a second.
     this.addSql(`
       create index refreshes_scheduled on nft_metadata.refreshes (not_before)
       where not_before is not null and begun_at is null and completed_at is null`);
     this.addSql(`
-      create index refreshes_stopped on nft_metadata.refreshes (id)
-      where completed_at is null and (paused_at is not null or cancelled_at is not null)`);
+      create index refreshes_sweep on nft_metadata.refreshes (sweep_due_at)
+      where completed_at is null and sweep_due_at is not null`);
 
     // held: the refresh is paused, or has not begun. due_at survives. priority 3, low: claimed when nothing else of the lane is due.
     this.addSql(`alter table nft_metadata.refresh_chunks add column held boolean not null default false`);
@@ -113,7 +117,7 @@ export class RefreshControlMigration extends Migration {
     this.addSql(`alter table nft_metadata.refresh_chunks drop column held`);
     this.addSql(`
       create index refresh_chunks_due on nft_metadata.refresh_chunks (lane_id, priority, due_at, id)`);
-    this.addSql(`drop index nft_metadata.refreshes_scheduled, nft_metadata.refreshes_stopped`);
+    this.addSql(`drop index nft_metadata.refreshes_scheduled, nft_metadata.refreshes_sweep`);
     this.addSql(`
       alter table nft_metadata.refreshes
         drop constraint refreshes_counters_check,
@@ -123,8 +127,8 @@ export class RefreshControlMigration extends Migration {
       alter table nft_metadata.refreshes
         drop column unchanged, drop column superseded, drop column held, drop column staged, drop column cancelled,
         drop column trigger, drop column trigger_detail, drop column retry_of, drop column selection,
-        drop column not_before, drop column begun_at, drop column paused_at, drop column cancelled_at,
-        drop column charged, drop column charged_window,
+        drop column not_before, drop column begun_at, drop column tokens_per_hour, drop column paused_at, drop column cancelled_at,
+        drop column charged, drop column charged_window, drop column sweep_due_at,
         add constraint refreshes_check check (succeeded >= 0 and failed >= 0 and succeeded + failed <= total),
         add constraint refreshes_check1 check ((completed_at is not null) = (succeeded + failed = total))`);
   }

@@ -2,7 +2,7 @@ import type { StoredToken } from '@app/token-store';
 import { ConsoleLogger, Logger } from '@nestjs/common';
 import type { ClaimedToken } from '../claimed-token.js';
 import type { HostDemand } from '../host-demand.js';
-import type { Claim } from '../refresh-queue.js';
+import type { Claim, RefreshSource } from '../refresh-queue.js';
 import { ClaimDemand } from './claim-demand.js';
 import { Claimer } from './claimer.js';
 import { DatabaseErrors } from './database-errors.js';
@@ -39,6 +39,11 @@ function aClaimer() {
   }[] = [];
   const released: ClaimedToken[] = [];
   const stored: StoredToken[] = [];
+  /** Of refreshes, as the database has them; null: it is away. */
+  const refreshes: { sources: Map<string, RefreshSource> | null; reads: string[][] } = {
+    sources: new Map(),
+    reads: [],
+  };
   const completed: ClaimedToken[] = [];
   const completer = {
     add: (of: ClaimedToken) => void completed.push(of),
@@ -67,6 +72,11 @@ function aClaimer() {
               fail: () => (fail(new Error('away')), settle()),
             }),
           ),
+        findSources: async (refreshIds) => {
+          refreshes.reads.push([...refreshIds]);
+          if (refreshes.sources === null) throw new Error('away');
+          return refreshes.sources;
+        },
       },
       store: { findStored: async () => stored },
       fetcher: { prepare: () => {} },
@@ -99,6 +109,7 @@ function aClaimer() {
     released,
     completed,
     stored,
+    refreshes,
     completer,
     hosts,
     limits,
@@ -145,8 +156,7 @@ it('a token that is in flight for another refresh is claimed a second later, and
   expect([isWanted, claimer.isClaimWanted]).toEqual([true, false]);
 });
 
-it('a token whose last fetch began after the refresh was accepted is completed without a fetch', async () => {
-  const { claims, completed, stored, buffer, poll } = aClaimer();
+describe('coalescing', () => {
   const item = {
     chunkId: '1',
     refreshId: 'r',
@@ -156,19 +166,74 @@ it('a token whose last fetch began after the refresh was accepted is completed w
     attemptCount: 0,
     lostCount: 0,
   };
-  const [known, other] = [
-    { ...token(), items: [item] },
-    { ...token(), items: [item] },
-  ];
-  const state = { metadataUrl: 'https://a.example', etag: null, lastModified: null, warnings: [] };
-  for (const [{ collectionId, tokenId }, lastFetchSeq] of [[known, '6'] as const, [other, '4'] as const]) {
-    stored.push({ collectionId, tokenId, lastFetchSeq, ...state });
-  }
-  await poll();
-  await claims[0]!.end(aClaim({ tokens: [known, other] }));
+  const aTokenOf = (url: string): ClaimedToken => ({
+    ...token(),
+    items: [item],
+    source: { kind: 'metadata_api', url },
+  });
+  const storedOf = ({ collectionId, tokenId }: ClaimedToken, last: Partial<StoredToken>): StoredToken => {
+    return {
+      collectionId,
+      tokenId,
+      metadataUrl: 'https://a.example',
+      etag: null,
+      lastModified: null,
+      warnings: [],
+      ...last,
+    };
+  };
 
-  expect(completed.map(({ tokenId }) => tokenId)).toEqual([known.tokenId]);
-  expect(buffer.count).toBe(1);
+  it('a token whose last fetch began after the refresh was accepted, from the same source or that of a later refresh, is completed without a fetch', async () => {
+    const { claims, completed, stored, refreshes, buffer, poll } = aClaimer();
+    refreshes.sources = new Map([
+      ['last', { source: { kind: 'metadata_api', url: 'https://a.example' }, acceptedSeq: '3' }],
+      ['moved', { source: { url: 'https://a.example/old', kind: 'metadata_api' }, acceptedSeq: '4' }],
+      ['later', { source: { kind: 'metadata_api', url: 'https://a.example/new' }, acceptedSeq: '6' }],
+    ]);
+    const [same, sameMoved, later] = ['', '/old', ''].map((path) => aTokenOf(`https://a.example${path}`));
+    const [earlier, otherSource, deleted, failed, untold] = Array.from({ length: 5 }, () =>
+      aTokenOf('https://a.example'),
+    );
+    stored.push(
+      storedOf(same!, { lastFetchSeq: '6', lastRefreshId: 'last' }),
+      storedOf(sameMoved!, { lastFetchSeq: '6', lastRefreshId: 'moved' }),
+      storedOf(later!, { lastFetchSeq: '7', lastRefreshId: 'later' }),
+      storedOf(earlier!, { lastFetchSeq: '4', lastRefreshId: 'early' }),
+      storedOf(otherSource!, { lastFetchSeq: '6', lastRefreshId: 'moved' }),
+      storedOf(deleted!, { lastFetchSeq: '6', lastRefreshId: 'deleted' }),
+      storedOf(failed!, { lastFetchSeq: '6', lastRefreshId: null }),
+      storedOf(untold!, { lastFetchSeq: '6' }),
+    );
+    await poll();
+    await claims[0]!.end(
+      aClaim({ tokens: [same!, sameMoved!, later!, earlier!, otherSource!, deleted!, failed!, untold!] }),
+    );
+
+    expect(completed.map(({ tokenId }) => tokenId)).toEqual([same!.tokenId, sameMoved!.tokenId, later!.tokenId]);
+    expect(buffer.count).toBe(5);
+    expect(refreshes.reads).toEqual([['last', 'moved', 'later', 'deleted']]);
+  });
+
+  it('the sources of refreshes are read only if a token may need no fetch', async () => {
+    const { claims, stored, refreshes, poll } = aClaimer();
+    const early = aTokenOf('https://a.example');
+    stored.push(storedOf(early, { lastFetchSeq: '4', lastRefreshId: 'last' }));
+    await poll();
+    await claims[0]!.end(aClaim({ tokens: [early, token()] }));
+
+    expect(refreshes.reads).toEqual([]);
+  });
+
+  it('tokens are fetched if the sources of their last fetches cannot be read', async () => {
+    const { claims, completed, stored, refreshes, buffer, poll } = aClaimer();
+    const known = aTokenOf('https://a.example');
+    refreshes.sources = null;
+    stored.push(storedOf(known, { lastFetchSeq: '6', lastRefreshId: 'last' }));
+    await poll();
+    await claims[0]!.end(aClaim({ tokens: [known] }));
+
+    expect([completed.length, buffer.count]).toEqual([0, 1]);
+  });
 });
 
 it('claimed tokens are buffered, and more are claimed when half of them have started', async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describeDatabaseError } from '@app/database';
 import type { MetadataFetcher } from '@app/metadata-fetch';
 import type { TokenStore } from '@app/token-store';
@@ -5,9 +6,9 @@ import { Logger } from '@nestjs/common';
 import { DEFERRAL_SECONDS } from '../chunk-claim.js';
 import { withStored, type ClaimedToken } from '../claimed-token.js';
 import type { HostDemand } from '../host-demand.js';
-import { toCoalescedResults } from '../item-result.js';
+import { toCoalescedResults, type ItemResult } from '../item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import type { Claim, RefreshQueue } from '../refresh-queue.js';
+import type { Claim, RefreshQueue, RefreshSource } from '../refresh-queue.js';
 import type { ClaimDemand } from './claim-demand.js';
 import type { DatabaseErrors } from './database-errors.js';
 import type { Host } from './host.js';
@@ -27,7 +28,7 @@ const MAX_BUFFERED = 4096;
 const MAX_INTERACTIVE_BUFFERED = 1024;
 
 interface Parts {
-  queue: Pick<RefreshQueue, 'claim'>;
+  queue: Pick<RefreshQueue, 'claim' | 'findSources'>;
   store: Pick<TokenStore, 'findStored'>;
   fetcher: Pick<MetadataFetcher, 'prepare'>;
   buffer: TokenBuffer;
@@ -222,9 +223,11 @@ export class Claimer {
     const startedAt = performance.now();
     this.claims.set(kind, startedAt);
     let claim: Claim;
+    let coalesced: ReadonlyMap<ClaimedToken, ItemResult[]>;
     try {
       claim = await queue.claim(demand, { onlyInteractive: kind === 'interactive', limit });
       claim = { ...claim, tokens: await this.addStored(claim.tokens) };
+      coalesced = await this.findCoalesced(claim.tokens);
     } catch (error) {
       this.claims.delete(kind);
       database.recordFailure('claim failed', error);
@@ -235,7 +238,7 @@ export class Claimer {
       return null;
     }
     const [tokens, inCooldown] = cooldowns.partition(claim.tokens, startedAt, Math.min(...this.claims.values()));
-    const toFetch = this.completeCoalesced(tokens);
+    const toFetch = this.completeCoalesced(tokens, coalesced);
     buffer.add(toFetch, performance.now());
     this.prepare(toFetch);
     if (claim.hasDeferred) this.pollDeferred();
@@ -245,12 +248,38 @@ export class Claimer {
     return claim;
   }
 
-  /** Completes the tokens that need no fetch of their own. Returns the others. */
-  private completeCoalesced(tokens: readonly ClaimedToken[]): ClaimedToken[] {
-    return tokens.filter((token) => {
+  /**
+   * The results of tokens that need no fetch of their own: the last one began late enough, and used the same source or that of
+   * a later refresh.
+   */
+  private async findCoalesced(tokens: readonly ClaimedToken[]): Promise<ReadonlyMap<ClaimedToken, ItemResult[]>> {
+    const candidates = tokens.flatMap((token) => {
       const results = toCoalescedResults(token);
+      return results && token.lastRefreshId ? [{ token, results, refreshId: token.lastRefreshId }] : [];
+    });
+    if (candidates.length === 0) return new Map();
+    try {
+      const sources = await this.parts.queue.findSources([...new Set(candidates.map(({ refreshId }) => refreshId))]);
+      const served = candidates.filter(({ token, refreshId }) => isServedBy(token, sources.get(refreshId)));
+      return new Map(served.map(({ token, results }) => [token, results]));
+    } catch (error) {
+      this.logger.warn({
+        msg: 'sources of last fetches not loaded, documents are fetched again',
+        error: describeDatabaseError(error),
+      });
+      return new Map();
+    }
+  }
+
+  /** Completes the tokens that need no fetch of their own. Returns the others. */
+  private completeCoalesced(
+    tokens: readonly ClaimedToken[],
+    coalesced: ReadonlyMap<ClaimedToken, ItemResult[]>,
+  ): ClaimedToken[] {
+    return tokens.filter((token) => {
+      const results = coalesced.get(token);
       if (results) this.parts.completer.add(token, results);
-      return results === null;
+      return !results;
     });
   }
 
@@ -287,4 +316,11 @@ export class Claimer {
       this.logger.error({ msg: 'token URI prefetch failed', error: String(error) });
     }
   }
+}
+
+/** Whether a fetch from this source is as good as one from the source of the token; undefined: unknown. */
+function isServedBy({ source, items }: ClaimedToken, last: RefreshSource | undefined): boolean {
+  if (!last) return false;
+  const isLater = items.every(({ acceptedSeq }) => BigInt(acceptedSeq) < BigInt(last.acceptedSeq));
+  return isLater || isDeepStrictEqual(source, last.source);
 }

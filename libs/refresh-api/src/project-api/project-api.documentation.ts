@@ -80,7 +80,7 @@ export const FailsForCollection = () =>
     message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
   });
 
-const FailsWithoutRefresh = () =>
+export const FailsWithoutRefresh = () =>
   Fails(404, 'The project has no such refresh. A refresh of another project gets the same response.', {
     code: 'refresh_not_found',
     message: 'Refresh 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 does not exist.',

@@ -5,7 +5,10 @@ import {
   IdempotencyKeyReused,
   InvalidSchedule,
   MetadataRefreshService,
+  NothingToRetry,
   QuotaExceeded,
+  RefreshAlreadyCompleted,
+  RefreshCancelled,
   RefreshNotFound,
   ScheduledRefreshesExceeded,
   SelectionEmpty,
@@ -57,6 +60,9 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof NotAuthenticated) return errorResponse(401, 'unauthorized', error.message, error.reason);
     if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);
     if (error instanceof RefreshNotFound) return errorResponse(404, 'refresh_not_found', error.message);
+    if (error instanceof RefreshAlreadyCompleted) return errorResponse(409, 'refresh_completed', error.message);
+    if (error instanceof RefreshCancelled) return errorResponse(409, 'refresh_cancelled', error.message);
+    if (error instanceof NothingToRetry) return errorResponse(409, 'nothing_to_retry', error.message);
     if (error instanceof ResourceNotFound) return errorResponse(404, error.code, error.message);
     if (error instanceof TokensNotFound) return errorResponse(404, 'token_not_found', error.message);
     if (error instanceof QuotaExceeded) {

@@ -21,6 +21,10 @@ export function toRefreshBody(refresh: Refresh): z.output<typeof refreshSchema> 
     summary: { succeeded, failed, pending, ...(cancelled > 0 && { cancelled }) },
     // From here on, additions to the wire format.
     trigger,
+    retry_of: refresh.retryOf,
+    not_before: refresh.notBefore,
+    paused_at: refresh.pausedAt,
+    cancelled_at: refresh.cancelledAt,
     verdicts,
     cooldown,
   };

@@ -42,6 +42,16 @@ export const refreshSchema = z
       description:
         'What requested it. `api`: this API. `partner_api`: the collection API. `cli`: an operator. `retry`: the failed tokens of another refresh. `reveal`, `schedule`, `event`, `push`, `restore`: the service itself.',
     }),
+    retry_of: refreshId.nullable().meta({
+      description: 'The refresh whose failed tokens this one tries again; `null` for other triggers than `retry`.',
+    }),
+    not_before: timestampSchema.nullable().meta({
+      description: 'When it begins at the earliest; `queued` until then. `null`: it began when it was accepted.',
+    }),
+    paused_at: timestampSchema.nullable().meta({ description: 'Since when it is paused. `null`: it is not.' }),
+    cancelled_at: timestampSchema.nullable().meta({
+      description: 'When it was cancelled. `null`: it was not. Its pending tokens become `cancelled` within seconds.',
+    }),
     verdicts: z
       .object({
         updated: count,
@@ -165,6 +175,9 @@ const ERROR_CODES = [
   'webhook_not_found',
   'not_found',
   'method_not_allowed',
+  'refresh_completed',
+  'refresh_cancelled',
+  'nothing_to_retry',
   'token_limit_reached',
   'scheduled_limit_reached',
   'webhook_limit_reached',
