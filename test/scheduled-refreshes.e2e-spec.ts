@@ -133,7 +133,7 @@ it('a scheduled refresh waits, whole, while the hour has too few tokens left, an
   await test.worker.runOnce();
 
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ status: 'queued', summary: { pending: 30 } });
-  expect(test.metadataApi.totalHits).toBe(21);
+  expect(test.metadataApi.trafficOf(`/${project.collectionAddress}`).hits).toBe(21);
   expect(await remaining(project)).toBe(29);
 
   await workSecondsLater(3600);
