@@ -12,11 +12,15 @@ import { ids } from './support/token-ids.js';
 const TOKENS = 100_000;
 
 /** With SQL: through the store it takes a minute. */
-async function registerTokens({ query }: TestApp['database'], collectionId: string, tokens: number): Promise<void> {
-  await query('insert into nft_metadata.tokens (collection_id, token_id) select $1, generate_series(1, $2::int)', [
-    collectionId,
-    tokens,
-  ]);
+async function registerTokens(
+  { database }: Pick<TestApp, 'database'>,
+  { collectionId }: TestProject,
+  tokens: number,
+): Promise<void> {
+  await database.query(
+    'insert into nft_metadata.tokens (collection_id, token_id) select $1, generate_series(1, $2::int)',
+    [collectionId, tokens],
+  );
 }
 
 async function post(api: Pick<ServiceProcess, 'url'>, project: TestProject, body: object, headers: object = {}) {
@@ -28,8 +32,8 @@ async function post(api: Pick<ServiceProcess, 'url'>, project: TestProject, body
 }
 
 /** Refreshes of a project with their tokens, as they are counted and as they are queued. */
-async function savedRefreshes({ query }: Pick<TestApp['database'], 'query'>, projectId: string) {
-  return query<{ total: number; queued: number }>(
+async function savedRefreshes({ database }: Pick<TestApp, 'database'>, projectId: string) {
+  return database.query<{ total: number; queued: number }>(
     `select total, (select coalesce(sum(token_count), 0)::int from nft_metadata.refresh_chunks where refresh_id = refresh.id) as queued
      from nft_metadata.refreshes as refresh where project_id = $1 order by id`,
     [projectId],
@@ -42,9 +46,8 @@ describe('a refresh of 100,000 tokens', () => {
   beforeAll(async () => {
     test = await startApp();
     project = await test.aProject({ limits: { tokensPerHour: TOKENS * 10 } });
-    await registerTokens(test.database, project.collectionId, TOKENS);
+    await registerTokens(test, project, TOKENS);
   });
-  afterEach(() => test.database.query('delete from nft_metadata.refreshes'));
   afterAll(() => test.stop());
 
   it('a refresh of all tokens is accepted within three seconds, and none of its ids passes through the API process [T14]', async () => {
@@ -59,8 +62,9 @@ describe('a refresh of 100,000 tokens', () => {
     expect(response.status).toBe(202);
     expect(seconds).toBeLessThan(3);
     expect(peakMemoryMb(api) - peakBefore).toBeLessThan(10);
-    expect((await savedRefreshes(test.database, project.id)).at(-1)).toEqual({ total: TOKENS, queued: TOKENS });
+    expect((await savedRefreshes(test, project.id)).at(-1)).toEqual({ total: TOKENS, queued: TOKENS });
     await api.end('SIGTERM');
+    await forgetRefreshes();
   });
 
   it('a refresh of all tokens reads only the index of the token ids when the table is vacuumed', async () => {
@@ -80,6 +84,7 @@ describe('a refresh of 100,000 tokens', () => {
     expect(reads.filter(({ table }) => table === 'tokens')).toEqual([
       { table: 'tokens', node: 'Index Only Scan', index: 'tokens_collection_id_token_id_key', rows: TOKENS },
     ]);
+    await forgetRefreshes();
   });
 
   it('a refresh of ten tokens of another project is completed while a refresh of all tokens has hardly begun [T14]', async () => {
@@ -100,6 +105,11 @@ describe('a refresh of 100,000 tokens', () => {
     expect(meanwhile).toBeLessThan(TOKENS / 20);
   });
 
+  /** While no worker runs. */
+  async function forgetRefreshes(): Promise<void> {
+    await test.database.query('delete from nft_metadata.refreshes');
+  }
+
   async function progressOf(refreshId: string): Promise<number> {
     const [row] = await test.database.query<{ done: number }>(
       'select succeeded + failed + cancelled as done from nft_metadata.refreshes where id = $1',
@@ -116,7 +126,7 @@ describe('an API process that is killed while it accepts a selection', () => {
   beforeAll(async () => {
     test = await CrashTest.start();
     project = await test.app.aProject({ limits: { tokensPerHour: 10_000_000 } });
-    await registerTokens(test.database, project.collectionId, SELECTED);
+    await registerTokens(test, project, SELECTED);
   });
   afterAll(() => test.stop());
 
@@ -133,7 +143,7 @@ describe('an API process that is killed while it accepts a selection', () => {
   it('an API process that is killed before it commits a selection leaves nothing of it, and the request can be sent again [T15]', async () => {
     const [api, next] = await Promise.all([test.startProcess('api'), test.startProcess('api')]);
     await post(api, project, { token_ids: ['1'] });
-    const before = await savedRefreshes(test.database, project.id);
+    const before = await savedRefreshes(test, project.id);
     // The quota is the last thing that the transaction writes.
     const quota = await test.holdLock('select from nft_metadata.refresh_quotas where project_id = $1 for update', [
       project.id,
@@ -145,12 +155,12 @@ describe('an API process that is killed while it accepts a selection', () => {
     await request;
     await quota.release();
 
-    expect(await savedRefreshes(test.database, project.id)).toEqual(before);
+    expect(await savedRefreshes(test, project.id)).toEqual(before);
     expect([await used(), await keys()]).toEqual([1, []]);
     const again = await post(next, project, { all: true }, { 'idempotency-key': 'killed' });
     expect(again.status).toBe(202);
     expect(again.headers.get('idempotent-replayed')).toBeNull();
-    expect(await savedRefreshes(test.database, project.id)).toEqual([...before, { total: SELECTED, queued: SELECTED }]);
+    expect(await savedRefreshes(test, project.id)).toEqual([...before, { total: SELECTED, queued: SELECTED }]);
     expect(await used()).toBe(1 + SELECTED);
   });
 
@@ -159,7 +169,7 @@ describe('an API process that is killed while it accepts a selection', () => {
     async (round) => {
       const api = await test.startProcess('api');
       const key = `round-${round}`;
-      const [before, usedBefore] = [await savedRefreshes(test.database, project.id), await used()];
+      const [before, usedBefore] = [await savedRefreshes(test, project.id), await used()];
       const request = post(api, project, { all: true }, { 'idempotency-key': key }).catch(() => null);
       await delay(Math.random() * 300);
       await api.end('SIGKILL');
@@ -169,10 +179,7 @@ describe('an API process that is killed while it accepts a selection', () => {
       const again = await post(next, project, { all: true }, { 'idempotency-key': key });
 
       expect(again.status).toBe(202);
-      expect(await savedRefreshes(test.database, project.id)).toEqual([
-        ...before,
-        { total: SELECTED, queued: SELECTED },
-      ]);
+      expect(await savedRefreshes(test, project.id)).toEqual([...before, { total: SELECTED, queued: SELECTED }]);
       expect(await used()).toBe(usedBefore + SELECTED);
       await next.end('SIGTERM');
     },

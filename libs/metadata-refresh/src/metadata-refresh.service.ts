@@ -5,6 +5,7 @@ import { RefreshNotFound, TokensNotFound, type QuotaState } from './metadata-ref
 import { OwnedCollections } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
 import { RefreshAdmission } from './refresh-admission.js';
+import { RefreshEstimator } from './refresh-estimator.js';
 import { RefreshControl, type Admission } from './refresh-control.js';
 import { ProjectRefreshLimits, type RefreshingProject } from './refresh-limits.js';
 import { RefreshQuota } from './refresh-quota.js';
@@ -48,6 +49,7 @@ export class MetadataRefreshService {
     private readonly limits: ProjectRefreshLimits,
     private readonly quota: RefreshQuota,
     private readonly admission: RefreshAdmission,
+    private readonly estimator: RefreshEstimator,
     private readonly reader: RefreshReader,
     private readonly control: RefreshControl,
   ) {}
@@ -76,7 +78,7 @@ export class MetadataRefreshService {
    * and not for an empty selection.
    */
   async estimate(project: RefreshingProject, request: RefreshRequest): Promise<RefreshEstimate> {
-    return this.admission.estimate(project, request);
+    return this.estimator.estimate(project, request);
   }
 
   /**
@@ -96,7 +98,7 @@ export class MetadataRefreshService {
     collection: Collection,
     wanted: WantedTokens,
   ): Promise<Pick<RefreshEstimate, 'tokens' | 'expectedSeconds'>> {
-    return this.admission.estimateForCollection(collection, wanted);
+    return this.estimator.estimateFor(collection, wanted);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
-import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
-import { normalizeSelection, TokenStore, type Collection } from '@app/token-store';
+import { MetadataFetcher } from '@app/metadata-fetch';
+import { TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import { findReceipt, KeyTaken, saveReceipt, type Idempotency } from './idempotency.js';
@@ -10,7 +10,6 @@ import {
   QuotaExceeded,
   SelectionEmpty,
   SelectionTooLarge,
-  SourceNotSupported,
   TokensNotFound,
   TokensPerRequestExceeded,
   type QuotaState,
@@ -19,22 +18,21 @@ import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-
 import { priorityOf, type NewRefresh } from './new-refresh.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
-import { RefreshEstimator } from './refresh-estimator.js';
 import { ProjectRefreshLimits, type EffectiveLimits, type RefreshingProject } from './refresh-limits.js';
 import { RefreshQuota } from './refresh-quota.js';
 import type {
   CollectionRefreshRequest,
   Receipt,
-  RefreshEstimate,
   RefreshRequest,
   RequestConditions,
   WantedTokens,
 } from './refresh-request.js';
 import { RefreshRetry, type RetryOptions } from './refresh-retry.js';
-import { hostOf, toLocation } from './refresh-source.js';
+import { getLocation, hostOf } from './refresh-source.js';
 import { isCharged, type RefreshTrigger } from './refresh-trigger.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
+import { countWanted, withoutRepeats } from './wanted-tokens.js';
 
 interface Owner {
   projectId: string;
@@ -73,7 +71,6 @@ export class RefreshAdmission {
     private readonly enqueuer: RefreshEnqueuer,
     private readonly retries: RefreshRetry,
     private readonly scheduled: ScheduledRefreshes,
-    private readonly estimator: RefreshEstimator,
     private readonly bulkPause: BulkPause,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
@@ -119,35 +116,6 @@ export class RefreshAdmission {
     return { refreshId: id, quota: quota!, isReplayed: false };
   }
 
-  /** See MetadataRefreshService.estimate. */
-  async estimate(project: RefreshingProject, request: RefreshRequest): Promise<RefreshEstimate> {
-    const collection = await this.collections.get(project.id, request.collectionAddress);
-    const { trigger = 'api', notBefore } = request;
-    if (notBefore) await this.scheduled.check(notBefore);
-    const tokens = await this.count(collection, withoutRepeats(request));
-    const limits = this.limits.of(project);
-    const quota = await this.quota.read(project.id, limits.tokensPerHour);
-    const expectedSeconds = await this.expectedSeconds(collection, tokens);
-    const isFree = !isCharged(trigger);
-    const exceeds = isFree
-      ? null
-      : exceededLimit(request, tokens, limits, notBefore ? limits.tokensPerHour : quota.remaining);
-    return { tokens, charged: isFree ? 0 : tokens, quota, expectedSeconds, exceeds };
-  }
-
-  /** See MetadataRefreshService.estimateSelection. */
-  async estimateForCollection(
-    collection: Collection,
-    wanted: WantedTokens,
-  ): Promise<Pick<RefreshEstimate, 'tokens' | 'expectedSeconds'>> {
-    const tokens = await this.count(collection, withoutRepeats(wanted));
-    return { tokens, expectedSeconds: await this.expectedSeconds(collection, tokens) };
-  }
-
-  private async expectedSeconds(collection: Collection, tokens: number): Promise<number | null> {
-    return this.estimator.expectedSeconds(collection, hostOf(this.sourceOf(collection)), tokens);
-  }
-
   private async findReceipt(project: RefreshingProject, idempotency: Idempotency): Promise<Receipt | null> {
     const refreshId = await findReceipt(this.em.fork(), project.id, idempotency);
     if (refreshId === null) return null;
@@ -175,9 +143,9 @@ export class RefreshAdmission {
     conditions: Conditions,
   ): Promise<Accepted> {
     const { trigger, triggerDetail, idempotency, unknownTokens } = conditions;
-    const source = this.sourceOf(collection);
+    const source = getLocation(collection, this.fetcher);
     const notBefore = conditions.notBefore && (await this.scheduled.check(conditions.notBefore));
-    const expected = await this.count(collection, wanted);
+    const expected = await countWanted(this.tokens, collection, wanted);
     if (wanted.selection) this.checkSelection(collection, limits, expected);
     const priority = priorityOf(expected, conditions.priority === 'low');
     if (priority === 0 && !notBefore) this.bulkPause.request();
@@ -268,36 +236,7 @@ export class RefreshAdmission {
     if (tokens > tokensPerHour) throw new QuotaExceeded(await this.quota.read(projectId, tokensPerHour), tokens);
   }
 
-  private async count(collection: Collection, wanted: WantedTokens): Promise<number> {
-    if (wanted.tokenIds) return wanted.tokenIds.length;
-    return this.tokens.countSelected(collection.id, wanted.selection);
-  }
-
-  /** Throws SourceNotSupported. */
-  private sourceOf(collection: Collection): MetadataLocation {
-    const source = toLocation(collection);
-    if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
-    return source;
-  }
-
   private readQuota(project: RefreshingProject): Promise<QuotaState> {
     return this.quota.read(project.id, this.limits.of(project).tokensPerHour);
   }
-}
-
-/** Each id once; ranges that do not overlap. Throws InvalidSelection. */
-function withoutRepeats(wanted: WantedTokens): WantedTokens {
-  if (wanted.tokenIds) return { tokenIds: [...new Set(wanted.tokenIds)] };
-  return { selection: normalizeSelection(wanted.selection) };
-}
-
-function exceededLimit(
-  { tokenIds }: WantedTokens,
-  tokens: number,
-  limits: EffectiveLimits,
-  remaining: number,
-): RefreshEstimate['exceeds'] {
-  if (tokenIds && tokens > limits.tokensPerRequest) return 'tokensPerRequest';
-  if (!tokenIds && tokens > limits.tokensPerSelection) return 'tokensPerSelection';
-  return tokens > remaining ? 'tokensPerHour' : null;
 }

@@ -58,7 +58,7 @@ export class PartnerApiController {
         trigger: 'partner_api',
         unknownTokens: 'reject',
         ...(key !== undefined && { idempotency: { route: 'POST refresh_metadata', key, body } }),
-        precheck: countRequest.check,
+        precheck: () => countRequest.check(),
         admit: countRequest,
       },
     );

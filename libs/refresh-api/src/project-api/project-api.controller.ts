@@ -50,7 +50,7 @@ export class ProjectApiController {
     const { refreshId, quota, isReplayed } = await this.refreshes.request(asRefreshingProject(project), {
       ...body,
       ...(key !== undefined && { idempotency: { route: 'POST /metadata-refreshes', key, body } }),
-      precheck: countRequest.check,
+      precheck: () => countRequest.check(),
       admit: countRequest,
     });
     setHeaders(response, { ...toLimitHeaders(quota), ...(isReplayed && REPLAYED_HEADER) });

@@ -99,7 +99,7 @@ export type CreateRefresh = z.output<typeof createRefreshSchema>;
 export const estimateSchema = strictObject(fields, 'a field').superRefine(checkCombination).transform(toRequest);
 
 function checkCombination(body: Fields, context: z.RefinementCtx): void {
-  const issue = (message: string, ...path: string[]) => void context.addIssue({ code: 'custom', message, path });
+  const issue = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
   const wanted = (['token_ids', 'tokens', 'all'] as const).filter((name) => body[name] !== undefined);
   if (wanted.length === 0) issue('must be a list of token ids; or send tokens or all instead', 'token_ids');
   if (wanted.length > 1) issue(`the body must have one of ${wanted.join(' and ')}, not both`);
