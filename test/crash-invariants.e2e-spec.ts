@@ -42,6 +42,7 @@ const VIOLATIONS = [
    where id = (select min(id) from nft_metadata.tokens where metadata_version > 0)`,
   `update nft_metadata.collection_traits set token_count = token_count + 1`,
   `update nft_metadata.token_search set trait_ids = '{}'`,
+  `update nft_metadata.token_versions set replaced_raw = '{}'`,
   `insert into nft_metadata.event_outbox (occurred_at, changes, completions, event_count)
    select occurred_at, changes, completions, event_count from nft_metadata.event_outbox`,
 ];

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { RefreshSweep } from '../libs/metadata-refresh/src/refresh-sweep.js';
+import { Refreshes } from '@app/metadata-refresh';
 import { http, readErrors, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { control, remainingTokens, untilStatus } from './support/refresh-control.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -183,13 +183,14 @@ describe('the hour', () => {
     const other = await test.anotherProcess();
 
     await control(test.app, project, refreshId, 'cancel').expect(202);
-    await Promise.all([
+    const cancellations = [
       control(test.app, project, refreshId, 'cancel').expect(202),
-      other.get(RefreshSweep).cancelBatch(refreshId),
-      other.get(RefreshSweep).cancelBatch(refreshId),
-      other.get(RefreshSweep).continueStopped(),
-    ]);
+      other.get(Refreshes).cancel(refreshId),
+      other.get(Refreshes).cancel(refreshId),
+      test.app.get(Refreshes).cancel(refreshId),
+    ];
     await finish();
+    await Promise.all(cancellations);
     await untilStatus(test, project, refreshId, 'completed');
 
     const { succeeded, cancelled } = await summaryOf(project, refreshId);

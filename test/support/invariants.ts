@@ -190,6 +190,38 @@ const WHEN_IDLE: readonly Invariant[] = [
       having count(event) <> metadata_version`,
   },
   {
+    description: 'every version of a record has one row, with the content hash and the traits that it made',
+    sql: `select 'token ' || token.token_id || ' version ' || made.version || ': ' || coalesce(version.content_hash, 'none') as detail
+      from nft_metadata.tokens as token
+      cross join lateral generate_series(1, token.metadata_version) as made (version)
+      left join nft_metadata.token_versions as version on version.id = token.id and version.version = made.version
+      where version.id is null or made.version = token.metadata_version and version.content_hash <> token.content_hash
+      union all
+      select 'token ' || token.token_id || ': traits ' || search.trait_ids::text || ', versions have ' || held.trait_ids::text
+      from nft_metadata.tokens as token
+      join nft_metadata.token_search as search using (collection_id, token_id)
+      cross join lateral (
+        select coalesce(array_agg(trait_id order by trait_id), '{}') as trait_ids
+        from (
+          select trait_id from (
+            select unnest(traits_added) as trait_id, 1 as amount from nft_metadata.token_versions where id = token.id
+            union all
+            select unnest(traits_removed), -1 from nft_metadata.token_versions where id = token.id
+          ) as change
+          group by trait_id having sum(amount) > 0
+        ) as trait
+      ) as held
+      where search.trait_ids <> held.trait_ids
+      union all
+      select 'a version of a removed token: ' || id from nft_metadata.token_versions as version
+      where not exists (select from nft_metadata.tokens as token where token.id = version.id)`,
+  },
+  {
+    description: 'the document of every version but the first is kept once',
+    sql: `select 'record ' || id || ' version ' || version as detail from nft_metadata.token_versions
+      where (replaced_raw is null) <> (version = 1)`,
+  },
+  {
     description: 'a completed refresh stays completed',
     sql: `select 'refresh ' || row_id as detail
       from (${committed('refreshes', 'completed_at')}) as change where before is not null and after is distinct from before`,

@@ -9,6 +9,7 @@ export type { Located } from './metadata-source.js';
 export type { NoTokenUri } from './chain/contract-reader.js';
 export type { TokenUri, UriRule } from './uri/uri-rule.js';
 export type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
+export { UNDECODABLE_REASONS, UNREACHABLE_REASONS } from './fetch-outcome.js';
 export type {
   FailedRequest,
   FetchOutcome,

@@ -127,15 +127,6 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         ${lanes.map(({ id }) => id)}::int[], ${lanes.map(({ room }) => room)}::int[],
         ${lanes.map(({ onlyInteractive }) => onlyInteractive)}::boolean[]
       ) as lane (id, room, only_interactive)
-    ), claimed as materialized (
-      -- "offset 0": chunks first. With old statistics, the planner would read all chunks of all refreshes for this join.
-      select chunk.*, refresh.collection_id
-      from (
-        select lane_id, refresh_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
-        where lane_id = any(${lanes.map(({ id }) => id)}::int[]) and is_claimed and due_at > now()
-        offset 0
-      ) as chunk
-      join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
     ), stopped as materialized (
       select id from nft_metadata.refreshes where ${isBeingStopped}
     ), first as materialized (
@@ -170,27 +161,43 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         ) as due
       ) as candidate
       where candidate.tokens_before < lane.room
-    ), due as materialized (
+    ), locked as materialized (
+      -- Without a join: with old statistics, the planner would read all chunks of their refreshes.
       -- "not held" again: the sweep may have held a chunk since this snapshot.
       select * from nft_metadata.refresh_chunks where id = any(array(select id from first)) and not held
       order by due_at, id
       for no key update skip locked
+    ), due as materialized (
+      select locked.*, refresh.collection_id, refresh.source, refresh.trigger, refresh.accepted_seq
+      from locked join nft_metadata.refreshes as refresh on refresh.id = locked.refresh_id
+    ), wanted as materialized (
+      select lane_id, collection_id, array_agg(distinct refresh_id) as refresh_ids, min(first_token_id) as first_token_id,
+        max(last_token_id) as last_token_id
+      from due group by lane_id, collection_id
+    ), in_flight as materialized (
+      select chunk.lane_id, refresh.collection_id, unnest(chunk.token_ids) as token_id
+      from (
+        -- "offset 0": chunks first. With old statistics, the planner would read all chunks of all refreshes for this join.
+        select lane_id, refresh_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
+        where lane_id = any(${lanes.map(({ id }) => id)}::int[]) and is_claimed and due_at > now()
+        offset 0
+      ) as chunk
+      join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
+      join wanted on wanted.lane_id = chunk.lane_id and wanted.collection_id = refresh.collection_id
+        and chunk.first_token_id <= wanted.last_token_id and chunk.last_token_id >= wanted.first_token_id
+        -- A token is in one chunk of its refresh.
+        and wanted.refresh_ids <> array[chunk.refresh_id]
     )
-    select due.id::text as id, due.lane_id as "laneId", due.priority, due.refresh_id as "refreshId",
-      refresh.collection_id as "collectionId", refresh.source, refresh.trigger, refresh.accepted_seq::text as "acceptedSeq",
-      due.claim_count as "claimCount", due.attempt_count as "attemptCount", due.lost_count as "lostCount",
-      due.is_claimed as "isLost", array_to_string(due.token_ids, ',') as "tokenIds",
+    select id::text as id, lane_id as "laneId", priority, refresh_id as "refreshId", collection_id as "collectionId", source,
+      trigger, accepted_seq::text as "acceptedSeq", claim_count as "claimCount", attempt_count as "attemptCount",
+      lost_count as "lostCount", is_claimed as "isLost", array_to_string(token_ids, ',') as "tokenIds",
       (
-        select string_agg(token_id::text, ',')
-        from claimed cross join lateral unnest(claimed.token_ids) as one (token_id)
-        where claimed.lane_id = due.lane_id and claimed.collection_id = refresh.collection_id
-          and claimed.refresh_id <> due.refresh_id
-          and claimed.first_token_id <= due.last_token_id and claimed.last_token_id >= due.first_token_id
-          and token_id between due.first_token_id and due.last_token_id
+        select string_agg(one.token_id::text, ',') from unnest(due.token_ids) as one (token_id)
+        -- "is true": the tokens in flight become one hash table. Without it, they are joined with each chunk again.
+        where ((due.lane_id, due.collection_id, one.token_id) in (select lane_id, collection_id, token_id from in_flight)) is true
       ) as "inFlight"
     from due
-    join nft_metadata.refreshes as refresh on refresh.id = due.refresh_id
-    order by due.due_at, due.id`.execute(em.getKysely());
+    order by due_at, due.id`.execute(em.getKysely());
   return rows.map((row) => ({
     ...row,
     tokenIds: row.tokenIds.split(','),

@@ -21,14 +21,27 @@ export type { Admission } from './refresh-control.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
-export type { FailureCount, ProjectRefresh, RefreshFilter } from './refreshes.js';
+export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
 export { RefreshWorker } from './worker/refresh-worker.js';
-export type { Attempt, Cooldown, Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
+export type {
+  Attempt,
+  Cooldown,
+  ReasonCount,
+  Refresh,
+  RefreshDetails,
+  RefreshError,
+  RefreshListFilter,
+  RefreshStatus,
+} from './refresh-reader.js';
+export type { Speed } from './refresh-speed.js';
+export { adviceFor } from './reason-advice.js';
+export { isRefreshReason, REFRESH_ERROR_CODES, REFRESH_REASONS } from './refresh-reason.js';
+export type { RefreshReason } from './refresh-reason.js';
 export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
 export type { RefreshTrigger } from './refresh-trigger.js';
 export type { VerdictCounts, VerdictName } from './verdict.js';
-export type { RefreshErrorCode } from './item-result.js';
+export type { RefreshErrorCode } from './refresh-reason.js';
 export type { Page, PagePosition, PageRequest } from './page.js';
 export {
   CollectionAmbiguous,

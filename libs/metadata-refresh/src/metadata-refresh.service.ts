@@ -9,7 +9,14 @@ import { RefreshEstimator } from './refresh-estimator.js';
 import { RefreshControl, type Admission } from './refresh-control.js';
 import { ProjectRefreshLimits, type RefreshingProject } from './refresh-limits.js';
 import { RefreshQuota } from './refresh-quota.js';
-import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
+import {
+  RefreshReader,
+  type Attempt,
+  type Refresh,
+  type RefreshDetails,
+  type RefreshError,
+  type RefreshListFilter,
+} from './refresh-reader.js';
 import type {
   CollectionRefreshRequest,
   Receipt,
@@ -65,7 +72,7 @@ export class MetadataRefreshService {
   /**
    * Accepts a refresh of listed or selected tokens: quota, refresh and tokens are saved in one transaction, and the receipt is
    * returned after its commit. A selection is made into the queue in the database alone, in about a second for a million tokens.
-   * Throws TokensPerRequestExceeded, InvalidSelection, SelectionEmpty, SelectionTooLarge, InvalidSchedule, ScheduledRefreshesExceeded,
+   * Throws TokensPerRequestExceeded, InvalidTokenId, InvalidSelection, SelectionEmpty, SelectionTooLarge, InvalidSchedule, ScheduledRefreshesExceeded,
    * CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported, TokensNotFound, QuotaExceeded,
    * IdempotencyKeyReused; then nothing was saved or counted.
    */
@@ -107,7 +114,11 @@ export class MetadataRefreshService {
    * worker had begun are given back to the hour that they were charged to, if it is still running. Again: nothing more happens. Returns
    * the refresh as it is now. Throws RefreshNotFound, RefreshAlreadyCompleted.
    */
-  async cancelRefresh(project: RefreshingProject, refreshId: string, { admit }: ControlRequest = {}): Promise<Refresh> {
+  async cancelRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
     await this.control.cancel({ refreshId, projectId: project.id }, admit);
     return this.getRefresh(project, refreshId);
   }
@@ -117,13 +128,21 @@ export class MetadataRefreshService {
    * cancelled. Again: nothing more happens. Returns the refresh as it is now. Throws RefreshNotFound, RefreshCancelled,
    * RefreshAlreadyCompleted.
    */
-  async pauseRefresh(project: RefreshingProject, refreshId: string, { admit }: ControlRequest = {}): Promise<Refresh> {
+  async pauseRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
     await this.control.pause({ refreshId, projectId: project.id }, admit);
     return this.getRefresh(project, refreshId);
   }
 
   /** Ends a pause; retries keep their time. Also if there is none. The same results and errors as `pauseRefresh`. */
-  async resumeRefresh(project: RefreshingProject, refreshId: string, { admit }: ControlRequest = {}): Promise<Refresh> {
+  async resumeRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
     await this.control.resume({ refreshId, projectId: project.id }, admit);
     return this.getRefresh(project, refreshId);
   }
@@ -142,17 +161,15 @@ export class MetadataRefreshService {
   }
 
   /** Throws RefreshNotFound, also for another project's refresh. */
-  async getRefresh(project: RefreshingProject, refreshId: string): Promise<Refresh> {
+  async getRefresh(project: RefreshingProject, refreshId: string): Promise<RefreshDetails> {
     const refresh = await this.reader.find(project.id, refreshId);
     if (!refresh) throw new RefreshNotFound(refreshId);
     return refresh;
   }
 
-  async listRefreshes(
-    project: RefreshingProject,
-    page: PageRequest & { collectionAddress?: string | undefined },
-  ): Promise<Page<Refresh>> {
-    return this.reader.list(project.id, page, page.collectionAddress);
+  /** Newest first; those with REQUESTED_TRIGGERS, unless it names others. */
+  async listRefreshes(project: RefreshingProject, query: PageRequest & RefreshListFilter): Promise<Page<Refresh>> {
+    return this.reader.list(project.id, query);
   }
 
   /** Throws RefreshNotFound. */

@@ -22,7 +22,7 @@ export interface Claim {
   tokens: ClaimedToken[];
   /** The claim served its maximum of lanes: others may have due tokens as well. */
   mayHaveLeftLanes: boolean;
-  /** Hosts whose demand was filled. */
+  /** Hosts that may have more due tokens. */
   fullHosts: ReadonlySet<string>;
   /** Some tokens are being fetched for another refresh: they are due again after DEFERRAL_SECONDS. */
   hasDeferred: boolean;
@@ -86,7 +86,7 @@ export class RefreshQueue {
       return {
         tokens: toTokens(lanes, parts),
         mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
-        fullHosts: fullHosts(lanes, divided),
+        fullHosts: fullHosts(lanes, due, divided),
         hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
       };
     });
@@ -152,14 +152,32 @@ export class RefreshQueue {
 
 const NOTHING: Claim = { tokens: [], mayHaveLeftLanes: false, fullHosts: new Set(), hasDeferred: false };
 
-/** Hosts with a lane that filled its room, or that has more due tokens for another reason. */
-function fullHosts(lanes: readonly LockedLane[], divided: readonly DividedChunk<DueChunkRow>[]): Set<string> {
+/**
+ * Hosts with a lane that may have more due tokens: the claim has filled its room, has left tokens out, or has read as many tokens
+ * of one size as fit into the room. Those may be in flight, or the same few tokens of many refreshes.
+ */
+function fullHosts(
+  lanes: readonly LockedLane[],
+  due: readonly DueChunkRow[],
+  divided: readonly DividedChunk<DueChunkRow>[],
+): Set<string> {
   const isFull = (lane: LockedLane) => {
     const parts = divided.filter(({ chunk }) => chunk.laneId === lane.id).flatMap((of) => of.parts);
-    const claimed = parts.reduce((sum, { state, tokenIds }) => sum + (state === 'claimed' ? tokenIds.length : 0), 0);
-    return claimed >= lane.room || parts.some(({ state }) => state === 'due');
+    const read = Map.groupBy(
+      due.filter(({ laneId }) => laneId === lane.id),
+      ({ priority }) => priority,
+    );
+    return (
+      sum(parts.filter(({ state }) => state === 'claimed')) >= lane.room ||
+      parts.some(({ state }) => state === 'due') ||
+      [...read.values()].some((chunks) => sum(chunks) >= lane.room)
+    );
   };
   return new Set(lanes.filter(isFull).map(({ host }) => host));
+}
+
+function sum(parts: readonly { tokenIds: readonly string[] }[]): number {
+  return parts.reduce((tokens, { tokenIds }) => tokens + tokenIds.length, 0);
 }
 
 /** The tokens of all claimed parts, in turns from the lanes and, within a lane, from the sizes of requests. */

@@ -9,7 +9,7 @@ import { RefreshQuota } from './refresh-quota.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
 import { areAllHeld, cancelChunks, holdChunks, lockChunksToHold, type ChunkBatch } from './stopped-chunks.js';
 import { VERDICTS } from './verdict.js';
-import { DatabaseBackoff } from './worker/database-backoff.js';
+import { DatabaseBackoff } from './database-backoff.js';
 
 /** Chunks that one transaction cancels, with up to 128 tokens each. */
 const CANCEL_BATCH_SIZE = 64;

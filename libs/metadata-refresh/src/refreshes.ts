@@ -2,14 +2,24 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import type { RefreshErrorCode } from './item-result.js';
 import { RefreshAlreadyCompleted, RefreshNotFound, RefreshPending } from './metadata-refresh.errors.js';
+import { adviceFor } from './reason-advice.js';
 import { RefreshControl } from './refresh-control.js';
 import { parseRefreshId } from './refresh-id.js';
-import { refreshColumns, type Refresh } from './refresh-reader.js';
+import {
+  detailColumns,
+  newestOf,
+  refreshColumns,
+  toDetails,
+  type DetailRow,
+  type Refresh,
+  type RefreshDetails,
+} from './refresh-reader.js';
+import type { RefreshErrorCode } from './refresh-reason.js';
 import { RefreshRetention } from './refresh-retention.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
+import { REFRESH_TRIGGERS, type RefreshTrigger } from './refresh-trigger.js';
 
 /** Selects refreshes. All filters have to match. */
 export interface RefreshFilter {
@@ -18,10 +28,17 @@ export interface RefreshFilter {
   collectionId?: string | undefined;
   /** true: only refreshes with pending tokens; false: only completed ones. */
   isPending?: boolean | undefined;
+  /** Default: all. */
+  triggers?: readonly RefreshTrigger[] | undefined;
 }
 
 /** A refresh, with the project that requested it. */
 export interface ProjectRefresh extends Refresh {
+  projectId: string;
+}
+
+/** The same with its speed, and with the reasons of its failures. */
+export interface ProjectRefreshDetails extends RefreshDetails {
   projectId: string;
 }
 
@@ -30,6 +47,8 @@ export interface FailureCount {
   errorCode: RefreshErrorCode;
   reason: string;
   tokens: number;
+  /** What the owner of the Metadata API can do: one sentence. */
+  advice: string;
   example: { tokenId: string; metadataUrl: string; statusCode: number | null };
 }
 
@@ -51,23 +70,32 @@ export class Refreshes {
   async list({ limit = 100, ...filter }: RefreshFilter & { limit?: number | undefined } = {}): Promise<
     ProjectRefresh[]
   > {
+    const rowLimit = Math.min(Math.max(limit, 1), 1000);
+    const { projectId, triggers = REFRESH_TRIGGERS } = filter;
+    // Refreshes of all projects have no index, and are read once.
+    const newest =
+      projectId === undefined
+        ? sql`(
+            select * from nft_metadata.refreshes as refresh
+            where ${matches(filter)} and refresh.trigger = any(${triggers}::text[])
+            order by refresh.created_at desc, refresh.id desc
+            limit ${rowLimit}
+          ) as refresh`
+        : newestOf(triggers, [matches(filter)], rowLimit);
     const { rows } = await sql<ProjectRefresh>`
-      select ${refreshColumns}, refresh.project_id as "projectId"
-      from nft_metadata.refreshes as refresh
-      where ${matches(filter)}
-      order by refresh.created_at desc, refresh.id desc
-      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
+      select ${refreshColumns}, refresh.project_id as "projectId" from ${newest}
+      order by refresh.created_at desc, refresh.id desc`.execute(this.em.fork().getKysely());
     return rows;
   }
 
   /** Throws RefreshNotFound. */
-  async get(refreshId: string): Promise<ProjectRefresh> {
-    const { rows } = await sql<ProjectRefresh>`
-      select ${refreshColumns}, refresh.project_id as "projectId"
+  async get(refreshId: string): Promise<ProjectRefreshDetails> {
+    const { rows } = await sql<DetailRow & { projectId: string }>`
+      select ${detailColumns}, refresh.project_id as "projectId"
       from nft_metadata.refreshes as refresh
       where refresh.id = ${parseRefreshId(refreshId)}::uuid`.execute(this.em.fork().getKysely());
     if (!rows[0]) throw new RefreshNotFound(refreshId);
-    return rows[0];
+    return toDetails(rows[0]);
   }
 
   async count(filter: RefreshFilter): Promise<{ refreshes: number; pendingTokens: number }> {
@@ -78,28 +106,28 @@ export class Refreshes {
     return rows[0]!;
   }
 
-  /** Counts the failed tokens of these refreshes by reason, the most frequent reason first, each with its lowest token id. */
+  /** Counts the failed tokens of these refreshes by reason, the most frequent reason first, each with one of its tokens. */
   async countFailures(refreshIds: readonly string[]): Promise<FailureCount[]> {
-    // Read from the index on (refresh_id, reason, token_id) alone; only the examples are read from the table.
-    const { rows } = await sql<Omit<FailureCount, 'example'> & FailureCount['example']>`
-      with of_refresh as (
-        select refresh_id, reason, error_code, count(*) as tokens, min(token_id) as token_id
-        from nft_metadata.refresh_errors
+    const { rows } = await sql<Omit<FailureCount, 'example' | 'advice'> & FailureCount['example']>`
+      with failure as (
+        select reason, error_code, sum(count)::int as tokens, min(example_token_id) as token_id,
+          (array_agg(refresh_id order by example_token_id, refresh_id))[1] as refresh_id
+        from nft_metadata.refresh_reasons
         where refresh_id = any(${refreshIds}::uuid[])
-        group by refresh_id, reason, error_code
-      ), failure as (
-        select reason, error_code, sum(tokens)::int as tokens, min(token_id) as token_id,
-          (array_agg(refresh_id order by token_id, refresh_id))[1] as refresh_id
-        from of_refresh
         group by reason, error_code
       )
-      select failure.error_code as "errorCode", failure.reason, failure.tokens, example.token_id::text as "tokenId",
+      select failure.error_code as "errorCode", failure.reason, failure.tokens, failure.token_id::text as "tokenId",
         example.metadata_url as "metadataUrl", example.status_code as "statusCode"
       from failure
-      join nft_metadata.refresh_errors as example
-        on example.refresh_id = failure.refresh_id and example.token_id = failure.token_id
+      cross join lateral (
+        select * from nft_metadata.refresh_errors as error
+        where error.refresh_id = failure.refresh_id and error.token_id = failure.token_id
+        limit 1
+      ) as example
       order by failure.tokens desc, failure.error_code, failure.reason`.execute(this.em.fork().getKysely());
-    return rows.map(({ errorCode, reason, tokens, ...example }) => ({ errorCode, reason, tokens, example }));
+    return rows.map(({ errorCode, reason, tokens, ...example }) => {
+      return { errorCode, reason, tokens, advice: adviceFor(errorCode, reason), example };
+    });
   }
 
   /**

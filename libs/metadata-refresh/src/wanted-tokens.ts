@@ -1,9 +1,13 @@
-import { normalizeSelection, type Collection, type TokenStore } from '@app/token-store';
+import { InvalidTokenId, normalizeSelection, type Collection, type TokenStore } from '@app/token-store';
 import type { WantedTokens } from './refresh-request.js';
 
-/** Each id once; ranges that do not overlap. Throws InvalidSelection. */
+/** Each id once; ranges that do not overlap. Throws InvalidTokenId, InvalidSelection. */
 export function withoutRepeats(wanted: WantedTokens): WantedTokens {
-  if (wanted.tokenIds) return { tokenIds: [...new Set(wanted.tokenIds)] };
+  if (wanted.tokenIds) {
+    // "01" would be a second token, with the row of "1".
+    InvalidTokenId.check(wanted.tokenIds);
+    return { tokenIds: [...new Set(wanted.tokenIds)] };
+  }
   return { selection: normalizeSelection(wanted.selection) };
 }
 

@@ -22,6 +22,8 @@ export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
+export { VersionStore } from './version-store.js';
+export type { VersionChange, VersionReference } from './version-store.js';
 export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
 export type {
   Attribute,

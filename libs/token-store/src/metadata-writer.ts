@@ -46,12 +46,9 @@ export class MetadataWriter {
     if (tokens.length > 0) await this.traits.prepare(tokens);
   }
 
-  async write(
-    em: EntityManager,
-    writes: readonly MetadataWrite[],
-    { onChange, onVersion, defer }: WriteOptions = {},
-  ): Promise<WriteResult[]> {
+  async write(em: EntityManager, writes: readonly MetadataWrite[], options: WriteOptions = {}): Promise<WriteResult[]> {
     if (writes.length === 0) return [];
+    const { onVersion, defer } = options;
     const newest = newestWrites(writes);
     const results = new Map<MetadataWrite, WriteResult>();
     const versions = new Map<MetadataWrite, number>();
@@ -80,7 +77,7 @@ export class MetadataWriter {
       settle(await writeTokens(em, fetches, ids));
     }
 
-    const traitChanges = await this.writeContent(em, changes, onChange);
+    const traitChanges = await this.writeContent(em, changes, options);
     if (traitChanges.length > 0) {
       const count = () => this.traits.count(em, traitChanges);
       if (defer) defer(count);
@@ -113,11 +110,11 @@ export class MetadataWriter {
     return writeTokens(em, fetches, ids);
   }
 
-  /** Documents and search rows. Returns the changes of traits, which are to be counted. */
+  /** Documents, versions and search rows. Returns the changes of traits, which are to be counted. */
   private async writeContent(
     em: EntityManager,
     changes: readonly Change[],
-    onChange: WriteOptions['onChange'],
+    { onChange, keepReplaced = true }: WriteOptions,
   ): Promise<TraitChange[]> {
     if (changes.length === 0) return [];
     const traitIds = await this.traits.idsOf(
@@ -126,10 +123,20 @@ export class MetadataWriter {
     );
     const replaced = await writeDocuments(
       em,
-      changes.map(({ write: { collectionId, tokenId }, token, changed: metadata }) => {
-        return { id: token.id, collectionId, tokenId, isFirst: token.version === 0, metadata };
+      changes.map(({ write: { collectionId, tokenId, refreshId, trigger }, token, changed: metadata }, index) => {
+        const version = token.version + 1;
+        return {
+          id: token.id,
+          collectionId,
+          tokenId,
+          version,
+          metadata,
+          traitIds: traitIds[index]!,
+          refreshId,
+          trigger,
+        };
       }),
-      onChange !== undefined,
+      { withAttributes: onChange !== undefined, keepReplaced },
     );
     const searched: SearchedToken[] = [];
     const traitChanges: TraitChange[] = [];
@@ -142,7 +149,7 @@ export class MetadataWriter {
       if (hasOtherTraits || before.nameKey !== nameKey(changed.name)) {
         searched.push({ id: token.id, collectionId, tokenId, name: changed.name, traitIds: after });
       }
-      if (before.difference) onChange?.(toChange(write, before.difference, changed));
+      onChange?.(toChange(write, before, changed));
     }
     await this.search.write(em, searched);
     return traitChanges;
