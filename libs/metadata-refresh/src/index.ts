@@ -23,6 +23,8 @@ export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
+export { TokenVersions } from './token-versions.js';
+export type { KeptVersion, VersionDifference, VersionRange } from './token-versions.js';
 export { RefreshWorker } from './worker/refresh-worker.js';
 export type {
   Attempt,
@@ -61,6 +63,8 @@ export {
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  VersionNotFound,
+  VersionNotKept,
 } from './metadata-refresh.errors.js';
 export type { QuotaState } from './metadata-refresh.errors.js';
 export { metadataRefreshMigrations } from './migrations/index.js';

@@ -129,6 +129,26 @@ export class TokensNotFound extends Error {
   }
 }
 
+/** The token has no version with this number, or it has expired. */
+export class VersionNotFound extends Error {
+  override readonly name = 'VersionNotFound';
+  constructor(readonly version: number) {
+    super(
+      `The token has no version ${version}, or it has expired. The list of its versions has those that can be read.`,
+    );
+  }
+}
+
+/** The version is known, but its document is not kept any more. */
+export class VersionNotKept extends Error {
+  override readonly name = 'VersionNotKept';
+  constructor(readonly version: number) {
+    super(
+      `The document of version ${version} is not kept any more. In the list of versions, \`has_document\` shows those that are.`,
+    );
+  }
+}
+
 /** Two collections of the project have this address, on different chains. */
 export class CollectionAmbiguous extends Error {
   override readonly name = 'CollectionAmbiguous';

@@ -24,6 +24,7 @@ import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
+import { TokenVersions } from './token-versions.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
 import { HostWorkers } from './worker/host-workers.js';
@@ -105,13 +106,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshRetry,
     RefreshRetention,
     Refreshes,
+    TokenVersions,
     RefreshListener,
     HostWorkers,
     RefreshWorker,
     AttemptCounts,
     BulkPause,
   ],
-  exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker],
+  exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker, TokenVersions],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {

@@ -29,6 +29,7 @@ import { RefreshControlController } from './project-api/refresh-control.controll
 import { ESTIMATE_PATH, RefreshEstimateController } from './project-api/refresh-estimate.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
+import { TokenVersionsController } from './token-api/token-versions.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
 import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
 import { WebhookApiFallbackController } from './webhook-api/webhook-api-fallback.controller.js';
@@ -126,6 +127,7 @@ function controllersOf({
           ...(exposeTokenRoutes
             ? [
                 mount(projectApiPath, TOKENS_PATH, TokensController),
+                mount(projectApiPath, TOKENS_PATH, TokenVersionsController),
                 mount(projectApiPath, TOKENS_PATH, TokenAttemptsController),
                 mount(projectApiPath, TOKENS_PATH, TokenApiFallbackController),
               ]

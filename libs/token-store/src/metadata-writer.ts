@@ -2,6 +2,7 @@ import { bigintArray, booleanArray, textArray, uuidArray } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
+import { arrayText } from './array-text.js';
 import { toChange } from './record-difference.js';
 import { nameKey } from './search/name-key.js';
 import { SearchIndex, type SearchedToken } from './search/search-index.js';
@@ -180,7 +181,7 @@ async function writeTokens(
   ids: readonly string[],
 ): Promise<readonly Fetch[]> {
   if (fetches.length === 0) return [];
-  const warnings = fetches.map(({ changed }) => (changed?.warnings.length ? toArrayText(changed.warnings) : null));
+  const warnings = fetches.map(({ changed }) => (changed?.warnings.length ? arrayText(changed.warnings) : null));
   const { rows } = await sql<{ ids: string[] | null }>`
     with locked as materialized (
       select id from nft_metadata.tokens where id = any(${bigintArray(ids)}::bigint[])
@@ -219,11 +220,6 @@ async function writeTokens(
     from written`.execute(em.getKysely());
   const written = rows[0]!.ids && new Set(rows[0]!.ids);
   return written ? fetches.filter(({ token }) => written.has(token.id)) : fetches;
-}
-
-/** The text form of an array. */
-function toArrayText(values: readonly string[]): string {
-  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
 }
 
 /** Of the text form of an array of ids. */

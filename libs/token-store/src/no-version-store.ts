@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { VersionsNotSupported } from './token-store.errors.js';
 import { VersionStore, type VersionChange } from './version-store.js';
 
 /** Of a host with a TokenStore of its own, which did not provide a VersionStore. */
@@ -6,5 +7,17 @@ import { VersionStore, type VersionChange } from './version-store.js';
 export class NoVersionStore extends VersionStore {
   override async findChanges(): Promise<VersionChange[]> {
     return [];
+  }
+
+  override async listVersions(): Promise<never> {
+    throw new VersionsNotSupported();
+  }
+
+  override async findVersion(): Promise<never> {
+    throw new VersionsNotSupported();
+  }
+
+  override async findChangesBetween(): Promise<never> {
+    throw new VersionsNotSupported();
   }
 }

@@ -1,6 +1,7 @@
 import { bigintArray, integerArray, textArray, uuidArray } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql, type RawBuilder } from 'kysely';
+import { arrayText } from './array-text.js';
 import { fieldsOf, joinBefore, selectChangedFields } from './record-difference.js';
 import type { Attribute, TokenMetadata } from './token-metadata.js';
 import type { TokenReference } from './token-record.js';
@@ -79,7 +80,7 @@ function documentRows(writes: readonly DocumentWrite[]) {
     ${texts(({ raw }) => raw)}::text[]`;
 }
 
-const VERSION_COLUMNS = sql.raw('version, refresh_id, trigger, content_hash, trait_ids');
+const VERSION_COLUMNS = sql.raw('version, refresh_id, trigger, content_hash, warnings, trait_ids');
 
 /** The columns as arrays, in the order of VERSION_COLUMNS. */
 function versionRows(writes: readonly DocumentWrite[]) {
@@ -88,12 +89,13 @@ function versionRows(writes: readonly DocumentWrite[]) {
     ${uuidArray(writes.map(({ refreshId }) => refreshId))}::uuid[],
     ${textArray(writes.map(({ trigger }) => trigger))}::text[],
     ${textArray(writes.map(({ metadata }) => metadata.contentHash))}::text[],
+    ${textArray(writes.map(({ metadata: { warnings } }) => (warnings.length > 0 ? arrayText(warnings) : null)))}::text[],
     ${textArray(writes.map(({ traitIds }) => `{${traitIds.join(',')}}`))}::text[]`;
 }
 
 const INSERT_VERSIONS = sql.raw(`
   insert into nft_metadata.token_versions
-    (id, version, refresh_id, trigger, created_at, content_hash, changed_fields, traits_added, traits_removed, replaced_raw)`);
+    (id, version, refresh_id, trigger, created_at, content_hash, warnings, changed_fields, traits_added, traits_removed, replaced_raw)`);
 
 /** Without those that have no row. The difference to the version before is computed in the database: no document is sent. */
 async function updateDocuments(
@@ -120,13 +122,13 @@ async function updateDocuments(
         left join nft_metadata.token_search as search using (collection_id, token_id)
         ${joinBefore}
       where document.id = row.id and document.id = any(${bigintArray(writes.map(({ id }) => id))}::bigint[])
-      returning document.id, row.version, row.refresh_id, row.trigger, row.content_hash, row.trait_ids, search.name_key,
-        search.trait_ids as trait_ids_before, ${selectChangedFields} as changed_fields,
+      returning document.id, row.version, row.refresh_id, row.trigger, row.content_hash, row.warnings, row.trait_ids,
+        search.name_key, search.trait_ids as trait_ids_before, ${selectChangedFields} as changed_fields,
         ${keepReplaced ? sql`before.raw` : sql`null::json`} as replaced_raw,
         ${withAttributes ? sql`before.attributes` : sql`'[]'::json`} as attributes_before
     ), versions as (
       ${INSERT_VERSIONS}
-      select id, version, refresh_id, trigger, now(), content_hash, changed_fields,
+      select id, version, refresh_id, trigger, now(), content_hash, warnings::text[], changed_fields,
         ${difference(sql`trait_ids::bigint[]`, sql`trait_ids_before`)},
         ${difference(sql`trait_ids_before`, sql`trait_ids::bigint[]`)}, replaced_raw
       from updated
@@ -147,8 +149,8 @@ async function insertDocuments(em: EntityManager, writes: readonly DocumentWrite
   await sql`
     with versions as (
       ${INSERT_VERSIONS}
-      select row.id, row.version, row.refresh_id, row.trigger, now(), row.content_hash, row.changed_fields,
-        row.trait_ids::bigint[], '{}', null
+      select row.id, row.version, row.refresh_id, row.trigger, now(), row.content_hash, row.warnings::text[],
+        row.changed_fields, row.trait_ids::bigint[], '{}', null
       from unnest(
         ${bigintArray(writes.map(({ id }) => id))}::bigint[],
         ${versionRows(writes)},

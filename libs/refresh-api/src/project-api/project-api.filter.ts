@@ -16,10 +16,18 @@ import {
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  VersionNotFound,
+  VersionNotKept,
   type QuotaState,
 } from '@app/metadata-refresh';
 import { CALLING_PROJECT, NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
-import { CollectionFull, InvalidCollection, InvalidSelection, UnknownCollection } from '@app/token-store';
+import {
+  CollectionFull,
+  InvalidCollection,
+  InvalidSelection,
+  UnknownCollection,
+  VersionsNotSupported,
+} from '@app/token-store';
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
@@ -65,6 +73,9 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof NothingToRetry) return errorResponse(409, 'nothing_to_retry', error.message);
     if (error instanceof ResourceNotFound) return errorResponse(404, error.code, error.message);
     if (error instanceof TokensNotFound) return errorResponse(404, 'token_not_found', error.message);
+    if (error instanceof VersionNotFound) return errorResponse(404, 'version_not_found', error.message);
+    if (error instanceof VersionNotKept) return errorResponse(410, 'version_not_kept', error.message);
+    if (error instanceof VersionsNotSupported) return errorResponse(501, 'not_supported', error.message);
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }

@@ -7,7 +7,7 @@ export class TokenVersionsMigration extends Migration {
     // version before, which this change replaced: so no document is stored twice. changed_fields, traits_added and traits_removed
     // are the difference to the version before: fields as bits (see record-difference.ts), traits as ids of collection_traits, whose
     // rows stay. No foreign key, as for token_documents: the trigger deletes versions with their tokens. No index but the key: each
-    // would cost every first fetch.
+    // would cost every first fetch. warnings: of the document, for a restore; null: none.
     this.addSql(`
       create table nft_metadata.token_versions (
         id bigint not null,
@@ -16,6 +16,7 @@ export class TokenVersionsMigration extends Migration {
         trigger text,
         created_at timestamptz not null,
         content_hash text not null,
+        warnings text[],
         changed_fields integer not null,
         traits_added bigint[] not null,
         traits_removed bigint[] not null,
