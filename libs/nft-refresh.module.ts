@@ -51,7 +51,7 @@ function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFact
   const { isGlobal = true, contextName } = extras;
 
   const store = TokenStoreModule.forRootAsync({
-    ...given(extras, ['tokenStore']),
+    ...given(extras, ['tokenStore', 'versionStore']),
     isGlobal,
     contextName,
     imports,

@@ -39,6 +39,7 @@ const extrasSchema = z
     projectDirectory: z.unknown(),
     clock: z.unknown(),
     tokenStore: z.unknown(),
+    versionStore: z.unknown(),
     metadataSource: z.unknown(),
     projectApiPath: z.unknown(),
     ownsProjectApiPath: z.unknown(),

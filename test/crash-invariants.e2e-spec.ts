@@ -19,10 +19,20 @@ const VIOLATIONS = [
    from (select refresh_id from nft_metadata.refresh_results limit 1) as result, generate_series(20, 21) as seconds`,
   `update nft_metadata.refresh_chunks set claim_count = 4, token_ids = '{9, 8, 7}'`,
   `delete from nft_metadata.refresh_errors`,
+  // What no pause, cancellation or refund does.
+  `update nft_metadata.refresh_chunks set held = true where id = (select min(id) from nft_metadata.refresh_chunks)`,
+  `update nft_metadata.refreshes set cancelled = 1, total = total + 1`,
+  `update nft_metadata.refresh_quotas set used = used + 1`,
   `insert into nft_metadata.refresh_attempts (collection_id, token_id, refresh_id, attempt, url, outcome, duration_ms, bytes, attempted_at)
    select collection_id, token_id, refresh_id, attempt, url, outcome, duration_ms, bytes, attempted_at from nft_metadata.refresh_attempts`,
   // A refresh that leaves "completed".
   `update nft_metadata.refreshes set completed_at = created_at - interval '1 second'`,
+  `insert into nft_metadata.refreshes
+     (id, project_id, collection_id, collection_address, source, total, created_at, paused_at, sweep_due_at)
+   select gen_random_uuid(), project_id, collection_id, collection_address, source, 1, now(), now(), due
+   from (select * from nft_metadata.refreshes limit 1) as refresh, (values (null), (now() + interval '30 days')) as sweep (due)`,
+  `insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, token_ids)
+   select id, (select min(id) from nft_metadata.lanes), 0, now(), '{1}' from nft_metadata.refreshes where paused_at is not null`,
   // Records that go back, and a failure that changes a document.
   `update nft_metadata.tokens set metadata_version = metadata_version - 1, fetch_seq = fetch_seq - 1, content_hash = 'other',
      fail_count = fail_count + 1
@@ -32,6 +42,7 @@ const VIOLATIONS = [
    where id = (select min(id) from nft_metadata.tokens where metadata_version > 0)`,
   `update nft_metadata.collection_traits set token_count = token_count + 1`,
   `update nft_metadata.token_search set trait_ids = '{}'`,
+  `update nft_metadata.token_versions set replaced_raw = '{}'`,
   `insert into nft_metadata.event_outbox (occurred_at, changes, completions, event_count)
    select occurred_at, changes, completions, event_count from nft_metadata.event_outbox`,
 ];

@@ -9,6 +9,7 @@ import {
   Collections,
   TokenStore,
   TokenStoreModule,
+  VersionStore,
   type FailureWrite,
   type MetadataWrite,
   type StoredToken,
@@ -117,7 +118,7 @@ beforeAll(async () => {
         useFactory: () => ({}),
       }),
       MetadataRefreshModule.forRoot(),
-      RefreshApiModule.forRoot(),
+      RefreshApiModule.forRoot({ exposeTokenRoutes: true }),
     ],
   })
   class HostModule {}
@@ -173,6 +174,17 @@ it('tokens of a TokenStore that has only listTokens are paged by id', async () =
   await expect(store.pageTokens({ collectionId, orderBy: 'name' })).rejects.toThrow(
     'This TokenStore lists tokens by token_id, ascending, and not by name:asc.',
   );
+});
+
+it('a TokenStore without a VersionStore has no versions: its routes say that they are not supported', async () => {
+  const { address, id } = await aCollection();
+  const versions = `/v1/collections/${address}/tokens/7/versions`;
+
+  expect(await app.get(VersionStore).findChanges(id, [{ tokenId: '7', version: 1 }])).toEqual([]);
+  for (const path of [versions, `${versions}/1`, `${versions}/1/diff`]) {
+    const { body } = await http(app).get(path).expect(501);
+    expect(body).toMatchObject({ code: 'not_supported' });
+  }
 });
 
 it('the age of a signature is checked by the host’s Clock', async () => {

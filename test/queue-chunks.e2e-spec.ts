@@ -1,4 +1,4 @@
-import { Refreshes } from '@app/metadata-refresh';
+import { MetadataRefreshService, Refreshes } from '@app/metadata-refresh';
 import { Collections } from '@app/token-store';
 import { Client } from 'pg';
 import { CrashTest, delay, waitUntil } from './support/crash-test.js';
@@ -6,7 +6,7 @@ import { holdClaims } from './support/held-claims.js';
 import type { HostResponse } from './support/metadata-host.js';
 import { expectSucceeded, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { captureStatements, explainReads } from './support/statements.js';
+import { captureStatements, explainLargestStep, explainReads } from './support/statements.js';
 import { ids } from './support/token-ids.js';
 
 let test: TestApp;
@@ -69,6 +69,22 @@ describe('acceptance', () => {
     expect(await readErrors(test.app, project, refreshId)).toMatchObject([
       { token_id: '2', error_code: 'token_not_found', reason: 'not_registered' },
     ]);
+  });
+
+  it('an accepted refresh has each token once: another spelling of a token id is refused', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const { collectionAddress } = project;
+    const request = (tokenIds: string[]) =>
+      test.app
+        .get(MetadataRefreshService)
+        .request({ id: project.id, tokensPerRequest: null, tokensPerHour: null }, { collectionAddress, tokenIds });
+
+    await expect(request(['1', '01'])).rejects.toThrow(
+      'Token id "01" is not a decimal uint256: digits only, no leading zero, below 2^256.',
+    );
+    const { refreshId } = await request(['1', '1']);
+    await test.worker.runOnce();
+    await expectSucceeded(test.app, project, refreshId, 1);
   });
 });
 
@@ -652,6 +668,31 @@ describe('claims', () => {
     expect(chunks.length).toBeGreaterThan(2);
     expect(Math.max(...chunks.map(({ rows }) => rows))).toBeLessThan(100);
     await test.database.query('delete from nft_metadata.refreshes where id = $1', [blocked]);
+  });
+
+  it('a claim goes through the tokens in flight once, not once for each refresh that waits', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const statements = await claimStatements();
+    // Refreshes of one token each: half of them are being fetched.
+    await test.database.query(
+      `with refresh as (
+         insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+         select gen_random_uuid(), project_id, collection_id, collection_address, source, 1, created_at
+         from nft_metadata.refreshes cross join generate_series(1, 10000) where id = $1
+         returning id
+       )
+       insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_claimed, token_ids)
+       select refresh.id, lane.id, 0, now() + case when number % 2 = 0 then interval '-1 second' else interval '1 minute' end,
+         number % 2 = 1, array[(number * 7919) % 10007]
+       from (select id, row_number() over () as number from refresh) as refresh
+       cross join (select id from nft_metadata.lanes where project_id = $2) as lane`,
+      [refreshId, project.id],
+    );
+
+    expect(await explainLargestStep(test.database.url, statements)).toBeLessThan(20_000);
+
+    await test.database.query('delete from nft_metadata.refreshes where project_id = $1', [project.id]);
   });
 });
 

@@ -114,6 +114,57 @@ describe('requests for one host', () => {
     for (const refreshId of refreshIds) await expectSucceeded(test.app, project, refreshId, 1);
   });
 
+  it('among requests for one host, thousands for a token in flight do not block another token', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'], metadataUrl: oneHost.url });
+    let response = () => {};
+    const before = () => new Promise<void>((done) => (response = done));
+    oneHost.script('1', { before, status: 200, body: { name: 'One' } });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    test.worker.start();
+    await vi.waitUntil(() => oneHost.hits.has('1'), { timeout: 10_000 });
+    // As if they had been requested one after the other.
+    await test.database.query(
+      `with refresh as (
+         insert into nft_metadata.refreshes (id, project_id, collection_id, collection_address, source, total, created_at)
+         select gen_random_uuid(), project_id, collection_id, collection_address, source, total, created_at
+         from nft_metadata.refreshes cross join generate_series(1, 2000) where id = $1
+         returning id
+       )
+       insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, token_ids)
+       select refresh.id, lane_id, priority, now(), token_ids
+       from nft_metadata.refresh_chunks cross join refresh where refresh_id = $1`,
+      [refreshId],
+    );
+
+    const other = await requestRefresh(test.app, project, ['2']);
+    await vi.waitUntil(
+      async () => {
+        test.worker.wake();
+        return isCompleted(project, other);
+      },
+      { timeout: 10_000, interval: 200 },
+    );
+
+    expect(oneHost.hits.get('1')).toBe(1);
+    oneHost.script('1', { status: 200, body: { name: 'One' } });
+    response();
+    const pending = async () =>
+      (
+        await test.database.query('select from nft_metadata.refreshes where project_id = $1 and completed_at is null', [
+          project.id,
+        ])
+      ).length;
+    await vi.waitUntil(
+      async () => {
+        test.worker.wake();
+        return (await pending()) === 0;
+      },
+      { timeout: 60_000, interval: 200 },
+    );
+    await test.worker.stop();
+    expect(oneHost.hits.get('1')).toBe(2);
+  });
+
   it('among requests for one host, a small one does not wait behind a large one, nor the large one behind many small ones [H14]', async () => {
     const project = await test.aProject({ tokens: ids(2000) });
     const large = await requestRefresh(test.app, project, ids(1000));

@@ -245,7 +245,7 @@ describe('unknown options', () => {
     [
       'TokenStoreModule',
       () => TokenStoreModule.forRoot(untyped({ context: 'nft' })),
-      'contextName, isGlobal, tokenStore',
+      'contextName, isGlobal, tokenStore, versionStore',
     ],
     ['RefreshApiModule', () => RefreshApiModule.forRoot(untyped({ partnerApiPath: [] })), 'partnerApiPaths'],
     [

@@ -305,14 +305,18 @@ describe('refreshes that fail', () => {
     });
   });
 
-  it('a row that cannot be stored fails for its own token only [G14]', async () => {
+  it.each([
+    ['has a character that the database cannot store', '22P05'],
+    ['violates a constraint', '23514'],
+    ['is refused by a trigger', 'P0001'],
+  ])('a row that %s fails for its own token only [G14]', async (_, errcode) => {
     const project = await test.aProject({ tokens: ['1', '2', '3'] });
     for (const tokenId of ['1', '2', '3']) {
       test.metadataApi.respond(tokenId, 200, record('Oil', tokenId === '2' ? { unstorable: true } : {}));
     }
     await test.database.query(
       `create function public.refuse() returns trigger language plpgsql
-         as $$ begin raise exception 'no such character' using errcode = '22P05'; end $$`,
+         as $$ begin raise exception 'refused' using errcode = '${errcode}'; end $$`,
     );
     await test.database.query(
       `create trigger refuse before insert on nft_metadata.token_documents for each row
@@ -321,7 +325,7 @@ describe('refreshes that fail', () => {
     );
 
     const refreshId = await refresh(project, ['1', '2', '3']);
-    await test.database.query('drop trigger refuse on nft_metadata.token_documents');
+    await test.database.query('drop function public.refuse cascade');
 
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
       status: 'completed',
@@ -330,6 +334,39 @@ describe('refreshes that fail', () => {
     expect(await readErrors(test.app, project, refreshId)).toMatchObject([{ token_id: '2', reason: 'not_storable' }]);
     expect(await lampsOf(project)).toEqual({ Oil: 2 });
   });
+
+  it.each([
+    ['a document', 200],
+    ['a failure', 404],
+    ['a retry', 503],
+  ])(
+    'a row for %s that the database always refuses does not stop the others, and its token is due again after the lease',
+    async (_, status) => {
+      const project = await test.aProject({ tokens: ['1', '2', '3'] });
+      for (const tokenId of ['1', '3']) test.metadataApi.respond(tokenId, 200, record('Oil'));
+      test.metadataApi.script('2', { status, body: record('Oil') }, { status: 200, body: record('Gas') });
+      await test.database.query(
+        `create function public.refuse() returns trigger language plpgsql
+         as $$ begin raise exception 'refused' using errcode = '23514'; end $$`,
+      );
+      for (const table of ['refresh_results', 'refresh_attempts']) {
+        await test.database.query(
+          `create trigger refuse before insert on nft_metadata.${table} for each row when (new.token_id = 2)
+           execute function public.refuse()`,
+        );
+      }
+
+      const refreshId = await refresh(project, ['1', '2', '3']);
+      const before = await readRefresh(test.app, project, refreshId);
+      await test.database.query('drop function public.refuse cascade');
+      await test.database.advance(31);
+      await test.worker.runOnce();
+
+      expect(before).toMatchObject({ summary: { succeeded: 2, failed: 0, pending: 1 } });
+      expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 3, pending: 0 } });
+      expect(await lampsOf(project)).toEqual({ Oil: 2, Gas: 1 });
+    },
+  );
 });
 
 describe('two fetches of one token', () => {
@@ -353,10 +390,18 @@ describe('two fetches of one token', () => {
 
     const later = [await requestRefresh(test.app, project, ['1']), await requestRefresh(test.app, project, ['1'])];
     const other = await test.anotherWorker();
-    await other.runOnce();
+    const round = other.runOnce();
+    await vi.waitUntil(async () => {
+      const deferred = await test.database.query(
+        'select from nft_metadata.refresh_chunks where refresh_id = any($1) and not is_claimed and due_at > now()',
+        [later],
+      );
+      return deferred.length === 2;
+    }, patiently);
     const meanwhile = test.metadataApi.hits.get('1');
     open();
     for (const refreshId of [first, ...later]) await vi.waitUntil(isCompleted(project, refreshId), patiently);
+    await round;
     await test.worker.stop();
 
     expect([meanwhile, test.metadataApi.hits.get('1')]).toEqual([1, 2]);

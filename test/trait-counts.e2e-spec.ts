@@ -146,6 +146,51 @@ it('a trait recount corrects wrong counts and says how many', async () => {
   expect(second).toMatchObject({ corrected: 0 });
 });
 
+it('a trait count that is too low does not keep its tokens from being written, and a recount corrects it', async () => {
+  const { collectionId } = await test.aProject({ tokens: ['1', '2'] });
+  const store = test.app.get(TokenStore);
+  const write = (tokenIds: readonly string[], value: string, fetchSeq: string) =>
+    test.app
+      .get(EntityManager)
+      .fork()
+      .transactional((em) =>
+        store.writeMetadata(
+          em,
+          tokenIds.map((tokenId) => ({
+            collectionId,
+            tokenId,
+            fetchSeq,
+            metadata: {
+              ...emptyMetadata,
+              name: 'x',
+              attributes: [{ traitType: 'Lamp', value, valueType: 'string', displayType: null, maxValue: null }],
+              raw: '{}',
+              contentHash: value,
+            },
+            metadataUrl: 'https://api.example/1',
+            metadataSource: 'metadata_api',
+            refreshId: randomUUID(),
+          })),
+        ),
+      );
+  await write(['1', '2'], 'Oil', '1');
+  await test.database.query('update nft_metadata.collection_traits set token_count = 0 where collection_id = $1', [
+    collectionId,
+  ]);
+
+  expect(await write(['1'], 'Gas', '2')).toEqual(['changed']);
+
+  expect(await test.app.get(TraitRecount).recount(collectionId)).toMatchObject({ corrected: 1 });
+  expect(await store.listTraits({ collectionId })).toMatchObject([
+    {
+      values: [
+        { value: 'Gas', tokenCount: 1 },
+        { value: 'Oil', tokenCount: 1 },
+      ],
+    },
+  ]);
+});
+
 it('a trait recount repairs the search rows of records that were written without the store', async () => {
   const { collectionId } = await test.aProject({ tokens: ['1', '2', '3'] });
   const store = test.app.get(TokenStore);

@@ -21,7 +21,7 @@ export async function waitForRefreshes(
   session: Session,
   project: RefreshingProject,
   { refreshIds, tokens, runWorker }: AwaitedRefreshes,
-): Promise<{ succeeded: number; failed: number }> {
+): Promise<{ succeeded: number; failed: number; cancelled: number }> {
   const service = await session.get('refreshing');
   const worker = runWorker ? await session.get('worker') : null;
   const progress = new Progress(tokens);
@@ -33,7 +33,7 @@ export async function waitForRefreshes(
     for (;;) {
       const refreshes = await Promise.all(refreshIds.map((id) => service.getRefresh(project, id)));
       const counts = sum(refreshes);
-      progress.update(counts.succeeded + counts.failed);
+      progress.update(counts.succeeded + counts.failed + counts.cancelled);
       if (refreshes.every(({ status }) => status === 'completed')) return counts;
       const cooldowns = cooldownsOf(refreshes);
       for (const line of cooldowns) progress.note(line);
@@ -106,7 +106,11 @@ function cooldownsOf(refreshes: readonly Refresh[]): string[] {
 
 function sum(refreshes: readonly Refresh[]) {
   return refreshes.reduce(
-    (counts, { succeeded, failed }) => ({ succeeded: counts.succeeded + succeeded, failed: counts.failed + failed }),
-    { succeeded: 0, failed: 0 },
+    (counts, { succeeded, failed, cancelled }) => ({
+      succeeded: counts.succeeded + succeeded,
+      failed: counts.failed + failed,
+      cancelled: counts.cancelled + cancelled,
+    }),
+    { succeeded: 0, failed: 0, cancelled: 0 },
   );
 }

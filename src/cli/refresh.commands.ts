@@ -1,8 +1,10 @@
-import { QuotaExceeded, type ProjectRefresh, type RefreshFilter, type RefreshingProject } from '@app/metadata-refresh';
+import { QuotaExceeded, type RefreshingProject } from '@app/metadata-refresh';
 import type { Collection } from '@app/token-store';
 import type { Command } from 'commander';
-import { parseRows, parseWholeNumber, withCollection, withJson, withYes } from './option-values.js';
+import { parseRows, withCollection, withJson, withYes } from './option-values.js';
+import { addControlCommands } from './refresh-control.commands.js';
 import { readFailures, toFailureLine } from './refresh-failures.js';
+import { filterOf, toLine, withFilter, type FilterOptions } from './refresh-selection.js';
 import { waitForRefreshes } from './refresh-wait.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
@@ -13,12 +15,6 @@ interface RequestOptions extends CollectionOptions {
   all?: boolean;
   wait?: boolean;
   runWorker?: boolean;
-}
-
-interface FilterOptions {
-  project?: string;
-  collection?: string;
-  chain?: number;
 }
 
 export function addRefreshCommands(refresh: Command, session: Session): void {
@@ -49,22 +45,7 @@ export function addRefreshCommands(refresh: Command, session: Session): void {
       session.print({ ...found, failures }, [...lines, ...failures.map(toFailureLine)]);
     });
 
-  withYes(withJson(withFilter(refresh.command('cancel'))))
-    .description('cancel pending tokens: they fail with the reason "cancelled", and their metadata stays')
-    .option('--refresh <id>')
-    .action(async (options: FilterOptions & { refresh?: string; yes?: boolean }) => {
-      const refreshes = await session.get('refreshes');
-      const filter = await pendingFilterOf(session, options);
-      const { refreshes: count, pendingTokens } = await refreshes.count(filter);
-      if (count > 0) {
-        await session.confirm(`This cancels ${count} refreshes with ${pendingTokens} pending tokens.`, options);
-      }
-      let cancelled = 0;
-      for (let pending = await refreshes.list(filter); pending.length > 0; pending = await refreshes.list(filter)) {
-        for (const { id } of pending) cancelled += await refreshes.cancel(id);
-      }
-      session.print({ refreshes: count, cancelled_tokens: cancelled });
-    });
+  addControlCommands(refresh, session);
 
   withYes(withJson(refresh.command('remove')))
     .description('remove a completed refresh with its errors; clean-up removes them after REFRESH_RETENTION_DAYS')
@@ -164,45 +145,4 @@ async function tokensOf(session: Session, collection: Collection, { tokens, all 
   }
   if (ids.length === 0) throw new Error(`Collection ${collection.address} has no registered tokens.`);
   return ids;
-}
-
-function withFilter(command: Command): Command {
-  return command
-    .option('--project <id>')
-    .option('--collection <0xADDRESS>')
-    .option('--chain <id>', 'chain id, if the address is registered on several chains', parseWholeNumber);
-}
-
-async function filterOf(session: Session, { project, collection, chain }: FilterOptions) {
-  const named = collection === undefined ? undefined : await findCollection(session, { collection, chain });
-  return { projectId: project, collectionId: named?.id };
-}
-
-/** Throws an Error without any filter, since it would cancel the refreshes of all projects. */
-async function pendingFilterOf(
-  session: Session,
-  { refresh, ...options }: FilterOptions & { refresh?: string },
-): Promise<RefreshFilter> {
-  if (refresh === undefined && options.project === undefined && options.collection === undefined) {
-    throw new Error('Name the refreshes: --refresh ID, --collection 0xADDRESS or --project ID.');
-  }
-  if (refresh !== undefined) await (await session.get('refreshes')).get(refresh);
-  return { ...(await filterOf(session, options)), refreshId: refresh, isPending: true };
-}
-
-function toLine(refresh: ProjectRefresh) {
-  return {
-    refresh_id: refresh.id,
-    project_id: refresh.projectId,
-    collection_address: refresh.collectionAddress,
-    status: refresh.status,
-    succeeded: refresh.succeeded,
-    failed: refresh.failed,
-    cancelled: refresh.cancelled,
-    pending: refresh.pending,
-    started_at: refresh.createdAt,
-    completed_at: refresh.completedAt,
-    cooldown_host: refresh.cooldown?.host ?? null,
-    cooldown_until: refresh.cooldown?.until ?? null,
-  };
 }

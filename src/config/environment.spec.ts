@@ -44,6 +44,9 @@ describe('environment variables', () => {
     ['RPC_URLS', '1=wss://rpc.example'],
     ['RPC_URLS', '1=https://'],
     ['RPC_URLS', '1=https://rpc.example,1=https://other.example'],
+    ['RPC_URLS', '1=https://rpc.example|'],
+    ['RPC_URLS', '1=https://rpc.example|137=https://other.example'],
+    ['RPC_URLS', `1=${Array.from({ length: 9 }, (_, index) => `https://rpc${index}.example`).join('|')}`],
     ['IPFS_GATEWAYS', 'ipfs.io'],
     ['LOG_LEVEL', 'loud'],
     ['LOG_FORMAT', 'xml'],
@@ -138,13 +141,14 @@ describe('environment variables', () => {
     expect(options).toEqual({ metadataRefresh: { fetchConcurrency: 7 }, safeHttp: { userAgent: 'shop/1' } });
   });
 
-  it('RPC_URLS has the RPC URL of each chain', () => {
+  it('RPC_URLS has the RPC URL of each chain, or several', () => {
     expect(
-      readEnvironment({ RPC_URLS: '1=https://rpc.example/v3/KEY?a=b, 137=http://localhost:8545' }).options.metadataFetch
-        ?.rpcUrls,
+      readEnvironment({
+        RPC_URLS: '1=https://rpc.example/v3/KEY?a=b, 137=http://localhost:8545 | https://other.example#key=1',
+      }).options.metadataFetch?.rpcUrls,
     ).toEqual({
       1: 'https://rpc.example/v3/KEY?a=b',
-      137: 'http://localhost:8545',
+      137: ['http://localhost:8545', 'https://other.example#key=1'],
     });
   });
 

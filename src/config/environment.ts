@@ -223,22 +223,29 @@ function chainUrls(text: string): { value: unknown } | { issue: string } {
     .split(',')
     .map((entry) => entry.trim())
     .filter(Boolean);
-  const urls = entries.map((entry) => /^([1-9][0-9]{0,14})=(https?:\/\/.+)$/.exec(entry)?.slice(1) ?? []);
-  if (urls.some(([, url]) => url === undefined || !URL.canParse(url))) {
-    return { issue: 'must be a comma-separated list of chainId=url, such as "1=https://rpc.example"' };
+  const chains = entries.map((entry): [chainId: string, urls: string[]] => {
+    const [, chainId = '', urls = ''] = /^([1-9][0-9]{0,14})=(.*)$/.exec(entry) ?? [];
+    return [chainId, urls.split('|').map((url) => url.trim())];
+  });
+  if (chains.some(([, urls]) => !urls.every(isHttpUrl))) {
+    return {
+      issue: 'must be a comma-separated list of chainId=url or chainId=url|url, such as "1=https://rpc.example"',
+    };
   }
-  if (new Set(urls.map(([chainId]) => chainId)).size < urls.length) {
-    return { issue: 'must be a list with one URL for each chain' };
+  if (new Set(chains.map(([chainId]) => chainId)).size < chains.length) {
+    return { issue: 'must be a list with one entry for each chain, and several URLs in it separated by "|"' };
   }
-  return { value: Object.fromEntries(urls) };
+  return { value: Object.fromEntries(chains.map(([chainId, urls]) => [chainId, urls.length === 1 ? urls[0] : urls])) };
 }
+
+const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);
 
 function gateways(text: string): { issue: string } | undefined {
   const urls = text
     .split(',')
     .map((entry) => entry.trim())
     .filter(Boolean);
-  if (urls.every((url) => /^https?:\/\//.test(url) && URL.canParse(url))) return undefined;
+  if (urls.every(isHttpUrl)) return undefined;
   return { issue: 'must be a comma-separated list of http or https URLs, such as "https://ipfs.io"' };
 }
 

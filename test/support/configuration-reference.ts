@@ -95,7 +95,9 @@ export function configurationReference(): string {
 }
 
 /** Where the text of a variable differs from the type of the option. */
-const FORMS: Readonly<Record<string, string>> = { RPC_URLS: 'list of `chainId=url`' };
+const FORMS: Readonly<Record<string, string>> = {
+  RPC_URLS: 'list of `chainId=url` or `chainId=url|url`',
+};
 
 const headingOf = (group: keyof typeof moduleOptions) => moduleOptions[group].module;
 

@@ -83,6 +83,32 @@ const ALWAYS: readonly Invariant[] = [
         and exists (select from nft_metadata.refresh_chunks where refresh_id = refresh.id)`,
   },
   {
+    description: 'a chunk is held while its refresh is paused or has not begun, or until the sweep has looked at it',
+    sql: `select chunk.id || ' of ' || refresh_id as detail
+      from nft_metadata.refresh_chunks as chunk join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
+      where chunk.held and refresh.sweep_due_at is null`,
+  },
+  {
+    description: 'no chunk of a paused refresh that the sweep has finished with can be claimed',
+    sql: `select chunk.id || ' of ' || refresh_id as detail
+      from nft_metadata.refresh_chunks as chunk join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
+      where not chunk.held and refresh.paused_at is not null and refresh.sweep_due_at > now() + interval '1 day'`,
+  },
+  {
+    description: 'the sweep looks at every refresh that is paused or being cancelled',
+    sql: `select id::text as detail from nft_metadata.refreshes
+      where completed_at is null and sweep_due_at is null and (paused_at is not null or cancelled_at is not null)`,
+  },
+  {
+    description: 'the tokens that an hour has counted are those that refreshes were charged for',
+    sql: `select quota.project_id || ': ' || used || ' for ' || coalesce(charged, 0) as detail
+      from nft_metadata.refresh_quotas as quota
+      left join (
+        select project_id, charged_window, sum(charged) as charged from nft_metadata.refreshes group by project_id, charged_window
+      ) as refresh on refresh.project_id = quota.project_id and refresh.charged_window = quota.window_started_at
+      where used <> coalesce(charged, 0)`,
+  },
+  {
     description: 'a failed token has exactly one error, and any other token has none',
     sql: `select refresh_id || ' token ' || token_id || ': ' || coalesce(verdict::text, 'no result') || ', error '
         || coalesce(error.id::text, 'none') as detail
@@ -112,6 +138,11 @@ const WHEN_IDLE: readonly Invariant[] = [
     description: 'every refresh is completed after its creation',
     sql: `select row_to_json(refresh)::text as detail from nft_metadata.refreshes as refresh
       where completed_at is null or completed_at < created_at`,
+  },
+  {
+    description: 'only refreshes that were cancelled have cancelled tokens',
+    sql: `select row_to_json(refresh)::text as detail from nft_metadata.refreshes as refresh
+      where cancelled > 0 and cancelled_at is null`,
   },
   {
     description: 'a result does not change',
@@ -144,7 +175,8 @@ const WHEN_IDLE: readonly Invariant[] = [
       left join (
         select jsonb_array_elements(completions::jsonb) as event from nft_metadata.event_outbox
       ) as completion on (event->>'refreshId')::uuid = refresh.id
-        and (event->>'succeeded', event->>'failed') = (refresh.succeeded::text, refresh.failed::text)
+        and (event->>'succeeded', event->>'failed', event->>'cancelled')
+          = (refresh.succeeded::text, refresh.failed::text, refresh.cancelled::text)
       group by id having count(event) <> 1`,
   },
   {
@@ -156,6 +188,38 @@ const WHEN_IDLE: readonly Invariant[] = [
       ) as change on (event->>'collectionId')::uuid = token.collection_id and (event->>'tokenId')::numeric = token.token_id
       group by token.collection_id, token.token_id, metadata_version
       having count(event) <> metadata_version`,
+  },
+  {
+    description: 'every version of a record has one row, with the content hash and the traits that it made',
+    sql: `select 'token ' || token.token_id || ' version ' || made.version || ': ' || coalesce(version.content_hash, 'none') as detail
+      from nft_metadata.tokens as token
+      cross join lateral generate_series(1, token.metadata_version) as made (version)
+      left join nft_metadata.token_versions as version on version.id = token.id and version.version = made.version
+      where version.id is null or made.version = token.metadata_version and version.content_hash <> token.content_hash
+      union all
+      select 'token ' || token.token_id || ': traits ' || search.trait_ids::text || ', versions have ' || held.trait_ids::text
+      from nft_metadata.tokens as token
+      join nft_metadata.token_search as search using (collection_id, token_id)
+      cross join lateral (
+        select coalesce(array_agg(trait_id order by trait_id), '{}') as trait_ids
+        from (
+          select trait_id from (
+            select unnest(traits_added) as trait_id, 1 as amount from nft_metadata.token_versions where id = token.id
+            union all
+            select unnest(traits_removed), -1 from nft_metadata.token_versions where id = token.id
+          ) as change
+          group by trait_id having sum(amount) > 0
+        ) as trait
+      ) as held
+      where search.trait_ids <> held.trait_ids
+      union all
+      select 'a version of a removed token: ' || id from nft_metadata.token_versions as version
+      where not exists (select from nft_metadata.tokens as token where token.id = version.id)`,
+  },
+  {
+    description: 'the document of every version but the first is kept once',
+    sql: `select 'record ' || id || ' version ' || version as detail from nft_metadata.token_versions
+      where (replaced_raw is null) <> (version = 1)`,
   },
   {
     description: 'a completed refresh stays completed',

@@ -14,6 +14,7 @@ type RpcResponses = { id: number | null; [field: string]: unknown }[];
 export type RpcBehaviour =
   | 'hangs'
   | 'closes immediately'
+  | 'closes in the middle of a large response'
   | { status: number; headers?: Record<string, string>; body?: string }
   /** Maps the node's responses. A promise that never resolves hangs. */
   | ((responses: RpcResponses, calls: Call[]) => unknown);
@@ -83,6 +84,11 @@ export class RpcHost {
 
     if (behaviour === 'hangs') return;
     if (behaviour === 'closes immediately') return void request.socket.destroy();
+    if (behaviour === 'closes in the middle of a large response') {
+      response.writeHead(200, { 'content-length': '1000000' });
+      response.write('0'.repeat(500_000), () => request.socket.destroy());
+      return;
+    }
     if (typeof behaviour === 'object') {
       response.writeHead(behaviour.status, behaviour.headers).end(behaviour.body ?? '');
       return;

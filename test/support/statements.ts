@@ -13,6 +13,7 @@ interface PlanNode {
   'Actual Rows': number;
   'Actual Loops': number;
   'Rows Removed by Filter'?: number;
+  'Rows Removed by Join Filter'?: number;
   'Rows Removed by Index Recheck'?: number;
   Plans?: PlanNode[];
 }
@@ -48,11 +49,20 @@ export async function captureStatements(work: () => Promise<unknown>): Promise<S
 
 /** Executes the statements again with EXPLAIN ANALYZE, in one transaction, and returns their reads of tables. */
 export async function explainReads(databaseUrl: string, statements: readonly Statement[]): Promise<TableRead[]> {
+  return (await explain(databaseUrl, statements)).flatMap(tableReads);
+}
+
+/** As `explainReads`, but returns the largest number of rows that one step of a plan went through. */
+export async function explainLargestStep(databaseUrl: string, statements: readonly Statement[]): Promise<number> {
+  return Math.max(...(await explain(databaseUrl, statements)).flatMap(allNodes).map(rowsOf));
+}
+
+async function explain(databaseUrl: string, statements: readonly Statement[]): Promise<PlanNode[]> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     await client.query('begin');
-    const reads: TableRead[] = [];
+    const plans: PlanNode[] = [];
     for (const { text, values } of statements) {
       if (/set_config/.test(text)) await client.query(text, values);
       if (!/\b(nft_metadata|marketplace)\b/.test(text)) continue;
@@ -60,20 +70,31 @@ export async function explainReads(databaseUrl: string, statements: readonly Sta
         `explain (analyze, format json) ${text}`,
         values,
       );
-      reads.push(...tableReads(rows[0]!['QUERY PLAN'][0]!.Plan));
+      plans.push(rows[0]!['QUERY PLAN'][0]!.Plan);
     }
-    return reads;
+    return plans;
   } finally {
     await client.end();
   }
+}
+
+function allNodes(node: PlanNode): PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(allNodes)];
+}
+
+/** Including those that a filter removed. */
+function rowsOf(node: PlanNode): number {
+  const removed =
+    (node['Rows Removed by Filter'] ?? 0) +
+    (node['Rows Removed by Join Filter'] ?? 0) +
+    (node['Rows Removed by Index Recheck'] ?? 0);
+  return (node['Actual Rows'] + removed) * node['Actual Loops'];
 }
 
 function tableReads(node: PlanNode): TableRead[] {
   const below = (node.Plans ?? []).flatMap(tableReads);
   const table = node['Relation Name'];
   if (table === undefined) return below;
-  const scanned =
-    node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
   const index = node['Index Name'] ?? node.Plans?.find((plan) => plan['Index Name'])?.['Index Name'];
-  return [{ table, node: node['Node Type'], index, rows: scanned * node['Actual Loops'] }, ...below];
+  return [{ table, node: node['Node Type'], index, rows: rowsOf(node) }, ...below];
 }

@@ -1,34 +1,38 @@
-import type { RequestFailureReason } from '@app/safe-http';
+import { REQUEST_FAILURE_REASONS } from '@app/safe-http';
 import type { FetchedMetadata } from './document/fetched-metadata.js';
 
 /** Why there is no complete response. */
-export type UnreachableReason =
-  | RequestFailureReason
+export const UNREACHABLE_REASONS = [
+  ...REQUEST_FAILURE_REASONS,
   /** The token URI is missing or empty. */
-  | 'no_uri'
+  'no_uri',
   /** Nothing is deployed at the collection's address. */
-  | 'no_contract'
+  'no_contract',
   /** The call for the token URI reverted. */
-  | 'contract_reverted'
+  'contract_reverted',
   /** The RPC node failed. Says nothing about the token. */
-  | 'rpc_error';
+  'rpc_error',
+] as const;
+export type UnreachableReason = (typeof UNREACHABLE_REASONS)[number];
 
 /** Why a complete response, a 200 or a contract's result, is not metadata. */
-export type UndecodableReason =
-  | 'empty_body'
-  | 'invalid_json'
-  | 'not_json'
-  | 'wrong_type'
-  | 'too_deep'
-  | 'empty_metadata'
+export const UNDECODABLE_REASONS = [
+  'empty_body',
+  'invalid_json',
+  'not_json',
+  'wrong_type',
+  'too_deep',
+  'empty_metadata',
   /** It has nothing that a listing page could show. */
-  | 'no_known_fields'
+  'no_known_fields',
   /** An image or a video from a Metadata API, or where the stored record was made from a document. */
-  | 'media_instead_of_document'
-  | 'invalid_data_uri'
-  | 'invalid_encoding'
+  'media_instead_of_document',
+  'invalid_data_uri',
+  'invalid_encoding',
   /** The contract's result is not a string. */
-  | 'invalid_token_uri';
+  'invalid_token_uri',
+] as const;
+export type UndecodableReason = (typeof UNDECODABLE_REASONS)[number];
 
 /** The validators of a response, for a conditional request the next time. */
 export interface Validators {

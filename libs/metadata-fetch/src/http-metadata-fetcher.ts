@@ -14,17 +14,18 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { NoTokenUri } from './chain/contract-reader.js';
 import { TokenUriBudget } from './chain/token-uri-budget.js';
 import { DocumentReader } from './document/document-reader.js';
+import type { FetchedMetadata } from './document/fetched-metadata.js';
 import type { DocumentToRead } from './document/read-document.js';
 import { sanitizeForPostgres } from './document/sanitize-for-postgres.js';
 import type { FailedRequest, FetchOutcome, FetchTrace, Validators } from './fetch-outcome.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
-import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
+import { MetadataFetcher, type FetchTarget, type MetadataLocation, type StoredDocument } from './metadata-fetcher.js';
 import { MetadataSource, type Located } from './metadata-source.js';
 import { GatewayBackoff } from './uri/gateway-backoff.js';
 import { isGatewayUrl } from './uri/is-gateway-url.js';
 import { parseGateways, type Gateways } from './uri/gateways.js';
 import type { Candidate, LocatedMetadata } from './uri/located-metadata.js';
-import type { TokenStandard } from './uri/erc1155-id.js';
+import { hasErc1155Id, type TokenStandard } from './uri/erc1155-id.js';
 import { locateMetadata } from './uri/token-uri.js';
 import type { TokenUri } from './uri/uri-rule.js';
 
@@ -75,6 +76,21 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     }
   }
 
+  override async readStored(target: FetchTarget, { document, warnings }: StoredDocument): Promise<FetchedMetadata> {
+    const read = await this.reader.read({
+      body: Buffer.from(document),
+      contentType: null,
+      url: '',
+      tokenId: target.tokenId,
+      standard: hasErc1155Id(document) ? await this.findStandard(target) : undefined,
+      gateways: this.gateways,
+      acceptsMedia: false,
+      storedWarnings: warnings,
+    });
+    if (read.kind === 'undecodable') throw new Error(`The stored document cannot be read: ${read.reason}.`);
+    return read.metadata;
+  }
+
   override supports(source: MetadataLocation): boolean {
     return this.metadataSource.supports(source);
   }
@@ -111,6 +127,17 @@ export class HttpMetadataFetcher extends MetadataFetcher {
       if (!(error instanceof AcquireTimeout)) throw error;
       return withoutRequest({ kind: 'unreachable', reason: 'busy' }, Math.round(performance.now() - startedAt));
     }
+  }
+
+  /** If the contract cannot be asked: only documents of ERC-1155 have `{id}`. */
+  private async findStandard(target: FetchTarget): Promise<TokenStandard | undefined> {
+    const { source } = target;
+    const tokenUri = toTokenUri(await this.metadataSource.locate(target), source);
+    if (tokenUri.kind !== 'token_uri') {
+      return source.kind === 'chain' && source.uriRule !== 'as_is' ? 'erc1155' : undefined;
+    }
+    this.tokenUriBudget.release(tokenUri);
+    return tokenUri.standard;
   }
 
   /**

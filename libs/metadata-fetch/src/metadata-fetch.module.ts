@@ -1,5 +1,6 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { ChainRpc } from './chain/chain-rpc.js';
 import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { DocumentReader } from './document/document-reader.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
@@ -50,6 +51,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     TokenUriBudget,
     DocumentReader,
+    ChainRpc,
     ChainTokenUris,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],

@@ -4,6 +4,11 @@ import { z } from 'zod';
 
 /** May contain a secret, so the error message does not repeat it. */
 const rpcUrl = z.string().refine(isEndpoint, { error: 'must be an http or https URL' });
+const rpcUrls = z
+  .union([rpcUrl, z.array(rpcUrl).min(1).max(8)], {
+    error: 'must be an http or https URL, or a list of up to 8 of them',
+  })
+  .transform((urls) => (typeof urls === 'string' ? [urls] : urls));
 
 const metadataFetchOptionsSchema = z.strictObject({
   /**
@@ -19,16 +24,18 @@ const metadataFetchOptionsSchema = z.strictObject({
    */
   arweaveGateways: z.array(z.string()).optional(),
   /**
-   * The JSON-RPC node of each chain whose contracts are called for token URIs, by chain id:
-   * `{ 1: 'https://rpc.example/KEY' }`. It has to accept batches of 100 calls. User info is sent as basic authorization,
-   * `#name=value` as a header. For a node in a private network, add its `host:port` to `allowedHosts` of SafeHttpModule.
+   * The JSON-RPC nodes of each chain, by chain id: `{ 1: 'https://rpc.example/KEY' }`, or a list of up to 8 URLs in the order of
+   * preference. When a node fails, the next one is called. A node has to accept batches of 100 calls. User info is sent as basic
+   * authorization, `#name=value` as a header. For a node in a private network, add its `host:port` to `allowedHosts` of
+   * SafeHttpModule.
    * @takesEffect each fetch
    */
   rpcUrls: z
-    .record(z.string().regex(/^[1-9][0-9]{0,14}$/, { error: 'must be a chain id, such as 1' }), rpcUrl)
+    .record(z.string().regex(/^[1-9][0-9]{0,14}$/, { error: 'must be a chain id, such as 1' }), rpcUrls)
     .default({}),
   /**
-   * Timeout of all calls for one token URI, including the wait for other tokens, in milliseconds.
+   * Timeout of all calls for one token URI, including the wait for other tokens, in milliseconds. Nodes of one chain share it:
+   * of two, the first one has half of it.
    * @takesEffect each fetch
    */
   rpcDeadlineMs: z.int().min(1).max(15_000).default(10_000),

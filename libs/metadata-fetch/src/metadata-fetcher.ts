@@ -1,3 +1,4 @@
+import type { FetchedMetadata } from './document/fetched-metadata.js';
 import type { FetchOutcome, Validators } from './fetch-outcome.js';
 import type { TokenUri, UriRule } from './uri/uri-rule.js';
 
@@ -28,10 +29,24 @@ export interface FetchTarget {
   hasDocument?: boolean | undefined;
 }
 
+/** A document that was stored before. */
+export interface StoredDocument {
+  /** JSON text. */
+  document: string;
+  /** The warnings that were stored with it. */
+  warnings: readonly string[];
+}
+
 /** Fetches the metadata of one token: locate, request, decode, normalise. One attempt; the caller decides about retries. */
 export abstract class MetadataFetcher {
   /** Its promise never rejects because of what a server does. `signal` aborts the attempt (shutdown). */
   abstract fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome>;
+
+  /**
+   * Normalises a document that was stored before, like one that is fetched now. Makes no request, except that a document with `{id}` of
+   * a collection on chain asks the node for the standard of the contract.
+   */
+  abstract readStored(target: FetchTarget, stored: StoredDocument): Promise<FetchedMetadata>;
 
   /** Whether tokens of this source can be fetched. A chain needs an RPC URL. */
   supports(_source: MetadataLocation): boolean {

@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import type { DividedChunk, DueChunk } from './claim-plan.js';
 import { MIN_PREFETCH, type HostDemand } from './host-demand.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
+import { isBeingStopped } from './stopped-chunks.js';
 
 /** Maximum lanes of one claim. */
 export const LANES_PER_CLAIM = 8;
@@ -80,12 +81,14 @@ export async function lockLanes(
       where lane.id = any(array(select lane_id from active))
         and (host.room > 0) is not false
         and lane.host <> all(array(select host from nft_metadata.metadata_hosts where cooldown_until > now()))
-        -- A scalar subquery runs lane by lane, and only until enough lanes are found.
+        -- A scalar subquery runs lane by lane, and only until enough lanes are found. "order by": else the planner may read the whole
+        -- table for the first row, where a lane has nearly all chunks, and none of this size.
         and (
           select true from unnest(case when size_limit.only_interactive then '{0}' else '{0,1,2,3}' end::smallint[]) as size (priority)
           where (
             select true from nft_metadata.refresh_chunks
-            where lane_id = lane.id and priority = size.priority and due_at <= now() and not held limit 1
+            where lane_id = lane.id and priority = size.priority and due_at <= now() and not held
+            order by due_at, id limit 1
           )
           limit 1
         )
@@ -114,7 +117,7 @@ export async function lockLanes(
  * Reads and locks the first due chunks of each lane and size, as many as have tokens for the room of the lane. Runs in a
  * statement of its own after `lockLanes`: only a snapshot that is newer than the lock has the claims that were committed before.
  * Chunks that a completion or a cancellation has locked are skipped, and those of refreshes that are paused or cancelled, from the
- * commit of the pause on: their chunks become `held`, or cancelled, in shares. Low priority has a turn when no other size is due.
+ * commit of the pause on, before RefreshSweep has changed their chunks. Low priority has a turn when no other size is due.
  */
 export async function readDueChunks(em: EntityManager, lanes: readonly LockedLane[]): Promise<DueChunkRow[]> {
   type Row = Omit<DueChunkRow, 'tokenIds' | 'inFlight'> & { tokenIds: string; inFlight: string | null };
@@ -124,30 +127,24 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         ${lanes.map(({ id }) => id)}::int[], ${lanes.map(({ room }) => room)}::int[],
         ${lanes.map(({ onlyInteractive }) => onlyInteractive)}::boolean[]
       ) as lane (id, room, only_interactive)
-    ), claimed as materialized (
-      -- "offset 0": chunks first. With old statistics, the planner would read all chunks of all refreshes for this join.
-      select chunk.*, refresh.collection_id
-      from (
-        select lane_id, refresh_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
-        where lane_id = any(${lanes.map(({ id }) => id)}::int[]) and is_claimed and due_at > now()
-        offset 0
-      ) as chunk
-      join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
     ), stopped as materialized (
-      select id from nft_metadata.refreshes
-      where completed_at is null and (paused_at is not null or cancelled_at is not null)
+      select id from nft_metadata.refreshes where ${isBeingStopped}
     ), first as materialized (
       select candidate.id
       from lane
       cross join lateral unnest(case
         when lane.only_interactive then '{0}'
-        when (
+        when not exists (
+          select from nft_metadata.refresh_chunks
+          where lane_id = lane.id and priority = 3 and due_at <= now() and not held
+          order by due_at, id limit 1
+        ) or (
           select true from unnest('{0,1,2}'::smallint[]) as size (priority)
           where (
             select true from nft_metadata.refresh_chunks
             where lane_id = lane.id and priority = size.priority and due_at <= now() and not held
-              and refresh_id <> all(array(select id from stopped))
-            limit 1
+              and ${isNotStopped}
+            order by due_at, id limit 1
           )
           limit 1
         ) then '{0,1,2}'
@@ -158,38 +155,61 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         from (
           select id, due_at, token_count from nft_metadata.refresh_chunks
           where lane_id = lane.id and priority = size.priority and due_at <= now() and not held
-            and refresh_id <> all(array(select id from stopped))
+            and ${isNotStopped}
           order by due_at, id
           limit lane.room
         ) as due
       ) as candidate
       where candidate.tokens_before < lane.room
-    ), due as materialized (
-      select * from nft_metadata.refresh_chunks where id = any(array(select id from first))
+    ), locked as materialized (
+      -- Without a join: with old statistics, the planner would read all chunks of their refreshes.
+      -- "not held" again: the sweep may have held a chunk since this snapshot.
+      select * from nft_metadata.refresh_chunks where id = any(array(select id from first)) and not held
       order by due_at, id
       for no key update skip locked
+    ), due as materialized (
+      select locked.*, refresh.collection_id, refresh.source, refresh.trigger, refresh.accepted_seq
+      from locked join nft_metadata.refreshes as refresh on refresh.id = locked.refresh_id
+    ), wanted as materialized (
+      select lane_id, collection_id, array_agg(distinct refresh_id) as refresh_ids, min(first_token_id) as first_token_id,
+        max(last_token_id) as last_token_id
+      from due group by lane_id, collection_id
+    ), in_flight as materialized (
+      select chunk.lane_id, refresh.collection_id, unnest(chunk.token_ids) as token_id
+      from (
+        -- "offset 0": chunks first. With old statistics, the planner would read all chunks of all refreshes for this join.
+        select lane_id, refresh_id, token_ids, first_token_id, last_token_id from nft_metadata.refresh_chunks
+        where lane_id = any(${lanes.map(({ id }) => id)}::int[]) and is_claimed and due_at > now()
+        offset 0
+      ) as chunk
+      join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
+      join wanted on wanted.lane_id = chunk.lane_id and wanted.collection_id = refresh.collection_id
+        and chunk.first_token_id <= wanted.last_token_id and chunk.last_token_id >= wanted.first_token_id
+        -- A token is in one chunk of its refresh.
+        and wanted.refresh_ids <> array[chunk.refresh_id]
     )
-    select due.id::text as id, due.lane_id as "laneId", due.priority, due.refresh_id as "refreshId",
-      refresh.collection_id as "collectionId", refresh.source, refresh.trigger, refresh.accepted_seq::text as "acceptedSeq",
-      due.claim_count as "claimCount", due.attempt_count as "attemptCount", due.lost_count as "lostCount",
-      due.is_claimed as "isLost", array_to_string(due.token_ids, ',') as "tokenIds",
+    select id::text as id, lane_id as "laneId", priority, refresh_id as "refreshId", collection_id as "collectionId", source,
+      trigger, accepted_seq::text as "acceptedSeq", claim_count as "claimCount", attempt_count as "attemptCount",
+      lost_count as "lostCount", is_claimed as "isLost", array_to_string(token_ids, ',') as "tokenIds",
       (
-        select string_agg(token_id::text, ',')
-        from claimed cross join lateral unnest(claimed.token_ids) as one (token_id)
-        where claimed.lane_id = due.lane_id and claimed.collection_id = refresh.collection_id
-          and claimed.refresh_id <> due.refresh_id
-          and claimed.first_token_id <= due.last_token_id and claimed.last_token_id >= due.first_token_id
-          and token_id between due.first_token_id and due.last_token_id
+        select string_agg(one.token_id::text, ',') from unnest(due.token_ids) as one (token_id)
+        -- "is true": the tokens in flight become one hash table. Without it, they are joined with each chunk again.
+        where ((due.lane_id, due.collection_id, one.token_id) in (select lane_id, collection_id, token_id from in_flight)) is true
       ) as "inFlight"
     from due
-    join nft_metadata.refreshes as refresh on refresh.id = due.refresh_id
-    order by due.due_at, due.id`.execute(em.getKysely());
+    order by due_at, due.id`.execute(em.getKysely());
   return rows.map((row) => ({
     ...row,
     tokenIds: row.tokenIds.split(','),
     inFlight: new Set(row.inFlight?.split(',')),
   }));
 }
+
+/**
+ * "coalesce" keeps the planner from an estimate of its own: where one refresh has nearly all chunks, it would expect that none is left,
+ * and read the whole table instead of the first chunks in the index of the queue.
+ */
+const isNotStopped = sql`coalesce(refresh_id <> all(array(select id from stopped)), true)`;
 
 /** Writes the claim: one update of all rows that stay, one insert of all parts that are split off. */
 export async function writeClaim(

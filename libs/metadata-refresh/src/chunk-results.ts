@@ -49,7 +49,8 @@ interface Leaving extends HeldChunk {
  * Removes tokens from their chunks. Returns whether the chunks had all of them under these claims (the fence): if not, roll
  * back, because a worker whose lease has expired must not write results. What is left of a chunk is computed here, from the
  * locked row: another batch may have removed other tokens since this one was assembled. Tokens that stay pending move to a chunk
- * of their own, one for each chunk and second of delay, so that jitter does not make chunks of one token.
+ * of their own, one for each chunk and second of delay, so that jitter does not make chunks of one token. It is `held` if their
+ * chunk was.
  */
 export async function removeFromChunks(em: EntityManager, tokens: readonly FinishedToken[]): Promise<boolean> {
   const chunks = leavingChunks(tokens);
@@ -62,8 +63,8 @@ export async function removeFromChunks(em: EntityManager, tokens: readonly Finis
         ${ids}::bigint[], ${chunks.map(({ claimCount }) => claimCount)}::int[], ${chunks.map(arrayOf)}::text[]
       ) as held (id, claim_count, leaving)
     ), locked as materialized (
-      select chunk.id, chunk.claim_count, chunk.refresh_id, chunk.lane_id, chunk.priority, chunk.lost_count, chunk.attempt_count,
-        chunk.token_ids, held.leaving
+      select chunk.id, chunk.claim_count, chunk.refresh_id, chunk.lane_id, chunk.priority, chunk.held, chunk.lost_count,
+        chunk.attempt_count, chunk.token_ids, held.leaving
       from nft_metadata.refresh_chunks as chunk
       join held on held.id = chunk.id and held.claim_count = chunk.claim_count
       where chunk.id = any(${ids}::bigint[])
@@ -82,8 +83,8 @@ export async function removeFromChunks(em: EntityManager, tokens: readonly Finis
       where chunk.id = any(array(select id from remaining where left_ids <> '{}')) and chunk.id = remaining.id
     ), moved as (
       insert into nft_metadata.refresh_chunks
-        (refresh_id, lane_id, priority, due_at, lost_count, attempt_count, token_ids)
-      select refresh_id, lane_id, priority, now() + delay_seconds * interval '1 second',
+        (refresh_id, lane_id, priority, due_at, held, lost_count, attempt_count, token_ids)
+      select refresh_id, lane_id, priority, now() + delay_seconds * interval '1 second', held,
         -- Not counted as an attempt, so it has to be bounded as a lost claim.
         case when is_attempt then 0 else lost_count + 1 end, attempt_count + is_attempt::int, moved_ids::numeric[]
       from unnest(

@@ -65,7 +65,7 @@ export class CompletionTransaction {
     try {
       await this.completeClaimed(results);
     } catch (error) {
-      if (!isDataException(error)) throw error;
+      if (!isRejection(error)) throw error;
       await this.completeInHalves(results, error);
     }
   }
@@ -159,7 +159,11 @@ export class CompletionTransaction {
     return claimed.map(({ result }) => result);
   }
 
-  /** The database rejects a value that should not have got this far: halve the batch, so that only its own token fails. */
+  /**
+   * The database rejects a row that should not have got this far: halve the batch, so that only the token of that row is
+   * affected. Without any text of the host it fails as `not_storable`, or is retried as it was to be. If that is rejected as well,
+   * its result is dropped: it is due again when the lease expires, and fails after `maxLostClaims` such leases.
+   */
   private async completeInHalves(results: readonly ItemResult[], rejection: Error): Promise<void> {
     if (results.length > 1) {
       const half = Math.ceil(results.length / 2);
@@ -167,19 +171,18 @@ export class CompletionTransaction {
       await this.complete(results.slice(half));
       return;
     }
-    const [result] = results;
-    if (!result || (result.status !== 'succeeded' && result.status !== 'failed')) throw rejection;
-    const { item, token } = result;
-    this.logger.error({
-      msg: 'response not storable',
-      refreshId: item.refreshId,
-      tokenId: token.tokenId,
-      error: rejection.message,
-    });
-    const failure = result.status === 'failed' ? result.error : NOT_STORABLE;
-    // Without any text of the host.
-    const error = { ...failure, metadataUrl: '', body: null };
-    await this.completeClaimed([{ item, token, requests: [], status: 'failed', error }]);
+    const result = results[0]!;
+    this.logNotStorable('response not storable', result, rejection);
+    try {
+      await this.completeClaimed([withoutTextOfHost(result)]);
+    } catch (error) {
+      if (!isRejection(error)) throw error;
+      this.logNotStorable('result not storable, token is due when its lease expires', result, error);
+    }
+  }
+
+  private logNotStorable(msg: string, { item, token }: ItemResult, rejection: Error): void {
+    this.logger.error({ msg, refreshId: item.refreshId, tokenId: token.tokenId, error: rejection.message });
   }
 
   private logCompleted(progress: readonly RefreshProgress[]): void {
@@ -262,6 +265,13 @@ function toResultCount({ refreshId, verdict, tokenId, error }: FinalToken): Resu
   return { refreshId, verdict, ...(error && { failure: { tokenId, error } }) };
 }
 
+function withoutTextOfHost(result: ItemResult): ItemResult {
+  const { item, token, status } = result;
+  if (status === 'retry' || status === 'coalesced') return { ...result, requests: [] };
+  const failure = status === 'failed' ? result.error : NOT_STORABLE;
+  return { item, token, requests: [], status: 'failed', error: { ...failure, metadataUrl: '', body: null } };
+}
+
 function toAttempts({ item, token, requests }: ItemResult): AttemptRow[] {
   const { collectionId, tokenId } = token;
   const { refreshId, attemptCount } = item;
@@ -281,6 +291,7 @@ function toMetadataWrite({ token, url, metadata, validators }: Succeeded): Metad
     lastModified: validators.lastModified,
     // Not that of the result: a fetch may be written in parts, and the source is that of the newest refresh.
     refreshId: token.items[0]!.refreshId,
+    trigger: token.items[0]!.trigger,
     known: token.known,
   };
 }
@@ -296,10 +307,13 @@ function toFailureWrite({ item, token, error }: Failed): FailureWrite {
   };
 }
 
-/** SQLSTATE classes 22 (data exception) and 54 (program limit exceeded): the value's fault, not the database's. */
-function isDataException(error: unknown): error is Error {
+/**
+ * SQLSTATE classes 22 (data exception), 23 (constraint violation), 54 (program limit exceeded) and P0 (raised by a trigger): the
+ * fault of a row, which no retry changes.
+ */
+function isRejection(error: unknown): error is Error {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return /^(22|54)/.test(code);
+  return /^(22|23|54|P0)/.test(code);
 }
 
 /** SQLSTATE of a deadlock and of a serialization failure: the same batch succeeds when it is tried again. */

@@ -5,29 +5,57 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { Receipt, RefreshingProject, RefreshLimits, RefreshRequest } from './metadata-refresh.service.js';
+export type {
+  ControlRequest,
+  Receipt,
+  RefreshingProject,
+  RefreshLimits,
+  RefreshRequest,
+  RetryRequest,
+} from './metadata-refresh.service.js';
+export type { Admission } from './refresh-control.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
-export type { FailureCount, ProjectRefresh, RefreshFilter } from './refreshes.js';
+export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
+export { TokenVersions } from './token-versions.js';
+export type { KeptVersion, VersionDifference, VersionRange } from './token-versions.js';
 export { RefreshWorker } from './worker/refresh-worker.js';
-export type { Attempt, Cooldown, Refresh, RefreshError, RefreshStatus } from './refresh-reader.js';
+export type {
+  Attempt,
+  Cooldown,
+  ReasonCount,
+  Refresh,
+  RefreshDetails,
+  RefreshError,
+  RefreshListFilter,
+  RefreshStatus,
+} from './refresh-reader.js';
+export type { Speed } from './refresh-speed.js';
+export { adviceFor } from './reason-advice.js';
+export { isRefreshReason, REFRESH_ERROR_CODES, REFRESH_REASONS } from './refresh-reason.js';
+export type { RefreshReason } from './refresh-reason.js';
 export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
 export type { RefreshTrigger } from './refresh-trigger.js';
 export type { VerdictCounts, VerdictName } from './verdict.js';
-export type { RefreshErrorCode } from './item-result.js';
+export type { RefreshErrorCode } from './refresh-reason.js';
 export type { Page, PagePosition, PageRequest } from './page.js';
 export {
   CollectionAmbiguous,
   CollectionNotFound,
   CollectionNotOwned,
+  NothingToRetry,
   QuotaExceeded,
+  RefreshAlreadyCompleted,
+  RefreshCancelled,
   RefreshNotFound,
   RefreshPending,
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  VersionNotFound,
+  VersionNotKept,
 } from './metadata-refresh.errors.js';
 export type { QuotaState } from './metadata-refresh.errors.js';
 export { metadataRefreshMigrations } from './migrations/index.js';

@@ -1,17 +1,14 @@
 import type { FetchOutcome, FetchedMetadata, Validators } from '@app/metadata-fetch';
 import type { MetadataRefreshConfig } from './metadata-refresh.options.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
+import type { RefreshErrorCode, RefreshReason } from './refresh-reason.js';
 import { retryDelaySeconds } from './retry-policy.js';
-
-/** The four public error codes of a token that could not be refreshed. */
-export type RefreshErrorCode =
-  'unable_to_retrieve_metadata' | 'invalid_response_status_code' | 'unable_to_decode_response' | 'token_not_found';
 
 /** Why a token failed. */
 export interface ItemError {
   errorCode: RefreshErrorCode;
   /** The more precise, stable reason. */
-  reason: string;
+  reason: RefreshReason;
   /** Empty when nothing could be requested. */
   metadataUrl: string;
   statusCode: number | null;

@@ -18,6 +18,38 @@ export class RefreshPending extends Error {
   }
 }
 
+/** It is too late to cancel, pause or resume the refresh: no token is pending. */
+export class RefreshAlreadyCompleted extends Error {
+  override readonly name = 'RefreshAlreadyCompleted';
+  constructor(readonly refreshId: string) {
+    super(`Refresh ${refreshId} is completed: no token of it is pending.`);
+  }
+}
+
+/** The refresh was cancelled, so it can be neither paused nor resumed. */
+export class RefreshCancelled extends Error {
+  override readonly name = 'RefreshCancelled';
+  constructor(readonly refreshId: string) {
+    super(`Refresh ${refreshId} was cancelled; request a new refresh of its tokens.`);
+  }
+}
+
+/** No token of the refresh has failed, or none for the given reasons. */
+export class NothingToRetry extends Error {
+  override readonly name = 'NothingToRetry';
+  constructor(
+    readonly refreshId: string,
+    /** Absent: all reasons. */
+    readonly reasons?: readonly string[],
+  ) {
+    super(
+      reasons
+        ? `No token of refresh ${refreshId} has failed for ${reasons.join(', ')}.`
+        : `No token of refresh ${refreshId} has failed.`,
+    );
+  }
+}
+
 /** The project owns no collection at this address, but another project does. */
 export class CollectionNotOwned extends Error {
   override readonly name = 'CollectionNotOwned';
@@ -51,6 +83,26 @@ export class TokensNotFound extends Error {
   override readonly name = 'TokensNotFound';
   constructor(readonly tokenIds: readonly string[]) {
     super(notRegistered(tokenIds));
+  }
+}
+
+/** The token has no version with this number, or it has expired. */
+export class VersionNotFound extends Error {
+  override readonly name = 'VersionNotFound';
+  constructor(readonly version: number) {
+    super(
+      `The token has no version ${version}, or it has expired. The list of its versions has those that can be read.`,
+    );
+  }
+}
+
+/** The version is known, but its document is not kept any more. */
+export class VersionNotKept extends Error {
+  override readonly name = 'VersionNotKept';
+  constructor(readonly version: number) {
+    super(
+      `The document of version ${version} is not kept any more. In the list of versions, \`has_document\` shows those that are.`,
+    );
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type MetadataRefreshOptions,
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
+import { RefreshControl } from './refresh-control.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
 import { CompletionTransaction } from './completion-transaction.js';
 import { RefreshQueue } from './refresh-queue.js';
@@ -17,6 +18,9 @@ import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
 import { RefreshRetention } from './refresh-retention.js';
+import { TokenVersions } from './token-versions.js';
+import { RefreshRetry } from './refresh-retry.js';
+import { RefreshSweep } from './refresh-sweep.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
@@ -85,15 +89,19 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshReader,
     RefreshQueue,
     CompletionTransaction,
+    RefreshSweep,
+    RefreshControl,
+    RefreshRetry,
     RefreshRetention,
     Refreshes,
+    TokenVersions,
     RefreshListener,
     HostWorkers,
     RefreshWorker,
     AttemptCounts,
     BulkPause,
   ],
-  exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker],
+  exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker, TokenVersions],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {

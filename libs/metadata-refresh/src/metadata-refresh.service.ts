@@ -1,8 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
-import { MetadataFetcher, type MetadataLocation } from '@app/metadata-fetch';
-import { expandAddress } from '@app/metadata-uri';
-import { Collections, TokenStore, type Collection } from '@app/token-store';
+import { MetadataFetcher } from '@app/metadata-fetch';
+import { Collections, InvalidTokenId, TokenStore, type Collection } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import {
@@ -18,9 +17,19 @@ import {
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { KeyedMutex } from './keyed-mutex.js';
 import type { Page, PageRequest } from './page.js';
+import { RefreshControl, type Admission } from './refresh-control.js';
 import { isInteractive, RefreshEnqueuer } from './refresh-enqueuer.js';
 import { RefreshQuota } from './refresh-quota.js';
-import { RefreshReader, type Attempt, type Refresh, type RefreshError } from './refresh-reader.js';
+import {
+  RefreshReader,
+  type Attempt,
+  type Refresh,
+  type RefreshDetails,
+  type RefreshError,
+  type RefreshListFilter,
+} from './refresh-reader.js';
+import { RefreshRetry } from './refresh-retry.js';
+import { hostOf, toLocation } from './refresh-source.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
@@ -45,7 +54,21 @@ export interface RefreshRequest {
    */
   unknownTokens?: 'fail' | 'reject';
   /** A last condition, inside the transaction that accepts: what it throws refuses the refresh, and undoes what it did. */
-  admit?: (em: EntityManager) => Promise<void>;
+  admit?: Admission;
+}
+
+/** A request to cancel, pause or resume a refresh. */
+export interface ControlRequest {
+  /** A last condition, inside the transaction: what it throws undoes the change. */
+  admit?: Admission;
+}
+
+/** A request to refresh the failed tokens of a refresh again. */
+export interface RetryRequest {
+  /** Only tokens that failed for one of these reasons; all failed tokens when absent. */
+  reasons?: readonly string[] | undefined;
+  /** As in RefreshRequest. */
+  admit?: Admission;
 }
 
 /** What a project may ask for. */
@@ -76,6 +99,8 @@ export class MetadataRefreshService {
     private readonly enqueuer: RefreshEnqueuer,
     private readonly reader: RefreshReader,
     private readonly bulkPause: BulkPause,
+    private readonly control: RefreshControl,
+    private readonly retries: RefreshRetry,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
@@ -89,13 +114,15 @@ export class MetadataRefreshService {
 
   /**
    * Accept a refresh: quota, refresh and items are saved in one transaction, and a receipt is given only after its
-   * commit. Throws TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported,
-   * TokensNotFound, QuotaExceeded; then nothing was saved or counted.
+   * commit. Throws TokensPerRequestExceeded, InvalidTokenId, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous,
+   * SourceNotSupported, TokensNotFound, QuotaExceeded; then nothing was saved or counted.
    */
   async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
     const wanted = [...new Set(request.tokenIds)];
     const tokenLimit = this.tokensPerRequest(project);
     if (wanted.length > tokenLimit) throw new TokensPerRequestExceeded(tokenLimit, wanted.length);
+    // "01" would be a second token, with the row of "1".
+    InvalidTokenId.check(wanted);
     const collection = await this.ownedCollection(project, request.collectionAddress);
     const source = toLocation(collection);
     if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
@@ -118,7 +145,7 @@ export class MetadataRefreshService {
         await this.enqueuer.save(em, refresh, wanted, unknown);
         // Last: these lock a row of the project, and what comes after them is only the commit.
         await request.admit?.(em);
-        const left = await this.quota.reserve(em, project.id, this.allowance(project), wanted.length);
+        const left = await this.quota.reserve(em, refresh, this.allowance(project), wanted.length);
         return { quota: left, isCompleted: unknown.length === wanted.length };
       });
     });
@@ -133,18 +160,72 @@ export class MetadataRefreshService {
     return { refreshId: refresh.id, quota };
   }
 
+  /**
+   * Cancels the pending tokens of a refresh: none is claimed from now on, and they end with the verdict `cancelled` in the
+   * background. Their records do not change. Tokens that a worker is fetching end as they end; a retry is cancelled. Tokens that no
+   * worker had begun are given back to the hour that they were charged to, if it is still running. Again: nothing more happens. Returns
+   * the refresh as it is now. Throws RefreshNotFound, RefreshAlreadyCompleted.
+   */
+  async cancelRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
+    await this.control.cancel({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /**
+   * Pauses a refresh: no token of it is claimed until it is resumed. What a worker is fetching is finished. After 30 days it is
+   * cancelled. Again: nothing more happens. Returns the refresh as it is now. Throws RefreshNotFound, RefreshCancelled,
+   * RefreshAlreadyCompleted.
+   */
+  async pauseRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
+    await this.control.pause({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /** Ends a pause; retries keep their time. Also if there is none. The same results and errors as `pauseRefresh`. */
+  async resumeRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { admit }: ControlRequest = {},
+  ): Promise<RefreshDetails> {
+    await this.control.resume({ refreshId, projectId: project.id }, admit);
+    return this.getRefresh(project, refreshId);
+  }
+
+  /**
+   * Accepts a new refresh of the tokens that have failed in this one, from the present source of the collection. They count towards the
+   * hour, and not towards the tokens per request. The old refresh does not change; it may still be running. Throws RefreshNotFound,
+   * NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded; then nothing was saved or counted.
+   */
+  async retryRefresh(
+    project: RefreshingProject,
+    refreshId: string,
+    { reasons, admit }: RetryRequest = {},
+  ): Promise<Receipt> {
+    const tokensPerHour = this.allowance(project);
+    const accepted = await this.byProject.runExclusive(project.id, () =>
+      this.retries.retry({ refreshId, projectId: project.id }, { reasons, admit, tokensPerHour }),
+    );
+    return { refreshId: accepted.refreshId, quota: accepted.quota! };
+  }
+
   /** Throws RefreshNotFound, also for another project's refresh. */
-  async getRefresh(project: RefreshingProject, refreshId: string): Promise<Refresh> {
+  async getRefresh(project: RefreshingProject, refreshId: string): Promise<RefreshDetails> {
     const refresh = await this.reader.find(project.id, refreshId);
     if (!refresh) throw new RefreshNotFound(refreshId);
     return refresh;
   }
 
-  async listRefreshes(
-    project: RefreshingProject,
-    page: PageRequest & { collectionAddress?: string | undefined },
-  ): Promise<Page<Refresh>> {
-    return this.reader.list(project.id, page, page.collectionAddress);
+  /** Newest first; those with REQUESTED_TRIGGERS, unless it names others. */
+  async listRefreshes(project: RefreshingProject, query: PageRequest & RefreshListFilter): Promise<Page<Refresh>> {
+    return this.reader.list(project.id, query);
   }
 
   /** Throws RefreshNotFound. */
@@ -193,22 +274,4 @@ export class MetadataRefreshService {
       );
     return collection;
   }
-}
-
-/**
- * The metadata host, the unit of politeness. What is on IPFS or Arweave comes from our gateways, whatever its name. Where
- * a contract's documents are is known only when it was asked: they are taken for one host of the collection's own.
- */
-function hostOf(source: MetadataLocation): string {
-  if (source.kind === 'chain') return `chain:${source.chainId}/${source.address}`;
-  const { protocol, host } = new URL(source.kind === 'metadata_api' ? source.url : source.uri);
-  return protocol === 'http:' || protocol === 'https:' ? host : protocol;
-}
-
-function toLocation(collection: Collection): MetadataLocation {
-  const source = collection.source();
-  const { chainId, address } = collection;
-  // The token id is filled in for each token, when it is fetched.
-  if (source.kind === 'metadata_api') return { ...source, url: expandAddress(source.url, address) };
-  return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
 }

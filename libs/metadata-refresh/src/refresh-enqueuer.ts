@@ -117,7 +117,7 @@ export function isInteractive(tokens: number): boolean {
 }
 
 /** Within a lane the three sizes take turns: small refreshes do not wait behind large ones, nor the reverse. */
-function priorityOf(tokens: number): 0 | 1 | 2 {
+export function priorityOf(tokens: number): 0 | 1 | 2 {
   if (tokens <= INTERACTIVE_TOKENS) return 0;
   return tokens <= SMALL_TOKENS ? 1 : 2;
 }

@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { ItemError } from './item-result.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
+import { moveSpeedWindow } from './refresh-speed.js';
 import { compareTokenIds } from './token-id-order.js';
 import { NO_VERDICTS, verdictName, type Verdict, type VerdictCounts } from './verdict.js';
 
@@ -60,6 +61,9 @@ export async function countResults(em: EntityManager, results: readonly ResultCo
         staged = refresh.staged + count.staged,
         failed = refresh.failed + count.failed,
         cancelled = refresh.cancelled + count.cancelled,
+        ${moveSpeedWindow(
+          sql`count.updated + count.unchanged + count.superseded + count.held + count.staged + count.failed`,
+        )},
         completed_at = case
           when refresh.succeeded + refresh.failed + refresh.cancelled + count.updated + count.unchanged + count.superseded
             + count.held + count.staged + count.failed + count.cancelled = refresh.total

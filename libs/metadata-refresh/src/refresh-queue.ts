@@ -17,13 +17,12 @@ import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
 import type { HostDemand } from './host-demand.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { compareTokenIds } from './token-id-order.js';
-import { VERDICTS } from './verdict.js';
 
 export interface Claim {
   tokens: ClaimedToken[];
   /** The claim served its maximum of lanes: others may have due tokens as well. */
   mayHaveLeftLanes: boolean;
-  /** Hosts whose demand was filled. */
+  /** Hosts that may have more due tokens. */
   fullHosts: ReadonlySet<string>;
   /** Some tokens are being fetched for another refresh: they are due again after DEFERRAL_SECONDS. */
   hasDeferred: boolean;
@@ -41,7 +40,7 @@ export const REFRESH_CHANNEL = 'nft_metadata_refresh';
 /** The payload on this channel when the refresh is interactive; empty for all others. */
 export const INTERACTIVE = 'interactive';
 
-/** The chunk rows are the queue: claims, releases and cancellations. `CompletionTransaction` writes results. */
+/** The chunk rows are the queue: claims and releases. `CompletionTransaction` writes results, and `RefreshSweep` cancels. */
 @Injectable()
 export class RefreshQueue {
   constructor(
@@ -87,7 +86,7 @@ export class RefreshQueue {
       return {
         tokens: toTokens(lanes, parts),
         mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
-        fullHosts: fullHosts(lanes, divided),
+        fullHosts: fullHosts(lanes, due, divided),
         hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
       };
     });
@@ -126,34 +125,9 @@ export class RefreshQueue {
           and chunk.id = divided.id
       )
       insert into nft_metadata.refresh_chunks
-        (refresh_id, lane_id, priority, due_at, lost_count, attempt_count, token_ids)
-      select refresh_id, lane_id, priority, now(), lost_count, attempt_count, due_ids
+        (refresh_id, lane_id, priority, due_at, held, lost_count, attempt_count, token_ids)
+      select refresh_id, lane_id, priority, now(), held, lost_count, attempt_count, due_ids
       from divided where kept_ids <> '{}' and due_ids <> '{}'`.execute(this.em.fork().getKysely());
-  }
-
-  /**
-   * Cancels pending tokens of one refresh, about `limit`. Tokens that a worker holds are left out: cancel them when they are
-   * due again. Chunks that another transaction has locked are skipped, because a completion locks chunks after token records.
-   * Returns the number of cancelled tokens, which the caller counts.
-   */
-  async cancel(em: EntityManager, refreshId: string, limit: number): Promise<number> {
-    const { rows } = await sql<{ cancelled: number }>`
-      with chosen as materialized (
-        select id, token_ids, attempt_count from nft_metadata.refresh_chunks
-        where refresh_id = ${refreshId}::uuid and not (is_claimed and due_at > now())
-        order by id
-        limit ${Math.max(1, Math.floor(limit / 128))}
-        for update skip locked
-      ), removed as (
-        delete from nft_metadata.refresh_chunks where id = any(array(select id from chosen))
-      ), cancelled as materialized (
-        select token_id, attempt_count from chosen cross join lateral unnest(token_ids) as one (token_id)
-      ), results as (
-        insert into nft_metadata.refresh_results (refresh_id, finished_at, attempts, verdict, token_id)
-        select ${refreshId}::uuid, now(), attempt_count, ${VERDICTS.cancelled}::"char", token_id from cancelled
-      )
-      select count(*)::int as cancelled from cancelled`.execute(em.getKysely());
-    return rows[0]!.cancelled;
   }
 
   /** The sources of these refreshes by their ids, without those that are deleted. */
@@ -178,14 +152,32 @@ export class RefreshQueue {
 
 const NOTHING: Claim = { tokens: [], mayHaveLeftLanes: false, fullHosts: new Set(), hasDeferred: false };
 
-/** Hosts with a lane that filled its room, or that has more due tokens for another reason. */
-function fullHosts(lanes: readonly LockedLane[], divided: readonly DividedChunk<DueChunkRow>[]): Set<string> {
+/**
+ * Hosts with a lane that may have more due tokens: the claim has filled its room, has left tokens out, or has read as many tokens
+ * of one size as fit into the room. Those may be in flight, or the same few tokens of many refreshes.
+ */
+function fullHosts(
+  lanes: readonly LockedLane[],
+  due: readonly DueChunkRow[],
+  divided: readonly DividedChunk<DueChunkRow>[],
+): Set<string> {
   const isFull = (lane: LockedLane) => {
     const parts = divided.filter(({ chunk }) => chunk.laneId === lane.id).flatMap((of) => of.parts);
-    const claimed = parts.reduce((sum, { state, tokenIds }) => sum + (state === 'claimed' ? tokenIds.length : 0), 0);
-    return claimed >= lane.room || parts.some(({ state }) => state === 'due');
+    const read = Map.groupBy(
+      due.filter(({ laneId }) => laneId === lane.id),
+      ({ priority }) => priority,
+    );
+    return (
+      sum(parts.filter(({ state }) => state === 'claimed')) >= lane.room ||
+      parts.some(({ state }) => state === 'due') ||
+      [...read.values()].some((chunks) => sum(chunks) >= lane.room)
+    );
   };
   return new Set(lanes.filter(isFull).map(({ host }) => host));
+}
+
+function sum(parts: readonly { tokenIds: readonly string[] }[]): number {
+  return parts.reduce((tokens, { tokenIds }) => tokens + tokenIds.length, 0);
 }
 
 /** The tokens of all claimed parts, in turns from the lanes and, within a lane, from the sizes of requests. */

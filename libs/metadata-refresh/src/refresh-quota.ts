@@ -23,24 +23,59 @@ export class RefreshQuota {
     if (tokens > quota.remaining) throw new QuotaExceeded(quota, tokens);
   }
 
-  /** Reserves `tokens`, or throws QuotaExceeded and reserves nothing. */
-  async reserve(em: EntityManager, projectId: string, limit: number, tokens: number): Promise<QuotaState> {
+  /**
+   * Reserves `tokens` for a refresh of the same transaction, and records it as `charged`. Throws QuotaExceeded, and then reserves
+   * nothing.
+   */
+  async reserve(
+    em: EntityManager,
+    { id, projectId }: { id: string; projectId: string },
+    limit: number,
+    tokens: number,
+  ): Promise<QuotaState> {
     const { rows } = await sql<Window>`
-      insert into nft_metadata.refresh_quotas as quota (project_id, window_started_at, used)
-      select ${projectId}, now(), ${tokens}::int where ${tokens}::int <= ${limit}::int
-      on conflict (project_id) do update
-      set used = case when quota.window_started_at <= now() - interval '1 hour' then 0 else quota.used end + excluded.used,
-        window_started_at =
-          case when quota.window_started_at <= now() - interval '1 hour' then now() else quota.window_started_at end
-      where quota.window_started_at <= now() - interval '1 hour' or quota.used + excluded.used <= ${limit}::int
-      returning used, window_started_at + interval '1 hour' as "resetsAt",
-        extract(epoch from window_started_at + interval '1 hour' - now())::float8 as "resetsInSeconds"`.execute(
-      em.getKysely(),
-    );
+      with reserved as (
+        insert into nft_metadata.refresh_quotas as quota (project_id, window_started_at, used)
+        select ${projectId}, now(), ${tokens}::int where ${tokens}::int <= ${limit}::int
+        on conflict (project_id) do update
+        set used = case when quota.window_started_at <= now() - interval '1 hour' then 0 else quota.used end + excluded.used,
+          window_started_at =
+            case when quota.window_started_at <= now() - interval '1 hour' then now() else quota.window_started_at end
+        where quota.window_started_at <= now() - interval '1 hour' or quota.used + excluded.used <= ${limit}::int
+        returning used, window_started_at
+      ), charged as (
+        update nft_metadata.refreshes set charged = ${tokens}::int, charged_window = reserved.window_started_at
+        from reserved where id = ${id}::uuid
+      )
+      select used, window_started_at + interval '1 hour' as "resetsAt",
+        extract(epoch from window_started_at + interval '1 hour' - now())::float8 as "resetsInSeconds"
+      from reserved`.execute(em.getKysely());
 
     const [window] = rows;
     if (!window) throw new QuotaExceeded(await this.read(projectId, limit, em), tokens);
     return toState(window, limit);
+  }
+
+  /**
+   * Gives tokens of a refresh back to the hour that they were charged to, if it is still running. Call it in the transaction that
+   * ends them, after the refresh's row is locked: what was given back is no longer `charged`, so it is given back once.
+   */
+  async refund(em: EntityManager, refreshId: string, tokens: number): Promise<void> {
+    await sql`
+      with charge as materialized (
+        select id, project_id, charged_window, least(charged, ${tokens}::int) as tokens
+        from nft_metadata.refreshes
+        where id = ${refreshId}::uuid and charged > 0 and charged_window > now() - interval '1 hour'
+        for no key update
+      ), refunded as (
+        update nft_metadata.refreshes as refresh set charged = refresh.charged - charge.tokens
+        from charge where refresh.id = charge.id
+      )
+      update nft_metadata.refresh_quotas as quota set used = quota.used - charge.tokens
+      from charge
+      where quota.project_id = charge.project_id and quota.window_started_at = charge.charged_window`.execute(
+      em.getKysely(),
+    );
   }
 
   async read(projectId: string, limit: number, em = this.em.fork()): Promise<QuotaState> {

@@ -2,11 +2,15 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import type { TokenReference } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import type { AttemptedRequest, RefreshErrorCode } from './item-result.js';
-import { verdictColumns } from './refresh-progress.js';
-import type { RefreshTrigger } from './refresh-trigger.js';
-import type { VerdictCounts } from './verdict.js';
+import type { AttemptedRequest } from './item-result.js';
 import { toPage, type Page, type PageRequest } from './page.js';
+import { adviceFor } from './reason-advice.js';
+import { verdictColumns } from './refresh-progress.js';
+import type { RefreshErrorCode } from './refresh-reason.js';
+import { speedColumn, type Speed } from './refresh-speed.js';
+import { timestamp } from './timestamp.js';
+import { REQUESTED_TRIGGERS, type RefreshTrigger } from './refresh-trigger.js';
+import type { VerdictCounts } from './verdict.js';
 
 /** `queued`: no token processed · `in_progress`: at least one · `completed`: all, also when every one failed. */
 export type RefreshStatus = 'queued' | 'in_progress' | 'completed';
@@ -34,8 +38,42 @@ export interface Refresh {
   trigger: RefreshTrigger;
   createdAt: string;
   completedAt: string | null;
+  /** Scheduled: it does not begin before. null: it began when it was accepted. */
+  notBefore: string | null;
+  /** null: it is not paused. */
+  pausedAt: string | null;
+  /** null: nobody has cancelled it. */
+  cancelledAt: string | null;
+  /** The refresh whose failed tokens it tries again. */
+  retryOf: string | null;
   /** The cooldown that delays the pending tokens; null when there is none, or nothing is pending. */
   cooldown: Cooldown | null;
+}
+
+/** How many tokens failed for one reason. */
+export interface ReasonCount {
+  errorCode: RefreshErrorCode;
+  reason: string;
+  count: number;
+  /** One of these tokens. */
+  exampleTokenId: string;
+  /** What the owner of the Metadata API can do: one sentence. */
+  advice: string;
+}
+
+/** A refresh with its speed, and with the reasons of its failures. */
+export interface RefreshDetails extends Refresh {
+  /** null: it is completed or stopped, or its speed is not known yet. */
+  speed: Speed | null;
+  /** The ten most frequent reasons, the most frequent first. */
+  reasons: ReasonCount[];
+}
+
+/** Selects refreshes of a project. All filters have to match. */
+export interface RefreshListFilter {
+  collectionAddress?: string | undefined;
+  /** Default: REQUESTED_TRIGGERS. */
+  triggers?: readonly RefreshTrigger[] | undefined;
 }
 
 /** One token that could not be refreshed, and why. */
@@ -68,9 +106,6 @@ export interface Attempt {
   createdAt: string;
 }
 
-const timestamp = (column: string): RawBuilder<string> =>
-  sql.raw(`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
-
 /**
  * All chunks of a refresh are in one lane, so any of them names the host; a refresh without chunks is completed. "order by"
  * makes the planner use the index on (refresh_id, last_token_id); without it, it may scan the whole table for the first row.
@@ -97,35 +132,69 @@ export const refreshColumns = sql`
   end as status,
   refresh.trigger, ${verdictColumns},
   ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
+  ${timestamp('refresh.not_before')} as "notBefore", ${timestamp('refresh.paused_at')} as "pausedAt",
+  ${timestamp('refresh.cancelled_at')} as "cancelledAt", refresh.retry_of as "retryOf",
   ${cooldown} as cooldown`;
+
+const MAX_REASONS = 10;
+
+/** The same, with what only the status of one refresh shows. Bounded by the number of reasons, whatever the number of tokens. */
+export const detailColumns = sql`
+  ${refreshColumns}, ${speedColumn},
+  (
+    select coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'errorCode', error_code, 'reason', reason, 'count', count, 'exampleTokenId', example_token_id::text
+        )
+        order by count desc, error_code, reason
+      ),
+      '[]'
+    )
+    from (
+      select * from nft_metadata.refresh_reasons
+      where refresh_id = refresh.id
+      order by count desc, error_code, reason
+      limit ${sql.lit(MAX_REASONS)}
+    ) as frequent
+  ) as reasons`;
+
+export type DetailRow = Omit<RefreshDetails, 'reasons'> & { reasons: Omit<ReasonCount, 'advice'>[] };
+
+export function toDetails<Row extends DetailRow>(row: Row): Row & RefreshDetails {
+  const { speed, cooldown } = row;
+  const reasons = row.reasons.map((reason) => ({ ...reason, advice: adviceFor(reason.errorCode, reason.reason) }));
+  // Times of one form are in the order of their texts.
+  const isCooldownLonger = speed?.estimatedCompletion && cooldown && cooldown.until > speed.estimatedCompletion;
+  return { ...row, reasons, speed: isCooldownLonger ? { ...speed, estimatedCompletion: cooldown.until } : speed };
+}
 
 /** Reads refreshes, errors and attempts. */
 @Injectable()
 export class RefreshReader {
   constructor(private readonly em: EntityManager) {}
 
-  async find(projectId: string, refreshId: string): Promise<Refresh | null> {
-    const { rows } = await sql<Refresh>`
-      select ${refreshColumns} from nft_metadata.refreshes as refresh
+  async find(projectId: string, refreshId: string): Promise<RefreshDetails | null> {
+    const { rows } = await sql<DetailRow>`
+      select ${detailColumns} from nft_metadata.refreshes as refresh
       where refresh.id = ${refreshId}::uuid and refresh.project_id = ${projectId}`.execute(this.em.fork().getKysely());
-    return rows[0] ?? null;
+    return rows[0] ? toDetails(rows[0]) : null;
   }
 
   /** A project's own refreshes, newest first. */
-  async list(projectId: string, page: PageRequest, collectionAddress?: string): Promise<Page<Refresh>> {
+  async list(
+    projectId: string,
+    { limit, after, collectionAddress, triggers = REQUESTED_TRIGGERS }: PageRequest & RefreshListFilter,
+  ): Promise<Page<Refresh>> {
     const conditions = [sql`refresh.project_id = ${projectId}`];
     if (collectionAddress) conditions.push(sql`refresh.collection_address = ${collectionAddress.toLowerCase()}`);
-    if (page.after) {
-      conditions.push(
-        sql`(refresh.created_at, refresh.id) < (${page.after.createdAt}::timestamptz, ${page.after.id}::uuid)`,
-      );
+    if (after) {
+      conditions.push(sql`(refresh.created_at, refresh.id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)`);
     }
     const { rows } = await sql<Refresh>`
-      select ${refreshColumns} from nft_metadata.refreshes as refresh
-      where ${sql.join(conditions, sql` and `)}
-      order by refresh.created_at desc, refresh.id desc
-      limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
-    return toPage(rows, page.limit);
+      select ${refreshColumns} from ${newestOf(triggers, conditions, limit + 1)}
+      order by refresh.created_at desc, refresh.id desc`.execute(this.em.fork().getKysely());
+    return toPage(rows, limit);
   }
 
   /** The failed tokens of one refresh, newest first. */
@@ -159,4 +228,27 @@ export class RefreshReader {
       limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
     return toPage(rows, page.limit);
   }
+}
+
+/**
+ * The newest refreshes with any of these triggers, as `refresh`, in no order. The conditions name the project. Reads up to `limit`
+ * rows of each trigger from the index, however many refreshes have another one.
+ */
+export function newestOf(
+  triggers: readonly RefreshTrigger[],
+  conditions: readonly RawBuilder<unknown>[],
+  limit: number,
+): RawBuilder<unknown> {
+  return sql`(
+    select of_trigger.*
+    from unnest(${[...new Set(triggers)]}::text[]) as wanted (trigger)
+    cross join lateral (
+      select * from nft_metadata.refreshes as refresh
+      where ${sql.join(conditions, sql` and `)} and refresh.trigger = wanted.trigger
+      order by refresh.created_at desc, refresh.id desc
+      limit ${limit}
+    ) as of_trigger
+    order by of_trigger.created_at desc, of_trigger.id desc
+    limit ${limit}
+  ) as refresh`;
 }

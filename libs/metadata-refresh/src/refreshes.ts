@@ -1,16 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/database';
-import { Injectable, Optional } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import { EventOutbox } from './event-outbox.js';
-import type { RefreshErrorCode } from './item-result.js';
-import { RefreshNotFound, RefreshPending } from './metadata-refresh.errors.js';
-import { countResults } from './refresh-progress.js';
-import { RefreshQueue } from './refresh-queue.js';
-import { refreshColumns, type Refresh } from './refresh-reader.js';
+import { RefreshAlreadyCompleted, RefreshNotFound, RefreshPending } from './metadata-refresh.errors.js';
+import { adviceFor } from './reason-advice.js';
+import { RefreshControl } from './refresh-control.js';
+import { parseRefreshId } from './refresh-id.js';
+import {
+  detailColumns,
+  newestOf,
+  refreshColumns,
+  toDetails,
+  type DetailRow,
+  type Refresh,
+  type RefreshDetails,
+} from './refresh-reader.js';
+import type { RefreshErrorCode } from './refresh-reason.js';
 import { RefreshRetention } from './refresh-retention.js';
-import { VERDICTS } from './verdict.js';
+import { RefreshRetry } from './refresh-retry.js';
+import { RefreshSweep } from './refresh-sweep.js';
+import { REFRESH_TRIGGERS, type RefreshTrigger } from './refresh-trigger.js';
 
 /** Selects refreshes. All filters have to match. */
 export interface RefreshFilter {
@@ -19,10 +28,17 @@ export interface RefreshFilter {
   collectionId?: string | undefined;
   /** true: only refreshes with pending tokens; false: only completed ones. */
   isPending?: boolean | undefined;
+  /** Default: all. */
+  triggers?: readonly RefreshTrigger[] | undefined;
 }
 
 /** A refresh, with the project that requested it. */
 export interface ProjectRefresh extends Refresh {
+  projectId: string;
+}
+
+/** The same with its speed, and with the reasons of its failures. */
+export interface ProjectRefreshDetails extends RefreshDetails {
   projectId: string;
 }
 
@@ -31,45 +47,55 @@ export interface FailureCount {
   errorCode: RefreshErrorCode;
   reason: string;
   tokens: number;
+  /** What the owner of the Metadata API can do: one sentence. */
+  advice: string;
   example: { tokenId: string; metadataUrl: string; statusCode: number | null };
 }
 
-/** Tokens that one transaction cancels. */
-const CANCEL_BATCH_SIZE = 1000;
-/** A worker locks chunks while it writes one batch of results. */
-const LOCKED_CHUNKS_RETRY_MS = 50;
+/** Interval of looks at chunks that a worker holds, or has locked while it writes results. */
+const HELD_CHUNKS_RETRY_MS = 50;
 
 /** Refreshes of all projects, for operators. */
 @Injectable()
 export class Refreshes {
   constructor(
     private readonly em: EntityManager,
-    private readonly queue: RefreshQueue,
+    private readonly control: RefreshControl,
+    private readonly sweep: RefreshSweep,
+    private readonly retries: RefreshRetry,
     private readonly retention: RefreshRetention,
-    @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
   /** Newest first; `limit` 1–1,000, 100 when absent. */
   async list({ limit = 100, ...filter }: RefreshFilter & { limit?: number | undefined } = {}): Promise<
     ProjectRefresh[]
   > {
+    const rowLimit = Math.min(Math.max(limit, 1), 1000);
+    const { projectId, triggers = REFRESH_TRIGGERS } = filter;
+    // Refreshes of all projects have no index, and are read once.
+    const newest =
+      projectId === undefined
+        ? sql`(
+            select * from nft_metadata.refreshes as refresh
+            where ${matches(filter)} and refresh.trigger = any(${triggers}::text[])
+            order by refresh.created_at desc, refresh.id desc
+            limit ${rowLimit}
+          ) as refresh`
+        : newestOf(triggers, [matches(filter)], rowLimit);
     const { rows } = await sql<ProjectRefresh>`
-      select ${refreshColumns}, refresh.project_id as "projectId"
-      from nft_metadata.refreshes as refresh
-      where ${matches(filter)}
-      order by refresh.created_at desc, refresh.id desc
-      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
+      select ${refreshColumns}, refresh.project_id as "projectId" from ${newest}
+      order by refresh.created_at desc, refresh.id desc`.execute(this.em.fork().getKysely());
     return rows;
   }
 
   /** Throws RefreshNotFound. */
-  async get(refreshId: string): Promise<ProjectRefresh> {
-    const { rows } = await sql<ProjectRefresh>`
-      select ${refreshColumns}, refresh.project_id as "projectId"
+  async get(refreshId: string): Promise<ProjectRefreshDetails> {
+    const { rows } = await sql<DetailRow & { projectId: string }>`
+      select ${detailColumns}, refresh.project_id as "projectId"
       from nft_metadata.refreshes as refresh
-      where refresh.id = ${uuidOf(refreshId)}::uuid`.execute(this.em.fork().getKysely());
+      where refresh.id = ${parseRefreshId(refreshId)}::uuid`.execute(this.em.fork().getKysely());
     if (!rows[0]) throw new RefreshNotFound(refreshId);
-    return rows[0];
+    return toDetails(rows[0]);
   }
 
   async count(filter: RefreshFilter): Promise<{ refreshes: number; pendingTokens: number }> {
@@ -80,44 +106,79 @@ export class Refreshes {
     return rows[0]!;
   }
 
-  /** Counts the failed tokens of these refreshes by reason, the most frequent reason first, each with its lowest token id. */
+  /** Counts the failed tokens of these refreshes by reason, the most frequent reason first, each with one of its tokens. */
   async countFailures(refreshIds: readonly string[]): Promise<FailureCount[]> {
-    // Read from the index on (refresh_id, reason, token_id) alone; only the examples are read from the table.
-    const { rows } = await sql<Omit<FailureCount, 'example'> & FailureCount['example']>`
-      with of_refresh as (
-        select refresh_id, reason, error_code, count(*) as tokens, min(token_id) as token_id
-        from nft_metadata.refresh_errors
+    const { rows } = await sql<Omit<FailureCount, 'example' | 'advice'> & FailureCount['example']>`
+      with failure as (
+        select reason, error_code, sum(count)::int as tokens, min(example_token_id) as token_id,
+          (array_agg(refresh_id order by example_token_id, refresh_id))[1] as refresh_id
+        from nft_metadata.refresh_reasons
         where refresh_id = any(${refreshIds}::uuid[])
-        group by refresh_id, reason, error_code
-      ), failure as (
-        select reason, error_code, sum(tokens)::int as tokens, min(token_id) as token_id,
-          (array_agg(refresh_id order by token_id, refresh_id))[1] as refresh_id
-        from of_refresh
         group by reason, error_code
       )
-      select failure.error_code as "errorCode", failure.reason, failure.tokens, example.token_id::text as "tokenId",
+      select failure.error_code as "errorCode", failure.reason, failure.tokens, failure.token_id::text as "tokenId",
         example.metadata_url as "metadataUrl", example.status_code as "statusCode"
       from failure
-      join nft_metadata.refresh_errors as example
-        on example.refresh_id = failure.refresh_id and example.token_id = failure.token_id
+      cross join lateral (
+        select * from nft_metadata.refresh_errors as error
+        where error.refresh_id = failure.refresh_id and error.token_id = failure.token_id
+        limit 1
+      ) as example
       order by failure.tokens desc, failure.error_code, failure.reason`.execute(this.em.fork().getKysely());
-    return rows.map(({ errorCode, reason, tokens, ...example }) => ({ errorCode, reason, tokens, example }));
+    return rows.map(({ errorCode, reason, tokens, ...example }) => {
+      return { errorCode, reason, tokens, advice: adviceFor(errorCode, reason), example };
+    });
   }
 
   /**
-   * Cancels the pending tokens: they fail as `unable_to_retrieve_metadata` with reason `cancelled`, and their records do not
-   * change. Safe while workers run: the fetch of a token that a worker holds ends as it ends, and a retry is cancelled. Returns
-   * the number of cancelled tokens when none is pending any more: after a worker that holds tokens has died, when its lease
-   * expires. Throws RefreshNotFound.
+   * Cancels the pending tokens: no worker claims them from now on, they end with the verdict `cancelled`, and their records do not
+   * change. The fetch of a token that a worker holds ends as it ends, and a retry is cancelled. Returns the number of cancelled tokens
+   * when none is pending any more: after a worker that holds tokens has died, when its lease expires. 0 if none was pending. Throws
+   * RefreshNotFound.
    */
   async cancel(refreshId: string): Promise<number> {
-    for (let cancelled = 0; ;) {
-      const { pending } = await this.get(refreshId);
-      if (pending === 0) return cancelled;
-      const batch = await this.cancelBatch(refreshId);
-      cancelled += batch;
-      if (batch === 0) await pause(LOCKED_CHUNKS_RETRY_MS);
+    const before = await this.get(refreshId);
+    if (before.pending > 0) await this.requestCancel(refreshId);
+    for (;;) {
+      const { pending, cancelled } = await this.get(refreshId);
+      if (pending === 0) return cancelled - before.cancelled;
+      const { tokens } = await this.sweep.cancelBatch(refreshId);
+      if (tokens === 0) await pause(HELD_CHUNKS_RETRY_MS);
     }
+  }
+
+  /** Cancels like `cancel`, and does not wait for the tokens. No error if none is pending. Throws RefreshNotFound. */
+  async requestCancel(refreshId: string): Promise<void> {
+    await this.control.cancel({ refreshId }).catch((error: unknown) => {
+      if (!(error instanceof RefreshAlreadyCompleted)) throw error;
+    });
+  }
+
+  /**
+   * No token of the refresh is claimed until it is resumed; what a worker holds is finished. After 30 days it is cancelled. Throws
+   * RefreshNotFound, RefreshCancelled, RefreshAlreadyCompleted.
+   */
+  async pause(refreshId: string): Promise<void> {
+    await this.control.pause({ refreshId });
+    await this.sweep.continueStopped();
+  }
+
+  /** Ends a pause. Throws RefreshNotFound, RefreshCancelled, RefreshAlreadyCompleted. */
+  async resume(refreshId: string): Promise<void> {
+    await this.control.resume({ refreshId });
+    await this.sweep.continueStopped();
+  }
+
+  /**
+   * Accepts a new refresh of its failed tokens, optionally only of those that failed for one of these reasons. An operator's retry
+   * counts against no limit of the project. Throws RefreshNotFound, NothingToRetry, CollectionNotOwned, SourceNotSupported.
+   */
+  async retry(
+    refreshId: string,
+    { reasons }: { reasons?: readonly string[] | undefined } = {},
+  ): Promise<{ refreshId: string; tokens: number }> {
+    const { refreshId: id, tokens } = await this.retries.retry({ refreshId }, { reasons });
+    return { refreshId: id, tokens };
   }
 
   /** Deletes the refresh with its results and errors, in short statements. Throws RefreshNotFound, RefreshPending. */
@@ -145,31 +206,13 @@ export class Refreshes {
       delete from nft_metadata.refresh_quotas where project_id = ${projectId}`.execute(this.em.fork().getKysely());
     return removed;
   }
-
-  private async cancelBatch(refreshId: string): Promise<number> {
-    const cancelled = await inTransaction(this.em, async (em) => {
-      const count = await this.queue.cancel(em, refreshId, CANCEL_BATCH_SIZE);
-      const progress =
-        count === 0 ? [] : await countResults(em, [{ refreshId, verdict: VERDICTS.cancelled, tokens: count }]);
-      await this.outbox?.add(em, { completions: progress.filter(({ completed }) => completed) });
-      return count;
-    });
-    if (cancelled > 0) this.outbox?.announce();
-    return cancelled;
-  }
 }
 
 function matches({ refreshId, projectId, collectionId, isPending }: RefreshFilter): RawBuilder<unknown> {
   const conditions = [sql`true`];
-  if (refreshId !== undefined) conditions.push(sql`refresh.id = ${uuidOf(refreshId)}::uuid`);
+  if (refreshId !== undefined) conditions.push(sql`refresh.id = ${parseRefreshId(refreshId)}::uuid`);
   if (projectId !== undefined) conditions.push(sql`refresh.project_id = ${projectId}`);
   if (collectionId !== undefined) conditions.push(sql`refresh.collection_id = ${collectionId}::uuid`);
   if (isPending !== undefined) conditions.push(sql`(refresh.completed_at is null) = ${isPending}`);
   return sql.join(conditions, sql` and `);
-}
-
-/** Throws RefreshNotFound for a malformed id. */
-function uuidOf(refreshId: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(refreshId)) throw new RefreshNotFound(refreshId);
-  return refreshId;
 }

@@ -24,8 +24,10 @@ import {
   LimitsFallbackController,
   ProjectApiFallbackController,
 } from './project-api/project-api-fallback.controller.js';
+import { RefreshControlController } from './project-api/refresh-control.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
+import { TokenVersionsController } from './token-api/token-versions.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
 import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
 import { WebhookApiFallbackController } from './webhook-api/webhook-api-fallback.controller.js';
@@ -114,11 +116,13 @@ function controllersOf({
       ? []
       : [
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
+          mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
           mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),
           ...(exposeTokenRoutes
             ? [
                 mount(projectApiPath, TOKENS_PATH, TokensController),
+                mount(projectApiPath, TOKENS_PATH, TokenVersionsController),
                 mount(projectApiPath, TOKENS_PATH, TokenAttemptsController),
                 mount(projectApiPath, TOKENS_PATH, TokenApiFallbackController),
               ]

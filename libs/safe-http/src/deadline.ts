@@ -16,7 +16,7 @@ export class Deadline implements RequestSignal {
   private readonly outer: OuterSignal | undefined;
 
   /** @param outer Aborts the attempt as well. */
-  constructor(ms: number, outer?: AbortSignal) {
+  constructor(ms: number, outer?: RequestSignal) {
     this.budgetMs = ms;
     if (outer) this.outer = OuterSignal.of(outer);
     this.outer?.add(this);
@@ -110,16 +110,16 @@ const timer = new DeadlineTimer();
 
 /** One listener on a signal for all deadlines that it ends: an EventTarget searches its listeners at every change. */
 class OuterSignal {
-  private static readonly known = new WeakMap<AbortSignal, OuterSignal>();
+  private static readonly known = new WeakMap<RequestSignal, OuterSignal>();
   private readonly deadlines = new Set<Deadline>();
 
-  static of(signal: AbortSignal): OuterSignal {
+  static of(signal: RequestSignal): OuterSignal {
     const known = this.known.get(signal) ?? new OuterSignal(signal);
     this.known.set(signal, known);
     return known;
   }
 
-  private constructor(private readonly signal: AbortSignal) {}
+  private constructor(private readonly signal: RequestSignal) {}
 
   add(deadline: Deadline): void {
     if (this.deadlines.size === 0) this.signal.addEventListener('abort', this.abortAll);

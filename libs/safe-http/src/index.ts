@@ -5,6 +5,7 @@ export type { SafeHttpConfig, SafeHttpOptions } from './safe-http.options.js';
 export { MAX_BODY_BYTES, MAX_URL_LENGTH } from './safe-http.limits.js';
 export { SsrfSafeHttp } from './ssrf-safe-http.js';
 export type { SafeResponse, SafePost } from './ssrf-safe-http.js';
+export { REQUEST_FAILURE_REASONS } from './request-failure.js';
 export type { RequestFailureReason } from './request-failure.js';
 export { hostAndPort, isPrivateHost } from './url-rules.js';
 export { LARGE_BODY, BodyBufferPool, AcquireTimeout } from './body-buffer-pool.js';

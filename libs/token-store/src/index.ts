@@ -20,6 +20,15 @@ export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
+export { VersionStore } from './version-store.js';
+export type {
+  TokenVersion,
+  VersionChange,
+  VersionDocument,
+  VersionPair,
+  VersionQuery,
+  VersionReference,
+} from './version-store.js';
 export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
 export type {
   Attribute,
@@ -44,6 +53,7 @@ export {
   InvalidTraitRange,
   OrderNotSupported,
   UnknownCollection,
+  VersionsNotSupported,
 } from './token-store.errors.js';
 export { TraitRecount } from './trait-recount.js';
 export type { Recount } from './trait-recount.js';

@@ -34,7 +34,7 @@ export interface MetadataChange extends TokenReference {
 }
 
 /** Limits of one list: up to 500 changes are written in one row. */
-const MAX_TRAITS = 100;
+export const MAX_TRAITS = 100;
 const MAX_CHARACTERS = 10_000;
 
 /** The traits that a token gained and lost. Both lists are bounded. */
@@ -67,7 +67,8 @@ export function isIndexed({ traitType, value }: ChangedTrait): boolean {
   return traitType.length <= MAX_INDEXED_LENGTH && value.length <= MAX_INDEXED_LENGTH;
 }
 
-function bounded(traits: readonly ChangedTrait[]): ChangedTrait[] {
+/** The first of these traits, within the limits of one list. */
+export function bounded(traits: readonly ChangedTrait[]): ChangedTrait[] {
   let characters = 0;
   const tooMany = traits.findIndex(({ traitType, value }, index) => {
     characters += traitType.length + value.length;

@@ -2,6 +2,7 @@ import { bigintArray, booleanArray, textArray, uuidArray } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
+import { arrayText } from './array-text.js';
 import { toChange } from './record-difference.js';
 import { nameKey } from './search/name-key.js';
 import { SearchIndex, type SearchedToken } from './search/search-index.js';
@@ -46,12 +47,9 @@ export class MetadataWriter {
     if (tokens.length > 0) await this.traits.prepare(tokens);
   }
 
-  async write(
-    em: EntityManager,
-    writes: readonly MetadataWrite[],
-    { onChange, onVersion, defer }: WriteOptions = {},
-  ): Promise<WriteResult[]> {
+  async write(em: EntityManager, writes: readonly MetadataWrite[], options: WriteOptions = {}): Promise<WriteResult[]> {
     if (writes.length === 0) return [];
+    const { onVersion, defer } = options;
     const newest = newestWrites(writes);
     const results = new Map<MetadataWrite, WriteResult>();
     const versions = new Map<MetadataWrite, number>();
@@ -80,7 +78,7 @@ export class MetadataWriter {
       settle(await writeTokens(em, fetches, ids));
     }
 
-    const traitChanges = await this.writeContent(em, changes, onChange);
+    const traitChanges = await this.writeContent(em, changes, options);
     if (traitChanges.length > 0) {
       const count = () => this.traits.count(em, traitChanges);
       if (defer) defer(count);
@@ -113,11 +111,11 @@ export class MetadataWriter {
     return writeTokens(em, fetches, ids);
   }
 
-  /** Documents and search rows. Returns the changes of traits, which are to be counted. */
+  /** Documents, versions and search rows. Returns the changes of traits, which are to be counted. */
   private async writeContent(
     em: EntityManager,
     changes: readonly Change[],
-    onChange: WriteOptions['onChange'],
+    { onChange, keepReplaced = true }: WriteOptions,
   ): Promise<TraitChange[]> {
     if (changes.length === 0) return [];
     const traitIds = await this.traits.idsOf(
@@ -126,10 +124,20 @@ export class MetadataWriter {
     );
     const replaced = await writeDocuments(
       em,
-      changes.map(({ write: { collectionId, tokenId }, token, changed: metadata }) => {
-        return { id: token.id, collectionId, tokenId, isFirst: token.version === 0, metadata };
+      changes.map(({ write: { collectionId, tokenId, refreshId, trigger }, token, changed: metadata }, index) => {
+        const version = token.version + 1;
+        return {
+          id: token.id,
+          collectionId,
+          tokenId,
+          version,
+          metadata,
+          traitIds: traitIds[index]!,
+          refreshId,
+          trigger,
+        };
       }),
-      onChange !== undefined,
+      { withAttributes: onChange !== undefined, keepReplaced },
     );
     const searched: SearchedToken[] = [];
     const traitChanges: TraitChange[] = [];
@@ -142,7 +150,7 @@ export class MetadataWriter {
       if (hasOtherTraits || before.nameKey !== nameKey(changed.name)) {
         searched.push({ id: token.id, collectionId, tokenId, name: changed.name, traitIds: after });
       }
-      if (before.difference) onChange?.(toChange(write, before.difference, changed));
+      onChange?.(toChange(write, before, changed));
     }
     await this.search.write(em, searched);
     return traitChanges;
@@ -173,7 +181,7 @@ async function writeTokens(
   ids: readonly string[],
 ): Promise<readonly Fetch[]> {
   if (fetches.length === 0) return [];
-  const warnings = fetches.map(({ changed }) => (changed?.warnings.length ? toArrayText(changed.warnings) : null));
+  const warnings = fetches.map(({ changed }) => (changed?.warnings.length ? arrayText(changed.warnings) : null));
   const { rows } = await sql<{ ids: string[] | null }>`
     with locked as materialized (
       select id from nft_metadata.tokens where id = any(${bigintArray(ids)}::bigint[])
@@ -212,11 +220,6 @@ async function writeTokens(
     from written`.execute(em.getKysely());
   const written = rows[0]!.ids && new Set(rows[0]!.ids);
   return written ? fetches.filter(({ token }) => written.has(token.id)) : fetches;
-}
-
-/** The text form of an array. */
-function toArrayText(values: readonly string[]): string {
-  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"`).join(',')}}`;
 }
 
 /** Of the text form of an array of ids. */

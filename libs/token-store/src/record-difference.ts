@@ -3,7 +3,10 @@ import { traitDifference, traitValues, type ChangedField, type MetadataChange } 
 import type { Attribute, TokenMetadata } from './token-metadata.js';
 import type { TokenReference } from './token-record.js';
 
-/** The columns whose changes are reported, and the field of a record that each one is. */
+/**
+ * The columns whose changes are reported, and the field of a record that each one is. Add new ones at the end: the position is the
+ * bit in `token_versions.changed_fields`.
+ */
 const REPORTED_COLUMNS: Readonly<Record<string, ChangedField>> = {
   name: 'name',
   description: 'description',
@@ -19,36 +22,40 @@ const REPORTED_COLUMNS: Readonly<Record<string, ChangedField>> = {
   'attributes::text': 'attributes',
 };
 
-/** The difference between a record before and after an `update`. */
-export interface RecordDifference {
-  changedFields: ChangedField[];
-  attributesBefore: Attribute[];
-}
-
 /** Joins the old documents to an `update` of `token_documents as document` from rows called `row`. The caller has locked them. */
 export const joinBefore = sql.raw('join nft_metadata.token_documents as before on before.id = row.id');
 
-/** Further results of that `update`, compared in the database, so that only the difference is sent. */
-export const selectDifference = sql.raw(`
-  , before.attributes as "attributesBefore", array_remove(array[${Object.entries(REPORTED_COLUMNS)
-    .map(([column, field]) => `case when before.${column} is distinct from document.${column} then '${field}' end`)
-    .join(', ')}], null) as "changedFields"`);
+const FIELDS = Object.values(REPORTED_COLUMNS);
 
-/** The difference between no document and the first one. */
-export function firstDifference(metadata: TokenMetadata): RecordDifference {
-  const fields = Object.values(REPORTED_COLUMNS);
-  const changedFields = fields.filter((field) => {
+/**
+ * The fields that this `update` changes, as a number with one bit for each, which is what `token_versions` stores: compared in the
+ * database, so that no document is sent.
+ */
+export const selectChangedFields = sql.raw(
+  Object.keys(REPORTED_COLUMNS)
+    .map((column, bit) => `(before.${column} is distinct from document.${column})::int * ${1 << bit}`)
+    .join(' + '),
+);
+
+/** The fields that have a value: the difference between no document and the first one. As a number, like `selectChangedFields`. */
+export function fieldsOf(metadata: TokenMetadata): number {
+  const hasValue = (field: ChangedField) => {
     const value = metadata[field];
     return Array.isArray(value) ? value.length > 0 : value !== null;
-  });
-  return { changedFields, attributesBefore: [] };
+  };
+  return FIELDS.reduce((bits, field, bit) => bits + (hasValue(field) ? 1 << bit : 0), 0);
+}
+
+/** Of the number in `token_versions.changed_fields`. */
+export function toChangedFields(bits: number): ChangedField[] {
+  return FIELDS.filter((_, bit) => bits & (1 << bit));
 }
 
 export function toChange(
   { collectionId, tokenId }: TokenReference,
-  { changedFields, attributesBefore }: RecordDifference,
+  { changedFields, attributesBefore }: { changedFields: number; attributesBefore: readonly Attribute[] },
   { attributes }: TokenMetadata,
 ): MetadataChange {
   const traits = traitDifference(traitValues(attributesBefore), traitValues(attributes));
-  return { collectionId, tokenId, changedFields, ...traits };
+  return { collectionId, tokenId, changedFields: toChangedFields(changedFields), ...traits };
 }

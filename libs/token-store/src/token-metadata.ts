@@ -57,6 +57,8 @@ export interface MetadataWrite {
   lastModified?: string | undefined;
   /** The refresh whose source was fetched: the newest one that waited for the token when it was claimed. */
   refreshId: string;
+  /** What requested that refresh. It is kept with the version that a changed document makes. Absent: unknown. */
+  trigger?: string | undefined;
   /** The `known` of `TokenStore.findStored` when the token was claimed. Absent: the store reads the record first. */
   known?: unknown;
 }

@@ -82,3 +82,11 @@ export class TraitsDeleted extends Error {
     super(`${values} trait values were deleted while they were written to tokens.`);
   }
 }
+
+/** The host application keeps token records in a TokenStore of its own, and gave no VersionStore for them. */
+export class VersionsNotSupported extends Error {
+  override readonly name = 'VersionsNotSupported';
+  constructor() {
+    super('This deployment keeps no versions of token records: its TokenStore comes without a VersionStore.');
+  }
+}

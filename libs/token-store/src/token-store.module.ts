@@ -6,7 +6,9 @@ import { Collection } from './collection.entity.js';
 import { CollectionRemoval } from './collection-removal.js';
 import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
+import { DatabaseVersionStore } from './database-version-store.js';
 import { MetadataWriter } from './metadata-writer.js';
+import { NoVersionStore } from './no-version-store.js';
 import { TokenSearch } from './search/token-search.js';
 import { SearchIndex } from './search/search-index.js';
 import { TokenRegistration } from './token-registration.js';
@@ -14,6 +16,7 @@ import { TokenRemoval } from './token-removal.js';
 import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
 import { TraitRecount } from './trait-recount.js';
+import { VersionStore } from './version-store.js';
 
 /** Extras of the module. It has no options. */
 export interface TokenStoreExtras {
@@ -29,14 +32,17 @@ export interface TokenStoreExtras {
    * classes.
    */
   tokenStore?: Provider<TokenStore>;
+  /** A provider for the versions of the records in your own TokenStore. Without it, they have none. */
+  versionStore?: Provider<VersionStore>;
 }
 
 const NAME = 'TokenStoreModule';
 // setExtras treats every name that is missing here as an option.
-const STANDARD_EXTRAS = { isGlobal: true, contextName: undefined, tokenStore: undefined };
+const STANDARD_EXTRAS = { isGlobal: true, contextName: undefined, tokenStore: undefined, versionStore: undefined };
 const ENTITIES = [Collection];
 
 const GIVEN_TOKEN_STORE = Symbol('GivenTokenStore');
+const GIVEN_VERSION_STORE = Symbol('GivenVersionStore');
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   moduleName: 'TokenStore',
@@ -45,19 +51,26 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   .setClassMethodName('forRoot')
   .setExtras<TokenStoreExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames(NAME, module, given, { options: [], extras: Object.keys(STANDARD_EXTRAS) });
-    const { isGlobal = true, contextName, tokenStore } = given;
+    const { isGlobal = true, contextName, tokenStore, versionStore } = given;
     // Registers the entities for `autoLoadEntities`. The module that it returns has repositories, which are not needed.
     MikroOrmModule.forFeature(ENTITIES, contextName);
     return {
       ...module,
       global: isGlobal,
-      imports: [...(module.imports ?? []), ...(tokenStore ? [givenByHost(tokenStore, module.imports)] : [])],
+      imports: [
+        ...(module.imports ?? []),
+        ...(tokenStore ? [givenByHost(GIVEN_TOKEN_STORE, tokenStore, module.imports)] : []),
+        ...(versionStore ? [givenByHost(GIVEN_VERSION_STORE, versionStore, module.imports)] : []),
+      ],
       providers: [
         ...(module.providers ?? []),
         entityManagerOf({ module: NAME, contextName, entities: ENTITIES }),
         tokenStore
           ? { provide: TokenStore, useExisting: GIVEN_TOKEN_STORE }
           : { provide: TokenStore, useClass: DatabaseTokenStore },
+        versionStore
+          ? { provide: VersionStore, useExisting: GIVEN_VERSION_STORE }
+          : { provide: VersionStore, useClass: tokenStore ? NoVersionStore : DatabaseVersionStore },
       ],
     };
   })
@@ -76,7 +89,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
     TraitIndex,
     TraitRecount,
   ],
-  exports: [Collections, TokenSearch, TokenStore, TraitRecount],
+  exports: [Collections, TokenSearch, TokenStore, TraitRecount, VersionStore],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {
   static override forRoot(options: TokenStoreExtras = {}): DynamicModule {
@@ -85,11 +98,15 @@ export class TokenStoreModule extends ConfigurableModuleClass {
 }
 
 /** Provides the class in a module of its own, where an injected EntityManager is that of the host application. */
-function givenByHost(provider: Provider<TokenStore>, imports: DynamicModule['imports'] = []): DynamicModule {
+function givenByHost(
+  token: symbol,
+  provider: Provider<TokenStore> | Provider<VersionStore>,
+  imports: DynamicModule['imports'] = [],
+): DynamicModule {
   return {
-    module: class GivenTokenStoreModule {},
+    module: class GivenStoreModule {},
     imports,
-    providers: [{ ...provider, provide: GIVEN_TOKEN_STORE } as Provider],
-    exports: [GIVEN_TOKEN_STORE],
+    providers: [{ ...provider, provide: token } as Provider],
+    exports: [token],
   };
 }

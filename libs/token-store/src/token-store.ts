@@ -81,6 +81,8 @@ export interface WriteOptions {
    * same transaction. Without `defer` it runs at once.
    */
   defer?: ((work: () => Promise<void>) => void) | undefined;
+  /** Whether a document that is replaced is kept, so that its version can be read and restored. Default: true. */
+  keepReplaced?: boolean | undefined;
 }
 
 /** What is stored of a token when a fetch of it begins. */

@@ -113,7 +113,8 @@ export class TraitIndex {
         select id from nft_metadata.collection_traits where id = any(${ids}::bigint[]) order by id for no key update
       )
       update nft_metadata.collection_traits as trait
-      set token_count = trait.token_count + difference.amount
+      -- A count that is wrong must not keep a token from being written; a recount corrects it.
+      set token_count = greatest(0, trait.token_count + difference.amount)
       from unnest(${ids}::bigint[], ${integerArray(moved.map(([, { amount }]) => amount))}::int[]) as difference (id, amount)
       where trait.id = difference.id and trait.id = any(array(select id from locked))`.execute(em.getKysely());
     if (numAffectedRows === BigInt(moved.length)) return;

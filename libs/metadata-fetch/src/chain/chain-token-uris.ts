@@ -1,31 +1,24 @@
-import { BodyBufferPool, credentialHeaders, SsrfSafeHttp } from '@app/safe-http';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from '../metadata-fetch.options.js';
+import { ChainRpc } from './chain-rpc.js';
 import { ContractReader, type TokenUriRequest, type TokenUriResult } from './contract-reader.js';
-import { JsonRpc, type RpcEndpoint } from './json-rpc.js';
 import { TokenUriBatcher } from './token-uri-batcher.js';
 import { TokenUriBudget } from './token-uri-budget.js';
 
-/** Per chain: a node that is down for hours is logged once in this time. */
-const LOG_INTERVAL_MS = 60_000;
-
-/** Reads token URIs from contracts, through the RPC node of their chain. */
+/** Reads token URIs from contracts, through the RPC nodes of their chain. */
 @Injectable()
 export class ChainTokenUris {
-  private readonly logger = new Logger('MetadataFetch');
   private readonly chains: ReadonlyMap<number, TokenUriBatcher>;
 
   constructor(
-    http: SsrfSafeHttp,
-    bodyBuffers: BodyBufferPool,
+    rpc: ChainRpc,
     budget: TokenUriBudget,
-    @Inject(METADATA_FETCH_CONFIG) { rpcUrls, rpcDeadlineMs }: MetadataFetchConfig,
+    @Inject(METADATA_FETCH_CONFIG) { rpcDeadlineMs }: Pick<MetadataFetchConfig, 'rpcDeadlineMs'>,
   ) {
     this.chains = new Map(
-      Object.entries(rpcUrls).map(([chainId, url]) => {
-        const rpc = new JsonRpc(http, toEndpoint(url), bodyBuffers);
-        const reader = new ContractReader(rpc, Number(chainId), budget, this.nodeErrorLogger(Number(chainId)));
-        return [Number(chainId), new TokenUriBatcher(reader, rpcDeadlineMs)];
+      rpc.chainIds.map((chainId) => {
+        const reader = new ContractReader(rpc.find(chainId)!, budget);
+        return [chainId, new TokenUriBatcher(reader, rpcDeadlineMs)];
       }),
     );
   }
@@ -40,20 +33,4 @@ export class ChainTokenUris {
     const chain = this.chains.get(chainId);
     return chain ? chain.read(address, request) : Promise.resolve({ kind: 'unreachable', reason: 'rpc_error' });
   }
-
-  private nodeErrorLogger(chainId: number): (reason: string) => void {
-    let loggedAt = -Infinity;
-    return (reason) => {
-      if (performance.now() - loggedAt < LOG_INTERVAL_MS) return;
-      loggedAt = performance.now();
-      this.logger.warn({ msg: 'RPC node failed', chainId, reason });
-    };
-  }
-}
-
-function toEndpoint(entry: string): RpcEndpoint {
-  const url = new URL(entry);
-  const headers = credentialHeaders(url);
-  [url.username, url.password, url.hash] = ['', '', ''];
-  return { url: url.href, headers };
 }

@@ -1,7 +1,8 @@
-import type { RequestSignal } from '@app/safe-http';
+import type { Deadline } from '@app/safe-http';
 import { Interface } from 'ethers';
 import { decodeText, isTrue, isZero, toContractResult, type ContractResult } from './contract-result.js';
-import type { JsonRpc, RpcResult, RpcCall, ResponseSize } from './json-rpc.js';
+import type { JsonRpc, ResponseSize } from './json-rpc.js';
+import type { RpcCall, RpcResult } from './rpc-node.js';
 import type { TokenUriBudget } from './token-uri-budget.js';
 import type { TokenStandard } from '../uri/erc1155-id.js';
 import { appendTokenId, toTokenUri, type TokenUri, type UriRule } from '../uri/uri-rule.js';
@@ -18,7 +19,7 @@ export type NoTokenUri =
   | {
       kind: 'unreachable';
       reason: 'no_contract' | 'contract_reverted' | 'rpc_error' | 'too_large' | 'busy';
-      /** Of `rpc_error`: the whole node fails, and asks to wait this long; 0 if it does not say. */
+      /** Of `rpc_error`: all nodes fail as a whole, and ask to wait at least this long; 0 if they do not say. */
       retryAfterSeconds?: number;
     }
   | { kind: 'undecodable'; reason: 'invalid_token_uri' }
@@ -62,19 +63,15 @@ const STANDARDS_TTL_MS = 10 * 60_000;
  */
 export class ContractReader {
   private readonly contracts = new Map<string, { standards: Standards; size: ResponseSize; until: number }>();
-  private isRightChain = false;
 
   constructor(
     private readonly rpc: JsonRpc,
-    private readonly chainId: number,
     private readonly budget: TokenUriBudget,
-    /** Called with a reason when the node fails. The reason contains nothing of its URL. */
-    private readonly onNodeError: (reason: string) => void,
   ) {}
 
   /** In the order of the requests. Long URIs reserve budget. Never throws because of what a node or a contract does. */
-  async read(address: string, requests: readonly TokenUriRequest[], signal: RequestSignal): Promise<TokenUriResult[]> {
-    const standards = (await this.checkChain(signal)) ?? (await this.findStandards(address, signal));
+  async read(address: string, requests: readonly TokenUriRequest[], deadline: Deadline): Promise<TokenUriResult[]> {
+    const standards = await this.findStandards(address, deadline);
     if ('kind' in standards) return requests.map(() => standards);
     const readings = requests.map((request): Reading => ({
       request,
@@ -82,32 +79,23 @@ export class ContractReader {
     }));
     for (const standard of standards) {
       const isLast = standard === standards.at(-1);
-      await this.callUris(address, readings.filter(isReverted), { standard, isLast }, signal);
+      await this.callUris(address, readings.filter(isReverted), { standard, isLast }, deadline);
     }
-    await this.callBaseUri(address, readings.filter(isReverted), standards[0], signal);
-    if (standards.join() === 'erc721') await this.callOwners(address, readings.filter(isReverted), signal);
+    await this.callBaseUri(address, readings.filter(isReverted), standards[0], deadline);
+    if (standards.join() === 'erc721') await this.callOwners(address, readings.filter(isReverted), deadline);
     return readings.map(({ result }) => (result.kind === 'reverted' ? toRevertedResult(result.saysNoToken) : result));
   }
 
-  /** Once: a node of another chain would have other contracts at the same addresses. */
-  private async checkChain(signal: RequestSignal): Promise<NoTokenUri | null> {
-    if (this.isRightChain) return null;
-    const [chain] = await allOf(this.rpc.call([{ method: 'eth_chainId', params: [] }], signal));
-    if (chain?.kind === 'failed') return this.nodeError(chain);
-    this.isRightChain = chain?.kind === 'result' && Number(chain.result) === this.chainId;
-    return this.isRightChain ? null : this.nodeError({ reason: 'wrong_chain', retryAfterSeconds: 0 });
-  }
-
-  private async findStandards(address: string, signal: RequestSignal): Promise<Standards | NoTokenUri> {
+  private async findStandards(address: string, deadline: Deadline): Promise<Standards | NoTokenUri> {
     const cached = this.contracts.get(address);
     if (cached && cached.until > performance.now()) return cached.standards;
     const calls: RpcCall[] = [
       { method: 'eth_getCode', params: [address, 'latest'] },
       ...[ERC165, NOTHING, ERC721, ERC1155].map((id) => callOf(address, 'supportsInterface', [id], INTERFACE_GAS)),
     ];
-    const [code, ...supports] = (await allOf(this.rpc.call(calls, signal))).map(toContractResult);
+    const [code, ...supports] = (await allOf(this.call(calls, deadline))).map(toContractResult);
     const nodeError = [code!, ...supports].find((result) => result.kind === 'node_error');
-    if (nodeError) return this.nodeError(nodeError);
+    if (nodeError) return toNodeError(nodeError);
     if (code?.kind === 'returned' && isZero(code.data)) return { kind: 'unreachable', reason: 'no_contract' };
     const [says165, saysNothing, says721, says1155] = supports.map(
       (result) => result.kind === 'returned' && isTrue(result.data),
@@ -123,10 +111,10 @@ export class ContractReader {
     address: string,
     readings: readonly Reading[],
     { standard, isLast }: { standard: TokenStandard; isLast: boolean },
-    signal: RequestSignal,
+    deadline: Deadline,
   ): Promise<void> {
     const calls = readings.map(({ request }) => callOf(address, URI_FUNCTIONS[standard], [request.tokenId]));
-    const results = this.rpc.call(calls, signal, this.contracts.get(address)?.size);
+    const results = this.call(calls, deadline, this.contracts.get(address)?.size);
     await this.applyEach(readings, results, (result, before, request) => {
       if (result.kind === 'reverted') return strongerOf(before, result);
       // A fallback function accepted the call: this function is missing, but that of the other standard may exist.
@@ -140,13 +128,13 @@ export class ContractReader {
     address: string,
     reverted: readonly Reading[],
     standard: TokenStandard,
-    signal: RequestSignal,
+    deadline: Deadline,
   ): Promise<void> {
     const readings = reverted.filter(({ request }) => request.uriRule === 'base_uri');
     if (readings.length === 0) return;
-    const [base] = (await allOf(this.rpc.call([callOf(address, 'baseURI', [])], signal))).map(toContractResult);
+    const [base] = (await allOf(this.call([callOf(address, 'baseURI', [])], deadline))).map(toContractResult);
     for (const reading of readings) {
-      if (base?.kind === 'node_error') reading.result = this.nodeError(base);
+      if (base?.kind === 'node_error') reading.result = toNodeError(base);
       if (base?.kind !== 'returned') continue;
       const uri = appendTokenId(decodeText(base.data) ?? '', reading.request.tokenId);
       if (uri !== '') reading.result = this.withBudget(address, { kind: 'token_uri', uri, standard });
@@ -154,10 +142,10 @@ export class ContractReader {
   }
 
   /** An ERC-721 token without an owner does not exist. */
-  private async callOwners(address: string, reverted: readonly Reading[], signal: RequestSignal): Promise<void> {
+  private async callOwners(address: string, reverted: readonly Reading[], deadline: Deadline): Promise<void> {
     const readings = reverted.filter(({ result }) => result.kind === 'reverted' && !result.saysNoToken);
     const calls = readings.map(({ request }) => callOf(address, 'ownerOf', [request.tokenId]));
-    await this.applyEach(readings, this.rpc.call(calls, signal), (result) =>
+    await this.applyEach(readings, this.call(calls, deadline), (result) =>
       toRevertedResult(result.kind === 'reverted' || (result.data !== '0x' && isZero(result.data))),
     );
   }
@@ -177,7 +165,7 @@ export class ContractReader {
       const result = toContractResult(rpcResult);
       const reading = remaining.shift()!;
       reading.result =
-        result.kind === 'node_error' ? this.nodeError(result) : apply(result, reading.result, reading.request);
+        result.kind === 'node_error' ? toNodeError(result) : apply(result, reading.result, reading.request);
       if ('reason' in reading.result && reading.result.reason === 'busy') break;
     }
     for (const reading of remaining) reading.result = BUSY;
@@ -187,13 +175,28 @@ export class ContractReader {
     return result.kind !== 'token_uri' || this.budget.reserve(address, result) ? result : BUSY;
   }
 
-  private nodeError({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
-    // Not errors of the node: the contract returned too much, or no buffer was free.
-    if (reason === 'too_large' || reason === 'busy') return { kind: 'unreachable', reason };
-    this.onNodeError(reason);
-    const failure = { kind: 'unreachable', reason: 'rpc_error' } as const;
-    return retryAfterSeconds === undefined ? failure : { ...failure, retryAfterSeconds };
+  private call(calls: readonly RpcCall[], deadline: Deadline, size?: ResponseSize): AsyncIterable<RpcResult> {
+    return this.rpc.call(calls, { deadline, faultOf: nodeErrorIn, ...(size && { size }) });
   }
+}
+
+/** What is no result of the contract may be one at another node. */
+function nodeErrorIn(rpcResult: RpcResult): string | null {
+  // Without reading its data, which may be long.
+  if (rpcResult.kind === 'result' && typeof rpcResult.result === 'string') return null;
+  const result = toContractResult(rpcResult);
+  return result.kind === 'node_error' && !isOwnLimit(result.reason) ? result.reason : null;
+}
+
+/** Not errors of the node: the contract returned too much, or no buffer was free. */
+function isOwnLimit(reason: string): reason is 'too_large' | 'busy' {
+  return reason === 'too_large' || reason === 'busy';
+}
+
+function toNodeError({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
+  if (isOwnLimit(reason)) return { kind: 'unreachable', reason };
+  const failure = { kind: 'unreachable', reason: 'rpc_error' } as const;
+  return retryAfterSeconds === undefined ? failure : { ...failure, retryAfterSeconds };
 }
 
 async function allOf<T>(results: AsyncIterable<T>): Promise<T[]> {

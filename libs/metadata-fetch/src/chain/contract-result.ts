@@ -1,4 +1,4 @@
-import type { RpcResult } from './json-rpc.js';
+import type { RpcResult } from './rpc-node.js';
 
 /** The result of one contract call. */
 export type ContractResult =

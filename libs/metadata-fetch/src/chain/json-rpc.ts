@@ -1,34 +1,6 @@
-import {
-  readRetryAfterSeconds,
-  type BodyBufferPool,
-  type RequestSignal,
-  type SafePost,
-  type SsrfSafeHttp,
-} from '@app/safe-http';
-
-export interface RpcCall {
-  method: string;
-  params: readonly unknown[];
-}
-
-/** How one call ended. */
-export type RpcResult =
-  | { kind: 'result'; result: unknown }
-  /** The node returned a JSON-RPC error for this call. */
-  | { kind: 'error'; code: number; message: string; data: unknown }
-  /**
-   * The node returned nothing for this call. `too_large`: the response to this call alone exceeds the body limit. `busy`: it
-   * is large, and no buffer became free in time. `retryAfterSeconds`: the whole request failed, and the node asks to wait
-   * this long; 0 if it does not say.
-   */
-  | { kind: 'failed'; reason: string; retryAfterSeconds?: number };
-
-/** The RPC node that the operator configured. */
-export interface RpcEndpoint {
-  /** May contain a secret, so it is never stored, logged or shown. */
-  url: string;
-  headers: Readonly<Record<string, string>>;
-}
+import type { BodyBufferPool, Deadline } from '@app/safe-http';
+import type { RpcCall, RpcResponse, RpcResult } from './rpc-node.js';
+import type { RpcNodes, RpcNodesRequest } from './rpc-nodes.js';
 
 /** Calls in one request. Measured: batches of 1,000 are slower, and single calls take a hundred times as long. */
 const MAX_CALLS_PER_REQUEST = 100;
@@ -40,11 +12,19 @@ export interface ResponseSize {
   bytes: number;
 }
 
-/** A JSON-RPC client that sends calls in batches. */
+export interface RpcBatchOptions {
+  /** For all calls together. */
+  deadline: Deadline;
+  /** Default: only calls without a response are failures of the node. */
+  faultOf?: (result: RpcResult) => string | null;
+  size?: ResponseSize;
+}
+
+/** A JSON-RPC client of one chain that sends calls in batches. */
 export class JsonRpc {
   constructor(
-    private readonly http: SsrfSafeHttp,
-    private readonly endpoint: RpcEndpoint,
+    private readonly nodes: RpcNodes,
+    private readonly chainId: number,
     private readonly bodyBuffers: BodyBufferPool,
   ) {}
 
@@ -54,13 +34,12 @@ export class JsonRpc {
    */
   async *call(
     calls: readonly RpcCall[],
-    signal: RequestSignal,
-    size: ResponseSize = { bytes: 0 },
+    { deadline, faultOf = failureReason, size = { bytes: 0 } }: RpcBatchOptions,
   ): AsyncGenerator<RpcResult, void> {
     let remaining = calls;
     while (remaining.length > 0) {
       const count = Math.min(MAX_CALLS_PER_REQUEST, Math.max(1, Math.floor(MAX_BATCH_RESPONSE_BYTES / size.bytes)));
-      yield* this.callBatch(remaining.slice(0, count), signal, size);
+      yield* this.callBatch(remaining.slice(0, count), { deadline, faultOf }, size);
       remaining = remaining.slice(count);
     }
   }
@@ -68,92 +47,51 @@ export class JsonRpc {
   /** Splits a batch in halves if its response is too large, so that one large result fails alone. */
   private async *callBatch(
     calls: readonly RpcCall[],
-    signal: RequestSignal,
+    request: RpcNodesRequest,
     size: ResponseSize,
   ): AsyncGenerator<RpcResult, void> {
-    if (calls.length === 1) return yield* this.callAlone(calls[0]!, signal, size);
-    const results = await this.send(calls, { maxBytes: MAX_BATCH_RESPONSE_BYTES, signal }, size);
-    if (results !== 'too_large') return yield* results;
+    if (calls.length === 1) return yield* this.callAlone(calls[0]!, request, size);
+    const response = await this.nodes.send(calls, { ...request, maxBytes: MAX_BATCH_RESPONSE_BYTES });
+    if (response !== 'too_large') return yield* resultsOf(response, size);
     const middle = Math.ceil(calls.length / 2);
-    yield* this.callBatch(calls.slice(0, middle), signal, size);
-    yield* this.callBatch(calls.slice(middle), signal, size);
+    yield* this.callBatch(calls.slice(0, middle), request, size);
+    yield* this.callBatch(calls.slice(middle), request, size);
   }
 
   /** Holds the buffer of a large response until its result was consumed. */
-  private async *callAlone(call: RpcCall, signal: RequestSignal, size: ResponseSize): AsyncGenerator<RpcResult, void> {
+  private async *callAlone(
+    call: RpcCall,
+    request: RpcNodesRequest,
+    size: ResponseSize,
+  ): AsyncGenerator<RpcResult, void> {
     const permit = this.bodyBuffers.createPermit();
-    const onLargeBody = () => permit.acquire(new URL(this.endpoint.url).host);
+    const onLargeBody = () => {
+      // Another node may have failed in the middle of a large response.
+      permit.release();
+      return permit.acquire(`chain:${this.chainId}`);
+    };
     try {
-      const results = await this.send([call], { onLargeBody, signal }, size);
+      const response = await this.nodes.send([call], {
+        ...request,
+        // Another node would wait for a buffer as well.
+        faultOf: (result) => (permit.isWaiting ? null : request.faultOf(result)),
+        onLargeBody,
+      });
       // The deadline passed while it waited for a buffer: the node had responded.
       if (permit.isWaiting) yield { kind: 'failed', reason: 'busy' };
-      else if (results === 'too_large') yield { kind: 'failed', reason: results };
-      else yield* results;
+      else if (response === 'too_large') yield { kind: 'failed', reason: response };
+      else yield* resultsOf(response, size);
     } finally {
       permit.release();
     }
   }
-
-  private async send(
-    calls: readonly RpcCall[],
-    options: Pick<SafePost, 'maxBytes' | 'onLargeBody' | 'signal'>,
-    size: ResponseSize,
-  ): Promise<RpcResult[] | 'too_large'> {
-    const { url, headers } = this.endpoint;
-    const response = await this.http.post({
-      url,
-      headers: { ...headers, 'content-type': 'application/json' },
-      body: JSON.stringify(calls.map((call, id) => ({ jsonrpc: '2.0', id, ...call }))),
-      expectsBody: true,
-      ...options,
-    });
-    const failAll = (reason: string, retryAfterSeconds = 0): RpcResult[] =>
-      calls.map(() => ({ kind: 'failed', reason, retryAfterSeconds }));
-
-    if (response.kind === 'unreachable') {
-      return response.reason === 'too_large' ? response.reason : failAll(response.reason);
-    }
-    const { status } = response;
-    if (status === 413 && calls.length > 1) return 'too_large';
-    if (status !== 200) return failAll(`status_${status}`, readRetryAfterSeconds(response.headers, new Date()));
-    size.bytes = response.body.length / calls.length;
-    const parsed = parseJson(response.body.toString('utf8'));
-    if (Array.isArray(parsed)) return calls.map((_, id) => toRpcResult(parsed.find((one) => idOf(one) === id)));
-    // One object for a batch: the node supports no batches, or its error is about the whole request.
-    return calls.length === 1 ? [toRpcResult(parsed)] : failAll('batch_refused');
-  }
 }
 
-function toRpcResult(response: unknown): RpcResult {
-  if (!isObject(response)) return { kind: 'failed', reason: 'no_result' };
-  const { error, result } = response;
-  if (isObject(error)) {
-    return { kind: 'error', code: numberIn(error['code']), message: textIn(error['message']), data: error['data'] };
-  }
-  return result === undefined ? { kind: 'failed', reason: 'no_result' } : { kind: 'result', result };
+function resultsOf({ results, bytes }: Exclude<RpcResponse, 'too_large'>, size: ResponseSize): RpcResult[] {
+  if (bytes > 0) size.bytes = bytes / results.length;
+  return results;
 }
 
-/** Some nodes return numeric ids as strings. */
-function idOf(response: unknown): number | null {
-  return isObject(response) && response['id'] !== null ? numberIn(response['id']) : null;
-}
-
-function numberIn(value: unknown): number {
-  return typeof value === 'number' || typeof value === 'string' ? Number(value) : NaN;
-}
-
-function textIn(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
+function failureReason(result: RpcResult): string | null {
+  return result.kind === 'failed' && result.reason !== 'busy' ? result.reason : null;
 }

@@ -18,8 +18,13 @@ export function mayHoldNul(text: string): boolean {
  */
 export function withoutNulPadding(text: string, stored: JsonValue): JsonValue {
   const nul = NONCHARACTERS.find((character) => !mayHold(text, character));
-  if (nul === undefined) return withoutPadding(stored, REPLACEMENT);
+  if (nul === undefined) return withoutStoredPadding(stored);
   return withoutPadding(parseExactly(sanitizeForPostgres(text, nul)).value, nul);
+}
+
+/** For a document whose NULs were stored as U+FFFD: what they were is not known any more, so those at the ends are padding. */
+export function withoutStoredPadding(stored: JsonValue): JsonValue {
+  return withoutPadding(stored, REPLACEMENT);
 }
 
 /** Raw or escaped. */

@@ -7,6 +7,9 @@ export class RefreshControlMigration extends Migration {
     // tries again. selection: what was selected instead of a list of tokens.
     // not_before: it begins then, and begun_at says when it did; both are null when it began at once.
     // charged: tokens that count towards the hour of the project which began at charged_window.
+    // sweep_due_at: when the sweep looks at the refresh next, because it begins, is paused, resumed or cancelled; null: never.
+    // speed_since and speed_from: the time from which the speed is measured, and how many tokens had a result then. The next two
+    // are where the next measurement starts.
     // The counters of verdicts: `updated` is what is left of `succeeded`.
     this.addSql(`
       alter table nft_metadata.refreshes
@@ -27,6 +30,11 @@ export class RefreshControlMigration extends Migration {
         add column cancelled_at timestamptz,
         add column charged integer not null default 0 check (charged >= 0),
         add column charged_window timestamptz,
+        add column sweep_due_at timestamptz,
+        add column speed_since timestamptz,
+        add column speed_from integer,
+        add column speed_next_since timestamptz,
+        add column speed_next_from integer,
         drop constraint refreshes_check,
         drop constraint refreshes_check1,
         add constraint refreshes_counters_check check (
@@ -37,13 +45,21 @@ export class RefreshControlMigration extends Migration {
         add constraint refreshes_completed_check check (
           (completed_at is not null) = (succeeded + failed + cancelled = total)
         )`);
-    // What waits for its time, and what is paused or being cancelled: few rows, which a sweep reads once a second.
+    // The pages of a project's refreshes, all or of one collection, newest first, by trigger: a page merges those of its triggers,
+    // and does not read those of others, such as thousands of events.
+    this.addSql(`drop index nft_metadata.refreshes_project, nft_metadata.refreshes_collection`);
+    this.addSql(`
+      create index refreshes_project on nft_metadata.refreshes (project_id, trigger, created_at desc, id desc)`);
+    this.addSql(`
+      create index refreshes_collection
+      on nft_metadata.refreshes (project_id, collection_address, trigger, created_at desc, id desc)`);
+    // What waits for its time, and what the sweep has to look at: few rows, which are read once a second.
     this.addSql(`
       create index refreshes_scheduled on nft_metadata.refreshes (not_before)
       where not_before is not null and begun_at is null and completed_at is null`);
     this.addSql(`
-      create index refreshes_stopped on nft_metadata.refreshes (id)
-      where completed_at is null and (paused_at is not null or cancelled_at is not null)`);
+      create index refreshes_sweep on nft_metadata.refreshes (sweep_due_at)
+      where completed_at is null and sweep_due_at is not null`);
 
     // held: the refresh is paused, or has not begun. due_at survives. priority 3, low: claimed when nothing else of the lane is due.
     this.addSql(`alter table nft_metadata.refresh_chunks add column held boolean not null default false`);
@@ -113,7 +129,13 @@ export class RefreshControlMigration extends Migration {
     this.addSql(`alter table nft_metadata.refresh_chunks drop column held`);
     this.addSql(`
       create index refresh_chunks_due on nft_metadata.refresh_chunks (lane_id, priority, due_at, id)`);
-    this.addSql(`drop index nft_metadata.refreshes_scheduled, nft_metadata.refreshes_stopped`);
+    this.addSql(`
+      drop index nft_metadata.refreshes_scheduled, nft_metadata.refreshes_sweep, nft_metadata.refreshes_project,
+        nft_metadata.refreshes_collection`);
+    this.addSql(`create index refreshes_project on nft_metadata.refreshes (project_id, created_at desc, id desc)`);
+    this.addSql(`
+      create index refreshes_collection
+      on nft_metadata.refreshes (project_id, collection_address, created_at desc, id desc)`);
     this.addSql(`
       alter table nft_metadata.refreshes
         drop constraint refreshes_counters_check,
@@ -124,7 +146,8 @@ export class RefreshControlMigration extends Migration {
         drop column unchanged, drop column superseded, drop column held, drop column staged, drop column cancelled,
         drop column trigger, drop column trigger_detail, drop column retry_of, drop column selection,
         drop column not_before, drop column begun_at, drop column paused_at, drop column cancelled_at,
-        drop column charged, drop column charged_window,
+        drop column charged, drop column charged_window, drop column sweep_due_at,
+        drop column speed_since, drop column speed_from, drop column speed_next_since, drop column speed_next_from,
         add constraint refreshes_check check (succeeded >= 0 and failed >= 0 and succeeded + failed <= total),
         add constraint refreshes_check1 check ((completed_at is not null) = (succeeded + failed = total))`);
   }

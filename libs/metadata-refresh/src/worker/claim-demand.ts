@@ -47,7 +47,7 @@ export class ClaimDemand {
     return !host.hasNothingDue && now >= host.yieldedUntil && this.isBelowHalf(host) && isInUse(host, now);
   }
 
-  /** A claim with this demand returned all due tokens, except of the hosts whose demand it filled. */
+  /** A claim with this demand returned all due tokens, except perhaps of the full hosts. */
   markNothingDue(demand: readonly HostDemand[], fullHosts: ReadonlySet<string> = new Set()): void {
     const interactive = new Set(demand.filter(({ onlyInteractive }) => onlyInteractive).map(({ host }) => host));
     for (const host of this.hosts.all) {

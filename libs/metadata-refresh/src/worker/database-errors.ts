@@ -1,6 +1,6 @@
 import { describeDatabaseError } from '@app/database';
 import { Logger } from '@nestjs/common';
-import { DatabaseBackoff } from './database-backoff.js';
+import { DatabaseBackoff } from '../database-backoff.js';
 
 /** An operation of the worker, as it is named in the log when it fails. */
 export type DatabaseOperation = 'claim failed' | 'host heartbeat failed' | 'writing results failed';

@@ -8,6 +8,7 @@ import type { CompletionTransaction } from '../completion-transaction.js';
 import type { ItemResult } from '../item-result.js';
 import { metadataRefreshOptions } from '../metadata-refresh.options.js';
 import type { RefreshQueue } from '../refresh-queue.js';
+import type { RefreshSweep } from '../refresh-sweep.js';
 import type { HostWorkers } from './host-workers.js';
 import type { RefreshListener } from './refresh-listener.js';
 import { RefreshWorker } from './refresh-worker.js';
@@ -99,6 +100,7 @@ function aWorker(...tokenIds: string[]) {
     new AttemptCounts(),
     listener as unknown as RefreshListener,
     new BulkPause(),
+    { poll: () => {}, continueStopped: async () => {} } as unknown as RefreshSweep,
     metadataRefreshOptions.complete({}),
   );
   return { worker, world, due, written, requests };

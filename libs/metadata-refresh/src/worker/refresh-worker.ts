@@ -7,6 +7,7 @@ import { BulkPause } from '../bulk-pause.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { CompletionTransaction } from '../completion-transaction.js';
 import { RefreshQueue } from '../refresh-queue.js';
+import { RefreshSweep } from '../refresh-sweep.js';
 import { BatchCompleter } from './batch-completer.js';
 import { ClaimDemand } from './claim-demand.js';
 import { Claimer } from './claimer.js';
@@ -75,6 +76,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     counts: AttemptCounts,
     private readonly listener: RefreshListener,
     private readonly bulkPause: BulkPause,
+    private readonly sweep: RefreshSweep,
     @Inject(METADATA_REFRESH_CONFIG) config: MetadataRefreshConfig,
   ) {
     const hosts = new Hosts();
@@ -122,12 +124,13 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /**
    * Polls for due tokens: immediately if the worker is idle, else once a second. This finds retries, and refreshes whose
-   * notification was lost: call it about every second.
+   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled.
    */
   wake(): void {
     if (this.state !== 'running') return;
     if (this.database.backoffMs > 0) return this.wakeLater(this.database.backoffMs);
     this.listener.keepListening();
+    this.sweep.poll();
     this.claimer.releaseLate();
     this.claimer.pollIfDue({ isBusy: this.hasTokens });
     this.hostMembership.wake();
@@ -138,6 +141,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   /** Works until nothing is due. For hosts that schedule work themselves, and for tests. Throws database errors. */
   async runOnce(): Promise<void> {
     if (this.stopped) await this.stopped;
+    await this.sweep.continueStopped();
     const round = Symbol('round');
     this.rounds.add(round);
     this.runLoops();

@@ -2,7 +2,15 @@ import { fallbackController } from '../fallback-controller.js';
 import { ProjectApiFilter } from './project-api.filter.js';
 
 export const ProjectApiFallbackController = fallbackController('ProjectApiFallbackController', ProjectApiFilter, {
-  methods: { '': 'GET, POST', ':refresh_id': 'GET', ':refresh_id/errors': 'GET' },
+  methods: {
+    '': 'GET, POST',
+    ':refresh_id': 'GET',
+    ':refresh_id/errors': 'GET',
+    ':refresh_id/cancel': 'POST',
+    ':refresh_id/pause': 'POST',
+    ':refresh_id/resume': 'POST',
+    ':refresh_id/retry': 'POST',
+  },
   unknownPaths: ['*path'],
 });
 

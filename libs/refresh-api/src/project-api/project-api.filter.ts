@@ -3,15 +3,20 @@ import {
   CollectionNotFound,
   CollectionNotOwned,
   MetadataRefreshService,
+  NothingToRetry,
   QuotaExceeded,
+  RefreshAlreadyCompleted,
+  RefreshCancelled,
   RefreshNotFound,
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  VersionNotFound,
+  VersionNotKept,
   type QuotaState,
 } from '@app/metadata-refresh';
 import { CALLING_PROJECT, NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
-import { CollectionFull, InvalidCollection, UnknownCollection } from '@app/token-store';
+import { CollectionFull, InvalidCollection, UnknownCollection, VersionsNotSupported } from '@app/token-store';
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
@@ -45,8 +50,14 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof NotAuthenticated) return errorResponse(401, 'unauthorized', error.message, error.reason);
     if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);
     if (error instanceof RefreshNotFound) return errorResponse(404, 'refresh_not_found', error.message);
+    if (error instanceof RefreshAlreadyCompleted) return errorResponse(409, 'refresh_completed', error.message);
+    if (error instanceof RefreshCancelled) return errorResponse(409, 'refresh_cancelled', error.message);
+    if (error instanceof NothingToRetry) return errorResponse(409, 'nothing_to_retry', error.message);
     if (error instanceof ResourceNotFound) return errorResponse(404, error.code, error.message);
     if (error instanceof TokensNotFound) return errorResponse(404, 'token_not_found', error.message);
+    if (error instanceof VersionNotFound) return errorResponse(404, 'version_not_found', error.message);
+    if (error instanceof VersionNotKept) return errorResponse(410, 'version_not_kept', error.message);
+    if (error instanceof VersionsNotSupported) return errorResponse(501, 'not_supported', error.message);
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }

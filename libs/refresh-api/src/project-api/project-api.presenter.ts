@@ -1,15 +1,29 @@
-import type { Page, QuotaState, Refresh, RefreshError, RefreshLimits } from '@app/metadata-refresh';
+import type { Page, QuotaState, Refresh, RefreshDetails, RefreshError, RefreshLimits } from '@app/metadata-refresh';
 import type { z } from 'zod';
 import { formatCursor } from './cursor.js';
+import { toAdvice } from './refresh-advice.js';
 import type {
   limitsSchema,
   refreshErrorPageSchema,
   refreshErrorSchema,
   refreshPageSchema,
+  refreshRowSchema,
   refreshSchema,
 } from './project-api.responses.js';
 
-export function toRefreshBody(refresh: Refresh): z.output<typeof refreshSchema> {
+export function toRefreshBody(refresh: RefreshDetails): z.output<typeof refreshSchema> {
+  const { speed, reasons } = refresh;
+  return {
+    ...toRefreshRow(refresh),
+    progress: speed && { per_second: speed.perSecond, estimated_completion: speed.estimatedCompletion },
+    reasons: reasons.map(({ errorCode, reason, count, exampleTokenId, advice }) => {
+      return { error_code: errorCode, reason, count, example_token_id: exampleTokenId, advice };
+    }),
+    advice: toAdvice(refresh),
+  };
+}
+
+function toRefreshRow(refresh: Refresh): z.output<typeof refreshRowSchema> {
   const { succeeded, failed, cancelled, pending, cooldown, trigger, verdicts } = refresh;
   return {
     refresh_id: refresh.id,
@@ -22,6 +36,10 @@ export function toRefreshBody(refresh: Refresh): z.output<typeof refreshSchema> 
     trigger,
     verdicts,
     cooldown,
+    not_before: refresh.notBefore,
+    paused_at: refresh.pausedAt,
+    cancelled_at: refresh.cancelledAt,
+    retry_of: refresh.retryOf,
   };
 }
 
@@ -49,7 +67,7 @@ export function toPageBody<Row extends { id: string; createdAt: string }, Body>(
 }
 
 export function toRefreshPage(page: Page<Refresh>): z.output<typeof refreshPageSchema> {
-  return toPageBody(page, toRefreshBody);
+  return toPageBody(page, toRefreshRow);
 }
 
 export function toErrorPage(page: Page<RefreshError>): z.output<typeof refreshErrorPageSchema> {

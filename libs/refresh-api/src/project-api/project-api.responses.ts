@@ -1,4 +1,4 @@
-import { REFRESH_TRIGGERS } from '@app/metadata-refresh';
+import { REFRESH_ERROR_CODES, REFRESH_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
 
 /** The responses of this dialect. The OpenAPI document shows these schemas, and the presenter must satisfy them. */
@@ -20,56 +20,115 @@ export const receiptSchema = z
 
 const count = z.int().min(0);
 
+const refreshRow = {
+  refresh_id: refreshId,
+  status: z.enum(['queued', 'in_progress', 'completed']).meta({
+    description:
+      '`queued`: no token has been processed yet. `in_progress`: at least one has. `completed`: all have, even if every one failed.',
+  }),
+  collection_address: collectionAddress,
+  started_at: timestampSchema,
+  completed_at: timestampSchema.nullable().meta({ description: '`null` while a token is pending.' }),
+  summary: z.object({
+    succeeded: count,
+    failed: count,
+    pending: count,
+    cancelled: count.optional().meta({
+      description: 'Tokens that were not processed because the refresh was cancelled. Absent: none.',
+    }),
+  }),
+  trigger: z.enum(REFRESH_TRIGGERS).meta({
+    description:
+      'What requested it. `api`: this API. `partner_api`: the collection API. `cli`: an operator. `retry`: the failed tokens of another refresh. `reveal`, `schedule`, `event`, `push`, `restore`: the service itself.',
+  }),
+  verdicts: z
+    .object({
+      updated: count,
+      unchanged: count,
+      superseded: count,
+      held: count,
+      staged: count,
+      failed: count,
+      cancelled: count,
+    })
+    .meta({
+      description:
+        'How the tokens ended. `updated`: the content changed. `unchanged`: it is the same. `superseded`: a later fetch was stored first. `held`: the record is kept as it is for now. `staged`: saved for a reveal.',
+    }),
+  cooldown: z
+    .object({
+      host: z.string().meta({
+        description:
+          'The host, with the port if the URL has one; `ipfs:`, `ipns:` or `ar:` for content; `chain:<chain id>/<address>` for a contract.',
+        examples: ['api.game.example'],
+      }),
+      until: timestampSchema,
+    })
+    .nullable()
+    .meta({
+      description:
+        'The metadata host of the pending tokens is in cooldown, after a 429 or a 503 with `Retry-After`: none of them is fetched before `until`. `null`: there is no cooldown, or no token is pending.',
+    }),
+  not_before: timestampSchema.nullable().meta({
+    description: 'The refresh is scheduled: it begins then. `null`: it began when it was accepted.',
+  }),
+  paused_at: timestampSchema.nullable().meta({ description: '`null`: it is not paused.' }),
+  cancelled_at: timestampSchema.nullable().meta({ description: '`null`: it was not cancelled.' }),
+  retry_of: refreshId.nullable().meta({ description: 'The refresh whose failed tokens it tries again.' }),
+};
+
+const errorCodeSchema = z.enum(REFRESH_ERROR_CODES);
+const tokenId = z.string().meta({ examples: ['1'] });
+const reasonSchema = z
+  .string()
+  .meta({ description: 'A more precise reason than `error_code`.', examples: ['timeout'] });
+
+/** A row of the list. */
+export const refreshRowSchema = z.object(refreshRow).meta({ id: 'RefreshRow' });
+
 export const refreshSchema = z
   .object({
-    refresh_id: refreshId,
-    status: z.enum(['queued', 'in_progress', 'completed']).meta({
-      description:
-        '`queued`: no token has been processed yet. `in_progress`: at least one has. `completed`: all have, even if every one failed.',
-    }),
-    collection_address: collectionAddress,
-    started_at: timestampSchema,
-    completed_at: timestampSchema.nullable().meta({ description: '`null` while a token is pending.' }),
-    summary: z.object({
-      succeeded: count,
-      failed: count,
-      pending: count,
-      cancelled: count.optional().meta({
-        description: 'Tokens that were not processed because the refresh was cancelled. Absent: none.',
-      }),
-    }),
-    trigger: z.enum(REFRESH_TRIGGERS).meta({
-      description:
-        'What requested it. `api`: this API. `partner_api`: the collection API. `cli`: an operator. `retry`: the failed tokens of another refresh. `reveal`, `schedule`, `event`, `push`, `restore`: the service itself.',
-    }),
-    verdicts: z
+    ...refreshRow,
+    progress: z
       .object({
-        updated: count,
-        unchanged: count,
-        superseded: count,
-        held: count,
-        staged: count,
-        failed: count,
-        cancelled: count,
-      })
-      .meta({
-        description:
-          'How the tokens ended. `updated`: the content changed. `unchanged`: it is the same. `superseded`: a later fetch was stored first. `held`: the record is kept as it is for now. `staged`: saved for a reveal.',
-      }),
-    cooldown: z
-      .object({
-        host: z.string().meta({
+        per_second: z
+          .number()
+          .min(0)
+          .meta({
+            description: 'Tokens per second, measured over the last 10 to 20 seconds with results and the time since.',
+            examples: [42.5],
+          }),
+        estimated_completion: timestampSchema.nullable().meta({
           description:
-            'The host, with the port if the URL has one; `ipfs:`, `ipns:` or `ar:` for content; `chain:<chain id>/<address>` for a contract.',
-          examples: ['api.game.example'],
+            'When all tokens are processed at this speed; not before a cooldown ends. `null`: not within a year.',
         }),
-        until: timestampSchema,
       })
       .nullable()
-      .meta({
-        description:
-          'The metadata host of the pending tokens is in cooldown, after a 429 or a 503 with `Retry-After`: none of them is fetched before `until`. `null`: there is no cooldown, or no token is pending.',
-      }),
+      .meta({ description: '`null`: the refresh is completed, paused or cancelled, or its speed is not known yet.' }),
+    reasons: z
+      .array(
+        z.object({
+          error_code: errorCodeSchema,
+          reason: reasonSchema,
+          count: z.int().min(1).meta({ description: 'Tokens that failed for this reason.' }),
+          example_token_id: tokenId.meta({ description: 'One of these tokens.' }),
+          advice: z.string().meta({
+            description: 'What the owner of the Metadata API can do: one sentence.',
+            examples: [
+              'Your server has no document for these tokens: publish it, or check the metadata URL and the ids.',
+            ],
+          }),
+        }),
+      )
+      .meta({ description: 'Why tokens failed: the ten most frequent reasons, the most frequent first.' }),
+    advice: z.array(z.string()).meta({
+      description: 'What to know and what to do next: sentences for people.',
+      examples: [
+        [
+          '12 tokens failed with status_404, for example token 7. Your server has no document for these tokens: publish it, or check the metadata URL and the ids.',
+        ],
+      ],
+    }),
   })
   .meta({ id: 'Refresh' });
 
@@ -82,12 +141,12 @@ export const pageSchema = {
 };
 
 export const refreshPageSchema = z
-  .object({ result: z.array(refreshSchema), ...pageSchema })
+  .object({ result: z.array(refreshRowSchema), ...pageSchema })
   .meta({ id: 'RefreshPage' });
 
 export const refreshErrorSchema = z
   .object({
-    token_id: z.string().meta({ examples: ['1'] }),
+    token_id: tokenId,
     collection_address: collectionAddress,
     client_token_metadata_url: z.string().meta({
       description:
@@ -101,13 +160,8 @@ export const refreshErrorSchema = z
     client_response_body: z.string().nullable().meta({
       description: 'The beginning of the response body. It is untrusted text: escape it where you display it.',
     }),
-    error_code: z.enum([
-      'unable_to_retrieve_metadata',
-      'invalid_response_status_code',
-      'unable_to_decode_response',
-      'token_not_found',
-    ]),
-    reason: z.string().meta({ description: 'A more precise reason than `error_code`.', examples: ['timeout'] }),
+    error_code: errorCodeSchema,
+    reason: reasonSchema,
     created_at: timestampSchema,
   })
   .meta({ id: 'RefreshError' });
@@ -151,9 +205,15 @@ const ERROR_CODES = [
   'refresh_not_found',
   'collection_not_found',
   'token_not_found',
+  'version_not_found',
+  'version_not_kept',
+  'not_supported',
   'webhook_not_found',
   'not_found',
   'method_not_allowed',
+  'refresh_completed',
+  'refresh_cancelled',
+  'nothing_to_retry',
   'token_limit_reached',
   'webhook_limit_reached',
   'webhook_test_running',

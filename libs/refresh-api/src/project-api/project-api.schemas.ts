@@ -1,3 +1,4 @@
+import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
 import { tokenIdsSchema } from '../token-ids.schema.js';
@@ -55,6 +56,21 @@ export const cursorSchema = (id: 'uuid' | 'bigint') =>
     )
     .meta({ type: 'string', description: 'The `cursor` of the previous page. Empty or absent: the first page.' });
 
+const triggerRule = `must be one or more of ${REFRESH_TRIGGERS.join(', ')}, separated by commas`;
+/** `trigger=event&trigger=push` and `trigger=event,push` are the same. */
+const triggersSchema = z
+  .preprocess(
+    emptyIsAbsent,
+    z
+      .union([z.string(), z.array(z.string())], { error: triggerRule })
+      .transform((given) => [given].flat().flatMap((text) => text.split(',')))
+      .pipe(z.array(z.enum(REFRESH_TRIGGERS, { error: triggerRule })))
+      .optional(),
+  )
+  .meta({
+    description: `Only refreshes with one of these triggers: several parameters, or one with commas. Absent: ${REQUESTED_TRIGGERS.join(', ')}.`,
+  });
+
 export const listRefreshesSchema = z
   .object({
     page_size: pageSizeSchema,
@@ -63,8 +79,11 @@ export const listRefreshesSchema = z
       type: 'string',
       description: 'Only refreshes of this collection. Empty or absent: all refreshes of the project.',
     }),
+    trigger: triggersSchema,
   })
-  .transform((query) => ({ limit: query.page_size, after: query.cursor, collectionAddress: query.collection_address }));
+  .transform(({ page_size, cursor, collection_address, trigger }) => {
+    return { limit: page_size, after: cursor, collectionAddress: collection_address, triggers: trigger };
+  });
 export type ListRefreshes = z.output<typeof listRefreshesSchema>;
 
 export const listErrorsSchema = z

@@ -5,7 +5,7 @@ import { Authenticated } from '../openapi/security.js';
 import { Fails } from '../project-api/project-api.documentation.js';
 import { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
 
-const FailsLikeAll = () =>
+export const FailsLikeAll = () =>
   applyDecorators(
     Fails(400, 'An address, an id or a parameter is invalid, or the address is registered on several chains.', {
       code: 'input_validation_failed',

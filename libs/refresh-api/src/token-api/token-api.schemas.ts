@@ -14,14 +14,14 @@ export const tokenIdParamSchema = z
   .refine(isTokenId, { error: 'token_id must be a decimal uint256: digits only, no leading zero, below 2^256' })
   .meta({ description: 'A decimal uint256.', examples: ['1'] });
 
-const chainId = z
+export const chainIdSchema = z
   .string({ error: 'must be a chain id, such as 1' })
   .regex(/^[1-9][0-9]{0,14}$/, { error: 'must be a chain id, such as 1' })
   .transform(Number)
   .optional()
   .meta({ type: 'integer', description: 'For an address that is registered on several chains.' });
 
-export const chainSchema = strictObject({ chain_id: chainId }, 'a parameter').transform(({ chain_id }) => ({
+export const chainSchema = strictObject({ chain_id: chainIdSchema }, 'a parameter').transform(({ chain_id }) => ({
   chainId: chain_id,
 }));
 export type ChainQuery = z.output<typeof chainSchema>;
@@ -29,7 +29,7 @@ export type ChainQuery = z.output<typeof chainSchema>;
 const mostRule = 'must be a whole number from 1 to 1000';
 export const traitsQuerySchema = strictObject(
   {
-    chain_id: chainId,
+    chain_id: chainIdSchema,
     values_per_type: z
       .string({ error: mostRule })
       .regex(/^[0-9]{1,4}$/, { error: mostRule })

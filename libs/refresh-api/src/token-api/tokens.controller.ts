@@ -1,10 +1,10 @@
-import { Collections, TokenStore, type Collection } from '@app/token-store';
+import { Collections, TokenStore } from '@app/token-store';
 import { Controller, Get, Header, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
 import { sendConditional, type ConditionalRequest } from '../entity-tag.js';
 import type { HttpResponse } from '../http-response.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { validatedBy } from '../validated-by.js';
-import { collectionOnChain } from '../collection-on-chain.js';
+import { registeredCollection } from '../registered-collection.js';
 import { DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
 import { ResourceNotFound } from '../resource-not-found.js';
 import { toTokenBody, toTraitsBody } from './token-api.presenter.js';
@@ -37,7 +37,7 @@ export class TokensController {
     @Req() request: ConditionalRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
-    const collection = await this.collection(address, chainId);
+    const collection = await registeredCollection(this.collections, address, chainId);
     const traits = await this.tokens.listTraits({ collectionId: collection.id, valuesPerType });
     return sendConditional(request, response, JSON.stringify(toTraitsBody(collection, traits)));
   }
@@ -52,17 +52,10 @@ export class TokensController {
     @Req() request: ConditionalRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
-    const { id: collectionId } = await this.collection(address, chainId);
+    const { id: collectionId } = await registeredCollection(this.collections, address, chainId);
     const found = await this.tokens.findTokenWithDocument({ collectionId, tokenId });
     if (!found)
       throw new ResourceNotFound('token_not_found', `Token ${tokenId} of collection ${address} is not registered.`);
     return sendConditional(request, response, toTokenBody(found.token, found.document));
-  }
-
-  private async collection(address: string, chainId: number | undefined): Promise<Collection> {
-    const registered = await this.collections.findByAddress(address);
-    const collection = collectionOnChain(registered, address, chainId);
-    if (!collection) throw new ResourceNotFound('collection_not_found', `Collection ${address} is not registered.`);
-    return collection;
   }
 }

@@ -2,6 +2,7 @@ import { METADATA_EVENT_TYPES } from '@app/metadata-events';
 import { z } from 'zod';
 import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
+import { withoutBody } from '../without-body.js';
 
 const eventsRule = `must be a list of ${METADATA_EVENT_TYPES.join(' and ')}`;
 const url = z.string({ error: 'must be a URL' }).meta({
@@ -65,8 +66,3 @@ export const webhookIdSchema = z
   .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'webhook_id must be a UUID' })
   .transform((id) => id.toLowerCase())
   .meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
-
-/** A body may be left out. Express gives `undefined` or `{}` for no body, Fastify `null`. */
-function withoutBody<Schema extends z.ZodType>(schema: Schema) {
-  return z.preprocess((body: unknown) => body ?? {}, schema);
-}

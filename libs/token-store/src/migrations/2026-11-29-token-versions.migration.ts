@@ -5,8 +5,9 @@ export class TokenVersionsMigration extends Migration {
   override up(): void {
     // One row for each change of a record, written with it; id is that of the row in tokens. replaced_raw is the document of the
     // version before, which this change replaced: so no document is stored twice. changed_fields, traits_added and traits_removed
-    // are the difference to the version before; traits are ids of collection_traits, whose rows stay. No foreign key, as for
-    // token_documents: the trigger deletes versions with their tokens.
+    // are the difference to the version before: fields as bits (see record-difference.ts), traits as ids of collection_traits, whose
+    // rows stay. No foreign key, as for token_documents: the trigger deletes versions with their tokens. No index but the key: each
+    // would cost every first fetch. warnings: of the document, for a restore; null: none.
     this.addSql(`
       create table nft_metadata.token_versions (
         id bigint not null,
@@ -15,14 +16,13 @@ export class TokenVersionsMigration extends Migration {
         trigger text,
         created_at timestamptz not null,
         content_hash text not null,
-        changed_fields text[] not null,
+        warnings text[],
+        changed_fields integer not null,
         traits_added bigint[] not null,
         traits_removed bigint[] not null,
         replaced_raw json,
         primary key (id, version)
       ) with (toast_tuple_target = 4080)`);
-    // Retention deletes the oldest.
-    this.addSql(`create index token_versions_created on nft_metadata.token_versions using brin (created_at)`);
 
     // held_until: no refresh fetches the token before. refresh_after_hold: one was wanted meanwhile.
     this.addSql(`

@@ -1,0 +1,22 @@
+import type { MetadataLocation } from '@app/metadata-fetch';
+import { expandAddress } from '@app/metadata-uri';
+import type { Collection } from '@app/token-store';
+
+/**
+ * The metadata host, the unit of politeness. What is on IPFS or Arweave comes from our gateways, whatever its name. Where
+ * a contract's documents are is known only when it was asked: they are taken for one host of the collection's own.
+ */
+export function hostOf(source: MetadataLocation): string {
+  if (source.kind === 'chain') return `chain:${source.chainId}/${source.address}`;
+  const { protocol, host } = new URL(source.kind === 'metadata_api' ? source.url : source.uri);
+  return protocol === 'http:' || protocol === 'https:' ? host : protocol;
+}
+
+/** Where the tokens of a collection have their metadata now. */
+export function toLocation(collection: Collection): MetadataLocation {
+  const source = collection.source();
+  const { chainId, address } = collection;
+  // The token id is filled in for each token, when it is fetched.
+  if (source.kind === 'metadata_api') return { ...source, url: expandAddress(source.url, address) };
+  return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
+import { strictObject } from '../strict-object.js';
+import { chainIdSchema } from './token-api.schemas.js';
+
+const versionRule = 'must be the number of a version: 1, 2, 3 and so on';
+const version = z
+  .string({ error: versionRule })
+  .regex(/^[1-9][0-9]{0,8}$/, { error: versionRule })
+  .transform(Number);
+
+export const versionParamSchema = version.meta({
+  type: 'integer',
+  minimum: 1,
+  description: 'The number of a version.',
+});
+
+export const versionsQuerySchema = strictObject(
+  { chain_id: chainIdSchema, page_size: pageSizeSchema, cursor: cursorSchema('bigint') },
+  'a parameter',
+).transform(({ chain_id, page_size, cursor }) => ({
+  chainId: chain_id,
+  limit: page_size,
+  before: cursor && Number(cursor.id),
+}));
+export type VersionsQuery = z.output<typeof versionsQuerySchema>;
+
+export const versionDiffQuerySchema = strictObject(
+  {
+    chain_id: chainIdSchema,
+    to: version
+      .optional()
+      .meta({ type: 'integer', minimum: 1, description: 'The other version. Absent: the present one.' }),
+  },
+  'a parameter',
+).transform(({ chain_id, to }) => ({ chainId: chain_id, to }));
+export type VersionDiffQuery = z.output<typeof versionDiffQuerySchema>;

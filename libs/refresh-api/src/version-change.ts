@@ -1,0 +1,37 @@
+import type { ChangedTrait, VersionChange } from '@app/token-store';
+import { z } from 'zod';
+
+const traits = z.array(
+  z.object({
+    trait_type: z.string().meta({ examples: ['Level'] }),
+    value: z.string().meta({ description: 'As text.', examples: ['2'] }),
+  }),
+);
+
+/** The fields of a response that say what a version changed. */
+export const versionChangeSchema = {
+  changed_fields: z.array(z.string()).meta({
+    description: 'The fields of the record whose values differ; empty if only other parts of the document do.',
+    examples: [['name', 'attributes']],
+  }),
+  traits_added: traits.meta({ description: 'At most 100, without values of more than 500 characters.' }),
+  traits_removed: traits.meta({ description: 'At most 100, without values of more than 500 characters.' }),
+  has_all_traits: z.boolean().meta({ description: '`false`: there were too many for the two lists.' }),
+};
+
+export function toVersionChangeBody(change: Omit<VersionChange, 'tokenId' | 'version'>) {
+  return {
+    changed_fields: change.changedFields.map(toSnakeCase),
+    traits_added: change.traitsAdded.map(toTraitBody),
+    traits_removed: change.traitsRemoved.map(toTraitBody),
+    has_all_traits: change.hasAllTraits,
+  };
+}
+
+function toTraitBody({ traitType, value }: ChangedTrait) {
+  return { trait_type: traitType, value };
+}
+
+function toSnakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,162 @@
+import { bigintArray, integerArray, textArray } from '@app/database';
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { sql } from 'kysely';
+import { bounded, MAX_TRAITS, type ChangedTrait } from './metadata-change.js';
+import { toChangedFields } from './record-difference.js';
+import type { TokenReference } from './token-record.js';
+import {
+  VersionStore,
+  type TokenVersion,
+  type VersionChange,
+  type VersionDocument,
+  type VersionPair,
+  type VersionQuery,
+  type VersionReference,
+} from './version-store.js';
+
+/** What changed, as it is stored. */
+interface ChangeRow {
+  /** As bits. */
+  changedFields: number;
+  /** Ids of `collection_traits`, not more of them than are read. */
+  traitsAdded: string[];
+  traitsRemoved: string[];
+  hasAllTraits: boolean;
+}
+
+type Change = Omit<VersionChange, keyof VersionReference>;
+type VersionRow = Omit<TokenVersion, keyof Change | 'createdAt'> & ChangeRow & { createdAt: Date | string };
+
+/** For a statement on `token_versions as version`. */
+const changeColumns = sql`
+  version.changed_fields as "changedFields",
+  version.traits_added[1:${MAX_TRAITS}::int]::text[] as "traitsAdded",
+  version.traits_removed[1:${MAX_TRAITS}::int]::text[] as "traitsRemoved",
+  greatest(cardinality(version.traits_added), cardinality(version.traits_removed)) <= ${MAX_TRAITS}::int as "hasAllTraits"`;
+
+/** For a statement on `tokens as token` and `token_versions as version`. The next version has the document of this one. */
+const versionColumns = sql`
+  token.token_id::text as "tokenId", version.version, version.created_at as "createdAt", version.refresh_id as "refreshId",
+  version.trigger, version.content_hash as "contentHash", ${changeColumns},
+  version.version = token.metadata_version or exists (
+    select from nft_metadata.token_versions as next
+    where next.id = version.id and next.version = version.version + 1 and next.replaced_raw is not null
+  ) as "hasDocument"`;
+
+/** Versions in `nft_metadata.token_versions`. `MetadataWriter` writes them. */
+@Injectable()
+export class DatabaseVersionStore extends VersionStore {
+  constructor(private readonly em: EntityManager) {
+    super();
+  }
+
+  override async findChanges(collectionId: string, versions: readonly VersionReference[]): Promise<VersionChange[]> {
+    if (versions.length === 0) return [];
+    // offset 0: one look-up for each version, whatever the statistics say of the tables.
+    const { rows } = await sql<ChangeRow & VersionReference>`
+      select token.token_id::text as "tokenId", version.version, ${changeColumns}
+      from unnest(
+        ${textArray(versions.map(({ tokenId }) => tokenId))}::text[]::numeric[],
+        ${integerArray(versions.map(({ version }) => version))}::int[]
+      ) as wanted (token_id, version)
+      cross join lateral (
+        select id, token_id from nft_metadata.tokens
+        where collection_id = ${collectionId}::uuid and token_id = wanted.token_id offset 0
+      ) as token
+      cross join lateral (
+        select * from nft_metadata.token_versions where id = token.id and version = wanted.version offset 0
+      ) as version`.execute(this.em.fork().getKysely());
+    return this.withTraits(rows);
+  }
+
+  override async listVersions({ collectionId, tokenId, limit, before }: VersionQuery): Promise<TokenVersion[]> {
+    const { rows } = await sql<VersionRow>`
+      select ${versionColumns}
+      from nft_metadata.tokens as token
+      join nft_metadata.token_versions as version on version.id = token.id
+      where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric
+        ${before === undefined ? sql`` : sql`and version.version < ${before}::int`}
+      order by version.version desc
+      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
+    return (await this.withTraits(rows)).map(toVersion);
+  }
+
+  override async findVersion(
+    { collectionId, tokenId }: TokenReference,
+    version: number,
+  ): Promise<VersionDocument | null> {
+    const { rows } = await sql<VersionRow & { document: string | null; warnings: string[] }>`
+      select ${versionColumns}, coalesce(version.warnings, '{}') as warnings,
+        case when version.version = token.metadata_version
+          then (select raw from nft_metadata.token_documents where id = token.id)
+          else (
+            select replaced_raw from nft_metadata.token_versions as next
+            where next.id = version.id and next.version = version.version + 1
+          )
+        end::text as document
+      from nft_metadata.tokens as token
+      join nft_metadata.token_versions as version on version.id = token.id and version.version = ${version}::int
+      where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric`.execute(
+      this.em.fork().getKysely(),
+    );
+    const [found] = await this.withTraits(rows);
+    if (!found) return null;
+    const { document, warnings, ...row } = found;
+    return { version: toVersion(row), document, warnings };
+  }
+
+  override async findChangesBetween({ collectionId, tokenId, from, to }: VersionPair): Promise<Change> {
+    const { rows } = await sql<ChangeRow>`
+      with changed as materialized (
+        select version.changed_fields, version.traits_added, version.traits_removed
+        from nft_metadata.tokens as token
+        join nft_metadata.token_versions as version on version.id = token.id
+        where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric
+          and version.version > ${Math.min(from, to)}::int and version.version <= ${Math.max(from, to)}::int
+      ), trait as (
+        select id, sum(amount) as amount
+        from (
+          select unnest(traits_added) as id, 1 as amount from changed
+          union all
+          select unnest(traits_removed), -1 from changed
+        ) as moved
+        group by id
+      )
+      select coalesce((select bit_or(changed_fields) from changed), 0) as "changedFields",
+        coalesce(array_agg(id::text order by id) filter (where amount > 0), '{}') as "traitsAdded",
+        coalesce(array_agg(id::text order by id) filter (where amount < 0), '{}') as "traitsRemoved",
+        true as "hasAllTraits"
+      from trait`.execute(this.em.fork().getKysely());
+    const [change] = await this.withTraits(rows);
+    const { traitsAdded, traitsRemoved } = change!;
+    return from <= to ? change! : { ...change!, traitsAdded: traitsRemoved, traitsRemoved: traitsAdded };
+  }
+
+  private async withTraits<Row extends ChangeRow>(rows: readonly Row[]): Promise<(Omit<Row, keyof Change> & Change)[]> {
+    const ids = rows.flatMap((row) => [...row.traitsAdded, ...row.traitsRemoved]);
+    const traits = await this.findTraits([...new Set(ids)]);
+    const find = (of: readonly string[]) => of.flatMap((id) => traits.get(id) ?? []);
+    return rows.map((row) => {
+      const [added, removed] = [find(row.traitsAdded), find(row.traitsRemoved)];
+      const [traitsAdded, traitsRemoved] = [bounded(added), bounded(removed)];
+      const isCut = traitsAdded.length < added.length || traitsRemoved.length < removed.length;
+      const changedFields = toChangedFields(row.changedFields);
+      return { ...row, changedFields, traitsAdded, traitsRemoved, hasAllTraits: row.hasAllTraits && !isCut };
+    });
+  }
+
+  private async findTraits(ids: readonly string[]): Promise<Map<string, ChangedTrait>> {
+    if (ids.length === 0) return new Map();
+    const { rows } = await sql<ChangedTrait & { id: string }>`
+      select id::text as id, trait_type as "traitType", value
+      from nft_metadata.collection_traits where id = any(${bigintArray(ids)}::bigint[])`.execute(
+      this.em.fork().getKysely(),
+    );
+    return new Map(rows.map(({ id, traitType, value }) => [id, { traitType, value }]));
+  }
+}
+
+function toVersion(row: Omit<TokenVersion, 'createdAt'> & { createdAt: Date | string }): TokenVersion {
+  return { ...row, createdAt: new Date(row.createdAt) };
+}

@@ -1,0 +1,23 @@
+import { Injectable } from '@nestjs/common';
+import { VersionsNotSupported } from './token-store.errors.js';
+import { VersionStore, type VersionChange } from './version-store.js';
+
+/** Of a host with a TokenStore of its own, which did not provide a VersionStore. */
+@Injectable()
+export class NoVersionStore extends VersionStore {
+  override async findChanges(): Promise<VersionChange[]> {
+    return [];
+  }
+
+  override async listVersions(): Promise<never> {
+    throw new VersionsNotSupported();
+  }
+
+  override async findVersion(): Promise<never> {
+    throw new VersionsNotSupported();
+  }
+
+  override async findChangesBetween(): Promise<never> {
+    throw new VersionsNotSupported();
+  }
+}
