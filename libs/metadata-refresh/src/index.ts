@@ -12,8 +12,18 @@ export type {
   RefreshLimits,
   RefreshRequest,
   RetryRequest,
+  ValidationRequest,
 } from './metadata-refresh.service.js';
 export type { Admission } from './refresh-control.js';
+export { VALIDATION_VERDICTS } from './validation/validation.js';
+export type {
+  ChargedValidation,
+  NoResultReason,
+  TokenValidation,
+  Validation,
+  ValidationError,
+  ValidationVerdict,
+} from './validation/validation.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
@@ -39,6 +49,7 @@ export type { RefreshReason } from './refresh-reason.js';
 export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
 export type { RefreshTrigger } from './refresh-trigger.js';
 export type { VerdictCounts, VerdictName } from './verdict.js';
+export type { AttemptedRequest } from './item-result.js';
 export type { RefreshErrorCode } from './refresh-reason.js';
 export type { Page, PagePosition, PageRequest } from './page.js';
 export {
@@ -54,6 +65,8 @@ export {
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  TooManyTokensToValidate,
+  ValidationsRunning,
   VersionNotFound,
   VersionNotKept,
 } from './metadata-refresh.errors.js';

@@ -32,6 +32,8 @@ import { RefreshRetry } from './refresh-retry.js';
 import { hostOf, toLocation } from './refresh-source.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
+import { RefreshValidation } from './validation/refresh-validation.js';
+import type { ChargedValidation, Validation } from './validation/validation.js';
 
 /** Who asks, as far as refreshing needs to know. */
 export interface RefreshingProject {
@@ -71,6 +73,15 @@ export interface RetryRequest {
   admit?: Admission;
 }
 
+/** A request to find out what a refresh of tokens of one collection would do. */
+export interface ValidationRequest {
+  collectionAddress: string;
+  /** Decimal uint256, at most 20; given twice, it is one token. */
+  tokenIds: readonly string[];
+  /** A last condition, inside the transaction that charges the tokens: what it throws refuses the validation. */
+  admit?: Admission;
+}
+
 /** What a project may ask for. */
 export interface RefreshLimits {
   tokensPerRequest: number;
@@ -101,6 +112,7 @@ export class MetadataRefreshService {
     private readonly bulkPause: BulkPause,
     private readonly control: RefreshControl,
     private readonly retries: RefreshRetry,
+    private readonly validation: RefreshValidation,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
@@ -158,6 +170,26 @@ export class MetadataRefreshService {
       tokens: wanted.length,
     });
     return { refreshId: refresh.id, quota };
+  }
+
+  /**
+   * Fetches up to 20 tokens now and tells what a refresh would do, within 10 seconds and without a retry. Stores nothing but the
+   * charge of the tokens to the hour, and a cooldown that the metadata host has asked for. Throws TooManyTokensToValidate,
+   * TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported, ValidationsRunning,
+   * QuotaExceeded; then nothing was counted or fetched.
+   */
+  async validate(project: RefreshingProject, request: ValidationRequest): Promise<ChargedValidation> {
+    const { collectionAddress, tokenIds, admit } = request;
+    const tokenLimit = this.tokensPerRequest(project);
+    if (new Set(tokenIds).size > tokenLimit) throw new TokensPerRequestExceeded(tokenLimit, new Set(tokenIds).size);
+    const collection = await this.ownedCollection(project, collectionAddress);
+    const payer = { projectId: project.id, tokensPerHour: this.allowance(project), admit };
+    return this.validation.validateFor(payer, collection, tokenIds);
+  }
+
+  /** The same on behalf of an operator: counts towards no limit. Throws TooManyTokensToValidate, SourceNotSupported. */
+  async validateCollection(collection: Collection, tokenIds: readonly string[]): Promise<Validation> {
+    return this.validation.validate(collection, tokenIds);
   }
 
   /**

@@ -29,6 +29,8 @@ import { TokenApiFallbackController } from './token-api/token-api-fallback.contr
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokenVersionsController } from './token-api/token-versions.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
+import { ValidationApiFallbackController } from './validation-api/validation-api-fallback.controller.js';
+import { VALIDATE_PATH, ValidationController } from './validation-api/validation.controller.js';
 import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
 import { WebhookApiFallbackController } from './webhook-api/webhook-api-fallback.controller.js';
 import { WebhooksController, WEBHOOKS_PATH } from './webhook-api/webhooks.controller.js';
@@ -115,6 +117,9 @@ function controllersOf({
     projectApiPath === false
       ? []
       : [
+          // First, because any text could be a refresh id.
+          mount(projectApiPath, VALIDATE_PATH, ValidationController),
+          mount(projectApiPath, VALIDATE_PATH, ValidationApiFallbackController),
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),

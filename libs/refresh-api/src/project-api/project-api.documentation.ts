@@ -73,6 +73,12 @@ export const FailsTooOften = (description: string) =>
     { ...limitHeaders, ...retryAfterHeader },
   );
 
+export const FailsForCollection = () =>
+  Fails(403, 'The collection belongs to another project, or is unknown.', {
+    code: 'forbidden',
+    message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
+  });
+
 export const FailsWithoutRefresh = () =>
   Fails(404, 'The project has no such refresh. A refresh of another project gets the same response.', {
     code: 'refresh_not_found',
@@ -90,10 +96,7 @@ export const DocumentsCreate = () =>
     }),
     Responds(202, 'The refresh is accepted and will be processed.', receiptSchema, { headers: limitHeaders }),
     FailsLikeAll(),
-    Fails(403, 'The collection belongs to another project, or is unknown.', {
-      code: 'forbidden',
-      message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
-    }),
+    FailsForCollection(),
     FailsWithBody(),
     FailsTooOften('Too many requests per second, or more tokens than remain in the hour.'),
   );
