@@ -40,6 +40,7 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
   expect(openapi).toBe('3.1.0');
   expect(Object.keys(paths)).toEqual([
     '/v1/metadata-refreshes/estimate',
+    '/v1/metadata-refreshes/validate',
     '/v1/metadata-refreshes',
     '/v1/metadata-refreshes/{refresh_id}',
     '/v1/metadata-refreshes/{refresh_id}/errors',

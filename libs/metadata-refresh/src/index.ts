@@ -5,7 +5,7 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { ControlRequest, RefreshLimits, RetryRequest } from './metadata-refresh.service.js';
+export type { ControlRequest, RefreshLimits, RetryRequest, ValidationRequest } from './metadata-refresh.service.js';
 export type {
   CollectionRefreshRequest,
   Receipt,
@@ -18,6 +18,15 @@ export type {
 export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';
+export { VALIDATION_VERDICTS } from './validation/validation.js';
+export type {
+  ChargedValidation,
+  NoResultReason,
+  TokenValidation,
+  Validation,
+  ValidationError,
+  ValidationVerdict,
+} from './validation/validation.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
@@ -43,6 +52,7 @@ export type { RefreshReason } from './refresh-reason.js';
 export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
 export type { RefreshTrigger } from './refresh-trigger.js';
 export type { VerdictCounts, VerdictName } from './verdict.js';
+export type { AttemptedRequest } from './item-result.js';
 export type { RefreshErrorCode } from './refresh-reason.js';
 export type { Page, PagePosition, PageRequest } from './page.js';
 export {
@@ -63,6 +73,8 @@ export {
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  TooManyTokensToValidate,
+  ValidationsRunning,
   VersionNotFound,
   VersionNotKept,
 } from './metadata-refresh.errors.js';

@@ -121,6 +121,30 @@ export class IdempotencyKeyReused extends Error {
   }
 }
 
+/** More tokens than one validation may name. */
+export class TooManyTokensToValidate extends Error {
+  override readonly name = 'TooManyTokensToValidate';
+  constructor(
+    /** Tokens a validation. */
+    readonly limit: number,
+    readonly requested: number,
+  ) {
+    super(`A validation may name at most ${limit} tokens; this one names ${requested}.`);
+  }
+}
+
+/** As many validations of the project are running in this process as may. Nothing of this one was counted. */
+export class ValidationsRunning extends Error {
+  override readonly name = 'ValidationsRunning';
+  constructor(
+    readonly running: number,
+    /** After this time, those that are running have ended. */
+    readonly retryAfterSeconds: number,
+  ) {
+    super(`The project has ${running} validations running, the most that it may have: wait until one has ended.`);
+  }
+}
+
 /** Some tokens are not registered, and the caller asked for all or nothing. */
 export class TokensNotFound extends Error {
   override readonly name = 'TokensNotFound';

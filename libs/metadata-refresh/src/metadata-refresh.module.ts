@@ -27,6 +27,8 @@ import { RefreshRetention } from './refresh-retention.js';
 import { TokenVersions } from './token-versions.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
+import { HostTurns } from './validation/host-turns.js';
+import { RefreshValidation } from './validation/refresh-validation.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
@@ -112,6 +114,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshWorker,
     AttemptCounts,
     BulkPause,
+    HostTurns,
+    RefreshValidation,
   ],
   exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker, TokenVersions],
 })

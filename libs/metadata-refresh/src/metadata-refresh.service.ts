@@ -1,7 +1,12 @@
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { TokenStore, type Collection } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import { RefreshNotFound, TokensNotFound, type QuotaState } from './metadata-refresh.errors.js';
+import {
+  RefreshNotFound,
+  TokensNotFound,
+  TokensPerRequestExceeded,
+  type QuotaState,
+} from './metadata-refresh.errors.js';
 import { OwnedCollections } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
 import { RefreshAdmission } from './refresh-admission.js';
@@ -24,6 +29,8 @@ import type {
   RefreshRequest,
   WantedTokens,
 } from './refresh-request.js';
+import { RefreshValidation } from './validation/refresh-validation.js';
+import type { ChargedValidation, Validation } from './validation/validation.js';
 
 /** A request to cancel, pause or resume a refresh. */
 export interface ControlRequest {
@@ -36,6 +43,15 @@ export interface RetryRequest {
   /** Only tokens that failed for one of these reasons; all failed tokens when absent. */
   reasons?: readonly string[] | undefined;
   /** As in RefreshRequest. */
+  admit?: Admission;
+}
+
+/** A request to find out what a refresh of tokens of one collection would do. */
+export interface ValidationRequest {
+  collectionAddress: string;
+  /** Decimal uint256, at most 20; given twice, it is one token. */
+  tokenIds: readonly string[];
+  /** A last condition, inside the transaction that charges the tokens: what it throws refuses the validation. */
   admit?: Admission;
 }
 
@@ -59,6 +75,7 @@ export class MetadataRefreshService {
     private readonly estimator: RefreshEstimator,
     private readonly reader: RefreshReader,
     private readonly control: RefreshControl,
+    private readonly validation: RefreshValidation,
   ) {}
 
   /**
@@ -106,6 +123,27 @@ export class MetadataRefreshService {
     wanted: WantedTokens,
   ): Promise<Pick<RefreshEstimate, 'tokens' | 'expectedSeconds'>> {
     return this.estimator.estimateFor(collection, wanted);
+  }
+
+  /**
+   * Fetches up to 20 tokens now and tells what a refresh would do, within 10 seconds and without a retry. Stores nothing but the
+   * charge of the tokens to the hour, and a cooldown that the metadata host has asked for. Throws TooManyTokensToValidate,
+   * TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported, ValidationsRunning,
+   * QuotaExceeded; then nothing was counted or fetched.
+   */
+  async validate(project: RefreshingProject, request: ValidationRequest): Promise<ChargedValidation> {
+    const { collectionAddress, tokenIds, admit } = request;
+    const { tokensPerRequest, tokensPerHour } = this.limits.of(project);
+    const { size } = new Set(tokenIds);
+    if (size > tokensPerRequest) throw new TokensPerRequestExceeded(tokensPerRequest, size);
+    const collection = await this.collections.get(project.id, collectionAddress);
+    const payer = { projectId: project.id, tokensPerHour, admit };
+    return this.validation.validateFor(payer, collection, tokenIds);
+  }
+
+  /** The same on behalf of an operator: counts towards no limit. Throws TooManyTokensToValidate, SourceNotSupported. */
+  async validateCollection(collection: Collection, tokenIds: readonly string[]): Promise<Validation> {
+    return this.validation.validate(collection, tokenIds);
   }
 
   /**

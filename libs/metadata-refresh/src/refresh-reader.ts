@@ -197,6 +197,14 @@ export class RefreshReader {
     return toPage(rows, limit);
   }
 
+  /** The cooldown of a metadata host; null: there is none. */
+  async findCooldown(host: string): Promise<Cooldown | null> {
+    const { rows } = await sql<Cooldown>`
+      select host, ${timestamp('cooldown_until')} as until from nft_metadata.metadata_hosts
+      where host = ${host} and cooldown_until > now()`.execute(this.em.fork().getKysely());
+    return rows[0] ?? null;
+  }
+
   /** The failed tokens of one refresh, newest first. */
   async listErrors(refresh: Refresh, page: PageRequest): Promise<Page<RefreshError>> {
     const after = page.after

@@ -31,6 +31,8 @@ import { TokenApiFallbackController } from './token-api/token-api-fallback.contr
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokenVersionsController } from './token-api/token-versions.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
+import { ValidationApiFallbackController } from './validation-api/validation-api-fallback.controller.js';
+import { VALIDATE_PATH, ValidationController } from './validation-api/validation.controller.js';
 import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
 import { WebhookApiFallbackController } from './webhook-api/webhook-api-fallback.controller.js';
 import { WebhooksController, WEBHOOKS_PATH } from './webhook-api/webhooks.controller.js';
@@ -120,6 +122,8 @@ function controllersOf({
           // First, because a refresh id may be any text.
           mount(projectApiPath, ESTIMATE_PATH, RefreshEstimateController),
           mount(projectApiPath, ESTIMATE_PATH, EstimateFallbackController),
+          mount(projectApiPath, VALIDATE_PATH, ValidationController),
+          mount(projectApiPath, VALIDATE_PATH, ValidationApiFallbackController),
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),

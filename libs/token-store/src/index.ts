@@ -22,6 +22,8 @@ export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
+export { previewRecord } from './record-preview.js';
+export type { RecordPreview, UnstoredFetch } from './record-preview.js';
 export { VersionStore } from './version-store.js';
 export type {
   TokenVersion,

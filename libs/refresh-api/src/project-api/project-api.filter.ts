@@ -16,6 +16,8 @@ import {
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  TooManyTokensToValidate,
+  ValidationsRunning,
   VersionNotFound,
   VersionNotKept,
   type QuotaState,
@@ -54,7 +56,7 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof CollectionFull) return errorResponse(409, 'token_limit_reached', error.message);
     if (error instanceof UnknownCollection) return errorResponse(404, 'collection_not_found', error.message);
     if (error instanceof InvalidRequest) return errorResponse(400, 'input_validation_failed', error.message);
-    if (error instanceof TokensPerRequestExceeded)
+    if (error instanceof TokensPerRequestExceeded || error instanceof TooManyTokensToValidate)
       return errorResponse(400, 'input_validation_failed', `token_ids: ${error.message}`);
     if (error instanceof InvalidSelection || error instanceof InvalidSchedule)
       return errorResponse(400, 'input_validation_failed', error.message);
@@ -79,7 +81,8 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }
-    if (error instanceof RequestRateExceeded && request[CALLING_PROJECT]) {
+    const isTooFast = error instanceof RequestRateExceeded || error instanceof ValidationsRunning;
+    if (isTooFast && request[CALLING_PROJECT]) {
       const { tokensPerHour } = await this.refreshes.readLimits(asRefreshingProject(request[CALLING_PROJECT]));
       return tooMany(error.message, tokensPerHour, error.retryAfterSeconds);
     }

@@ -20,6 +20,15 @@ export const receiptSchema = z
 
 const count = z.int().min(0);
 
+export const cooldownSchema = z.object({
+  host: z.string().meta({
+    description:
+      'The host, with the port if the URL has one; `ipfs:`, `ipns:` or `ar:` for content; `chain:<chain id>/<address>` for a contract.',
+    examples: ['api.game.example'],
+  }),
+  until: timestampSchema,
+});
+
 const refreshRow = {
   refresh_id: refreshId,
   status: z.enum(['queued', 'in_progress', 'completed']).meta({
@@ -55,20 +64,10 @@ const refreshRow = {
       description:
         'How the tokens ended. `updated`: the content changed. `unchanged`: it is the same. `superseded`: a later fetch was stored first. `held`: the record is kept as it is for now. `staged`: saved for a reveal.',
     }),
-  cooldown: z
-    .object({
-      host: z.string().meta({
-        description:
-          'The host, with the port if the URL has one; `ipfs:`, `ipns:` or `ar:` for content; `chain:<chain id>/<address>` for a contract.',
-        examples: ['api.game.example'],
-      }),
-      until: timestampSchema,
-    })
-    .nullable()
-    .meta({
-      description:
-        'The metadata host of the pending tokens is in cooldown, after a 429 or a 503 with `Retry-After`: none of them is fetched before `until`. `null`: there is no cooldown, or no token is pending.',
-    }),
+  cooldown: cooldownSchema.nullable().meta({
+    description:
+      'The metadata host of the pending tokens is in cooldown, after a 429 or a 503 with `Retry-After`: none of them is fetched before `until`. `null`: there is no cooldown, or no token is pending.',
+  }),
   not_before: timestampSchema.nullable().meta({
     description: 'The refresh is scheduled: it begins then. `null`: it began when it was accepted.',
   }),
@@ -77,7 +76,7 @@ const refreshRow = {
   retry_of: refreshId.nullable().meta({ description: 'The refresh whose failed tokens it tries again.' }),
 };
 
-const errorCodeSchema = z.enum(REFRESH_ERROR_CODES);
+export const errorCodeSchema = z.enum(REFRESH_ERROR_CODES);
 const tokenId = z.string().meta({ examples: ['1'] });
 const reasonSchema = z
   .string()
