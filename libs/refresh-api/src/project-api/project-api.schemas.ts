@@ -1,4 +1,4 @@
-import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
+import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS, type PagePosition } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
 import { parseCursor } from './cursor.js';
@@ -27,7 +27,7 @@ export const cursorSchema = (id: 'uuid' | 'bigint') =>
       emptyIsAbsent,
       z
         .string({ error: cursorRule })
-        .transform((text, context) => {
+        .transform((text, context): PagePosition => {
           const position = parseCursor(text, id);
           if (position) return position;
           context.addIssue({ code: 'custom', message: cursorRule });
