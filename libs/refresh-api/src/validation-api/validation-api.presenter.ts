@@ -1,6 +1,7 @@
 import type { AttemptedRequest, TokenValidation, Validation } from '@app/metadata-refresh';
 import type { z } from 'zod';
 import { toTokenBody } from '../token-api/token-api.presenter.js';
+import { toVersionChangeBody } from '../version-change.js';
 import type { validationSchema } from './validation-api.schemas.js';
 
 type Body = z.output<typeof validationSchema>;
@@ -24,10 +25,7 @@ function toTokenText(token: TokenValidation): string {
     retried_by_refresh: error?.isRetriedByRefresh ?? false,
     response_body: error?.body ?? null,
     warnings: [...token.warnings],
-    changed_fields: token.changedFields.map(toSnakeCase),
-    traits_added: token.traitsAdded.map(toTrait),
-    traits_removed: token.traitsRemoved.map(toTrait),
-    has_all_traits: token.hasAllTraits,
+    ...toVersionChangeBody(token),
     omitted: token.omitted,
   };
   const recordText = record ? toTokenBody(record, token.document) : 'null';
@@ -37,13 +35,4 @@ function toTokenText(token: TokenValidation): string {
 function toRequest(request: AttemptedRequest): Token['requests'][number] {
   const { url, redirects = [], outcome, statusCode, reason, durationMs, bytes } = request;
   return { url, redirects: [...redirects], outcome, status_code: statusCode, reason, duration_ms: durationMs, bytes };
-}
-
-function toTrait({ traitType, value }: TokenValidation['traitsAdded'][number]) {
-  return { trait_type: traitType, value };
-}
-
-/** The spelling of the token API. */
-function toSnakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -4,6 +4,7 @@ import { collectionAddressSchema } from '../collection-address.schema.js';
 import { strictObject } from '../strict-object.js';
 import { tokenSchema } from '../token-api/token-api.responses.js';
 import { tokenIdsSchema } from '../token-ids.schema.js';
+import { versionChangeSchema } from '../version-change.js';
 import { cooldownSchema, errorCodeSchema } from '../project-api/project-api.responses.js';
 
 export const validationRequestSchema = strictObject(
@@ -41,8 +42,6 @@ const requestSchema = z.object({
   duration_ms: count,
   bytes: count.meta({ description: 'After decompression.' }),
 });
-
-const traitSchema = z.object({ trait_type: z.string(), value: z.string() });
 
 const tokenValidationSchema = z.object({
   token_id: z.string().meta({ examples: ['1'] }),
@@ -82,12 +81,7 @@ const tokenValidationSchema = z.object({
       }),
     }),
   ),
-  changed_fields: z
-    .array(z.string())
-    .meta({ description: 'Fields of the record that would change.', examples: [['name', 'attributes']] }),
-  traits_added: z.array(traitSchema),
-  traits_removed: z.array(traitSchema),
-  has_all_traits: z.boolean().meta({ description: '`false`: there were too many traits for the two lists.' }),
+  ...versionChangeSchema,
   omitted: z.enum(['document', 'record']).nullable().meta({
     description:
       'What is `null` because it is too large to be shown: a record is shown up to 256 KiB, with its `document` if there is room.',
