@@ -16,6 +16,7 @@ import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
+import { RefreshTokensReader } from './refresh-tokens-reader.js';
 import { RefreshRetention } from './refresh-retention.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
@@ -83,6 +84,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshEnqueuer,
     RefreshQuota,
     RefreshReader,
+    RefreshTokensReader,
     RefreshQueue,
     CompletionTransaction,
     RefreshRetention,

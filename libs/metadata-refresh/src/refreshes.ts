@@ -20,6 +20,7 @@ import {
 import type { RefreshErrorCode } from './refresh-reason.js';
 import { RefreshRetention } from './refresh-retention.js';
 import { REFRESH_TRIGGERS, type RefreshTrigger } from './refresh-trigger.js';
+import { RefreshTokensReader, type RefreshTokenPage, type RefreshTokenQuery } from './refresh-tokens-reader.js';
 import { VERDICTS } from './verdict.js';
 
 /** Selects refreshes. All filters have to match. */
@@ -65,6 +66,7 @@ export class Refreshes {
     private readonly em: EntityManager,
     private readonly queue: RefreshQueue,
     private readonly retention: RefreshRetention,
+    private readonly tokensReader: RefreshTokensReader,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -98,6 +100,11 @@ export class Refreshes {
       where refresh.id = ${uuidOf(refreshId)}::uuid`.execute(this.em.fork().getKysely());
     if (!rows[0]) throw new RefreshNotFound(refreshId);
     return toDetails(rows[0]);
+  }
+
+  /** What became of each token, in the order of token ids; `limit` 1 to 1,000. Throws RefreshNotFound. */
+  async listTokens(refreshId: string, query: RefreshTokenQuery): Promise<RefreshTokenPage> {
+    return this.tokensReader.page(await this.get(refreshId), query);
   }
 
   async count(filter: RefreshFilter): Promise<{ refreshes: number; pendingTokens: number }> {

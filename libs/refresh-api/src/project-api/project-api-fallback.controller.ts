@@ -2,7 +2,14 @@ import { fallbackController } from '../fallback-controller.js';
 import { ProjectApiFilter } from './project-api.filter.js';
 
 export const ProjectApiFallbackController = fallbackController('ProjectApiFallbackController', ProjectApiFilter, {
-  methods: { '': 'GET, POST', ':refresh_id': 'GET', ':refresh_id/errors': 'GET' },
+  methods: {
+    '': 'GET, POST',
+    ':refresh_id': 'GET',
+    ':refresh_id/errors': 'GET',
+    ':refresh_id/tokens': 'GET',
+    ':refresh_id/tokens.csv': 'GET',
+    ':refresh_id/tokens.ndjson': 'GET',
+  },
   unknownPaths: ['*path'],
 });
 

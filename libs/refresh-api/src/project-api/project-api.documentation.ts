@@ -13,7 +13,7 @@ import {
   type ErrorCode,
 } from './project-api.responses.js';
 
-const IsDocumented = () => applyDecorators(ApiTags('Project API'), Authenticated('projectApi'));
+export const IsDocumented = () => applyDecorators(ApiTags('Project API'), Authenticated('projectApi'));
 
 type Example = z.output<typeof errorBodySchema> & { code: ErrorCode };
 
@@ -73,7 +73,7 @@ export const FailsTooOften = (description: string) =>
     { ...limitHeaders, ...retryAfterHeader },
   );
 
-const FailsWithoutRefresh = () =>
+export const FailsWithoutRefresh = () =>
   Fails(404, 'The project has no such refresh. A refresh of another project gets the same response.', {
     code: 'refresh_not_found',
     message: 'Refresh 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 does not exist.',

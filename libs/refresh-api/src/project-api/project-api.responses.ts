@@ -77,9 +77,9 @@ const refreshRow = {
   retry_of: refreshId.nullable().meta({ description: 'The refresh whose failed tokens it tries again.' }),
 };
 
-const errorCodeSchema = z.enum(REFRESH_ERROR_CODES);
-const tokenId = z.string().meta({ examples: ['1'] });
-const reasonSchema = z
+export const errorCodeSchema = z.enum(REFRESH_ERROR_CODES);
+export const tokenIdSchema = z.string().meta({ examples: ['1'] });
+export const reasonSchema = z
   .string()
   .meta({ description: 'A more precise reason than `error_code`.', examples: ['timeout'] });
 
@@ -111,7 +111,7 @@ export const refreshSchema = z
           error_code: errorCodeSchema,
           reason: reasonSchema,
           count: z.int().min(1).meta({ description: 'Tokens that failed for this reason.' }),
-          example_token_id: tokenId.meta({ description: 'One of these tokens.' }),
+          example_token_id: tokenIdSchema.meta({ description: 'One of these tokens.' }),
           advice: z.string().meta({
             description: 'What the owner of the Metadata API can do: one sentence.',
             examples: [
@@ -146,7 +146,7 @@ export const refreshPageSchema = z
 
 export const refreshErrorSchema = z
   .object({
-    token_id: tokenId,
+    token_id: tokenIdSchema,
     collection_address: collectionAddress,
     client_token_metadata_url: z.string().meta({
       description:
@@ -208,6 +208,7 @@ const ERROR_CODES = [
   'webhook_not_found',
   'not_found',
   'method_not_allowed',
+  'not_acceptable',
   'token_limit_reached',
   'webhook_limit_reached',
   'webhook_test_running',

@@ -23,7 +23,7 @@ export const createRefreshSchema = z
 export type CreateRefresh = z.output<typeof createRefreshSchema>;
 
 /** Real clients send `cursor=` and `collection_address=` when they have no value. */
-const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
+export const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
 
 const PAGE_SIZE = { type: 'integer', minimum: 1, maximum: 200, default: 100 } as const;
 const pageSizeRule = `must be a whole number from ${PAGE_SIZE.minimum} to ${PAGE_SIZE.maximum}`;
@@ -39,7 +39,7 @@ export const pageSizeSchema = z
   )
   .meta({ ...PAGE_SIZE, description: 'Rows in a page.' });
 
-const cursorRule = 'must be the cursor of an earlier page, unchanged';
+export const cursorRule = 'must be the cursor of an earlier page, unchanged';
 export const cursorSchema = (id: 'uuid' | 'bigint') =>
   z
     .preprocess(
