@@ -58,11 +58,19 @@ class ResponseValidator {
     const missing = Object.entries(documented.headers ?? {}).flatMap(([name, { required = true }]) =>
       required && headers[name] === undefined ? [name] : [],
     );
-    const schema = documented.content?.['application/json']?.schema;
-    const errors = schema ? this.errorsOf(schema, body) : [];
+    const errors = this.contentErrors(documented, String(headers['content-type'] ?? ''), body);
     return [...missing.map((name) => `header ${name} is missing`), ...errors].map(
       (text) => `${operationLabel}: ${text}`,
     );
+  }
+
+  private contentErrors({ content }: DocumentedResponse, contentType: string, body: unknown): string[] {
+    const [type] = contentType.split(';');
+    // Only JSON has a schema; of other types, the type itself is documented.
+    const isOther = type !== undefined && type !== '' && type !== 'application/json';
+    if (content && isOther) return type in content ? [] : [`the type ${type} is not documented`];
+    const schema = content?.['application/json']?.schema;
+    return schema ? this.errorsOf(schema, body) : [];
   }
 
   private errorsOf(schema: object, body: unknown): string[] {

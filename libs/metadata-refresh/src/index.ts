@@ -45,12 +45,20 @@ export type {
   RefreshListFilter,
   RefreshStatus,
 } from './refresh-reader.js';
+export type {
+  RefreshToken,
+  RefreshTokenFilter,
+  RefreshTokenPage,
+  RefreshTokenQuery,
+  TokenState,
+} from './refresh-tokens-reader.js';
 export type { Speed } from './refresh-speed.js';
 export { adviceFor } from './reason-advice.js';
 export { isRefreshReason, REFRESH_ERROR_CODES, REFRESH_REASONS } from './refresh-reason.js';
 export type { RefreshReason } from './refresh-reason.js';
 export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
 export type { RefreshTrigger } from './refresh-trigger.js';
+export { VERDICT_NAMES } from './verdict.js';
 export type { VerdictCounts, VerdictName } from './verdict.js';
 export type { AttemptedRequest } from './item-result.js';
 export type { RefreshErrorCode } from './refresh-reason.js';

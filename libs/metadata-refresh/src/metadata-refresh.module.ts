@@ -23,6 +23,7 @@ import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
+import { RefreshTokensReader } from './refresh-tokens-reader.js';
 import { RefreshRetention } from './refresh-retention.js';
 import { TokenVersions } from './token-versions.js';
 import { RefreshRetry } from './refresh-retry.js';
@@ -101,6 +102,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     SelectedChunks,
     RefreshQuota,
     RefreshReader,
+    RefreshTokensReader,
     RefreshQueue,
     CompletionTransaction,
     RefreshSweep,

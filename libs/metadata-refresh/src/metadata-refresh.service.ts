@@ -29,6 +29,13 @@ import type {
   RefreshRequest,
   WantedTokens,
 } from './refresh-request.js';
+import {
+  RefreshTokensReader,
+  type RefreshToken,
+  type RefreshTokenFilter,
+  type RefreshTokenPage,
+  type RefreshTokenQuery,
+} from './refresh-tokens-reader.js';
 import { RefreshValidation } from './validation/refresh-validation.js';
 import type { ChargedValidation, Validation } from './validation/validation.js';
 
@@ -76,6 +83,7 @@ export class MetadataRefreshService {
     private readonly reader: RefreshReader,
     private readonly control: RefreshControl,
     private readonly validation: RefreshValidation,
+    private readonly tokensReader: RefreshTokensReader,
   ) {}
 
   /**
@@ -213,6 +221,20 @@ export class MetadataRefreshService {
   /** Throws RefreshNotFound. */
   async listErrors(project: RefreshingProject, refreshId: string, page: PageRequest): Promise<Page<RefreshError>> {
     return this.reader.listErrors(await this.getRefresh(project, refreshId), page);
+  }
+
+  /** What became of each token, in the order of token ids; `limit` 1 to 1,000. Throws RefreshNotFound. */
+  async listTokens(project: RefreshingProject, refreshId: string, query: RefreshTokenQuery): Promise<RefreshTokenPage> {
+    return this.tokensReader.page(await this.getRefresh(project, refreshId), query);
+  }
+
+  /** The same for all tokens, in lists of up to 1,000, of which some may be empty. Throws RefreshNotFound at the first. */
+  async *tokenPages(
+    project: RefreshingProject,
+    refreshId: string,
+    query: RefreshTokenFilter & Pick<RefreshTokenQuery, 'after'>,
+  ): AsyncGenerator<RefreshToken[]> {
+    yield* this.tokensReader.pages(await this.getRefresh(project, refreshId), query);
   }
 
   /** Throws CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, TokensNotFound. */

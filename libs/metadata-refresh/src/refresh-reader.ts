@@ -26,6 +26,7 @@ export interface Cooldown {
 /** One accepted request and its progress. Times are RFC 3339 in UTC, with microseconds. */
 export interface Refresh {
   id: string;
+  collectionId: string;
   collectionAddress: string;
   status: RefreshStatus;
   total: number;
@@ -123,7 +124,7 @@ const cooldown = sql`(
 
 /** For a statement on `refreshes as refresh`. */
 export const refreshColumns = sql`
-  refresh.id, refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
+  refresh.id, refresh.collection_id as "collectionId", refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
   refresh.cancelled, refresh.total - refresh.succeeded - refresh.failed - refresh.cancelled as pending,
   case
     when refresh.completed_at is not null then 'completed'

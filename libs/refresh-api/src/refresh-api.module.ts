@@ -19,6 +19,7 @@ import {
 } from './partner-api/partner-api-fallback.controller.js';
 import { LimitsController, LIMITS_PATH } from './project-api/limits.controller.js';
 import { ProjectApiController, REFRESHES_PATH } from './project-api/project-api.controller.js';
+import { RefreshTokensController } from './project-api/refresh-tokens.controller.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import {
   EstimateFallbackController,
@@ -126,6 +127,7 @@ function controllersOf({
           mount(projectApiPath, VALIDATE_PATH, ValidationApiFallbackController),
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
+          mount(projectApiPath, REFRESHES_PATH, RefreshTokensController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
           mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),
           ...(exposeTokenRoutes

@@ -77,8 +77,8 @@ const refreshRow = {
 };
 
 export const errorCodeSchema = z.enum(REFRESH_ERROR_CODES);
-const tokenId = z.string().meta({ examples: ['1'] });
-const reasonSchema = z
+export const tokenIdSchema = z.string().meta({ examples: ['1'] });
+export const reasonSchema = z
   .string()
   .meta({ description: 'A more precise reason than `error_code`.', examples: ['timeout'] });
 
@@ -110,7 +110,7 @@ export const refreshSchema = z
           error_code: errorCodeSchema,
           reason: reasonSchema,
           count: z.int().min(1).meta({ description: 'Tokens that failed for this reason.' }),
-          example_token_id: tokenId.meta({ description: 'One of these tokens.' }),
+          example_token_id: tokenIdSchema.meta({ description: 'One of these tokens.' }),
           advice: z.string().meta({
             description: 'What the owner of the Metadata API can do: one sentence.',
             examples: [
@@ -145,7 +145,7 @@ export const refreshPageSchema = z
 
 export const refreshErrorSchema = z
   .object({
-    token_id: tokenId,
+    token_id: tokenIdSchema,
     collection_address: collectionAddress,
     client_token_metadata_url: z.string().meta({
       description:
@@ -224,6 +224,7 @@ const ERROR_CODES = [
   'refresh_completed',
   'refresh_cancelled',
   'nothing_to_retry',
+  'not_acceptable',
   'token_limit_reached',
   'scheduled_limit_reached',
   'webhook_limit_reached',

@@ -4,7 +4,7 @@ import { collectionAddressSchema } from '../collection-address.schema.js';
 import { parseCursor } from './cursor.js';
 
 /** Real clients send `cursor=` and `collection_address=` when they have no value. */
-const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
+export const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
 
 const PAGE_SIZE = { type: 'integer', minimum: 1, maximum: 200, default: 100 } as const;
 const pageSizeRule = `must be a whole number from ${PAGE_SIZE.minimum} to ${PAGE_SIZE.maximum}`;
@@ -20,7 +20,7 @@ export const pageSizeSchema = z
   )
   .meta({ ...PAGE_SIZE, description: 'Rows in a page.' });
 
-const cursorRule = 'must be the cursor of an earlier page, unchanged';
+export const cursorRule = 'must be the cursor of an earlier page, unchanged';
 export const cursorSchema = (id: 'uuid' | 'bigint') =>
   z
     .preprocess(
