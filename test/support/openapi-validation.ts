@@ -58,7 +58,8 @@ class ResponseValidator {
     const missing = Object.entries(documented.headers ?? {}).flatMap(([name, { required = true }]) =>
       required && headers[name] === undefined ? [name] : [],
     );
-    const errors = this.contentErrors(documented, String(headers['content-type'] ?? ''), body);
+    const contentType = headers['content-type'];
+    const errors = this.contentErrors(documented, typeof contentType === 'string' ? contentType : '', body);
     return [...missing.map((name) => `header ${name} is missing`), ...errors].map(
       (text) => `${operationLabel}: ${text}`,
     );
