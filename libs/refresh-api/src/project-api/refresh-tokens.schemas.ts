@@ -21,7 +21,9 @@ export const listTokensSchema = strictObject(
     error_code: filter(z.enum(REFRESH_ERROR_CODES, { error: oneOf(REFRESH_ERROR_CODES) })).meta({
       description: 'Only tokens that failed with this error code.',
     }),
-    reason: filter(z.string({ error: reasonRule }).refine(isRefreshReason, { error: reasonRule })).meta({
+    reason: filter(
+      z.string({ error: reasonRule }).refine((text): boolean => isRefreshReason(text), { error: reasonRule }),
+    ).meta({
       type: 'string',
       description: 'Only tokens that failed for this reason.',
       examples: ['status_404'],
