@@ -67,12 +67,13 @@ module.exports = {
     },
     {
       name: 'the-queue-knows-no-worker',
-      comment: 'The worker calls the queue. Processes that only accept refreshes have no worker.',
+      comment:
+        'The worker calls the queue. Processes that only accept refreshes have no worker; a validation shares metadata hosts with it.',
       severity: 'error',
       from: {
         path: '^libs/metadata-refresh/src/',
         pathNot:
-          '^libs/metadata-refresh/src/(worker/|index\\.ts$|metadata-refresh\\.module\\.ts$|refresh-runner\\.ts$)',
+          '^libs/metadata-refresh/src/(worker/|validation/|index\\.ts$|metadata-refresh\\.module\\.ts$|refresh-runner\\.ts$)',
       },
       to: { path: '^libs/metadata-refresh/src/worker/' },
     },
@@ -126,7 +127,7 @@ module.exports = {
         'Token, collection and webhook routes extend the project API and use its shape, not the other way round.',
       severity: 'error',
       from: { path: '^libs/refresh-api/src/project-api/' },
-      to: { path: '^libs/refresh-api/src/(token|collection|webhook|partner)-api/' },
+      to: { path: '^libs/refresh-api/src/(token|collection|webhook|partner|validation)-api/' },
     },
     {
       name: 'token-api-knows-no-later-api',

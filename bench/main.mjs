@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { fairness } from './fairness.mjs';
 import { fetchCost } from './fetch-cost.mjs';
 import { hostileHosts } from './hostile-hosts.mjs';
+import { largeSelection } from './large-selection.mjs';
 import { memory } from './memory.mjs';
 import { pipelines } from './pipelines.mjs';
 import { profile } from './profile.mjs';
@@ -34,6 +35,7 @@ const BENCHMARKS = {
   'two-workers': twoWorkers,
   fairness,
   'small-beside-million': smallBesideMillion,
+  'large-selection': largeSelection,
   memory,
   'hostile-hosts': hostileHosts,
   'fetch-cost': fetchCost,

@@ -4,6 +4,7 @@ import { Listings } from '../src/listings/listings.js';
 import { commandLine } from './support/command-line.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
 import { WebhookReceiver } from './support/webhook-receiver.js';
 
 // Each command is a process, which takes a second where nothing else runs.
@@ -107,19 +108,77 @@ it('refresh --wait without a service says after 10 seconds what to do, and Ctrl-
   expect(await json('refresh', 'show', '--refresh', String(id))).toMatchObject({ succeeded: 1, pending: 0 });
 });
 
-it('the command line refuses a refresh over the quota as a whole, with both numbers, and requests nothing', async () => {
-  const project = await test.aProject({ limits: { tokensPerRequest: 1000, tokensPerHour: 1500 } });
+it('the command line requests a refresh that counts towards no limit of the project', async () => {
+  const limits = { requestsPerSecond: 0, tokensPerRequest: 1, tokensPerHour: 1, tokensPerSelection: 1 };
+  const project = await test.aProject({ tokens: ids(3), limits });
+  const { collectionAddress: address } = project;
 
-  const error = await refused('refresh', '--collection', project.collectionAddress, '--tokens', '1-2500');
+  const list = await json('refresh', '--collection', address, '--tokens', '1-3');
+  const selection = await json('refresh', '--collection', address, '--all', '--low-priority');
 
-  expect(error).toBe(
-    'error: The request names 2500 tokens, more than the 1500 that the project may refresh in an hour.\n',
+  expect([list, selection]).toMatchObject([{ tokens: 3 }, { tokens: 3 }]);
+  const rows = await test.database.query(
+    `select trigger, selection, charged, priority from nft_metadata.refreshes as refresh
+     join nft_metadata.refresh_chunks as chunk on chunk.refresh_id = refresh.id
+     where project_id = $1 order by refresh.id`,
+    [project.id],
   );
-  expect(await json('refresh', 'list', '--project', project.id)).toEqual({ refreshes: [] });
+  expect(rows).toEqual([
+    { trigger: 'cli', selection: null, charged: 0, priority: 0 },
+    { trigger: 'cli', selection: { all: true }, charged: 0, priority: 3 },
+  ]);
+  expect(
+    await test.database.query('select from nft_metadata.refresh_quotas where project_id = $1', [project.id]),
+  ).toEqual([]);
 });
 
-it('the command line prints what was accepted when a later part of a long list cannot be accepted', async () => {
-  const project = await test.aProject({ tokens: ['1', '2', '3'], limits: { tokensPerRequest: 2 } });
+it('the command line makes one refresh of a long range: of its registered tokens', async () => {
+  const project = await test.aProject({ tokens: ['0', '7', '1500', '99999'] });
+  const { collectionAddress: address } = project;
+
+  const { refresh_ids, tokens } = await json('refresh', '--collection', address, '--tokens', '1-5000000,99999');
+
+  expect(refresh_ids).toHaveLength(1);
+  expect(tokens).toBe(3);
+});
+
+it('the command line selects tokens by status and by age, and estimates them first', async () => {
+  const project = await test.aProject({ tokens: ids(4) });
+  const { collectionAddress: address } = project;
+  test.metadataApi.respond('2', 404);
+  await refreshAll(project, '1', '2');
+  test.metadataApi.respond('2', 200, { name: 'Two' });
+  const all = ['refresh', '--collection', address, '--all'];
+
+  expect(await json(...all, '--status', 'failed,stale')).toMatchObject({ tokens: 1 });
+  expect(await json(...all, '--older-than', '7d', '--estimate')).toMatchObject({ tokens: 3 });
+  expect(await json(...all, '--not-refreshed-since', '2100-01-01T00:00:00Z', '--estimate')).toEqual({
+    tokens: 4,
+    expected_seconds: 1,
+  });
+  const { refreshes } = await json('refresh', 'list', '--project', project.id);
+  expect(refreshes).toHaveLength(2);
+  expect(await refused(...all, '--status', 'stale')).toMatch(/No registered token of collection .* is selected/);
+});
+
+it.each([
+  ['an unknown status', ['--all', '--status', 'ok'], /"ok" is not one of pending, stale, failed/],
+  ['an age without a unit', ['--all', '--older-than', '7'], /minutes, hours or days: 30m, 12h, 7d/],
+  ['a time without a zone', ['--all', '--not-refreshed-since', '2026-01-01T00:00:00'], /a time with its zone/],
+  ['an age and a time', ['--all', '--older-than', '7d', '--not-refreshed-since', '2026-01-01T00:00:00Z'], /either/],
+  ['a status of listed tokens', ['--tokens', '1', '--status', 'stale'], /narrow --all/],
+  [
+    'a wait for a refresh that begins later',
+    ['--all', '--not-before', '2100-01-01T00:00:00Z', '--wait'],
+    /leave out --wait/,
+  ],
+])('the command line refuses %s', async (_, options, message) => {
+  expect(await refused('refresh', '--collection', `0x${'1'.repeat(40)}`, ...options)).toMatch(message);
+});
+
+it('the command line prints what was accepted when a later part of a long list with many gaps cannot be accepted', async () => {
+  const project = await test.aProject({ tokens: ids(1200) });
+  const oddIds = ids(1200).map((id) => String(Number(id) * 2 - 1));
   await test.database.query(`
     create function marketplace.full() returns trigger language plpgsql as $$ begin
       if exists (select from nft_metadata.refreshes where project_id = new.project_id) then
@@ -129,14 +188,17 @@ it('the command line prints what was accepted when a later part of a long list c
     end $$;
     create trigger full_after_one before insert on nft_metadata.refreshes for each row execute function marketplace.full()`);
 
-  const refresh = ['refresh', '--collection', project.collectionAddress, '--tokens', '1-3'];
+  const refresh = ['refresh', '--collection', project.collectionAddress, '--tokens', oddIds.join()];
   const { status, out, err } = await run(...refresh, '--json');
 
   await test.database.query('drop function marketplace.full cascade');
   const { refreshes } = await json('refresh', 'list', '--project', project.id);
   expect({ status, err }).toEqual({ status: 1, err: 'error: the disk is full\n' });
-  expect(refreshes).toMatchObject([{ pending: 2 }]);
-  expect(JSON.parse(out)).toEqual({ refresh_ids: [(refreshes as { refresh_id: string }[])[0]!.refresh_id], tokens: 2 });
+  expect(refreshes).toMatchObject([{ pending: 600, failed: 400 }]);
+  expect(JSON.parse(out)).toEqual({
+    refresh_ids: [(refreshes as { refresh_id: string }[])[0]!.refresh_id],
+    tokens: 1000,
+  });
 });
 
 it('the command line says which host a refresh waits for, and until when, in show, list and while it waits', async () => {

@@ -23,6 +23,7 @@ const VIOLATIONS = [
   `update nft_metadata.refresh_chunks set held = true where id = (select min(id) from nft_metadata.refresh_chunks)`,
   `update nft_metadata.refreshes set cancelled = 1, total = total + 1`,
   `update nft_metadata.refresh_quotas set used = used + 1`,
+  `update nft_metadata.refreshes set retry_of = id`,
   `insert into nft_metadata.refresh_attempts (collection_id, token_id, refresh_id, attempt, url, outcome, duration_ms, bytes, attempted_at)
    select collection_id, token_id, refresh_id, attempt, url, outcome, duration_ms, bytes, attempted_at from nft_metadata.refresh_attempts`,
   // A refresh that leaves "completed".

@@ -176,6 +176,52 @@ it('tokens of a TokenStore that has only listTokens are paged by id', async () =
   );
 });
 
+it('a selection from a TokenStore that has only listTokens is accepted page by page, in full chunks, and refreshed', async () => {
+  const { address, id, project } = await aCollection();
+  const store = app.get(TokenStore);
+  const refreshing = { id: project.id, tokensPerHour: null, tokensPerRequest: null };
+  await store.registerTokens(
+    id,
+    Array.from({ length: 2500 }, (_, index) => String(1000 + index * 2)),
+  );
+
+  const estimate = await app.get(MetadataRefreshService).estimate(refreshing, {
+    collectionAddress: address,
+    selection: { ranges: [{ from: '0', to: '3000' }] },
+  });
+  const { refreshId } = await app.get(MetadataRefreshService).request(refreshing, {
+    collectionAddress: address,
+    selection: {
+      ranges: [
+        { from: '2000', to: '3000' },
+        { from: '0', to: '2001' },
+      ],
+    },
+  });
+  const all = await app.get(MetadataRefreshService).request(refreshing, {
+    collectionAddress: address,
+    selection: { all: true },
+  });
+
+  const chunksOf = (refresh: string) =>
+    database.query<{ tokens: number; last: string }>(
+      'select token_count::int as tokens, last_token_id::text as last from nft_metadata.refresh_chunks where refresh_id = $1 order by last_token_id',
+      [refresh],
+    );
+  expect(estimate).toMatchObject({ tokens: 1004, exceeds: null });
+  const chunks = await chunksOf(refreshId);
+  expect(chunks.map(({ tokens }) => tokens)).toEqual([...Array<number>(7).fill(128), 108]);
+  expect(chunks.at(-1)!.last).toBe('3000');
+  expect((await chunksOf(all.refreshId)).map(({ tokens }) => tokens)).toEqual([...Array<number>(19).fill(128), 71]);
+  await app.get(RefreshWorker).runOnce();
+  expect(await app.get(MetadataRefreshService).getRefresh(refreshing, refreshId)).toMatchObject({
+    status: 'completed',
+    total: 1004,
+    succeeded: 1002,
+    failed: 2, // Token 8 responds with 404, and token 13 has no URL.
+  });
+});
+
 it('a TokenStore without a VersionStore has no versions: its routes say that they are not supported', async () => {
   const { address, id } = await aCollection();
   const versions = `/v1/collections/${address}/tokens/7/versions`;

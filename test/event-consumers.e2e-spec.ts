@@ -287,7 +287,10 @@ describe('order and completeness', () => {
       const project = await test.aProject({ tokens: ['23'] });
       test.metadataApi.respond('23', 200, document('Twenty-three'));
       await test.database.query(`
-      create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+      create function public.refuse() returns trigger language plpgsql as $$ begin
+        -- A row that is refused as such would fail alone; a full disk refuses all.
+        raise exception 'refused' using errcode = 'disk_full';
+      end $$;
       create ${trigger} for each row execute function public.refuse()`);
       const refreshId = await requestRefresh(test.app, project, ['23']);
 

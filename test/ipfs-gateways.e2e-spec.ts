@@ -114,6 +114,20 @@ it('the original of an image after a redirect is the token URI [D2] (S1)', async
   });
 });
 
+it('the redirect of a gateway is shown without its path, in which the gateway may repeat our credentials [A45]', async () => {
+  first.respond('1', 302, '', { location: '/kept/secret?key=hidden' }).respond('secret', 404);
+  second.respond('1', 302, '', { location: '/moved/2' });
+
+  const outcome = await fetchUri(`ipfs://${CID}/1`);
+
+  expect(outcome).toMatchObject({
+    kind: 'fetched',
+    redirects: [`${second.url}/moved/2`],
+    otherRequests: [{ status: 404, redirects: [first.url] }],
+  });
+  expect(JSON.stringify(outcome)).not.toMatch(/secret|hidden|x-gateway-token/);
+});
+
 it('an image instead of an earlier document is a failure, and the next gateway is requested', async () => {
   const source = { kind: 'token_uri' as const, uri: `ipfs://${CID}/1` };
   const fetch = () => module.get(MetadataFetcher).fetch({ source, tokenId: '1', hasDocument: true });

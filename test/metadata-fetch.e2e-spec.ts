@@ -118,11 +118,26 @@ it.each([301, 302, 303, 307, 308])(
     expect(await fetchToken('2')).toMatchObject({
       kind: 'fetched',
       url: `${host.url}/collection/2`,
+      redirects: [`${host.url}/moved/2nd?a=b`],
       metadata: { name: 'Token 2nd' },
     });
     expect(host.lastUrl).toBe('/moved/2nd?a=b');
   },
 );
+
+it('the outcome of a fetch has every URL that a redirect led to, without credentials, also when the last one is refused', async () => {
+  host
+    .respond('3', 302, '', { location: '/moved/4' })
+    .respond('4', 302, '', { location: 'https://a:b@127.0.0.1/?c=d' });
+
+  expect(await fetchToken('3')).toMatchObject({
+    kind: 'unreachable',
+    reason: 'invalid_uri',
+    url: `${host.url}/collection/3`,
+    redirects: [`${host.url}/moved/4`, 'https://127.0.0.1/?c=d'],
+  });
+  expect(await fetchToken('1')).not.toHaveProperty('redirects');
+});
 
 describe('bodies that are too large', () => {
   const KB = 1024;

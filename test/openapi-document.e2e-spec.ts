@@ -39,6 +39,8 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
 
   expect(openapi).toBe('3.1.0');
   expect(Object.keys(paths)).toEqual([
+    '/v1/metadata-refreshes/estimate',
+    '/v1/metadata-refreshes/validate',
     '/v1/metadata-refreshes',
     '/v1/metadata-refreshes/{refresh_id}',
     '/v1/metadata-refreshes/{refresh_id}/errors',
@@ -46,6 +48,9 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
     '/v1/metadata-refreshes/{refresh_id}/pause',
     '/v1/metadata-refreshes/{refresh_id}/resume',
     '/v1/metadata-refreshes/{refresh_id}/retry',
+    '/v1/metadata-refreshes/{refresh_id}/tokens',
+    '/v1/metadata-refreshes/{refresh_id}/tokens.csv',
+    '/v1/metadata-refreshes/{refresh_id}/tokens.ndjson',
     '/v1/limits',
     '/v1/collections/{collection_address}/traits',
     '/v1/collections/{collection_address}/tokens/{token_id}',

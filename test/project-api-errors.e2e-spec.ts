@@ -64,6 +64,7 @@ describe('errors of the project API: {code, message, details?}', () => {
     ['put', REFRESHES, 'GET, POST'],
     ['delete', `${REFRESHES}/${ID}`, 'GET'],
     ['post', `${REFRESHES}/${ID}/errors`, 'GET'],
+    ['get', `${REFRESHES}/estimate`, 'POST'],
     ['post', '/v1/limits', 'GET'],
   ] as const)('%s %s gets 405 with Allow: %s', async (method, path, allowed) => {
     const response = await http(test.app)[method](path);

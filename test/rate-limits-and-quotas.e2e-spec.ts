@@ -170,6 +170,7 @@ describe('GET /v1/limits', () => {
     expect(first.body).toEqual({
       requests_per_second: 9,
       tokens_per_request: 20,
+      tokens_per_selection: 30,
       tokens_per_hour: { limit: 30, remaining: 28, resets_at: expect.stringMatching(/Z$/) as string },
     });
     expect(first.headers).toMatchObject({ 'x-imx-refreshes-limit': '30', 'x-imx-remaining-refreshes': '28' });
@@ -182,6 +183,7 @@ describe('GET /v1/limits', () => {
     expect(await limitsOf(project)).toMatchObject({
       requests_per_second: 5,
       tokens_per_request: 1000,
+      tokens_per_selection: 30_000,
       tokens_per_hour: { limit: 30_000, remaining: 30_000 },
     });
   });

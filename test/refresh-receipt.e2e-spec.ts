@@ -6,6 +6,7 @@ beforeAll(async () => {
   test = await startApp();
 });
 afterAll(() => test.stop());
+beforeEach(() => test.metadataApi.forgetScripts());
 afterEach(() => test.database.unfreezeTime());
 
 const ids = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));

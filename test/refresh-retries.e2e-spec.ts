@@ -156,3 +156,42 @@ it('a token of a dead worker that waits for its retry does not delay a newer ref
   await secondsLater(2);
   expect(await readRefresh(test.app, project, older)).toMatchObject({ summary: { succeeded: 1 } });
 });
+
+it('a token whose fetch has ended after nine dead workers does not fail with the next one', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.script('1', { status: 503, body: '' }, { status: 200, body: { name: 'One' } });
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+  // As a worker left it: claimed, and the lease is over.
+  const loseClaim = () =>
+    test.database.query(
+      `update nft_metadata.refresh_chunks set is_claimed = true, due_at = now() - interval '1 second' where refresh_id = $1`,
+      [refreshId],
+    );
+  await test.database.query('update nft_metadata.refresh_chunks set lost_count = 8 where refresh_id = $1', [refreshId]);
+  await loseClaim();
+  await test.worker.runOnce();
+  await loseClaim();
+
+  await test.worker.runOnce();
+
+  expect(hitsOf('1')).toBe(2);
+  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 1, failed: 0 } });
+});
+
+it('a token is not due before its Retry-After, also if other tokens of its chunk are due earlier', async () => {
+  const project = await test.aProject({ tokens: ['1', '2', '3'] });
+  test.metadataApi.respond('1', 503).respond('2', 503, '', { 'retry-after': '2' }).respond('3', 503);
+
+  const refreshId = await refresh(project, ['1', '2', '3']);
+  const waiting = await test.database.query<{ tokenIds: string[]; dueIn: number }>(
+    `select token_ids::text[] as "tokenIds", extract(epoch from due_at - now())::float8 as "dueIn"
+     from nft_metadata.refresh_chunks where refresh_id = $1`,
+    [refreshId],
+  );
+  for (const tokenId of ['1', '2', '3']) test.metadataApi.respond(tokenId, 200, { name: 'At last' });
+  await secondsLater(2);
+
+  expect(waiting.find(({ tokenIds }) => tokenIds.includes('2'))!.dueIn).toBeGreaterThanOrEqual(2);
+  expect(Math.max(...waiting.map(({ dueIn }) => dueIn))).toBeLessThanOrEqual(2);
+  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 3, failed: 0 } });
+});

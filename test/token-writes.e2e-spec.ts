@@ -159,18 +159,31 @@ const lockingWrites: [string, (em: EntityManager, writes: readonly MetadataWrite
   ['several steps', (em, writes) => store.lockTokens(em, writes)],
 ];
 
-it.each(lockingWrites)(
-  'a write locks the records in the order of their token ids, so that two batches cannot deadlock: %s',
-  async (_, lock) => {
-    // The rows are stored in the opposite order.
-    const project = await test.aProject({ tokens: ['2'] });
-    await store.registerTokens(project.collectionId, ['1']);
-    const writes = toWrites(project, await claim(project, ['2', '1']), lamp('Oil'));
+it.each(
+  lockingWrites.flatMap(([name, lock]) => [
+    [`${name} in one collection`, lock, 1] as const,
+    [`${name} in two collections`, lock, 2] as const,
+  ]),
+)(
+  'a write locks the records in the order of their keys, so that two batches cannot deadlock: %s',
+  async (_, lock, collections) => {
+    // Stored, and given, in the opposite order.
+    const projects = [await test.aProject(), await test.aProject()].toSorted((one, other) =>
+      one.collectionId < other.collectionId ? 1 : -1,
+    );
+    const later = { project: projects[0]!, tokenId: '2' };
+    const earlier = { project: projects[collections - 1]!, tokenId: '1' };
+    const writes: MetadataWrite[] = [];
+    for (const { project, tokenId } of [later, earlier]) {
+      await store.registerTokens(project.collectionId, [tokenId]);
+      writes.push(...toWrites(project, await claim(project, [tokenId]), lamp('Oil')));
+    }
     const client = new Client(test.database.url);
     await client.connect();
     await client.query('begin');
-    await client.query('select from nft_metadata.tokens where collection_id = $1 and token_id = 1 for update', [
-      project.collectionId,
+    await client.query('select from nft_metadata.tokens where collection_id = $1 and token_id = $2 for update', [
+      earlier.project.collectionId,
+      earlier.tokenId,
     ]);
 
     const written = inOneTransaction((em) => lock(em, writes));
@@ -181,13 +194,13 @@ it.each(lockingWrites)(
       return waiting.length === 1;
     });
     const notLocked = await test.database.query<{ tokenId: string }>(
-      `select token_id::text as "tokenId" from nft_metadata.tokens where collection_id = $1 for update skip locked`,
-      [project.collectionId],
+      `select token_id::text as "tokenId" from nft_metadata.tokens where collection_id = any($1) for update skip locked`,
+      [projects.map(({ collectionId }) => collectionId)],
     );
     await client.end();
     await written;
 
-    expect(notLocked).toEqual([{ tokenId: '2' }]);
+    expect(notLocked).toEqual([{ tokenId: later.tokenId }]);
   },
 );
 

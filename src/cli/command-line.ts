@@ -3,6 +3,7 @@ import type { Variables } from '../config/process-variables.js';
 import { StopRequested, unlessAborted } from '../stop-signal.js';
 import { Session } from './session.js';
 
+/** A group of commands, or one command. */
 interface CommandGroup {
   name: string;
   description: string;
@@ -35,6 +36,11 @@ const GROUPS: readonly CommandGroup[] = [
     name: 'refresh',
     description: "refresh tokens' metadata and read the results",
     load: async () => (await import('./refresh.commands.js')).addRefreshCommands,
+  },
+  {
+    name: 'validate',
+    description: 'find out what a refresh of some tokens would do, and store nothing',
+    load: async () => (await import('./validate.command.js')).addValidateCommand,
   },
   {
     name: 'traits',

@@ -24,6 +24,27 @@ export function parseRows(text: string): number {
   return rows;
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** An age such as `30m`, `12h` or `7d`, as the time that long ago. */
+export function parseAge(text: string): Date {
+  const [, amount, unit] = /^([1-9][0-9]{0,5})([mhd])$/.exec(text) ?? [];
+  if (amount === undefined)
+    throw new InvalidArgumentError('It must be a number of minutes, hours or days: 30m, 12h, 7d.');
+  return new Date(Date.now() - Number(amount) * UNIT_MS[unit!]!);
+}
+
+/** A time in RFC 3339. */
+export function parseTime(text: string): Date {
+  const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i.test(text)
+    ? new Date(text)
+    : null;
+  if (!time || Number.isNaN(time.getTime())) {
+    throw new InvalidArgumentError('It must be a time with its zone, such as 2026-12-01T12:00:00Z.');
+  }
+  return time;
+}
+
 export function withJson(command: Command): Command {
   return command.option('--json', 'print one JSON object');
 }

@@ -57,7 +57,9 @@ export function addProjectCommands(project: Command, session: Session): void {
   addLimitOptions(setLimits).action(async (options: { project: string } & LimitOptions) => {
     const changed = limitsOf(options);
     if (Object.keys(changed).length === 0) {
-      throw new Error('Name what to change: --requests-per-second, --tokens-per-request or --tokens-per-hour.');
+      throw new Error(
+        'Name what to change: --requests-per-second, --tokens-per-request, --tokens-per-hour or --tokens-per-selection.',
+      );
     }
     const limits = await (await session.get('projects')).setLimits(options.project, changed);
     session.print(shownLimits(limits));
@@ -137,11 +139,13 @@ function toLine(project: Project) {
   };
 }
 
-function shownLimits({ requestsPerSecond, tokensPerRequest, tokensPerHour }: Partial<ProjectLimits>) {
+function shownLimits(limits: Partial<ProjectLimits>) {
+  const { requestsPerSecond, tokensPerRequest, tokensPerHour, tokensPerSelection } = limits;
   return {
     requests_per_second: requestsPerSecond ?? 'default',
     tokens_per_request: tokensPerRequest ?? 'default',
     tokens_per_hour: tokensPerHour ?? 'default',
+    tokens_per_selection: tokensPerSelection ?? 'default',
   };
 }
 
@@ -154,7 +158,8 @@ function addLimitOptions(command: Command): Command {
         parseLimit,
       )
       .option('--tokens-per-request <n>', 'the same', parseLimit)
-      .option('--tokens-per-hour <n>', 'the same', parseLimit),
+      .option('--tokens-per-hour <n>', 'the same', parseLimit)
+      .option('--tokens-per-selection <n>', 'the same; the default is that of the hour', parseLimit),
   );
 }
 
@@ -163,6 +168,7 @@ function limitsOf(options: LimitOptions): Partial<ProjectLimits> {
     requestsPerSecond: toLimit(options.requestsPerSecond),
     tokensPerRequest: toLimit(options.tokensPerRequest),
     tokensPerHour: toLimit(options.tokensPerHour),
+    tokensPerSelection: toLimit(options.tokensPerSelection),
   };
   return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
 }

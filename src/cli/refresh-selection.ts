@@ -49,6 +49,7 @@ export function toLine(refresh: ProjectRefresh) {
     pending: refresh.pending,
     started_at: refresh.createdAt,
     completed_at: refresh.completedAt,
+    not_before: refresh.notBefore,
     paused_at: refresh.pausedAt,
     cancelled_at: refresh.cancelledAt,
     cooldown_host: refresh.cooldown?.host ?? null,

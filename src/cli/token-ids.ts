@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { isTokenId } from '@app/token-store';
+import { isTokenId, type TokenRange } from '@app/token-store';
 
 /** More in one command is probably a mistake. */
 const MAX_TOKENS = 1_000_000;
@@ -8,22 +8,36 @@ class InvalidTokenList extends Error {
   override readonly name = 'InvalidTokenList';
 }
 
-/** `1-1000,5000`: ids and inclusive ranges, in any order; each id once. Throws InvalidTokenList. */
+/** `1-1000,5000`: ids and inclusive ranges, in any order. Throws InvalidTokenList. */
+export function parseTokenRanges(text: string): TokenRange[] {
+  const ranges = text.split(/[\s,]+/).flatMap((part) => (part === '' ? [] : [parseRange(part)]));
+  if (ranges.length === 0) throw new InvalidTokenList('The list of tokens is empty: write "1-1000,5000".');
+  return ranges;
+}
+
+function parseRange(part: string): TokenRange {
+  const [from = '', to = from, ...rest] = part.split('-');
+  if (rest.length > 0 || !isTokenId(from) || !isTokenId(to)) {
+    throw new InvalidTokenList(`${JSON.stringify(part)} is not a token id or a range: write "1-1000,5000".`);
+  }
+  if (BigInt(from) > BigInt(to)) throw new InvalidTokenList(`Range ${part} runs backwards: write "${to}-${from}".`);
+  return { from, to };
+}
+
+/** The ids of `1-1000,5000`, each once. Throws InvalidTokenList, also for too many. */
 export function parseTokenIds(text: string): string[] {
+  return idsOf(parseTokenRanges(text));
+}
+
+/** Each id once. Throws InvalidTokenList for too many. */
+export function idsOf(ranges: readonly TokenRange[]): string[] {
   const ids = new Set<string>();
-  for (const part of text.split(/[\s,]+/).filter(Boolean)) {
-    const [first = '', last = first, ...rest] = part.split('-');
-    if (rest.length > 0 || !isTokenId(first) || !isTokenId(last)) {
-      throw new InvalidTokenList(`${JSON.stringify(part)} is not a token id or a range: write "1-1000,5000".`);
-    }
-    if (BigInt(first) > BigInt(last))
-      throw new InvalidTokenList(`Range ${part} runs backwards: write "${last}-${first}".`);
-    if (BigInt(last) - BigInt(first) >= MAX_TOKENS)
-      throw new InvalidTokenList(`Range ${part} has more than ${MAX_TOKENS} tokens.`);
-    for (let id = BigInt(first); id <= BigInt(last); id += 1n) ids.add(id.toString());
+  for (const { from, to } of ranges) {
+    if (BigInt(to) - BigInt(from) >= MAX_TOKENS)
+      throw new InvalidTokenList(`Range ${from}-${to} has more than ${MAX_TOKENS} tokens.`);
+    for (let id = BigInt(from); id <= BigInt(to); id += 1n) ids.add(id.toString());
     if (ids.size > MAX_TOKENS) throw new InvalidTokenList(`The list has more than ${MAX_TOKENS} tokens.`);
   }
-  if (ids.size === 0) throw new InvalidTokenList('The list of tokens is empty: write "1-1000,5000".');
   return [...ids];
 }
 

@@ -57,6 +57,8 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   RETRY_MAX_DELAY_SECONDS: sets('metadataRefresh', 'retryMaxDelaySeconds'),
   TOKENS_PER_HOUR: sets('metadataRefresh', 'tokensPerHour'),
   TOKENS_PER_REQUEST: sets('metadataRefresh', 'tokensPerRequest'),
+  TOKENS_PER_SELECTION: sets('metadataRefresh', 'tokensPerSelection'),
+  MAX_SELECTION_TOKENS: sets('metadataRefresh', 'maxSelectionTokens'),
   REFRESH_RETENTION_DAYS: sets('metadataRefresh', 'refreshRetentionDays'),
   ATTEMPT_RETENTION_DAYS: sets('metadataRefresh', 'attemptRetentionDays'),
 

@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { ReconnectingClient } from './database.js';
 import { InvariantMonitor, type AcceptedRefresh } from './invariants.js';
 import type { HostResponse } from './metadata-host.js';
+import type { ControlCall } from './refresh-control.js';
 import { startServiceProcess, type ServiceProcess } from './service-process.js';
 import { startApp, type TestApp, type TestProject } from './start-app.js';
 
@@ -88,6 +89,17 @@ export class CrashTest {
       this.accepted.push({ refreshId, tokenIds });
     }
     return response;
+  }
+
+  /** Sends a POST that controls a refresh. Returns the status, or 0 without a response. */
+  async control(url: string, project: TestProject, refreshId: string, call: ControlCall): Promise<number> {
+    return fetch(`${url}/v1/metadata-refreshes/${refreshId}/${call}`, {
+      method: 'POST',
+      headers: { 'x-api-key': project.apiKey },
+    }).then(
+      ({ status }) => status,
+      () => 0,
+    );
   }
 
   async request(url: string, project: TestProject, tokenIds: readonly string[]): Promise<string> {

@@ -145,6 +145,16 @@ const WHEN_IDLE: readonly Invariant[] = [
       where cancelled > 0 and cancelled_at is null`,
   },
   {
+    description: 'a retry has only tokens that failed in the refresh that it retries',
+    sql: `select refresh.id || ' token ' || token_id as detail
+      from nft_metadata.refreshes as refresh
+      join nft_metadata.refresh_results as result on result.refresh_id = refresh.id
+      where retry_of is not null and not exists (
+        select from nft_metadata.refresh_errors as error
+        where error.refresh_id = refresh.retry_of and error.token_id = result.token_id
+      )`,
+  },
+  {
     description: 'a result does not change',
     sql: `select row_id || ': ' || before || ' to ' || coalesce(after::text, 'none') as detail
       from test_monitor.changes where table_name = 'refresh_results'`,

@@ -109,6 +109,11 @@ export class MetadataHost {
     return this;
   }
 
+  /** Responds to every token with a small valid document again. */
+  forgetScripts(): void {
+    this.scripts.clear();
+  }
+
   /** Puts new requests on hold until `respondToHeld` or `releaseHeld`. */
   hold(): void {
     this.isHolding = true;

@@ -14,7 +14,7 @@ interface ActualResponse {
 }
 
 interface DocumentedResponse {
-  headers?: Record<string, unknown>;
+  headers?: Record<string, { required?: boolean }>;
   content?: Record<string, { schema: object }>;
 }
 type Operations = Partial<Record<string, { responses: Record<string, DocumentedResponse> }>>;
@@ -55,12 +55,23 @@ class ResponseValidator {
     if (!operation) return [];
     const documented = operation.responses[status];
     if (!documented) return [`${operationLabel}: the status is not documented`];
-    const missing = Object.keys(documented.headers ?? {}).filter((name) => headers[name] === undefined);
-    const schema = documented.content?.['application/json']?.schema;
-    const errors = schema ? this.errorsOf(schema, body) : [];
+    const missing = Object.entries(documented.headers ?? {}).flatMap(([name, { required = true }]) =>
+      required && headers[name] === undefined ? [name] : [],
+    );
+    const contentType = headers['content-type'];
+    const errors = this.contentErrors(documented, typeof contentType === 'string' ? contentType : '', body);
     return [...missing.map((name) => `header ${name} is missing`), ...errors].map(
       (text) => `${operationLabel}: ${text}`,
     );
+  }
+
+  private contentErrors({ content }: DocumentedResponse, contentType: string, body: unknown): string[] {
+    const [type] = contentType.split(';');
+    // Only JSON has a schema; of other types, the type itself is documented.
+    const isOther = type !== undefined && type !== '' && type !== 'application/json';
+    if (content && isOther) return type in content ? [] : [`the type ${type} is not documented`];
+    const schema = content?.['application/json']?.schema;
+    return schema ? this.errorsOf(schema, body) : [];
   }
 
   private errorsOf(schema: object, body: unknown): string[] {

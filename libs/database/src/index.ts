@@ -1,4 +1,5 @@
 export { bigintArray, booleanArray, integerArray, textArray, uuidArray } from './binary-arrays.js';
 export { describeDatabaseError, isMigrationMissing } from './missing-migrations.js';
 export { entityManagerOf, type ModuleConnection } from './module-connection.js';
+export { raiseStatementTimeout } from './statement-timeout.js';
 export { inTransaction } from './transaction.js';

@@ -46,6 +46,11 @@ export interface Validators {
 export interface FetchTrace {
   /** The requested URL without credentials; '' if there was no request. */
   url: string;
+  /**
+   * The URLs that redirects led to, in order and without credentials; after a gateway that needs credentials, only their origins.
+   * Absent: there was none.
+   */
+  redirects?: readonly string[];
   durationMs: number;
   /** Body bytes received, after decompression. */
   bytes: number;
@@ -56,6 +61,7 @@ export interface FetchTrace {
 /** A request without a document, in an attempt whose outcome came from another gateway. */
 export interface FailedRequest {
   url: string;
+  redirects?: readonly string[];
   status: number | null;
   reason: string;
   durationMs: number;

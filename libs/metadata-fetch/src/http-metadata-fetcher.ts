@@ -196,6 +196,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
       deadline.clear();
       const trace = {
         url: candidate.publicUrl,
+        ...(response.redirects.length > 0 && { redirects: shownRedirects(candidate, response.redirects) }),
         durationMs: Math.round(performance.now() - startedAt),
         bytes: response.kind === 'response' ? response.body.length : 0,
         otherRequests: NO_REQUESTS,
@@ -345,16 +346,27 @@ function isThrottled(outcome: FetchOutcome): boolean {
 }
 
 function toFailedRequest(outcome: FetchOutcome): FailedRequest {
-  const { url, durationMs, bytes } = outcome;
+  const { url, redirects, durationMs, bytes } = outcome;
+  const request = { url, ...(redirects && { redirects }), durationMs, bytes };
   switch (outcome.kind) {
     case 'bad_status':
-      return { url, durationMs, bytes, status: outcome.status, reason: `status_${outcome.status}` };
+      return { ...request, status: outcome.status, reason: `status_${outcome.status}` };
     case 'undecodable':
-      return { url, durationMs, bytes, status: 200, reason: outcome.reason };
+      return { ...request, status: 200, reason: outcome.reason };
     case 'unreachable':
     case 'no_token':
-      return { url, durationMs, bytes, status: null, reason: outcome.reason };
+      return { ...request, status: null, reason: outcome.reason };
     default:
-      return { url, durationMs, bytes, status: 200, reason: '' };
+      return { ...request, status: 200, reason: '' };
   }
+}
+
+/** A gateway may repeat its credentials anywhere in the URL that it redirects to. */
+function shownRedirects({ url, publicUrl, headers }: Candidate, redirects: readonly string[]): string[] {
+  const hasCredentials = headers !== undefined || url !== publicUrl;
+  return redirects.map((text) => {
+    const shown = new URL(text);
+    [shown.username, shown.password] = ['', ''];
+    return hasCredentials ? `${shown.protocol}//${shown.host}` : shown.href;
+  });
 }

@@ -5,15 +5,28 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
+export type { ControlRequest, RefreshLimits, RetryRequest, ValidationRequest } from './metadata-refresh.service.js';
 export type {
-  ControlRequest,
+  CollectionRefreshRequest,
   Receipt,
-  RefreshingProject,
-  RefreshLimits,
+  RefreshEstimate,
   RefreshRequest,
-  RetryRequest,
-} from './metadata-refresh.service.js';
+  RefreshTiming,
+  RequestConditions,
+  WantedTokens,
+} from './refresh-request.js';
+export type { RefreshingProject } from './refresh-limits.js';
+export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';
+export { VALIDATION_VERDICTS } from './validation/validation.js';
+export type {
+  ChargedValidation,
+  NoResultReason,
+  TokenValidation,
+  Validation,
+  ValidationError,
+  ValidationVerdict,
+} from './validation/validation.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
@@ -33,30 +46,46 @@ export type {
   RefreshListFilter,
   RefreshStatus,
 } from './refresh-reader.js';
+export type {
+  RefreshToken,
+  RefreshTokenFilter,
+  RefreshTokenPage,
+  RefreshTokenQuery,
+  TokenState,
+} from './refresh-tokens-reader.js';
 export type { Speed } from './refresh-speed.js';
 export { adviceFor } from './reason-advice.js';
 export { isRefreshReason, REFRESH_ERROR_CODES, REFRESH_REASONS } from './refresh-reason.js';
 export type { RefreshReason } from './refresh-reason.js';
 export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
 export type { RefreshTrigger } from './refresh-trigger.js';
+export { VERDICT_NAMES } from './verdict.js';
 export type { VerdictCounts, VerdictName } from './verdict.js';
+export type { AttemptedRequest } from './item-result.js';
 export type { RefreshErrorCode } from './refresh-reason.js';
 export type { Page, PagePosition, PageRequest } from './page.js';
 export {
   CollectionAmbiguous,
   CollectionNotFound,
   CollectionNotOwned,
+  IdempotencyKeyReused,
+  InvalidSchedule,
   NothingToRetry,
   QuotaExceeded,
   RefreshAlreadyCompleted,
   RefreshCancelled,
   RefreshNotFound,
   RefreshPending,
+  ScheduledRefreshesExceeded,
+  SelectionEmpty,
+  SelectionTooLarge,
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
   HoldNotFound,
   InvalidHold,
+  TooManyTokensToValidate,
+  ValidationsRunning,
   VersionNotFound,
   VersionNotKept,
 } from './metadata-refresh.errors.js';

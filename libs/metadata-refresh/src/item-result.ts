@@ -18,6 +18,8 @@ export interface ItemError {
 /** One request of an attempt, as it is stored and returned. */
 export interface AttemptedRequest {
   url: string;
+  /** The URLs that redirects led to; absent: none. They are not stored. */
+  redirects?: readonly string[];
   outcome: FetchOutcome['kind'];
   statusCode: number | null;
   reason: string | null;
@@ -112,14 +114,14 @@ export function workerLost(token: ClaimedToken): ItemResult[] {
   }));
 }
 
-type Failure = Exclude<FetchOutcome, { kind: 'fetched' } | { kind: 'not_modified' }>;
+export type Failure = Exclude<FetchOutcome, { kind: 'fetched' } | { kind: 'not_modified' }>;
 
 /**
  * Without a complete response: `unable_to_retrieve_metadata`. A complete response with a status other than 200:
  * `invalid_response_status_code`. A complete 200 that is not a JSON object: `unable_to_decode_response`. Only the contract
  * itself can cause `token_not_found`.
  */
-function toItemError(outcome: Failure): ItemError {
+export function toItemError(outcome: Failure): ItemError {
   switch (outcome.kind) {
     case 'unreachable':
       return {
@@ -158,14 +160,16 @@ function toItemError(outcome: Failure): ItemError {
   }
 }
 
-function requestsOf(outcome: FetchOutcome): AttemptedRequest[] {
-  const { url, durationMs, bytes, otherRequests } = outcome;
+/** The requests of an attempt in order, the one that determined its outcome last. */
+export function requestsOf(outcome: FetchOutcome): AttemptedRequest[] {
+  const { url, redirects, durationMs, bytes, otherRequests } = outcome;
   const error = outcome.kind === 'fetched' || outcome.kind === 'not_modified' ? null : toItemError(outcome);
   const successStatus = outcome.kind === 'not_modified' ? 304 : 200;
   return [
     ...otherRequests.map(({ status, ...request }) => ({ ...request, outcome: kindOf(status), statusCode: status })),
     {
       url,
+      ...(redirects && { redirects }),
       outcome: outcome.kind,
       statusCode: error ? error.statusCode : successStatus,
       reason: error?.reason ?? null,

@@ -78,6 +78,73 @@ export class TokensPerRequestExceeded extends Error {
   }
 }
 
+/** No registered token is selected. */
+export class SelectionEmpty extends Error {
+  override readonly name = 'SelectionEmpty';
+  constructor(readonly collectionAddress: string) {
+    super(`No registered token of collection ${collectionAddress} is selected.`);
+  }
+}
+
+/** More tokens are selected than one refresh may have. */
+export class SelectionTooLarge extends Error {
+  override readonly name = 'SelectionTooLarge';
+  constructor(
+    /** Tokens of one selection. */
+    readonly limit: number,
+    readonly selected: number,
+  ) {
+    super(`A selection may have at most ${limit} tokens; this one has ${selected}.`);
+  }
+}
+
+/** The refresh cannot begin at that time; the message says why. */
+export class InvalidSchedule extends Error {
+  override readonly name = 'InvalidSchedule';
+}
+
+/** The project has as many scheduled refreshes as it may have. */
+export class ScheduledRefreshesExceeded extends Error {
+  override readonly name = 'ScheduledRefreshesExceeded';
+  constructor(readonly limit: number) {
+    super(`The project has ${limit} scheduled refreshes already. Cancel one, or wait until one begins.`);
+  }
+}
+
+/** Another request was accepted with this idempotency key. */
+export class IdempotencyKeyReused extends Error {
+  override readonly name = 'IdempotencyKeyReused';
+  constructor(readonly key: string) {
+    super(
+      `A request with another body was accepted with the idempotency key ${JSON.stringify(key)}. Send a new key with a new request.`,
+    );
+  }
+}
+
+/** More tokens than one validation may name. */
+export class TooManyTokensToValidate extends Error {
+  override readonly name = 'TooManyTokensToValidate';
+  constructor(
+    /** Tokens a validation. */
+    readonly limit: number,
+    readonly requested: number,
+  ) {
+    super(`A validation may name at most ${limit} tokens; this one names ${requested}.`);
+  }
+}
+
+/** As many validations of the project are running in this process as may. Nothing of this one was counted. */
+export class ValidationsRunning extends Error {
+  override readonly name = 'ValidationsRunning';
+  constructor(
+    readonly running: number,
+    /** After this time, those that are running have ended. */
+    readonly retryAfterSeconds: number,
+  ) {
+    super(`The project has ${running} validations running, the most that it may have: wait until one has ended.`);
+  }
+}
+
 /** Some tokens are not registered, and the caller asked for all or nothing. */
 export class TokensNotFound extends Error {
   override readonly name = 'TokensNotFound';

@@ -10,19 +10,28 @@ import {
   type MetadataRefreshOptions,
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
+import { OwnedCollections } from './owned-collections.js';
+import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshControl } from './refresh-control.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
+import { RefreshEstimator } from './refresh-estimator.js';
+import { ProjectRefreshLimits } from './refresh-limits.js';
+import { ScheduledRefreshes } from './scheduled-refreshes.js';
+import { SelectedChunks } from './selected-chunks.js';
 import { CompletionTransaction } from './completion-transaction.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
 import { Refreshes } from './refreshes.js';
+import { RefreshTokensReader } from './refresh-tokens-reader.js';
 import { RefreshRetention } from './refresh-retention.js';
 import { EndedHolds } from './ended-holds.js';
 import { TokenRestore } from './token-restore.js';
 import { TokenVersions } from './token-versions.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
+import { HostTurns } from './validation/host-turns.js';
+import { RefreshValidation } from './validation/refresh-validation.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
@@ -86,9 +95,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: (given: MetadataRefreshOptions) => metadataRefreshOptions.complete(given),
     },
     MetadataRefreshService,
+    OwnedCollections,
+    ProjectRefreshLimits,
+    RefreshAdmission,
     RefreshEnqueuer,
+    RefreshEstimator,
+    ScheduledRefreshes,
+    SelectedChunks,
     RefreshQuota,
     RefreshReader,
+    RefreshTokensReader,
     RefreshQueue,
     CompletionTransaction,
     RefreshSweep,
@@ -104,6 +120,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshWorker,
     AttemptCounts,
     BulkPause,
+    HostTurns,
+    RefreshValidation,
   ],
   exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker, TokenVersions],
 })

@@ -16,6 +16,17 @@ const metadataRefreshOptionsSchema = z
      */
     tokensPerHour: z.int().min(0).max(1_000_000_000).default(30_000),
     /**
+     * The maximum number of tokens of one selection (ranges, or all tokens of a collection) for a project without a limit of its own.
+     * 0 blocks every selection. Default: the project's tokens per hour.
+     * @takesEffect each request
+     */
+    tokensPerSelection: z.int().min(0).max(1_000_000_000).optional(),
+    /**
+     * The maximum number of tokens of one selection, also of the operator's own. Accepting a million takes about a second.
+     * @takesEffect each request
+     */
+    maxSelectionTokens: z.int().min(1).max(100_000_000).default(5_000_000),
+    /**
      * The maximum number of attempts for a token of a refresh, including the first. The public guide promises two retries.
      * @takesEffect each attempt
      */

@@ -1,25 +1,19 @@
-import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
-import { Collections, InvalidTokenId, TokenStore, VersionStore, type Collection } from '@app/token-store';
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { BulkPause } from './bulk-pause.js';
+import { TokenStore, VersionStore, type Collection } from '@app/token-store';
+import { Injectable } from '@nestjs/common';
 import {
-  CollectionAmbiguous,
-  CollectionNotFound,
-  CollectionNotOwned,
   HoldNotFound,
   RefreshNotFound,
-  SourceNotSupported,
-  TokensPerRequestExceeded,
   TokensNotFound,
+  TokensPerRequestExceeded,
   type QuotaState,
 } from './metadata-refresh.errors.js';
-import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
-import { KeyedMutex } from './keyed-mutex.js';
+import { OwnedCollections } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
+import { RefreshAdmission } from './refresh-admission.js';
+import { RefreshEstimator } from './refresh-estimator.js';
 import { RefreshControl, type Admission } from './refresh-control.js';
-import { isInteractive, RefreshEnqueuer } from './refresh-enqueuer.js';
+import { ProjectRefreshLimits, type RefreshingProject } from './refresh-limits.js';
 import { RefreshQuota } from './refresh-quota.js';
 import {
   RefreshReader,
@@ -29,35 +23,23 @@ import {
   type RefreshError,
   type RefreshListFilter,
 } from './refresh-reader.js';
-import { RefreshRetry } from './refresh-retry.js';
-import { hostOf, toLocation } from './refresh-source.js';
-import type { RefreshTrigger } from './refresh-trigger.js';
+import type {
+  CollectionRefreshRequest,
+  Receipt,
+  RefreshEstimate,
+  RefreshRequest,
+  WantedTokens,
+} from './refresh-request.js';
+import {
+  RefreshTokensReader,
+  type RefreshToken,
+  type RefreshTokenFilter,
+  type RefreshTokenPage,
+  type RefreshTokenQuery,
+} from './refresh-tokens-reader.js';
 import { TokenRestore, type Restoration } from './token-restore.js';
-import { timeOrderedUuid } from './time-ordered-uuid.js';
-
-/** Who asks, as far as refreshing needs to know. */
-export interface RefreshingProject {
-  id: string;
-  /** null, here and in the next: the deployment's default; 0: none may. */
-  tokensPerRequest: number | null;
-  tokensPerHour: number | null;
-}
-
-/** A request to refresh tokens of one collection. */
-export interface RefreshRequest {
-  collectionAddress: string;
-  /** Decimal uint256; given twice, it is one token. */
-  tokenIds: readonly string[];
-  /** What requests it; `api` when absent. */
-  trigger?: RefreshTrigger;
-  /**
-   * What ids mean that are not registered. `fail` (the default): the refresh is accepted, and these tokens fail in it at
-   * once. `reject`: nothing is accepted.
-   */
-  unknownTokens?: 'fail' | 'reject';
-  /** A last condition, inside the transaction that accepts: what it throws refuses the refresh, and undoes what it did. */
-  admit?: Admission;
-}
+import { RefreshValidation } from './validation/refresh-validation.js';
+import type { ChargedValidation, Validation } from './validation/validation.js';
 
 /** A request to cancel, pause or resume a refresh. */
 export interface ControlRequest {
@@ -90,39 +72,39 @@ export interface RestoreRequest extends OwnToken {
   admit?: Admission;
 }
 
+/** A request to find out what a refresh of tokens of one collection would do. */
+export interface ValidationRequest {
+  collectionAddress: string;
+  /** Decimal uint256, at most 20; given twice, it is one token. */
+  tokenIds: readonly string[];
+  /** A last condition, inside the transaction that charges the tokens: what it throws refuses the validation. */
+  admit?: Admission;
+}
+
 /** What a project may ask for. */
 export interface RefreshLimits {
   tokensPerRequest: number;
+  tokensPerSelection: number;
   tokensPerHour: QuotaState;
-}
-
-/** The promise that a 202 carries. */
-export interface Receipt {
-  refreshId: string;
-  quota: QuotaState;
 }
 
 /** Asking for refreshes, and asking what became of them. */
 @Injectable()
 export class MetadataRefreshService {
-  private readonly logger = new Logger('MetadataRefresh');
-  /** A project's requests wait for its quota anyhow; here they wait without a connection, which others need. */
-  private readonly byProject = new KeyedMutex();
-
   constructor(
-    private readonly em: EntityManager,
-    private readonly collections: Collections,
+    private readonly collections: OwnedCollections,
     private readonly tokens: TokenStore,
     private readonly fetcher: MetadataFetcher,
+    private readonly limits: ProjectRefreshLimits,
     private readonly quota: RefreshQuota,
-    private readonly enqueuer: RefreshEnqueuer,
+    private readonly admission: RefreshAdmission,
+    private readonly estimator: RefreshEstimator,
     private readonly reader: RefreshReader,
-    private readonly bulkPause: BulkPause,
     private readonly control: RefreshControl,
-    private readonly retries: RefreshRetry,
+    private readonly validation: RefreshValidation,
+    private readonly tokensReader: RefreshTokensReader,
     private readonly restores: TokenRestore,
     private readonly versions: VersionStore,
-    @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
   /**
@@ -134,51 +116,63 @@ export class MetadataRefreshService {
   }
 
   /**
-   * Accept a refresh: quota, refresh and items are saved in one transaction, and a receipt is given only after its
-   * commit. Throws TokensPerRequestExceeded, InvalidTokenId, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous,
-   * SourceNotSupported, TokensNotFound, QuotaExceeded; then nothing was saved or counted.
+   * Accepts a refresh of listed or selected tokens: quota, refresh and tokens are saved in one transaction, and the receipt is
+   * returned after its commit. A selection is made into the queue in the database alone, in about a second for a million tokens.
+   * Throws TokensPerRequestExceeded, InvalidTokenId, InvalidSelection, SelectionEmpty, SelectionTooLarge, InvalidSchedule, ScheduledRefreshesExceeded,
+   * CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported, TokensNotFound, QuotaExceeded,
+   * IdempotencyKeyReused; then nothing was saved or counted.
    */
   async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
-    const wanted = [...new Set(request.tokenIds)];
-    const tokenLimit = this.tokensPerRequest(project);
-    if (wanted.length > tokenLimit) throw new TokensPerRequestExceeded(tokenLimit, wanted.length);
-    // "01" would be a second token, with the row of "1".
-    InvalidTokenId.check(wanted);
-    const collection = await this.ownedCollection(project, request.collectionAddress);
-    const source = toLocation(collection);
-    if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
-    if (isInteractive(wanted.length)) this.bulkPause.request();
-    const lane = await this.enqueuer.lane(project.id, hostOf(source), collection.hostConcurrency ?? null);
+    return this.admission.request(project, request);
+  }
 
-    const refresh = {
-      id: timeOrderedUuid(),
-      projectId: project.id,
-      collection,
-      source,
-      lane,
-      trigger: request.trigger ?? 'api',
-    };
-    const { quota, isCompleted } = await this.byProject.runExclusive(project.id, async () => {
-      await this.quota.precheck(project.id, this.allowance(project), wanted.length);
-      return inTransaction(this.em, async (em) => {
-        const unknown = await this.tokens.findUnknown(em, collection.id, wanted);
-        if (unknown.length > 0 && request.unknownTokens === 'reject') throw new TokensNotFound(unknown);
-        await this.enqueuer.save(em, refresh, wanted, unknown);
-        // Last: these lock a row of the project, and what comes after them is only the commit.
-        await request.admit?.(em);
-        const left = await this.quota.reserve(em, refresh, this.allowance(project), wanted.length);
-        return { quota: left, isCompleted: unknown.length === wanted.length };
-      });
-    });
-    if (isCompleted) this.enqueuer.announceCompletion();
-    this.logger.log({
-      msg: 'refresh accepted',
-      refreshId: refresh.id,
-      projectId: project.id,
-      collectionAddress: collection.address,
-      tokens: wanted.length,
-    });
-    return { refreshId: refresh.id, quota };
+  /**
+   * What this request would take, and which limit would refuse it. Accepts and counts nothing. Throws as `request`, but not for limits
+   * and not for an empty selection.
+   */
+  async estimate(project: RefreshingProject, request: RefreshRequest): Promise<RefreshEstimate> {
+    return this.estimator.estimate(project, request);
+  }
+
+  /**
+   * Accepts a refresh that no project has asked for, such as after an event on chain. It belongs to the project of the collection, and
+   * counts towards none of its limits; only `maxSelectionTokens` holds. Throws InvalidSelection, SelectionEmpty, SelectionTooLarge,
+   * InvalidSchedule, SourceNotSupported.
+   */
+  async requestSelection(
+    collection: Collection,
+    request: CollectionRefreshRequest,
+  ): Promise<{ refreshId: string; tokens: number }> {
+    return this.admission.requestForCollection(collection, request);
+  }
+
+  /** How many tokens such a refresh would have, and how long it would take. Throws InvalidSelection, SourceNotSupported. */
+  async estimateSelection(
+    collection: Collection,
+    wanted: WantedTokens,
+  ): Promise<Pick<RefreshEstimate, 'tokens' | 'expectedSeconds'>> {
+    return this.estimator.estimateFor(collection, wanted);
+  }
+
+  /**
+   * Fetches up to 20 tokens now and tells what a refresh would do, within 10 seconds and without a retry. Stores nothing but the
+   * charge of the tokens to the hour, and a cooldown that the metadata host has asked for. Throws TooManyTokensToValidate,
+   * TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported, ValidationsRunning,
+   * QuotaExceeded; then nothing was counted or fetched.
+   */
+  async validate(project: RefreshingProject, request: ValidationRequest): Promise<ChargedValidation> {
+    const { collectionAddress, tokenIds, admit } = request;
+    const { tokensPerRequest, tokensPerHour } = this.limits.of(project);
+    const { size } = new Set(tokenIds);
+    if (size > tokensPerRequest) throw new TokensPerRequestExceeded(tokensPerRequest, size);
+    const collection = await this.collections.get(project.id, collectionAddress);
+    const payer = { projectId: project.id, tokensPerHour, admit };
+    return this.validation.validateFor(payer, collection, tokenIds);
+  }
+
+  /** The same on behalf of an operator: counts towards no limit. Throws TooManyTokensToValidate, SourceNotSupported. */
+  async validateCollection(collection: Collection, tokenIds: readonly string[]): Promise<Validation> {
+    return this.validation.validate(collection, tokenIds);
   }
 
   /**
@@ -230,11 +224,7 @@ export class MetadataRefreshService {
     refreshId: string,
     { reasons, admit }: RetryRequest = {},
   ): Promise<Receipt> {
-    const tokensPerHour = this.allowance(project);
-    const accepted = await this.byProject.runExclusive(project.id, () =>
-      this.retries.retry({ refreshId, projectId: project.id }, { reasons, admit, tokensPerHour }),
-    );
-    return { refreshId: accepted.refreshId, quota: accepted.quota! };
+    return this.admission.retry(project, refreshId, { reasons, admit });
   }
 
   /** Throws RefreshNotFound, also for another project's refresh. */
@@ -254,13 +244,27 @@ export class MetadataRefreshService {
     return this.reader.listErrors(await this.getRefresh(project, refreshId), page);
   }
 
+  /** What became of each token, in the order of token ids; `limit` 1 to 1,000. Throws RefreshNotFound. */
+  async listTokens(project: RefreshingProject, refreshId: string, query: RefreshTokenQuery): Promise<RefreshTokenPage> {
+    return this.tokensReader.page(await this.getRefresh(project, refreshId), query);
+  }
+
+  /** The same for all tokens, in lists of up to 1,000, of which some may be empty. Throws RefreshNotFound at the first. */
+  async *tokenPages(
+    project: RefreshingProject,
+    refreshId: string,
+    query: RefreshTokenFilter & Pick<RefreshTokenQuery, 'after'>,
+  ): AsyncGenerator<RefreshToken[]> {
+    yield* this.tokensReader.pages(await this.getRefresh(project, refreshId), query);
+  }
+
   /** Throws CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, TokensNotFound. */
   async listAttempts(
     project: RefreshingProject,
     { collectionAddress, tokenId }: { collectionAddress: string; tokenId: string },
     page: PageRequest,
   ): Promise<Page<Attempt>> {
-    const { id: collectionId } = await this.ownedCollection(project, collectionAddress);
+    const { id: collectionId } = await this.collections.get(project.id, collectionAddress);
     const token = await this.tokens.findToken({ collectionId, tokenId });
     if (!token) throw new TokensNotFound([tokenId]);
     return this.reader.listAttempts({ collectionId, tokenId }, page);
@@ -276,7 +280,7 @@ export class MetadataRefreshService {
     project: RefreshingProject,
     { collectionAddress, chainId, tokenId, version, holdUntil, admit }: RestoreRequest,
   ): Promise<Restoration> {
-    const collection = await this.ownedCollection(project, collectionAddress, chainId);
+    const collection = await this.collections.get(project.id, collectionAddress, chainId);
     return this.restores.restore({ collection, tokenId, version, holdUntil }, admit);
   }
 
@@ -285,42 +289,17 @@ export class MetadataRefreshService {
    * CollectionNotOwned, CollectionAmbiguous, HoldNotFound, VersionsNotSupported.
    */
   async endHold(project: RefreshingProject, { collectionAddress, chainId, tokenId }: OwnToken): Promise<void> {
-    const { id: collectionId } = await this.ownedCollection(project, collectionAddress, chainId);
+    const { id: collectionId } = await this.collections.get(project.id, collectionAddress, chainId);
     if (!(await this.versions.endHold({ collectionId, tokenId }))) throw new HoldNotFound(tokenId);
   }
 
   /** What the project may ask for, and what is left of it. Takes nothing. */
   async readLimits(project: RefreshingProject): Promise<RefreshLimits> {
+    const { tokensPerRequest, tokensPerSelection, tokensPerHour } = this.limits.of(project);
     return {
-      tokensPerRequest: this.tokensPerRequest(project),
-      tokensPerHour: await this.quota.read(project.id, this.allowance(project)),
+      tokensPerRequest,
+      tokensPerSelection,
+      tokensPerHour: await this.quota.read(project.id, tokensPerHour),
     };
-  }
-
-  private tokensPerRequest(project: RefreshingProject): number {
-    return project.tokensPerRequest ?? this.config.tokensPerRequest;
-  }
-
-  private allowance(project: RefreshingProject): number {
-    return project.tokensPerHour ?? this.config.tokensPerHour;
-  }
-
-  private async ownedCollection(
-    project: RefreshingProject,
-    address: string,
-    chainId?: number | undefined,
-  ): Promise<Collection> {
-    const registered = await this.collections.findByAddress(address);
-    if (registered.length === 0) throw new CollectionNotFound(address);
-    const isOnChain = (one: Collection) => chainId === undefined || one.chainId === chainId;
-    const owned = registered.filter((one) => one.projectId === project.id && isOnChain(one));
-    const [collection] = owned;
-    if (!collection) throw new CollectionNotOwned(address);
-    if (owned.length > 1)
-      throw new CollectionAmbiguous(
-        address,
-        owned.map(({ chainId }) => chainId),
-      );
-    return collection;
   }
 }

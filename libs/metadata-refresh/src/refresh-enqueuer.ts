@@ -1,29 +1,20 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import type { MetadataLocation } from '@app/metadata-fetch';
-import type { Collection } from '@app/token-store';
+import type { TokenSelection } from '@app/token-store';
 import { Injectable, Optional } from '@nestjs/common';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { CHUNK_SIZE } from './claim-plan.js';
 import { EventOutbox } from './event-outbox.js';
+import { dueAt, insertRefresh, type NewRefresh } from './new-refresh.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
-import type { RefreshTrigger } from './refresh-trigger.js';
+import { SelectedChunks } from './selected-chunks.js';
 import { NO_VERDICTS, VERDICTS } from './verdict.js';
-
-interface NewRefresh {
-  id: string;
-  projectId: string;
-  collection: Collection;
-  /** The source when the refresh is accepted: a later change of the collection applies to later refreshes. */
-  source: MetadataLocation;
-  lane: number;
-  trigger: RefreshTrigger;
-}
 
 /** Saves accepted refreshes, and finds their lanes. */
 @Injectable()
 export class RefreshEnqueuer {
   constructor(
     private readonly em: EntityManager,
+    private readonly selectedChunks: SelectedChunks,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -56,24 +47,18 @@ export class RefreshEnqueuer {
     tokenIds: readonly string[],
     unknown: readonly string[],
   ): Promise<void> {
-    const { id, projectId, collection, source, lane, trigger } = refresh;
+    const { id, projectId, collection, lane, trigger, notBefore, priority } = refresh;
     const isCompleted = unknown.length === tokenIds.length;
-    const priority = priorityOf(tokenIds.length);
     await sql`
       with refresh as (
-        insert into nft_metadata.refreshes
-          (id, project_id, collection_id, collection_address, source, trigger, total, failed, created_at, completed_at)
-        values (
-          ${id}::uuid, ${projectId}, ${collection.id}::uuid, ${collection.address}, ${JSON.stringify(source)}::jsonb,
-          ${trigger},
-          ${tokenIds.length}::int, ${unknown.length}::int, now(), case when ${isCompleted}::boolean then now() end
-        )
+        ${insertRefresh(refresh, tokenIds.length, unknown.length)}
       ), wanted as materialized (
         select token_id, position, token_id = any(${unknown}::numeric[]) as is_unknown
         from unnest(${tokenIds}::numeric[]) with ordinality as ids (token_id, position)
       ), chunks as (
-        insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, token_ids)
-        select ${id}::uuid, ${lane}::int, ${priority}::smallint, now(), array_agg(token_id order by token_id)
+        insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, held, token_ids)
+        select ${id}::uuid, ${lane}::int, ${priority}::smallint, ${dueAt(refresh)}, ${notBefore !== undefined}::boolean,
+          array_agg(token_id order by token_id)
         from (
           select token_id, (row_number() over (order by token_id) - 1) / ${CHUNK_SIZE}::int as chunk
           from wanted where not is_unknown
@@ -92,7 +77,7 @@ export class RefreshEnqueuer {
         select ${id}::uuid, 'token_not_found', 'not_registered', count(*), min(token_id) from wanted where is_unknown
         having count(*) > 0
       )
-      select pg_notify(${REFRESH_CHANNEL}, ${priority === 0 ? INTERACTIVE : ''})`.execute(em.getKysely());
+      ${notify(refresh)}`.execute(em.getKysely());
     if (!isCompleted) return;
     const counts = { total: tokenIds.length, succeeded: 0, failed: unknown.length, cancelled: 0 };
     const verdicts = { ...NO_VERDICTS, failed: unknown.length };
@@ -101,23 +86,35 @@ export class RefreshEnqueuer {
     });
   }
 
+  /**
+   * Saves the refresh with all tokens that are selected now. `expected` tells how many there were a moment ago. Returns how many there
+   * are; none, or more than `limit`: roll back. Notifies idle workers.
+   */
+  async saveSelection(
+    em: EntityManager,
+    refresh: NewRefresh & { selection: TokenSelection },
+    { expected, limit }: { expected: number; limit: number },
+  ): Promise<number> {
+    await insertRefresh(refresh, expected).execute(em.getKysely());
+    const total = await this.selectedChunks.insert(em, refresh, limit);
+    if (total === 0 || total > limit) return total;
+    if (total !== expected) {
+      await sql`update nft_metadata.refreshes set total = ${total}::int where id = ${refresh.id}::uuid`.execute(
+        em.getKysely(),
+      );
+    }
+    await notify(refresh).execute(em.getKysely());
+    return total;
+  }
+
   /** Call this after the commit of a refresh that was completed immediately. */
   announceCompletion(): void {
     this.outbox?.announce();
   }
 }
 
-/** A user may be waiting for so few tokens. */
-const INTERACTIVE_TOKENS = 10;
-const SMALL_TOKENS = 100;
-
-/** Whether a user may be waiting for the refresh. */
-export function isInteractive(tokens: number): boolean {
-  return priorityOf(tokens) === 0;
-}
-
-/** Within a lane the three sizes take turns: small refreshes do not wait behind large ones, nor the reverse. */
-export function priorityOf(tokens: number): 0 | 1 | 2 {
-  if (tokens <= INTERACTIVE_TOKENS) return 0;
-  return tokens <= SMALL_TOKENS ? 1 : 2;
+/** Wakes idle workers; for a refresh that begins later, the sweep does it. */
+function notify({ priority, notBefore }: NewRefresh): RawBuilder<unknown> {
+  if (notBefore) return sql`select`;
+  return sql`select pg_notify(${REFRESH_CHANNEL}, ${priority === 0 ? INTERACTIVE : ''})`;
 }

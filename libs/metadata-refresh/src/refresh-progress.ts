@@ -1,23 +1,13 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import type { RecordedCompletion } from './event-outbox.js';
 import type { ItemError } from './item-result.js';
-import type { RefreshTrigger } from './refresh-trigger.js';
 import { moveSpeedWindow } from './refresh-speed.js';
 import { compareTokenIds } from './token-id-order.js';
 import { NO_VERDICTS, verdictName, type Verdict, type VerdictCounts } from './verdict.js';
 
 /** The counts of a refresh after a write. */
-export interface RefreshProgress {
-  refreshId: string;
-  projectId: string;
-  collectionId: string;
-  trigger: RefreshTrigger;
-  total: number;
-  /** All verdicts but `failed` and `cancelled`. */
-  succeeded: number;
-  failed: number;
-  cancelled: number;
-  verdicts: VerdictCounts;
+export interface RefreshProgress extends RecordedCompletion {
   completed: boolean;
 }
 

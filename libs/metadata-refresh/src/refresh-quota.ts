@@ -24,12 +24,12 @@ export class RefreshQuota {
   }
 
   /**
-   * Reserves `tokens` for a refresh of the same transaction, and records it as `charged`. Throws QuotaExceeded, and then reserves
-   * nothing.
+   * Reserves `tokens` for a refresh of the same transaction, and records it as `charged`; without an id, for something else that is
+   * never given back. Throws QuotaExceeded, and then reserves nothing.
    */
   async reserve(
     em: EntityManager,
-    { id, projectId }: { id: string; projectId: string },
+    { id, projectId }: { id: string | null; projectId: string },
     limit: number,
     tokens: number,
   ): Promise<QuotaState> {

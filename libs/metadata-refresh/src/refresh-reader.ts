@@ -26,6 +26,7 @@ export interface Cooldown {
 /** One accepted request and its progress. Times are RFC 3339 in UTC, with microseconds. */
 export interface Refresh {
   id: string;
+  collectionId: string;
   collectionAddress: string;
   status: RefreshStatus;
   total: number;
@@ -40,7 +41,7 @@ export interface Refresh {
   completedAt: string | null;
   /** Scheduled: it does not begin before. null: it began when it was accepted. */
   notBefore: string | null;
-  /** null: it is not paused. */
+  /** null: it is not paused, or is completed. */
   pausedAt: string | null;
   /** null: nobody has cancelled it. */
   cancelledAt: string | null;
@@ -123,7 +124,7 @@ const cooldown = sql`(
 
 /** For a statement on `refreshes as refresh`. */
 export const refreshColumns = sql`
-  refresh.id, refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
+  refresh.id, refresh.collection_id as "collectionId", refresh.collection_address as "collectionAddress", refresh.total, refresh.succeeded, refresh.failed,
   refresh.cancelled, refresh.total - refresh.succeeded - refresh.failed - refresh.cancelled as pending,
   case
     when refresh.completed_at is not null then 'completed'
@@ -132,7 +133,7 @@ export const refreshColumns = sql`
   end as status,
   refresh.trigger, ${verdictColumns},
   ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
-  ${timestamp('refresh.not_before')} as "notBefore", ${timestamp('refresh.paused_at')} as "pausedAt",
+  ${timestamp('refresh.not_before')} as "notBefore", ${timestamp('case when refresh.completed_at is null then refresh.paused_at end')} as "pausedAt",
   ${timestamp('refresh.cancelled_at')} as "cancelledAt", refresh.retry_of as "retryOf",
   ${cooldown} as cooldown`;
 
@@ -195,6 +196,14 @@ export class RefreshReader {
       select ${refreshColumns} from ${newestOf(triggers, conditions, limit + 1)}
       order by refresh.created_at desc, refresh.id desc`.execute(this.em.fork().getKysely());
     return toPage(rows, limit);
+  }
+
+  /** The cooldown of a metadata host; null: there is none. */
+  async findCooldown(host: string): Promise<Cooldown | null> {
+    const { rows } = await sql<Cooldown>`
+      select host, ${timestamp('cooldown_until')} as until from nft_metadata.metadata_hosts
+      where host = ${host} and cooldown_until > now()`.execute(this.em.fork().getKysely());
+    return rows[0] ?? null;
   }
 
   /** The failed tokens of one refresh, newest first. */

@@ -28,8 +28,15 @@ export type RefreshReason = NamedReason | `status_${number}`;
 
 export const REFRESH_ERROR_CODES = Object.keys(REFRESH_REASONS) as RefreshErrorCode[];
 
-const NAMED: ReadonlySet<string> = new Set(Object.values(REFRESH_REASONS).flat());
+const STATUS_REASON = /^status_[1-9][0-9]{2}$/;
 
 export function isRefreshReason(text: string): text is RefreshReason {
-  return NAMED.has(text) || /^status_[1-9][0-9]{2}$/.test(text);
+  return REFRESH_ERROR_CODES.some((errorCode) => isReasonOf(errorCode, text));
+}
+
+/** Whether tokens can fail with this error code for this reason. */
+export function isReasonOf(errorCode: RefreshErrorCode, reason: string): boolean {
+  if (errorCode === 'invalid_response_status_code') return STATUS_REASON.test(reason);
+  const named: readonly string[] = REFRESH_REASONS[errorCode];
+  return named.includes(reason);
 }

@@ -2,6 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError } from '@app/database';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
+import { deleteExpiredReceipts } from './idempotency.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 
 /** Refreshes that one statement deletes. */
@@ -10,9 +11,11 @@ const REFRESH_BATCH_SIZE = 1000;
 const RESULT_BATCH_SIZE = 5000;
 /** Attempts that one statement deletes. */
 const ATTEMPT_BATCH_SIZE = 5000;
+/** Receipts of idempotency keys that one statement deletes. */
+const RECEIPT_BATCH_SIZE = 5000;
 
 /**
- * Deletes expired refreshes with their results and errors, and expired attempts, in short statements. No foreign key deletes
+ * Deletes expired refreshes with their results and errors, expired attempts and receipts, in short statements. No foreign key deletes
  * results and errors: they go before their refresh, or with it.
  */
 @Injectable()
@@ -35,6 +38,7 @@ export class RefreshRetention {
     } finally {
       deleted.attempts = await this.deleteAttempts();
     }
+    while ((await deleteExpiredReceipts(this.em.fork(), RECEIPT_BATCH_SIZE)) > 0);
     return deleted;
   }
 

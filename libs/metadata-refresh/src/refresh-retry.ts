@@ -6,19 +6,14 @@ import { Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import { BulkPause } from './bulk-pause.js';
 import { CHUNK_SIZE } from './claim-plan.js';
-import {
-  CollectionNotOwned,
-  NothingToRetry,
-  RefreshNotFound,
-  SourceNotSupported,
-  type QuotaState,
-} from './metadata-refresh.errors.js';
-import { isInteractive, priorityOf, RefreshEnqueuer } from './refresh-enqueuer.js';
+import { CollectionNotOwned, NothingToRetry, RefreshNotFound, type QuotaState } from './metadata-refresh.errors.js';
+import { isInteractive, priorityOf } from './new-refresh.js';
+import { RefreshEnqueuer } from './refresh-enqueuer.js';
 import type { Admission, RefreshReference } from './refresh-control.js';
 import { parseRefreshId } from './refresh-id.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
-import { hostOf, toLocation } from './refresh-source.js';
+import { getLocation, hostOf, toLocation } from './refresh-source.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
 export interface RetryOptions {
@@ -73,8 +68,7 @@ export class RefreshRetry {
     if (!retried) throw new RefreshNotFound(refreshId);
     if (retried.tokens === 0) throw new NothingToRetry(refreshId, reasons);
     const collection = await this.collectionOf(retried);
-    const source = toLocation(collection);
-    if (!this.fetcher.supports(source)) throw new SourceNotSupported(collection);
+    const source = getLocation(collection, this.fetcher);
     if (isInteractive(retried.tokens)) this.bulkPause.request();
     if (tokensPerHour !== undefined) {
       await this.quota.precheck(retried.projectId, tokensPerHour, retried.tokens);

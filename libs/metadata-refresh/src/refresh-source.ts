@@ -1,6 +1,7 @@
-import type { MetadataLocation } from '@app/metadata-fetch';
+import type { MetadataFetcher, MetadataLocation } from '@app/metadata-fetch';
 import { expandAddress } from '@app/metadata-uri';
 import type { Collection } from '@app/token-store';
+import { SourceNotSupported } from './metadata-refresh.errors.js';
 
 /**
  * The metadata host, the unit of politeness. What is on IPFS or Arweave comes from our gateways, whatever its name. Where
@@ -19,4 +20,11 @@ export function toLocation(collection: Collection): MetadataLocation {
   // The token id is filled in for each token, when it is fetched.
   if (source.kind === 'metadata_api') return { ...source, url: expandAddress(source.url, address) };
   return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
+}
+
+/** The same. Throws SourceNotSupported if this deployment cannot read it. */
+export function getLocation(collection: Collection, fetcher: Pick<MetadataFetcher, 'supports'>): MetadataLocation {
+  const source = toLocation(collection);
+  if (!fetcher.supports(source)) throw new SourceNotSupported(collection);
+  return source;
 }

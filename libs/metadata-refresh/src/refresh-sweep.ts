@@ -6,6 +6,7 @@ import { EventOutbox } from './event-outbox.js';
 import { countResults } from './refresh-progress.js';
 import { REFRESH_CHANNEL } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
+import { ScheduledRefreshes } from './scheduled-refreshes.js';
 import { areAllHeld, cancelChunks, holdChunks, lockChunksToHold, type ChunkBatch } from './stopped-chunks.js';
 import { VERDICTS } from './verdict.js';
 import { DatabaseBackoff } from './database-backoff.js';
@@ -30,12 +31,14 @@ interface SweepState {
   isCancelled: boolean;
   /** Its time (`not_before`) has not come, or it could not begin yet. */
   isScheduled: boolean;
+  /** It is scheduled, and its time has come. */
+  isDue: boolean;
   isPausedTooLong: boolean;
 }
 
 /**
  * Makes the chunks of refreshes follow what was decided about the refresh, in short transactions: it cancels their tokens, holds
- * them while the refresh is paused, and makes them claimable again. Any process may run it, and several may at the same time:
+ * them while the refresh is paused, makes them claimable again, and begins scheduled refreshes. Any process may run it, and several may at the same time:
  * `refreshes.sweep_due_at` says which refreshes are due, and a process that works on one moves it ahead for a few seconds. So a
  * process that dies leaves its work to the next one. Without such refreshes, a pass is one look into an index.
  */
@@ -51,6 +54,7 @@ export class RefreshSweep implements BeforeApplicationShutdown {
   constructor(
     private readonly em: EntityManager,
     private readonly quota: RefreshQuota,
+    private readonly scheduled: ScheduledRefreshes,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -148,6 +152,7 @@ export class RefreshSweep implements BeforeApplicationShutdown {
     if (!state) return false;
     if (state.isCancelled) return this.cancelNext(refreshId, steps);
     if (state.isPausedTooLong) return this.endPause(refreshId);
+    if (state.isDue && !state.isPaused) return this.begin(refreshId);
     return this.holdNext(refreshId, shouldBeHeld(state));
   }
 
@@ -172,6 +177,12 @@ export class RefreshSweep implements BeforeApplicationShutdown {
       this.logger.log({ msg: 'refresh cancelled', refreshId, projectId, reason: 'paused for 30 days' });
     }
     return true;
+  }
+
+  /** Its chunks follow in further steps, when it has begun. */
+  private async begin(refreshId: string): Promise<boolean> {
+    await this.scheduled.begin(refreshId);
+    return false;
   }
 
   /**
@@ -216,6 +227,7 @@ async function readState(em: EntityManager, refreshId: string): Promise<SweepSta
   const { rows } = await sql<SweepState>`
     select paused_at is not null as "isPaused", cancelled_at is not null as "isCancelled",
       not_before is not null and begun_at is null as "isScheduled",
+      not_before <= now() and begun_at is null as "isDue",
       coalesce(paused_at <= now() - ${MAX_PAUSE}, false) as "isPausedTooLong"
     from nft_metadata.refreshes where id = ${refreshId}::uuid and completed_at is null`.execute(em.getKysely());
   return rows[0] ?? null;

@@ -20,6 +20,7 @@ import { RefreshRetention } from './refresh-retention.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
 import { REFRESH_TRIGGERS, type RefreshTrigger } from './refresh-trigger.js';
+import { RefreshTokensReader, type RefreshTokenPage, type RefreshTokenQuery } from './refresh-tokens-reader.js';
 
 /** Selects refreshes. All filters have to match. */
 export interface RefreshFilter {
@@ -64,6 +65,7 @@ export class Refreshes {
     private readonly sweep: RefreshSweep,
     private readonly retries: RefreshRetry,
     private readonly retention: RefreshRetention,
+    private readonly tokensReader: RefreshTokensReader,
   ) {}
 
   /** Newest first; `limit` 1–1,000, 100 when absent. */
@@ -96,6 +98,11 @@ export class Refreshes {
       where refresh.id = ${parseRefreshId(refreshId)}::uuid`.execute(this.em.fork().getKysely());
     if (!rows[0]) throw new RefreshNotFound(refreshId);
     return toDetails(rows[0]);
+  }
+
+  /** What became of each token, in the order of token ids; `limit` 1 to 1,000. Throws RefreshNotFound. */
+  async listTokens(refreshId: string, query: RefreshTokenQuery): Promise<RefreshTokenPage> {
+    return this.tokensReader.page(await this.get(refreshId), query);
   }
 
   async count(filter: RefreshFilter): Promise<{ refreshes: number; pendingTokens: number }> {
@@ -202,7 +209,8 @@ export class Refreshes {
       removed += batch.length;
     }
     await sql`
-      with lanes as (delete from nft_metadata.lanes where project_id = ${projectId})
+      with lanes as (delete from nft_metadata.lanes where project_id = ${projectId}),
+        receipts as (delete from nft_metadata.idempotency_keys where project_id = ${projectId})
       delete from nft_metadata.refresh_quotas where project_id = ${projectId}`.execute(this.em.fork().getKysely());
     return removed;
   }

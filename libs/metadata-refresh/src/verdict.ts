@@ -21,7 +21,7 @@ export type Verdict = (typeof VERDICTS)[VerdictName];
 /** How many tokens of a refresh ended with each verdict. */
 export type VerdictCounts = Record<VerdictName, number>;
 
-const VERDICT_NAMES = Object.keys(VERDICTS) as VerdictName[];
+export const VERDICT_NAMES = Object.keys(VERDICTS) as VerdictName[];
 
 /** All counts at 0. */
 export const NO_VERDICTS = Object.fromEntries(VERDICT_NAMES.map((name) => [name, 0])) as VerdictCounts;

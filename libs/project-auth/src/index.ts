@@ -15,7 +15,7 @@ export { CREDENTIAL_KINDS } from './credential-kind.js';
 export type { CredentialKind } from './credential-kind.js';
 export { PostgresThrottlerStorage } from './postgres-throttler-storage.js';
 export { RequestRate } from './request-rate.js';
-export { RequestCounter, RequestRateGuard } from './request-rate.guard.js';
+export { ChecksRequestRateWith, RequestCounter, RequestRateGuard } from './request-rate.guard.js';
 export type { CountRequest } from './request-rate.guard.js';
 export { parseAddress } from './ethereum-address.js';
 export { CALLING_PROJECT, CurrentProject, projectOf } from './current-project.decorator.js';

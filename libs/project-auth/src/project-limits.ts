@@ -5,6 +5,8 @@ export interface ProjectLimits {
   requestsPerSecond: number | null;
   tokensPerRequest: number | null;
   tokensPerHour: number | null;
+  /** Tokens that one selection may have, such as all tokens of a collection. */
+  tokensPerSelection: number | null;
 }
 
 /** The maximum of PostgreSQL's integer, with room to add two limits. */

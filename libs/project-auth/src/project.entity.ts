@@ -13,10 +13,11 @@ const ProjectSchema = defineEntity({
     name: p.text(),
     /** Lower case. */
     ownerAddress: p.text().fieldName('owner_address'),
-    /** null, here and in the next two: the deployment's default; 0 blocks every request. */
+    /** null, here and in the next three: the deployment's default; 0 blocks every request. */
     requestsPerSecond: p.integer().nullable().fieldName('requests_per_second'),
     tokensPerRequest: p.integer().nullable().fieldName('tokens_per_request'),
     tokensPerHour: p.integer().nullable().fieldName('tokens_per_hour'),
+    tokensPerSelection: p.integer().nullable().fieldName('tokens_per_selection'),
     createdAt: p.datetime().defaultRaw('now()').fieldName('created_at'),
   },
 });

@@ -75,8 +75,13 @@ export class Projects extends ProjectDirectory {
     if (!project) throw new ProjectNotFound(projectId);
     em.assign(project, limits);
     await em.flush();
-    const { requestsPerSecond = null, tokensPerRequest = null, tokensPerHour = null } = project;
-    return { requestsPerSecond, tokensPerRequest, tokensPerHour };
+    const {
+      requestsPerSecond = null,
+      tokensPerRequest = null,
+      tokensPerHour = null,
+      tokensPerSelection = null,
+    } = project;
+    return { requestsPerSecond, tokensPerRequest, tokensPerHour, tokensPerSelection };
   }
 
   /** Oldest first. */
@@ -194,7 +199,7 @@ export class Projects extends ProjectDirectory {
     const { rows } = await sql<CallingProject & { keyId: string; noteUse: boolean }>`
       select project.id, project.name, project.owner_address as "ownerAddress",
         project.requests_per_second as "requestsPerSecond", project.tokens_per_request as "tokensPerRequest",
-        project.tokens_per_hour as "tokensPerHour", api_key.id as "keyId",
+        project.tokens_per_hour as "tokensPerHour", project.tokens_per_selection as "tokensPerSelection", api_key.id as "keyId",
         coalesce(api_key.last_used_at < now() - interval '1 minute', true) as "noteUse"
       from nft_metadata.api_keys as api_key
       join nft_metadata.projects as project on project.id = api_key.project_id

@@ -2,7 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { createParamDecorator, Inject, Injectable, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ThrottlerGuard, type ThrottlerRequest } from '@nestjs/throttler';
-import { projectOf } from './current-project.decorator.js';
+import { projectOf, type AuthenticatedRequest } from './current-project.decorator.js';
 import { PostgresThrottlerStorage } from './postgres-throttler-storage.js';
 import { RequestRateExceeded } from './project-auth.errors.js';
 import { RequestRate } from './request-rate.js';
@@ -14,8 +14,17 @@ interface ThrottledRequest {
   [COUNT_REQUEST]?: CountRequest;
 }
 
-/** Counts the request, in the transaction of `em` if one is given. Throws RequestRateExceeded. */
-export type CountRequest = (em?: EntityManager) => Promise<void>;
+export interface CountRequest {
+  /** Counts the request, in the transaction of `em` if one is given. Throws RequestRateExceeded. */
+  (em?: EntityManager): Promise<void>;
+  /** Throws RequestRateExceeded if the project has used up its second and the guard has not checked that yet. Counts nothing. */
+  check(): Promise<void>;
+}
+
+/**
+ * Lets the handler check the rate of requests that have this header, by `CountRequest.check`: such a request may turn out to be free.
+ */
+export const ChecksRequestRateWith = Reflector.createDecorator<string>();
 
 /**
  * Limits the requests per second of each project. Use it after a guard that finds the project. The guard refuses a project
@@ -40,11 +49,19 @@ export class RequestRateGuard extends ThrottlerGuard {
 
   protected override async handleRequest(throttled: ThrottlerRequest): Promise<boolean> {
     const { context, ttl, limit } = throttled;
-    const { isBlocked } = await this.storage.peek(projectOf(context).id, ttl, limit);
-    if (isBlocked) await this.throwThrottlingException(context);
+    const check = async () => {
+      const { isBlocked } = await this.storage.peek(projectOf(context).id, ttl, limit);
+      if (isBlocked) await this.throwThrottlingException(context);
+    };
     const count = async () => void (await super.handleRequest(throttled));
-    context.switchToHttp().getRequest<ThrottledRequest>()[COUNT_REQUEST] = (em) =>
-      em ? this.storage.inTransaction(em, count) : count();
+    const request = context.switchToHttp().getRequest<AuthenticatedRequest & ThrottledRequest>();
+    const header = this.reflector.get(ChecksRequestRateWith, context.getHandler()) as string | undefined;
+    const isLater = header !== undefined && request.headers[header] !== undefined;
+    if (!isLater) await check();
+    request[COUNT_REQUEST] = Object.assign(
+      (em?: EntityManager) => (em ? this.storage.inTransaction(em, count) : count()),
+      { check: isLater ? check : async () => {} },
+    );
     return true;
   }
 

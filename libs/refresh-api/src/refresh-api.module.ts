@@ -19,17 +19,22 @@ import {
 } from './partner-api/partner-api-fallback.controller.js';
 import { LimitsController, LIMITS_PATH } from './project-api/limits.controller.js';
 import { ProjectApiController, REFRESHES_PATH } from './project-api/project-api.controller.js';
+import { RefreshTokensController } from './project-api/refresh-tokens.controller.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import {
+  EstimateFallbackController,
   LimitsFallbackController,
   ProjectApiFallbackController,
 } from './project-api/project-api-fallback.controller.js';
 import { RefreshControlController } from './project-api/refresh-control.controller.js';
+import { ESTIMATE_PATH, RefreshEstimateController } from './project-api/refresh-estimate.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokenRestoreController } from './token-api/token-restore.controller.js';
 import { TokenVersionsController } from './token-api/token-versions.controller.js';
 import { TokensController, TOKENS_PATH } from './token-api/tokens.controller.js';
+import { ValidationApiFallbackController } from './validation-api/validation-api-fallback.controller.js';
+import { VALIDATE_PATH, ValidationController } from './validation-api/validation.controller.js';
 import { WebhookApiFilter } from './webhook-api/webhook-api.filter.js';
 import { WebhookApiFallbackController } from './webhook-api/webhook-api-fallback.controller.js';
 import { WebhooksController, WEBHOOKS_PATH } from './webhook-api/webhooks.controller.js';
@@ -116,8 +121,14 @@ function controllersOf({
     projectApiPath === false
       ? []
       : [
+          // First, because a refresh id may be any text.
+          mount(projectApiPath, ESTIMATE_PATH, RefreshEstimateController),
+          mount(projectApiPath, ESTIMATE_PATH, EstimateFallbackController),
+          mount(projectApiPath, VALIDATE_PATH, ValidationController),
+          mount(projectApiPath, VALIDATE_PATH, ValidationApiFallbackController),
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
+          mount(projectApiPath, REFRESHES_PATH, RefreshTokensController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
           mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),
           ...(exposeTokenRoutes

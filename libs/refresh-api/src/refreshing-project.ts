@@ -6,6 +6,7 @@ export function asRefreshingProject({
   id,
   tokensPerRequest = null,
   tokensPerHour = null,
+  tokensPerSelection = null,
 }: CallingProject): RefreshingProject {
-  return { id, tokensPerRequest, tokensPerHour };
+  return { id, tokensPerRequest, tokensPerHour, tokensPerSelection };
 }

@@ -3,7 +3,8 @@ import { z } from 'zod';
 
 const rule = 'must be a decimal uint256: digits only, no leading zero, below 2^256';
 
-const tokenId = z
+/** A token id of a JSON body, as decimal text. */
+export const tokenIdSchema = z
   .union(
     [
       z.string().refine(isTokenId, { error: rule }).meta({ pattern: '^(0|[1-9][0-9]{0,77})$' }),
@@ -18,5 +19,5 @@ const tokenId = z
 
 /** At least one token id. The maximum depends on the project, so it is checked elsewhere. */
 export const tokenIdsSchema = z
-  .array(tokenId, { error: 'must be a list of token ids' })
+  .array(tokenIdSchema, { error: 'must be a list of token ids' })
   .min(1, { error: 'must have at least one token id' });

@@ -40,8 +40,11 @@ export interface SafePost {
 /** The response to a request, or the reason why there is none. */
 export type SafeResponse =
   /** `sentRequestHeaders`: whether the request's own headers went to the host that responded. */
-  | ({ kind: 'response'; url: string; sentRequestHeaders: boolean } & HttpResponse)
-  | { kind: 'unreachable'; url: string; reason: RequestFailureReason };
+  | ({ kind: 'response'; url: string; sentRequestHeaders: boolean; redirects: readonly string[] } & HttpResponse)
+  | { kind: 'unreachable'; url: string; reason: RequestFailureReason; redirects: readonly string[] };
+
+/** The URLs that redirects have led to, in order; almost always none. */
+const NO_REDIRECTS: readonly string[] = Object.freeze([]);
 
 /**
  * One request, as axios passes it to our adapter. A class, since axios deep-copies plain objects. It carries the signal, the
@@ -102,9 +105,10 @@ export class SsrfSafeHttp implements OnApplicationShutdown {
     let url = request.url;
     let headers = this.withDefaults(request.headers);
     let sentRequestHeaders = true;
+    let redirects = NO_REDIRECTS;
     for (let hops = 0; ; hops += 1) {
       const checked = this.check(url);
-      if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
+      if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason, redirects };
       try {
         const { data: response } = await this.axios.request<HttpResponse>(
           configFor({
@@ -120,17 +124,20 @@ export class SsrfSafeHttp implements OnApplicationShutdown {
           }),
         );
         const location = REDIRECTS.includes(response.status) ? utf8(response.headers['location']) : undefined;
-        if (location === undefined) return toResponse(response, url, sentRequestHeaders);
-        if (hops >= this.config.maxRedirects) return { kind: 'unreachable', url, reason: 'too_many_redirects' };
+        if (location === undefined) return toResponse(response, url, { sentRequestHeaders, redirects });
+        if (hops >= this.config.maxRedirects) {
+          return { kind: 'unreachable', url, reason: 'too_many_redirects', redirects };
+        }
         const next = URL.parse(location, url);
-        if (!next) return { kind: 'unreachable', url, reason: 'invalid_uri' };
+        if (!next) return { kind: 'unreachable', url, reason: 'invalid_uri', redirects };
         if (next.origin !== checked.url.origin) {
           headers = this.headers;
           sentRequestHeaders = false;
         }
         url = next.href;
+        redirects = [...redirects, url];
       } catch (error) {
-        return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
+        return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error), redirects };
       }
     }
   }
@@ -139,7 +146,8 @@ export class SsrfSafeHttp implements OnApplicationShutdown {
   async post(request: SafePost): Promise<SafeResponse> {
     const { url, body, signal, expectsBody, maxBytes = Infinity, onLargeBody } = request;
     const checked = this.check(url);
-    if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason };
+    const redirects = NO_REDIRECTS;
+    if (checked.kind === 'refused') return { kind: 'unreachable', url, reason: checked.reason, redirects };
     try {
       const { data: response } = await this.axios.request<HttpResponse>(
         configFor({
@@ -154,9 +162,9 @@ export class SsrfSafeHttp implements OnApplicationShutdown {
           onLargeBody,
         }),
       );
-      return toResponse(response, url, true);
+      return toResponse(response, url, { sentRequestHeaders: true, redirects });
     } catch (error) {
-      return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error) };
+      return { kind: 'unreachable', url, reason: signal.aborted ? 'timeout' : reasonFor(error), redirects };
     }
   }
 
@@ -188,8 +196,12 @@ const adapter: AxiosAdapter = async (config) => {
   return { status: response.status, statusText: '', headers: NO_HEADERS, data: response, config };
 };
 
-function toResponse({ status, headers, body }: HttpResponse, url: string, sentRequestHeaders: boolean): SafeResponse {
-  return { kind: 'response', url, sentRequestHeaders, status, headers, body };
+function toResponse(
+  { status, headers, body }: HttpResponse,
+  url: string,
+  { sentRequestHeaders, redirects }: { sentRequestHeaders: boolean; redirects: readonly string[] },
+): SafeResponse {
+  return { kind: 'response', url, sentRequestHeaders, redirects, status, headers, body };
 }
 
 /** Headers arrive as Latin-1. Browsers read non-ASCII characters in a location as UTF-8. */

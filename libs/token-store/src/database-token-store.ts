@@ -1,7 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { bigintArray, textArray, uuidArray } from '@app/database';
 import { Injectable } from '@nestjs/common';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { formatPageCursor, parsePageCursor, type PageOrder } from './search/page-cursor.js';
@@ -12,8 +12,10 @@ import { tokenOrder } from './token-order.js';
 import { recordTables, toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
 import { TokenRegistration } from './token-registration.js';
+import { selectedTokens } from './selected-tokens.js';
 import { findStoredTokens, isReferenced } from './stored-tokens.js';
 import { TokenRemoval } from './token-removal.js';
+import type { TokenIdPage, TokenIdQuery, TokenSelection } from './token-selection.js';
 import {
   TokenStore,
   type StoredToken,
@@ -138,6 +140,28 @@ export class DatabaseTokenStore extends TokenStore {
       ${recordTables}
       order by found.place`.execute(this.em.fork().getKysely());
     return { tokens: rows.map(toTokenRecord), next };
+  }
+
+  override async selectTokens({ limit, ...query }: TokenIdQuery, em = this.em.fork()): Promise<TokenIdPage> {
+    const { rows } = await sql<{ tokenId: string }>`
+      select token_id::text as "tokenId" from (${selectedTokens(query)}) as selected
+      order by selected.token_id
+      limit ${limit}`.execute(em.getKysely());
+    const tokenIds = rows.map(({ tokenId }) => tokenId);
+    return { tokenIds, next: tokenIds.length < limit ? null : tokenIds.at(-1)! };
+  }
+
+  override async countSelected(collectionId: string, selection: TokenSelection): Promise<number> {
+    if ('all' in selection && !selection.status && !selection.notRefreshedSince) return this.countTokens(collectionId);
+    const { rows } = await sql<{ tokens: number }>`
+      select count(*)::int as tokens from (${selectedTokens({ collectionId, selection })}) as selected`.execute(
+      this.em.fork().getKysely(),
+    );
+    return rows[0]!.tokens;
+  }
+
+  override selectionSql(query: Omit<TokenIdQuery, 'limit'>): RawBuilder<{ token_id: string }> {
+    return selectedTokens(query);
   }
 
   override async findTokenWithDocument({ collectionId, tokenId }: TokenReference) {

@@ -12,6 +12,8 @@ export type {
   WriteOptions,
   WriteResult,
 } from './token-store.js';
+export { MAX_RANGES, normalizeSelection, SELECTABLE_STATUSES } from './token-selection.js';
+export type { SelectableStatus, TokenIdPage, TokenIdQuery, TokenRange, TokenSelection } from './token-selection.js';
 export type { TokenOrder } from './token-order.js';
 export type { TokenFilters, TraitRange } from './search/trait-filter.js';
 export { TokenSearch } from './search/token-search.js';
@@ -20,6 +22,8 @@ export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
+export { previewRecord } from './record-preview.js';
+export type { RecordPreview, UnstoredFetch } from './record-preview.js';
 export { VersionStore } from './version-store.js';
 export type {
   EndedHold,
@@ -50,6 +54,7 @@ export {
   CollectionFull,
   InvalidCollection,
   InvalidCursor,
+  InvalidSelection,
   InvalidTokenId,
   InvalidTraitRange,
   OrderNotSupported,

@@ -22,10 +22,11 @@ const REPORTED_COLUMNS: Readonly<Record<string, ChangedField>> = {
   'attributes::text': 'attributes',
 };
 
+/** The fields of a record whose changes are reported. */
+export const REPORTED_FIELDS: readonly ChangedField[] = Object.values(REPORTED_COLUMNS);
+
 /** Joins the old documents to an `update` of `token_documents as document` from rows called `row`. The caller has locked them. */
 export const joinBefore = sql.raw('join nft_metadata.token_documents as before on before.id = row.id');
-
-const FIELDS = Object.values(REPORTED_COLUMNS);
 
 /**
  * The fields that this `update` changes, as a number with one bit for each, which is what `token_versions` stores: compared in the
@@ -43,12 +44,12 @@ export function fieldsOf(metadata: TokenMetadata): number {
     const value = metadata[field];
     return Array.isArray(value) ? value.length > 0 : value !== null;
   };
-  return FIELDS.reduce((bits, field, bit) => bits + (hasValue(field) ? 1 << bit : 0), 0);
+  return REPORTED_FIELDS.reduce((bits, field, bit) => bits + (hasValue(field) ? 1 << bit : 0), 0);
 }
 
 /** Of the number in `token_versions.changed_fields`. */
 export function toChangedFields(bits: number): ChangedField[] {
-  return FIELDS.filter((_, bit) => bits & (1 << bit));
+  return REPORTED_FIELDS.filter((_, bit) => bits & (1 << bit));
 }
 
 export function toChange(

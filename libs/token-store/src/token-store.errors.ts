@@ -48,6 +48,11 @@ export class InvalidCollection extends Error {
   override readonly name = 'InvalidCollection';
 }
 
+/** A range of token ids is none, or there are too many; the message says which. */
+export class InvalidSelection extends Error {
+  override readonly name = 'InvalidSelection';
+}
+
 /** A bound of a range is not a decimal number. */
 export class InvalidTraitRange extends Error {
   override readonly name = 'InvalidTraitRange';

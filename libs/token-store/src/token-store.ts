@@ -1,10 +1,12 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { RawBuilder } from 'kysely';
 import type { MetadataChange } from './metadata-change.js';
 import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 import type { TokenFilters } from './search/trait-filter.js';
 import { tokenOrder, type TokenOrder } from './token-order.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
+import { rangesAfter, type TokenIdPage, type TokenIdQuery, type TokenSelection } from './token-selection.js';
 import { OrderNotSupported } from './token-store.errors.js';
 
 /** Which tokens to list. All filters must hold. */
@@ -118,6 +120,9 @@ export interface StoredToken extends TokenReference {
   known?: unknown;
 }
 
+/** The most records that `listTokens` returns. */
+const LIST_LIMIT = 1000;
+
 /**
  * The port between refreshing and everything that shows tokens. Listing modules read records here; a marketplace's own
  * indexer registers tokens here; the refresh worker writes here. A host may keep token records in a table of its own by
@@ -167,6 +172,59 @@ export abstract class TokenStore {
     const tokens = await this.listTokens({ ...query, ...(after !== undefined && { after }) });
     const last = tokens.length < (query.limit ?? 100) ? undefined : tokens.at(-1);
     return { tokens, next: last ? formatPageCursor(order, [last.tokenId]) : null };
+  }
+
+  /**
+   * One page of the ids of selected tokens, ascending. `selection` is normalized: its ranges ascend and do not overlap. Runs inside
+   * the transaction of `em` that accepts a refresh; a store in the same database can use it for one snapshot. This default
+   * implementation reads whole records with `listTokens`, 1,000 at a time: override it when your store can read ids alone.
+   */
+  async selectTokens(
+    { collectionId, selection, after, limit }: TokenIdQuery,
+    _em?: EntityManager,
+  ): Promise<TokenIdPage> {
+    const size = Math.min(limit, LIST_LIMIT);
+    if ('all' in selection) {
+      const { status, notRefreshedSince } = selection;
+      const tokens = await this.listTokens({ collectionId, limit: size, ...(after !== undefined && { after }) });
+      const selected = tokens.filter(
+        ({ metadataStatus, lastSuccessAt }) =>
+          (!status || (status as readonly string[]).includes(metadataStatus)) &&
+          (!notRefreshedSince || !lastSuccessAt || lastSuccessAt < notRefreshedSince),
+      );
+      const last = tokens.length < size ? undefined : tokens.at(-1);
+      return { tokenIds: selected.map(({ tokenId }) => tokenId), next: last?.tokenId ?? null };
+    }
+
+    const [range, ...others] = rangesAfter(selection.ranges, after);
+    if (!range) return { tokenIds: [], next: null };
+    // Token id 0 has no id before it.
+    const before = range.from === '0' ? undefined : String(BigInt(range.from) - 1n);
+    const tokens = await this.listTokens({ collectionId, limit: size, ...(before !== undefined && { after: before }) });
+    const tokenIds = tokens.map(({ tokenId }) => tokenId).filter((tokenId) => BigInt(tokenId) <= BigInt(range.to));
+    if (tokens.length === size && tokenIds.length === tokens.length) return { tokenIds, next: tokenIds.at(-1)! };
+    return { tokenIds, next: others.length > 0 ? range.to : null };
+  }
+
+  /** How many tokens are selected now. This default implementation reads all pages of `selectTokens`. */
+  async countSelected(collectionId: string, selection: TokenSelection): Promise<number> {
+    if ('all' in selection && !selection.status && !selection.notRefreshedSince) return this.countTokens(collectionId);
+    let count = 0;
+    for (let after: string | undefined | null; after !== null;) {
+      const page: TokenIdPage = await this.selectTokens({ collectionId, selection, after, limit: LIST_LIMIT });
+      count += page.tokenIds.length;
+      after = page.next;
+    }
+    return count;
+  }
+
+  /**
+   * A query with one column, `token_id numeric`: the ids of the selected tokens above `after`, in any order, each once. The database
+   * of the refreshes runs it, so that a refresh of a million tokens is accepted by one statement. This default implementation returns
+   * null: the ids come in pages, from `selectTokens`.
+   */
+  selectionSql(_query: Omit<TokenIdQuery, 'limit'>): RawBuilder<{ token_id: string }> | null {
+    return null;
   }
 
   /** The record and, read with it, the document as served: JSON text, numbers to the last digit; null when there is none. */

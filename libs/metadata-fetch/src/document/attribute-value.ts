@@ -4,6 +4,7 @@ import { truncate, type ExpandId } from './document-text.js';
 import { isExactDouble } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { ExactNumber, type JsonValue } from './json-value.js';
+import type { MetadataWarning } from './metadata-warnings.js';
 import { trimText } from '@app/metadata-uri';
 
 export type AttributeValue = Pick<FetchedAttribute, 'value' | 'valueType'>;
@@ -19,7 +20,7 @@ export function readAttributeValue(
   value: Exclude<JsonValue, null>,
   displayType: string | null,
   expandId: ExpandId,
-  warnings: Set<string>,
+  warnings: Set<MetadataWarning>,
 ): AttributeValue {
   const display = displayType?.toLowerCase() ?? '';
   if (display === 'date' && typeof value !== 'object' && typeof value !== 'boolean') {
@@ -34,7 +35,7 @@ export function readAttributeValue(
   return { value: truncateValue(expandId(canonicalJson(value)), warnings), valueType: 'string' };
 }
 
-function readTextValue(text: string, display: string, warnings: Set<string>): AttributeValue {
+function readTextValue(text: string, display: string, warnings: Set<MetadataWarning>): AttributeValue {
   if (NUMBER_DISPLAYS.has(display) && NUMBER_TEXT.test(text)) {
     return { value: isExactDouble(text) ? Number(text) : text, valueType: 'number' };
   }
@@ -44,7 +45,7 @@ function readTextValue(text: string, display: string, warnings: Set<string>): At
   return { value: truncateValue(text, warnings), valueType: 'string' };
 }
 
-function truncateValue(text: string, warnings: Set<string>): string {
+function truncateValue(text: string, warnings: Set<MetadataWarning>): string {
   if (text.length > MAX_VALUE_LENGTH) warnings.add('attribute_value_cut');
   return truncate(text, MAX_VALUE_LENGTH);
 }

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { TextDecoder } from 'node:util';
+import type { MetadataWarning } from './metadata-warnings.js';
 
 export interface BodyText {
   text: string;
-  warnings: string[];
+  warnings: MetadataWarning[];
 }
 
 /**
@@ -14,7 +15,7 @@ export function decodeText(body: Uint8Array, contentType: string | null): BodyTe
   const utf16 = utf16Of(body);
   if (utf16) return { text: decodeAs(utf16, body), warnings: [] };
 
-  const warnings: string[] = [];
+  const warnings: MetadataWarning[] = [];
   const charset = charsetOf(contentType);
   if (charset !== null && !/^utf-?8$/.test(charset)) {
     const decoder = decoderFor(charset);

@@ -3,6 +3,7 @@ import { readString, readText, type ExpandId } from './document-text.js';
 import { nestedUrls, nestedTexts } from './inner-values.js';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
 import type { MediaUrl } from '../uri/media-url.js';
+import type { MetadataWarning, TextField, UrlField } from './metadata-warnings.js';
 
 /** The URL that was found for a field. */
 export interface FoundUrl {
@@ -27,17 +28,17 @@ export class DocumentFields {
   constructor(
     private readonly document: JsonObject,
     private readonly expandId: ExpandId,
-    private readonly warnings: Set<string>,
+    private readonly warnings: Set<MetadataWarning>,
   ) {
     const { properties } = document;
     this.properties = isJsonObject(properties) ? properties : null;
   }
 
-  text(fields: readonly string[], code: string): string | null {
+  text(fields: readonly string[], code: TextField): string | null {
     return this.find(fields, (value) => readText(value, this.expandId) ?? this.nestedText(value, code));
   }
 
-  url(fields: readonly string[], code: string, read: ReadUrl): FoundUrl {
+  url(fields: readonly string[], code: UrlField, read: ReadUrl): FoundUrl {
     const unusable: Unusable = { original: null, problem: null };
     const found = this.find(fields, (value) => {
       const text = this.urlText(value);
@@ -71,7 +72,7 @@ export class DocumentFields {
     return null;
   }
 
-  private nestedText(value: JsonValue, code: string): string | null {
+  private nestedText(value: JsonValue, code: TextField): string | null {
     if (!isNested(value)) return null;
     for (const inner of nestedTexts(value)) {
       const text = readText(inner, this.expandId);
@@ -82,7 +83,7 @@ export class DocumentFields {
     return null;
   }
 
-  private nestedUrl(value: JsonValue, code: string, read: ReadUrl): FoundUrl | null {
+  private nestedUrl(value: JsonValue, code: UrlField, read: ReadUrl): FoundUrl | null {
     if (!isNested(value)) return null;
     for (const inner of nestedUrls(value)) {
       const original = this.urlText(inner);

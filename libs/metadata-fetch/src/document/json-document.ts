@@ -6,6 +6,7 @@ import type { UndecodableReason } from '../fetch-outcome.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { isJsonObject, type JsonObject } from './json-value.js';
 import { isCompressed, isMediaType, mediaTypeOf, mediaTypeOfBytes, moreTrusted } from './media-type.js';
+import type { MetadataWarning } from './metadata-warnings.js';
 import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { isSvg } from './svg-text.js';
@@ -18,7 +19,7 @@ export type DecodedDocument =
       /** The document without NUL padding, if it has any. */
       shown?: JsonObject;
       raw: string;
-      warnings: string[];
+      warnings: MetadataWarning[];
     }
   /** An image or a video instead of a document. `url`: its `data:` URI, if the body was one. */
   | { kind: 'media'; mediaType: string; url?: string }
@@ -50,7 +51,7 @@ function decode(body: Uint8Array, contentType: string | null, mayNest: boolean):
   return parseDocument(content, warnings);
 }
 
-function parseDocument(content: string, warnings: string[]): DecodedDocument {
+function parseDocument(content: string, warnings: MetadataWarning[]): DecodedDocument {
   if (content.startsWith('<')) return undecodable('not_json');
   if (isOutOfBounds(content)) return undecodable('too_deep');
   const storable = sanitizeForPostgres(content);
@@ -69,7 +70,7 @@ function parseDocument(content: string, warnings: string[]): DecodedDocument {
 }
 
 /** A document that was encoded as JSON twice. Follows one level. */
-function parseInnerDocument(text: string, warnings: string[]): DecodedDocument {
+function parseInnerDocument(text: string, warnings: MetadataWarning[]): DecodedDocument {
   const content = trimText(text);
   return content.startsWith('{') ? parseDocument(content, [...warnings, 'encoded_twice']) : undecodable('wrong_type');
 }

@@ -1,11 +1,12 @@
 import { parseExactly } from './exact-numbers.js';
 import { isJsonObject } from './json-value.js';
+import type { MetadataWarning } from './metadata-warnings.js';
 import { normalizeAttributes } from './normalize-attributes.js';
 
 const normalize = (text: string) => {
   const { value } = parseExactly(text);
   if (!isJsonObject(value)) throw new TypeError('The test needs an object');
-  const warnings = new Set<string>();
+  const warnings = new Set<MetadataWarning>();
   return { attributes: normalizeAttributes(value, (same) => same, warnings), warnings: [...warnings] };
 };
 /** The traits as `[type, value, kind]`. */

@@ -5,6 +5,7 @@ import { parseExactly } from './exact-numbers.js';
 import type { FetchedAttribute } from './fetched-metadata.js';
 import { isOutOfBounds } from './json-bounds.js';
 import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.js';
+import type { MetadataWarning } from './metadata-warnings.js';
 import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
 import { trimText } from '@app/metadata-uri';
@@ -33,7 +34,7 @@ interface RawTrait {
 export function normalizeAttributes(
   document: JsonObject,
   expandId: ExpandId,
-  warnings: Set<string>,
+  warnings: Set<MetadataWarning>,
 ): FetchedAttribute[] {
   const traits = findTraits(document, expandId, warnings);
   const attributes: FetchedAttribute[] = [];
@@ -49,7 +50,11 @@ export function normalizeAttributes(
   return attributes;
 }
 
-function findTraits(document: JsonObject, expandId: ExpandId, warnings: Set<string>): Iterable<RawTrait | null> {
+function findTraits(
+  document: JsonObject,
+  expandId: ExpandId,
+  warnings: Set<MetadataWarning>,
+): Iterable<RawTrait | null> {
   const collection = readCollections(document, warnings);
   const properties = isEmpty(collection) ? readCollection(document.properties) : null;
   const inner = nestedCollection(properties ?? collection);
@@ -62,7 +67,7 @@ function findTraits(document: JsonObject, expandId: ExpandId, warnings: Set<stri
 type Collection = JsonValue[] | JsonObject;
 
 /** `attributes`, or `traits` if that is empty. */
-function readCollections(map: JsonObject, warnings?: Set<string>): Collection | null {
+function readCollections(map: JsonObject, warnings?: Set<MetadataWarning>): Collection | null {
   const attributes = readCollection(map.attributes, warnings);
   return isEmpty(attributes) ? (readCollection(map.traits, warnings) ?? attributes) : attributes;
 }
@@ -83,7 +88,7 @@ function isOneTrait(collection: Collection | null): boolean {
 }
 
 /** A list or a map, else null. Some contracts store it as JSON text, which is parsed once. */
-function readCollection(value: JsonValue | undefined, warnings?: Set<string>): Collection | null {
+function readCollection(value: JsonValue | undefined, warnings?: Set<MetadataWarning>): Collection | null {
   if (value === undefined || value === null || value === '') return null;
   const collection = typeof value === 'string' ? parseCollection(value) : value;
   if (isJsonObject(collection)) return listInMap(collection) ?? collection;
@@ -210,7 +215,7 @@ function memberName(key: string): string {
   return hasVisibleCharacter(name) ? name : '';
 }
 
-function toAttribute(trait: RawTrait, expandId: ExpandId, warnings: Set<string>): FetchedAttribute | null {
+function toAttribute(trait: RawTrait, expandId: ExpandId, warnings: Set<MetadataWarning>): FetchedAttribute | null {
   const { value, displayType, maxValue } = trait;
   if (value === undefined || value === null) return null;
   const name = trait.name ?? '';

@@ -15,6 +15,7 @@ import {
   YOUTUBE_FIELDS,
 } from './known-fields.js';
 import { readAnimationUrl, readImageUrl, readLinkUrl } from '../uri/media-url.js';
+import type { MetadataWarning, TextField } from './metadata-warnings.js';
 import { normalizeAttributes } from './normalize-attributes.js';
 import { expandErc1155Id, hasErc1155Id, type TokenStandard } from '../uri/erc1155-id.js';
 import { trimText } from '@app/metadata-uri';
@@ -39,7 +40,7 @@ export function normalizeMetadata(
   const warnings = new Set(found);
   const expandId = standard === 'erc1155' && hasErc1155Id(raw) ? expandIdWith(tokenId) : asIs;
   const fields = new DocumentFields(shown, expandId, warnings);
-  const text = (names: readonly string[], limit: number, code: string) => {
+  const text = (names: readonly string[], limit: number, code: TextField) => {
     const value = fields.text(names, code);
     if (value !== null && value.length > limit) warnings.add(`${code}_cut`);
     return value === null ? null : truncate(value, limit);
@@ -72,7 +73,7 @@ function titleFields({ type, properties }: JsonObject): string[] {
   return type === 'object' && isJsonObject(properties) ? [] : TITLE_FIELDS;
 }
 
-function normalizeColor(text: string | null, warnings: Set<string>): string | null {
+function normalizeColor(text: string | null, warnings: Set<MetadataWarning>): string | null {
   if (text === null) return null;
   const digits = /^#?([0-9a-f]{6}|[0-9a-f]{3})$/i.exec(text)?.[1]?.toLowerCase();
   if (digits === undefined) warnings.add('invalid_background_color');

@@ -1,3 +1,4 @@
+import type { MetadataWarning } from './metadata-warnings.js';
 import { isDataUri } from '@app/metadata-uri';
 import { toDataUri } from '../uri/data-uri.js';
 import { decodeDocument, type DecodedDocument } from './json-document.js';
@@ -52,7 +53,10 @@ function readStoredDocument(body: Uint8Array, context: NormalizeContext, warning
   const document = parseExactly(raw).value;
   const shown = warnings.includes('replaced_characters') ? withoutStoredPadding(document) : document;
   if (!isJsonObject(document) || !isJsonObject(shown)) throw new TypeError('A stored document is no JSON object.');
-  return normalizeMetadata({ kind: 'document', document, shown, raw, warnings: [...warnings] }, context);
+  return normalizeMetadata(
+    { kind: 'document', document, shown, raw, warnings: [...warnings] as MetadataWarning[] },
+    context,
+  );
 }
 
 /** The URL of media. `url` is truncated if the token URI is a `data:` URI, so that is encoded again. */

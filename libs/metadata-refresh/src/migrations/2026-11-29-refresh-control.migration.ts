@@ -6,6 +6,7 @@ export class RefreshControlMigration extends Migration {
     // trigger: what requested the refresh; trigger_detail: the event, for `event`. retry_of: the refresh whose failed tokens it
     // tries again. selection: what was selected instead of a list of tokens.
     // not_before: it begins then, and begun_at says when it did; both are null when it began at once.
+    // tokens_per_hour: the limit of the hour in which it begins later; null: it is not charged then.
     // charged: tokens that count towards the hour of the project which began at charged_window.
     // sweep_due_at: when the sweep looks at the refresh next, because it begins, is paused, resumed or cancelled; null: never.
     // speed_since and speed_from: the time from which the speed is measured, and how many tokens had a result then. The next two
@@ -26,6 +27,7 @@ export class RefreshControlMigration extends Migration {
         add column selection jsonb,
         add column not_before timestamptz,
         add column begun_at timestamptz,
+        add column tokens_per_hour integer,
         add column paused_at timestamptz,
         add column cancelled_at timestamptz,
         add column charged integer not null default 0 check (charged >= 0),
@@ -145,7 +147,7 @@ export class RefreshControlMigration extends Migration {
       alter table nft_metadata.refreshes
         drop column unchanged, drop column superseded, drop column held, drop column staged, drop column cancelled,
         drop column trigger, drop column trigger_detail, drop column retry_of, drop column selection,
-        drop column not_before, drop column begun_at, drop column paused_at, drop column cancelled_at,
+        drop column not_before, drop column begun_at, drop column tokens_per_hour, drop column paused_at, drop column cancelled_at,
         drop column charged, drop column charged_window, drop column sweep_due_at,
         drop column speed_since, drop column speed_from, drop column speed_next_since, drop column speed_next_from,
         add constraint refreshes_check check (succeeded >= 0 and failed >= 0 and succeeded + failed <= total),

@@ -174,7 +174,8 @@ export class Fetcher {
   }
 }
 
-function signalOf(outcome: FetchOutcome): HostSignal {
+/** What an outcome says about the load of its host. */
+export function signalOf(outcome: FetchOutcome): HostSignal {
   switch (outcome.kind) {
     case 'unreachable':
       return outcome.reason === 'timeout' ? 'timed_out' : 'failed';

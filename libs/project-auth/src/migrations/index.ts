@@ -1,4 +1,8 @@
 import { ProjectAuthMigration } from './2026-11-28-project-auth.migration.js';
+import { SelectionLimitMigration } from './2026-11-29-selection-limit.migration.js';
 
 /** For `migrations.migrationsList` of a host or of this service, in this order. A published name never changes. */
-export const projectAuthMigrations = [{ name: 'nft-metadata-2026-11-28-project-auth', class: ProjectAuthMigration }];
+export const projectAuthMigrations = [
+  { name: 'nft-metadata-2026-11-28-project-auth', class: ProjectAuthMigration },
+  { name: 'nft-metadata-2026-11-29-selection-limit', class: SelectionLimitMigration },
+];

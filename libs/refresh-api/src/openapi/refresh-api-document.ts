@@ -80,12 +80,28 @@ export function createRefreshApiDocument(
     autoTagControllers: false,
   });
   giveEachOperationItsId(document);
+  addNegotiatedTypes(document);
   const config = app.get<RefreshApiConfig>(REFRESH_API_CONFIG, { strict: false });
   nameCredentials(document, {
     projectApi: config.projectApiAuthentication,
     partnerApi: config.partnerApiAuthentication,
   });
   return document;
+}
+
+/** A route whose responses have several types, by `Accept`, has paths with an extension for the others: it gets their types. */
+function addNegotiatedTypes({ paths }: OpenAPIObject): void {
+  for (const [path, { get }] of Object.entries(paths)) {
+    const extension = /^(.*)\.[a-z]+$/.exec(path);
+    const content = contentOf(get);
+    const negotiated = extension && contentOf(paths[extension[1]!]?.get);
+    if (content && negotiated) Object.assign(negotiated, content);
+  }
+}
+
+function contentOf(operation: OpenAPIObject['paths'][string]['get']) {
+  const response = operation?.responses['200'];
+  return response && 'content' in response ? response.content : undefined;
 }
 
 /** A controller below two base paths has each operation twice. */

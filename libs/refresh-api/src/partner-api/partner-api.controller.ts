@@ -1,14 +1,17 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
 import {
+  ChecksRequestRateWith,
   CurrentProject,
   RequestCounter,
   RequestRateGuard,
   type CallingProject,
   type CountRequest,
 } from '@app/project-auth';
-import { Body, Controller, HttpCode, Inject, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpCode, Inject, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { z } from 'zod';
 import { authenticatedBy } from '../authenticated-by.guard.js';
+import { setHeaders, type HttpResponse } from '../http-response.js';
+import { IDEMPOTENCY_KEY, IdempotencyKey, REPLAYED_HEADER } from '../idempotency-key.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { asRefreshingProject } from '../refreshing-project.js';
@@ -33,21 +36,33 @@ export class PartnerApiController {
   @Post()
   @HttpCode(200)
   @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @ChecksRequestRateWith(IDEMPOTENCY_KEY)
   @DocumentsRefreshMetadata()
   async refreshMetadata(
     @CurrentProject() project: CallingProject,
     @Param('token_address', validatedBy(tokenAddressSchema)) collectionAddress: string,
     @Body(validatedBy(refreshMetadataSchema)) { tokenIds }: RefreshMetadata,
+    @IdempotencyKey() key: string | undefined,
     @RequestCounter() countRequest: CountRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<z.output<typeof initiatedSchema>> {
-    const { refreshId } = await this.refreshes.request(
+    const body = { collectionAddress, tokenIds };
+    const { refreshId, isReplayed } = await this.refreshes.request(
       asRefreshingProject({
         ...project,
         // A project's own limit, which may be meant for the 1,000 tokens of the project API, can only lower the limit here.
         tokensPerRequest: Math.min(project.tokensPerRequest ?? Infinity, this.config.partnerTokensPerRequest),
       }),
-      { trigger: 'partner_api', collectionAddress, tokenIds, unknownTokens: 'reject', admit: countRequest },
+      {
+        ...body,
+        trigger: 'partner_api',
+        unknownTokens: 'reject',
+        ...(key !== undefined && { idempotency: { route: 'POST refresh_metadata', key, body } }),
+        precheck: () => countRequest.check(),
+        admit: countRequest,
+      },
     );
+    if (isReplayed) setHeaders(response, REPLAYED_HEADER);
     return { message: 'Metadata refresh initiated', refresh_id: refreshId };
   }
 }

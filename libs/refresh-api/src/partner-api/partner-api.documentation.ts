@@ -1,6 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { DocumentsIdempotencyKey, replayedHeader } from '../idempotency-key.js';
 import { Responds, retryAfterHeader } from '../openapi/documented-response.js';
 import { Authenticated } from '../openapi/security.js';
 import { initiatedSchema, partnerErrorSchema } from './partner-api.responses.js';
@@ -16,7 +17,8 @@ export const DocumentsRefreshMetadata = () =>
       summary: 'Request a refresh',
       description: 'All or nothing: if a token is not registered, the request is refused and nothing is queued.',
     }),
-    Responds(200, 'The refresh is accepted and will be processed.', initiatedSchema),
+    DocumentsIdempotencyKey(),
+    Responds(200, 'The refresh is accepted and will be processed.', initiatedSchema, { headers: replayedHeader }),
     Fails(400, 'A token or the collection is unknown, there are too many ids, or a field is invalid.', {
       message: 'Token not found',
       token_ids: ['7'],
@@ -26,6 +28,10 @@ export const DocumentsRefreshMetadata = () =>
     Fails(413, 'The body is too large.', { message: 'The body exceeds the limit of 102400 bytes.' }),
     Fails(415, 'The body is not sent as JSON.', {
       message: 'The body must be JSON, sent with "Content-Type: application/json"; it was sent as "text/plain".',
+    }),
+    Fails(422, 'Another request was accepted with the `Idempotency-Key`.', {
+      message:
+        'A request with another body was accepted with the idempotency key "drop-7". Send a new key with a new request.',
     }),
     Fails(
       429,

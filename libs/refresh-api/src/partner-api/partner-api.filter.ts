@@ -2,6 +2,7 @@ import {
   CollectionAmbiguous,
   CollectionNotFound,
   CollectionNotOwned,
+  IdempotencyKeyReused,
   QuotaExceeded,
   SourceNotSupported,
   TokensPerRequestExceeded,
@@ -34,6 +35,7 @@ export class PartnerApiFilter extends DialectFilter {
       return errorResponse(400, error.message);
     if (error instanceof NotAuthenticated) return errorResponse(401, 'Invalid authentication credentials');
     if (error instanceof CollectionNotOwned) return errorResponse(403, 'You cannot consume this service');
+    if (error instanceof IdempotencyKeyReused) return errorResponse(422, error.message);
     if (error instanceof QuotaExceeded) return tooMany(error.quota.resetsInSeconds);
     if (error instanceof RequestRateExceeded) return tooMany(error.retryAfterSeconds);
     if (error instanceof HttpException && (error.getStatus() < 500 || error.getStatus() === 503)) {

@@ -1,4 +1,5 @@
 import type { PagePosition } from '@app/metadata-refresh';
+import { isTokenId } from '@app/token-store';
 
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$/;
 const ID = { uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, bigint: /^[1-9][0-9]{0,17}$/ };
@@ -16,6 +17,22 @@ export function parseCursor(text: string, id: keyof typeof ID): PagePosition | n
     const rowId = String(position?.['id']);
     const isPosition = isTime(createdAt) && ID[id].test(rowId);
     return isPosition ? { createdAt, id: rowId } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The cursor of a list in the order of token ids. */
+export function formatTokenCursor(tokenId: string): string {
+  return Buffer.from(JSON.stringify({ token_id: tokenId })).toString('base64url');
+}
+
+/** null: the text is not such a cursor. */
+export function parseTokenCursor(text: string): string | null {
+  try {
+    const position = JSON.parse(Buffer.from(text, 'base64url').toString()) as Record<string, unknown> | null;
+    const tokenId = position?.['token_id'];
+    return typeof tokenId === 'string' && isTokenId(tokenId) ? tokenId : null;
   } catch {
     return null;
   }

@@ -10,6 +10,9 @@ export const ProjectApiFallbackController = fallbackController('ProjectApiFallba
     ':refresh_id/pause': 'POST',
     ':refresh_id/resume': 'POST',
     ':refresh_id/retry': 'POST',
+    ':refresh_id/tokens': 'GET',
+    ':refresh_id/tokens.csv': 'GET',
+    ':refresh_id/tokens.ndjson': 'GET',
   },
   unknownPaths: ['*path'],
 });
@@ -17,4 +20,8 @@ export const ProjectApiFallbackController = fallbackController('ProjectApiFallba
 export const LimitsFallbackController = fallbackController('LimitsFallbackController', ProjectApiFilter, {
   methods: { '': 'GET' },
   unknownPaths: ['*path'],
+});
+
+export const EstimateFallbackController = fallbackController('EstimateFallbackController', ProjectApiFilter, {
+  methods: { '': 'POST' },
 });

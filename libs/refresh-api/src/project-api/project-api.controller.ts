@@ -1,5 +1,6 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
 import {
+  ChecksRequestRateWith,
   CurrentProject,
   RequestCounter,
   RequestRateGuard,
@@ -8,6 +9,7 @@ import {
 } from '@app/project-auth';
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { authenticatedBy } from '../authenticated-by.guard.js';
+import { IDEMPOTENCY_KEY, IdempotencyKey, REPLAYED_HEADER } from '../idempotency-key.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
@@ -15,14 +17,13 @@ import { DocumentsCreate, DocumentsGet, DocumentsList, DocumentsListErrors } fro
 import { ProjectApiFilter } from './project-api.filter.js';
 import { toErrorPage, toLimitHeaders, toRefreshBody, toRefreshPage } from './project-api.presenter.js';
 import {
-  createRefreshSchema,
   listErrorsSchema,
   listRefreshesSchema,
   refreshIdSchema,
-  type CreateRefresh,
   type ListErrors,
   type ListRefreshes,
 } from './project-api.schemas.js';
+import { createRefreshSchema, type CreateRefresh } from './refresh-request.schema.js';
 import { validatedBy } from '../validated-by.js';
 
 export const REFRESHES_PATH = 'metadata-refreshes';
@@ -37,18 +38,22 @@ export class ProjectApiController {
   @Post()
   @HttpCode(202)
   @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @ChecksRequestRateWith(IDEMPOTENCY_KEY)
   @DocumentsCreate()
   async create(
     @CurrentProject() project: CallingProject,
     @Body(validatedBy(createRefreshSchema)) body: CreateRefresh,
+    @IdempotencyKey() key: string | undefined,
     @RequestCounter() countRequest: CountRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
-    const { refreshId, quota } = await this.refreshes.request(asRefreshingProject(project), {
+    const { refreshId, quota, isReplayed } = await this.refreshes.request(asRefreshingProject(project), {
       ...body,
+      ...(key !== undefined && { idempotency: { route: 'POST /metadata-refreshes', key, body } }),
+      precheck: () => countRequest.check(),
       admit: countRequest,
     });
-    setHeaders(response, toLimitHeaders(quota));
+    setHeaders(response, { ...toLimitHeaders(quota), ...(isReplayed && REPLAYED_HEADER) });
     return { refresh_id: refreshId };
   }
 

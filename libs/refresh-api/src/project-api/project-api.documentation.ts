@@ -2,6 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Responds, limitHeaders, retryAfterHeader } from '../openapi/documented-response.js';
+import { DocumentsIdempotencyKey, replayedHeader } from '../idempotency-key.js';
 import { Authenticated } from '../openapi/security.js';
 import {
   errorBodySchema,
@@ -73,6 +74,12 @@ export const FailsTooOften = (description: string) =>
     { ...limitHeaders, ...retryAfterHeader },
   );
 
+export const FailsForCollection = () =>
+  Fails(403, 'The collection belongs to another project, or is unknown.', {
+    code: 'forbidden',
+    message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
+  });
+
 export const FailsWithoutRefresh = () =>
   Fails(404, 'The project has no such refresh. A refresh of another project gets the same response.', {
     code: 'refresh_not_found',
@@ -85,14 +92,23 @@ export const DocumentsCreate = () =>
     ApiOperation({
       summary: 'Request a refresh',
       description:
-        'A refused request counts towards no limit. An id that is not registered is accepted, and fails as `token_not_found`.',
+        'Send `token_ids`, `tokens` or `all`. A refused request counts towards no limit. An id of `token_ids` that is not registered is accepted, and fails as `token_not_found`.',
       operationId: 'requestRefresh',
     }),
-    Responds(202, 'The refresh is accepted and will be processed.', receiptSchema, { headers: limitHeaders }),
+    DocumentsIdempotencyKey(),
+    Responds(202, 'The refresh is accepted and will be processed.', receiptSchema, {
+      headers: { ...limitHeaders, ...replayedHeader },
+    }),
     FailsLikeAll(),
-    Fails(403, 'The collection belongs to another project, or is unknown.', {
-      code: 'forbidden',
-      message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
+    FailsForCollection(),
+    Fails(409, 'The project has 100 scheduled refreshes.', {
+      code: 'scheduled_limit_reached',
+      message: 'The project has 100 scheduled refreshes already. Cancel one, or wait until one begins.',
+    }),
+    Fails(422, 'Another request was accepted with the `Idempotency-Key`.', {
+      code: 'idempotency_key_reused',
+      message:
+        'A request with another body was accepted with the idempotency key "reveal-7". Send a new key with a new request.',
     }),
     FailsWithBody(),
     FailsTooOften('Too many requests per second, or more tokens than remain in the hour.'),

@@ -4,21 +4,34 @@ import {
   CollectionNotOwned,
   HoldNotFound,
   InvalidHold,
+  IdempotencyKeyReused,
+  InvalidSchedule,
   MetadataRefreshService,
   NothingToRetry,
   QuotaExceeded,
   RefreshAlreadyCompleted,
   RefreshCancelled,
   RefreshNotFound,
+  ScheduledRefreshesExceeded,
+  SelectionEmpty,
+  SelectionTooLarge,
   SourceNotSupported,
   TokensPerRequestExceeded,
   TokensNotFound,
+  TooManyTokensToValidate,
+  ValidationsRunning,
   VersionNotFound,
   VersionNotKept,
   type QuotaState,
 } from '@app/metadata-refresh';
 import { CALLING_PROJECT, NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
-import { CollectionFull, InvalidCollection, UnknownCollection, VersionsNotSupported } from '@app/token-store';
+import {
+  CollectionFull,
+  InvalidCollection,
+  InvalidSelection,
+  UnknownCollection,
+  VersionsNotSupported,
+} from '@app/token-store';
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
@@ -45,8 +58,15 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof CollectionFull) return errorResponse(409, 'token_limit_reached', error.message);
     if (error instanceof UnknownCollection) return errorResponse(404, 'collection_not_found', error.message);
     if (error instanceof InvalidRequest) return errorResponse(400, 'input_validation_failed', error.message);
-    if (error instanceof TokensPerRequestExceeded)
+    if (error instanceof TokensPerRequestExceeded || error instanceof TooManyTokensToValidate)
       return errorResponse(400, 'input_validation_failed', `token_ids: ${error.message}`);
+    if (error instanceof InvalidSelection || error instanceof InvalidSchedule)
+      return errorResponse(400, 'input_validation_failed', error.message);
+    if (error instanceof SelectionEmpty) return errorResponse(400, 'selection_empty', error.message);
+    if (error instanceof SelectionTooLarge) return errorResponse(400, 'selection_too_large', error.message);
+    if (error instanceof ScheduledRefreshesExceeded)
+      return errorResponse(409, 'scheduled_limit_reached', error.message);
+    if (error instanceof IdempotencyKeyReused) return errorResponse(422, 'idempotency_key_reused', error.message);
     if (error instanceof CollectionAmbiguous) return errorResponse(400, 'collection_ambiguous', error.message);
     if (error instanceof SourceNotSupported) return errorResponse(400, 'source_not_supported', error.message);
     if (error instanceof NotAuthenticated) return errorResponse(401, 'unauthorized', error.message, error.reason);
@@ -65,7 +85,8 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }
-    if (error instanceof RequestRateExceeded && request[CALLING_PROJECT]) {
+    const isTooFast = error instanceof RequestRateExceeded || error instanceof ValidationsRunning;
+    if (isTooFast && request[CALLING_PROJECT]) {
       const { tokensPerHour } = await this.refreshes.readLimits(asRefreshingProject(request[CALLING_PROJECT]));
       return tooMany(error.message, tokensPerHour, error.retryAfterSeconds);
     }
@@ -106,6 +127,7 @@ const CODE_BY_STATUS: Readonly<Partial<Record<number, ErrorCode>>> = {
   403: 'forbidden',
   404: 'not_found',
   405: 'method_not_allowed',
+  406: 'not_acceptable',
   413: 'payload_too_large',
   415: 'unsupported_media_type',
   429: 'refresh_limit_exceeded',

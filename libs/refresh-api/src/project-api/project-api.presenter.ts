@@ -9,6 +9,7 @@ import type {
   refreshPageSchema,
   refreshRowSchema,
   refreshSchema,
+  tokensPerHourSchema,
 } from './project-api.responses.js';
 
 export function toRefreshBody(refresh: RefreshDetails): z.output<typeof refreshSchema> {
@@ -76,14 +77,18 @@ export function toErrorPage(page: Page<RefreshError>): z.output<typeof refreshEr
 
 export function toLimitsBody(
   requestsPerSecond: number,
-  { tokensPerRequest, tokensPerHour }: RefreshLimits,
+  { tokensPerRequest, tokensPerSelection, tokensPerHour }: RefreshLimits,
 ): z.output<typeof limitsSchema> {
-  const { limit, remaining, resetsAt } = tokensPerHour;
   return {
     requests_per_second: requestsPerSecond,
     tokens_per_request: tokensPerRequest,
-    tokens_per_hour: { limit, remaining, resets_at: toMicroseconds(resetsAt) },
+    tokens_per_selection: tokensPerSelection,
+    tokens_per_hour: toHourBody(tokensPerHour),
   };
+}
+
+export function toHourBody({ limit, remaining, resetsAt }: QuotaState): z.output<typeof tokensPerHourSchema> {
+  return { limit, remaining, resets_at: toMicroseconds(resetsAt) };
 }
 
 /** In the format of all times in this dialect. */

@@ -20,6 +20,15 @@ export const receiptSchema = z
 
 const count = z.int().min(0);
 
+export const cooldownSchema = z.object({
+  host: z.string().meta({
+    description:
+      'The host, with the port if the URL has one; `ipfs:`, `ipns:` or `ar:` for content; `chain:<chain id>/<address>` for a contract.',
+    examples: ['api.game.example'],
+  }),
+  until: timestampSchema,
+});
+
 const refreshRow = {
   refresh_id: refreshId,
   status: z.enum(['queued', 'in_progress', 'completed']).meta({
@@ -55,20 +64,10 @@ const refreshRow = {
       description:
         'How the tokens ended. `updated`: the content changed. `unchanged`: it is the same. `superseded`: a later fetch was stored first. `held`: the record is kept as it is for now. `staged`: saved for a reveal.',
     }),
-  cooldown: z
-    .object({
-      host: z.string().meta({
-        description:
-          'The host, with the port if the URL has one; `ipfs:`, `ipns:` or `ar:` for content; `chain:<chain id>/<address>` for a contract.',
-        examples: ['api.game.example'],
-      }),
-      until: timestampSchema,
-    })
-    .nullable()
-    .meta({
-      description:
-        'The metadata host of the pending tokens is in cooldown, after a 429 or a 503 with `Retry-After`: none of them is fetched before `until`. `null`: there is no cooldown, or no token is pending.',
-    }),
+  cooldown: cooldownSchema.nullable().meta({
+    description:
+      'The metadata host of the pending tokens is in cooldown, after a 429 or a 503 with `Retry-After`: none of them is fetched before `until`. `null`: there is no cooldown, or no token is pending.',
+  }),
   not_before: timestampSchema.nullable().meta({
     description: 'The refresh is scheduled: it begins then. `null`: it began when it was accepted.',
   }),
@@ -77,9 +76,9 @@ const refreshRow = {
   retry_of: refreshId.nullable().meta({ description: 'The refresh whose failed tokens it tries again.' }),
 };
 
-const errorCodeSchema = z.enum(REFRESH_ERROR_CODES);
-const tokenId = z.string().meta({ examples: ['1'] });
-const reasonSchema = z
+export const errorCodeSchema = z.enum(REFRESH_ERROR_CODES);
+export const tokenIdSchema = z.string().meta({ examples: ['1'] });
+export const reasonSchema = z
   .string()
   .meta({ description: 'A more precise reason than `error_code`.', examples: ['timeout'] });
 
@@ -111,7 +110,7 @@ export const refreshSchema = z
           error_code: errorCodeSchema,
           reason: reasonSchema,
           count: z.int().min(1).meta({ description: 'Tokens that failed for this reason.' }),
-          example_token_id: tokenId.meta({ description: 'One of these tokens.' }),
+          example_token_id: tokenIdSchema.meta({ description: 'One of these tokens.' }),
           advice: z.string().meta({
             description: 'What the owner of the Metadata API can do: one sentence.',
             examples: [
@@ -146,7 +145,7 @@ export const refreshPageSchema = z
 
 export const refreshErrorSchema = z
   .object({
-    token_id: tokenId,
+    token_id: tokenIdSchema,
     collection_address: collectionAddress,
     client_token_metadata_url: z.string().meta({
       description:
@@ -170,6 +169,18 @@ export const refreshErrorPageSchema = z
   .object({ result: z.array(refreshErrorSchema), ...pageSchema })
   .meta({ id: 'RefreshErrorPage' });
 
+export const tokensPerHourSchema = z.object({
+  limit: z
+    .int()
+    .min(0)
+    .meta({ examples: [30_000] }),
+  remaining: z
+    .int()
+    .min(0)
+    .meta({ examples: [29_000] }),
+  resets_at: timestampSchema,
+});
+
 export const limitsSchema = z
   .object({
     requests_per_second: z
@@ -180,17 +191,14 @@ export const limitsSchema = z
       .int()
       .min(0)
       .meta({ description: 'Tokens per request. 0 blocks every request.', examples: [1000] }),
-    tokens_per_hour: z.object({
-      limit: z
-        .int()
-        .min(0)
-        .meta({ examples: [30_000] }),
-      remaining: z
-        .int()
-        .min(0)
-        .meta({ examples: [29_000] }),
-      resets_at: timestampSchema,
-    }),
+    tokens_per_selection: z
+      .int()
+      .min(0)
+      .meta({
+        description: 'Tokens of one request with `tokens` or `all`. 0 blocks every such request.',
+        examples: [30_000],
+      }),
+    tokens_per_hour: tokensPerHourSchema,
   })
   .meta({ id: 'Limits' });
 
@@ -200,6 +208,8 @@ const ERROR_CODES = [
   'malformed_request',
   'collection_ambiguous',
   'source_not_supported',
+  'selection_empty',
+  'selection_too_large',
   'unauthorized',
   'forbidden',
   'refresh_not_found',
@@ -215,11 +225,14 @@ const ERROR_CODES = [
   'refresh_completed',
   'refresh_cancelled',
   'nothing_to_retry',
+  'not_acceptable',
   'token_limit_reached',
+  'scheduled_limit_reached',
   'webhook_limit_reached',
   'webhook_test_running',
   'payload_too_large',
   'unsupported_media_type',
+  'idempotency_key_reused',
   'refresh_limit_exceeded',
   'internal_server_error',
   'service_unavailable',

@@ -1,29 +1,10 @@
-import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
+import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS, type PagePosition } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
-import { tokenIdsSchema } from '../token-ids.schema.js';
 import { parseCursor } from './cursor.js';
 
-export const createRefreshSchema = z
-  .object(
-    {
-      collection_address: collectionAddressSchema.meta({
-        description: 'Contract address, in any case; a mixed-case address must have a valid EIP-55 checksum.',
-        examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
-      }),
-      token_ids: tokenIdsSchema.meta({
-        description:
-          "The tokens to refresh: at most the project's limit for a request, 1,000 by default. A repeated id counts once.",
-        examples: [['1', '2', '115792089237316195423570985008687907853269984665640564039457584007913129639935']],
-      }),
-    },
-    { error: 'the body must be a JSON object with collection_address and token_ids' },
-  )
-  .transform(({ collection_address, token_ids }) => ({ collectionAddress: collection_address, tokenIds: token_ids }));
-export type CreateRefresh = z.output<typeof createRefreshSchema>;
-
 /** Real clients send `cursor=` and `collection_address=` when they have no value. */
-const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
+export const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
 
 const PAGE_SIZE = { type: 'integer', minimum: 1, maximum: 200, default: 100 } as const;
 const pageSizeRule = `must be a whole number from ${PAGE_SIZE.minimum} to ${PAGE_SIZE.maximum}`;
@@ -39,14 +20,14 @@ export const pageSizeSchema = z
   )
   .meta({ ...PAGE_SIZE, description: 'Rows in a page.' });
 
-const cursorRule = 'must be the cursor of an earlier page, unchanged';
+export const cursorRule = 'must be the cursor of an earlier page, unchanged';
 export const cursorSchema = (id: 'uuid' | 'bigint') =>
   z
     .preprocess(
       emptyIsAbsent,
       z
         .string({ error: cursorRule })
-        .transform((text, context) => {
+        .transform((text, context): PagePosition => {
           const position = parseCursor(text, id);
           if (position) return position;
           context.addIssue({ code: 'custom', message: cursorRule });

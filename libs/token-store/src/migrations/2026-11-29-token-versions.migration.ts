@@ -33,23 +33,19 @@ export class TokenVersionsMigration extends Migration {
     this.addSql(`
       create index tokens_held on nft_metadata.tokens (held_until) where held_until is not null`);
 
-    this.addSql(`
-      create or replace function nft_metadata.follow_deleted_tokens() returns trigger language plpgsql
-      set enable_seqscan = off as $$
-      declare deleted record;
-      begin
-        delete from nft_metadata.token_search as search using removed
-        where search.collection_id = removed.collection_id and search.token_id = removed.token_id;
-        delete from nft_metadata.token_documents as document using removed where document.id = removed.id;
-        delete from nft_metadata.token_versions as version using removed where version.id = removed.id;
-        for deleted in select collection_id, count(*) as tokens from removed group by collection_id order by collection_id loop
-          update nft_metadata.collections set token_count = token_count - deleted.tokens where id = deleted.collection_id;
-        end loop;
-        return null;
-      end $$`);
+    this.followDeletedTokens(
+      'delete from nft_metadata.token_versions as version using removed where version.id = removed.id;',
+    );
   }
 
   override down(): void {
+    this.followDeletedTokens();
+    this.addSql(`drop table nft_metadata.token_versions`);
+    this.addSql(`alter table nft_metadata.tokens drop column held_until, drop column refresh_after_hold`);
+  }
+
+  /** The trigger of the first migration, with a further deletion. */
+  private followDeletedTokens(deleteMore = ''): void {
     this.addSql(`
       create or replace function nft_metadata.follow_deleted_tokens() returns trigger language plpgsql
       set enable_seqscan = off as $$
@@ -58,12 +54,11 @@ export class TokenVersionsMigration extends Migration {
         delete from nft_metadata.token_search as search using removed
         where search.collection_id = removed.collection_id and search.token_id = removed.token_id;
         delete from nft_metadata.token_documents as document using removed where document.id = removed.id;
+        ${deleteMore}
         for deleted in select collection_id, count(*) as tokens from removed group by collection_id order by collection_id loop
           update nft_metadata.collections set token_count = token_count - deleted.tokens where id = deleted.collection_id;
         end loop;
         return null;
       end $$`);
-    this.addSql(`drop table nft_metadata.token_versions`);
-    this.addSql(`alter table nft_metadata.tokens drop column held_until, drop column refresh_after_hold`);
   }
 }

@@ -1,0 +1,151 @@
+import type { WantedTokens } from '@app/metadata-refresh';
+import { normalizeSelection, SELECTABLE_STATUSES, type SelectableStatus, type TokenRange } from '@app/token-store';
+import { InvalidArgumentError, type Command } from 'commander';
+import { parseAge, parseTime, withCollection, withJson } from './option-values.js';
+import { readFailures, toFailureLine } from './refresh-failures.js';
+import { waitForRefreshes } from './refresh-wait.js';
+import { findCollection, type CollectionOptions } from './registered-collection.js';
+import type { Session } from './session.js';
+import { idsOf, parseTokenRanges } from './token-ids.js';
+
+interface RequestOptions extends CollectionOptions {
+  tokens?: string;
+  all?: boolean;
+  status?: SelectableStatus[];
+  olderThan?: Date;
+  notRefreshedSince?: Date;
+  notBefore?: Date;
+  lowPriority?: boolean;
+  estimate?: boolean;
+  wait?: boolean;
+  runWorker?: boolean;
+}
+
+/** A list with more ids becomes ranges. */
+const LIST_LIMIT = 1000;
+/** The most ranges of one refresh. */
+const MAX_RANGES = 100;
+
+/** `refresh request`, the default command of its group. */
+export function addRefreshRequestCommand(refresh: Command, session: Session): void {
+  const command = withJson(withCollection(refresh.command('request', { isDefault: true })))
+    .description("request a refresh (the default command); it does not count towards the project's limits")
+    .option('--tokens <list>', 'token ids, such as 1-1000,5000; of more than 1,000, only registered ones count')
+    .option('--all', 'all registered tokens')
+    .option('--status <list>', `with --all: only tokens that are ${SELECTABLE_STATUSES.join(', ')}`, parseStatuses)
+    .option(
+      '--older-than <age>',
+      'with --all: only tokens without a successful fetch for this long, such as 7d',
+      parseAge,
+    )
+    .option('--not-refreshed-since <time>', 'the same since a time, such as 2026-11-01T00:00:00Z', parseTime)
+    .option('--not-before <time>', 'begin then, at most 30 days ahead', parseTime)
+    .option('--low-priority', 'when no other refresh of the project waits for the metadata host')
+    .option('--estimate', 'print how many tokens these are and how long it would take; request nothing')
+    .option('--wait', 'wait until a running service completes it. Exit status 1 if tokens failed')
+    .option('--run-worker', "wait, and process the queue here with this shell's settings; needs no service")
+    .action((options: RequestOptions) => request(session, options));
+  refresh.addHelpText('after', () => `\nWithout a command, "request":\n\n${command.helpInformation()}`);
+}
+
+async function request(session: Session, options: RequestOptions): Promise<void> {
+  if (options.notBefore && (options.wait || options.runWorker)) {
+    throw new Error(
+      'A refresh that begins later is not waited for: leave out --wait and --run-worker, or --not-before.',
+    );
+  }
+  const requests = wantedTokens(options);
+  const collection = await findCollection(session, options);
+  const service = await session.get('refreshing');
+  if (options.estimate) return estimate(session, options, requests);
+
+  const timing = {
+    ...(options.notBefore && { notBefore: options.notBefore }),
+    ...(options.lowPriority && { priority: 'low' as const }),
+  };
+  const accepted: { refreshIds: string[]; tokens: number } = { refreshIds: [], tokens: 0 };
+  try {
+    for (const wanted of requests) {
+      const { refreshId, tokens } = await service.requestSelection(collection, {
+        ...wanted,
+        ...timing,
+        trigger: 'cli',
+      });
+      accepted.refreshIds.push(refreshId);
+      accepted.tokens += tokens;
+    }
+  } finally {
+    // Also when a later one fails: its error follows what was accepted.
+    if (accepted.refreshIds.length > 0) await report(session, collection.projectId, accepted, options);
+  }
+}
+
+async function estimate(session: Session, options: RequestOptions, requests: readonly WantedTokens[]): Promise<void> {
+  const collection = await findCollection(session, options);
+  const service = await session.get('refreshing');
+  let tokens = 0;
+  let seconds: number | null = 0;
+  for (const wanted of requests) {
+    const one = await service.estimateSelection(collection, wanted);
+    tokens += one.tokens;
+    seconds = seconds === null || one.expectedSeconds === null ? null : seconds + one.expectedSeconds;
+  }
+  session.print({ tokens, expected_seconds: seconds });
+}
+
+async function report(
+  session: Session,
+  projectId: string,
+  { refreshIds, tokens }: { refreshIds: readonly string[]; tokens: number },
+  { wait = false, runWorker = false }: RequestOptions,
+): Promise<void> {
+  if (!wait && !runWorker) return session.print({ refresh_ids: refreshIds, tokens });
+
+  const project = { id: projectId, tokensPerRequest: null, tokensPerHour: null };
+  const { succeeded, failed } = await waitForRefreshes(session, project, { refreshIds, tokens, runWorker });
+  const failures = await readFailures(session, refreshIds);
+  if (failed > 0) session.exitStatus = 1;
+  session.print({ refresh_ids: refreshIds, succeeded, failed, failures }, [
+    `refresh_ids: ${refreshIds.join(',')}`,
+    `succeeded: ${succeeded}`,
+    `failed: ${failed}`,
+    ...failures.map(toFailureLine),
+  ]);
+}
+
+/** One request for each refresh: only a long list with many gaps needs several. */
+function wantedTokens({ tokens, all, status, olderThan, notRefreshedSince: since }: RequestOptions): WantedTokens[] {
+  if ((tokens === undefined) === (all !== true))
+    throw new Error('Name the tokens: either --tokens 1-1000,5000 or --all.');
+  if (olderThan && since) throw new Error('Give an age or a time: either --older-than or --not-refreshed-since.');
+  const notRefreshedSince = olderThan ?? since;
+  if (tokens === undefined) {
+    return [{ selection: { all: true, ...(status && { status }), ...(notRefreshedSince && { notRefreshedSince }) } }];
+  }
+  if (status || notRefreshedSince)
+    throw new Error('--status, --older-than and --not-refreshed-since narrow --all; they do not narrow --tokens.');
+  const ranges = parseTokenRanges(tokens);
+  if (countOf(ranges) <= LIST_LIMIT) return [{ tokenIds: idsOf(ranges) }];
+  if (ranges.length <= MAX_RANGES) return [{ selection: normalizeSelection({ ranges }) }];
+  return inBatches(idsOf(ranges)).map((tokenIds) => ({ tokenIds }));
+}
+
+function countOf(ranges: readonly TokenRange[]): bigint {
+  return ranges.reduce((sum, { from, to }) => sum + BigInt(to) - BigInt(from) + 1n, 0n);
+}
+
+function inBatches(tokenIds: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(tokenIds.length / LIST_LIMIT) }, (_, index) =>
+    tokenIds.slice(index * LIST_LIMIT, (index + 1) * LIST_LIMIT),
+  );
+}
+
+function parseStatuses(text: string): SelectableStatus[] {
+  const statuses = text.split(',').map((status) => status.trim());
+  const known: readonly string[] = SELECTABLE_STATUSES;
+  const wrong = statuses.find((status) => !known.includes(status));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(`${JSON.stringify(wrong)} is not one of ${SELECTABLE_STATUSES.join(', ')}.`);
+  }
+  return statuses as SelectableStatus[];
+}

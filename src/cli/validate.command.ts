@@ -1,0 +1,77 @@
+import type { TokenValidation, Validation } from '@app/metadata-refresh';
+import type { Command } from 'commander';
+import { withCollection, withJson } from './option-values.js';
+import { findCollection, type CollectionOptions } from './registered-collection.js';
+import type { Session } from './session.js';
+import { toTable } from './table.js';
+import { parseTokenIds } from './token-ids.js';
+import { toSnakeCase, toValidationObject } from './validation-object.js';
+
+interface ValidateOptions extends CollectionOptions {
+  tokens: string;
+}
+
+export function addValidateCommand(validate: Command, session: Session): void {
+  withJson(withCollection(validate))
+    .requiredOption('--tokens <list>', 'at most 20 token ids, such as 1-10,777')
+    .addHelpText('after', '\nThe exit status is 1 if a token would fail, or has no result.')
+    .action(async (options: ValidateOptions) => {
+      const tokenIds = parseTokenIds(options.tokens);
+      const collection = await findCollection(session, options);
+      const validation = await (await session.get('refreshing')).validateCollection(collection, tokenIds);
+      if (validation.tokens.some(({ error, noResult }) => error ?? noResult)) session.exitStatus = 1;
+      session.print(toValidationObject(validation), toLines(validation));
+    });
+}
+
+/** A table with a line for each token, then what to know and to do about them, each thing said once. */
+function toLines({ tokens, verdicts, cooldown }: Validation): string[] {
+  const counts = Object.entries(verdicts).filter(([, count]) => count > 0);
+  return [
+    ...toTable(['token', 'verdict', 'status', 'ms', 'bytes', 'details'], tokens.map(toRow)),
+    '',
+    counts.map(([verdict, count]) => `${verdict}: ${count}`).join(', '),
+    ...(cooldown ? [`cooldown: ${cooldown.host} gets no requests until ${cooldown.until}`] : []),
+    ...notes(tokens, reasonOf),
+    ...notes(tokens, ({ warnings }) => warnings.map(({ code, message }) => [`warning ${code}`, message])),
+    ...notes(tokens, redirectOf),
+  ];
+}
+
+function toRow(token: TokenValidation): string[] {
+  const { tokenId, verdict, error, noResult, changedFields } = token;
+  const request = token.requests.at(-1);
+  const details = error?.reason ?? noResult?.reason ?? changedFields.map(toSnakeCase).join(', ');
+  return [
+    tokenId,
+    verdict,
+    String(request?.statusCode ?? '-'),
+    String(request?.durationMs ?? '-'),
+    String(request?.bytes ?? '-'),
+    details,
+  ];
+}
+
+type Note = readonly [subject: string, text: string];
+
+function reasonOf({ error, noResult }: TokenValidation): Note[] {
+  if (error) {
+    const retries = error.isRetriedByRefresh ? ' A refresh would try again.' : '';
+    return [[`${error.errorCode}, ${error.reason}`, `${error.advice}${retries}`]];
+  }
+  return noResult ? [[noResult.reason, noResult.advice]] : [];
+}
+
+function redirectOf({ requests }: TokenValidation): Note[] {
+  const { url, redirects = [] } = requests.at(-1) ?? { url: '' };
+  return redirects.length > 0 ? [['redirected', [url, ...redirects].join(' -> ')]] : [];
+}
+
+/** One line for each subject, with the tokens that it is about; the text is that of the first one. */
+function notes(tokens: readonly TokenValidation[], notesOf: (token: TokenValidation) => readonly Note[]): string[] {
+  const found = tokens.flatMap((token) => notesOf(token).map(([subject, text]) => ({ token, subject, text })));
+  return [...Map.groupBy(found, ({ subject }) => subject)].map(([subject, about]) => {
+    const ids = about.map(({ token }) => token.tokenId);
+    return `${subject} (${ids.length === 1 ? 'token' : 'tokens'} ${ids.join(', ')}): ${about[0]!.text}`;
+  });
+}
