@@ -1,6 +1,12 @@
 import { MetadataEventsModule, Webhooks } from '@app/metadata-events';
 import { MetadataFetchModule } from '@app/metadata-fetch';
-import { MetadataRefreshModule, MetadataRefreshService, Refreshes, RefreshWorker } from '@app/metadata-refresh';
+import {
+  MetadataRefreshModule,
+  MetadataRefreshService,
+  Refreshes,
+  RefreshWorker,
+  TokenVersions,
+} from '@app/metadata-refresh';
 import { ProjectAuthModule, Projects } from '@app/project-auth';
 import { SafeHttpModule } from '@app/safe-http';
 import { Collections, TokenStore, TokenStoreModule, TraitRecount } from '@app/token-store';
@@ -19,6 +25,7 @@ export const services = {
   refreshing: MetadataRefreshService,
   tokens: TokenStore,
   traitRecount: TraitRecount,
+  versions: TokenVersions,
   webhooks: Webhooks,
   worker: RefreshWorker,
 };

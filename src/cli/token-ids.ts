@@ -29,6 +29,13 @@ export function parseTokenIds(text: string): string[] {
   return idsOf(parseTokenRanges(text));
 }
 
+/** The id of one token. Throws an Error for several, InvalidTokenList for what is none. */
+export function oneTokenId(text: string): string {
+  const [tokenId, ...more] = parseTokenIds(text);
+  if (more.length > 0) throw new Error(`Name one token; ${JSON.stringify(text)} are ${more.length + 1}.`);
+  return tokenId!;
+}
+
 /** Each id once. Throws InvalidTokenList for too many. */
 export function idsOf(ranges: readonly TokenRange[]): string[] {
   const ids = new Set<string>();

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { parseRows, withCollection, withJson, withYes } from './option-values.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
-import { parseTokenIds, tokenIdsOf, type TokenOptions } from './token-ids.js';
+import { oneTokenId, tokenIdsOf, type TokenOptions } from './token-ids.js';
+import { addVersionCommands } from './version.commands.js';
 
 /** The most tokens that one call registers; a file may hold many more. */
 const REGISTER_BATCH_SIZE = 10_000;
@@ -52,8 +53,11 @@ export function addTokenCommands(token: Command, session: Session): void {
         stale_since: found.staleSince?.toISOString() ?? null,
         fail_count: found.failCount,
         last_refresh_id: found.lastRefreshId,
+        held_until: found.heldUntil instanceof Date ? found.heldUntil.toISOString() : (found.heldUntil ?? null),
       });
     });
+
+  addVersionCommands(token, session);
 
   withYes(withJson(withTokens(withCollection(token.command('remove')))))
     .description('remove tokens and their metadata, such as burnt ones')
@@ -92,12 +96,6 @@ async function someTokenIds(options: TokenOptions): Promise<string[]> {
   const tokenIds = await tokenIdsOf(options);
   if (tokenIds.length === 0) throw new Error('Name the tokens: --tokens 1-1000,5000 or --tokens-file FILE.');
   return tokenIds;
-}
-
-function oneTokenId(text: string): string {
-  const [tokenId, ...more] = parseTokenIds(text);
-  if (more.length > 0) throw new Error(`Name one token; ${JSON.stringify(text)} are ${more.length + 1}.`);
-  return tokenId!;
 }
 
 function toLine(token: TokenRecord) {

@@ -62,6 +62,7 @@ describe('environment variables', () => {
     ['REQUESTS_PER_SECOND', 'many'],
     ['REFRESH_RETENTION_DAYS', '0'],
     ['ATTEMPT_RETENTION_DAYS', '0.5'],
+    ['KEEP_VERSIONS', '1001'],
     ['EVENT_RETENTION_DAYS', '0'],
     ['RETRY_BASE_SECONDS', '0'],
     ['WORKERS', '0'],

@@ -61,6 +61,7 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   MAX_SELECTION_TOKENS: sets('metadataRefresh', 'maxSelectionTokens'),
   REFRESH_RETENTION_DAYS: sets('metadataRefresh', 'refreshRetentionDays'),
   ATTEMPT_RETENTION_DAYS: sets('metadataRefresh', 'attemptRetentionDays'),
+  KEEP_VERSIONS: sets('metadataRefresh', 'keepVersions'),
 
   REQUESTS_PER_SECOND: sets('projectAuth', 'requestsPerSecond'),
   SIGNATURE_WINDOW_SECONDS: sets('projectAuth', 'signatureWindowSeconds'),

@@ -2,6 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError, inTransaction } from '@app/database';
 import { Collections, VersionStore, type Collection } from '@app/token-store';
 import { Injectable, Logger } from '@nestjs/common';
+import { priorityOf, type NewRefresh } from './new-refresh.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
 import { hostOf, toLocation } from './refresh-source.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
@@ -67,15 +68,23 @@ export class EndedHolds {
         const tokenIds = wanted.get(collection.id)?.map(({ tokenId }) => tokenId) ?? [];
         if (tokenIds.length === 0) continue;
         const { projectId } = collection;
-        const refresh = { id: timeOrderedUuid(), projectId, collection, source, lane, trigger: 'schedule' } as const;
+        const refresh: NewRefresh = {
+          id: timeOrderedUuid(),
+          projectId,
+          collection,
+          source,
+          lane,
+          trigger: 'schedule',
+          priority: priorityOf(tokenIds.length),
+        };
         await this.enqueuer.save(em, refresh, tokenIds, []);
         this.logger.log({
           msg: 'refresh accepted',
           refreshId: refresh.id,
           projectId,
           collectionAddress: collection.address,
+          trigger: refresh.trigger,
           tokens: tokenIds.length,
-          afterHold: true,
         });
       }
       return ended.length;

@@ -5,7 +5,14 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { ControlRequest, RefreshLimits, RetryRequest, ValidationRequest } from './metadata-refresh.service.js';
+export type {
+  ControlRequest,
+  OwnToken,
+  RefreshLimits,
+  RestoreRequest,
+  RetryRequest,
+  ValidationRequest,
+} from './metadata-refresh.service.js';
 export type {
   CollectionRefreshRequest,
   Receipt,
@@ -32,6 +39,7 @@ export type { AttemptCount } from './attempt-counts.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
+export type { DeletedRows } from './refresh-retention.js';
 export type { Restoration, RestoredVersion } from './token-restore.js';
 export { TokenVersions } from './token-versions.js';
 export type { KeptVersion, VersionDifference, VersionRange } from './token-versions.js';

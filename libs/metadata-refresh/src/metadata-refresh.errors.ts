@@ -173,11 +173,11 @@ export class VersionNotKept extends Error {
   }
 }
 
-/** A hold has to end in the future, at most 366 days ahead. Nothing was written. */
+/** A hold has to end in the future. Nothing was written. */
 export class InvalidHold extends Error {
   override readonly name = 'InvalidHold';
-  constructor(readonly holdUntil: string) {
-    super(`hold_until must be in the future, at most 366 days ahead; it is ${holdUntil}.`);
+  constructor(readonly holdUntil: Date) {
+    super(`A hold must end in the future, and ${holdUntil.toISOString()} is in the past.`);
   }
 }
 

@@ -90,8 +90,8 @@ const metadataRefreshOptionsSchema = z
      */
     attemptRetentionDays: z.int().min(1).default(7),
     /**
-     * How many documents of each token are kept, the present one included: versions whose document is kept can be read, compared and
-     * restored. With 0 or 1, only the present one is kept. What each version changed is kept for as long as a refresh may cite it.
+     * How many versions of each token are kept with their documents, the present one included: they can be read, compared and restored.
+     * With 0 or 1, only the present one is kept. What an older version changed is kept for as long as a refresh may cite it.
      * @takesEffect each change, and each clean-up, once an hour
      */
     keepVersions: z.int().min(0).max(1000).default(10),

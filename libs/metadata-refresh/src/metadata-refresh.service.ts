@@ -1,5 +1,5 @@
 import { MetadataFetcher } from '@app/metadata-fetch';
-import { TokenStore, VersionStore, type Collection } from '@app/token-store';
+import { TokenStore, VersionStore, type Collection, type HoldEnd } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import {
   HoldNotFound,
@@ -37,7 +37,7 @@ import {
   type RefreshTokenPage,
   type RefreshTokenQuery,
 } from './refresh-tokens-reader.js';
-import { TokenRestore, type Restoration } from './token-restore.js';
+import { TokenRestore, type Restoration, type RestoredVersion } from './token-restore.js';
 import { RefreshValidation } from './validation/refresh-validation.js';
 import type { ChargedValidation, Validation } from './validation/validation.js';
 
@@ -66,8 +66,8 @@ export interface OwnToken {
 /** A version that the record of a token is to show again. */
 export interface RestoreRequest extends OwnToken {
   version: number;
-  /** RFC 3339, at most 366 days ahead: refreshes do not overwrite the record before. Absent: a hold stays as it is. */
-  holdUntil?: string | undefined;
+  /** Refreshes do not overwrite the record before. Absent: a hold stays as it is. */
+  holdUntil?: HoldEnd | undefined;
   /** As in RefreshRequest. */
   admit?: Admission;
 }
@@ -289,7 +289,16 @@ export class MetadataRefreshService {
    * CollectionNotOwned, CollectionAmbiguous, HoldNotFound, VersionsNotSupported.
    */
   async endHold(project: RefreshingProject, { collectionAddress, chainId, tokenId }: OwnToken): Promise<void> {
-    const { id: collectionId } = await this.collections.get(project.id, collectionAddress, chainId);
+    await this.endHoldOf(await this.collections.get(project.id, collectionAddress, chainId), tokenId);
+  }
+
+  /** As `restoreVersion`, on behalf of an operator. */
+  async restoreCollectionVersion(version: RestoredVersion): Promise<Restoration> {
+    return this.restores.restore(version);
+  }
+
+  /** As `endHold`, on behalf of an operator. Throws HoldNotFound, VersionsNotSupported. */
+  async endHoldOf({ id: collectionId }: Collection, tokenId: string): Promise<void> {
     if (!(await this.versions.endHold({ collectionId, tokenId }))) throw new HoldNotFound(tokenId);
   }
 

@@ -1,5 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError } from '@app/database';
+import { VersionStore, type DeletedVersions } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import { deleteExpiredReceipts } from './idempotency.js';
@@ -14,9 +15,15 @@ const ATTEMPT_BATCH_SIZE = 5000;
 /** Receipts of idempotency keys that one statement deletes. */
 const RECEIPT_BATCH_SIZE = 5000;
 
+/** What a clean-up has deleted. */
+export interface DeletedRows extends DeletedVersions {
+  refreshes: number;
+  attempts: number;
+}
+
 /**
- * Deletes expired refreshes with their results and errors, expired attempts and receipts, in short statements. No foreign key deletes
- * results and errors: they go before their refresh, or with it.
+ * Deletes expired refreshes with their results and errors, expired attempts and receipts, and old versions of tokens, in short
+ * statements. No foreign key deletes results and errors: they go before their refresh, or with it.
  */
 @Injectable()
 export class RefreshRetention {
@@ -24,29 +31,31 @@ export class RefreshRetention {
 
   constructor(
     private readonly em: EntityManager,
+    private readonly versions: VersionStore,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
   /**
-   * Returns the number of deleted rows. Several processes may delete at the same time. If the deletion of refreshes fails,
-   * attempts are deleted before it throws.
+   * Returns the number of deleted rows, and of documents of versions that are kept. Several processes may delete at the same time. If
+   * the deletion of refreshes fails, attempts are deleted before it throws.
    */
-  async deleteExpired(): Promise<{ refreshes: number; attempts: number }> {
-    const deleted = { refreshes: 0, attempts: 0 };
+  async deleteExpired(): Promise<DeletedRows> {
+    const deleted = { refreshes: 0, attempts: 0, versions: 0, documents: 0 };
     try {
       deleted.refreshes = await this.deleteRefreshes();
     } finally {
       deleted.attempts = await this.deleteAttempts();
     }
     while ((await deleteExpiredReceipts(this.em.fork(), RECEIPT_BATCH_SIZE)) > 0);
-    return deleted;
+    return { ...deleted, ...(await this.deleteVersions()) };
   }
 
   /** The same, for a schedule: logs what was deleted, or why nothing was, and does not throw. */
   async cleanUp(): Promise<void> {
     try {
       const deleted = await this.deleteExpired();
-      if (deleted.refreshes + deleted.attempts > 0) this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
+      if (Object.values(deleted).some((rows) => rows > 0))
+        this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
     } catch (error) {
       this.logger.warn({
         msg: 'expired refreshes not deleted; next try in an hour',
@@ -59,6 +68,20 @@ export class RefreshRetention {
   async deleteRefresh(refreshId: string): Promise<boolean> {
     while ((await this.deleteResults(refreshId)) > 0);
     return (await this.deleteRow(refreshId)) > 0;
+  }
+
+  /**
+   * After the refreshes. A receipt shows what a version changed if the version was made after its refresh was accepted. Ids of refreshes
+   * increase with time, up to the difference between the clocks of processes.
+   */
+  private async deleteVersions(): Promise<DeletedVersions> {
+    const { rows } = await sql<{ citedSince: Date | string }>`
+      select coalesce((select created_at from nft_metadata.refreshes order by id limit 1), now()) - interval '1 hour'
+        as "citedSince"`.execute(this.em.fork().getKysely());
+    return this.versions.deleteOld({
+      keep: this.config.keepVersions,
+      citedSince: new Date(rows[0]!.citedSince),
+    });
   }
 
   private async deleteRefreshes(): Promise<number> {

@@ -4,8 +4,10 @@ import {
   TokenStore,
   VersionStore,
   type Collection,
+  type HoldEnd,
   type MetadataChange,
   type MetadataWrite,
+  type TokenReference,
   type WriteResult,
 } from '@app/token-store';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
@@ -23,8 +25,8 @@ export interface RestoredVersion {
   collection: Collection;
   tokenId: string;
   version: number;
-  /** RFC 3339, at most a year ahead: refreshes do not overwrite the record before. Absent: a hold stays as it is. */
-  holdUntil?: string | undefined;
+  /** Refreshes do not overwrite the record before. Absent: a hold stays as it is. */
+  holdUntil?: HoldEnd | undefined;
 }
 
 /** What a restore has written. */
@@ -85,7 +87,7 @@ export class TokenRestore {
       };
       const { result, metadataVersion, changes } = await this.write(em, write);
       if (result === 'missing') throw new TokensNotFound([tokenId]);
-      if (holdUntil !== undefined && !(await this.store.hold(em, token, holdUntil))) throw new InvalidHold(holdUntil);
+      await this.hold(em, token, holdUntil);
       const verdict = result === 'changed' ? 'updated' : 'unchanged';
       await saveRefresh(em, { id: refreshId, collection, tokenId, version, verdict, metadataVersion });
       const { id: collectionId, projectId } = collection;
@@ -109,6 +111,12 @@ export class TokenRestore {
       ...(holdUntil !== undefined && { holdUntil }),
     });
     return restoration;
+  }
+
+  private async hold(em: EntityManager, token: TokenReference, until: HoldEnd | undefined): Promise<void> {
+    if (until === undefined) return;
+    const isHeld = await this.store.hold(em, token, until);
+    if (!isHeld && until !== 'forever') throw new InvalidHold(until);
   }
 
   private async write(

@@ -6,12 +6,16 @@ import { bounded, MAX_TRAITS, type ChangedTrait } from './metadata-change.js';
 import { toChangedFields } from './record-difference.js';
 import { isReferenced } from './stored-tokens.js';
 import type { TokenReference } from './token-record.js';
+import { VersionRetention } from './version-retention.js';
 import {
   VersionStore,
+  type DeletedVersions,
   type EndedHold,
+  type HoldEnd,
   type TokenVersion,
   type VersionChange,
   type VersionDocument,
+  type VersionLimits,
   type VersionPair,
   type VersionQuery,
   type VersionReference,
@@ -46,13 +50,13 @@ const versionColumns = sql`
     where next.id = version.id and next.version = version.version + 1 and next.replaced_raw is not null
   ) as "hasDocument"`;
 
-/** A forgotten hold would keep a record for ever. */
-const MAX_HOLD = sql`interval '366 days'`;
-
 /** Versions in `nft_metadata.token_versions`, and holds in `nft_metadata.tokens`. `MetadataWriter` writes them. */
 @Injectable()
 export class DatabaseVersionStore extends VersionStore {
-  constructor(private readonly em: EntityManager) {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly retention: VersionRetention,
+  ) {
     super();
   }
 
@@ -138,11 +142,13 @@ export class DatabaseVersionStore extends VersionStore {
     return from <= to ? change! : { ...change!, traitsAdded: traitsRemoved, traitsRemoved: traitsAdded };
   }
 
-  override async hold(em: EntityManager, { collectionId, tokenId }: TokenReference, until: string): Promise<boolean> {
+  override async hold(em: EntityManager, { collectionId, tokenId }: TokenReference, until: HoldEnd): Promise<boolean> {
+    const end = until === 'forever' ? 'infinity' : until.toISOString();
     const { numAffectedRows = 0n } = await sql`
-      update nft_metadata.tokens set held_until = ${until}::timestamptz
-      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric
-        and ${until}::timestamptz > now() and ${until}::timestamptz <= now() + ${MAX_HOLD}`.execute(em.getKysely());
+      update nft_metadata.tokens set held_until = ${end}::timestamptz
+      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric and ${end}::timestamptz > now()`.execute(
+      em.getKysely(),
+    );
     return numAffectedRows > 0n;
   }
 
@@ -198,6 +204,10 @@ export class DatabaseVersionStore extends VersionStore {
       select collection_id as "collectionId", token_id::text as "tokenId", refresh_after_hold as "isRefreshWanted"
       from ended`.execute(em.getKysely());
     return rows;
+  }
+
+  override deleteOld(limits: VersionLimits): Promise<DeletedVersions> {
+    return this.retention.deleteOld(limits);
   }
 
   private async withTraits<Row extends ChangeRow>(rows: readonly Row[]): Promise<(Omit<Row, keyof Change> & Change)[]> {

@@ -26,10 +26,13 @@ export { previewRecord } from './record-preview.js';
 export type { RecordPreview, UnstoredFetch } from './record-preview.js';
 export { VersionStore } from './version-store.js';
 export type {
+  DeletedVersions,
   EndedHold,
+  HoldEnd,
   TokenVersion,
   VersionChange,
   VersionDocument,
+  VersionLimits,
   VersionPair,
   VersionQuery,
   VersionReference,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { VersionsNotSupported } from './token-store.errors.js';
-import { VersionStore, type EndedHold, type VersionChange } from './version-store.js';
+import { VersionStore, type DeletedVersions, type EndedHold, type VersionChange } from './version-store.js';
 
 /** Of a host with a TokenStore of its own, which did not provide a VersionStore. */
 @Injectable()
@@ -39,5 +39,9 @@ export class NoVersionStore extends VersionStore {
 
   override async takeEndedHolds(): Promise<EndedHold[]> {
     return [];
+  }
+
+  override async deleteOld(): Promise<DeletedVersions> {
+    return { documents: 0, versions: 0 };
   }
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Attribute } from './token-metadata.js';
 import type { MetadataStatus, TokenRecord } from './token-record.js';
+import type { HoldEnd } from './version-store.js';
 
 /**
  * What is selected for a TokenRecord, from `tokens as token`, with `recordTables` joined to it. In one statement, so a record
@@ -54,9 +55,11 @@ export const recordTables = sql.raw(`
 
 type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince' | 'heldUntil';
 
+type Timestamp = Date | string | number;
+
 /** The row as the driver gives it: bigint as text, timestamps as the connection is set up to parse them. */
 export type TokenRow = Omit<TokenRecord, Timestamps | 'chainId' | 'attributes' | 'metadataStatus'> &
-  Record<Timestamps, Date | string | null> & { chainId: string; attributes: Attribute[]; metadataStatus: string };
+  Record<Timestamps, Timestamp | null> & { chainId: string; attributes: Attribute[]; metadataStatus: string };
 
 export function toTokenRecord(row: TokenRow): TokenRecord {
   return {
@@ -67,10 +70,15 @@ export function toTokenRecord(row: TokenRow): TokenRecord {
     lastSuccessAt: toDate(row.lastSuccessAt),
     changedAt: toDate(row.changedAt),
     staleSince: toDate(row.staleSince),
-    heldUntil: toDate(row.heldUntil),
+    heldUntil: toHoldEnd(row.heldUntil),
   };
 }
 
-function toDate(value: Date | string | null): Date | null {
+/** Infinity is a number where the host has not changed the parser of timestamps. */
+function toHoldEnd(value: Timestamp | null): HoldEnd | null {
+  return /^infinity$/i.test(String(value)) ? 'forever' : toDate(value);
+}
+
+function toDate(value: Timestamp | null): Date | null {
   return value === null ? null : new Date(value);
 }

@@ -1,4 +1,5 @@
 import type { Attribute, Localization, MetadataSourceKind } from './token-metadata.js';
+import type { HoldEnd } from './version-store.js';
 
 /** `pending`: never fetched · `ok` · `stale`: good metadata, but the last attempt failed · `failed`: no metadata yet, the last attempt failed. */
 export type MetadataStatus = 'pending' | 'ok' | 'stale' | 'failed';
@@ -49,5 +50,5 @@ export interface TokenRecord {
   failCount: number;
   lastRefreshId: string | null;
   /** Until when no refresh changes the record; null or absent: it is not held. */
-  heldUntil?: Date | null;
+  heldUntil?: HoldEnd | null;
 }

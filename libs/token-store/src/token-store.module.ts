@@ -16,6 +16,7 @@ import { TokenRemoval } from './token-removal.js';
 import { TokenStore } from './token-store.js';
 import { TraitIndex } from './trait-index.js';
 import { TraitRecount } from './trait-recount.js';
+import { VersionRetention } from './version-retention.js';
 import { VersionStore } from './version-store.js';
 
 /** Extras of the module. It has no options. */
@@ -88,6 +89,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
     TokenRemoval,
     TraitIndex,
     TraitRecount,
+    VersionRetention,
   ],
   exports: [Collections, TokenSearch, TokenStore, TraitRecount, VersionStore],
 })

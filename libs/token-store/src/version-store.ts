@@ -49,10 +49,29 @@ export interface VersionQuery extends TokenReference {
   before?: number | undefined;
 }
 
+/** When a hold ends. */
+export type HoldEnd = Date | 'forever';
+
 /** A token whose hold has ended. */
 export interface EndedHold extends TokenReference {
   /** A refresh met the hold: the token is to be refreshed. */
   isRefreshWanted: boolean;
+}
+
+/** Which versions are kept. */
+export interface VersionLimits {
+  /** The newest versions of each token, the present one included, which are kept with their documents. 0 is the same as 1. */
+  keep: number;
+  /** Older versions than those are deleted, if they are from before this time. Later ones may be cited by receipts of refreshes. */
+  citedSince: Date;
+}
+
+/** What retention has deleted. */
+export interface DeletedVersions {
+  /** Documents of versions that are kept. */
+  documents: number;
+  /** Versions with their documents. */
+  versions: number;
 }
 
 /** Two versions of a token, in any order. */
@@ -85,11 +104,11 @@ export abstract class VersionStore {
   abstract findChangesBetween(pair: VersionPair): Promise<Omit<VersionChange, 'version' | 'tokenId'>>;
 
   /**
-   * Keeps a record as it is until this time (RFC 3339): `StoredToken.isHeld` is true, and the result of a fetch is not written. In the
-   * caller's transaction, which has locked the record. Returns whether the time is in the future and at most a year ahead, by the clock
-   * of the database; if not, nothing was written.
+   * Keeps a record as it is until this time: `StoredToken.isHeld` is true, and the result of a fetch is not written. In the caller's
+   * transaction, which has locked the record. Replaces the end of a hold. Returns whether the time is in the future, by the clock of the
+   * database; if not, nothing was written.
    */
-  abstract hold(em: EntityManager, reference: TokenReference, until: string): Promise<boolean>;
+  abstract hold(em: EntityManager, reference: TokenReference, until: HoldEnd): Promise<boolean>;
 
   /** Ends a hold now; `takeEndedHolds` then finds it. Returns whether there was one. */
   abstract endHold(reference: TokenReference): Promise<boolean>;
@@ -105,4 +124,10 @@ export abstract class VersionStore {
 
   /** Removes holds that have ended, of these collections, at most `limit`. In the caller's transaction, safe beside others. */
   abstract takeEndedHolds(em: EntityManager, collectionIds: readonly string[], limit: number): Promise<EndedHold[]>;
+
+  /**
+   * Deletes what is not to be kept any more, in short transactions of its own, and bounded: the next call continues where this one ended.
+   * Returns what was deleted.
+   */
+  abstract deleteOld(limits: VersionLimits): Promise<DeletedVersions>;
 }

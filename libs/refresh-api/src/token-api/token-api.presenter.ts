@@ -44,7 +44,7 @@ export function toTokenBody(token: TokenRecord, document: string | null): string
     last_success_at: toText(token.lastSuccessAt),
     changed_at: toText(token.changedAt),
     stale_since: toText(token.staleSince),
-    held_until: toText(token.heldUntil ?? null),
+    held_until: token.heldUntil === 'forever' ? 'forever' : toText(token.heldUntil ?? null),
     last_error_code: token.lastErrorCode,
     last_error_reason: token.lastErrorReason,
   };

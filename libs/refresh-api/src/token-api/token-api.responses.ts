@@ -52,7 +52,11 @@ export const tokenSchema = z
     last_success_at: time,
     changed_at: time.meta({ description: 'Changes only when the content changes.' }),
     stale_since: time.meta({ description: 'The time of the first failure after the last success.' }),
-    held_until: time.meta({ description: 'No refresh changes the record before. `null`: it is not held.' }),
+    held_until: text.meta({
+      description:
+        'No refresh changes the record before this time; `forever`: until the hold is ended. `null`: it is not held.',
+      examples: ['2026-12-31T12:00:00.000Z', 'forever'],
+    }),
     last_error_code: text,
     last_error_reason: text,
     document: z

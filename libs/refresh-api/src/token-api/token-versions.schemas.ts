@@ -30,13 +30,19 @@ export type VersionsQuery = z.output<typeof versionsQuerySchema>;
 export const restoreSchema = withoutBody(
   strictObject(
     {
-      hold_until: z.iso
-        .datetime({ offset: true, error: 'must be a time in RFC 3339, such as 2026-12-31T12:00:00Z' })
+      hold_until: z
+        .union(
+          [
+            z.literal('forever').transform(() => 'forever' as const),
+            z.iso.datetime({ offset: true }).transform((text) => new Date(text)),
+          ],
+          { error: 'must be a time in RFC 3339, such as 2026-12-31T12:00:00Z, or "forever"' },
+        )
         .optional()
         .meta({
           description:
-            'At most 366 days ahead. Until then refreshes leave the record as it is. Absent: a hold stays as it is.',
-          examples: ['2026-12-31T12:00:00Z'],
+            'A time in the future, or `forever`. Until then refreshes leave the record as it is. Absent: a hold stays as it is.',
+          examples: ['2026-12-31T12:00:00Z', 'forever'],
         }),
     },
     'a field',

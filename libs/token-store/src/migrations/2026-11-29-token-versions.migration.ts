@@ -24,7 +24,16 @@ export class TokenVersionsMigration extends Migration {
         primary key (id, version)
       ) with (toast_tuple_target = 4080)`);
 
-    // held_until: no refresh fetches the token before. refresh_after_hold: one was wanted meanwhile.
+    // How far retention has read token_versions; zeros: it begins again.
+    this.addSql(`
+      create table nft_metadata.version_retention (
+        only_row boolean primary key default true check (only_row),
+        last_id bigint not null default 0,
+        last_version integer not null default 0
+      )`);
+    this.addSql(`insert into nft_metadata.version_retention default values`);
+
+    // held_until: no refresh fetches the token before; infinity: until the hold is ended. refresh_after_hold: one was wanted meanwhile.
     this.addSql(`
       alter table nft_metadata.tokens
         add column held_until timestamptz,
@@ -40,7 +49,7 @@ export class TokenVersionsMigration extends Migration {
 
   override down(): void {
     this.followDeletedTokens();
-    this.addSql(`drop table nft_metadata.token_versions`);
+    this.addSql(`drop table nft_metadata.token_versions, nft_metadata.version_retention`);
     this.addSql(`alter table nft_metadata.tokens drop column held_until, drop column refresh_after_hold`);
   }
 
