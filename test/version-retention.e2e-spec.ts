@@ -48,14 +48,14 @@ it('versions beyond the newest three lose their documents, and are removed when 
   await test.database.advance(10 * DAY);
   const second = await rename(project, 'D', 'E');
 
-  const atOnce = await retention.deleteExpired();
+  const firstRun = await retention.deleteExpired();
   const afterwards = await historyOf(project);
   const receipts = await Promise.all([...first, ...second].map((id) => changeIn(project, id)));
   await test.database.advance(21 * DAY);
   const later = await retention.deleteExpired();
   const ofFourth = await changeIn(project, second[0]!);
 
-  expect(atOnce).toMatchObject({ refreshes: 0, versions: 0, documents: 2 });
+  expect(firstRun).toMatchObject({ refreshes: 0, versions: 0, documents: 2 });
   expect(afterwards).toEqual(['5', '4', '3', '2 without its document', '1 without its document']);
   expect(receipts).toEqual([1, 2, 3, 4, 5].map((version) => ({ version, fields: ['name'] })));
   expect(later).toMatchObject({ refreshes: 3, versions: 2, documents: 0 });
