@@ -83,7 +83,7 @@ it('/docs shows every operation, its errors with an example each, and requests n
       '/metrics',
     ]),
   );
-  expect(operations.map((path) => path?.replaceAll('\u200B', '')).toSorted()).toEqual(documented.toSorted());
+  expect(operations.map((path) => (path ?? '').replaceAll('\u200B', '')).toSorted()).toEqual(documented.toSorted());
   expect(await responses!.evaluate((element) => element.textContent)).toContain('refresh_limit_exceeded');
   expect(faults).toEqual([]);
 });
