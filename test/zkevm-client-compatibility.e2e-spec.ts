@@ -1,6 +1,13 @@
 import type { BlockchainData as Client, Types } from '@imtbl/blockchain-data';
 import { http } from './support/project-api.js';
-import { addCollection, anItem, aTestnetProject, MAX_TOKEN_ID, TESTNET, TESTNET_ID } from './support/pushed-metadata.js';
+import {
+  addCollection,
+  anItem,
+  aTestnetProject,
+  MAX_TOKEN_ID,
+  TESTNET,
+  TESTNET_ID,
+} from './support/pushed-metadata.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 type Sdk = typeof import('@imtbl/blockchain-data');

@@ -1,7 +1,14 @@
 import { TokenStore } from '@app/token-store';
 import type { Response } from 'supertest';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
-import { addCollection, anItem, aTestnetProject, MAX_TOKEN_ID, TESTNET, TESTNET_ID } from './support/pushed-metadata.js';
+import {
+  addCollection,
+  anItem,
+  aTestnetProject,
+  MAX_TOKEN_ID,
+  TESTNET,
+  TESTNET_ID,
+} from './support/pushed-metadata.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;

@@ -1,11 +1,9 @@
-import { Controller, Get, Query, UseFilters } from '@nestjs/common';
+import { Controller, Get, UseFilters } from '@nestjs/common';
 import type { z } from 'zod';
-import { validatedBy } from '../validated-by.js';
 import { ChainNames } from './chain-names.js';
 import { DocumentsChains } from './zkevm-api.documentation.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import type { chainPageSchema } from './zkevm-api.responses.js';
-import { chainsQuerySchema } from './zkevm-api.schemas.js';
 
 /** The chains that this deployment names. They are few, so there is one page. */
 @Controller()
@@ -15,7 +13,7 @@ export class ChainsController {
 
   @Get()
   @DocumentsChains()
-  listChains(@Query(validatedBy(chainsQuerySchema)) _: object): z.output<typeof chainPageSchema> {
+  listChains(): z.output<typeof chainPageSchema> {
     return {
       result: this.chains.list().map((chain) => ({
         ...chain,

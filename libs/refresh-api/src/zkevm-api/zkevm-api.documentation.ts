@@ -150,5 +150,5 @@ export const DocumentsChains = () =>
   applyDecorators(
     IsPublic('ListChains', 'List the chains that have a name'),
     Responds(200, 'All of them.', chainPageSchema),
-    Fails(400, 'A parameter is invalid.', ['VALIDATION_ERROR', 'page_size must be a whole number from 1 to 200']),
+    Fails(405, 'Another method than GET.', ['VALIDATION_ERROR', 'Method POST is not allowed here. Allowed: GET.']),
   );

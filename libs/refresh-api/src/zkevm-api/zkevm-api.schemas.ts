@@ -71,9 +71,6 @@ const listedTokensSchema = z
     description: `Only these tokens, at most ${MAX_LISTED_TOKENS}: \`token_id=1&token_id=2\`.`,
   });
 
-/** There is one page. */
-export const chainsQuerySchema = z.object({ page_size: pageSizeSchema, page_cursor: pageCursorSchema });
-
 const pageQuery = { from_updated_at: fromUpdatedAtSchema, page_size: pageSizeSchema, page_cursor: pageCursorSchema };
 
 /** Unknown parameters are ignored, because clients may send more. */
