@@ -75,6 +75,16 @@ async function refreshByEvent({ collectionId }: TestProject, tokenIds: readonly 
   return (await test.app.get(MetadataRefreshService).requestSelection(collection!, request)).refreshId;
 }
 
+/** Metadata that the owner sends. */
+async function push(
+  { id, collectionAddress }: TestProject,
+  document: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const project = { id, tokensPerRequest: null, tokensPerHour: null };
+  const tokens = [{ tokenId: '1', document }];
+  await test.app.get(MetadataRefreshService).push(project, { chainId: 1, collectionAddress, tokens });
+}
+
 describe('restoring a version', () => {
   it('a restored version is the record again, as a new version, until the next refresh [T22]', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
@@ -267,6 +277,26 @@ describe('holding a record', () => {
     expect(fetchedDuring).toBe(0);
     expect(await recordOf(project)).toMatchObject({ name: 'Gas lamp', metadata_version: 4, held_until: null });
     await endHold(project).expect(404);
+  });
+
+  it('metadata that the owner pushes ends a hold, and can be restored like a document that was fetched', async () => {
+    const project = await aHistory(lamp('Oil'), lamp('Gas'));
+    await restore(project, 1, { hold_until: 'forever' }).expect(200);
+
+    await push(project, { ...lamp('Wick'), image: 'https://cdn.example/wick.png', youtube_url: null });
+    const pushed = await recordOf(project);
+    await refreshOnce(test, project, ['1']);
+    const fetched = await recordOf(project);
+    await restore(project, 4).expect(200);
+
+    expect(pushed).toMatchObject({ name: 'Wick lamp', metadata_version: 4, held_until: null });
+    expect(fetched).toMatchObject({ name: 'Gas lamp', metadata_version: 5 });
+    const contentOf = ({ name, image_url, attributes, document }: Record<string, unknown>) => {
+      return { name, image_url, attributes, document };
+    };
+    const restored = await recordOf(project);
+    expect(restored['metadata_version']).toBe(6);
+    expect(contentOf(restored)).toEqual(contentOf(pushed));
   });
 
   it('a token whose hold and refresh end at the same time is fetched once, and nothing is lost [T23]', async () => {

@@ -1,5 +1,5 @@
 import { MetadataFetcher } from '@app/metadata-fetch';
-import { TokenStore, VersionStore, type Collection, type HoldEnd } from '@app/token-store';
+import { TokenStore, type Collection, type HoldEnd } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import {
   HoldNotFound,
@@ -10,6 +10,8 @@ import {
 } from './metadata-refresh.errors.js';
 import { OwnedCollections } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
+import { MetadataPush } from './push/metadata-push.js';
+import type { PushReceipt, PushRequest } from './push/push-request.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshEstimator } from './refresh-estimator.js';
 import { RefreshControl, type Admission } from './refresh-control.js';
@@ -98,13 +100,13 @@ export class MetadataRefreshService {
     private readonly limits: ProjectRefreshLimits,
     private readonly quota: RefreshQuota,
     private readonly admission: RefreshAdmission,
+    private readonly metadataPush: MetadataPush,
     private readonly estimator: RefreshEstimator,
     private readonly reader: RefreshReader,
     private readonly control: RefreshControl,
     private readonly validation: RefreshValidation,
     private readonly tokensReader: RefreshTokensReader,
     private readonly restores: TokenRestore,
-    private readonly versions: VersionStore,
   ) {}
 
   /**
@@ -124,6 +126,15 @@ export class MetadataRefreshService {
    */
   async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
     return this.admission.request(project, request);
+  }
+
+  /**
+   * Writes metadata of tokens as given, without fetching anything: all records or none, at once. The receipt is that of a completed
+   * refresh with the trigger `push`. Throws TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, EmptyMetadata,
+   * TokensNotFound, QuotaExceeded; then nothing was written or counted.
+   */
+  async push(project: RefreshingProject, request: PushRequest): Promise<PushReceipt> {
+    return this.metadataPush.push(project, request);
   }
 
   /**
@@ -286,7 +297,7 @@ export class MetadataRefreshService {
 
   /**
    * Ends the hold of a token now. If refreshes have met it, one refresh follows within seconds. Throws CollectionNotFound,
-   * CollectionNotOwned, CollectionAmbiguous, HoldNotFound, VersionsNotSupported.
+   * CollectionNotOwned, CollectionAmbiguous, HoldNotFound.
    */
   async endHold(project: RefreshingProject, { collectionAddress, chainId, tokenId }: OwnToken): Promise<void> {
     await this.endHoldOf(await this.collections.get(project.id, collectionAddress, chainId), tokenId);
@@ -297,9 +308,9 @@ export class MetadataRefreshService {
     return this.restores.restore(version);
   }
 
-  /** As `endHold`, on behalf of an operator. Throws HoldNotFound, VersionsNotSupported. */
+  /** As `endHold`, on behalf of an operator. Throws HoldNotFound. */
   async endHoldOf({ id: collectionId }: Collection, tokenId: string): Promise<void> {
-    if (!(await this.versions.endHold({ collectionId, tokenId }))) throw new HoldNotFound(tokenId);
+    if (!(await this.restores.endHold({ collectionId, tokenId }))) throw new HoldNotFound(tokenId);
   }
 
   /** What the project may ask for, and what is left of it. Takes nothing. */

@@ -7,13 +7,12 @@ import { CollectionAmbiguous, CollectionNotFound, CollectionNotOwned } from './m
 export class OwnedCollections {
   constructor(private readonly collections: Collections) {}
 
-  /** Without `chainId`, the project has to have one collection of this address. Throws CollectionNotFound, CollectionNotOwned, CollectionAmbiguous. */
+  /** Without a chain, the address must be registered on one only. Throws CollectionNotFound, CollectionNotOwned, CollectionAmbiguous. */
   async get(projectId: string, address: string, chainId?: number): Promise<Collection> {
-    const registered = await this.collections.findByAddress(address);
+    const everywhere = await this.collections.findByAddress(address);
+    const registered = everywhere.filter((one) => chainId === undefined || one.chainId === chainId);
     if (registered.length === 0) throw new CollectionNotFound(address);
-    const owned = registered.filter((one) => {
-      return one.projectId === projectId && (chainId === undefined || one.chainId === chainId);
-    });
+    const owned = registered.filter((one) => one.projectId === projectId);
     const [collection] = owned;
     if (!collection) throw new CollectionNotOwned(address);
     if (owned.length > 1)

@@ -113,6 +113,11 @@ export class TokenRestore {
     return restoration;
   }
 
+  /** Returns whether there was one. */
+  async endHold(token: TokenReference): Promise<boolean> {
+    return (await this.store.endHolds(this.em.fork(), [token])) > 0;
+  }
+
   private async hold(em: EntityManager, token: TokenReference, until: HoldEnd | undefined): Promise<void> {
     if (until === undefined) return;
     const isHeld = await this.store.hold(em, token, until);

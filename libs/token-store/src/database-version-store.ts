@@ -152,13 +152,11 @@ export class DatabaseVersionStore extends VersionStore {
     return numAffectedRows > 0n;
   }
 
-  override async endHold({ collectionId, tokenId }: TokenReference): Promise<boolean> {
+  override async endHolds(em: EntityManager, references: readonly TokenReference[]): Promise<number> {
     const { numAffectedRows = 0n } = await sql`
-      update nft_metadata.tokens set held_until = now()
-      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric and held_until > now()`.execute(
-      this.em.fork().getKysely(),
-    );
-    return numAffectedRows > 0n;
+      update nft_metadata.tokens as token set held_until = now()
+      where ${isReferenced(references)} and token.held_until > now()`.execute(em.getKysely());
+    return Number(numAffectedRows);
   }
 
   override async requestAfterHold(em: EntityManager, references: readonly TokenReference[]): Promise<TokenReference[]> {

@@ -204,7 +204,9 @@ async function writeTokens(
       change_seq = case when row.is_changed then row.fetch_seq else token.change_seq end,
       changed_at = case when row.is_changed then now() else token.changed_at end,
       warnings = case when row.is_changed then row.warnings::text[] else token.warnings end,
-      last_refresh_id = row.refresh_id, ${withoutFetch ? WITHOUT_FETCH : FETCHED}
+      -- A refresh that waits for the token fetches it nevertheless.
+      last_refresh_id = case when row.metadata_source = 'pushed' then null else row.refresh_id end,
+      ${withoutFetch ? WITHOUT_FETCH : FETCHED}
     from unnest(
       ${bigintArray(fetches.map(({ token }) => token.id))}::bigint[],
       ${bigintArray(fetches.map(({ token }) => token.fetchSeq))}::bigint[],

@@ -40,6 +40,7 @@ export const tokenRecordColumns = sql.raw(
     lastErrorReason: 'token.last_error_reason',
     failCount: 'token.fail_count',
     lastRefreshId: 'token.last_refresh_id',
+    registeredAt: 'token.registered_at',
     heldUntil: 'case when token.held_until > now() then token.held_until end',
   } satisfies Record<keyof TokenRecord, string>)
     .map(([name, column]) => `${column} as "${name}"`)
@@ -53,7 +54,7 @@ export const recordTables = sql.raw(`
     select * from nft_metadata.token_documents as document where document.id = token.id offset 0
   ) as document on true`);
 
-type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince' | 'heldUntil';
+type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince' | 'registeredAt' | 'heldUntil';
 
 type Timestamp = Date | string | number;
 
@@ -70,6 +71,7 @@ export function toTokenRecord(row: TokenRow): TokenRecord {
     lastSuccessAt: toDate(row.lastSuccessAt),
     changedAt: toDate(row.changedAt),
     staleSince: toDate(row.staleSince),
+    registeredAt: toDate(row.registeredAt)!,
     heldUntil: toHoldEnd(row.heldUntil),
   };
 }

@@ -49,6 +49,7 @@ export interface TokenRecord {
   lastErrorReason: string | null;
   failCount: number;
   lastRefreshId: string | null;
+  registeredAt: Date;
   /** Until when no refresh changes the record; null or absent: it is not held. */
   heldUntil?: HoldEnd | null;
 }

@@ -110,8 +110,11 @@ export abstract class VersionStore {
    */
   abstract hold(em: EntityManager, reference: TokenReference, until: HoldEnd): Promise<boolean>;
 
-  /** Ends a hold now; `takeEndedHolds` then finds it. Returns whether there was one. */
-  abstract endHold(reference: TokenReference): Promise<boolean>;
+  /**
+   * Ends the holds of these tokens now; `takeEndedHolds` then finds them. In the caller's transaction, which has locked the records if
+   * there are several. Returns how many there were.
+   */
+  abstract endHolds(em: EntityManager, references: readonly TokenReference[]): Promise<number>;
 
   /**
    * Notes that a refresh met the holds of these tokens. In the transaction that completes it; locks the records in key order. Returns the
