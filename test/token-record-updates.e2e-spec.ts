@@ -70,6 +70,7 @@ describe('refreshes that succeed', () => {
     expect(Object.entries(before).filter(([, value]) => value === null)).toEqual([
       ['stale_since', null],
       ['held_until', null],
+      ['burned_at', null],
       ['last_error_code', null],
       ['last_error_reason', null],
     ]);

@@ -1,3 +1,4 @@
+import { ChainEventsModule, ChainStatuses, WatchedCollections } from '@app/chain-events';
 import { MetadataEventsModule, Webhooks } from '@app/metadata-events';
 import { MetadataFetchModule } from '@app/metadata-fetch';
 import {
@@ -18,6 +19,7 @@ import { Listings } from '../listings/listings.js';
 
 /** The services of commands. */
 export const services = {
+  chains: ChainStatuses,
   collections: Collections,
   listings: Listings,
   projects: Projects,
@@ -26,6 +28,7 @@ export const services = {
   tokens: TokenStore,
   traitRecount: TraitRecount,
   versions: TokenVersions,
+  watches: WatchedCollections,
   webhooks: Webhooks,
   worker: RefreshWorker,
 };
@@ -37,7 +40,7 @@ export type Services = { [Name in keyof typeof services]: InstanceType<(typeof s
 @Module({})
 export class CommandModule {
   static forRoot(environment: Environment & { databaseUrl: string }): DynamicModule {
-    const { projectAuth, safeHttp, metadataFetch, metadataRefresh, metadataEvents } = environment.options;
+    const { projectAuth, safeHttp, metadataFetch, metadataRefresh, metadataEvents, chainEvents } = environment.options;
     return {
       module: CommandModule,
       imports: [
@@ -49,6 +52,7 @@ export class CommandModule {
         MetadataRefreshModule.forRoot(metadataRefresh),
         ProjectAuthModule.forRoot(projectAuth),
         MetadataEventsModule.forRoot(metadataEvents),
+        ChainEventsModule.forRoot(chainEvents),
       ],
       providers: [Listings],
     };

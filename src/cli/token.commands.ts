@@ -51,6 +51,7 @@ export function addTokenCommands(token: Command, session: Session): void {
         warnings: found.warnings.join(','),
         changed_at: found.changedAt?.toISOString() ?? null,
         stale_since: found.staleSince?.toISOString() ?? null,
+        burned_at: found.burnedAt?.toISOString() ?? null,
         fail_count: found.failCount,
         last_refresh_id: found.lastRefreshId,
         held_until: found.heldUntil instanceof Date ? found.heldUntil.toISOString() : (found.heldUntil ?? null),

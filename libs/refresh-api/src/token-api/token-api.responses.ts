@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
+import { pageSchema, refreshEventSchema, timestampSchema } from '../project-api/project-api.responses.js';
 
 const text = z.string().nullable();
 const time = z.string().nullable().meta({ format: 'date-time' });
@@ -57,6 +57,10 @@ export const tokenSchema = z
         'No refresh changes the record before this time; `forever`: until the hold is ended. `null`: it is not held.',
       examples: ['2026-12-31T12:00:00.000Z', 'forever'],
     }),
+    burned_at: time.meta({
+      description:
+        'When an event said that the token was burned. Its last metadata stays, and events do not refresh it any more.',
+    }),
     last_error_code: text,
     last_error_reason: text,
     document: z
@@ -98,6 +102,7 @@ export const attemptPageSchema = z
         reason: text.meta({ description: '`null` for a success.', examples: ['timeout'] }),
         duration_ms: z.int(),
         bytes: z.int().meta({ description: 'After decompression.' }),
+        event: refreshEventSchema,
         attempted_at: timestampSchema,
       }),
     ),

@@ -86,6 +86,7 @@ const EXAMPLE = {
         changed_at: FETCHED_AT,
         stale_since: null,
         held_until: null,
+        burned_at: null,
         last_error_code: null,
         last_error_reason: null,
         document: {

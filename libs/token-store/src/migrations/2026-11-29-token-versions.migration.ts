@@ -34,8 +34,10 @@ export class TokenVersionsMigration extends Migration {
     this.addSql(`insert into nft_metadata.version_retention default values`);
 
     // held_until: no refresh fetches the token before; infinity: until the hold is ended. refresh_after_hold: one was wanted meanwhile.
+    // burned_at: its contract has no such token any more.
     this.addSql(`
       alter table nft_metadata.tokens
+        add column burned_at timestamptz,
         add column held_until timestamptz,
         add column refresh_after_hold boolean not null default false`);
     // The holds that end next.
@@ -50,7 +52,9 @@ export class TokenVersionsMigration extends Migration {
   override down(): void {
     this.followDeletedTokens();
     this.addSql(`drop table nft_metadata.token_versions, nft_metadata.version_retention`);
-    this.addSql(`alter table nft_metadata.tokens drop column held_until, drop column refresh_after_hold`);
+    this.addSql(
+      `alter table nft_metadata.tokens drop column burned_at, drop column held_until, drop column refresh_after_hold`,
+    );
   }
 
   /** The trigger of the first migration, with a further deletion. */
