@@ -1,4 +1,4 @@
-import { MetadataRefreshService } from '@app/metadata-refresh';
+import { MetadataRefreshService, type CollectionRefreshRequest } from '@app/metadata-refresh';
 import { Collections, TokenStore } from '@app/token-store';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
@@ -70,8 +70,16 @@ const refreshesOf = ({ collectionId }: TestProject) =>
 
 /** A refresh after an event on chain. */
 async function refreshByEvent({ collectionId }: TestProject, tokenIds: readonly string[]): Promise<string> {
-  const [collection] = await test.app.get(Collections).find([collectionId]);
-  const request = { tokenIds, trigger: 'event', triggerDetail: { kind: 'metadata_update' } } as const;
+  const collection = await test.app.get(Collections).find(collectionId);
+  const event = {
+    kind: 'metadata_update',
+    blockNumber: 1,
+    transactionHash: `0x${'1'.repeat(64)}`,
+    logIndex: 0,
+    tokens: tokenIds.map((id): [string, string] => [id, id]),
+  };
+  const triggerDetail = { chainId: 1, events: [event] };
+  const request: CollectionRefreshRequest = { tokenIds, trigger: 'event', triggerDetail };
   return (await test.app.get(MetadataRefreshService).requestSelection(collection!, request)).refreshId;
 }
 

@@ -57,7 +57,7 @@ export class EndedHolds {
   private async releaseBatch(): Promise<number> {
     const collectionIds = await this.versions.findEndedHolds();
     if (collectionIds.length === 0) return 0;
-    const lanes = await this.lanesOf(await this.collections.find(collectionIds));
+    const lanes = await this.lanesOf(await this.collections.findAll(collectionIds));
     return inTransaction(this.em, async (em) => {
       const ended = await this.versions.takeEndedHolds(em, collectionIds, BATCH_SIZE);
       const wanted = Map.groupBy(

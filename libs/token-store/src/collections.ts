@@ -101,7 +101,7 @@ export class Collections {
   }
 
   /** In no particular order, without those that are not registered. */
-  async find(collectionIds: readonly string[]): Promise<Collection[]> {
+  async findAll(collectionIds: readonly string[]): Promise<Collection[]> {
     const where = { id: { $in: [...collectionIds] }, removedAt: null };
     return this.em.fork().find(Collection, where, { filters: false });
   }
