@@ -461,10 +461,11 @@ it('the command line changes a webhook and tests it, with status 1 when the mess
   const named = ['--webhook', String(webhook_id)];
   receiver.respond('/two', 204, 500);
 
-  const update = ['--url', receiver.url('/two'), '--events', 'refresh.completed'];
+  const update = ['--url', receiver.url('/two'), '--events', 'refresh.completed', '--triggers', 'api,event'];
   expect(await json('webhook', 'update', ...named, ...update)).toMatchObject({
     url: receiver.url('/two'),
     events: 'refresh.completed',
+    triggers: 'api,event',
   });
   expect(await json('webhook', 'test', ...named)).toMatchObject({ status: 204, reason: null });
   const failed = await run('webhook', 'test', ...named, '--json');

@@ -1,4 +1,5 @@
 import { METADATA_EVENT_TYPES } from '@app/metadata-events';
+import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
@@ -14,14 +15,26 @@ const events = z
   .min(1, { error: eventsRule })
   .meta({ description: 'Default: all event types.' });
 
-export const createWebhookSchema = strictObject({ url, events: events.optional() }, 'a field').transform(
-  ({ url: address, events: types }) => ({ url: address, types }),
-);
+const triggersRule = `must be a list of one or more of ${REFRESH_TRIGGERS.join(', ')}`;
+const triggers = z
+  .array(z.enum(REFRESH_TRIGGERS, { error: `must be one of ${REFRESH_TRIGGERS.join(', ')}` }), { error: triggersRule })
+  .min(1, { error: triggersRule })
+  .meta({
+    description: `Of \`refresh.completed\`: only refreshes with one of these triggers. Default: ${REQUESTED_TRIGGERS.join(', ')}.`,
+  });
+
+export const createWebhookSchema = strictObject(
+  { url, events: events.optional(), triggers: triggers.optional() },
+  'a field',
+).transform(({ url: address, events: types, ...rest }) => ({ url: address, types, ...rest }));
 export type CreateWebhook = z.output<typeof createWebhookSchema>;
 
-export const changeWebhookSchema = strictObject({ url: url.optional(), events: events.optional() }, 'a field')
-  .refine((body) => Object.keys(body).length > 0, { error: 'the body must have url or events' })
-  .transform(({ url: address, events: types }) => ({ url: address, types }));
+export const changeWebhookSchema = strictObject(
+  { url: url.optional(), events: events.optional(), triggers: triggers.optional() },
+  'a field',
+)
+  .refine((body) => Object.keys(body).length > 0, { error: 'the body must have url, events or triggers' })
+  .transform(({ url: address, events: types, ...rest }) => ({ url: address, types, ...rest }));
 export type ChangeWebhook = z.output<typeof changeWebhookSchema>;
 
 const keepRule = 'must be a whole number of hours from 0 to 168';
