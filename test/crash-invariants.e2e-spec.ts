@@ -20,7 +20,7 @@ const VIOLATIONS = [
   `update nft_metadata.refresh_chunks set claim_count = 4, token_ids = '{9, 8, 7}'`,
   `delete from nft_metadata.refresh_errors`,
   // What no pause, cancellation or refund does.
-  `update nft_metadata.refresh_chunks set held = true where id = (select min(id) from nft_metadata.refresh_chunks)`,
+  `update nft_metadata.refresh_chunks set is_paused = true where id = (select min(id) from nft_metadata.refresh_chunks)`,
   `update nft_metadata.refreshes set cancelled = 1, total = total + 1`,
   `update nft_metadata.refresh_quotas set used = used + 1`,
   `update nft_metadata.refreshes set retry_of = id`,

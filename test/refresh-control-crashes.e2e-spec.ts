@@ -48,25 +48,25 @@ describe('a worker that is killed', () => {
     const refreshId = await test.request(api.url, project, project.tokenIds);
     await waitUntil(() => project.tokenIds.some((tokenId) => test.metadataApi.hits.has(tokenId)));
     await worker.end('SIGKILL');
-    const held = (await test.invariants.claimedTokens()).length;
+    const claimed = (await test.invariants.claimedTokens()).length;
     await test.startProcess('worker');
 
     expect(await test.control(api.url, project, refreshId, 'cancel')).toBe(202);
-    await waitUntil(async () => (await stateOf(refreshId)).pending <= held);
+    await waitUntil(async () => (await stateOf(refreshId)).pending <= claimed);
 
-    expect(held).toBeGreaterThan(0);
+    expect(claimed).toBeGreaterThan(0);
     expect(await stateOf(refreshId)).toEqual({
       succeeded: 0,
-      cancelled: 300 - held,
-      pending: held,
+      cancelled: 300 - claimed,
+      pending: claimed,
       isCompleted: false,
     });
-    expect(await usedTokens(project)).toBe(held);
+    expect(await usedTokens(project)).toBe(claimed);
     await test.expireLeases();
     await test.expectAllDone();
     expect(await stateOf(refreshId)).toEqual({ succeeded: 0, cancelled: 300, pending: 0, isCompleted: true });
     // The worker may have fetched them.
-    expect(await usedTokens(project)).toBe(held);
+    expect(await usedTokens(project)).toBe(claimed);
   });
 });
 
@@ -131,7 +131,7 @@ describe('a process that is killed while it pauses or resumes a refresh', () => 
     await pausing.release();
     const worker = await test.startProcess('worker');
     await test.database.advance(10);
-    await waitUntil(async () => (await heldChunks(refreshId)) === 3);
+    await waitUntil(async () => (await pausedChunks(refreshId)) === 3);
     expect(await stateOf(refreshId)).toMatchObject({ succeeded: 0, pending: 300 });
     await worker.end('SIGKILL');
 
@@ -141,7 +141,7 @@ describe('a process that is killed while it pauses or resumes a refresh', () => 
     await resuming.reached();
     await api.end('SIGKILL');
     await resuming.release();
-    expect(await heldChunks(refreshId)).toBe(3);
+    expect(await pausedChunks(refreshId)).toBe(3);
     await test.startProcess('worker');
     await test.database.advance(10);
 
@@ -150,9 +150,10 @@ describe('a process that is killed while it pauses or resumes a refresh', () => 
   });
 });
 
-async function heldChunks(refreshId: string): Promise<number> {
-  const rows = await test.database.query('select from nft_metadata.refresh_chunks where refresh_id = $1 and held', [
-    refreshId,
-  ]);
+async function pausedChunks(refreshId: string): Promise<number> {
+  const rows = await test.database.query(
+    'select from nft_metadata.refresh_chunks where refresh_id = $1 and is_paused',
+    [refreshId],
+  );
   return rows.length;
 }

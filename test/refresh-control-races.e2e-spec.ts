@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { CrashTest, waitUntil, type CrashProject } from './support/crash-test.js';
 import { http, requestRefresh } from './support/project-api.js';
-import { control, heldChunks, type ControlCall } from './support/refresh-control.js';
+import { control, pausedChunks, type ControlCall } from './support/refresh-control.js';
 
 vi.setConfig({ testTimeout: 180_000 });
 
@@ -87,8 +87,8 @@ it('of pauses and resumes at the same time, the last one counts for all chunks, 
   for (const refreshId of refreshIds) await call(project, refreshId, 'pause');
   for (const refreshId of refreshIds) {
     await waitUntil(async () => {
-      const { held, all } = await heldChunks(test.app, refreshId);
-      return held === all;
+      const { paused, all } = await pausedChunks(test.app, refreshId);
+      return paused === all;
     });
     await call(project, refreshId, 'resume');
   }

@@ -1,6 +1,6 @@
 import { Refreshes } from '@app/metadata-refresh';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
-import { control, heldChunks, untilStatus } from './support/refresh-control.js';
+import { control, pausedChunks, untilStatus } from './support/refresh-control.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { captureStatements } from './support/statements.js';
 import { ids } from './support/token-ids.js';
@@ -15,7 +15,7 @@ afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.hits.clear());
 afterEach(() => test.worker.stop());
 
-/** Pauses, and waits until the chunks are held. */
+/** Pauses, and waits until its chunks are paused. */
 async function pause(project: TestProject, refreshId: string): Promise<void> {
   await control(test.app, project, refreshId, 'pause').expect(202);
   // Again, as an operator, whose call waits for the chunks.
@@ -117,7 +117,7 @@ it('a token that waits for a retry keeps its time through a pause, and is not fe
     ['2', 1],
   ]);
   expect(await dueTimeOf(refreshId)).toEqual(dueAt);
-  expect(await heldChunks(test, other)).toEqual({ held: 1, all: 1 });
+  expect(await pausedChunks(test, other)).toEqual({ paused: 1, all: 1 });
   for (const id of [refreshId, other]) await control(test.app, project, id, 'resume').expect(202);
   await test.worker.runOnce();
   await expectSucceeded(test.app, project, refreshId, 1);
@@ -180,11 +180,11 @@ it('paused refreshes delay no other refresh of their host', async () => {
   for (const id of paused) await control(test.app, project, id, 'cancel').expect(202);
 });
 
-it('a paused refresh costs nothing while it is paused, once its chunks are held', async () => {
+it('a paused refresh costs nothing while it is paused, once its chunks are paused too', async () => {
   const project = await test.aProject({ tokens: ids(1000) });
   const refreshId = await requestRefresh(test.app, project, ids(1000));
   await pause(project, refreshId);
-  expect(await heldChunks(test, refreshId)).toEqual({ held: 8, all: 8 });
+  expect(await pausedChunks(test, refreshId)).toEqual({ paused: 8, all: 8 });
   await test.database.advance(5 * DAY);
 
   const statements = await captureStatements(async () => {
@@ -194,7 +194,7 @@ it('a paused refresh costs nothing while it is paused, once its chunks are held'
 
   // One look into the index each, with nothing due: no chunk is looked at.
   expect(statements.filter(({ text }) => text.includes('set sweep_due_at'))).toHaveLength(2);
-  expect(statements.filter(({ text }) => text.includes('held <>'))).toEqual([]);
+  expect(statements.filter(({ text }) => text.includes('is_paused <>'))).toEqual([]);
   await control(test.app, project, refreshId, 'cancel').expect(202);
 });
 

@@ -216,7 +216,7 @@ it('a large scheduled refresh whose beginning was interrupted is continued by an
     [refreshId],
   );
   await test.database.query(
-    `update nft_metadata.refresh_chunks set held = false
+    `update nft_metadata.refresh_chunks set is_paused = false
      where id in (select id from nft_metadata.refresh_chunks where refresh_id = $1 order by id limit 3)`,
     [refreshId],
   );

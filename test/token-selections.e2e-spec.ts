@@ -146,10 +146,10 @@ describe('all tokens', () => {
 
     expect(await pendingTokens(test, refreshId)).toEqual(['5', ...ids(300, 100), '1000']);
     const chunks = await test.database.query(
-      'select token_count::int as tokens, priority, held from nft_metadata.refresh_chunks where refresh_id = $1 order by last_token_id',
+      'select token_count::int as tokens, priority, is_paused from nft_metadata.refresh_chunks where refresh_id = $1 order by last_token_id',
       [refreshId],
     );
-    expect(chunks).toEqual([128, 128, 46].map((tokens) => ({ tokens, priority: 2, held: false })));
+    expect(chunks).toEqual([128, 128, 46].map((tokens) => ({ tokens, priority: 2, is_paused: false })));
     await test.worker.runOnce();
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
       status: 'completed',

@@ -83,16 +83,16 @@ const ALWAYS: readonly Invariant[] = [
         and exists (select from nft_metadata.refresh_chunks where refresh_id = refresh.id)`,
   },
   {
-    description: 'a chunk is held while its refresh is paused or has not begun, or until the sweep has looked at it',
+    description: 'a chunk is paused while its refresh is paused or has not begun, or until the sweep has looked at it',
     sql: `select chunk.id || ' of ' || refresh_id as detail
       from nft_metadata.refresh_chunks as chunk join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
-      where chunk.held and refresh.sweep_due_at is null`,
+      where chunk.is_paused and refresh.sweep_due_at is null`,
   },
   {
     description: 'no chunk of a paused refresh that the sweep has finished with can be claimed',
     sql: `select chunk.id || ' of ' || refresh_id as detail
       from nft_metadata.refresh_chunks as chunk join nft_metadata.refreshes as refresh on refresh.id = chunk.refresh_id
-      where not chunk.held and refresh.paused_at is not null and refresh.sweep_due_at > now() + interval '1 day'`,
+      where not chunk.is_paused and refresh.paused_at is not null and refresh.sweep_due_at > now() + interval '1 day'`,
   },
   {
     description: 'the sweep looks at every refresh that is paused or being cancelled',

@@ -37,10 +37,10 @@ export async function remainingTokens({ app }: TestApp, project: TestProject): P
   return (body as { tokens_per_hour: { remaining: number } }).tokens_per_hour.remaining;
 }
 
-/** The number of chunks of the refresh that are held, and of all. */
-export async function heldChunks({ database }: TestApp, refreshId: string): Promise<{ held: number; all: number }> {
-  const [row] = await database.query<{ held: number; all: number }>(
-    `select count(*) filter (where held)::int as held, count(*)::int as "all"
+/** The number of chunks of the refresh that are paused, and of all. */
+export async function pausedChunks({ database }: TestApp, refreshId: string): Promise<{ paused: number; all: number }> {
+  const [row] = await database.query<{ paused: number; all: number }>(
+    `select count(*) filter (where is_paused)::int as paused, count(*)::int as "all"
      from nft_metadata.refresh_chunks where refresh_id = $1`,
     [refreshId],
   );

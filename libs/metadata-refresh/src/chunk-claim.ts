@@ -61,10 +61,10 @@ export async function lockLanes(
 ): Promise<LockedLane[]> {
   const { rows } = await sql<Omit<LockedLane, 'room'> & { room: number | null }>`
     with recursive active as (
-      (select lane_id from nft_metadata.refresh_chunks where not held order by lane_id limit 1)
+      (select lane_id from nft_metadata.refresh_chunks where not is_paused order by lane_id limit 1)
       union all
       select (
-        select lane_id from nft_metadata.refresh_chunks where lane_id > active.lane_id and not held order by lane_id limit 1
+        select lane_id from nft_metadata.refresh_chunks where lane_id > active.lane_id and not is_paused order by lane_id limit 1
       )
       from active where active.lane_id is not null
     ), host as materialized (
@@ -87,7 +87,7 @@ export async function lockLanes(
           select true from unnest(case when size_limit.only_interactive then '{0}' else '{0,1,2,3}' end::smallint[]) as size (priority)
           where (
             select true from nft_metadata.refresh_chunks
-            where lane_id = lane.id and priority = size.priority and due_at <= now() and not held
+            where lane_id = lane.id and priority = size.priority and due_at <= now() and not is_paused
             order by due_at, id limit 1
           )
           limit 1
@@ -136,13 +136,13 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         when lane.only_interactive then '{0}'
         when not exists (
           select from nft_metadata.refresh_chunks
-          where lane_id = lane.id and priority = 3 and due_at <= now() and not held
+          where lane_id = lane.id and priority = 3 and due_at <= now() and not is_paused
           order by due_at, id limit 1
         ) or (
           select true from unnest('{0,1,2}'::smallint[]) as size (priority)
           where (
             select true from nft_metadata.refresh_chunks
-            where lane_id = lane.id and priority = size.priority and due_at <= now() and not held
+            where lane_id = lane.id and priority = size.priority and due_at <= now() and not is_paused
               and ${isNotStopped}
             order by due_at, id limit 1
           )
@@ -154,7 +154,7 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         select id, sum(token_count) over (order by due_at, id) - token_count as tokens_before
         from (
           select id, due_at, token_count from nft_metadata.refresh_chunks
-          where lane_id = lane.id and priority = size.priority and due_at <= now() and not held
+          where lane_id = lane.id and priority = size.priority and due_at <= now() and not is_paused
             and ${isNotStopped}
           order by due_at, id
           limit lane.room
@@ -163,8 +163,8 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
       where candidate.tokens_before < lane.room
     ), locked as materialized (
       -- Without a join: with old statistics, the planner would read all chunks of their refreshes.
-      -- "not held" again: the sweep may have held a chunk since this snapshot.
-      select * from nft_metadata.refresh_chunks where id = any(array(select id from first)) and not held
+      -- "not is_paused" again: the sweep may have paused a chunk since this snapshot.
+      select * from nft_metadata.refresh_chunks where id = any(array(select id from first)) and not is_paused
       order by due_at, id
       for no key update skip locked
     ), due as materialized (

@@ -5,13 +5,13 @@ import { compareTokenIds } from './token-id-order.js';
 import type { Verdict } from './verdict.js';
 
 /** The claim under which a worker holds tokens of a chunk. */
-interface HeldChunk {
+interface ClaimedChunk {
   chunkId: string;
   claimCount: number;
 }
 
 /** A token of a chunk that is final. */
-export interface FinalToken extends HeldChunk {
+export interface FinalToken extends ClaimedChunk {
   kind: 'final';
   refreshId: string;
   tokenId: string;
@@ -24,7 +24,7 @@ export interface FinalToken extends HeldChunk {
 }
 
 /** A token that stays pending: it is due again after the delay. */
-interface PendingToken extends HeldChunk {
+interface PendingToken extends ClaimedChunk {
   kind: 'retry' | 'requeue';
   tokenId: string;
   /** `retry`: seconds until the next attempt. `requeue`: 0, and the attempt does not count. */
@@ -41,7 +41,7 @@ export interface AttemptRow extends AttemptedRequest {
 }
 
 /** Tokens that leave a chunk. */
-interface Leaving extends HeldChunk {
+interface Leaving extends ClaimedChunk {
   tokenIds: string[];
 }
 
@@ -49,24 +49,24 @@ interface Leaving extends HeldChunk {
  * Removes tokens from their chunks. Returns whether the chunks had all of them under these claims (the fence): if not, roll
  * back, because a worker whose lease has expired must not write results. What is left of a chunk is computed here, from the
  * locked row: another batch may have removed other tokens since this one was assembled. Tokens that stay pending move to a chunk
- * of their own, one for each chunk and second of delay, so that jitter does not make chunks of one token. It is `held` if their
+ * of their own, one for each chunk and second of delay, so that jitter does not make chunks of one token. It is paused if their
  * chunk was.
  */
 export async function removeFromChunks(em: EntityManager, tokens: readonly FinishedToken[]): Promise<boolean> {
   const chunks = leavingChunks(tokens);
   const moves = movesOf(tokens);
   const ids = chunks.map(({ chunkId }) => chunkId);
-  const { rows } = await sql<HeldChunk & { removed: number }>`
-    with held as materialized (
+  const { rows } = await sql<ClaimedChunk & { removed: number }>`
+    with leaving_chunks as materialized (
       select id, claim_count, leaving::numeric[] as leaving
       from unnest(
         ${ids}::bigint[], ${chunks.map(({ claimCount }) => claimCount)}::int[], ${chunks.map(arrayOf)}::text[]
-      ) as held (id, claim_count, leaving)
+      ) as leaving_chunks (id, claim_count, leaving)
     ), locked as materialized (
-      select chunk.id, chunk.claim_count, chunk.refresh_id, chunk.lane_id, chunk.priority, chunk.held, chunk.lost_count,
-        chunk.attempt_count, chunk.token_ids, held.leaving
+      select chunk.id, chunk.claim_count, chunk.refresh_id, chunk.lane_id, chunk.priority, chunk.is_paused, chunk.lost_count,
+        chunk.attempt_count, chunk.token_ids, leaving_chunks.leaving
       from nft_metadata.refresh_chunks as chunk
-      join held on held.id = chunk.id and held.claim_count = chunk.claim_count
+      join leaving_chunks on leaving_chunks.id = chunk.id and leaving_chunks.claim_count = chunk.claim_count
       where chunk.id = any(${ids}::bigint[])
       order by chunk.id
       for update of chunk
@@ -83,8 +83,8 @@ export async function removeFromChunks(em: EntityManager, tokens: readonly Finis
       where chunk.id = any(array(select id from remaining where left_ids <> '{}')) and chunk.id = remaining.id
     ), moved as (
       insert into nft_metadata.refresh_chunks
-        (refresh_id, lane_id, priority, due_at, held, lost_count, attempt_count, token_ids)
-      select refresh_id, lane_id, priority, now() + delay_seconds * interval '1 second', held,
+        (refresh_id, lane_id, priority, due_at, is_paused, lost_count, attempt_count, token_ids)
+      select refresh_id, lane_id, priority, now() + delay_seconds * interval '1 second', is_paused,
         -- Not counted as an attempt, so it has to be bounded as a lost claim.
         case when is_attempt then 0 else lost_count + 1 end, attempt_count + is_attempt::int, moved_ids::numeric[]
       from unnest(
@@ -100,17 +100,17 @@ export async function removeFromChunks(em: EntityManager, tokens: readonly Finis
 }
 
 /** Those of these tokens that are still claimed under the same claim. Locks nothing. */
-export async function stillClaimed<Token extends HeldChunk & { tokenId: string }>(
+export async function stillClaimed<Token extends ClaimedChunk & { tokenId: string }>(
   em: EntityManager,
   tokens: readonly Token[],
 ): Promise<Token[]> {
-  const { rows } = await sql<HeldChunk & { tokenIds: string }>`
+  const { rows } = await sql<ClaimedChunk & { tokenIds: string }>`
     select id::text as "chunkId", claim_count as "claimCount", array_to_string(token_ids, ',') as "tokenIds"
     from nft_metadata.refresh_chunks
     where id = any(${[...new Set(tokens.map(({ chunkId }) => chunkId))]}::bigint[])`.execute(em.getKysely());
-  const held = new Map(rows.map((chunk) => [keyOf(chunk), new Set(chunk.tokenIds.split(','))]));
+  const claimed = new Map(rows.map((chunk) => [keyOf(chunk), new Set(chunk.tokenIds.split(','))]));
   // "delete": a token has one result.
-  return tokens.filter((token) => held.get(keyOf(token))?.delete(token.tokenId));
+  return tokens.filter((token) => claimed.get(keyOf(token))?.delete(token.tokenId));
 }
 
 /** Appends the receipts of final tokens, and why they failed. */
@@ -201,7 +201,7 @@ function arrayOf({ tokenIds }: { tokenIds: readonly string[] }): string {
   return `{${tokenIds.join(',')}}`;
 }
 
-function keyOf({ chunkId, claimCount }: HeldChunk): string {
+function keyOf({ chunkId, claimCount }: ClaimedChunk): string {
   return `${chunkId}/${claimCount}`;
 }
 

@@ -153,8 +153,8 @@ export class CompletionTransaction {
   }
 
   private async withoutLost(results: readonly ItemResult[]): Promise<ItemResult[]> {
-    const held = results.map((result) => ({ ...result.item, tokenId: result.token.tokenId, result }));
-    const claimed = await stillClaimed(this.em.fork(), held);
+    const written = results.map((result) => ({ ...result.item, tokenId: result.token.tokenId, result }));
+    const claimed = await stillClaimed(this.em.fork(), written);
     this.logger.warn({ msg: 'claim lost, results dropped', tokens: results.length - claimed.length });
     return claimed.map(({ result }) => result);
   }
@@ -228,12 +228,12 @@ function withRefreshes(
 
 function toFinishedToken(result: ItemResult, written: Written | undefined): FinishedToken {
   const { item, token } = result;
-  const held = { chunkId: item.chunkId, claimCount: item.claimCount, tokenId: token.tokenId };
-  if (result.status === 'retry') return { ...held, kind: 'retry', delaySeconds: result.delaySeconds };
+  const claim = { chunkId: item.chunkId, claimCount: item.claimCount, tokenId: token.tokenId };
+  if (result.status === 'retry') return { ...claim, kind: 'retry', delaySeconds: result.delaySeconds };
   // The response was about another version than the one that is stored now: due again at once.
-  if (written?.result === 'outdated') return { ...held, kind: 'requeue', delaySeconds: 0 };
+  if (written?.result === 'outdated') return { ...claim, kind: 'requeue', delaySeconds: 0 };
   const attempts = item.attemptCount + Number(result.status !== 'coalesced');
-  const final = { ...held, kind: 'final', refreshId: item.refreshId, attempts } as const;
+  const final = { ...claim, kind: 'final', refreshId: item.refreshId, attempts } as const;
   switch (result.status) {
     case 'succeeded': {
       const error = written?.result === 'missing' ? NOT_REGISTERED : null;

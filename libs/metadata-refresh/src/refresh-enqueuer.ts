@@ -56,7 +56,7 @@ export class RefreshEnqueuer {
         select token_id, position, token_id = any(${unknown}::numeric[]) as is_unknown
         from unnest(${tokenIds}::numeric[]) with ordinality as ids (token_id, position)
       ), chunks as (
-        insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, held, token_ids)
+        insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_paused, token_ids)
         select ${id}::uuid, ${lane}::int, ${priority}::smallint, ${dueAt(refresh)}, ${notBefore !== undefined}::boolean,
           array_agg(token_id order by token_id)
         from (

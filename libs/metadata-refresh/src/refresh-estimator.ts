@@ -59,7 +59,7 @@ export class RefreshEstimator {
       select
         (
           select coalesce(sum(token_count), 0)::int from nft_metadata.refresh_chunks
-          where lane_id = any(array(select id from nft_metadata.lanes where host = ${host})) and not held
+          where lane_id = any(array(select id from nft_metadata.lanes where host = ${host})) and not is_paused
         ) as waiting,
         (
           select avg(duration_ms)::float8 from (

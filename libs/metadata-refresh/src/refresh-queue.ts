@@ -92,22 +92,22 @@ export class RefreshQueue {
     });
   }
 
-  /** Makes tokens due now: the next worker need not wait for the lease to expire. Tokens that are not held any more are left out. */
+  /** Makes tokens due now: the next worker need not wait for the lease to expire. Tokens that are not claimed any more are left out. */
   async release(tokens: readonly ClaimedToken[]): Promise<void> {
-    const chunks = heldChunks(tokens);
+    const chunks = claimedChunks(tokens);
     if (chunks.length === 0) return;
     const ids = chunks.map(({ item }) => item.chunkId);
     await sql`
-      with held as materialized (
+      with releasing as materialized (
         select id, claim_count, released_ids::numeric[] as released_ids
         from unnest(
           ${ids}::bigint[], ${chunks.map(({ item }) => item.claimCount)}::int[],
           ${chunks.map(({ tokenIds }) => `{${tokenIds.toSorted(compareTokenIds).join(',')}}`)}::text[]
-        ) as held (id, claim_count, released_ids)
+        ) as releasing (id, claim_count, released_ids)
       ), locked as materialized (
-        select chunk.*, held.released_ids
+        select chunk.*, releasing.released_ids
         from nft_metadata.refresh_chunks as chunk
-        join held on held.id = chunk.id and held.claim_count = chunk.claim_count
+        join releasing on releasing.id = chunk.id and releasing.claim_count = chunk.claim_count
         where chunk.id = any(${ids}::bigint[]) and chunk.is_claimed
         order by chunk.id
         for update of chunk
@@ -125,8 +125,8 @@ export class RefreshQueue {
           and chunk.id = divided.id
       )
       insert into nft_metadata.refresh_chunks
-        (refresh_id, lane_id, priority, due_at, held, lost_count, attempt_count, token_ids)
-      select refresh_id, lane_id, priority, now(), held, lost_count, attempt_count, due_ids
+        (refresh_id, lane_id, priority, due_at, is_paused, lost_count, attempt_count, token_ids)
+      select refresh_id, lane_id, priority, now(), is_paused, lost_count, attempt_count, due_ids
       from divided where kept_ids <> '{}' and due_ids <> '{}'`.execute(this.em.fork().getKysely());
   }
 
@@ -232,7 +232,7 @@ function interleave<T>(lists: readonly (readonly T[])[]): T[] {
 }
 
 /** The tokens of each claimed chunk. */
-function heldChunks(tokens: readonly ClaimedToken[]): { item: ClaimedItem; tokenIds: string[] }[] {
+function claimedChunks(tokens: readonly ClaimedToken[]): { item: ClaimedItem; tokenIds: string[] }[] {
   const chunks = new Map<string, { item: ClaimedItem; tokenIds: string[] }>();
   for (const { tokenId, items } of tokens) {
     for (const item of items) {

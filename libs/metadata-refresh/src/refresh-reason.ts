@@ -4,7 +4,7 @@ import { UNDECODABLE_REASONS, UNREACHABLE_REASONS } from '@app/metadata-fetch';
 export const REFRESH_REASONS = {
   unable_to_retrieve_metadata: [
     ...UNREACHABLE_REASONS,
-    /** Too many workers died while they held the token. */
+    /** Too many workers died while they had claimed the token. */
     'worker_lost',
   ],
   /** `status_` and the status. */

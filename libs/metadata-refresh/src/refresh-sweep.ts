@@ -7,14 +7,14 @@ import { countResults } from './refresh-progress.js';
 import { REFRESH_CHANNEL } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
-import { areAllHeld, cancelChunks, holdChunks, lockChunksToHold, type ChunkBatch } from './stopped-chunks.js';
+import { areAllPaused, cancelChunks, setChunksPaused, lockChunksToPause, type ChunkBatch } from './stopped-chunks.js';
 import { VERDICTS } from './verdict.js';
 import { DatabaseBackoff } from './database-backoff.js';
 
 /** Chunks that one transaction cancels, with up to 128 tokens each. */
 const CANCEL_BATCH_SIZE = 64;
-/** Chunks that one transaction holds, or no longer holds. */
-const HOLD_BATCH_SIZE = 500;
+/** Chunks that one transaction pauses or resumes. */
+const PAUSE_BATCH_SIZE = 500;
 /** Refreshes that one process works on in turns. */
 const REFRESHES_PER_PASS = 16;
 /** A process that dies leaves its refreshes to others after this time. Each step renews it. */
@@ -37,10 +37,10 @@ interface SweepState {
 }
 
 /**
- * Makes the chunks of refreshes follow what was decided about the refresh, in short transactions: it cancels their tokens, holds
- * them while the refresh is paused, makes them claimable again, and begins scheduled refreshes. Any process may run it, and several may at the same time:
- * `refreshes.sweep_due_at` says which refreshes are due, and a process that works on one moves it ahead for a few seconds. So a
- * process that dies leaves its work to the next one. Without such refreshes, a pass is one look into an index.
+ * Makes the chunks of refreshes follow what was decided about the refresh, in short transactions: it cancels their tokens, pauses
+ * them with the refresh, makes them claimable again, and begins scheduled refreshes. Any process may run it, and several may at the
+ * same time: `refreshes.sweep_due_at` says which refreshes are due, and a process that works on one moves it ahead for a few seconds. So
+ * a process that dies leaves its work to the next one. Without such refreshes, a pass is one look into an index.
  */
 @Injectable()
 export class RefreshSweep implements BeforeApplicationShutdown {
@@ -153,7 +153,7 @@ export class RefreshSweep implements BeforeApplicationShutdown {
     if (state.isCancelled) return this.cancelNext(refreshId, steps);
     if (state.isPausedTooLong) return this.endPause(refreshId);
     if (state.isDue && !state.isPaused) return this.begin(refreshId);
-    return this.holdNext(refreshId, shouldBeHeld(state));
+    return this.pauseNext(refreshId, shouldBePaused(state));
   }
 
   private async cancelNext(refreshId: string, steps: Steps): Promise<boolean> {
@@ -187,22 +187,22 @@ export class RefreshSweep implements BeforeApplicationShutdown {
 
   /**
    * The lock on the refresh keeps pauses and resumes out until the commit, and it is taken after those on chunks, as everywhere. What
-   * workers split off a chunk has the `held` of that chunk, so it is enough to see once that all chunks have it.
+   * workers split off a chunk has the `is_paused` of that chunk, so it is enough to see once that all chunks have it.
    */
-  private async holdNext(refreshId: string, isHeld: boolean): Promise<boolean> {
+  private async pauseNext(refreshId: string, shouldPause: boolean): Promise<boolean> {
     return inTransaction(this.em, async (em) => {
-      const chunkIds = await lockChunksToHold(em, refreshId, isHeld, HOLD_BATCH_SIZE);
+      const chunkIds = await lockChunksToPause(em, refreshId, shouldPause, PAUSE_BATCH_SIZE);
       await schedule(em, refreshId, sql`now() + ${LEASE}`);
       const state = await readState(em, refreshId);
       if (!state) return false;
-      if (state.isCancelled || shouldBeHeld(state) !== isHeld) return true;
+      if (state.isCancelled || shouldBePaused(state) !== shouldPause) return true;
       if (chunkIds.length > 0) {
-        await holdChunks(em, chunkIds, isHeld);
-        if (!isHeld) await sql`select pg_notify(${REFRESH_CHANNEL}, '')`.execute(em.getKysely());
+        await setChunksPaused(em, chunkIds, shouldPause);
+        if (!shouldPause) await sql`select pg_notify(${REFRESH_CHANNEL}, '')`.execute(em.getKysely());
         return true;
       }
-      const isDone = await areAllHeld(em, refreshId, isHeld);
-      await schedule(em, refreshId, isDone ? AFTER_HOLDING : sql`now() + ${NEXT_LOOK}`);
+      const isDone = await areAllPaused(em, refreshId, shouldPause);
+      await schedule(em, refreshId, isDone ? AFTER_PAUSING : sql`now() + ${NEXT_LOOK}`);
       return false;
     });
   }
@@ -215,10 +215,10 @@ interface Steps {
 }
 
 /** When a refresh is due whose chunks are as they should be: at the latest end of its pause, or when it begins. */
-const AFTER_HOLDING = sql`
+const AFTER_PAUSING = sql`
   case when paused_at is not null then paused_at + ${MAX_PAUSE} when begun_at is null then not_before end`;
 
-function shouldBeHeld({ isPaused, isScheduled }: SweepState): boolean {
+function shouldBePaused({ isPaused, isScheduled }: SweepState): boolean {
   return isPaused || isScheduled;
 }
 

@@ -298,7 +298,7 @@ function pendingTokens(range: TokenRange): RawBuilder<unknown> {
   return sql`
     select token_id, null::"char" as verdict, attempt_count as attempts, null::timestamptz as finished_at,
       null::int as metadata_version,
-      case when attempt_count > 0 and not is_claimed and not held and due_at > now() then due_at end as next_attempt_at
+      case when attempt_count > 0 and not is_claimed and not is_paused and due_at > now() then due_at end as next_attempt_at
     from (
       select *, sum(token_count) over (order by last_token_id rows unbounded preceding) - token_count as tokens_before
       from (

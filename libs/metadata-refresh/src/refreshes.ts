@@ -54,7 +54,7 @@ export interface FailureCount {
 }
 
 /** Interval of looks at chunks that a worker holds, or has locked while it writes results. */
-const HELD_CHUNKS_RETRY_MS = 50;
+const BUSY_CHUNKS_RETRY_MS = 50;
 
 /** Refreshes of all projects, for operators. */
 @Injectable()
@@ -150,7 +150,7 @@ export class Refreshes {
       const { pending, cancelled } = await this.get(refreshId);
       if (pending === 0) return cancelled - before.cancelled;
       const { tokens } = await this.sweep.cancelBatch(refreshId);
-      if (tokens === 0) await pause(HELD_CHUNKS_RETRY_MS);
+      if (tokens === 0) await pause(BUSY_CHUNKS_RETRY_MS);
     }
   }
 

@@ -19,7 +19,7 @@ const MAX_SCHEDULED = 100;
 /** While the hour is used up. */
 const MAX_SECONDS_BETWEEN_TRIES = 30;
 
-/** Refreshes that begin at a time: until then all their chunks are held, and they are charged when they begin. */
+/** Refreshes that begin at a time: until then all their chunks are paused, and they are charged when they begin. */
 @Injectable()
 export class ScheduledRefreshes {
   private readonly logger = new Logger('MetadataRefresh');

@@ -93,7 +93,7 @@ async function insertChunks(
       select token_id, (row_number() over (order by token_id) - 1) / ${CHUNK_SIZE}::int as chunk
       from (select token_id from (${query}) as selected order by token_id limit ${limit}) as selected
     ), chunks as (
-      insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, held, token_ids)
+      insert into nft_metadata.refresh_chunks (refresh_id, lane_id, priority, due_at, is_paused, token_ids)
       select ${id}::uuid, ${lane}::int, ${priority}::smallint, ${dueAt(refresh)}, ${notBefore !== undefined}::boolean,
         array_agg(token_id order by token_id)
       from numbered

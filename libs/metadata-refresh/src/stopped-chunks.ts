@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import { VERDICTS } from './verdict.js';
 
 /**
- * For `where` on `refreshes`: those whose chunks no claim takes, although some may not be `held` yet. The sweep looks at such a
- * refresh every few seconds. When all chunks of a paused refresh are held, it looks again only after weeks: however many refreshes
+ * For `where` on `refreshes`: those whose chunks no claim takes, although some may not be paused yet. The sweep looks at such a
+ * refresh every few seconds. When all chunks of a paused refresh are paused too, it looks again only after weeks: however many refreshes
  * are paused, claims read only those that have just been stopped.
  */
 export const isBeingStopped = sql`
@@ -62,16 +62,16 @@ export async function cancelChunks(
   return rows[0]!;
 }
 
-/** Locks chunks whose `held` is not `isHeld`, without those that another transaction has locked. Returns their ids. */
-export async function lockChunksToHold(
+/** Locks chunks whose `is_paused` is not `isPaused`, without those that another transaction has locked. Returns their ids. */
+export async function lockChunksToPause(
   em: EntityManager,
   refreshId: string,
-  isHeld: boolean,
+  isPaused: boolean,
   limit: number,
 ): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select id::text as id from nft_metadata.refresh_chunks
-    where refresh_id = ${refreshId}::uuid and held <> ${isHeld}::boolean
+    where refresh_id = ${refreshId}::uuid and is_paused <> ${isPaused}::boolean
     order by last_token_id
     limit ${limit}
     for no key update skip locked`.execute(em.getKysely());
@@ -79,17 +79,21 @@ export async function lockChunksToHold(
 }
 
 /** Their `due_at` stays as it is. */
-export async function holdChunks(em: EntityManager, chunkIds: readonly string[], isHeld: boolean): Promise<void> {
+export async function setChunksPaused(
+  em: EntityManager,
+  chunkIds: readonly string[],
+  isPaused: boolean,
+): Promise<void> {
   await sql`
-    update nft_metadata.refresh_chunks set held = ${isHeld}::boolean
+    update nft_metadata.refresh_chunks set is_paused = ${isPaused}::boolean
     where id = any(${chunkIds}::bigint[])`.execute(em.getKysely());
 }
 
-/** Whether `held` of every chunk of the refresh is `isHeld`. */
-export async function areAllHeld(em: EntityManager, refreshId: string, isHeld: boolean): Promise<boolean> {
+/** Whether `is_paused` of every chunk of the refresh is `isPaused`. */
+export async function areAllPaused(em: EntityManager, refreshId: string, isPaused: boolean): Promise<boolean> {
   const { rows } = await sql`
     select from nft_metadata.refresh_chunks
-    where refresh_id = ${refreshId}::uuid and held <> ${isHeld}::boolean
+    where refresh_id = ${refreshId}::uuid and is_paused <> ${isPaused}::boolean
     limit 1`.execute(em.getKysely());
   return rows.length === 0;
 }

@@ -20,14 +20,14 @@ export class ApiKeyGuard implements CanActivate {
     return true;
   }
 
-  /** Throws NotAuthenticated. */
-  async authenticate(request: AuthenticatedRequest): Promise<CallingProject> {
-    const key = headerOf(request, 'x-api-key');
+  /** `header`: where the key is, in lower case. Throws NotAuthenticated. */
+  async authenticate(request: AuthenticatedRequest, header = 'x-api-key'): Promise<CallingProject> {
+    const key = headerOf(request, header);
     if (!key)
-      throw new NotAuthenticated('credentials_missing', 'The request has no API key: send it in the header x-api-key.');
+      throw new NotAuthenticated('credentials_missing', `The request has no API key: send it in the header ${header}.`);
     const project = this.directory.isApiKey(key) ? await this.directory.findByApiKey(key) : null;
     if (!project)
-      throw new NotAuthenticated('invalid_api_key', 'The API key in x-api-key is mistyped, unknown or revoked.');
+      throw new NotAuthenticated('invalid_api_key', `The API key in ${header} is mistyped, unknown or revoked.`);
     return project;
   }
 }

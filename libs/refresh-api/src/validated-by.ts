@@ -7,12 +7,12 @@ const MAX_LISTED_ISSUES = 5;
 
 const validation = new StandardSchemaValidationPipe({
   exceptionFactory: (issues) => {
-    const texts = issues.slice(0, MAX_LISTED_ISSUES).map(({ message, path = [] }) => {
-      const field = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.');
-      return field ? `${field} ${message}` : message;
+    const broken = issues.slice(0, MAX_LISTED_ISSUES).map(({ message, path = [] }) => {
+      return { path: path.map((step) => String(typeof step === 'object' ? step.key : step)), rule: message };
     });
+    const texts = broken.map(({ path, rule }) => (path.length > 0 ? `${path.join('.')} ${rule}` : rule));
     const more = issues.length > MAX_LISTED_ISSUES ? `; and ${issues.length - MAX_LISTED_ISSUES} more` : '';
-    return new InvalidRequest(texts.join('; ') + more);
+    return new InvalidRequest(texts.join('; ') + more, broken);
   },
 });
 

@@ -63,11 +63,11 @@ export class RefreshControlMigration extends Migration {
       create index refreshes_sweep on nft_metadata.refreshes (sweep_due_at)
       where completed_at is null and sweep_due_at is not null`);
 
-    // held: the refresh is paused, or has not begun. due_at survives. priority 3, low: claimed when nothing else of the lane is due.
-    this.addSql(`alter table nft_metadata.refresh_chunks add column held boolean not null default false`);
+    // is_paused: the refresh is paused, or has not begun. due_at survives. priority 3, low: claimed when nothing else of the lane is due.
+    this.addSql(`alter table nft_metadata.refresh_chunks add column is_paused boolean not null default false`);
     this.addSql(`drop index nft_metadata.refresh_chunks_due`);
     this.addSql(`
-      create index refresh_chunks_due on nft_metadata.refresh_chunks (lane_id, priority, due_at, id) where not held`);
+      create index refresh_chunks_due on nft_metadata.refresh_chunks (lane_id, priority, due_at, id) where not is_paused`);
 
     // Further verdicts: h held (the record is kept as it is until a time), t staged (for a reveal).
     this.addSql(`
@@ -128,7 +128,7 @@ export class RefreshControlMigration extends Migration {
         drop constraint refresh_results_verdict_check,
         add constraint refresh_results_verdict_check check (verdict in ('u', 'n', 's', 'f', 'c'))`);
     this.addSql(`drop index nft_metadata.refresh_chunks_due`);
-    this.addSql(`alter table nft_metadata.refresh_chunks drop column held`);
+    this.addSql(`alter table nft_metadata.refresh_chunks drop column is_paused`);
     this.addSql(`
       create index refresh_chunks_due on nft_metadata.refresh_chunks (lane_id, priority, due_at, id)`);
     this.addSql(`

@@ -28,9 +28,9 @@ function aWorker(...names: string[]) {
   const buffer = new TokenBuffer(hosts, limits);
   const demand = new ClaimDemand(hosts, limits, buffer);
   const fetchNext = () => {
-    const held = buffer.take(0);
-    if (held) limits.release(held.host);
-    return held !== null;
+    const buffered = buffer.take(0);
+    if (buffered) limits.release(buffered.host);
+    return buffered !== null;
   };
   for (const name of names) {
     buffer.add([token(name)], 0);

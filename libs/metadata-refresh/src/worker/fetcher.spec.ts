@@ -197,12 +197,12 @@ it('a fetch that throws has no result, and frees its place', async () => {
 it('a fetch that is aborted when the worker stops has no result', async () => {
   const { fetcher, fetches, results, loop, stop, buffered } = aFetcher();
   await buffered(token('1'), token('2', 0));
-  const held = fetcher.tokens.map(({ tokenId }) => tokenId);
+  const inFlight = fetcher.tokens.map(({ tokenId }) => tokenId);
   loop.abort();
   stop.abort();
   await fetches[0]!.end(NOT_FOUND);
 
-  expect([held, fetches[0]!.signal?.aborted, results, fetcher.tokens.length]).toEqual([['2', '1'], true, [], 1]);
+  expect([inFlight, fetches[0]!.signal?.aborted, results, fetcher.tokens.length]).toEqual([['2', '1'], true, [], 1]);
 });
 
 it('the worker is told when tokens wait, none can start and no fetch is running', async () => {

@@ -7,7 +7,7 @@ import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { cooldownSeconds } from '../retry-policy.js';
 import type { HostSignal } from './aimd-limiter.js';
 import type { DatabaseErrors } from './database-errors.js';
-import type { HeldToken, Host } from './host.js';
+import type { BufferedToken, Host } from './host.js';
 import type { HostLimits } from './host-limits.js';
 import type { RecentCooldowns } from './recent-cooldowns.js';
 import type { BatchCompleter } from './batch-completer.js';
@@ -45,7 +45,7 @@ interface Worker {
 export class Fetcher {
   private readonly logger = new Logger('MetadataRefresh');
   private readonly wakeSignal = new WakeSignal();
-  private readonly inFlight = new Set<HeldToken>();
+  private readonly inFlight = new Set<BufferedToken>();
   private interactive = 0;
 
   constructor(
@@ -91,16 +91,16 @@ export class Fetcher {
     return Array.from(this.inFlight, ({ token }) => token);
   }
 
-  private takeNext(now: number, isPaused: boolean): HeldToken | null {
+  private takeNext(now: number, isPaused: boolean): BufferedToken | null {
     const { buffer, completer } = this.parts;
     if (completer.isInteractiveBackpressured) return null;
     return buffer.take(now, { onlyInteractive: isPaused || completer.isBackpressured });
   }
 
   /** Never throws. `signal` is aborted when the worker stops. */
-  private async fetch(held: HeldToken, startedAt: number, signal: AbortSignal): Promise<void> {
-    const { token, host } = held;
-    this.inFlight.add(held);
+  private async fetch(buffered: BufferedToken, startedAt: number, signal: AbortSignal): Promise<void> {
+    const { token, host } = buffered;
+    this.inFlight.add(buffered);
     if (token.priority === 0) this.interactive += 1;
     let outcome: FetchOutcome | Abandoned;
     try {
@@ -111,23 +111,23 @@ export class Fetcher {
       this.logger.error({ msg: 'fetch threw', collectionId, tokenId, error: String(error) });
       outcome = 'threw';
     }
-    this.inFlight.delete(held);
+    this.inFlight.delete(buffered);
     if (token.priority === 0) this.interactive -= 1;
     const endedAt = performance.now();
     // Aborted: the token was released, and the outcome says nothing about the host.
-    this.handleOutcome(held, signal.aborted ? 'aborted' : outcome, { startedAt, endedAt });
+    this.handleOutcome(buffered, signal.aborted ? 'aborted' : outcome, { startedAt, endedAt });
     this.wakeSignal.wake();
     this.worker.onFetched(host, endedAt);
   }
 
-  /** Whether too many workers have died while they held the token. */
+  /** Whether too many workers have died while they had claimed the token. */
   private isLost({ items }: ClaimedToken): boolean {
     const { maxLostClaims } = this.parts.config;
     return items.every(({ lostCount }) => lostCount >= maxLostClaims);
   }
 
   private handleOutcome(
-    { token, host }: HeldToken,
+    { token, host }: BufferedToken,
     outcome: FetchOutcome | Abandoned,
     times: { startedAt: number; endedAt: number },
   ): void {

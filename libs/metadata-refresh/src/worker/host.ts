@@ -3,7 +3,7 @@ import { AimdLimiter } from './aimd-limiter.js';
 import type { Share } from './host-share.js';
 
 /** A token that this worker has claimed, until its result is known or it is released. */
-export interface HeldToken {
+export interface BufferedToken {
   token: ClaimedToken;
   host: Host;
   /** On a monotonic clock, in milliseconds. */
@@ -18,8 +18,8 @@ export class Host {
   /** The share of this process; null until the next heartbeat. */
   share: Share | null = null;
   /** Claimed and not started, in order. */
-  interactive: HeldToken[] = [];
-  bulk: HeldToken[] = [];
+  interactive: BufferedToken[] = [];
+  bulk: BufferedToken[] = [];
   inFlight = 0;
   /** No claims for this host until then: other workers use up its limit. */
   yieldedUntil = -Infinity;

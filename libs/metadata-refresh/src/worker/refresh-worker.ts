@@ -201,10 +201,10 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private async stopInOrder(): Promise<void> {
     this.rounds.clear();
     this.endLoops('stopping');
-    const held = [...this.buffer.dropAll(), ...this.fetcher.tokens];
+    const claimed = [...this.buffer.dropAll(), ...this.fetcher.tokens];
     this.fetches.abort();
     await this.listener.stop();
-    this.releaser.release(held);
+    this.releaser.release(claimed);
     await this.hostMembership.leave();
     this.completer.flush(true);
     // A database error is logged, and ends the wait: nothing more can be written.

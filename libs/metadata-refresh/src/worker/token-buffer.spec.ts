@@ -34,7 +34,8 @@ function aBuffer(concurrency: number, ...names: string[]) {
   }
   const takeAll = (options?: { onlyInteractive: boolean }) => {
     const taken: ClaimedToken[] = [];
-    for (let held = buffer.take(0, options); held; held = buffer.take(0, options)) taken.push(held.token);
+    for (let buffered = buffer.take(0, options); buffered; buffered = buffer.take(0, options))
+      taken.push(buffered.token);
     return taken;
   };
   return { hosts, limits, buffer, takeAll };

@@ -1,5 +1,5 @@
 import type { ClaimedToken } from '../claimed-token.js';
-import type { HeldToken, Host } from './host.js';
+import type { BufferedToken, Host } from './host.js';
 import type { HostLimits } from './host-limits.js';
 import type { Hosts } from './hosts.js';
 
@@ -30,30 +30,30 @@ export class TokenBuffer {
       const host = this.hosts.activate(token.host, now);
       if (host.limit !== token.hostLimit) host.share = null;
       host.limit = token.hostLimit;
-      const held = { token, host, claimedAt: now };
+      const buffered = { token, host, claimedAt: now };
       if (token.priority === 0) {
-        host.interactive.push(held);
+        host.interactive.push(buffered);
         this.interactive += 1;
       } else {
-        host.bulk.push(held);
+        host.bulk.push(buffered);
         this.bulk += 1;
       }
     }
   }
 
   /** Removes and returns the next token that may start. It counts against the limits of its host until they are released. */
-  take(now: number, { onlyInteractive = false } = {}): HeldToken | null {
+  take(now: number, { onlyInteractive = false } = {}): BufferedToken | null {
     if (this.interactive === 0 && (onlyInteractive || this.bulk === 0)) return null;
     for (const host of this.hosts.active) {
       const isInteractive = host.interactive.length > 0;
       if (!isInteractive && (onlyInteractive || host.bulk.length === 0)) continue;
       if (!this.limits.tryAcquire(host, { isInteractive })) continue;
-      const held = (isInteractive ? host.interactive : host.bulk).shift()!;
+      const buffered = (isInteractive ? host.interactive : host.bulk).shift()!;
       if (isInteractive) this.interactive -= 1;
       else this.bulk -= 1;
       host.usedAt = now;
       this.hosts.moveToEnd(host);
-      return held;
+      return buffered;
     }
     return null;
   }
@@ -80,9 +80,9 @@ export class TokenBuffer {
     return dropped.map(({ token }) => token);
   }
 
-  private keep(host: Host, isKept: (held: HeldToken) => boolean): ClaimedToken[] {
+  private keep(host: Host, isKept: (buffered: BufferedToken) => boolean): ClaimedToken[] {
     const before = [...host.interactive, ...host.bulk];
-    const dropped = before.filter((held) => !isKept(held));
+    const dropped = before.filter((buffered) => !isKept(buffered));
     if (dropped.length === 0) return [];
     this.interactive -= host.interactive.length;
     this.bulk -= host.bulk.length;

@@ -1,6 +1,7 @@
 import type { Collection } from '@app/token-store';
 import type { z } from 'zod';
-import { toMicroseconds, toPageBody } from '../project-api/project-api.presenter.js';
+import { toMicroseconds } from '../microseconds.js';
+import { toPageBody } from '../project-api/project-api.presenter.js';
 import type { collectionPageSchema, collectionSchema } from './collection-api.responses.js';
 
 function toListRow(collection: Collection) {

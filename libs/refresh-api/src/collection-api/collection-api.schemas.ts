@@ -1,6 +1,7 @@
 import { URI_RULES } from '@app/token-store';
 import { z } from 'zod';
-import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
+import { pageSizeSchema } from '../page-size.schema.js';
+import { cursorSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
 import { tokenIdsSchema } from '../token-ids.schema.js';
 

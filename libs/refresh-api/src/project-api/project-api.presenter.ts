@@ -1,5 +1,6 @@
 import type { Page, QuotaState, Refresh, RefreshDetails, RefreshError, RefreshLimits } from '@app/metadata-refresh';
 import type { z } from 'zod';
+import { toMicroseconds } from '../microseconds.js';
 import { formatCursor } from './cursor.js';
 import { toAdvice } from './refresh-advice.js';
 import type {
@@ -89,11 +90,6 @@ export function toLimitsBody(
 
 export function toHourBody({ limit, remaining, resetsAt }: QuotaState): z.output<typeof tokensPerHourSchema> {
   return { limit, remaining, resets_at: toMicroseconds(resetsAt) };
-}
-
-/** In the format of all times in this dialect. */
-export function toMicroseconds(time: Date): string {
-  return time.toISOString().replace('Z', '000Z');
 }
 
 /** Counted in tokens, the unit of the limit; the reset is UNIX time in seconds. */

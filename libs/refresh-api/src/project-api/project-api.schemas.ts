@@ -1,24 +1,8 @@
 import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS, type PagePosition } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
+import { emptyIsAbsent, pageSizeSchema } from '../page-size.schema.js';
 import { parseCursor } from './cursor.js';
-
-/** Real clients send `cursor=` and `collection_address=` when they have no value. */
-export const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
-
-const PAGE_SIZE = { type: 'integer', minimum: 1, maximum: 200, default: 100 } as const;
-const pageSizeRule = `must be a whole number from ${PAGE_SIZE.minimum} to ${PAGE_SIZE.maximum}`;
-export const pageSizeSchema = z
-  .preprocess(
-    emptyIsAbsent,
-    z
-      .string({ error: pageSizeRule })
-      .regex(/^[1-9][0-9]{0,2}$/, { error: pageSizeRule })
-      .transform(Number)
-      .refine((size) => size >= PAGE_SIZE.minimum && size <= PAGE_SIZE.maximum, { error: pageSizeRule })
-      .default(PAGE_SIZE.default),
-  )
-  .meta({ ...PAGE_SIZE, description: 'Rows in a page.' });
 
 export const cursorRule = 'must be the cursor of an earlier page, unchanged';
 export const cursorSchema = (id: 'uuid' | 'bigint') =>

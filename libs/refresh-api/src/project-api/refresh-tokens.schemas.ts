@@ -3,7 +3,8 @@ import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 import { strictObject } from '../strict-object.js';
 import { parseTokenCursor } from './cursor.js';
-import { cursorRule, emptyIsAbsent, pageSizeSchema } from './project-api.schemas.js';
+import { emptyIsAbsent, pageSizeSchema } from '../page-size.schema.js';
+import { cursorRule } from './project-api.schemas.js';
 
 const STATES = [...VERDICT_NAMES, 'pending'] as const;
 

@@ -1,7 +1,8 @@
 import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 import { collectionAddressParamSchema } from '../collection-address.schema.js';
-import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
+import { pageSizeSchema } from '../page-size.schema.js';
+import { cursorSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
 
 export const addressParamSchema = collectionAddressParamSchema.meta({

@@ -1,7 +1,8 @@
 import type { KeptVersion, Page, VersionDifference } from '@app/metadata-refresh';
 import type { TokenVersion } from '@app/token-store';
 import type { z } from 'zod';
-import { toMicroseconds, toPageBody } from '../project-api/project-api.presenter.js';
+import { toMicroseconds } from '../microseconds.js';
+import { toPageBody } from '../project-api/project-api.presenter.js';
 import { toVersionChangeBody } from '../version-change.js';
 import type { versionDiffSchema, versionPageSchema, versionSchema } from './token-versions.responses.js';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
+import { pageSizeSchema } from '../page-size.schema.js';
+import { cursorSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
 import { chainIdSchema } from './token-api.schemas.js';
 

@@ -1,6 +1,7 @@
 import type { Webhook, WebhookDelivery, WebhookTest } from '@app/metadata-events';
 import type { z } from 'zod';
-import { toMicroseconds, toPageBody } from '../project-api/project-api.presenter.js';
+import { toMicroseconds } from '../microseconds.js';
+import { toPageBody } from '../project-api/project-api.presenter.js';
 import type { deliveryPageSchema, webhookSchema, webhookTestSchema } from './webhook-api.responses.js';
 
 export function toWebhookBody(webhook: Webhook): z.output<typeof webhookSchema> {

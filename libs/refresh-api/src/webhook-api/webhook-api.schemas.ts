@@ -1,7 +1,8 @@
 import { METADATA_EVENT_TYPES } from '@app/metadata-events';
 import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
-import { cursorSchema, pageSizeSchema } from '../project-api/project-api.schemas.js';
+import { pageSizeSchema } from '../page-size.schema.js';
+import { cursorSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
 import { withoutBody } from '../without-body.js';
 
