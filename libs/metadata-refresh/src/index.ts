@@ -52,8 +52,11 @@ export type {
   RefreshTokenQuery,
   TokenState,
 } from './refresh-tokens-reader.js';
+export { CSV_HEADER, toCsv, toNdjson, toTokenObject } from './refresh-token-object.js';
+export type { RefreshTokenObject } from './refresh-token-object.js';
 export type { Speed } from './refresh-speed.js';
 export { adviceFor } from './reason-advice.js';
+export { adviceOf, adviceOfState } from './refresh-advice.js';
 export { isRefreshReason, REFRESH_ERROR_CODES, REFRESH_REASONS } from './refresh-reason.js';
 export type { RefreshReason } from './refresh-reason.js';
 export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
