@@ -1,3 +1,4 @@
+import { Refreshes } from '@app/metadata-refresh';
 import { Collections, TokenStore } from '@app/token-store';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { control, remainingTokens, untilStatus } from './support/refresh-control.js';
@@ -150,6 +151,20 @@ it('a retry has any number of tokens, in chunks in the order of their ids, and c
     summary: { succeeded: 4000, failed: 0, pending: 0 },
   });
 }, 120_000);
+
+it('a retry of more tokens than the hour has left is refused as a whole; one reason at a time, or by the operator, it is accepted', async () => {
+  const { project, refreshId } = await aRefreshWithFailures({ tokensPerHour: 6 });
+
+  const all = await control(test.app, project, refreshId, 'retry').expect(429);
+  const before = await remainingTokens(test, project);
+  await control(test.app, project, refreshId, 'retry', { reasons: ['timeout'] }).expect(202);
+  const { tokens } = await test.app.get(Refreshes).retry(refreshId);
+
+  expect(all.body).toMatchObject({ code: 'refresh_limit_exceeded' });
+  expect(all.headers).toMatchObject({ 'x-imx-remaining-refreshes': '2', 'retry-after': expect.any(String) as string });
+  expect({ before, after: await remainingTokens(test, project) }).toEqual({ before: 2, after: 0 });
+  expect(tokens).toBe(3);
+});
 
 it('a retry fetches from where the metadata of the collection is now', async () => {
   const { project, refreshId } = await aRefreshWithFailures();

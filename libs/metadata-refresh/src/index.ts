@@ -5,7 +5,8 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { ControlRequest, RefreshLimits, RetryRequest, ValidationRequest } from './metadata-refresh.service.js';
+export type { ControlRequest, RefreshLimits, ValidationRequest } from './metadata-refresh.service.js';
+export type { RetryRequest } from './refresh-retry.js';
 export type {
   CollectionRefreshRequest,
   Receipt,
