@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const program = join(root, 'dist/src/cli.js');
 /** The program in a few files. It loads faster than the compiler's output, and is built from it. */
-const bundle = join(root, 'dist/cli/main.js');
+const bundle = join(root, 'dist/bundle/cli.js');
 /** Written by the compiler. Its time is set to that of the build, even if nothing had to be written. */
 const buildInfo = join(root, 'dist/tsconfig.build.tsbuildinfo');
 const lock = join(root, 'dist/.building');
@@ -19,7 +19,7 @@ const SOURCES = [
   'nest-cli.json',
   'tsconfig.json',
   'tsconfig.build.json',
-  'bundle-cli.mjs',
+  'bundle.mjs',
   'package-lock.json',
 ];
 const LOCK_POLL_MS = 100;
@@ -93,7 +93,7 @@ function buildAndUnlock() {
     const builtAt = new Date(Math.ceil(Math.max(Date.now(), newestSource())));
     if (!run('node_modules/@nestjs/cli/bin/nest.js', 'build')) return false;
     utimesSync(buildInfo, builtAt, builtAt);
-    if (!run('bundle-cli.mjs')) return false;
+    if (!run('bundle.mjs')) return false;
     const bundledAt = new Date(Math.max(Date.now(), builtAt.getTime()));
     utimesSync(bundle, bundledAt, bundledAt);
     return true;

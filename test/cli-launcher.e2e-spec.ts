@@ -31,12 +31,12 @@ beforeEach(async () => {
   );
   await writeFile(join(root, 'node_modules/@nestjs/cli/package.json'), '{}');
   await writeFile(
-    join(root, 'bundle-cli.mjs'),
+    join(root, 'bundle.mjs'),
     `import fs from 'node:fs';
      console.log('the bundler talks');
      if (fs.readFileSync('src/cli.ts', 'utf8').includes('unbundleable')) process.exit(2);
-     fs.mkdirSync('dist/cli', { recursive: true });
-     fs.writeFileSync('dist/cli/main.js', '');`,
+     fs.mkdirSync('dist/bundle', { recursive: true });
+     fs.writeFileSync('dist/bundle/cli.js', '');`,
   );
 });
 afterEach(() => rm(root, { recursive: true }));
@@ -88,12 +88,15 @@ it('the command line is not built again for a changed test', async () => {
   expect(await builds()).toBe(1);
 });
 
-it.each(['dist/src/cli.js', 'dist/cli/main.js'])('the command line is built again when %s is missing', async (path) => {
-  await launch();
-  await rm(join(root, path));
+it.each(['dist/src/cli.js', 'dist/bundle/cli.js'])(
+  'the command line is built again when %s is missing',
+  async (path) => {
+    await launch();
+    await rm(join(root, path));
 
-  expect(await launch('a')).toMatchObject({ status: 0, out: '["a"]\n' });
-});
+    expect(await launch('a')).toMatchObject({ status: 0, out: '["a"]\n' });
+  },
+);
 
 it('two commands that start together build once', async () => {
   const both = await Promise.all([launch('a'), launch('b')]);

@@ -123,16 +123,18 @@ it.each([
   ['the compiled modules', 'older', -60],
 ])('the command line runs %s if the bundle is %s than the compiled modules', async (program, _, ageSeconds) => {
   const folder = await mkdtemp(join(tmpdir(), 'cli-start-up-'));
-  await Promise.all(['src/cli', 'cli'].map((path) => mkdir(join(folder, path), { recursive: true })));
+  await Promise.all(['src/cli', 'bundle'].map((path) => mkdir(join(folder, path), { recursive: true })));
   await Promise.all(
-    ['cli.js', 'node-version.js'].map((file) => cp(join(DIST, 'src', file), join(folder, 'src', file))),
+    ['cli.js', 'load-bundled.js', 'node-version.js'].map((file) =>
+      cp(join(DIST, 'src', file), join(folder, 'src', file)),
+    ),
   );
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
   await writeFile(join(folder, 'tsconfig.build.tsbuildinfo'), '');
-  await writeFile(join(folder, 'cli/main.js'), `export const main = () => console.log('the bundle');`);
+  await writeFile(join(folder, 'bundle/cli.js'), `export const main = () => console.log('the bundle');`);
   await writeFile(join(folder, 'src/cli/main.js'), `export const main = () => console.log('the compiled modules');`);
   const bundledAt = new Date(Date.now() + ageSeconds * 1000);
-  await utimes(join(folder, 'cli/main.js'), bundledAt, bundledAt);
+  await utimes(join(folder, 'bundle/cli.js'), bundledAt, bundledAt);
 
   const { stdout } = await run(process.execPath, [join(folder, 'src/cli.js')]);
 

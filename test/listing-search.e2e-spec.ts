@@ -49,8 +49,7 @@ async function readAll(query: string, most = Infinity): Promise<string[]> {
 }
 
 const HAS = (condition: string) =>
-  `exists (select from nft_metadata.collection_traits as trait
-    where trait.id = any(listing.trait_ids) and ${condition})`;
+  `listing.trait_ids && array(select id from nft_metadata.collection_traits as trait where ${condition})`;
 
 /** Each filter as a plain SQL condition. */
 const FILTERS: Readonly<Record<string, string>> = {
