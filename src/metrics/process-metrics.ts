@@ -1,4 +1,4 @@
-import { AttemptCounts } from '@app/metadata-refresh';
+import { AttemptCounts, ResultCounts } from '@app/metadata-refresh';
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
 
@@ -10,7 +10,7 @@ export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 export class ProcessMetrics {
   private readonly registry = new Registry();
 
-  constructor(counts: AttemptCounts) {
+  constructor(counts: AttemptCounts, results: ResultCounts) {
     collectDefaultMetrics({ register: this.registry });
     new Counter({
       name: 'nft_refresh_metadata_requests_total',
@@ -20,6 +20,16 @@ export class ProcessMetrics {
       collect() {
         this.reset();
         for (const { outcome, reason, count } of counts.read()) this.inc({ outcome, reason }, count);
+      },
+    });
+    new Counter({
+      name: 'nft_refresh_results_total',
+      help: 'Tokens of refreshes that ended, by verdict and reason.',
+      labelNames: ['verdict', 'reason'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { verdict, reason, count } of results.read()) this.inc({ verdict, reason }, count);
       },
     });
   }
