@@ -203,5 +203,6 @@ it('the command line pauses, resumes, cancels and retries a refresh, and refuses
   expect(await json('refresh', 'list', '--project', project.id, '--triggers', 'retry')).toMatchObject({
     refreshes: [{ refresh_id: retry['refresh_id'], cancelled: 1 }],
   });
+  expect(await refused('refresh', 'retry', ...named, '--reasons', 'tiemout')).toMatch(/"tiemout" is not a reason/);
   expect(await refused('refresh', 'list', '--triggers', 'nobody')).toMatch(/Triggers are api, /);
 });

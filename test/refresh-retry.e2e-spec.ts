@@ -98,7 +98,13 @@ it('a refresh without failures, or without failures of these reasons, cannot be 
 it('a retry with an invalid body is refused, and the message names the field', async () => {
   const { project, refreshId } = await aRefreshWithFailures();
 
-  for (const body of [{ reasons: [] }, { reasons: 'timeout' }, { reasons: [1] }, { reason: ['timeout'] }]) {
+  for (const body of [
+    { reasons: [] },
+    { reasons: 'timeout' },
+    { reasons: [1] },
+    { reasons: ['tiemout'] },
+    { reason: ['timeout'] },
+  ]) {
     const { body: refusal } = await control(test.app, project, refreshId, 'retry', body).expect(400);
     expect(refusal).toMatchObject({
       code: 'input_validation_failed',

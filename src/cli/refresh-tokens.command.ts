@@ -2,7 +2,6 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
   CSV_HEADER,
-  isRefreshReason,
   REFRESH_ERROR_CODES,
   toCsv,
   toNdjson,
@@ -15,6 +14,7 @@ import {
 import { isTokenId, toChangeObject, type ChangeObject } from '@app/token-store';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { withJson } from './option-values.js';
+import { parseReason } from './refresh-reason.js';
 import type { Session } from './session.js';
 
 interface TokensOptions {
@@ -122,13 +122,6 @@ function describeChange(change: NonNullable<RefreshToken['change']>): string[] {
 function listTraits(verb: string, traits: ChangeObject['traits_added']): string[] {
   const texts = traits.map(({ trait_type, value }) => `${trait_type}: ${value}`);
   return texts.length === 0 ? [] : [`${verb} ${texts.join(', ')}`];
-}
-
-function parseReason(text: string): string {
-  if (!isRefreshReason(text)) {
-    throw new InvalidArgumentError('It must be a reason of a failure, such as timeout or status_404.');
-  }
-  return text;
 }
 
 function parseToken(text: string): string {

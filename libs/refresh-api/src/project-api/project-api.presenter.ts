@@ -36,7 +36,10 @@ function whereToLook({ verdicts, failed }: RefreshDetails): string[] {
   const lines = [];
   if (verdicts.updated > 0)
     lines.push('To see what changed in each token, add /tokens?verdict=updated to the URL of this refresh.');
-  if (failed > 0) lines.push('To see each token that failed, add /tokens?verdict=failed to the URL of this refresh.');
+  if (failed > 0) {
+    lines.push('To see each token that failed, add /tokens?verdict=failed to the URL of this refresh.');
+    lines.push('To refresh the failed tokens again, POST to the URL of this refresh with /retry added.');
+  }
   return lines;
 }
 
