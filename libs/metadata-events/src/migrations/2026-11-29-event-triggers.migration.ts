@@ -3,6 +3,7 @@ import { Migration } from '@mikro-orm/migrations';
 /** Which completed refreshes a webhook receives. */
 export class EventTriggersMigration extends Migration {
   override up(): void {
+    this.addSql(`set local lock_timeout = '2s'`);
     // The default is what a project requests itself; a process of the previous release relies on it.
     this.addSql(`
       alter table nft_metadata.webhooks
