@@ -83,6 +83,7 @@ function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFact
       'projectApiPath',
       'ownsProjectApiPath',
       'partnerApiPaths',
+      'zkevmApiPath',
       'exposeTokenRoutes',
       'exposeCollectionRoutes',
       'exposeWebhookRoutes',

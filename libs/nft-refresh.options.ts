@@ -44,6 +44,7 @@ const extrasSchema = z
     projectApiPath: z.unknown(),
     ownsProjectApiPath: z.unknown(),
     partnerApiPaths: z.unknown(),
+    zkevmApiPath: z.unknown(),
     exposeTokenRoutes: z.unknown(),
     exposeCollectionRoutes: z.unknown(),
     exposeWebhookRoutes: z.unknown(),

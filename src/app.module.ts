@@ -66,6 +66,7 @@ function refreshing(
       exposeTokenRoutes: environment.exposeTokenRoutes,
       exposeCollectionRoutes: environment.exposeCollectionRoutes,
       exposeWebhookRoutes: environment.exposeWebhookRoutes,
+      zkevmApiPath: environment.exposeZkevmRoutes ? 'v1' : false,
       ownsProjectApiPath: true,
       ...options,
       projectAuth: { ...environment.options.projectAuth, ...options.projectAuth },

@@ -69,6 +69,11 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
     '/v1/webhooks/{webhook_id}/deliveries',
     '/collections/{token_address}/refresh_metadata',
     '/mavis-market-partner/collections/{token_address}/refresh_metadata',
+    '/v1/chains/{chain_name}/collections/{contract_address}/nfts/refresh-metadata',
+    '/v1/chains',
+    '/v1/chains/{chain_name}/collections/{contract_address}/nfts/{token_id}',
+    '/v1/chains/{chain_name}/collections/{contract_address}/nfts',
+    '/v1/chains/{chain_name}/nfts',
   ]);
   expect(paths['/v1/metadata-refreshes']!.post!.security).toEqual([
     { walletAddress: [], walletTimestamp: [], walletSignature: [] },
@@ -76,6 +81,7 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
   ]);
   expect(Object.keys(components!.securitySchemes!)).toEqual([
     'apiKey',
+    'immutableApiKey',
     'walletAddress',
     'walletTimestamp',
     'walletSignature',

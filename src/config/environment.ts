@@ -88,6 +88,12 @@ const serviceSchema = z.object({
    */
   EXPOSE_WEBHOOK_ROUTES: z.boolean().default(true),
   /**
+   * Whether a project may push metadata, and anyone may read it, in the wire format of Immutable zkEVM, below `/v1/chains`. The reads
+   * need `EXPOSE_TOKEN_ROUTES`, too.
+   * @takesEffect start
+   */
+  EXPOSE_ZKEVM_ROUTES: z.boolean().default(true),
+  /**
    * The lowest level that is logged.
    * @takesEffect start
    */
@@ -130,6 +136,7 @@ export interface Environment {
   exposeTokenRoutes: boolean;
   exposeCollectionRoutes: boolean;
   exposeWebhookRoutes: boolean;
+  exposeZkevmRoutes: boolean;
   logLevel: ServiceVariables['LOG_LEVEL'];
   logFormat: ServiceVariables['LOG_FORMAT'];
   /** The options of modules that have a variable. One whose variable is absent has the module's default. */
@@ -193,6 +200,7 @@ export function readEnvironment(variables: Variables): Environment {
     exposeTokenRoutes: service.EXPOSE_TOKEN_ROUTES,
     exposeCollectionRoutes: service.EXPOSE_COLLECTION_ROUTES,
     exposeWebhookRoutes: service.EXPOSE_WEBHOOK_ROUTES,
+    exposeZkevmRoutes: service.EXPOSE_ZKEVM_ROUTES,
     logLevel: service.LOG_LEVEL,
     logFormat: service.LOG_FORMAT,
     options,
@@ -214,6 +222,7 @@ function withoutEffect({ RUN_MODE, WORKERS }: ServiceVariables): string[] {
 /** Variables with a syntax of their own. undefined means that the text is valid and the schema reads it. */
 const TEXT_FORMS: Readonly<Record<string, (text: string) => { value: unknown } | { issue: string } | undefined>> = {
   RPC_URLS: chainUrls,
+  CHAIN_NAMES: chainNames,
   IPFS_GATEWAYS: gateways,
   ARWEAVE_GATEWAYS: gateways,
 };
@@ -236,6 +245,18 @@ function chainUrls(text: string): { value: unknown } | { issue: string } {
     return { issue: 'must be a list with one entry for each chain, and several URLs in it separated by "|"' };
   }
   return { value: Object.fromEntries(chains.map(([chainId, urls]) => [chainId, urls.length === 1 ? urls[0] : urls])) };
+}
+
+function chainNames(text: string): { value: unknown } | { issue: string } {
+  const entries = text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean)
+    .map((entry) => /^([a-z0-9][a-z0-9_-]*)=([1-9][0-9]{0,14})$/.exec(entry));
+  if (entries.includes(null)) {
+    return { issue: 'must be a comma-separated list of name=chainId, such as "ethereum=1,ronin=2020"' };
+  }
+  return { value: Object.fromEntries(entries.map((entry) => [entry![1], Number(entry![2])])) };
 }
 
 const isHttpUrl = (text: string) => /^https?:\/\//.test(text) && URL.canParse(text);

@@ -72,6 +72,8 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   REGISTERED_TOKENS_PER_REQUEST: sets('refreshApi', 'registeredTokensPerRequest'),
   TOKENS_PER_COLLECTION: sets('refreshApi', 'tokensPerCollection'),
   WEBHOOKS_PER_PROJECT: sets('refreshApi', 'webhooksPerProject'),
+  CHAIN_NAMES: sets('refreshApi', 'chainNames'),
+  MISSING_KEYS: sets('refreshApi', 'missingKeys'),
 
   EVENT_RETENTION_DAYS: sets('metadataEvents', 'eventRetentionDays'),
   DELIVERY_RETENTION_DAYS: sets('metadataEvents', 'deliveryRetentionDays'),

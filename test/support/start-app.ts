@@ -20,6 +20,8 @@ export interface TestApp {
     tokens?: readonly string[];
     limits?: Partial<ProjectLimits>;
     metadataUrl?: string;
+    /** Of the collection; 1 when absent. */
+    chainId?: number;
     /** Reads the token URIs from this contract. */
     contract?: { chainId: number; address: string; uriRule?: UriRule };
   }): Promise<TestProject>;
@@ -106,7 +108,13 @@ export function countMetadataRequests(process: INestApplicationContext): number 
 async function aProject(
   app: INestApplication,
   metadataApi: MetadataHost,
-  { tokens = [], limits = {}, metadataUrl, contract }: NonNullable<Parameters<TestApp['aProject']>[0]> = {},
+  {
+    tokens = [],
+    limits = {},
+    metadataUrl,
+    chainId = 1,
+    contract,
+  }: NonNullable<Parameters<TestApp['aProject']>[0]> = {},
 ): Promise<TestProject> {
   const wallet = Wallet.createRandom();
   const projects = app.get(Projects);
@@ -117,7 +125,7 @@ async function aProject(
   });
   const collectionAddress = (contract?.address ?? Wallet.createRandom().address).toLowerCase();
   const collection = await app.get(Collections).add({
-    chainId: contract?.chainId ?? 1,
+    chainId: contract?.chainId ?? chainId,
     address: collectionAddress,
     projectId: project.id,
     source: contract

@@ -10,6 +10,8 @@ export { CollectionsMetadataSource, MetadataSource } from './metadata-source.js'
 export type { Located } from './metadata-source.js';
 export type { NoTokenUri } from './chain/contract-reader.js';
 export type { TokenUri, UriRule } from './uri/uri-rule.js';
+export { PushedDocuments } from './document/pushed-documents.js';
+export type { PushedDocument } from './document/pushed-document.js';
 export { documentPatch } from './document/document-patch.js';
 export type { FetchTarget, MetadataLocation, StoredDocument } from './metadata-fetcher.js';
 export { UNDECODABLE_REASONS, UNREACHABLE_REASONS } from './fetch-outcome.js';

@@ -3,6 +3,7 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } 
 import { ChainRpc } from './chain/chain-rpc.js';
 import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { DocumentReader } from './document/document-reader.js';
+import { PushedDocuments } from './document/pushed-documents.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { TokenUriBudget } from './chain/token-uri-budget.js';
 import { METADATA_FETCH_CONFIG, metadataFetchOptions, type MetadataFetchOptions } from './metadata-fetch.options.js';
@@ -53,9 +54,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     DocumentReader,
     ChainRpc,
     ChainTokenUris,
+    PushedDocuments,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
-  exports: [MetadataFetcher],
+  exports: [MetadataFetcher, PushedDocuments],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {

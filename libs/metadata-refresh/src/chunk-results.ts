@@ -10,9 +10,8 @@ interface ClaimedChunk {
   claimCount: number;
 }
 
-/** A token of a chunk that is final. */
-export interface FinalToken extends ClaimedChunk {
-  kind: 'final';
+/** How a token of a refresh ended. */
+export interface TokenResult {
   refreshId: string;
   tokenId: string;
   verdict: Verdict;
@@ -21,6 +20,11 @@ export interface FinalToken extends ClaimedChunk {
   metadataVersion: number | null;
   /** With the verdicts `failed` and `cancelled`. */
   error: ItemError | null;
+}
+
+/** A token of a chunk that is final. */
+export interface FinalToken extends ClaimedChunk, TokenResult {
+  kind: 'final';
 }
 
 /** A token that stays pending: it is due again after the delay. */
@@ -114,7 +118,7 @@ export async function stillClaimed<Token extends ClaimedChunk & { tokenId: strin
 }
 
 /** Appends the receipts of final tokens, and why they failed. */
-export async function insertResults(em: EntityManager, tokens: readonly FinalToken[]): Promise<void> {
+export async function insertResults(em: EntityManager, tokens: readonly TokenResult[]): Promise<void> {
   if (tokens.length === 0) return;
   // In the order of the primary key: neighbours are inserted into the same pages of the index.
   const rows = tokens.toSorted(

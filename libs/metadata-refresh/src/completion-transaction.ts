@@ -22,6 +22,7 @@ import { EventOutbox, type RecordedChange } from './event-outbox.js';
 import type { ItemError, ItemResult } from './item-result.js';
 import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
 import { ResultCounts } from './result-counts.js';
+import { isSerializationFailure } from './serialization-failure.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
 type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
@@ -318,10 +319,4 @@ function toFailureWrite({ item, token, error }: Failed): FailureWrite {
 function isRejection(error: unknown): error is Error {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return /^(22|23|54|P0)/.test(code);
-}
-
-/** SQLSTATE of a deadlock and of a serialization failure: the same batch succeeds when it is tried again. */
-function isSerializationFailure(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return code === '40P01' || code === '40001';
 }

@@ -16,6 +16,9 @@ export type {
   RequestConditions,
   WantedTokens,
 } from './refresh-request.js';
+export { PUSHED_FIELDS } from './push/push-request.js';
+export type { PushedField, PushedToken, PushReceipt, PushRequest } from './push/push-request.js';
+export { EmptyMetadata } from './push/metadata-push.errors.js';
 export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';

@@ -11,6 +11,7 @@ import {
   type MetadataRefreshOptions,
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
+import { MetadataPush } from './push/metadata-push.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshControl } from './refresh-control.js';
@@ -95,6 +96,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     MetadataRefreshService,
     OwnedCollections,
+    MetadataPush,
     ProjectRefreshLimits,
     RefreshAdmission,
     RefreshEnqueuer,

@@ -9,6 +9,8 @@ import {
 } from './metadata-refresh.errors.js';
 import { OwnedCollections } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
+import { MetadataPush } from './push/metadata-push.js';
+import type { PushReceipt, PushRequest } from './push/push-request.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshEstimator } from './refresh-estimator.js';
 import { RefreshControl, type Admission } from './refresh-control.js';
@@ -72,6 +74,7 @@ export class MetadataRefreshService {
     private readonly limits: ProjectRefreshLimits,
     private readonly quota: RefreshQuota,
     private readonly admission: RefreshAdmission,
+    private readonly metadataPush: MetadataPush,
     private readonly estimator: RefreshEstimator,
     private readonly reader: RefreshReader,
     private readonly control: RefreshControl,
@@ -96,6 +99,15 @@ export class MetadataRefreshService {
    */
   async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
     return this.admission.request(project, request);
+  }
+
+  /**
+   * Writes metadata of tokens as given, without fetching anything: all records or none, at once. The receipt is that of a completed
+   * refresh with the trigger `push`. Throws TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, EmptyMetadata,
+   * TokensNotFound, QuotaExceeded; then nothing was written or counted.
+   */
+  async push(project: RefreshingProject, request: PushRequest): Promise<PushReceipt> {
+    return this.metadataPush.push(project, request);
   }
 
   /**

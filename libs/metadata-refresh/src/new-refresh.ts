@@ -42,8 +42,11 @@ export function priorityOf(tokens: number, isLow = false): Priority {
   return tokens <= SMALL_TOKENS ? 1 : 2;
 }
 
+/** The row of a refresh: what is in no queue has neither a lane nor a place to fetch from. */
+type RefreshRow = Omit<NewRefresh, 'lane' | 'priority' | 'source'> & { source: MetadataLocation | { kind: 'pushed' } };
+
 /** Inserts the row of the refresh. `failed` of its tokens are final already. */
-export function insertRefresh(refresh: NewRefresh, total: number, failed = 0): RawBuilder<unknown> {
+export function insertRefresh(refresh: RefreshRow, total: number, failed = 0): RawBuilder<unknown> {
   const { id, projectId, collection, source, trigger, triggerDetail, selection, notBefore, tokensPerHour } = refresh;
   const beginsAt = notBefore?.toISOString() ?? null;
   return sql`

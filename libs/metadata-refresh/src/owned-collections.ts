@@ -7,9 +7,10 @@ import { CollectionAmbiguous, CollectionNotFound, CollectionNotOwned } from './m
 export class OwnedCollections {
   constructor(private readonly collections: Collections) {}
 
-  /** Throws CollectionNotFound, CollectionNotOwned, CollectionAmbiguous. */
-  async get(projectId: string, address: string): Promise<Collection> {
-    const registered = await this.collections.findByAddress(address);
+  /** Without a chain, the address must be registered on one only. Throws CollectionNotFound, CollectionNotOwned, CollectionAmbiguous. */
+  async get(projectId: string, address: string, chainId?: number): Promise<Collection> {
+    const everywhere = await this.collections.findByAddress(address);
+    const registered = everywhere.filter((one) => chainId === undefined || one.chainId === chainId);
     if (registered.length === 0) throw new CollectionNotFound(address);
     const owned = registered.filter((one) => one.projectId === projectId);
     const [collection] = owned;

@@ -7,6 +7,9 @@ const PROJECT_ROUTES = ['metadata-refreshes(/.*)?', 'limits(/.*)?'];
 const TOKEN_ROUTES = ['collections/[^/]+/traits(/.*)?', 'collections/[^/]+/tokens/.*'];
 const COLLECTION_ROUTES = ['collections', 'collections/[^/]+', 'collections/[^/]+/tokens'];
 const WEBHOOK_ROUTES = ['webhooks(/.*)?'];
+const ZKEVM_ROUTES = ['chains(/.*)?'];
+/** Their bodies may be larger than others. */
+const PUSH_ROUTES = ['chains/[^/]+/collections/[^/]+/nfts/refresh-metadata'];
 const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata(/.*)?'];
 
 /** For a base path that belongs to this API alone. */
@@ -15,6 +18,9 @@ const ALL_ROUTES = ['.*'];
 export interface ApiPaths {
   isOfProjectApi: (path: string) => boolean;
   isOfPartnerApi: (path: string) => boolean;
+  isOfZkevmApi: (path: string) => boolean;
+  /** Of the zkEVM API, whether metadata is pushed there. */
+  isPush: (path: string) => boolean;
 }
 
 /** Tells which paths belong to our controllers, below the prefixes of the host application. */
@@ -23,6 +29,7 @@ export function apiPathsOf(
     projectApiPath,
     ownsProjectApiPath,
     partnerApiPaths,
+    zkevmApiPath,
     exposeTokenRoutes,
     exposeCollectionRoutes,
     exposeWebhookRoutes,
@@ -40,10 +47,18 @@ export function apiPathsOf(
   const partnerPaths = partnerApiPaths.flatMap((base) =>
     patternsOf(prefixes, base, base === '' ? PARTNER_ROUTES : ALL_ROUTES),
   );
+  const belowZkevmPath = (routes: readonly string[]) =>
+    zkevmApiPath === false ? [] : patternsOf(prefixes, zkevmApiPath, routes);
   return {
-    isOfProjectApi: (path) => projectPaths.some((pattern) => pattern.test(path)),
-    isOfPartnerApi: (path) => partnerPaths.some((pattern) => pattern.test(path)),
+    isOfProjectApi: isOneOf(projectPaths),
+    isOfPartnerApi: isOneOf(partnerPaths),
+    isOfZkevmApi: isOneOf(belowZkevmPath(ZKEVM_ROUTES)),
+    isPush: isOneOf(belowZkevmPath(PUSH_ROUTES)),
   };
+}
+
+function isOneOf(patterns: readonly RegExp[]): (path: string) => boolean {
+  return (path) => patterns.some((pattern) => pattern.test(path));
 }
 
 /** The prefixes of a module's paths in the host application: the global prefix, unless excluded, and the path of RouterModule. */

@@ -3,11 +3,13 @@ import { Inject, Injectable, type Type } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { DialectFilter } from './dialect.filter.js';
 import type { HttpResponse } from './http-response.js';
-import { apiPathsOf, prefixesOf } from './api-paths.js';
+import { apiPathsOf, prefixesOf, type ApiPaths } from './api-paths.js';
 import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
 import { ProjectApiFilter } from './project-api/project-api.filter.js';
 import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
 import { toHttpException } from './unreadable-request.js';
+import { MAX_PUSH_BYTES } from './zkevm-api/push-bodies.js';
+import { ZkevmApiFilter } from './zkevm-api/zkevm-api.filter.js';
 
 type ExpressRequest = AuthenticatedRequest & { path: string };
 
@@ -18,6 +20,7 @@ interface Fastify {
 interface FastifyRoute {
   url: string;
   method: string | string[];
+  bodyLimit?: number;
   errorHandler?: (error: unknown, request: AuthenticatedRequest, reply: HttpResponse) => Promise<unknown>;
 }
 
@@ -33,6 +36,7 @@ export class BodyErrors {
     private readonly modules: ModulesContainer,
     private readonly projectApi: ProjectApiFilter,
     private readonly partnerApi: PartnerApiFilter,
+    private readonly zkevmApi: ZkevmApiFilter,
     @Inject(REFRESH_API_PATHS) private readonly paths: Required<RefreshApiExtras>,
   ) {}
 
@@ -41,11 +45,13 @@ export class BodyErrors {
     const { httpAdapter } = this.adapterHost;
     if (httpAdapter.getType() !== 'fastify') return;
     const filterOf = this.filters(module);
+    const { isPush } = this.pathsOf(module);
     const taken = new Set<string>();
     httpAdapter.getInstance<Fastify>().addHook('onRoute', (route) => {
       const filter = filterOf(route.url);
       if (!filter) return;
       route.errorHandler ??= errorHandlerOf(filter);
+      if (isPush(route.url)) route.bodyLimit = MAX_PUSH_BYTES;
       // A wildcard has a name on Express only.
       route.url = route.url.replace(/\*\w+$/, '*');
       leaveToEarlier(route, taken);
@@ -70,11 +76,17 @@ export class BodyErrors {
 
   /** Matches a whole path, or the pattern of a route. The prefixes of the host application are known only now. */
   private filters(module: Type): (path: string) => DialectFilter | null {
-    const { isOfProjectApi, isOfPartnerApi } = apiPathsOf(
-      this.paths,
-      prefixesOf(module, this.application, this.modules),
-    );
-    return (path) => (isOfProjectApi(path) ? this.projectApi : isOfPartnerApi(path) ? this.partnerApi : null);
+    const { isOfProjectApi, isOfPartnerApi, isOfZkevmApi } = this.pathsOf(module);
+    return (path) => {
+      // First, because the project API may own the path below which it is.
+      if (isOfZkevmApi(path)) return this.zkevmApi;
+      if (isOfProjectApi(path)) return this.projectApi;
+      return isOfPartnerApi(path) ? this.partnerApi : null;
+    };
+  }
+
+  private pathsOf(module: Type): ApiPaths {
+    return apiPathsOf(this.paths, prefixesOf(module, this.application, this.modules));
   }
 }
 

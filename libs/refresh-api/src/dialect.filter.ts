@@ -52,27 +52,30 @@ export abstract class DialectFilter implements ExceptionFilter {
   protected abstract unavailableResponse(why: UnavailableReason, message: string): ErrorResponse;
 
   private async responseOrInternalError(error: unknown, request: AuthenticatedRequest): Promise<ErrorResponse> {
+    const errors = [error];
     try {
       const response = await this.responseTo(error, request);
       if (response) return response;
-      this.log(error);
     } catch (second) {
-      this.log(error);
-      this.log(second);
+      errors.push(second);
     }
-    const why = reasonOf(error);
-    if (!why) return this.internalError();
-    return {
-      ...this.unavailableResponse(why, UNAVAILABLE[why]),
-      headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
-    };
+    const response = this.responseToFault(reasonOf(error));
+    for (const one of errors) this.log(one, response);
+    return response;
   }
 
-  private log(error: unknown): void {
+  private responseToFault(why: UnavailableReason | null): ErrorResponse {
+    if (!why) return this.internalError();
+    const response = this.unavailableResponse(why, UNAVAILABLE[why]);
+    return { ...response, headers: { ...response.headers, 'retry-after': String(RETRY_AFTER_SECONDS) } };
+  }
+
+  private log(error: unknown, { traceId }: ErrorResponse): void {
     const why = reasonOf(error);
     if (why) return this.logUnavailable(why, error);
     this.logger.error({
       msg: 'a request failed because of an error in the service',
+      ...(traceId !== undefined && { traceId }),
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
   }

@@ -47,6 +47,20 @@ import {
   type RefreshApiOptions,
 } from './refresh-api.options.js';
 import { UnknownPaths } from './unknown-paths.js';
+import { ChainNames } from './zkevm-api/chain-names.js';
+import { ChainsController } from './zkevm-api/chains.controller.js';
+import { NftPages } from './zkevm-api/nft-pages.js';
+import { NftsController } from './zkevm-api/nfts.controller.js';
+import { PushBodies } from './zkevm-api/push-bodies.js';
+import { PushController } from './zkevm-api/push.controller.js';
+import {
+  NftsFallbackController,
+  PushFallbackController,
+  ZkevmUnknownPathController,
+} from './zkevm-api/zkevm-api-fallback.controller.js';
+import { ZkevmApiFilter } from './zkevm-api/zkevm-api.filter.js';
+
+const CHAINS_PATH = 'chains';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RefreshApiOptions>({
   moduleName: 'RefreshApi',
@@ -78,6 +92,10 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ProjectApiFilter,
     WebhookApiFilter,
     PartnerApiFilter,
+    ZkevmApiFilter,
+    ChainNames,
+    NftPages,
+    PushBodies,
     BodyErrors,
     UnknownPaths,
   ],
@@ -85,6 +103,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   constructor(
     private readonly bodyErrors: BodyErrors,
+    private readonly pushBodies: PushBodies,
     private readonly unknownPaths: UnknownPaths,
   ) {
     super();
@@ -96,6 +115,7 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
 
   /** Nest calls this before it registers routes, and only in an application with HTTP. */
   configure(): void {
+    this.pushBodies.findPaths(RefreshApiModule);
     this.bodyErrors.beforeRoutes(RefreshApiModule);
   }
 
@@ -109,6 +129,7 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
 function controllersOf({
   projectApiPath,
   partnerApiPaths,
+  zkevmApiPath,
   exposeTokenRoutes,
   exposeCollectionRoutes,
   exposeWebhookRoutes,
@@ -158,5 +179,20 @@ function controllersOf({
     mount(path, PARTNER_PATH, PartnerApiFallbackController),
     ...(path === '' ? [] : [mount(path, '', PartnerApiUnknownPathController)]),
   ]);
-  return [...projectApi, ...partnerApi];
+  const zkevmApi =
+    zkevmApiPath === false
+      ? []
+      : [
+          mount(zkevmApiPath, CHAINS_PATH, PushController),
+          mount(zkevmApiPath, CHAINS_PATH, PushFallbackController),
+          ...(exposeTokenRoutes
+            ? [
+                mount(zkevmApiPath, CHAINS_PATH, ChainsController),
+                mount(zkevmApiPath, CHAINS_PATH, NftsController),
+                mount(zkevmApiPath, CHAINS_PATH, NftsFallbackController),
+              ]
+            : []),
+          mount(zkevmApiPath, CHAINS_PATH, ZkevmUnknownPathController),
+        ];
+  return [...projectApi, ...partnerApi, ...zkevmApi];
 }

@@ -38,6 +38,23 @@ const refreshApiOptionsSchema = z.strictObject({
    * @takesEffect each request
    */
   webhooksPerProject: z.int().min(0).default(10),
+  /**
+   * Names of chains in the paths of the zkEVM API, and their ids, such as `{ ethereum: 1 }`. The two public chains of Immutable
+   * zkEVM have their names anyway, and `eip155:<id>` names any chain.
+   * @takesEffect start
+   */
+  chainNames: z
+    .record(
+      z.string().regex(/^[a-z0-9][a-z0-9_-]*$/, { error: 'must be of lower-case letters, digits, "-" and "_"' }),
+      z.int().min(1),
+    )
+    .default({}),
+  /**
+   * What a field that a pushed item does not have means. The public specification requires all seven: `reject` refuses the request,
+   * and names them. `keep` leaves those fields of the record as they are, for clients that cannot send null.
+   * @takesEffect each request
+   */
+  missingKeys: z.enum(['reject', 'keep']).default('reject'),
 });
 
 /** The options of the module. */
@@ -57,6 +74,11 @@ export interface RefreshApiExtras {
   ownsProjectApiPath?: boolean;
   /** The base paths of the partner API: `''` gives `/collections/…`. An empty list turns the partner API off. */
   partnerApiPaths?: readonly string[];
+  /**
+   * The base path of the zkEVM API: `v1` gives `/v1/chains/…`, of which it takes every path. Its reads need `exposeTokenRoutes`.
+   * Default: `false`, which turns it off.
+   */
+  zkevmApiPath?: string | false;
   /**
    * Whether anyone can read token records and traits below the project API's path. Default: false, because this reveals
    * which collections are registered.
@@ -83,6 +105,7 @@ export const standardExtras: Required<RefreshApiExtras> = {
   projectApiPath: 'v1',
   ownsProjectApiPath: false,
   partnerApiPaths: ['', 'mavis-market-partner'],
+  zkevmApiPath: false,
   exposeTokenRoutes: false,
   exposeCollectionRoutes: false,
   exposeWebhookRoutes: false,
@@ -101,6 +124,7 @@ const extrasSchema = z.object({
   projectApiPath: z.union([pathSchema, z.literal(false)]).default(standardExtras.projectApiPath),
   ownsProjectApiPath: z.boolean().default(standardExtras.ownsProjectApiPath),
   partnerApiPaths: z.array(pathSchema).default([...standardExtras.partnerApiPaths]),
+  zkevmApiPath: z.union([pathSchema, z.literal(false)]).default(standardExtras.zkevmApiPath),
   exposeTokenRoutes: z.boolean().default(standardExtras.exposeTokenRoutes),
   exposeCollectionRoutes: z.boolean().default(standardExtras.exposeCollectionRoutes),
   exposeWebhookRoutes: z.boolean().default(standardExtras.exposeWebhookRoutes),

@@ -29,6 +29,15 @@ export interface CollectionQuery {
   after?: Pick<Collection, 'id' | 'createdAt'> | undefined;
 }
 
+/** A page of the collections on a chain. */
+export interface ChainQuery {
+  chainId: number;
+  direction: 'asc' | 'desc';
+  /** An id. Absent: from the first one, or the last. */
+  from?: string | undefined;
+  limit: number;
+}
+
 /** Changes of a collection. Absent fields do not change. */
 export interface CollectionChange {
   source?: CollectionSource | undefined;
@@ -103,6 +112,17 @@ export class Collections {
     const found = await em.find(Collection, { id: { $in: ids } }, { filters: false });
     const byId = new Map(found.map((collection) => [collection.id, collection]));
     return ids.map((id) => byId.get(id)).filter((collection) => collection !== undefined);
+  }
+
+  /** Collections on a chain in the order of their ids, or against it, from this id on. `limit`: 1–1,000. */
+  async listOnChain({ chainId, direction, from, limit }: ChainQuery): Promise<Collection[]> {
+    const isAscending = direction === 'asc';
+    const where = {
+      chainId,
+      removedAt: null,
+      ...(from !== undefined && { id: isAscending ? { $gte: from } : { $lte: from } }),
+    };
+    return this.em.fork().find(Collection, where, { orderBy: { id: direction }, limit, filters: false });
   }
 
   /**

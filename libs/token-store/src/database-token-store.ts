@@ -11,6 +11,7 @@ import type { FailureWrite, MetadataWrite } from './token-metadata.js';
 import { tokenOrder } from './token-order.js';
 import { recordTables, toTokenRecord, tokenRecordColumns, type TokenRow } from './token-record.row.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
+import { pageUpdatedTokens } from './updated-tokens.js';
 import { TokenRegistration } from './token-registration.js';
 import { selectedTokens } from './selected-tokens.js';
 import { findStoredTokens, isReferenced } from './stored-tokens.js';
@@ -25,6 +26,8 @@ import {
   type TokenQuery,
   type TraitQuery,
   type TraitSummary,
+  type UpdatedTokensPage,
+  type UpdatedTokensQuery,
   type WriteOptions,
   type WriteResult,
 } from './token-store.js';
@@ -78,12 +81,12 @@ export class DatabaseTokenStore extends TokenStore {
     return record ?? null;
   }
 
-  override async findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]> {
+  override async findTokens(references: readonly TokenReference[], em = this.em.fork()): Promise<TokenRecord[]> {
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}
       from nft_metadata.tokens as token
       ${recordTables}
-      where ${isReferenced(references)}`.execute(this.em.fork().getKysely());
+      where ${isReferenced(references)}`.execute(em.getKysely());
     return rows.map(toTokenRecord);
   }
 
@@ -105,13 +108,19 @@ export class DatabaseTokenStore extends TokenStore {
     orderBy = 'token_id',
     direction = 'asc',
     cursor,
+    after: beyond,
     limit,
     ...query
   }: TokenPageQuery): Promise<TokenPage> {
     const order = tokenOrder(orderBy, direction);
-    const after = cursor === undefined ? null : parsePageCursor(order, cursor);
+    const place = beyond === undefined ? null : [beyond];
+    const after = cursor === undefined ? place : parsePageCursor(order, cursor);
     const { tokens, next } = await this.page(query, order, after, clamp(limit));
     return { tokens, next: next && formatPageCursor(order, next) };
+  }
+
+  override async pageUpdated(query: UpdatedTokensQuery): Promise<UpdatedTokensPage> {
+    return pageUpdatedTokens(this.em.fork(), { ...query, limit: clamp(query.limit) });
   }
 
   private async page(

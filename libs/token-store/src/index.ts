@@ -9,6 +9,8 @@ export type {
   TokenQuery,
   TraitQuery,
   TraitSummary,
+  UpdatedTokensPage,
+  UpdatedTokensQuery,
   WriteOptions,
   WriteResult,
 } from './token-store.js';
@@ -47,7 +49,7 @@ export type {
 export { Collection } from './collection.entity.js';
 export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';
-export type { CollectionChange, CollectionQuery, NewCollection } from './collections.js';
+export type { ChainQuery, CollectionChange, CollectionQuery, NewCollection } from './collections.js';
 export { URI_RULES } from './uri-rules.js';
 export { isTokenId } from './token-id.js';
 export {

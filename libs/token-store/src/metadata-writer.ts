@@ -197,7 +197,8 @@ async function writeTokens(
       metadata_url = row.metadata_url, metadata_source = row.metadata_source, http_etag = row.etag,
       http_last_modified = row.last_modified, metadata_status = 'ok', stale_since = null, fail_count = 0,
       last_error_code = null, last_error_reason = null, last_attempt_at = now(), last_success_at = now(),
-      last_refresh_id = row.refresh_id
+      -- A refresh that waits for the token fetches it nevertheless.
+      last_refresh_id = case when row.metadata_source = 'pushed' then null else row.refresh_id end
     from unnest(
       ${bigintArray(fetches.map(({ token }) => token.id))}::bigint[],
       ${bigintArray(fetches.map(({ token }) => token.fetchSeq))}::bigint[],

@@ -41,6 +41,7 @@ const stored: TokenRecord = {
   lastErrorReason: 'status_500',
   failCount: 2,
   lastRefreshId: 'r',
+  registeredAt: new Date('2026-01-01T00:00:00Z'),
 };
 
 const preview = (metadata: Partial<TokenMetadata>, before = stored) =>

@@ -39,10 +39,13 @@ export interface TokenMetadata {
   warnings: string[];
 }
 
-/** How the URL of a document was found: from a Metadata API, from a known token URI, or by calling the contract. */
-export type MetadataSourceKind = 'metadata_api' | 'token_uri' | 'chain';
+/**
+ * Where a document came from: fetched from a Metadata API, from a known token URI or from the URI that the contract returned, or
+ * `pushed`: sent by its owner.
+ */
+export type MetadataSourceKind = 'metadata_api' | 'token_uri' | 'chain' | 'pushed';
 
-/** A successful fetch, to be written. */
+/** A successful fetch, or a document that was sent instead, to be written. */
 export interface MetadataWrite {
   collectionId: string;
   tokenId: string;
@@ -50,7 +53,8 @@ export interface MetadataWrite {
   fetchSeq: string;
   /** null: the server responded "not modified" to the validators that we sent. */
   metadata: TokenMetadata | null;
-  metadataUrl: string;
+  /** null: it was not fetched. */
+  metadataUrl: string | null;
   metadataSource: MetadataSourceKind;
   /** With metadata: the validators of the response. Without: those that were sent and are still valid. */
   etag?: string | undefined;

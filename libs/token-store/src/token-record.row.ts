@@ -39,6 +39,7 @@ export const tokenRecordColumns = sql.raw(
     lastErrorReason: 'token.last_error_reason',
     failCount: 'token.fail_count',
     lastRefreshId: 'token.last_refresh_id',
+    registeredAt: 'token.registered_at',
   } satisfies Record<keyof TokenRecord, string>)
     .map(([name, column]) => `${column} as "${name}"`)
     .join(', '),
@@ -51,7 +52,7 @@ export const recordTables = sql.raw(`
     select * from nft_metadata.token_documents as document where document.id = token.id offset 0
   ) as document on true`);
 
-type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince';
+type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince' | 'registeredAt';
 
 /** The row as the driver gives it: bigint as text, timestamps as the connection is set up to parse them. */
 export type TokenRow = Omit<TokenRecord, Timestamps | 'chainId' | 'attributes' | 'metadataStatus'> &
@@ -66,6 +67,7 @@ export function toTokenRecord(row: TokenRow): TokenRecord {
     lastSuccessAt: toDate(row.lastSuccessAt),
     changedAt: toDate(row.changedAt),
     staleSince: toDate(row.staleSince),
+    registeredAt: toDate(row.registeredAt)!,
   };
 }
 

@@ -48,4 +48,5 @@ export interface TokenRecord {
   lastErrorReason: string | null;
   failCount: number;
   lastRefreshId: string | null;
+  registeredAt: Date;
 }

@@ -20,12 +20,37 @@ export interface TokenQuery extends TokenFilters {
 
 /** As TokenQuery, in any order, page by page. */
 export interface TokenPageQuery extends Omit<TokenQuery, 'after'> {
+  /** Only tokens beyond this id, in the direction of the list. With the order `token_id`, instead of a cursor. */
+  after?: string;
   /** Default: `token_id`. The other orders list only tokens that have metadata. */
   orderBy?: TokenOrder;
   /** Default: `asc`. */
   direction?: 'asc' | 'desc';
   /** The `next` of the previous page. */
   cursor?: string;
+}
+
+/** Which tokens of a collection to list by the time of their last update, in the order of token ids. */
+export interface UpdatedTokensQuery {
+  collectionId: string;
+  /** Only tokens that were registered, or whose content changed, then or later. */
+  updatedSince: Date;
+  /** 1–1,000; default 100. */
+  limit?: number;
+  /** Default: `asc`. */
+  direction?: 'asc' | 'desc';
+  /** Only tokens beyond this id, in the direction of the list. */
+  after?: string;
+}
+
+/** A page of them. */
+export interface UpdatedTokensPage {
+  tokens: TokenRecord[];
+  /**
+   * The last token id that was looked at; null: nothing is beyond it. The work for one page is bounded, so it can have fewer tokens
+   * than its limit, or none, and a `next`.
+   */
+  next: string | null;
 }
 
 /** One page of tokens. */
@@ -145,8 +170,8 @@ export abstract class TokenStore {
 
   abstract findToken(reference: TokenReference): Promise<TokenRecord | null>;
 
-  /** Records of many tokens in one statement, in no particular order; unknown ones are left out. */
-  abstract findTokens(references: readonly TokenReference[]): Promise<TokenRecord[]>;
+  /** Records of many tokens in one statement, in no particular order; unknown ones are left out. With `em`, inside the caller's transaction. */
+  abstract findTokens(references: readonly TokenReference[], em?: EntityManager): Promise<TokenRecord[]>;
 
   /**
    * Tokens of a collection in numeric order of their ids; fewer than `limit` are the last ones. The work is not bounded:
@@ -158,13 +183,32 @@ export abstract class TokenStore {
    * One page of a collection's tokens in any order. This default implementation calls `listTokens` and supports only the
    * order `token_id`. Throws OrderNotSupported, InvalidCursor, InvalidTraitRange.
    */
-  async pageTokens({ orderBy = 'token_id', direction = 'asc', cursor, ...query }: TokenPageQuery): Promise<TokenPage> {
+  async pageTokens({
+    orderBy = 'token_id',
+    direction = 'asc',
+    cursor,
+    after: beyond,
+    ...query
+  }: TokenPageQuery): Promise<TokenPage> {
     const order = tokenOrder(orderBy, direction);
     if (order.label !== 'token_id:asc') throw new OrderNotSupported(order.label);
-    const [after] = cursor === undefined ? [] : parsePageCursor(order, cursor);
+    const [after = beyond] = cursor === undefined ? [] : parsePageCursor(order, cursor);
     const tokens = await this.listTokens({ ...query, ...(after !== undefined && { after }) });
     const last = tokens.length < (query.limit ?? 100) ? undefined : tokens.at(-1);
     return { tokens, next: last ? formatPageCursor(order, [last.tokenId]) : null };
+  }
+
+  /**
+   * One page of the tokens that were updated since a time. This default implementation filters one page of `pageTokens`. Throws
+   * OrderNotSupported.
+   */
+  async pageUpdated({ updatedSince, ...query }: UpdatedTokensQuery): Promise<UpdatedTokensPage> {
+    const { tokens, next } = await this.pageTokens(query);
+    const updated = tokens.filter(
+      ({ registeredAt, changedAt }) =>
+        registeredAt >= updatedSince || (changedAt !== null && changedAt >= updatedSince),
+    );
+    return { tokens: updated, next: next === null ? null : tokens.at(-1)!.tokenId };
   }
 
   /**

@@ -3,7 +3,7 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import { RefreshApiModule } from '../refresh-api.module.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { jsonSchemaOf } from './json-schema-of.js';
-import { API_KEY, nameCredentials, SIGNATURE } from './security.js';
+import { API_KEY, IMMUTABLE_API_KEY, nameCredentials, SIGNATURE } from './security.js';
 
 /** Options of `createRefreshApiDocument`. */
 export interface RefreshApiDocumentOptions {
@@ -36,18 +36,23 @@ export function createRefreshApiDocument(
     .setTitle(title)
     .setVersion(version)
     .setDescription(
-      'Request that NFT metadata is fetched again, and read what happened to every token and why. The project API has the wire format of Immutable X, the partner API that of Mavis Market.',
+      'Request that NFT metadata is fetched again, and read what happened to every token and why. The project API has the wire format of Immutable X, the partner API that of Mavis Market, the zkEVM API that of Immutable zkEVM.',
     )
     .addTag(
       'Project API',
       'Refreshes in the wire format of Immutable X, with a signature of the owner’s wallet or an API key.',
     )
     .addTag('Partner API', 'Refreshes in the wire format of Mavis Market, with an API key.')
+    .addTag('zkEVM API', 'Metadata that is pushed, and reads, in the wire format of Immutable zkEVM.')
     .addTag('Tokens', 'Token records and traits, as listing pages show them, and the attempts to fetch a token.')
     .addTag('Collections', 'A project’s own collections and their tokens.')
     .addTag('Webhooks', 'Where a project receives changes and completed refreshes.')
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of the project.' }, API_KEY)
+    .addApiKey(
+      { type: 'apiKey', in: 'header', name: 'x-immutable-api-key', description: 'An API key of the project.' },
+      IMMUTABLE_API_KEY,
+    )
     .addApiKey(
       { type: 'apiKey', in: 'header', name: 'x-imx-eth-address', description: "The address of the project's owner." },
       SIGNATURE.address,

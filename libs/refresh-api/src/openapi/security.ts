@@ -2,6 +2,8 @@ import type { CredentialKind } from '@app/project-auth';
 import { ApiSecurity, type OpenAPIObject } from '@nestjs/swagger';
 
 export const API_KEY = 'apiKey';
+/** The API key in the header of the zkEVM API. */
+export const IMMUTABLE_API_KEY = 'immutableApiKey';
 /** A wallet signature needs all three headers. OpenAPI has no scheme with several headers, so each is a scheme. */
 export const SIGNATURE = {
   address: 'walletAddress',

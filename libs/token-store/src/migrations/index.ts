@@ -1,8 +1,10 @@
 import { TokenStoreMigration } from './2026-11-28-token-store.migration.js';
+import { RegistrationTimesMigration } from './2026-11-29-registration-times.migration.js';
 import { TokenVersionsMigration } from './2026-11-29-token-versions.migration.js';
 
 /** For `migrations.migrationsList` of the host application. In order; a published name never changes. */
 export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-28-token-store', class: TokenStoreMigration },
   { name: 'nft-metadata-2026-11-29-token-versions', class: TokenVersionsMigration },
+  { name: 'nft-metadata-2026-11-29-registration-times', class: RegistrationTimesMigration },
 ];

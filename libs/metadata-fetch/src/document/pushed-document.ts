@@ -1,0 +1,43 @@
+import type { Gateways } from '../uri/gateways.js';
+import type { FetchedMetadata } from './fetched-metadata.js';
+import { isJsonObject, type JsonObject } from './json-value.js';
+import type { MetadataWarning } from './metadata-warnings.js';
+import { normalizeMetadata } from './normalize-metadata.js';
+import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
+import { sanitizeForPostgres } from './sanitize-for-postgres.js';
+
+/** A document that its owner has sent. Plain JSON values, at most 64 levels deep. */
+export type PushedDocument = Readonly<Record<string, unknown>>;
+
+/** The fields that are shown. The owner has said what each of them is, so no other field is searched for a missing value. */
+const SHOWN_FIELDS = [
+  'name',
+  'description',
+  'image',
+  'external_url',
+  'animation_url',
+  'youtube_url',
+  'attributes',
+  'background_color',
+  'decimals',
+  'localization',
+];
+
+/** Normalises a document that was sent instead of fetched. All of it is kept in `raw`. */
+export function normalizePushedDocument(given: PushedDocument, gateways: Gateways): FetchedMetadata {
+  const text = JSON.stringify(given);
+  const raw = sanitizeForPostgres(text);
+  const document = JSON.parse(raw) as JsonObject;
+  const warnings: MetadataWarning[] = raw === text ? [] : ['replaced_characters'];
+  const unpadded = raw !== text && mayHoldNul(text) ? withoutNulPadding(text, document) : document;
+  const fields = isJsonObject(unpadded) ? unpadded : document;
+  const shown = Object.fromEntries(SHOWN_FIELDS.flatMap((name) => (name in fields ? [[name, fields[name]!]] : [])));
+  return normalizeMetadata({ kind: 'document', document, shown, raw, warnings }, { tokenId: '0', gateways });
+}
+
+/** Whether a record made from it would have nothing to show. */
+export function isEmptyMetadata(metadata: FetchedMetadata): boolean {
+  const { name, description, imageUrl, animationUrl, externalUrl, youtubeUrl, attributes } = metadata;
+  const values = [name, description, imageUrl, animationUrl, externalUrl, youtubeUrl];
+  return values.every((value) => value === null) && attributes.length === 0;
+}

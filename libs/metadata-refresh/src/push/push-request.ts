@@ -1,0 +1,72 @@
+import type { PushedDocument } from '@app/metadata-fetch';
+import type { TokenRecord } from '@app/token-store';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import type { QuotaState } from '../metadata-refresh.errors.js';
+
+/** The fields of a document that a record shows and a push can leave as they are. */
+export const PUSHED_FIELDS = [
+  'name',
+  'description',
+  'image',
+  'external_url',
+  'animation_url',
+  'youtube_url',
+  'attributes',
+] as const;
+export type PushedField = (typeof PUSHED_FIELDS)[number];
+
+/** The metadata of one token. */
+export interface PushedToken {
+  /** Decimal uint256. */
+  tokenId: string;
+  /** It replaces the document of the record. null in a field takes its value away. */
+  document: PushedDocument;
+  /** Fields that the document does not have, and that stay as they are in the record. Absent: none. */
+  keptFields?: readonly PushedField[] | undefined;
+}
+
+/** Metadata of tokens of one collection, to be written as given. */
+export interface PushRequest {
+  chainId: number;
+  collectionAddress: string;
+  /** At least one. Of a token that is given twice, the last document counts. */
+  tokens: readonly PushedToken[];
+  /** A last condition, inside the transaction: what it throws refuses the push. */
+  admit?: ((em: EntityManager) => Promise<void>) | undefined;
+}
+
+/** Its records are written: readers see them. */
+export interface PushReceipt {
+  refreshId: string;
+  quota: QuotaState;
+}
+
+/** The document with the values that the record has in its kept fields. */
+export function withKeptFields(token: PushedToken, record: TokenRecord | undefined): PushedToken {
+  const kept = (token.keptFields ?? []).map((field) => [field, record ? valueOf(record, field) : null] as const);
+  return { tokenId: token.tokenId, document: { ...token.document, ...Object.fromEntries(kept) } };
+}
+
+function valueOf(record: TokenRecord, field: PushedField): unknown {
+  switch (field) {
+    case 'name':
+      return record.name;
+    case 'description':
+      return record.description;
+    case 'image':
+      return record.imageOriginal ?? record.imageUrl;
+    case 'external_url':
+      return record.externalUrl;
+    case 'animation_url':
+      return record.animationOriginal ?? record.animationUrl;
+    case 'youtube_url':
+      return record.youtubeUrl;
+    case 'attributes':
+      return record.attributes.map(({ traitType, value, displayType, maxValue }) => ({
+        trait_type: traitType,
+        value,
+        ...(displayType !== null && { display_type: displayType }),
+        ...(maxValue !== null && { max_value: maxValue }),
+      }));
+  }
+}

@@ -1,0 +1,59 @@
+import { MetadataRefreshService } from '@app/metadata-refresh';
+import {
+  CurrentProject,
+  RequestCounter,
+  RequestRateGuard,
+  type CallingProject,
+  type CountRequest,
+} from '@app/project-auth';
+import { Body, Controller, HttpCode, Inject, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { z } from 'zod';
+import { setHeaders, type HttpResponse } from '../http-response.js';
+import { JsonBodyGuard } from '../json-body.guard.js';
+import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { asRefreshingProject } from '../refreshing-project.js';
+import { validatedBy } from '../validated-by.js';
+import { ChainNames } from './chain-names.js';
+import { secondsToNextPush, toLimitHeaders, toLimitsBody } from './limits.presenter.js';
+import { pushNftMetadataSchema, requireAllFields, toPushedToken, type PushNftMetadata } from './nft-metadata.schema.js';
+import { DocumentsPushNftMetadata } from './zkevm-api.documentation.js';
+import { ZkevmApiFilter } from './zkevm-api.filter.js';
+import { ZkevmApiKeyGuard } from './zkevm-api-key.guard.js';
+import type { pushReceiptSchema } from './zkevm-api.responses.js';
+import { chainNameSchema, contractAddressSchema } from './zkevm-api.schemas.js';
+
+/** Metadata that its owner sends, in the wire format of Immutable zkEVM. */
+@Controller()
+@UseGuards(ZkevmApiKeyGuard)
+@UseFilters(ZkevmApiFilter)
+export class PushController {
+  constructor(
+    private readonly refreshes: MetadataRefreshService,
+    private readonly chains: ChainNames,
+    @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
+  ) {}
+
+  @Post(':chain_name/collections/:contract_address/nfts/refresh-metadata')
+  @HttpCode(202)
+  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @DocumentsPushNftMetadata()
+  async pushNftMetadata(
+    @CurrentProject() project: CallingProject,
+    @Param('chain_name', validatedBy(chainNameSchema)) chainName: string,
+    @Param('contract_address', validatedBy(contractAddressSchema)) collectionAddress: string,
+    @Body(validatedBy(pushNftMetadataSchema)) items: PushNftMetadata,
+    @RequestCounter() countRequest: CountRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ): Promise<z.output<typeof pushReceiptSchema>> {
+    if (this.config.missingKeys === 'reject') requireAllFields(items);
+    const { refreshId, quota } = await this.refreshes.push(asRefreshingProject(project), {
+      chainId: this.chains.idOf(chainName),
+      collectionAddress,
+      tokens: items.map(toPushedToken),
+      admit: countRequest,
+    });
+    const retryAfterSeconds = secondsToNextPush(quota);
+    setHeaders(response, toLimitHeaders(quota, retryAfterSeconds));
+    return { ...toLimitsBody(quota, retryAfterSeconds), refresh_id: refreshId };
+  }
+}

@@ -1,0 +1,154 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiOperation, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import { Responds } from '../openapi/documented-response.js';
+import { IMMUTABLE_API_KEY } from '../openapi/security.js';
+import {
+  chainPageSchema,
+  nftPageSchema,
+  nftResultSchema,
+  pushReceiptSchema,
+  zkevmErrorSchema,
+  type ZkevmErrorCode,
+} from './zkevm-api.responses.js';
+
+const header = (description: string, example: string) => ({
+  description,
+  schema: { type: 'string' as const, examples: [example] },
+});
+
+const traceHeader = { 'x-trace-id': header('The `trace_id` of the body.', 'f3b1c1c0-1f0a-4b6e-9d0f-0d9b3d2f1a11') };
+const retryHeader = { 'retry-after': header('Seconds after which a request can succeed.', '1') };
+const limitHeaders = {
+  'imx-refreshes-limit': header('Tokens in an hour.', '30000'),
+  'imx-remaining-refreshes': header('Tokens left in the hour.', '29999'),
+  'imx-refresh-limit-reset': header('When the hour ends, RFC 3339.', '2024-04-16T11:06:07.401000Z'),
+  ...retryHeader,
+};
+
+type Details = { errors: { path: string; rule: string }[] } | { token_ids: string[] } | Record<string, string> | null;
+
+const Fails = (
+  status: number,
+  description: string,
+  [code, message, details = null]: [code: ZkevmErrorCode, message: string, details?: Details],
+  headers = {},
+) =>
+  Responds(status, description, zkevmErrorSchema, {
+    example: { code, message, link: 'about:blank', trace_id: 'f3b1c1c0-1f0a-4b6e-9d0f-0d9b3d2f1a11', details },
+    headers: { ...traceHeader, ...headers },
+  });
+
+const FailsLikeAll = () =>
+  applyDecorators(
+    Fails(500, 'An internal error.', [
+      'INTERNAL_SERVER_ERROR',
+      'The request failed because of an error in the service. The log has it by trace_id.',
+    ]),
+    Fails(
+      503,
+      'The service is temporarily unavailable.',
+      ['SERVICE_UNAVAILABLE', 'The service cannot reach its database now. Try again in a moment.'],
+      retryHeader,
+    ),
+  );
+
+const invalidParameter: [ZkevmErrorCode, string] = [
+  'VALIDATION_ERROR',
+  'contract_address must be 0x and 40 hex digits',
+];
+const unknownCollection: [ZkevmErrorCode, string] = [
+  'RESOURCE_NOT_FOUND',
+  'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not registered.',
+];
+
+export const DocumentsPushNftMetadata = () =>
+  applyDecorators(
+    ApiTags('zkEVM API'),
+    ApiSecurity(IMMUTABLE_API_KEY),
+    ApiOperation({
+      summary: 'Push the metadata of NFTs',
+      description:
+        'All or nothing, and at once: after the 202, reads show the new metadata. Nothing is fetched. Of a token that is given twice, the later item counts.',
+      operationId: 'RefreshNFTMetadataByTokenID',
+    }),
+    Responds(202, 'The metadata is written.', pushReceiptSchema, { headers: limitHeaders }),
+    Fails(400, 'An item is invalid, or has nothing to show. Nothing is written.', [
+      'VALIDATION_ERROR',
+      'nft_metadata.0.youtube_url is missing: send null to take its value away',
+      { errors: [{ path: '/nft_metadata/0/youtube_url', rule: 'is missing: send null to take its value away' }] },
+    ]),
+    Fails(401, 'The API key is missing or invalid.', [
+      'UNAUTHORISED_REQUEST',
+      'The API key in x-immutable-api-key is mistyped, unknown or revoked.',
+    ]),
+    Fails(403, 'The collection belongs to another project.', [
+      'AUTHENTICATION_ERROR',
+      'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
+    ]),
+    Fails(404, 'The chain, the collection or a token is unknown. Nothing is written.', [
+      'RESOURCE_NOT_FOUND',
+      'Token 9 is not registered.',
+      { token_ids: ['9'] },
+    ]),
+    Fails(413, 'The body is larger than 256 KiB.', ['VALIDATION_ERROR', 'The body exceeds the limit of 262144 bytes.']),
+    Fails(415, 'The body is not sent as JSON.', [
+      'VALIDATION_ERROR',
+      'The body must be JSON, sent with "Content-Type: application/json"; it was sent as "text/plain".',
+    ]),
+    Fails(
+      429,
+      'Too many requests per second, or more tokens than remain in the hour.',
+      [
+        'TOO_MANY_REQUESTS_ERROR',
+        'The project has used up its 5 requests per second.',
+        {
+          imx_refreshes_limit: '30000',
+          imx_remaining_refreshes: '29999',
+          imx_refresh_limit_reset: '2024-04-16T11:06:07.401000Z',
+          retry_after: '1',
+        },
+      ],
+      limitHeaders,
+    ),
+    FailsLikeAll(),
+  );
+
+const IsPublic = (operationId: string, summary: string) =>
+  applyDecorators(ApiTags('zkEVM API'), ApiOperation({ summary, operationId, security: [] }), FailsLikeAll());
+
+export const DocumentsNft = () =>
+  applyDecorators(
+    IsPublic('GetNFT', 'Read an NFT'),
+    Responds(200, 'The NFT.', nftResultSchema),
+    Fails(400, 'A parameter is invalid.', invalidParameter),
+    Fails(404, 'The chain, the collection or the token is unknown.', [
+      'RESOURCE_NOT_FOUND',
+      'Token 9 of collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not registered.',
+    ]),
+  );
+
+export const DocumentsNfts = () =>
+  applyDecorators(
+    IsPublic('ListNFTs', 'List the NFTs of a collection, in the order of token ids'),
+    Responds(200, 'A page of NFTs. It may be shorter than `page_size`, also if another page follows.', nftPageSchema),
+    Fails(400, 'A parameter is invalid.', invalidParameter),
+    Fails(404, 'The chain or the collection is unknown.', unknownCollection),
+  );
+
+export const DocumentsNftsOnChain = () =>
+  applyDecorators(
+    IsPublic('ListAllNFTs', 'List the NFTs of all collections on a chain'),
+    Responds(200, 'A page of NFTs. It may be shorter than `page_size`, also if another page follows.', nftPageSchema),
+    Fails(400, 'A parameter is invalid.', invalidParameter),
+    Fails(404, 'The chain is unknown.', [
+      'RESOURCE_NOT_FOUND',
+      'There is no chain "nope". Known: imtbl-zkevm-mainnet, imtbl-zkevm-testnet, and eip155:<chain id> for any.',
+    ]),
+  );
+
+export const DocumentsChains = () =>
+  applyDecorators(
+    IsPublic('ListChains', 'List the chains that have a name'),
+    Responds(200, 'All of them.', chainPageSchema),
+    Fails(405, 'Another method than GET.', ['VALIDATION_ERROR', 'Method POST is not allowed here. Allowed: GET.']),
+  );
