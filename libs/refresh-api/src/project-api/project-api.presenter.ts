@@ -5,6 +5,7 @@ import {
   type Refresh,
   type RefreshDetails,
   type RefreshError,
+  type RefreshEvent,
   type RefreshLimits,
 } from '@app/metadata-refresh';
 import type { z } from 'zod';
@@ -14,6 +15,7 @@ import type {
   limitsSchema,
   refreshErrorPageSchema,
   refreshErrorSchema,
+  refreshEventSchema,
   refreshPageSchema,
   refreshRowSchema,
   refreshSchema,
@@ -54,6 +56,7 @@ function toRefreshRow(refresh: Refresh): z.output<typeof refreshRowSchema> {
     summary: { succeeded, failed, pending, ...(cancelled > 0 && { cancelled }) },
     // From here on, additions to the wire format.
     trigger,
+    event: toEventBody(refresh.event),
     verdicts,
     cooldown,
     not_before: refresh.notBefore,
@@ -61,6 +64,18 @@ function toRefreshRow(refresh: Refresh): z.output<typeof refreshRowSchema> {
     cancelled_at: refresh.cancelledAt,
     retry_of: refresh.retryOf,
   };
+}
+
+export function toEventBody(event: RefreshEvent | null): z.output<typeof refreshEventSchema> {
+  return (
+    event && {
+      kind: event.kind,
+      chain_id: event.chainId,
+      transaction_hash: event.transactionHash,
+      block_number: event.blockNumber,
+      log_index: event.logIndex,
+    }
+  );
 }
 
 function toErrorRow(error: RefreshError): z.output<typeof refreshErrorSchema> {
