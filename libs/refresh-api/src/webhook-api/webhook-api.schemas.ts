@@ -1,10 +1,10 @@
 import { METADATA_EVENT_TYPES } from '@app/metadata-events';
-import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { pageSizeSchema } from '../page-size.schema.js';
 import { cursorSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
 import { withoutBody } from '../without-body.js';
+import { triggersSchema } from './triggers.schema.js';
 
 const eventsRule = `must be a list of ${METADATA_EVENT_TYPES.join(' and ')}`;
 const url = z.string({ error: 'must be a URL' }).meta({
@@ -16,22 +16,14 @@ const events = z
   .min(1, { error: eventsRule })
   .meta({ description: 'Default: all event types.' });
 
-const triggersRule = `must be a list of one or more of ${REFRESH_TRIGGERS.join(', ')}`;
-const triggers = z
-  .array(z.enum(REFRESH_TRIGGERS, { error: `must be one of ${REFRESH_TRIGGERS.join(', ')}` }), { error: triggersRule })
-  .min(1, { error: triggersRule })
-  .meta({
-    description: `Of \`refresh.completed\`: only refreshes with one of these triggers. Default: ${REQUESTED_TRIGGERS.join(', ')}.`,
-  });
-
 export const createWebhookSchema = strictObject(
-  { url, events: events.optional(), triggers: triggers.optional() },
+  { url, events: events.optional(), triggers: triggersSchema.optional() },
   'a field',
 ).transform(({ url: address, events: types, ...rest }) => ({ url: address, types, ...rest }));
 export type CreateWebhook = z.output<typeof createWebhookSchema>;
 
 export const changeWebhookSchema = strictObject(
-  { url: url.optional(), events: events.optional(), triggers: triggers.optional() },
+  { url: url.optional(), events: events.optional(), triggers: triggersSchema.optional() },
   'a field',
 )
   .refine((body) => Object.keys(body).length > 0, { error: 'the body must have url, events or triggers' })
