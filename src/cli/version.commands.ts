@@ -1,12 +1,11 @@
 import type { VersionDifference } from '@app/metadata-refresh';
-import type { ChangedTrait, TokenVersion } from '@app/token-store';
+import { toFieldNames, type ChangedTrait, type TokenVersion } from '@app/token-store';
 import { InvalidArgumentError, type Command } from 'commander';
 import { exactJson } from './exact-json.js';
 import { parseRows, parseTime, parseWholeNumber, withCollection, withJson } from './option-values.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
 import { oneTokenId } from './token-ids.js';
-import { toSnakeCase } from './validation-object.js';
 
 interface OneTokenOptions extends CollectionOptions {
   token: string;
@@ -111,7 +110,7 @@ function toLines(difference: VersionDifference): string[] {
 
 function toChange(change: Pick<TokenVersion, 'changedFields' | 'traitsAdded' | 'traitsRemoved'>) {
   return {
-    changed_fields: change.changedFields.map(toSnakeCase).join(','),
+    changed_fields: toFieldNames(change.changedFields).join(','),
     traits_added: toTraits(change.traitsAdded),
     traits_removed: toTraits(change.traitsRemoved),
   };

@@ -13,17 +13,18 @@ export function toChangeObject(
   change: Pick<MetadataChange, 'changedFields' | 'traitsAdded' | 'traitsRemoved' | 'hasAllTraits'>,
 ): ChangeObject {
   return {
-    changed_fields: change.changedFields.map(toSnakeCase),
+    changed_fields: toFieldNames(change.changedFields),
     traits_added: change.traitsAdded.map(toTraitObject),
     traits_removed: change.traitsRemoved.map(toTraitObject),
     has_all_traits: change.hasAllTraits,
   };
 }
 
-function toTraitObject({ traitType, value }: ChangedTrait) {
-  return { trait_type: traitType, value };
+/** The names of the fields in token records outside of this program: `imageUrl` is `image_url`. */
+export function toFieldNames(changedFields: readonly string[]): string[] {
+  return changedFields.map((name) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 }
 
-function toSnakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function toTraitObject({ traitType, value }: ChangedTrait) {
+  return { trait_type: traitType, value };
 }

@@ -5,13 +5,12 @@ import { sql } from 'kysely';
 import { bounded, MAX_TRAITS, type ChangedTrait } from './metadata-change.js';
 import { toChangedFields } from './record-difference.js';
 import { isReferenced } from './stored-tokens.js';
-import type { TokenReference } from './token-record.js';
+import type { HoldEnd, TokenReference } from './token-record.js';
 import { VersionRetention } from './version-retention.js';
 import {
   VersionStore,
   type DeletedVersions,
   type EndedHold,
-  type HoldEnd,
   type TokenVersion,
   type VersionChange,
   type VersionDocument,

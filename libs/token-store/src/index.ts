@@ -23,7 +23,7 @@ export type { FoundPage, PageQuery } from './search/token-search.js';
 export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
-export { toChangeObject } from './change-object.js';
+export { toChangeObject, toFieldNames } from './change-object.js';
 export type { ChangeObject } from './change-object.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export { previewRecord } from './record-preview.js';
@@ -32,7 +32,6 @@ export { VersionStore } from './version-store.js';
 export type {
   DeletedVersions,
   EndedHold,
-  HoldEnd,
   TokenVersion,
   VersionChange,
   VersionDocument,
@@ -41,7 +40,7 @@ export type {
   VersionQuery,
   VersionReference,
 } from './version-store.js';
-export type { MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
+export type { HoldEnd, MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
 export type {
   Attribute,
   FailureWrite,

@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Attribute } from './token-metadata.js';
-import type { MetadataStatus, TokenRecord } from './token-record.js';
-import type { HoldEnd } from './version-store.js';
+import type { HoldEnd, MetadataStatus, TokenRecord } from './token-record.js';
 
 /**
  * What is selected for a TokenRecord, from `tokens as token`, with `recordTables` joined to it. In one statement, so a record

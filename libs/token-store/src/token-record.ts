@@ -1,5 +1,7 @@
 import type { Attribute, Localization, MetadataSourceKind } from './token-metadata.js';
-import type { HoldEnd } from './version-store.js';
+
+/** When a hold ends. */
+export type HoldEnd = Date | 'forever';
 
 /** `pending`: never fetched · `ok` · `stale`: good metadata, but the last attempt failed · `failed`: no metadata yet, the last attempt failed. */
 export type MetadataStatus = 'pending' | 'ok' | 'stale' | 'failed';

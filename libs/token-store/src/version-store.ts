@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { ChangedField, ChangedTrait } from './metadata-change.js';
-import type { TokenReference } from './token-record.js';
+import type { HoldEnd, TokenReference } from './token-record.js';
 
 /** A version of the record of a token. The first document of a token makes version 1, and each change the next one. */
 export interface VersionReference {
@@ -48,9 +48,6 @@ export interface VersionQuery extends TokenReference {
   /** Only versions with a smaller number. */
   before?: number | undefined;
 }
-
-/** When a hold ends. */
-export type HoldEnd = Date | 'forever';
 
 /** A token whose hold has ended. */
 export interface EndedHold extends TokenReference {
