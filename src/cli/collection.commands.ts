@@ -1,6 +1,13 @@
 import type { Collection } from '@app/token-store';
 import type { Command } from 'commander';
-import { sourceOf, sourceOptions, type SourceOptions } from './collection-source.js';
+import {
+  sourceOf,
+  sourceOptions,
+  toPushPolicy,
+  withPushPolicy,
+  type PushPolicyOption,
+  type SourceOptions,
+} from './collection-source.js';
 import { removeCollection } from './collection-removal.js';
 import {
   parseLimit,
@@ -22,6 +29,12 @@ interface AddOptions extends SourceOptions, TokenOptions {
   address: string;
   chain: number;
   hostConcurrency?: number;
+  pushPolicy?: PushPolicyOption;
+}
+
+interface ChangeOptions {
+  hostConcurrency?: Limit;
+  pushPolicy?: PushPolicyOption;
 }
 
 export function addCollectionCommands(collection: Command, session: Session): void {
@@ -30,7 +43,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .requiredOption('--project <id>')
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1);
-  withJson(sourceOptions(add))
+  withJson(withPushPolicy(sourceOptions(add)))
     .option('--tokens <list>', 'token ids to register, such as 1-1000,5000')
     .option('--tokens-file <file>', 'token ids to register, from a file')
     .option(
@@ -42,7 +55,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       const source = sourceOf(options);
       if (!source) {
         throw new Error(
-          '--metadata-url or --source chain is missing: where does the metadata of this collection come from?',
+          '--metadata-url, --source chain or --source pushed is missing: where does the metadata of this collection come from?',
         );
       }
       const tokenIds = await tokenIdsOf(options);
@@ -57,6 +70,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         projectId: options.project,
         source,
         hostConcurrency: options.hostConcurrency,
+        pushPolicy: toPushPolicy(options.pushPolicy) ?? undefined,
       });
       await registerTokens(session, added, tokenIds);
       session.print({ collection_id: added.id, tokens: tokenIds.length });
@@ -84,16 +98,17 @@ export function addCollectionCommands(collection: Command, session: Session): vo
   const update = collection
     .command('update')
     .description('change a collection; takes effect with the next requested refresh, other values stay');
-  withJson(sourceOptions(withCollection(update)))
+  withJson(withPushPolicy(sourceOptions(withCollection(update))))
     .option('--host-concurrency <n>', '1 to 1000, or "default" for HOST_CONCURRENCY', parseLimit)
-    .action(async (options: CollectionOptions & SourceOptions & { hostConcurrency?: Limit }) => {
+    .action(async (options: CollectionOptions & SourceOptions & ChangeOptions) => {
       const hostConcurrency = toLimit(options.hostConcurrency);
       const source = sourceOf(options);
-      if (!source && hostConcurrency === undefined) {
-        throw new Error('Name what to change: --metadata-url, --source chain [--uri-rule] or --host-concurrency.');
+      const pushPolicy = toPushPolicy(options.pushPolicy);
+      if (!source && hostConcurrency === undefined && pushPolicy === undefined) {
+        throw new Error('Name what to change: --metadata-url, --source, --push-policy or --host-concurrency.');
       }
       const { id } = await findCollection(session, options);
-      const changed = await (await session.get('collections')).update(id, { source, hostConcurrency });
+      const changed = await (await session.get('collections')).update(id, { source, hostConcurrency, pushPolicy });
       session.print(toLine(changed));
     });
 
@@ -126,6 +141,7 @@ function toLine(collection: Collection) {
     source: collection.sourceKind,
     metadata_url: collection.metadataUrl ?? null,
     uri_rule: collection.uriRule ?? null,
+    push_policy: collection.effectivePushPolicy(),
     host_concurrency: collection.hostConcurrency ?? 'default',
     created_at: collection.createdAt.toISOString(),
   };

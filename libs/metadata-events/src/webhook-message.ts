@@ -59,6 +59,7 @@ function toChange(event: TokenMetadataChanged) {
     chain_id: event.chainId,
     collection_address: event.collectionAddress,
     token_id: event.tokenId,
+    source: event.source,
     changed_fields: event.changedFields.map(toSnakeCase),
     traits_added: event.traitsAdded.map(toTrait),
     traits_removed: event.traitsRemoved.map(toTrait),

@@ -45,6 +45,8 @@ export interface ClaimedToken {
   lastRefreshId?: string | null | undefined;
   /** The version of the record before this fetch, if the token store tells it. */
   metadataVersion?: number | undefined;
+  /** The record was pushed, and no fetch may replace it. */
+  keepsPushed?: boolean | undefined;
   /** What the token store knew at the time of the claim; it gets it back with the result. */
   known?: unknown;
 }
@@ -53,7 +55,8 @@ export interface ClaimedToken {
 export function withStored(token: ClaimedToken, stored: StoredToken | undefined): ClaimedToken {
   if (!stored) return token;
   const { metadataUrl: url, etag, lastModified, warnings, known } = stored;
-  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion } = stored;
+  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion, keepsPushed } = stored;
+  if (keepsPushed) return { ...token, metadataVersion, keepsPushed, known };
   if (url === null) return { ...token, known };
   const hasValidators = etag !== null || lastModified !== null;
   return {

@@ -233,7 +233,7 @@ function toFinishedToken(result: ItemResult, written: Written | undefined): Fini
   if (result.status === 'retry') return { ...claim, kind: 'retry', delaySeconds: result.delaySeconds };
   // The response was about another version than the one that is stored now: due again at once.
   if (written?.result === 'outdated') return { ...claim, kind: 'requeue', delaySeconds: 0 };
-  const attempts = item.attemptCount + Number(result.status !== 'coalesced');
+  const attempts = item.attemptCount + Number(result.status !== 'coalesced' && result.status !== 'superseded');
   const final = { ...claim, kind: 'final', refreshId: item.refreshId, attempts } as const;
   switch (result.status) {
     case 'succeeded': {
@@ -244,6 +244,8 @@ function toFinishedToken(result: ItemResult, written: Written | undefined): Fini
       const verdict = result.isChanged ? VERDICTS.updated : VERDICTS.unchanged;
       return { ...final, verdict, metadataVersion: token.metadataVersion ?? null, error: null };
     }
+    case 'superseded':
+      return { ...final, verdict: VERDICTS.superseded, metadataVersion: token.metadataVersion ?? null, error: null };
     case 'failed':
       return { ...final, verdict: VERDICTS.failed, metadataVersion: null, error: result.error };
   }
@@ -268,7 +270,7 @@ function toResultCount({ refreshId, verdict, tokenId, error }: FinalToken): Resu
 
 function withoutTextOfHost(result: ItemResult): ItemResult {
   const { item, token, status } = result;
-  if (status === 'retry' || status === 'coalesced') return { ...result, requests: [] };
+  if (status === 'retry' || status === 'coalesced' || status === 'superseded') return { ...result, requests: [] };
   const failure = status === 'failed' ? result.error : NOT_STORABLE;
   return { item, token, requests: [], status: 'failed', error: { ...failure, metadataUrl: '', body: null } };
 }

@@ -37,6 +37,8 @@ export type ItemResult = {
   | { status: 'succeeded'; url: string; metadata: FetchedMetadata | null; validators: Validators }
   /** Without a fetch: another one, of this source or a later one, began after the refresh was accepted, and its document is stored. */
   | { status: 'coalesced'; isChanged: boolean }
+  /** Without a fetch: the record was pushed, and no fetch may replace it. */
+  | { status: 'superseded' }
   | { status: 'retry'; delaySeconds: number }
   | { status: 'failed'; error: ItemError }
 );
@@ -87,6 +89,12 @@ export function toCoalescedResults(token: ClaimedToken): ItemResult[] | null {
   return items.map((item) => {
     return { item, token, requests: [], status: 'coalesced', isChanged: isLater(lastChangeSeq, item) };
   });
+}
+
+/** The results of a token whose record was pushed and stays; null: fetch it. */
+export function toSupersededResults(token: ClaimedToken): ItemResult[] | null {
+  if (!token.keepsPushed) return null;
+  return token.items.map((item) => ({ item, token, requests: [], status: 'superseded' }));
 }
 
 /** Fails a token over which too many workers have died. Nothing was requested. */

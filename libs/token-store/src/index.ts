@@ -49,6 +49,8 @@ export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';
 export type { ChainQuery, CollectionChange, CollectionQuery, NewCollection } from './collections.js';
 export { URI_RULES } from './uri-rules.js';
+export { PUSH_POLICIES } from './push-policy.js';
+export type { PushPolicy } from './push-policy.js';
 export { isTokenId } from './token-id.js';
 export {
   CollectionAlreadyExists,

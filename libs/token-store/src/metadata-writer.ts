@@ -164,6 +164,7 @@ function isChange(fetch: Fetch): fetch is Change {
 /** What a write does to a record that is as given. */
 function compare(write: MetadataWrite, token: KnownToken): Fetch | 'superseded' | 'outdated' {
   if (BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';
+  if (token.keepsPushed && write.metadataSource !== 'pushed') return 'superseded';
   if (write.metadata === null) {
     return isSameVersion(token, write) ? { write, token, changed: null } : 'outdated';
   }
@@ -194,7 +195,7 @@ async function writeTokens(
       change_seq = case when row.is_changed then row.fetch_seq else token.change_seq end,
       changed_at = case when row.is_changed then now() else token.changed_at end,
       warnings = case when row.is_changed then row.warnings::text[] else token.warnings end,
-      metadata_url = row.metadata_url, metadata_source = row.metadata_source, http_etag = row.etag,
+      metadata_url = row.metadata_url, metadata_source = row.metadata_source, pushed_by = row.pushed_by, http_etag = row.etag,
       http_last_modified = row.last_modified, metadata_status = 'ok', stale_since = null, fail_count = 0,
       last_error_code = null, last_error_reason = null, last_attempt_at = now(), last_success_at = now(),
       -- A refresh that waits for the token fetches it nevertheless.
@@ -208,11 +209,12 @@ async function writeTokens(
       ${textArray(warnings)}::text[],
       ${textArray(fetches.map(({ write }) => write.metadataUrl))}::text[],
       ${textArray(fetches.map(({ write }) => write.metadataSource))}::text[],
+      ${textArray(fetches.map(({ write }) => write.pushedBy))}::text[],
       ${textArray(fetches.map(({ write }) => write.etag))}::text[],
       ${textArray(fetches.map(({ write }) => write.lastModified))}::text[],
       ${uuidArray(fetches.map(({ write }) => write.refreshId))}::uuid[]
     ) as row (
-      id, known_seq, fetch_seq, is_changed, content_hash, warnings, metadata_url, metadata_source, etag, last_modified, refresh_id
+      id, known_seq, fetch_seq, is_changed, content_hash, warnings, metadata_url, metadata_source, pushed_by, etag, last_modified, refresh_id
     )
     where token.id = row.id and token.id = any(array(select id from locked)) and token.fetch_seq = row.known_seq
     returning token.id

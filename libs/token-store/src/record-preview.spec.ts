@@ -32,6 +32,7 @@ const stored: TokenRecord = {
   metadataStatus: 'stale',
   metadataUrl: 'https://old.example/7',
   metadataSource: 'metadata_api',
+  pushedBy: null,
   metadataVersion: 4,
   lastAttemptAt: new Date(2),
   lastSuccessAt: new Date(1),

@@ -16,6 +16,8 @@ export class KnownToken {
     readonly contentHash: string | null,
     readonly etag: string | null,
     readonly lastModified: string | null,
+    /** Whether it was pushed, and its collection says that no fetch replaces it. */
+    readonly keepsPushed: boolean,
   ) {}
 }
 
@@ -44,6 +46,7 @@ interface StoredRow extends TokenReference {
   fetchSeq: string;
   changeSeq: string;
   refreshId: string | null;
+  keepsPushed: boolean;
 }
 
 const NO_WARNINGS: readonly string[] = [];
@@ -59,6 +62,11 @@ export async function findStoredTokens(
       token.metadata_version as version, token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
       token.http_last_modified as "lastModified", token.warnings, token.fetch_seq::text as "fetchSeq",
       token.change_seq::text as "changeSeq",
+      case when token.metadata_source = 'pushed' then exists (
+        select from nft_metadata.collections as collection
+        where collection.id = token.collection_id
+          and coalesce(collection.push_policy, case when source = 'pushed' then 'push_wins' end) = 'push_wins'
+      ) else false end as "keepsPushed",
       -- After a failure, it is the refresh of that failure.
       case when token.metadata_status = 'ok' then token.last_refresh_id::text end as "refreshId"
     from nft_metadata.tokens as token
@@ -75,7 +83,8 @@ export async function findStoredTokens(
     lastChangeSeq: row.changeSeq,
     lastRefreshId: row.refreshId,
     metadataVersion: row.version,
-    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified),
+    keepsPushed: row.keepsPushed,
+    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified, row.keepsPushed),
   }));
 }
 

@@ -90,7 +90,7 @@ export interface TraitQuery {
 }
 
 /**
- * How one write ended. `superseded`: the result of a later fetch is already stored. `missing`: the token is not
+ * How one write ended. `superseded`: the result of a later fetch is already stored, or metadata that was pushed and that no fetch replaces. `missing`: the token is not
  * registered (any more). `outdated`: a "not modified" response was about another version than the one stored now.
  */
 export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'missing' | 'outdated';
@@ -131,6 +131,8 @@ export interface StoredToken extends TokenReference {
   lastRefreshId?: string | null;
   /** The version of the record, as `WriteOptions.onVersion` tells it; 0: there is none. Absent: the store does not know. */
   metadataVersion?: number;
+  /** Whether the record was pushed, and no fetch may replace it: the token is not fetched. Absent: no. */
+  keepsPushed?: boolean;
   /**
    * A value that only the store reads. It comes back in `MetadataWrite.known`, so that the store can tell whether the record
    * is still as it was now, without reading it again. Absent: the store does not use it.
