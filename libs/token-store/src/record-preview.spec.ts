@@ -82,6 +82,7 @@ it('another document makes a new version of a record, with its changed fields an
   expect(change).toEqual({
     collectionId: 'c',
     tokenId: '7',
+    source: 'metadata_api',
     changedFields: ['name', 'imageUrl', 'attributes'],
     traitsAdded: [{ traitType: 'Hat', value: 'Blue' }],
     traitsRemoved: [{ traitType: 'Hat', value: 'Red' }],

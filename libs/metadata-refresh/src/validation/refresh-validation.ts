@@ -14,7 +14,6 @@ import { AttemptCounts } from '../attempt-counts.js';
 import { requestsOf, toItemError, type AttemptedRequest, type Failure } from '../item-result.js';
 import { KeyedMutex } from '../keyed-mutex.js';
 import {
-  SourceNotSupported,
   TooManyTokensToValidate,
   ValidationsRunning,
   type QuotaState,

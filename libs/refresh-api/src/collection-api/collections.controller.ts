@@ -149,7 +149,8 @@ export class CollectionsController {
 function toSource({ metadataUrl, uriRule }: ChangeCollection, kind: CollectionSource['kind']): CollectionSource {
   if (metadataUrl !== undefined && kind === 'metadata_api') return { kind, url: metadataUrl };
   if (uriRule !== undefined && kind === 'chain') return { kind, uriRule };
-  if (kind === 'pushed') throw new InvalidRequest('metadata_url and uri_rule cannot be set: its owner pushes the metadata');
+  if (kind === 'pushed')
+    throw new InvalidRequest('metadata_url and uri_rule cannot be set: its owner pushes the metadata');
   throw new InvalidRequest(
     kind === 'chain'
       ? 'metadata_url cannot be set: the contract of this collection returns its token URIs'
