@@ -93,6 +93,33 @@ module.exports = {
       to: { path: '^libs/(refresh-api|project-auth)/' },
     },
     {
+      name: 'chain-events-is-imported-from-above',
+      comment: 'Refreshing works without a chain. Only the application and NftRefreshModule import chain-events.',
+      severity: 'error',
+      from: { path: '^libs/', pathNot: '^libs/(chain-events/|index\\.ts|nft-refresh\\.(module|options)\\.ts)' },
+      to: { path: '^libs/chain-events/' },
+    },
+    {
+      name: 'chain-events-is-independent-of-http',
+      comment: 'Routes and webhooks are other libs. Nodes are called through metadata-fetch.',
+      severity: 'error',
+      from: { path: '^libs/chain-events/' },
+      to: { path: '^libs/(refresh-api|project-auth|metadata-events)/' },
+    },
+    {
+      name: 'logs-are-read-without-a-database',
+      comment: 'Decoding logs is made of pure functions.',
+      severity: 'error',
+      from: { path: '^libs/chain-events/src/log/' },
+      to: {
+        path: [
+          '^libs/chain-events/src/(?!log/)',
+          '^libs/(database|token-store|metadata-refresh)/',
+          'node_modules/(@mikro-orm|kysely)/',
+        ],
+      },
+    },
+    {
       name: 'one-http-client',
       comment: 'All outgoing HTTP goes through safe-http. The demo is a client of the service.',
       severity: 'error',

@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 
 const lib = (name: string) => fileURLToPath(new URL(`./libs/${name}/src/index.ts`, import.meta.url));
 const libs = [
+  'chain-events',
   'database',
   'metadata-events',
   'metadata-fetch',

@@ -1,3 +1,4 @@
+import { chainEventsMigrations } from '@app/chain-events';
 import { metadataEventsMigrations } from '@app/metadata-events';
 import { metadataRefreshMigrations } from '@app/metadata-refresh';
 import { projectAuthMigrations } from '@app/project-auth';
@@ -7,6 +8,7 @@ export { NftRefreshModule } from './nft-refresh.module.js';
 export type { NftRefreshExtras, NftRefreshOptions } from './nft-refresh.options.js';
 
 // Everything, for applications that import from one place. Each lib has an entry of its own as well.
+export * from '@app/chain-events';
 export * from '@app/metadata-events';
 export * from '@app/metadata-fetch';
 export * from '@app/metadata-refresh';
@@ -21,4 +23,5 @@ export const nftMetadataMigrations = [
   ...tokenStoreMigrations,
   ...metadataRefreshMigrations,
   ...metadataEventsMigrations,
+  ...chainEventsMigrations,
 ];

@@ -1,3 +1,4 @@
+import { ChainEventsModule } from '@app/chain-events';
 import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ProjectAuthModule } from '@app/project-auth';
@@ -63,13 +64,20 @@ function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     isGlobal,
     ...optionsOf('metadataFetch', [http]),
   });
+  const runWorker = extras.runWorker ?? runMode !== 'api';
   const refreshing = MetadataRefreshModule.forRootAsync({
     isGlobal,
     contextName,
     ...optionsOf('metadataRefresh', [store, fetching]),
-    runWorker: extras.runWorker ?? runMode !== 'api',
+    runWorker,
   });
-  const working = [store, http, fetching, refreshing];
+  const watching = ChainEventsModule.forRootAsync({
+    isGlobal,
+    contextName,
+    ...optionsOf('chainEvents', [store, fetching, refreshing]),
+    runWatcher: runWorker,
+  });
+  const working = [store, http, fetching, refreshing, watching];
   if (runMode === 'worker') return { module: NftRefreshModule, imports: working, exports: working };
 
   const auth = ProjectAuthModule.forRootAsync({

@@ -1,3 +1,4 @@
+import { chainEventsOptions, type ChainEventsOptions } from '@app/chain-events';
 import { metadataFetchOptions, type MetadataFetchExtras, type MetadataFetchOptions } from '@app/metadata-fetch';
 import { metadataRefreshOptions, type MetadataRefreshOptions } from '@app/metadata-refresh';
 import { besideFactory, nearestName, unknownName, wrongOptions } from '@app/module-options';
@@ -13,6 +14,7 @@ export interface NftRefreshOptions {
   safeHttp?: SafeHttpOptions;
   metadataFetch?: MetadataFetchOptions;
   metadataRefresh?: MetadataRefreshOptions;
+  chainEvents?: ChainEventsOptions;
   refreshApi?: RefreshApiOptions;
 }
 
@@ -24,8 +26,9 @@ export interface NftRefreshExtras extends ProjectAuthExtras, TokenStoreExtras, M
    */
   runMode?: 'all' | 'api' | 'worker';
   /**
-   * Whether the worker starts and stops with the application, and expired refreshes are deleted once an hour. Default: true,
-   * unless `runMode` is `api`. With false, call `RefreshWorker` and `RefreshRetention` on a schedule of your own.
+   * Whether the worker starts and stops with the application, and expired refreshes are deleted once an hour. The same holds for
+   * the watcher of chains, if `chainEvents` has `enabled: true`. Default: true, unless `runMode` is `api`. With false, call
+   * `RefreshWorker`, `RefreshRetention` and `ChainWatcher` on a schedule of your own.
    */
   runWorker?: boolean;
 }
@@ -58,6 +61,7 @@ const OPTIONS: Readonly<Record<keyof NftRefreshOptions, readonly string[]>> = {
   safeHttp: safeHttpOptions.names,
   metadataFetch: metadataFetchOptions.names,
   metadataRefresh: metadataRefreshOptions.names,
+  chainEvents: chainEventsOptions.names,
   refreshApi: refreshApiOptions.names,
 };
 const EXTRAS = Object.keys(extrasSchema.shape);

@@ -10,7 +10,7 @@ import { HealthModule } from './health/health.module.js';
 import { ListingsModule } from './listings/listings.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { ProcessMetrics } from './metrics/process-metrics.js';
-import { DeliverySchedule, WorkerSchedule } from './schedule.js';
+import { DeliverySchedule, WatcherSchedule, WorkerSchedule } from './schedule.js';
 import { WorkersModule } from './workers/workers.module.js';
 
 /** Options that win over the environment, and those without a variable: for tests, benchmarks and other programs. */
@@ -38,7 +38,8 @@ export class AppModule {
         MetricsModule,
         ...(runMode === 'worker' ? [] : [ListingsModule]),
       ],
-      providers: runMode === 'api' ? [] : [DeliverySchedule, ...(workers === 1 ? [WorkerSchedule] : [])],
+      providers:
+        runMode === 'api' ? [] : [DeliverySchedule, WatcherSchedule, ...(workers === 1 ? [WorkerSchedule] : [])],
     };
   }
 
@@ -73,9 +74,10 @@ function refreshing(
       safeHttp: { ...environment.options.safeHttp, ...options.safeHttp },
       metadataFetch: { ...environment.options.metadataFetch, ...options.metadataFetch },
       metadataRefresh: { ...environment.options.metadataRefresh, ...options.metadataRefresh },
+      chainEvents: { ...environment.options.chainEvents, ...options.chainEvents },
       refreshApi: { ...environment.options.refreshApi, ...options.refreshApi },
       runMode: environment.runMode,
-      runWorker: false, // WorkerSchedule runs it.
+      runWorker: false, // WorkerSchedule and WatcherSchedule run what is needed.
     }),
   ];
 }

@@ -1,3 +1,4 @@
+import { ChainWatcher } from '@app/chain-events';
 import { EventDelivery, EventRetention } from '@app/metadata-events';
 import { RefreshRetention, RefreshWorker } from '@app/metadata-refresh';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
@@ -18,6 +19,16 @@ export class WorkerSchedule implements OnApplicationBootstrap {
   @Interval(POLL_INTERVAL_MS)
   wake(): void {
     this.worker.wake();
+  }
+}
+
+/** Watches chains, if events are enabled. The watcher stops by itself when the application closes. */
+@Injectable()
+export class WatcherSchedule implements OnApplicationBootstrap {
+  constructor(private readonly watcher: ChainWatcher) {}
+
+  onApplicationBootstrap(): void {
+    this.watcher.start();
   }
 }
 

@@ -5,7 +5,7 @@ import { reapOnExit } from './support/process-reaper.js';
 
 const DEMO = fileURLToPath(new URL('../dist/src/demo/main.js', import.meta.url));
 
-it('the demonstration shows a whole reveal and ends with status 0 when the outcome is the expected one', async () => {
+it('the demonstration shows a whole reveal, and a listing page that follows a chain, and ends with status 0 when the outcome is the expected one', async () => {
   const child = reapOnExit(spawn(process.execPath, [DEMO, '--once'], { env: { PATH: process.env['PATH'] } }));
   let out = '';
   child.stdout.on('data', (chunk) => (out += String(chunk)));
@@ -13,6 +13,9 @@ it('the demonstration shows a whole reveal and ends with status 0 when the outco
   const status = await new Promise((done) => child.once('close', done));
 
   expect(out).toContain('490 succeeded, 12 failed');
+  expect(out).toMatch(/minted\. .*"Lightship, calm" after/);
+  expect(out).toMatch(/MetadataUpdate\(1\)\. .*"Lightship, in a storm" after/);
+  expect(out).toMatch(/Reorganisation: .*"Lightship, calm" after/);
   expect(out).toContain('The outcome is the expected one.');
   expect(status).toBe(0);
 });

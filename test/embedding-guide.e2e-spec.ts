@@ -5,7 +5,11 @@ import { readCodeBlocks, GuideRunner } from './support/guide-runner.js';
 const page = (path: string) => fileURLToPath(new URL(`../docs/${path}`, import.meta.url));
 const TUTORIAL = page('tutorials/embedding.md');
 /** Their snippets compile in the application of the tutorial. */
-const HOW_TO = [page('how-to/customise-the-embedded-module.md'), page('how-to/write-a-chain-source.md')];
+const HOW_TO = [
+  page('how-to/customise-the-embedded-module.md'),
+  page('how-to/write-a-chain-source.md'),
+  page('how-to/react-to-chain-events.md'),
+];
 
 let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
 let reader: GuideRunner;

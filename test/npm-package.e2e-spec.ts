@@ -6,6 +6,7 @@ import { createHostFolder, installPackage, type PackageManifest } from './suppor
 
 const run = promisify(execFile);
 const LIBS = [
+  'chain-events',
   'metadata-events',
   'metadata-fetch',
   'metadata-refresh',

@@ -69,6 +69,7 @@ describe('refreshes that succeed', () => {
     const before = await readToken(project);
     expect(Object.entries(before).filter(([, value]) => value === null)).toEqual([
       ['stale_since', null],
+      ['burned_at', null],
       ['last_error_code', null],
       ['last_error_reason', null],
     ]);

@@ -1,4 +1,4 @@
-import { MetadataRefreshService } from '@app/metadata-refresh';
+import { type EventTriggerDetail, MetadataRefreshService } from '@app/metadata-refresh';
 import { Projects } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
 import { readErrors, readRefresh } from './support/project-api.js';
@@ -350,7 +350,10 @@ describe('what a selection costs', () => {
   it('what the service requests itself belongs to the project of the collection and counts towards no limit', async () => {
     const project = await test.aProject({ tokens: ids(20), limits: { tokensPerHour: 1, tokensPerRequest: 1 } });
     const [collection] = await test.app.get(Collections).findByAddress(project.collectionAddress);
-    const event = { block: '0x1', kind: 'metadata_update' };
+    const event = {
+      chainId: 1,
+      events: [{ kind: 'metadata_update', transactionHash: '0x1', blockNumber: 7, logIndex: 0, tokens: [['5', '5']] }],
+    } satisfies EventTriggerDetail;
 
     const { refreshId, tokens } = await test.app.get(MetadataRefreshService).requestSelection(collection!, {
       selection: { ranges: [{ from: '5', to: '100' }] },

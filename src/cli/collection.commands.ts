@@ -8,6 +8,7 @@ import {
   type PushPolicyOption,
   type SourceOptions,
 } from './collection-source.js';
+import { toWatchLine, watchChangeOf, watchOptions, type WatchOptions } from './collection-watch.js';
 import { removeCollection } from './collection-removal.js';
 import {
   parseLimit,
@@ -24,7 +25,7 @@ import type { Session } from './session.js';
 import { tokenIdsOf, type TokenOptions } from './token-ids.js';
 import { registerTokens } from './token.commands.js';
 
-interface AddOptions extends SourceOptions, TokenOptions {
+interface AddOptions extends SourceOptions, TokenOptions, WatchOptions {
   project: string;
   address: string;
   chain: number;
@@ -43,7 +44,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .requiredOption('--project <id>')
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1);
-  withJson(withPushPolicy(sourceOptions(add)))
+  withJson(withPushPolicy(watchOptions(sourceOptions(add))))
     .option('--tokens <list>', 'token ids to register, such as 1-1000,5000')
     .option('--tokens-file <file>', 'token ids to register, from a file')
     .option(
@@ -58,6 +59,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
           '--metadata-url, --source chain or --source pushed is missing: where does the metadata of this collection come from?',
         );
       }
+      const watch = watchChangeOf(options);
       const tokenIds = await tokenIdsOf(options);
       if (!(await (await session.get('projects')).findById(options.project))) {
         throw new Error(`Project ${JSON.stringify(options.project)} does not exist: create it with "project create".`);
@@ -72,6 +74,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         hostConcurrency: options.hostConcurrency,
         pushPolicy: toPushPolicy(options.pushPolicy) ?? undefined,
       });
+      if (watch) await (await session.get('watches')).set(added.id, watch);
       await registerTokens(session, added, tokenIds);
       session.print({ collection_id: added.id, tokens: tokenIds.length });
     });
@@ -92,24 +95,30 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     const found = await findCollection(session, options);
     const tokens = await (await session.get('tokens')).countTokens(found.id);
     const { pendingTokens } = await (await session.get('refreshes')).count({ collectionId: found.id });
-    session.print({ ...toLine(found), tokens, pending_tokens: pendingTokens });
+    const watch = await (await session.get('watches')).find(found.id);
+    session.print({ ...toLine(found), ...toWatchLine(watch), tokens, pending_tokens: pendingTokens });
   });
 
   const update = collection
     .command('update')
     .description('change a collection; takes effect with the next requested refresh, other values stay');
-  withJson(withPushPolicy(sourceOptions(withCollection(update))))
+  withJson(withPushPolicy(watchOptions(sourceOptions(withCollection(update)))))
     .option('--host-concurrency <n>', '1 to 1000, or "default" for HOST_CONCURRENCY', parseLimit)
-    .action(async (options: CollectionOptions & SourceOptions & ChangeOptions) => {
+    .action(async (options: CollectionOptions & SourceOptions & WatchOptions & ChangeOptions) => {
       const hostConcurrency = toLimit(options.hostConcurrency);
       const source = sourceOf(options);
       const pushPolicy = toPushPolicy(options.pushPolicy);
-      if (!source && hostConcurrency === undefined && pushPolicy === undefined) {
-        throw new Error('Name what to change: --metadata-url, --source, --push-policy or --host-concurrency.');
+      const watch = watchChangeOf(options);
+      if (!source && hostConcurrency === undefined && pushPolicy === undefined && !watch) {
+        throw new Error(
+          'Name what to change: --metadata-url, --source, --push-policy, --host-concurrency, --events or --discover.',
+        );
       }
       const { id } = await findCollection(session, options);
+      const watches = await session.get('watches');
+      const watched = watch ? await watches.set(id, watch) : await watches.find(id);
       const changed = await (await session.get('collections')).update(id, { source, hostConcurrency, pushPolicy });
-      session.print(toLine(changed));
+      session.print({ ...toLine(changed), ...toWatchLine(watched) });
     });
 
   withYes(withJson(withCollection(collection.command('remove'))))

@@ -28,6 +28,11 @@ const GROUPS: readonly CommandGroup[] = [
     load: async () => (await import('./collection.commands.js')).addCollectionCommands,
   },
   {
+    name: 'chain',
+    description: 'chains whose events are read',
+    load: async () => (await import('./chain.commands.js')).addChainCommands,
+  },
+  {
     name: 'token',
     description: 'tokens of a collection and their metadata',
     load: async () => (await import('./token.commands.js')).addTokenCommands,

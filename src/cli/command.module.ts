@@ -1,3 +1,4 @@
+import { ChainEventsModule, ChainStatuses, WatchedCollections } from '@app/chain-events';
 import { MetadataEventsModule, Webhooks } from '@app/metadata-events';
 import { MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule, MetadataRefreshService, Refreshes, RefreshWorker } from '@app/metadata-refresh';
@@ -12,6 +13,7 @@ import { Listings } from '../listings/listings.js';
 
 /** The services of commands. */
 export const services = {
+  chains: ChainStatuses,
   collections: Collections,
   listings: Listings,
   projects: Projects,
@@ -19,6 +21,7 @@ export const services = {
   refreshing: MetadataRefreshService,
   tokens: TokenStore,
   traitRecount: TraitRecount,
+  watches: WatchedCollections,
   webhooks: Webhooks,
   worker: RefreshWorker,
 };
@@ -30,7 +33,7 @@ export type Services = { [Name in keyof typeof services]: InstanceType<(typeof s
 @Module({})
 export class CommandModule {
   static forRoot(environment: Environment & { databaseUrl: string }): DynamicModule {
-    const { projectAuth, safeHttp, metadataFetch, metadataRefresh, metadataEvents } = environment.options;
+    const { projectAuth, safeHttp, metadataFetch, metadataRefresh, metadataEvents, chainEvents } = environment.options;
     return {
       module: CommandModule,
       imports: [
@@ -42,6 +45,7 @@ export class CommandModule {
         MetadataRefreshModule.forRoot(metadataRefresh),
         ProjectAuthModule.forRoot(projectAuth),
         MetadataEventsModule.forRoot(metadataEvents),
+        ChainEventsModule.forRoot(chainEvents),
       ],
       providers: [Listings],
     };

@@ -50,6 +50,7 @@ export function addTokenCommands(token: Command, session: Session): void {
         warnings: found.warnings.join(','),
         changed_at: found.changedAt?.toISOString() ?? null,
         stale_since: found.staleSince?.toISOString() ?? null,
+        burned_at: found.burnedAt?.toISOString() ?? null,
         fail_count: found.failCount,
         last_refresh_id: found.lastRefreshId,
       });

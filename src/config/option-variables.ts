@@ -1,3 +1,4 @@
+import { chainEventsOptions } from '@app/chain-events';
 import { metadataEventsOptions, type MetadataEventsOptions } from '@app/metadata-events';
 import { metadataFetchOptions } from '@app/metadata-fetch';
 import { metadataRefreshOptions } from '@app/metadata-refresh';
@@ -18,6 +19,7 @@ export const moduleOptions = {
   safeHttp: safeHttpOptions,
   metadataFetch: metadataFetchOptions,
   metadataRefresh: metadataRefreshOptions,
+  chainEvents: chainEventsOptions,
   refreshApi: refreshApiOptions,
   metadataEvents: metadataEventsOptions,
 } satisfies Record<keyof AllModuleOptions, unknown>;
@@ -61,6 +63,17 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   MAX_SELECTION_TOKENS: sets('metadataRefresh', 'maxSelectionTokens'),
   REFRESH_RETENTION_DAYS: sets('metadataRefresh', 'refreshRetentionDays'),
   ATTEMPT_RETENTION_DAYS: sets('metadataRefresh', 'attemptRetentionDays'),
+
+  CHAIN_EVENTS: sets('chainEvents', 'enabled'),
+  CHAIN_POLL_INTERVAL_MS: sets('chainEvents', 'pollIntervalMs'),
+  CHAIN_CONFIRMATIONS: sets('chainEvents', 'confirmations'),
+  CHAIN_OVERLAP_BLOCKS: sets('chainEvents', 'overlapBlocks'),
+  CHAIN_BLOCKS_PER_CALL: sets('chainEvents', 'blocksPerCall'),
+  CHAIN_SETTLE_SECONDS: sets('chainEvents', 'settleSeconds'),
+  EVENT_MIN_INTERVAL_SECONDS: sets('chainEvents', 'eventMinIntervalSeconds'),
+  EVENT_TOKENS_PER_HOUR: sets('chainEvents', 'eventTokensPerHour'),
+  YOUNG_FOR_SECONDS: sets('chainEvents', 'youngForSeconds'),
+  DISCOVERED_TOKENS_PER_COLLECTION: sets('chainEvents', 'discoveredTokensPerCollection'),
 
   REQUESTS_PER_SECOND: sets('projectAuth', 'requestsPerSecond'),
   SIGNATURE_WINDOW_SECONDS: sets('projectAuth', 'signatureWindowSeconds'),

@@ -14,8 +14,17 @@ export interface ErrorRow {
   reason: string;
 }
 
+interface ListedToken {
+  token_id: string;
+  name: string;
+  description: string | null;
+  metadata_status: string;
+  attributes: unknown[];
+}
+
 export interface ListingRow {
-  token: { token_id: string; name: string; description: string | null; metadata_status: string; attributes: unknown[] };
+  /** null: it is not registered yet. */
+  token: ListedToken | null;
 }
 
 /** A client as a studio would write it: over HTTP, with requests signed by its wallet. */

@@ -5,6 +5,7 @@ import { Projects } from '@app/project-auth';
 import { Collections, TokenStore } from '@app/token-store';
 import { SingleBar } from 'cli-progress';
 import { Wallet } from 'ethers';
+import { Anvil } from '../../test/support/anvil.js';
 import { MetadataHost } from '../../test/support/metadata-host.js';
 import { readEnvironment } from '../config/environment.js';
 import { removeEmbeddedFolder } from '../database/embedded-folder.js';
@@ -13,6 +14,7 @@ import { Listings } from '../listings/listings.js';
 import { startService, type Service } from '../start-service.js';
 import { stopSignal, unlessAborted, whenStopped, StopRequested } from '../stop-signal.js';
 import { ApiClient, type RefreshBody } from './api-client.js';
+import { CHAIN_VARIABLES, demonstrateChain } from './chain-demonstration.js';
 import { differences, reportErrors, reportListings, say } from './report.js';
 import { SAMPLE_SIZE, serveSamples, UNKNOWN_TOKENS } from './sample-collection.js';
 
@@ -24,7 +26,8 @@ const TOKEN_IDS = Array.from({ length: SAMPLE_SIZE }, (_, index) => String(index
 const FOR_SALE = ['1', '2', '3', '4', '5', '13', '113'];
 const HELP = `Usage: npm run demo [-- --once]
 
-Shows a reveal of ${SAMPLE_SIZE} tokens on this machine, with an embedded PostgreSQL, a Metadata API and the service.
+Shows a reveal of ${SAMPLE_SIZE} tokens on this machine, and a listing page that follows a contract, with an embedded PostgreSQL,
+a Metadata API, a local chain and the service.
 Stays up until Ctrl-C, so that you can try the API.
 
   --once  end after the demonstration, with status 1 if its outcome is not the expected one
@@ -52,12 +55,14 @@ try {
 }
 
 async function demonstrate(): Promise<boolean> {
-  say('Starting an embedded PostgreSQL, a Metadata API with 500 lighthouses, and the service …');
+  say('Starting an embedded PostgreSQL, a Metadata API with 500 lighthouses, a local chain, and the service …');
   const metadataApi = await MetadataHost.start();
   serveSamples(metadataApi, false);
   stops.unshift(() => metadataApi.close());
-  const service = await startOnFreshDatabase(metadataApi);
-  const apiKey = await registerCollection(service, metadataApi);
+  const anvil = await Anvil.start();
+  stops.unshift(() => anvil.stop());
+  const service = await startOnFreshDatabase(metadataApi, anvil);
+  const { apiKey, projectId } = await registerCollection(service, metadataApi);
   const client = new ApiClient(service.url, wallet);
 
   say('First refresh, before the reveal …');
@@ -77,7 +82,11 @@ async function demonstrate(): Promise<boolean> {
   reportListings('\nListings before:', before);
   reportListings('\nListings after:', await client.readListings());
 
-  const wrong = differences(refresh, errors);
+  const hasFollowed = await demonstrateChain({ service, client, metadataApi, anvil, projectId });
+  const wrong = [
+    ...differences(refresh, errors),
+    ...(hasFollowed ? [] : ['the listing page did not follow the chain']),
+  ];
   say(
     wrong.length === 0 ? '\nThe outcome is the expected one.' : `\nNot the expected outcome:\n  ${wrong.join('\n  ')}`,
   );
@@ -85,7 +94,7 @@ async function demonstrate(): Promise<boolean> {
   return wrong.length === 0;
 }
 
-async function startOnFreshDatabase(metadataApi: MetadataHost): Promise<Service> {
+async function startOnFreshDatabase(metadataApi: MetadataHost, anvil: Anvil): Promise<Service> {
   // Each demonstration has a folder of its own, because others may run or may have been killed.
   await mkdir('.data', { recursive: true });
   const folder = await mkdtemp('.data/demo-');
@@ -103,7 +112,9 @@ async function startOnFreshDatabase(metadataApi: MetadataHost): Promise<Service>
   const environment = readEnvironment({
     DATABASE_URL: await postgres.databaseUrl('demo'),
     PORT: String(await freePort(3000)),
-    FETCH_ALLOWED_HOSTS: metadataApi.host,
+    FETCH_ALLOWED_HOSTS: `${metadataApi.host},${new URL(anvil.url).host}`,
+    RPC_URLS: `${anvil.chainId}=${anvil.url}`,
+    ...CHAIN_VARIABLES,
     LOG_LEVEL: 'warn',
     WORKERS: '1',
   });
@@ -112,7 +123,10 @@ async function startOnFreshDatabase(metadataApi: MetadataHost): Promise<Service>
   return service;
 }
 
-async function registerCollection({ app }: Service, metadataApi: MetadataHost): Promise<string> {
+async function registerCollection(
+  { app }: Service,
+  metadataApi: MetadataHost,
+): Promise<{ apiKey: string; projectId: string }> {
   const projects = app.get(Projects);
   const project = await projects.createProject({ name: 'Lighthouse Studio', ownerAddress: wallet.address });
   const collection = await app.get(Collections).add({
@@ -131,7 +145,7 @@ async function registerCollection({ app }: Service, metadataApi: MetadataHost): 
       currency: 'ETH',
     })),
   );
-  return projects.createApiKey(project.id);
+  return { apiKey: await projects.createApiKey(project.id), projectId: project.id };
 }
 
 /** Polls the refresh until it is completed, and draws its progress. */

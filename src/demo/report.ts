@@ -15,6 +15,7 @@ export function reportErrors(errors: readonly ErrorRow[]): void {
 export function reportListings(title: string, listings: readonly ListingRow[]): void {
   say(title);
   for (const { token } of listings) {
+    if (!token) continue;
     const { token_id, name, description, metadata_status, attributes } = token;
     const about = `${description ?? 'no description'}, ${attributes.length} attributes`;
     say(`  token ${token_id.padEnd(5)} ${name.padEnd(16)} ${metadata_status.padEnd(6)} ${about}`);

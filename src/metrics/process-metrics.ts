@@ -1,6 +1,8 @@
+import { ChainReadings } from '@app/chain-events';
 import { AttemptCounts } from '@app/metadata-refresh';
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
+import { registerChainMetrics } from './chain-metrics.js';
 
 /** Metrics with their values, as they are sent from a worker process to the service. */
 export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -10,7 +12,7 @@ export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 export class ProcessMetrics {
   private readonly registry = new Registry();
 
-  constructor(counts: AttemptCounts) {
+  constructor(counts: AttemptCounts, readings: ChainReadings) {
     collectDefaultMetrics({ register: this.registry });
     new Counter({
       name: 'nft_refresh_metadata_requests_total',
@@ -22,6 +24,7 @@ export class ProcessMetrics {
         for (const { outcome, reason, count } of counts.read()) this.inc({ outcome, reason }, count);
       },
     });
+    registerChainMetrics(this.registry, readings);
   }
 
   read(): Promise<MetricValues> {

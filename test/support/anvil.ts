@@ -1,17 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { BaseContract, ContractFactory, JsonRpcProvider, type InterfaceAbi } from 'ethers';
+import {
+  ContractFactory,
+  JsonRpcProvider,
+  toQuantity,
+  type BaseContract,
+  type ContractTransactionReceipt,
+  type InterfaceAbi,
+} from 'ethers';
+import contracts from './contracts/collections.json' with { type: 'json' };
 import { reapOnExit } from './process-reaper.js';
 
 const require = createRequire(import.meta.url);
 
-type ContractName = 'Cards' | 'Potions' | 'ScriptedContract';
+type ContractName = 'AnnouncedCards' | 'Cards' | 'Potions' | 'ScriptedContract';
 
-const artifacts = JSON.parse(readFileSync(new URL('contracts/collections.json', import.meta.url), 'utf8')) as Record<
-  ContractName,
-  { abi: InterfaceAbi; bytecode: string }
->;
+const artifacts: Record<ContractName, { abi: InterfaceAbi; bytecode: string }> = contracts;
 
 /** A local Ethereum node: anvil on a free port, with a funded account. */
 export class Anvil {
@@ -47,9 +51,34 @@ export class Anvil {
   }
 
   /** Sends a transaction and waits until it is mined. */
-  async send(contract: BaseContract, name: string, ...args: unknown[]): Promise<void> {
+  async send(contract: BaseContract, name: string, ...args: unknown[]): Promise<ContractTransactionReceipt> {
     const sent = await contract.getFunction(name).send(...args);
-    await sent.wait();
+    return (await sent.wait())!;
+  }
+
+  /** Sends transactions that are mined in one block. */
+  async sendAll(calls: readonly [contract: BaseContract, name: string, ...args: unknown[]][]): Promise<void> {
+    await this.provider.send('evm_setAutomine', [false]);
+    try {
+      const from = await (await this.provider.getSigner(0)).getAddress();
+      let nonce = await this.provider.getTransactionCount(from);
+      for (const [contract, name, ...args] of calls) {
+        await contract.getFunction(name).send(...args, { nonce: nonce++, gasLimit: 1_000_000 });
+      }
+    } finally {
+      await this.provider.send('evm_setAutomine', [true]);
+    }
+    await this.mine(1);
+  }
+
+  /** Mines empty blocks. */
+  async mine(blocks: number): Promise<void> {
+    await this.provider.send('anvil_mine', [toQuantity(blocks)]);
+  }
+
+  /** Replaces the newest blocks by empty ones: their transactions never happened. */
+  async reorganise(blocks: number): Promise<void> {
+    await this.provider.send('anvil_reorg', [blocks, []]);
   }
 
   /** SIGTERM, because the command is a wrapper: SIGKILL would leave the node running. */

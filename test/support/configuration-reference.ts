@@ -19,6 +19,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** In the order of the page. */
 const MODULES = [
   { lib: 'metadata-refresh', name: 'MetadataRefresh', group: 'metadataRefresh', extras: 'metadata-refresh.module' },
+  { lib: 'chain-events', name: 'ChainEvents', group: 'chainEvents', extras: 'chain-events.module' },
   { lib: 'safe-http', name: 'SafeHttp', group: 'safeHttp', extras: 'safe-http.module' },
   { lib: 'metadata-fetch', name: 'MetadataFetch', group: 'metadataFetch', extras: 'metadata-fetch.module' },
   { lib: 'project-auth', name: 'ProjectAuth', group: 'projectAuth', extras: 'project-auth.module' },

@@ -26,6 +26,8 @@ export class RpcHost {
   /** Path and query of the last request. */
   lastUrl = '';
   lastHeaders: IncomingMessage['headers'] = {};
+  /** Called when a request arrives. */
+  onRequest: () => void = () => {};
   private readonly script: RpcBehaviour[] = [];
   private always: RpcBehaviour | undefined;
 
@@ -79,6 +81,7 @@ export class RpcHost {
     const body = await text(request);
     const calls = JSON.parse(body) as Call[];
     this.requests.push(calls);
+    this.onRequest();
     const isForTokenUris = calls.some((call) => isCallTo(call, TOKEN_URI) || isCallTo(call, URI));
     const behaviour = this.always ?? (isForTokenUris ? this.script.shift() : undefined);
 

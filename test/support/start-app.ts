@@ -22,7 +22,7 @@ export interface TestApp {
     metadataUrl?: string;
     /** Of the collection; 1 when absent. */
     chainId?: number;
-    /** Reads the token URIs from this contract. */
+    /** Its contract, from which token URIs are read unless there is a `metadataUrl`. */
     contract?: { chainId: number; address: string; uriRule?: UriRule };
   }): Promise<TestProject>;
   /** A second worker that shares only the database with `worker`, as in another process. */
@@ -128,9 +128,10 @@ async function aProject(
     chainId: contract?.chainId ?? chainId,
     address: collectionAddress,
     projectId: project.id,
-    source: contract
-      ? { kind: 'chain', uriRule: contract.uriRule ?? null }
-      : { kind: 'metadata_api', url: metadataUrl ?? `${metadataApi.url}/${collectionAddress}` },
+    source:
+      contract && metadataUrl === undefined
+        ? { kind: 'chain', uriRule: contract.uriRule ?? null }
+        : { kind: 'metadata_api', url: metadataUrl ?? `${metadataApi.url}/${collectionAddress}` },
   });
   await app.get(TokenStore).registerTokens(collection.id, tokens);
   return {

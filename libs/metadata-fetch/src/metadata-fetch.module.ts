@@ -57,7 +57,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     PushedDocuments,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
-  exports: [MetadataFetcher, PushedDocuments],
+  exports: [ChainRpc, MetadataFetcher, PushedDocuments],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {

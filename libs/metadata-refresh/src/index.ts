@@ -59,6 +59,7 @@ export type { Speed } from './refresh-speed.js';
 export { adviceFor } from './reason-advice.js';
 export { isRefreshReason, REFRESH_ERROR_CODES, REFRESH_REASONS } from './refresh-reason.js';
 export type { RefreshReason } from './refresh-reason.js';
+export type { EventTriggerDetail, RefreshEvent } from './refresh-event.js';
 export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
 export type { RefreshTrigger } from './refresh-trigger.js';
 export { VERDICT_NAMES } from './verdict.js';

@@ -6,6 +6,7 @@ import type { AttemptedRequest } from './item-result.js';
 import { toPage, type Page, type PageRequest } from './page.js';
 import { adviceFor } from './reason-advice.js';
 import { verdictColumns } from './refresh-progress.js';
+import { attemptEventColumn, eventColumn, type RefreshEvent } from './refresh-event.js';
 import type { RefreshErrorCode } from './refresh-reason.js';
 import { speedColumn, type Speed } from './refresh-speed.js';
 import { timestamp } from './timestamp.js';
@@ -37,6 +38,8 @@ export interface Refresh {
   pending: number;
   verdicts: VerdictCounts;
   trigger: RefreshTrigger;
+  /** The event that caused it, the newest one of several; null for another trigger. */
+  event: RefreshEvent | null;
   createdAt: string;
   completedAt: string | null;
   /** Scheduled: it does not begin before. null: it began when it was accepted. */
@@ -104,6 +107,8 @@ export interface Attempt {
   durationMs: number;
   /** After decompression. */
   bytes: number;
+  /** The event that named the token, if it was fetched for one. */
+  event: RefreshEvent | null;
   createdAt: string;
 }
 
@@ -131,7 +136,7 @@ export const refreshColumns = sql`
     when refresh.succeeded + refresh.failed + refresh.cancelled > 0 then 'in_progress'
     else 'queued'
   end as status,
-  refresh.trigger, ${verdictColumns},
+  refresh.trigger, ${eventColumn}, ${verdictColumns},
   ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
   ${timestamp('refresh.not_before')} as "notBefore", ${timestamp('case when refresh.completed_at is null then refresh.paused_at end')} as "pausedAt",
   ${timestamp('refresh.cancelled_at')} as "cancelledAt", refresh.retry_of as "retryOf",
@@ -230,6 +235,7 @@ export class RefreshReader {
     const { rows } = await sql<Attempt>`
       select entry.id::text as id, entry.refresh_id as "refreshId", entry.attempt, entry.url, entry.outcome,
         entry.status_code as "statusCode", entry.reason, entry.duration_ms as "durationMs", entry.bytes,
+        ${attemptEventColumn},
         ${timestamp('entry.attempted_at')} as "createdAt"
       from nft_metadata.refresh_attempts as entry
       where entry.collection_id = ${collectionId}::uuid and entry.token_id = ${tokenId}::numeric ${after}

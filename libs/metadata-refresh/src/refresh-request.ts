@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import type { TokenSelection } from '@app/token-store';
 import type { Idempotency } from './idempotency.js';
 import type { QuotaState } from './metadata-refresh.errors.js';
+import type { EventTriggerDetail } from './refresh-event.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 
 /** The tokens to refresh: a list of ids, or a selection of registered tokens. */
@@ -50,10 +51,11 @@ export type RefreshRequest = WantedTokens & RequestConditions & { collectionAddr
 
 /** A refresh that the service itself requests, such as after an event on chain. No limit of the project holds for it. */
 export type CollectionRefreshRequest = WantedTokens &
-  RefreshTiming & {
+  RefreshTiming &
+  Pick<RequestConditions, 'admit'> & {
     trigger: Exclude<RefreshTrigger, 'api' | 'partner_api' | 'retry'>;
     /** What caused it, for the trigger `event`. */
-    triggerDetail?: object;
+    triggerDetail?: EventTriggerDetail;
   };
 
 /** The promise that a 202 carries. */

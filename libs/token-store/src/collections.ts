@@ -95,6 +95,11 @@ export class Collections {
     return collection;
   }
 
+  /** null: it is not registered, or is being removed. */
+  async find(collectionId: string): Promise<Collection | null> {
+    return this.em.fork().findOne(Collection, { id: collectionId, removedAt: null }, { filters: false });
+  }
+
   /** A contract address can be in use on several chains; normally this is one collection or none. */
   async findByAddress(address: string): Promise<Collection[]> {
     // Global filters of the host application name columns that our entities do not have.

@@ -16,7 +16,7 @@ import { TokenRegistration } from './token-registration.js';
 import { selectedTokens } from './selected-tokens.js';
 import { findStoredTokens, isReferenced } from './stored-tokens.js';
 import { TokenRemoval } from './token-removal.js';
-import type { TokenIdPage, TokenIdQuery, TokenSelection } from './token-selection.js';
+import { isEverything, type TokenIdPage, type TokenIdQuery, type TokenSelection } from './token-selection.js';
 import {
   TokenStore,
   type StoredToken,
@@ -74,6 +74,34 @@ export class DatabaseTokenStore extends TokenStore {
       )`.execute(em.getKysely());
     const unknown = new Set(rows.map(({ tokenId }) => tokenId));
     return tokenIds.filter((tokenId) => unknown.has(tokenId));
+  }
+
+  override async setBurned(
+    em: EntityManager,
+    collectionId: string,
+    tokenIds: readonly string[],
+    isBurned: boolean,
+  ): Promise<void> {
+    if (tokenIds.length === 0) return;
+    await sql`
+      with locked as (
+        select id from nft_metadata.tokens
+        where collection_id = ${collectionId}::uuid and token_id = any(${textArray(tokenIds)}::text[]::numeric[])
+          and (burned_at is not null) <> ${isBurned}::boolean
+        order by token_id
+        for no key update
+      )
+      update nft_metadata.tokens as token
+      set burned_at = case when ${isBurned}::boolean then now() end
+      where token.id = any(array(select id from locked))`.execute(em.getKysely());
+  }
+
+  override async findBurned(collectionId: string, tokenIds: readonly string[]): Promise<string[]> {
+    const { rows } = await sql<{ tokenId: string }>`
+      select token_id::text as "tokenId" from nft_metadata.tokens
+      where collection_id = ${collectionId}::uuid and token_id = any(${textArray(tokenIds)}::text[]::numeric[])
+        and burned_at is not null`.execute(this.em.fork().getKysely());
+    return rows.map(({ tokenId }) => tokenId);
   }
 
   override async findToken(reference: TokenReference): Promise<TokenRecord | null> {
@@ -161,7 +189,7 @@ export class DatabaseTokenStore extends TokenStore {
   }
 
   override async countSelected(collectionId: string, selection: TokenSelection): Promise<number> {
-    if ('all' in selection && !selection.status && !selection.notRefreshedSince) return this.countTokens(collectionId);
+    if (isEverything(selection)) return this.countTokens(collectionId);
     const { rows } = await sql<{ tokens: number }>`
       select count(*)::int as tokens from (${selectedTokens({ collectionId, selection })}) as selected`.execute(
       this.em.fork().getKysely(),

@@ -38,6 +38,7 @@ const stored: TokenRecord = {
   lastSuccessAt: new Date(1),
   changedAt: new Date(1),
   staleSince: new Date(2),
+  burnedAt: null,
   lastErrorCode: 'invalid_response_status_code',
   lastErrorReason: 'status_500',
   failCount: 2,

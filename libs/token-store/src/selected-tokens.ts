@@ -7,6 +7,7 @@ export function selectedTokens({
   selection,
   after,
 }: Omit<TokenIdQuery, 'limit'>): RawBuilder<{ token_id: string }> {
+  const exists = selection.exceptBurned ? sql`and burned_at is null` : sql``;
   const isBehind = after === undefined ? sql`` : sql`and token.token_id > ${after}::numeric`;
   if (!('all' in selection)) {
     const ranges = rangesAfter(selection.ranges, after);
@@ -18,7 +19,7 @@ export function selectedTokens({
       ) as range (first, last)
       cross join lateral (
         select token_id from nft_metadata.tokens
-        where collection_id = ${collectionId}::uuid and token_id between range.first and range.last
+        where collection_id = ${collectionId}::uuid and token_id between range.first and range.last ${exists}
         offset 0
       ) as token`;
   }
@@ -26,7 +27,7 @@ export function selectedTokens({
   return sql`
     select token.token_id
     from nft_metadata.tokens as token
-    where token.collection_id = ${collectionId}::uuid ${isBehind}
+    where token.collection_id = ${collectionId}::uuid ${isBehind} ${exists}
       ${status ? sql`and token.metadata_status = any(${status}::text[])` : sql``}
       ${
         notRefreshedSince

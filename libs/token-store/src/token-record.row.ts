@@ -36,6 +36,7 @@ export const tokenRecordColumns = sql.raw(
     lastSuccessAt: 'token.last_success_at',
     changedAt: 'token.changed_at',
     staleSince: 'token.stale_since',
+    burnedAt: 'token.burned_at',
     lastErrorCode: 'token.last_error_code',
     lastErrorReason: 'token.last_error_reason',
     failCount: 'token.fail_count',
@@ -53,7 +54,7 @@ export const recordTables = sql.raw(`
     select * from nft_metadata.token_documents as document where document.id = token.id offset 0
   ) as document on true`);
 
-type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince' | 'registeredAt';
+type Timestamps = 'lastAttemptAt' | 'lastSuccessAt' | 'changedAt' | 'staleSince' | 'burnedAt' | 'registeredAt';
 
 /** The row as the driver gives it: bigint as text, timestamps as the connection is set up to parse them. */
 export type TokenRow = Omit<TokenRecord, Timestamps | 'chainId' | 'attributes' | 'metadataStatus'> &
@@ -68,6 +69,7 @@ export function toTokenRecord(row: TokenRow): TokenRecord {
     lastSuccessAt: toDate(row.lastSuccessAt),
     changedAt: toDate(row.changedAt),
     staleSince: toDate(row.staleSince),
+    burnedAt: toDate(row.burnedAt),
     registeredAt: toDate(row.registeredAt)!,
   };
 }

@@ -46,6 +46,8 @@ export interface TokenRecord {
   changedAt: Date | null;
   /** When the metadata became stale: the first failure after the last success. */
   staleSince: Date | null;
+  /** When its contract was seen to have burned it; null: it was not. The metadata stays. */
+  burnedAt: Date | null;
   lastErrorCode: string | null;
   lastErrorReason: string | null;
   failCount: number;

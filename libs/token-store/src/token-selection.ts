@@ -14,13 +14,18 @@ export type SelectableStatus = (typeof SELECTABLE_STATUSES)[number];
 
 /** All registered tokens of a collection that are in one of the ranges, or that match all filters. */
 export type TokenSelection =
-  | { ranges: readonly TokenRange[] }
+  | {
+      ranges: readonly TokenRange[];
+      /** Without those that were burned. */
+      exceptBurned?: boolean | undefined;
+    }
   | {
       all: true;
       /** Only tokens in one of these states. */
       status?: readonly SelectableStatus[] | undefined;
       /** Only tokens without a successful fetch since then: the last one is older, or there was none. */
       notRefreshedSince?: Date | undefined;
+      exceptBurned?: boolean | undefined;
     };
 
 /** Which page of the ids of selected tokens. */
@@ -48,7 +53,7 @@ export const MAX_RANGES = 100;
  * none, and for too many.
  */
 export function normalizeSelection(selection: TokenSelection): TokenSelection {
-  return 'all' in selection ? selection : { ranges: mergeRanges(selection.ranges) };
+  return 'all' in selection ? selection : { ...selection, ranges: mergeRanges(selection.ranges) };
 }
 
 function mergeRanges(ranges: readonly TokenRange[]): TokenRange[] {
@@ -78,6 +83,11 @@ function toNumbers({ from, to }: TokenRange): { from: bigint; to: bigint } {
     throw new InvalidSelection(`The range from ${from} to ${to} runs backwards: "from" must be at most "to".`);
   }
   return { from: BigInt(from), to: BigInt(to) };
+}
+
+/** Whether these are all registered tokens. */
+export function isEverything(selection: TokenSelection): boolean {
+  return 'all' in selection && !selection.status && !selection.notRefreshedSince && !selection.exceptBurned;
 }
 
 /** The parts of merged ranges that are above an id. */

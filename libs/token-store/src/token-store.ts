@@ -6,7 +6,13 @@ import { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 import type { TokenFilters } from './search/trait-filter.js';
 import { tokenOrder, type TokenOrder } from './token-order.js';
 import type { TokenRecord, TokenReference } from './token-record.js';
-import { rangesAfter, type TokenIdPage, type TokenIdQuery, type TokenSelection } from './token-selection.js';
+import {
+  isEverything,
+  rangesAfter,
+  type TokenIdPage,
+  type TokenIdQuery,
+  type TokenSelection,
+} from './token-selection.js';
 import { OrderNotSupported } from './token-store.errors.js';
 
 /** Which tokens to list. All filters must hold. */
@@ -170,6 +176,23 @@ export abstract class TokenStore {
   /** Returns those that are not registered. Inside the caller's transaction, so that accepting a refresh sees one state. */
   abstract findUnknown(em: EntityManager, collectionId: string, tokenIds: readonly string[]): Promise<string[]>;
 
+  /**
+   * Records that these tokens were burned, or, with false, that they exist after all, inside the caller's transaction. Their metadata
+   * does not change. Locks token rows in key order. Tokens that are not registered are left out. This default implementation does
+   * nothing: then burned tokens are refreshed like all others.
+   */
+  async setBurned(
+    _em: EntityManager,
+    _collectionId: string,
+    _tokenIds: readonly string[],
+    _isBurned: boolean,
+  ): Promise<void> {}
+
+  /** Those of these tokens that were burned. This default implementation returns none. */
+  async findBurned(_collectionId: string, _tokenIds: readonly string[]): Promise<string[]> {
+    return [];
+  }
+
   abstract findToken(reference: TokenReference): Promise<TokenRecord | null>;
 
   /** Records of many tokens in one statement, in no particular order; unknown ones are left out. With `em`, inside the caller's transaction. */
@@ -224,10 +247,11 @@ export abstract class TokenStore {
   ): Promise<TokenIdPage> {
     const size = Math.min(limit, LIST_LIMIT);
     if ('all' in selection) {
-      const { status, notRefreshedSince } = selection;
+      const { status, notRefreshedSince, exceptBurned } = selection;
       const tokens = await this.listTokens({ collectionId, limit: size, ...(after !== undefined && { after }) });
       const selected = tokens.filter(
-        ({ metadataStatus, lastSuccessAt }) =>
+        ({ metadataStatus, lastSuccessAt, burnedAt }) =>
+          (!exceptBurned || !burnedAt) &&
           (!status || (status as readonly string[]).includes(metadataStatus)) &&
           (!notRefreshedSince || !lastSuccessAt || lastSuccessAt < notRefreshedSince),
       );
@@ -240,14 +264,17 @@ export abstract class TokenStore {
     // Token id 0 has no id before it.
     const before = range.from === '0' ? undefined : String(BigInt(range.from) - 1n);
     const tokens = await this.listTokens({ collectionId, limit: size, ...(before !== undefined && { after: before }) });
-    const tokenIds = tokens.map(({ tokenId }) => tokenId).filter((tokenId) => BigInt(tokenId) <= BigInt(range.to));
-    if (tokens.length === size && tokenIds.length === tokens.length) return { tokenIds, next: tokenIds.at(-1)! };
+    const inRange = tokens.filter(({ tokenId }) => BigInt(tokenId) <= BigInt(range.to));
+    const tokenIds = inRange
+      .filter(({ burnedAt }) => !selection.exceptBurned || !burnedAt)
+      .map(({ tokenId }) => tokenId);
+    if (tokens.length === size && inRange.length === tokens.length) return { tokenIds, next: inRange.at(-1)!.tokenId };
     return { tokenIds, next: others.length > 0 ? range.to : null };
   }
 
   /** How many tokens are selected now. This default implementation reads all pages of `selectTokens`. */
   async countSelected(collectionId: string, selection: TokenSelection): Promise<number> {
-    if ('all' in selection && !selection.status && !selection.notRefreshedSince) return this.countTokens(collectionId);
+    if (isEverything(selection)) return this.countTokens(collectionId);
     let count = 0;
     for (let after: string | undefined | null; after !== null;) {
       const page: TokenIdPage = await this.selectTokens({ collectionId, selection, after, limit: LIST_LIMIT });

@@ -28,6 +28,67 @@ contract Cards {
     }
 }
 
+/// An ERC-721 collection that emits an event at each change, as ERC-721 and ERC-4906 prescribe.
+contract AnnouncedCards {
+    error ERC721NonexistentToken(uint256 tokenId);
+    event Transfer(address indexed from, address indexed to, uint256 indexed tokenId);
+    event MetadataUpdate(uint256 tokenId);
+
+    mapping(uint256 => address) private owners;
+    mapping(uint256 => string) private uris;
+
+    function mint(uint256 tokenId, string calldata uri) external {
+        owners[tokenId] = msg.sender;
+        uris[tokenId] = uri;
+        emit Transfer(address(0), msg.sender, tokenId);
+    }
+
+    function burn(uint256 tokenId) external {
+        emit Transfer(ownerOf(tokenId), address(0), tokenId);
+        delete owners[tokenId];
+    }
+
+    function setUri(uint256 tokenId, string calldata uri) external {
+        uris[tokenId] = uri;
+        emit MetadataUpdate(tokenId);
+    }
+
+    /// Emits this many events about so many tokens, which begin with 1.
+    function storm(uint256 events, uint256 tokens) external {
+        for (uint256 index = 0; index < events; index++) emit MetadataUpdate(index % tokens + 1);
+    }
+
+    /// Emits any log, with one to four topics.
+    function emitLog(bytes32[] calldata topics, bytes calldata data) external {
+        bytes memory copy = data;
+        bytes32[4] memory all;
+        for (uint256 index = 0; index < topics.length; index++) all[index] = topics[index];
+        assembly {
+            let start := add(copy, 32)
+            let size := mload(copy)
+            switch topics.length
+            case 1 { log1(start, size, mload(all)) }
+            case 2 { log2(start, size, mload(all), mload(add(all, 32))) }
+            case 3 { log3(start, size, mload(all), mload(add(all, 32)), mload(add(all, 64))) }
+            default { log4(start, size, mload(all), mload(add(all, 32)), mload(add(all, 64)), mload(add(all, 96))) }
+        }
+    }
+
+    function ownerOf(uint256 tokenId) public view returns (address owner) {
+        owner = owners[tokenId];
+        if (owner == address(0)) revert ERC721NonexistentToken(tokenId);
+    }
+
+    function tokenURI(uint256 tokenId) external view returns (string memory) {
+        ownerOf(tokenId);
+        return uris[tokenId];
+    }
+
+    function supportsInterface(bytes4 id) external pure returns (bool) {
+        return id == 0x01ffc9a7 || id == 0x80ac58cd || id == 0x5b5e139f || id == 0x49064906;
+    }
+}
+
 /// An ERC-1155 collection: one URI template for all tokens. The client substitutes the id.
 contract Potions {
     string private template;

@@ -1,6 +1,6 @@
 import type { BodyBufferPool, Deadline } from '@app/safe-http';
 import type { RpcCall, RpcResponse, RpcResult } from './rpc-node.js';
-import type { RpcNodes, RpcNodesRequest } from './rpc-nodes.js';
+import type { ResponseCheck, RpcNodes, RpcNodesRequest } from './rpc-nodes.js';
 
 /** Calls in one request. Measured: batches of 1,000 are slower, and single calls take a hundred times as long. */
 const MAX_CALLS_PER_REQUEST = 100;
@@ -41,6 +41,26 @@ export class JsonRpc {
       const count = Math.min(MAX_CALLS_PER_REQUEST, Math.max(1, Math.floor(MAX_BATCH_RESPONSE_BYTES / size.bytes)));
       yield* this.callBatch(remaining.slice(0, count), { deadline, faultOf }, size);
       remaining = remaining.slice(count);
+    }
+  }
+
+  /**
+   * Makes the calls in one request to one node, for results that belong together. `check` says why the response is not to be believed;
+   * then the next node is asked for all of it. Never throws because of what a node does.
+   */
+  async callTogether(
+    calls: readonly RpcCall[],
+    { deadline, check }: { deadline: Deadline; check: ResponseCheck },
+  ): Promise<RpcResult[] | Extract<RpcResult, { kind: 'failed' }>> {
+    const permit = this.bodyBuffers.createPermit();
+    const onLargeBody = () => {
+      permit.release();
+      return permit.acquire(`chain:${this.chainId}`);
+    };
+    try {
+      return await this.nodes.sendTogether(calls, { deadline, check, onLargeBody });
+    } finally {
+      permit.release();
     }
   }
 

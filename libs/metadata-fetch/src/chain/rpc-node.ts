@@ -79,6 +79,13 @@ export class RpcNode {
     return response;
   }
 
+  /** Its response was refused: back-off begins. */
+  recordFailure(retryAfterSeconds = 0): void {
+    this.failures += 1;
+    this.isRightChain = false;
+    this.retryAt = performance.now() + Math.max(exponentialDelay(this.failures, BACKOFF), retryAfterSeconds * 1000);
+  }
+
   /** Why the node cannot be called; null if it serves the right chain. */
   private async checkChain(signal: RequestSignal): Promise<RpcResult | null> {
     if (this.isRightChain) return null;
@@ -126,11 +133,8 @@ export class RpcNode {
       this.retryAt = 0;
       return;
     }
-    this.failures += 1;
-    this.isRightChain = false;
     const waits = results.map((result) => (result.kind === 'failed' ? (result.retryAfterSeconds ?? 0) : 0));
-    const delayMs = Math.max(exponentialDelay(this.failures, BACKOFF), ...waits.map((seconds) => seconds * 1000));
-    this.retryAt = performance.now() + delayMs;
+    this.recordFailure(Math.max(...waits));
   }
 }
 

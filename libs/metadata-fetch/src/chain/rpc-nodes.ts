@@ -1,6 +1,9 @@
 import { Deadline } from '@app/safe-http';
 import type { RpcCall, RpcNode, RpcRequestOptions, RpcResponse, RpcResult } from './rpc-node.js';
 
+/** Why results are not to be believed; null: they are. */
+export type ResponseCheck = (results: readonly RpcResult[]) => string | null;
+
 /** Limits of one request to any of the nodes. */
 export interface RpcNodesRequest extends Omit<RpcRequestOptions, 'signal'> {
   deadline: Deadline;
@@ -54,6 +57,33 @@ export class RpcNodes {
     return { results, bytes };
   }
 
+  /**
+   * The same from one node alone, for results that belong together. `check`: why the response as a whole is not to be believed; then
+   * the next node is asked for all of it. null: it is. If no node has a good response, the failure of the last one.
+   */
+  async sendTogether(
+    calls: readonly RpcCall[],
+    { deadline, check, ...options }: Omit<RpcNodesRequest, 'faultOf'> & { check: ResponseCheck },
+  ): Promise<RpcResult[] | Extract<RpcResult, { kind: 'failed' }>> {
+    let failure: Extract<RpcResult, { kind: 'failed' }> = { kind: 'failed', reason: 'timeout' };
+    const nodes = this.usableNodes();
+    for (const [tried, node] of nodes.entries()) {
+      if (deadline.aborted) break;
+      const share = new Deadline(deadline.remainingMs / (nodes.length - tried), deadline);
+      const response = await node.send(calls, { ...options, signal: share });
+      share.clear();
+      if (response === 'too_large') return { kind: 'failed', reason: response };
+      const failed = response.results.find((result) => result.kind === 'failed');
+      const reason = failed?.reason ?? check(response.results);
+      if (reason === null) return response.results;
+      if (!failed) node.recordFailure();
+      const next = failed ?? { kind: 'failed', reason };
+      failure = tried === 0 ? next : withShortestWait(next, failure);
+      this.onFailure(this.nodes.indexOf(node) + 1, reason);
+    }
+    return failure;
+  }
+
   /** Those in back-off are left out, unless all are: then the one whose back-off ends first is tried. */
   private usableNodes(): RpcNode[] {
     const now = performance.now();
@@ -63,7 +93,7 @@ export class RpcNodes {
 }
 
 /** If all nodes failed, the chain can be read again as soon as one of them can. */
-function withShortestWait(result: RpcResult, before: RpcResult | undefined): RpcResult {
+function withShortestWait<Result extends RpcResult>(result: Result, before: RpcResult | undefined): Result {
   if (result.kind !== 'failed' || before?.kind !== 'failed') return result;
   const waits = [result.retryAfterSeconds, before.retryAfterSeconds].filter((seconds) => seconds !== undefined);
   return waits.length === 0 ? result : { ...result, retryAfterSeconds: Math.min(...waits) };

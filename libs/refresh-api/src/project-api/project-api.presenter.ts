@@ -1,4 +1,12 @@
-import type { Page, QuotaState, Refresh, RefreshDetails, RefreshError, RefreshLimits } from '@app/metadata-refresh';
+import type {
+  Page,
+  QuotaState,
+  Refresh,
+  RefreshDetails,
+  RefreshError,
+  RefreshEvent,
+  RefreshLimits,
+} from '@app/metadata-refresh';
 import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import { formatCursor } from './cursor.js';
@@ -7,6 +15,7 @@ import type {
   limitsSchema,
   refreshErrorPageSchema,
   refreshErrorSchema,
+  refreshEventSchema,
   refreshPageSchema,
   refreshRowSchema,
   refreshSchema,
@@ -36,6 +45,7 @@ function toRefreshRow(refresh: Refresh): z.output<typeof refreshRowSchema> {
     summary: { succeeded, failed, pending, ...(cancelled > 0 && { cancelled }) },
     // From here on, additions to the wire format.
     trigger,
+    event: toEventBody(refresh.event),
     verdicts,
     cooldown,
     not_before: refresh.notBefore,
@@ -43,6 +53,18 @@ function toRefreshRow(refresh: Refresh): z.output<typeof refreshRowSchema> {
     cancelled_at: refresh.cancelledAt,
     retry_of: refresh.retryOf,
   };
+}
+
+export function toEventBody(event: RefreshEvent | null): z.output<typeof refreshEventSchema> {
+  return (
+    event && {
+      kind: event.kind,
+      chain_id: event.chainId,
+      transaction_hash: event.transactionHash,
+      block_number: event.blockNumber,
+      log_index: event.logIndex,
+    }
+  );
 }
 
 function toErrorRow(error: RefreshError): z.output<typeof refreshErrorSchema> {

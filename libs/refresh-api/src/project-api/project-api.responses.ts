@@ -20,6 +20,21 @@ export const receiptSchema = z
 
 const count = z.int().min(0);
 
+/** The event of a contract that caused a refresh. */
+export const refreshEventSchema = z
+  .object({
+    kind: z.string().meta({ examples: ['metadata_update'] }),
+    chain_id: z.int(),
+    transaction_hash: z.string().nullable(),
+    block_number: z.int(),
+    log_index: z.int().nullable(),
+  })
+  .nullable()
+  .meta({
+    description:
+      'The event of the contract that caused it; the newest one of several. `null`: it has another trigger. Without a transaction, part of the chain was not read, and all tokens are refreshed.',
+  });
+
 export const cooldownSchema = z.object({
   host: z.string().meta({
     description:
@@ -50,6 +65,7 @@ const refreshRow = {
     description:
       'What requested it. `api`: this API. `partner_api`: the collection API. `cli`: an operator. `retry`: the failed tokens of another refresh. `reveal`, `schedule`, `event`, `push`, `restore`: the service itself.',
   }),
+  event: refreshEventSchema,
   verdicts: z
     .object({
       updated: count,

@@ -1,7 +1,7 @@
 import type { Attempt, Page } from '@app/metadata-refresh';
 import type { TokenRecord, TraitSummary } from '@app/token-store';
 import type { z } from 'zod';
-import { toPageBody } from '../project-api/project-api.presenter.js';
+import { toEventBody, toPageBody } from '../project-api/project-api.presenter.js';
 import type { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
 
 type Token = z.output<typeof tokenSchema>;
@@ -46,6 +46,7 @@ export function toTokenBody(token: TokenRecord, document: string | null): string
     last_success_at: toText(token.lastSuccessAt),
     changed_at: toText(token.changedAt),
     stale_since: toText(token.staleSince),
+    burned_at: toText(token.burnedAt),
     last_error_code: token.lastErrorCode,
     last_error_reason: token.lastErrorReason,
   };
@@ -79,6 +80,7 @@ export function toAttemptPage(page: Page<Attempt>): z.output<typeof attemptPageS
     reason: attempt.reason,
     duration_ms: attempt.durationMs,
     bytes: attempt.bytes,
+    event: toEventBody(attempt.event),
     attempted_at: attempt.createdAt,
   }));
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
+import { pageSchema, refreshEventSchema, timestampSchema } from '../project-api/project-api.responses.js';
 
 const text = z.string().nullable();
 const time = z.string().nullable().meta({ format: 'date-time' });
@@ -56,6 +56,10 @@ export const tokenSchema = z
     last_success_at: time,
     changed_at: time.meta({ description: 'Changes only when the content changes.' }),
     stale_since: time.meta({ description: 'The time of the first failure after the last success.' }),
+    burned_at: time.meta({
+      description:
+        'When an event said that the token was burned. Its last metadata stays, and events do not refresh it any more.',
+    }),
     last_error_code: text,
     last_error_reason: text,
     document: z
@@ -97,6 +101,7 @@ export const attemptPageSchema = z
         reason: text.meta({ description: '`null` for a success.', examples: ['timeout'] }),
         duration_ms: z.int(),
         bytes: z.int().meta({ description: 'After decompression.' }),
+        event: refreshEventSchema,
         attempted_at: timestampSchema,
       }),
     ),

@@ -85,6 +85,7 @@ const EXAMPLE = {
         last_success_at: FETCHED_AT,
         changed_at: FETCHED_AT,
         stale_since: null,
+        burned_at: null,
         last_error_code: null,
         last_error_reason: null,
         document: {

@@ -24,9 +24,11 @@ export class TokenVersionsMigration extends Migration {
         primary key (id, version)
       ) with (toast_tuple_target = 4080)`);
 
-    // held_until: no refresh fetches the token before. refresh_after_hold: one was wanted meanwhile.
+    // held_until: no refresh fetches the token before. refresh_after_hold: one was wanted meanwhile. burned_at: its contract has no
+    // such token any more.
     this.addSql(`
       alter table nft_metadata.tokens
+        add column burned_at timestamptz,
         add column held_until timestamptz,
         add column refresh_after_hold boolean not null default false`);
     // The holds that end next.
@@ -41,7 +43,9 @@ export class TokenVersionsMigration extends Migration {
   override down(): void {
     this.followDeletedTokens();
     this.addSql(`drop table nft_metadata.token_versions`);
-    this.addSql(`alter table nft_metadata.tokens drop column held_until, drop column refresh_after_hold`);
+    this.addSql(
+      `alter table nft_metadata.tokens drop column burned_at, drop column held_until, drop column refresh_after_hold`,
+    );
   }
 
   /** The trigger of the first migration, with a further deletion. */

@@ -1,0 +1,13 @@
+export { ChainEventsModule } from './chain-events.module.js';
+export type { ChainEventsExtras } from './chain-events.module.js';
+export { chainEventsOptions } from './chain-events.options.js';
+export type { ChainEventsOptions } from './chain-events.options.js';
+export { ChainStatuses } from './chain-status.js';
+export type { ChainStatus } from './chain-status.js';
+export { ChainReadings } from './chain-readings.js';
+export type { ChainProgress, EventCount, PollFailureCount } from './chain-readings.js';
+export { ChainWatcher } from './chain-watcher.js';
+export { UnwatchableCollection } from './chain-events.errors.js';
+export { WatchedCollections } from './watched-collections.js';
+export type { CollectionWatch, WatchChange } from './watched-collections.js';
+export { chainEventsMigrations } from './migrations/index.js';

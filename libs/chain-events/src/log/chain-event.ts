@@ -1,0 +1,36 @@
+/** Token ids from one to another, both included. */
+export interface IdRange {
+  from: bigint;
+  to: bigint;
+}
+
+/** The largest token id. */
+export const MAX_TOKEN_ID = 2n ** 256n - 1n;
+/** All tokens of a collection. */
+export const ALL_TOKENS: IdRange = { from: 0n, to: MAX_TOKEN_ID };
+
+/** What a log says, in the words of the API and of the tables. */
+export type ChainEventKind =
+  | 'metadata_update'
+  | 'batch_metadata_update'
+  | 'uri'
+  | 'contract_uri_updated'
+  | 'mint'
+  | 'burn'
+  | 'traits_updated'
+  | 'token_uri_pinned'
+  | 'upgraded';
+
+/**
+ * What a log asks for. `refresh`: these tokens are fetched again · `mint`: they are registered and fetched for the first time, if the
+ * collection discovers mints · `burn`: they do not exist any more · `contract`: the record of the collection itself.
+ */
+export type ChainEventEffect = 'refresh' | 'mint' | 'burn' | 'contract';
+
+/** A log that asks for something. */
+export interface ChainEvent {
+  kind: ChainEventKind;
+  effect: ChainEventEffect;
+  /** Empty for `contract`. */
+  tokens: readonly IdRange[];
+}

@@ -1,0 +1,17 @@
+import type { ChainEvent } from './chain-event.js';
+import type { ChainLog } from './chain-log.js';
+import { EVENT_TOPICS } from './event-topics.js';
+import { wordsOf } from './log-words.js';
+
+const BY_TOPIC = new Map(EVENT_TOPICS.map((row) => [row.topic, row]));
+
+/**
+ * What a log asks for; null: nothing that concerns metadata. `undecodable`: it has the topic of an event, and arguments that are
+ * not those of the event: truncated, too many, or a range whose end is before its beginning.
+ */
+export function decodeLog(log: Pick<ChainLog, 'topics' | 'data'>): ChainEvent | null | 'undecodable' {
+  const topic = BY_TOPIC.get(log.topics[0] ?? '');
+  if (!topic) return null;
+  const words = wordsOf(log);
+  return words ? topic.read(words) : 'undecodable';
+}

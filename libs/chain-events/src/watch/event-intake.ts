@@ -1,0 +1,158 @@
+import { CollectionFull, TokenStore, UnknownCollection } from '@app/token-store';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from '../chain-events.options.js';
+import { ALL_TOKENS, type IdRange } from '../log/chain-event.js';
+import { PendingEvents, type EventRange, type EventSource, type EventToken } from '../pending/pending-events.js';
+import type { WatchedCollection } from '../watched-collections.js';
+import type { LoggedEvent } from './chain-logs.js';
+
+/** Tokens of one mint or burn. A larger range names more tokens than anybody will fetch. */
+const MAX_TRANSFERRED = 10_000;
+const REGISTER_BATCH_SIZE = 10_000;
+
+/** An event of a watched collection. */
+export interface CollectionEvent {
+  collection: WatchedCollection;
+  event: LoggedEvent;
+  /** It was read before, and is not in the chain any more: what it has caused is to be checked again. */
+  hasVanished: boolean;
+}
+
+/** Turns events into tokens that wait for their refresh. */
+@Injectable()
+export class EventIntake {
+  private readonly logger = new Logger('ChainEvents');
+
+  constructor(
+    private readonly tokens: TokenStore,
+    private readonly pending: PendingEvents,
+    @Inject(CHAIN_EVENTS_CONFIG) private readonly config: ChainEventsConfig,
+  ) {}
+
+  /** Registers tokens that were minted. Outside of a transaction: it can be repeated. */
+  async registerMints(events: readonly CollectionEvent[]): Promise<void> {
+    const minted = new Map<string, Set<string>>();
+    for (const { collection, event, hasVanished } of events) {
+      if (event.effect !== 'mint' || hasVanished || collection.discover !== 'mints') continue;
+      const ids = minted.get(collection.collectionId) ?? new Set();
+      minted.set(collection.collectionId, ids);
+      for (const id of this.transferredIds(collection, event)) ids.add(id);
+    }
+    for (const [collectionId, ids] of minted) await this.register(collectionId, [...ids]);
+  }
+
+  /** Saves what the events ask for, in the caller's transaction. */
+  async save(em: EntityManager, events: readonly CollectionEvent[]): Promise<void> {
+    const ranges: EventRange[] = [];
+    const tokens: EventToken[] = [];
+    for (const { collection, event, hasVanished } of events) {
+      const { collectionId } = collection;
+      const source = sourceOf(event);
+      for (const range of rangesOf(collection, event, hasVanished)) {
+        if (range.from === range.to) {
+          const isYoung = event.effect === 'mint' && !hasVanished;
+          tokens.push({ ...source, collectionId, tokenId: String(range.from), isYoung });
+        } else {
+          ranges.push({ ...source, collectionId, fromId: String(range.from), toId: String(range.to) });
+        }
+      }
+    }
+    await this.saveBurns(em, events);
+    await this.pending.addTokens(em, await this.registered(em, tokens));
+    await this.pending.addRanges(em, ranges);
+  }
+
+  /** What the last event says of each token: a token may be minted again, and a burn may be in a block that the chain drops. */
+  private async saveBurns(em: EntityManager, events: readonly CollectionEvent[]): Promise<void> {
+    const byCollection = new Map<string, Map<string, boolean>>();
+    for (const { collection, event, hasVanished } of events) {
+      if (event.effect !== 'burn' && event.effect !== 'mint') continue;
+      const burned = byCollection.get(collection.collectionId) ?? new Map<string, boolean>();
+      byCollection.set(collection.collectionId, burned);
+      const isBurned = event.effect === 'burn' && !hasVanished;
+      for (const tokenId of this.transferredIds(collection, event)) burned.set(tokenId, isBurned);
+    }
+    for (const [collectionId, burned] of byCollection) {
+      const idsWhere = (isBurned: boolean) =>
+        [...burned].filter(([, value]) => value === isBurned).map(([tokenId]) => tokenId);
+      await this.tokens.setBurned(em, collectionId, idsWhere(true), true);
+      await this.tokens.setBurned(em, collectionId, idsWhere(false), false);
+    }
+  }
+
+  /** Without those that are not registered: they are nobody's concern, and a contract can name any. */
+  private async registered(em: EntityManager, tokens: readonly EventToken[]): Promise<EventToken[]> {
+    const byCollection = Map.groupBy(tokens, ({ collectionId }) => collectionId);
+    const registered: EventToken[] = [];
+    for (const [collectionId, ofCollection] of byCollection) {
+      const ids = [...new Set(ofCollection.map(({ tokenId }) => tokenId))];
+      const unknown = new Set(await this.tokens.findUnknown(em, collectionId, ids));
+      registered.push(...ofCollection.filter(({ tokenId }) => !unknown.has(tokenId)));
+    }
+    return registered;
+  }
+
+  private async register(collectionId: string, tokenIds: readonly string[]): Promise<void> {
+    const limit = { collectionTokens: this.config.discoveredTokensPerCollection };
+    try {
+      for (let at = 0; at < tokenIds.length; at += REGISTER_BATCH_SIZE) {
+        await this.tokens.registerTokens(collectionId, tokenIds.slice(at, at + REGISTER_BATCH_SIZE), limit);
+      }
+    } catch (error) {
+      // It is being removed.
+      if (error instanceof UnknownCollection) return;
+      if (!(error instanceof CollectionFull)) throw error;
+      this.logger.warn({
+        msg: 'mints not registered, the collection is full',
+        collectionId,
+        tokens: tokenIds.length,
+        limit: limit.collectionTokens,
+      });
+    }
+  }
+
+  private transferredIds({ address }: WatchedCollection, event: LoggedEvent): string[] {
+    const count = event.tokens.reduce((sum, { from, to }) => sum + (to - from + 1n), 0n);
+    if (count > BigInt(MAX_TRANSFERRED)) {
+      const { transactionHash, logIndex } = event;
+      this.logger.warn({
+        msg: 'transfer of too many tokens ignored',
+        address,
+        tokens: String(count),
+        transactionHash,
+        logIndex,
+      });
+      return [];
+    }
+    return event.tokens.flatMap(idsOf);
+  }
+}
+
+function idsOf({ from, to }: IdRange): string[] {
+  return Array.from({ length: Number(to - from) + 1 }, (_, index) => String(from + BigInt(index)));
+}
+
+/** The tokens to refresh. */
+function rangesOf(
+  collection: WatchedCollection,
+  { effect, tokens }: LoggedEvent,
+  hasVanished: boolean,
+): readonly IdRange[] {
+  switch (effect) {
+    case 'refresh':
+      return tokens;
+    case 'mint':
+      return collection.discover === 'mints' ? tokens : [];
+    case 'contract':
+      return collection.contractRefreshesTokens ? [ALL_TOKENS] : [];
+    case 'burn':
+      return hasVanished ? tokens : [];
+    case 'undecodable':
+      return [];
+  }
+}
+
+function sourceOf({ kind, transactionHash, blockNumber, logIndex }: LoggedEvent): EventSource {
+  return { kind, transactionHash, blockNumber, logIndex };
+}
