@@ -51,24 +51,27 @@ it('the command line ends with status 1 when tokens failed, and says why, by rea
       reason: 'status_404',
       tokens: 2,
       example: { token_id: '2', url: `${url}/2`, status: 404 },
+      advice: expect.stringMatching(/^(Your server|The marketplace|The document) .*\.$/) as string,
     },
     {
       error_code: 'token_not_found',
       reason: 'not_registered',
       tokens: 1,
       example: { token_id: '7', url: null, status: null },
+      advice: expect.stringMatching(/^(Your server|The marketplace|The document) .*\.$/) as string,
     },
     {
       error_code: 'unable_to_decode_response',
       reason: 'invalid_json',
       tokens: 1,
       example: { token_id: '4', url: `${url}/4`, status: 200 },
+      advice: expect.stringMatching(/^(Your server|The marketplace|The document) .*\.$/) as string,
     },
   ]);
   expect(asText.status).toBe(1);
   expect(asText.out).toContain('failed: 4\n');
   expect(asText.out).toContain(
-    `failed as invalid_response_status_code, status_404: 2, such as token 2 at ${url}/2, status 404\n`,
+    `failed as invalid_response_status_code, status_404: 2, such as token 2 at ${url}/2, status 404\n  Your server has no document for these tokens: publish it, or check the metadata URL and the ids.\n`,
   );
 });
 
@@ -229,7 +232,10 @@ it('the command line says which host a refresh waits for, and until when, in sho
   expect(listed).toMatchObject({ refreshes: [cooldown] });
   expect(waited).toMatchObject({ status: 0 });
   expect(waited.err).toMatch(
-    new RegExp(`^waiting for ${test.metadataApi.host}, which is in cooldown until 20\\d\\d-\\S+Z\n`, 'm'),
+    new RegExp(
+      `^The host ${test.metadataApi.host} asked for a pause: the pending tokens are fetched after 20\\d\\d-\\S+Z\\.\n`,
+      'm',
+    ),
   );
   expect(await json('refresh', 'show', '--refresh', refreshId)).toMatchObject({ cooldown_host: null });
 });
@@ -462,10 +468,11 @@ it('the command line changes a webhook and tests it, with status 1 when the mess
   const named = ['--webhook', String(webhook_id)];
   receiver.respond('/two', 204, 500);
 
-  const update = ['--url', receiver.url('/two'), '--events', 'refresh.completed'];
+  const update = ['--url', receiver.url('/two'), '--events', 'refresh.completed', '--triggers', 'api,event'];
   expect(await json('webhook', 'update', ...named, ...update)).toMatchObject({
     url: receiver.url('/two'),
     events: 'refresh.completed',
+    triggers: 'api,event',
   });
   expect(await json('webhook', 'test', ...named)).toMatchObject({ status: 204, reason: null });
   const failed = await run('webhook', 'test', ...named, '--json');

@@ -13,6 +13,9 @@ it('the demonstration shows a whole reveal, and a listing page that follows a ch
   const status = await new Promise((done) => child.once('close', done));
 
   expect(out).toContain('490 succeeded, 12 failed');
+  expect(out).toContain('Verdicts: 490 updated, 12 failed.');
+  expect(out).toMatch(/ {2}\d × status_404, for example token \d+\n {6}Your server has no document for these tokens: /);
+  expect(out).toMatch(/What changed, for example in token 1:\n {2}fields .*attributes\n {2}traits {2}\+ /);
   expect(out).toMatch(/minted\. .*"Lightship, calm" after/);
   expect(out).toMatch(/MetadataUpdate\(1\)\. .*"Lightship, in a storm" after/);
   expect(out).toMatch(/Reorganisation: .*"Lightship, calm" after/);

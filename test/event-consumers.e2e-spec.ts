@@ -7,8 +7,14 @@ import {
 } from '@app/metadata-events';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
-import { MetadataRefreshModule, RefreshWorker } from '@app/metadata-refresh';
-import { TokenStoreModule } from '@app/token-store';
+import {
+  MetadataRefreshModule,
+  MetadataRefreshService,
+  REFRESH_TRIGGERS,
+  RefreshWorker,
+  type RefreshTrigger,
+} from '@app/metadata-refresh';
+import { Collections, TokenStoreModule } from '@app/token-store';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
@@ -89,6 +95,32 @@ describe('one event consumer', () => {
         succeeded: 1,
         failed: 0,
       },
+    ]);
+  });
+
+  it('an event consumer hears of the completed refreshes that were requested, and of all others if it names their triggers', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    const { name, completed } = await aConsumer();
+    const [all, scheduled]: RefreshCompleted[][] = [[], []];
+    events.on('refresh.completed', `${name}-all`, (list) => void all!.push(...list), { triggers: REFRESH_TRIGGERS });
+    events.on('refresh.completed', `${name}-some`, (list) => void scheduled!.push(...list), { triggers: ['schedule'] });
+    await delivery.runOnce();
+    test.metadataApi.respond('1', 200, document('One')).respond('2', 404);
+    const [collection] = await test.app.get(Collections).findByAddress(project.collectionAddress);
+    const own = (trigger: Extract<RefreshTrigger, 'event' | 'schedule'>) =>
+      test.app.get(MetadataRefreshService).requestSelection(collection!, { selection: { all: true }, trigger });
+
+    const requested = await refresh(project, ['1', '2']);
+    const { refreshId: ofEvent } = await own('event');
+    const { refreshId: ofSchedule } = await own('schedule');
+    await test.worker.runOnce();
+    await delivery.runOnce();
+
+    const idsOf = (list: readonly RefreshCompleted[]) => list.map(({ refreshId }) => refreshId).toSorted();
+    expect(idsOf(completed)).toEqual([requested]);
+    expect(idsOf(all!)).toEqual([requested, ofEvent, ofSchedule].toSorted());
+    expect(scheduled).toMatchObject([
+      { refreshId: ofSchedule, trigger: 'schedule', verdicts: { updated: 0, unchanged: 1, failed: 1, cancelled: 0 } },
     ]);
   });
 
@@ -240,6 +272,12 @@ describe('several event consumers', () => {
 
     expect(() => events.on('refresh.completed', 'only-one', () => {})).toThrow(/already handles refresh.completed/);
     expect(() => events.on('refresh.completed', 'with a space', () => {})).toThrow(/is not 1 to 100 letters/);
+    expect(() => events.on('refresh.completed', 'deaf', () => {}, { triggers: [] })).toThrow(
+      /Triggers of consumer "deaf": at least one trigger is needed: api, /,
+    );
+    expect(() => events.on('refresh.completed', 'deaf', () => {}, { triggers: ['events' as 'event'] })).toThrow(
+      /unknown trigger "events"; triggers are api, /,
+    );
   });
 });
 

@@ -1,6 +1,8 @@
 import { RefreshRetention } from '@app/metadata-refresh';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
+import { readRefresh, requestRefresh } from './support/project-api.js';
+import { control, remainingTokens } from './support/refresh-control.js';
 import { postRefresh } from './support/selections.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
@@ -99,6 +101,51 @@ it('a replay is found before any limit: it uses up no request and no token, and 
   expect(replay).toMatchObject({ status: 202, body: first.body, headers: { 'x-imx-remaining-refreshes': '2' } });
   expect(next.headers).toMatchObject({ 'x-imx-remaining-refreshes': '1' });
   expect(later).toMatchObject({ status: 202, body: first.body, headers: { 'x-imx-remaining-refreshes': '1' } });
+});
+
+describe('a retry with an Idempotency-Key', () => {
+  async function aFailedRefresh(requestsPerSecond = 1000) {
+    const project = await test.aProject({ tokens: ids(3), limits: { tokensPerHour: 10, requestsPerSecond } });
+    test.metadataApi.respond('2', 404).respond('3', 500);
+    const refreshId = await requestRefresh(test.app, project, ids(3));
+    await test.worker.runOnce();
+    const retry = (key: string, body?: object) =>
+      control(test.app, project, refreshId, 'retry', body).set(withKey(key));
+    return { project, refreshId, retry };
+  }
+
+  it('fifty retries with the same Idempotency-Key at the same time make one refresh, and use up one request and its tokens once', async () => {
+    const { project, refreshId, retry } = await aFailedRefresh(2);
+    await test.database.freezeTime();
+
+    const responses = await Promise.all(Array.from({ length: 50 }, () => retry('again')));
+
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([202]));
+    const [{ refresh_id: id }] = responses.map(({ body }) => body as { refresh_id: string }) as [
+      { refresh_id: string },
+    ];
+    expect(responses.map(({ body }) => body as unknown)).toEqual(responses.map(() => ({ refresh_id: id })));
+    expect(responses.filter(({ headers }) => headers['idempotent-replayed'] === 'true')).toHaveLength(49);
+    expect(await readRefresh(test.app, project, id)).toMatchObject({ retry_of: refreshId, summary: { pending: 2 } });
+    expect(await remainingTokens(test, project)).toBe(5);
+    expect(await countRefreshes(project)).toBe(2);
+  });
+
+  it('a retry with the Idempotency-Key of other reasons gets 422, and a key of another refresh is another key', async () => {
+    const { project, retry } = await aFailedRefresh();
+    const first = await retry('k', { reasons: ['status_404'] }).expect(202);
+
+    const other = await retry('k', { reasons: ['status_500'] });
+    const refused = await retry('new', { reasons: ['timeout'] });
+    const second = await control(test.app, project, (first.body as { refresh_id: string }).refresh_id, 'retry').set(
+      withKey('k'),
+    );
+
+    expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'nothing_to_retry' } });
+    expect(second).toMatchObject({ status: 409, body: { code: 'nothing_to_retry' } });
+    expect(await countRefreshes(project)).toBe(2);
+  });
 });
 
 it('a refused request leaves no Idempotency-Key: the key can be sent again with what is right', async () => {

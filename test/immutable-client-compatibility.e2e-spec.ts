@@ -5,7 +5,11 @@ import {
   type EthSigner,
   type ImmutableXConfiguration,
 } from '@imtbl/core-sdk';
+import { MetadataRefreshService } from '@app/metadata-refresh';
+import { Collections } from '@app/token-store';
 import { signedHeaders } from './support/project-api.js';
+import { control, untilStatus } from './support/refresh-control.js';
+import { acceptedId } from './support/selections.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
@@ -28,6 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => test.stop());
 
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 const request = (token_ids: string[], collection_address = project.collectionAddress) => ({
   collection_address,
   token_ids,
@@ -67,6 +72,51 @@ describe('the published client of Immutable X', () => {
 
     expect([...first.result, ...second.result]).toEqual(all.result);
     expect([first.remaining, second.remaining]).toEqual([1, 0]);
+  });
+
+  it('the published client of Immutable X reads refreshes that were selected, scheduled, paused, cancelled and retried like any other, and none that nobody requested [T25]', async () => {
+    const studio = await test.aProject({ tokens: ['1', '2', '3'] });
+    const owner = studio.wallet as unknown as EthSigner;
+    test.metadataApi.respond('1', 200, { name: 'One' }).respond('2', 404, 'gone').respond('3', 200, { name: 'Three' });
+
+    const selected = await acceptedId(test, studio, { all: true });
+    await test.worker.runOnce();
+    const retried = ((await control(test.app, studio, selected, 'retry').expect(202)).body as { refresh_id: string })
+      .refresh_id;
+    await test.worker.runOnce();
+    const scheduled = await acceptedId(test, studio, {
+      token_ids: ['1'],
+      not_before: new Date(Date.now() + 3_600_000).toISOString(),
+    });
+    const paused = await acceptedId(test, studio, { token_ids: ['1', '3'], priority: 'low' });
+    await control(test.app, studio, paused, 'pause').expect(202);
+    const cancelled = await acceptedId(test, studio, { tokens: [{ from: '1', to: '2' }] });
+    await control(test.app, studio, cancelled, 'cancel').expect(202);
+    await untilStatus(test, studio, cancelled, 'completed');
+    const [collection] = await test.app.get(Collections).findByAddress(studio.collectionAddress);
+    await test.app
+      .get(MetadataRefreshService)
+      .requestSelection(collection!, { selection: { all: true }, trigger: 'event' });
+
+    const asked = [cancelled, paused, scheduled, retried, selected];
+    const results = await Promise.all(asked.map((id) => client.getMetadataRefreshResults(owner, id)));
+    const list = await client.listMetadataRefreshes(owner);
+
+    const shown = { collection_address: studio.collectionAddress, started_at: expect.stringMatching(TIME) as string };
+    const time = expect.stringMatching(TIME) as string;
+    const expected = [
+      { status: 'completed', completed_at: time, summary: { succeeded: 0, failed: 0, pending: 0 } },
+      { status: 'queued', completed_at: null, summary: { succeeded: 0, failed: 0, pending: 2 } },
+      { status: 'queued', completed_at: null, summary: { succeeded: 0, failed: 0, pending: 1 } },
+      { status: 'completed', completed_at: time, summary: { succeeded: 0, failed: 1, pending: 0 } },
+      { status: 'completed', completed_at: time, summary: { succeeded: 2, failed: 1, pending: 0 } },
+    ].map((fields, index) => ({ refresh_id: asked[index], ...shown, ...fields }));
+    expect(results).toMatchObject(expected);
+    expect(list.result).toMatchObject(expected);
+    expect((await client.getMetadataRefreshErrors(owner, cancelled)).result).toEqual([]);
+    expect((await client.getMetadataRefreshErrors(owner, retried)).result).toMatchObject([
+      { token_id: '2', error_code: 'invalid_response_status_code', client_response_status_code: 404 },
+    ]);
   });
 
   it('the published client of Immutable X sends one signature many times within a second, and all are accepted', async () => {

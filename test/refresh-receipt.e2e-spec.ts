@@ -1,4 +1,5 @@
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
+import { control, untilStatus } from './support/refresh-control.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
@@ -8,6 +9,13 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.forgetScripts());
 afterEach(() => test.database.unfreezeTime());
+
+/** `nft_refresh_results_total` by verdict and reason. */
+async function readResultCounts(): Promise<Map<string, number>> {
+  const { text } = await http(test.app).get('/metrics').expect(200);
+  const lines = text.matchAll(/^nft_refresh_results_total\{verdict="(\w+)",reason="(\w*)"\} (\d+)$/gm);
+  return new Map([...lines].map(([, verdict, reason, count]) => [`${verdict} ${reason}`.trim(), Number(count)]));
+}
 
 const ids = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 
@@ -22,6 +30,30 @@ async function listedIds(project: TestProject, query = ''): Promise<string[]> {
     .expect(200);
   return (body as { result: { refresh_id: string }[] }).result.map(({ refresh_id }) => refresh_id);
 }
+
+it('the metrics count the tokens that ended, by verdict and reason', async () => {
+  const before = await readResultCounts();
+  const project = await test.aProject({ tokens: ids(4) });
+  test.metadataApi.respond('3', 404).respond('4', 200, '<html>');
+  await requestRefresh(test.app, project, ids(4));
+  await test.worker.runOnce();
+  await requestRefresh(test.app, project, ['1']);
+  await test.worker.runOnce();
+  const cancelled = await requestRefresh(test.app, project, ['1', '2']);
+  await control(test.app, project, cancelled, 'cancel').expect(202);
+  await untilStatus(test, project, cancelled, 'completed');
+
+  const after = await readResultCounts();
+
+  const added = [...after].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
+  expect(Object.fromEntries(added.filter(([, count]) => count > 0))).toEqual({
+    updated: 2,
+    unchanged: 1,
+    'failed status_404': 1,
+    'failed not_json': 1,
+    cancelled: 2,
+  });
+});
 
 describe('the status of a refresh', () => {
   it('the status of a refresh says why tokens failed, how many, and what the studio has to do', async () => {
@@ -68,6 +100,7 @@ describe('the status of a refresh', () => {
       expect.stringMatching(/^1 token failed with not_json, for example token 4\. Your server sent a web page/),
       expect.stringMatching(/\/tokens\?verdict=updated/),
       expect.stringMatching(/\/tokens\?verdict=failed/),
+      'To refresh the failed tokens again, POST to the URL of this refresh with /retry added.',
     ]);
   });
 

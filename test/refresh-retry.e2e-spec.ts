@@ -1,3 +1,4 @@
+import { Refreshes } from '@app/metadata-refresh';
 import { Collections, TokenStore } from '@app/token-store';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { control, remainingTokens, untilStatus } from './support/refresh-control.js';
@@ -97,7 +98,13 @@ it('a refresh without failures, or without failures of these reasons, cannot be 
 it('a retry with an invalid body is refused, and the message names the field', async () => {
   const { project, refreshId } = await aRefreshWithFailures();
 
-  for (const body of [{ reasons: [] }, { reasons: 'timeout' }, { reasons: [1] }, { reason: ['timeout'] }]) {
+  for (const body of [
+    { reasons: [] },
+    { reasons: 'timeout' },
+    { reasons: [1] },
+    { reasons: ['tiemout'] },
+    { reason: ['timeout'] },
+  ]) {
     const { body: refusal } = await control(test.app, project, refreshId, 'retry', body).expect(400);
     expect(refusal).toMatchObject({
       code: 'input_validation_failed',
@@ -150,6 +157,20 @@ it('a retry has any number of tokens, in chunks in the order of their ids, and c
     summary: { succeeded: 4000, failed: 0, pending: 0 },
   });
 }, 120_000);
+
+it('a retry of more tokens than the hour has left is refused as a whole; one reason at a time, or by the operator, it is accepted', async () => {
+  const { project, refreshId } = await aRefreshWithFailures({ tokensPerHour: 6 });
+
+  const all = await control(test.app, project, refreshId, 'retry').expect(429);
+  const before = await remainingTokens(test, project);
+  await control(test.app, project, refreshId, 'retry', { reasons: ['timeout'] }).expect(202);
+  const { tokens } = await test.app.get(Refreshes).retry(refreshId);
+
+  expect(all.body).toMatchObject({ code: 'refresh_limit_exceeded' });
+  expect(all.headers).toMatchObject({ 'x-imx-remaining-refreshes': '2', 'retry-after': expect.any(String) as string });
+  expect({ before, after: await remainingTokens(test, project) }).toEqual({ before: 2, after: 0 });
+  expect(tokens).toBe(3);
+});
 
 it('a retry fetches from where the metadata of the collection is now', async () => {
   const { project, refreshId } = await aRefreshWithFailures();

@@ -1,8 +1,9 @@
 import { AbiCoder, type BaseContract } from 'ethers';
 import { Anvil } from './support/anvil.js';
-import { http, readRefresh, requestRefresh } from './support/project-api.js';
+import { readAttempts, readRefresh, requestRefresh } from './support/project-api.js';
+import { startWithPotions } from './support/potions.js';
 import { RpcHost, URI, type RpcBehaviour } from './support/rpc-host.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 
 const TOKENS = Array.from({ length: 20 }, (_, index) => String(index + 1));
 
@@ -27,22 +28,14 @@ afterEach(async () => {
 async function aProject(nodeCount: number): Promise<TestProject> {
   for (let index = 0; index < nodeCount; index += 1) nodes.push(await RpcHost.start(anvil));
   const rpcUrls = { [anvil.chainId]: nodes.map(({ url }) => url) };
-  test = await startApp({ metadataFetch: { rpcUrls, rpcDeadlineMs: 4000 } }, { otherHosts: nodes });
-  await anvil.send(potions, 'setUri', `${test.metadataApi.url}/potions/{id}`);
-  return test.aProject({
-    tokens: TOKENS,
-    contract: { chainId: anvil.chainId, address: await potions.getAddress() },
-  });
+  const options = { metadataFetch: { rpcUrls, rpcDeadlineMs: 4000 } };
+  const started = await startWithPotions({ anvil, contract: potions }, TOKENS, options, nodes);
+  test = started.test;
+  return started.project;
 }
 
 const summaryOf = async (project: TestProject, refreshId: string) =>
   (await readRefresh(test.app, project, refreshId))['summary'];
-
-async function readAttempts(project: TestProject, tokenId: string): Promise<object[]> {
-  const path = `/v1/collections/${project.collectionAddress}/tokens/${tokenId}/attempts`;
-  const { body } = await http(test.app).get(path).set('x-api-key', project.apiKey).expect(200);
-  return (body as { result: object[] }).result;
-}
 
 const ofAnotherChain: RpcBehaviour = (responses, calls) =>
   responses.map((one) => (calls[Number(one.id)]!.method === 'eth_chainId' ? { ...one, result: '0x5' } : one));
@@ -65,7 +58,7 @@ it.each<[string, RpcBehaviour]>([
   await test.worker.runOnce();
 
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: TOKENS.length, failed: 0 });
-  expect(await readAttempts(project, '1')).toMatchObject([{ outcome: 'fetched', attempt: 1 }]);
+  expect(await readAttempts(test.app, project, '1')).toMatchObject([{ outcome: 'fetched', attempt: 1 }]);
   expect(first!.requests.length).toBeGreaterThan(0);
   expect(second!.asking(URI).flat().length).toBe(TOKENS.length);
 });
@@ -131,7 +124,7 @@ it('a contract that reverts does so at every node, and the second one is not cal
   await test.worker.runOnce();
 
   expect(await summaryOf(project, refreshId)).toMatchObject({ pending: 1 });
-  expect(await readAttempts(project, '404')).toMatchObject([{ reason: 'contract_reverted' }]);
+  expect(await readAttempts(test.app, project, '404')).toMatchObject([{ reason: 'contract_reverted' }]);
   expect(nodes[1]!.requests).toEqual([]);
 });
 
@@ -170,7 +163,7 @@ it('nodes that close in the middle of a large response occupy no buffer, and the
   await test.worker.runOnce();
 
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 1, failed: 0 });
-  expect(await readAttempts(project, '1')).toMatchObject([{ outcome: 'fetched', attempt: 1 }]);
+  expect(await readAttempts(test.app, project, '1')).toMatchObject([{ outcome: 'fetched', attempt: 1 }]);
 });
 
 const encodedString = (value: string) => AbiCoder.defaultAbiCoder().encode(['string'], [value]);

@@ -2,9 +2,10 @@ import { MetadataFetcher, type FetchOutcome, type FetchTarget } from '@app/metad
 import type { LoggerService } from '@nestjs/common';
 import { AbiCoder, toBeHex, Wallet, type BaseContract } from 'ethers';
 import { Anvil } from './support/anvil.js';
-import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
+import { http, readAttempts, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
+import { startWithPotions } from './support/potions.js';
 import { RpcHost, URI, type Call, type RpcBehaviour } from './support/rpc-host.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import type { TestApp, TestProject } from './support/start-app.js';
 
 const TOKENS = Array.from({ length: 50 }, (_, index) => String(index + 1));
 
@@ -37,24 +38,14 @@ async function aProject({
   rpcDeadlineMs?: number;
   safeHttp?: { deadlineMs?: number };
 } = {}): Promise<TestProject> {
-  const options = { rpcUrls: { [anvil.chainId]: rpcUrl }, rpcDeadlineMs };
-  test = await startApp({ metadataFetch: options, safeHttp }, { otherHosts: allowed });
-  await anvil.send(potions, 'setUri', `${test.metadataApi.url}/potions/{id}`);
-  return test.aProject({
-    tokens: TOKENS,
-    contract: { chainId: anvil.chainId, address: await potions.getAddress() },
-  });
+  const options = { metadataFetch: { rpcUrls: { [anvil.chainId]: rpcUrl }, rpcDeadlineMs }, safeHttp };
+  const started = await startWithPotions({ anvil, contract: potions }, TOKENS, options, allowed);
+  test = started.test;
+  return started.project;
 }
 
 const summaryOf = async (project: TestProject, refreshId: string) =>
   (await readRefresh(test.app, project, refreshId))['summary'];
-
-/** Newest first. */
-async function readAttempts(project: TestProject, tokenId: string): Promise<object[]> {
-  const path = `/v1/collections/${project.collectionAddress}/tokens/${tokenId}/attempts`;
-  const { body } = await http(test.app).get(path).set('x-api-key', project.apiKey).expect(200);
-  return (body as { result: object[] }).result;
-}
 
 const tokenOf = (address: string, tokenId: string): FetchTarget => ({
   source: { kind: 'chain', chainId: anvil.chainId, address, uriRule: 'standard' },
@@ -99,7 +90,7 @@ it.each<[string, RpcBehaviour, RpcBehaviour?]>([
 
   await test.worker.runOnce();
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 1, failed: 0 });
-  expect(await readAttempts(project, '1')).toMatchObject([
+  expect(await readAttempts(test.app, project, '1')).toMatchObject([
     { outcome: 'fetched', attempt: 2 },
     { outcome: 'unreachable', reason: 'rpc_error', status_code: null, url: '', attempt: 1 },
   ]);
@@ -139,7 +130,7 @@ it.each<[string, string, RpcBehaviour]>([
 
   await test.worker.runOnce();
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 49, failed: 0, pending: 1 });
-  expect(await readAttempts(project, '13')).toMatchObject([{ reason: 'rpc_error', attempt: 1 }]);
+  expect(await readAttempts(test.app, project, '13')).toMatchObject([{ reason: 'rpc_error', attempt: 1 }]);
 
   await test.database.advance(5);
   rpc.misbehaveAlways((responses) => responses);
@@ -298,7 +289,7 @@ it('a node in a private network that is not exempt is never reached', async () =
 
   await test.worker.runOnce();
 
-  expect(await readAttempts(project, '1')).toMatchObject([{ reason: 'rpc_error' }]);
+  expect(await readAttempts(test.app, project, '1')).toMatchObject([{ reason: 'rpc_error' }]);
   expect(await summaryOf(project, refreshId)).toMatchObject({ pending: 1 });
   expect(rpc.requests).toEqual([]);
 });
@@ -314,7 +305,7 @@ it('a worker that stops does not wait for a node that hangs, and its tokens are 
 
   await test.worker.runOnce();
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 1 });
-  expect(await readAttempts(project, '1')).toMatchObject([{ outcome: 'fetched', attempt: 1 }]);
+  expect(await readAttempts(test.app, project, '1')).toMatchObject([{ outcome: 'fetched', attempt: 1 }]);
 });
 
 it('secrets in an RPC URL are sent to the node, and do not appear anywhere else', async () => {
@@ -336,7 +327,7 @@ it('secrets in an RPC URL are sent to the node, and do not appear anywhere else'
     'x-node-key': 'header-key',
   });
   expect(await summaryOf(project, refreshId)).toMatchObject({ succeeded: 1 });
-  expect((await readAttempts(project, '1')).length).toBeGreaterThan(2);
+  expect((await readAttempts(test.app, project, '1')).length).toBeGreaterThan(2);
   expect(JSON.stringify(lines)).toMatch(/RPC node failed/);
   expect(JSON.stringify(lines)).not.toMatch(secrets);
   expect(await dumpOf(test)).not.toMatch(secrets);

@@ -102,8 +102,8 @@ describe('ranges', () => {
       { token_ids: ['1'], not_refreshed_since: '2026-01-01T00:00:00Z' },
       /^not_refreshed_since narrows all/,
     ],
-    ['no status', { all: true, status: [] }, /^status must be a list of "pending", "stale", "failed"/],
-    ['an unknown status', { all: true, status: ['ok'] }, /^status\.0 must be a list of "pending"/],
+    ['no status', { all: true, status: [] }, /^status must be a list of one or more of "pending", "stale", "failed"/],
+    ['an unknown status', { all: true, status: ['ok'] }, /^status\.0 must be one of "pending"/],
     [
       'a time without a zone',
       { all: true, not_refreshed_since: '2026-01-01T00:00:00' },

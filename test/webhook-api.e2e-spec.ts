@@ -78,6 +78,7 @@ describe('webhooks of a project', () => {
       webhook_id: webhook.id,
       url: receiver.url(webhook.path),
       events: ['refresh.completed'],
+      triggers: ['api', 'partner_api', 'cli', 'retry'],
       created_at: expect.any(String) as string,
       disabled: null,
       failures: 0,
@@ -91,6 +92,25 @@ describe('webhooks of a project', () => {
       result: [{ event_type: 'refresh.completed', events: 1, attempt: 1, status: 204, reason: null }],
       remaining: 0,
     });
+  });
+
+  it('a project chooses by trigger of which completed refreshes its webhook hears, and changes the choice', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const webhook = await aWebhook(project, { triggers: ['event', 'schedule'] });
+    await refreshOne(project);
+
+    const changed = await ask(project, 'patch', webhook.at).send({ triggers: ['api'] });
+    await refreshOne(project);
+
+    expect(changed).toMatchObject({
+      status: 200,
+      body: { triggers: ['api'], events: ['token.metadata.changed', 'refresh.completed'] },
+    });
+    expect(typesOf(receiver.at(webhook.path))).toEqual([
+      'token.metadata.changed',
+      'token.metadata.changed',
+      'refresh.completed',
+    ]);
   });
 
   it('a project receives all events unless it names some, and changes URL and events', async () => {
@@ -319,7 +339,12 @@ describe('routes of webhooks', () => {
       { url: 'https://partner.example/', events: ['all'] },
       'events.0 must be token.metadata.changed or refresh.completed',
     ],
-    [{ url: 'https://partner.example/', secret: 'mine' }, 'secret is not a field here; there are events, url'],
+    [{ url: 'https://partner.example/', triggers: [] }, 'triggers must be a list of one or more of api, partner_api,'],
+    [{ url: 'https://partner.example/', triggers: ['all'] }, 'triggers.0 must be one of api, partner_api,'],
+    [
+      { url: 'https://partner.example/', secret: 'mine' },
+      'secret is not a field here; there are events, triggers, url',
+    ],
   ])('the routes of webhooks refuse to create %j and say why', async (body, message) => {
     const project = await test.aProject();
 
@@ -350,8 +375,8 @@ describe('routes of webhooks', () => {
 
     expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 400));
     expect(responses.map(({ body }) => (body as { message: string }).message)).toEqual([
-      'uri is not a field here; did you mean url?; the body must have url or events',
-      'the body must have url or events',
+      'uri is not a field here; did you mean url?; the body must have url, events or triggers',
+      'the body must have url, events or triggers',
       'Webhook URL "https://10.0.0.1/" is not allowed: blocked_address.',
       'keep_old_hours must be a whole number of hours from 0 to 168',
       'skip is not a field here; there are skip_backlog',

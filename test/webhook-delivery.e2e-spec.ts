@@ -1,4 +1,6 @@
 import { EventDelivery, EventRetention, InvalidWebhook, MetadataEvents, Webhooks } from '@app/metadata-events';
+import { MetadataRefreshService, type RefreshTrigger } from '@app/metadata-refresh';
+import { Collections } from '@app/token-store';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Client } from 'pg';
 import { requestRefresh } from './support/project-api.js';
@@ -37,6 +39,18 @@ async function change(project: TestProject, ...tokenIds: string[]): Promise<stri
     test.metadataApi.respond(tokenId, 200, { name: `${tokenId} at ${performance.now()}` });
   }
   const refreshId = await requestRefresh(test.app, project, tokenIds);
+  await test.worker.runOnce();
+  return refreshId;
+}
+
+/** A refresh that the service itself requests. */
+async function refreshFor(
+  project: TestProject,
+  trigger: Extract<RefreshTrigger, 'event' | 'schedule'>,
+  ...tokenIds: string[]
+) {
+  const [collection] = await test.app.get(Collections).findByAddress(project.collectionAddress);
+  const { refreshId } = await test.app.get(MetadataRefreshService).requestSelection(collection!, { tokenIds, trigger });
   await test.worker.runOnce();
   return refreshId;
 }
@@ -105,6 +119,36 @@ describe('webhooks', () => {
     await delivery.runOnce();
 
     expect(webhook.received().map((message) => bodyOf(message).type)).toEqual(['refresh.completed']);
+  });
+
+  it('a webhook receives the completed refreshes that its project requests, and those of other triggers only if it names them', async () => {
+    const project = await test.aProject({ tokens: ['1', '2', '3'] });
+    const [asRequested, asNamed] = [await aWebhook(project), await aWebhook(project)];
+    await webhooks.update(asNamed.id, { triggers: ['event', 'api'] });
+    test.metadataApi.respond('3', 404);
+
+    const requested = await change(project, '1');
+    const ofEvent = await refreshFor(project, 'event', '1', '2', '3');
+    const scheduled = await refreshFor(project, 'schedule', '2');
+    await delivery.runOnce();
+
+    expect([requested, ofEvent, scheduled].map((id) => id.length)).toEqual([36, 36, 36]);
+    const refreshesOf = ({ received }: typeof asNamed) =>
+      received().flatMap((message) => bodyOf(message).data['refreshes'] ?? []);
+    expect(refreshesOf(asRequested)).toMatchObject([{ refresh_id: requested, trigger: 'api' }]);
+    expect(refreshesOf(asNamed)).toMatchObject([
+      { refresh_id: requested, trigger: 'api' },
+      {
+        refresh_id: ofEvent,
+        trigger: 'event',
+        total: 3,
+        succeeded: 2,
+        failed: 1,
+        cancelled: 0,
+        verdicts: { updated: 1, unchanged: 1, superseded: 0, failed: 1, cancelled: 0 },
+      },
+    ]);
+    expect(tokensOf(asRequested.received())).toEqual(['1', '2']);
   });
 
   it('a webhook receives nothing about collections of another project', async () => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { withJson, withYes } from './option-values.js';
+import { parseReason } from './refresh-reason.js';
 import { pendingFilterOf, toLine, withFilter, type FilterOptions } from './refresh-selection.js';
 import type { Session } from './session.js';
 
@@ -30,10 +31,9 @@ export function addControlCommands(refresh: Command, session: Session): void {
   withJson(refresh.command('retry'))
     .description('refresh the failed tokens of a refresh again, as a new refresh; counts towards no quota')
     .requiredOption('--refresh <id>')
-    .option('--reasons <list>', 'only tokens that failed for one of these, such as timeout,status_503')
-    .action(async ({ refresh: id, reasons }: { refresh: string; reasons?: string }) => {
-      const list = reasons?.split(',').map((reason) => reason.trim());
-      const retry = await (await session.get('refreshes')).retry(id, { reasons: list });
+    .option('--reasons <list>', 'only tokens that failed for one of these, such as timeout,status_503', parseReasons)
+    .action(async ({ refresh: id, reasons }: { refresh: string; reasons?: string[] }) => {
+      const retry = await (await session.get('refreshes')).retry(id, { reasons });
       session.print({ refresh_id: retry.refreshId, tokens: retry.tokens });
     });
 }
@@ -55,4 +55,8 @@ async function cancel(session: Session, options: FilterOptions & { refresh?: str
     }
   }
   session.print({ refreshes: count, cancelled_tokens: cancelled });
+}
+
+function parseReasons(text: string): string[] {
+  return text.split(',').map((reason) => parseReason(reason.trim()));
 }

@@ -2,7 +2,7 @@ import type { WantedTokens } from '@app/metadata-refresh';
 import { normalizeSelection, SELECTABLE_STATUSES, type SelectableStatus, type TokenRange } from '@app/token-store';
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseAge, parseTime, withCollection, withJson } from './option-values.js';
-import { readFailures, toFailureLine } from './refresh-failures.js';
+import { readFailures, toFailureLines } from './refresh-failures.js';
 import { waitForRefreshes } from './refresh-wait.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
@@ -76,7 +76,7 @@ async function request(session: Session, options: RequestOptions): Promise<void>
     }
   } finally {
     // Also when a later one fails: its error follows what was accepted.
-    if (accepted.refreshIds.length > 0) await report(session, collection.projectId, accepted, options);
+    if (accepted.refreshIds.length > 0) await report(session, accepted, options);
   }
 }
 
@@ -95,21 +95,20 @@ async function estimate(session: Session, options: RequestOptions, requests: rea
 
 async function report(
   session: Session,
-  projectId: string,
   { refreshIds, tokens }: { refreshIds: readonly string[]; tokens: number },
   { wait = false, runWorker = false }: RequestOptions,
 ): Promise<void> {
   if (!wait && !runWorker) return session.print({ refresh_ids: refreshIds, tokens });
 
-  const project = { id: projectId, tokensPerRequest: null, tokensPerHour: null };
-  const { succeeded, failed } = await waitForRefreshes(session, project, { refreshIds, tokens, runWorker });
+  const { succeeded, failed, cancelled } = await waitForRefreshes(session, { refreshIds, tokens, runWorker });
   const failures = await readFailures(session, refreshIds);
   if (failed > 0) session.exitStatus = 1;
-  session.print({ refresh_ids: refreshIds, succeeded, failed, failures }, [
+  session.print({ refresh_ids: refreshIds, succeeded, failed, ...(cancelled > 0 && { cancelled }), failures }, [
     `refresh_ids: ${refreshIds.join(',')}`,
     `succeeded: ${succeeded}`,
     `failed: ${failed}`,
-    ...failures.map(toFailureLine),
+    ...(cancelled > 0 ? [`cancelled: ${cancelled}`] : []),
+    ...failures.flatMap(toFailureLines),
   ]);
 }
 

@@ -1,11 +1,12 @@
 import type { TokenValidation, Validation } from '@app/metadata-refresh';
+import { toChangeObject } from '@app/token-store';
 import type { Command } from 'commander';
 import { withCollection, withJson } from './option-values.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
 import { toTable } from './table.js';
 import { parseTokenIds } from './token-ids.js';
-import { toSnakeCase, toValidationObject } from './validation-object.js';
+import { toValidationObject } from './validation-object.js';
 
 interface ValidateOptions extends CollectionOptions {
   tokens: string;
@@ -39,9 +40,9 @@ function toLines({ tokens, verdicts, cooldown }: Validation): string[] {
 }
 
 function toRow(token: TokenValidation): string[] {
-  const { tokenId, verdict, error, noResult, changedFields } = token;
+  const { tokenId, verdict, error, noResult } = token;
   const request = token.requests.at(-1);
-  const details = error?.reason ?? noResult?.reason ?? changedFields.map(toSnakeCase).join(', ');
+  const details = error?.reason ?? noResult?.reason ?? toChangeObject(token).changed_fields.join(', ');
   return [
     tokenId,
     verdict,

@@ -1,4 +1,5 @@
 import type { TokenValidation, Validation } from '@app/metadata-refresh';
+import { toChangeObject } from '@app/token-store';
 
 /** A validation as printed with --json: that of `POST /v1/metadata-refreshes/validate`, without the records. */
 export function toValidationObject({ collectionAddress, verdicts, cooldown, tokens }: Validation) {
@@ -19,18 +20,6 @@ function toTokenObject(token: TokenValidation) {
     retried_by_refresh: error?.isRetriedByRefresh ?? false,
     response_body: error?.body ?? null,
     warnings: token.warnings,
-    changed_fields: token.changedFields.map(toSnakeCase),
-    traits_added: token.traitsAdded.map(toTrait),
-    traits_removed: token.traitsRemoved.map(toTrait),
-    has_all_traits: token.hasAllTraits,
+    ...toChangeObject(token),
   };
-}
-
-function toTrait({ traitType, value }: TokenValidation['traitsAdded'][number]) {
-  return { trait_type: traitType, value };
-}
-
-/** The spelling of the API. */
-export function toSnakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,7 +1,17 @@
 import { METADATA_EVENT_TYPES, type MetadataEventType, type Webhook } from '@app/metadata-events';
+import { REQUESTED_TRIGGERS, type RefreshTrigger } from '@app/metadata-refresh';
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseWholeNumber, withYes } from './option-values.js';
 import type { Session } from './session.js';
+import { parseTriggers } from './triggers.js';
+
+interface WebhookOptions {
+  url?: string;
+  events?: MetadataEventType[];
+  triggers?: RefreshTrigger[];
+}
+
+const TRIGGERS_HELP = `of refresh.completed: only of refreshes with these; add's default: ${REQUESTED_TRIGGERS.join(',')}`;
 
 export function addWebhookCommands(webhook: Command, session: Session): void {
   webhook
@@ -10,12 +20,14 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
     .requiredOption('--project <id>')
     .requiredOption('--url <url>', 'https URL with a public address')
     .option('--events <list>', `${METADATA_EVENT_TYPES.join(',')}; default: both`, parseEventTypes)
+    .option('--triggers <list>', TRIGGERS_HELP, parseTriggers)
     .option('--json', 'print one JSON object')
-    .action(async ({ project, url, events }: { project: string; url: string; events?: MetadataEventType[] }) => {
+    .action(async ({ project, url, events, triggers }: WebhookOptions & { project: string; url: string }) => {
       if (!(await (await session.get('projects')).findById(project))) {
         throw new Error(`Project ${JSON.stringify(project)} does not exist: create it with "project create".`);
       }
-      const { id, secret } = await (await session.get('webhooks')).add({ projectId: project, url, types: events });
+      const webhooks = await session.get('webhooks');
+      const { id, secret } = await webhooks.add({ projectId: project, url, types: events, triggers });
       session.print({ webhook_id: id, secret });
     });
   webhook
@@ -34,9 +46,11 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
   )
     .option('--url <url>', 'https URL with a public address')
     .option('--events <list>', METADATA_EVENT_TYPES.join(','), parseEventTypes)
-    .action(async ({ webhook: id, url, events }: { webhook: string; url?: string; events?: MetadataEventType[] }) => {
-      if (url === undefined && events === undefined) throw new Error('Name what to change: --url or --events.');
-      session.print(toLine(await (await session.get('webhooks')).update(id, { types: events, ...(url && { url }) })));
+    .option('--triggers <list>', TRIGGERS_HELP, parseTriggers)
+    .action(async ({ webhook: id, url, events, triggers }: WebhookOptions & { webhook: string }) => {
+      if (!url && !events && !triggers) throw new Error('Name what to change: --url, --events or --triggers.');
+      const webhooks = await session.get('webhooks');
+      session.print(toLine(await webhooks.update(id, { types: events, triggers, ...(url && { url }) })));
     });
   withYes(withWebhook(webhook.command('remove').description('remove a webhook, its secrets and deliveries'))).action(
     async ({ webhook: id, yes }: { webhook: string; yes?: boolean }) => {
@@ -108,6 +122,7 @@ function toLine(webhook: Webhook) {
     project_id: webhook.projectId,
     url: webhook.url,
     events: webhook.types.join(','),
+    triggers: webhook.triggers.join(','),
     disabled: webhook.disabledReason,
     failures: webhook.failures,
     failing_since: webhook.failingSince?.toISOString() ?? null,

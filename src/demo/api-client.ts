@@ -5,6 +5,16 @@ export interface RefreshBody {
   refresh_id: string;
   status: string;
   summary: { succeeded: number; failed: number; pending: number };
+  verdicts: Record<string, number>;
+  reasons: { reason: string; count: number; example_token_id: string; advice: string }[];
+}
+
+export interface TokenRow {
+  token_id: string;
+  verdict: string;
+  changed_fields: string[];
+  traits_added: { trait_type: string; value: string }[];
+  traits_removed: { trait_type: string; value: string }[];
 }
 
 export interface ErrorRow {
@@ -60,6 +70,13 @@ export class ApiClient {
   async readErrors(refreshId: string): Promise<ErrorRow[]> {
     const page = await this.get<{ result: ErrorRow[] }>(`/v1/metadata-refreshes/${refreshId}/errors?page_size=200`);
     return page.result;
+  }
+
+  async readToken(refreshId: string, tokenId: string): Promise<TokenRow> {
+    const page = await this.get<{ result: [TokenRow] }>(
+      `/v1/metadata-refreshes/${refreshId}/tokens?token_id=${tokenId}`,
+    );
+    return page.result[0];
   }
 
   async readListings(query = ''): Promise<ListingRow[]> {

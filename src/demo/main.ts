@@ -15,7 +15,7 @@ import { startService, type Service } from '../start-service.js';
 import { stopSignal, unlessAborted, whenStopped, StopRequested } from '../stop-signal.js';
 import { ApiClient, type RefreshBody } from './api-client.js';
 import { CHAIN_VARIABLES, demonstrateChain } from './chain-demonstration.js';
-import { differences, reportErrors, reportListings, say } from './report.js';
+import { differences, reportChange, reportListings, reportReceipt, say } from './report.js';
 import { SAMPLE_SIZE, serveSamples, UNKNOWN_TOKENS } from './sample-collection.js';
 
 // The first account of every development node: public on purpose.
@@ -78,7 +78,8 @@ async function demonstrate(): Promise<boolean> {
 
   const { succeeded, failed } = refresh.summary;
   say(`\nRefresh ${refreshId}: ${refresh.status}, ${succeeded} succeeded, ${failed} failed.\n`);
-  reportErrors(errors);
+  reportReceipt(refresh);
+  reportChange(await client.readToken(refreshId, FOR_SALE[0]!));
   reportListings('\nListings before:', before);
   reportListings('\nListings after:', await client.readListings());
 
@@ -177,7 +178,9 @@ Read and try its API at ${url}/docs. Examples:
   curl '${url}/listings'
   curl '${url}/listings?trait.Lamp=Firefly&trait.Sea=Storm&trait.Sea=Calm'
   curl '${url}/v1/metadata-refreshes/${refreshId}' -H 'x-api-key: ${apiKey}'
-  curl '${url}/v1/metadata-refreshes/${refreshId}/errors?page_size=5' -H 'x-api-key: ${apiKey}'
+  curl '${url}/v1/metadata-refreshes/${refreshId}/tokens?verdict=failed' -H 'x-api-key: ${apiKey}'
+  curl '${url}/v1/metadata-refreshes/${refreshId}/tokens.csv' -H 'x-api-key: ${apiKey}'
+  curl -X POST '${url}/v1/metadata-refreshes/${refreshId}/retry' -H 'x-api-key: ${apiKey}'
   curl '${url}/v1/metadata-refreshes' -H 'x-api-key: ${apiKey}' -H 'content-type: application/json' \\
     -d '{"collection_address":"${COLLECTION}","token_ids":["1","2","13"]}'
 

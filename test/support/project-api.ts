@@ -60,6 +60,13 @@ export async function readRefresh(
   return body as Record<string, unknown>;
 }
 
+/** The attempts at a token, newest first. */
+export async function readAttempts(app: INestApplication, project: TestProject, tokenId: string): Promise<object[]> {
+  const path = `/v1/collections/${project.collectionAddress}/tokens/${tokenId}/attempts`;
+  const { body } = await http(app).get(path).set('x-api-key', project.apiKey).expect(200);
+  return (body as { result: object[] }).result;
+}
+
 /** Expects a completed refresh with `count` succeeded tokens and no failed one. */
 export async function expectSucceeded(
   app: INestApplication,

@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import type { RecordedCompletion, RefreshTrigger } from '@app/metadata-refresh';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { END_OF_POSITION, type EventOffset } from './event-cursors.js';
@@ -6,6 +7,8 @@ import type { MetadataEvent, MetadataEventType } from './metadata-event.js';
 
 export interface EventFilter {
   types: readonly MetadataEventType[];
+  /** Of the completed refreshes, only those with one of these triggers. */
+  triggers: readonly RefreshTrigger[];
   /** Only events of this project's collections. */
   projectId?: string;
   /** Maximum number of events. */
@@ -40,7 +43,7 @@ const MAX_SCANNED_EVENTS = 1000;
 export class EventReader {
   constructor(private readonly em: EntityManager) {}
 
-  async read(after: EventOffset, { types, projectId, limit }: EventFilter): Promise<EventPage> {
+  async read(after: EventOffset, { types, triggers, projectId, limit }: EventFilter): Promise<EventPage> {
     // Skip a position that is read completely: it might use up all that the statement scans.
     const from = after.eventIndex === END_OF_POSITION ? BigInt(after.position) + 1n : after.position;
     const { rows } = await sql<EventRow>`
@@ -66,6 +69,7 @@ export class EventReader {
         where position between ${from}::bigint and last.position
           and (position, event_index) > (${after.position}::bigint, ${after.eventIndex}::int)
           and event_type = any(${types}::text[])
+          and (event_type <> 'refresh.completed' or coalesce(data->>'trigger', 'api') = any(${triggers}::text[]))
           and (${projectId ?? null}::text is null or project_id = ${projectId ?? null}::text)
         order by position, event_index
         limit ${limit}
@@ -96,5 +100,14 @@ function toEvent({ id, type, occurredAt, projectId, chainId, collectionAddress, 
     chainId: Number(chainId),
     collectionAddress,
   };
-  return { ...data, ...occurrence } as MetadataEvent;
+  const details = type === 'refresh.completed' ? withCounts(data as RecordedCompletion) : data;
+  return { ...details, ...occurrence } as MetadataEvent;
+}
+
+/** A process of the previous release writes neither the trigger nor what the counts became since. */
+function withCounts(data: RecordedCompletion): RecordedCompletion {
+  const { succeeded, failed } = data;
+  const verdicts = { updated: succeeded, unchanged: 0, superseded: 0, held: 0, staged: 0, failed, cancelled: 0 };
+  const absent = { trigger: 'api', cancelled: 0, verdicts };
+  return { ...absent, ...data };
 }

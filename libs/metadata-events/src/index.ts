@@ -3,7 +3,7 @@ export type { MetadataEventsExtras } from './metadata-events.module.js';
 export { metadataEventsOptions } from './metadata-events.options.js';
 export type { MetadataEventsOptions } from './metadata-events.options.js';
 export { MetadataEvents } from './metadata-events.js';
-export type { EventHandler } from './metadata-events.js';
+export type { ConsumerOptions, EventHandler } from './metadata-events.js';
 export { METADATA_EVENT_TYPES } from './metadata-event.js';
 export type {
   MetadataEvent,
@@ -20,6 +20,7 @@ export type { NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookTest }
 export {
   ConsumerNameTaken,
   InvalidConsumerName,
+  InvalidTriggers,
   InvalidWebhook,
   WebhookLimitReached,
   WebhookNotFound,

@@ -17,7 +17,18 @@ export class InvalidConsumerName extends Error {
   }
 }
 
-/** The URL or the event types of a webhook are invalid; the message says why. */
+/** The triggers of a consumer are none, or one is unknown: it would never be called. */
+export class InvalidTriggers extends Error {
+  override readonly name = 'InvalidTriggers';
+  constructor(
+    readonly consumer: string,
+    mistake: string,
+  ) {
+    super(`Triggers of consumer ${JSON.stringify(consumer)}: ${mistake}.`);
+  }
+}
+
+/** The URL, the event types or the triggers of a webhook are invalid; the message says why. */
 export class InvalidWebhook extends Error {
   override readonly name = 'InvalidWebhook';
 }

@@ -1,5 +1,7 @@
+import { REQUESTED_TRIGGERS, type RefreshTrigger } from '@app/metadata-refresh';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ConsumerNameTaken, InvalidConsumerName } from './metadata-events.errors.js';
+import { findTriggerMistake } from './event-triggers.js';
+import { ConsumerNameTaken, InvalidConsumerName, InvalidTriggers } from './metadata-events.errors.js';
 import type { MetadataEventOf, MetadataEventType } from './metadata-event.js';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } from './subscriber.js';
@@ -8,6 +10,15 @@ import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } fro
 export type EventHandler<Type extends MetadataEventType> = (
   events: readonly MetadataEventOf<Type>[],
 ) => Promise<void> | void;
+
+/** What else selects the events of a consumer. */
+export interface ConsumerOptions {
+  /**
+   * Of `refresh.completed`: only refreshes with one of these triggers. Default: `REQUESTED_TRIGGERS`, what projects and operators
+   * request; pass `REFRESH_TRIGGERS` for all. Changes of tokens are delivered whatever the trigger.
+   */
+  triggers?: readonly RefreshTrigger[];
+}
 
 /** Delivers events to handlers in the host's own process. */
 @Injectable()
@@ -25,14 +36,21 @@ export class MetadataEvents {
    *
    * A handler that throws is called again with the same events, after a delay that doubles up to five minutes, until it
    * succeeds. Call this before the application has started, in a constructor or `onModuleInit`. Throws
-   * ConsumerNameTaken, InvalidConsumerName.
+   * ConsumerNameTaken, InvalidConsumerName, InvalidTriggers.
    */
-  on<Type extends MetadataEventType>(type: Type, consumer: string, handle: EventHandler<Type>): void {
+  on<Type extends MetadataEventType>(
+    type: Type,
+    consumer: string,
+    handle: EventHandler<Type>,
+    { triggers = REQUESTED_TRIGGERS }: ConsumerOptions = {},
+  ): void {
     if (!/^[\w.-]{1,100}$/.test(consumer)) throw new InvalidConsumerName(consumer);
+    const mistake = findTriggerMistake(triggers);
+    if (mistake) throw new InvalidTriggers(consumer, mistake);
     const name = `${consumer}/${type}`;
     if (this.byName.has(name)) throw new ConsumerNameTaken(consumer, type);
     this.byName.set(name, {
-      filter: { types: [type], limit: this.config.consumerBatchSize },
+      filter: { types: [type], triggers, limit: this.config.consumerBatchSize },
       // The filter lets only events of this type through.
       deliver: (events, state) => this.call(name, () => handle(events as never), events.length, state),
     });

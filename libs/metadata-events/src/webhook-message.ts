@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { toChangeObject } from '@app/token-store';
 import type { MetadataEvent, RefreshCompleted, TokenMetadataChanged } from './metadata-event.js';
 
 export interface WebhookMessage {
@@ -53,17 +54,13 @@ function toWire(event: MetadataEvent): object {
 }
 
 function toChange(event: TokenMetadataChanged) {
-  const toTrait = ({ traitType, value }: { traitType: string; value: string }) => ({ trait_type: traitType, value });
   return {
     event_id: event.id,
     chain_id: event.chainId,
     collection_address: event.collectionAddress,
     token_id: event.tokenId,
     source: event.source,
-    changed_fields: event.changedFields.map(toSnakeCase),
-    traits_added: event.traitsAdded.map(toTrait),
-    traits_removed: event.traitsRemoved.map(toTrait),
-    has_all_traits: event.hasAllTraits,
+    ...toChangeObject(event),
     refresh_ids: event.refreshIds,
     changed_at: event.occurredAt,
   };
@@ -83,9 +80,4 @@ function toRefresh(event: RefreshCompleted) {
     trigger: event.trigger,
     completed_at: event.occurredAt,
   };
-}
-
-/** The spelling of the token API. */
-function toSnakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import type { RefreshTrigger } from '@app/metadata-refresh';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import type { MetadataEvent, MetadataEventType } from './metadata-event.js';
@@ -10,6 +11,7 @@ import { toMessage } from './webhook-message.js';
 interface ActiveWebhook extends Endpoint {
   projectId: string;
   types: MetadataEventType[];
+  triggers: RefreshTrigger[];
 }
 
 const SECONDS_PER_DAY = 86_400;
@@ -28,13 +30,18 @@ export class WebhookSubscribers {
   async find(webhookId: string): Promise<Subscriber | undefined> {
     const { rows } = await sql<ActiveWebhook>`
       select webhook.id, webhook.url, webhook.project_id as "projectId", webhook.event_types as types,
-        ${validSecrets} as secrets
+        webhook.triggers, ${validSecrets} as secrets
       from nft_metadata.webhooks as webhook
       where webhook.id = ${webhookId}::uuid and webhook.disabled_at is null`.execute(this.em.fork().getKysely());
     const [webhook] = rows;
     return (
       webhook && {
-        filter: { types: webhook.types, projectId: webhook.projectId, limit: this.config.webhookBatchSize },
+        filter: {
+          types: webhook.types,
+          triggers: webhook.triggers,
+          projectId: webhook.projectId,
+          limit: this.config.webhookBatchSize,
+        },
         deliver: (events, state, signal) => this.deliver(webhook, events, state, signal),
       }
     );

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { MessageSender } from '@app/safe-http';
 import { inTransaction } from '@app/database';
+import { REQUESTED_TRIGGERS, type RefreshTrigger } from '@app/metadata-refresh';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { END_OF_POSITION, EventCursors } from './event-cursors.js';
+import { findTriggerMistake } from './event-triggers.js';
 import { METADATA_EVENT_TYPES, type MetadataEventType } from './metadata-event.js';
 import { InvalidWebhook, WebhookLimitReached, WebhookNotFound, WebhookTestRunning } from './metadata-events.errors.js';
 import { validSecrets, WebhookClient, type Endpoint } from './webhook-client.js';
@@ -21,12 +23,14 @@ export interface NewWebhook {
   url: string;
   /** Default: all types. */
   types?: readonly MetadataEventType[] | undefined;
+  /** Which completed refreshes it receives. Default: REQUESTED_TRIGGERS. */
+  triggers?: readonly RefreshTrigger[] | undefined;
   /** Maximum number of the project's webhooks, this one included; default: no limit. */
   projectLimit?: number | undefined;
 }
 
 /** Absent fields stay as they are. */
-export type WebhookChange = Pick<Partial<NewWebhook>, 'url' | 'types'>;
+export type WebhookChange = Pick<Partial<NewWebhook>, 'url' | 'types' | 'triggers'>;
 
 /** A webhook and the state of its deliveries. */
 export interface Webhook {
@@ -34,6 +38,8 @@ export interface Webhook {
   projectId: string;
   url: string;
   types: MetadataEventType[];
+  /** Which completed refreshes it receives. */
+  triggers: RefreshTrigger[];
   createdAt: Date;
   disabledAt: Date | null;
   /** `gone`: the receiver responded with 410 · `failing`: every attempt has failed for days. */
@@ -88,19 +94,25 @@ export class Webhooks {
    * The webhook receives future events of its project's collections. The secret is returned only here. Throws
    * InvalidWebhook, WebhookLimitReached.
    */
-  async add({ projectId, url, types = METADATA_EVENT_TYPES, projectLimit }: NewWebhook): Promise<{
-    id: string;
-    secret: string;
-  }> {
+  async add({
+    projectId,
+    url,
+    types = METADATA_EVENT_TYPES,
+    triggers = REQUESTED_TRIGGERS,
+    projectLimit,
+  }: NewWebhook): Promise<{ id: string; secret: string }> {
     this.checkUrl(url);
     checkTypes(types);
+    checkTriggers(triggers);
     const [id, secret] = [randomUUID(), generateWebhookSecret()];
     await inTransaction(this.em, async (em) => {
       if (projectLimit !== undefined) await this.checkLimit(em, projectId, projectLimit);
       await sql`
         with webhook as (
-          insert into nft_metadata.webhooks (id, project_id, url, event_types, created_at)
-          values (${id}::uuid, ${projectId}, ${url}, ${[...new Set(types)]}::text[], now())
+          insert into nft_metadata.webhooks (id, project_id, url, event_types, triggers, created_at)
+          values (
+            ${id}::uuid, ${projectId}, ${url}, ${[...new Set(types)]}::text[], ${[...new Set(triggers)]}::text[], now()
+          )
           returning id
         )
         insert into nft_metadata.webhook_secrets (webhook_id, secret, created_at)
@@ -123,13 +135,15 @@ export class Webhooks {
   }
 
   /** Takes effect with the next message. Throws WebhookNotFound, InvalidWebhook. */
-  async update(webhookId: string, { url, types }: WebhookChange): Promise<Webhook> {
+  async update(webhookId: string, { url, types, triggers }: WebhookChange): Promise<Webhook> {
     if (url !== undefined) this.checkUrl(url);
     if (types !== undefined) checkTypes(types);
+    if (triggers !== undefined) checkTriggers(triggers);
     await sql`
       update nft_metadata.webhooks
       set url = coalesce(${url ?? null}::text, url),
-        event_types = coalesce(${types ? [...new Set(types)] : null}::text[], event_types)
+        event_types = coalesce(${types ? [...new Set(types)] : null}::text[], event_types),
+        triggers = coalesce(${triggers ? [...new Set(triggers)] : null}::text[], triggers)
       where id = ${uuidOf(webhookId)}::uuid`.execute(this.em.fork().getKysely());
     return this.get(webhookId);
   }
@@ -229,7 +243,7 @@ export class Webhooks {
   private async read(condition: RawBuilder<unknown>): Promise<Webhook[]> {
     const { rows } = await sql<WebhookRow>`
       select webhook.id, webhook.project_id as "projectId", webhook.url, webhook.event_types as types,
-        webhook.created_at as "createdAt", webhook.disabled_at as "disabledAt",
+        webhook.triggers, webhook.created_at as "createdAt", webhook.disabled_at as "disabledAt",
         webhook.disabled_reason as "disabledReason", cursor.failures, cursor.failing_since as "failingSince",
         cursor.last_error as "lastError"
       from nft_metadata.webhooks as webhook
@@ -269,6 +283,11 @@ function checkTypes(types: readonly MetadataEventType[]): void {
   const unknown = types.find((type) => !METADATA_EVENT_TYPES.includes(type));
   if (unknown === undefined) return;
   throw new InvalidWebhook(`Unknown event type ${JSON.stringify(unknown)}. Event types are ${known}.`);
+}
+
+function checkTriggers(triggers: readonly RefreshTrigger[]): void {
+  const mistake = findTriggerMistake(triggers);
+  if (mistake) throw new InvalidWebhook(`The triggers of a webhook are invalid: ${mistake}.`);
 }
 
 /** Throws WebhookNotFound for a malformed id. */

@@ -21,6 +21,7 @@ import {
 import { EventOutbox, type RecordedChange } from './event-outbox.js';
 import type { ItemError, ItemResult } from './item-result.js';
 import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
+import { ResultCounts } from './result-counts.js';
 import { isSerializationFailure } from './serialization-failure.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
@@ -59,6 +60,7 @@ export class CompletionTransaction {
   constructor(
     private readonly em: EntityManager,
     private readonly tokens: TokenStore,
+    private readonly resultCounts: ResultCounts,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -90,7 +92,7 @@ export class CompletionTransaction {
     const succeeded = byFetch(results.filter((result): result is Succeeded => result.status === 'succeeded'));
     const writes = succeeded.map(([result]) => toMetadataWrite(result));
     await this.tokens.prepareWrites(writes);
-    const progress = await inTransaction(this.em, async (em) => {
+    const { progress, counted } = await inTransaction(this.em, async (em) => {
       const { written, changes, late } = await this.writeTokens(em, results, succeeded, writes);
       const finished = results.map((result) => toFinishedToken(result, written.get(result.token)));
       await insertAttempts(em, results.flatMap(toAttempts));
@@ -98,11 +100,13 @@ export class CompletionTransaction {
       const final = finished.filter((token): token is FinalToken => token.kind === 'final');
       await insertResults(em, final);
       for (const work of late) await work().catch(retryUnlessDatabaseError);
-      const counts = await countResults(em, final.map(toResultCount));
+      const ended = final.map(toResultCount);
+      const counts = await countResults(em, ended);
       // After the records are locked, so that the events of one token get ids in order.
       await this.outbox?.add(em, { changes, completions: counts.filter(({ completed }) => completed) });
-      return counts;
+      return { progress: counts, counted: ended };
     });
+    this.resultCounts.add(counted);
     this.outbox?.announce();
     this.logCompleted(progress);
   }

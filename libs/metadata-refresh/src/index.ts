@@ -5,7 +5,8 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
-export type { ControlRequest, RefreshLimits, RetryRequest, ValidationRequest } from './metadata-refresh.service.js';
+export type { ControlRequest, RefreshLimits, ValidationRequest } from './metadata-refresh.service.js';
+export type { RetryRequest } from './refresh-retry.js';
 export type {
   CollectionRefreshRequest,
   Receipt,
@@ -32,6 +33,8 @@ export type {
 } from './validation/validation.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
+export { ResultCounts } from './result-counts.js';
+export type { CountedResults } from './result-counts.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
@@ -55,8 +58,11 @@ export type {
   RefreshTokenQuery,
   TokenState,
 } from './refresh-tokens-reader.js';
+export { CSV_HEADER, toCsv, toNdjson, toTokenObject } from './refresh-token-object.js';
+export type { RefreshTokenObject } from './refresh-token-object.js';
 export type { Speed } from './refresh-speed.js';
 export { adviceFor } from './reason-advice.js';
+export { adviceOf, adviceOfState } from './refresh-advice.js';
 export { isRefreshReason, REFRESH_ERROR_CODES, REFRESH_REASONS } from './refresh-reason.js';
 export type { RefreshReason } from './refresh-reason.js';
 export type { EventTriggerDetail, RefreshEvent } from './refresh-event.js';

@@ -2,6 +2,7 @@ import { entityManagerOf } from '@app/database';
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { AttemptCounts } from './attempt-counts.js';
+import { ResultCounts } from './result-counts.js';
 import { RefreshRunner } from './refresh-runner.js';
 import { BulkPause } from './bulk-pause.js';
 import {
@@ -117,11 +118,20 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     HostWorkers,
     RefreshWorker,
     AttemptCounts,
+    ResultCounts,
     BulkPause,
     HostTurns,
     RefreshValidation,
   ],
-  exports: [AttemptCounts, MetadataRefreshService, Refreshes, RefreshRetention, RefreshWorker, TokenVersions],
+  exports: [
+    AttemptCounts,
+    ResultCounts,
+    MetadataRefreshService,
+    Refreshes,
+    RefreshRetention,
+    RefreshWorker,
+    TokenVersions,
+  ],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataRefreshOptions & MetadataRefreshExtras = {}): DynamicModule {

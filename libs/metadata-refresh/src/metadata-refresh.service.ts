@@ -24,6 +24,7 @@ import {
   type RefreshError,
   type RefreshListFilter,
 } from './refresh-reader.js';
+import type { RetryRequest } from './refresh-retry.js';
 import type {
   CollectionRefreshRequest,
   Receipt,
@@ -44,14 +45,6 @@ import type { ChargedValidation, Validation } from './validation/validation.js';
 /** A request to cancel, pause or resume a refresh. */
 export interface ControlRequest {
   /** A last condition, inside the transaction: what it throws undoes the change. */
-  admit?: Admission;
-}
-
-/** A request to refresh the failed tokens of a refresh again. */
-export interface RetryRequest {
-  /** Only tokens that failed for one of these reasons; all failed tokens when absent. */
-  reasons?: readonly string[] | undefined;
-  /** As in RefreshRequest. */
   admit?: Admission;
 }
 
@@ -208,14 +201,10 @@ export class MetadataRefreshService {
   /**
    * Accepts a new refresh of the tokens that have failed in this one, from the present source of the collection. They count towards the
    * hour, and not towards the tokens per request. The old refresh does not change; it may still be running. Throws RefreshNotFound,
-   * NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded; then nothing was saved or counted.
+   * NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded, IdempotencyKeyReused; then nothing was saved or counted.
    */
-  async retryRefresh(
-    project: RefreshingProject,
-    refreshId: string,
-    { reasons, admit }: RetryRequest = {},
-  ): Promise<Receipt> {
-    return this.admission.retry(project, refreshId, { reasons, admit });
+  async retryRefresh(project: RefreshingProject, refreshId: string, request: RetryRequest = {}): Promise<Receipt> {
+    return this.admission.retry(project, refreshId, request);
   }
 
   /** Throws RefreshNotFound, also for another project's refresh. */

@@ -27,7 +27,7 @@ import type {
   RequestConditions,
   WantedTokens,
 } from './refresh-request.js';
-import { RefreshRetry, type RetryOptions } from './refresh-retry.js';
+import { RefreshRetry, type RetryRequest } from './refresh-retry.js';
 import { getLocation, hostOf } from './refresh-source.js';
 import { isCharged, type RefreshTrigger } from './refresh-trigger.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
@@ -77,20 +77,7 @@ export class RefreshAdmission {
 
   /** See MetadataRefreshService.request. */
   async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
-    const { idempotency } = request;
-    if (!idempotency) return this.requestOnce(project, request);
-    return this.byKey.runExclusive(JSON.stringify([project.id, idempotency.route, idempotency.key]), async () => {
-      const first = await this.findReceipt(project, idempotency);
-      if (first) return first;
-      try {
-        return await this.requestOnce(project, request);
-      } catch (error) {
-        if (!(error instanceof KeyTaken)) throw error;
-        const theirs = await this.findReceipt(project, idempotency);
-        if (!theirs) throw error;
-        return theirs;
-      }
-    });
+    return this.once(project, request.idempotency, () => this.requestOnce(project, request));
   }
 
   /** See MetadataRefreshService.requestSelection. */
@@ -104,16 +91,36 @@ export class RefreshAdmission {
   }
 
   /** See MetadataRefreshService.retryRefresh. */
-  async retry(
+  async retry(project: RefreshingProject, refreshId: string, { precheck, ...options }: RetryRequest): Promise<Receipt> {
+    return this.once(project, options.idempotency, async () => {
+      await precheck?.();
+      const { tokensPerHour } = this.limits.of(project);
+      const { refreshId: id, quota } = await this.byProject.runExclusive(largeRequestsOf(project.id), () =>
+        this.retries.retry({ refreshId, projectId: project.id }, { ...options, tokensPerHour }),
+      );
+      return { refreshId: id, quota: quota!, isReplayed: false };
+    });
+  }
+
+  /** A request that was accepted before with the same key is not accepted again. */
+  private async once(
     project: RefreshingProject,
-    refreshId: string,
-    options: Pick<RetryOptions, 'reasons' | 'admit'>,
+    idempotency: Idempotency | undefined,
+    accept: () => Promise<Receipt>,
   ): Promise<Receipt> {
-    const { tokensPerHour } = this.limits.of(project);
-    const { refreshId: id, quota } = await this.byProject.runExclusive(project.id, () =>
-      this.retries.retry({ refreshId, projectId: project.id }, { ...options, tokensPerHour }),
-    );
-    return { refreshId: id, quota: quota!, isReplayed: false };
+    if (!idempotency) return accept();
+    return this.byKey.runExclusive(JSON.stringify([project.id, idempotency.route, idempotency.key]), async () => {
+      const first = await this.findReceipt(project, idempotency);
+      if (first) return first;
+      try {
+        return await accept();
+      } catch (error) {
+        if (!(error instanceof KeyTaken)) throw error;
+        const theirs = await this.findReceipt(project, idempotency);
+        if (!theirs) throw error;
+        return theirs;
+      }
+    });
   }
 
   private async findReceipt(project: RefreshingProject, idempotency: Idempotency): Promise<Receipt | null> {
@@ -166,8 +173,7 @@ export class RefreshAdmission {
       tokensPerHour,
       priority,
     };
-    // Lists do not wait for a selection, whose transaction takes seconds.
-    const queue = selection ? `selections of ${projectId}` : projectId;
+    const queue = selection ? largeRequestsOf(projectId) : projectId;
     const { quota, tokens, isCompleted } = await this.byProject.runExclusive(queue, async () => {
       if (limits) await this.precheckQuota(refresh, limits, expected);
       return inTransaction(this.em, async (em) => {
@@ -239,4 +245,9 @@ export class RefreshAdmission {
   private readQuota(project: RefreshingProject): Promise<QuotaState> {
     return this.quota.read(project.id, this.limits.of(project).tokensPerHour);
   }
+}
+
+/** Selections and retries, whose transactions may take seconds, wait for each other; lists do not wait for them. */
+function largeRequestsOf(projectId: string): string {
+  return `large requests of ${projectId}`;
 }

@@ -21,9 +21,9 @@ export interface ResultCount {
   failure?: { tokenId: string; error: Pick<ItemError, 'errorCode' | 'reason'> };
 }
 
-/** The counters of a row of `refreshes as refresh`, as verdicts. */
+/** The counters of a row of `refreshes as refresh`, as verdicts. json: it keeps the order of its keys, for people who read it. */
 export const verdictColumns = sql`
-  jsonb_build_object(
+  json_build_object(
     'updated', refresh.succeeded - refresh.unchanged - refresh.superseded - refresh.held - refresh.staged,
     'unchanged', refresh.unchanged, 'superseded', refresh.superseded, 'held', refresh.held, 'staged', refresh.staged,
     'failed', refresh.failed, 'cancelled', refresh.cancelled

@@ -44,6 +44,8 @@ export interface Refresh {
   completedAt: string | null;
   /** Scheduled: it does not begin before. null: it began when it was accepted. */
   notBefore: string | null;
+  /** When a scheduled refresh began; null: it has not, or was not scheduled. */
+  begunAt: string | null;
   /** null: it is not paused, or is completed. */
   pausedAt: string | null;
   /** null: nobody has cancelled it. */
@@ -138,7 +140,8 @@ export const refreshColumns = sql`
   end as status,
   refresh.trigger, ${eventColumn}, ${verdictColumns},
   ${timestamp('refresh.created_at')} as "createdAt", ${timestamp('refresh.completed_at')} as "completedAt",
-  ${timestamp('refresh.not_before')} as "notBefore", ${timestamp('case when refresh.completed_at is null then refresh.paused_at end')} as "pausedAt",
+  ${timestamp('refresh.not_before')} as "notBefore", ${timestamp('refresh.begun_at')} as "begunAt",
+  ${timestamp('case when refresh.completed_at is null then refresh.paused_at end')} as "pausedAt",
   ${timestamp('refresh.cancelled_at')} as "cancelledAt", refresh.retry_of as "retryOf",
   ${cooldown} as cooldown`;
 

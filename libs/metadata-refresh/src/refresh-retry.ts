@@ -6,6 +6,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import { BulkPause } from './bulk-pause.js';
 import { CHUNK_SIZE } from './claim-plan.js';
+import { saveReceipt } from './idempotency.js';
+import { allowLargeStatements } from './large-statements.js';
 import { CollectionNotOwned, NothingToRetry, RefreshNotFound, type QuotaState } from './metadata-refresh.errors.js';
 import { isInteractive, priorityOf } from './new-refresh.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
@@ -13,16 +15,21 @@ import type { Admission, RefreshReference } from './refresh-control.js';
 import { parseRefreshId } from './refresh-id.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
+import type { RequestConditions } from './refresh-request.js';
 import { getLocation, hostOf, toLocation } from './refresh-source.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
-export interface RetryOptions {
-  /** Only tokens that failed for one of these reasons. Absent: all failed tokens. */
+/** A request to refresh the failed tokens of a refresh again. */
+export interface RetryRequest extends Pick<RequestConditions, 'idempotency' | 'precheck'> {
+  /** Only tokens that failed for one of these reasons; all failed tokens when absent. */
   reasons?: readonly string[] | undefined;
+  /** A last condition, inside the transaction that accepts: what it throws refuses the retry, and undoes what it did. */
+  admit?: Admission | undefined;
+}
+
+interface RetryOptions extends Omit<RetryRequest, 'precheck'> {
   /** Tokens of the project in an hour. Absent: the retry is not charged. */
   tokensPerHour?: number | undefined;
-  /** A last condition, inside the transaction that accepts. */
-  admit?: Admission | undefined;
 }
 
 /** An accepted retry. */
@@ -62,7 +69,7 @@ export class RefreshRetry {
   /** Throws RefreshNotFound, NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded. */
   async retry(
     { refreshId, projectId }: RefreshReference,
-    { reasons, tokensPerHour, admit }: RetryOptions = {},
+    { reasons, tokensPerHour, idempotency, admit }: RetryOptions = {},
   ): Promise<AcceptedRetry> {
     const retried = await this.find(parseRefreshId(refreshId), projectId, reasons);
     if (!retried) throw new RefreshNotFound(refreshId);
@@ -77,6 +84,8 @@ export class RefreshRetry {
 
     const refresh = { id: timeOrderedUuid(), projectId: retried.projectId };
     const accepted = await inTransaction(this.em, async (em) => {
+      if (idempotency) await saveReceipt(em, refresh.projectId, idempotency, refresh.id);
+      await allowLargeStatements(em);
       const tokens = await this.save(em, refresh.id, { retried, collection, lane, reasons });
       if (tokens === 0) throw new NothingToRetry(refreshId, reasons);
       // Last: these lock a row of the project, and what comes after them is only the commit.

@@ -6,6 +6,7 @@ import { EventOutbox } from './event-outbox.js';
 import { countResults } from './refresh-progress.js';
 import { REFRESH_CHANNEL } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
+import { ResultCounts } from './result-counts.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
 import { areAllPaused, cancelChunks, setChunksPaused, lockChunksToPause, type ChunkBatch } from './stopped-chunks.js';
 import { VERDICTS } from './verdict.js';
@@ -55,6 +56,7 @@ export class RefreshSweep implements BeforeApplicationShutdown {
     private readonly em: EntityManager,
     private readonly quota: RefreshQuota,
     private readonly scheduled: ScheduledRefreshes,
+    private readonly resultCounts: ResultCounts,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -95,6 +97,7 @@ export class RefreshSweep implements BeforeApplicationShutdown {
       await this.outbox?.add(em, { completions: completed });
       return { cancelled: chunks, progress: completed };
     });
+    this.resultCounts.add([{ refreshId, verdict: VERDICTS.cancelled, tokens: cancelled.tokens }]);
     if (progress.length > 0) this.outbox?.announce();
     for (const { completed: _, ...fields } of progress) this.logger.log({ msg: 'refresh completed', ...fields });
     return cancelled;

@@ -20,7 +20,13 @@ import { RefreshRetention } from './refresh-retention.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
 import { REFRESH_TRIGGERS, type RefreshTrigger } from './refresh-trigger.js';
-import { RefreshTokensReader, type RefreshTokenPage, type RefreshTokenQuery } from './refresh-tokens-reader.js';
+import {
+  RefreshTokensReader,
+  type RefreshToken,
+  type RefreshTokenFilter,
+  type RefreshTokenPage,
+  type RefreshTokenQuery,
+} from './refresh-tokens-reader.js';
 
 /** Selects refreshes. All filters have to match. */
 export interface RefreshFilter {
@@ -103,6 +109,11 @@ export class Refreshes {
   /** What became of each token, in the order of token ids; `limit` 1 to 1,000. Throws RefreshNotFound. */
   async listTokens(refreshId: string, query: RefreshTokenQuery): Promise<RefreshTokenPage> {
     return this.tokensReader.page(await this.get(refreshId), query);
+  }
+
+  /** The same for all tokens, in lists of up to 1,000, of which some may be empty. Throws RefreshNotFound at the first. */
+  async *tokenPages(refreshId: string, filter: RefreshTokenFilter): AsyncGenerator<RefreshToken[]> {
+    yield* this.tokensReader.pages(await this.get(refreshId), filter);
   }
 
   async count(filter: RefreshFilter): Promise<{ refreshes: number; pendingTokens: number }> {

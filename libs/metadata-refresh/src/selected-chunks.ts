@@ -1,9 +1,9 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { raiseStatementTimeout } from '@app/database';
 import { TokenStore, type TokenSelection } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { CHUNK_SIZE } from './claim-plan.js';
+import { allowLargeStatements } from './large-statements.js';
 import { dueAt, type NewRefresh } from './new-refresh.js';
 import { compareTokenIds } from './token-id-order.js';
 
@@ -11,12 +11,6 @@ import { compareTokenIds } from './token-id-order.js';
 const TOKENS_PER_STATEMENT = CHUNK_SIZE * 8000;
 /** Tokens of a host's own store that one statement makes into chunks. */
 const PAGED_TOKENS_PER_STATEMENT = CHUNK_SIZE * 80;
-/**
- * How long one statement may take: more than the 10 seconds of others, and less than the 15 seconds after which the service closes
- * a connection without a response.
- */
-const STATEMENT_TIMEOUT_SECONDS = 14;
-
 type SelectedRefresh = NewRefresh & { selection: TokenSelection };
 
 /**
@@ -29,9 +23,7 @@ export class SelectedChunks {
 
   /** Returns the number of tokens. Stops once there are more than `limit`. */
   async insert(em: EntityManager, refresh: SelectedRefresh, limit: number): Promise<number> {
-    // JIT off: it would compile for longer than the statement runs.
-    await sql`select set_config('jit', 'off', true)`.execute(em.getKysely());
-    await raiseStatementTimeout(em, STATEMENT_TIMEOUT_SECONDS);
+    await allowLargeStatements(em);
     return (await this.insertFromQuery(em, refresh, limit)) ?? this.insertPages(em, refresh, limit);
   }
 

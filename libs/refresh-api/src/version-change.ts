@@ -1,4 +1,3 @@
-import type { ChangedTrait, VersionChange } from '@app/token-store';
 import { z } from 'zod';
 
 const traits = z.array(
@@ -18,20 +17,3 @@ export const versionChangeSchema = {
   traits_removed: traits.meta({ description: 'At most 100, without values of more than 500 characters.' }),
   has_all_traits: z.boolean().meta({ description: '`false`: there were too many for the two lists.' }),
 };
-
-export function toVersionChangeBody(change: Omit<VersionChange, 'tokenId' | 'version'>) {
-  return {
-    changed_fields: change.changedFields.map(toSnakeCase),
-    traits_added: change.traitsAdded.map(toTraitBody),
-    traits_removed: change.traitsRemoved.map(toTraitBody),
-    has_all_traits: change.hasAllTraits,
-  };
-}
-
-function toTraitBody({ traitType, value }: ChangedTrait) {
-  return { trait_type: traitType, value };
-}
-
-function toSnakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}

@@ -3,6 +3,7 @@ import { Migration } from '@mikro-orm/migrations';
 /** Verdicts and reasons of a refresh, its control, selections that begin later, and idempotency keys. */
 export class RefreshControlMigration extends Migration {
   override up(): void {
+    this.addSql(`set local lock_timeout = '2s'`);
     // trigger: what requested the refresh; trigger_detail: the event, for `event`. retry_of: the refresh whose failed tokens it
     // tries again. selection: what was selected instead of a list of tokens.
     // not_before: it begins then, and begun_at says when it did; both are null when it began at once.

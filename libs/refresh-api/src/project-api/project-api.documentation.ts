@@ -86,6 +86,13 @@ export const FailsWithoutRefresh = () =>
     message: 'Refresh 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 does not exist.',
   });
 
+export const FailsForReusedKey = () =>
+  Fails(422, 'Another request was accepted with the `Idempotency-Key`.', {
+    code: 'idempotency_key_reused',
+    message:
+      'A request with another body was accepted with the idempotency key "reveal-7". Send a new key with a new request.',
+  });
+
 export const DocumentsCreate = () =>
   applyDecorators(
     IsDocumented(),
@@ -105,11 +112,7 @@ export const DocumentsCreate = () =>
       code: 'scheduled_limit_reached',
       message: 'The project has 100 scheduled refreshes already. Cancel one, or wait until one begins.',
     }),
-    Fails(422, 'Another request was accepted with the `Idempotency-Key`.', {
-      code: 'idempotency_key_reused',
-      message:
-        'A request with another body was accepted with the idempotency key "reveal-7". Send a new key with a new request.',
-    }),
+    FailsForReusedKey(),
     FailsWithBody(),
     FailsTooOften('Too many requests per second, or more tokens than remain in the hour.'),
   );

@@ -1,16 +1,16 @@
-import type {
-  Page,
-  QuotaState,
-  Refresh,
-  RefreshDetails,
-  RefreshError,
-  RefreshEvent,
-  RefreshLimits,
+import {
+  adviceOf,
+  type Page,
+  type QuotaState,
+  type Refresh,
+  type RefreshDetails,
+  type RefreshError,
+  type RefreshEvent,
+  type RefreshLimits,
 } from '@app/metadata-refresh';
 import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import { formatCursor } from './cursor.js';
-import { toAdvice } from './refresh-advice.js';
 import type {
   limitsSchema,
   refreshErrorPageSchema,
@@ -30,8 +30,19 @@ export function toRefreshBody(refresh: RefreshDetails): z.output<typeof refreshS
     reasons: reasons.map(({ errorCode, reason, count, exampleTokenId, advice }) => {
       return { error_code: errorCode, reason, count, example_token_id: exampleTokenId, advice };
     }),
-    advice: toAdvice(refresh),
+    advice: [...adviceOf(refresh), ...whereToLook(refresh)],
   };
+}
+
+function whereToLook({ verdicts, failed }: RefreshDetails): string[] {
+  const lines = [];
+  if (verdicts.updated > 0)
+    lines.push('To see what changed in each token, add /tokens?verdict=updated to the URL of this refresh.');
+  if (failed > 0) {
+    lines.push('To see each token that failed, add /tokens?verdict=failed to the URL of this refresh.');
+    lines.push('To refresh the failed tokens again, POST to the URL of this refresh with /retry added.');
+  }
+  return lines;
 }
 
 function toRefreshRow(refresh: Refresh): z.output<typeof refreshRowSchema> {

@@ -1,5 +1,6 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
 import {
+  ChecksRequestRateWith,
   CurrentProject,
   RequestCounter,
   RequestRateGuard,
@@ -9,6 +10,7 @@ import {
 import { Body, Controller, HttpCode, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
+import { IDEMPOTENCY_KEY, IdempotencyKey, REPLAYED_HEADER } from '../idempotency-key.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { NoBodyGuard, NoQueryGuard } from '../unexpected-input.guards.js';
@@ -69,19 +71,24 @@ export class RefreshControlController {
 
   @Post(':refresh_id/retry')
   @HttpCode(202)
+  @ChecksRequestRateWith(IDEMPOTENCY_KEY)
   @DocumentsRetry()
   async retry(
     @CurrentProject() project: CallingProject,
     @RefreshId() retried: string,
-    @Body(validatedBy(retryRefreshSchema)) { reasons }: RetryRefresh,
+    @Body(validatedBy(retryRefreshSchema)) body: RetryRefresh,
+    @IdempotencyKey() key: string | undefined,
     @RequestCounter() admit: CountRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ) {
-    const { refreshId, quota } = await this.refreshes.retryRefresh(asRefreshingProject(project), retried, {
-      reasons,
+    const route = `POST /metadata-refreshes/${retried.toLowerCase()}/retry`;
+    const { refreshId, quota, isReplayed } = await this.refreshes.retryRefresh(asRefreshingProject(project), retried, {
+      ...body,
+      ...(key !== undefined && { idempotency: { route, key, body } }),
+      precheck: () => admit.check(),
       admit,
     });
-    setHeaders(response, toLimitHeaders(quota));
+    setHeaders(response, { ...toLimitHeaders(quota), ...(isReplayed && REPLAYED_HEADER) });
     return { refresh_id: refreshId };
   }
 }

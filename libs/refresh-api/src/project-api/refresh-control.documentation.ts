@@ -1,8 +1,10 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation } from '@nestjs/swagger';
+import { DocumentsIdempotencyKey, replayedHeader } from '../idempotency-key.js';
 import { limitHeaders, Responds } from '../openapi/documented-response.js';
 import {
   Fails,
+  FailsForReusedKey,
   FailsLikeAll,
   FailsTooOften,
   FailsWithBody,
@@ -75,10 +77,11 @@ export const DocumentsRetry = () =>
     ApiOperation({
       summary: 'Refresh the failed tokens of a refresh again',
       description:
-        'Accepts a new refresh, with `retry_of`, of the tokens that have failed so far, however many they are. They count towards the hour like those of any request. The old refresh does not change, and may still be running or be cancelled.',
+        'Accepts a new refresh, with `retry_of`, of the tokens that have failed so far, however many they are. They count towards the hour like those of any request; more tokens than the hour has left are refused as a whole. The old refresh does not change, and may still be running or be cancelled.',
       operationId: 'retryRefresh',
     }),
-    Responds(202, 'The new refresh is accepted.', receiptSchema, { headers: limitHeaders }),
+    DocumentsIdempotencyKey(),
+    Responds(202, 'The new refresh is accepted.', receiptSchema, { headers: { ...limitHeaders, ...replayedHeader } }),
     Fails(403, 'The collection of the refresh does not belong to the project any more.', {
       code: 'forbidden',
       message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
@@ -87,4 +90,5 @@ export const DocumentsRetry = () =>
       code: 'nothing_to_retry',
       message: `No token of refresh ${ID} has failed for timeout.`,
     }),
+    FailsForReusedKey(),
   );

@@ -1,13 +1,20 @@
+import { isRefreshReason } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { strictObject } from '../strict-object.js';
 import { withoutBody } from '../without-body.js';
 
+const reasonRule = 'must be a reason of a failure, such as "timeout" or "status_404"';
 const reasonsRule = 'must be a list of 1 to 50 reasons, such as ["timeout"]';
 export const retryRefreshSchema = withoutBody(
   strictObject(
     {
       reasons: z
-        .array(z.string({ error: 'must be a reason, such as "timeout"' }), { error: reasonsRule })
+        .array(
+          z.string({ error: reasonRule }).refine((text): boolean => isRefreshReason(text), { error: reasonRule }),
+          {
+            error: reasonsRule,
+          },
+        )
         .min(1, { error: reasonsRule })
         .max(50, { error: reasonsRule })
         .optional()

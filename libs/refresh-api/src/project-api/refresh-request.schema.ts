@@ -20,7 +20,8 @@ const rangeSchema = z
   )
   .refine(({ from, to }) => BigInt(from) <= BigInt(to), { error: 'runs backwards: "from" must be at most "to"' });
 
-const statusRule = `must be a list of ${SELECTABLE_STATUSES.map((status) => `"${status}"`).join(', ')}`;
+const statuses = SELECTABLE_STATUSES.map((status) => `"${status}"`).join(', ');
+const statusRule = `must be a list of one or more of ${statuses}`;
 
 /** Fields that Immutable X does not have. */
 const additions = {
@@ -39,7 +40,7 @@ const additions = {
     .optional()
     .meta({ description: 'Instead of `token_ids`: all registered tokens, or those that the next two fields leave.' }),
   status: z
-    .array(z.enum(SELECTABLE_STATUSES, { error: statusRule }), { error: statusRule })
+    .array(z.enum(SELECTABLE_STATUSES, { error: `must be one of ${statuses}` }), { error: statusRule })
     .min(1, { error: statusRule })
     .optional()
     .meta({

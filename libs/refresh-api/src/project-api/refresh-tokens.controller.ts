@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { MetadataRefreshService, type RefreshToken } from '@app/metadata-refresh';
+import { CSV_HEADER, MetadataRefreshService, toCsv, toNdjson, type RefreshToken } from '@app/metadata-refresh';
 import { CurrentProject, type CallingProject } from '@app/project-auth';
 import {
   Controller,
@@ -21,7 +21,7 @@ import { validatedBy } from '../validated-by.js';
 import { DocumentsTokens, DocumentsTokensAsCsv, DocumentsTokensAsNdjson } from './refresh-tokens.documentation.js';
 import { ProjectApiFilter } from './project-api.filter.js';
 import { refreshIdSchema } from './project-api.schemas.js';
-import { CSV_HEADER, toCsv, toNdjson, toTokenPage } from './refresh-tokens.presenter.js';
+import { toTokenPage } from './refresh-tokens.presenter.js';
 import { listTokensSchema, type ListTokens } from './refresh-tokens.schemas.js';
 
 const TYPES = ['application/json', 'text/csv', 'application/x-ndjson'] as const;

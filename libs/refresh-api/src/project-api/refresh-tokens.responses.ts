@@ -9,7 +9,7 @@ const traits = z.array(
   }),
 );
 
-export const refreshTokenSchema = z
+const refreshTokenSchema = z
   .object({
     token_id: tokenIdSchema,
     verdict: z.enum([...VERDICT_NAMES, 'pending']).meta({

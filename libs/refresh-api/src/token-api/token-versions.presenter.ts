@@ -1,9 +1,8 @@
 import type { KeptVersion, Page, VersionDifference } from '@app/metadata-refresh';
-import type { TokenVersion } from '@app/token-store';
+import { toChangeObject, type TokenVersion } from '@app/token-store';
 import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import { toPageBody } from '../project-api/project-api.presenter.js';
-import { toVersionChangeBody } from '../version-change.js';
 import type { versionDiffSchema, versionPageSchema, versionSchema } from './token-versions.responses.js';
 
 function toVersionFields(version: TokenVersion): Omit<z.output<typeof versionSchema>, 'document'> {
@@ -13,7 +12,7 @@ function toVersionFields(version: TokenVersion): Omit<z.output<typeof versionSch
     refresh_id: version.refreshId,
     trigger: version.trigger,
     content_hash: version.contentHash,
-    ...toVersionChangeBody(version),
+    ...toChangeObject(version),
   };
 }
 
@@ -36,7 +35,7 @@ export function toVersionBody({ version, document }: KeptVersion): string {
 
 /** JSON text, for the same reason. */
 export function toVersionDiffBody({ from, to, patch, ...change }: VersionDifference): string {
-  const fields: Omit<z.output<typeof versionDiffSchema>, 'patch'> = { from, to, ...toVersionChangeBody(change) };
+  const fields: Omit<z.output<typeof versionDiffSchema>, 'patch'> = { from, to, ...toChangeObject(change) };
   return withText(fields, 'patch', patch ?? 'null');
 }
 

@@ -1,7 +1,7 @@
 import type { AttemptedRequest, TokenValidation, Validation } from '@app/metadata-refresh';
+import { toChangeObject } from '@app/token-store';
 import type { z } from 'zod';
 import { toTokenBody } from '../token-api/token-api.presenter.js';
-import { toVersionChangeBody } from '../version-change.js';
 import type { validationSchema } from './validation-api.schemas.js';
 
 type Body = z.output<typeof validationSchema>;
@@ -25,7 +25,7 @@ function toTokenText(token: TokenValidation): string {
     retried_by_refresh: error?.isRetriedByRefresh ?? false,
     response_body: error?.body ?? null,
     warnings: [...token.warnings],
-    ...toVersionChangeBody(token),
+    ...toChangeObject(token),
     omitted: token.omitted,
   };
   const recordText = record ? toTokenBody(record, token.document) : 'null';

@@ -57,7 +57,7 @@ export const DocumentsWebhook = () =>
 export const DocumentsChangeWebhook = () =>
   applyDecorators(
     IsDocumented(),
-    ApiOperation({ summary: 'Change the URL or the events of a webhook', operationId: 'changeWebhook' }),
+    ApiOperation({ summary: 'Change the URL, the events or the triggers of a webhook', operationId: 'changeWebhook' }),
     Responds(200, 'The webhook as it is now.', webhookSchema),
     FailsWithoutWebhook(),
     FailsWithBody(),

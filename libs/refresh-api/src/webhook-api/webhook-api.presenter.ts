@@ -9,6 +9,7 @@ export function toWebhookBody(webhook: Webhook): z.output<typeof webhookSchema> 
     webhook_id: webhook.id,
     url: webhook.url,
     events: webhook.types,
+    triggers: webhook.triggers,
     created_at: toMicroseconds(webhook.createdAt),
     disabled: webhook.disabledReason,
     failures: webhook.failures,

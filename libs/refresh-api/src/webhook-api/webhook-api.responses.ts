@@ -1,4 +1,5 @@
 import { METADATA_EVENT_TYPES } from '@app/metadata-events';
+import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
 
@@ -16,6 +17,10 @@ const webhook = {
   webhook_id: id,
   url: z.string().meta({ examples: ['https://partner.example/hook'] }),
   events: z.array(z.enum(METADATA_EVENT_TYPES)),
+  triggers: z.array(z.enum(REFRESH_TRIGGERS)).meta({
+    description: 'Which completed refreshes it receives: those with one of these triggers.',
+    examples: [REQUESTED_TRIGGERS],
+  }),
   created_at: timestampSchema,
   disabled: z.enum(['gone', 'failing']).nullable().meta({
     description:

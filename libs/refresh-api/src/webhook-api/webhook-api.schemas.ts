@@ -4,6 +4,7 @@ import { pageSizeSchema } from '../page-size.schema.js';
 import { cursorSchema } from '../project-api/project-api.schemas.js';
 import { strictObject } from '../strict-object.js';
 import { withoutBody } from '../without-body.js';
+import { triggersSchema } from './triggers.schema.js';
 
 const eventsRule = `must be a list of ${METADATA_EVENT_TYPES.join(' and ')}`;
 const url = z.string({ error: 'must be a URL' }).meta({
@@ -15,14 +16,18 @@ const events = z
   .min(1, { error: eventsRule })
   .meta({ description: 'Default: all event types.' });
 
-export const createWebhookSchema = strictObject({ url, events: events.optional() }, 'a field').transform(
-  ({ url: address, events: types }) => ({ url: address, types }),
-);
+export const createWebhookSchema = strictObject(
+  { url, events: events.optional(), triggers: triggersSchema.optional() },
+  'a field',
+).transform(({ url: address, events: types, ...rest }) => ({ url: address, types, ...rest }));
 export type CreateWebhook = z.output<typeof createWebhookSchema>;
 
-export const changeWebhookSchema = strictObject({ url: url.optional(), events: events.optional() }, 'a field')
-  .refine((body) => Object.keys(body).length > 0, { error: 'the body must have url or events' })
-  .transform(({ url: address, events: types }) => ({ url: address, types }));
+export const changeWebhookSchema = strictObject(
+  { url: url.optional(), events: events.optional(), triggers: triggersSchema.optional() },
+  'a field',
+)
+  .refine((body) => Object.keys(body).length > 0, { error: 'the body must have url, events or triggers' })
+  .transform(({ url: address, events: types, ...rest }) => ({ url: address, types, ...rest }));
 export type ChangeWebhook = z.output<typeof changeWebhookSchema>;
 
 const keepRule = 'must be a whole number of hours from 0 to 168';

@@ -3,6 +3,7 @@ import { Migration } from '@mikro-orm/migrations';
 /** Versions of token records, and holds that keep a record as it is. */
 export class TokenVersionsMigration extends Migration {
   override up(): void {
+    this.addSql(`set local lock_timeout = '2s'`);
     // One row for each change of a record, written with it; id is that of the row in tokens. replaced_raw is the document of the
     // version before, which this change replaced: so no document is stored twice. changed_fields, traits_added and traits_removed
     // are the difference to the version before: fields as bits (see record-difference.ts), traits as ids of collection_traits, whose
