@@ -328,6 +328,7 @@ it('the command line lists, shows, moves and removes a collection, with what is 
         source: 'metadata_api',
         metadata_url: url,
         uri_rule: null,
+        push_policy: 'last_wins',
         host_concurrency: 'default',
         created_at: expect.any(String) as string,
       },

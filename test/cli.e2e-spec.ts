@@ -208,7 +208,7 @@ it.each<[string, string[], RegExp]>([
   [
     'no source',
     ['collection', 'add', '--project', 'p', '--address', OWNER],
-    /--metadata-url or --source chain is missing/,
+    /--metadata-url, --source chain or --source pushed is missing/,
   ],
   [
     'two sources',
@@ -218,7 +218,7 @@ it.each<[string, string[], RegExp]>([
   [
     'an unknown source',
     ['collection', 'add', '--project', 'p', '--address', OWNER, '--source', 'table'],
-    /--source can only be "chain"/,
+    /--source can be "chain" or "pushed"/,
   ],
   [
     'an unknown URI rule',

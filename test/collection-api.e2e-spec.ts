@@ -60,6 +60,7 @@ describe('collections of a project', () => {
       source: 'metadata_api',
       metadata_url: `${test.metadataApi.url}/${project.collectionAddress}`,
       uri_rule: null,
+      push_policy: 'last_wins',
       host_concurrency: null,
       created_at: expect.stringMatching(/\.\d{6}Z$/) as string,
       tokens: 2,
@@ -85,7 +86,7 @@ describe('collections of a project', () => {
   });
 
   it.each([
-    [{}, 'the body must have metadata_url or uri_rule'],
+    [{}, 'the body must have one field: metadata_url, uri_rule or push_policy'],
     [{ metadata_url: 7 }, 'metadata_url must be a URL'],
     [{ metadata_url: 'ftp://a.example' }, 'is not an http, https, ipfs, ipns or ar URL'],
     [{ metadata_url: 'https://user:secret@a.example' }, 'must not contain a user name or password'],
@@ -98,8 +99,8 @@ describe('collections of a project', () => {
     [{ metadata_url: 'https://a.example:22' }, 'is not allowed: blocked_port'],
     [{ uri_rule: 'as_is' }, 'uri_rule cannot be set'],
     [{ metadataUrl: 'https://a.example' }, 'metadataUrl is not a field here; did you mean metadata_url?'],
-    [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule'],
-    [{ project_id: 'other' }, 'project_id is not a field here; there are metadata_url, uri_rule'],
+    [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule, push_policy'],
+    [{ project_id: 'other' }, 'project_id is not a field here; there are metadata_url, uri_rule, push_policy'],
     [[], 'the body must be a JSON object'],
   ])('a project is told what is wrong with the change %j', async (body, message) => {
     const project = await test.aProject();

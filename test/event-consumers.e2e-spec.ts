@@ -76,6 +76,7 @@ describe('one event consumer', () => {
         collectionId: project.collectionId,
         collectionAddress: project.collectionAddress,
         tokenId: '1',
+        source: 'metadata_api',
         changedFields: ['attributes'],
         traitsAdded: [{ traitType: 'Level', value: '2' }],
         traitsRemoved: [{ traitType: 'Level', value: '1' }],

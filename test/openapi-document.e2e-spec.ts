@@ -72,10 +72,14 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
     '/collections/{token_address}/refresh_metadata',
     '/mavis-market-partner/collections/{token_address}/refresh_metadata',
     '/v1/chains/{chain_name}/collections/{contract_address}/nfts/refresh-metadata',
+    '/v1/chains/{chain_name}/collections/{contract_address}/refresh-metadata',
     '/v1/chains',
     '/v1/chains/{chain_name}/collections/{contract_address}/nfts/{token_id}',
     '/v1/chains/{chain_name}/collections/{contract_address}/nfts',
     '/v1/chains/{chain_name}/nfts',
+    '/v1/chains/{chain_name}/collections/{contract_address}',
+    '/v1/chains/{chain_name}/collections',
+    '/v1/chains/{chain_name}/search/filters/{contract_address}',
   ]);
   expect(paths['/v1/metadata-refreshes']!.post!.security).toEqual([
     { walletAddress: [], walletTimestamp: [], walletSignature: [] },

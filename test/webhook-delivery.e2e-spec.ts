@@ -94,6 +94,7 @@ describe('webhooks', () => {
       chain_id: 1,
       collection_address: project.collectionAddress,
       token_id: expect.stringMatching(/^[12]$/) as string,
+      source: 'metadata_api',
       changed_fields: ['name'],
       traits_added: [],
       traits_removed: [],

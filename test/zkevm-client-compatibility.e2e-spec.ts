@@ -369,6 +369,101 @@ describe('the published client of Immutable zkEVM', () => {
     expect((await errorOf(since('yesterday'))).code).toBe('VALIDATION_ERROR');
   });
 
+  it('the published client of Immutable zkEVM pushes what an owner says of a collection, and reads it [Z47]', async () => {
+    const project = await aTestnetProject(test);
+    const [chainName, contractAddress] = [TESTNET, project.collectionAddress];
+    const collection_metadata = {
+      name: 'Swords',
+      symbol: 'SWRD',
+      description: null,
+      image: 'https://cdn.example/swords.png',
+      external_link: null,
+      contract_uri: 'https://game.example/contract.json',
+      base_uri: 'https://game.example/',
+    };
+    const pushCollection = (metadata: object) =>
+      clientOf(project.apiKey).refreshCollectionMetadata({
+        chainName,
+        contractAddress,
+        refreshCollectionMetadataRequest: { collection_metadata: metadata as never },
+      });
+    const { symbol: _, ...incomplete } = collection_metadata;
+
+    const before = (await clientOf().getCollection({ chainName, contractAddress })).result;
+    const missing = await errorOf(pushCollection(incomplete));
+    const pushed = await pushCollection(collection_metadata);
+    const after = (await clientOf().getCollection({ chainName, contractAddress })).result;
+    const listed = await clientOf().listCollections({ chainName, pageSize: 200 });
+
+    expect(before).toMatchObject({ name: null, metadata_synced_at: null, verification_status: 'unverified' });
+    expect([missing.code, missing.details]).toEqual([
+      'VALIDATION_ERROR',
+      { errors: [{ path: '/collection_metadata/symbol', rule: 'is missing: send null for no value' }] },
+    ]);
+    expect(pushed).toMatchObject({ contract_address: contractAddress, collection_metadata });
+    expect(after).toMatchObject({
+      ...collection_metadata,
+      contract_type: 'ERC721',
+      metadata_synced_at: expect.any(String) as string,
+    });
+    expect(listed.result).toContainEqual(after);
+    const other = await aTestnetProject(test);
+    const foreign = clientOf(other.apiKey).refreshCollectionMetadata({
+      chainName,
+      contractAddress,
+      refreshCollectionMetadataRequest: { collection_metadata },
+    });
+    expect((await errorOf(foreign)).code).toBe('AUTHENTICATION_ERROR');
+  });
+
+  it('the published client of Immutable zkEVM walks the collections of a chain, in both directions', async () => {
+    const owner = await test.aProject({ chainId: 778 });
+    for (const digit of 'abcd') {
+      await addCollection(test, owner, { chainId: 778, address: `0x${digit.repeat(40)}`, tokens: [] });
+    }
+    const page = (pageCursor?: string) =>
+      clientOf().listCollections({
+        chainName: 'eip155:778',
+        pageSize: 2,
+        ...(pageCursor !== undefined && { pageCursor }),
+      });
+    const addressesOf = ({ result }: { result: { contract_address: string }[] }) =>
+      result.map(({ contract_address }) => contract_address);
+
+    const first = await page();
+    const second = await page(first.page.next_cursor!);
+    const third = await page(second.page.next_cursor!);
+    const back = await page(third.page.previous_cursor!);
+
+    expect(new Set([first, second, third].flatMap(addressesOf)).size).toBe(5);
+    expect([first.page.previous_cursor, third.page.next_cursor]).toEqual([null, null]);
+    expect(addressesOf(back)).toEqual(addressesOf(second));
+  });
+
+  it('the published client of Immutable zkEVM reads the filters of a collection: 100 values each, counted as text [Z48]', async () => {
+    const tokens = Array.from({ length: 103 }, (_, id) => String(id + 1));
+    const project = await aTestnetProject(test, { tokens });
+    const itemOf = (token_id: string) =>
+      anItemFor('Sword', {
+        token_id,
+        attributes: [
+          { trait_type: 'Number', value: token_id },
+          { trait_type: 'Kind', value: 'Sword' },
+        ],
+      });
+    await push(project, ...tokens.map(itemOf));
+
+    const { result, page } = await clientOf().listFilters({
+      chainName: TESTNET,
+      contractAddress: project.collectionAddress,
+    });
+
+    const [kind, number] = result.filters as { name: string; values: object[]; omitted_values_count: number }[];
+    expect(kind).toEqual({ name: 'Kind', values: [{ value: 'Sword', nft_count: '103' }], omitted_values_count: 0 });
+    expect([number!.name, number!.values.length, number!.omitted_values_count]).toEqual(['Number', 100, 3]);
+    expect(page).toEqual({ previous_cursor: null, next_cursor: null });
+  });
+
   it('the published client of Immutable zkEVM lists the named chains, without their RPC URLs [Z48]', async () => {
     const { result, page } = (await clientOf().listChains({})) as {
       result: { id: string; name: string; rpc_url: string | null }[];

@@ -1,7 +1,14 @@
 import type { Collection } from '@app/token-store';
 import type { Command } from 'commander';
+import {
+  sourceOf,
+  sourceOptions,
+  toPushPolicy,
+  withPushPolicy,
+  type PushPolicyOption,
+  type SourceOptions,
+} from './collection-source.js';
 import { toWatchLine, watchChangeOf, watchOptions, type WatchOptions } from './collection-watch.js';
-import { sourceOf, sourceOptions, type SourceOptions } from './collection-source.js';
 import { removeCollection } from './collection-removal.js';
 import {
   parseLimit,
@@ -23,6 +30,12 @@ interface AddOptions extends SourceOptions, TokenOptions, WatchOptions {
   address: string;
   chain: number;
   hostConcurrency?: number;
+  pushPolicy?: PushPolicyOption;
+}
+
+interface ChangeOptions {
+  hostConcurrency?: Limit;
+  pushPolicy?: PushPolicyOption;
 }
 
 export function addCollectionCommands(collection: Command, session: Session): void {
@@ -31,7 +44,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .requiredOption('--project <id>')
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1);
-  withJson(watchOptions(sourceOptions(add)))
+  withJson(withPushPolicy(watchOptions(sourceOptions(add))))
     .option('--tokens <list>', 'token ids to register, such as 1-1000,5000')
     .option('--tokens-file <file>', 'token ids to register, from a file')
     .option(
@@ -43,7 +56,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       const source = sourceOf(options);
       if (!source) {
         throw new Error(
-          '--metadata-url or --source chain is missing: where does the metadata of this collection come from?',
+          '--metadata-url, --source chain or --source pushed is missing: where does the metadata of this collection come from?',
         );
       }
       const watch = watchChangeOf(options);
@@ -59,6 +72,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         projectId: options.project,
         source,
         hostConcurrency: options.hostConcurrency,
+        pushPolicy: toPushPolicy(options.pushPolicy) ?? undefined,
       });
       if (watch) await (await session.get('watches')).set(added.id, watch);
       await registerTokens(session, added, tokenIds);
@@ -88,21 +102,22 @@ export function addCollectionCommands(collection: Command, session: Session): vo
   const update = collection
     .command('update')
     .description('change a collection; takes effect with the next requested refresh, other values stay');
-  withJson(watchOptions(sourceOptions(withCollection(update))))
+  withJson(withPushPolicy(watchOptions(sourceOptions(withCollection(update)))))
     .option('--host-concurrency <n>', '1 to 1000, or "default" for HOST_CONCURRENCY', parseLimit)
-    .action(async (options: CollectionOptions & SourceOptions & WatchOptions & { hostConcurrency?: Limit }) => {
+    .action(async (options: CollectionOptions & SourceOptions & WatchOptions & ChangeOptions) => {
       const hostConcurrency = toLimit(options.hostConcurrency);
       const source = sourceOf(options);
+      const pushPolicy = toPushPolicy(options.pushPolicy);
       const watch = watchChangeOf(options);
-      if (!source && hostConcurrency === undefined && !watch) {
+      if (!source && hostConcurrency === undefined && pushPolicy === undefined && !watch) {
         throw new Error(
-          'Name what to change: --metadata-url, --source chain [--uri-rule], --host-concurrency, --events or --discover.',
+          'Name what to change: --metadata-url, --source, --push-policy, --host-concurrency, --events or --discover.',
         );
       }
       const { id } = await findCollection(session, options);
       const watches = await session.get('watches');
       const watched = watch ? await watches.set(id, watch) : await watches.find(id);
-      const changed = await (await session.get('collections')).update(id, { source, hostConcurrency });
+      const changed = await (await session.get('collections')).update(id, { source, hostConcurrency, pushPolicy });
       session.print({ ...toLine(changed), ...toWatchLine(watched) });
     });
 
@@ -135,6 +150,7 @@ function toLine(collection: Collection) {
     source: collection.sourceKind,
     metadata_url: collection.metadataUrl ?? null,
     uri_rule: collection.uriRule ?? null,
+    push_policy: collection.effectivePushPolicy(),
     host_concurrency: collection.hostConcurrency ?? 'default',
     created_at: collection.createdAt.toISOString(),
   };

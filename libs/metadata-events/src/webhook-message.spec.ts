@@ -11,6 +11,7 @@ const occurrence = {
 const change = (id: string, tokenId = '1'): TokenMetadataChanged => ({
   ...occurrence,
   type: 'token.metadata.changed',
+  source: 'metadata_api',
   id,
   tokenId,
   changedFields: ['imageUrl', 'name'],

@@ -59,6 +59,7 @@ function toChange(event: TokenMetadataChanged) {
     chain_id: event.chainId,
     collection_address: event.collectionAddress,
     token_id: event.tokenId,
+    source: event.source,
     ...toChangeObject(event),
     refresh_ids: event.refreshIds,
     changed_at: event.occurredAt,

@@ -47,6 +47,8 @@ export interface ClaimedToken {
   metadataVersion?: number | undefined;
   /** The record is kept as it is for now: nothing is fetched. */
   isHeld?: boolean | undefined;
+  /** The record was pushed, and no fetch may replace it. */
+  keepsPushed?: boolean | undefined;
   /** What the token store knew at the time of the claim; it gets it back with the result. */
   known?: unknown;
 }
@@ -55,7 +57,8 @@ export interface ClaimedToken {
 export function withStored(token: ClaimedToken, stored: StoredToken | undefined): ClaimedToken {
   if (!stored) return token;
   const { metadataUrl: url, etag, lastModified, warnings, known } = stored;
-  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion, isHeld } = stored;
+  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion, isHeld, keepsPushed } = stored;
+  if (keepsPushed) return { ...token, metadataVersion, isHeld, keepsPushed, known };
   if (url === null) return { ...token, isHeld, known };
   const hasValidators = etag !== null || lastModified !== null;
   return {

@@ -47,6 +47,8 @@ interface Written {
 
 /** Of a batch that lost chunks to others, was the victim of a deadlock, or was refused late by the token store. */
 const MAX_TRIES = 10;
+/** Results of tokens for which nothing was requested, and which are no failures. */
+const WITHOUT_FETCH: ReadonlySet<ItemResult['status']> = new Set(['coalesced', 'held', 'superseded']);
 
 /**
  * Writes a batch of results in one transaction: token records with their traits, attempts, chunks, results and errors, the
@@ -261,7 +263,7 @@ function toFinishedToken(result: ItemResult, written: Written | undefined): Fini
   if (result.status === 'retry') return { ...claim, kind: 'retry', delaySeconds: result.delaySeconds };
   // The response was about another version than the one that is stored now, or a hold has ended: due again at once.
   if (written?.result === 'outdated') return { ...claim, kind: 'requeue', delaySeconds: 0 };
-  const attempts = item.attemptCount + Number(result.status !== 'coalesced' && result.status !== 'held');
+  const attempts = item.attemptCount + Number(!WITHOUT_FETCH.has(result.status));
   const final = { ...claim, kind: 'final', refreshId: item.refreshId, attempts } as const;
   switch (result.status) {
     case 'held':
@@ -273,6 +275,8 @@ function toFinishedToken(result: ItemResult, written: Written | undefined): Fini
       const verdict = result.isChanged ? VERDICTS.updated : VERDICTS.unchanged;
       return { ...final, verdict, metadataVersion: token.metadataVersion ?? null, error: null };
     }
+    case 'superseded':
+      return { ...final, verdict: VERDICTS.superseded, metadataVersion: token.metadataVersion ?? null, error: null };
     case 'failed':
       return { ...final, verdict: VERDICTS.failed, metadataVersion: null, error: result.error };
   }
@@ -299,7 +303,7 @@ function toResultCount({ refreshId, verdict, tokenId, error }: FinalToken): Resu
 
 function withoutTextOfHost(result: ItemResult): ItemResult {
   const { item, token, status } = result;
-  if (status === 'retry' || status === 'coalesced' || status === 'held') return { ...result, requests: [] };
+  if (status === 'retry' || WITHOUT_FETCH.has(status)) return { ...result, requests: [] };
   const failure = status === 'failed' ? result.error : NOT_STORABLE;
   return { item, token, requests: [], status: 'failed', error: { ...failure, metadataUrl: '', body: null } };
 }

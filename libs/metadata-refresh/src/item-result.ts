@@ -39,6 +39,8 @@ export type ItemResult = {
   | { status: 'coalesced'; isChanged: boolean }
   /** Without a fetch: the record is kept as it is for now. */
   | { status: 'held' }
+  /** Without a fetch: the record was pushed, and no fetch may replace it. */
+  | { status: 'superseded' }
   | { status: 'retry'; delaySeconds: number }
   | { status: 'failed'; error: ItemError }
 );
@@ -91,10 +93,10 @@ export function toCoalescedResults(token: ClaimedToken): ItemResult[] | null {
   });
 }
 
-/** The results of a token whose record is kept as it is for now; null: fetch it. */
-export function toHeldResults(token: ClaimedToken): ItemResult[] | null {
-  if (!token.isHeld) return null;
-  return token.items.map((item) => ({ item, token, requests: [], status: 'held' }));
+/** The results of a token whose record is kept as it is for now, or was pushed and stays; null: fetch it. */
+export function toKeptResults(token: ClaimedToken): ItemResult[] | null {
+  const status = token.isHeld ? 'held' : token.keepsPushed ? 'superseded' : null;
+  return status && token.items.map((item) => ({ item, token, requests: [], status }));
 }
 
 /** Fails a token over which too many workers have died. Nothing was requested. */

@@ -202,14 +202,16 @@ export class CollectionAmbiguous extends Error {
   }
 }
 
-/** This deployment has no node of the chain that the collection's token URIs are read from. */
+/** Nothing can be fetched: the owner pushes the metadata, or this deployment has no node of the chain of the collection. */
 export class SourceNotSupported extends Error {
   override readonly name = 'SourceNotSupported';
   readonly collectionAddress: string;
   readonly chainId: number;
-  constructor({ address, chainId }: { address: string; chainId: number }) {
+  constructor({ address, chainId, sourceKind }: { address: string; chainId: number; sourceKind?: string }) {
     super(
-      `Collection ${address} is read from its contract on chain ${chainId}, for which this deployment has no RPC URL.`,
+      sourceKind === 'pushed'
+        ? `Collection ${address} has no source to fetch from: its owner pushes the metadata.`
+        : `Collection ${address} is read from its contract on chain ${chainId}, for which this deployment has no RPC URL.`,
     );
     this.collectionAddress = address;
     this.chainId = chainId;

@@ -18,13 +18,15 @@ export function toLocation(collection: Collection): MetadataLocation {
   const source = collection.source();
   const { chainId, address } = collection;
   // The token id is filled in for each token, when it is fetched.
+  // Nothing is requested: the location of a document that was sent.
+  if (source.kind === 'pushed') return { kind: 'token_uri', uri: '' };
   if (source.kind === 'metadata_api') return { ...source, url: expandAddress(source.url, address) };
   return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
 }
 
-/** The same. Throws SourceNotSupported if this deployment cannot read it. */
+/** The same. Throws SourceNotSupported if its owner pushes the metadata, or if this deployment cannot read it. */
 export function getLocation(collection: Collection, fetcher: Pick<MetadataFetcher, 'supports'>): MetadataLocation {
   const source = toLocation(collection);
-  if (!fetcher.supports(source)) throw new SourceNotSupported(collection);
+  if (collection.sourceKind === 'pushed' || !fetcher.supports(source)) throw new SourceNotSupported(collection);
   return source;
 }

@@ -50,6 +50,8 @@ import {
 import { UnknownPaths } from './unknown-paths.js';
 import { ChainNames } from './zkevm-api/chain-names.js';
 import { ChainsController } from './zkevm-api/chains.controller.js';
+import { CollectionPages } from './zkevm-api/collection-pages.js';
+import { ZkevmCollectionsController } from './zkevm-api/collections.controller.js';
 import { NftPages } from './zkevm-api/nft-pages.js';
 import { NftsController } from './zkevm-api/nfts.controller.js';
 import { PushBodies } from './zkevm-api/push-bodies.js';
@@ -96,6 +98,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ZkevmApiFilter,
     ChainNames,
     NftPages,
+    CollectionPages,
     PushBodies,
     BodyErrors,
     UnknownPaths,
@@ -191,6 +194,7 @@ function controllersOf({
             ? [
                 mount(zkevmApiPath, CHAINS_PATH, ChainsController),
                 mount(zkevmApiPath, CHAINS_PATH, NftsController),
+                mount(zkevmApiPath, CHAINS_PATH, ZkevmCollectionsController),
                 mount(zkevmApiPath, CHAINS_PATH, NftsFallbackController),
               ]
             : []),

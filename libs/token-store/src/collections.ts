@@ -3,6 +3,7 @@ import { parseMetadataUrl } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { Collection, type CollectionSource } from './collection.entity.js';
+import { PUSH_POLICIES, type PushPolicy } from './push-policy.js';
 import { URI_RULES } from './uri-rules.js';
 import { CollectionRemoval } from './collection-removal.js';
 import { CollectionAlreadyExists, InvalidCollection, UnknownCollection } from './token-store.errors.js';
@@ -17,6 +18,8 @@ export interface NewCollection {
   source: CollectionSource;
   /** Concurrent requests to its metadata host from all processes together, 1–1,000; default: the deployment's. */
   hostConcurrency?: number | undefined;
+  /** Whether a fetch may replace metadata that was pushed. Default: not if the source is `pushed`, else yes. */
+  pushPolicy?: PushPolicy | undefined;
 }
 
 /** A page of the list of collections. */
@@ -43,6 +46,8 @@ export interface CollectionChange {
   source?: CollectionSource | undefined;
   /** As in NewCollection; null: the deployment's default. */
   hostConcurrency?: number | null | undefined;
+  /** As in NewCollection; null: the default. */
+  pushPolicy?: PushPolicy | null | undefined;
 }
 
 /** The collections that can be refreshed. */
@@ -54,7 +59,7 @@ export class Collections {
   ) {}
 
   /** Throws InvalidCollection, CollectionAlreadyExists. */
-  async add({ chainId, address, projectId, source, hostConcurrency }: NewCollection): Promise<Collection> {
+  async add({ chainId, address, projectId, source, hostConcurrency, pushPolicy }: NewCollection): Promise<Collection> {
     if (!/^0x[0-9a-fA-F]{40}$/.test(address)) {
       throw new InvalidCollection(`Address ${JSON.stringify(address)} is not 0x and 40 hex digits.`);
     }
@@ -68,6 +73,7 @@ export class Collections {
     }
     const metadataUrl = source.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source.kind === 'chain') checkUriRule(source.uriRule);
+    checkPushPolicy(pushPolicy ?? null);
 
     const em = this.em.fork();
     const collection = em.create(Collection, {
@@ -78,6 +84,7 @@ export class Collections {
       metadataUrl,
       uriRule: source.kind === 'chain' ? source.uriRule : null,
       hostConcurrency: hostConcurrency ?? null,
+      pushPolicy: pushPolicy ?? null,
     });
     try {
       await em.persist(collection).flush();
@@ -140,12 +147,13 @@ export class Collections {
    * Fields that are absent stay as they are. The change applies to refreshes that are requested after it; those that were
    * accepted before are finished with the old source. Throws UnknownCollection, InvalidCollection.
    */
-  async update(collectionId: string, { source, hostConcurrency }: CollectionChange): Promise<Collection> {
+  async update(collectionId: string, { source, hostConcurrency, pushPolicy }: CollectionChange): Promise<Collection> {
     if (hostConcurrency !== undefined && hostConcurrency !== null && !isWithin(hostConcurrency, 1, 1000)) {
       throw new InvalidCollection(`Host concurrency ${hostConcurrency} is not a whole number from 1 to 1000.`);
     }
     const metadataUrl = source?.kind === 'metadata_api' ? checkedMetadataUrl(source.url) : null;
     if (source?.kind === 'chain') checkUriRule(source.uriRule);
+    checkPushPolicy(pushPolicy ?? null);
 
     const em = this.em.fork();
     const collection = await em.findOne(Collection, { id: collectionId, removedAt: null }, { filters: false });
@@ -156,6 +164,7 @@ export class Collections {
       collection.uriRule = source.kind === 'chain' ? source.uriRule : null;
     }
     if (hostConcurrency !== undefined) collection.hostConcurrency = hostConcurrency;
+    if (pushPolicy !== undefined) collection.pushPolicy = pushPolicy;
     await em.flush();
     return collection;
   }
@@ -198,6 +207,12 @@ export class Collections {
 
 function isWithin(value: number, minimum: number, maximum: number): boolean {
   return Number.isInteger(value) && value >= minimum && value <= maximum;
+}
+
+function checkPushPolicy(policy: string | null): void {
+  if (policy !== null && !(PUSH_POLICIES as readonly string[]).includes(policy)) {
+    throw new InvalidCollection(`Push policy ${JSON.stringify(policy)} is not one of ${PUSH_POLICIES.join(', ')}.`);
+  }
 }
 
 function checkUriRule(rule: string | null): void {

@@ -1,4 +1,4 @@
-import type { Attribute } from './token-metadata.js';
+import type { Attribute, MetadataSourceKind } from './token-metadata.js';
 import type { TokenReference } from './token-record.js';
 
 /** A field of a token record whose value changed. */
@@ -24,6 +24,8 @@ export interface ChangedTrait {
 
 /** The difference between two versions of a record. */
 export interface MetadataChange extends TokenReference {
+  /** Where the new document came from. */
+  source: MetadataSourceKind;
   /** Empty when only other parts of the document changed. */
   changedFields: readonly ChangedField[];
   /** Without trait types and values of more than 500 characters, which no filter can find. */

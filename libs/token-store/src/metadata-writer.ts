@@ -172,7 +172,10 @@ function compare(
   { withoutFetch = false }: WriteOptions,
 ): Fetch | 'superseded' | 'held' | 'outdated' {
   if (BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';
-  if (token.isHeld && !withoutFetch) return 'held';
+  if (write.metadataSource !== 'pushed') {
+    if (token.isHeld && !withoutFetch) return 'held';
+    if (token.keepsPushed && !withoutFetch) return 'superseded';
+  }
   if (write.metadata === null) {
     return isSameVersion(token, write) ? { write, token, changed: null } : 'outdated';
   }
@@ -216,11 +219,12 @@ async function writeTokens(
       ${textArray(warnings)}::text[],
       ${textArray(fetches.map(({ write }) => write.metadataUrl))}::text[],
       ${textArray(fetches.map(({ write }) => write.metadataSource))}::text[],
+      ${textArray(fetches.map(({ write }) => write.pushedBy))}::text[],
       ${textArray(fetches.map(({ write }) => write.etag))}::text[],
       ${textArray(fetches.map(({ write }) => write.lastModified))}::text[],
       ${uuidArray(fetches.map(({ write }) => write.refreshId))}::uuid[]
     ) as row (
-      id, known_seq, fetch_seq, is_changed, content_hash, warnings, metadata_url, metadata_source, etag, last_modified, refresh_id
+      id, known_seq, fetch_seq, is_changed, content_hash, warnings, metadata_url, metadata_source, pushed_by, etag, last_modified, refresh_id
     )
     where token.id = row.id and token.id = any(array(select id from locked)) and token.fetch_seq = row.known_seq
     returning token.id
@@ -233,7 +237,7 @@ async function writeTokens(
 
 /** What a record says about fetches, after one that succeeded. */
 const FETCHED = sql.raw(`
-  metadata_url = row.metadata_url, metadata_source = row.metadata_source, http_etag = row.etag,
+  metadata_url = row.metadata_url, metadata_source = row.metadata_source, pushed_by = row.pushed_by, http_etag = row.etag,
   http_last_modified = row.last_modified, metadata_status = 'ok', stale_since = null, fail_count = 0,
   last_error_code = null, last_error_reason = null, last_attempt_at = now(), last_success_at = now()`);
 

@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import { traitDifference, traitValues, type ChangedField, type MetadataChange } from './metadata-change.js';
-import type { Attribute, TokenMetadata } from './token-metadata.js';
-import type { TokenReference } from './token-record.js';
+import type { Attribute, MetadataWrite, TokenMetadata } from './token-metadata.js';
 
 /**
  * The columns whose changes are reported, and the field of a record that each one is. Add new ones at the end: the position is the
@@ -53,10 +52,10 @@ export function toChangedFields(bits: number): ChangedField[] {
 }
 
 export function toChange(
-  { collectionId, tokenId }: TokenReference,
+  { collectionId, tokenId, metadataSource }: Pick<MetadataWrite, 'collectionId' | 'tokenId' | 'metadataSource'>,
   { changedFields, attributesBefore }: { changedFields: number; attributesBefore: readonly Attribute[] },
   { attributes }: TokenMetadata,
 ): MetadataChange {
   const traits = traitDifference(traitValues(attributesBefore), traitValues(attributes));
-  return { collectionId, tokenId, changedFields: toChangedFields(changedFields), ...traits };
+  return { collectionId, tokenId, source: metadataSource, changedFields: toChangedFields(changedFields), ...traits };
 }

@@ -32,6 +32,7 @@ const stored: TokenRecord = {
   metadataStatus: 'stale',
   metadataUrl: 'https://old.example/7',
   metadataSource: 'metadata_api',
+  pushedBy: null,
   metadataVersion: 4,
   lastAttemptAt: new Date(2),
   lastSuccessAt: new Date(1),
@@ -82,6 +83,7 @@ it('another document makes a new version of a record, with its changed fields an
   expect(change).toEqual({
     collectionId: 'c',
     tokenId: '7',
+    source: 'metadata_api',
     changedFields: ['name', 'imageUrl', 'attributes'],
     traitsAdded: [{ traitType: 'Hat', value: 'Blue' }],
     traitsRemoved: [{ traitType: 'Hat', value: 'Red' }],

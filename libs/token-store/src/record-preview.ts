@@ -30,6 +30,7 @@ export function previewRecord(
     metadataStatus: 'ok',
     metadataUrl,
     metadataSource,
+    pushedBy: null,
     lastAttemptAt: fetchedAt,
     lastSuccessAt: fetchedAt,
     staleSince: null,
@@ -51,7 +52,7 @@ export function previewRecord(
   const { collectionId, tokenId } = before;
   const changedFields = REPORTED_FIELDS.filter((field) => !isEqual(before[field], record[field]));
   const traits = traitDifference(traitValues(before.attributes), traitValues(record.attributes));
-  return { record, change: { collectionId, tokenId, changedFields, ...traits } };
+  return { record, change: { collectionId, tokenId, source: metadataSource, changedFields, ...traits } };
 }
 
 /** As JSON, whose objects may be stored in any order of their keys, and which has no negative zero. */

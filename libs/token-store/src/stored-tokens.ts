@@ -18,6 +18,8 @@ export class KnownToken {
     readonly lastModified: string | null,
     /** Whether it is held, by the clock of the database. */
     readonly isHeld: boolean,
+    /** Whether it was pushed, and its collection says that no fetch replaces it. */
+    readonly keepsPushed: boolean,
   ) {}
 }
 
@@ -47,6 +49,7 @@ interface StoredRow extends TokenReference {
   changeSeq: string;
   refreshId: string | null;
   isHeld: boolean;
+  keepsPushed: boolean;
 }
 
 const NO_WARNINGS: readonly string[] = [];
@@ -62,6 +65,11 @@ export async function findStoredTokens(
       token.metadata_version as version, token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
       token.http_last_modified as "lastModified", token.warnings, token.fetch_seq::text as "fetchSeq",
       token.change_seq::text as "changeSeq", coalesce(token.held_until > now(), false) as "isHeld",
+      case when token.metadata_source = 'pushed' then exists (
+        select from nft_metadata.collections as collection
+        where collection.id = token.collection_id
+          and coalesce(collection.push_policy, case when source = 'pushed' then 'push_wins' end) = 'push_wins'
+      ) else false end as "keepsPushed",
       -- After a failure, it is the refresh of that failure.
       case when token.metadata_status = 'ok' then token.last_refresh_id::text end as "refreshId"
     from nft_metadata.tokens as token
@@ -79,7 +87,8 @@ export async function findStoredTokens(
     lastRefreshId: row.refreshId,
     metadataVersion: row.version,
     isHeld: row.isHeld,
-    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified, row.isHeld),
+    keepsPushed: row.keepsPushed,
+    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified, row.isHeld, row.keepsPushed),
   }));
 }
 

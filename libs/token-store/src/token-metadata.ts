@@ -56,6 +56,8 @@ export interface MetadataWrite {
   /** null: it was not fetched. */
   metadataUrl: string | null;
   metadataSource: MetadataSourceKind;
+  /** The project that sent the document. Absent: it was fetched. */
+  pushedBy?: string | undefined;
   /** With metadata: the validators of the response. Without: those that were sent and are still valid. */
   etag?: string | undefined;
   lastModified?: string | undefined;

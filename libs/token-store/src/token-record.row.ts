@@ -29,6 +29,7 @@ export const tokenRecordColumns = sql.raw(
     metadataStatus: 'token.metadata_status',
     metadataUrl: 'token.metadata_url',
     metadataSource: 'token.metadata_source',
+    pushedBy: 'token.pushed_by',
     metadataVersion: 'token.metadata_version',
     contentHash: 'token.content_hash',
     lastAttemptAt: 'token.last_attempt_at',

@@ -38,6 +38,8 @@ export interface TokenRecord {
   metadataStatus: MetadataStatus;
   metadataUrl: string | null;
   metadataSource: MetadataSourceKind | null;
+  /** The project that sent the document; null: it was fetched. */
+  pushedBy: string | null;
   /** Incremented at every change of content. */
   metadataVersion: number;
   contentHash: string | null;

@@ -3,6 +3,7 @@ import { checkNames } from '@app/module-options';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { Collection } from './collection.entity.js';
+import { CollectionProfiles } from './collection-profiles.js';
 import { CollectionRemoval } from './collection-removal.js';
 import { Collections } from './collections.js';
 import { DatabaseTokenStore } from './database-token-store.js';
@@ -80,6 +81,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
 /** Collections, token records and traits. The tables are in the schema `nft_metadata` of the host application's database. */
 @Module({
   providers: [
+    CollectionProfiles,
     CollectionRemoval,
     Collections,
     MetadataWriter,
@@ -91,7 +93,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
     TraitRecount,
     VersionRetention,
   ],
-  exports: [Collections, TokenSearch, TokenStore, TraitRecount, VersionStore],
+  exports: [CollectionProfiles, Collections, TokenSearch, TokenStore, TraitRecount, VersionStore],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {
   static override forRoot(options: TokenStoreExtras = {}): DynamicModule {

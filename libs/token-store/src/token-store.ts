@@ -96,7 +96,7 @@ export interface TraitQuery {
 }
 
 /**
- * How one write ended. `held`: the record is kept as it is for now (see `VersionStore.hold`). `superseded`: the result of a later fetch is already stored. `missing`: the token is not
+ * How one write ended. `held`: the record is kept as it is for now (see `VersionStore.hold`). `superseded`: the result of a later fetch is already stored, or metadata that was pushed and that no fetch replaces. `missing`: the token is not
  * registered (any more). `outdated`: a "not modified" response was about another version than the one stored now.
  */
 export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'held' | 'missing' | 'outdated';
@@ -144,6 +144,8 @@ export interface StoredToken extends TokenReference {
   metadataVersion?: number;
   /** Whether the record is kept as it is for now: the token is not fetched, and ends with the verdict `held`. Absent: no. */
   isHeld?: boolean;
+  /** Whether the record was pushed, and no fetch may replace it: the token is not fetched. Absent: no. */
+  keepsPushed?: boolean;
   /**
    * A value that only the store reads. It comes back in `MetadataWrite.known`, so that the store can tell whether the record
    * is still as it was now, without reading it again. Absent: the store does not use it.

@@ -187,7 +187,7 @@ function referencesOf({ collection, tokens }: Push) {
 
 /** No URL and no validators: a later fetch must not be told that a document which was pushed has not been modified. */
 function toWrites(
-  { collection, tokens, refreshId }: Push,
+  { collection, tokens, refreshId, projectId }: Push,
   documents: readonly FetchedMetadata[],
   stored: readonly StoredToken[],
 ): Prepared[] {
@@ -198,6 +198,7 @@ function toWrites(
     metadata: documents[index]!,
     metadataUrl: null,
     metadataSource: 'pushed',
+    pushedBy: projectId,
     refreshId,
     trigger: 'push',
     known: known.get(tokenId),

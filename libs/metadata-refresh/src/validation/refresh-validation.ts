@@ -13,18 +13,13 @@ import { sql } from 'kysely';
 import { AttemptCounts } from '../attempt-counts.js';
 import { requestsOf, toItemError, type AttemptedRequest, type Failure } from '../item-result.js';
 import { KeyedMutex } from '../keyed-mutex.js';
-import {
-  SourceNotSupported,
-  TooManyTokensToValidate,
-  ValidationsRunning,
-  type QuotaState,
-} from '../metadata-refresh.errors.js';
+import { TooManyTokensToValidate, ValidationsRunning, type QuotaState } from '../metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { adviceFor } from '../reason-advice.js';
 import type { Admission } from '../refresh-control.js';
 import { RefreshQuota } from '../refresh-quota.js';
 import { RefreshReader } from '../refresh-reader.js';
-import { hostOf, toLocation } from '../refresh-source.js';
+import { getLocation, hostOf, toLocation } from '../refresh-source.js';
 import { cooldownSeconds, retryDelaySeconds } from '../retry-policy.js';
 import { signalOf } from '../worker/fetcher.js';
 import { HostTurns } from './host-turns.js';
@@ -141,7 +136,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
     const wanted = [...new Set(tokenIds)];
     if (wanted.length > MAX_VALIDATED_TOKENS) throw new TooManyTokensToValidate(MAX_VALIDATED_TOKENS, wanted.length);
     InvalidTokenId.check(wanted);
-    if (!this.fetcher.supports(toLocation(collection))) throw new SourceNotSupported(collection);
+    getLocation(collection, this.fetcher);
     return wanted;
   }
 

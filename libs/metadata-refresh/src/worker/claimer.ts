@@ -6,7 +6,7 @@ import { Logger } from '@nestjs/common';
 import { DEFERRAL_SECONDS } from '../chunk-claim.js';
 import { withStored, type ClaimedToken } from '../claimed-token.js';
 import type { HostDemand } from '../host-demand.js';
-import { toCoalescedResults, toHeldResults, type ItemResult } from '../item-result.js';
+import { toCoalescedResults, toKeptResults, type ItemResult } from '../item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Claim, RefreshQueue, RefreshSource } from '../refresh-queue.js';
 import type { ClaimDemand } from './claim-demand.js';
@@ -271,13 +271,13 @@ export class Claimer {
     }
   }
 
-  /** Completes the tokens that are held or need no fetch of their own. Returns the others. */
+  /** Completes the tokens that need no fetch of their own, or whose record none may replace. Returns the others. */
   private completeWithoutFetch(
     tokens: readonly ClaimedToken[],
     coalesced: ReadonlyMap<ClaimedToken, ItemResult[]>,
   ): ClaimedToken[] {
     return tokens.filter((token) => {
-      const results = toHeldResults(token) ?? coalesced.get(token);
+      const results = toKeptResults(token) ?? coalesced.get(token);
       if (results) this.parts.completer.add(token, results);
       return !results;
     });

@@ -41,7 +41,7 @@ export const DocumentsChangeCollection = () =>
     ApiOperation({
       summary: 'Change where a collection’s metadata comes from',
       description:
-        'Takes effect with the next requested refresh. Send `metadata_url` for a collection with a Metadata API, `uri_rule` for one whose contract returns token URIs. Only an operator can change from one source to the other.',
+        'Takes effect with the next requested refresh. Send `metadata_url` for a collection with a Metadata API, `uri_rule` for one whose contract returns token URIs, or `push_policy`. Only an operator can change from one source to the other.',
       operationId: 'changeCollection',
     }),
     Responds(200, 'The collection as it is now.', collectionSchema),

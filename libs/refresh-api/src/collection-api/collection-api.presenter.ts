@@ -11,6 +11,7 @@ function toListRow(collection: Collection) {
     source: collection.sourceKind,
     metadata_url: collection.metadataUrl ?? null,
     uri_rule: collection.uriRule ?? null,
+    push_policy: collection.effectivePushPolicy(),
     host_concurrency: collection.hostConcurrency ?? null,
     created_at: toMicroseconds(collection.createdAt),
   };

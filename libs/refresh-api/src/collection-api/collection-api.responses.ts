@@ -1,19 +1,23 @@
-import { URI_RULES } from '@app/token-store';
+import { PUSH_POLICIES, URI_RULES } from '@app/token-store';
 import { z } from 'zod';
 import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
 
 const collection = {
   chain_id: z.int().meta({ examples: [1] }),
   collection_address: z.string().meta({ examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] }),
-  source: z.enum(['metadata_api', 'chain']).meta({
+  source: z.enum(['metadata_api', 'chain', 'pushed']).meta({
     description:
-      '`metadata_api`: a token’s document is at `metadata_url`. `chain`: the contract returns each token’s URI.',
+      '`metadata_api`: a token’s document is at `metadata_url`. `chain`: the contract returns each token’s URI. `pushed`: its owner sends the metadata, and nothing is fetched.',
   }),
   metadata_url: z
     .string()
     .nullable()
     .meta({ examples: ['https://api.game.example/tokens'] }),
   uri_rule: z.enum(URI_RULES).nullable(),
+  push_policy: z.enum(PUSH_POLICIES).meta({
+    description:
+      'What a fetch does to metadata that was pushed. `push_wins`: nothing; such tokens are not fetched. `last_wins`: the later one replaces the other.',
+  }),
   host_concurrency: z.int().nullable().meta({
     description:
       'The maximum number of concurrent requests to its metadata host, from all processes together. `null`: the deployment’s default.',

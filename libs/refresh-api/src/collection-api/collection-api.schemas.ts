@@ -1,4 +1,4 @@
-import { URI_RULES } from '@app/token-store';
+import { PUSH_POLICIES, URI_RULES } from '@app/token-store';
 import { z } from 'zod';
 import { pageSizeSchema } from '../page-size.schema.js';
 import { cursorSchema } from '../project-api/project-api.schemas.js';
@@ -12,6 +12,8 @@ export const listCollectionsSchema = strictObject(
 export type ListCollections = z.output<typeof listCollectionsSchema>;
 
 const uriRuleText = `must be one of ${URI_RULES.join(', ')}, or null for the first`;
+
+const pushPolicyText = `must be one of ${PUSH_POLICIES.join(', ')}, or null for that of its source`;
 
 export const changeCollectionSchema = strictObject(
   {
@@ -30,11 +32,20 @@ export const changeCollectionSchema = strictObject(
       .nullable()
       .optional()
       .meta({ description: 'For a collection whose source is its contract: how its token URIs are read.' }),
+    push_policy: z
+      .enum(PUSH_POLICIES, { error: pushPolicyText })
+      .nullable()
+      .optional()
+      .meta({ description: 'What a fetch does to metadata that was pushed. null: the default of its source.' }),
   },
   'a field',
 )
-  .refine((body) => Object.keys(body).length === 1, { error: 'the body must have metadata_url or uri_rule' })
-  .transform(({ metadata_url, uri_rule }) => ({ metadataUrl: metadata_url, uriRule: uri_rule }));
+  .refine((body) => Object.keys(body).length === 1, {
+    error: 'the body must have one field: metadata_url, uri_rule or push_policy',
+  })
+  .transform(({ metadata_url, uri_rule, push_policy }) => {
+    return { metadataUrl: metadata_url, uriRule: uri_rule, pushPolicy: push_policy };
+  });
 export type ChangeCollection = z.output<typeof changeCollectionSchema>;
 
 export const registerTokensSchema = strictObject(

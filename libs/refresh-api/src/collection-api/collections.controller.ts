@@ -94,10 +94,11 @@ export class CollectionsController {
     @RequestCounter() countRequest: CountRequest,
   ) {
     const { id, sourceKind } = await this.ownCollection(project, address, chainId);
-    const source = toSource(body, sourceKind);
-    if (source.kind === 'metadata_api') this.checkMetadataUrl(source.url);
+    const { pushPolicy } = body;
+    const source = pushPolicy === undefined ? toSource(body, sourceKind) : undefined;
+    if (source?.kind === 'metadata_api') this.checkMetadataUrl(source.url);
     await countRequest();
-    const collection = await this.collections.update(id, { source });
+    const collection = await this.collections.update(id, { source, pushPolicy });
     return toCollectionBody(collection, await this.tokens.countTokens(id));
   }
 
@@ -144,10 +145,12 @@ export class CollectionsController {
   }
 }
 
-/** An operator decided whether the metadata comes from a contract or a Metadata API, so this does not change. */
+/** An operator decided whether the metadata comes from a contract, a Metadata API or its owner, so this does not change. */
 function toSource({ metadataUrl, uriRule }: ChangeCollection, kind: CollectionSource['kind']): CollectionSource {
   if (metadataUrl !== undefined && kind === 'metadata_api') return { kind, url: metadataUrl };
   if (uriRule !== undefined && kind === 'chain') return { kind, uriRule };
+  if (kind === 'pushed')
+    throw new InvalidRequest('metadata_url and uri_rule cannot be set: its owner pushes the metadata');
   throw new InvalidRequest(
     kind === 'chain'
       ? 'metadata_url cannot be set: the contract of this collection returns its token URIs'

@@ -38,6 +38,8 @@ export function toTokenBody(token: TokenRecord, document: string | null): string
     warnings: token.warnings,
     metadata_status: token.metadataStatus,
     metadata_url: token.metadataUrl,
+    metadata_source: token.metadataSource,
+    pushed_by: token.pushedBy,
     metadata_version: token.metadataVersion,
     content_hash: token.contentHash,
     last_attempt_at: toText(token.lastAttemptAt),

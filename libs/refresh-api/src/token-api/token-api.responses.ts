@@ -46,6 +46,10 @@ export const tokenSchema = z
     metadata_url: text.meta({
       description: 'The URL that was requested, without credentials; for `ipfs:` and `ar:`, the URL at a gateway.',
     }),
+    metadata_source: z.enum(['metadata_api', 'token_uri', 'chain', 'pushed']).nullable().meta({
+      description: 'Where the document came from. `pushed`: its owner sent it, and there is no `metadata_url`.',
+    }),
+    pushed_by: text.meta({ description: 'The project that sent the document; null: it was fetched.' }),
     metadata_version: z.int().meta({ description: 'Rises by one with every change of the content.' }),
     content_hash: text,
     last_attempt_at: time,

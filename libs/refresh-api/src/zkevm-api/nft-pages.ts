@@ -1,7 +1,7 @@
 import { Collections, TokenStore, type Collection, type TokenRecord } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { InvalidRequest } from '../invalid-request.js';
-import { cursorRule, type PageCursor } from './nft-cursor.js';
+import { cursorRule, type PageCursor } from './page-cursor.js';
 
 export interface NftQuery {
   limit: number;

@@ -2,7 +2,7 @@ import type { TokenRecord } from '@app/token-store';
 import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import type { ChainNames } from './chain-names.js';
-import { formatPageCursor } from './nft-cursor.js';
+import { formatPageCursor } from './page-cursor.js';
 import { DISPLAY_TYPES } from './nft-metadata.schema.js';
 import type { NftPage } from './nft-pages.js';
 import type { nftPageSchema, nftSchema } from './zkevm-api.responses.js';

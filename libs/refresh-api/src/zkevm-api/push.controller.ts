@@ -1,4 +1,4 @@
-import { MetadataRefreshService } from '@app/metadata-refresh';
+import { CollectionNotOwned, MetadataRefreshService } from '@app/metadata-refresh';
 import {
   CurrentProject,
   RequestCounter,
@@ -6,20 +6,25 @@ import {
   type CallingProject,
   type CountRequest,
 } from '@app/project-auth';
+import { CollectionProfiles, Collections, type CollectionProfile } from '@app/token-store';
 import { Body, Controller, HttpCode, Inject, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { z } from 'zod';
 import { setHeaders, type HttpResponse } from '../http-response.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { asRefreshingProject } from '../refreshing-project.js';
+import { registeredCollection } from '../registered-collection.js';
 import { validatedBy } from '../validated-by.js';
 import { ChainNames } from './chain-names.js';
+import { pushCollectionSchema } from './collection-metadata.schema.js';
+import { DocumentsPushCollection } from './collections.documentation.js';
+import { toProfileBody } from './collections.presenter.js';
 import { secondsToNextPush, toLimitHeaders, toLimitsBody } from './limits.presenter.js';
 import { pushNftMetadataSchema, requireAllFields, toPushedToken, type PushNftMetadata } from './nft-metadata.schema.js';
 import { DocumentsPushNftMetadata } from './zkevm-api.documentation.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import { ZkevmApiKeyGuard } from './zkevm-api-key.guard.js';
-import type { pushReceiptSchema } from './zkevm-api.responses.js';
+import type { pushedCollectionSchema, pushReceiptSchema } from './zkevm-api.responses.js';
 import { chainNameSchema, contractAddressSchema } from './zkevm-api.schemas.js';
 
 /** Metadata that its owner sends, in the wire format of Immutable zkEVM. */
@@ -29,6 +34,8 @@ import { chainNameSchema, contractAddressSchema } from './zkevm-api.schemas.js';
 export class PushController {
   constructor(
     private readonly refreshes: MetadataRefreshService,
+    private readonly collections: Collections,
+    private readonly profiles: CollectionProfiles,
     private readonly chains: ChainNames,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
   ) {}
@@ -55,5 +62,27 @@ export class PushController {
     const retryAfterSeconds = secondsToNextPush(quota);
     setHeaders(response, toLimitHeaders(quota, retryAfterSeconds));
     return { ...toLimitsBody(quota, retryAfterSeconds), refresh_id: refreshId };
+  }
+
+  @Post(':chain_name/collections/:contract_address/refresh-metadata')
+  @HttpCode(200)
+  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @DocumentsPushCollection()
+  async pushCollection(
+    @CurrentProject() { id: projectId }: CallingProject,
+    @Param('chain_name', validatedBy(chainNameSchema)) chainName: string,
+    @Param('contract_address', validatedBy(contractAddressSchema)) address: string,
+    @Body(validatedBy(pushCollectionSchema)) profile: CollectionProfile,
+    @RequestCounter() countRequest: CountRequest,
+  ): Promise<z.output<typeof pushedCollectionSchema>> {
+    const chainId = this.chains.idOf(chainName);
+    const collection = await registeredCollection(this.collections, address, chainId);
+    if (collection.projectId !== projectId) throw new CollectionNotOwned(address);
+    await this.profiles.write(collection.id, profile, countRequest);
+    return {
+      chain: this.chains.of(chainId),
+      contract_address: address,
+      collection_metadata: toProfileBody(profile),
+    };
   }
 }

@@ -5,7 +5,7 @@ const COLLECTION = ':chain_name/collections/:contract_address';
 
 /** Other methods on the path of a push. Mount it before the reads, for which `refresh-metadata` would be a token id. */
 export const PushFallbackController = fallbackController('PushFallbackController', ZkevmApiFilter, {
-  methods: { [`${COLLECTION}/nfts/refresh-metadata`]: 'POST' },
+  methods: { [`${COLLECTION}/nfts/refresh-metadata`]: 'POST', [`${COLLECTION}/refresh-metadata`]: 'POST' },
 });
 
 /** Other methods on the paths of the reads. */
@@ -13,6 +13,9 @@ export const NftsFallbackController = fallbackController('NftsFallbackController
   methods: {
     '': 'GET',
     ':chain_name/nfts': 'GET',
+    ':chain_name/collections': 'GET',
+    ':chain_name/search/filters/:contract_address': 'GET',
+    [COLLECTION]: 'GET',
     [`${COLLECTION}/nfts`]: 'GET',
     [`${COLLECTION}/nfts/:token_id`]: 'GET',
   },

@@ -27,7 +27,7 @@ const limitHeaders = {
 
 type Details = { errors: { path: string; rule: string }[] } | { token_ids: string[] } | Record<string, string> | null;
 
-const Fails = (
+export const Fails = (
   status: number,
   description: string,
   [code, message, details = null]: [code: ZkevmErrorCode, message: string, details?: Details],
@@ -38,7 +38,7 @@ const Fails = (
     headers: { ...traceHeader, ...headers },
   });
 
-const FailsLikeAll = () =>
+export const FailsLikeAll = () =>
   applyDecorators(
     Fails(500, 'An internal error.', [
       'INTERNAL_SERVER_ERROR',
@@ -52,31 +52,17 @@ const FailsLikeAll = () =>
     ),
   );
 
-const invalidParameter: [ZkevmErrorCode, string] = [
+export const invalidParameter: [ZkevmErrorCode, string] = [
   'VALIDATION_ERROR',
   'contract_address must be 0x and 40 hex digits',
 ];
-const unknownCollection: [ZkevmErrorCode, string] = [
+export const unknownCollection: [ZkevmErrorCode, string] = [
   'RESOURCE_NOT_FOUND',
   'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not registered.',
 ];
 
-export const DocumentsPushNftMetadata = () =>
+export const FailsAuthentication = () =>
   applyDecorators(
-    ApiTags('zkEVM API'),
-    ApiSecurity(IMMUTABLE_API_KEY),
-    ApiOperation({
-      summary: 'Push the metadata of NFTs',
-      description:
-        'All or nothing, and at once: after the 202, reads show the new metadata. Nothing is fetched. Of a token that is given twice, the later item counts.',
-      operationId: 'RefreshNFTMetadataByTokenID',
-    }),
-    Responds(202, 'The metadata is written.', pushReceiptSchema, { headers: limitHeaders }),
-    Fails(400, 'An item is invalid, or has nothing to show. Nothing is written.', [
-      'VALIDATION_ERROR',
-      'nft_metadata.0.youtube_url is missing: send null to take its value away',
-      { errors: [{ path: '/nft_metadata/0/youtube_url', rule: 'is missing: send null to take its value away' }] },
-    ]),
     Fails(401, 'The API key is missing or invalid.', [
       'UNAUTHORISED_REQUEST',
       'The API key in x-immutable-api-key is mistyped, unknown or revoked.',
@@ -85,11 +71,11 @@ export const DocumentsPushNftMetadata = () =>
       'AUTHENTICATION_ERROR',
       'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not a collection of this project.',
     ]),
-    Fails(404, 'The chain, the collection or a token is unknown. Nothing is written.', [
-      'RESOURCE_NOT_FOUND',
-      'Token 9 is not registered.',
-      { token_ids: ['9'] },
-    ]),
+  );
+
+/** For routes that read a body and count the request. */
+export const FailsWithBody = () =>
+  applyDecorators(
     Fails(413, 'The body is larger than 256 KiB.', ['VALIDATION_ERROR', 'The body exceeds the limit of 262144 bytes.']),
     Fails(415, 'The body is not sent as JSON.', [
       'VALIDATION_ERROR',
@@ -110,10 +96,35 @@ export const DocumentsPushNftMetadata = () =>
       ],
       limitHeaders,
     ),
+  );
+
+export const DocumentsPushNftMetadata = () =>
+  applyDecorators(
+    ApiTags('zkEVM API'),
+    ApiSecurity(IMMUTABLE_API_KEY),
+    ApiOperation({
+      summary: 'Push the metadata of NFTs',
+      description:
+        'All or nothing, and at once: after the 202, reads show the new metadata. Nothing is fetched. Of a token that is given twice, the later item counts.',
+      operationId: 'RefreshNFTMetadataByTokenID',
+    }),
+    Responds(202, 'The metadata is written.', pushReceiptSchema, { headers: limitHeaders }),
+    Fails(400, 'An item is invalid, or has nothing to show. Nothing is written.', [
+      'VALIDATION_ERROR',
+      'nft_metadata.0.youtube_url is missing: send null to take its value away',
+      { errors: [{ path: '/nft_metadata/0/youtube_url', rule: 'is missing: send null to take its value away' }] },
+    ]),
+    FailsAuthentication(),
+    Fails(404, 'The chain, the collection or a token is unknown. Nothing is written.', [
+      'RESOURCE_NOT_FOUND',
+      'Token 9 is not registered.',
+      { token_ids: ['9'] },
+    ]),
+    FailsWithBody(),
     FailsLikeAll(),
   );
 
-const IsPublic = (operationId: string, summary: string) =>
+export const IsPublic = (operationId: string, summary: string) =>
   applyDecorators(ApiTags('zkEVM API'), ApiOperation({ summary, operationId, security: [] }), FailsLikeAll());
 
 export const DocumentsNft = () =>

@@ -11,7 +11,7 @@ import {
   type QuotaState,
 } from '@app/metadata-refresh';
 import { CALLING_PROJECT, NotAuthenticated, RequestRateExceeded, type AuthenticatedRequest } from '@app/project-auth';
-import { OrderNotSupported } from '@app/token-store';
+import { OrderNotSupported, UnknownCollection } from '@app/token-store';
 import { Catch, HttpException } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { z } from 'zod';
@@ -52,7 +52,12 @@ export class ZkevmApiFilter extends DialectFilter {
     if (error instanceof TokensNotFound) {
       return errorResponse(404, 'RESOURCE_NOT_FOUND', error.message, { token_ids: [...error.tokenIds] });
     }
-    if (error instanceof CollectionNotFound || error instanceof UnknownChain || error instanceof ResourceNotFound)
+    if (
+      error instanceof CollectionNotFound ||
+      error instanceof UnknownCollection ||
+      error instanceof UnknownChain ||
+      error instanceof ResourceNotFound
+    )
       return errorResponse(404, 'RESOURCE_NOT_FOUND', error.message);
     if (error instanceof QuotaExceeded) return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     if (error instanceof RequestRateExceeded && request[CALLING_PROJECT]) {

@@ -107,6 +107,60 @@ const pageSchema = z.object({
 
 export const nftPageSchema = z.object({ result: z.array(nftSchema), page: pageSchema }).meta({ id: 'ZkevmNftPage' });
 
+const profile = {
+  name: text,
+  symbol: text,
+  description: text,
+  image: text,
+  external_link: text,
+  contract_uri: text,
+  base_uri: text,
+};
+
+export const pushedCollectionSchema = z
+  .object({ chain: chainSchema, contract_address: z.string(), collection_metadata: z.object(profile) })
+  .meta({ id: 'ZkevmPushedCollection' });
+
+export const collectionSchema = z
+  .object({
+    chain: chainSchema,
+    contract_address: z.string().meta({ examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] }),
+    contract_type: z.enum(['ERC721', 'ERC1155']),
+    ...profile,
+    verification_status: z.enum(['verified', 'unverified', 'spam', 'inactive']).meta({
+      description: 'Always `unverified`: the service does not verify collections.',
+    }),
+    indexed_at: time.meta({ description: 'When the collection was registered.' }),
+    updated_at: time.meta({ description: 'When what its owner says of it last changed.' }),
+    metadata_synced_at: time.nullable().meta({ description: 'When its owner last sent it.' }),
+  })
+  .meta({ id: 'ZkevmCollection' });
+
+export const collectionResultSchema = z.object({ result: collectionSchema }).meta({ id: 'ZkevmCollectionResult' });
+
+export const collectionPageSchema = z
+  .object({ result: z.array(collectionSchema), page: pageSchema })
+  .meta({ id: 'ZkevmCollectionPage' });
+
+export const filtersSchema = z
+  .object({
+    result: z.object({
+      chain: chainSchema,
+      contract_address: z.string(),
+      filters: z.array(
+        z.object({
+          name: z.string(),
+          values: z
+            .array(z.object({ value: z.string(), nft_count: z.string() }))
+            .meta({ description: 'The 100 most common ones.' }),
+          omitted_values_count: z.int().min(0),
+        }),
+      ),
+    }),
+    page: pageSchema,
+  })
+  .meta({ id: 'ZkevmFilters' });
+
 export const chainPageSchema = z
   .object({
     result: z.array(

@@ -1,7 +1,7 @@
 import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 import { emptyIsAbsent, pageSizeSchema } from '../page-size.schema.js';
-import { cursorRule, parsePageCursor } from './nft-cursor.js';
+import { cursorRule, parsePageCursor } from './page-cursor.js';
 
 export const chainNameSchema = z.string().meta({
   description: 'The name of a chain, as `GET /v1/chains` lists it, or `eip155:` and its id.',
@@ -72,6 +72,11 @@ const listedTokensSchema = z
   });
 
 const pageQuery = { from_updated_at: fromUpdatedAtSchema, page_size: pageSizeSchema, page_cursor: pageCursorSchema };
+
+export const collectionsQuerySchema = z
+  .object({ page_size: pageSizeSchema, page_cursor: pageCursorSchema })
+  .transform(({ page_size, page_cursor }) => ({ limit: page_size, cursor: page_cursor }));
+export type CollectionsQuery = z.output<typeof collectionsQuerySchema>;
 
 /** Unknown parameters are ignored, because clients may send more. */
 export const nftsOnChainQuerySchema = z.object(pageQuery).transform(({ from_updated_at, page_size, page_cursor }) => ({

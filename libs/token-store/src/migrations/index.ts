@@ -1,4 +1,6 @@
 import { TokenStoreMigration } from './2026-11-28-token-store.migration.js';
+import { CollectionProfilesMigration } from './2026-11-29-collection-profiles.migration.js';
+import { PushedMetadataMigration } from './2026-11-29-pushed-metadata.migration.js';
 import { RegistrationTimesMigration } from './2026-11-29-registration-times.migration.js';
 import { TokenVersionsMigration } from './2026-11-29-token-versions.migration.js';
 
@@ -7,4 +9,6 @@ export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-28-token-store', class: TokenStoreMigration },
   { name: 'nft-metadata-2026-11-29-token-versions', class: TokenVersionsMigration },
   { name: 'nft-metadata-2026-11-29-registration-times', class: RegistrationTimesMigration },
+  { name: 'nft-metadata-2026-11-29-pushed-metadata', class: PushedMetadataMigration },
+  { name: 'nft-metadata-2026-11-29-collection-profiles', class: CollectionProfilesMigration },
 ];
