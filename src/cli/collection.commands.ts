@@ -96,7 +96,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       const watch = watchChangeOf(options);
       if (!source && hostConcurrency === undefined && !watch) {
         throw new Error(
-          'Name what to change: --metadata-url, --source chain [--uri-rule], --host-concurrency, --events or --discover.',
+          'Name what to change: --metadata-url, --source chain [--uri-rule], --host-concurrency, --events, --discover or --refresh-every.',
         );
       }
       const { id } = await findCollection(session, options);
