@@ -4,6 +4,7 @@
 //   npm run bench -- --compare ../before                      in `pipelines`, also the build in that checkout
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { chainEvents } from './chain-events.mjs';
 import { fairness } from './fairness.mjs';
 import { fetchCost } from './fetch-cost.mjs';
 import { hostileHosts } from './hostile-hosts.mjs';
@@ -36,6 +37,7 @@ const BENCHMARKS = {
   fairness,
   'small-beside-million': smallBesideMillion,
   'large-selection': largeSelection,
+  'chain-events': chainEvents,
   memory,
   'hostile-hosts': hostileHosts,
   'fetch-cost': fetchCost,
@@ -63,6 +65,9 @@ const options = {
   posts: given.quick ? 30 : 100,
   pending: given.quick ? 20_000 : 100_000,
   queued: given.quick ? 100_000 : 1_000_000,
+  /** `chain-events`: announced changes, and events of the storm. */
+  announced: given.quick ? 40 : 200,
+  storm: given.quick ? 2000 : 10_000,
   receipts: given.quick ? 100_000 : 1_000_000,
   finishedTokens: given.quick ? 500_000 : 10_000_000,
   /** `reads-at-scale`: the sizes of the collections, and the number of measurements of each page. */

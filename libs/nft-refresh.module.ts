@@ -1,7 +1,7 @@
 import { ChainEventsModule } from '@app/chain-events';
-import { MetadataFetchModule } from '@app/metadata-fetch';
+import { ContractSignatures, MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
-import { ProjectAuthModule } from '@app/project-auth';
+import { ContractWallets, ProjectAuthModule } from '@app/project-auth';
 import { RefreshApiModule } from '@app/refresh-api';
 import { SafeHttpModule } from '@app/safe-http';
 import { TokenStoreModule } from '@app/token-store';
@@ -81,10 +81,11 @@ function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFact
   if (runMode === 'worker') return { module: NftRefreshModule, imports: working, exports: working };
 
   const auth = ProjectAuthModule.forRootAsync({
-    ...given(extras, ['projectDirectory', 'clock']),
+    contractWallets: { provide: ContractWallets, useExisting: ContractSignatures },
+    ...given(extras, ['projectDirectory', 'clock', 'contractWallets']),
     isGlobal,
     contextName,
-    ...optionsOf('projectAuth'),
+    ...optionsOf('projectAuth', [fetching]),
   });
   const api = RefreshApiModule.forRootAsync({
     ...given(extras, [

@@ -41,6 +41,7 @@ const extrasSchema = z
     contextName: z.string().min(1),
     projectDirectory: z.unknown(),
     clock: z.unknown(),
+    contractWallets: z.unknown(),
     tokenStore: z.unknown(),
     versionStore: z.unknown(),
     metadataSource: z.unknown(),

@@ -74,8 +74,8 @@ export class Service {
   }
 
   /** API and worker in one process: the default. */
-  startAll(nodeOptions) {
-    return this.#start('all', {}, nodeOptions);
+  startAll(nodeOptions, variables = {}) {
+    return this.#start('all', variables, nodeOptions);
   }
 
   startWorker(nodeOptions) {
@@ -106,13 +106,13 @@ export class Service {
   }
 
   /** A collection with registered tokens that have not been fetched. */
-  async addCollection(project, metadataUrl, tokenIds, hostConcurrency = HOST_CONCURRENCY) {
+  async addCollection(project, metadataUrl, tokenIds, hostConcurrency = HOST_CONCURRENCY, contract = {}) {
     this.#collections += 1;
-    const address = addressOf(this.#collections);
+    const { chainId = 1, address = addressOf(this.#collections) } = contract;
     const source = { kind: 'metadata_api', url: metadataUrl };
     const collection = await this.#application
       .get(this.#modules.Collections)
-      .add({ chainId: 1, address, projectId: project.id, source, hostConcurrency });
+      .add({ chainId, address, projectId: project.id, source, hostConcurrency });
     const store = this.#application.get(this.#modules.TokenStore);
     for (const chunk of chunks(tokenIds, REGISTRATION_BATCH_SIZE)) await store.registerTokens(collection.id, chunk);
     return { id: collection.id, address };

@@ -1,11 +1,13 @@
 import type { CollectionWatch, WatchChange } from '@app/chain-events';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 
 export interface WatchOptions {
   /** false: `--no-events`. */
   events?: boolean;
   discover?: string;
   contractRefreshesTokens?: boolean;
+  /** undefined: the option is absent; `never`: not by age. */
+  refreshEvery?: number | 'never';
 }
 
 export function watchOptions(command: Command): Command {
@@ -17,12 +19,15 @@ export function watchOptions(command: Command): Command {
       '"mints" registers the tokens that its contract mints, and fetches them; "none" does not',
     )
     .option('--contract-refreshes-tokens', 'refresh all tokens when the contract announces new metadata of its own')
-    .option('--no-contract-refreshes-tokens', 'do not');
+    .option('--no-contract-refreshes-tokens', 'do not')
+    .option('--refresh-every <time>', 'refresh tokens by age, such as 12h or 7d; or "never"', parseInterval);
 }
 
 /** undefined without an option. Throws an Error for options that contradict each other. */
-export function watchChangeOf({ events, discover, contractRefreshesTokens }: WatchOptions): WatchChange | undefined {
-  if (events === undefined && discover === undefined && contractRefreshesTokens === undefined) return undefined;
+export function watchChangeOf(options: WatchOptions): WatchChange | undefined {
+  const { events, discover, contractRefreshesTokens, refreshEvery } = options;
+  const given = [events, discover, contractRefreshesTokens, refreshEvery];
+  if (given.every((value) => value === undefined)) return undefined;
   if (discover !== undefined && discover !== 'mints' && discover !== 'none') {
     throw new Error(`--discover must be "mints" or "none"; it is ${JSON.stringify(discover)}.`);
   }
@@ -32,9 +37,27 @@ export function watchChangeOf({ events, discover, contractRefreshesTokens }: Wat
     // Without events, nothing is discovered.
     discover: events === false ? 'none' : discover,
     contractRefreshesTokens,
+    refreshEverySeconds: refreshEvery === 'never' ? null : refreshEvery,
   };
 }
 
-export function toWatchLine({ events, discover, contractRefreshesTokens }: CollectionWatch) {
-  return { events, discover, contract_refreshes_tokens: contractRefreshesTokens };
+const UNIT_SECONDS: Readonly<Record<string, number>> = { h: 3600, d: 86_400 };
+
+/** In seconds. */
+function parseInterval(text: string): number | 'never' {
+  if (text === 'never') return text;
+  const [, amount, unit] = /^([1-9][0-9]{0,3})([hd])$/.exec(text) ?? [];
+  const seconds = Number(amount) * UNIT_SECONDS[unit ?? '']!;
+  if (!(seconds <= 90 * 86_400))
+    throw new InvalidArgumentError('It must be "never", or a number of hours or days, 1h to 90d.');
+  return seconds;
+}
+
+export function toWatchLine({ events, discover, contractRefreshesTokens, refreshEverySeconds }: CollectionWatch) {
+  return {
+    events,
+    discover,
+    contract_refreshes_tokens: contractRefreshesTokens,
+    refresh_every_seconds: refreshEverySeconds,
+  };
 }

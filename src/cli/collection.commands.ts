@@ -111,7 +111,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       const watch = watchChangeOf(options);
       if (!source && hostConcurrency === undefined && pushPolicy === undefined && !watch) {
         throw new Error(
-          'Name what to change: --metadata-url, --source, --push-policy, --host-concurrency, --events or --discover.',
+          'Name what to change: --metadata-url, --source, --push-policy, --host-concurrency, --events, --discover or --refresh-every.',
         );
       }
       const { id } = await findCollection(session, options);

@@ -76,6 +76,7 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   YOUNG_FOR_SECONDS: sets('chainEvents', 'youngForSeconds'),
   DISCOVERED_TOKENS_PER_COLLECTION: sets('chainEvents', 'discoveredTokensPerCollection'),
 
+  CONTRACT_WALLET_CHAIN_ID: sets('projectAuth', 'contractWalletChainId'),
   REQUESTS_PER_SECOND: sets('projectAuth', 'requestsPerSecond'),
   SIGNATURE_WINDOW_SECONDS: sets('projectAuth', 'signatureWindowSeconds'),
   ONE_TIME_SIGNATURES: sets('projectAuth', 'oneTimeSignatures'),

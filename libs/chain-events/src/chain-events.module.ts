@@ -15,6 +15,7 @@ import { ChainWatcher } from './chain-watcher.js';
 import { EventClaims } from './pending/event-claims.js';
 import { EventDrain } from './pending/event-drain.js';
 import { PendingEvents } from './pending/pending-events.js';
+import { RefreshRounds } from './rounds/refresh-rounds.js';
 import { ChainLogs } from './watch/chain-logs.js';
 import { EventIntake } from './watch/event-intake.js';
 import { WatchedCollections } from './watched-collections.js';
@@ -92,6 +93,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     EventDrain,
     EventIntake,
     PendingEvents,
+    RefreshRounds,
     WatchedCollections,
   ],
   exports: [ChainReadings, ChainStatuses, ChainWatcher, WatchedCollections],

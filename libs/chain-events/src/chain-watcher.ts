@@ -9,6 +9,7 @@ import { ChainReadings } from './chain-readings.js';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from './chain-events.options.js';
 import { EventDrain } from './pending/event-drain.js';
 import { PendingEvents } from './pending/pending-events.js';
+import { RefreshRounds } from './rounds/refresh-rounds.js';
 import { ChainLogs } from './watch/chain-logs.js';
 import { ChainWatch, type PollResult } from './watch/chain-watch.js';
 import { EventIntake } from './watch/event-intake.js';
@@ -45,6 +46,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
     pending: PendingEvents,
     private readonly readings: ChainReadings,
     private readonly drain: EventDrain,
+    private readonly rounds: RefreshRounds,
     @Inject(CHAIN_EVENTS_CONFIG) private readonly config: ChainEventsConfig,
   ) {
     const parts = { em, cursors, collections, logs, intake, pending, readings, config };
@@ -65,6 +67,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
     if (!this.config.enabled) return results;
     for (const watch of this.watches) results.set(watch.chainId, await watch.poll());
     await this.drain.run();
+    await this.rounds.run();
     return results;
   }
 
@@ -111,6 +114,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
       let result: PollResult = { kind: 'read' };
       try {
         await this.drain.run(signal);
+        await this.rounds.run(signal);
       } catch (error) {
         this.logFailure('refreshes of events not requested, will be retried', {}, error);
         result = { kind: 'failed', reason: 'database' };

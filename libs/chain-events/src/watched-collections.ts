@@ -11,7 +11,14 @@ export interface CollectionWatch {
   discover: 'none' | 'mints';
   /** Whether an event about the contract's own metadata (ERC-7572) refreshes all tokens. */
   contractRefreshesTokens: boolean;
+  /**
+   * How often its tokens are refreshed by age, in seconds, 1 hour to 90 days; null: they are not. Tokens that change are refreshed twice
+   * as often, and those that have not changed for long ever less often, down to an eighth. Needs no `events`.
+   */
+  refreshEverySeconds: number | null;
 }
+
+const [MIN_REFRESH_SECONDS, MAX_REFRESH_SECONDS] = [3600, 90 * 86_400];
 
 /** Changes of a watch. Absent fields do not change. */
 export type WatchChange = { [Name in keyof CollectionWatch]?: CollectionWatch[Name] | undefined };
@@ -27,7 +34,12 @@ export interface WatchedCollection {
   sinceBlock: number | null;
 }
 
-const NOT_WATCHED: CollectionWatch = { events: false, discover: 'none', contractRefreshesTokens: false };
+const NOT_WATCHED: CollectionWatch = {
+  events: false,
+  discover: 'none',
+  contractRefreshesTokens: false,
+  refreshEverySeconds: null,
+};
 
 /** Which collections are watched, and for what. A change takes effect with the next poll of the chain. */
 @Injectable()
@@ -36,7 +48,8 @@ export class WatchedCollections {
 
   async find(collectionId: string): Promise<CollectionWatch> {
     const { rows } = await sql<CollectionWatch>`
-      select events, discover, contract_refreshes_tokens as "contractRefreshesTokens"
+      select events, discover, contract_refreshes_tokens as "contractRefreshesTokens",
+        refresh_every_seconds as "refreshEverySeconds"
       from nft_metadata.watched_collections where collection_id = ${collectionId}::uuid`.execute(
       this.em.fork().getKysely(),
     );
@@ -45,23 +58,30 @@ export class WatchedCollections {
 
   /** Returns the watch as it is now. Throws UnwatchableCollection: it is not registered, or the change contradicts itself. */
   async set(collectionId: string, change: WatchChange): Promise<CollectionWatch> {
-    const { events, discover, contractRefreshesTokens } = change;
+    const { events, discover, contractRefreshesTokens, refreshEverySeconds } = change;
     const before = await this.find(collectionId);
     const watch: CollectionWatch = {
       events: events ?? before.events,
       discover: discover ?? before.discover,
       contractRefreshesTokens: contractRefreshesTokens ?? before.contractRefreshesTokens,
+      refreshEverySeconds: refreshEverySeconds === undefined ? before.refreshEverySeconds : refreshEverySeconds,
     };
+    const every = watch.refreshEverySeconds;
+    if (every !== null && !(Number.isInteger(every) && every >= MIN_REFRESH_SECONDS && every <= MAX_REFRESH_SECONDS)) {
+      throw new UnwatchableCollection(
+        `Tokens can be refreshed every ${MIN_REFRESH_SECONDS} to ${MAX_REFRESH_SECONDS} seconds, an hour to 90 days; not every ${every}.`,
+      );
+    }
     if (watch.discover === 'mints' && !watch.events) {
       throw new UnwatchableCollection('Mints are discovered by events: switch on both, or neither.');
     }
     const { rows } = await sql`
-      insert into nft_metadata.watched_collections (collection_id, events, discover, contract_refreshes_tokens)
-      select id, ${watch.events}::boolean, ${watch.discover}, ${watch.contractRefreshesTokens}::boolean
+      insert into nft_metadata.watched_collections (collection_id, events, discover, contract_refreshes_tokens, refresh_every_seconds)
+      select id, ${watch.events}::boolean, ${watch.discover}, ${watch.contractRefreshesTokens}::boolean, ${every}::integer
       from nft_metadata.collections where id = ${collectionId}::uuid and removed_at is null
       on conflict (collection_id) do update
       set events = excluded.events, discover = excluded.discover,
-        contract_refreshes_tokens = excluded.contract_refreshes_tokens,
+        contract_refreshes_tokens = excluded.contract_refreshes_tokens, refresh_every_seconds = excluded.refresh_every_seconds,
         -- A collection that was not watched for some time joins again at the newest block.
         since_block = case when watched_collections.events then watched_collections.since_block end
       returning collection_id`.execute(this.em.fork().getKysely());

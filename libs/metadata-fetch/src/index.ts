@@ -9,6 +9,7 @@ export { MetadataFetcher } from './metadata-fetcher.js';
 export { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
 export type { Located } from './metadata-source.js';
 export { ChainRpc } from './chain/chain-rpc.js';
+export { ContractSignatures } from './chain/contract-signatures.js';
 export { JsonRpc } from './chain/json-rpc.js';
 export type { NoTokenUri } from './chain/contract-reader.js';
 export type { RpcCall, RpcResult } from './chain/rpc-node.js';

@@ -1,6 +1,7 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ChainRpc } from './chain/chain-rpc.js';
+import { ContractSignatures } from './chain/contract-signatures.js';
 import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { DocumentReader } from './document/document-reader.js';
 import { PushedDocuments } from './document/pushed-documents.js';
@@ -54,10 +55,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     DocumentReader,
     ChainRpc,
     ChainTokenUris,
+    ContractSignatures,
     PushedDocuments,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
-  exports: [ChainRpc, MetadataFetcher, PushedDocuments],
+  exports: [ChainRpc, ContractSignatures, MetadataFetcher, PushedDocuments],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {

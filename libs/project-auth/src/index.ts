@@ -8,6 +8,8 @@ export type { NewProject, ProjectChange, ProjectQuery, ShownApiKey } from './pro
 export { ProjectDirectory } from './project-directory.js';
 export type { CallingProject } from './project-directory.js';
 export { Clock, SystemClock } from './clock.js';
+export { ContractWallets } from './contract-wallets.js';
+export type { ContractSignature, ContractVerdict } from './contract-wallets.js';
 export { ApiKeyGuard } from './api-key.guard.js';
 export { WalletSignatureGuard } from './wallet-signature.guard.js';
 export { CallerAuthentication } from './caller-authentication.js';
@@ -23,6 +25,7 @@ export {
   ApiKeyNotFound,
   InvalidProject,
   NotAuthenticated,
+  WalletUnavailable,
   OwnerAlreadyHasProject,
   ProjectNotFound,
   RequestRateExceeded,

@@ -1,4 +1,4 @@
-import { HttpException, HttpStatus, UnauthorizedException } from '@nestjs/common';
+import { HttpException, HttpStatus, ServiceUnavailableException, UnauthorizedException } from '@nestjs/common';
 import type { SignatureRefusal } from './wallet-signature.js';
 
 /** Why a caller is not authenticated. */
@@ -12,6 +12,15 @@ export class NotAuthenticated extends UnauthorizedException {
     message: string,
   ) {
     super(message);
+  }
+}
+
+/** Nobody knows whether a contract has signed the request. Becomes a 503 in any application. */
+export class WalletUnavailable extends ServiceUnavailableException {
+  constructor() {
+    super(
+      'The contract of x-imx-eth-address could not be asked whether x-imx-eth-signature is its signature: try again.',
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import { ApiKey } from './api-key.entity.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { CallerAuthentication } from './caller-authentication.js';
 import { Clock, SystemClock } from './clock.js';
+import { ContractWallets, NoContractWallets } from './contract-wallets.js';
 import { PROJECT_AUTH_CONFIG, projectAuthOptions, type ProjectAuthOptions } from './project-auth.options.js';
 import { ProjectDirectory } from './project-directory.js';
 import { Project } from './project.entity.js';
@@ -32,11 +33,19 @@ export interface ProjectAuthExtras {
   projectDirectory?: Provider<ProjectDirectory>;
   /** A provider for your own Clock. */
   clock?: Provider<Clock>;
+  /** A provider for your own ContractWallets. NftRefreshModule has one. */
+  contractWallets?: Provider<ContractWallets>;
 }
 
 const NAME = 'ProjectAuthModule';
 // setExtras treats every name that is missing here as an option.
-const STANDARD_EXTRAS = { isGlobal: true, contextName: undefined, projectDirectory: undefined, clock: undefined };
+const STANDARD_EXTRAS = {
+  isGlobal: true,
+  contextName: undefined,
+  projectDirectory: undefined,
+  clock: undefined,
+  contractWallets: undefined,
+};
 const ENTITIES = [Project, ApiKey];
 
 const GIVEN_DIRECTORY = Symbol('GivenProjectDirectory');
@@ -48,7 +57,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .setExtras<ProjectAuthExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames(NAME, module, given, { options: projectAuthOptions.names, extras: Object.keys(STANDARD_EXTRAS) });
-    const { isGlobal = true, contextName, projectDirectory, clock } = given;
+    const { isGlobal = true, contextName, projectDirectory, clock, contractWallets } = given;
     // Registers the entities for `autoLoadEntities`. The module that it returns has repositories, which are not needed.
     MikroOrmModule.forFeature(ENTITIES, contextName);
     return {
@@ -63,6 +72,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         entityManagerOf({ module: NAME, contextName, entities: ENTITIES }),
         { provide: ProjectDirectory, useExisting: projectDirectory ? GIVEN_DIRECTORY : Projects },
         clock ?? { provide: Clock, useClass: SystemClock },
+        contractWallets ?? { provide: ContractWallets, useClass: NoContractWallets },
       ],
     };
   })

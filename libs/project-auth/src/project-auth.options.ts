@@ -17,6 +17,13 @@ const projectAuthOptionsSchema = z.strictObject({
    */
   oneTimeSignatures: z.boolean().default(false),
   /**
+   * The chain whose contracts may own projects: an owner address with a contract signs as ERC-1271 defines it. One chain, because the same
+   * address can belong to somebody else on another one. Needs a node of the chain in `rpcUrls`, which is trusted. Absent: only keys
+   * sign.
+   * @takesEffect each request
+   */
+  contractWalletChainId: z.int().min(1).optional(),
+  /**
    * The maximum number of requests per second for a project without a limit of its own. The public guide promises 5. 0 blocks every
    * request.
    * @takesEffect each request

@@ -1,11 +1,12 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Clock } from './clock.js';
+import { ContractWallets } from './contract-wallets.js';
 import { CALLING_PROJECT, headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
-import { NotAuthenticated } from './project-auth.errors.js';
+import { NotAuthenticated, WalletUnavailable } from './project-auth.errors.js';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
-import { checkWalletSignature } from './wallet-signature.js';
+import { checkWalletSignature, type SignatureCheck } from './wallet-signature.js';
 
 const HEADERS = {
   address: 'x-imx-eth-address',
@@ -25,8 +26,16 @@ export class WalletSignatureGuard implements CanActivate {
     private readonly directory: ProjectDirectory,
     private readonly clock: Clock,
     private readonly replays: SignatureReplayStore,
+    private readonly contracts: ContractWallets,
     @Inject(PROJECT_AUTH_CONFIG) private readonly config: ProjectAuthConfig,
-  ) {}
+  ) {
+    const { contractWalletChainId: chainId } = config;
+    if (chainId !== undefined && !contracts.supports(chainId)) {
+      throw new Error(
+        `contractWalletChainId is ${chainId}, and metadataFetch.rpcUrls has no node of this chain: add one, or leave out the option.`,
+      );
+    }
+  }
 
   static isUsedBy(request: AuthenticatedRequest): boolean {
     return Object.values(HEADERS).some((name) => headerOf(request, name) !== undefined);
@@ -40,7 +49,7 @@ export class WalletSignatureGuard implements CanActivate {
 
   /**
    * Records the use of every signature, so that one that was seen in any request cannot be used where an unused one is
-   * required. Throws NotAuthenticated; an address without a project gets the error of a wrong signature.
+   * required. Throws NotAuthenticated; an address without a project gets the error of a wrong signature. Throws WalletUnavailable.
    */
   async authenticate(
     request: AuthenticatedRequest,
@@ -55,17 +64,21 @@ export class WalletSignatureGuard implements CanActivate {
       this.clock.now(),
       this.config.signatureWindowSeconds,
     );
-    if (check.kind === 'refused') throw new NotAuthenticated(check.reason, check.message);
-    const project = await this.directory.findByOwner(check.address);
-    if (!project) {
+    const signer = check.kind === 'signed' ? check : check.claim;
+    const project = signer && (await this.directory.findByOwner(signer.address));
+    // A contract is only asked in the name of an owner.
+    if (check.kind === 'refused' && !(project && (await this.isSignedByContract(check)))) {
+      throw new NotAuthenticated(check.reason, check.message);
+    }
+    if (!signer || !project) {
       throw new NotAuthenticated(
         'invalid_signature',
         'x-imx-eth-signature is not a signature by the owner of a project.',
       );
     }
     const isFirstUse = await this.replays.recordUse(
-      check.address,
-      check.timestampSeconds,
+      signer.address,
+      signer.timestampSeconds,
       this.config.signatureWindowSeconds,
     );
     if (!isFirstUse && (requiresUnusedSignature || this.config.oneTimeSignatures)) {
@@ -75,5 +88,14 @@ export class WalletSignatureGuard implements CanActivate {
       );
     }
     return project;
+  }
+
+  private async isSignedByContract({ claim }: Extract<SignatureCheck, { kind: 'refused' }>): Promise<boolean> {
+    const { contractWalletChainId: chainId } = this.config;
+    if (chainId === undefined || !claim) return false;
+    const { address, hash, signature } = claim;
+    const verdict = await this.contracts.verify({ chainId, address, hash, signature });
+    if (verdict === 'unavailable') throw new WalletUnavailable();
+    return verdict === 'valid';
   }
 }

@@ -1,4 +1,4 @@
-import { verifyMessage } from 'ethers';
+import { hashMessage, verifyMessage } from 'ethers';
 import { parseAddress } from './ethereum-address.js';
 
 /** The values of the three headers as received; an absent one is undefined. */
@@ -13,11 +13,21 @@ export type SignatureRefusal =
 
 export type SignatureCheck =
   | { kind: 'signed'; address: string; timestampSeconds: number }
-  | { kind: 'refused'; reason: SignatureRefusal; message: string };
+  | {
+      kind: 'refused';
+      reason: SignatureRefusal;
+      message: string;
+      /** Only a contract at this address can still say that the signature is its own. */
+      claim?: { address: string; timestampSeconds: number; hash: string; signature: string };
+    };
 
 /** Ten digits: whole seconds between 2001 and 2286. */
 const SECONDS = /^[1-9][0-9]{9}$/;
 const MILLISECONDS = /^[1-9][0-9]{12}$/;
+/** Signatures of contracts have any length; those of wallets with many owners some kilobytes. */
+const BYTES = /^0x(?:[0-9a-f]{2}){0,4096}$/i;
+/** The end of a signature by a contract that is yet to be deployed. */
+const ERC6492 = /(?:6492){16}$/;
 
 /**
  * Checks that `address` signed the timestamp: EIP-191 `personal_sign` over the header's decimal text, byte for byte, and
@@ -54,16 +64,24 @@ export function checkWalletSignature(headers: SignatureHeaders, now: Date, windo
       `x-imx-eth-timestamp is more than ${windowSeconds} seconds from the time of the service, which is ${serverSeconds}.`,
     );
   }
-  if (recoverSigner(timestamp, signature) !== claimed) {
+  const signer = { address: claimed.toLowerCase(), timestampSeconds: Number(timestamp) };
+  if (recoverSigner(timestamp, signature) === claimed) return { kind: 'signed', ...signer };
+  if (ERC6492.test(signature)) {
     return refuse(
       'invalid_signature',
-      'x-imx-eth-signature is not a signature of x-imx-eth-timestamp by x-imx-eth-address.',
+      'x-imx-eth-signature is of a wallet that is not deployed yet (ERC-6492): deploy the wallet first.',
     );
   }
-  return { kind: 'signed', address: claimed.toLowerCase(), timestampSeconds: Number(timestamp) };
+  const refusal = refuse(
+    'invalid_signature',
+    'x-imx-eth-signature is not a signature of x-imx-eth-timestamp by x-imx-eth-address.',
+  );
+  return BYTES.test(signature)
+    ? { ...refusal, claim: { ...signer, hash: hashMessage(timestamp), signature } }
+    : refusal;
 }
 
-function refuse(reason: SignatureRefusal, message: string): SignatureCheck {
+function refuse(reason: SignatureRefusal, message: string): Extract<SignatureCheck, { kind: 'refused' }> {
   return { kind: 'refused', reason, message };
 }
 

@@ -23,7 +23,7 @@ const UNAVAILABLE_LOG: Record<UnavailableReason, string> = {
 /** A reason that lasts is logged once in this time. */
 const LOG_INTERVAL_MS = 60_000;
 
-/** A database that restarts, or is being migrated, is usually available within seconds. */
+/** A database that restarts or is being migrated, like a node, is usually available within seconds. */
 const RETRY_AFTER_SECONDS = 5;
 
 /** Translates every error on the routes of a dialect into its error shape. */
@@ -55,7 +55,7 @@ export abstract class DialectFilter implements ExceptionFilter {
     const errors = [error];
     try {
       const response = await this.responseTo(error, request);
-      if (response) return response;
+      if (response) return response.status === 503 ? withRetryAfter(response) : response;
     } catch (second) {
       errors.push(second);
     }
@@ -66,8 +66,7 @@ export abstract class DialectFilter implements ExceptionFilter {
 
   private responseToFault(why: UnavailableReason | null): ErrorResponse {
     if (!why) return this.internalError();
-    const response = this.unavailableResponse(why, UNAVAILABLE[why]);
-    return { ...response, headers: { ...response.headers, 'retry-after': String(RETRY_AFTER_SECONDS) } };
+    return withRetryAfter(this.unavailableResponse(why, UNAVAILABLE[why]));
   }
 
   private log(error: unknown, { traceId }: ErrorResponse): void {
@@ -91,6 +90,10 @@ export abstract class DialectFilter implements ExceptionFilter {
       retryAfterSeconds: RETRY_AFTER_SECONDS,
     });
   }
+}
+
+function withRetryAfter(response: ErrorResponse): ErrorResponse {
+  return { ...response, headers: { 'retry-after': String(RETRY_AFTER_SECONDS), ...response.headers } };
 }
 
 /** Why the service is unavailable; null for errors of other kinds. */

@@ -20,6 +20,7 @@ import { isEverything, type TokenIdPage, type TokenIdQuery, type TokenSelection 
 import {
   TokenStore,
   type StoredToken,
+  type TokenAge,
   type TokenLimit,
   type TokenPage,
   type TokenPageQuery,
@@ -102,6 +103,22 @@ export class DatabaseTokenStore extends TokenStore {
       where collection_id = ${collectionId}::uuid and token_id = any(${textArray(tokenIds)}::text[]::numeric[])
         and burned_at is not null`.execute(this.em.fork().getKysely());
     return rows.map(({ tokenId }) => tokenId);
+  }
+
+  override async listAges({ collectionId, after, limit }: Parameters<TokenStore['listAges']>[0]): Promise<TokenAge[]> {
+    const { rows } = await sql<{ [Field in keyof TokenAge]: TokenAge[Field] | string }>`
+      select token_id::text as "tokenId", last_attempt_at as "lastAttemptAt", changed_at as "changedAt", burned_at as "burnedAt"
+      from nft_metadata.tokens as token
+      where collection_id = ${collectionId}::uuid ${after === undefined ? sql`` : sql`and token.token_id > ${after}::numeric`}
+      order by token.token_id
+      limit ${limit}`.execute(this.em.fork().getKysely());
+    const toDate = (value: Date | string | null) => (value === null ? null : new Date(value));
+    return rows.map(({ tokenId, lastAttemptAt, changedAt, burnedAt }) => ({
+      tokenId,
+      lastAttemptAt: toDate(lastAttemptAt),
+      changedAt: toDate(changedAt),
+      burnedAt: toDate(burnedAt),
+    }));
   }
 
   override async findToken(reference: TokenReference): Promise<TokenRecord | null> {

@@ -13,6 +13,7 @@ export type {
   UpdatedTokensQuery,
   WriteOptions,
   WriteResult,
+  TokenAge,
 } from './token-store.js';
 export { MAX_RANGES, normalizeSelection, SELECTABLE_STATUSES } from './token-selection.js';
 export type { SelectableStatus, TokenIdPage, TokenIdQuery, TokenRange, TokenSelection } from './token-selection.js';

@@ -153,6 +153,9 @@ export interface StoredToken extends TokenReference {
   known?: unknown;
 }
 
+/** When a token was fetched, changed and burned: what a refresh by age decides with. */
+export type TokenAge = Pick<TokenRecord, 'tokenId' | 'lastAttemptAt' | 'changedAt' | 'burnedAt'>;
+
 /** The most records that `listTokens` returns. */
 const LIST_LIMIT = 1000;
 
@@ -277,6 +280,26 @@ export abstract class TokenStore {
       .map(({ tokenId }) => tokenId);
     if (tokens.length === size && inRange.length === tokens.length) return { tokenIds, next: inRange.at(-1)!.tokenId };
     return { tokenIds, next: others.length > 0 ? range.to : null };
+  }
+
+  /**
+   * The ages of the next `limit` tokens above `after`, in the order of token ids. This default implementation reads whole records with
+   * `listTokens`: override it when your store can read the times alone.
+   */
+  async listAges({
+    collectionId,
+    after,
+    limit,
+  }: Required<Pick<TokenQuery, 'collectionId' | 'limit'>> & { after?: string }): Promise<TokenAge[]> {
+    const ages: TokenAge[] = [];
+    for (let from = after; ages.length < limit;) {
+      const size = Math.min(limit - ages.length, LIST_LIMIT);
+      const page = await this.listTokens({ collectionId, limit: size, ...(from !== undefined && { after: from }) });
+      ages.push(...page);
+      if (page.length < size) break;
+      from = page.at(-1)!.tokenId;
+    }
+    return ages;
   }
 
   /** How many tokens are selected now. This default implementation reads all pages of `selectTokens`. */

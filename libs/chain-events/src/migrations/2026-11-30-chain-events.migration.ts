@@ -43,12 +43,16 @@ export class ChainEventsMigration extends Migration {
     // What a collection wants of its chain. since_block: the newest block when it was first watched; earlier events are not
     // read. selection_requested_at, selection_refresh_id: its last refresh of many tokens. hour_started_at, hour_tokens and
     // hour_selected: what events have refreshed in this hour, as single tokens and in refreshes of many tokens.
+    // refresh_every_seconds: how often its tokens are refreshed by age. round_after and round_step_at: how far the round over them is.
     this.addSql(`
       create table nft_metadata.watched_collections (
         collection_id uuid primary key references nft_metadata.collections (id) on delete cascade,
         events boolean not null default false,
         discover text not null default 'none' check (discover in ('none', 'mints')),
         contract_refreshes_tokens boolean not null default false,
+        refresh_every_seconds integer check (refresh_every_seconds between 3600 and 7776000),
+        round_after numeric(78, 0),
+        round_step_at timestamptz,
         since_block bigint,
         selection_requested_at timestamptz,
         selection_refresh_id uuid,
