@@ -99,8 +99,8 @@ describe('collections of a project', () => {
     [{ metadata_url: 'https://a.example:22' }, 'is not allowed: blocked_port'],
     [{ uri_rule: 'as_is' }, 'uri_rule cannot be set'],
     [{ metadataUrl: 'https://a.example' }, 'metadataUrl is not a field here; did you mean metadata_url?'],
-    [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, uri_rule, push_policy'],
-    [{ project_id: 'other' }, 'project_id is not a field here; there are metadata_url, uri_rule, push_policy'],
+    [{ host_concurrency: 1000 }, 'host_concurrency is not a field here; there are metadata_url, push_policy, uri_rule'],
+    [{ project_id: 'other' }, 'project_id is not a field here; there are metadata_url, push_policy, uri_rule'],
     [[], 'the body must be a JSON object'],
   ])('a project is told what is wrong with the change %j', async (body, message) => {
     const project = await test.aProject();

@@ -157,6 +157,7 @@ describe('reading refreshes', () => {
       paused_at: null,
       cancelled_at: null,
       retry_of: null,
+      event: null,
       progress: null,
       reasons: [],
       advice: expect.any(Array) as string[],

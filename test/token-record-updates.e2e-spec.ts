@@ -68,6 +68,7 @@ describe('refreshes that succeed', () => {
     await refresh(project);
     const before = await readToken(project);
     expect(Object.entries(before).filter(([, value]) => value === null)).toEqual([
+      ['pushed_by', null],
       ['stale_since', null],
       ['held_until', null],
       ['burned_at', null],

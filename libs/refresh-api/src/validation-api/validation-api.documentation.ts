@@ -79,6 +79,8 @@ const EXAMPLE = {
         warnings: ['relative_image'],
         metadata_status: 'ok',
         metadata_url: `${URL}/1`,
+        metadata_source: 'metadata_api',
+        pushed_by: null,
         metadata_version: 2,
         content_hash: '7b5bc0d9d1f2f0e2b1a0d7c6e5f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f6',
         last_attempt_at: FETCHED_AT,
