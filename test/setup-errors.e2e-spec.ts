@@ -196,7 +196,10 @@ describe('misplaced options', () => {
     ],
     [{ metadatarefresh: {} }, 'metadatarefresh is not an option here; did you mean metadataRefresh?'],
     [{ exposeTokenRoute: true }, 'exposeTokenRoute is not an option here; did you mean exposeTokenRoutes?'],
-    [{ colour: 'red' }, 'colour is not an option here; there are chainEvents, clock, contextName, contractWallets, decorators'],
+    [
+      { colour: 'red' },
+      'colour is not an option here; there are chainEvents, clock, contextName, contractWallets, decorators',
+    ],
     [{ runDelivery: true }, 'runDelivery belongs to MetadataEventsModule, which you import separately'],
     [{ runMode: 'workers' }, 'runMode'],
   ])('the error for a misplaced option names where it belongs: %j', async (options, text) => {
