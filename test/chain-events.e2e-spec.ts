@@ -365,7 +365,6 @@ describe('stops', () => {
 });
 
 describe('a large collection', () => {
-  // A short cut of `npm run bench -- --only chain-events`, which has a million tokens.
   it('an event about all of 100,000 tokens is one refresh, and does not delay another project [N12]', async () => {
     test = await start({ eventTokensPerHour: 10_000_000 });
     const project = await watched({ tokens: ['0'] });
