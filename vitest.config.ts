@@ -52,6 +52,17 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      // Starts, stops and kills services, servers and worker processes.
+      {
+        extends: true,
+        test: {
+          name: 'processes',
+          include: ['test/processes/*.process-spec.ts'],
+          ...withPostgres,
+          ...parallel,
+          sequence: { groupOrder: 1 },
+        },
+      },
       // Kills processes and servers for minutes. One suite at a time, because each needs the whole machine.
       {
         extends: true,

@@ -1,13 +1,13 @@
 import { ChainStatuses } from '@app/chain-events';
 import { id, toBeHex, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
-import { delay, rounds, waitUntil } from './support/crash-test.js';
-import { http } from './support/project-api.js';
-import { RpcHost } from './support/rpc-host.js';
-import { startServiceProcess, type ServiceProcess } from './support/service-process.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
-import { ids } from './support/token-ids.js';
-import { watchCollection } from './support/watched-collection.js';
+import { Anvil } from '../support/anvil.js';
+import { delay, rounds, waitUntil } from '../support/crash-test.js';
+import { http } from '../support/project-api.js';
+import { RpcHost } from '../support/rpc-host.js';
+import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
+import { startApp, type TestApp, type TestProject } from '../support/start-app.js';
+import { ids } from '../support/token-ids.js';
+import { watchCollection } from '../support/watched-collection.js';
 
 /** A process that watches, with its way to the node, which tells whether it reads the chain. */
 interface Watcher {

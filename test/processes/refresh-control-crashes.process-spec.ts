@@ -1,6 +1,6 @@
-import { CrashTest, waitUntil, type CrashProject, type HeldLock } from './support/crash-test.js';
-import { blockCommits, installCommitTriggers } from './support/kill-points.js';
-import type { ServiceProcess } from './support/service-process.js';
+import { CrashTest, waitUntil, type CrashProject, type HeldLock } from '../support/crash-test.js';
+import { blockCommits, installCommitTriggers } from '../support/kill-points.js';
+import type { ServiceProcess } from '../support/service-process.js';
 
 // Each test starts processes and kills them, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 180_000 });

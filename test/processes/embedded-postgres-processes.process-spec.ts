@@ -6,7 +6,7 @@ import {
   expectNoServer,
   runEmbedded,
   untilRunning,
-} from './support/embedded-process.js';
+} from '../support/embedded-process.js';
 import {
   createProject,
   enterTogetherAndLeave,
@@ -16,7 +16,7 @@ import {
   startServiceAndCommand,
   startTwoServices,
   stopTheServiceThatStarts,
-} from './support/embedded-scenarios.js';
+} from '../support/embedded-scenarios.js';
 
 // A short cut of test/chaos/embedded-postgres.chaos-spec.ts, which has twenty rounds of each.
 

@@ -1,9 +1,9 @@
-import { CrashTest, waitUntil } from './support/crash-test.js';
-import { FullDisk } from './support/full-disk.js';
-import { killAt, killPoints, installCommitTriggers } from './support/kill-points.js';
-import { completeAfterLeaseExpired, shutDownGracefully } from './support/worker-scenarios.js';
-import { readRefresh, requestRefresh } from './support/project-api.js';
-import type { ServiceProcess } from './support/service-process.js';
+import { CrashTest, waitUntil } from '../support/crash-test.js';
+import { FullDisk } from '../support/full-disk.js';
+import { killAt, killPoints, installCommitTriggers } from '../support/kill-points.js';
+import { completeAfterLeaseExpired, shutDownGracefully } from '../support/worker-scenarios.js';
+import { readRefresh, requestRefresh } from '../support/project-api.js';
+import type { ServiceProcess } from '../support/service-process.js';
 
 // A short cut of test/chaos, with the same means: `npm run test:chaos` has the rest, and more rounds.
 

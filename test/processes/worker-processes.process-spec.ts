@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { CrashTest, waitUntil } from './support/crash-test.js';
-import { runServiceToItsEnd, type ServiceProcess } from './support/service-process.js';
-import { runningAmong, workerPids } from './support/worker-pids.js';
+import { CrashTest, waitUntil } from '../support/crash-test.js';
+import { runServiceToItsEnd, type ServiceProcess } from '../support/service-process.js';
+import { runningAmong, workerPids } from '../support/worker-pids.js';
 
 /** More than the concurrency of a host, so that the rest is not claimed yet. */
 const TOKENS = 30;

@@ -1,12 +1,12 @@
-import { CrashTest, waitUntil } from './support/crash-test.js';
+import { CrashTest, waitUntil } from '../support/crash-test.js';
 import {
   expectDatabaseUnavailable,
   expectRecovered,
   killDatabase,
   type Services,
-} from './support/database-scenarios.js';
-import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
-import { TcpProxy } from './support/tcp-proxy.js';
+} from '../support/database-scenarios.js';
+import { startPostgresServer, type PostgresServer } from '../support/postgres-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 // A short cut of test/chaos, with the same means: `npm run test:chaos` has the rest, and more rounds.
 

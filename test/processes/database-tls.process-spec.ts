@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
-import { connectionTo } from '../src/database/database-client.js';
-import { selfSigned } from './support/certificate.js';
-import { MetadataHost } from './support/metadata-host.js';
-import { startPostgresServer, type PostgresServer } from './support/postgres-server.js';
-import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
+import { connectionTo } from '../../src/database/database-client.js';
+import { selfSigned } from '../support/certificate.js';
+import { MetadataHost } from '../support/metadata-host.js';
+import { startPostgresServer, type PostgresServer } from '../support/postgres-server.js';
+import { runServiceToItsEnd, startServiceProcess } from '../support/service-process.js';
 import {
   asAdmin,
   CERTIFIED_DATABASE,
@@ -19,9 +19,9 @@ import {
   PASSWORD,
   requireTls,
   USER,
-} from './support/tls-postgres.js';
+} from '../support/tls-postgres.js';
 
-const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
 
 let server: PostgresServer;
 let metadataApi: MetadataHost;

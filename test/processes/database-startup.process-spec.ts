@@ -4,15 +4,15 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { enterEmbeddedPostgres } from '../src/database/embedded-postgres.js';
-import { createEmptyDatabase } from './support/database.js';
-import { findFreePort } from './support/host-process.js';
-import { MetadataHost } from './support/metadata-host.js';
-import { runServiceToItsEnd, startServiceProcess } from './support/service-process.js';
-import { TcpProxy } from './support/tcp-proxy.js';
+import { enterEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import { createEmptyDatabase } from '../support/database.js';
+import { findFreePort } from '../support/host-process.js';
+import { MetadataHost } from '../support/metadata-host.js';
+import { runServiceToItsEnd, startServiceProcess } from '../support/service-process.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
-const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
-const MAIN = fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 
 let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
 let folder: string;
@@ -241,7 +241,7 @@ it.each([
 describe('health check of the image', () => {
   /** As Docker runs it: by a shell, with the variables of the container. */
   async function healthCheck(port: string): Promise<number | null> {
-    const dockerfile = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
+    const dockerfile = await readFile(new URL('../../Dockerfile', import.meta.url), 'utf8');
     const [, command] = /^HEALTHCHECK (?:--\S+ |\\\n +)*CMD (.+)$/m.exec(dockerfile)!;
     const child = spawn('sh', ['-c', command!], {
       env: { PATH: `${process.execPath.replace(/[^/]+$/, '')}:${process.env['PATH']}`, PORT: port },
@@ -275,8 +275,8 @@ describe('health check of the image', () => {
   );
 
   it('the health check of the image allows a container time to wait for its database, and compose restarts what has ended', async () => {
-    const dockerfile = await readFile(new URL('../Dockerfile', import.meta.url), 'utf8');
-    const compose = await readFile(new URL('../compose.yaml', import.meta.url), 'utf8');
+    const dockerfile = await readFile(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    const compose = await readFile(new URL('../../compose.yaml', import.meta.url), 'utf8');
 
     expect(Number(/--start-period=(\d+)s/.exec(dockerfile)?.[1])).toBeGreaterThan(60);
     expect(compose.match(/^ {4}restart: unless-stopped$/gm)).toHaveLength(2);

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { createReadableFolder } from './support/embedded-process.js';
-import { reapOnExit } from './support/process-reaper.js';
+import { createReadableFolder } from '../support/embedded-process.js';
+import { reapOnExit } from '../support/process-reaper.js';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -17,8 +17,8 @@ it.each([
   'a test run ended by a $signal that reaches $reaches leaves no process and no folder',
   async ({ signal, reaches }) => {
     const folder = await createReadableFolder();
-    const config = path('support/interrupted/vitest.config.ts');
-    const run = spawn(process.execPath, [path('../node_modules/vitest/vitest.mjs'), 'run', '--config', config], {
+    const config = path('../support/interrupted/vitest.config.ts');
+    const run = spawn(process.execPath, [path('../../node_modules/vitest/vitest.mjs'), 'run', '--config', config], {
       env: { PATH: process.env['PATH'], TMPDIR: folder },
       detached: true,
     });
