@@ -26,8 +26,10 @@ class Canary {
   }
 
   async close(): Promise<void> {
+    const closed = new Promise((done) => this.server.close(done));
+    // Only now: a connection that is opened later would keep the server open for a minute.
     this.server.closeAllConnections();
-    await new Promise((done) => this.server.close(done));
+    await closed;
   }
 }
 

@@ -160,8 +160,10 @@ export class MetadataHost {
   }
 
   async close(): Promise<void> {
+    const closed = new Promise((done) => this.server.close(done));
+    // Only now: a connection that is opened later would keep the server open for a minute.
     this.server.closeAllConnections();
-    await new Promise((done) => this.server.close(done));
+    await closed;
   }
 
   private handle(request: IncomingMessage, response: ServerResponse): void {

@@ -53,8 +53,10 @@ export class WebhookReceiver {
   }
 
   async close(): Promise<void> {
+    const closed = new Promise((done) => this.server.close(done));
+    // Only now: a connection that is opened later would keep the server open for a minute.
     this.server.closeAllConnections();
-    await new Promise((done) => this.server.close(done));
+    await closed;
   }
 
   private reply(path: string, response: ServerResponse): void {
