@@ -71,6 +71,14 @@ it('a host with runWorker: false accepts refreshes, and completes them when it r
   await host.close();
 });
 
+it('a script of a host that serves pushes runs without an HTTP server', async () => {
+  const script = await run([connection(), NftRefreshModule.forRoot({ runWorker: false, zkevmApiPath: 'v1' })]);
+
+  // An error that is thrown after the start, in a timer, fails the test run.
+  expect(script.get(MetadataRefreshService)).toBeInstanceOf(MetadataRefreshService);
+  await script.close();
+});
+
 it('a host with exposeCollectionRoutes lets a project read its collections', async () => {
   const host = await startHostApp(database, metadataApi, {
     nftRefresh: { runMode: 'api', exposeCollectionRoutes: true },

@@ -34,8 +34,10 @@ export class PushBodies {
     this.isPush = apiPathsOf(this.paths, prefixes).isPush;
   }
 
-  private register({ httpAdapter }: HttpAdapterHost): void {
-    if (httpAdapter.getType() !== 'express') return;
+  private register(adapterHost: HttpAdapterHost): void {
+    // null in a process without HTTP, such as a script of the host application.
+    const httpAdapter = adapterHost.httpAdapter as HttpAdapterHost['httpAdapter'] | null;
+    if (httpAdapter?.getType() !== 'express') return;
     const parse = bodyParser.json({ limit: MAX_PUSH_BYTES });
     httpAdapter.use((request: IncomingMessage & { path: string }, response: ServerResponse, next: Next) => {
       if (request.method === 'POST' && this.isPush?.(request.path)) parse(request, response, next);
