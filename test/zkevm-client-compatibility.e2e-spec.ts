@@ -211,7 +211,7 @@ describe('the published client of Immutable zkEVM', () => {
     const project = await aTestnetProject(test);
     const revoked = await aTestnetProject(test);
     await test.revokeApiKey(revoked);
-    const unknown = `${project.apiKey.slice(0, -1)}0`;
+    const unknown = `${project.apiKey.slice(0, -1)}${project.apiKey.endsWith('0') ? '1' : '0'}`;
 
     for (const key of [undefined, unknown, revoked.apiKey, 'pk_imapik-test-abc', 'sk_imapik-test-abc']) {
       const error = await errorOf(clientOf(key).refreshNFTMetadata(pushOf(project, [anItemFor('Sword')])));
