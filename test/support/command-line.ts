@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { reapOnExit } from './process-reaper.js';
+import { reapOnExit } from '@app/testing';
 
 const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { findFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
-import { createHostFolder, installPackage, npmInstall } from './npm-pack.js';
+import { createHostFolder, installPackage, linkPackages, npmInstall } from './npm-pack.js';
 
 interface Manifest {
   scripts: Record<string, string>;
@@ -12,13 +12,15 @@ interface Manifest {
 const SHOP_URL = 'http://127.0.0.1:3000';
 
 /**
- * Executes the code blocks of a guide. It replaces three things: `npx` with the Nest CLI of this repository, `npm install` with
- * symbolic links, and the ports and database URL of the page with those of the test.
+ * Executes the code blocks of a guide. It replaces four things: `npx` with the Nest CLI of this repository, `npm install` with
+ * symbolic links, Vitest's plugin for aliases with none, and the ports and database URL of the page with those of the test.
  */
 export class GuideRunner {
   /** The responses to the requests of the page. */
   readonly responses: unknown[] = [];
   readonly compiled: string[] = [];
+  /** Whether the suite of the page has passed. */
+  hasTested = false;
   /** The current working directory of the page. */
   private folder = '';
   private root = '';
@@ -74,7 +76,9 @@ export class GuideRunner {
     const command = words.slice(0, 2).join(' ');
     if (command === 'npx @nestjs/cli') return this.generate(words.slice(2));
     if (words[0] === 'cd') return void (this.folder = join(this.folder, words[1]!));
+    if (line.startsWith('npm install --save-dev')) return linkPackages(this.folder, words.slice(3));
     if (command === 'npm install') return this.install(words.slice(2));
+    if (line === 'npm run test:e2e') return this.test();
     if (line === 'npm run build') return runTool(this.folder, '@nestjs/cli/bin/nest.js', 'build');
     if (line === 'npm run start:prod &') return this.start();
     if (line === 'node metadata-server.mjs &')
@@ -103,11 +107,27 @@ export class GuideRunner {
       'vitest',
       '@nestjs/schematics',
       '@nestjs/cli',
+      '@nestjs/testing',
+      '@types/supertest',
+      'supertest',
     ];
     const declared = [...Object.keys(manifest.dependencies), ...wanted.filter((name) => name !== 'nestjs-nft-refresh')];
-    const { peerDependencies } = await installPackage(this.folder, [...declared, ...typesAndTools]);
-    const missing = Object.keys(peerDependencies).filter((name) => !declared.includes(name));
+    const { peerDependencies, peerDependenciesMeta } = await installPackage(this.folder, [
+      ...declared,
+      ...typesAndTools,
+    ]);
+    const needed = Object.keys(peerDependencies).filter((name) => !(name in peerDependenciesMeta));
+    const missing = needed.filter((name) => !declared.includes(name));
     if (missing.length > 0) throw new Error(`The page does not install the peer dependencies ${missing.join(', ')}.`);
+  }
+
+  /** With the generated configuration, except a plugin for aliases that is not installed here. */
+  private async test(): Promise<void> {
+    const config = join(this.folder, 'vitest.config.e2e.ts');
+    const text = await readFile(config, 'utf8');
+    await writeFile(config, text.replaceAll(/^.*tsconfigPaths.*\n/gm, ''));
+    await runTool(this.folder, 'vitest/vitest.mjs', 'run', '--config', config, 'metadata-refresh');
+    this.hasTested = true;
   }
 
   private async start(): Promise<void> {

@@ -15,6 +15,8 @@ export interface PackageManifest {
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
   peerDependencies: Record<string, string>;
+  /** Names the optional ones. */
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
 }
 
 /** A temporary folder outside the repository, so that Node does not resolve packages from its node_modules. */
@@ -36,13 +38,23 @@ export async function installPackage(host: string, hostNeeds: readonly string[] 
   await mkdir(modules, { recursive: true });
   const manifest = JSON.parse(await readFile(join(host, 'package/package.json'), 'utf8')) as PackageManifest;
   await rename(join(host, 'package'), join(modules, manifest.name));
-  const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
-  for (const name of new Set([...declared, ...hostNeeds])) {
-    const link = join(modules, name);
-    await mkdir(dirname(link), { recursive: true });
-    await symlink(await realpath(join(ROOT, 'node_modules', name)), link, 'junction');
-  }
+  const isOptional = (name: string) => name in manifest.peerDependenciesMeta;
+  const peers = Object.keys(manifest.peerDependencies).filter((name) => !isOptional(name));
+  await linkPackages(host, [...Object.keys(manifest.dependencies ?? {}), ...peers, ...hostNeeds]);
   return manifest;
+}
+
+/** Links packages of this repository into the node_modules of a host, except those that it has. */
+export async function linkPackages(host: string, names: readonly string[]): Promise<void> {
+  for (const name of new Set(names)) {
+    const link = join(host, 'node_modules', name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(await realpath(join(ROOT, 'node_modules', name)), link, 'junction').catch(ignoreExisting);
+  }
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
 
 /** Runs `npm pack` and returns the path of the tarball. */
