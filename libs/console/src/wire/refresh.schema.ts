@@ -97,7 +97,7 @@ const refreshHostSchema = z.object({
 const storySchema = z.array(
   z.object({
     at: timeSchema,
-    kind: z.enum(['accepted', 'begun', 'first_failure', 'paused', 'cancelled', 'cooldown', 'completed', 'half_done']),
+    kind: z.enum(['accepted', 'begun', 'first_failure', 'paused', 'cancelled', 'cooldown', 'completed']),
     /** Of `first_failure`. */
     reason: z.string().nullable(),
     tokenId: tokenIdSchema.nullable(),

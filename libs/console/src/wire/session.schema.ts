@@ -66,8 +66,6 @@ export type SignIn = z.output<typeof signInSchema>;
 export const challengeRequestSchema = z.strictObject({
   /** The address of the wallet that will sign: that of the project's owner. */
   address: z.string(),
-  /** What the viewer sees in the address bar, without path. */
-  origin: z.string().max(300).optional(),
 });
 export type ChallengeRequest = z.output<typeof challengeRequestSchema>;
 

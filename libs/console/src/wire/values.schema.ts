@@ -17,6 +17,7 @@ export const projectNameSchema = z.object({ id: z.string(), name: z.string() });
 
 export const collectionNameSchema = z.object({
   id: z.string(),
+  /** 0: the collection was removed. */
   chainId: countSchema,
   /** Lower case. */
   address: z.string(),
