@@ -10,7 +10,7 @@ export interface WantedAction {
   /** Such as `refresh.cancel`. */
   action: string;
   target: string;
-  /** The project whose things it is about; absent: that of the person, if it has one. */
+  /** The project whose things it is about, once that is known; absent: that of the person, if it has one. */
   projectId?: string | undefined;
   /** Partners are told that there is no such thing. */
   onlyOperators?: boolean;

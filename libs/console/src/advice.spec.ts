@@ -10,7 +10,7 @@ const REASONS: [RefreshErrorCode, string][] = [
   ),
 ];
 
-it.each(REASONS)('the reason %s %s says what is wrong and what to do, in a sentence each [C27]', (code, reason) => {
+it.each(REASONS)('the reason %s %s says what is wrong and what to do, in a sentence each [K27]', (code, reason) => {
   const { title, advice } = adviceOn(code, reason);
 
   expect(title).toMatch(/^[A-Z].{10,}[^.:]$/);

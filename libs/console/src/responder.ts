@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, StreamableFile } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { consoleHeaders } from './headers.js';
 import { headerOf, type HttpRequest, type HttpResponse } from './http.js';
@@ -37,7 +37,8 @@ export class Responder {
   ): void {
     const { httpAdapter } = this.adapterHost;
     for (const [name, value] of Object.entries(headers)) httpAdapter.setHeader(response, name, value);
-    httpAdapter.reply(response, body, status);
+    // Express's adapter would send a Buffer as JSON.
+    httpAdapter.reply(response, Buffer.isBuffer(body) ? new StreamableFile(body) : body, status);
   }
 
   /** Beside the cookies of the host application. */

@@ -26,7 +26,7 @@ import {
 } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { z } from 'zod';
-import { Actions } from '../actions.js';
+import { Actions, type WantedAction } from '../actions.js';
 import { ConsoleFilter } from '../console.filter.js';
 import { notFound } from '../console.errors.js';
 import { cursorSchema, timePositionSchema, tokenPositionSchema } from '../cursor.js';
@@ -193,8 +193,10 @@ export class RefreshesController {
     refreshId: string,
     work: (refresh: ProjectRefreshDetails, project: RefreshingProject) => Promise<Result>,
   ): Promise<Result> {
-    return this.actions.run({ person, action, target: refreshId }, async () => {
+    const wanted: WantedAction = { person, action, target: refreshId };
+    return this.actions.run(wanted, async () => {
       const refresh = await this.views.get(person, refreshId);
+      wanted.projectId = refresh.projectId;
       const project = person.kind === 'partner' ? person.project : await this.projects.findById(refresh.projectId);
       if (!project) throw notFound();
       return work(refresh, asRefreshingProject(project));

@@ -54,7 +54,7 @@ function stateOf({ status, notBefore, begunAt, pausedAt, cancelledAt }: ProjectR
 }
 
 /** What the page of a refresh needs beside the refresh. */
-export interface RefreshSurroundings {
+export interface RefreshFacts {
   names: RefreshNames;
   pending: PendingTokens;
   firstFailure: { tokenId: string; reason: string; at: string } | null;
@@ -68,7 +68,7 @@ export interface RefreshSurroundings {
 
 export function toRefreshDetails(
   refresh: ProjectRefreshDetails,
-  { names, pending, firstFailure, cooldownSince, quota, maxAttempts, host, mayAct }: RefreshSurroundings,
+  { names, pending, firstFailure, cooldownSince, quota, maxAttempts, host, mayAct }: RefreshFacts,
 ): RefreshDetails['refresh'] {
   const isPending = refresh.status !== 'completed' && refresh.cancelledAt === null;
   return {
@@ -89,7 +89,7 @@ export function toRefreshDetails(
   };
 }
 
-export function toQuota({ limit, remaining, resetsAt }: QuotaState): z.output<typeof quotaSchema> {
+function toQuota({ limit, remaining, resetsAt }: QuotaState): z.output<typeof quotaSchema> {
   const used = limit - remaining;
   return { limit, used, remaining, resetsAt: used > 0 ? resetsAt.toISOString() : null };
 }
@@ -99,7 +99,7 @@ type Story = RefreshDetails['refresh']['story'];
 /** Newest first. */
 function toStory(
   refresh: ProjectRefreshDetails,
-  { firstFailure, cooldownSince }: Pick<RefreshSurroundings, 'firstFailure' | 'cooldownSince'>,
+  { firstFailure, cooldownSince }: Pick<RefreshFacts, 'firstFailure' | 'cooldownSince'>,
 ): Story {
   const entry = (kind: Story[number]['kind'], at: string | null, more: Partial<Story[number]> = {}): Story =>
     at === null ? [] : [{ at, kind, reason: null, tokenId: null, until: null, ...more }];
@@ -128,12 +128,12 @@ export function toReason({
 }
 
 /** What is known of a token beside what became of it in the refresh. */
-export interface TokenSurroundings {
+export interface TokenFacts {
   record: TokenRecord | undefined;
   response: TokenResponse | undefined;
 }
 
-export function toRefreshToken(token: TokenOfRefresh, { record, response }: TokenSurroundings): RefreshToken {
+export function toRefreshToken(token: TokenOfRefresh, { record, response }: TokenFacts): RefreshToken {
   const { errorCode, reason } = token;
   return {
     tokenId: token.tokenId,
@@ -150,7 +150,7 @@ export function toRefreshToken(token: TokenOfRefresh, { record, response }: Toke
     metadataUrl: token.metadataUrl,
     title: errorCode !== null && reason !== null ? adviceOn(errorCode, reason).title : null,
     nextAttemptAt: token.nextAttemptAt,
-    answer: response
+    response: response
       ? {
           outcome: response.outcome,
           statusCode: response.statusCode,
@@ -162,7 +162,7 @@ export function toRefreshToken(token: TokenOfRefresh, { record, response }: Toke
   };
 }
 
-export function toChange(change: Parameters<typeof toChangeObject>[0]): z.output<typeof changeSchema> {
+function toChange(change: Parameters<typeof toChangeObject>[0]): z.output<typeof changeSchema> {
   const { changed_fields, traits_added, traits_removed, has_all_traits } = toChangeObject(change);
   const toTrait = ({ trait_type, value }: { trait_type: string; value: string }) => ({ traitType: trait_type, value });
   return {

@@ -29,11 +29,11 @@ const hostFields = {
   waiting: boundedCountSchema,
   /** Since when its oldest token is due; null: none is. */
   oldestDueAt: timeSchema.nullable(),
-  /** Answers of the last hour. */
-  answers: countSchema,
+  /** Responses of the last hour. */
+  responses: countSchema,
   /** Of these, how many were a document or "not modified": 0 to 1; null: there were none. */
   good: z.number().min(0).max(1).nullable(),
-  /** Answers a second in the last whole minute. */
+  /** Responses a second in the last whole minute. */
   perSecond: z.number().min(0),
   /** Half and 19 of 20 answers took no longer; null: there were none. */
   medianMs: countSchema.nullable(),
@@ -92,7 +92,7 @@ export const hostSchema = timedSchema.extend({
         share: countSchema,
         inUse: countSchema,
         since: timeSchema,
-        lastSeenAt: timeSchema,
+        lastHeartbeatAt: timeSchema,
       }),
     ),
     /** How it failed in the last hour, the most frequent first. */

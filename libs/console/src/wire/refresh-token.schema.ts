@@ -45,7 +45,7 @@ export const refreshTokenSchema = z.object({
   /** While it waits for another try. */
   nextAttemptAt: timeSchema.nullable(),
   /** The last response to a request of this refresh; null: there was none, or its retention has ended. */
-  answer: z
+  response: z
     .object({
       outcome: z.string(),
       statusCode: z.int().nullable(),

@@ -11,7 +11,7 @@ export const workerListSchema = timedSchema.extend({
       version: z.string(),
       state: z.enum(['alive', 'silent', 'stopped']),
       startedAt: timeSchema,
-      lastSeenAt: timeSchema,
+      lastHeartbeatAt: timeSchema,
       /** The hosts that it asks now. */
       hosts: z.array(z.object({ host: z.string(), share: countSchema, inUse: countSchema })),
     }),
