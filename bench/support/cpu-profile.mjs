@@ -1,5 +1,5 @@
 // Aggregates a profile of `node --cpu-prof`: CPU time in microseconds, within a time range.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -60,9 +60,14 @@ const maps = new Map();
 /** The URL of a function's file; for a function of a bundle, of the file that it was bundled from. */
 function sourceOf({ url, lineNumber, columnNumber }) {
   if (!url.includes('/dist/bundle/')) return url;
-  if (!maps.has(url)) maps.set(url, new SourceMap(JSON.parse(readFileSync(fileURLToPath(`${url}.map`), 'utf8'))));
-  const { originalSource } = maps.get(url).findEntry(lineNumber, columnNumber);
+  if (!maps.has(url)) maps.set(url, sourceMapOf(fileURLToPath(`${url}.map`)));
+  const originalSource = maps.get(url)?.findEntry(lineNumber, columnNumber).originalSource;
   return originalSource ? new URL(originalSource, url).href : url;
+}
+
+/** The runtime of the bundle itself has none. */
+function sourceMapOf(file) {
+  return existsSync(file) ? new SourceMap(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
 }
 
 function fileOf(url) {
