@@ -94,6 +94,7 @@ export class Anvil {
   /** SIGTERM, because the command is a wrapper: SIGKILL would leave the node running. */
   async stop(): Promise<void> {
     this.provider.destroy();
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     const ended = new Promise((done) => this.process.once('close', done));
     this.process.kill('SIGTERM');
     await ended;
