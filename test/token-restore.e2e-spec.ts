@@ -24,6 +24,14 @@ async function aHistory(...documents: readonly object[]): Promise<TestProject> {
   return project;
 }
 
+/** The same in a collection whose metadata is only pushed. */
+async function aPushedHistory(...documents: readonly Readonly<Record<string, unknown>>[]): Promise<TestProject> {
+  const project = await test.aProject({ tokens: ['1'] });
+  await test.app.get(Collections).update(project.collectionId, { source: { kind: 'pushed' } });
+  for (const document of documents) await push(project, document);
+  return project;
+}
+
 async function refreshTo(project: TestProject, document: object): Promise<void> {
   test.metadataApi.respond('1', 200, document);
   await refreshOnce(test, project, ['1']);
@@ -198,6 +206,20 @@ describe('restoring a version', () => {
     ]);
   });
 
+  it('a restore in a collection whose metadata is pushed says so in its refresh and its event', async () => {
+    const project = await aPushedHistory(lamp('Oil'), lamp('Gas'));
+
+    const { body } = await restore(project, 1).expect(200);
+
+    const { refresh_id: refreshId } = body as { refresh_id: string };
+    const sources = await test.database.query('select source from nft_metadata.refreshes where id = $1', [refreshId]);
+    expect(sources).toEqual([{ source: { kind: 'pushed' } }]);
+    const events = await test.database.query<{ source: string }>(
+      `select changes->0->>'source' as source from nft_metadata.event_outbox order by id desc limit 1`,
+    );
+    expect(events).toEqual([{ source: 'pushed' }]);
+  });
+
   it('refuses what cannot be restored, and writes nothing', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
     const other = await test.aProject();
@@ -305,6 +327,61 @@ describe('holding a record', () => {
     const restored = await recordOf(project);
     expect(restored['metadata_version']).toBe(6);
     expect(contentOf(restored)).toEqual(contentOf(pushed));
+  });
+
+  it('a push ends a hold for good: refreshes that met the hold are not made up for', async () => {
+    const project = await aHistory(lamp('Oil'), lamp('Gas'));
+    await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    await refreshByEvent(project, ['1']);
+    await test.worker.runOnce();
+
+    await push(project, lamp('Wick'));
+    await test.worker.runOnce();
+    await workSecondsLater(HOUR + 1);
+
+    expect((await refreshesOf(project)).map(({ trigger }) => trigger)).toEqual([
+      'api',
+      'api',
+      'restore',
+      'event',
+      'push',
+    ]);
+    expect(test.metadataApi.totalHits).toBe(0);
+    expect(await recordOf(project)).toMatchObject({ name: 'Wick lamp', metadata_version: 4, held_until: null });
+  });
+
+  it('holds in a collection whose metadata is pushed end without a refresh, and do not stop those of others', async () => {
+    const [pushed, fetched] = [
+      await aPushedHistory(lamp('Oil'), lamp('Gas')),
+      await aHistory(lamp('Oil'), lamp('Gas')),
+    ];
+    for (const project of [pushed, fetched]) {
+      await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    }
+    await refreshByEvent(fetched, ['1']);
+    await test.worker.runOnce();
+
+    await workSecondsLater(HOUR + 1);
+
+    const held = await test.database.query('select from nft_metadata.tokens where held_until is not null');
+    expect(held).toHaveLength(0);
+    expect((await refreshesOf(pushed)).map(({ trigger }) => trigger)).toEqual(['push', 'push', 'restore']);
+    expect(await recordOf(pushed)).toMatchObject({ name: 'Oil lamp' });
+    expect((await refreshesOf(fetched)).at(-1)).toMatchObject({ trigger: 'schedule', updated: 1 });
+  });
+
+  it('the receipt of a refresh that met a hold has the version of the record, also of one that was pushed', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    for (const kind of ['Oil', 'Gas']) await push(project, lamp(kind));
+    await restore(project, 1, { hold_until: 'forever' }).expect(200);
+
+    const refreshId = await refreshOnce(test, project, ['1']);
+
+    const { body } = await http(test.app)
+      .get(`/v1/metadata-refreshes/${refreshId}/tokens`)
+      .set('x-api-key', project.apiKey)
+      .expect(200);
+    expect(body).toMatchObject({ result: [{ token_id: '1', verdict: 'held', metadata_version: 3 }] });
   });
 
   it('a token whose hold and refresh end at the same time is fetched once, and nothing is lost [T23]', async () => {

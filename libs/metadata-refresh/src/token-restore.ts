@@ -11,14 +11,17 @@ import {
   type WriteResult,
 } from '@app/token-store';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { sql } from 'kysely';
-import { EventOutbox } from './event-outbox.js';
+import { insertResults } from './chunk-results.js';
+import { EventOutbox, type RecordedCompletion } from './event-outbox.js';
+import { nextFetchSeq } from './fetch-seq.js';
 import { InvalidHold, TokensNotFound } from './metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
-import { toLocation } from './refresh-source.js';
+import { insertRefresh } from './new-refresh.js';
+import { countResults } from './refresh-progress.js';
+import { toStoredSource } from './refresh-source.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 import { TokenVersions } from './token-versions.js';
-import { NO_VERDICTS, VERDICTS } from './verdict.js';
+import { VERDICTS } from './verdict.js';
 
 /** A version of a token that its record is to show again. */
 export interface RestoredVersion {
@@ -81,7 +84,7 @@ export class TokenRestore {
         fetchSeq: await nextFetchSeq(em),
         metadata,
         metadataUrl: '',
-        metadataSource: toLocation(collection).kind,
+        metadataSource: toStoredSource(collection).kind,
         refreshId,
         trigger: 'restore',
       };
@@ -89,13 +92,9 @@ export class TokenRestore {
       if (result === 'missing') throw new TokensNotFound([tokenId]);
       await this.hold(em, token, holdUntil);
       const verdict = result === 'changed' ? 'updated' : 'unchanged';
-      await saveRefresh(em, { id: refreshId, collection, tokenId, version, verdict, metadataVersion });
-      const { id: collectionId, projectId } = collection;
-      const counts = { total: 1, succeeded: 1, failed: 0, cancelled: 0, verdicts: { ...NO_VERDICTS, [verdict]: 1 } };
-      await this.outbox?.add(em, {
-        changes: changes.map((change) => ({ ...change, refreshIds: [refreshId] })),
-        completions: [{ refreshId, projectId, collectionId, trigger: 'restore', ...counts }],
-      });
+      const completions = await saveRefresh(em, { refreshId, collection, tokenId, version, verdict, metadataVersion });
+      const recorded = changes.map((change) => ({ ...change, refreshIds: [refreshId] }));
+      await this.outbox?.add(em, { changes: recorded, completions });
       await admit?.(em);
       return { refreshId, verdict, metadataVersion } as const;
     });
@@ -140,36 +139,24 @@ export class TokenRestore {
   }
 }
 
-async function nextFetchSeq(em: EntityManager): Promise<string> {
-  const { rows } = await sql<{ seq: string }>`select nextval('nft_metadata.fetch_seq')::text as seq`.execute(
-    em.getKysely(),
-  );
-  return rows[0]!.seq;
-}
-
-/** The refresh, completed, and its one result. */
+/** The refresh and its one result, which completes it. */
 async function saveRefresh(
   em: EntityManager,
-  {
-    id,
+  { refreshId, collection, tokenId, version, ...result }: Restoration & Omit<RestoredVersion, 'holdUntil'>,
+): Promise<RecordedCompletion[]> {
+  const verdict = VERDICTS[result.verdict];
+  const { projectId } = collection;
+  const source = toStoredSource(collection);
+  const refresh = {
+    id: refreshId,
+    projectId,
     collection,
-    tokenId,
-    version,
-    verdict,
-    metadataVersion,
-  }: Omit<Restoration, 'refreshId'> & { id: string; collection: Collection; tokenId: string; version: number },
-): Promise<void> {
-  await sql`
-    with result as (
-      insert into nft_metadata.refresh_results (refresh_id, finished_at, metadata_version, attempts, verdict, token_id)
-      values (${id}::uuid, now(), ${metadataVersion}::int, 0, ${VERDICTS[verdict]}::"char", ${tokenId}::numeric)
-    )
-    insert into nft_metadata.refreshes
-      (id, project_id, collection_id, collection_address, source, trigger, trigger_detail, total, succeeded, unchanged,
-        created_at, completed_at)
-    values (
-      ${id}::uuid, ${collection.projectId}, ${collection.id}::uuid, ${collection.address},
-      ${JSON.stringify(toLocation(collection))}::jsonb, 'restore', ${JSON.stringify({ version })}::jsonb, 1, 1,
-      ${verdict === 'unchanged' ? 1 : 0}::int, now(), now()
-    )`.execute(em.getKysely());
+    source,
+    trigger: 'restore',
+    triggerDetail: { version },
+  } as const;
+  await insertRefresh(refresh, 1).execute(em.getKysely());
+  const { metadataVersion } = result;
+  await insertResults(em, [{ refreshId, tokenId, verdict, metadataVersion, attempts: 0, error: null }]);
+  return countResults(em, [{ refreshId, verdict }]);
 }

@@ -158,6 +158,12 @@ export class DatabaseVersionStore extends VersionStore {
     return Number(numAffectedRows);
   }
 
+  override async dropHolds(em: EntityManager, references: readonly TokenReference[]): Promise<void> {
+    await sql`
+      update nft_metadata.tokens as token set held_until = null, refresh_after_hold = false
+      where ${isReferenced(references)} and token.held_until is not null`.execute(em.getKysely());
+  }
+
   override async requestAfterHold(em: EntityManager, references: readonly TokenReference[]): Promise<TokenReference[]> {
     const { rows } = await sql<TokenReference>`
       with held as materialized (

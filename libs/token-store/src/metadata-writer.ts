@@ -172,10 +172,7 @@ function compare(
   { withoutFetch = false }: WriteOptions,
 ): Fetch | 'superseded' | 'held' | 'outdated' {
   if (BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';
-  if (write.metadataSource !== 'pushed') {
-    if (token.isHeld && !withoutFetch) return 'held';
-    if (token.keepsPushed && !withoutFetch) return 'superseded';
-  }
+  if (token.keptAs && write.metadataSource !== 'pushed' && !withoutFetch) return token.keptAs;
   if (write.metadata === null) {
     return isSameVersion(token, write) ? { write, token, changed: null } : 'outdated';
   }

@@ -11,9 +11,9 @@ import {
 } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { sql } from 'kysely';
 import { insertResults } from '../chunk-results.js';
 import { EventOutbox } from '../event-outbox.js';
+import { nextFetchSeq } from '../fetch-seq.js';
 import { KeyedMutex } from '../keyed-mutex.js';
 import { TokensNotFound, TokensPerRequestExceeded } from '../metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
@@ -49,7 +49,7 @@ const MAX_TRIES = 5;
  * has written and counted nothing.
  *
  * A record gets a number of the same sequence as fetches do, drawn while the record is locked: a fetch that was claimed before is
- * superseded, and one that is claimed after it may overwrite it. A push ends holds of its tokens.
+ * superseded, and one that is claimed after it may overwrite it. A push ends holds of its tokens, and no refresh follows them.
  */
 @Injectable()
 export class MetadataPush {
@@ -111,7 +111,7 @@ export class MetadataPush {
         tokens.map(({ tokenId }) => tokenId),
       );
       if (unknown.length > 0) throw new TokensNotFound(unknown);
-      await this.versions.endHolds(em, referencesOf(push));
+      await this.versions.dropHolds(em, referencesOf(push));
       const fetchSeq = await nextFetchSeq(em);
       const writes = (prepared ?? (await this.readWithKeptFields(em, push))).map((write) => ({ ...write, fetchSeq }));
       const { changes, late, verdicts } = await this.writeRecords(em, writes);
@@ -126,13 +126,13 @@ export class MetadataPush {
         verdicts.map((verdict) => ({ ...verdict, refreshId, attempts: 0, error: null })),
       );
       for (const work of late) await work();
-      await countResults(
+      const completions = await countResults(
         em,
         verdicts.map(({ verdict }) => ({ refreshId, verdict })),
       );
       await push.admit?.(em);
       const left = await this.quota.reserve(em, { id: refreshId, projectId }, tokensPerHour, tokens.length);
-      await this.outbox?.add(em, { changes: changes.map((change) => ({ ...change, refreshIds: [] })) });
+      await this.outbox?.add(em, { changes: changes.map((change) => ({ ...change, refreshIds: [] })), completions });
       return { quota: left, changed: changes.length };
     });
     this.outbox?.announce();
@@ -203,13 +203,6 @@ function toWrites(
     trigger: 'push',
     known: known.get(tokenId),
   }));
-}
-
-/** While the records are locked, no other write can have a larger number. */
-async function nextFetchSeq(em: EntityManager): Promise<string> {
-  const { rows } = await sql<{ fetchSeq: string }>`
-    select nextval('nft_metadata.fetch_seq')::text as "fetchSeq"`.execute(em.getKysely());
-  return rows[0]!.fetchSeq;
 }
 
 function verdictOf(result: WriteResult) {
