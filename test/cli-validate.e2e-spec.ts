@@ -51,7 +51,7 @@ it('the command line prints a validation as one JSON object, and counts it towar
 
   expect(await json(...validate('6'))).toEqual({
     collection_address: project.collectionAddress,
-    verdicts: { updated: 1, unchanged: 0, failed: 0, not_tried: 0, not_finished: 0 },
+    verdicts: { updated: 1, unchanged: 0, superseded: 0, held: 0, failed: 0, not_tried: 0, not_finished: 0 },
     cooldown: null,
     tokens: [
       {

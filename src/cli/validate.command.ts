@@ -1,4 +1,4 @@
-import type { TokenValidation, Validation } from '@app/metadata-refresh';
+import { toValidationObject, type TokenValidation, type Validation } from '@app/metadata-refresh';
 import { toChangeObject } from '@app/token-store';
 import type { Command } from 'commander';
 import { withCollection, withJson } from './option-values.js';
@@ -6,7 +6,6 @@ import { findCollection, type CollectionOptions } from './registered-collection.
 import type { Session } from './session.js';
 import { toTable } from './table.js';
 import { parseTokenIds } from './token-ids.js';
-import { toValidationObject } from './validation-object.js';
 
 interface ValidateOptions extends CollectionOptions {
   tokens: string;
