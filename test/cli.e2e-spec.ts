@@ -242,6 +242,16 @@ it.each<[string, string[], RegExp]>([
     /Triggers are api,/,
   ],
   ['an unknown webhook', ['webhook', 'enable', '--webhook', '7'], /Webhook "7" does not exist/],
+  [
+    'a secret that is kept for ever',
+    ['webhook', 'rotate-secret', '--webhook', '7', '--keep-old-hours', '999999999999999'],
+    /from 0 to 168/,
+  ],
+  [
+    'a time that the database cannot read',
+    ['refresh', '--collection', OWNER, '--all', '--not-refreshed-since', '0000-01-01T00:00:00Z'],
+    /in the years 1 to 9999/,
+  ],
   ['an unknown subcommand', ['collection', 'delete'], /unknown command 'delete'/],
   ['a list that is too long', ['project', 'list', '--limit', '1001'], /from 1 to 1000/],
   ['an update without a change', ['project', 'update', '--project', 'p'], /Name what to change/],

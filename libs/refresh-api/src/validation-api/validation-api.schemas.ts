@@ -4,7 +4,7 @@ import { collectionAddressSchema } from '../collection-address.schema.js';
 import { strictObject } from '../strict-object.js';
 import { tokenSchema } from '../token-api/token-api.responses.js';
 import { tokenIdsSchema } from '../token-ids.schema.js';
-import { versionChangeSchema } from '../version-change.js';
+import { versionChangeSchema } from '../version-change.schema.js';
 import { cooldownSchema, errorCodeSchema } from '../project-api/project-api.responses.js';
 
 export const validationRequestSchema = strictObject(
