@@ -1,5 +1,6 @@
 import { MetadataRefreshService, type CollectionRefreshRequest } from '@app/metadata-refresh';
 import { Collections, TokenStore } from '@app/token-store';
+import { Client } from 'pg';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -66,6 +67,14 @@ async function inSeconds(seconds: number): Promise<string> {
 async function workSecondsLater(seconds: number): Promise<void> {
   await test.database.advance(seconds);
   await test.worker.runOnce();
+}
+
+/** The number of sessions that wait for this one. */
+async function blockedBy(client: Client): Promise<number> {
+  const { rows } = await client.query<{ blocked: number }>(
+    'select count(*)::int as blocked from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))',
+  );
+  return rows[0]!.blocked;
 }
 
 /** The refreshes of the collection, oldest first. */
@@ -218,6 +227,46 @@ describe('restoring a version', () => {
       `select changes->0->>'source' as source from nft_metadata.event_outbox order by id desc limit 1`,
     );
     expect(events).toEqual([{ source: 'pushed' }]);
+  });
+
+  it('a restore that meets a deadlock is tried again, and is one version and one refresh', async () => {
+    const project = await aHistory(lamp('Oil'), lamp('Gas'));
+    await test.database.query(`create sequence deadlocks`);
+    await test.database.query(`
+      create function meet_deadlock() returns trigger language plpgsql as $$
+      begin
+        if nextval('deadlocks') = 1 then raise exception 'deadlock detected' using errcode = '40P01'; end if;
+        return new;
+      end $$`);
+    await test.database.query(`
+      create trigger meet_deadlock before insert on nft_metadata.event_outbox for each row execute function meet_deadlock()`);
+
+    const response = await restore(project, 1);
+    await test.database.query(`drop trigger meet_deadlock on nft_metadata.event_outbox`);
+
+    expect([response.status, response.body]).toEqual([200, expect.objectContaining({ metadata_version: 3 })]);
+    expect((await refreshesOf(project)).map(({ trigger }) => trigger)).toEqual(['api', 'api', 'restore']);
+  });
+
+  it('a restore whose trait values are deleted while it waits for the record counts them all the same', async () => {
+    const project = await aHistory(lamp('Oil'), lamp('Gas'));
+    const inTheWay = new Client({ connectionString: test.database.url });
+    await inTheWay.connect();
+    await inTheWay.query('begin');
+    await inTheWay.query('select from nft_metadata.tokens where collection_id = $1 for update', [project.collectionId]);
+    const restoring = restore(project, 1).then(({ status }) => status);
+    await vi.waitUntil(async () => (await blockedBy(inTheWay)) > 0, { timeout: 30_000, interval: 20 });
+
+    await test.database.query(
+      'delete from nft_metadata.collection_traits where collection_id = $1 and token_count = 0',
+      [project.collectionId],
+    );
+    await inTheWay.end();
+
+    expect(await restoring).toBe(200);
+    expect(await test.app.get(TokenStore).listTraits({ collectionId: project.collectionId })).toMatchObject([
+      { traitType: 'Lamp', values: [{ value: 'Oil', tokenCount: 1 }] },
+    ]);
   });
 
   it('refuses what cannot be restored, and writes nothing', async () => {

@@ -22,7 +22,7 @@ import { OwnedCollections } from '../owned-collections.js';
 import { ProjectRefreshLimits, type RefreshingProject } from '../refresh-limits.js';
 import { countResults } from '../refresh-progress.js';
 import { RefreshQuota } from '../refresh-quota.js';
-import { isSerializationFailure } from '../serialization-failure.js';
+import { doDeferred, retried } from '../retried-transaction.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import { VERDICTS } from '../verdict.js';
 import { EmptyMetadata } from './metadata-push.errors.js';
@@ -39,9 +39,6 @@ interface Push {
 
 /** A write without its number, which is drawn when the records are locked. */
 type Prepared = Omit<MetadataWrite, 'fetchSeq'>;
-
-/** Of a push that met others: a deadlock, or trait values that were deleted meanwhile. */
-const MAX_TRIES = 5;
 
 /**
  * Writes metadata that its owner sends: no document is fetched. One transaction writes all records with their traits and events, the
@@ -81,13 +78,7 @@ export class MetadataPush {
     const prepared = await this.prepare(push);
     return this.byProject.runExclusive(project.id, async () => {
       await this.quota.precheck(project.id, tokensPerHour, tokens.length);
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          return await this.write(push, prepared);
-        } catch (error) {
-          if (attempt === MAX_TRIES || !mayRetry(error)) throw error;
-        }
-      }
+      return retried(() => this.write(push, prepared));
     });
   }
 
@@ -125,7 +116,7 @@ export class MetadataPush {
         em,
         verdicts.map((verdict) => ({ ...verdict, refreshId, attempts: 0, error: null })),
       );
-      for (const work of late) await work();
+      await doDeferred(late);
       const completions = await countResults(
         em,
         verdicts.map(({ verdict }) => ({ refreshId, verdict })),
@@ -208,9 +199,4 @@ function toWrites(
 function verdictOf(result: WriteResult) {
   if (result === 'changed') return VERDICTS.updated;
   return result === 'unchanged' ? VERDICTS.unchanged : VERDICTS.superseded;
-}
-
-/** An error without a code that the token store throws late means that it has read something else before. */
-function mayRetry(error: unknown): boolean {
-  return isSerializationFailure(error) || (error instanceof Error && error.name === 'TraitsDeleted');
 }
