@@ -25,7 +25,7 @@ export type { FoundPage, PageQuery } from './search/token-search.js';
 export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
-export { toChangeObject, toFieldNames } from './change-object.js';
+export { toChangeObject } from './change-object.js';
 export type { ChangeObject } from './change-object.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export { previewRecord } from './record-preview.js';
