@@ -337,8 +337,9 @@ function toInvalidOutcome({ reason, url }: Extract<LocatedMetadata, { kind: 'inv
 }
 
 /** No buffer was free, so another gateway would have to wait too. */
+/** Of this process, which says nothing about a gateway. */
 function isBusy(outcome: FetchOutcome): boolean {
-  return outcome.kind === 'unreachable' && outcome.reason === 'busy';
+  return 'reason' in outcome && (outcome.reason === 'busy' || outcome.reason === 'internal_error');
 }
 
 function isThrottled(outcome: FetchOutcome): boolean {
