@@ -229,6 +229,26 @@ describe('restoring a version', () => {
     expect(events).toEqual([{ source: 'pushed' }]);
   });
 
+  it('a version that was pushed shows no other fields when it is restored than when it was pushed, also twice', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const shown = async () => {
+      const { name, description, image_url, attributes, document } = await recordOf(project);
+      return { name, description, image_url, attributes, document };
+    };
+    await push(project, { name: null, description: 'A lamp', title: 'Oil', image_url: 'https://cdn.example/oil.png' });
+    const pushed = await shown();
+    await push(project, lamp('Gas'));
+
+    await restore(project, 1).expect(200);
+    const restored = await shown();
+    await push(project, lamp('Wick'));
+    await restore(project, 3).expect(200);
+
+    expect(pushed).toMatchObject({ name: null, description: 'A lamp', image_url: null });
+    expect(restored).toEqual(pushed);
+    expect(await shown()).toEqual(pushed);
+  });
+
   it('a restore that meets a deadlock is tried again, and is one version and one refresh', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
     await test.database.query(`create sequence deadlocks`);

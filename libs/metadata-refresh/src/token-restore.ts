@@ -18,7 +18,7 @@ import { InvalidHold, TokensNotFound } from './metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { insertRefresh } from './new-refresh.js';
 import { countResults } from './refresh-progress.js';
-import { toStoredSource } from './refresh-source.js';
+import { toLocation, toStoredSource } from './refresh-source.js';
 import { doDeferred, retried } from './retried-transaction.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 import { TokenVersions } from './token-versions.js';
@@ -89,7 +89,7 @@ export class TokenRestore {
       ...token,
       metadata,
       metadataUrl: '',
-      metadataSource: toStoredSource(collection).kind,
+      metadataSource: stored.isPushed ? 'pushed' : toLocation(collection).kind,
       refreshId,
       trigger: 'restore',
     });

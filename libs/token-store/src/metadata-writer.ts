@@ -128,7 +128,8 @@ export class MetadataWriter {
     );
     const replaced = await writeDocuments(
       em,
-      changes.map(({ write: { collectionId, tokenId, refreshId, trigger }, token, changed: metadata }, index) => {
+      changes.map(({ write, token, changed: metadata }, index) => {
+        const { collectionId, tokenId, refreshId, trigger, metadataSource } = write;
         const version = token.version + 1;
         return {
           id: token.id,
@@ -139,6 +140,7 @@ export class MetadataWriter {
           traitIds: traitIds[index]!,
           refreshId,
           trigger,
+          isPushed: metadataSource === 'pushed',
         };
       }),
       { withAttributes: onChange !== undefined, keepReplaced },

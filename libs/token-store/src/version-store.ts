@@ -39,6 +39,8 @@ export interface VersionDocument {
   document: string | null;
   /** The warnings of the document. */
   warnings: readonly string[];
+  /** Its owner sent it; it was not fetched. */
+  isPushed: boolean;
 }
 
 /** Which versions to list. */
