@@ -156,26 +156,6 @@ it('refresh watch prints the progress until the refresh is completed, then shows
   expect(lines.at(-1)).toMatch(/^3\/3 tokens: 2 succeeded, 1 failed$/);
 });
 
-it('refresh watch says once that a refresh is paused, also while tokens that were begun are finished', async () => {
-  const project = await test.aProject({ tokens: ids(3) });
-  const refreshId = await requestRefresh(test.app, project, ids(3));
-  test.metadataApi.hold();
-  const round = test.worker.runOnce();
-  await vi.waitUntil(() => test.metadataApi.heldCount === 3, { timeout: 60_000 });
-  await json('refresh', 'pause', '--refresh', refreshId);
-
-  const watch = start('refresh', 'watch', '--refresh', refreshId);
-  await vi.waitUntil(() => watch.err().includes('was paused'), { timeout: 60_000, interval: 20 });
-  test.metadataApi.respondToHeld(1, { status: 200, body: { name: 'One' } });
-  await vi.waitUntil(() => watch.err().includes('1/3 tokens'), { timeout: 60_000, interval: 20 });
-  test.metadataApi.releaseHeld();
-  await round;
-  const { status, err } = await watch.ended;
-
-  expect(status).toBe(0);
-  expect(err.split('\n').filter((line) => line.includes('paused'))).toHaveLength(1);
-});
-
 it('Ctrl-C ends the watching of a refresh, and the refresh goes on', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const refreshId = await requestRefresh(test.app, project, ['1']);

@@ -1,6 +1,6 @@
 import { parseAge, parseTime } from './option-values.js';
 
-it.each(['2026-12-01T12:00:00Z', '2026-12-01t12:00z', '2026-12-01T12:00:00.123456+02:00'])(
+it.each(['2026-12-01T12:00:00Z', '2026-12-01t12:00z', '2026-12-01T12:00+02:00', '2026-12-01T12:00:00.123456+02:00'])(
   'the command line reads %s as a time',
   (text) => {
     expect(parseTime(text)).toEqual(new Date(text));

@@ -40,9 +40,11 @@ export function parseAge(text: string): Date {
 
 /** A time in RFC 3339. */
 export function parseTime(text: string): Date {
-  const { success } = z.iso.datetime({ offset: true }).safeParse(text.toUpperCase());
+  // Seconds may be left out.
+  const complete = text.toUpperCase().replace(/(T\d\d:\d\d)(?=[Z+-])/, '$1:00');
+  const { success } = z.iso.datetime({ offset: true }).safeParse(complete);
   if (!success) throw new InvalidArgumentError('It must be a time with its zone, such as 2026-12-01T12:00:00Z.');
-  const time = new Date(text);
+  const time = new Date(complete);
   if (!isStorableTime(time)) throw new InvalidArgumentError('It must be in the years 1 to 9999, in UTC.');
   return time;
 }

@@ -20,7 +20,7 @@ export function addValidateCommand(validate: Command, session: Session): void {
       const collection = await findCollection(session, options);
       const validation = await (await session.get('refreshing')).validateCollection(collection, tokenIds);
       if (validation.tokens.some(({ error, noResult }) => error ?? noResult)) session.exitStatus = 1;
-      session.print(toValidationObject(validation), toLines(validation));
+      session.print({ ...toValidationObject(validation) }, toLines(validation));
     });
 }
 

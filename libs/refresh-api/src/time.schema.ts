@@ -7,7 +7,8 @@ export const timeRule = 'must be a time in RFC 3339, in the years 1 to 9999, suc
 export const timeSchema = z.iso
   .datetime({ offset: true, error: timeRule })
   .transform((text) => new Date(text))
-  .refine(isStorableTime, { error: timeRule });
+  // "abort": as part of a union, it has the message of the union.
+  .refine(isStorableTime, { error: timeRule, abort: true });
 
 /** A time of a response. */
 export const timestampSchema = z.string().meta({

@@ -1,5 +1,5 @@
 import { parseExactly } from './exact-numbers.js';
-import { isJsonObject, type JsonObject } from './json-value.js';
+import { isJsonObject } from './json-value.js';
 import type { MetadataWarning } from './metadata-warnings.js';
 import { withoutStoredPadding } from './nul-padding.js';
 
