@@ -2,9 +2,6 @@ import { commandLine } from './support/command-line.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 
-// Each command is a process, which takes a second where nothing else runs.
-vi.setConfig({ testTimeout: 180_000 });
-
 let test: TestApp;
 let project: TestProject;
 beforeAll(async () => {

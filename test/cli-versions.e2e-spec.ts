@@ -2,9 +2,6 @@ import { commandLine } from './support/command-line.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
-// Each command is a process, which takes a second where nothing else runs.
-vi.setConfig({ testTimeout: 180_000 });
-
 const OIL = '{"name":"Lamp","supply":12345678901234567890,"attributes":[{"trait_type":"Lamp","value":"Oil"}]}';
 const GAS = '{"name":"Lamp","supply":12345678901234567891,"attributes":[{"trait_type":"Lamp","value":"Gas"}]}';
 
