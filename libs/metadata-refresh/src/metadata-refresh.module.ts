@@ -37,6 +37,8 @@ import { RefreshValidation } from './validation/refresh-validation.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
+import { QueueStatusReader } from './queue-status.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 /** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
@@ -123,6 +125,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshWorker,
     AttemptCounts,
     ResultCounts,
+    WorkerMetrics,
+    QueueStatusReader,
     BulkPause,
     HostTurns,
     RefreshValidation,
@@ -131,10 +135,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AttemptCounts,
     ResultCounts,
     MetadataRefreshService,
+    QueueStatusReader,
     Refreshes,
     RefreshRetention,
     RefreshWorker,
     TokenVersions,
+    WorkerMetrics,
   ],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {
