@@ -12,6 +12,8 @@ import { WebhookReceiver } from './support/webhook-receiver.js';
 
 const ON_IPFS = 'ipfs://QmeqeBpsYTuJL8AZhY9fGBeTj9QuvMVqaZeRWFnjA24QEE/{id}';
 
+const SOON = { timeout: 20_000 };
+
 let test: TestApp;
 let receiver: WebhookReceiver;
 let gateway: MetadataHost;
@@ -42,6 +44,12 @@ function growth(before: Scrape, after: Scrape, name: string, labels: Record<stri
 async function wait(seconds: number): Promise<void> {
   await test.database.freezeTime();
   await test.database.advance(seconds);
+}
+
+/** At least so many seconds, and a few more on a busy machine. */
+function expectAbout(value: number | undefined, seconds: number): void {
+  expect(value).toBeGreaterThanOrEqual(seconds);
+  expect(value).toBeLessThan(seconds + 15);
 }
 
 describe('what a process has done', () => {
@@ -84,7 +92,7 @@ describe('what a process has done', () => {
     expect(grown('count', { size: 'interactive' })).toBe(1);
     expect(grown('bucket', { size: 'small', le: '30' })).toBe(0);
     expect(grown('bucket', { size: 'small', le: '60' })).toBe(1);
-    expect(grown('sum', { size: 'interactive' })).toBeCloseTo(40, 0);
+    expectAbout(grown('sum', { size: 'interactive' }), 40);
   });
 
   it('the metrics measure claims and completions: how long they took, and how many tokens they had', async () => {
@@ -108,13 +116,13 @@ describe('what a process has done', () => {
     const before = await scrape(test.app);
     test.metadataApi.hold();
     const late = test.worker.runOnce();
-    await vi.waitUntil(() => test.metadataApi.heldCount > 0);
+    await vi.waitUntil(() => test.metadataApi.heldCount > 0, SOON);
     const other = await test.anotherProcess();
     await test.database.advance(31);
 
     const again = other.get(RefreshWorker).runOnce();
     const lostTokens = () => other.get(WorkerMetrics).read().lostTokens;
-    await vi.waitUntil(() => lostTokens() > 0);
+    await vi.waitUntil(() => lostTokens() > 0, SOON);
     test.metadataApi.releaseHeld();
     await Promise.all([late, again]);
 
@@ -170,7 +178,7 @@ describe('the queue', () => {
     const before = await tokens();
     test.metadataApi.hold();
     const round = test.worker.runOnce();
-    await vi.waitUntil(() => test.metadataApi.heldCount > 0);
+    await vi.waitUntil(() => test.metadataApi.heldCount > 0, SOON);
     const [waiting, claimed] = await tokens();
     test.metadataApi.releaseHeld();
     await round;
@@ -196,17 +204,14 @@ describe('the queue', () => {
     await test.worker.runOnce();
     const done = await scrape(test.app);
 
-    const read = (from: Scrape) =>
-      ['oldest_due', 'unserved'].map((name) => {
-        return Math.round(from.find(`nft_refresh_queue_${name}_seconds`, ofLane(project)) ?? -1);
-      });
-    expect([idle, late, served, done].map(read)).toEqual([
-      [-1, -1],
-      [100, 100],
-      [100, 30],
-      [-1, -1],
-    ]);
-    expect(late.find('nft_refresh_queue_interactive_due_seconds')).toBeCloseTo(100, 0);
+    const read = (from: Scrape, name: string) => from.find(`nft_refresh_queue_${name}_seconds`, ofLane(project));
+    for (const name of ['oldest_due', 'unserved']) {
+      expect([idle, done].map((from) => read(from, name))).toEqual([undefined, undefined]);
+      expectAbout(read(late, name), 100);
+    }
+    expectAbout(read(served, 'oldest_due'), 100);
+    expectAbout(read(served, 'unserved'), 30);
+    expectAbout(late.find('nft_refresh_queue_interactive_due_seconds'), 100);
     expect([late, done].map((from) => from.find('nft_refresh_pending_refreshes'))).toEqual([1, 0]);
   });
 
@@ -220,7 +225,7 @@ describe('the queue', () => {
 
     const served = await scrape(test.app);
 
-    expect(served.find('nft_refresh_queue_oldest_due_seconds', ofLane(project))).toBeCloseTo(20, 0);
+    expectAbout(served.find('nft_refresh_queue_oldest_due_seconds', ofLane(project)), 20);
     expect(served.find('nft_refresh_queue_interactive_due_seconds')).toBe(0);
   });
 
@@ -305,12 +310,12 @@ describe('events', () => {
 
     expect(before.find('nft_refresh_outbox_unpublished')).toBe(0);
     expect(unpublished.find('nft_refresh_outbox_unpublished')).toBe(1);
-    expect(unpublished.find('nft_refresh_outbox_unpublished_seconds')).toBeCloseTo(60, 0);
+    expectAbout(unpublished.find('nft_refresh_outbox_unpublished_seconds'), 60);
     expect(failing.find('nft_refresh_outbox_unpublished')).toBe(0);
     for (const kind of ['consumer', 'webhook']) {
       expect(failing.find('nft_refresh_event_readers_failing', { kind })).toBe(1);
       expect(failing.find('nft_refresh_event_lag_rows', { kind })).toBe(1);
-      expect(failing.find('nft_refresh_event_lag_seconds', { kind })).toBeCloseTo(60, 0);
+      expectAbout(failing.find('nft_refresh_event_lag_seconds', { kind }), 60);
       expect(delivered.find('nft_refresh_event_readers', { kind })).toBe(1);
       expect(delivered.find('nft_refresh_event_readers_failing', { kind })).toBe(0);
       expect(delivered.find('nft_refresh_event_lag_rows', { kind })).toBe(0);
@@ -351,7 +356,7 @@ it('while the database is away, the metrics say so, and those of the process are
   await test.database.refuseConnections();
   const away = await scrape(test.app);
   await test.database.acceptConnections();
-  await vi.waitUntil(async () => (await http(test.app).get('/health/ready')).status === 200);
+  await vi.waitUntil(async () => (await http(test.app).get('/health/ready')).status === 200, SOON);
   const back = await scrape(test.app);
 
   expect([away, back].map((served) => served.find('nft_refresh_database_up'))).toEqual([0, 1]);

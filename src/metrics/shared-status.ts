@@ -15,13 +15,13 @@ export interface SharedState {
 const MAX_NAMED = 50;
 /** Prometheus waits for 10 seconds by default. */
 const TIMEOUT_MS = 5000;
-/** Queries that take longer than this are repeated only after PAUSE_FACTOR times as long. */
-const CHEAP_MS = 250;
+/** With more refreshes and lanes than this, the state is read again only after PAUSE_FACTOR times as long as it took. */
+const CHEAP_COUNT = 1000;
 const PAUSE_FACTOR = 20;
 
 /**
- * Reads the shared state for metrics: once for all metrics of a response, and so seldom that it never takes more than a twentieth of
- * one database connection, however large the queue is and however often metrics are read.
+ * Reads the shared state for metrics: once for all metrics of a response, and with a long queue so seldom that it takes a twentieth of
+ * the time of one database connection, however often metrics are read.
  */
 @Injectable()
 export class SharedStatus {
@@ -58,13 +58,13 @@ export class SharedStatus {
         this.chains.list(),
       ]);
       this.last = { queue, events, chains };
+      const lanes = queue.lanes.length + (queue.others?.lanes ?? 0);
+      const endedAt = performance.now();
+      if (queue.pendingRefreshes + lanes > CHEAP_COUNT) this.nextAt = endedAt + (endedAt - startedAt) * PAUSE_FACTOR;
     } catch {
       // A database that is lost, or without our tables: it has no state to show.
       this.last = null;
     }
-    const endedAt = performance.now();
-    const tookMs = endedAt - startedAt;
-    if (tookMs > CHEAP_MS) this.nextAt = endedAt + tookMs * PAUSE_FACTOR;
     return this.last;
   }
 }

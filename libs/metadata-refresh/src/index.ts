@@ -41,6 +41,7 @@ export type {
 } from './validation/validation.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount, RequestMeasurements } from './attempt-counts.js';
+export { BoundedReads } from './bounded-reads.js';
 export { ResultCounts } from './result-counts.js';
 export type { CountedResults, RefreshSize } from './result-counts.js';
 export { WorkerMetrics } from './worker-metrics.js';
@@ -67,6 +68,19 @@ export type {
   RefreshListFilter,
   RefreshStatus,
 } from './refresh-reader.js';
+export { RefreshTokensReader } from './refresh-tokens-reader.js';
+export { HostOverview } from './overview/host-overview.js';
+export type { HostSummary, PastCooldown } from './overview/host-overview.js';
+export { RefreshPages } from './overview/refresh-pages.js';
+export type {
+  FailureExample,
+  PendingTokens,
+  ReasonTokens,
+  RefreshPage,
+  RefreshPageQuery,
+} from './overview/refresh-pages.js';
+export { TokenResponses } from './overview/token-responses.js';
+export type { TokenResponse } from './overview/token-responses.js';
 export type {
   RefreshToken,
   RefreshTokenFilter,
@@ -97,6 +111,7 @@ export {
   InvalidSchedule,
   NothingToRetry,
   QuotaExceeded,
+  ReadsBusy,
   RefreshAlreadyCompleted,
   RefreshCancelled,
   RefreshNotFound,

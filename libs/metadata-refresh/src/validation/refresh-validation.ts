@@ -242,7 +242,8 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   /** Starts the cooldown that the outcome asks for, as after the first attempt of a refresh. */
   private async startCooldown(host: string, outcome: FetchOutcome): Promise<void> {
     const seconds = cooldownSeconds(outcome, 1, this.config);
-    if (seconds !== null) await this.turns.startCooldown(host, seconds);
+    if (seconds === null || outcome.kind === 'fetched' || outcome.kind === 'not_modified') return;
+    await this.turns.startCooldown(host, seconds, toItemError(outcome).reason);
   }
 
   private toResult(
