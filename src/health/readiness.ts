@@ -1,3 +1,4 @@
+import { ChainStatuses } from '@app/chain-events';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
@@ -15,17 +16,32 @@ export class Readiness implements OnModuleDestroy {
   constructor(
     private readonly em: EntityManager,
     private readonly workers: WorkerProcesses,
+    private readonly chains: ChainStatuses,
   ) {}
 
   /** What is missing. Empty if the process is ready. */
   async missing(): Promise<string[]> {
     if (this.isStopping) return ['the service is stopping'];
-    const isAvailable = await Promise.race([this.isDatabaseAvailable(), later(DATABASE_TIMEOUT_MS, false)]);
+    const isAvailable = await this.isDatabaseUp();
     const { expected, running } = this.workers;
     return [
       ...(isAvailable ? [] : ['the database does not respond']),
       ...(expected > 0 && running === 0 ? ['no worker process runs'] : []),
     ];
+  }
+
+  /** Whether the database responds in time. */
+  isDatabaseUp(): Promise<boolean> {
+    return Promise.race([this.isDatabaseAvailable(), later(DATABASE_TIMEOUT_MS, false)]);
+  }
+
+  /** What does not work although the process is ready, as sentences. */
+  async degraded(): Promise<string[]> {
+    const failing = await Promise.race([this.chains.listFailing().catch(() => []), later(DATABASE_TIMEOUT_MS, [])]);
+    return failing.map(
+      ({ chainId, failingSince, lastError }) =>
+        `chain ${chainId} is not read since ${failingSince.toISOString()}: ${lastError}`,
+    );
   }
 
   /** One query at a time, however many probes: with a silent database, each query holds a connection. */

@@ -1,5 +1,6 @@
 import { ChainRpc } from '@app/metadata-fetch';
 import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from './chain-events.options.js';
@@ -18,14 +19,25 @@ export interface ChainStatus {
   readBlock: number | null;
   /** When the newest one was read. */
   readAt: Date | null;
+  /** The time since then in seconds, by the clock of the database; null: none was read. */
+  unreadSeconds: number | null;
   /** Blocks of one call, as far as the provider allows it. */
   blocksPerCall: number | null;
   failingSince: Date | null;
+  /** The time since then in seconds, by the clock of the database; 0: it does not fail. */
+  failingSeconds: number;
   /** Why: a reason of a failed node. */
   lastError: string | null;
   /** Tokens and ranges of tokens that events have named and that wait for their refresh; 10,000 at most. */
   waitingTokens: number;
   waitingRanges: number;
+}
+
+/** A chain that cannot be read, and why: a reason of a failed node. */
+export interface FailingChain {
+  chainId: number;
+  failingSince: Date;
+  lastError: string;
 }
 
 const MAX_COUNTED = 10_000;
@@ -37,8 +49,10 @@ interface StatusRow {
   headBlock: string | null;
   nextBlock: string | null;
   readAt: Date | string | null;
+  unreadSeconds: number | null;
   blocksPerCall: number | null;
   failingSince: Date | string | null;
+  failingSeconds: number;
   lastError: string | null;
   waitingTokens: number;
   waitingRanges: number;
@@ -67,6 +81,8 @@ export class ChainStatuses {
       select chain.chain_id::text as "chainId", coalesce(cursor.lease_until > now(), false) as "isHeld",
         (select count(*)::int from watched where watched.chain_id = chain.chain_id) as collections,
         cursor.head_block::text as "headBlock", cursor.next_block::text as "nextBlock", cursor.read_at as "readAt",
+        extract(epoch from now() - cursor.read_at)::float8 as "unreadSeconds",
+        coalesce(extract(epoch from now() - cursor.failing_since), 0)::float8 as "failingSeconds",
         cursor.span as "blocksPerCall", cursor.failing_since as "failingSince", cursor.last_error as "lastError",
         (
           select count(*)::int from (
@@ -86,8 +102,27 @@ export class ChainStatuses {
         ) as "waitingRanges"
       from chain
       left join nft_metadata.chain_cursors as cursor on cursor.chain_id = chain.chain_id
-      order by chain.chain_id`.execute(this.em.fork().getKysely());
+      order by chain.chain_id`.execute(readingFrom(this.em).getKysely());
     return rows.map((row) => this.toStatus(row));
+  }
+
+  /** Chains of watched collections that no node lets this process or another one read, by id. Without events, nothing is queried. */
+  async listFailing(): Promise<FailingChain[]> {
+    if (!this.config.enabled) return [];
+    const { rows } = await sql<{ chainId: string; failingSince: Date | string; lastError: string }>`
+      select chain_id::text as "chainId", failing_since as "failingSince", last_error as "lastError"
+      from nft_metadata.chain_cursors as cursor
+      where failing_since is not null and exists (
+        select from nft_metadata.watched_collections as watch
+        join nft_metadata.collections as collection on collection.id = watch.collection_id
+        where watch.events and collection.removed_at is null and collection.chain_id = cursor.chain_id
+      )
+      order by chain_id`.execute(this.em.fork().getKysely());
+    return rows.map(({ chainId, failingSince, lastError }) => ({
+      chainId: Number(chainId),
+      failingSince: new Date(failingSince),
+      lastError,
+    }));
   }
 
   private toStatus({ isHeld, nextBlock, ...row }: StatusRow): ChainStatus {

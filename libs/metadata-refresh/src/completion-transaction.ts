@@ -24,8 +24,9 @@ import type { ItemError, ItemResult } from './item-result.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
 import { ResultCounts } from './result-counts.js';
-import { isSerializationFailure } from './serialization-failure.js';
+import { doDeferred, mayRetry } from './retried-transaction.js';
 import { VERDICTS, type Verdict } from './verdict.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
 type Failed = Extract<ItemResult, { status: 'failed' }>;
@@ -68,6 +69,7 @@ export class CompletionTransaction {
     private readonly versions: VersionStore,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: Pick<MetadataRefreshConfig, 'keepVersions'>,
     private readonly resultCounts: ResultCounts,
+    private readonly metrics: WorkerMetrics,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -88,8 +90,7 @@ export class CompletionTransaction {
         return await this.completeBatch(claimed);
       } catch (error) {
         const isFenced = error instanceof ClaimLost;
-        const mayRetry = isFenced || error instanceof StoreChanged || isSerializationFailure(error);
-        if (attempt === MAX_TRIES || !mayRetry) throw error;
+        if (attempt === MAX_TRIES || !(isFenced || mayRetry(error))) throw error;
         if (isFenced) claimed = await this.withoutLost(claimed);
       }
     }
@@ -106,7 +107,7 @@ export class CompletionTransaction {
       if (!(await removeFromChunks(em, finished))) throw new ClaimLost();
       const final = finished.filter((token): token is FinalToken => token.kind === 'final');
       await insertResults(em, final);
-      for (const work of late) await work().catch(retryUnlessDatabaseError);
+      await doDeferred(late);
       const ended = final.map(toResultCount);
       const counts = await countResults(em, ended);
       // After the records are locked, so that the events of one token get ids in order.
@@ -114,6 +115,7 @@ export class CompletionTransaction {
       return { progress: counts, counted: ended };
     });
     this.resultCounts.add(counted);
+    this.resultCounts.addCompleted(progress);
     this.outbox?.announce();
     this.logCompleted(progress);
   }
@@ -183,6 +185,7 @@ export class CompletionTransaction {
   private async withoutLost(results: readonly ItemResult[]): Promise<ItemResult[]> {
     const written = results.map((result) => ({ ...result.item, tokenId: result.token.tokenId, result }));
     const claimed = await stillClaimed(this.em.fork(), written);
+    this.metrics.recordDropped(results.length - claimed.length);
     this.logger.warn({ msg: 'claim lost, results dropped', tokens: results.length - claimed.length });
     return claimed.map(({ result }) => result);
   }
@@ -222,14 +225,6 @@ export class CompletionTransaction {
 
 /** Some tokens of the batch are no longer claimed by this worker. */
 class ClaimLost extends Error {}
-
-/** The token store found out late that it had read something else before. */
-class StoreChanged extends Error {}
-
-function retryUnlessDatabaseError(error: unknown): never {
-  if (error instanceof Error && 'code' in error) throw error;
-  throw new StoreChanged('token store refused its late writes', { cause: error });
-}
 
 type OfOneFetch<Result> = [Result, ...Result[]];
 

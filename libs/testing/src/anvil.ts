@@ -13,10 +13,10 @@ import { reapOnExit } from './process-reaper.js';
 
 /**
  * `Cards`: ERC-721, `mint(tokenId, uri)` · `AnnouncedCards`: the same with `setUri(tokenId, uri)` and `burn(tokenId)`, and with the
- * events of ERC-721 and ERC-4906 · `Potions`: ERC-1155, `setUri(template)` for all tokens · `ScriptedContract`: returns or reverts
+ * events of ERC-721 and ERC-4906 · `ListedCards`: ERC-721 Enumerable, `mint(from, count)`, `burnAt(index)` · `Potions`: ERC-1155, `setUri(template)` for all tokens · `ScriptedContract`: returns or reverts
  * as `script(call, end, data)` says.
  */
-export type ContractName = 'AnnouncedCards' | 'Cards' | 'Potions' | 'ScriptedContract';
+export type ContractName = 'AnnouncedCards' | 'Cards' | 'ListedCards' | 'Potions' | 'ScriptedContract';
 
 const artifacts: Record<ContractName, { abi: InterfaceAbi; bytecode: string }> = contracts;
 
@@ -90,9 +90,20 @@ export class Anvil {
     await this.provider.send('anvil_reorg', [blocks, []]);
   }
 
+  /** The chain as it is now, to which `revert` returns. */
+  async snapshot(): Promise<string> {
+    return (await this.provider.send('evm_snapshot', [])) as string;
+  }
+
+  /** All blocks since the snapshot never existed, and the next ones have their numbers. */
+  async revert(snapshot: string): Promise<void> {
+    await this.provider.send('evm_revert', [snapshot]);
+  }
+
   /** SIGTERM, because the command is a wrapper: SIGKILL would leave the node running. */
   async stop(): Promise<void> {
     this.provider.destroy();
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     const ended = new Promise((done) => this.process.once('close', done));
     this.process.kill('SIGTERM');
     await ended;
