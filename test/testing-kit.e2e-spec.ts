@@ -120,20 +120,21 @@ describe('mistakes', () => {
 });
 
 it('a database of the kit has a clock that can be moved and stopped, for its own tables in public as well', async () => {
-  const { clock, query, drop } = await postgres.createDatabase();
-  await query('create table shop_orders (at timestamptz default now())');
+  const own = await postgres.createDatabase();
+  const { clock } = own;
+  await own.query('create table shop_orders (at timestamptz default now())');
   await clock.freeze();
-  const [before] = await query<{ now: Date }>('select now() as now');
+  const [before] = await own.query<{ now: Date }>('select now() as now');
 
   await clock.advance(90);
-  await query('insert into shop_orders default values');
+  await own.query('insert into shop_orders default values');
 
-  const [row] = await query<{ at: Date; schema: string }>(
+  const [row] = await own.query<{ at: Date; schema: string }>(
     `select at, (select relnamespace::regnamespace::text from pg_class where relname = 'shop_orders') as schema from shop_orders`,
   );
   expect(row!.at.getTime() - before!.now.getTime()).toBe(90_000);
   expect(row!.schema).toBe('public');
   await clock.unfreeze();
   expect((await clock.now()).getTime()).toBeGreaterThan(row!.at.getTime());
-  await drop();
+  await own.drop();
 });
