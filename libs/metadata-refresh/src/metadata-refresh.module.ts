@@ -12,6 +12,8 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
+import { PushTransaction } from './push/push-transaction.js';
+import { StackPush } from './push/stack-push.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshControl } from './refresh-control.js';
@@ -99,6 +101,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     MetadataRefreshService,
     OwnedCollections,
     MetadataPush,
+    StackPush,
+    PushTransaction,
     ProjectRefreshLimits,
     RefreshAdmission,
     RefreshEnqueuer,

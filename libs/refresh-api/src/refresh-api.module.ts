@@ -54,8 +54,11 @@ import { CollectionPages } from './zkevm-api/collection-pages.js';
 import { ZkevmCollectionsController } from './zkevm-api/collections.controller.js';
 import { NftPages } from './zkevm-api/nft-pages.js';
 import { NftsController } from './zkevm-api/nfts.controller.js';
+import { MetadataController } from './zkevm-api/metadata.controller.js';
+import { Pages } from './zkevm-api/pages.js';
 import { PushBodies } from './zkevm-api/push-bodies.js';
 import { PushController } from './zkevm-api/push.controller.js';
+import { StackPages } from './zkevm-api/stack-pages.js';
 import {
   NftsFallbackController,
   PushFallbackController,
@@ -97,7 +100,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     PartnerApiFilter,
     ZkevmApiFilter,
     ChainNames,
+    Pages,
     NftPages,
+    StackPages,
     CollectionPages,
     PushBodies,
     BodyErrors,
@@ -194,6 +199,7 @@ function controllersOf({
             ? [
                 mount(zkevmApiPath, CHAINS_PATH, ChainsController),
                 mount(zkevmApiPath, CHAINS_PATH, NftsController),
+                mount(zkevmApiPath, CHAINS_PATH, MetadataController),
                 mount(zkevmApiPath, CHAINS_PATH, ZkevmCollectionsController),
                 mount(zkevmApiPath, CHAINS_PATH, NftsFallbackController),
               ]
