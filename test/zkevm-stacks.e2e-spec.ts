@@ -333,7 +333,7 @@ describe('stacks of the zkEVM API', () => {
     );
 
     const names = await namesOf(project, ...Array.from({ length: 10 }, (_, id) => String(id)));
-    expect(names.toSorted()).toEqual(Array.from({ length: 10 }, (_, id) => `Axe ${id}`));
+    expect(new Set(names)).toEqual(new Set(Array.from({ length: 10 }, (_, id) => `Axe ${id}`)));
   });
 
   it('the published client of Immutable zkEVM walks the metadata of a collection in both directions, and of a chain', async () => {
@@ -366,8 +366,9 @@ describe('stacks of the zkEVM API', () => {
     const onChain = await listMetadataOnChain({ chainName, pageSize: 3 });
     const rest = await listMetadataOnChain({ chainName, pageSize: 3, pageCursor: onChain.page.next_cursor! });
 
-    const names = [...first.result, ...last.result].map(({ name }) => name);
-    expect(names.toSorted()).toEqual(['Four', 'One', 'Two']);
+    const listed = [...first.result, ...last.result];
+    expect(listed).toHaveLength(3);
+    expect(new Set(listed.map(({ name }) => name))).toEqual(new Set(['Four', 'One', 'Two']));
     expect([first.page.previous_cursor, last.page.next_cursor]).toEqual([null, null]);
     expect(back.result).toEqual(first.result);
     expect([...onChain.result, ...rest.result]).toHaveLength(4);

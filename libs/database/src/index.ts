@@ -2,4 +2,5 @@ export { bigintArray, booleanArray, integerArray, textArray, uuidArray } from '.
 export { describeDatabaseError, isMigrationMissing } from './missing-migrations.js';
 export { entityManagerOf, type ModuleConnection } from './module-connection.js';
 export { raiseStatementTimeout } from './statement-timeout.js';
+export { isStorableTime } from './storable-time.js';
 export { inTransaction } from './transaction.js';

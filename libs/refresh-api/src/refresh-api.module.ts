@@ -50,12 +50,12 @@ import {
 import { UnknownPaths } from './unknown-paths.js';
 import { ChainNames } from './zkevm-api/chain-names.js';
 import { ChainsController } from './zkevm-api/chains.controller.js';
+import { CollectionItems } from './zkevm-api/collection-items.js';
 import { CollectionPages } from './zkevm-api/collection-pages.js';
 import { ZkevmCollectionsController } from './zkevm-api/collections.controller.js';
 import { NftPages } from './zkevm-api/nft-pages.js';
 import { NftsController } from './zkevm-api/nfts.controller.js';
 import { MetadataController } from './zkevm-api/metadata.controller.js';
-import { Pages } from './zkevm-api/pages.js';
 import { PushBodies } from './zkevm-api/push-bodies.js';
 import { PushController } from './zkevm-api/push.controller.js';
 import { StackPages } from './zkevm-api/stack-pages.js';
@@ -100,7 +100,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     PartnerApiFilter,
     ZkevmApiFilter,
     ChainNames,
-    Pages,
+    CollectionItems,
     NftPages,
     StackPages,
     CollectionPages,

@@ -34,8 +34,3 @@ export class StacksTooLarge extends Error {
     );
   }
 }
-
-/** Another push has put tokens into the stacks, or taken some out, before their records were locked. */
-export class StacksChanged extends Error {
-  override readonly name = 'StacksChanged';
-}

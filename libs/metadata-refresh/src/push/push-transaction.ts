@@ -11,18 +11,17 @@ import {
 } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { sql } from 'kysely';
 import { insertResults } from '../chunk-results.js';
-import { EventOutbox } from '../event-outbox.js';
+import { EventOutbox, type RecordedChange } from '../event-outbox.js';
+import { nextFetchSeq } from '../fetch-seq.js';
 import { KeyedMutex } from '../keyed-mutex.js';
 import { TokensNotFound } from '../metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { insertRefresh } from '../new-refresh.js';
 import { countResults, type ResultCount } from '../refresh-progress.js';
 import { RefreshQuota } from '../refresh-quota.js';
-import { isSerializationFailure } from '../serialization-failure.js';
+import { doDeferred, retried } from '../retried-transaction.js';
 import { VERDICTS } from '../verdict.js';
-import { StacksChanged } from './metadata-push.errors.js';
 import type { PushReceipt } from './push-request.js';
 
 /** A push that is being accepted. */
@@ -48,15 +47,13 @@ export interface PushedRecord {
 
 /** Records that one statement writes. */
 const BATCH_SIZE = 500;
-/** Of a push that met others: a deadlock, trait values that were deleted meanwhile, stacks that others have changed. */
-const MAX_TRIES = 5;
 
 /**
  * What all pushes have in common. One transaction writes all records with their traits and events, the receipt, and what the push takes
  * of the limits; so the response is given when readers see the new metadata, and a push that is refused has written and counted nothing.
  *
  * A record gets a number of the same sequence as fetches do, drawn while the record is locked: a fetch that was claimed before is
- * superseded, and one that is claimed after it may overwrite it. A push ends holds of its tokens.
+ * superseded, and one that is claimed after it may overwrite it. A push ends holds of its tokens, and no refresh follows them.
  */
 @Injectable()
 export class PushTransaction {
@@ -87,13 +84,7 @@ export class PushTransaction {
     const { projectId, tokensPerHour, charge } = push;
     return this.byProject.runExclusive(projectId, async () => {
       await this.quota.precheck(projectId, tokensPerHour, charge);
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          return await this.attempt(push, work);
-        } catch (error) {
-          if (attempt === MAX_TRIES || !mayRetry(error)) throw error;
-        }
-      }
+      return retried(() => this.attempt(push, work));
     });
   }
 
@@ -128,6 +119,8 @@ export class OpenPush {
   private readonly late: (() => Promise<void>)[] = [];
   private readonly results: ResultCount[] = [];
   private changed = 0;
+  /** Of the last batch, which are written with the completion. */
+  private changes: RecordedChange[] = [];
 
   constructor(
     readonly em: EntityManager,
@@ -150,7 +143,7 @@ export class OpenPush {
     await parts.tokens.lockTokens(em, references);
     const unknown = await parts.tokens.findUnknown(em, collection.id, tokenIds);
     if (unknown.length > 0) throw new TokensNotFound(unknown);
-    await parts.versions.endHolds(em, references);
+    await parts.versions.dropHolds(em, references);
     this.fetchSeq = await nextFetchSeq(em);
     await insertRefresh(
       { id: refreshId, projectId, collection, source: { kind: 'pushed' }, trigger: 'push' },
@@ -163,10 +156,11 @@ export class OpenPush {
     for (let at = 0; at < records.length; at += BATCH_SIZE) await this.writeBatch(records.slice(at, at + BATCH_SIZE));
   }
 
-  /** The counts, on rows that other transactions want: call it last. */
+  /** The counts, on rows that other transactions want, and the completion: call it last. */
   async finish(): Promise<void> {
-    for (const work of this.late) await work();
-    await countResults(this.em, this.results);
+    await doDeferred(this.late);
+    const completions = await countResults(this.em, this.results);
+    await this.parts.outbox?.add(this.em, { changes: this.changes, completions });
   }
 
   private async writeBatch(records: readonly PushedRecord[]): Promise<void> {
@@ -193,19 +187,13 @@ export class OpenPush {
     );
     this.results.push(...verdicts.map(({ verdict }) => ({ refreshId, verdict })));
     this.changed += changes.length;
-    await parts.outbox?.add(em, { changes: changes.map((change) => ({ ...change, refreshIds: [] })) });
+    await parts.outbox?.add(em, { changes: this.changes });
+    this.changes = changes.map((change) => ({ ...change, refreshIds: [] }));
   }
 }
 
 function referencesOf({ collection }: NewPush, tokens: readonly Pick<PushedRecord, 'tokenId'>[]): TokenReference[] {
   return tokens.map(({ tokenId }) => ({ collectionId: collection.id, tokenId }));
-}
-
-/** While the records are locked, no other write can have a larger number. */
-async function nextFetchSeq(em: EntityManager): Promise<string> {
-  const { rows } = await sql<{ fetchSeq: string }>`
-    select nextval('nft_metadata.fetch_seq')::text as "fetchSeq"`.execute(em.getKysely());
-  return rows[0]!.fetchSeq;
 }
 
 /** No URL and no validators: a later fetch must not be told that a document which was pushed has not been modified. */
@@ -231,10 +219,4 @@ function toWrite(
 function verdictOf(result: WriteResult) {
   if (result === 'changed') return VERDICTS.updated;
   return result === 'unchanged' ? VERDICTS.unchanged : VERDICTS.superseded;
-}
-
-/** An error without a code that the token store throws late means that it has read something else before. */
-function mayRetry(error: unknown): boolean {
-  if (error instanceof StacksChanged) return true;
-  return isSerializationFailure(error) || (error instanceof Error && error.name === 'TraitsDeleted');
 }

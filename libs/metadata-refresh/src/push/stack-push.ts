@@ -5,8 +5,9 @@ import { Injectable } from '@nestjs/common';
 import { TokensPerRequestExceeded } from '../metadata-refresh.errors.js';
 import { OwnedCollections } from '../owned-collections.js';
 import { ProjectRefreshLimits, type RefreshingProject } from '../refresh-limits.js';
+import { StoreChanged } from '../retried-transaction.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
-import { EmptyMetadata, StacksChanged, StacksNotFound, StacksTooLarge } from './metadata-push.errors.js';
+import { EmptyMetadata, StacksNotFound, StacksTooLarge } from './metadata-push.errors.js';
 import { withKeptFields, type PushedStack, type PushReceipt, type StackPushRequest } from './push-request.js';
 import { PushTransaction, type NewPush, type OpenPush } from './push-transaction.js';
 
@@ -54,7 +55,7 @@ export class StackPush {
       await this.stacks.lock(open.em, collection.id);
       const locked = found;
       found = await this.find(open.em, collection, stacks);
-      if (!isSame(locked, found)) throw new StacksChanged();
+      if (!isSame(locked, found)) throw new StoreChanged('other tokens are in the stacks now');
       const contents = [];
       for (const stack of stacks) {
         const tokenIds = found.get(stack.stackId)!;

@@ -1,7 +1,7 @@
 import { Controller, Get, UseFilters } from '@nestjs/common';
 import type { z } from 'zod';
 import { ChainNames } from './chain-names.js';
-import { ONLY_PAGE } from './page.presenter.js';
+import { ONLY_PAGE } from './page-cursor.js';
 import { DocumentsChains } from './zkevm-api.documentation.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import type { chainPageSchema } from './zkevm-api.responses.js';

@@ -1,6 +1,6 @@
 import { CollectionProfiles, Collections, type Collection, type StoredProfile } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import { toPage, type Page, type PageQuery } from './pages.js';
+import { walkPage, type Found, type Page, type PageQuery, type Step } from './page-cursor.js';
 
 /** A collection with what its owner says of it. */
 export interface ProfiledCollection {
@@ -24,20 +24,16 @@ export class CollectionPages {
 
   /** In the order of their ids. */
   async page(chainId: number, query: PageQuery): Promise<Page<ProfiledCollection>> {
-    const page = await toPage<Collection>(
-      query,
-      ({ id }) => ({ collectionId: id, id: '' }),
-      async (step) => {
-        const { direction, after, limit } = step;
-        const from = after?.collectionId;
-        // One more for the collection of the cursor, which is on another page.
-        const found = await this.collections.listOnChain({ chainId, direction, from, limit: limit + 1 });
-        return { items: found.filter(({ id }) => id !== from).slice(0, limit), reached: null };
-      },
-    );
-    const profiles = await this.profiles.find(page.items.map(({ id }) => id));
+    const walk = async ({ direction, after, limit }: Step): Promise<Found<Collection>> => {
+      const from = after?.collectionId;
+      // One more for the collection of the cursor, which is on another page.
+      const found = await this.collections.listOnChain({ chainId, direction, from, limit: limit + 1 });
+      return { rows: found.filter(({ id }) => id !== from), reached: null };
+    };
+    const page = await walkPage(query, walk, ({ id }) => ({ collectionId: id, id: '' }));
+    const profiles = await this.profiles.find(page.rows.map(({ id }) => id));
     const byId = new Map(profiles.map((profile) => [profile.collectionId, profile]));
-    const items = page.items.map((collection) => ({ collection, profile: byId.get(collection.id) ?? null }));
-    return { ...page, items };
+    const rows = page.rows.map((collection) => ({ collection, profile: byId.get(collection.id) ?? null }));
+    return { ...page, rows };
   }
 }

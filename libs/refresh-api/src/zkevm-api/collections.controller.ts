@@ -6,7 +6,7 @@ import { ChainNames } from './chain-names.js';
 import { CollectionPages } from './collection-pages.js';
 import { toCollectionBody, toFiltersBody } from './collections.presenter.js';
 import { DocumentsCollection, DocumentsCollections, DocumentsFilters } from './collections.documentation.js';
-import { toPageBody } from './page.presenter.js';
+import { toPageBody } from './page-cursor.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import {
   chainNameSchema,

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import type { ChainNames, NamedChain } from './chain-names.js';
 import type { ProfiledCollection } from './collection-pages.js';
-import { ONLY_PAGE } from './page.presenter.js';
+import { ONLY_PAGE } from './page-cursor.js';
 import type { collectionSchema, filtersSchema } from './zkevm-api.responses.js';
 
 /** What the owner says of a collection, in the spelling of the format. */

@@ -4,7 +4,7 @@ import { Controller, Get, Param, Query, UseFilters } from '@nestjs/common';
 import { registeredCollection } from '../registered-collection.js';
 import { validatedBy } from '../validated-by.js';
 import { ChainNames } from './chain-names.js';
-import { toPageBody } from './page.presenter.js';
+import { toPageBody } from './page-cursor.js';
 import { StackPages } from './stack-pages.js';
 import {
   DocumentsMetadata,

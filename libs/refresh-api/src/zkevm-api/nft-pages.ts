@@ -1,7 +1,7 @@
 import { TokenStore, type Collection, type TokenRecord } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import type { Place } from './page-cursor.js';
-import { Pages, toPage, type ItemList, type Page, type PageQuery } from './pages.js';
+import { CollectionItems, type ItemList } from './collection-items.js';
+import { walkPage, type Found, type Page, type PageQuery, type Place, type Step } from './page-cursor.js';
 
 export interface NftQuery extends PageQuery {
   /** Only tokens that were registered, or whose content changed, then or later. */
@@ -12,16 +12,16 @@ export interface NftQuery extends PageQuery {
 @Injectable()
 export class NftPages {
   constructor(
-    private readonly pages: Pages,
+    private readonly items: CollectionItems,
     private readonly tokens: TokenStore,
   ) {}
 
   ofCollection(collection: Collection, query: NftQuery): Promise<Page<TokenRecord>> {
-    return this.pages.ofCollection(collection, query, this.list(query));
+    return this.items.ofCollection(collection, query, this.list(query));
   }
 
   onChain(chainId: number, query: NftQuery): Promise<Page<TokenRecord>> {
-    return this.pages.onChain(chainId, query, this.list(query));
+    return this.items.onChain(chainId, query, this.list(query));
   }
 
   /** Of these tokens, those that are registered. */
@@ -33,13 +33,14 @@ export class NftPages {
     const ids = [...new Set(tokenIds)];
     const records = await this.tokens.findTokens(ids.map((tokenId) => ({ collectionId, tokenId })));
     const found = records.filter(isUpdatedSince(query.updatedSince));
-    return toPage(query, placeOf, async ({ direction, after, limit }) => {
+    const walk = async ({ direction, after, limit }: Step): Promise<Found<TokenRecord>> => {
       const sign = direction === 'asc' ? 1 : -1;
       const behind = found
         .toSorted((one, other) => sign * compareIds(one.tokenId, other.tokenId))
         .filter(({ tokenId }) => !after || sign * compareIds(tokenId, after.id) > 0);
-      return { items: behind.slice(0, limit), reached: null };
-    });
+      return { rows: behind.slice(0, limit), reached: null };
+    };
+    return walkPage(query, walk, placeOf);
   }
 
   private list({ updatedSince }: NftQuery): ItemList<TokenRecord> {
@@ -47,10 +48,10 @@ export class NftPages {
       placeOf,
       lastId: { asc: String(2n ** 256n - 1n), desc: '0' },
       find: async ({ id: collectionId }, { direction, after, limit }) => {
-        const page = { collectionId, direction, limit, ...(after !== undefined && { after }) };
-        if (!updatedSince) return { items: (await this.tokens.pageTokens(page)).tokens, reached: null };
+        const page = { collectionId, direction, limit, ...(after && { after: after.id }) };
+        if (!updatedSince) return { rows: (await this.tokens.pageTokens(page)).tokens, reached: null };
         const { tokens, next } = await this.tokens.pageUpdated({ ...page, updatedSince });
-        return { items: tokens, reached: tokens.length < limit ? next : null };
+        return { rows: tokens, reached: tokens.length < limit && next !== null ? { collectionId, id: next } : null };
       },
     };
   }

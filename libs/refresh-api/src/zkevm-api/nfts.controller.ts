@@ -2,12 +2,12 @@ import { Collections, stackKey, Stacks, TokenStore, type TokenRecord } from '@ap
 import { Controller, Get, Param, Query, UseFilters } from '@nestjs/common';
 import { registeredCollection } from '../registered-collection.js';
 import { ResourceNotFound } from '../resource-not-found.js';
+import { tokenIdParamSchema } from '../token-ids.schema.js';
 import { validatedBy } from '../validated-by.js';
 import { ChainNames } from './chain-names.js';
 import { NftPages } from './nft-pages.js';
 import { toNftBody } from './nfts.presenter.js';
-import { toPageBody } from './page.presenter.js';
-import type { Page } from './pages.js';
+import { toPageBody, type Page } from './page-cursor.js';
 import { DocumentsNft, DocumentsNfts, DocumentsNftsOnChain } from './zkevm-api.documentation.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import {
@@ -15,7 +15,6 @@ import {
   contractAddressSchema,
   nftsOnChainQuerySchema,
   nftsQuerySchema,
-  tokenIdParamSchema,
   type NftsOnChainQuery,
   type NftsQuery,
 } from './zkevm-api.schemas.js';
@@ -71,7 +70,7 @@ export class NftsController {
   }
 
   private async toPage(page: Page<TokenRecord>) {
-    return toPageBody(page, await this.bodyOf(page.items));
+    return toPageBody(page, await this.bodyOf(page.rows));
   }
 
   /** With the metadata ids of these tokens. */

@@ -1,8 +1,10 @@
 import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
-import { emptyIsAbsent, pageSizeSchema } from '../page-size.schema.js';
-import { metadataIdSchema, metadataIdRule } from './metadata-id.schema.js';
-import { cursorRule, parsePageCursor } from './page-cursor.js';
+import { emptyIsAbsent, pageCursorSchema, pageSizeSchema } from '../paging.schemas.js';
+import { timeSchema } from '../time.schema.js';
+import { tokenIdTextSchema } from '../token-ids.schema.js';
+import { isMetadataId, metadataIdRule, metadataIdSchema } from './metadata-id.schema.js';
+import { pageCursorParser } from './page-cursor.js';
 
 export const chainNameSchema = z.string().meta({
   description: 'The name of a chain, as `GET /v1/chains` lists it, or `eip155:` and its id.',
@@ -20,53 +22,24 @@ export const contractAddressSchema = z
     examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
   });
 
-const tokenIdRule = 'must be a decimal uint256: digits only, no leading zero, below 2^256';
-export const tokenIdParamSchema = z
-  .string()
-  .refine(isTokenId, { error: `token_id ${tokenIdRule}` })
-  .meta({ description: 'A decimal uint256.', examples: ['1'] });
-
-const timeRule = 'must be a time in the form of RFC 3339, such as 2024-04-16T11:06:07Z';
-const fromUpdatedAtSchema = z
-  .preprocess(
-    emptyIsAbsent,
-    z.iso
-      .datetime({ offset: true, error: timeRule })
-      .transform((text) => new Date(text))
-      .optional(),
-  )
-  .meta({
-    type: 'string',
-    format: 'date-time',
-    description: 'Only what was updated then or later.',
-  });
+const fromUpdatedAtSchema = z.preprocess(emptyIsAbsent, timeSchema.optional()).meta({
+  type: 'string',
+  format: 'date-time',
+  description: 'Only what was updated then or later.',
+});
 
 /** Of a list whose items have such ids. */
-const pageCursorSchema = (isId: (id: string) => boolean) =>
-  z
-    .preprocess(
-      emptyIsAbsent,
-      z
-        .string({ error: cursorRule })
-        .transform((text, context) => {
-          const cursor = parsePageCursor(text, isId);
-          if (cursor) return cursor;
-          context.addIssue({ code: 'custom', message: cursorRule });
-          return z.NEVER;
-        })
-        .optional(),
-    )
-    .meta({ type: 'string', description: 'A cursor of an earlier page. Empty or absent: the first page.' });
+const cursorSchema = (isId: (id: string) => boolean) =>
+  pageCursorSchema(pageCursorParser(isId)).meta({
+    description: 'A cursor of an earlier page. Empty or absent: the first page.',
+  });
 
 const MAX_LISTED_TOKENS = 30;
 const tokenIdsRule = `must be at most ${MAX_LISTED_TOKENS} token ids, each in a parameter of its own`;
 const listedTokensSchema = z
   .preprocess(
     (given) => (given === undefined ? undefined : [given].flat()),
-    z
-      .array(z.string().refine(isTokenId, { error: tokenIdRule }), { error: tokenIdsRule })
-      .max(MAX_LISTED_TOKENS, { error: tokenIdsRule })
-      .optional(),
+    z.array(tokenIdTextSchema, { error: tokenIdsRule }).max(MAX_LISTED_TOKENS, { error: tokenIdsRule }).optional(),
   )
   .meta({
     type: 'array',
@@ -97,31 +70,25 @@ export const metadataIdParamSchema = z
   .meta({ description: 'A metadata id.', examples: ['018cf196-26da-1028-707e-3bb23550992b'] });
 
 export const collectionsQuerySchema = z
-  .object({ page_size: pageSizeSchema, page_cursor: pageCursorSchema((id) => id === '') })
+  .object({ page_size: pageSizeSchema, page_cursor: cursorSchema((id) => id === '') })
   .transform(({ page_size, page_cursor }) => ({ limit: page_size, cursor: page_cursor }));
 export type CollectionsQuery = z.output<typeof collectionsQuerySchema>;
 
 /** Unknown parameters are ignored, because clients may send more. */
-const updatesQuery = (isId: (id: string) => boolean) => ({
-  from_updated_at: fromUpdatedAtSchema,
-  page_size: pageSizeSchema,
-  page_cursor: pageCursorSchema(isId),
-});
+const updatesQuery = (isId: (id: string) => boolean) =>
+  z.object({ from_updated_at: fromUpdatedAtSchema, page_size: pageSizeSchema, page_cursor: cursorSchema(isId) });
 
-const nftsQuery = z.object(updatesQuery(isTokenId));
-export const nftsOnChainQuerySchema = nftsQuery.transform(toPageQuery);
+export const nftsOnChainQuerySchema = updatesQuery(isTokenId).transform(toPageQuery);
 export type NftsOnChainQuery = z.output<typeof nftsOnChainQuerySchema>;
 
-export const nftsQuerySchema = nftsQuery
+export const nftsQuerySchema = updatesQuery(isTokenId)
   .extend({ token_id: listedTokensSchema })
   .transform(({ token_id, ...page }) => ({ tokenIds: token_id, ...toPageQuery(page) }));
 export type NftsQuery = z.output<typeof nftsQuerySchema>;
 
-export const metadataQuerySchema = z
-  .object(updatesQuery((id) => metadataIdSchema.safeParse(id).success))
-  .transform(toPageQuery);
+export const metadataQuerySchema = updatesQuery(isMetadataId).transform(toPageQuery);
 export type MetadataQuery = z.output<typeof metadataQuerySchema>;
 
-function toPageQuery({ from_updated_at, page_size, page_cursor }: z.output<typeof nftsQuery>) {
+function toPageQuery({ from_updated_at, page_size, page_cursor }: z.output<ReturnType<typeof updatesQuery>>) {
   return { updatedSince: from_updated_at, limit: page_size, cursor: page_cursor };
 }

@@ -37,17 +37,19 @@ export class StackWriter {
    */
   async assign(em: EntityManager, collectionId: string, tokens: readonly StackedToken[]): Promise<void> {
     await this.lock(em, collectionId);
+    const tokenIds = textArray(tokens.map(({ tokenId }) => tokenId));
     const contentHashes = textArray(tokens.map(({ contentHash }) => contentHash));
     await sql`
       with moved as materialized (
         select token.id, row.content_hash, row.new_stack_id
         from unnest(
-          ${textArray(tokens.map(({ tokenId }) => tokenId))}::text[]::numeric[], ${contentHashes}::text[],
+          ${tokenIds}::text[]::numeric[], ${contentHashes}::text[],
           ${uuidArray(tokens.map(({ newStackId }) => newStackId))}::uuid[]
         ) as row (token_id, content_hash, new_stack_id)
-        join nft_metadata.tokens as token
-          on token.collection_id = ${collectionId}::uuid and token.token_id = row.token_id
-        where not exists (
+        join nft_metadata.tokens as token using (token_id)
+        -- By the key, also with statistics from before a large registration.
+        where token.collection_id = ${collectionId}::uuid and token.token_id = any(${tokenIds}::text[]::numeric[])
+          and not exists (
           select from nft_metadata.stack_tokens as member
           join nft_metadata.stacks as stack on stack.id = member.stack_id
           where member.id = token.id and stack.content_hash = row.content_hash
