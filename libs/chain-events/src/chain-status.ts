@@ -1,5 +1,6 @@
 import { ChainRpc } from '@app/metadata-fetch';
 import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from './chain-events.options.js';
@@ -18,9 +19,13 @@ export interface ChainStatus {
   readBlock: number | null;
   /** When the newest one was read. */
   readAt: Date | null;
+  /** The time since then in seconds, by the clock of the database; null: none was read. */
+  unreadSeconds: number | null;
   /** Blocks of one call, as far as the provider allows it. */
   blocksPerCall: number | null;
   failingSince: Date | null;
+  /** The time since then in seconds, by the clock of the database; 0: it does not fail. */
+  failingSeconds: number;
   /** Why: a reason of a failed node. */
   lastError: string | null;
   /** Tokens and ranges of tokens that events have named and that wait for their refresh; 10,000 at most. */
@@ -44,8 +49,10 @@ interface StatusRow {
   headBlock: string | null;
   nextBlock: string | null;
   readAt: Date | string | null;
+  unreadSeconds: number | null;
   blocksPerCall: number | null;
   failingSince: Date | string | null;
+  failingSeconds: number;
   lastError: string | null;
   waitingTokens: number;
   waitingRanges: number;
@@ -74,6 +81,8 @@ export class ChainStatuses {
       select chain.chain_id::text as "chainId", coalesce(cursor.lease_until > now(), false) as "isHeld",
         (select count(*)::int from watched where watched.chain_id = chain.chain_id) as collections,
         cursor.head_block::text as "headBlock", cursor.next_block::text as "nextBlock", cursor.read_at as "readAt",
+        extract(epoch from now() - cursor.read_at)::float8 as "unreadSeconds",
+        coalesce(extract(epoch from now() - cursor.failing_since), 0)::float8 as "failingSeconds",
         cursor.span as "blocksPerCall", cursor.failing_since as "failingSince", cursor.last_error as "lastError",
         (
           select count(*)::int from (
@@ -93,7 +102,7 @@ export class ChainStatuses {
         ) as "waitingRanges"
       from chain
       left join nft_metadata.chain_cursors as cursor on cursor.chain_id = chain.chain_id
-      order by chain.chain_id`.execute(this.em.fork().getKysely());
+      order by chain.chain_id`.execute(readingFrom(this.em).getKysely());
     return rows.map((row) => this.toStatus(row));
   }
 

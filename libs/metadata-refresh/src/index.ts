@@ -48,9 +48,16 @@ export type {
   ValidationVerdict,
 } from './validation/validation.js';
 export { AttemptCounts } from './attempt-counts.js';
-export type { AttemptCount } from './attempt-counts.js';
+export type { AttemptCount, RequestMeasurements } from './attempt-counts.js';
+export { BoundedReads } from './bounded-reads.js';
 export { ResultCounts } from './result-counts.js';
-export type { CountedResults } from './result-counts.js';
+export type { CountedResults, RefreshSize } from './result-counts.js';
+export { WorkerMetrics } from './worker-metrics.js';
+export type { ClaimKind, CompletionKind, WorkerMeasurements, WorkerOperation } from './worker-metrics.js';
+export type { HistogramValues } from './histogram.js';
+export type { HostClass } from './host-class.js';
+export { QueueStatusReader } from './queue-status.js';
+export type { LaneStatus, QueueStatus, WaitingTokens } from './queue-status.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
@@ -69,6 +76,19 @@ export type {
   RefreshListFilter,
   RefreshStatus,
 } from './refresh-reader.js';
+export { RefreshTokensReader } from './refresh-tokens-reader.js';
+export { HostOverview } from './overview/host-overview.js';
+export type { HostSummary, PastCooldown } from './overview/host-overview.js';
+export { RefreshPages } from './overview/refresh-pages.js';
+export type {
+  FailureExample,
+  PendingTokens,
+  ReasonTokens,
+  RefreshPage,
+  RefreshPageQuery,
+} from './overview/refresh-pages.js';
+export { TokenResponses } from './overview/token-responses.js';
+export type { TokenResponse } from './overview/token-responses.js';
 export type {
   RefreshToken,
   RefreshTokenFilter,
@@ -99,6 +119,7 @@ export {
   InvalidSchedule,
   NothingToRetry,
   QuotaExceeded,
+  ReadsBusy,
   RefreshAlreadyCompleted,
   RefreshCancelled,
   RefreshNotFound,

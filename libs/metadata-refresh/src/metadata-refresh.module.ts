@@ -4,6 +4,7 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/c
 import { AttemptCounts } from './attempt-counts.js';
 import { ResultCounts } from './result-counts.js';
 import { RefreshRunner } from './refresh-runner.js';
+import { BoundedReads } from './bounded-reads.js';
 import { BulkPause } from './bulk-pause.js';
 import {
   METADATA_REFRESH_CONFIG,
@@ -14,6 +15,9 @@ import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
 import { PushTransaction } from './push/push-transaction.js';
 import { StackPush } from './push/stack-push.js';
+import { HostOverview } from './overview/host-overview.js';
+import { RefreshPages } from './overview/refresh-pages.js';
+import { TokenResponses } from './overview/token-responses.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshControl } from './refresh-control.js';
@@ -39,6 +43,8 @@ import { RefreshValidation } from './validation/refresh-validation.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
+import { QueueStatusReader } from './queue-status.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 /** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
@@ -127,18 +133,31 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshWorker,
     AttemptCounts,
     ResultCounts,
+    WorkerMetrics,
+    QueueStatusReader,
     BulkPause,
+    BoundedReads,
     HostTurns,
     RefreshValidation,
+    HostOverview,
+    RefreshPages,
+    TokenResponses,
   ],
   exports: [
     AttemptCounts,
+    BoundedReads,
     ResultCounts,
     MetadataRefreshService,
+    QueueStatusReader,
     Refreshes,
     RefreshRetention,
     RefreshWorker,
     TokenVersions,
+    WorkerMetrics,
+    HostOverview,
+    RefreshPages,
+    TokenResponses,
+    RefreshTokensReader,
   ],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {

@@ -26,6 +26,8 @@ export interface Claim {
   fullHosts: ReadonlySet<string>;
   /** Some tokens are being fetched for another refresh: they are due again after DEFERRAL_SECONDS. */
   hasDeferred: boolean;
+  /** Tokens whose last claim was lost, and which this claim has taken or made due. */
+  lostTokens: number;
 }
 
 /** Where the tokens of a refresh are fetched from, as it was when the refresh was accepted. */
@@ -88,6 +90,7 @@ export class RefreshQueue {
         mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
         fullHosts: fullHosts(lanes, due, divided),
         hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
+        lostTokens: sum(divided.map(({ chunk }) => chunk).filter(({ isLost }) => isLost)),
       };
     });
   }
@@ -139,17 +142,24 @@ export class RefreshQueue {
   }
 
   /** Starts or extends the cooldown of a host, for all workers. */
-  async setCooldown(host: string, seconds: number): Promise<void> {
+  async setCooldown(host: string, seconds: number, reason: string): Promise<void> {
     await sql`
-      insert into nft_metadata.metadata_hosts as host (host, cooldown_until)
-      values (${host}, now() + ${seconds} * interval '1 second')
-      on conflict (host) do update set cooldown_until = greatest(host.cooldown_until, excluded.cooldown_until)`.execute(
+      with before as materialized (
+        select from nft_metadata.metadata_hosts where host = ${host} and cooldown_until > now()
+      ), saved as (
+        insert into nft_metadata.metadata_hosts as host (host, cooldown_until)
+        values (${host}, now() + ${seconds} * interval '1 second')
+        on conflict (host) do update set cooldown_until = greatest(host.cooldown_until, excluded.cooldown_until)
+        returning cooldown_until
+      )
+      insert into nft_metadata.host_cooldowns (host, started_at, until_at, reason)
+      select ${host}, now(), cooldown_until, ${reason} from saved where not exists (select from before)`.execute(
       this.em.fork().getKysely(),
     );
   }
 }
 
-const NOTHING: Claim = { tokens: [], mayHaveLeftLanes: false, fullHosts: new Set(), hasDeferred: false };
+const NOTHING: Claim = { tokens: [], mayHaveLeftLanes: false, fullHosts: new Set(), hasDeferred: false, lostTokens: 0 };
 
 /**
  * Hosts with a lane that may have more due tokens: the claim has filled its room, has left tokens out, or has read as many tokens

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/database';
+import { inTransaction, readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { Collections } from './collections.js';
@@ -40,7 +40,7 @@ export class CollectionProfiles {
       select collection_id as "collectionId", name, symbol, description, image, external_link as "externalLink",
         contract_uri as "contractUri", base_uri as "baseUri", updated_at as "updatedAt", synced_at as "syncedAt"
       from nft_metadata.collection_profiles
-      where collection_id = any(${collectionIds}::uuid[])`.execute(this.em.fork().getKysely());
+      where collection_id = any(${collectionIds}::uuid[])`.execute(readingFrom(this.em).getKysely());
     return rows.map((row) => ({ ...row, updatedAt: new Date(row.updatedAt), syncedAt: new Date(row.syncedAt) }));
   }
 

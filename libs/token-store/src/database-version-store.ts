@@ -1,4 +1,4 @@
-import { bigintArray, integerArray, textArray } from '@app/database';
+import { bigintArray, integerArray, readingFrom, textArray } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
@@ -74,7 +74,7 @@ export class DatabaseVersionStore extends VersionStore {
       ) as token
       cross join lateral (
         select * from nft_metadata.token_versions where id = token.id and version = wanted.version offset 0
-      ) as version`.execute(this.em.fork().getKysely());
+      ) as version`.execute(readingFrom(this.em).getKysely());
     return this.withTraits(rows);
   }
 
@@ -86,7 +86,7 @@ export class DatabaseVersionStore extends VersionStore {
       where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric
         ${before === undefined ? sql`` : sql`and version.version < ${before}::int`}
       order by version.version desc
-      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
+      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(readingFrom(this.em).getKysely());
     return (await this.withTraits(rows)).map(toVersion);
   }
 
@@ -107,7 +107,7 @@ export class DatabaseVersionStore extends VersionStore {
       from nft_metadata.tokens as token
       join nft_metadata.token_versions as version on version.id = token.id and version.version = ${version}::int
       where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric`.execute(
-      this.em.fork().getKysely(),
+      readingFrom(this.em).getKysely(),
     );
     const [found] = await this.withTraits(rows);
     if (!found) return null;
@@ -136,7 +136,7 @@ export class DatabaseVersionStore extends VersionStore {
         coalesce(array_agg(id::text order by id) filter (where amount > 0), '{}') as "traitsAdded",
         coalesce(array_agg(id::text order by id) filter (where amount < 0), '{}') as "traitsRemoved",
         true as "hasAllTraits"
-      from trait`.execute(this.em.fork().getKysely());
+      from trait`.execute(readingFrom(this.em).getKysely());
     const [change] = await this.withTraits(rows);
     const { traitsAdded, traitsRemoved } = change!;
     return from <= to ? change! : { ...change!, traitsAdded: traitsRemoved, traitsRemoved: traitsAdded };
@@ -232,7 +232,7 @@ export class DatabaseVersionStore extends VersionStore {
     const { rows } = await sql<ChangedTrait & { id: string }>`
       select id::text as id, trait_type as "traitType", value
       from nft_metadata.collection_traits where id = any(${bigintArray(ids)}::bigint[])`.execute(
-      this.em.fork().getKysely(),
+      readingFrom(this.em).getKysely(),
     );
     return new Map(rows.map(({ id, traitType, value }) => [id, { traitType, value }]));
   }

@@ -201,7 +201,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
       return withoutResult(tokenId, 'not_finished', this.unlessShutdown(outcome));
     }
     const requests = requestsOf(outcome);
-    for (const request of requests) this.counts.count(request.outcome, request.reason);
+    this.counts.count(host, requests);
     const cooldownSaved = this.startCooldown(host, outcome);
     turn.release({ signal: signalOf(outcome), startedAt, endedAt: performance.now() });
     // The response is to tell of a cooldown that is saved.
@@ -242,7 +242,8 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   /** Starts the cooldown that the outcome asks for, as after the first attempt of a refresh. */
   private async startCooldown(host: string, outcome: FetchOutcome): Promise<void> {
     const seconds = cooldownSeconds(outcome, 1, this.config);
-    if (seconds !== null) await this.turns.startCooldown(host, seconds);
+    if (seconds === null || outcome.kind === 'fetched' || outcome.kind === 'not_modified') return;
+    await this.turns.startCooldown(host, seconds, toItemError(outcome).reason);
   }
 
   private toResult(

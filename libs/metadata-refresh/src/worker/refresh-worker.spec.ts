@@ -10,6 +10,7 @@ import { metadataRefreshOptions } from '../metadata-refresh.options.js';
 import type { RefreshQueue } from '../refresh-queue.js';
 import type { EndedHolds } from '../ended-holds.js';
 import type { RefreshSweep } from '../refresh-sweep.js';
+import { WorkerMetrics } from '../worker-metrics.js';
 import type { HostWorkers } from './host-workers.js';
 import type { RefreshListener } from './refresh-listener.js';
 import { RefreshWorker } from './refresh-worker.js';
@@ -63,6 +64,7 @@ function aWorker(...tokenIds: string[]) {
         tokens: due.splice(0),
         mayHaveLeftLanes: false,
         hasDeferred: false,
+        lostTokens: 0,
         fullHosts: new Set(),
       }));
     },
@@ -99,6 +101,7 @@ function aWorker(...tokenIds: string[]) {
     fetcher as unknown as MetadataFetcher,
     { findStored: async () => [] } as unknown as TokenStore,
     new AttemptCounts(),
+    new WorkerMetrics(),
     listener as unknown as RefreshListener,
     new BulkPause(),
     { poll: () => {}, continueStopped: async () => {} } as unknown as RefreshSweep,
