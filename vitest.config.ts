@@ -85,7 +85,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      // Needs programs that npm does not install: Chromium, curl and PgBouncer.
+      // Needs programs that npm does not install: Chromium, curl, PgBouncer and promtool.
       { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...withPostgres } },
     ],
   },

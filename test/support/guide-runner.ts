@@ -68,7 +68,11 @@ export class GuideRunner {
   private async write(file: string, text: string): Promise<void> {
     const path = join(this.folder, file);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text.replaceAll(/\b4000\b/g, this.metadataPort));
+    await writeFile(path, this.withPorts(text));
+  }
+
+  private withPorts(text: string): string {
+    return text.replaceAll(/\b4000\b/g, this.metadataPort);
   }
 
   private async execute(line: string): Promise<void> {
@@ -152,7 +156,7 @@ export class GuideRunner {
     const [, name, value] = /^(\w+)=(.*)$/.exec(assignment)!;
     const program = /^\$\(node (\S+)\)$/.exec(value!)?.[1];
     if (program) this.variables[name!] = await runProgram(this.folder, program, this.variables);
-    else this.variables[name!] = name === 'DATABASE_URL' ? this.databaseUrl : value!;
+    else this.variables[name!] = name === 'DATABASE_URL' ? this.databaseUrl : this.withPorts(value!);
   }
 
   private async request([url, ...options]: readonly string[]): Promise<void> {
