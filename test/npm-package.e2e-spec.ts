@@ -45,7 +45,7 @@ it('the package can be required by a host of CommonJS modules', async () => {
 
 it('the package contains compiled modules with their types and source maps, and no sources, tests or aliases', async () => {
   const files = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = files.filter((file) => file.isAsset()).map((file) => join(file.parentPath, file.name));
+  const paths = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
   const compiled = paths.filter((path) => path.includes('/dist/libs/'));
 
   const others = paths.filter((path) => !compiled.includes(path)).map((path) => path.slice(folder.length + 1));
