@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { readingFrom } from '@app/database';
+import { projectOf, readingFrom, type ReadScope } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
@@ -60,6 +60,16 @@ export class HostOverview {
       ) as durations`.execute(readingFrom(this.em).getKysely());
     const { durations, ...row } = rows[0]!;
     return { host, ...row, medianMs: quantile(durations ?? [], 0.5), p95Ms: quantile(durations ?? [], 0.95) };
+  }
+
+  /** Whether tokens of the scope were ever fetched from this host. */
+  async isKnown(scope: ReadScope, host: string): Promise<boolean> {
+    const projectId = projectOf(scope);
+    const { rows } = await sql`
+      select from nft_metadata.lanes
+      where host = ${host} and (${projectId}::text is null or project_id = ${projectId}::text)
+      limit 1`.execute(readingFrom(this.em).getKysely());
+    return rows.length > 0;
   }
 
   /** Newest first. */
