@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { id, toBeHex } from 'ethers';
 import { Anvil } from '../dist/test/support/anvil.js';
 import { onCleanUp } from './support/clean-up.mjs';
-import { median, sleep, tokenIds } from './support/measure.mjs';
+import { median, percentile, sleep, tokenIds } from './support/measure.mjs';
 import { Service } from './support/service.mjs';
 
 const SETTLE_SECONDS = 5;
@@ -266,10 +266,6 @@ async function listen(server) {
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   onCleanUp(() => server.closeAllConnections());
   return `http://127.0.0.1:${server.address().port}`;
-}
-
-function percentile(values, percent) {
-  return values.toSorted((one, other) => one - other)[Math.ceil((values.length * percent) / 100) - 1];
 }
 
 async function until(condition) {

@@ -2,7 +2,7 @@
 // how long a refresh of ten tokens of another project takes meanwhile and afterwards, against alone.
 import { median, medianRatio, sleep, timed, tokenIds } from './support/measure.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
-import { readRefresh, requestRefresh, Service } from './support/service.mjs';
+import { post, readRefresh, requestAll, requestRefresh, Service } from './support/service.mjs';
 
 const TOKENS = 10;
 /** Refreshes of ten tokens in each state of the large one. */
@@ -106,23 +106,8 @@ export const largeSelection = {
   },
 };
 
-async function requestAll(api, project, collection) {
-  return send(`${api.url}/v1/metadata-refreshes`, project, { collection_address: collection.address, all: true });
-}
-
 /** Waits until no token is pending. */
 async function cancel(api, project, refreshId) {
-  await send(`${api.url}/v1/metadata-refreshes/${refreshId}/cancel`, project);
+  await post(`${api.url}/v1/metadata-refreshes/${refreshId}/cancel`, project);
   while ((await readRefresh(api, project, refreshId)).status !== 'completed') await sleep(100);
-}
-
-async function send(url, project, body) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const result = await response.json();
-  if (response.status !== 202) throw new Error(`${url} responded with ${response.status}: ${JSON.stringify(result)}`);
-  return result.refresh_id;
 }

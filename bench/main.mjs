@@ -10,6 +10,7 @@ import { fetchCost } from './fetch-cost.mjs';
 import { hostileHosts } from './hostile-hosts.mjs';
 import { largeSelection } from './large-selection.mjs';
 import { memory } from './memory.mjs';
+import { millionTokens } from './million-tokens.mjs';
 import { pipelines } from './pipelines.mjs';
 import { profile } from './profile.mjs';
 import { smallBesideMillion } from './small-beside-million.mjs';
@@ -37,6 +38,7 @@ const BENCHMARKS = {
   fairness,
   'small-beside-million': smallBesideMillion,
   'large-selection': largeSelection,
+  'million-tokens': millionTokens,
   'chain-events': chainEvents,
   memory,
   'hostile-hosts': hostileHosts,
@@ -44,7 +46,7 @@ const BENCHMARKS = {
   profile,
 };
 /** Run only if `--only` names them. */
-const OPTIONAL = ['hostile-hosts', 'reads-at-scale'];
+const OPTIONAL = ['hostile-hosts', 'million-tokens', 'reads-at-scale'];
 const RESULTS = new URL('../docs/explanation/benchmarks/', import.meta.url);
 
 const { values: given } = parseArgs({

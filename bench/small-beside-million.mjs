@@ -1,6 +1,6 @@
 // Latency of a refresh of ten tokens while another project has a million tokens queued, against an idle queue. One process with
 // RUN_MODE=all.
-import { median, medianRatio, sleep, timed, tokenIds } from './support/measure.mjs';
+import { median, medianRatio, percentile, sleep, timed, tokenIds } from './support/measure.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
 import { readRefresh, requestRefresh, Service } from './support/service.mjs';
 
@@ -59,7 +59,7 @@ export const smallBesideMillion = {
       value: medianRatio(milliseconds[key], milliseconds.alone),
       atMost: 2,
     });
-    const row = (text, key) => [text, median(all[key]).toFixed(0), percentile(all[key], 0.9).toFixed(0)];
+    const row = (text, key) => [text, median(all[key]).toFixed(0), percentile(all[key], 90).toFixed(0)];
     return {
       goals: [goal('of another host', 'otherHost'), goal('of its own host', 'sameHost')],
       tables: [
@@ -159,8 +159,4 @@ async function queueTokens(database, { project, collection, host, tokens }) {
       TOKENS_PER_CHUNK,
     ],
   );
-}
-
-function percentile(values, quantile) {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * quantile)];
 }

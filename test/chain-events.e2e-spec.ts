@@ -2,10 +2,12 @@ import { ChainWatcher, WatchedCollections } from '@app/chain-events';
 import { Refreshes } from '@app/metadata-refresh';
 import { Collections } from '@app/token-store';
 import { AbiCoder, id, MaxUint256, toBeHex, type BaseContract, type ContractTransactionReceipt } from 'ethers';
+import { Client } from 'pg';
 import { Anvil } from './support/anvil.js';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { RpcHost } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';
+import { captureStatements, explainLargestStep } from './support/statements.js';
 import { aWatchedCollection, follow, forgetWatches, readToken, takeFetches } from './support/watched-collection.js';
 
 const PAST_SAFE = String(2n ** 53n + 1n);
@@ -244,6 +246,26 @@ describe('coalescing', () => {
   });
 });
 
+describe('several processes', () => {
+  it('a process that stands by does not wait for the one that reads the chain and is saving', async () => {
+    await watched({ tokens: ['1'] });
+    const other = (await test.anotherProcess()).get(ChainWatcher);
+    const saving = new Client(test.database.url);
+    await saving.connect();
+    await saving.query('begin');
+    await saving.query('select from nft_metadata.chain_cursors for update');
+
+    const results = new Set<string>();
+    const poll = other.runOnce().then((chains) => results.add(chains.get(anvil.chainId)!.kind));
+    try {
+      await vi.waitFor(() => expect(results).toEqual(new Set(['standby'])), { timeout: 5000 });
+    } finally {
+      await saving.end();
+      await poll;
+    }
+  });
+});
+
 describe('what follows the collections', () => {
   it('a collection that is removed is not asked for any more [N17]', async () => {
     const project = await watched({ tokens: ['1'] });
@@ -335,6 +357,26 @@ describe('what follows the collections', () => {
 });
 
 describe('stops', () => {
+  it('the first collection that is watched after a long time without one begins at the newest block, at once', async () => {
+    test = await start({ maxCatchUpBlocks: 200 });
+    const project = await watched({ tokens: ['1'] });
+    const watches = test.app.get(WatchedCollections);
+    for (const idleBlocks of [150, 300]) {
+      await watches.set(project.collectionId, { events: false });
+      await anvil.mine(idleBlocks);
+      rpc.requests.length = 0;
+      await watches.set(project.collectionId, { events: true });
+
+      expect(await test.app.get(ChainWatcher).runOnce()).toEqual(new Map([[anvil.chainId, { kind: 'read' }]]));
+
+      const ranges = rpc.requests.flat().filter(({ method }) => method === 'eth_getLogs');
+      const { fromBlock, toBlock } = ranges[0]!.params[0] as { fromBlock: string; toBlock: string };
+      expect(Number(toBlock) - Number(fromBlock)).toBe(63);
+    }
+    await follow(test);
+    expect(takeFetches(test)).toEqual({});
+  });
+
   it('200 blocks of events while the watcher was stopped are read afterwards, each token once [N4]', async () => {
     const tokens = Array.from({ length: 20 }, (_, index) => String(index + 1));
     await watched({ tokens });
@@ -399,10 +441,11 @@ describe('a large collection', () => {
     await test.database.advance(60);
     await watcher.runOnce();
     expect(await eventRefreshes()).toHaveLength(1);
-    // Later: it waits for the end of the first one.
+    // Later: it waits for the end of the first one, and meanwhile the tokens are not counted again and again.
     await test.database.advance(600);
-    await watcher.runOnce();
+    const statements = await captureStatements(() => watcher.runOnce());
     expect(await eventRefreshes()).toHaveLength(1);
+    expect(await explainLargestStep(test.database.url, statements)).toBeLessThan(5000);
     const [first] = (await eventRefreshes()) as [{ id: string }];
     await test.app.get(Refreshes).cancel(first.id);
     await test.database.advance(600);

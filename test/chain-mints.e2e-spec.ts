@@ -2,6 +2,7 @@ import { ChainWatcher } from '@app/chain-events';
 import { TokenStore } from '@app/token-store';
 import { AbiCoder, id, MaxUint256, toBeHex, type BaseContract } from 'ethers';
 import { Anvil } from './support/anvil.js';
+import { holdEventDeletions } from './support/held-claims.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { aWatchedCollection, follow, forgetWatches, readToken, takeFetches } from './support/watched-collection.js';
 
@@ -81,6 +82,47 @@ it('the document of a mint that never comes is tried with growing pauses for ten
   expect(await readToken(test, project, '5')).toMatchObject({ metadata_status: 'failed' });
 }, 180_000);
 
+it('the documents of a range of mints (ERC-2309) may come later as well [N10]', async () => {
+  const project = await discovering();
+  test.metadataApi.script('2', { status: 404, body: 'not yet' }, { status: 200, body: { name: 'Fox' } });
+
+  await emit('ConsecutiveTransfer(uint256,uint256,address,address)', [1, ZERO, ALICE], word(3));
+  await follow(test);
+  expect(await readToken(test, project, '2')).toMatchObject({ name: null });
+  await follow(test, 10);
+
+  expect(await readToken(test, project, '2')).toMatchObject({ name: 'Fox' });
+  expect(takeFetches(test)).toEqual({ 1: 1, 2: 2, 3: 1 });
+});
+
+it('an event that comes just when the document of a mint is found to have come is not lost', async () => {
+  const project = await discovering();
+  test.metadataApi.script('5', { status: 200, body: { name: 'Fox' } }, { status: 200, body: { name: 'Red fox' } });
+  await mint(5);
+  await follow(test);
+  const watcher = test.app.get(ChainWatcher);
+  const other = (await test.anotherProcess()).get(ChainWatcher);
+  await test.database.advance(20);
+  await using held = await holdEventDeletions(test.database);
+  const dropping = watcher.runOnce();
+  await vi.waitFor(async () => expect(await held.isOneWaiting()).toBe(true));
+
+  await emit('MetadataUpdate(uint256)', [], word(5));
+  await test.database.advance(8); // The other process takes over the chain.
+  const reading = other.runOnce();
+  await vi.waitFor(async () => {
+    const waiting = await test.database.query<{ kind: string }>('select kind from nft_metadata.event_tokens');
+    expect(waiting).toEqual([{ kind: 'metadata_update' }]);
+  });
+  await held.release();
+  await Promise.all([dropping, reading]);
+  await follow(test, 60);
+  await follow(test, 60);
+
+  expect(takeFetches(test)).toEqual({ 5: 2 });
+  expect(await readToken(test, project, '5')).toMatchObject({ name: 'Red fox' });
+});
+
 it.each<[string, () => Promise<unknown>, string[]]>([
   ['ERC-721', () => mint(MaxUint256), [String(MaxUint256)]],
   [
@@ -133,15 +175,16 @@ it('mints of a collection that does not discover them are not registered', async
   expect(await tokensOf(project)).toEqual([]);
 });
 
-it('transfers between owners, and a mint of more tokens than anybody will fetch, register nothing', async () => {
-  const project = await discovering();
+it('transfers between owners, and a mint of more tokens than anybody will fetch, register and refresh nothing', async () => {
+  const project = await aWatchedCollection(test, anvil, cards, { tokens: ['9'], watch: { discover: 'mints' } });
 
   await emit('Transfer(address,address,uint256)', [ALICE, 0xb0bn, 7]);
   await emit('ConsecutiveTransfer(uint256,uint256,address,address)', [1, ZERO, ALICE], word(MaxUint256));
   await mint(5);
   await follow(test);
 
-  expect(await tokensOf(project)).toEqual(['5']);
+  expect(await tokensOf(project)).toEqual(['5', '9']);
+  expect(takeFetches(test)).toEqual({ 5: 1 });
 });
 
 it('a full collection registers no more mints, and its other events are followed', async () => {

@@ -3,32 +3,55 @@ import { id, toBeHex, type BaseContract } from 'ethers';
 import { Anvil } from './support/anvil.js';
 import { RpcHost, type Call, type RpcBehaviour } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';
-import { aWatchedCollection, follow, takeFetches } from './support/watched-collection.js';
+import {
+  aWatchedCollection,
+  follow,
+  forgetChain,
+  forgetWatches,
+  readToken,
+  takeFetches,
+  watchCollection,
+} from './support/watched-collection.js';
 
 let anvil: Anvil;
 let nodes: RpcHost[];
 let test: TestApp;
 let cards: BaseContract;
+/** The applications that have started, by their settings. */
+const apps = new Map<string, TestApp>();
 beforeAll(async () => {
   anvil = await Anvil.start();
-});
-afterAll(() => anvil.stop());
-beforeEach(async () => {
   nodes = [await RpcHost.start(anvil), await RpcHost.start(anvil)];
+});
+afterAll(async () => {
+  for (const app of apps.values()) await app.stop();
+  for (const node of nodes) await node.close();
+  await anvil.stop();
+});
+beforeEach(async () => {
   cards = await anvil.deploy('AnnouncedCards');
 });
 afterEach(async () => {
-  await test.stop();
-  for (const node of nodes) await node.close();
+  for (const node of nodes) {
+    node.misbehaveAlways(undefined);
+    node.onRequest = () => {};
+    node.requests.length = 0;
+  }
+  await forgetWatches(test);
+  await forgetChain(test);
 });
 
-/** The application with the first nodes, and a watched collection of ten tokens. */
+/** An application with the first nodes, and a watched collection of ten tokens. Tests with the same settings share it. */
 async function startWatching(nodeCount = 1, chainEvents = {}): Promise<RpcHost> {
+  const settings = JSON.stringify({ nodeCount, chainEvents });
   const rpcUrls = { [anvil.chainId]: nodes.slice(0, nodeCount).map(({ url }) => url) };
-  test = await startApp(
-    { chainEvents: { enabled: true, ...chainEvents }, metadataFetch: { rpcUrls } },
-    { otherHosts: nodes },
-  );
+  test =
+    apps.get(settings) ??
+    (await startApp(
+      { chainEvents: { enabled: true, ...chainEvents }, metadataFetch: { rpcUrls } },
+      { otherHosts: nodes },
+    ));
+  apps.set(settings, test);
   await aWatchedCollection(test, anvil, cards, { tokens: Array.from({ length: 10 }, (_, index) => String(index)) });
   return nodes[0]!;
 }
@@ -171,6 +194,48 @@ it('a chain that has begun again, as all nodes say for ten minutes, is read from
   expect(Object.keys(takeFetches(test))).toHaveLength(10);
   expect(await cursor()).toMatchObject({ next_block: '4', last_error: null });
 });
+
+it('a chain that has begun again is followed, also in blocks before the one at which a collection was first watched [N5]', async () => {
+  const beginning = await anvil.snapshot();
+  await anvil.mine(50);
+  await startWatching(1, { overlapBlocks: 5 });
+  await anvil.revert(beginning);
+  await anvil.mine(1);
+  for (let minute = 0; minute < 11; minute += 1) {
+    await poll();
+    await test.database.advance(61);
+  }
+  await follow(test);
+  takeFetches(test);
+
+  await update(1);
+  await follow(test, 600);
+
+  expect(takeFetches(test)).toEqual({ 1: 1 });
+});
+
+it.each([
+  { chain: 'that was read before', isRead: true },
+  { chain: 'that was never read', isRead: false },
+])(
+  'a collection that is first watched while a node makes up the newest block of a chain $chain is followed [N5]',
+  async ({ isRead }) => {
+    const node = nodes[0]!;
+    const rpcUrls = { [anvil.chainId]: node.url };
+    test = await startApp({ chainEvents: { enabled: true }, metadataFetch: { rpcUrls } }, { otherHosts: nodes });
+    if (isRead) await aWatchedCollection(test, anvil, await anvil.deploy('AnnouncedCards'));
+    node.misbehaveAlways(withHead(50_000));
+    await watchCollection(test, anvil, cards, { tokens: ['1'] });
+    expect(await poll()).toMatchObject({ kind: 'failed' });
+    node.misbehaveAlways(undefined);
+    await poll();
+
+    await update(1);
+    await follow(test);
+
+    expect(takeFetches(test)).toEqual({ 1: 1 });
+  },
+);
 
 it('an empty list near the head is not the truth: the events are read with the next block [N5]', async () => {
   const node = await startWatching();
@@ -336,5 +401,36 @@ describe('limits of providers', () => {
     await follow(test);
 
     expect(Object.keys(takeFetches(test))).toHaveLength(11);
+  });
+
+  it('events of a block that a provider does not return any more have not vanished', async () => {
+    const node = await startWatching(1, { overlapBlocks: 4 });
+    const other = await anvil.deploy('AnnouncedCards');
+    const project = await aWatchedCollection(test, anvil, other, { tokens: ['77', '78'] });
+    await anvil.send(other, 'mint', 77, 'ipfs://unused');
+    await anvil.send(other, 'burn', 77);
+    await follow(test);
+    const burned = { burned_at: expect.stringContaining('T') as string };
+    expect(await readToken(test, project, '77')).toMatchObject(burned);
+    const address = (await other.getAddress()).toLowerCase();
+    node.misbehaveAlways(
+      onEach('eth_getLogs', (call, result) => {
+        const { address: addresses } = call.params[0] as unknown as { address: string[] };
+        return addresses.includes(address) && (result as object[]).length > 0
+          ? { error: { code: -32_005, message: 'query returned more than 10000 results' } }
+          : { result };
+      }),
+    );
+    await anvil.mine(1);
+    await follow(test);
+    expect(takeFetches(test)).toEqual({ 78: 1 });
+    expect(await readToken(test, project, '77')).toMatchObject(burned);
+
+    node.misbehaveAlways(undefined);
+    await anvil.mine(1);
+    await follow(test, 600);
+
+    expect(takeFetches(test)).toEqual({});
+    expect(await readToken(test, project, '77')).toMatchObject(burned);
   });
 });

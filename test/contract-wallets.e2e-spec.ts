@@ -4,6 +4,7 @@ import { Anvil } from './support/anvil.js';
 import { http } from './support/project-api.js';
 import { RpcHost } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';
+import { captureStatements } from './support/statements.js';
 
 const ABI = new Interface(['function isValidSignature(bytes32,bytes)']);
 const MAGIC = '1626ba7e';
@@ -50,8 +51,8 @@ async function script(timestamp: string, end: number, data = '0x', signature = S
   await anvil.send(wallet, 'script', call, end, data);
 }
 
-async function request(timestamp: string, { owner = address, signature = SIGNATURE } = {}) {
-  const { status, body } = await http(test.app).get('/v1/limits').set({
+async function request(timestamp: string, { owner = address, signature = SIGNATURE, to = test } = {}) {
+  const { status, body } = await http(to.app).get('/v1/limits').set({
     'x-imx-eth-address': owner,
     'x-imx-eth-timestamp': timestamp,
     'x-imx-eth-signature': signature,
@@ -125,6 +126,22 @@ it('the signature of a wallet that is not deployed yet (ERC-6492) is refused wit
   expect(status).toBe(401);
   expect(body.message).toContain('deploy the wallet first');
   expect(node.requests).toEqual([]);
+});
+
+it('without a chain for contract wallets, no project is looked for in the name of a wrong signature', async () => {
+  const other = await startApp();
+  const [owner, stranger] = [Wallet.createRandom(), Wallet.createRandom()];
+  await other.app.get(Projects).createProject({ name: 'Studio', ownerAddress: owner.address });
+  const timestamp = now();
+  const signature = await stranger.signMessage(timestamp);
+
+  const statements = await captureStatements(async () => {
+    const { status } = await request(timestamp, { owner: owner.address, signature, to: other });
+    expect(status).toBe(401);
+  });
+  await other.stop();
+
+  expect(statements.filter(({ text }) => text.includes('projects'))).toEqual([]);
 });
 
 it('a chain for contract wallets without a node stops the start with a sentence', async () => {

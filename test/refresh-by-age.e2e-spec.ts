@@ -1,5 +1,6 @@
 import { ChainWatcher, WatchedCollections } from '@app/chain-events';
 import { TokenStore } from '@app/token-store';
+import { Client } from 'pg';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 import { forgetWatches, takeFetches } from './support/watched-collection.js';
@@ -107,4 +108,36 @@ it('several processes make each step once', async () => {
   const fetches = takeFetches(test);
   expect(Object.values(fetches).every((count) => count === 1)).toBe(true);
   expect(Object.keys(fetches).length).toBeGreaterThan(40);
+});
+
+it('a collection whose tokens cannot be refreshed by age does not hold up the others', async () => {
+  const failing = await refreshedEvery(HOUR, ['1']);
+  await refreshedEvery(HOUR, ['2']);
+  await test.database.query(
+    `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$`,
+  );
+  await test.database.query(
+    `create trigger refuse before insert on nft_metadata.refreshes
+     for each row when (new.collection_id = '${failing.collectionId}') execute function refuse()`,
+  );
+
+  await expect(test.app.get(ChainWatcher).runOnce()).rejects.toThrow('refused');
+  await test.worker.runOnce();
+
+  await test.database.query('drop trigger refuse on nft_metadata.refreshes');
+  expect(takeFetches(test)).toEqual({ 2: 1 });
+});
+
+it('collections that are refreshed by age are looked for every five seconds, and events more often', async () => {
+  const query = vi.spyOn(Client.prototype, 'query');
+  const countOfStatements = (part: string) =>
+    query.mock.calls.filter((call) => JSON.stringify(call).includes(part)).length;
+  const watcher = test.app.get(ChainWatcher);
+
+  watcher.start();
+  await vi.waitFor(() => expect(countOfStatements('has_ranges')).toBeGreaterThan(3), { timeout: 10_000 });
+  await watcher.stop();
+
+  expect(countOfStatements('round_step_at')).toBeLessThanOrEqual(1 + Math.floor(countOfStatements('has_ranges') / 8));
+  query.mockRestore();
 });

@@ -1,5 +1,7 @@
 // Aggregates a profile of `node --cpu-prof`: CPU time in microseconds, within a time range.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 /** The function names of V8's idle samples. */
 const IDLE_FRAMES = new Set(['(idle)']);
@@ -43,7 +45,7 @@ export function byOwnFile(stack) {
 function stacksOf(nodes) {
   const parents = new Map();
   for (const { id, children = [] } of nodes) for (const child of children) parents.set(child, id);
-  const frames = new Map(nodes.map(({ id, callFrame }) => [id, { ...callFrame, file: fileOf(callFrame.url) }]));
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, { ...callFrame, file: fileOf(sourceOf(callFrame)) }]));
   return new Map(
     nodes.map(({ id }) => {
       const stack = [];
@@ -53,9 +55,24 @@ function stacksOf(nodes) {
   );
 }
 
+const maps = new Map();
+
+/** The URL of a function's file; for a function of a bundle, of the file that it was bundled from. */
+function sourceOf({ url, lineNumber, columnNumber }) {
+  if (!url.includes('/dist/bundle/')) return url;
+  if (!maps.has(url)) maps.set(url, sourceMapOf(fileURLToPath(`${url}.map`)));
+  const originalSource = maps.get(url)?.findEntry(lineNumber, columnNumber).originalSource;
+  return originalSource ? new URL(originalSource, url).href : url;
+}
+
+/** The runtime of the bundle itself has none. */
+function sourceMapOf(file) {
+  return existsSync(file) ? new SourceMap(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
+}
+
 function fileOf(url) {
   const installed = url.lastIndexOf('/node_modules/');
   if (installed >= 0) return /^(@[^/]+\/)?[^/]+/.exec(url.slice(installed + '/node_modules/'.length))[0];
-  const built = url.lastIndexOf('/dist/');
-  return built >= 0 ? url.slice(built + '/dist/'.length).replace('/src/', '/') : url;
+  const own = /\/(?:dist\/)?((?:libs|src)\/.*)$/.exec(url)?.[1];
+  return own?.replace('/src/', '/') ?? url;
 }

@@ -5,6 +5,11 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The smallest of the values that `percent` of them do not exceed. */
+export function percentile(values, percent) {
+  return values.toSorted((a, b) => a - b)[Math.ceil((values.length * percent) / 100) - 1];
+}
+
 /** The median of the rounds' ratios: load that affects both sides of a round cancels out. */
 export function medianRatio(values, baseline) {
   return median(values.map((value, round) => value / baseline[round]));

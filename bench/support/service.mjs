@@ -140,15 +140,28 @@ export class Service {
 
 /** Requests a refresh over HTTP. Returns its id. */
 export async function requestRefresh(api, project, collection, tokenIds) {
-  const response = await fetch(`${api.url}/v1/metadata-refreshes`, {
+  return post(`${api.url}/v1/metadata-refreshes`, project, {
+    collection_address: collection.address,
+    token_ids: tokenIds,
+  });
+}
+
+/** Requests a refresh of all tokens of a collection. Returns its id. */
+export async function requestAll(api, project, collection) {
+  return post(`${api.url}/v1/metadata-refreshes`, project, { collection_address: collection.address, all: true });
+}
+
+/** Posts something about a refresh. Returns the id of the refresh. */
+export async function post(url, project, body) {
+  const response = await fetch(url, {
     method: 'POST',
     headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
-    body: JSON.stringify({ collection_address: collection.address, token_ids: tokenIds }),
+    ...(body && { body: JSON.stringify(body) }),
   });
-  const body = await response.json();
+  const result = await response.json();
   if (response.status !== 202)
-    throw new Error(`the service responded with ${response.status}: ${JSON.stringify(body)}`);
-  return body.refresh_id;
+    throw new Error(`the service responded with ${response.status}: ${JSON.stringify(result)}`);
+  return result.refresh_id;
 }
 
 /** The status of a refresh, over HTTP. */

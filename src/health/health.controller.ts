@@ -13,12 +13,13 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** The process is ready. 503 names what is missing. */
+  /** The process is ready. `degraded` names what does not work meanwhile; 503 names what is missing. */
   @Get('ready')
   @DocumentsReady()
   async ready() {
     const missing = await this.readiness.missing();
     if (missing.length > 0) throw new ServiceUnavailableException({ code: 'not_ready', message: missing.join('; ') });
-    return { status: 'ok' };
+    const degraded = await this.readiness.degraded();
+    return { status: 'ok', ...(degraded.length > 0 && { degraded }) };
   }
 }

@@ -3,11 +3,17 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 
 const unreadable = { status: 400, description: 'The request is not valid HTTP.' };
 
-const responds = (status: number, description: string, properties: object, example: object) =>
+const responds = (
+  status: number,
+  description: string,
+  properties: object,
+  example: object,
+  required = Object.keys(properties),
+) =>
   ApiResponse({
     status,
     description,
-    schema: { type: 'object', required: Object.keys(properties), properties: { ...properties } },
+    schema: { type: 'object', required, properties: { ...properties } },
     example,
   });
 
@@ -23,7 +29,13 @@ export const DocumentsReady = () =>
   applyDecorators(
     ApiTags('Operations'),
     ApiOperation({ summary: 'Whether the process can accept requests', operationId: 'isReady', security: [] }),
-    responds(200, 'The process is ready.', { status: { const: 'ok' } }, { status: 'ok' }),
+    responds(
+      200,
+      'The process is ready. `degraded`, if present, names what does not work meanwhile, such as a chain that cannot be read.',
+      { status: { const: 'ok' }, degraded: { type: 'array', items: { type: 'string' } } },
+      { status: 'ok', degraded: ['chain 1 is not read since 2026-11-30T12:00:00.000Z: status_503'] },
+      ['status'],
+    ),
     ApiResponse(unreadable),
     responds(
       503,

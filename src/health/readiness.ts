@@ -1,3 +1,4 @@
+import { ChainStatuses } from '@app/chain-events';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
@@ -15,6 +16,7 @@ export class Readiness implements OnModuleDestroy {
   constructor(
     private readonly em: EntityManager,
     private readonly workers: WorkerProcesses,
+    private readonly chains: ChainStatuses,
   ) {}
 
   /** What is missing. Empty if the process is ready. */
@@ -26,6 +28,15 @@ export class Readiness implements OnModuleDestroy {
       ...(isAvailable ? [] : ['the database does not respond']),
       ...(expected > 0 && running === 0 ? ['no worker process runs'] : []),
     ];
+  }
+
+  /** What does not work although the process is ready, as sentences. */
+  async degraded(): Promise<string[]> {
+    const failing = await Promise.race([this.chains.listFailing().catch(() => []), later(DATABASE_TIMEOUT_MS, [])]);
+    return failing.map(
+      ({ chainId, failingSince, lastError }) =>
+        `chain ${chainId} is not read since ${failingSince.toISOString()}: ${lastError}`,
+    );
   }
 
   /** One query at a time, however many probes: with a silent database, each query holds a connection. */

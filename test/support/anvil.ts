@@ -13,7 +13,7 @@ import { reapOnExit } from './process-reaper.js';
 
 const require = createRequire(import.meta.url);
 
-type ContractName = 'AnnouncedCards' | 'Cards' | 'Potions' | 'ScriptedContract';
+type ContractName = 'AnnouncedCards' | 'Cards' | 'ListedCards' | 'Potions' | 'ScriptedContract';
 
 const artifacts: Record<ContractName, { abi: InterfaceAbi; bytecode: string }> = contracts;
 
@@ -81,9 +81,20 @@ export class Anvil {
     await this.provider.send('anvil_reorg', [blocks, []]);
   }
 
+  /** The chain as it is now, to which `revert` returns. */
+  async snapshot(): Promise<string> {
+    return (await this.provider.send('evm_snapshot', [])) as string;
+  }
+
+  /** All blocks since the snapshot never existed, and the next ones have their numbers. */
+  async revert(snapshot: string): Promise<void> {
+    await this.provider.send('evm_revert', [snapshot]);
+  }
+
   /** SIGTERM, because the command is a wrapper: SIGKILL would leave the node running. */
   async stop(): Promise<void> {
     this.provider.destroy();
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     const ended = new Promise((done) => this.process.once('close', done));
     this.process.kill('SIGTERM');
     await ended;

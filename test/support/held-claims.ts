@@ -2,19 +2,38 @@ import { Client } from 'pg';
 import type { TestDatabase } from './database.js';
 
 /** Until it is released or disposed, a claim that takes this token waits before its commit. */
-export async function holdClaims({ url }: Pick<TestDatabase, 'url'>, tokenId: string) {
+export async function holdClaims(database: Pick<TestDatabase, 'url'>, tokenId: string) {
+  return hold(database, {
+    table: 'nft_metadata.refresh_chunks',
+    when: 'before insert or update of claim_count',
+    each: `row when (new.is_claimed and ${tokenId} = any(new.token_ids))`,
+  });
+}
+
+/** Until it is released or disposed, nothing that waits for an event on chain is deleted while anything of it is claimed. */
+export async function holdEventDeletions(database: Pick<TestDatabase, 'url'>) {
+  return hold(database, {
+    table: 'nft_metadata.event_tokens',
+    when: 'before delete',
+    each: 'statement',
+    condition: 'exists (select from nft_metadata.event_tokens where claimed_at is not null)',
+  });
+}
+
+async function hold(
+  { url }: Pick<TestDatabase, 'url'>,
+  { table, when, each, condition = 'true' }: { table: string; when: string; each: string; condition?: string },
+) {
   const client = new Client(url);
   await client.connect();
   await client.query('select pg_advisory_lock(1)');
   await client.query(`
-    create function hold_claim() returns trigger language plpgsql as $$
+    create function hold() returns trigger language plpgsql as $$
     begin
-      perform pg_advisory_xact_lock_shared(1);
+      if ${condition} then perform pg_advisory_xact_lock_shared(1); end if;
       return new;
     end $$`);
-  await client.query(`
-    create trigger hold_claim before insert or update of claim_count on nft_metadata.refresh_chunks
-    for each row when (new.is_claimed and ${tokenId} = any(new.token_ids)) execute function hold_claim()`);
+  await client.query(`create trigger hold ${when} on ${table} for each ${each} execute function hold()`);
   const release = async () => void (await client.query('select pg_advisory_unlock_all()'));
   return {
     async isOneWaiting() {
@@ -24,8 +43,8 @@ export async function holdClaims({ url }: Pick<TestDatabase, 'url'>, tokenId: st
     release,
     async [Symbol.asyncDispose]() {
       await release();
-      await client.query('drop trigger hold_claim on nft_metadata.refresh_chunks');
-      await client.query('drop function hold_claim');
+      await client.query(`drop trigger hold on ${table}`);
+      await client.query('drop function hold');
       await client.end();
     },
   };

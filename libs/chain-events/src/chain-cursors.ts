@@ -40,7 +40,10 @@ const SPAN_LIMIT_HOURS = 24;
 export class ChainCursors {
   constructor(private readonly em: EntityManager) {}
 
-  /** Takes the lease, or renews it; null: another process has it. */
+  /**
+   * Takes the lease, or renews it; null: another process has it. Then no row is locked: it is the one that this process is working
+   * with.
+   */
   async acquire(chainId: number, owner: string): Promise<ChainCursor | null> {
     const { rows } = await sql<{
       nextBlock: string | null;
@@ -49,7 +52,11 @@ export class ChainCursors {
       now: Date | string;
     }>`
       insert into nft_metadata.chain_cursors as cursor (chain_id, lease_owner, lease_until)
-      values (${chainId}::bigint, ${owner}::uuid, now() + ${LEASE_SECONDS} * interval '1 second')
+      select ${chainId}::bigint, ${owner}::uuid, now() + ${LEASE_SECONDS} * interval '1 second'
+      where not exists (
+        select from nft_metadata.chain_cursors
+        where chain_id = ${chainId}::bigint and lease_owner <> ${owner}::uuid and lease_until > now()
+      )
       on conflict (chain_id) do update set lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
       where cursor.lease_owner = excluded.lease_owner or cursor.lease_until <= now()
       returning next_block::text as "nextBlock", span as blocks,

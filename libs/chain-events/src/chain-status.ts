@@ -29,6 +29,13 @@ export interface ChainStatus {
   waitingRanges: number;
 }
 
+/** A chain that cannot be read, and why: a reason of a failed node. */
+export interface FailingChain {
+  chainId: number;
+  failingSince: Date;
+  lastError: string;
+}
+
 const MAX_COUNTED = 10_000;
 
 interface StatusRow {
@@ -89,6 +96,25 @@ export class ChainStatuses {
       left join nft_metadata.chain_cursors as cursor on cursor.chain_id = chain.chain_id
       order by chain.chain_id`.execute(readingFrom(this.em).getKysely());
     return rows.map((row) => this.toStatus(row));
+  }
+
+  /** Chains of watched collections that no node lets this process or another one read, by id. Without events, nothing is queried. */
+  async listFailing(): Promise<FailingChain[]> {
+    if (!this.config.enabled) return [];
+    const { rows } = await sql<{ chainId: string; failingSince: Date | string; lastError: string }>`
+      select chain_id::text as "chainId", failing_since as "failingSince", last_error as "lastError"
+      from nft_metadata.chain_cursors as cursor
+      where failing_since is not null and exists (
+        select from nft_metadata.watched_collections as watch
+        join nft_metadata.collections as collection on collection.id = watch.collection_id
+        where watch.events and collection.removed_at is null and collection.chain_id = cursor.chain_id
+      )
+      order by chain_id`.execute(this.em.fork().getKysely());
+    return rows.map(({ chainId, failingSince, lastError }) => ({
+      chainId: Number(chainId),
+      failingSince: new Date(failingSince),
+      lastError,
+    }));
   }
 
   private toStatus({ isHeld, nextBlock, ...row }: StatusRow): ChainStatus {

@@ -19,13 +19,16 @@ import { WatchedCollections } from './watched-collections.js';
 const STANDBY_POLL_MS = 500;
 const LEASE_RENEWAL_MS = 2000;
 const DRAIN_INTERVAL_MS = 500;
+/** A step of a round is due once a minute. */
+const ROUNDS_INTERVAL_MS = 5000;
 /** After failures in a row, of nodes or of the database. In milliseconds. */
 const BACKOFF = { base: 1000, max: 60_000, jitter: 0.2 };
 /** A process whose nodes fail for this long lets another one try. */
 const HANDOVER_MS = 10_000;
 
 /**
- * Watches all chains that have an RPC URL, a loop for each, and requests the refreshes that their events cause, in a loop of its own.
+ * Watches all chains that have an RPC URL, a loop for each, and requests the refreshes that their events cause, and those by age, in
+ * loops of their own.
  * Several processes may run it: each chain is read by one of them, and a refresh is requested once.
  */
 @Injectable()
@@ -58,7 +61,11 @@ export class ChainWatcher implements BeforeApplicationShutdown {
     if (this.shutdown || !this.config.enabled) return;
     this.shutdown = new AbortController();
     const { signal } = this.shutdown;
-    this.loops = [...this.watches.map((watch) => this.watchLoop(watch, signal)), this.drainLoop(signal)];
+    this.loops = [
+      ...this.watches.map((watch) => this.watchLoop(watch, signal)),
+      this.requestLoop('events', this.drain, DRAIN_INTERVAL_MS, signal),
+      this.requestLoop('age', this.rounds, ROUNDS_INTERVAL_MS, signal),
+    ];
   }
 
   /** Reads all chains to their newest block, and requests what is due. For hosts that schedule work themselves. Throws database errors. */
@@ -109,18 +116,22 @@ export class ChainWatcher implements BeforeApplicationShutdown {
     }
   }
 
-  private async drainLoop(signal: AbortSignal): Promise<void> {
+  private async requestLoop(
+    cause: 'events' | 'age',
+    requests: { run(signal: AbortSignal): Promise<void> },
+    intervalMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     while (!signal.aborted) {
-      let result: PollResult = { kind: 'read' };
+      let waitMs = intervalMs;
       try {
-        await this.drain.run(signal);
-        await this.rounds.run(signal);
+        await requests.run(signal);
+        this.failing.delete(cause);
       } catch (error) {
-        this.logFailure('refreshes of events not requested, will be retried', {}, error);
-        result = { kind: 'failed', reason: 'database' };
+        this.logFailure('refreshes not requested, will be retried', { cause }, error);
+        waitMs = Math.max(waitMs, this.waitAfter(cause, { kind: 'failed', reason: 'database' }));
       }
-      await pause(Math.max(DRAIN_INTERVAL_MS, result.kind === 'failed' ? this.waitAfter('drain', result) : 0), signal);
-      if (result.kind !== 'failed') this.failing.delete('drain');
+      await pause(waitMs, signal);
     }
   }
 

@@ -3,7 +3,7 @@ export type { ChainEventsExtras } from './chain-events.module.js';
 export { chainEventsOptions } from './chain-events.options.js';
 export type { ChainEventsOptions } from './chain-events.options.js';
 export { ChainStatuses } from './chain-status.js';
-export type { ChainStatus } from './chain-status.js';
+export type { ChainStatus, FailingChain } from './chain-status.js';
 export { ChainReadings } from './chain-readings.js';
 export type { ChainProgress, EventCount, PollFailureCount } from './chain-readings.js';
 export { ChainWatcher } from './chain-watcher.js';

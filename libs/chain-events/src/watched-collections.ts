@@ -101,10 +101,16 @@ export class WatchedCollections {
     return rows.map((row) => ({ ...row, sinceBlock: row.sinceBlock === null ? null : Number(row.sinceBlock) }));
   }
 
-  /** Collections that are watched from now on begin after this block. */
-  async begin(collectionIds: readonly string[], sinceBlock: number): Promise<void> {
+  /**
+   * Events of these collections are read after this block, in the caller's transaction. A block that is later than what a collection
+   * began with changes nothing.
+   */
+  async begin(em: EntityManager, collectionIds: readonly string[], sinceBlock: number): Promise<void> {
+    if (collectionIds.length === 0) return;
     await sql`
       update nft_metadata.watched_collections set since_block = ${sinceBlock}::bigint
-      where collection_id = any(${collectionIds}::uuid[]) and since_block is null`.execute(this.em.fork().getKysely());
+      where collection_id = any(${collectionIds}::uuid[]) and coalesce(since_block > ${sinceBlock}::bigint, true)`.execute(
+      em.getKysely(),
+    );
   }
 }

@@ -29,6 +29,8 @@ export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';
 export { VALIDATION_VERDICTS } from './validation/validation.js';
+export { toValidationObject } from './validation/validation-object.js';
+export type { ValidationObject } from './validation/validation-object.js';
 export type {
   ChargedValidation,
   NoResultReason,

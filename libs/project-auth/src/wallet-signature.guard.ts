@@ -64,7 +64,8 @@ export class WalletSignatureGuard implements CanActivate {
       this.clock.now(),
       this.config.signatureWindowSeconds,
     );
-    const signer = check.kind === 'signed' ? check : check.claim;
+    const mayBeContract = this.config.contractWalletChainId !== undefined;
+    const signer = check.kind === 'signed' ? check : mayBeContract ? check.claim : undefined;
     const project = signer && (await this.directory.findByOwner(signer.address));
     // A contract is only asked in the name of an owner.
     if (check.kind === 'refused' && !(project && (await this.isSignedByContract(check)))) {

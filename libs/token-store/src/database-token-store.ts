@@ -198,7 +198,7 @@ export class DatabaseTokenStore extends TokenStore {
 
   override async selectTokens({ limit, ...query }: TokenIdQuery, em = this.em.fork()): Promise<TokenIdPage> {
     const { rows } = await sql<{ tokenId: string }>`
-      select token_id::text as "tokenId" from (${selectedTokens(query)}) as selected
+      select token_id::text as "tokenId" from (${selectedTokens({ ...query, limit })}) as selected
       order by selected.token_id
       limit ${limit}`.execute(em.getKysely());
     const tokenIds = rows.map(({ tokenId }) => tokenId);

@@ -94,8 +94,9 @@ export class DatabaseVersionStore extends VersionStore {
     { collectionId, tokenId }: TokenReference,
     version: number,
   ): Promise<VersionDocument | null> {
-    const { rows } = await sql<VersionRow & { document: string | null; warnings: string[] }>`
+    const { rows } = await sql<VersionRow & Pick<VersionDocument, 'document' | 'warnings' | 'isPushed'>>`
       select ${versionColumns}, coalesce(version.warnings, '{}') as warnings,
+        coalesce(version.is_pushed, false) as "isPushed",
         case when version.version = token.metadata_version
           then (select raw from nft_metadata.token_documents where id = token.id)
           else (
@@ -110,8 +111,8 @@ export class DatabaseVersionStore extends VersionStore {
     );
     const [found] = await this.withTraits(rows);
     if (!found) return null;
-    const { document, warnings, ...row } = found;
-    return { version: toVersion(row), document, warnings };
+    const { document, warnings, isPushed, ...row } = found;
+    return { version: toVersion(row), document, warnings, isPushed };
   }
 
   override async findChangesBetween({ collectionId, tokenId, from, to }: VersionPair): Promise<Change> {
@@ -156,6 +157,12 @@ export class DatabaseVersionStore extends VersionStore {
       update nft_metadata.tokens as token set held_until = now()
       where ${isReferenced(references)} and token.held_until > now()`.execute(em.getKysely());
     return Number(numAffectedRows);
+  }
+
+  override async dropHolds(em: EntityManager, references: readonly TokenReference[]): Promise<void> {
+    await sql`
+      update nft_metadata.tokens as token set held_until = null, refresh_after_hold = false
+      where ${isReferenced(references)} and token.held_until is not null`.execute(em.getKysely());
   }
 
   override async requestAfterHold(em: EntityManager, references: readonly TokenReference[]): Promise<TokenReference[]> {

@@ -2,6 +2,7 @@ export { TokenStoreModule } from './token-store.module.js';
 export type { TokenStoreExtras } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
 export type {
+  KeptAs,
   StoredToken,
   TokenLimit,
   TokenPage,
@@ -24,7 +25,7 @@ export type { FoundPage, PageQuery } from './search/token-search.js';
 export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
-export { toChangeObject, toFieldNames } from './change-object.js';
+export { toChangeObject } from './change-object.js';
 export type { ChangeObject } from './change-object.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export { previewRecord } from './record-preview.js';

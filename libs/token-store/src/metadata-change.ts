@@ -44,11 +44,19 @@ export function traitDifference(
   before: ReadonlyMap<string, ChangedTrait>,
   after: ReadonlyMap<string, ChangedTrait>,
 ): Pick<MetadataChange, 'traitsAdded' | 'traitsRemoved' | 'hasAllTraits'> {
-  const added = [...after].filter(([key]) => !before.has(key)).map(([, trait]) => trait);
-  const removed = [...before].filter(([key]) => !after.has(key)).map(([, trait]) => trait);
+  const [added, removed] = [missingIn(before, after), missingIn(after, before)];
   const [traitsAdded, traitsRemoved] = [bounded(added), bounded(removed)];
   const hasAllTraits = traitsAdded.length === added.length && traitsRemoved.length === removed.length;
   return { traitsAdded, traitsRemoved, hasAllTraits };
+}
+
+function missingIn(
+  others: ReadonlyMap<string, ChangedTrait>,
+  traits: ReadonlyMap<string, ChangedTrait>,
+): ChangedTrait[] {
+  const missing: ChangedTrait[] = [];
+  for (const [key, trait] of traits) if (!others.has(key)) missing.push(trait);
+  return missing;
 }
 
 /** The distinct trait values of a token, by key. */
@@ -56,9 +64,14 @@ export function traitValues(attributes: readonly Attribute[]): Map<string, Chang
   const traits = new Map<string, ChangedTrait>();
   for (const { traitType, value } of attributes) {
     const trait = { traitType, value: String(value) };
-    if (isIndexed(trait)) traits.set(JSON.stringify([traitType, trait.value]), trait);
+    if (isIndexed(trait)) traits.set(traitKey(trait), trait);
   }
   return traits;
+}
+
+/** Different for each value of each trait. */
+export function traitKey({ traitType, value }: ChangedTrait): string {
+  return `${traitType.length}:${traitType}${value}`;
 }
 
 /** Longer values are shown and not indexed: an index row has to fit a quarter of a page. */

@@ -2,7 +2,7 @@ import { bigintArray, integerArray, textArray, uuidArray } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { isIndexed } from './metadata-change.js';
+import { isIndexed, traitKey } from './metadata-change.js';
 import type { Attribute } from './token-metadata.js';
 import { TraitIdCache } from './trait-id-cache.js';
 import { TraitsDeleted } from './token-store.errors.js';
@@ -203,14 +203,10 @@ function ignoreRemoved(error: unknown): Map<string, number> {
 function indexedTraits({ collectionId, attributes }: TokenTraits): Trait[] {
   const traits = new Map<string, Trait>();
   for (const { traitType, value, valueType } of attributes) {
-    const text = String(value);
-    if (!isIndexed({ traitType, value: text })) continue;
-    const key = keyOf(collectionId, traitType, text);
-    traits.set(key, { key, collectionId, traitType, value: text, number: valueType === 'number' ? text : null });
+    const trait = { traitType, value: String(value) };
+    if (!isIndexed(trait)) continue;
+    const key = `${collectionId}/${traitKey(trait)}`;
+    traits.set(key, { ...trait, key, collectionId, number: valueType === 'number' ? trait.value : null });
   }
   return [...traits.values()];
-}
-
-function keyOf(collectionId: string, traitType: string, value: string): string {
-  return `${collectionId}/${traitType.length}:${traitType}${value}`;
 }

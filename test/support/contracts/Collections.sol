@@ -28,14 +28,30 @@ contract Cards {
     }
 }
 
-/// An ERC-721 collection that emits an event at each change, as ERC-721 and ERC-4906 prescribe.
+/// An ERC-721 collection that emits an event at each change, as ERC-721, ERC-4906, ERC-7572 and ERC-173 prescribe.
 contract AnnouncedCards {
     error ERC721NonexistentToken(uint256 tokenId);
     event Transfer(address indexed from, address indexed to, uint256 indexed tokenId);
     event MetadataUpdate(uint256 tokenId);
+    event ContractURIUpdated();
+    event OwnershipTransferred(address indexed from, address indexed to);
 
+    string public name = "Cards";
+    string public symbol = "CARD";
+    string public contractURI;
+    address public owner = msg.sender;
     mapping(uint256 => address) private owners;
     mapping(uint256 => string) private uris;
+
+    function setContractURI(string calldata uri) external {
+        contractURI = uri;
+        emit ContractURIUpdated();
+    }
+
+    function transferOwnership(address to) external {
+        emit OwnershipTransferred(owner, to);
+        owner = to;
+    }
 
     function mint(uint256 tokenId, string calldata uri) external {
         owners[tokenId] = msg.sender;
@@ -74,9 +90,9 @@ contract AnnouncedCards {
         }
     }
 
-    function ownerOf(uint256 tokenId) public view returns (address owner) {
-        owner = owners[tokenId];
-        if (owner == address(0)) revert ERC721NonexistentToken(tokenId);
+    function ownerOf(uint256 tokenId) public view returns (address holder) {
+        holder = owners[tokenId];
+        if (holder == address(0)) revert ERC721NonexistentToken(tokenId);
     }
 
     function tokenURI(uint256 tokenId) external view returns (string memory) {
@@ -86,6 +102,38 @@ contract AnnouncedCards {
 
     function supportsInterface(bytes4 id) external pure returns (bool) {
         return id == 0x01ffc9a7 || id == 0x80ac58cd || id == 0x5b5e139f || id == 0x49064906;
+    }
+}
+
+/// An ERC-721 collection that lists its tokens (ERC-721 Enumerable). Their order changes when one is burned.
+contract ListedCards {
+    event Transfer(address indexed from, address indexed to, uint256 indexed tokenId);
+
+    uint256[] private ids;
+
+    function mint(uint256 from, uint256 count) external {
+        for (uint256 tokenId = from; tokenId < from + count; tokenId++) {
+            ids.push(tokenId);
+            emit Transfer(address(0), msg.sender, tokenId);
+        }
+    }
+
+    function burnAt(uint256 index) external {
+        emit Transfer(msg.sender, address(0), ids[index]);
+        ids[index] = ids[ids.length - 1];
+        ids.pop();
+    }
+
+    function totalSupply() external view returns (uint256) {
+        return ids.length;
+    }
+
+    function tokenByIndex(uint256 index) external view returns (uint256) {
+        return ids[index];
+    }
+
+    function supportsInterface(bytes4 id) external pure returns (bool) {
+        return id == 0x01ffc9a7 || id == 0x80ac58cd || id == 0x780e9d63;
     }
 }
 

@@ -99,7 +99,7 @@ export class LogReader {
   /** The logs of these contracts in these blocks. */
   async read(watched: readonly WatchedAddress[], range: BlockRange, deadline: Deadline): Promise<LogsResult> {
     const total: Extract<LogsResult, { kind: 'logs' }> = { kind: 'logs', logs: [], refused: 0, unreadable: [] };
-    const batches = batchesOf(callsFor(watched));
+    const batches = chunksOf(callsFor(watched), CALLS_PER_REQUEST);
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
       const result = await this.readBatch(batch, range, deadline);
       if (result.kind === 'failed') return result;
@@ -174,17 +174,12 @@ function callsFor(watched: readonly WatchedAddress[]): LogCall[] {
 }
 
 function callsOf(addresses: readonly string[], topics: Filter): LogCall[] {
-  const groups = Math.ceil(addresses.length / ADDRESSES_PER_CALL);
-  return Array.from({ length: groups }, (_, index) => ({
-    addresses: addresses.slice(index * ADDRESSES_PER_CALL, (index + 1) * ADDRESSES_PER_CALL),
-    topics,
-  }));
+  return chunksOf(addresses, ADDRESSES_PER_CALL).map((group) => ({ addresses: group, topics }));
 }
 
-function batchesOf(calls: readonly LogCall[]): LogCall[][] {
-  const batches = Math.ceil(calls.length / CALLS_PER_REQUEST);
-  return Array.from({ length: batches }, (_, index) =>
-    calls.slice(index * CALLS_PER_REQUEST, (index + 1) * CALLS_PER_REQUEST),
+function chunksOf<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
   );
 }
 

@@ -12,6 +12,8 @@ export interface DueToken extends EventSource {
   isYoung: boolean;
   /** An event has named it since its last refresh. false: only its document was missing. */
   hasNewEvent: boolean;
+  /** When its newest event was saved, to the microsecond. */
+  eventAt: string;
 }
 
 export interface DueRange extends EventSource {
@@ -99,7 +101,7 @@ export class EventClaims {
       where token.collection_id = ${collectionId}::uuid and token.token_id = due.token_id
       returning token.claimed_at::text as claim, token.token_id::text as "tokenId", ${sourceColumns('token')},
         token.young_until is not null as "isYoung",
-        token.event_at > coalesce(token.requested_at, '-infinity') as "hasNewEvent"`.execute(
+        token.event_at > coalesce(token.requested_at, '-infinity') as "hasNewEvent", token.event_at::text as "eventAt"`.execute(
       this.em.fork().getKysely(),
     );
     return claimedOf(rows);
@@ -150,13 +152,28 @@ export class EventClaims {
     if (numAffectedRows !== BigInt(tokenIds.length)) throw new ClaimLost();
   }
 
-  /** These tokens need no refresh: they are not registered any more, or their document has come. */
-  async dropTokens(collectionId: string, claim: string, tokenIds: readonly string[]): Promise<void> {
-    if (tokenIds.length === 0) return;
+  /**
+   * These tokens need no refresh: they are not registered any more, or their document has come. One that an event has named since it was
+   * claimed is due again.
+   */
+  async dropTokens(collectionId: string, claim: string, tokens: readonly DueToken[]): Promise<void> {
+    if (tokens.length === 0) return;
     await sql`
-      delete from nft_metadata.event_tokens
-      where collection_id = ${collectionId}::uuid and token_id = any(${textArray(tokenIds)}::text[]::numeric[])
-        and claimed_at = ${claim}::timestamptz`.execute(this.em.fork().getKysely());
+      with dropped as (
+        select token_id, event_at from unnest(
+          ${textArray(tokens.map(({ tokenId }) => tokenId))}::text[]::numeric[],
+          ${textArray(tokens.map(({ eventAt }) => eventAt))}::text[]::timestamptz[]
+        ) as token (token_id, event_at)
+      ), deleted as (
+        delete from nft_metadata.event_tokens as token using dropped
+        where token.collection_id = ${collectionId}::uuid and token.token_id = dropped.token_id
+          and token.claimed_at = ${claim}::timestamptz and token.event_at = dropped.event_at
+      )
+      update nft_metadata.event_tokens as token set claimed_at = null from dropped
+      where token.collection_id = ${collectionId}::uuid and token.token_id = dropped.token_id
+        and token.claimed_at = ${claim}::timestamptz and token.event_at <> dropped.event_at`.execute(
+      this.em.fork().getKysely(),
+    );
   }
 
   /**

@@ -5,7 +5,14 @@ import {
   SelectionTooLarge,
   SourceNotSupported,
 } from '@app/metadata-refresh';
-import { Collections, normalizeSelection, TokenStore, type Collection, type TokenIdPage } from '@app/token-store';
+import {
+  Collections,
+  normalizeSelection,
+  TokenStore,
+  type Collection,
+  type TokenIdPage,
+  type TokenSelection,
+} from '@app/token-store';
 import { inTransaction } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable, Logger } from '@nestjs/common';
@@ -93,8 +100,13 @@ export class EventDrain {
   private async refreshTokens(collection: Collection, { claim, rows }: Claimed<DueToken>): Promise<void> {
     const { id: collectionId } = collection;
     const unneeded = await this.findUnneeded(collectionId, rows);
-    await this.claims.dropTokens(collectionId, claim, [...unneeded]);
-    const wanted = rows.filter(({ tokenId }) => !unneeded.has(tokenId));
+    const isNeeded = ({ tokenId }: DueToken) => !unneeded.has(tokenId);
+    const wanted = rows.filter(isNeeded);
+    await this.claims.dropTokens(
+      collectionId,
+      claim,
+      rows.filter((row) => !isNeeded(row)),
+    );
     if (wanted.length === 0) return;
     const tokenIds = wanted.map(({ tokenId }) => tokenId);
     const events = wanted.map((token) => ({ ...token, fromId: token.tokenId, toId: token.tokenId }));
@@ -111,7 +123,7 @@ export class EventDrain {
     } catch (error) {
       if (!(error instanceof SourceNotSupported)) throw error;
       this.logRefused(collection, error);
-      await this.claims.dropTokens(collectionId, claim, tokenIds);
+      await this.claims.dropTokens(collectionId, claim, wanted);
     }
   }
 
@@ -132,9 +144,9 @@ export class EventDrain {
     const { claim, rows } = claimed;
     const ranges = rows.map(({ fromId, toId }) => ({ from: fromId, to: toId }));
     const selection = { ranges, exceptBurned: true };
-    const count = await this.tokens.countSelected(collectionId, normalizeSelection(selection));
-    if (count <= MAX_TOKENS) return this.refreshEach(collection, claimed);
+    if (!(await this.areMany(collectionId, selection))) return this.refreshEach(collection, claimed);
     if (await this.hasToWait(collectionId)) return this.claims.postponeRanges(collectionId, claim);
+    const count = await this.tokens.countSelected(collectionId, normalizeSelection(selection));
     try {
       const { refreshId } = await this.refreshes.requestSelection(collection, {
         selection,
@@ -155,6 +167,16 @@ export class EventDrain {
     }
   }
 
+  /** Ranges that wait are looked at again and again, so the tokens of a large collection are not counted for that. */
+  private async areMany(collectionId: string, selection: TokenSelection): Promise<boolean> {
+    let count = 0;
+    for await (const tokenIds of this.pagesOf(collectionId, selection)) {
+      count += tokenIds.length;
+      if (count > MAX_TOKENS) return true;
+    }
+    return false;
+  }
+
   /** Many tokens were refreshed recently, or are still being refreshed, or the hour is used up. */
   private async hasToWait(collectionId: string): Promise<boolean> {
     const last = await this.claims.findLastSelection(collectionId);
@@ -169,21 +191,32 @@ export class EventDrain {
       await this.claims.finishRanges(em, collectionId, claimed);
       for (const { fromId, toId, kind, transactionHash, blockNumber, logIndex } of claimed.rows) {
         const source = { kind, transactionHash, blockNumber, logIndex, collectionId, isYoung: false };
-        const selection = normalizeSelection({ ranges: [{ from: fromId, to: toId }], exceptBurned: true });
-        for (let after: string | undefined | null; after !== null;) {
-          const page: TokenIdPage = await this.tokens.selectTokens(
-            { collectionId, selection, after, limit: MAX_TOKENS },
-            em,
-          );
+        const selection = { ranges: [{ from: fromId, to: toId }], exceptBurned: true };
+        for await (const tokenIds of this.pagesOf(collectionId, selection, em)) {
           await this.pending.addTokens(
             em,
-            page.tokenIds.map((tokenId) => ({ ...source, tokenId })),
+            tokenIds.map((tokenId) => ({ ...source, tokenId })),
             { isSettled: true },
           );
-          after = page.next;
         }
       }
     });
+  }
+
+  private async *pagesOf(
+    collectionId: string,
+    given: TokenSelection,
+    em?: EntityManager,
+  ): AsyncGenerator<readonly string[], void> {
+    const selection = normalizeSelection(given);
+    for (let after: string | undefined | null; after !== null;) {
+      const page: TokenIdPage = await this.tokens.selectTokens(
+        { collectionId, selection, after, limit: MAX_TOKENS + 1 },
+        em,
+      );
+      yield page.tokenIds;
+      after = page.next;
+    }
   }
 
   private logRefused({ id: collectionId, address, chainId }: Collection, error: Error): void {

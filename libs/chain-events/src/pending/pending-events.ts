@@ -1,4 +1,5 @@
 import { bigintArray, booleanArray, textArray, uuidArray } from '@app/database';
+import { MAX_RANGES } from '@app/token-store';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
@@ -26,9 +27,6 @@ export interface EventRange extends EventSource {
   fromId: string;
   toId: string;
 }
-
-/** Waiting ranges of one collection. Further ones become one that spans all of them. */
-const MAX_RANGES = 100;
 
 /**
  * Tokens and ranges that events have named, until they are refreshed. What is named again while it waits is refreshed once, so a storm of
@@ -81,7 +79,9 @@ export class PendingEvents {
         tries = case when excluded.young_until is null then waiting.tries else 0 end`.execute(em.getKysely());
   }
 
-  /** In the caller's transaction. */
+  /**
+   * In the caller's transaction. Of a collection with more ranges than a selection may have, one waits that spans all of them.
+   */
   async addRanges(em: EntityManager, ranges: readonly EventRange[]): Promise<void> {
     const all = [
       ...new Map(ranges.map((range) => [`${range.collectionId} ${range.fromId} ${range.toId}`, range])).values(),

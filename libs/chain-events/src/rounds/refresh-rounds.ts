@@ -38,16 +38,18 @@ export class RefreshRounds {
     private readonly allRefreshes: Refreshes,
   ) {}
 
-  /** Makes the steps that are due. Throws database errors. */
+  /** Makes the steps that are due. Throws the first of the database errors, after all collections had their turn. */
   async run(signal?: AbortSignal): Promise<void> {
+    const failures: unknown[] = [];
     for (const due of await this.findDue()) {
       if (signal?.aborted) return;
       try {
         await this.step(due);
       } catch (error) {
-        if (!(error instanceof StepTaken)) throw error;
+        if (!(error instanceof StepTaken)) failures.push(error);
       }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   private async step(due: DueStep): Promise<void> {

@@ -4,16 +4,16 @@ import type { JsonRpc } from '@app/metadata-fetch';
 import { Deadline } from '@app/safe-http';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Logger } from '@nestjs/common';
-import { LeaseLost, type ChainCursor, type ChainCursors } from '../chain-cursors.js';
+import { LeaseLost, type ChainCursor, type ChainCursors, type CursorAdvance } from '../chain-cursors.js';
 import type { ChainEventsConfig } from '../chain-events.options.js';
 import type { ChainReadings } from '../chain-readings.js';
 import { ALL_TOKENS } from '../log/chain-event.js';
 import { keyOf, type ChainLog } from '../log/chain-log.js';
 import { decodeLog } from '../log/decode-log.js';
 import { LogReader, type BlockRange, type HeadResult, type LogsResult } from '../log/log-reader.js';
-import type { PendingEvents } from '../pending/pending-events.js';
+import type { EventRange, PendingEvents } from '../pending/pending-events.js';
 import type { WatchedCollection, WatchedCollections } from '../watched-collections.js';
-import { grown, shrunk, type BlockSpan } from './block-span.js';
+import { grown, shrunk } from './block-span.js';
 import type { ChainLogs, LoggedEvent } from './chain-logs.js';
 import type { CollectionEvent, EventIntake } from './event-intake.js';
 import { differenceOf } from './log-difference.js';
@@ -59,8 +59,8 @@ export class ChainWatch {
   private seen: Map<string, LoggedEvent> | null = null;
   /** What the last complete poll was about. */
   private lastPoll = { blockHash: '', watched: '' };
-  /** Blocks with more logs of a contract than a node returns, as `block address`. They are read again with every poll. */
-  private readonly unreadable = new Set<string>();
+  /** Blocks with more logs of a contract than a node returns, by block and address. They are read again with every poll. */
+  private readonly unreadable = new Map<string, number>();
   /** Polls in a row whose newest block was too far ahead. */
   private aheadPolls = 0;
   /** Since when all nodes are behind what was read, in the time of the database. */
@@ -131,31 +131,26 @@ export class ChainWatch {
     cursor: ChainCursor,
     signal: AbortSignal | undefined,
   ): Promise<PollResult> {
-    const { collections, readings, config } = this.parts;
-    const minBlock = (cursor.nextBlock ?? 0) - config.overlapBlocks - config.confirmations;
-    const head = await this.readHead(cursor, minBlock, signal);
+    const { readings, config } = this.parts;
+    // Among collections that were not watched before, none waits for what has happened meanwhile.
+    const unread = watched.some(({ sinceBlock }) => sinceBlock !== null) ? cursor.nextBlock : null;
+    const minBlock = (unread ?? 0) - config.overlapBlocks - config.confirmations;
+    const head = await this.readHead({ nextBlock: unread, now: cursor.now }, minBlock, signal);
     if (head.kind === 'failed') return head;
     const newest = Math.max(0, head.blockNumber - config.confirmations);
-    const newcomers = watched.filter(({ sinceBlock }) => sinceBlock === null);
-    if (newcomers.length > 0) {
-      await collections.begin(
-        newcomers.map(({ collectionId }) => collectionId),
-        newest,
-      );
-      for (const newcomer of newcomers) newcomer.sinceBlock = newest;
-    }
+    const joining = watched.filter(({ sinceBlock }) => sinceBlock === null || sinceBlock > newest);
+    for (const one of joining) one.sinceBlock = newest;
     const poll = { blockHash: head.blockHash, watched: JSON.stringify(watched) };
     if (poll.blockHash === this.lastPoll.blockHash && poll.watched === this.lastPoll.watched) return { kind: 'read' };
 
     let span = cursor.span ?? { blocks: config.blocksPerCall, limit: null };
     span = { ...span, blocks: Math.min(span.blocks, config.blocksPerCall) };
-    let nextBlock = cursor.nextBlock;
-    if (nextBlock === null || newest - nextBlock >= config.maxCatchUpBlocks || head.blockNumber < minBlock) {
-      await this.begin(watched, { from: nextBlock, newest, span });
-      nextBlock = newest + 1;
-    }
     const overlap = Math.min(config.overlapBlocks, span.blocks * MAX_OVERLAP_CALLS);
-    let fromBlock = Math.max(0, Math.min(nextBlock, newest + 1) - overlap);
+    const continues =
+      unread !== null && newest - unread < config.maxCatchUpBlocks && head.blockNumber >= minBlock ? unread : null;
+    let fromBlock = Math.max(0, Math.min(continues ?? Infinity, newest + 1) - overlap);
+    let nextBlock = continues ?? fromBlock;
+    let start: Start = { joining, newest, missedFrom: continues === null ? unread : null };
     while (fromBlock <= newest) {
       if (signal?.aborted) return { kind: 'read' };
       const range = { fromBlock, toBlock: Math.min(newest, fromBlock + span.blocks - 1) };
@@ -169,14 +164,15 @@ export class ChainWatch {
       }
       span = grown(span, blocks, config.blocksPerCall);
       nextBlock = Math.max(nextBlock, range.toBlock + 1);
-      await this.save(watched, result, { nextBlock, span, headBlock: head.blockNumber });
+      await this.save(watched, result, { nextBlock, span, headBlock: head.blockNumber }, start);
+      start = { joining: [], newest, missedFrom: null };
       readings.recordProgress({
         chainId: this.chainId,
         headBlock: head.blockNumber,
         readBlock: nextBlock - 1,
         blocksPerCall: span.blocks,
       });
-      for (const address of result.unreadable) this.unreadable.add(`${range.toBlock} ${address}`);
+      for (const address of result.unreadable) this.unreadable.set(`${range.toBlock} ${address}`, range.toBlock);
       fromBlock = range.toBlock + 1;
     }
     this.lastPoll = poll;
@@ -185,7 +181,7 @@ export class ChainWatch {
 
   /** Blocks that are too far ahead, and a chain that has begun again, are believed when no node says anything else for some time. */
   private async readHead(
-    { nextBlock, now }: ChainCursor,
+    { nextBlock, now }: Pick<ChainCursor, 'nextBlock' | 'now'>,
     minBlock: number,
     signal: AbortSignal | undefined,
   ): Promise<HeadResult> {
@@ -205,32 +201,6 @@ export class ChainWatch {
     return head;
   }
 
-  /** The cursor moves to the newest block. After a long stop, nobody knows what was missed. */
-  private async begin(
-    watched: readonly WatchedCollection[],
-    { from, newest, span }: { from: number | null; newest: number; span: BlockSpan },
-  ): Promise<void> {
-    const { em, cursors, pending } = this.parts;
-    if (from !== null) {
-      this.logger.warn({
-        msg: 'chain was not read for long, refreshing all tokens',
-        chainId: this.chainId,
-        from,
-        newest,
-      });
-    }
-    await inTransaction(em, async (tx) => {
-      await cursors.advance(tx, this.chainId, this.owner, { nextBlock: newest + 1, span, headBlock: newest });
-      if (from === null) return;
-      const source = { kind: 'gap', transactionHash: null, blockNumber: newest, logIndex: null };
-      const all = { fromId: String(ALL_TOKENS.from), toId: String(ALL_TOKENS.to) };
-      await pending.addRanges(
-        tx,
-        watched.map(({ collectionId }) => ({ ...source, ...all, collectionId })),
-      );
-    });
-  }
-
   /** What is new in these blocks, and what has vanished from them: only if the chain is read again and says the same. */
   private async readRange(
     watched: readonly WatchedCollection[],
@@ -239,13 +209,15 @@ export class ChainWatch {
   ): Promise<Exclude<LogsResult, { kind: 'logs' }> | (Difference & { kind: 'difference' })> {
     const first = await this.readLogs(watched, range, signal);
     if (first.kind !== 'logs') return first;
-    const unreadable = first.unreadable.filter((address) => !this.unreadable.has(`${range.toBlock} ${address}`));
-    const difference = await this.differenceFrom(watched, range, first.logs);
-    if (difference.vanished.length === 0) return { kind: 'difference', ...difference, unreadable };
+    const difference = await this.differenceFrom(watched, range, first);
+    if (difference.vanished.length === 0) return { kind: 'difference', ...difference };
     const second = await this.readLogs(watched, range, signal);
     if (second.kind !== 'logs') return second;
-    const confirmed = await this.differenceFrom(watched, range, [...first.logs, ...second.logs]);
-    return { kind: 'difference', ...confirmed, unreadable };
+    const both = {
+      logs: [...first.logs, ...second.logs],
+      unreadable: [...new Set([...first.unreadable, ...second.unreadable])],
+    };
+    return { kind: 'difference', ...(await this.differenceFrom(watched, range, both)) };
   }
 
   private async readLogs(
@@ -264,55 +236,73 @@ export class ChainWatch {
   private async differenceFrom(
     watched: readonly WatchedCollection[],
     range: BlockRange,
-    logs: readonly ChainLog[],
-  ): Promise<Pick<Difference, 'added' | 'vanished'>> {
+    { logs, unreadable }: Pick<Extract<LogsResult, { kind: 'logs' }>, 'logs' | 'unreadable'>,
+  ): Promise<Difference> {
     this.seen ??= await this.parts.logs.load(this.chainId, range.fromBlock - this.parts.config.overlapBlocks);
     const byAddress = new Map(watched.map((one) => [one.address, one]));
     const wanted = logs.filter(({ address, blockNumber }) => blockNumber > byAddress.get(address)!.sinceBlock!);
-    return differenceOf(this.seen, wanted, {
+    const difference = differenceOf(this.seen, wanted, {
       ...range,
       isAsked: (log) => {
         const collection = byAddress.get(log.address);
-        return collection !== undefined && (log.kind !== 'mint' || collection.discover === 'mints');
+        const isRead = collection !== undefined && !unreadable.includes(log.address);
+        return isRead && (log.kind !== 'mint' || collection.discover === 'mints');
       },
     });
+    const isNew = (address: string) => !this.unreadable.has(`${range.toBlock} ${address}`);
+    return { ...difference, unreadable: unreadable.filter(isNew) };
   }
 
   private async save(
     watched: readonly WatchedCollection[],
     { added, vanished, unreadable }: Difference,
-    cursor: { nextBlock: number; span: BlockSpan; headBlock: number },
+    cursor: CursorAdvance,
+    { joining, newest, missedFrom }: Start,
   ): Promise<void> {
-    const { em, cursors, logs, intake, pending, readings, config } = this.parts;
+    const { em, cursors, collections, logs, intake, pending, readings, config } = this.parts;
+    const { chainId, owner } = this;
     const seen = this.seen!;
     const firstBlock = cursor.nextBlock - config.overlapBlocks;
     const outdated = [...seen.values()].filter(({ blockNumber }) => blockNumber < firstBlock);
     const decoded = added.map((log) => this.decode(log)).filter((event) => event !== null);
-    if (decoded.length + vanished.length + unreadable.length + outdated.length === 0) {
-      return cursors.advance(em.fork(), this.chainId, this.owner, cursor);
+    const withGap = missedFrom === null ? watched.filter(({ address }) => unreadable.includes(address)) : watched;
+    if (decoded.length + vanished.length + outdated.length + withGap.length + joining.length === 0) {
+      return cursors.advance(em.fork(), chainId, owner, cursor);
+    }
+    if (missedFrom !== null) {
+      this.logger.warn({
+        msg: 'chain was not read for long, refreshing all tokens',
+        chainId,
+        from: missedFrom,
+        newest,
+      });
     }
     const byAddress = new Map(watched.map((collection) => [collection.address, collection]));
     const eventsOf = (some: readonly LoggedEvent[], hasVanished: boolean): CollectionEvent[] =>
-      some.map((event) => ({ collection: byAddress.get(event.address)!, event, hasVanished }));
+      some.map((event) => intake.toCollectionEvent(byAddress.get(event.address)!, event, hasVanished));
     // What has vanished comes first: the same event may be in another block now.
     const events = [...eventsOf(vanished, true), ...eventsOf(decoded, false)];
     await intake.registerMints(events);
     await inTransaction(em, async (tx) => {
       // First: its row is the fence, and nothing is written for a process that has lost the chain.
-      await cursors.advance(tx, this.chainId, this.owner, cursor);
-      await logs.replace(tx, this.chainId, { added: decoded, vanished, firstBlock });
+      await cursors.advance(tx, chainId, owner, cursor);
+      await logs.replace(tx, chainId, { added: decoded, vanished, firstBlock });
       await intake.save(tx, events);
-      const source = { kind: 'gap', transactionHash: null, blockNumber: cursor.nextBlock - 1, logIndex: null };
-      const all = { fromId: String(ALL_TOKENS.from), toId: String(ALL_TOKENS.to) };
       await pending.addRanges(
         tx,
-        unreadable.map((address) => ({ ...source, ...all, collectionId: byAddress.get(address)!.collectionId })),
+        withGap.map(({ collectionId }) => gapOf(collectionId, cursor.nextBlock - 1)),
+      );
+      await collections.begin(
+        tx,
+        joining.map(({ collectionId }) => collectionId),
+        newest,
       );
     });
     for (const log of [...vanished, ...outdated]) seen.delete(keyOf(log));
+    for (const [key, blockNumber] of this.unreadable) if (blockNumber < firstBlock) this.unreadable.delete(key);
     for (const log of decoded) {
       seen.set(keyOf(log), log);
-      readings.countEvent(this.chainId, log.kind);
+      readings.countEvent(chainId, log.kind);
     }
   }
 
@@ -340,9 +330,31 @@ async function withDeadline<T>(signal: AbortSignal | undefined, read: (deadline:
   }
 }
 
+/** All tokens of a collection: nobody knows what was missed. */
+function gapOf(collectionId: string, blockNumber: number): EventRange {
+  return {
+    collectionId,
+    fromId: String(ALL_TOKENS.from),
+    toId: String(ALL_TOKENS.to),
+    kind: 'gap',
+    transactionHash: null,
+    blockNumber,
+    logIndex: null,
+  };
+}
+
 interface Difference {
   added: ChainLog[];
   vanished: LoggedEvent[];
   /** Contracts with more logs in one block than the node returns. */
   unreadable: string[];
+}
+
+/** What is saved with the first blocks of a poll, which prove that a node has them. */
+interface Start {
+  /** Collections whose events are read after the newest block. */
+  joining: readonly WatchedCollection[];
+  newest: number;
+  /** The first of the blocks that will never be read; null: there are none. */
+  missedFrom: number | null;
 }

@@ -17,6 +17,8 @@ export interface CollectionEvent {
   event: LoggedEvent;
   /** It was read before, and is not in the chain any more: what it has caused is to be checked again. */
   hasVanished: boolean;
+  /** The tokens that it mints or burns. Empty for other events, and if they are too many. */
+  transferred: readonly bigint[];
 }
 
 /** Turns events into tokens that wait for their refresh. */
@@ -30,14 +32,19 @@ export class EventIntake {
     @Inject(CHAIN_EVENTS_CONFIG) private readonly config: ChainEventsConfig,
   ) {}
 
+  /** With the tokens that it mints or burns. */
+  toCollectionEvent(collection: WatchedCollection, event: LoggedEvent, hasVanished: boolean): CollectionEvent {
+    return { collection, event, hasVanished, transferred: this.transferredBy(collection, event) };
+  }
+
   /** Registers tokens that were minted. Outside of a transaction: it can be repeated. */
   async registerMints(events: readonly CollectionEvent[]): Promise<void> {
     const minted = new Map<string, Set<string>>();
-    for (const { collection, event, hasVanished } of events) {
+    for (const { collection, event, hasVanished, transferred } of events) {
       if (event.effect !== 'mint' || hasVanished || collection.discover !== 'mints') continue;
       const ids = minted.get(collection.collectionId) ?? new Set();
       minted.set(collection.collectionId, ids);
-      for (const id of this.transferredIds(collection, event)) ids.add(id);
+      for (const id of transferred) ids.add(String(id));
     }
     for (const [collectionId, ids] of minted) await this.register(collectionId, [...ids]);
   }
@@ -46,10 +53,11 @@ export class EventIntake {
   async save(em: EntityManager, events: readonly CollectionEvent[]): Promise<void> {
     const ranges: EventRange[] = [];
     const tokens: EventToken[] = [];
-    for (const { collection, event, hasVanished } of events) {
+    for (const one of events) {
+      const { collection, event, hasVanished } = one;
       const { collectionId } = collection;
       const source = sourceOf(event);
-      for (const range of rangesOf(collection, event, hasVanished)) {
+      for (const range of rangesOf(one)) {
         if (range.from === range.to) {
           const isYoung = event.effect === 'mint' && !hasVanished;
           tokens.push({ ...source, collectionId, tokenId: String(range.from), isYoung });
@@ -66,12 +74,12 @@ export class EventIntake {
   /** What the last event says of each token: a token may be minted again, and a burn may be in a block that the chain drops. */
   private async saveBurns(em: EntityManager, events: readonly CollectionEvent[]): Promise<void> {
     const byCollection = new Map<string, Map<string, boolean>>();
-    for (const { collection, event, hasVanished } of events) {
+    for (const { collection, event, hasVanished, transferred } of events) {
       if (event.effect !== 'burn' && event.effect !== 'mint') continue;
       const burned = byCollection.get(collection.collectionId) ?? new Map<string, boolean>();
       byCollection.set(collection.collectionId, burned);
       const isBurned = event.effect === 'burn' && !hasVanished;
-      for (const tokenId of this.transferredIds(collection, event)) burned.set(tokenId, isBurned);
+      for (const tokenId of transferred) burned.set(String(tokenId), isBurned);
     }
     for (const [collectionId, burned] of byCollection) {
       const idsWhere = (isBurned: boolean) =>
@@ -112,42 +120,38 @@ export class EventIntake {
     }
   }
 
-  private transferredIds({ address }: WatchedCollection, event: LoggedEvent): string[] {
+  private transferredBy({ address }: WatchedCollection, event: LoggedEvent): bigint[] {
+    if (event.effect !== 'mint' && event.effect !== 'burn') return [];
     const count = event.tokens.reduce((sum, { from, to }) => sum + (to - from + 1n), 0n);
-    if (count > BigInt(MAX_TRANSFERRED)) {
-      const { transactionHash, logIndex } = event;
-      this.logger.warn({
-        msg: 'transfer of too many tokens ignored',
-        address,
-        tokens: String(count),
-        transactionHash,
-        logIndex,
-      });
-      return [];
-    }
-    return event.tokens.flatMap(idsOf);
+    if (count <= BigInt(MAX_TRANSFERRED)) return event.tokens.flatMap(idsOf);
+    const { transactionHash, logIndex } = event;
+    this.logger.warn({
+      msg: 'transfer of too many tokens ignored',
+      address,
+      tokens: String(count),
+      transactionHash,
+      logIndex,
+    });
+    return [];
   }
 }
 
-function idsOf({ from, to }: IdRange): string[] {
-  return Array.from({ length: Number(to - from) + 1 }, (_, index) => String(from + BigInt(index)));
+function idsOf({ from, to }: IdRange): bigint[] {
+  return Array.from({ length: Number(to - from) + 1 }, (_, index) => from + BigInt(index));
 }
 
 /** The tokens to refresh. */
-function rangesOf(
-  collection: WatchedCollection,
-  { effect, tokens }: LoggedEvent,
-  hasVanished: boolean,
-): readonly IdRange[] {
-  switch (effect) {
+function rangesOf({ collection, event, hasVanished, transferred }: CollectionEvent): readonly IdRange[] {
+  const each = () => transferred.map((tokenId) => ({ from: tokenId, to: tokenId }));
+  switch (event.effect) {
     case 'refresh':
-      return tokens;
+      return event.tokens;
     case 'mint':
-      return collection.discover === 'mints' ? tokens : [];
+      return collection.discover === 'mints' ? each() : [];
     case 'contract':
       return collection.contractRefreshesTokens ? [ALL_TOKENS] : [];
     case 'burn':
-      return hasVanished ? tokens : [];
+      return hasVanished ? each() : [];
     case 'undecodable':
       return [];
   }
