@@ -85,6 +85,7 @@ function aFetcher() {
       releaser: { release: (more) => released.push(...more) },
       database,
       counts: new AttemptCounts(),
+      reports: { record: () => {} },
       config: metadataRefreshOptions.complete({}),
     },
     { onFetched: () => {}, onStalled: () => (stalled += 1) },
