@@ -13,6 +13,8 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
+import { PushTransaction } from './push/push-transaction.js';
+import { StackPush } from './push/stack-push.js';
 import { HostOverview } from './overview/host-overview.js';
 import { RefreshPages } from './overview/refresh-pages.js';
 import { TokenResponses } from './overview/token-responses.js';
@@ -42,6 +44,8 @@ import { HostWorkers } from './worker/host-workers.js';
 import { WorkerReports } from './worker/worker-reports.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
+import { QueueStatusReader } from './queue-status.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 /** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
@@ -104,6 +108,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     MetadataRefreshService,
     OwnedCollections,
     MetadataPush,
+    StackPush,
+    PushTransaction,
     ProjectRefreshLimits,
     RefreshAdmission,
     RefreshEnqueuer,
@@ -129,6 +135,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshWorker,
     AttemptCounts,
     ResultCounts,
+    WorkerMetrics,
+    QueueStatusReader,
     BulkPause,
     BoundedReads,
     HostTurns,
@@ -142,10 +150,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     BoundedReads,
     ResultCounts,
     MetadataRefreshService,
+    QueueStatusReader,
     Refreshes,
     RefreshRetention,
     RefreshWorker,
     TokenVersions,
+    WorkerMetrics,
     HostOverview,
     RefreshPages,
     TokenResponses,
