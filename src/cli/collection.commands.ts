@@ -1,4 +1,4 @@
-import type { Collection } from '@app/token-store';
+import type { Collection, StoredProfile } from '@app/token-store';
 import type { Command } from 'commander';
 import {
   sourceOf,
@@ -96,8 +96,25 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     const tokens = await (await session.get('tokens')).countTokens(found.id);
     const { pendingTokens } = await (await session.get('refreshes')).count({ collectionId: found.id });
     const watch = await (await session.get('watches')).find(found.id);
-    session.print({ ...toLine(found), ...toWatchLine(watch), tokens, pending_tokens: pendingTokens });
+    const [profile] = await (await session.get('profiles')).find([found.id]);
+    session.print({
+      ...toLine(found),
+      ...toWatchLine(watch),
+      ...toProfileLine(profile),
+      tokens,
+      pending_tokens: pendingTokens,
+    });
   });
+
+  withJson(withCollection(collection.command('refresh')))
+    .description('read the collection’s own name, images and owner from its contract; its tokens are not refreshed')
+    .action(async (options: CollectionOptions) => {
+      const found = await findCollection(session, options);
+      const error = await (await session.get('records')).readNow(found);
+      const [profile] = await (await session.get('profiles')).find([found.id]);
+      session.print({ ...toProfileLine(profile), warnings: [...(profile?.warnings ?? [])], error });
+      if (error !== null) session.exitStatus = 1;
+    });
 
   const update = collection
     .command('update')
@@ -139,6 +156,18 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       const removed = await removeCollection(session, id);
       session.print({ removed: address, chain_id: chainId, tokens: removed });
     });
+}
+
+/** What a collection says of itself. */
+function toProfileLine(profile: StoredProfile | undefined) {
+  return {
+    name: profile?.name ?? null,
+    symbol: profile?.symbol ?? null,
+    standard: profile?.standard ?? null,
+    owner: profile?.owner ?? null,
+    image: profile?.image ?? null,
+    contract_uri: profile?.contractUri ?? null,
+  };
 }
 
 function toLine(collection: Collection) {

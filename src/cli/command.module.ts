@@ -2,6 +2,7 @@ import { ChainEventsModule, ChainStatuses, WatchedCollections } from '@app/chain
 import { MetadataEventsModule, Webhooks } from '@app/metadata-events';
 import { MetadataFetchModule } from '@app/metadata-fetch';
 import {
+  CollectionRecords,
   MetadataRefreshModule,
   MetadataRefreshService,
   Refreshes,
@@ -10,7 +11,7 @@ import {
 } from '@app/metadata-refresh';
 import { ProjectAuthModule, Projects } from '@app/project-auth';
 import { SafeHttpModule } from '@app/safe-http';
-import { Collections, TokenStore, TokenStoreModule, TraitRecount } from '@app/token-store';
+import { CollectionProfiles, Collections, TokenStore, TokenStoreModule, TraitRecount } from '@app/token-store';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Environment } from '../config/environment.js';
 import { idleLimit } from '../database/connection-limits.js';
@@ -22,7 +23,9 @@ export const services = {
   chains: ChainStatuses,
   collections: Collections,
   listings: Listings,
+  profiles: CollectionProfiles,
   projects: Projects,
+  records: CollectionRecords,
   refreshes: Refreshes,
   refreshing: MetadataRefreshService,
   tokens: TokenStore,

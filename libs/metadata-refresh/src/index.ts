@@ -37,6 +37,8 @@ export type {
   ValidationError,
   ValidationVerdict,
 } from './validation/validation.js';
+export { CollectionRecords } from './collection-records/collection-records.js';
+export type { CollectionRefreshState } from './collection-records/collection-refresh-queue.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
 export { ResultCounts } from './result-counts.js';

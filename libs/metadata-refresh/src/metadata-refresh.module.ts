@@ -4,6 +4,8 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/c
 import { AttemptCounts } from './attempt-counts.js';
 import { ResultCounts } from './result-counts.js';
 import { RefreshRunner } from './refresh-runner.js';
+import { CollectionRecords } from './collection-records/collection-records.js';
+import { CollectionRefreshQueue } from './collection-records/collection-refresh-queue.js';
 import { BulkPause } from './bulk-pause.js';
 import {
   METADATA_REFRESH_CONFIG,
@@ -118,6 +120,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TokenVersions,
     TokenRestore,
     EndedHolds,
+    CollectionRecords,
+    CollectionRefreshQueue,
     RefreshListener,
     HostWorkers,
     RefreshWorker,
@@ -129,6 +133,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [
     AttemptCounts,
+    CollectionRecords,
     ResultCounts,
     MetadataRefreshService,
     Refreshes,

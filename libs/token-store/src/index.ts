@@ -54,7 +54,13 @@ export { Collection } from './collection.entity.js';
 export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';
 export { CollectionProfiles } from './collection-profiles.js';
-export type { CollectionProfile, StoredProfile } from './collection-profiles.js';
+export type {
+  CollectionProfile,
+  ContractProfile,
+  ProfileChange,
+  ProfileDocument,
+  StoredProfile,
+} from './collection-profiles.js';
 export type { ChainQuery, CollectionChange, CollectionQuery, NewCollection } from './collections.js';
 export { URI_RULES } from './uri-rules.js';
 export { PUSH_POLICIES } from './push-policy.js';

@@ -33,7 +33,7 @@ export class ChainEventsMigration extends Migration {
         address text not null,
         transaction_hash bytea not null,
         kind text not null,
-        effect text not null check (effect in ('refresh', 'mint', 'burn', 'contract', 'undecodable')),
+        effect text not null check (effect in ('refresh', 'mint', 'burn', 'contract', 'owner', 'undecodable')),
         from_ids numeric(78, 0)[] not null,
         to_ids numeric(78, 0)[] not null,
         primary key (chain_id, block_number, block_hash, log_index),

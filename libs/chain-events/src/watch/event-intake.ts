@@ -1,3 +1,4 @@
+import { CollectionRecords } from '@app/metadata-refresh';
 import { CollectionFull, TokenStore, UnknownCollection } from '@app/token-store';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger } from '@nestjs/common';
@@ -29,6 +30,7 @@ export class EventIntake {
   constructor(
     private readonly tokens: TokenStore,
     private readonly pending: PendingEvents,
+    private readonly records: CollectionRecords,
     @Inject(CHAIN_EVENTS_CONFIG) private readonly config: ChainEventsConfig,
   ) {}
 
@@ -67,6 +69,12 @@ export class EventIntake {
       }
     }
     await this.saveBurns(em, events);
+    const announced = events.filter(({ event }) => event.effect === 'contract' || event.effect === 'owner');
+    await this.records.requestAll(
+      em,
+      announced.map(({ collection }) => collection.collectionId),
+      this.config.settleSeconds,
+    );
     await this.pending.addTokens(em, await this.registered(em, tokens));
     await this.pending.addRanges(em, ranges);
   }
@@ -152,6 +160,7 @@ function rangesOf({ collection, event, hasVanished, transferred }: CollectionEve
       return collection.contractRefreshesTokens ? [ALL_TOKENS] : [];
     case 'burn':
       return hasVanished ? each() : [];
+    case 'owner':
     case 'undecodable':
       return [];
   }
