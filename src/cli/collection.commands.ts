@@ -11,6 +11,7 @@ import {
 import { toWatchLine, watchChangeOf, watchOptions, type WatchOptions } from './collection-watch.js';
 import { removeCollection } from './collection-removal.js';
 import {
+  parseAddress,
   parseLimit,
   parseRows,
   parseWholeNumber,
@@ -105,6 +106,25 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       pending_tokens: pendingTokens,
     });
   });
+
+  withJson(withCollection(collection.command('owner')))
+    .description(
+      'whether a wallet’s project may refresh the collection: it is registered with it or, with OWNERSHIP=on_chain, the wallet owns the contract',
+    )
+    .requiredOption('--wallet <0xADDRESS>', 'the owner address of a project', parseAddress)
+    .action(async (options: CollectionOptions & { wallet: string }) => {
+      const found = await findCollection(session, options);
+      const project = await (await session.get('projects')).findByOwner(options.wallet);
+      const service = await session.get('refreshing');
+      const asking = { id: project?.id ?? '', ownerAddress: options.wallet };
+      const { isRegistered, onChain, mayRefresh } = await service.explainOwnership(asking, found);
+      session.print({
+        project_id: project?.id ?? null,
+        registered: isRegistered,
+        on_chain: onChain,
+        may_refresh: project !== null && mayRefresh,
+      });
+    });
 
   withJson(withCollection(collection.command('refresh')))
     .description('read the collection’s own name, images and owner from its contract; its tokens are not refreshed')

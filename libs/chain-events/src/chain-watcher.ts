@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeDatabaseError } from '@app/database';
-import { ChainRpc } from '@app/metadata-fetch';
+import { ChainRpc, ContractOwners } from '@app/metadata-fetch';
 import { CollectionRecords } from '@app/metadata-refresh';
 import { exponentialDelay } from '@app/safe-http';
 import { EntityManager } from '@mikro-orm/postgresql';
@@ -49,12 +49,13 @@ export class ChainWatcher implements BeforeApplicationShutdown {
     intake: EventIntake,
     pending: PendingEvents,
     records: CollectionRecords,
+    owners: ContractOwners,
     private readonly readings: ChainReadings,
     private readonly drain: EventDrain,
     private readonly rounds: RefreshRounds,
     @Inject(CHAIN_EVENTS_CONFIG) private readonly config: ChainEventsConfig,
   ) {
-    const parts = { em, cursors, collections, logs, intake, pending, records, readings, config };
+    const parts = { em, cursors, collections, logs, intake, pending, records, owners, readings, config };
     this.watches = rpc.chainIds.map((chainId) => new ChainWatch(chainId, rpc.find(chainId)!, parts));
   }
 

@@ -13,6 +13,8 @@ export type { CollectionFetch } from './collection-fetcher.js';
 export type { CollectionDocument } from './document/collection-document.js';
 export type { ContractDetails } from './chain/contract-details.js';
 export { ChainRpc } from './chain/chain-rpc.js';
+export { ContractOwners } from './chain/contract-owners.js';
+export type { OwnershipVerdict } from './chain/contract-owners.js';
 export { ContractSignatures } from './chain/contract-signatures.js';
 export { JsonRpc } from './chain/json-rpc.js';
 export type { NoTokenUri } from './chain/contract-reader.js';

@@ -2,6 +2,7 @@ import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ChainRpc } from './chain/chain-rpc.js';
 import { ContractDetailsReader } from './chain/contract-details.js';
+import { ContractOwners } from './chain/contract-owners.js';
 import { ContractSignatures } from './chain/contract-signatures.js';
 import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { CollectionFetcher } from './collection-fetcher.js';
@@ -59,11 +60,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ChainTokenUris,
     CollectionFetcher,
     ContractDetailsReader,
+    ContractOwners,
     ContractSignatures,
     PushedDocuments,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
-  exports: [ChainRpc, CollectionFetcher, ContractSignatures, MetadataFetcher, PushedDocuments],
+  exports: [ChainRpc, CollectionFetcher, ContractOwners, ContractSignatures, MetadataFetcher, PushedDocuments],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {

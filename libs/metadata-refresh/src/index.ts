@@ -25,6 +25,7 @@ export type {
 export { PUSHED_FIELDS } from './push/push-request.js';
 export type { PushedField, PushedToken, PushReceipt, PushRequest } from './push/push-request.js';
 export { EmptyMetadata } from './push/metadata-push.errors.js';
+export type { Ownership } from './owned-collections.js';
 export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';
@@ -90,6 +91,7 @@ export {
   IdempotencyKeyReused,
   InvalidSchedule,
   NothingToRetry,
+  OwnershipUnavailable,
   QuotaExceeded,
   RefreshAlreadyCompleted,
   RefreshCancelled,

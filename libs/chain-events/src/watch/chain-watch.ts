@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describeDatabaseError, inTransaction } from '@app/database';
-import type { JsonRpc } from '@app/metadata-fetch';
+import type { ContractOwners, JsonRpc } from '@app/metadata-fetch';
 import type { CollectionRecords } from '@app/metadata-refresh';
 import { Deadline } from '@app/safe-http';
 import type { EntityManager } from '@mikro-orm/postgresql';
@@ -28,6 +28,7 @@ export interface WatchParts {
   intake: EventIntake;
   pending: PendingEvents;
   records: CollectionRecords;
+  owners: ContractOwners;
   readings: ChainReadings;
   config: ChainEventsConfig;
 }
@@ -262,7 +263,7 @@ export class ChainWatch {
     cursor: CursorAdvance,
     { newcomers, joining, newest, missedFrom }: Start,
   ): Promise<void> {
-    const { em, cursors, collections, logs, intake, pending, records, readings, config } = this.parts;
+    const { em, cursors, collections, logs, intake, pending, records, owners, readings, config } = this.parts;
     const { chainId, owner } = this;
     const seen = this.seen!;
     const firstBlock = cursor.nextBlock - config.overlapBlocks;
@@ -308,6 +309,9 @@ export class ChainWatch {
     });
     for (const log of [...vanished, ...outdated]) seen.delete(keyOf(log));
     for (const [key, blockNumber] of this.unreadable) if (blockNumber < firstBlock) this.unreadable.delete(key);
+    for (const { effect, address } of [...vanished, ...decoded]) {
+      if (effect === 'owner') owners.forget({ chainId, address });
+    }
     for (const log of decoded) {
       seen.set(keyOf(log), log);
       readings.countEvent(chainId, log.kind);
