@@ -8,7 +8,7 @@ import {
   type PushPolicyOption,
   type SourceOptions,
 } from './collection-source.js';
-import { toWatchLine, watchChangeOf, watchOptions, type WatchOptions } from './collection-watch.js';
+import { toBackfillLine, toWatchLine, watchChangeOf, watchOptions, type WatchOptions } from './collection-watch.js';
 import { removeCollection } from './collection-removal.js';
 import {
   parseAddress,
@@ -23,8 +23,8 @@ import {
 } from './option-values.js';
 import { findCollection, findCollectionToRemove, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
-import { tokenIdsOf, type TokenOptions } from './token-ids.js';
-import { registerTokens } from './token.commands.js';
+import type { TokenOptions } from './token-ids.js';
+import { registerTokens, wantedTokenIds } from './token.commands.js';
 
 interface AddOptions extends SourceOptions, TokenOptions, WatchOptions {
   project: string;
@@ -46,7 +46,10 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1);
   withJson(withPushPolicy(watchOptions(sourceOptions(add))))
-    .option('--tokens <list>', 'token ids to register, such as 1-1000,5000')
+    .option(
+      '--tokens <list>',
+      'token ids to register, such as 1-1000,5000, or "enumerate": all that the contract lists',
+    )
     .option('--tokens-file <file>', 'token ids to register, from a file')
     .option(
       '--host-concurrency <n>',
@@ -61,7 +64,11 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         );
       }
       const watch = watchChangeOf(options);
-      const tokenIds = await tokenIdsOf(options);
+      const { backfillFrom } = options;
+      if (backfillFrom !== undefined && watch?.discover !== 'mints') {
+        throw new Error('--backfill-from needs --events and --discover mints.');
+      }
+      const tokenIds = await wantedTokenIds(session, { chainId: options.chain, address: options.address }, options);
       if (!(await (await session.get('projects')).findById(options.project))) {
         throw new Error(`Project ${JSON.stringify(options.project)} does not exist: create it with "project create".`);
       }
@@ -76,6 +83,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         pushPolicy: toPushPolicy(options.pushPolicy) ?? undefined,
       });
       if (watch) await (await session.get('watches')).set(added.id, watch);
+      if (backfillFrom !== undefined) await (await session.get('backfills')).start(added.id, backfillFrom);
       await registerTokens(session, added, tokenIds);
       session.print({ collection_id: added.id, tokens: tokenIds.length });
     });
@@ -101,6 +109,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     session.print({
       ...toLine(found),
       ...toWatchLine(watch),
+      ...toBackfillLine(await (await session.get('backfills')).find(found.id)),
       ...toProfileLine(profile),
       tokens,
       pending_tokens: pendingTokens,
@@ -146,16 +155,25 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       const source = sourceOf(options);
       const pushPolicy = toPushPolicy(options.pushPolicy);
       const watch = watchChangeOf(options);
-      if (!source && hostConcurrency === undefined && pushPolicy === undefined && !watch) {
+      const { backfillFrom } = options;
+      if (
+        !source &&
+        backfillFrom === undefined &&
+        hostConcurrency === undefined &&
+        pushPolicy === undefined &&
+        !watch
+      ) {
         throw new Error(
-          'Name what to change: --metadata-url, --source, --push-policy, --host-concurrency, --events, --discover or --refresh-every.',
+          'Name what to change: --metadata-url, --source, --push-policy, --host-concurrency, --events, --discover, --backfill-from or --refresh-every.',
         );
       }
       const { id } = await findCollection(session, options);
       const watches = await session.get('watches');
       const watched = watch ? await watches.set(id, watch) : await watches.find(id);
+      const backfills = await session.get('backfills');
+      if (backfillFrom !== undefined) await backfills.start(id, backfillFrom);
       const changed = await (await session.get('collections')).update(id, { source, hostConcurrency, pushPolicy });
-      session.print({ ...toLine(changed), ...toWatchLine(watched) });
+      session.print({ ...toLine(changed), ...toWatchLine(watched), ...toBackfillLine(await backfills.find(id)) });
     });
 
   withYes(withJson(withCollection(collection.command('remove'))))

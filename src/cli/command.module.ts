@@ -1,6 +1,6 @@
-import { ChainEventsModule, ChainStatuses, WatchedCollections } from '@app/chain-events';
+import { Backfills, ChainEventsModule, ChainStatuses, WatchedCollections } from '@app/chain-events';
 import { MetadataEventsModule, Webhooks } from '@app/metadata-events';
-import { MetadataFetchModule } from '@app/metadata-fetch';
+import { ContractTokens, MetadataFetchModule } from '@app/metadata-fetch';
 import {
   CollectionRecords,
   MetadataRefreshModule,
@@ -20,8 +20,10 @@ import { Listings } from '../listings/listings.js';
 
 /** The services of commands. */
 export const services = {
+  backfills: Backfills,
   chains: ChainStatuses,
   collections: Collections,
+  contractTokens: ContractTokens,
   listings: Listings,
   profiles: CollectionProfiles,
   projects: Projects,

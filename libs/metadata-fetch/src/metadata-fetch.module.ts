@@ -3,6 +3,7 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } 
 import { ChainRpc } from './chain/chain-rpc.js';
 import { ContractDetailsReader } from './chain/contract-details.js';
 import { ContractOwners } from './chain/contract-owners.js';
+import { ContractTokens } from './chain/contract-tokens.js';
 import { ContractSignatures } from './chain/contract-signatures.js';
 import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { CollectionFetcher } from './collection-fetcher.js';
@@ -62,10 +63,19 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ContractDetailsReader,
     ContractOwners,
     ContractSignatures,
+    ContractTokens,
     PushedDocuments,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
-  exports: [ChainRpc, CollectionFetcher, ContractOwners, ContractSignatures, MetadataFetcher, PushedDocuments],
+  exports: [
+    ChainRpc,
+    CollectionFetcher,
+    ContractOwners,
+    ContractSignatures,
+    ContractTokens,
+    MetadataFetcher,
+    PushedDocuments,
+  ],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {
