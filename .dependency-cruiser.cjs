@@ -20,7 +20,11 @@ module.exports = {
       comment: 'The application and the tests import libs through index.ts, like any host application.',
       severity: 'error',
       from: { path: '^(src|test|examples)/' },
-      to: { path: '^libs/[^/]+/src/', pathNot: '^libs/[^/]+/src/index\\.ts$' },
+      to: {
+        path: '^libs/[^/]+/src/',
+        // The tests compare what the console's endpoints return with its schemas, which are not for host applications.
+        pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/console/src/wire/index\\.ts$'],
+      },
     },
     {
       name: 'libs-know-no-host',
@@ -80,9 +84,9 @@ module.exports = {
     {
       name: 'metadata-events-is-imported-from-above',
       comment:
-        'metadata-events depends on metadata-refresh, not the reverse: delivery must not delay a refresh. Only the webhook routes import both.',
+        'metadata-events depends on metadata-refresh, not the reverse: delivery must not delay a refresh. Only the webhook routes and the console import both.',
       severity: 'error',
-      from: { path: '^libs/', pathNot: '^libs/(metadata-events/|refresh-api/src/webhook-api/|index\\.ts)' },
+      from: { path: '^libs/', pathNot: '^libs/(metadata-events/|console/|refresh-api/src/webhook-api/|index\\.ts)' },
       to: { path: '^libs/metadata-events/' },
     },
     {
@@ -94,9 +98,13 @@ module.exports = {
     },
     {
       name: 'chain-events-is-imported-from-above',
-      comment: 'Refreshing works without a chain. Only the application and NftRefreshModule import chain-events.',
+      comment:
+        'Refreshing works without a chain. Only the application, NftRefreshModule and the console import chain-events.',
       severity: 'error',
-      from: { path: '^libs/', pathNot: '^libs/(chain-events/|index\\.ts|nft-refresh\\.(module|options)\\.ts)' },
+      from: {
+        path: '^libs/',
+        pathNot: '^libs/(chain-events/|console/|index\\.ts|nft-refresh\\.(module|options)\\.ts)',
+      },
       to: { path: '^libs/chain-events/' },
     },
     {
@@ -127,12 +135,40 @@ module.exports = {
       to: { path: 'node_modules/(axios|undici)/' },
     },
     {
-      name: 'no-orm-in-metadata-fetch-and-refresh-api',
+      name: 'no-orm-in-metadata-fetch-refresh-api-and-console',
       comment:
-        'metadata-fetch, safe-http and module-options use no database, and refresh-api uses the services of the other libs.',
+        'metadata-fetch, safe-http and module-options use no database, and refresh-api and console use the services of the other libs.',
       severity: 'error',
-      from: { path: '^libs/(metadata-fetch|refresh-api|module-options|safe-http)/' },
+      from: { path: '^libs/(metadata-fetch|refresh-api|module-options|safe-http|console)/' },
       to: { path: 'node_modules/(@mikro-orm|kysely|pg)/' },
+    },
+    {
+      name: 'console-is-imported-by-nothing',
+      comment: 'An application without the console loads no file of it. It is an entry of its own.',
+      severity: 'error',
+      from: { path: '^libs/', pathNot: '^libs/console/' },
+      to: { path: '^libs/console/' },
+    },
+    {
+      name: 'pages-of-the-console-know-only-its-wire',
+      comment: 'They run in a browser: of the libs they import only what endpoints return.',
+      severity: 'error',
+      from: { path: '^libs/console/web/' },
+      to: { path: '^(libs|src)/', pathNot: '^libs/console/(web/|src/wire/)' },
+    },
+    {
+      name: 'pages-of-the-console-import-types-of-the-wire',
+      comment: '"import type": the schemas, and zod, are not in what a browser loads.',
+      severity: 'error',
+      from: { path: '^libs/console/web/' },
+      to: { path: '^libs/console/src/wire/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'the-wire-of-the-console-stands-alone',
+      comment: 'The pages read its types, without those of Node.js.',
+      severity: 'error',
+      from: { path: '^libs/console/src/wire/' },
+      to: { pathNot: ['^libs/console/src/wire/', 'node_modules/zod/'] },
     },
     {
       name: 'no-database-in-metadata-fetch',

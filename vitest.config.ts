@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 const lib = (name: string) => fileURLToPath(new URL(`./libs/${name}/src/index.ts`, import.meta.url));
 const libs = [
   'chain-events',
+  'console',
   'database',
   'metadata-events',
   'metadata-fetch',
@@ -40,7 +41,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{libs,src,test}/**/*.spec.ts'], sequence: { groupOrder: 0 } },
+        test: { name: 'unit', include: ['{libs,src,test}/**/*.spec.{ts,tsx}'], sequence: { groupOrder: 0 } },
       },
       {
         extends: true,

@@ -1,3 +1,4 @@
+import { NftRefreshConsoleModule } from '@app/console';
 import { MetadataEventsModule } from '@app/metadata-events';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
@@ -26,7 +27,10 @@ type ConnectedEnvironment = Environment & { databaseUrl: string };
 @Module({})
 export class AppModule {
   /** With two workers or more it runs none itself: `WorkerProcesses.start` starts their processes. */
-  static forRoot(environment: ConnectedEnvironment, { metadataEvents, ...options }: AppOptions = {}): DynamicModule {
+  static forRoot(
+    environment: ConnectedEnvironment,
+    { metadataEvents, console, ...options }: AppOptions = {},
+  ): DynamicModule {
     const { runMode, workers } = environment;
     return {
       module: AppModule,
@@ -37,6 +41,9 @@ export class AppModule {
         HealthModule,
         MetricsModule,
         ...(runMode === 'worker' ? [] : [ListingsModule]),
+        ...(environment.hasConsole
+          ? [NftRefreshConsoleModule.forRoot({ ...environment.options.console, ...console })]
+          : []),
       ],
       providers:
         runMode === 'api' ? [] : [DeliverySchedule, WatcherSchedule, ...(workers === 1 ? [WorkerSchedule] : [])],
@@ -58,7 +65,7 @@ export class AppModule {
 
 function refreshing(
   environment: ConnectedEnvironment,
-  { statementsTakeLong = false, ...options }: Omit<AppOptions, 'metadataEvents'> = {},
+  { statementsTakeLong = false, ...options }: Omit<AppOptions, 'metadataEvents' | 'console'> = {},
 ): NonNullable<DynamicModule['imports']> {
   return [
     ormModule(environment, statementsTakeLong ? idleLimit : connectionLimits),

@@ -3,32 +3,55 @@ import { id, toBeHex, type BaseContract } from 'ethers';
 import { Anvil } from './support/anvil.js';
 import { RpcHost, type Call, type RpcBehaviour } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';
-import { aWatchedCollection, follow, readToken, takeFetches, watchCollection } from './support/watched-collection.js';
+import {
+  aWatchedCollection,
+  follow,
+  forgetChain,
+  forgetWatches,
+  readToken,
+  takeFetches,
+  watchCollection,
+} from './support/watched-collection.js';
 
 let anvil: Anvil;
 let nodes: RpcHost[];
 let test: TestApp;
 let cards: BaseContract;
+/** The applications that have started, by their settings. */
+const apps = new Map<string, TestApp>();
 beforeAll(async () => {
   anvil = await Anvil.start();
-});
-afterAll(() => anvil.stop());
-beforeEach(async () => {
   nodes = [await RpcHost.start(anvil), await RpcHost.start(anvil)];
+});
+afterAll(async () => {
+  for (const app of apps.values()) await app.stop();
+  for (const node of nodes) await node.close();
+  await anvil.stop();
+});
+beforeEach(async () => {
   cards = await anvil.deploy('AnnouncedCards');
 });
 afterEach(async () => {
-  await test.stop();
-  for (const node of nodes) await node.close();
+  for (const node of nodes) {
+    node.misbehaveAlways(undefined);
+    node.onRequest = () => {};
+    node.requests.length = 0;
+  }
+  await forgetWatches(test);
+  await forgetChain(test);
 });
 
-/** The application with the first nodes, and a watched collection of ten tokens. */
+/** An application with the first nodes, and a watched collection of ten tokens. Tests with the same settings share it. */
 async function startWatching(nodeCount = 1, chainEvents = {}): Promise<RpcHost> {
+  const settings = JSON.stringify({ nodeCount, chainEvents });
   const rpcUrls = { [anvil.chainId]: nodes.slice(0, nodeCount).map(({ url }) => url) };
-  test = await startApp(
-    { chainEvents: { enabled: true, ...chainEvents }, metadataFetch: { rpcUrls } },
-    { otherHosts: nodes },
-  );
+  test =
+    apps.get(settings) ??
+    (await startApp(
+      { chainEvents: { enabled: true, ...chainEvents }, metadataFetch: { rpcUrls } },
+      { otherHosts: nodes },
+    ));
+  apps.set(settings, test);
   await aWatchedCollection(test, anvil, cards, { tokens: Array.from({ length: 10 }, (_, index) => String(index)) });
   return nodes[0]!;
 }

@@ -7,9 +7,6 @@ import { startApp, type TestApp, type TestProject } from './support/start-app.js
 import { ids } from './support/token-ids.js';
 import { WebhookReceiver } from './support/webhook-receiver.js';
 
-// Each command is a process, which takes a second where nothing else runs.
-vi.setConfig({ testTimeout: 180_000 });
-
 let receiver: WebhookReceiver;
 let test: TestApp;
 beforeAll(async () => {

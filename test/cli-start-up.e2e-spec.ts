@@ -81,7 +81,8 @@ it('a command on a migrated database does not wait for the migration of another 
   const database = await createDatabase();
   const migrating = await holdMigrationLock(database.url);
 
-  const { status, err } = await commandLine(() => ({ DATABASE_URL: database.url })).run('project', 'list');
+  const command = commandLine(() => ({ DATABASE_URL: database.url })).start('project', 'list');
+  const { status, err } = await command.ended;
 
   expect({ status, err }).toEqual({ status: 0, err: '' });
   await migrating.end();

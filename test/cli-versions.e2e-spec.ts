@@ -2,9 +2,6 @@ import { commandLine } from './support/command-line.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
-// Each command is a process, which takes a second where nothing else runs.
-vi.setConfig({ testTimeout: 180_000 });
-
 const OIL = '{"name":"Lamp","supply":12345678901234567890,"attributes":[{"trait_type":"Lamp","value":"Oil"}]}';
 const GAS = '{"name":"Lamp","supply":12345678901234567891,"attributes":[{"trait_type":"Lamp","value":"Gas"}]}';
 
@@ -40,18 +37,20 @@ it('the command line lists the versions of a token with what each changed, newes
     created_at: expect.any(String) as string,
     trigger: 'api',
     refresh_id: refreshes[1],
+    content_hash: expect.any(String) as string,
     has_document: true,
-    changed_fields: 'attributes',
-    traits_added: 'Lamp=Gas',
-    traits_removed: 'Lamp=Oil',
+    changed_fields: ['attributes'],
+    traits_added: [{ trait_type: 'Lamp', value: 'Gas' }],
+    traits_removed: [{ trait_type: 'Lamp', value: 'Oil' }],
+    has_all_traits: true,
   };
   const first = {
     ...second,
     version: 1,
     refresh_id: refreshes[0],
-    changed_fields: 'name,attributes',
-    traits_added: 'Lamp=Oil',
-    traits_removed: '',
+    changed_fields: ['name', 'attributes'],
+    traits_added: [{ trait_type: 'Lamp', value: 'Oil' }],
+    traits_removed: [],
   };
 
   expect(await json(...token('versions'))).toEqual({ versions: [second, first] });
@@ -82,7 +81,14 @@ it('the command line prints what changed between two versions, with a patch whos
     'traits_removed: Lamp=Oil',
   ]);
   expect(out).toContain('{"op":"replace","path":"/supply","value":12345678901234567891}');
-  expect(back).toMatchObject({ from: 2, to: 1, traits_added: 'Lamp=Oil', traits_removed: 'Lamp=Gas' });
+  expect(back).toMatchObject({
+    from: 2,
+    to: 1,
+    changed_fields: ['attributes'],
+    traits_added: [{ trait_type: 'Lamp', value: 'Oil' }],
+    traits_removed: [{ trait_type: 'Lamp', value: 'Gas' }],
+    has_all_traits: true,
+  });
   expect(back['patch']).toContainEqual({ op: 'replace', path: '/attributes/0/value', value: 'Oil' });
 });
 

@@ -8,9 +8,6 @@ import { WebhookReceiver } from './support/webhook-receiver.js';
 
 const OWNER = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266';
 
-// Each command is a process, which takes a second where nothing else runs.
-vi.setConfig({ testTimeout: 180_000 });
-
 let database: TestDatabase;
 let metadataApi: MetadataHost;
 /** Named in RPC_URLS while it is there. */
@@ -30,6 +27,7 @@ afterAll(async () => {
 });
 
 const {
+  start,
   run: cli,
   json,
   refused,
@@ -185,6 +183,22 @@ it('the command line adds a webhook, rotates its secret, lists its deliveries, a
   await receiver.close();
 });
 
+it.each([
+  ['a result', ['project', 'list', '--json']],
+  ['help', ['--help']],
+  ['an unknown command', ['projects']],
+  ['an unknown collection', ['refresh', '--collection', OWNER, '--all']],
+])(
+  'the process of a command exits with its status, its results on stdout and its mistakes on stderr: %s',
+  async (_, args) => {
+    const ended = await start(...args).ended;
+
+    expect(ended).toEqual(await cli(...args));
+    expect(ended.status === 0 ? ended.err : ended.out).toBe('');
+    expect(ended.status === 0 ? ended.out : ended.err).toMatch(/.\n$/);
+  },
+);
+
 it('the command line prints all its help without a database', async () => {
   const help = await cli('--help');
   const groupHelp = await cli('help', 'collection');
@@ -242,6 +256,16 @@ it.each<[string, string[], RegExp]>([
     /Triggers are api,/,
   ],
   ['an unknown webhook', ['webhook', 'enable', '--webhook', '7'], /Webhook "7" does not exist/],
+  [
+    'a secret that is kept for ever',
+    ['webhook', 'rotate-secret', '--webhook', '7', '--keep-old-hours', '999999999999999'],
+    /from 0 to 168/,
+  ],
+  [
+    'a time that the database cannot read',
+    ['refresh', '--collection', OWNER, '--all', '--not-refreshed-since', '0000-01-01T00:00:00Z'],
+    /in the years 1 to 9999/,
+  ],
   ['an unknown subcommand', ['collection', 'delete'], /unknown command 'delete'/],
   ['a list that is too long', ['project', 'list', '--limit', '1001'], /from 1 to 1000/],
   ['an update without a change', ['project', 'update', '--project', 'p'], /Name what to change/],

@@ -171,10 +171,8 @@ it('--tokens enumerate registers them, and a refused contract leaves no collecti
   const project = await test.aProject();
   const contract = await aContract(130);
   const address = (await contract.getAddress()).toLowerCase();
-  const add = (to: string) => [
-    ...['collection', 'add', '--project', project.id, '--address', to, '--chain', String(anvil.chainId)],
-    ...['--source', 'chain', '--tokens', 'enumerate'],
-  ];
+  const onChain = ['--chain', String(anvil.chainId), '--source', 'chain', '--tokens', 'enumerate'];
+  const add = (to: string) => ['collection', 'add', '--project', project.id, '--address', to, ...onChain];
 
   expect(await json(...add(address))).toMatchObject({ tokens: 130 });
   await anvil.send(contract, 'mint', 131, 1);

@@ -242,7 +242,7 @@ it('the service and the command line refuse the same variables with the same mes
   const wrong = { ...NOWHERE, FETCH_CONCURRENCY: '0', BODY_LIMIT: '1mb' };
 
   const service = await runServiceToItsEnd(wrong);
-  const command = await commandLine(() => wrong).run('project', 'list');
+  const command = await commandLine(() => wrong).start('project', 'list').ended;
 
   expect([service.status, command.status]).toEqual([1, 1]);
   for (const line of [

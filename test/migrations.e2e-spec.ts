@@ -37,7 +37,7 @@ it('three processes that start on one empty database at the same time run each m
   await using database = await anEmptyDatabase();
   const cli = commandLine(() => ({ DATABASE_URL: database.url }));
 
-  const starts = await Promise.all([1, 2, 3].map(() => cli.run('project', 'list')));
+  const starts = await Promise.all([1, 2, 3].map(() => cli.start('project', 'list').ended));
 
   expect(starts.map(({ status, err }) => ({ status, err }))).toEqual(starts.map(() => ({ status: 0, err: '' })));
   const names = (await readApplied(database)).map(({ name }) => name);

@@ -56,6 +56,31 @@ it('a refresh that is paused for longer than a lease, and resumed, loses nothing
   expect(test.metadataApi.hits.size).toBe(1000);
 });
 
+it('a paused refresh gives the same advice while tokens that were begun are finished: who follows it is told once', async () => {
+  const project = await test.aProject({ tokens: ids(3) });
+  test.metadataApi.hold();
+  const refreshId = await requestRefresh(test.app, project, ids(3));
+  const round = test.worker.runOnce();
+  await vi.waitUntil(() => test.metadataApi.heldCount === 3, { timeout: 10_000 });
+  await control(test.app, project, refreshId, 'pause').expect(202);
+  const pending = async (count: number) => {
+    const refresh = await readRefresh(test.app, project, refreshId);
+    return (refresh['summary'] as { pending: number }).pending === count ? refresh : undefined;
+  };
+
+  const before = await pending(3);
+  test.metadataApi.respondToHeld(1, { status: 200, body: { name: 'One' } });
+  const after = await vi.waitUntil(() => pending(2), { timeout: 10_000 });
+  test.metadataApi.releaseHeld();
+  await round;
+
+  const [line] = before!['advice'] as string[];
+  expect(line).toBe(
+    `The refresh was paused at ${String(before!['paused_at'])}: its pending tokens wait until it is resumed.`,
+  );
+  expect(after['advice']).toContain(line);
+});
+
 it('a refresh that is paused before its first claim stays queued', async () => {
   const project = await test.aProject({ tokens: ids(3) });
   const refreshId = await requestRefresh(test.app, project, ids(3));

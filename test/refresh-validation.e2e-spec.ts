@@ -81,7 +81,7 @@ it('a validation stores nothing, not even the time of an attempt, and a refresh 
   expect(headers).not.toHaveProperty('if-none-match');
   expect(validation).toEqual({
     collection_address: project.collectionAddress,
-    verdicts: { updated: 2, unchanged: 2, failed: 1, not_tried: 0, not_finished: 0 },
+    verdicts: { updated: 2, unchanged: 2, superseded: 0, held: 0, failed: 1, not_tried: 0, not_finished: 0 },
     cooldown: null,
   });
   expect(tokens.map(({ token_id, verdict }) => [token_id, verdict])).toEqual([
@@ -289,6 +289,55 @@ describe('what a validation says of a token', () => {
 
     expect(await only(project)).toMatchObject({ verdict: 'failed', reason: 'status_503', retried_by_refresh: true });
     expect(test.metadataApi.hits.get('1')).toBe(1);
+  });
+
+  it('a token that is held would end as held, and the rest says what a fetch of its document would do otherwise', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    test.metadataApi.respond('1', 200, { name: 'Egg' });
+    await refresh(project, ['1']);
+    const path = `/v1/collections/${project.collectionAddress}/tokens/1/versions/1/restore`;
+    const restore = http(test.app).post(path).set('x-api-key', project.apiKey);
+    await restore.send({ hold_until: 'forever' }).expect(200);
+    test.metadataApi.respond('1', 200, DRAGON).respond('2', 200, DRAGON);
+
+    const { tokens, verdicts } = await validate(test, project, ['1', '2']);
+    const receipt = await readRefresh(test.app, project, await refresh(project, ['1', '2']));
+
+    expect(tokens[0]).toMatchObject({
+      verdict: 'held',
+      reason: null,
+      requests: [{ status_code: 200 }],
+      changed_fields: ['name', 'description', 'image_url', 'image_original', 'attributes'],
+      record: { name: 'Dragon', held_until: 'forever' },
+    });
+    expect(verdicts).toMatchObject({ held: 1, updated: 1, unchanged: 0 });
+    expect(receipt).toMatchObject({ verdicts: { held: 1, updated: 1, unchanged: 0 } });
+  });
+
+  it('a token whose pushed metadata stays would end as superseded, and one that is held and has no document fails', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'] });
+    await test.app.get(Collections).update(project.collectionId, { pushPolicy: 'push_wins' });
+    const { collectionAddress } = project;
+    const limits = { tokensPerRequest: null, tokensPerHour: null };
+    await test.app
+      .get(MetadataRefreshService)
+      .push(
+        { id: project.id, ...limits },
+        { chainId: 1, collectionAddress, tokens: [{ tokenId: '1', document: DRAGON }] },
+      );
+    await test.database.query(
+      `update nft_metadata.tokens set held_until = 'infinity' where collection_id = $1 and token_id = 2`,
+      [project.collectionId],
+    );
+    test.metadataApi.respond('1', 200, { name: 'Egg' }).respond('2', 404, 'no');
+
+    const { tokens, verdicts } = await validate(test, project, ['1', '2']);
+
+    expect(tokens).toMatchObject([
+      { verdict: 'superseded', record: { name: 'Egg' } },
+      { verdict: 'failed', reason: 'status_404' },
+    ]);
+    expect(verdicts).toMatchObject({ superseded: 1, failed: 1 });
   });
 
   it('a token whose contract returns the document has it, and one that the contract does not know would fail', async () => {

@@ -1,5 +1,6 @@
 import { MetadataRefreshService, type CollectionRefreshRequest } from '@app/metadata-refresh';
 import { Collections, TokenStore } from '@app/token-store';
+import { Client } from 'pg';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -21,6 +22,14 @@ async function aHistory(...documents: readonly object[]): Promise<TestProject> {
   const project = await test.aProject({ tokens: ['1'] });
   for (const document of documents) await refreshTo(project, document);
   test.metadataApi.hits.clear();
+  return project;
+}
+
+/** The same in a collection whose metadata is only pushed. */
+async function aPushedHistory(...documents: readonly Readonly<Record<string, unknown>>[]): Promise<TestProject> {
+  const project = await test.aProject({ tokens: ['1'] });
+  await test.app.get(Collections).update(project.collectionId, { source: { kind: 'pushed' } });
+  for (const document of documents) await push(project, document);
   return project;
 }
 
@@ -58,6 +67,14 @@ async function inSeconds(seconds: number): Promise<string> {
 async function workSecondsLater(seconds: number): Promise<void> {
   await test.database.advance(seconds);
   await test.worker.runOnce();
+}
+
+/** The number of sessions that wait for this one. */
+async function blockedBy(client: Client): Promise<number> {
+  const { rows } = await client.query<{ blocked: number }>(
+    'select count(*)::int as blocked from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))',
+  );
+  return rows[0]!.blocked;
 }
 
 /** The refreshes of the collection, oldest first. */
@@ -198,6 +215,80 @@ describe('restoring a version', () => {
     ]);
   });
 
+  it('a restore in a collection whose metadata is pushed says so in its refresh and its event', async () => {
+    const project = await aPushedHistory(lamp('Oil'), lamp('Gas'));
+
+    const { body } = await restore(project, 1).expect(200);
+
+    const { refresh_id: refreshId } = body as { refresh_id: string };
+    const sources = await test.database.query('select source from nft_metadata.refreshes where id = $1', [refreshId]);
+    expect(sources).toEqual([{ source: { kind: 'pushed' } }]);
+    const events = await test.database.query<{ source: string }>(
+      `select changes->0->>'source' as source from nft_metadata.event_outbox order by id desc limit 1`,
+    );
+    expect(events).toEqual([{ source: 'pushed' }]);
+  });
+
+  it('a version that was pushed shows no other fields when it is restored than when it was pushed, also twice', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const shown = async () => {
+      const { name, description, image_url, attributes, document } = await recordOf(project);
+      return { name, description, image_url, attributes, document };
+    };
+    await push(project, { name: null, description: 'A lamp', title: 'Oil', image_url: 'https://cdn.example/oil.png' });
+    const pushed = await shown();
+    await push(project, lamp('Gas'));
+
+    await restore(project, 1).expect(200);
+    const restored = await shown();
+    await push(project, lamp('Wick'));
+    await restore(project, 3).expect(200);
+
+    expect(pushed).toMatchObject({ name: null, description: 'A lamp', image_url: null });
+    expect(restored).toEqual(pushed);
+    expect(await shown()).toEqual(pushed);
+  });
+
+  it('a restore that meets a deadlock is tried again, and is one version and one refresh', async () => {
+    const project = await aHistory(lamp('Oil'), lamp('Gas'));
+    await test.database.query(`create sequence deadlocks`);
+    await test.database.query(`
+      create function meet_deadlock() returns trigger language plpgsql as $$
+      begin
+        if nextval('deadlocks') = 1 then raise exception 'deadlock detected' using errcode = '40P01'; end if;
+        return new;
+      end $$`);
+    await test.database.query(`
+      create trigger meet_deadlock before insert on nft_metadata.event_outbox for each row execute function meet_deadlock()`);
+
+    const response = await restore(project, 1);
+    await test.database.query(`drop trigger meet_deadlock on nft_metadata.event_outbox`);
+
+    expect([response.status, response.body]).toEqual([200, expect.objectContaining({ metadata_version: 3 })]);
+    expect((await refreshesOf(project)).map(({ trigger }) => trigger)).toEqual(['api', 'api', 'restore']);
+  });
+
+  it('a restore whose trait values are deleted while it waits for the record counts them all the same', async () => {
+    const project = await aHistory(lamp('Oil'), lamp('Gas'));
+    const inTheWay = new Client({ connectionString: test.database.url });
+    await inTheWay.connect();
+    await inTheWay.query('begin');
+    await inTheWay.query('select from nft_metadata.tokens where collection_id = $1 for update', [project.collectionId]);
+    const restoring = restore(project, 1).then(({ status }) => status);
+    await vi.waitUntil(async () => (await blockedBy(inTheWay)) > 0, { timeout: 30_000, interval: 20 });
+
+    await test.database.query(
+      'delete from nft_metadata.collection_traits where collection_id = $1 and token_count = 0',
+      [project.collectionId],
+    );
+    await inTheWay.end();
+
+    expect(await restoring).toBe(200);
+    expect(await test.app.get(TokenStore).listTraits({ collectionId: project.collectionId })).toMatchObject([
+      { traitType: 'Lamp', values: [{ value: 'Oil', tokenCount: 1 }] },
+    ]);
+  });
+
   it('refuses what cannot be restored, and writes nothing', async () => {
     const project = await aHistory(lamp('Oil'), lamp('Gas'));
     const other = await test.aProject();
@@ -305,6 +396,61 @@ describe('holding a record', () => {
     const restored = await recordOf(project);
     expect(restored['metadata_version']).toBe(6);
     expect(contentOf(restored)).toEqual(contentOf(pushed));
+  });
+
+  it('a push ends a hold for good: refreshes that met the hold are not made up for', async () => {
+    const project = await aHistory(lamp('Oil'), lamp('Gas'));
+    await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    await refreshByEvent(project, ['1']);
+    await test.worker.runOnce();
+
+    await push(project, lamp('Wick'));
+    await test.worker.runOnce();
+    await workSecondsLater(HOUR + 1);
+
+    expect((await refreshesOf(project)).map(({ trigger }) => trigger)).toEqual([
+      'api',
+      'api',
+      'restore',
+      'event',
+      'push',
+    ]);
+    expect(test.metadataApi.totalHits).toBe(0);
+    expect(await recordOf(project)).toMatchObject({ name: 'Wick lamp', metadata_version: 4, held_until: null });
+  });
+
+  it('holds in a collection whose metadata is pushed end without a refresh, and do not stop those of others', async () => {
+    const [pushed, fetched] = [
+      await aPushedHistory(lamp('Oil'), lamp('Gas')),
+      await aHistory(lamp('Oil'), lamp('Gas')),
+    ];
+    for (const project of [pushed, fetched]) {
+      await restore(project, 1, { hold_until: await inSeconds(HOUR) }).expect(200);
+    }
+    await refreshByEvent(fetched, ['1']);
+    await test.worker.runOnce();
+
+    await workSecondsLater(HOUR + 1);
+
+    const held = await test.database.query('select from nft_metadata.tokens where held_until is not null');
+    expect(held).toHaveLength(0);
+    expect((await refreshesOf(pushed)).map(({ trigger }) => trigger)).toEqual(['push', 'push', 'restore']);
+    expect(await recordOf(pushed)).toMatchObject({ name: 'Oil lamp' });
+    expect((await refreshesOf(fetched)).at(-1)).toMatchObject({ trigger: 'schedule', updated: 1 });
+  });
+
+  it('the receipt of a refresh that met a hold has the version of the record, also of one that was pushed', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    for (const kind of ['Oil', 'Gas']) await push(project, lamp(kind));
+    await restore(project, 1, { hold_until: 'forever' }).expect(200);
+
+    const refreshId = await refreshOnce(test, project, ['1']);
+
+    const { body } = await http(test.app)
+      .get(`/v1/metadata-refreshes/${refreshId}/tokens`)
+      .set('x-api-key', project.apiKey)
+      .expect(200);
+    expect(body).toMatchObject({ result: [{ token_id: '1', verdict: 'held', metadata_version: 3 }] });
   });
 
   it('a token whose hold and refresh end at the same time is fetched once, and nothing is lost [T23]', async () => {

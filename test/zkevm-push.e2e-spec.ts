@@ -1,3 +1,4 @@
+import { EventDelivery, MetadataEvents, type RefreshCompleted } from '@app/metadata-events';
 import { TokenStore } from '@app/token-store';
 import type { Response } from 'supertest';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
@@ -496,6 +497,33 @@ describe('a push of NFT metadata', () => {
         refreshIds: [],
       },
     ]);
+  });
+
+  it('a push is announced as a completed refresh, to those who name its trigger', async () => {
+    const project = await aTestnetProject(test);
+    await push(project, anItem('Sword')).expect(202);
+    const [events, delivery] = [test.app.get(MetadataEvents), test.app.get(EventDelivery)];
+    const [pushed, requested]: RefreshCompleted[][] = [[], []];
+    events.on('refresh.completed', 'pushes', (list) => void pushed!.push(...list), { triggers: ['push'] });
+    events.on('refresh.completed', 'requests', (list) => void requested!.push(...list));
+    await delivery.runOnce();
+
+    const { body } = await push(project, anItem('Sword'), anItem('Shield', { token_id: '2' })).expect(202);
+    await delivery.runOnce();
+
+    expect(pushed).toMatchObject([
+      {
+        refreshId: (body as { refresh_id: string }).refresh_id,
+        projectId: project.id,
+        collectionAddress: project.collectionAddress,
+        trigger: 'push',
+        total: 2,
+        succeeded: 2,
+        failed: 0,
+        verdicts: { updated: 1, unchanged: 1 },
+      },
+    ]);
+    expect(requested).toEqual([]);
   });
 
   it('a push that fails before its commit has written neither record nor event, and counted nothing [Z38]', async () => {

@@ -1,4 +1,6 @@
+import { isStorableTime } from '@app/database';
 import { InvalidArgumentError, type Command } from 'commander';
+import { z } from 'zod';
 
 export function parseWholeNumber(text: string): number {
   if (!/^[0-9]{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
@@ -36,17 +38,19 @@ export function parseAge(text: string): Date {
   const [, amount, unit] = /^([1-9][0-9]{0,5})([mhd])$/.exec(text) ?? [];
   if (amount === undefined)
     throw new InvalidArgumentError('It must be a number of minutes, hours or days: 30m, 12h, 7d.');
-  return new Date(Date.now() - Number(amount) * UNIT_MS[unit!]!);
+  const time = new Date(Date.now() - Number(amount) * UNIT_MS[unit!]!);
+  if (!isStorableTime(time)) throw new InvalidArgumentError('It must not lead to a time before the year 1.');
+  return time;
 }
 
 /** A time in RFC 3339. */
 export function parseTime(text: string): Date {
-  const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/i.test(text)
-    ? new Date(text)
-    : null;
-  if (!time || Number.isNaN(time.getTime())) {
-    throw new InvalidArgumentError('It must be a time with its zone, such as 2026-12-01T12:00:00Z.');
-  }
+  // Seconds may be left out.
+  const complete = text.toUpperCase().replace(/(T\d\d:\d\d)(?=[Z+-])/, '$1:00');
+  const { success } = z.iso.datetime({ offset: true }).safeParse(complete);
+  if (!success) throw new InvalidArgumentError('It must be a time with its zone, such as 2026-12-01T12:00:00Z.');
+  const time = new Date(complete);
+  if (!isStorableTime(time)) throw new InvalidArgumentError('It must be in the years 1 to 9999, in UTC.');
   return time;
 }
 

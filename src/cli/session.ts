@@ -32,10 +32,14 @@ export class Session {
     process.stdout.write(`${this.printsJson ? JSON.stringify(result) : shown.join('\n')}\n`);
   }
 
-  /** Prints one JSON object with a list with --json. Otherwise prints one line for each result. */
-  printList(name: string, results: readonly Record<string, unknown>[]): void {
+  /** Prints one JSON object with a list with --json. Otherwise prints one line for each result, or for each of `shown`. */
+  printList(
+    name: string,
+    results: readonly Record<string, unknown>[],
+    shown: readonly Record<string, unknown>[] = results,
+  ): void {
     if (this.printsJson) return this.print({ [name]: results });
-    const lines = results.map((result) =>
+    const lines = shown.map((result) =>
       Object.entries(result)
         .map(([key, value]) => `${key}: ${String(value)}`)
         .join('  '),

@@ -1,4 +1,4 @@
-import type { TokenValidation, Validation } from '@app/metadata-refresh';
+import { toValidationObject, type TokenValidation, type Validation } from '@app/metadata-refresh';
 import { toChangeObject } from '@app/token-store';
 import type { Command } from 'commander';
 import { withCollection, withJson } from './option-values.js';
@@ -6,7 +6,6 @@ import { findCollection, type CollectionOptions } from './registered-collection.
 import type { Session } from './session.js';
 import { toTable } from './table.js';
 import { parseTokenIds } from './token-ids.js';
-import { toValidationObject } from './validation-object.js';
 
 interface ValidateOptions extends CollectionOptions {
   tokens: string;
@@ -21,7 +20,7 @@ export function addValidateCommand(validate: Command, session: Session): void {
       const collection = await findCollection(session, options);
       const validation = await (await session.get('refreshing')).validateCollection(collection, tokenIds);
       if (validation.tokens.some(({ error, noResult }) => error ?? noResult)) session.exitStatus = 1;
-      session.print(toValidationObject(validation), toLines(validation));
+      session.print({ ...toValidationObject(validation) }, toLines(validation));
     });
 }
 

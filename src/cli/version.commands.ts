@@ -1,5 +1,5 @@
 import type { VersionDifference } from '@app/metadata-refresh';
-import { toFieldNames, type ChangedTrait, type TokenVersion } from '@app/token-store';
+import { toChangeObject, type ChangeObject, type TokenVersion } from '@app/token-store';
 import { InvalidArgumentError, type Command } from 'commander';
 import { exactJson } from './exact-json.js';
 import { parseRows, parseTime, parseWholeNumber, withCollection, withJson } from './option-values.js';
@@ -21,14 +21,15 @@ export function addVersionCommands(token: Command, session: Session): void {
     .action(async (options: OneTokenOptions & { limit: number; before?: number }) => {
       const { limit, before } = options;
       const { rows } = await (await session.get('versions')).list(await tokenOf(session, options), { limit, before });
-      session.printList('versions', rows.map(toLine));
+      const versions = rows.map(toVersionObject);
+      session.printList('versions', versions, versions.map(asText));
     });
 
   withOneToken(token.command('version').description('print the document of a version as it was served'))
     .requiredOption('--version <n>', 'the number of the version', parseVersion)
     .action(async (options: OneTokenOptions & { version: number }) => {
       const found = await (await session.get('versions')).get(await tokenOf(session, options), options.version);
-      session.print({ ...toLine(found.version), document: exactJson(found.document) }, [found.document]);
+      session.print({ ...toVersionObject(found.version), document: exactJson(found.document) }, [found.document]);
     });
 
   withOneToken(token.command('diff').description('print what changed from one version of a token to another'))
@@ -87,35 +88,41 @@ function parseHoldEnd(text: string): Date | 'forever' {
   return text === 'forever' ? text : parseTime(text);
 }
 
-function toLine(version: TokenVersion) {
+/** As the API has it. */
+function toVersionObject(version: TokenVersion) {
   return {
     version: version.version,
     created_at: version.createdAt.toISOString(),
     trigger: version.trigger,
     refresh_id: version.refreshId,
+    content_hash: version.contentHash,
+    ...toChangeObject(version),
     has_document: version.hasDocument,
-    ...toChange(version),
   };
 }
 
 function toDifference({ from, to, patch, ...change }: VersionDifference) {
-  return { from, to, ...toChange(change), patch: patch === null ? null : exactJson(patch) };
+  return { from, to, ...toChangeObject(change), patch: patch === null ? null : exactJson(patch) };
 }
 
 /** The patch as text, whose numbers are exact. */
 function toLines(difference: VersionDifference): string[] {
-  const fields = { ...toDifference(difference), patch: difference.patch ?? 'none: the documents are too large' };
-  return Object.entries(fields).map(([name, value]) => `${name}: ${String(value)}`);
+  const patch = difference.patch ?? 'none: the documents are too large';
+  return Object.entries({ ...asText(toDifference(difference)), patch }).map(
+    ([name, value]) => `${name}: ${String(value)}`,
+  );
 }
 
-function toChange(change: Pick<TokenVersion, 'changedFields' | 'traitsAdded' | 'traitsRemoved'>) {
+/** Lists in one line. */
+function asText<Change extends ChangeObject>(change: Change) {
   return {
-    changed_fields: toFieldNames(change.changedFields).join(','),
-    traits_added: toTraits(change.traitsAdded),
-    traits_removed: toTraits(change.traitsRemoved),
+    ...change,
+    changed_fields: change.changed_fields.join(','),
+    traits_added: toTraits(change.traits_added),
+    traits_removed: toTraits(change.traits_removed),
   };
 }
 
-function toTraits(traits: readonly ChangedTrait[]): string {
-  return traits.map(({ traitType, value }) => `${traitType}=${value}`).join(',');
+function toTraits(traits: ChangeObject['traits_added']): string {
+  return traits.map(({ trait_type, value }) => `${trait_type}=${value}`).join(',');
 }

@@ -1,7 +1,7 @@
 import { METADATA_EVENT_TYPES, type MetadataEventType, type Webhook } from '@app/metadata-events';
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from '@app/metadata-refresh';
 import { InvalidArgumentError, type Command } from 'commander';
-import { parseWholeNumber, withYes } from './option-values.js';
+import { parseRows, parseWholeNumber, withYes } from './option-values.js';
 import type { Session } from './session.js';
 import { parseTriggers } from './triggers.js';
 
@@ -11,6 +11,8 @@ interface WebhookOptions {
   triggers?: RefreshTrigger[];
 }
 
+/** As over HTTP. */
+const MAX_KEPT_HOURS = 168;
 const TRIGGERS_HELP = `of refresh.completed: only of refreshes with these; add's default: ${REQUESTED_TRIGGERS.join(',')}`;
 
 export function addWebhookCommands(webhook: Command, session: Session): void {
@@ -77,15 +79,15 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
   withWebhook(webhook.command('rotate-secret').description('create a new secret; it is shown once'))
     .option(
       '--keep-old-hours <n>',
-      'how many hours the old secret stays valid; 0 if it has leaked',
-      parseWholeNumber,
+      'how many hours the old secret stays valid, at most 168; 0 if it has leaked',
+      parseKeptHours,
       24,
     )
     .action(async ({ webhook: id, keepOldHours }: { webhook: string; keepOldHours: number }) => {
       session.print({ secret: await (await session.get('webhooks')).rotateSecret(id, keepOldHours) });
     });
   withWebhook(webhook.command('deliveries').description('list the messages that were sent, newest first'))
-    .option('--limit <n>', '1 to 1000', parseWholeNumber, 50)
+    .option('--limit <n>', '1 to 1000', parseRows, 50)
     .action(async ({ webhook: id, limit }: { webhook: string; limit: number }) => {
       const deliveries = await (await session.get('webhooks')).listDeliveries(id, limit);
       session.printList(
@@ -106,6 +108,12 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
 
 function withWebhook(command: Command): Command {
   return command.requiredOption('--webhook <id>').option('--json', 'print one JSON object');
+}
+
+function parseKeptHours(text: string): number {
+  const hours = parseWholeNumber(text);
+  if (hours > MAX_KEPT_HOURS) throw new InvalidArgumentError(`It must be from 0 to ${MAX_KEPT_HOURS}.`);
+  return hours;
 }
 
 function parseEventTypes(text: string): MetadataEventType[] {

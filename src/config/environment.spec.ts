@@ -64,6 +64,8 @@ describe('environment variables', () => {
     ['ATTEMPT_RETENTION_DAYS', '0.5'],
     ['KEEP_VERSIONS', '1001'],
     ['EVENT_RETENTION_DAYS', '0'],
+    ['EVENT_RETENTION_DAYS', '36501'],
+    ['REFRESH_RETENTION_DAYS', '99999999'],
     ['RETRY_BASE_SECONDS', '0'],
     ['WORKERS', '0'],
     ['WORKERS', '-1'],

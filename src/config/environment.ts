@@ -94,6 +94,11 @@ const serviceSchema = z.object({
    */
   EXPOSE_ZKEVM_ROUTES: z.boolean().default(true),
   /**
+   * `on` serves the console at `/console`: pages for operators and partners. No effect with `RUN_MODE=worker`.
+   * @takesEffect start
+   */
+  CONSOLE: z.enum(['on', 'off']).default('off'),
+  /**
    * The lowest level that is logged.
    * @takesEffect start
    */
@@ -137,6 +142,7 @@ export interface Environment {
   exposeCollectionRoutes: boolean;
   exposeWebhookRoutes: boolean;
   exposeZkevmRoutes: boolean;
+  hasConsole: boolean;
   logLevel: ServiceVariables['LOG_LEVEL'];
   logFormat: ServiceVariables['LOG_FORMAT'];
   /** The options of modules that have a variable. One whose variable is absent has the module's default. */
@@ -201,6 +207,7 @@ export function readEnvironment(variables: Variables): Environment {
     exposeCollectionRoutes: service.EXPOSE_COLLECTION_ROUTES,
     exposeWebhookRoutes: service.EXPOSE_WEBHOOK_ROUTES,
     exposeZkevmRoutes: service.EXPOSE_ZKEVM_ROUTES,
+    hasConsole: service.CONSOLE === 'on' && service.RUN_MODE !== 'worker',
     logLevel: service.LOG_LEVEL,
     logFormat: service.LOG_FORMAT,
     options,
@@ -213,10 +220,15 @@ function defaultWorkers(): number {
   return Math.min(Math.max(availableParallelism() - 1, 1), MAX_DEFAULT_WORKERS);
 }
 
-function withoutEffect({ RUN_MODE, WORKERS }: ServiceVariables): string[] {
-  return RUN_MODE === 'api' && WORKERS !== undefined
-    ? ['WORKERS has no effect with RUN_MODE=api, which runs no worker']
-    : [];
+function withoutEffect({ RUN_MODE, WORKERS, CONSOLE }: ServiceVariables): string[] {
+  return [
+    ...(RUN_MODE === 'api' && WORKERS !== undefined
+      ? ['WORKERS has no effect with RUN_MODE=api, which runs no worker']
+      : []),
+    ...(RUN_MODE === 'worker' && CONSOLE === 'on'
+      ? ['CONSOLE=on has no effect with RUN_MODE=worker, which serves no pages']
+      : []),
+  ];
 }
 
 /** Variables with a syntax of their own. undefined means that the text is valid and the schema reads it. */
@@ -328,7 +340,7 @@ function isProxy(text: string): boolean {
   return family > 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128);
 }
 
-/** Connection strings and gateway URLs may hold a password. */
+/** Connection strings and gateway URLs may hold a password, and secrets are one. */
 function shown(name: string, text: string): string {
-  return /URL|GATEWAYS/.test(name) ? 'something else' : JSON.stringify(text);
+  return /URL|GATEWAYS|SECRET/.test(name) ? 'something else' : JSON.stringify(text);
 }

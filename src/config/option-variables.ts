@@ -1,4 +1,5 @@
 import { chainEventsOptions } from '@app/chain-events';
+import { consoleOptions, type ConsoleOptions } from '@app/console';
 import { metadataEventsOptions, type MetadataEventsOptions } from '@app/metadata-events';
 import { metadataFetchOptions } from '@app/metadata-fetch';
 import { metadataRefreshOptions } from '@app/metadata-refresh';
@@ -11,9 +12,10 @@ import type { NftRefreshOptions } from '../../libs/index.js';
 /** The options of all modules. */
 export interface AllModuleOptions extends NftRefreshOptions {
   metadataEvents?: MetadataEventsOptions;
+  console?: ConsoleOptions;
 }
 
-/** By the name that NftRefreshModule has for them. */
+/** By the name that NftRefreshModule has for them; the last two are modules of their own. */
 export const moduleOptions = {
   projectAuth: projectAuthOptions,
   safeHttp: safeHttpOptions,
@@ -22,6 +24,7 @@ export const moduleOptions = {
   chainEvents: chainEventsOptions,
   refreshApi: refreshApiOptions,
   metadataEvents: metadataEventsOptions,
+  console: consoleOptions,
 } satisfies Record<keyof AllModuleOptions, unknown>;
 
 export interface OptionVariable {
@@ -96,6 +99,14 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   DELIVERY_CONCURRENCY: sets('metadataEvents', 'deliveryConcurrency'),
   WEBHOOK_DEADLINE_MS: sets('metadataEvents', 'webhookDeadlineMs'),
   DISABLE_WEBHOOKS_AFTER_DAYS: sets('metadataEvents', 'disableWebhooksAfterDays'),
+
+  CONSOLE_OPERATOR_SECRET: sets('console', 'operatorSecret'),
+  CONSOLE_SESSION_SECRET: sets('console', 'sessionSecret'),
+  CONSOLE_SESSION_HOURS: sets('console', 'sessionHours'),
+  CONSOLE_PARTNERS: sets('console', 'partners'),
+  CONSOLE_MAY_ACT: sets('console', 'mayAct'),
+  CONSOLE_IMAGES: sets('console', 'images'),
+  CONSOLE_PUBLIC_ORIGINS: sets('console', 'publicOrigins'),
 };
 
 /** The schema of the option that a variable sets. */

@@ -25,7 +25,11 @@ const MODULES = [
   { lib: 'project-auth', name: 'ProjectAuth', group: 'projectAuth', extras: 'project-auth.module' },
   { lib: 'refresh-api', name: 'RefreshApi', group: 'refreshApi', extras: 'refresh-api.options' },
   { lib: 'metadata-events', name: 'MetadataEvents', group: 'metadataEvents', extras: 'metadata-events.module' },
+  { lib: 'console', name: 'Console', group: 'console', extras: 'console.options' },
 ] as const;
+
+/** Those that NftRefreshModule does not set up. */
+const SEPARATE: readonly string[] = ['metadataEvents', 'console'];
 
 /** `docs/reference/configuration.md`: types, defaults and limits come from the schemas, meanings from the docstrings. */
 export function configurationReference(): string {
@@ -66,11 +70,11 @@ export function configurationReference(): string {
     ),
     '`FETCH_DEADLINE_MS` is at most 11000, so that a fetch ends within its claim.',
     '## NftRefreshModule',
-    'Sets up all modules but `MetadataEventsModule`, which you import separately. Give it the options of a module below the name of the module: `NftRefreshModule.forRoot({ metadataRefresh: { tokensPerHour: 5000 } })`. Extras, which determine the routes and providers of the modules, are on the top level.',
+    'Sets up all modules but `MetadataEventsModule` and `NftRefreshConsoleModule`, which you import separately. Give it the options of a module below the name of the module: `NftRefreshModule.forRoot({ metadataRefresh: { tokensPerHour: 5000 } })`. Extras, which determine the routes and providers of the modules, are on the top level.',
     extrasTable(docsOf('libs/nft-refresh.options.ts', 'NftRefreshExtras')),
     ...MODULES.flatMap(({ lib, name, group, extras }) => [
       `## ${headingOf(group)}`,
-      `In \`NftRefreshModule\`: ${group === 'metadataEvents' ? 'not part of it; import it separately' : `\`${group}\``}.`,
+      `In \`NftRefreshModule\`: ${SEPARATE.includes(group) ? 'not part of it; import it separately' : `\`${group}\``}.`,
       table(
         ['Option', 'Variable', 'Type', 'Default', 'Meaning', 'Takes effect'],
         Object.entries(moduleOptions[group].schema.shape as Record<string, z.ZodType>).map(([option, schema]) => {
@@ -86,7 +90,7 @@ export function configurationReference(): string {
           ];
         }),
       ),
-      `Extras of \`${name}Module\`:`,
+      `Extras of \`${headingOf(group)}\`:`,
       extrasTable(docsOf(`libs/${lib}/src/${extras}.ts`, `${name}Extras`)),
     ]),
     '## TokenStoreModule',

@@ -132,8 +132,11 @@ async function run<Row extends object>(url: string, text: string, values?: unkno
   }
 }
 
+/** The name of the sessions of tests themselves, in `pg_stat_activity`. */
+export const TEST_SESSION = 'test';
+
 async function connect(url: string): Promise<Client> {
-  const client = new Client({ connectionString: url });
+  const client = new Client({ connectionString: url, application_name: TEST_SESSION });
   client.on('error', () => {}); // the query fails as well, with the reason
   await client.connect();
   return client;

@@ -52,6 +52,14 @@ export async function forgetWatches({ database, metadataApi }: TestApp): Promise
   metadataApi.hits.clear();
 }
 
+/** The next watched collection is read from the newest block on, as if no process had read the chain before. */
+export async function forgetChain({ app, database }: TestApp): Promise<void> {
+  await database.query('delete from nft_metadata.chain_logs');
+  await database.query('delete from nft_metadata.chain_cursors');
+  // With no collection to watch, the process forgets what it has read.
+  await app.get(ChainWatcher).runOnce();
+}
+
 /** Reads the chain, lets the settle time go by, and refreshes what is due. */
 export async function follow(test: TestApp, seconds = SETTLE_SECONDS): Promise<void> {
   const watcher = test.app.get(ChainWatcher);

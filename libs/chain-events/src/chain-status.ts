@@ -1,5 +1,6 @@
 import { ChainRpc } from '@app/metadata-fetch';
 import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from './chain-events.options.js';
@@ -101,7 +102,7 @@ export class ChainStatuses {
         ) as backfills
       from chain
       left join nft_metadata.chain_cursors as cursor on cursor.chain_id = chain.chain_id
-      order by chain.chain_id`.execute(this.em.fork().getKysely());
+      order by chain.chain_id`.execute(readingFrom(this.em).getKysely());
     return rows.map((row) => this.toStatus(row));
   }
 

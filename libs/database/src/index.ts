@@ -1,5 +1,8 @@
 export { bigintArray, booleanArray, integerArray, textArray, uuidArray } from './binary-arrays.js';
+export { boundedRead, inReadTransaction, readingFrom, type ReadLimits } from './bounded-read.js';
 export { describeDatabaseError, isMigrationMissing } from './missing-migrations.js';
 export { entityManagerOf, type ModuleConnection } from './module-connection.js';
+export { projectOf, type ReadScope } from './read-scope.js';
 export { raiseStatementTimeout } from './statement-timeout.js';
+export { isStorableTime } from './storable-time.js';
 export { inTransaction } from './transaction.js';

@@ -8,18 +8,18 @@ const metadataEventsOptionsSchema = z
      * some.
      * @takesEffect each clean-up, once an hour
      */
-    eventRetentionDays: z.int().min(1).default(7),
+    eventRetentionDays: z.int().min(1).max(36_500).default(7),
     /**
      * How long the deliveries to webhooks are kept, in days.
      * @takesEffect each clean-up, once an hour
      */
-    deliveryRetentionDays: z.int().min(1).default(14),
+    deliveryRetentionDays: z.int().min(1).max(36_500).default(14),
     /**
      * How long one process owns a consumer or a webhook, in seconds. It renews the lease while it works. After a crash,
      * delivery resumes when the lease expires.
      * @takesEffect each delivery
      */
-    leaseSeconds: z.int().min(5).default(30),
+    leaseSeconds: z.int().min(5).max(3600).default(30),
     /**
      * How many consumers and webhooks one process serves at the same time. Slow ones delay the others only if there are
      * this many of them.
@@ -40,7 +40,7 @@ const metadataEventsOptionsSchema = z
      * The longest delay after a consumer throws, in seconds.
      * @takesEffect each delivery
      */
-    consumerRetryMaxDelaySeconds: z.number().positive().default(300),
+    consumerRetryMaxDelaySeconds: z.number().positive().max(86_400).default(300),
     /**
      * The maximum number of events of one message to a webhook.
      * @takesEffect each delivery
@@ -70,7 +70,7 @@ const metadataEventsOptionsSchema = z
      * The longest delay after a failed message, in seconds.
      * @takesEffect each delivery
      */
-    webhookRetryMaxDelaySeconds: z.number().positive().default(3600),
+    webhookRetryMaxDelaySeconds: z.number().positive().max(86_400).default(3600),
     /**
      * A webhook that fails for this long, in days, is disabled. It must be less than `eventRetentionDays`, so that no event
      * is lost before.

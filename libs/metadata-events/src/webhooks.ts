@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { MessageSender } from '@app/safe-http';
-import { inTransaction } from '@app/database';
+import { inTransaction, readingFrom } from '@app/database';
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from '@app/metadata-refresh';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
@@ -236,7 +236,7 @@ export class Webhooks {
       where delivery.webhook_id = ${uuidOf(webhookId)}::uuid
         and (${after ?? null}::bigint is null or delivery.id < ${after ?? null}::bigint)
       order by delivery.id desc
-      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
+      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(readingFrom(this.em).getKysely());
     return rows.map((row) => ({ ...row, attemptedAt: new Date(row.attemptedAt) }));
   }
 
@@ -249,7 +249,7 @@ export class Webhooks {
       from nft_metadata.webhooks as webhook
       join nft_metadata.event_cursors as cursor on cursor.kind = 'webhook' and cursor.name = webhook.id::text
       where ${condition}
-      order by webhook.created_at, webhook.id`.execute(this.em.fork().getKysely());
+      order by webhook.created_at, webhook.id`.execute(readingFrom(this.em).getKysely());
     return rows.map((row) => ({
       ...row,
       createdAt: new Date(row.createdAt),

@@ -31,6 +31,8 @@ export const UNDECODABLE_REASONS = [
   'invalid_encoding',
   /** The contract's result is not a string. */
   'invalid_token_uri',
+  /** This service failed, not the document: no thread could be started to read it. */
+  'internal_error',
 ] as const;
 export type UndecodableReason = (typeof UNDECODABLE_REASONS)[number];
 

@@ -17,9 +17,10 @@ import { DocumentReader } from './document/document-reader.js';
 import type { FetchedMetadata } from './document/fetched-metadata.js';
 import type { DocumentToRead } from './document/read-document.js';
 import { sanitizeForPostgres } from './document/sanitize-for-postgres.js';
+import type { StoredDocument } from './document/stored-document.js';
 import type { FailedRequest, FetchOutcome, FetchTrace, Validators } from './fetch-outcome.js';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
-import { MetadataFetcher, type FetchTarget, type MetadataLocation, type StoredDocument } from './metadata-fetcher.js';
+import { MetadataFetcher, type FetchTarget, type MetadataLocation } from './metadata-fetcher.js';
 import { MetadataSource, type Located } from './metadata-source.js';
 import { GatewayBackoff } from './uri/gateway-backoff.js';
 import { isGatewayUrl } from './uri/is-gateway-url.js';
@@ -345,8 +346,9 @@ function toInvalidOutcome({ reason, url }: Extract<LocatedMetadata, { kind: 'inv
 }
 
 /** No buffer was free, so another gateway would have to wait too. */
+/** Of this process, which says nothing about a gateway. */
 function isBusy(outcome: FetchOutcome): boolean {
-  return outcome.kind === 'unreachable' && outcome.reason === 'busy';
+  return 'reason' in outcome && (outcome.reason === 'busy' || outcome.reason === 'internal_error');
 }
 
 function isThrottled(outcome: FetchOutcome): boolean {

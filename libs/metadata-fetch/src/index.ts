@@ -24,7 +24,8 @@ export type { TokenUri, UriRule } from './uri/uri-rule.js';
 export { PushedDocuments } from './document/pushed-documents.js';
 export type { PushedDocument } from './document/pushed-document.js';
 export { documentPatch } from './document/document-patch.js';
-export type { FetchTarget, MetadataLocation, StoredDocument } from './metadata-fetcher.js';
+export type { FetchTarget, MetadataLocation } from './metadata-fetcher.js';
+export type { StoredDocument } from './document/stored-document.js';
 export { UNDECODABLE_REASONS, UNREACHABLE_REASONS } from './fetch-outcome.js';
 export type {
   FailedRequest,

@@ -7,7 +7,7 @@ import { ContractTokens } from './chain/contract-tokens.js';
 import { ContractSignatures } from './chain/contract-signatures.js';
 import { ChainTokenUris } from './chain/chain-token-uris.js';
 import { CollectionFetcher } from './collection-fetcher.js';
-import { DocumentReader } from './document/document-reader.js';
+import { DocumentReader, READER_FILE, readerFile } from './document/document-reader.js';
 import { PushedDocuments } from './document/pushed-documents.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { TokenUriBudget } from './chain/token-uri-budget.js';
@@ -56,6 +56,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: (given: MetadataFetchOptions) => metadataFetchOptions.complete(given),
     },
     TokenUriBudget,
+    { provide: READER_FILE, useValue: readerFile },
     DocumentReader,
     ChainRpc,
     ChainTokenUris,

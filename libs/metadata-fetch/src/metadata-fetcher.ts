@@ -1,4 +1,5 @@
 import type { FetchedMetadata } from './document/fetched-metadata.js';
+import type { StoredDocument } from './document/stored-document.js';
 import type { FetchOutcome, Validators } from './fetch-outcome.js';
 import type { TokenUri, UriRule } from './uri/uri-rule.js';
 
@@ -27,14 +28,6 @@ export interface FetchTarget {
    * Whether the stored record was made from a document. If so, an image, which has neither name nor traits, is a failure.
    */
   hasDocument?: boolean | undefined;
-}
-
-/** A document that was stored before. */
-export interface StoredDocument {
-  /** JSON text. */
-  document: string;
-  /** The warnings that were stored with it. */
-  warnings: readonly string[];
 }
 
 /** Fetches the metadata of one token: locate, request, decode, normalise. One attempt; the caller decides about retries. */

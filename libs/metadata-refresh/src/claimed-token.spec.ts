@@ -50,6 +50,11 @@ it('the claim of a token without a good response has what the store knows, and n
   });
 });
 
+it('the claim of a record that was pushed knows its version, and why no fetch may replace it', () => {
+  const pushed = { ...stored, metadataUrl: null, etag: null, lastModified: null, metadataVersion: 3 };
+  expect(withStored(token, { ...pushed, keptAs: 'held' })).toMatchObject({ metadataVersion: 3, keptAs: 'held' });
+});
+
 it.each([
   [{ etag: null }, { url: stored.metadataUrl, lastModified: stored.lastModified }],
   [{ lastModified: null }, { url: stored.metadataUrl, etag: stored.etag }],

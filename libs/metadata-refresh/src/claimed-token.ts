@@ -1,5 +1,5 @@
 import { MEDIA_INSTEAD_OF_DOCUMENT, type MetadataLocation, type Validators } from '@app/metadata-fetch';
-import type { StoredToken } from '@app/token-store';
+import type { KeptAs, StoredToken } from '@app/token-store';
 import type { RefreshTrigger } from './refresh-trigger.js';
 
 /** Tokens of one chunk, claimed for one lease. All tokens of the chunk share it. */
@@ -45,10 +45,8 @@ export interface ClaimedToken {
   lastRefreshId?: string | null | undefined;
   /** The version of the record before this fetch, if the token store tells it. */
   metadataVersion?: number | undefined;
-  /** The record is kept as it is for now: nothing is fetched. */
-  isHeld?: boolean | undefined;
-  /** The record was pushed, and no fetch may replace it. */
-  keepsPushed?: boolean | undefined;
+  /** Why no fetch may replace the record: nothing is fetched. */
+  keptAs?: KeptAs | null | undefined;
   /** What the token store knew at the time of the claim; it gets it back with the result. */
   known?: unknown;
 }
@@ -57,9 +55,9 @@ export interface ClaimedToken {
 export function withStored(token: ClaimedToken, stored: StoredToken | undefined): ClaimedToken {
   if (!stored) return token;
   const { metadataUrl: url, etag, lastModified, warnings, known } = stored;
-  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion, isHeld, keepsPushed } = stored;
-  if (keepsPushed) return { ...token, metadataVersion, isHeld, keepsPushed, known };
-  if (url === null) return { ...token, isHeld, known };
+  const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion, keptAs } = stored;
+  // Of a record that was pushed, too.
+  if (url === null) return { ...token, metadataVersion, keptAs, known };
   const hasValidators = etag !== null || lastModified !== null;
   return {
     ...token,
@@ -69,7 +67,7 @@ export function withStored(token: ClaimedToken, stored: StoredToken | undefined)
     lastChangeSeq,
     lastRefreshId,
     metadataVersion,
-    isHeld,
+    keptAs,
     known,
   };
 }

@@ -24,7 +24,7 @@ import type { ItemError, ItemResult } from './item-result.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
 import { ResultCounts } from './result-counts.js';
-import { isSerializationFailure } from './serialization-failure.js';
+import { doDeferred, mayRetry } from './retried-transaction.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 
 type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
@@ -88,8 +88,7 @@ export class CompletionTransaction {
         return await this.completeBatch(claimed);
       } catch (error) {
         const isFenced = error instanceof ClaimLost;
-        const mayRetry = isFenced || error instanceof StoreChanged || isSerializationFailure(error);
-        if (attempt === MAX_TRIES || !mayRetry) throw error;
+        if (attempt === MAX_TRIES || !(isFenced || mayRetry(error))) throw error;
         if (isFenced) claimed = await this.withoutLost(claimed);
       }
     }
@@ -106,7 +105,7 @@ export class CompletionTransaction {
       if (!(await removeFromChunks(em, finished))) throw new ClaimLost();
       const final = finished.filter((token): token is FinalToken => token.kind === 'final');
       await insertResults(em, final);
-      for (const work of late) await work().catch(retryUnlessDatabaseError);
+      await doDeferred(late);
       const ended = final.map(toResultCount);
       const counts = await countResults(em, ended);
       // After the records are locked, so that the events of one token get ids in order.
@@ -222,14 +221,6 @@ export class CompletionTransaction {
 
 /** Some tokens of the batch are no longer claimed by this worker. */
 class ClaimLost extends Error {}
-
-/** The token store found out late that it had read something else before. */
-class StoreChanged extends Error {}
-
-function retryUnlessDatabaseError(error: unknown): never {
-  if (error instanceof Error && 'code' in error) throw error;
-  throw new StoreChanged('token store refused its late writes', { cause: error });
-}
 
 type OfOneFetch<Result> = [Result, ...Result[]];
 

@@ -14,7 +14,8 @@ const POLL_INTERVAL_MS = 5000;
 
 /**
  * Removes holds whose time has come. Tokens that a refresh has met meanwhile get one refresh, with the trigger `schedule`, in the same
- * transaction: each exactly once, whichever processes look. Without such tokens, it is one look into an index.
+ * transaction: each exactly once, whichever processes look. Tokens whose metadata is pushed get none. Without ended holds, it is one look
+ * into an index.
  */
 @Injectable()
 export class EndedHolds {
@@ -91,10 +92,11 @@ export class EndedHolds {
     });
   }
 
-  /** Outside of the transaction, which would lock them against claims. */
+  /** Outside of the transaction, which would lock them against claims. Of pushed collections, nothing can be fetched. */
   private async lanesOf(collections: readonly Collection[]) {
+    const fetched = collections.filter(({ sourceKind }) => sourceKind !== 'pushed');
     return Promise.all(
-      collections.map(async (collection) => {
+      fetched.map(async (collection) => {
         const source = toLocation(collection);
         const lane = await this.enqueuer.lane(collection.projectId, hostOf(source), collection.hostConcurrency ?? null);
         return { collection, source, lane };

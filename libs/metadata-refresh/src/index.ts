@@ -30,6 +30,8 @@ export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';
 export { VALIDATION_VERDICTS } from './validation/validation.js';
+export { toValidationObject } from './validation/validation-object.js';
+export type { ValidationObject } from './validation/validation-object.js';
 export type {
   ChargedValidation,
   NoResultReason,
@@ -42,6 +44,7 @@ export { CollectionRecords } from './collection-records/collection-records.js';
 export type { CollectionRefreshState } from './collection-records/collection-refresh-queue.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount } from './attempt-counts.js';
+export { BoundedReads } from './bounded-reads.js';
 export { ResultCounts } from './result-counts.js';
 export type { CountedResults } from './result-counts.js';
 export { Refreshes } from './refreshes.js';
@@ -62,6 +65,19 @@ export type {
   RefreshListFilter,
   RefreshStatus,
 } from './refresh-reader.js';
+export { RefreshTokensReader } from './refresh-tokens-reader.js';
+export { HostOverview } from './overview/host-overview.js';
+export type { HostSummary, PastCooldown } from './overview/host-overview.js';
+export { RefreshPages } from './overview/refresh-pages.js';
+export type {
+  FailureExample,
+  PendingTokens,
+  ReasonTokens,
+  RefreshPage,
+  RefreshPageQuery,
+} from './overview/refresh-pages.js';
+export { TokenResponses } from './overview/token-responses.js';
+export type { TokenResponse } from './overview/token-responses.js';
 export type {
   RefreshToken,
   RefreshTokenFilter,
@@ -93,6 +109,7 @@ export {
   NothingToRetry,
   OwnershipUnavailable,
   QuotaExceeded,
+  ReadsBusy,
   RefreshAlreadyCompleted,
   RefreshCancelled,
   RefreshNotFound,

@@ -93,10 +93,10 @@ export function toCoalescedResults(token: ClaimedToken): ItemResult[] | null {
   });
 }
 
-/** The results of a token whose record is kept as it is for now, or was pushed and stays; null: fetch it. */
+/** The results of a token whose record no fetch may replace; null: fetch it. */
 export function toKeptResults(token: ClaimedToken): ItemResult[] | null {
-  const status = token.isHeld ? 'held' : token.keepsPushed ? 'superseded' : null;
-  return status && token.items.map((item) => ({ item, token, requests: [], status }));
+  const { keptAs, items } = token;
+  return keptAs ? items.map((item) => ({ item, token, requests: [], status: keptAs })) : null;
 }
 
 /** Fails a token over which too many workers have died. Nothing was requested. */

@@ -262,3 +262,11 @@ function notRegistered(tokenIds: readonly string[]): string {
   const named = tokenIds.slice(0, MAX_NAMED_TOKENS).join(', ') + (more > 0 ? ` and ${more} more` : '');
   return `${tokenIds.length} of the tokens are not registered: ${named}.`;
 }
+
+/** Too many pages are being read. The same read can succeed in a moment. */
+export class ReadsBusy extends Error {
+  override readonly name = 'ReadsBusy';
+  constructor() {
+    super('Too many pages are being read at this moment: try again in a second.');
+  }
+}

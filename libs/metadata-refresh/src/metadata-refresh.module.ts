@@ -6,6 +6,7 @@ import { ResultCounts } from './result-counts.js';
 import { RefreshRunner } from './refresh-runner.js';
 import { CollectionRecords } from './collection-records/collection-records.js';
 import { CollectionRefreshQueue } from './collection-records/collection-refresh-queue.js';
+import { BoundedReads } from './bounded-reads.js';
 import { BulkPause } from './bulk-pause.js';
 import {
   METADATA_REFRESH_CONFIG,
@@ -14,6 +15,9 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
+import { HostOverview } from './overview/host-overview.js';
+import { RefreshPages } from './overview/refresh-pages.js';
+import { TokenResponses } from './overview/token-responses.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshControl } from './refresh-control.js';
@@ -128,18 +132,27 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     AttemptCounts,
     ResultCounts,
     BulkPause,
+    BoundedReads,
     HostTurns,
     RefreshValidation,
+    HostOverview,
+    RefreshPages,
+    TokenResponses,
   ],
   exports: [
     AttemptCounts,
     CollectionRecords,
+    BoundedReads,
     ResultCounts,
     MetadataRefreshService,
     Refreshes,
     RefreshRetention,
     RefreshWorker,
     TokenVersions,
+    HostOverview,
+    RefreshPages,
+    TokenResponses,
+    RefreshTokensReader,
   ],
 })
 export class MetadataRefreshModule extends ConfigurableModuleClass {

@@ -54,7 +54,7 @@ const metadataRefreshOptionsSchema = z
      * another worker.
      * @takesEffect each claim
      */
-    leaseSeconds: z.int().min(5).default(30),
+    leaseSeconds: z.int().min(5).max(3600).default(30),
     /**
      * The delay before the first retry, in seconds. Each further retry doubles it.
      * @takesEffect each failed attempt
@@ -64,7 +64,7 @@ const metadataRefreshOptionsSchema = z
      * The longest delay before a retry, in seconds, whatever a `Retry-After` header says.
      * @takesEffect each failed attempt
      */
-    retryMaxDelaySeconds: z.number().positive().default(60),
+    retryMaxDelaySeconds: z.number().positive().max(86_400).default(60),
     /**
      * The maximum number of concurrent fetches of one process. A waiting fetch costs little, so the default is well above what one host
      * takes.
@@ -90,12 +90,12 @@ const metadataRefreshOptionsSchema = z
      * How long completed refreshes are kept, in days, with their results and errors.
      * @takesEffect each clean-up, once an hour
      */
-    refreshRetentionDays: z.int().min(1).default(30),
+    refreshRetentionDays: z.int().min(1).max(36_500).default(30),
     /**
      * How long attempts are kept, in days.
      * @takesEffect each clean-up, once an hour
      */
-    attemptRetentionDays: z.int().min(1).default(7),
+    attemptRetentionDays: z.int().min(1).max(36_500).default(7),
     /**
      * How many versions of each token are kept with their documents, the present one included: they can be read, compared and restored.
      * With 0 or 1, only the present one is kept. What an older version changed is kept for as long as a refresh may cite it.

@@ -1,6 +1,7 @@
 import type { MetadataLocation } from '@app/metadata-fetch';
 import type { Collection, TokenSelection } from '@app/token-store';
 import { sql, type RawBuilder } from 'kysely';
+import type { StoredSource } from './refresh-source.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 
 /** A refresh that is being accepted. */
@@ -43,7 +44,7 @@ export function priorityOf(tokens: number, isLow = false): Priority {
 }
 
 /** The row of a refresh: what is in no queue has neither a lane nor a place to fetch from. */
-type RefreshRow = Omit<NewRefresh, 'lane' | 'priority' | 'source'> & { source: MetadataLocation | { kind: 'pushed' } };
+type RefreshRow = Omit<NewRefresh, 'lane' | 'priority' | 'source'> & { source: StoredSource };
 
 /** Inserts the row of the refresh. `failed` of its tokens are final already. */
 export function insertRefresh(refresh: RefreshRow, total: number, failed = 0): RawBuilder<unknown> {

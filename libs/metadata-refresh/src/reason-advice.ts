@@ -51,6 +51,8 @@ const ADVICE: Advice = {
       'The data: URI of the token cannot be decoded: it needs a comma before its data, and valid base64 if it declares base64.',
     invalid_encoding: 'The document is compressed twice: compress it once, and name the encoding in Content-Encoding.',
     invalid_token_uri: 'The contract does not return text as the token URI: check the result of tokenURI or uri.',
+    internal_error:
+      'The refresh service failed while it read the document, and your server is not the cause: request these tokens again later.',
     not_storable:
       'The refresh service could not store the document because of an error of its own: report these tokens to the marketplace.',
   },

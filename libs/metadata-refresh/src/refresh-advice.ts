@@ -7,11 +7,12 @@ export function adviceOf(refresh: RefreshDetails): string[] {
 
 /** The part of it that is about the state: why the tokens wait, or will not be fetched. */
 export function adviceOfState(refresh: RefreshDetails): string[] {
-  const { status, notBefore, begunAt, pausedAt, cancelledAt, cooldown, pending } = refresh;
+  const { status, notBefore, begunAt, pausedAt, cancelledAt, cooldown } = refresh;
   if (cancelledAt !== null) return [`The refresh was cancelled at ${cancelledAt}.`];
   if (status === 'completed') return [];
   if (pausedAt !== null) {
-    return [`The refresh is paused: ${tokens(pending)} ${pending === 1 ? 'waits' : 'wait'} until it is resumed.`];
+    // Without a number, which falls while tokens that were begun are finished: who follows the refresh is told once.
+    return [`The refresh was paused at ${pausedAt}: its pending tokens wait until it is resumed.`];
   }
   if (notBefore !== null && begunAt === null) {
     return [

@@ -139,11 +139,18 @@ export class RefreshQueue {
   }
 
   /** Starts or extends the cooldown of a host, for all workers. */
-  async setCooldown(host: string, seconds: number): Promise<void> {
+  async setCooldown(host: string, seconds: number, reason: string): Promise<void> {
     await sql`
-      insert into nft_metadata.metadata_hosts as host (host, cooldown_until)
-      values (${host}, now() + ${seconds} * interval '1 second')
-      on conflict (host) do update set cooldown_until = greatest(host.cooldown_until, excluded.cooldown_until)`.execute(
+      with before as materialized (
+        select from nft_metadata.metadata_hosts where host = ${host} and cooldown_until > now()
+      ), saved as (
+        insert into nft_metadata.metadata_hosts as host (host, cooldown_until)
+        values (${host}, now() + ${seconds} * interval '1 second')
+        on conflict (host) do update set cooldown_until = greatest(host.cooldown_until, excluded.cooldown_until)
+        returning cooldown_until
+      )
+      insert into nft_metadata.host_cooldowns (host, started_at, until_at, reason)
+      select ${host}, now(), cooldown_until, ${reason} from saved where not exists (select from before)`.execute(
       this.em.fork().getKysely(),
     );
   }

@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { QuotaExceeded, type QuotaState } from './metadata-refresh.errors.js';
@@ -78,7 +79,7 @@ export class RefreshQuota {
     );
   }
 
-  async read(projectId: string, limit: number, em = this.em.fork()): Promise<QuotaState> {
+  async read(projectId: string, limit: number, em = readingFrom(this.em)): Promise<QuotaState> {
     const { rows } = await sql<Window>`
       select coalesce(max(used), 0) as used,
         coalesce(max(window_started_at), now()) + interval '1 hour' as "resetsAt",

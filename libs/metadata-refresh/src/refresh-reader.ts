@@ -1,4 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import type { TokenReference } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
@@ -186,7 +187,9 @@ export class RefreshReader {
   async find(projectId: string, refreshId: string): Promise<RefreshDetails | null> {
     const { rows } = await sql<DetailRow>`
       select ${detailColumns} from nft_metadata.refreshes as refresh
-      where refresh.id = ${refreshId}::uuid and refresh.project_id = ${projectId}`.execute(this.em.fork().getKysely());
+      where refresh.id = ${refreshId}::uuid and refresh.project_id = ${projectId}`.execute(
+      readingFrom(this.em).getKysely(),
+    );
     return rows[0] ? toDetails(rows[0]) : null;
   }
 
@@ -202,7 +205,7 @@ export class RefreshReader {
     }
     const { rows } = await sql<Refresh>`
       select ${refreshColumns} from ${newestOf(triggers, conditions, limit + 1)}
-      order by refresh.created_at desc, refresh.id desc`.execute(this.em.fork().getKysely());
+      order by refresh.created_at desc, refresh.id desc`.execute(readingFrom(this.em).getKysely());
     return toPage(rows, limit);
   }
 
@@ -210,7 +213,7 @@ export class RefreshReader {
   async findCooldown(host: string): Promise<Cooldown | null> {
     const { rows } = await sql<Cooldown>`
       select host, ${timestamp('cooldown_until')} as until from nft_metadata.metadata_hosts
-      where host = ${host} and cooldown_until > now()`.execute(this.em.fork().getKysely());
+      where host = ${host} and cooldown_until > now()`.execute(readingFrom(this.em).getKysely());
     return rows[0] ?? null;
   }
 
@@ -227,7 +230,7 @@ export class RefreshReader {
       from nft_metadata.refresh_errors as error
       where error.refresh_id = ${refresh.id}::uuid ${after}
       order by error.created_at desc, error.id desc
-      limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
+      limit ${page.limit + 1}`.execute(readingFrom(this.em).getKysely());
     return toPage(rows, page.limit);
   }
 
@@ -243,7 +246,7 @@ export class RefreshReader {
       from nft_metadata.refresh_attempts as entry
       where entry.collection_id = ${collectionId}::uuid and entry.token_id = ${tokenId}::numeric ${after}
       order by entry.id desc
-      limit ${page.limit + 1}`.execute(this.em.fork().getKysely());
+      limit ${page.limit + 1}`.execute(readingFrom(this.em).getKysely());
     return toPage(rows, page.limit);
   }
 }

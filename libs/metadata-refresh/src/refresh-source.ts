@@ -24,7 +24,15 @@ export function toLocation(collection: Collection): MetadataLocation {
   return { kind: 'chain', chainId, address, uriRule: source.uriRule ?? 'standard' };
 }
 
-/** The same. Throws SourceNotSupported if its owner pushes the metadata, or if this deployment cannot read it. */
+/** As the row of a refresh has it. `pushed`: its owner sent the metadata, and there is nothing to fetch. */
+export type StoredSource = MetadataLocation | { kind: 'pushed' };
+
+/** Where the metadata of a collection comes from now. */
+export function toStoredSource(collection: Collection): StoredSource {
+  return collection.sourceKind === 'pushed' ? { kind: 'pushed' } : toLocation(collection);
+}
+
+/** `toLocation`, for a refresh. Throws SourceNotSupported if its owner pushes the metadata, or if this deployment cannot read it. */
 export function getLocation(collection: Collection, fetcher: Pick<MetadataFetcher, 'supports'>): MetadataLocation {
   const source = toLocation(collection);
   if (collection.sourceKind === 'pushed' || !fetcher.supports(source)) throw new SourceNotSupported(collection);

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/database';
+import { inReadTransaction } from '@app/database';
 import { VersionStore, type VersionChange } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
@@ -98,6 +98,16 @@ export class RefreshTokensReader {
     return { rows: shown, next: found.length > limit ? shown.at(-1)!.tokenId : (rows[0]?.scannedTo ?? null) };
   }
 
+  /** These tokens, in the order of their ids; those that the refresh does not have are left out. At most 1,000. */
+  async pick(refresh: Refresh, tokenIds: readonly string[]): Promise<RefreshToken[]> {
+    if (tokenIds.length === 0) return [];
+    const rows = await this.read(refresh.id, complete(pickedTokens(refresh.id, tokenIds)), tokenIds.length);
+    return this.withChanges(
+      refresh,
+      rows.filter(({ tokenId }) => tokenId !== null),
+    );
+  }
+
   /** All of them, page by page: memory holds one page. */
   async *pages(
     refresh: Refresh,
@@ -116,7 +126,7 @@ export class RefreshTokensReader {
     { page, scannedTo }: Source,
     limit: number,
   ): Promise<({ scannedTo: string | null } & TokenRow)[]> {
-    return inTransaction(this.em, async (em) => {
+    return inReadTransaction(this.em, async (em) => {
       // Statistics know nothing of a refresh that was just accepted: the planner would expect few rows, and read and sort all of
       // them for each page.
       await sql`
@@ -235,6 +245,36 @@ function allTokens(range: TokenRange): RawBuilder<unknown> {
     limit ${range.limit}`;
 }
 
+/** By their ids. Of the chunks that can have a pending one, as many are read as `pendingTokens` reads at most. */
+function pickedTokens(refreshId: string, tokenIds: readonly string[]): RawBuilder<unknown> {
+  return sql`
+    select coalesce(result.token_id, pending.token_id) as token_id, result.verdict,
+      coalesce(result.attempts, pending.attempts) as attempts, result.finished_at, result.metadata_version,
+      pending.next_attempt_at
+    from unnest(${tokenIds}::numeric[]) as wanted (token_id)
+    left join lateral (
+      select ${resultColumns} from nft_metadata.refresh_results
+      where refresh_id = ${refreshId}::uuid and token_id = wanted.token_id
+      limit 1
+    ) as result on true
+    left join lateral (
+      select wanted.token_id, attempt_count as attempts, ${nextAttemptAt} as next_attempt_at
+      from (
+        select * from nft_metadata.refresh_chunks
+        where refresh_id = ${refreshId}::uuid and last_token_id >= wanted.token_id
+        order by last_token_id
+        limit ${2 * CHUNK_SIZE + 1}
+      ) as next
+      where first_token_id <= wanted.token_id and wanted.token_id = any(token_ids)
+      limit 1
+    ) as pending on result.token_id is null
+    where result.token_id is not null or pending.token_id is not null`;
+}
+
+/** When a pending token is tried again; null: it was not tried yet, or is being fetched. */
+const nextAttemptAt = sql`
+  case when attempt_count > 0 and not is_claimed and not is_paused and due_at > now() then due_at end`;
+
 const resultColumns = sql`
   token_id, verdict, attempts, finished_at, metadata_version, null::timestamptz as next_attempt_at`;
 
@@ -297,8 +337,7 @@ function pendingTokens(range: TokenRange): RawBuilder<unknown> {
   const enough = range.limit + 2 * CHUNK_SIZE;
   return sql`
     select token_id, null::"char" as verdict, attempt_count as attempts, null::timestamptz as finished_at,
-      null::int as metadata_version,
-      case when attempt_count > 0 and not is_claimed and not is_paused and due_at > now() then due_at end as next_attempt_at
+      null::int as metadata_version, ${nextAttemptAt} as next_attempt_at
     from (
       select *, sum(token_count) over (order by last_token_id rows unbounded preceding) - token_count as tokens_before
       from (

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { RefreshAlreadyCompleted, RefreshNotFound, RefreshPending } from './metadata-refresh.errors.js';
@@ -92,7 +93,7 @@ export class Refreshes {
         : newestOf(triggers, [matches(filter)], rowLimit);
     const { rows } = await sql<ProjectRefresh>`
       select ${refreshColumns}, refresh.project_id as "projectId" from ${newest}
-      order by refresh.created_at desc, refresh.id desc`.execute(this.em.fork().getKysely());
+      order by refresh.created_at desc, refresh.id desc`.execute(readingFrom(this.em).getKysely());
     return rows;
   }
 
@@ -101,7 +102,7 @@ export class Refreshes {
     const { rows } = await sql<DetailRow & { projectId: string }>`
       select ${detailColumns}, refresh.project_id as "projectId"
       from nft_metadata.refreshes as refresh
-      where refresh.id = ${parseRefreshId(refreshId)}::uuid`.execute(this.em.fork().getKysely());
+      where refresh.id = ${parseRefreshId(refreshId)}::uuid`.execute(readingFrom(this.em).getKysely());
     if (!rows[0]) throw new RefreshNotFound(refreshId);
     return toDetails(rows[0]);
   }

@@ -56,6 +56,15 @@ describe('retries', () => {
     },
   );
 
+  it('a token is retried while the service cannot read its document, up to ten attempts in all, without a cooldown of its host', () => {
+    const failure = { kind: 'undecodable' as const, reason: 'internal_error' as const, body: '', ...trace };
+
+    expect(retryDelaySeconds(failure, 1, config, 0)).toBe(1);
+    expect(retryDelaySeconds(failure, 9, config, 0)).toBe(60);
+    expect(retryDelaySeconds(failure, 10, config, 0)).toBeNull();
+    expect(cooldownSeconds(failure, 1, config)).toBeNull();
+  });
+
   it('a token is retried while its RPC node fails, up to ten attempts in all [A9]', () => {
     const failure = { kind: 'unreachable' as const, reason: 'rpc_error' as const, ...trace };
 

@@ -55,9 +55,12 @@ function maxAttemptsFor(
       // Neither is the fault of the token or its host.
       if (isRpcError(outcome) || outcome.reason === 'busy') return maxRpcAttempts;
       return outcome.reason === 'contract_reverted' ? Math.min(MAX_REVERTED_ATTEMPTS, maxAttempts) : 1;
+    case 'undecodable':
+      return outcome.reason === 'internal_error' ? maxRpcAttempts : 1;
     case 'no_token':
       return Math.min(MAX_REVERTED_ATTEMPTS, maxAttempts);
-    default:
+    case 'fetched':
+    case 'not_modified':
       return 1;
   }
 }

@@ -11,14 +11,18 @@ import {
   type WriteResult,
 } from '@app/token-store';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { sql } from 'kysely';
+import { insertResults } from './chunk-results.js';
 import { EventOutbox } from './event-outbox.js';
+import { nextFetchSeq } from './fetch-seq.js';
 import { InvalidHold, TokensNotFound } from './metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
-import { toLocation } from './refresh-source.js';
+import { insertRefresh } from './new-refresh.js';
+import { countResults } from './refresh-progress.js';
+import { toLocation, toStoredSource } from './refresh-source.js';
+import { doDeferred, retried } from './retried-transaction.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 import { TokenVersions } from './token-versions.js';
-import { NO_VERDICTS, VERDICTS } from './verdict.js';
+import { VERDICTS } from './verdict.js';
 
 /** A version of a token that its record is to show again. */
 export interface RestoredVersion {
@@ -37,6 +41,15 @@ export interface Restoration {
   verdict: 'updated' | 'unchanged';
   /** The version that the record has now. */
   metadataVersion: number;
+}
+
+/** What was written of the record. */
+interface Written {
+  result: WriteResult;
+  metadataVersion: number;
+  changes: MetadataChange[];
+  /** What the store wants to do late. */
+  late: (() => Promise<void>)[];
 }
 
 /**
@@ -72,33 +85,36 @@ export class TokenRestore {
       warnings: [...stored.warnings],
     };
     const refreshId = timeOrderedUuid();
-
-    const restoration = await inTransaction(this.em, async (em) => {
-      // Before the number is drawn: no other fetch with a larger one can be written in between.
-      await this.tokens.lockTokens(em, [token]);
-      const write: MetadataWrite = {
-        ...token,
-        fetchSeq: await nextFetchSeq(em),
-        metadata,
-        metadataUrl: '',
-        metadataSource: toLocation(collection).kind,
-        refreshId,
-        trigger: 'restore',
-      };
-      const { result, metadataVersion, changes } = await this.write(em, write);
-      if (result === 'missing') throw new TokensNotFound([tokenId]);
-      await this.hold(em, token, holdUntil);
-      const verdict = result === 'changed' ? 'updated' : 'unchanged';
-      await saveRefresh(em, { id: refreshId, collection, tokenId, version, verdict, metadataVersion });
-      const { id: collectionId, projectId } = collection;
-      const counts = { total: 1, succeeded: 1, failed: 0, cancelled: 0, verdicts: { ...NO_VERDICTS, [verdict]: 1 } };
-      await this.outbox?.add(em, {
-        changes: changes.map((change) => ({ ...change, refreshIds: [refreshId] })),
-        completions: [{ refreshId, projectId, collectionId, trigger: 'restore', ...counts }],
-      });
-      await admit?.(em);
-      return { refreshId, verdict, metadataVersion } as const;
+    const write = await this.prepare({
+      ...token,
+      metadata,
+      metadataUrl: '',
+      metadataSource: stored.isPushed ? 'pushed' : toLocation(collection).kind,
+      refreshId,
+      trigger: 'restore',
     });
+
+    const restoration = await retried(() =>
+      inTransaction(this.em, async (em) => {
+        // Before the number is drawn: no other fetch with a larger one can be written in between.
+        await this.tokens.lockTokens(em, [token]);
+        const { result, metadataVersion, changes, late } = await this.write(em, {
+          ...write,
+          fetchSeq: await nextFetchSeq(em),
+        });
+        if (result === 'missing') throw new TokensNotFound([tokenId]);
+        await this.hold(em, token, holdUntil);
+        const verdict = result === 'changed' ? ('updated' as const) : ('unchanged' as const);
+        const restored = { refreshId, verdict, metadataVersion };
+        await saveRefresh(em, { ...restored, collection, tokenId, version });
+        await doDeferred(late);
+        const completions = await countResults(em, [{ refreshId, verdict: VERDICTS[verdict] }]);
+        const recorded = changes.map((change) => ({ ...change, refreshIds: [refreshId] }));
+        await this.outbox?.add(em, { changes: recorded, completions });
+        await admit?.(em);
+        return restored;
+      }),
+    );
     this.outbox?.announce();
     this.logger.log({
       msg: 'version restored',
@@ -124,52 +140,46 @@ export class TokenRestore {
     if (!isHeld && until !== 'forever') throw new InvalidHold(until);
   }
 
-  private async write(
-    em: EntityManager,
-    write: MetadataWrite,
-  ): Promise<{ result: WriteResult; metadataVersion: number; changes: MetadataChange[] }> {
+  /** Inserts what must be committed before the record is locked. */
+  private async prepare(write: Omit<MetadataWrite, 'fetchSeq'>): Promise<Omit<MetadataWrite, 'fetchSeq'>> {
+    const [stored] = await this.tokens.findStored([write]);
+    const prepared = { ...write, known: stored?.known };
+    await this.tokens.prepareWrites([{ ...prepared, fetchSeq: '0' }]);
+    return prepared;
+  }
+
+  private async write(em: EntityManager, write: MetadataWrite): Promise<Written> {
     const changes: MetadataChange[] = [];
+    const late: (() => Promise<void>)[] = [];
     let metadataVersion = 0;
     const [result] = await this.tokens.writeMetadata(em, [write], {
       withoutFetch: true,
       keepReplaced: keepsDocuments(this.config),
       onChange: (change) => void changes.push(change),
       onVersion: (_, version) => void (metadataVersion = version),
+      defer: (work) => void late.push(work),
     });
-    return { result: result!, metadataVersion, changes };
+    return { result: result!, metadataVersion, changes, late };
   }
 }
 
-async function nextFetchSeq(em: EntityManager): Promise<string> {
-  const { rows } = await sql<{ seq: string }>`select nextval('nft_metadata.fetch_seq')::text as seq`.execute(
-    em.getKysely(),
-  );
-  return rows[0]!.seq;
-}
-
-/** The refresh, completed, and its one result. */
+/** The refresh and its one result. */
 async function saveRefresh(
   em: EntityManager,
-  {
-    id,
-    collection,
-    tokenId,
-    version,
-    verdict,
-    metadataVersion,
-  }: Omit<Restoration, 'refreshId'> & { id: string; collection: Collection; tokenId: string; version: number },
+  { refreshId, collection, tokenId, version, ...result }: Restoration & Omit<RestoredVersion, 'holdUntil'>,
 ): Promise<void> {
-  await sql`
-    with result as (
-      insert into nft_metadata.refresh_results (refresh_id, finished_at, metadata_version, attempts, verdict, token_id)
-      values (${id}::uuid, now(), ${metadataVersion}::int, 0, ${VERDICTS[verdict]}::"char", ${tokenId}::numeric)
-    )
-    insert into nft_metadata.refreshes
-      (id, project_id, collection_id, collection_address, source, trigger, trigger_detail, total, succeeded, unchanged,
-        created_at, completed_at)
-    values (
-      ${id}::uuid, ${collection.projectId}, ${collection.id}::uuid, ${collection.address},
-      ${JSON.stringify(toLocation(collection))}::jsonb, 'restore', ${JSON.stringify({ version })}::jsonb, 1, 1,
-      ${verdict === 'unchanged' ? 1 : 0}::int, now(), now()
-    )`.execute(em.getKysely());
+  const { projectId } = collection;
+  const source = toStoredSource(collection);
+  const refresh = {
+    id: refreshId,
+    projectId,
+    collection,
+    source,
+    trigger: 'restore',
+    triggerDetail: { version },
+  } as const;
+  await insertRefresh(refresh, 1).execute(em.getKysely());
+  const verdict = VERDICTS[result.verdict];
+  const { metadataVersion } = result;
+  await insertResults(em, [{ refreshId, tokenId, verdict, metadataVersion, attempts: 0, error: null }]);
 }

@@ -1,4 +1,4 @@
-import { documentPatch, MetadataFetcher, type FetchedMetadata } from '@app/metadata-fetch';
+import { documentPatch, MetadataFetcher, PushedDocuments, type FetchedMetadata } from '@app/metadata-fetch';
 import {
   TokenStore,
   VersionStore,
@@ -42,6 +42,7 @@ export class TokenVersions {
     private readonly tokens: TokenStore,
     private readonly versions: VersionStore,
     private readonly fetcher: MetadataFetcher,
+    private readonly pushed: PushedDocuments,
   ) {}
 
   /** Newest first. `before`: only versions with a smaller number. Throws TokensNotFound, VersionsNotSupported. */
@@ -88,11 +89,12 @@ export class TokenVersions {
     };
   }
 
-  /** The document as the record of a token, normalised as today. */
-  normalize(
+  /** The document as the record of a token, normalised as today. Of one that was pushed, no other fields are shown than then. */
+  async normalize(
     { collection, tokenId }: { collection: Collection; tokenId: string },
     stored: KeptVersion,
   ): Promise<FetchedMetadata> {
+    if (stored.isPushed) return this.pushed.readStored(stored);
     const target = { source: toLocation(collection), collectionId: collection.id, tokenId };
     return this.fetcher.readStored(target, stored);
   }

@@ -1,3 +1,5 @@
+export { mountController } from './mount-controller.js';
+export { packageVersion } from './package-version.js';
 export { nearestName } from './nearest-name.js';
 export {
   besideFactory,

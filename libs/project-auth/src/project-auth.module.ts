@@ -6,6 +6,8 @@ import { ApiKey } from './api-key.entity.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { CallerAuthentication } from './caller-authentication.js';
 import { Clock, SystemClock } from './clock.js';
+import { ConsoleActions } from './console-actions.js';
+import { ConsoleSecret } from './console-secret.js';
 import { ContractWallets, NoContractWallets } from './contract-wallets.js';
 import { PROJECT_AUTH_CONFIG, projectAuthOptions, type ProjectAuthOptions } from './project-auth.options.js';
 import { ProjectDirectory } from './project-directory.js';
@@ -15,6 +17,7 @@ import { RequestRate } from './request-rate.js';
 import { RequestRateGuard } from './request-rate.guard.js';
 import { PostgresThrottlerStorage } from './postgres-throttler-storage.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
+import { WalletSignIn } from './wallet-sign-in.js';
 import { WalletSignatureGuard } from './wallet-signature.guard.js';
 
 /** The extras of the module. */
@@ -94,6 +97,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RequestRate,
     PostgresThrottlerStorage,
     RequestRateGuard,
+    ConsoleActions,
+    ConsoleSecret,
+    WalletSignIn,
   ],
   exports: [
     Projects,
@@ -105,6 +111,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RequestRate,
     PostgresThrottlerStorage,
     RequestRateGuard,
+    ConsoleActions,
+    ConsoleSecret,
+    WalletSignIn,
   ],
 })
 export class ProjectAuthModule extends ConfigurableModuleClass {

@@ -1,11 +1,12 @@
 import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { generateApiKey, hashApiKey } from './api-key.js';
 import { ApiKey } from './api-key.entity.js';
 import { parseAddress } from './ethereum-address.js';
 import { ApiKeyNotFound, InvalidProject, OwnerAlreadyHasProject, ProjectNotFound } from './project-auth.errors.js';
-import { ProjectDirectory, type CallingProject } from './project-directory.js';
+import { ProjectDirectory, type CallingProject, type IdentifiedApiKey } from './project-directory.js';
 import { checkLimits, type ProjectLimits } from './project-limits.js';
 import { Project } from './project.entity.js';
 
@@ -86,7 +87,7 @@ export class Projects extends ProjectDirectory {
 
   /** Oldest first. */
   async listProjects({ limit = 100, after }: ProjectQuery = {}): Promise<Project[]> {
-    const em = this.em.fork();
+    const em = readingFrom(this.em);
     // Compares milliseconds, which is what a Date holds, so that a row created within the same one is not lost between two
     // pages.
     const createdAt = sql`date_trunc('milliseconds', created_at)`;
@@ -135,7 +136,7 @@ export class Projects extends ProjectDirectory {
 
   /** Includes revoked keys, oldest first. Throws ProjectNotFound. */
   async listApiKeys(projectId: string): Promise<ShownApiKey[]> {
-    const em = this.em.fork();
+    const em = readingFrom(this.em);
     if (!(await em.findOne(Project, { id: projectId }, ANYWAY))) throw new ProjectNotFound(projectId);
     const keys = await em.find(
       ApiKey,
@@ -179,7 +180,11 @@ export class Projects extends ProjectDirectory {
   }
 
   override async findById(projectId: string): Promise<Project | null> {
-    return this.em.fork().findOne(Project, { id: projectId }, ANYWAY);
+    return readingFrom(this.em).findOne(Project, { id: projectId }, ANYWAY);
+  }
+
+  override async findAllById(projectIds: readonly string[]): Promise<Project[]> {
+    return readingFrom(this.em).find(Project, { id: { $in: [...projectIds] } }, ANYWAY);
   }
 
   /** Throws ProjectNotFound. */
@@ -195,7 +200,19 @@ export class Projects extends ProjectDirectory {
 
   /** Part of every request: one statement, and a second one at most once a minute for each key. */
   override async findByApiKey(key: string): Promise<CallingProject | null> {
+    return (await this.identifyApiKey(key))?.project ?? null;
+  }
+
+  override async identifyApiKey(key: string): Promise<IdentifiedApiKey | null> {
     // Looks up the hash of the whole key, so that the duration of the look-up says nothing about the key.
+    return this.findKey(sql`api_key.hash = ${hashApiKey(key)}`);
+  }
+
+  override async findByApiKeyId(keyId: string): Promise<CallingProject | null> {
+    return (await this.findKey(sql`api_key.id = ${keyId}::uuid`))?.project ?? null;
+  }
+
+  private async findKey(condition: RawBuilder<unknown>): Promise<IdentifiedApiKey | null> {
     const { rows } = await sql<CallingProject & { keyId: string; noteUse: boolean }>`
       select project.id, project.name, project.owner_address as "ownerAddress",
         project.requests_per_second as "requestsPerSecond", project.tokens_per_request as "tokensPerRequest",
@@ -203,12 +220,12 @@ export class Projects extends ProjectDirectory {
         coalesce(api_key.last_used_at < now() - interval '1 minute', true) as "noteUse"
       from nft_metadata.api_keys as api_key
       join nft_metadata.projects as project on project.id = api_key.project_id
-      where api_key.hash = ${hashApiKey(key)} and api_key.revoked_at is null`.execute(this.em.fork().getKysely());
+      where ${condition} and api_key.revoked_at is null`.execute(this.em.fork().getKysely());
     const [found] = rows;
     if (!found) return null;
     const { keyId, noteUse, ...project } = found;
     if (noteUse) await this.noteUse(keyId);
-    return project;
+    return { keyId, project };
   }
 
   private async noteUse(apiKeyId: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { checkNames } from '@app/module-options';
+import { checkNames, mountController } from '@app/module-options';
 import {
   ConfigurableModuleBuilder,
   Module,
@@ -10,7 +10,6 @@ import {
 import { BodyErrors } from './body-errors.js';
 import { CollectionApiFallbackController } from './collection-api/collection-api-fallback.controller.js';
 import { CollectionsController, COLLECTIONS_PATH } from './collection-api/collections.controller.js';
-import { mountController } from './mount-controller.js';
 import { PARTNER_PATH, PartnerApiController } from './partner-api/partner-api.controller.js';
 import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
 import {

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/database';
+import { inTransaction, readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { Collections } from './collections.js';
@@ -62,10 +62,7 @@ export interface StoredProfile extends CollectionProfile {
 }
 
 /** A field of a collection's record. */
-export type ProfileField = Exclude<
-  keyof StoredProfile,
-  'collectionId' | 'source' | 'warnings' | 'updatedAt' | 'syncedAt'
->;
+type ProfileField = Exclude<keyof StoredProfile, 'collectionId' | 'source' | 'warnings' | 'updatedAt' | 'syncedAt'>;
 
 /** A record of a collection that has changed. */
 export interface ProfileChange {
@@ -130,7 +127,7 @@ export class CollectionProfiles {
   async find(collectionIds: readonly string[]): Promise<StoredProfile[]> {
     const { rows } = await sql<ProfileRow>`
       select ${COLUMNS} from nft_metadata.collection_profiles
-      where collection_id = any(${collectionIds}::uuid[])`.execute(this.em.fork().getKysely());
+      where collection_id = any(${collectionIds}::uuid[])`.execute(readingFrom(this.em).getKysely());
     return rows.map(toProfile);
   }
 

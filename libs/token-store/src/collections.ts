@@ -1,4 +1,5 @@
 import { EntityManager, UniqueConstraintViolationException } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { parseMetadataUrl } from '@app/metadata-uri';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
@@ -97,25 +98,25 @@ export class Collections {
 
   /** null: it is not registered, or is being removed. */
   async find(collectionId: string): Promise<Collection | null> {
-    return this.em.fork().findOne(Collection, { id: collectionId, removedAt: null }, { filters: false });
+    return readingFrom(this.em).findOne(Collection, { id: collectionId, removedAt: null }, { filters: false });
   }
 
   /** A contract address can be in use on several chains; normally this is one collection or none. */
   async findByAddress(address: string): Promise<Collection[]> {
     // Global filters of the host application name columns that our entities do not have.
     const options = { orderBy: { chainId: 'asc' }, filters: false } as const;
-    return this.em.fork().find(Collection, { address: address.toLowerCase(), removedAt: null }, options);
+    return readingFrom(this.em).find(Collection, { address: address.toLowerCase(), removedAt: null }, options);
   }
 
   /** In no particular order, without those that are not registered. */
   async findAll(collectionIds: readonly string[]): Promise<Collection[]> {
     const where = { id: { $in: [...collectionIds] }, removedAt: null };
-    return this.em.fork().find(Collection, where, { filters: false });
+    return readingFrom(this.em).find(Collection, where, { filters: false });
   }
 
   /** Collections of one project or of all projects, oldest first. */
   async list({ projectId, limit = 100, after }: CollectionQuery = {}): Promise<Collection[]> {
-    const em = this.em.fork();
+    const em = readingFrom(this.em);
     // A Date holds milliseconds: comparing microseconds would lose rows between two pages.
     const createdAt = sql`date_trunc('milliseconds', created_at)`;
     const { rows } = await sql<{ id: string }>`

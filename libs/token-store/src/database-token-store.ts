@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { bigintArray, textArray, uuidArray } from '@app/database';
+import { bigintArray, readingFrom, textArray, uuidArray } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
@@ -126,7 +126,7 @@ export class DatabaseTokenStore extends TokenStore {
     return record ?? null;
   }
 
-  override async findTokens(references: readonly TokenReference[], em = this.em.fork()): Promise<TokenRecord[]> {
+  override async findTokens(references: readonly TokenReference[], em = readingFrom(this.em)): Promise<TokenRecord[]> {
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}
       from nft_metadata.tokens as token
@@ -192,7 +192,7 @@ export class DatabaseTokenStore extends TokenStore {
       from unnest(${found.map(({ id }) => id)}::bigint[]) with ordinality as found (id, place)
       join nft_metadata.tokens as token on token.id = found.id
       ${recordTables}
-      order by found.place`.execute(this.em.fork().getKysely());
+      order by found.place`.execute(readingFrom(this.em).getKysely());
     return { tokens: rows.map(toTokenRecord), next };
   }
 
@@ -224,7 +224,7 @@ export class DatabaseTokenStore extends TokenStore {
       from nft_metadata.tokens as token
       ${recordTables}
       where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric`.execute(
-      this.em.fork().getKysely(),
+      readingFrom(this.em).getKysely(),
     );
     const [row] = rows;
     if (!row) return null;

@@ -1,4 +1,4 @@
-import { bigintArray, integerArray, textArray } from '@app/database';
+import { bigintArray, integerArray, readingFrom, textArray } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
@@ -74,7 +74,7 @@ export class DatabaseVersionStore extends VersionStore {
       ) as token
       cross join lateral (
         select * from nft_metadata.token_versions where id = token.id and version = wanted.version offset 0
-      ) as version`.execute(this.em.fork().getKysely());
+      ) as version`.execute(readingFrom(this.em).getKysely());
     return this.withTraits(rows);
   }
 
@@ -86,7 +86,7 @@ export class DatabaseVersionStore extends VersionStore {
       where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric
         ${before === undefined ? sql`` : sql`and version.version < ${before}::int`}
       order by version.version desc
-      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(this.em.fork().getKysely());
+      limit ${Math.min(Math.max(limit, 1), 1000)}`.execute(readingFrom(this.em).getKysely());
     return (await this.withTraits(rows)).map(toVersion);
   }
 
@@ -94,8 +94,9 @@ export class DatabaseVersionStore extends VersionStore {
     { collectionId, tokenId }: TokenReference,
     version: number,
   ): Promise<VersionDocument | null> {
-    const { rows } = await sql<VersionRow & { document: string | null; warnings: string[] }>`
+    const { rows } = await sql<VersionRow & Pick<VersionDocument, 'document' | 'warnings' | 'isPushed'>>`
       select ${versionColumns}, coalesce(version.warnings, '{}') as warnings,
+        coalesce(version.is_pushed, false) as "isPushed",
         case when version.version = token.metadata_version
           then (select raw from nft_metadata.token_documents where id = token.id)
           else (
@@ -106,12 +107,12 @@ export class DatabaseVersionStore extends VersionStore {
       from nft_metadata.tokens as token
       join nft_metadata.token_versions as version on version.id = token.id and version.version = ${version}::int
       where token.collection_id = ${collectionId}::uuid and token.token_id = ${tokenId}::numeric`.execute(
-      this.em.fork().getKysely(),
+      readingFrom(this.em).getKysely(),
     );
     const [found] = await this.withTraits(rows);
     if (!found) return null;
-    const { document, warnings, ...row } = found;
-    return { version: toVersion(row), document, warnings };
+    const { document, warnings, isPushed, ...row } = found;
+    return { version: toVersion(row), document, warnings, isPushed };
   }
 
   override async findChangesBetween({ collectionId, tokenId, from, to }: VersionPair): Promise<Change> {
@@ -135,7 +136,7 @@ export class DatabaseVersionStore extends VersionStore {
         coalesce(array_agg(id::text order by id) filter (where amount > 0), '{}') as "traitsAdded",
         coalesce(array_agg(id::text order by id) filter (where amount < 0), '{}') as "traitsRemoved",
         true as "hasAllTraits"
-      from trait`.execute(this.em.fork().getKysely());
+      from trait`.execute(readingFrom(this.em).getKysely());
     const [change] = await this.withTraits(rows);
     const { traitsAdded, traitsRemoved } = change!;
     return from <= to ? change! : { ...change!, traitsAdded: traitsRemoved, traitsRemoved: traitsAdded };
@@ -156,6 +157,12 @@ export class DatabaseVersionStore extends VersionStore {
       update nft_metadata.tokens as token set held_until = now()
       where ${isReferenced(references)} and token.held_until > now()`.execute(em.getKysely());
     return Number(numAffectedRows);
+  }
+
+  override async dropHolds(em: EntityManager, references: readonly TokenReference[]): Promise<void> {
+    await sql`
+      update nft_metadata.tokens as token set held_until = null, refresh_after_hold = false
+      where ${isReferenced(references)} and token.held_until is not null`.execute(em.getKysely());
   }
 
   override async requestAfterHold(em: EntityManager, references: readonly TokenReference[]): Promise<TokenReference[]> {
@@ -225,7 +232,7 @@ export class DatabaseVersionStore extends VersionStore {
     const { rows } = await sql<ChangedTrait & { id: string }>`
       select id::text as id, trait_type as "traitType", value
       from nft_metadata.collection_traits where id = any(${bigintArray(ids)}::bigint[])`.execute(
-      this.em.fork().getKysely(),
+      readingFrom(this.em).getKysely(),
     );
     return new Map(rows.map(({ id, traitType, value }) => [id, { traitType, value }]));
   }

@@ -2,6 +2,7 @@ export { TokenStoreModule } from './token-store.module.js';
 export type { TokenStoreExtras } from './token-store.module.js';
 export { TokenStore } from './token-store.js';
 export type {
+  KeptAs,
   StoredToken,
   TokenLimit,
   TokenPage,

@@ -128,7 +128,8 @@ export class MetadataWriter {
     );
     const replaced = await writeDocuments(
       em,
-      changes.map(({ write: { collectionId, tokenId, refreshId, trigger }, token, changed: metadata }, index) => {
+      changes.map(({ write, token, changed: metadata }, index) => {
+        const { collectionId, tokenId, refreshId, trigger, metadataSource } = write;
         const version = token.version + 1;
         return {
           id: token.id,
@@ -139,6 +140,7 @@ export class MetadataWriter {
           traitIds: traitIds[index]!,
           refreshId,
           trigger,
+          isPushed: metadataSource === 'pushed',
         };
       }),
       { withAttributes: onChange !== undefined, keepReplaced },
@@ -172,10 +174,7 @@ function compare(
   { withoutFetch = false }: WriteOptions,
 ): Fetch | 'superseded' | 'held' | 'outdated' {
   if (BigInt(write.fetchSeq) < BigInt(token.fetchSeq)) return 'superseded';
-  if (write.metadataSource !== 'pushed') {
-    if (token.isHeld && !withoutFetch) return 'held';
-    if (token.keepsPushed && !withoutFetch) return 'superseded';
-  }
+  if (token.keptAs && write.metadataSource !== 'pushed' && !withoutFetch) return token.keptAs;
   if (write.metadata === null) {
     return isSameVersion(token, write) ? { write, token, changed: null } : 'outdated';
   }

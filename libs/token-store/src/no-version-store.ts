@@ -29,6 +29,8 @@ export class NoVersionStore extends VersionStore {
     return 0;
   }
 
+  override async dropHolds(): Promise<void> {}
+
   override async requestAfterHold(): Promise<never> {
     throw new VersionsNotSupported();
   }

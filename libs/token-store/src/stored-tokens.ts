@@ -2,7 +2,7 @@ import { textArray, uuidArray } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql, type RawBuilder } from 'kysely';
 import type { TokenReference } from './token-record.js';
-import type { StoredToken } from './token-store.js';
+import type { KeptAs, StoredToken } from './token-store.js';
 
 /** The state of a record that a write is compared with, as `DatabaseTokenStore` hands it out and gets it back. */
 export class KnownToken {
@@ -16,10 +16,8 @@ export class KnownToken {
     readonly contentHash: string | null,
     readonly etag: string | null,
     readonly lastModified: string | null,
-    /** Whether it is held, by the clock of the database. */
-    readonly isHeld: boolean,
-    /** Whether it was pushed, and its collection says that no fetch replaces it. */
-    readonly keepsPushed: boolean,
+    /** Why no fetch may replace it, by the clock of the database. */
+    readonly keptAs: KeptAs | null,
   ) {}
 }
 
@@ -48,8 +46,7 @@ interface StoredRow extends TokenReference {
   fetchSeq: string;
   changeSeq: string;
   refreshId: string | null;
-  isHeld: boolean;
-  keepsPushed: boolean;
+  keptAs: KeptAs | null;
 }
 
 const NO_WARNINGS: readonly string[] = [];
@@ -64,12 +61,14 @@ export async function findStoredTokens(
     select token.id::text as id, token.collection_id as "collectionId", token.token_id::text as "tokenId",
       token.metadata_version as version, token.content_hash as "contentHash", token.metadata_url as "metadataUrl", token.http_etag as etag,
       token.http_last_modified as "lastModified", token.warnings, token.fetch_seq::text as "fetchSeq",
-      token.change_seq::text as "changeSeq", coalesce(token.held_until > now(), false) as "isHeld",
-      case when token.metadata_source = 'pushed' then exists (
-        select from nft_metadata.collections as collection
-        where collection.id = token.collection_id
-          and coalesce(collection.push_policy, case when source = 'pushed' then 'push_wins' end) = 'push_wins'
-      ) else false end as "keepsPushed",
+      token.change_seq::text as "changeSeq", case
+        when token.held_until > now() then 'held'
+        when token.metadata_source = 'pushed' and exists (
+          select from nft_metadata.collections as collection
+          where collection.id = token.collection_id
+            and coalesce(collection.push_policy, case when source = 'pushed' then 'push_wins' end) = 'push_wins'
+        ) then 'superseded'
+      end as "keptAs",
       -- After a failure, it is the refresh of that failure.
       case when token.metadata_status = 'ok' then token.last_refresh_id::text end as "refreshId"
     from nft_metadata.tokens as token
@@ -86,9 +85,8 @@ export async function findStoredTokens(
     lastChangeSeq: row.changeSeq,
     lastRefreshId: row.refreshId,
     metadataVersion: row.version,
-    isHeld: row.isHeld,
-    keepsPushed: row.keepsPushed,
-    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified, row.isHeld, row.keepsPushed),
+    keptAs: row.keptAs,
+    known: new KnownToken(id, row.fetchSeq, row.version, contentHash, etag, lastModified, row.keptAs),
   }));
 }
 

@@ -1,4 +1,4 @@
-import { bigintArray, integerArray, textArray, uuidArray } from '@app/database';
+import { bigintArray, booleanArray, integerArray, textArray, uuidArray } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql, type RawBuilder } from 'kysely';
 import { arrayText } from './array-text.js';
@@ -16,6 +16,8 @@ export interface DocumentWrite extends TokenReference {
   traitIds: readonly number[];
   refreshId: string;
   trigger: string | undefined;
+  /** The document was pushed, not fetched. Absent: no. */
+  isPushed?: boolean;
 }
 
 /** What a document replaced. */
@@ -80,7 +82,7 @@ function documentRows(writes: readonly DocumentWrite[]) {
     ${texts(({ raw }) => raw)}::text[]`;
 }
 
-const VERSION_COLUMNS = sql.raw('version, refresh_id, trigger, content_hash, warnings, trait_ids');
+const VERSION_COLUMNS = sql.raw('version, refresh_id, trigger, content_hash, warnings, trait_ids, is_pushed');
 
 /** The columns as arrays, in the order of VERSION_COLUMNS. */
 function versionRows(writes: readonly DocumentWrite[]) {
@@ -90,12 +92,13 @@ function versionRows(writes: readonly DocumentWrite[]) {
     ${textArray(writes.map(({ trigger }) => trigger))}::text[],
     ${textArray(writes.map(({ metadata }) => metadata.contentHash))}::text[],
     ${textArray(writes.map(({ metadata: { warnings } }) => (warnings.length > 0 ? arrayText(warnings) : null)))}::text[],
-    ${textArray(writes.map(({ traitIds }) => `{${traitIds.join(',')}}`))}::text[]`;
+    ${textArray(writes.map(({ traitIds }) => `{${traitIds.join(',')}}`))}::text[],
+    ${booleanArray(writes.map(({ isPushed = false }) => isPushed))}::boolean[]`;
 }
 
 const INSERT_VERSIONS = sql.raw(`
   insert into nft_metadata.token_versions
-    (id, version, refresh_id, trigger, created_at, content_hash, warnings, changed_fields, traits_added, traits_removed, replaced_raw)`);
+    (id, version, refresh_id, trigger, created_at, content_hash, warnings, changed_fields, traits_added, traits_removed, replaced_raw, is_pushed)`);
 
 /** Without those that have no row. The difference to the version before is computed in the database: no document is sent. */
 async function updateDocuments(
@@ -122,7 +125,7 @@ async function updateDocuments(
         left join nft_metadata.token_search as search using (collection_id, token_id)
         ${joinBefore}
       where document.id = row.id and document.id = any(${bigintArray(writes.map(({ id }) => id))}::bigint[])
-      returning document.id, row.version, row.refresh_id, row.trigger, row.content_hash, row.warnings, row.trait_ids,
+      returning document.id, row.version, row.refresh_id, row.trigger, row.content_hash, row.warnings, row.trait_ids, row.is_pushed,
         search.name_key, search.trait_ids as trait_ids_before, ${selectChangedFields} as changed_fields,
         ${keepReplaced ? sql`before.raw` : sql`null::json`} as replaced_raw,
         ${withAttributes ? sql`before.attributes` : sql`'[]'::json`} as attributes_before
@@ -130,7 +133,7 @@ async function updateDocuments(
       ${INSERT_VERSIONS}
       select id, version, refresh_id, trigger, now(), content_hash, warnings::text[], changed_fields,
         ${difference(sql`trait_ids::bigint[]`, sql`trait_ids_before`)},
-        ${difference(sql`trait_ids_before`, sql`trait_ids::bigint[]`)}, replaced_raw
+        ${difference(sql`trait_ids_before`, sql`trait_ids::bigint[]`)}, replaced_raw, nullif(is_pushed, false)
       from updated
     )
     select id::text as id, name_key as "nameKey", trait_ids_before::text as "traitIds", changed_fields as "changedFields",
@@ -150,7 +153,7 @@ async function insertDocuments(em: EntityManager, writes: readonly DocumentWrite
     with versions as (
       ${INSERT_VERSIONS}
       select row.id, row.version, row.refresh_id, row.trigger, now(), row.content_hash, row.warnings::text[],
-        row.changed_fields, row.trait_ids::bigint[], '{}', null
+        row.changed_fields, row.trait_ids::bigint[], '{}', null, nullif(row.is_pushed, false)
       from unnest(
         ${bigintArray(writes.map(({ id }) => id))}::bigint[],
         ${versionRows(writes)},

@@ -101,6 +101,9 @@ export interface TraitQuery {
  */
 export type WriteResult = 'changed' | 'unchanged' | 'superseded' | 'held' | 'missing' | 'outdated';
 
+/** `held`: the record is kept as it is for now. `superseded`: it was pushed, and its collection lets no fetch replace it. */
+export type KeptAs = Extract<WriteResult, 'held' | 'superseded'>;
+
 /** What a caller of `writeMetadata` wants to know or to defer. */
 export interface WriteOptions {
   /** Is called for each record whose content changed. */
@@ -142,10 +145,8 @@ export interface StoredToken extends TokenReference {
   lastRefreshId?: string | null;
   /** The version of the record, as `WriteOptions.onVersion` tells it; 0: there is none. Absent: the store does not know. */
   metadataVersion?: number;
-  /** Whether the record is kept as it is for now: the token is not fetched, and ends with the verdict `held`. Absent: no. */
-  isHeld?: boolean;
-  /** Whether the record was pushed, and no fetch may replace it: the token is not fetched. Absent: no. */
-  keepsPushed?: boolean;
+  /** Why no fetch may replace the record. The token is not fetched then, and ends with this verdict. Absent or null: it is fetched. */
+  keptAs?: KeptAs | null;
   /**
    * A value that only the store reads. It comes back in `MetadataWrite.known`, so that the store can tell whether the record
    * is still as it was now, without reading it again. Absent: the store does not use it.

@@ -39,6 +39,8 @@ export interface VersionDocument {
   document: string | null;
   /** The warnings of the document. */
   warnings: readonly string[];
+  /** Its owner sent it; it was not fetched. */
+  isPushed: boolean;
 }
 
 /** Which versions to list. */
@@ -101,7 +103,7 @@ export abstract class VersionStore {
   abstract findChangesBetween(pair: VersionPair): Promise<Omit<VersionChange, 'version' | 'tokenId'>>;
 
   /**
-   * Keeps a record as it is until this time: `StoredToken.isHeld` is true, and the result of a fetch is not written. In the caller's
+   * Keeps a record as it is until this time: `StoredToken.keptAs` is `held`, and the result of a fetch is not written. In the caller's
    * transaction, which has locked the record. Replaces the end of a hold. Returns whether the time is in the future, by the clock of the
    * database; if not, nothing was written.
    */
@@ -112,6 +114,12 @@ export abstract class VersionStore {
    * there are several. Returns how many there were.
    */
   abstract endHolds(em: EntityManager, references: readonly TokenReference[]): Promise<number>;
+
+  /**
+   * Removes the holds of these tokens, and forgets that refreshes met them: `takeEndedHolds` does not find them. In the caller's
+   * transaction, which has locked the records.
+   */
+  abstract dropHolds(em: EntityManager, references: readonly TokenReference[]): Promise<void>;
 
   /**
    * Notes that a refresh met the holds of these tokens. In the transaction that completes it; locks the records in key order. Returns the

@@ -2,7 +2,7 @@ import { Interface } from 'ethers';
 import type { RpcCall } from './rpc-node.js';
 
 /** Far more than any honest call needs, and the end of a loop. */
-export const READ_GAS = 15_000_000;
+const READ_GAS = 15_000_000;
 
 /** A call of a function of a contract, at the newest block or at this one. */
 export function contractCall(

@@ -1,25 +1,16 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { Tinypool } from 'tinypool';
 import { LARGE_BODY } from '@app/safe-http';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { readDocument, type DocumentToRead, type ReadDocument } from './read-document.js';
+import { ReaderThread, ThreadFailed } from './reader-thread.js';
 
 /** Exists only after compilation. When run from sources, as in tests, large documents are read on the main thread. */
-const WORKER = fileURLToPath(new URL('./read-document.worker.js', import.meta.url));
-const HAS_WORKER = existsSync(WORKER);
+const COMPILED = fileURLToPath(new URL('./read-document.worker.js', import.meta.url));
 
-/**
- * One thread, which ends when idle, since large documents are rare or an attack. The worst document within the bounds needs
- * three quarters of this heap; without a limit, garbage would make the heap grow further.
- */
-const THREAD = {
-  filename: WORKER,
-  minThreads: 0,
-  maxThreads: 1,
-  idleTimeout: 10_000,
-  resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
-};
+/** The file that a thread runs; null: there are no threads. */
+export const READER_FILE = Symbol('ReaderFile');
+export const readerFile = existsSync(COMPILED) ? COMPILED : null;
 
 /**
  * Reads small documents on the main thread and large ones in a worker thread: the worst 5 MiB take half a second of CPU, which
@@ -27,20 +18,31 @@ const THREAD = {
  */
 @Injectable()
 export class DocumentReader implements OnApplicationShutdown {
-  private pool: Tinypool | undefined;
+  private readonly logger = new Logger('MetadataFetch');
+  private readonly thread: ReaderThread<DocumentToRead, ReadDocument> | null;
+
+  constructor(@Inject(READER_FILE) file: string | null) {
+    this.thread = file === null ? null : new ReaderThread(file);
+  }
 
   /** Do not use the body afterwards: a large one is shared with the thread or transferred to it, not copied. */
   read(document: DocumentToRead): ReadDocument | Promise<ReadDocument> {
-    return document.body.length <= LARGE_BODY || !HAS_WORKER ? readDocument(document) : this.readInThread(document);
+    const { thread } = this;
+    return document.body.length <= LARGE_BODY || !thread ? readDocument(document) : this.readIn(thread, document);
   }
 
-  private async readInThread(document: DocumentToRead): Promise<ReadDocument> {
-    this.pool ??= new Tinypool(THREAD);
+  private async readIn(
+    thread: ReaderThread<DocumentToRead, ReadDocument>,
+    document: DocumentToRead,
+  ): Promise<ReadDocument> {
     try {
       const { buffer } = document.body;
-      const transferList = buffer instanceof ArrayBuffer ? [buffer] : [];
-      return (await this.pool.run(document, { transferList })) as ReadDocument;
+      return await thread.run(document, buffer instanceof ArrayBuffer ? [buffer] : []);
     } catch (error) {
+      if (error instanceof ThreadFailed) {
+        this.logger.error({ msg: 'thread for large documents failed', error: error.message });
+        return { kind: 'undecodable', reason: 'internal_error' };
+      }
       // Larger in memory than the bounds foresee.
       if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
         return { kind: 'undecodable', reason: 'too_deep' };
@@ -50,6 +52,6 @@ export class DocumentReader implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.pool?.destroy();
+    await this.thread?.close();
   }
 }

@@ -5,6 +5,7 @@ import type { MetadataWarning } from './metadata-warnings.js';
 import { normalizeMetadata } from './normalize-metadata.js';
 import { mayHoldNul, withoutNulPadding } from './nul-padding.js';
 import { sanitizeForPostgres } from './sanitize-for-postgres.js';
+import { parseStoredDocument, type StoredDocument } from './stored-document.js';
 
 /** A document that its owner has sent. Plain JSON values, at most 64 levels deep. */
 export type PushedDocument = Readonly<Record<string, unknown>>;
@@ -30,9 +31,18 @@ export function normalizePushedDocument(given: PushedDocument, gateways: Gateway
   const document = JSON.parse(raw) as JsonObject;
   const warnings: MetadataWarning[] = raw === text ? [] : ['replaced_characters'];
   const unpadded = raw !== text && mayHoldNul(text) ? withoutNulPadding(text, document) : document;
-  const fields = isJsonObject(unpadded) ? unpadded : document;
-  const shown = Object.fromEntries(SHOWN_FIELDS.flatMap((name) => (name in fields ? [[name, fields[name]!]] : [])));
+  const shown = shownFields(isJsonObject(unpadded) ? unpadded : document);
   return normalizeMetadata({ kind: 'document', document, shown, raw, warnings }, { tokenId: '0', gateways });
+}
+
+/** The same of one that was stored: no other fields are shown than when it was sent. */
+export function normalizeStoredPush(stored: StoredDocument, gateways: Gateways): FetchedMetadata {
+  const { shown, ...document } = parseStoredDocument(stored);
+  return normalizeMetadata({ ...document, shown: shownFields(shown) }, { tokenId: '0', gateways });
+}
+
+function shownFields(fields: JsonObject): JsonObject {
+  return Object.fromEntries(SHOWN_FIELDS.flatMap((name) => (name in fields ? [[name, fields[name]!]] : [])));
 }
 
 /** Whether a record made from it would have nothing to show. */

@@ -3,7 +3,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from '../metadata-fetch.options.js';
 import { parseGateways, type Gateways } from '../uri/gateways.js';
 import type { FetchedMetadata } from './fetched-metadata.js';
-import { isEmptyMetadata, normalizePushedDocument, type PushedDocument } from './pushed-document.js';
+import {
+  isEmptyMetadata,
+  normalizePushedDocument,
+  normalizeStoredPush,
+  type PushedDocument,
+} from './pushed-document.js';
+import type { StoredDocument } from './stored-document.js';
 
 /** Reads documents that owners send instead of serving them. Makes no request. */
 @Injectable()
@@ -21,5 +27,10 @@ export class PushedDocuments {
   read(document: PushedDocument): FetchedMetadata | null {
     const metadata = normalizePushedDocument(document, this.gateways);
     return isEmptyMetadata(metadata) ? null : metadata;
+  }
+
+  /** Normalises a document again that `read` has accepted, as today. */
+  readStored(stored: StoredDocument): FetchedMetadata {
+    return normalizeStoredPush(stored, this.gateways);
   }
 }

@@ -1,4 +1,3 @@
-import type { MetadataWarning } from './metadata-warnings.js';
 import { isDataUri } from '@app/metadata-uri';
 import { toDataUri } from '../uri/data-uri.js';
 import { decodeDocument, type DecodedDocument } from './json-document.js';
@@ -6,10 +5,8 @@ import { describeMedia, MEDIA_INSTEAD_OF_DOCUMENT } from './media-document.js';
 import type { UndecodableReason } from '../fetch-outcome.js';
 import type { FetchedMetadata } from './fetched-metadata.js';
 import type { Gateways } from '../uri/gateways.js';
-import { parseExactly } from './exact-numbers.js';
-import { isJsonObject } from './json-value.js';
-import { normalizeMetadata, type NormalizeContext } from './normalize-metadata.js';
-import { withoutStoredPadding } from './nul-padding.js';
+import { normalizeMetadata } from './normalize-metadata.js';
+import { parseStoredDocument } from './stored-document.js';
 import type { TokenStandard } from '../uri/erc1155-id.js';
 import { isUsable } from './usable-metadata.js';
 
@@ -35,7 +32,10 @@ export type ReadDocument =
 /** Decodes and normalises a document, and checks that there is something to show. */
 export function readDocument(found: DocumentToRead): ReadDocument {
   const { body, url, storedWarnings } = found;
-  if (storedWarnings) return { kind: 'read', metadata: readStoredDocument(body, found, storedWarnings) };
+  if (storedWarnings) {
+    const stored = parseStoredDocument({ document: Buffer.from(body).toString(), warnings: storedWarnings });
+    return { kind: 'read', metadata: normalizeMetadata(stored, found) };
+  }
   const decoded = decodeDocument(body, found.contentType);
   if (decoded.kind === 'undecodable') return decoded;
   if (decoded.kind === 'media') {
@@ -46,17 +46,6 @@ export function readDocument(found: DocumentToRead): ReadDocument {
   const metadata = normalizeMetadata(decoded, found);
   const { document, shown = document } = decoded;
   return isUsable(shown, metadata) ? { kind: 'read', metadata } : { kind: 'undecodable', reason: 'no_known_fields' };
-}
-
-function readStoredDocument(body: Uint8Array, context: NormalizeContext, warnings: readonly string[]): FetchedMetadata {
-  const raw = Buffer.from(body).toString();
-  const document = parseExactly(raw).value;
-  const shown = warnings.includes('replaced_characters') ? withoutStoredPadding(document) : document;
-  if (!isJsonObject(document) || !isJsonObject(shown)) throw new TypeError('A stored document is no JSON object.');
-  return normalizeMetadata(
-    { kind: 'document', document, shown, raw, warnings: [...warnings] as MetadataWarning[] },
-    context,
-  );
 }
 
 /** The URL of media. `url` is truncated if the token URI is a `data:` URI, so that is encoded again. */

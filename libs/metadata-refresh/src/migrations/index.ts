@@ -1,10 +1,12 @@
 import { MetadataRefreshMigration } from './2026-11-28-metadata-refresh.migration.js';
 import { CollectionRefreshesMigration } from './2026-11-30-collection-refreshes.migration.js';
 import { RefreshControlMigration } from './2026-11-29-refresh-control.migration.js';
+import { OverviewMigration } from './2026-11-30-overview.migration.js';
 
 /** For `migrations.migrationsList` of a host or of this service, in this order. A published name never changes. */
 export const metadataRefreshMigrations = [
   { name: 'nft-metadata-2026-11-28-metadata-refresh', class: MetadataRefreshMigration },
   { name: 'nft-metadata-2026-11-29-refresh-control', class: RefreshControlMigration },
   { name: 'nft-metadata-2026-11-30-collection-refreshes', class: CollectionRefreshesMigration },
+  { name: 'nft-metadata-2026-11-30-refresh-overview', class: OverviewMigration },
 ];

@@ -11,9 +11,9 @@ import {
 } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
-import { sql } from 'kysely';
 import { insertResults } from '../chunk-results.js';
 import { EventOutbox } from '../event-outbox.js';
+import { nextFetchSeq } from '../fetch-seq.js';
 import { KeyedMutex } from '../keyed-mutex.js';
 import { TokensNotFound, TokensPerRequestExceeded } from '../metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
@@ -22,7 +22,7 @@ import { OwnedCollections } from '../owned-collections.js';
 import { ProjectRefreshLimits, type RefreshingProject } from '../refresh-limits.js';
 import { countResults } from '../refresh-progress.js';
 import { RefreshQuota } from '../refresh-quota.js';
-import { isSerializationFailure } from '../serialization-failure.js';
+import { doDeferred, retried } from '../retried-transaction.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import { VERDICTS } from '../verdict.js';
 import { EmptyMetadata } from './metadata-push.errors.js';
@@ -40,16 +40,13 @@ interface Push {
 /** A write without its number, which is drawn when the records are locked. */
 type Prepared = Omit<MetadataWrite, 'fetchSeq'>;
 
-/** Of a push that met others: a deadlock, or trait values that were deleted meanwhile. */
-const MAX_TRIES = 5;
-
 /**
  * Writes metadata that its owner sends: no document is fetched. One transaction writes all records with their traits and events, the
  * receipt, and what it takes of the limits; so the response is given when readers see the new metadata, and a push that is refused
  * has written and counted nothing.
  *
  * A record gets a number of the same sequence as fetches do, drawn while the record is locked: a fetch that was claimed before is
- * superseded, and one that is claimed after it may overwrite it. A push ends holds of its tokens.
+ * superseded, and one that is claimed after it may overwrite it. A push ends holds of its tokens, and no refresh follows them.
  */
 @Injectable()
 export class MetadataPush {
@@ -81,13 +78,7 @@ export class MetadataPush {
     const prepared = await this.prepare(push);
     return this.byProject.runExclusive(project.id, async () => {
       await this.quota.precheck(project.id, tokensPerHour, tokens.length);
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          return await this.write(push, prepared);
-        } catch (error) {
-          if (attempt === MAX_TRIES || !mayRetry(error)) throw error;
-        }
-      }
+      return retried(() => this.write(push, prepared));
     });
   }
 
@@ -111,7 +102,7 @@ export class MetadataPush {
         tokens.map(({ tokenId }) => tokenId),
       );
       if (unknown.length > 0) throw new TokensNotFound(unknown);
-      await this.versions.endHolds(em, referencesOf(push));
+      await this.versions.dropHolds(em, referencesOf(push));
       const fetchSeq = await nextFetchSeq(em);
       const writes = (prepared ?? (await this.readWithKeptFields(em, push))).map((write) => ({ ...write, fetchSeq }));
       const { changes, late, verdicts } = await this.writeRecords(em, writes);
@@ -125,14 +116,14 @@ export class MetadataPush {
         em,
         verdicts.map((verdict) => ({ ...verdict, refreshId, attempts: 0, error: null })),
       );
-      for (const work of late) await work();
-      await countResults(
+      await doDeferred(late);
+      const completions = await countResults(
         em,
         verdicts.map(({ verdict }) => ({ refreshId, verdict })),
       );
       await push.admit?.(em);
       const left = await this.quota.reserve(em, { id: refreshId, projectId }, tokensPerHour, tokens.length);
-      await this.outbox?.add(em, { changes: changes.map((change) => ({ ...change, refreshIds: [] })) });
+      await this.outbox?.add(em, { changes: changes.map((change) => ({ ...change, refreshIds: [] })), completions });
       return { quota: left, changed: changes.length };
     });
     this.outbox?.announce();
@@ -205,19 +196,7 @@ function toWrites(
   }));
 }
 
-/** While the records are locked, no other write can have a larger number. */
-async function nextFetchSeq(em: EntityManager): Promise<string> {
-  const { rows } = await sql<{ fetchSeq: string }>`
-    select nextval('nft_metadata.fetch_seq')::text as "fetchSeq"`.execute(em.getKysely());
-  return rows[0]!.fetchSeq;
-}
-
 function verdictOf(result: WriteResult) {
   if (result === 'changed') return VERDICTS.updated;
   return result === 'unchanged' ? VERDICTS.unchanged : VERDICTS.superseded;
-}
-
-/** An error without a code that the token store throws late means that it has read something else before. */
-function mayRetry(error: unknown): boolean {
-  return isSerializationFailure(error) || (error instanceof Error && error.name === 'TraitsDeleted');
 }

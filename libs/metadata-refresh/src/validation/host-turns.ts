@@ -98,7 +98,7 @@ export class HostTurns {
   }
 
   /** Starts a cooldown of the host, for all processes. Resolves when it is saved, or when that has failed. */
-  async startCooldown(name: string, seconds: number): Promise<void> {
+  async startCooldown(name: string, seconds: number, reason: string): Promise<void> {
     const queue = this.queues.get(name);
     if (queue) {
       queue.cooldownUntil = Math.max(queue.cooldownUntil, performance.now() + seconds * 1000);
@@ -106,7 +106,7 @@ export class HostTurns {
       this.grant(queue);
     }
     try {
-      await this.refreshQueue.setCooldown(name, seconds);
+      await this.refreshQueue.setCooldown(name, seconds, reason);
     } catch (error) {
       this.logger.warn({ msg: 'cooldown not saved', error: describeDatabaseError(error) });
     }

@@ -7,7 +7,14 @@ import {
   type FetchOutcome,
   type MetadataLocation,
 } from '@app/metadata-fetch';
-import { InvalidTokenId, previewRecord, TokenStore, type Collection, type TokenRecord } from '@app/token-store';
+import {
+  InvalidTokenId,
+  previewRecord,
+  TokenStore,
+  type Collection,
+  type KeptAs,
+  type TokenRecord,
+} from '@app/token-store';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql } from 'kysely';
 import { AttemptCounts } from '../attempt-counts.js';
@@ -58,6 +65,12 @@ interface Payer {
   tokensPerHour: number;
   /** A last condition, inside the transaction that charges: what it throws refuses the validation. */
   admit?: Admission | undefined;
+}
+
+/** A token as it is stored. */
+interface Stored {
+  record: TokenRecord;
+  keptAs: KeptAs | null;
 }
 
 /** What is the same for all tokens of a validation. */
@@ -154,16 +167,20 @@ export class RefreshValidation implements BeforeApplicationShutdown {
     const source = toLocation(collection);
     const host = hostOf(source);
     const references = tokenIds.map((tokenId) => ({ collectionId: collection.id, tokenId }));
-    const [stored, { hostLimit, now: startedAt }] = await Promise.all([
+    const [records, states, { hostLimit, now: startedAt }] = await Promise.all([
       this.tokens.findTokens(references),
+      this.tokens.findStored(references),
       this.readState(host, collection),
     ]);
-    const records = new Map(stored.map((record) => [record.tokenId, record]));
+    const kept = new Map(states.map(({ tokenId, keptAs = null }) => [tokenId, keptAs]));
+    const stored = new Map<string, Stored>(
+      records.map((record) => [record.tokenId, { record, keptAs: kept.get(record.tokenId) ?? null }]),
+    );
 
     const timeLimit = AbortSignal.timeout(Math.max(0, Math.ceil(endsAt - performance.now())));
     const signal = AbortSignal.any([timeLimit, this.shutdown.signal]);
     const run: Run = { collection, source, host, hostLimit, endsAt, signal, startedAt };
-    const tokens = await Promise.all(tokenIds.map((tokenId) => this.validateToken(run, tokenId, records.get(tokenId))));
+    const tokens = await Promise.all(tokenIds.map((tokenId) => this.validateToken(run, tokenId, stored.get(tokenId))));
 
     const verdicts = countVerdicts(tokens);
     const { address: collectionAddress, projectId } = collection;
@@ -171,14 +188,14 @@ export class RefreshValidation implements BeforeApplicationShutdown {
     return { collectionAddress, tokens, verdicts, cooldown: await this.reader.findCooldown(host) };
   }
 
-  private async validateToken(run: Run, tokenId: string, before: TokenRecord | undefined): Promise<TokenValidation> {
-    if (!before) return { ...nothingOf(tokenId), verdict: 'failed', error: NOT_REGISTERED };
+  private async validateToken(run: Run, tokenId: string, stored: Stored | undefined): Promise<TokenValidation> {
+    if (!stored) return { ...nothingOf(tokenId), verdict: 'failed', error: NOT_REGISTERED };
     const { host, hostLimit, endsAt, signal } = run;
     const turn = await this.turns.acquire({ host, hostLimit, endsAt, signal });
     if (turn.kind !== 'turn') return withoutResult(tokenId, 'not_tried', this.unlessShutdown(turn.kind));
 
     const startedAt = performance.now();
-    const outcome = await this.fetch(run, before);
+    const outcome = await this.fetch(run, stored.record);
     if (typeof outcome === 'string') {
       turn.release();
       return withoutResult(tokenId, 'not_finished', this.unlessShutdown(outcome));
@@ -189,7 +206,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
     turn.release({ signal: signalOf(outcome), startedAt, endedAt: performance.now() });
     // The response is to tell of a cooldown that is saved.
     await cooldownSaved;
-    return this.toResult(run, before, outcome, requests);
+    return this.toResult(run, stored, outcome, requests);
   }
 
   /** Never throws, and ends at the time limit: the document may be read in a thread, or wait for a buffer, and that goes on. */
@@ -225,18 +242,19 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   /** Starts the cooldown that the outcome asks for, as after the first attempt of a refresh. */
   private async startCooldown(host: string, outcome: FetchOutcome): Promise<void> {
     const seconds = cooldownSeconds(outcome, 1, this.config);
-    if (seconds !== null) await this.turns.startCooldown(host, seconds);
+    if (seconds === null || outcome.kind === 'fetched' || outcome.kind === 'not_modified') return;
+    await this.turns.startCooldown(host, seconds, toItemError(outcome).reason);
   }
 
   private toResult(
     { source, startedAt }: Run,
-    before: TokenRecord,
+    { record: before, keptAs }: Stored,
     outcome: FetchOutcome,
     requests: readonly AttemptedRequest[],
   ): TokenValidation {
     const nothing = { ...nothingOf(before.tokenId), requests };
     // There is no 304 without validators; a fetcher of the host application may return it all the same.
-    if (outcome.kind === 'not_modified') return { ...nothing, verdict: 'unchanged' };
+    if (outcome.kind === 'not_modified') return { ...nothing, verdict: keptAs ?? 'unchanged' };
     if (outcome.kind !== 'fetched') return { ...nothing, verdict: 'failed', error: this.toError(outcome) };
     const { metadata, url } = outcome;
     const { record, change } = previewRecord(before, {
@@ -247,7 +265,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
     });
     return {
       ...nothing,
-      verdict: change ? 'updated' : 'unchanged',
+      verdict: keptAs ?? (change ? 'updated' : 'unchanged'),
       ...shownWithin(MAX_SHOWN_LENGTH, record, metadata.raw),
       warnings: metadata.warnings.map((code) => ({ code, message: describeWarning(code) })),
       ...(change && {

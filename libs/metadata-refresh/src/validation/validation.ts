@@ -5,10 +5,19 @@ import type { RefreshErrorCode } from '../refresh-reason.js';
 import type { Cooldown } from '../refresh-reader.js';
 
 /**
- * What a refresh would do with a token. `updated`, `unchanged` and `failed` are verdicts of a refresh. `not_tried`: its host was in
- * cooldown, or had no turn for it in time. `not_finished`: its fetch was still running at the time limit.
+ * What a refresh would do with a token. The first five are verdicts of a refresh. `superseded`, `held`: its document is good, but no
+ * fetch replaces the record now; what is said of the document is said as if one did. `not_tried`: its host was in cooldown, or had no
+ * turn for it in time. `not_finished`: its fetch was still running at the time limit.
  */
-export const VALIDATION_VERDICTS = ['updated', 'unchanged', 'failed', 'not_tried', 'not_finished'] as const;
+export const VALIDATION_VERDICTS = [
+  'updated',
+  'unchanged',
+  'superseded',
+  'held',
+  'failed',
+  'not_tried',
+  'not_finished',
+] as const;
 export type ValidationVerdict = (typeof VALIDATION_VERDICTS)[number];
 
 /** Why a token has no result. */
@@ -36,7 +45,7 @@ export interface TokenValidation {
   error: ValidationError | null;
   /** Of a token without a result, else null. */
   noResult: { reason: NoResultReason; advice: string } | null;
-  /** The record as a refresh would store it; null if it would store none, or if it is too large to be shown. */
+  /** The record as a fetch would store it; null if it would store none, or if it is too large to be shown. */
   record: TokenRecord | null;
   /** The document as served: JSON text. null as the record, and if record and document together are too large. */
   document: string | null;

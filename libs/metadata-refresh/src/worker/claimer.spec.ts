@@ -314,7 +314,7 @@ it('tokens of a host that got a cooldown during the claim are released', async (
   const { claims, released, buffer, cooldowns, poll } = aClaimer();
   await poll();
   await vi.advanceTimersByTimeAsync(10);
-  await cooldowns.start('busy.example', 5);
+  await cooldowns.start('busy.example', 5, 'status_429');
   await claims[0]!.end(aClaim({ tokens: [token('busy.example'), token('a.example')] }));
 
   expect([released.map(({ host }) => host), buffer.count]).toEqual([['busy.example'], 1]);

@@ -2,7 +2,7 @@ import type { FetchOutcome, MetadataFetcher } from '@app/metadata-fetch';
 import { Logger } from '@nestjs/common';
 import type { AttemptCounts } from '../attempt-counts.js';
 import type { ClaimedToken } from '../claimed-token.js';
-import { toItemResults, workerLost, type ItemResult } from '../item-result.js';
+import { toItemError, toItemResults, workerLost, type ItemResult } from '../item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { cooldownSeconds } from '../retry-policy.js';
 import type { HostSignal } from './aimd-limiter.js';
@@ -153,7 +153,7 @@ export class Fetcher {
     if (seconds === null) return;
     const buffered = buffer.dropHost(host);
     // First the cooldown, then the items: the next claim has to see it.
-    void cooldowns.start(host.name, seconds).then(() => releaser.release(buffered));
+    void cooldowns.start(host.name, seconds, toItemError(outcome).reason).then(() => releaser.release(buffered));
   }
 
   private recordAttempt([leading]: readonly ItemResult[]): void {

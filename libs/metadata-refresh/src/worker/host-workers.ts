@@ -3,10 +3,9 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
+import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
 import { shareOf, type HostWorker, type Share } from './host-share.js';
 
-/** A worker whose last heartbeat is older than this no longer counts as a member. */
-const HEARTBEAT_TIMEOUT_SECONDS = 5;
 const IS_ALIVE = sql`last_heartbeat_at > clock_timestamp() - ${HEARTBEAT_TIMEOUT_SECONDS} * interval '1 second'`;
 
 export interface HostState {

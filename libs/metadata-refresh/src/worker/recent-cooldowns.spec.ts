@@ -24,7 +24,7 @@ function heldUp() {
 
 it('a claim that started before a cooldown was saved hands back the tokens of that host, and only those', async () => {
   const { cooldowns, saves } = heldUp();
-  const saved = cooldowns.start('a.example', 5);
+  const saved = cooldowns.start('a.example', 5, 'status_429');
   const whileSaving = cooldowns.partition(claimed, performance.now());
   vi.advanceTimersByTime(100);
   saves[0]!.end();
@@ -44,7 +44,7 @@ it('a cooldown is remembered until the last claim that started before it has end
   const { cooldowns, saves } = heldUp();
   const oldest = performance.now();
   vi.advanceTimersByTime(100);
-  const saved = cooldowns.start('a.example', 5);
+  const saved = cooldowns.start('a.example', 5, 'status_429');
   saves[0]!.end();
   await saved;
 
@@ -55,7 +55,7 @@ it('a cooldown is remembered until the last claim that started before it has end
 
 it('a cooldown that cannot be saved is reported, and counts as ended work', async () => {
   const { cooldowns, saves, errors } = heldUp();
-  const saved = cooldowns.start('a.example', 5);
+  const saved = cooldowns.start('a.example', 5, 'status_429');
   const before = cooldowns.isIdle;
   saves[0]!.fail();
   await saved;

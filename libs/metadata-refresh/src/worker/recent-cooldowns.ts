@@ -1,7 +1,7 @@
 import type { ClaimedToken } from '../claimed-token.js';
 
-/** Saves the cooldown of a host, in seconds, for all workers. */
-type SaveCooldown = (host: string, seconds: number) => Promise<void>;
+/** Saves the cooldown of a host, in seconds, for all workers, with the reason of the response that asked for it. */
+type SaveCooldown = (host: string, seconds: number, reason: string) => Promise<void>;
 
 /**
  * The cooldowns that this worker has just started. The database has the cooldowns of all workers, and a claim skips those
@@ -23,11 +23,11 @@ export class RecentCooldowns {
   }
 
   /** Resolves when the cooldown is saved, or when that has failed. */
-  async start(host: string, seconds: number): Promise<void> {
+  async start(host: string, seconds: number, reason: string): Promise<void> {
     this.savedAt.set(host, Infinity);
     this.pendingSaves += 1;
     try {
-      await this.save(host, seconds);
+      await this.save(host, seconds, reason);
     } catch (error) {
       this.onError(error);
     }

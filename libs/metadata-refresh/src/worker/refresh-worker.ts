@@ -90,7 +90,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const database = (this.database = new DatabaseErrors((error) => this.onDatabaseError(error)));
     const releaser = (this.releaser = new TokenReleaser(queue, () => this.notifyIdle()));
     const cooldowns = (this.cooldowns = new RecentCooldowns(
-      (host, seconds) => queue.setCooldown(host, seconds),
+      (host, seconds, reason) => queue.setCooldown(host, seconds, reason),
       (error) => this.logger.warn({ msg: 'cooldown not saved', error: describeDatabaseError(error) }),
     ));
     const completer = (this.completer = new BatchCompleter(completion, bulkPause, database, config, {

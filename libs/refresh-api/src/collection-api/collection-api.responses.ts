@@ -1,6 +1,7 @@
 import { PUSH_POLICIES, URI_RULES } from '@app/token-store';
 import { z } from 'zod';
-import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
+import { pageSchema } from '../project-api/project-api.responses.js';
+import { timestampSchema } from '../time.schema.js';
 
 const collection = {
   chain_id: z.int().meta({ examples: [1] }),

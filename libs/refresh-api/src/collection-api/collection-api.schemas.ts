@@ -1,9 +1,9 @@
 import { PUSH_POLICIES, URI_RULES } from '@app/token-store';
 import { z } from 'zod';
-import { pageSizeSchema } from '../page-size.schema.js';
-import { cursorSchema } from '../project-api/project-api.schemas.js';
+import { cursorSchema, pageSizeSchema } from '../paging.schemas.js';
 import { strictObject } from '../strict-object.js';
 import { tokenIdsSchema } from '../token-ids.schema.js';
+import { urlSchema } from '../url.schema.js';
 
 export const listCollectionsSchema = strictObject(
   { page_size: pageSizeSchema, cursor: cursorSchema('uuid') },
@@ -17,16 +17,13 @@ const pushPolicyText = `must be one of ${PUSH_POLICIES.join(', ')}, or null for 
 
 export const changeCollectionSchema = strictObject(
   {
-    metadata_url: z
-      .string({ error: 'must be a URL' })
-      .optional()
-      .meta({
-        description:
-          'For a collection with a Metadata API. Takes effect with the next refresh. Placeholders are filled in for each token: ' +
-          '`{id}` (the token id in decimal digits), `{id_hex64}` (the token id as 64 lower-case hex digits) and `{address}` ' +
-          '(the contract). Without `{id}` or `{id_hex64}`, a slash and the id are appended.',
-        examples: ['https://api.game.example/tokens', 'https://api.game.example/{address}/{id}.json'],
-      }),
+    metadata_url: urlSchema.optional().meta({
+      description:
+        'For a collection with a Metadata API. Takes effect with the next refresh. Placeholders are filled in for each token: ' +
+        '`{id}` (the token id in decimal digits), `{id_hex64}` (the token id as 64 lower-case hex digits) and `{address}` ' +
+        '(the contract). Without `{id}` or `{id_hex64}`, a slash and the id are appended.',
+      examples: ['https://api.game.example/tokens', 'https://api.game.example/{address}/{id}.json'],
+    }),
     uri_rule: z
       .enum(URI_RULES, { error: uriRuleText })
       .nullable()

@@ -10,7 +10,7 @@ import {
 } from '@app/metadata-refresh';
 import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
-import { formatCursor } from './cursor.js';
+import { formatCursor } from '../cursor.js';
 import type {
   limitsSchema,
   refreshErrorPageSchema,

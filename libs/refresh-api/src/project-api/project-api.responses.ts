@@ -1,14 +1,9 @@
 import { REFRESH_ERROR_CODES, REFRESH_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
+import { timestampSchema } from '../time.schema.js';
 
 /** The responses of this dialect. The OpenAPI document shows these schemas, and the presenter must satisfy them. */
 
-export const timestampSchema = z.string().meta({
-  format: 'date-time',
-  pattern: String.raw`\.\d{6}Z$`,
-  description: 'RFC 3339 in UTC, with microseconds.',
-  examples: ['2026-11-21T09:30:00.000000Z'],
-});
 const refreshId = z.string().meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
 const collectionAddress = z
   .string()

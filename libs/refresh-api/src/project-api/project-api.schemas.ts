@@ -1,25 +1,7 @@
-import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS, type PagePosition } from '@app/metadata-refresh';
+import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
-import { emptyIsAbsent, pageSizeSchema } from '../page-size.schema.js';
-import { parseCursor } from './cursor.js';
-
-export const cursorRule = 'must be the cursor of an earlier page, unchanged';
-export const cursorSchema = (id: 'uuid' | 'bigint') =>
-  z
-    .preprocess(
-      emptyIsAbsent,
-      z
-        .string({ error: cursorRule })
-        .transform((text, context): PagePosition => {
-          const position = parseCursor(text, id);
-          if (position) return position;
-          context.addIssue({ code: 'custom', message: cursorRule });
-          return z.NEVER;
-        })
-        .optional(),
-    )
-    .meta({ type: 'string', description: 'The `cursor` of the previous page. Empty or absent: the first page.' });
+import { cursorSchema, emptyIsAbsent, pageSizeSchema } from '../paging.schemas.js';
 
 const triggerRule = `must be one or more of ${REFRESH_TRIGGERS.join(', ')}, separated by commas`;
 /** `trigger=event&trigger=push` and `trigger=event,push` are the same. */

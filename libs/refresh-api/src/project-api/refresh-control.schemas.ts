@@ -1,20 +1,14 @@
-import { isRefreshReason } from '@app/metadata-refresh';
 import { z } from 'zod';
+import { failureReasonSchema } from '../failure-reason.schema.js';
 import { strictObject } from '../strict-object.js';
 import { withoutBody } from '../without-body.js';
 
-const reasonRule = 'must be a reason of a failure, such as "timeout" or "status_404"';
 const reasonsRule = 'must be a list of 1 to 50 reasons, such as ["timeout"]';
 export const retryRefreshSchema = withoutBody(
   strictObject(
     {
       reasons: z
-        .array(
-          z.string({ error: reasonRule }).refine((text): boolean => isRefreshReason(text), { error: reasonRule }),
-          {
-            error: reasonsRule,
-          },
-        )
+        .array(failureReasonSchema, { error: reasonsRule })
         .min(1, { error: reasonsRule })
         .max(50, { error: reasonsRule })
         .optional()

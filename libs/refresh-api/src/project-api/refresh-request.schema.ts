@@ -3,10 +3,8 @@ import { MAX_RANGES, SELECTABLE_STATUSES } from '@app/token-store';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
 import { strictObject, unknownInput } from '../strict-object.js';
+import { timeSchema } from '../time.schema.js';
 import { tokenIdSchema, tokenIdsSchema } from '../token-ids.schema.js';
-
-const timeRule = 'must be a time in RFC 3339, such as 2026-12-01T12:00:00Z';
-const timeSchema = z.iso.datetime({ offset: true, error: timeRule });
 
 const rangeSchema = z
   .strictObject(
@@ -113,7 +111,7 @@ function toRequest(body: Fields) {
   return {
     collectionAddress: body.collection_address,
     ...wantedTokens(body),
-    ...(body.not_before !== undefined && { notBefore: new Date(body.not_before) }),
+    ...(body.not_before !== undefined && { notBefore: body.not_before }),
     ...(body.priority !== undefined && { priority: body.priority }),
   } satisfies RefreshRequest;
 }
@@ -125,7 +123,7 @@ function wantedTokens({ token_ids, tokens, status, not_refreshed_since }: Fields
     selection: {
       all: true as const,
       ...(status && { status: [...new Set(status)] }),
-      ...(not_refreshed_since !== undefined && { notRefreshedSince: new Date(not_refreshed_since) }),
+      ...(not_refreshed_since !== undefined && { notRefreshedSince: not_refreshed_since }),
     },
   };
 }

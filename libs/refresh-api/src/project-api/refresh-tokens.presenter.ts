@@ -1,6 +1,6 @@
 import { toTokenObject, type RefreshTokenPage } from '@app/metadata-refresh';
 import type { z } from 'zod';
-import { formatTokenCursor } from './cursor.js';
+import { formatTokenCursor } from '../cursor.js';
 import type { refreshTokenPageSchema } from './refresh-tokens.responses.js';
 
 export function toTokenPage({ rows, next }: RefreshTokenPage): z.output<typeof refreshTokenPageSchema> {

@@ -1,13 +1,8 @@
 import { VERDICT_NAMES } from '@app/metadata-refresh';
 import { z } from 'zod';
-import { errorCodeSchema, pageSchema, reasonSchema, timestampSchema, tokenIdSchema } from './project-api.responses.js';
-
-const traits = z.array(
-  z.object({
-    trait_type: z.string().meta({ examples: ['Level'] }),
-    value: z.string().meta({ description: 'As text.', examples: ['2'] }),
-  }),
-);
+import { timestampSchema } from '../time.schema.js';
+import { changedTraitsSchema } from '../version-change.schema.js';
+import { errorCodeSchema, pageSchema, reasonSchema, tokenIdSchema } from './project-api.responses.js';
 
 const refreshTokenSchema = z
   .object({
@@ -33,8 +28,8 @@ const refreshTokenSchema = z
           'Of an updated token: the fields whose values changed; empty if only other parts of the document did. `null`, also in the next three: not updated, or not known.',
         examples: [['name', 'attributes']],
       }),
-    traits_added: traits.nullable().meta({ description: 'At most 100.' }),
-    traits_removed: traits.nullable().meta({ description: 'At most 100.' }),
+    traits_added: changedTraitsSchema.nullable().meta({ description: 'At most 100.' }),
+    traits_removed: changedTraitsSchema.nullable().meta({ description: 'At most 100.' }),
     has_all_traits: z.boolean().nullable().meta({ description: '`false`: there were too many for the two lists.' }),
     error_code: errorCodeSchema.nullable().meta({ description: '`null`, also in the next three: not failed.' }),
     reason: reasonSchema.nullable(),

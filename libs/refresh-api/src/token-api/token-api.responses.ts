@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { pageSchema, refreshEventSchema, timestampSchema } from '../project-api/project-api.responses.js';
+import { pageSchema, refreshEventSchema } from '../project-api/project-api.responses.js';
+import { timestampSchema } from '../time.schema.js';
 
 const text = z.string().nullable();
 const time = z.string().nullable().meta({ format: 'date-time' });

@@ -1,19 +1,12 @@
-import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 import { collectionAddressParamSchema } from '../collection-address.schema.js';
-import { pageSizeSchema } from '../page-size.schema.js';
-import { cursorSchema } from '../project-api/project-api.schemas.js';
+import { cursorSchema, pageSizeSchema } from '../paging.schemas.js';
 import { strictObject } from '../strict-object.js';
 
 export const addressParamSchema = collectionAddressParamSchema.meta({
   description: 'Contract address, in any case.',
   examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
 });
-
-export const tokenIdParamSchema = z
-  .string()
-  .refine(isTokenId, { error: 'token_id must be a decimal uint256: digits only, no leading zero, below 2^256' })
-  .meta({ description: 'A decimal uint256.', examples: ['1'] });
 
 export const chainIdSchema = z
   .string({ error: 'must be a chain id, such as 1' })

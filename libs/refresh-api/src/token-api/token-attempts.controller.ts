@@ -4,15 +4,11 @@ import { Controller, Get, Param, Query, UseFilters, UseGuards } from '@nestjs/co
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { asRefreshingProject } from '../refreshing-project.js';
+import { tokenIdParamSchema } from '../token-ids.schema.js';
 import { validatedBy } from '../validated-by.js';
 import { DocumentsAttempts } from './token-api.documentation.js';
 import { toAttemptPage } from './token-api.presenter.js';
-import {
-  addressParamSchema,
-  attemptsQuerySchema,
-  tokenIdParamSchema,
-  type AttemptsQuery,
-} from './token-api.schemas.js';
+import { addressParamSchema, attemptsQuerySchema, type AttemptsQuery } from './token-api.schemas.js';
 
 /** The attempts to fetch one token, and how each ended. For the project that owns the collection. */
 @Controller()

@@ -12,8 +12,9 @@ import { JsonBodyGuard } from '../json-body.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { NoBodyGuard } from '../unexpected-input.guards.js';
+import { tokenIdParamSchema } from '../token-ids.schema.js';
 import { validatedBy } from '../validated-by.js';
-import { addressParamSchema, chainSchema, tokenIdParamSchema, type ChainQuery } from './token-api.schemas.js';
+import { addressParamSchema, chainSchema, type ChainQuery } from './token-api.schemas.js';
 import { DocumentsEndHold, DocumentsRestore } from './token-restore.documentation.js';
 import { restoreSchema, versionParamSchema, type Restore } from './token-versions.schemas.js';
 

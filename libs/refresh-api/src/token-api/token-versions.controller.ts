@@ -5,8 +5,9 @@ import { sendConditional, type ConditionalRequest } from '../entity-tag.js';
 import type { HttpResponse } from '../http-response.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { registeredCollection } from '../registered-collection.js';
+import { tokenIdParamSchema } from '../token-ids.schema.js';
 import { validatedBy } from '../validated-by.js';
-import { addressParamSchema, chainSchema, tokenIdParamSchema, type ChainQuery } from './token-api.schemas.js';
+import { addressParamSchema, chainSchema, type ChainQuery } from './token-api.schemas.js';
 import { DocumentsVersion, DocumentsVersionDiff, DocumentsVersions } from './token-versions.documentation.js';
 import { toVersionBody, toVersionDiffBody, toVersionPage } from './token-versions.presenter.js';
 import {

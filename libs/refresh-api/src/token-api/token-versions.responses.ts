@@ -1,7 +1,8 @@
 import { REFRESH_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
-import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
-import { versionChangeSchema } from '../version-change.js';
+import { pageSchema } from '../project-api/project-api.responses.js';
+import { timestampSchema } from '../time.schema.js';
+import { versionChangeSchema } from '../version-change.schema.js';
 
 const versionNumber = z
   .int()

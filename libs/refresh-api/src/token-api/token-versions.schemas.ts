@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { pageSizeSchema } from '../page-size.schema.js';
-import { cursorSchema } from '../project-api/project-api.schemas.js';
+import { cursorSchema, pageSizeSchema } from '../paging.schemas.js';
 import { strictObject } from '../strict-object.js';
+import { timeRule, timeSchema } from '../time.schema.js';
 import { withoutBody } from '../without-body.js';
 import { chainIdSchema } from './token-api.schemas.js';
 
@@ -32,13 +32,9 @@ export const restoreSchema = withoutBody(
   strictObject(
     {
       hold_until: z
-        .union(
-          [
-            z.literal('forever').transform(() => 'forever' as const),
-            z.iso.datetime({ offset: true }).transform((text) => new Date(text)),
-          ],
-          { error: 'must be a time in RFC 3339, such as 2026-12-31T12:00:00Z, or "forever"' },
-        )
+        .union([z.literal('forever').transform(() => 'forever' as const), timeSchema], {
+          error: `${timeRule}, or "forever"`,
+        })
         .optional()
         .meta({
           description:

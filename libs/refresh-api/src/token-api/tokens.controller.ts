@@ -4,6 +4,7 @@ import { Controller, Get, Header, Param, Query, Req, Res, UseFilters } from '@ne
 import { sendConditional, type ConditionalRequest } from '../entity-tag.js';
 import type { HttpResponse } from '../http-response.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
+import { tokenIdParamSchema } from '../token-ids.schema.js';
 import { validatedBy } from '../validated-by.js';
 import { registeredCollection } from '../registered-collection.js';
 import { DocumentsCollectionRecord, DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
@@ -12,7 +13,6 @@ import { toCollectionRecordBody, toTokenBody, toTraitsBody } from './token-api.p
 import {
   addressParamSchema,
   chainSchema,
-  tokenIdParamSchema,
   traitsQuerySchema,
   type ChainQuery,
   type TraitsQuery,

@@ -32,7 +32,7 @@ const NOTHING = {
 /** One token that would change, and one that would fail. */
 const EXAMPLE = {
   collection_address: COLLECTION,
-  verdicts: { updated: 1, unchanged: 0, failed: 1, not_tried: 0, not_finished: 0 },
+  verdicts: { updated: 1, unchanged: 0, superseded: 0, held: 0, failed: 1, not_tried: 0, not_finished: 0 },
   cooldown: null,
   tokens: [
     {

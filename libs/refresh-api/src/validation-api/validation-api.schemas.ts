@@ -1,10 +1,10 @@
-import { VALIDATION_VERDICTS } from '@app/metadata-refresh';
+import { VALIDATION_VERDICTS, type ValidationVerdict } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
 import { strictObject } from '../strict-object.js';
 import { tokenSchema } from '../token-api/token-api.responses.js';
 import { tokenIdsSchema } from '../token-ids.schema.js';
-import { versionChangeSchema } from '../version-change.js';
+import { versionChangeSchema } from '../version-change.schema.js';
 import { cooldownSchema, errorCodeSchema } from '../project-api/project-api.responses.js';
 
 export const validationRequestSchema = strictObject(
@@ -47,7 +47,7 @@ const tokenValidationSchema = z.object({
   token_id: z.string().meta({ examples: ['1'] }),
   verdict: z.enum(VALIDATION_VERDICTS).meta({
     description:
-      '`updated`, `unchanged`, `failed`: how a refresh would end. `not_tried`: its metadata host was in cooldown or had no turn for it. `not_finished`: its fetch was running at the time limit.',
+      '`updated`, `unchanged`, `failed`: how a refresh would end. `held`, `superseded`: the document is good, and a refresh would not fetch it, because the record is held, or was pushed and stays; the other fields tell what a fetch would do otherwise. `not_tried`: its metadata host was in cooldown or had no turn for it. `not_finished`: its fetch was running at the time limit.',
   }),
   requests: z.array(requestSchema).meta({
     description:
@@ -87,8 +87,7 @@ const tokenValidationSchema = z.object({
       'What is `null` because it is too large to be shown: a record is shown up to 256 KiB, with its `document` if there is room.',
   }),
   record: tokenSchema.nullable().meta({
-    description:
-      'The record as a refresh would store it, in the form of the token routes. `null`: a refresh would store none.',
+    description: 'The record as a fetch would store it, in the form of the token routes. `null`: it would store none.',
   }),
 });
 
@@ -98,7 +97,12 @@ export const validationSchema = z
       .string()
       .meta({ description: 'Lower case.', examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] }),
     verdicts: z
-      .object({ updated: count, unchanged: count, failed: count, not_tried: count, not_finished: count })
+      .object(
+        Object.fromEntries(VALIDATION_VERDICTS.map((verdict) => [verdict, count])) as Record<
+          ValidationVerdict,
+          typeof count
+        >,
+      )
       .meta({ description: 'How many tokens have each verdict.' }),
     cooldown: cooldownSchema.nullable().meta({
       description:

@@ -1,7 +1,8 @@
 import { METADATA_EVENT_TYPES } from '@app/metadata-events';
 import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
-import { pageSchema, timestampSchema } from '../project-api/project-api.responses.js';
+import { pageSchema } from '../project-api/project-api.responses.js';
+import { timestampSchema } from '../time.schema.js';
 
 const id = z.string().meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
 const secret = z.string().meta({

@@ -1,13 +1,13 @@
 import { METADATA_EVENT_TYPES } from '@app/metadata-events';
 import { z } from 'zod';
-import { pageSizeSchema } from '../page-size.schema.js';
-import { cursorSchema } from '../project-api/project-api.schemas.js';
+import { cursorSchema, pageSizeSchema } from '../paging.schemas.js';
 import { strictObject } from '../strict-object.js';
+import { urlSchema } from '../url.schema.js';
 import { withoutBody } from '../without-body.js';
 import { triggersSchema } from './triggers.schema.js';
 
 const eventsRule = `must be a list of ${METADATA_EVENT_TYPES.join(' and ')}`;
-const url = z.string({ error: 'must be a URL' }).meta({
+const url = urlSchema.meta({
   description: '`https:`, to a public address.',
   examples: ['https://partner.example/hook'],
 });

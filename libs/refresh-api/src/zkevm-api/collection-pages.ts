@@ -1,6 +1,6 @@
 import { CollectionProfiles, Collections, type Collection, type StoredProfile } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import type { PageCursor } from './page-cursor.js';
+import { walkPage, type Found, type Neighbours, type PageQuery, type Place, type Step } from './page-cursor.js';
 
 /** A collection with what its owner says of it. */
 export interface ProfiledCollection {
@@ -10,15 +10,8 @@ export interface ProfiledCollection {
 }
 
 /** Collections of a chain in the order of their ids. */
-export interface CollectionPage {
-  collections: ProfiledCollection[];
-  previous: PageCursor | null;
-  next: PageCursor | null;
-}
-
-export interface CollectionPageQuery {
-  limit: number;
-  cursor?: PageCursor | undefined;
+export interface CollectionPage extends Neighbours {
+  rows: ProfiledCollection[];
 }
 
 /** The collections of a chain. */
@@ -34,26 +27,21 @@ export class CollectionPages {
     return { collection, profile };
   }
 
-  /** The page on the other side of the cursor's collection. */
-  async page(chainId: number, { limit, cursor }: CollectionPageQuery): Promise<CollectionPage> {
-    const direction = cursor?.direction ?? 'asc';
-    const from = cursor?.collectionId;
-    // One for the collection of the cursor, which is on another page, and one to know whether there is a further page.
-    const found = await this.collections.listOnChain({ chainId, direction, from, limit: limit + 2 });
-    const behind = found.filter(({ id }) => id !== from);
-    const shown = behind.slice(0, limit);
-    const onward = behind.length > limit ? placeOf(shown.at(-1)!, direction) : null;
-    const back = cursor && shown[0] ? placeOf(shown[0], direction === 'asc' ? 'desc' : 'asc') : null;
-    const profiles = new Map(
-      (await this.profiles.find(shown.map(({ id }) => id))).map((one) => [one.collectionId, one]),
-    );
-    const rows = shown.map((collection) => ({ collection, profile: profiles.get(collection.id) ?? null }));
-    return direction === 'asc'
-      ? { collections: rows, previous: back, next: onward }
-      : { collections: rows.toReversed(), previous: onward, next: back };
+  async page(chainId: number, query: PageQuery): Promise<CollectionPage> {
+    const walk = async ({ direction, after, limit }: Step): Promise<Found<Collection>> => {
+      const from = after?.collectionId;
+      // One more for the collection of the cursor, which is on another page.
+      const found = await this.collections.listOnChain({ chainId, direction, from, limit: limit + 1 });
+      return { rows: found.filter(({ id }) => id !== from), reached: null };
+    };
+    const { rows: collections, ...neighbours } = await walkPage(query, walk, placeOf);
+    const profiles = await this.profiles.find(collections.map(({ id }) => id));
+    const byId = new Map(profiles.map((profile) => [profile.collectionId, profile]));
+    const rows = collections.map((collection) => ({ collection, profile: byId.get(collection.id) ?? null }));
+    return { rows, ...neighbours };
   }
 }
 
-function placeOf({ id }: Collection, direction: PageCursor['direction']): PageCursor {
-  return { collectionId: id, tokenId: '0', direction };
+function placeOf({ id }: Collection): Place {
+  return { collectionId: id, tokenId: '0' };
 }

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import type { ChainNames, NamedChain } from './chain-names.js';
 import type { CollectionPage, ProfiledCollection } from './collection-pages.js';
-import { formatPageCursor } from './page-cursor.js';
+import { toCursors } from './page-cursor.js';
 import type { collectionPageSchema, collectionSchema, filtersSchema } from './zkevm-api.responses.js';
 
 /** What the owner says of a collection, in the spelling of the format. */
@@ -36,16 +36,10 @@ export function toCollectionBody(
 }
 
 export function toCollectionPage(
-  { collections, previous, next }: CollectionPage,
+  { rows, ...neighbours }: CollectionPage,
   chains: ChainNames,
 ): z.output<typeof collectionPageSchema> {
-  return {
-    result: collections.map((one) => toCollectionBody(one, chains)),
-    page: {
-      previous_cursor: previous && formatPageCursor(previous),
-      next_cursor: next && formatPageCursor(next),
-    },
-  };
+  return { result: rows.map((one) => toCollectionBody(one, chains)), page: toCursors(neighbours) };
 }
 
 /** Counts are text, and `omitted_values_count` says how many values a list leaves out. */

@@ -2,6 +2,7 @@ import { Collections, TokenStore } from '@app/token-store';
 import { Controller, Get, Param, Query, UseFilters } from '@nestjs/common';
 import { registeredCollection } from '../registered-collection.js';
 import { ResourceNotFound } from '../resource-not-found.js';
+import { tokenIdParamSchema } from '../token-ids.schema.js';
 import { validatedBy } from '../validated-by.js';
 import { ChainNames } from './chain-names.js';
 import { NftPages } from './nft-pages.js';
@@ -13,7 +14,6 @@ import {
   contractAddressSchema,
   nftsOnChainQuerySchema,
   nftsQuerySchema,
-  tokenIdParamSchema,
   type NftsOnChainQuery,
   type NftsQuery,
 } from './zkevm-api.schemas.js';

@@ -2,9 +2,9 @@ import type { TokenRecord } from '@app/token-store';
 import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import type { ChainNames } from './chain-names.js';
-import { formatPageCursor } from './page-cursor.js';
 import { DISPLAY_TYPES } from './nft-metadata.schema.js';
 import type { NftPage } from './nft-pages.js';
+import { toCursors } from './page-cursor.js';
 import type { nftPageSchema, nftSchema } from './zkevm-api.responses.js';
 
 export function toNftBody(token: TokenRecord, chains: ChainNames): z.output<typeof nftSchema> {
@@ -34,12 +34,6 @@ export function toNftBody(token: TokenRecord, chains: ChainNames): z.output<type
   };
 }
 
-export function toNftPage({ tokens, previous, next }: NftPage, chains: ChainNames): z.output<typeof nftPageSchema> {
-  return {
-    result: tokens.map((token) => toNftBody(token, chains)),
-    page: {
-      previous_cursor: previous && formatPageCursor(previous),
-      next_cursor: next && formatPageCursor(next),
-    },
-  };
+export function toNftPage({ rows, ...neighbours }: NftPage, chains: ChainNames): z.output<typeof nftPageSchema> {
+  return { result: rows.map((token) => toNftBody(token, chains)), page: toCursors(neighbours) };
 }

@@ -1,14 +1,44 @@
 import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 
-/** A place in a list of tokens: after the token, or before it. */
-export interface PageCursor {
-  direction: 'asc' | 'desc';
+/** A place in a list: that of a token, or of a collection, whose token id means nothing then. */
+export interface Place {
   collectionId: string;
   tokenId: string;
 }
 
-export const cursorRule = 'must be a cursor of an earlier page, unchanged';
+/** Where a page begins: after a place, or before it. */
+export interface PageCursor extends Place {
+  direction: 'asc' | 'desc';
+}
+
+/** The pages around a page. */
+export interface Neighbours {
+  /** null: this is the first page. */
+  previous: PageCursor | null;
+  /** null: this is the last page. */
+  next: PageCursor | null;
+}
+
+export interface PageQuery {
+  limit: number;
+  cursor?: PageCursor | undefined;
+}
+
+/** One step of a walk through a list. */
+export interface Step {
+  direction: PageCursor['direction'];
+  /** Absent: it begins at the end that the direction leaves. */
+  after: Place | undefined;
+  limit: number;
+}
+
+/** What a step has found, in its direction. */
+export interface Found<Row> {
+  rows: Row[];
+  /** The last place that was looked at, if there may be more behind it. Of no account if there are as many rows as the limit. */
+  reached: Place | null;
+}
 
 const cursorSchema = z
   .object({ type: z.enum(['next', 'prev']), collection: z.guid(), token_id: z.string().refine(isTokenId) })
@@ -18,12 +48,6 @@ const cursorSchema = z
     tokenId: token_id,
   }));
 
-/** base64url of JSON, which needs no escapes in a query: some clients send it as it is. Opaque to callers. */
-export function formatPageCursor({ direction, collectionId, tokenId }: PageCursor): string {
-  const type = direction === 'asc' ? 'next' : 'prev';
-  return Buffer.from(JSON.stringify({ type, collection: collectionId, token_id: tokenId })).toString('base64url');
-}
-
 /** null: the text is not a cursor. */
 export function parsePageCursor(text: string): PageCursor | null {
   try {
@@ -31,4 +55,33 @@ export function parsePageCursor(text: string): PageCursor | null {
   } catch {
     return null;
   }
+}
+
+/** The cursors of a response. */
+export function toCursors({ previous, next }: Neighbours) {
+  return { previous_cursor: previous && formatPageCursor(previous), next_cursor: next && formatPageCursor(next) };
+}
+
+/** A page of a list that can be walked in both directions. One row more than it shows tells whether there is another page. */
+export async function walkPage<Row>(
+  { limit, cursor }: PageQuery,
+  walk: (step: Step) => Promise<Found<Row>>,
+  placeOf: (row: Row) => Place,
+): Promise<Neighbours & { rows: Row[] }> {
+  const direction = cursor?.direction ?? 'asc';
+  const { rows: found, reached } = await walk({ direction, after: cursor, limit: limit + 1 });
+  const rows = found.slice(0, limit);
+  const further = found.length > limit ? placeOf(rows.at(-1)!) : reached;
+  const onward = further && { ...further, direction };
+  const opposite = direction === 'asc' ? ('desc' as const) : ('asc' as const);
+  const back = cursor && rows[0] ? { ...placeOf(rows[0]), direction: opposite } : null;
+  return direction === 'asc'
+    ? { rows, previous: back, next: onward }
+    : { rows: rows.toReversed(), previous: onward, next: back };
+}
+
+/** base64url of JSON, which needs no escapes in a query: some clients send it as it is. Opaque to callers. */
+function formatPageCursor({ direction, collectionId, tokenId }: PageCursor): string {
+  const type = direction === 'asc' ? 'next' : 'prev';
+  return Buffer.from(JSON.stringify({ type, collection: collectionId, token_id: tokenId })).toString('base64url');
 }

@@ -1,7 +1,8 @@
-import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
-import { emptyIsAbsent, pageSizeSchema } from '../page-size.schema.js';
-import { cursorRule, parsePageCursor } from './page-cursor.js';
+import { emptyIsAbsent, pageCursorSchema, pageSizeSchema } from '../paging.schemas.js';
+import { timeSchema } from '../time.schema.js';
+import { tokenIdTextSchema } from '../token-ids.schema.js';
+import { parsePageCursor } from './page-cursor.js';
 
 export const chainNameSchema = z.string().meta({
   description: 'The name of a chain, as `GET /v1/chains` lists it, or `eip155:` and its id.',
@@ -19,51 +20,22 @@ export const contractAddressSchema = z
     examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
   });
 
-const tokenIdRule = 'must be a decimal uint256: digits only, no leading zero, below 2^256';
-export const tokenIdParamSchema = z
-  .string()
-  .refine(isTokenId, { error: `token_id ${tokenIdRule}` })
-  .meta({ description: 'A decimal uint256.', examples: ['1'] });
+const fromUpdatedAtSchema = z.preprocess(emptyIsAbsent, timeSchema.optional()).meta({
+  type: 'string',
+  format: 'date-time',
+  description: 'Only what was updated then or later.',
+});
 
-const timeRule = 'must be a time in the form of RFC 3339, such as 2024-04-16T11:06:07Z';
-const fromUpdatedAtSchema = z
-  .preprocess(
-    emptyIsAbsent,
-    z.iso
-      .datetime({ offset: true, error: timeRule })
-      .transform((text) => new Date(text))
-      .optional(),
-  )
-  .meta({
-    type: 'string',
-    format: 'date-time',
-    description: 'Only what was updated then or later.',
-  });
-
-const pageCursorSchema = z
-  .preprocess(
-    emptyIsAbsent,
-    z
-      .string({ error: cursorRule })
-      .transform((text, context) => {
-        const cursor = parsePageCursor(text);
-        if (cursor) return cursor;
-        context.addIssue({ code: 'custom', message: cursorRule });
-        return z.NEVER;
-      })
-      .optional(),
-  )
-  .meta({ type: 'string', description: 'A cursor of an earlier page. Empty or absent: the first page.' });
+const cursorSchema = pageCursorSchema(parsePageCursor).meta({
+  description: 'A cursor of an earlier page. Empty or absent: the first page.',
+});
 
 const MAX_LISTED_TOKENS = 30;
 const tokenIdsRule = `must be at most ${MAX_LISTED_TOKENS} token ids, each in a parameter of its own`;
 const listedTokensSchema = z
   .preprocess(
     (given) => (given === undefined ? undefined : [given].flat()),
-    z
-      .array(z.string().refine(isTokenId, { error: tokenIdRule }), { error: tokenIdsRule })
-      .max(MAX_LISTED_TOKENS, { error: tokenIdsRule })
-      .optional(),
+    z.array(tokenIdTextSchema, { error: tokenIdsRule }).max(MAX_LISTED_TOKENS, { error: tokenIdsRule }).optional(),
   )
   .meta({
     type: 'array',
@@ -71,10 +43,10 @@ const listedTokensSchema = z
     description: `Only these tokens, at most ${MAX_LISTED_TOKENS}: \`token_id=1&token_id=2\`.`,
   });
 
-const pageQuery = { from_updated_at: fromUpdatedAtSchema, page_size: pageSizeSchema, page_cursor: pageCursorSchema };
+const pageQuery = { from_updated_at: fromUpdatedAtSchema, page_size: pageSizeSchema, page_cursor: cursorSchema };
 
 export const collectionsQuerySchema = z
-  .object({ page_size: pageSizeSchema, page_cursor: pageCursorSchema })
+  .object({ page_size: pageSizeSchema, page_cursor: cursorSchema })
   .transform(({ page_size, page_cursor }) => ({ limit: page_size, cursor: page_cursor }));
 export type CollectionsQuery = z.output<typeof collectionsQuerySchema>;
 

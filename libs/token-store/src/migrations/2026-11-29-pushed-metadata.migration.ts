@@ -12,9 +12,12 @@ export class PushedMetadataMigration extends Migration {
           constraint collections_push_policy_check check (push_policy in ('push_wins', 'last_wins'))`);
     // The project that sent the document; null: it was fetched.
     this.addSql(`alter table nft_metadata.tokens add column pushed_by text`);
+    // Its document was pushed, and is restored as such; null: it was fetched.
+    this.addSql(`alter table nft_metadata.token_versions add column is_pushed boolean`);
   }
 
   override down(): void {
+    this.addSql(`alter table nft_metadata.token_versions drop column is_pushed`);
     this.addSql(`alter table nft_metadata.tokens drop column pushed_by`);
     // Their metadata stays; nothing was ever fetched for them.
     this.addSql(`update nft_metadata.collections set source = 'chain' where source = 'pushed'`);

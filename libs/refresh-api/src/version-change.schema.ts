@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-const traits = z.array(
+/** Traits that a version gained or lost. */
+export const changedTraitsSchema = z.array(
   z.object({
     trait_type: z.string().meta({ examples: ['Level'] }),
     value: z.string().meta({ description: 'As text.', examples: ['2'] }),
@@ -13,7 +14,7 @@ export const versionChangeSchema = {
     description: 'The fields of the record whose values differ; empty if only other parts of the document do.',
     examples: [['name', 'attributes']],
   }),
-  traits_added: traits.meta({ description: 'At most 100, without values of more than 500 characters.' }),
-  traits_removed: traits.meta({ description: 'At most 100, without values of more than 500 characters.' }),
+  traits_added: changedTraitsSchema.meta({ description: 'At most 100, without values of more than 500 characters.' }),
+  traits_removed: changedTraitsSchema.meta({ description: 'At most 100, without values of more than 500 characters.' }),
   has_all_traits: z.boolean().meta({ description: '`false`: there were too many for the two lists.' }),
 };

@@ -1,0 +1,51 @@
+import { ConsoleActions } from '@app/project-auth';
+import { Injectable } from '@nestjs/common';
+import { refusalOf } from './console.filter.js';
+import { notFound, Refused } from './console.errors.js';
+import type { Person } from './person.js';
+
+/** What somebody wants to do. */
+export interface WantedAction {
+  person: Person;
+  /** Such as `refresh.cancel`. */
+  action: string;
+  target: string;
+  /** The project whose things it is about, once that is known; absent: that of the person, if it has one. */
+  projectId?: string | undefined;
+  /** Partners are told that there is no such thing. */
+  onlyOperators?: boolean;
+}
+
+/** Runs what people do on the console, and logs it, also what was refused. */
+@Injectable()
+export class Actions {
+  constructor(private readonly log: ConsoleActions) {}
+
+  async run<Result>(wanted: WantedAction, work: () => Promise<Result>): Promise<Result> {
+    try {
+      refuseUnlessAllowed(wanted);
+      const result = await work();
+      await this.add(wanted, 'done');
+      return result;
+    } catch (error) {
+      await this.add(wanted, refusalOf(error)?.code ?? 'internal_error');
+      throw error;
+    }
+  }
+
+  private add({ person, action, target, projectId }: WantedAction, outcome: string): Promise<void> {
+    const ofPerson = person.kind === 'partner' ? person.project.id : null;
+    return this.log.add({
+      who: person.name,
+      projectId: projectId ?? ofPerson,
+      action,
+      target: target.slice(0, 300),
+      outcome,
+    });
+  }
+}
+
+function refuseUnlessAllowed({ person, onlyOperators = false }: WantedAction): void {
+  if (onlyOperators && person.kind !== 'operator') throw notFound();
+  if (!person.mayAct) throw new Refused(403, 'forbidden', 'You may look at everything here, and change nothing.');
+}

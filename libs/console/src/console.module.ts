@@ -1,0 +1,126 @@
+import { checkNames, mountController } from '@app/module-options';
+import {
+  ConfigurableModuleBuilder,
+  Module,
+  type DynamicModule,
+  type NestModule,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Actions } from './actions.js';
+import { ApiFallbackController } from './api-fallback.controller.js';
+import { ConsoleFilter } from './console.filter.js';
+import { ConsoleIdentity } from './console-identity.js';
+import {
+  completeExtras,
+  CONSOLE_CONFIG,
+  consoleOptions,
+  standardExtras,
+  type ConsoleExtras,
+  type ConsoleOptions,
+} from './console.options.js';
+import { HostViews } from './hosts/host-views.js';
+import { Names } from './names.js';
+import { Pages } from './pages.js';
+import { RefreshViews } from './refreshes/refresh-views.js';
+import { RefreshesController } from './refreshes/refreshes.controller.js';
+import { Responder } from './responder.js';
+import { OwnPage } from './session/own-page.js';
+import { People } from './session/people.js';
+import { PersonGuard } from './session/person.guard.js';
+import { SessionController } from './session/session.controller.js';
+import { SessionKeys } from './session/session-keys.js';
+import { SignInLimit } from './session/sign-in-limit.js';
+import { nameNoWildcards } from './shell/mount-path.js';
+import { ShellController } from './shell/shell.controller.js';
+import { WebFiles } from './shell/web-files.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ConsoleOptions>({
+  moduleName: 'NftRefreshConsole',
+  optionsInjectionToken: Symbol('ConsoleOptions'),
+})
+  .setClassMethodName('forRoot')
+  .setExtras<ConsoleExtras>(standardExtras, (module, given) => {
+    checkNames('NftRefreshConsoleModule', module, given, {
+      options: consoleOptions.names,
+      extras: Object.keys(standardExtras),
+    });
+    const { path, decorators } = completeExtras(given);
+    return {
+      ...module,
+      imports: [...(module.imports ?? []), ...(given.identify ? [givenByHost(given.identify, module.imports)] : [])],
+      controllers: controllersAt(path, decorators),
+    };
+  })
+  .build();
+
+/**
+ * The console: pages for operators and partners, below one path. It needs NftRefreshModule with routes (`runMode` is not `worker`), and
+ * shows webhooks if MetadataEventsModule is there. It registers nothing global.
+ */
+@Module({
+  providers: [
+    {
+      provide: CONSOLE_CONFIG,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (given: ConsoleOptions) => consoleOptions.complete(given),
+    },
+    ConsoleFilter,
+    Pages,
+    Responder,
+    WebFiles,
+    OwnPage,
+    People,
+    PersonGuard,
+    SessionKeys,
+    SignInLimit,
+    Actions,
+    Names,
+    HostViews,
+    RefreshViews,
+  ],
+})
+export class NftRefreshConsoleModule extends ConfigurableModuleClass implements NestModule {
+  constructor(private readonly adapterHost: HttpAdapterHost) {
+    super();
+  }
+
+  static override forRoot(options: ConsoleOptions & ConsoleExtras = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** Nest calls this before it registers routes, and only in an application with HTTP. */
+  configure(): void {
+    nameNoWildcards(this.adapterHost);
+  }
+}
+
+/** The endpoints, by their path below that of all endpoints. */
+const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
+  ['session', SessionController],
+  ['refreshes', RefreshesController],
+  // Last, because it takes every path below.
+  ['', ApiFallbackController],
+];
+
+function controllersAt(path: string, decorators: readonly ClassDecorator[]): NonNullable<DynamicModule['controllers']> {
+  return [
+    ...ENDPOINTS.map(([below, controller]) => mountController(`${path}/api`, below, controller, decorators)),
+    mountController(path, '', ShellController, decorators),
+  ];
+}
+
+/** Provides the class in a module of its own, where it can inject what the host application imports for it. */
+function givenByHost(provider: Provider<ConsoleIdentity>, imports: DynamicModule['imports'] = []): DynamicModule {
+  return {
+    module: class GivenConsoleIdentityModule {},
+    imports,
+    providers: [
+      typeof provider === 'function'
+        ? { provide: ConsoleIdentity, useClass: provider }
+        : { ...provider, provide: ConsoleIdentity },
+    ],
+    exports: [ConsoleIdentity],
+  };
+}

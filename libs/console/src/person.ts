@@ -1,0 +1,15 @@
+import type { ReadScope } from '@app/database';
+import type { CallingProject } from '@app/project-auth';
+
+/** Who sends a request. */
+export type Person = {
+  /** As shown. */ name: string;
+  mayAct: boolean;
+  expiresAt: Date | null;
+  /** One for each session. */ sessionKey: string;
+} & ({ kind: 'operator' } | { kind: 'partner'; project: CallingProject });
+
+/** What the person may see. Readers take it, and no parameter of a request widens it. */
+export function scopeOf(person: Person): ReadScope {
+  return person.kind === 'operator' ? 'all-projects' : { projectId: person.project.id };
+}

@@ -1,0 +1,193 @@
+import {
+  BoundedReads,
+  MetadataRefreshService,
+  RefreshPages,
+  RefreshTokensReader,
+  TokenResponses,
+  type ProjectRefreshDetails,
+  type RefreshTokenPage,
+  type RefreshTokenQuery,
+  type RefreshTrigger,
+} from '@app/metadata-refresh';
+import { ProjectDirectory } from '@app/project-auth';
+import { asRefreshingProject } from '@app/refresh-api';
+import { Collections, TokenStore } from '@app/token-store';
+import { Injectable } from '@nestjs/common';
+import { notFound } from '../console.errors.js';
+import { formatCursor } from '../cursor.js';
+import { HostViews } from '../hosts/host-views.js';
+import { Names } from '../names.js';
+import { scopeOf, type Person } from '../person.js';
+import type { RefreshDetails, RefreshList, RefreshReasons } from '../wire/refresh.schema.js';
+import type { RefreshTokens } from '../wire/refresh-token.schema.js';
+import { toReason, toRefresh, toRefreshDetails, toRefreshToken } from './refreshes.presenter.js';
+
+const LIST_SIZE = 50;
+const TOKENS_SIZE = 50;
+
+/** Which refreshes a list has. */
+export interface WantedRefreshes {
+  projectId?: string | undefined;
+  collectionId?: string | undefined;
+  state?: 'running' | 'done' | 'with-failures' | undefined;
+  triggers?: readonly RefreshTrigger[] | undefined;
+  after?: { createdAt: string; id: string } | undefined;
+}
+
+/** Which of its tokens a page has. */
+export type WantedTokens = Pick<RefreshTokenQuery, 'verdict' | 'reason' | 'tokenId' | 'after'> & {
+  order: 'latest' | 'token_id';
+};
+
+/** What pages about refreshes show, each in one bounded read. */
+@Injectable()
+export class RefreshViews {
+  constructor(
+    private readonly reads: BoundedReads,
+    private readonly pages: RefreshPages,
+    private readonly tokensReader: RefreshTokensReader,
+    private readonly responses: TokenResponses,
+    private readonly refreshes: MetadataRefreshService,
+    private readonly tokens: TokenStore,
+    private readonly collections: Collections,
+    private readonly projects: ProjectDirectory,
+    private readonly hosts: HostViews,
+    private readonly names: Names,
+  ) {}
+
+  list(person: Person, { collectionId, ...wanted }: WantedRefreshes): Promise<RefreshList> {
+    return this.reads.run(async (now) => {
+      const collection = collectionId === undefined ? undefined : await this.collections.find(collectionId);
+      if (collection === null) return { now: now.toISOString(), rows: [], next: null, firstCollection: null };
+      const { rows, next } = await this.pages.list(scopeOf(person), { ...wanted, collection, limit: LIST_SIZE });
+      const names = await this.namesOf(person, rows);
+      const isEmpty = rows.length === 0 && wanted.after === undefined;
+      return {
+        now: now.toISOString(),
+        rows: rows.map((refresh) => toRefresh(refresh, names)),
+        next: next && formatCursor(next),
+        firstCollection: isEmpty ? await this.firstCollectionOf(person) : null,
+      };
+    });
+  }
+
+  details(person: Person, refreshId: string): Promise<RefreshDetails> {
+    return this.reads.run(async (now) => {
+      const refresh = await this.get(person, refreshId);
+      const project = await this.projects.findById(refresh.projectId);
+      const limits = await this.refreshes.readLimits(
+        asRefreshingProject(project ?? { id: refresh.projectId, name: '', ownerAddress: '' }),
+      );
+      const pending = await this.pages.findPending(refreshId);
+      return {
+        now: now.toISOString(),
+        refresh: toRefreshDetails(refresh, {
+          names: await this.namesOf(person, [refresh]),
+          pending,
+          firstFailure: refresh.failed > 0 ? await this.pages.findFirstFailure(refreshId) : null,
+          cooldownSince: refresh.cooldown && (await this.hosts.cooldownSince(refresh.cooldown.host)),
+          quota: limits.tokensPerHour,
+          maxAttempts: this.pages.maxAttempts,
+          host: pending.host === null ? null : await this.hosts.summary(pending.host),
+          mayAct: person.mayAct,
+        }),
+      };
+    });
+  }
+
+  reasons(person: Person, refreshId: string): Promise<RefreshReasons> {
+    return this.reads.run(async (now) => {
+      const { id } = await this.get(person, refreshId);
+      return { now: now.toISOString(), reasons: (await this.pages.listReasons(id)).map(toReason) };
+    });
+  }
+
+  tokensOf(person: Person, refreshId: string, { order, ...filter }: WantedTokens): Promise<RefreshTokens> {
+    return this.reads.run(async (now) => {
+      const refresh = await this.get(person, refreshId);
+      const isFiltered = Object.values(filter).some((value) => value !== undefined);
+      const latest =
+        order === 'latest' && !isFiltered && refresh.status !== 'completed' ? await this.latestOf(refresh) : [];
+      if (latest.length > 0) {
+        return {
+          now: now.toISOString(),
+          rows: await this.show(refresh, latest),
+          next: null,
+          order: 'latest',
+          searchedTo: null,
+        };
+      }
+      const { rows, next } = await this.tokensReader.page(refresh, { ...filter, limit: TOKENS_SIZE });
+      return {
+        now: now.toISOString(),
+        rows: await this.show(refresh, rows),
+        next: next === null ? null : formatCursor({ tokenId: next }),
+        order: 'token_id',
+        searchedTo: rows.length < TOKENS_SIZE ? next : null,
+      };
+    });
+  }
+
+  /** All that match, in lists of which some may be empty. Each is a read of its own. */
+  async *tokenPages(
+    person: Person,
+    refreshId: string,
+    filter: Omit<WantedTokens, 'order'>,
+  ): AsyncGenerator<RefreshTokenPage['rows']> {
+    for (let after: string | undefined | null = filter.after; after !== null;) {
+      const from: string | undefined = after;
+      const page: RefreshTokenPage = await this.reads.run(async () => {
+        return this.tokensReader.page(await this.get(person, refreshId), { ...filter, after: from, limit: 1000 });
+      });
+      yield page.rows;
+      after = page.next;
+    }
+  }
+
+  /** Throws Refused for one that is not in the scope of the person. */
+  async get(person: Person, refreshId: string): Promise<ProjectRefreshDetails> {
+    const refresh = await this.pages.find(scopeOf(person), refreshId);
+    if (!refresh) throw notFound();
+    return refresh;
+  }
+
+  async namesOf(person: Person, refreshes: readonly { projectId: string; collectionId: string }[]) {
+    return {
+      projectOf: await this.names.ofProjects(
+        person,
+        refreshes.map(({ projectId }) => projectId),
+      ),
+      collectionOf: await this.names.ofCollections(refreshes.map(({ collectionId }) => collectionId)),
+    };
+  }
+
+  /** The tokens that were requested last, the newest first. */
+  private async latestOf(refresh: ProjectRefreshDetails) {
+    const responses = await this.responses.listLatest(refresh, TOKENS_SIZE);
+    const found = await this.tokensReader.pick(
+      refresh,
+      responses.map(({ tokenId }) => tokenId),
+    );
+    const byId = new Map(found.map((token) => [token.tokenId, token]));
+    return responses.flatMap(({ tokenId }) => byId.get(tokenId) ?? []);
+  }
+
+  private async show(refresh: ProjectRefreshDetails, rows: Awaited<ReturnType<RefreshTokensReader['pick']>>) {
+    const ids = rows.map(({ tokenId }) => tokenId);
+    const records = await this.tokens.findTokens(
+      ids.map((tokenId) => ({ collectionId: refresh.collectionId, tokenId })),
+    );
+    const responses = await this.responses.find(refresh, ids);
+    const recordOf = new Map(records.map((record) => [record.tokenId, record]));
+    const responseOf = new Map(responses.map((response) => [response.tokenId, response]));
+    return rows.map((token) =>
+      toRefreshToken(token, { record: recordOf.get(token.tokenId), response: responseOf.get(token.tokenId) }),
+    );
+  }
+
+  private async firstCollectionOf(person: Person) {
+    if (person.kind === 'operator') return null;
+    const [first] = await this.collections.list({ projectId: person.project.id, limit: 1 });
+    return first ? this.names.ofCollection(first) : null;
+  }
+}

@@ -1,0 +1,49 @@
+import type { Limits } from '../../src/wire/index.js';
+import { LIST_MS, useRead } from '../data/queries.js';
+import { ApiKeysCard } from '../parts/api-keys.js';
+import { Head } from '../parts/head.js';
+import { HourCard } from '../parts/hour.js';
+import { Loaded } from '../parts/states.js';
+import { formatCount } from '../text/numbers.js';
+
+/** What may I request, and how much is left? */
+export function LimitsPage() {
+  const read = useRead<Limits>('limits', LIST_MS);
+  return (
+    <>
+      <Head title="Limits and keys" tabTitle="Limits and keys" path={[{ text: 'Limits and keys' }]}>
+        <p class="lede">What your project may request, and which keys it has. The marketplace sets the limits.</p>
+      </Head>
+      <Loaded read={read}>
+        {({ limits, hour, apiKeys }) => (
+          <div class="stack">
+            <section class="card" aria-label="Limits">
+              <dl class="kpis">
+                <div>
+                  <dt>Requests a second</dt>
+                  <dd>{formatCount(limits.requestsPerSecond)}</dd>
+                </div>
+                <div>
+                  <dt>Tokens in one list</dt>
+                  <dd>{formatCount(limits.tokensPerRequest)}</dd>
+                </div>
+                <div>
+                  <dt>Tokens in one selection</dt>
+                  <dd>{formatCount(limits.tokensPerSelection)}</dd>
+                </div>
+                <div>
+                  <dt>Tokens an hour</dt>
+                  <dd>{formatCount(limits.tokensPerHour)}</dd>
+                </div>
+              </dl>
+            </section>
+            <HourCard hour={hour} title="Your hour">
+              {hour.remaining === 0 && ' Requests for more are refused until it ends.'}
+            </HourCard>
+            <ApiKeysCard keys={apiKeys} />
+          </div>
+        )}
+      </Loaded>
+    </>
+  );
+}

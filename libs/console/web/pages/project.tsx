@@ -1,0 +1,196 @@
+import { useId, useRef, useState } from 'preact/hooks';
+import { Link } from 'wouter-preact';
+import type { Project } from '../../src/wire/index.js';
+import { send } from '../data/api.js';
+import { LIST_MS, useAction, useRead } from '../data/queries.js';
+import { ApiKeysCard } from '../parts/api-keys.js';
+import { Ask } from '../parts/dialog.js';
+import { Copy, Foreign, ForeignName } from '../parts/foreign.js';
+import { Glyph } from '../parts/glyph.js';
+import { Fact, Head } from '../parts/head.js';
+import { HourCard } from '../parts/hour.js';
+import { Icon } from '../parts/icon.js';
+import { chainName, CollectionLabel, shortAddress } from '../parts/names.js';
+import { LoadedPage } from '../parts/states.js';
+import { Cell, Row, RowLink, Table } from '../parts/table.js';
+import { When } from '../parts/time.js';
+import { formatCount } from '../text/numbers.js';
+
+type Details = Project['project'];
+type LimitName = keyof Details['limits']['effective'];
+
+const LIMITS: Record<LimitName, string> = {
+  requestsPerSecond: 'Requests a second',
+  tokensPerRequest: 'Tokens in one list',
+  tokensPerSelection: 'Tokens in one selection',
+  tokensPerHour: 'Tokens an hour',
+};
+const LIMIT_NAMES = Object.keys(LIMITS) as LimitName[];
+
+export function ProjectPage({ id }: { id: string }) {
+  const path = `projects/${encodeURIComponent(id)}`;
+  const read = useRead<Project>(path, LIST_MS * 2);
+  return (
+    <LoadedPage read={read} what="project">
+      {({ project }) => (
+        <>
+          <Head
+            title={<ForeignName text={project.name} />}
+            tabTitle={project.name}
+            path={[{ text: 'Projects', href: '/projects' }, { text: project.name }]}
+            actions={
+              <Link class="btn" href={`/refreshes?project=${project.id}`}>
+                <Icon name="list" />
+                Refreshes
+              </Link>
+            }
+          >
+            <div class="facts">
+              <Fact>
+                <span class="mono">{project.id}</span> <Copy text={project.id} what="id" />
+              </Fact>
+              <Fact icon="key">
+                owner <span class="mono">{shortAddress(project.ownerAddress)}</span>{' '}
+                <Copy text={project.ownerAddress} what="address" />
+              </Fact>
+              <Fact icon="wait">
+                created <When at={project.createdAt} />
+              </Fact>
+            </div>
+          </Head>
+          <div class="cols">
+            <div class="stack">
+              <Collections project={project} />
+              <ApiKeysCard keys={project.apiKeys} {...(project.actions.revokeKeys && { path })} />
+            </div>
+            <aside class="stack" aria-label="Limits">
+              <HourCard hour={project.hour} title="Its hour" />
+              <LimitsCard project={project} path={path} />
+            </aside>
+          </div>
+        </>
+      )}
+    </LoadedPage>
+  );
+}
+
+function Collections({ project: { collectionList, collections } }: { project: Details }) {
+  return (
+    <section class="card" aria-labelledby="collections">
+      <header>
+        <h2 id="collections">Collections</h2>
+        {collections > collectionList.length && (
+          <span class="muted">
+            the first {collectionList.length} of {formatCount(collections)}
+          </span>
+        )}
+      </header>
+      {collectionList.length === 0 ? (
+        <p class="pad muted">None yet.</p>
+      ) : (
+        <Table label="Collections" heads={['Collection', 'Chain', 'Metadata', { text: 'Tokens', isNumber: true }]}>
+          {collectionList.map((collection) => (
+            <Row key={collection.id}>
+              <Cell>
+                <RowLink href={`/refreshes?collection=${collection.id}`}>
+                  <Glyph seed={collection.address} />
+                  <span>
+                    <b>
+                      <CollectionLabel collection={collection} />
+                    </b>
+                    <small class="mono">{shortAddress(collection.address)}</small>
+                  </span>
+                </RowLink>
+              </Cell>
+              <Cell hide>{chainName(collection.chainId)}</Cell>
+              <Cell isWide>
+                <span class="small muted">
+                  {collection.source === 'chain' && 'token URIs of the contract'}
+                  {collection.source === 'pushed' && 'pushed by its owner'}
+                  {collection.metadataUrl !== null && <Foreign text={collection.metadataUrl} mono />}
+                </span>
+              </Cell>
+              <Cell isNumber label="Tokens">
+                {formatCount(collection.tokens)}
+              </Cell>
+            </Row>
+          ))}
+        </Table>
+      )}
+    </section>
+  );
+}
+
+function LimitsCard({ project, path }: { project: Details; path: string }) {
+  const [isEditing, setEditing] = useState(false);
+  const { own, effective } = project.limits;
+  return (
+    <section class="card pad" aria-labelledby="limits">
+      <div class="row">
+        <h2 id="limits">Limits</h2>
+        {project.actions.setLimits && (
+          <button type="button" class="btn small" onClick={() => setEditing(true)}>
+            Change
+          </button>
+        )}
+      </div>
+      <dl class="kv">
+        {LIMIT_NAMES.map((name) => (
+          <div key={name}>
+            <dt>{LIMITS[name]}</dt>
+            <dd>
+              {formatCount(effective[name])}
+              {own[name] === null && <span class="faint"> default</span>}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {isEditing && <LimitsDialog project={project} path={path} onClose={() => setEditing(false)} />}
+    </section>
+  );
+}
+
+function LimitsDialog({ project, path, onClose }: { project: Details; path: string; onClose: () => void }) {
+  const { isBusy, run } = useAction();
+  const form = useRef<HTMLDivElement>(null);
+  const id = useId();
+  const { own, effective } = project.limits;
+  const save = async () => {
+    const inputs = [...form.current!.querySelectorAll('input')];
+    const limits = Object.fromEntries(inputs.map(({ name, value }) => [name, value === '' ? null : Number(value)]));
+    await run(async () => {
+      await send('PUT', `${path}/limits`, limits);
+      return { tone: 'ok', text: `The limits of ${project.name} are changed, from its next request on.` };
+    });
+    onClose();
+  };
+  return (
+    <Ask
+      title={`Limits of ${project.name}`}
+      safe="Leave them"
+      action="Change the limits"
+      isBusy={isBusy}
+      onConfirm={() => void save()}
+      onClose={onClose}
+    >
+      <div ref={form} class="stack">
+        {LIMIT_NAMES.map((name) => (
+          <div key={name} class="field">
+            <label for={id + name}>{LIMITS[name]}</label>
+            <input
+              id={id + name}
+              name={name}
+              type="number"
+              min={0}
+              max={1_000_000_000}
+              step={1}
+              defaultValue={own[name] ?? ''}
+              placeholder={own[name] === null ? `default, ${formatCount(effective[name])}` : ''}
+            />
+          </div>
+        ))}
+      </div>
+      <p class="small">Empty is the default of the service; 0 blocks every request.</p>
+    </Ask>
+  );
+}

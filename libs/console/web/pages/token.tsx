@@ -1,0 +1,514 @@
+import { useState } from 'preact/hooks';
+import { Link } from 'wouter-preact';
+import type { NewRefresh, Session, Token } from '../../src/wire/index.js';
+import { apiUrl, MOUNT, send, withQuery } from '../data/api.js';
+import { useFilters } from '../data/filters.js';
+import { LIST_MS, useAction, useRead } from '../data/queries.js';
+import { Copy, Foreign, ForeignName, ForeignUrl } from '../parts/foreign.js';
+import { Glyph } from '../parts/glyph.js';
+import { Fact, Head } from '../parts/head.js';
+import { Icon } from '../parts/icon.js';
+import { AddressLink, CollectionLabel, nameOf } from '../parts/names.js';
+import { Empty, LoadedPage } from '../parts/states.js';
+import { Tabs } from '../parts/table.js';
+import { Ago, When } from '../parts/time.js';
+import { Pill, RECORD_SIGNS } from '../parts/verdict.js';
+import { retrySentence } from '../advice.js';
+import { useServerTime } from '../data/clock.js';
+import { formatBytes, formatCount, plural } from '../text/numbers.js';
+import { formatDay } from '../text/times.js';
+import { shortId } from '../text/token-ids.js';
+import { TokenAttemptsCard } from './token-attempts.js';
+import { TokenHistoryCard } from './token-history.js';
+
+type Details = Token['token'];
+
+const TABS = [
+  { tab: null, text: 'Now' },
+  { tab: 'document', text: 'Document' },
+  { tab: 'attempts', text: 'Attempts' },
+  { tab: 'history', text: 'History' },
+] as const;
+
+interface Props {
+  chain: string;
+  address: string;
+  tokenId: string;
+  session: Session;
+}
+
+/** Why does this token look as it does? */
+export function TokenPage({ chain, address, tokenId, session }: Props) {
+  const path = ['tokens', chain, address, tokenId].map(encodeURIComponent).join('/');
+  const read = useRead<Token>(path, LIST_MS);
+  return (
+    <LoadedPage read={read} what="token">
+      {({ token }) => <Page token={token} path={path} images={session.images} />}
+    </LoadedPage>
+  );
+}
+
+function Page({ token, path, images }: { token: Details; path: string; images: Session['images'] }) {
+  const { values, cursor, linkWith, set } = useFilters('tab', 'from', 'to');
+  const title = token.name === null ? <>Token {shortId(token.tokenId)}</> : <ForeignName text={token.name} />;
+  return (
+    <>
+      <Head
+        title={title}
+        sign={<Pill {...RECORD_SIGNS[token.status]} />}
+        tabTitle={`${shortId(token.tokenId)} · ${nameOf(token.collection)}`}
+        path={[
+          { text: 'Tokens', href: '/tokens' },
+          { text: nameOf(token.collection) },
+          { text: shortId(token.tokenId) },
+        ]}
+        actions={<Actions token={token} path={path} />}
+      >
+        <Facts token={token} />
+      </Head>
+      <div class="stack">
+        <Tabs
+          label="About this token"
+          choices={TABS.map(({ tab, text }) => ({
+            text,
+            href: linkWith({ tab, from: null, to: null }),
+            isCurrent: values.tab === tab,
+          }))}
+        />
+        {values.tab === 'document' ? (
+          <DocumentTab token={token} path={path} />
+        ) : values.tab === 'attempts' ? (
+          <TokenAttemptsCard path={path} filters={{ cursor, linkWith }} />
+        ) : values.tab === 'history' ? (
+          <TokenHistoryCard
+            path={path}
+            current={token.version}
+            from={values.from}
+            to={values.to}
+            onCompare={set}
+            filters={{ cursor, linkWith }}
+          />
+        ) : (
+          <NowTab token={token} path={path} images={images} />
+        )}
+      </div>
+    </>
+  );
+}
+
+function Facts({ token }: { token: Details }) {
+  return (
+    <>
+      <p class="lede">
+        <StatusSentence token={token} />
+      </p>
+      <div class="facts">
+        <Fact icon="gem">
+          <span class="mono" title={token.tokenId}>
+            {shortId(token.tokenId)}
+          </span>{' '}
+          <Copy text={token.tokenId} what="token id" />
+        </Fact>
+        <Fact icon="box">
+          <Link href={`/refreshes?collection=${token.collection.id}`}>
+            <CollectionLabel collection={token.collection} />
+          </Link>
+        </Fact>
+        <Fact>
+          <AddressLink collection={token.collection} />
+        </Fact>
+        {token.project && (
+          <Fact icon="people">
+            <Link href={`/refreshes?project=${token.project.id}`}>{token.project.name}</Link>
+          </Fact>
+        )}
+      </div>
+    </>
+  );
+}
+
+/** "Shows what it showed on 12 Nov; 3 tries failed since." */
+function StatusSentence({ token }: { token: Details }) {
+  const now = useServerTime();
+  const { status, lastSuccessAt, changedAt, failCount, heldUntil, burnedAt, metadataSource, pushedBy } = token;
+  const held = heldUntil === null ? null : ` Refreshes do not change it until ${formatDay(heldUntil, now)}.`;
+  const burned = burnedAt === null ? null : ` It was burnt on ${formatDay(burnedAt, now)}.`;
+  const pushed =
+    metadataSource === 'pushed' ? ` Its metadata was pushed${pushedBy === null ? '' : ` by ${pushedBy}`}.` : null;
+  const tries = plural(failCount, 'try', 'tries');
+  switch (status) {
+    case 'pending':
+      return (
+        <>
+          It has never been fetched.{held}
+          {burned}
+        </>
+      );
+    case 'failed':
+      return (
+        <>
+          It has no metadata: {tries} failed.{held}
+          {burned}
+        </>
+      );
+    case 'stale':
+      return (
+        <>
+          It shows what it showed on {lastSuccessAt === null ? 'an earlier day' : formatDay(lastSuccessAt, now)};{' '}
+          {tries} failed since.{held}
+          {burned}
+        </>
+      );
+    case 'ok':
+      return (
+        <>
+          Fetched {lastSuccessAt === null ? 'once' : <Ago at={lastSuccessAt} />}
+          {changedAt !== null && <>, unchanged since {formatDay(changedAt, now)}</>}.{pushed}
+          {held}
+          {burned}
+        </>
+      );
+  }
+}
+
+function Actions({ token, path }: { token: Details; path: string }) {
+  const { isBusy, run } = useAction();
+  const refresh = () =>
+    void run(async () => {
+      const { refreshId } = await send<NewRefresh>('POST', `${path}/refresh`);
+      return {
+        tone: 'ok',
+        text: 'The token is requested again.',
+        link: { href: `/refreshes/${refreshId}`, text: 'Show the refresh' },
+      };
+    });
+  const { address } = token.collection;
+  const api = new URL(`/v1/collections/${address}/tokens/${token.tokenId}`, MOUNT).href;
+  return (
+    <>
+      <CopyButton text={api} />
+      {token.actions.refresh && (
+        <button type="button" class="btn main" aria-busy={isBusy} onClick={refresh}>
+          <Icon name="again" />
+          Refresh this token
+        </button>
+      )}
+    </>
+  );
+}
+
+function CopyButton({ text }: { text: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+  };
+  return (
+    <button type="button" class="btn" onClick={() => void copy()}>
+      <Icon name={isCopied ? 'check' : 'copy'} />
+      {isCopied ? 'Copied' : 'Copy link of the API'}
+    </button>
+  );
+}
+
+function NowTab({ token, path, images }: { token: Details; path: string; images: Session['images'] }) {
+  return (
+    <div class="cols">
+      <div class="stack">
+        {token.lastError && <LastError error={token.lastError} token={token} />}
+        <section class="card" aria-labelledby="shows">
+          <header>
+            <h2 id="shows">What it shows</h2>
+            {token.version > 0 && <span class="faint">version {formatCount(token.version)}</span>}
+          </header>
+          <div class="pad">
+            {token.contentHash === null ? (
+              <p class="muted">Nothing yet.</p>
+            ) : (
+              <>
+                {token.description !== null && (
+                  <p class="prose">
+                    <Foreign text={token.description} max={600} />
+                  </p>
+                )}
+                <Links token={token} />
+              </>
+            )}
+          </div>
+        </section>
+        <Traits token={token} />
+      </div>
+      <aside class="stack" aria-label="Picture">
+        <Picture token={token} path={path} images={images} />
+        <Record token={token} />
+      </aside>
+    </div>
+  );
+}
+
+function LastError({ error, token }: { error: NonNullable<Details['lastError']>; token: Details }) {
+  return (
+    <section class="card" aria-labelledby="error">
+      <header>
+        <h2 id="error">Why it failed</h2>
+        {token.lastAttemptAt !== null && (
+          <span class="muted">
+            last try <Ago at={token.lastAttemptAt} />
+          </span>
+        )}
+      </header>
+      <ul class="fixes signs">
+        <li>
+          <span class="sign bad">
+            <Icon name="x" />
+          </span>
+          <div>
+            <h3>
+              {error.title} <span class="code">{error.reason}</span>
+            </h3>
+            <p>
+              {error.advice} {retrySentence(error.reason)}
+            </p>
+          </div>
+        </li>
+      </ul>
+    </section>
+  );
+}
+
+function Links({ token }: { token: Details }) {
+  const links: [string, string | null][] = [
+    ['Image', token.imageOriginal ?? token.imageUrl],
+    ['Animation', token.animationOriginal ?? token.animationUrl],
+    ['Website', token.externalUrl],
+    ['Video', token.youtubeUrl],
+    ['Document', token.metadataUrl],
+  ];
+  const shown = links.filter((link): link is [string, string] => link[1] !== null && link[1] !== '');
+  if (shown.length === 0) return null;
+  return (
+    <dl class="fields">
+      {shown.map(([name, url]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            <ForeignUrl url={url} />
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Traits({ token: { attributes, collectionTokens } }: { token: Details }) {
+  if (attributes.length === 0) return null;
+  return (
+    <section class="card" aria-labelledby="traits">
+      <header>
+        <h2 id="traits">Traits</h2>
+        <span class="muted">with how many of {plural(collectionTokens, 'token')} have the same</span>
+      </header>
+      <dl class="traits">
+        {attributes.map(({ traitType, value, tokens, displayType }, index) => (
+          <div key={index}>
+            <dt>
+              {traitType === '' ? 'no type' : <Foreign text={traitType} max={60} />}
+              {displayType !== null && <span class="faint"> · {displayType}</span>}
+            </dt>
+            <dd>
+              <Foreign text={String(value)} max={120} />
+              <small>
+                {tokens === null ? 'not counted' : `${formatCount(tokens)} of ${formatCount(collectionTokens)}`}
+              </small>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+function schemeOf(url: string): string {
+  return /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? 'its server';
+}
+
+/** A glyph of the content until somebody asks for the picture; it then comes through the service, never from the stranger. */
+function Picture({ token, path, images }: { token: Details; path: string; images: Session['images'] }) {
+  const [isWanted, setWanted] = useState(images === 'automatic');
+  const [problem, setProblem] = useState<string | null>(null);
+  const source = token.imageOriginal ?? token.imageUrl;
+  const image = apiUrl(withQuery(`${path}/image`, { v: String(token.version) }));
+  const explain = async () => {
+    const response = await fetch(image, { credentials: 'same-origin' }).catch(() => null);
+    const body = (await response?.json().catch(() => null)) as { message?: string } | null;
+    setProblem(body?.message ?? 'The picture could not be loaded.');
+  };
+  return (
+    <section class="card picture" aria-labelledby="picture">
+      <h2 id="picture" class="sr">
+        Picture
+      </h2>
+      {isWanted && problem === null ? (
+        <img src={image} alt={`Picture of token ${shortId(token.tokenId)}`} onError={() => void explain()} />
+      ) : (
+        <Glyph seed={token.contentHash} size={160} />
+      )}
+      {problem !== null && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {token.actions.image && source !== null && (!isWanted || problem !== null) && (
+        <button
+          type="button"
+          class="btn small"
+          onClick={() => {
+            setProblem(null);
+            setWanted(true);
+          }}
+        >
+          {problem === null ? `Load picture from ${schemeOf(source)}:` : 'Try again'}
+        </button>
+      )}
+      {token.animationOriginal !== null && <p class="faint small">Animations are never run here.</p>}
+    </section>
+  );
+}
+
+function Record({ token }: { token: Details }) {
+  return (
+    <section class="card pad" aria-labelledby="record">
+      <h2 id="record">Record</h2>
+      <dl class="kv">
+        <dt>Version</dt>
+        <dd>{formatCount(token.version)}</dd>
+        {token.documentBytes !== null && (
+          <>
+            <dt>Document</dt>
+            <dd>{formatBytes(token.documentBytes)}</dd>
+          </>
+        )}
+        <dt>Registered</dt>
+        <dd>
+          <When at={token.registeredAt} />
+        </dd>
+        {token.lastAttemptAt !== null && (
+          <>
+            <dt>Last try</dt>
+            <dd>
+              <When at={token.lastAttemptAt} />
+            </dd>
+          </>
+        )}
+        {token.changedAt !== null && (
+          <>
+            <dt>Changed</dt>
+            <dd>
+              <When at={token.changedAt} />
+            </dd>
+          </>
+        )}
+        {token.contentHash !== null && (
+          <>
+            <dt>Content hash</dt>
+            <dd>
+              <span class="mono">{token.contentHash.slice(0, 10)}…</span>{' '}
+              <Copy text={token.contentHash} what="content hash" />
+            </dd>
+          </>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+function DocumentTab({ token, path }: { token: Details; path: string }) {
+  const { document, documentBytes, warnings } = token;
+  if (document === null) {
+    return (
+      <section class="card">
+        <Empty icon="box" title="There is no document yet">
+          <p>It is here after the first successful fetch.</p>
+        </Empty>
+      </section>
+    );
+  }
+  const isCut = documentBytes !== null && new TextEncoder().encode(document).length < documentBytes;
+  return (
+    <div class="cols">
+      <section class="card" aria-labelledby="served">
+        <header>
+          <h2 id="served">As served</h2>
+          {documentBytes !== null && (
+            <span class="faint">
+              {formatBytes(documentBytes)}
+              {isCut && ', the beginning'}
+            </span>
+          )}
+          <span class="end acts">
+            <Copy text={document} what="document" />
+            <a class="btn small" href={apiUrl(`${path}/document`)} download>
+              <Icon name="down" />
+              Download
+            </a>
+          </span>
+        </header>
+        <Lines text={document} />
+      </section>
+      <aside class="stack" aria-label="What we made of it">
+        {warnings.length > 0 && (
+          <section class="card pad" aria-labelledby="warnings">
+            <h2 id="warnings">{plural(warnings.length, 'warning')}</h2>
+            <ul class="plain">
+              {warnings.map(({ code, message }) => (
+                <li key={code}>
+                  <span class="code">{code}</span> {message}
+                </li>
+              ))}
+            </ul>
+          </section>
+        )}
+        <section class="card pad" aria-labelledby="made">
+          <h2 id="made">What we made of it</h2>
+          <dl class="fields">
+            <FieldRow name="name" value={token.name} />
+            <FieldRow name="description" value={token.description} />
+            <FieldRow name="image" value={token.imageUrl} />
+            <FieldRow name="animation" value={token.animationUrl} />
+            <FieldRow name="external URL" value={token.externalUrl} />
+            <FieldRow name="background colour" value={token.backgroundColor} />
+            <div>
+              <dt>traits</dt>
+              <dd>{formatCount(token.attributes.length)}</dd>
+            </div>
+          </dl>
+        </section>
+      </aside>
+    </div>
+  );
+}
+
+function FieldRow({ name, value }: { name: string; value: string | null }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value === null ? <span class="faint">none</span> : <Foreign text={value} max={300} />}</dd>
+    </div>
+  );
+}
+
+/** Text with the numbers of its lines. Each line is cut on its own: a document can be one line of megabytes. */
+function Lines({ text }: { text: string }) {
+  return (
+    <div class="doc" tabindex={0} role="group" aria-label="Document">
+      {text.split('\n').map((line, index) => (
+        <div key={index}>
+          <span aria-hidden="true">{index + 1}</span>
+          <span>
+            <Foreign text={line} max={4000} />
+          </span>
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,154 @@
+import type { Session, WebhookList } from '../../src/wire/index.js';
+import { LIST_MS, useRead } from '../data/queries.js';
+import { Foreign, ForeignName } from '../parts/foreign.js';
+import { Head } from '../parts/head.js';
+import { BoundedCount, Empty, Loaded } from '../parts/states.js';
+import { Cell, Row, RowLink, Table } from '../parts/table.js';
+import { Age, Ago } from '../parts/time.js';
+import { Pill, WEBHOOK_SIGNS } from '../parts/verdict.js';
+import { formatCount, plural } from '../text/numbers.js';
+
+/** Are webhooks and consumers behind, and why? */
+export function WebhooksPage({ session }: { session: Session }) {
+  const list = useRead<WebhookList>('webhooks', LIST_MS);
+  const isOperator = session.person?.kind === 'operator';
+  return (
+    <>
+      <Head title="Webhooks" tabTitle="Webhooks" path={[{ text: 'Webhooks' }]}>
+        <p class="lede">
+          {isOperator
+            ? 'Who is told of changes, and who is behind.'
+            : 'Where your project is told of changes. Their queries are hidden, because they can be secret.'}
+        </p>
+      </Head>
+      <Loaded read={list}>
+        {({ rows, consumers }) => (
+          <div class="stack">
+            <section class="card" aria-label="Webhooks">
+              {rows.length === 0 ? (
+                <Empty icon="hook" title="No webhook is registered">
+                  <p>
+                    Projects register them with <span class="mono">POST /v1/webhooks</span>.
+                  </p>
+                </Empty>
+              ) : (
+                <Table
+                  label="Webhooks"
+                  heads={[
+                    'URL',
+                    'State',
+                    'Events',
+                    { text: 'Behind', isNumber: true },
+                    { text: 'Last delivery', isNumber: true },
+                  ]}
+                >
+                  {rows.map((webhook) => (
+                    <WebhookRow key={webhook.id} webhook={webhook} />
+                  ))}
+                </Table>
+              )}
+            </section>
+            {consumers.length > 0 && <Consumers consumers={consumers} />}
+          </div>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function WebhookRow({ webhook }: { webhook: WebhookList['rows'][number] }) {
+  const { lastDelivery, failingSince } = webhook;
+  return (
+    <Row>
+      <Cell>
+        <RowLink href={`/webhooks/${webhook.id}`}>
+          <span>
+            <b class="mono">
+              <ForeignName text={webhook.url} />
+            </b>
+            {webhook.project && <small>{webhook.project.name}</small>}
+          </span>
+        </RowLink>
+      </Cell>
+      <Cell>
+        <Pill {...WEBHOOK_SIGNS[webhook.state]} />
+        {failingSince !== null && (
+          <small class="under">
+            for <Age at={failingSince} />, {plural(webhook.failures, 'try', 'tries')}
+          </small>
+        )}
+      </Cell>
+      <Cell isWide>
+        <span class="diff">
+          {webhook.types.map((type) => (
+            <span key={type} class="code">
+              {type}
+            </span>
+          ))}
+        </span>
+        {webhook.lastError !== null && webhook.state !== 'good' && (
+          <small class="under">
+            <Foreign text={webhook.lastError} />
+          </small>
+        )}
+      </Cell>
+      <Cell isNumber label="Behind">
+        <BoundedCount count={webhook.behind} />
+      </Cell>
+      <Cell isNumber hide>
+        {lastDelivery === null ? (
+          <span class="faint">–</span>
+        ) : (
+          <>
+            {lastDelivery.status ?? lastDelivery.reason ?? '–'}
+            <small>
+              <Ago at={lastDelivery.at} />
+            </small>
+          </>
+        )}
+      </Cell>
+    </Row>
+  );
+}
+
+function Consumers({ consumers }: { consumers: WebhookList['consumers'] }) {
+  return (
+    <section class="card" aria-labelledby="consumers">
+      <header>
+        <h2 id="consumers">Consumers</h2>
+        <span class="muted">functions of the application that receive events</span>
+      </header>
+      <Table
+        label="Consumers"
+        heads={['Name', 'State', { text: 'Failures', isNumber: true }, { text: 'Behind', isNumber: true }]}
+      >
+        {consumers.map(({ name, behind, failures, failingSince, lastError }) => (
+          <Row key={name}>
+            <Cell>
+              <b class="mono">{name}</b>
+            </Cell>
+            <Cell>
+              <Pill {...WEBHOOK_SIGNS[failingSince === null ? 'good' : 'failing']} />
+              {failingSince !== null && (
+                <small class="under">
+                  for <Age at={failingSince} />
+                </small>
+              )}
+              {lastError !== null && failingSince !== null && (
+                <small class="under">
+                  <Foreign text={lastError} />
+                </small>
+              )}
+            </Cell>
+            <Cell isNumber hide>
+              {formatCount(failures)}
+            </Cell>
+            <Cell isNumber label="Behind">
+              <BoundedCount count={behind} />
+            </Cell>
+          </Row>
+        ))}
+      </Table>
+    </section>
+  );
+}

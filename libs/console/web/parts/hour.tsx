@@ -1,0 +1,30 @@
+import type { ComponentChildren } from 'preact';
+import type { Limits } from '../../src/wire/index.js';
+import { formatCount } from '../text/numbers.js';
+import { formatMinute } from '../text/times.js';
+import { Meter } from './bar.js';
+
+type Hour = Limits['hour'];
+
+export function HourCard({ hour, title, children }: { hour: Hour; title: string; children?: ComponentChildren }) {
+  const { limit, used, remaining, resetsAt } = hour;
+  return (
+    <section class="card pad" aria-labelledby="hour">
+      <div class="row">
+        <h2 id="hour">{title}</h2>
+        {resetsAt !== null && <span class="faint small">until {formatMinute(resetsAt)}</span>}
+      </div>
+      <Meter used={used} limit={limit} label={`${formatCount(used)} of ${formatCount(limit)} tokens used`} />
+      <p class="muted small">
+        <b class="strong">{formatCount(remaining)}</b> of {formatCount(limit)} tokens left.{children}
+      </p>
+    </section>
+  );
+}
+
+/** "the 18,000 tokens that are left of the hour of Aeon Studio, which ends at 14:47." */
+export function hourSentence({ remaining, resetsAt }: Hour, project: string | null): string {
+  const whose = project === null ? 'your hour' : `the hour of ${project}`;
+  const end = resetsAt === null ? '' : `, which ends at ${formatMinute(resetsAt)}`;
+  return `the ${formatCount(remaining)} tokens that are left of ${whose}${end}.`;
+}

@@ -1,0 +1,81 @@
+import { Link } from 'wouter-preact';
+import { Copy, ForeignName } from './foreign.js';
+
+interface CollectionName {
+  id: string;
+  chainId: number;
+  address: string;
+  name: string | null;
+}
+
+const CHAINS: Readonly<Record<number, string>> = {
+  1: 'Ethereum',
+  10: 'OP Mainnet',
+  137: 'Polygon',
+  8453: 'Base',
+  13371: 'Immutable zkEVM',
+  13473: 'Immutable zkEVM Testnet',
+  42161: 'Arbitrum One',
+  11155111: 'Sepolia',
+};
+
+export function chainName(chainId: number): string {
+  return CHAINS[chainId] ?? `chain ${chainId}`;
+}
+
+export function shortAddress(address: string): string {
+  return `${address.slice(0, 6)}…${address.slice(-4)}`;
+}
+
+/** Its name, or the ends of its address. */
+export function nameOf({ name, address }: Pick<CollectionName, 'name' | 'address'>): string {
+  return name ?? shortAddress(address);
+}
+
+export function CollectionLabel({ collection }: { collection: CollectionName }) {
+  return collection.name === null ? (
+    <span class="mono">{shortAddress(collection.address)}</span>
+  ) : (
+    <ForeignName text={collection.name} />
+  );
+}
+
+export function tokenPath({ chainId, address }: Pick<CollectionName, 'chainId' | 'address'>, tokenId: string): string {
+  return `/tokens/${chainId}/${address}/${tokenId}`;
+}
+
+export function hostPath(host: string): string {
+  return `/hosts/${encodeURIComponent(host)}`;
+}
+
+/** A contract: `chain:1/0x…` is a host to the queue, and not what a person calls so. */
+export function HostName({ host }: { host: string }) {
+  const [, chainId, address] = /^chain:(\d+)\/(0x[0-9a-f]+)$/.exec(host) ?? [];
+  if (chainId && address) {
+    return (
+      <>
+        Contract <span class="mono">{shortAddress(address)}</span> on {chainName(Number(chainId))}
+      </>
+    );
+  }
+  if (host === 'ipfs:') return <>IPFS gateways</>;
+  if (host === 'ar:') return <>Arweave gateways</>;
+  return <ForeignName text={host} />;
+}
+
+export function hostText(host: string): string {
+  const [, chainId, address] = /^chain:(\d+)\/(0x[0-9a-f]+)$/.exec(host) ?? [];
+  if (chainId && address) return `Contract ${shortAddress(address)} on ${chainName(Number(chainId))}`;
+  return { 'ipfs:': 'IPFS gateways', 'ar:': 'Arweave gateways' }[host] ?? host;
+}
+
+export function AddressLink({ collection }: { collection: CollectionName }) {
+  return (
+    <>
+      <Link class="mono" href={`/refreshes?collection=${collection.id}`}>
+        {shortAddress(collection.address)}
+      </Link>
+      <Copy text={collection.address} what="address" /> on {chainName(collection.chainId)}
+    </>
+  );
+}

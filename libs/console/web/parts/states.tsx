@@ -1,0 +1,140 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { Link } from 'wouter-preact';
+import type { Read } from '../data/queries.js';
+import { plural } from '../text/numbers.js';
+import { Icon, type IconName } from './icon.js';
+
+/** Grey rows, but only if it takes a moment: what is there at once should not flicker. */
+export function Loading({ rows = 6 }: { rows?: number }) {
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), 300);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div class={isLate ? 'grey late' : 'grey'} role="status" aria-label="Loading">
+      {Array.from({ length: rows }, (_, index) => (
+        <i key={index} />
+      ))}
+    </div>
+  );
+}
+
+/** One sentence, and the next step. */
+export function Empty({
+  icon = 'check',
+  title,
+  children,
+}: {
+  icon?: IconName;
+  title: string;
+  children?: ComponentChildren;
+}) {
+  return (
+    <div class="state">
+      <Icon name={icon} />
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+/** The filters leave nothing; without them there may be something. */
+export function FilteredToNothing({
+  what,
+  clear,
+  children,
+}: {
+  what: string;
+  clear: string;
+  children?: ComponentChildren;
+}) {
+  return (
+    <Empty icon="search" title={`No ${what} with these filters`}>
+      {children}
+      <Link class="btn small" href={clear}>
+        Clear filters
+      </Link>
+    </Empty>
+  );
+}
+
+/** Not yours or not there: one page, the same words. */
+export function NotFound({ what = 'page' }: { what?: string }) {
+  return (
+    <div class="card">
+      <div class="state">
+        <Icon name="search" />
+        <h1>There is no such {what}</h1>
+        <p>
+          It may have been removed after its retention, or belong to somebody else. Search for it above, or start from
+          the overview.
+        </p>
+        <Link class="btn small" href="/">
+          Overview
+        </Link>
+      </div>
+    </div>
+  );
+}
+
+function Failed({ read }: { read: Read<unknown> }) {
+  const { message, requestId } = read.error!;
+  return (
+    <div class="state" role="alert">
+      <Icon name="warn" />
+      <h2>{message}</h2>
+      {requestId && (
+        <p class="small">
+          Request <span class="mono">{requestId}</span>: the log of the service has more.
+        </p>
+      )}
+      <button type="button" class="btn small" aria-busy={read.isFetching} onClick={() => void read.refetch()}>
+        Retry
+      </button>
+    </div>
+  );
+}
+
+/** A part of a page, as soon as its data is there. What was loaded stays, whatever happens later. */
+export function Loaded<Body>({
+  read,
+  rows,
+  children,
+}: {
+  read: Read<Body>;
+  rows?: number;
+  children: (body: Body) => ComponentChildren;
+}) {
+  if (read.data === undefined) {
+    return read.error ? <Failed read={read} /> : <Loading {...(rows !== undefined && { rows })} />;
+  }
+  return <div class={read.isPlaceholderData ? 'fog' : undefined}>{children(read.data)}</div>;
+}
+
+/** A whole page, which may not be there, or not for this person. */
+export function LoadedPage<Body>({
+  read,
+  what,
+  children,
+}: {
+  read: Read<Body>;
+  what: string;
+  children: (body: Body) => ComponentChildren;
+}) {
+  if (read.error?.status === 404 || read.error?.status === 400) return <NotFound what={what} />;
+  if (read.data === undefined || read.isPlaceholderData) {
+    return <div class="card">{read.error ? <Failed read={read} /> : <Loading />}</div>;
+  }
+  return <>{children(read.data)}</>;
+}
+
+export function BoundedCount({ count: { count, isMore } }: { count: { count: number; isMore: boolean } }) {
+  return <>{formatBounded({ count, isMore })}</>;
+}
+
+export function formatBounded({ count, isMore }: { count: number; isMore: boolean }, one?: string): string {
+  const text = one === undefined ? count.toLocaleString('en') : plural(count, one);
+  return isMore ? text.replace(/^[\d,]+/, '$&+') : text;
+}

@@ -1,0 +1,2 @@
+/** Vite makes a file of them, and the shell links it. */
+declare module '*.css';

@@ -1,0 +1,49 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { inTransaction } from './transaction.js';
+
+const reads = new AsyncLocalStorage<EntityManager>();
+
+/** What a bounded read may take. */
+export interface ReadLimits {
+  /** Of each statement. A lower `statement_timeout` of the connection stays. */
+  statementTimeoutMs: number;
+}
+
+/**
+ * Runs `work` in one read-only transaction whose statements are cancelled after a time: all that it reads through `readingFrom` is of
+ * one transaction. `now` is the clock of the database.
+ */
+export async function boundedRead<Result>(
+  em: EntityManager,
+  { statementTimeoutMs }: ReadLimits,
+  work: (now: Date) => Promise<Result>,
+): Promise<Result> {
+  return inTransaction(em, async (transaction) => {
+    const { rows } = await sql<{ now: Date | string }>`
+      select now() as now, set_config('transaction_read_only', 'on', true),
+        set_config(
+          'statement_timeout',
+          (select case when setting::int between 1 and ${statementTimeoutMs}::int then setting else ${String(statementTimeoutMs)} end
+           from pg_settings where name = 'statement_timeout'),
+          true
+        )`.execute(transaction.getKysely());
+    return reads.run(transaction, () => work(new Date(rows[0]!.now)));
+  });
+}
+
+/** The EntityManager for statements that only read: inside of a bounded read that of its transaction, otherwise a fork. */
+export function readingFrom(em: EntityManager): EntityManager {
+  const transaction = reads.getStore();
+  return transaction && transaction.getDriver() === em.getDriver() ? transaction : em.fork();
+}
+
+/** As `inTransaction`, for `work` that only reads: inside of a bounded read in its transaction. */
+export async function inReadTransaction<Result>(
+  em: EntityManager,
+  work: (em: EntityManager) => Promise<Result>,
+): Promise<Result> {
+  const transaction = reads.getStore();
+  return transaction && transaction.getDriver() === em.getDriver() ? work(transaction) : inTransaction(em, work);
+}

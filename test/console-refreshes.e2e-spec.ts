@@ -1,0 +1,438 @@
+import { parse } from './support/csv.js';
+import type { z } from 'zod';
+import {
+  newRefreshSchema,
+  refreshDetailsSchema,
+  refreshListSchema,
+  refreshReasonsSchema,
+  refreshTokensSchema,
+} from '../libs/console/src/wire/index.js';
+import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { requestRefresh } from './support/project-api.js';
+import { refreshOnce } from './support/refresh-steps.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
+const MAX_TOKEN_ID = String(2n ** 256n - 1n);
+
+let test: TestApp;
+let operator: ConsoleVisitor;
+beforeAll(async () => {
+  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
+  operator = await new ConsoleVisitor(test.app).asOperator();
+});
+afterAll(() => test.stop());
+beforeEach(() => test.metadataApi.forgetScripts());
+
+const ids = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
+const aPartner = (project: TestProject) => new ConsoleVisitor(test.app).withApiKey(project.apiKey);
+
+/** A refresh of tokens 1 to 12: 2 not JSON, 3 to 6 and 9 not found, 12 with a server error. */
+async function aRefreshWithFailures() {
+  const project = await test.aProject({ tokens: ids(1, 12) });
+  test.metadataApi.respond('2', 200, '{"name": "cut');
+  for (const id of ['3', '4', '5', '6', '9']) test.metadataApi.respond(id, 404, 'not here');
+  test.metadataApi.respond('12', 500, 'oh no');
+  return { project, refreshId: await refreshOnce(test, project, ids(1, 12)) };
+}
+
+const readDetails = async (visitor: ConsoleVisitor, refreshId: string) =>
+  (await visitor.read(`refreshes/${refreshId}`, refreshDetailsSchema)).refresh;
+
+describe('a refresh', () => {
+  it('an operator and its partner see what it is, whose it is, how far it is and what they may do', async () => {
+    const { project, refreshId } = await aRefreshWithFailures();
+    const [ofOperator, ofPartner] = [
+      await readDetails(operator, refreshId),
+      await readDetails(await aPartner(project), refreshId),
+    ];
+
+    expect(ofOperator).toMatchObject({
+      id: refreshId,
+      project: { id: project.id, name: 'Studio' },
+      collection: { id: project.collectionId, chainId: 1, address: project.collectionAddress, name: null },
+      state: 'completed',
+      total: 12,
+      succeeded: 5,
+      failed: 7,
+      pending: 0,
+      verdicts: { updated: 5, failed: 7 },
+      trigger: 'api',
+      host: null,
+      maxAttempts: 3,
+      hour: { limit: 30_000, used: 12, remaining: 29_988 },
+      actions: { retry: 7, cancel: false, pause: false, resume: false },
+    });
+    expect(ofOperator.story.map(({ kind }) => kind)).toEqual(['completed', 'first_failure', 'accepted']);
+    expect(ofPartner).toEqual({ ...ofOperator, project: null });
+  });
+
+  it('a refresh that waits names its host, and can be cancelled', async () => {
+    const project = await test.aProject({ tokens: ids(1, 3) });
+    const refreshId = await requestRefresh(test.app, project, ids(1, 3));
+
+    expect(await readDetails(operator, refreshId)).toMatchObject({
+      state: 'queued',
+      pending: 3,
+      tryingAgain: 0,
+      host: { host: test.metadataApi.host, cooldown: null, concurrency: { limit: 8 } },
+      actions: { retry: null, cancel: true, pause: true, resume: false },
+    });
+    await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
+    await test.worker.runOnce();
+  });
+
+  it('a host in cooldown is named with its end, and the tokens that failed once are trying again [K25] [K31]', async () => {
+    const project = await test.aProject({ tokens: ids(1, 2) });
+    test.metadataApi.script('1', { status: 429, body: '', headers: { 'retry-after': '30' } });
+    const refreshId = await refreshOnce(test, project, ['1']);
+
+    const details = await readDetails(operator, refreshId);
+    const { rows } = await operator.read(`refreshes/${refreshId}/tokens?verdict=pending`, refreshTokensSchema);
+
+    expect(details).toMatchObject({
+      state: 'queued',
+      failed: 0,
+      pending: 1,
+      tryingAgain: 1,
+      cooldown: { host: test.metadataApi.host },
+    });
+    expect(details.waits).toEqual([expect.stringMatching(/^The host 127\.0\.0\.1:\d+ asked for a pause/)]);
+    expect(details.story[0]).toMatchObject({ kind: 'cooldown', until: details.cooldown!.until });
+    expect(rows).toMatchObject([
+      { tokenId: '1', verdict: 'pending', attempts: 1, response: { statusCode: 429, reason: 'status_429' } },
+    ]);
+    expect(Date.parse(rows[0]!.nextAttemptAt!)).toBeGreaterThan(Date.now());
+    await test.database.query("update nft_metadata.metadata_hosts set cooldown_until = '-infinity'");
+    await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
+    await test.worker.runOnce();
+  });
+
+  it('three reasons are three rows with advice, an example and runs of ids, the most frequent first [K26]', async () => {
+    const { refreshId } = await aRefreshWithFailures();
+    const { reasons } = await operator.read(`refreshes/${refreshId}/reasons`, refreshReasonsSchema);
+
+    expect(reasons.map(({ reason, count, runs }) => ({ reason, count, runs }))).toEqual(
+      [
+        {
+          reason: 'status_404',
+          count: 5,
+          runs: [
+            { from: '3', to: '6' },
+            { from: '9', to: '9' },
+          ],
+        },
+        { reason: 'status_500', count: 1, runs: [{ from: '12', to: '12' }] },
+        { reason: 'invalid_json', count: 1, runs: [{ from: '2', to: '2' }] },
+      ].toSorted((one, other) => other.count - one.count || order(one.reason) - order(other.reason)),
+    );
+    expect(reasons[0]).toMatchObject({
+      title: 'Your server has no document for these tokens',
+      advice: 'Publish it, or check the metadata URL and the ids.',
+      hasAllRuns: true,
+      example: { tokenId: '3', statusCode: 404, body: 'not here' },
+    });
+    expect(reasons.reduce((sum, { count }) => sum + count, 0)).toBe((await readDetails(operator, refreshId)).failed);
+    const shown = await operator.read(`refreshes/${refreshId}/tokens?reason=status_404`, refreshTokensSchema);
+    expect(shown.rows.map(({ tokenId }) => tokenId)).toEqual(['3', '4', '5', '6', '9']);
+  });
+
+  it('its tokens are pages in the order of their ids, with name, hash, change and last response', async () => {
+    const project = await test.aProject({ tokens: [...ids(1, 60), MAX_TOKEN_ID] });
+    const refreshId = await refreshOnce(test, project, [...ids(1, 60), MAX_TOKEN_ID]);
+
+    const first = await operator.read(`refreshes/${refreshId}/tokens`, refreshTokensSchema);
+    const second = await operator.read(`refreshes/${refreshId}/tokens?cursor=${first.next}`, refreshTokensSchema);
+
+    expect(first).toMatchObject({ order: 'token_id', searchedTo: null });
+    expect(first.rows[0]).toMatchObject({
+      tokenId: '1',
+      name: 'Token 1',
+      contentHash: expect.any(String) as string,
+      verdict: 'updated',
+      attempts: 1,
+      change: { changedFields: expect.arrayContaining(['name', 'image_url']) as string[], hasAllTraits: true },
+      response: { outcome: 'fetched', statusCode: 200 },
+    });
+    expect([...first.rows, ...second.rows].map(({ tokenId }) => tokenId)).toEqual([...ids(1, 60), MAX_TOKEN_ID]);
+    expect(second.next).toBeNull();
+  });
+
+  it('while it runs, the tokens that were requested last come first [K32]', async () => {
+    const project = await test.aProject({ tokens: ids(1, 3) });
+    test.metadataApi.script('2', { status: 429, body: '' }, { status: 200, body: { name: 'Two' } });
+    const refreshId = await refreshOnce(test, project, ['1', '2', '3']);
+    const latest = async () => {
+      const { rows, order } = await operator.read(`refreshes/${refreshId}/tokens?order=latest`, refreshTokensSchema);
+      return [order, ...rows.map(({ tokenId, verdict }) => `${tokenId} ${verdict}`)];
+    };
+
+    const running = await latest();
+    await test.database.advance(60);
+    await test.worker.runOnce();
+
+    expect(running[0]).toBe('latest');
+    expect(new Set(running)).toEqual(new Set(['latest', '1 updated', '2 pending', '3 updated']));
+    expect(await latest()).toEqual(['token_id', '1 updated', '2 updated', '3 updated']);
+  });
+
+  it('all tokens come as CSV to the last digit, and no cell is a formula for a spreadsheet [K33] [K35]', async () => {
+    const project = await test.aProject({ tokens: [...ids(1, 3), MAX_TOKEN_ID] });
+    const formula = '=HYPERLINK("http://evil.example")';
+    test.metadataApi.respond('1', 200, { name: 'x', attributes: [{ trait_type: formula, value: '@evil' }] });
+    test.metadataApi.respond('2', 404, '');
+    const refreshId = await refreshOnce(test, project, [...ids(1, 3), MAX_TOKEN_ID]);
+
+    const response = await operator.get(`refreshes/${refreshId}/tokens`, { accept: 'text/csv' });
+    const failed = await operator.get(`refreshes/${refreshId}/tokens.csv?verdict=failed`);
+
+    expect(response.headers).toMatchObject({
+      'content-type': 'text/csv; charset=utf-8',
+      'content-disposition': `attachment; filename="refresh-${refreshId}.csv"`,
+    });
+    const cells = parse(response.text);
+    expect(cells.slice(1).map(([tokenId]) => tokenId)).toEqual(['1', '2', '3', MAX_TOKEN_ID]);
+    expect(cells.flat().filter((cell) => /^[=+\-@]/.test(cell))).toEqual([]);
+    expect(response.text).toContain('HYPERLINK');
+    expect(
+      parse(failed.text)
+        .slice(1)
+        .map(([tokenId]) => tokenId),
+    ).toEqual(['2']);
+  });
+
+  it('its counts add up in every read while workers write [K24]', async () => {
+    const tokens = ids(1, 400);
+    const project = await test.aProject({ tokens });
+    for (const id of ids(1, 40)) test.metadataApi.respond(id, 404, '');
+    const refreshId = await requestRefresh(test.app, project, tokens);
+    const processed: number[] = [];
+    let isDone = false;
+
+    const work = test.worker.runOnce().finally(() => (isDone = true));
+    while (!isDone) {
+      const { total, succeeded, failed, cancelled, pending, verdicts } = await readDetails(operator, refreshId);
+      expect(succeeded + failed + cancelled + pending).toBe(total);
+      expect(Object.values(verdicts).reduce((sum, count) => sum + count, 0)).toBe(total - pending);
+      processed.push(total - pending);
+    }
+    await work;
+
+    expect(processed).toEqual(processed.toSorted((one, other) => one - other));
+    expect(await readDetails(operator, refreshId)).toMatchObject({ succeeded: 360, failed: 40, pending: 0 });
+  });
+
+  it('who has it already gets 304, until something has changed', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const endpoint = `refreshes/${refreshId}`;
+    const { headers } = await operator.get(endpoint).expect(200);
+    const known = { 'if-none-match': headers['etag']! };
+
+    const same = await operator.get(endpoint, known).expect(304);
+    await test.worker.runOnce();
+
+    expect(same.text).toBe('');
+    expect(headers['x-nft-console-build']).toMatch(/^[\w-]{12}$/);
+    await operator.get(endpoint, known).expect(200);
+  });
+});
+
+describe('the list of refreshes', () => {
+  const listOf = async (visitor: ConsoleVisitor, query = '') => visitor.read(`refreshes${query}`, refreshListSchema);
+  const idsOf = ({ rows }: z.output<typeof refreshListSchema>) => rows.map(({ id }) => id);
+
+  it('it has all projects for an operator, one for a partner, newest first, and filters narrow it', async () => {
+    const [one, other] = [await test.aProject({ tokens: ['1', '2'] }), await test.aProject({ tokens: ['1'] })];
+    test.metadataApi.respond('2', 404, '');
+    const failed = await refreshOnce(test, one, ['2']);
+    const done = await refreshOnce(test, one, ['1']);
+    const running = await requestRefresh(test.app, one, ['1']);
+    const ofOther = await requestRefresh(test.app, other, ['1']);
+
+    expect(idsOf(await listOf(operator)).slice(0, 4)).toEqual([ofOther, running, done, failed]);
+    expect(idsOf(await listOf(await aPartner(one)))).toEqual([running, done, failed]);
+    expect(idsOf(await listOf(operator, `?project=${one.id}&status=running`))).toEqual([running]);
+    expect(idsOf(await listOf(operator, `?project=${one.id}&status=done`))).toEqual([done, failed]);
+    expect(idsOf(await listOf(operator, `?collection=${one.collectionId}&status=with-failures`))).toEqual([failed]);
+    expect(idsOf(await listOf(operator, `?project=${one.id}&trigger=event`))).toEqual([]);
+    expect(idsOf(await listOf(operator, `?project=${one.id}&trigger=all`))).toEqual([running, done, failed]);
+    await operator.get('refreshes?status=wrong').expect(400);
+    await operator.get('refreshes?cursor=wrong').expect(400);
+    await test.worker.runOnce();
+  });
+
+  it('pages follow each other, with and without a filter', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const all: string[] = [];
+    for (let count = 0; count < 120; count += 1) all.unshift(await requestRefresh(test.app, project, ['1']));
+    const partner = await aPartner(project);
+
+    for (const filter of ['', '&status=running', '&trigger=all']) {
+      const found: string[] = [];
+      for (let cursor: string | null = ''; cursor !== null;) {
+        const page: z.output<typeof refreshListSchema> = await listOf(partner, `?cursor=${cursor}${filter}`);
+        found.push(...idsOf(page));
+        cursor = page.next;
+      }
+      expect(found).toEqual(all);
+    }
+    await test.worker.runOnce();
+  });
+
+  it('a partner without a refresh is told one of its collections', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+
+    expect(await listOf(await aPartner(project))).toMatchObject({
+      rows: [],
+      next: null,
+      firstCollection: { address: project.collectionAddress },
+    });
+  });
+});
+
+describe('actions', () => {
+  it('a partner retries one reason: a new refresh has exactly these tokens, and counts towards the hour [K29]', async () => {
+    const { project, refreshId } = await aRefreshWithFailures();
+    const partner = await aPartner(project);
+    test.metadataApi.forgetScripts();
+
+    const made = expectShape(
+      newRefreshSchema,
+      await partner.post(`refreshes/${refreshId}/retry`, { reasons: ['status_404'] }),
+    );
+    await test.worker.runOnce();
+
+    const { rows } = await partner.read(`refreshes/${made.refreshId}/tokens`, refreshTokensSchema);
+    expect(rows.map(({ tokenId, verdict }) => `${tokenId} ${verdict}`)).toEqual(
+      ['3', '4', '5', '6', '9'].map((id) => `${id} updated`),
+    );
+    expect(await readDetails(partner, made.refreshId)).toMatchObject({
+      retryOf: refreshId,
+      trigger: 'retry',
+      hour: { used: 17 },
+    });
+  });
+
+  it('a retry above what is left of the hour is refused before anything is made, and says when it works [K30]', async () => {
+    const { project, refreshId } = await aRefreshWithFailures();
+    const partner = await aPartner(project);
+    await test.database.query('update nft_metadata.projects set tokens_per_hour = 14 where id = $1', [project.id]);
+
+    const refused = await partner.post(`refreshes/${refreshId}/retry`);
+
+    expect(refused.status).toBe(429);
+    expect(refused.body).toMatchObject({
+      code: 'limit_reached',
+      message: expect.stringMatching(/left until \d{4}-/) as string,
+    });
+    expect((await partner.read('refreshes', refreshListSchema)).rows).toHaveLength(1);
+    // An operator's retry may be free.
+    expectShape(newRefreshSchema, await operator.post(`refreshes/${refreshId}/retry`, { charge: false }));
+    await operator.post(`refreshes/${refreshId}/retry`, { charge: true }).expect(429);
+    await test.worker.runOnce();
+  });
+
+  it('a refresh is paused, resumed and cancelled, and what is too late is refused in a sentence', async () => {
+    const project = await test.aProject({ tokens: ids(1, 3) });
+    const refreshId = await requestRefresh(test.app, project, ids(1, 3));
+    const partner = await aPartner(project);
+    const act = async (action: string) =>
+      expectShape(refreshDetailsSchema, await partner.post(`refreshes/${refreshId}/${action}`)).refresh;
+
+    expect(await act('pause')).toMatchObject({
+      state: 'paused',
+      actions: { pause: false, resume: true, cancel: true },
+    });
+    expect(await act('resume')).toMatchObject({ state: 'queued', actions: { pause: true, resume: false } });
+    expect(await act('cancel')).toMatchObject({ state: 'cancelling', actions: { cancel: false } });
+    await test.worker.runOnce();
+    expect(await readDetails(partner, refreshId)).toMatchObject({ state: 'cancelled', cancelled: 3 });
+    expect((await partner.post(`refreshes/${refreshId}/pause`).expect(409)).body).toMatchObject({ code: 'conflict' });
+  });
+
+  it('each action is logged with who, what, whose and how it ended, also when it was refused [K23]', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const refreshId = await requestRefresh(test.app, project, ['1']);
+    const partner = await aPartner(project);
+    await test.database.query('delete from nft_metadata.console_actions');
+
+    await operator.post(`refreshes/${refreshId}/pause`).expect(200);
+    await partner.post(`refreshes/${refreshId}/retry`).expect(409);
+    await partner.post(`refreshes/${UNKNOWN}/cancel`).expect(404);
+    await partner.post('refreshes/no-id/cancel').expect(404);
+
+    expect(
+      await test.database.query(
+        'select who, action, target, outcome, project_id from nft_metadata.console_actions order by id',
+      ),
+    ).toEqual([
+      { who: 'Mira', action: 'refresh.pause', target: refreshId, outcome: 'done', project_id: project.id },
+      { who: 'Studio', action: 'refresh.retry', target: refreshId, outcome: 'conflict', project_id: project.id },
+      { who: 'Studio', action: 'refresh.cancel', target: UNKNOWN, outcome: 'not_found', project_id: project.id },
+      { who: 'Studio', action: 'refresh.cancel', target: 'no-id', outcome: 'not_found', project_id: project.id },
+    ]);
+    await operator.post(`refreshes/${refreshId}/resume`).expect(200);
+    await test.worker.runOnce();
+  });
+});
+
+it('a partner gets the same for another’s refresh as for one that does not exist, whatever the request [K20]', async () => {
+  const { project, refreshId } = await aRefreshWithFailures();
+  const stranger = await aPartner(await test.aProject({ tokens: ['1'] }));
+  const bodyOf = async (endpoint: string, isPost = false) => {
+    const { status, body } = await (isPost ? stranger.post(endpoint) : stranger.get(endpoint));
+    return { status, ...(body as object), requestId: undefined };
+  };
+
+  for (const below of ['', '/reasons', '/tokens', '/tokens?reason=status_404', '/tokens.csv']) {
+    const ofOther = await bodyOf(`refreshes/${refreshId}${below}`);
+    expect(ofOther.status).toBe(404);
+    expect(ofOther).toEqual(await bodyOf(`refreshes/${UNKNOWN}${below}`));
+  }
+  for (const action of ['retry', 'cancel', 'pause', 'resume']) {
+    expect(await bodyOf(`refreshes/${refreshId}/${action}`, true)).toEqual(
+      await bodyOf(`refreshes/${UNKNOWN}/${action}`, true),
+    );
+  }
+  const { next } = await operator.read('refreshes', refreshListSchema);
+  for (const filter of [
+    `project=${project.id}`,
+    `collection=${project.collectionId}`,
+    'trigger=all',
+    `cursor=${next ?? ''}`,
+  ]) {
+    expect((await stranger.read(`refreshes?${filter}`, refreshListSchema)).rows).toEqual([]);
+  }
+});
+
+it('where nobody may act, no action is offered, and each is refused and logged [K22] [K23]', async () => {
+  const readOnly = await startApp(
+    {},
+    {
+      templateUrl: undefined,
+      variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, CONSOLE_MAY_ACT: 'false' },
+    },
+  );
+  const project = await readOnly.aProject({ tokens: ['1'] });
+  const refreshId = await requestRefresh(readOnly.app, project, ['1']);
+  const visitor = await new ConsoleVisitor(readOnly.app).asOperator();
+
+  expect(await readDetails(visitor, refreshId)).toMatchObject({
+    actions: { retry: null, cancel: false, pause: false, resume: false },
+  });
+  for (const action of ['retry', 'cancel', 'pause', 'resume'])
+    await visitor.post(`refreshes/${refreshId}/${action}`).expect(403);
+  const logged = await readOnly.database.query('select action, outcome from nft_metadata.console_actions order by id');
+  await readOnly.stop();
+
+  expect(logged).toEqual(
+    ['retry', 'cancel', 'pause', 'resume'].map((action) => ({ action: `refresh.${action}`, outcome: 'forbidden' })),
+  );
+});
+
+/** Reasons with the same count come in the order of their error codes. */
+function order(reason: string): number {
+  return ['status_500', 'invalid_json'].indexOf(reason);
+}

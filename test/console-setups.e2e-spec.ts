@@ -1,0 +1,334 @@
+import { createServer, request as forward, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  Injectable,
+  SetMetadata,
+  UnauthorizedException,
+  VersioningType,
+  Controller,
+  Get,
+  type CallHandler,
+  type CanActivate,
+  type ExecutionContext,
+  type INestApplication,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR, Reflector, RouterModule } from '@nestjs/core';
+import { SkipThrottle, ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
+import { NftRefreshConsoleModule } from '@app/console';
+import request from 'supertest';
+import type { App } from 'supertest/types.js';
+import { map } from 'rxjs';
+import { sessionSchema } from '../libs/console/src/wire/index.js';
+import { ADAPTERS, ConsoleVisitor, OPERATOR_SECRET, OWN_PAGE, startConsoleHost } from './support/console.js';
+import { createDatabase, type TestDatabase } from './support/database.js';
+import { startHostApp, type HostAppOptions } from './support/host-app.js';
+import { MetadataHost } from './support/metadata-host.js';
+
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'permissions-policy': 'camera=(), microphone=(), geolocation=()',
+  'x-robots-tag': 'noindex',
+};
+
+let database: TestDatabase;
+let metadataApi: MetadataHost;
+let app: INestApplication | undefined;
+beforeAll(async () => {
+  [database, metadataApi] = await Promise.all([createDatabase(), MetadataHost.start()]);
+});
+afterEach(async () => {
+  await app?.close();
+  app = undefined;
+});
+afterAll(async () => {
+  await metadataApi.close();
+  await database.drop();
+});
+
+const open = (path: string) =>
+  request(app!.getHttpServer() as App)
+    .get(path)
+    .redirects(0);
+
+/** The files that a page loads, as a browser at this address would find them. */
+function filesOf(html: string, address: string): string[] {
+  const base = new URL(/<base href="([^"]*)"/.exec(html)![1]!, address);
+  const found = [...html.matchAll(/(?:src|href)="([^"]+)"/g)]
+    .map(([, url]) => url!)
+    .filter((url) => !/^\.\.?\/$|^(\.\.\/)+$/.test(url));
+  return found.map((url) => new URL(url, base).href);
+}
+
+describe.each(ADAPTERS)('on %s', (_, load) => {
+  it('one line in an application gives it a page at /console/ [K1] [K2] [K5]', async () => {
+    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
+
+    for (const path of [
+      '/console/',
+      '/console/refreshes/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21',
+      '/console/hosts/ipfs%3A%2F',
+      '/console/a/b/c/',
+    ]) {
+      const { status, headers, text } = await open(path);
+      expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+      const files = filesOf(text, `http://shop.example${path}`);
+      expect(files.some((file) => file.endsWith('.js'))).toBe(true);
+      for (const file of files) {
+        expect(new URL(file).pathname).toMatch(/^\/console\//);
+        await open(new URL(file).pathname).expect(200);
+      }
+    }
+  });
+
+  it('/console leads to /console/ by a relative address, and an asset of another build is not there [K5]', async () => {
+    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
+
+    const { status, headers } = await open('/console?a=b');
+    expect([status, headers['location']]).toEqual([302, 'console/?a=b']);
+    await open('/console/assets/index-AAAAAAAA.js').expect(404);
+    await open('/console/assets/../console.module.js').expect(({ text }) => expect(text).not.toContain('import'));
+    await open('/console/..%2f..%2fpackage.json').expect(({ text }) => expect(text).toContain('<base href="./"'));
+  });
+
+  it('every response of the console has its headers, in place of those of the application, and nothing inline [K10]', async () => {
+    app = await startConsoleHost(
+      database,
+      metadataApi,
+      {},
+      {
+        adapter: await load(),
+        configure: (host) => host.use(asHelmet),
+      },
+    );
+    const shell = await open('/console/');
+    const script = filesOf(shell.text, 'http://shop.example/console/').find((file) => file.includes('/assets/'))!;
+    const responses: [request.Response, cacheControl: string][] = [
+      [shell, 'no-cache'],
+      [await open('/console'), 'no-cache'],
+      [await open('/console/assets/no-such-file.js'), 'no-cache'],
+      [await open(new URL(script).pathname), 'public, max-age=31536000, immutable'],
+      [await open('/console/api/session'), 'no-store'],
+      [await open('/console/api/refreshes'), 'no-store'],
+      [await new ConsoleVisitor(app).post('session', {}), 'no-store'],
+      [await new ConsoleVisitor(app).post('session', {}, { 'content-type': 'application/json' }), 'no-store'],
+    ];
+
+    for (const [{ headers }, cacheControl] of responses)
+      expect(headers).toMatchObject({ ...HEADERS, 'cache-control': cacheControl });
+    expect(shell.text).not.toMatch(/<style|<script(?![^>]* src=)|\son\w+=|javascript:|data:|\sstyle=/);
+  });
+
+  it('pages and files are compressed, and are not sent again to who has them', async () => {
+    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
+    const file = new URL(
+      filesOf((await open('/console/')).text, 'http://shop.example/console/').find(
+        (one) => one.endsWith('.js') && one.includes('/assets/'),
+      )!,
+    ).pathname;
+
+    const plain = await open(file).set('accept-encoding', 'identity');
+    const compressed = await open(file).set('accept-encoding', 'gzip');
+    const known = await open('/console/').set('if-none-match', (await open('/console/')).headers['etag']!);
+
+    expect(plain.headers['content-encoding']).toBeUndefined();
+    expect(compressed.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+    expect(compressed.text).toBe(plain.text);
+    expect(known.status).toBe(304);
+  });
+
+  it.each<[string, { console: string; host?: HostAppOptions; path?: string }]>([
+    ['a global prefix', { console: '/api/console', host: { configure: (host) => host.setGlobalPrefix('api') } }],
+    [
+      'a global prefix that excludes the console',
+      {
+        console: '/console',
+        host: { configure: (host) => host.setGlobalPrefix('api', { exclude: ['console', 'console/{*path}'] }) },
+      },
+    ],
+    [
+      'a global prefix with several parts',
+      { console: '/api/internal/console', host: { configure: (host) => host.setGlobalPrefix('/api/internal') } },
+    ],
+    [
+      'versions in paths',
+      {
+        console: '/console',
+        host: { configure: (host) => host.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' }) },
+      },
+    ],
+    ['another path', { console: '/internal/refresh-console', path: '/internal/refresh-console/' }],
+    [
+      'a path by RouterModule',
+      {
+        console: '/ops/console',
+        host: { module: { imports: [RouterModule.register([{ path: 'ops', module: NftRefreshConsoleModule }])] } },
+      },
+    ],
+  ])('the console works below %s without an option [K3]', async (__, { console: path, host, path: given }) => {
+    app = await startConsoleHost(
+      database,
+      metadataApi,
+      { ...(given && { path: given }) },
+      { ...host, adapter: await load() },
+    );
+
+    const { text } = await open(`${path}/refreshes/x`).expect(200);
+    for (const file of filesOf(text, `http://shop.example${path}/refreshes/x`))
+      await open(new URL(file).pathname).expect(200);
+    const visitor = await new ConsoleVisitor(app, path).asOperator();
+    expect(await visitor.read('session', sessionSchema)).toMatchObject({ person: { kind: 'operator' } });
+    await visitor.get('no-such-endpoint').expect(404);
+  });
+
+  it.each<[string, { outside: string; toInside: (path: string) => string; prefix?: string; inside: string }]>([
+    [
+      'strips a prefix',
+      { outside: '/ops/console', inside: '/console', toInside: (path) => path.replace(/^\/ops/, '') },
+    ],
+    [
+      'adds a prefix',
+      { outside: '/console', inside: '/api/console', prefix: 'api', toInside: (path) => `/api${path}` },
+    ],
+    [
+      'replaces a prefix',
+      {
+        outside: '/ops/console',
+        inside: '/api/console',
+        prefix: 'api',
+        toInside: (path) => path.replace(/^\/ops/, '/api'),
+      },
+    ],
+  ])('the console works behind a proxy that %s [K4]', async (__, { outside, toInside, prefix }) => {
+    app = await startConsoleHost(
+      database,
+      metadataApi,
+      {},
+      {
+        adapter: await load(),
+        configure: (host) => void (prefix && host.setGlobalPrefix(prefix)),
+      },
+    );
+    await app.listen(0, '127.0.0.1');
+    await using proxy = await startProxy(app, toInside);
+
+    const redirect = await fetch(`${proxy.url}${outside}`, { redirect: 'manual' });
+    expect(new URL(redirect.headers.get('location')!, `${proxy.url}${outside}`).pathname).toBe(`${outside}/`);
+    const address = `${proxy.url}${outside}/refreshes/x`;
+    for (const file of filesOf(await (await fetch(address)).text(), address))
+      expect([file, (await fetch(file)).status]).toEqual([file, 200]);
+    const session = `${proxy.url}${outside}/api/session`;
+    const body = JSON.stringify({ kind: 'operator_secret', secret: OPERATOR_SECRET });
+    const signedIn = await fetch(session, { method: 'POST', headers: OWN_PAGE, body });
+    const cookie = signedIn.headers.get('set-cookie')!;
+    // Without a path, a browser limits it to the directory of the endpoint.
+    expect([signedIn.status, /path|domain/i.test(cookie)]).toEqual([200, false]);
+    const read = await fetch(session, { headers: { cookie: cookie.split(';')[0]! } });
+    expect(await read.json()).toMatchObject({ person: { kind: 'operator' } });
+  });
+
+  it('the console works in an application that guards, wraps and throttles everything, and changes none of its routes [K6]', async () => {
+    app = await startConsoleHost(
+      database,
+      metadataApi,
+      { decorators: [Public(), SkipThrottle()] },
+      {
+        adapter: await load(),
+        module: {
+          imports: [ThrottlerModule.forRoot([{ ttl: 60_000, limit: 1 }])],
+          controllers: [ShopController],
+          providers: [
+            { provide: APP_GUARD, useClass: LoggedIn },
+            { provide: APP_GUARD, useClass: ThrottlerGuard },
+            { provide: APP_INTERCEPTOR, useClass: Envelope },
+          ],
+        },
+      },
+    );
+    const visitor = await new ConsoleVisitor(app).asOperator();
+
+    for (let times = 0; times < 3; times += 1) {
+      expect(await visitor.read('session', sessionSchema)).toMatchObject({ person: { kind: 'operator' } });
+      await open('/console/').expect(200);
+    }
+    await open('/shop').expect(401);
+    expect((await open('/shop').set('x-user', 'mira')).body).toEqual({ data: 'open' });
+    await open('/shop').set('x-user', 'mira').expect(429);
+    await open('/no-such-path').expect(404);
+  });
+
+  it('an application without the console has nothing of it [K8]', async () => {
+    app = await startHostApp(database, metadataApi, { adapter: await load() });
+
+    for (const path of ['/console', '/console/', '/console/api/session']) await open(path).expect(404);
+  });
+});
+
+const Public = () => SetMetadata('isPublic', true);
+
+@Injectable()
+class LoggedIn implements CanActivate {
+  constructor(private readonly reflector: Reflector) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (this.reflector.getAllAndOverride('isPublic', [context.getHandler(), context.getClass()])) return true;
+    if (context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-user']) return true;
+    throw new UnauthorizedException();
+  }
+}
+
+@Injectable()
+class Envelope implements NestInterceptor {
+  intercept(__: ExecutionContext, next: CallHandler) {
+    return next.handle().pipe(map((data: unknown) => ({ data })));
+  }
+}
+
+@Controller('shop')
+class ShopController {
+  @Get()
+  browse() {
+    return 'open';
+  }
+}
+
+/** What helmet sets by default. */
+function asHelmet(__: unknown, response: { setHeader(name: string, value: string): void }, next: () => void): void {
+  response.setHeader(
+    'Content-Security-Policy',
+    "default-src 'self';script-src 'self';style-src 'self' https: 'unsafe-inline'",
+  );
+  response.setHeader('Cross-Origin-Opener-Policy', 'same-origin-allow-popups');
+  response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+  response.setHeader('Referrer-Policy', 'origin');
+  response.setHeader('X-Frame-Options', 'SAMEORIGIN');
+  next();
+}
+
+/** A reverse proxy that keeps the Host header, and changes paths. */
+async function startProxy(target: INestApplication, toInside: (path: string) => string) {
+  const { port } = (target.getHttpServer() as Server).address() as AddressInfo;
+  const server = createServer((incoming, outgoing) => {
+    const { method, headers, url } = incoming;
+    const options = { host: '127.0.0.1', port, method, headers, path: toInside(url!) };
+    incoming.pipe(
+      forward(options, (response) => {
+        outgoing.writeHead(response.statusCode!, response.headers);
+        response.pipe(outgoing);
+      }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
