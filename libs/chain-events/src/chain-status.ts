@@ -19,9 +19,13 @@ export interface ChainStatus {
   readBlock: number | null;
   /** When the newest one was read. */
   readAt: Date | null;
+  /** The time since then in seconds, by the clock of the database; null: none was read. */
+  unreadSeconds: number | null;
   /** Blocks of one call, as far as the provider allows it. */
   blocksPerCall: number | null;
   failingSince: Date | null;
+  /** The time since then in seconds, by the clock of the database; 0: it does not fail. */
+  failingSeconds: number;
   /** Why: a reason of a failed node. */
   lastError: string | null;
   /** Tokens and ranges of tokens that events have named and that wait for their refresh; 10,000 at most. */
@@ -47,8 +51,10 @@ interface StatusRow {
   headBlock: string | null;
   nextBlock: string | null;
   readAt: Date | string | null;
+  unreadSeconds: number | null;
   blocksPerCall: number | null;
   failingSince: Date | string | null;
+  failingSeconds: number;
   lastError: string | null;
   waitingTokens: number;
   waitingRanges: number;
@@ -78,6 +84,8 @@ export class ChainStatuses {
       select chain.chain_id::text as "chainId", coalesce(cursor.lease_until > now(), false) as "isHeld",
         (select count(*)::int from watched where watched.chain_id = chain.chain_id) as collections,
         cursor.head_block::text as "headBlock", cursor.next_block::text as "nextBlock", cursor.read_at as "readAt",
+        extract(epoch from now() - cursor.read_at)::float8 as "unreadSeconds",
+        coalesce(extract(epoch from now() - cursor.failing_since), 0)::float8 as "failingSeconds",
         cursor.span as "blocksPerCall", cursor.failing_since as "failingSince", cursor.last_error as "lastError",
         (
           select count(*)::int from (

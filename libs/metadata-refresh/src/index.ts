@@ -43,10 +43,16 @@ export type {
 export { CollectionRecords } from './collection-records/collection-records.js';
 export type { CollectionRefreshState } from './collection-records/collection-refresh-queue.js';
 export { AttemptCounts } from './attempt-counts.js';
-export type { AttemptCount } from './attempt-counts.js';
+export type { AttemptCount, RequestMeasurements } from './attempt-counts.js';
 export { BoundedReads } from './bounded-reads.js';
 export { ResultCounts } from './result-counts.js';
-export type { CountedResults } from './result-counts.js';
+export type { CountedResults, RefreshSize } from './result-counts.js';
+export { WorkerMetrics } from './worker-metrics.js';
+export type { ClaimKind, CompletionKind, WorkerMeasurements, WorkerOperation } from './worker-metrics.js';
+export type { HistogramValues } from './histogram.js';
+export type { HostClass } from './host-class.js';
+export { QueueStatusReader } from './queue-status.js';
+export type { LaneStatus, QueueStatus, WaitingTokens } from './queue-status.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';

@@ -43,6 +43,8 @@ import { RefreshValidation } from './validation/refresh-validation.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
+import { QueueStatusReader } from './queue-status.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 /** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
@@ -131,6 +133,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshWorker,
     AttemptCounts,
     ResultCounts,
+    WorkerMetrics,
+    QueueStatusReader,
     BulkPause,
     BoundedReads,
     HostTurns,
@@ -145,10 +149,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     BoundedReads,
     ResultCounts,
     MetadataRefreshService,
+    QueueStatusReader,
     Refreshes,
     RefreshRetention,
     RefreshWorker,
     TokenVersions,
+    WorkerMetrics,
     HostOverview,
     RefreshPages,
     TokenResponses,

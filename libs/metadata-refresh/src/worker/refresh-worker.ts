@@ -10,6 +10,7 @@ import { RefreshQueue } from '../refresh-queue.js';
 import { CollectionRecords } from '../collection-records/collection-records.js';
 import { EndedHolds } from '../ended-holds.js';
 import { RefreshSweep } from '../refresh-sweep.js';
+import { WorkerMetrics } from '../worker-metrics.js';
 import { BatchCompleter } from './batch-completer.js';
 import { ClaimDemand } from './claim-demand.js';
 import { Claimer } from './claimer.js';
@@ -76,6 +77,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     metadataFetcher: MetadataFetcher,
     store: TokenStore,
     counts: AttemptCounts,
+    metrics: WorkerMetrics,
     private readonly listener: RefreshListener,
     private readonly bulkPause: BulkPause,
     private readonly sweep: RefreshSweep,
@@ -87,24 +89,36 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     const limits = new HostLimits(hosts, config.fetchConcurrency);
     const buffer = (this.buffer = new TokenBuffer(hosts, limits));
     const demand = new ClaimDemand(hosts, limits, buffer);
-    const database = (this.database = new DatabaseErrors((error) => this.onDatabaseError(error)));
+    const database = (this.database = new DatabaseErrors(metrics, (error) => this.onDatabaseError(error)));
     const releaser = (this.releaser = new TokenReleaser(queue, () => this.notifyIdle()));
     const cooldowns = (this.cooldowns = new RecentCooldowns(
       (host, seconds, reason) => queue.setCooldown(host, seconds, reason),
       (error) => this.logger.warn({ msg: 'cooldown not saved', error: describeDatabaseError(error) }),
     ));
-    const completer = (this.completer = new BatchCompleter(completion, bulkPause, database, config, {
+    const completer = (this.completer = new BatchCompleter(completion, bulkPause, database, metrics, config, {
       isRunning: () => this.state === 'running',
       hasTokens: () => this.hasTokens,
       hasInteractiveTokens: () => buffer.interactiveCount + this.fetcher.interactiveCount > 0,
       onWritten: () => this.onWritten(),
     }));
     this.claimer = new Claimer(
-      { queue, store, fetcher: metadataFetcher, buffer, demand, cooldowns, completer, releaser, database, config },
+      {
+        queue,
+        store,
+        fetcher: metadataFetcher,
+        buffer,
+        demand,
+        cooldowns,
+        completer,
+        releaser,
+        database,
+        metrics,
+        config,
+      },
       { onClaimed: () => this.onClaimed(), onEnd: () => this.notifyIdle() },
     );
     this.fetcher = new Fetcher(
-      { fetcher: metadataFetcher, buffer, limits, cooldowns, completer, releaser, database, counts, config },
+      { fetcher: metadataFetcher, buffer, limits, cooldowns, completer, releaser, database, counts, metrics, config },
       {
         onFetched: (host, now) => {
           this.claimer.onFetched(host, now);
