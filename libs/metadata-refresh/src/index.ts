@@ -23,8 +23,16 @@ export type {
   WantedTokens,
 } from './refresh-request.js';
 export { PUSHED_FIELDS } from './push/push-request.js';
-export type { PushedField, PushedToken, PushReceipt, PushRequest } from './push/push-request.js';
-export { EmptyMetadata } from './push/metadata-push.errors.js';
+export type {
+  PushedField,
+  PushedMetadata,
+  PushedStack,
+  PushedToken,
+  PushReceipt,
+  PushRequest,
+  StackPushRequest,
+} from './push/push-request.js';
+export { EmptyMetadata, StacksNotFound, StacksTooLarge } from './push/metadata-push.errors.js';
 export type { Ownership } from './owned-collections.js';
 export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';

@@ -15,6 +15,8 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
+import { PushTransaction } from './push/push-transaction.js';
+import { StackPush } from './push/stack-push.js';
 import { HostOverview } from './overview/host-overview.js';
 import { RefreshPages } from './overview/refresh-pages.js';
 import { TokenResponses } from './overview/token-responses.js';
@@ -107,6 +109,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     MetadataRefreshService,
     OwnedCollections,
     MetadataPush,
+    StackPush,
+    PushTransaction,
     ProjectRefreshLimits,
     RefreshAdmission,
     RefreshEnqueuer,

@@ -11,7 +11,8 @@ import {
 import { OwnedCollections, type Ownership } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
 import { MetadataPush } from './push/metadata-push.js';
-import type { PushReceipt, PushRequest } from './push/push-request.js';
+import type { PushReceipt, PushRequest, StackPushRequest } from './push/push-request.js';
+import { StackPush } from './push/stack-push.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshEstimator } from './refresh-estimator.js';
 import { RefreshControl, type Admission } from './refresh-control.js';
@@ -94,6 +95,7 @@ export class MetadataRefreshService {
     private readonly quota: RefreshQuota,
     private readonly admission: RefreshAdmission,
     private readonly metadataPush: MetadataPush,
+    private readonly stackPush: StackPush,
     private readonly estimator: RefreshEstimator,
     private readonly reader: RefreshReader,
     private readonly control: RefreshControl,
@@ -128,6 +130,15 @@ export class MetadataRefreshService {
    */
   async push(project: RefreshingProject, request: PushRequest): Promise<PushReceipt> {
     return this.metadataPush.push(project, request);
+  }
+
+  /**
+   * The same for all tokens of stacks, up to 100,000. Each stack counts as one token. Throws TokensPerRequestExceeded,
+   * CollectionNotFound, CollectionNotOwned, EmptyMetadata, StacksNotFound, StacksTooLarge, QuotaExceeded; then nothing was written or
+   * counted.
+   */
+  async pushStacks(project: RefreshingProject, request: StackPushRequest): Promise<PushReceipt> {
+    return this.stackPush.push(project, request);
   }
 
   /**

@@ -13,7 +13,7 @@ const COLLECTION_ROUTES = ['collections', 'collections/[^/]+', 'collections/[^/]
 const WEBHOOK_ROUTES = ['webhooks(/.*)?'];
 const ZKEVM_ROUTES = ['chains(/.*)?'];
 /** Their bodies may be larger than others. */
-const PUSH_ROUTES = ['chains/[^/]+/collections/[^/]+/(nfts/)?refresh-metadata'];
+const PUSH_ROUTES = ['chains/[^/]+/collections/[^/]+/((nfts|metadata)/)?refresh-metadata'];
 const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata(/.*)?'];
 
 /** For a base path that belongs to this API alone. */

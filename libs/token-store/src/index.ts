@@ -62,6 +62,10 @@ export type {
   ProfileDocument,
   StoredProfile,
 } from './collection-profiles.js';
+export { Stacks, stackKey } from './stacks/stacks.js';
+export type { CountedStack, Stack, StackPage, StackQuery } from './stacks/stacks.js';
+export { StackWriter } from './stacks/stack-writer.js';
+export type { StackContent, StackedToken } from './stacks/stack-writer.js';
 export type { ChainQuery, CollectionChange, CollectionQuery, NewCollection } from './collections.js';
 export { URI_RULES } from './uri-rules.js';
 export { PUSH_POLICIES } from './push-policy.js';
