@@ -4,6 +4,8 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/c
 import { AttemptCounts } from './attempt-counts.js';
 import { ResultCounts } from './result-counts.js';
 import { RefreshRunner } from './refresh-runner.js';
+import { CollectionRecords } from './collection-records/collection-records.js';
+import { CollectionRefreshQueue } from './collection-records/collection-refresh-queue.js';
 import { BoundedReads } from './bounded-reads.js';
 import { BulkPause } from './bulk-pause.js';
 import {
@@ -129,6 +131,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TokenVersions,
     TokenRestore,
     EndedHolds,
+    CollectionRecords,
+    CollectionRefreshQueue,
     RefreshListener,
     HostWorkers,
     WorkerReports,
@@ -147,6 +151,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [
     AttemptCounts,
+    CollectionRecords,
     BoundedReads,
     ResultCounts,
     MetadataRefreshService,

@@ -8,6 +8,7 @@ import type { CompletionTransaction } from '../completion-transaction.js';
 import type { ItemResult } from '../item-result.js';
 import { metadataRefreshOptions } from '../metadata-refresh.options.js';
 import type { RefreshQueue } from '../refresh-queue.js';
+import type { CollectionRecords } from '../collection-records/collection-records.js';
 import type { EndedHolds } from '../ended-holds.js';
 import type { RefreshSweep } from '../refresh-sweep.js';
 import type { HostUsage, HostWorkers } from './host-workers.js';
@@ -108,6 +109,7 @@ function aWorker(...tokenIds: string[]) {
     { poll: () => {}, continueStopped: async () => {} } as unknown as RefreshSweep,
     { poll: () => {}, release: async () => 0 } as unknown as EndedHolds,
     { record: () => {}, start: () => {}, save: async () => {}, stop: async () => {} } as unknown as WorkerReports,
+    { poll: () => {}, run: async () => {} } as unknown as CollectionRecords,
     metadataRefreshOptions.complete({}),
   );
   return { worker, world, due, written, requests };

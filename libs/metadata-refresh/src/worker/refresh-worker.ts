@@ -7,6 +7,7 @@ import { BulkPause } from '../bulk-pause.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { CompletionTransaction } from '../completion-transaction.js';
 import { RefreshQueue } from '../refresh-queue.js';
+import { CollectionRecords } from '../collection-records/collection-records.js';
 import { EndedHolds } from '../ended-holds.js';
 import { RefreshSweep } from '../refresh-sweep.js';
 import { WorkerMetrics } from '../worker-metrics.js';
@@ -83,6 +84,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     private readonly sweep: RefreshSweep,
     private readonly endedHolds: EndedHolds,
     private readonly reports: WorkerReports,
+    private readonly collectionRecords: CollectionRecords,
     @Inject(METADATA_REFRESH_CONFIG) config: MetadataRefreshConfig,
   ) {
     const hosts = new Hosts();
@@ -154,8 +156,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /**
    * Polls for due tokens: immediately if the worker is idle, else once a second. This finds retries, and refreshes whose
-   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled, and for holds that
-   * have ended.
+   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled, for holds that
+   * have ended, and for records of collections that are to be read.
    */
   wake(): void {
     if (this.state !== 'running') return;
@@ -163,6 +165,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.listener.keepListening();
     this.sweep.poll();
     this.endedHolds.poll();
+    this.collectionRecords.poll();
     this.claimer.releaseLate();
     this.claimer.pollIfDue({ isBusy: this.hasTokens });
     this.hostMembership.wake();
@@ -175,6 +178,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.stopped) await this.stopped;
     await this.sweep.continueStopped();
     await this.endedHolds.release();
+    await this.collectionRecords.run();
     const round = Symbol('round');
     this.rounds.add(round);
     this.runLoops();
