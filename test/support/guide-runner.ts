@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Anvil } from '@app/testing';
 import { findFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
 import { createHostFolder, installPackage, linkPackages, npmInstall } from './npm-pack.js';
 
@@ -25,6 +26,9 @@ export class GuideRunner {
   private folder = '';
   private root = '';
   private metadataPort = '';
+  private chainPort = '';
+  private chain: Anvil | undefined;
+  private isInstalled = false;
   private readonly variables: Record<string, string> = {};
   private readonly running: HostProcess[] = [];
   private shop: HostProcess | undefined;
@@ -41,12 +45,13 @@ export class GuideRunner {
 
   async run(blocks: readonly Block[]): Promise<void> {
     this.metadataPort = String(await findFreePort());
+    this.chainPort = String(await findFreePort());
     const snippets = blocks.filter(({ language, file }) => language === 'ts' && !file);
     for (const { language, file, text } of blocks) {
       if (file) await this.write(file, text);
       if (language !== 'sh') continue;
       for (const line of text.trim().split('\n')) {
-        if (line === 'npm run build') await this.writeSnippets(snippets);
+        if (line === 'npm run build' && this.compiled.length === 0) await this.writeSnippets(snippets);
         await this.execute(line);
       }
     }
@@ -62,6 +67,7 @@ export class GuideRunner {
 
   async stop(): Promise<void> {
     for (const host of this.running) await host.stop();
+    await this.chain?.stop();
     if (this.root) await rm(this.root, { recursive: true, force: true });
   }
 
@@ -72,7 +78,7 @@ export class GuideRunner {
   }
 
   private withPorts(text: string): string {
-    return text.replaceAll(/\b4000\b/g, this.metadataPort);
+    return text.replaceAll(/\b4000\b/g, this.metadataPort).replaceAll(/\b8545\b/g, this.chainPort);
   }
 
   private async execute(line: string): Promise<void> {
@@ -80,8 +86,11 @@ export class GuideRunner {
     const command = words.slice(0, 2).join(' ');
     if (command === 'npx @nestjs/cli') return this.generate(words.slice(2));
     if (words[0] === 'cd') return void (this.folder = join(this.folder, words[1]!));
-    if (line.startsWith('npm install --save-dev')) return linkPackages(this.folder, words.slice(3));
-    if (command === 'npm install') return this.install(words.slice(2));
+    if (command === 'npm install') return this.install(words.slice(2).filter((word) => !word.startsWith('--')));
+    if (line === 'npx anvil --port 8545 &') {
+      this.chain = await Anvil.start(31_337, Number(this.chainPort));
+      return;
+    }
     if (line === 'npm run test:e2e') return this.test();
     if (line === 'npm run build') return runTool(this.folder, '@nestjs/cli/bin/nest.js', 'build');
     if (line === 'npm run start:prod &') return this.start();
@@ -90,6 +99,7 @@ export class GuideRunner {
     if (words[0] === 'curl' && words.includes('--retry-connrefused')) return this.waitForShop(words);
     if (words[0] === 'export') return this.export(line.slice('export '.length));
     if (words[0] === 'curl') return this.request(words.slice(1));
+    if (words[0] === 'node') return void (await runProgram(this.folder, words[1]!, this.variables, words.slice(2)));
     throw new Error(`Unsupported command in the page: ${line}`);
   }
 
@@ -102,6 +112,8 @@ export class GuideRunner {
   /** Links only the dependencies of the generated application and those that the page installs. */
   private async install(names: readonly string[]): Promise<void> {
     if (this.hasNetwork) return npmInstall(this.folder, names);
+    if (this.isInstalled) return linkPackages(this.folder, names);
+    this.isInstalled = true;
     const wanted = names.map((name) => name.replace(/(?<=.)@[^/]+$/, ''));
     const manifest = JSON.parse(await readFile(join(this.folder, 'package.json'), 'utf8')) as Manifest;
     const typesAndTools = [
@@ -137,6 +149,7 @@ export class GuideRunner {
   private async start(): Promise<void> {
     const manifest = JSON.parse(await readFile(join(this.folder, 'package.json'), 'utf8')) as Manifest;
     const program = /^node (\S+)$/.exec(manifest.scripts['start:prod']!)![1]!;
+    await this.shop?.stop();
     this.shop = await this.background(program, this.variables);
   }
 
@@ -154,8 +167,8 @@ export class GuideRunner {
 
   private async export(assignment: string): Promise<void> {
     const [, name, value] = /^(\w+)=(.*)$/.exec(assignment)!;
-    const program = /^\$\(node (\S+)\)$/.exec(value!)?.[1];
-    if (program) this.variables[name!] = await runProgram(this.folder, program, this.variables);
+    const [program, ...args] = /^\$\(node (.+)\)$/.exec(value!)?.[1]?.split(' ') ?? [];
+    if (program) this.variables[name!] = await runProgram(this.folder, program, this.variables, args);
     else this.variables[name!] = name === 'DATABASE_URL' ? this.databaseUrl : this.withPorts(value!);
   }
 

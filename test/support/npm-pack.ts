@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, realpath, rename, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -44,17 +45,14 @@ export async function installPackage(host: string, hostNeeds: readonly string[] 
   return manifest;
 }
 
-/** Links packages of this repository into the node_modules of a host, except those that it has. */
+/** Links packages from the node_modules of this repository that the host does not have yet. */
 export async function linkPackages(host: string, names: readonly string[]): Promise<void> {
   for (const name of new Set(names)) {
     const link = join(host, 'node_modules', name);
+    if (existsSync(link)) continue;
     await mkdir(dirname(link), { recursive: true });
-    await symlink(await realpath(join(ROOT, 'node_modules', name)), link, 'junction').catch(ignoreExisting);
+    await symlink(await realpath(join(ROOT, 'node_modules', name)), link, 'junction');
   }
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
 }
 
 /** Runs `npm pack` and returns the path of the tarball. */

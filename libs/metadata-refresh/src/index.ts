@@ -33,6 +33,7 @@ export type {
   StackPushRequest,
 } from './push/push-request.js';
 export { EmptyMetadata, StacksNotFound, StacksTooLarge } from './push/metadata-push.errors.js';
+export type { Ownership } from './owned-collections.js';
 export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';
@@ -47,6 +48,8 @@ export type {
   ValidationError,
   ValidationVerdict,
 } from './validation/validation.js';
+export { CollectionRecords } from './collection-records/collection-records.js';
+export type { CollectionRefreshState } from './collection-records/collection-refresh-queue.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount, RequestMeasurements } from './attempt-counts.js';
 export { BoundedReads } from './bounded-reads.js';
@@ -118,6 +121,7 @@ export {
   IdempotencyKeyReused,
   InvalidSchedule,
   NothingToRetry,
+  OwnershipUnavailable,
   QuotaExceeded,
   ReadsBusy,
   RefreshAlreadyCompleted,

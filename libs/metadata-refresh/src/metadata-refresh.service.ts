@@ -8,7 +8,7 @@ import {
   TokensPerRequestExceeded,
   type QuotaState,
 } from './metadata-refresh.errors.js';
-import { OwnedCollections } from './owned-collections.js';
+import { OwnedCollections, type Ownership } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
 import { MetadataPush } from './push/metadata-push.js';
 import type { PushReceipt, PushRequest, StackPushRequest } from './push/push-request.js';
@@ -169,6 +169,11 @@ export class MetadataRefreshService {
     return this.estimator.estimateFor(collection, wanted);
   }
 
+  /** Whether a project may refresh a collection, and why. Asks the contract also if the option `ownership` does not let that count. */
+  async explainOwnership(project: { id: string; ownerAddress: string }, collection: Collection): Promise<Ownership> {
+    return this.collections.explain(project, collection);
+  }
+
   /**
    * Fetches up to 20 tokens now and tells what a refresh would do, within 10 seconds and without a retry. Stores nothing but the
    * charge of the tokens to the hour, and a cooldown that the metadata host has asked for. Throws TooManyTokensToValidate,
@@ -180,7 +185,7 @@ export class MetadataRefreshService {
     const { tokensPerRequest, tokensPerHour } = this.limits.of(project);
     const { size } = new Set(tokenIds);
     if (size > tokensPerRequest) throw new TokensPerRequestExceeded(tokensPerRequest, size);
-    const collection = await this.collections.get(project.id, collectionAddress);
+    const collection = await this.collections.getRefreshable(project, collectionAddress);
     const payer = { projectId: project.id, tokensPerHour, admit };
     return this.validation.validateFor(payer, collection, tokenIds);
   }
@@ -275,7 +280,7 @@ export class MetadataRefreshService {
     { collectionAddress, tokenId }: { collectionAddress: string; tokenId: string },
     page: PageRequest,
   ): Promise<Page<Attempt>> {
-    const { id: collectionId } = await this.collections.get(project.id, collectionAddress);
+    const { id: collectionId } = await this.collections.getRefreshable(project, collectionAddress);
     const token = await this.tokens.findToken({ collectionId, tokenId });
     if (!token) throw new TokensNotFound([tokenId]);
     return this.reader.listAttempts({ collectionId, tokenId }, page);

@@ -26,7 +26,7 @@ export function toCollectionBody(
   return {
     chain: chains.of(collection.chainId),
     contract_address: collection.address,
-    contract_type: 'ERC721',
+    contract_type: profile?.standard === 'erc1155' ? 'ERC1155' : 'ERC721',
     ...toProfileBody(profile),
     verification_status: 'unverified',
     indexed_at: toMicroseconds(collection.createdAt),

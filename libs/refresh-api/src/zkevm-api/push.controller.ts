@@ -1,4 +1,4 @@
-import { CollectionNotOwned, MetadataRefreshService, type PushReceipt } from '@app/metadata-refresh';
+import { CollectionNotOwned, CollectionRecords, MetadataRefreshService, type PushReceipt } from '@app/metadata-refresh';
 import {
   CurrentProject,
   RequestCounter,
@@ -6,7 +6,7 @@ import {
   type CallingProject,
   type CountRequest,
 } from '@app/project-auth';
-import { CollectionProfiles, Collections, type CollectionProfile } from '@app/token-store';
+import { Collections, type CollectionProfile } from '@app/token-store';
 import { Body, Controller, HttpCode, Inject, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { z } from 'zod';
 import { setHeaders, type HttpResponse } from '../http-response.js';
@@ -44,7 +44,7 @@ export class PushController {
   constructor(
     private readonly refreshes: MetadataRefreshService,
     private readonly collections: Collections,
-    private readonly profiles: CollectionProfiles,
+    private readonly records: CollectionRecords,
     private readonly chains: ChainNames,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
   ) {}
@@ -107,7 +107,7 @@ export class PushController {
     const chainId = this.chains.idOf(chainName);
     const collection = await registeredCollection(this.collections, address, chainId);
     if (collection.projectId !== projectId) throw new CollectionNotOwned(address);
-    await this.profiles.write(collection.id, profile, countRequest);
+    await this.records.push(collection.id, profile, countRequest);
     return {
       chain: this.chains.of(chainId),
       contract_address: address,
