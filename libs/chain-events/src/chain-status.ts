@@ -31,6 +31,8 @@ export interface ChainStatus {
   /** Tokens and ranges of tokens that events have named and that wait for their refresh; 10,000 at most. */
   waitingTokens: number;
   waitingRanges: number;
+  /** Collections whose past mints are being registered. */
+  backfills: number;
 }
 
 /** A chain that cannot be read, and why: a reason of a failed node. */
@@ -56,6 +58,7 @@ interface StatusRow {
   lastError: string | null;
   waitingTokens: number;
   waitingRanges: number;
+  backfills: number;
 }
 
 /** How far the chains have been read, by any process. */
@@ -99,7 +102,12 @@ export class ChainStatuses {
             where watched.chain_id = chain.chain_id
             limit ${MAX_COUNTED}
           ) as waiting
-        ) as "waitingRanges"
+        ) as "waitingRanges",
+        (
+          select count(*)::int from watched
+          join nft_metadata.chain_backfills as backfill using (collection_id)
+          where watched.chain_id = chain.chain_id and backfill.finished_at is null
+        ) as backfills
       from chain
       left join nft_metadata.chain_cursors as cursor on cursor.chain_id = chain.chain_id
       order by chain.chain_id`.execute(readingFrom(this.em).getKysely());

@@ -6,6 +6,7 @@ export { MetadataEvents } from './metadata-events.js';
 export type { ConsumerOptions, EventHandler } from './metadata-events.js';
 export { METADATA_EVENT_TYPES } from './metadata-event.js';
 export type {
+  CollectionMetadataChanged,
   MetadataEvent,
   MetadataEventOf,
   MetadataEventType,

@@ -23,8 +23,17 @@ export type {
   WantedTokens,
 } from './refresh-request.js';
 export { PUSHED_FIELDS } from './push/push-request.js';
-export type { PushedField, PushedToken, PushReceipt, PushRequest } from './push/push-request.js';
-export { EmptyMetadata } from './push/metadata-push.errors.js';
+export type {
+  PushedField,
+  PushedMetadata,
+  PushedStack,
+  PushedToken,
+  PushReceipt,
+  PushRequest,
+  StackPushRequest,
+} from './push/push-request.js';
+export { EmptyMetadata, StacksNotFound, StacksTooLarge } from './push/metadata-push.errors.js';
+export type { Ownership } from './owned-collections.js';
 export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';
@@ -39,6 +48,8 @@ export type {
   ValidationError,
   ValidationVerdict,
 } from './validation/validation.js';
+export { CollectionRecords } from './collection-records/collection-records.js';
+export type { CollectionRefreshState } from './collection-records/collection-refresh-queue.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount, RequestMeasurements } from './attempt-counts.js';
 export { BoundedReads } from './bounded-reads.js';
@@ -110,6 +121,7 @@ export {
   IdempotencyKeyReused,
   InvalidSchedule,
   NothingToRetry,
+  OwnershipUnavailable,
   QuotaExceeded,
   ReadsBusy,
   RefreshAlreadyCompleted,

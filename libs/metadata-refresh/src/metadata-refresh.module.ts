@@ -4,6 +4,8 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/c
 import { AttemptCounts } from './attempt-counts.js';
 import { ResultCounts } from './result-counts.js';
 import { RefreshRunner } from './refresh-runner.js';
+import { CollectionRecords } from './collection-records/collection-records.js';
+import { CollectionRefreshQueue } from './collection-records/collection-refresh-queue.js';
 import { BoundedReads } from './bounded-reads.js';
 import { BulkPause } from './bulk-pause.js';
 import {
@@ -13,6 +15,8 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
+import { PushTransaction } from './push/push-transaction.js';
+import { StackPush } from './push/stack-push.js';
 import { HostOverview } from './overview/host-overview.js';
 import { RefreshPages } from './overview/refresh-pages.js';
 import { TokenResponses } from './overview/token-responses.js';
@@ -39,6 +43,7 @@ import { RefreshSweep } from './refresh-sweep.js';
 import { HostTurns } from './validation/host-turns.js';
 import { RefreshValidation } from './validation/refresh-validation.js';
 import { HostWorkers } from './worker/host-workers.js';
+import { WorkerReports } from './worker/worker-reports.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
 import { QueueStatusReader } from './queue-status.js';
@@ -105,6 +110,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     MetadataRefreshService,
     OwnedCollections,
     MetadataPush,
+    StackPush,
+    PushTransaction,
     ProjectRefreshLimits,
     RefreshAdmission,
     RefreshEnqueuer,
@@ -124,8 +131,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TokenVersions,
     TokenRestore,
     EndedHolds,
+    CollectionRecords,
+    CollectionRefreshQueue,
     RefreshListener,
     HostWorkers,
+    WorkerReports,
     RefreshWorker,
     AttemptCounts,
     ResultCounts,
@@ -141,6 +151,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [
     AttemptCounts,
+    CollectionRecords,
     BoundedReads,
     ResultCounts,
     MetadataRefreshService,

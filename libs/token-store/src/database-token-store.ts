@@ -70,8 +70,10 @@ export class DatabaseTokenStore extends TokenStore {
       select ids.token_id::text as "tokenId"
       from unnest(${tokenIds}::numeric[]) as ids (token_id)
       where not exists (
+        -- "any": by the key, also with statistics from before a large registration.
         select from nft_metadata.tokens as token
-        where token.collection_id = ${collectionId}::uuid and token.token_id = ids.token_id
+        where token.collection_id = ${collectionId}::uuid and token.token_id = any(${tokenIds}::numeric[])
+          and token.token_id = ids.token_id
       )`.execute(em.getKysely());
     const unknown = new Set(rows.map(({ tokenId }) => tokenId));
     return tokenIds.filter((tokenId) => unknown.has(tokenId));
@@ -250,6 +252,21 @@ export class DatabaseTokenStore extends TokenStore {
       group by trait_type
       order by trait_type`.execute(this.em.fork().getKysely());
     return rows;
+  }
+
+  override async countTraits(
+    collectionId: string,
+    traits: readonly { traitType: string; value: string }[],
+  ): Promise<(number | null)[]> {
+    const { rows } = await sql<{ tokens: number | null }>`
+      select trait.token_count as tokens
+      from unnest(
+        ${textArray(traits.map(({ traitType }) => traitType))}::text[], ${textArray(traits.map(({ value }) => value))}::text[]
+      ) with ordinality as wanted (trait_type, value, place)
+      left join nft_metadata.collection_traits as trait
+        on trait.collection_id = ${collectionId}::uuid and trait.trait_type = wanted.trait_type and trait.value = wanted.value
+      order by wanted.place`.execute(readingFrom(this.em).getKysely());
+    return rows.map(({ tokens }) => tokens);
   }
 
   override async findStored(references: readonly TokenReference[], em = this.em.fork()): Promise<StoredToken[]> {

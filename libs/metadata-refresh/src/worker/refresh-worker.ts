@@ -7,6 +7,7 @@ import { BulkPause } from '../bulk-pause.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { CompletionTransaction } from '../completion-transaction.js';
 import { RefreshQueue } from '../refresh-queue.js';
+import { CollectionRecords } from '../collection-records/collection-records.js';
 import { EndedHolds } from '../ended-holds.js';
 import { RefreshSweep } from '../refresh-sweep.js';
 import { WorkerMetrics } from '../worker-metrics.js';
@@ -23,6 +24,7 @@ import { RecentCooldowns } from './recent-cooldowns.js';
 import { RefreshListener } from './refresh-listener.js';
 import { TokenBuffer } from './token-buffer.js';
 import { TokenReleaser } from './token-releaser.js';
+import { WorkerReports } from './worker-reports.js';
 
 /** Interval of checks for tokens that cannot start yet, because their host is in cooldown or its shares change. */
 const START_RETRY_MS = 250;
@@ -81,6 +83,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     private readonly bulkPause: BulkPause,
     private readonly sweep: RefreshSweep,
     private readonly endedHolds: EndedHolds,
+    private readonly reports: WorkerReports,
+    private readonly collectionRecords: CollectionRecords,
     @Inject(METADATA_REFRESH_CONFIG) config: MetadataRefreshConfig,
   ) {
     const hosts = new Hosts();
@@ -116,7 +120,19 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       { onClaimed: () => this.onClaimed(), onEnd: () => this.notifyIdle() },
     );
     this.fetcher = new Fetcher(
-      { fetcher: metadataFetcher, buffer, limits, cooldowns, completer, releaser, database, counts, metrics, config },
+      {
+        fetcher: metadataFetcher,
+        buffer,
+        limits,
+        cooldowns,
+        completer,
+        releaser,
+        database,
+        counts,
+        reports,
+        metrics,
+        config,
+      },
       {
         onFetched: (host, now) => {
           this.claimer.onFetched(host, now);
@@ -140,8 +156,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /**
    * Polls for due tokens: immediately if the worker is idle, else once a second. This finds retries, and refreshes whose
-   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled, and for holds that
-   * have ended.
+   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled, for holds that
+   * have ended, and for records of collections that are to be read.
    */
   wake(): void {
     if (this.state !== 'running') return;
@@ -149,6 +165,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.listener.keepListening();
     this.sweep.poll();
     this.endedHolds.poll();
+    this.collectionRecords.poll();
     this.claimer.releaseLate();
     this.claimer.pollIfDue({ isBusy: this.hasTokens });
     this.hostMembership.wake();
@@ -161,6 +178,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.stopped) await this.stopped;
     await this.sweep.continueStopped();
     await this.endedHolds.release();
+    await this.collectionRecords.run();
     const round = Symbol('round');
     this.rounds.add(round);
     this.runLoops();
@@ -172,6 +190,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       this.rounds.delete(round);
       if (this.state === 'running' && !this.isStarted && this.rounds.size === 0) this.endLoops('stopped');
     }
+    await this.reports.save({ isLast: true });
   }
 
   /** Claims nothing more, aborts fetches, writes their results as far as they are complete, and releases all other tokens. */
@@ -195,6 +214,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private workUntilStop(): void {
     this.runLoops();
     this.listener.listen((isInteractive) => this.onNotify(isInteractive));
+    this.reports.start();
     this.wake();
   }
 
@@ -229,6 +249,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     // A database error is logged, and ends the wait: nothing more can be written.
     await this.untilIdle().catch(() => {});
     this.completer.stop();
+    await this.reports.stop();
   }
 
   // What wakes which loop
