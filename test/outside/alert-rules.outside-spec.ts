@@ -1,9 +1,9 @@
 import { ChainWatcher } from '@app/chain-events';
 import { EventDelivery, Webhooks } from '@app/metadata-events';
 import { WorkerMetrics, type RefreshWorker } from '@app/metadata-refresh';
+import { Anvil } from '@app/testing';
 import { Client } from 'pg';
 import { readAlertRules } from '../support/alert-rules.js';
-import { Anvil } from '../support/anvil.js';
 import { Scrape, scrape } from '../support/metrics.js';
 import { http, requestRefresh } from '../support/project-api.js';
 import { checkAlertRules, firingAlerts } from '../support/promtool.js';
