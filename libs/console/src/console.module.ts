@@ -26,6 +26,8 @@ import { Pages } from './pages.js';
 import { RefreshViews } from './refreshes/refresh-views.js';
 import { RefreshesController } from './refreshes/refreshes.controller.js';
 import { Responder } from './responder.js';
+import { SearchController } from './search/search.controller.js';
+import { SearchViews } from './search/search-views.js';
 import { OwnPage } from './session/own-page.js';
 import { People } from './session/people.js';
 import { PersonGuard } from './session/person.guard.js';
@@ -34,6 +36,8 @@ import { SessionKeys } from './session/session-keys.js';
 import { SignInLimit } from './session/sign-in-limit.js';
 import { nameNoWildcards } from './shell/mount-path.js';
 import { ShellController } from './shell/shell.controller.js';
+import { TokensController } from './tokens/tokens.controller.js';
+import { TokenViews } from './tokens/token-views.js';
 import { WebFiles } from './shell/web-files.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ConsoleOptions>({
@@ -79,6 +83,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Names,
     HostViews,
     RefreshViews,
+    TokenViews,
+    SearchViews,
   ],
 })
 export class NftRefreshConsoleModule extends ConfigurableModuleClass implements NestModule {
@@ -100,6 +106,8 @@ export class NftRefreshConsoleModule extends ConfigurableModuleClass implements 
 const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
   ['session', SessionController],
   ['refreshes', RefreshesController],
+  ['tokens', TokensController],
+  ['search', SearchController],
   // Last, because it takes every path below.
   ['', ApiFallbackController],
 ];

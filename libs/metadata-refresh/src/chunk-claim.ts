@@ -45,7 +45,7 @@ export interface ClaimLimits {
   onlyInteractive: boolean;
   /** The most tokens of the claim. */
   limit: number;
-  /** Of hosts whose lanes have no limit of their own. */
+  /** Of hosts that have no limit of their own, nor their lanes. */
   hostConcurrency: number;
 }
 
@@ -74,7 +74,10 @@ export async function lockLanes(
       ) as host (name, room, only_interactive)
     ), chosen as materialized (
       select lane.id, lane.host, host.room, size_limit.only_interactive,
-        (select min(host_concurrency) from nft_metadata.lanes as other where other.host = lane.host) as host_limit
+        coalesce(
+          (select host_concurrency from nft_metadata.metadata_hosts where host = lane.host),
+          (select min(host_concurrency) from nft_metadata.lanes as other where other.host = lane.host)
+        ) as host_limit
       from nft_metadata.lanes as lane
       left join host on host.name = lane.host
       cross join lateral (select coalesce(host.only_interactive, ${onlyInteractive}::boolean) as only_interactive) as size_limit

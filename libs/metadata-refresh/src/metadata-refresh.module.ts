@@ -43,6 +43,7 @@ import { RefreshSweep } from './refresh-sweep.js';
 import { HostTurns } from './validation/host-turns.js';
 import { RefreshValidation } from './validation/refresh-validation.js';
 import { HostWorkers } from './worker/host-workers.js';
+import { WorkerReports } from './worker/worker-reports.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
 import { QueueStatusReader } from './queue-status.js';
@@ -134,6 +135,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     CollectionRefreshQueue,
     RefreshListener,
     HostWorkers,
+    WorkerReports,
     RefreshWorker,
     AttemptCounts,
     ResultCounts,

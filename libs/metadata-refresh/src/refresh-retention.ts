@@ -3,6 +3,7 @@ import { describeDatabaseError } from '@app/database';
 import { Stacks, VersionStore, type DeletedVersions } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
+import { deleteOldReports } from './overview/report-retention.js';
 import { deleteExpiredReceipts } from './idempotency.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 
@@ -50,6 +51,7 @@ export class RefreshRetention {
       deleted.attempts = await this.deleteAttempts();
     }
     while ((await deleteExpiredReceipts(this.em.fork(), RECEIPT_BATCH_SIZE)) > 0);
+    await deleteOldReports(this.em.fork());
     deleted.stacks = await this.stacks.deleteEmpty();
     return { ...deleted, ...(await this.deleteVersions()) };
   }

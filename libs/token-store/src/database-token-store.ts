@@ -254,6 +254,21 @@ export class DatabaseTokenStore extends TokenStore {
     return rows;
   }
 
+  override async countTraits(
+    collectionId: string,
+    traits: readonly { traitType: string; value: string }[],
+  ): Promise<(number | null)[]> {
+    const { rows } = await sql<{ tokens: number | null }>`
+      select trait.token_count as tokens
+      from unnest(
+        ${textArray(traits.map(({ traitType }) => traitType))}::text[], ${textArray(traits.map(({ value }) => value))}::text[]
+      ) with ordinality as wanted (trait_type, value, place)
+      left join nft_metadata.collection_traits as trait
+        on trait.collection_id = ${collectionId}::uuid and trait.trait_type = wanted.trait_type and trait.value = wanted.value
+      order by wanted.place`.execute(readingFrom(this.em).getKysely());
+    return rows.map(({ tokens }) => tokens);
+  }
+
   override async findStored(references: readonly TokenReference[], em = this.em.fork()): Promise<StoredToken[]> {
     return findStoredTokens(em, references);
   }

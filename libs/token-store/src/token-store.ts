@@ -303,6 +303,17 @@ export abstract class TokenStore {
     return ages;
   }
 
+  /**
+   * How many tokens of a collection have each of these traits, in the order given; null: it is not counted. This default
+   * implementation counts none.
+   */
+  async countTraits(
+    _collectionId: string,
+    traits: readonly { traitType: string; value: string }[],
+  ): Promise<(number | null)[]> {
+    return traits.map(() => null);
+  }
+
   /** How many tokens are selected now. This default implementation reads all pages of `selectTokens`. */
   async countSelected(collectionId: string, selection: TokenSelection): Promise<number> {
     if (isEverything(selection)) return this.countTokens(collectionId);

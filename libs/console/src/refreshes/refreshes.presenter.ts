@@ -89,7 +89,7 @@ export function toRefreshDetails(
   };
 }
 
-function toQuota({ limit, remaining, resetsAt }: QuotaState): z.output<typeof quotaSchema> {
+export function toQuota({ limit, remaining, resetsAt }: QuotaState): z.output<typeof quotaSchema> {
   const used = limit - remaining;
   return { limit, used, remaining, resetsAt: used > 0 ? resetsAt.toISOString() : null };
 }
@@ -162,7 +162,7 @@ export function toRefreshToken(token: TokenOfRefresh, { record, response }: Toke
   };
 }
 
-function toChange(change: Parameters<typeof toChangeObject>[0]): z.output<typeof changeSchema> {
+export function toChange(change: Parameters<typeof toChangeObject>[0]): z.output<typeof changeSchema> {
   const { changed_fields, traits_added, traits_removed, has_all_traits } = toChangeObject(change);
   const toTrait = ({ trait_type, value }: { trait_type: string; value: string }) => ({ traitType: trait_type, value });
   return {

@@ -34,14 +34,16 @@ export class OverviewMigration extends Migration {
         stopped_at timestamptz
       ) with (fillfactor = 50)`);
 
-    // How a host responded in one minute, by outcome, over all workers. Scanning attempts for it would take seconds. durations: how
-    // many responses took how long; element n counts those of up to 2^(n/2) milliseconds.
+    // How a host responded in one minute, over all workers. Scanning attempts for it would take seconds. outcome: `fetched`,
+    // `not_modified`, or the reason of a failure. durations: how many responses took how long; element n + 1 counts those of up to
+    // 2^(n/2) milliseconds.
     this.addSql(`
       create table nft_metadata.refresh_host_minutes (
         host text not null,
         minute timestamptz not null,
-        outcome text not null check (outcome in ('fetched', 'not_modified', 'failed', 'throttled')),
+        outcome text not null,
         responses integer not null check (responses > 0),
+        total_ms bigint not null,
         durations integer[] not null,
         primary key (host, minute, outcome)
       ) with (fillfactor = 50)`);

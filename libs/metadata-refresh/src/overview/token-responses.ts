@@ -2,7 +2,9 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import type { Attempt, Refresh } from '../refresh-reader.js';
+import type { TokenReference } from '@app/token-store';
+import type { Page, PageRequest } from '../page.js';
+import { RefreshReader, type Attempt, type Refresh } from '../refresh-reader.js';
 import { timestamp } from '../timestamp.js';
 
 /** The last response to a request that a refresh made for a token. */
@@ -20,10 +22,18 @@ const columns = sql`
   token_id::text as "tokenId", outcome, status_code as "statusCode", reason, duration_ms as "durationMs",
   ${timestamp('attempted_at')} as at`;
 
-/** Reads what metadata hosts have responded to the requests of a refresh. */
+/** Reads what metadata hosts have responded to requests for tokens. */
 @Injectable()
 export class TokenResponses {
-  constructor(private readonly em: EntityManager) {}
+  constructor(
+    private readonly em: EntityManager,
+    private readonly reader: RefreshReader,
+  ) {}
+
+  /** The attempts of all refreshes at one token within their retention, newest first. */
+  async listOf(token: TokenReference, page: PageRequest): Promise<Page<Attempt>> {
+    return this.reader.listAttempts(token, page);
+  }
 
   /** The tokens that the refresh has requested last, the newest first. Empty if others have requested too many since. */
   async listLatest({ id }: Pick<Refresh, 'id'>, limit: number): Promise<TokenResponse[]> {

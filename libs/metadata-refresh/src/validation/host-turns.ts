@@ -161,7 +161,7 @@ export class HostTurns {
     }
     try {
       const states = await this.hostWorkers.heartbeat(
-        [...this.queues.keys()],
+        [...this.queues.values()].map(({ host }) => host.usage),
         (name) => this.queues.get(name)?.host.limit ?? 1,
       );
       this.takeOver(states, sentAt);

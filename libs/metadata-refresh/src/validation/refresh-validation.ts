@@ -286,8 +286,10 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   /** The concurrency of the host, as a claim reads it, and the time. */
   private async readState(host: string, { hostConcurrency }: Collection): Promise<{ hostLimit: number; now: Date }> {
     const { rows } = await sql<{ hostLimit: number; now: Date | string }>`
-      select coalesce(least(min(host_concurrency), ${hostConcurrency ?? null}::int), ${this.config.hostConcurrency}::int)
-        as "hostLimit", now() as now
+      select coalesce(
+          (select host_concurrency from nft_metadata.metadata_hosts where host = ${host}),
+          least(min(host_concurrency), ${hostConcurrency ?? null}::int), ${this.config.hostConcurrency}::int
+        ) as "hostLimit", now() as now
       from nft_metadata.lanes where host = ${host}`.execute(this.em.fork().getKysely());
     const { hostLimit, now } = rows[0]!;
     return { hostLimit, now: new Date(now) };

@@ -88,6 +88,7 @@ function aFetcher() {
       releaser: { release: (more) => released.push(...more) },
       database,
       counts,
+      reports: { record: () => {} },
       metrics,
       config: metadataRefreshOptions.complete({}),
     },

@@ -15,6 +15,7 @@ import type { BatchCompleter } from './batch-completer.js';
 import type { TokenBuffer } from './token-buffer.js';
 import type { TokenReleaser } from './token-releaser.js';
 import { WakeSignal } from './wake-signal.js';
+import type { WorkerReports } from './worker-reports.js';
 
 interface Parts {
   fetcher: Pick<MetadataFetcher, 'fetch'>;
@@ -25,6 +26,7 @@ interface Parts {
   releaser: Pick<TokenReleaser, 'release'>;
   database: DatabaseErrors;
   counts: AttemptCounts;
+  reports: Pick<WorkerReports, 'record'>;
   metrics: WorkerMetrics;
   config: MetadataRefreshConfig;
 }
@@ -133,13 +135,14 @@ export class Fetcher {
     outcome: FetchOutcome | Abandoned,
     times: { startedAt: number; endedAt: number },
   ): void {
-    const { limits, completer, config } = this.parts;
+    const { limits, completer, reports, config } = this.parts;
     if (typeof outcome === 'string') {
       limits.release(host);
       if (outcome === 'worker lost') completer.add(token, workerLost(token));
       return;
     }
     limits.release(host, { signal: signalOf(outcome), ...times });
+    reports.record(host.name, outcome);
     const results = toItemResults(token, outcome, config);
     this.recordAttempt(results);
     this.startCooldown(token, host, outcome);

@@ -25,8 +25,8 @@ function aMembership(states: Partial<HostState>[] | 'refused') {
   const membership = new HostMembership(
     {
       hostWorkers: {
-        heartbeat: async (names) => {
-          heartbeats.push([...names]);
+        heartbeat: async (usages) => {
+          heartbeats.push(usages.map(({ host }) => host));
           if (states === 'refused') throw new Error('refused');
           return states.map((state) => ({ host: 'a.example', share: 4, cooldownSeconds: 0, ...state }));
         },

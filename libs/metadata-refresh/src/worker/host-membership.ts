@@ -82,7 +82,7 @@ export class HostMembership {
     this.heartbeatAt = now;
     try {
       const states = await hostWorkers.heartbeat(
-        inUse.map(({ name }) => name),
+        inUse.map(({ usage }) => usage),
         (name) => hosts.find(name)?.limit ?? 1,
       );
       database.recordSuccess('host heartbeat failed');

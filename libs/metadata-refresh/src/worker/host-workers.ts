@@ -8,6 +8,15 @@ import { shareOf, type HostWorker, type Share } from './host-share.js';
 
 const IS_ALIVE = sql`last_heartbeat_at > clock_timestamp() - ${HEARTBEAT_TIMEOUT_SECONDS} * interval '1 second'`;
 
+/** What a worker uses of a host, for those who look at it. */
+export interface HostUsage {
+  host: string;
+  share: number;
+  /** What it allows itself of its share. */
+  allowed: number;
+  inFlight: number;
+}
+
 export interface HostState {
   host: string;
   share: Share;
@@ -25,7 +34,7 @@ interface SharedHost {
 /** The table of the workers that send requests to a metadata host: its concurrency limit is divided among them. */
 @Injectable()
 export class HostWorkers {
-  private readonly workerId = randomUUID();
+  readonly workerId = randomUUID();
 
   constructor(private readonly em: EntityManager) {}
 
@@ -33,8 +42,8 @@ export class HostWorkers {
    * Announces that this worker uses these hosts, and only these, and returns its share of each. Call it every second.
    * `limitOf` returns the concurrency limit of a host.
    */
-  async heartbeat(hosts: readonly string[], limitOf: (host: string) => number): Promise<HostState[]> {
-    const states = (await this.renew(hosts)) ?? (await this.join(hosts));
+  async heartbeat(usages: readonly HostUsage[], limitOf: (host: string) => number): Promise<HostState[]> {
+    const states = (await this.renew(usages)) ?? (await this.join(usages.map(({ host }) => host)));
     return states.map(({ host, cooldownSeconds, workers }) => ({
       host,
       share: shareOf(this.workerId, workers, limitOf(host)),
@@ -50,12 +59,18 @@ export class HostWorkers {
   }
 
   /** The usual case, in one statement: this worker is a member of all hosts. null: it is not. */
-  private async renew(hosts: readonly string[]): Promise<SharedHost[] | null> {
+  private async renew(usages: readonly HostUsage[]): Promise<SharedHost[] | null> {
+    const hosts = usages.map(({ host }) => host);
     const { rows } = await sql<SharedHost & { renewed: number }>`
       with ${this.expired(hosts)}, renewed as (
-        update nft_metadata.host_workers set last_heartbeat_at = clock_timestamp()
-        where worker_id = ${this.workerId}::uuid and host = any(${hosts}::text[]) and ${IS_ALIVE}
-        returning host
+        update nft_metadata.host_workers as worker
+        set last_heartbeat_at = clock_timestamp(), share = usage.share, allowed = usage.allowed, in_flight = usage.in_flight
+        from unnest(
+          ${hosts}::text[], ${usages.map(({ share }) => share)}::smallint[], ${usages.map(({ allowed }) => allowed)}::smallint[],
+          ${usages.map(({ inFlight }) => inFlight)}::smallint[]
+        ) as usage (host, share, allowed, in_flight)
+        where worker.worker_id = ${this.workerId}::uuid and worker.host = usage.host and ${IS_ALIVE}
+        returning worker.host
       )
       select shared.*, (select count(*)::int from renewed) as renewed
       from (${sharedHosts(hosts)}) as shared`.execute(this.em.fork().getKysely());
@@ -72,8 +87,8 @@ export class HostWorkers {
           select host from nft_metadata.host_workers
           where worker_id = ${this.workerId}::uuid and host = any(${hosts}::text[]) and ${IS_ALIVE}
         )
-        insert into nft_metadata.metadata_hosts (host)
-        select host from unnest(${hosts}::text[]) as wanted (host) where host not in (select host from current) order by host
+        insert into nft_metadata.metadata_hosts (host, first_used_at)
+        select host, now() from unnest(${hosts}::text[]) as wanted (host) where host not in (select host from current) order by host
         on conflict (host) do update set host = excluded.host`.execute(em.getKysely());
       await sql`
         insert into nft_metadata.host_workers as worker (host, worker_id, joined_at, last_heartbeat_at)

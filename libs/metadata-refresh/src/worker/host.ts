@@ -1,6 +1,7 @@
 import type { ClaimedToken } from '../claimed-token.js';
 import { AimdLimiter } from './aimd-limiter.js';
 import type { Share } from './host-share.js';
+import type { HostUsage } from './host-workers.js';
 
 /** A token that this worker has claimed, until its result is known or it is released. */
 export interface BufferedToken {
@@ -35,6 +36,12 @@ export class Host {
 
   get tokenCount(): number {
     return this.inFlight + this.interactive.length + this.bulk.length;
+  }
+
+  get usage(): HostUsage {
+    const share = typeof this.share === 'number' ? this.share : 0;
+    const allowed = share === 0 ? 0 : this.limiter.limitWithin(share);
+    return { host: this.name, share, allowed, inFlight: this.inFlight };
   }
 
   /** The requests that this process may have open, before the adaptive limit. */

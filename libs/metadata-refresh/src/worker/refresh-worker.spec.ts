@@ -11,10 +11,11 @@ import type { RefreshQueue } from '../refresh-queue.js';
 import type { CollectionRecords } from '../collection-records/collection-records.js';
 import type { EndedHolds } from '../ended-holds.js';
 import type { RefreshSweep } from '../refresh-sweep.js';
+import type { HostUsage, HostWorkers } from './host-workers.js';
 import { WorkerMetrics } from '../worker-metrics.js';
-import type { HostWorkers } from './host-workers.js';
 import type { RefreshListener } from './refresh-listener.js';
 import { RefreshWorker } from './refresh-worker.js';
+import type { WorkerReports } from './worker-reports.js';
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
 const NOT_FOUND: FetchOutcome = {
@@ -76,7 +77,7 @@ function aWorker(...tokenIds: string[]) {
     complete: (batch: ItemResult[]) => query(() => written.push(...batch.map((result) => result.token.tokenId))),
   };
   const hostWorkers = {
-    heartbeat: (hosts: string[]) => query(() => hosts.map((host) => ({ host, share: 8, cooldownSeconds: 0 }))),
+    heartbeat: (usages: HostUsage[]) => query(() => usages.map(({ host }) => ({ host, share: 8, cooldownSeconds: 0 }))),
     leave: () => {
       world.leaves += 1;
       return new Promise<void>((done) => (world.releaseLeave = done));
@@ -107,6 +108,7 @@ function aWorker(...tokenIds: string[]) {
     new BulkPause(),
     { poll: () => {}, continueStopped: async () => {} } as unknown as RefreshSweep,
     { poll: () => {}, release: async () => 0 } as unknown as EndedHolds,
+    { record: () => {}, start: () => {}, save: async () => {}, stop: async () => {} } as unknown as WorkerReports,
     { poll: () => {}, run: async () => {} } as unknown as CollectionRecords,
     metadataRefreshOptions.complete({}),
   );

@@ -24,6 +24,7 @@ import { RecentCooldowns } from './recent-cooldowns.js';
 import { RefreshListener } from './refresh-listener.js';
 import { TokenBuffer } from './token-buffer.js';
 import { TokenReleaser } from './token-releaser.js';
+import { WorkerReports } from './worker-reports.js';
 
 /** Interval of checks for tokens that cannot start yet, because their host is in cooldown or its shares change. */
 const START_RETRY_MS = 250;
@@ -82,6 +83,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     private readonly bulkPause: BulkPause,
     private readonly sweep: RefreshSweep,
     private readonly endedHolds: EndedHolds,
+    private readonly reports: WorkerReports,
     private readonly collectionRecords: CollectionRecords,
     @Inject(METADATA_REFRESH_CONFIG) config: MetadataRefreshConfig,
   ) {
@@ -118,7 +120,19 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       { onClaimed: () => this.onClaimed(), onEnd: () => this.notifyIdle() },
     );
     this.fetcher = new Fetcher(
-      { fetcher: metadataFetcher, buffer, limits, cooldowns, completer, releaser, database, counts, metrics, config },
+      {
+        fetcher: metadataFetcher,
+        buffer,
+        limits,
+        cooldowns,
+        completer,
+        releaser,
+        database,
+        counts,
+        reports,
+        metrics,
+        config,
+      },
       {
         onFetched: (host, now) => {
           this.claimer.onFetched(host, now);
@@ -176,6 +190,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
       this.rounds.delete(round);
       if (this.state === 'running' && !this.isStarted && this.rounds.size === 0) this.endLoops('stopped');
     }
+    await this.reports.save({ isLast: true });
   }
 
   /** Claims nothing more, aborts fetches, writes their results as far as they are complete, and releases all other tokens. */
@@ -199,6 +214,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   private workUntilStop(): void {
     this.runLoops();
     this.listener.listen((isInteractive) => this.onNotify(isInteractive));
+    this.reports.start();
     this.wake();
   }
 
@@ -233,6 +249,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     // A database error is logged, and ends the wait: nothing more can be written.
     await this.untilIdle().catch(() => {});
     this.completer.stop();
+    await this.reports.stop();
   }
 
   // What wakes which loop
