@@ -1,12 +1,12 @@
 import { beginningOf, linkOf, segmentsOf } from './foreign.js';
 
-it('characters that turn a line around, hide or end it are shown as marks [C34]', () => {
+it('characters that turn a line around, hide or end it are shown as marks [K34]', () => {
   expect(segmentsOf('gold\u202Egpj.exe')).toEqual([{ text: 'gold' }, { mark: 'U+202E' }, { text: 'gpj.exe' }]);
   expect(segmentsOf('\u0000\u200B\uFEFF')).toEqual([{ mark: 'U+0000' }, { mark: 'U+200B' }, { mark: 'U+FEFF' }]);
   expect(segmentsOf('a\u{E0041}\uD800')).toEqual([{ text: 'a' }, { mark: 'U+E0041' }, { mark: 'U+D800' }]);
 });
 
-it('markup, line feeds, other scripts and joined emoji are text as they are [C34]', () => {
+it('markup, line feeds, other scripts and joined emoji are text as they are [K34]', () => {
   for (const text of ['<img src=x onerror=alert(1)>', 'two\nlines\tand a tab', 'Волшебник 魔法', '👨‍👩‍👧 family', '🏴‍☠️']) {
     expect(segmentsOf(text)).toEqual([{ text }]);
   }
@@ -19,7 +19,7 @@ it('a text is not cut inside a character', () => {
   expect(beginningOf('abc', 3)).toBe('abc');
 });
 
-it('only http and https without credentials are links, with the host in ASCII [C34]', () => {
+it('only http and https without credentials are links, with the host in ASCII [K34]', () => {
   expect(linkOf('https://exаmple.org/1')).toEqual({ href: 'https://xn--exmple-4nf.org/1', host: 'xn--exmple-4nf.org' });
   for (const text of [
     'javascript:alert(1)',
