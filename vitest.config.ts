@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
 
 const lib = (name: string) => fileURLToPath(new URL(`./libs/${name}/src/index.ts`, import.meta.url));
 const libs = [
@@ -19,9 +20,9 @@ const libs = [
 ];
 
 const parallel = {
-  // One more than the number of cores (Vitest's default is one less): suites often wait for timeouts, leases and processes. At most
-  // 8, because the PostgreSQL server of the run has 200 connections.
-  maxWorkers: Math.min(availableParallelism() + 1, 8),
+  // Two more than the number of cores (Vitest's default is one less): suites wait half of the time, for timeouts, leases and processes.
+  // At most 8, because the PostgreSQL server of the run has 200 connections.
+  maxWorkers: Math.min(availableParallelism() + 2, 8),
   // Each worker loads Nest, MikroORM and the application once instead of once per suite. No suite replaces modules or globals.
   isolate: false,
 };
@@ -38,10 +39,16 @@ export default defineConfig({
   resolve: { alias: Object.fromEntries(libs.map((name) => [`@app/${name}`, lib(name)])) },
   test: {
     globals: true,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{libs,src,test}/**/*.spec.{ts,tsx}'], sequence: { groupOrder: 0 } },
+        test: {
+          name: 'unit',
+          include: ['{libs,src,test}/**/*.spec.{ts,tsx}'],
+          ...parallel,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
@@ -76,7 +83,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      // Needs programs that npm does not install: Chromium, curl and PgBouncer.
+      // Needs programs that npm does not install: Chromium, curl, PgBouncer and promtool.
       { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...withPostgres } },
     ],
   },

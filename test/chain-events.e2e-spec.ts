@@ -292,6 +292,7 @@ describe('what follows the collections', () => {
     await MetadataUpdate(1);
     await test.app.get(ChainWatcher).runOnce();
 
+    await test.worker.runOnce(); // It reads the record of the collection.
     await test.app.get(WatchedCollections).set(project.collectionId, { events: false });
     rpc.requests.length = 0;
     await follow(test);

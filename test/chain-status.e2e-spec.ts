@@ -183,6 +183,7 @@ it('cli chain status prints the same', async () => {
       last_error: null,
       waiting_tokens: 1,
       waiting_ranges: 0,
+      backfills: 0,
     },
   ]);
   expect(out).toMatch(/^chain_id: 31337 {2}state: \w+ {2}collections: 1 {2}head_block: \d+ {2}read_block: \d+ .*\n$/);

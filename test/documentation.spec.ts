@@ -6,6 +6,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const EXCLUDED = /node_modules|^dist|^\.data|^bench\/node_modules/;
 const PAGES = filesOf('**/*.md');
 const SPECS = filesOf('{libs,src,test}/**/*spec.ts');
+const CASE_TAGS = /\[([A-Z]\d[^\]'"`]*)\]/g;
 
 it.each(PAGES)('every link of %s leads to a file and a heading that exist', (page) => {
   expect(linksOf(page).filter((link) => !resolves(page, link))).toEqual([]);
@@ -19,10 +20,16 @@ it('every page below docs is linked from another page', () => {
 
 it('every case that a test title names in square brackets is in docs/reference/cases.md', () => {
   const cases = read('docs/reference/cases.md');
-  const tags = tagsOf(/\[([A-Z]\d[^\]'"`]*)\]/g);
+  const tags = tagsOf(CASE_TAGS);
 
   expect(tags.length).toBeGreaterThan(200);
   expect(tags.filter((tag) => !new RegExp(`^\\| ${tag} `, 'm').test(cases))).toEqual([]);
+});
+
+it('every case Z1 to Z54 of a push has a test that names it [V14]', () => {
+  const tags = tagsOf(CASE_TAGS);
+
+  expect(Array.from({ length: 54 }, (_, index) => `Z${index + 1}`).filter((tag) => !tags.includes(tag))).toEqual([]);
 });
 
 it('every case that a test title names in round brackets is in docs/reference/field-cases.md', () => {

@@ -4,6 +4,8 @@ import { readCodeBlocks, GuideRunner } from './support/guide-runner.js';
 
 const page = (path: string) => fileURLToPath(new URL(`../docs/${path}`, import.meta.url));
 const TUTORIAL = page('tutorials/embedding.md');
+/** Goes on with the application of the tutorial. */
+const CHAIN_TUTORIAL = page('tutorials/chain-events.md');
 /** Their snippets compile in the application of the tutorial. */
 const HOW_TO = [
   page('how-to/customise-the-embedded-module.md'),
@@ -16,8 +18,10 @@ let reader: GuideRunner;
 beforeAll(async () => {
   database = await createEmptyDatabase();
   reader = new GuideRunner(database.url);
-  await reader.run((await Promise.all([TUTORIAL, ...HOW_TO].map((path) => readCodeBlocks(path)))).flat());
-}, 120_000);
+  await reader.run(
+    (await Promise.all([TUTORIAL, ...HOW_TO, CHAIN_TUTORIAL].map((path) => readCodeBlocks(path)))).flat(),
+  );
+}, 240_000);
 afterAll(async () => {
   await reader.stop();
   await database.drop();
@@ -31,6 +35,16 @@ it('docs/tutorials/embedding.md turns a new Nest application into one that refre
     { tokenId: '1', name: 'Cat #1', imageUrl: 'https://cats.example/1.png', changedAt: expect.any(String) as string },
     { tokenId: '2', name: 'Cat #2', imageUrl: 'https://cats.example/2.png', changedAt: expect.any(String) as string },
     { tokenId: '3', name: null, imageUrl: null, changedAt: null },
+  ]);
+});
+
+it('docs/tutorials/chain-events.md shows a change on chain in that application, without a request', () => {
+  const listings = reader.responses[2];
+
+  expect(listings).toMatchObject([
+    { tokenId: '1', name: null },
+    { tokenId: '2', name: 'Cat #2', imageUrl: 'https://cats.example/2.png' },
+    { tokenId: '3', name: null },
   ]);
 });
 

@@ -193,7 +193,13 @@ it('many small refreshes are deleted 1,000 at a time, and attempts 5,000 at a ti
     select gen_random_uuid(), 1, gen_random_uuid(), 1, '', 'fetched', 1, 1, now() - interval '8 days'
     from generate_series(1, 12000)`);
   await using attempts = await watchRemovals('refresh_attempts');
-  expect(await retention.deleteExpired()).toEqual({ refreshes: 0, attempts: 12_000, versions: 0, documents: 0 });
+  expect(await retention.deleteExpired()).toEqual({
+    refreshes: 0,
+    attempts: 12_000,
+    stacks: 0,
+    versions: 0,
+    documents: 0,
+  });
   expect((await attempts.statements()).map(({ rows }) => rows)).toEqual([5000, 5000, 2000]);
 });
 

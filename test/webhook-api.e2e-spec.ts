@@ -104,7 +104,10 @@ describe('webhooks of a project', () => {
 
     expect(changed).toMatchObject({
       status: 200,
-      body: { triggers: ['api'], events: ['token.metadata.changed', 'refresh.completed'] },
+      body: {
+        triggers: ['api'],
+        events: ['token.metadata.changed', 'refresh.completed', 'collection.metadata.changed'],
+      },
     });
     expect(typesOf(receiver.at(webhook.path))).toEqual([
       'token.metadata.changed',
@@ -333,11 +336,11 @@ describe('routes of webhooks', () => {
     [{ url: 'https://partner.example:8080/' }, 'is not allowed: blocked_port'],
     [
       { url: 'https://partner.example/', events: [] },
-      'events must be a list of token.metadata.changed and refresh.completed',
+      'events must be a list of token.metadata.changed and refresh.completed and collection.metadata.changed',
     ],
     [
       { url: 'https://partner.example/', events: ['all'] },
-      'events.0 must be token.metadata.changed or refresh.completed',
+      'events.0 must be token.metadata.changed or refresh.completed or collection.metadata.changed',
     ],
     [{ url: 'https://partner.example/', triggers: [] }, 'triggers must be a list of one or more of api, partner_api,'],
     [{ url: 'https://partner.example/', triggers: ['all'] }, 'triggers.0 must be one of api, partner_api,'],

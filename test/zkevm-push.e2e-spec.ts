@@ -257,7 +257,7 @@ describe('a push of NFT metadata', () => {
     await push(project, itemOf(16_384)).expect(202);
   });
 
-  it('a list of 233,472 bytes is accepted, one byte more is refused, and a body of 300 kB is not read [Z16]', async () => {
+  it('a list of 233,472 bytes is accepted, one byte more is refused, and a body of 300 kB is not read [Z16, V13]', async () => {
     const tokens = Array.from({ length: 15 }, (_, id) => String(id + 1));
     const project = await aTestnetProject(test, { tokens });
     const listOf = (bytes: number) => {
@@ -394,7 +394,7 @@ describe('a push of NFT metadata', () => {
     expect(method.headers['allow']).toBe('POST');
   });
 
-  it('the same item again moves metadata_synced_at alone, and is no event [Z33]', async () => {
+  it('the same item again moves metadata_synced_at alone, and is no event [Z33, V12]', async () => {
     const project = await aTestnetProject(test);
     await push(project, anItem('Sword')).expect(202);
     const before = await readNft(project);
@@ -570,7 +570,7 @@ describe('a push of NFT metadata', () => {
     expect(counts).toMatchObject([{ values: [{ value: token.name, tokenCount: 250 }] }]);
   });
 
-  it('characters that cannot be stored are replaced, and numbers that JSON cannot hold exactly are refused [Z40]', async () => {
+  it('characters that cannot be stored are replaced, and numbers that JSON cannot hold exactly are refused [Z40, V13]', async () => {
     const project = await aTestnetProject(test);
     const withNumber = (digits: string) =>
       JSON.stringify({ nft_metadata: [anItem('Sword', { power: 'DIGITS' })] }).replace('"DIGITS"', digits);
@@ -591,7 +591,7 @@ describe('a push of NFT metadata', () => {
     expect((await recordOf(project)).token.warnings).toContain('replaced_characters');
   });
 
-  it('an item that is nested too deeply is refused, and the service goes on', async () => {
+  it('an item that is nested too deeply is refused, and the service goes on [V13]', async () => {
     const project = await aTestnetProject(test);
     const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
 

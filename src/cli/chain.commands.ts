@@ -19,6 +19,7 @@ export function addChainCommands(chain: Command, session: Session): void {
         last_error: status.lastError,
         waiting_tokens: status.waitingTokens,
         waiting_ranges: status.waitingRanges,
+        backfills: status.backfills,
       })),
     );
   });

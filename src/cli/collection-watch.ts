@@ -1,5 +1,6 @@
-import type { CollectionWatch, WatchChange } from '@app/chain-events';
+import type { Backfill, CollectionWatch, WatchChange } from '@app/chain-events';
 import { InvalidArgumentError, type Command } from 'commander';
+import { parseWholeNumber } from './option-values.js';
 
 export interface WatchOptions {
   /** false: `--no-events`. */
@@ -8,6 +9,8 @@ export interface WatchOptions {
   contractRefreshesTokens?: boolean;
   /** undefined: the option is absent; `never`: not by age. */
   refreshEvery?: number | 'never';
+  /** A block. */
+  backfillFrom?: number;
 }
 
 export function watchOptions(command: Command): Command {
@@ -20,6 +23,11 @@ export function watchOptions(command: Command): Command {
     )
     .option('--contract-refreshes-tokens', 'refresh all tokens when the contract announces new metadata of its own')
     .option('--no-contract-refreshes-tokens', 'do not')
+    .option(
+      '--backfill-from <block>',
+      'register what its contract has minted since this block, in the background; needs --discover mints',
+      parseWholeNumber,
+    )
     .option('--refresh-every <time>', 'refresh tokens by age, such as 12h or 7d; or "never"', parseInterval);
 }
 
@@ -60,4 +68,18 @@ export function toWatchLine({ events, discover, contractRefreshesTokens, refresh
     contract_refreshes_tokens: contractRefreshesTokens,
     refresh_every_seconds: refreshEverySeconds,
   };
+}
+
+/** How far its past mints are registered. Empty if nobody asked for them. */
+export function toBackfillLine(backfill: Backfill | null) {
+  return backfill === null
+    ? {}
+    : {
+        backfill_from: backfill.fromBlock,
+        backfill_next: backfill.nextBlock,
+        backfill_until: backfill.untilBlock,
+        backfill_tokens: backfill.tokens,
+        backfill_finished_at: backfill.finishedAt?.toISOString() ?? null,
+        backfill_error: backfill.lastError,
+      };
 }

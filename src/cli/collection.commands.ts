@@ -1,4 +1,4 @@
-import type { Collection } from '@app/token-store';
+import type { Collection, StoredProfile } from '@app/token-store';
 import type { Command } from 'commander';
 import {
   sourceOf,
@@ -8,9 +8,10 @@ import {
   type PushPolicyOption,
   type SourceOptions,
 } from './collection-source.js';
-import { toWatchLine, watchChangeOf, watchOptions, type WatchOptions } from './collection-watch.js';
+import { toBackfillLine, toWatchLine, watchChangeOf, watchOptions, type WatchOptions } from './collection-watch.js';
 import { removeCollection } from './collection-removal.js';
 import {
+  parseAddress,
   parseLimit,
   parseRows,
   parseWholeNumber,
@@ -22,8 +23,8 @@ import {
 } from './option-values.js';
 import { findCollection, findCollectionToRemove, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
-import { tokenIdsOf, type TokenOptions } from './token-ids.js';
-import { registerTokens } from './token.commands.js';
+import type { TokenOptions } from './token-ids.js';
+import { registerTokens, wantedTokenIds } from './token.commands.js';
 
 interface AddOptions extends SourceOptions, TokenOptions, WatchOptions {
   project: string;
@@ -45,7 +46,10 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     .requiredOption('--address <0xADDRESS>')
     .option('--chain <id>', 'chain id', parseWholeNumber, 1);
   withJson(withPushPolicy(watchOptions(sourceOptions(add))))
-    .option('--tokens <list>', 'token ids to register, such as 1-1000,5000')
+    .option(
+      '--tokens <list>',
+      'token ids to register, such as 1-1000,5000, or "enumerate": all that the contract lists',
+    )
     .option('--tokens-file <file>', 'token ids to register, from a file')
     .option(
       '--host-concurrency <n>',
@@ -60,7 +64,11 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         );
       }
       const watch = watchChangeOf(options);
-      const tokenIds = await tokenIdsOf(options);
+      const { backfillFrom } = options;
+      if (backfillFrom !== undefined && watch?.discover !== 'mints') {
+        throw new Error('--backfill-from needs --events and --discover mints.');
+      }
+      const tokenIds = await wantedTokenIds(session, { chainId: options.chain, address: options.address }, options);
       if (!(await (await session.get('projects')).findById(options.project))) {
         throw new Error(`Project ${JSON.stringify(options.project)} does not exist: create it with "project create".`);
       }
@@ -75,6 +83,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
         pushPolicy: toPushPolicy(options.pushPolicy) ?? undefined,
       });
       if (watch) await (await session.get('watches')).set(added.id, watch);
+      if (backfillFrom !== undefined) await (await session.get('backfills')).start(added.id, backfillFrom);
       await registerTokens(session, added, tokenIds);
       session.print({ collection_id: added.id, tokens: tokenIds.length });
     });
@@ -96,8 +105,45 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     const tokens = await (await session.get('tokens')).countTokens(found.id);
     const { pendingTokens } = await (await session.get('refreshes')).count({ collectionId: found.id });
     const watch = await (await session.get('watches')).find(found.id);
-    session.print({ ...toLine(found), ...toWatchLine(watch), tokens, pending_tokens: pendingTokens });
+    const [profile] = await (await session.get('profiles')).find([found.id]);
+    session.print({
+      ...toLine(found),
+      ...toWatchLine(watch),
+      ...toBackfillLine(await (await session.get('backfills')).find(found.id)),
+      ...toProfileLine(profile),
+      tokens,
+      pending_tokens: pendingTokens,
+    });
   });
+
+  withJson(withCollection(collection.command('owner')))
+    .description(
+      'whether a wallet’s project may refresh the collection: it is registered with it or, with OWNERSHIP=on_chain, the wallet owns the contract',
+    )
+    .requiredOption('--wallet <0xADDRESS>', 'the owner address of a project', parseAddress)
+    .action(async (options: CollectionOptions & { wallet: string }) => {
+      const found = await findCollection(session, options);
+      const project = await (await session.get('projects')).findByOwner(options.wallet);
+      const service = await session.get('refreshing');
+      const asking = { id: project?.id ?? '', ownerAddress: options.wallet };
+      const { isRegistered, onChain, mayRefresh } = await service.explainOwnership(asking, found);
+      session.print({
+        project_id: project?.id ?? null,
+        registered: isRegistered,
+        on_chain: onChain,
+        may_refresh: project !== null && mayRefresh,
+      });
+    });
+
+  withJson(withCollection(collection.command('refresh')))
+    .description('read the collection’s own name, images and owner from its contract; its tokens are not refreshed')
+    .action(async (options: CollectionOptions) => {
+      const found = await findCollection(session, options);
+      const error = await (await session.get('records')).readNow(found);
+      const [profile] = await (await session.get('profiles')).find([found.id]);
+      session.print({ ...toProfileLine(profile), warnings: [...(profile?.warnings ?? [])], error });
+      if (error !== null) session.exitStatus = 1;
+    });
 
   const update = collection
     .command('update')
@@ -109,16 +155,25 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       const source = sourceOf(options);
       const pushPolicy = toPushPolicy(options.pushPolicy);
       const watch = watchChangeOf(options);
-      if (!source && hostConcurrency === undefined && pushPolicy === undefined && !watch) {
+      const { backfillFrom } = options;
+      if (
+        !source &&
+        backfillFrom === undefined &&
+        hostConcurrency === undefined &&
+        pushPolicy === undefined &&
+        !watch
+      ) {
         throw new Error(
-          'Name what to change: --metadata-url, --source, --push-policy, --host-concurrency, --events, --discover or --refresh-every.',
+          'Name what to change: --metadata-url, --source, --push-policy, --host-concurrency, --events, --discover, --backfill-from or --refresh-every.',
         );
       }
       const { id } = await findCollection(session, options);
       const watches = await session.get('watches');
       const watched = watch ? await watches.set(id, watch) : await watches.find(id);
+      const backfills = await session.get('backfills');
+      if (backfillFrom !== undefined) await backfills.start(id, backfillFrom);
       const changed = await (await session.get('collections')).update(id, { source, hostConcurrency, pushPolicy });
-      session.print({ ...toLine(changed), ...toWatchLine(watched) });
+      session.print({ ...toLine(changed), ...toWatchLine(watched), ...toBackfillLine(await backfills.find(id)) });
     });
 
   withYes(withJson(withCollection(collection.command('remove'))))
@@ -139,6 +194,18 @@ export function addCollectionCommands(collection: Command, session: Session): vo
       const removed = await removeCollection(session, id);
       session.print({ removed: address, chain_id: chainId, tokens: removed });
     });
+}
+
+/** What a collection says of itself. */
+function toProfileLine(profile: StoredProfile | undefined) {
+  return {
+    name: profile?.name ?? null,
+    symbol: profile?.symbol ?? null,
+    standard: profile?.standard ?? null,
+    owner: profile?.owner ?? null,
+    image: profile?.image ?? null,
+    contract_uri: profile?.contractUri ?? null,
+  };
 }
 
 function toLine(collection: Collection) {

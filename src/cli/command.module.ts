@@ -1,7 +1,8 @@
-import { ChainEventsModule, ChainStatuses, WatchedCollections } from '@app/chain-events';
+import { Backfills, ChainEventsModule, ChainStatuses, WatchedCollections } from '@app/chain-events';
 import { MetadataEventsModule, Webhooks } from '@app/metadata-events';
-import { MetadataFetchModule } from '@app/metadata-fetch';
+import { ContractTokens, MetadataFetchModule } from '@app/metadata-fetch';
 import {
+  CollectionRecords,
   MetadataRefreshModule,
   MetadataRefreshService,
   Refreshes,
@@ -10,7 +11,7 @@ import {
 } from '@app/metadata-refresh';
 import { ProjectAuthModule, Projects } from '@app/project-auth';
 import { SafeHttpModule } from '@app/safe-http';
-import { Collections, TokenStore, TokenStoreModule, TraitRecount } from '@app/token-store';
+import { CollectionProfiles, Collections, TokenStore, TokenStoreModule, TraitRecount } from '@app/token-store';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Environment } from '../config/environment.js';
 import { idleLimit } from '../database/connection-limits.js';
@@ -19,10 +20,14 @@ import { Listings } from '../listings/listings.js';
 
 /** The services of commands. */
 export const services = {
+  backfills: Backfills,
   chains: ChainStatuses,
   collections: Collections,
+  contractTokens: ContractTokens,
   listings: Listings,
+  profiles: CollectionProfiles,
   projects: Projects,
+  records: CollectionRecords,
   refreshes: Refreshes,
   refreshing: MetadataRefreshService,
   tokens: TokenStore,

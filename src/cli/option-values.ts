@@ -7,6 +7,11 @@ export function parseWholeNumber(text: string): number {
   return Number(text);
 }
 
+export function parseAddress(text: string): string {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(text)) throw new InvalidArgumentError('It must be 0x and 40 hex digits.');
+  return text.toLowerCase();
+}
+
 /** A limit as typed. The default is not null, because commander treats null as a missing value. */
 export type Limit = number | 'default';
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isTokenId, type TokenRange } from '@app/token-store';
 
 /** More in one command is probably a mistake. */
-const MAX_TOKENS = 1_000_000;
+export const MAX_TOKENS = 1_000_000;
 
 class InvalidTokenList extends Error {
   override readonly name = 'InvalidTokenList';

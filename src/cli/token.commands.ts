@@ -3,18 +3,22 @@ import type { Command } from 'commander';
 import { parseRows, withCollection, withJson, withYes } from './option-values.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
-import { oneTokenId, tokenIdsOf, type TokenOptions } from './token-ids.js';
+import { MAX_TOKENS, oneTokenId, tokenIdsOf, type TokenOptions } from './token-ids.js';
 import { addVersionCommands } from './version.commands.js';
 
 /** The most tokens that one call registers; a file may hold many more. */
 const REGISTER_BATCH_SIZE = 10_000;
+const ENUMERATE = 'enumerate';
+const NAME_TOKENS = 'Name the tokens: --tokens 1-1000,5000 or --tokens-file FILE.';
 
 export function addTokenCommands(token: Command, session: Session): void {
-  withJson(withTokens(withCollection(token.command('register'))))
+  withJson(withTokens(withCollection(token.command('register')), `, or "${ENUMERATE}": all that its contract lists`))
     .description('register tokens; registered tokens do not change')
     .action(async (options: CollectionOptions & TokenOptions) => {
-      const tokenIds = await someTokenIds(options);
-      const registered = await registerTokens(session, await findCollection(session, options), tokenIds);
+      const found = await findCollection(session, options);
+      const tokenIds = await wantedTokenIds(session, found, options);
+      if (tokenIds.length === 0 && options.tokens !== ENUMERATE) throw new Error(NAME_TOKENS);
+      const registered = await registerTokens(session, found, tokenIds);
       session.print({ registered, already_registered: tokenIds.length - registered });
     });
 
@@ -73,6 +77,18 @@ export function addTokenCommands(token: Command, session: Session): void {
     });
 }
 
+/** The ids to register: all that the contract lists (ERC-721 Enumerable), or those that are named. Empty without an option. */
+export async function wantedTokenIds(
+  session: Session,
+  { chainId, address }: { chainId: number; address: string },
+  options: TokenOptions,
+): Promise<string[]> {
+  if (options.tokens !== ENUMERATE) return tokenIdsOf(options);
+  if (options.tokensFile !== undefined) throw new Error(`--tokens ${ENUMERATE} and --tokens-file exclude each other.`);
+  const contracts = await session.get('contractTokens');
+  return contracts.list({ chainId, address: address.toLowerCase() }, { maxTokens: MAX_TOKENS });
+}
+
 /** Returns the number of new tokens. */
 export async function registerTokens(
   session: Session,
@@ -87,15 +103,15 @@ export async function registerTokens(
   return registered;
 }
 
-function withTokens(command: Command): Command {
+function withTokens(command: Command, more = ''): Command {
   return command
-    .option('--tokens <list>', 'token ids, such as 1-1000,5000')
+    .option('--tokens <list>', `token ids, such as 1-1000,5000${more}`)
     .option('--tokens-file <file>', 'token ids from a file');
 }
 
 async function someTokenIds(options: TokenOptions): Promise<string[]> {
   const tokenIds = await tokenIdsOf(options);
-  if (tokenIds.length === 0) throw new Error('Name the tokens: --tokens 1-1000,5000 or --tokens-file FILE.');
+  if (tokenIds.length === 0) throw new Error(NAME_TOKENS);
   return tokenIds;
 }
 

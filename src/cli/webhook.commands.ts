@@ -21,7 +21,7 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
     .description('add a webhook; the secret that verifies its messages is shown once')
     .requiredOption('--project <id>')
     .requiredOption('--url <url>', 'https URL with a public address')
-    .option('--events <list>', `${METADATA_EVENT_TYPES.join(',')}; default: both`, parseEventTypes)
+    .option('--events <list>', `${METADATA_EVENT_TYPES.join(',')}; default: all`, parseEventTypes)
     .option('--triggers <list>', TRIGGERS_HELP, parseTriggers)
     .option('--json', 'print one JSON object')
     .action(async ({ project, url, events, triggers }: WebhookOptions & { project: string; url: string }) => {

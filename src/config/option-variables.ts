@@ -63,6 +63,7 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   TOKENS_PER_HOUR: sets('metadataRefresh', 'tokensPerHour'),
   TOKENS_PER_REQUEST: sets('metadataRefresh', 'tokensPerRequest'),
   TOKENS_PER_SELECTION: sets('metadataRefresh', 'tokensPerSelection'),
+  OWNERSHIP: sets('metadataRefresh', 'ownership'),
   MAX_SELECTION_TOKENS: sets('metadataRefresh', 'maxSelectionTokens'),
   REFRESH_RETENTION_DAYS: sets('metadataRefresh', 'refreshRetentionDays'),
   ATTEMPT_RETENTION_DAYS: sets('metadataRefresh', 'attemptRetentionDays'),

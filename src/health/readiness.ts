@@ -22,12 +22,17 @@ export class Readiness implements OnModuleDestroy {
   /** What is missing. Empty if the process is ready. */
   async missing(): Promise<string[]> {
     if (this.isStopping) return ['the service is stopping'];
-    const isAvailable = await Promise.race([this.isDatabaseAvailable(), later(DATABASE_TIMEOUT_MS, false)]);
+    const isAvailable = await this.isDatabaseUp();
     const { expected, running } = this.workers;
     return [
       ...(isAvailable ? [] : ['the database does not respond']),
       ...(expected > 0 && running === 0 ? ['no worker process runs'] : []),
     ];
+  }
+
+  /** Whether the database responds in time. */
+  isDatabaseUp(): Promise<boolean> {
+    return Promise.race([this.isDatabaseAvailable(), later(DATABASE_TIMEOUT_MS, false)]);
   }
 
   /** What does not work although the process is ready, as sentences. */

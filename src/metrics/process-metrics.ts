@@ -1,8 +1,14 @@
 import { ChainReadings } from '@app/chain-events';
-import { AttemptCounts, ResultCounts } from '@app/metadata-refresh';
+import { WebhookCounts } from '@app/metadata-events';
+import { AttemptCounts, ResultCounts, WorkerMetrics } from '@app/metadata-refresh';
+import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { registerChainMetrics } from './chain-metrics.js';
+import { registerPoolMetrics } from './pool-metrics.js';
+import { ReadMetrics } from './read-metrics.js';
+import { registerRefreshMetrics } from './refresh-metrics.js';
+import { registerWebhookMetrics } from './webhook-metrics.js';
 
 /** Metrics with their values, as they are sent from a worker process to the service. */
 export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -12,29 +18,20 @@ export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 export class ProcessMetrics {
   private readonly registry = new Registry();
 
-  constructor(counts: AttemptCounts, results: ResultCounts, readings: ChainReadings) {
+  constructor(
+    attempts: AttemptCounts,
+    results: ResultCounts,
+    worker: WorkerMetrics,
+    webhooks: WebhookCounts,
+    readings: ChainReadings,
+    em: EntityManager,
+  ) {
     collectDefaultMetrics({ register: this.registry });
-    new Counter({
-      name: 'nft_refresh_metadata_requests_total',
-      help: 'Requests to metadata hosts, by outcome and reason.',
-      labelNames: ['outcome', 'reason'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { outcome, reason, count } of counts.read()) this.inc({ outcome, reason }, count);
-      },
-    });
-    new Counter({
-      name: 'nft_refresh_results_total',
-      help: 'Tokens of refreshes that ended, by verdict and reason.',
-      labelNames: ['verdict', 'reason'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { verdict, reason, count } of results.read()) this.inc({ verdict, reason }, count);
-      },
-    });
-    registerChainMetrics(this.registry, readings);
+    const metrics = new ReadMetrics(this.registry);
+    registerRefreshMetrics(metrics, { attempts, results, worker });
+    registerWebhookMetrics(metrics, webhooks);
+    registerChainMetrics(metrics, readings);
+    registerPoolMetrics(metrics, em);
   }
 
   read(): Promise<MetricValues> {

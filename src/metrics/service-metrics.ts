@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { AggregatorRegistry, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, Registry } from 'prom-client';
 import { WorkerProcesses } from '../workers/worker-processes.js';
 import { ProcessMetrics, type MetricValues } from './process-metrics.js';
+import { ReadMetrics } from './read-metrics.js';
+import { registerSharedMetrics } from './shared-metrics.js';
+import { SharedStatus } from './shared-status.js';
 
-/** The metrics of this process, and of its worker processes with the label `worker`. */
+/** The metrics of this process, of what all processes share, and of its worker processes with the label `worker`. */
 @Injectable()
 export class ServiceMetrics {
   private readonly registry = new Registry();
@@ -11,19 +14,17 @@ export class ServiceMetrics {
   constructor(
     private readonly process: ProcessMetrics,
     private readonly workers: WorkerProcesses,
+    shared: SharedStatus,
   ) {
-    new Gauge({
-      name: 'nft_refresh_worker_processes',
-      help: 'Worker processes, by state.',
-      labelNames: ['state'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        if (workers.expected === 0) return;
-        this.set({ state: 'expected' }, workers.expected);
-        this.set({ state: 'running' }, workers.running);
-      },
+    const metrics = new ReadMetrics(this.registry);
+    metrics.gauge('nft_refresh_worker_processes', 'Worker processes, by state.', () => {
+      if (workers.expected === 0) return [];
+      return [
+        [{ state: 'expected' }, workers.expected],
+        [{ state: 'running' }, workers.running],
+      ];
     });
+    registerSharedMetrics(metrics, shared);
   }
 
   /** In the text format of Prometheus. */

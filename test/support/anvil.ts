@@ -26,9 +26,10 @@ export class Anvil {
     private readonly provider: JsonRpcProvider,
   ) {}
 
-  static async start(chainId = 31_337): Promise<Anvil> {
+  /** On a free port by default. */
+  static async start(chainId = 31_337, port = 0): Promise<Anvil> {
     const command = require.resolve('@foundry-rs/anvil/bin.mjs');
-    const child = reapOnExit(spawn(process.execPath, [command, '--port', '0', '--chain-id', String(chainId)]));
+    const child = reapOnExit(spawn(process.execPath, [command, '--port', String(port), '--chain-id', String(chainId)]));
     const host = await new Promise<string>((done, fail) => {
       let out = '';
       child.once('exit', () => fail(new Error(`anvil exited: ${out}`)));

@@ -1,7 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Anvil } from './anvil.js';
 import { findFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
-import { createHostFolder, installPackage, npmInstall } from './npm-pack.js';
+import { createHostFolder, installPackage, linkPackages, npmInstall } from './npm-pack.js';
 
 interface Manifest {
   scripts: Record<string, string>;
@@ -23,6 +24,9 @@ export class GuideRunner {
   private folder = '';
   private root = '';
   private metadataPort = '';
+  private chainPort = '';
+  private chain: Anvil | undefined;
+  private isInstalled = false;
   private readonly variables: Record<string, string> = {};
   private readonly running: HostProcess[] = [];
   private shop: HostProcess | undefined;
@@ -39,12 +43,13 @@ export class GuideRunner {
 
   async run(blocks: readonly Block[]): Promise<void> {
     this.metadataPort = String(await findFreePort());
+    this.chainPort = String(await findFreePort());
     const snippets = blocks.filter(({ language, file }) => language === 'ts' && !file);
     for (const { language, file, text } of blocks) {
       if (file) await this.write(file, text);
       if (language !== 'sh') continue;
       for (const line of text.trim().split('\n')) {
-        if (line === 'npm run build') await this.writeSnippets(snippets);
+        if (line === 'npm run build' && this.compiled.length === 0) await this.writeSnippets(snippets);
         await this.execute(line);
       }
     }
@@ -60,13 +65,15 @@ export class GuideRunner {
 
   async stop(): Promise<void> {
     for (const host of this.running) await host.stop();
+    await this.chain?.stop();
     if (this.root) await rm(this.root, { recursive: true, force: true });
   }
 
   private async write(file: string, text: string): Promise<void> {
     const path = join(this.folder, file);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text.replaceAll(/\b4000\b/g, this.metadataPort));
+    const ports = text.replaceAll(/\b4000\b/g, this.metadataPort).replaceAll(/\b8545\b/g, this.chainPort);
+    await writeFile(path, ports);
   }
 
   private async execute(line: string): Promise<void> {
@@ -74,7 +81,11 @@ export class GuideRunner {
     const command = words.slice(0, 2).join(' ');
     if (command === 'npx @nestjs/cli') return this.generate(words.slice(2));
     if (words[0] === 'cd') return void (this.folder = join(this.folder, words[1]!));
-    if (command === 'npm install') return this.install(words.slice(2));
+    if (command === 'npm install') return this.install(words.slice(2).filter((word) => !word.startsWith('--')));
+    if (line === 'npx anvil --port 8545 &') {
+      this.chain = await Anvil.start(31_337, Number(this.chainPort));
+      return;
+    }
     if (line === 'npm run build') return runTool(this.folder, '@nestjs/cli/bin/nest.js', 'build');
     if (line === 'npm run start:prod &') return this.start();
     if (line === 'node metadata-server.mjs &')
@@ -82,6 +93,7 @@ export class GuideRunner {
     if (words[0] === 'curl' && words.includes('--retry-connrefused')) return this.waitForShop(words);
     if (words[0] === 'export') return this.export(line.slice('export '.length));
     if (words[0] === 'curl') return this.request(words.slice(1));
+    if (words[0] === 'node') return void (await runProgram(this.folder, words[1]!, this.variables, words.slice(2)));
     throw new Error(`Unsupported command in the page: ${line}`);
   }
 
@@ -94,6 +106,8 @@ export class GuideRunner {
   /** Links only the dependencies of the generated application and those that the page installs. */
   private async install(names: readonly string[]): Promise<void> {
     if (this.hasNetwork) return npmInstall(this.folder, names);
+    if (this.isInstalled) return linkPackages(this.folder, names);
+    this.isInstalled = true;
     const wanted = names.map((name) => name.replace(/(?<=.)@[^/]+$/, ''));
     const manifest = JSON.parse(await readFile(join(this.folder, 'package.json'), 'utf8')) as Manifest;
     const typesAndTools = [
@@ -113,6 +127,7 @@ export class GuideRunner {
   private async start(): Promise<void> {
     const manifest = JSON.parse(await readFile(join(this.folder, 'package.json'), 'utf8')) as Manifest;
     const program = /^node (\S+)$/.exec(manifest.scripts['start:prod']!)![1]!;
+    await this.shop?.stop();
     this.shop = await this.background(program, this.variables);
   }
 
@@ -130,8 +145,8 @@ export class GuideRunner {
 
   private async export(assignment: string): Promise<void> {
     const [, name, value] = /^(\w+)=(.*)$/.exec(assignment)!;
-    const program = /^\$\(node (\S+)\)$/.exec(value!)?.[1];
-    if (program) this.variables[name!] = await runProgram(this.folder, program, this.variables);
+    const [program, ...args] = /^\$\(node (.+)\)$/.exec(value!)?.[1]?.split(' ') ?? [];
+    if (program) this.variables[name!] = await runProgram(this.folder, program, this.variables, args);
     else this.variables[name!] = name === 'DATABASE_URL' ? this.databaseUrl : value!;
   }
 

@@ -30,8 +30,16 @@ export async function runTool(folder: string, tool: string, ...args: string[]): 
 }
 
 /** Runs a program of the host until it exits. Returns its standard output. */
-export async function runProgram(folder: string, main: string, env: Readonly<Record<string, string>>): Promise<string> {
-  const { stdout } = await run(process.execPath, [main], { cwd: folder, env: { PATH: process.env['PATH'], ...env } });
+export async function runProgram(
+  folder: string,
+  main: string,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<string> {
+  const { stdout } = await run(process.execPath, [main, ...args], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], ...env },
+  });
   return stdout;
 }
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, realpath, rename, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -37,12 +38,18 @@ export async function installPackage(host: string, hostNeeds: readonly string[] 
   const manifest = JSON.parse(await readFile(join(host, 'package/package.json'), 'utf8')) as PackageManifest;
   await rename(join(host, 'package'), join(modules, manifest.name));
   const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
-  for (const name of new Set([...declared, ...hostNeeds])) {
-    const link = join(modules, name);
+  await linkPackages(host, [...declared, ...hostNeeds]);
+  return manifest;
+}
+
+/** Links packages from the node_modules of this repository that the host does not have yet. */
+export async function linkPackages(host: string, names: readonly string[]): Promise<void> {
+  for (const name of new Set(names)) {
+    const link = join(host, 'node_modules', name);
+    if (existsSync(link)) continue;
     await mkdir(dirname(link), { recursive: true });
     await symlink(await realpath(join(ROOT, 'node_modules', name)), link, 'junction');
   }
-  return manifest;
 }
 
 /** Runs `npm pack` and returns the path of the tarball. */

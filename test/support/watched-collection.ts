@@ -46,6 +46,7 @@ export async function forgetWatches({ database, metadataApi }: TestApp): Promise
   await database.query('delete from nft_metadata.event_tokens');
   await database.query('delete from nft_metadata.event_ranges');
   await database.query('delete from nft_metadata.watched_collections');
+  await database.query('delete from nft_metadata.collection_refreshes');
   await database.query('delete from nft_metadata.refreshes');
   metadataApi.forgetScripts();
   metadataApi.hits.clear();

@@ -7,6 +7,8 @@ import {
   type DynamicModule,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import { BackfillRunner } from './backfill/backfill-runner.js';
+import { Backfills } from './backfill/backfills.js';
 import { ChainCursors } from './chain-cursors.js';
 import { CHAIN_EVENTS_CONFIG, chainEventsOptions, type ChainEventsOptions } from './chain-events.options.js';
 import { ChainReadings } from './chain-readings.js';
@@ -84,6 +86,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (given: ChainEventsOptions) => chainEventsOptions.complete(given),
     },
+    BackfillRunner,
+    Backfills,
     ChainCursors,
     ChainLogs,
     ChainReadings,
@@ -96,7 +100,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshRounds,
     WatchedCollections,
   ],
-  exports: [ChainReadings, ChainStatuses, ChainWatcher, WatchedCollections],
+  exports: [Backfills, ChainReadings, ChainStatuses, ChainWatcher, WatchedCollections],
 })
 export class ChainEventsModule extends ConfigurableModuleClass {
   static override forRoot(options: ChainEventsOptions & ChainEventsExtras = {}): DynamicModule {

@@ -19,14 +19,20 @@ export interface ChainStatus {
   readBlock: number | null;
   /** When the newest one was read. */
   readAt: Date | null;
+  /** The time since then in seconds, by the clock of the database; null: none was read. */
+  unreadSeconds: number | null;
   /** Blocks of one call, as far as the provider allows it. */
   blocksPerCall: number | null;
   failingSince: Date | null;
+  /** The time since then in seconds, by the clock of the database; 0: it does not fail. */
+  failingSeconds: number;
   /** Why: a reason of a failed node. */
   lastError: string | null;
   /** Tokens and ranges of tokens that events have named and that wait for their refresh; 10,000 at most. */
   waitingTokens: number;
   waitingRanges: number;
+  /** Collections whose past mints are being registered. */
+  backfills: number;
 }
 
 /** A chain that cannot be read, and why: a reason of a failed node. */
@@ -45,11 +51,14 @@ interface StatusRow {
   headBlock: string | null;
   nextBlock: string | null;
   readAt: Date | string | null;
+  unreadSeconds: number | null;
   blocksPerCall: number | null;
   failingSince: Date | string | null;
+  failingSeconds: number;
   lastError: string | null;
   waitingTokens: number;
   waitingRanges: number;
+  backfills: number;
 }
 
 /** How far the chains have been read, by any process. */
@@ -75,6 +84,8 @@ export class ChainStatuses {
       select chain.chain_id::text as "chainId", coalesce(cursor.lease_until > now(), false) as "isHeld",
         (select count(*)::int from watched where watched.chain_id = chain.chain_id) as collections,
         cursor.head_block::text as "headBlock", cursor.next_block::text as "nextBlock", cursor.read_at as "readAt",
+        extract(epoch from now() - cursor.read_at)::float8 as "unreadSeconds",
+        coalesce(extract(epoch from now() - cursor.failing_since), 0)::float8 as "failingSeconds",
         cursor.span as "blocksPerCall", cursor.failing_since as "failingSince", cursor.last_error as "lastError",
         (
           select count(*)::int from (
@@ -91,7 +102,12 @@ export class ChainStatuses {
             where watched.chain_id = chain.chain_id
             limit ${MAX_COUNTED}
           ) as waiting
-        ) as "waitingRanges"
+        ) as "waitingRanges",
+        (
+          select count(*)::int from watched
+          join nft_metadata.chain_backfills as backfill using (collection_id)
+          where watched.chain_id = chain.chain_id and backfill.finished_at is null
+        ) as backfills
       from chain
       left join nft_metadata.chain_cursors as cursor on cursor.chain_id = chain.chain_id
       order by chain.chain_id`.execute(readingFrom(this.em).getKysely());

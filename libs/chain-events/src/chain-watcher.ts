@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeDatabaseError } from '@app/database';
-import { ChainRpc } from '@app/metadata-fetch';
+import { ChainRpc, ContractOwners } from '@app/metadata-fetch';
+import { CollectionRecords } from '@app/metadata-refresh';
 import { exponentialDelay } from '@app/safe-http';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { BackfillRunner } from './backfill/backfill-runner.js';
 import { ChainCursors } from './chain-cursors.js';
 import { ChainReadings } from './chain-readings.js';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from './chain-events.options.js';
@@ -21,14 +23,15 @@ const LEASE_RENEWAL_MS = 2000;
 const DRAIN_INTERVAL_MS = 500;
 /** A step of a round is due once a minute. */
 const ROUNDS_INTERVAL_MS = 5000;
+const BACKFILL_INTERVAL_MS = 1000;
 /** After failures in a row, of nodes or of the database. In milliseconds. */
 const BACKOFF = { base: 1000, max: 60_000, jitter: 0.2 };
 /** A process whose nodes fail for this long lets another one try. */
 const HANDOVER_MS = 10_000;
 
 /**
- * Watches all chains that have an RPC URL, a loop for each, and requests the refreshes that their events cause, and those by age, in
- * loops of their own.
+ * Watches all chains that have an RPC URL, a loop for each, and requests the refreshes that their events cause and those by age, and
+ * registers past mints, in loops of their own.
  * Several processes may run it: each chain is read by one of them, and a refresh is requested once.
  */
 @Injectable()
@@ -47,12 +50,15 @@ export class ChainWatcher implements BeforeApplicationShutdown {
     logs: ChainLogs,
     intake: EventIntake,
     pending: PendingEvents,
+    records: CollectionRecords,
+    owners: ContractOwners,
     private readonly readings: ChainReadings,
     private readonly drain: EventDrain,
     private readonly rounds: RefreshRounds,
+    private readonly backfills: BackfillRunner,
     @Inject(CHAIN_EVENTS_CONFIG) private readonly config: ChainEventsConfig,
   ) {
-    const parts = { em, cursors, collections, logs, intake, pending, readings, config };
+    const parts = { em, cursors, collections, logs, intake, pending, records, owners, readings, config };
     this.watches = rpc.chainIds.map((chainId) => new ChainWatch(chainId, rpc.find(chainId)!, parts));
   }
 
@@ -65,16 +71,18 @@ export class ChainWatcher implements BeforeApplicationShutdown {
       ...this.watches.map((watch) => this.watchLoop(watch, signal)),
       this.requestLoop('events', this.drain, DRAIN_INTERVAL_MS, signal),
       this.requestLoop('age', this.rounds, ROUNDS_INTERVAL_MS, signal),
+      this.requestLoop('backfill', this.backfills, BACKFILL_INTERVAL_MS, signal),
     ];
   }
 
-  /** Reads all chains to their newest block, and requests what is due. For hosts that schedule work themselves. Throws database errors. */
+  /** Reads all chains to their newest block, requests what is due, and registers past mints for some seconds. For hosts that schedule work themselves. Throws database errors. */
   async runOnce(): Promise<Map<number, PollResult>> {
     const results = new Map<number, PollResult>();
     if (!this.config.enabled) return results;
     for (const watch of this.watches) results.set(watch.chainId, await watch.poll());
     await this.drain.run();
     await this.rounds.run();
+    await this.backfills.run();
     return results;
   }
 
@@ -117,7 +125,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
   }
 
   private async requestLoop(
-    cause: 'events' | 'age',
+    cause: 'events' | 'age' | 'backfill',
     requests: { run(signal: AbortSignal): Promise<void> },
     intervalMs: number,
     signal: AbortSignal,
@@ -128,7 +136,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
         await requests.run(signal);
         this.failing.delete(cause);
       } catch (error) {
-        this.logFailure('refreshes not requested, will be retried', { cause }, error);
+        this.logFailure('chain events not worked on, will be retried', { cause }, error);
         waitMs = Math.max(waitMs, this.waitAfter(cause, { kind: 'failed', reason: 'database' }));
       }
       await pause(waitMs, signal);

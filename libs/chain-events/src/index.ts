@@ -2,6 +2,8 @@ export { ChainEventsModule } from './chain-events.module.js';
 export type { ChainEventsExtras } from './chain-events.module.js';
 export { chainEventsOptions } from './chain-events.options.js';
 export type { ChainEventsOptions } from './chain-events.options.js';
+export { Backfills } from './backfill/backfills.js';
+export type { Backfill } from './backfill/backfills.js';
 export { ChainStatuses } from './chain-status.js';
 export type { ChainStatus, FailingChain } from './chain-status.js';
 export { ChainReadings } from './chain-readings.js';

@@ -13,9 +13,10 @@ export class DatabaseEventOutbox extends EventOutbox {
 
   override async add(
     em: EntityManager,
-    { changes = [], completions = [] }: Parameters<EventOutbox['add']>[1],
+    { changes = [], completions = [], collections = [] }: Parameters<EventOutbox['add']>[1],
   ): Promise<void> {
-    if (changes.length === 0 && completions.length === 0) return;
+    const eventCount = changes.length + completions.length + collections.length;
+    if (eventCount === 0) return;
     const completed = completions.map(
       ({ refreshId, projectId, collectionId, trigger, total, succeeded, failed, cancelled, verdicts }) => ({
         refreshId,
@@ -30,10 +31,10 @@ export class DatabaseEventOutbox extends EventOutbox {
       }),
     );
     await sql`
-      insert into nft_metadata.event_outbox (occurred_at, changes, completions, event_count)
+      insert into nft_metadata.event_outbox (occurred_at, changes, completions, collections, event_count)
       values (
-        now(), ${JSON.stringify(changes)}::json, ${JSON.stringify(completed)}::json,
-        ${changes.length + completed.length}
+        now(), ${JSON.stringify(changes)}::json, ${JSON.stringify(completed)}::json, ${JSON.stringify(collections)}::json,
+        ${eventCount}
       )`.execute(em.getKysely());
   }
 

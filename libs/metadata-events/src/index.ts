@@ -6,6 +6,7 @@ export { MetadataEvents } from './metadata-events.js';
 export type { ConsumerOptions, EventHandler } from './metadata-events.js';
 export { METADATA_EVENT_TYPES } from './metadata-event.js';
 export type {
+  CollectionMetadataChanged,
   MetadataEvent,
   MetadataEventOf,
   MetadataEventType,
@@ -15,6 +16,10 @@ export type {
 export { EventDelivery } from './event-delivery.js';
 export { EVENT_CHANNEL } from './event-publisher.js';
 export { EventRetention } from './event-retention.js';
+export { EventStatusReader } from './event-status.js';
+export type { EventStatus, ReaderStatus } from './event-status.js';
+export { WebhookCounts } from './webhook-counts.js';
+export type { DisabledCount, WebhookCount } from './webhook-counts.js';
 export { Webhooks } from './webhooks.js';
 export type { NewWebhook, Webhook, WebhookChange, WebhookDelivery, WebhookTest } from './webhooks.js';
 export {

@@ -1,3 +1,4 @@
+import type { ProfileChange } from '@app/token-store';
 import type { RecordedChange, RecordedCompletion } from '@app/metadata-refresh';
 
 /** The fields of every event. */
@@ -22,8 +23,13 @@ export interface RefreshCompleted extends Occurrence, RecordedCompletion {
   type: 'refresh.completed';
 }
 
-/** An event about a token or a refresh. */
-export type MetadataEvent = TokenMetadataChanged | RefreshCompleted;
+/** The record of a collection itself has changed. */
+export interface CollectionMetadataChanged extends Occurrence, ProfileChange {
+  type: 'collection.metadata.changed';
+}
+
+/** An event about a token, a refresh or a collection. */
+export type MetadataEvent = TokenMetadataChanged | RefreshCompleted | CollectionMetadataChanged;
 /** The name of an event type. */
 export type MetadataEventType = MetadataEvent['type'];
 /** The events of one type. */
@@ -33,4 +39,5 @@ export type MetadataEventOf<Type extends MetadataEventType> = Extract<MetadataEv
 export const METADATA_EVENT_TYPES = [
   'token.metadata.changed',
   'refresh.completed',
+  'collection.metadata.changed',
 ] as const satisfies MetadataEventType[];

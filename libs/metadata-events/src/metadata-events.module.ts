@@ -9,6 +9,7 @@ import { EventDelivery } from './event-delivery.js';
 import { EventPublisher } from './event-publisher.js';
 import { EventReader } from './event-reader.js';
 import { EventRetention } from './event-retention.js';
+import { EventStatusReader } from './event-status.js';
 import { MetadataEvents } from './metadata-events.js';
 import {
   METADATA_EVENTS_CONFIG,
@@ -16,6 +17,7 @@ import {
   type MetadataEventsOptions,
 } from './metadata-events.options.js';
 import { WebhookClient } from './webhook-client.js';
+import { WebhookCounts } from './webhook-counts.js';
 import { WebhookSubscribers } from './webhook-subscribers.js';
 import { Webhooks } from './webhooks.js';
 
@@ -80,11 +82,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     EventReader,
     EventDelivery,
     EventRetention,
+    EventStatusReader,
     WebhookClient,
+    WebhookCounts,
     WebhookSubscribers,
     Webhooks,
   ],
-  exports: [EventOutbox, EventDelivery, EventRetention, MetadataEvents, Webhooks],
+  exports: [EventOutbox, EventDelivery, EventRetention, EventStatusReader, MetadataEvents, WebhookCounts, Webhooks],
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {

@@ -3,6 +3,7 @@ import { MessageSender, type SendOutcome } from '@app/safe-http';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
+import { WebhookCounts } from './webhook-counts.js';
 import type { WebhookMessage } from './webhook-message.js';
 import { webhookHeaders } from './webhook-signature.js';
 
@@ -31,6 +32,7 @@ export class WebhookClient {
   constructor(
     private readonly em: EntityManager,
     private readonly sender: MessageSender,
+    private readonly counts: WebhookCounts,
     @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
   ) {}
 
@@ -42,7 +44,10 @@ export class WebhookClient {
     const outcome = await this.sender.send({ url: webhook.url, headers, body: message.body, deadlineMs }, signal);
     const reason = reasonOf(outcome);
     const isAborted = signal?.aborted === true && outcome.kind === 'unreachable';
-    if (!isAborted) await this.record(webhook, message, attempt, outcome, reason);
+    if (!isAborted) {
+      this.counts.count(reason);
+      await this.record(webhook, message, attempt, outcome, reason);
+    }
     return { outcome, reason };
   }
 

@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { toChangeObject } from '@app/token-store';
-import type { MetadataEvent, RefreshCompleted, TokenMetadataChanged } from './metadata-event.js';
+import { toChangeObject, toFieldNames } from '@app/token-store';
+import type {
+  CollectionMetadataChanged,
+  MetadataEvent,
+  RefreshCompleted,
+  TokenMetadataChanged,
+} from './metadata-event.js';
 
 export interface WebhookMessage {
   /** Derived from its first event, so that it is the same at every attempt. */
@@ -19,13 +24,19 @@ export function testMessage(webhookId: string, at: Date): WebhookMessage {
   return { id: `msg_${randomUUID()}`, type: TEST_MESSAGE_TYPE, count: 0, body };
 }
 
+const LISTS = {
+  'token.metadata.changed': 'changes',
+  'refresh.completed': 'refreshes',
+  'collection.metadata.changed': 'collections',
+} as const;
+
 /**
  * Puts the first of these events into one message: those of one type and one transaction that fit. The content of an id
  * never changes, also when the message is sent again: a receiver may drop a message whose id it knows.
  */
 export function toMessage(events: readonly MetadataEvent[], maxBytes: number): WebhookMessage {
   const first = events[0]!;
-  const list = first.type === 'token.metadata.changed' ? 'changes' : 'refreshes';
+  const list = LISTS[first.type];
   const start = JSON.stringify({ type: first.type, timestamp: first.occurredAt, data: { [list]: [] } }).slice(0, -3);
 
   const parts: string[] = [];
@@ -50,6 +61,8 @@ function toWire(event: MetadataEvent): object {
       return toChange(event);
     case 'refresh.completed':
       return toRefresh(event);
+    case 'collection.metadata.changed':
+      return toCollection(event);
   }
 }
 
@@ -62,6 +75,17 @@ function toChange(event: TokenMetadataChanged) {
     source: event.source,
     ...toChangeObject(event),
     refresh_ids: event.refreshIds,
+    changed_at: event.occurredAt,
+  };
+}
+
+function toCollection(event: CollectionMetadataChanged) {
+  return {
+    event_id: event.id,
+    chain_id: event.chainId,
+    collection_address: event.collectionAddress,
+    source: event.source,
+    changed_fields: toFieldNames(event.changedFields),
     changed_at: event.occurredAt,
   };
 }

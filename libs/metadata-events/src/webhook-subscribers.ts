@@ -6,6 +6,7 @@ import type { MetadataEvent, MetadataEventType } from './metadata-event.js';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } from './subscriber.js';
 import { validSecrets, WebhookClient, type Endpoint } from './webhook-client.js';
+import { WebhookCounts } from './webhook-counts.js';
 import { toMessage } from './webhook-message.js';
 
 interface ActiveWebhook extends Endpoint {
@@ -24,6 +25,7 @@ export class WebhookSubscribers {
   constructor(
     private readonly em: EntityManager,
     private readonly client: WebhookClient,
+    private readonly counts: WebhookCounts,
     @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
   ) {}
 
@@ -76,6 +78,7 @@ export class WebhookSubscribers {
       update nft_metadata.event_cursors
       set due_at = 'infinity', failures = failures + 1, failing_since = coalesce(failing_since, now()), last_error = ${error}
       where kind = 'webhook' and name = ${id}`.execute(this.em.fork().getKysely());
+    this.counts.countDisabled(reason);
     this.logger.warn({ msg: 'webhook disabled', webhookId: id, host: new URL(url).host, reason });
     return { kind: 'disabled' };
   }

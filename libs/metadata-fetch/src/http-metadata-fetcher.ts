@@ -67,14 +67,18 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     const tokenUri = toTokenUri(located, target.source);
     if (tokenUri.kind !== 'token_uri') return withoutRequest(tokenUri, Math.round(performance.now() - startedAt));
 
-    const permit = this.bodyBuffers.createPermit();
     const acceptsMedia = !target.hasDocument && !isMetadataApi(located, target.source);
     try {
-      return await this.attempt(tokenUri.uri, { target, standard: tokenUri.standard, acceptsMedia, permit, signal });
+      return await this.attempt(tokenUri.uri, { target, standard: tokenUri.standard, acceptsMedia, signal });
     } finally {
-      permit.release();
       this.tokenUriBudget.release(tokenUri);
     }
+  }
+
+  override async fetchDocument(uri: string, collectionId: string, signal?: AbortSignal): Promise<FetchOutcome> {
+    // Only tokens of ERC-1155 have a placeholder for their id.
+    const target: FetchTarget = { source: { kind: 'token_uri', uri }, tokenId: '0', collectionId };
+    return this.attempt(uri, { target, standard: undefined, acceptsMedia: false, signal });
   }
 
   override async readStored(target: FetchTarget, { document, warnings }: StoredDocument): Promise<FetchedMetadata> {
@@ -108,9 +112,11 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     this.metadataSource.prepare(targets);
   }
 
-  private async attempt(uri: string, attempt: Attempt): Promise<FetchOutcome> {
+  private async attempt(uri: string, given: Omit<Attempt, 'permit'>): Promise<FetchOutcome> {
     const startedAt = performance.now();
-    const { target, standard, permit } = attempt;
+    const permit = this.bodyBuffers.createPermit();
+    const attempt = { ...given, permit };
+    const { target, standard } = attempt;
     try {
       if (uri.length > LARGE_BODY) await permit.acquire(ownerOf(target));
       const located = locateMetadata(uri, { tokenId: target.tokenId, standard }, this.gateways);
@@ -127,6 +133,8 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     } catch (error) {
       if (!(error instanceof AcquireTimeout)) throw error;
       return withoutRequest({ kind: 'unreachable', reason: 'busy' }, Math.round(performance.now() - startedAt));
+    } finally {
+      permit.release();
     }
   }
 

@@ -1,8 +1,12 @@
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { ChainRpc } from './chain/chain-rpc.js';
+import { ContractDetailsReader } from './chain/contract-details.js';
+import { ContractOwners } from './chain/contract-owners.js';
+import { ContractTokens } from './chain/contract-tokens.js';
 import { ContractSignatures } from './chain/contract-signatures.js';
 import { ChainTokenUris } from './chain/chain-token-uris.js';
+import { CollectionFetcher } from './collection-fetcher.js';
 import { DocumentReader, READER_FILE, readerFile } from './document/document-reader.js';
 import { PushedDocuments } from './document/pushed-documents.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
@@ -56,11 +60,23 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     DocumentReader,
     ChainRpc,
     ChainTokenUris,
+    CollectionFetcher,
+    ContractDetailsReader,
+    ContractOwners,
     ContractSignatures,
+    ContractTokens,
     PushedDocuments,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
-  exports: [ChainRpc, ContractSignatures, MetadataFetcher, PushedDocuments],
+  exports: [
+    ChainRpc,
+    CollectionFetcher,
+    ContractOwners,
+    ContractSignatures,
+    ContractTokens,
+    MetadataFetcher,
+    PushedDocuments,
+  ],
 })
 export class MetadataFetchModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataFetchOptions & MetadataFetchExtras = {}): DynamicModule {

@@ -35,6 +35,9 @@ export abstract class MetadataFetcher {
   /** Its promise never rejects because of what a server does. `signal` aborts the attempt (shutdown). */
   abstract fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome>;
 
+  /** The same for the document at a URI that a contract returns for itself. */
+  abstract fetchDocument(uri: string, collectionId: string, signal?: AbortSignal): Promise<FetchOutcome>;
+
   /**
    * Normalises a document that was stored before, like one that is fetched now. Makes no request, except that a document with `{id}` of
    * a collection on chain asks the node for the standard of the contract.

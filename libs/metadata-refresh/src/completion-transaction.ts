@@ -26,6 +26,7 @@ import { countResults, type RefreshProgress, type ResultCount } from './refresh-
 import { ResultCounts } from './result-counts.js';
 import { doDeferred, mayRetry } from './retried-transaction.js';
 import { VERDICTS, type Verdict } from './verdict.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 type Succeeded = Extract<ItemResult, { status: 'succeeded' }>;
 type Failed = Extract<ItemResult, { status: 'failed' }>;
@@ -68,6 +69,7 @@ export class CompletionTransaction {
     private readonly versions: VersionStore,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: Pick<MetadataRefreshConfig, 'keepVersions'>,
     private readonly resultCounts: ResultCounts,
+    private readonly metrics: WorkerMetrics,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -113,6 +115,7 @@ export class CompletionTransaction {
       return { progress: counts, counted: ended };
     });
     this.resultCounts.add(counted);
+    this.resultCounts.addCompleted(progress);
     this.outbox?.announce();
     this.logCompleted(progress);
   }
@@ -182,6 +185,7 @@ export class CompletionTransaction {
   private async withoutLost(results: readonly ItemResult[]): Promise<ItemResult[]> {
     const written = results.map((result) => ({ ...result.item, tokenId: result.token.tokenId, result }));
     const claimed = await stillClaimed(this.em.fork(), written);
+    this.metrics.recordDropped(results.length - claimed.length);
     this.logger.warn({ msg: 'claim lost, results dropped', tokens: results.length - claimed.length });
     return claimed.map(({ result }) => result);
   }

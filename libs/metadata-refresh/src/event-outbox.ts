@@ -1,5 +1,5 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { MetadataChange } from '@app/token-store';
+import type { MetadataChange, ProfileChange } from '@app/token-store';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import type { VerdictCounts } from './verdict.js';
 
@@ -30,7 +30,12 @@ export abstract class EventOutbox {
   /** Call inside the transaction. Runs at most one statement, and none without events. */
   abstract add(
     em: EntityManager,
-    events: { changes?: readonly RecordedChange[]; completions?: readonly RecordedCompletion[] },
+    events: {
+      changes?: readonly RecordedChange[];
+      completions?: readonly RecordedCompletion[];
+      /** Records of collections that have changed. */
+      collections?: readonly ProfileChange[];
+    },
   ): Promise<void>;
 
   /** Call after the commit: wakes the delivery before its next poll. */

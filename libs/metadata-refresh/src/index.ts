@@ -23,8 +23,17 @@ export type {
   WantedTokens,
 } from './refresh-request.js';
 export { PUSHED_FIELDS } from './push/push-request.js';
-export type { PushedField, PushedToken, PushReceipt, PushRequest } from './push/push-request.js';
-export { EmptyMetadata } from './push/metadata-push.errors.js';
+export type {
+  PushedField,
+  PushedMetadata,
+  PushedStack,
+  PushedToken,
+  PushReceipt,
+  PushRequest,
+  StackPushRequest,
+} from './push/push-request.js';
+export { EmptyMetadata, StacksNotFound, StacksTooLarge } from './push/metadata-push.errors.js';
+export type { Ownership } from './owned-collections.js';
 export type { RefreshingProject } from './refresh-limits.js';
 export type { Idempotency } from './idempotency.js';
 export type { Admission } from './refresh-control.js';
@@ -39,11 +48,19 @@ export type {
   ValidationError,
   ValidationVerdict,
 } from './validation/validation.js';
+export { CollectionRecords } from './collection-records/collection-records.js';
+export type { CollectionRefreshState } from './collection-records/collection-refresh-queue.js';
 export { AttemptCounts } from './attempt-counts.js';
-export type { AttemptCount } from './attempt-counts.js';
+export type { AttemptCount, RequestMeasurements } from './attempt-counts.js';
 export { BoundedReads } from './bounded-reads.js';
 export { ResultCounts } from './result-counts.js';
-export type { CountedResults } from './result-counts.js';
+export type { CountedResults, RefreshSize } from './result-counts.js';
+export { WorkerMetrics } from './worker-metrics.js';
+export type { ClaimKind, CompletionKind, WorkerMeasurements, WorkerOperation } from './worker-metrics.js';
+export type { HistogramValues } from './histogram.js';
+export type { HostClass } from './host-class.js';
+export { QueueStatusReader } from './queue-status.js';
+export type { LaneStatus, QueueStatus, WaitingTokens } from './queue-status.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { RefreshRetention } from './refresh-retention.js';
@@ -104,6 +121,7 @@ export {
   IdempotencyKeyReused,
   InvalidSchedule,
   NothingToRetry,
+  OwnershipUnavailable,
   QuotaExceeded,
   ReadsBusy,
   RefreshAlreadyCompleted,

@@ -202,6 +202,14 @@ export class CollectionAmbiguous extends Error {
   }
 }
 
+/** Whether a wallet owns the contract of a collection is unknown now. */
+export class OwnershipUnavailable extends Error {
+  override readonly name = 'OwnershipUnavailable';
+  constructor({ address, chainId }: { address: string; chainId: number }) {
+    super(`No node of chain ${chainId} says now who owns collection ${address}. Try again in a moment.`);
+  }
+}
+
 /** Nothing can be fetched: the owner pushes the metadata, or this deployment has no node of the chain of the collection. */
 export class SourceNotSupported extends Error {
   override readonly name = 'SourceNotSupported';

@@ -4,6 +4,8 @@ import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/c
 import { AttemptCounts } from './attempt-counts.js';
 import { ResultCounts } from './result-counts.js';
 import { RefreshRunner } from './refresh-runner.js';
+import { CollectionRecords } from './collection-records/collection-records.js';
+import { CollectionRefreshQueue } from './collection-records/collection-refresh-queue.js';
 import { BoundedReads } from './bounded-reads.js';
 import { BulkPause } from './bulk-pause.js';
 import {
@@ -13,6 +15,8 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
+import { PushTransaction } from './push/push-transaction.js';
+import { StackPush } from './push/stack-push.js';
 import { HostOverview } from './overview/host-overview.js';
 import { RefreshPages } from './overview/refresh-pages.js';
 import { TokenResponses } from './overview/token-responses.js';
@@ -42,6 +46,8 @@ import { HostWorkers } from './worker/host-workers.js';
 import { WorkerReports } from './worker/worker-reports.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
+import { QueueStatusReader } from './queue-status.js';
+import { WorkerMetrics } from './worker-metrics.js';
 
 /** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
@@ -104,6 +110,8 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     MetadataRefreshService,
     OwnedCollections,
     MetadataPush,
+    StackPush,
+    PushTransaction,
     ProjectRefreshLimits,
     RefreshAdmission,
     RefreshEnqueuer,
@@ -123,12 +131,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TokenVersions,
     TokenRestore,
     EndedHolds,
+    CollectionRecords,
+    CollectionRefreshQueue,
     RefreshListener,
     HostWorkers,
     WorkerReports,
     RefreshWorker,
     AttemptCounts,
     ResultCounts,
+    WorkerMetrics,
+    QueueStatusReader,
     BulkPause,
     BoundedReads,
     HostTurns,
@@ -139,13 +151,16 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [
     AttemptCounts,
+    CollectionRecords,
     BoundedReads,
     ResultCounts,
     MetadataRefreshService,
+    QueueStatusReader,
     Refreshes,
     RefreshRetention,
     RefreshWorker,
     TokenVersions,
+    WorkerMetrics,
     HostOverview,
     RefreshPages,
     TokenResponses,

@@ -27,6 +27,13 @@ const metadataRefreshOptionsSchema = z
      */
     maxSelectionTokens: z.int().min(1).max(100_000_000).default(5_000_000),
     /**
+     * Who may request refreshes of a collection. `registered`: the project with which it is registered. `on_chain`: also a project whose
+     * owner address is the `owner()` of the contract, or its default admin (AccessControl). Then the node of the chain in `rpcUrls` is
+     * asked, at most once a minute for each wallet. The refresh counts towards the limits of the project that requests it.
+     * @takesEffect each request
+     */
+    ownership: z.enum(['registered', 'on_chain']).default('registered'),
+    /**
      * The maximum number of attempts for a token of a refresh, including the first. The public guide promises two retries.
      * @takesEffect each attempt
      */

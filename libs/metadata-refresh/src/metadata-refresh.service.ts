@@ -8,10 +8,11 @@ import {
   TokensPerRequestExceeded,
   type QuotaState,
 } from './metadata-refresh.errors.js';
-import { OwnedCollections } from './owned-collections.js';
+import { OwnedCollections, type Ownership } from './owned-collections.js';
 import type { Page, PageRequest } from './page.js';
 import { MetadataPush } from './push/metadata-push.js';
-import type { PushReceipt, PushRequest } from './push/push-request.js';
+import type { PushReceipt, PushRequest, StackPushRequest } from './push/push-request.js';
+import { StackPush } from './push/stack-push.js';
 import { RefreshAdmission } from './refresh-admission.js';
 import { RefreshEstimator } from './refresh-estimator.js';
 import { RefreshControl, type Admission } from './refresh-control.js';
@@ -94,6 +95,7 @@ export class MetadataRefreshService {
     private readonly quota: RefreshQuota,
     private readonly admission: RefreshAdmission,
     private readonly metadataPush: MetadataPush,
+    private readonly stackPush: StackPush,
     private readonly estimator: RefreshEstimator,
     private readonly reader: RefreshReader,
     private readonly control: RefreshControl,
@@ -131,6 +133,15 @@ export class MetadataRefreshService {
   }
 
   /**
+   * The same for all tokens of stacks, up to 100,000. Each stack counts as one token. Throws TokensPerRequestExceeded,
+   * CollectionNotFound, CollectionNotOwned, EmptyMetadata, StacksNotFound, StacksTooLarge, QuotaExceeded; then nothing was written or
+   * counted.
+   */
+  async pushStacks(project: RefreshingProject, request: StackPushRequest): Promise<PushReceipt> {
+    return this.stackPush.push(project, request);
+  }
+
+  /**
    * What this request would take, and which limit would refuse it. Accepts and counts nothing. Throws as `request`, but not for limits
    * and not for an empty selection.
    */
@@ -158,6 +169,11 @@ export class MetadataRefreshService {
     return this.estimator.estimateFor(collection, wanted);
   }
 
+  /** Whether a project may refresh a collection, and why. Asks the contract also if the option `ownership` does not let that count. */
+  async explainOwnership(project: { id: string; ownerAddress: string }, collection: Collection): Promise<Ownership> {
+    return this.collections.explain(project, collection);
+  }
+
   /**
    * Fetches up to 20 tokens now and tells what a refresh would do, within 10 seconds and without a retry. Stores nothing but the
    * charge of the tokens to the hour, and a cooldown that the metadata host has asked for. Throws TooManyTokensToValidate,
@@ -169,7 +185,7 @@ export class MetadataRefreshService {
     const { tokensPerRequest, tokensPerHour } = this.limits.of(project);
     const { size } = new Set(tokenIds);
     if (size > tokensPerRequest) throw new TokensPerRequestExceeded(tokensPerRequest, size);
-    const collection = await this.collections.get(project.id, collectionAddress);
+    const collection = await this.collections.getRefreshable(project, collectionAddress);
     const payer = { projectId: project.id, tokensPerHour, admit };
     return this.validation.validateFor(payer, collection, tokenIds);
   }
@@ -264,7 +280,7 @@ export class MetadataRefreshService {
     { collectionAddress, tokenId }: { collectionAddress: string; tokenId: string },
     page: PageRequest,
   ): Promise<Page<Attempt>> {
-    const { id: collectionId } = await this.collections.get(project.id, collectionAddress);
+    const { id: collectionId } = await this.collections.getRefreshable(project, collectionAddress);
     const token = await this.tokens.findToken({ collectionId, tokenId });
     if (!token) throw new TokensNotFound([tokenId]);
     return this.reader.listAttempts({ collectionId, tokenId }, page);

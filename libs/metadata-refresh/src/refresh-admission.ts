@@ -96,7 +96,14 @@ export class RefreshAdmission {
       await precheck?.();
       const { tokensPerHour } = this.limits.of(project);
       const { refreshId: id, quota } = await this.byProject.runExclusive(largeRequestsOf(project.id), () =>
-        this.retries.retry({ refreshId, projectId: project.id }, { ...options, tokensPerHour }),
+        this.retries.retry(
+          { refreshId, projectId: project.id },
+          {
+            ...options,
+            tokensPerHour,
+            mayRefresh: (collection) => this.collections.isOwnedOnChain(project, collection),
+          },
+        ),
       );
       return { refreshId: id, quota: quota!, isReplayed: false };
     });
@@ -137,7 +144,7 @@ export class RefreshAdmission {
     if (limits && wanted.tokenIds && wanted.tokenIds.length > limits.tokensPerRequest) {
       throw new TokensPerRequestExceeded(limits.tokensPerRequest, wanted.tokenIds.length);
     }
-    const collection = await this.collections.get(project.id, request.collectionAddress);
+    const collection = await this.collections.getRefreshable(project, request.collectionAddress);
     const owner = { projectId: project.id, limits };
     const { refreshId, quota } = await this.accept(owner, collection, wanted, { ...request, trigger });
     return { refreshId, quota: quota ?? (await this.readQuota(project)), isReplayed: false };

@@ -4,6 +4,8 @@ import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-
 /** Who asks, as far as refreshing needs to know. */
 export interface RefreshingProject {
   id: string;
+  /** The wallet of its owner, lower case. Absent or null: none, so it owns no contract. */
+  ownerAddress?: string | null;
   /** null, here and in the next two: the deployment's default; 0: none may. */
   tokensPerRequest: number | null;
   tokensPerHour: number | null;

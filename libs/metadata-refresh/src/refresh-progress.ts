@@ -9,6 +9,8 @@ import { NO_VERDICTS, verdictName, type Verdict, type VerdictCounts } from './ve
 /** The counts of a refresh after a write. */
 export interface RefreshProgress extends RecordedCompletion {
   completed: boolean;
+  /** Since the acceptance, or since it began if it was scheduled. */
+  seconds: number;
 }
 
 /** How many tokens of a refresh ended with a verdict, and why they failed. */
@@ -69,7 +71,8 @@ export async function countResults(em: EntityManager, results: readonly ResultCo
     select refresh.id as "refreshId", refresh.project_id as "projectId", refresh.collection_id as "collectionId",
       refresh.trigger,
       refresh.total, refresh.succeeded, refresh.failed, refresh.cancelled, ${verdictColumns},
-      refresh.completed_at is not null as completed
+      refresh.completed_at is not null as completed,
+      extract(epoch from now() - coalesce(refresh.begun_at, refresh.created_at))::float8 as seconds
     from counted as refresh`.execute(em.getKysely());
   return rows;
 }

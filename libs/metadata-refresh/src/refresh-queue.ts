@@ -26,6 +26,8 @@ export interface Claim {
   fullHosts: ReadonlySet<string>;
   /** Some tokens are being fetched for another refresh: they are due again after DEFERRAL_SECONDS. */
   hasDeferred: boolean;
+  /** Tokens whose last claim was lost, and which this claim has taken or made due. */
+  lostTokens: number;
 }
 
 /** Where the tokens of a refresh are fetched from, as it was when the refresh was accepted. */
@@ -88,6 +90,7 @@ export class RefreshQueue {
         mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
         fullHosts: fullHosts(lanes, due, divided),
         hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
+        lostTokens: sum(divided.map(({ chunk }) => chunk).filter(({ isLost }) => isLost)),
       };
     });
   }
@@ -156,7 +159,7 @@ export class RefreshQueue {
   }
 }
 
-const NOTHING: Claim = { tokens: [], mayHaveLeftLanes: false, fullHosts: new Set(), hasDeferred: false };
+const NOTHING: Claim = { tokens: [], mayHaveLeftLanes: false, fullHosts: new Set(), hasDeferred: false, lostTokens: 0 };
 
 /**
  * Hosts with a lane that may have more due tokens: the claim has filled its room, has left tokens out, or has read as many tokens

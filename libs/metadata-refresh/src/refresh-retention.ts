@@ -1,6 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError } from '@app/database';
-import { VersionStore, type DeletedVersions } from '@app/token-store';
+import { Stacks, VersionStore, type DeletedVersions } from '@app/token-store';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import { deleteOldReports } from './overview/report-retention.js';
@@ -20,11 +20,13 @@ const RECEIPT_BATCH_SIZE = 5000;
 export interface DeletedRows extends DeletedVersions {
   refreshes: number;
   attempts: number;
+  /** Without tokens. */
+  stacks: number;
 }
 
 /**
- * Deletes expired refreshes with their results and errors, expired attempts and receipts, and old versions of tokens, in short
- * statements. No foreign key deletes results and errors: they go before their refresh, or with it.
+ * Deletes expired refreshes with their results and errors, expired attempts and receipts, stacks without tokens, and old versions of
+ * tokens, in short statements. No foreign key deletes results and errors: they go before their refresh, or with it.
  */
 @Injectable()
 export class RefreshRetention {
@@ -33,6 +35,7 @@ export class RefreshRetention {
   constructor(
     private readonly em: EntityManager,
     private readonly versions: VersionStore,
+    private readonly stacks: Stacks,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
@@ -41,7 +44,7 @@ export class RefreshRetention {
    * the deletion of refreshes fails, attempts are deleted before it throws.
    */
   async deleteExpired(): Promise<DeletedRows> {
-    const deleted = { refreshes: 0, attempts: 0, versions: 0, documents: 0 };
+    const deleted = { refreshes: 0, attempts: 0, stacks: 0, versions: 0, documents: 0 };
     try {
       deleted.refreshes = await this.deleteRefreshes();
     } finally {
@@ -49,6 +52,7 @@ export class RefreshRetention {
     }
     while ((await deleteExpiredReceipts(this.em.fork(), RECEIPT_BATCH_SIZE)) > 0);
     await deleteOldReports(this.em.fork());
+    deleted.stacks = await this.stacks.deleteEmpty();
     return { ...deleted, ...(await this.deleteVersions()) };
   }
 

@@ -30,6 +30,8 @@ export interface RetryRequest extends Pick<RequestConditions, 'idempotency' | 'p
 interface RetryOptions extends Omit<RetryRequest, 'precheck'> {
   /** Tokens of the project in an hour. Absent: the retry is not charged. */
   tokensPerHour?: number | undefined;
+  /** Whether a collection may be refreshed that is registered with another project. Absent: no. */
+  mayRefresh?: ((collection: Collection) => Promise<boolean>) | undefined;
 }
 
 /** An accepted retry. */
@@ -69,12 +71,12 @@ export class RefreshRetry {
   /** Throws RefreshNotFound, NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded. */
   async retry(
     { refreshId, projectId }: RefreshReference,
-    { reasons, tokensPerHour, idempotency, admit }: RetryOptions = {},
+    { reasons, tokensPerHour, idempotency, admit, mayRefresh }: RetryOptions = {},
   ): Promise<AcceptedRetry> {
     const retried = await this.find(parseRefreshId(refreshId), projectId, reasons);
     if (!retried) throw new RefreshNotFound(refreshId);
     if (retried.tokens === 0) throw new NothingToRetry(refreshId, reasons);
-    const collection = await this.collectionOf(retried);
+    const collection = await this.collectionOf(retried, mayRefresh);
     const source = getLocation(collection, this.fetcher);
     if (isInteractive(retried.tokens)) this.bulkPause.request();
     if (tokensPerHour !== undefined) {
@@ -123,11 +125,15 @@ export class RefreshRetry {
   }
 
   /** By id: the address may be registered on several chains. */
-  private async collectionOf({ projectId, collectionId, collectionAddress }: Retried): Promise<Collection> {
+  private async collectionOf(
+    { projectId, collectionId, collectionAddress }: Retried,
+    mayRefresh: RetryOptions['mayRefresh'],
+  ): Promise<Collection> {
     const registered = await this.collections.findByAddress(collectionAddress);
-    const collection = registered.find((of) => of.id === collectionId && of.projectId === projectId);
+    const collection = registered.find((of) => of.id === collectionId);
     if (!collection) throw new CollectionNotOwned(collectionAddress);
-    return collection;
+    if (collection.projectId === projectId || (await mayRefresh?.(collection))) return collection;
+    throw new CollectionNotOwned(collectionAddress);
   }
 
   /** Returns the number of tokens; 0: nothing was saved. */

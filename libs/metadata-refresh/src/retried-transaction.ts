@@ -1,8 +1,8 @@
 /** Of one transaction that met others. */
 const MAX_TRIES = 5;
 
-/** The token store found out late that it had read something else before. */
-class StoreChanged extends Error {}
+/** The transaction found out late that it had read something else before. It is run again. */
+export class StoreChanged extends Error {}
 
 /** Runs a transaction, and runs it again if it met others: it is to write nothing outside of the database. */
 export async function retried<Result>(transaction: () => Promise<Result>): Promise<Result> {

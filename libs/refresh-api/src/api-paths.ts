@@ -4,12 +4,16 @@ import type { Type } from '@nestjs/common';
 import type { RefreshApiExtras } from './refresh-api.options.js';
 
 const PROJECT_ROUTES = ['metadata-refreshes(/.*)?', 'limits(/.*)?'];
-const TOKEN_ROUTES = ['collections/[^/]+/traits(/.*)?', 'collections/[^/]+/tokens/.*'];
-const COLLECTION_ROUTES = ['collections', 'collections/[^/]+', 'collections/[^/]+/tokens'];
+const TOKEN_ROUTES = [
+  'collections/[^/]+/metadata(/.*)?',
+  'collections/[^/]+/traits(/.*)?',
+  'collections/[^/]+/tokens/.*',
+];
+const COLLECTION_ROUTES = ['collections', 'collections/[^/]+', 'collections/[^/]+/tokens', 'collections/[^/]+/refresh'];
 const WEBHOOK_ROUTES = ['webhooks(/.*)?'];
 const ZKEVM_ROUTES = ['chains(/.*)?'];
 /** Their bodies may be larger than others. */
-const PUSH_ROUTES = ['chains/[^/]+/collections/[^/]+/(nfts/)?refresh-metadata'];
+const PUSH_ROUTES = ['chains/[^/]+/collections/[^/]+/((nfts|metadata)/)?refresh-metadata'];
 const PARTNER_ROUTES = ['collections/[^/]+/refresh_metadata(/.*)?'];
 
 /** For a base path that belongs to this API alone. */

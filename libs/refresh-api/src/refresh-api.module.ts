@@ -49,12 +49,15 @@ import {
 import { UnknownPaths } from './unknown-paths.js';
 import { ChainNames } from './zkevm-api/chain-names.js';
 import { ChainsController } from './zkevm-api/chains.controller.js';
+import { CollectionItems } from './zkevm-api/collection-items.js';
 import { CollectionPages } from './zkevm-api/collection-pages.js';
 import { ZkevmCollectionsController } from './zkevm-api/collections.controller.js';
 import { NftPages } from './zkevm-api/nft-pages.js';
 import { NftsController } from './zkevm-api/nfts.controller.js';
+import { MetadataController } from './zkevm-api/metadata.controller.js';
 import { PushBodies } from './zkevm-api/push-bodies.js';
 import { PushController } from './zkevm-api/push.controller.js';
+import { StackPages } from './zkevm-api/stack-pages.js';
 import {
   NftsFallbackController,
   PushFallbackController,
@@ -96,7 +99,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     PartnerApiFilter,
     ZkevmApiFilter,
     ChainNames,
+    CollectionItems,
     NftPages,
+    StackPages,
     CollectionPages,
     PushBodies,
     BodyErrors,
@@ -193,6 +198,7 @@ function controllersOf({
             ? [
                 mount(zkevmApiPath, CHAINS_PATH, ChainsController),
                 mount(zkevmApiPath, CHAINS_PATH, NftsController),
+                mount(zkevmApiPath, CHAINS_PATH, MetadataController),
                 mount(zkevmApiPath, CHAINS_PATH, ZkevmCollectionsController),
                 mount(zkevmApiPath, CHAINS_PATH, NftsFallbackController),
               ]

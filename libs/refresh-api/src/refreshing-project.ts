@@ -4,9 +4,10 @@ import type { CallingProject } from '@app/project-auth';
 /** The calling project in the form in which `metadata-refresh` needs it. */
 export function asRefreshingProject({
   id,
+  ownerAddress,
   tokensPerRequest = null,
   tokensPerHour = null,
   tokensPerSelection = null,
 }: CallingProject): RefreshingProject {
-  return { id, tokensPerRequest, tokensPerHour, tokensPerSelection };
+  return { id, ownerAddress, tokensPerRequest, tokensPerHour, tokensPerSelection };
 }

@@ -21,7 +21,7 @@ export function toChangeObject(
 }
 
 /** The names of the fields in token records outside of this program: `imageUrl` is `image_url`. */
-function toFieldNames(changedFields: readonly string[]): string[] {
+export function toFieldNames(changedFields: readonly string[]): string[] {
   return changedFields.map((name) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 }
 

@@ -70,8 +70,10 @@ export class DatabaseTokenStore extends TokenStore {
       select ids.token_id::text as "tokenId"
       from unnest(${tokenIds}::numeric[]) as ids (token_id)
       where not exists (
+        -- "any": by the key, also with statistics from before a large registration.
         select from nft_metadata.tokens as token
-        where token.collection_id = ${collectionId}::uuid and token.token_id = ids.token_id
+        where token.collection_id = ${collectionId}::uuid and token.token_id = any(${tokenIds}::numeric[])
+          and token.token_id = ids.token_id
       )`.execute(em.getKysely());
     const unknown = new Set(rows.map(({ tokenId }) => tokenId));
     return tokenIds.filter((tokenId) => unknown.has(tokenId));

@@ -25,7 +25,7 @@ export type { FoundPage, PageQuery } from './search/token-search.js';
 export { formatPageCursor, parsePageCursor } from './search/page-cursor.js';
 export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
-export { toChangeObject } from './change-object.js';
+export { toChangeObject, toFieldNames } from './change-object.js';
 export type { ChangeObject } from './change-object.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export { previewRecord } from './record-preview.js';
@@ -55,7 +55,17 @@ export { Collection } from './collection.entity.js';
 export type { CollectionSource } from './collection.entity.js';
 export { Collections } from './collections.js';
 export { CollectionProfiles } from './collection-profiles.js';
-export type { CollectionProfile, StoredProfile } from './collection-profiles.js';
+export type {
+  CollectionProfile,
+  ContractProfile,
+  ProfileChange,
+  ProfileDocument,
+  StoredProfile,
+} from './collection-profiles.js';
+export { Stacks, stackKey } from './stacks/stacks.js';
+export type { CountedStack, Stack, StackPage, StackQuery } from './stacks/stacks.js';
+export { StackWriter } from './stacks/stack-writer.js';
+export type { StackContent, StackedToken } from './stacks/stack-writer.js';
 export type { ChainQuery, CollectionChange, CollectionQuery, NewCollection } from './collections.js';
 export { URI_RULES } from './uri-rules.js';
 export { PUSH_POLICIES } from './push-policy.js';

@@ -12,6 +12,8 @@ import { MetadataWriter } from './metadata-writer.js';
 import { NoVersionStore } from './no-version-store.js';
 import { TokenSearch } from './search/token-search.js';
 import { SearchIndex } from './search/search-index.js';
+import { Stacks } from './stacks/stacks.js';
+import { StackWriter } from './stacks/stack-writer.js';
 import { TokenRegistration } from './token-registration.js';
 import { TokenRemoval } from './token-removal.js';
 import { TokenStore } from './token-store.js';
@@ -87,13 +89,15 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
     MetadataWriter,
     TokenSearch,
     SearchIndex,
+    Stacks,
+    StackWriter,
     TokenRegistration,
     TokenRemoval,
     TraitIndex,
     TraitRecount,
     VersionRetention,
   ],
-  exports: [CollectionProfiles, Collections, TokenSearch, TokenStore, TraitRecount, VersionStore],
+  exports: [CollectionProfiles, Collections, Stacks, StackWriter, TokenSearch, TokenStore, TraitRecount, VersionStore],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {
   static override forRoot(options: TokenStoreExtras = {}): DynamicModule {

@@ -15,6 +15,7 @@ export type ChainEventKind =
   | 'batch_metadata_update'
   | 'uri'
   | 'contract_uri_updated'
+  | 'ownership_transferred'
   | 'mint'
   | 'burn'
   | 'traits_updated'
@@ -23,14 +24,15 @@ export type ChainEventKind =
 
 /**
  * What a log asks for. `refresh`: these tokens are fetched again · `mint`: they are registered and fetched for the first time, if the
- * collection discovers mints · `burn`: they do not exist any more · `contract`: the record of the collection itself.
+ * collection discovers mints · `burn`: they do not exist any more · `contract`: the record of the collection itself · `owner`: the same,
+ * of which only the owner has changed.
  */
-export type ChainEventEffect = 'refresh' | 'mint' | 'burn' | 'contract';
+export type ChainEventEffect = 'refresh' | 'mint' | 'burn' | 'contract' | 'owner';
 
 /** A log that asks for something. */
 export interface ChainEvent {
   kind: ChainEventKind;
   effect: ChainEventEffect;
-  /** Empty for `contract`. */
+  /** Empty for `contract` and `owner`. */
   tokens: readonly IdRange[];
 }

@@ -34,6 +34,10 @@ export const EVENT_TOPICS: readonly EventTopic[] = [
   // ERC-7572, and its older form
   contract('ContractURIUpdated()', 'contract_uri_updated'),
   contract('ContractURIUpdated(string,string)', 'contract_uri_updated'),
+  // ERC-173
+  row('OwnershipTransferred(address,address)', 'metadata', ({ all }) =>
+    all.length === 2 ? event('ownership_transferred', 'owner', []) : 'undecodable',
+  ),
   // ERC-7496: dynamic traits. The first word is the key of the trait.
   refreshes('TraitUpdated(bytes32,uint256,bytes32)', 'traits_updated', ({ all }) =>
     all.length === 3 ? [one(all[1]!)] : undefined,

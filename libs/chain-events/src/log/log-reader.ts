@@ -98,8 +98,18 @@ export class LogReader {
 
   /** The logs of these contracts in these blocks. */
   async read(watched: readonly WatchedAddress[], range: BlockRange, deadline: Deadline): Promise<LogsResult> {
+    return this.readCalls(callsFor(watched), range, deadline);
+  }
+
+  /** The mints and burns of one contract in these blocks. */
+  async readTransfers(address: string, range: BlockRange, deadline: Deadline): Promise<LogsResult> {
+    const calls = [MINTS_AND_BURNS, MINTS].map((topics) => ({ addresses: [address], topics }));
+    return this.readCalls(calls, range, deadline);
+  }
+
+  private async readCalls(calls: readonly LogCall[], range: BlockRange, deadline: Deadline): Promise<LogsResult> {
     const total: Extract<LogsResult, { kind: 'logs' }> = { kind: 'logs', logs: [], refused: 0, unreadable: [] };
-    const batches = chunksOf(callsFor(watched), CALLS_PER_REQUEST);
+    const batches = chunksOf(calls, CALLS_PER_REQUEST);
     for (let batch = batches.shift(); batch; batch = batches.shift()) {
       const result = await this.readBatch(batch, range, deadline);
       if (result.kind === 'failed') return result;

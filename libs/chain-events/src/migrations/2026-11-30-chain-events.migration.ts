@@ -33,7 +33,7 @@ export class ChainEventsMigration extends Migration {
         address text not null,
         transaction_hash bytea not null,
         kind text not null,
-        effect text not null check (effect in ('refresh', 'mint', 'burn', 'contract', 'undecodable')),
+        effect text not null check (effect in ('refresh', 'mint', 'burn', 'contract', 'owner', 'undecodable')),
         from_ids numeric(78, 0)[] not null,
         to_ids numeric(78, 0)[] not null,
         primary key (chain_id, block_number, block_hash, log_index),
@@ -60,6 +60,23 @@ export class ChainEventsMigration extends Migration {
         hour_tokens integer not null default 0 check (hour_tokens >= 0),
         hour_selected integer not null default 0 check (hour_selected >= 0)
       ) with (fillfactor = 50)`);
+
+    // Collections whose past mints are registered: how far, in blocks, and with which span, as in chain_cursors. until_block: the
+    // last block, after which mints are watched. lease_until: a process works on it, and the fence of what it writes.
+    this.addSql(`
+      create table nft_metadata.chain_backfills (
+        collection_id uuid primary key references nft_metadata.collections (id) on delete cascade,
+        from_block bigint not null check (from_block >= 0),
+        next_block bigint not null check (next_block >= from_block),
+        until_block bigint,
+        span integer check (span > 0),
+        span_limit integer check (span_limit > 0),
+        tokens bigint not null default 0,
+        lease_until timestamptz not null default '-infinity',
+        due_at timestamptz not null default '-infinity',
+        finished_at timestamptz,
+        last_error text
+      ) with (fillfactor = 70)`);
 
     // Tokens of events. due_at: when to refresh the token; null: the row only keeps requested_at, its last refresh for an event, until
     // the next one may follow. claimed_at: a process is requesting it. The event is the newest one. young_until: a mint whose document may be missing until then.
@@ -106,7 +123,7 @@ export class ChainEventsMigration extends Migration {
 
   override down(): void {
     this.addSql(`
-      drop table nft_metadata.event_ranges, nft_metadata.event_tokens, nft_metadata.watched_collections,
+      drop table nft_metadata.chain_backfills, nft_metadata.event_ranges, nft_metadata.event_tokens, nft_metadata.watched_collections,
         nft_metadata.chain_logs, nft_metadata.chain_cursors`);
   }
 }

@@ -7,7 +7,7 @@ import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from '../chain-events.opt
 
 /** Why a token is refreshed: the newest event of it. */
 export interface EventSource {
-  /** A ChainEventKind, or `gap`: the chain was not read for long. */
+  /** A ChainEventKind; or `gap`: the chain was not read for long; or `backfill`: past mints are registered. */
   kind: string;
   /** null: there is no such log. */
   transactionHash: string | null;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describeDatabaseError, inTransaction } from '@app/database';
-import type { JsonRpc } from '@app/metadata-fetch';
+import type { ContractOwners, JsonRpc } from '@app/metadata-fetch';
+import type { CollectionRecords } from '@app/metadata-refresh';
 import { Deadline } from '@app/safe-http';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Logger } from '@nestjs/common';
@@ -26,6 +27,8 @@ export interface WatchParts {
   logs: ChainLogs;
   intake: EventIntake;
   pending: PendingEvents;
+  records: CollectionRecords;
+  owners: ContractOwners;
   readings: ChainReadings;
   config: ChainEventsConfig;
 }
@@ -138,6 +141,7 @@ export class ChainWatch {
     const head = await this.readHead({ nextBlock: unread, now: cursor.now }, minBlock, signal);
     if (head.kind === 'failed') return head;
     const newest = Math.max(0, head.blockNumber - config.confirmations);
+    const newcomers = watched.filter(({ sinceBlock }) => sinceBlock === null);
     const joining = watched.filter(({ sinceBlock }) => sinceBlock === null || sinceBlock > newest);
     for (const one of joining) one.sinceBlock = newest;
     const poll = { blockHash: head.blockHash, watched: JSON.stringify(watched) };
@@ -150,7 +154,7 @@ export class ChainWatch {
       unread !== null && newest - unread < config.maxCatchUpBlocks && head.blockNumber >= minBlock ? unread : null;
     let fromBlock = Math.max(0, Math.min(continues ?? Infinity, newest + 1) - overlap);
     let nextBlock = continues ?? fromBlock;
-    let start: Start = { joining, newest, missedFrom: continues === null ? unread : null };
+    let start: Start = { newcomers, joining, newest, missedFrom: continues === null ? unread : null };
     while (fromBlock <= newest) {
       if (signal?.aborted) return { kind: 'read' };
       const range = { fromBlock, toBlock: Math.min(newest, fromBlock + span.blocks - 1) };
@@ -165,7 +169,7 @@ export class ChainWatch {
       span = grown(span, blocks, config.blocksPerCall);
       nextBlock = Math.max(nextBlock, range.toBlock + 1);
       await this.save(watched, result, { nextBlock, span, headBlock: head.blockNumber }, start);
-      start = { joining: [], newest, missedFrom: null };
+      start = { newcomers: [], joining: [], newest, missedFrom: null };
       readings.recordProgress({
         chainId: this.chainId,
         headBlock: head.blockNumber,
@@ -257,9 +261,9 @@ export class ChainWatch {
     watched: readonly WatchedCollection[],
     { added, vanished, unreadable }: Difference,
     cursor: CursorAdvance,
-    { joining, newest, missedFrom }: Start,
+    { newcomers, joining, newest, missedFrom }: Start,
   ): Promise<void> {
-    const { em, cursors, collections, logs, intake, pending, readings, config } = this.parts;
+    const { em, cursors, collections, logs, intake, pending, records, owners, readings, config } = this.parts;
     const { chainId, owner } = this;
     const seen = this.seen!;
     const firstBlock = cursor.nextBlock - config.overlapBlocks;
@@ -297,9 +301,17 @@ export class ChainWatch {
         joining.map(({ collectionId }) => collectionId),
         newest,
       );
+      await records.requestAll(
+        tx,
+        newcomers.map(({ collectionId }) => collectionId),
+        0,
+      );
     });
     for (const log of [...vanished, ...outdated]) seen.delete(keyOf(log));
     for (const [key, blockNumber] of this.unreadable) if (blockNumber < firstBlock) this.unreadable.delete(key);
+    for (const { effect, address } of [...vanished, ...decoded]) {
+      if (effect === 'owner') owners.forget({ chainId, address });
+    }
     for (const log of decoded) {
       seen.set(keyOf(log), log);
       readings.countEvent(chainId, log.kind);
@@ -352,6 +364,8 @@ interface Difference {
 
 /** What is saved with the first blocks of a poll, which prove that a node has them. */
 interface Start {
+  /** Collections that were not watched before, whose own records are read. */
+  newcomers: readonly WatchedCollection[];
   /** Collections whose events are read after the newest block. */
   joining: readonly WatchedCollection[];
   newest: number;

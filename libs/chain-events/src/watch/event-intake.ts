@@ -1,3 +1,4 @@
+import { CollectionRecords } from '@app/metadata-refresh';
 import { CollectionFull, TokenStore, UnknownCollection } from '@app/token-store';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger } from '@nestjs/common';
@@ -29,6 +30,7 @@ export class EventIntake {
   constructor(
     private readonly tokens: TokenStore,
     private readonly pending: PendingEvents,
+    private readonly records: CollectionRecords,
     @Inject(CHAIN_EVENTS_CONFIG) private readonly config: ChainEventsConfig,
   ) {}
 
@@ -37,8 +39,8 @@ export class EventIntake {
     return { collection, event, hasVanished, transferred: this.transferredBy(collection, event) };
   }
 
-  /** Registers tokens that were minted. Outside of a transaction: it can be repeated. */
-  async registerMints(events: readonly CollectionEvent[]): Promise<void> {
+  /** Registers tokens that were minted. Outside of a transaction: it can be repeated. Returns how many were not registered before. */
+  async registerMints(events: readonly CollectionEvent[]): Promise<{ registered: number; isFull: boolean }> {
     const minted = new Map<string, Set<string>>();
     for (const { collection, event, hasVanished, transferred } of events) {
       if (event.effect !== 'mint' || hasVanished || collection.discover !== 'mints') continue;
@@ -46,7 +48,13 @@ export class EventIntake {
       minted.set(collection.collectionId, ids);
       for (const id of transferred) ids.add(String(id));
     }
-    for (const [collectionId, ids] of minted) await this.register(collectionId, [...ids]);
+    const total = { registered: 0, isFull: false };
+    for (const [collectionId, ids] of minted) {
+      const { registered, isFull } = await this.register(collectionId, [...ids]);
+      total.registered += registered;
+      total.isFull ||= isFull;
+    }
+    return total;
   }
 
   /** Saves what the events ask for, in the caller's transaction. */
@@ -67,12 +75,18 @@ export class EventIntake {
       }
     }
     await this.saveBurns(em, events);
+    const announced = events.filter(({ event }) => event.effect === 'contract' || event.effect === 'owner');
+    await this.records.requestAll(
+      em,
+      announced.map(({ collection }) => collection.collectionId),
+      this.config.settleSeconds,
+    );
     await this.pending.addTokens(em, await this.registered(em, tokens));
     await this.pending.addRanges(em, ranges);
   }
 
   /** What the last event says of each token: a token may be minted again, and a burn may be in a block that the chain drops. */
-  private async saveBurns(em: EntityManager, events: readonly CollectionEvent[]): Promise<void> {
+  async saveBurns(em: EntityManager, events: readonly CollectionEvent[]): Promise<void> {
     const byCollection = new Map<string, Map<string, boolean>>();
     for (const { collection, event, hasVanished, transferred } of events) {
       if (event.effect !== 'burn' && event.effect !== 'mint') continue;
@@ -101,15 +115,21 @@ export class EventIntake {
     return registered;
   }
 
-  private async register(collectionId: string, tokenIds: readonly string[]): Promise<void> {
+  private async register(
+    collectionId: string,
+    tokenIds: readonly string[],
+  ): Promise<{ registered: number; isFull: boolean }> {
     const limit = { collectionTokens: this.config.discoveredTokensPerCollection };
+    let registered = 0;
     try {
       for (let at = 0; at < tokenIds.length; at += REGISTER_BATCH_SIZE) {
-        await this.tokens.registerTokens(collectionId, tokenIds.slice(at, at + REGISTER_BATCH_SIZE), limit);
+        const batch = tokenIds.slice(at, at + REGISTER_BATCH_SIZE);
+        registered += await this.tokens.registerTokens(collectionId, batch, limit);
       }
+      return { registered, isFull: false };
     } catch (error) {
       // It is being removed.
-      if (error instanceof UnknownCollection) return;
+      if (error instanceof UnknownCollection) return { registered, isFull: false };
       if (!(error instanceof CollectionFull)) throw error;
       this.logger.warn({
         msg: 'mints not registered, the collection is full',
@@ -117,6 +137,7 @@ export class EventIntake {
         tokens: tokenIds.length,
         limit: limit.collectionTokens,
       });
+      return { registered, isFull: true };
     }
   }
 
@@ -152,6 +173,7 @@ function rangesOf({ collection, event, hasVanished, transferred }: CollectionEve
       return collection.contractRefreshesTokens ? [ALL_TOKENS] : [];
     case 'burn':
       return hasVanished ? each() : [];
+    case 'owner':
     case 'undecodable':
       return [];
   }

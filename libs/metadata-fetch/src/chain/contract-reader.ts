@@ -1,6 +1,8 @@
 import type { Deadline } from '@app/safe-http';
 import { Interface } from 'ethers';
-import { decodeText, isTrue, isZero, toContractResult, type ContractResult } from './contract-result.js';
+import { contractCall } from './contract-call.js';
+import { decodeText, isZero, toContractResult, type ContractResult } from './contract-result.js';
+import { declaredStandard, standardCalls } from './erc165.js';
 import type { JsonRpc, ResponseSize } from './json-rpc.js';
 import type { RpcCall, RpcResult } from './rpc-node.js';
 import type { TokenUriBudget } from './token-uri-budget.js';
@@ -43,17 +45,12 @@ const ABI = new Interface([
   'function uri(uint256) view returns (string)',
   'function baseURI() view returns (string)',
   'function ownerOf(uint256) view returns (address)',
-  'function supportsInterface(bytes4) view returns (bool)',
 ]);
 const URI_FUNCTIONS = { erc721: 'tokenURI', erc1155: 'uri' } as const;
-const [ERC165, NOTHING, ERC721, ERC1155] = ['0x01ffc9a7', '0xffffffff', '0x80ac58cd', '0xd9b67a26'];
 
 /** The budget for token URIs is exhausted. */
 const BUSY = { kind: 'unreachable', reason: 'busy' } as const;
 
-/** ERC-165 allows 30,000, plus the base cost of a call. READ_GAS is far more than any honest call needs, and ends a loop. */
-const INTERFACE_GAS = 60_000;
-const READ_GAS = 15_000_000;
 /** Limited, since a proxy may be upgraded to another standard. */
 const STANDARDS_TTL_MS = 10 * 60_000;
 
@@ -89,20 +86,13 @@ export class ContractReader {
   private async findStandards(address: string, deadline: Deadline): Promise<Standards | NoTokenUri> {
     const cached = this.contracts.get(address);
     if (cached && cached.until > performance.now()) return cached.standards;
-    const calls: RpcCall[] = [
-      { method: 'eth_getCode', params: [address, 'latest'] },
-      ...[ERC165, NOTHING, ERC721, ERC1155].map((id) => callOf(address, 'supportsInterface', [id], INTERFACE_GAS)),
-    ];
+    const calls: RpcCall[] = [{ method: 'eth_getCode', params: [address, 'latest'] }, ...standardCalls(address)];
     const [code, ...supports] = (await allOf(this.call(calls, deadline))).map(toContractResult);
     const nodeError = [code!, ...supports].find((result) => result.kind === 'node_error');
     if (nodeError) return toNodeError(nodeError);
     if (code?.kind === 'returned' && isZero(code.data)) return { kind: 'unreachable', reason: 'no_contract' };
-    const [says165, saysNothing, says721, says1155] = supports.map(
-      (result) => result.kind === 'returned' && isTrue(result.data),
-    );
-    // A contract that supports the invalid id 0xffffffff returns true for everything.
-    const isClear = says165 && !saysNothing && says721 !== says1155;
-    const standards: Standards = isClear ? [says721 ? 'erc721' : 'erc1155'] : ['erc721', 'erc1155'];
+    const declared = declaredStandard(supports);
+    const standards: Standards = declared ? [declared] : ['erc721', 'erc1155'];
     this.contracts.set(address, { standards, size: { bytes: 0 }, until: performance.now() + STANDARDS_TTL_MS });
     return standards;
   }
@@ -205,9 +195,8 @@ async function allOf<T>(results: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-function callOf(to: string, name: string, args: unknown[], gas = READ_GAS): RpcCall {
-  const data = ABI.encodeFunctionData(name, args);
-  return { method: 'eth_call', params: [{ to, data, gas: `0x${gas.toString(16)}` }, 'latest'] };
+function callOf(address: string, name: string, args: unknown[]): RpcCall {
+  return contractCall(ABI, address, { name, args });
 }
 
 function toTokenUriResult(data: string, request: TokenUriRequest, standard: TokenStandard): TokenUriResult {

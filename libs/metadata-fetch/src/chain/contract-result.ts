@@ -69,6 +69,18 @@ export function isZero(data: string): boolean {
   return /^0x0*$/.test(data);
 }
 
+/** An address that a contract returned, lower case; null: it returned none, or the zero address. */
+export function decodeAddress(data: string): string | null {
+  const [, address] = /^0x0{24}([0-9a-f]{40})$/i.exec(data) ?? [];
+  return address === undefined || /^0*$/.test(address) ? null : `0x${address.toLowerCase()}`;
+}
+
+/** Why the node has not run one of these calls; null: it has run all of them, whatever the contracts did. */
+export function nodeErrorAmong(results: readonly RpcResult[]): string | null {
+  for (const result of results.map(toContractResult)) if (result.kind === 'node_error') return result.reason;
+  return null;
+}
+
 function saysNoToken(data: string, message: string): boolean {
   return NO_TOKEN_ERRORS.includes(data.slice(0, 10).toLowerCase()) || NO_TOKEN_WORDS.test(reasonIn(data) ?? message);
 }

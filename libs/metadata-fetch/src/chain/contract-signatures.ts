@@ -2,8 +2,8 @@ import { Deadline } from '@app/safe-http';
 import { Injectable } from '@nestjs/common';
 import { Interface } from 'ethers';
 import { ChainRpc } from './chain-rpc.js';
-import { isZero, toContractResult } from './contract-result.js';
-import type { RpcResult } from './rpc-node.js';
+import { contractCall } from './contract-call.js';
+import { isZero, nodeErrorAmong, toContractResult } from './contract-result.js';
 
 const ABI = new Interface(['function isValidSignature(bytes32,bytes) view returns (bytes4)']);
 /** The first word of a valid signature: the selector, and nothing behind it. ethers would accept any. */
@@ -51,12 +51,11 @@ export class ContractSignatures {
     this.concurrent += 1;
     const deadline = new Deadline(DEADLINE_MS);
     try {
-      const data = ABI.encodeFunctionData('isValidSignature', [hash, signature]);
       const calls = [
         { method: 'eth_getCode', params: [address, 'latest'] },
-        { method: 'eth_call', params: [{ to: address, data, gas: `0x${GAS.toString(16)}` }, 'latest'] },
+        contractCall(ABI, address, { name: 'isValidSignature', args: [hash, signature], gas: GAS }),
       ];
-      const results = await rpc.callTogether(calls, { deadline, check: nodeErrorIn });
+      const results = await rpc.callTogether(calls, { deadline, check: nodeErrorAmong });
       // The contract has returned more than any document may have.
       if (!Array.isArray(results)) return results.reason === 'too_large' ? 'invalid' : 'unavailable';
       const [code, result] = results.map(toContractResult);
@@ -72,9 +71,4 @@ export class ContractSignatures {
       this.concurrent -= 1;
     }
   }
-}
-
-function nodeErrorIn(results: readonly RpcResult[]): string | null {
-  for (const result of results.map(toContractResult)) if (result.kind === 'node_error') return result.reason;
-  return null;
 }

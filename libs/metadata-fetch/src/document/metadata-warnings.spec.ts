@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { toCollectionDocument } from './collection-document.js';
 import { describeWarning, METADATA_WARNINGS, type MetadataWarning } from './metadata-warnings.js';
 import { readDocument } from './read-document.js';
 import { parseGateways } from '../uri/gateways.js';
@@ -7,7 +8,9 @@ const codes = (Object.keys(METADATA_WARNINGS) as MetadataWarning[]).toSorted();
 const image = 'https://host.example/1.png';
 const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>');
 const badUrls = { unsafe: 'javascript:1', private: 'https://10.0.0.1/', relative: '/1.png', invalid: 'https://[' };
-const urlFields = ['image', 'animation_url', 'external_url', 'youtube_url'];
+/** The last two are of collections. */
+const urlFields = ['image', 'animation_url', 'external_url', 'youtube_url', 'banner_image', 'featured_image'];
+const gateways = parseGateways({ ipfsGateways: ['https://gw.example'] });
 
 /** Documents that have everything that a warning is given for. */
 const documents: readonly { body: string | Buffer; contentType?: string }[] = [
@@ -16,6 +19,7 @@ const documents: readonly { body: string | Buffer; contentType?: string }[] = [
       body: JSON.stringify({ name: 'Lamp', [field]: url }),
     })),
   ),
+  { body: JSON.stringify({ name: 'Lamps', collaborators: ['nobody'] }) },
   { body: JSON.stringify({ name: ['Lamp'], description: ['Bright.'], background_color: 'red' }) },
   { body: JSON.stringify({ name: 'n'.repeat(256), description: 'd'.repeat(10_001), attributes: 'none' }) },
   {
@@ -43,11 +47,11 @@ function warningsOf({ body, contentType = 'application/json' }: (typeof document
     contentType,
     url: 'https://host.example/1',
     tokenId: '1',
-    gateways: parseGateways({ ipfsGateways: ['https://gw.example'] }),
+    gateways,
     acceptsMedia: true,
   });
   expect(read).toMatchObject({ kind: 'read' });
-  return read.kind === 'read' ? read.metadata.warnings : [];
+  return read.kind === 'read' ? toCollectionDocument(read.metadata, gateways).warnings : [];
 }
 
 it('each warning has a sentence, and some document for which it is given', () => {

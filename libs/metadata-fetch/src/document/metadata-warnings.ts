@@ -2,7 +2,7 @@ import type { MediaUrl } from '../uri/media-url.js';
 
 /** Fields with a text, and fields with a URL, as warnings name them. */
 export type TextField = 'name' | 'description';
-export type UrlField = 'image' | 'animation_url' | 'external_url' | 'youtube_url';
+export type UrlField = 'image' | 'animation_url' | 'external_url' | 'youtube_url' | 'banner_image' | 'featured_image';
 type UrlProblem = Exclude<MediaUrl['kind'], 'usable'>;
 
 const OF_DOCUMENT = {
@@ -28,6 +28,8 @@ const OF_DOCUMENT = {
     'An attribute has the display_type "date", but its value is not a date: use UNIX time in seconds, or ISO 8601.',
   attribute_name_cut: 'The name of an attribute is longer than 1,000 characters, and was truncated.',
   attribute_value_cut: 'The value of an attribute is longer than 4,000 characters, and was truncated.',
+  skipped_collaborator:
+    'An entry of collaborators was skipped, because it is no address, or because there are more than 100: list addresses of 0x and 40 hex digits.',
   too_many_attributes: 'The token has more than 1,000 attributes, and the others were left out.',
 };
 
@@ -39,6 +41,8 @@ export const METADATA_WARNINGS: Readonly<Record<MetadataWarning, string>> = {
   ...ofText('name'),
   ...ofText('description'),
   ...ofUrl('image', 'an https:, ipfs: or ar: URL, or an image in a data: URI'),
+  ...ofUrl('banner_image', 'an https:, ipfs: or ar: URL, or an image in a data: URI'),
+  ...ofUrl('featured_image', 'an https:, ipfs: or ar: URL, or an image in a data: URI'),
   ...ofUrl('animation_url', 'an https:, ipfs: or ar: URL, or media in a data: URI'),
   ...ofUrl('external_url', 'an https: URL'),
   ...ofUrl('youtube_url', 'an https: URL'),

@@ -1,4 +1,5 @@
 import { MetadataRefreshMigration } from './2026-11-28-metadata-refresh.migration.js';
+import { CollectionRefreshesMigration } from './2026-11-30-collection-refreshes.migration.js';
 import { RefreshControlMigration } from './2026-11-29-refresh-control.migration.js';
 import { OverviewMigration } from './2026-11-30-overview.migration.js';
 
@@ -6,5 +7,6 @@ import { OverviewMigration } from './2026-11-30-overview.migration.js';
 export const metadataRefreshMigrations = [
   { name: 'nft-metadata-2026-11-28-metadata-refresh', class: MetadataRefreshMigration },
   { name: 'nft-metadata-2026-11-29-refresh-control', class: RefreshControlMigration },
+  { name: 'nft-metadata-2026-11-30-collection-refreshes', class: CollectionRefreshesMigration },
   { name: 'nft-metadata-2026-11-30-refresh-overview', class: OverviewMigration },
 ];

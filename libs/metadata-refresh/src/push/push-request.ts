@@ -15,14 +15,23 @@ export const PUSHED_FIELDS = [
 ] as const;
 export type PushedField = (typeof PUSHED_FIELDS)[number];
 
-/** The metadata of one token. */
-export interface PushedToken {
-  /** Decimal uint256. */
-  tokenId: string;
+/** A document that its owner sends. */
+export interface PushedMetadata {
   /** It replaces the document of the record. null in a field takes its value away. */
   document: PushedDocument;
   /** Fields that the document does not have, and that stay as they are in the record. Absent: none. */
   keptFields?: readonly PushedField[] | undefined;
+}
+
+/** The metadata of one token. */
+export interface PushedToken extends PushedMetadata {
+  /** Decimal uint256. */
+  tokenId: string;
+}
+
+/** The metadata of all tokens of one stack. */
+export interface PushedStack extends PushedMetadata {
+  stackId: string;
 }
 
 /** Metadata of tokens of one collection, to be written as given. */
@@ -35,6 +44,12 @@ export interface PushRequest {
   admit?: ((em: EntityManager) => Promise<void>) | undefined;
 }
 
+/** Metadata of stacks of one collection, to be written as given. */
+export interface StackPushRequest extends Omit<PushRequest, 'tokens'> {
+  /** At least one. Of a stack that is given twice, the last document counts. */
+  stacks: readonly PushedStack[];
+}
+
 /** Its records are written: readers see them. */
 export interface PushReceipt {
   refreshId: string;
@@ -42,9 +57,12 @@ export interface PushReceipt {
 }
 
 /** The document with the values that the record has in its kept fields. */
-export function withKeptFields(token: PushedToken, record: TokenRecord | undefined): PushedToken {
-  const kept = (token.keptFields ?? []).map((field) => [field, record ? valueOf(record, field) : null] as const);
-  return { tokenId: token.tokenId, document: { ...token.document, ...Object.fromEntries(kept) } };
+export function withKeptFields(
+  { document, keptFields = [] }: PushedMetadata,
+  record: TokenRecord | undefined,
+): PushedDocument {
+  const kept = keptFields.map((field) => [field, record ? valueOf(record, field) : null] as const);
+  return { ...document, ...Object.fromEntries(kept) };
 }
 
 function valueOf(record: TokenRecord, field: PushedField): unknown {

@@ -201,7 +201,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
       return withoutResult(tokenId, 'not_finished', this.unlessShutdown(outcome));
     }
     const requests = requestsOf(outcome);
-    for (const request of requests) this.counts.count(request.outcome, request.reason);
+    this.counts.count(host, requests);
     const cooldownSaved = this.startCooldown(host, outcome);
     turn.release({ signal: signalOf(outcome), startedAt, endedAt: performance.now() });
     // The response is to tell of a cooldown that is saved.

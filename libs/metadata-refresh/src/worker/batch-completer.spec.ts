@@ -1,6 +1,7 @@
 import { BulkPause } from '../bulk-pause.js';
 import type { ClaimedToken } from '../claimed-token.js';
 import type { ItemResult } from '../item-result.js';
+import { WorkerMetrics } from '../worker-metrics.js';
 import { BatchCompleter } from './batch-completer.js';
 import { DatabaseErrors } from './database-errors.js';
 
@@ -12,10 +13,12 @@ const results = (count: number) =>
 function aCompleter(bulkPause = new BulkPause()) {
   const writes: { size: number; end: () => Promise<unknown> }[] = [];
   const worker = { isRunning: true, hasTokens: true, hasInteractiveTokens: true };
+  const metrics = new WorkerMetrics();
   const completer = new BatchCompleter(
     { complete: (batch) => new Promise((end) => writes.push({ size: batch.length, end: () => (end(), settle()) })) },
     bulkPause,
-    new DatabaseErrors(() => {}),
+    new DatabaseErrors(metrics, () => {}),
+    metrics,
     { completeBatchSize: 500, completeLingerMs: 250 },
     {
       isRunning: () => worker.isRunning,
@@ -26,7 +29,7 @@ function aCompleter(bulkPause = new BulkPause()) {
   );
   const add = (kind: 'interactive' | 'bulk', count: number) =>
     completer.add({ priority: kind === 'bulk' ? 2 : 0 } as ClaimedToken, results(count));
-  return { completer, bulkPause, worker, writes, add, sizes: () => writes.map(({ size }) => size) };
+  return { completer, bulkPause, worker, metrics, writes, add, sizes: () => writes.map(({ size }) => size) };
 }
 
 beforeEach(() => {
@@ -87,4 +90,17 @@ it('a pause of bulk work ends when the last interactive results are written', as
   await writes.at(-1)!.end();
 
   expect([during, completer.pauseMs()]).toEqual([250, 0]);
+});
+
+it('batches are measured after their commit: how long they took, and how many results they had', async () => {
+  const { metrics, writes, add } = aCompleter();
+  add('bulk', 500);
+  const during = metrics.read().completionResults.size;
+  await vi.advanceTimersByTimeAsync(30);
+  await writes[0]!.end();
+
+  const { completionSeconds, completionResults } = metrics.read();
+  expect(during).toBe(0);
+  expect(completionSeconds.get('bulk')).toMatchObject({ count: 1, sum: 0.03 });
+  expect(completionResults.get('bulk')).toMatchObject({ count: 1, sum: 500 });
 });

@@ -3,6 +3,7 @@ import type { ClaimedToken } from '../claimed-token.js';
 import type { ItemResult } from '../item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { CompletionTransaction } from '../completion-transaction.js';
+import type { CompletionKind, WorkerMetrics } from '../worker-metrics.js';
 import type { DatabaseErrors } from './database-errors.js';
 import { ResultBatcher } from './result-batcher.js';
 
@@ -35,15 +36,20 @@ export class BatchCompleter {
     completion: Pick<CompletionTransaction, 'complete'>,
     private readonly bulkPause: BulkPause,
     private readonly database: DatabaseErrors,
+    private readonly metrics: WorkerMetrics,
     { completeBatchSize, completeLingerMs }: Pick<MetadataRefreshConfig, 'completeBatchSize' | 'completeLingerMs'>,
     private readonly worker: Worker,
   ) {
-    const write = (batch: readonly ItemResult[]) => completion.complete(batch);
+    const write = (kind: CompletionKind) => async (batch: readonly ItemResult[]) => {
+      const startedAt = performance.now();
+      await completion.complete(batch);
+      this.metrics.recordCompletion(kind, performance.now() - startedAt, batch.length);
+    };
     const onError = (error: unknown) => database.recordFailure('writing results failed', error);
     this.interactive = new ResultBatcher(
       { completeLingerMs: Math.min(completeLingerMs, INTERACTIVE_LINGER_MS) },
       {
-        write,
+        write: write('interactive'),
         onError,
         limits: () => ({ batchSize: completeBatchSize, maxConcurrentBatches: 1 }),
         isLast: () => !worker.hasInteractiveTokens(),
@@ -54,7 +60,7 @@ export class BatchCompleter {
     this.bulk = new ResultBatcher(
       { completeLingerMs },
       {
-        write,
+        write: write('bulk'),
         onError,
         limits: () => ({
           batchSize: this.limitBulk(completeBatchSize),

@@ -3,6 +3,7 @@ import { ConsoleLogger, Logger } from '@nestjs/common';
 import type { ClaimedToken } from '../claimed-token.js';
 import type { HostDemand } from '../host-demand.js';
 import type { Claim, RefreshSource } from '../refresh-queue.js';
+import { WorkerMetrics } from '../worker-metrics.js';
 import { ClaimDemand } from './claim-demand.js';
 import { Claimer } from './claimer.js';
 import { DatabaseErrors } from './database-errors.js';
@@ -26,7 +27,14 @@ function token(host = 'a.example', priority = 2): ClaimedToken {
   };
 }
 const aClaim = (claim: Partial<Claim> = {}) =>
-  ({ tokens: [], mayHaveLeftLanes: false, fullHosts: new Set<string>(), hasDeferred: false, ...claim }) as Claim;
+  ({
+    tokens: [],
+    mayHaveLeftLanes: false,
+    fullHosts: new Set<string>(),
+    hasDeferred: false,
+    lostTokens: 0,
+    ...claim,
+  }) as Claim;
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
 /** A running claimer; each claim ends when the test says so. */
@@ -53,6 +61,7 @@ function aClaimer() {
     pauseMs: () => completer.pause,
     limitBulk: (size: number) => size,
   };
+  const metrics = new WorkerMetrics();
   const hosts = new Hosts();
   const limits = new HostLimits(hosts, 256);
   const buffer = new TokenBuffer(hosts, limits);
@@ -85,7 +94,8 @@ function aClaimer() {
       cooldowns,
       completer,
       releaser: { release: (tokens) => released.push(...tokens) },
-      database: new DatabaseErrors(() => claimer.cancelPolls()),
+      database: new DatabaseErrors(metrics, () => claimer.cancelPolls()),
+      metrics,
       config: { claimBatchSize: 512, leaseSeconds: 30 },
     },
     { onClaimed: () => {}, onEnd: () => {} },
@@ -105,6 +115,7 @@ function aClaimer() {
   };
   return {
     claimer,
+    metrics,
     claims,
     released,
     completed,
@@ -357,4 +368,26 @@ it('a busy worker polls once a second, an idle one whenever it is woken', async 
   await settle();
 
   expect([busy, claims.length]).toEqual([1, 3]);
+});
+
+it('claims are measured: their time in the database, their tokens, those that were lost before, and failures', async () => {
+  const { claims, metrics, poll, pollInteractive } = aClaimer();
+  await poll();
+  await vi.advanceTimersByTimeAsync(40);
+  await claims[0]!.end(aClaim({ tokens: [token(), token()], lostTokens: 5 }));
+  await pollInteractive();
+  await claims[1]!.end(aClaim());
+  await poll();
+  await claims[2]!.fail();
+
+  const { claimSeconds, claimTokens, lostTokens, failures } = metrics.read();
+  expect(claimSeconds.get('any')).toMatchObject({ count: 1, sum: 0.04 });
+  expect(claimSeconds.get('interactive')).toMatchObject({ count: 1 });
+  expect(claimTokens).toMatchObject({ count: 1, sum: 2 });
+  expect(lostTokens).toBe(5);
+  expect([...failures]).toEqual([
+    ['claim', 1],
+    ['completion', 0],
+    ['heartbeat', 0],
+  ]);
 });

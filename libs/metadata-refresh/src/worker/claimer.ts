@@ -9,6 +9,7 @@ import type { HostDemand } from '../host-demand.js';
 import { toCoalescedResults, toKeptResults, type ItemResult } from '../item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Claim, RefreshQueue, RefreshSource } from '../refresh-queue.js';
+import type { WorkerMetrics } from '../worker-metrics.js';
 import type { ClaimDemand } from './claim-demand.js';
 import type { DatabaseErrors } from './database-errors.js';
 import type { Host } from './host.js';
@@ -37,6 +38,7 @@ interface Parts {
   completer: Pick<BatchCompleter, 'add' | 'pauseMs' | 'limitBulk' | 'isBackpressured' | 'isInteractiveBackpressured'>;
   releaser: Pick<TokenReleaser, 'release'>;
   database: DatabaseErrors;
+  metrics: WorkerMetrics;
   config: Pick<MetadataRefreshConfig, 'claimBatchSize' | 'leaseSeconds'>;
 }
 
@@ -219,13 +221,14 @@ export class Claimer {
     limit: number,
     signal: AbortSignal,
   ): Promise<Claim | null> {
-    const { queue, buffer, cooldowns, releaser, database } = this.parts;
+    const { queue, buffer, cooldowns, releaser, database, metrics } = this.parts;
     const startedAt = performance.now();
     this.claims.set(kind, startedAt);
     let claim: Claim;
     let coalesced: ReadonlyMap<ClaimedToken, ItemResult[]>;
     try {
       claim = await queue.claim(demand, { onlyInteractive: kind === 'interactive', limit });
+      metrics.recordClaim(kind, performance.now() - startedAt, claim);
       claim = { ...claim, tokens: await this.addStored(claim.tokens) };
       coalesced = await this.findCoalesced(claim.tokens);
     } catch (error) {

@@ -1,16 +1,25 @@
 import { describeDatabaseError } from '@app/database';
 import { Logger } from '@nestjs/common';
 import { DatabaseBackoff } from '../database-backoff.js';
+import type { WorkerMetrics, WorkerOperation } from '../worker-metrics.js';
 
-/** An operation of the worker, as it is named in the log when it fails. */
-export type DatabaseOperation = 'claim failed' | 'host heartbeat failed' | 'writing results failed';
+/** The operations of the worker, as they are named in the log when they fail. */
+const OPERATIONS = {
+  'claim failed': 'claim',
+  'host heartbeat failed': 'heartbeat',
+  'writing results failed': 'completion',
+} as const satisfies Record<string, WorkerOperation>;
+export type DatabaseOperation = keyof typeof OPERATIONS;
 
 /** Logs failed operations of the worker's loops, and backs off until they succeed again. */
 export class DatabaseErrors {
   private readonly logger = new Logger('MetadataRefresh');
   private readonly backoff = new DatabaseBackoff();
 
-  constructor(private readonly onError: (error: unknown) => void) {}
+  constructor(
+    private readonly metrics: WorkerMetrics,
+    private readonly onError: (error: unknown) => void,
+  ) {}
 
   /** Remaining back-off; 0 without errors. */
   get backoffMs(): number {
@@ -18,6 +27,7 @@ export class DatabaseErrors {
   }
 
   recordFailure(operation: DatabaseOperation, error: unknown): void {
+    this.metrics.recordFailure(OPERATIONS[operation]);
     if (this.backoff.recordFailure(operation)) {
       this.logger.error({ msg: operation, error: describeDatabaseError(error) });
     }

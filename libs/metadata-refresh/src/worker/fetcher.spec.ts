@@ -4,6 +4,7 @@ import { AttemptCounts } from '../attempt-counts.js';
 import type { ClaimedItem, ClaimedToken } from '../claimed-token.js';
 import type { ItemResult } from '../item-result.js';
 import { metadataRefreshOptions } from '../metadata-refresh.options.js';
+import { WorkerMetrics } from '../worker-metrics.js';
 import { DatabaseErrors } from './database-errors.js';
 import { Fetcher } from './fetcher.js';
 import { HostLimits } from './host-limits.js';
@@ -58,10 +59,12 @@ function aFetcher() {
     pauseMs: () => completer.pause,
     add: (_: ClaimedToken, more: readonly ItemResult[]) => results.push(...more),
   };
+  const counts = new AttemptCounts();
+  const metrics = new WorkerMetrics();
   const hosts = new Hosts();
   const limits = new HostLimits(hosts, 256);
   const buffer = new TokenBuffer(hosts, limits);
-  const database = new DatabaseErrors(() => {});
+  const database = new DatabaseErrors(metrics, () => {});
   const fetcher = new Fetcher(
     {
       fetcher: {
@@ -84,8 +87,9 @@ function aFetcher() {
       completer,
       releaser: { release: (more) => released.push(...more) },
       database,
-      counts: new AttemptCounts(),
+      counts,
       reports: { record: () => {} },
+      metrics,
       config: metadataRefreshOptions.complete({}),
     },
     { onFetched: () => {}, onStalled: () => (stalled += 1) },
@@ -110,6 +114,8 @@ function aFetcher() {
     limits,
     buffer,
     database,
+    counts,
+    metrics,
     loop,
     stop,
     buffered,
@@ -216,4 +222,17 @@ it('the worker is told when tokens wait, none can start and no fetch is running'
   for (const { end } of fetches) await end(NOT_FOUND);
 
   expect([fetches.length, before, stalled()]).toEqual([8, 0, 1]);
+});
+
+it('requests are measured and cooldowns are counted, by class of their host', async () => {
+  const { fetches, counts, metrics, buffered } = aFetcher();
+  await buffered(...tokens(2));
+  await fetches[0]!.end({ ...NOT_FOUND, durationMs: 300, bytes: 5000 });
+  await fetches[1]!.end(TOO_MANY);
+
+  const [measured, ...others] = counts.readMeasurements();
+  expect(others).toEqual([]);
+  expect(measured).toMatchObject({ hostClass: 'http', seconds: { count: 2 }, bytes: { count: 2, sum: 5002 } });
+  expect(measured!.seconds.sum).toBeCloseTo(0.301);
+  expect([...metrics.read().cooldowns]).toEqual([['http', 1]]);
 });

@@ -5,6 +5,7 @@ import type { ClaimedToken } from '../claimed-token.js';
 import { toItemError, toItemResults, workerLost, type ItemResult } from '../item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { cooldownSeconds } from '../retry-policy.js';
+import type { WorkerMetrics } from '../worker-metrics.js';
 import type { HostSignal } from './aimd-limiter.js';
 import type { DatabaseErrors } from './database-errors.js';
 import type { BufferedToken, Host } from './host.js';
@@ -26,6 +27,7 @@ interface Parts {
   database: DatabaseErrors;
   counts: AttemptCounts;
   reports: Pick<WorkerReports, 'record'>;
+  metrics: WorkerMetrics;
   config: MetadataRefreshConfig;
 }
 
@@ -150,10 +152,11 @@ export class Fetcher {
   /** Starts a cooldown of the host for all workers, if the outcome asks for one. */
   private startCooldown(token: ClaimedToken, host: Host, outcome: FetchOutcome): void {
     if (outcome.kind === 'fetched' || outcome.kind === 'not_modified') return;
-    const { buffer, cooldowns, releaser, config } = this.parts;
+    const { buffer, cooldowns, releaser, metrics, config } = this.parts;
     const attempts = Math.min(...token.items.map(({ attemptCount }) => attemptCount)) + 1;
     const seconds = cooldownSeconds(outcome, attempts, config);
     if (seconds === null) return;
+    metrics.recordCooldown(host.name);
     const buffered = buffer.dropHost(host);
     // First the cooldown, then the items: the next claim has to see it.
     void cooldowns.start(host.name, seconds, toItemError(outcome).reason).then(() => releaser.release(buffered));
@@ -162,7 +165,7 @@ export class Fetcher {
   private recordAttempt([leading]: readonly ItemResult[]): void {
     if (!leading) return;
     const { item, token, requests, status } = leading;
-    for (const { outcome, reason } of requests) this.parts.counts.count(outcome, reason);
+    this.parts.counts.count(token.host, requests);
     const last = requests.at(-1);
     if (status === 'succeeded' || !last) return;
     this.logger.debug({

@@ -1,5 +1,6 @@
 import { ConsoleLogger, Logger } from '@nestjs/common';
 import type { ClaimedToken } from '../claimed-token.js';
+import { WorkerMetrics } from '../worker-metrics.js';
 import { ClaimDemand } from './claim-demand.js';
 import { DatabaseErrors } from './database-errors.js';
 import { HostLimits } from './host-limits.js';
@@ -19,7 +20,8 @@ function aMembership(states: Partial<HostState>[] | 'refused') {
   const hosts = new Hosts();
   const limits = new HostLimits(hosts, 256);
   const buffer = new TokenBuffer(hosts, limits);
-  const database = new DatabaseErrors((error) => errors.push(error));
+  const metrics = new WorkerMetrics();
+  const database = new DatabaseErrors(metrics, (error) => errors.push(error));
   const membership = new HostMembership(
     {
       hostWorkers: {

@@ -8,9 +8,11 @@ import type { CompletionTransaction } from '../completion-transaction.js';
 import type { ItemResult } from '../item-result.js';
 import { metadataRefreshOptions } from '../metadata-refresh.options.js';
 import type { RefreshQueue } from '../refresh-queue.js';
+import type { CollectionRecords } from '../collection-records/collection-records.js';
 import type { EndedHolds } from '../ended-holds.js';
 import type { RefreshSweep } from '../refresh-sweep.js';
 import type { HostUsage, HostWorkers } from './host-workers.js';
+import { WorkerMetrics } from '../worker-metrics.js';
 import type { RefreshListener } from './refresh-listener.js';
 import { RefreshWorker } from './refresh-worker.js';
 import type { WorkerReports } from './worker-reports.js';
@@ -64,6 +66,7 @@ function aWorker(...tokenIds: string[]) {
         tokens: due.splice(0),
         mayHaveLeftLanes: false,
         hasDeferred: false,
+        lostTokens: 0,
         fullHosts: new Set(),
       }));
     },
@@ -100,11 +103,13 @@ function aWorker(...tokenIds: string[]) {
     fetcher as unknown as MetadataFetcher,
     { findStored: async () => [] } as unknown as TokenStore,
     new AttemptCounts(),
+    new WorkerMetrics(),
     listener as unknown as RefreshListener,
     new BulkPause(),
     { poll: () => {}, continueStopped: async () => {} } as unknown as RefreshSweep,
     { poll: () => {}, release: async () => 0 } as unknown as EndedHolds,
     { record: () => {}, start: () => {}, save: async () => {}, stop: async () => {} } as unknown as WorkerReports,
+    { poll: () => {}, run: async () => {} } as unknown as CollectionRecords,
     metadataRefreshOptions.complete({}),
   );
   return { worker, world, due, written, requests };

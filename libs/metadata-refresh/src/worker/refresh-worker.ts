@@ -7,8 +7,10 @@ import { BulkPause } from '../bulk-pause.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { CompletionTransaction } from '../completion-transaction.js';
 import { RefreshQueue } from '../refresh-queue.js';
+import { CollectionRecords } from '../collection-records/collection-records.js';
 import { EndedHolds } from '../ended-holds.js';
 import { RefreshSweep } from '../refresh-sweep.js';
+import { WorkerMetrics } from '../worker-metrics.js';
 import { BatchCompleter } from './batch-completer.js';
 import { ClaimDemand } from './claim-demand.js';
 import { Claimer } from './claimer.js';
@@ -76,35 +78,61 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     metadataFetcher: MetadataFetcher,
     store: TokenStore,
     counts: AttemptCounts,
+    metrics: WorkerMetrics,
     private readonly listener: RefreshListener,
     private readonly bulkPause: BulkPause,
     private readonly sweep: RefreshSweep,
     private readonly endedHolds: EndedHolds,
     private readonly reports: WorkerReports,
+    private readonly collectionRecords: CollectionRecords,
     @Inject(METADATA_REFRESH_CONFIG) config: MetadataRefreshConfig,
   ) {
     const hosts = new Hosts();
     const limits = new HostLimits(hosts, config.fetchConcurrency);
     const buffer = (this.buffer = new TokenBuffer(hosts, limits));
     const demand = new ClaimDemand(hosts, limits, buffer);
-    const database = (this.database = new DatabaseErrors((error) => this.onDatabaseError(error)));
+    const database = (this.database = new DatabaseErrors(metrics, (error) => this.onDatabaseError(error)));
     const releaser = (this.releaser = new TokenReleaser(queue, () => this.notifyIdle()));
     const cooldowns = (this.cooldowns = new RecentCooldowns(
       (host, seconds, reason) => queue.setCooldown(host, seconds, reason),
       (error) => this.logger.warn({ msg: 'cooldown not saved', error: describeDatabaseError(error) }),
     ));
-    const completer = (this.completer = new BatchCompleter(completion, bulkPause, database, config, {
+    const completer = (this.completer = new BatchCompleter(completion, bulkPause, database, metrics, config, {
       isRunning: () => this.state === 'running',
       hasTokens: () => this.hasTokens,
       hasInteractiveTokens: () => buffer.interactiveCount + this.fetcher.interactiveCount > 0,
       onWritten: () => this.onWritten(),
     }));
     this.claimer = new Claimer(
-      { queue, store, fetcher: metadataFetcher, buffer, demand, cooldowns, completer, releaser, database, config },
+      {
+        queue,
+        store,
+        fetcher: metadataFetcher,
+        buffer,
+        demand,
+        cooldowns,
+        completer,
+        releaser,
+        database,
+        metrics,
+        config,
+      },
       { onClaimed: () => this.onClaimed(), onEnd: () => this.notifyIdle() },
     );
     this.fetcher = new Fetcher(
-      { fetcher: metadataFetcher, buffer, limits, cooldowns, completer, releaser, database, counts, reports, config },
+      {
+        fetcher: metadataFetcher,
+        buffer,
+        limits,
+        cooldowns,
+        completer,
+        releaser,
+        database,
+        counts,
+        reports,
+        metrics,
+        config,
+      },
       {
         onFetched: (host, now) => {
           this.claimer.onFetched(host, now);
@@ -128,8 +156,8 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   /**
    * Polls for due tokens: immediately if the worker is idle, else once a second. This finds retries, and refreshes whose
-   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled, and for holds that
-   * have ended.
+   * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled, for holds that
+   * have ended, and for records of collections that are to be read.
    */
   wake(): void {
     if (this.state !== 'running') return;
@@ -137,6 +165,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.listener.keepListening();
     this.sweep.poll();
     this.endedHolds.poll();
+    this.collectionRecords.poll();
     this.claimer.releaseLate();
     this.claimer.pollIfDue({ isBusy: this.hasTokens });
     this.hostMembership.wake();
@@ -149,6 +178,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     if (this.stopped) await this.stopped;
     await this.sweep.continueStopped();
     await this.endedHolds.release();
+    await this.collectionRecords.run();
     const round = Symbol('round');
     this.rounds.add(round);
     this.runLoops();

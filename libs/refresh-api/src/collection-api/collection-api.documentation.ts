@@ -3,7 +3,12 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Responds } from '../openapi/documented-response.js';
 import { Authenticated } from '../openapi/security.js';
 import { Fails, FailsLikeAll, FailsTooOften, FailsWithBody } from '../project-api/project-api.documentation.js';
-import { collectionPageSchema, collectionSchema, registrationSchema } from './collection-api.responses.js';
+import {
+  collectionPageSchema,
+  collectionSchema,
+  recordRequestSchema,
+  registrationSchema,
+} from './collection-api.responses.js';
 
 const IsDocumented = () => applyDecorators(ApiTags('Collections'), Authenticated('projectApi'), FailsLikeAll());
 
@@ -45,6 +50,24 @@ export const DocumentsChangeCollection = () =>
       operationId: 'changeCollection',
     }),
     Responds(200, 'The collection as it is now.', collectionSchema),
+    ChangesCollection(),
+  );
+
+export const DocumentsRefreshCollection = () =>
+  applyDecorators(
+    IsDocumented(),
+    ApiOperation({
+      summary: 'Read the collection’s own metadata from its contract',
+      description:
+        'Reads `contractURI()` (ERC-7572) with its document, `name()`, `symbol()`, `owner()` and the standard, at most once a minute. `GET /v1/collections/{collection_address}/metadata` shows the record. Tokens are not refreshed.',
+      operationId: 'refreshCollection',
+    }),
+    Responds(202, 'The contract will be read.', recordRequestSchema),
+    Fails(400, 'This deployment has no RPC node of the collection’s chain.', {
+      code: 'source_not_supported',
+      message:
+        'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is read from its contract on chain 1, for which this deployment has no RPC URL.',
+    }),
     ChangesCollection(),
   );
 

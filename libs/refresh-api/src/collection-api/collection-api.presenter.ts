@@ -1,8 +1,9 @@
+import type { CollectionRefreshState } from '@app/metadata-refresh';
 import type { Collection } from '@app/token-store';
 import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import { toPageBody } from '../project-api/project-api.presenter.js';
-import type { collectionPageSchema, collectionSchema } from './collection-api.responses.js';
+import type { collectionPageSchema, collectionSchema, recordRequestSchema } from './collection-api.responses.js';
 
 function toListRow(collection: Collection) {
   return {
@@ -19,6 +20,13 @@ function toListRow(collection: Collection) {
 
 export function toCollectionBody(collection: Collection, tokens: number): z.output<typeof collectionSchema> {
   return { ...toListRow(collection), tokens };
+}
+
+export function toRecordRequestBody(
+  { chainId, address }: Collection,
+  { dueAt }: CollectionRefreshState,
+): z.output<typeof recordRequestSchema> {
+  return { chain_id: chainId, collection_address: address, due_at: toMicroseconds(dueAt ?? new Date()) };
 }
 
 /** Makes a page of rows, one of which may be beyond its limit. */

@@ -34,6 +34,16 @@ export const collectionSchema = z
   .object({ ...collection, tokens: z.int().min(0).meta({ description: 'Registered now.' }) })
   .meta({ id: 'Collection' });
 
+export const recordRequestSchema = z
+  .object({
+    chain_id: collection.chain_id,
+    collection_address: collection.collection_address,
+    due_at: timestampSchema.meta({
+      description: 'When its contract will be read: now, or a minute after the last time.',
+    }),
+  })
+  .meta({ id: 'CollectionRecordRequest' });
+
 export const registrationSchema = z
   .object({
     registered: z.int().min(0).meta({ description: 'New ones.' }),

@@ -5,7 +5,7 @@ import {
   type CallingProject,
   type CountRequest,
 } from '@app/project-auth';
-import { MetadataRefreshService } from '@app/metadata-refresh';
+import { CollectionRecords, MetadataRefreshService } from '@app/metadata-refresh';
 import { Collections, TokenStore, type Collection, type CollectionSource } from '@app/token-store';
 import {
   Body,
@@ -28,14 +28,16 @@ import { JsonBodyGuard } from '../json-body.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { ResourceNotFound } from '../resource-not-found.js';
+import { NoBodyGuard } from '../unexpected-input.guards.js';
 import { addressParamSchema, chainSchema, type ChainQuery } from '../token-api/token-api.schemas.js';
 import {
   DocumentsChangeCollection,
   DocumentsCollection,
   DocumentsCollections,
+  DocumentsRefreshCollection,
   DocumentsRegisterTokens,
 } from './collection-api.documentation.js';
-import { toCollectionBody, toCollectionPage } from './collection-api.presenter.js';
+import { toCollectionBody, toCollectionPage, toRecordRequestBody } from './collection-api.presenter.js';
 import {
   changeCollectionSchema,
   listCollectionsSchema,
@@ -59,6 +61,7 @@ export class CollectionsController {
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
     private readonly refreshes: MetadataRefreshService,
+    private readonly records: CollectionRecords,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
   ) {}
 
@@ -121,6 +124,21 @@ export class CollectionsController {
     await countRequest();
     const registered = await this.tokens.registerTokens(id, tokenIds, { collectionTokens });
     return { registered, already_registered: tokenIds.length - registered };
+  }
+
+  @Post(':collection_address/refresh')
+  @HttpCode(202)
+  @UseGuards(JsonBodyGuard, NoBodyGuard, RequestRateGuard)
+  @DocumentsRefreshCollection()
+  async refreshRecord(
+    @CurrentProject() project: CallingProject,
+    @Param('collection_address', validatedBy(addressParamSchema)) address: string,
+    @Query(validatedBy(chainSchema)) { chainId }: ChainQuery,
+    @RequestCounter() countRequest: CountRequest,
+  ) {
+    const collection = await this.ownCollection(project, address, chainId);
+    await countRequest();
+    return toRecordRequestBody(collection, await this.records.request(collection));
   }
 
   /** Checks a metadata URL like a webhook's, so that a project need not learn of its mistake from failed refreshes. */

@@ -3,6 +3,7 @@ import {
   CollectionNotFound,
   CollectionNotOwned,
   IdempotencyKeyReused,
+  OwnershipUnavailable,
   QuotaExceeded,
   SourceNotSupported,
   TokensPerRequestExceeded,
@@ -33,6 +34,7 @@ export class PartnerApiFilter extends DialectFilter {
     }
     if (error instanceof CollectionAmbiguous || error instanceof SourceNotSupported)
       return errorResponse(400, error.message);
+    if (error instanceof OwnershipUnavailable) return errorResponse(503, error.message);
     if (error instanceof NotAuthenticated) return errorResponse(401, 'Invalid authentication credentials');
     if (error instanceof CollectionNotOwned) return errorResponse(403, 'You cannot consume this service');
     if (error instanceof IdempotencyKeyReused) return errorResponse(422, error.message);

@@ -8,6 +8,7 @@ import {
   InvalidSchedule,
   MetadataRefreshService,
   NothingToRetry,
+  OwnershipUnavailable,
   QuotaExceeded,
   RefreshAlreadyCompleted,
   RefreshCancelled,
@@ -69,6 +70,7 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof IdempotencyKeyReused) return errorResponse(422, 'idempotency_key_reused', error.message);
     if (error instanceof CollectionAmbiguous) return errorResponse(400, 'collection_ambiguous', error.message);
     if (error instanceof SourceNotSupported) return errorResponse(400, 'source_not_supported', error.message);
+    if (error instanceof OwnershipUnavailable) return errorResponse(503, 'service_unavailable', error.message);
     if (error instanceof NotAuthenticated) return errorResponse(401, 'unauthorized', error.message, error.reason);
     if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);
     if (error instanceof RefreshNotFound) return errorResponse(404, 'refresh_not_found', error.message);

@@ -3,6 +3,7 @@ import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 
 export const TokenApiFallbackController = fallbackController('TokenApiFallbackController', ProjectApiFilter, {
   methods: {
+    metadata: 'GET',
     traits: 'GET',
     'tokens/:token_id': 'GET',
     'tokens/:token_id/attempts': 'GET',
@@ -12,5 +13,5 @@ export const TokenApiFallbackController = fallbackController('TokenApiFallbackCo
     'tokens/:token_id/versions/:version/restore': 'POST',
     'tokens/:token_id/hold': 'DELETE',
   },
-  unknownPaths: ['traits/*path', 'tokens/*path'],
+  unknownPaths: ['metadata/*path', 'traits/*path', 'tokens/*path'],
 });

@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Responds, entityTagHeader, retryAfterHeader } from '../openapi/documented-response.js';
 import { Authenticated } from '../openapi/security.js';
 import { Fails } from '../project-api/project-api.documentation.js';
-import { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
+import { attemptPageSchema, collectionRecordSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
 
 export const FailsLikeAll = () =>
   applyDecorators(
@@ -55,6 +55,26 @@ export const DocumentsToken = () =>
     TokenUnknown(),
   );
 
+const CollectionUnknown = () =>
+  Fails(404, 'The collection is not registered.', {
+    code: 'collection_not_found',
+    message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not registered.',
+  });
+
+export const DocumentsCollectionRecord = () =>
+  applyDecorators(
+    ApiTags('Tokens'),
+    ApiOperation({
+      summary: 'Read what a collection says of itself: name, images, owner',
+      operationId: 'getCollectionRecord',
+      security: [],
+    }),
+    Responds(200, 'The record of the collection.', collectionRecordSchema, { headers: entityTagHeader }),
+    Responds(304, 'The content has not changed since the ETag that was sent.'),
+    FailsLikeAll(),
+    CollectionUnknown(),
+  );
+
 export const DocumentsTraits = () =>
   applyDecorators(
     ApiTags('Tokens'),
@@ -66,10 +86,7 @@ export const DocumentsTraits = () =>
     Responds(200, 'The traits that tokens have now.', traitsSchema, { headers: entityTagHeader }),
     Responds(304, 'The content has not changed since the ETag that was sent.'),
     FailsLikeAll(),
-    Fails(404, 'The collection is not registered.', {
-      code: 'collection_not_found',
-      message: 'Collection 0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584 is not registered.',
-    }),
+    CollectionUnknown(),
   );
 
 export const DocumentsAttempts = () =>

@@ -1,8 +1,8 @@
-import type { Attempt, Page } from '@app/metadata-refresh';
-import type { TokenRecord, TraitSummary } from '@app/token-store';
+import type { Attempt, CollectionRefreshState, Page } from '@app/metadata-refresh';
+import type { StoredProfile, TokenRecord, TraitSummary } from '@app/token-store';
 import type { z } from 'zod';
 import { toEventBody, toPageBody } from '../project-api/project-api.presenter.js';
-import type { attemptPageSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
+import type { attemptPageSchema, collectionRecordSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
 
 type Token = z.output<typeof tokenSchema>;
 
@@ -52,6 +52,37 @@ export function toTokenBody(token: TokenRecord, document: string | null): string
     last_error_reason: token.lastErrorReason,
   };
   return `${JSON.stringify(fields).slice(0, -1)},"document":${document ?? 'null'}}`;
+}
+
+/** JSON text that contains the document unparsed. */
+export function toCollectionRecordBody(
+  { chainId, address }: { chainId: number; address: string },
+  found: { profile: StoredProfile; raw: string | null } | null,
+  { attemptedAt, lastError }: CollectionRefreshState,
+): string {
+  const profile = found?.profile;
+  const fields: Omit<z.output<typeof collectionRecordSchema>, 'document'> = {
+    chain_id: chainId,
+    collection_address: address,
+    standard: profile?.standard ?? null,
+    owner: profile?.owner ?? null,
+    name: profile?.name ?? null,
+    symbol: profile?.symbol ?? null,
+    description: profile?.description ?? null,
+    image: profile?.image ?? null,
+    banner_image: profile?.bannerImage ?? null,
+    featured_image: profile?.featuredImage ?? null,
+    external_link: profile?.externalLink ?? null,
+    collaborators: [...(profile?.collaborators ?? [])],
+    contract_uri: profile?.contractUri ?? null,
+    base_uri: profile?.baseUri ?? null,
+    source: profile?.source ?? null,
+    warnings: [...(profile?.warnings ?? [])],
+    changed_at: toText(profile?.updatedAt ?? null),
+    last_attempt_at: toText(attemptedAt),
+    last_error: lastError,
+  };
+  return `${JSON.stringify(fields).slice(0, -1)},"document":${found?.raw ?? 'null'}}`;
 }
 
 export function toTraitsBody(

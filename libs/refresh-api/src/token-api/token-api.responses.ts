@@ -75,6 +75,39 @@ export const tokenSchema = z
   })
   .meta({ id: 'Token' });
 
+export const collectionRecordSchema = z
+  .object({
+    chain_id: z.int().meta({ examples: [1] }),
+    collection_address: address,
+    standard: z.enum(['erc721', 'erc1155']).nullable().meta({ description: 'As the contract declares by ERC-165.' }),
+    owner: text.meta({ description: 'What `owner()` of the contract returned last.' }),
+    name: text,
+    symbol: text,
+    description: text,
+    image: text.meta({
+      description:
+        'A URL that a browser can show, like `banner_image` and `featured_image`: `https:`, `http:` or a `data:` image. After a push, the text that was pushed.',
+    }),
+    banner_image: text,
+    featured_image: text,
+    external_link: text,
+    collaborators: z.array(z.string()),
+    contract_uri: text.meta({ description: 'What `contractURI()` returned, shortened, or what was pushed.' }),
+    base_uri: text,
+    source: z.enum(['contract', 'pushed']).nullable().meta({
+      description: 'Who said it last: the contract, or its owner with a push. `null`: nobody.',
+    }),
+    warnings: z.array(z.string()).meta({ description: 'Warning codes: what is unusual about the document.' }),
+    changed_at: time,
+    last_attempt_at: time.meta({ description: 'When the contract was read last.' }),
+    last_error: text.meta({ description: 'Why that failed. The record keeps what it has.' }),
+    document: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .meta({ description: 'The document of the contract (ERC-7572) as served, with exact numbers.' }),
+  })
+  .meta({ id: 'CollectionRecord' });
+
 export const traitsSchema = z
   .object({
     chain_id: z.int(),

@@ -1,4 +1,5 @@
-import { Collections, TokenStore } from '@app/token-store';
+import { CollectionRecords } from '@app/metadata-refresh';
+import { CollectionProfiles, Collections, TokenStore } from '@app/token-store';
 import { Controller, Get, Header, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
 import { sendConditional, type ConditionalRequest } from '../entity-tag.js';
 import type { HttpResponse } from '../http-response.js';
@@ -6,9 +7,9 @@ import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { tokenIdParamSchema } from '../token-ids.schema.js';
 import { validatedBy } from '../validated-by.js';
 import { registeredCollection } from '../registered-collection.js';
-import { DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
+import { DocumentsCollectionRecord, DocumentsToken, DocumentsTraits } from './token-api.documentation.js';
 import { ResourceNotFound } from '../resource-not-found.js';
-import { toTokenBody, toTraitsBody } from './token-api.presenter.js';
+import { toCollectionRecordBody, toTokenBody, toTraitsBody } from './token-api.presenter.js';
 import {
   addressParamSchema,
   chainSchema,
@@ -19,14 +20,31 @@ import {
 
 export const TOKENS_PATH = 'collections/:collection_address';
 
-/** The routes for listing pages: token records, and the traits of a collection. Public, like such pages. */
+/** The routes for listing pages: token records, and the record and the traits of a collection. Public, like such pages. */
 @Controller()
 @UseFilters(ProjectApiFilter)
 export class TokensController {
   constructor(
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
+    private readonly profiles: CollectionProfiles,
+    private readonly records: CollectionRecords,
   ) {}
+
+  @Get('metadata')
+  @Header('content-type', 'application/json; charset=utf-8')
+  @DocumentsCollectionRecord()
+  async record(
+    @Param('collection_address', validatedBy(addressParamSchema)) address: string,
+    @Query(validatedBy(chainSchema)) { chainId }: ChainQuery,
+    @Req() request: ConditionalRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ) {
+    const collection = await registeredCollection(this.collections, address, chainId);
+    const found = await this.profiles.findWithDocument(collection.id);
+    const state = await this.records.findState(collection.id);
+    return sendConditional(request, response, toCollectionRecordBody(collection, found, state));
+  }
 
   @Get('traits')
   @Header('content-type', 'application/json; charset=utf-8')

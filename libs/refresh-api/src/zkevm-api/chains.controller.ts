@@ -1,6 +1,7 @@
 import { Controller, Get, UseFilters } from '@nestjs/common';
 import type { z } from 'zod';
 import { ChainNames } from './chain-names.js';
+import { ONLY_PAGE } from './page-cursor.js';
 import { DocumentsChains } from './zkevm-api.documentation.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import type { chainPageSchema } from './zkevm-api.responses.js';
@@ -21,7 +22,7 @@ export class ChainsController {
         operator_allowlist_address: null,
         minter_address: null,
       })),
-      page: { previous_cursor: null, next_cursor: null },
+      page: ONLY_PAGE,
     };
   }
 }

@@ -1,17 +1,12 @@
 import { CollectionProfiles, Collections, type Collection, type StoredProfile } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import { walkPage, type Found, type Neighbours, type PageQuery, type Place, type Step } from './page-cursor.js';
+import { walkPage, type Found, type Page, type PageQuery, type Step } from './page-cursor.js';
 
 /** A collection with what its owner says of it. */
 export interface ProfiledCollection {
   collection: Collection;
   /** null: its owner has sent nothing. */
   profile: StoredProfile | null;
-}
-
-/** Collections of a chain in the order of their ids. */
-export interface CollectionPage extends Neighbours {
-  rows: ProfiledCollection[];
 }
 
 /** The collections of a chain. */
@@ -27,21 +22,18 @@ export class CollectionPages {
     return { collection, profile };
   }
 
-  async page(chainId: number, query: PageQuery): Promise<CollectionPage> {
+  /** In the order of their ids. */
+  async page(chainId: number, query: PageQuery): Promise<Page<ProfiledCollection>> {
     const walk = async ({ direction, after, limit }: Step): Promise<Found<Collection>> => {
       const from = after?.collectionId;
       // One more for the collection of the cursor, which is on another page.
       const found = await this.collections.listOnChain({ chainId, direction, from, limit: limit + 1 });
       return { rows: found.filter(({ id }) => id !== from), reached: null };
     };
-    const { rows: collections, ...neighbours } = await walkPage(query, walk, placeOf);
-    const profiles = await this.profiles.find(collections.map(({ id }) => id));
+    const page = await walkPage(query, walk, ({ id }) => ({ collectionId: id, id: '' }));
+    const profiles = await this.profiles.find(page.rows.map(({ id }) => id));
     const byId = new Map(profiles.map((profile) => [profile.collectionId, profile]));
-    const rows = collections.map((collection) => ({ collection, profile: byId.get(collection.id) ?? null }));
-    return { rows, ...neighbours };
+    const rows = page.rows.map((collection) => ({ collection, profile: byId.get(collection.id) ?? null }));
+    return { ...page, rows };
   }
-}
-
-function placeOf({ id }: Collection): Place {
-  return { collectionId: id, tokenId: '0' };
 }

@@ -4,8 +4,9 @@ import { registeredCollection } from '../registered-collection.js';
 import { validatedBy } from '../validated-by.js';
 import { ChainNames } from './chain-names.js';
 import { CollectionPages } from './collection-pages.js';
-import { toCollectionBody, toCollectionPage, toFiltersBody } from './collections.presenter.js';
+import { toCollectionBody, toFiltersBody } from './collections.presenter.js';
 import { DocumentsCollection, DocumentsCollections, DocumentsFilters } from './collections.documentation.js';
+import { toPageBody } from './page-cursor.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import {
   chainNameSchema,
@@ -44,7 +45,8 @@ export class ZkevmCollectionsController {
     @Param('chain_name', validatedBy(chainNameSchema)) chainName: string,
     @Query(validatedBy(collectionsQuerySchema)) query: CollectionsQuery,
   ) {
-    return toCollectionPage(await this.pages.page(this.chains.idOf(chainName), query), this.chains);
+    const page = await this.pages.page(this.chains.idOf(chainName), query);
+    return toPageBody(page, (one) => toCollectionBody(one, this.chains));
   }
 
   @Get(':chain_name/search/filters/:contract_address')

@@ -9,6 +9,7 @@ import {
   FailsWithBody,
   invalidParameter,
   IsPublic,
+  unknownChain,
   unknownCollection,
 } from './zkevm-api.documentation.js';
 import {
@@ -52,10 +53,7 @@ export const DocumentsCollections = () =>
     IsPublic('ListCollections', 'List the collections on a chain'),
     Responds(200, 'A page of collections.', collectionPageSchema),
     Fails(400, 'A parameter is invalid.', ['VALIDATION_ERROR', 'page_size must be a whole number from 1 to 200']),
-    Fails(404, 'The chain is unknown.', [
-      'RESOURCE_NOT_FOUND',
-      'There is no chain "nope". Known: imtbl-zkevm-mainnet, imtbl-zkevm-testnet, and eip155:<chain id> for any.',
-    ]),
+    Fails(404, 'The chain is unknown.', unknownChain),
   );
 
 export const DocumentsFilters = () =>

@@ -2,9 +2,9 @@ import type { CollectionProfile, TraitSummary } from '@app/token-store';
 import type { z } from 'zod';
 import { toMicroseconds } from '../microseconds.js';
 import type { ChainNames, NamedChain } from './chain-names.js';
-import type { CollectionPage, ProfiledCollection } from './collection-pages.js';
-import { toCursors } from './page-cursor.js';
-import type { collectionPageSchema, collectionSchema, filtersSchema } from './zkevm-api.responses.js';
+import type { ProfiledCollection } from './collection-pages.js';
+import { ONLY_PAGE } from './page-cursor.js';
+import type { collectionSchema, filtersSchema } from './zkevm-api.responses.js';
 
 /** What the owner says of a collection, in the spelling of the format. */
 export function toProfileBody(profile: CollectionProfile | null) {
@@ -26,20 +26,13 @@ export function toCollectionBody(
   return {
     chain: chains.of(collection.chainId),
     contract_address: collection.address,
-    contract_type: 'ERC721',
+    contract_type: profile?.standard === 'erc1155' ? 'ERC1155' : 'ERC721',
     ...toProfileBody(profile),
     verification_status: 'unverified',
     indexed_at: toMicroseconds(collection.createdAt),
     updated_at: toMicroseconds(profile?.updatedAt ?? collection.createdAt),
     metadata_synced_at: profile && toMicroseconds(profile.syncedAt),
   };
-}
-
-export function toCollectionPage(
-  { rows, ...neighbours }: CollectionPage,
-  chains: ChainNames,
-): z.output<typeof collectionPageSchema> {
-  return { result: rows.map((one) => toCollectionBody(one, chains)), page: toCursors(neighbours) };
 }
 
 /** Counts are text, and `omitted_values_count` says how many values a list leaves out. */
@@ -57,6 +50,6 @@ export function toFiltersBody(
         omitted_values_count: valueCount - values.length,
       })),
     },
-    page: { previous_cursor: null, next_cursor: null },
+    page: ONLY_PAGE,
   };
 }

@@ -1,4 +1,4 @@
-import { Collections, TokenStore } from '@app/token-store';
+import { Collections, stackKey, Stacks, TokenStore, type TokenRecord } from '@app/token-store';
 import { Controller, Get, Param, Query, UseFilters } from '@nestjs/common';
 import { registeredCollection } from '../registered-collection.js';
 import { ResourceNotFound } from '../resource-not-found.js';
@@ -6,7 +6,8 @@ import { tokenIdParamSchema } from '../token-ids.schema.js';
 import { validatedBy } from '../validated-by.js';
 import { ChainNames } from './chain-names.js';
 import { NftPages } from './nft-pages.js';
-import { toNftBody, toNftPage } from './nfts.presenter.js';
+import { toNftBody } from './nfts.presenter.js';
+import { toPageBody, type Page } from './page-cursor.js';
 import { DocumentsNft, DocumentsNfts, DocumentsNftsOnChain } from './zkevm-api.documentation.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import {
@@ -25,6 +26,7 @@ export class NftsController {
   constructor(
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
+    private readonly stacks: Stacks,
     private readonly pages: NftPages,
     private readonly chains: ChainNames,
   ) {}
@@ -40,7 +42,8 @@ export class NftsController {
     const token = await this.tokens.findToken({ collectionId, tokenId });
     if (!token)
       throw new ResourceNotFound('token_not_found', `Token ${tokenId} of collection ${address} is not registered.`);
-    return { result: toNftBody(token, this.chains) };
+    const toBody = await this.bodyOf([token]);
+    return { result: toBody(token) };
   }
 
   @Get(':chain_name/collections/:contract_address/nfts')
@@ -54,7 +57,7 @@ export class NftsController {
     const page = tokenIds
       ? await this.pages.ofTokens(collection, tokenIds, query)
       : await this.pages.ofCollection(collection, query);
-    return toNftPage(page, this.chains);
+    return this.toPage(page);
   }
 
   @Get(':chain_name/nfts')
@@ -63,7 +66,17 @@ export class NftsController {
     @Param('chain_name', validatedBy(chainNameSchema)) chainName: string,
     @Query(validatedBy(nftsOnChainQuerySchema)) query: NftsOnChainQuery,
   ) {
-    return toNftPage(await this.pages.onChain(this.chains.idOf(chainName), query), this.chains);
+    return this.toPage(await this.pages.onChain(this.chains.idOf(chainName), query));
+  }
+
+  private async toPage(page: Page<TokenRecord>) {
+    return toPageBody(page, await this.bodyOf(page.rows));
+  }
+
+  /** With the metadata ids of these tokens. */
+  private async bodyOf(tokens: readonly TokenRecord[]) {
+    const metadataIds = await this.stacks.idsOf(tokens);
+    return (token: TokenRecord) => toNftBody(token, metadataIds.get(stackKey(token)) ?? null, this.chains);
   }
 
   private collection(chainName: string, address: string) {

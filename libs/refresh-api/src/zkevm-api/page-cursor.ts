@@ -1,10 +1,9 @@
-import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 
-/** A place in a list: that of a token, or of a collection, whose token id means nothing then. */
+/** A place in a list: a collection, and the id of an item of it; empty where collections are listed. */
 export interface Place {
   collectionId: string;
-  tokenId: string;
+  id: string;
 }
 
 /** Where a page begins: after a place, or before it. */
@@ -13,7 +12,7 @@ export interface PageCursor extends Place {
 }
 
 /** The pages around a page. */
-export interface Neighbours {
+interface Neighbours {
   /** null: this is the first page. */
   previous: PageCursor | null;
   /** null: this is the last page. */
@@ -41,33 +40,47 @@ export interface Found<Row> {
 }
 
 const cursorSchema = z
-  .object({ type: z.enum(['next', 'prev']), collection: z.guid(), token_id: z.string().refine(isTokenId) })
-  .transform(({ type, collection, token_id }): PageCursor => ({
+  .object({ type: z.enum(['next', 'prev']), collection: z.guid(), id: z.string() })
+  .transform(({ type, collection, id }): PageCursor => ({
     direction: type === 'next' ? 'asc' : 'desc',
     collectionId: collection,
-    tokenId: token_id,
+    id,
   }));
 
-/** null: the text is not a cursor. */
-export function parsePageCursor(text: string): PageCursor | null {
-  try {
-    return cursorSchema.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
-  } catch {
-    return null;
-  }
+/** For cursors of a list whose items have such ids. null: the text is none. */
+export function pageCursorParser(isId: (id: string) => boolean) {
+  return (text: string): PageCursor | null => {
+    try {
+      const cursor = cursorSchema.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
+      return isId(cursor.id) ? cursor : null;
+    } catch {
+      return null;
+    }
+  };
 }
 
-/** The cursors of a response. */
-export function toCursors({ previous, next }: Neighbours) {
-  return { previous_cursor: previous && formatPageCursor(previous), next_cursor: next && formatPageCursor(next) };
+/** A page of a list. */
+export interface Page<Row> extends Neighbours {
+  rows: Row[];
 }
+
+/** A page as it is sent. */
+export function toPageBody<Row, Body>({ rows, previous, next }: Page<Row>, toBody: (row: Row) => Body) {
+  return {
+    result: rows.map(toBody),
+    page: { previous_cursor: previous && formatPageCursor(previous), next_cursor: next && formatPageCursor(next) },
+  };
+}
+
+/** Of a list that has one page. */
+export const ONLY_PAGE = { previous_cursor: null, next_cursor: null };
 
 /** A page of a list that can be walked in both directions. One row more than it shows tells whether there is another page. */
 export async function walkPage<Row>(
   { limit, cursor }: PageQuery,
   walk: (step: Step) => Promise<Found<Row>>,
   placeOf: (row: Row) => Place,
-): Promise<Neighbours & { rows: Row[] }> {
+): Promise<Page<Row>> {
   const direction = cursor?.direction ?? 'asc';
   const { rows: found, reached } = await walk({ direction, after: cursor, limit: limit + 1 });
   const rows = found.slice(0, limit);
@@ -81,7 +94,7 @@ export async function walkPage<Row>(
 }
 
 /** base64url of JSON, which needs no escapes in a query: some clients send it as it is. Opaque to callers. */
-function formatPageCursor({ direction, collectionId, tokenId }: PageCursor): string {
+function formatPageCursor({ direction, collectionId, id }: PageCursor): string {
   const type = direction === 'asc' ? 'next' : 'prev';
-  return Buffer.from(JSON.stringify({ type, collection: collectionId, token_id: tokenId })).toString('base64url');
+  return Buffer.from(JSON.stringify({ type, collection: collectionId, id })).toString('base64url');
 }

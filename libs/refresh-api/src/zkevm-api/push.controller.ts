@@ -1,4 +1,4 @@
-import { CollectionNotOwned, MetadataRefreshService } from '@app/metadata-refresh';
+import { CollectionNotOwned, CollectionRecords, MetadataRefreshService, type PushReceipt } from '@app/metadata-refresh';
 import {
   CurrentProject,
   RequestCounter,
@@ -6,7 +6,7 @@ import {
   type CallingProject,
   type CountRequest,
 } from '@app/project-auth';
-import { CollectionProfiles, Collections, type CollectionProfile } from '@app/token-store';
+import { Collections, type CollectionProfile } from '@app/token-store';
 import { Body, Controller, HttpCode, Inject, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { z } from 'zod';
 import { setHeaders, type HttpResponse } from '../http-response.js';
@@ -20,7 +20,16 @@ import { pushCollectionSchema } from './collection-metadata.schema.js';
 import { DocumentsPushCollection } from './collections.documentation.js';
 import { toProfileBody } from './collections.presenter.js';
 import { secondsToNextPush, toLimitHeaders, toLimitsBody } from './limits.presenter.js';
-import { pushNftMetadataSchema, requireAllFields, toPushedToken, type PushNftMetadata } from './nft-metadata.schema.js';
+import {
+  pushNftMetadataSchema,
+  pushStackMetadataSchema,
+  requireAllFields,
+  toPushedStack,
+  toPushedToken,
+  type PushNftMetadata,
+  type PushStackMetadata,
+} from './pushed-items.schema.js';
+import { DocumentsPushStacks } from './stacks.documentation.js';
 import { DocumentsPushNftMetadata } from './zkevm-api.documentation.js';
 import { ZkevmApiFilter } from './zkevm-api.filter.js';
 import { ZkevmApiKeyGuard } from './zkevm-api-key.guard.js';
@@ -35,7 +44,7 @@ export class PushController {
   constructor(
     private readonly refreshes: MetadataRefreshService,
     private readonly collections: Collections,
-    private readonly profiles: CollectionProfiles,
+    private readonly records: CollectionRecords,
     private readonly chains: ChainNames,
     @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
   ) {}
@@ -52,16 +61,36 @@ export class PushController {
     @RequestCounter() countRequest: CountRequest,
     @Res({ passthrough: true }) response: HttpResponse,
   ): Promise<z.output<typeof pushReceiptSchema>> {
-    if (this.config.missingKeys === 'reject') requireAllFields(items);
-    const { refreshId, quota } = await this.refreshes.push(asRefreshingProject(project), {
+    if (this.config.missingKeys === 'reject') requireAllFields('nft_metadata', items);
+    const receipt = await this.refreshes.push(asRefreshingProject(project), {
       chainId: this.chains.idOf(chainName),
       collectionAddress,
       tokens: items.map(toPushedToken),
       admit: countRequest,
     });
-    const retryAfterSeconds = secondsToNextPush(quota);
-    setHeaders(response, toLimitHeaders(quota, retryAfterSeconds));
-    return { ...toLimitsBody(quota, retryAfterSeconds), refresh_id: refreshId };
+    return toReceiptBody(receipt, response);
+  }
+
+  @Post(':chain_name/collections/:contract_address/metadata/refresh-metadata')
+  @HttpCode(202)
+  @UseGuards(JsonBodyGuard, RequestRateGuard)
+  @DocumentsPushStacks()
+  async pushStacks(
+    @CurrentProject() project: CallingProject,
+    @Param('chain_name', validatedBy(chainNameSchema)) chainName: string,
+    @Param('contract_address', validatedBy(contractAddressSchema)) collectionAddress: string,
+    @Body(validatedBy(pushStackMetadataSchema)) items: PushStackMetadata,
+    @RequestCounter() countRequest: CountRequest,
+    @Res({ passthrough: true }) response: HttpResponse,
+  ): Promise<z.output<typeof pushReceiptSchema>> {
+    if (this.config.missingKeys === 'reject') requireAllFields('metadata', items);
+    const receipt = await this.refreshes.pushStacks(asRefreshingProject(project), {
+      chainId: this.chains.idOf(chainName),
+      collectionAddress,
+      stacks: items.map(toPushedStack),
+      admit: countRequest,
+    });
+    return toReceiptBody(receipt, response);
   }
 
   @Post(':chain_name/collections/:contract_address/refresh-metadata')
@@ -78,11 +107,17 @@ export class PushController {
     const chainId = this.chains.idOf(chainName);
     const collection = await registeredCollection(this.collections, address, chainId);
     if (collection.projectId !== projectId) throw new CollectionNotOwned(address);
-    await this.profiles.write(collection.id, profile, countRequest);
+    await this.records.push(collection.id, profile, countRequest);
     return {
       chain: this.chains.of(chainId),
       contract_address: address,
       collection_metadata: toProfileBody(profile),
     };
   }
+}
+
+function toReceiptBody({ refreshId, quota }: PushReceipt, response: HttpResponse): z.output<typeof pushReceiptSchema> {
+  const retryAfterSeconds = secondsToNextPush(quota);
+  setHeaders(response, toLimitHeaders(quota, retryAfterSeconds));
+  return { ...toLimitsBody(quota, retryAfterSeconds), refresh_id: refreshId };
 }

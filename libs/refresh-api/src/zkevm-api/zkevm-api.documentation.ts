@@ -18,14 +18,19 @@ const header = (description: string, example: string) => ({
 
 const traceHeader = { 'x-trace-id': header('The `trace_id` of the body.', 'f3b1c1c0-1f0a-4b6e-9d0f-0d9b3d2f1a11') };
 const retryHeader = { 'retry-after': header('Seconds after which a request can succeed.', '1') };
-const limitHeaders = {
+export const limitHeaders = {
   'imx-refreshes-limit': header('Tokens in an hour.', '30000'),
   'imx-remaining-refreshes': header('Tokens left in the hour.', '29999'),
   'imx-refresh-limit-reset': header('When the hour ends, RFC 3339.', '2024-04-16T11:06:07.401000Z'),
   ...retryHeader,
 };
 
-type Details = { errors: { path: string; rule: string }[] } | { token_ids: string[] } | Record<string, string> | null;
+type Details =
+  | { errors: { path: string; rule: string }[] }
+  | { token_ids: string[] }
+  | { metadata_ids: string[] }
+  | Record<string, string>
+  | null;
 
 export const Fails = (
   status: number,
@@ -124,6 +129,11 @@ export const DocumentsPushNftMetadata = () =>
     FailsLikeAll(),
   );
 
+export const unknownChain: [ZkevmErrorCode, string] = [
+  'RESOURCE_NOT_FOUND',
+  'There is no chain "nope". Known: imtbl-zkevm-mainnet, imtbl-zkevm-testnet, and eip155:<chain id> for any.',
+];
+
 export const IsPublic = (operationId: string, summary: string) =>
   applyDecorators(ApiTags('zkEVM API'), ApiOperation({ summary, operationId, security: [] }), FailsLikeAll());
 
@@ -151,10 +161,7 @@ export const DocumentsNftsOnChain = () =>
     IsPublic('ListAllNFTs', 'List the NFTs of all collections on a chain'),
     Responds(200, 'A page of NFTs. It may be shorter than `page_size`, also if another page follows.', nftPageSchema),
     Fails(400, 'A parameter is invalid.', invalidParameter),
-    Fails(404, 'The chain is unknown.', [
-      'RESOURCE_NOT_FOUND',
-      'There is no chain "nope". Known: imtbl-zkevm-mainnet, imtbl-zkevm-testnet, and eip155:<chain id> for any.',
-    ]),
+    Fails(404, 'The chain is unknown.', unknownChain),
   );
 
 export const DocumentsChains = () =>

@@ -6,6 +6,8 @@ import {
   EmptyMetadata,
   MetadataRefreshService,
   QuotaExceeded,
+  StacksNotFound,
+  StacksTooLarge,
   TokensNotFound,
   TokensPerRequestExceeded,
   type QuotaState,
@@ -39,10 +41,13 @@ export class ZkevmApiFilter extends DialectFilter {
   protected override async responseTo(error: unknown, request: AuthenticatedRequest): Promise<ErrorResponse | null> {
     if (error instanceof InvalidRequest) return invalid(error);
     if (error instanceof EmptyMetadata) {
-      return errorResponse(400, 'VALIDATION_ERROR', error.message, { token_ids: [error.tokenId] });
+      const { target } = error;
+      const details = 'tokenId' in target ? { token_ids: [target.tokenId] } : { metadata_ids: [target.stackId] };
+      return errorResponse(400, 'VALIDATION_ERROR', error.message, details);
     }
     if (
       error instanceof TokensPerRequestExceeded ||
+      error instanceof StacksTooLarge ||
       error instanceof CollectionAmbiguous ||
       error instanceof OrderNotSupported
     )
@@ -51,6 +56,9 @@ export class ZkevmApiFilter extends DialectFilter {
     if (error instanceof CollectionNotOwned) return errorResponse(403, 'AUTHENTICATION_ERROR', error.message);
     if (error instanceof TokensNotFound) {
       return errorResponse(404, 'RESOURCE_NOT_FOUND', error.message, { token_ids: [...error.tokenIds] });
+    }
+    if (error instanceof StacksNotFound) {
+      return errorResponse(404, 'RESOURCE_NOT_FOUND', error.message, { metadata_ids: [...error.stackIds] });
     }
     if (
       error instanceof CollectionNotFound ||

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DISPLAY_TYPES } from './nft-metadata.schema.js';
+import { DISPLAY_TYPES } from './pushed-items.schema.js';
 
 const time = z
   .string()
@@ -55,6 +55,7 @@ export const zkevmErrorSchema = z
           }),
         }),
         z.object({ token_ids: z.array(z.string()).meta({ description: 'The tokens that are meant.' }) }),
+        z.object({ metadata_ids: z.array(z.string()).meta({ description: 'The metadata ids that are meant.' }) }),
         limitsSchema,
       ])
       .nullable(),
@@ -74,6 +75,16 @@ const attributeSchema = z.object({
   display_type: z.enum(DISPLAY_TYPES).nullable(),
 });
 
+const shownMetadata = {
+  name: text,
+  description: text,
+  image: text.meta({ description: 'As it was pushed or served.' }),
+  external_url: text,
+  animation_url: text,
+  youtube_url: text,
+  attributes: z.array(attributeSchema),
+};
+
 export const nftSchema = z
   .object({
     chain: chainSchema,
@@ -85,15 +96,13 @@ export const nftSchema = z
       description: 'When its content last changed; before the first content, when it was registered.',
     }),
     metadata_synced_at: time.nullable().meta({ description: 'When its metadata was last pushed or fetched.' }),
-    metadata_id: z.string().nullable().meta({ format: 'uuid' }),
-    name: text,
-    description: text,
-    image: text.meta({ description: 'As it was pushed or served.' }),
+    metadata_id: z.string().nullable().meta({
+      format: 'uuid',
+      description:
+        'NFTs of a collection that were pushed with the same metadata share it. null: the metadata was not pushed.',
+    }),
     external_link: text.meta({ description: 'The same as `external_url`.' }),
-    external_url: text,
-    animation_url: text,
-    youtube_url: text,
-    attributes: z.array(attributeSchema),
+    ...shownMetadata,
     total_supply: z.string().nullable().meta({ description: 'Always null: the service does not count it.' }),
   })
   .meta({ id: 'ZkevmNft' });
@@ -106,6 +115,33 @@ const pageSchema = z.object({
 });
 
 export const nftPageSchema = z.object({ result: z.array(nftSchema), page: pageSchema }).meta({ id: 'ZkevmNftPage' });
+
+const stacked = {
+  chain: chainSchema,
+  contract_address: z.string().meta({ examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] }),
+  created_at: time.meta({ description: 'When the metadata was first pushed.' }),
+  updated_at: time.meta({ description: 'When other metadata was last pushed to this id.' }),
+  ...shownMetadata,
+};
+const metadataId = z.string().meta({ format: 'uuid', examples: ['018cf196-26da-1028-707e-3bb23550992b'] });
+
+export const metadataSchema = z.object({ id: metadataId, ...stacked }).meta({ id: 'ZkevmMetadata' });
+
+export const metadataResultSchema = z.object({ result: metadataSchema }).meta({ id: 'ZkevmMetadataResult' });
+
+export const metadataPageSchema = z
+  .object({ result: z.array(metadataSchema), page: pageSchema })
+  .meta({ id: 'ZkevmMetadataPage' });
+
+export const stackBundleSchema = z
+  .object({
+    stack: z.object({ stack_id: metadataId, contract_type: z.enum(['ERC721', 'ERC1155']), ...stacked }),
+    stack_count: z.int().min(1).meta({ description: 'NFTs that have this metadata id.' }),
+    market: z.null().meta({ description: 'Always null: the service has no order book.' }),
+    listings: z.array(z.never()).meta({ description: 'Always empty.' }),
+    bids: z.array(z.never()).meta({ description: 'Always empty.' }),
+  })
+  .meta({ id: 'ZkevmStackBundle' });
 
 const profile = {
   name: text,

@@ -1,8 +1,10 @@
+import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 import { emptyIsAbsent, pageCursorSchema, pageSizeSchema } from '../paging.schemas.js';
 import { timeSchema } from '../time.schema.js';
 import { tokenIdTextSchema } from '../token-ids.schema.js';
-import { parsePageCursor } from './page-cursor.js';
+import { isMetadataId, metadataIdRule, metadataIdSchema } from './metadata-id.schema.js';
+import { pageCursorParser } from './page-cursor.js';
 
 export const chainNameSchema = z.string().meta({
   description: 'The name of a chain, as `GET /v1/chains` lists it, or `eip155:` and its id.',
@@ -26,9 +28,11 @@ const fromUpdatedAtSchema = z.preprocess(emptyIsAbsent, timeSchema.optional()).m
   description: 'Only what was updated then or later.',
 });
 
-const cursorSchema = pageCursorSchema(parsePageCursor).meta({
-  description: 'A cursor of an earlier page. Empty or absent: the first page.',
-});
+/** Of a list whose items have such ids. */
+const cursorSchema = (isId: (id: string) => boolean) =>
+  pageCursorSchema(pageCursorParser(isId)).meta({
+    description: 'A cursor of an earlier page. Empty or absent: the first page.',
+  });
 
 const MAX_LISTED_TOKENS = 30;
 const tokenIdsRule = `must be at most ${MAX_LISTED_TOKENS} token ids, each in a parameter of its own`;
@@ -43,27 +47,48 @@ const listedTokensSchema = z
     description: `Only these tokens, at most ${MAX_LISTED_TOKENS}: \`token_id=1&token_id=2\`.`,
   });
 
-const pageQuery = { from_updated_at: fromUpdatedAtSchema, page_size: pageSizeSchema, page_cursor: cursorSchema };
+const MAX_LISTED_STACKS = 20;
+const stackIdsRule = `must be 1 to ${MAX_LISTED_STACKS} metadata ids, each in a parameter of its own`;
+export const stacksQuerySchema = z
+  .object({
+    stack_id: z
+      .preprocess(
+        (given) => (given === undefined ? undefined : [given].flat()),
+        z.array(metadataIdSchema, { error: stackIdsRule }).max(MAX_LISTED_STACKS, { error: stackIdsRule }),
+      )
+      .meta({
+        type: 'array',
+        items: { type: 'string', format: 'uuid' },
+        description: `The metadata ids of 1 to ${MAX_LISTED_STACKS} stacks: \`stack_id=…&stack_id=…\`.`,
+      }),
+  })
+  .transform(({ stack_id }) => stack_id);
+
+export const metadataIdParamSchema = z
+  .guid({ error: `metadata_id ${metadataIdRule}` })
+  .toLowerCase()
+  .meta({ description: 'A metadata id.', examples: ['018cf196-26da-1028-707e-3bb23550992b'] });
 
 export const collectionsQuerySchema = z
-  .object({ page_size: pageSizeSchema, page_cursor: cursorSchema })
+  .object({ page_size: pageSizeSchema, page_cursor: cursorSchema((id) => id === '') })
   .transform(({ page_size, page_cursor }) => ({ limit: page_size, cursor: page_cursor }));
 export type CollectionsQuery = z.output<typeof collectionsQuerySchema>;
 
 /** Unknown parameters are ignored, because clients may send more. */
-export const nftsOnChainQuerySchema = z.object(pageQuery).transform(({ from_updated_at, page_size, page_cursor }) => ({
-  updatedSince: from_updated_at,
-  limit: page_size,
-  cursor: page_cursor,
-}));
+const updatesQuery = (isId: (id: string) => boolean) =>
+  z.object({ from_updated_at: fromUpdatedAtSchema, page_size: pageSizeSchema, page_cursor: cursorSchema(isId) });
+
+export const nftsOnChainQuerySchema = updatesQuery(isTokenId).transform(toPageQuery);
 export type NftsOnChainQuery = z.output<typeof nftsOnChainQuerySchema>;
 
-export const nftsQuerySchema = z
-  .object({ token_id: listedTokensSchema, ...pageQuery })
-  .transform(({ token_id, from_updated_at, page_size, page_cursor }) => ({
-    tokenIds: token_id,
-    updatedSince: from_updated_at,
-    limit: page_size,
-    cursor: page_cursor,
-  }));
+export const nftsQuerySchema = updatesQuery(isTokenId)
+  .extend({ token_id: listedTokensSchema })
+  .transform(({ token_id, ...page }) => ({ tokenIds: token_id, ...toPageQuery(page) }));
 export type NftsQuery = z.output<typeof nftsQuerySchema>;
+
+export const metadataQuerySchema = updatesQuery(isMetadataId).transform(toPageQuery);
+export type MetadataQuery = z.output<typeof metadataQuerySchema>;
+
+function toPageQuery({ from_updated_at, page_size, page_cursor }: z.output<ReturnType<typeof updatesQuery>>) {
+  return { updatedSince: from_updated_at, limit: page_size, cursor: page_cursor };
+}

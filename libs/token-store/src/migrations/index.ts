@@ -3,6 +3,7 @@ import { CollectionProfilesMigration } from './2026-11-29-collection-profiles.mi
 import { PushedMetadataMigration } from './2026-11-29-pushed-metadata.migration.js';
 import { RegistrationTimesMigration } from './2026-11-29-registration-times.migration.js';
 import { TokenVersionsMigration } from './2026-11-29-token-versions.migration.js';
+import { StacksMigration } from './2026-11-30-stacks.migration.js';
 
 /** For `migrations.migrationsList` of the host application. In order; a published name never changes. */
 export const tokenStoreMigrations = [
@@ -11,4 +12,5 @@ export const tokenStoreMigrations = [
   { name: 'nft-metadata-2026-11-29-registration-times', class: RegistrationTimesMigration },
   { name: 'nft-metadata-2026-11-29-pushed-metadata', class: PushedMetadataMigration },
   { name: 'nft-metadata-2026-11-29-collection-profiles', class: CollectionProfilesMigration },
+  { name: 'nft-metadata-2026-11-30-stacks', class: StacksMigration },
 ];
