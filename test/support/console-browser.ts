@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
 import { launch, type Browser, type BrowserContext, type Page, type Viewport } from 'puppeteer-core';
 import type { SignIn } from '../../libs/console/src/wire/session.schema.js';
 import { OPERATOR_SECRET } from './console.js';
@@ -10,7 +10,6 @@ import { startApp, type TestApp } from './start-app.js';
 
 /** Screenshots of all pages are kept here, to be looked at. */
 const SCREENSHOTS = fileURLToPath(new URL('../../.data/console-screenshots/', import.meta.url));
-const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** What functions below use of the browser that they run in. */
 declare const document: {
@@ -64,7 +63,7 @@ export async function startConsole(variables: Readonly<Record<string, string>> =
 }
 
 /** Chromium, with a console in it. */
-export class ConsoleBrowser {
+class ConsoleBrowser {
   private readonly visitors: BrowserVisitor[] = [];
 
   private constructor(
@@ -230,7 +229,7 @@ export class ConsolePage {
 
   /** What axe finds: WCAG 2.2 A and AA, and its best practices. */
   async accessibilityFindings(): Promise<string[]> {
-    await this.page.evaluate(AXE);
+    await this.page.evaluate(axe.source);
     return this.page.evaluate(async () => {
       const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
       const { violations } = await window.axe.run(document, { runOnly: tags });
