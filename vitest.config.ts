@@ -13,9 +13,11 @@ const libs = [
   'metadata-refresh',
   'metadata-uri',
   'module-options',
+  'postgres-programs',
   'project-auth',
   'refresh-api',
   'safe-http',
+  'testing',
   'token-store',
 ];
 

@@ -2,8 +2,8 @@
 // and what a storm of events costs: calls to the node, statements and CPU, also with 1,500 watched collections.
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { Anvil } from '../dist/libs/testing/src/index.js';
 import { id, toBeHex } from 'ethers';
-import { Anvil } from '../dist/test/support/anvil.js';
 import { onCleanUp } from './support/clean-up.mjs';
 import { median, percentile, sleep, tokenIds } from './support/measure.mjs';
 import { Service } from './support/service.mjs';

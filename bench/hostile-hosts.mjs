@@ -1,7 +1,6 @@
 // Memory and event-loop delay of a warm worker while every behaviour of the test suite's metadata host runs concurrently, round
 // after round. Shows memory leaks. No goal, and not part of the default run.
-import { prepareBombs } from '../dist/test/support/host-behaviours.js';
-import { MetadataHost } from '../dist/test/support/metadata-host.js';
+import { MetadataHost, prepareBombs } from '../dist/libs/testing/src/index.js';
 import { onCleanUp } from './support/clean-up.mjs';
 import { sleep, timed, tokenIds } from './support/measure.mjs';
 import { requestRefresh, Service } from './support/service.mjs';

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { MetadataHost } from '../test/support/metadata-host.js';
+import { MetadataHost } from '@app/testing';
 import { readEnvironment } from './config/environment.js';
 import { processVariables } from './config/process-variables.js';
 import { startService } from './start-service.js';

@@ -1,7 +1,7 @@
 import { Backfills, ChainStatuses, ChainWatcher, type Backfill, type ChainEventsOptions } from '@app/chain-events';
+import { Anvil } from '@app/testing';
 import { TokenStore } from '@app/token-store';
 import type { BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { commandLine } from './support/command-line.js';
 import { RpcHost, type Call } from './support/rpc-host.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';

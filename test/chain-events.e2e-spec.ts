@@ -1,9 +1,9 @@
 import { ChainWatcher, WatchedCollections } from '@app/chain-events';
 import { Refreshes } from '@app/metadata-refresh';
+import { Anvil } from '@app/testing';
 import { Collections } from '@app/token-store';
 import { AbiCoder, id, MaxUint256, toBeHex, type BaseContract, type ContractTransactionReceipt } from 'ethers';
 import { Client } from 'pg';
-import { Anvil } from './support/anvil.js';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { RpcHost } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';

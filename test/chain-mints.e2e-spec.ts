@@ -1,7 +1,7 @@
 import { ChainWatcher } from '@app/chain-events';
+import { Anvil } from '@app/testing';
 import { TokenStore } from '@app/token-store';
 import { AbiCoder, id, MaxUint256, toBeHex, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { holdEventDeletions } from './support/held-claims.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { aWatchedCollection, follow, forgetWatches, readToken, takeFetches } from './support/watched-collection.js';

@@ -1,6 +1,6 @@
 import { ChainWatcher } from '@app/chain-events';
+import { Anvil } from '@app/testing';
 import { id, toBeHex, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { RpcHost, type Call, type RpcBehaviour } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';
 import {

@@ -1,6 +1,6 @@
 import { ChainStatuses, ChainWatcher, WatchedCollections, type ChainStatus } from '@app/chain-events';
+import { Anvil } from '@app/testing';
 import { id, MaxUint256, toBeHex, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { commandLine } from './support/command-line.js';
 import { http } from './support/project-api.js';
 import { RpcHost } from './support/rpc-host.js';

@@ -1,8 +1,7 @@
+import { Anvil, MetadataHost } from '@app/testing';
 import { Wallet } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { commandLine } from './support/command-line.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { startServiceProcess } from './support/service-process.js';
 import { WebhookReceiver } from './support/webhook-receiver.js';
 

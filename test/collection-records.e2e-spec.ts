@@ -1,9 +1,9 @@
 import { ChainWatcher } from '@app/chain-events';
 import { EventDelivery, MetadataEvents, Webhooks, type CollectionMetadataChanged } from '@app/metadata-events';
 import { CollectionRecords } from '@app/metadata-refresh';
+import { Anvil } from '@app/testing';
 import { CollectionProfiles, Collections } from '@app/token-store';
 import { AbiCoder, Interface, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { commandLine } from './support/command-line.js';
 import { http } from './support/project-api.js';
 import { RpcHost } from './support/rpc-host.js';

@@ -16,6 +16,7 @@ import {
 import { APP_GUARD, APP_INTERCEPTOR, Reflector, RouterModule } from '@nestjs/core';
 import { SkipThrottle, ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import { NftRefreshConsoleModule } from '@app/console';
+import { MetadataHost } from '@app/testing';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { map } from 'rxjs';
@@ -23,7 +24,6 @@ import { sessionSchema } from '../libs/console/src/wire/index.js';
 import { ADAPTERS, ConsoleVisitor, OPERATOR_SECRET, OWN_PAGE, startConsoleHost } from './support/console.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { startHostApp, type HostAppOptions } from './support/host-app.js';
-import { MetadataHost } from './support/metadata-host.js';
 
 const HEADERS = {
   'content-security-policy':

@@ -4,6 +4,7 @@ import { Wallet } from 'ethers';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { ConsoleIdentity, type IdentifiedPerson } from '@app/console';
+import { MetadataHost } from '@app/testing';
 import { challengeSchema, errorSchema, sessionSchema } from '../libs/console/src/wire/index.js';
 import {
   ADAPTERS,
@@ -15,7 +16,6 @@ import {
 } from './support/console.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { aStudio } from './support/host-app.js';
-import { MetadataHost } from './support/metadata-host.js';
 
 let metadataApi: MetadataHost;
 let database: TestDatabase;

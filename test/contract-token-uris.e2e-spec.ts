@@ -1,7 +1,7 @@
 import type { UriRule } from '@app/metadata-fetch';
+import { Anvil } from '@app/testing';
 import { TokenStore } from '@app/token-store';
 import { AbiCoder, id, toBeHex, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { http, readErrors, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { RpcHost, TOKEN_URI, URI } from './support/rpc-host.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';

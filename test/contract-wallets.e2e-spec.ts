@@ -1,6 +1,6 @@
 import { hashMessage, Interface, Wallet, type BaseContract } from 'ethers';
 import { Projects } from '@app/project-auth';
-import { Anvil } from './support/anvil.js';
+import { Anvil } from '@app/testing';
 import { http } from './support/project-api.js';
 import { RpcHost } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';

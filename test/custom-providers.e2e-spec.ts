@@ -5,6 +5,7 @@ import { MetadataRefreshModule, MetadataRefreshService, RefreshWorker } from '@a
 import { SafeHttpModule } from '@app/safe-http';
 import { Clock, ProjectAuthModule, Projects } from '@app/project-auth';
 import { RefreshApiModule } from '@app/refresh-api';
+import { MetadataHost } from '@app/testing';
 import {
   Collections,
   TokenStore,
@@ -22,7 +23,6 @@ import { Injectable, Module, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Wallet } from 'ethers';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { http, signedHeaders } from './support/project-api.js';
 
 /** A host's own place for token records; here a shelf in memory, which is at least once, so it looks at fetchSeq. */

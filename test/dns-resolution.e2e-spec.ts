@@ -1,6 +1,6 @@
 import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
+import { MetadataHost } from '@app/testing';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { MetadataHost } from './support/metadata-host.js';
 import { NameServer } from './support/name-server.js';
 import { fetchModules, type FetchOptions } from './support/fetch-modules.js';
 

@@ -1,4 +1,4 @@
-import { MetadataHost } from './support/metadata-host.js';
+import { MetadataHost } from '@app/testing';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 import { ids } from './support/token-ids.js';

@@ -2,7 +2,7 @@ import { chown, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from '
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../src/database/embedded-postgres.js';
-import { serverUser } from '../src/database/postgres-programs.js';
+import { serverUser } from '@app/postgres-programs';
 import { createReadableFolder, expectNoServer } from './support/embedded-process.js';
 
 let folder: string;

@@ -11,6 +11,7 @@ const HOW_TO = [
   page('how-to/customise-the-embedded-module.md'),
   page('how-to/write-a-chain-source.md'),
   page('how-to/react-to-chain-events.md'),
+  page('how-to/testing.md'),
 ];
 
 let database: Pick<TestDatabase, 'url' | 'query' | 'drop'>;
@@ -50,6 +51,10 @@ it('docs/tutorials/chain-events.md shows a change on chain in that application, 
 
 it('every snippet of the embedding tutorial and of its how-to guides compiles in that application', () => {
   expect(reader.compiled.length).toBeGreaterThan(8);
+});
+
+it('the suite of docs/how-to/testing.md passes in that application', () => {
+  expect(reader.hasTested).toBe(true);
 });
 
 it('the application of the embedding tutorial still serves the route that it had before', async () => {

@@ -1,7 +1,7 @@
 import { ContractTokens } from '@app/metadata-fetch';
+import { Anvil } from '@app/testing';
 import { Collections, TokenStore } from '@app/token-store';
 import { Interface, MaxUint256, toBeHex, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { commandLine } from './support/command-line.js';
 import { RpcHost } from './support/rpc-host.js';
 import { startApp, type TestApp } from './support/start-app.js';

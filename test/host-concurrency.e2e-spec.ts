@@ -1,6 +1,6 @@
 import { RefreshWorker } from '@app/metadata-refresh';
+import { MetadataHost } from '@app/testing';
 import { Collections } from '@app/token-store';
-import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { countMetadataRequests, startApp, type TestApp } from './support/start-app.js';
 import { ids } from './support/token-ids.js';

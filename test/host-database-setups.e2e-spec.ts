@@ -2,11 +2,11 @@ import { defineEntity, EntityCaseNamingStrategy, p } from '@mikro-orm/core';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { EntityManager, PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { ProjectDirectory, type CallingProject } from '@app/project-auth';
+import { MetadataHost } from '@app/testing';
 import { TokenStore } from '@app/token-store';
 import { Injectable, Scope, type INestApplication } from '@nestjs/common';
 import { types } from 'pg';
 import { createDatabase, createEmptyDatabase, type TestDatabase } from './support/database.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { http } from './support/project-api.js';
 import { aStudio, startHostApp, refreshOne, type HostAppOptions } from './support/host-app.js';
 

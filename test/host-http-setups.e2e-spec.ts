@@ -1,3 +1,4 @@
+import { MetadataHost } from '@app/testing';
 import {
   Controller,
   Get,
@@ -18,7 +19,6 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { SkipThrottle, ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler';
 import { map } from 'rxjs';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { http } from './support/project-api.js';
 import { aStudio, startHostApp, refreshOne, type HostAppOptions } from './support/host-app.js';
 

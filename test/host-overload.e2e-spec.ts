@@ -1,5 +1,5 @@
 import { RefreshWorker } from '@app/metadata-refresh';
-import { MetadataHost } from './support/metadata-host.js';
+import { MetadataHost } from '@app/testing';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { countMetadataRequests, startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { holdClaims } from './support/held-claims.js';

@@ -1,5 +1,5 @@
+import { type Behaviour, prepareBombs } from '@app/testing';
 import { TokenStore, type TokenRecord } from '@app/token-store';
-import { prepareBombs, type Behaviour } from './support/host-behaviours.js';
 import { http, readRefresh } from './support/project-api.js';
 import { startServiceProcess, type ServiceProcess } from './support/service-process.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';

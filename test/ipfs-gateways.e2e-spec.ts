@@ -1,7 +1,6 @@
 import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
+import { Anvil, MetadataHost } from '@app/testing';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { Anvil } from './support/anvil.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp } from './support/start-app.js';
 import { fetchModules } from './support/fetch-modules.js';

@@ -1,9 +1,9 @@
 import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MetadataHost } from '@app/testing';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
-import { runTool, startHost, type HostProcess } from './support/host-process.js';
-import { MetadataHost } from './support/metadata-host.js';
+import { runProgram, runTool, startHost, type HostProcess } from './support/host-process.js';
 import { createHostFolder, installPackage } from './support/npm-pack.js';
 
 const EXAMPLE = fileURLToPath(new URL('../examples/marketplace', import.meta.url));
@@ -26,6 +26,14 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+it('the marketplace example has a suite of its own, which passes without Vitest', async () => {
+  const out = await runProgram(folder, 'dist/test/metadata-refresh.test.js', {
+    NODE_OPTIONS: '--test-reporter=tap',
+  });
+
+  expect(out).toMatch(/^# pass 3\n# fail 0$/m);
+});
+
 describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (platform) => {
   let metadataApi: MetadataHost;
   const databases: Pick<TestDatabase, 'url' | 'query' | 'drop'>[] = [];
@@ -37,8 +45,8 @@ describe.each(['express', 'fastify'])('a shop on %s that embeds the package', (p
     databases.push(await createEmptyDatabase(), await createEmptyDatabase());
     const env = { PLATFORM: platform, ALLOWED_HOSTS: metadataApi.host };
     [before, shop] = await Promise.all([
-      startHost(folder, 'dist/main-without-refreshing.js', { ...env, DATABASE_URL: databases[0]!.url }),
-      startHost(folder, 'dist/main.js', { ...env, DATABASE_URL: databases[1]!.url }),
+      startHost(folder, 'dist/src/main-without-refreshing.js', { ...env, DATABASE_URL: databases[0]!.url }),
+      startHost(folder, 'dist/src/main.js', { ...env, DATABASE_URL: databases[1]!.url }),
     ]);
     for (const each of databases) await fill(each, metadataApi.url);
     database = databases[1]!;

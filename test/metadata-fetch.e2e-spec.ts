@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type LookupFunction } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
+import { type Behaviour, MetadataHost, prepareBombs } from '@app/testing';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { prepareBombs, type Behaviour } from './support/host-behaviours.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { fetchModules, type FetchOptions } from './support/fetch-modules.js';
 
 let host: MetadataHost;

@@ -1,6 +1,6 @@
+import { MetadataHost } from '@app/testing';
 import { Collections, InvalidCollection } from '@app/token-store';
 import { Wallet } from 'ethers';
-import { MetadataHost } from './support/metadata-host.js';
 import { http, readErrors, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EventDelivery, MetadataEvents, Webhooks } from '@app/metadata-events';
 import { QueueStatusReader, RefreshWorker, WorkerMetrics } from '@app/metadata-refresh';
-import { MetadataHost } from './support/metadata-host.js';
+import { MetadataHost } from '@app/testing';
 import { scrape, type Scrape } from './support/metrics.js';
 import { http, requestRefresh } from './support/project-api.js';
 import { control } from './support/refresh-control.js';

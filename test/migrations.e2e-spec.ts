@@ -2,6 +2,7 @@ import { Migration, Migrator } from '@mikro-orm/migrations';
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { MikroORM, PostgreSqlDriver, type Options } from '@mikro-orm/postgresql';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
+import { MetadataHost } from '@app/testing';
 import { TokenStoreModule } from '@app/token-store';
 import { ConsoleLogger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -11,7 +12,6 @@ import { migrate } from '../src/database/migrations.js';
 import { commandLine } from './support/command-line.js';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { fetchModules } from './support/fetch-modules.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { runServiceToItsEnd } from './support/service-process.js';
 
 type EmptyDatabase = Pick<TestDatabase, 'url' | 'query'>;

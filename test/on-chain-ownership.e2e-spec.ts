@@ -1,6 +1,6 @@
 import { ChainWatcher, WatchedCollections } from '@app/chain-events';
+import { Anvil } from '@app/testing';
 import { Interface, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { commandLine } from './support/command-line.js';
 import { http, requestRefresh, signedHeaders } from './support/project-api.js';
 import { RpcHost } from './support/rpc-host.js';

@@ -1,9 +1,9 @@
 import { MetadataRefreshService, Refreshes } from '@app/metadata-refresh';
+import type { HostResponse } from '@app/testing';
 import { Collections } from '@app/token-store';
 import { Client } from 'pg';
 import { CrashTest, delay, waitUntil } from './support/crash-test.js';
 import { holdClaims } from './support/held-claims.js';
-import type { HostResponse } from './support/metadata-host.js';
 import { expectSucceeded, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { captureStatements, explainLargestStep, explainReads } from './support/statements.js';

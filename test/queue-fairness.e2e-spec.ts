@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { MetadataHost } from '@app/testing';
 import { Client } from 'pg';
-import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';

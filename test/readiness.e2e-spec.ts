@@ -1,5 +1,5 @@
+import { MetadataHost } from '@app/testing';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { startServiceProcess, type ServiceProcess } from './support/service-process.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 

@@ -1,10 +1,10 @@
 import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { MetadataHost } from '@app/testing';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { parse } from './support/csv.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { aStudio, startHostApp } from './support/host-app.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { http, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { captureStatements, explainReads } from './support/statements.js';

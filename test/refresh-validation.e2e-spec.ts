@@ -1,7 +1,6 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
+import { Anvil, MetadataHost } from '@app/testing';
 import { Collections, VersionStore, type Collection } from '@app/token-store';
-import { Anvil } from './support/anvil.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { http, readRefresh, requestRefresh, signedHeaders } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';

@@ -1,5 +1,5 @@
+import { Anvil } from '@app/testing';
 import { AbiCoder, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { readAttempts, readRefresh, requestRefresh } from './support/project-api.js';
 import { startWithPotions } from './support/potions.js';
 import { RpcHost, URI, type RpcBehaviour } from './support/rpc-host.js';

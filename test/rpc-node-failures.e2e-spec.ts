@@ -1,7 +1,7 @@
 import { MetadataFetcher, type FetchOutcome, type FetchTarget } from '@app/metadata-fetch';
+import { Anvil } from '@app/testing';
 import type { LoggerService } from '@nestjs/common';
 import { AbiCoder, toBeHex, Wallet, type BaseContract } from 'ethers';
-import { Anvil } from './support/anvil.js';
 import { http, readAttempts, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startWithPotions } from './support/potions.js';
 import { RpcHost, URI, type Call, type RpcBehaviour } from './support/rpc-host.js';

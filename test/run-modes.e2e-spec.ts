@@ -1,6 +1,7 @@
 import { MikroOrmModule } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
+import { MetadataHost } from '@app/testing';
 import { TokenStore } from '@app/token-store';
 import { Injectable, Module, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -8,7 +9,6 @@ import { NftRefreshModule } from '../libs/index.js';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { http } from './support/project-api.js';
 import { aStudio, startHostApp, refreshOne } from './support/host-app.js';
 

@@ -1,5 +1,5 @@
+import { MetadataHost } from '@app/testing';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { runServiceToItsEnd, startServiceProcess, type ServiceProcess } from './support/service-process.js';
 
 const ESCAPE = String.fromCharCode(27);

@@ -2,8 +2,8 @@ import { lookup } from 'node:dns';
 import { createServer, type Server } from 'node:http';
 import { isIP, type AddressInfo, type LookupFunction } from 'node:net';
 import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
+import { MetadataHost } from '@app/testing';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { MetadataHost } from './support/metadata-host.js';
 import { fetchModules, type FetchOptions } from './support/fetch-modules.js';
 
 /** Where a stranger's host sends us. It listens on loopback, of IPv4 and IPv6, and counts who connects. */

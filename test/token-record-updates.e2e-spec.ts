@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { Behaviour } from '@app/testing';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { TokenStore, type TokenMetadata } from '@app/token-store';
 import { Client } from 'pg';
 import { emptyMetadata } from './support/empty-metadata.js';
-import type { Behaviour } from './support/host-behaviours.js';
 import { http, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 

@@ -1,8 +1,8 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { MetadataFetcher, type FetchOutcome } from '@app/metadata-fetch';
+import { MetadataHost } from '@app/testing';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { MetadataHost } from './support/metadata-host.js';
 import { expectSucceeded, readErrors, readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp } from './support/start-app.js';
 import { fetchModules } from './support/fetch-modules.js';

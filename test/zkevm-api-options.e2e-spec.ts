@@ -1,8 +1,8 @@
+import { MetadataHost } from '@app/testing';
 import { Collections, TokenStore } from '@app/token-store';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { aStudio, startHostApp, type HostAppOptions } from './support/host-app.js';
-import { MetadataHost } from './support/metadata-host.js';
 import { http } from './support/project-api.js';
 import { anItem, aTestnetProject, TESTNET } from './support/pushed-metadata.js';
 import { startApp } from './support/start-app.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { access, chmod, constants, lstat, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isOpenToAll, POSTGRES_USER, PROGRAMS_PREFIX, runsAsRoot, serverUser } from './postgres-programs.js';
+import { isOpenToAll, POSTGRES_USER, PROGRAMS_PREFIX, runsAsRoot, serverUser } from '@app/postgres-programs';
 
 /** The prefix of a data directory that is being created. */
 export const STAGING_PREFIX = 'initialising-';

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { findMajorVersion, findPrograms, POSTGRES_USER } from '@app/postgres-programs';
 import { Client } from 'pg';
 import {
   isInitialised,
@@ -11,7 +12,6 @@ import {
 } from './embedded-folder.js';
 import { FileLock } from './file-lock.js';
 import { findServer, initialise, startServer, stopServer } from './postgres-instance.js';
-import { findMajorVersion, findPrograms, POSTGRES_USER } from './postgres-programs.js';
 
 /** How long to wait for another process that initialises, starts or stops the server. */
 const LOCK_TIMEOUT_MS = 120_000;

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { chown, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { POSTGRES_USER, runProgram, serverUser, type PostgresPrograms } from '@app/postgres-programs';
 import { STAGING_PREFIX, type EmbeddedFolder } from './embedded-folder.js';
-import { POSTGRES_USER, runProgram, serverUser, type PostgresPrograms } from './postgres-programs.js';
 import { findPostmaster, findReadyPostmaster, postmasterFile } from './postmaster.js';
 
 /** Long enough for a server that recovers after a crash. */

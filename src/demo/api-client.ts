@@ -1,3 +1,4 @@
+import { signedHeaders } from '@app/testing';
 import axios from 'axios';
 import type { Wallet } from 'ethers';
 
@@ -44,16 +45,8 @@ export class ApiClient {
     private readonly wallet: Wallet,
   ) {}
 
-  /** An EIP-191 signature of the decimal seconds. Its recovery id is 00 or 01, as the published SDK sends it. */
   async signedHeaders(): Promise<Record<string, string>> {
-    const timestamp = String(Math.floor(Date.now() / 1000));
-    const signature = await this.wallet.signMessage(timestamp);
-    const recoveryId = Number.parseInt(signature.slice(-2), 16) - 27;
-    return {
-      'x-imx-eth-address': this.wallet.address,
-      'x-imx-eth-timestamp': timestamp,
-      'x-imx-eth-signature': `${signature.slice(0, -2)}0${recoveryId}`,
-    };
+    return signedHeaders(this.wallet);
   }
 
   async requestRefresh(collectionAddress: string, tokenIds: readonly string[]): Promise<string> {

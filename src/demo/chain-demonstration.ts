@@ -1,7 +1,6 @@
 import { ChainStatuses, WatchedCollections } from '@app/chain-events';
+import type { Anvil, MetadataHost } from '@app/testing';
 import { Collections } from '@app/token-store';
-import type { Anvil } from '../../test/support/anvil.js';
-import type { MetadataHost } from '../../test/support/metadata-host.js';
 import { Listings } from '../listings/listings.js';
 import type { Service } from '../start-service.js';
 import type { ApiClient } from './api-client.js';

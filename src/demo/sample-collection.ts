@@ -1,4 +1,4 @@
-import type { HostResponse, MetadataHost } from '../../test/support/metadata-host.js';
+import type { HostResponse, MetadataHost } from '@app/testing';
 
 export const SAMPLE_SIZE = 500;
 

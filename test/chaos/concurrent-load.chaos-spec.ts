@@ -1,6 +1,6 @@
+import { type Behaviour, behaviours, prepareBombs } from '@app/testing';
 import { CrashTest, rounds, waitUntil } from '../support/crash-test.js';
 import { TEST_SESSION } from '../support/database.js';
-import { behaviours, prepareBombs, type Behaviour } from '../support/host-behaviours.js';
 import type { ServiceProcess } from '../support/service-process.js';
 
 let test: CrashTest;

@@ -1,6 +1,6 @@
 import { ChainStatuses } from '@app/chain-events';
+import { Anvil } from '@app/testing';
 import { id, toBeHex, type BaseContract } from 'ethers';
-import { Anvil } from '../support/anvil.js';
 import { delay, rounds, waitUntil } from '../support/crash-test.js';
 import { http } from '../support/project-api.js';
 import { RpcHost } from '../support/rpc-host.js';

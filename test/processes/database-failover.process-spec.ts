@@ -1,11 +1,11 @@
 import { chown, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MetadataHost } from '@app/testing';
 import { inject } from 'vitest';
 import { connectionTo } from '../../src/database/database-client.js';
 import { createEmptyDatabase } from '../support/database.js';
 import { findFreePort } from '../support/host-process.js';
-import { MetadataHost } from '../support/metadata-host.js';
 import { startPostgresServer, type PostgresServer } from '../support/postgres-server.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { TcpProxy } from '../support/tcp-proxy.js';

@@ -4,10 +4,10 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MetadataHost } from '@app/testing';
 import { enterEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { createEmptyDatabase } from '../support/database.js';
 import { findFreePort } from '../support/host-process.js';
-import { MetadataHost } from '../support/metadata-host.js';
 import { runServiceToItsEnd, startServiceProcess } from '../support/service-process.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { MetadataHost } from '@app/testing';
 import { inject } from 'vitest';
 import { connectionTo } from '../../src/database/database-client.js';
 import { selfSigned } from '../support/certificate.js';
-import { MetadataHost } from '../support/metadata-host.js';
 import { startPostgresServer, type PostgresServer } from '../support/postgres-server.js';
 import { runServiceToItsEnd, startServiceProcess } from '../support/service-process.js';
 import {

@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Anvil, MetadataHost, prepareBombs } from '@app/testing';
 import { AbiCoder } from 'ethers';
-import { Anvil } from '../support/anvil.js';
-import { prepareBombs } from '../support/host-behaviours.js';
-import { MetadataHost } from '../support/metadata-host.js';
 import { RpcHost, URI } from '../support/rpc-host.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/test/support/fetching-program.js', import.meta.url));

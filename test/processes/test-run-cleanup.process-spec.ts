@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { reapOnExit } from '@app/testing';
 import { createReadableFolder } from '../support/embedded-process.js';
-import { reapOnExit } from '../support/process-reaper.js';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 

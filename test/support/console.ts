@@ -5,9 +5,9 @@ import type { App } from 'supertest/types.js';
 import type { z } from 'zod';
 import { NftRefreshConsoleModule, type ConsoleExtras, type ConsoleOptions } from '@app/console';
 import { MetadataEventsModule } from '@app/metadata-events';
+import type { MetadataHost } from '@app/testing';
 import type { TestDatabase } from './database.js';
 import { startHostApp, type HostAppOptions } from './host-app.js';
-import type { MetadataHost } from './metadata-host.js';
 
 export const OPERATOR_SECRET = 'a secret of the operators, for tests';
 

@@ -1,7 +1,7 @@
+import type { HostResponse } from '@app/testing';
 import { Client } from 'pg';
 import { ReconnectingClient } from './database.js';
 import { InvariantMonitor, type AcceptedRefresh } from './invariants.js';
-import type { HostResponse } from './metadata-host.js';
 import type { ControlCall } from './refresh-control.js';
 import { startServiceProcess, type ServiceProcess } from './service-process.js';
 import { startApp, type TestApp, type TestProject } from './start-app.js';

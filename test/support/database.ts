@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { TestClock } from '@app/testing';
 import { Client } from 'pg';
 import { inject } from 'vitest';
 
@@ -20,20 +21,14 @@ export interface TestDatabase {
 export async function createDatabase(templateUrl = inject('templateUrl')): Promise<TestDatabase> {
   const template = new URL(templateUrl).pathname.slice(1);
   const { url, name, adminUrl, query, drop } = await createFromTemplate(template, templateUrl);
-  await installTestClock(url, name);
+  const clock = await TestClock.install(query);
 
   return {
     url,
     query,
-    async advance(seconds) {
-      await run(url, "update test_clock.moved set by = by + $1 * interval '1 second'", [seconds]);
-    },
-    async freezeTime() {
-      await run(url, 'update test_clock.moved set stopped_at = pg_catalog.clock_timestamp()');
-    },
-    async unfreezeTime() {
-      await run(url, 'update test_clock.moved set stopped_at = null');
-    },
+    advance: (seconds) => clock.advance(seconds),
+    freezeTime: () => clock.freeze(),
+    unfreezeTime: () => clock.unfreeze(),
     async refuseConnections() {
       await run(adminUrl, `alter database ${name} allow_connections false`);
       await run(adminUrl, 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name]);
@@ -96,24 +91,6 @@ async function createFromTemplate(template: string, templateUrl = inject('templa
       await run(adminUrl, `drop database if exists ${name} with (force)`);
     },
   };
-}
-
-/**
- * Adds a schema before pg_catalog on the search path, with its own `now()` and `clock_timestamp()`. The SQL under test calls these
- * functions without a schema, so it uses the test clock unchanged.
- */
-async function installTestClock(url: string, name: string): Promise<void> {
-  await run(
-    url,
-    `create schema test_clock;
-     create table test_clock.moved (by interval not null, stopped_at timestamptz);
-     insert into test_clock.moved values ('0');
-     create function test_clock.now() returns timestamptz stable language sql
-       as 'select coalesce(stopped_at, pg_catalog.now()) + by from test_clock.moved';
-     create function test_clock.clock_timestamp() returns timestamptz volatile language sql
-       as 'select coalesce(stopped_at, pg_catalog.clock_timestamp()) + by from test_clock.moved';
-     alter database ${name} set search_path = test_clock, pg_catalog, public;`,
-  );
 }
 
 function withDatabase(url: string, name: string): string {

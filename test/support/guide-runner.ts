@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Anvil } from './anvil.js';
+import { Anvil } from '@app/testing';
 import { findFreePort, launchHost, runProgram, runTool, type HostProcess } from './host-process.js';
 import { createHostFolder, installPackage, linkPackages, npmInstall } from './npm-pack.js';
 
@@ -13,13 +13,15 @@ interface Manifest {
 const SHOP_URL = 'http://127.0.0.1:3000';
 
 /**
- * Executes the code blocks of a guide. It replaces three things: `npx` with the Nest CLI of this repository, `npm install` with
- * symbolic links, and the ports and database URL of the page with those of the test.
+ * Executes the code blocks of a guide. It replaces four things: `npx` with the Nest CLI of this repository, `npm install` with
+ * symbolic links, Vitest's plugin for aliases with none, and the ports and database URL of the page with those of the test.
  */
 export class GuideRunner {
   /** The responses to the requests of the page. */
   readonly responses: unknown[] = [];
   readonly compiled: string[] = [];
+  /** Whether the suite of the page has passed. */
+  hasTested = false;
   /** The current working directory of the page. */
   private folder = '';
   private root = '';
@@ -72,8 +74,11 @@ export class GuideRunner {
   private async write(file: string, text: string): Promise<void> {
     const path = join(this.folder, file);
     await mkdir(dirname(path), { recursive: true });
-    const ports = text.replaceAll(/\b4000\b/g, this.metadataPort).replaceAll(/\b8545\b/g, this.chainPort);
-    await writeFile(path, ports);
+    await writeFile(path, this.withPorts(text));
+  }
+
+  private withPorts(text: string): string {
+    return text.replaceAll(/\b4000\b/g, this.metadataPort).replaceAll(/\b8545\b/g, this.chainPort);
   }
 
   private async execute(line: string): Promise<void> {
@@ -86,6 +91,7 @@ export class GuideRunner {
       this.chain = await Anvil.start(31_337, Number(this.chainPort));
       return;
     }
+    if (line === 'npm run test:e2e') return this.test();
     if (line === 'npm run build') return runTool(this.folder, '@nestjs/cli/bin/nest.js', 'build');
     if (line === 'npm run start:prod &') return this.start();
     if (line === 'node metadata-server.mjs &')
@@ -117,11 +123,27 @@ export class GuideRunner {
       'vitest',
       '@nestjs/schematics',
       '@nestjs/cli',
+      '@nestjs/testing',
+      '@types/supertest',
+      'supertest',
     ];
     const declared = [...Object.keys(manifest.dependencies), ...wanted.filter((name) => name !== 'nestjs-nft-refresh')];
-    const { peerDependencies } = await installPackage(this.folder, [...declared, ...typesAndTools]);
-    const missing = Object.keys(peerDependencies).filter((name) => !declared.includes(name));
+    const { peerDependencies, peerDependenciesMeta } = await installPackage(this.folder, [
+      ...declared,
+      ...typesAndTools,
+    ]);
+    const needed = Object.keys(peerDependencies).filter((name) => !(name in peerDependenciesMeta));
+    const missing = needed.filter((name) => !declared.includes(name));
     if (missing.length > 0) throw new Error(`The page does not install the peer dependencies ${missing.join(', ')}.`);
+  }
+
+  /** With the generated configuration, except a plugin for aliases that is not installed here. */
+  private async test(): Promise<void> {
+    const config = join(this.folder, 'vitest.config.e2e.ts');
+    const text = await readFile(config, 'utf8');
+    await writeFile(config, text.replaceAll(/^.*tsconfigPaths.*\n/gm, ''));
+    await runTool(this.folder, 'vitest/vitest.mjs', 'run', '--config', config, 'metadata-refresh');
+    this.hasTested = true;
   }
 
   private async start(): Promise<void> {
@@ -147,7 +169,7 @@ export class GuideRunner {
     const [, name, value] = /^(\w+)=(.*)$/.exec(assignment)!;
     const [program, ...args] = /^\$\(node (.+)\)$/.exec(value!)?.[1]?.split(' ') ?? [];
     if (program) this.variables[name!] = await runProgram(this.folder, program, this.variables, args);
-    else this.variables[name!] = name === 'DATABASE_URL' ? this.databaseUrl : value!;
+    else this.variables[name!] = name === 'DATABASE_URL' ? this.databaseUrl : this.withPorts(value!);
   }
 
   private async request([url, ...options]: readonly string[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { MikroOrmModule, type MikroOrmModuleSyncOptions } from '@mikro-orm/nestjs';
 import { PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { Projects } from '@app/project-auth';
+import { MetadataHost } from '@app/testing';
 import { Collections, TokenStore } from '@app/token-store';
 import { Module, type INestApplication, type ModuleMetadata } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
@@ -9,7 +10,6 @@ import { Test } from '@nestjs/testing';
 import { Wallet } from 'ethers';
 import { NftRefreshModule, type NftRefreshExtras, type NftRefreshOptions } from '../../libs/index.js';
 import type { TestDatabase } from './database.js';
-import { MetadataHost } from './metadata-host.js';
 import { http } from './project-api.js';
 
 export interface HostAppOptions {

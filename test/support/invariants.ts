@@ -1,4 +1,4 @@
-import type { MetadataHost } from './metadata-host.js';
+import type { MetadataHost } from '@app/testing';
 import { ReconnectingClient, type TestDatabase } from './database.js';
 
 /** A refresh that was accepted with a 202. */

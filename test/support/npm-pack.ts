@@ -16,6 +16,8 @@ export interface PackageManifest {
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
   peerDependencies: Record<string, string>;
+  /** Names the optional ones. */
+  peerDependenciesMeta: Record<string, { optional: boolean }>;
 }
 
 /** A temporary folder outside the repository, so that Node does not resolve packages from its node_modules. */
@@ -37,8 +39,9 @@ export async function installPackage(host: string, hostNeeds: readonly string[] 
   await mkdir(modules, { recursive: true });
   const manifest = JSON.parse(await readFile(join(host, 'package/package.json'), 'utf8')) as PackageManifest;
   await rename(join(host, 'package'), join(modules, manifest.name));
-  const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
-  await linkPackages(host, [...declared, ...hostNeeds]);
+  const isOptional = (name: string) => name in manifest.peerDependenciesMeta;
+  const peers = Object.keys(manifest.peerDependencies).filter((name) => !isOptional(name));
+  await linkPackages(host, [...Object.keys(manifest.dependencies ?? {}), ...peers, ...hostNeeds]);
   return manifest;
 }
 

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { open, chmod, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ProcessReaper } from '@app/testing';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { migrate } from '../../src/database/migrations.js';
-import { ProcessReaper } from './process-reaper.js';
 
 export interface PostgresServer {
   /** Connection string of a migrated database that suites copy. */

@@ -1,6 +1,6 @@
+import type { Anvil } from '@app/testing';
 import type { BaseContract } from 'ethers';
 import type { AppOptions } from '../../src/app.module.js';
-import type { Anvil } from './anvil.js';
 import { startApp, type TestApp, type TestProject } from './start-app.js';
 
 /** An ERC-1155 contract on a chain of its own. */

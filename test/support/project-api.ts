@@ -1,23 +1,12 @@
+import { signedHeaders as signWith } from '@app/testing';
 import type { INestApplication } from '@nestjs/common';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { validateResponse } from './openapi-validation.js';
 import type { TestProject } from './start-app.js';
 
-/** The headers of a signed request, in the format of the published SDK. */
-export async function signedHeaders(
-  { wallet }: Pick<TestProject, 'wallet'>,
-  at = new Date(),
-): Promise<Record<string, string>> {
-  const timestamp = String(Math.floor(at.getTime() / 1000));
-  const signature = await wallet.signMessage(timestamp);
-  const recoveryId = Number.parseInt(signature.slice(-2), 16) - 27;
-  return {
-    'x-imx-eth-address': wallet.address,
-    'x-imx-eth-timestamp': timestamp,
-    'x-imx-eth-signature': `${signature.slice(0, -2)}0${recoveryId}`,
-  };
-}
+/** The headers of a request that the project signs. */
+export const signedHeaders = ({ wallet }: Pick<TestProject, 'wallet'>, at?: Date) => signWith(wallet, at);
 
 /** A supertest agent that also validates each response against the OpenAPI document. */
 export function http(app: INestApplication) {

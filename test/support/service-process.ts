@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { reapOnExit } from './process-reaper.js';
+import { reapOnExit } from '@app/testing';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 

@@ -2,13 +2,13 @@ import { ConsoleLogger, type INestApplication, type INestApplicationContext } fr
 import type { UriRule } from '@app/metadata-fetch';
 import { AttemptCounts, RefreshWorker } from '@app/metadata-refresh';
 import { Projects, type ProjectLimits } from '@app/project-auth';
+import { MetadataHost } from '@app/testing';
 import { Collections, TokenStore } from '@app/token-store';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Wallet, HDNodeWallet } from 'ethers';
 import { readEnvironment } from '../../src/config/environment.js';
 import { AppModule, type AppOptions } from '../../src/app.module.js';
 import { createDatabase, type TestDatabase } from './database.js';
-import { MetadataHost } from './metadata-host.js';
 
 export interface TestApp {
   app: INestApplication;

@@ -1,6 +1,6 @@
 import { ChainWatcher, WatchedCollections, type WatchChange } from '@app/chain-events';
+import type { Anvil } from '@app/testing';
 import type { BaseContract } from 'ethers';
-import type { Anvil } from './anvil.js';
 import { http } from './project-api.js';
 import type { TestApp, TestProject } from './start-app.js';
 

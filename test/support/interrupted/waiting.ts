@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { reapOnExit } from '../process-reaper.js';
+import { reapOnExit } from '@app/testing';
 
 it('waits until it is interrupted', async () => {
   reapOnExit(spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1000)', process.env['TMPDIR']!]));

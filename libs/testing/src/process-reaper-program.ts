@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 
-const processes = new Set();
-const servers = new Set();
+const processes = new Set<number>();
+const servers = new Set<string>();
 
 for await (const line of createInterface(process.stdin)) {
-  const [event, value] = line.split(' ', 2);
+  const [event, value = ''] = line.split(' ', 2);
   if (event === 'process') processes.add(Number(value));
   if (event === 'exited') processes.delete(Number(value));
   if (event === 'server') servers.add(value);
@@ -29,15 +29,20 @@ for (const folder of servers) {
 }
 
 /** Sends SIGQUIT, PostgreSQL's immediate shutdown. Returns whether the server was running. */
-async function stopServer(folder) {
+async function stopServer(folder: string): Promise<boolean> {
   const text = await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8').catch(() => '');
   const pid = Number(text.split('\n', 1)[0]);
   // A killed server leaves a stale pid file. The pid may belong to another process now.
-  const { stdout } = spawnSync('ps', ['-ww', '-p', String(pid), '-o', 'command='], { encoding: 'utf8' });
-  return stdout.includes(folder) && kill(pid, 'SIGQUIT');
+  return pid > 0 && (await commandOf(pid)).includes(folder) && kill(pid, 'SIGQUIT');
 }
 
-function kill(pid, signal) {
+/** Small systems have no `ps`, and only Linux has `/proc`. */
+async function commandOf(pid: number): Promise<string> {
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
+  return command ?? spawnSync('ps', ['-ww', '-p', String(pid), '-o', 'command='], { encoding: 'utf8' }).stdout ?? '';
+}
+
+function kill(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch {

@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createRequire } from 'node:module';
 import {
   ContractFactory,
   JsonRpcProvider,
@@ -9,15 +8,19 @@ import {
   type InterfaceAbi,
 } from 'ethers';
 import contracts from './contracts/collections.json' with { type: 'json' };
+import { peerNeededBy } from './optional-peer.js';
 import { reapOnExit } from './process-reaper.js';
 
-const require = createRequire(import.meta.url);
-
-type ContractName = 'AnnouncedCards' | 'Cards' | 'ListedCards' | 'Potions' | 'ScriptedContract';
+/**
+ * `Cards`: ERC-721, `mint(tokenId, uri)` · `AnnouncedCards`: the same with `setUri(tokenId, uri)` and `burn(tokenId)`, and with the
+ * events of ERC-721 and ERC-4906 · `ListedCards`: ERC-721 Enumerable, `mint(from, count)`, `burnAt(index)` · `Potions`: ERC-1155, `setUri(template)` for all tokens · `ScriptedContract`: returns or reverts
+ * as `script(call, end, data)` says.
+ */
+export type ContractName = 'AnnouncedCards' | 'Cards' | 'ListedCards' | 'Potions' | 'ScriptedContract';
 
 const artifacts: Record<ContractName, { abi: InterfaceAbi; bytecode: string }> = contracts;
 
-/** A local Ethereum node: anvil on a free port, with a funded account. */
+/** A local Ethereum node: anvil on a free port, with a funded account. Needs the package `@foundry-rs/anvil`. */
 export class Anvil {
   private constructor(
     private readonly process: ChildProcess,
@@ -26,9 +29,9 @@ export class Anvil {
     private readonly provider: JsonRpcProvider,
   ) {}
 
-  /** On a free port by default. */
+  /** On a free port by default. Throws an Error if `@foundry-rs/anvil` is not installed. */
   static async start(chainId = 31_337, port = 0): Promise<Anvil> {
-    const command = require.resolve('@foundry-rs/anvil/bin.mjs');
+    const command = peerNeededBy('Anvil', '@foundry-rs/anvil', '@foundry-rs/anvil/bin.mjs');
     const child = reapOnExit(spawn(process.execPath, [command, '--port', String(port), '--chain-id', String(chainId)]));
     const host = await new Promise<string>((done, fail) => {
       let out = '';
@@ -43,6 +46,11 @@ export class Anvil {
     const url = `http://${host}`;
     const options = { staticNetwork: true, cacheTimeout: -1, pollingInterval: 20 };
     return new Anvil(child, url, chainId, new JsonRpcProvider(url, chainId, options));
+  }
+
+  /** `host:port`, for `safeHttp.allowedHosts`. */
+  get host(): string {
+    return new URL(this.url).host;
   }
 
   async deploy(name: ContractName): Promise<BaseContract> {

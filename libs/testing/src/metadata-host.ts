@@ -74,7 +74,7 @@ export class MetadataHost {
     return Object.keys(behaviours).map((name) => `/${toPath(name)}`);
   }
 
-  /** `host:port`, the format of FETCH_ALLOWED_HOSTS. */
+  /** `host:port`, for `safeHttp.allowedHosts` and FETCH_ALLOWED_HOSTS: the SSRF filter refuses loopback addresses. */
   get host(): string {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }

@@ -1,0 +1,14 @@
+export { MetadataHost } from './metadata-host.js';
+export type { HostResponse, RequestTime, Traffic } from './metadata-host.js';
+export { behaviours, prepareBombs } from './host-behaviours.js';
+export type { Behaviour } from './host-behaviours.js';
+export { Anvil } from './anvil.js';
+export type { ContractName } from './anvil.js';
+export { TestClock } from './test-clock.js';
+export { TestPostgres } from './test-postgres.js';
+export type { TestDatabase } from './test-postgres.js';
+export { randomWallet, signedHeaders } from './signed-headers.js';
+export type { SigningWallet } from './signed-headers.js';
+export { refreshed } from './refreshed.js';
+export type { Refreshed, RefreshedRequest } from './refreshed.js';
+export { ProcessReaper, reapOnExit } from './process-reaper.js';
