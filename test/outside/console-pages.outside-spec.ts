@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => running.stop());
 
 async function name({ collectionId }: TestProject, text: string): Promise<void> {
-  await test.app.get(CollectionProfiles).write(collectionId, {
+  await test.app.get(CollectionProfiles).push(collectionId, {
     name: text,
     symbol: null,
     description: null,
