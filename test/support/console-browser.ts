@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
 import { launch, type Browser, type BrowserContext, type Page, type Viewport } from 'puppeteer-core';
-import type { SignIn } from '../../libs/console/src/wire/session.schema.js';
+import type { SignIn } from '../../libs/console/src/wire/index.js';
 import { OPERATOR_SECRET } from './console.js';
 import { startApp, type TestApp } from './start-app.js';
 
