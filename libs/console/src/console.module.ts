@@ -20,8 +20,11 @@ import {
   type ConsoleExtras,
   type ConsoleOptions,
 } from './console.options.js';
+import { HostsController } from './hosts/hosts.controller.js';
 import { HostViews } from './hosts/host-views.js';
 import { Names } from './names.js';
+import { OverviewController } from './overview/overview.controller.js';
+import { OverviewViews } from './overview/overview-views.js';
 import { Pages } from './pages.js';
 import { RefreshViews } from './refreshes/refresh-views.js';
 import { RefreshesController } from './refreshes/refreshes.controller.js';
@@ -82,6 +85,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Actions,
     Names,
     HostViews,
+    OverviewViews,
     RefreshViews,
     TokenViews,
     SearchViews,
@@ -108,6 +112,8 @@ const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
   ['refreshes', RefreshesController],
   ['tokens', TokensController],
   ['search', SearchController],
+  ['hosts', HostsController],
+  ['', OverviewController],
   // Last, because it takes every path below.
   ['', ApiFallbackController],
 ];

@@ -81,7 +81,17 @@ export type {
 } from './refresh-reader.js';
 export { RefreshTokensReader } from './refresh-tokens-reader.js';
 export { HostOverview } from './overview/host-overview.js';
-export type { HostSummary, PastCooldown } from './overview/host-overview.js';
+export type {
+  BoundedCount,
+  HostMember,
+  HostMinute,
+  HostSummary,
+  ListedHost,
+  PastCooldown,
+  WaitingCollection,
+} from './overview/host-overview.js';
+export { ServiceOverview } from './overview/service-overview.js';
+export type { KnownWorker, OldestDue, ServiceMinute } from './overview/service-overview.js';
 export { RefreshPages } from './overview/refresh-pages.js';
 export type {
   FailureExample,

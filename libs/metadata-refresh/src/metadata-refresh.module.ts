@@ -19,6 +19,7 @@ import { PushTransaction } from './push/push-transaction.js';
 import { StackPush } from './push/stack-push.js';
 import { HostOverview } from './overview/host-overview.js';
 import { RefreshPages } from './overview/refresh-pages.js';
+import { ServiceOverview } from './overview/service-overview.js';
 import { TokenResponses } from './overview/token-responses.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
@@ -146,6 +147,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     HostTurns,
     RefreshValidation,
     HostOverview,
+    ServiceOverview,
     RefreshPages,
     TokenResponses,
   ],
@@ -162,6 +164,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TokenVersions,
     WorkerMetrics,
     HostOverview,
+    ServiceOverview,
     RefreshPages,
     TokenResponses,
     RefreshTokensReader,

@@ -70,7 +70,7 @@ export interface Notice {
 
 export const notice = new Store<Notice | null>(null);
 
-export function say(next: Notice): void {
+function say(next: Notice): void {
   notice.set(next);
   announce(next.text);
 }

@@ -62,7 +62,8 @@ function TriggerFilter({ filters }: { filters: Filters<FilterName> }) {
         value={filters.values.trigger ?? ''}
         onChange={({ currentTarget }) => filters.set({ trigger: currentTarget.value || null })}
       >
-        <option value="">anything</option>
+        <option value="">requests</option>
+        <option value="all">anything</option>
         {Object.entries(TRIGGER_WORDS).map(([trigger, word]) => (
           <option key={trigger} value={trigger}>
             {word}

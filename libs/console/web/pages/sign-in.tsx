@@ -20,9 +20,9 @@ export function SignInPage({ session, isAgain }: { session: Session; isAgain: bo
   }, []);
   return (
     <div class="gate">
-      <div class="brand">
+      <header class="brand">
         <Brand />
-      </div>
+      </header>
       <main class="card">
         <div class="pad">
           <h1>Sign in</h1>
@@ -62,7 +62,9 @@ export function SignInPage({ session, isAgain }: { session: Session; isAgain: bo
           )}
         </div>
       </main>
-      <ThemeSwitch />
+      <footer>
+        <ThemeSwitch />
+      </footer>
     </div>
   );
 }

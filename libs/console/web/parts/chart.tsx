@@ -10,14 +10,14 @@ const STEP = (WIDTH - LEFT) / MINUTES;
 const MINUTE_MS = 60_000;
 
 /** The smallest of 1, 2, 5, 10, 20, … times three that is not below the value: the top of an axis with three lines. */
-export function niceTop(value: number): number {
+function niceTop(value: number): number {
   for (let unit = 1; ; unit *= 10) {
     for (const factor of [1, 2, 5]) if (unit * factor * 3 >= value) return unit * factor * 3;
   }
 }
 
 /** The beginning of the hour that a chart shows, in whole minutes. */
-export function startOf(now: number): number {
+function startOf(now: number): number {
   return (Math.floor(now / MINUTE_MS) - MINUTES + 1) * MINUTE_MS;
 }
 

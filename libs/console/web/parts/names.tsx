@@ -20,6 +20,7 @@ const CHAINS: Readonly<Record<number, string>> = {
 };
 
 export function chainName(chainId: number): string {
+  if (chainId === 0) return 'a chain that is not known any more';
   return CHAINS[chainId] ?? `chain ${chainId}`;
 }
 

@@ -22,6 +22,7 @@ it('runs of ids beyond 2^53 are exact', () => {
 
 it('one run of all tokens is said as one', () => {
   expect(describeRuns([{ from: '8112', to: '8379' }], 268)).toBe('All are one run: 8,112 to 8,379.');
+  expect(describeRuns([{ from: '3', to: '4' }], 2)).toBe('Tokens 3 to 4.');
   expect(describeRuns(runsOf(['5', ...ids(8112, 8379)]), 269)).toBe('Almost all are one run: 8,112 to 8,379.');
 });
 

@@ -53,7 +53,7 @@ export function describeRuns(runs: readonly IdRun[], total: number): string {
   const first = longest[0]!;
   if (total === 1) return `Token ${nameRun(first)}.`;
   const covered = Number(size(first));
-  if (covered === total && covered > 1) return `All are one run: ${nameRun(first)}.`;
+  if (covered === total && covered > 1) return `${covered > 3 ? 'All are one run:' : 'Tokens'} ${nameRun(first)}.`;
   if (covered > 1 && covered >= total * 0.9) return `Almost all are one run: ${nameRun(first)}.`;
   const named = longest.slice(0, 3);
   const known = Number(named.reduce((sum, run) => sum + size(run), 0n));

@@ -113,7 +113,7 @@ export class HostOverview {
   /** Whether tokens of the scope were ever fetched from this host. */
   async isKnown(scope: ReadScope, host: string): Promise<boolean> {
     const { rows } = await sql`
-      select from nft_metadata.lanes where host = ${host} and ${within(scope)} limit 1`.execute(
+      select from nft_metadata.lanes as lane where lane.host = ${host} and ${within(scope)} limit 1`.execute(
       readingFrom(this.em).getKysely(),
     );
     return rows.length > 0;
@@ -349,7 +349,7 @@ export class HostOverview {
           (select min(host_concurrency) from nft_metadata.lanes where host = wanted.host) as collection
       ) as set_by
       cross join lateral (
-        select sum(allowed)::int as allowed, sum(in_flight)::int as in_flight from nft_metadata.host_workers
+        select nullif(sum(allowed), 0)::int as allowed, sum(in_flight)::int as in_flight from nft_metadata.host_workers
         where host = wanted.host and ${IS_ALIVE}
       ) as worker
       cross join lateral (
@@ -369,10 +369,10 @@ export class HostOverview {
   }
 }
 
-/** A condition on the column `project_id` of `lanes`. */
+/** A condition on `lanes as lane`. */
 function within(scope: ReadScope): RawBuilder<unknown> {
   const projectId = projectOf(scope);
-  return projectId === null ? sql`true` : sql`(project_id = ${projectId})`;
+  return projectId === null ? sql`true` : sql`(lane.project_id = ${projectId})`;
 }
 
 /** What waits in lanes of `wanted.host`. Claimed tokens do not wait. */

@@ -1,0 +1,82 @@
+import { HostOverview } from '@app/metadata-refresh';
+import { Body, Controller, Get, Param, Post, Put, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { z } from 'zod';
+import { Actions } from '../actions.js';
+import { ConsoleFilter } from '../console.filter.js';
+import type { HttpRequest, HttpResponse } from '../http.js';
+import type { Person } from '../person.js';
+import { absentIfEmpty } from '../query.js';
+import { Responder } from '../responder.js';
+import { OwnPage } from '../session/own-page.js';
+import { CurrentPerson, PersonGuard } from '../session/person.guard.js';
+import { HOST_STATES, hostConcurrencySchema } from '../wire/host.schema.js';
+import { HostViews } from './host-views.js';
+
+const listQuerySchema = z.object({ state: absentIfEmpty(z.enum(HOST_STATES)) });
+
+/** Metadata hosts, and what operators can do about one. */
+@ApiExcludeController()
+@Controller()
+@UseFilters(ConsoleFilter)
+@UseGuards(OwnPage, PersonGuard)
+export class HostsController {
+  constructor(
+    private readonly views: HostViews,
+    private readonly hosts: HostOverview,
+    private readonly actions: Actions,
+    private readonly responder: Responder,
+  ) {}
+
+  @Get()
+  async list(
+    @CurrentPerson() person: Person,
+    @Query() query: unknown,
+    @Req() request: HttpRequest,
+    @Res() response: HttpResponse,
+  ): Promise<void> {
+    this.responder.send(request, response, await this.views.list(person, listQuerySchema.parse(query).state));
+  }
+
+  @Get(':host')
+  async read(
+    @CurrentPerson() person: Person,
+    @Param('host') host: string,
+    @Req() request: HttpRequest,
+    @Res() response: HttpResponse,
+  ): Promise<void> {
+    this.responder.send(request, response, await this.views.host(person, host));
+  }
+
+  @Post(':host/end-cooldown')
+  async endCooldown(
+    @CurrentPerson() person: Person,
+    @Param('host') host: string,
+    @Req() request: HttpRequest,
+    @Res() response: HttpResponse,
+  ): Promise<void> {
+    const wanted = { person, action: 'host.end-cooldown', target: host, onlyOperators: true };
+    await this.actions.run(wanted, async () => {
+      await this.views.host(person, host);
+      await this.hosts.endCooldown(host);
+    });
+    this.responder.send(request, response, await this.views.host(person, host));
+  }
+
+  @Put(':host/concurrency')
+  async setConcurrency(
+    @CurrentPerson() person: Person,
+    @Param('host') host: string,
+    @Body() body: unknown,
+    @Req() request: HttpRequest,
+    @Res() response: HttpResponse,
+  ): Promise<void> {
+    const { limit } = hostConcurrencySchema.parse(body);
+    const wanted = { person, action: `host.set-concurrency ${limit ?? 'none'}`, target: host, onlyOperators: true };
+    await this.actions.run(wanted, async () => {
+      await this.views.host(person, host);
+      await this.hosts.setConcurrency(host, limit);
+    });
+    this.responder.send(request, response, await this.views.host(person, host));
+  }
+}

@@ -1,0 +1,152 @@
+import {
+  hostListSchema,
+  hostSchema,
+  limitsSchema,
+  overviewSchema,
+  workerListSchema,
+} from '../libs/console/src/wire/index.js';
+import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { requestRefresh } from './support/project-api.js';
+import { refreshOnce } from './support/refresh-steps.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+let test: TestApp;
+let operator: ConsoleVisitor;
+beforeEach(async () => {
+  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
+  operator = await new ConsoleVisitor(test.app).asOperator();
+});
+afterEach(() => test.stop());
+
+const aPartner = (project: TestProject) => new ConsoleVisitor(test.app).withApiKey(project.apiKey);
+
+it('a host shows how it responds, why tokens failed, who waits and why it is no faster [K51]', async () => {
+  const project = await test.aProject({ tokens: ['1', '2', '3'] });
+  test.metadataApi.respond('2', 404, '');
+  await refreshOnce(test, project, ['1', '2']);
+  await requestRefresh(test.app, project, ['3']);
+  const path = `hosts/${encodeURIComponent(test.metadataApi.host)}`;
+
+  const { host } = await operator.read(path, hostSchema);
+  const { rows } = await operator.read('hosts', hostListSchema);
+  const workers = await operator.read('workers', workerListSchema);
+
+  expect(host).toMatchObject({
+    host: test.metadataApi.host,
+    state: 'good',
+    concurrency: { limit: 8 },
+    waiting: { count: 1, isMore: false },
+    responses: 2,
+    good: 0.5,
+    others: null,
+    minutes: [{ fetched: 1, failed: 1, refused: 0, notModified: 0 }],
+    waits: [{ project: { name: 'Studio' }, upTo10: { count: 1, isMore: false }, larger: { count: 0 } }],
+    failures: [{ reason: 'status_404', tokens: 1, title: 'Your server has no document for these tokens' }],
+    actions: { endCooldown: false, setConcurrency: true },
+  });
+  expect(host.medianMs).toBeGreaterThan(0);
+  expect(host.why[0]).toEqual({ value: '8', text: 'requests may be open: the default for a host', isInForce: true });
+  expect(rows.map((row) => row.host)).toEqual([test.metadataApi.host]);
+  expect(workers.rows).toMatchObject([
+    { state: 'alive', name: expect.stringContaining(String(process.pid)) as string },
+  ]);
+  await operator.get('hosts/no-such-host').expect(404);
+});
+
+it('an operator ends a cooldown and limits a host, and a partner cannot [K52] [K23]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.script(
+    '1',
+    { status: 429, body: '', headers: { 'retry-after': '30' } },
+    { status: 200, body: { name: 'One' } },
+  );
+  await refreshOnce(test, project, ['1']);
+  const path = `hosts/${encodeURIComponent(test.metadataApi.host)}`;
+  const partner = await aPartner(project);
+
+  const { host } = await operator.read(path, hostSchema);
+  await partner.post(`${path}/end-cooldown`).expect(404);
+  await partner.put(`${path}/concurrency`, { limit: 1 }).expect(404);
+  const ended = expectShape(hostSchema, await operator.post(`${path}/end-cooldown`));
+  const limited = expectShape(hostSchema, await operator.put(`${path}/concurrency`, { limit: 3 }));
+
+  expect(host).toMatchObject({
+    state: 'resting',
+    cooldowns: [{ reason: 'status_429' }],
+    actions: { endCooldown: true },
+  });
+  expect(host.why.at(-1)).toMatchObject({ value: '0', isInForce: true });
+  expect(ended.host.cooldownUntil).toBeNull();
+  expect(limited.host).toMatchObject({ ownLimit: 3, concurrency: { limit: 3 } });
+  await operator.put(`${path}/concurrency`, { limit: 0 }).expect(400);
+  const logged = await test.database.query('select who, action, outcome from nft_metadata.console_actions order by id');
+  expect(logged).toEqual([
+    { who: 'Studio', action: 'host.end-cooldown', outcome: 'not_found' },
+    { who: 'Studio', action: 'host.set-concurrency 1', outcome: 'not_found' },
+    { who: 'Mira', action: 'host.end-cooldown', outcome: 'done' },
+    { who: 'Mira', action: 'host.set-concurrency 3', outcome: 'done' },
+  ]);
+});
+
+it('a partner sees its own lanes of a host, and of others only a sum [K21] [K20]', async () => {
+  const [project, other] = [await test.aProject({ tokens: ['1'] }), await test.aProject({ tokens: ['1', '2'] })];
+  await requestRefresh(test.app, project, ['1']);
+  await requestRefresh(test.app, other, ['1', '2']);
+  const path = `hosts/${encodeURIComponent(test.metadataApi.host)}`;
+
+  const { host } = await (await aPartner(project)).read(path, hostSchema);
+
+  expect(host).toMatchObject({
+    waiting: { count: 1 },
+    others: { projects: 1, waiting: { count: 2, isMore: false } },
+    waits: [{ project: null, collection: { address: project.collectionAddress } }],
+    workers: [],
+    actions: { endCooldown: false, setConcurrency: false },
+  });
+  const stranger = await aPartner(await test.aProject({ metadataUrl: 'https://other.example' }));
+  await stranger.get(path).expect(404);
+  expect((await stranger.read('hosts', hostListSchema)).rows).toEqual([]);
+  await stranger.get('workers').expect(404);
+});
+
+it('the overview says that no worker runs while tokens wait, and no longer when one does [K53]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  await requestRefresh(test.app, project, ['1']);
+  await test.database.advance(10);
+  const waiting = await operator.read('overview', overviewSchema);
+
+  expect(waiting).toMatchObject({
+    kind: 'operator',
+    findings: [{ kind: 'no_worker', severity: 'bad', link: 'workers' }],
+    running: [{ state: 'queued', total: 1 }],
+    oldestDue: { host: test.metadataApi.host },
+    counts: { running: 1, workers: 0, projects: 1 },
+  });
+  await test.worker.runOnce();
+  await vi.waitUntil(
+    async () => {
+      const overview = await operator.read('overview', overviewSchema);
+      return overview.kind === 'operator' && overview.findings.length === 0 && overview.counts.workers === 1;
+    },
+    { timeout: 10_000, interval: 200 },
+  );
+});
+
+it('a partner is led to its newest refresh, and sees its limits and keys', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'], limits: { tokensPerHour: 10 } });
+  const partner = await aPartner(project);
+  const before = await partner.read('overview', overviewSchema);
+  const refreshId = await requestRefresh(test.app, project, ['1', '2']);
+
+  expect(before).toMatchObject({ kind: 'partner', newestRefreshId: null });
+  expect(await partner.read('overview', overviewSchema)).toMatchObject({
+    newestRefreshId: refreshId,
+    counts: { running: 1 },
+  });
+  expect(await partner.read('limits', limitsSchema)).toMatchObject({
+    limits: { requestsPerSecond: 1000, tokensPerHour: 10 },
+    hour: { limit: 10, used: 2, remaining: 8 },
+    apiKeys: [{ prefix: project.apiKey.split('_')[1], revokedAt: null }],
+  });
+  await operator.get('limits').expect(404);
+});

@@ -1,0 +1,172 @@
+import { CollectionProfiles } from '@app/token-store';
+import {
+  startConsole,
+  THEMES,
+  WIDTHS,
+  type BrowserVisitor,
+  type ConsolePage,
+  type ConsoleTest,
+} from '../support/console-browser.js';
+import { requestRefresh } from '../support/project-api.js';
+import { refreshOnce } from '../support/refresh-steps.js';
+import type { TestApp, TestProject } from '../support/start-app.js';
+
+const MAX_TOKEN_ID = String(2n ** 256n - 1n);
+const TOKENS = [...Array.from({ length: 30 }, (_, index) => String(index + 1)), MAX_TOKEN_ID];
+
+let running: ConsoleTest;
+let test: TestApp;
+let project: TestProject;
+/** Of its tokens, some failed, and one is tried again. */
+let refreshId: string;
+beforeAll(async () => {
+  running = await startConsole();
+  ({ test } = running);
+  project = await test.aProject({ tokens: TOKENS });
+  await name(project, 'Voyagers of Aeon');
+  for (const id of TOKENS) test.metadataApi.respond(id, 200, documentOf(id, 1));
+  await refreshOnce(test, project, TOKENS);
+  for (const id of TOKENS.slice(0, 12)) test.metadataApi.respond(id, 200, documentOf(id, 2));
+  for (const id of ['20', '21', '22', '25']) test.metadataApi.respond(id, 404, '<h1>Not found</h1>');
+  test.metadataApi.respond('23', 200, '{"name": "Voyager #23", "description": "The hull was');
+  test.metadataApi.respond(MAX_TOKEN_ID, 200, HOSTILE);
+  refreshId = await refreshOnce(test, project, TOKENS);
+  test.metadataApi.script('24', { status: 429, body: '', headers: { 'retry-after': '600' } });
+  await refreshOnce(test, project, ['24']);
+  await requestRefresh(test.app, project, ['1', '2']);
+});
+afterAll(() => running.stop());
+
+async function name({ collectionId }: TestProject, text: string): Promise<void> {
+  await test.app.get(CollectionProfiles).push(collectionId, {
+    name: text,
+    symbol: null,
+    description: null,
+    image: null,
+    externalLink: null,
+    contractUri: null,
+    baseUri: null,
+  });
+}
+
+function documentOf(id: string, level: number): object {
+  return {
+    name: `Voyager #${id}`,
+    description: 'A ship that crossed the rift.',
+    image: 'ipfs://bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi/1.png',
+    attributes: [{ trait_type: 'Level', value: level }],
+  };
+}
+
+/** A name that would turn its line around, markup, a script as a link, and a number with more digits than a double has. */
+const HOSTILE = `{
+  "name": "gold\\u202egpj.exe <img src=x onerror=alert(1)> ${'x'.repeat(10_000)}",
+  "external_url": "javascript:alert(1)",
+  "attributes": [{ "trait_type": "Power", "value": 12345678901234567890.10 }]
+}`;
+
+const tokenPath = (tokenId: string) => `tokens/1/${project.collectionAddress}/${tokenId}`;
+
+const PAGES: readonly [name: string, path: () => string, isSignedOut?: boolean][] = [
+  ['sign-in', () => '', true],
+  ['refreshes', () => 'refreshes'],
+  ['refreshes-filtered-to-nothing', () => 'refreshes?trigger=reveal'],
+  ['refresh', () => `refreshes/${refreshId}`],
+  ['refresh-filtered-to-nothing', () => `refreshes/${refreshId}?verdict=superseded`],
+  ['refresh-not-found', () => 'refreshes/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
+  ['tokens', () => 'tokens?q=1'],
+  ['token', () => tokenPath('1')],
+  ['token-hostile', () => tokenPath(MAX_TOKEN_ID)],
+  ['token-document', () => `${tokenPath(MAX_TOKEN_ID)}?tab=document`],
+  ['token-attempts', () => `${tokenPath('23')}?tab=attempts`],
+  ['token-history', () => `${tokenPath('1')}?tab=history&from=1&to=2`],
+];
+
+const SIZES = Object.entries(WIDTHS);
+
+describe.each(PAGES)('the page %s', (title, path, isSignedOut = false) => {
+  it.each(SIZES.flatMap(([size]) => THEMES.map((theme) => [size as keyof typeof WIDTHS, theme] as const)))(
+    'on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
+    async (size, theme) => {
+      const visitor = await (isSignedOut ? running.browser.aVisitor() : theOperator());
+      const page = await visitor.open(path(), { viewport: WIDTHS[size], theme });
+      await page.isSettled();
+      await page.screenshot(`${title}-${size}-${theme}`);
+
+      expect(await page.accessibilityFindings()).toEqual([]);
+      expect(await page.sidewaysScroll()).toBe(0);
+      expect(page.faults).toEqual([]);
+      await page.close();
+    },
+  );
+});
+
+let operator: Promise<BrowserVisitor> | undefined;
+function theOperator(): Promise<BrowserVisitor> {
+  return (operator ??= running.browser.anOperator());
+}
+
+async function openAsOperator(path: string): Promise<ConsolePage> {
+  return (await theOperator()).open(path);
+}
+
+describe('text by strangers', () => {
+  it('is text: markup is shown, invisible characters are marked, long names are cut, and scripts are no links [K34]', async () => {
+    const page = await openAsOperator(tokenPath(MAX_TOKEN_ID));
+    await page.isSettled();
+
+    expect(await page.text('h1')).toMatch(/^goldU\+202Egpj\.exe <img src=x onerror=alert\(1\)>\s?x+…/);
+    expect(await page.texts('.mark')).toContain('U+202E');
+    expect((await page.text()).length).toBeLessThan(5000);
+    expect(await page.page.$$('a[href^="javascript:"], main img')).toEqual([]);
+    expect(page.faults).toEqual([]);
+    await page.close();
+  });
+
+  it('every digit of a token id and of a number in a document is on the page and in the copy [K33]', async () => {
+    const page = await openAsOperator(`${tokenPath(MAX_TOKEN_ID)}?tab=document`);
+    await page.isSettled();
+    await page.page.evaluate(
+      'Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => { globalThis.copied = text; } } })',
+    );
+
+    expect(await page.text('.doc')).toContain('12345678901234567890.10');
+    expect(await page.text('.doc')).toContain('javascript:alert(1)');
+    await page.click('Copy document');
+    expect(await page.page.evaluate('globalThis.copied')).toContain('12345678901234567890.10');
+    await page.click('Copy token id');
+    expect(await page.page.evaluate('globalThis.copied')).toBe(MAX_TOKEN_ID);
+    await page.close();
+  });
+
+  it('opening the page of a token requests nothing outside of the console [K36]', async () => {
+    const page = await openAsOperator(tokenPath('1'));
+    await page.isSettled();
+
+    expect(await page.text('main')).toContain('Load picture from ipfs:');
+    expect(page.calls.filter((call) => call.includes('/image'))).toEqual([]);
+    expect(page.faults).toEqual([]);
+    await page.close();
+  });
+});
+
+describe('people who see or move otherwise', () => {
+  it('with reduced motion nothing moves [K46]', async () => {
+    const page = await openAsOperator('refreshes');
+    await page.page.emulateMediaFeatures([{ name: 'prefers-reduced-motion', value: 'reduce' }]);
+    await page.isSettled();
+
+    expect(await page.page.evaluate('document.getAnimations().length')).toBe(0);
+    await page.close();
+  });
+
+  it('text of twice the size does not scroll sideways on a desktop [K44]', async () => {
+    const page = await openAsOperator(`refreshes/${refreshId}`);
+    await page.isSettled();
+    await page.page.evaluate('document.documentElement.style.fontSize = "200%"');
+
+    expect(await page.sidewaysScroll()).toBe(0);
+    await page.screenshot('refresh-double-text');
+    await page.close();
+  });
+});

@@ -1,0 +1,261 @@
+import { mkdir } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
+import { launch, type Browser, type BrowserContext, type Page, type Viewport } from 'puppeteer-core';
+import type { SignIn } from '../../libs/console/src/wire/index.js';
+import { OPERATOR_SECRET } from './console.js';
+import { startApp, type TestApp } from './start-app.js';
+
+/** Screenshots of all pages are kept here, to be looked at. */
+const SCREENSHOTS = fileURLToPath(new URL('../../.data/console-screenshots/', import.meta.url));
+
+/** What functions below use of the browser that they run in. */
+declare const document: {
+  body: { innerText: string };
+  documentElement: { scrollWidth: number };
+  querySelector(selector: string): object | null;
+};
+declare const window: { innerWidth: number; axe: { run(root: object, options: object): Promise<AxeResult> } };
+
+export const WIDTHS = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
+export const THEMES = ['light', 'dark'] as const;
+
+export interface ConsolePageOptions {
+  viewport?: Viewport;
+  theme?: (typeof THEMES)[number];
+  /** Runs in the page before its own scripts. */
+  before?: string;
+  /** Functions of the test that scripts of the page can call. */
+  functions?: Readonly<Record<string, (text: string) => Promise<unknown>>>;
+  /** false: it is turned off. */
+  javaScript?: boolean;
+  /** How many times slower the processor is. */
+  slowdown?: number;
+}
+
+export interface ConsoleTest {
+  test: TestApp;
+  browser: ConsoleBrowser;
+  operatorSecret: string;
+  stop(): Promise<void>;
+}
+
+/** Starts the service with its console, and a browser. */
+export async function startConsole(variables: Readonly<Record<string, string>> = {}): Promise<ConsoleTest> {
+  const test = await startApp(
+    {},
+    { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, ...variables } },
+  );
+  const server = (await test.app.listen(0, '127.0.0.1')) as Server;
+  const { port } = server.address() as AddressInfo;
+  const browser = await ConsoleBrowser.start(`http://127.0.0.1:${port}/console/`);
+  return {
+    test,
+    browser,
+    operatorSecret: OPERATOR_SECRET,
+    async stop() {
+      await browser.stop();
+      await test.stop();
+    },
+  };
+}
+
+/** Chromium, with a console in it. */
+class ConsoleBrowser {
+  private readonly visitors: BrowserVisitor[] = [];
+
+  private constructor(
+    private readonly browser: Browser,
+    /** Of the console, with the slash at its end. */
+    readonly url: string,
+  ) {}
+
+  static async start(url: string): Promise<ConsoleBrowser> {
+    const browser = await launch({
+      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    });
+    return new ConsoleBrowser(browser, url);
+  }
+
+  /** A person with cookies and a storage of their own. */
+  async aVisitor(credentials?: SignIn): Promise<BrowserVisitor> {
+    const visitor = new BrowserVisitor(await this.browser.createBrowserContext(), this.url);
+    this.visitors.push(visitor);
+    if (credentials) await visitor.signIn(credentials);
+    return visitor;
+  }
+
+  anOperator(name = 'Mira K.'): Promise<BrowserVisitor> {
+    return this.aVisitor({ kind: 'operator_secret', secret: OPERATOR_SECRET, name });
+  }
+
+  aPartner({ apiKey }: { apiKey: string }): Promise<BrowserVisitor> {
+    return this.aVisitor({ kind: 'api_key', apiKey });
+  }
+
+  /** Closes all pages. Throws what went wrong in them. */
+  async closePages(): Promise<void> {
+    const faults: string[] = [];
+    for (const visitor of this.visitors) faults.push(...(await visitor.closePages()));
+    if (faults.length > 0) throw new Error(`Pages of the console had faults:\n${faults.join('\n')}`);
+  }
+
+  stop(): Promise<void> {
+    return this.browser.close();
+  }
+}
+
+export class BrowserVisitor {
+  private pages: ConsolePage[] = [];
+
+  constructor(
+    readonly context: BrowserContext,
+    private readonly url: string,
+  ) {}
+
+  /** As the sign-in page does it. */
+  async signIn(credentials: SignIn): Promise<void> {
+    const { page } = await this.open('');
+    const status = await page.evaluate(async (body) => {
+      const headers = { 'content-type': 'application/json', 'x-nft-console': '1' };
+      return (await fetch('api/session', { method: 'POST', headers, body })).status;
+    }, JSON.stringify(credentials));
+    if (status !== 200) throw new Error(`Signing in to the console failed with status ${status}`);
+    await this.closePages();
+  }
+
+  async closePages(): Promise<string[]> {
+    const faults = this.pages.flatMap((page) => page.faults);
+    for (const { page } of this.pages) if (!page.isClosed()) await page.close();
+    this.pages = [];
+    return faults;
+  }
+
+  /** Opens a path below that of the console. */
+  async open(path: string, options: ConsolePageOptions = {}): Promise<ConsolePage> {
+    const { viewport = WIDTHS.desktop, theme = 'light', before, functions = {}, javaScript = true, slowdown } = options;
+    const page = await this.context.newPage();
+    const opened = new ConsolePage(page, this.url);
+    this.pages.push(opened);
+    await page.setViewport(viewport);
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
+    if (before !== undefined) await page.evaluateOnNewDocument(before);
+    for (const [name, call] of Object.entries(functions)) await page.exposeFunction(name, call);
+    if (!javaScript) await page.setJavaScriptEnabled(false);
+    if (slowdown !== undefined) await page.emulateCPUThrottling(slowdown);
+    await page.goto(this.url + path);
+    return opened;
+  }
+}
+
+/** A page, and what went wrong in it. */
+export class ConsolePage {
+  /** Exceptions, errors on the browser's console, which include reports of the policy, and requests to other origins. */
+  readonly faults: string[] = [];
+  /** Requests to the console's endpoints so far: method and path. */
+  readonly calls: string[] = [];
+
+  constructor(
+    readonly page: Page,
+    private readonly url: string,
+  ) {
+    const { origin } = new URL(url);
+    page.on('pageerror', (error) => this.faults.push(String(error)));
+    page.on('console', (message) => {
+      // Responses with an error status are part of some stories, and the browser reports each.
+      const isResponse = message.text().startsWith('Failed to load resource: the server responded');
+      if (message.type() === 'error' && !isResponse) this.faults.push(message.text());
+    });
+    page.on('request', (request) => {
+      if (new URL(request.url()).origin !== origin) this.faults.push(`requested ${request.url()}`);
+      const [, endpoint] = request.url().split(`${url}api/`);
+      if (endpoint !== undefined) this.calls.push(`${request.method()} ${endpoint}`);
+    });
+  }
+
+  /** Waits for a text anywhere on the page. */
+  async shows(text: string | RegExp, timeout = 10_000): Promise<void> {
+    const { source, flags } = typeof text === 'string' ? new RegExp(escapeRegExp(text)) : text;
+    const isShown = (pattern: string, how: string) => new RegExp(pattern, how).test(document.body.innerText);
+    // Not at each frame: a page behind another one has none.
+    await this.page.waitForFunction(isShown, { timeout, polling: 50 }, source, flags).catch(async () => {
+      throw new Error(`The page does not show ${String(text)}:\n${await this.text()}`);
+    });
+  }
+
+  text(selector = 'body'): Promise<string> {
+    return this.page.$eval(selector, (element: { innerText: string }) => element.innerText);
+  }
+
+  /** The texts of all elements that match. */
+  texts(selector: string): Promise<string[]> {
+    return this.page.$$eval(selector, (all: { innerText: string }[]) => all.map(({ innerText }) => innerText.trim()));
+  }
+
+  /** Clicks the button or link with this name. */
+  async click(name: string, within = ''): Promise<void> {
+    const selector = ['button', 'link', 'radio']
+      .map((role) => `${within} ::-p-aria(${name}[role="${role}"])`)
+      .join(', ');
+    const element = await this.page.waitForSelector(selector, { visible: true, timeout: 10_000 });
+    await element!.click();
+  }
+
+  /** Types into the field with this label, in place of what it has. */
+  async fill(label: string, text: string): Promise<void> {
+    const field = await this.page.waitForSelector(`::-p-aria(${label}[role="textbox"])`, {
+      visible: true,
+      timeout: 10_000,
+    });
+    await field!.click({ count: 3 });
+    await field!.type(text);
+  }
+
+  path(): string {
+    return this.page.url().slice(this.url.length - 1);
+  }
+
+  /** Nothing loads any more, and the page has more than its frame. */
+  async isSettled(): Promise<void> {
+    await this.page.waitForSelector('h1, dialog[open]', { timeout: 10_000 });
+    await this.page.waitForFunction(() => document.querySelector('.grey, .fog') === null, {
+      timeout: 10_000,
+      polling: 50,
+    });
+  }
+
+  /** What axe finds: WCAG 2.2 A and AA, and its best practices. */
+  async accessibilityFindings(): Promise<string[]> {
+    await this.page.evaluate(axe.source);
+    return this.page.evaluate(async () => {
+      const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+      const { violations } = await window.axe.run(document, { runOnly: tags });
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(' | ')}`);
+    });
+  }
+
+  /** By how many pixels the page is wider than its window. */
+  sidewaysScroll(): Promise<number> {
+    return this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await mkdir(SCREENSHOTS, { recursive: true });
+    await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true });
+  }
+
+  close(): Promise<void> {
+    return this.page.close();
+  }
+}
+
+interface AxeResult {
+  violations: { id: string; nodes: { target: string[] }[] }[];
+}
+
+function escapeRegExp(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
