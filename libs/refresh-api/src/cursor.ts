@@ -1,16 +1,24 @@
-import type { PagePosition } from '@app/metadata-refresh';
 import { isTokenId } from '@app/token-store';
+
+/**
+ * A position in a list in the order of times: the PagePosition of metadata-refresh. Named here, because the compiler would write the alias of
+ * that lib into the types of schemas.
+ */
+export interface CursorPosition {
+  createdAt: string;
+  id: string;
+}
 
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$/;
 const ID = { uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, bigint: /^[1-9][0-9]{0,17}$/ };
 
 /** base64url of JSON: the last row of a page. Opaque to callers. */
-export function formatCursor({ createdAt, id }: PagePosition): string {
+export function formatCursor({ createdAt, id }: CursorPosition): string {
   return Buffer.from(JSON.stringify({ created_at: createdAt, id })).toString('base64url');
 }
 
 /** null: the text is not a cursor. */
-export function parseCursor(text: string, id: keyof typeof ID): PagePosition | null {
+export function parseCursor(text: string, id: keyof typeof ID): CursorPosition | null {
   try {
     const position = JSON.parse(Buffer.from(text, 'base64url').toString()) as Record<string, unknown> | null;
     const createdAt = String(position?.['created_at']);

@@ -1,6 +1,5 @@
-import type { PagePosition } from '@app/metadata-refresh';
 import { z } from 'zod';
-import { parseCursor, parseTokenCursor } from './cursor.js';
+import { parseCursor, parseTokenCursor, type CursorPosition } from './cursor.js';
 
 /** Real clients send `cursor=` and `page_cursor=` when they have no value. */
 export const emptyIsAbsent = (value: unknown) => (value === '' ? undefined : value);
@@ -41,7 +40,7 @@ export function pageCursorSchema<Position>(parse: (text: string) => Position | n
 
 /** Of a list in the order of times. */
 export const cursorSchema = (id: 'uuid' | 'bigint') =>
-  pageCursorSchema((text): PagePosition | null => parseCursor(text, id));
+  pageCursorSchema((text): CursorPosition | null => parseCursor(text, id));
 
 /** Of a list in the order of token ids. */
 export const tokenCursorSchema = pageCursorSchema(parseTokenCursor);
