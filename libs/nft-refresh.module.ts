@@ -52,7 +52,7 @@ function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFact
   const { isGlobal = true, contextName } = extras;
 
   const store = TokenStoreModule.forRootAsync({
-    ...given(extras, ['tokenStore', 'versionStore']),
+    ...given(extras, ['tokenStore', 'versionStore', 'stagingStore']),
     isGlobal,
     contextName,
     imports,

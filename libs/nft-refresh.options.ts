@@ -44,6 +44,7 @@ const extrasSchema = z
     contractWallets: z.unknown(),
     tokenStore: z.unknown(),
     versionStore: z.unknown(),
+    stagingStore: z.unknown(),
     metadataSource: z.unknown(),
     projectApiPath: z.unknown(),
     ownsProjectApiPath: z.unknown(),

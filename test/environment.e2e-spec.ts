@@ -141,7 +141,7 @@ it('REFRESH_RETENTION_DAYS, ATTEMPT_RETENTION_DAYS and EVENT_RETENTION_DAYS deci
   });
 
   await test.database.advance(1.5 * DAY);
-  expect(await deleted()).toEqual({ refreshes: 0, attempts: 1, versions: 0, documents: 0, events: 0 });
+  expect(await deleted()).toMatchObject({ refreshes: 0, attempts: 1, events: 0 });
   await test.database.advance(DAY);
   expect(await deleted()).toMatchObject({ refreshes: 1, events: 0 });
   await test.database.advance(DAY);

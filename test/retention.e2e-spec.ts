@@ -195,6 +195,7 @@ it('many small refreshes are deleted 1,000 at a time, and attempts 5,000 at a ti
   await using attempts = await watchRemovals('refresh_attempts');
   expect(await retention.deleteExpired()).toEqual({
     refreshes: 0,
+    reveals: 0,
     attempts: 12_000,
     stacks: 0,
     versions: 0,

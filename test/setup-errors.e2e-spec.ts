@@ -248,7 +248,7 @@ describe('unknown options', () => {
     [
       'TokenStoreModule',
       () => TokenStoreModule.forRoot(untyped({ context: 'nft' })),
-      'contextName, isGlobal, tokenStore, versionStore',
+      'contextName, isGlobal, stagingStore, tokenStore, versionStore',
     ],
     ['RefreshApiModule', () => RefreshApiModule.forRoot(untyped({ partnerApiPath: [] })), 'partnerApiPaths'],
     [

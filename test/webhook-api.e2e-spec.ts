@@ -1,10 +1,11 @@
-import { EventDelivery, MetadataEventsModule } from '@app/metadata-events';
+import { EventDelivery, METADATA_EVENT_TYPES, MetadataEventsModule } from '@app/metadata-events';
 import { RefreshApiModule } from '@app/refresh-api';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { AppModule } from '../src/app.module.js';
 import { readEnvironment } from '../src/config/environment.js';
+import { MetricsModule } from '../src/metrics/metrics.module.js';
 import { http, requestRefresh, signedHeaders } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { WebhookReceiver, type ReceivedMessage } from './support/webhook-receiver.js';
@@ -104,10 +105,7 @@ describe('webhooks of a project', () => {
 
     expect(changed).toMatchObject({
       status: 200,
-      body: {
-        triggers: ['api'],
-        events: ['token.metadata.changed', 'refresh.completed', 'collection.metadata.changed'],
-      },
+      body: { triggers: ['api'], events: [...METADATA_EVENT_TYPES] },
     });
     expect(typesOf(receiver.at(webhook.path))).toEqual([
       'token.metadata.changed',
@@ -336,11 +334,11 @@ describe('routes of webhooks', () => {
     [{ url: 'https://partner.example:8080/' }, 'is not allowed: blocked_port'],
     [
       { url: 'https://partner.example/', events: [] },
-      'events must be a list of token.metadata.changed and refresh.completed and collection.metadata.changed',
+      'events must be a list of one or more of token.metadata.changed, refresh.completed, collection.metadata.changed, reveal.published, reveal.blocked',
     ],
     [
       { url: 'https://partner.example/', events: ['all'] },
-      'events.0 must be token.metadata.changed or refresh.completed or collection.metadata.changed',
+      'events.0 must be one of token.metadata.changed, refresh.completed, collection.metadata.changed, reveal.published, reveal.blocked',
     ],
     [{ url: 'https://partner.example/', triggers: [] }, 'triggers must be a list of one or more of api, partner_api,'],
     [{ url: 'https://partner.example/', triggers: ['all'] }, 'triggers.0 must be one of api, partner_api,'],
@@ -423,7 +421,10 @@ describe('routes of webhooks', () => {
 
   it('the routes of webhooks need MetadataEventsModule: without it the start fails with an error that names it', async () => {
     const module = application();
-    const imports = module.imports!.filter((one) => (one as { module?: unknown }).module !== MetadataEventsModule);
+    // The metrics of the application need the module as well.
+    const imports = module.imports!.filter(
+      (one) => one !== MetricsModule && (one as { module?: unknown }).module !== MetadataEventsModule,
+    );
 
     await expect(Test.createTestingModule({ imports: [{ ...module, imports }] }).compile()).rejects.toThrow(
       'RefreshApiModule: exposeWebhookRoutes needs MetadataEventsModule',

@@ -119,7 +119,7 @@ function parseKeptHours(text: string): number {
 function parseEventTypes(text: string): MetadataEventType[] {
   return text.split(',').map((name) => {
     const type = METADATA_EVENT_TYPES.find((known) => known === name.trim());
-    if (!type) throw new InvalidArgumentError(`Events are ${METADATA_EVENT_TYPES.join(' and ')}.`);
+    if (!type) throw new InvalidArgumentError(`Events are ${METADATA_EVENT_TYPES.join(', ')}.`);
     return type;
   });
 }

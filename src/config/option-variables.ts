@@ -67,6 +67,7 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   MAX_SELECTION_TOKENS: sets('metadataRefresh', 'maxSelectionTokens'),
   REFRESH_RETENTION_DAYS: sets('metadataRefresh', 'refreshRetentionDays'),
   ATTEMPT_RETENTION_DAYS: sets('metadataRefresh', 'attemptRetentionDays'),
+  MAX_REVEAL_TOKENS: sets('metadataRefresh', 'maxRevealTokens'),
   KEEP_VERSIONS: sets('metadataRefresh', 'keepVersions'),
 
   CHAIN_EVENTS: sets('chainEvents', 'enabled'),

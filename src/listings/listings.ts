@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inTransaction } from '@app/database';
+import { inSnapshot, inTransaction } from '@app/database';
 import {
   Collections,
   TokenSearch,
@@ -109,19 +109,26 @@ export class Listings {
     const collectionId = collectionAddress ? await this.findCollection(collectionAddress, chainId) : null;
     if (collectionId === undefined) return { listings: [], next: null, end: null };
 
-    const found = await this.search.find({ table: 'marketplace.listings', collectionId, filters, ...page });
-    const listings = await this.read(found.rows.map(({ id }) => id));
-    return { listings, next: found.next, end: found.rows.at(-1)?.position ?? null };
+    const query = { table: 'marketplace.listings', collectionId, filters, ...page };
+    // Found and read in one snapshot: they match the filters and are in order, whatever is written meanwhile.
+    return inSnapshot(this.em, async (em) => {
+      const found = await this.search.find(query, em);
+      const listings = await this.read(
+        em,
+        found.rows.map(({ id }) => id),
+      );
+      return { listings, next: found.next, end: found.rows.at(-1)?.position ?? null };
+    });
   }
 
-  private async read(ids: readonly string[]): Promise<Listing[]> {
+  private async read(em: EntityManager, ids: readonly string[]): Promise<Listing[]> {
     const { rows } = await sql<ListingRow>`
       select listing.id::text as id, listing.collection_id as "collectionId", listing.token_id::text as "tokenId",
         listing.seller, listing.price::text as price, listing.currency, listing.created_at as "createdAt"
       from unnest(${ids}::bigint[]) with ordinality as found (id, place)
       join marketplace.listings as listing on listing.id = found.id
-      order by found.place`.execute(this.em.fork().getKysely());
-    const records = new Map((await this.tokens.findTokens(rows)).map((record) => [keyOf(record), record]));
+      order by found.place`.execute(em.getKysely());
+    const records = new Map((await this.tokens.findTokens(rows, em)).map((record) => [keyOf(record), record]));
     return rows.map(({ collectionId, tokenId, createdAt, ...listing }) => ({
       ...listing,
       createdAt: new Date(createdAt),

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { inTransaction } from './transaction.js';
+import { inSnapshot } from './transaction.js';
 
 const reads = new AsyncLocalStorage<EntityManager>();
 
@@ -12,17 +12,17 @@ export interface ReadLimits {
 }
 
 /**
- * Runs `work` in one read-only transaction whose statements are cancelled after a time: all that it reads through `readingFrom` is of
- * one transaction. `now` is the clock of the database.
+ * Runs `work` in one snapshot whose statements are cancelled after a time: all that it reads through `readingFrom` is of one state of
+ * the database. `now` is the clock of the database.
  */
 export async function boundedRead<Result>(
   em: EntityManager,
   { statementTimeoutMs }: ReadLimits,
   work: (now: Date) => Promise<Result>,
 ): Promise<Result> {
-  return inTransaction(em, async (transaction) => {
+  return inSnapshot(em, async (transaction) => {
     const { rows } = await sql<{ now: Date | string }>`
-      select now() as now, set_config('transaction_read_only', 'on', true),
+      select now() as now,
         set_config(
           'statement_timeout',
           (select case when setting::int between 1 and ${statementTimeoutMs}::int then setting else ${String(statementTimeoutMs)} end
@@ -39,11 +39,11 @@ export function readingFrom(em: EntityManager): EntityManager {
   return transaction && transaction.getDriver() === em.getDriver() ? transaction : em.fork();
 }
 
-/** As `inTransaction`, for `work` that only reads: inside of a bounded read in its transaction. */
+/** As `inSnapshot`: inside of a bounded read in its transaction. */
 export async function inReadTransaction<Result>(
   em: EntityManager,
   work: (em: EntityManager) => Promise<Result>,
 ): Promise<Result> {
   const transaction = reads.getStore();
-  return transaction && transaction.getDriver() === em.getDriver() ? work(transaction) : inTransaction(em, work);
+  return transaction && transaction.getDriver() === em.getDriver() ? work(transaction) : inSnapshot(em, work);
 }

@@ -5,4 +5,4 @@ export { entityManagerOf, type ModuleConnection } from './module-connection.js';
 export { projectOf, type ReadScope } from './read-scope.js';
 export { raiseStatementTimeout } from './statement-timeout.js';
 export { isStorableTime } from './storable-time.js';
-export { inTransaction } from './transaction.js';
+export { inSnapshot, inTransaction } from './transaction.js';

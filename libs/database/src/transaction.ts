@@ -1,6 +1,6 @@
 import { TransactionContext } from '@mikro-orm/core';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import type { ControlledTransaction } from 'kysely';
+import type { ControlledTransaction, ControlledTransactionBuilder, Kysely } from 'kysely';
 
 /**
  * Runs `work` in one transaction. `work` gets an EntityManager of its own, and injected EntityManagers that it uses are in
@@ -8,9 +8,26 @@ import type { ControlledTransaction } from 'kysely';
  * nothing was written. Use it instead of `em.transactional`, which never releases a connection whose `begin`, `commit` or
  * `rollback` fails (kysely-org/kysely#1990): a database that restarts often enough would use up the pool.
  */
-export async function inTransaction<Result>(
+export function inTransaction<Result>(
   em: EntityManager,
   work: (em: EntityManager) => Promise<Result>,
+): Promise<Result> {
+  return run(em, work, (connection) => connection.startTransaction());
+}
+
+/**
+ * The same for statements that only read and have to see one state of the database: what others commit meanwhile is seen by none of them.
+ */
+export function inSnapshot<Result>(em: EntityManager, work: (em: EntityManager) => Promise<Result>): Promise<Result> {
+  return run(em, work, (connection) =>
+    connection.startTransaction().setIsolationLevel('repeatable read').setAccessMode('read only'),
+  );
+}
+
+async function run<Result>(
+  em: EntityManager,
+  work: (em: EntityManager) => Promise<Result>,
+  begin: (connection: Kysely<object>) => ControlledTransactionBuilder<object>,
 ): Promise<Result> {
   const fork = em.fork();
   await fork.getConnection().ensureConnection();
@@ -18,7 +35,7 @@ export async function inTransaction<Result>(
     .getKysely()
     .connection()
     .execute(async (connection) => {
-      const transaction = await connection.startTransaction().execute();
+      const transaction = await begin(connection).execute();
       fork.setTransactionContext(transaction);
       try {
         const result = await TransactionContext.create(fork, () => work(fork));

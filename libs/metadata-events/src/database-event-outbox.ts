@@ -13,9 +13,9 @@ export class DatabaseEventOutbox extends EventOutbox {
 
   override async add(
     em: EntityManager,
-    { changes = [], completions = [], collections = [] }: Parameters<EventOutbox['add']>[1],
+    { changes = [], completions = [], collections = [], reveals = [] }: Parameters<EventOutbox['add']>[1],
   ): Promise<void> {
-    const eventCount = changes.length + completions.length + collections.length;
+    const eventCount = changes.length + completions.length + collections.length + reveals.length;
     if (eventCount === 0) return;
     const completed = completions.map(
       ({ refreshId, projectId, collectionId, trigger, total, succeeded, failed, cancelled, verdicts }) => ({
@@ -31,10 +31,10 @@ export class DatabaseEventOutbox extends EventOutbox {
       }),
     );
     await sql`
-      insert into nft_metadata.event_outbox (occurred_at, changes, completions, collections, event_count)
+      insert into nft_metadata.event_outbox (occurred_at, changes, completions, collections, reveals, event_count)
       values (
         now(), ${JSON.stringify(changes)}::json, ${JSON.stringify(completed)}::json, ${JSON.stringify(collections)}::json,
-        ${eventCount}
+        ${JSON.stringify(reveals)}::json, ${eventCount}
       )`.execute(em.getKysely());
   }
 

@@ -11,6 +11,8 @@ export type {
   MetadataEventOf,
   MetadataEventType,
   RefreshCompleted,
+  RevealBlocked,
+  RevealPublished,
   TokenMetadataChanged,
 } from './metadata-event.js';
 export { EventDelivery } from './event-delivery.js';

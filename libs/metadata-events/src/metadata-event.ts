@@ -1,5 +1,5 @@
 import type { ProfileChange } from '@app/token-store';
-import type { RecordedChange, RecordedCompletion } from '@app/metadata-refresh';
+import type { RecordedBlock, RecordedChange, RecordedCompletion, RecordedPublication } from '@app/metadata-refresh';
 
 /** The fields of every event. */
 interface Occurrence {
@@ -28,8 +28,19 @@ export interface CollectionMetadataChanged extends Occurrence, ProfileChange {
   type: 'collection.metadata.changed';
 }
 
-/** An event about a token, a refresh or a collection. */
-export type MetadataEvent = TokenMetadataChanged | RefreshCompleted | CollectionMetadataChanged;
+/** A reveal is published: the changes of its tokens come before. */
+export interface RevealPublished extends Occurrence, RecordedPublication {
+  type: 'reveal.published';
+}
+
+/** A reveal was to be published, and was not. */
+export interface RevealBlocked extends Occurrence, RecordedBlock {
+  type: 'reveal.blocked';
+}
+
+/** An event about a token, a refresh, a collection or a reveal. */
+export type MetadataEvent =
+  TokenMetadataChanged | RefreshCompleted | CollectionMetadataChanged | RevealPublished | RevealBlocked;
 /** The name of an event type. */
 export type MetadataEventType = MetadataEvent['type'];
 /** The events of one type. */
@@ -40,4 +51,6 @@ export const METADATA_EVENT_TYPES = [
   'token.metadata.changed',
   'refresh.completed',
   'collection.metadata.changed',
+  'reveal.published',
+  'reveal.blocked',
 ] as const satisfies MetadataEventType[];

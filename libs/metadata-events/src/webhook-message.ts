@@ -4,6 +4,8 @@ import type {
   CollectionMetadataChanged,
   MetadataEvent,
   RefreshCompleted,
+  RevealBlocked,
+  RevealPublished,
   TokenMetadataChanged,
 } from './metadata-event.js';
 
@@ -24,11 +26,14 @@ export function testMessage(webhookId: string, at: Date): WebhookMessage {
   return { id: `msg_${randomUUID()}`, type: TEST_MESSAGE_TYPE, count: 0, body };
 }
 
-const LISTS = {
+/** What a message calls the list of its events. */
+const LISTS: Readonly<Record<MetadataEvent['type'], string>> = {
   'token.metadata.changed': 'changes',
   'refresh.completed': 'refreshes',
   'collection.metadata.changed': 'collections',
-} as const;
+  'reveal.published': 'reveals',
+  'reveal.blocked': 'reveals',
+};
 
 /**
  * Puts the first of these events into one message: those of one type and one transaction that fit. The content of an id
@@ -61,6 +66,10 @@ function toWire(event: MetadataEvent): object {
       return toChange(event);
     case 'refresh.completed':
       return toRefresh(event);
+    case 'reveal.published':
+      return toPublication(event);
+    case 'reveal.blocked':
+      return toBlock(event);
     case 'collection.metadata.changed':
       return toCollection(event);
   }
@@ -104,4 +113,26 @@ function toRefresh(event: RefreshCompleted) {
     trigger: event.trigger,
     completed_at: event.occurredAt,
   };
+}
+
+function toReveal(event: RevealPublished | RevealBlocked) {
+  return {
+    event_id: event.id,
+    reveal_id: event.revealId,
+    refresh_id: event.refreshId,
+    chain_id: event.chainId,
+    collection_address: event.collectionAddress,
+    total: event.total,
+    staged: event.staged,
+  };
+}
+
+function toPublication(event: RevealPublished) {
+  const { updated, unchanged, superseded, missing } = event;
+  return { ...toReveal(event), updated, unchanged, superseded, missing, published_at: event.occurredAt };
+}
+
+function toBlock(event: RevealBlocked) {
+  const { failed, pending, minSucceeded, reason } = event;
+  return { ...toReveal(event), failed, pending, min_succeeded: minSucceeded, reason, blocked_at: event.occurredAt };
 }

@@ -278,7 +278,7 @@ export class Webhooks {
 }
 
 function checkTypes(types: readonly MetadataEventType[]): void {
-  const known = METADATA_EVENT_TYPES.join(' and ');
+  const known = METADATA_EVENT_TYPES.join(', ');
   if (types.length === 0) throw new InvalidWebhook(`A webhook needs at least one event type: ${known}.`);
   const unknown = types.find((type) => !METADATA_EVENT_TYPES.includes(type));
   if (unknown === undefined) return;

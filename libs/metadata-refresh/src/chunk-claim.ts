@@ -27,6 +27,8 @@ export interface DueChunkRow extends DueChunk {
   laneId: number;
   source: MetadataLocation;
   trigger: RefreshTrigger;
+  /** Its documents are staged for this reveal; null: they are written to the records. */
+  revealId: string | null;
   acceptedSeq: string;
   claimCount: number;
   attemptCount: number;
@@ -120,7 +122,8 @@ export async function lockLanes(
  * Reads and locks the first due chunks of each lane and size, as many as have tokens for the room of the lane. Runs in a
  * statement of its own after `lockLanes`: only a snapshot that is newer than the lock has the claims that were committed before.
  * Chunks that a completion or a cancellation has locked are skipped, and those of refreshes that are paused or cancelled, from the
- * commit of the pause on, before RefreshSweep has changed their chunks. Low priority has a turn when no other size is due.
+ * commit of the pause on, before RefreshSweep has changed their chunks; and those of a collection that is being revealed. Low priority
+ * has a turn when no other size is due.
  */
 export async function readDueChunks(em: EntityManager, lanes: readonly LockedLane[]): Promise<DueChunkRow[]> {
   type Row = Omit<DueChunkRow, 'tokenIds' | 'inFlight'> & { tokenIds: string; inFlight: string | null };
@@ -132,6 +135,16 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
       ) as lane (id, room, only_interactive)
     ), stopped as materialized (
       select id from nft_metadata.refreshes where ${isBeingStopped}
+      union all
+      -- Collections whose records are being replaced together: results would have to wait for that.
+      select pending.id from nft_metadata.reveals as reveal
+      cross join lateral (
+        select id from nft_metadata.refreshes
+        where project_id = reveal.project_id and collection_address = reveal.collection_address
+          and collection_id = reveal.collection_id and completed_at is null
+        offset 0
+      ) as pending
+      where reveal.job is not null
     ), first as materialized (
       select candidate.id
       from lane
@@ -171,7 +184,7 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
       order by due_at, id
       for no key update skip locked
     ), due as materialized (
-      select locked.*, refresh.collection_id, refresh.source, refresh.trigger, refresh.accepted_seq
+      select locked.*, refresh.collection_id, refresh.source, refresh.trigger, refresh.reveal_id, refresh.accepted_seq
       from locked join nft_metadata.refreshes as refresh on refresh.id = locked.refresh_id
     ), wanted as materialized (
       select lane_id, collection_id, array_agg(distinct refresh_id) as refresh_ids, min(first_token_id) as first_token_id,
@@ -192,7 +205,7 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         and wanted.refresh_ids <> array[chunk.refresh_id]
     )
     select id::text as id, lane_id as "laneId", priority, refresh_id as "refreshId", collection_id as "collectionId", source,
-      trigger, accepted_seq::text as "acceptedSeq", claim_count as "claimCount", attempt_count as "attemptCount",
+      trigger, reveal_id as "revealId", accepted_seq::text as "acceptedSeq", claim_count as "claimCount", attempt_count as "attemptCount",
       lost_count as "lostCount", is_claimed as "isLost", array_to_string(token_ids, ',') as "tokenIds",
       (
         select string_agg(one.token_id::text, ',') from unnest(due.token_ids) as one (token_id)

@@ -33,6 +33,8 @@ export interface ClaimedToken {
   fetchSeq: string;
   /** At least one, of the newest refresh first. */
   items: readonly ClaimedItem[];
+  /** Its document is staged for this reveal, and not written to the record. Absent: it is written. */
+  revealId?: string;
   /** The validators of the record at the time of the claim. */
   validators?: Validators;
   /** Whether the record comes from a document, not from media that was served instead; absent: unknown. */
@@ -55,6 +57,9 @@ export interface ClaimedToken {
 export function withStored(token: ClaimedToken, stored: StoredToken | undefined): ClaimedToken {
   if (!stored) return token;
   const { metadataUrl: url, etag, lastModified, warnings, known } = stored;
+  const hasDocument = !warnings.includes(MEDIA_INSTEAD_OF_DOCUMENT);
+  // A reveal needs the whole document, whatever the record has and for whatever reason it is kept.
+  if (token.revealId !== undefined) return url === null ? token : { ...token, hasDocument };
   const { lastFetchSeq, lastChangeSeq, lastRefreshId, metadataVersion, keptAs } = stored;
   // Of a record that was pushed, too.
   if (url === null) return { ...token, metadataVersion, keptAs, known };
@@ -62,7 +67,7 @@ export function withStored(token: ClaimedToken, stored: StoredToken | undefined)
   return {
     ...token,
     ...(hasValidators && { validators: { url, etag: etag ?? undefined, lastModified: lastModified ?? undefined } }),
-    hasDocument: !warnings.includes(MEDIA_INSTEAD_OF_DOCUMENT),
+    hasDocument,
     lastFetchSeq,
     lastChangeSeq,
     lastRefreshId,

@@ -19,12 +19,15 @@ import {
   type FinalToken,
   type FinishedToken,
 } from './chunk-results.js';
+import { tryShareContents } from './content-lock.js';
 import { EventOutbox, type RecordedChange } from './event-outbox.js';
 import type { ItemError, ItemResult } from './item-result.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
+import { RefreshQueue } from './refresh-queue.js';
 import { ResultCounts } from './result-counts.js';
 import { doDeferred, mayRetry } from './retried-transaction.js';
+import { RevealStaging, type StagedBatch } from './reveals/reveal-staging.js';
 import { VERDICTS, type Verdict } from './verdict.js';
 import { WorkerMetrics } from './worker-metrics.js';
 
@@ -67,7 +70,9 @@ export class CompletionTransaction {
     private readonly em: EntityManager,
     private readonly tokens: TokenStore,
     private readonly versions: VersionStore,
+    private readonly staging: RevealStaging,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: Pick<MetadataRefreshConfig, 'keepVersions'>,
+    private readonly queue: RefreshQueue,
     private readonly resultCounts: ResultCounts,
     private readonly metrics: WorkerMetrics,
     @Optional() private readonly outbox?: EventOutbox,
@@ -90,19 +95,29 @@ export class CompletionTransaction {
         return await this.completeBatch(claimed);
       } catch (error) {
         const isFenced = error instanceof ClaimLost;
-        if (attempt === MAX_TRIES || !(isFenced || mayRetry(error))) throw error;
+        const isLocked = error instanceof ContentLocked;
+        if (attempt === MAX_TRIES || !(isFenced || isLocked || mayRetry(error))) throw error;
         if (isFenced) claimed = await this.withoutLost(claimed);
+        if (isLocked) claimed = await this.withoutLocked(claimed, error.free);
       }
     }
   }
 
   private async completeBatch(results: readonly ItemResult[]): Promise<void> {
-    const succeeded = byFetch(results.filter((result): result is Succeeded => result.status === 'succeeded'));
+    const forRecords = results.filter(({ token }) => token.revealId === undefined);
+    const succeeded = byFetch(forRecords.filter((result): result is Succeeded => result.status === 'succeeded'));
     const writes = succeeded.map(([result]) => toMetadataWrite(result));
     await this.tokens.prepareWrites(writes);
+    const documents = await this.staging.prepare(results);
     const { progress, counted } = await inTransaction(this.em, async (em) => {
-      const { written, changes, late } = await this.writeTokens(em, results, succeeded, writes);
-      const finished = results.map((result) => toFinishedToken(result, written.get(result.token)));
+      await shareContents(em, results);
+      const { written, changes, late } = await this.writeTokens(em, forRecords, succeeded, writes);
+      const staged = await this.staging.stage(em, documents);
+      const finished = results.map((result) =>
+        result.token.revealId === undefined
+          ? toFinishedToken(result, written.get(result.token))
+          : toStagedToken(result, result.token.revealId, staged),
+      );
       await insertAttempts(em, results.flatMap(toAttempts));
       if (!(await removeFromChunks(em, finished))) throw new ClaimLost();
       const final = finished.filter((token): token is FinalToken => token.kind === 'final');
@@ -110,6 +125,7 @@ export class CompletionTransaction {
       await doDeferred(late);
       const ended = final.map(toResultCount);
       const counts = await countResults(em, ended);
+      await this.staging.count(em, staged);
       // After the records are locked, so that the events of one token get ids in order.
       await this.outbox?.add(em, { changes, completions: counts.filter(({ completed }) => completed) });
       return { progress: counts, counted: ended };
@@ -182,6 +198,17 @@ export class CompletionTransaction {
     }
   }
 
+  /**
+   * Releases the tokens of collections whose records are being replaced together: they are claimed and fetched again afterwards. Others do
+   * not wait for that, however long it takes.
+   */
+  private async withoutLocked(results: readonly ItemResult[], free: ReadonlySet<string>): Promise<ItemResult[]> {
+    const locked = results.filter(({ token }) => !free.has(token.collectionId));
+    await this.queue.release([...new Set(locked.map(({ token }) => token))]);
+    this.logger.log({ msg: 'tokens of a collection that is being revealed released', tokens: locked.length });
+    return results.filter(({ token }) => free.has(token.collectionId));
+  }
+
   private async withoutLost(results: readonly ItemResult[]): Promise<ItemResult[]> {
     const written = results.map((result) => ({ ...result.item, tokenId: result.token.tokenId, result }));
     const claimed = await stillClaimed(this.em.fork(), written);
@@ -217,7 +244,7 @@ export class CompletionTransaction {
   }
 
   private logCompleted(progress: readonly RefreshProgress[]): void {
-    for (const { completed, ...fields } of progress) {
+    for (const { completed, revealId: _, ...fields } of progress) {
       if (completed) this.logger.log({ msg: 'refresh completed', ...fields });
     }
   }
@@ -225,6 +252,23 @@ export class CompletionTransaction {
 
 /** Some tokens of the batch are no longer claimed by this worker. */
 class ClaimLost extends Error {}
+
+/** The records of some collections of the batch are being replaced together. */
+class ContentLocked extends Error {
+  constructor(
+    /** The other collections. */
+    readonly free: ReadonlySet<string>,
+  ) {
+    super();
+  }
+}
+
+/** Before any row is locked. Throws ContentLocked. */
+async function shareContents(em: EntityManager, results: readonly ItemResult[]): Promise<void> {
+  const collectionIds = new Set(results.map(({ token }) => token.collectionId));
+  const free = await tryShareContents(em, [...collectionIds]);
+  if (free.size < collectionIds.size) throw new ContentLocked(free);
+}
 
 type OfOneFetch<Result> = [Result, ...Result[]];
 
@@ -275,6 +319,15 @@ function toFinishedToken(result: ItemResult, written: Written | undefined): Fini
     case 'failed':
       return { ...final, verdict: VERDICTS.failed, metadataVersion: null, error: result.error };
   }
+}
+
+/** A token of a reveal: nothing was written to its record. */
+function toStagedToken(result: ItemResult, revealId: string, { open }: StagedBatch): FinishedToken {
+  const finished = toFinishedToken(result, undefined);
+  if (finished.kind !== 'final' || result.status === 'failed') return finished;
+  // What was fetched for a reveal that takes no documents any more is dropped.
+  const verdict = open.has(revealId) ? VERDICTS.staged : VERDICTS.cancelled;
+  return { ...finished, verdict, metadataVersion: null, error: null };
 }
 
 function verdictOf(written: WriteResult | undefined): Verdict {

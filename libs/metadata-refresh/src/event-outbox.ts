@@ -1,5 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataChange, ProfileChange } from '@app/token-store';
+import type { BlockedReason, RevealOutcome } from './reveals/reveal.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import type { VerdictCounts } from './verdict.js';
 
@@ -22,6 +23,33 @@ export interface RecordedCompletion {
   verdicts: VerdictCounts;
 }
 
+/** A reveal whose records are written, or that could not be published when it was to be. */
+export interface RecordedReveal {
+  revealId: string;
+  /** The refresh that staged it. */
+  refreshId: string;
+  projectId: string;
+  collectionId: string;
+  /** Tokens of the reveal. */
+  total: number;
+  /** Those with a staged document. */
+  staged: number;
+}
+
+/** A reveal is published. How many of its records ended in which way: see `RevealOutcome`. */
+export interface RecordedPublication extends RecordedReveal, RevealOutcome {
+  type: 'reveal.published';
+}
+
+/** A reveal was to be published, and was not. */
+export interface RecordedBlock extends RecordedReveal {
+  type: 'reveal.blocked';
+  failed: number;
+  pending: number;
+  minSucceeded: number;
+  reason: BlockedReason;
+}
+
 /**
  * Writes events in the transaction that causes them (transactional outbox). MetadataEventsModule provides it; without it
  * no events are written.
@@ -35,6 +63,7 @@ export abstract class EventOutbox {
       completions?: readonly RecordedCompletion[];
       /** Records of collections that have changed. */
       collections?: readonly ProfileChange[];
+      reveals?: readonly (RecordedPublication | RecordedBlock)[];
     },
   ): Promise<void>;
 

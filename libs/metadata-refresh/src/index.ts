@@ -3,7 +3,13 @@ export type { MetadataRefreshExtras } from './metadata-refresh.module.js';
 export { metadataRefreshOptions } from './metadata-refresh.options.js';
 export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
-export type { RecordedChange, RecordedCompletion } from './event-outbox.js';
+export type {
+  RecordedBlock,
+  RecordedChange,
+  RecordedCompletion,
+  RecordedPublication,
+  RecordedReveal,
+} from './event-outbox.js';
 export { MetadataRefreshService } from './metadata-refresh.service.js';
 export type {
   ControlRequest,
@@ -63,6 +69,29 @@ export { QueueStatusReader } from './queue-status.js';
 export type { LaneStatus, QueueStatus, WaitingTokens } from './queue-status.js';
 export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
+export { Reveals } from './reveals/reveals.js';
+export type { CollectionRevealRequest } from './reveals/reveals.js';
+export { BLOCKED_REASONS, REVEAL_STATES } from './reveals/reveal.js';
+export type {
+  BlockedReason,
+  PublishOptions,
+  Reveal,
+  RevealOutcome,
+  RevealPlan,
+  RevealPublication,
+  RevealReceipt,
+  RevealReference,
+  RevealRequest,
+  RevealState,
+} from './reveals/reveal.js';
+export type { RevealListFilter } from './reveals/reveal-reader.js';
+export {
+  InvalidReveal,
+  RevealEnded,
+  RevealInProgress,
+  RevealNotFound,
+  RevealNotReady,
+} from './reveals/reveals.errors.js';
 export { RefreshRetention } from './refresh-retention.js';
 export type { DeletedRows } from './refresh-retention.js';
 export type { Restoration, RestoredVersion } from './token-restore.js';

@@ -73,6 +73,9 @@ function toItemResult(
         validators: outcome.validators,
       };
     case 'not_modified':
+      // Nothing was asked that this could be the response to; a fetcher of the host application may return it all the same.
+      if (attempted.token.revealId !== undefined)
+        return { ...attempted, status: 'failed', error: unexpectedNotModified(outcome.url) };
       return { ...attempted, status: 'succeeded', url: outcome.url, metadata: null, validators: outcome.validators };
     default:
       return { ...attempted, status: 'failed', error: toItemError(outcome) };
@@ -160,6 +163,10 @@ export function toItemError(outcome: Failure): ItemError {
         body: null,
       };
   }
+}
+
+function unexpectedNotModified(metadataUrl: string): ItemError {
+  return { errorCode: 'invalid_response_status_code', reason: 'status_304', metadataUrl, statusCode: 304, body: null };
 }
 
 /** The requests of an attempt in order, the one that determined its outcome last. */

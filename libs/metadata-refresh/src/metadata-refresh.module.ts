@@ -39,6 +39,13 @@ import { RefreshRetention } from './refresh-retention.js';
 import { EndedHolds } from './ended-holds.js';
 import { TokenRestore } from './token-restore.js';
 import { TokenVersions } from './token-versions.js';
+import { RevealControl } from './reveals/reveal-control.js';
+import { RevealPublication } from './reveals/reveal-publication.js';
+import { RevealReader } from './reveals/reveal-reader.js';
+import { RevealRetention } from './reveals/reveal-retention.js';
+import { RevealStaging } from './reveals/reveal-staging.js';
+import { RevealSweep } from './reveals/reveal-sweep.js';
+import { Reveals } from './reveals/reveals.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
 import { HostTurns } from './validation/host-turns.js';
@@ -132,6 +139,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     TokenVersions,
     TokenRestore,
     EndedHolds,
+    RevealReader,
+    RevealRetention,
+    RevealStaging,
+    RevealPublication,
+    RevealControl,
+    RevealSweep,
+    Reveals,
     CollectionRecords,
     CollectionRefreshQueue,
     RefreshListener,
@@ -161,6 +175,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Refreshes,
     RefreshRetention,
     RefreshWorker,
+    Reveals,
     TokenVersions,
     WorkerMetrics,
     HostOverview,

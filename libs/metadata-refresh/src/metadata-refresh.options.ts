@@ -27,6 +27,11 @@ const metadataRefreshOptionsSchema = z
      */
     maxSelectionTokens: z.int().min(1).max(100_000_000).default(5_000_000),
     /**
+     * The maximum number of tokens of one reveal. They are published in one transaction.
+     * @takesEffect each request
+     */
+    maxRevealTokens: z.int().min(1).max(1_000_000).default(100_000),
+    /**
      * Who may request refreshes of a collection. `registered`: the project with which it is registered. `on_chain`: also a project whose
      * owner address is the `owner()` of the contract, or its default admin (AccessControl). Then the node of the chain in `rpcUrls` is
      * asked, at most once a minute for each wallet. The refresh counts towards the limits of the project that requests it.

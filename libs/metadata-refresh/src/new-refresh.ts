@@ -15,6 +15,8 @@ export interface NewRefresh {
   trigger: RefreshTrigger;
   /** For the trigger `event`: the event. */
   triggerDetail?: object | undefined;
+  /** It stages documents for this reveal; absent: it writes records. */
+  revealId?: string | undefined;
   /** What was selected; absent: a list of tokens. */
   selection?: TokenSelection | undefined;
   /** It begins then; absent: at once. */
@@ -48,15 +50,16 @@ type RefreshRow = Omit<NewRefresh, 'lane' | 'priority' | 'source'> & { source: S
 
 /** Inserts the row of the refresh. `failed` of its tokens are final already. */
 export function insertRefresh(refresh: RefreshRow, total: number, failed = 0): RawBuilder<unknown> {
-  const { id, projectId, collection, source, trigger, triggerDetail, selection, notBefore, tokensPerHour } = refresh;
+  const { id, projectId, collection, source, trigger, triggerDetail, revealId, selection, notBefore, tokensPerHour } =
+    refresh;
   const beginsAt = notBefore?.toISOString() ?? null;
   return sql`
     insert into nft_metadata.refreshes
-      (id, project_id, collection_id, collection_address, source, trigger, trigger_detail, selection, not_before, sweep_due_at,
+      (id, project_id, collection_id, collection_address, source, trigger, trigger_detail, reveal_id, selection, not_before, sweep_due_at,
         tokens_per_hour, total, failed, created_at, completed_at)
     values (
       ${id}::uuid, ${projectId}, ${collection.id}::uuid, ${collection.address}, ${JSON.stringify(source)}::jsonb, ${trigger},
-      ${triggerDetail ? JSON.stringify(triggerDetail) : null}::jsonb, ${selection ? JSON.stringify(selection) : null}::jsonb,
+      ${triggerDetail ? JSON.stringify(triggerDetail) : null}::jsonb, ${revealId ?? null}::uuid, ${selection ? JSON.stringify(selection) : null}::jsonb,
       ${beginsAt}::timestamptz, ${beginsAt}::timestamptz, ${tokensPerHour ?? null}::int, ${total}::int, ${failed}::int, now(),
       case when ${failed === total}::boolean then now() end
     )`;

@@ -40,7 +40,19 @@ interface Owner {
   limits: EffectiveLimits | null;
 }
 
-type Conditions = Omit<RequestConditions, 'precheck'> & { trigger: RefreshTrigger; triggerDetail?: object };
+/** A reveal that a refresh stages documents for. */
+export interface AcceptedReveal {
+  id: string;
+  maxTokens: number;
+  /** Saves it in the transaction that accepts the refresh. */
+  save(em: EntityManager, refresh: { refreshId: string; collection: Collection; tokens: number }): Promise<void>;
+}
+
+type Conditions = Omit<RequestConditions, 'precheck'> & {
+  trigger: RefreshTrigger;
+  triggerDetail?: object;
+  reveal?: AcceptedReveal | undefined;
+};
 
 interface Accepted {
   refreshId: string;
@@ -76,17 +88,19 @@ export class RefreshAdmission {
   ) {}
 
   /** See MetadataRefreshService.request. */
-  async request(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
-    return this.once(project, request.idempotency, () => this.requestOnce(project, request));
+  async request(project: RefreshingProject, request: RefreshRequest, reveal?: AcceptedReveal): Promise<Receipt> {
+    return this.once(project, request.idempotency, () => this.requestOnce(project, request, reveal));
   }
 
   /** See MetadataRefreshService.requestSelection. */
   async requestForCollection(
     collection: Collection,
-    request: CollectionRefreshRequest,
+    request: CollectionRefreshRequest & Pick<RequestConditions, 'unknownTokens'>,
+    reveal?: AcceptedReveal,
   ): Promise<Omit<Accepted, 'quota'>> {
     const owner = { projectId: collection.projectId, limits: null };
-    const { refreshId, tokens } = await this.accept(owner, collection, withoutRepeats(request), request);
+    const conditions = { ...request, reveal };
+    const { refreshId, tokens } = await this.accept(owner, collection, withoutRepeats(request), conditions);
     return { refreshId, tokens };
   }
 
@@ -136,7 +150,11 @@ export class RefreshAdmission {
     return { refreshId, quota: await this.readQuota(project), isReplayed: true };
   }
 
-  private async requestOnce(project: RefreshingProject, request: RefreshRequest): Promise<Receipt> {
+  private async requestOnce(
+    project: RefreshingProject,
+    request: RefreshRequest,
+    reveal: AcceptedReveal | undefined,
+  ): Promise<Receipt> {
     await request.precheck?.();
     const { trigger = 'api' } = request;
     const limits = isCharged(trigger) ? this.limits.of(project) : null;
@@ -146,7 +164,7 @@ export class RefreshAdmission {
     }
     const collection = await this.collections.getRefreshable(project, request.collectionAddress);
     const owner = { projectId: project.id, limits };
-    const { refreshId, quota } = await this.accept(owner, collection, wanted, { ...request, trigger });
+    const { refreshId, quota } = await this.accept(owner, collection, wanted, { ...request, trigger, reveal });
     return { refreshId, quota: quota ?? (await this.readQuota(project)), isReplayed: false };
   }
 
@@ -156,11 +174,12 @@ export class RefreshAdmission {
     wanted: WantedTokens,
     conditions: Conditions,
   ): Promise<Accepted> {
-    const { trigger, triggerDetail, idempotency, unknownTokens } = conditions;
+    const { trigger, triggerDetail, idempotency, unknownTokens, reveal } = conditions;
     const source = getLocation(collection, this.fetcher);
     const notBefore = conditions.notBefore && (await this.scheduled.check(conditions.notBefore));
     const expected = await countWanted(this.tokens, collection, wanted);
     if (wanted.selection) this.checkSelection(collection, limits, expected);
+    if (reveal) checkReveal(reveal, expected);
     const priority = priorityOf(expected, conditions.priority === 'low');
     if (priority === 0 && !notBefore) this.bulkPause.request();
     const lane = await this.enqueuer.lane(projectId, hostOf(source), collection.hostConcurrency ?? null);
@@ -175,6 +194,7 @@ export class RefreshAdmission {
       ...ofCollection,
       trigger,
       triggerDetail,
+      revealId: reveal?.id,
       selection,
       notBefore,
       tokensPerHour,
@@ -187,6 +207,10 @@ export class RefreshAdmission {
         if (idempotency) await saveReceipt(em, projectId, idempotency, id);
         if (limits && notBefore) await this.scheduled.checkCount(em, projectId);
         const saved = await this.save(em, refresh, wanted, { expected, limits, unknownTokens });
+        if (reveal) {
+          checkReveal(reveal, saved.tokens);
+          await reveal.save(em, { refreshId: id, collection, tokens: saved.tokens });
+        }
         // Last: these lock a row of the project, and what comes after them is only the commit.
         await conditions.admit?.(em);
         const isCharging = limits && !notBefore;
@@ -252,6 +276,10 @@ export class RefreshAdmission {
   private readQuota(project: RefreshingProject): Promise<QuotaState> {
     return this.quota.read(project.id, this.limits.of(project).tokensPerHour);
   }
+}
+
+function checkReveal({ maxTokens }: AcceptedReveal, tokens: number): void {
+  if (tokens > maxTokens) throw new SelectionTooLarge(maxTokens, tokens);
 }
 
 /** Selections and retries, whose transactions may take seconds, wait for each other; lists do not wait for them. */

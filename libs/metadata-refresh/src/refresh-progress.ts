@@ -2,6 +2,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { RecordedCompletion } from './event-outbox.js';
 import type { ItemError } from './item-result.js';
+import { wakeReveals } from './reveals/open-reveals.js';
 import { moveSpeedWindow } from './refresh-speed.js';
 import { compareTokenIds } from './token-id-order.js';
 import { NO_VERDICTS, verdictName, type Verdict, type VerdictCounts } from './verdict.js';
@@ -9,6 +10,8 @@ import { NO_VERDICTS, verdictName, type Verdict, type VerdictCounts } from './ve
 /** The counts of a refresh after a write. */
 export interface RefreshProgress extends RecordedCompletion {
   completed: boolean;
+  /** The reveal that it stages documents for; null: none. */
+  revealId: string | null;
   /** Since the acceptance, or since it began if it was scheduled. */
   seconds: number;
 }
@@ -69,11 +72,15 @@ export async function countResults(em: EntityManager, results: readonly ResultCo
       returning refresh.*
     ) ${reasonsOf(results)}
     select refresh.id as "refreshId", refresh.project_id as "projectId", refresh.collection_id as "collectionId",
-      refresh.trigger,
+      refresh.trigger, refresh.reveal_id as "revealId",
       refresh.total, refresh.succeeded, refresh.failed, refresh.cancelled, ${verdictColumns},
       refresh.completed_at is not null as completed,
       extract(epoch from now() - coalesce(refresh.begun_at, refresh.created_at))::float8 as seconds
     from counted as refresh`.execute(em.getKysely());
+  await wakeReveals(
+    em,
+    rows.flatMap(({ completed, revealId }) => (completed && revealId !== null ? [revealId] : [])),
+  );
   return rows;
 }
 

@@ -204,7 +204,8 @@ function coalesceByToken({ host, hostLimit, fetchSeq }: LockedLane, parts: reado
   const waiting = new Map<string, { tokenId: string; parts: ClaimedPart[] }>();
   for (const part of parts) {
     for (const tokenId of part.tokenIds) {
-      const key = `${part.chunk.collectionId}/${tokenId}`;
+      // What is staged is fetched apart from what is shown: it may have another source.
+      const key = `${part.chunk.revealId ?? ''}/${part.chunk.collectionId}/${tokenId}`;
       const same = waiting.get(key);
       if (same) same.parts.push(part);
       else waiting.set(key, { tokenId, parts: [part] });
@@ -215,7 +216,7 @@ function coalesceByToken({ host, hostLimit, fetchSeq }: LockedLane, parts: reado
   return [...waiting.values()].map(({ tokenId, parts: ofToken }) => {
     ofToken.sort((one, other) => (BigInt(one.chunk.acceptedSeq) < BigInt(other.chunk.acceptedSeq) ? 1 : -1));
     // The newest refresh has the latest source of the metadata.
-    const { collectionId, source } = ofToken[0]!.chunk;
+    const { collectionId, source, revealId } = ofToken[0]!.chunk;
     const priority = Math.min(...ofToken.map(({ chunk }) => chunk.priority));
     return {
       collectionId,
@@ -225,6 +226,7 @@ function coalesceByToken({ host, hostLimit, fetchSeq }: LockedLane, parts: reado
       hostLimit,
       priority,
       fetchSeq,
+      ...(revealId !== null && { revealId }),
       items: ofToken.map((part) => items.get(part)!),
     };
   });

@@ -6,6 +6,7 @@ import { sql } from 'kysely';
 import { deleteOldReports } from './overview/report-retention.js';
 import { deleteExpiredReceipts } from './idempotency.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
+import { RevealRetention } from './reveals/reveal-retention.js';
 
 /** Refreshes that one statement deletes. */
 const REFRESH_BATCH_SIZE = 1000;
@@ -19,13 +20,14 @@ const RECEIPT_BATCH_SIZE = 5000;
 /** What a clean-up has deleted. */
 export interface DeletedRows extends DeletedVersions {
   refreshes: number;
+  reveals: number;
   attempts: number;
   /** Without tokens. */
   stacks: number;
 }
 
 /**
- * Deletes expired refreshes with their results and errors, expired attempts and receipts, stacks without tokens, and old versions of
+ * Deletes expired refreshes with their results and errors, reveals, attempts and receipts, stacks without tokens, and old versions of
  * tokens, in short statements. No foreign key deletes results and errors: they go before their refresh, or with it.
  */
 @Injectable()
@@ -35,6 +37,7 @@ export class RefreshRetention {
   constructor(
     private readonly em: EntityManager,
     private readonly versions: VersionStore,
+    private readonly reveals: RevealRetention,
     private readonly stacks: Stacks,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
@@ -44,9 +47,10 @@ export class RefreshRetention {
    * the deletion of refreshes fails, attempts are deleted before it throws.
    */
   async deleteExpired(): Promise<DeletedRows> {
-    const deleted = { refreshes: 0, attempts: 0, stacks: 0, versions: 0, documents: 0 };
+    const deleted = { refreshes: 0, reveals: 0, attempts: 0, stacks: 0, versions: 0, documents: 0 };
     try {
       deleted.refreshes = await this.deleteRefreshes();
+      deleted.reveals = await this.reveals.deleteExpired(this.config.refreshRetentionDays);
     } finally {
       deleted.attempts = await this.deleteAttempts();
     }

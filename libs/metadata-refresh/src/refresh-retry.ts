@@ -14,6 +14,7 @@ import { RefreshEnqueuer } from './refresh-enqueuer.js';
 import type { Admission, RefreshReference } from './refresh-control.js';
 import { parseRefreshId } from './refresh-id.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
+import { joinReveal } from './reveals/open-reveals.js';
 import { RefreshQuota } from './refresh-quota.js';
 import type { RequestConditions } from './refresh-request.js';
 import { getLocation, hostOf, toLocation } from './refresh-source.js';
@@ -47,6 +48,8 @@ interface Retried {
   projectId: string;
   collectionId: string;
   collectionAddress: string;
+  /** The reveal that it stages documents for; null: none. */
+  revealId: string | null;
   /** Failed tokens, of the given reasons. */
   tokens: number;
 }
@@ -68,7 +71,7 @@ export class RefreshRetry {
     private readonly bulkPause: BulkPause,
   ) {}
 
-  /** Throws RefreshNotFound, NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded. */
+  /** Throws RefreshNotFound, NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded, RevealEnded. */
   async retry(
     { refreshId, projectId }: RefreshReference,
     { reasons, tokensPerHour, idempotency, admit, mayRefresh }: RetryOptions = {},
@@ -88,7 +91,8 @@ export class RefreshRetry {
     const accepted = await inTransaction(this.em, async (em) => {
       if (idempotency) await saveReceipt(em, refresh.projectId, idempotency, refresh.id);
       await allowLargeStatements(em);
-      const tokens = await this.save(em, refresh.id, { retried, collection, lane, reasons });
+      const revealId = retried.revealId && (await joinReveal(em, retried.revealId)) ? retried.revealId : null;
+      const tokens = await this.save(em, refresh.id, { retried, revealId, collection, lane, reasons });
       if (tokens === 0) throw new NothingToRetry(refreshId, reasons);
       // Last: these lock a row of the project, and what comes after them is only the commit.
       await admit?.(em);
@@ -113,6 +117,7 @@ export class RefreshRetry {
   ): Promise<Retried | undefined> {
     const { rows } = await sql<Retried>`
       select id, project_id as "projectId", collection_id as "collectionId", collection_address as "collectionAddress",
+        reveal_id as "revealId",
         (
           select coalesce(sum(count), 0)::int from nft_metadata.refresh_reasons
           where refresh_id = refresh.id and (${reasons ?? null}::text[] is null or reason = any(${reasons ?? null}::text[]))
@@ -142,10 +147,17 @@ export class RefreshRetry {
     id: string,
     {
       retried,
+      revealId,
       collection,
       lane,
       reasons,
-    }: { retried: Retried; collection: Collection; lane: number; reasons: readonly string[] | undefined },
+    }: {
+      retried: Retried;
+      revealId: string | null;
+      collection: Collection;
+      lane: number;
+      reasons: readonly string[] | undefined;
+    },
   ): Promise<number> {
     const source = toLocation(collection);
     // Of what was counted: a few tokens more may have failed since.
@@ -156,9 +168,10 @@ export class RefreshRetry {
         select token_id from nft_metadata.refresh_errors where refresh_id = ${retried.id}::uuid ${ofReasons}
       ), refresh as (
         insert into nft_metadata.refreshes
-          (id, project_id, collection_id, collection_address, source, trigger, retry_of, total, created_at)
+          (id, project_id, collection_id, collection_address, source, trigger, retry_of, reveal_id, total, created_at)
         select ${id}::uuid, ${retried.projectId}, ${collection.id}::uuid, ${collection.address},
-          ${JSON.stringify(source)}::jsonb, 'retry', ${retried.id}::uuid, count(*), now()
+          ${JSON.stringify(source)}::jsonb, 'retry', ${retried.id}::uuid, ${revealId}::uuid,
+          count(*), now()
         from failed
         having count(*) > 0
         returning total

@@ -2,6 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError, inTransaction } from '@app/database';
 import { Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
+import { BackgroundPass } from './background-pass.js';
 import { EventOutbox } from './event-outbox.js';
 import { countResults } from './refresh-progress.js';
 import { REFRESH_CHANNEL } from './refresh-queue.js';
@@ -10,7 +11,6 @@ import { ResultCounts } from './result-counts.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
 import { areAllPaused, cancelChunks, setChunksPaused, lockChunksToPause, type ChunkBatch } from './stopped-chunks.js';
 import { VERDICTS } from './verdict.js';
-import { DatabaseBackoff } from './database-backoff.js';
 
 /** Chunks that one transaction cancels, with up to 128 tokens each. */
 const CANCEL_BATCH_SIZE = 64;
@@ -24,8 +24,6 @@ const LEASE = sql`interval '10 seconds'`;
 const NEXT_LOOK = sql`interval '1 second'`;
 /** A refresh that is paused for longer is cancelled. */
 const MAX_PAUSE = sql`interval '30 days'`;
-/** Interval of looks for refreshes that another process has changed. */
-const POLL_INTERVAL_MS = 1000;
 
 interface SweepState {
   isPaused: boolean;
@@ -46,11 +44,10 @@ interface SweepState {
 @Injectable()
 export class RefreshSweep implements BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataRefresh');
-  private readonly backoff = new DatabaseBackoff();
-  private running: Promise<void> | undefined;
-  private runAgain = false;
-  private isStopped = false;
-  private polledAt = -Infinity;
+  private readonly background = new BackgroundPass(
+    () => this.pass(),
+    (error) => this.logger.warn({ msg: 'sweep of stopped refreshes failed', error: describeDatabaseError(error) }),
+  );
 
   constructor(
     private readonly em: EntityManager,
@@ -62,27 +59,17 @@ export class RefreshSweep implements BeforeApplicationShutdown {
 
   /** Works in the background on what is due. Logs errors: another process, or the next call, continues. */
   wake(): void {
-    if (this.isStopped) return;
-    this.polledAt = performance.now();
-    this.continueStopped().then(
-      () => this.backoff.recordSuccess('sweep'),
-      (error: unknown) => {
-        if (!this.backoff.recordFailure('sweep')) return;
-        this.logger.warn({ msg: 'sweep of stopped refreshes failed', error: describeDatabaseError(error) });
-      },
-    );
+    this.background.wake();
   }
 
   /** The same, at most once a second. */
   poll(): void {
-    if (performance.now() - this.polledAt >= POLL_INTERVAL_MS && this.backoff.remainingMs() === 0) this.wake();
+    this.background.poll();
   }
 
   /** Works until nothing is due, also on what becomes due meanwhile. Throws database errors. */
   continueStopped(): Promise<void> {
-    this.runAgain = true;
-    this.running ??= this.run();
-    return this.running;
+    return this.background.run();
   }
 
   /** Cancels chunks of a cancelled refresh, due or not. Returns the number of tokens. */
@@ -99,25 +86,14 @@ export class RefreshSweep implements BeforeApplicationShutdown {
     });
     this.resultCounts.add([{ refreshId, verdict: VERDICTS.cancelled, tokens: cancelled.tokens }]);
     if (progress.length > 0) this.outbox?.announce();
-    for (const { completed: _, ...fields } of progress) this.logger.log({ msg: 'refresh completed', ...fields });
+    for (const { completed: _, revealId: __, ...fields } of progress)
+      this.logger.log({ msg: 'refresh completed', ...fields });
     return cancelled;
   }
 
   /** Ends after the transaction that is running. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.isStopped = true;
-    await this.running?.catch(() => {});
-  }
-
-  private async run(): Promise<void> {
-    try {
-      while (this.runAgain && !this.isStopped) {
-        this.runAgain = false;
-        await this.pass();
-      }
-    } finally {
-      this.running = undefined;
-    }
+    await this.background.stop();
   }
 
   /** Takes what is due, and makes one step of each refresh in turns: a small one does not wait behind a large one. */
@@ -127,7 +103,7 @@ export class RefreshSweep implements BeforeApplicationShutdown {
       for (const id of await this.take(REFRESHES_PER_PASS - taken.size)) taken.set(id, { after: undefined });
       if (taken.size === 0) return;
       for (const [id, steps] of taken) {
-        if (this.isStopped) return;
+        if (this.background.isStopped) return;
         if (await this.step(id, steps)) continue;
         taken.delete(id);
       }

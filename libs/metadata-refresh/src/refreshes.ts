@@ -18,6 +18,7 @@ import {
 } from './refresh-reader.js';
 import type { RefreshErrorCode } from './refresh-reason.js';
 import { RefreshRetention } from './refresh-retention.js';
+import { RevealRetention } from './reveals/reveal-retention.js';
 import { RefreshRetry } from './refresh-retry.js';
 import { RefreshSweep } from './refresh-sweep.js';
 import { REFRESH_TRIGGERS, type RefreshTrigger } from './refresh-trigger.js';
@@ -72,6 +73,7 @@ export class Refreshes {
     private readonly sweep: RefreshSweep,
     private readonly retries: RefreshRetry,
     private readonly retention: RefreshRetention,
+    private readonly reveals: RevealRetention,
     private readonly tokensReader: RefreshTokensReader,
   ) {}
 
@@ -208,10 +210,11 @@ export class Refreshes {
   }
 
   /**
-   * Deletes all refreshes of a project, its lanes and its quota, before the project itself is removed. Pending tokens are
+   * Deletes all refreshes and reveals of a project, its lanes and its quota, before the project itself is removed. Pending tokens are
    * cancelled. Returns the number of refreshes.
    */
   async removeAllOf(projectId: string): Promise<number> {
+    await this.reveals.deleteAllOf(projectId);
     let removed = 0;
     for (let batch = await this.list({ projectId }); batch.length > 0; batch = await this.list({ projectId })) {
       for (const { id, pending } of batch) {

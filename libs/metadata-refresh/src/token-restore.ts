@@ -12,6 +12,7 @@ import {
 } from '@app/token-store';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { insertResults } from './chunk-results.js';
+import { shareContent } from './content-lock.js';
 import { EventOutbox } from './event-outbox.js';
 import { nextFetchSeq } from './fetch-seq.js';
 import { InvalidHold, TokensNotFound } from './metadata-refresh.errors.js';
@@ -96,6 +97,7 @@ export class TokenRestore {
 
     const restoration = await retried(() =>
       inTransaction(this.em, async (em) => {
+        await shareContent(em, collection.id);
         // Before the number is drawn: no other fetch with a larger one can be written in between.
         await this.tokens.lockTokens(em, [token]);
         const { result, metadataVersion, changes, late } = await this.write(em, {

@@ -3,7 +3,7 @@ import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import type { Type } from '@nestjs/common';
 import type { RefreshApiExtras } from './refresh-api.options.js';
 
-const PROJECT_ROUTES = ['metadata-refreshes(/.*)?', 'limits(/.*)?'];
+const PROJECT_ROUTES = ['metadata-refreshes(/.*)?', 'limits(/.*)?', 'reveals(/.*)?'];
 const TOKEN_ROUTES = [
   'collections/[^/]+/metadata(/.*)?',
   'collections/[^/]+/traits(/.*)?',

@@ -27,6 +27,8 @@ import {
 } from './project-api/project-api-fallback.controller.js';
 import { RefreshControlController } from './project-api/refresh-control.controller.js';
 import { ESTIMATE_PATH, RefreshEstimateController } from './project-api/refresh-estimate.controller.js';
+import { RevealApiFallbackController } from './reveal-api/reveal-api-fallback.controller.js';
+import { REVEALS_PATH, RevealsController } from './reveal-api/reveals.controller.js';
 import { TokenApiFallbackController } from './token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from './token-api/token-attempts.controller.js';
 import { TokenRestoreController } from './token-api/token-restore.controller.js';
@@ -157,6 +159,8 @@ function controllersOf({
           mount(projectApiPath, REFRESHES_PATH, ProjectApiController),
           mount(projectApiPath, REFRESHES_PATH, RefreshControlController),
           mount(projectApiPath, REFRESHES_PATH, RefreshTokensController),
+          mount(projectApiPath, REVEALS_PATH, RevealsController),
+          mount(projectApiPath, REVEALS_PATH, RevealApiFallbackController),
           mount(projectApiPath, LIMITS_PATH, LimitsController),
           mount(projectApiPath, LIMITS_PATH, LimitsFallbackController),
           ...(exposeTokenRoutes

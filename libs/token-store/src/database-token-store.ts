@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { bigintArray, readingFrom, textArray, uuidArray } from '@app/database';
+import { bigintArray, inSnapshot, readingFrom, textArray, uuidArray } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { InvalidTokenId } from './token-store.errors.js';
@@ -142,12 +142,14 @@ export class DatabaseTokenStore extends TokenStore {
     const wanted = clamp(limit);
     const tokens: TokenRecord[] = [];
     let from = after === undefined ? null : [after];
-    do {
-      // The caller waits for a full page: one long lookup costs less than scans through the whole collection.
-      const page = await this.page(query, order, from, wanted - tokens.length, { maxPostings: Infinity });
-      tokens.push(...page.tokens);
-      from = page.next;
-    } while (from && tokens.length < wanted);
+    await inSnapshot(this.em, async (em) => {
+      do {
+        // The caller waits for a full page: one long lookup costs less than scans through the whole collection.
+        const page = await this.page(em, query, order, from, wanted - tokens.length, { maxPostings: Infinity });
+        tokens.push(...page.tokens);
+        from = page.next;
+      } while (from && tokens.length < wanted);
+    });
     return tokens;
   }
 
@@ -162,15 +164,17 @@ export class DatabaseTokenStore extends TokenStore {
     const order = tokenOrder(orderBy, direction);
     const place = beyond === undefined ? null : [beyond];
     const after = cursor === undefined ? place : parsePageCursor(order, cursor);
-    const { tokens, next } = await this.page(query, order, after, clamp(limit));
+    const { tokens, next } = await inSnapshot(this.em, (em) => this.page(em, query, order, after, clamp(limit)));
     return { tokens, next: next && formatPageCursor(order, next) };
   }
 
   override async pageUpdated(query: UpdatedTokensQuery): Promise<UpdatedTokensPage> {
-    return pageUpdatedTokens(this.em.fork(), { ...query, limit: clamp(query.limit) });
+    return inSnapshot(this.em, (em) => pageUpdatedTokens(em, { ...query, limit: clamp(query.limit) }));
   }
 
+  /** Tokens are found and read in one snapshot: they match the filters and are in order, whatever is written meanwhile. */
   private async page(
+    em: EntityManager,
     { collectionId, ...filters }: TokenQuery,
     order: PageOrder,
     after: readonly string[] | null,
@@ -180,21 +184,14 @@ export class DatabaseTokenStore extends TokenStore {
     // Tokens that have no metadata yet are listed as well, by their ids.
     const isPlain = !hasFilters(filters) && order.columns[0]!.name === 'token_id';
     const table = isPlain ? 'nft_metadata.tokens' : 'nft_metadata.token_search';
-    const { rows: found, next } = await this.search.find({
-      table,
-      collectionId,
-      order,
-      filters,
-      after,
-      limit,
-      ...options,
-    });
+    const search = { table, collectionId, order, filters, after, limit, ...options };
+    const { rows: found, next } = await this.search.find(search, em);
     const { rows } = await sql<TokenRow>`
       select ${tokenRecordColumns}
       from unnest(${found.map(({ id }) => id)}::bigint[]) with ordinality as found (id, place)
       join nft_metadata.tokens as token on token.id = found.id
       ${recordTables}
-      order by found.place`.execute(readingFrom(this.em).getKysely());
+      order by found.place`.execute(em.getKysely());
     return { tokens: rows.map(toTokenRecord), next };
   }
 

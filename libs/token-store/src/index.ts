@@ -42,6 +42,8 @@ export type {
   VersionQuery,
   VersionReference,
 } from './version-store.js';
+export { StagingStore } from './staging/staging-store.js';
+export type { StagedDocument, StagedPageQuery, StagedReveal } from './staging/staging-store.js';
 export type { HoldEnd, MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
 export type {
   Attribute,
@@ -80,6 +82,7 @@ export {
   InvalidTokenId,
   InvalidTraitRange,
   OrderNotSupported,
+  RevealsNotSupported,
   UnknownCollection,
   VersionsNotSupported,
 } from './token-store.errors.js';

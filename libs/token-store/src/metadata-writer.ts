@@ -32,6 +32,9 @@ type Change = Fetch & { changed: TokenMetadata };
  */
 @Injectable()
 export class MetadataWriter {
+  /** Changes of traits that are to be counted late, by the function that has received the work. */
+  private readonly deferred = new WeakMap<NonNullable<WriteOptions['defer']>, TraitChange[]>();
+
   constructor(
     private readonly traits: TraitIndex,
     private readonly search: SearchIndex,
@@ -80,9 +83,8 @@ export class MetadataWriter {
 
     const traitChanges = await this.writeContent(em, changes, options);
     if (traitChanges.length > 0) {
-      const count = () => this.traits.count(em, traitChanges);
-      if (defer) defer(count);
-      else await count();
+      if (defer) this.countLate(em, traitChanges, defer);
+      else await this.traits.count(em, traitChanges);
     }
     if (newest.length < writes.length) {
       const byToken = new Map(newest.map((write) => [keyOf(write), write]));
@@ -95,6 +97,22 @@ export class MetadataWriter {
     }
     if (onVersion) for (const [write, version] of versions) onVersion(write, version);
     return writes.map((write) => results.get(write)!);
+  }
+
+  /** In one statement for all writes of the transaction, which locks the rows of the traits in one order. */
+  private countLate(
+    em: EntityManager,
+    changes: readonly TraitChange[],
+    defer: NonNullable<WriteOptions['defer']>,
+  ): void {
+    const waiting = this.deferred.get(defer);
+    if (waiting) return void waiting.push(...changes);
+    const all = [...changes];
+    this.deferred.set(defer, all);
+    defer(() => {
+      this.deferred.delete(defer);
+      return this.traits.count(em, all);
+    });
   }
 
   /** Returns the fetches that are written. None, if something is unknown: all rows are to be locked in one order. */

@@ -95,3 +95,11 @@ export class VersionsNotSupported extends Error {
     super('This deployment keeps no versions of token records: its TokenStore comes without a VersionStore.');
   }
 }
+
+/** The host application keeps token records in a TokenStore of its own, and gave no StagingStore for them. */
+export class RevealsNotSupported extends Error {
+  override readonly name = 'RevealsNotSupported';
+  constructor() {
+    super('This deployment has no reveals: its TokenStore comes without a StagingStore.');
+  }
+}

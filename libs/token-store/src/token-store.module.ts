@@ -10,6 +10,9 @@ import { DatabaseTokenStore } from './database-token-store.js';
 import { DatabaseVersionStore } from './database-version-store.js';
 import { MetadataWriter } from './metadata-writer.js';
 import { NoVersionStore } from './no-version-store.js';
+import { DatabaseStagingStore } from './staging/database-staging-store.js';
+import { NoStagingStore } from './staging/no-staging-store.js';
+import { StagingStore } from './staging/staging-store.js';
 import { TokenSearch } from './search/token-search.js';
 import { SearchIndex } from './search/search-index.js';
 import { Stacks } from './stacks/stacks.js';
@@ -38,15 +41,24 @@ export interface TokenStoreExtras {
   tokenStore?: Provider<TokenStore>;
   /** A provider for the versions of the records in your own TokenStore. Without it, they have none. */
   versionStore?: Provider<VersionStore>;
+  /** A provider for documents that reveals of the records in your own TokenStore stage. Without it, there are no reveals. */
+  stagingStore?: Provider<StagingStore>;
 }
 
 const NAME = 'TokenStoreModule';
 // setExtras treats every name that is missing here as an option.
-const STANDARD_EXTRAS = { isGlobal: true, contextName: undefined, tokenStore: undefined, versionStore: undefined };
+const STANDARD_EXTRAS = {
+  isGlobal: true,
+  contextName: undefined,
+  tokenStore: undefined,
+  versionStore: undefined,
+  stagingStore: undefined,
+};
 const ENTITIES = [Collection];
 
 const GIVEN_TOKEN_STORE = Symbol('GivenTokenStore');
 const GIVEN_VERSION_STORE = Symbol('GivenVersionStore');
+const GIVEN_STAGING_STORE = Symbol('GivenStagingStore');
 
 const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   moduleName: 'TokenStore',
@@ -55,7 +67,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
   .setClassMethodName('forRoot')
   .setExtras<TokenStoreExtras>(STANDARD_EXTRAS, (module, given) => {
     checkNames(NAME, module, given, { options: [], extras: Object.keys(STANDARD_EXTRAS) });
-    const { isGlobal = true, contextName, tokenStore, versionStore } = given;
+    const { isGlobal = true, contextName, tokenStore, versionStore, stagingStore } = given;
     // Registers the entities for `autoLoadEntities`. The module that it returns has repositories, which are not needed.
     MikroOrmModule.forFeature(ENTITIES, contextName);
     return {
@@ -65,6 +77,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
         ...(module.imports ?? []),
         ...(tokenStore ? [givenByHost(GIVEN_TOKEN_STORE, tokenStore, module.imports)] : []),
         ...(versionStore ? [givenByHost(GIVEN_VERSION_STORE, versionStore, module.imports)] : []),
+        ...(stagingStore ? [givenByHost(GIVEN_STAGING_STORE, stagingStore, module.imports)] : []),
       ],
       providers: [
         ...(module.providers ?? []),
@@ -75,6 +88,9 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
         versionStore
           ? { provide: VersionStore, useExisting: GIVEN_VERSION_STORE }
           : { provide: VersionStore, useClass: tokenStore ? NoVersionStore : DatabaseVersionStore },
+        stagingStore
+          ? { provide: StagingStore, useExisting: GIVEN_STAGING_STORE }
+          : { provide: StagingStore, useClass: tokenStore ? NoStagingStore : DatabaseStagingStore },
       ],
     };
   })
@@ -97,7 +113,17 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<object>({
     TraitRecount,
     VersionRetention,
   ],
-  exports: [CollectionProfiles, Collections, Stacks, StackWriter, TokenSearch, TokenStore, TraitRecount, VersionStore],
+  exports: [
+    CollectionProfiles,
+    Collections,
+    Stacks,
+    StackWriter,
+    StagingStore,
+    TokenSearch,
+    TokenStore,
+    TraitRecount,
+    VersionStore,
+  ],
 })
 export class TokenStoreModule extends ConfigurableModuleClass {
   static override forRoot(options: TokenStoreExtras = {}): DynamicModule {
@@ -108,7 +134,7 @@ export class TokenStoreModule extends ConfigurableModuleClass {
 /** Provides the class in a module of its own, where an injected EntityManager is that of the host application. */
 function givenByHost(
   token: symbol,
-  provider: Provider<TokenStore> | Provider<VersionStore>,
+  provider: Provider<TokenStore> | Provider<VersionStore> | Provider<StagingStore>,
   imports: DynamicModule['imports'] = [],
 ): DynamicModule {
   return {

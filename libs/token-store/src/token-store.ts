@@ -114,7 +114,8 @@ export interface WriteOptions {
   onVersion?: ((write: MetadataWrite, version: number) => void) | undefined;
   /**
    * Receives the part of the write that locks rows which many transactions want, the trait counts: run it once, late in the
-   * same transaction. Without `defer` it runs at once.
+   * same transaction. Several writes of a transaction that are given the same function defer one piece of work. Without `defer` it runs
+   * at once.
    */
   defer?: ((work: () => Promise<void>) => void) | undefined;
   /** Whether a document that is replaced is kept, so that its version can be read and restored. Default: true. */

@@ -12,6 +12,7 @@ import {
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { insertResults } from '../chunk-results.js';
+import { shareContent } from '../content-lock.js';
 import { EventOutbox, type RecordedChange } from '../event-outbox.js';
 import { nextFetchSeq } from '../fetch-seq.js';
 import { KeyedMutex } from '../keyed-mutex.js';
@@ -88,7 +89,7 @@ export class PushTransaction {
     });
   }
 
-  /** The order of locks: records, stacks, trait counts, and at last the rows that most transactions want. */
+  /** The order of locks: the content of the collection, records, stacks, trait counts, and at last the rows that most transactions want. */
   private async attempt(push: NewPush, work: (open: OpenPush) => Promise<void>): Promise<PushReceipt> {
     const { refreshId, projectId, collection, tokensPerHour, charge } = push;
     const { quota, counts } = await inTransaction(this.em, async (em) => {
@@ -140,6 +141,7 @@ export class OpenPush {
       push,
       tokenIds.map((tokenId) => ({ tokenId })),
     );
+    await shareContent(em, collection.id);
     await parts.tokens.lockTokens(em, references);
     const unknown = await parts.tokens.findUnknown(em, collection.id, tokenIds);
     if (unknown.length > 0) throw new TokensNotFound(unknown);

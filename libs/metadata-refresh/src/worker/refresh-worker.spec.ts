@@ -11,6 +11,7 @@ import type { RefreshQueue } from '../refresh-queue.js';
 import type { CollectionRecords } from '../collection-records/collection-records.js';
 import type { EndedHolds } from '../ended-holds.js';
 import type { RefreshSweep } from '../refresh-sweep.js';
+import type { RevealSweep } from '../reveals/reveal-sweep.js';
 import type { HostUsage, HostWorkers } from './host-workers.js';
 import { WorkerMetrics } from '../worker-metrics.js';
 import type { RefreshListener } from './refresh-listener.js';
@@ -108,6 +109,7 @@ function aWorker(...tokenIds: string[]) {
     new BulkPause(),
     { poll: () => {}, continueStopped: async () => {} } as unknown as RefreshSweep,
     { poll: () => {}, release: async () => 0 } as unknown as EndedHolds,
+    { poll: () => {}, continueDue: async () => {} } as unknown as RevealSweep,
     { record: () => {}, start: () => {}, save: async () => {}, stop: async () => {} } as unknown as WorkerReports,
     { poll: () => {}, run: async () => {} } as unknown as CollectionRecords,
     metadataRefreshOptions.complete({}),

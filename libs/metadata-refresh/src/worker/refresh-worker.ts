@@ -10,6 +10,7 @@ import { RefreshQueue } from '../refresh-queue.js';
 import { CollectionRecords } from '../collection-records/collection-records.js';
 import { EndedHolds } from '../ended-holds.js';
 import { RefreshSweep } from '../refresh-sweep.js';
+import { RevealSweep } from '../reveals/reveal-sweep.js';
 import { WorkerMetrics } from '../worker-metrics.js';
 import { BatchCompleter } from './batch-completer.js';
 import { ClaimDemand } from './claim-demand.js';
@@ -83,6 +84,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     private readonly bulkPause: BulkPause,
     private readonly sweep: RefreshSweep,
     private readonly endedHolds: EndedHolds,
+    private readonly revealSweep: RevealSweep,
     private readonly reports: WorkerReports,
     private readonly collectionRecords: CollectionRecords,
     @Inject(METADATA_REFRESH_CONFIG) config: MetadataRefreshConfig,
@@ -157,7 +159,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   /**
    * Polls for due tokens: immediately if the worker is idle, else once a second. This finds retries, and refreshes whose
    * notification was lost: call it about every second. Also looks for refreshes that were paused, resumed or cancelled, for holds that
-   * have ended, and for records of collections that are to be read.
+   * have ended, for reveals that are due, and for records of collections that are to be read.
    */
   wake(): void {
     if (this.state !== 'running') return;
@@ -165,6 +167,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
     this.listener.keepListening();
     this.sweep.poll();
     this.endedHolds.poll();
+    this.revealSweep.poll();
     this.collectionRecords.poll();
     this.claimer.releaseLate();
     this.claimer.pollIfDue({ isBusy: this.hasTokens });
@@ -176,6 +179,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
   /** Works until nothing is due. For hosts that schedule work themselves, and for tests. Throws database errors. */
   async runOnce(): Promise<void> {
     if (this.stopped) await this.stopped;
+    await this.revealSweep.continueDue();
     await this.sweep.continueStopped();
     await this.endedHolds.release();
     await this.collectionRecords.run();

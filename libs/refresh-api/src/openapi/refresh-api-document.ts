@@ -42,6 +42,7 @@ export function createRefreshApiDocument(
       'Project API',
       'Refreshes in the wire format of Immutable X, with a signature of the owner’s wallet or an API key.',
     )
+    .addTag('Reveals', 'Documents that are fetched ahead, looked at, and shown all at once.')
     .addTag('Partner API', 'Refreshes in the wire format of Mavis Market, with an API key.')
     .addTag('zkEVM API', 'Metadata that is pushed, and reads, in the wire format of Immutable zkEVM.')
     .addTag('Tokens', 'Token records and traits, as listing pages show them, and the attempts to fetch a token.')

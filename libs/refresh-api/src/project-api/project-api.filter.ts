@@ -5,6 +5,7 @@ import {
   HoldNotFound,
   InvalidHold,
   IdempotencyKeyReused,
+  InvalidReveal,
   InvalidSchedule,
   MetadataRefreshService,
   NothingToRetry,
@@ -13,6 +14,10 @@ import {
   RefreshAlreadyCompleted,
   RefreshCancelled,
   RefreshNotFound,
+  RevealEnded,
+  RevealInProgress,
+  RevealNotFound,
+  RevealNotReady,
   ScheduledRefreshesExceeded,
   SelectionEmpty,
   SelectionTooLarge,
@@ -30,6 +35,7 @@ import {
   CollectionFull,
   InvalidCollection,
   InvalidSelection,
+  RevealsNotSupported,
   UnknownCollection,
   VersionsNotSupported,
 } from '@app/token-store';
@@ -61,7 +67,7 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof InvalidRequest) return errorResponse(400, 'input_validation_failed', error.message);
     if (error instanceof TokensPerRequestExceeded || error instanceof TooManyTokensToValidate)
       return errorResponse(400, 'input_validation_failed', `token_ids: ${error.message}`);
-    if (error instanceof InvalidSelection || error instanceof InvalidSchedule)
+    if (error instanceof InvalidSelection || error instanceof InvalidSchedule || error instanceof InvalidReveal)
       return errorResponse(400, 'input_validation_failed', error.message);
     if (error instanceof SelectionEmpty) return errorResponse(400, 'selection_empty', error.message);
     if (error instanceof SelectionTooLarge) return errorResponse(400, 'selection_too_large', error.message);
@@ -76,6 +82,11 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof RefreshNotFound) return errorResponse(404, 'refresh_not_found', error.message);
     if (error instanceof RefreshAlreadyCompleted) return errorResponse(409, 'refresh_completed', error.message);
     if (error instanceof RefreshCancelled) return errorResponse(409, 'refresh_cancelled', error.message);
+    if (error instanceof RevealNotFound) return errorResponse(404, 'reveal_not_found', error.message);
+    if (error instanceof RevealInProgress)
+      return errorResponse(409, 'reveal_in_progress', error.message, error.revealId);
+    if (error instanceof RevealNotReady) return errorResponse(409, 'reveal_not_ready', error.message);
+    if (error instanceof RevealEnded) return errorResponse(409, 'reveal_ended', error.message);
     if (error instanceof NothingToRetry) return errorResponse(409, 'nothing_to_retry', error.message);
     if (error instanceof ResourceNotFound) return errorResponse(404, error.code, error.message);
     if (error instanceof TokensNotFound) return errorResponse(404, 'token_not_found', error.message);
@@ -83,7 +94,8 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof HoldNotFound) return errorResponse(404, 'hold_not_found', error.message);
     if (error instanceof VersionNotFound) return errorResponse(404, 'version_not_found', error.message);
     if (error instanceof VersionNotKept) return errorResponse(410, 'version_not_kept', error.message);
-    if (error instanceof VersionsNotSupported) return errorResponse(501, 'not_supported', error.message);
+    if (error instanceof VersionsNotSupported || error instanceof RevealsNotSupported)
+      return errorResponse(501, 'not_supported', error.message);
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }

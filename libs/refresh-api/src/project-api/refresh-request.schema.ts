@@ -21,8 +21,8 @@ const rangeSchema = z
 const statuses = SELECTABLE_STATUSES.map((status) => `"${status}"`).join(', ');
 const statusRule = `must be a list of one or more of ${statuses}`;
 
-/** Fields that Immutable X does not have. */
-const additions = {
+/** What can be selected instead of a list of ids. */
+const selectionFields = {
   tokens: z
     .array(rangeSchema, { error: 'must be a list of ranges: [{"from": "1", "to": "5000"}]' })
     .min(1, { error: 'must have at least one range' })
@@ -50,6 +50,11 @@ const additions = {
     description: 'With `all`: only tokens without a successful fetch since then.',
     examples: ['2026-11-01T00:00:00Z'],
   }),
+};
+
+/** Fields that Immutable X does not have. */
+const additions = {
+  ...selectionFields,
   not_before: timeSchema.optional().meta({
     description:
       'The refresh begins then, at most 30 days ahead, and counts towards the hour in which it begins. If that hour has no room for all of it, it waits for the next one. Absent: at once.',
@@ -61,7 +66,8 @@ const additions = {
     .meta({ description: '`low`: when no other refresh of the project waits for the same metadata host.' }),
 };
 
-const fields = {
+/** The tokens of one collection that a request wants. */
+export const wantedFields = {
   collection_address: collectionAddressSchema.meta({
     description: 'Contract address, in any case; a mixed-case address must have a valid EIP-55 checksum.',
     examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'],
@@ -71,12 +77,13 @@ const fields = {
       "The tokens to refresh: at most the project's limit for a request, 1,000 by default. A repeated id counts once.",
     examples: [['1', '2', '115792089237316195423570985008687907853269984665640564039457584007913129639935']],
   }),
-  ...additions,
+  ...selectionFields,
 };
+const fields = { ...wantedFields, ...additions };
 
-type Fields = { [Name in keyof typeof fields]?: z.output<(typeof fields)[Name]> | undefined } & {
-  collection_address: string;
-};
+type Output<Shape extends z.ZodRawShape> = { [Name in keyof Shape]?: z.output<Shape[Name]> | undefined };
+type WantedFields = Output<typeof wantedFields> & { collection_address: string };
+type Fields = WantedFields & Output<typeof additions>;
 
 /**
  * The body of a request for a refresh. With fields of the public wire format alone, unknown fields are ignored; with one of our
@@ -90,14 +97,15 @@ export const createRefreshSchema = z
     if (unknown.length === 0 || !names.some((name) => name in additions)) return;
     context.addIssue({ code: 'custom', message: unknownInput(unknown, Object.keys(fields), 'a field') });
   })
-  .superRefine(checkCombination)
+  .superRefine(checkWanted)
   .transform(toRequest);
 export type CreateRefresh = z.output<typeof createRefreshSchema>;
 
 /** The same body, without unknown fields. */
-export const estimateSchema = strictObject(fields, 'a field').superRefine(checkCombination).transform(toRequest);
+export const estimateSchema = strictObject(fields, 'a field').superRefine(checkWanted).transform(toRequest);
 
-function checkCombination(body: Fields, context: z.RefinementCtx): void {
+/** The fields that are sent say one thing. */
+export function checkWanted(body: WantedFields, context: z.RefinementCtx): void {
   const issue = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', message, path });
   const wanted = (['token_ids', 'tokens', 'all'] as const).filter((name) => body[name] !== undefined);
   if (wanted.length === 0) issue('must be a list of token ids; or send tokens or all instead', 'token_ids');
@@ -109,14 +117,17 @@ function checkCombination(body: Fields, context: z.RefinementCtx): void {
 
 function toRequest(body: Fields) {
   return {
-    collectionAddress: body.collection_address,
-    ...wantedTokens(body),
+    ...toWanted(body),
     ...(body.not_before !== undefined && { notBefore: body.not_before }),
     ...(body.priority !== undefined && { priority: body.priority }),
   } satisfies RefreshRequest;
 }
 
-function wantedTokens({ token_ids, tokens, status, not_refreshed_since }: Fields) {
+export function toWanted(body: WantedFields) {
+  return { collectionAddress: body.collection_address, ...wantedTokens(body) };
+}
+
+function wantedTokens({ token_ids, tokens, status, not_refreshed_since }: WantedFields) {
   if (token_ids) return { tokenIds: token_ids };
   if (tokens) return { selection: { ranges: tokens } };
   return {

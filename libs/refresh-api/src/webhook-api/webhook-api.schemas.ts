@@ -6,13 +6,15 @@ import { urlSchema } from '../url.schema.js';
 import { withoutBody } from '../without-body.js';
 import { triggersSchema } from './triggers.schema.js';
 
-const eventsRule = `must be a list of ${METADATA_EVENT_TYPES.join(' and ')}`;
+const eventsRule = `must be a list of one or more of ${METADATA_EVENT_TYPES.join(', ')}`;
 const url = urlSchema.meta({
   description: '`https:`, to a public address.',
   examples: ['https://partner.example/hook'],
 });
 const events = z
-  .array(z.enum(METADATA_EVENT_TYPES, { error: `must be ${METADATA_EVENT_TYPES.join(' or ')}` }), { error: eventsRule })
+  .array(z.enum(METADATA_EVENT_TYPES, { error: `must be one of ${METADATA_EVENT_TYPES.join(', ')}` }), {
+    error: eventsRule,
+  })
   .min(1, { error: eventsRule })
   .meta({ description: 'Default: all event types.' });
 

@@ -1,7 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import { inTransaction } from '@app/database';
+import { inSnapshot } from '@app/database';
 import { collectionMarker, queryNgrams, searchText } from './name-key.js';
 import type { PageOrder } from './page-cursor.js';
 import { resolveConditions, type TokenFilters, type TraitCondition } from './trait-filter.js';
@@ -65,14 +65,18 @@ const MAX_COMPARISONS = 2_000_000;
 export class TokenSearch {
   constructor(private readonly em: EntityManager) {}
 
-  /** Throws InvalidTraitRange. */
-  async find(query: PageQuery): Promise<FoundPage> {
-    const { collectionId, filters } = query;
-    const conditions = await resolveConditions(this.em.fork(), collectionId, filters);
+  /**
+   * With `em`, in the transaction of the caller, who reads the rows in the same snapshot: `inSnapshot`. Its planner settings are then those
+   * for rows that are found by their keys. Throws InvalidTraitRange.
+   */
+  async find(query: PageQuery, em?: EntityManager): Promise<FoundPage> {
+    if (!em) return inSnapshot(this.em, (own) => this.find(query, own));
+    const conditions = await resolveConditions(em, query.collectionId, query.filters);
     if (conditions === null) return { rows: [], next: null };
     const search = new Search(query, conditions);
-    // Planner settings are local to the transaction, so they reach no other client behind a pooler.
-    return inTransaction(this.em, (em) => search.run(em));
+    const found = await search.run(em);
+    await search.planKeys(em);
+    return found;
   }
 }
 
@@ -235,7 +239,12 @@ class Search {
     return sql`row.name_ngrams @> ${this.nameNgrams}::integer[]`;
   }
 
-  /** Planner settings until the end of the transaction. */
+  /** An ordered scan has the settings for reads by key; those of an index lookup forbid them. */
+  async planKeys(em: EntityManager): Promise<void> {
+    if (this.plannedFor === 'lookup') await this.plan(em, 'scan');
+  }
+
+  /** Planner settings until the end of the transaction, so that they reach no other client behind a pooler. */
   private async plan(em: EntityManager, way: keyof typeof PLANNER_SETTINGS): Promise<void> {
     if (this.plannedFor === way) return;
     this.plannedFor = way;

@@ -1,0 +1,58 @@
+import { Migration } from '@mikro-orm/migrations';
+
+/** Reveals: documents that are fetched ahead, and published together. */
+export class RevealsMigration extends Migration {
+  override up(): void {
+    this.addSql(`set local lock_timeout = '2s'`);
+    // A collection has one open reveal at a time. Its state for readers (staging, staged, publishing) follows from `job` and from the
+    // tokens of its refreshes that are pending. refresh_id: the refresh that stages it; retries of that one are in refreshes.reveal_id.
+    // total: tokens of that refresh. staged: its tokens that have a staged document. job: what is to be done now. While there is one,
+    // no token of the collection is claimed. due_at: when the reveal is looked at next; null: never. blocked_reason: why it could not
+    // be published when its time had come, or when all tokens were processed. failures: of the job, in a row. updated and the next three:
+    // what became of the staged documents.
+    this.addSql(`
+      create table nft_metadata.reveals (
+        id uuid primary key,
+        project_id text not null,
+        collection_id uuid not null,
+        collection_address text not null,
+        refresh_id uuid not null unique,
+        state text not null default 'open' check (state in ('open', 'published', 'cancelled', 'expired')),
+        job text check (job in ('publish', 'revert')),
+        publish text not null check (publish in ('manual', 'when_complete', 'at')),
+        publish_at timestamptz,
+        min_succeeded numeric not null check (min_succeeded > 0 and min_succeeded <= 1),
+        total integer not null check (total > 0),
+        staged integer not null default 0 check (staged >= 0),
+        created_at timestamptz not null,
+        expires_at timestamptz not null,
+        ended_at timestamptz,
+        due_at timestamptz,
+        blocked_at timestamptz,
+        blocked_reason text,
+        failures integer not null default 0,
+        updated integer,
+        unchanged integer,
+        superseded integer,
+        missing integer,
+        check ((publish = 'at') = (publish_at is not null)),
+        check ((state = 'open') = (ended_at is null)),
+        check ((blocked_at is null) = (blocked_reason is null))
+      ) with (fillfactor = 80)`);
+    this.addSql(`create unique index reveals_open on nft_metadata.reveals (collection_id) where state = 'open'`);
+    this.addSql(`create index reveals_project on nft_metadata.reveals (project_id, created_at desc, id desc)`);
+    // What is to be looked at: few rows, which are read once a second.
+    this.addSql(`create index reveals_due on nft_metadata.reveals (due_at) where due_at is not null`);
+    this.addSql(`create index reveals_job on nft_metadata.reveals (collection_id) where job is not null`);
+
+    // The reveal for which it stages documents; null: it writes records.
+    this.addSql(`alter table nft_metadata.refreshes add column reveal_id uuid`);
+    this.addSql(`
+      create index refreshes_reveal on nft_metadata.refreshes (reveal_id) where reveal_id is not null`);
+  }
+
+  override down(): void {
+    this.addSql(`alter table nft_metadata.refreshes drop column reveal_id`);
+    this.addSql(`drop table nft_metadata.reveals`);
+  }
+}

@@ -1,0 +1,63 @@
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
+import { RevealEnded } from './reveals.errors.js';
+import type { RevealState } from './reveal.js';
+
+/** For `where` on `reveals`: whether it takes documents. */
+const isOpen = sql`state = 'open' and job is null and expires_at > now()`;
+
+/** Those of these reveals that still take documents: they are neither published, cancelled nor expired, nor being published. */
+export async function findOpenReveals(em: EntityManager, revealIds: readonly string[]): Promise<Set<string>> {
+  if (revealIds.length === 0) return new Set();
+  const { rows } = await sql<{ id: string }>`
+    select id from nft_metadata.reveals
+    where id = any(${[...new Set(revealIds)]}::uuid[]) and ${isOpen}`.execute(em.getKysely());
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** Adds to the numbers of staged tokens. Call it after the refreshes are locked, in the transaction that stages the documents. */
+export async function countStaged(em: EntityManager, staged: ReadonlyMap<string, number>): Promise<void> {
+  if (staged.size === 0) return;
+  // In the order of their ids, so that two transactions cannot deadlock.
+  const ids = [...staged.keys()].toSorted();
+  await sql`
+    with locked as (
+      select id from nft_metadata.reveals where id = any(${ids}::uuid[]) order by id for no key update
+    )
+    update nft_metadata.reveals as reveal set staged = reveal.staged + count.tokens
+    from unnest(${ids}::uuid[], ${ids.map((id) => staged.get(id)!)}::int[]) as count (id, tokens)
+    where reveal.id = count.id and reveal.id = any(array(select id from locked))`.execute(em.getKysely());
+}
+
+/**
+ * Whether a retry of a refresh that staged documents stages its documents too, inside the transaction that accepts it. False: the reveal is
+ * published, and the retry is a refresh like others. Throws RevealEnded when the documents of the reveal are gone, or are being published.
+ */
+export async function joinReveal(em: EntityManager, revealId: string): Promise<boolean> {
+  const { rows } = await sql<{ isJoined: boolean; state: RevealState | 'open' }>`
+    with joined as (
+      update nft_metadata.reveals set blocked_at = null, blocked_reason = null where id = ${revealId}::uuid and ${isOpen}
+      returning id
+    )
+    select exists (select from joined) as "isJoined",
+      case when job = 'publish' then 'publishing' when state = 'open' then 'expired' else state end as state
+    from nft_metadata.reveals where id = ${revealId}::uuid`.execute(em.getKysely());
+  const [reveal] = rows;
+  if (reveal?.isJoined) return true;
+  // Without a row: it had ended, and retention has deleted it.
+  if (!reveal || reveal.state === 'published') return false;
+  throw new RevealEnded({ id: revealId, state: reveal.state as RevealState });
+}
+
+/** A refresh of each of these reveals is completed: the sweep looks at them at once. */
+export async function wakeReveals(em: EntityManager, revealIds: readonly string[]): Promise<void> {
+  if (revealIds.length === 0) return;
+  const ids = [...new Set(revealIds)];
+  await sql`
+    with locked as (
+      select id from nft_metadata.reveals where id = any(${ids}::uuid[]) order by id for no key update
+    )
+    update nft_metadata.reveals set due_at = now() where id = any(array(select id from locked)) and due_at > now()`.execute(
+    em.getKysely(),
+  );
+}

@@ -1,0 +1,128 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable } from '@nestjs/common';
+import { sql, type RawBuilder } from 'kysely';
+import { toPage, type Page, type PageRequest } from '../page.js';
+import { timestamp } from '../timestamp.js';
+import { requiredTokens, type Reveal, type RevealReference } from './reveal.js';
+import { RevealNotFound } from './reveals.errors.js';
+
+/** A reveal with what only the service itself needs. */
+export interface RevealRow extends Reveal {
+  /** What is to be done now; null: nothing. */
+  job: 'publish' | 'revert' | null;
+  /** Of the job, in a row. */
+  failures: number;
+  /** The time of the database. */
+  now: string;
+  /** Whether it has a time, and that has come. */
+  isPublishDue: boolean;
+}
+
+/** Of the reveal as it is in the table. */
+type StoredReveal = Omit<RevealRow, 'isReady'>;
+
+/** For a statement on `reveals as reveal`, with `joinRefreshes`. */
+const revealColumns = sql`
+  reveal.id, reveal.project_id as "projectId", reveal.collection_id as "collectionId",
+  reveal.collection_address as "collectionAddress", reveal.refresh_id as "refreshId",
+  case
+    when reveal.state <> 'open' then reveal.state
+    when reveal.job = 'publish' then 'publishing'
+    when reveal.expires_at <= now() then 'expired'
+    when refreshes.pending > 0 then 'staging'
+    else 'staged'
+  end as state,
+  reveal.publish, ${timestamp('reveal.publish_at')} as "publishAt", reveal.min_succeeded::float8 as "minSucceeded",
+  reveal.total, reveal.staged, refreshes.pending::int as pending,
+  -- Two retries may have the same token.
+  greatest(0, reveal.total - reveal.staged - refreshes.pending)::int as failed,
+  reveal.job, reveal.failures, ${timestamp('now()')} as now, coalesce(reveal.publish_at <= now(), false) as "isPublishDue",
+  case when reveal.blocked_at is not null then jsonb_build_object(
+    'since', ${timestamp('reveal.blocked_at')}, 'reason', reveal.blocked_reason
+  ) end as blocked,
+  case when reveal.updated is not null then jsonb_build_object(
+    'updated', reveal.updated, 'unchanged', reveal.unchanged, 'superseded', reveal.superseded, 'missing', reveal.missing
+  ) end as outcome,
+  ${timestamp('reveal.created_at')} as "createdAt", ${timestamp('reveal.expires_at')} as "expiresAt",
+  ${timestamp('reveal.ended_at')} as "endedAt"`;
+
+/** The tokens of a reveal that are pending in one of its refreshes: few rows, whatever the number of tokens. */
+const joinRefreshes = sql`
+  cross join lateral (
+    select coalesce(sum(total - succeeded - failed - cancelled), 0) as pending
+    from nft_metadata.refreshes where reveal_id = reveal.id
+  ) as refreshes`;
+
+/** Selects reveals of a project. */
+export interface RevealListFilter {
+  projectId?: string | undefined;
+  collectionAddress?: string | undefined;
+}
+
+/** Reads reveals. */
+@Injectable()
+export class RevealReader {
+  constructor(private readonly em: EntityManager) {}
+
+  /** Throws RevealNotFound. */
+  get(reference: RevealReference, em = this.em.fork()): Promise<RevealRow> {
+    return this.read(em, reference);
+  }
+
+  /** The same, and locks its row until the end of the caller's transaction. */
+  lock(em: EntityManager, reference: RevealReference): Promise<RevealRow> {
+    return this.read(em, reference, sql`for no key update of reveal`);
+  }
+
+  private async read(
+    em: EntityManager,
+    { revealId, projectId }: RevealReference,
+    lock: RawBuilder<unknown> = sql``,
+  ): Promise<RevealRow> {
+    const { rows } = await sql<StoredReveal>`
+      select ${revealColumns} from nft_metadata.reveals as reveal ${joinRefreshes}
+      where reveal.id = ${parseRevealId(revealId)}::uuid
+        and (${projectId ?? null}::text is null or reveal.project_id = ${projectId ?? null}::text)
+      ${lock}`.execute(em.getKysely());
+    if (!rows[0]) throw new RevealNotFound(revealId);
+    return toReveal(rows[0]);
+  }
+
+  /** Of one project or of all, newest first. */
+  async list({ limit, after, projectId, collectionAddress }: PageRequest & RevealListFilter): Promise<Page<RevealRow>> {
+    const conditions = [sql`true`];
+    if (projectId !== undefined) conditions.push(sql`project_id = ${projectId}`);
+    if (collectionAddress) conditions.push(sql`collection_address = ${collectionAddress.toLowerCase()}`);
+    if (after) conditions.push(sql`(created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)`);
+    const { rows } = await sql<StoredReveal>`
+      select ${revealColumns}
+      from (
+        select * from nft_metadata.reveals where ${sql.join(conditions, sql` and `)}
+        order by created_at desc, id desc
+        limit ${limit + 1}
+      ) as reveal ${joinRefreshes}
+      order by reveal.created_at desc, reveal.id desc`.execute(this.em.fork().getKysely());
+    return toPage(rows.map(toReveal), limit);
+  }
+
+  /** The reveal that a refresh stages documents for; null: none. */
+  async findByRefresh(refreshId: string): Promise<string | null> {
+    const { rows } = await sql<{ revealId: string | null }>`
+      select reveal_id as "revealId" from nft_metadata.refreshes where id = ${refreshId}::uuid`.execute(
+      this.em.fork().getKysely(),
+    );
+    return rows[0]?.revealId ?? null;
+  }
+}
+
+function toReveal(stored: StoredReveal): RevealRow {
+  const { state, pending, staged } = stored;
+  const isOpen = state === 'staging' || state === 'staged';
+  return { ...stored, isReady: isOpen && pending === 0 && staged >= requiredTokens(stored) };
+}
+
+/** Throws RevealNotFound for a malformed id. */
+function parseRevealId(revealId: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(revealId)) throw new RevealNotFound(revealId);
+  return revealId;
+}

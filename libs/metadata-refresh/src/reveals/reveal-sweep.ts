@@ -1,0 +1,227 @@
+import { describeDatabaseError, inTransaction } from '@app/database';
+import { StagingStore } from '@app/token-store';
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
+import { sql, type RawBuilder } from 'kysely';
+import { BackgroundPass } from '../background-pass.js';
+import { EventOutbox } from '../event-outbox.js';
+import { RefreshAlreadyCompleted, RefreshNotFound } from '../metadata-refresh.errors.js';
+import { RefreshControl } from '../refresh-control.js';
+import { RevealPublication } from './reveal-publication.js';
+import { RevealReader, type RevealRow } from './reveal-reader.js';
+import type { BlockedReason } from './reveal.js';
+
+/** Reveals that one process works on in turns. */
+const REVEALS_PER_PASS = 16;
+/** A process that dies leaves its reveals to others after this time. Each step renews it. */
+const LEASE = sql`interval '10 seconds'`;
+/** The next look at a reveal whose tokens are still held by workers. */
+const NEXT_LOOK = sql`interval '1 second'`;
+/** Staged documents that one statement deletes. */
+const DELETE_BATCH_SIZE = 1000;
+
+/** Failures of a publication in a row, after which it is given up. */
+const MAX_FAILURES = 5;
+
+/**
+ * Does what is due of reveals: publishes them, says when one cannot be published, lets them expire, and deletes the documents of those
+ * that have ended. Any process may run it, and several may at the same time: `reveals.due_at` says which reveals are due, and a process
+ * that works on one moves it ahead for a few seconds. So a process that dies leaves its work to the next one. Without such reveals, a pass
+ * is one look into an index.
+ */
+@Injectable()
+export class RevealSweep implements BeforeApplicationShutdown {
+  private readonly logger = new Logger('MetadataRefresh');
+  private readonly background = new BackgroundPass(
+    () => this.pass(),
+    (error) => this.logger.warn({ msg: 'sweep of reveals failed', error: describeDatabaseError(error) }),
+  );
+
+  constructor(
+    private readonly em: EntityManager,
+    private readonly reader: RevealReader,
+    private readonly staging: StagingStore,
+    private readonly refreshes: RefreshControl,
+    private readonly publication: RevealPublication,
+    @Optional() private readonly outbox?: EventOutbox,
+  ) {}
+
+  /** Works in the background on what is due. Logs errors: another process, or the next call, continues. */
+  wake(): void {
+    this.background.wake();
+  }
+
+  /** The same, at most once a second. */
+  poll(): void {
+    this.background.poll();
+  }
+
+  /** Works until nothing is due. Throws database errors. */
+  continueDue(): Promise<void> {
+    return this.background.run();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.background.stop();
+  }
+
+  /** Takes what is due, and makes one step of each reveal in turns. */
+  private async pass(): Promise<void> {
+    const taken = new Set<string>();
+    for (;;) {
+      for (const id of await this.take(REVEALS_PER_PASS - taken.size)) taken.add(id);
+      if (taken.size === 0) return;
+      for (const id of taken) {
+        if (this.background.isStopped) return;
+        if (!(await this.step(id))) taken.delete(id);
+      }
+    }
+  }
+
+  private async take(limit: number): Promise<string[]> {
+    if (limit <= 0) return [];
+    const { rows } = await sql<{ id: string }>`
+      update nft_metadata.reveals set due_at = now() + ${LEASE}
+      where id = any(array(
+        select id from nft_metadata.reveals
+        where due_at <= now()
+        order by due_at
+        limit ${limit}
+        for no key update skip locked
+      ))
+      returning id`.execute(this.em.fork().getKysely());
+    return rows.map(({ id }) => id);
+  }
+
+  /** Returns whether there is more to do now. */
+  private async step(revealId: string): Promise<boolean> {
+    const decided = await inTransaction(this.em, (em) => this.decide(em, revealId));
+    if (!decided) return false;
+    if (decided.endedAt !== null) return this.clear(decided);
+    return this.publish(decided);
+  }
+
+  /**
+   * Returns a reveal that is to be published now, or that has ended. A completion that changes what is read here locks the row late: it is
+   * either seen, or makes the reveal due again afterwards.
+   */
+  private async decide(em: EntityManager, revealId: string): Promise<RevealRow | null> {
+    const reveal = await this.lock(em, revealId);
+    if (!reveal || reveal.endedAt !== null || reveal.job === 'publish') return reveal;
+    if (reveal.state === 'expired') return this.expire(em, reveal);
+    if (isPublicationDue(reveal)) {
+      if (reveal.isReady) {
+        await set(em, reveal, sql`job = 'publish'`);
+        return reveal;
+      }
+      await this.block(em, reveal, reveal.pending > 0 ? 'pending' : 'not_enough_staged');
+    }
+    await set(em, reveal, sql`due_at = case when publish_at > now() then publish_at else expires_at end`);
+    return null;
+  }
+
+  /** Returns whether it is published. If not, or if the process dies, it is due again when its lease is over. */
+  private async publish(reveal: RevealRow): Promise<boolean> {
+    try {
+      return await this.publication.publish(reveal.id);
+    } catch (error) {
+      const { id: revealId, projectId, collectionAddress } = reveal;
+      const description = describeDatabaseError(error);
+      this.logger.error({ msg: 'reveal not published', revealId, projectId, collectionAddress, error: description });
+      await inTransaction(this.em, (em) => this.countFailure(em, revealId));
+      return false;
+    }
+  }
+
+  /** Of an error that lasts, it must not keep the collection from being refreshed. */
+  private async countFailure(em: EntityManager, revealId: string): Promise<void> {
+    const reveal = await this.lock(em, revealId);
+    if (reveal?.job !== 'publish') return;
+    const isGivenUp = reveal.failures + 1 >= MAX_FAILURES;
+    if (!isGivenUp) return set(em, reveal, sql`failures = failures + 1`);
+    await set(em, reveal, sql`failures = 0, job = null, publish = 'manual', publish_at = null, due_at = expires_at`);
+    await this.block(em, reveal, 'failed');
+  }
+
+  /** Tells once for each reason. */
+  private async block(em: EntityManager, reveal: RevealRow, reason: BlockedReason): Promise<void> {
+    if (reveal.blocked?.reason === reason) return;
+    await set(em, reveal, sql`blocked_at = now(), blocked_reason = ${reason}`);
+    const { id: revealId, refreshId, projectId, collectionId, collectionAddress, minSucceeded } = reveal;
+    const { total, staged, failed, pending } = reveal;
+    const event = {
+      revealId,
+      refreshId,
+      projectId,
+      collectionId,
+      total,
+      staged,
+      failed,
+      pending,
+      minSucceeded,
+      reason,
+    };
+    await this.outbox?.add(em, { reveals: [{ type: 'reveal.blocked', ...event }] });
+    this.logger.warn({
+      msg: 'reveal blocked',
+      revealId,
+      projectId,
+      collectionAddress,
+      reason,
+      total,
+      staged,
+      failed,
+      pending,
+    });
+  }
+
+  /** Read in a statement of its own, after the lock. */
+  private async lock(em: EntityManager, revealId: string): Promise<RevealRow | null> {
+    const { rows } = await sql`
+      select from nft_metadata.reveals where id = ${revealId}::uuid for no key update`.execute(em.getKysely());
+    return rows.length === 0 ? null : this.reader.lock(em, { revealId });
+  }
+
+  private async expire(em: EntityManager, reveal: RevealRow): Promise<RevealRow> {
+    await set(em, reveal, sql`state = 'expired', ended_at = now()`);
+    const { id: revealId, projectId, collectionAddress } = reveal;
+    this.logger.log({ msg: 'reveal expired', revealId, projectId, collectionAddress });
+    return { ...reveal, endedAt: reveal.now };
+  }
+
+  /** Ends what is left of a reveal that has ended: its pending tokens, then its documents. */
+  private async clear(reveal: RevealRow): Promise<boolean> {
+    const { id, pending } = reveal;
+    if (pending > 0) await this.cancelRefreshes(id);
+    const deleted = await this.staging.deleteStaged(id, DELETE_BATCH_SIZE);
+    const isDone = deleted === 0 && pending === 0;
+    // Nothing is staged from its end on, but transactions may have begun before.
+    await set(
+      this.em.fork(),
+      reveal,
+      isDone ? sql`due_at = null` : sql`due_at = now() + ${deleted > 0 ? LEASE : NEXT_LOOK}`,
+    );
+    return deleted > 0;
+  }
+
+  private async cancelRefreshes(revealId: string): Promise<void> {
+    const { rows } = await sql<{ refreshId: string }>`
+      select id as "refreshId" from nft_metadata.refreshes
+      where reveal_id = ${revealId}::uuid and completed_at is null and cancelled_at is null`.execute(
+      this.em.fork().getKysely(),
+    );
+    for (const refresh of rows) await this.refreshes.cancel(refresh).catch(ignoreEnded);
+  }
+}
+
+function isPublicationDue({ publish, pending, isPublishDue }: RevealRow): boolean {
+  return publish === 'when_complete' ? pending === 0 : isPublishDue;
+}
+
+async function set(em: EntityManager, { id }: RevealRow, changes: RawBuilder<unknown>): Promise<void> {
+  await sql`update nft_metadata.reveals set ${changes} where id = ${id}::uuid`.execute(em.getKysely());
+}
+
+function ignoreEnded(error: unknown): void {
+  if (!(error instanceof RefreshAlreadyCompleted) && !(error instanceof RefreshNotFound)) throw error;
+}

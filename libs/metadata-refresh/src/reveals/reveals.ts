@@ -1,0 +1,148 @@
+import { StagingStore, RevealsNotSupported, type Collection } from '@app/token-store';
+import { EntityManager } from '@mikro-orm/postgresql';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { sql } from 'kysely';
+import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
+import type { Page, PageRequest } from '../page.js';
+import { RefreshAdmission, type AcceptedReveal } from '../refresh-admission.js';
+import type { Admission } from '../refresh-control.js';
+import type { RefreshingProject } from '../refresh-limits.js';
+import type { RequestConditions, WantedTokens } from '../refresh-request.js';
+import { timeOrderedUuid } from '../time-ordered-uuid.js';
+import { timestamp } from '../timestamp.js';
+import { RevealControl } from './reveal-control.js';
+import { checkPlan, checkTime, type CheckedPlan } from './reveal-plan.js';
+import { RevealReader, type RevealListFilter } from './reveal-reader.js';
+import type { PublishOptions, Reveal, RevealPlan, RevealReceipt, RevealReference, RevealRequest } from './reveal.js';
+import { RevealInProgress } from './reveals.errors.js';
+
+/** A reveal that the operator creates. No limit of the project holds for it, except `maxRevealTokens`. */
+export type CollectionRevealRequest = WantedTokens & RevealPlan & Pick<RequestConditions, 'admit'>;
+
+/**
+ * Reveals: the documents of many tokens are fetched ahead, looked at, and shown together in one transaction. Methods take a
+ * `RevealReference`: with a `projectId`, a reveal of another project counts as not found.
+ */
+@Injectable()
+export class Reveals {
+  private readonly logger = new Logger('MetadataRefresh');
+
+  constructor(
+    private readonly staging: StagingStore,
+    private readonly admission: RefreshAdmission,
+    private readonly reader: RevealReader,
+    private readonly control: RevealControl,
+    @Inject(METADATA_REFRESH_CONFIG) private readonly config: Pick<MetadataRefreshConfig, 'maxRevealTokens'>,
+  ) {}
+
+  /**
+   * Accepts a reveal: a refresh fetches the documents, and no reader sees anything of them until it is published. Its tokens count
+   * towards the hour of the project. Throws InvalidReveal, RevealInProgress, RevealsNotSupported, TokensNotFound, SelectionTooLarge,
+   * SelectionEmpty, and whatever else refuses a refresh; then nothing was saved or counted.
+   */
+  async create(project: RefreshingProject, request: RevealRequest): Promise<RevealReceipt> {
+    const { publish, minSucceeded, maxAgeSeconds, ...wanted } = request;
+    const accepted = this.accept({ publish, minSucceeded, maxAgeSeconds });
+    const conditions = { ...wanted, trigger: 'reveal', unknownTokens: 'reject' } as const;
+    const { refreshId, ...receipt } = await this.admission.request(project, conditions, accepted);
+    const revealId = receipt.isReplayed ? await this.reader.findByRefresh(refreshId) : accepted.id;
+    return { revealId: revealId ?? accepted.id, refreshId, ...receipt };
+  }
+
+  /** The same on behalf of an operator: it counts towards no limit of the project. */
+  async createForCollection(
+    collection: Collection,
+    { publish, minSucceeded, maxAgeSeconds, ...wanted }: CollectionRevealRequest,
+  ): Promise<{ revealId: string; refreshId: string; tokens: number }> {
+    const accepted = this.accept({ publish, minSucceeded, maxAgeSeconds });
+    const conditions = { ...wanted, trigger: 'reveal', unknownTokens: 'reject' } as const;
+    return {
+      revealId: accepted.id,
+      ...(await this.admission.requestForCollection(collection, conditions, accepted)),
+    };
+  }
+
+  /** Throws RevealNotFound. */
+  get(reference: RevealReference): Promise<Reveal> {
+    return this.reader.get(reference);
+  }
+
+  /** Newest first. */
+  list(query: PageRequest & RevealListFilter): Promise<Page<Reveal>> {
+    return this.reader.list(query);
+  }
+
+  /**
+   * Publishes a reveal: RevealSweep writes all of its records in one transaction, now or at the given time. The state is then `publishing`,
+   * until it is `published`. A reveal that is published already does not change. Throws RevealNotFound, RevealEnded, RevealNotReady,
+   * InvalidReveal.
+   */
+  async publish(reference: RevealReference, options: PublishOptions = {}, admit?: Admission): Promise<Reveal> {
+    await this.control.publish(reference, options, admit);
+    return this.reader.get(reference);
+  }
+
+  /**
+   * Cancels a reveal: its pending tokens are not fetched any more, and its documents are deleted, in the background. Cancelling a
+   * cancelled one changes nothing. Throws RevealNotFound, RevealEnded.
+   */
+  async cancel(reference: RevealReference, admit?: Admission): Promise<Reveal> {
+    await this.control.cancel(reference, admit);
+    return this.reader.get(reference);
+  }
+
+  private accept(plan: RevealPlan): AcceptedReveal {
+    if (!this.staging.isSupported) throw new RevealsNotSupported();
+    const id = timeOrderedUuid();
+    const checked = checkPlan(plan);
+    return {
+      id,
+      maxTokens: this.config.maxRevealTokens,
+      save: async (em, refresh) => {
+        await insertReveal(em, { id, ...checked, ...refresh });
+        const { projectId, address: collectionAddress } = refresh.collection;
+        const { refreshId, tokens } = refresh;
+        this.logger.log({ msg: 'reveal accepted', revealId: id, refreshId, projectId, collectionAddress, tokens });
+      },
+    };
+  }
+}
+
+type NewReveal = CheckedPlan & { id: string } & Parameters<AcceptedReveal['save']>[1];
+
+/** In the transaction that accepts its refresh. Throws RevealInProgress, InvalidReveal. */
+async function insertReveal(em: EntityManager, reveal: NewReveal): Promise<void> {
+  const { collection, publishAt } = reveal;
+  // First, because an insert would wait for a publication to end.
+  const open = await findOpenReveal(em, collection.id);
+  if (open !== null) throw new RevealInProgress(collection.address, open);
+  const saved = await tryInsertReveal(em, reveal);
+  // Another one was accepted since.
+  if (!saved) return insertReveal(em, reveal);
+  if (publishAt) checkTime(publishAt, saved);
+}
+
+async function findOpenReveal(em: EntityManager, collectionId: string): Promise<string | null> {
+  const { rows } = await sql<{ id: string }>`
+    select id from nft_metadata.reveals where collection_id = ${collectionId}::uuid and state = 'open'`.execute(
+    em.getKysely(),
+  );
+  return rows[0]?.id ?? null;
+}
+
+async function tryInsertReveal(
+  em: EntityManager,
+  { id, refreshId, collection, tokens, publish, publishAt, minSucceeded, maxAgeSeconds }: NewReveal,
+): Promise<{ now: string; expiresAt: string } | undefined> {
+  const at = publishAt?.toISOString() ?? null;
+  const { rows } = await sql<{ now: string; expiresAt: string }>`
+    insert into nft_metadata.reveals
+      (id, project_id, collection_id, collection_address, refresh_id, publish, publish_at, min_succeeded, total, created_at,
+        expires_at, due_at)
+    select ${id}::uuid, ${collection.projectId}, ${collection.id}::uuid, ${collection.address}, ${refreshId}::uuid, ${publish},
+      ${at}::timestamptz, ${minSucceeded}::numeric, ${tokens}::int, now(), expires_at, coalesce(${at}::timestamptz, expires_at)
+    from (select now() + ${maxAgeSeconds} * interval '1 second' as expires_at) as end_of_reveal
+    on conflict (collection_id) where state = 'open' do nothing
+    returning ${timestamp('now()')} as now, ${timestamp('expires_at')} as "expiresAt"`.execute(em.getKysely());
+  return rows[0];
+}

@@ -1,0 +1,7 @@
+import { fallbackController } from '../fallback-controller.js';
+import { ProjectApiFilter } from '../project-api/project-api.filter.js';
+
+export const RevealApiFallbackController = fallbackController('RevealApiFallbackController', ProjectApiFilter, {
+  methods: { '': 'GET, POST', ':reveal_id': 'GET', ':reveal_id/publish': 'POST', ':reveal_id/cancel': 'POST' },
+  unknownPaths: ['*path'],
+});
