@@ -13,6 +13,7 @@ import { memory } from './memory.mjs';
 import { millionTokens } from './million-tokens.mjs';
 import { pipelines } from './pipelines.mjs';
 import { profile } from './profile.mjs';
+import { reveal } from './reveal.mjs';
 import { smallBesideMillion } from './small-beside-million.mjs';
 import { accept } from './queries/accept.mjs';
 import { blockedLane } from './queries/blocked-lane.mjs';
@@ -40,6 +41,7 @@ const BENCHMARKS = {
   'large-selection': largeSelection,
   'million-tokens': millionTokens,
   'chain-events': chainEvents,
+  reveal,
   memory,
   'hostile-hosts': hostileHosts,
   'fetch-cost': fetchCost,
@@ -70,6 +72,8 @@ const options = {
   /** `chain-events`: announced changes, and events of the storm. */
   announced: given.quick ? 40 : 200,
   storm: given.quick ? 2000 : 10_000,
+  /** `reveal`: the sizes of the collections. */
+  revealed: given.quick ? [1000, 10_000] : [1000, 10_000, 100_000],
   receipts: given.quick ? 100_000 : 1_000_000,
   finishedTokens: given.quick ? 500_000 : 10_000_000,
   /** `reads-at-scale`: the sizes of the collections, and the number of measurements of each page. */
