@@ -20,6 +20,7 @@ const LONGEST = [
   'metadata-fetch',
   'queue-chunks',
   'embedding-guide',
+  'reveal-readers',
 ];
 
 /** Vitest's order, in which large files come first, after these suites. It knows how long suites took only on the same machine. */

@@ -1,0 +1,91 @@
+import { TokenStore } from '@app/token-store';
+import { http } from './support/project-api.js';
+import { dragon, egg, publishReveal, respondWith, stageReveal } from './support/reveals.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
+
+const TOKENS = 10_000;
+const LIMITS = { tokensPerHour: 10 * TOKENS, tokensPerRequest: TOKENS };
+/** What each reader sees before and after the publication, at the least. */
+const READS = 20;
+
+let test: TestApp;
+beforeAll(async () => {
+  test = await startApp();
+});
+afterAll(() => test.stop());
+
+type Seen = 'old' | 'new' | 'mixture';
+
+/** `old` if all of it is of eggs, `new` if all of it is of dragons. */
+function seen(values: readonly string[]): Seen {
+  if (values.every((value) => value.startsWith('Egg'))) return 'old';
+  return values.every((value) => value.startsWith('Dragon')) ? 'new' : 'mixture';
+}
+
+const get = async (path: string): Promise<unknown> => (await http(test.app).get(path).expect(200)).body;
+
+/** Each reads something that a mixture would show. */
+const readers: Record<string, (project: TestProject) => Promise<Seen>> = {
+  'a page of tokens': async ({ collectionAddress }) => {
+    const page = await get(`/v1/chains/eip155:1/collections/${collectionAddress}/nfts?page_size=200`);
+    return seen((page as { result: { name: string }[] }).result.map(({ name }) => name));
+  },
+  'a page of tokens with a trait': async ({ collectionId }) => {
+    const { tokens } = await test.app
+      .get(TokenStore)
+      .pageTokens({ collectionId, traits: { Stage: ['Egg'] }, orderBy: 'name' });
+    return tokens.length === 0 ? 'new' : seen(tokens.map(({ name }) => name!));
+  },
+  'the counts of traits': async ({ collectionAddress }) => {
+    const { traits } = (await get(`/v1/collections/${collectionAddress}/traits`)) as { traits: object };
+    const text = JSON.stringify(traits);
+    const counts = [...text.matchAll(/"token_count":(\d+)/g)].map(([, count]) => Number(count));
+    const sum = counts.reduce((total, count) => total + count, 0);
+    if (sum !== TOKENS || counts.includes(0)) return 'mixture';
+    return text.includes('Egg') ? (text.includes('Rarity') ? 'mixture' : 'old') : 'new';
+  },
+  'a record': async ({ collectionAddress }) => {
+    const id = 1 + Math.floor(Math.random() * TOKENS);
+    const { name, attributes } = (await get(`/v1/collections/${collectionAddress}/tokens/${id}`)) as {
+      name: string;
+      attributes: { trait_type: string }[];
+    };
+    const isOld = attributes.some(({ trait_type: type }) => type === 'Stage');
+    return isOld === name.startsWith('Egg') ? seen([name]) : 'mixture';
+  },
+};
+
+it('10,000 tokens change at the same moment for readers of pages, filters, traits and records [V1]', async () => {
+  const tokenIds = ids(TOKENS);
+  const project = await test.aProject({ tokens: tokenIds, limits: LIMITS });
+  respondWith(test, egg, tokenIds);
+  await publishReveal(test, project, await stageReveal(test, project));
+  respondWith(test, dragon, tokenIds);
+  const reads: { name: string; startedAt: number; endedAt: number; saw: Seen }[] = [];
+  let isOver = false;
+  const readAll = async (name: string) => {
+    while (!isOver) {
+      const startedAt = performance.now();
+      const saw = await readers[name]!(project);
+      reads.push({ name, startedAt, endedAt: performance.now(), saw });
+    }
+  };
+  const names = Object.keys(readers);
+  const count = (name: string, saw: Seen) => reads.filter((read) => read.name === name && read.saw === saw).length;
+  const untilAllSaw = (saw: Seen) =>
+    vi.waitUntil(() => names.every((name) => count(name, saw) >= READS), { timeout: 60_000 });
+
+  const reading = Promise.all(names.map(readAll));
+  const reveal = await stageReveal(test, project);
+  await untilAllSaw('old');
+  expect(reads.filter(({ saw }) => saw !== 'old')).toEqual([]); // no trace of what is staged
+  await publishReveal(test, project, reveal);
+  await untilAllSaw('new');
+  isOver = true;
+  await reading;
+
+  expect(reads.filter(({ saw }) => saw === 'mixture')).toEqual([]);
+  const published = Math.min(...reads.filter(({ saw }) => saw === 'new').map(({ endedAt }) => endedAt));
+  expect(reads.filter(({ saw, startedAt }) => saw === 'old' && startedAt > published)).toEqual([]);
+});
