@@ -38,12 +38,6 @@ const consoleOptionsSchema = z.strictObject({
    */
   mayAct: z.boolean().default(true),
   /**
-   * When the console loads pictures of tokens, always through the service: `on-request` after a click, `automatic` on every token
-   * page, `off` never.
-   * @takesEffect each request
-   */
-  images: z.enum(['off', 'on-request', 'automatic']).default('on-request'),
-  /**
    * How long a session lasts, in hours.
    * @takesEffect each sign-in
    */

@@ -42,7 +42,7 @@ export function toSession(person: Person | null, now: Date, facts: SessionFacts)
       apiKey: signsIn && config.partners.includes('api-key'),
       wallet: signsIn && config.partners.includes('wallet'),
     },
-    images: config.images,
+    images: 'off', // No endpoint serves pictures yet.
     build,
     version,
   };

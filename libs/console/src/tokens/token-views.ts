@@ -1,7 +1,6 @@
 import { BoundedReads, TokenResponses, TokenVersions as Versions } from '@app/metadata-refresh';
 import { Collections, TokenStore, VersionsNotSupported, type Collection } from '@app/token-store';
-import { Inject, Injectable } from '@nestjs/common';
-import { CONSOLE_CONFIG, type ConsoleConfig } from '../console.options.js';
+import { Injectable } from '@nestjs/common';
 import { notFound } from '../console.errors.js';
 import { formatCursor } from '../cursor.js';
 import { Names } from '../names.js';
@@ -30,7 +29,6 @@ interface Position {
 @Injectable()
 export class TokenViews {
   constructor(
-    @Inject(CONSOLE_CONFIG) private readonly config: ConsoleConfig,
     private readonly reads: BoundedReads,
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
@@ -55,7 +53,7 @@ export class TokenViews {
           document,
           actions: {
             refresh: person.mayAct && collection.sourceKind !== 'pushed',
-            image: this.config.images !== 'off' && token.imageUrl !== null,
+            image: false,
           },
         }),
       };

@@ -23,7 +23,7 @@ export const queryClient = new QueryClient({
       // Polling retries.
       retry: false,
       networkMode: 'always',
-      refetchOnWindowFocus: true,
+      refetchOnWindowFocus: 'always',
       staleTime: 1000,
       gcTime: 60_000,
     },
