@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import { Route, Switch, useLocation } from 'wouter-preact';
 import type { Session } from '../src/wire/index.js';
 import { connection } from './data/api.js';
@@ -30,6 +31,7 @@ const LimitsPage = lazyPage(async () => (await import('./pages/limits.js')).Limi
 export function App() {
   const read = useSession();
   const { isSignedOut } = useStore(connection);
+  const wasSignedIn = useRef(false);
   const { data } = read;
   if (data === undefined) {
     return (
@@ -39,7 +41,8 @@ export function App() {
     );
   }
   // In place: the URL stays, and after signing in it is the page.
-  if (data.person === null || isSignedOut) return <SignInPage session={data} isAgain={data.person !== null} />;
+  if (data.person === null || isSignedOut) return <SignInPage session={data} isAgain={wasSignedIn.current} />;
+  wasSignedIn.current = true;
   return (
     <Frame session={data}>
       <Pages session={data} />
