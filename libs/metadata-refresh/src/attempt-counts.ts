@@ -31,9 +31,9 @@ export class AttemptCounts {
 
   /** Counts the requests of one attempt at this metadata host. */
   count(host: string, requests: readonly AttemptedRequest[]): void {
+    const hostClass = hostClassOf(host);
     for (const { outcome, reason, durationMs, bytes } of requests) {
       this.entry(outcome, reason ?? '').count += 1;
-      const hostClass = hostClassOf(host);
       this.seconds.record(hostClass, durationMs / 1000);
       this.bytes.record(hostClass, bytes);
     }

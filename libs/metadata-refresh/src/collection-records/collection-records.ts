@@ -10,6 +10,7 @@ import {
 } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
+import { BackgroundPass } from '../background-pass.js';
 import { EventOutbox } from '../event-outbox.js';
 import { toItemError } from '../item-result.js';
 import { SourceNotSupported } from '../metadata-refresh.errors.js';
@@ -23,8 +24,6 @@ import {
 
 /** Contracts that one process reads at the same time. */
 const CONCURRENCY = 4;
-/** Interval of looks for what other processes have requested. */
-const POLL_INTERVAL_MS = 1000;
 const MAX_SHOWN_URI = 500;
 
 /**
@@ -35,8 +34,10 @@ const MAX_SHOWN_URI = 500;
 export class CollectionRecords implements BeforeApplicationShutdown {
   private readonly logger = new Logger('MetadataRefresh');
   private readonly shutdown = new AbortController();
-  private running: Promise<void> | undefined;
-  private polledAt = -Infinity;
+  private readonly background = new BackgroundPass(
+    () => this.readAll(),
+    (error) => this.logger.warn({ msg: 'collection records not read', error: describeDatabaseError(error) }),
+  );
 
   constructor(
     private readonly em: EntityManager,
@@ -96,25 +97,18 @@ export class CollectionRecords implements BeforeApplicationShutdown {
 
   /** Reads what is due in the background, at most once a second. Logs errors: the next call tries again. */
   poll(): void {
-    if (performance.now() - this.polledAt < POLL_INTERVAL_MS) return;
-    this.polledAt = performance.now();
-    this.run().catch((error: unknown) => {
-      this.logger.warn({ msg: 'collection records not read', error: describeDatabaseError(error) });
-    });
+    this.background.poll();
   }
 
   /** Reads until nothing is due. Throws database errors. */
   run(): Promise<void> {
-    this.running ??= this.readAll().finally(() => {
-      this.running = undefined;
-    });
-    return this.running;
+    return this.background.run();
   }
 
   /** Aborts what is being read: it is due again after its lease. */
   async beforeApplicationShutdown(): Promise<void> {
     this.shutdown.abort();
-    await this.running?.catch(() => {});
+    await this.background.stop();
   }
 
   private async readAll(): Promise<void> {

@@ -118,6 +118,8 @@ interface Parts {
 export class OpenPush {
   private fetchSeq = '0';
   private readonly late: (() => Promise<void>)[] = [];
+  /** The same for all batches, so that the store counts their traits together, and locks the rows of the counts in one order. */
+  private readonly defer = (work: () => Promise<void>) => void this.late.push(work);
   private readonly results: ResultCount[] = [];
   private changed = 0;
   /** Of the last batch, which are written with the completion. */
@@ -174,7 +176,7 @@ export class OpenPush {
     const results = await parts.tokens.writeMetadata(em, writes, {
       onChange: (change) => void changes.push(change),
       onVersion: (write, version) => void versions.set(write, version),
-      defer: (work) => void this.late.push(work),
+      defer: this.defer,
       keepReplaced: keepsDocuments(parts.config),
     });
     const missing = writes.filter((_, index) => results[index] === 'missing');

@@ -58,14 +58,19 @@ export class WorkerReports {
   /** Until `stop`. */
   start(): void {
     if (this.timer) return;
-    this.timer = setInterval(() => void this.save(), HEARTBEAT_INTERVAL_MS);
+    // Without a second one behind a save that waits for the database.
+    this.timer = setInterval(() => void (this.saving ?? this.save()), HEARTBEAT_INTERVAL_MS);
     void this.save();
   }
 
   /** Saves that the worker lives, and the responses if that is due or `isLast`. Never throws. */
   save({ isLast = false } = {}): Promise<void> {
     const before = this.saving ?? Promise.resolve();
-    const saved = before.then(() => this.saveNow(isLast));
+    const saved = before
+      .then(() => this.saveNow(isLast))
+      .finally(() => {
+        if (this.saving === saved) this.saving = undefined;
+      });
     this.saving = saved;
     return saved;
   }
