@@ -1,4 +1,4 @@
-import type { ReadScope } from '@app/database';
+import type { ReadScope } from '@app/metadata-refresh';
 import type { CallingProject } from '@app/project-auth';
 
 /** Who sends a request. */

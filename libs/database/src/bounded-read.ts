@@ -35,8 +35,7 @@ export async function boundedRead<Result>(
 
 /** The EntityManager for statements that only read: inside of a bounded read that of its transaction, otherwise a fork. */
 export function readingFrom(em: EntityManager): EntityManager {
-  const transaction = reads.getStore();
-  return transaction && transaction.getDriver() === em.getDriver() ? transaction : em.fork();
+  return currentRead(em) ?? em.fork();
 }
 
 /** As `inSnapshot`: inside of a bounded read in its transaction. */
@@ -44,6 +43,12 @@ export async function inReadTransaction<Result>(
   em: EntityManager,
   work: (em: EntityManager) => Promise<Result>,
 ): Promise<Result> {
+  const transaction = currentRead(em);
+  return transaction ? work(transaction) : inSnapshot(em, work);
+}
+
+/** The transaction of the bounded read that this is a part of, if it is in the same database. */
+function currentRead(em: EntityManager): EntityManager | undefined {
   const transaction = reads.getStore();
-  return transaction && transaction.getDriver() === em.getDriver() ? work(transaction) : inSnapshot(em, work);
+  return transaction?.getDriver() === em.getDriver() ? transaction : undefined;
 }

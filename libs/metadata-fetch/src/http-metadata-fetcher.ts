@@ -345,8 +345,7 @@ function toInvalidOutcome({ reason, url }: Extract<LocatedMetadata, { kind: 'inv
     : { kind: 'unreachable', reason, ...trace };
 }
 
-/** No buffer was free, so another gateway would have to wait too. */
-/** Of this process, which says nothing about a gateway. */
+/** Of this process: no buffer was free, or no thread. It says nothing about a gateway. */
 function isBusy(outcome: FetchOutcome): boolean {
   return 'reason' in outcome && (outcome.reason === 'busy' || outcome.reason === 'internal_error');
 }

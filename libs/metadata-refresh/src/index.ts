@@ -58,6 +58,7 @@ export { CollectionRecords } from './collection-records/collection-records.js';
 export type { CollectionRefreshState } from './collection-records/collection-refresh-queue.js';
 export { AttemptCounts } from './attempt-counts.js';
 export type { AttemptCount, RequestMeasurements } from './attempt-counts.js';
+export type { ReadScope } from './overview/read-scope.js';
 export { BoundedReads } from './bounded-reads.js';
 export { ResultCounts } from './result-counts.js';
 export type { CountedResults, RefreshSize } from './result-counts.js';

@@ -1,7 +1,8 @@
 import { RefreshNotFound } from './metadata-refresh.errors.js';
+import { isUuid } from './uuid.js';
 
 /** Throws RefreshNotFound for a malformed id. */
 export function parseRefreshId(refreshId: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(refreshId)) throw new RefreshNotFound(refreshId);
+  if (!isUuid(refreshId)) throw new RefreshNotFound(refreshId);
   return refreshId;
 }

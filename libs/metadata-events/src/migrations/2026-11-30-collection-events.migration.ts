@@ -52,6 +52,14 @@ export class CollectionEventsMigration extends Migration {
         where position is not null
       ) as event
       join nft_metadata.collections as collection on collection.id = (event.data->>'collectionId')::uuid`);
+    this.addSql(
+      `delete from nft_metadata.event_outbox where event_count = json_array_length(collections) and event_count > 0`,
+    );
+    this.addSql(`
+      update nft_metadata.event_outbox set event_count = event_count - json_array_length(collections)
+      where json_array_length(collections) > 0`);
     this.addSql(`alter table nft_metadata.event_outbox drop column collections`);
+    this.addSql(`
+      update nft_metadata.webhooks set event_types = array_remove(event_types, 'collection.metadata.changed')`);
   }
 }

@@ -7,8 +7,15 @@ import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from '../metadata-fet
 import type { TokenStandard } from '../uri/erc1155-id.js';
 import { ChainRpc } from './chain-rpc.js';
 import { contractCall } from './contract-call.js';
-import type { NoTokenUri } from './contract-reader.js';
-import { decodeAddress, decodeText, isZero, nodeErrorAmong, toContractResult } from './contract-result.js';
+import {
+  decodeAddress,
+  decodeText,
+  isZero,
+  nodeErrorAmong,
+  toContractResult,
+  toUnreachable,
+  type UnreachableContract,
+} from './contract-result.js';
 import { declaredStandard, standardCalls } from './erc165.js';
 
 /** What a contract says of itself. null: nothing, or nothing that can be read. */
@@ -44,7 +51,7 @@ export class ContractDetailsReader {
   async read(
     { chainId, address }: { chainId: number; address: string },
     signal?: AbortSignal,
-  ): Promise<ContractDetails | Extract<NoTokenUri, { kind: 'unreachable' }>> {
+  ): Promise<ContractDetails | UnreachableContract> {
     const calls = [
       { method: 'eth_getCode', params: [address, 'latest'] },
       ...standardCalls(address),
@@ -56,16 +63,8 @@ export class ContractDetailsReader {
     const deadline = new Deadline(this.config.rpcDeadlineMs, signal);
     const results = await this.rpc.find(chainId)?.callTogether(calls, { deadline, check: nodeErrorAmong });
     deadline.clear();
-    if (!results) return { kind: 'unreachable', reason: 'rpc_error' };
-    if (!Array.isArray(results)) {
-      if (results.reason === 'too_large') return { kind: 'unreachable', reason: 'too_large' };
-      const { retryAfterSeconds } = results;
-      return {
-        kind: 'unreachable',
-        reason: 'rpc_error',
-        ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
-      };
-    }
+    if (!results) return toUnreachable({ reason: 'rpc_error' });
+    if (!Array.isArray(results)) return toUnreachable(results);
     const [code, ...said] = results.map(toContractResult);
     const dataOf = (index: number) => {
       const result = said[index];

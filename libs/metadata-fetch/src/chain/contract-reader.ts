@@ -1,7 +1,15 @@
 import type { Deadline } from '@app/safe-http';
 import { Interface } from 'ethers';
 import { contractCall } from './contract-call.js';
-import { decodeText, isZero, toContractResult, type ContractResult } from './contract-result.js';
+import {
+  decodeText,
+  isOwnLimit,
+  isZero,
+  toContractResult,
+  toUnreachable,
+  type ContractResult,
+  type UnreachableContract,
+} from './contract-result.js';
 import { declaredStandard, standardCalls } from './erc165.js';
 import type { JsonRpc, ResponseSize } from './json-rpc.js';
 import type { RpcCall, RpcResult } from './rpc-node.js';
@@ -18,12 +26,7 @@ export interface TokenUriRequest {
 
 /** Why a contract's token has no token URI. */
 export type NoTokenUri =
-  | {
-      kind: 'unreachable';
-      reason: 'no_contract' | 'contract_reverted' | 'rpc_error' | 'too_large' | 'busy';
-      /** Of `rpc_error`: all nodes fail as a whole, and ask to wait at least this long; 0 if they do not say. */
-      retryAfterSeconds?: number;
-    }
+  | UnreachableContract
   | { kind: 'undecodable'; reason: 'invalid_token_uri' }
   /** The contract says that the token does not exist. */
   | { kind: 'no_token'; reason: 'contract_reverted' };
@@ -89,7 +92,7 @@ export class ContractReader {
     const calls: RpcCall[] = [{ method: 'eth_getCode', params: [address, 'latest'] }, ...standardCalls(address)];
     const [code, ...supports] = (await allOf(this.call(calls, deadline))).map(toContractResult);
     const nodeError = [code!, ...supports].find((result) => result.kind === 'node_error');
-    if (nodeError) return toNodeError(nodeError);
+    if (nodeError) return toUnreachable(nodeError);
     if (code?.kind === 'returned' && isZero(code.data)) return { kind: 'unreachable', reason: 'no_contract' };
     const declared = declaredStandard(supports);
     const standards: Standards = declared ? [declared] : ['erc721', 'erc1155'];
@@ -124,7 +127,7 @@ export class ContractReader {
     if (readings.length === 0) return;
     const [base] = (await allOf(this.call([callOf(address, 'baseURI', [])], deadline))).map(toContractResult);
     for (const reading of readings) {
-      if (base?.kind === 'node_error') reading.result = toNodeError(base);
+      if (base?.kind === 'node_error') reading.result = toUnreachable(base);
       if (base?.kind !== 'returned') continue;
       const uri = appendTokenId(decodeText(base.data) ?? '', reading.request.tokenId);
       if (uri !== '') reading.result = this.withBudget(address, { kind: 'token_uri', uri, standard });
@@ -155,7 +158,7 @@ export class ContractReader {
       const result = toContractResult(rpcResult);
       const reading = remaining.shift()!;
       reading.result =
-        result.kind === 'node_error' ? toNodeError(result) : apply(result, reading.result, reading.request);
+        result.kind === 'node_error' ? toUnreachable(result) : apply(result, reading.result, reading.request);
       if ('reason' in reading.result && reading.result.reason === 'busy') break;
     }
     for (const reading of remaining) reading.result = BUSY;
@@ -176,17 +179,6 @@ function nodeErrorIn(rpcResult: RpcResult): string | null {
   if (rpcResult.kind === 'result' && typeof rpcResult.result === 'string') return null;
   const result = toContractResult(rpcResult);
   return result.kind === 'node_error' && !isOwnLimit(result.reason) ? result.reason : null;
-}
-
-/** Not errors of the node: the contract returned too much, or no buffer was free. */
-function isOwnLimit(reason: string): reason is 'too_large' | 'busy' {
-  return reason === 'too_large' || reason === 'busy';
-}
-
-function toNodeError({ reason, retryAfterSeconds }: { reason: string; retryAfterSeconds?: number }): NoTokenUri {
-  if (isOwnLimit(reason)) return { kind: 'unreachable', reason };
-  const failure = { kind: 'unreachable', reason: 'rpc_error' } as const;
-  return retryAfterSeconds === undefined ? failure : { ...failure, retryAfterSeconds };
 }
 
 async function allOf<T>(results: AsyncIterable<T>): Promise<T[]> {

@@ -1,5 +1,13 @@
 import type { RpcResult } from './rpc-node.js';
 
+/** Why a contract could not be read, or is none. */
+export interface UnreachableContract {
+  kind: 'unreachable';
+  reason: 'no_contract' | 'contract_reverted' | 'rpc_error' | 'too_large' | 'busy';
+  /** Of `rpc_error`: all nodes fail as a whole, and ask to wait at least this long; 0 if they do not say. */
+  retryAfterSeconds?: number;
+}
+
 /** The result of one contract call. */
 export type ContractResult =
   | { kind: 'returned'; data: string }
@@ -79,6 +87,24 @@ export function decodeAddress(data: string): string | null {
 export function nodeErrorAmong(results: readonly RpcResult[]): string | null {
   for (const result of results.map(toContractResult)) if (result.kind === 'node_error') return result.reason;
   return null;
+}
+
+/** Not errors of the node: the contract returned too much, or no buffer was free. */
+export function isOwnLimit(reason: string): reason is 'too_large' | 'busy' {
+  return reason === 'too_large' || reason === 'busy';
+}
+
+/** What a failed call says of the contract: nothing. */
+export function toUnreachable({
+  reason,
+  retryAfterSeconds,
+}: {
+  reason: string;
+  retryAfterSeconds?: number;
+}): UnreachableContract {
+  if (isOwnLimit(reason)) return { kind: 'unreachable', reason };
+  const failure = { kind: 'unreachable', reason: 'rpc_error' } as const;
+  return retryAfterSeconds === undefined ? failure : { ...failure, retryAfterSeconds };
 }
 
 function saysNoToken(data: string, message: string): boolean {

@@ -4,7 +4,8 @@ import { Interface } from 'ethers';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from '../metadata-fetch.options.js';
 import { ChainRpc } from './chain-rpc.js';
 import { contractCall } from './contract-call.js';
-import { isTrue, nodeErrorAmong, toContractResult, type ContractResult } from './contract-result.js';
+import { nodeErrorAmong, toContractResult, type ContractResult } from './contract-result.js';
+import { interfaceCall, NOTHING, supports } from './erc165.js';
 import type { JsonRpc } from './json-rpc.js';
 import type { RpcCall } from './rpc-node.js';
 
@@ -14,12 +15,10 @@ export class TokensNotEnumerable extends Error {
 }
 
 const ABI = new Interface([
-  'function supportsInterface(bytes4) view returns (bool)',
   'function totalSupply() view returns (uint256)',
   'function tokenByIndex(uint256) view returns (uint256)',
 ]);
-const [ENUMERABLE, NOTHING] = ['0x780e9d63', '0xffffffff'];
-const INTERFACE_GAS = 60_000;
+const ENUMERABLE = '0x780e9d63';
 /** Of one call: some contracts go through a list. */
 const READ_GAS = 5_000_000;
 const CALLS_PER_REQUEST = 100;
@@ -97,18 +96,16 @@ export class ContractTokens {
     { address, block, maxTokens }: { address: string; block: string; maxTokens: number },
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    const interfaceCall = (id: string) =>
-      contractCall(ABI, address, { name: 'supportsInterface', args: [id], gas: INTERFACE_GAS, block });
     const calls = [
-      interfaceCall(ENUMERABLE),
-      interfaceCall(NOTHING),
+      interfaceCall(address, ENUMERABLE, block),
+      interfaceCall(address, NOTHING, block),
       contractCall(ABI, address, { name: 'totalSupply', gas: READ_GAS, block }),
     ];
     const results = await this.call(rpc, calls, signal);
     if (typeof results === 'string')
       throw new TokensNotEnumerable(`The node of the chain fails (${results}). Try again.`);
     const [declares, declaresNothing, supply] = results;
-    if (!isYes(declares) || isYes(declaresNothing)) {
+    if (!supports(declares) || supports(declaresNothing)) {
       throw new TokensNotEnumerable(
         `Contract ${address} does not declare that it lists its tokens (ERC-721 Enumerable). ${INSTEAD}`,
       );
@@ -153,10 +150,6 @@ export class ContractTokens {
 }
 
 const INSTEAD = 'Name the tokens, or register what it has minted: --discover mints --backfill-from BLOCK.';
-
-function isYes(result: ContractResult | undefined): boolean {
-  return result?.kind === 'returned' && isTrue(result.data);
-}
 
 /** null: the contract did not return exactly one number. */
 function toNumber(result: ContractResult | undefined): bigint | null {

@@ -2,10 +2,10 @@ import { readImageUrl } from '../uri/media-url.js';
 import type { Gateways } from '../uri/gateways.js';
 import { DocumentFields } from './document-fields.js';
 import { readString, truncate } from './document-text.js';
-import { parseExactly } from './exact-numbers.js';
 import type { FetchedMetadata } from './fetched-metadata.js';
-import { isJsonObject, type JsonValue } from './json-value.js';
+import type { JsonValue } from './json-value.js';
 import type { MetadataWarning } from './metadata-warnings.js';
+import { parseStoredDocument } from './stored-document.js';
 
 /** The document of a collection (ERC-7572), normalised like that of a token. */
 export interface CollectionDocument {
@@ -33,11 +33,11 @@ const MAX_COLLABORATORS = 100;
 export function toCollectionDocument(metadata: FetchedMetadata, gateways: Gateways): CollectionDocument {
   const { name, description, imageUrl, externalUrl, raw } = metadata;
   const warnings = new Set(metadata.warnings as MetadataWarning[]);
-  const document = parseExactly(raw).value;
-  const fields = new DocumentFields(isJsonObject(document) ? document : {}, asIs, warnings);
+  const { shown } = parseStoredDocument({ document: raw, warnings: metadata.warnings });
+  const fields = new DocumentFields(shown, asIs, warnings);
   const image = (names: readonly string[], code: 'banner_image' | 'featured_image') =>
     fields.url(names, code, (text) => readImageUrl(text, gateways)).url;
-  const symbol = isJsonObject(document) ? readString(document['symbol'], asIs) : null;
+  const symbol = readString(shown['symbol'], asIs);
   return {
     name,
     symbol: symbol === null ? null : truncate(symbol, MAX_SYMBOL_LENGTH),
@@ -46,7 +46,7 @@ export function toCollectionDocument(metadata: FetchedMetadata, gateways: Gatewa
     bannerImage: image(BANNER_FIELDS, 'banner_image'),
     featuredImage: image(FEATURED_FIELDS, 'featured_image'),
     externalLink: externalUrl,
-    collaborators: isJsonObject(document) ? readCollaborators(document['collaborators'], warnings) : [],
+    collaborators: readCollaborators(shown['collaborators'], warnings),
     raw,
     warnings: [...warnings].toSorted(),
   };

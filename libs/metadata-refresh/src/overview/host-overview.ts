@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { projectOf, readingFrom, type ReadScope } from '@app/database';
+import { readingFrom } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
@@ -7,6 +7,7 @@ import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata
 import { REFRESH_CHANNEL } from '../refresh-queue.js';
 import { timestamp } from '../timestamp.js';
 import { quantile } from './host-durations.js';
+import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A number that was counted up to a limit. */
 export interface BoundedCount {
@@ -371,7 +372,7 @@ export class HostOverview {
 
 /** A condition on `lanes as lane`. */
 function within(scope: ReadScope): RawBuilder<unknown> {
-  const projectId = projectOf(scope);
+  const projectId = projectIdOf(scope);
   return projectId === null ? sql`true` : sql`(lane.project_id = ${projectId})`;
 }
 

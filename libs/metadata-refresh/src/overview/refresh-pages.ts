@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { projectOf, readingFrom, type ReadScope } from '@app/database';
+import { readingFrom } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
@@ -17,6 +17,7 @@ import {
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from '../refresh-trigger.js';
 import type { ProjectRefresh, ProjectRefreshDetails } from '../refreshes.js';
 import { timestamp } from '../timestamp.js';
+import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** Which refreshes a list has. All filters have to match. */
 export interface RefreshPageQuery extends PageRequest {
@@ -214,7 +215,7 @@ function positionOf({ createdAt, id }: PositionRow): PagePosition {
 }
 
 function within(scope: ReadScope): RawBuilder<unknown> {
-  const projectId = projectOf(scope);
+  const projectId = projectIdOf(scope);
   return projectId === null ? sql`true` : sql`refresh.project_id = ${projectId}`;
 }
 

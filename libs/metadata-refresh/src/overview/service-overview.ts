@@ -1,9 +1,10 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { projectOf, readingFrom, type ReadScope } from '@app/database';
+import { readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
 import { timestamp } from '../timestamp.js';
+import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A worker process of the last day. */
 export interface KnownWorker {
@@ -118,7 +119,7 @@ export class ServiceOverview {
 
   /** Refreshes that run, and tokens that failed in the last hour, both counted up to a limit. */
   async countForMenu(scope: ReadScope): Promise<{ running: number; failedLastHour: number }> {
-    const projectId = projectOf(scope);
+    const projectId = projectIdOf(scope);
     const { rows } = await sql<{ running: number; failedLastHour: number }>`
       select
         (

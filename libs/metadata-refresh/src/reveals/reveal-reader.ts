@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { toPage, type Page, type PageRequest } from '../page.js';
 import { timestamp } from '../timestamp.js';
+import { isUuid } from '../uuid.js';
 import { requiredTokens, type Reveal, type RevealReference } from './reveal.js';
 import { RevealNotFound } from './reveals.errors.js';
 
@@ -123,6 +124,6 @@ function toReveal(stored: StoredReveal): RevealRow {
 
 /** Throws RevealNotFound for a malformed id. */
 function parseRevealId(revealId: string): string {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(revealId)) throw new RevealNotFound(revealId);
+  if (!isUuid(revealId)) throw new RevealNotFound(revealId);
   return revealId;
 }

@@ -2,6 +2,7 @@ import { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from '@app/metadata-refresh';
 import { z } from 'zod';
 import { collectionAddressSchema } from '../collection-address.schema.js';
 import { cursorSchema, emptyIsAbsent, pageSizeSchema } from '../paging.schemas.js';
+import { uuidParamSchema } from '../uuid-param.schema.js';
 
 const triggerRule = `must be one or more of ${REFRESH_TRIGGERS.join(', ')}, separated by commas`;
 /** `trigger=event&trigger=push` and `trigger=event,push` are the same. */
@@ -38,11 +39,8 @@ export const listErrorsSchema = z
   .transform((query) => ({ limit: query.page_size, after: query.cursor }));
 export type ListErrors = z.output<typeof listErrorsSchema>;
 
-export const refreshIdSchema = z
-  .string()
-  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'refresh_id must be a UUID' })
-  .meta({
-    description: 'The `refresh_id` of the receipt.',
-    format: 'uuid',
-    examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
-  });
+export const refreshIdSchema = uuidParamSchema('refresh_id').meta({
+  description: 'The `refresh_id` of the receipt.',
+  format: 'uuid',
+  examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
+});

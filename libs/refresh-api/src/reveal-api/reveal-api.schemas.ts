@@ -6,6 +6,7 @@ import { checkWanted, toWanted, wantedFields } from '../project-api/refresh-requ
 import { strictObject, unknownInput } from '../strict-object.js';
 import { timeSchema } from '../time.schema.js';
 import { withoutBody } from '../without-body.js';
+import { uuidParamSchema } from '../uuid-param.schema.js';
 
 const publishRule = 'must be "manual", "when_complete" or {"at": "2026-12-01T18:00:00Z"}';
 const atSchema = z.strictObject(
@@ -96,12 +97,8 @@ export const listRevealsSchema = strictObject(
 });
 export type ListReveals = z.output<typeof listRevealsSchema>;
 
-export const revealIdSchema = z
-  .string()
-  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'reveal_id must be a UUID' })
-  .transform((id) => id.toLowerCase())
-  .meta({
-    description: 'The `reveal_id` of the receipt.',
-    format: 'uuid',
-    examples: ['0b8a2f5e-7d1c-4d0e-9f37-52c1a9e4b6d0'],
-  });
+export const revealIdSchema = uuidParamSchema('reveal_id').meta({
+  description: 'The `reveal_id` of the receipt.',
+  format: 'uuid',
+  examples: ['0b8a2f5e-7d1c-4d0e-9f37-52c1a9e4b6d0'],
+});

@@ -5,6 +5,7 @@ import { strictObject } from '../strict-object.js';
 import { urlSchema } from '../url.schema.js';
 import { withoutBody } from '../without-body.js';
 import { triggersSchema } from './triggers.schema.js';
+import { uuidParamSchema } from '../uuid-param.schema.js';
 
 const eventsRule = `must be a list of one or more of ${METADATA_EVENT_TYPES.join(', ')}`;
 const url = urlSchema.meta({
@@ -69,8 +70,7 @@ export const listDeliveriesSchema = strictObject(
 ).transform((query) => ({ limit: query.page_size, after: query.cursor }));
 export type ListDeliveries = z.output<typeof listDeliveriesSchema>;
 
-export const webhookIdSchema = z
-  .string()
-  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'webhook_id must be a UUID' })
-  .transform((id) => id.toLowerCase())
-  .meta({ format: 'uuid', examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'] });
+export const webhookIdSchema = uuidParamSchema('webhook_id').meta({
+  format: 'uuid',
+  examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
+});

@@ -2,6 +2,6 @@
 export type ReadScope = 'all-projects' | { projectId: string };
 
 /** null: of all projects. */
-export function projectOf(scope: ReadScope): string | null {
+export function projectIdOf(scope: ReadScope): string | null {
   return scope === 'all-projects' ? null : scope.projectId;
 }
