@@ -346,9 +346,14 @@ describe('actions', () => {
       actions: { pause: false, resume: true, cancel: true },
     });
     expect(await act('resume')).toMatchObject({ state: 'queued', actions: { pause: true, resume: false } });
+    // Tokens are being fetched, so the refresh is not completed before they are done.
+    test.metadataApi.hold();
+    const round = test.worker.runOnce();
+    await vi.waitUntil(() => test.metadataApi.heldCount > 0, { timeout: 10_000 });
     expect(await act('cancel')).toMatchObject({ state: 'cancelling', actions: { cancel: false } });
-    await test.worker.runOnce();
-    expect(await readDetails(partner, refreshId)).toMatchObject({ state: 'cancelled', cancelled: 3 });
+    test.metadataApi.releaseHeld();
+    await round;
+    expect(await readDetails(partner, refreshId)).toMatchObject({ state: 'cancelled' });
     expect((await partner.post(`refreshes/${refreshId}/pause`).expect(409)).body).toMatchObject({ code: 'conflict' });
   });
 

@@ -34,6 +34,7 @@ beforeAll(async () => {
   test.metadataApi.script('24', { status: 429, body: '', headers: { 'retry-after': '600' } });
   await refreshOnce(test, project, ['24']);
   await requestRefresh(test.app, project, ['1', '2']);
+  await test.database.query(`update nft_metadata.tokens set held_until = 'infinity' where token_id = 30`);
 });
 afterAll(() => running.stop());
 
@@ -76,6 +77,7 @@ const PAGES: readonly [name: string, path: () => string, isSignedOut?: boolean][
   ['refresh-not-found', () => 'refreshes/6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
   ['tokens', () => 'tokens?q=1'],
   ['token', () => tokenPath('1')],
+  ['token-held', () => tokenPath('30')],
   ['token-hostile', () => tokenPath(MAX_TOKEN_ID)],
   ['token-document', () => `${tokenPath(MAX_TOKEN_ID)}?tab=document`],
   ['token-attempts', () => `${tokenPath('23')}?tab=attempts`],

@@ -15,7 +15,7 @@ const REQUEST: Advice = { owner: 'request', retryHelps: false };
 const SERVICE: Advice = { owner: 'service', retryHelps: true };
 const SERVICE_BUG: Advice = { owner: 'service', retryHelps: false };
 
-/** Exhaustive: a new reason without an owner does not compile. */
+/** All reasons; a unit spec fails for a new one that is not here. */
 const ADVICE = {
   timeout: BUSY_SERVER,
   dns: SERVER,
@@ -47,6 +47,7 @@ const ADVICE = {
   invalid_data_uri: CONTRACT,
   invalid_encoding: SERVER,
   invalid_token_uri: CONTRACT,
+  internal_error: SERVICE,
   not_storable: SERVICE_BUG,
   not_registered: REQUEST,
 } satisfies Record<string, Advice>;

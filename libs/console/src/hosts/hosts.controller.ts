@@ -9,6 +9,7 @@ import type { Person } from '../person.js';
 import { absentIfEmpty } from '../query.js';
 import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
+import { notFound } from '../console.errors.js';
 import { CurrentPerson, PersonGuard } from '../session/person.guard.js';
 import { HOST_STATES, hostConcurrencySchema } from '../wire/host.schema.js';
 import { HostViews } from './host-views.js';
@@ -57,7 +58,7 @@ export class HostsController {
   ): Promise<void> {
     const wanted = { person, action: 'host.end-cooldown', target: host, onlyOperators: true };
     await this.actions.run(wanted, async () => {
-      await this.views.host(person, host);
+      await this.checkKnown(host);
       await this.hosts.endCooldown(host);
     });
     this.responder.send(request, response, await this.views.host(person, host));
@@ -74,9 +75,13 @@ export class HostsController {
     const { limit } = hostConcurrencySchema.parse(body);
     const wanted = { person, action: `host.set-concurrency ${limit ?? 'none'}`, target: host, onlyOperators: true };
     await this.actions.run(wanted, async () => {
-      await this.views.host(person, host);
+      await this.checkKnown(host);
       await this.hosts.setConcurrency(host, limit);
     });
     this.responder.send(request, response, await this.views.host(person, host));
+  }
+
+  private async checkKnown(host: string): Promise<void> {
+    if (!(await this.hosts.isKnown('all-projects', host))) throw notFound();
   }
 }

@@ -1,5 +1,5 @@
 import { BoundedReads, MetadataRefreshService } from '@app/metadata-refresh';
-import { Projects, RequestRate } from '@app/project-auth';
+import { ProjectNotFound, Projects, RequestRate } from '@app/project-auth';
 import { asRefreshingProject } from '@app/refresh-api';
 import { Controller, Get, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
@@ -63,7 +63,7 @@ export class OverviewController {
         asRefreshingProject(project),
       );
       // A host application with its own projects has no keys of ours.
-      const keys = await this.projects.listApiKeys(project.id).catch(() => []);
+      const keys = await this.projects.listApiKeys(project.id).catch(noneIfUnknown);
       return {
         now: now.toISOString(),
         limits: {
@@ -83,4 +83,9 @@ export class OverviewController {
     });
     this.responder.send(request, response, limits);
   }
+}
+
+function noneIfUnknown(error: unknown): never[] {
+  if (error instanceof ProjectNotFound) return [];
+  throw error;
 }

@@ -1,9 +1,10 @@
 import { BoundedReads, HostOverview, RefreshPages } from '@app/metadata-refresh';
-import { Webhooks } from '@app/metadata-events';
+import { WebhookNotFound, Webhooks } from '@app/metadata-events';
 import { ProjectDirectory } from '@app/project-auth';
 import { Collections, TokenStore, type Collection } from '@app/token-store';
 import { Injectable, Optional } from '@nestjs/common';
 import { Names } from '../names.js';
+import { Pages } from '../pages.js';
 import { scopeOf, type Person } from '../person.js';
 import type { Search } from '../wire/search.schema.js';
 
@@ -24,7 +25,8 @@ const HOST = /^[a-z0-9][a-z0-9._:/\-[\]]*[.:][a-z0-9._:/\-[\]]*$/i;
 export class SearchViews {
   constructor(
     private readonly reads: BoundedReads,
-    private readonly pages: RefreshPages,
+    private readonly pages: Pages,
+    private readonly refreshes: RefreshPages,
     private readonly hosts: HostOverview,
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
@@ -49,7 +51,7 @@ export class SearchViews {
   }
 
   private async byUuid(person: Person, id: string): Promise<Hit[]> {
-    const refresh = await this.pages.find(scopeOf(person), id);
+    const refresh = await this.refreshes.find(scopeOf(person), id);
     if (refresh) {
       const { name } = (await this.names.ofCollections([refresh.collectionId]))(
         refresh.collectionId,
@@ -59,7 +61,7 @@ export class SearchViews {
     }
     const collection = await this.collections.find(id);
     if (collection && isVisible(person, collection.projectId)) return [this.toCollectionHit(collection, null)];
-    const webhook = await this.webhooks?.get(id).catch(() => null);
+    const webhook = this.pages.has('webhooks') ? await this.webhooks?.get(id).catch(nullIfUnknown) : null;
     if (webhook && isVisible(person, webhook.projectId)) {
       return [{ kind: 'webhook', label: id, detail: new URL(webhook.url).host, link: `webhooks/${id}` }];
     }
@@ -67,7 +69,7 @@ export class SearchViews {
   }
 
   private async byProjectId(person: Person, id: string): Promise<Hit[]> {
-    const project = person.kind === 'operator' ? await this.projects.findById(id) : null;
+    const project = this.showsProjects(person) ? await this.projects.findById(id) : null;
     return project ? [{ kind: 'project', label: project.name, detail: id, link: `projects/${id}` }] : [];
   }
 
@@ -77,10 +79,15 @@ export class SearchViews {
     );
     const nameOf = await this.names.ofCollections(found.map(({ id }) => id));
     const hits = found.map((collection) => this.toCollectionHit(collection, nameOf(collection.id, address).name));
-    const owned = person.kind === 'operator' ? await this.projects.findByOwner(address) : null;
+    const owned = this.showsProjects(person) ? await this.projects.findByOwner(address) : null;
     return owned
       ? [...hits, { kind: 'project', label: owned.name, detail: `owned by ${address}`, link: `projects/${owned.id}` }]
       : hits;
+  }
+
+  /** Whether a hit would lead to a page. */
+  private showsProjects(person: Person): boolean {
+    return person.kind === 'operator' && this.pages.has('projects');
   }
 
   private async byTokenId(person: Person, tokenId: string): Promise<Hit[]> {
@@ -112,6 +119,11 @@ export class SearchViews {
       link: `refreshes?collection=${id}`,
     };
   }
+}
+
+function nullIfUnknown(error: unknown): null {
+  if (error instanceof WebhookNotFound) return null;
+  throw error;
 }
 
 function isVisible(person: Person, projectId: string): boolean {

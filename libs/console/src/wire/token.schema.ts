@@ -54,7 +54,8 @@ export const tokenSchema = timedSchema.extend({
     changedAt: timeSchema.nullable(),
     staleSince: timeSchema.nullable(),
     burnedAt: timeSchema.nullable(),
-    heldUntil: timeSchema.nullable(),
+    /** `forever`: until the hold is ended. */
+    heldUntil: z.union([z.literal('forever'), timeSchema]).nullable(),
     /** null: the last attempt succeeded, or there was none. */
     lastError: adviceSchema.extend({ errorCode: z.string(), reason: z.string() }).nullable(),
     failCount: countSchema,
@@ -63,7 +64,6 @@ export const tokenSchema = timedSchema.extend({
     document: z.string().nullable(),
     /** Bytes of the whole document. */
     documentBytes: countSchema.nullable(),
-    /** The address of this record in the API. null: the API does not serve tokens. */
     actions: z.object({ refresh: z.boolean(), image: z.boolean() }),
   }),
 });

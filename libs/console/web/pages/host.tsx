@@ -30,13 +30,28 @@ export function HostPage({ session }: { session: Session }) {
   return (
     <LoadedPage read={read} what="host">
       {({ host: details, now }) => (
-        <Page host={details} now={Date.parse(now)} path={path} isOperator={session.person?.kind === 'operator'} />
+        <Page
+          host={details}
+          now={Date.parse(now)}
+          path={path}
+          isOperator={session.person?.kind === 'operator'}
+          hasFailures={session.pages.includes('failures')}
+        />
       )}
     </LoadedPage>
   );
 }
 
-function Page({ host, now, path, isOperator }: { host: Details; now: number; path: string; isOperator: boolean }) {
+interface PageProps {
+  host: Details;
+  now: number;
+  path: string;
+  isOperator: boolean;
+  /** Whether there is a page of failures. */
+  hasFailures: boolean;
+}
+
+function Page({ host, now, path, isOperator, hasFailures }: PageProps) {
   return (
     <>
       <Head
@@ -56,7 +71,7 @@ function Page({ host, now, path, isOperator }: { host: Details; now: number; pat
           <div class="stack">
             <Waits host={host} isOperator={isOperator} />
             {host.workers.length > 0 && <Workers host={host} />}
-            <Failures host={host} />
+            <Failures host={host} isLinked={hasFailures} />
           </div>
           <aside class="stack" aria-label="About this host">
             <Why host={host} isOperator={isOperator} />
@@ -437,13 +452,13 @@ function sentenceCase(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function Failures({ host }: { host: Details }) {
+function Failures({ host, isLinked }: { host: Details; isLinked: boolean }) {
   const href = `/failures?since=1h&host=${encodeURIComponent(host.host)}`;
   return (
     <section class="card" aria-labelledby="failures">
       <header>
         <h2 id="failures">How it failed in the last hour</h2>
-        {host.failures.length > 0 && (
+        {isLinked && host.failures.length > 0 && (
           <Link class="btn small" href={href}>
             All failures
           </Link>
@@ -464,13 +479,15 @@ function Failures({ host }: { host: Details }) {
                   {advice} {retrySentence(reason)}
                 </p>
               </div>
-              <Link
-                class="btn small"
-                href={`${href}&reason=${encodeURIComponent(reason)}`}
-                aria-label={`Show ${reason}`}
-              >
-                Show
-              </Link>
+              {isLinked && (
+                <Link
+                  class="btn small"
+                  href={`${href}&reason=${encodeURIComponent(reason)}`}
+                  aria-label={`Show ${reason}`}
+                >
+                  Show
+                </Link>
+              )}
             </li>
           ))}
         </ul>

@@ -242,13 +242,14 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'refresh.pause': 'paused',
   'refresh.resume': 'resumed',
   'token.refresh': 'refreshed',
-  'host.end_cooldown': 'ended the cooldown of',
-  'host.concurrency': 'changed the concurrent requests to',
-  'webhook.enable': 'enabled',
-  'webhook.test': 'sent a test to',
-  'project.limits': 'changed the limits of',
-  'api_key.revoke': 'revoked a key of',
+  'host.end-cooldown': 'ended the cooldown of',
+  'host.set-concurrency': 'changed the concurrent requests to',
 };
+
+/** The name of an action, which may be followed by a value: `host.set-concurrency 3`. */
+function nameOf(action: string): string {
+  return ACTIONS[action.split(' ', 1)[0]!] ?? action;
+}
 
 function Actions({ actions }: { actions: OperatorOverview['actions'] }) {
   return (
@@ -259,9 +260,9 @@ function Actions({ actions }: { actions: OperatorOverview['actions'] }) {
       ) : (
         <ol class="story">
           {actions.map(({ id, at, who, action, target, outcome, link }) => (
-            <li key={id} class={outcome === 'done' || outcome === 'ok' ? 'ok' : 'bad'}>
+            <li key={id} class={outcome === 'done' ? 'ok' : 'bad'}>
               <span>
-                <Foreign text={who} max={40} /> {ACTIONS[action] ?? action}{' '}
+                <Foreign text={who} max={40} /> {nameOf(action)}{' '}
                 {link === null ? (
                   <Foreign text={target} max={40} mono />
                 ) : (
@@ -271,7 +272,7 @@ function Actions({ actions }: { actions: OperatorOverview['actions'] }) {
                 )}
                 <small>
                   <Ago at={at} />
-                  {outcome !== 'done' && outcome !== 'ok' && `, refused: ${outcome}`}
+                  {outcome !== 'done' && `, refused: ${outcome}`}
                 </small>
               </span>
             </li>

@@ -131,7 +131,8 @@ function Facts({ token }: { token: Details }) {
 function StatusSentence({ token }: { token: Details }) {
   const now = useServerTime();
   const { status, lastSuccessAt, changedAt, failCount, heldUntil, burnedAt, metadataSource, pushedBy } = token;
-  const held = heldUntil === null ? null : ` Refreshes do not change it until ${formatDay(heldUntil, now)}.`;
+  const end = heldUntil === 'forever' ? 'its hold is ended' : heldUntil && formatDay(heldUntil, now);
+  const held = end === null ? null : ` Refreshes do not change it until ${end}.`;
   const burned = burnedAt === null ? null : ` It was burnt on ${formatDay(burnedAt, now)}.`;
   const pushed =
     metadataSource === 'pushed' ? ` Its metadata was pushed${pushedBy === null ? '' : ` by ${pushedBy}`}.` : null;
