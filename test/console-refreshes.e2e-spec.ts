@@ -260,6 +260,15 @@ describe('the list of refreshes', () => {
     expect(idsOf(await listOf(operator, `?project=${one.id}&trigger=all`))).toEqual([running, done, failed]);
     await operator.get('refreshes?status=wrong').expect(400);
     await operator.get('refreshes?cursor=wrong').expect(400);
+    const cursorOf = (position: object) => Buffer.from(JSON.stringify(position)).toString('base64url');
+    const createdAt = '2026-01-01T00:00:00.000000Z';
+    const uuid = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
+    for (const position of [
+      { createdAt, id: '12' },
+      { createdAt: '0000-01-01T00:00:00.000000Z', id: uuid },
+    ])
+      await operator.get(`refreshes?cursor=${cursorOf(position)}`).expect(400);
+    await operator.get(`refreshes/${uuid}/tokens?cursor=${cursorOf({ tokenId: '9'.repeat(78) })}`).expect(400);
     await test.worker.runOnce();
   });
 

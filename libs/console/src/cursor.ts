@@ -1,3 +1,4 @@
+import { isTokenId } from '@app/token-store';
 import { z } from 'zod';
 
 /** base64url of JSON: where the last row of a page is. Opaque to pages. */
@@ -19,12 +20,14 @@ export function cursorSchema<Position extends z.ZodType>(position: Position) {
     });
 }
 
-/** A row of a list that is ordered by time. */
-export const timePositionSchema = z.strictObject({
-  createdAt: z.iso.datetime({ precision: 6 }),
-  id: z.string().regex(/^([1-9][0-9]{0,17}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/),
-});
-export const tokenPositionSchema = z.strictObject({ tokenId: z.string().regex(/^[0-9]{1,78}$/) });
+/** PostgreSQL has no year 0. */
+const createdAt = z.iso.datetime({ precision: 6 }).refine((text) => !text.startsWith('0000'));
+
+/** A row of a list that is ordered by time, with an id of its kind. */
+export const uuidPositionSchema = z.strictObject({ createdAt, id: z.guid().toLowerCase() });
+export const rowPositionSchema = z.strictObject({ createdAt, id: z.string().regex(/^[1-9][0-9]{0,17}$/) });
+export const tokenPositionSchema = z.strictObject({ tokenId: z.string().refine(isTokenId) });
+export const versionPositionSchema = z.strictObject({ version: z.int32().min(1) });
 
 function parseJson(text: string): unknown {
   try {

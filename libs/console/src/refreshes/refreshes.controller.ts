@@ -29,7 +29,7 @@ import { z } from 'zod';
 import { Actions, type WantedAction } from '../actions.js';
 import { ConsoleFilter } from '../console.filter.js';
 import { notFound } from '../console.errors.js';
-import { cursorSchema, timePositionSchema, tokenPositionSchema } from '../cursor.js';
+import { cursorSchema, tokenPositionSchema, uuidPositionSchema } from '../cursor.js';
 import { consoleHeaders } from '../headers.js';
 import { headerOf, type HttpRequest, type HttpResponse } from '../http.js';
 import type { Person } from '../person.js';
@@ -46,7 +46,7 @@ const listQuerySchema = z.object({
   collection: absentIfEmpty(idSchema),
   status: absentIfEmpty(z.enum(['running', 'done', 'with-failures'])),
   trigger: absentIfEmpty(z.union([z.enum(REFRESH_TRIGGERS), z.literal('all')])),
-  cursor: cursorSchema(timePositionSchema),
+  cursor: cursorSchema(uuidPositionSchema),
 });
 
 const tokensQuerySchema = z.object({

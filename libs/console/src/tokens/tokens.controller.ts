@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { Actions, type WantedAction } from '../actions.js';
 import { ConsoleFilter } from '../console.filter.js';
 import { notFound } from '../console.errors.js';
-import { cursorSchema, timePositionSchema } from '../cursor.js';
+import { cursorSchema, rowPositionSchema, uuidPositionSchema, versionPositionSchema } from '../cursor.js';
 import { consoleHeaders } from '../headers.js';
 import type { HttpRequest, HttpResponse } from '../http.js';
 import type { Person } from '../person.js';
@@ -30,12 +30,12 @@ const tokenSchema = z
   .transform(({ chain, address, token_id }): TokenAddress => {
     return { chainId: chain, address: address.toLowerCase(), tokenId: token_id };
   });
-const attemptsQuerySchema = z.object({ cursor: cursorSchema(timePositionSchema) });
-const versionsQuerySchema = z.object({ cursor: cursorSchema(z.strictObject({ version: z.int().min(1) })) });
+const attemptsQuerySchema = z.object({ cursor: cursorSchema(rowPositionSchema) });
+const versionsQuerySchema = z.object({ cursor: cursorSchema(versionPositionSchema) });
 const diffQuerySchema = z.object({ to: absentIfEmpty(numberSchema) });
 const listQuerySchema = z.object({
   q: z.string().regex(/^(0|[1-9][0-9]{0,77})$/, { error: 'must be a token id: decimal digits' }),
-  cursor: cursorSchema(timePositionSchema),
+  cursor: cursorSchema(uuidPositionSchema),
 });
 
 /** Tokens: what one shows and why, what was tried, how it changed. */
