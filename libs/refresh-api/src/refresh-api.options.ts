@@ -17,7 +17,7 @@ const refreshApiOptionsSchema = z.strictObject({
    */
   partnerApiAuthentication: credentials(['api_key']),
   /**
-   * The maximum number of token ids in one request of the partner API, for a project without a limit of its own. The public page
+   * The maximum number of token ids in one request of the partner API. A project with a smaller limit of its own keeps it. The public page
    * promises 100. 0 blocks every request.
    * @takesEffect each request
    */
@@ -39,8 +39,8 @@ const refreshApiOptionsSchema = z.strictObject({
    */
   webhooksPerProject: z.int().min(0).default(10),
   /**
-   * Names of chains in the paths of the zkEVM API, and their ids, such as `{ ethereum: 1 }`. The two public chains of Immutable
-   * zkEVM have their names anyway, and `eip155:<id>` names any chain.
+   * Names for chains in the paths of the zkEVM API, with the ids of the chains, such as `{ ethereum: 1 }`. The two public chains of
+   * Immutable zkEVM always have their names, and `eip155:<id>` names any chain.
    * @takesEffect start
    */
   chainNames: z
@@ -50,8 +50,8 @@ const refreshApiOptionsSchema = z.strictObject({
     )
     .default({}),
   /**
-   * What a field that a pushed item does not have means. The public specification requires all seven: `reject` refuses the request,
-   * and names them. `keep` leaves those fields of the record as they are, for clients that cannot send null.
+   * What happens if a pushed item lacks one of the seven fields that the public specification requires. `reject` refuses the request and
+   * names the missing fields. `keep` does not change these fields of the record, for clients that cannot send null.
    * @takesEffect each request
    */
   missingKeys: z.enum(['reject', 'keep']).default('reject'),
@@ -63,7 +63,7 @@ export type RefreshApiOptions = z.input<typeof refreshApiOptionsSchema>;
 export type RefreshApiConfig = z.output<typeof refreshApiOptionsSchema>;
 export const REFRESH_API_CONFIG = Symbol('RefreshApiConfig');
 
-/** The extras of the module: which dialects exist, and their paths. */
+/** The extras of the module: the dialects that exist, and their paths. */
 export interface RefreshApiExtras {
   /** The base path of the project API: `v1` gives `/v1/metadata-refreshes`. `false` turns the project API off. */
   projectApiPath?: string | false;
@@ -75,8 +75,8 @@ export interface RefreshApiExtras {
   /** The base paths of the partner API: `''` gives `/collections/…`. An empty list turns the partner API off. */
   partnerApiPaths?: readonly string[];
   /**
-   * The base path of the zkEVM API: `v1` gives `/v1/chains/…`, of which it takes every path. Its reads need `exposeTokenRoutes`.
-   * Default: `false`, which turns it off.
+   * The base path of the zkEVM API: `v1` gives `/v1/chains/…`, and the module then owns every path below `/v1/chains`. Its reads need
+   * `exposeTokenRoutes`. Default: `false`, which turns it off.
    */
   zkevmApiPath?: string | false;
   /**
