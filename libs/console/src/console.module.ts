@@ -10,6 +10,8 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { Actions } from './actions.js';
 import { ApiFallbackController } from './api-fallback.controller.js';
+import { ChainController } from './chain/chain.controller.js';
+import { ChainViews } from './chain/chain-views.js';
 import { CollectionViews } from './collections/collection-views.js';
 import { CollectionsController } from './collections/collections.controller.js';
 import { NewRefreshes } from './collections/new-refreshes.js';
@@ -88,6 +90,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     SignInLimit,
     Actions,
     Names,
+    ChainViews,
     CollectionViews,
     NewRefreshes,
     HostViews,
@@ -119,6 +122,7 @@ const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
   ['tokens', TokensController],
   ['collections', CollectionsController],
   ['validate', ValidationController],
+  ['chain', ChainController],
   ['search', SearchController],
   ['hosts', HostsController],
   ['', OverviewController],
