@@ -147,7 +147,8 @@ export class TokensController {
       const project = await this.projects.findById(collection.projectId);
       if (!project) throw notFound();
       const refreshing = asRefreshingProject(project);
-      return (await this.refreshes.request(refreshing, { collectionAddress: address.address, tokenIds })).refreshId;
+      const { chainId, address: collectionAddress } = address;
+      return (await this.refreshes.request(refreshing, { chainId, collectionAddress, tokenIds })).refreshId;
     });
     this.responder.send(request, response, { now: new Date().toISOString(), refreshId });
   }
