@@ -1,4 +1,5 @@
 import { hashMessage, verifyMessage } from 'ethers';
+import { mayBeOfContract } from './contract-wallets.js';
 import { parseAddress } from './ethereum-address.js';
 
 /** The values of the three headers as received; an absent one is undefined. */
@@ -24,8 +25,6 @@ export type SignatureCheck =
 /** Ten digits: whole seconds between 2001 and 2286. */
 const SECONDS = /^[1-9][0-9]{9}$/;
 const MILLISECONDS = /^[1-9][0-9]{12}$/;
-/** Signatures of contracts have any length; those of wallets with many owners some kilobytes. */
-const BYTES = /^0x(?:[0-9a-f]{2}){0,4096}$/i;
 /** The end of a signature by a contract that is yet to be deployed. */
 const ERC6492 = /(?:6492){16}$/;
 
@@ -76,7 +75,7 @@ export function checkWalletSignature(headers: SignatureHeaders, now: Date, windo
     'invalid_signature',
     'x-imx-eth-signature is not a signature of x-imx-eth-timestamp by x-imx-eth-address.',
   );
-  return BYTES.test(signature)
+  return mayBeOfContract(signature)
     ? { ...refusal, claim: { ...signer, hash: hashMessage(timestamp), signature } }
     : refusal;
 }
