@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { WalletUnavailable } from './project-auth.errors.js';
 
 /** A signature that may be that of a contract. */
 export interface ContractSignature {
@@ -24,25 +23,6 @@ export abstract class ContractWallets {
 
   /** Takes a few seconds at most. Never throws because of what a contract or a node does. */
   abstract verify(signature: ContractSignature): Promise<ContractVerdict>;
-}
-
-/** Signatures of contracts have any length; those of wallets with many owners some kilobytes. */
-const BYTES = /^0x(?:[0-9a-f]{2}){0,4096}$/i;
-
-/** Whether a signature has the form of one by a contract. */
-export function mayBeOfContract(signature: string): boolean {
-  return BYTES.test(signature);
-}
-
-/** Asks a contract whether a signature is its own; not without a chain, and not for what is none. Throws WalletUnavailable. */
-export async function isSignedByContract(
-  contracts: ContractWallets,
-  { chainId, ...claim }: Omit<ContractSignature, 'chainId'> & { chainId: number | undefined },
-): Promise<boolean> {
-  if (chainId === undefined || !mayBeOfContract(claim.signature)) return false;
-  const verdict = await contracts.verify({ chainId, ...claim });
-  if (verdict === 'unavailable') throw new WalletUnavailable();
-  return verdict === 'valid';
 }
 
 /** Without nodes, no signature is that of a contract. */

@@ -1,11 +1,12 @@
 import { hashMessage } from 'ethers';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from './clock.js';
-import { ContractWallets, isSignedByContract } from './contract-wallets.js';
+import { ContractWallets } from './contract-wallets.js';
 import { parseAddress } from './ethereum-address.js';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
+import { isSignedByContract } from './signed-by-contract.js';
 import { formatChallenge, readChallenge } from './wallet-challenge.js';
 import { recoverSigner } from './wallet-signature.js';
 

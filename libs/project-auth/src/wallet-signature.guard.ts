@@ -1,11 +1,12 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Clock } from './clock.js';
-import { ContractWallets, isSignedByContract } from './contract-wallets.js';
+import { ContractWallets } from './contract-wallets.js';
 import { CALLING_PROJECT, headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
 import { NotAuthenticated } from './project-auth.errors.js';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
+import { isSignedByContract } from './signed-by-contract.js';
 import { checkWalletSignature } from './wallet-signature.js';
 
 const HEADERS = {

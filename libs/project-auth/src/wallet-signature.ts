@@ -1,5 +1,4 @@
 import { hashMessage, verifyMessage } from 'ethers';
-import { mayBeOfContract } from './contract-wallets.js';
 import { parseAddress } from './ethereum-address.js';
 
 /** The values of the three headers as received; an absent one is undefined. */
@@ -25,6 +24,13 @@ export type SignatureCheck =
 /** Ten digits: whole seconds between 2001 and 2286. */
 const SECONDS = /^[1-9][0-9]{9}$/;
 const MILLISECONDS = /^[1-9][0-9]{12}$/;
+/** Signatures of contracts have any length; those of wallets with many owners some kilobytes. */
+const BYTES = /^0x(?:[0-9a-f]{2}){0,4096}$/i;
+/** Whether a signature has the form of one by a contract. */
+export function mayBeOfContract(signature: string): boolean {
+  return BYTES.test(signature);
+}
+
 /** The end of a signature by a contract that is yet to be deployed. */
 const ERC6492 = /(?:6492){16}$/;
 
