@@ -50,8 +50,8 @@ export interface RequestConditions extends RefreshTiming {
 export type RefreshRequest = WantedTokens &
   RequestConditions & {
     collectionAddress: string;
-    /** Needed if the project has registered the address on several chains. */
-    chainId?: number | undefined;
+    /** Absent: the address has to be registered on one chain only. */
+    chainId?: number;
   };
 
 /** A refresh that the service itself requests, such as after an event on chain. No limit of the project holds for it. */
