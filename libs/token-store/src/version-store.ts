@@ -35,7 +35,7 @@ export interface TokenVersion extends VersionChange {
 /** A version with its document. */
 export interface VersionDocument {
   version: TokenVersion;
-  /** JSON text as served, numbers to the last digit; null: it is not kept any more. */
+  /** JSON text as served, numbers to the last digit; null: it is no longer kept. */
   document: string | null;
   /** The warnings of the document. */
   warnings: readonly string[];
