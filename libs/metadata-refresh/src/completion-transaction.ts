@@ -21,7 +21,7 @@ import {
 } from './chunk-results.js';
 import { tryShareContents } from './content-lock.js';
 import { EventOutbox, type RecordedChange } from './event-outbox.js';
-import type { ItemError, ItemResult } from './item-result.js';
+import { NOT_REGISTERED, type ItemResult } from './item-result.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
 import { RefreshQueue } from './refresh-queue.js';
@@ -36,13 +36,6 @@ type Failed = Extract<ItemResult, { status: 'failed' }>;
 type Held = Extract<ItemResult, { status: 'held' }>;
 
 const NOT_STORABLE = { errorCode: 'unable_to_decode_response', reason: 'not_storable', statusCode: 200 } as const;
-const NOT_REGISTERED: ItemError = {
-  errorCode: 'token_not_found',
-  reason: 'not_registered',
-  metadataUrl: '',
-  statusCode: null,
-  body: null,
-};
 /** How the write of a token ended, and the version of its record, if the store tells it. */
 interface Written {
   result: WriteResult;

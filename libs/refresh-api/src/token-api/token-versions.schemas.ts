@@ -38,7 +38,7 @@ export const restoreSchema = withoutBody(
         .optional()
         .meta({
           description:
-            'A time in the future, or `forever`. Until then refreshes leave the record as it is. Absent: a hold stays as it is.',
+            'A time in the future, or `forever`. Until then refreshes leave what is restored as it is. Absent: a hold stays as it is.',
           examples: ['2026-12-31T12:00:00Z', 'forever'],
         }),
     },
