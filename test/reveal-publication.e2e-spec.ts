@@ -416,7 +416,7 @@ describe('publishing by itself', () => {
     expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'published', outcome: { updated: 3 } });
   });
 
-  it('a reveal that is not staged at its time is blocked, and published as soon as it is [V4]', async () => {
+  it('a reveal that is not staged at its publication time is blocked, and is published as soon as it is staged [V4]', async () => {
     const project = await aProjectWithEggs(test, 2);
     test.metadataApi.script(
       '2',

@@ -70,7 +70,7 @@ export function toWatchLine({ events, discover, contractRefreshesTokens, refresh
   };
 }
 
-/** How far its past mints are registered. Empty if nobody asked for them. */
+/** How far its past mints are registered. Empty without a backfill. */
 export function toBackfillLine(backfill: Backfill | null) {
   return backfill === null
     ? {}

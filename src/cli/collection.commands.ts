@@ -196,7 +196,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     });
 }
 
-/** What a collection says of itself. */
+/** The record of a collection itself. */
 function toProfileLine(profile: StoredProfile | undefined) {
   return {
     name: profile?.name ?? null,

@@ -108,7 +108,7 @@ function registerChainStatusMetrics(gauge: RegisterGauge): void {
   );
 }
 
-/** Whether somebody is to read it. */
+/** Whether a process should read the chain. */
 function isWatched({ state }: ChainStatus): boolean {
   return state !== 'off' && state !== 'idle';
 }

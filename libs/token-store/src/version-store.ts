@@ -45,7 +45,7 @@ export interface KeptDocument {
 /** A version with its document. */
 export interface VersionDocument extends Omit<KeptDocument, 'document'> {
   version: TokenVersion;
-  /** As in `KeptDocument`; null: it is not kept any more. */
+  /** As in `KeptDocument`; null: it is no longer kept. */
   document: string | null;
 }
 

@@ -68,7 +68,7 @@ export interface RevealOutcome {
   unchanged: number;
   /** They keep what a later fetch, a restore or a push had written. */
   superseded: number;
-  /** They are not registered any more. */
+  /** Tokens that are no longer registered. */
   missing: number;
 }
 

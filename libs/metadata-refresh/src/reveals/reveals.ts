@@ -92,7 +92,7 @@ export class Reveals {
   }
 
   /**
-   * Cancels a reveal: its pending tokens are not fetched any more, and its documents are deleted, in the background. Cancelling a
+   * Cancels a reveal: its pending tokens are no longer fetched, and its documents are deleted, in the background. Cancelling a
    * cancelled one changes nothing. Throws RevealNotFound, RevealEnded.
    */
   async cancel(reference: RevealReference, admit?: Admission): Promise<Reveal> {

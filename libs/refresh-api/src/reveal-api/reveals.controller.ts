@@ -41,7 +41,7 @@ export const REVEALS_PATH = 'reveals';
 
 const RevealId = () => Param('reveal_id', validatedBy(revealIdSchema));
 
-/** A project stages the documents of its tokens, looks at them, and shows them all at once. */
+/** A project stages the documents of its tokens, inspects them, and shows them all at the same moment. */
 @Controller()
 @UseGuards(authenticatedBy('projectApi'))
 @UseFilters(ProjectApiFilter)
