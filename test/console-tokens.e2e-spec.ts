@@ -1,5 +1,6 @@
 import {
   newRefreshSchema,
+  refreshDetailsSchema,
   searchSchema,
   tokenAttemptsSchema,
   tokenListSchema,
@@ -9,6 +10,7 @@ import {
   type TokenAttempts,
 } from '../libs/console/src/wire/index.js';
 import { Webhooks } from '@app/metadata-events';
+import { Collections, TokenStore } from '@app/token-store';
 import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -30,7 +32,7 @@ const readToken = async (visitor: ConsoleVisitor, project: TestProject, tokenId:
   (await visitor.read(pathOf(project, tokenId), tokenSchema)).token;
 
 describe('a token', () => {
-  it('its page has the record, how many tokens share a trait, what is unusual, and the document to the last digit [K33]', async () => {
+  it('the page of a token has the record, how many tokens share a trait, what is unusual, and the document to the last digit [K33]', async () => {
     const project = await test.aProject({ tokens: ['1', '2', MAX_TOKEN_ID] });
     const document =
       '{"name":"Max","image":"images/1.png","supply":12345678901234567890.10,"attributes":[{"trait_type":"Level","value":3}]}';
@@ -60,6 +62,23 @@ describe('a token', () => {
       'content-type': 'text/plain; charset=utf-8',
       'content-disposition': `attachment; filename="token-${MAX_TOKEN_ID}.json.txt"`,
     });
+  });
+
+  it('a partner refreshes the token of the page, also if its contract has the same address on another chain', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const source = { kind: 'metadata_api' as const, url: `${test.metadataApi.url}/${project.collectionAddress}` };
+    const elsewhere = { chainId: 137, address: project.collectionAddress, projectId: project.id, source };
+    const { id } = await test.app.get(Collections).add(elsewhere);
+    await test.app.get(TokenStore).registerTokens(id, ['1']);
+    const partner = await aPartner(project);
+
+    const requested = await partner.post(`tokens/137/${project.collectionAddress}/1/refresh`);
+
+    const { refreshId } = expectShape(newRefreshSchema, requested);
+    await test.worker.runOnce();
+    const { refresh } = await operator.read(`refreshes/${refreshId}`, refreshDetailsSchema);
+    expect(refresh).toMatchObject({ collection: { chainId: 137 }, succeeded: 1 });
+    expect(await readToken(operator, project, '1')).toMatchObject({ status: 'pending' });
   });
 
   it('a large document is cut on the page, never within a character, and whole in the download', async () => {
@@ -113,7 +132,7 @@ describe('a token', () => {
     ]);
   });
 
-  it('its attempts are a time line, newest first, with the refresh of each [K32]', async () => {
+  it('the attempts at a token are a time line, newest first, with the refresh of each [K32]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const first = await refreshOnce(test, project, ['1']);
     test.metadataApi.respond('1', 404, '');
@@ -166,7 +185,7 @@ describe('a token', () => {
     expect(groups).toHaveLength(61);
   });
 
-  it('its versions are listed, and any two are compared with their documents', async () => {
+  it('the versions of a token are listed, and any two are compared with their documents', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     for (const level of [1, 2, 3]) {
       test.metadataApi.respond('1', 200, { name: 'Hero', attributes: [{ trait_type: 'Level', value: level }] });
@@ -238,7 +257,7 @@ describe('the search field', () => {
   const find = async (visitor: ConsoleVisitor, text: string) =>
     (await visitor.read(`search?q=${encodeURIComponent(text)}`, searchSchema)).hits;
 
-  it('it finds refreshes, tokens, collections, hosts, projects and webhooks by their names', async () => {
+  it('the search of the console finds refreshes, tokens, collections, hosts, projects and webhooks by their names', async () => {
     const project = await test.aProject({ tokens: ['88001'] });
     const refreshId = await refreshOnce(test, project, ['88001']);
     const { id: webhookId } = await test.app

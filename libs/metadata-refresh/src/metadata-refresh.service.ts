@@ -34,6 +34,7 @@ import type {
   RefreshRequest,
   WantedTokens,
 } from './refresh-request.js';
+import { canFetch } from './refresh-source.js';
 import {
   RefreshTokensReader,
   type RefreshToken,
@@ -71,6 +72,8 @@ export interface RestoreRequest extends OwnToken {
 /** A request to find out what a refresh of tokens of one collection would do. */
 export interface ValidationRequest {
   collectionAddress: string;
+  /** Needed if the project has registered the address on several chains. */
+  chainId?: number | undefined;
   /** Decimal uint256, at most 20; given twice, it is one token. */
   tokenIds: readonly string[];
   /** A last condition, inside the transaction that charges the tokens: what it throws refuses the validation. */
@@ -112,6 +115,11 @@ export class MetadataRefreshService {
     return this.fetcher.rejectionReason(metadataUrl);
   }
 
+  /** Whether this deployment can fetch tokens of the collection: its owner does not push them, and its chain can be read. */
+  canFetch(collection: Collection): boolean {
+    return canFetch(collection, this.fetcher);
+  }
+
   /**
    * Accepts a refresh of listed or selected tokens: quota, refresh and tokens are saved in one transaction, and the receipt is
    * returned after its commit. A selection is made into the queue in the database alone, in about a second for a million tokens.
@@ -124,7 +132,7 @@ export class MetadataRefreshService {
   }
 
   /**
-   * Writes metadata of tokens as given, without fetching anything: all records or none, at once. The receipt is that of a completed
+   * Writes metadata of tokens as given, without fetching anything, in one transaction: all records or none. The receipt is that of a completed
    * refresh with the trigger `push`. Throws TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, EmptyMetadata,
    * TokensNotFound, QuotaExceeded; then nothing was written or counted.
    */
@@ -150,7 +158,7 @@ export class MetadataRefreshService {
   }
 
   /**
-   * Accepts a refresh that no project has asked for, such as after an event on chain. It belongs to the project of the collection, and
+   * Accepts a refresh that no project has requested, such as one after an event on chain. It belongs to the project of the collection, and
    * counts towards none of its limits; only `maxSelectionTokens` holds. Throws InvalidSelection, SelectionEmpty, SelectionTooLarge,
    * InvalidSchedule, SourceNotSupported.
    */
@@ -181,11 +189,11 @@ export class MetadataRefreshService {
    * QuotaExceeded; then nothing was counted or fetched.
    */
   async validate(project: RefreshingProject, request: ValidationRequest): Promise<ChargedValidation> {
-    const { collectionAddress, tokenIds, admit } = request;
+    const { collectionAddress, chainId, tokenIds, admit } = request;
     const { tokensPerRequest, tokensPerHour } = this.limits.of(project);
     const { size } = new Set(tokenIds);
     if (size > tokensPerRequest) throw new TokensPerRequestExceeded(tokensPerRequest, size);
-    const collection = await this.collections.getRefreshable(project, collectionAddress);
+    const collection = await this.collections.getRefreshable(project, collectionAddress, chainId);
     const payer = { projectId: project.id, tokensPerHour, admit };
     return this.validation.validateFor(payer, collection, tokenIds);
   }
@@ -287,7 +295,7 @@ export class MetadataRefreshService {
   }
 
   /**
-   * Writes an earlier version of a token again, as a new version. The next refresh fetches as ever; with `holdUntil`, refreshes of the
+   * Writes an earlier version of a token again, as a new version. The next refresh fetches as usual; with `holdUntil`, refreshes of the
    * token end with the verdict `held` before, and one refresh follows at its end if there were any. Throws CollectionNotFound,
    * CollectionNotOwned, CollectionAmbiguous, TokensNotFound, VersionNotFound, VersionNotKept, InvalidHold, VersionsNotSupported; then
    * nothing was written.

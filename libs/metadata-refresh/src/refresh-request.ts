@@ -20,7 +20,7 @@ export type WantedTokens =
 
 /** When the tokens are refreshed. */
 export interface RefreshTiming {
-  /** The refresh begins then: at most 30 days ahead. Absent, or not yet a minute ago: at once. */
+  /** The time at which the refresh begins, at most 30 days ahead. Absent, or less than a minute ago: now. */
   notBefore?: Date | undefined;
   /** `low`: when no other refresh of the project waits for the same metadata host. Absent: by the number of tokens. */
   priority?: 'low' | undefined;
@@ -47,7 +47,12 @@ export interface RequestConditions extends RefreshTiming {
 }
 
 /** A request to refresh tokens of one collection. */
-export type RefreshRequest = WantedTokens & RequestConditions & { collectionAddress: string };
+export type RefreshRequest = WantedTokens &
+  RequestConditions & {
+    collectionAddress: string;
+    /** Absent: the address has to be registered on one chain only. */
+    chainId?: number;
+  };
 
 /** A refresh that the service itself requests, such as after an event on chain. No limit of the project holds for it. */
 export type CollectionRefreshRequest = WantedTokens &

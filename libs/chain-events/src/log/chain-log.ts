@@ -11,6 +11,13 @@ export interface ChainLog {
   data: string;
 }
 
+/** Which log it is. */
+export type LogPosition = Pick<ChainLog, 'address' | 'blockNumber' | 'blockHash' | 'transactionHash' | 'logIndex'>;
+
+export function positionOf({ address, blockNumber, blockHash, transactionHash, logIndex }: ChainLog): LogPosition {
+  return { address, blockNumber, blockHash, transactionHash, logIndex };
+}
+
 /** What was asked of the node. */
 export interface LogQuery {
   addresses: ReadonlySet<string>;
@@ -21,7 +28,7 @@ export interface LogQuery {
 /** Logs of one call. */
 export interface ReadLogs {
   logs: ChainLog[];
-  /** Entries that are no logs, or were not asked for: of other addresses, of other blocks, of no block. */
+  /** Entries that are no logs, or were not requested: those of other addresses or blocks, or without a block. */
   refused: number;
 }
 
