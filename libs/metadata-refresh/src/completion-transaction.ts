@@ -25,6 +25,7 @@ import type { ItemError, ItemResult } from './item-result.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { countResults, type RefreshProgress, type ResultCount } from './refresh-progress.js';
 import { RefreshQueue } from './refresh-queue.js';
+import { traceCompletions, traceSettlement } from './refresh-trace.js';
 import { ResultCounts } from './result-counts.js';
 import { doDeferred, mayRetry } from './retried-transaction.js';
 import { RevealStaging, type StagedBatch } from './reveals/reveal-staging.js';
@@ -104,6 +105,7 @@ export class CompletionTransaction {
   }
 
   private async completeBatch(results: readonly ItemResult[]): Promise<void> {
+    const startedAt = Date.now();
     const forRecords = results.filter(({ token }) => token.revealId === undefined);
     const succeeded = byFetch(forRecords.filter((result): result is Succeeded => result.status === 'succeeded'));
     const writes = succeeded.map(([result]) => toMetadataWrite(result));
@@ -132,6 +134,8 @@ export class CompletionTransaction {
     });
     this.resultCounts.add(counted);
     this.resultCounts.addCompleted(progress);
+    traceSettlement(results, startedAt);
+    traceCompletions(progress);
     this.outbox?.announce();
     this.logCompleted(progress);
   }
@@ -244,7 +248,7 @@ export class CompletionTransaction {
   }
 
   private logCompleted(progress: readonly RefreshProgress[]): void {
-    for (const { completed, revealId: _, ...fields } of progress) {
+    for (const { completed, revealId: _, traceparent: __, ...fields } of progress) {
       if (completed) this.logger.log({ msg: 'refresh completed', ...fields });
     }
   }

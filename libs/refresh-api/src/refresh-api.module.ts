@@ -48,6 +48,7 @@ import {
   type RefreshApiExtras,
   type RefreshApiOptions,
 } from './refresh-api.options.js';
+import { RequestObserver } from './request-observer.js';
 import { UnknownPaths } from './unknown-paths.js';
 import { ChainNames } from './zkevm-api/chain-names.js';
 import { ChainsController } from './zkevm-api/chains.controller.js';
@@ -105,6 +106,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     NftPages,
     StackPages,
     CollectionPages,
+    RequestObserver,
     PushBodies,
     BodyErrors,
     UnknownPaths,
@@ -112,6 +114,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   constructor(
+    private readonly requests: RequestObserver,
     private readonly bodyErrors: BodyErrors,
     private readonly pushBodies: PushBodies,
     private readonly unknownPaths: UnknownPaths,
@@ -125,6 +128,7 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
 
   /** Nest calls this before it registers routes, and only in an application with HTTP. */
   configure(): void {
+    this.requests.beforeRoutes(RefreshApiModule);
     this.pushBodies.findPaths(RefreshApiModule);
     this.bodyErrors.beforeRoutes(RefreshApiModule);
   }
