@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Inject, Injectable, type Type } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { apiPathsOf, prefixesOf } from './api-paths.js';
-import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { DialectRoutes } from './dialect-routes.js';
 import { ServerSpan } from './server-span.js';
 
 type ExpressRequest = IncomingMessage & {
@@ -44,22 +43,17 @@ interface ObservedRequest {
  */
 @Injectable()
 export class RequestObserver {
-  private isOurs: (path: string) => boolean = () => false;
-
   constructor(
-    private readonly application: ApplicationConfig,
-    private readonly modules: ModulesContainer,
-    @Inject(REFRESH_API_PATHS) private readonly paths: Required<RefreshApiExtras>,
+    private readonly routes: DialectRoutes,
     private readonly adapterHost: HttpAdapterHost,
   ) {
     adapterHost.init$.subscribe(() => this.onExpress());
   }
 
   /** Call it before any route is registered, because Fastify reports only later ones. */
-  beforeRoutes(module: Type): void {
-    const paths = apiPathsOf(this.paths, prefixesOf(module, this.application, this.modules));
-    this.isOurs = (path) => paths.isOfZkevmApi(path) || paths.isOfProjectApi(path) || paths.isOfPartnerApi(path);
-    this.onFastify();
+  beforeRoutes(): void {
+    const { httpAdapter } = this.adapterHost;
+    if (httpAdapter.getType() === 'fastify') this.onFastify(httpAdapter.getInstance<Fastify>());
   }
 
   private onExpress(): void {
@@ -74,18 +68,20 @@ export class RequestObserver {
     });
   }
 
-  private onFastify(): void {
-    const { httpAdapter } = this.adapterHost;
-    if (httpAdapter.getType() !== 'fastify') return;
+  private onFastify(fastify: Fastify): void {
     const hook: FastifyHook = ({ method, url, protocol, headers, routeOptions }, { raw: response }, done) => {
       const path = url.split('?', 1)[0]!;
       this.observe({ method, path, protocol, headers, response, route: () => routeOptions.url }, done);
     };
-    httpAdapter.getInstance<Fastify>().addHook('onRoute', (route) => {
+    fastify.addHook('onRoute', (route) => {
       const hooks = [route.onRequest ?? []].flat();
       // Fastify derives a route for HEAD from one for GET, with its hooks.
       if (this.isOurs(route.url) && !hooks.includes(hook)) route.onRequest = [hook, ...hooks];
     });
+  }
+
+  private isOurs(path: string): boolean {
+    return this.routes.filterAt(path) !== undefined;
   }
 
   private observe(request: ObservedRequest, next: () => void): void {
