@@ -9,7 +9,8 @@ import {
   type TokenReference,
   type WriteResult,
 } from '@app/token-store';
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import {
   insertAttempts,
   insertResults,
@@ -65,7 +66,7 @@ const WITHOUT_FETCH: ReadonlySet<ItemResult['status']> = new Set(['coalesced', '
  */
 @Injectable()
 export class CompletionTransaction {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

@@ -1,6 +1,7 @@
 import { inTransaction } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { KeyedMutex } from '../keyed-mutex.js';
 import type { Admission } from '../refresh-control.js';
@@ -13,7 +14,7 @@ import { RevealEnded, RevealNotReady } from './reveals.errors.js';
 /** Decides about reveals: each decision is one update of a row, and RevealSweep does what follows from it. */
 @Injectable()
 export class RevealControl {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   /** Calls for one reveal wait for its row anyhow; here they wait without a connection, which others need. */
   private readonly byReveal = new KeyedMutex();
 

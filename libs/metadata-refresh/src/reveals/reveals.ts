@@ -1,6 +1,7 @@
 import { StagingStore, RevealsNotSupported, type Collection } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Page, PageRequest } from '../page.js';
@@ -25,7 +26,7 @@ export type CollectionRevealRequest = WantedTokens & RevealPlan & Pick<RequestCo
  */
 @Injectable()
 export class Reveals {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly staging: StagingStore,

@@ -2,6 +2,8 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { RefreshApiModule } from '../refresh-api.module.js';
 import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { RequestObserver } from '../request-observer.js';
+import { requestIdHeader } from './documented-response.js';
 import { jsonSchemaOf } from './json-schema-of.js';
 import { API_KEY, IMMUTABLE_API_KEY, nameCredentials, SIGNATURE } from './security.js';
 
@@ -87,6 +89,7 @@ export function createRefreshApiDocument(
   });
   giveEachOperationItsId(document);
   addNegotiatedTypes(document);
+  addRequestIds(document, app.get(RequestObserver, { strict: false }));
   const config = app.get<RefreshApiConfig>(REFRESH_API_CONFIG, { strict: false });
   nameCredentials(document, {
     projectApi: config.projectApiAuthentication,
@@ -105,6 +108,22 @@ function addNegotiatedTypes({ paths }: OpenAPIObject): void {
   }
 }
 
+/** Every response of our routes has it. */
+function addRequestIds({ paths }: OpenAPIObject, { isOurs }: RequestObserver): void {
+  for (const [path, operations] of Object.entries(paths)) {
+    if (!isOurs(path)) continue;
+    for (const { responses } of operationsOf(operations)) {
+      for (const response of Object.values(responses)) {
+        if (response && !('$ref' in response)) response.headers = { ...response.headers, ...requestIdHeader };
+      }
+    }
+  }
+}
+
+function operationsOf({ get, post, put, patch, delete: remove }: OpenAPIObject['paths'][string]) {
+  return [get, post, put, patch, remove].filter((operation) => operation !== undefined);
+}
+
 function contentOf(operation: OpenAPIObject['paths'][string]['get']) {
   const response = operation?.responses['200'];
   return response && 'content' in response ? response.content : undefined;
@@ -113,9 +132,9 @@ function contentOf(operation: OpenAPIObject['paths'][string]['get']) {
 /** A controller below two base paths has each operation twice. */
 function giveEachOperationItsId(document: OpenAPIObject): void {
   const taken = new Map<string, number>();
-  for (const { get, post, patch, delete: remove } of Object.values(document.paths)) {
-    for (const operation of [get, post, patch, remove]) {
-      if (!operation?.operationId) continue;
+  for (const operations of Object.values(document.paths)) {
+    for (const operation of operationsOf(operations)) {
+      if (!operation.operationId) continue;
       const count = (taken.get(operation.operationId) ?? 0) + 1;
       taken.set(operation.operationId, count);
       if (count > 1) operation.operationId += String(count);
