@@ -3,7 +3,7 @@ import { useHostLogger } from '@app/logging';
 import { ContractSignatures, MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ContractWallets, ProjectAuthModule } from '@app/project-auth';
-import { RefreshApiModule } from '@app/refresh-api';
+import { refreshApiExtraNames, RefreshApiModule } from '@app/refresh-api';
 import { SafeHttpModule } from '@app/safe-http';
 import { TokenStoreModule } from '@app/token-store';
 import {
@@ -113,16 +113,7 @@ function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     ...optionsOf('projectAuth', [fetching]),
   });
   const api = RefreshApiModule.forRootAsync({
-    ...given(extras, [
-      'projectApiPath',
-      'ownsProjectApiPath',
-      'partnerApiPaths',
-      'zkevmApiPath',
-      'exposeTokenRoutes',
-      'exposeCollectionRoutes',
-      'exposeWebhookRoutes',
-      'decorators',
-    ]),
+    ...given(extras, refreshApiExtraNames),
     ...optionsOf('refreshApi', [store, refreshing, auth]),
   });
   return { module: NftRefreshModule, imports: [...working, auth, api], exports: [...working, auth] };

@@ -3,7 +3,12 @@ import { metadataFetchOptions, type MetadataFetchExtras, type MetadataFetchOptio
 import { metadataRefreshOptions, type MetadataRefreshOptions } from '@app/metadata-refresh';
 import { besideFactory, nearestName, unknownName, wrongOptions } from '@app/module-options';
 import { projectAuthOptions, type ProjectAuthExtras, type ProjectAuthOptions } from '@app/project-auth';
-import { refreshApiOptions, type RefreshApiExtras, type RefreshApiOptions } from '@app/refresh-api';
+import {
+  refreshApiExtraNames,
+  refreshApiOptions,
+  type RefreshApiExtras,
+  type RefreshApiOptions,
+} from '@app/refresh-api';
 import { safeHttpOptions, type SafeHttpOptions } from '@app/safe-http';
 import type { TokenStoreExtras } from '@app/token-store';
 import type { LoggerService } from '@nestjs/common';
@@ -54,14 +59,7 @@ const extrasSchema = z
     versionStore: z.unknown(),
     stagingStore: z.unknown(),
     metadataSource: z.unknown(),
-    projectApiPath: z.unknown(),
-    ownsProjectApiPath: z.unknown(),
-    partnerApiPaths: z.unknown(),
-    zkevmApiPath: z.unknown(),
-    exposeTokenRoutes: z.unknown(),
-    exposeCollectionRoutes: z.unknown(),
-    exposeWebhookRoutes: z.unknown(),
-    decorators: z.unknown(),
+    ...Object.fromEntries(refreshApiExtraNames.map((name) => [name, z.unknown()])),
   })
   .partial();
 

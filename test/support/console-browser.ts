@@ -20,7 +20,11 @@ declare const document: {
 declare const window: { innerWidth: number; axe: { run(root: object, options: object): Promise<AxeResult> } };
 
 export const WIDTHS = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
-export const THEMES = ['light', 'dark'] as const;
+const THEMES = ['light', 'dark'] as const;
+/** Each page is visited in all of them. */
+export const LOOKS = (Object.keys(WIDTHS) as (keyof typeof WIDTHS)[]).flatMap((size) =>
+  THEMES.map((theme) => [size, theme] as const),
+);
 
 export interface ConsolePageOptions {
   viewport?: Viewport;
@@ -43,10 +47,13 @@ export interface ConsoleTest {
 }
 
 /** Starts the service with its console, and a browser. */
-export async function startConsole(variables: Readonly<Record<string, string>> = {}): Promise<ConsoleTest> {
+export async function startConsole(
+  variables: Readonly<Record<string, string>> = {},
+  otherHosts: readonly { host: string }[] = [],
+): Promise<ConsoleTest> {
   const test = await startApp(
     {},
-    { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, ...variables } },
+    { otherHosts, variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, ...variables } },
   );
   const server = (await test.app.listen(0, '127.0.0.1')) as Server;
   const { port } = server.address() as AddressInfo;
@@ -228,7 +235,7 @@ export class ConsolePage {
   }
 
   /** What axe finds: WCAG 2.2 A and AA, and its best practices. */
-  async accessibilityFindings(): Promise<string[]> {
+  private async accessibilityFindings(): Promise<string[]> {
     await this.page.evaluate(axe.source);
     return this.page.evaluate(async () => {
       const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -245,6 +252,18 @@ export class ConsolePage {
   async screenshot(name: string): Promise<void> {
     await mkdir(SCREENSHOTS, { recursive: true });
     await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true });
+  }
+
+  /** Keeps a screenshot of the settled page. Returns what axe finds, what has gone wrong in it, and whether it scrolls sideways. */
+  async findings(screenshot: string): Promise<string[]> {
+    await this.isSettled();
+    await this.screenshot(screenshot);
+    const sideways = await this.sidewaysScroll();
+    return [
+      ...(await this.accessibilityFindings()),
+      ...this.faults,
+      ...(sideways > 0 ? [`scrolls sideways by ${sideways} pixels`] : []),
+    ];
   }
 
   close(): Promise<void> {

@@ -34,18 +34,20 @@ export function startTracing() {
 const startOf = ({ startTime: [seconds, nanoseconds] }: ReadableSpan) =>
   BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
 
-/** A trace as indented lines, each `name kind`; children in the order of their names. */
-export function outline(spans: readonly ReadableSpan[], parentId: string | undefined = undefined): string[] {
+/** A trace as indented lines, each `name kind`; children in the order of their names, and those that look the same once. */
+export function outline(spans: readonly ReadableSpan[], parentId?: string): string[] {
   const ids = new Set(spans.map((span) => span.spanContext().spanId));
   const isChild = ({ parentSpanContext }: ReadableSpan) =>
     parentId === undefined ? !ids.has(parentSpanContext?.spanId ?? '') : parentSpanContext?.spanId === parentId;
-  return spans
+  const lines = spans
     .filter(isChild)
     .toSorted((one, other) => one.name.localeCompare(other.name))
     .flatMap((span) => [
       `${span.name} ${SpanKind[span.kind]}`,
       ...outline(spans, span.spanContext().spanId).map((line) => `  ${line}`),
     ]);
+  // How many batches there are is a matter of time.
+  return lines.filter((line, index) => line !== lines[index - 1]);
 }
 
 /** How many spans there are of each name. */

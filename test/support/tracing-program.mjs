@@ -5,9 +5,8 @@ const exporter = {
   export(spans, done) {
     for (const span of spans) {
       const { traceId, spanId } = span.spanContext();
-      console.log(
-        `span ${JSON.stringify({ name: span.name, traceId, spanId, parentId: span.parentSpanContext?.spanId })}`,
-      );
+      const line = { name: span.name, traceId, spanId, parentId: span.parentSpanContext?.spanId };
+      process.stdout.write(`span ${JSON.stringify(line)}\n`);
     }
     done({ code: 0 });
   },

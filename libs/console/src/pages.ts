@@ -1,13 +1,18 @@
 import { Injectable } from '@nestjs/common';
+import { ChainViews } from './chain/chain-views.js';
 import type { Session } from './wire/session.schema.js';
 
-/** The pages that have endpoints. */
-const PAGES: readonly Session['pages'][number][] = ['overview', 'refreshes', 'tokens', 'hosts', 'workers', 'limits'];
+type Page = Session['pages'][number];
+
+/** The pages that every deployment has. */
+const PAGES: readonly Page[] = ['overview', 'refreshes', 'tokens', 'validate', 'hosts', 'workers', 'limits'];
 
 /** Which pages this deployment has. */
 @Injectable()
 export class Pages {
-  has(page: Session['pages'][number]): boolean {
-    return PAGES.includes(page);
+  constructor(private readonly chain: ChainViews) {}
+
+  has(page: Page): boolean {
+    return page === 'chain' ? this.chain.isWatching : PAGES.includes(page);
   }
 }

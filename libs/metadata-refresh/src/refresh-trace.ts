@@ -16,7 +16,7 @@ import type { RefreshTrigger } from './refresh-trigger.js';
  */
 
 /** Fetches of one claim and refresh that have a span of their own: all of an interactive request. */
-export const MAX_FETCH_SPANS = 10;
+const MAX_FETCH_SPANS = 10;
 
 /** The tokens of one claim and refresh: where their spans belong. */
 export interface ClaimTrace {

@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest, ModuleLogger, parseRequestId, REQUEST_ID_HEADER } from '@app/logging';
 import { CALLING_PROJECT, type AuthenticatedRequest } from '@app/project-auth';
-import { Inject, Injectable, type Type } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { apiPathsOf, prefixesOf } from './api-paths.js';
-import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { DialectRoutes } from './dialect-routes.js';
 import { ServerSpan } from './server-span.js';
 
 type ExpressRequest = IncomingMessage &
@@ -50,24 +49,19 @@ interface ObservedRequest {
  */
 @Injectable()
 export class RequestObserver {
-  /** Whether one of our routes has this path, or this pattern. */
-  isOurs: (path: string) => boolean = () => false;
   private readonly logger = new ModuleLogger('RefreshApi');
 
   constructor(
-    private readonly application: ApplicationConfig,
-    private readonly modules: ModulesContainer,
-    @Inject(REFRESH_API_PATHS) private readonly paths: Required<RefreshApiExtras>,
+    private readonly routes: DialectRoutes,
     private readonly adapterHost: HttpAdapterHost,
   ) {
     adapterHost.init$.subscribe(() => this.onExpress());
   }
 
   /** Call it before any route is registered, because Fastify reports only later ones. */
-  beforeRoutes(module: Type): void {
-    const paths = apiPathsOf(this.paths, prefixesOf(module, this.application, this.modules));
-    this.isOurs = (path) => paths.isOfZkevmApi(path) || paths.isOfProjectApi(path) || paths.isOfPartnerApi(path);
-    this.onFastify();
+  beforeRoutes(): void {
+    const { httpAdapter } = this.adapterHost;
+    if (httpAdapter.getType() === 'fastify') this.onFastify(httpAdapter.getInstance<Fastify>());
   }
 
   private onExpress(): void {
@@ -83,9 +77,7 @@ export class RequestObserver {
     });
   }
 
-  private onFastify(): void {
-    const { httpAdapter } = this.adapterHost;
-    if (httpAdapter.getType() !== 'fastify') return;
+  private onFastify(fastify: Fastify): void {
     const hook: FastifyHook = (request, { raw: response }, done) => {
       const { method, protocol, headers } = request;
       const path = request.url.split('?', 1)[0]!;
@@ -93,11 +85,15 @@ export class RequestObserver {
       const projectId = () => request[CALLING_PROJECT]?.id;
       this.observe({ method, path, protocol, headers, response, route, projectId }, done);
     };
-    httpAdapter.getInstance<Fastify>().addHook('onRoute', (route) => {
+    fastify.addHook('onRoute', (route) => {
       const hooks = [route.onRequest ?? []].flat();
       // Fastify derives a route for HEAD from one for GET, with its hooks.
       if (this.isOurs(route.url) && !hooks.includes(hook)) route.onRequest = [hook, ...hooks];
     });
+  }
+
+  private isOurs(path: string): boolean {
+    return this.routes.filterAt(path) !== undefined;
   }
 
   private observe(request: ObservedRequest, next: () => void): void {
@@ -117,20 +113,20 @@ export class RequestObserver {
 
   /** Never headers, bodies, or the query: they may have secrets. */
   private log(
-    { method, projectId }: ObservedRequest,
+    request: ObservedRequest,
     {
       route,
       statusCode,
       durationMs,
     }: { route: string | undefined; statusCode: number | undefined; durationMs: number },
   ): void {
-    const project = projectId();
+    const projectId = request.projectId();
     const fields = {
-      method,
+      method: request.method,
       ...(route !== undefined && { route }),
       ...(statusCode !== undefined && { status: statusCode }),
       durationMs: Math.round(durationMs),
-      ...(project !== undefined && { projectId: project }),
+      ...(projectId !== undefined && { projectId }),
     };
     if (statusCode === undefined) this.logger.debug({ msg: 'request aborted', ...fields });
     else this.logger.debug({ msg: 'request', ...fields });

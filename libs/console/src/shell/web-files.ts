@@ -4,6 +4,7 @@ import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { packageVersion } from '@app/module-options';
+import { entityTagOf } from '@app/refresh-api';
 import { Injectable } from '@nestjs/common';
 
 /** A file of the console's pages, as it is sent. */
@@ -84,7 +85,7 @@ function toWebFile(name: string, plain: Buffer): WebFile {
   const isCompressed = plain.length >= MIN_COMPRESSED_BYTES && extname(name) !== '.png';
   return {
     type: TYPES[extname(name)] ?? 'application/octet-stream',
-    etag: `"${createHash('sha256').update(plain).digest('base64url').slice(0, 27)}"`,
+    etag: entityTagOf(plain),
     isHashed: HASHED.test(name),
     plain,
     gzip: isCompressed ? gzipSync(plain, { level: 9 }) : null,

@@ -242,6 +242,8 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'refresh.pause': 'paused',
   'refresh.resume': 'resumed',
   'token.refresh': 'refreshed',
+  'collection.refresh': 'refreshed tokens of',
+  'collection.validate': 'validated tokens of',
   'host.end-cooldown': 'ended the cooldown of',
   'host.set-concurrency': 'changed the concurrent requests to',
 };

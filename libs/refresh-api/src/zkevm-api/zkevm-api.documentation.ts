@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { Responds } from '../openapi/documented-response.js';
-import { IMMUTABLE_API_KEY } from '../openapi/security.js';
+import { IMMUTABLE_API_KEY } from './zkevm-api-key.js';
 import {
   chainPageSchema,
   nftPageSchema,
