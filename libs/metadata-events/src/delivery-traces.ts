@@ -52,6 +52,7 @@ function refreshIdsOf(event: MetadataEvent): readonly string[] {
       return event.refreshIds;
     case 'refresh.completed':
     case 'reveal.published':
+    case 'reveal.reverted':
     case 'reveal.blocked':
       return [event.refreshId];
     case 'collection.metadata.changed':
