@@ -1,8 +1,8 @@
 import { CollectionProfiles } from '@app/token-store';
 import {
+  expectGoodLook,
+  LOOKS,
   startConsole,
-  THEMES,
-  WIDTHS,
   type BrowserVisitor,
   type ConsolePage,
   type ConsoleTest,
@@ -84,21 +84,12 @@ const PAGES: readonly [name: string, path: () => string, isSignedOut?: boolean][
   ['token-history', () => `${tokenPath('1')}?tab=history&from=1&to=2`],
 ];
 
-const SIZES = Object.entries(WIDTHS);
-
 describe.each(PAGES)('the page %s', (title, path, isSignedOut = false) => {
-  it.each(SIZES.flatMap(([size]) => THEMES.map((theme) => [size as keyof typeof WIDTHS, theme] as const)))(
+  it.each(LOOKS)(
     'on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
     async (size, theme) => {
       const visitor = await (isSignedOut ? running.browser.aVisitor() : theOperator());
-      const page = await visitor.open(path(), { viewport: WIDTHS[size], theme });
-      await page.isSettled();
-      await page.screenshot(`${title}-${size}-${theme}`);
-
-      expect(await page.accessibilityFindings()).toEqual([]);
-      expect(await page.sidewaysScroll()).toBe(0);
-      expect(page.faults).toEqual([]);
-      await page.close();
+      await expectGoodLook(visitor, path(), { name: title, size, theme });
     },
   );
 });

@@ -22,6 +22,11 @@ declare const window: { innerWidth: number; axe: { run(root: object, options: ob
 export const WIDTHS = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 export const THEMES = ['light', 'dark'] as const;
 
+/** Every page is looked at in each. */
+export const LOOKS = Object.keys(WIDTHS).flatMap((size) =>
+  THEMES.map((theme) => [size as keyof typeof WIDTHS, theme] as const),
+);
+
 export interface ConsolePageOptions {
   viewport?: Viewport;
   theme?: (typeof THEMES)[number];
@@ -43,10 +48,13 @@ export interface ConsoleTest {
 }
 
 /** Starts the service with its console, and a browser. */
-export async function startConsole(variables: Readonly<Record<string, string>> = {}): Promise<ConsoleTest> {
+export async function startConsole(
+  variables: Readonly<Record<string, string>> = {},
+  otherHosts: readonly { host: string }[] = [],
+): Promise<ConsoleTest> {
   const test = await startApp(
     {},
-    { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, ...variables } },
+    { otherHosts, variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, ...variables } },
   );
   const server = (await test.app.listen(0, '127.0.0.1')) as Server;
   const { port } = server.address() as AddressInfo;
@@ -149,6 +157,22 @@ export class BrowserVisitor {
     await page.goto(this.url + path);
     return opened;
   }
+}
+
+/** A page passes axe, breaks no policy, and does not scroll sideways. A screenshot with this name is kept. */
+export async function expectGoodLook(
+  visitor: BrowserVisitor,
+  path: string,
+  { name, size, theme }: { name: string; size: keyof typeof WIDTHS; theme: (typeof THEMES)[number] },
+): Promise<void> {
+  const page = await visitor.open(path, { viewport: WIDTHS[size], theme });
+  await page.isSettled();
+  await page.screenshot(`${name}-${size}-${theme}`);
+
+  expect(await page.accessibilityFindings()).toEqual([]);
+  expect(await page.sidewaysScroll()).toBe(0);
+  expect(page.faults).toEqual([]);
+  await page.close();
 }
 
 /** A page, and what went wrong in it. */

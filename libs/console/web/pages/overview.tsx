@@ -242,6 +242,11 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'refresh.pause': 'paused',
   'refresh.resume': 'resumed',
   'token.refresh': 'refreshed',
+  'project.set-limits': 'changed the limits of',
+  'project.revoke-key': 'revoked a key of',
+  'webhook.enable': 'enabled',
+  'webhook.skip': 'enabled, and skipped what waited for,',
+  'webhook.test': 'sent a test to',
   'host.end-cooldown': 'ended the cooldown of',
   'host.set-concurrency': 'changed the concurrent requests to',
 };

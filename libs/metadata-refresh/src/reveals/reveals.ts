@@ -1,3 +1,4 @@
+import { timestamp } from '@app/database';
 import { StagingStore, RevealsNotSupported, type Collection } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger } from '@nestjs/common';
@@ -9,7 +10,6 @@ import type { Admission } from '../refresh-control.js';
 import type { RefreshingProject } from '../refresh-limits.js';
 import type { RequestConditions, WantedTokens } from '../refresh-request.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
-import { timestamp } from '../timestamp.js';
 import { RevealControl } from './reveal-control.js';
 import { checkPlan, checkTime, type CheckedPlan } from './reveal-plan.js';
 import { RevealReader, type RevealListFilter } from './reveal-reader.js';
