@@ -200,19 +200,26 @@ module.exports = {
       to: { path: '^libs/database/' },
     },
     {
-      name: 'partner-api-stands-alone',
-      comment: 'The partner API has its own shape. What it shares with the others is in the root of refresh-api.',
+      name: 'dialects-stand-alone',
+      comment: 'Each dialect has its own shape. What it shares with the others is in the root of refresh-api.',
       severity: 'error',
-      from: { path: '^libs/refresh-api/src/partner-api/' },
-      to: { path: '^libs/refresh-api/src/[^/]+-api/', pathNot: '^libs/refresh-api/src/partner-api/' },
+      from: { path: '^libs/refresh-api/src/(partner|zkevm)-api/' },
+      to: { path: '^libs/refresh-api/src/[^/]+-api/', pathNot: '^libs/refresh-api/src/$1-api/' },
+    },
+    {
+      name: 'dialects-are-named-in-one-list',
+      comment: 'A new dialect is a folder and a line in dialects.ts. All else asks the list.',
+      severity: 'error',
+      from: { path: '^libs/refresh-api/src/([^/]+|openapi/[^/]+)$', pathNot: '^libs/refresh-api/src/dialects\\.ts$' },
+      to: { path: '^libs/refresh-api/src/[^/]+-api/' },
     },
     {
       name: 'project-api-is-the-base',
       comment:
-        'Token, collection and webhook routes extend the project API and use its shape, not the other way round.',
+        'Token, collection and webhook routes extend the project API and use its shape, not the other way round. Only its descriptor lists them.',
       severity: 'error',
-      from: { path: '^libs/refresh-api/src/project-api/' },
-      to: { path: '^libs/refresh-api/src/(token|collection|webhook|partner|validation)-api/' },
+      from: { path: '^libs/refresh-api/src/project-api/', pathNot: '/project-api\\.dialect\\.ts$' },
+      to: { path: '^libs/refresh-api/src/(token|collection|webhook|partner|validation|reveal|zkevm)-api/' },
     },
     {
       name: 'token-api-knows-no-later-api',

@@ -1,5 +1,5 @@
 // npm run bench: runs all benchmarks of docs/explanation/benchmarks and writes the results there.
-//   npm run bench -- --quick                                  a rough run of two minutes; prints the results
+//   npm run bench -- --quick                                  a rough run of six minutes; prints the results
 //   npm run bench -- --only pipelines --against axios-loop    some benchmarks; prints the results
 //   npm run bench -- --compare ../before                      in `pipelines`, also the build in that checkout
 import { mkdirSync, writeFileSync } from 'node:fs';

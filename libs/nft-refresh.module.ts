@@ -2,7 +2,7 @@ import { ChainEventsModule } from '@app/chain-events';
 import { ContractSignatures, MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ContractWallets, ProjectAuthModule } from '@app/project-auth';
-import { RefreshApiModule } from '@app/refresh-api';
+import { refreshApiExtraNames, RefreshApiModule } from '@app/refresh-api';
 import { SafeHttpModule } from '@app/safe-http';
 import { TokenStoreModule } from '@app/token-store';
 import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
@@ -88,16 +88,7 @@ function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFact
     ...optionsOf('projectAuth', [fetching]),
   });
   const api = RefreshApiModule.forRootAsync({
-    ...given(extras, [
-      'projectApiPath',
-      'ownsProjectApiPath',
-      'partnerApiPaths',
-      'zkevmApiPath',
-      'exposeTokenRoutes',
-      'exposeCollectionRoutes',
-      'exposeWebhookRoutes',
-      'decorators',
-    ]),
+    ...given(extras, refreshApiExtraNames),
     ...optionsOf('refreshApi', [store, refreshing, auth]),
   });
   return { module: NftRefreshModule, imports: [...working, auth, api], exports: [...working, auth] };

@@ -1,5 +1,6 @@
 import {
   newRefreshSchema,
+  refreshDetailsSchema,
   searchSchema,
   tokenAttemptsSchema,
   tokenListSchema,
@@ -9,6 +10,7 @@ import {
   type TokenAttempts,
 } from '../libs/console/src/wire/index.js';
 import { Webhooks } from '@app/metadata-events';
+import { Collections, TokenStore } from '@app/token-store';
 import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -60,6 +62,23 @@ describe('a token', () => {
       'content-type': 'text/plain; charset=utf-8',
       'content-disposition': `attachment; filename="token-${MAX_TOKEN_ID}.json.txt"`,
     });
+  });
+
+  it('a partner refreshes the token of the page, also if its contract has the same address on another chain', async () => {
+    const project = await test.aProject({ tokens: ['1'] });
+    const source = { kind: 'metadata_api' as const, url: `${test.metadataApi.url}/${project.collectionAddress}` };
+    const elsewhere = { chainId: 137, address: project.collectionAddress, projectId: project.id, source };
+    const { id } = await test.app.get(Collections).add(elsewhere);
+    await test.app.get(TokenStore).registerTokens(id, ['1']);
+    const partner = await aPartner(project);
+
+    const requested = await partner.post(`tokens/137/${project.collectionAddress}/1/refresh`);
+
+    const { refreshId } = expectShape(newRefreshSchema, requested);
+    await test.worker.runOnce();
+    const { refresh } = await operator.read(`refreshes/${refreshId}`, refreshDetailsSchema);
+    expect(refresh).toMatchObject({ collection: { chainId: 137 }, succeeded: 1 });
+    expect(await readToken(operator, project, '1')).toMatchObject({ status: 'pending' });
   });
 
   it('a large document is cut on the page, never within a character, and whole in the download', async () => {

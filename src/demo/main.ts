@@ -25,7 +25,7 @@ const TOKEN_IDS = Array.from({ length: SAMPLE_SIZE }, (_, index) => String(index
 const FOR_SALE = ['1', '2', '3', '4', '5', '13', '113'];
 const HELP = `Usage: npm run demo [-- --once]
 
-Shows a reveal of ${SAMPLE_SIZE} tokens on this machine, and a listing page that follows a contract, with an embedded PostgreSQL,
+Shows a refresh of ${SAMPLE_SIZE} tokens on this machine, and a listing page that follows a contract, with an embedded PostgreSQL,
 a Metadata API, a local chain and the service.
 Stays up until Ctrl-C, so that you can try the API.
 

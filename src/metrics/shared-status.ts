@@ -1,3 +1,4 @@
+import { setTimeout as later } from 'node:timers/promises';
 import { ChainStatuses, type ChainStatus } from '@app/chain-events';
 import { EventStatusReader, type EventStatus } from '@app/metadata-events';
 import { QueueStatusReader, type QueueStatus } from '@app/metadata-refresh';
@@ -45,7 +46,7 @@ export class SharedStatus {
   async read(): Promise<SharedState | null> {
     if (performance.now() < this.nextAt) return this.last;
     this.reading ??= this.query().finally(() => (this.reading = undefined));
-    return Promise.race([this.reading, later(TIMEOUT_MS)]);
+    return Promise.race([this.reading, later(TIMEOUT_MS, null, { ref: false })]);
   }
 
   private async query(): Promise<SharedState | null> {
@@ -67,8 +68,4 @@ export class SharedStatus {
     }
     return this.last;
   }
-}
-
-function later(milliseconds: number): Promise<null> {
-  return new Promise((done) => setTimeout(done, milliseconds, null).unref());
 }

@@ -12,7 +12,7 @@ import {
 } from '../support/embedded-scenarios.js';
 
 // The moment at which two processes meet, or a signal comes, differs in every round.
-const each = rounds(20);
+const each = rounds(5);
 
 let folder: string;
 beforeEach(async () => {

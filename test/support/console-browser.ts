@@ -20,11 +20,10 @@ declare const document: {
 declare const window: { innerWidth: number; axe: { run(root: object, options: object): Promise<AxeResult> } };
 
 export const WIDTHS = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
-export const THEMES = ['light', 'dark'] as const;
-
-/** Every page is looked at in each. */
-export const LOOKS = Object.keys(WIDTHS).flatMap((size) =>
-  THEMES.map((theme) => [size as keyof typeof WIDTHS, theme] as const),
+const THEMES = ['light', 'dark'] as const;
+/** Each page is visited in all of them. */
+export const LOOKS = (Object.keys(WIDTHS) as (keyof typeof WIDTHS)[]).flatMap((size) =>
+  THEMES.map((theme) => [size, theme] as const),
 );
 
 export interface ConsolePageOptions {
@@ -159,22 +158,6 @@ export class BrowserVisitor {
   }
 }
 
-/** A page passes axe, breaks no policy, and does not scroll sideways. A screenshot with this name is kept. */
-export async function expectGoodLook(
-  visitor: BrowserVisitor,
-  path: string,
-  { name, size, theme }: { name: string; size: keyof typeof WIDTHS; theme: (typeof THEMES)[number] },
-): Promise<void> {
-  const page = await visitor.open(path, { viewport: WIDTHS[size], theme });
-  await page.isSettled();
-  await page.screenshot(`${name}-${size}-${theme}`);
-
-  expect(await page.accessibilityFindings()).toEqual([]);
-  expect(await page.sidewaysScroll()).toBe(0);
-  expect(page.faults).toEqual([]);
-  await page.close();
-}
-
 /** A page, and what went wrong in it. */
 export class ConsolePage {
   /** Exceptions, errors on the browser's console, which include reports of the policy, and requests to other origins. */
@@ -252,7 +235,7 @@ export class ConsolePage {
   }
 
   /** What axe finds: WCAG 2.2 A and AA, and its best practices. */
-  async accessibilityFindings(): Promise<string[]> {
+  private async accessibilityFindings(): Promise<string[]> {
     await this.page.evaluate(axe.source);
     return this.page.evaluate(async () => {
       const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -269,6 +252,18 @@ export class ConsolePage {
   async screenshot(name: string): Promise<void> {
     await mkdir(SCREENSHOTS, { recursive: true });
     await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true });
+  }
+
+  /** Keeps a screenshot of the settled page. Returns what axe finds, what has gone wrong in it, and whether it scrolls sideways. */
+  async findings(screenshot: string): Promise<string[]> {
+    await this.isSettled();
+    await this.screenshot(screenshot);
+    const sideways = await this.sidewaysScroll();
+    return [
+      ...(await this.accessibilityFindings()),
+      ...this.faults,
+      ...(sideways > 0 ? [`scrolls sideways by ${sideways} pixels`] : []),
+    ];
   }
 
   close(): Promise<void> {

@@ -7,13 +7,33 @@ export interface Services {
   workers: readonly ServiceProcess[];
 }
 
-/** Kills the server under load, while refreshes are being accepted, and restarts it after an outage. */
+/** Kills the server under load, and restarts it after an outage. */
 export async function killDatabase(
   test: CrashTest,
   server: PostgresServer,
-  { api, workers }: Services,
+  services: Services,
   { signal, outageMs }: { signal: 'SIGQUIT' | 'SIGKILL'; outageMs: number },
 ): Promise<void> {
+  await loseDatabase(test, services, {
+    lose: () => server.kill(signal),
+    async restore(project) {
+      await delay(outageMs);
+      await expectDatabaseUnavailable(test, services, project);
+      await server.restart();
+    },
+  });
+}
+
+/**
+ * Loses the database under load, while refreshes are being accepted. Clients get a 503, and nothing is lost of what was accepted
+ * before.
+ */
+export async function loseDatabase(
+  test: CrashTest,
+  services: Services,
+  { lose, restore }: { lose: () => Promise<void>; restore: (project: CrashProject) => Promise<void> },
+): Promise<void> {
+  const { api } = services;
   const project = await test.aProject(100);
   const good = await test.scriptMixedResponsesAfterSuccess(api.url, project);
   await test.request(api.url, project, project.tokenIds);
@@ -23,14 +43,12 @@ export async function killDatabase(
   await delay(Math.random() * 1000);
   await waitUntil(() => test.accepted.length > accepted);
 
-  await server.kill(signal);
+  await lose();
   expect((await refused).status).toBe(503);
-  await expectDatabaseUnavailable(test, { api, workers }, project);
-  await delay(outageMs);
-  await expectDatabaseUnavailable(test, { api, workers }, project);
-  await server.restart();
+  await expectDatabaseUnavailable(test, services, project);
+  await restore(project);
 
-  await expectRecovered(test, { api, workers });
+  await expectRecovered(test, services);
   await test.request(api.url, project, project.tokenIds.slice(0, 100));
   await test.expireLeases();
   await test.expectAllDone();

@@ -1,7 +1,9 @@
-import { spawn } from 'node:child_process';
-import { open, chmod, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { open, appendFile, chmod, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { findPrograms, runProgram } from '@app/postgres-programs';
 import { ProcessReaper } from '@app/testing';
 import { Client } from 'pg';
 import { enterEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
@@ -14,6 +16,10 @@ export interface PostgresServer {
   kill(signal: 'SIGQUIT' | 'SIGKILL'): Promise<void>;
   /** Restarts as a standby that receives nothing from a primary. */
   becomeStandby(): Promise<void>;
+  /** Starts a hot standby with all databases of this server. It receives changes from `source`: this server, or a proxy in front of it. */
+  startStandby(source?: string): Promise<PostgresServer>;
+  /** Of a standby: runs `pg_ctl promote`, which ends when the server accepts writes. */
+  promote(): Promise<void>;
   /** After `kill`: starts on the same port with the same settings, and recovers from the WAL. */
   restart(): Promise<void>;
   remove(): Promise<void>;
@@ -21,14 +27,23 @@ export interface PostgresServer {
 
 /** Starts a PostgreSQL server in a temporary folder. As root, the server runs as the user `postgres`. */
 export async function startPostgresServer(settings: readonly string[]): Promise<PostgresServer> {
+  const server = await startServerIn(await createFolder(), settings);
+  await migrate(server.templateUrl);
+  return server;
+}
+
+async function createFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'nft-refresh-test-'));
   await chmod(folder, 0o755);
+  return folder;
+}
+
+async function startServerIn(folder: string, settings: readonly string[]): Promise<PostgresServer> {
   const reaper = new ProcessReaper();
   reaper.trackServer(folder);
   const server = await enterEmbeddedPostgres(folder, settings);
   const templateUrl = await server.databaseUrl('template_nft_refresh');
   const data = await dataFolder(templateUrl);
-  await migrate(templateUrl);
 
   const kill = async (signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL') => {
     const pid = await postmasterPid(data);
@@ -54,8 +69,31 @@ export async function startPostgresServer(settings: readonly string[]): Promise<
       await writeFile(join(data, 'standby.signal'), '');
       await restart();
     },
+    async startStandby(source = templateUrl) {
+      const copy = await createFolder();
+      // The files of a server that was shut down are consistent.
+      await kill('SIGINT');
+      await copyServer(dirname(data), copy);
+      await restart();
+      await writeFile(join(copy, 'data', 'standby.signal'), '');
+      const { hostname, port, username, password } = new URL(source);
+      await appendFile(
+        join(copy, 'data', 'postgresql.auto.conf'),
+        `primary_conninfo = 'host=${hostname} port=${port} user=${username} password=${password}'\n`,
+      );
+      return startServerIn(copy, settings);
+    },
+    async promote() {
+      const { pgCtl } = await findPrograms(dirname(data));
+      await runProgram(pgCtl, ['-D', data, '-w', 'promote']);
+    },
     remove: () => reaper.end(),
   };
+}
+
+/** With owners and permissions, which PostgreSQL checks. */
+async function copyServer(from: string, to: string): Promise<void> {
+  await promisify(execFile)('cp', ['-a', join(from, 'data'), join(from, 'password'), to]);
 }
 
 /** Uses the command line in `postmaster.opts`, which the first start wrote. */

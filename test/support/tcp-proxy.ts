@@ -9,17 +9,16 @@ export class TcpProxy {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: { host: string; port: number },
+    private target: { host: string; port: number },
   ) {
     server.on('connection', (socket: Socket) => this.accept(socket));
   }
 
   /** Starts a proxy in front of the server of this connection string. */
   static async start(url: string): Promise<TcpProxy> {
-    const { hostname, port } = new URL(url);
     const server = createServer({ pauseOnConnect: true });
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    return new TcpProxy(server, { host: hostname, port: Number(port) });
+    return new TcpProxy(server, addressOf(url));
   }
 
   /** The connection string through this proxy. */
@@ -53,6 +52,12 @@ export class TcpProxy {
     for (const connection of this.proxied) connection.reset();
   }
 
+  /** Forwards new connections to the server of this connection string, and resets the existing ones. */
+  redirect(url: string): void {
+    this.target = addressOf(url);
+    for (const connection of this.proxied) connection.reset();
+  }
+
   async close(): Promise<void> {
     this.refuse();
     this.server.close();
@@ -65,6 +70,11 @@ export class TcpProxy {
     this.proxied.add(connection);
     if (this.mode === 'forward') connection.forward();
   }
+}
+
+function addressOf(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
 }
 
 /** A client connection and its connection to the server, which opens on the first `forward`. */

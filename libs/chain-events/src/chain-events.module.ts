@@ -11,6 +11,7 @@ import { BackfillRunner } from './backfill/backfill-runner.js';
 import { Backfills } from './backfill/backfills.js';
 import { ChainCursors } from './chain-cursors.js';
 import { CHAIN_EVENTS_CONFIG, chainEventsOptions, type ChainEventsOptions } from './chain-events.options.js';
+import { ChainOverview } from './chain-overview.js';
 import { ChainReadings } from './chain-readings.js';
 import { ChainStatuses } from './chain-status.js';
 import { ChainWatcher } from './chain-watcher.js';
@@ -90,6 +91,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Backfills,
     ChainCursors,
     ChainLogs,
+    ChainOverview,
     ChainReadings,
     ChainStatuses,
     ChainWatcher,
@@ -100,7 +102,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshRounds,
     WatchedCollections,
   ],
-  exports: [Backfills, ChainReadings, ChainStatuses, ChainWatcher, WatchedCollections],
+  exports: [Backfills, ChainOverview, ChainReadings, ChainStatuses, ChainWatcher, WatchedCollections],
 })
 export class ChainEventsModule extends ConfigurableModuleClass {
   static override forRoot(options: ChainEventsOptions & ChainEventsExtras = {}): DynamicModule {

@@ -4,6 +4,8 @@ export { chainEventsOptions } from './chain-events.options.js';
 export type { ChainEventsOptions } from './chain-events.options.js';
 export { Backfills } from './backfill/backfills.js';
 export type { Backfill } from './backfill/backfills.js';
+export { ChainOverview } from './chain-overview.js';
+export type { ListedWatch } from './chain-overview.js';
 export { ChainStatuses } from './chain-status.js';
 export type { ChainStatus, FailingChain } from './chain-status.js';
 export { ChainReadings } from './chain-readings.js';

@@ -10,6 +10,11 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import { Actions } from './actions.js';
 import { ApiFallbackController } from './api-fallback.controller.js';
+import { ChainController } from './chain/chain.controller.js';
+import { ChainViews } from './chain/chain-views.js';
+import { CollectionViews } from './collections/collection-views.js';
+import { CollectionsController } from './collections/collections.controller.js';
+import { NewRefreshes } from './collections/new-refreshes.js';
 import { ConsoleFilter } from './console.filter.js';
 import { ConsoleIdentity } from './console-identity.js';
 import {
@@ -49,6 +54,7 @@ import { TokenViews } from './tokens/token-views.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
 import { WebhookViews } from './webhooks/webhook-views.js';
 import { WebFiles } from './shell/web-files.js';
+import { ValidationController } from './validation/validation.controller.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ConsoleOptions>({
   moduleName: 'NftRefreshConsole',
@@ -93,6 +99,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Names,
     FailureViews,
     Findings,
+    ChainViews,
+    CollectionViews,
+    NewRefreshes,
     HostViews,
     OverviewViews,
     ProjectViews,
@@ -122,6 +131,9 @@ const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
   ['session', SessionController],
   ['refreshes', RefreshesController],
   ['tokens', TokensController],
+  ['collections', CollectionsController],
+  ['validate', ValidationController],
+  ['chain', ChainController],
   ['search', SearchController],
   ['failures', FailuresController],
   ['hosts', HostsController],

@@ -6,6 +6,11 @@ export function formatCursor(position: object): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
+/** A time as positions have it. */
+export function toMicroseconds(time: Date): string {
+  return time.toISOString().replace('Z', '000Z');
+}
+
 /** Of a query parameter: absent for the first page. */
 export function cursorSchema<Position extends z.ZodType>(position: Position) {
   return z

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
+import { entityTagOf, hasCurrent } from '@app/refresh-api';
 import { Injectable, StreamableFile } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { consoleHeaders } from './headers.js';
-import { headerOf, type HttpRequest, type HttpResponse } from './http.js';
+import type { HttpRequest, HttpResponse } from './http.js';
 import { WebFiles } from './shell/web-files.js';
 
 /** Sends responses past the interceptors of the host application, which would change their shape. */
@@ -17,8 +17,8 @@ export class Responder {
   send<Body extends { now: string }>(request: HttpRequest, response: HttpResponse, body: Body): void {
     const { now, ...rest } = body;
     const text = JSON.stringify(rest);
-    const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 27)}"`;
-    const isKnown = request.method === 'GET' && headerOf(request, 'if-none-match') === etag;
+    const etag = entityTagOf(text);
+    const isKnown = request.method === 'GET' && hasCurrent(request, etag);
     this.write(response, {
       status: isKnown ? 304 : 200,
       headers: {

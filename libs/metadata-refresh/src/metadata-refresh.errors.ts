@@ -206,7 +206,7 @@ export class CollectionAmbiguous extends Error {
 export class OwnershipUnavailable extends Error {
   override readonly name = 'OwnershipUnavailable';
   constructor({ address, chainId }: { address: string; chainId: number }) {
-    super(`No node of chain ${chainId} says now who owns collection ${address}. Try again in a moment.`);
+    super(`No node of chain ${chainId} could say who owns collection ${address}. Try again in a moment.`);
   }
 }
 

@@ -32,7 +32,9 @@ import { RefreshEstimator } from './refresh-estimator.js';
 import { ProjectRefreshLimits } from './refresh-limits.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
 import { SelectedChunks } from './selected-chunks.js';
-import { CompletionTransaction } from './completion-transaction.js';
+import { Completion } from './completion/completion.js';
+import { CompletionTransaction } from './completion/completion-transaction.js';
+import { RecordWrites } from './completion/record-writes.js';
 import { RefreshQueue } from './refresh-queue.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { RefreshReader } from './refresh-reader.js';
@@ -133,7 +135,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RefreshReader,
     RefreshTokensReader,
     RefreshQueue,
+    Completion,
     CompletionTransaction,
+    RecordWrites,
     RefreshSweep,
     RefreshControl,
     RefreshRetry,

@@ -34,6 +34,7 @@ import type {
   RefreshRequest,
   WantedTokens,
 } from './refresh-request.js';
+import { canFetch } from './refresh-source.js';
 import {
   RefreshTokensReader,
   type RefreshToken,
@@ -71,6 +72,8 @@ export interface RestoreRequest extends OwnToken {
 /** A request to find out what a refresh of tokens of one collection would do. */
 export interface ValidationRequest {
   collectionAddress: string;
+  /** Needed if the project has registered the address on several chains. */
+  chainId?: number | undefined;
   /** Decimal uint256, at most 20; given twice, it is one token. */
   tokenIds: readonly string[];
   /** A last condition, inside the transaction that charges the tokens: what it throws refuses the validation. */
@@ -110,6 +113,11 @@ export class MetadataRefreshService {
    */
   rejectionReason(metadataUrl: string): string | null {
     return this.fetcher.rejectionReason(metadataUrl);
+  }
+
+  /** Whether this deployment can fetch tokens of the collection: its owner does not push them, and its chain can be read. */
+  canFetch(collection: Collection): boolean {
+    return canFetch(collection, this.fetcher);
   }
 
   /**
@@ -181,11 +189,11 @@ export class MetadataRefreshService {
    * QuotaExceeded; then nothing was counted or fetched.
    */
   async validate(project: RefreshingProject, request: ValidationRequest): Promise<ChargedValidation> {
-    const { collectionAddress, tokenIds, admit } = request;
+    const { collectionAddress, chainId, tokenIds, admit } = request;
     const { tokensPerRequest, tokensPerHour } = this.limits.of(project);
     const { size } = new Set(tokenIds);
     if (size > tokensPerRequest) throw new TokensPerRequestExceeded(tokensPerRequest, size);
-    const collection = await this.collections.getRefreshable(project, collectionAddress);
+    const collection = await this.collections.getRefreshable(project, collectionAddress, chainId);
     const payer = { projectId: project.id, tokensPerHour, admit };
     return this.validation.validateFor(payer, collection, tokenIds);
   }

@@ -162,7 +162,7 @@ export class RefreshAdmission {
     if (limits && wanted.tokenIds && wanted.tokenIds.length > limits.tokensPerRequest) {
       throw new TokensPerRequestExceeded(limits.tokensPerRequest, wanted.tokenIds.length);
     }
-    const collection = await this.collections.getRefreshable(project, request.collectionAddress);
+    const collection = await this.collections.getRefreshable(project, request.collectionAddress, request.chainId);
     const owner = { projectId: project.id, limits };
     const { refreshId, quota } = await this.accept(owner, collection, wanted, { ...request, trigger, reveal });
     return { refreshId, quota: quota ?? (await this.readQuota(project)), isReplayed: false };

@@ -33,7 +33,7 @@ export class RefreshEstimator {
   /** See MetadataRefreshService.estimate. */
   async estimate(project: RefreshingProject, request: RefreshRequest): Promise<RefreshEstimate> {
     const { trigger = 'api', notBefore } = request;
-    const collection = await this.collections.getRefreshable(project, request.collectionAddress);
+    const collection = await this.collections.getRefreshable(project, request.collectionAddress, request.chainId);
     if (notBefore) await this.scheduled.check(notBefore);
     const { tokens, expectedSeconds } = await this.estimateFor(collection, request);
     const limits = this.limits.of(project);

@@ -42,7 +42,7 @@ export const REFRESH_CHANNEL = 'nft_metadata_refresh';
 /** The payload on this channel when the refresh is interactive; empty for all others. */
 export const INTERACTIVE = 'interactive';
 
-/** The chunk rows are the queue: claims and releases. `CompletionTransaction` writes results, and `RefreshSweep` cancels. */
+/** The chunk rows are the queue: claims and releases. `Completion` writes results, and `RefreshSweep` cancels. */
 @Injectable()
 export class RefreshQueue {
   constructor(

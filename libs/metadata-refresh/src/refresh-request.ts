@@ -47,7 +47,12 @@ export interface RequestConditions extends RefreshTiming {
 }
 
 /** A request to refresh tokens of one collection. */
-export type RefreshRequest = WantedTokens & RequestConditions & { collectionAddress: string };
+export type RefreshRequest = WantedTokens &
+  RequestConditions & {
+    collectionAddress: string;
+    /** Absent: the address has to be registered on one chain only. */
+    chainId?: number;
+  };
 
 /** A refresh that the service itself requests, such as after an event on chain. No limit of the project holds for it. */
 export type CollectionRefreshRequest = WantedTokens &

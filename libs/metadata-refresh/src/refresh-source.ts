@@ -32,9 +32,13 @@ export function toStoredSource(collection: Collection): StoredSource {
   return collection.sourceKind === 'pushed' ? { kind: 'pushed' } : toLocation(collection);
 }
 
+/** Whether this deployment can fetch its tokens: its owner does not push them, and its chain can be read. */
+export function canFetch(collection: Collection, fetcher: Pick<MetadataFetcher, 'supports'>): boolean {
+  return collection.sourceKind !== 'pushed' && fetcher.supports(toLocation(collection));
+}
+
 /** `toLocation`, for a refresh. Throws SourceNotSupported if its owner pushes the metadata, or if this deployment cannot read it. */
 export function getLocation(collection: Collection, fetcher: Pick<MetadataFetcher, 'supports'>): MetadataLocation {
-  const source = toLocation(collection);
-  if (collection.sourceKind === 'pushed' || !fetcher.supports(source)) throw new SourceNotSupported(collection);
-  return source;
+  if (!canFetch(collection, fetcher)) throw new SourceNotSupported(collection);
+  return toLocation(collection);
 }

@@ -3,10 +3,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from './clock.js';
 import { ContractWallets } from './contract-wallets.js';
 import { parseAddress } from './ethereum-address.js';
-import { WalletUnavailable } from './project-auth.errors.js';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
+import { isSignedByContract } from './signed-by-contract.js';
 import { formatChallenge, readChallenge } from './wallet-challenge.js';
 import { recoverSigner } from './wallet-signature.js';
 
@@ -56,7 +56,13 @@ export class WalletSignIn {
     // A contract is only asked in the name of an owner.
     const isSigned =
       recoverSigner(text, signature) === challenge.address ||
-      (project !== null && (await this.isSignedByContract(address, text, signature)));
+      (project !== null &&
+        (await isSignedByContract(this.contracts, {
+          chainId: this.config.contractWalletChainId,
+          address,
+          hash: hashMessage(text),
+          signature,
+        })));
     if (!isSigned || !project) return null;
     const isFirstUse = await this.replays.recordUse(
       address,
@@ -69,13 +75,5 @@ export class WalletSignIn {
   /** The replay store remembers a use for at least twice the window of signatures. */
   private get lifetimeSeconds(): number {
     return Math.min(MAX_LIFETIME_SECONDS, 2 * this.config.signatureWindowSeconds);
-  }
-
-  private async isSignedByContract(address: string, text: string, signature: string): Promise<boolean> {
-    const { contractWalletChainId: chainId } = this.config;
-    if (chainId === undefined || !/^0x(?:[0-9a-f]{2}){0,4096}$/i.test(signature)) return false;
-    const verdict = await this.contracts.verify({ chainId, address, hash: hashMessage(text), signature });
-    if (verdict === 'unavailable') throw new WalletUnavailable();
-    return verdict === 'valid';
   }
 }

@@ -2,11 +2,12 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { Clock } from './clock.js';
 import { ContractWallets } from './contract-wallets.js';
 import { CALLING_PROJECT, headerOf, type AuthenticatedRequest } from './current-project.decorator.js';
-import { NotAuthenticated, WalletUnavailable } from './project-auth.errors.js';
+import { NotAuthenticated } from './project-auth.errors.js';
 import { PROJECT_AUTH_CONFIG, type ProjectAuthConfig } from './project-auth.options.js';
 import { ProjectDirectory, type CallingProject } from './project-directory.js';
 import { SignatureReplayStore } from './signature-replay-store.js';
-import { checkWalletSignature, type SignatureCheck } from './wallet-signature.js';
+import { isSignedByContract } from './signed-by-contract.js';
+import { checkWalletSignature } from './wallet-signature.js';
 
 const HEADERS = {
   address: 'x-imx-eth-address',
@@ -68,8 +69,11 @@ export class WalletSignatureGuard implements CanActivate {
     const signer = check.kind === 'signed' ? check : mayBeContract ? check.claim : undefined;
     const project = signer && (await this.directory.findByOwner(signer.address));
     // A contract is only asked in the name of an owner.
-    if (check.kind === 'refused' && !(project && (await this.isSignedByContract(check)))) {
-      throw new NotAuthenticated(check.reason, check.message);
+    if (check.kind === 'refused') {
+      const { claim, reason, message } = check;
+      const { contractWalletChainId: chainId } = this.config;
+      const isSigned = project && claim && (await isSignedByContract(this.contracts, { chainId, ...claim }));
+      if (!isSigned) throw new NotAuthenticated(reason, message);
     }
     if (!signer || !project) {
       throw new NotAuthenticated(
@@ -89,14 +93,5 @@ export class WalletSignatureGuard implements CanActivate {
       );
     }
     return project;
-  }
-
-  private async isSignedByContract({ claim }: Extract<SignatureCheck, { kind: 'refused' }>): Promise<boolean> {
-    const { contractWalletChainId: chainId } = this.config;
-    if (chainId === undefined || !claim) return false;
-    const { address, hash, signature } = claim;
-    const verdict = await this.contracts.verify({ chainId, address, hash, signature });
-    if (verdict === 'unavailable') throw new WalletUnavailable();
-    return verdict === 'valid';
   }
 }

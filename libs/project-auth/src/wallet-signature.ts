@@ -26,6 +26,11 @@ const SECONDS = /^[1-9][0-9]{9}$/;
 const MILLISECONDS = /^[1-9][0-9]{12}$/;
 /** Signatures of contracts have any length; those of wallets with many owners some kilobytes. */
 const BYTES = /^0x(?:[0-9a-f]{2}){0,4096}$/i;
+/** Whether a signature has the form of one by a contract. */
+export function mayBeOfContract(signature: string): boolean {
+  return BYTES.test(signature);
+}
+
 /** The end of a signature by a contract that is yet to be deployed. */
 const ERC6492 = /(?:6492){16}$/;
 
@@ -76,7 +81,7 @@ export function checkWalletSignature(headers: SignatureHeaders, now: Date, windo
     'invalid_signature',
     'x-imx-eth-signature is not a signature of x-imx-eth-timestamp by x-imx-eth-address.',
   );
-  return BYTES.test(signature)
+  return mayBeOfContract(signature)
     ? { ...refusal, claim: { ...signer, hash: hashMessage(timestamp), signature } }
     : refusal;
 }

@@ -1,8 +1,12 @@
-import { CALLING_PROJECT, CallerAuthentication, type AuthenticatedRequest } from '@app/project-auth';
+import {
+  CALLING_PROJECT,
+  CallerAuthentication,
+  type AuthenticatedRequest,
+  type CredentialKind,
+} from '@app/project-auth';
 import { Inject, mixin, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
-import { REFRESH_API_CONFIG, type RefreshApiConfig } from './refresh-api.options.js';
-
-type Dialect = 'projectApi' | 'partnerApi';
+import { acceptedBy } from './accepted-credentials.js';
+import { REFRESH_API_CONFIG } from './dialect.js';
 
 interface SignatureOptions {
   /**
@@ -16,22 +20,26 @@ interface SignatureOptions {
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
- * A guard that finds the calling project by the credentials that a dialect accepts. A request that changes something needs a
- * signature that no request has used before.
+ * A guard that finds the calling project by the credentials that a dialect accepts: those of the option
+ * `<dialect>Authentication`. A request that changes something needs a signature that no request has used before.
  */
 export function authenticatedBy(
-  dialect: Dialect,
+  dialect: string,
   { allowsSignatureReplay = false }: SignatureOptions = {},
 ): Type<CanActivate> {
   class AuthenticatedByGuard implements CanActivate {
+    private readonly accepted: readonly CredentialKind[];
+
     constructor(
       @Inject(CallerAuthentication) private readonly callers: CallerAuthentication,
-      @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
-    ) {}
+      @Inject(REFRESH_API_CONFIG) config: object,
+    ) {
+      this.accepted = acceptedBy(dialect, config);
+    }
 
     async canActivate(context: ExecutionContext): Promise<boolean> {
       const request = context.switchToHttp().getRequest<AuthenticatedRequest & { method: string }>();
-      request[CALLING_PROJECT] = await this.callers.authenticate(request, this.config[`${dialect}Authentication`], {
+      request[CALLING_PROJECT] = await this.callers.authenticate(request, this.accepted, {
         requiresUnusedSignature: !allowsSignatureReplay && !SAFE_METHODS.includes(request.method),
       });
       return true;

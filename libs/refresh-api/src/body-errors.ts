@@ -1,15 +1,10 @@
 import type { AuthenticatedRequest } from '@app/project-auth';
-import { Inject, Injectable, type Type } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { DialectRoutes } from './dialect-routes.js';
 import type { DialectFilter } from './dialect.filter.js';
 import type { HttpResponse } from './http-response.js';
-import { apiPathsOf, prefixesOf, type ApiPaths } from './api-paths.js';
-import { PartnerApiFilter } from './partner-api/partner-api.filter.js';
-import { ProjectApiFilter } from './project-api/project-api.filter.js';
-import { REFRESH_API_PATHS, type RefreshApiExtras } from './refresh-api.options.js';
 import { toHttpException } from './unreadable-request.js';
-import { MAX_PUSH_BYTES } from './zkevm-api/push-bodies.js';
-import { ZkevmApiFilter } from './zkevm-api/zkevm-api.filter.js';
 
 type ExpressRequest = AuthenticatedRequest & { path: string };
 
@@ -32,26 +27,20 @@ interface FastifyRoute {
 export class BodyErrors {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
-    private readonly application: ApplicationConfig,
-    private readonly modules: ModulesContainer,
-    private readonly projectApi: ProjectApiFilter,
-    private readonly partnerApi: PartnerApiFilter,
-    private readonly zkevmApi: ZkevmApiFilter,
-    @Inject(REFRESH_API_PATHS) private readonly paths: Required<RefreshApiExtras>,
+    private readonly routes: DialectRoutes,
   ) {}
 
   /** Call it before any route is registered, because Fastify reports only later ones. */
-  beforeRoutes(module: Type): void {
+  beforeRoutes(): void {
     const { httpAdapter } = this.adapterHost;
     if (httpAdapter.getType() !== 'fastify') return;
-    const filterOf = this.filters(module);
-    const { isPush } = this.pathsOf(module);
     const taken = new Set<string>();
     httpAdapter.getInstance<Fastify>().addHook('onRoute', (route) => {
-      const filter = filterOf(route.url);
+      const filter = this.routes.filterAt(route.url);
       if (!filter) return;
       route.errorHandler ??= errorHandlerOf(filter);
-      if (isPush(route.url)) route.bodyLimit = MAX_PUSH_BYTES;
+      const limit = this.routes.maxBodyBytesAt(route.url);
+      if (limit !== undefined) route.bodyLimit = limit;
       // A wildcard has a name on Express only.
       route.url = route.url.replace(/\*\w+$/, '*');
       leaveToEarlier(route, taken);
@@ -59,34 +48,18 @@ export class BodyErrors {
   }
 
   /** Call it after all routes are registered and before the error handler of the host application. */
-  afterRoutes(module: Type): void {
+  afterRoutes(): void {
     const { httpAdapter } = this.adapterHost;
     if (httpAdapter?.getType() !== 'express') return;
-    const filterOf = this.filters(module);
     // Four parameters make it an error handler.
     httpAdapter.use(
       (error: unknown, request: ExpressRequest, response: HttpResponse, next: (error: unknown) => void) => {
-        const filter = filterOf(request.path);
         const exception = toHttpException(error);
-        if (filter && exception) void filter.reply(exception, request, response);
+        const filter = exception && this.routes.filterAt(request.path);
+        if (filter) void filter.reply(exception, request, response);
         else next(error);
       },
     );
-  }
-
-  /** Matches a whole path, or the pattern of a route. The prefixes of the host application are known only now. */
-  private filters(module: Type): (path: string) => DialectFilter | null {
-    const { isOfProjectApi, isOfPartnerApi, isOfZkevmApi } = this.pathsOf(module);
-    return (path) => {
-      // First, because the project API may own the path below which it is.
-      if (isOfZkevmApi(path)) return this.zkevmApi;
-      if (isOfProjectApi(path)) return this.projectApi;
-      return isOfPartnerApi(path) ? this.partnerApi : null;
-    };
-  }
-
-  private pathsOf(module: Type): ApiPaths {
-    return apiPathsOf(this.paths, prefixesOf(module, this.application, this.modules));
   }
 }
 

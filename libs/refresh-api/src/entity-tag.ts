@@ -10,10 +10,23 @@ export interface ConditionalRequest {
  * status 304.
  */
 export function sendConditional(request: ConditionalRequest, response: HttpResponse, body: string): string {
-  const tag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+  const tag = entityTagOf(body);
   setHeaders(response, { etag: tag, 'cache-control': 'no-cache' });
-  const known = String(request.headers['if-none-match'] ?? '').split(',');
-  if (!known.some((one) => one.trim().replace(/^W\//, '') === tag || one.trim() === '*')) return body;
+  if (!hasCurrent(request, tag)) return body;
   response.status(304);
   return '';
+}
+
+/** The ETag of a content: a hash of it. */
+export function entityTagOf(content: string | Buffer): string {
+  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 27)}"`;
+}
+
+/**
+ * Whether `If-None-Match` names the ETag, in a list, or as a weak one (RFC 9110, 13.1.2): a proxy that compresses a response makes
+ * its ETag weak.
+ */
+export function hasCurrent({ headers }: ConditionalRequest, tag: string): boolean {
+  const known = String(headers['if-none-match'] ?? '').split(',');
+  return known.some((one) => one.trim().replace(/^W\//, '') === tag || one.trim() === '*');
 }

@@ -1,8 +1,15 @@
 export { RefreshApiModule } from './refresh-api.module.js';
-export { refreshApiOptions } from './refresh-api.options.js';
+export { refreshApiExtraNames, refreshApiOptions } from './refresh-api.options.js';
 export type { RefreshApiExtras, RefreshApiOptions } from './refresh-api.options.js';
 export { createRefreshApiDocument } from './openapi/refresh-api-document.js';
 export type { RefreshApiDocumentOptions } from './openapi/refresh-api-document.js';
+export type { Dialect, DialectMount, DocumentedTag, SecurityScheme } from './dialect.js';
+export { fallbackController } from './fallback-controller.js';
+export type { FallbackRoutes } from './fallback-controller.js';
 export { DialectFilter, textOf } from './dialect.filter.js';
+export type { UnavailableReason } from './dialect.filter.js';
+export { entityTagOf, hasCurrent } from './entity-tag.js';
+export type { ConditionalRequest } from './entity-tag.js';
+export type { HttpResponse } from './http-response.js';
 export type { ErrorResponse } from './error-response.js';
 export { asRefreshingProject } from './refreshing-project.js';

@@ -1,14 +1,13 @@
 import { inTransaction } from '@app/database';
 import { ChainRpc } from '@app/metadata-fetch';
-import { Deadline } from '@app/safe-http';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from '../chain-events.options.js';
-import type { ChainLog } from '../log/chain-log.js';
+import { positionOf, type ChainLog } from '../log/chain-log.js';
 import { decodeLog } from '../log/decode-log.js';
-import { ALL_TOKENS } from '../log/chain-event.js';
-import { LogReader, type BlockRange, type LogsResult } from '../log/log-reader.js';
-import { PendingEvents } from '../pending/pending-events.js';
+import { LogReader } from '../log/log-reader.js';
+import { withRpcDeadline } from '../log/rpc-deadline.js';
+import { allTokensOf, PendingEvents } from '../pending/pending-events.js';
 import { grown, shrunk } from '../watch/block-span.js';
 import { EventIntake, type CollectionEvent } from '../watch/event-intake.js';
 import type { WatchedCollection } from '../watched-collections.js';
@@ -16,7 +15,6 @@ import { BackfillLost, Backfills, type BackfillAdvance, type ClaimedBackfill } f
 
 /** How long one call of `run` works at most, in milliseconds. */
 const SLICE_MS = 5000;
-const RPC_DEADLINE_MS = 15_000;
 const RETRY_SECONDS = 10;
 
 /**
@@ -68,7 +66,9 @@ export class BackfillRunner {
     if (blocks < 1) {
       return this.save(claimed, [], { nextBlock, span, tokens: 0, isFinished: true, error: null });
     }
-    const result = await this.read(claimed, range, signal);
+    const result = await withRpcDeadline(signal, (deadline) =>
+      this.readers.get(chainId)!.readTransfers(address, range, deadline),
+    );
     if (signal?.aborted) return;
     if (result.kind === 'failed') {
       return this.backfills.postpone(claimed, Math.max(RETRY_SECONDS, result.retryAfterSeconds ?? 0), result.reason);
@@ -97,28 +97,13 @@ export class BackfillRunner {
     });
   }
 
-  private async read(
-    { chainId, address }: ClaimedBackfill,
-    range: BlockRange,
-    signal: AbortSignal | undefined,
-  ): Promise<LogsResult> {
-    const deadline = new Deadline(RPC_DEADLINE_MS, signal);
-    try {
-      return await this.readers.get(chainId)!.readTransfers(address, range, deadline);
-    } finally {
-      deadline.clear();
-    }
-  }
-
   /** Mints and burns, in the order of the chain. */
   private eventsOf(collection: WatchedCollection, logs: readonly ChainLog[]): CollectionEvent[] {
     const inOrder = logs.toSorted((one, other) => one.blockNumber - other.blockNumber || one.logIndex - other.logIndex);
     return inOrder.flatMap((log) => {
       const event = decodeLog(log);
       if (event === null || event === 'undecodable') return [];
-      const { address, blockNumber, blockHash, transactionHash, logIndex } = log;
-      const logged = { address, blockNumber, blockHash, transactionHash, logIndex, ...event };
-      return [this.intake.toCollectionEvent(collection, logged, false)];
+      return [this.intake.toCollectionEvent(collection, { ...positionOf(log), ...event }, false)];
     });
   }
 
@@ -132,9 +117,7 @@ export class BackfillRunner {
       await this.backfills.advance(em, claimed, advance);
       await this.intake.saveBurns(em, events);
       if (!advance.isFinished) return;
-      const all = { fromId: String(ALL_TOKENS.from), toId: String(ALL_TOKENS.to) };
-      const source = { kind: 'backfill', transactionHash: null, blockNumber: untilBlock, logIndex: null };
-      await this.pending.addRanges(em, [{ ...source, ...all, collectionId }]);
+      await this.pending.addRanges(em, [allTokensOf(collectionId, 'backfill', untilBlock)]);
     });
     if (!advance.isFinished) return;
     const { error } = advance;

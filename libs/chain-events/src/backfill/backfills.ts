@@ -19,6 +19,27 @@ export interface Backfill {
   lastError: string | null;
 }
 
+/** As the database returns it. */
+export interface BackfillRow {
+  fromBlock: string;
+  nextBlock: string;
+  untilBlock: string | null;
+  tokens: string;
+  finishedAt: Date | string | null;
+  lastError: string | null;
+}
+
+export function toBackfill(row: BackfillRow): Backfill {
+  return {
+    fromBlock: Number(row.fromBlock),
+    nextBlock: Number(row.nextBlock),
+    untilBlock: row.untilBlock === null ? null : Number(row.untilBlock),
+    tokens: Number(row.tokens),
+    finishedAt: row.finishedAt === null ? null : new Date(row.finishedAt),
+    lastError: row.lastError,
+  };
+}
+
 /** One that a process works on. */
 export interface ClaimedBackfill {
   collectionId: string;
@@ -77,30 +98,13 @@ export class Backfills {
 
   /** null: its past mints were never asked for. */
   async find(collectionId: string): Promise<Backfill | null> {
-    const { rows } = await sql<{
-      fromBlock: string;
-      nextBlock: string;
-      untilBlock: string | null;
-      tokens: string;
-      finishedAt: Date | string | null;
-      lastError: string | null;
-    }>`
+    const { rows } = await sql<BackfillRow>`
       select from_block::text as "fromBlock", next_block::text as "nextBlock", until_block::text as "untilBlock",
         tokens::text as tokens, finished_at as "finishedAt", last_error as "lastError"
       from nft_metadata.chain_backfills where collection_id = ${collectionId}::uuid`.execute(
       this.em.fork().getKysely(),
     );
-    const [row] = rows;
-    return row
-      ? {
-          fromBlock: Number(row.fromBlock),
-          nextBlock: Number(row.nextBlock),
-          untilBlock: row.untilBlock === null ? null : Number(row.untilBlock),
-          tokens: Number(row.tokens),
-          finishedAt: row.finishedAt === null ? null : new Date(row.finishedAt),
-          lastError: row.lastError,
-        }
-      : null;
+    return rows[0] ? toBackfill(rows[0]) : null;
   }
 
   /** Takes the one that has waited longest, of collections that are watched. null: none waits. */

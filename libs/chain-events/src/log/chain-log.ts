@@ -11,6 +11,13 @@ export interface ChainLog {
   data: string;
 }
 
+/** Which log it is. */
+export type LogPosition = Pick<ChainLog, 'address' | 'blockNumber' | 'blockHash' | 'transactionHash' | 'logIndex'>;
+
+export function positionOf({ address, blockNumber, blockHash, transactionHash, logIndex }: ChainLog): LogPosition {
+  return { address, blockNumber, blockHash, transactionHash, logIndex };
+}
+
 /** What was asked of the node. */
 export interface LogQuery {
   addresses: ReadonlySet<string>;

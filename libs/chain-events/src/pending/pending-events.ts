@@ -4,6 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from '../chain-events.options.js';
+import { ALL_TOKENS } from '../log/chain-event.js';
 
 /** Why a token is refreshed: the newest event of it. */
 export interface EventSource {
@@ -26,6 +27,19 @@ export interface EventRange extends EventSource {
   collectionId: string;
   fromId: string;
   toId: string;
+}
+
+/** All tokens of a collection, without an event that names them. */
+export function allTokensOf(collectionId: string, kind: 'gap' | 'backfill', blockNumber: number): EventRange {
+  return {
+    collectionId,
+    fromId: String(ALL_TOKENS.from),
+    toId: String(ALL_TOKENS.to),
+    kind,
+    transactionHash: null,
+    blockNumber,
+    logIndex: null,
+  };
 }
 
 /**

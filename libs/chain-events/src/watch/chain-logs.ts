@@ -3,13 +3,10 @@ import { bigintArray, textArray } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import type { ChainEventEffect, ChainEventKind, IdRange } from '../log/chain-event.js';
-import { keyOf, type ChainLog } from '../log/chain-log.js';
+import { keyOf, type LogPosition } from '../log/chain-log.js';
 
 /** A log with what it asks for. */
-export interface LoggedEvent extends Pick<
-  ChainLog,
-  'address' | 'blockNumber' | 'blockHash' | 'transactionHash' | 'logIndex'
-> {
+export interface LoggedEvent extends LogPosition {
   kind: ChainEventKind | 'undecodable';
   effect: ChainEventEffect | 'undecodable';
   tokens: readonly IdRange[];

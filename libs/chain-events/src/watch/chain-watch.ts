@@ -2,17 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { describeDatabaseError, inTransaction } from '@app/database';
 import type { ContractOwners, JsonRpc } from '@app/metadata-fetch';
 import type { CollectionRecords } from '@app/metadata-refresh';
-import { Deadline } from '@app/safe-http';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Logger } from '@nestjs/common';
 import { LeaseLost, type ChainCursor, type ChainCursors, type CursorAdvance } from '../chain-cursors.js';
 import type { ChainEventsConfig } from '../chain-events.options.js';
 import type { ChainReadings } from '../chain-readings.js';
-import { ALL_TOKENS } from '../log/chain-event.js';
-import { keyOf, type ChainLog } from '../log/chain-log.js';
+import { keyOf, positionOf, type ChainLog } from '../log/chain-log.js';
 import { decodeLog } from '../log/decode-log.js';
 import { LogReader, type BlockRange, type HeadResult, type LogsResult } from '../log/log-reader.js';
-import type { EventRange, PendingEvents } from '../pending/pending-events.js';
+import { withRpcDeadline } from '../log/rpc-deadline.js';
+import { allTokensOf, type PendingEvents } from '../pending/pending-events.js';
 import type { WatchedCollection, WatchedCollections } from '../watched-collections.js';
 import { grown, shrunk } from './block-span.js';
 import type { ChainLogs, LoggedEvent } from './chain-logs.js';
@@ -40,8 +39,6 @@ export interface WatchParts {
 export type PollResult =
   { kind: 'standby' | 'idle' | 'read' } | { kind: 'failed'; reason: string; retryAfterSeconds?: number };
 
-/** Of all calls for one span of blocks, nodes that fail included. */
-const RPC_DEADLINE_MS = 15_000;
 /** With a provider that allows few blocks in one call, fewer blocks are read again: so many calls' worth. */
 const MAX_OVERLAP_CALLS = 4;
 /** A newest block from which a long stop would follow is believed if no node says anything else so many times in a row. */
@@ -197,7 +194,7 @@ export class ChainWatch {
       minBlock: isBehindForLong ? 0 : minBlock,
       maxBlock: isAheadForLong ? Infinity : nextBlock + maxCatchUpBlocks + confirmations - 1,
     };
-    const head = await withDeadline(signal, (deadline) => this.reader.readHead(deadline, bounds));
+    const head = await withRpcDeadline(signal, (deadline) => this.reader.readHead(deadline, bounds));
     const reason = head.kind === 'failed' ? head.reason : null;
     this.aheadPolls = reason === 'ahead' ? this.aheadPolls + 1 : 0;
     if (reason === 'behind') this.behindSince ??= now;
@@ -229,7 +226,7 @@ export class ChainWatch {
     range: BlockRange,
     signal: AbortSignal | undefined,
   ): Promise<LogsResult> {
-    const result = await withDeadline(signal, (deadline) => this.reader.read(watched, range, deadline));
+    const result = await withRpcDeadline(signal, (deadline) => this.reader.read(watched, range, deadline));
     if (result.kind === 'logs' && result.refused > 0) {
       const { refused } = result;
       this.logger.warn({ msg: 'logs refused that were not asked for', chainId: this.chainId, ...range, refused });
@@ -294,7 +291,7 @@ export class ChainWatch {
       await intake.save(tx, events);
       await pending.addRanges(
         tx,
-        withGap.map(({ collectionId }) => gapOf(collectionId, cursor.nextBlock - 1)),
+        withGap.map(({ collectionId }) => allTokensOf(collectionId, 'gap', cursor.nextBlock - 1)),
       );
       await collections.begin(
         tx,
@@ -320,8 +317,7 @@ export class ChainWatch {
 
   /** null: it asks for nothing. */
   private decode(log: ChainLog): LoggedEvent | null {
-    const { address, blockNumber, blockHash, transactionHash, logIndex } = log;
-    const position = { address, blockNumber, blockHash, transactionHash, logIndex };
+    const position = positionOf(log);
     const event = decodeLog(log);
     if (event !== 'undecodable') return event && { ...position, ...event };
     this.logger.warn({
@@ -331,28 +327,6 @@ export class ChainWatch {
     });
     return { ...position, kind: 'undecodable', effect: 'undecodable', tokens: [] };
   }
-}
-
-async function withDeadline<T>(signal: AbortSignal | undefined, read: (deadline: Deadline) => Promise<T>): Promise<T> {
-  const deadline = new Deadline(RPC_DEADLINE_MS, signal);
-  try {
-    return await read(deadline);
-  } finally {
-    deadline.clear();
-  }
-}
-
-/** All tokens of a collection: nobody knows what was missed. */
-function gapOf(collectionId: string, blockNumber: number): EventRange {
-  return {
-    collectionId,
-    fromId: String(ALL_TOKENS.from),
-    toId: String(ALL_TOKENS.to),
-    kind: 'gap',
-    transactionHash: null,
-    blockNumber,
-    logIndex: null,
-  };
 }
 
 interface Difference {

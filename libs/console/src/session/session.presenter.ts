@@ -45,7 +45,8 @@ export function toSession(person: Person | null, now: Date, facts: SessionFacts)
     person: person && shown(person),
     mayAct: person?.mayAct ?? false,
     expiresAt: person?.expiresAt?.toISOString() ?? null,
-    pages: pages.filter(hasPage),
+    // A validation requests a metadata host and counts towards the hour.
+    pages: pages.filter((page) => hasPage(page) && (page !== 'validate' || (person?.mayAct ?? false))),
     signIn: {
       operatorSecret: signsIn && config.operatorSecret !== undefined,
       apiKey: signsIn && config.partners.includes('api-key'),

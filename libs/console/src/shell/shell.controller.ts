@@ -1,3 +1,4 @@
+import { hasCurrent } from '@app/refresh-api';
 import { Controller, Get, Req, Res, UseFilters } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { ConsoleFilter } from '../console.filter.js';
@@ -50,7 +51,7 @@ export class ShellController {
   private sendFile(request: HttpRequest, response: HttpResponse, file: WebFile): void {
     const { etag, type, isHashed } = file;
     const [encoding, body] = encodedFor(headerOf(request, 'accept-encoding') ?? '', file);
-    const isKnown = headerOf(request, 'if-none-match') === etag;
+    const isKnown = hasCurrent(request, etag);
     this.responder.write(response, {
       status: isKnown ? 304 : 200,
       headers: {

@@ -4,6 +4,7 @@ import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { packageVersion } from '@app/module-options';
+import { entityTagOf } from '@app/refresh-api';
 import { Injectable } from '@nestjs/common';
 
 /** A file of the console's pages, as it is sent. */
@@ -33,6 +34,9 @@ const SHELL = 'index.html';
 const HASHED = /^assets\/.+-[\w-]{8,}\.\w+$/;
 /** A smaller file fits one packet anyway. */
 const MIN_COMPRESSED_BYTES = 1024;
+
+/** All files take 20 ms at the start of a process. The highest, 11, takes 500 ms, and saves 7 % of their bytes. */
+const BROTLI_QUALITY = 5;
 
 /** The files of the console's pages, read and compressed once when the process starts. */
 @Injectable()
@@ -84,12 +88,17 @@ function toWebFile(name: string, plain: Buffer): WebFile {
   const isCompressed = plain.length >= MIN_COMPRESSED_BYTES && extname(name) !== '.png';
   return {
     type: TYPES[extname(name)] ?? 'application/octet-stream',
-    etag: `"${createHash('sha256').update(plain).digest('base64url').slice(0, 27)}"`,
+    etag: entityTagOf(plain),
     isHashed: HASHED.test(name),
     plain,
     gzip: isCompressed ? gzipSync(plain, { level: 9 }) : null,
     brotli: isCompressed
-      ? brotliCompressSync(plain, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: plain.length } })
+      ? brotliCompressSync(plain, {
+          params: {
+            [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
+            [constants.BROTLI_PARAM_SIZE_HINT]: plain.length,
+          },
+        })
       : null,
   };
 }

@@ -2,7 +2,7 @@ import { BoundedReads, TokenResponses, TokenVersions as Versions } from '@app/me
 import { Collections, TokenStore, VersionsNotSupported, type Collection } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { notFound } from '../console.errors.js';
-import { formatCursor } from '../cursor.js';
+import { formatCursor, toMicroseconds } from '../cursor.js';
 import { Names } from '../names.js';
 import type { Person } from '../person.js';
 import type { Token, TokenAttempts, TokenList, TokenVersions, VersionDiff } from '../wire/token.schema.js';
@@ -156,9 +156,4 @@ export class TokenViews {
     if (!found) throw notFound();
     return found;
   }
-}
-
-/** As cursors have it. */
-function toMicroseconds(time: Date): string {
-  return time.toISOString().replace('Z', '000Z');
 }

@@ -1,10 +1,8 @@
-import { MetadataRefreshService } from '@app/metadata-refresh';
-import { ProjectDirectory } from '@app/project-auth';
-import { asRefreshingProject } from '@app/refresh-api';
 import { Controller, Get, Param, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Actions, type WantedAction } from '../actions.js';
+import { NewRefreshes } from '../collections/new-refreshes.js';
 import { ConsoleFilter } from '../console.filter.js';
 import { notFound } from '../console.errors.js';
 import { cursorSchema, rowPositionSchema, uuidPositionSchema, versionPositionSchema } from '../cursor.js';
@@ -46,8 +44,7 @@ const listQuerySchema = z.object({
 export class TokensController {
   constructor(
     private readonly views: TokenViews,
-    private readonly refreshes: MetadataRefreshService,
-    private readonly projects: ProjectDirectory,
+    private readonly newRefreshes: NewRefreshes,
     private readonly actions: Actions,
     private readonly responder: Responder,
   ) {}
@@ -140,14 +137,7 @@ export class TokensController {
     const refreshId = await this.actions.run(wanted, async () => {
       const collection = await this.views.collectionOf(person, address);
       wanted.projectId = collection.projectId;
-      const tokenIds = [address.tokenId];
-      if (person.kind === 'operator') {
-        return (await this.refreshes.requestSelection(collection, { tokenIds, trigger: 'cli' })).refreshId;
-      }
-      const project = await this.projects.findById(collection.projectId);
-      if (!project) throw notFound();
-      const refreshing = asRefreshingProject(project);
-      return (await this.refreshes.request(refreshing, { collectionAddress: address.address, tokenIds })).refreshId;
+      return this.newRefreshes.request(person, collection, [address.tokenId]);
     });
     this.responder.send(request, response, { now: new Date().toISOString(), refreshId });
   }

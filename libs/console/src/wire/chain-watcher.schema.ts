@@ -1,8 +1,23 @@
 import { z } from 'zod';
 import { collectionNameSchema, countSchema, timedSchema, timeSchema } from './values.schema.js';
 
-/** `GET chain`: operators only. */
+const backfillSchema = z.object({
+  fromBlock: countSchema,
+  /** The first block that was not read. */
+  nextBlock: countSchema,
+  /** The last block to read; null: it has not begun. */
+  untilBlock: countSchema.nullable(),
+  /** Tokens that were registered. */
+  tokens: countSchema,
+  /** null: it is running. */
+  finishedAt: timeSchema.nullable(),
+  lastError: z.string().nullable(),
+});
+
+/** `GET chain`: operators only, where events of chains are watched. */
 export const chainListSchema = timedSchema.extend({
+  /** How long after an event its tokens are fetched. */
+  settleSeconds: z.number().min(0),
   rows: z.array(
     z.object({
       chainId: countSchema,
@@ -18,9 +33,19 @@ export const chainListSchema = timedSchema.extend({
       /** Named by events, and waiting for their refresh; 10,000 at most. */
       waitingTokens: countSchema,
       waitingRanges: countSchema,
-      /** Watched collections, and the first 100 of them. */
+      /** Watched collections, those among them whose past mints are being registered, and the first 100 of them. */
       collections: countSchema,
-      contracts: z.array(collectionNameSchema),
+      backfills: countSchema,
+      contracts: z.array(
+        collectionNameSchema.extend({
+          /** `mints`: tokens that its contract mints are registered. */
+          discover: z.enum(['none', 'mints']),
+          /** null: its tokens are not refreshed by age. */
+          refreshEverySeconds: countSchema.nullable(),
+          /** Of its past mints; null: they were never asked for. */
+          backfill: backfillSchema.nullable(),
+        }),
+      ),
     }),
   ),
 });

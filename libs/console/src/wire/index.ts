@@ -1,5 +1,6 @@
 // What the console's pages get from its endpoints. The pages import only types, so that zod is not in their bundle.
 export * from './chain-watcher.schema.js';
+export * from './collection.schema.js';
 export * from './error.schema.js';
 export * from './failures.schema.js';
 export * from './host.schema.js';

@@ -13,19 +13,34 @@ import {
 /** `POST validate` */
 export const validationRequestSchema = z.strictObject({
   /** The id of a collection: see `GET collections`. */
-  collectionId: z.string().max(100),
+  collectionId: z
+    .string()
+    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, { error: 'must be the id of a collection' }),
   tokenIds: z.array(tokenIdSchema).min(1).max(20),
 });
 export type ValidationRequest = z.output<typeof validationRequestSchema>;
 
-/** `updated`: would change · `unchanged` · `failed`: would fail · `not_tried` and `not_finished`: no result this time. */
-export const VALIDATION_VERDICTS = ['updated', 'unchanged', 'failed', 'not_tried', 'not_finished'] as const;
+/**
+ * `updated`: would change · `unchanged` · `superseded` and `held`: the document is good, and no fetch replaces the record now · `failed`:
+ * would fail · `not_tried` and `not_finished`: no result this time.
+ */
+export const VALIDATION_VERDICTS = [
+  'updated',
+  'unchanged',
+  'superseded',
+  'held',
+  'failed',
+  'not_tried',
+  'not_finished',
+] as const;
 
 export const validationSchema = timedSchema.extend({
   collection: collectionNameSchema,
   verdicts: z.object({
     updated: countSchema,
     unchanged: countSchema,
+    superseded: countSchema,
+    held: countSchema,
     failed: countSchema,
     not_tried: countSchema,
     not_finished: countSchema,
@@ -63,18 +78,13 @@ export const validationSchema = timedSchema.extend({
       /** What it would show. */
       name: z.string().nullable(),
       imageUrl: z.string().nullable(),
-      /** The document as served, as text. */
+      /** The document as served, as text. Cut after 64 KiB. */
       document: z.string().nullable(),
+      /** What is null because it is too large to be shown. */
+      omitted: z.enum(['document', 'record']).nullable(),
     }),
   ),
   /** Operators: null, because nothing was charged. */
   hour: quotaSchema.nullable(),
 });
 export type Validation = z.output<typeof validationSchema>;
-
-/** `GET collections?cursor=`: those that the person may see, oldest first. */
-export const collectionListSchema = timedSchema.extend({
-  rows: z.array(collectionNameSchema.extend({ project: z.object({ id: z.string(), name: z.string() }).nullable() })),
-  next: z.string().nullable(),
-});
-export type CollectionList = z.output<typeof collectionListSchema>;

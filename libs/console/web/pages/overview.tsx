@@ -247,6 +247,8 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'webhook.enable': 'enabled',
   'webhook.skip': 'enabled, and skipped what waited for,',
   'webhook.test': 'sent a test to',
+  'collection.refresh': 'refreshed tokens of',
+  'collection.validate': 'validated tokens of',
   'host.end-cooldown': 'ended the cooldown of',
   'host.set-concurrency': 'changed the concurrent requests to',
 };

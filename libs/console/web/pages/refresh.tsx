@@ -43,8 +43,9 @@ export function RefreshPage({ id, session }: { id: string; session: Session }) {
 function Page({ refresh, path, session }: { refresh: Details; path: string; session: Session }) {
   const filters = useFilters(...tokenFilters);
   const [dialog, setDialog] = useState<{ kind: 'cancel' } | { kind: 'retry'; reason: Reason | null } | null>(null);
-  const { values, set } = filters;
-  useKeys({ f: () => set({ verdict: values.verdict === 'failed' ? null : 'failed', reason: null }) });
+  useKeys({
+    f: () => filters.set(({ verdict }) => ({ verdict: verdict === 'failed' ? null : 'failed', reason: null })),
+  });
   useSpokenProgress(refresh);
   const name = nameOf(refresh.collection);
   const percent = formatPercent(doneOf(refresh), refresh.total);

@@ -35,15 +35,28 @@ export function ValidatePage({ session }: { session: Session }) {
       <div class="stack">
         <section class="card" aria-label="What to validate">
           <Loaded read={collections} rows={3}>
-            {({ rows }) =>
-              rows.length === 0 ? (
-                <Empty icon="flask" title="There is no collection yet">
-                  <p>As soon as one is registered, its tokens can be validated here.</p>
+            {({ rows: all }) => {
+              const rows = all.filter(({ canFetch }) => canFetch);
+              return rows.length === 0 ? (
+                <Empty
+                  icon="flask"
+                  title={all.length === 0 ? 'There is no collection yet' : 'Nothing of these collections is fetched'}
+                >
+                  <p>
+                    {all.length === 0
+                      ? 'As soon as one is registered, its tokens can be validated here.'
+                      : 'Their owners push the metadata, or their chain cannot be read here: there is nothing to validate.'}
+                  </p>
                 </Empty>
               ) : (
-                <ValidationForm rows={rows} filters={filters} onResult={setValidation} />
-              )
-            }
+                <ValidationForm
+                  rows={rows}
+                  filters={filters}
+                  isCharged={session.person?.kind === 'partner'}
+                  onResult={setValidation}
+                />
+              );
+            }}
           </Loaded>
         </section>
         {validation && <Result validation={validation} mayAct={session.mayAct} />}
@@ -55,10 +68,13 @@ export function ValidatePage({ session }: { session: Session }) {
 function ValidationForm({
   rows,
   filters,
+  isCharged,
   onResult,
 }: {
   rows: CollectionList['rows'];
   filters: ReturnType<typeof useFilters<'collection' | 'tokens'>>;
+  /** Whether the tokens count towards the hour of the person. */
+  isCharged: boolean;
   onResult: (validation: Validation | null) => void;
 }) {
   const id = useId();
@@ -119,6 +135,7 @@ function ValidationForm({
         />
         <small>
           Up to {MAX_TOKENS}, apart by commas or spaces; <span class="mono">5-12</span> is a range.
+          {isCharged && ' They count towards your hour.'}
         </small>
       </div>
       <p class="problem" role="alert">
@@ -136,7 +153,7 @@ function ValidationForm({
 
 /** "18 of 20 would be good; 2 have no image." */
 function sumOf({ tokens, verdicts, warnings }: Validation): string {
-  const good = verdicts.updated + verdicts.unchanged;
+  const good = verdicts.updated + verdicts.unchanged + verdicts.superseded + verdicts.held;
   const open = verdicts.not_tried + verdicts.not_finished;
   return [
     `${good} of ${tokens.length} would be good`,
@@ -191,6 +208,16 @@ function Result({ validation, mayAct }: { validation: Validation; mayAct: boolea
   );
 }
 
+/** The document is good, and a refresh would not fetch it. */
+const KEPT: Partial<Record<Validation['tokens'][number]['verdict'], string>> = {
+  held: 'The record is held: a refresh does not change it now. A fetch would bring:',
+  superseded: 'The record was pushed, and no fetch replaces it. A fetch would bring:',
+};
+
+function hasChange({ changedFields, traitsAdded, traitsRemoved }: Validation['tokens'][number]): boolean {
+  return changedFields.length + traitsAdded.length + traitsRemoved.length > 0;
+}
+
 function ResultRow({
   token,
   collection,
@@ -198,7 +225,7 @@ function ResultRow({
   token: Validation['tokens'][number];
   collection: Validation['collection'];
 }) {
-  const { tokenId, verdict, name, requests, warnings, error, noResult, document } = token;
+  const { tokenId, verdict, name, requests, warnings, error, noResult, document, omitted } = token;
   const last = requests.at(-1);
   return (
     <Row>
@@ -230,16 +257,22 @@ function ResultRow({
           </>
         ) : noResult ? (
           <span class="muted">{noResult.advice}</span>
-        ) : verdict === 'updated' ? (
-          <ChangeList change={token} max={8} />
         ) : (
-          <span class="muted">the same document</span>
+          <>
+            {KEPT[verdict] !== undefined && <span class="diff say">{KEPT[verdict]}</span>}
+            {verdict === 'unchanged' || (KEPT[verdict] !== undefined && !hasChange(token)) ? (
+              <span class="muted">the same document</span>
+            ) : (
+              <ChangeList change={token} max={8} />
+            )}
+          </>
         )}
         {warnings.map(({ code, message }) => (
           <small key={code} class="under">
             <span class="code">{code}</span> {message}
           </small>
         ))}
+        {omitted !== null && <small class="under">The {omitted} is too large to be shown here.</small>}
         {document !== null && (
           <details>
             <summary>Document</summary>

@@ -73,6 +73,8 @@ export const RECORD_SIGNS: Record<Token['token']['status'], Sign> = {
 export const VALIDATION_SIGNS: Record<Validation['tokens'][number]['verdict'], Sign> = {
   updated: { tone: 'ok', icon: 'check', word: 'Would change' },
   unchanged: { tone: 'same', icon: 'same', word: 'Would not change' },
+  superseded: { tone: 'same', icon: 'skip', word: 'Superseded' },
+  held: { tone: 'same', icon: 'pause', word: 'Held' },
   failed: { tone: 'bad', icon: 'x', word: 'Would fail' },
   not_tried: { tone: 'wait', icon: 'wait', word: 'Not tried' },
   not_finished: { tone: 'again', icon: 'again', word: 'Not finished' },

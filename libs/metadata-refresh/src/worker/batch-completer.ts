@@ -2,7 +2,7 @@ import type { BulkPause } from '../bulk-pause.js';
 import type { ClaimedToken } from '../claimed-token.js';
 import type { ItemResult } from '../item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import type { CompletionTransaction } from '../completion-transaction.js';
+import type { Completion } from '../completion/completion.js';
 import type { CompletionKind, WorkerMetrics } from '../worker-metrics.js';
 import type { DatabaseErrors } from './database-errors.js';
 import { ResultBatcher } from './result-batcher.js';
@@ -24,7 +24,7 @@ interface Worker {
 }
 
 /**
- * The third loop: writes results in batches, each in one transaction (`CompletionTransaction`). Results of interactive requests
+ * The third loop: writes results in batches, each in one transaction (`Completion`). Results of interactive requests
  * have batches of their own, so that they do not wait for others. Bulk work pauses for them (`BulkPause`), but only while
  * bulk batches are full: then this process or its database is the bottleneck. While it waits for hosts, it has time for both.
  */
@@ -33,7 +33,7 @@ export class BatchCompleter {
   private readonly bulk: ResultBatcher;
 
   constructor(
-    completion: Pick<CompletionTransaction, 'complete'>,
+    completion: Pick<Completion, 'complete'>,
     private readonly bulkPause: BulkPause,
     private readonly database: DatabaseErrors,
     private readonly metrics: WorkerMetrics,

@@ -4,7 +4,7 @@ import { ConsoleLogger, Logger } from '@nestjs/common';
 import { AttemptCounts } from '../attempt-counts.js';
 import { BulkPause } from '../bulk-pause.js';
 import type { ClaimedToken } from '../claimed-token.js';
-import type { CompletionTransaction } from '../completion-transaction.js';
+import type { Completion } from '../completion/completion.js';
 import type { ItemResult } from '../item-result.js';
 import { metadataRefreshOptions } from '../metadata-refresh.options.js';
 import type { RefreshQueue } from '../refresh-queue.js';
@@ -99,7 +99,7 @@ function aWorker(...tokenIds: string[]) {
   };
   const worker = new RefreshWorker(
     queue as unknown as RefreshQueue,
-    completion as unknown as CompletionTransaction,
+    completion as unknown as Completion,
     hostWorkers as unknown as HostWorkers,
     fetcher as unknown as MetadataFetcher,
     { findStored: async () => [] } as unknown as TokenStore,

@@ -5,7 +5,7 @@ import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nes
 import { AttemptCounts } from '../attempt-counts.js';
 import { BulkPause } from '../bulk-pause.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import { CompletionTransaction } from '../completion-transaction.js';
+import { Completion } from '../completion/completion.js';
 import { RefreshQueue } from '../refresh-queue.js';
 import { CollectionRecords } from '../collection-records/collection-records.js';
 import { EndedHolds } from '../ended-holds.js';
@@ -38,7 +38,7 @@ interface IdleWaiter {
 /**
  * A token passes through three loops, which never wait for each other:
  *
- *     Claimer → TokenBuffer → Fetcher → BatchCompleter → CompletionTransaction
+ *     Claimer → TokenBuffer → Fetcher → BatchCompleter → Completion
  *
  * A fourth loop, HostMembership, shares hosts with other workers. This class starts and stops the loops, and wakes one when
  * another has something for it. Tokens of a worker that dies are due again when their lease expires; `stop` releases them at
@@ -74,7 +74,7 @@ export class RefreshWorker implements BeforeApplicationShutdown {
 
   constructor(
     queue: RefreshQueue,
-    completion: CompletionTransaction,
+    completion: Completion,
     hostWorkers: HostWorkers,
     metadataFetcher: MetadataFetcher,
     store: TokenStore,

@@ -26,7 +26,8 @@ import { collectionOnChain } from '../collection-on-chain.js';
 import { InvalidRequest } from '../invalid-request.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
-import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { REFRESH_API_CONFIG } from '../dialect.js';
+import type { ProjectApiConfig } from '../project-api/project-api.options.js';
 import { ResourceNotFound } from '../resource-not-found.js';
 import { NoBodyGuard } from '../unexpected-input.guards.js';
 import { addressParamSchema, chainSchema, type ChainQuery } from '../token-api/token-api.schemas.js';
@@ -62,7 +63,7 @@ export class CollectionsController {
     private readonly tokens: TokenStore,
     private readonly refreshes: MetadataRefreshService,
     private readonly records: CollectionRecords,
-    @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
+    @Inject(REFRESH_API_CONFIG) private readonly config: ProjectApiConfig,
   ) {}
 
   @Get()

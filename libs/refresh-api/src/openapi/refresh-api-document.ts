@@ -1,9 +1,10 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { MOUNTED_DIALECTS, type MountedDialect } from '../dialect-routes.js';
+import { REFRESH_API_CONFIG, type Dialect, type DocumentedTag } from '../dialect.js';
 import { RefreshApiModule } from '../refresh-api.module.js';
-import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
 import { jsonSchemaOf } from './json-schema-of.js';
-import { API_KEY, IMMUTABLE_API_KEY, nameCredentials, SIGNATURE } from './security.js';
+import { API_KEY_SCHEMES, nameCredentials, SIGNATURE_SCHEMES } from './security.js';
 
 /** Options of `createRefreshApiDocument`. */
 export interface RefreshApiDocumentOptions {
@@ -14,7 +15,7 @@ export interface RefreshApiDocumentOptions {
   /** Whether to include the other controllers of the application. Default: false. */
   includesHost?: boolean;
   /** Tags in addition to ours, in order. */
-  tags?: readonly { name: string; description: string }[];
+  tags?: readonly DocumentedTag[];
 }
 
 /**
@@ -31,54 +32,22 @@ export function createRefreshApiDocument(
     tags = [],
   }: RefreshApiDocumentOptions = {},
 ): OpenAPIObject {
+  const mounted = app.get<readonly MountedDialect[]>(MOUNTED_DIALECTS, { strict: false });
+  const dialects = mounted.map(({ dialect }) => dialect);
   const builder = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle(title)
     .setVersion(version)
     .setDescription(
-      'Request that NFT metadata is fetched again, and read what happened to every token and why. The project API has the wire format of Immutable X, the partner API that of Mavis Market, the zkEVM API that of Immutable zkEVM.',
+      `Request that NFT metadata is fetched again, and read what happened to every token and why. ${wireFormatsOf(dialects)}`,
     )
-    .addTag(
-      'Project API',
-      'Refreshes in the wire format of Immutable X, with a signature of the owner’s wallet or an API key.',
-    )
-    .addTag('Reveals', 'Documents that are fetched ahead, looked at, and shown all at once.')
-    .addTag('Partner API', 'Refreshes in the wire format of Mavis Market, with an API key.')
-    .addTag('zkEVM API', 'Metadata that is pushed, and reads, in the wire format of Immutable zkEVM.')
-    .addTag('Tokens', 'Token records and traits, as listing pages show them, and the attempts to fetch a token.')
-    .addTag('Collections', 'A project’s own collections and their tokens.')
-    .addTag('Webhooks', 'Where a project receives changes and completed refreshes.')
-    .setLicense('MIT', 'https://opensource.org/license/mit')
-    .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key of the project.' }, API_KEY)
-    .addApiKey(
-      { type: 'apiKey', in: 'header', name: 'x-immutable-api-key', description: 'An API key of the project.' },
-      IMMUTABLE_API_KEY,
-    )
-    .addApiKey(
-      { type: 'apiKey', in: 'header', name: 'x-imx-eth-address', description: "The address of the project's owner." },
-      SIGNATURE.address,
-    )
-    .addApiKey(
-      {
-        type: 'apiKey',
-        in: 'header',
-        name: 'x-imx-eth-timestamp',
-        description:
-          'UNIX time in whole seconds, by default at most 300 seconds before or after the time of the service.',
-      },
-      SIGNATURE.timestamp,
-    )
-    .addApiKey(
-      {
-        type: 'apiKey',
-        in: 'header',
-        name: 'x-imx-eth-signature',
-        description: 'EIP-191 signature of the decimal text of the timestamp.',
-      },
-      SIGNATURE.signature,
-    );
+    .setLicense('MIT', 'https://opensource.org/license/mit');
+  for (const tag of [...dialects.flatMap((dialect) => dialect.tags ?? []), ...tags]) {
+    builder.addTag(tag.name, tag.description);
+  }
+  const schemes = [API_KEY_SCHEMES, ...dialects.map(({ securitySchemes = {} }) => securitySchemes), SIGNATURE_SCHEMES];
+  for (const [name, scheme] of schemes.flatMap((some) => Object.entries(some))) builder.addSecurity(name, scheme);
   for (const server of servers) builder.addServer(server);
-  for (const { name, description } of tags) builder.addTag(name, description);
   const document = SwaggerModule.createDocument(app, builder.build(), {
     include: includesHost ? [] : [RefreshApiModule],
     standardSchemaConverter: jsonSchemaOf,
@@ -87,12 +56,15 @@ export function createRefreshApiDocument(
   });
   giveEachOperationItsId(document);
   addNegotiatedTypes(document);
-  const config = app.get<RefreshApiConfig>(REFRESH_API_CONFIG, { strict: false });
-  nameCredentials(document, {
-    projectApi: config.projectApiAuthentication,
-    partnerApi: config.partnerApiAuthentication,
-  });
+  nameCredentials(document, app.get<object>(REFRESH_API_CONFIG, { strict: false }));
   return document;
+}
+
+function wireFormatsOf(dialects: readonly Dialect[]): string {
+  const formats = dialects.map(({ title, wireFormat }, index) =>
+    index === 0 ? `The ${title} has the wire format of ${wireFormat}` : `the ${title} that of ${wireFormat}`,
+  );
+  return `${formats.join(', ')}.`;
 }
 
 /** A route whose responses have several types, by `Accept`, has paths with an extension for the others: it gets their types. */

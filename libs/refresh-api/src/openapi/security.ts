@@ -1,32 +1,48 @@
 import type { CredentialKind } from '@app/project-auth';
 import { ApiSecurity, type OpenAPIObject } from '@nestjs/swagger';
+import { findAcceptedBy } from '../accepted-credentials.js';
+import type { SecurityScheme } from '../dialect.js';
 
-export const API_KEY = 'apiKey';
-/** The API key in the header of the zkEVM API. */
-export const IMMUTABLE_API_KEY = 'immutableApiKey';
+const header = (name: string, description: string): SecurityScheme => ({
+  type: 'apiKey',
+  in: 'header',
+  name,
+  description,
+});
+
+/** An API key of the project in `x-api-key`, or in the header of a dialect. */
+export const apiKeyIn = (name: string) => header(name, 'An API key of the project.');
+
+export const API_KEY_SCHEMES = { apiKey: apiKeyIn('x-api-key') };
+
 /** A wallet signature needs all three headers. OpenAPI has no scheme with several headers, so each is a scheme. */
-export const SIGNATURE = {
-  address: 'walletAddress',
-  timestamp: 'walletTimestamp',
-  signature: 'walletSignature',
-} as const;
-
-const REQUIREMENTS: Record<CredentialKind, Record<string, string[]>> = {
-  wallet_signature: { [SIGNATURE.address]: [], [SIGNATURE.timestamp]: [], [SIGNATURE.signature]: [] },
-  api_key: { [API_KEY]: [] },
+export const SIGNATURE_SCHEMES = {
+  walletAddress: header('x-imx-eth-address', "The address of the project's owner."),
+  walletTimestamp: header(
+    'x-imx-eth-timestamp',
+    'UNIX time in whole seconds, by default at most 300 seconds before or after the time of the service.',
+  ),
+  walletSignature: header('x-imx-eth-signature', 'EIP-191 signature of the decimal text of the timestamp.'),
 };
 
-/** A placeholder for the credentials of a dialect, which `nameCredentials` replaces. */
-export type Dialect = 'projectApi' | 'partnerApi';
-export const Authenticated = (dialect: Dialect) => ApiSecurity(dialect);
+const allOf = (schemes: object): Record<string, string[]> =>
+  Object.fromEntries(Object.keys(schemes).map((name) => [name, []]));
+
+const REQUIREMENTS: Record<CredentialKind, Record<string, string[]>> = {
+  wallet_signature: allOf(SIGNATURE_SCHEMES),
+  api_key: allOf(API_KEY_SCHEMES),
+};
+
+/** A placeholder for the credentials of `authenticatedBy(dialect)`, which `nameCredentials` replaces. */
+export const Authenticated = (dialect: string) => ApiSecurity(dialect);
 
 /** Replaces the placeholders by the credentials that this application accepts. */
-export function nameCredentials(document: OpenAPIObject, taken: Record<Dialect, readonly CredentialKind[]>): void {
+export function nameCredentials(document: OpenAPIObject, config: object): void {
   for (const { get, post, patch, delete: remove } of Object.values(document.paths)) {
     for (const operation of [get, post, patch, remove]) {
-      const dialect = operation?.security?.flatMap((requirement) => Object.keys(requirement))[0];
-      if (!operation || (dialect !== 'projectApi' && dialect !== 'partnerApi')) continue;
-      operation.security = taken[dialect].map((kind) => REQUIREMENTS[kind]);
+      const [name = ''] = operation?.security?.flatMap((requirement) => Object.keys(requirement)) ?? [];
+      const accepted = findAcceptedBy(name, config);
+      if (operation && accepted) operation.security = accepted.map((kind) => REQUIREMENTS[kind]);
     }
   }
 }

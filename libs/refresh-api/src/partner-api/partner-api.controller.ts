@@ -13,7 +13,8 @@ import { authenticatedBy } from '../authenticated-by.guard.js';
 import { setHeaders, type HttpResponse } from '../http-response.js';
 import { IDEMPOTENCY_KEY, IdempotencyKey, REPLAYED_HEADER } from '../idempotency-key.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
-import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { REFRESH_API_CONFIG } from '../dialect.js';
+import type { PartnerApiConfig } from './partner-api.options.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { validatedBy } from '../validated-by.js';
 import { DocumentsRefreshMetadata } from './partner-api.documentation.js';
@@ -30,7 +31,7 @@ export const PARTNER_PATH = 'collections/:token_address/refresh_metadata';
 export class PartnerApiController {
   constructor(
     private readonly refreshes: MetadataRefreshService,
-    @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
+    @Inject(REFRESH_API_CONFIG) private readonly config: PartnerApiConfig,
   ) {}
 
   @Post()

@@ -38,7 +38,7 @@ export const DocumentsCreateReveal = () =>
     ApiOperation({
       summary: 'Fetch documents for a reveal',
       description:
-        'Fetches the documents of these tokens and keeps them. No reader sees anything of them until the reveal is published: not in records, traits, counts, entity tags or events. The tokens count towards the hour. A collection has one open reveal at a time. All ids of `token_ids` must be registered.',
+        'Fetches the documents of these tokens and keeps them. Readers see nothing of them until the reveal is published, neither in records, traits and counts nor in entity tags and events. The tokens count towards the hour. A collection has one open reveal at a time. All ids of `token_ids` must be registered.',
       operationId: 'createReveal',
     }),
     DocumentsIdempotencyKey(),
@@ -85,7 +85,7 @@ export const DocumentsPublishReveal = () =>
     ApiOperation({
       summary: 'Publish a reveal',
       description:
-        'All of its records, versions, traits and counts change in one transaction: before it, every reader sees the old collection; after it, the new one. The response does not wait for it: the state is `publishing` until it is `published`. A token that was fetched again, restored or pushed since it was staged keeps that. Tokens without a staged document stay as they are. With `at`, it is published then. Publishing a published reveal changes nothing.',
+        'All of its records, versions, traits and counts change in one transaction: before the commit, every reader sees the old collection; after it, the new one. The response does not wait for the commit: the state is `publishing` until it is `published`. A token that was fetched again, restored or pushed after it was staged keeps that content. Tokens without a staged document do not change. With `at`, the reveal is published at that time. Publishing a published reveal changes nothing.',
       operationId: 'publishReveal',
     }),
     Responds(202, 'The reveal as it is now.', revealSchema),
@@ -105,7 +105,7 @@ export const DocumentsCancelReveal = () =>
     ApiOperation({
       summary: 'Cancel a reveal',
       description:
-        'Pending tokens are not fetched any more, and the staged documents are deleted, in the background. Cancelling a cancelled reveal changes nothing.',
+        'Pending tokens are no longer fetched, and the staged documents are deleted, in the background. Cancelling a cancelled reveal changes nothing.',
       operationId: 'cancelReveal',
     }),
     Responds(202, 'The reveal as it is now.', revealSchema),

@@ -33,7 +33,7 @@ export const revealSchema = z
     summary: z.object({
       total: count,
       staged: count.meta({ description: 'Tokens with a staged document.' }),
-      failed: count.meta({ description: 'Tokens without one that are not pending.' }),
+      failed: count.meta({ description: 'Tokens that ended without a staged document.' }),
       pending: count,
     }),
     is_ready: z.boolean().meta({ description: 'Whether it can be published now.' }),
@@ -42,13 +42,13 @@ export const revealSchema = z
       .nullable()
       .meta({
         description:
-          'It was to be published, and was not. `pending`: some tokens are not processed. `not_enough_staged`: too many have failed. `failed`: publishing it has failed several times. It is published as soon as it is ready, except after `failed`.',
+          'It was due to be published, and could not be. `pending`: some tokens are not processed. `not_enough_staged`: too many have failed. `failed`: publishing it has failed several times. It is published as soon as it is ready, except after `failed`.',
       }),
     outcome: z
       .object({
         updated: count.meta({ description: 'Their content changed.' }),
         unchanged: count.meta({ description: 'They had the document already.' }),
-        superseded: count.meta({ description: 'They keep what a later fetch, a restore or a push had written.' }),
+        superseded: count.meta({ description: 'They keep what a later fetch, a restore or a push has written.' }),
         missing: count.meta({ description: 'They are not registered any more.' }),
       })
       .nullable()

@@ -24,7 +24,8 @@ import {
 import { authenticatedBy } from '../authenticated-by.guard.js';
 import { validatedBy } from '../validated-by.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
-import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { REFRESH_API_CONFIG } from '../dialect.js';
+import type { ProjectApiConfig } from '../project-api/project-api.options.js';
 import { NoBodyGuard, NoQueryGuard } from '../unexpected-input.guards.js';
 import {
   DocumentsChangeWebhook,
@@ -66,7 +67,7 @@ export class WebhooksController {
 
   /** Throws an Error without MetadataEventsModule. */
   constructor(
-    @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
+    @Inject(REFRESH_API_CONFIG) private readonly config: ProjectApiConfig,
     @Optional() webhooks?: Webhooks,
   ) {
     if (!webhooks) {

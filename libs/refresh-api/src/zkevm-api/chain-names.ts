@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { REFRESH_API_CONFIG } from '../dialect.js';
+import type { ZkevmApiConfig } from './zkevm-api.options.js';
 
 /** The public chains of Immutable zkEVM. */
 const BUILT_IN = { 'imtbl-zkevm-mainnet': 13371, 'imtbl-zkevm-testnet': 13473 };
@@ -24,7 +25,7 @@ export class UnknownChain extends Error {
 export class ChainNames {
   private readonly ids: ReadonlyMap<string, number>;
 
-  constructor(@Inject(REFRESH_API_CONFIG) { chainNames }: RefreshApiConfig) {
+  constructor(@Inject(REFRESH_API_CONFIG) { chainNames }: ZkevmApiConfig) {
     this.ids = new Map(Object.entries({ ...chainNames, ...BUILT_IN, ...chainNames }));
   }
 

@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { Responds } from '../openapi/documented-response.js';
-import { IMMUTABLE_API_KEY } from '../openapi/security.js';
+import { IMMUTABLE_API_KEY } from './zkevm-api-key.js';
 import {
   Fails,
   FailsAuthentication,
@@ -24,7 +24,7 @@ export const DocumentsPushCollection = () =>
     ApiTags('zkEVM API'),
     ApiSecurity(IMMUTABLE_API_KEY),
     ApiOperation({
-      summary: 'Push what the owner says of a collection',
+      summary: 'Push the metadata of a collection',
       description: 'It is shown with the collection, and changes nothing about its tokens.',
       operationId: 'RefreshCollectionMetadata',
     }),

@@ -11,7 +11,8 @@ import { Body, Controller, HttpCode, Inject, Param, Post, Res, UseFilters, UseGu
 import type { z } from 'zod';
 import { setHeaders, type HttpResponse } from '../http-response.js';
 import { JsonBodyGuard } from '../json-body.guard.js';
-import { REFRESH_API_CONFIG, type RefreshApiConfig } from '../refresh-api.options.js';
+import { REFRESH_API_CONFIG } from '../dialect.js';
+import type { ZkevmApiConfig } from './zkevm-api.options.js';
 import { asRefreshingProject } from '../refreshing-project.js';
 import { registeredCollection } from '../registered-collection.js';
 import { validatedBy } from '../validated-by.js';
@@ -46,7 +47,7 @@ export class PushController {
     private readonly collections: Collections,
     private readonly records: CollectionRecords,
     private readonly chains: ChainNames,
-    @Inject(REFRESH_API_CONFIG) private readonly config: RefreshApiConfig,
+    @Inject(REFRESH_API_CONFIG) private readonly config: ZkevmApiConfig,
   ) {}
 
   @Post(':chain_name/collections/:contract_address/nfts/refresh-metadata')

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Responds } from '../openapi/documented-response.js';
-import { IMMUTABLE_API_KEY } from '../openapi/security.js';
+import { IMMUTABLE_API_KEY } from './zkevm-api-key.js';
 import {
   Fails,
   FailsAuthentication,
@@ -30,7 +30,7 @@ export const DocumentsPushStacks = () =>
     ApiOperation({
       summary: 'Push the metadata of stacks',
       description:
-        'Writes it for all NFTs that have these metadata ids, up to 100,000: all or nothing, and at once. The ids stay. Each id counts as one token of the hour.',
+        'Writes the metadata for all NFTs that have these metadata ids, up to 100,000, before the 202, or for none. The ids do not change. Each id counts as one token of the hour.',
       operationId: 'RefreshMetadataByID',
     }),
     Responds(202, 'The metadata is written.', pushReceiptSchema, { headers: limitHeaders }),

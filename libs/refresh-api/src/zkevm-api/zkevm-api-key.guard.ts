@@ -1,8 +1,6 @@
 import { ApiKeyGuard, CALLING_PROJECT, type AuthenticatedRequest } from '@app/project-auth';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-
-/** Where clients of Immutable zkEVM send their key. Their `x-api-key` is a key of an RPC node, and is ignored. */
-const ZKEVM_KEY_HEADER = 'x-immutable-api-key';
+import { ZKEVM_KEY_HEADER } from './zkevm-api-key.js';
 
 /** Finds the calling project by the API key of this dialect, the only credential that it accepts. */
 @Injectable()

@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiOperation, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { Responds } from '../openapi/documented-response.js';
-import { IMMUTABLE_API_KEY } from '../openapi/security.js';
+import { IMMUTABLE_API_KEY } from './zkevm-api-key.js';
 import {
   chainPageSchema,
   nftPageSchema,
@@ -110,7 +110,7 @@ export const DocumentsPushNftMetadata = () =>
     ApiOperation({
       summary: 'Push the metadata of NFTs',
       description:
-        'All or nothing, and at once: after the 202, reads show the new metadata. Nothing is fetched. Of a token that is given twice, the later item counts.',
+        'All items are written before the 202, or none is. Nothing is fetched. If a token is given twice, the later item counts.',
       operationId: 'RefreshNFTMetadataByTokenID',
     }),
     Responds(202, 'The metadata is written.', pushReceiptSchema, { headers: limitHeaders }),

@@ -1,0 +1,17 @@
+import { Deadline } from '@app/safe-http';
+
+/** Of all calls for one span of blocks, nodes that fail included. */
+const RPC_DEADLINE_MS = 15_000;
+
+/** Calls nodes for one span of blocks, until the deadline or the signal. */
+export async function withRpcDeadline<T>(
+  signal: AbortSignal | undefined,
+  read: (deadline: Deadline) => Promise<T>,
+): Promise<T> {
+  const deadline = new Deadline(RPC_DEADLINE_MS, signal);
+  try {
+    return await read(deadline);
+  } finally {
+    deadline.clear();
+  }
+}

@@ -1,0 +1,63 @@
+import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { z } from 'zod';
+import { Actions, type WantedAction } from '../actions.js';
+import { ConsoleFilter } from '../console.filter.js';
+import { notFound } from '../console.errors.js';
+import { cursorSchema, uuidPositionSchema } from '../cursor.js';
+import type { HttpRequest, HttpResponse } from '../http.js';
+import type { Person } from '../person.js';
+import { idSchema } from '../query.js';
+import { Responder } from '../responder.js';
+import { OwnPage } from '../session/own-page.js';
+import { CurrentPerson, PersonGuard } from '../session/person.guard.js';
+import { collectionRefreshSchema } from '../wire/collection.schema.js';
+import { CollectionViews } from './collection-views.js';
+import { NewRefreshes } from './new-refreshes.js';
+
+const listQuerySchema = z.object({ cursor: cursorSchema(uuidPositionSchema) });
+
+/** Collections, and refreshes of some of their tokens. */
+@ApiExcludeController()
+@Controller()
+@UseFilters(ConsoleFilter)
+@UseGuards(OwnPage, PersonGuard)
+export class CollectionsController {
+  constructor(
+    private readonly views: CollectionViews,
+    private readonly newRefreshes: NewRefreshes,
+    private readonly actions: Actions,
+    private readonly responder: Responder,
+  ) {}
+
+  @Get()
+  async list(
+    @CurrentPerson() person: Person,
+    @Query() query: unknown,
+    @Req() request: HttpRequest,
+    @Res() response: HttpResponse,
+  ): Promise<void> {
+    const { cursor } = listQuerySchema.parse(query);
+    this.responder.send(request, response, await this.views.list(person, cursor));
+  }
+
+  @Post(':id/refresh')
+  async refresh(
+    @CurrentPerson() person: Person,
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Req() request: HttpRequest,
+    @Res() response: HttpResponse,
+  ): Promise<void> {
+    const { tokenIds } = collectionRefreshSchema.parse(body);
+    const wanted: WantedAction = { person, action: 'collection.refresh', target: id };
+    const refreshId = await this.actions.run(wanted, async () => {
+      if (!idSchema.safeParse(id).success) throw notFound();
+      const collection = await this.views.get(person, id);
+      wanted.projectId = collection.projectId;
+      wanted.target = `${collection.chainId}/${collection.address}`;
+      return this.newRefreshes.request(person, collection, tokenIds);
+    });
+    this.responder.send(request, response, { now: new Date().toISOString(), refreshId });
+  }
+}

@@ -1,0 +1,83 @@
+import type { AttemptRow, FinalToken, FinishedToken } from '../chunk-results.js';
+import type { ItemError, ItemResult } from '../item-result.js';
+import type { ResultCount } from '../refresh-progress.js';
+import type { StagedBatch } from '../reveals/reveal-staging.js';
+import { VERDICTS, type Verdict } from '../verdict.js';
+import type { WriteResult } from '@app/token-store';
+
+const NOT_REGISTERED: ItemError = {
+  errorCode: 'token_not_found',
+  reason: 'not_registered',
+  metadataUrl: '',
+  statusCode: null,
+  body: null,
+};
+
+/** How the write of a token ended, and the version of its record, if the store tells it. */
+export interface Written {
+  result: WriteResult;
+  version: number | null;
+}
+
+/** Results of tokens for which nothing was requested, and which are no failures. */
+export const WITHOUT_FETCH: ReadonlySet<ItemResult['status']> = new Set(['coalesced', 'held', 'superseded']);
+
+/** What becomes of a token whose record was written, or was not touched. */
+export function toFinishedToken(result: ItemResult, written: Written | undefined): FinishedToken {
+  const { item, token } = result;
+  const claim = { chunkId: item.chunkId, claimCount: item.claimCount, tokenId: token.tokenId };
+  if (result.status === 'retry') return { ...claim, kind: 'retry', delaySeconds: result.delaySeconds };
+  // The response was about another version than the one that is stored now, or a hold has ended: due again at once.
+  if (written?.result === 'outdated') return { ...claim, kind: 'requeue', delaySeconds: 0 };
+  const attempts = item.attemptCount + Number(!WITHOUT_FETCH.has(result.status));
+  const final = { ...claim, kind: 'final', refreshId: item.refreshId, attempts } as const;
+  switch (result.status) {
+    case 'held':
+    case 'succeeded': {
+      const error = written?.result === 'missing' ? NOT_REGISTERED : null;
+      return { ...final, verdict: verdictOf(written?.result), metadataVersion: written?.version ?? null, error };
+    }
+    case 'coalesced': {
+      const verdict = result.isChanged ? VERDICTS.updated : VERDICTS.unchanged;
+      return { ...final, verdict, metadataVersion: token.metadataVersion ?? null, error: null };
+    }
+    case 'superseded':
+      return { ...final, verdict: VERDICTS.superseded, metadataVersion: token.metadataVersion ?? null, error: null };
+    case 'failed':
+      return { ...final, verdict: VERDICTS.failed, metadataVersion: null, error: result.error };
+  }
+}
+
+/** A token of a reveal: nothing was written to its record. */
+export function toStagedToken(result: ItemResult, revealId: string, { open }: StagedBatch): FinishedToken {
+  const finished = toFinishedToken(result, undefined);
+  if (finished.kind !== 'final' || result.status === 'failed') return finished;
+  // What was fetched for a reveal that takes no documents any more is dropped.
+  const verdict = open.has(revealId) ? VERDICTS.staged : VERDICTS.cancelled;
+  return { ...finished, verdict, metadataVersion: null, error: null };
+}
+
+function verdictOf(written: WriteResult | undefined): Verdict {
+  switch (written) {
+    case 'changed':
+      return VERDICTS.updated;
+    case 'unchanged':
+      return VERDICTS.unchanged;
+    case 'superseded':
+      return VERDICTS.superseded;
+    case 'held':
+      return VERDICTS.held;
+    default:
+      return VERDICTS.failed;
+  }
+}
+
+export function toResultCount({ refreshId, verdict, tokenId, error }: FinalToken): ResultCount {
+  return { refreshId, verdict, ...(error && { failure: { tokenId, error } }) };
+}
+
+export function toAttempts({ item, token, requests }: ItemResult): AttemptRow[] {
+  const { collectionId, tokenId } = token;
+  const { refreshId, attemptCount } = item;
+  return requests.map((request) => ({ ...request, collectionId, tokenId, refreshId, attempt: attemptCount + 1 }));
+}
