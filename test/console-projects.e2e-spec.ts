@@ -2,7 +2,7 @@ import { Projects } from '@app/project-auth';
 import { Collections } from '@app/token-store';
 import { Wallet } from 'ethers';
 import { projectListSchema, projectSchema } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor, expectShape, OPERATOR_SECRET, startConsoleHost } from './support/console.js';
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
@@ -158,6 +158,26 @@ it('a partner asks in vain for another project, as for one that does not exist, 
   expect(
     (await partner.read(`projects?cursor=${cursor}`, projectListSchema)).rows.every((row) => row.id === project.id),
   ).toBe(true);
+});
+
+it('who may change nothing is offered no action, and each is refused and logged [K22] [K23]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const host = await startConsoleHost(test.database, test.metadataApi, { mayAct: false });
+  try {
+    const reader = await new ConsoleVisitor(host).asOperator();
+
+    const { project: shown } = await reader.read(`projects/${project.id}`, projectSchema);
+    expect(shown.actions).toEqual({ setLimits: false, revokeKeys: false });
+    await reader.put(`projects/${project.id}/limits`, { tokensPerHour: 5 }).expect(403);
+    await reader.delete(`projects/${project.id}/keys/${prefixOf(project)}`).expect(403);
+  } finally {
+    await host.close();
+  }
+  const logged = await test.database.query('select action, outcome from nft_metadata.console_actions order by id');
+  expect(logged).toEqual([
+    { action: 'project.set-limits tokensPerHour=5', outcome: 'forbidden' },
+    { action: `project.revoke-key ${prefixOf(project)}`, outcome: 'forbidden' },
+  ]);
 });
 
 it('a list of projects reads the newest refresh of each by an index, and not all of them', async () => {

@@ -1,6 +1,6 @@
 import { EventDelivery, MetadataEvents, Webhooks } from '@app/metadata-events';
 import { webhookListSchema, webhookSchema, webhookTestSchema } from '../libs/console/src/wire/index.js';
-import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.js';
+import { ConsoleVisitor, expectShape, OPERATOR_SECRET, startConsoleHost } from './support/console.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { captureStatements, explainReads } from './support/statements.js';
@@ -176,6 +176,25 @@ it('a partner asks in vain for the webhook of somebody else, as for one that doe
     [other.id],
   );
   expect(refused).toEqual([{ action: 'webhook.skip' }, { action: 'webhook.test' }]);
+});
+
+it('who may change nothing is offered no action, and each is refused and logged [K22] [K23]', async () => {
+  const { id } = await aFailingWebhook();
+  const host = await startConsoleHost(test.database, test.metadataApi, { mayAct: false });
+  try {
+    const reader = await new ConsoleVisitor(host).asOperator();
+
+    expect((await readWebhook(reader, id)).actions).toEqual({ enable: false, skip: false, test: false });
+    await reader.post(`webhooks/${id}/enable`).expect(403);
+    await reader.post(`webhooks/${id}/enable`, { skipBacklog: true }).expect(403);
+    await reader.post(`webhooks/${id}/test`).expect(403);
+  } finally {
+    await host.close();
+  }
+  const logged = await test.database.query('select action, outcome from nft_metadata.console_actions order by id');
+  expect(logged).toEqual(
+    ['webhook.enable', 'webhook.skip', 'webhook.test'].map((action) => ({ action, outcome: 'forbidden' })),
+  );
 });
 
 it('operators see the consumers of the application, and partners do not', async () => {
