@@ -12,7 +12,7 @@ const MAX_RUNNING = 3;
 const MAX_ACTIONS = 10;
 const MAX_COUNTED = 100;
 
-/** What somebody sees first. */
+/** The first page that a person sees. */
 @Injectable()
 export class OverviewViews {
   private cached: { until: number; overview: Promise<OperatorOverview> } | undefined;
