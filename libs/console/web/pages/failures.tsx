@@ -185,7 +185,7 @@ function GroupRow({
           <span>
             <b>{advice ? advice.title : by === 'host' ? hostText(label) : <ForeignName text={label} />}</b>
             {by === 'reason' && (
-              <small>
+              <small class="sentence">
                 <span class="mono">{key}</span>
                 {owner && ` · up to ${OWNERS[owner]}`}
               </small>

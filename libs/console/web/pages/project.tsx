@@ -105,7 +105,7 @@ function Collections({ project: { collectionList, collections } }: { project: De
                     <b>
                       <CollectionLabel collection={collection} />
                     </b>
-                    <small class="mono">{shortAddress(collection.address)}</small>
+                    {collection.name !== null && <small class="mono">{shortAddress(collection.address)}</small>}
                   </span>
                 </RowLink>
               </Cell>

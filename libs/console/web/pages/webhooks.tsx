@@ -10,6 +10,9 @@ import { Age, Ago } from '../parts/time.js';
 import { Pill, WEBHOOK_SIGNS } from '../parts/verdict.js';
 import { formatCount, plural } from '../text/numbers.js';
 
+/** The types that a row names. */
+const MAX_TYPES = 3;
+
 const STATES = [
   { text: 'All', state: null },
   { text: 'Failing', state: 'failing' },
@@ -107,11 +110,12 @@ function WebhookRow({ webhook }: { webhook: WebhookList['rows'][number] }) {
       </Cell>
       <Cell isWide>
         <span class="diff">
-          {webhook.types.map((type) => (
+          {webhook.types.slice(0, MAX_TYPES).map((type) => (
             <span key={type} class="code">
               {type}
             </span>
           ))}
+          {webhook.types.length > MAX_TYPES && <small class="faint">and {webhook.types.length - MAX_TYPES} more</small>}
         </span>
         {webhook.lastError !== null && webhook.state !== 'good' && (
           <small class="under">
