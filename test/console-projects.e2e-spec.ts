@@ -78,13 +78,13 @@ it('a project shows its hour, limits, keys, collections and newest refreshes, to
 
 it('neither a key nor its hash is in any response', async () => {
   const project = await test.aProject({ tokens: ['1'] });
-  const [, , secret] = project.apiKey.split('_');
+  const secret = project.apiKey.split('_').slice(2).join('_');
   const { text } = await operator.get(`projects/${project.id}`).expect(200);
   const [{ hash }] = (await test.database.query<{ hash: string }>(
     `select encode(hash, 'hex') as hash from nft_metadata.api_keys`,
   )) as [{ hash: string }];
 
-  expect(secret!.length).toBeGreaterThan(20);
+  expect(secret.length).toBeGreaterThan(20);
   expect(text).toContain(prefixOf(project));
   expect(text).not.toContain(secret);
   expect(text).not.toContain(hash);

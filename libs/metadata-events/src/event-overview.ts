@@ -47,7 +47,7 @@ export interface ShownConsumer {
 }
 
 /** What is wrong with the delivery of events. */
-export interface EventTroubles {
+export interface EventProblems {
   /** Since when the oldest committed event waits to be published; null: none waits. */
   unpublishedSince: string | null;
   /** Webhooks that have failed for more than an hour, or were disabled within a day: the longest first. */
@@ -56,7 +56,7 @@ export interface EventTroubles {
   consumers: Pick<ShownConsumer, 'name' | 'failingSince' | 'lastError'>[];
 }
 
-const MAX_TROUBLES = 5;
+const MAX_PROBLEMS = 5;
 
 /** What is looked through for a count: rows of the outbox, and events in them. */
 interface Depth {
@@ -133,8 +133,8 @@ export class EventOverview {
     return rows;
   }
 
-  async readTroubles(): Promise<EventTroubles> {
-    const { rows } = await sql<EventTroubles>`
+  async readProblems(): Promise<EventProblems> {
+    const { rows } = await sql<EventProblems>`
       select
         (
           select ${timestamp('occurred_at')} from nft_metadata.event_outbox where position is null order by id limit 1
@@ -156,7 +156,7 @@ export class EventOverview {
               else webhook.disabled_at > now() - interval '1 day'
             end
             order by cursor.failing_since
-            limit ${MAX_TROUBLES}
+            limit ${MAX_PROBLEMS}
           ) as webhook
         ), '[]') as webhooks,
         coalesce((
@@ -169,7 +169,7 @@ export class EventOverview {
             where kind = 'consumer' and name = any(${this.consumers.names}::text[])
               and failing_since < now() - interval '1 hour'
             order by failing_since
-            limit ${MAX_TROUBLES}
+            limit ${MAX_PROBLEMS}
           ) as consumer
         ), '[]') as consumers`.execute(readingFrom(this.em).getKysely());
     return rows[0]!;

@@ -20,7 +20,7 @@ export { EventDelivery } from './event-delivery.js';
 export { EVENT_CHANNEL } from './event-publisher.js';
 export { EventOverview } from './event-overview.js';
 export type {
-  EventTroubles,
+  EventProblems,
   ShownConsumer,
   ShownDelivery,
   ShownWebhook,

@@ -138,8 +138,8 @@ export { ProjectUsage } from './overview/project-usage.js';
 export type { ProjectUse } from './overview/project-usage.js';
 export { ServiceOverview } from './overview/service-overview.js';
 export type { KnownWorker, OldestDue, ServiceMinute } from './overview/service-overview.js';
-export { ServiceTroubles } from './overview/service-troubles.js';
-export type { Troubles } from './overview/service-troubles.js';
+export { ServiceProblems } from './overview/service-problems.js';
+export type { QueueProblems } from './overview/service-problems.js';
 export { RefreshPages } from './overview/refresh-pages.js';
 export type {
   FailureExample,

@@ -22,7 +22,7 @@ import { HostOverview } from './overview/host-overview.js';
 import { ProjectUsage } from './overview/project-usage.js';
 import { RefreshPages } from './overview/refresh-pages.js';
 import { ServiceOverview } from './overview/service-overview.js';
-import { ServiceTroubles } from './overview/service-troubles.js';
+import { ServiceProblems } from './overview/service-problems.js';
 import { TokenResponses } from './overview/token-responses.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
@@ -173,7 +173,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     HostOverview,
     ProjectUsage,
     ServiceOverview,
-    ServiceTroubles,
+    ServiceProblems,
     RefreshPages,
     TokenResponses,
   ],
@@ -194,7 +194,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     HostOverview,
     ProjectUsage,
     ServiceOverview,
-    ServiceTroubles,
+    ServiceProblems,
     RefreshPages,
     TokenResponses,
     RefreshTokensReader,

@@ -1,11 +1,11 @@
 import { ChainStatuses, type ChainStatus } from '@app/chain-events';
-import { EventOverview, type EventTroubles } from '@app/metadata-events';
+import { EventOverview, type EventProblems } from '@app/metadata-events';
 import {
   ProjectUsage,
-  ServiceTroubles,
+  ServiceProblems,
   type OldestDue,
   type ServiceOverview,
-  type Troubles,
+  type QueueProblems,
 } from '@app/metadata-refresh';
 import { ProjectDirectory } from '@app/project-auth';
 import { asRefreshingProject } from '@app/refresh-api';
@@ -39,7 +39,7 @@ interface Known {
 @Injectable()
 export class Findings {
   constructor(
-    private readonly service: ServiceTroubles,
+    private readonly service: ServiceProblems,
     private readonly usage: ProjectUsage,
     private readonly projects: ProjectDirectory,
     /** Absent: the application does not import MetadataEventsModule. */
@@ -50,20 +50,20 @@ export class Findings {
 
   /** In a bounded read; the worst first. */
   async read({ now, workers, oldestDue, cooldowns }: Known): Promise<Finding[]> {
-    const troubles = await this.service.read();
-    const events = await this.events?.readTroubles();
+    const problems = await this.service.read();
+    const events = await this.events?.readProblems();
     const found = [
       ...noWorker(workers, oldestDue),
       // Without a worker, all lanes wait.
-      ...(workers > 0 ? waitingLanes(troubles) : []),
+      ...(workers > 0 ? waitingLanes(problems) : []),
       ...(events ? [...unpublished(events, now), ...failingReaders(events)] : []),
-      ...lostClaims(troubles),
+      ...lostClaims(problems),
       ...longCooldowns(cooldowns),
-      ...frequentReasons(troubles),
-      ...growingBacklog(troubles),
+      ...frequentReasons(problems),
+      ...growingBacklog(problems),
       ...(await this.usedUpHours()),
       ...((await this.chains?.list()) ?? []).flatMap(lateChain),
-      ...expiredRefreshes(troubles),
+      ...expiredRefreshes(problems),
     ];
     return found.toSorted((one, other) => Number(one.severity !== 'bad') - Number(other.severity !== 'bad'));
   }
@@ -100,7 +100,7 @@ function noWorker(workers: number, oldestDue: OldestDue | null): Finding[] {
   ];
 }
 
-function waitingLanes({ lanes }: Troubles): Finding[] {
+function waitingLanes({ lanes }: QueueProblems): Finding[] {
   return lanes.map(({ kind, host, refreshId, dueAt }) =>
     kind === 'unserved'
       ? {
@@ -122,7 +122,7 @@ function waitingLanes({ lanes }: Troubles): Finding[] {
   );
 }
 
-function unpublished({ unpublishedSince }: EventTroubles, now: Date): Finding[] {
+function unpublished({ unpublishedSince }: EventProblems, now: Date): Finding[] {
   if (unpublishedSince === null) return [];
   if (now.getTime() - Date.parse(unpublishedSince) < UNPUBLISHED_SECONDS * 1000) return [];
   return [
@@ -138,7 +138,7 @@ function unpublished({ unpublishedSince }: EventTroubles, now: Date): Finding[] 
   ];
 }
 
-function failingReaders({ webhooks, consumers }: EventTroubles): Finding[] {
+function failingReaders({ webhooks, consumers }: EventProblems): Finding[] {
   return [
     ...webhooks.map(({ id, url, state, failingSince, disabledAt, lastError }): Finding => {
       const { host } = new URL(url);
@@ -173,7 +173,7 @@ function failingReaders({ webhooks, consumers }: EventTroubles): Finding[] {
   ];
 }
 
-function lostClaims({ lostTokens }: Troubles): Finding[] {
+function lostClaims({ lostTokens }: QueueProblems): Finding[] {
   if (lostTokens === 0) return [];
   return [
     {
@@ -201,7 +201,7 @@ function longCooldowns(cooldowns: Known['cooldowns']): Finding[] {
     }));
 }
 
-function frequentReasons({ reasons }: Troubles): Finding[] {
+function frequentReasons({ reasons }: QueueProblems): Finding[] {
   return reasons.map(({ reason, lastHour, hourBefore }) => {
     const { title, advice } = adviceOn(codeOf(reason), reason);
     return {
@@ -215,7 +215,7 @@ function frequentReasons({ reasons }: Troubles): Finding[] {
   });
 }
 
-function growingBacklog({ backlog: { waiting, isGrowing } }: Troubles): Finding[] {
+function growingBacklog({ backlog: { waiting, isGrowing } }: QueueProblems): Finding[] {
   if (!isGrowing || waiting < LARGE_BACKLOG) return [];
   return [
     {
@@ -266,7 +266,7 @@ function lateChain(chain: ChainStatus): Finding[] {
   ];
 }
 
-function expiredRefreshes({ expiredSince }: Troubles): Finding[] {
+function expiredRefreshes({ expiredSince }: QueueProblems): Finding[] {
   if (expiredSince === null) return [];
   return [
     {

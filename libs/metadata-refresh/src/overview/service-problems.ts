@@ -32,7 +32,7 @@ interface Backlog {
 }
 
 /** What is wrong with the queue. */
-export interface Troubles {
+export interface QueueProblems {
   lanes: WaitingLane[];
   reasons: FrequentReason[];
   /** Tokens whose worker did not report back, and that wait to be tried again or are. */
@@ -55,13 +55,13 @@ const MAX_REFRESHES = 5000;
 
 /** Finds out what needs an operator, in short statements. */
 @Injectable()
-export class ServiceTroubles {
+export class ServiceProblems {
   constructor(
     private readonly em: EntityManager,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: MetadataRefreshConfig,
   ) {}
 
-  async read(): Promise<Troubles> {
+  async read(): Promise<QueueProblems> {
     return {
       lanes: await this.listWaitingLanes(),
       reasons: await this.listFrequentReasons(),
@@ -116,7 +116,7 @@ export class ServiceTroubles {
     return rows;
   }
 
-  private async readFigures(): Promise<Pick<Troubles, 'lostTokens' | 'backlog' | 'expiredSince'>> {
+  private async readFigures(): Promise<Pick<QueueProblems, 'lostTokens' | 'backlog' | 'expiredSince'>> {
     const { rows } = await sql<{ lostTokens: number; expiredSince: string | null } & Backlog>`
       with accepted as (
         select refresh.total, refresh.created_at > now() - interval '1 hour' as is_last_hour
