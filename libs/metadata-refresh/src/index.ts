@@ -73,6 +73,7 @@ export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { Reveals } from './reveals/reveals.js';
 export type { CollectionRevealRequest } from './reveals/reveals.js';
+export { toRevealObject } from './reveals/reveal-object.js';
 export { BLOCKED_REASONS, REVEAL_STATES } from './reveals/reveal.js';
 export type {
   BlockedReason,
