@@ -8,6 +8,7 @@ const libs = [
   'chain-events',
   'console',
   'database',
+  'logging',
   'metadata-events',
   'metadata-fetch',
   'metadata-refresh',
@@ -19,6 +20,7 @@ const libs = [
   'safe-http',
   'testing',
   'token-store',
+  'tracing',
 ];
 
 const parallel = {

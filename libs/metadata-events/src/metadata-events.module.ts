@@ -4,8 +4,10 @@ import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { BackgroundDelivery } from './background-delivery.js';
 import { DatabaseEventOutbox } from './database-event-outbox.js';
+import { DeliveryTraces } from './delivery-traces.js';
 import { EventCursors } from './event-cursors.js';
 import { EventDelivery } from './event-delivery.js';
+import { EventOverview } from './event-overview.js';
 import { EventPublisher } from './event-publisher.js';
 import { EventReader } from './event-reader.js';
 import { EventRetention } from './event-retention.js';
@@ -77,18 +79,29 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     { provide: EventOutbox, useClass: DatabaseEventOutbox },
     MetadataEvents,
+    DeliveryTraces,
     EventCursors,
     EventPublisher,
     EventReader,
     EventDelivery,
     EventRetention,
+    EventOverview,
     EventStatusReader,
     WebhookClient,
     WebhookCounts,
     WebhookSubscribers,
     Webhooks,
   ],
-  exports: [EventOutbox, EventDelivery, EventRetention, EventStatusReader, MetadataEvents, WebhookCounts, Webhooks],
+  exports: [
+    EventOutbox,
+    EventDelivery,
+    EventOverview,
+    EventRetention,
+    EventStatusReader,
+    MetadataEvents,
+    WebhookCounts,
+    Webhooks,
+  ],
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {

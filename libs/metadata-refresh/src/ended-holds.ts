@@ -1,9 +1,12 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError, inTransaction } from '@app/database';
 import { Collections, VersionStore, type Collection } from '@app/token-store';
-import { Injectable, Logger } from '@nestjs/common';
-import { priorityOf, type NewRefresh } from './new-refresh.js';
+import { traceparentOf } from '@app/tracing';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
+import { priorityOf } from './new-refresh.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
+import { inAcceptanceSpan, setAccepted } from './refresh-trace.js';
 import { hostOf, toLocation } from './refresh-source.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
@@ -19,7 +22,7 @@ const POLL_INTERVAL_MS = 5000;
  */
 @Injectable()
 export class EndedHolds {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private polledAt = -Infinity;
   private running: Promise<number> | undefined;
 
@@ -69,24 +72,21 @@ export class EndedHolds {
         const tokenIds = wanted.get(collection.id)?.map(({ tokenId }) => tokenId) ?? [];
         if (tokenIds.length === 0) continue;
         const { projectId } = collection;
-        const refresh: NewRefresh = {
+        const refresh = {
           id: timeOrderedUuid(),
           projectId,
           collection,
           source,
           lane,
-          trigger: 'schedule',
+          trigger: 'schedule' as const,
           priority: priorityOf(tokenIds.length),
         };
-        await this.enqueuer.save(em, refresh, tokenIds, []);
-        this.logger.log({
-          msg: 'refresh accepted',
-          refreshId: refresh.id,
-          projectId,
-          collectionAddress: collection.address,
-          trigger: refresh.trigger,
-          tokens: tokenIds.length,
+        const accepted = { projectId, collectionAddress: collection.address, trigger: refresh.trigger };
+        await inAcceptanceSpan(accepted, async (span) => {
+          await this.enqueuer.save(em, { ...refresh, traceparent: traceparentOf(span) }, tokenIds, []);
+          setAccepted(span, refresh.id, tokenIds.length);
         });
+        this.logger.log({ msg: 'refresh accepted', refreshId: refresh.id, ...accepted, tokens: tokenIds.length });
       }
       return ended.length;
     });

@@ -17,9 +17,12 @@ import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
 import { PushTransaction } from './push/push-transaction.js';
 import { StackPush } from './push/stack-push.js';
+import { FailureOverview } from './overview/failure-overview.js';
 import { HostOverview } from './overview/host-overview.js';
+import { ProjectUsage } from './overview/project-usage.js';
 import { RefreshPages } from './overview/refresh-pages.js';
 import { ServiceOverview } from './overview/service-overview.js';
+import { ServiceProblems } from './overview/service-problems.js';
 import { TokenResponses } from './overview/token-responses.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
@@ -42,6 +45,7 @@ import { EndedHolds } from './ended-holds.js';
 import { TokenRestore } from './token-restore.js';
 import { TokenVersions } from './token-versions.js';
 import { RevealControl } from './reveals/reveal-control.js';
+import { RevealPreviewReader } from './reveals/reveal-preview-reader.js';
 import { RevealPublication } from './reveals/reveal-publication.js';
 import { RevealReader } from './reveals/reveal-reader.js';
 import { RevealReversion } from './reveals/reveal-reversion.js';
@@ -147,6 +151,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RevealReader,
     RevealRetention,
     RevealStaging,
+    RevealPreviewReader,
     RevealPublication,
     RevealReversion,
     RevealControl,
@@ -166,8 +171,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     BoundedReads,
     HostTurns,
     RefreshValidation,
+    FailureOverview,
     HostOverview,
+    ProjectUsage,
     ServiceOverview,
+    ServiceProblems,
     RefreshPages,
     TokenResponses,
   ],
@@ -184,8 +192,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Reveals,
     TokenVersions,
     WorkerMetrics,
+    FailureOverview,
     HostOverview,
+    ProjectUsage,
     ServiceOverview,
+    ServiceProblems,
     RefreshPages,
     TokenResponses,
     RefreshTokensReader,

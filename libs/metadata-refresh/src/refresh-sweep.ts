@@ -1,11 +1,13 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError, inTransaction } from '@app/database';
-import { Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { BackgroundPass } from './background-pass.js';
 import { EventOutbox } from './event-outbox.js';
 import { countResults } from './refresh-progress.js';
 import { REFRESH_CHANNEL } from './refresh-queue.js';
+import { traceCompletions } from './refresh-trace.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { ResultCounts } from './result-counts.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
@@ -43,7 +45,7 @@ interface SweepState {
  */
 @Injectable()
 export class RefreshSweep implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly background = new BackgroundPass(
     () => this.pass(),
     (error) => this.logger.warn({ msg: 'sweep of stopped refreshes failed', error: describeDatabaseError(error) }),
@@ -86,7 +88,8 @@ export class RefreshSweep implements BeforeApplicationShutdown {
     });
     this.resultCounts.add([{ refreshId, verdict: VERDICTS.cancelled, tokens: cancelled.tokens }]);
     if (progress.length > 0) this.outbox?.announce();
-    for (const { completed: _, revealId: __, ...fields } of progress)
+    traceCompletions(progress);
+    for (const { completed: _, revealId: __, traceparent: ___, ...fields } of progress)
       this.logger.log({ msg: 'refresh completed', ...fields });
     return cancelled;
   }

@@ -1,12 +1,11 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inReadTransaction } from '@app/database';
+import { inReadTransaction, timestamp } from '@app/database';
 import { VersionStore, type VersionChange } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { CHUNK_SIZE } from './claim-plan.js';
 import type { Refresh } from './refresh-reader.js';
 import { isReasonOf, type RefreshErrorCode } from './refresh-reason.js';
-import { timestamp } from './timestamp.js';
 import { verdictName, VERDICTS, type Verdict, type VerdictName } from './verdict.js';
 
 /** How a token of a refresh ended; `pending`: it has not. */
@@ -99,7 +98,7 @@ export class RefreshTokensReader {
   }
 
   /** These tokens, in the order of their ids; those that the refresh does not have are left out. At most 1,000. */
-  async pick(refresh: Refresh, tokenIds: readonly string[]): Promise<RefreshToken[]> {
+  async pick(refresh: Pick<Refresh, 'id' | 'collectionId'>, tokenIds: readonly string[]): Promise<RefreshToken[]> {
     if (tokenIds.length === 0) return [];
     const rows = await this.read(refresh.id, complete(pickedTokens(refresh.id, tokenIds)), tokenIds.length);
     return this.withChanges(
@@ -153,7 +152,10 @@ export class RefreshTokensReader {
     });
   }
 
-  private async withChanges({ collectionId }: Refresh, rows: readonly TokenRow[]): Promise<RefreshToken[]> {
+  private async withChanges(
+    { collectionId }: Pick<Refresh, 'collectionId'>,
+    rows: readonly TokenRow[],
+  ): Promise<RefreshToken[]> {
     const updated = rows.flatMap(({ tokenId, verdict, metadataVersion: version }) =>
       verdict === VERDICTS.updated && version !== null ? [{ tokenId, version }] : [],
     );

@@ -1,11 +1,13 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
-import { Injectable, Logger, Optional } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable, Optional } from '@nestjs/common';
 import { insertAttempts, insertResults, removeFromChunks, type FinalToken } from '../chunk-results.js';
 import { tryShareContents } from '../content-lock.js';
 import { EventOutbox } from '../event-outbox.js';
 import type { ItemResult } from '../item-result.js';
 import { countResults, type RefreshProgress } from '../refresh-progress.js';
+import { traceCompletions, traceSettlement } from '../refresh-trace.js';
 import { ResultCounts } from '../result-counts.js';
 import { doDeferred } from '../retried-transaction.js';
 import { RevealStaging } from '../reveals/reveal-staging.js';
@@ -21,7 +23,7 @@ import { RecordWrites } from './record-writes.js';
  */
 @Injectable()
 export class CompletionTransaction {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,
@@ -36,6 +38,7 @@ export class CompletionTransaction {
    * @throws ContentLocked: the records of some collections are being replaced together
    */
   async run(results: readonly ItemResult[]): Promise<void> {
+    const startedAt = Date.now();
     const records = await this.records.prepare(results.filter(({ token }) => token.revealId === undefined));
     const documents = await this.staging.prepare(results);
     const { progress, counted } = await inTransaction(this.em, async (em) => {
@@ -61,12 +64,14 @@ export class CompletionTransaction {
     });
     this.resultCounts.add(counted);
     this.resultCounts.addCompleted(progress);
+    traceSettlement(results, startedAt);
+    traceCompletions(progress);
     this.outbox?.announce();
     this.logCompleted(progress);
   }
 
   private logCompleted(progress: readonly RefreshProgress[]): void {
-    for (const { completed, revealId: _, ...fields } of progress) {
+    for (const { completed, revealId: _, traceparent: __, ...fields } of progress) {
       if (completed) this.logger.log({ msg: 'refresh completed', ...fields });
     }
   }
