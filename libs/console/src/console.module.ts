@@ -31,6 +31,7 @@ import { Names } from './names.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewViews } from './overview/overview-views.js';
 import { Pages } from './pages.js';
+import { TokenPictures } from './pictures/token-pictures.js';
 import { RefreshViews } from './refreshes/refresh-views.js';
 import { RefreshesController } from './refreshes/refreshes.controller.js';
 import { Responder } from './responder.js';
@@ -93,6 +94,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ChainViews,
     CollectionViews,
     NewRefreshes,
+    TokenPictures,
     HostViews,
     OverviewViews,
     RefreshViews,

@@ -72,13 +72,7 @@ function Pages({ session }: { session: Session }) {
         {has('tokens') && (
           <Route path="/tokens/:chain/:address/:tokenId">
             {({ chain, address, tokenId }) => (
-              <TokenPage
-                key={`${chain} ${address} ${tokenId}`}
-                chain={chain}
-                address={address}
-                tokenId={tokenId}
-                session={session}
-              />
+              <TokenPage key={`${chain} ${address} ${tokenId}`} chain={chain} address={address} tokenId={tokenId} />
             )}
           </Route>
         )}

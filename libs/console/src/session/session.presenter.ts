@@ -43,7 +43,7 @@ export function toSession(person: Person | null, now: Date, facts: SessionFacts)
       apiKey: signsIn && config.partners.includes('api-key'),
       wallet: signsIn && config.partners.includes('wallet'),
     },
-    images: 'off', // No endpoint serves pictures yet.
+    images: config.images,
     build,
     version,
   };
