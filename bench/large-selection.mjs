@@ -1,14 +1,11 @@
 // A refresh of all tokens of a collection of a million: how long its acceptance takes, what memory the API process needs for it, and
 // how long a refresh of ten tokens of another project takes meanwhile and afterwards, against alone.
-import { median, medianRatio, sleep, timed, tokenIds } from './support/measure.mjs';
-import { startMetadataHost } from './support/metadata-host.mjs';
-import { post, readRefresh, requestAll, requestRefresh, Service } from './support/service.mjs';
+import { prepareLargeBesideSmall } from './support/large-beside-small.mjs';
+import { median, medianRatio, sleep, timed } from './support/measure.mjs';
+import { post, readRefresh, requestAll } from './support/service.mjs';
 
-const TOKENS = 10;
 /** Refreshes of ten tokens in each state of the large one. */
 const REFRESHES = 20;
-/** The default of the service. */
-const DEFAULT_HOST_CONCURRENCY = 8;
 /** Until the worker fetches for the large refresh at its full concurrency. */
 const START_UP_MS = 3000;
 
@@ -16,30 +13,11 @@ export const largeSelection = {
   title: 'Refresh of a large collection',
   async run({ postgres, metadataHost, options, log }) {
     const size = options.queued.toLocaleString('en');
-    const otherHost = await startMetadataHost();
-    const database = await postgres.createDatabase('large_selection');
-    const service = await Service.prepare(database, metadataHost, otherHost);
-    const [large, small] = [await service.addProject(), await service.addProject()];
-    const all = await service.addCollection(large, `${metadataHost.url}/0/small/all`, [], DEFAULT_HOST_CONCURRENCY);
-    const url = `${otherHost.url}/0/small/little`;
-    const little = await service.addCollection(small, url, tokenIds(10_000), DEFAULT_HOST_CONCURRENCY);
-    await database.query(
-      `insert into nft_metadata.tokens (collection_id, token_id) select $1, generate_series(1, $2::int)`,
-      [all.id, options.queued],
-    );
-    await database.vacuum();
+    const bench = await prepareLargeBesideSmall('large_selection', { postgres, metadataHost, options });
+    const { service, large, all } = bench;
     const api = await service.startApi();
     const worker = await service.startWorker();
-    let requested = 0;
-    const refreshFew = async () => {
-      const ids = tokenIds(TOKENS, 1 + (requested % 10_000));
-      requested += TOKENS;
-      const { milliseconds } = await timed(async () => {
-        const id = await requestRefresh(api, small, little, ids);
-        while ((await readRefresh(api, small, id)).status !== 'completed') await sleep(5);
-      });
-      return milliseconds;
-    };
+    const refreshFew = () => bench.refreshFew(api);
     const repeat = async () => {
       const times = [];
       while (times.length < REFRESHES) {
@@ -74,9 +52,7 @@ export const largeSelection = {
     }
     await worker.stop();
     await api.stop();
-    await service.close();
-    await database.drop();
-    await otherHost.stop();
+    await bench.close();
 
     const goal = (text, key) => ({
       text: `refresh of ten tokens ${text}, vs. alone`,

@@ -1,16 +1,13 @@
 // A refresh of a million tokens to its end, by one process that is API and worker (`npm start`), from a host without latency with a host
-// concurrency of 200: the memory of the process in each tenth of it, resident and alive after garbage collections, and how long refreshes of ten tokens of another project take
-// meanwhile, against alone.
+// concurrency of 200: the memory of the process in each tenth of it, resident and alive after garbage collections, and how long
+// refreshes of ten tokens of another project take meanwhile, against alone.
+import { prepareLargeBesideSmall } from './support/large-beside-small.mjs';
 import { liveMemory } from './support/live-memory.mjs';
-import { median, percentile, sleep, timed, tokenIds } from './support/measure.mjs';
-import { startMetadataHost } from './support/metadata-host.mjs';
-import { readRefresh, requestAll, requestRefresh, Service } from './support/service.mjs';
+import { median, percentile, sleep } from './support/measure.mjs';
+import { readRefresh, requestAll } from './support/service.mjs';
 
-const TOKENS = 10;
 const ALONE = 40;
 const HOST_CONCURRENCY = 200;
-/** The default of the service. */
-const DEFAULT_HOST_CONCURRENCY = 8;
 const PARTS = 10;
 /** Between two refreshes of ten tokens. */
 const PAUSE_MS = 1000;
@@ -19,31 +16,13 @@ const MB = 2 ** 20;
 export const millionTokens = {
   title: 'A refresh of a million tokens to its end',
   async run({ postgres, metadataHost, options, log }) {
-    const otherHost = await startMetadataHost();
-    const database = await postgres.createDatabase('million_tokens');
-    const service = await Service.prepare(database, metadataHost, otherHost);
-    const [large, small] = [await service.addProject(), await service.addProject()];
-    const all = await service.addCollection(large, `${metadataHost.url}/0/small/all`, [], HOST_CONCURRENCY);
-    const url = `${otherHost.url}/0/small/little`;
-    const little = await service.addCollection(small, url, tokenIds(10_000), DEFAULT_HOST_CONCURRENCY);
-    await database.query(
-      `insert into nft_metadata.tokens (collection_id, token_id) select $1, generate_series(1, $2::int)`,
-      [all.id, options.queued],
-    );
-    await database.vacuum();
+    const host = { postgres, metadataHost, options };
+    const bench = await prepareLargeBesideSmall('million_tokens', host, HOST_CONCURRENCY);
+    const { service, large, all } = bench;
     const live = liveMemory();
     const process = await service.startAll(live.nodeOptions);
 
-    let requested = 0;
-    const refreshFew = async () => {
-      const ids = tokenIds(TOKENS, 1 + (requested % 10_000));
-      requested += TOKENS;
-      const { milliseconds } = await timed(async () => {
-        const id = await requestRefresh(process, small, little, ids);
-        while ((await readRefresh(process, small, id)).status !== 'completed') await sleep(5);
-      });
-      return milliseconds;
-    };
+    const refreshFew = () => bench.refreshFew(process);
     const alone = [];
     while (alone.length < ALONE) alone.push(await refreshFew());
 
@@ -76,9 +55,7 @@ export const millionTokens = {
     const { seconds } = parts.at(-1);
     await process.stop();
     live.remove();
-    await service.close();
-    await database.drop();
-    await otherHost.stop();
+    await bench.close();
 
     const meanwhile = parts.flatMap((part) => part.few);
     // The first part has the start: its memory is not the one to compare with.

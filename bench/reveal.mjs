@@ -1,7 +1,7 @@
 // Publications of reveals of three sizes: how long one takes, from the call to its commit, how long it holds the lock of its
 // collection, and how long pages of the collection's tokens take to read meanwhile, against before.
 import { median, percentile, sleep, timed } from './support/measure.mjs';
-import { Service } from './support/service.mjs';
+import { request, Service } from './support/service.mjs';
 
 const HOST_CONCURRENCY = 200;
 /** Between two looks at the lock. */
@@ -111,14 +111,3 @@ const LOCK = `select exists (
     and database = (select oid from pg_database where datname = current_database())
     and pid in (select pid from pg_stat_activity where xact_start is not null)
 ) as "isHeld"`;
-
-async function request(url, project, body) {
-  const response = await fetch(url, {
-    method: body ? 'POST' : 'GET',
-    headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const result = await response.json();
-  if (!response.ok) throw new Error(`${url} responded with ${response.status}: ${JSON.stringify(result)}`);
-  return result;
-}

@@ -26,13 +26,13 @@ export interface NftRefreshOptions {
 /** The extras of NftRefreshModule: which routes and providers the modules have. */
 export interface NftRefreshExtras extends ProjectAuthExtras, TokenStoreExtras, MetadataFetchExtras, RefreshApiExtras {
   /**
-   * What this process does. `api` serves the routes, and what they accept waits for a worker. `worker` refreshes for all
-   * processes on the same database and has no routes. `all`, the default, does both.
+   * What this process does. `api` serves the routes; accepted refreshes wait for a worker. `worker` has no routes, and refreshes for all
+   * processes on the same database. `all`, the default, does both.
    */
   runMode?: 'all' | 'api' | 'worker';
   /**
-   * Whether the worker starts and stops with the application, and expired refreshes are deleted once an hour. The same holds for
-   * the watcher of chains, if `chainEvents` has `enabled: true`. Default: true, unless `runMode` is `api`. With false, call
+   * Whether the worker starts and stops with the application, and expired refreshes are deleted once an hour. The watcher of chains
+   * follows the same setting, if `chainEvents` has `enabled: true`. Default: true, unless `runMode` is `api`. With false, call
    * `RefreshWorker`, `RefreshRetention` and `ChainWatcher` on a schedule of your own.
    */
   runWorker?: boolean;

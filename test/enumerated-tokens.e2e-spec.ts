@@ -163,7 +163,10 @@ describe('contracts that do not list their tokens', () => {
     await expect(contracts.list({ chainId: anvil.chainId, address }, { maxTokens: 10 })).rejects.toThrow(
       'does not declare',
     );
-    await expect(contracts.list({ chainId: 5, address }, { maxTokens: 10 })).rejects.toThrow('no RPC URL for chain 5');
+    await expect(contracts.list({ chainId: 5, address }, { maxTokens: 10 })).rejects.toMatchObject({
+      reason: 'no_node',
+      message: 'There is no RPC URL for chain 5.',
+    });
   });
 });
 

@@ -153,23 +153,24 @@ export async function requestAll(api, project, collection) {
 
 /** Posts something about a refresh. Returns the id of the refresh. */
 export async function post(url, project, body) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const result = await response.json();
-  if (response.status !== 202)
-    throw new Error(`the service responded with ${response.status}: ${JSON.stringify(result)}`);
-  return result.refresh_id;
+  return (await request(url, project, body, 'POST')).refresh_id;
 }
 
 /** The status of a refresh, over HTTP. */
 export async function readRefresh(api, project, refreshId) {
-  const response = await fetch(`${api.url}/v1/metadata-refreshes/${refreshId}`, {
-    headers: { 'x-api-key': project.apiKey, connection: 'close' },
+  return request(`${api.url}/v1/metadata-refreshes/${refreshId}`, project);
+}
+
+/** A request of a project. Returns the body of the response. */
+export async function request(url, project, body, method = body ? 'POST' : 'GET') {
+  const response = await fetch(url, {
+    method,
+    headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json', connection: 'close' },
+    ...(body && { body: JSON.stringify(body) }),
   });
-  return response.json();
+  const result = await response.json();
+  if (!response.ok) throw new Error(`${url} responded with ${response.status}: ${JSON.stringify(result)}`);
+  return result;
 }
 
 async function modulesOf(dist) {

@@ -1,3 +1,4 @@
+import { TokensNotEnumerable, type NotEnumerableReason } from '@app/metadata-fetch';
 import type { Collection, TokenRecord } from '@app/token-store';
 import type { Command } from 'commander';
 import { parseRows, withCollection, withJson, withYes } from './option-values.js';
@@ -65,7 +66,7 @@ export function addTokenCommands(token: Command, session: Session): void {
   addVersionCommands(token, session);
 
   withYes(withJson(withTokens(withCollection(token.command('remove')))))
-    .description('remove tokens and their metadata, such as burnt ones')
+    .description('remove tokens, such as burnt ones, and their metadata')
     .action(async (options: CollectionOptions & TokenOptions & { yes?: boolean }) => {
       const tokenIds = await someTokenIds(options);
       const { id, address } = await findCollection(session, options);
@@ -86,8 +87,20 @@ export async function wantedTokenIds(
   if (options.tokens !== ENUMERATE) return tokenIdsOf(options);
   if (options.tokensFile !== undefined) throw new Error(`--tokens ${ENUMERATE} and --tokens-file exclude each other.`);
   const contracts = await session.get('contractTokens');
-  return contracts.list({ chainId, address: address.toLowerCase() }, { maxTokens: MAX_TOKENS });
+  try {
+    return await contracts.list({ chainId, address: address.toLowerCase() }, { maxTokens: MAX_TOKENS });
+  } catch (error) {
+    if (error instanceof TokensNotEnumerable) throw new Error(`${error.message} ${INSTEAD[error.reason]}`);
+    throw error;
+  }
 }
+
+/** What to do if a contract does not list its tokens. */
+const INSTEAD: Record<NotEnumerableReason, string> = {
+  no_node: 'Add one to RPC_URLS.',
+  node_failed: 'Try again.',
+  not_listed: 'Name the tokens, or register what the contract has minted: --discover mints --backfill-from BLOCK.',
+};
 
 /** Returns the number of new tokens. */
 export async function registerTokens(

@@ -1,3 +1,4 @@
+import { setTimeout as later } from 'node:timers/promises';
 import { ChainStatuses } from '@app/chain-events';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
@@ -32,12 +33,15 @@ export class Readiness implements OnModuleDestroy {
 
   /** Whether the database responds in time. */
   isDatabaseUp(): Promise<boolean> {
-    return Promise.race([this.isDatabaseAvailable(), later(DATABASE_TIMEOUT_MS, false)]);
+    return Promise.race([this.isDatabaseAvailable(), later(DATABASE_TIMEOUT_MS, false, { ref: false })]);
   }
 
   /** What does not work although the process is ready, as sentences. */
   async degraded(): Promise<string[]> {
-    const failing = await Promise.race([this.chains.listFailing().catch(() => []), later(DATABASE_TIMEOUT_MS, [])]);
+    const failing = await Promise.race([
+      this.chains.listFailing().catch(() => []),
+      later(DATABASE_TIMEOUT_MS, [], { ref: false }),
+    ]);
     return failing.map(
       ({ chainId, failingSince, lastError }) =>
         `chain ${chainId} is not read since ${failingSince.toISOString()}: ${lastError}`,
@@ -64,6 +68,3 @@ export class Readiness implements OnModuleDestroy {
     this.isStopping = true;
   }
 }
-
-const later = <T>(milliseconds: number, value: T) =>
-  new Promise<T>((done) => setTimeout(done, milliseconds, value).unref());

@@ -1,3 +1,4 @@
+import { setTimeout as later } from 'node:timers/promises';
 import { ChainStatuses, type ChainStatus } from '@app/chain-events';
 import { EventStatusReader, type EventStatus } from '@app/metadata-events';
 import { QueueStatusReader, type QueueStatus } from '@app/metadata-refresh';
@@ -11,7 +12,7 @@ export interface SharedState {
   chains: ChainStatus[];
 }
 
-/** The most lanes and hosts that have series of their own. */
+/** The maximum number of lanes and hosts that have series of their own. */
 const MAX_NAMED = 50;
 /** Prometheus waits for 10 seconds by default. */
 const TIMEOUT_MS = 5000;
@@ -45,7 +46,7 @@ export class SharedStatus {
   async read(): Promise<SharedState | null> {
     if (performance.now() < this.nextAt) return this.last;
     this.reading ??= this.query().finally(() => (this.reading = undefined));
-    return Promise.race([this.reading, later(TIMEOUT_MS)]);
+    return Promise.race([this.reading, later(TIMEOUT_MS, null, { ref: false })]);
   }
 
   private async query(): Promise<SharedState | null> {
@@ -62,13 +63,9 @@ export class SharedStatus {
       const endedAt = performance.now();
       if (queue.pendingRefreshes + lanes > CHEAP_COUNT) this.nextAt = endedAt + (endedAt - startedAt) * PAUSE_FACTOR;
     } catch {
-      // A database that is lost, or without our tables: it has no state to show.
+      // The database is lost, or has no tables of ours: there is no state to show.
       this.last = null;
     }
     return this.last;
   }
-}
-
-function later(milliseconds: number): Promise<null> {
-  return new Promise((done) => setTimeout(done, milliseconds, null).unref());
 }

@@ -4,6 +4,8 @@ import type { ControlCall } from './refresh-control.js';
 import type { ServiceProcess } from './service-process.js';
 
 const CALLS: readonly ControlCall[] = ['pause', 'pause', 'resume', 'resume', 'cancel', 'retry', 'retry'];
+/** How many times as long as intended a scenario may take. */
+const MOST = 5;
 
 /**
  * Cancels, pauses, resumes and retries overlapping refreshes at random, while processes that accept and work are killed at random. In
@@ -20,7 +22,9 @@ export async function controlRefreshesAtRandom(
   const first = test.accepted.length;
   const statuses = new Set<number>();
 
-  for (let time = 0; time < times; time += 1) {
+  let time = 0;
+  // Chance may leave a kind of call out: then it goes on until each has done something.
+  for (; time < times || (time < MOST * times && !(await hasEach(test, project))); time += 1) {
     await requestSomewhere(test, processes, project);
     const calls = Array.from({ length: 4 }, async () => {
       await delay(Math.random() * 800);
@@ -43,8 +47,8 @@ export async function controlRefreshesAtRandom(
   // 0: the process was killed.
   expect([...statuses].filter((status) => ![0, 202, 409].includes(status))).toEqual([]);
   expect(statuses).toContain(202);
-  expect(test.accepted.length).toBe(first + times);
-  expect(await countOf(test, project)).toMatchObject({ cancelled: true, retried: true, succeeded: true });
+  expect(test.accepted.length).toBe(first + time);
+  expect(await hasEach(test, project)).toBe(true);
   await test.killAll('all');
 }
 
@@ -79,12 +83,12 @@ async function resume(
   await waitUntil(async () => [202, 409].includes(await test.control(url, project, refreshId, 'resume')));
 }
 
-async function countOf({ database }: CrashTest, { id }: CrashProject): Promise<Record<string, boolean>> {
-  const [row] = await database.query<Record<string, boolean>>(
-    `select bool_or(cancelled > 0) as cancelled, bool_or(retry_of is not null and succeeded + failed > 0) as retried,
-       bool_or(succeeded > 0) as succeeded
+/** Whether some tokens were cancelled, some requested again and fetched, and some refreshed. */
+async function hasEach({ database }: CrashTest, { id }: CrashProject): Promise<boolean> {
+  const [row] = await database.query<{ hasEach: boolean }>(
+    `select bool_or(cancelled > 0) and bool_or(retry_of is not null and succeeded + failed > 0) and bool_or(succeeded > 0) as "hasEach"
      from nft_metadata.refreshes where project_id = $1`,
     [id],
   );
-  return row!;
+  return row!.hasEach;
 }

@@ -20,8 +20,8 @@ export type IdentifiedPerson =
 /** The port through which a host application with its own users says who sends a request to the console. */
 export abstract class ConsoleIdentity {
   /**
-   * Called for every request to the console's endpoints, with the request of Express or Fastify. null: nobody; the console answers 401,
-   * and its page asks to sign in to your application.
+   * Called for every request to the console's endpoints, with the request of Express or Fastify. null: nobody is signed in; the console
+   * responds with 401, and its page asks people to sign in to your application.
    */
   abstract who(request: unknown): Promise<IdentifiedPerson | null> | IdentifiedPerson | null;
 }

@@ -8,7 +8,8 @@ const MIN_OPERATOR_SECRET_LENGTH = 24;
 
 const consoleOptionsSchema = z.strictObject({
   /**
-   * Signs sessions, at least 32 bytes and the same in every process. Absent: a random one, made once and kept in the database.
+   * The key that signs sessions: at least 32 bytes, the same in every process. Default: a random one, which is created once and stored in
+   * the database.
    * @takesEffect start
    */
   sessionSecret: z
@@ -18,7 +19,7 @@ const consoleOptionsSchema = z.strictObject({
     })
     .optional(),
   /**
-   * The secret with which operators sign in, at least 24 characters. A new one signs all operators out. Absent: no operator signs
+   * The secret with which operators sign in: at least 24 characters. A new one signs all operators out. Without it, no operator can sign
    * in on the console's own page.
    * @takesEffect start
    */
@@ -27,13 +28,13 @@ const consoleOptionsSchema = z.strictObject({
     .min(MIN_OPERATOR_SECRET_LENGTH, { error: `must have at least ${MIN_OPERATOR_SECRET_LENGTH} characters` })
     .optional(),
   /**
-   * How partners sign in on the console's own page: with an API key of their project, or with the wallet of its owner. An empty list:
-   * they cannot.
+   * How partners can sign in on the console's own page: with an API key of their project, or with the wallet of its owner. With an empty
+   * list they cannot.
    * @takesEffect start
    */
   partners: z.array(z.enum(['api-key', 'wallet'])).default(['api-key', 'wallet']),
   /**
-   * Whether anything can be changed on the console.
+   * Whether people can change anything on the console. With false, it is read-only.
    * @takesEffect each request
    */
   mayAct: z.boolean().default(true),
@@ -49,8 +50,8 @@ const consoleOptionsSchema = z.strictObject({
    */
   sessionHours: z.int().min(1).max(720).default(12),
   /**
-   * The origins at which browsers see the console, such as `https://console.example`, if a proxy replaces the `Host` header. Default:
-   * that of each request.
+   * The origins at which browsers see the console, such as `https://console.example`. Set them if a proxy replaces the `Host` header.
+   * Default: the origin of each request.
    * @takesEffect each request
    */
   publicOrigins: z
@@ -71,13 +72,13 @@ export const CONSOLE_CONFIG = Symbol('ConsoleConfig');
 /** Names, limits and defaults of the options. */
 export const consoleOptions = new ModuleOptions('NftRefreshConsoleModule', consoleOptionsSchema);
 
-/** The extras of the module: where the console is, and who decides who somebody is. */
+/** The extras of the module: the path of the console, and how people are identified. */
 export interface ConsoleExtras {
   /** The path of the console, below the global prefix and the path that `RouterModule` gives the module. Default: `console`. */
   path?: string;
   /**
-   * A provider for your own ConsoleIdentity: the session of your application decides who an operator is, and whose project somebody
-   * may see. The console's own sign-in page is off then. It can inject your own classes.
+   * A provider for your own ConsoleIdentity, which decides by the session of your application who is an operator and which project a
+   * partner sees. The console's own sign-in page is then off. It can inject your own classes.
    */
   identify?: Provider<ConsoleIdentity> | undefined;
   /**

@@ -16,6 +16,7 @@ export { ChainRpc } from './chain/chain-rpc.js';
 export { ContractOwners } from './chain/contract-owners.js';
 export type { OwnershipVerdict } from './chain/contract-owners.js';
 export { ContractTokens, TokensNotEnumerable } from './chain/contract-tokens.js';
+export type { NotEnumerableReason } from './chain/contract-tokens.js';
 export { ContractSignatures } from './chain/contract-signatures.js';
 export { JsonRpc } from './chain/json-rpc.js';
 export type { NoTokenUri } from './chain/contract-reader.js';

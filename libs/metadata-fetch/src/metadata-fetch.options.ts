@@ -34,13 +34,13 @@ const metadataFetchOptionsSchema = z.strictObject({
     .record(z.string().regex(/^[1-9][0-9]{0,14}$/, { error: 'must be a chain id, such as 1' }), rpcUrls)
     .default({}),
   /**
-   * Timeout of all calls for one token URI, including the wait for other tokens, in milliseconds. Nodes of one chain share it:
-   * of two, the first one has half of it.
+   * Timeout of all calls for one token URI, including the wait for other tokens, in milliseconds. The nodes of a chain share it: of two
+   * nodes, the first one gets half.
    * @takesEffect each fetch
    */
   rpcDeadlineMs: z.int().min(1).max(15_000).default(10_000),
   /**
-   * Whether to request the configured gateways first when a URL names a well-known public one, which would throttle.
+   * Whether the configured gateways are requested first if a URL names a well-known public one, which would throttle this service.
    * @takesEffect each fetch
    */
   replacePublicGateways: z.boolean().default(true),

@@ -22,19 +22,20 @@ const metadataRefreshOptionsSchema = z
      */
     tokensPerSelection: z.int().min(0).max(1_000_000_000).optional(),
     /**
-     * The maximum number of tokens of one selection, also of the operator's own. Accepting a million takes about a second.
+     * The maximum number of tokens of one selection, including those of operators. Accepting a million tokens takes about a second.
      * @takesEffect each request
      */
     maxSelectionTokens: z.int().min(1).max(100_000_000).default(5_000_000),
     /**
-     * The maximum number of tokens of one reveal. They are published in one transaction.
+     * The maximum number of tokens of one reveal, which are published in one transaction.
      * @takesEffect each request
      */
     maxRevealTokens: z.int().min(1).max(1_000_000).default(100_000),
     /**
      * Who may request refreshes of a collection. `registered`: the project with which it is registered. `on_chain`: also a project whose
-     * owner address is the `owner()` of the contract, or its default admin (AccessControl). Then the node of the chain in `rpcUrls` is
-     * asked, at most once a minute for each wallet. The refresh counts towards the limits of the project that requests it.
+     * owner address is the `owner()` of the contract or has its default admin role (AccessControl). This needs a node of the chain in
+     * `rpcUrls`, which is called at most once a minute for each wallet. The refresh counts towards the limits of the project that requests
+     * it.
      * @takesEffect each request
      */
     ownership: z.enum(['registered', 'on_chain']).default('registered'),
@@ -44,8 +45,8 @@ const metadataRefreshOptionsSchema = z
      */
     maxAttempts: z.int().min(1).max(20).default(3),
     /**
-     * The maximum number of attempts for a token of a refresh while the failure is neither the token's nor its host's: the node of a chain does not
-     * respond, or the worker has no free buffer. With the default delays, 10 attempts take about four minutes.
+     * The maximum number of attempts for a token of a refresh if neither the token nor its host causes the failure, for example because the
+     * node of a chain does not respond or the worker has no free buffer. With the default delays, 10 attempts take about four minutes.
      * @takesEffect each attempt
      */
     maxRpcAttempts: z.int().min(1).max(100).default(10),
@@ -102,8 +103,8 @@ const metadataRefreshOptionsSchema = z
      */
     attemptRetentionDays: z.int().min(1).max(36_500).default(7),
     /**
-     * How many versions of each token are kept with their documents, the present one included: they can be read, compared and restored.
-     * With 0 or 1, only the present one is kept. What an older version changed is kept for as long as a refresh may cite it.
+     * How many versions of each token are kept with their documents, the current one included. They can be read, compared and restored. With
+     * 0 or 1, only the current one is kept. What an older version changed is kept as long as a receipt may show it.
      * @takesEffect each change, and each clean-up, once an hour
      */
     keepVersions: z.int().min(0).max(1000).default(10),
@@ -125,7 +126,7 @@ export type MetadataRefreshOptions = z.input<typeof metadataRefreshOptionsSchema
 export type MetadataRefreshConfig = z.output<typeof metadataRefreshOptionsSchema>;
 export const METADATA_REFRESH_CONFIG = Symbol('MetadataRefreshConfig');
 
-/** Whether a document that is replaced is kept. */
+/** Whether replaced documents are kept. */
 export function keepsDocuments({ keepVersions }: Pick<MetadataRefreshConfig, 'keepVersions'>): boolean {
   return keepVersions > 1;
 }

@@ -17,9 +17,9 @@ const projectAuthOptionsSchema = z.strictObject({
    */
   oneTimeSignatures: z.boolean().default(false),
   /**
-   * The chain whose contracts may own projects: an owner address with a contract signs as ERC-1271 defines it. One chain, because the same
-   * address can belong to somebody else on another one. Needs a node of the chain in `rpcUrls`, which is trusted. Absent: only keys
-   * sign.
+   * The id of the chain whose contracts may own projects. A contract at an owner address signs as ERC-1271 defines it. There is only one
+   * such chain, because the same address can belong to somebody else on another one. Needs a node of the chain in `rpcUrls`, which is
+   * trusted. Default: none; only wallets with a key can sign.
    * @takesEffect each request
    */
   contractWalletChainId: z.int().min(1).optional(),

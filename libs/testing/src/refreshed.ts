@@ -9,6 +9,7 @@ import {
   type RefreshingProject,
 } from '@app/metadata-refresh';
 import { ProjectDirectory } from '@app/project-auth';
+import { asRefreshingProject } from '@app/refresh-api';
 import { Collections, TokenStore, type TokenRecord } from '@app/token-store';
 import type { INestApplicationContext } from '@nestjs/common';
 import type { TestClock } from './test-clock.js';
@@ -59,8 +60,7 @@ export async function refreshed(
 async function projectOf(app: INestApplicationContext, projectId: string): Promise<RefreshingProject> {
   const project = await app.get(ProjectDirectory).findById(projectId);
   if (!project) throw new Error(`Project ${projectId}, which owns the collection, is not known to ProjectDirectory.`);
-  const { id, tokensPerRequest = null, tokensPerHour = null, tokensPerSelection = null } = project;
-  return { id, tokensPerRequest, tokensPerHour, tokensPerSelection };
+  return asRefreshingProject(project);
 }
 
 async function ended(

@@ -9,9 +9,18 @@ import { interfaceCall, NOTHING, supports } from './erc165.js';
 import type { JsonRpc } from './json-rpc.js';
 import type { RpcCall } from './rpc-node.js';
 
-/** The tokens of a contract cannot be listed. The message says why, and what would be right. */
+/** Why: no node of the chain is known, or it fails for now; or these tokens can only be named, or found by their mints. */
+export type NotEnumerableReason = 'no_node' | 'node_failed' | 'not_listed';
+
+/** The tokens of a contract cannot be listed. The message says why. */
 export class TokensNotEnumerable extends Error {
   override readonly name = 'TokensNotEnumerable';
+  constructor(
+    readonly reason: NotEnumerableReason,
+    message: string,
+  ) {
+    super(message);
+  }
 }
 
 const ABI = new Interface([
@@ -42,7 +51,7 @@ export class ContractTokens {
     { maxTokens, signal }: { maxTokens: number; signal?: AbortSignal },
   ): Promise<string[]> {
     const rpc = this.rpc.find(chainId);
-    if (!rpc) throw new TokensNotEnumerable(`There is no RPC URL for chain ${chainId}: add one to RPC_URLS.`);
+    if (!rpc) throw new TokensNotEnumerable('no_node', `There is no RPC URL for chain ${chainId}.`);
     for (let tried = 1; ; tried += 1) {
       const block = await this.newestBlock(rpc, signal);
       const tokenIds = await this.listAt(rpc, { address, block, maxTokens, mayBegin: tried < MAX_BLOCKS }, signal);
@@ -68,21 +77,24 @@ export class ContractTokens {
         if (tokenIds.size > 0 && mayBegin) return null;
         if (tokenIds.size > 0) {
           throw new TokensNotEnumerable(
-            `The node does not keep the state of a block for long enough to list ${supply} tokens (${results}). ${INSTEAD}`,
+            'not_listed',
+            `The node does not keep the state of a block for long enough to list ${supply} tokens (${results}).`,
           );
         }
-        throw new TokensNotEnumerable(`The node of the chain fails (${results}). Try again.`);
+        throw new TokensNotEnumerable('node_failed', `The node of the chain fails (${results}).`);
       }
       for (const [at, result] of results.entries()) {
         const tokenId = toNumber(result);
         if (tokenId === null) {
           throw new TokensNotEnumerable(
-            `tokenByIndex(${index + at}) of contract ${address} returns no token, though totalSupply() is ${supply}. ${INSTEAD}`,
+            'not_listed',
+            `tokenByIndex(${index + at}) of contract ${address} returns no token, though totalSupply() is ${supply}.`,
           );
         }
         if (tokenIds.has(String(tokenId))) {
           throw new TokensNotEnumerable(
-            `tokenByIndex() of contract ${address} returns token ${tokenId} twice, so it does not list its tokens. ${INSTEAD}`,
+            'not_listed',
+            `tokenByIndex() of contract ${address} returns token ${tokenId} twice, so it does not list its tokens.`,
           );
         }
         tokenIds.add(String(tokenId));
@@ -103,19 +115,21 @@ export class ContractTokens {
     ];
     const results = await this.call(rpc, calls, signal);
     if (typeof results === 'string')
-      throw new TokensNotEnumerable(`The node of the chain fails (${results}). Try again.`);
+      throw new TokensNotEnumerable('node_failed', `The node of the chain fails (${results}).`);
     const [declares, declaresNothing, supply] = results;
     if (!supports(declares) || supports(declaresNothing)) {
       throw new TokensNotEnumerable(
-        `Contract ${address} does not declare that it lists its tokens (ERC-721 Enumerable). ${INSTEAD}`,
+        'not_listed',
+        `Contract ${address} does not declare that it lists its tokens (ERC-721 Enumerable).`,
       );
     }
     const count = toNumber(supply);
     if (count === null)
-      throw new TokensNotEnumerable(`totalSupply() of contract ${address} returns no number. ${INSTEAD}`);
+      throw new TokensNotEnumerable('not_listed', `totalSupply() of contract ${address} returns no number.`);
     if (count > BigInt(maxTokens)) {
       throw new TokensNotEnumerable(
-        `Contract ${address} says that it has ${count} tokens; at most ${maxTokens} are listed. ${INSTEAD}`,
+        'not_listed',
+        `Contract ${address} says that it has ${count} tokens; at most ${maxTokens} are listed.`,
       );
     }
     return Number(count);
@@ -132,7 +146,8 @@ export class ContractTokens {
     const [block] = Array.isArray(results) ? results : [results];
     if (block?.kind === 'result') return block.result as string;
     throw new TokensNotEnumerable(
-      `The node of the chain fails (${block?.kind === 'failed' ? block.reason : 'no_result'}). Try again.`,
+      'node_failed',
+      `The node of the chain fails (${block?.kind === 'failed' ? block.reason : 'no_result'}).`,
     );
   }
 
@@ -148,8 +163,6 @@ export class ContractTokens {
     return Array.isArray(results) ? results.map(toContractResult) : results.reason;
   }
 }
-
-const INSTEAD = 'Name the tokens, or register what it has minted: --discover mints --backfill-from BLOCK.';
 
 /** null: the contract did not return exactly one number. */
 function toNumber(result: ContractResult | undefined): bigint | null {

@@ -23,7 +23,7 @@ export function checkPlan({
 }: RevealPlan): CheckedPlan {
   checkMinSucceeded(minSucceeded);
   if (!(maxAgeSeconds >= MIN_MAX_AGE_SECONDS && maxAgeSeconds <= MAX_MAX_AGE_SECONDS)) {
-    throw new InvalidReveal(`A reveal can wait from 60 seconds to 30 days; ${maxAgeSeconds} seconds are neither.`);
+    throw new InvalidReveal(`A reveal can wait for 60 seconds to 30 days; ${maxAgeSeconds} seconds are out of range.`);
   }
   const publishAt = typeof publish === 'object' ? publish.at : null;
   return { publish: typeof publish === 'object' ? 'at' : publish, publishAt, minSucceeded, maxAgeSeconds };

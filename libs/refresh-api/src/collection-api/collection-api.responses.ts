@@ -31,7 +31,7 @@ export const collectionPageSchema = z
   .meta({ id: 'CollectionPage' });
 
 export const collectionSchema = z
-  .object({ ...collection, tokens: z.int().min(0).meta({ description: 'Registered now.' }) })
+  .object({ ...collection, tokens: z.int().min(0).meta({ description: 'The number of registered tokens.' }) })
   .meta({ id: 'Collection' });
 
 export const recordRequestSchema = z
@@ -46,7 +46,7 @@ export const recordRequestSchema = z
 
 export const registrationSchema = z
   .object({
-    registered: z.int().min(0).meta({ description: 'New ones.' }),
+    registered: z.int().min(0).meta({ description: 'Tokens that this request registered.' }),
     already_registered: z.int().min(0),
   })
   .meta({ id: 'Registration' });

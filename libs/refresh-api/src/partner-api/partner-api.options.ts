@@ -9,7 +9,7 @@ export const partnerApiOptions = z.object({
    */
   partnerApiAuthentication: acceptedCredentialsSchema(['api_key']),
   /**
-   * The maximum number of token ids in one request of the partner API, for a project without a limit of its own. The public page
+   * The maximum number of token ids in one request of the partner API. A project with a smaller limit of its own keeps it. The public page
    * promises 100. 0 blocks every request.
    * @takesEffect each request
    */

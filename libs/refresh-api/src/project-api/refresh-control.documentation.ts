@@ -36,7 +36,7 @@ export const DocumentsCancel = () =>
     ApiOperation({
       summary: 'Cancel a refresh',
       description:
-        'Pending tokens are not fetched any more; they end with the verdict `cancelled` in the background, and their metadata stays as it is. Tokens that are being fetched end as they end; those that would be retried are cancelled. Tokens that were never begun are given back to the hour that they were charged to, if it is still running. Cancelling a cancelled refresh changes nothing.',
+        'Pending tokens are no longer fetched. They end with the verdict `cancelled` in the background, and their metadata does not change. Fetches in progress keep their result; instead of a retry, their token is cancelled. Tokens that were never begun are given back to the hour that they were charged to, if it is still running. Cancelling a cancelled refresh changes nothing.',
       operationId: 'cancelRefresh',
     }),
     Responds(202, 'The refresh as it is now. It is `completed` when no token is pending.', refreshSchema),
@@ -64,7 +64,7 @@ export const DocumentsResume = () =>
     Controls(),
     ApiOperation({
       summary: 'Resume a paused refresh',
-      description: 'Retries keep their time. Resuming a refresh that is not paused changes nothing.',
+      description: 'Retries keep their due time. Resuming a refresh that is not paused changes nothing.',
       operationId: 'resumeRefresh',
     }),
     Responds(202, 'The refresh as it is now.', refreshSchema),
@@ -77,7 +77,7 @@ export const DocumentsRetry = () =>
     ApiOperation({
       summary: 'Refresh the failed tokens of a refresh again',
       description:
-        'Accepts a new refresh, with `retry_of`, of the tokens that have failed so far, however many they are. They count towards the hour like those of any request; more tokens than the hour has left are refused as a whole. The old refresh does not change, and may still be running or be cancelled.',
+        'Accepts a new refresh, with `retry_of`, of the tokens that have failed so far, however many they are. They count towards the hour like those of any request; if they are more than the hour has left, the retry is refused. The old refresh does not change. It may still be running or be cancelled.',
       operationId: 'retryRefresh',
     }),
     DocumentsIdempotencyKey(),

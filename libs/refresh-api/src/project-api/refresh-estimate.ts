@@ -38,7 +38,7 @@ const estimateBodySchema = z
       .nullable()
       .meta({
         description:
-          'From its beginning to its completion, after what waits for the same metadata host, at the mean duration of past requests. `null`: there were none.',
+          'From its beginning to its completion, with all tokens that wait for the same metadata host, at the mean duration of past requests. `null`: there were none.',
         examples: [150],
       }),
     exceeds: z
@@ -65,7 +65,7 @@ export const DocumentsEstimate = () =>
     ApiOperation({
       summary: 'Estimate a refresh',
       description:
-        'Takes the body of a request for a refresh, and says how many tokens it has, what it would take of the hour, and how long it would take. Accepts nothing. Counts as a request.',
+        'Takes the body of a request for a refresh, and returns the number of its tokens, how many of the hour it would use, and how long it would take. Nothing is requested. Counts towards the requests per second.',
       operationId: 'estimateRefresh',
     }),
     Responds(200, 'What the refresh would take.', estimateBodySchema, { headers: limitHeaders }),

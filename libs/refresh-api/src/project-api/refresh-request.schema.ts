@@ -57,7 +57,7 @@ const additions = {
   ...selectionFields,
   not_before: timeSchema.optional().meta({
     description:
-      'The refresh begins then, at most 30 days ahead, and counts towards the hour in which it begins. If that hour has no room for all of it, it waits for the next one. Absent: at once.',
+      'The time at which the refresh begins, at most 30 days ahead. It counts towards the hour in which it begins. If that hour has no room for all of its tokens, it waits for the next one. Absent: now.',
     examples: ['2026-12-01T12:00:00Z'],
   }),
   priority: z

@@ -31,7 +31,9 @@ const refreshTokenSchema = z
     traits_added: changedTraitsSchema.nullable().meta({ description: 'At most 100.' }),
     traits_removed: changedTraitsSchema.nullable().meta({ description: 'At most 100.' }),
     has_all_traits: z.boolean().nullable().meta({ description: '`false`: there were too many for the two lists.' }),
-    error_code: errorCodeSchema.nullable().meta({ description: '`null`, also in the next three: not failed.' }),
+    error_code: errorCodeSchema
+      .nullable()
+      .meta({ description: '`null`: the token has not failed. The same holds for the next three fields.' }),
     reason: reasonSchema.nullable(),
     status_code: z
       .int()

@@ -14,7 +14,7 @@ const oneOf = (names: readonly string[]) => `must be one of ${names.join(', ')}`
 export const listTokensSchema = strictObject(
   {
     verdict: filter(z.enum(STATES, { error: oneOf(STATES) })).meta({
-      description: 'Only tokens that ended so; `pending`: that have not.',
+      description: 'Only tokens with this verdict; `pending`: tokens without a result.',
     }),
     error_code: filter(z.enum(REFRESH_ERROR_CODES, { error: oneOf(REFRESH_ERROR_CODES) })).meta({
       description: 'Only tokens that failed with this error code.',

@@ -36,7 +36,7 @@ export const createRevealSchema = strictObject(
       examples: [{ at: '2026-12-01T18:00:00Z' }, 'manual', 'when_complete'],
     }),
     min_succeeded: minSucceededSchema.optional().meta({
-      description: 'The part of the tokens that must be staged before they can be published. Default: 1, all of them.',
+      description: 'The share of the tokens that must be staged before they can be published. Default: 1, all of them.',
       examples: [1, 0.99],
     }),
     max_age: z

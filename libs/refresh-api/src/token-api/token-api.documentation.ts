@@ -65,7 +65,7 @@ export const DocumentsCollectionRecord = () =>
   applyDecorators(
     ApiTags('Tokens'),
     ApiOperation({
-      summary: 'Read what a collection says of itself: name, images, owner',
+      summary: 'Read the record of the collection itself: name, images, owner',
       operationId: 'getCollectionRecord',
       security: [],
     }),

@@ -64,7 +64,7 @@ export const tokenSchema = z
     }),
     burned_at: time.meta({
       description:
-        'When an event said that the token was burned. Its last metadata stays, and events do not refresh it any more.',
+        'When an event said that the token was burned. Its last metadata stays, and events no longer refresh it.',
     }),
     last_error_code: text,
     last_error_reason: text,

@@ -23,7 +23,7 @@ export const DocumentsRestore = () =>
     ApiOperation({
       summary: 'Show an earlier version of a token again',
       description:
-        'The document of the version is written again, as a new version. Fetches that are running do not replace it; the next refresh fetches as ever. With `hold_until`, refreshes of the token end with the verdict `held` until then, and if there were any, one refresh follows. It takes nothing of the hourly quota.',
+        'The document of the version is written again, as a new version. Running fetches do not replace it; the next refresh fetches as usual. With `hold_until`, refreshes of the token end with the verdict `held` until then, and if there were any, one refresh follows. A restore does not count towards the hour.',
       operationId: 'restoreVersion',
     }),
     Responds(200, 'The record shows the version.', restorationSchema),
@@ -35,7 +35,7 @@ export const DocumentsEndHold = () =>
     IsForTheOwner(),
     ApiOperation({
       summary: 'End the hold of a token',
-      description: 'If refreshes have met the hold, one refresh of the token follows within seconds.',
+      description: 'If the token was to be refreshed during the hold, one refresh follows within seconds.',
       operationId: 'endHold',
     }),
     Responds(204, 'The token is not held any more.'),

@@ -33,7 +33,7 @@ export const DocumentsVersions = () =>
     IsVersionRoute(),
     ApiOperation({
       summary: 'List the versions of a token, newest first',
-      description: 'A version is made by each change of the content. Each row says what it changed.',
+      description: 'Each change of the content makes a version. Each row says what the version changed.',
       operationId: 'listVersions',
       security: [],
     }),

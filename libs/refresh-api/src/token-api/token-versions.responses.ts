@@ -37,7 +37,7 @@ export const versionPageSchema = z
         ...versionFields,
         has_document: z.boolean().meta({
           description:
-            'Whether its document is kept: it can be read, compared and restored. That of the present version is.',
+            'Whether its document is kept, so that it can be read, compared and restored. The document of the current version always is.',
         }),
       }),
     ),
@@ -56,7 +56,7 @@ export const restorationSchema = z
   .object({
     refresh_id: z.string().meta({
       format: 'uuid',
-      description: 'The refresh that stands for the restore. It is completed, with the trigger `restore`.',
+      description: 'The completed refresh that records the restore, with the trigger `restore`.',
       examples: ['6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21'],
     }),
     verdict: z.enum(['updated', 'unchanged']).meta({

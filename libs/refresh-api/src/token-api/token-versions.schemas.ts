@@ -38,7 +38,7 @@ export const restoreSchema = withoutBody(
         .optional()
         .meta({
           description:
-            'A time in the future, or `forever`. Until then refreshes leave the record as it is. Absent: a hold stays as it is.',
+            'A time in the future, or `forever`. No refresh changes what is restored before. Absent: an existing hold does not change.',
           examples: ['2026-12-31T12:00:00Z', 'forever'],
         }),
     },
@@ -52,7 +52,7 @@ export const versionDiffQuerySchema = strictObject(
     chain_id: chainIdSchema,
     to: version
       .optional()
-      .meta({ type: 'integer', minimum: 1, description: 'The other version. Absent: the present one.' }),
+      .meta({ type: 'integer', minimum: 1, description: 'The other version. Absent: the current one.' }),
   },
   'a parameter',
 ).transform(({ chain_id, to }) => ({ chainId: chain_id, to }));

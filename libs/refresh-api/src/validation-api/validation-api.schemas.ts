@@ -47,7 +47,7 @@ const tokenValidationSchema = z.object({
   token_id: z.string().meta({ examples: ['1'] }),
   verdict: z.enum(VALIDATION_VERDICTS).meta({
     description:
-      '`updated`, `unchanged`, `failed`: how a refresh would end. `held`, `superseded`: the document is good, and a refresh would not fetch it, because the record is held, or was pushed and stays; the other fields tell what a fetch would do otherwise. `not_tried`: its metadata host was in cooldown or had no turn for it. `not_finished`: its fetch was running at the time limit.',
+      '`updated`, `unchanged`, `failed`: how a refresh would end. `held`, `superseded`: the document is good, but a refresh would not fetch it, because the record is held or its pushed metadata stays; the other fields tell what a fetch would do otherwise. `not_tried`: its metadata host was in cooldown or had no turn for it. `not_finished`: its fetch was running at the time limit.',
   }),
   requests: z.array(requestSchema).meta({
     description:

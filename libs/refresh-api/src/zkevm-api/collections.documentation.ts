@@ -24,7 +24,7 @@ export const DocumentsPushCollection = () =>
     ApiTags('zkEVM API'),
     ApiSecurity(IMMUTABLE_API_KEY),
     ApiOperation({
-      summary: 'Push what the owner says of a collection',
+      summary: 'Push the metadata of a collection',
       description: 'It is shown with the collection, and changes nothing about its tokens.',
       operationId: 'RefreshCollectionMetadata',
     }),

@@ -30,7 +30,7 @@ export const DocumentsPushStacks = () =>
     ApiOperation({
       summary: 'Push the metadata of stacks',
       description:
-        'Writes it for all NFTs that have these metadata ids, up to 100,000: all or nothing, and at once. The ids stay. Each id counts as one token of the hour.',
+        'Writes the metadata for all NFTs that have these metadata ids, up to 100,000, before the 202, or for none. The ids do not change. Each id counts as one token of the hour.',
       operationId: 'RefreshMetadataByID',
     }),
     Responds(202, 'The metadata is written.', pushReceiptSchema, { headers: limitHeaders }),

@@ -110,7 +110,7 @@ export const DocumentsPushNftMetadata = () =>
     ApiOperation({
       summary: 'Push the metadata of NFTs',
       description:
-        'All or nothing, and at once: after the 202, reads show the new metadata. Nothing is fetched. Of a token that is given twice, the later item counts.',
+        'All items are written before the 202, or none is. Nothing is fetched. If a token is given twice, the later item counts.',
       operationId: 'RefreshNFTMetadataByTokenID',
     }),
     Responds(202, 'The metadata is written.', pushReceiptSchema, { headers: limitHeaders }),

@@ -3,8 +3,8 @@ import { basePathSchema } from '../base-path.schema.js';
 
 export const zkevmApiOptions = z.object({
   /**
-   * Names of chains in the paths of the zkEVM API, and their ids, such as `{ ethereum: 1 }`. The two public chains of Immutable
-   * zkEVM have their names anyway, and `eip155:<id>` names any chain.
+   * Names for chains in the paths of the zkEVM API, with the ids of the chains, such as `{ ethereum: 1 }`. The two public chains of
+   * Immutable zkEVM always have their names, and `eip155:<id>` names any chain.
    * @takesEffect start
    */
   chainNames: z
@@ -14,8 +14,8 @@ export const zkevmApiOptions = z.object({
     )
     .default({}),
   /**
-   * What a field that a pushed item does not have means. The public specification requires all seven: `reject` refuses the request,
-   * and names them. `keep` leaves those fields of the record as they are, for clients that cannot send null.
+   * What happens if a pushed item lacks one of the seven fields that the public specification requires. `reject` refuses the request and
+   * names the missing fields. `keep` does not change these fields of the record, for clients that cannot send null.
    * @takesEffect each request
    */
   missingKeys: z.enum(['reject', 'keep']).default('reject'),
@@ -24,8 +24,8 @@ export type ZkevmApiConfig = z.output<typeof zkevmApiOptions>;
 
 export const zkevmApiExtras = z.object({
   /**
-   * The base path of the zkEVM API: `v1` gives `/v1/chains/…`, of which it takes every path. Its reads need `exposeTokenRoutes`.
-   * Default: `false`, which turns it off.
+   * The base path of the zkEVM API: `v1` gives `/v1/chains/…`, and the module then owns every path below `/v1/chains`. Its reads need
+   * `exposeTokenRoutes`. Default: `false`, which turns it off.
    */
   zkevmApiPath: z.union([basePathSchema, z.literal(false)]).default(false),
 });

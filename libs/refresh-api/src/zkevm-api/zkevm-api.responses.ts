@@ -54,8 +54,10 @@ export const zkevmErrorSchema = z
               'The first five broken rules. `path`: a JSON Pointer into the body, or the name of a parameter.',
           }),
         }),
-        z.object({ token_ids: z.array(z.string()).meta({ description: 'The tokens that are meant.' }) }),
-        z.object({ metadata_ids: z.array(z.string()).meta({ description: 'The metadata ids that are meant.' }) }),
+        z.object({ token_ids: z.array(z.string()).meta({ description: 'The tokens that caused the error.' }) }),
+        z.object({
+          metadata_ids: z.array(z.string()).meta({ description: 'The metadata ids that caused the error.' }),
+        }),
         limitsSchema,
       ])
       .nullable(),
@@ -167,7 +169,7 @@ export const collectionSchema = z
       description: 'Always `unverified`: the service does not verify collections.',
     }),
     indexed_at: time.meta({ description: 'When the collection was registered.' }),
-    updated_at: time.meta({ description: 'When what its owner says of it last changed.' }),
+    updated_at: time.meta({ description: 'When the metadata of the collection itself last changed.' }),
     metadata_synced_at: time.nullable().meta({ description: 'When its owner last sent it.' }),
   })
   .meta({ id: 'ZkevmCollection' });
