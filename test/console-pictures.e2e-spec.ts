@@ -88,11 +88,16 @@ class Gallery {
 async function aTokenWith(imageUrl: string): Promise<{ project: TestProject; path: string }> {
   const project = await test.aProject({ tokens: ['1'] });
   await refreshOnce(test, project, ['1']);
-  await test.database.query('update nft_metadata.tokens set image_url = $1 where collection_id = $2', [
-    imageUrl,
-    project.collectionId,
-  ]);
+  await setPicture(project, imageUrl);
   return { project, path: `tokens/1/${project.collectionAddress}/1` };
+}
+
+function setPicture({ collectionId }: TestProject, imageUrl: string): Promise<unknown> {
+  return test.database.query(
+    `update nft_metadata.token_documents set image_url = $1
+     where id in (select id from nft_metadata.tokens where collection_id = $2)`,
+    [imageUrl, collectionId],
+  );
 }
 
 const urlOf = (path: string) => `http://${gallery.host}${path}`;
@@ -199,13 +204,14 @@ it('a partner gets no picture of another’s token, as of one that does not exis
 
 it('a session loads 60 pictures a minute, and four at once', async () => {
   gallery.pictures['/endless'] = { isEndless: true };
-  const { path } = await aTokenWith(urlOf('/endless'));
+  const { project, path } = await aTokenWith(urlOf('/endless'));
   const visitor = await new ConsoleVisitor(test.app).asOperator();
 
   const responses = await Promise.all(Array.from({ length: 5 }, () => visitor.get(`${path}/image`)));
-  expect(responses.map(({ status }) => status).toSorted()).toEqual([409, 409, 409, 409, 503]);
+  expect(responses.filter(({ status }) => status === 503)).toHaveLength(1);
+  expect(responses.filter(({ status }) => status === 409)).toHaveLength(4);
 
-  await test.database.query('update nft_metadata.tokens set image_url = $1', ['ftp://pictures.example/1.png']);
+  await setPicture(project, 'ftp://pictures.example/1.png');
   const statuses: number[] = [];
   for (let count = 0; count < 57; count += 1) statuses.push((await visitor.get(`${path}/image`)).status);
   expect(statuses.slice(0, 56)).toEqual(Array(56).fill(409));

@@ -35,6 +35,8 @@ import { TokenPictures } from './pictures/token-pictures.js';
 import { RefreshViews } from './refreshes/refresh-views.js';
 import { RefreshesController } from './refreshes/refreshes.controller.js';
 import { Responder } from './responder.js';
+import { RevealViews } from './reveals/reveal-views.js';
+import { RevealsController } from './reveals/reveals.controller.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchViews } from './search/search-views.js';
 import { OwnPage } from './session/own-page.js';
@@ -98,6 +100,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     HostViews,
     OverviewViews,
     RefreshViews,
+    RevealViews,
     TokenViews,
     SearchViews,
   ],
@@ -122,6 +125,7 @@ const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
   ['session', SessionController],
   ['refreshes', RefreshesController],
   ['tokens', TokensController],
+  ['reveals', RevealsController],
   ['collections', CollectionsController],
   ['validate', ValidationController],
   ['chain', ChainController],

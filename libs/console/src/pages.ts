@@ -5,7 +5,7 @@ import type { Session } from './wire/session.schema.js';
 type Page = Session['pages'][number];
 
 /** The pages that every deployment has. */
-const PAGES: readonly Page[] = ['overview', 'refreshes', 'tokens', 'validate', 'hosts', 'workers', 'limits'];
+const PAGES: readonly Page[] = ['overview', 'refreshes', 'tokens', 'validate', 'reveals', 'hosts', 'workers', 'limits'];
 
 /** Which pages this deployment has. */
 @Injectable()

@@ -7,6 +7,7 @@ export const PAGES = [
   'tokens',
   'failures',
   'validate',
+  'reveals',
   'hosts',
   'workers',
   'webhooks',
