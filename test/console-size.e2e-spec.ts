@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import manifest from '../package.json' with { type: 'json' };
 
 const CONSOLE = fileURLToPath(new URL('../dist/libs/console/', import.meta.url));
 const KB = 1000;
@@ -43,4 +44,20 @@ it('the web files of the console are at most 350 kB, and the package grows by at
 
   expect(sum(web.map(({ content }) => content.length))).toBeLessThanOrEqual(350 * KB);
   expect(sum(packed.map(({ content }) => gzipped(content)))).toBeLessThanOrEqual(400 * KB);
+});
+
+it('the console needs no package that the module does not need without it: its pages are built [K9]', () => {
+  const compiled = filesIn(join(CONSOLE, 'src/')).filter(({ name }) => name.endsWith('.js'));
+  const imported = compiled.flatMap(({ content }) =>
+    [...content.toString().matchAll(/(?:from|import) ['"]((?:@[\w-]+\/)?[\w-]+)(?:\/[^'"]*)?['"]/g)].map(
+      ([, name]) => name!,
+    ),
+  );
+  const installed = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+
+  expect(imported).toContain('zod');
+  expect([...new Set(imported)].filter((name) => !installed.includes(name))).toEqual([]);
+  expect(scripts.filter(({ content }) => /\b(?:from|import)\s*['"](?![./])/.test(content.toString()))).toEqual([]);
+  const ofPages = ['preact', '@tanstack/preact-query', 'wouter-preact', 'vite'];
+  expect(ofPages.filter((name) => installed.includes(name))).toEqual([]);
 });
