@@ -1,4 +1,5 @@
 import { Backfills, ChainWatcher } from '@app/chain-events';
+import { BoundedReads } from '@app/metadata-refresh';
 import { Anvil } from '@app/testing';
 import { CollectionProfiles } from '@app/token-store';
 import { LOOKS, startConsole, WIDTHS, type ConsoleTest } from '../support/console-browser.js';
@@ -245,4 +246,17 @@ describe('reveals', () => {
       expect(await page.findings(`reveal-publish-${size}-${theme}`)).toEqual([]);
     },
   );
+});
+
+it('while four other reads run, a page is told to try again, keeps its rows, and goes on by itself [K41]', async () => {
+  const list = await (await running.browser.anOperator()).open('refreshes');
+  await list.shows('Voyagers of Aeon');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const reads = Array.from({ length: 4 }, () => test.app.get(BoundedReads).run(() => promise));
+
+  await list.shows('Last heard', 20_000);
+  expect(await list.text('main')).toContain('Voyagers of Aeon');
+  resolve();
+  await Promise.all(reads);
+  await list.shows('Updated', 40_000);
 });
