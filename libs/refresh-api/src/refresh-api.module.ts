@@ -19,6 +19,7 @@ import {
   type RefreshApiExtras,
   type RefreshApiOptions,
 } from './refresh-api.options.js';
+import { RequestObserver } from './request-observer.js';
 import { UnknownPaths } from './unknown-paths.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RefreshApiOptions>({
@@ -53,6 +54,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     DialectRoutes,
     BodyLimits,
+    RequestObserver,
     BodyErrors,
     UnknownPaths,
   ],
@@ -60,6 +62,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   constructor(
     private readonly routes: DialectRoutes,
+    private readonly requests: RequestObserver,
     private readonly bodyErrors: BodyErrors,
     private readonly unknownPaths: UnknownPaths,
   ) {
@@ -73,6 +76,7 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
   /** Nest calls this before it registers routes, and only in an application with HTTP. */
   configure(): void {
     this.routes.locate(RefreshApiModule);
+    this.requests.beforeRoutes();
     this.bodyErrors.beforeRoutes();
   }
 
