@@ -1,14 +1,6 @@
 import { isSvg } from '../document/svg-text.js';
 
-export const PICTURE_TYPES = [
-  'image/png',
-  'image/jpeg',
-  'image/gif',
-  'image/webp',
-  'image/avif',
-  'image/svg+xml',
-] as const;
-export type PictureType = (typeof PICTURE_TYPES)[number];
+export type PictureType = 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp' | 'image/avif' | 'image/svg+xml';
 
 /** What the first bytes of a file say. */
 export interface PictureHeader {
