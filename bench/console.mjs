@@ -103,7 +103,8 @@ async function measurePages({ postgres, metadataHost, options, log }) {
     }
   }
   const { status } = await readRefresh(process, project, running);
-  if (status === 'completed') throw new Error('The refresh ended before all pages were measured: nothing ran beside the last ones.');
+  if (status === 'completed')
+    throw new Error('The refresh ended before all pages were measured: nothing ran beside the last ones.');
   await process.stop();
   await service.close();
   await database.drop();

@@ -118,6 +118,7 @@ describe('the page Validate', () => {
 
 describe('the page of chain watchers', () => {
   it('shows how far a chain is read, and the past mints of its collections', async () => {
+    await test.app.get(ChainWatcher).runOnce();
     const page = await (await running.browser.anOperator()).open('chain');
 
     await page.shows('at the head');
