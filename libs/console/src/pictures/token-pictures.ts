@@ -5,7 +5,7 @@ import type { Person } from '../person.js';
 import { PictureCache, type Picture } from './picture-cache.js';
 import { sentenceOf } from './picture-reasons.js';
 
-const MAX_AT_ONCE = 4;
+const MAX_CONCURRENCY = 4;
 const MAX_A_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
@@ -30,7 +30,7 @@ export class TokenPictures {
   async load(person: Person, wanted: WantedPicture): Promise<Picture> {
     const known = this.cache.find(wanted);
     if (known) return known;
-    if (this.loading >= MAX_AT_ONCE) {
+    if (this.loading >= MAX_CONCURRENCY) {
       throw new Refused(503, 'busy', 'Other pictures are being loaded: try again in a few seconds.');
     }
     this.countLoad(person.sessionKey);
