@@ -12,6 +12,7 @@ const PARTNER_PAGES: readonly Page[] = [
   'reveals',
   'hosts',
   'webhooks',
+  'projects',
   'limits',
 ];
 const OPERATOR_PAGES: readonly Page[] = [
