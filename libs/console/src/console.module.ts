@@ -36,6 +36,7 @@ import { RefreshesController } from './refreshes/refreshes.controller.js';
 import { Responder } from './responder.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchViews } from './search/search-views.js';
+import { ApiLink } from './session/api-link.js';
 import { OwnPage } from './session/own-page.js';
 import { People } from './session/people.js';
 import { PersonGuard } from './session/person.guard.js';
@@ -83,6 +84,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Pages,
     Responder,
     WebFiles,
+    ApiLink,
     OwnPage,
     People,
     PersonGuard,

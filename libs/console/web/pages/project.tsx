@@ -14,18 +14,10 @@ import { chainName, CollectionLabel, shortAddress } from '../parts/names.js';
 import { LoadedPage } from '../parts/states.js';
 import { Cell, Row, RowLink, Table } from '../parts/table.js';
 import { When } from '../parts/time.js';
+import { LIMIT_LABELS, LIMIT_NAMES } from '../text/limits.js';
 import { formatCount } from '../text/numbers.js';
 
 type Details = Project['project'];
-type LimitName = keyof Details['limits']['effective'];
-
-const LIMITS: Record<LimitName, string> = {
-  requestsPerSecond: 'Requests a second',
-  tokensPerRequest: 'Tokens in one list',
-  tokensPerSelection: 'Tokens in one selection',
-  tokensPerHour: 'Tokens an hour',
-};
-const LIMIT_NAMES = Object.keys(LIMITS) as LimitName[];
 
 export function ProjectPage({ id }: { id: string }) {
   const path = `projects/${encodeURIComponent(id)}`;
@@ -137,7 +129,7 @@ function LimitsCard({ project, path }: { project: Details; path: string }) {
       <dl class="kv">
         {LIMIT_NAMES.map((name) => (
           <div key={name}>
-            <dt>{LIMITS[name]}</dt>
+            <dt>{LIMIT_LABELS[name]}</dt>
             <dd>
               {formatCount(effective[name])}
               {own[name] === null && <span class="faint"> default</span>}
@@ -176,7 +168,7 @@ function LimitsDialog({ project, path, onClose }: { project: Details; path: stri
       <div ref={form} class="stack">
         {LIMIT_NAMES.map((name) => (
           <div key={name} class="field">
-            <label for={id + name}>{LIMITS[name]}</label>
+            <label for={id + name}>{LIMIT_LABELS[name]}</label>
             <input
               id={id + name}
               name={name}

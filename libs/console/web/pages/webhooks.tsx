@@ -1,4 +1,5 @@
 import type { Session, WebhookList } from '../../src/wire/index.js';
+import { MOUNT } from '../data/api.js';
 import { LIST_MS, useRead } from '../data/queries.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
@@ -27,9 +28,12 @@ export function WebhooksPage({ session }: { session: Session }) {
             <section class="card" aria-label="Webhooks">
               {rows.length === 0 ? (
                 <Empty icon="hook" title="No webhook is registered">
-                  <p>
-                    Projects register them with <span class="mono">POST /v1/webhooks</span>.
-                  </p>
+                  {session.api?.webhooks && (
+                    <p>
+                      Projects register them with{' '}
+                      <span class="mono">POST {new URL(`${session.api.path}/webhooks`, MOUNT).pathname}</span>.
+                    </p>
+                  )}
                 </Empty>
               ) : (
                 <Table
