@@ -35,6 +35,7 @@ export type {
   PushedStack,
   PushedToken,
   PushReceipt,
+  PushConditions,
   PushRequest,
   StackPushRequest,
 } from './push/push-request.js';
