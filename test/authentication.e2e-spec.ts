@@ -166,7 +166,7 @@ describe('wallet signatures that were used before', () => {
     expect(responses.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 401, 401, 401, 401]);
   });
 
-  it('a wallet signature that was used before still requests refreshes and reads, as the clients of the public contract do', async () => {
+  it('a wallet signature that was used before can still request and read refreshes, as clients of the public contract do', async () => {
     const headers = await freshHeaders();
     const refresh = () =>
       send('post', REFRESHES, headers, { collection_address: project.collectionAddress, token_ids: ['1'] });

@@ -184,7 +184,7 @@ describe('coalescing', () => {
     expect(takeFetches(test)).toEqual({});
   });
 
-  it('an event while its token is being fetched is one more fetch after it [N9]', async () => {
+  it('an event of a token that is being fetched causes one more fetch afterwards [N9]', async () => {
     const project = await watched({ tokens: ['1'] });
     test.metadataApi.script(
       '1',
@@ -287,7 +287,7 @@ describe('what follows the collections', () => {
     expect(takeFetches(test)).toEqual({});
   });
 
-  it('a collection whose events are switched off is not asked for, and what was waiting is dropped', async () => {
+  it('the events of a collection are no longer read when they are switched off, and waiting tokens are dropped', async () => {
     const project = await watched({ tokens: ['1'] });
     await MetadataUpdate(1);
     await test.app.get(ChainWatcher).runOnce();

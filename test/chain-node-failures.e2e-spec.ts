@@ -133,7 +133,7 @@ it('a node that asks to wait is not called before [N5]', async () => {
   expect(times[1]! - times[0]!).toBeGreaterThan(2900);
 });
 
-it('while the first of two nodes fails, the second one is read and nothing is late [N5]', async () => {
+it('while the first of two nodes fails, the second one is read without a delay [N5]', async () => {
   const node = await startWatching(2);
   node.misbehaveAlways(ofAnotherChain);
   await update(1);
@@ -163,7 +163,7 @@ const withHead = (number: number) =>
     result: { ...(block as object), number: hex(number), hash: toBeHex(number, 32) },
   }));
 
-it('a newest block that a node makes up moves nothing, whether it is far ahead or has no logs [N5]', async () => {
+it('a newest block that a node makes up does not move the cursor, whether it is far ahead or has no logs [N5]', async () => {
   const node = await startWatching();
   const before = await cursor();
 
@@ -179,7 +179,7 @@ it('a newest block that a node makes up moves nothing, whether it is far ahead o
   expect(takeFetches(test)).toEqual({ 1: 1 });
 });
 
-it('a chain that has begun again, as all nodes say for ten minutes, is read from its newest block, and all tokens are refreshed [N5]', async () => {
+it('if all nodes are behind for ten minutes, the chain is read from their newest block, and all tokens are refreshed [N5]', async () => {
   const node = await startWatching(1, { overlapBlocks: 5 });
   await anvil.mine(20);
   await poll();
@@ -237,7 +237,7 @@ it.each([
   },
 );
 
-it('an empty list near the head is not the truth: the events are read with the next block [N5]', async () => {
+it('an empty list of logs near the head is not trusted: the events are read with the next block [N5]', async () => {
   const node = await startWatching();
   await update(1);
   node.misbehaveAlways(onEach('eth_getLogs', () => ({ result: [] })));
@@ -289,7 +289,7 @@ it.each<[string, (log: Record<string, unknown>) => object]>([
   expect(takeFetches(test)).toEqual({});
 });
 
-it('the same log several times, and logs in any order, are one event each', async () => {
+it('a log that is read several times, or out of order, is one event', async () => {
   const node = await startWatching();
   await update(1);
   await update(2);

@@ -264,7 +264,7 @@ describe('hostile contracts and documents', () => {
     return project;
   }
 
-  it('what a contract returns wrongly, or not at all, is left out, and the rest is read', async () => {
+  it('functions of a contract that return nothing usable are left out, and the others are read', async () => {
     const project = await aScriptedCollection({
       name: [End.endless],
       symbol: [End.returns, text('  \u0000S\u0000 ')],
@@ -470,7 +470,7 @@ describe('changes', () => {
     });
   });
 
-  it('what the owner pushed stays if the collection says so, and else the later one counts', async () => {
+  it('pushed metadata stays if the policy of the collection says so; otherwise the later one counts', async () => {
     const pushed = {
       name: 'Pushed',
       symbol: null,

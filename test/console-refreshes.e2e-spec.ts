@@ -138,7 +138,7 @@ describe('a refresh', () => {
     expect(shown.rows.map(({ tokenId }) => tokenId)).toEqual(['3', '4', '5', '6', '9']);
   });
 
-  it('its tokens are pages in the order of their ids, with name, hash, change and last response', async () => {
+  it('the tokens of a collection are pages in the order of their ids, with name, hash, change and last response', async () => {
     const project = await test.aProject({ tokens: [...ids(1, 60), MAX_TOKEN_ID] });
     const refreshId = await refreshOnce(test, project, [...ids(1, 60), MAX_TOKEN_ID]);
 
@@ -202,7 +202,7 @@ describe('a refresh', () => {
     ).toEqual(['2']);
   });
 
-  it('its counts add up in every read while workers write [K24]', async () => {
+  it('the counts of a refresh add up in every read while workers write [K24]', async () => {
     const tokens = ids(1, 400);
     const project = await test.aProject({ tokens });
     for (const id of ids(1, 40)) test.metadataApi.respond(id, 404, '');
@@ -223,7 +223,7 @@ describe('a refresh', () => {
     expect(await readDetails(operator, refreshId)).toMatchObject({ succeeded: 360, failed: 40, pending: 0 });
   });
 
-  it('who has it already gets 304, until something has changed', async () => {
+  it('a client that has the response already gets 304, until something has changed', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const refreshId = await requestRefresh(test.app, project, ['1']);
     const endpoint = `refreshes/${refreshId}`;
@@ -293,7 +293,7 @@ describe('the list of refreshes', () => {
     await test.worker.runOnce();
   });
 
-  it('a partner without a refresh is told one of its collections', async () => {
+  it('a partner without a refresh is shown one of its collections', async () => {
     const project = await test.aProject({ tokens: ['1'] });
 
     expect(await listOf(await aPartner(project))).toMatchObject({
@@ -424,7 +424,7 @@ it('a partner gets the same for another’s refresh as for one that does not exi
   }
 });
 
-it('where nobody may act, no action is offered, and each is refused and logged [K22] [K23]', async () => {
+it('with mayAct: false, no action is offered, and each one is refused and logged [K22] [K23]', async () => {
   const readOnly = await startApp(
     {},
     {

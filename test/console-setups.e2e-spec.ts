@@ -66,7 +66,7 @@ function filesOf(html: string, address: string): string[] {
 }
 
 describe.each(ADAPTERS)('on %s', (_, load) => {
-  it('one line in an application gives it a page at /console/ [K1] [K2] [K5]', async () => {
+  it('one line in an application adds the console at /console/ [K1] [K2] [K5]', async () => {
     app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
 
     for (const path of [

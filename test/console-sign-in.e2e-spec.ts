@@ -65,7 +65,7 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
     await visitor.post('session', operator()).expect(200);
   });
 
-  it('who is not signed in gets 401 from every endpoint, and nothing of the data', async () => {
+  it('a caller who is not signed in gets 401 from every endpoint, and no data', async () => {
     app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
     const visitor = new ConsoleVisitor(app);
 
@@ -314,7 +314,7 @@ describe('the wallet of a project’s owner', () => {
     await other.close();
   });
 
-  it('what is no address gets no text', async () => {
+  it('a text that is not an address gets no challenge to sign', async () => {
     const { visitor } = await aSigner();
 
     await visitor.post('session/challenge', { address: '0x12' }).expect(400);

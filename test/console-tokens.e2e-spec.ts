@@ -32,7 +32,7 @@ const readToken = async (visitor: ConsoleVisitor, project: TestProject, tokenId:
   (await visitor.read(pathOf(project, tokenId), tokenSchema)).token;
 
 describe('a token', () => {
-  it('its page has the record, how many tokens share a trait, what is unusual, and the document to the last digit [K33]', async () => {
+  it('the page of a token has the record, how many tokens share a trait, what is unusual, and the document to the last digit [K33]', async () => {
     const project = await test.aProject({ tokens: ['1', '2', MAX_TOKEN_ID] });
     const document =
       '{"name":"Max","image":"images/1.png","supply":12345678901234567890.10,"attributes":[{"trait_type":"Level","value":3}]}';
@@ -132,7 +132,7 @@ describe('a token', () => {
     ]);
   });
 
-  it('its attempts are a time line, newest first, with the refresh of each [K32]', async () => {
+  it('the attempts at a token are a time line, newest first, with the refresh of each [K32]', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const first = await refreshOnce(test, project, ['1']);
     test.metadataApi.respond('1', 404, '');
@@ -185,7 +185,7 @@ describe('a token', () => {
     expect(groups).toHaveLength(61);
   });
 
-  it('its versions are listed, and any two are compared with their documents', async () => {
+  it('the versions of a token are listed, and any two are compared with their documents', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     for (const level of [1, 2, 3]) {
       test.metadataApi.respond('1', 200, { name: 'Hero', attributes: [{ trait_type: 'Level', value: level }] });
@@ -257,7 +257,7 @@ describe('the search field', () => {
   const find = async (visitor: ConsoleVisitor, text: string) =>
     (await visitor.read(`search?q=${encodeURIComponent(text)}`, searchSchema)).hits;
 
-  it('it finds refreshes, tokens, collections, hosts, projects and webhooks by their names', async () => {
+  it('the search of the console finds refreshes, tokens, collections, hosts, projects and webhooks by their names', async () => {
     const project = await test.aProject({ tokens: ['88001'] });
     const refreshId = await refreshOnce(test, project, ['88001']);
     const { id: webhookId } = await test.app

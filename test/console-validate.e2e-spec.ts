@@ -181,7 +181,7 @@ it('a validation is refused with a reason: too many tokens, a used-up hour, push
   ]);
 });
 
-it('who may change nothing has no page to validate, and gets 403 [K22]', async () => {
+it('a person who may change nothing has no page for validations, and gets 403 [K22]', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const host = await startConsoleHost(test.database, test.metadataApi, { mayAct: false });
   try {

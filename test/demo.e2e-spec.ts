@@ -1,29 +1,21 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { reapOnExit } from '@app/testing';
+import type { RefreshDetails, Session, SignIn } from '../libs/console/src/wire/index.js';
+import { OWN_PAGE } from './support/console.js';
+import { consoleOf, startDemo, untilShown, type Demo } from './support/demo.js';
 
-const DEMO = fileURLToPath(new URL('../dist/src/demo/main.js', import.meta.url));
-
-/** A demonstration that has been started. */
-interface Demo {
-  process: ChildProcess;
-  /** Standard output and standard error so far. */
-  out(): string;
-  status: Promise<number | null>;
+/** Opens the page of the refresh that the demonstration names, and signs in as its output says. */
+async function visitConsole({ url, refreshId }: ReturnType<typeof consoleOf>, credentials: SignIn) {
+  const page = await fetch(`${url}refreshes/${refreshId}`);
+  const signIn = await fetch(`${url}api/session`, {
+    method: 'POST',
+    headers: { ...OWN_PAGE },
+    body: JSON.stringify(credentials),
+  });
+  const cookie = signIn.headers.get('set-cookie')?.split(';', 1)[0] ?? '';
+  const read = await fetch(`${url}api/refreshes/${refreshId}`, { headers: { cookie } });
+  const { refresh } = (await read.json()) as RefreshDetails;
+  const { pages } = (await signIn.json()) as Session;
+  return { page: page.status, signedIn: signIn.status, state: refresh.state, failed: refresh.failed, pages };
 }
-
-function startDemo(...args: string[]): Demo {
-  const child = reapOnExit(spawn(process.execPath, [DEMO, ...args], { env: { PATH: process.env['PATH'] } }));
-  let out = '';
-  child.stdout.on('data', (chunk) => (out += String(chunk)));
-  child.stderr.on('data', (chunk) => (out += String(chunk)));
-  const status = once(child, 'close').then(([code]) => code as number | null);
-  return { process: child, out: () => out, status };
-}
-
-const untilShown = (demo: Demo, text: string) =>
-  vi.waitUntil(() => demo.out().includes(text) || demo.process.exitCode !== null, { timeout: 100_000 });
 
 // Both wait most of the time for hosts that hang, so they run together. The second one starts when the first one has its port.
 let ending: Demo;
@@ -59,15 +51,25 @@ it('the demonstration prints its help and ends with --help', async () => {
   expect(status).toBe(0);
 });
 
-it('the demonstration stays up without --once, says where the documentation of the API is, and serves it there', async () => {
+it('the demonstration stays up without --once, and says where the documentation of the API and the console are and how to sign in', async () => {
   await untilShown(staying, 'Read and try its API');
 
   const url = /Read and try its API at (\S+\/docs)/.exec(staying.out())?.[1];
   const page = url && (await (await fetch(url)).text());
+  const inConsole = consoleOf(staying);
+  const { secret, apiKey } = inConsole;
+  const visits = await Promise.all([
+    visitConsole(inConsole, { kind: 'operator_secret', secret }),
+    visitConsole(inConsole, { kind: 'api_key', apiKey }),
+  ]);
   staying.process.kill('SIGINT');
   const status = await staying.status;
 
   expect(staying.out()).toContain('/docs');
   expect(page).toContain('<title>NFT metadata refresh</title>');
+  expect(visits).toEqual([
+    { page: 200, signedIn: 200, state: 'completed', failed: 12, pages: expect.arrayContaining(['chain', 'validate']) },
+    { page: 200, signedIn: 200, state: 'completed', failed: 12, pages: expect.arrayContaining(['limits', 'validate']) },
+  ]);
   expect(status).toBe(130);
 }, 120_000);

@@ -54,6 +54,7 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
     '/v1/reveals',
     '/v1/reveals/{reveal_id}',
     '/v1/reveals/{reveal_id}/publish',
+    '/v1/reveals/{reveal_id}/revert',
     '/v1/reveals/{reveal_id}/cancel',
     '/v1/limits',
     '/v1/collections/{collection_address}/metadata',

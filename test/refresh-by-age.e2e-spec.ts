@@ -52,7 +52,7 @@ it('1,000 tokens that are refreshed every hour are fetched evenly over it, each 
   expect(Math.max(...counts)).toBeLessThanOrEqual(1.2 * (1000 / 6));
 });
 
-it('a token that changes with every fetch is asked twice as often, and one that never changes ever less often [N14]', async () => {
+it('a token that changes with every fetch is refreshed twice as often, and one that never changes less and less often [N14]', async () => {
   const project = await refreshedEvery(HOUR, ['1', '2']);
   let version = 0;
   test.metadataApi.script('1', { status: 200, body: () => ({ name: `Version ${(version += 1)}` }) });

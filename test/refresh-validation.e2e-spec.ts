@@ -339,7 +339,7 @@ describe('what a validation says of a token', () => {
     expect(verdicts).toMatchObject({ superseded: 1, failed: 1 });
   });
 
-  it('a token whose contract returns the document has it, and one that the contract does not know would fail', async () => {
+  it('a validation reads the document that a contract returns, and fails for a token that the contract does not know', async () => {
     const anvil = await Anvil.start();
     const cards = await anvil.deploy('Cards');
     const chain = await startApp(

@@ -1,28 +1,32 @@
 import { EventDelivery, Webhooks } from '@app/metadata-events';
 import { MetadataRefreshService, RefreshWorker } from '@app/metadata-refresh';
 import { TraitRecount } from '@app/token-store';
-import { Client } from 'pg';
 import { control } from './support/refresh-control.js';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import {
   aProjectWithEggs,
+  blockPublication,
   countStagedDocuments,
   createReveal,
   dragon,
   egg,
   eventsOf,
+  expectExactCounts,
+  namesOf,
   postReveal,
   publishReveal,
   readReveal,
+  recordOf,
   respondWith,
   revealRequest,
   stageReveal,
+  tokenPath,
+  traitsOf,
   untilReveal,
   whatReadersSee,
-  type RevealProject,
 } from './support/reveals.js';
-import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { startApp, type TestApp } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 import { WebhookReceiver } from './support/webhook-receiver.js';
 
@@ -39,53 +43,13 @@ afterAll(async () => {
 afterEach(async () => {
   test.metadataApi.releaseHeld();
   test.metadataApi.forgetScripts();
-  // V9: whatever a test does, counts are exact afterwards.
-  const { corrected, searchRowsRepaired } = await test.app.get(TraitRecount).recount();
-  if (corrected + searchRowsRepaired > 0)
-    throw new Error(`${corrected} counts and ${searchRowsRepaired} search rows were wrong`);
+  await expectExactCounts(test);
 });
-
-const tokenPath = ({ collectionAddress }: TestProject, tokenId: string, rest = '') =>
-  `/v1/collections/${collectionAddress}/tokens/${tokenId}${rest}`;
-
-async function recordOf(project: TestProject, tokenId = '1'): Promise<Record<string, unknown>> {
-  const { body } = await http(test.app).get(tokenPath(project, tokenId)).expect(200);
-  return body as Record<string, unknown>;
-}
-
-async function traitsOf({ collectionAddress }: TestProject): Promise<object> {
-  const { body } = await http(test.app).get(`/v1/collections/${collectionAddress}/traits`).expect(200);
-  return (body as { traits: object }).traits;
-}
-
-const namesOf = async (project: RevealProject) =>
-  Promise.all(project.tokenIds.map(async (id) => (await recordOf(project, id))['name']));
 
 /** The time of the database in a number of seconds. */
 async function inSeconds(seconds: number): Promise<string> {
   const [row] = await test.database.query<{ time: Date }>(`select now() + $1 * interval '1 second' as time`, [seconds]);
   return row!.time.toISOString();
-}
-
-/** Blocks publications of the collection while they write, until `release`. */
-async function blockPublication({ collectionId }: TestProject) {
-  const client = new Client({ connectionString: test.database.url });
-  await client.connect();
-  await client.query('begin');
-  await client.query('select from nft_metadata.collection_traits where collection_id = $1 for update', [collectionId]);
-  return {
-    reached: () =>
-      vi.waitUntil(
-        async () => {
-          const [row] = await test.database.query<{ waiting: number }>(
-            `select count(*)::int as waiting from pg_locks where locktype in ('transactionid', 'tuple') and not granted`,
-          );
-          return row!.waiting > 0;
-        },
-        { timeout: 10_000, interval: 20 },
-      ),
-    release: () => client.end(),
-  };
 }
 
 describe('publishing a reveal', () => {
@@ -110,8 +74,8 @@ describe('publishing a reveal', () => {
       outcome: { updated: 4, unchanged: 0, superseded: 0, missing: 0 },
       ended_at: expect.any(String) as string,
     });
-    expect(await namesOf(project)).toEqual(['Dragon 1', 'Dragon 2', 'Dragon 3', 'Dragon 4']);
-    expect(await recordOf(project)).toMatchObject({
+    expect(await namesOf(test, project)).toEqual(['Dragon 1', 'Dragon 2', 'Dragon 3', 'Dragon 4']);
+    expect(await recordOf(test, project)).toMatchObject({
       metadata_version: 2,
       metadata_status: 'ok',
       metadata_url: `${test.metadataApi.url}/${project.collectionAddress}/1`,
@@ -131,7 +95,7 @@ describe('publishing a reveal', () => {
         { version: 1, trigger: 'api' },
       ],
     });
-    expect(await traitsOf(project)).toEqual([
+    expect(await traitsOf(test, project)).toEqual([
       {
         trait_type: 'Rarity',
         value_count: 2,
@@ -234,8 +198,12 @@ describe('publishing a reveal', () => {
       '99 of its 100 tokens are staged and 1 have failed',
     );
     expect(unchanged).toEqual(before);
-    expect(await recordOf(project, '50')).toMatchObject({ name: 'Egg 50', metadata_version: 1, metadata_status: 'ok' });
-    expect(await recordOf(project, '51')).toMatchObject({ name: 'Dragon 51' });
+    expect(await recordOf(test, project, '50')).toMatchObject({
+      name: 'Egg 50',
+      metadata_version: 1,
+      metadata_status: 'ok',
+    });
+    expect(await recordOf(test, project, '51')).toMatchObject({ name: 'Dragon 51' });
     expect(await readReveal(test, project, reveal)).toMatchObject({ min_succeeded: 0.99, outcome: { updated: 99 } });
   });
 
@@ -263,7 +231,7 @@ describe('publishing a reveal', () => {
 
     expect([...first, again].map(({ status }) => status)).toEqual([202, 202, 202, 202]);
     expect(cancelled).toMatchObject({ status: 409, body: { code: 'reveal_ended' } });
-    expect(await recordOf(project)).toMatchObject({ metadata_version: 2 });
+    expect(await recordOf(test, project)).toMatchObject({ metadata_version: 2 });
     const events = await eventsOf(test, project);
     expect(events.filter(({ type }) => type === 'reveal.published')).toHaveLength(1);
   });
@@ -276,7 +244,7 @@ describe('publishing a reveal', () => {
     const { body } = await revealRequest(test, project, 'post', `${reveal.revealId}/publish`).expect(409);
 
     expect(body).toMatchObject({ code: 'reveal_ended' });
-    expect(await recordOf(project)).toMatchObject({ name: 'Egg 1' });
+    expect(await recordOf(test, project)).toMatchObject({ name: 'Egg 1' });
   });
 
   it('a token that was fetched between staging and publication keeps what was fetched later [V5]', async () => {
@@ -288,7 +256,7 @@ describe('publishing a reveal', () => {
     const { outcome } = await publishReveal(test, project, reveal);
 
     expect(outcome).toEqual({ updated: 2, unchanged: 0, superseded: 1, missing: 0 });
-    expect(await namesOf(project)).toEqual(['Dragon 1', 'Newer 2', 'Dragon 3']);
+    expect(await namesOf(test, project)).toEqual(['Dragon 1', 'Newer 2', 'Dragon 3']);
   });
 
   it('a failure between staging and publication does not keep the staged document from being shown [V5]', async () => {
@@ -299,7 +267,11 @@ describe('publishing a reveal', () => {
 
     await publishReveal(test, project, reveal);
 
-    expect(await recordOf(project)).toMatchObject({ name: 'Dragon 1', metadata_status: 'ok', last_error_code: null });
+    expect(await recordOf(test, project)).toMatchObject({
+      name: 'Dragon 1',
+      metadata_status: 'ok',
+      last_error_code: null,
+    });
   });
 
   it('a version that was restored and a document that was pushed after staging stay, and so does their hold', async () => {
@@ -320,8 +292,8 @@ describe('publishing a reveal', () => {
     const { outcome } = await publishReveal(test, project, reveal);
 
     expect(outcome).toMatchObject({ updated: 1, superseded: 2 });
-    expect(await namesOf(project)).toEqual(['Egg 1', 'Pushed', 'Dragon 3']);
-    expect(await recordOf(project)).toMatchObject({ held_until: 'forever' });
+    expect(await namesOf(test, project)).toEqual(['Egg 1', 'Pushed', 'Dragon 3']);
+    expect(await recordOf(test, project)).toMatchObject({ held_until: 'forever' });
   });
 
   it('a publication ends the hold of a record that was held before it was staged', async () => {
@@ -334,7 +306,7 @@ describe('publishing a reveal', () => {
 
     await publishReveal(test, project, await stageReveal(test, project));
 
-    expect(await recordOf(project)).toMatchObject({ name: 'Dragon 1', held_until: null });
+    expect(await recordOf(test, project)).toMatchObject({ name: 'Dragon 1', held_until: null });
   });
 
   it('staged documents that the records have already change nothing and cause no event', async () => {
@@ -348,7 +320,7 @@ describe('publishing a reveal', () => {
     const { outcome } = await publishReveal(test, project, second);
 
     expect(outcome).toEqual({ updated: 0, unchanged: 2, superseded: 0, missing: 0 });
-    expect(await recordOf(project)).toMatchObject({ metadata_version: 2 });
+    expect(await recordOf(test, project)).toMatchObject({ metadata_version: 2 });
     const events = (await eventsOf(test, project)).slice(before).map(({ type }) => type);
     expect(events).toEqual(['token.metadata.changed', 'reveal.published', 'refresh.completed', 'reveal.published']);
   });
@@ -364,7 +336,7 @@ describe('publishing a reveal', () => {
     const { outcome } = await publishReveal(test, project, reveal);
 
     expect(outcome).toEqual({ updated: 1, unchanged: 0, superseded: 0, missing: 1 });
-    expect(await recordOf(project, '2')).toMatchObject({ name: 'Dragon 2' });
+    expect(await recordOf(test, project, '2')).toMatchObject({ name: 'Dragon 2' });
   });
 
   it('after a publication, the validators of the staged documents are sent, and "not modified" confirms them', async () => {
@@ -384,7 +356,11 @@ describe('publishing a reveal', () => {
 
     await publishReveal(test, project, await stageReveal(test, project));
 
-    expect(await recordOf(project)).toMatchObject({ name: 'Dragon 1', metadata_version: 1, metadata_status: 'ok' });
+    expect(await recordOf(test, project)).toMatchObject({
+      name: 'Dragon 1',
+      metadata_version: 1,
+      metadata_status: 'ok',
+    });
   });
 });
 
@@ -440,7 +416,7 @@ describe('publishing by itself', () => {
     expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'published', outcome: { updated: 3 } });
   });
 
-  it('a reveal that is not staged at its time is blocked, and published as soon as it is [V4]', async () => {
+  it('a reveal that is not staged at its publication time is blocked, and is published as soon as it is staged [V4]', async () => {
     const project = await aProjectWithEggs(test, 2);
     test.metadataApi.script(
       '2',
@@ -490,7 +466,7 @@ describe('beside a publication', () => {
   it('tokens of a collection that is being published are not claimed, results of those in flight are not written, and others go on', async () => {
     const [project, other] = [await aProjectWithEggs(test, 4), await aProjectWithEggs(test, 2)];
     const reveal = await stageReveal(test, project);
-    const block = await blockPublication(project);
+    const block = await blockPublication(test, project);
     test.metadataApi.hold();
     const refreshId = await requestRefresh(test.app, project, ['1', '2']);
     const worker = await test.anotherWorker();
@@ -510,16 +486,16 @@ describe('beside a publication', () => {
     const hits = test.metadataApi.trafficOf(`/${project.collectionAddress}`).hits;
     await worker.runOnce();
     const hitsLater = test.metadataApi.trafficOf(`/${project.collectionAddress}`).hits;
-    const namesBefore = await namesOf(project);
+    const namesBefore = await namesOf(test, project);
     await block.release();
     await untilReveal(test, project, reveal, 'published');
     await test.worker.runOnce();
 
     expect(during).toMatchObject({ status: 'queued', summary: { pending: 2 } });
     expect(hitsLater).toBe(hits);
-    expect(await recordOf(other)).toMatchObject({ name: 'Dragon 1' });
+    expect(await recordOf(test, other)).toMatchObject({ name: 'Dragon 1' });
     expect(namesBefore).toEqual(['Egg 1', 'Egg 2', 'Egg 3', 'Egg 4']);
-    expect(await namesOf(project)).toEqual(['Dragon 1', 'Dragon 2', 'Dragon 3', 'Dragon 4']);
+    expect(await namesOf(test, project)).toEqual(['Dragon 1', 'Dragon 2', 'Dragon 3', 'Dragon 4']);
     expect(await readRefresh(test.app, project, refreshId)).toMatchObject({
       status: 'completed',
       summary: { succeeded: 2, failed: 0 },
@@ -529,7 +505,7 @@ describe('beside a publication', () => {
   it('a push and a restore wait for a publication, and come after it', async () => {
     const project = await aProjectWithEggs(test, 3);
     const reveal = await stageReveal(test, project);
-    const block = await blockPublication(project);
+    const block = await blockPublication(test, project);
     await revealRequest(test, project, 'post', `${reveal.revealId}/publish`).expect(202);
     await block.reached();
     const done: string[] = [];
@@ -559,7 +535,7 @@ describe('beside a publication', () => {
     await Promise.all([pushing, restoring]);
 
     expect(during).toEqual([]);
-    expect(await namesOf(project)).toEqual(['Pushed', 'Egg 2', 'Dragon 3']);
+    expect(await namesOf(test, project)).toEqual(['Pushed', 'Egg 2', 'Dragon 3']);
     expect(await readReveal(test, project, reveal)).toMatchObject({ outcome: { updated: 3, superseded: 0 } });
   });
 
@@ -587,13 +563,13 @@ describe('beside a publication', () => {
 
     expect(blocked).toMatchObject({ blocked: { reason: 'failed' } });
     expect(after).toEqual(before);
-    expect(await namesOf(project)).toEqual(['Dragon 1', 'Dragon 2']);
+    expect(await namesOf(test, project)).toEqual(['Dragon 1', 'Dragon 2']);
   });
 
   it('a reveal that is created while another one of the collection is being published is refused', async () => {
     const project = await aProjectWithEggs(test, 2);
     const reveal = await stageReveal(test, project);
-    const block = await blockPublication(project);
+    const block = await blockPublication(test, project);
     await revealRequest(test, project, 'post', `${reveal.revealId}/publish`).expect(202);
     await block.reached();
 
@@ -618,7 +594,7 @@ describe('beside a publication', () => {
     const { body } = await control(test.app, project, reveal.refreshId, 'retry').expect(202);
     await test.worker.runOnce();
 
-    expect(await namesOf(project)).toEqual(['Dragon 1', 'Dragon 2']);
+    expect(await namesOf(test, project)).toEqual(['Dragon 1', 'Dragon 2']);
     expect(await readRefresh(test.app, project, (body as { refresh_id: string }).refresh_id)).toMatchObject({
       verdicts: { updated: 1, staged: 0 },
     });
@@ -631,7 +607,7 @@ describe('beside a publication', () => {
 
     await publishReveal(test, project, await stageReveal(test, project));
 
-    expect(await namesOf(project)).toEqual(['Egg 1', 'Egg 2']);
-    expect(await recordOf(project)).toMatchObject({ metadata_version: 3 });
+    expect(await namesOf(test, project)).toEqual(['Egg 1', 'Egg 2']);
+    expect(await recordOf(test, project)).toMatchObject({ metadata_version: 3 });
   });
 });

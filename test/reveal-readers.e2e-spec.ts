@@ -1,6 +1,17 @@
 import { TokenStore } from '@app/token-store';
 import { http } from './support/project-api.js';
-import { dragon, egg, publishReveal, respondWith, stageReveal } from './support/reveals.js';
+import {
+  dragon,
+  egg,
+  expectExactCounts,
+  publishReveal,
+  readReveal,
+  respondWith,
+  revealRequest,
+  stageReveal,
+  untilReveal,
+  type RevealIds,
+} from './support/reveals.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ids } from './support/token-ids.js';
 
@@ -8,6 +19,9 @@ const TOKENS = 10_000;
 const LIMITS = { tokensPerHour: 10 * TOKENS, tokensPerRequest: TOKENS };
 /** What each reader sees before and after the publication, at the least. */
 const READS = 20;
+
+// Readers that poll at full speed leave little of a busy machine to the worker.
+vi.setConfig({ testTimeout: 180_000 });
 
 let test: TestApp;
 beforeAll(async () => {
@@ -56,13 +70,21 @@ const readers: Record<string, (project: TestProject) => Promise<Seen>> = {
   },
 };
 
-it('10,000 tokens change at the same moment for readers of pages, filters, traits and records [V1]', async () => {
-  const tokenIds = ids(TOKENS);
-  const project = await test.aProject({ tokens: tokenIds, limits: LIMITS });
-  respondWith(test, egg, tokenIds);
-  await publishReveal(test, project, await stageReveal(test, project));
-  respondWith(test, dragon, tokenIds);
-  const reads: { name: string; startedAt: number; endedAt: number; saw: Seen }[] = [];
+let project: TestProject;
+let reveal: RevealIds;
+const count = (reads: readonly Read[], name: string, saw: Seen) =>
+  reads.filter((read) => read.name === name && read.saw === saw).length;
+
+interface Read {
+  name: string;
+  startedAt: number;
+  endedAt: number;
+  saw: Seen;
+}
+
+/** Reads all the time while the collection changes. Each reader sees all of the one state, then all of the other. */
+async function expectOneMoment(from: Seen, to: Seen, { prepare, change }: Record<'prepare' | 'change', () => unknown>) {
+  const reads: Read[] = [];
   let isOver = false;
   const readAll = async (name: string) => {
     while (!isOver) {
@@ -72,20 +94,48 @@ it('10,000 tokens change at the same moment for readers of pages, filters, trait
     }
   };
   const names = Object.keys(readers);
-  const count = (name: string, saw: Seen) => reads.filter((read) => read.name === name && read.saw === saw).length;
   const untilAllSaw = (saw: Seen) =>
-    vi.waitUntil(() => names.every((name) => count(name, saw) >= READS), { timeout: 60_000 });
+    vi.waitUntil(() => names.every((name) => count(reads, name, saw) >= READS), { timeout: 60_000 });
 
   const reading = Promise.all(names.map(readAll));
-  const reveal = await stageReveal(test, project);
-  await untilAllSaw('old');
-  expect(reads.filter(({ saw }) => saw !== 'old')).toEqual([]); // no trace of what is staged
-  await publishReveal(test, project, reveal);
-  await untilAllSaw('new');
-  isOver = true;
-  await reading;
+  try {
+    await prepare();
+    await untilAllSaw(from);
+    expect(reads.filter(({ saw }) => saw !== from)).toEqual([]); // no trace of what is coming
+    await change();
+    await untilAllSaw(to);
+  } finally {
+    isOver = true;
+    await reading;
+  }
 
   expect(reads.filter(({ saw }) => saw === 'mixture')).toEqual([]);
-  const published = Math.min(...reads.filter(({ saw }) => saw === 'new').map(({ endedAt }) => endedAt));
-  expect(reads.filter(({ saw, startedAt }) => saw === 'old' && startedAt > published)).toEqual([]);
+  const changed = Math.min(...reads.filter(({ saw }) => saw === to).map(({ endedAt }) => endedAt));
+  expect(reads.filter(({ saw, startedAt }) => saw === from && startedAt > changed)).toEqual([]);
+}
+
+it('10,000 tokens change at the same moment for readers of pages, filters, traits and records [V1]', async () => {
+  const tokenIds = ids(TOKENS);
+  project = await test.aProject({ tokens: tokenIds, limits: LIMITS });
+  respondWith(test, egg, tokenIds);
+  await publishReveal(test, project, await stageReveal(test, project));
+  respondWith(test, dragon, tokenIds);
+
+  await expectOneMoment('old', 'new', {
+    prepare: async () => (reveal = await stageReveal(test, project)),
+    change: () => publishReveal(test, project, reveal),
+  });
+});
+
+it('10,000 tokens of a published reveal change back at the same moment [V8]', async () => {
+  await expectOneMoment('new', 'old', {
+    prepare: () => test.worker.runOnce(),
+    change: async () => {
+      await revealRequest(test, project, 'post', `${reveal.revealId}/revert`).expect(202);
+      await untilReveal(test, project, reveal, 'reverted');
+    },
+  });
+
+  expect(await readReveal(test, project, reveal)).toMatchObject({ reverted: { restored: TOKENS } });
+  await expectExactCounts(test);
 });

@@ -266,7 +266,7 @@ describe('creating a reveal', () => {
     expect(list.body).toMatchObject({ code: 'selection_too_large' });
   });
 
-  it('the same idempotency key makes one reveal, and answers with its ids again', async () => {
+  it('a repeated idempotency key makes one reveal, and both responses have its ids', async () => {
     const project = await aProjectWithEggs(test, 1);
     const post = () => postReveal(test, project).set('idempotency-key', 'reveal-1').expect(202);
 

@@ -208,7 +208,7 @@ describe('the history of a token over HTTP', () => {
     expect(same).toMatchObject({ changed_fields: [], traits_added: [], patch: [] });
   });
 
-  it('says what is wrong with a version: unknown tokens, unknown versions, and documents that are not kept', async () => {
+  it('the command line says what is wrong with a version: unknown tokens, unknown versions, and documents that are not kept', async () => {
     const project = await test.aProject({ tokens: ['13', '14'] });
     await serveInTurn(project, '13', [lamp('Oil'), lamp('Gas'), lamp('Wick')]);
     await test.database.query(

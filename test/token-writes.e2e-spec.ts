@@ -314,7 +314,7 @@ it.each([
   },
 );
 
-it('trait values that are deleted by hand while their ids are known roll one batch back; its next write counts right', async () => {
+it('if trait values are deleted by hand while their ids are known, one batch is rolled back, and its next write counts correctly', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });
   await write(toWrites(project, await claim(project, ['1']), lamp('Oil')));
   await test.database.query('delete from nft_metadata.collection_traits where collection_id = $1', [

@@ -334,11 +334,11 @@ describe('routes of webhooks', () => {
     [{ url: 'https://partner.example:8080/' }, 'is not allowed: blocked_port'],
     [
       { url: 'https://partner.example/', events: [] },
-      'events must be a list of one or more of token.metadata.changed, refresh.completed, collection.metadata.changed, reveal.published, reveal.blocked',
+      'events must be a list of one or more of token.metadata.changed, refresh.completed, collection.metadata.changed, reveal.published, reveal.reverted, reveal.blocked',
     ],
     [
       { url: 'https://partner.example/', events: ['all'] },
-      'events.0 must be one of token.metadata.changed, refresh.completed, collection.metadata.changed, reveal.published, reveal.blocked',
+      'events.0 must be one of token.metadata.changed, refresh.completed, collection.metadata.changed, reveal.published, reveal.reverted, reveal.blocked',
     ],
     [{ url: 'https://partner.example/', triggers: [] }, 'triggers must be a list of one or more of api, partner_api,'],
     [{ url: 'https://partner.example/', triggers: ['all'] }, 'triggers.0 must be one of api, partner_api,'],

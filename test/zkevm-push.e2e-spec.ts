@@ -174,7 +174,7 @@ describe('a push of NFT metadata', () => {
     },
   );
 
-  it('attributes that are null, or empty, take all traits off; an empty list after null is no event [Z10]', async () => {
+  it('attributes that are null or empty remove all traits; an empty list after null sends no event [Z10]', async () => {
     const project = await aTestnetProject(test);
     const traits = () =>
       http(test.app).get(`/v1/collections/${project.collectionAddress}/traits?chain_id=${TESTNET_ID}`).expect(200);
@@ -394,7 +394,7 @@ describe('a push of NFT metadata', () => {
     expect(method.headers['allow']).toBe('POST');
   });
 
-  it('the same item again moves metadata_synced_at alone, and is no event [Z33, V12]', async () => {
+  it('a push of the same item again changes only metadata_synced_at, and sends no event [Z33, V12]', async () => {
     const project = await aTestnetProject(test);
     await push(project, anItem('Sword')).expect(202);
     const before = await readNft(project);

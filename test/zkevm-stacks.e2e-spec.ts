@@ -283,7 +283,7 @@ describe('stacks of the zkEVM API', () => {
     expect(await namesOf(project, '1', '2')).toEqual(['Fetched', 'Axe']);
   });
 
-  it('a stack keeps its id also if its new content is that of another stack, and tokens with it get the older id', async () => {
+  it('a stack keeps its id even if its new content is that of another stack, and tokens that are pushed with that content get the older id', async () => {
     const project = await aTestnetProject(test);
     await pushTokens(project, { 1: 'Sword' });
     await pushTokens(project, { 2: 'Shield' });

@@ -22,7 +22,7 @@ export function watchOptions(command: Command): Command {
       '"mints" registers the tokens that its contract mints, and fetches them; "none" does not',
     )
     .option('--contract-refreshes-tokens', 'refresh all tokens when the contract announces new metadata of its own')
-    .option('--no-contract-refreshes-tokens', 'do not')
+    .option('--no-contract-refreshes-tokens', 'then refresh only the record of the collection')
     .option(
       '--backfill-from <block>',
       'register what its contract has minted since this block, in the background; needs --discover mints',
@@ -70,7 +70,7 @@ export function toWatchLine({ events, discover, contractRefreshesTokens, refresh
   };
 }
 
-/** How far its past mints are registered. Empty if nobody asked for them. */
+/** How far its past mints are registered. Empty without a backfill. */
 export function toBackfillLine(backfill: Backfill | null) {
   return backfill === null
     ? {}

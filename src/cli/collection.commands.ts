@@ -147,7 +147,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
 
   const update = collection
     .command('update')
-    .description('change a collection; takes effect with the next requested refresh, other values stay');
+    .description('change a collection; takes effect with the next requested refresh; other values do not change');
   withJson(withPushPolicy(watchOptions(sourceOptions(withCollection(update)))))
     .option('--host-concurrency <n>', '1 to 1000, or "default" for HOST_CONCURRENCY', parseLimit)
     .action(async (options: CollectionOptions & SourceOptions & WatchOptions & ChangeOptions) => {
@@ -196,7 +196,7 @@ export function addCollectionCommands(collection: Command, session: Session): vo
     });
 }
 
-/** What a collection says of itself. */
+/** The record of a collection itself. */
 function toProfileLine(profile: StoredProfile | undefined) {
   return {
     name: profile?.name ?? null,

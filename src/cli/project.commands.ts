@@ -39,7 +39,9 @@ export function addProjectCommands(project: Command, session: Session): void {
   });
 
   withJson(
-    project.command('update').description('change a project; takes effect with the next request, other values stay'),
+    project
+      .command('update')
+      .description('change a project; takes effect with the next request; other values do not change'),
   )
     .requiredOption('--project <id>')
     .option('--name <name>')
@@ -52,7 +54,7 @@ export function addProjectCommands(project: Command, session: Session): void {
 
   const setLimits = project
     .command('set-limits')
-    .description('set limits; takes effect with the next request, other limits stay')
+    .description('set limits; takes effect with the next request; other limits do not change')
     .requiredOption('--project <id>');
   addLimitOptions(setLimits).action(async (options: { project: string } & LimitOptions) => {
     const changed = limitsOf(options);
@@ -159,7 +161,7 @@ function addLimitOptions(command: Command): Command {
       )
       .option('--tokens-per-request <n>', 'the same', parseLimit)
       .option('--tokens-per-hour <n>', 'the same', parseLimit)
-      .option('--tokens-per-selection <n>', 'the same; the default is that of the hour', parseLimit),
+      .option('--tokens-per-selection <n>', 'the same; default: the tokens per hour', parseLimit),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Session } from './session.js';
 
 export function addControlCommands(refresh: Command, session: Session): void {
   withYes(withJson(withFilter(refresh.command('cancel'))))
-    .description('cancel pending tokens: they are not fetched any more, and their metadata stays')
+    .description('cancel pending tokens: they are not fetched, and their metadata does not change')
     .option('--refresh <id>')
     .action((options: FilterOptions & { refresh?: string; yes?: boolean }) => cancel(session, options));
 
@@ -20,7 +20,7 @@ export function addControlCommands(refresh: Command, session: Session): void {
     });
 
   withJson(refresh.command('resume'))
-    .description('continue with a paused refresh')
+    .description('resume a paused refresh')
     .requiredOption('--refresh <id>')
     .action(async ({ refresh: id }: { refresh: string }) => {
       const refreshes = await session.get('refreshes');
@@ -29,7 +29,7 @@ export function addControlCommands(refresh: Command, session: Session): void {
     });
 
   withJson(refresh.command('retry'))
-    .description('refresh the failed tokens of a refresh again, as a new refresh; counts towards no quota')
+    .description('request a new refresh of the failed tokens of a refresh; counts towards no quota')
     .requiredOption('--refresh <id>')
     .option('--reasons <list>', 'only tokens that failed for one of these, such as timeout,status_503', parseReasons)
     .action(async ({ refresh: id, reasons }: { refresh: string; reasons?: string[] }) => {

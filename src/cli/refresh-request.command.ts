@@ -39,8 +39,8 @@ export function addRefreshRequestCommand(refresh: Command, session: Session): vo
       parseAge,
     )
     .option('--not-refreshed-since <time>', 'the same since a time, such as 2026-11-01T00:00:00Z', parseTime)
-    .option('--not-before <time>', 'begin then, at most 30 days ahead', parseTime)
-    .option('--low-priority', 'when no other refresh of the project waits for the metadata host')
+    .option('--not-before <time>', 'begin at this time, at most 30 days ahead', parseTime)
+    .option('--low-priority', 'fetch its tokens when no other refresh of the project waits for the metadata host')
     .option('--estimate', 'print how many tokens these are and how long it would take; request nothing')
     .option('--wait', 'wait until a running service completes it. Exit status 1 if tokens failed')
     .option('--run-worker', "wait, and process the queue here with this shell's settings; needs no service")

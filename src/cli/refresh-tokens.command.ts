@@ -51,8 +51,12 @@ const FORMATS = {
 export function addRefreshTokensCommand(refresh: Command, session: Session): void {
   withJson(refresh.command('tokens').description('print what became of each token of a refresh, by token id'))
     .requiredOption('--refresh <id>')
-    .addOption(new Option('--verdict <name>', 'only tokens that ended so').choices([...VERDICT_NAMES, 'pending']))
-    .addOption(new Option('--error-code <code>', 'only tokens that failed so').choices([...REFRESH_ERROR_CODES]))
+    .addOption(new Option('--verdict <name>', 'only tokens with this verdict').choices([...VERDICT_NAMES, 'pending']))
+    .addOption(
+      new Option('--error-code <code>', 'only tokens that failed with this error code').choices([
+        ...REFRESH_ERROR_CODES,
+      ]),
+    )
     .option('--reason <reason>', 'only tokens that failed for this reason, such as status_404', parseReason)
     .option('--token <id>', 'only this token', parseToken)
     .addOption(new Option('--csv', 'print CSV for spreadsheets').conflicts(['json', 'ndjson']))

@@ -66,7 +66,7 @@ export function addTokenCommands(token: Command, session: Session): void {
   addVersionCommands(token, session);
 
   withYes(withJson(withTokens(withCollection(token.command('remove')))))
-    .description('remove tokens and their metadata, such as burnt ones')
+    .description('remove tokens, such as burnt ones, and their metadata')
     .action(async (options: CollectionOptions & TokenOptions & { yes?: boolean }) => {
       const tokenIds = await someTokenIds(options);
       const { id, address } = await findCollection(session, options);

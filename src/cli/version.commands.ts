@@ -34,7 +34,7 @@ export function addVersionCommands(token: Command, session: Session): void {
 
   withOneToken(token.command('diff').description('print what changed from one version of a token to another'))
     .requiredOption('--from <n>', 'the number of a version', parseVersion)
-    .option('--to <n>', 'the number of the other version; the present one if absent', parseVersion)
+    .option('--to <n>', 'the number of the other version; default: the current one', parseVersion)
     .action(async (options: OneTokenOptions & { from: number; to?: number }) => {
       const { from, to } = options;
       const tokenId = oneTokenId(options.token);
@@ -45,7 +45,7 @@ export function addVersionCommands(token: Command, session: Session): void {
 
   withOneToken(token.command('restore').description('show a version of a token again, as a new version'))
     .requiredOption('--version <n>', 'the number of the version', parseVersion)
-    .option('--hold-until <time>', 'refreshes do not change the token before; or "forever"', parseHoldEnd)
+    .option('--hold-until <time>', 'no refresh changes the token before this time; or "forever"', parseHoldEnd)
     .action(async (options: OneTokenOptions & { version: number; holdUntil?: Date | 'forever' }) => {
       const { version, holdUntil } = options;
       const tokenId = oneTokenId(options.token);
@@ -59,13 +59,13 @@ export function addVersionCommands(token: Command, session: Session): void {
       });
     });
 
-  withOneToken(token.command('end-hold').description('let refreshes change a token again that is held')).action(
-    async (options: OneTokenOptions) => {
-      const tokenId = oneTokenId(options.token);
-      await (await session.get('refreshing')).endHoldOf(await findCollection(session, options), tokenId);
-      session.print({ token_id: tokenId, held_until: null });
-    },
-  );
+  withOneToken(
+    token.command('end-hold').description('end the hold of a token, so that refreshes can change it again'),
+  ).action(async (options: OneTokenOptions) => {
+    const tokenId = oneTokenId(options.token);
+    await (await session.get('refreshing')).endHoldOf(await findCollection(session, options), tokenId);
+    session.print({ token_id: tokenId, held_until: null });
+  });
 }
 
 function withOneToken(command: Command): Command {

@@ -44,7 +44,9 @@ export function addWebhookCommands(webhook: Command, session: Session): void {
     session.print(toLine(await (await session.get('webhooks')).get(id)));
   });
   withWebhook(
-    webhook.command('update').description('change a webhook; takes effect with the next message, other values stay'),
+    webhook
+      .command('update')
+      .description('change a webhook; takes effect with the next message; other values do not change'),
   )
     .option('--url <url>', 'https URL with a public address')
     .option('--events <list>', METADATA_EVENT_TYPES.join(','), parseEventTypes)

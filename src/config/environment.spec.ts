@@ -124,7 +124,7 @@ describe('environment variables', () => {
     });
   });
 
-  it('misspelt variables are warned about, and no others', () => {
+  it('a warning names misspelt variables, and no others', () => {
     const { warnings } = readEnvironment({
       FETCH_CONCURENCY: '9',
       TOKENS_PER_HOURS: '5',

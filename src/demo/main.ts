@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { Projects } from '@app/project-auth';
@@ -23,11 +24,13 @@ const COLLECTION = '0x5fbdb2315678afecb367f032d93f642f64180aa3';
 const TOKEN_IDS = Array.from({ length: SAMPLE_SIZE }, (_, index) => String(index + 1));
 /** Tokens for sale: most will be revealed, and two will fail. */
 const FOR_SALE = ['1', '2', '3', '4', '5', '13', '113'];
+/** Of this run only. */
+const OPERATOR_SECRET = randomBytes(18).toString('base64url');
 const HELP = `Usage: npm run demo [-- --once]
 
 Shows a refresh of ${SAMPLE_SIZE} tokens on this machine, and a listing page that follows a contract, with an embedded PostgreSQL,
 a Metadata API, a local chain and the service.
-Stays up until Ctrl-C, so that you can try the API.
+Stays up until Ctrl-C, so that you can open the console and try the API.
 
   --once  end after the demonstration, with status 1 if its outcome is not the expected one
   --help  show this help
@@ -115,6 +118,8 @@ async function startOnFreshDatabase(metadataApi: MetadataHost, anvil: Anvil): Pr
     FETCH_ALLOWED_HOSTS: `${metadataApi.host},${new URL(anvil.url).host}`,
     RPC_URLS: `${anvil.chainId}=${anvil.url}`,
     ...CHAIN_VARIABLES,
+    CONSOLE: 'on',
+    CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET,
     LOG_LEVEL: 'warn',
     WORKERS: '1',
   });
@@ -172,6 +177,11 @@ async function sayWhatToTry({ url }: Service, client: ApiClient, apiKey: string,
     .join(' ');
   say(`
 The service stays up at ${url} until Ctrl-C.
+Open its console at ${url}/console, and look at this refresh at ${url}/console/refreshes/${refreshId}
+
+  Operators sign in with the secret:       ${OPERATOR_SECRET}
+  The studio signs in with its API key:    ${apiKey}
+
 Read and try its API at ${url}/docs. Examples:
 
   curl '${url}/listings'

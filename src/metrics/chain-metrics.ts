@@ -15,9 +15,7 @@ export function registerChainMetrics(metrics: ReadMetrics, readings: ChainReadin
   metrics.gauge('nft_refresh_chain_read_block', 'The newest block whose events were read.', () =>
     readings.readProgress().map(({ chainId, readBlock }) => [{ chain: chainId }, readBlock]),
   );
-  metrics.gauge(
-    'nft_refresh_chain_blocks_per_call',
-    'How many blocks are read with one call, as far as the provider allows it.',
-    () => readings.readProgress().map(({ chainId, blocksPerCall }) => [{ chain: chainId }, blocksPerCall]),
+  metrics.gauge('nft_refresh_chain_blocks_per_call', 'Blocks that one call reads, as the provider allows.', () =>
+    readings.readProgress().map(({ chainId, blocksPerCall }) => [{ chain: chainId }, blocksPerCall]),
   );
 }

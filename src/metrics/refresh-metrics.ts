@@ -11,12 +11,12 @@ export function registerRefreshMetrics(
   );
   metrics.histogram(
     'nft_refresh_metadata_request_duration_seconds',
-    'How long requests to metadata hosts took, by class of the host.',
+    'Duration of requests to metadata hosts, by class of the host.',
     () => attempts.readMeasurements().map(({ hostClass, seconds }) => [{ class: hostClass }, seconds]),
   );
   metrics.histogram(
     'nft_refresh_metadata_response_bytes',
-    'Bytes of response bodies of metadata hosts, by class of the host.',
+    'Bytes of the response bodies of metadata hosts, by class of the host.',
     () => attempts.readMeasurements().map(({ hostClass, bytes }) => [{ class: hostClass }, bytes]),
   );
   metrics.counter('nft_refresh_results_total', 'Tokens of refreshes that ended, by verdict and reason.', () =>
@@ -24,7 +24,7 @@ export function registerRefreshMetrics(
   );
   metrics.histogram(
     'nft_refresh_duration_seconds',
-    'How long refreshes took that this process has completed, by their size.',
+    'Duration of the refreshes that this process has completed, by size.',
     () => byLabel('size', results.readDurations()),
   );
   registerWorkerMetrics(metrics, worker);
@@ -37,10 +37,8 @@ function registerWorkerMetrics(metrics: ReadMetrics, worker: WorkerMetrics): voi
   metrics.histogram('nft_refresh_claim_tokens', 'Tokens of one claim, of claims that found any.', () => [
     [{}, worker.read().claimTokens],
   ]);
-  metrics.histogram(
-    'nft_refresh_completion_duration_seconds',
-    'How long it took to write a batch of results, by kind.',
-    () => byLabel('kind', worker.read().completionSeconds),
+  metrics.histogram('nft_refresh_completion_duration_seconds', 'Duration of writing a batch of results, by kind.', () =>
+    byLabel('kind', worker.read().completionSeconds),
   );
   metrics.histogram('nft_refresh_completion_results', 'Results of one batch, by kind.', () =>
     byLabel('kind', worker.read().completionResults),
@@ -58,10 +56,8 @@ function registerWorkerMetrics(metrics: ReadMetrics, worker: WorkerMetrics): voi
   metrics.counter('nft_refresh_cooldowns_total', 'Cooldowns of metadata hosts that began, by class of the host.', () =>
     byLabel('class', worker.read().cooldowns),
   );
-  metrics.counter(
-    'nft_refresh_database_errors_total',
-    'Operations of the worker that failed in the database, by operation.',
-    () => byLabel('operation', worker.read().failures),
+  metrics.counter('nft_refresh_database_errors_total', 'Database errors of the worker, by operation.', () =>
+    byLabel('operation', worker.read().failures),
   );
 }
 

@@ -33,13 +33,13 @@ function registerQueueMetrics(gauge: RegisterGauge): void {
   );
   gauge(
     'nft_refresh_queue_oldest_due_seconds',
-    'For how long the oldest due tokens are due, by project and metadata host; 0: none is due.',
+    'How long the oldest due token has been due, by project and metadata host; 0: none is due.',
     ({ queue }) =>
       lanesOf(queue).map(({ projectId: project, host, oldestDueSeconds }) => [{ project, host }, oldestDueSeconds]),
   );
   gauge(
     'nft_refresh_queue_unserved_seconds',
-    'For how long no worker has claimed due tokens, by project and metadata host; 0: none is due.',
+    'How long no worker has claimed any of the due tokens, by project and metadata host; 0: none is due.',
     ({ queue }) =>
       lanesOf(queue).map(({ projectId: project, host, unservedSeconds }) => [{ project, host }, unservedSeconds]),
   );
@@ -48,7 +48,7 @@ function registerQueueMetrics(gauge: RegisterGauge): void {
   ]);
   gauge(
     'nft_refresh_queue_interactive_due_seconds',
-    'For how long the oldest due token of an interactive request is due, without hosts in cooldown; 0: none is due.',
+    'How long the oldest due token of an interactive request has been due, hosts in cooldown left out; 0: none is due.',
     ({ queue }) => [[{}, queue.interactiveDueSeconds]],
   );
   gauge('nft_refresh_pending_refreshes', 'Refreshes that are not completed.', ({ queue }) => [
@@ -63,7 +63,7 @@ function registerQueueMetrics(gauge: RegisterGauge): void {
 function registerEventMetrics(gauge: RegisterGauge): void {
   gauge(
     'nft_refresh_outbox_unpublished',
-    'Rows of the outbox that are not published; 10,000 at most.',
+    'Committed rows of the outbox that are not published; counted up to 10,000.',
     ({ events }) => [[{}, events.unpublished]],
   );
   gauge(
@@ -103,12 +103,12 @@ function registerChainStatusMetrics(gauge: RegisterGauge): void {
   );
   gauge(
     'nft_refresh_chain_waiting_tokens',
-    'Tokens that events have named and that wait for their refresh, by chain; 10,000 at most.',
+    'Tokens that events have named and that wait for their refresh, by chain; counted up to 10,000.',
     ({ chains }) => chains.filter(isWatched).map(({ chainId, waitingTokens }) => [{ chain: chainId }, waitingTokens]),
   );
 }
 
-/** Whether somebody is to read it. */
+/** Whether a process should read the chain. */
 function isWatched({ state }: ChainStatus): boolean {
   return state !== 'off' && state !== 'idle';
 }

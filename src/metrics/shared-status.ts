@@ -12,7 +12,7 @@ export interface SharedState {
   chains: ChainStatus[];
 }
 
-/** The most lanes and hosts that have series of their own. */
+/** The maximum number of lanes and hosts that have series of their own. */
 const MAX_NAMED = 50;
 /** Prometheus waits for 10 seconds by default. */
 const TIMEOUT_MS = 5000;
@@ -63,7 +63,7 @@ export class SharedStatus {
       const endedAt = performance.now();
       if (queue.pendingRefreshes + lanes > CHEAP_COUNT) this.nextAt = endedAt + (endedAt - startedAt) * PAUSE_FACTOR;
     } catch {
-      // A database that is lost, or without our tables: it has no state to show.
+      // The database is lost, or has no tables of ours: there is no state to show.
       this.last = null;
     }
     return this.last;

@@ -196,7 +196,7 @@ describe('control', () => {
     await page.shows(/Cancelled\s+12/);
   });
 
-  it('all of it works by keyboard alone, and single keys can be turned off [K45]', async () => {
+  it('the console works with the keyboard alone, and single keys can be turned off [K45]', async () => {
     const { refreshId } = await aRefreshWithFailures();
     const page = await operator.open(`refreshes/${refreshId}`);
     const { keyboard } = page.page;

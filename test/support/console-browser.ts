@@ -3,7 +3,14 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import axe from 'axe-core';
-import { launch, type Browser, type BrowserContext, type Page, type Viewport } from 'puppeteer-core';
+import {
+  launch,
+  type Browser,
+  type BrowserContext,
+  type Page,
+  type ScreenshotOptions,
+  type Viewport,
+} from 'puppeteer-core';
 import type { SignIn } from '../../libs/console/src/wire/index.js';
 import { OPERATOR_SECRET } from './console.js';
 import { startApp, type TestApp } from './start-app.js';
@@ -70,7 +77,7 @@ export async function startConsole(
 }
 
 /** Chromium, with a console in it. */
-class ConsoleBrowser {
+export class ConsoleBrowser {
   private readonly visitors: BrowserVisitor[] = [];
 
   private constructor(
@@ -249,9 +256,11 @@ export class ConsolePage {
     return this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   }
 
-  async screenshot(name: string): Promise<void> {
+  /** Of the whole page, unless the options say otherwise. */
+  async screenshot(name: string, options: Pick<ScreenshotOptions, 'type' | 'fullPage'> = {}): Promise<void> {
+    const { type = 'png', fullPage = true } = options;
     await mkdir(SCREENSHOTS, { recursive: true });
-    await this.page.screenshot({ path: `${SCREENSHOTS}${name}.png`, fullPage: true });
+    await this.page.screenshot({ path: `${SCREENSHOTS}${name}.${type}`, type, fullPage });
   }
 
   /** Keeps a screenshot of the settled page. Returns what axe finds, what has gone wrong in it, and whether it scrolls sideways. */

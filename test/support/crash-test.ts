@@ -1,3 +1,4 @@
+import { TokenStore } from '@app/token-store';
 import type { HostResponse } from '@app/testing';
 import { Client } from 'pg';
 import { ReconnectingClient } from './database.js';
@@ -18,6 +19,9 @@ export function rounds(count: number): number[] {
 export function waitUntil(condition: () => Promise<boolean> | boolean, timeout = 90_000): Promise<unknown> {
   return vi.waitUntil(condition, { timeout, interval: 50 });
 }
+
+/** One statement must not take longer than its limit, also on a busy machine. */
+const REGISTERED_AT_ONCE = 2000;
 
 /** The duration or the random start of a fault. Tests must not use it to wait for a state. */
 export function delay(milliseconds: number): Promise<void> {
@@ -74,7 +78,12 @@ export class CrashTest {
   async aProject(tokens: number): Promise<CrashProject> {
     const tokenIds = Array.from({ length: tokens }, () => String((this.lastTokenId += 1)));
     const limits = { tokensPerHour: 1_000_000, tokensPerRequest: 100_000 };
-    return { ...(await this.app.aProject({ tokens: tokenIds, limits })), tokenIds };
+    const project = await this.app.aProject({ tokens: tokenIds.slice(0, REGISTERED_AT_ONCE), limits });
+    for (let at = REGISTERED_AT_ONCE; at < tokens; at += REGISTERED_AT_ONCE) {
+      const some = tokenIds.slice(at, at + REGISTERED_AT_ONCE);
+      await this.app.app.get(TokenStore).registerTokens(project.collectionId, some);
+    }
+    return { ...project, tokenIds };
   }
 
   /** Sends a POST to a process. A 202 is recorded: the invariants require that refresh to complete. */
@@ -89,6 +98,19 @@ export class CrashTest {
       this.accepted.push({ refreshId, tokenIds });
     }
     return response;
+  }
+
+  /** Requests a refresh of all registered tokens of the project's collection. */
+  async requestAll(url: string, project: CrashProject): Promise<string> {
+    const response = await fetch(`${url}/v1/metadata-refreshes`, {
+      method: 'POST',
+      headers: { 'x-api-key': project.apiKey, 'content-type': 'application/json' },
+      body: JSON.stringify({ collection_address: project.collectionAddress, all: true }),
+    });
+    if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+    const { refresh_id: refreshId } = (await response.json()) as { refresh_id: string };
+    this.accepted.push({ refreshId, tokenIds: project.tokenIds });
+    return refreshId;
   }
 
   /** Sends a POST that controls a refresh. Returns the status, or 0 without a response. */

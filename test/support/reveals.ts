@@ -1,5 +1,6 @@
 import { EventDelivery } from '@app/metadata-events';
-import { TokenStore } from '@app/token-store';
+import { TokenStore, TraitRecount } from '@app/token-store';
+import { Client } from 'pg';
 import { http } from './project-api.js';
 import { refreshOnce } from './refresh-steps.js';
 import type { TestApp, TestProject } from './start-app.js';
@@ -153,4 +154,55 @@ export async function eventsOf(
     `select event_type as type, data from nft_metadata.events where collection_id = $1 order by position, event_index`,
     [collectionId],
   );
+}
+
+/** V9: whatever was done, `traits recount` finds nothing to correct. */
+export async function expectExactCounts({ app }: Pick<TestApp, 'app'>): Promise<void> {
+  const { corrected, searchRowsRepaired } = await app.get(TraitRecount).recount();
+  if (corrected + searchRowsRepaired > 0)
+    throw new Error(`${corrected} counts and ${searchRowsRepaired} search rows were wrong`);
+}
+
+export const tokenPath = ({ collectionAddress }: TestProject, tokenId: string, rest = '') =>
+  `/v1/collections/${collectionAddress}/tokens/${tokenId}${rest}`;
+
+export async function recordOf(
+  { app }: Pick<TestApp, 'app'>,
+  project: TestProject,
+  tokenId = '1',
+): Promise<Record<string, unknown>> {
+  const { body } = await http(app).get(tokenPath(project, tokenId)).expect(200);
+  return body as Record<string, unknown>;
+}
+
+export const namesOf = async (test: Pick<TestApp, 'app'>, project: RevealProject) =>
+  Promise.all(project.tokenIds.map(async (id) => (await recordOf(test, project, id))['name']));
+
+export async function traitsOf(
+  { app }: Pick<TestApp, 'app'>,
+  { collectionAddress }: TestProject,
+): Promise<Record<string, unknown>[]> {
+  const { body } = await http(app).get(`/v1/collections/${collectionAddress}/traits`).expect(200);
+  return (body as { traits: Record<string, unknown>[] }).traits;
+}
+
+/** Blocks publications and reverts of the collection while they write, until `release`. */
+export async function blockPublication({ database }: Pick<TestApp, 'database'>, { collectionId }: TestProject) {
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('begin');
+  await client.query('select from nft_metadata.collection_traits where collection_id = $1 for update', [collectionId]);
+  return {
+    reached: () =>
+      vi.waitUntil(
+        async () => {
+          const [row] = await database.query<{ waiting: number }>(
+            `select count(*)::int as waiting from pg_locks where locktype in ('transactionid', 'tuple') and not granted`,
+          );
+          return row!.waiting > 0;
+        },
+        { timeout: 10_000, interval: 20 },
+      ),
+    release: () => client.end(),
+  };
 }

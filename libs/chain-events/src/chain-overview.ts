@@ -10,7 +10,7 @@ import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from './chain-events.opti
 export interface ListedWatch extends Pick<CollectionWatch, 'discover' | 'refreshEverySeconds'> {
   chainId: number;
   collectionId: string;
-  /** Of its past mints; null: they were never asked for. */
+  /** The progress of its past mints; null: no backfill was requested. */
   backfill: Backfill | null;
 }
 

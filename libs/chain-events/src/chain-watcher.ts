@@ -86,7 +86,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
     return results;
   }
 
-  /** Ends requests to nodes. Other processes take over at once. */
+  /** Ends requests to nodes. Other processes take over immediately. */
   async stop(): Promise<void> {
     this.shutdown?.abort();
     await Promise.all(this.loops);

@@ -4,7 +4,7 @@ import { refusalOf } from './console.filter.js';
 import { notFound, Refused } from './console.errors.js';
 import type { Person } from './person.js';
 
-/** What somebody wants to do. */
+/** An action that a person requests. */
 export interface WantedAction {
   person: Person;
   /** Such as `refresh.cancel`. */

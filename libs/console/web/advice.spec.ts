@@ -7,7 +7,7 @@ it('a status that means "later" is worth a retry, and another is not [K27]', () 
   expect(retrySentence('invalid_json')).toBe('');
 });
 
-it('nothing is claimed about a reason that a newer version has written [K27]', () => {
+it('the console shows a reason that a newer version has written without advice [K27]', () => {
   expect(adviceFor('constructor')).toBeNull();
   expect(adviceFor('status_')).toBeNull();
   expect(retrySentence('status_')).toBe('');

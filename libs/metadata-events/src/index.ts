@@ -13,6 +13,7 @@ export type {
   RefreshCompleted,
   RevealBlocked,
   RevealPublished,
+  RevealReverted,
   TokenMetadataChanged,
 } from './metadata-event.js';
 export { EventDelivery } from './event-delivery.js';

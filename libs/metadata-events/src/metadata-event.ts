@@ -1,5 +1,11 @@
 import type { ProfileChange } from '@app/token-store';
-import type { RecordedBlock, RecordedChange, RecordedCompletion, RecordedPublication } from '@app/metadata-refresh';
+import type {
+  RecordedBlock,
+  RecordedChange,
+  RecordedCompletion,
+  RecordedPublication,
+  RecordedReversion,
+} from '@app/metadata-refresh';
 
 /** The fields of every event. */
 interface Occurrence {
@@ -33,14 +39,24 @@ export interface RevealPublished extends Occurrence, RecordedPublication {
   type: 'reveal.published';
 }
 
-/** A reveal was to be published, and was not. */
+/** A reveal is reverted: the changes of its tokens come before. */
+export interface RevealReverted extends Occurrence, RecordedReversion {
+  type: 'reveal.reverted';
+}
+
+/** A reveal was to be published or reverted, and was not. */
 export interface RevealBlocked extends Occurrence, RecordedBlock {
   type: 'reveal.blocked';
 }
 
 /** An event about a token, a refresh, a collection or a reveal. */
 export type MetadataEvent =
-  TokenMetadataChanged | RefreshCompleted | CollectionMetadataChanged | RevealPublished | RevealBlocked;
+  | TokenMetadataChanged
+  | RefreshCompleted
+  | CollectionMetadataChanged
+  | RevealPublished
+  | RevealReverted
+  | RevealBlocked;
 /** The name of an event type. */
 export type MetadataEventType = MetadataEvent['type'];
 /** The events of one type. */
@@ -52,5 +68,6 @@ export const METADATA_EVENT_TYPES = [
   'refresh.completed',
   'collection.metadata.changed',
   'reveal.published',
+  'reveal.reverted',
   'reveal.blocked',
 ] as const satisfies MetadataEventType[];

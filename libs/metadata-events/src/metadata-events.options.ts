@@ -4,7 +4,7 @@ import { z } from 'zod';
 const metadataEventsOptionsSchema = z
   .strictObject({
     /**
-     * How long events are kept, in days, whether or not they were delivered. A consumer that is away for longer misses
+     * How long events are kept, in days, whether or not they were delivered. A consumer that is down for longer misses
      * some.
      * @takesEffect each clean-up, once an hour
      */

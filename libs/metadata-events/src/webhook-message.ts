@@ -6,6 +6,7 @@ import type {
   RefreshCompleted,
   RevealBlocked,
   RevealPublished,
+  RevealReverted,
   TokenMetadataChanged,
 } from './metadata-event.js';
 
@@ -32,6 +33,7 @@ const LISTS: Readonly<Record<MetadataEvent['type'], string>> = {
   'refresh.completed': 'refreshes',
   'collection.metadata.changed': 'collections',
   'reveal.published': 'reveals',
+  'reveal.reverted': 'reveals',
   'reveal.blocked': 'reveals',
 };
 
@@ -68,6 +70,8 @@ function toWire(event: MetadataEvent): object {
       return toRefresh(event);
     case 'reveal.published':
       return toPublication(event);
+    case 'reveal.reverted':
+      return toReversion(event);
     case 'reveal.blocked':
       return toBlock(event);
     case 'collection.metadata.changed':
@@ -115,7 +119,7 @@ function toRefresh(event: RefreshCompleted) {
   };
 }
 
-function toReveal(event: RevealPublished | RevealBlocked) {
+function toReveal(event: RevealPublished | RevealReverted | RevealBlocked) {
   return {
     event_id: event.id,
     reveal_id: event.revealId,
@@ -130,6 +134,19 @@ function toReveal(event: RevealPublished | RevealBlocked) {
 function toPublication(event: RevealPublished) {
   const { updated, unchanged, superseded, missing } = event;
   return { ...toReveal(event), updated, unchanged, superseded, missing, published_at: event.occurredAt };
+}
+
+function toReversion(event: RevealReverted) {
+  return {
+    ...toReveal(event),
+    revert_refresh_id: event.revertRefreshId,
+    restored: event.restored,
+    changed_since: event.changedSince,
+    no_earlier_version: event.noEarlierVersion,
+    not_kept: event.notKept,
+    missing: event.missing,
+    reverted_at: event.occurredAt,
+  };
 }
 
 function toBlock(event: RevealBlocked) {

@@ -15,7 +15,7 @@ export interface CollectionFetch {
   outcome: FetchOutcome | null;
 }
 
-/** Fetches what a contract says of its collection: from its functions, and from its document (ERC-7572). */
+/** Fetches the metadata of a collection itself from the functions of its contract and from its document (ERC-7572). */
 @Injectable()
 export class CollectionFetcher {
   constructor(

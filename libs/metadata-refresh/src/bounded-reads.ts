@@ -7,7 +7,7 @@ const MAX_READS = 4;
 const MAX_WAIT_MS = 1000;
 const STATEMENT_TIMEOUT_MS = 2000;
 
-/** Lets four reads of this process run at once; a further one waits for a second at most. */
+/** Lets four reads of this process run at the same time; a further one waits for a second at most. */
 export class ReadGate {
   private running = 0;
   /** Those that wait, in turn. */

@@ -100,7 +100,7 @@ describe('lost chunks', () => {
     },
   );
 
-  it('a lost chunk is claimed in its first part only, and all others are due, as lost as that', () => {
+  it('only the first part of a lost chunk is claimed; the other parts are due, with the same count of lost claims', () => {
     expect(plan([aChunk(ids(8), { isLost: true, lostCount: 2 })], 100)[0]!.parts).toEqual([
       { state: 'due', tokenIds: ['3', '4'], lostCount: 3 },
       { state: 'due', tokenIds: ['5', '6'], lostCount: 3 },

@@ -1,6 +1,6 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataChange, ProfileChange } from '@app/token-store';
-import type { BlockedReason, RevealOutcome } from './reveals/reveal.js';
+import type { BlockedReason, RevealOutcome, RevertOutcome } from './reveals/reveal.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 import type { VerdictCounts } from './verdict.js';
 
@@ -23,7 +23,7 @@ export interface RecordedCompletion {
   verdicts: VerdictCounts;
 }
 
-/** A reveal whose records are written, or that could not be published when it was to be. */
+/** A reveal whose records are written, or that could not be published or reverted when it was to be. */
 export interface RecordedReveal {
   revealId: string;
   /** The refresh that staged it. */
@@ -41,7 +41,14 @@ export interface RecordedPublication extends RecordedReveal, RevealOutcome {
   type: 'reveal.published';
 }
 
-/** A reveal was to be published, and was not. */
+/** A reveal is reverted. How many of the records that it had changed ended in which way: see `RevertOutcome`. */
+export interface RecordedReversion extends RecordedReveal, RevertOutcome {
+  type: 'reveal.reverted';
+  /** The refresh that stands for it, whose receipt says what became of each token. */
+  revertRefreshId: string;
+}
+
+/** A reveal was to be published or reverted, and was not. */
 export interface RecordedBlock extends RecordedReveal {
   type: 'reveal.blocked';
   failed: number;
@@ -63,7 +70,7 @@ export abstract class EventOutbox {
       completions?: readonly RecordedCompletion[];
       /** Records of collections that have changed. */
       collections?: readonly ProfileChange[];
-      reveals?: readonly (RecordedPublication | RecordedBlock)[];
+      reveals?: readonly (RecordedPublication | RecordedReversion | RecordedBlock)[];
     },
   ): Promise<void>;
 

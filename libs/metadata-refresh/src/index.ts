@@ -5,6 +5,7 @@ export type { MetadataRefreshOptions } from './metadata-refresh.options.js';
 export { EventOutbox } from './event-outbox.js';
 export type {
   RecordedBlock,
+  RecordedReversion,
   RecordedChange,
   RecordedCompletion,
   RecordedPublication,
@@ -85,6 +86,9 @@ export type {
   RevealReference,
   RevealRequest,
   RevealState,
+  Reversion,
+  RevertOptions,
+  RevertOutcome,
 } from './reveals/reveal.js';
 export type { RevealListFilter } from './reveals/reveal-reader.js';
 export {
@@ -93,6 +97,7 @@ export {
   RevealInProgress,
   RevealNotFound,
   RevealNotReady,
+  RevealNotRevertible,
 } from './reveals/reveals.errors.js';
 export { RefreshRetention } from './refresh-retention.js';
 export type { DeletedRows } from './refresh-retention.js';

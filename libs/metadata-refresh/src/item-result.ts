@@ -15,6 +15,15 @@ export interface ItemError {
   body: string | null;
 }
 
+/** Of a token that is not registered any more. */
+export const NOT_REGISTERED: ItemError = {
+  errorCode: 'token_not_found',
+  reason: 'not_registered',
+  metadataUrl: '',
+  statusCode: null,
+  body: null,
+};
+
 /** One request of an attempt, as it is stored and returned. */
 export interface AttemptedRequest {
   url: string;

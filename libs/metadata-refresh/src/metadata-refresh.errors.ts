@@ -145,7 +145,7 @@ export class ValidationsRunning extends Error {
   }
 }
 
-/** Some tokens are not registered, and the caller asked for all or nothing. */
+/** Some tokens are not registered, and the caller wants all or none. */
 export class TokensNotFound extends Error {
   override readonly name = 'TokensNotFound';
   constructor(readonly tokenIds: readonly string[]) {
@@ -163,7 +163,7 @@ export class VersionNotFound extends Error {
   }
 }
 
-/** The version is known, but its document is not kept any more. */
+/** The version is known, but its document is no longer kept. */
 export class VersionNotKept extends Error {
   override readonly name = 'VersionNotKept';
   constructor(readonly version: number) {

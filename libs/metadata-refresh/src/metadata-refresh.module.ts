@@ -45,6 +45,7 @@ import { TokenVersions } from './token-versions.js';
 import { RevealControl } from './reveals/reveal-control.js';
 import { RevealPublication } from './reveals/reveal-publication.js';
 import { RevealReader } from './reveals/reveal-reader.js';
+import { RevealReversion } from './reveals/reveal-reversion.js';
 import { RevealRetention } from './reveals/reveal-retention.js';
 import { RevealStaging } from './reveals/reveal-staging.js';
 import { RevealSweep } from './reveals/reveal-sweep.js';
@@ -149,6 +150,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RevealRetention,
     RevealStaging,
     RevealPublication,
+    RevealReversion,
     RevealControl,
     RevealSweep,
     Reveals,

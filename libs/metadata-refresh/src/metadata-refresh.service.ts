@@ -132,7 +132,7 @@ export class MetadataRefreshService {
   }
 
   /**
-   * Writes metadata of tokens as given, without fetching anything: all records or none, at once. The receipt is that of a completed
+   * Writes metadata of tokens as given, without fetching anything, in one transaction: all records or none. The receipt is that of a completed
    * refresh with the trigger `push`. Throws TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, EmptyMetadata,
    * TokensNotFound, QuotaExceeded; then nothing was written or counted.
    */
@@ -158,7 +158,7 @@ export class MetadataRefreshService {
   }
 
   /**
-   * Accepts a refresh that no project has asked for, such as after an event on chain. It belongs to the project of the collection, and
+   * Accepts a refresh that no project has requested, such as one after an event on chain. It belongs to the project of the collection, and
    * counts towards none of its limits; only `maxSelectionTokens` holds. Throws InvalidSelection, SelectionEmpty, SelectionTooLarge,
    * InvalidSchedule, SourceNotSupported.
    */
@@ -295,7 +295,7 @@ export class MetadataRefreshService {
   }
 
   /**
-   * Writes an earlier version of a token again, as a new version. The next refresh fetches as ever; with `holdUntil`, refreshes of the
+   * Writes an earlier version of a token again, as a new version. The next refresh fetches as usual; with `holdUntil`, refreshes of the
    * token end with the verdict `held` before, and one refresh follows at its end if there were any. Throws CollectionNotFound,
    * CollectionNotOwned, CollectionAmbiguous, TokensNotFound, VersionNotFound, VersionNotKept, InvalidHold, VersionsNotSupported; then
    * nothing was written.

@@ -19,7 +19,7 @@ export interface NewRefresh {
   revealId?: string | undefined;
   /** What was selected; absent: a list of tokens. */
   selection?: TokenSelection | undefined;
-  /** It begins then; absent: at once. */
+  /** The time at which it begins; absent: now. */
   notBefore?: Date | undefined;
   /** The limit of the hour to which it is charged when it begins later; absent: it is not charged then. */
   tokensPerHour?: number | undefined;

@@ -20,7 +20,7 @@ export type WantedTokens =
 
 /** When the tokens are refreshed. */
 export interface RefreshTiming {
-  /** The refresh begins then: at most 30 days ahead. Absent, or not yet a minute ago: at once. */
+  /** The time at which the refresh begins, at most 30 days ahead. Absent, or less than a minute ago: now. */
   notBefore?: Date | undefined;
   /** `low`: when no other refresh of the project waits for the same metadata host. Absent: by the number of tokens. */
   priority?: 'low' | undefined;

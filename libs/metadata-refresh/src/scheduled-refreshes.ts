@@ -29,7 +29,7 @@ export class ScheduledRefreshes {
     private readonly quota: RefreshQuota,
   ) {}
 
-  /** When the refresh begins by the clock of the database; undefined: at once. Throws InvalidSchedule. */
+  /** When the refresh begins by the clock of the database; undefined: now. Throws InvalidSchedule. */
   async check(notBefore: Date): Promise<Date | undefined> {
     const { rows } = await sql<{ secondsAhead: number }>`
       select extract(epoch from ${notBefore.toISOString()}::timestamptz - now())::float8 as "secondsAhead"`.execute(

@@ -138,7 +138,7 @@ export class TokenRestore {
 
   private async hold(em: EntityManager, token: TokenReference, until: HoldEnd | undefined): Promise<void> {
     if (until === undefined) return;
-    const isHeld = await this.store.hold(em, token, until);
+    const isHeld = await this.store.hold(em, [token], until);
     if (!isHeld && until !== 'forever') throw new InvalidHold(until);
   }
 

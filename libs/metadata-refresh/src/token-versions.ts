@@ -2,6 +2,7 @@ import { documentPatch, MetadataFetcher, PushedDocuments, type FetchedMetadata }
 import {
   TokenStore,
   VersionStore,
+  type KeptDocument,
   type ChangedField,
   type ChangedTrait,
   type Collection,
@@ -92,7 +93,7 @@ export class TokenVersions {
   /** The document as the record of a token, normalised as today. Of one that was pushed, no other fields are shown than then. */
   async normalize(
     { collection, tokenId }: { collection: Collection; tokenId: string },
-    stored: KeptVersion,
+    stored: KeptDocument,
   ): Promise<FetchedMetadata> {
     if (stored.isPushed) return this.pushed.readStored(stored);
     const target = { source: toLocation(collection), collectionId: collection.id, tokenId };

@@ -3,7 +3,7 @@ import { readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 
-/** What somebody did on the console, or tried to do. */
+/** What a person did on the console, or tried to do. */
 export interface ConsoleAction {
   who: string;
   /** The project whose things it is about; null: it is about none. */

@@ -11,7 +11,7 @@ export interface ContractSignature {
 }
 
 /**
- * What a contract says of a signature. `unavailable`: nobody knows, because no node of the chain responds, or because too many
+ * Whether a contract accepts a signature. `unavailable`: nobody knows, because no node of the chain responds, or because too many
  * signatures are being checked.
  */
 export type ContractVerdict = 'valid' | 'invalid' | 'unavailable';

@@ -13,7 +13,7 @@ import { recoverSigner } from './wallet-signature.js';
 const MAX_LIFETIME_SECONDS = 300;
 const ETHEREUM = 1;
 
-/** Where somebody signs in. */
+/** The page on which a person signs in. */
 export interface SignInPlace {
   /** The host and port that the browser shows. */
   domain: string;

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { Collections } from './collections.js';
 
-/** What the owner of a collection says of the collection itself. It changes nothing about where its tokens have their metadata. */
+/** The metadata of a collection itself, as its owner sent it. It does not affect where the metadata of its tokens comes from. */
 export interface CollectionProfile {
   name: string | null;
   symbol: string | null;
@@ -31,7 +31,7 @@ export interface ProfileDocument {
   warnings: readonly string[];
 }
 
-/** What a contract says of itself. null: it says nothing of it. */
+/** What the functions of a contract return about itself. null: it has no such function, or it returns nothing usable. */
 export interface ContractProfile {
   /** As it declares by ERC-165. */
   standard: 'erc721' | 'erc1155' | null;
@@ -143,7 +143,7 @@ export class CollectionProfiles {
   }
 
   /**
-   * Replaces what the owner says of a collection. `finish`: the end of the transaction, with what has changed, null: nothing; what it
+   * Replaces the metadata of a collection itself, as its owner sent it. `finish`: the end of the transaction, with what has changed, null: nothing; what it
    * throws undoes the write. Throws UnknownCollection.
    */
   async push(
@@ -159,7 +159,7 @@ export class CollectionProfiles {
   }
 
   /**
-   * Saves what a contract says of itself. What it says nothing of stays as it is, and a document is only replaced by another one.
+   * Saves what a contract returned about itself. Other fields do not change, and a document is only replaced by another one.
    * `keepsPushed`: what its owner has pushed stays. `finish`: as in `push`. Throws UnknownCollection.
    */
   async writeContract(

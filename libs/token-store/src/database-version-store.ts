@@ -142,14 +142,15 @@ export class DatabaseVersionStore extends VersionStore {
     return from <= to ? change! : { ...change!, traitsAdded: traitsRemoved, traitsRemoved: traitsAdded };
   }
 
-  override async hold(em: EntityManager, { collectionId, tokenId }: TokenReference, until: HoldEnd): Promise<boolean> {
-    const end = until === 'forever' ? 'infinity' : until.toISOString();
-    const { numAffectedRows = 0n } = await sql`
-      update nft_metadata.tokens set held_until = ${end}::timestamptz
-      where collection_id = ${collectionId}::uuid and token_id = ${tokenId}::numeric and ${end}::timestamptz > now()`.execute(
-      em.getKysely(),
-    );
-    return numAffectedRows > 0n;
+  override async hold(em: EntityManager, references: readonly TokenReference[], until: HoldEnd): Promise<boolean> {
+    const end = sql`${until === 'forever' ? 'infinity' : until.toISOString()}::timestamptz`;
+    const { rows } = await sql<{ isFuture: boolean }>`
+      with held as (
+        update nft_metadata.tokens as token set held_until = ${end}
+        where ${isReferenced(references)} and ${end} > now()
+      )
+      select ${end} > now() as "isFuture"`.execute(em.getKysely());
+    return rows[0]!.isFuture;
   }
 
   override async endHolds(em: EntityManager, references: readonly TokenReference[]): Promise<number> {

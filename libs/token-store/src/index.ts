@@ -37,13 +37,14 @@ export type {
   TokenVersion,
   VersionChange,
   VersionDocument,
+  KeptDocument,
   VersionLimits,
   VersionPair,
   VersionQuery,
   VersionReference,
 } from './version-store.js';
 export { StagingStore } from './staging/staging-store.js';
-export type { StagedDocument, StagedPageQuery, StagedReveal } from './staging/staging-store.js';
+export type { RevealedVersion, StagedDocument, StagedPageQuery, StagedReveal } from './staging/staging-store.js';
 export type { HoldEnd, MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
 export type {
   Attribute,

@@ -32,15 +32,21 @@ export interface TokenVersion extends VersionChange {
   hasDocument: boolean;
 }
 
-/** A version with its document. */
-export interface VersionDocument {
-  version: TokenVersion;
-  /** JSON text as served, numbers to the last digit; null: it is not kept any more. */
-  document: string | null;
+/** The document of a version. */
+export interface KeptDocument {
+  /** JSON text as served, numbers to the last digit. */
+  document: string;
   /** The warnings of the document. */
   warnings: readonly string[];
   /** Its owner sent it; it was not fetched. */
   isPushed: boolean;
+}
+
+/** A version with its document. */
+export interface VersionDocument extends Omit<KeptDocument, 'document'> {
+  version: TokenVersion;
+  /** As in `KeptDocument`; null: it is no longer kept. */
+  document: string | null;
 }
 
 /** Which versions to list. */
@@ -103,11 +109,11 @@ export abstract class VersionStore {
   abstract findChangesBetween(pair: VersionPair): Promise<Omit<VersionChange, 'version' | 'tokenId'>>;
 
   /**
-   * Keeps a record as it is until this time: `StoredToken.keptAs` is `held`, and the result of a fetch is not written. In the caller's
-   * transaction, which has locked the record. Replaces the end of a hold. Returns whether the time is in the future, by the clock of the
+   * Keeps records as they are until this time: `StoredToken.keptAs` is `held`, and the result of a fetch is not written. In the caller's
+   * transaction, which has locked the records. Replaces the ends of holds. Returns whether the time is in the future, by the clock of the
    * database; if not, nothing was written.
    */
-  abstract hold(em: EntityManager, reference: TokenReference, until: HoldEnd): Promise<boolean>;
+  abstract hold(em: EntityManager, references: readonly TokenReference[], until: HoldEnd): Promise<boolean>;
 
   /**
    * Ends the holds of these tokens now; `takeEndedHolds` then finds them. In the caller's transaction, which has locked the records if

@@ -96,7 +96,7 @@ export class Backfills {
     }
   }
 
-  /** null: its past mints were never asked for. */
+  /** null: no backfill was requested. */
   async find(collectionId: string): Promise<Backfill | null> {
     const { rows } = await sql<BackfillRow>`
       select from_block::text as "fromBlock", next_block::text as "nextBlock", until_block::text as "untilBlock",

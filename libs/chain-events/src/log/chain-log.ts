@@ -28,7 +28,7 @@ export interface LogQuery {
 /** Logs of one call. */
 export interface ReadLogs {
   logs: ChainLog[];
-  /** Entries that are no logs, or were not asked for: of other addresses, of other blocks, of no block. */
+  /** Entries that are no logs, or were not requested: those of other addresses or blocks, or without a block. */
   refused: number;
 }
 

@@ -49,7 +49,7 @@ export function readLogError({ code, message }: { code: number; message: string 
     : { kind: 'limit', maxBlocks: null, isFixed: false };
 }
 
-/** The size of a range that the node says would work. It has to lie within the one that was asked for. */
+/** The size of a range that the node says would work. It has to lie within the requested range. */
 function suggestedBlocks(message: string, queried: BlockRange): number | null {
   const [, from, to] = HEX_RANGE.exec(message) ?? DECIMAL_RANGE.exec(message) ?? [];
   if (from === undefined || to === undefined) return null;

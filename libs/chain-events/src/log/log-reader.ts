@@ -22,7 +22,7 @@ export type LogsResult =
   | {
       kind: 'logs';
       logs: ChainLog[];
-      /** Entries that the node returned and was not asked for. */
+      /** Entries that the node returned and that were not requested. */
       refused: number;
       /** Contracts with more logs in this one block than the node returns. */
       unreadable: string[];
@@ -66,8 +66,8 @@ interface LogCall {
 }
 
 /**
- * Reads logs of a chain. Nothing is believed that a node says once: all calls for some blocks are one request to one node, which has to
- * have the last of these blocks, and only logs that were asked for are returned.
+ * Reads logs of a chain. A single response of a node is not trusted: all calls for a span of blocks are one request to one node, which
+ * must have the last of these blocks, and only requested logs are returned.
  */
 export class LogReader {
   constructor(

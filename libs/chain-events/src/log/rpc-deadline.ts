@@ -1,6 +1,6 @@
 import { Deadline } from '@app/safe-http';
 
-/** Of all calls for one span of blocks, nodes that fail included. */
+/** The deadline of all calls for one span of blocks, those to failing nodes included. */
 const RPC_DEADLINE_MS = 15_000;
 
 /** Calls nodes for one span of blocks, until the deadline or the signal. */

@@ -58,7 +58,7 @@ export class RefreshRounds {
     if (!collection) return;
     const { projectId } = collection;
     const filter = { projectId, collectionId, isPending: true, triggers: ['schedule'] as const, limit: 1 };
-    // A host that is slow or away is not asked for ever more.
+    // A host that is slow or unavailable does not get more and more requests.
     if ((await this.allRefreshes.list(filter)).length > 0) return this.advance(this.em.fork(), due, after);
 
     const size = sizeOfStep(await this.tokens.countTokens(collectionId), refreshEverySeconds, elapsedSeconds);

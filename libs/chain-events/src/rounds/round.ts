@@ -2,7 +2,7 @@ import type { TokenAge } from '@app/token-store';
 
 /** How often the tokens of a collection are looked at, in steps that are spread evenly over the time between. */
 export const STEP_SECONDS = 60;
-/** After a longer stop, what was missed is not made up for at once. */
+/** After a longer stop, missed steps are not made up for. */
 const MAX_ELAPSED_SECONDS = 600;
 const MAX_STEP_TOKENS = 10_000;
 

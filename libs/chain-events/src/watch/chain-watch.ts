@@ -39,11 +39,11 @@ export interface WatchParts {
 export type PollResult =
   { kind: 'standby' | 'idle' | 'read' } | { kind: 'failed'; reason: string; retryAfterSeconds?: number };
 
-/** With a provider that allows few blocks in one call, fewer blocks are read again: so many calls' worth. */
+/** If a provider allows few blocks in one call, each poll reads fewer blocks again: at most this many calls. */
 const MAX_OVERLAP_CALLS = 4;
-/** A newest block from which a long stop would follow is believed if no node says anything else so many times in a row. */
+/** A newest block that is very far ahead is accepted if all nodes agree in this many polls in a row, after the first. */
 const AHEAD_POLLS = 3;
-/** If all nodes are behind what was read for so long, the chain has begun again, or a node had made up blocks. */
+/** If all nodes stay behind the blocks that were read for this long, the chain was restarted, or a node had made up blocks. */
 const BEHIND_SECONDS = 600;
 
 /**
@@ -108,7 +108,7 @@ export class ChainWatch {
     await this.parts.cursors.renew(this.chainId, this.owner);
   }
 
-  /** Another process may watch the chain at once. */
+  /** Lets another process watch the chain immediately. */
   async release(): Promise<void> {
     this.forget();
     try {
@@ -180,7 +180,7 @@ export class ChainWatch {
     return { kind: 'read' };
   }
 
-  /** Blocks that are too far ahead, and a chain that has begun again, are believed when no node says anything else for some time. */
+  /** Blocks that are very far ahead, and a chain that was restarted, are accepted when all nodes agree for some time. */
   private async readHead(
     { nextBlock, now }: Pick<ChainCursor, 'nextBlock' | 'now'>,
     minBlock: number,

@@ -13,7 +13,7 @@ const MAX_ACTIONS = 10;
 const LATE_SECONDS = 5;
 const LONG_COOLDOWN_SECONDS = 300;
 
-/** What somebody sees first. */
+/** The first page that a person sees. */
 @Injectable()
 export class OverviewViews {
   private cached: { until: number; overview: Promise<OperatorOverview> } | undefined;

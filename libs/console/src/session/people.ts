@@ -19,12 +19,12 @@ export class People {
     @Optional() private readonly identity?: ConsoleIdentity,
   ) {}
 
-  /** Whether the host application decides who somebody is. */
+  /** Whether the host application identifies people. */
   get areIdentifiedByHost(): boolean {
     return this.identity !== undefined;
   }
 
-  /** null: nobody whom we know, any more. */
+  /** null: no person, or one who is no longer known. */
   async find(request: HttpRequest): Promise<Person | null> {
     if (this.identity) {
       const identified = await this.identity.who(request);

@@ -24,7 +24,7 @@ it('a session that was changed is none', () => {
   expect(openSession(`${changed}.${mac}`, KEYS, NOW)).toBeNull();
 });
 
-it('who knows the key of partners cannot make a session of an operator', () => {
+it('the key of partner sessions does not make a session of an operator', () => {
   const forged = sealSession(OPERATOR, { operator: KEYS.partner, partner: KEYS.partner });
 
   expect(openSession(forged, KEYS, NOW)).toBeNull();

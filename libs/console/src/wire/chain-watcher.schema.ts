@@ -42,7 +42,7 @@ export const chainListSchema = timedSchema.extend({
           discover: z.enum(['none', 'mints']),
           /** null: its tokens are not refreshed by age. */
           refreshEverySeconds: countSchema.nullable(),
-          /** Of its past mints; null: they were never asked for. */
+          /** The progress of its past mints; null: no backfill was requested. */
           backfill: backfillSchema.nullable(),
         }),
       ),

@@ -20,7 +20,7 @@ const hostFields = {
   /** Until when nobody asks it; null: it is asked. */
   cooldownUntil: timeSchema.nullable(),
   concurrency: z.object({
-    /** Requests that may be open at once. */
+    /** The limit of concurrent requests. */
     limit: countSchema,
     /** What its workers allow now, after errors; null: no worker asks it. */
     inForce: countSchema.nullable(),
@@ -88,7 +88,7 @@ export const hostSchema = timedSchema.extend({
       z.object({
         id: z.string(),
         name: z.string(),
-        /** Its share of the requests at once, and what it uses of it. */
+        /** Its share of the concurrent requests, and how much of it is in use. */
         share: countSchema,
         inUse: countSchema,
         since: timeSchema,

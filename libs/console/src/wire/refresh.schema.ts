@@ -86,7 +86,7 @@ export type RefreshList = z.output<typeof refreshListSchema>;
 const refreshHostSchema = z.object({
   host: z.string(),
   cooldown: cooldownSchema.nullable(),
-  /** Requests that may be open at once, and that are. null: no worker asks it now. */
+  /** The limit of concurrent requests, and the open ones. null: no worker uses the host now. */
   concurrency: z.object({ limit: countSchema, inForce: countSchema.nullable(), inUse: countSchema.nullable() }),
   /** Of the last hour; null: it answered nothing. */
   medianMs: countSchema.nullable(),

@@ -14,7 +14,7 @@ it('counts have their thousands apart', () => {
   expect([0, 2000, 2500, 1_200_000].map(formatShort)).toEqual(['0', '2k', '2.5k', '1.2m']);
 });
 
-it('a percentage is never rounded up to all, nor down to nothing', () => {
+it('a percentage is never rounded up to 100, nor down to 0', () => {
   expect(formatPercent(9999, 10_000)).toBe('99%');
   expect(formatPercent(10_000, 10_000)).toBe('100%');
   expect(formatPercent(1, 10_000)).toBe('< 1%');
@@ -32,7 +32,7 @@ it('a speed shows two digits', () => {
   expect([84.4, 12.6, 3.44, 0.0512].map(formatRate)).toEqual(['84', '13', '3.4', '0.051']);
 });
 
-it('words agree with their count', () => {
+it('a noun is singular or plural as its count requires', () => {
   expect([plural(1, 'token'), plural(2665, 'token'), plural(2, 'try', 'tries')]).toEqual([
     '1 token',
     '2,665 tokens',

@@ -20,7 +20,7 @@ it('runs of ids beyond 2^53 are exact', () => {
   ]);
 });
 
-it('one run of all tokens is said as one', () => {
+it('a run that contains all tokens is shown as one', () => {
   expect(describeRuns([{ from: '8112', to: '8379' }], 268)).toBe('All are one run: 8,112 to 8,379.');
   expect(describeRuns([{ from: '3', to: '4' }], 2)).toBe('Tokens 3 to 4.');
   expect(describeRuns(runsOf(['5', ...ids(8112, 8379)]), 269)).toBe('Almost all are one run: 8,112 to 8,379.');
@@ -50,7 +50,7 @@ it('ids are typed one by one or as ranges, and each once', () => {
   expect(parseTokenIds(MAX_UINT256, 20)).toEqual([MAX_UINT256]);
 });
 
-it('what is no id is refused with the reason', () => {
+it('a text that is not a token id is refused with the reason', () => {
   expect(parseTokenIds('1, 0x2', 20)).toBe('“0x2” is not a token id: use decimal digits, or 5-12 for a range.');
   expect(parseTokenIds('9-1', 20)).toBe('“9-1” ends before it begins.');
   expect(parseTokenIds((2n ** 256n).toString(), 20)).toBe('“115792…9936” is larger than any token id.');

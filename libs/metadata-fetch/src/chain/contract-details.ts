@@ -18,7 +18,7 @@ import {
 } from './contract-result.js';
 import { declaredStandard, standardCalls } from './erc165.js';
 
-/** What a contract says of itself. null: nothing, or nothing that can be read. */
+/** What the functions of a contract return about itself. null: nothing, or nothing usable. */
 export interface ContractDetails {
   /** As it declares by ERC-165. */
   standard: TokenStandard | null;

@@ -6,7 +6,7 @@ import { contractCall } from './contract-call.js';
 import { decodeAddress, isTrue, nodeErrorAmong, toContractResult } from './contract-result.js';
 
 /**
- * What a contract says of a wallet. `owner`: `owner()` returns it (ERC-173) · `admin`: it has the default admin role of AccessControl ·
+ * The relation of a wallet to a contract. `owner`: `owner()` returns it (ERC-173) · `admin`: it has the default admin role of AccessControl ·
  * `stranger`: neither · `unavailable`: nobody knows, because no node responds, or because too many wallets are being checked.
  */
 export type OwnershipVerdict = 'owner' | 'admin' | 'stranger' | 'unavailable';
@@ -23,7 +23,7 @@ const MAX_CONCURRENT = 8;
 const TTL_MS = 60_000;
 const MAX_CACHED = 10_000;
 
-/** Asks contracts who owns them. A verdict is believed for a minute, or until `forget`. */
+/** Asks contracts who owns them. A verdict is cached for a minute, or until `forget`. */
 @Injectable()
 export class ContractOwners {
   private concurrent = 0;

@@ -19,7 +19,7 @@ const NO_CODE_TTL_MS = 60_000;
 @Injectable()
 export class ContractSignatures {
   private concurrent = 0;
-  /** Addresses without a contract, each until when that is believed. */
+  /** Addresses without a contract, each with the time until which that is cached. */
   private readonly withoutCode = new Map<string, number>();
 
   constructor(private readonly rpc: ChainRpc) {}

@@ -45,8 +45,8 @@ export class JsonRpc {
   }
 
   /**
-   * Makes the calls in one request to one node, for results that belong together. `check` says why the response is not to be believed;
-   * then the next node is asked for all of it. Never throws because of what a node does.
+   * Makes the calls in one request to one node, for results that belong together. `check` returns why the response is rejected; the next
+   * node then gets all calls. Never throws because of what a node does.
    */
   async callTogether(
     calls: readonly RpcCall[],

@@ -1,7 +1,7 @@
 import { Deadline } from '@app/safe-http';
 import type { RpcCall, RpcNode, RpcRequestOptions, RpcResponse, RpcResult } from './rpc-node.js';
 
-/** Why results are not to be believed; null: they are. */
+/** Why results are rejected; null: they are accepted. */
 export type ResponseCheck = (results: readonly RpcResult[]) => string | null;
 
 /** Limits of one request to any of the nodes. */
@@ -58,8 +58,8 @@ export class RpcNodes {
   }
 
   /**
-   * The same from one node alone, for results that belong together. `check`: why the response as a whole is not to be believed; then
-   * the next node is asked for all of it. null: it is. If no node has a good response, the failure of the last one.
+   * The same from one node alone, for results that belong together. `check` returns why the response as a whole is rejected, or null.
+   * After a rejection, the next node gets all calls. If no node has a good response, returns the failure of the last one.
    */
   async sendTogether(
     calls: readonly RpcCall[],

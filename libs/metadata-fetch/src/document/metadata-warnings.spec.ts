@@ -54,7 +54,7 @@ function warningsOf({ body, contentType = 'application/json' }: (typeof document
   return read.kind === 'read' ? read.collection!.warnings : [];
 }
 
-it('each warning has a sentence, and some document for which it is given', () => {
+it('each warning has a sentence and a document that causes it', () => {
   expect([...new Set(documents.flatMap(warningsOf))].toSorted()).toEqual(codes);
 });
 

@@ -49,7 +49,7 @@ export class CollectionRecords implements BeforeApplicationShutdown {
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
-  /** Replaces what the owner says of a collection. `admit`: a last condition, inside the transaction. Throws UnknownCollection. */
+  /** Replaces the metadata of a collection itself, as its owner sent it. `admit`: a last condition, inside the transaction. Throws UnknownCollection. */
   async push(
     collectionId: string,
     profile: CollectionProfile,
@@ -76,7 +76,7 @@ export class CollectionRecords implements BeforeApplicationShutdown {
     return this.queue.find(collection.id);
   }
 
-  /** Reads the contract at once. Returns why that failed; null: it did not. Throws SourceNotSupported. */
+  /** Reads the contract immediately. Returns why that failed; null: it succeeded. Throws SourceNotSupported. */
   async readNow(collection: Collection): Promise<string | null> {
     const { id: collectionId, address, chainId } = collection;
     if (!this.fetcher.supports(chainId)) throw new SourceNotSupported({ address, chainId });

@@ -1,17 +1,9 @@
 import type { AttemptRow, FinalToken, FinishedToken } from '../chunk-results.js';
-import type { ItemError, ItemResult } from '../item-result.js';
+import { NOT_REGISTERED, type ItemResult } from '../item-result.js';
 import type { ResultCount } from '../refresh-progress.js';
 import type { StagedBatch } from '../reveals/reveal-staging.js';
 import { VERDICTS, type Verdict } from '../verdict.js';
 import type { WriteResult } from '@app/token-store';
-
-const NOT_REGISTERED: ItemError = {
-  errorCode: 'token_not_found',
-  reason: 'not_registered',
-  metadataUrl: '',
-  statusCode: null,
-  body: null,
-};
 
 /** How the write of a token ended, and the version of its record, if the store tells it. */
 export interface Written {

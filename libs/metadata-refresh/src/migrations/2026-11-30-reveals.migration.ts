@@ -9,7 +9,8 @@ export class RevealsMigration extends Migration {
     // total: tokens of that refresh. staged: its tokens that have a staged document. job: what is to be done now. While there is one,
     // no token of the collection is claimed. due_at: when the reveal is looked at next; null: never. blocked_reason: why it could not
     // be published when its time had come, or when all tokens were processed. failures: of the job, in a row. updated and the next three:
-    // what became of the staged documents.
+    // what became of the staged documents. revert_hold_until: how the revert that was requested holds the records. revert_refresh_id: the
+    // refresh with the receipt of a revert. revert_outcome: what became of the records that the reveal had changed.
     this.addSql(`
       create table nft_metadata.reveals (
         id uuid primary key,
@@ -17,7 +18,7 @@ export class RevealsMigration extends Migration {
         collection_id uuid not null,
         collection_address text not null,
         refresh_id uuid not null unique,
-        state text not null default 'open' check (state in ('open', 'published', 'cancelled', 'expired')),
+        state text not null default 'open' check (state in ('open', 'published', 'reverted', 'cancelled', 'expired')),
         job text check (job in ('publish', 'revert')),
         publish text not null check (publish in ('manual', 'when_complete', 'at')),
         publish_at timestamptz,
@@ -35,8 +36,14 @@ export class RevealsMigration extends Migration {
         unchanged integer,
         superseded integer,
         missing integer,
+        revert_hold_until timestamptz,
+        reverted_at timestamptz,
+        revert_refresh_id uuid,
+        revert_outcome jsonb,
         check ((publish = 'at') = (publish_at is not null)),
         check ((state = 'open') = (ended_at is null)),
+        check ((state = 'reverted') = (reverted_at is not null)),
+        check ((reverted_at is null) = (revert_outcome is null) and (reverted_at is null) = (revert_refresh_id is null)),
         check ((blocked_at is null) = (blocked_reason is null))
       ) with (fillfactor = 80)`);
     this.addSql(`create unique index reveals_open on nft_metadata.reveals (collection_id) where state = 'open'`);

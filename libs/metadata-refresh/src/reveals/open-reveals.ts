@@ -6,6 +6,22 @@ import type { RevealState } from './reveal.js';
 /** For `where` on `reveals`: whether it takes documents. */
 const isOpen = sql`state = 'open' and job is null and expires_at > now()`;
 
+/** What keeps the collection from another reveal, or from a revert. */
+interface BusyReveal {
+  id: string;
+  /** It is published, and being reverted. */
+  isReverting: boolean;
+}
+
+/** A reveal of the collection that is open, or that is being reverted; null: there is none. */
+export async function findBusyReveal(em: EntityManager, collectionId: string): Promise<BusyReveal | null> {
+  const { rows } = await sql<BusyReveal>`
+    select id, state <> 'open' as "isReverting" from nft_metadata.reveals
+    where collection_id = ${collectionId}::uuid and (state = 'open' or job is not null)
+    order by state = 'open' desc limit 1`.execute(em.getKysely());
+  return rows[0] ?? null;
+}
+
 /** Those of these reveals that still take documents: they are neither published, cancelled nor expired, nor being published. */
 export async function findOpenReveals(em: EntityManager, revealIds: readonly string[]): Promise<Set<string>> {
   if (revealIds.length === 0) return new Set();
@@ -31,7 +47,8 @@ export async function countStaged(em: EntityManager, staged: ReadonlyMap<string,
 
 /**
  * Whether a retry of a refresh that staged documents stages its documents too, inside the transaction that accepts it. False: the reveal is
- * published, and the retry is a refresh like others. Throws RevealEnded when the documents of the reveal are gone, or are being published.
+ * published, and the retry is a refresh like others. Throws RevealEnded when the documents of the reveal are gone, or are being published,
+ * or when it is reverted: a retry would show what was taken back.
  */
 export async function joinReveal(em: EntityManager, revealId: string): Promise<boolean> {
   const { rows } = await sql<{ isJoined: boolean; state: RevealState | 'open' }>`
@@ -40,7 +57,8 @@ export async function joinReveal(em: EntityManager, revealId: string): Promise<b
       returning id
     )
     select exists (select from joined) as "isJoined",
-      case when job = 'publish' then 'publishing' when state = 'open' then 'expired' else state end as state
+      case when job = 'publish' then 'publishing' when job = 'revert' then 'reverting' when state = 'open' then 'expired' else state end
+        as state
     from nft_metadata.reveals where id = ${revealId}::uuid`.execute(em.getKysely());
   const [reveal] = rows;
   if (reveal?.isJoined) return true;

@@ -1,14 +1,20 @@
 import { inTransaction } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { KeyedMutex } from '../keyed-mutex.js';
+import { InvalidHold } from '../metadata-refresh.errors.js';
+import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Admission } from '../refresh-control.js';
+import { findBusyReveal } from './open-reveals.js';
 import { RevealReader, type RevealRow } from './reveal-reader.js';
 import { RevealSweep } from './reveal-sweep.js';
-import { requiredTokens, type PublishOptions, type RevealReference } from './reveal.js';
+import { requiredTokens, type PublishOptions, type RevealReference, type RevertOptions } from './reveal.js';
 import { checkMinSucceeded, checkTime } from './reveal-plan.js';
-import { RevealEnded, RevealNotReady } from './reveals.errors.js';
+import { RevealEnded, RevealInProgress, RevealNotReady, RevealNotRevertible } from './reveals.errors.js';
+
+/** What is set. */
+type Change = RawBuilder<unknown>;
 
 /** Decides about reveals: each decision is one update of a row, and RevealSweep does what follows from it. */
 @Injectable()
@@ -21,6 +27,7 @@ export class RevealControl {
     private readonly em: EntityManager,
     private readonly reader: RevealReader,
     private readonly sweep: RevealSweep,
+    @Inject(METADATA_REFRESH_CONFIG) private readonly config: Pick<MetadataRefreshConfig, 'keepVersions'>,
   ) {}
 
   /** Throws RevealNotFound, RevealEnded. */
@@ -41,7 +48,7 @@ export class RevealControl {
     const msg = at ? 'publication of reveal scheduled' : 'publication of reveal requested';
     await this.change(msg, reference, admit, (stored) => {
       if (stored.state === 'published' || stored.state === 'publishing') return null;
-      if (stored.state === 'cancelled' || stored.state === 'expired') throw new RevealEnded(stored);
+      if (stored.state !== 'staging' && stored.state !== 'staged') throw new RevealEnded(stored);
       const reveal = { ...stored, minSucceeded: minSucceeded ?? stored.minSucceeded };
       const changes = sql`min_succeeded = ${reveal.minSucceeded}::numeric, blocked_at = null, blocked_reason = null`;
       if (at) {
@@ -53,17 +60,37 @@ export class RevealControl {
     });
   }
 
+  /**
+   * RevealSweep reverts it from now on. A reveal that is reverted or is being reverted does not change. Throws RevealNotFound,
+   * RevealNotRevertible, RevealInProgress, InvalidHold.
+   */
+  async revert(reference: RevealReference, { holdUntil }: RevertOptions, admit?: Admission): Promise<void> {
+    await this.change('revert of reveal requested', reference, admit, async (reveal, em) => {
+      if (reveal.state === 'reverted' || reveal.state === 'reverting') return null;
+      if (reveal.state !== 'published') throw RevealNotRevertible.notPublished(reveal);
+      if (!keepsDocuments(this.config)) throw RevealNotRevertible.withoutVersions(reveal, this.config.keepVersions);
+      if (reveal.outcome?.updated === 0) throw RevealNotRevertible.withoutChanges(reveal);
+      if (holdUntil instanceof Date && holdUntil.getTime() <= Date.parse(reveal.now)) throw new InvalidHold(holdUntil);
+      // What it has staged would be older than the restored records, and publishing it would change nothing.
+      const busy = await findBusyReveal(em, reveal.collectionId);
+      if (busy) throw new RevealInProgress(reveal.collectionAddress, busy.id, busy.isReverting);
+      const end = holdUntil instanceof Date ? holdUntil.toISOString() : holdUntil && 'infinity';
+      return sql`job = 'revert', due_at = now(), failures = 0, blocked_at = null, blocked_reason = null,
+        revert_hold_until = ${end ?? null}::timestamptz`;
+    });
+  }
+
   /** `decide` returns what is set, or null when nothing is to be changed. */
   private async change(
     msg: string,
     reference: RevealReference,
     admit: Admission | undefined,
-    decide: (reveal: RevealRow) => RawBuilder<unknown> | null,
+    decide: (reveal: RevealRow, em: EntityManager) => Change | null | Promise<Change | null>,
   ): Promise<void> {
     const changed = await this.byReveal.runExclusive(reference.revealId, () =>
       inTransaction(this.em, async (em) => {
         const reveal = await this.reader.lock(em, reference);
-        const changes = decide(reveal);
+        const changes = await decide(reveal, em);
         if (changes)
           await sql`update nft_metadata.reveals set ${changes} where id = ${reveal.id}::uuid`.execute(em.getKysely());
         await admit?.(em);

@@ -1,3 +1,4 @@
+import type { HoldEnd } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
@@ -11,6 +12,8 @@ import { RevealNotFound } from './reveals.errors.js';
 export interface RevealRow extends Reveal {
   /** What is to be done now; null: nothing. */
   job: 'publish' | 'revert' | null;
+  /** Until when the revert that was requested holds the records; null: it does not. */
+  revertHoldUntil: HoldEnd | null;
   /** Of the job, in a row. */
   failures: number;
   /** The time of the database. */
@@ -20,13 +23,14 @@ export interface RevealRow extends Reveal {
 }
 
 /** Of the reveal as it is in the table. */
-type StoredReveal = Omit<RevealRow, 'isReady'>;
+type StoredReveal = Omit<RevealRow, 'isReady' | 'revertHoldUntil'> & { revertHoldUntil: string | null };
 
 /** For a statement on `reveals as reveal`, with `joinRefreshes`. */
 const revealColumns = sql`
   reveal.id, reveal.project_id as "projectId", reveal.collection_id as "collectionId",
   reveal.collection_address as "collectionAddress", reveal.refresh_id as "refreshId",
   case
+    when reveal.job = 'revert' then 'reverting'
     when reveal.state <> 'open' then reveal.state
     when reveal.job = 'publish' then 'publishing'
     when reveal.expires_at <= now() then 'expired'
@@ -44,6 +48,10 @@ const revealColumns = sql`
   case when reveal.updated is not null then jsonb_build_object(
     'updated', reveal.updated, 'unchanged', reveal.unchanged, 'superseded', reveal.superseded, 'missing', reveal.missing
   ) end as outcome,
+  reveal.revert_outcome || jsonb_build_object(
+    'at', ${timestamp('reveal.reverted_at')}, 'refreshId', reveal.revert_refresh_id
+  ) as reverted,
+  case reveal.revert_hold_until when 'infinity' then 'forever' else ${timestamp('reveal.revert_hold_until')} end as "revertHoldUntil",
   ${timestamp('reveal.created_at')} as "createdAt", ${timestamp('reveal.expires_at')} as "expiresAt",
   ${timestamp('reveal.ended_at')} as "endedAt"`;
 
@@ -117,9 +125,10 @@ export class RevealReader {
 }
 
 function toReveal(stored: StoredReveal): RevealRow {
-  const { state, pending, staged } = stored;
+  const { state, pending, staged, revertHoldUntil: until } = stored;
   const isOpen = state === 'staging' || state === 'staged';
-  return { ...stored, isReady: isOpen && pending === 0 && staged >= requiredTokens(stored) };
+  const revertHoldUntil = until === null || until === 'forever' ? until : new Date(until);
+  return { ...stored, revertHoldUntil, isReady: isOpen && pending === 0 && staged >= requiredTokens(stored) };
 }
 
 /** Throws RevealNotFound for a malformed id. */

@@ -18,7 +18,9 @@ export class RevealRetention {
 
   /** Those that ended more than so many days ago. Returns how many. */
   deleteExpired(retentionDays: number): Promise<number> {
-    return this.deleteWhere(sql`ended_at < now() - ${retentionDays} * interval '1 day'`);
+    return this.deleteWhere(
+      sql`coalesce(reverted_at, ended_at) < now() - ${retentionDays} * interval '1 day' and job is null`,
+    );
   }
 
   /** Whatever their state, before their project is removed. */

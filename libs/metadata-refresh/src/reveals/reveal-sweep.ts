@@ -9,6 +9,7 @@ import { RefreshAlreadyCompleted, RefreshNotFound } from '../metadata-refresh.er
 import { RefreshControl } from '../refresh-control.js';
 import { RevealPublication } from './reveal-publication.js';
 import { RevealReader, type RevealRow } from './reveal-reader.js';
+import { RevealReversion } from './reveal-reversion.js';
 import type { BlockedReason } from './reveal.js';
 
 /** Reveals that one process works on in turns. */
@@ -20,11 +21,11 @@ const NEXT_LOOK = sql`interval '1 second'`;
 /** Staged documents that one statement deletes. */
 const DELETE_BATCH_SIZE = 1000;
 
-/** Failures of a publication in a row, after which it is given up. */
+/** Failures of a publication or a revert in a row, after which it is given up. */
 const MAX_FAILURES = 5;
 
 /**
- * Does what is due of reveals: publishes them, says when one cannot be published, lets them expire, and deletes the documents of those
+ * Does what is due of reveals: publishes and reverts them, says when one cannot be published, lets them expire, and deletes the documents of those
  * that have ended. Any process may run it, and several may at the same time: `reveals.due_at` says which reveals are due, and a process
  * that works on one moves it ahead for a few seconds. So a process that dies leaves its work to the next one. Without such reveals, a pass
  * is one look into an index.
@@ -43,6 +44,7 @@ export class RevealSweep implements BeforeApplicationShutdown {
     private readonly staging: StagingStore,
     private readonly refreshes: RefreshControl,
     private readonly publication: RevealPublication,
+    private readonly reversion: RevealReversion,
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
@@ -97,22 +99,21 @@ export class RevealSweep implements BeforeApplicationShutdown {
   private async step(revealId: string): Promise<boolean> {
     const decided = await inTransaction(this.em, (em) => this.decide(em, revealId));
     if (!decided) return false;
-    if (decided.endedAt !== null) return this.clear(decided);
-    return this.publish(decided);
+    return decided.job === null ? this.clear(decided) : this.work(decided, decided.job);
   }
 
   /**
-   * Returns a reveal that is to be published now, or that has ended. A completion that changes what is read here locks the row late: it is
+   * Returns a reveal that has a job now, or that has ended. A completion that changes what is read here locks the row late: it is
    * either seen, or makes the reveal due again afterwards.
    */
   private async decide(em: EntityManager, revealId: string): Promise<RevealRow | null> {
     const reveal = await this.lock(em, revealId);
-    if (!reveal || reveal.endedAt !== null || reveal.job === 'publish') return reveal;
+    if (!reveal || reveal.endedAt !== null || reveal.job !== null) return reveal;
     if (reveal.state === 'expired') return this.expire(em, reveal);
     if (isPublicationDue(reveal)) {
       if (reveal.isReady) {
         await set(em, reveal, sql`job = 'publish'`);
-        return reveal;
+        return { ...reveal, job: 'publish' };
       }
       await this.block(em, reveal, reveal.pending > 0 ? 'pending' : 'not_enough_staged');
     }
@@ -120,14 +121,15 @@ export class RevealSweep implements BeforeApplicationShutdown {
     return null;
   }
 
-  /** Returns whether it is published. If not, or if the process dies, it is due again when its lease is over. */
-  private async publish(reveal: RevealRow): Promise<boolean> {
+  /** Returns whether the job is done. If not, or if the process dies, it is due again when its lease is over. */
+  private async work(reveal: RevealRow, job: NonNullable<RevealRow['job']>): Promise<boolean> {
     try {
-      return await this.publication.publish(reveal.id);
+      return await (job === 'publish' ? this.publication.publish(reveal.id) : this.reversion.revert(reveal.id));
     } catch (error) {
       const { id: revealId, projectId, collectionAddress } = reveal;
       const description = describeDatabaseError(error);
-      this.logger.error({ msg: 'reveal not published', revealId, projectId, collectionAddress, error: description });
+      const msg = job === 'publish' ? 'reveal not published' : 'reveal not reverted';
+      this.logger.error({ msg, revealId, projectId, collectionAddress, error: description });
       await inTransaction(this.em, (em) => this.countFailure(em, revealId));
       return false;
     }
@@ -136,10 +138,12 @@ export class RevealSweep implements BeforeApplicationShutdown {
   /** Of an error that lasts, it must not keep the collection from being refreshed. */
   private async countFailure(em: EntityManager, revealId: string): Promise<void> {
     const reveal = await this.lock(em, revealId);
-    if (reveal?.job !== 'publish') return;
+    if (!reveal || reveal.job === null) return;
     const isGivenUp = reveal.failures + 1 >= MAX_FAILURES;
     if (!isGivenUp) return set(em, reveal, sql`failures = failures + 1`);
-    await set(em, reveal, sql`failures = 0, job = null, publish = 'manual', publish_at = null, due_at = expires_at`);
+    const next =
+      reveal.job === 'publish' ? sql`publish = 'manual', publish_at = null, due_at = expires_at` : sql`due_at = now()`;
+    await set(em, reveal, sql`failures = 0, job = null, ${next}`);
     await this.block(em, reveal, 'failed');
   }
 
@@ -189,18 +193,17 @@ export class RevealSweep implements BeforeApplicationShutdown {
     return { ...reveal, endedAt: reveal.now };
   }
 
-  /** Ends what is left of a reveal that has ended: its pending tokens, then its documents. */
+  /** Ends what is left of a reveal that has ended: its pending tokens, then its documents, and what a revert needed. */
   private async clear(reveal: RevealRow): Promise<boolean> {
-    const { id, pending } = reveal;
+    const { id, pending, state } = reveal;
     if (pending > 0) await this.cancelRefreshes(id);
-    const deleted = await this.staging.deleteStaged(id, DELETE_BATCH_SIZE);
+    let deleted = await this.staging.deleteStaged(id, DELETE_BATCH_SIZE);
+    if (state === 'reverted') deleted += await this.staging.deleteRevealed(id, DELETE_BATCH_SIZE);
     const isDone = deleted === 0 && pending === 0;
     // Nothing is staged from its end on, but transactions may have begun before.
-    await set(
-      this.em.fork(),
-      reveal,
-      isDone ? sql`due_at = null` : sql`due_at = now() + ${deleted > 0 ? LEASE : NEXT_LOOK}`,
-    );
+    const next = isDone ? sql`null` : sql`now() + ${deleted > 0 ? LEASE : NEXT_LOOK}`;
+    // A revert may have been requested meanwhile: it stays due.
+    await set(this.em.fork(), reveal, sql`due_at = case when job is null then ${next} else due_at end`);
     return deleted > 0;
   }
 

@@ -1,11 +1,22 @@
+import type { HoldEnd } from '@app/token-store';
 import type { QuotaState } from '../metadata-refresh.errors.js';
 import type { RequestConditions, WantedTokens } from '../refresh-request.js';
 
 /**
  * `staging`: documents are being fetched, and no reader sees them · `staged`: no token is pending · `publishing`: being written to the
- * records · `published` · `cancelled` · `expired`: it was not published in time. In the last two, the documents are gone.
+ * records · `published` · `reverting`: the documents that it has replaced are being written again · `reverted` · `cancelled` · `expired`:
+ * it was not published in time. In the last two, the documents are gone.
  */
-export const REVEAL_STATES = ['staging', 'staged', 'publishing', 'published', 'cancelled', 'expired'] as const;
+export const REVEAL_STATES = [
+  'staging',
+  'staged',
+  'publishing',
+  'published',
+  'reverting',
+  'reverted',
+  'cancelled',
+  'expired',
+] as const;
 export type RevealState = (typeof REVEAL_STATES)[number];
 
 /** When a reveal is published: by a call, when all tokens are processed, or at a time. */
@@ -44,7 +55,7 @@ export interface RevealReference {
 
 /**
  * Why a reveal was not published when it was to be: `pending`: some of its tokens are not processed · `not_enough_staged`: too many have
- * failed · `failed`: publishing it has failed several times, because of an error of the service or its database.
+ * failed · `failed`: publishing or reverting it has failed several times, because of an error of the service or its database.
  */
 export const BLOCKED_REASONS = ['pending', 'not_enough_staged', 'failed'] as const;
 export type BlockedReason = (typeof BLOCKED_REASONS)[number];
@@ -57,8 +68,29 @@ export interface RevealOutcome {
   unchanged: number;
   /** They keep what a later fetch, a restore or a push had written. */
   superseded: number;
+  /** Tokens that are no longer registered. */
+  missing: number;
+}
+
+/** What became of the records that a reveal had changed when it was reverted. */
+export interface RevertOutcome {
+  /** They show the document again that the reveal had replaced. */
+  restored: number;
+  /** They keep what a later fetch, a restore, a push or another reveal has written. */
+  changedSince: number;
+  /** They keep the document of the reveal, because they had no metadata before. */
+  noEarlierVersion: number;
+  /** They keep the document of the reveal, because the one before is not kept any more. */
+  notKept: number;
   /** They are not registered any more. */
   missing: number;
+}
+
+/** How a reveal was reverted. */
+export interface Reversion extends RevertOutcome {
+  at: string;
+  /** The refresh that stands for it, completed, with the trigger `restore`. Its receipt says what became of each token. */
+  refreshId: string;
 }
 
 /** How many tokens must be staged. Without the error of a product of fractions: 99 % of 100 is 99. */
@@ -72,6 +104,12 @@ export interface PublishOptions {
   at?: Date | undefined;
   /** As in RevealPlan. Absent: as it was. */
   minSucceeded?: number | undefined;
+}
+
+/** How a reveal is reverted. */
+export interface RevertOptions {
+  /** Refreshes do not overwrite the restored records before. Absent: the next refresh shows what the metadata host serves. */
+  holdUntil?: HoldEnd | undefined;
 }
 
 /** Tokens of one collection whose documents are fetched ahead and shown together. Times are RFC 3339 in UTC, with microseconds. */
@@ -96,12 +134,14 @@ export interface Reveal {
   failed: number;
   /** Whether it can be published: no token is pending, and enough are staged. */
   isReady: boolean;
-  /** null: it has not been to be published, or it was. */
+  /** null: it has not been to be published, or it was. The same for a revert. */
   blocked: { since: string; reason: BlockedReason } | null;
   /** null: it is not published. */
   outcome: RevealOutcome | null;
+  /** null: it is not reverted. */
+  reverted: Reversion | null;
   createdAt: string;
   expiresAt: string;
-  /** When it was published, cancelled, or found to be expired. */
+  /** When it was published, cancelled, or found to be expired. A revert does not change it. */
   endedAt: string | null;
 }

@@ -15,12 +15,18 @@ export class RevealInProgress extends Error {
     readonly collectionAddress: string,
     /** The reveal that is open. */
     readonly revealId: string,
+    /** Another one of the collection is being reverted. */
+    isReverting = false,
   ) {
-    super(`Collection ${collectionAddress} has an open reveal already, ${revealId}: publish or cancel it first.`);
+    super(
+      isReverting
+        ? `Reveal ${revealId} of collection ${collectionAddress} is being reverted: wait for that.`
+        : `Collection ${collectionAddress} has an open reveal already, ${revealId}: publish or cancel it first.`,
+    );
   }
 }
 
-/** It is too late: the reveal is published, cancelled or expired, or is being published. */
+/** It is too late: the reveal is published, reverted, cancelled or expired, or is becoming one of these. */
 export class RevealEnded extends Error {
   override readonly name = 'RevealEnded';
   constructor({ id, state }: Pick<Reveal, 'id' | 'state'>) {
@@ -36,6 +42,31 @@ export class RevealNotReady extends Error {
       pending > 0
         ? `Reveal ${id} is not ready: ${pending} of its ${total} tokens are pending. Wait for them, or cancel refresh ${refreshId}.`
         : `Reveal ${id} is not ready: ${staged} of its ${total} tokens are staged and ${failed} have failed, and its min_succeeded is ${minSucceeded}. Retry refresh ${refreshId}, or publish with a lower min_succeeded.`,
+    );
+  }
+}
+
+/** The reveal has changed no record, or the documents before are not kept; the message says which. It did not change. */
+export class RevealNotRevertible extends Error {
+  override readonly name = 'RevealNotRevertible';
+
+  static notPublished({ id, state }: Pick<Reveal, 'id' | 'state'>): RevealNotRevertible {
+    const advice = {
+      publishing: 'Wait until it is published.',
+      cancelled: 'It has changed nothing.',
+      expired: 'It has changed nothing.',
+    };
+    const next = advice[state as keyof typeof advice] ?? 'Cancel it instead: it has changed nothing yet.';
+    return new RevealNotRevertible(`Reveal ${id} is ${state}, and only a published reveal can be reverted. ${next}`);
+  }
+
+  static withoutChanges({ id }: Pick<Reveal, 'id'>): RevealNotRevertible {
+    return new RevealNotRevertible(`Reveal ${id} has changed no record: there is nothing to revert.`);
+  }
+
+  static withoutVersions({ id }: Pick<Reveal, 'id'>, keepVersions: number): RevealNotRevertible {
+    return new RevealNotRevertible(
+      `Reveal ${id} cannot be reverted: this deployment keeps no earlier documents (keepVersions is ${keepVersions}, and a revert needs 2 or more).`,
     );
   }
 }

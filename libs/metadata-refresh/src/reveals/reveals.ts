@@ -10,10 +10,19 @@ import type { RefreshingProject } from '../refresh-limits.js';
 import type { RequestConditions, WantedTokens } from '../refresh-request.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import { timestamp } from '../timestamp.js';
+import { findBusyReveal } from './open-reveals.js';
 import { RevealControl } from './reveal-control.js';
 import { checkPlan, checkTime, type CheckedPlan } from './reveal-plan.js';
 import { RevealReader, type RevealListFilter } from './reveal-reader.js';
-import type { PublishOptions, Reveal, RevealPlan, RevealReceipt, RevealReference, RevealRequest } from './reveal.js';
+import type {
+  PublishOptions,
+  Reveal,
+  RevealPlan,
+  RevealReceipt,
+  RevealReference,
+  RevealRequest,
+  RevertOptions,
+} from './reveal.js';
 import { RevealInProgress } from './reveals.errors.js';
 
 /** A reveal that the operator creates. No limit of the project holds for it, except `maxRevealTokens`. */
@@ -83,11 +92,21 @@ export class Reveals {
   }
 
   /**
-   * Cancels a reveal: its pending tokens are not fetched any more, and its documents are deleted, in the background. Cancelling a
+   * Cancels a reveal: its pending tokens are no longer fetched, and its documents are deleted, in the background. Cancelling a
    * cancelled one changes nothing. Throws RevealNotFound, RevealEnded.
    */
   async cancel(reference: RevealReference, admit?: Admission): Promise<Reveal> {
     await this.control.cancel(reference, admit);
+    return this.reader.get(reference);
+  }
+
+  /**
+   * Reverts a published reveal: RevealSweep writes the documents again that it has replaced, in one transaction, now. The state is then
+   * `reverting`, until it is `reverted`. Records that have changed since stay as they are, and so do those that had no metadata before.
+   * Reverting a reverted one changes nothing. Throws RevealNotFound, RevealNotRevertible, RevealInProgress, InvalidHold, CollectionNotFound.
+   */
+  async revert(reference: RevealReference, options: RevertOptions = {}, admit?: Admission): Promise<Reveal> {
+    await this.control.revert(reference, options, admit);
     return this.reader.get(reference);
   }
 
@@ -114,20 +133,12 @@ type NewReveal = CheckedPlan & { id: string } & Parameters<AcceptedReveal['save'
 async function insertReveal(em: EntityManager, reveal: NewReveal): Promise<void> {
   const { collection, publishAt } = reveal;
   // First, because an insert would wait for a publication to end.
-  const open = await findOpenReveal(em, collection.id);
-  if (open !== null) throw new RevealInProgress(collection.address, open);
+  const busy = await findBusyReveal(em, collection.id);
+  if (busy) throw new RevealInProgress(collection.address, busy.id, busy.isReverting);
   const saved = await tryInsertReveal(em, reveal);
   // Another one was accepted since.
   if (!saved) return insertReveal(em, reveal);
   if (publishAt) checkTime(publishAt, saved);
-}
-
-async function findOpenReveal(em: EntityManager, collectionId: string): Promise<string | null> {
-  const { rows } = await sql<{ id: string }>`
-    select id from nft_metadata.reveals where collection_id = ${collectionId}::uuid and state = 'open'`.execute(
-    em.getKysely(),
-  );
-  return rows[0]?.id ?? null;
 }
 
 async function tryInsertReveal(

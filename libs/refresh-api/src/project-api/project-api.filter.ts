@@ -18,6 +18,7 @@ import {
   RevealInProgress,
   RevealNotFound,
   RevealNotReady,
+  RevealNotRevertible,
   ScheduledRefreshesExceeded,
   SelectionEmpty,
   SelectionTooLarge,
@@ -86,6 +87,7 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof RevealInProgress)
       return errorResponse(409, 'reveal_in_progress', error.message, error.revealId);
     if (error instanceof RevealNotReady) return errorResponse(409, 'reveal_not_ready', error.message);
+    if (error instanceof RevealNotRevertible) return errorResponse(409, 'reveal_not_revertible', error.message);
     if (error instanceof RevealEnded) return errorResponse(409, 'reveal_ended', error.message);
     if (error instanceof NothingToRetry) return errorResponse(409, 'nothing_to_retry', error.message);
     if (error instanceof ResourceNotFound) return errorResponse(404, error.code, error.message);

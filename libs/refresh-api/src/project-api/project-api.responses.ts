@@ -239,6 +239,7 @@ const ERROR_CODES = [
   'reveal_not_found',
   'reveal_in_progress',
   'reveal_not_ready',
+  'reveal_not_revertible',
   'reveal_ended',
   'not_acceptable',
   'token_limit_reached',

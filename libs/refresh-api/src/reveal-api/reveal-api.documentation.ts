@@ -50,7 +50,7 @@ export const DocumentsCreateReveal = () =>
       code: 'token_not_found',
       message: 'Token 7 is not registered.',
     }),
-    Fails(409, 'The collection has an open reveal. `details` is its id.', {
+    Fails(409, 'The collection has an open reveal, or one that is being reverted. `details` is its id.', {
       code: 'reveal_in_progress',
       message: `Collection ${COLLECTION} has an open reveal already, ${ID}: publish or cancel it first.`,
       details: ID,
@@ -91,10 +91,30 @@ export const DocumentsPublishReveal = () =>
     Responds(202, 'The reveal as it is now.', revealSchema),
     Fails(
       409,
-      'Tokens are pending, or too few are staged (`reveal_not_ready`); or it is cancelled or expired (`reveal_ended`).',
+      'Tokens are pending, or too few are staged (`reveal_not_ready`); or it is cancelled, expired or reverted (`reveal_ended`).',
       {
         code: 'reveal_not_ready',
         message: `Reveal ${ID} is not ready: 3 of its 10000 tokens are pending. Wait for them, or cancel refresh 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21.`,
+      },
+    ),
+  );
+
+export const DocumentsRevertReveal = () =>
+  applyDecorators(
+    ControlsReveal(),
+    ApiOperation({
+      summary: 'Revert a published reveal',
+      description:
+        'The documents that the reveal has replaced are written again, as new versions, in one transaction like the publication. Tokens whose content has changed since stay as they are, and so do tokens that had no metadata before. The response does not wait for it: the state is `reverting` until it is `reverted`. The receipt of the refresh in `reverted` says what became of each token. The next refresh fetches as ever; with `hold_until`, refreshes leave the restored tokens as they are until then. Reverting a reverted reveal changes nothing.',
+      operationId: 'revertReveal',
+    }),
+    Responds(202, 'The reveal as it is now.', revealSchema),
+    Fails(
+      409,
+      'It is not published, it has changed no record, or the deployment keeps no earlier documents (`reveal_not_revertible`); or the collection has an open reveal, whose id is in `details` (`reveal_in_progress`).',
+      {
+        code: 'reveal_not_revertible',
+        message: `Reveal ${ID} is staged, and only a published reveal can be reverted. Cancel it instead: it has changed nothing yet.`,
       },
     ),
   );
@@ -109,7 +129,7 @@ export const DocumentsCancelReveal = () =>
       operationId: 'cancelReveal',
     }),
     Responds(202, 'The reveal as it is now.', revealSchema),
-    Fails(409, 'It is published or expired, or is being published.', {
+    Fails(409, 'It is published, reverted or expired, or is being published.', {
       code: 'reveal_ended',
       message: `Reveal ${ID} is published: it cannot be changed any more.`,
     }),

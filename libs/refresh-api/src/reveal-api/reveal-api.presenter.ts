@@ -1,4 +1,4 @@
-import type { Page, Reveal } from '@app/metadata-refresh';
+import type { Page, Reveal, Reversion } from '@app/metadata-refresh';
 import type { z } from 'zod';
 import { toPageBody } from '../project-api/project-api.presenter.js';
 import type { revealPageSchema, revealSchema } from './reveal-api.responses.js';
@@ -16,9 +16,22 @@ export function toRevealBody(reveal: Reveal): z.output<typeof revealSchema> {
     is_ready: reveal.isReady,
     blocked: reveal.blocked,
     outcome: reveal.outcome,
+    reverted: reveal.reverted && toReverted(reveal.reverted),
     created_at: reveal.createdAt,
     expires_at: reveal.expiresAt,
     ended_at: reveal.endedAt,
+  };
+}
+
+function toReverted({ at, refreshId, restored, changedSince, noEarlierVersion, notKept, missing }: Reversion) {
+  return {
+    at,
+    refresh_id: refreshId,
+    restored,
+    changed_since: changedSince,
+    no_earlier_version: noEarlierVersion,
+    not_kept: notKept,
+    missing,
   };
 }
 

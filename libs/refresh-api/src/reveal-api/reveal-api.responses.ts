@@ -26,7 +26,7 @@ export const revealSchema = z
       .meta({ description: 'Lower case.', examples: ['0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584'] }),
     state: z.enum(REVEAL_STATES).meta({
       description:
-        '`staging`: documents are being fetched. `staged`: no token is pending. `publishing`: they are being written to the records. `published`. `cancelled` and `expired`: the documents are gone.',
+        '`staging`: documents are being fetched. `staged`: no token is pending. `publishing`: they are being written to the records. `published`. `reverting`: the documents that it has replaced are being written again. `reverted`. `cancelled` and `expired`: its documents are gone.',
     }),
     publish: z.union([z.enum(['manual', 'when_complete']), z.object({ at: timestampSchema })]),
     min_succeeded: z.number().meta({ examples: [1] }),
@@ -42,7 +42,7 @@ export const revealSchema = z
       .nullable()
       .meta({
         description:
-          'It was due to be published, and could not be. `pending`: some tokens are not processed. `not_enough_staged`: too many have failed. `failed`: publishing it has failed several times. It is published as soon as it is ready, except after `failed`.',
+          'It was due to be published or reverted, and could not be. `pending`: some tokens are not processed. `not_enough_staged`: too many have failed. `failed`: publishing or reverting it has failed several times. It is published as soon as it is ready, except after `failed`.',
       }),
     outcome: z
       .object({
@@ -53,12 +53,32 @@ export const revealSchema = z
       })
       .nullable()
       .meta({ description: 'What became of the staged tokens. `null`: it is not published.' }),
+    reverted: z
+      .object({
+        at: timestampSchema,
+        refresh_id: refreshId.meta({
+          description:
+            'A completed refresh with the trigger `restore`, whose receipt says what became of each token: `updated`, `superseded` (`changed_since`), `unchanged` (`no_earlier_version`, `not_kept`) or `failed` (`missing`).',
+        }),
+        restored: count.meta({ description: 'They show what the reveal had replaced.' }),
+        changed_since: count.meta({ description: 'They keep what was written after the reveal.' }),
+        no_earlier_version: count.meta({
+          description: 'They keep the document of the reveal, because they had no metadata before.',
+        }),
+        not_kept: count.meta({
+          description: 'They keep the document of the reveal, because the one before is not kept any more.',
+        }),
+        missing: count.meta({ description: 'They are not registered any more.' }),
+      })
+      .nullable()
+      .meta({ description: 'What became of the records that the reveal had changed. `null`: it is not reverted.' }),
     created_at: timestampSchema,
     expires_at: timestampSchema.meta({
       description: 'If it is not published before, its documents are deleted.',
     }),
     ended_at: timestampSchema.nullable().meta({
-      description: 'When it was published or cancelled, or was found to be expired. `null`: it is open.',
+      description:
+        'When it was published or cancelled, or was found to be expired. A revert does not change it. `null`: it is open.',
     }),
   })
   .meta({ id: 'Reveal' });

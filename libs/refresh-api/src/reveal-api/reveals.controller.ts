@@ -15,6 +15,7 @@ import { JsonBodyGuard } from '../json-body.guard.js';
 import { ProjectApiFilter } from '../project-api/project-api.filter.js';
 import { toLimitHeaders } from '../project-api/project-api.presenter.js';
 import { asRefreshingProject } from '../refreshing-project.js';
+import { restoreSchema, type Restore } from '../token-api/token-versions.schemas.js';
 import { NoBodyGuard, NoQueryGuard } from '../unexpected-input.guards.js';
 import { validatedBy } from '../validated-by.js';
 import {
@@ -23,6 +24,7 @@ import {
   DocumentsGetReveal,
   DocumentsListReveals,
   DocumentsPublishReveal,
+  DocumentsRevertReveal,
 } from './reveal-api.documentation.js';
 import { toRevealBody, toRevealPage } from './reveal-api.presenter.js';
 import {
@@ -39,7 +41,7 @@ export const REVEALS_PATH = 'reveals';
 
 const RevealId = () => Param('reveal_id', validatedBy(revealIdSchema));
 
-/** A project stages the documents of its tokens, looks at them, and shows them all at once. */
+/** A project stages the documents of its tokens, inspects them, and shows them all at the same moment. */
 @Controller()
 @UseGuards(authenticatedBy('projectApi'))
 @UseFilters(ProjectApiFilter)
@@ -92,6 +94,19 @@ export class RevealsController {
     @RequestCounter() countRequest: CountRequest,
   ) {
     return toRevealBody(await this.reveals.publish({ revealId, projectId: project.id }, body, countRequest));
+  }
+
+  @Post(':reveal_id/revert')
+  @HttpCode(202)
+  @UseGuards(NoQueryGuard, JsonBodyGuard, RequestRateGuard)
+  @DocumentsRevertReveal()
+  async revert(
+    @CurrentProject() project: CallingProject,
+    @RevealId() revealId: string,
+    @Body(validatedBy(restoreSchema)) body: Restore,
+    @RequestCounter() countRequest: CountRequest,
+  ) {
+    return toRevealBody(await this.reveals.revert({ revealId, projectId: project.id }, body, countRequest));
   }
 
   @Post(':reveal_id/cancel')

@@ -38,7 +38,7 @@ export const restoreSchema = withoutBody(
         .optional()
         .meta({
           description:
-            'A time in the future, or `forever`. No refresh changes the record before. Absent: an existing hold does not change.',
+            'A time in the future, or `forever`. No refresh changes what is restored before. Absent: an existing hold does not change.',
           examples: ['2026-12-31T12:00:00Z', 'forever'],
         }),
     },

@@ -2,7 +2,7 @@ import { CollectionProfiles, Collections, type Collection, type StoredProfile } 
 import { Injectable } from '@nestjs/common';
 import { walkPage, type Found, type Page, type PageQuery, type Step } from './page-cursor.js';
 
-/** A collection with what its owner says of it. */
+/** A collection with its own metadata. */
 export interface ProfiledCollection {
   collection: Collection;
   /** null: its owner has sent nothing. */

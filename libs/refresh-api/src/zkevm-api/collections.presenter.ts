@@ -6,7 +6,7 @@ import type { ProfiledCollection } from './collection-pages.js';
 import { ONLY_PAGE } from './page-cursor.js';
 import type { collectionSchema, filtersSchema } from './zkevm-api.responses.js';
 
-/** What the owner says of a collection, in the spelling of the format. */
+/** The metadata of a collection itself, in the spelling of the format. */
 export function toProfileBody(profile: CollectionProfile | null) {
   return {
     name: profile?.name ?? null,

@@ -5,8 +5,8 @@ import { sql } from 'kysely';
 import { arrayText } from '../array-text.js';
 import type { MetadataSourceKind, TokenMetadata } from '../token-metadata.js';
 import { TraitIndex } from '../trait-index.js';
-import type { VersionReference } from '../version-store.js';
-import { StagingStore, type StagedDocument, type StagedPageQuery } from './staging-store.js';
+import type { KeptDocument, VersionReference } from '../version-store.js';
+import { StagingStore, type RevealedVersion, type StagedDocument, type StagedPageQuery } from './staging-store.js';
 
 /** The fields of the record. The others have columns of their own. */
 type StoredFields = Omit<TokenMetadata, 'raw' | 'contentHash' | 'warnings'>;
@@ -134,6 +134,50 @@ export class DatabaseStagingStore extends StagingStore {
         ${textArray(versions.map(({ tokenId }) => tokenId))}::text[]::numeric[],
         ${integerArray(versions.map(({ version }) => version))}::integer[]
       ) as row (token_id, version)`.execute(em.getKysely());
+  }
+
+  /** The row of a version has the document that it replaced. offset 0: look-ups by key, whatever the statistics say. */
+  override async pageRevealed(
+    em: EntityManager,
+    { revealId, collectionId, after, limit }: StagedPageQuery,
+  ): Promise<RevealedVersion[]> {
+    const { rows } = await sql<VersionReference & KeptDocument & { document: string | null }>`
+      with revealed as materialized (
+        select token_id, version from nft_metadata.revealed_versions
+        where reveal_id = ${revealId}::uuid and token_id > ${after ?? -1}::numeric
+        order by token_id
+        limit ${limit}
+      ), page as materialized (
+        select revealed.*, token.id, sum(made.size) over (order by revealed.token_id) - made.size as size_before
+        from revealed
+        left join lateral (
+          select id from nft_metadata.tokens
+          where collection_id = ${collectionId}::uuid and token_id = revealed.token_id and metadata_version = revealed.version
+          offset 0
+        ) as token on true
+        cross join lateral (
+          select coalesce(max(length(replaced_raw::text)), 0) as size from nft_metadata.token_versions
+          where id = token.id and version = revealed.version
+        ) as made
+      )
+      select page.token_id::text as "tokenId", page.version, made.document, coalesce(earlier.warnings, '{}') as warnings,
+        coalesce(earlier.is_pushed, false) as "isPushed"
+      from page
+      left join lateral (
+        select replaced_raw::text as document from nft_metadata.token_versions
+        where id = page.id and version = page.version
+        offset 0
+      ) as made on true
+      left join lateral (
+        select warnings, is_pushed from nft_metadata.token_versions
+        where id = page.id and version = page.version - 1
+        offset 0
+      ) as earlier on true
+      where page.size_before < ${MAX_PAGE_SIZE}
+      order by page.token_id`.execute(em.getKysely());
+    return rows.map(({ tokenId, version, document, ...earlier }) => {
+      return { tokenId, version, earlier: document === null ? null : { ...earlier, document } };
+    });
   }
 
   override deleteStaged(revealId: string, limit: number): Promise<number> {

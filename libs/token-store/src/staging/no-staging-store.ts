@@ -21,6 +21,10 @@ export class NoStagingStore extends StagingStore {
     throw new RevealsNotSupported();
   }
 
+  override async pageRevealed(): Promise<never> {
+    throw new RevealsNotSupported();
+  }
+
   override async deleteStaged(): Promise<number> {
     return 0;
   }

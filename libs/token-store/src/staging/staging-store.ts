@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataSourceKind, TokenMetadata } from '../token-metadata.js';
 import type { TokenReference } from '../token-record.js';
-import type { VersionReference } from '../version-store.js';
+import type { KeptDocument, VersionReference } from '../version-store.js';
 
 /** A reveal, and the collection that it is of. */
 export interface StagedReveal {
@@ -21,6 +21,12 @@ export interface StagedDocument extends StagedReveal, TokenReference {
   /** The validators of the response. */
   etag: string | undefined;
   lastModified: string | undefined;
+}
+
+/** A version that a reveal has made. */
+export interface RevealedVersion extends VersionReference {
+  /** The version before it; null: there was none, it is not kept any more, or the record has another version by now. */
+  earlier: KeptDocument | null;
 }
 
 /** Which documents to read, in the order of token ids. */
@@ -53,6 +59,12 @@ export abstract class StagingStore {
 
   /** Records the versions that publishing a reveal has made, inside the transaction that wrote them. */
   abstract recordRevealed(em: EntityManager, revealId: string, versions: readonly VersionReference[]): Promise<void>;
+
+  /**
+   * Reads what `recordRevealed` has recorded, with the documents that the reveal has replaced, inside the caller's transaction, in the
+   * order of token ids. None: there are no more.
+   */
+  abstract pageRevealed(em: EntityManager, query: StagedPageQuery): Promise<RevealedVersion[]>;
 
   /** Deletes staged documents of a reveal, at most `limit`. Returns how many. */
   abstract deleteStaged(revealId: string, limit: number): Promise<number>;
