@@ -4,11 +4,13 @@ import { MikroORM, PostgreSqlDriver, type Options } from '@mikro-orm/postgresql'
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { MetadataHost } from '@app/testing';
 import { TokenStoreModule } from '@app/token-store';
-import { ConsoleLogger, Module } from '@nestjs/common';
+import { ConsoleLogger, Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
 import { nftMetadataMigrations } from '../libs/index.js';
+import { readEnvironment } from '../src/config/environment.js';
 import { migrate } from '../src/database/migrations.js';
+import { startService } from '../src/start-service.js';
 import { commandLine } from './support/command-line.js';
 import { createEmptyDatabase, type TestDatabase } from './support/database.js';
 import { fetchModules } from './support/fetch-modules.js';
@@ -43,6 +45,27 @@ it('three processes that start on one empty database at the same time run each m
   const names = (await readApplied(database)).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   expect((await readSchema(database)).map(({ table }) => table)).toEqual(expect.arrayContaining(TABLES));
+});
+
+it('on a migrated database, the service and the command line need a user that may read and write rows, and no more', async () => {
+  await using database = await anEmptyDatabase();
+  const metadataApi = await MetadataHost.start();
+  onTestFinished(() => metadataApi.close());
+  await migrate(database.url);
+  await using user = await aUserWithoutRights(database);
+  const variables = { DATABASE_URL: user.url, FETCH_ALLOWED_HOSTS: metadataApi.host };
+  const cli = commandLine(() => variables);
+
+  await using _service = await aService({ ...variables, WORKERS: '1', PORT: '0', LOG_LEVEL: 'error' });
+  const address = `0x${'a1'.repeat(20)}`;
+  const { project_id: project } = await cli.json('project', 'create', '--name', 'Studio', '--owner', address);
+  const collection = ['--project', String(project), '--address', address, '--metadata-url', metadataApi.url];
+  await cli.json('collection', 'add', ...collection, '--tokens', '1-3');
+  const refreshed = await cli.json('refresh', '--collection', address, '--tokens', '1-3', '--wait');
+
+  expect(refreshed).toMatchObject({ succeeded: 3, failed: 0 });
+  expect(await cli.json('migrate')).toEqual({ applied: [] });
+  await expect(user.query('create schema of_its_own')).rejects.toThrow('permission denied');
 });
 
 describe.each([
@@ -107,7 +130,7 @@ describe('locked tables', () => {
     await vi.waitUntil(() => isWaiting(database, 'alter table'), { timeout: 10_000 });
     await holder.release();
 
-    await expect(migrated).resolves.toBeUndefined();
+    await expect(migrated).resolves.toEqual(['shop-2026-12-02-author']);
     expect(await database.query('select author from shop_reviews')).toEqual([{ author: null }]);
   });
 
@@ -246,6 +269,47 @@ const TABLES = [
   'marketplace.listings',
 ];
 const COMPLETED = 'select from nft_metadata.refreshes where completed_at is not null and succeeded = 1';
+
+/** In this process. */
+async function aService(variables: Readonly<Record<string, string>>) {
+  const service = await startService(readEnvironment(variables));
+  return {
+    async [Symbol.asyncDispose]() {
+      await service.stop();
+      Logger.overrideLogger(new ConsoleLogger());
+    },
+  };
+}
+
+/** A user that may read and write the rows of all tables. */
+async function aUserWithoutRights({ url, query }: EmptyDatabase) {
+  const name = `rows_${process.pid}`;
+  await query(`create role ${name} login password 'rows'`);
+  await query(`grant usage on schema nft_metadata, marketplace to ${name}`);
+  for (const schema of ['nft_metadata', 'marketplace']) {
+    await query(`grant select, insert, update, delete on all tables in schema ${schema} to ${name}`);
+    await query(`grant usage on all sequences in schema ${schema} to ${name}`);
+  }
+  const own = new URL(url);
+  own.username = name;
+  own.password = 'rows';
+  return {
+    url: own.href,
+    async query(text: string) {
+      const client = new Client({ connectionString: own.href });
+      await client.connect();
+      try {
+        await client.query(text);
+      } finally {
+        await client.end();
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await query(`drop owned by ${name}`);
+      await query(`drop role ${name}`);
+    },
+  };
+}
 
 async function anEmptyDatabase() {
   const database = await createEmptyDatabase();

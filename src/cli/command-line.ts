@@ -53,6 +53,11 @@ const GROUPS: readonly CommandGroup[] = [
     load: async () => (await import('./traits.commands.js')).addTraitsCommands,
   },
   {
+    name: 'migrate',
+    description: 'apply the missing migrations, as the service does when it starts',
+    load: async () => (await import('./migrate.command.js')).addMigrateCommand,
+  },
+  {
     name: 'webhook',
     description: 'webhooks: where a project receives events',
     load: async () => (await import('./webhook.commands.js')).addWebhookCommands,

@@ -61,11 +61,27 @@ export class Session {
     if (database.status === 'fulfilled') await database.value?.leave();
   }
 
-  private async open(): Promise<INestApplicationContext> {
-    // Loaded late, because `--help` and wrong options do not need them.
+  /** Applies the missing migrations. Returns their names. */
+  async migrate(): Promise<string[]> {
+    const [{ migrate }, { Logger }, { url }] = await Promise.all([
+      import('../database/migrations.js'),
+      import('@nestjs/common'),
+      this.openDatabase(await this.readEnvironment()),
+    ]);
+    Logger.overrideLogger(['error', 'fatal']);
+    return migrate(url);
+  }
+
+  private async readEnvironment(): Promise<Environment> {
+    // Loaded late, because `--help` and wrong options do not need it.
     const { readEnvironment } = await import('../config/environment.js');
     const environment = readEnvironment(this.variables);
     environment.warnings.forEach(note);
+    return environment;
+  }
+
+  private async open(): Promise<INestApplicationContext> {
+    const environment = await this.readEnvironment();
     const [{ NestFactory }, { EntityManager }, { CommandModule }, { migrate, isMigrated }, { url: databaseUrl }] =
       await Promise.all([
         import('@nestjs/core'),

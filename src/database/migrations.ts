@@ -27,12 +27,12 @@ const MAX_TRIES = 40;
 const RETRY_DELAY_MS = 1000;
 
 /**
- * Applies all pending migrations in order. If several processes start at the same time, one migrates and the others wait.
- * It uses connections of its own without timeouts, because a migration may run for hours; those that the operator has set for
- * the database user are lifted. Throws what a migration throws, or DatabaseUnusable when a connection ends; the migrations
- * before it stay applied.
+ * Applies all pending migrations in order, and returns their names; with none, it only reads the list. If several processes start
+ * at the same time, one migrates and the others wait. It uses connections of its own without timeouts, because a migration may run
+ * for hours; those that the operator has set for the database user are lifted. Throws what a migration throws, or DatabaseUnusable
+ * when a connection ends; the migrations before it stay applied.
  */
-export async function migrate(databaseUrl: string, migrationsList: MigrationsList = allMigrations): Promise<void> {
+export async function migrate(databaseUrl: string, migrationsList: MigrationsList = allMigrations): Promise<string[]> {
   const logger = new Logger(MikroORM.name);
   const connections = new Set<Client>();
   const { driverOptions, ...ormOptions } = connectionTo(databaseUrl).ormOptions;
@@ -58,7 +58,9 @@ export async function migrate(databaseUrl: string, migrationsList: MigrationsLis
     },
   });
   try {
-    await inTransaction(orm.em, (em) => withMigrationLock(em, () => runMigrations(orm, logger)));
+    // Without a lock, and by a user that may not create anything.
+    if (await isMigrated(orm.em, migrationsList)) return [];
+    return await inTransaction(orm.em, (em) => withMigrationLock(em, () => runMigrations(orm, logger)));
   } catch (error) {
     throw explainFailure(error);
   } finally {
@@ -69,13 +71,13 @@ export async function migrate(databaseUrl: string, migrationsList: MigrationsLis
 }
 
 /** Whether all migrations are applied, by one query that takes no lock. false if it fails: `migrate` then explains why. */
-export async function isMigrated(em: EntityManager): Promise<boolean> {
+export async function isMigrated(em: EntityManager, migrationsList: MigrationsList = allMigrations): Promise<boolean> {
   const rows = await em
     .fork()
     .execute<{ name: string }[]>(`select name from ${MIGRATIONS_TABLE}`)
     .catch(() => []);
   const applied = new Set(rows.map(({ name }) => name));
-  return allMigrations.every(({ name }) => applied.has(name));
+  return migrationsList.every(({ name }) => applied.has(name));
 }
 
 type ConcreteMigration = new (
@@ -95,13 +97,15 @@ function withoutLimits(given: MigrationsList[number]): MigrationsList[number] {
 }
 
 /** Holds the lock while `work` runs. Throws DatabaseUnusable as soon as the session that holds it ends. */
-async function withMigrationLock(em: EntityManager, work: () => Promise<void>): Promise<void> {
+async function withMigrationLock<T>(em: EntityManager, work: () => Promise<T>): Promise<T> {
   await em.execute(LIFT_LIMITS);
   await acquireLock(em);
   const done = new AbortController();
   const heartbeat = keepLock(em, done.signal);
   try {
-    await Promise.race([work(), heartbeat]);
+    const working = work();
+    await Promise.race([working, heartbeat]);
+    return await working;
   } finally {
     done.abort();
     await heartbeat.catch(() => {});
@@ -133,12 +137,13 @@ async function keepLock(em: EntityManager, done: AbortSignal): Promise<void> {
 }
 
 /** A migration fails soon if its table is locked, because every other statement would queue behind it. */
-async function runMigrations(orm: MikroORM, logger: Logger): Promise<void> {
+async function runMigrations(orm: MikroORM, logger: Logger): Promise<string[]> {
   await orm.em.fork().execute('create schema if not exists nft_metadata');
+  const pending = await orm.migrator.getPending();
   for (let tries = 1; ; tries += 1) {
     try {
       await orm.migrator.up();
-      return;
+      return pending.map(({ name }) => name);
     } catch (error) {
       if (codeOf(error) !== LOCK_NOT_AVAILABLE || tries === MAX_TRIES) throw error;
       logger.warn({ msg: 'table locked; migration retried', tries });
