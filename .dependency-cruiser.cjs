@@ -150,6 +150,20 @@ module.exports = {
       to: { path: '^libs/', pathNot: '^libs/postgres-programs/' },
     },
     {
+      name: 'tracing-is-independent',
+      comment: 'Spans of every lib: tracing knows none of them.',
+      severity: 'error',
+      from: { path: '^libs/tracing/' },
+      to: { path: '^libs/', pathNot: '^libs/(tracing|module-options)/' },
+    },
+    {
+      name: 'traces-through-the-api-alone',
+      comment: 'Which SDK there is, and whether there is one, is up to the application.',
+      severity: 'error',
+      from: { path: '^(libs|src)/', pathNot: '\\.spec\\.ts$' },
+      to: { path: 'node_modules/@opentelemetry/(?!api/)' },
+    },
+    {
       name: 'one-http-client',
       comment: 'All outgoing HTTP goes through safe-http. The demo is a client of the service.',
       severity: 'error',

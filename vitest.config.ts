@@ -19,6 +19,7 @@ const libs = [
   'safe-http',
   'testing',
   'token-store',
+  'tracing',
 ];
 
 const parallel = {

@@ -4,6 +4,7 @@ import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
 import { BackgroundDelivery } from './background-delivery.js';
 import { DatabaseEventOutbox } from './database-event-outbox.js';
+import { DeliveryTraces } from './delivery-traces.js';
 import { EventCursors } from './event-cursors.js';
 import { EventDelivery } from './event-delivery.js';
 import { EventPublisher } from './event-publisher.js';
@@ -77,6 +78,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     { provide: EventOutbox, useClass: DatabaseEventOutbox },
     MetadataEvents,
+    DeliveryTraces,
     EventCursors,
     EventPublisher,
     EventReader,

@@ -1,8 +1,10 @@
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from '@app/metadata-refresh';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { SpanKind } from '@opentelemetry/api';
+import { DeliveryTraces } from './delivery-traces.js';
 import { findTriggerMistake } from './event-triggers.js';
 import { ConsumerNameTaken, InvalidConsumerName, InvalidTriggers } from './metadata-events.errors.js';
-import type { MetadataEventOf, MetadataEventType } from './metadata-event.js';
+import type { MetadataEvent, MetadataEventOf, MetadataEventType } from './metadata-event.js';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } from './subscriber.js';
 
@@ -26,7 +28,10 @@ export class MetadataEvents {
   private readonly logger = new Logger('MetadataEvents');
   private readonly byName = new Map<string, Subscriber>();
 
-  constructor(@Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig) {}
+  constructor(
+    @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
+    private readonly traces: DeliveryTraces,
+  ) {}
 
   /**
    * Subscribes to events of one type from now on: at-least-once delivery, in batches of 1 to `consumerBatchSize`, the
@@ -52,7 +57,7 @@ export class MetadataEvents {
     this.byName.set(name, {
       filter: { types: [type], triggers, limit: this.config.consumerBatchSize },
       // The filter lets only events of this type through.
-      deliver: (events, state) => this.call(name, () => handle(events as never), events.length, state),
+      deliver: (events, state) => this.call(name, () => handle(events as never), events, state),
     });
   }
 
@@ -68,12 +73,20 @@ export class MetadataEvents {
   private async call(
     name: string,
     handle: () => Promise<void> | void,
-    count: number,
+    events: readonly MetadataEvent[],
     { attempt }: DeliveryState,
   ): Promise<Delivered> {
+    const attributes = {
+      'nft_refresh.consumer': name,
+      'nft_refresh.event.type': events[0]!.type,
+      'nft_refresh.attempt': attempt,
+      'messaging.batch.message_count': events.length,
+    };
     try {
-      await handle();
-      return { kind: 'delivered', count };
+      await this.traces.run(events, { name: 'deliver events', kind: SpanKind.CONSUMER, attributes }, async () =>
+        handle(),
+      );
+      return { kind: 'delivered', count: events.length };
     } catch (error) {
       const { consumerRetryBaseSeconds, consumerRetryMaxDelaySeconds } = this.config;
       const retryInSeconds = retrySeconds(attempt, consumerRetryBaseSeconds, consumerRetryMaxDelaySeconds);

@@ -1,13 +1,16 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import type { RefreshTrigger } from '@app/metadata-refresh';
+import { setError } from '@app/tracing';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { SpanKind } from '@opentelemetry/api';
 import { sql } from 'kysely';
+import { DeliveryTraces } from './delivery-traces.js';
 import type { MetadataEvent, MetadataEventType } from './metadata-event.js';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 import { retrySeconds, type Delivered, type DeliveryState, type Subscriber } from './subscriber.js';
-import { validSecrets, WebhookClient, type Endpoint } from './webhook-client.js';
+import { validSecrets, WebhookClient, type Endpoint, type PostResult } from './webhook-client.js';
 import { WebhookCounts } from './webhook-counts.js';
-import { toMessage } from './webhook-message.js';
+import { toMessage, type WebhookMessage } from './webhook-message.js';
 
 interface ActiveWebhook extends Endpoint {
   projectId: string;
@@ -26,6 +29,7 @@ export class WebhookSubscribers {
     private readonly em: EntityManager,
     private readonly client: WebhookClient,
     private readonly counts: WebhookCounts,
+    private readonly traces: DeliveryTraces,
     @Inject(METADATA_EVENTS_CONFIG) private readonly config: MetadataEventsConfig,
   ) {}
 
@@ -56,7 +60,7 @@ export class WebhookSubscribers {
     signal: AbortSignal,
   ): Promise<Delivered> {
     const message = toMessage(events, this.config.webhookBodyBytes);
-    const { outcome, reason } = await this.client.post(webhook, message, state.attempt, signal);
+    const { outcome, reason } = await this.post(webhook, message, { events, state, signal });
     if (signal.aborted && outcome.kind === 'unreachable') return { kind: 'interrupted' };
 
     if (reason === null) return { kind: 'delivered', count: message.count };
@@ -68,6 +72,33 @@ export class WebhookSubscribers {
     const backoff = retrySeconds(state.attempt, webhookRetryBaseSeconds, webhookRetryMaxDelaySeconds);
     const asked = outcome.kind === 'response' ? (outcome.retryAfterSeconds ?? 0) : 0;
     return { kind: 'failed', error: reason, retryInSeconds: Math.max(backoff, asked) };
+  }
+
+  private post(
+    webhook: ActiveWebhook,
+    message: WebhookMessage,
+    { events, state, signal }: { events: readonly MetadataEvent[]; state: DeliveryState; signal: AbortSignal },
+  ): Promise<PostResult> {
+    const { hostname, port } = new URL(webhook.url);
+    const attributes = {
+      'http.request.method': 'POST',
+      // Not the whole URL, which may have a secret in its path.
+      'server.address': hostname,
+      ...(port !== '' && { 'server.port': Number(port) }),
+      ...(state.attempt > 1 && { 'http.request.resend_count': state.attempt - 1 }),
+      'messaging.batch.message_count': message.count,
+      'nft_refresh.event.type': message.type,
+      'nft_refresh.webhook.id': webhook.id,
+    };
+    const start = { name: 'deliver webhook', kind: SpanKind.CLIENT, attributes };
+    return this.traces.run(events.slice(0, message.count), start, async (span) => {
+      const result = await this.client.post(webhook, message, state.attempt, signal);
+      if (span && result.outcome.kind === 'response') {
+        span.setAttribute('http.response.status_code', result.outcome.status);
+      }
+      if (span && result.reason !== null) setError(span, result.reason);
+      return result;
+    });
   }
 
   private async disable({ id, url }: ActiveWebhook, reason: 'gone' | 'failing', error: string): Promise<Delivered> {

@@ -31,6 +31,8 @@ export interface DueChunkRow extends DueChunk {
   /** Its documents are staged for this reveal; null: they are written to the records. */
   revealId: string | null;
   acceptedSeq: string;
+  /** The span that accepted the refresh; null: it is not traced. */
+  traceparent: string | null;
   claimCount: number;
   attemptCount: number;
 }
@@ -178,7 +180,8 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
       order by due_at, id
       for no key update skip locked
     ), due as materialized (
-      select locked.*, refresh.collection_id, refresh.source, refresh.trigger, refresh.reveal_id, refresh.accepted_seq
+      select locked.*, refresh.collection_id, refresh.source, refresh.trigger, refresh.reveal_id, refresh.accepted_seq,
+        refresh.traceparent
       from locked join nft_metadata.refreshes as refresh on refresh.id = locked.refresh_id
     ), wanted as materialized (
       select lane_id, collection_id, array_agg(distinct refresh_id) as refresh_ids, min(first_token_id) as first_token_id,
@@ -199,7 +202,7 @@ export async function readDueChunks(em: EntityManager, lanes: readonly LockedLan
         and wanted.refresh_ids <> array[chunk.refresh_id]
     )
     select id::text as id, lane_id as "laneId", priority, refresh_id as "refreshId", collection_id as "collectionId", source,
-      trigger, reveal_id as "revealId", accepted_seq::text as "acceptedSeq", claim_count as "claimCount", attempt_count as "attemptCount",
+      trigger, reveal_id as "revealId", accepted_seq::text as "acceptedSeq", traceparent, claim_count as "claimCount", attempt_count as "attemptCount",
       lost_count as "lostCount", is_claimed as "isLost", array_to_string(token_ids, ',') as "tokenIds",
       (
         select string_agg(one.token_id::text, ',') from unnest(due.token_ids) as one (token_id)

@@ -1,5 +1,6 @@
 import { MEDIA_INSTEAD_OF_DOCUMENT, type MetadataLocation, type Validators } from '@app/metadata-fetch';
 import type { KeptAs, StoredToken } from '@app/token-store';
+import type { ClaimTrace } from './refresh-trace.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
 
 /** Tokens of one chunk, claimed for one lease. All tokens of the chunk share it. */
@@ -15,6 +16,8 @@ export interface ClaimedItem {
   attemptCount: number;
   /** Consecutive claims before this one that ended by lease expiry. */
   lostCount: number;
+  /** Absent: the refresh is not traced. */
+  trace?: ClaimTrace;
 }
 
 /** A token to be fetched once, for all items that wait for it. */

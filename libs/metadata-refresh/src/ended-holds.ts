@@ -1,9 +1,11 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError, inTransaction } from '@app/database';
 import { Collections, VersionStore, type Collection } from '@app/token-store';
+import { traceparentOf } from '@app/tracing';
 import { Injectable, Logger } from '@nestjs/common';
-import { priorityOf, type NewRefresh } from './new-refresh.js';
+import { priorityOf } from './new-refresh.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
+import { inAcceptanceSpan, setAccepted } from './refresh-trace.js';
 import { hostOf, toLocation } from './refresh-source.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
 
@@ -69,24 +71,21 @@ export class EndedHolds {
         const tokenIds = wanted.get(collection.id)?.map(({ tokenId }) => tokenId) ?? [];
         if (tokenIds.length === 0) continue;
         const { projectId } = collection;
-        const refresh: NewRefresh = {
+        const refresh = {
           id: timeOrderedUuid(),
           projectId,
           collection,
           source,
           lane,
-          trigger: 'schedule',
+          trigger: 'schedule' as const,
           priority: priorityOf(tokenIds.length),
         };
-        await this.enqueuer.save(em, refresh, tokenIds, []);
-        this.logger.log({
-          msg: 'refresh accepted',
-          refreshId: refresh.id,
-          projectId,
-          collectionAddress: collection.address,
-          trigger: refresh.trigger,
-          tokens: tokenIds.length,
+        const accepted = { projectId, collectionAddress: collection.address, trigger: refresh.trigger };
+        await inAcceptanceSpan(accepted, async (span) => {
+          await this.enqueuer.save(em, { ...refresh, traceparent: traceparentOf(span) }, tokenIds, []);
+          setAccepted(span, refresh.id, tokenIds.length);
         });
+        this.logger.log({ msg: 'refresh accepted', refreshId: refresh.id, ...accepted, tokens: tokenIds.length });
       }
       return ended.length;
     });

@@ -23,6 +23,8 @@ export interface NewRefresh {
   notBefore?: Date | undefined;
   /** The limit of the hour to which it is charged when it begins later; absent: it is not charged then. */
   tokensPerHour?: number | undefined;
+  /** The span that accepts it; null: it is not traced. */
+  traceparent: string | null;
   priority: Priority;
 }
 
@@ -50,17 +52,29 @@ type RefreshRow = Omit<NewRefresh, 'lane' | 'priority' | 'source'> & { source: S
 
 /** Inserts the row of the refresh. `failed` of its tokens are final already. */
 export function insertRefresh(refresh: RefreshRow, total: number, failed = 0): RawBuilder<unknown> {
-  const { id, projectId, collection, source, trigger, triggerDetail, revealId, selection, notBefore, tokensPerHour } =
-    refresh;
+  const {
+    id,
+    projectId,
+    collection,
+    source,
+    trigger,
+    triggerDetail,
+    revealId,
+    selection,
+    notBefore,
+    tokensPerHour,
+    traceparent,
+  } = refresh;
   const beginsAt = notBefore?.toISOString() ?? null;
   return sql`
     insert into nft_metadata.refreshes
       (id, project_id, collection_id, collection_address, source, trigger, trigger_detail, reveal_id, selection, not_before, sweep_due_at,
-        tokens_per_hour, total, failed, created_at, completed_at)
+        tokens_per_hour, total, failed, traceparent, created_at, completed_at)
     values (
       ${id}::uuid, ${projectId}, ${collection.id}::uuid, ${collection.address}, ${JSON.stringify(source)}::jsonb, ${trigger},
       ${triggerDetail ? JSON.stringify(triggerDetail) : null}::jsonb, ${revealId ?? null}::uuid, ${selection ? JSON.stringify(selection) : null}::jsonb,
-      ${beginsAt}::timestamptz, ${beginsAt}::timestamptz, ${tokensPerHour ?? null}::int, ${total}::int, ${failed}::int, now(),
+      ${beginsAt}::timestamptz, ${beginsAt}::timestamptz, ${tokensPerHour ?? null}::int, ${total}::int, ${failed}::int,
+      ${traceparent}::text, now(),
       case when ${failed === total}::boolean then now() end
     )`;
 }

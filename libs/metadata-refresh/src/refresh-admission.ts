@@ -2,6 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { TokenStore, type Collection } from '@app/token-store';
+import { traceparentOf } from '@app/tracing';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import { findReceipt, KeyTaken, saveReceipt, type Idempotency } from './idempotency.js';
@@ -27,6 +28,7 @@ import type {
   RequestConditions,
   WantedTokens,
 } from './refresh-request.js';
+import { inAcceptanceSpan, setAccepted } from './refresh-trace.js';
 import { RefreshRetry, type RetryRequest } from './refresh-retry.js';
 import { getLocation, hostOf } from './refresh-source.js';
 import { isCharged, type RefreshTrigger } from './refresh-trigger.js';
@@ -168,11 +170,28 @@ export class RefreshAdmission {
     return { refreshId, quota: quota ?? (await this.readQuota(project)), isReplayed: false };
   }
 
-  private async accept(
-    { projectId, limits }: Owner,
+  private accept(
+    owner: Owner,
     collection: Collection,
     wanted: WantedTokens,
     conditions: Conditions,
+  ): Promise<Accepted> {
+    const of = { projectId: owner.projectId, collectionAddress: collection.address, trigger: conditions.trigger };
+    return inAcceptanceSpan(of, async (span) => {
+      const accepted = await this.acceptTraced(owner, collection, wanted, {
+        ...conditions,
+        traceparent: traceparentOf(span),
+      });
+      setAccepted(span, accepted.refreshId, accepted.tokens);
+      return accepted;
+    });
+  }
+
+  private async acceptTraced(
+    { projectId, limits }: Owner,
+    collection: Collection,
+    wanted: WantedTokens,
+    conditions: Conditions & Pick<NewRefresh, 'traceparent'>,
   ): Promise<Accepted> {
     const { trigger, triggerDetail, idempotency, unknownTokens, reveal } = conditions;
     const source = getLocation(collection, this.fetcher);
@@ -198,6 +217,7 @@ export class RefreshAdmission {
       selection,
       notBefore,
       tokensPerHour,
+      traceparent: conditions.traceparent,
       priority,
     };
     const queue = selection ? largeRequestsOf(projectId) : projectId;

@@ -12,6 +12,8 @@ export interface RefreshProgress extends RecordedCompletion {
   completed: boolean;
   /** The reveal that it stages documents for; null: none. */
   revealId: string | null;
+  /** The span that accepted the refresh; null: it is not traced. */
+  traceparent: string | null;
   /** Since the acceptance, or since it began if it was scheduled. */
   seconds: number;
 }
@@ -72,7 +74,7 @@ export async function countResults(em: EntityManager, results: readonly ResultCo
       returning refresh.*
     ) ${reasonsOf(results)}
     select refresh.id as "refreshId", refresh.project_id as "projectId", refresh.collection_id as "collectionId",
-      refresh.trigger, refresh.reveal_id as "revealId",
+      refresh.trigger, refresh.reveal_id as "revealId", refresh.traceparent,
       refresh.total, refresh.succeeded, refresh.failed, refresh.cancelled, ${verdictColumns},
       refresh.completed_at is not null as completed,
       extract(epoch from now() - coalesce(refresh.begun_at, refresh.created_at))::float8 as seconds

@@ -16,6 +16,7 @@ import { planClaim, type DividedChunk } from './claim-plan.js';
 import type { ClaimedItem, ClaimedToken } from './claimed-token.js';
 import type { HostDemand } from './host-demand.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
+import { traceClaim, type ClaimedRefresh, type ClaimTrace } from './refresh-trace.js';
 import { compareTokenIds } from './token-id-order.js';
 
 export interface Claim {
@@ -67,7 +68,8 @@ export class RefreshQueue {
     { onlyInteractive = false, limit = this.config.claimBatchSize } = {},
   ): Promise<Claim> {
     const { leaseSeconds, hostConcurrency, maxLostClaims } = this.config;
-    return inTransaction(this.em, async (em) => {
+    const startedAt = Date.now();
+    const claimed = await inTransaction(this.em, async (em) => {
       // JIT off: the planner does not know how early the limits end the search, and would compile a statement of milliseconds
       // for more than a second. The timeout: a process that freezes here must not keep its lanes locked.
       await sql`
@@ -75,7 +77,7 @@ export class RefreshQueue {
         em.getKysely(),
       );
       const lanes = await lockLanes(em, demand, { onlyInteractive, limit, hostConcurrency });
-      if (lanes.length === 0) return NOTHING;
+      if (lanes.length === 0) return null;
       const due = await readDueChunks(em, lanes);
       const divided = lanes.flatMap((lane) =>
         planClaim(
@@ -84,15 +86,18 @@ export class RefreshQueue {
           maxLostClaims,
         ),
       );
-      const parts = await writeClaim(em, divided, leaseSeconds);
-      return {
-        tokens: toTokens(lanes, parts),
-        mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
-        fullHosts: fullHosts(lanes, due, divided),
-        hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
-        lostTokens: sum(divided.map(({ chunk }) => chunk).filter(({ isLost }) => isLost)),
-      };
+      return { lanes, due, divided, parts: await writeClaim(em, divided, leaseSeconds) };
     });
+    if (!claimed) return NOTHING;
+    const { lanes, due, divided, parts } = claimed;
+    const traces = traceClaim(parts.map(toClaimedRefresh), startedAt);
+    return {
+      tokens: toTokens(lanes, parts, traces),
+      mayHaveLeftLanes: lanes.length === LANES_PER_CLAIM,
+      fullHosts: fullHosts(lanes, due, divided),
+      hasDeferred: divided.some(({ parts: all }) => all.some(({ state }) => state === 'deferred')),
+      lostTokens: sum(divided.map(({ chunk }) => chunk).filter(({ isLost }) => isLost)),
+    };
   }
 
   /** Makes tokens due now: the next worker need not wait for the lease to expire. Tokens that are not claimed any more are left out. */
@@ -190,17 +195,25 @@ function sum(parts: readonly { tokenIds: readonly string[] }[]): number {
 }
 
 /** The tokens of all claimed parts, in turns from the lanes and, within a lane, from the sizes of requests. */
-function toTokens(lanes: readonly LockedLane[], parts: readonly ClaimedPart[]): ClaimedToken[] {
+function toTokens(
+  lanes: readonly LockedLane[],
+  parts: readonly ClaimedPart[],
+  traces: ReadonlyMap<string, ClaimTrace>,
+): ClaimedToken[] {
   const turns = lanes.flatMap((lane) => {
     const ofLane = parts.filter(({ chunk }) => chunk.laneId === lane.id);
-    return [...Map.groupBy(coalesceByToken(lane, ofLane), ({ priority }) => priority)];
+    return [...Map.groupBy(coalesceByToken(lane, ofLane, traces), ({ priority }) => priority)];
   });
   const inOrder = turns.toSorted(([one], [other]) => one - other).map(([, tokens]) => tokens);
   return interleave(inOrder);
 }
 
 /** All chunks that wait for a token share its fetch. */
-function coalesceByToken({ host, hostLimit, fetchSeq }: LockedLane, parts: readonly ClaimedPart[]): ClaimedToken[] {
+function coalesceByToken(
+  { host, hostLimit, fetchSeq }: LockedLane,
+  parts: readonly ClaimedPart[],
+  traces: ReadonlyMap<string, ClaimTrace>,
+): ClaimedToken[] {
   const waiting = new Map<string, { tokenId: string; parts: ClaimedPart[] }>();
   for (const part of parts) {
     for (const tokenId of part.tokenIds) {
@@ -212,7 +225,7 @@ function coalesceByToken({ host, hostLimit, fetchSeq }: LockedLane, parts: reado
     }
   }
   // One object for all tokens of a chunk.
-  const items = new Map(parts.map((part) => [part, toItem(part)]));
+  const items = new Map(parts.map((part) => [part, toItem(part, traces.get(part.chunk.refreshId))]));
   return [...waiting.values()].map(({ tokenId, parts: ofToken }) => {
     ofToken.sort((one, other) => (BigInt(one.chunk.acceptedSeq) < BigInt(other.chunk.acceptedSeq) ? 1 : -1));
     // The newest refresh has the latest source of the metadata.
@@ -232,9 +245,17 @@ function coalesceByToken({ host, hostLimit, fetchSeq }: LockedLane, parts: reado
   });
 }
 
-function toItem({ chunk, chunkId, claimCount, lostCount }: ClaimedPart): ClaimedItem {
+function toItem(
+  { chunk, chunkId, claimCount, lostCount }: ClaimedPart,
+  claimTrace: ClaimTrace | undefined,
+): ClaimedItem {
   const { refreshId, trigger, acceptedSeq, attemptCount } = chunk;
-  return { chunkId, refreshId, trigger, acceptedSeq, claimCount, attemptCount, lostCount };
+  const item = { chunkId, refreshId, trigger, acceptedSeq, claimCount, attemptCount, lostCount };
+  return claimTrace ? { ...item, trace: claimTrace } : item;
+}
+
+function toClaimedRefresh({ chunk: { refreshId, traceparent }, tokenIds }: ClaimedPart): ClaimedRefresh {
+  return { refreshId, traceparent, tokens: tokenIds.length };
 }
 
 function interleave<T>(lists: readonly (readonly T[])[]): T[] {

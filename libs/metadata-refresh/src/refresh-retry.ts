@@ -2,6 +2,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { Collections, type Collection } from '@app/token-store';
+import { traceparentOf } from '@app/tracing';
 import { Injectable, Logger } from '@nestjs/common';
 import { sql } from 'kysely';
 import { BulkPause } from './bulk-pause.js';
@@ -15,6 +16,7 @@ import type { Admission, RefreshReference } from './refresh-control.js';
 import { parseRefreshId } from './refresh-id.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from './refresh-queue.js';
 import { joinReveal } from './reveals/open-reveals.js';
+import { inAcceptanceSpan, setAccepted } from './refresh-trace.js';
 import { RefreshQuota } from './refresh-quota.js';
 import type { RequestConditions } from './refresh-request.js';
 import { getLocation, hostOf, toLocation } from './refresh-source.js';
@@ -50,6 +52,8 @@ interface Retried {
   collectionAddress: string;
   /** The reveal that it stages documents for; null: none. */
   revealId: string | null;
+  /** The span that accepted it; null: it is not traced. */
+  traceparent: string | null;
   /** Failed tokens, of the given reasons. */
   tokens: number;
 }
@@ -72,13 +76,24 @@ export class RefreshRetry {
   ) {}
 
   /** Throws RefreshNotFound, NothingToRetry, CollectionNotOwned, SourceNotSupported, QuotaExceeded, RevealEnded. */
-  async retry(
-    { refreshId, projectId }: RefreshReference,
-    { reasons, tokensPerHour, idempotency, admit, mayRefresh }: RetryOptions = {},
-  ): Promise<AcceptedRetry> {
-    const retried = await this.find(parseRefreshId(refreshId), projectId, reasons);
+  async retry({ refreshId, projectId }: RefreshReference, options: RetryOptions = {}): Promise<AcceptedRetry> {
+    const retried = await this.find(parseRefreshId(refreshId), projectId, options.reasons);
     if (!retried) throw new RefreshNotFound(refreshId);
-    if (retried.tokens === 0) throw new NothingToRetry(refreshId, reasons);
+    if (retried.tokens === 0) throw new NothingToRetry(refreshId, options.reasons);
+    const { projectId: owner, collectionAddress } = retried;
+    const of = { projectId: owner, collectionAddress, trigger: 'retry' as const, retryOf: retried };
+    return inAcceptanceSpan(of, async (span) => {
+      const accepted = await this.accept(retried, options, traceparentOf(span));
+      setAccepted(span, accepted.refreshId, accepted.tokens);
+      return accepted;
+    });
+  }
+
+  private async accept(
+    retried: Retried,
+    { reasons, tokensPerHour, idempotency, admit, mayRefresh }: RetryOptions,
+    traceparent: string | null,
+  ): Promise<AcceptedRetry> {
     const collection = await this.collectionOf(retried, mayRefresh);
     const source = getLocation(collection, this.fetcher);
     if (isInteractive(retried.tokens)) this.bulkPause.request();
@@ -92,8 +107,8 @@ export class RefreshRetry {
       if (idempotency) await saveReceipt(em, refresh.projectId, idempotency, refresh.id);
       await allowLargeStatements(em);
       const revealId = retried.revealId && (await joinReveal(em, retried.revealId)) ? retried.revealId : null;
-      const tokens = await this.save(em, refresh.id, { retried, revealId, collection, lane, reasons });
-      if (tokens === 0) throw new NothingToRetry(refreshId, reasons);
+      const tokens = await this.save(em, refresh.id, { retried, revealId, collection, lane, reasons, traceparent });
+      if (tokens === 0) throw new NothingToRetry(retried.id, reasons);
       // Last: these lock a row of the project, and what comes after them is only the commit.
       await admit?.(em);
       const quota = tokensPerHour === undefined ? null : await this.quota.reserve(em, refresh, tokensPerHour, tokens);
@@ -117,7 +132,7 @@ export class RefreshRetry {
   ): Promise<Retried | undefined> {
     const { rows } = await sql<Retried>`
       select id, project_id as "projectId", collection_id as "collectionId", collection_address as "collectionAddress",
-        reveal_id as "revealId",
+        reveal_id as "revealId", traceparent,
         (
           select coalesce(sum(count), 0)::int from nft_metadata.refresh_reasons
           where refresh_id = refresh.id and (${reasons ?? null}::text[] is null or reason = any(${reasons ?? null}::text[]))
@@ -151,12 +166,14 @@ export class RefreshRetry {
       collection,
       lane,
       reasons,
+      traceparent,
     }: {
       retried: Retried;
       revealId: string | null;
       collection: Collection;
       lane: number;
       reasons: readonly string[] | undefined;
+      traceparent: string | null;
     },
   ): Promise<number> {
     const source = toLocation(collection);
@@ -168,9 +185,9 @@ export class RefreshRetry {
         select token_id from nft_metadata.refresh_errors where refresh_id = ${retried.id}::uuid ${ofReasons}
       ), refresh as (
         insert into nft_metadata.refreshes
-          (id, project_id, collection_id, collection_address, source, trigger, retry_of, reveal_id, total, created_at)
+          (id, project_id, collection_id, collection_address, source, trigger, retry_of, reveal_id, traceparent, total, created_at)
         select ${id}::uuid, ${retried.projectId}, ${collection.id}::uuid, ${collection.address},
-          ${JSON.stringify(source)}::jsonb, 'retry', ${retried.id}::uuid, ${revealId}::uuid,
+          ${JSON.stringify(source)}::jsonb, 'retry', ${retried.id}::uuid, ${revealId}::uuid, ${traceparent}::text,
           count(*), now()
         from failed
         having count(*) > 0

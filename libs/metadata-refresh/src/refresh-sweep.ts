@@ -6,6 +6,7 @@ import { BackgroundPass } from './background-pass.js';
 import { EventOutbox } from './event-outbox.js';
 import { countResults } from './refresh-progress.js';
 import { REFRESH_CHANNEL } from './refresh-queue.js';
+import { traceCompletions } from './refresh-trace.js';
 import { RefreshQuota } from './refresh-quota.js';
 import { ResultCounts } from './result-counts.js';
 import { ScheduledRefreshes } from './scheduled-refreshes.js';
@@ -86,7 +87,8 @@ export class RefreshSweep implements BeforeApplicationShutdown {
     });
     this.resultCounts.add([{ refreshId, verdict: VERDICTS.cancelled, tokens: cancelled.tokens }]);
     if (progress.length > 0) this.outbox?.announce();
-    for (const { completed: _, revealId: __, ...fields } of progress)
+    traceCompletions(progress);
+    for (const { completed: _, revealId: __, traceparent: ___, ...fields } of progress)
       this.logger.log({ msg: 'refresh completed', ...fields });
     return cancelled;
   }

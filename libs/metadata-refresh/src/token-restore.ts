@@ -10,6 +10,7 @@ import {
   type TokenReference,
   type WriteResult,
 } from '@app/token-store';
+import { traceparentOf } from '@app/tracing';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { insertResults } from './chunk-results.js';
 import { shareContent } from './content-lock.js';
@@ -19,6 +20,7 @@ import { InvalidHold, TokensNotFound } from './metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { insertRefresh } from './new-refresh.js';
 import { countResults } from './refresh-progress.js';
+import { inAcceptanceSpan, setAccepted } from './refresh-trace.js';
 import { toLocation, toStoredSource } from './refresh-source.js';
 import { doDeferred, retried } from './retried-transaction.js';
 import { timeOrderedUuid } from './time-ordered-uuid.js';
@@ -75,9 +77,20 @@ export class TokenRestore {
    * `admit` is a last condition, inside the transaction: what it throws undoes the restore. Throws TokensNotFound, VersionNotFound,
    * VersionNotKept, InvalidHold, VersionsNotSupported; then nothing was written.
    */
-  async restore(
+  restore(version: RestoredVersion, admit?: (em: EntityManager) => Promise<void>): Promise<Restoration> {
+    const { projectId, address } = version.collection;
+    const of = { projectId, collectionAddress: address, trigger: 'restore' as const };
+    return inAcceptanceSpan(of, async (span) => {
+      const restoration = await this.restoreTraced(version, traceparentOf(span), admit);
+      setAccepted(span, restoration.refreshId, 1);
+      return restoration;
+    });
+  }
+
+  private async restoreTraced(
     { collection, tokenId, version, holdUntil }: RestoredVersion,
-    admit?: (em: EntityManager) => Promise<void>,
+    traceparent: string | null,
+    admit: ((em: EntityManager) => Promise<void>) | undefined,
   ): Promise<Restoration> {
     const token = { collectionId: collection.id, tokenId };
     const stored = await this.versions.get(token, version);
@@ -108,7 +121,7 @@ export class TokenRestore {
         await this.hold(em, token, holdUntil);
         const verdict = result === 'changed' ? ('updated' as const) : ('unchanged' as const);
         const restored = { refreshId, verdict, metadataVersion };
-        await saveRefresh(em, { ...restored, collection, tokenId, version });
+        await saveRefresh(em, { ...restored, collection, tokenId, version, traceparent });
         await doDeferred(late);
         const completions = await countResults(em, [{ refreshId, verdict: VERDICTS[verdict] }]);
         const recorded = changes.map((change) => ({ ...change, refreshIds: [refreshId] }));
@@ -168,7 +181,14 @@ export class TokenRestore {
 /** The refresh and its one result. */
 async function saveRefresh(
   em: EntityManager,
-  { refreshId, collection, tokenId, version, ...result }: Restoration & Omit<RestoredVersion, 'holdUntil'>,
+  {
+    refreshId,
+    collection,
+    tokenId,
+    version,
+    traceparent,
+    ...result
+  }: Restoration & Omit<RestoredVersion, 'holdUntil'> & { traceparent: string | null },
 ): Promise<void> {
   const { projectId } = collection;
   const source = toStoredSource(collection);
@@ -179,6 +199,7 @@ async function saveRefresh(
     source,
     trigger: 'restore',
     triggerDetail: { version },
+    traceparent,
   } as const;
   await insertRefresh(refresh, 1).execute(em.getKysely());
   const verdict = VERDICTS[result.verdict];

@@ -24,6 +24,7 @@ import {
   type RefreshApiExtras,
   type RefreshApiOptions,
 } from './refresh-api.options.js';
+import { RequestObserver } from './request-observer.js';
 import { UnknownPaths } from './unknown-paths.js';
 
 /** A dialect whose options and extras are among those of the module. */
@@ -71,6 +72,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     DialectRoutes,
     BodyLimits,
+    RequestObserver,
     BodyErrors,
     UnknownPaths,
     ProjectApiLocation,
@@ -80,6 +82,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   constructor(
     private readonly routes: DialectRoutes,
+    private readonly requests: RequestObserver,
     private readonly bodyErrors: BodyErrors,
     private readonly unknownPaths: UnknownPaths,
   ) {
@@ -93,6 +96,7 @@ export class RefreshApiModule extends ConfigurableModuleClass implements NestMod
   /** Nest calls this before it registers routes, and only in an application with HTTP. */
   configure(): void {
     this.routes.locate(RefreshApiModule);
+    this.requests.beforeRoutes();
     this.bodyErrors.beforeRoutes();
   }
 

@@ -6,6 +6,7 @@ import { tryShareContents } from '../content-lock.js';
 import { EventOutbox } from '../event-outbox.js';
 import type { ItemResult } from '../item-result.js';
 import { countResults, type RefreshProgress } from '../refresh-progress.js';
+import { traceCompletions, traceSettlement } from '../refresh-trace.js';
 import { ResultCounts } from '../result-counts.js';
 import { doDeferred } from '../retried-transaction.js';
 import { RevealStaging } from '../reveals/reveal-staging.js';
@@ -36,6 +37,7 @@ export class CompletionTransaction {
    * @throws ContentLocked: the records of some collections are being replaced together
    */
   async run(results: readonly ItemResult[]): Promise<void> {
+    const startedAt = Date.now();
     const records = await this.records.prepare(results.filter(({ token }) => token.revealId === undefined));
     const documents = await this.staging.prepare(results);
     const { progress, counted } = await inTransaction(this.em, async (em) => {
@@ -61,12 +63,14 @@ export class CompletionTransaction {
     });
     this.resultCounts.add(counted);
     this.resultCounts.addCompleted(progress);
+    traceSettlement(results, startedAt);
+    traceCompletions(progress);
     this.outbox?.announce();
     this.logCompleted(progress);
   }
 
   private logCompleted(progress: readonly RefreshProgress[]): void {
-    for (const { completed, revealId: _, ...fields } of progress) {
+    for (const { completed, revealId: _, traceparent: __, ...fields } of progress) {
       if (completed) this.logger.log({ msg: 'refresh completed', ...fields });
     }
   }

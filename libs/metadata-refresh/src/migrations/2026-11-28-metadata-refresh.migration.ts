@@ -11,6 +11,7 @@ export class MetadataRefreshMigration extends Migration {
     // fillfactor: the counters of a refresh are updated while it runs; free space in the page makes these HOT updates.
     // The collection's address and source are copied: a later change of the collection counts for later refreshes.
     // accepted_seq is taken from the numbers of the fetches: a fetch with a larger number began after the acceptance.
+    // traceparent: the span that accepted it, in the form of W3C Trace Context; null: it is not traced.
     this.addSql(`
       create table nft_metadata.refreshes (
         id uuid primary key,
@@ -24,6 +25,7 @@ export class MetadataRefreshMigration extends Migration {
         failed integer not null default 0,
         created_at timestamptz not null,
         completed_at timestamptz,
+        traceparent text,
         check (succeeded >= 0 and failed >= 0 and succeeded + failed <= total),
         check ((completed_at is not null) = (succeeded + failed = total))
       ) with (fillfactor = 80)`);

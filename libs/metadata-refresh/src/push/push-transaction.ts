@@ -9,7 +9,9 @@ import {
   type TokenReference,
   type WriteResult,
 } from '@app/token-store';
+import { traceparentOf } from '@app/tracing';
 import { EntityManager } from '@mikro-orm/postgresql';
+import type { Span } from '@opentelemetry/api';
 import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { insertResults } from '../chunk-results.js';
 import { shareContent } from '../content-lock.js';
@@ -21,6 +23,7 @@ import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } f
 import { insertRefresh } from '../new-refresh.js';
 import { countResults, type ResultCount } from '../refresh-progress.js';
 import { RefreshQuota } from '../refresh-quota.js';
+import { inAcceptanceSpan, setAccepted } from '../refresh-trace.js';
 import { doDeferred, retried } from '../retried-transaction.js';
 import { VERDICTS } from '../verdict.js';
 import type { PushReceipt } from './push-request.js';
@@ -85,13 +88,14 @@ export class PushTransaction {
     const { projectId, tokensPerHour, charge } = push;
     return this.byProject.runExclusive(projectId, async () => {
       await this.quota.precheck(projectId, tokensPerHour, charge);
-      return retried(() => this.attempt(push, work));
+      const of = { projectId, collectionAddress: push.collection.address, trigger: 'push' as const };
+      return inAcceptanceSpan(of, (span) => retried(() => this.attempt({ ...push, span }, work)));
     });
   }
 
   /** The order of locks: the content of the collection, records, stacks, trait counts, and at last the rows that most transactions want. */
-  private async attempt(push: NewPush, work: (open: OpenPush) => Promise<void>): Promise<PushReceipt> {
-    const { refreshId, projectId, collection, tokensPerHour, charge } = push;
+  private async attempt(push: TracedPush, work: (open: OpenPush) => Promise<void>): Promise<PushReceipt> {
+    const { refreshId, projectId, collection, tokensPerHour, charge, span } = push;
     const { quota, counts } = await inTransaction(this.em, async (em) => {
       const { tokens, versions, config, outbox } = this;
       const open = new OpenPush(em, push, { tokens, versions, config, outbox });
@@ -102,10 +106,14 @@ export class PushTransaction {
       return { quota: left, counts: open.counts };
     });
     this.outbox?.announce();
+    setAccepted(span, refreshId, counts.tokens);
     this.logger.log({ msg: 'metadata pushed', refreshId, projectId, collectionAddress: collection.address, ...counts });
     return { refreshId, quota };
   }
 }
+
+/** A push, and the span that accepts it. */
+type TracedPush = NewPush & { span: Span | undefined };
 
 interface Parts {
   tokens: TokenStore;
@@ -127,7 +135,7 @@ export class OpenPush {
 
   constructor(
     readonly em: EntityManager,
-    private readonly push: NewPush,
+    private readonly push: TracedPush,
     private readonly parts: Parts,
   ) {}
 
@@ -138,7 +146,7 @@ export class OpenPush {
   /** Locks the records, and inserts the receipt. Throws TokensNotFound. */
   async begin(tokenIds: readonly string[]): Promise<void> {
     const { em, push, parts } = this;
-    const { refreshId, projectId, collection } = push;
+    const { refreshId, projectId, collection, span } = push;
     const references = referencesOf(
       push,
       tokenIds.map((tokenId) => ({ tokenId })),
@@ -150,7 +158,14 @@ export class OpenPush {
     await parts.versions.dropHolds(em, references);
     this.fetchSeq = await nextFetchSeq(em);
     await insertRefresh(
-      { id: refreshId, projectId, collection, source: { kind: 'pushed' }, trigger: 'push' },
+      {
+        id: refreshId,
+        projectId,
+        collection,
+        source: { kind: 'pushed' },
+        trigger: 'push',
+        traceparent: traceparentOf(span),
+      },
       tokenIds.length,
     ).execute(em.getKysely());
   }

@@ -154,6 +154,8 @@ export class RevealReversion {
       source: toStoredSource(collection),
       trigger: 'restore',
       triggerDetail: { revealId: reveal.id },
+      // It is a receipt: nothing waits in the queue.
+      traceparent: null,
     } as const;
     await insertRefresh(refresh, counts.length).execute(em.getKysely());
     return { outcome, completions: await countResults(em, counts) };

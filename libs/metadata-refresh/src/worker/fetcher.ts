@@ -8,6 +8,7 @@ import { cooldownSeconds } from '../retry-policy.js';
 import type { WorkerMetrics } from '../worker-metrics.js';
 import type { HostSignal } from './aimd-limiter.js';
 import type { DatabaseErrors } from './database-errors.js';
+import { FetchSpan } from './fetch-span.js';
 import type { BufferedToken, Host } from './host.js';
 import type { HostLimits } from './host-limits.js';
 import type { RecentCooldowns } from './recent-cooldowns.js';
@@ -106,9 +107,12 @@ export class Fetcher {
     const { token, host } = buffered;
     this.inFlight.add(buffered);
     if (token.priority === 0) this.interactive += 1;
+    const span = FetchSpan.start(token);
     let outcome: FetchOutcome | Abandoned;
     try {
-      outcome = this.isLost(token) ? 'worker lost' : await this.parts.fetcher.fetch(token, signal);
+      if (this.isLost(token)) outcome = 'worker lost';
+      else if (span) outcome = await span.run(() => this.parts.fetcher.fetch(token, signal));
+      else outcome = await this.parts.fetcher.fetch(token, signal);
     } catch (error) {
       // A bug of ours, not a failure of the host: the lease expires and the token is retried, at most maxLostClaims times.
       const { collectionId, tokenId } = token;
@@ -118,8 +122,10 @@ export class Fetcher {
     this.inFlight.delete(buffered);
     if (token.priority === 0) this.interactive -= 1;
     const endedAt = performance.now();
-    // Aborted: the token was released, and the outcome says nothing about the host.
-    this.handleOutcome(buffered, signal.aborted ? 'aborted' : outcome, { startedAt, endedAt });
+    // The token was released, and the outcome says nothing about the host.
+    if (signal.aborted) outcome = 'aborted';
+    span?.end(outcome);
+    this.handleOutcome(buffered, outcome, { startedAt, endedAt });
     this.wakeSignal.wake();
     this.worker.onFetched(host, endedAt);
   }
