@@ -36,8 +36,13 @@ export const reveal = {
         publish: 'manual',
       });
       const staging = await timed(async () => {
-        while ((await send(`reveals/${id}`)).state !== 'staged') await sleep(50);
+        // The list, because a reveal that is staged says what it would change.
+        while ((await send('reveals')).result[0].state !== 'staged') await sleep(50);
       });
+      const looks = [];
+      for (const path of ['', '/traits', '/lint']) {
+        looks.push((await timed(() => send(`reveals/${id}${path}`))).milliseconds / 1000);
+      }
       await database.vacuum();
       const before = [];
       while (before.length < READS) before.push(await page());
@@ -76,6 +81,7 @@ export const reveal = {
       rows.push([
         tokens.toLocaleString('en'),
         (staging.milliseconds / 1000).toFixed(1),
+        ...looks.map((look) => look.toFixed(2)),
         seconds.toFixed(2),
         locked.toFixed(2),
         median(before).toFixed(1),
@@ -92,6 +98,9 @@ export const reveal = {
           head: [
             'tokens',
             'staging, s',
+            'what would change, s',
+            'traits, s',
+            'findings, s',
             'publication, s',
             'lock of the collection, s',
             'page of 50 tokens before, ms',

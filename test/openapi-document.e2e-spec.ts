@@ -56,6 +56,10 @@ it('the OpenAPI document has each operation, with examples, all error bodies and
     '/v1/reveals/{reveal_id}/publish',
     '/v1/reveals/{reveal_id}/revert',
     '/v1/reveals/{reveal_id}/cancel',
+    '/v1/reveals/{reveal_id}/traits',
+    '/v1/reveals/{reveal_id}/lint',
+    '/v1/reveals/{reveal_id}/tokens',
+    '/v1/reveals/{reveal_id}/tokens/{token_id}',
     '/v1/limits',
     '/v1/collections/{collection_address}/metadata',
     '/v1/collections/{collection_address}/traits',
@@ -151,7 +155,7 @@ it('the comparison of responses with the OpenAPI document, which every suite mak
     method: 'GET',
     path: `/v1/metadata-refreshes/${refreshId}`,
     status: 200,
-    headers: {},
+    headers: { 'x-request-id': 'one' },
     body: await readRefresh(test.app, project, refreshId),
   };
   const deviationsOf = (change: object) => {

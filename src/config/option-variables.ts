@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { NftRefreshOptions } from '../../libs/index.js';
 
 /** The options of all modules. */
-export interface AllModuleOptions extends NftRefreshOptions {
+export interface AllModuleOptions extends Omit<NftRefreshOptions, 'logger'> {
   metadataEvents?: MetadataEventsOptions;
   console?: ConsoleOptions;
 }

@@ -7,11 +7,13 @@ const MAX_READS = 4;
 const MAX_WAIT_MS = 1000;
 const STATEMENT_TIMEOUT_MS = 2000;
 
-/** Lets four reads of this process run at the same time; a further one waits for a second at most. */
+/** Lets so many reads of this process run at the same time, four if nothing else is said; a further one waits for a second at most. */
 export class ReadGate {
   private running = 0;
   /** Those that wait, in turn. */
   private readonly waiting: (() => void)[] = [];
+
+  constructor(private readonly maxReads = MAX_READS) {}
 
   /** Throws ReadsBusy. */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -24,7 +26,7 @@ export class ReadGate {
   }
 
   private async enter(): Promise<void> {
-    if (this.running < MAX_READS) {
+    if (this.running < this.maxReads) {
       this.running += 1;
       return;
     }

@@ -90,14 +90,29 @@ export type {
   RevertOptions,
   RevertOutcome,
 } from './reveals/reveal.js';
+export { LINT_MESSAGES } from './reveals/reveal-lint.js';
+export type { LintFinding } from './reveals/reveal-lint.js';
+export type {
+  PublicationEffect,
+  RevealChanges,
+  RevealToken,
+  RevealTraits,
+  StagedChange,
+  StagedTokenPage,
+  StagedTokenQuery,
+  StagedTokenRow,
+} from './reveals/reveal-preview.js';
+export type { ShownRecord } from './shown-record.js';
 export type { RevealListFilter } from './reveals/reveal-reader.js';
 export {
   InvalidReveal,
+  RevealDocumentsDeleted,
   RevealEnded,
   RevealInProgress,
   RevealNotFound,
   RevealNotReady,
   RevealNotRevertible,
+  TokenNotInReveal,
 } from './reveals/reveals.errors.js';
 export { RefreshRetention } from './refresh-retention.js';
 export type { DeletedRows } from './refresh-retention.js';

@@ -43,6 +43,7 @@ import { EndedHolds } from './ended-holds.js';
 import { TokenRestore } from './token-restore.js';
 import { TokenVersions } from './token-versions.js';
 import { RevealControl } from './reveals/reveal-control.js';
+import { RevealPreviewReader } from './reveals/reveal-preview-reader.js';
 import { RevealPublication } from './reveals/reveal-publication.js';
 import { RevealReader } from './reveals/reveal-reader.js';
 import { RevealReversion } from './reveals/reveal-reversion.js';
@@ -149,6 +150,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RevealReader,
     RevealRetention,
     RevealStaging,
+    RevealPreviewReader,
     RevealPublication,
     RevealReversion,
     RevealControl,

@@ -99,7 +99,7 @@ export class RefreshTokensReader {
   }
 
   /** These tokens, in the order of their ids; those that the refresh does not have are left out. At most 1,000. */
-  async pick(refresh: Refresh, tokenIds: readonly string[]): Promise<RefreshToken[]> {
+  async pick(refresh: Pick<Refresh, 'id' | 'collectionId'>, tokenIds: readonly string[]): Promise<RefreshToken[]> {
     if (tokenIds.length === 0) return [];
     const rows = await this.read(refresh.id, complete(pickedTokens(refresh.id, tokenIds)), tokenIds.length);
     return this.withChanges(
@@ -153,7 +153,10 @@ export class RefreshTokensReader {
     });
   }
 
-  private async withChanges({ collectionId }: Refresh, rows: readonly TokenRow[]): Promise<RefreshToken[]> {
+  private async withChanges(
+    { collectionId }: Pick<Refresh, 'collectionId'>,
+    rows: readonly TokenRow[],
+  ): Promise<RefreshToken[]> {
     const updated = rows.flatMap(({ tokenId, verdict, metadataVersion: version }) =>
       verdict === VERDICTS.updated && version !== null ? [{ tokenId, version }] : [],
     );

@@ -16,6 +16,7 @@ import { TokenRegistration } from './token-registration.js';
 import { selectedTokens } from './selected-tokens.js';
 import { findStoredTokens, isReferenced } from './stored-tokens.js';
 import { TokenRemoval } from './token-removal.js';
+import { summarizeTraits } from './trait-summaries.js';
 import { isEverything, type TokenIdPage, type TokenIdQuery, type TokenSelection } from './token-selection.js';
 import {
   TokenStore,
@@ -231,24 +232,11 @@ export class DatabaseTokenStore extends TokenStore {
     return { token: toTokenRecord(token), document };
   }
 
-  override async listTraits({ collectionId, valuesPerType = 100 }: TraitQuery): Promise<TraitSummary[]> {
-    const { rows } = await sql<TraitSummary>`
-      select trait_type as "traitType", count(*)::int as "valueCount", min(value_number)::text as minimum,
-        max(value_number)::text as maximum,
-        coalesce(
-          jsonb_agg(jsonb_build_object('value', value, 'tokenCount', token_count) order by token_count desc, value)
-            filter (where place <= ${Math.min(Math.max(valuesPerType, 1), 1000)}::int),
-          '[]'
-        ) as values
-      from (
-        select trait_type, value, value_number, token_count,
-          row_number() over (partition by trait_type order by token_count desc, value) as place
-        from nft_metadata.collection_traits
-        where collection_id = ${collectionId}::uuid and token_count > 0
-      ) as trait
-      group by trait_type
-      order by trait_type`.execute(this.em.fork().getKysely());
-    return rows;
+  override async listTraits({ collectionId, valuesPerType }: TraitQuery): Promise<TraitSummary[]> {
+    const query = sql`
+      select trait_type, value, value_number, token_count from nft_metadata.collection_traits
+      where collection_id = ${collectionId}::uuid and token_count > 0`;
+    return summarizeTraits(this.em.fork(), { query }, valuesPerType);
   }
 
   override async countTraits(

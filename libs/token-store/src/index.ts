@@ -44,6 +44,7 @@ export type {
   VersionReference,
 } from './version-store.js';
 export { StagingStore } from './staging/staging-store.js';
+export type { FindingExample, StagedChanges, StagedFinding } from './staging/staged-preview.js';
 export type { RevealedVersion, StagedDocument, StagedPageQuery, StagedReveal } from './staging/staging-store.js';
 export type { HoldEnd, MetadataStatus, TokenRecord, TokenReference } from './token-record.js';
 export type {
@@ -83,6 +84,7 @@ export {
   InvalidTokenId,
   InvalidTraitRange,
   OrderNotSupported,
+  PreviewsNotSupported,
   RevealsNotSupported,
   UnknownCollection,
   VersionsNotSupported,

@@ -103,3 +103,11 @@ export class RevealsNotSupported extends Error {
     super('This deployment has no reveals: its TokenStore comes without a StagingStore.');
   }
 }
+
+/** The StagingStore of the host application does not say what publishing its documents would change. */
+export class PreviewsNotSupported extends Error {
+  override readonly name = 'PreviewsNotSupported';
+  constructor() {
+    super('This deployment has no previews of reveals: its StagingStore does not provide them.');
+  }
+}

@@ -75,3 +75,26 @@ export class RevealNotRevertible extends Error {
 export class InvalidReveal extends Error {
   override readonly name = 'InvalidReveal';
 }
+
+/** The reveal is published, cancelled or expired, so its documents are gone. */
+export class RevealDocumentsDeleted extends Error {
+  override readonly name = 'RevealDocumentsDeleted';
+  constructor({ id, state }: Pick<Reveal, 'id' | 'state'>) {
+    super(
+      state === 'published'
+        ? `Reveal ${id} is published: its documents are in the records of their tokens now, which are to be read instead.`
+        : `Reveal ${id} is ${state}: its documents are deleted, and there is nothing to look at any more. Create a new one.`,
+    );
+  }
+}
+
+/** The reveal has no such token. */
+export class TokenNotInReveal extends Error {
+  override readonly name = 'TokenNotInReveal';
+  constructor(
+    readonly revealId: string,
+    readonly tokenId: string,
+  ) {
+    super(`Token ${tokenId} is not a token of reveal ${revealId}.`);
+  }
+}

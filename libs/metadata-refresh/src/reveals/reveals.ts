@@ -1,6 +1,7 @@
 import { StagingStore, RevealsNotSupported, type Collection } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Page, PageRequest } from '../page.js';
@@ -12,6 +13,9 @@ import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import { timestamp } from '../timestamp.js';
 import { findBusyReveal } from './open-reveals.js';
 import { RevealControl } from './reveal-control.js';
+import type { LintFinding } from './reveal-lint.js';
+import { RevealPreviewReader } from './reveal-preview-reader.js';
+import type { RevealChanges, RevealToken, RevealTraits, StagedTokenPage, StagedTokenQuery } from './reveal-preview.js';
 import { checkPlan, checkTime, type CheckedPlan } from './reveal-plan.js';
 import { RevealReader, type RevealListFilter } from './reveal-reader.js';
 import type {
@@ -34,13 +38,14 @@ export type CollectionRevealRequest = WantedTokens & RevealPlan & Pick<RequestCo
  */
 @Injectable()
 export class Reveals {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly staging: StagingStore,
     private readonly admission: RefreshAdmission,
     private readonly reader: RevealReader,
     private readonly control: RevealControl,
+    private readonly previews: RevealPreviewReader,
     @Inject(METADATA_REFRESH_CONFIG) private readonly config: Pick<MetadataRefreshConfig, 'maxRevealTokens'>,
   ) {}
 
@@ -74,6 +79,37 @@ export class Reveals {
   /** Throws RevealNotFound. */
   get(reference: RevealReference): Promise<Reveal> {
     return this.reader.get(reference);
+  }
+
+  /**
+   * What publishing it would change. null unless the reveal is `staged`, or if too many are being read at this moment. Throws
+   * RevealNotFound.
+   */
+  async findChanges(reference: RevealReference): Promise<RevealChanges | null> {
+    return this.previews.findChanges(await this.reader.get(reference));
+  }
+
+  /**
+   * The traits of the collection as they would be after the publication. Throws RevealNotFound, RevealDocumentsDeleted, ReadsBusy,
+   * PreviewsNotSupported.
+   */
+  listTraits(reference: RevealReference, options: { valuesPerType?: number } = {}): Promise<RevealTraits> {
+    return this.previews.listTraits(reference, options.valuesPerType);
+  }
+
+  /** What the studio may not have meant, in the collection as it would be. Throws as listTraits. */
+  lint(reference: RevealReference): Promise<{ asOf: Date; findings: LintFinding[] }> {
+    return this.previews.lint(reference);
+  }
+
+  /** A token of the reveal as it would be, or why it has no document. Throws RevealNotFound, RevealDocumentsDeleted, TokenNotInReveal. */
+  getToken(reference: RevealReference, tokenId: string): Promise<RevealToken> {
+    return this.previews.getToken(reference, tokenId);
+  }
+
+  /** The staged tokens, in the order of their ids. Throws RevealNotFound, RevealDocumentsDeleted. */
+  listTokens(reference: RevealReference, query: StagedTokenQuery): Promise<StagedTokenPage> {
+    return this.previews.listTokens(reference, query);
   }
 
   /** Newest first. */

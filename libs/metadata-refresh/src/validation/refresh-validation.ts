@@ -15,7 +15,8 @@ import {
   type KeptAs,
   type TokenRecord,
 } from '@app/token-store';
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql } from 'kysely';
 import { AttemptCounts } from '../attempt-counts.js';
 import { requestsOf, toItemError, type AttemptedRequest, type Failure } from '../item-result.js';
@@ -28,6 +29,7 @@ import { RefreshQuota } from '../refresh-quota.js';
 import { RefreshReader } from '../refresh-reader.js';
 import { getLocation, hostOf, toLocation } from '../refresh-source.js';
 import { cooldownSeconds, retryDelaySeconds } from '../retry-policy.js';
+import { toShownRecord } from '../shown-record.js';
 import { signalOf } from '../worker/fetcher.js';
 import { HostTurns } from './host-turns.js';
 import {
@@ -45,8 +47,6 @@ const MAX_VALIDATED_TOKENS = 20;
 const TIME_LIMIT_MS = 8500;
 /** Validations of one project that may run concurrently in one process: their documents are in memory until the response. */
 const MAX_RUNNING_PER_PROJECT = 4;
-/** The most characters of a record and its document that are shown. */
-const MAX_SHOWN_LENGTH = 256 * 1024;
 
 const NO_RESULT_ADVICE: Record<NoResultReason, string> = {
   cooldown:
@@ -96,7 +96,7 @@ interface Run {
  */
 @Injectable()
 export class RefreshValidation implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   /** As for refreshes: a project's requests wait for its quota without a connection. */
   private readonly byProject = new KeyedMutex();
   private readonly running = new Map<string, number>();
@@ -266,7 +266,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
     return {
       ...nothing,
       verdict: keptAs ?? (change ? 'updated' : 'unchanged'),
-      ...shownWithin(MAX_SHOWN_LENGTH, record, metadata.raw),
+      ...toShownRecord(record, metadata.raw),
       warnings: metadata.warnings.map((code) => ({ code, message: describeWarning(code) })),
       ...(change && {
         changedFields: change.changedFields,
@@ -327,18 +327,6 @@ function withoutResult(
   reason: NoResultReason,
 ): TokenValidation {
   return { ...nothingOf(tokenId), verdict, noResult: { reason, advice: NO_RESULT_ADVICE[reason] } };
-}
-
-/** A record may have megabytes of inline media, and a validation has many records. */
-function shownWithin(
-  limit: number,
-  record: TokenRecord,
-  document: string,
-): Pick<TokenValidation, 'record' | 'document' | 'omitted'> {
-  const { length } = JSON.stringify(record);
-  if (length > limit) return { record: null, document: null, omitted: 'record' };
-  if (length + document.length > limit) return { record, document: null, omitted: 'document' };
-  return { record, document, omitted: null };
 }
 
 function countVerdicts(tokens: readonly TokenValidation[]): Record<ValidationVerdict, number> {

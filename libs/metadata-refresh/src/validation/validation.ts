@@ -1,8 +1,9 @@
-import type { ChangedField, ChangedTrait, TokenRecord } from '@app/token-store';
+import type { ChangedField, ChangedTrait } from '@app/token-store';
 import type { AttemptedRequest } from '../item-result.js';
 import type { QuotaState } from '../metadata-refresh.errors.js';
 import type { RefreshErrorCode } from '../refresh-reason.js';
 import type { Cooldown } from '../refresh-reader.js';
+import type { ShownRecord } from '../shown-record.js';
 
 /**
  * What a refresh would do with a token. The first five are verdicts of a refresh. `superseded`, `held`: its document is good, but no
@@ -36,7 +37,7 @@ export interface ValidationError {
 }
 
 /** One validated token. Nothing of it is stored. */
-export interface TokenValidation {
+export interface TokenValidation extends ShownRecord {
   tokenId: string;
   verdict: ValidationVerdict;
   /** In order, the one that determined the verdict last; without URLs that were never requested. */
@@ -45,12 +46,6 @@ export interface TokenValidation {
   error: ValidationError | null;
   /** Of a token without a result, else null. */
   noResult: { reason: NoResultReason; advice: string } | null;
-  /** The record as a fetch would store it; null if it would store none, or if it is too large to be shown. */
-  record: TokenRecord | null;
-  /** The document as served: JSON text. null as the record, and if record and document together are too large. */
-  document: string | null;
-  /** What was left out because it is too large to be shown. */
-  omitted: 'document' | 'record' | null;
   /** What is unusual about the document, each with one sentence. */
   warnings: readonly { code: string; message: string }[];
   /** What would change, as a `token.metadata.changed` event reports it. */

@@ -2,6 +2,7 @@ import { CollectionApiFallbackController } from '../collection-api/collection-ap
 import { CollectionsController, COLLECTIONS_PATH } from '../collection-api/collections.controller.js';
 import type { BuiltInDialect, DialectMount, SharedExtras } from '../dialect.js';
 import { RevealApiFallbackController } from '../reveal-api/reveal-api-fallback.controller.js';
+import { RevealPreviewController } from '../reveal-api/reveal-preview.controller.js';
 import { REVEALS_PATH, RevealsController } from '../reveal-api/reveals.controller.js';
 import { TokenApiFallbackController } from '../token-api/token-api-fallback.controller.js';
 import { TokenAttemptsController } from '../token-api/token-attempts.controller.js';
@@ -56,7 +57,7 @@ export const projectApi = {
       { path: ESTIMATE_PATH, controllers: [RefreshEstimateController, EstimateFallbackController] },
       { path: VALIDATE_PATH, controllers: [ValidationController, ValidationApiFallbackController] },
       { path: REFRESHES_PATH, controllers: [ProjectApiController, RefreshControlController, RefreshTokensController] },
-      { path: REVEALS_PATH, controllers: [RevealsController, RevealApiFallbackController] },
+      { path: REVEALS_PATH, controllers: [RevealsController, RevealPreviewController, RevealApiFallbackController] },
       { path: LIMITS_PATH, controllers: [LimitsController, LimitsFallbackController] },
     ];
     if (extras.exposeTokenRoutes) {

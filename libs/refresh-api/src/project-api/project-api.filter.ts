@@ -14,6 +14,8 @@ import {
   RefreshAlreadyCompleted,
   RefreshCancelled,
   RefreshNotFound,
+  ReadsBusy,
+  RevealDocumentsDeleted,
   RevealEnded,
   RevealInProgress,
   RevealNotFound,
@@ -24,6 +26,7 @@ import {
   SelectionTooLarge,
   SourceNotSupported,
   TokensPerRequestExceeded,
+  TokenNotInReveal,
   TokensNotFound,
   TooManyTokensToValidate,
   ValidationsRunning,
@@ -36,6 +39,7 @@ import {
   CollectionFull,
   InvalidCollection,
   InvalidSelection,
+  PreviewsNotSupported,
   RevealsNotSupported,
   UnknownCollection,
   VersionsNotSupported,
@@ -77,7 +81,8 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof IdempotencyKeyReused) return errorResponse(422, 'idempotency_key_reused', error.message);
     if (error instanceof CollectionAmbiguous) return errorResponse(400, 'collection_ambiguous', error.message);
     if (error instanceof SourceNotSupported) return errorResponse(400, 'source_not_supported', error.message);
-    if (error instanceof OwnershipUnavailable) return errorResponse(503, 'service_unavailable', error.message);
+    if (error instanceof OwnershipUnavailable || error instanceof ReadsBusy)
+      return errorResponse(503, 'service_unavailable', error.message);
     if (error instanceof NotAuthenticated) return errorResponse(401, 'unauthorized', error.message, error.reason);
     if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);
     if (error instanceof RefreshNotFound) return errorResponse(404, 'refresh_not_found', error.message);
@@ -88,16 +93,17 @@ export class ProjectApiFilter extends DialectFilter {
       return errorResponse(409, 'reveal_in_progress', error.message, error.revealId);
     if (error instanceof RevealNotReady) return errorResponse(409, 'reveal_not_ready', error.message);
     if (error instanceof RevealNotRevertible) return errorResponse(409, 'reveal_not_revertible', error.message);
-    if (error instanceof RevealEnded) return errorResponse(409, 'reveal_ended', error.message);
+    if (error instanceof RevealEnded || error instanceof RevealDocumentsDeleted)
+      return errorResponse(409, 'reveal_ended', error.message);
     if (error instanceof NothingToRetry) return errorResponse(409, 'nothing_to_retry', error.message);
     if (error instanceof ResourceNotFound) return errorResponse(404, error.code, error.message);
-    if (error instanceof TokensNotFound) return errorResponse(404, 'token_not_found', error.message);
+    if (error instanceof TokensNotFound || error instanceof TokenNotInReveal)
+      return errorResponse(404, 'token_not_found', error.message);
     if (error instanceof InvalidHold) return errorResponse(400, 'input_validation_failed', error.message);
     if (error instanceof HoldNotFound) return errorResponse(404, 'hold_not_found', error.message);
     if (error instanceof VersionNotFound) return errorResponse(404, 'version_not_found', error.message);
     if (error instanceof VersionNotKept) return errorResponse(410, 'version_not_kept', error.message);
-    if (error instanceof VersionsNotSupported || error instanceof RevealsNotSupported)
-      return errorResponse(501, 'not_supported', error.message);
+    if (isNotSupported(error)) return errorResponse(501, 'not_supported', error.message);
     if (error instanceof QuotaExceeded) {
       return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     }
@@ -122,6 +128,10 @@ export class ProjectApiFilter extends DialectFilter {
 export function errorResponse(status: number, code: string, message: string, details?: string): ErrorResponse {
   const body: z.output<typeof errorBodySchema> = { code, message, ...(details !== undefined && { details }) };
   return { status, body };
+}
+
+function isNotSupported(error: unknown): error is Error {
+  return [VersionsNotSupported, RevealsNotSupported, PreviewsNotSupported].some((kind) => error instanceof kind);
 }
 
 /** The same message for both, so that a caller cannot find out which collections exist. */

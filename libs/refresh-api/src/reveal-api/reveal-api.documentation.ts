@@ -12,13 +12,14 @@ import {
   FailsWithBody,
 } from '../project-api/project-api.documentation.js';
 import { revealPageSchema, revealReceiptSchema, revealSchema } from './reveal-api.responses.js';
+import { revealDetailsSchema } from './reveal-preview.responses.js';
 
 const ID = '0b8a2f5e-7d1c-4d0e-9f37-52c1a9e4b6d0';
 const COLLECTION = '0x95cf5c1b78ed03db3a1d69e722f2e2fa40cdf584';
 
-const IsRevealRoute = () => applyDecorators(ApiTags('Reveals'), Authenticated('projectApi'), FailsLikeAll());
+export const IsRevealRoute = () => applyDecorators(ApiTags('Reveals'), Authenticated('projectApi'), FailsLikeAll());
 
-const FailsWithoutReveal = () =>
+export const FailsWithoutReveal = () =>
   Fails(404, 'The project has no such reveal. A reveal of another project gets the same response.', {
     code: 'reveal_not_found',
     message: `Reveal ${ID} does not exist.`,
@@ -74,8 +75,11 @@ export const DocumentsListReveals = () =>
 export const DocumentsGetReveal = () =>
   applyDecorators(
     IsRevealRoute(),
-    ApiOperation({ summary: 'Read the state of a reveal', operationId: 'getReveal' }),
-    Responds(200, 'Its state and counts.', revealSchema),
+    ApiOperation({
+      summary: 'Read the state of a reveal, and what publishing it would change',
+      operationId: 'getReveal',
+    }),
+    Responds(200, 'Its state and counts.', revealDetailsSchema),
     FailsWithoutReveal(),
   );
 

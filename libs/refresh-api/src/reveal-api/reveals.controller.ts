@@ -27,6 +27,7 @@ import {
   DocumentsRevertReveal,
 } from './reveal-api.documentation.js';
 import { toRevealBody, toRevealPage } from './reveal-api.presenter.js';
+import { toRevealDetails } from './reveal-preview.presenter.js';
 import {
   createRevealSchema,
   listRevealsSchema,
@@ -80,7 +81,9 @@ export class RevealsController {
   @UseGuards(NoQueryGuard)
   @DocumentsGetReveal()
   async get(@CurrentProject() project: CallingProject, @RevealId() revealId: string) {
-    return toRevealBody(await this.reveals.get({ revealId, projectId: project.id }));
+    const reference = { revealId, projectId: project.id };
+    const [reveal, changes] = [await this.reveals.get(reference), await this.reveals.findChanges(reference)];
+    return toRevealDetails(reveal, changes);
   }
 
   @Post(':reveal_id/publish')

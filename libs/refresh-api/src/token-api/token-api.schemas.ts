@@ -21,17 +21,16 @@ export const chainSchema = strictObject({ chain_id: chainIdSchema }, 'a paramete
 export type ChainQuery = z.output<typeof chainSchema>;
 
 const mostRule = 'must be a whole number from 1 to 1000';
+export const valuesPerTypeSchema = z
+  .string({ error: mostRule })
+  .regex(/^[0-9]{1,4}$/, { error: mostRule })
+  .transform(Number)
+  .refine((count) => count >= 1 && count <= 1000, { error: mostRule })
+  .default(100)
+  .meta({ type: 'integer', minimum: 1, maximum: 1000, default: 100, description: 'The most frequent come first.' });
+
 export const traitsQuerySchema = strictObject(
-  {
-    chain_id: chainIdSchema,
-    values_per_type: z
-      .string({ error: mostRule })
-      .regex(/^[0-9]{1,4}$/, { error: mostRule })
-      .transform(Number)
-      .refine((count) => count >= 1 && count <= 1000, { error: mostRule })
-      .default(100)
-      .meta({ type: 'integer', minimum: 1, maximum: 1000, default: 100, description: 'The most frequent come first.' }),
-  },
+  { chain_id: chainIdSchema, values_per_type: valuesPerTypeSchema },
   'a parameter',
 ).transform((query) => ({ chainId: query.chain_id, valuesPerType: query.values_per_type }));
 export type TraitsQuery = z.output<typeof traitsQuerySchema>;

@@ -4,9 +4,18 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { arrayText } from '../array-text.js';
 import type { MetadataSourceKind, TokenMetadata } from '../token-metadata.js';
+import type { TraitSummary } from '../token-store.js';
 import { TraitIndex } from '../trait-index.js';
 import type { KeptDocument, VersionReference } from '../version-store.js';
-import { StagingStore, type RevealedVersion, type StagedDocument, type StagedPageQuery } from './staging-store.js';
+import { compareStaged, inspectStaged, listStagedTraits, preparePreview } from './staged-preview-reader.js';
+import type { StagedChanges, StagedFinding } from './staged-preview.js';
+import {
+  StagingStore,
+  type RevealedVersion,
+  type StagedDocument,
+  type StagedPageQuery,
+  type StagedReveal,
+} from './staging-store.js';
 
 /** The fields of the record. The others have columns of their own. */
 type StoredFields = Omit<TokenMetadata, 'raw' | 'contentHash' | 'warnings'>;
@@ -119,6 +128,21 @@ export class DatabaseStagingStore extends StagingStore {
       where page.size_before < ${MAX_PAGE_SIZE}
       order by staged.token_id`.execute(em.getKysely());
     return rows.map((row) => toStagedDocument({ revealId, collectionId }, row));
+  }
+
+  override async compare(em: EntityManager, reveal: StagedReveal): Promise<StagedChanges> {
+    await preparePreview(em);
+    return compareStaged(em, reveal);
+  }
+
+  override async listTraits(em: EntityManager, reveal: StagedReveal, valuesPerType?: number): Promise<TraitSummary[]> {
+    await preparePreview(em);
+    return listStagedTraits(em, reveal, valuesPerType);
+  }
+
+  override async inspect(em: EntityManager, reveal: StagedReveal): Promise<StagedFinding[]> {
+    await preparePreview(em);
+    return inspectStaged(em, reveal);
   }
 
   override async recordRevealed(

@@ -1,7 +1,10 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { MetadataSourceKind, TokenMetadata } from '../token-metadata.js';
 import type { TokenReference } from '../token-record.js';
+import { PreviewsNotSupported } from '../token-store.errors.js';
+import type { TraitSummary } from '../token-store.js';
 import type { KeptDocument, VersionReference } from '../version-store.js';
+import type { StagedChanges, StagedFinding } from './staged-preview.js';
 
 /** A reveal, and the collection that it is of. */
 export interface StagedReveal {
@@ -56,6 +59,24 @@ export abstract class StagingStore {
 
   /** Reads staged documents inside the caller's transaction, in the order of token ids. None: there are no more. */
   abstract page(em: EntityManager, query: StagedPageQuery): Promise<StagedDocument[]>;
+
+  /**
+   * What publishing the staged documents would change now. This and the next two read everything that is staged, in the caller's
+   * transaction, which only reads. These default implementations throw PreviewsNotSupported.
+   */
+  async compare(_em: EntityManager, _reveal: StagedReveal): Promise<StagedChanges> {
+    throw new PreviewsNotSupported();
+  }
+
+  /** As `TokenStore.listTraits`, of the collection as it would be after the publication. */
+  async listTraits(_em: EntityManager, _reveal: StagedReveal, _valuesPerType?: number): Promise<TraitSummary[]> {
+    throw new PreviewsNotSupported();
+  }
+
+  /** What is unusual about the staged documents, and about the collection as it would be. */
+  async inspect(_em: EntityManager, _reveal: StagedReveal): Promise<StagedFinding[]> {
+    throw new PreviewsNotSupported();
+  }
 
   /** Records the versions that publishing a reveal has made, inside the transaction that wrote them. */
   abstract recordRevealed(em: EntityManager, revealId: string, versions: readonly VersionReference[]): Promise<void>;
