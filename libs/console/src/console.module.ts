@@ -25,12 +25,17 @@ import {
   type ConsoleExtras,
   type ConsoleOptions,
 } from './console.options.js';
+import { FailuresController } from './failures/failures.controller.js';
+import { FailureViews } from './failures/failure-views.js';
 import { HostsController } from './hosts/hosts.controller.js';
 import { HostViews } from './hosts/host-views.js';
 import { Names } from './names.js';
+import { Findings } from './overview/findings.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewViews } from './overview/overview-views.js';
 import { Pages } from './pages.js';
+import { ProjectsController } from './projects/projects.controller.js';
+import { ProjectViews } from './projects/project-views.js';
 import { RefreshViews } from './refreshes/refresh-views.js';
 import { RefreshesController } from './refreshes/refreshes.controller.js';
 import { Responder } from './responder.js';
@@ -47,6 +52,8 @@ import { nameNoWildcards } from './shell/mount-path.js';
 import { ShellController } from './shell/shell.controller.js';
 import { TokensController } from './tokens/tokens.controller.js';
 import { TokenViews } from './tokens/token-views.js';
+import { WebhooksController } from './webhooks/webhooks.controller.js';
+import { WebhookViews } from './webhooks/webhook-views.js';
 import { WebFiles } from './shell/web-files.js';
 import { ValidationController } from './validation/validation.controller.js';
 
@@ -92,13 +99,17 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     SignInLimit,
     Actions,
     Names,
+    FailureViews,
+    Findings,
     ChainViews,
     CollectionViews,
     NewRefreshes,
     HostViews,
     OverviewViews,
+    ProjectViews,
     RefreshViews,
     TokenViews,
+    WebhookViews,
     SearchViews,
   ],
 })
@@ -126,7 +137,10 @@ const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
   ['validate', ValidationController],
   ['chain', ChainController],
   ['search', SearchController],
+  ['failures', FailuresController],
   ['hosts', HostsController],
+  ['webhooks', WebhooksController],
+  ['projects', ProjectsController],
   ['', OverviewController],
   // Last, because it takes every path below.
   ['', ApiFallbackController],

@@ -18,9 +18,12 @@ import { MetadataPush } from './push/metadata-push.js';
 import { PushAdmission } from './push/push-admission.js';
 import { PushTransaction } from './push/push-transaction.js';
 import { StackPush } from './push/stack-push.js';
+import { FailureOverview } from './overview/failure-overview.js';
 import { HostOverview } from './overview/host-overview.js';
+import { ProjectUsage } from './overview/project-usage.js';
 import { RefreshPages } from './overview/refresh-pages.js';
 import { ServiceOverview } from './overview/service-overview.js';
+import { ServiceProblems } from './overview/service-problems.js';
 import { TokenResponses } from './overview/token-responses.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
@@ -170,8 +173,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     BoundedReads,
     HostTurns,
     RefreshValidation,
+    FailureOverview,
     HostOverview,
+    ProjectUsage,
     ServiceOverview,
+    ServiceProblems,
     RefreshPages,
     TokenResponses,
   ],
@@ -188,8 +194,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Reveals,
     TokenVersions,
     WorkerMetrics,
+    FailureOverview,
     HostOverview,
+    ProjectUsage,
     ServiceOverview,
+    ServiceProblems,
     RefreshPages,
     TokenResponses,
     RefreshTokensReader,

@@ -4,7 +4,16 @@ import type { Session } from '../wire/session.schema.js';
 
 type Page = Session['pages'][number];
 
-const PARTNER_PAGES: readonly Page[] = ['refreshes', 'tokens', 'failures', 'validate', 'hosts', 'webhooks', 'limits'];
+const PARTNER_PAGES: readonly Page[] = [
+  'refreshes',
+  'tokens',
+  'failures',
+  'validate',
+  'hosts',
+  'webhooks',
+  'projects',
+  'limits',
+];
 const OPERATOR_PAGES: readonly Page[] = [
   'overview',
   'refreshes',

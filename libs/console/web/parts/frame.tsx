@@ -113,12 +113,19 @@ export function Brand() {
   );
 }
 
+/** A partner has one project: the list is left out. */
+function forPerson(entry: Entry, { person }: Session): Entry {
+  return entry.page === 'projects' && person?.kind === 'partner'
+    ? { ...entry, href: `/projects/${encodeURIComponent(person.projectId)}`, text: 'Your project' }
+    : entry;
+}
+
 function Side({ session, counts, onClose }: { session: Session; counts: Counts | undefined; onClose?: () => void }) {
   const [path] = useLocation();
   const isCurrent = (href: string) => (href === '/' ? path === '/' : path === href || path.startsWith(`${href}/`));
   const groups = MENU.map(({ title, entries }) => ({
     title,
-    entries: entries.filter(({ page }) => session.pages.includes(page)),
+    entries: entries.filter(({ page }) => session.pages.includes(page)).map((entry) => forPerson(entry, session)),
   }));
   return (
     <nav class="side" aria-label="Console">

@@ -1,10 +1,10 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { readingFrom } from '@app/database';
+import { readingFrom, timestamp } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { ACTIVE_LANES } from '../active-lanes.js';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
-import { timestamp } from '../timestamp.js';
+import { ACTIVE_LANES } from './active-lanes.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A worker process of the last day. */

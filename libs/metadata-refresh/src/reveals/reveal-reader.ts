@@ -1,9 +1,9 @@
+import { timestamp } from '@app/database';
 import type { HoldEnd } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { toPage, type Page, type PageRequest } from '../page.js';
-import { timestamp } from '../timestamp.js';
 import { isUuid } from '../uuid.js';
 import { requiredTokens, type Reveal, type RevealReference } from './reveal.js';
 import { RevealNotFound } from './reveals.errors.js';

@@ -1,3 +1,4 @@
+import { timestamp } from '@app/database';
 import { StagingStore, RevealsNotSupported, type Collection } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { ModuleLogger } from '@app/logging';
@@ -10,7 +11,6 @@ import type { Admission } from '../refresh-control.js';
 import type { RefreshingProject } from '../refresh-limits.js';
 import type { RequestConditions, WantedTokens } from '../refresh-request.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
-import { timestamp } from '../timestamp.js';
 import { findBusyReveal } from './open-reveals.js';
 import { RevealControl } from './reveal-control.js';
 import type { LintFinding } from './reveal-lint.js';
