@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 
 /**
- * The lanes with chunks that wait, for `with recursive`: each is found by one look into the index, however many chunks it has. The last
- * row is null.
+ * The CTE `active`, after "with recursive": the ids of the lanes with chunks that are not paused. It jumps from lane to lane in the
+ * index of the queue, however many chunks each has. The last row is null.
  */
 export const ACTIVE_LANES = sql`
   active as (

@@ -4,7 +4,6 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { ACTIVE_LANES } from '../active-lanes.js';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
-import { ACTIVE_LANES } from './active-lanes.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A worker process of the last day. */
