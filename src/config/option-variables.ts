@@ -106,6 +106,7 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   CONSOLE_SESSION_HOURS: sets('console', 'sessionHours'),
   CONSOLE_PARTNERS: sets('console', 'partners'),
   CONSOLE_MAY_ACT: sets('console', 'mayAct'),
+  CONSOLE_IMAGES: sets('console', 'images'),
   CONSOLE_PUBLIC_ORIGINS: sets('console', 'publicOrigins'),
 };
 

@@ -34,11 +34,14 @@ import { Findings } from './overview/findings.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewViews } from './overview/overview-views.js';
 import { Pages } from './pages.js';
+import { TokenPictures } from './pictures/token-pictures.js';
 import { ProjectsController } from './projects/projects.controller.js';
 import { ProjectViews } from './projects/project-views.js';
 import { RefreshViews } from './refreshes/refresh-views.js';
 import { RefreshesController } from './refreshes/refreshes.controller.js';
 import { Responder } from './responder.js';
+import { RevealViews } from './reveals/reveal-views.js';
+import { RevealsController } from './reveals/reveals.controller.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchViews } from './search/search-views.js';
 import { ApiLink } from './session/api-link.js';
@@ -104,10 +107,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ChainViews,
     CollectionViews,
     NewRefreshes,
+    TokenPictures,
     HostViews,
     OverviewViews,
     ProjectViews,
     RefreshViews,
+    RevealViews,
     TokenViews,
     WebhookViews,
     SearchViews,
@@ -133,6 +138,7 @@ const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
   ['session', SessionController],
   ['refreshes', RefreshesController],
   ['tokens', TokensController],
+  ['reveals', RevealsController],
   ['collections', CollectionsController],
   ['validate', ValidationController],
   ['chain', ChainController],

@@ -9,6 +9,7 @@ const PARTNER_PAGES: readonly Page[] = [
   'tokens',
   'failures',
   'validate',
+  'reveals',
   'hosts',
   'webhooks',
   'projects',
@@ -20,6 +21,7 @@ const OPERATOR_PAGES: readonly Page[] = [
   'tokens',
   'failures',
   'validate',
+  'reveals',
   'hosts',
   'workers',
   'webhooks',
@@ -54,7 +56,7 @@ export function toSession(person: Person | null, now: Date, facts: SessionFacts)
       wallet: signsIn && config.partners.includes('wallet'),
     },
     api,
-    images: 'off', // No endpoint serves pictures yet.
+    images: config.images,
     build,
     version,
   };

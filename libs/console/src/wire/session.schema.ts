@@ -7,6 +7,7 @@ export const PAGES = [
   'tokens',
   'failures',
   'validate',
+  'reveals',
   'hosts',
   'workers',
   'webhooks',
@@ -49,7 +50,8 @@ export const sessionSchema = timedSchema.extend({
       webhooks: z.boolean(),
     })
     .nullable(),
-  images: z.enum(['off', 'on-request', 'automatic']),
+  /** Whether pictures of tokens can be loaded. */
+  images: z.enum(['off', 'on-click']),
   /** Of the console's files. Another one than that of the page: the console was updated. */
   build: z.string(),
   version: z.string(),

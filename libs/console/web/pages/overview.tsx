@@ -249,6 +249,9 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'webhook.test': 'sent a test to',
   'collection.refresh': 'refreshed tokens of',
   'collection.validate': 'validated tokens of',
+  'reveal.publish': 'published the reveal',
+  'reveal.cancel': 'cancelled the reveal',
+  'reveal.revert': 'reverted the reveal',
   'host.end-cooldown': 'ended the cooldown of',
   'host.set-concurrency': 'changed the concurrent requests to',
 };
