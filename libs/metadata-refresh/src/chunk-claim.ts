@@ -1,6 +1,7 @@
 import type { MetadataLocation } from '@app/metadata-fetch';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { ACTIVE_LANES } from './active-lanes.js';
 import type { DividedChunk, DueChunk } from './claim-plan.js';
 import { MIN_PREFETCH, type HostDemand } from './host-demand.js';
 import type { RefreshTrigger } from './refresh-trigger.js';
@@ -64,14 +65,7 @@ export async function lockLanes(
   { onlyInteractive, limit, hostConcurrency }: ClaimLimits,
 ): Promise<LockedLane[]> {
   const { rows } = await sql<Omit<LockedLane, 'room'> & { room: number | null }>`
-    with recursive active as (
-      (select lane_id from nft_metadata.refresh_chunks where not is_paused order by lane_id limit 1)
-      union all
-      select (
-        select lane_id from nft_metadata.refresh_chunks where lane_id > active.lane_id and not is_paused order by lane_id limit 1
-      )
-      from active where active.lane_id is not null
-    ), host as materialized (
+    with recursive ${ACTIVE_LANES}, host as materialized (
       select * from unnest(
         ${demand.map(({ host }) => host)}::text[], ${demand.map(({ tokens }) => tokens)}::int[],
         ${demand.map((of) => of.onlyInteractive)}::boolean[]

@@ -36,6 +36,7 @@ export type {
   PushedStack,
   PushedToken,
   PushReceipt,
+  PushConditions,
   PushRequest,
   StackPushRequest,
 } from './push/push-request.js';

@@ -15,6 +15,7 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
+import { PushAdmission } from './push/push-admission.js';
 import { PushTransaction } from './push/push-transaction.js';
 import { StackPush } from './push/stack-push.js';
 import { FailureOverview } from './overview/failure-overview.js';
@@ -124,6 +125,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     MetadataRefreshService,
     OwnedCollections,
+    PushAdmission,
     MetadataPush,
     StackPush,
     PushTransaction,

@@ -1,6 +1,12 @@
 import { CREDENTIAL_KINDS, type CredentialKind } from '@app/project-auth';
 import { z } from 'zod';
 
+/** A base path of controllers, without slashes around it. */
+export const basePathSchema = z
+  .string()
+  .regex(/^[a-z0-9/_-]*$/i, { error: 'must be a path of letters, digits, "-", "_" and "/", such as "v1"' })
+  .transform((path) => path.split('/').filter(Boolean).join('/'));
+
 /** Of the option `<dialect>Authentication`. */
 export const acceptedCredentialsSchema = (standard: CredentialKind[]) =>
   z.array(z.enum(CREDENTIAL_KINDS)).min(1, { error: 'must name at least one way to authenticate' }).default(standard);
