@@ -36,10 +36,10 @@ module.exports = {
     {
       name: 'lower-libs-are-independent',
       comment:
-        'token-store, metadata-fetch and project-auth do not import each other. They share the libs below them: database, module-options, metadata-uri and safe-http.',
+        'token-store, metadata-fetch and project-auth do not import each other. They share the libs below them: database, logging, module-options, metadata-uri and safe-http.',
       severity: 'error',
       from: { path: '^libs/(token-store|metadata-fetch|project-auth)/' },
-      to: { path: '^libs/', pathNot: '^libs/($1|database|module-options|metadata-uri|safe-http)/' },
+      to: { path: '^libs/', pathNot: '^libs/($1|database|logging|module-options|metadata-uri|safe-http)/' },
     },
     {
       name: 'lowest-libs-import-no-lib',
@@ -148,6 +148,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^libs/postgres-programs/' },
       to: { path: '^libs/', pathNot: '^libs/postgres-programs/' },
+    },
+    {
+      name: 'logging-is-independent',
+      comment: 'Every lib logs through it: it knows none of them.',
+      severity: 'error',
+      from: { path: '^libs/logging/' },
+      to: { path: '^libs/', pathNot: '^libs/logging/' },
     },
     {
       name: 'tracing-is-independent',

@@ -8,6 +8,7 @@ const libs = [
   'chain-events',
   'console',
   'database',
+  'logging',
   'metadata-events',
   'metadata-fetch',
   'metadata-refresh',

@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { chainEvents } from './chain-events.mjs';
+import { consolePages } from './console.mjs';
 import { fairness } from './fairness.mjs';
 import { fetchCost } from './fetch-cost.mjs';
 import { hostileHosts } from './hostile-hosts.mjs';
@@ -42,13 +43,14 @@ const BENCHMARKS = {
   'million-tokens': millionTokens,
   'chain-events': chainEvents,
   reveal,
+  console: consolePages,
   memory,
   'hostile-hosts': hostileHosts,
   'fetch-cost': fetchCost,
   profile,
 };
 /** Run only if `--only` names them. */
-const OPTIONAL = ['hostile-hosts', 'million-tokens', 'reads-at-scale'];
+const OPTIONAL = ['console', 'hostile-hosts', 'million-tokens', 'reads-at-scale'];
 const RESULTS = new URL('../docs/explanation/benchmarks/', import.meta.url);
 
 const { values: given } = parseArgs({

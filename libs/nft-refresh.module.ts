@@ -1,11 +1,19 @@
 import { ChainEventsModule } from '@app/chain-events';
+import { useHostLogger } from '@app/logging';
 import { ContractSignatures, MetadataFetchModule } from '@app/metadata-fetch';
 import { MetadataRefreshModule } from '@app/metadata-refresh';
 import { ContractWallets, ProjectAuthModule } from '@app/project-auth';
 import { refreshApiExtraNames, RefreshApiModule } from '@app/refresh-api';
 import { SafeHttpModule } from '@app/safe-http';
 import { TokenStoreModule } from '@app/token-store';
-import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import {
   checkExtras,
   checkOptions,
@@ -18,6 +26,20 @@ const NFT_REFRESH_OPTIONS = Symbol('NftRefreshOptions');
 
 type OptionsFactory = Pick<FactoryProvider<NftRefreshOptions>, 'useFactory' | 'inject'> &
   Pick<DynamicModule, 'imports'>;
+
+/** Makes the logger of the options that of all modules, until the application has stopped. */
+@Injectable()
+class HostLogger implements OnApplicationShutdown {
+  private readonly end: (() => void) | undefined;
+
+  constructor(@Inject(NFT_REFRESH_OPTIONS) { logger }: NftRefreshOptions) {
+    this.end = logger && useHostLogger(logger);
+  }
+
+  onApplicationShutdown(): void {
+    this.end?.();
+  }
+}
 
 /** Sets up all modules but MetadataEventsModule, which you import separately. You can inject everything that they export. */
 @Module({})
@@ -40,11 +62,14 @@ function assemble(extras: NftRefreshExtras, { imports = [], inject = [], useFact
   const source: DynamicModule = {
     module: class NftRefreshOptionsModule {},
     imports,
-    providers: [{ provide: NFT_REFRESH_OPTIONS, inject, useFactory: checked }],
+    providers: [{ provide: NFT_REFRESH_OPTIONS, inject, useFactory: checked }, HostLogger],
     exports: [NFT_REFRESH_OPTIONS],
   };
   /** Passes a module its own options, since it refuses all others. */
-  const optionsOf = <Key extends keyof NftRefreshOptions>(key: Key, needs: readonly DynamicModule[] = []) => ({
+  const optionsOf = <Key extends Exclude<keyof NftRefreshOptions, 'logger'>>(
+    key: Key,
+    needs: readonly DynamicModule[] = [],
+  ) => ({
     imports: [source, ...imports, ...needs],
     inject: [NFT_REFRESH_OPTIONS],
     useFactory: (options: NftRefreshOptions): NonNullable<NftRefreshOptions[Key]> => options[key] ?? {},

@@ -11,6 +11,7 @@ import {
 } from '@app/refresh-api';
 import { safeHttpOptions, type SafeHttpOptions } from '@app/safe-http';
 import type { TokenStoreExtras } from '@app/token-store';
+import type { LoggerService } from '@nestjs/common';
 import { z } from 'zod';
 
 /** The options of each module. */
@@ -21,7 +22,14 @@ export interface NftRefreshOptions {
   metadataRefresh?: MetadataRefreshOptions;
   chainEvents?: ChainEventsOptions;
   refreshApi?: RefreshApiOptions;
+  /**
+   * The logger of all our modules in this process, also of those that you import separately. Each call has an object with `msg` and
+   * fields, and the name of the part that logs. Default: Nest's, which your application may have replaced.
+   */
+  logger?: LoggerService;
 }
+
+type ModuleName = Exclude<keyof NftRefreshOptions, 'logger'>;
 
 /** The extras of NftRefreshModule: which routes and providers the modules have. */
 export interface NftRefreshExtras extends ProjectAuthExtras, TokenStoreExtras, MetadataFetchExtras, RefreshApiExtras {
@@ -56,7 +64,7 @@ const extrasSchema = z
   .partial();
 
 /** The option names of each module. */
-const OPTIONS: Readonly<Record<keyof NftRefreshOptions, readonly string[]>> = {
+const OPTIONS: Readonly<Record<ModuleName, readonly string[]>> = {
   projectAuth: projectAuthOptions.names,
   safeHttp: safeHttpOptions.names,
   metadataFetch: metadataFetchOptions.names,
@@ -74,17 +82,19 @@ const ELSEWHERE: Readonly<Record<string, string>> = Object.fromEntries(
   ]),
 );
 
-const isGroup = (name: string): name is keyof NftRefreshOptions => Object.hasOwn(OPTIONS, name);
+const isGroup = (name: string): name is ModuleName => Object.hasOwn(OPTIONS, name);
+const isOption = (name: string): name is keyof NftRefreshOptions => name === 'logger' || isGroup(name);
 
 /** Separates extras from options. Throws an Error that names each wrong one. */
 export function splitOptions(given: NftRefreshOptions & NftRefreshExtras): [NftRefreshExtras, NftRefreshOptions] {
-  const extras = Object.fromEntries(Object.entries(given).filter(([name]) => !isGroup(name)));
-  const options = Object.fromEntries(Object.entries(given).filter(([name]) => isGroup(name)));
+  const extras = Object.fromEntries(Object.entries(given).filter(([name]) => !isOption(name)));
+  const options = Object.fromEntries(Object.entries(given).filter(([name]) => isOption(name)));
   refuse([
     ...Object.keys(extras)
       .filter((name) => !EXTRAS.includes(name))
-      .map((name) => ownerOf(name) ?? similarName(name, [...EXTRAS, ...Object.keys(OPTIONS)])),
+      .map((name) => ownerOf(name) ?? similarName(name, [...EXTRAS, 'logger', ...Object.keys(OPTIONS)])),
     ...misplacedIn(options),
+    ...wrongLogger(options),
   ]);
   return [checkExtras(extras), options];
 }
@@ -94,7 +104,7 @@ export function checkExtras(extras: NftRefreshExtras): NftRefreshExtras {
   refuse(
     Object.keys(extras)
       .filter((name) => !EXTRAS.includes(name))
-      .map((name) => (isGroup(name) ? besideFactory(name) : (ownerOf(name) ?? similarName(name, EXTRAS)))),
+      .map((name) => (isOption(name) ? besideFactory(name) : (ownerOf(name) ?? similarName(name, EXTRAS)))),
   );
   const result = extrasSchema.safeParse(extras);
   if (!result.success) refuse([z.prettifyError(result.error).replace(/^✖ /, '')]);
@@ -110,15 +120,22 @@ export function checkOptions(options: NftRefreshOptions): NftRefreshOptions {
   }
   refuse([
     ...Object.keys(options)
-      .filter((name) => !isGroup(name))
+      .filter((name) => !isOption(name))
       .map((name) =>
         EXTRAS.includes(name)
           ? `${name} belongs next to the factory: forRootAsync({ ${name}: …, useFactory })`
           : (ownerOf(name) ?? similarName(name, Object.keys(OPTIONS))),
       ),
     ...misplacedIn(options),
+    ...wrongLogger(options),
   ]);
   return options;
+}
+
+function wrongLogger({ logger }: NftRefreshOptions): string[] {
+  if (logger === undefined) return [];
+  const missing = (['log', 'warn', 'error'] as const).filter((level) => typeof logger?.[level] !== 'function');
+  return missing.length === 0 ? [] : [`logger must be a LoggerService of Nest; it has no method ${missing.join(', ')}`];
 }
 
 /** Options in the group of another module. Each module itself refuses unknown names, and suggests similar ones. */

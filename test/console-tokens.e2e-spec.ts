@@ -272,13 +272,16 @@ describe('the search field', () => {
     expect(await find(operator, project.collectionAddress)).toMatchObject([
       { kind: 'collection', link: `refreshes?collection=${project.collectionId}` },
     ]);
-    // Webhooks and projects have no pages that a hit could lead to.
-    expect(await find(operator, project.wallet.address)).toEqual([]);
+    expect(await find(operator, project.wallet.address)).toMatchObject([
+      { kind: 'project', label: 'Studio', link: `projects/${project.id}` },
+    ]);
     expect(await find(operator, test.metadataApi.host)).toMatchObject([
       { kind: 'host', link: `hosts/${encodeURIComponent(test.metadataApi.host)}` },
     ]);
-    expect(await find(operator, webhookId)).toEqual([]);
-    expect(await find(operator, project.id)).toEqual([]);
+    expect(await find(operator, webhookId)).toMatchObject([
+      { kind: 'webhook', detail: test.metadataApi.host, link: `webhooks/${webhookId}` },
+    ]);
+    expect(await find(operator, project.id)).toMatchObject([{ kind: 'project', link: `projects/${project.id}` }]);
     for (const nothing of ['', 'x', '0', '%', '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21', 'no.such.host'])
       expect(await find(operator, nothing)).toEqual([]);
   });

@@ -155,7 +155,7 @@ it('the comparison of responses with the OpenAPI document, which every suite mak
     method: 'GET',
     path: `/v1/metadata-refreshes/${refreshId}`,
     status: 200,
-    headers: {},
+    headers: { 'x-request-id': 'one' },
     body: await readRefresh(test.app, project, refreshId),
   };
   const deviationsOf = (change: object) => {

@@ -449,6 +449,31 @@ describe('completion', () => {
     await expectSucceeded(test.app, project, refreshIds[0]!, 4);
   });
 
+  it('results for a refresh that a failover has lost are not written into another refresh that has got the ids of its chunks', async () => {
+    const project = await test.aProject({ tokens: ids(4) });
+    test.metadataApi.hold();
+    const lostId = await requestRefresh(test.app, project, ids(4));
+    const round = test.worker.runOnce();
+    await vi.waitUntil(() => test.metadataApi.heldCount === 4, { timeout: 10_000 });
+    // As on a standby that lacks the first refresh: the same request follows, and another worker claims it.
+    const refreshId = await requestRefresh(test.app, project, ids(4));
+    await test.database.query('delete from nft_metadata.refresh_chunks where refresh_id = $1', [refreshId]);
+    await test.database.query('update nft_metadata.refresh_chunks set refresh_id = $2 where refresh_id = $1', [
+      lostId,
+      refreshId,
+    ]);
+    await test.database.query('delete from nft_metadata.refreshes where id = $1', [lostId]);
+
+    test.metadataApi.releaseHeld();
+    await round;
+    const meanwhile = [...(await resultsOf(lostId)), ...(await resultsOf(refreshId))];
+    await test.database.advance(31);
+    await test.worker.runOnce();
+
+    expect(meanwhile).toEqual([]);
+    await expectSucceeded(test.app, project, refreshId, 4);
+  });
+
   it('a batch of results is written again after it was the victim of a deadlock', async () => {
     const project = await test.aProject({ tokens: ['1'] });
     const refreshId = await requestRefresh(test.app, project, ['1']);

@@ -43,6 +43,11 @@ const GROUPS: readonly CommandGroup[] = [
     load: async () => (await import('./refresh.commands.js')).addRefreshCommands,
   },
   {
+    name: 'reveal',
+    description: 'stage documents of many tokens, publish them all at the same moment, and take that back',
+    load: async () => (await import('./reveal.commands.js')).addRevealCommands,
+  },
+  {
     name: 'validate',
     description: 'find out what a refresh of some tokens would do, and store nothing',
     load: async () => (await import('./validate.command.js')).addValidateCommand,
@@ -91,7 +96,7 @@ export async function runCommandLine(
 async function program(args: readonly string[], session: Session): Promise<Command> {
   const cli = new Command('cli')
     .description(
-      'Manages projects, API keys, collections, tokens, refreshes and webhooks. Works whether or not the service runs.',
+      'Manages projects, API keys, collections, tokens, refreshes, reveals and webhooks. Works whether or not the service runs.',
     )
     .showSuggestionAfterError()
     .hook('preAction', (_, action) => {

@@ -7,6 +7,7 @@ import {
   MetadataRefreshService,
   Refreshes,
   RefreshWorker,
+  Reveals,
   TokenVersions,
 } from '@app/metadata-refresh';
 import { ProjectAuthModule, Projects } from '@app/project-auth';
@@ -30,6 +31,7 @@ export const services = {
   records: CollectionRecords,
   refreshes: Refreshes,
   refreshing: MetadataRefreshService,
+  reveals: Reveals,
   tokens: TokenStore,
   traitRecount: TraitRecount,
   versions: TokenVersions,

@@ -54,6 +54,20 @@ export function parseTime(text: string): Date {
   return time;
 }
 
+/** The end of a hold. */
+export function parseHoldEnd(text: string): Date | 'forever' {
+  return text === 'forever' ? text : parseTime(text);
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** A duration such as `90m`, `24h` or `7d`, in seconds. */
+export function parseDuration(text: string): number {
+  const [, amount, unit] = /^([1-9][0-9]{0,6})([smhd])$/.exec(text) ?? [];
+  if (amount === undefined) throw new InvalidArgumentError('It must be a duration, such as 90m, 24h or 7d.');
+  return Number(amount) * UNIT_SECONDS[unit!]!;
+}
+
 export function withJson(command: Command): Command {
   return command.option('--json', 'print one JSON object');
 }

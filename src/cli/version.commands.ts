@@ -2,7 +2,7 @@ import type { VersionDifference } from '@app/metadata-refresh';
 import { toChangeObject, type ChangeObject, type TokenVersion } from '@app/token-store';
 import { InvalidArgumentError, type Command } from 'commander';
 import { exactJson } from './exact-json.js';
-import { parseRows, parseTime, parseWholeNumber, withCollection, withJson } from './option-values.js';
+import { parseHoldEnd, parseRows, parseWholeNumber, withCollection, withJson } from './option-values.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
 import { oneTokenId } from './token-ids.js';
@@ -82,10 +82,6 @@ function parseVersion(text: string): number {
   const version = parseWholeNumber(text);
   if (version < 1 || version > 999_999_999) throw new InvalidArgumentError('Versions are numbered 1, 2, 3 and so on.');
   return version;
-}
-
-function parseHoldEnd(text: string): Date | 'forever' {
-  return text === 'forever' ? text : parseTime(text);
 }
 
 /** As the API has it. */

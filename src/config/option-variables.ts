@@ -10,7 +10,7 @@ import { z } from 'zod';
 import type { NftRefreshOptions } from '../../libs/index.js';
 
 /** The options of all modules. */
-export interface AllModuleOptions extends NftRefreshOptions {
+export interface AllModuleOptions extends Omit<NftRefreshOptions, 'logger'> {
   metadataEvents?: MetadataEventsOptions;
   console?: ConsoleOptions;
 }
@@ -106,6 +106,7 @@ export const OPTION_VARIABLES: Readonly<Record<string, OptionVariable>> = {
   CONSOLE_SESSION_HOURS: sets('console', 'sessionHours'),
   CONSOLE_PARTNERS: sets('console', 'partners'),
   CONSOLE_MAY_ACT: sets('console', 'mayAct'),
+  CONSOLE_IMAGES: sets('console', 'images'),
   CONSOLE_PUBLIC_ORIGINS: sets('console', 'publicOrigins'),
 };
 

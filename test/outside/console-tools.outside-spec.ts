@@ -1,8 +1,10 @@
 import { Backfills, ChainWatcher } from '@app/chain-events';
+import { BoundedReads } from '@app/metadata-refresh';
 import { Anvil } from '@app/testing';
 import { CollectionProfiles } from '@app/token-store';
 import { LOOKS, startConsole, WIDTHS, type ConsoleTest } from '../support/console-browser.js';
 import { refreshOnce } from '../support/refresh-steps.js';
+import { aProjectWithEggs, stageReveal } from '../support/reveals.js';
 import { RpcHost } from '../support/rpc-host.js';
 import type { TestApp, TestProject } from '../support/start-app.js';
 import { ids } from '../support/token-ids.js';
@@ -89,7 +91,7 @@ describe('the page Validate', () => {
     await page.click('Validate', 'form');
     await page.shows('19 of 20 would be good; 1 would fail; 12 with relative image');
     await page.shows('status_404');
-    await page.shows('80 of 100 tokens of the hour are left');
+    await page.shows('60 of 100 tokens of the hour are left');
     expect(page.path()).toMatch(/^\/validate\?collection=[0-9a-f-]+&tokens=1/);
     await page.click('Refresh these 20');
     await page.shows('20 tokens are refreshed.');
@@ -116,6 +118,7 @@ describe('the page Validate', () => {
 
 describe('the page of chain watchers', () => {
   it('shows how far a chain is read, and the past mints of its collections', async () => {
+    await test.app.get(ChainWatcher).runOnce();
     const page = await (await running.browser.anOperator()).open('chain');
 
     await page.shows('at the head');
@@ -137,4 +140,124 @@ describe('the page of chain watchers', () => {
       expect(await page.findings(`chain-${size}-${theme}`)).toEqual([]);
     },
   );
+});
+
+const SVG = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9" fill="#3b5bdb"/>
+<script>document.documentElement.setAttribute('data-ran', 'yes'); parent.ran = true;</script></svg>`;
+
+/** The page of a token whose record has this picture. */
+async function aTokenPage(imageUrl: string): Promise<string> {
+  const owner = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.respond('1', 200, { name: 'Lightship', image: 'https://pictures.example/1.png' });
+  await refreshOnce(test, owner, ['1']);
+  await test.database.query(
+    `update nft_metadata.token_documents set image_url = $1
+     where id in (select id from nft_metadata.tokens where collection_id = $2)`,
+    [imageUrl, owner.collectionId],
+  );
+  return `tokens/1/${owner.collectionAddress}/1`;
+}
+
+describe('the picture of a token', () => {
+  const dataUri = `data:image/svg+xml;base64,${Buffer.from(SVG).toString('base64')}`;
+
+  it('is loaded with a click, and an SVG with a script is shown still, also when it is opened by itself [K38] [K36]', async () => {
+    const path = await aTokenPage(dataUri);
+    const operator = await running.browser.anOperator();
+    const page = await operator.open(path);
+    await page.isSettled();
+
+    expect(await page.page.$$('.picture img')).toEqual([]);
+    await page.click('Load picture from https:');
+    await page.page.waitForFunction('document.querySelector(".picture img")?.naturalWidth > 0');
+    expect(await page.page.evaluate('globalThis.ran')).toBeUndefined();
+    expect(await page.page.evaluate('getComputedStyle(document.querySelector(".picture img")).visibility')).toBe(
+      'visible',
+    );
+    expect(page.faults).toEqual([]);
+
+    const alone = await operator.context.newPage();
+    await alone.goto(String(await page.page.evaluate('document.querySelector(".picture img").src')));
+    expect(await alone.evaluate('document.documentElement.localName')).toBe('svg');
+    expect(await alone.evaluate('document.documentElement.getAttribute("data-ran")')).toBeNull();
+    expect(await alone.evaluate('document.domain')).toBe('');
+    await alone.close();
+  });
+
+  it('that is refused says why, and can be tried again [K37]', async () => {
+    const page = await (await running.browser.anOperator()).open(await aTokenPage('http://169.254.169.254/1.png'));
+    await page.isSettled();
+
+    await page.click('Load picture from https:');
+    await page.shows('The picture was not loaded: its address is in a private network');
+    await page.click('Try again');
+    await page.shows('The picture was not loaded: its address is in a private network');
+    expect(await page.page.$$('.picture img')).toEqual([]);
+  });
+
+  it.each(LOOKS)('on a %s in the %s theme passes axe and breaks no policy [K11] [K44] [K46]', async (size, theme) => {
+    const page = await (
+      await running.browser.anOperator()
+    ).open(await aTokenPage(dataUri), { viewport: WIDTHS[size], theme });
+    await page.isSettled();
+    await page.click('Load picture from https:');
+    await page.page.waitForSelector('.picture img');
+
+    expect(await page.findings(`token-picture-${size}-${theme}`)).toEqual([]);
+  });
+});
+
+describe('reveals', () => {
+  it('a partner publishes one after a second click, and reverts it', async () => {
+    const owner = await aProjectWithEggs(test);
+    await name(owner, 'Dragons of Aeon');
+    const { revealId } = await stageReveal(test, owner);
+    const page = await (await running.browser.aPartner(owner)).open('reveals');
+
+    await page.shows('Dragons of Aeon');
+    await page.click('Dragons of Aeon 4 tokens');
+    await page.shows('4 of 4 tokens staged');
+    await page.click('Publish');
+    await page.shows('Show 4 tokens to everybody?');
+    await page.click('Not yet', 'dialog');
+    await page.click('Publish');
+    await page.click('Publish', 'dialog');
+    await page.shows('All its records changed at the same moment');
+    await page.click('Revert');
+    await page.click('Revert', 'dialog');
+    await page.shows('Its records show again what they showed before.');
+    expect(page.path()).toBe(`/reveals/${revealId}`);
+  });
+
+  it.each(LOOKS)(
+    'the list, one, and its dialog on a %s in the %s theme pass axe, break no policy, and do not scroll sideways [K11] [K44] [K46]',
+    async (size, theme) => {
+      const owner = await aProjectWithEggs(test);
+      await name(owner, 'Dragons of Aeon');
+      test.metadataApi.respond('1', 404, '');
+      const { revealId } = await stageReveal(test, owner);
+      const operator = await running.browser.anOperator();
+      const list = await operator.open('reveals', { viewport: WIDTHS[size], theme });
+
+      expect(await list.findings(`reveals-${size}-${theme}`)).toEqual([]);
+      const page = await operator.open(`reveals/${revealId}`, { viewport: WIDTHS[size], theme });
+      await page.shows('3 tokens are staged, and 4 must be.');
+      expect(await page.findings(`reveal-${size}-${theme}`)).toEqual([]);
+      await page.click('Publish 3 tokens');
+      expect(await page.findings(`reveal-publish-${size}-${theme}`)).toEqual([]);
+    },
+  );
+});
+
+it('while four other reads run, a page is told to try again, keeps its rows, and goes on by itself [K41]', async () => {
+  const list = await (await running.browser.anOperator()).open('refreshes');
+  await list.shows('Voyagers of Aeon');
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const reads = Array.from({ length: 4 }, () => test.app.get(BoundedReads).run(() => promise));
+
+  await list.shows('Last heard', 20_000);
+  expect(await list.text('main')).toContain('Voyagers of Aeon');
+  resolve();
+  await Promise.all(reads);
+  await list.shows('Updated', 40_000);
 });

@@ -70,7 +70,7 @@ export function configurationReference(): string {
     ),
     '`FETCH_DEADLINE_MS` is at most 11000, so that a fetch ends within its claim.',
     '## NftRefreshModule',
-    'Sets up all modules but `MetadataEventsModule` and `NftRefreshConsoleModule`, which you import separately. Give it the options of a module below the name of the module: `NftRefreshModule.forRoot({ metadataRefresh: { tokensPerHour: 5000 } })`. Extras, which determine the routes and providers of the modules, are on the top level.',
+    'Sets up all modules but `MetadataEventsModule` and `NftRefreshConsoleModule`, which you import separately. Give it the options of a module below the name of the module: `NftRefreshModule.forRoot({ metadataRefresh: { tokensPerHour: 5000 } })`. `logger`, a `LoggerService` of Nest, is beside them: it gets the [log](logs.md) of all our modules. Extras, which determine the routes and providers of the modules, are on the top level.',
     extrasTable(docsOf('libs/nft-refresh.options.ts', 'NftRefreshExtras')),
     ...MODULES.flatMap(({ lib, name, group, extras }) => [
       `## ${headingOf(group)}`,

@@ -142,7 +142,7 @@ export async function killAt(
   return successor;
 }
 
-const COMMITS = { claim: 1, finish: 2, accept: 3 };
+const COMMITS = { claim: 1, finish: 2, accept: 3, reveal: 4 };
 
 /** Blocks commits of this kind until the lock is released. Needs `installCommitTriggers`. */
 export function blockCommits(test: CrashTest, kind: keyof typeof COMMITS): Promise<HeldLock> {
@@ -166,5 +166,7 @@ export async function installCommitTriggers({ database }: CrashTest): Promise<vo
     create constraint trigger finish_commits after insert on nft_metadata.refresh_results deferrable initially deferred
       for each row execute function test_monitor.wait(${COMMITS.finish});
     create constraint trigger accept_commits after insert on nft_metadata.refreshes deferrable initially deferred
-      for each row execute function test_monitor.wait(${COMMITS.accept});`);
+      for each row execute function test_monitor.wait(${COMMITS.accept});
+    create constraint trigger reveal_commits after update on nft_metadata.reveals deferrable initially deferred
+      for each row when (new.state <> old.state) execute function test_monitor.wait(${COMMITS.reveal});`);
 }

@@ -4,7 +4,8 @@ import { ChainRpc, ContractOwners } from '@app/metadata-fetch';
 import { CollectionRecords } from '@app/metadata-refresh';
 import { exponentialDelay } from '@app/safe-http';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { BackfillRunner } from './backfill/backfill-runner.js';
 import { ChainCursors } from './chain-cursors.js';
 import { ChainReadings } from './chain-readings.js';
@@ -36,7 +37,7 @@ const HANDOVER_MS = 10_000;
  */
 @Injectable()
 export class ChainWatcher implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('ChainEvents');
+  private readonly logger = new ModuleLogger('ChainEvents');
   private readonly watches: readonly ChainWatch[];
   private shutdown: AbortController | undefined;
   private loops: Promise<void>[] = [];

@@ -25,15 +25,23 @@ import {
   type ConsoleExtras,
   type ConsoleOptions,
 } from './console.options.js';
+import { FailuresController } from './failures/failures.controller.js';
+import { FailureViews } from './failures/failure-views.js';
 import { HostsController } from './hosts/hosts.controller.js';
 import { HostViews } from './hosts/host-views.js';
 import { Names } from './names.js';
+import { Findings } from './overview/findings.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewViews } from './overview/overview-views.js';
 import { Pages } from './pages.js';
+import { TokenPictures } from './pictures/token-pictures.js';
+import { ProjectsController } from './projects/projects.controller.js';
+import { ProjectViews } from './projects/project-views.js';
 import { RefreshViews } from './refreshes/refresh-views.js';
 import { RefreshesController } from './refreshes/refreshes.controller.js';
 import { Responder } from './responder.js';
+import { RevealViews } from './reveals/reveal-views.js';
+import { RevealsController } from './reveals/reveals.controller.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchViews } from './search/search-views.js';
 import { OwnPage } from './session/own-page.js';
@@ -46,6 +54,8 @@ import { nameNoWildcards } from './shell/mount-path.js';
 import { ShellController } from './shell/shell.controller.js';
 import { TokensController } from './tokens/tokens.controller.js';
 import { TokenViews } from './tokens/token-views.js';
+import { WebhooksController } from './webhooks/webhooks.controller.js';
+import { WebhookViews } from './webhooks/webhook-views.js';
 import { WebFiles } from './shell/web-files.js';
 import { ValidationController } from './validation/validation.controller.js';
 
@@ -90,13 +100,19 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     SignInLimit,
     Actions,
     Names,
+    FailureViews,
+    Findings,
     ChainViews,
     CollectionViews,
     NewRefreshes,
+    TokenPictures,
     HostViews,
     OverviewViews,
+    ProjectViews,
     RefreshViews,
+    RevealViews,
     TokenViews,
+    WebhookViews,
     SearchViews,
   ],
 })
@@ -120,11 +136,15 @@ const ENDPOINTS: readonly [path: string, controller: Type<object>][] = [
   ['session', SessionController],
   ['refreshes', RefreshesController],
   ['tokens', TokensController],
+  ['reveals', RevealsController],
   ['collections', CollectionsController],
   ['validate', ValidationController],
   ['chain', ChainController],
   ['search', SearchController],
+  ['failures', FailuresController],
   ['hosts', HostsController],
+  ['webhooks', WebhooksController],
+  ['projects', ProjectsController],
   ['', OverviewController],
   // Last, because it takes every path below.
   ['', ApiFallbackController],

@@ -39,6 +39,12 @@ const consoleOptionsSchema = z.strictObject({
    */
   mayAct: z.boolean().default(true),
   /**
+   * Whether people can load the picture of a token, with a click and through the service: `on-click` or `off`. Browsers never request
+   * what a stranger has named.
+   * @takesEffect each request
+   */
+  images: z.enum(['off', 'on-click']).default('on-click'),
+  /**
    * How long a session lasts, in hours.
    * @takesEffect each sign-in
    */

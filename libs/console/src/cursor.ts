@@ -26,11 +26,19 @@ export function cursorSchema<Position extends z.ZodType>(position: Position) {
 }
 
 /** PostgreSQL has no year 0. */
-const createdAt = z.iso.datetime({ precision: 6 }).refine((text) => !text.startsWith('0000'));
+const hasYear = (text: string) => !text.startsWith('0000');
+const createdAt = z.iso.datetime({ precision: 6 }).refine(hasYear);
+
+const rowId = z.string().regex(/^[1-9][0-9]{0,17}$/);
 
 /** A row of a list that is ordered by time, with an id of its kind. */
 export const uuidPositionSchema = z.strictObject({ createdAt, id: z.guid().toLowerCase() });
-export const rowPositionSchema = z.strictObject({ createdAt, id: z.string().regex(/^[1-9][0-9]{0,17}$/) });
+export const rowPositionSchema = z.strictObject({ createdAt, id: rowId });
+export const projectPositionSchema = z.strictObject({
+  createdAt: z.iso.datetime({ precision: 3 }).refine(hasYear),
+  id: z.string().max(200),
+});
+export const deliveryPositionSchema = z.strictObject({ id: rowId });
 export const tokenPositionSchema = z.strictObject({ tokenId: z.string().refine(isTokenId) });
 export const versionPositionSchema = z.strictObject({ version: z.int32().min(1) });
 

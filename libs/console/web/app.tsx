@@ -18,6 +18,8 @@ const TokensPage = lazyPage(async () => (await import('./pages/tokens.js')).Toke
 const TokenPage = lazyPage(async () => (await import('./pages/token.js')).TokenPage);
 const FailuresPage = lazyPage(async () => (await import('./pages/failures.js')).FailuresPage);
 const ValidatePage = lazyPage(async () => (await import('./pages/validate.js')).ValidatePage);
+const RevealsPage = lazyPage(async () => (await import('./pages/reveals.js')).RevealsPage);
+const RevealPage = lazyPage(async () => (await import('./pages/reveal.js')).RevealPage);
 const HostsPage = lazyPage(async () => (await import('./pages/hosts.js')).HostsPage);
 const HostPage = lazyPage(async () => (await import('./pages/host.js')).HostPage);
 const WorkersPage = lazyPage(async () => (await import('./pages/workers.js')).WorkersPage);
@@ -72,13 +74,7 @@ function Pages({ session }: { session: Session }) {
         {has('tokens') && (
           <Route path="/tokens/:chain/:address/:tokenId">
             {({ chain, address, tokenId }) => (
-              <TokenPage
-                key={`${chain} ${address} ${tokenId}`}
-                chain={chain}
-                address={address}
-                tokenId={tokenId}
-                session={session}
-              />
+              <TokenPage key={`${chain} ${address} ${tokenId}`} chain={chain} address={address} tokenId={tokenId} />
             )}
           </Route>
         )}
@@ -92,6 +88,12 @@ function Pages({ session }: { session: Session }) {
             <ValidatePage session={session} />
           </Route>
         )}
+        {has('reveals') && (
+          <Route path="/reveals">
+            <RevealsPage session={session} />
+          </Route>
+        )}
+        {has('reveals') && <Route path="/reveals/:id">{({ id }) => <RevealPage key={id} id={id} />}</Route>}
         {has('hosts') && <Route path="/hosts" component={HostsPage} />}
         {has('hosts') && <Route path="/hosts/:host">{({ host }) => <HostPage key={host} session={session} />}</Route>}
         {has('workers') && <Route path="/workers" component={WorkersPage} />}

@@ -4,4 +4,5 @@ export { describeDatabaseError, isMigrationMissing } from './missing-migrations.
 export { entityManagerOf, type ModuleConnection } from './module-connection.js';
 export { raiseStatementTimeout } from './statement-timeout.js';
 export { isStorableTime } from './storable-time.js';
+export { timestamp } from './timestamp.js';
 export { inSnapshot, inTransaction } from './transaction.js';

@@ -1,6 +1,7 @@
 import { describeDatabaseError } from '@app/database';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger, outsideRequests } from '@app/logging';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventCursors, type ClaimedCursor } from './event-cursors.js';
 import { EventPublisher } from './event-publisher.js';
 import { EventReader } from './event-reader.js';
@@ -21,7 +22,7 @@ const HANDLER_TIMEOUT_MS = 5000;
  */
 @Injectable()
 export class EventDelivery implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataEvents');
+  private readonly logger = new ModuleLogger('MetadataEvents');
   private running = false;
   private polling: Promise<void> | undefined;
   private pollTimer: NodeJS.Timeout | undefined;
@@ -55,14 +56,17 @@ export class EventDelivery implements BeforeApplicationShutdown {
     this.pollRequested = true;
     if (!this.running || this.pollTimer || this.polling) return;
     const pause = Math.max(0, this.polledAt + MIN_POLL_INTERVAL_MS - performance.now());
-    this.pollTimer = setTimeout(() => {
-      this.pollTimer = undefined;
-      this.pollRequested = false;
-      this.polling = this.pollSafely().finally(() => {
-        this.polling = undefined;
-        if (this.pollRequested) this.wake();
-      });
-    }, pause);
+    // A request whose refresh was completed at once wakes it.
+    this.pollTimer = outsideRequests(() => setTimeout(() => this.startPoll(), pause));
+  }
+
+  private startPoll(): void {
+    this.pollTimer = undefined;
+    this.pollRequested = false;
+    this.polling = this.pollSafely().finally(() => {
+      this.polling = undefined;
+      if (this.pollRequested) this.wake();
+    });
   }
 
   /** Publishes and delivers until nothing is due, for hosts that schedule work themselves, and tests. Throws database errors. */

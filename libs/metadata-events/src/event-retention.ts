@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError } from '@app/database';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { METADATA_EVENTS_CONFIG, type MetadataEventsConfig } from './metadata-events.options.js';
 
@@ -12,7 +13,7 @@ const DELIVERY_BATCH_SIZE = 5000;
 /** Deletes expired events, delivered or not, and expired webhook deliveries. */
 @Injectable()
 export class EventRetention {
-  private readonly logger = new Logger('MetadataEvents');
+  private readonly logger = new ModuleLogger('MetadataEvents');
 
   constructor(
     private readonly em: EntityManager,

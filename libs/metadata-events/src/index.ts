@@ -18,6 +18,15 @@ export type {
 } from './metadata-event.js';
 export { EventDelivery } from './event-delivery.js';
 export { EVENT_CHANNEL } from './event-publisher.js';
+export { EventOverview } from './event-overview.js';
+export type {
+  EventProblems,
+  ShownConsumer,
+  ShownDelivery,
+  ShownWebhook,
+  WebhookPage,
+  WebhookState,
+} from './event-overview.js';
 export { EventRetention } from './event-retention.js';
 export { EventStatusReader } from './event-status.js';
 export type { EventStatus, ReaderStatus } from './event-status.js';

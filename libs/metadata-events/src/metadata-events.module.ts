@@ -7,6 +7,7 @@ import { DatabaseEventOutbox } from './database-event-outbox.js';
 import { DeliveryTraces } from './delivery-traces.js';
 import { EventCursors } from './event-cursors.js';
 import { EventDelivery } from './event-delivery.js';
+import { EventOverview } from './event-overview.js';
 import { EventPublisher } from './event-publisher.js';
 import { EventReader } from './event-reader.js';
 import { EventRetention } from './event-retention.js';
@@ -84,13 +85,23 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     EventReader,
     EventDelivery,
     EventRetention,
+    EventOverview,
     EventStatusReader,
     WebhookClient,
     WebhookCounts,
     WebhookSubscribers,
     Webhooks,
   ],
-  exports: [EventOutbox, EventDelivery, EventRetention, EventStatusReader, MetadataEvents, WebhookCounts, Webhooks],
+  exports: [
+    EventOutbox,
+    EventDelivery,
+    EventOverview,
+    EventRetention,
+    EventStatusReader,
+    MetadataEvents,
+    WebhookCounts,
+    Webhooks,
+  ],
 })
 export class MetadataEventsModule extends ConfigurableModuleClass {
   static override forRoot(options: MetadataEventsOptions & MetadataEventsExtras = {}): DynamicModule {

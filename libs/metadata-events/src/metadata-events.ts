@@ -1,5 +1,6 @@
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from '@app/metadata-refresh';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { SpanKind } from '@opentelemetry/api';
 import { DeliveryTraces } from './delivery-traces.js';
 import { findTriggerMistake } from './event-triggers.js';
@@ -25,7 +26,7 @@ export interface ConsumerOptions {
 /** Delivers events to handlers in the host's own process. */
 @Injectable()
 export class MetadataEvents {
-  private readonly logger = new Logger('MetadataEvents');
+  private readonly logger = new ModuleLogger('MetadataEvents');
   private readonly byName = new Map<string, Subscriber>();
 
   constructor(

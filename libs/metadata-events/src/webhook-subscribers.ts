@@ -1,7 +1,8 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import type { RefreshTrigger } from '@app/metadata-refresh';
 import { setError } from '@app/tracing';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { SpanKind } from '@opentelemetry/api';
 import { sql } from 'kysely';
 import { DeliveryTraces } from './delivery-traces.js';
@@ -23,7 +24,7 @@ const SECONDS_PER_DAY = 86_400;
 /** Webhooks as subscribers: sends one signed message at a time, and retries it until it is accepted. */
 @Injectable()
 export class WebhookSubscribers {
-  private readonly logger = new Logger('MetadataEvents');
+  private readonly logger = new ModuleLogger('MetadataEvents');
 
   constructor(
     private readonly em: EntityManager,

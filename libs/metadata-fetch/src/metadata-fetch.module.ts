@@ -11,6 +11,7 @@ import { DocumentReader, READER_FILE, readerFile } from './document/document-rea
 import { PushedDocuments } from './document/pushed-documents.js';
 import { HttpMetadataFetcher } from './http-metadata-fetcher.js';
 import { TokenUriBudget } from './chain/token-uri-budget.js';
+import { PictureFetcher } from './picture/picture-fetcher.js';
 import { METADATA_FETCH_CONFIG, metadataFetchOptions, type MetadataFetchOptions } from './metadata-fetch.options.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
 import { CollectionsMetadataSource, MetadataSource } from './metadata-source.js';
@@ -65,6 +66,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ContractOwners,
     ContractSignatures,
     ContractTokens,
+    PictureFetcher,
     PushedDocuments,
     { provide: MetadataFetcher, useClass: HttpMetadataFetcher },
   ],
@@ -75,6 +77,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     ContractSignatures,
     ContractTokens,
     MetadataFetcher,
+    PictureFetcher,
     PushedDocuments,
   ],
 })

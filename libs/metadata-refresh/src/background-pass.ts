@@ -1,3 +1,4 @@
+import { outsideRequests } from '@app/logging';
 import { DatabaseBackoff } from './database-backoff.js';
 
 /** Interval of looks for work that another process has left. */
@@ -29,7 +30,7 @@ export class BackgroundPass {
   wake(): void {
     if (this.stopped) return;
     this.polledAt = performance.now();
-    this.run().then(
+    outsideRequests(() => this.run()).then(
       () => this.backoff.recordSuccess('pass'),
       (error: unknown) => {
         if (this.backoff.recordFailure('pass')) this.onFailure(error);

@@ -31,7 +31,7 @@ it('four reads run at once, and the fifth begins when one of them has ended', as
   expect(reads[4]!.state.hasBegun).toBe(true);
 });
 
-it('the fifth read is refused after a second, and never begins', async () => {
+it('the fifth read is refused after a second, and never begins [K41]', async () => {
   const reads = startReads(new ReadGate(), 5);
 
   await vi.advanceTimersByTimeAsync(999);

@@ -4,9 +4,13 @@ import type { AttemptedRequest, ItemError } from './item-result.js';
 import { compareTokenIds } from './token-id-order.js';
 import type { Verdict } from './verdict.js';
 
-/** The claim under which a worker holds tokens of a chunk. */
+/**
+ * The claim under which a worker holds tokens of a chunk. With its refresh: a standby that is promoted without the last transactions
+ * gives the ids of lost chunks to others.
+ */
 interface ClaimedChunk {
   chunkId: string;
+  refreshId: string;
   claimCount: number;
 }
 
@@ -62,15 +66,17 @@ export async function removeFromChunks(em: EntityManager, tokens: readonly Finis
   const ids = chunks.map(({ chunkId }) => chunkId);
   const { rows } = await sql<ClaimedChunk & { removed: number }>`
     with leaving_chunks as materialized (
-      select id, claim_count, leaving::numeric[] as leaving
+      select id, refresh_id, claim_count, leaving::numeric[] as leaving
       from unnest(
-        ${ids}::bigint[], ${chunks.map(({ claimCount }) => claimCount)}::int[], ${chunks.map(arrayOf)}::text[]
-      ) as leaving_chunks (id, claim_count, leaving)
+        ${ids}::bigint[], ${chunks.map(({ refreshId }) => refreshId)}::uuid[],
+        ${chunks.map(({ claimCount }) => claimCount)}::int[], ${chunks.map(arrayOf)}::text[]
+      ) as leaving_chunks (id, refresh_id, claim_count, leaving)
     ), locked as materialized (
       select chunk.id, chunk.claim_count, chunk.refresh_id, chunk.lane_id, chunk.priority, chunk.is_paused, chunk.lost_count,
         chunk.attempt_count, chunk.token_ids, leaving_chunks.leaving
       from nft_metadata.refresh_chunks as chunk
       join leaving_chunks on leaving_chunks.id = chunk.id and leaving_chunks.claim_count = chunk.claim_count
+        and leaving_chunks.refresh_id = chunk.refresh_id
       where chunk.id = any(${ids}::bigint[])
       order by chunk.id
       for update of chunk
@@ -97,7 +103,7 @@ export async function removeFromChunks(em: EntityManager, tokens: readonly Finis
       ) as move (chunk_id, is_attempt, delay_seconds, moved_ids)
       join remaining on remaining.id = move.chunk_id
     )
-    select id::text as "chunkId", claim_count as "claimCount", cardinality(token_ids) - cardinality(left_ids) as removed
+    select id::text as "chunkId", refresh_id as "refreshId", claim_count as "claimCount", cardinality(token_ids) - cardinality(left_ids) as removed
     from remaining`.execute(em.getKysely());
   const removed = new Map(rows.map((row) => [keyOf(row), row.removed]));
   return chunks.every((chunk) => removed.get(keyOf(chunk)) === chunk.tokenIds.length);
@@ -109,7 +115,7 @@ export async function stillClaimed<Token extends ClaimedChunk & { tokenId: strin
   tokens: readonly Token[],
 ): Promise<Token[]> {
   const { rows } = await sql<ClaimedChunk & { tokenIds: string }>`
-    select id::text as "chunkId", claim_count as "claimCount", array_to_string(token_ids, ',') as "tokenIds"
+    select id::text as "chunkId", refresh_id as "refreshId", claim_count as "claimCount", array_to_string(token_ids, ',') as "tokenIds"
     from nft_metadata.refresh_chunks
     where id = any(${[...new Set(tokens.map(({ chunkId }) => chunkId))]}::bigint[])`.execute(em.getKysely());
   const claimed = new Map(rows.map((chunk) => [keyOf(chunk), new Set(chunk.tokenIds.split(','))]));
@@ -166,10 +172,10 @@ export async function insertAttempts(em: EntityManager, attempts: readonly Attem
 function leavingChunks(tokens: readonly FinishedToken[]): Leaving[] {
   const chunks = new Map<string, Leaving>();
   for (const token of tokens) {
-    const { chunkId, claimCount, tokenId } = token;
+    const { chunkId, refreshId, claimCount, tokenId } = token;
     const chunk = chunks.get(keyOf(token));
     if (chunk) chunk.tokenIds.push(tokenId);
-    else chunks.set(keyOf(token), { chunkId, claimCount, tokenIds: [tokenId] });
+    else chunks.set(keyOf(token), { chunkId, refreshId, claimCount, tokenIds: [tokenId] });
   }
   for (const { tokenIds } of chunks.values()) tokenIds.sort(compareTokenIds);
   return [...chunks.values()];
@@ -205,8 +211,8 @@ function arrayOf({ tokenIds }: { tokenIds: readonly string[] }): string {
   return `{${tokenIds.join(',')}}`;
 }
 
-function keyOf({ chunkId, claimCount }: ClaimedChunk): string {
-  return `${chunkId}/${claimCount}`;
+function keyOf({ chunkId, refreshId, claimCount }: ClaimedChunk): string {
+  return `${chunkId}/${refreshId}/${claimCount}`;
 }
 
 function compare(one: string, other: string): number {

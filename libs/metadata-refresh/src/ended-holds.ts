@@ -2,7 +2,8 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError, inTransaction } from '@app/database';
 import { Collections, VersionStore, type Collection } from '@app/token-store';
 import { traceparentOf } from '@app/tracing';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import { priorityOf } from './new-refresh.js';
 import { RefreshEnqueuer } from './refresh-enqueuer.js';
 import { inAcceptanceSpan, setAccepted } from './refresh-trace.js';
@@ -21,7 +22,7 @@ const POLL_INTERVAL_MS = 5000;
  */
 @Injectable()
 export class EndedHolds {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private polledAt = -Infinity;
   private running: Promise<number> | undefined;
 

@@ -73,6 +73,7 @@ export { Refreshes } from './refreshes.js';
 export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
 export { Reveals } from './reveals/reveals.js';
 export type { CollectionRevealRequest } from './reveals/reveals.js';
+export { toRevealObject } from './reveals/reveal-object.js';
 export { BLOCKED_REASONS, REVEAL_STATES } from './reveals/reveal.js';
 export type {
   BlockedReason,
@@ -130,6 +131,15 @@ export type {
   RefreshStatus,
 } from './refresh-reader.js';
 export { RefreshTokensReader } from './refresh-tokens-reader.js';
+export { FAILURE_GROUPS, FailureOverview } from './overview/failure-overview.js';
+export type {
+  FailedToken,
+  FailedTokenPage,
+  FailureFilter,
+  FailureGroup,
+  FailureGrouping,
+  FailureGroups,
+} from './overview/failure-overview.js';
 export { HostOverview } from './overview/host-overview.js';
 export type {
   BoundedCount,
@@ -140,8 +150,12 @@ export type {
   PastCooldown,
   WaitingCollection,
 } from './overview/host-overview.js';
+export { ProjectUsage } from './overview/project-usage.js';
+export type { ProjectUse } from './overview/project-usage.js';
 export { ServiceOverview } from './overview/service-overview.js';
 export type { KnownWorker, OldestDue, ServiceMinute } from './overview/service-overview.js';
+export { ServiceProblems } from './overview/service-problems.js';
+export type { QueueProblems } from './overview/service-problems.js';
 export { RefreshPages } from './overview/refresh-pages.js';
 export type {
   FailureExample,

@@ -17,9 +17,12 @@ import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
 import { PushTransaction } from './push/push-transaction.js';
 import { StackPush } from './push/stack-push.js';
+import { FailureOverview } from './overview/failure-overview.js';
 import { HostOverview } from './overview/host-overview.js';
+import { ProjectUsage } from './overview/project-usage.js';
 import { RefreshPages } from './overview/refresh-pages.js';
 import { ServiceOverview } from './overview/service-overview.js';
+import { ServiceProblems } from './overview/service-problems.js';
 import { TokenResponses } from './overview/token-responses.js';
 import { OwnedCollections } from './owned-collections.js';
 import { RefreshAdmission } from './refresh-admission.js';
@@ -168,8 +171,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     BoundedReads,
     HostTurns,
     RefreshValidation,
+    FailureOverview,
     HostOverview,
+    ProjectUsage,
     ServiceOverview,
+    ServiceProblems,
     RefreshPages,
     TokenResponses,
   ],
@@ -186,8 +192,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Reveals,
     TokenVersions,
     WorkerMetrics,
+    FailureOverview,
     HostOverview,
+    ProjectUsage,
     ServiceOverview,
+    ServiceProblems,
     RefreshPages,
     TokenResponses,
     RefreshTokensReader,

@@ -3,7 +3,8 @@ import { inTransaction } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { TokenStore, type Collection } from '@app/token-store';
 import { traceparentOf } from '@app/tracing';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { BulkPause } from './bulk-pause.js';
 import { findReceipt, KeyTaken, saveReceipt, type Idempotency } from './idempotency.js';
 import { KeyedMutex } from './keyed-mutex.js';
@@ -69,7 +70,7 @@ interface Accepted {
  */
 @Injectable()
 export class RefreshAdmission {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   /** A project's requests wait for its quota anyhow; here they wait without a connection, which others need. */
   private readonly byProject = new KeyedMutex();
   /** The same for requests with one idempotency key. */

@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { KeyedMutex } from './keyed-mutex.js';
 import { RefreshAlreadyCompleted, RefreshCancelled, RefreshNotFound } from './metadata-refresh.errors.js';
@@ -29,7 +30,7 @@ interface ControlState {
  */
 @Injectable()
 export class RefreshControl {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   /** Calls for one refresh wait for its row anyhow; here they wait without a connection, which others need. */
   private readonly byRefresh = new KeyedMutex();
 

@@ -4,11 +4,15 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { QuotaExceeded, type QuotaState } from './metadata-refresh.errors.js';
 
-interface Window {
+/** As a statement reads it. */
+export interface QuotaWindow {
   used: number;
   resetsAt: Date | string;
   resetsInSeconds: number;
 }
+
+/** Of `refresh_quotas as quota`: its hour has not ended. */
+export const RUNNING_WINDOW = sql`quota.window_started_at > now() - interval '1 hour'`;
 
 /**
  * Tokens per hour and project, in a fixed window that starts with the first accepted request, by the database's clock. Each
@@ -34,7 +38,7 @@ export class RefreshQuota {
     limit: number,
     tokens: number,
   ): Promise<QuotaState> {
-    const { rows } = await sql<Window>`
+    const { rows } = await sql<QuotaWindow>`
       with reserved as (
         insert into nft_metadata.refresh_quotas as quota (project_id, window_started_at, used)
         select ${projectId}, now(), ${tokens}::int where ${tokens}::int <= ${limit}::int
@@ -54,7 +58,7 @@ export class RefreshQuota {
 
     const [window] = rows;
     if (!window) throw new QuotaExceeded(await this.read(projectId, limit, em), tokens);
-    return toState(window, limit);
+    return toQuotaState(window, limit);
   }
 
   /**
@@ -80,18 +84,18 @@ export class RefreshQuota {
   }
 
   async read(projectId: string, limit: number, em = readingFrom(this.em)): Promise<QuotaState> {
-    const { rows } = await sql<Window>`
+    const { rows } = await sql<QuotaWindow>`
       select coalesce(max(used), 0) as used,
         coalesce(max(window_started_at), now()) + interval '1 hour' as "resetsAt",
         extract(epoch from coalesce(max(window_started_at), now()) + interval '1 hour' - now())::float8
           as "resetsInSeconds"
-      from nft_metadata.refresh_quotas
-      where project_id = ${projectId} and window_started_at > now() - interval '1 hour'`.execute(em.getKysely());
-    return toState(rows[0]!, limit);
+      from nft_metadata.refresh_quotas as quota
+      where project_id = ${projectId} and ${RUNNING_WINDOW}`.execute(em.getKysely());
+    return toQuotaState(rows[0]!, limit);
   }
 }
 
-function toState({ used, resetsAt, resetsInSeconds }: Window, limit: number): QuotaState {
+export function toQuotaState({ used, resetsAt, resetsInSeconds }: QuotaWindow, limit: number): QuotaState {
   return {
     limit,
     remaining: Math.max(0, limit - used),

@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { readingFrom } from '@app/database';
+import { readingFrom, timestamp } from '@app/database';
 import type { TokenReference } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
@@ -10,7 +10,6 @@ import { verdictColumns } from './refresh-progress.js';
 import { attemptEventColumn, eventColumn, type RefreshEvent } from './refresh-event.js';
 import type { RefreshErrorCode } from './refresh-reason.js';
 import { speedColumn, type Speed } from './refresh-speed.js';
-import { timestamp } from './timestamp.js';
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from './refresh-trigger.js';
 import type { VerdictCounts } from './verdict.js';
 

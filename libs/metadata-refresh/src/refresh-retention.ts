@@ -1,7 +1,8 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError } from '@app/database';
 import { Stacks, VersionStore, type DeletedVersions } from '@app/token-store';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { deleteOldReports } from './overview/report-retention.js';
 import { deleteExpiredReceipts } from './idempotency.js';
@@ -32,7 +33,7 @@ export interface DeletedRows extends DeletedVersions {
  */
 @Injectable()
 export class RefreshRetention {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

@@ -3,7 +3,8 @@ import { inTransaction } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { Collections, type Collection } from '@app/token-store';
 import { traceparentOf } from '@app/tracing';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { BulkPause } from './bulk-pause.js';
 import { CHUNK_SIZE } from './claim-plan.js';
@@ -64,7 +65,7 @@ interface Retried {
  */
 @Injectable()
 export class RefreshRetry {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

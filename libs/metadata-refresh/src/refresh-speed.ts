@@ -1,5 +1,5 @@
+import { timestamp } from '@app/database';
 import { sql, type RawBuilder } from 'kysely';
-import { timestamp } from './timestamp.js';
 
 /** How fast the tokens of a refresh are processed now. */
 export interface Speed {

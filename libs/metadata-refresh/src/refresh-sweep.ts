@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError, inTransaction } from '@app/database';
-import { Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { BackgroundPass } from './background-pass.js';
 import { EventOutbox } from './event-outbox.js';
@@ -44,7 +45,7 @@ interface SweepState {
  */
 @Injectable()
 export class RefreshSweep implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly background = new BackgroundPass(
     () => this.pass(),
     (error) => this.logger.warn({ msg: 'sweep of stopped refreshes failed', error: describeDatabaseError(error) }),

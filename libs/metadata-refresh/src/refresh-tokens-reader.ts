@@ -1,12 +1,11 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { inReadTransaction } from '@app/database';
+import { inReadTransaction, timestamp } from '@app/database';
 import { VersionStore, type VersionChange } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { CHUNK_SIZE } from './claim-plan.js';
 import type { Refresh } from './refresh-reader.js';
 import { isReasonOf, type RefreshErrorCode } from './refresh-reason.js';
-import { timestamp } from './timestamp.js';
 import { verdictName, VERDICTS, type Verdict, type VerdictName } from './verdict.js';
 
 /** How a token of a refresh ended; `pending`: it has not. */

@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import {
   InvalidSchedule,
@@ -22,7 +23,7 @@ const MAX_SECONDS_BETWEEN_TRIES = 30;
 /** Refreshes that begin at a time: until then all their chunks are paused, and they are charged when they begin. */
 @Injectable()
 export class ScheduledRefreshes {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

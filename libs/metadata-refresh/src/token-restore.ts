@@ -11,7 +11,8 @@ import {
   type WriteResult,
 } from '@app/token-store';
 import { traceparentOf } from '@app/tracing';
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { insertResults } from './chunk-results.js';
 import { shareContent } from './content-lock.js';
 import { EventOutbox } from './event-outbox.js';
@@ -62,7 +63,7 @@ interface Written {
  */
 @Injectable()
 export class TokenRestore {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

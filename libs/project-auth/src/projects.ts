@@ -103,6 +103,24 @@ export class Projects extends ProjectDirectory {
     return ids.map((id) => byId.get(id)).filter((project) => project !== undefined);
   }
 
+  /** Counts up to `limit`. */
+  async countProjects(limit: number): Promise<number> {
+    const { rows } = await sql<{ projects: number }>`
+      select count(*)::int as projects from (select from nft_metadata.projects limit ${limit}) as counted`.execute(
+      readingFrom(this.em).getKysely(),
+    );
+    return rows[0]!.projects;
+  }
+
+  /** The valid keys of each project that has any. */
+  async countApiKeys(projectIds: readonly string[]): Promise<Map<string, number>> {
+    const { rows } = await sql<{ id: string; keys: number }>`
+      select project_id as id, count(*)::int as keys from nft_metadata.api_keys
+      where project_id = any(${[...projectIds]}::text[]) and revoked_at is null
+      group by project_id`.execute(readingFrom(this.em).getKysely());
+    return new Map(rows.map(({ id, keys }) => [id, keys]));
+  }
+
   /**
    * Takes effect with the next request. Absent fields do not change. Throws ProjectNotFound, InvalidProject,
    * OwnerAlreadyHasProject.

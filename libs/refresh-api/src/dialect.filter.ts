@@ -1,6 +1,7 @@
 import { describeDatabaseError, isMigrationMissing } from '@app/database';
 import type { AuthenticatedRequest } from '@app/project-auth';
-import { HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { ErrorResponse } from './error-response.js';
 import { isDatabaseUnavailable, isSlowStatement } from './database-unavailable.js';
@@ -28,7 +29,7 @@ const RETRY_AFTER_SECONDS = 5;
 
 /** Translates every error on the routes of a dialect into its error shape. */
 export abstract class DialectFilter implements ExceptionFilter {
-  private readonly logger = new Logger(this.constructor.name);
+  private readonly logger = new ModuleLogger(this.constructor.name);
   private readonly loggedAt = new Map<UnavailableReason, number>();
 
   constructor(private readonly adapterHost: HttpAdapterHost) {}

@@ -1,23 +1,27 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { inRequest, ModuleLogger, parseRequestId, REQUEST_ID_HEADER } from '@app/logging';
+import { CALLING_PROJECT, type AuthenticatedRequest } from '@app/project-auth';
 import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DialectRoutes } from './dialect-routes.js';
 import { ServerSpan } from './server-span.js';
 
-type ExpressRequest = IncomingMessage & {
-  method: string;
-  path: string;
-  protocol: string;
-  baseUrl: string;
-  route?: { path: unknown };
-};
+type ExpressRequest = IncomingMessage &
+  AuthenticatedRequest & {
+    method: string;
+    path: string;
+    protocol: string;
+    baseUrl: string;
+    route?: { path: unknown };
+  };
 
 /** The parts of Fastify that are used here. Applications on Express do not install it. */
 interface Fastify {
   addHook(name: 'onRoute', hook: (route: { url: string; onRequest?: FastifyHook | FastifyHook[] }) => void): void;
 }
 type FastifyHook = (request: FastifyRequest, reply: { raw: ServerResponse }, done: () => void) => void;
-interface FastifyRequest {
+interface FastifyRequest extends AuthenticatedRequest {
   method: string;
   url: string;
   protocol: string;
@@ -34,15 +38,19 @@ interface ObservedRequest {
   response: ServerResponse;
   /** The pattern of its route, known when it was responded to. */
   route(): string | undefined;
+  /** The project that has authenticated, known when it was responded to. */
+  projectId(): string | undefined;
 }
 
 /**
- * Sees every request to our routes before its body is read, and how it was responded to; requests to other routes of the application
- * pass by. On Express it is registered when there is an HTTP server, which is before the parsers of bodies, and learns the paths later,
+ * Sees every request to our routes before its body is read, and how it was responded to: gives it an id, which all lines of the log have
+ * that the request causes, logs one line for it, and traces it. Requests to other routes of the application pass by. On Express it is registered when there is an HTTP server, which is before the parsers of bodies, and learns the paths later,
  * when the prefixes of the application are known. On Fastify, our routes get a hook.
  */
 @Injectable()
 export class RequestObserver {
+  private readonly logger = new ModuleLogger('RefreshApi');
+
   constructor(
     private readonly routes: DialectRoutes,
     private readonly adapterHost: HttpAdapterHost,
@@ -64,14 +72,18 @@ export class RequestObserver {
       if (!this.isOurs(request.path)) return next();
       const { method, path, protocol, headers } = request;
       const route = () => (typeof request.route?.path === 'string' ? request.baseUrl + request.route.path : undefined);
-      this.observe({ method, path, protocol, headers, response, route }, next);
+      const projectId = () => request[CALLING_PROJECT]?.id;
+      this.observe({ method, path, protocol, headers, response, route, projectId }, next);
     });
   }
 
   private onFastify(fastify: Fastify): void {
-    const hook: FastifyHook = ({ method, url, protocol, headers, routeOptions }, { raw: response }, done) => {
-      const path = url.split('?', 1)[0]!;
-      this.observe({ method, path, protocol, headers, response, route: () => routeOptions.url }, done);
+    const hook: FastifyHook = (request, { raw: response }, done) => {
+      const { method, protocol, headers } = request;
+      const path = request.url.split('?', 1)[0]!;
+      const route = () => request.routeOptions.url;
+      const projectId = () => request[CALLING_PROJECT]?.id;
+      this.observe({ method, path, protocol, headers, response, route, projectId }, done);
     };
     fastify.addHook('onRoute', (route) => {
       const hooks = [route.onRequest ?? []].flat();
@@ -85,13 +97,48 @@ export class RequestObserver {
   }
 
   private observe(request: ObservedRequest, next: () => void): void {
-    const span = ServerSpan.start(request);
-    if (!span) return next();
+    const startedAt = performance.now();
     const { response } = request;
+    const id = idOf(request);
+    response.setHeader(REQUEST_ID_HEADER, id);
+    const span = ServerSpan.start(request);
     response.once('close', () => {
       const statusCode = response.writableFinished ? response.statusCode : undefined;
-      span.end({ route: request.route(), statusCode });
+      const route = request.route();
+      span?.end({ route, statusCode });
+      inRequest(id, () => this.log(request, { route, statusCode, durationMs: performance.now() - startedAt }));
     });
-    span.run(next);
+    inRequest(id, () => (span ? span.run(next) : next()));
   }
+
+  /** Never headers, bodies, or the query: they may have secrets. */
+  private log(
+    request: ObservedRequest,
+    {
+      route,
+      statusCode,
+      durationMs,
+    }: { route: string | undefined; statusCode: number | undefined; durationMs: number },
+  ): void {
+    const projectId = request.projectId();
+    const fields = {
+      method: request.method,
+      ...(route !== undefined && { route }),
+      ...(statusCode !== undefined && { status: statusCode }),
+      durationMs: Math.round(durationMs),
+      ...(projectId !== undefined && { projectId }),
+    };
+    if (statusCode === undefined) this.logger.debug({ msg: 'request aborted', ...fields });
+    else this.logger.debug({ msg: 'request', ...fields });
+  }
+}
+
+/** That of the caller or of a proxy, if it is well-formed; else the one that the application has given it already, or a new one. */
+function idOf({ headers, response }: ObservedRequest): string {
+  const given = response.getHeader(REQUEST_ID_HEADER);
+  return (
+    parseRequestId(headers[REQUEST_ID_HEADER]) ??
+    (typeof given === 'string' ? parseRequestId(given) : undefined) ??
+    randomUUID()
+  );
 }

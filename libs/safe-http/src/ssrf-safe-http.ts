@@ -16,8 +16,8 @@ export interface SafeRequest {
   /** Sent to this URL's origin only; a redirect to another one goes without. */
   headers?: Readonly<Record<string, string>>;
   signal: RequestSignal;
-  /** Called once when the body proves large; reading continues in the buffer it resolves with. */
-  onLargeBody: () => Promise<Buffer>;
+  /** Called once when the body proves large; reading continues in the buffer it resolves with. Absent: without a wait. */
+  onLargeBody?: (() => Promise<Buffer>) | undefined;
 }
 
 /** A POST to an untrusted URL. */

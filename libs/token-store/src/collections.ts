@@ -133,6 +133,23 @@ export class Collections {
     return ids.map((id) => byId.get(id)).filter((collection) => collection !== undefined);
   }
 
+  /** The collections of each project that has any. */
+  async countByProject(projectIds: readonly string[]): Promise<Map<string, number>> {
+    const { rows } = await sql<{ id: string; collections: number }>`
+      select project_id as id, count(*)::int as collections from nft_metadata.collections
+      where project_id = any(${[...projectIds]}::text[]) and removed_at is null
+      group by project_id`.execute(readingFrom(this.em).getKysely());
+    return new Map(rows.map(({ id, collections }) => [id, collections]));
+  }
+
+  /** The tokens of each collection, by its id. */
+  async countTokens(collectionIds: readonly string[]): Promise<Map<string, number>> {
+    const { rows } = await sql<{ id: string; tokens: number }>`
+      select id, token_count::float8 as tokens from nft_metadata.collections
+      where id = any(${[...collectionIds]}::uuid[])`.execute(readingFrom(this.em).getKysely());
+    return new Map(rows.map(({ id, tokens }) => [id, tokens]));
+  }
+
   /** Collections on a chain in the order of their ids, or against it, from this id on. `limit`: 1–1,000. */
   async listOnChain({ chainId, direction, from, limit }: ChainQuery): Promise<Collection[]> {
     const isAscending = direction === 'asc';

@@ -1,7 +1,8 @@
 import { inTransaction } from '@app/database';
 import { ChainRpc } from '@app/metadata-fetch';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from '../chain-events.options.js';
 import { positionOf, type ChainLog } from '../log/chain-log.js';
 import { decodeLog } from '../log/decode-log.js';
@@ -23,7 +24,7 @@ const RETRY_SECONDS = 10;
  */
 @Injectable()
 export class BackfillRunner {
-  private readonly logger = new Logger('ChainEvents');
+  private readonly logger = new ModuleLogger('ChainEvents');
   private readonly readers: ReadonlyMap<number, LogReader>;
 
   constructor(

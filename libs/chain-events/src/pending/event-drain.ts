@@ -15,7 +15,8 @@ import {
 } from '@app/token-store';
 import { inTransaction } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import {
   ClaimLost,
   EventClaims,
@@ -38,7 +39,7 @@ const CLEAN_UP_INTERVAL_MS = 30_000;
  */
 @Injectable()
 export class EventDrain {
-  private readonly logger = new Logger('ChainEvents');
+  private readonly logger = new ModuleLogger('ChainEvents');
   private cleanedUpAt = -Infinity;
 
   constructor(

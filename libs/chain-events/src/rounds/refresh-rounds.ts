@@ -2,7 +2,8 @@ import { inTransaction } from '@app/database';
 import { MetadataRefreshService, Refreshes, SourceNotSupported } from '@app/metadata-refresh';
 import { Collections, TokenStore } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { isDue, sizeOfStep, STEP_SECONDS } from './round.js';
 
@@ -28,7 +29,7 @@ class StepTaken extends Error {}
  */
 @Injectable()
 export class RefreshRounds {
-  private readonly logger = new Logger('ChainEvents');
+  private readonly logger = new ModuleLogger('ChainEvents');
 
   constructor(
     private readonly em: EntityManager,

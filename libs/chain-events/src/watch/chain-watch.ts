@@ -3,7 +3,7 @@ import { describeDatabaseError, inTransaction } from '@app/database';
 import type { ContractOwners, JsonRpc } from '@app/metadata-fetch';
 import type { CollectionRecords } from '@app/metadata-refresh';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
 import { LeaseLost, type ChainCursor, type ChainCursors, type CursorAdvance } from '../chain-cursors.js';
 import type { ChainEventsConfig } from '../chain-events.options.js';
 import type { ChainReadings } from '../chain-readings.js';
@@ -52,7 +52,7 @@ const BEHIND_SECONDS = 600;
  * vanished, causes one more fetch and nothing else.
  */
 export class ChainWatch {
-  private readonly logger = new Logger('ChainEvents');
+  private readonly logger = new ModuleLogger('ChainEvents');
   private readonly owner = randomUUID();
   private readonly reader: LogReader;
   /** The logs of the last blocks; null: read them from the database. */

@@ -1,7 +1,8 @@
 import { CollectionRecords } from '@app/metadata-refresh';
 import { CollectionFull, TokenStore, UnknownCollection } from '@app/token-store';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { CHAIN_EVENTS_CONFIG, type ChainEventsConfig } from '../chain-events.options.js';
 import { ALL_TOKENS, type IdRange } from '../log/chain-event.js';
 import { PendingEvents, type EventRange, type EventSource, type EventToken } from '../pending/pending-events.js';
@@ -25,7 +26,7 @@ export interface CollectionEvent {
 /** Turns events into tokens that wait for their refresh. */
 @Injectable()
 export class EventIntake {
-  private readonly logger = new Logger('ChainEvents');
+  private readonly logger = new ModuleLogger('ChainEvents');
 
   constructor(
     private readonly tokens: TokenStore,

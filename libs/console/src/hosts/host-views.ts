@@ -1,14 +1,6 @@
-import {
-  BoundedReads,
-  HostOverview,
-  REFRESH_ERROR_CODES,
-  REFRESH_REASONS,
-  ServiceOverview,
-  type ListedHost,
-  type RefreshErrorCode,
-} from '@app/metadata-refresh';
+import { BoundedReads, HostOverview, ServiceOverview, type ListedHost } from '@app/metadata-refresh';
 import { Injectable } from '@nestjs/common';
-import { adviceOn } from '../advice.js';
+import { adviceOn, codeOf } from '../advice.js';
 import { notFound } from '../console.errors.js';
 import { Names } from '../names.js';
 import { scopeOf, type Person } from '../person.js';
@@ -170,10 +162,4 @@ function toWhy({ limit, limitedBy, allowed, medianMs, cooldownUntil }: ListedHos
       : [{ value: `${medianMs} ms`, text: 'is what half of the responses take', isInForce: false }]),
     ...(isResting ? [{ value: '0', text: `until ${cooldownUntil}: the host has asked for it`, isInForce: true }] : []),
   ];
-}
-
-function codeOf(reason: string): RefreshErrorCode {
-  if (reason.startsWith('status_')) return 'invalid_response_status_code';
-  const known = REFRESH_ERROR_CODES.find((code) => (REFRESH_REASONS[code] as readonly string[]).includes(reason));
-  return known ?? 'unable_to_retrieve_metadata';
 }

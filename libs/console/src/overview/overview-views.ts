@@ -1,17 +1,16 @@
-import { BoundedReads, RefreshPages, ServiceOverview, type OldestDue } from '@app/metadata-refresh';
+import { BoundedReads, RefreshPages, ServiceOverview } from '@app/metadata-refresh';
 import { ConsoleActions, Projects } from '@app/project-auth';
 import { Injectable } from '@nestjs/common';
 import { scopeOf, type Person } from '../person.js';
 import { RefreshViews } from '../refreshes/refresh-views.js';
 import { toRefresh } from '../refreshes/refreshes.presenter.js';
-import type { Finding, OperatorOverview, Overview } from '../wire/overview.schema.js';
+import type { OperatorOverview, Overview } from '../wire/overview.schema.js';
+import { Findings } from './findings.js';
 
 const CACHE_MS = 2000;
 const MAX_RUNNING = 3;
 const MAX_ACTIONS = 10;
-/** A worker claims what is due within a second or two. */
-const LATE_SECONDS = 5;
-const LONG_COOLDOWN_SECONDS = 300;
+const MAX_COUNTED = 100;
 
 /** The first page that a person sees. */
 @Injectable()
@@ -21,6 +20,7 @@ export class OverviewViews {
   constructor(
     private readonly reads: BoundedReads,
     private readonly service: ServiceOverview,
+    private readonly findings: Findings,
     private readonly pages: RefreshPages,
     private readonly refreshes: RefreshViews,
     private readonly log: ConsoleActions,
@@ -61,49 +61,33 @@ export class OverviewViews {
       return {
         now: now.toISOString(),
         kind: 'operator',
-        findings: [...noWorker(alive, oldestDue), ...longCooldowns(cooldowns)],
+        findings: await this.findings.read({ now, workers: alive, oldestDue, cooldowns }),
         running: rows.map((refresh) => toRefresh(refresh, names)),
         cooldowns: cooldowns.map(({ host, until }) => ({ host, until })),
         minutes: await this.service.listMinutes(),
         oldestDue: oldestDue && { dueAt: oldestDue.dueAt, host: oldestDue.host, refreshId: oldestDue.refreshId },
         actions: (await this.log.list(MAX_ACTIONS)).map(({ id, at, who, action, target, outcome }) => {
-          const link = action.startsWith('refresh.') && outcome !== 'not_found' ? `refreshes/${target}` : null;
-          return { id, at: at.toISOString(), who, action, target, outcome, link };
+          return { id, at: at.toISOString(), who, action, target, outcome, link: linkTo(action, target, outcome) };
         }),
         counts: {
           ...counts,
           cooldowns: cooldowns.length,
           workers: alive,
-          projects: (await this.projects.listProjects({ limit: 100 })).length,
+          projects: await this.projects.countProjects(MAX_COUNTED),
         },
       };
     });
   }
 }
 
-function noWorker(alive: number, oldestDue: OldestDue | null): Finding[] {
-  if (alive > 0 || oldestDue === null || oldestDue.secondsAgo < LATE_SECONDS) return [];
-  return [
-    {
-      kind: 'no_worker',
-      severity: 'bad',
-      title: 'No worker runs, and tokens wait',
-      advice: 'Start the service with a worker (RUN_MODE all or worker), and look into the log of the last one.',
-      since: oldestDue.dueAt,
-      link: 'workers',
-    },
-  ];
-}
+/** Where the pages of things are that actions are done to. */
+const PAGES_OF_TARGETS: readonly [prefix: string, path: string][] = [
+  ['refresh.', 'refreshes'],
+  ['webhook.', 'webhooks'],
+  ['project.', 'projects'],
+];
 
-function longCooldowns(cooldowns: Awaited<ReturnType<ServiceOverview['listCooldowns']>>): Finding[] {
-  return cooldowns
-    .filter(({ secondsSince }) => secondsSince > LONG_COOLDOWN_SECONDS)
-    .map(({ host, until, since }) => ({
-      kind: 'host_cooldown',
-      severity: 'warning',
-      title: `${host} has asked for a pause of more than five minutes`,
-      advice: `It is requested again after ${until}. Ask its owner to allow more requests, or lower its concurrency.`,
-      since,
-      link: `hosts/${encodeURIComponent(host)}`,
-    }));
+function linkTo(action: string, target: string, outcome: string): string | null {
+  const [, path] = PAGES_OF_TARGETS.find(([prefix]) => action.startsWith(prefix)) ?? [];
+  return path !== undefined && outcome !== 'not_found' ? `${path}/${encodeURIComponent(target)}` : null;
 }

@@ -8,6 +8,7 @@ import { notFound } from '../console.errors.js';
 import { HostViews } from '../hosts/host-views.js';
 import type { HttpRequest, HttpResponse } from '../http.js';
 import type { Person } from '../person.js';
+import { toApiKey } from '../projects/project-views.js';
 import { toQuota } from '../refreshes/refreshes.presenter.js';
 import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
@@ -73,12 +74,7 @@ export class OverviewController {
           tokensPerHour: tokensPerHour.limit,
         },
         hour: toQuota(tokensPerHour),
-        apiKeys: keys.map(({ prefix, createdAt, lastUsedAt, revokedAt }) => ({
-          prefix,
-          createdAt: createdAt.toISOString(),
-          lastUsedAt: lastUsedAt?.toISOString() ?? null,
-          revokedAt: revokedAt?.toISOString() ?? null,
-        })),
+        apiKeys: keys.map(toApiKey),
       };
     });
     this.responder.send(request, response, limits);

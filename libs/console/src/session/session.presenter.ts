@@ -4,13 +4,24 @@ import type { Session } from '../wire/session.schema.js';
 
 type Page = Session['pages'][number];
 
-const PARTNER_PAGES: readonly Page[] = ['refreshes', 'tokens', 'failures', 'validate', 'hosts', 'webhooks', 'limits'];
+const PARTNER_PAGES: readonly Page[] = [
+  'refreshes',
+  'tokens',
+  'failures',
+  'validate',
+  'reveals',
+  'hosts',
+  'webhooks',
+  'projects',
+  'limits',
+];
 const OPERATOR_PAGES: readonly Page[] = [
   'overview',
   'refreshes',
   'tokens',
   'failures',
   'validate',
+  'reveals',
   'hosts',
   'workers',
   'webhooks',
@@ -43,7 +54,7 @@ export function toSession(person: Person | null, now: Date, facts: SessionFacts)
       apiKey: signsIn && config.partners.includes('api-key'),
       wallet: signsIn && config.partners.includes('wallet'),
     },
-    images: 'off', // No endpoint serves pictures yet.
+    images: config.images,
     build,
     version,
   };

@@ -1,9 +1,11 @@
 import { BoundedReads, TokenResponses, TokenVersions as Versions } from '@app/metadata-refresh';
 import { Collections, TokenStore, VersionsNotSupported, type Collection } from '@app/token-store';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONSOLE_CONFIG, type ConsoleConfig } from '../console.options.js';
 import { notFound } from '../console.errors.js';
 import { formatCursor, toMicroseconds } from '../cursor.js';
 import { Names } from '../names.js';
+import type { WantedPicture } from '../pictures/token-pictures.js';
 import type { Person } from '../person.js';
 import type { Token, TokenAttempts, TokenList, TokenVersions, VersionDiff } from '../wire/token.schema.js';
 import { toDiff, toListed, toToken, toTries, toVersionRow } from './tokens.presenter.js';
@@ -29,6 +31,7 @@ interface Position {
 @Injectable()
 export class TokenViews {
   constructor(
+    @Inject(CONSOLE_CONFIG) private readonly config: ConsoleConfig,
     private readonly reads: BoundedReads,
     private readonly collections: Collections,
     private readonly tokens: TokenStore,
@@ -53,7 +56,7 @@ export class TokenViews {
           document,
           actions: {
             refresh: person.mayAct && collection.sourceKind !== 'pushed',
-            image: false,
+            image: this.config.images !== 'off' && token.imageUrl !== null,
           },
         }),
       };
@@ -66,6 +69,17 @@ export class TokenViews {
       const { document } = await this.find(await this.collectionOf(person, wanted), wanted.tokenId);
       if (document === null) throw notFound();
       return document;
+    });
+  }
+
+  /** Which picture its page may load. Throws Refused if there is none, or where pictures are off. */
+  picture(person: Person, wanted: TokenAddress): Promise<WantedPicture> {
+    if (this.config.images === 'off') throw notFound();
+    return this.reads.run(async () => {
+      const { token } = await this.find(await this.collectionOf(person, wanted), wanted.tokenId);
+      const { imageUrl, contentHash } = token;
+      if (imageUrl === null) throw notFound();
+      return { imageUrl, contentHash: contentHash ?? '' };
     });
   }
 

@@ -6,9 +6,10 @@ import { NewRefreshes } from '../collections/new-refreshes.js';
 import { ConsoleFilter } from '../console.filter.js';
 import { notFound } from '../console.errors.js';
 import { cursorSchema, rowPositionSchema, uuidPositionSchema, versionPositionSchema } from '../cursor.js';
-import { consoleHeaders } from '../headers.js';
+import { consoleHeaders, FOREIGN_CONTENT_SECURITY_POLICY } from '../headers.js';
 import type { HttpRequest, HttpResponse } from '../http.js';
 import type { Person } from '../person.js';
+import { TokenPictures } from '../pictures/token-pictures.js';
 import { absentIfEmpty } from '../query.js';
 import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
@@ -45,6 +46,7 @@ export class TokensController {
   constructor(
     private readonly views: TokenViews,
     private readonly newRefreshes: NewRefreshes,
+    private readonly pictures: TokenPictures,
     private readonly actions: Actions,
     private readonly responder: Responder,
   ) {}
@@ -83,6 +85,20 @@ export class TokensController {
       ...consoleHeaders('api'),
       'content-type': 'text/plain; charset=utf-8',
       'content-disposition': `attachment; filename="token-${address.tokenId}.json.txt"`,
+    };
+    this.responder.write(response, { status: 200, headers, body });
+  }
+
+  /** The picture at the URL of the record. What else the request says changes nothing. */
+  @Get(':chain/:address/:token_id/image')
+  async image(@CurrentPerson() person: Person, @Param() params: unknown, @Res() response: HttpResponse): Promise<void> {
+    const wanted = await this.views.picture(person, toAddress(params));
+    const { type, body } = await this.pictures.load(person, wanted);
+    const headers = {
+      ...consoleHeaders('api'),
+      'content-security-policy': FOREIGN_CONTENT_SECURITY_POLICY,
+      'content-type': type,
+      'content-disposition': 'inline; filename="token"',
     };
     this.responder.write(response, { status: 200, headers, body });
   }

@@ -11,13 +11,15 @@ import {
   tokenIdSchema,
 } from './values.schema.js';
 
+export const FAILURE_WINDOWS = ['1h', '24h', '7d'] as const;
+
 const placeSchema = z.object({ label: z.string(), tokens: countSchema });
 
 /** `GET failures?since=1h|24h|7d&group=reason|host|project|collection&reason=&host=`: groups, the largest first. */
 export const failuresSchema = timedSchema.extend({
-  since: z.enum(['1h', '24h', '7d']),
+  since: z.enum(FAILURE_WINDOWS),
   group: z.enum(['reason', 'host', 'project', 'collection']),
-  /** The window begins here. Later than `since` says, if there were more than 100,000 failures. */
+  /** The window begins here. Later than `since` says, if there were failures of more than 100,000 tokens or 5,000 refreshes. */
   from: timeSchema,
   isComplete: z.boolean(),
   tokens: countSchema,

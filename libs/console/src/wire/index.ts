@@ -8,6 +8,7 @@ export * from './overview.schema.js';
 export * from './project.schema.js';
 export * from './refresh-token.schema.js';
 export * from './refresh.schema.js';
+export * from './reveal.schema.js';
 export * from './search.schema.js';
 export * from './session.schema.js';
 export * from './token.schema.js';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { refreshSchema } from './refresh.schema.js';
 import {
   collectionNameSchema,
   countSchema,
@@ -19,7 +20,7 @@ const projectFields = {
   lastRefreshAt: timeSchema.nullable(),
 };
 
-/** `GET projects?cursor=`: operators only, oldest first. */
+/** `GET projects?cursor=`: oldest first. Partners see their own. */
 export const projectListSchema = timedSchema.extend({ rows: z.array(z.object(projectFields)), next: nextSchema });
 export type ProjectList = z.output<typeof projectListSchema>;
 
@@ -48,7 +49,7 @@ const effectiveLimitsSchema = z.object({
   tokensPerHour: countSchema,
 });
 
-/** `GET projects/:id`: operators only. */
+/** `GET projects/:id` */
 export const projectSchema = timedSchema.extend({
   project: z.object({
     ...projectFields,
@@ -60,8 +61,12 @@ export const projectSchema = timedSchema.extend({
         tokens: countSchema,
         source: z.enum(['metadata_api', 'chain', 'pushed']),
         metadataUrl: z.string().nullable(),
+        /** Whether a fetch may replace metadata that was pushed. */
+        pushPolicy: z.enum(['push_wins', 'last_wins']),
       }),
     ),
+    /** The newest five. */
+    refreshes: z.array(refreshSchema),
     actions: z.object({ setLimits: z.boolean(), revokeKeys: z.boolean() }),
   }),
 });

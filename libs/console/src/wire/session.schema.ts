@@ -7,6 +7,7 @@ export const PAGES = [
   'tokens',
   'failures',
   'validate',
+  'reveals',
   'hosts',
   'workers',
   'webhooks',
@@ -38,7 +39,8 @@ export const sessionSchema = timedSchema.extend({
   pages: z.array(z.enum(PAGES)),
   /** How one can sign in. All false: the host application signs people in. */
   signIn: z.object({ operatorSecret: z.boolean(), apiKey: z.boolean(), wallet: z.boolean() }),
-  images: z.enum(['off', 'on-request', 'automatic']),
+  /** Whether pictures of tokens can be loaded. */
+  images: z.enum(['off', 'on-click']),
   /** Of the console's files. Another one than that of the page: the console was updated. */
   build: z.string(),
   version: z.string(),

@@ -8,6 +8,9 @@ import {
   timeSchema,
 } from './values.schema.js';
 
+/** `failing`: its last message was not accepted, and is tried again · `disabled`: nothing is sent to it. */
+export const WEBHOOK_STATES = ['good', 'failing', 'disabled'] as const;
+
 const deliverySchema = z.object({
   id: z.string(),
   messageId: z.string(),
@@ -29,23 +32,24 @@ const webhookFields = z.object({
   types: z.array(z.string()),
   triggers: z.array(z.string()),
   createdAt: timeSchema,
-  state: z.enum(['good', 'failing', 'disabled']),
+  state: z.enum(WEBHOOK_STATES),
   disabledAt: timeSchema.nullable(),
   disabledReason: z.enum(['gone', 'failing']).nullable(),
   /** Failed attempts in a row. */
   failures: countSchema,
   failingSince: timeSchema.nullable(),
   lastError: z.string().nullable(),
-  /** Events that it has not received yet, its own and others that it will skip. */
+  /** Its events that it has not received yet, as far as they were counted. */
   behind: boundedCountSchema,
-  /** When it is tried next; null: it is up to date or disabled. */
+  /** When it is tried next; null: it does not fail, or is disabled. */
   nextAttemptAt: timeSchema.nullable(),
   lastDelivery: deliverySchema.nullable(),
 });
 
-/** `GET webhooks`: oldest first, with the consumers of the host application for operators. */
+/** `GET webhooks?state=&cursor=`: oldest first, with the consumers of the host application for operators. */
 export const webhookListSchema = timedSchema.extend({
   rows: z.array(webhookFields),
+  next: nextSchema,
   consumers: z.array(
     z.object({
       name: z.string(),

@@ -99,6 +99,12 @@ export async function send<Body = unknown>(
   return (await bodyOf(response)) as Body;
 }
 
+/** Whether a `GET` of something that is no JSON succeeds. Its refusal says nothing about the connection. Throws ApiError. */
+export async function probe(path: string): Promise<void> {
+  const response = await request(path, { method: 'GET' });
+  await response.body?.cancel();
+}
+
 export function apiUrl(path: string): string {
   return new URL(`api/${path}`, MOUNT).href;
 }

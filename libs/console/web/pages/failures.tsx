@@ -148,7 +148,8 @@ function Groups({
               <p class="foot">
                 <span>
                   {plural(data.tokens, 'token')} since <When at={data.from} />
-                  {!data.isComplete && '. There are more: only the newest 100,000 failures are counted.'}
+                  {!data.isComplete &&
+                    '. There are more: only the newest 100,000 failures, of 5,000 refreshes, are counted.'}
                 </span>
               </p>
             </>
@@ -184,7 +185,7 @@ function GroupRow({
           <span>
             <b>{advice ? advice.title : by === 'host' ? hostText(label) : <ForeignName text={label} />}</b>
             {by === 'reason' && (
-              <small>
+              <small class="sentence">
                 <span class="mono">{key}</span>
                 {owner && ` · up to ${OWNERS[owner]}`}
               </small>

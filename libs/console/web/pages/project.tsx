@@ -13,8 +13,10 @@ import { Icon } from '../parts/icon.js';
 import { chainName, CollectionLabel, shortAddress } from '../parts/names.js';
 import { LoadedPage } from '../parts/states.js';
 import { Cell, Row, RowLink, Table } from '../parts/table.js';
+import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
 import { When } from '../parts/time.js';
-import { formatCount } from '../text/numbers.js';
+import { Pill, REFRESH_SIGNS } from '../parts/verdict.js';
+import { formatCount, formatPercent } from '../text/numbers.js';
 
 type Details = Project['project'];
 type LimitName = keyof Details['limits']['effective'];
@@ -24,6 +26,10 @@ const LIMITS: Record<LimitName, string> = {
   tokensPerRequest: 'Tokens in one list',
   tokensPerSelection: 'Tokens in one selection',
   tokensPerHour: 'Tokens an hour',
+};
+const PUSH_POLICIES: Record<Details['collectionList'][number]['pushPolicy'], string> = {
+  push_wins: 'what was pushed is not fetched',
+  last_wins: 'the later of a push and a fetch is shown',
 };
 const LIMIT_NAMES = Object.keys(LIMITS) as LimitName[];
 
@@ -61,6 +67,7 @@ export function ProjectPage({ id }: { id: string }) {
           <div class="cols">
             <div class="stack">
               <Collections project={project} />
+              <RecentRefreshes project={project} />
               <ApiKeysCard keys={project.apiKeys} {...(project.actions.revokeKeys && { path })} />
             </div>
             <aside class="stack" aria-label="Limits">
@@ -98,7 +105,7 @@ function Collections({ project: { collectionList, collections } }: { project: De
                     <b>
                       <CollectionLabel collection={collection} />
                     </b>
-                    <small class="mono">{shortAddress(collection.address)}</small>
+                    {collection.name !== null && <small class="mono">{shortAddress(collection.address)}</small>}
                   </span>
                 </RowLink>
               </Cell>
@@ -109,9 +116,68 @@ function Collections({ project: { collectionList, collections } }: { project: De
                   {collection.source === 'pushed' && 'pushed by its owner'}
                   {collection.metadataUrl !== null && <Foreign text={collection.metadataUrl} mono />}
                 </span>
+                <small class="under">{PUSH_POLICIES[collection.pushPolicy]}</small>
               </Cell>
               <Cell isNumber label="Tokens">
                 {formatCount(collection.tokens)}
+              </Cell>
+            </Row>
+          ))}
+        </Table>
+      )}
+    </section>
+  );
+}
+
+function RecentRefreshes({ project: { id, refreshes } }: { project: Details }) {
+  return (
+    <section class="card" aria-labelledby="recent">
+      <header>
+        <h2 id="recent">Recent refreshes</h2>
+        <Link class="btn small" href={`/refreshes?project=${encodeURIComponent(id)}`}>
+          All
+        </Link>
+      </header>
+      {refreshes.length === 0 ? (
+        <p class="pad muted">None yet.</p>
+      ) : (
+        <Table
+          label="Recent refreshes, newest first"
+          heads={['Collection', 'Progress', { text: 'Failed', isNumber: true }, { text: 'Started', isNumber: true }]}
+        >
+          {refreshes.map((refresh) => (
+            <Row key={refresh.id}>
+              <Cell>
+                <RowLink href={`/refreshes/${refresh.id}`}>
+                  <Glyph seed={refresh.collection.address} />
+                  <span>
+                    <b>
+                      <CollectionLabel collection={refresh.collection} />
+                    </b>
+                    <small class="mono">{refresh.id.slice(0, 8)}</small>
+                  </span>
+                </RowLink>
+              </Cell>
+              <Cell isWide>
+                <span class="progress-cell">
+                  <Pill {...REFRESH_SIGNS[refresh.state]} />
+                  <span class="mini">
+                    <RefreshBar refresh={refresh} />
+                  </span>
+                  <span class="faint small nowrap">
+                    {formatPercent(doneOf(refresh), refresh.total)} of {formatCount(refresh.total)}
+                  </span>
+                </span>
+              </Cell>
+              <Cell isNumber label="Failed">
+                {refresh.failed > 0 ? (
+                  <span class="problem">{formatCount(refresh.failed)}</span>
+                ) : (
+                  <span class="faint">0</span>
+                )}
+              </Cell>
+              <Cell isNumber>
+                <When at={refresh.createdAt} />
               </Cell>
             </Row>
           ))}

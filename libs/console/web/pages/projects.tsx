@@ -81,7 +81,7 @@ export function ProjectsPage() {
                     </Row>
                   ))}
                 </Table>
-                <Pager filters={filters} next={next}>
+                <Pager filters={filters} next={next} back="Back" onward="More">
                   <span>{plural(rows.length, 'project')} on this page</span>
                 </Pager>
               </>

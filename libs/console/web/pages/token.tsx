@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { Link } from 'wouter-preact';
-import type { NewRefresh, Session, Token } from '../../src/wire/index.js';
-import { apiUrl, MOUNT, send, withQuery } from '../data/api.js';
+import type { NewRefresh, Token } from '../../src/wire/index.js';
+import { apiUrl, MOUNT, probe, send, withQuery } from '../data/api.js';
 import { useFilters } from '../data/filters.js';
 import { LIST_MS, useAction, useRead } from '../data/queries.js';
 import { Copy, Foreign, ForeignName, ForeignUrl } from '../parts/foreign.js';
@@ -34,21 +34,20 @@ interface Props {
   chain: string;
   address: string;
   tokenId: string;
-  session: Session;
 }
 
 /** Why does this token look as it does? */
-export function TokenPage({ chain, address, tokenId, session }: Props) {
+export function TokenPage({ chain, address, tokenId }: Props) {
   const path = ['tokens', chain, address, tokenId].map(encodeURIComponent).join('/');
   const read = useRead<Token>(path, LIST_MS);
   return (
     <LoadedPage read={read} what="token">
-      {({ token }) => <Page token={token} path={path} images={session.images} />}
+      {({ token }) => <Page token={token} path={path} />}
     </LoadedPage>
   );
 }
 
-function Page({ token, path, images }: { token: Details; path: string; images: Session['images'] }) {
+function Page({ token, path }: { token: Details; path: string }) {
   const { values, cursor, linkWith, set } = useFilters('tab', 'from', 'to');
   const title = token.name === null ? <>Token {shortId(token.tokenId)}</> : <ForeignName text={token.name} />;
   return (
@@ -89,7 +88,7 @@ function Page({ token, path, images }: { token: Details; path: string; images: S
             filters={{ cursor, linkWith }}
           />
         ) : (
-          <NowTab token={token} path={path} images={images} />
+          <NowTab token={token} path={path} />
         )}
       </div>
     </>
@@ -212,7 +211,7 @@ function CopyButton({ text }: { text: string }) {
   );
 }
 
-function NowTab({ token, path, images }: { token: Details; path: string; images: Session['images'] }) {
+function NowTab({ token, path }: { token: Details; path: string }) {
   return (
     <div class="cols">
       <div class="stack">
@@ -240,7 +239,7 @@ function NowTab({ token, path, images }: { token: Details; path: string; images:
         <Traits token={token} />
       </div>
       <aside class="stack" aria-label="Picture">
-        <Picture token={token} path={path} images={images} />
+        <Picture key={token.version} token={token} path={path} />
         <Record token={token} />
       </aside>
     </div>
@@ -334,40 +333,42 @@ function schemeOf(url: string): string {
 }
 
 /** A glyph of the content until somebody asks for the picture; it then comes through the service, never from the stranger. */
-function Picture({ token, path, images }: { token: Details; path: string; images: Session['images'] }) {
-  const [isWanted, setWanted] = useState(images === 'automatic');
+function Picture({ token, path }: { token: Details; path: string }) {
+  const [state, setState] = useState<'glyph' | 'loading' | 'shown'>('glyph');
   const [problem, setProblem] = useState<string | null>(null);
   const source = token.imageOriginal ?? token.imageUrl;
   const image = apiUrl(withQuery(`${path}/image`, { v: String(token.version) }));
-  const explain = async () => {
-    const response = await fetch(image, { credentials: 'same-origin' }).catch(() => null);
-    const body = (await response?.json().catch(() => null)) as { message?: string } | null;
-    setProblem(body?.message ?? 'The picture could not be loaded.');
+  // First by itself, because an <img> does not say why it failed. The service keeps the picture for the second request.
+  const load = async () => {
+    setProblem(null);
+    setState('loading');
+    try {
+      await probe(`${path}/image`);
+      setState('shown');
+    } catch (error) {
+      setState('glyph');
+      setProblem((error as Error).message);
+    }
+  };
+  const isBroken = () => {
+    setState('glyph');
+    setProblem('The picture was loaded, and this browser cannot show it.');
   };
   return (
     <section class="card picture" aria-labelledby="picture">
       <h2 id="picture" class="sr">
         Picture
       </h2>
-      {isWanted && problem === null ? (
-        <img src={image} alt={`Picture of token ${shortId(token.tokenId)}`} onError={() => void explain()} />
+      {state === 'shown' ? (
+        <img src={image} alt={`Picture of token ${shortId(token.tokenId)}`} onError={isBroken} />
       ) : (
         <Glyph seed={token.contentHash} size={160} />
       )}
-      {problem !== null && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
-      {token.actions.image && source !== null && (!isWanted || problem !== null) && (
-        <button
-          type="button"
-          class="btn small"
-          onClick={() => {
-            setProblem(null);
-            setWanted(true);
-          }}
-        >
+      <p class="problem" role="alert">
+        {problem}
+      </p>
+      {token.actions.image && source !== null && state !== 'shown' && (
+        <button type="button" class="btn small" aria-busy={state === 'loading'} onClick={() => void load()}>
           {problem === null ? `Load picture from ${schemeOf(source)}:` : 'Try again'}
         </button>
       )}

@@ -101,7 +101,8 @@ function StateBanner({ webhook }: { webhook: Details }) {
 function Actions({ webhook, path }: { webhook: Details; path: string }) {
   const { actions, behind } = webhook;
   const { isBusy, run } = useAction();
-  const [isAsking, setAsking] = useState(false);
+  const [asked, setAsked] = useState<'enable' | 'skip' | null>(null);
+  const close = () => setAsked(null);
   const enable = (skipBacklog: boolean) =>
     run(async () => {
       await send('POST', `${path}/enable`, { skipBacklog });
@@ -132,26 +133,41 @@ function Actions({ webhook, path }: { webhook: Details; path: string }) {
         </button>
       )}
       {actions.skip && (
-        <button type="button" class="btn risk" onClick={() => setAsking(true)}>
+        <button type="button" class="btn risk" onClick={() => setAsked('skip')}>
           <Icon name="skip" />
           Enable and skip …
         </button>
       )}
       {actions.enable && (
-        <button type="button" class="btn main" aria-busy={isBusy} onClick={() => void enable(false)}>
+        <button type="button" class="btn main" onClick={() => setAsked('enable')}>
           <Icon name="check" />
-          Enable
+          Enable …
         </button>
       )}
-      {isAsking && (
+      {asked === 'enable' && (
+        <Ask
+          title="Send what waited?"
+          safe="Leave it"
+          action="Enable"
+          isBusy={isBusy}
+          onConfirm={() => void enable(false).then(close)}
+          onClose={close}
+        >
+          <p>
+            {formatBounded(behind, 'event')} {behind.count === 1 ? 'waits' : 'wait'} for this webhook. Sending begins at
+            once, with the message that failed last.
+          </p>
+        </Ask>
+      )}
+      {asked === 'skip' && (
         <Ask
           title="Enable and skip what waited?"
           safe="Leave it"
           action={`Skip ${formatBounded(behind, 'event')}`}
           isRisky
           isBusy={isBusy}
-          onConfirm={() => void enable(true).then(() => setAsking(false))}
-          onClose={() => setAsking(false)}
+          onConfirm={() => void enable(true).then(close)}
+          onClose={close}
         >
           <p>
             {formatBounded(behind, 'event')} {behind.count === 1 ? 'is' : 'are'} never sent to this webhook. It receives

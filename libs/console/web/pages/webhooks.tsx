@@ -1,16 +1,29 @@
 import type { Session, WebhookList } from '../../src/wire/index.js';
+import { withQuery } from '../data/api.js';
+import { useFilters } from '../data/filters.js';
 import { LIST_MS, useRead } from '../data/queries.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
 import { Head } from '../parts/head.js';
-import { BoundedCount, Empty, Loaded } from '../parts/states.js';
-import { Cell, Row, RowLink, Table } from '../parts/table.js';
+import { BoundedCount, Empty, FilteredToNothing, Loaded } from '../parts/states.js';
+import { Cell, Pager, Row, RowLink, Table, Tabs } from '../parts/table.js';
 import { Age, Ago } from '../parts/time.js';
 import { Pill, WEBHOOK_SIGNS } from '../parts/verdict.js';
 import { formatCount, plural } from '../text/numbers.js';
 
+/** The types that a row names. */
+const MAX_TYPES = 3;
+
+const STATES = [
+  { text: 'All', state: null },
+  { text: 'Failing', state: 'failing' },
+  { text: 'Disabled', state: 'disabled' },
+] as const;
+
 /** Are webhooks and consumers behind, and why? */
 export function WebhooksPage({ session }: { session: Session }) {
-  const list = useRead<WebhookList>('webhooks', LIST_MS);
+  const filters = useFilters<'state'>('state');
+  const { state } = filters.values;
+  const list = useRead<WebhookList>(withQuery('webhooks', { state, cursor: filters.cursor }), LIST_MS);
   const isOperator = session.person?.kind === 'operator';
   return (
     <>
@@ -22,10 +35,22 @@ export function WebhooksPage({ session }: { session: Session }) {
         </p>
       </Head>
       <Loaded read={list}>
-        {({ rows, consumers }) => (
+        {({ rows, next, consumers }) => (
           <div class="stack">
             <section class="card" aria-label="Webhooks">
-              {rows.length === 0 ? (
+              <div class="tools">
+                <Tabs
+                  label="State"
+                  choices={STATES.map(({ text, state: one }) => ({
+                    text,
+                    href: filters.linkWith({ state: one }),
+                    isCurrent: state === one,
+                  }))}
+                />
+              </div>
+              {rows.length === 0 && state !== null ? (
+                <FilteredToNothing what="webhooks" clear="/webhooks" />
+              ) : rows.length === 0 ? (
                 <Empty icon="hook" title="No webhook is registered">
                   <p>
                     Projects register them with <span class="mono">POST /v1/webhooks</span>.
@@ -46,6 +71,11 @@ export function WebhooksPage({ session }: { session: Session }) {
                     <WebhookRow key={webhook.id} webhook={webhook} />
                   ))}
                 </Table>
+              )}
+              {rows.length > 0 && (
+                <Pager filters={filters} next={next} back="Back" onward="More">
+                  <span>{plural(rows.length, 'webhook')} on this page</span>
+                </Pager>
               )}
             </section>
             {consumers.length > 0 && <Consumers consumers={consumers} />}
@@ -80,11 +110,12 @@ function WebhookRow({ webhook }: { webhook: WebhookList['rows'][number] }) {
       </Cell>
       <Cell isWide>
         <span class="diff">
-          {webhook.types.map((type) => (
+          {webhook.types.slice(0, MAX_TYPES).map((type) => (
             <span key={type} class="code">
               {type}
             </span>
           ))}
+          {webhook.types.length > MAX_TYPES && <small class="faint">and {webhook.types.length - MAX_TYPES} more</small>}
         </span>
         {webhook.lastError !== null && webhook.state !== 'good' && (
           <small class="under">

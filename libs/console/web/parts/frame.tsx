@@ -54,6 +54,7 @@ const MENU: readonly { title: string; entries: readonly Entry[] }[] = [
         isBad: true,
       },
       { page: 'validate', href: '/validate', icon: 'flask', text: 'Validate' },
+      { page: 'reveals', href: '/reveals', icon: 'sun', text: 'Reveals' },
     ],
   },
   {
@@ -113,12 +114,19 @@ export function Brand() {
   );
 }
 
+/** A partner has one project: the list is left out. */
+function forPerson(entry: Entry, { person }: Session): Entry {
+  return entry.page === 'projects' && person?.kind === 'partner'
+    ? { ...entry, href: `/projects/${encodeURIComponent(person.projectId)}`, text: 'Your project' }
+    : entry;
+}
+
 function Side({ session, counts, onClose }: { session: Session; counts: Counts | undefined; onClose?: () => void }) {
   const [path] = useLocation();
   const isCurrent = (href: string) => (href === '/' ? path === '/' : path === href || path.startsWith(`${href}/`));
   const groups = MENU.map(({ title, entries }) => ({
     title,
-    entries: entries.filter(({ page }) => session.pages.includes(page)),
+    entries: entries.filter(({ page }) => session.pages.includes(page)).map((entry) => forPerson(entry, session)),
   }));
   return (
     <nav class="side" aria-label="Console">

@@ -119,10 +119,15 @@ export function Chips({ chips }: { chips: readonly { text: string; href: string 
 export function Pager({
   filters,
   next,
+  back = 'Newer',
+  onward = 'Older',
   children,
 }: {
   filters: Pick<Filters<string>, 'cursor' | 'linkWith'>;
   next: string | null;
+  /** The words of the two ways. */
+  back?: string;
+  onward?: string;
   children?: ComponentChildren;
 }) {
   const isFirst = filters.cursor === null;
@@ -133,15 +138,15 @@ export function Pager({
       {!(isFirst && next === null) && (
         <span class="right">
           <button type="button" class="btn small" disabled={isFirst} onClick={() => history.back()}>
-            Newer
+            {back}
           </button>
           {next === null ? (
             <button type="button" class="btn small" disabled>
-              Older
+              {onward}
             </button>
           ) : (
             <Link class="btn small" href={filters.linkWith({ cursor: next })}>
-              Older
+              {onward}
             </Link>
           )}
         </span>

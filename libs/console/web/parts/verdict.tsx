@@ -1,4 +1,13 @@
-import type { Host, Refresh, RefreshToken, Token, Validation, Webhook, WorkerList } from '../../src/wire/index.js';
+import type {
+  Host,
+  Refresh,
+  RefreshToken,
+  Reveal,
+  Token,
+  Validation,
+  Webhook,
+  WorkerList,
+} from '../../src/wire/index.js';
 import { Icon, type IconName } from './icon.js';
 
 export type Tone = 'ok' | 'same' | 'bad' | 'again' | 'wait' | 'run';
@@ -41,6 +50,17 @@ export const REFRESH_SIGNS: Record<Refresh['state'], Sign> = {
   cancelling: { tone: 'wait', icon: 'stop', word: 'Being cancelled' },
   completed: { tone: 'ok', icon: 'check', word: 'Completed' },
   cancelled: { tone: 'same', icon: 'stop', word: 'Cancelled' },
+};
+
+export const REVEAL_SIGNS: Record<Reveal['state'], Sign> = {
+  staging: { tone: 'run', icon: 'again', word: 'Being fetched' },
+  staged: { tone: 'wait', icon: 'box', word: 'Staged' },
+  publishing: { tone: 'run', icon: 'again', word: 'Being published' },
+  published: { tone: 'ok', icon: 'check', word: 'Published' },
+  reverting: { tone: 'run', icon: 'again', word: 'Being reverted' },
+  reverted: { tone: 'again', icon: 'skip', word: 'Reverted' },
+  cancelled: { tone: 'same', icon: 'stop', word: 'Cancelled' },
+  expired: { tone: 'same', icon: 'wait', word: 'Expired' },
 };
 
 export const HOST_SIGNS: Record<Host['host']['state'], Sign> = {

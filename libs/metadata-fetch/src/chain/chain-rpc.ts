@@ -1,5 +1,6 @@
 import { BodyBufferPool, credentialHeaders, SsrfSafeHttp } from '@app/safe-http';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from '../metadata-fetch.options.js';
 import { JsonRpc } from './json-rpc.js';
 import { RpcNode, type RpcEndpoint } from './rpc-node.js';
@@ -11,7 +12,7 @@ const LOG_INTERVAL_MS = 60_000;
 /** The JSON-RPC client of each chain for which there are RPC URLs. What it learns of a node counts for all that use it. */
 @Injectable()
 export class ChainRpc {
-  private readonly logger = new Logger('MetadataFetch');
+  private readonly logger = new ModuleLogger('MetadataFetch');
   private readonly chains: ReadonlyMap<number, JsonRpc>;
 
   constructor(

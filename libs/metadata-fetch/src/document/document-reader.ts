@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LARGE_BODY } from '@app/safe-http';
-import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { readDocument, type DocumentToRead, type ReadDocument } from './read-document.js';
 import { ReaderThread, ThreadFailed } from './reader-thread.js';
 
@@ -18,7 +19,7 @@ export const readerFile = existsSync(COMPILED) ? COMPILED : null;
  */
 @Injectable()
 export class DocumentReader implements OnApplicationShutdown {
-  private readonly logger = new Logger('MetadataFetch');
+  private readonly logger = new ModuleLogger('MetadataFetch');
   private readonly thread: ReaderThread<DocumentToRead, ReadDocument> | null;
 
   constructor(@Inject(READER_FILE) file: string | null) {

@@ -9,7 +9,8 @@ import {
   type ProfileChange,
 } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { BackgroundPass } from '../background-pass.js';
 import { EventOutbox } from '../event-outbox.js';
 import { toItemError } from '../item-result.js';
@@ -32,7 +33,7 @@ const MAX_SHOWN_URI = 500;
  */
 @Injectable()
 export class CollectionRecords implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly shutdown = new AbortController();
   private readonly background = new BackgroundPass(
     () => this.readAll(),

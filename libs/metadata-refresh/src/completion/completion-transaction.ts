@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
-import { Injectable, Logger, Optional } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable, Optional } from '@nestjs/common';
 import { insertAttempts, insertResults, removeFromChunks, type FinalToken } from '../chunk-results.js';
 import { tryShareContents } from '../content-lock.js';
 import { EventOutbox } from '../event-outbox.js';
@@ -22,7 +23,7 @@ import { RecordWrites } from './record-writes.js';
  */
 @Injectable()
 export class CompletionTransaction {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

@@ -1,5 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import { stillClaimed } from '../chunk-results.js';
 import type { ItemResult } from '../item-result.js';
 import { RefreshQueue } from '../refresh-queue.js';
@@ -18,7 +19,7 @@ const MAX_TRIES = 10;
  */
 @Injectable()
 export class Completion {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

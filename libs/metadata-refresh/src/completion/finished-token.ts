@@ -17,12 +17,13 @@ export const WITHOUT_FETCH: ReadonlySet<ItemResult['status']> = new Set(['coales
 /** What becomes of a token whose record was written, or was not touched. */
 export function toFinishedToken(result: ItemResult, written: Written | undefined): FinishedToken {
   const { item, token } = result;
-  const claim = { chunkId: item.chunkId, claimCount: item.claimCount, tokenId: token.tokenId };
+  const { chunkId, refreshId, claimCount } = item;
+  const claim = { chunkId, refreshId, claimCount, tokenId: token.tokenId };
   if (result.status === 'retry') return { ...claim, kind: 'retry', delaySeconds: result.delaySeconds };
   // The response was about another version than the one that is stored now, or a hold has ended: due again at once.
   if (written?.result === 'outdated') return { ...claim, kind: 'requeue', delaySeconds: 0 };
   const attempts = item.attemptCount + Number(!WITHOUT_FETCH.has(result.status));
-  const final = { ...claim, kind: 'final', refreshId: item.refreshId, attempts } as const;
+  const final = { ...claim, kind: 'final', attempts } as const;
   switch (result.status) {
     case 'held':
     case 'succeeded': {

@@ -11,6 +11,9 @@ export class OverviewMigration extends Migration {
     // The failures of all refreshes, newest first.
     this.addSql(`create index refresh_errors_newest on nft_metadata.refresh_errors (created_at desc, id desc)`);
 
+    // Chunks whose worker did not report back: few.
+    this.addSql(`create index refresh_chunks_lost on nft_metadata.refresh_chunks (refresh_id) where lost_count > 0`);
+
     // host_concurrency: the limit that an operator has set for the host, above those of its lanes; null: none.
     this.addSql(`
       alter table nft_metadata.metadata_hosts
@@ -69,6 +72,7 @@ export class OverviewMigration extends Migration {
     this.addSql(`
       alter table nft_metadata.metadata_hosts drop column host_concurrency, drop column first_used_at`);
     this.addSql(`
-      drop index nft_metadata.refreshes_newest, nft_metadata.refreshes_running, nft_metadata.refresh_errors_newest`);
+      drop index nft_metadata.refreshes_newest, nft_metadata.refreshes_running, nft_metadata.refresh_errors_newest,
+        nft_metadata.refresh_chunks_lost`);
   }
 }

@@ -1,11 +1,11 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { readingFrom } from '@app/database';
+import { readingFrom, timestamp } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { REFRESH_CHANNEL } from '../refresh-queue.js';
-import { timestamp } from '../timestamp.js';
+import { ACTIVE_LANES } from './active-lanes.js';
 import { quantile } from './host-durations.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
@@ -136,14 +136,7 @@ export class HostOverview {
   /** The hosts of the scope that are in use or in cooldown: those that need attention first, then those that keep tokens waiting longest. */
   async list(scope: ReadScope): Promise<ListedHost[]> {
     const { rows } = await sql<{ host: string }>`
-      with recursive active as (
-        (select lane_id from nft_metadata.refresh_chunks where not is_paused order by lane_id limit 1)
-        union all
-        select (
-          select lane_id from nft_metadata.refresh_chunks where lane_id > active.lane_id and not is_paused order by lane_id limit 1
-        )
-        from active where active.lane_id is not null
-      ), used as (
+      with recursive ${ACTIVE_LANES}, used as (
         select host from nft_metadata.lanes where id in (select lane_id from active)
         union
         select host from nft_metadata.refresh_host_minutes where minute > now() - interval '1 hour'

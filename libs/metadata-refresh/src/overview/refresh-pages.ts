@@ -1,5 +1,5 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { readingFrom } from '@app/database';
+import { readingFrom, timestamp } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
@@ -16,7 +16,6 @@ import {
 } from '../refresh-reader.js';
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from '../refresh-trigger.js';
 import type { ProjectRefresh, ProjectRefreshDetails } from '../refreshes.js';
-import { timestamp } from '../timestamp.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** Which refreshes a list has. All filters have to match. */

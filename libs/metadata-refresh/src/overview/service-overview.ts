@@ -1,9 +1,9 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { readingFrom } from '@app/database';
+import { readingFrom, timestamp } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
-import { timestamp } from '../timestamp.js';
+import { ACTIVE_LANES } from './active-lanes.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A worker process of the last day. */
@@ -93,14 +93,7 @@ export class ServiceOverview {
   /** null: nothing is due. */
   async findOldestDue(): Promise<OldestDue | null> {
     const { rows } = await sql<OldestDue>`
-      with recursive active as (
-        (select lane_id from nft_metadata.refresh_chunks where not is_paused order by lane_id limit 1)
-        union all
-        select (
-          select lane_id from nft_metadata.refresh_chunks where lane_id > active.lane_id and not is_paused order by lane_id limit 1
-        )
-        from active where active.lane_id is not null
-      )
+      with recursive ${ACTIVE_LANES}
       select ${timestamp('first.due_at')} as "dueAt", extract(epoch from now() - first.due_at)::float8 as "secondsAgo",
         lane.host, first.refresh_id as "refreshId"
       from (select lane_id from active where lane_id is not null limit 1000) as due

@@ -1,11 +1,10 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { readingFrom } from '@app/database';
+import { readingFrom, timestamp } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import type { TokenReference } from '@app/token-store';
 import type { Page, PageRequest } from '../page.js';
 import { RefreshReader, type Attempt, type Refresh } from '../refresh-reader.js';
-import { timestamp } from '../timestamp.js';
 
 /** The last response to a request that a refresh made for a token. */
 export interface TokenResponse extends Pick<Attempt, 'outcome' | 'statusCode' | 'reason' | 'durationMs'> {

@@ -12,7 +12,8 @@ import {
 import { traceparentOf } from '@app/tracing';
 import { EntityManager } from '@mikro-orm/postgresql';
 import type { Span } from '@opentelemetry/api';
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { insertResults } from '../chunk-results.js';
 import { shareContent } from '../content-lock.js';
 import { EventOutbox, type RecordedChange } from '../event-outbox.js';
@@ -61,7 +62,7 @@ const BATCH_SIZE = 500;
  */
 @Injectable()
 export class PushTransaction {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   /** A project's pushes would wait for its quota anyhow; here they wait without a connection, which others need. */
   private readonly byProject = new KeyedMutex();
 

@@ -1,6 +1,7 @@
 import { inTransaction } from '@app/database';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { KeyedMutex } from '../keyed-mutex.js';
 import { InvalidHold } from '../metadata-refresh.errors.js';
@@ -19,7 +20,7 @@ type Change = RawBuilder<unknown>;
 /** Decides about reveals: each decision is one update of a row, and RevealSweep does what follows from it. */
 @Injectable()
 export class RevealControl {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   /** Calls for one reveal wait for its row anyhow; here they wait without a connection, which others need. */
   private readonly byReveal = new KeyedMutex();
 

@@ -8,7 +8,8 @@ import {
   type WriteResult,
 } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { sql } from 'kysely';
 import { EventOutbox } from '../event-outbox.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
@@ -34,7 +35,7 @@ const OUTCOME_OF: Readonly<Record<WriteResult, keyof RevealOutcome>> = {
  */
 @Injectable()
 export class RevealPublication {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

@@ -1,9 +1,10 @@
+import { timestamp } from '@app/database';
 import type { HoldEnd } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { toPage, type Page, type PageRequest } from '../page.js';
-import { timestamp } from '../timestamp.js';
 import { isUuid } from '../uuid.js';
 import { requiredTokens, type Reveal, type RevealReference } from './reveal.js';
 import { RevealNotFound } from './reveals.errors.js';
@@ -74,7 +75,7 @@ export class RevealReader {
   constructor(private readonly em: EntityManager) {}
 
   /** Throws RevealNotFound. */
-  get(reference: RevealReference, em = this.em.fork()): Promise<RevealRow> {
+  get(reference: RevealReference, em = readingFrom(this.em)): Promise<RevealRow> {
     return this.read(em, reference);
   }
 
@@ -110,7 +111,7 @@ export class RevealReader {
         order by created_at desc, id desc
         limit ${limit + 1}
       ) as reveal ${joinRefreshes}
-      order by reveal.created_at desc, reveal.id desc`.execute(this.em.fork().getKysely());
+      order by reveal.created_at desc, reveal.id desc`.execute(readingFrom(this.em).getKysely());
     return toPage(rows.map(toReveal), limit);
   }
 

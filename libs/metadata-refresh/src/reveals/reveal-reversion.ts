@@ -13,7 +13,8 @@ import {
   type StoredToken,
 } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { sql } from 'kysely';
 import { insertResults, type TokenResult } from '../chunk-results.js';
 import { EventOutbox, type RecordedCompletion } from '../event-outbox.js';
@@ -64,7 +65,7 @@ interface OpenRevert {
  */
 @Injectable()
 export class RevealReversion {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly em: EntityManager,

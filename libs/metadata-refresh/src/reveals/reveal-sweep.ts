@@ -1,7 +1,8 @@
 import { describeDatabaseError, inTransaction } from '@app/database';
 import { StagingStore } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { BackgroundPass } from '../background-pass.js';
 import { EventOutbox } from '../event-outbox.js';
@@ -32,7 +33,7 @@ const MAX_FAILURES = 5;
  */
 @Injectable()
 export class RevealSweep implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly background = new BackgroundPass(
     () => this.pass(),
     (error) => this.logger.warn({ msg: 'sweep of reveals failed', error: describeDatabaseError(error) }),

@@ -1,6 +1,8 @@
+import { timestamp } from '@app/database';
 import { StagingStore, RevealsNotSupported, type Collection } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Page, PageRequest } from '../page.js';
@@ -9,7 +11,6 @@ import type { Admission } from '../refresh-control.js';
 import type { RefreshingProject } from '../refresh-limits.js';
 import type { RequestConditions, WantedTokens } from '../refresh-request.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
-import { timestamp } from '../timestamp.js';
 import { findBusyReveal } from './open-reveals.js';
 import { RevealControl } from './reveal-control.js';
 import type { LintFinding } from './reveal-lint.js';
@@ -37,7 +38,7 @@ export type CollectionRevealRequest = WantedTokens & RevealPlan & Pick<RequestCo
  */
 @Injectable()
 export class Reveals {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
 
   constructor(
     private readonly staging: StagingStore,

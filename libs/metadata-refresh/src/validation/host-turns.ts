@@ -1,6 +1,7 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { describeDatabaseError } from '@app/database';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable } from '@nestjs/common';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { RefreshQueue } from '../refresh-queue.js';
 import type { Host } from '../worker/host.js';
@@ -57,7 +58,7 @@ interface HostQueue {
  */
 @Injectable()
 export class HostTurns {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   /** A member of its own, since a worker in this process announces its own hosts. */
   private readonly hostWorkers: HostWorkers;
   private readonly hosts = new Hosts();

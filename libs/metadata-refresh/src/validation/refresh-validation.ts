@@ -15,7 +15,8 @@ import {
   type KeptAs,
   type TokenRecord,
 } from '@app/token-store';
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql } from 'kysely';
 import { AttemptCounts } from '../attempt-counts.js';
 import { requestsOf, toItemError, type AttemptedRequest, type Failure } from '../item-result.js';
@@ -95,7 +96,7 @@ interface Run {
  */
 @Injectable()
 export class RefreshValidation implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   /** As for refreshes: a project's requests wait for its quota without a connection. */
   private readonly byProject = new KeyedMutex();
   private readonly running = new Map<string, number>();

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describeDatabaseError } from '@app/database';
 import type { MetadataFetcher } from '@app/metadata-fetch';
 import type { TokenStore } from '@app/token-store';
-import { Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
 import { DEFERRAL_SECONDS } from '../chunk-claim.js';
 import { withStored, type ClaimedToken } from '../claimed-token.js';
 import type { HostDemand } from '../host-demand.js';
@@ -57,7 +57,7 @@ interface Worker {
  * A second loop claims interactive requests only, so that neither a running claim nor a full buffer delays them.
  */
 export class Claimer {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly wakeSignal = new WakeSignal();
   private readonly interactiveWakeSignal = new WakeSignal();
   /** Start times of the running claims. */

@@ -1,5 +1,5 @@
 import { describeDatabaseError } from '@app/database';
-import { Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
 import { DatabaseBackoff } from '../database-backoff.js';
 import type { WorkerMetrics, WorkerOperation } from '../worker-metrics.js';
 
@@ -13,7 +13,7 @@ export type DatabaseOperation = keyof typeof OPERATIONS;
 
 /** Logs failed operations of the worker's loops, and backs off until they succeed again. */
 export class DatabaseErrors {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly backoff = new DatabaseBackoff();
 
   constructor(

@@ -1,5 +1,5 @@
 import type { FetchOutcome, MetadataFetcher } from '@app/metadata-fetch';
-import { Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
 import type { AttemptCounts } from '../attempt-counts.js';
 import type { ClaimedToken } from '../claimed-token.js';
 import { toItemError, toItemResults, workerLost, type ItemResult } from '../item-result.js';
@@ -48,7 +48,7 @@ interface Worker {
  * for a full completer, for the database back-off and, except for interactive requests, for pauses of bulk work.
  */
 export class Fetcher {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly wakeSignal = new WakeSignal();
   private readonly inFlight = new Set<BufferedToken>();
   private interactive = 0;

@@ -1,5 +1,5 @@
 import { describeDatabaseError } from '@app/database';
-import { Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
 import type { ClaimDemand } from './claim-demand.js';
 import type { DatabaseErrors } from './database-errors.js';
 import type { HostLimits } from './host-limits.js';
@@ -27,7 +27,7 @@ interface Parts {
  * hosts in cooldown, and those of hosts whose limit other workers use up.
  */
 export class HostMembership {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly wakeSignal = new WakeSignal();
   private heartbeatAt = -Infinity;
   private pending: Promise<void> | undefined;

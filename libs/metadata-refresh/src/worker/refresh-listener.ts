@@ -1,5 +1,6 @@
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import type { Pool, PoolClient } from 'pg';
 import { receivesNotifications } from './notification-check.js';
 import { INTERACTIVE, REFRESH_CHANNEL } from '../refresh-queue.js';
@@ -13,7 +14,7 @@ const RETEST_INTERVAL_MS = 600_000;
  */
 @Injectable()
 export class RefreshListener {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private onRefresh: ((isInteractive: boolean) => void) | undefined;
   private connection: Promise<PoolClient | null> | undefined;
   /** Whether the loss of the connection has been logged. */

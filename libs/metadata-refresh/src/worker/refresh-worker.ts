@@ -1,7 +1,8 @@
 import { describeDatabaseError } from '@app/database';
 import { MetadataFetcher } from '@app/metadata-fetch';
 import { TokenStore } from '@app/token-store';
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AttemptCounts } from '../attempt-counts.js';
 import { BulkPause } from '../bulk-pause.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
@@ -48,7 +49,7 @@ interface IdleWaiter {
  */
 @Injectable()
 export class RefreshWorker implements BeforeApplicationShutdown {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private state: 'stopped' | 'running' | 'stopping' = 'stopped';
   /** `start` was called, and `stop` was not called since. */
   private isStarted = false;

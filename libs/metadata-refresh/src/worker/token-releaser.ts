@@ -1,11 +1,11 @@
 import { describeDatabaseError } from '@app/database';
-import { Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
 import type { ClaimedToken } from '../claimed-token.js';
 import type { RefreshQueue } from '../refresh-queue.js';
 
 /** Gives claimed tokens back to the queue, where they are due at once, for this worker or another one. */
 export class TokenReleaser {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private pending = 0;
 
   constructor(

@@ -3,7 +3,8 @@ import { bigintArray, describeDatabaseError, integerArray, textArray } from '@ap
 import type { FetchOutcome } from '@app/metadata-fetch';
 import { packageVersion } from '@app/module-options';
 import { EntityManager } from '@mikro-orm/postgresql';
-import { Injectable, Logger } from '@nestjs/common';
+import { ModuleLogger } from '@app/logging';
+import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { toItemError } from '../item-result.js';
 import { addDuration, noDurations, type Durations } from '../overview/host-durations.js';
@@ -27,7 +28,7 @@ interface Responses {
  */
 @Injectable()
 export class WorkerReports {
-  private readonly logger = new Logger('MetadataRefresh');
+  private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly name = `${hostname()} · ${process.pid}`;
   private readonly version = packageVersion();
   private readonly responses = new Map<string, Responses>();

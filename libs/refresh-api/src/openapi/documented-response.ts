@@ -23,6 +23,14 @@ export const entityTagHeader = {
   etag: text('Changes exactly when the content of the response changes.', '"zL0nCq1Vw2m8c0y5oG6mUeVq4Xs"'),
 } satisfies Headers;
 
+/** On every response. */
+export const requestIdHeader = {
+  'x-request-id': text(
+    'The id of the request: that of the request header `x-request-id` if it has up to 64 letters, digits, "-" and "_", else a new one. Name it when you report a problem.',
+    'f3b1c1c0-1f0a-4b6e-9d0f-0d9b3d2f1a11',
+  ),
+} satisfies Headers;
+
 /** Documents one response of an endpoint. Without a schema, the response has no body. */
 export function Responds(
   status: number,

@@ -1,8 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { MOUNTED_DIALECTS, type MountedDialect } from '../dialect-routes.js';
+import { DialectRoutes, MOUNTED_DIALECTS, type MountedDialect } from '../dialect-routes.js';
 import { REFRESH_API_CONFIG, type Dialect, type DocumentedTag } from '../dialect.js';
 import { RefreshApiModule } from '../refresh-api.module.js';
+import { requestIdHeader } from './documented-response.js';
 import { jsonSchemaOf } from './json-schema-of.js';
 import { API_KEY_SCHEMES, nameCredentials, SIGNATURE_SCHEMES } from './security.js';
 
@@ -56,6 +57,7 @@ export function createRefreshApiDocument(
   });
   giveEachOperationItsId(document);
   addNegotiatedTypes(document);
+  addRequestIds(document, app.get(DialectRoutes, { strict: false }));
   nameCredentials(document, app.get<object>(REFRESH_API_CONFIG, { strict: false }));
   return document;
 }
@@ -77,6 +79,22 @@ function addNegotiatedTypes({ paths }: OpenAPIObject): void {
   }
 }
 
+/** Every response of our routes has it. */
+function addRequestIds({ paths }: OpenAPIObject, routes: DialectRoutes): void {
+  for (const [path, operations] of Object.entries(paths)) {
+    if (!routes.filterAt(path)) continue;
+    for (const { responses } of operationsOf(operations)) {
+      for (const response of Object.values(responses)) {
+        if (response && !('$ref' in response)) response.headers = { ...response.headers, ...requestIdHeader };
+      }
+    }
+  }
+}
+
+function operationsOf({ get, post, put, patch, delete: remove }: OpenAPIObject['paths'][string]) {
+  return [get, post, put, patch, remove].filter((operation) => operation !== undefined);
+}
+
 function contentOf(operation: OpenAPIObject['paths'][string]['get']) {
   const response = operation?.responses['200'];
   return response && 'content' in response ? response.content : undefined;
@@ -85,9 +103,9 @@ function contentOf(operation: OpenAPIObject['paths'][string]['get']) {
 /** A controller below two base paths has each operation twice. */
 function giveEachOperationItsId(document: OpenAPIObject): void {
   const taken = new Map<string, number>();
-  for (const { get, post, patch, delete: remove } of Object.values(document.paths)) {
-    for (const operation of [get, post, patch, remove]) {
-      if (!operation?.operationId) continue;
+  for (const operations of Object.values(document.paths)) {
+    for (const operation of operationsOf(operations)) {
+      if (!operation.operationId) continue;
       const count = (taken.get(operation.operationId) ?? 0) + 1;
       taken.set(operation.operationId, count);
       if (count > 1) operation.operationId += String(count);

@@ -1,38 +1,10 @@
-import type { Page, Reveal, Reversion } from '@app/metadata-refresh';
+import { toRevealObject, type Page, type Reveal } from '@app/metadata-refresh';
 import type { z } from 'zod';
 import { toPageBody } from '../project-api/project-api.presenter.js';
 import type { revealPageSchema, revealSchema } from './reveal-api.responses.js';
 
 export function toRevealBody(reveal: Reveal): z.output<typeof revealSchema> {
-  const { publish, publishAt, total, staged, failed, pending } = reveal;
-  return {
-    reveal_id: reveal.id,
-    refresh_id: reveal.refreshId,
-    collection_address: reveal.collectionAddress,
-    state: reveal.state,
-    publish: publish === 'at' ? { at: publishAt! } : publish,
-    min_succeeded: reveal.minSucceeded,
-    summary: { total, staged, failed, pending },
-    is_ready: reveal.isReady,
-    blocked: reveal.blocked,
-    outcome: reveal.outcome,
-    reverted: reveal.reverted && toReverted(reveal.reverted),
-    created_at: reveal.createdAt,
-    expires_at: reveal.expiresAt,
-    ended_at: reveal.endedAt,
-  };
-}
-
-function toReverted({ at, refreshId, restored, changedSince, noEarlierVersion, notKept, missing }: Reversion) {
-  return {
-    at,
-    refresh_id: refreshId,
-    restored,
-    changed_since: changedSince,
-    no_earlier_version: noEarlierVersion,
-    not_kept: notKept,
-    missing,
-  };
+  return toRevealObject(reveal);
 }
 
 export function toRevealPage(page: Page<Reveal>): z.output<typeof revealPageSchema> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { requestId } from '@app/logging';
 import {
   CollectionAmbiguous,
   CollectionNotFound,
@@ -93,7 +94,7 @@ const LINK = 'about:blank';
 const MAX_MESSAGE_LENGTH = 1024;
 
 function errorResponse(status: number, code: ZkevmErrorCode, message: string, details: Details = null): ErrorResponse {
-  const traceId = randomUUID();
+  const traceId = requestId() ?? randomUUID();
   const body: z.output<typeof zkevmErrorSchema> = {
     code,
     message: toPrintableAscii(message).slice(0, MAX_MESSAGE_LENGTH),

@@ -1,0 +1,39 @@
+import type { PictureOutcome } from '@app/metadata-fetch';
+
+type Failure = Exclude<PictureOutcome, { kind: 'picture' }>;
+type Reason = Extract<Failure, { kind: 'unreachable' }>['reason'];
+
+/** Each ends the sentence "The picture was not loaded: …". */
+const UNREACHABLE: Partial<Record<Reason, string>> = {
+  timeout: 'its server did not send all of it within 5 seconds.',
+  dns: 'the name of its server is not known.',
+  tls: 'the certificate of its server is not valid.',
+  blocked_address: 'its address is in a private network, from which nothing is loaded.',
+  blocked_port: 'its address has a port from which nothing is loaded.',
+  too_many_redirects: 'its server redirects more than three times.',
+  incomplete_body: 'its server did not send all of it.',
+  too_large: 'it is larger than 5 MiB.',
+  invalid_uri: 'its address is not valid.',
+  unsupported_scheme: 'its address is not one of http, https, IPFS or Arweave.',
+  invalid_data_uri: 'the data: URI in the document is not valid.',
+};
+
+/** Why there is no picture, in words that name nothing of this deployment. */
+export function sentenceOf(failure: Failure): string {
+  switch (failure.kind) {
+    case 'unreachable':
+      return UNREACHABLE[failure.reason] ?? `its server cannot be reached (${failure.reason}).`;
+    case 'bad_status':
+      return `its server responded with status ${failure.status}.`;
+    case 'not_a_picture':
+      return `its content is not PNG, JPEG, GIF, WebP, AVIF or SVG${calledBy(failure.contentType)}.`;
+    case 'too_many_pixels':
+      return `it has ${failure.width} × ${failure.height} pixels, and 8192 a side and 40 million in all are allowed.`;
+  }
+}
+
+/** A stranger has written it. */
+function calledBy(contentType: string | null): string {
+  const [type = ''] = contentType?.split(';', 1) ?? [];
+  return /^[\w.+-]{1,40}\/[\w.+-]{1,60}$/.test(type) ? `, and its server calls it ${type}` : '';
+}

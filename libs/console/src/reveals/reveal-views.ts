@@ -1,0 +1,54 @@
+import { BoundedReads, Reveals, type Reveal, type RevealReference } from '@app/metadata-refresh';
+import { Injectable } from '@nestjs/common';
+import { formatCursor } from '../cursor.js';
+import { RefreshViews } from '../refreshes/refresh-views.js';
+import type { Person } from '../person.js';
+import type { RevealDetails, RevealList } from '../wire/reveal.schema.js';
+import { actionsOn, toReveal } from './reveals.presenter.js';
+
+const LIST_SIZE = 50;
+
+/** What pages about reveals show, each in one bounded read. */
+@Injectable()
+export class RevealViews {
+  constructor(
+    private readonly reads: BoundedReads,
+    private readonly reveals: Reveals,
+    private readonly refreshes: RefreshViews,
+  ) {}
+
+  list(person: Person, after: { createdAt: string; id: string } | undefined): Promise<RevealList> {
+    return this.reads.run(async (now) => {
+      const { projectId } = referenceFor(person, '');
+      const { rows, hasMore } = await this.reveals.list({ limit: LIST_SIZE, projectId, after });
+      const names = await this.refreshes.namesOf(person, rows);
+      const last = hasMore ? rows.at(-1) : undefined;
+      return {
+        now: now.toISOString(),
+        rows: rows.map((reveal) => toReveal(reveal, names)),
+        next: last ? formatCursor({ createdAt: last.createdAt, id: last.id }) : null,
+      };
+    });
+  }
+
+  details(person: Person, revealId: string): Promise<RevealDetails> {
+    return this.reads.run(async (now) => {
+      const reveal = await this.get(person, revealId);
+      const names = await this.refreshes.namesOf(person, [reveal]);
+      return {
+        now: now.toISOString(),
+        reveal: { ...toReveal(reveal, names), actions: actionsOn(reveal, person.mayAct) },
+      };
+    });
+  }
+
+  /** Throws RevealNotFound, also for one that is not in the scope of the person. */
+  get(person: Person, revealId: string): Promise<Reveal> {
+    return this.reveals.get(referenceFor(person, revealId));
+  }
+}
+
+/** A reveal that the person may see. */
+export function referenceFor(person: Person, revealId: string): RevealReference {
+  return { revealId, projectId: person.kind === 'partner' ? person.project.id : undefined };
+}

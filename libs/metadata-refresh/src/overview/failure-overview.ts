@@ -1,0 +1,388 @@
+import { EntityManager } from '@mikro-orm/postgresql';
+import { readingFrom, timestamp } from '@app/database';
+import { Injectable } from '@nestjs/common';
+import { sql, type RawBuilder } from 'kysely';
+import type { PagePosition } from '../page.js';
+import { newestOf } from '../refresh-reader.js';
+import type { RefreshErrorCode } from '../refresh-reason.js';
+import { REFRESH_TRIGGERS } from '../refresh-trigger.js';
+import { projectIdOf, type ReadScope } from './read-scope.js';
+
+/** What failures are grouped by. */
+export const FAILURE_GROUPS = ['reason', 'host', 'project', 'collection'] as const;
+export type FailureGrouping = (typeof FAILURE_GROUPS)[number];
+
+/** Which failures are read. All filters have to match. */
+export interface FailureFilter {
+  /** The window: the last seconds until now. */
+  seconds: number;
+  reason?: string | undefined;
+  /** As in lanes. */
+  host?: string | undefined;
+  /** Beside the scope. */
+  projectId?: string | undefined;
+  collection?: { id: string; address: string; projectId: string } | undefined;
+}
+
+/** Failed tokens with one reason, host, project or collection. */
+export interface FailureGroup {
+  key: string;
+  tokens: number;
+  /** That of most of them. */
+  errorCode: RefreshErrorCode;
+  collectionAddress: string;
+  firstAt: string;
+  lastAt: string;
+  /** Tokens in twelve equal parts of the window, oldest first. */
+  trend: number[];
+  /** Their hosts, or reasons in a group by host: the three with the most tokens. */
+  where: { key: string; tokens: number }[];
+  /** The ten with the most of these tokens. */
+  refreshes: { id: string; projectId: string; collectionId: string; collectionAddress: string; tokens: number }[];
+}
+
+/** The groups with the most tokens. */
+export interface FailureGroups {
+  /** The window begins here: later than asked for, if not all failures were read. */
+  from: string;
+  isComplete: boolean;
+  tokens: number;
+  groups: FailureGroup[];
+}
+
+/** One failed token of any refresh. */
+export interface FailedToken {
+  id: string;
+  refreshId: string;
+  projectId: string;
+  collectionId: string;
+  collectionAddress: string;
+  tokenId: string;
+  errorCode: RefreshErrorCode;
+  reason: string;
+  statusCode: number | null;
+  metadataUrl: string;
+  body: string | null;
+  at: string;
+}
+
+/** A page of failed tokens. */
+export interface FailedTokenPage {
+  rows: FailedToken[];
+  /** Where the next page starts. A page can be short, even empty, and not be the last. null: it is the last. */
+  next: PagePosition | null;
+}
+
+/** Failures that are read for the groups. */
+const MAX_FAILURES = 100_000;
+/** The refreshes with the newest failures, and the newest refreshes of a project or collection, that are looked at. */
+const MAX_REFRESHES = 5000;
+/** Failures that a page of tokens reads at most if few match. */
+const MAX_SCANNED = 20_000;
+const MAX_GROUPS = 100;
+const MAX_TARGETS = 10;
+const MAX_PLACES = 3;
+const PARTS = 12;
+
+/** The host of a refresh as its lane has it. */
+const LOCATION = sql`coalesce(source->>'url', source->>'uri', '')`;
+const HOST = sql`
+  case
+    when source->>'kind' = 'chain' then 'chain:' || (source->>'chainId') || '/' || (source->>'address')
+    when ${LOCATION} ~* '^https?:' then regexp_replace(
+      lower(substring(${LOCATION} from '^[A-Za-z]+:/*([^/?#]*)')),
+      case when ${LOCATION} ~* '^https:' then ':443$' else ':80$' end,
+      ''
+    )
+    else lower(substring(${LOCATION} from '^[A-Za-z]*:?'))
+  end`;
+
+/**
+ * Tells what failed in a window of time, over all refreshes. For operators it reads the newest failures of all; of one project or
+ * collection it reads the failures of its newest refreshes, so that its view does not depend on what others have.
+ */
+@Injectable()
+export class FailureOverview {
+  constructor(private readonly em: EntityManager) {}
+
+  /** The largest group first. */
+  async group(scope: ReadScope, by: FailureGrouping, filter: FailureFilter): Promise<FailureGroups> {
+    const failures = isOfAll(scope, filter) ? newestFailures(filter) : failuresOfRefreshes(scope, filter);
+    // Sorted as bytes: a locale would take several times as long.
+    const bytes = (column: string) => sql.raw(`${column} collate "C"`);
+    const key = {
+      reason: bytes('reason'),
+      host: bytes('host'),
+      project: bytes('project_id'),
+      collection: bytes('collection_id::text'),
+    }[by];
+    const place = bytes(by === 'host' ? 'reason' : 'host');
+    const trend = Array.from(
+      { length: PARTS },
+      (_, index) => sql`coalesce(sum(tokens) filter (where part = ${sql.lit(index + 1)}), 0)::int`,
+    );
+    const { rows } = await sql<FailureGroups>`
+      with ${failures}, cut as materialized (
+        select
+          (select min(created_at) from recent having count(*) >= ${MAX_FAILURES}) as by_failures,
+          (
+            select max(created_at) as last_at from recent
+            group by refresh_id
+            order by last_at desc
+            offset ${MAX_REFRESHES} limit 1
+          ) as by_refreshes
+      ), span as materialized (
+        select from_at, extract(epoch from now() - from_at)::float8 as seconds, is_complete
+        from (
+          select greatest(by_failures, by_refreshes, ${since(filter)}) as from_at,
+            by_failures is null and by_refreshes is null and read.is_complete as is_complete
+          from cut cross join read
+        ) as known
+      ), cell as materialized (
+        select refresh_id, reason, error_code, part, count(*)::int as tokens, min(created_at) as first_at,
+          max(created_at) as last_at
+        from (
+          select recent.*,
+            least(${PARTS}, 1 + floor(
+              ${PARTS} * greatest(0, extract(epoch from created_at - span.from_at)::float8) / greatest(1, span.seconds)
+            ))::int as part
+          from recent cross join span
+          where created_at >= span.from_at
+        ) as placed
+        where ${matches(sql`reason`, filter.reason)}
+        group by refresh_id, reason, error_code, part
+      ), failed as materialized (
+        select cell.*, refresh.project_id, refresh.collection_id, refresh.collection_address, refresh.host
+        from (select distinct refresh_id from cell) as known
+        -- "offset 0": by the primary key, one by one, and not by reading all refreshes.
+        cross join lateral (
+          select project_id, collection_id, collection_address, ${HOST} as host
+          from nft_metadata.refreshes where id = known.refresh_id offset 0
+        ) as refresh
+        join cell using (refresh_id)
+        where ${matches(sql`refresh.host`, filter.host)}
+      ), grouped as (
+        select ${key} as key, sum(tokens)::int as tokens, min(first_at) as first_at, max(last_at) as last_at,
+          jsonb_build_array(${sql.join(trend)}) as trend, (array_agg(error_code order by tokens desc))[1] as error_code,
+          min(collection_address) as collection_address
+        from failed
+        group by 1
+        order by 2 desc, 1
+        limit ${MAX_GROUPS}
+      ), place as (
+        select key, jsonb_agg(jsonb_build_object('key', place, 'tokens', tokens) order by tokens desc, place) as places
+        from (
+          select ${key} as key, ${place} as place, sum(tokens)::int as tokens,
+            row_number() over (partition by ${key} order by sum(tokens) desc, ${place}) as index
+          from failed group by 1, 2
+        ) as counted
+        where index <= ${MAX_PLACES}
+        group by key
+      ), target as (
+        select key,
+          jsonb_agg(
+            jsonb_build_object(
+              'id', refresh_id, 'projectId', project_id, 'collectionId', collection_id,
+              'collectionAddress', collection_address, 'tokens', tokens
+            )
+            order by tokens desc, refresh_id
+          ) as refreshes
+        from (
+          select ${key} as key, refresh_id, project_id, collection_id, collection_address, sum(tokens)::int as tokens,
+            row_number() over (partition by ${key} order by sum(tokens) desc, refresh_id) as index
+          from failed group by 1, 2, failed.project_id, failed.collection_id, failed.collection_address
+        ) as counted
+        where index <= ${MAX_TARGETS}
+        group by key
+      )
+      select ${timestamp('span.from_at')} as "from", span.is_complete as "isComplete",
+        coalesce((select sum(tokens)::int from failed), 0) as tokens,
+        coalesce(
+          (
+            select jsonb_agg(
+              jsonb_build_object(
+                'key', grouped.key, 'tokens', grouped.tokens, 'errorCode', grouped.error_code,
+                'collectionAddress', grouped.collection_address, 'firstAt', ${timestamp('grouped.first_at')},
+                'lastAt', ${timestamp('grouped.last_at')}, 'trend', grouped.trend, 'where', place.places,
+                'refreshes', target.refreshes
+              )
+              order by grouped.tokens desc, grouped.key
+            )
+            from grouped join place using (key) join target using (key)
+          ),
+          '[]'
+        ) as groups
+      from span`.execute(readingFrom(this.em).getKysely());
+    return rows[0]!;
+  }
+
+  /** Newest first. */
+  async listTokens(
+    scope: ReadScope,
+    filter: FailureFilter,
+    { limit, after }: { limit: number; after?: PagePosition | undefined },
+  ): Promise<FailedTokenPage> {
+    const isScan = isOfAll(scope, filter);
+    const { rows } = await sql<FailedToken>`
+      ${isScan ? scannedTokens(filter, after, limit + 1) : tokensOfRefreshes(scope, filter, after, limit + 1)}`.execute(
+      readingFrom(this.em).getKysely(),
+    );
+    const shown = rows.slice(0, limit);
+    if (rows.length > limit) {
+      const { at, id } = shown.at(-1)!;
+      return { rows: shown, next: { createdAt: at, id } };
+    }
+    return { rows: shown, next: isScan ? await this.scannedTo(filter, after) : null };
+  }
+
+  /** A page that found too few has read as much as it may, or everything. */
+  private async scannedTo(filter: FailureFilter, after: PagePosition | undefined): Promise<PagePosition | null> {
+    const { rows } = await sql<PagePosition>`
+      select id::text as id, ${timestamp('error.created_at')} as "createdAt"
+      from nft_metadata.refresh_errors as error
+      where error.created_at > ${since(filter)} and ${isAfter(after)}
+      order by error.created_at desc, error.id desc
+      offset ${MAX_SCANNED - 1} limit 1`.execute(readingFrom(this.em).getKysely());
+    return rows[0] ?? null;
+  }
+}
+
+/** Whether failures are read by their time, and not by their refresh. */
+function isOfAll(scope: ReadScope, { projectId, collection }: FailureFilter): boolean {
+  return projectIdOf(scope) === null && projectId === undefined && collection === undefined;
+}
+
+function since({ seconds }: FailureFilter): RawBuilder<unknown> {
+  return sql`now() - ${seconds} * interval '1 second'`;
+}
+
+function matches(column: RawBuilder<unknown>, value: string | undefined): RawBuilder<unknown> {
+  return value === undefined ? sql`true` : sql`${column} = ${value}`;
+}
+
+function isAfter(after: PagePosition | undefined): RawBuilder<unknown> {
+  return after ? sql`(error.created_at, error.id) < (${after.createdAt}::timestamptz, ${after.id}::bigint)` : sql`true`;
+}
+
+/** The CTEs `recent`, the newest failures of all refreshes, and `read`, whether these are all. */
+function newestFailures(filter: FailureFilter): RawBuilder<unknown> {
+  return sql`
+    recent as materialized (
+      select refresh_id, reason, error_code, created_at from nft_metadata.refresh_errors
+      where created_at > ${since(filter)}
+      order by created_at desc, id desc
+      limit ${MAX_FAILURES}
+    ), read as (select true as is_complete)`;
+}
+
+/** The same of the newest refreshes in the scope. */
+function failuresOfRefreshes(scope: ReadScope, filter: FailureFilter): RawBuilder<unknown> {
+  return sql`
+    ${refreshesWithFailures(scope, filter)}, recent as materialized (
+      select error.*
+      from with_failures
+      cross join lateral (
+        select refresh_id, reason, error_code, created_at from nft_metadata.refresh_errors
+        where refresh_id = with_failures.id and created_at > ${since(filter)}
+        order by created_at desc, id desc
+        limit ${MAX_FAILURES}
+      ) as error
+      order by error.created_at desc
+      limit ${MAX_FAILURES}
+    ), read as (
+      select count(*) < ${MAX_REFRESHES} or coalesce(min(created_at) < ${since(filter)}, true) as is_complete from newest
+    )`;
+}
+
+/**
+ * The CTEs `newest`, the newest refreshes in the scope, and `with_failures`: those that run or were completed in the window, from the
+ * newest on until they have MAX_FAILURES failures.
+ */
+function refreshesWithFailures(
+  scope: ReadScope,
+  { seconds, projectId, collection }: FailureFilter,
+): RawBuilder<unknown> {
+  const ofScope = projectIdOf(scope);
+  const conditions = [
+    ...(ofScope === null ? [] : [sql`refresh.project_id = ${ofScope}`]),
+    ...(projectId === undefined ? [] : [sql`refresh.project_id = ${projectId}`]),
+    // The first two are for the index; an address can be registered again, after a removal.
+    ...(collection
+      ? [
+          sql`refresh.project_id = ${collection.projectId} and refresh.collection_address = ${collection.address}`,
+          sql`refresh.collection_id = ${collection.id}::uuid`,
+        ]
+      : []),
+  ];
+  const columns = sql.raw('refresh.id, refresh.failed, refresh.created_at, refresh.completed_at, refresh.source');
+  return sql`
+    newest as materialized (select ${columns} from ${newestOf(REFRESH_TRIGGERS, conditions, MAX_REFRESHES)}),
+    with_failures as materialized (
+      select id, created_at, ${HOST} as host from (
+        select *, sum(failed) over (order by created_at desc, id desc) - failed as failed_before
+        from (
+          select * from newest
+          union all
+          -- An old one can still run.
+          select ${columns} from nft_metadata.refreshes as refresh
+          where refresh.completed_at is null and refresh.id not in (select id from newest)
+            and ${sql.join(conditions, sql` and `)}
+        ) as known
+        where failed > 0 and (completed_at is null or completed_at > ${since({ seconds })})
+      ) as counted
+      where failed_before < ${MAX_FAILURES}
+    )`;
+}
+
+const TOKEN_COLUMNS = sql`
+  error.id::text as id, error.refresh_id as "refreshId", refresh.project_id as "projectId",
+  refresh.collection_id as "collectionId", refresh.collection_address as "collectionAddress",
+  error.token_id::text as "tokenId", error.error_code as "errorCode", error.reason, error.status_code as "statusCode",
+  error.metadata_url as "metadataUrl", error.body, ${timestamp('error.created_at')} as at`;
+
+/** A part of the newest failures of all refreshes, those that match. Reads no more than it needs. */
+function scannedTokens(filter: FailureFilter, after: PagePosition | undefined, limit: number): RawBuilder<unknown> {
+  return sql`
+    select ${TOKEN_COLUMNS}
+    from (
+      select * from nft_metadata.refresh_errors as error
+      where error.created_at > ${since(filter)} and ${isAfter(after)}
+      order by error.created_at desc, error.id desc
+      limit ${MAX_SCANNED}
+    ) as error
+    cross join lateral (
+      select project_id, collection_id, collection_address, ${HOST} as host
+      from nft_metadata.refreshes where id = error.refresh_id offset 0
+    ) as refresh
+    where ${matches(sql`error.reason`, filter.reason)} and ${matches(sql`refresh.host`, filter.host)}
+    order by error.created_at desc, error.id desc
+    limit ${limit}`;
+}
+
+/** The newest failures of the refreshes in the scope that match. */
+function tokensOfRefreshes(
+  scope: ReadScope,
+  filter: FailureFilter,
+  after: PagePosition | undefined,
+  limit: number,
+): RawBuilder<unknown> {
+  return sql`
+    with ${refreshesWithFailures(scope, filter)}
+    select ${TOKEN_COLUMNS}
+    from (
+      select error.*
+      from with_failures
+      cross join lateral (
+        select * from nft_metadata.refresh_errors as error
+        where error.refresh_id = with_failures.id and error.created_at > ${since(filter)} and ${isAfter(after)}
+          and ${matches(sql`error.reason`, filter.reason)}
+        order by error.created_at desc, error.id desc
+        limit ${limit}
+      ) as error
+      where ${matches(sql`with_failures.host`, filter.host)}
+      order by error.created_at desc, error.id desc
+      limit ${limit}
+    ) as error
+    join nft_metadata.refreshes as refresh on refresh.id = error.refresh_id
+    order by error.created_at desc, error.id desc`;
+}

@@ -1,0 +1,286 @@
+import {
+  failedTokensSchema,
+  failuresSchema,
+  type FailedTokens,
+  type Failures,
+} from '../libs/console/src/wire/index.js';
+import { ConsoleVisitor, OPERATOR_SECRET } from './support/console.js';
+import { captureStatements, explainReads } from './support/statements.js';
+import { refreshOnce } from './support/refresh-steps.js';
+import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+
+const UNKNOWN = '6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21';
+
+let test: TestApp;
+let operator: ConsoleVisitor;
+beforeEach(async () => {
+  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
+  operator = await new ConsoleVisitor(test.app).asOperator();
+});
+afterEach(() => test.stop());
+
+const aPartner = (project: TestProject) => new ConsoleVisitor(test.app).withApiKey(project.apiKey);
+
+/** A refresh in which token 1 is fetched, 2 is not JSON, and 3 to 5 are not found. */
+async function aProjectWithFailures() {
+  const project = await test.aProject({ tokens: ['1', '2', '3', '4', '5'] });
+  test.metadataApi.respond('2', 200, '{"name": "cut');
+  for (const id of ['3', '4', '5']) test.metadataApi.respond(id, 404, 'not here');
+  return { project, refreshId: await refreshOnce(test, project, ['1', '2', '3', '4', '5']) };
+}
+
+/** More failures of a refresh, as if workers had added them: one a millisecond, the newest now. */
+async function seedFailures(refreshId: string, count: number, reason = 'timeout'): Promise<void> {
+  await test.database.query(
+    `with added as (
+       insert into nft_metadata.refresh_errors
+         (refresh_id, token_id, metadata_url, body, error_code, reason, created_at)
+       select $1, 1000000 + index, 'https://api.example/' || index, repeat('oh no ', 50), 'unable_to_retrieve_metadata', $2,
+         now() - index * interval '1 millisecond'
+       from generate_series(0, $3::int - 1) as index
+     )
+     update nft_metadata.refreshes
+     set total = total + $3::int, failed = failed + $3::int where id = $1`,
+    [refreshId, reason, count],
+  );
+}
+
+const keysOf = ({ groups }: Failures) => groups.map(({ key, tokens }) => [key, tokens]);
+
+describe('groups of failures', () => {
+  it('an operator sees which reasons are the most frequent, since when, where, and what can be done', async () => {
+    const { project, refreshId } = await aProjectWithFailures();
+    const other = await aProjectWithFailures();
+
+    const failures = await operator.read('failures', failuresSchema);
+
+    expect(failures).toMatchObject({ since: '1h', group: 'reason', isComplete: true, tokens: 8 });
+    expect(keysOf(failures)).toEqual([
+      ['status_404', 6],
+      ['invalid_json', 2],
+    ]);
+    const [notFound] = failures.groups;
+    expect(notFound).toMatchObject({
+      label: 'status_404',
+      advice: { title: 'Your server has no document for these tokens' },
+      where: [{ label: test.metadataApi.host, tokens: 6 }],
+    });
+    expect(notFound!.trend).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6]);
+    expect(notFound!.firstAt <= notFound!.lastAt && notFound!.lastAt <= failures.now).toBe(true);
+    const targets = notFound!.refreshes.map(({ id, project: of, tokens }) => [id, of?.id, tokens]);
+    expect(targets).toHaveLength(2);
+    expect(targets).toEqual(
+      expect.arrayContaining([
+        [refreshId, project.id, 3],
+        [other.refreshId, other.project.id, 3],
+      ]),
+    );
+  });
+
+  it('failures are grouped by host, project and collection as well', async () => {
+    const { project } = await aProjectWithFailures();
+    const other = await test.aProject({ tokens: ['1'], metadataUrl: 'https://API.example:443/{id}?a=1' });
+    const otherRefresh = await refreshOnce(test, other, ['1']);
+    await seedFailures(otherRefresh, 1);
+
+    const byHost = await operator.read('failures?group=host', failuresSchema);
+    const byProject = await operator.read('failures?group=project', failuresSchema);
+    const byCollection = await operator.read('failures?group=collection', failuresSchema);
+
+    const [lane] = await test.database.query<{ host: string }>(
+      'select host from nft_metadata.lanes where project_id = $1',
+      [other.id],
+    );
+    expect(keysOf(byHost)).toEqual([
+      [test.metadataApi.host, 4],
+      [lane!.host, expect.any(Number)],
+    ]);
+    expect(byHost.groups[0]).toMatchObject({
+      advice: null,
+      where: [
+        { label: 'status_404', tokens: 3 },
+        { label: 'invalid_json', tokens: 1 },
+      ],
+    });
+    expect(byProject.groups[0]).toMatchObject({ key: project.id, label: 'Studio', tokens: 4 });
+    expect(byCollection.groups[0]).toMatchObject({
+      key: project.collectionId,
+      label: project.collectionAddress,
+      tokens: 4,
+      refreshes: [{ tokens: 4 }],
+    });
+  });
+
+  it('filters narrow what is grouped, and a window leaves out what is older', async () => {
+    const { project } = await aProjectWithFailures();
+    const { project: other } = await aProjectWithFailures();
+    await test.database.query(
+      `update nft_metadata.refresh_errors set created_at = created_at - interval '3 hours' where reason = 'invalid_json'`,
+    );
+
+    const read = async (query: string) => keysOf(await operator.read(`failures?${query}`, failuresSchema));
+
+    expect(await read('since=1h')).toEqual([['status_404', 6]]);
+    expect(await read('since=24h')).toEqual([
+      ['status_404', 6],
+      ['invalid_json', 2],
+    ]);
+    expect(await read(`since=7d&project=${project.id}&reason=invalid_json`)).toEqual([['invalid_json', 1]]);
+    expect(await read(`since=7d&collection=${other.collectionId}`)).toEqual([
+      ['status_404', 3],
+      ['invalid_json', 1],
+    ]);
+    expect(await read(`host=${encodeURIComponent(test.metadataApi.host)}`)).toEqual([['status_404', 6]]);
+    expect(await read('host=other.example')).toEqual([]);
+    expect(await read(`collection=${UNKNOWN}`)).toEqual([]);
+    await operator.get('failures?since=2h').expect(400);
+    await operator.get('failures?reason=no-such-reason').expect(400);
+    await operator.get('failures?group=colour').expect(400);
+  });
+
+  it('a window with more failures than are counted begins later, and says so', async () => {
+    const { refreshId } = await aProjectWithFailures();
+    await seedFailures(refreshId, 100_000);
+
+    const ofAll = await operator.read('failures?since=24h', failuresSchema);
+
+    expect(ofAll).toMatchObject({ isComplete: false, tokens: 100_000 });
+    const begun = Date.parse(ofAll.now) - Date.parse(ofAll.from);
+    expect(begun).toBeGreaterThan(60_000);
+    expect(begun).toBeLessThan(3_600_000);
+    const [timeout] = ofAll.groups;
+    expect(timeout!.trend.reduce((sum, tokens) => sum + tokens, 0)).toBe(timeout!.tokens);
+    expect(Math.min(...timeout!.trend)).toBeGreaterThan(0);
+  });
+});
+
+describe('failed tokens', () => {
+  it('are listed newest first, with what was requested and received, page by page', async () => {
+    const { project, refreshId } = await aProjectWithFailures();
+    await seedFailures(refreshId, 60);
+    const partner = await aPartner(project);
+
+    for (const visitor of [operator, partner]) {
+      const first = await visitor.read('failures/tokens?since=24h&reason=timeout', failedTokensSchema);
+      const second = await visitor.read(
+        `failures/tokens?since=24h&reason=timeout&cursor=${first.next}`,
+        failedTokensSchema,
+      );
+
+      expect([...first.rows, ...second.rows].map(({ tokenId }) => tokenId)).toEqual(
+        Array.from({ length: 60 }, (_, index) => String(1_000_000 + index)),
+      );
+      expect(second.next).toBeNull();
+      expect(first.rows[0]).toMatchObject({
+        refreshId,
+        collection: { id: project.collectionId, address: project.collectionAddress },
+        project: visitor === operator ? { id: project.id, name: 'Studio' } : null,
+        reason: 'timeout',
+        statusCode: null,
+        metadataUrl: 'https://api.example/0',
+        title: 'Your server did not send the whole document within the time limit',
+      });
+    }
+    await operator.get('failures/tokens?cursor=forged').expect(400);
+  });
+
+  it('a rare reason behind many others is found, a bounded part of them at a time', async () => {
+    const { refreshId } = await aProjectWithFailures();
+    await test.database.query(`update nft_metadata.refresh_errors set created_at = created_at - interval '10 minutes'`);
+    await seedFailures(refreshId, 45_000);
+
+    const pages: number[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const page: FailedTokens = await operator.read(
+        `failures/tokens?since=24h&reason=invalid_json&cursor=${cursor}`,
+        failedTokensSchema,
+      );
+      pages.push(page.rows.length);
+      cursor = page.next;
+    }
+
+    expect(pages).toEqual([0, 0, 1]);
+  });
+});
+
+describe('a partner', () => {
+  it('sees its own failures only, and asks in vain for those of others, as for what does not exist [K20]', async () => {
+    const { project, refreshId } = await aProjectWithFailures();
+    const { project: other } = await aProjectWithFailures();
+    const partner = await aPartner(project);
+
+    const own = await partner.read('failures', failuresSchema);
+    const ownTokens = await partner.read('failures/tokens', failedTokensSchema);
+
+    expect(keysOf(own)).toEqual([
+      ['status_404', 3],
+      ['invalid_json', 1],
+    ]);
+    expect(own.groups[0]!.refreshes).toMatchObject([{ id: refreshId, project: null, tokens: 3 }]);
+    expect(new Set(ownTokens.rows.map((row) => row.refreshId))).toEqual(new Set([refreshId]));
+    expect(await partner.read('failures?group=project', failuresSchema)).toMatchObject({
+      groups: [{ key: project.id, label: 'Studio', tokens: 4 }],
+    });
+    for (const [ofOther, ofNobody] of [
+      [`collection=${other.collectionId}`, `collection=${UNKNOWN}`],
+      [`project=${other.id}`, `project=${UNKNOWN}`],
+    ]) {
+      const [groups, noGroups] = [
+        await partner.read(`failures?${ofOther}`, failuresSchema),
+        await partner.read(`failures?${ofNobody}`, failuresSchema),
+      ];
+      expect({ ...groups, now: '', from: '' }).toEqual({ ...noGroups, now: '', from: '' });
+      expect(groups.groups).toEqual([]);
+      const tokens = await partner.read(`failures/tokens?${ofOther}`, failedTokensSchema);
+      expect(tokens).toMatchObject({ rows: [], next: null });
+    }
+  });
+
+  it('a cursor of somebody else shows nothing of theirs [K20]', async () => {
+    const { project } = await aProjectWithFailures();
+    const { refreshId } = await aProjectWithFailures();
+    await seedFailures(refreshId, 60);
+    const { next } = await operator.read('failures/tokens?since=24h', failedTokensSchema);
+
+    const partner = await aPartner(project);
+    const page = await partner.read(`failures/tokens?since=24h&cursor=${next}`, failedTokensSchema);
+
+    expect(page.rows.every(({ collection }) => collection.id === project.collectionId)).toBe(true);
+  });
+});
+
+describe('what a page of failures costs', () => {
+  it('is the newest failures, by their index, and the refreshes that they belong to, whatever else there is', async () => {
+    const { project, refreshId } = await aProjectWithFailures();
+    await test.database.query(
+      `insert into nft_metadata.refreshes
+         (id, project_id, collection_id, collection_address, source, total, succeeded, failed, created_at, completed_at)
+       select gen_random_uuid(), 'other', collection_id, collection_address, source, 1, 0, 1, now() - interval '8 days',
+         now() - interval '8 days'
+       from nft_metadata.refreshes cross join generate_series(1, 20000) where id = $1`,
+      [refreshId],
+    );
+    await test.database.query(
+      `insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
+       select id, 1, 'https://api.example/1', 'unable_to_retrieve_metadata', 'timeout', created_at
+       from nft_metadata.refreshes where project_id = 'other'`,
+    );
+    await test.database.query('analyze nft_metadata.refreshes, nft_metadata.refresh_errors');
+    const partner = await aPartner(project);
+
+    for (const visitor of [operator, partner]) {
+      for (const path of [
+        'failures?since=7d',
+        `failures?since=7d&group=host&collection=${project.collectionId}`,
+        'failures/tokens?since=7d',
+        'failures/tokens?since=7d&reason=invalid_json',
+      ]) {
+        const statements = await captureStatements(() => visitor.get(path).expect(200));
+        const reads = await explainReads(test.database.url, statements);
+        const large = reads.filter(({ table, rows }) => /^refresh(es|_errors)$/.test(table) && rows > 100);
+
+        expect({ path, large }).toEqual({ path, large: [] });
+      }
+    }
+  });
+});
