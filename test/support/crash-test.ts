@@ -21,7 +21,7 @@ export function waitUntil(condition: () => Promise<boolean> | boolean, timeout =
 }
 
 /** One statement must not take longer than its limit, also on a busy machine. */
-const REGISTERED_AT_ONCE = 2000;
+const REGISTRATION_BATCH_SIZE = 2000;
 
 /** The duration or the random start of a fault. Tests must not use it to wait for a state. */
 export function delay(milliseconds: number): Promise<void> {
@@ -78,9 +78,9 @@ export class CrashTest {
   async aProject(tokens: number): Promise<CrashProject> {
     const tokenIds = Array.from({ length: tokens }, () => String((this.lastTokenId += 1)));
     const limits = { tokensPerHour: 1_000_000, tokensPerRequest: 100_000 };
-    const project = await this.app.aProject({ tokens: tokenIds.slice(0, REGISTERED_AT_ONCE), limits });
-    for (let at = REGISTERED_AT_ONCE; at < tokens; at += REGISTERED_AT_ONCE) {
-      const some = tokenIds.slice(at, at + REGISTERED_AT_ONCE);
+    const project = await this.app.aProject({ tokens: tokenIds.slice(0, REGISTRATION_BATCH_SIZE), limits });
+    for (let at = REGISTRATION_BATCH_SIZE; at < tokens; at += REGISTRATION_BATCH_SIZE) {
+      const some = tokenIds.slice(at, at + REGISTRATION_BATCH_SIZE);
       await this.app.app.get(TokenStore).registerTokens(project.collectionId, some);
     }
     return { ...project, tokenIds };
