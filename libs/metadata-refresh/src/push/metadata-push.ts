@@ -1,7 +1,7 @@
 import { PushedDocuments } from '@app/metadata-fetch';
 import { StackWriter, TokenStore } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import type { RefreshingProject } from '../refresh-limits.js';
+import type { RefreshingProject } from '../admission/refresh-limits.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import { EmptyMetadata } from './metadata-push.errors.js';
 import { PushAdmission } from './push-admission.js';

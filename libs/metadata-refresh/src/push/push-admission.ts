@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TokensPerRequestExceeded } from '../metadata-refresh.errors.js';
-import { OwnedCollections } from '../owned-collections.js';
-import { ProjectRefreshLimits, type RefreshingProject } from '../refresh-limits.js';
+import { OwnedCollections } from '../admission/owned-collections.js';
+import { ProjectRefreshLimits, type RefreshingProject } from '../admission/refresh-limits.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import type { PushConditions } from './push-request.js';
 import type { NewPush } from './push-transaction.js';

@@ -2,7 +2,7 @@ import { PushedDocuments, type FetchedMetadata } from '@app/metadata-fetch';
 import { StackWriter, TokenStore, type Collection } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
-import type { RefreshingProject } from '../refresh-limits.js';
+import type { RefreshingProject } from '../admission/refresh-limits.js';
 import { StoreChanged } from '../retried-transaction.js';
 import { EmptyMetadata, StacksNotFound, StacksTooLarge } from './metadata-push.errors.js';
 import { PushAdmission } from './push-admission.js';

@@ -12,10 +12,10 @@ import {
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { ReadGate } from '../bounded-reads.js';
+import { ReadGate } from '../receipt/bounded-reads.js';
 import { ReadsBusy } from '../metadata-refresh.errors.js';
-import { adviceFor } from '../reason-advice.js';
-import { RefreshTokensReader, type RefreshToken } from '../refresh-tokens-reader.js';
+import { adviceFor } from '../receipt/reason-advice.js';
+import { RefreshTokensReader, type RefreshToken } from '../receipt/refresh-tokens-reader.js';
 import { toShownRecord } from '../shown-record.js';
 import { KeptResults } from './kept-results.js';
 import { toLint, type LintFinding } from './reveal-lint.js';
