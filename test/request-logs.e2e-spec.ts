@@ -67,7 +67,8 @@ describe.each([
     [database, metadataApi, kept] = [await createDatabase(), await MetadataHost.start(), new KeptLines()];
     app = await startHostApp(database, metadataApi, {
       adapter: adapter(),
-      nftRefresh: { logger: kept, zkevmApiPath: 'v1' },
+      // The tests send more than five requests in a second.
+      nftRefresh: { logger: kept, zkevmApiPath: 'v1', projectAuth: { requestsPerSecond: 1000 } },
       module: { controllers: [OffersController] },
       configure: (of) => void of.setGlobalPrefix('shop'),
     });
