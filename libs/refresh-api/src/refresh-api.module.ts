@@ -71,8 +71,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: (given: RefreshApiOptions) => refreshApiOptions.complete(given),
     },
     DialectRoutes,
-    BodyLimits,
+    // Before BodyLimits, so that a request whose body cannot be read has its id, too.
     RequestObserver,
+    BodyLimits,
     BodyErrors,
     UnknownPaths,
     ProjectApiLocation,
