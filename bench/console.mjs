@@ -95,16 +95,21 @@ async function measurePages({ postgres, metadataHost, options, log }) {
   for (const [, path] of paths) await visitor.read(path);
   const scans = (await countScans(database)) - before;
 
-  const running = await requestAll(process, project, collection);
+  let isMeasured = false;
+  const refreshing = (async () => {
+    while (!isMeasured) {
+      const running = await requestAll(process, project, collection);
+      while (!isMeasured && (await readRefresh(process, project, running)).status !== 'completed') await sleep(200);
+    }
+  })();
   const times = paths.map(([name]) => [name, []]);
   for (let round = 0; round < options.pages * 4; round += 1) {
     for (const [index, [, path]] of paths.entries()) {
       times[index][1].push((await timed(() => visitor.read(path))).milliseconds);
     }
   }
-  const { status } = await readRefresh(process, project, running);
-  if (status === 'completed')
-    throw new Error('The refresh ended before all pages were measured: nothing ran beside the last ones.');
+  isMeasured = true;
+  await refreshing;
   await process.stop();
   await service.close();
   await database.drop();
@@ -225,22 +230,22 @@ async function writeRefresh(database, { project, collection, url, options }) {
   await query(
     `insert into nft_metadata.refreshes
        (id, project_id, collection_id, collection_address, source, total, succeeded, failed, held, created_at, completed_at)
-     values ($1, $2, $3, $4, jsonb_build_object('kind', 'metadata_api', 'url', $5::text), $6, $6 - $7, $7, 3,
+     values ($1::uuid, $2, $3::uuid, $4, jsonb_build_object('kind', 'metadata_api', 'url', $5::text), $6::int, $6::int - $7::int, $7::int, 3,
        now() - interval '1 hour', now())`,
     [id, project.id, collection.id, collection.address, url, tokens, failed],
   );
   await query(
     `insert into nft_metadata.refresh_results (refresh_id, finished_at, metadata_version, attempts, verdict, token_id)
-     select $1, now() - (1000000 - n) * interval '3 milliseconds', 1, 1,
-       case when n % $3 = 0 then 'f' when n in (7, $2 / 2 + 7, $2 - 7) then 'h' else 'u' end::"char", n
+     select $1::uuid, now() - (1000000 - n) * interval '3 milliseconds', 1, 1,
+       case when n % $3::int = 0 then 'f' when n in (7, $2::int / 2 + 7, $2::int - 7) then 'h' else 'u' end::"char", n
      from generate_series(1, $2::int) as n`,
     [id, tokens, FAILED_OF],
   );
   await query(
     `insert into nft_metadata.refresh_errors
        (refresh_id, token_id, metadata_url, error_code, reason, created_at)
-     select $1, n, $4, case when n = $2 then 'unable_to_decode_response' else 'unable_to_retrieve_metadata' end,
-       case when n = $2 then 'invalid_json' else ($5::text[])[1 + (n / $3) % cardinality($5::text[])] end,
+     select $1::uuid, n, $4::text, case when n = $2::int then 'unable_to_decode_response' else 'unable_to_retrieve_metadata' end,
+       case when n = $2::int then 'invalid_json' else ($5::text[])[1 + (n / $3::int) % cardinality($5::text[])] end,
        now() - interval '10 minutes'
      from generate_series($3::int, $2::int, $3::int) as n`,
     [id, failed * FAILED_OF, FAILED_OF, `${url}/1`, REASONS],
@@ -248,13 +253,13 @@ async function writeRefresh(database, { project, collection, url, options }) {
   await query(
     `insert into nft_metadata.refresh_reasons (refresh_id, error_code, reason, count, example_token_id)
      select refresh_id, error_code, reason, count(*), min(token_id) from nft_metadata.refresh_errors
-     where refresh_id = $1 group by refresh_id, error_code, reason`,
+     where refresh_id = $1::uuid group by refresh_id, error_code, reason`,
     [id],
   );
   await query(
     `insert into nft_metadata.refresh_attempts
        (collection_id, token_id, refresh_id, attempt, url, outcome, status_code, duration_ms, bytes, attempted_at)
-     select $1, 1 + n % $2, $3, 1, $4, 'fetched', 200, 20, 500, now() - (1 - n::float8 / $5) * interval '7 days'
+     select $1::uuid, 1 + n % $2::int, $3::uuid, 1, $4::text, 'fetched', 200, 20, 500, now() - (1 - n::float8 / $5::int) * interval '7 days'
      from generate_series(0, $5::int - 1) as n`,
     [collection.id, tokens, id, `${url}/1`, attempts],
   );

@@ -152,6 +152,17 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
       },
     ],
     [
+      'a global prefix that excludes the API',
+      {
+        console: '/api/console',
+        host: { configure: (host) => host.setGlobalPrefix('api', { exclude: ['v1/{*path}'] }) },
+      },
+    ],
+    [
+      'another path than the API',
+      { console: '/console', host: { nftRefresh: { projectApiPath: 'nft/v2', exposeTokenRoutes: true } } },
+    ],
+    [
       'a global prefix with several parts',
       { console: '/api/internal/console', host: { configure: (host) => host.setGlobalPrefix('/api/internal') } },
     ],
@@ -182,7 +193,10 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
     for (const file of filesOf(text, `http://shop.example${path}/refreshes/x`))
       await open(new URL(file).pathname).expect(200);
     const visitor = await new ConsoleVisitor(app, path).asOperator();
-    expect(await visitor.read('session', sessionSchema)).toMatchObject({ person: { kind: 'operator' } });
+    const { person, api } = await visitor.read('session', sessionSchema);
+    expect([person!.kind, api!.tokens]).toEqual(['operator', host?.nftRefresh?.exposeTokenRoutes ?? false]);
+    const { pathname } = new URL(`${api!.path}/limits`, `http://shop.example${path}/`);
+    expect((await open(pathname)).body).toMatchObject({ code: 'unauthorized' });
     await visitor.get('no-such-endpoint').expect(404);
   });
 
@@ -229,7 +243,24 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
     // Without a path, a browser limits it to the directory of the endpoint.
     expect([signedIn.status, /path|domain/i.test(cookie)]).toEqual([200, false]);
     const read = await fetch(session, { headers: { cookie: cookie.split(';')[0]! } });
-    expect(await read.json()).toMatchObject({ person: { kind: 'operator' } });
+    const { person, api } = sessionSchema.parse(await read.json());
+    expect(person!.kind).toBe('operator');
+    const limits = await fetch(new URL(`${api!.path}/limits`, `${proxy.url}${outside}/`));
+    expect(await limits.json()).toMatchObject({ code: 'unauthorized' });
+  });
+
+  it('without the project API, or below a path with parameters, pages have no link to it', async () => {
+    for (const nftRefresh of [{ projectApiPath: false as const }, {}]) {
+      const configure = (host: INestApplication) => void host.setGlobalPrefix('shops/:shop');
+      const host = { adapter: await load(), nftRefresh, ...(!('projectApiPath' in nftRefresh) && { configure }) };
+      app = await startConsoleHost(database, metadataApi, {}, host);
+      const visitor = new ConsoleVisitor(app, 'projectApiPath' in nftRefresh ? '/console' : '/shops/7/console');
+
+      expect(await visitor.read('session', sessionSchema)).toMatchObject({ api: null });
+
+      await app.close();
+      app = undefined;
+    }
   });
 
   it('the console works in an application that guards, wraps and throttles everything, and changes none of its routes [K6]', async () => {

@@ -1,5 +1,6 @@
 import { MetadataRefreshService, Reveals } from '@app/metadata-refresh';
 import { TokenStore } from '@app/token-store';
+import { Client } from 'pg';
 import { emptyMetadata } from './support/empty-metadata.js';
 import { fillCollection } from './support/large-collection.js';
 import { control } from './support/refresh-control.js';
@@ -177,6 +178,32 @@ describe('what a reveal would change', () => {
 
     expect([during['changes'], after['changes']]).toEqual([null, null]);
     expect(await test.app.get(Reveals).findChanges({ revealId: reveal.revealId })).toBeNull();
+  });
+});
+
+describe('a reveal whose changes cannot be read in time', () => {
+  it('is shown without them, and its traits are refused until later', async () => {
+    const project = await aProjectWithEggs(test, 1);
+    const { revealId } = await stageReveal(test, project);
+    const blocker = new Client({ connectionString: test.database.url });
+    await blocker.connect();
+    await blocker.query('begin; lock table nft_metadata.staged_documents in access exclusive mode');
+    const cancelWaiting = async () => {
+      const waiting = `select pg_cancel_backend(pid) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%staged_documents%'`;
+      await vi.waitUntil(async () => (await test.database.query(waiting)).length > 0, {
+        timeout: 10_000,
+        interval: 10,
+      });
+    };
+
+    const [reveal] = await Promise.all([revealRequest(test, project, 'get', revealId), cancelWaiting()]);
+    const [traits] = await Promise.all([revealRequest(test, project, 'get', `${revealId}/traits`), cancelWaiting()]);
+    await blocker.end();
+
+    expect(reveal).toMatchObject({ status: 200, body: { state: 'staged', changes: null } });
+    expect(traits).toMatchObject({ status: 503, body: { code: 'service_unavailable' } });
+    expect((await readReveal(test, project, { revealId }))['changes']).toMatchObject({ updated: 1 });
   });
 });
 

@@ -1,5 +1,5 @@
 // Queues filled with SQL: through the API, ten million items would take hours.
-import { RefreshQueue } from '../../dist/libs/metadata-refresh/src/refresh-queue.js';
+import { RefreshQueue } from '../../dist/libs/metadata-refresh/src/queue/refresh-queue.js';
 import { openApplication } from '../support/service.mjs';
 
 const TOKENS_PER_REFRESH = 1000;

@@ -44,6 +44,7 @@ import { RevealViews } from './reveals/reveal-views.js';
 import { RevealsController } from './reveals/reveals.controller.js';
 import { SearchController } from './search/search.controller.js';
 import { SearchViews } from './search/search-views.js';
+import { ApiLink } from './session/api-link.js';
 import { OwnPage } from './session/own-page.js';
 import { People } from './session/people.js';
 import { PersonGuard } from './session/person.guard.js';
@@ -93,6 +94,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     Pages,
     Responder,
     WebFiles,
+    ApiLink,
     OwnPage,
     People,
     PersonGuard,

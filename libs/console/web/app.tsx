@@ -74,7 +74,13 @@ function Pages({ session }: { session: Session }) {
         {has('tokens') && (
           <Route path="/tokens/:chain/:address/:tokenId">
             {({ chain, address, tokenId }) => (
-              <TokenPage key={`${chain} ${address} ${tokenId}`} chain={chain} address={address} tokenId={tokenId} />
+              <TokenPage
+                key={`${chain} ${address} ${tokenId}`}
+                chain={chain}
+                address={address}
+                tokenId={tokenId}
+                session={session}
+              />
             )}
           </Route>
         )}

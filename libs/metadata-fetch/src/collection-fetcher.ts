@@ -1,12 +1,9 @@
-import { SAFE_HTTP_CONFIG, type SafeHttpConfig } from '@app/safe-http';
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { ContractDetailsReader, type ContractDetails } from './chain/contract-details.js';
 import { ChainRpc } from './chain/chain-rpc.js';
-import { toCollectionDocument, type CollectionDocument } from './document/collection-document.js';
+import type { CollectionDocument } from './document/collection-document.js';
 import type { FetchOutcome } from './fetch-outcome.js';
-import { METADATA_FETCH_CONFIG, type MetadataFetchConfig } from './metadata-fetch.options.js';
 import { MetadataFetcher } from './metadata-fetcher.js';
-import { parseGateways, type Gateways } from './uri/gateways.js';
 
 /** What one attempt at a collection has found. */
 export interface CollectionFetch {
@@ -21,17 +18,11 @@ export interface CollectionFetch {
 /** Fetches the metadata of a collection itself from the functions of its contract and from its document (ERC-7572). */
 @Injectable()
 export class CollectionFetcher {
-  private readonly gateways: Gateways;
-
   constructor(
     private readonly rpc: ChainRpc,
     private readonly contracts: ContractDetailsReader,
     private readonly fetcher: MetadataFetcher,
-    @Inject(METADATA_FETCH_CONFIG) config: MetadataFetchConfig,
-    @Inject(SAFE_HTTP_CONFIG) { allowedHosts }: SafeHttpConfig,
-  ) {
-    this.gateways = parseGateways({ ...config, allowedHosts });
-  }
+  ) {}
 
   /** Whether there is a node of the chain. */
   supports(chainId: number): boolean {
@@ -51,7 +42,7 @@ export class CollectionFetcher {
     const { contractUri } = contract;
     if (contractUri === null) return { contract, document: null, outcome: null };
     const outcome = await this.fetcher.fetchDocument(contractUri, collectionId, signal);
-    const document = outcome.kind === 'fetched' ? toCollectionDocument(outcome.metadata, this.gateways) : null;
+    const document = outcome.kind === 'fetched' ? outcome.collection! : null;
     return { contract, document, outcome };
   }
 }

@@ -1,4 +1,5 @@
 import { REQUEST_FAILURE_REASONS } from '@app/safe-http';
+import type { CollectionDocument } from './document/collection-document.js';
 import type { FetchedMetadata } from './document/fetched-metadata.js';
 
 /** Why there is no complete response. */
@@ -75,7 +76,13 @@ export interface FailedRequest {
  * name every case.
  */
 export type FetchOutcome =
-  | ({ kind: 'fetched'; metadata: FetchedMetadata; validators: Validators } & FetchTrace)
+  /** `collection`: of a document that a contract names for itself. */
+  | ({
+      kind: 'fetched';
+      metadata: FetchedMetadata;
+      collection?: CollectionDocument;
+      validators: Validators;
+    } & FetchTrace)
   /** A 304: the document has not changed since the response with these validators. */
   | ({ kind: 'not_modified'; validators: Validators } & FetchTrace)
   /** `retryAfterSeconds`, of `rpc_error` only: the whole node fails, and asks to wait this long; 0 if it does not say. */

@@ -35,6 +35,7 @@ interface Attempt {
   target: FetchTarget;
   standard: TokenStandard | undefined;
   acceptsMedia: boolean;
+  isOfCollection?: boolean;
   permit: Permit;
   signal: AbortSignal | undefined;
 }
@@ -78,7 +79,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   override async fetchDocument(uri: string, collectionId: string, signal?: AbortSignal): Promise<FetchOutcome> {
     // Only tokens of ERC-1155 have a placeholder for their id.
     const target: FetchTarget = { source: { kind: 'token_uri', uri }, tokenId: '0', collectionId };
-    return this.attempt(uri, { target, standard: undefined, acceptsMedia: false, signal });
+    return this.attempt(uri, { target, standard: undefined, acceptsMedia: false, isOfCollection: true, signal });
   }
 
   override async readStored(target: FetchTarget, { document, warnings }: StoredDocument): Promise<FetchedMetadata> {
@@ -260,7 +261,7 @@ export class HttpMetadataFetcher extends MetadataFetcher {
   }
 
   private async readDocument(
-    { target, standard, acceptsMedia }: Attempt,
+    { target, standard, acceptsMedia, isOfCollection }: Attempt,
     { body, contentType, url }: Pick<DocumentToRead, 'body' | 'contentType' | 'url'>,
     validators: Validators,
     trace: FetchTrace,
@@ -268,10 +269,12 @@ export class HttpMetadataFetcher extends MetadataFetcher {
     const beginning = this.beginningOf(body);
     const { tokenId } = target;
     const { gateways } = this;
-    const read = await this.reader.read({ body, contentType, url, tokenId, standard, gateways, acceptsMedia });
-    return read.kind === 'undecodable'
-      ? { ...trace, kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning) }
-      : { ...trace, kind: 'fetched', metadata: read.metadata, validators };
+    const document = { body, contentType, url, tokenId, standard, gateways, acceptsMedia, isOfCollection };
+    const read = await this.reader.read(document);
+    if (read.kind === 'undecodable')
+      return { ...trace, kind: 'undecodable', reason: read.reason, body: this.bodyText(beginning) };
+    const { metadata, collection } = read;
+    return { ...trace, kind: 'fetched', metadata, ...(collection && { collection }), validators };
   }
 
   private recordForBackoff({ url }: Candidate, outcome: FetchOutcome): void {

@@ -35,7 +35,7 @@ export abstract class MetadataFetcher {
   /** Its promise never rejects because of what a server does. `signal` aborts the attempt (shutdown). */
   abstract fetch(target: FetchTarget, signal?: AbortSignal): Promise<FetchOutcome>;
 
-  /** The same for the document at a URI that a contract returns for itself. */
+  /** The same for the document at a URI that a contract returns for itself: what is fetched has `collection`. */
   abstract fetchDocument(uri: string, collectionId: string, signal?: AbortSignal): Promise<FetchOutcome>;
 
   /**

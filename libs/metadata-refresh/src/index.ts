@@ -19,7 +19,7 @@ export type {
   RestoreRequest,
   ValidationRequest,
 } from './metadata-refresh.service.js';
-export type { RetryRequest } from './refresh-retry.js';
+export type { RetryRequest } from './admission/refresh-retry.js';
 export type {
   CollectionRefreshRequest,
   Receipt,
@@ -28,7 +28,7 @@ export type {
   RefreshTiming,
   RequestConditions,
   WantedTokens,
-} from './refresh-request.js';
+} from './admission/refresh-request.js';
 export { PUSHED_FIELDS } from './push/push-request.js';
 export type {
   PushedField,
@@ -36,14 +36,15 @@ export type {
   PushedStack,
   PushedToken,
   PushReceipt,
+  PushConditions,
   PushRequest,
   StackPushRequest,
 } from './push/push-request.js';
 export { EmptyMetadata, StacksNotFound, StacksTooLarge } from './push/metadata-push.errors.js';
-export type { Ownership } from './owned-collections.js';
-export type { RefreshingProject } from './refresh-limits.js';
-export type { Idempotency } from './idempotency.js';
-export type { Admission } from './refresh-control.js';
+export type { Ownership } from './admission/owned-collections.js';
+export type { RefreshingProject } from './admission/refresh-limits.js';
+export type { Idempotency } from './admission/idempotency.js';
+export type { Admission } from './control/refresh-control.js';
 export { VALIDATION_VERDICTS } from './validation/validation.js';
 export { toValidationObject } from './validation/validation-object.js';
 export type { ValidationObject } from './validation/validation-object.js';
@@ -57,20 +58,20 @@ export type {
 } from './validation/validation.js';
 export { CollectionRecords } from './collection-records/collection-records.js';
 export type { CollectionRefreshState } from './collection-records/collection-refresh-queue.js';
-export { AttemptCounts } from './attempt-counts.js';
-export type { AttemptCount, RequestMeasurements } from './attempt-counts.js';
+export { AttemptCounts } from './metrics/attempt-counts.js';
+export type { AttemptCount, RequestMeasurements } from './metrics/attempt-counts.js';
 export type { ReadScope } from './overview/read-scope.js';
-export { BoundedReads } from './bounded-reads.js';
-export { ResultCounts } from './result-counts.js';
-export type { CountedResults, RefreshSize } from './result-counts.js';
-export { WorkerMetrics } from './worker-metrics.js';
-export type { ClaimKind, CompletionKind, WorkerMeasurements, WorkerOperation } from './worker-metrics.js';
-export type { HistogramValues } from './histogram.js';
-export type { HostClass } from './host-class.js';
-export { QueueStatusReader } from './queue-status.js';
-export type { LaneStatus, QueueStatus, WaitingTokens } from './queue-status.js';
-export { Refreshes } from './refreshes.js';
-export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './refreshes.js';
+export { BoundedReads } from './receipt/bounded-reads.js';
+export { ResultCounts } from './metrics/result-counts.js';
+export type { CountedResults, RefreshSize } from './metrics/result-counts.js';
+export { WorkerMetrics } from './metrics/worker-metrics.js';
+export type { ClaimKind, CompletionKind, WorkerMeasurements, WorkerOperation } from './metrics/worker-metrics.js';
+export type { HistogramValues } from './metrics/histogram.js';
+export type { HostClass } from './metrics/host-class.js';
+export { QueueStatusReader } from './queue/queue-status.js';
+export type { LaneStatus, QueueStatus, WaitingTokens } from './queue/queue-status.js';
+export { Refreshes } from './receipt/refreshes.js';
+export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter } from './receipt/refreshes.js';
 export { Reveals } from './reveals/reveals.js';
 export type { CollectionRevealRequest } from './reveals/reveals.js';
 export { toRevealObject } from './reveals/reveal-object.js';
@@ -116,9 +117,9 @@ export {
 } from './reveals/reveals.errors.js';
 export { RefreshRetention } from './refresh-retention.js';
 export type { DeletedRows } from './refresh-retention.js';
-export type { Restoration, RestoredVersion } from './token-restore.js';
-export { TokenVersions } from './token-versions.js';
-export type { KeptVersion, VersionDifference, VersionRange } from './token-versions.js';
+export type { Restoration, RestoredVersion } from './versions/token-restore.js';
+export { TokenVersions } from './versions/token-versions.js';
+export type { KeptVersion, VersionDifference, VersionRange } from './versions/token-versions.js';
 export { RefreshWorker } from './worker/refresh-worker.js';
 export type {
   Attempt,
@@ -129,8 +130,8 @@ export type {
   RefreshError,
   RefreshListFilter,
   RefreshStatus,
-} from './refresh-reader.js';
-export { RefreshTokensReader } from './refresh-tokens-reader.js';
+} from './receipt/refresh-reader.js';
+export { RefreshTokensReader } from './receipt/refresh-tokens-reader.js';
 export { FAILURE_GROUPS, FailureOverview } from './overview/failure-overview.js';
 export type {
   FailedToken,
@@ -172,12 +173,12 @@ export type {
   RefreshTokenPage,
   RefreshTokenQuery,
   TokenState,
-} from './refresh-tokens-reader.js';
-export { CSV_HEADER, toCsv, toNdjson, toTokenObject } from './refresh-token-object.js';
-export type { RefreshTokenObject } from './refresh-token-object.js';
-export type { Speed } from './refresh-speed.js';
-export { adviceFor } from './reason-advice.js';
-export { adviceOf, adviceOfState } from './refresh-advice.js';
+} from './receipt/refresh-tokens-reader.js';
+export { CSV_HEADER, toCsv, toNdjson, toTokenObject } from './receipt/refresh-token-object.js';
+export type { RefreshTokenObject } from './receipt/refresh-token-object.js';
+export type { Speed } from './receipt/refresh-speed.js';
+export { adviceFor } from './receipt/reason-advice.js';
+export { adviceOf, adviceOfState } from './receipt/refresh-advice.js';
 export { isRefreshReason, REFRESH_ERROR_CODES, REFRESH_REASONS } from './refresh-reason.js';
 export type { RefreshReason } from './refresh-reason.js';
 export type { EventTriggerDetail, RefreshEvent } from './refresh-event.js';
@@ -185,9 +186,9 @@ export { REFRESH_TRIGGERS, REQUESTED_TRIGGERS } from './refresh-trigger.js';
 export type { RefreshTrigger } from './refresh-trigger.js';
 export { VERDICT_NAMES } from './verdict.js';
 export type { VerdictCounts, VerdictName } from './verdict.js';
-export type { AttemptedRequest } from './item-result.js';
+export type { AttemptedRequest } from './completion/item-result.js';
 export type { RefreshErrorCode } from './refresh-reason.js';
-export type { Page, PagePosition, PageRequest } from './page.js';
+export type { Page, PagePosition, PageRequest } from './receipt/page.js';
 export {
   CollectionAmbiguous,
   CollectionNotFound,

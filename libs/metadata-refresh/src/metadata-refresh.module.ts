@@ -1,13 +1,13 @@
 import { entityManagerOf } from '@app/database';
 import { checkNames } from '@app/module-options';
 import { ConfigurableModuleBuilder, Module, type DynamicModule } from '@nestjs/common';
-import { AttemptCounts } from './attempt-counts.js';
-import { ResultCounts } from './result-counts.js';
-import { RefreshRunner } from './refresh-runner.js';
+import { AttemptCounts } from './metrics/attempt-counts.js';
+import { ResultCounts } from './metrics/result-counts.js';
+import { RefreshRunner } from './worker/refresh-runner.js';
 import { CollectionRecords } from './collection-records/collection-records.js';
 import { CollectionRefreshQueue } from './collection-records/collection-refresh-queue.js';
-import { BoundedReads } from './bounded-reads.js';
-import { BulkPause } from './bulk-pause.js';
+import { BoundedReads } from './receipt/bounded-reads.js';
+import { BulkPause } from './queue/bulk-pause.js';
 import {
   METADATA_REFRESH_CONFIG,
   metadataRefreshOptions,
@@ -15,6 +15,7 @@ import {
 } from './metadata-refresh.options.js';
 import { MetadataRefreshService } from './metadata-refresh.service.js';
 import { MetadataPush } from './push/metadata-push.js';
+import { PushAdmission } from './push/push-admission.js';
 import { PushTransaction } from './push/push-transaction.js';
 import { StackPush } from './push/stack-push.js';
 import { FailureOverview } from './overview/failure-overview.js';
@@ -24,26 +25,26 @@ import { RefreshPages } from './overview/refresh-pages.js';
 import { ServiceOverview } from './overview/service-overview.js';
 import { ServiceProblems } from './overview/service-problems.js';
 import { TokenResponses } from './overview/token-responses.js';
-import { OwnedCollections } from './owned-collections.js';
-import { RefreshAdmission } from './refresh-admission.js';
-import { RefreshControl } from './refresh-control.js';
-import { RefreshEnqueuer } from './refresh-enqueuer.js';
-import { RefreshEstimator } from './refresh-estimator.js';
-import { ProjectRefreshLimits } from './refresh-limits.js';
-import { ScheduledRefreshes } from './scheduled-refreshes.js';
-import { SelectedChunks } from './selected-chunks.js';
+import { OwnedCollections } from './admission/owned-collections.js';
+import { RefreshAdmission } from './admission/refresh-admission.js';
+import { RefreshControl } from './control/refresh-control.js';
+import { RefreshEnqueuer } from './admission/refresh-enqueuer.js';
+import { RefreshEstimator } from './admission/refresh-estimator.js';
+import { ProjectRefreshLimits } from './admission/refresh-limits.js';
+import { ScheduledRefreshes } from './admission/scheduled-refreshes.js';
+import { SelectedChunks } from './admission/selected-chunks.js';
 import { Completion } from './completion/completion.js';
 import { CompletionTransaction } from './completion/completion-transaction.js';
 import { RecordWrites } from './completion/record-writes.js';
-import { RefreshQueue } from './refresh-queue.js';
-import { RefreshQuota } from './refresh-quota.js';
-import { RefreshReader } from './refresh-reader.js';
-import { Refreshes } from './refreshes.js';
-import { RefreshTokensReader } from './refresh-tokens-reader.js';
+import { RefreshQueue } from './queue/refresh-queue.js';
+import { RefreshQuota } from './admission/refresh-quota.js';
+import { RefreshReader } from './receipt/refresh-reader.js';
+import { Refreshes } from './receipt/refreshes.js';
+import { RefreshTokensReader } from './receipt/refresh-tokens-reader.js';
 import { RefreshRetention } from './refresh-retention.js';
-import { EndedHolds } from './ended-holds.js';
-import { TokenRestore } from './token-restore.js';
-import { TokenVersions } from './token-versions.js';
+import { EndedHolds } from './versions/ended-holds.js';
+import { TokenRestore } from './versions/token-restore.js';
+import { TokenVersions } from './versions/token-versions.js';
 import { RevealControl } from './reveals/reveal-control.js';
 import { RevealPreviewReader } from './reveals/reveal-preview-reader.js';
 import { RevealPublication } from './reveals/reveal-publication.js';
@@ -53,16 +54,16 @@ import { RevealRetention } from './reveals/reveal-retention.js';
 import { RevealStaging } from './reveals/reveal-staging.js';
 import { RevealSweep } from './reveals/reveal-sweep.js';
 import { Reveals } from './reveals/reveals.js';
-import { RefreshRetry } from './refresh-retry.js';
-import { RefreshSweep } from './refresh-sweep.js';
+import { RefreshRetry } from './admission/refresh-retry.js';
+import { RefreshSweep } from './control/refresh-sweep.js';
 import { HostTurns } from './validation/host-turns.js';
 import { RefreshValidation } from './validation/refresh-validation.js';
 import { HostWorkers } from './worker/host-workers.js';
 import { WorkerReports } from './worker/worker-reports.js';
 import { RefreshListener } from './worker/refresh-listener.js';
 import { RefreshWorker } from './worker/refresh-worker.js';
-import { QueueStatusReader } from './queue-status.js';
-import { WorkerMetrics } from './worker-metrics.js';
+import { QueueStatusReader } from './queue/queue-status.js';
+import { WorkerMetrics } from './metrics/worker-metrics.js';
 
 /** Settings that determine the module's providers. */
 export interface MetadataRefreshExtras {
@@ -124,6 +125,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     },
     MetadataRefreshService,
     OwnedCollections,
+    PushAdmission,
     MetadataPush,
     StackPush,
     PushTransaction,

@@ -8,16 +8,16 @@ import {
   TokensPerRequestExceeded,
   type QuotaState,
 } from './metadata-refresh.errors.js';
-import { OwnedCollections, type Ownership } from './owned-collections.js';
-import type { Page, PageRequest } from './page.js';
+import { OwnedCollections, type Ownership } from './admission/owned-collections.js';
+import type { Page, PageRequest } from './receipt/page.js';
 import { MetadataPush } from './push/metadata-push.js';
 import type { PushReceipt, PushRequest, StackPushRequest } from './push/push-request.js';
 import { StackPush } from './push/stack-push.js';
-import { RefreshAdmission } from './refresh-admission.js';
-import { RefreshEstimator } from './refresh-estimator.js';
-import { RefreshControl, type Admission } from './refresh-control.js';
-import { ProjectRefreshLimits, type RefreshingProject } from './refresh-limits.js';
-import { RefreshQuota } from './refresh-quota.js';
+import { RefreshAdmission } from './admission/refresh-admission.js';
+import { RefreshEstimator } from './admission/refresh-estimator.js';
+import { RefreshControl, type Admission } from './control/refresh-control.js';
+import { ProjectRefreshLimits, type RefreshingProject } from './admission/refresh-limits.js';
+import { RefreshQuota } from './admission/refresh-quota.js';
 import {
   RefreshReader,
   type Attempt,
@@ -25,24 +25,24 @@ import {
   type RefreshDetails,
   type RefreshError,
   type RefreshListFilter,
-} from './refresh-reader.js';
-import type { RetryRequest } from './refresh-retry.js';
+} from './receipt/refresh-reader.js';
+import type { RetryRequest } from './admission/refresh-retry.js';
 import type {
   CollectionRefreshRequest,
   Receipt,
   RefreshEstimate,
   RefreshRequest,
   WantedTokens,
-} from './refresh-request.js';
-import { canFetch } from './refresh-source.js';
+} from './admission/refresh-request.js';
+import { canFetch } from './queue/refresh-source.js';
 import {
   RefreshTokensReader,
   type RefreshToken,
   type RefreshTokenFilter,
   type RefreshTokenPage,
   type RefreshTokenQuery,
-} from './refresh-tokens-reader.js';
-import { TokenRestore, type Restoration, type RestoredVersion } from './token-restore.js';
+} from './receipt/refresh-tokens-reader.js';
+import { TokenRestore, type Restoration, type RestoredVersion } from './versions/token-restore.js';
 import { RefreshValidation } from './validation/refresh-validation.js';
 import type { ChargedValidation, Validation } from './validation/validation.js';
 

@@ -5,7 +5,7 @@ import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { deleteOldReports } from './overview/report-retention.js';
-import { deleteExpiredReceipts } from './idempotency.js';
+import { deleteExpiredReceipts } from './admission/idempotency.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { RevealRetention } from './reveals/reveal-retention.js';
 

@@ -5,7 +5,7 @@ import {
   type CredentialKind,
 } from '@app/project-auth';
 import { Inject, mixin, type CanActivate, type ExecutionContext, type Type } from '@nestjs/common';
-import { acceptedBy } from './accepted-credentials.js';
+import { acceptedBy } from './dialect.options.js';
 import { REFRESH_API_CONFIG } from './dialect.js';
 
 interface SignatureOptions {

@@ -3,7 +3,7 @@ import { Inject, Injectable, type Type } from '@nestjs/common';
 import { ApplicationConfig, ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { Dialect } from './dialect.js';
 import type { DialectFilter } from './dialect.filter.js';
-import { patternOf, prefixesOf, routesBelow, routesOf } from './route-patterns.js';
+import { patternOf, prefixesOf, routesBelow, routesOf, segmentsOf } from './route-patterns.js';
 
 /** A dialect with the controllers that this application has of it. */
 export interface MountedDialect {
@@ -88,6 +88,11 @@ export class DialectRoutes {
   maxBodyBytesAt(path: string): number | undefined {
     return this.located.find(({ pattern, maxBodyBytes }) => maxBodyBytes !== undefined && pattern.test(path))
       ?.maxBodyBytes;
+  }
+
+  /** A path below the global prefix and, if that has exceptions, the path without it. */
+  pathsBelowPrefixes(path: string): string[] {
+    return this.prefixes.map((prefix) => `/${segmentsOf(prefix, path).join('/')}`);
   }
 
   get hasBodyLimits(): boolean {

@@ -46,7 +46,7 @@ export interface Dialect {
   ownedPath?(extras: object): string | false;
 }
 
-/** A dialect of this library. Its options and extras are those of RefreshApiModule, which has no prefix for them: name them apart. */
+/** A dialect of this library. Its options and extras are among those of RefreshApiModule, so that their names differ from others'. */
 export interface BuiltInDialect extends Dialect {
   readonly options: z.ZodObject;
   readonly extras: z.ZodObject;

@@ -6,21 +6,38 @@ import {
   type NestModule,
   type OnModuleInit,
 } from '@nestjs/common';
+import type { z } from 'zod';
 import { BodyErrors } from './body-errors.js';
 import { BodyLimits } from './body-limits.js';
 import { REFRESH_API_CONFIG, type Dialect } from './dialect.js';
 import { DialectRoutes, mountDialect, MOUNTED_DIALECTS } from './dialect-routes.js';
 import { builtInDialects } from './dialects.js';
+import { ProjectApiLocation } from './project-api-location.js';
 import {
   completeExtras,
+  REFRESH_API_EXTRAS,
   refreshApiExtraNames,
   refreshApiOptions,
   standardExtras,
+  type CompleteExtras,
+  type RefreshApiConfig,
   type RefreshApiExtras,
   type RefreshApiOptions,
 } from './refresh-api.options.js';
 import { RequestObserver } from './request-observer.js';
 import { UnknownPaths } from './unknown-paths.js';
+
+/** A dialect whose options and extras are among those of the module. */
+type Configured<One> = One extends {
+  options: infer Options extends z.ZodObject;
+  extras: infer Extras extends z.ZodObject;
+}
+  ? RefreshApiConfig & CompleteExtras extends z.output<Options> & z.output<Extras>
+    ? One
+    : never
+  : never;
+/** An error here: refresh-api.options.ts lacks the options of a dialect. */
+const ownDialects: readonly Configured<(typeof builtInDialects)[number]>[] = builtInDialects;
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<RefreshApiOptions>({
   moduleName: 'RefreshApi',
@@ -30,7 +47,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setExtras<RefreshApiExtras>(standardExtras, (module, given) => {
     checkNames('RefreshApiModule', module, given, { options: refreshApiOptions.names, extras: refreshApiExtraNames });
     const extras = completeExtras(given);
-    const dialects: readonly Dialect[] = [...builtInDialects, ...extras.dialects];
+    const dialects: readonly Dialect[] = [...ownDialects, ...extras.dialects];
     const mounted = dialects.map((dialect) => mountDialect(dialect, extras, extras.decorators));
     return {
       ...module,
@@ -39,6 +56,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
         ...(module.providers ?? []),
         ...dialects.flatMap(({ filter, providers = [] }) => [filter, ...providers]),
         { provide: MOUNTED_DIALECTS, useValue: mounted },
+        { provide: REFRESH_API_EXTRAS, useValue: extras },
       ],
     };
   })
@@ -57,7 +75,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     RequestObserver,
     BodyErrors,
     UnknownPaths,
+    ProjectApiLocation,
   ],
+  exports: [ProjectApiLocation],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   constructor(

@@ -1,21 +1,31 @@
 import { ModuleOptions } from '@app/module-options';
 import { z } from 'zod';
 import type { Dialect } from './dialect.js';
-import { builtInDialects } from './dialects.js';
+import { partnerApiExtras, partnerApiOptions } from './partner-api/partner-api.options.js';
+import { projectApiExtras, projectApiOptions } from './project-api/project-api.options.js';
+import { zkevmApiExtras, zkevmApiOptions } from './zkevm-api/zkevm-api.options.js';
 
-type AnyDialect = (typeof builtInDialects)[number];
+/** Of each dialect. Not from the list of dialects, because the command line reads the options, and loads no controllers. */
+const DIALECTS = [
+  { options: projectApiOptions, extras: projectApiExtras },
+  { options: partnerApiOptions, extras: partnerApiExtras },
+  { options: zkevmApiOptions, extras: zkevmApiExtras },
+] as const;
+
 /** The options of one dialect and those of another, as one object. */
 type All<Union> = (Union extends unknown ? (one: Union) => void : never) extends (all: infer Every) => void
   ? Every
   : never;
 
 const allOf = <Part extends 'options' | 'extras'>(part: Part) =>
-  Object.assign({}, ...builtInDialects.map((dialect) => dialect[part].shape)) as All<AnyDialect[Part]['shape']>;
+  Object.assign({}, ...DIALECTS.map((dialect) => dialect[part].shape)) as All<(typeof DIALECTS)[number][Part]['shape']>;
 
 const refreshApiOptionsSchema = z.strictObject(allOf('options'));
 
 /** The options of the module. */
 export type RefreshApiOptions = z.input<typeof refreshApiOptionsSchema>;
+/** The complete options, as injected. */
+export type RefreshApiConfig = z.output<typeof refreshApiOptionsSchema>;
 
 /** Names, limits and defaults of the options. */
 export const refreshApiOptions = new ModuleOptions('RefreshApiModule', refreshApiOptionsSchema);
@@ -44,6 +54,8 @@ const extrasSchema = z.object(allOf('extras')).extend({
 /** The extras of the module: which dialects exist, and their paths. */
 export interface RefreshApiExtras extends z.input<typeof extrasSchema> {}
 export type CompleteExtras = z.output<typeof extrasSchema>;
+/** Complete, as injected. */
+export const REFRESH_API_EXTRAS = Symbol('RefreshApiExtras');
 
 /** With their defaults. */
 export const standardExtras: CompleteExtras = extrasSchema.parse({});

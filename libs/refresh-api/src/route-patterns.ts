@@ -40,6 +40,6 @@ export function routesBelow(prefixes: readonly string[], base: string): string[]
   });
 }
 
-function segmentsOf(prefix: string, route: string): string[] {
+export function segmentsOf(prefix: string, route: string): string[] {
   return `${prefix}/${route}`.split('/').filter(Boolean);
 }

@@ -16,12 +16,13 @@ import {
   type Session,
   type SignIn,
 } from '../wire/session.schema.js';
+import { ApiLink } from './api-link.js';
 import { expiredCookie, sessionCookie } from './cookie.js';
 import { OwnPage } from './own-page.js';
 import { People } from './people.js';
 import { SessionKeys } from './session-keys.js';
 import { sealSession, type SessionContent } from './session-token.js';
-import { toSession } from './session.presenter.js';
+import { toSession, type SessionFacts } from './session.presenter.js';
 import { SignInLimit } from './sign-in-limit.js';
 
 const HOUR_MS = 3_600_000;
@@ -43,6 +44,7 @@ export class SessionController {
     private readonly ownPage: OwnPage,
     private readonly reads: BoundedReads,
     private readonly pages: Pages,
+    private readonly api: ApiLink,
     private readonly files: WebFiles,
     private readonly responder: Responder,
   ) {}
@@ -52,7 +54,11 @@ export class SessionController {
     const person = await this.people.find(request);
     // Nobody can sign in here: the page tells that the application has to be asked.
     if (!person && this.people.areIdentifiedByHost) throw notSignedIn();
-    this.responder.send(request, response, await this.reads.run(async (now) => toSession(person, now, this.facts)));
+    this.responder.send(
+      request,
+      response,
+      await this.reads.run(async (now) => toSession(person, now, this.factsFor(request))),
+    );
   }
 
   @Post()
@@ -69,14 +75,22 @@ export class SessionController {
     const token = sealSession(content, await this.keys.read());
     this.responder.setCookie(response, sessionCookie(request, token));
     const person = await this.people.ofSession(content, token);
-    this.responder.send(request, response, await this.reads.run(async (now) => toSession(person, now, this.facts)));
+    this.responder.send(
+      request,
+      response,
+      await this.reads.run(async (now) => toSession(person, now, this.factsFor(request))),
+    );
   }
 
   @Delete()
   async signOut(@Req() request: HttpRequest, @Res() response: HttpResponse): Promise<void> {
     this.refuseIfIdentified();
     this.responder.setCookie(response, expiredCookie(request));
-    this.responder.send(request, response, await this.reads.run(async (now) => toSession(null, now, this.facts)));
+    this.responder.send(
+      request,
+      response,
+      await this.reads.run(async (now) => toSession(null, now, this.factsFor(request))),
+    );
   }
 
   @Post('challenge')
@@ -100,13 +114,14 @@ export class SessionController {
     this.responder.send(request, response, challenge);
   }
 
-  private get facts(): Parameters<typeof toSession>[2] {
+  private factsFor(request: HttpRequest): SessionFacts {
     return {
       config: this.config,
       hasPage: (page: Session['pages'][number]) => this.pages.has(page),
       signsIn: !this.people.areIdentifiedByHost,
       build: this.files.build,
       version: this.files.version,
+      api: this.api.from(request),
     };
   }
 

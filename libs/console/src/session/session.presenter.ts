@@ -37,10 +37,11 @@ export interface SessionFacts {
   signsIn: boolean;
   build: string;
   version: string;
+  api: Session['api'];
 }
 
 export function toSession(person: Person | null, now: Date, facts: SessionFacts): Session {
-  const { config, hasPage, signsIn, build, version } = facts;
+  const { config, hasPage, signsIn, build, version, api } = facts;
   const pages = person === null ? [] : person.kind === 'operator' ? OPERATOR_PAGES : PARTNER_PAGES;
   return {
     now: now.toISOString(),
@@ -54,6 +55,7 @@ export function toSession(person: Person | null, now: Date, facts: SessionFacts)
       apiKey: signsIn && config.partners.includes('api-key'),
       wallet: signsIn && config.partners.includes('wallet'),
     },
+    api,
     images: config.images,
     build,
     version,

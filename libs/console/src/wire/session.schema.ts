@@ -39,6 +39,17 @@ export const sessionSchema = timedSchema.extend({
   pages: z.array(z.enum(PAGES)),
   /** How one can sign in. All false: the host application signs people in. */
   signIn: z.object({ operatorSecret: z.boolean(), apiKey: z.boolean(), wallet: z.boolean() }),
+  /** The project API of this application, for links and examples; null: there is none. */
+  api: z
+    .object({
+      /** From the path of the console, such as `../v1`: proxies in front of both may add or strip a prefix. */
+      path: z.string(),
+      /** Whether anyone can read tokens there. */
+      tokens: z.boolean(),
+      /** Whether projects can manage their webhooks there. */
+      webhooks: z.boolean(),
+    })
+    .nullable(),
   /** Whether pictures of tokens can be loaded. */
   images: z.enum(['off', 'on-click']),
   /** Of the console's files. Another one than that of the page: the console was updated. */

@@ -4,6 +4,7 @@ import { ApiKeysCard } from '../parts/api-keys.js';
 import { Head } from '../parts/head.js';
 import { HourCard } from '../parts/hour.js';
 import { Loaded } from '../parts/states.js';
+import { LIMIT_LABELS, LIMIT_NAMES } from '../text/limits.js';
 import { formatCount } from '../text/numbers.js';
 
 /** What may I request, and how much is left? */
@@ -19,22 +20,12 @@ export function LimitsPage() {
           <div class="stack">
             <section class="card" aria-label="Limits">
               <dl class="kpis">
-                <div>
-                  <dt>Requests a second</dt>
-                  <dd>{formatCount(limits.requestsPerSecond)}</dd>
-                </div>
-                <div>
-                  <dt>Tokens in one list</dt>
-                  <dd>{formatCount(limits.tokensPerRequest)}</dd>
-                </div>
-                <div>
-                  <dt>Tokens in one selection</dt>
-                  <dd>{formatCount(limits.tokensPerSelection)}</dd>
-                </div>
-                <div>
-                  <dt>Tokens an hour</dt>
-                  <dd>{formatCount(limits.tokensPerHour)}</dd>
-                </div>
+                {LIMIT_NAMES.map((name) => (
+                  <div key={name}>
+                    <dt>{LIMIT_LABELS[name]}</dt>
+                    <dd>{formatCount(limits[name])}</dd>
+                  </div>
+                ))}
               </dl>
             </section>
             <HourCard hour={hour} title="Your hour">

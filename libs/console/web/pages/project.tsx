@@ -16,22 +16,15 @@ import { Cell, Row, RowLink, Table } from '../parts/table.js';
 import { doneOf, RefreshBar } from '../parts/refresh-progress.js';
 import { When } from '../parts/time.js';
 import { Pill, REFRESH_SIGNS } from '../parts/verdict.js';
+import { LIMIT_LABELS, LIMIT_NAMES } from '../text/limits.js';
 import { formatCount, formatPercent } from '../text/numbers.js';
 
 type Details = Project['project'];
-type LimitName = keyof Details['limits']['effective'];
 
-const LIMITS: Record<LimitName, string> = {
-  requestsPerSecond: 'Requests a second',
-  tokensPerRequest: 'Tokens in one list',
-  tokensPerSelection: 'Tokens in one selection',
-  tokensPerHour: 'Tokens an hour',
-};
 const PUSH_POLICIES: Record<Details['collectionList'][number]['pushPolicy'], string> = {
   push_wins: 'what was pushed is not fetched',
   last_wins: 'the later of a push and a fetch is shown',
 };
-const LIMIT_NAMES = Object.keys(LIMITS) as LimitName[];
 
 export function ProjectPage({ id }: { id: string }) {
   const path = `projects/${encodeURIComponent(id)}`;
@@ -203,7 +196,7 @@ function LimitsCard({ project, path }: { project: Details; path: string }) {
       <dl class="kv">
         {LIMIT_NAMES.map((name) => (
           <div key={name}>
-            <dt>{LIMITS[name]}</dt>
+            <dt>{LIMIT_LABELS[name]}</dt>
             <dd>
               {formatCount(effective[name])}
               {own[name] === null && <span class="faint"> default</span>}
@@ -242,7 +235,7 @@ function LimitsDialog({ project, path, onClose }: { project: Details; path: stri
       <div ref={form} class="stack">
         {LIMIT_NAMES.map((name) => (
           <div key={name} class="field">
-            <label for={id + name}>{LIMITS[name]}</label>
+            <label for={id + name}>{LIMIT_LABELS[name]}</label>
             <input
               id={id + name}
               name={name}

@@ -29,7 +29,6 @@ const STATUSES = [
 export function RefreshesPage({ session }: { session: Session }) {
   const filters = useFilters<FilterName>('project', 'collection', 'status', 'trigger');
   const list = useRead<RefreshList>(withQuery('refreshes', { ...filters.values, cursor: filters.cursor }));
-  const isOperator = session.person?.kind === 'operator';
   return (
     <>
       <Head title="Refreshes" tabTitle="Refreshes" path={[{ text: 'Refreshes' }]}>
@@ -47,7 +46,7 @@ export function RefreshesPage({ session }: { session: Session }) {
           />
           <TriggerFilter filters={filters} />
         </div>
-        <Loaded read={list}>{(data) => <List list={data} filters={filters} isOperator={isOperator} />}</Loaded>
+        <Loaded read={list}>{(data) => <List list={data} filters={filters} session={session} />}</Loaded>
       </section>
     </>
   );
@@ -74,7 +73,8 @@ function TriggerFilter({ filters }: { filters: Filters<FilterName> }) {
   );
 }
 
-function List({ list, filters, isOperator }: { list: RefreshList; filters: Filters<FilterName>; isOperator: boolean }) {
+function List({ list, filters, session }: { list: RefreshList; filters: Filters<FilterName>; session: Session }) {
+  const isOperator = session.person?.kind === 'operator';
   const { shown, fresh, showFresh } = useHeldBack(list.rows, JSON.stringify([filters.values, filters.cursor]));
   const chips = chipsOf(list.rows, filters);
   const isFiltered = Object.values(filters.values).some((value) => value !== null);
@@ -89,7 +89,7 @@ function List({ list, filters, isOperator }: { list: RefreshList; filters: Filte
         {isFiltered || filters.cursor !== null ? (
           <FilteredToNothing what="refreshes" clear="/refreshes" />
         ) : (
-          <FirstRefresh list={list} isOperator={isOperator} />
+          <FirstRefresh list={list} session={session} />
         )}
       </>
     );
@@ -221,20 +221,21 @@ function chipsOf(rows: readonly Refresh[], { values, linkWith }: Filters<FilterN
   return chips;
 }
 
-function FirstRefresh({ list: { firstCollection }, isOperator }: { list: RefreshList; isOperator: boolean }) {
-  if (isOperator || firstCollection === null) {
+function FirstRefresh({ list: { firstCollection }, session }: { list: RefreshList; session: Session }) {
+  const { person, api } = session;
+  if (person?.kind === 'operator' || firstCollection === null || api === null) {
     return (
       <Empty icon="list" title="No refresh yet">
         <p>
-          {isOperator
-            ? 'As soon as a project requests one, it is here.'
-            : 'Your project has no collection yet. Ask the marketplace to register it.'}
+          {person?.kind === 'partner' && firstCollection === null
+            ? 'Your project has no collection yet. Ask the marketplace to register it.'
+            : 'As soon as a project requests one, it is here.'}
         </p>
       </Empty>
     );
   }
   const command = [
-    `curl ${new URL('/v1/metadata-refreshes', MOUNT)} \\`,
+    `curl ${new URL(`${api.path}/metadata-refreshes`, MOUNT)} \\`,
     `  -H 'x-api-key: YOUR_KEY' -H 'content-type: application/json' \\`,
     `  -d '${JSON.stringify({ collection_address: firstCollection.address, token_ids: ['1', '2', '3'] })}'`,
   ].join('\n');

@@ -94,6 +94,14 @@ function Problem({ text }: { text: string | null }) {
   );
 }
 
+function SubmitButton({ isBusy }: { isBusy: boolean }) {
+  return (
+    <button type="submit" class="btn main" aria-busy={isBusy}>
+      {isBusy ? 'One moment …' : 'Sign in'}
+    </button>
+  );
+}
+
 function ApiKeyForm() {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);
@@ -111,9 +119,7 @@ function ApiKeyForm() {
         <small>A key of your project. It is sent once and never kept in the browser.</small>
       </div>
       <Problem text={problem} />
-      <button type="submit" class="btn main" aria-busy={isBusy}>
-        {isBusy ? 'One moment …' : 'Sign in'}
-      </button>
+      <SubmitButton isBusy={isBusy} />
     </form>
   );
 }
@@ -145,9 +151,7 @@ function OperatorForm() {
         <small>Stands in the list of what operators did.</small>
       </div>
       <Problem text={problem} />
-      <button type="submit" class="btn main" aria-busy={isBusy}>
-        {isBusy ? 'One moment …' : 'Sign in'}
-      </button>
+      <SubmitButton isBusy={isBusy} />
     </form>
   );
 }

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
 import { Link } from 'wouter-preact';
-import type { NewRefresh, Token } from '../../src/wire/index.js';
+import type { NewRefresh, Session, Token } from '../../src/wire/index.js';
 import { apiUrl, MOUNT, probe, send, withQuery } from '../data/api.js';
 import { useFilters } from '../data/filters.js';
 import { LIST_MS, useAction, useRead } from '../data/queries.js';
-import { Copy, Foreign, ForeignName, ForeignUrl } from '../parts/foreign.js';
+import { Copy, CopyButton, Foreign, ForeignName, ForeignUrl } from '../parts/foreign.js';
 import { Glyph } from '../parts/glyph.js';
 import { Fact, Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
@@ -34,20 +34,21 @@ interface Props {
   chain: string;
   address: string;
   tokenId: string;
+  session: Session;
 }
 
 /** Why does this token look as it does? */
-export function TokenPage({ chain, address, tokenId }: Props) {
+export function TokenPage({ chain, address, tokenId, session }: Props) {
   const path = ['tokens', chain, address, tokenId].map(encodeURIComponent).join('/');
   const read = useRead<Token>(path, LIST_MS);
   return (
     <LoadedPage read={read} what="token">
-      {({ token }) => <Page token={token} path={path} />}
+      {({ token }) => <Page token={token} path={path} session={session} />}
     </LoadedPage>
   );
 }
 
-function Page({ token, path }: { token: Details; path: string }) {
+function Page({ token, path, session }: { token: Details; path: string; session: Session }) {
   const { values, cursor, linkWith, set } = useFilters('tab', 'from', 'to');
   const title = token.name === null ? <>Token {shortId(token.tokenId)}</> : <ForeignName text={token.name} />;
   return (
@@ -61,7 +62,7 @@ function Page({ token, path }: { token: Details; path: string }) {
           { text: nameOf(token.collection) },
           { text: shortId(token.tokenId) },
         ]}
-        actions={<Actions token={token} path={path} />}
+        actions={<Actions token={token} path={path} api={session.api} />}
       >
         <Facts token={token} />
       </Head>
@@ -171,7 +172,7 @@ function StatusSentence({ token }: { token: Details }) {
   }
 }
 
-function Actions({ token, path }: { token: Details; path: string }) {
+function Actions({ token, path, api }: { token: Details; path: string; api: Session['api'] }) {
   const { isBusy, run } = useAction();
   const refresh = () =>
     void run(async () => {
@@ -183,10 +184,10 @@ function Actions({ token, path }: { token: Details; path: string }) {
       };
     });
   const { address } = token.collection;
-  const api = new URL(`/v1/collections/${address}/tokens/${token.tokenId}`, MOUNT).href;
+  const link = api?.tokens ? new URL(`${api.path}/collections/${address}/tokens/${token.tokenId}`, MOUNT).href : null;
   return (
     <>
-      <CopyButton text={api} />
+      {link !== null && <CopyButton text={link} what="link of the API" />}
       {token.actions.refresh && (
         <button type="button" class="btn main" aria-busy={isBusy} onClick={refresh}>
           <Icon name="again" />
@@ -194,20 +195,6 @@ function Actions({ token, path }: { token: Details; path: string }) {
         </button>
       )}
     </>
-  );
-}
-
-function CopyButton({ text }: { text: string }) {
-  const [isCopied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
-  };
-  return (
-    <button type="button" class="btn" onClick={() => void copy()}>
-      <Icon name={isCopied ? 'check' : 'copy'} />
-      {isCopied ? 'Copied' : 'Copy link of the API'}
-    </button>
   );
 }
 

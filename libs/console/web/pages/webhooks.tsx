@@ -1,5 +1,5 @@
 import type { Session, WebhookList } from '../../src/wire/index.js';
-import { withQuery } from '../data/api.js';
+import { MOUNT, withQuery } from '../data/api.js';
 import { useFilters } from '../data/filters.js';
 import { LIST_MS, useRead } from '../data/queries.js';
 import { Foreign, ForeignName } from '../parts/foreign.js';
@@ -52,9 +52,12 @@ export function WebhooksPage({ session }: { session: Session }) {
                 <FilteredToNothing what="webhooks" clear="/webhooks" />
               ) : rows.length === 0 ? (
                 <Empty icon="hook" title="No webhook is registered">
-                  <p>
-                    Projects register them with <span class="mono">POST /v1/webhooks</span>.
-                  </p>
+                  {session.api?.webhooks && (
+                    <p>
+                      Projects register them with{' '}
+                      <span class="mono">POST {new URL(`${session.api.path}/webhooks`, MOUNT).pathname}</span>.
+                    </p>
+                  )}
                 </Empty>
               ) : (
                 <Table

@@ -11,15 +11,7 @@ export function Foreign({ text, max = 120, mono = false }: { text: string; max?:
   return (
     <>
       <bdi class={mono ? 'mono' : undefined}>
-        {segmentsOf(shown).map((segment, index) =>
-          'text' in segment ? (
-            segment.text
-          ) : (
-            <span key={index} class="mark">
-              {segment.mark}
-            </span>
-          ),
-        )}
+        <Segments text={shown} />
         {isCut && '…'}
       </bdi>
       {isCut && (
@@ -34,12 +26,10 @@ export function Foreign({ text, max = 120, mono = false }: { text: string; max?:
   );
 }
 
-/** The same inside a link or a heading, where a button has no place. */
-export function ForeignName({ text, max = 60 }: { text: string; max?: number }) {
-  const shown = beginningOf(text, max);
+function Segments({ text }: { text: string }) {
   return (
-    <bdi>
-      {segmentsOf(shown).map((segment, index) =>
+    <>
+      {segmentsOf(text).map((segment, index) =>
         'text' in segment ? (
           segment.text
         ) : (
@@ -48,6 +38,16 @@ export function ForeignName({ text, max = 60 }: { text: string; max?: number }) 
           </span>
         ),
       )}
+    </>
+  );
+}
+
+/** The same inside a link or a heading, where a button has no place. */
+export function ForeignName({ text, max = 60 }: { text: string; max?: number }) {
+  const shown = beginningOf(text, max);
+  return (
+    <bdi>
+      <Segments text={shown} />
       {shown.length < text.length && '…'}
     </bdi>
   );
@@ -74,7 +74,7 @@ export function ForeignUrl({ url, max = 300 }: { url: string; max?: number }) {
   );
 }
 
-export function Copy({ text, what }: { text: string; what: string }) {
+function useCopy(text: string, what: string) {
   const [isCopied, setCopied] = useState(false);
   const copy = async () => {
     await navigator.clipboard.writeText(text);
@@ -82,10 +82,26 @@ export function Copy({ text, what }: { text: string; what: string }) {
     announce(`${what} copied`);
     setTimeout(() => setCopied(false), 1500);
   };
+  return { isCopied, copy: () => void copy(), icon: isCopied ? ('check' as const) : ('copy' as const) };
+}
+
+export function Copy({ text, what }: { text: string; what: string }) {
+  const { isCopied, copy, icon } = useCopy(text, what);
   const label = isCopied ? `${what} copied` : `Copy ${what}`;
   return (
-    <button type="button" class="btn bare icon" aria-label={label} title={label} onClick={() => void copy()}>
-      <Icon name={isCopied ? 'check' : 'copy'} />
+    <button type="button" class="btn bare icon" aria-label={label} title={label} onClick={copy}>
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+/** The same with its words. */
+export function CopyButton({ text, what }: { text: string; what: string }) {
+  const { isCopied, copy, icon } = useCopy(text, what);
+  return (
+    <button type="button" class="btn" onClick={copy}>
+      <Icon name={icon} />
+      {isCopied ? 'Copied' : `Copy ${what}`}
     </button>
   );
 }

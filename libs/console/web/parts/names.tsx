@@ -49,25 +49,30 @@ export function hostPath(host: string): string {
   return `/hosts/${encodeURIComponent(host)}`;
 }
 
+const GATEWAYS: Readonly<Record<string, string>> = { 'ipfs:': 'IPFS gateways', 'ar:': 'Arweave gateways' };
+
 /** A contract: `chain:1/0x…` is a host to the queue, and not what a person calls so. */
-export function HostName({ host }: { host: string }) {
+function contractOf(host: string): { address: string; chain: string } | null {
   const [, chainId, address] = /^chain:(\d+)\/(0x[0-9a-f]+)$/.exec(host) ?? [];
-  if (chainId && address) {
+  return chainId && address ? { address: shortAddress(address), chain: chainName(Number(chainId)) } : null;
+}
+
+export function HostName({ host }: { host: string }) {
+  const contract = contractOf(host);
+  if (contract) {
     return (
       <>
-        Contract <span class="mono">{shortAddress(address)}</span> on {chainName(Number(chainId))}
+        Contract <span class="mono">{contract.address}</span> on {contract.chain}
       </>
     );
   }
-  if (host === 'ipfs:') return <>IPFS gateways</>;
-  if (host === 'ar:') return <>Arweave gateways</>;
-  return <ForeignName text={host} />;
+  const gateways = GATEWAYS[host];
+  return gateways === undefined ? <ForeignName text={host} /> : <>{gateways}</>;
 }
 
 export function hostText(host: string): string {
-  const [, chainId, address] = /^chain:(\d+)\/(0x[0-9a-f]+)$/.exec(host) ?? [];
-  if (chainId && address) return `Contract ${shortAddress(address)} on ${chainName(Number(chainId))}`;
-  return { 'ipfs:': 'IPFS gateways', 'ar:': 'Arweave gateways' }[host] ?? host;
+  const contract = contractOf(host);
+  return contract ? `Contract ${contract.address} on ${contract.chain}` : (GATEWAYS[host] ?? host);
 }
 
 export function AddressLink({ collection }: { collection: CollectionName }) {

@@ -3,9 +3,8 @@ import type { Gateways } from '../uri/gateways.js';
 import { DocumentFields } from './document-fields.js';
 import { readString, truncate } from './document-text.js';
 import type { FetchedMetadata } from './fetched-metadata.js';
-import type { JsonValue } from './json-value.js';
+import type { JsonObject, JsonValue } from './json-value.js';
 import type { MetadataWarning } from './metadata-warnings.js';
-import { parseStoredDocument } from './stored-document.js';
 
 /** The document of a collection (ERC-7572), normalised like that of a token. */
 export interface CollectionDocument {
@@ -29,11 +28,14 @@ const FEATURED_FIELDS = ['featured_image', 'featured_image_url'];
 const MAX_SYMBOL_LENGTH = 255;
 const MAX_COLLABORATORS = 100;
 
-/** Reads what only collections have from a document that was read like that of a token. */
-export function toCollectionDocument(metadata: FetchedMetadata, gateways: Gateways): CollectionDocument {
+/** Reads what only collections have from a document, `shown`, that was read like that of a token. */
+export function toCollectionDocument(
+  metadata: FetchedMetadata,
+  shown: JsonObject,
+  gateways: Gateways,
+): CollectionDocument {
   const { name, description, imageUrl, externalUrl, raw } = metadata;
   const warnings = new Set(metadata.warnings as MetadataWarning[]);
-  const { shown } = parseStoredDocument({ document: raw, warnings: metadata.warnings });
   const fields = new DocumentFields(shown, asIs, warnings);
   const image = (names: readonly string[], code: 'banner_image' | 'featured_image') =>
     fields.url(names, code, (text) => readImageUrl(text, gateways)).url;

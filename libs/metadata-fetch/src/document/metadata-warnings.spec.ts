@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { toCollectionDocument } from './collection-document.js';
 import { describeWarning, METADATA_WARNINGS, type MetadataWarning } from './metadata-warnings.js';
 import { readDocument } from './read-document.js';
 import { parseGateways } from '../uri/gateways.js';
@@ -49,9 +48,10 @@ function warningsOf({ body, contentType = 'application/json' }: (typeof document
     tokenId: '1',
     gateways,
     acceptsMedia: true,
+    isOfCollection: true,
   });
   expect(read).toMatchObject({ kind: 'read' });
-  return read.kind === 'read' ? toCollectionDocument(read.metadata, gateways).warnings : [];
+  return read.kind === 'read' ? read.collection!.warnings : [];
 }
 
 it('each warning has a sentence and a document that causes it', () => {

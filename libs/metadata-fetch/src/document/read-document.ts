@@ -1,5 +1,6 @@
 import { isDataUri } from '@app/metadata-uri';
 import { toDataUri } from '../uri/data-uri.js';
+import { toCollectionDocument, type CollectionDocument } from './collection-document.js';
 import { decodeDocument, type DecodedDocument } from './json-document.js';
 import { describeMedia, MEDIA_INSTEAD_OF_DOCUMENT } from './media-document.js';
 import type { UndecodableReason } from '../fetch-outcome.js';
@@ -22,30 +23,43 @@ export interface DocumentToRead {
   gateways: Gateways;
   /** Whether an image or a video is accepted instead of a document. */
   acceptsMedia: boolean;
+  /** Whether to read what only documents of collections have, too. */
+  isOfCollection?: boolean | undefined;
   /** For a document that was stored before, and is usable therefore: the warnings that were stored with it. */
   storedWarnings?: readonly string[] | undefined;
 }
 
 export type ReadDocument =
-  { kind: 'read'; metadata: FetchedMetadata } | { kind: 'undecodable'; reason: UndecodableReason };
+  | { kind: 'read'; metadata: FetchedMetadata; collection?: CollectionDocument }
+  | { kind: 'undecodable'; reason: UndecodableReason };
 
 /** Decodes and normalises a document, and checks that there is something to show. */
 export function readDocument(found: DocumentToRead): ReadDocument {
   const { body, url, storedWarnings } = found;
   if (storedWarnings) {
     const stored = parseStoredDocument({ document: Buffer.from(body).toString(), warnings: storedWarnings });
-    return { kind: 'read', metadata: normalizeMetadata(stored, found) };
+    return normalized(stored, found);
   }
   const decoded = decodeDocument(body, found.contentType);
   if (decoded.kind === 'undecodable') return decoded;
   if (decoded.kind === 'media') {
     if (!found.acceptsMedia) return { kind: 'undecodable', reason: MEDIA_INSTEAD_OF_DOCUMENT };
     const document = describeMedia(decoded.mediaType, mediaUrlOf(decoded, body, url));
-    return { kind: 'read', metadata: normalizeMetadata(document, found) };
+    return normalized(document, found);
   }
-  const metadata = normalizeMetadata(decoded, found);
   const { document, shown = document } = decoded;
-  return isUsable(shown, metadata) ? { kind: 'read', metadata } : { kind: 'undecodable', reason: 'no_known_fields' };
+  const read = normalized(decoded, found);
+  return isUsable(shown, read.metadata) ? read : { kind: 'undecodable', reason: 'no_known_fields' };
+}
+
+function normalized(
+  decoded: Extract<DecodedDocument, { kind: 'document' }>,
+  found: DocumentToRead,
+): Extract<ReadDocument, { kind: 'read' }> {
+  const metadata = normalizeMetadata(decoded, found);
+  if (!found.isOfCollection) return { kind: 'read', metadata };
+  const { document, shown = document } = decoded;
+  return { kind: 'read', metadata, collection: toCollectionDocument(metadata, shown, found.gateways) };
 }
 
 /** The URL of media. `url` is truncated if the token URI is a `data:` URI, so that is encoded again. */

@@ -13,10 +13,10 @@ import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { BackgroundPass } from '../background-pass.js';
 import { EventOutbox } from '../event-outbox.js';
-import { toItemError } from '../item-result.js';
+import { toItemError } from '../completion/item-result.js';
 import { SourceNotSupported } from '../metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import { retryDelaySeconds } from '../retry-policy.js';
+import { retryDelaySeconds } from '../completion/retry-policy.js';
 import {
   CollectionRefreshQueue,
   type ClaimedCollection,

@@ -1,11 +1,11 @@
 import { EntityManager } from '@mikro-orm/postgresql';
 import { ModuleLogger } from '@app/logging';
 import { Injectable } from '@nestjs/common';
-import { stillClaimed } from '../chunk-results.js';
-import type { ItemResult } from '../item-result.js';
-import { RefreshQueue } from '../refresh-queue.js';
+import { stillClaimed } from './chunk-results.js';
+import type { ItemResult } from './item-result.js';
+import { RefreshQueue } from '../queue/refresh-queue.js';
 import { mayRetry } from '../retried-transaction.js';
-import { WorkerMetrics } from '../worker-metrics.js';
+import { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { ClaimLost, CompletionTransaction, ContentLocked } from './completion-transaction.js';
 import { WITHOUT_FETCH } from './finished-token.js';
 

@@ -1,6 +1,6 @@
-import type { AttemptRow, FinalToken, FinishedToken } from '../chunk-results.js';
-import { NOT_REGISTERED, type ItemResult } from '../item-result.js';
-import type { ResultCount } from '../refresh-progress.js';
+import type { AttemptRow, FinalToken, FinishedToken } from './chunk-results.js';
+import { NOT_REGISTERED, type ItemResult } from './item-result.js';
+import type { ResultCount } from './refresh-progress.js';
 import type { StagedBatch } from '../reveals/reveal-staging.js';
 import { VERDICTS, type Verdict } from '../verdict.js';
 import type { WriteResult } from '@app/token-store';

@@ -9,7 +9,7 @@ import {
 } from '@app/token-store';
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { EventOutbox, type RecordedChange } from '../event-outbox.js';
-import type { ItemResult } from '../item-result.js';
+import type { ItemResult } from './item-result.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Written } from './finished-token.js';
 

@@ -2,10 +2,10 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { readingFrom, timestamp } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
+import { ACTIVE_LANES } from '../active-lanes.js';
+import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import { REFRESH_CHANNEL } from '../refresh-queue.js';
-import { ACTIVE_LANES } from './active-lanes.js';
+import { REFRESH_CHANNEL } from '../queue/refresh-queue.js';
 import { quantile } from './host-durations.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 

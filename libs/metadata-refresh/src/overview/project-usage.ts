@@ -3,8 +3,8 @@ import { readingFrom, timestamp } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import type { QuotaState } from '../metadata-refresh.errors.js';
-import { ProjectRefreshLimits, type RefreshingProject } from '../refresh-limits.js';
-import { RUNNING_WINDOW, toQuotaState, type QuotaWindow } from '../refresh-quota.js';
+import { ProjectRefreshLimits, type RefreshingProject } from '../admission/refresh-limits.js';
+import { RUNNING_WINDOW, toQuotaState, type QuotaWindow } from '../admission/refresh-quota.js';
 import { REFRESH_TRIGGERS } from '../refresh-trigger.js';
 
 /** What a project has used. */

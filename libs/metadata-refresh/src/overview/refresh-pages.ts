@@ -3,8 +3,8 @@ import { readingFrom, timestamp } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import type { PagePosition, PageRequest } from '../page.js';
-import { adviceFor } from '../reason-advice.js';
+import type { PagePosition, PageRequest } from '../receipt/page.js';
+import { adviceFor } from '../receipt/reason-advice.js';
 import { parseRefreshId } from '../refresh-id.js';
 import {
   detailColumns,
@@ -13,9 +13,9 @@ import {
   toDetails,
   type DetailRow,
   type ReasonCount,
-} from '../refresh-reader.js';
+} from '../receipt/refresh-reader.js';
 import { REQUESTED_TRIGGERS, type RefreshTrigger } from '../refresh-trigger.js';
-import type { ProjectRefresh, ProjectRefreshDetails } from '../refreshes.js';
+import type { ProjectRefresh, ProjectRefreshDetails } from '../receipt/refreshes.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** Which refreshes a list has. All filters have to match. */

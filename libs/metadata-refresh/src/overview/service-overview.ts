@@ -2,8 +2,8 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { readingFrom, timestamp } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { HEARTBEAT_TIMEOUT_SECONDS } from '../heartbeat.js';
-import { ACTIVE_LANES } from './active-lanes.js';
+import { ACTIVE_LANES } from '../active-lanes.js';
+import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A worker process of the last day. */

@@ -4,7 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { REFRESH_TRIGGERS } from '../refresh-trigger.js';
-import { ACTIVE_LANES } from './active-lanes.js';
+import { ACTIVE_LANES } from '../active-lanes.js';
 
 /** A lane whose tokens are due, and are not fetched. */
 export interface WaitingLane {

@@ -3,8 +3,8 @@ import { readingFrom, timestamp } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import type { TokenReference } from '@app/token-store';
-import type { Page, PageRequest } from '../page.js';
-import { RefreshReader, type Attempt, type Refresh } from '../refresh-reader.js';
+import type { Page, PageRequest } from '../receipt/page.js';
+import { RefreshReader, type Attempt, type Refresh } from '../receipt/refresh-reader.js';
 
 /** The last response to a request that a refresh made for a token. */
 export interface TokenResponse extends Pick<Attempt, 'outcome' | 'statusCode' | 'reason' | 'durationMs'> {

@@ -1,11 +1,10 @@
 import { PushedDocuments } from '@app/metadata-fetch';
 import { StackWriter, TokenStore } from '@app/token-store';
 import { Injectable } from '@nestjs/common';
-import { TokensPerRequestExceeded } from '../metadata-refresh.errors.js';
-import { OwnedCollections } from '../owned-collections.js';
-import { ProjectRefreshLimits, type RefreshingProject } from '../refresh-limits.js';
+import type { RefreshingProject } from '../admission/refresh-limits.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import { EmptyMetadata } from './metadata-push.errors.js';
+import { PushAdmission } from './push-admission.js';
 import { withKeptFields, type PushedToken, type PushReceipt, type PushRequest } from './push-request.js';
 import { PushTransaction, type NewPush, type OpenPush, type PushedRecord } from './push-transaction.js';
 
@@ -13,29 +12,19 @@ import { PushTransaction, type NewPush, type OpenPush, type PushedRecord } from 
 @Injectable()
 export class MetadataPush {
   constructor(
-    private readonly collections: OwnedCollections,
+    private readonly admission: PushAdmission,
     private readonly tokens: TokenStore,
     private readonly stacks: StackWriter,
     private readonly documents: PushedDocuments,
-    private readonly limits: ProjectRefreshLimits,
     private readonly transaction: PushTransaction,
   ) {}
 
   /** See MetadataRefreshService.push. */
   async push(project: RefreshingProject, request: PushRequest): Promise<PushReceipt> {
-    const { tokensPerRequest, tokensPerHour } = this.limits.of(project);
     // Of a token that is given twice, the later document counts.
     const tokens = [...new Map(request.tokens.map((token) => [token.tokenId, token])).values()];
-    if (tokens.length > tokensPerRequest) throw new TokensPerRequestExceeded(tokensPerRequest, tokens.length);
-    const collection = await this.collections.get(project.id, request.collectionAddress, request.chainId);
-    const push: NewPush = {
-      refreshId: timeOrderedUuid(),
-      projectId: project.id,
-      collection,
-      tokensPerHour,
-      charge: tokens.length,
-      admit: request.admit,
-    };
+    const push = await this.admission.begin(project, request, tokens.length);
+    const { collection } = push;
     // With kept fields, the record is to be read first.
     const isComplete = tokens.every(({ keptFields = [] }) => keptFields.length === 0);
     const prepared = isComplete ? await this.transaction.prepare(push, this.read(tokens)) : null;

@@ -34,18 +34,22 @@ export interface PushedStack extends PushedMetadata {
   stackId: string;
 }
 
-/** Metadata of tokens of one collection, to be written as given. */
-export interface PushRequest {
+/** The collection of a push, and its conditions. */
+export interface PushConditions {
   chainId: number;
   collectionAddress: string;
-  /** At least one. Of a token that is given twice, the last document counts. */
-  tokens: readonly PushedToken[];
   /** A last condition, inside the transaction: what it throws refuses the push. */
   admit?: ((em: EntityManager) => Promise<void>) | undefined;
 }
 
+/** Metadata of tokens of one collection, to be written as given. */
+export interface PushRequest extends PushConditions {
+  /** At least one. Of a token that is given twice, the last document counts. */
+  tokens: readonly PushedToken[];
+}
+
 /** Metadata of stacks of one collection, to be written as given. */
-export interface StackPushRequest extends Omit<PushRequest, 'tokens'> {
+export interface StackPushRequest extends PushConditions {
   /** At least one. Of a stack that is given twice, the last document counts. */
   stacks: readonly PushedStack[];
 }

@@ -2,12 +2,10 @@ import { PushedDocuments, type FetchedMetadata } from '@app/metadata-fetch';
 import { StackWriter, TokenStore, type Collection } from '@app/token-store';
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
-import { TokensPerRequestExceeded } from '../metadata-refresh.errors.js';
-import { OwnedCollections } from '../owned-collections.js';
-import { ProjectRefreshLimits, type RefreshingProject } from '../refresh-limits.js';
+import type { RefreshingProject } from '../admission/refresh-limits.js';
 import { StoreChanged } from '../retried-transaction.js';
-import { timeOrderedUuid } from '../time-ordered-uuid.js';
 import { EmptyMetadata, StacksNotFound, StacksTooLarge } from './metadata-push.errors.js';
+import { PushAdmission } from './push-admission.js';
 import { withKeptFields, type PushedStack, type PushReceipt, type StackPushRequest } from './push-request.js';
 import { PushTransaction, type NewPush, type OpenPush } from './push-transaction.js';
 
@@ -25,29 +23,19 @@ const MAX_TOKENS = 100_000;
 export class StackPush {
   constructor(
     private readonly em: EntityManager,
-    private readonly collections: OwnedCollections,
+    private readonly admission: PushAdmission,
     private readonly tokens: TokenStore,
     private readonly stacks: StackWriter,
     private readonly documents: PushedDocuments,
-    private readonly limits: ProjectRefreshLimits,
     private readonly transaction: PushTransaction,
   ) {}
 
   /** See MetadataRefreshService.pushStacks. */
   async push(project: RefreshingProject, request: StackPushRequest): Promise<PushReceipt> {
-    const { tokensPerRequest, tokensPerHour } = this.limits.of(project);
     // Of a stack that is given twice, the later document counts.
     const stacks = [...new Map(request.stacks.map((stack) => [stack.stackId, stack])).values()];
-    if (stacks.length > tokensPerRequest) throw new TokensPerRequestExceeded(tokensPerRequest, stacks.length);
-    const collection = await this.collections.get(project.id, request.collectionAddress, request.chainId);
-    const push: NewPush = {
-      refreshId: timeOrderedUuid(),
-      projectId: project.id,
-      collection,
-      tokensPerHour,
-      charge: stacks.length,
-      admit: request.admit,
-    };
+    const push = await this.admission.begin(project, request, stacks.length);
+    const { collection } = push;
     let found = await this.find(this.em.fork(), collection, stacks);
     await this.prepare(push, stacks, found);
     return this.transaction.run(push, async (open) => {

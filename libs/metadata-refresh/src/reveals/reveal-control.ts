@@ -6,7 +6,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { KeyedMutex } from '../keyed-mutex.js';
 import { InvalidHold } from '../metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import type { Admission } from '../refresh-control.js';
+import type { Admission } from '../control/refresh-control.js';
 import { findBusyReveal } from './open-reveals.js';
 import { RevealReader, type RevealRow } from './reveal-reader.js';
 import { RevealSweep } from './reveal-sweep.js';

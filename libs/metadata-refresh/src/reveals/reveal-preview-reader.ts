@@ -12,10 +12,10 @@ import {
 import { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { ReadGate } from '../bounded-reads.js';
+import { ReadGate } from '../receipt/bounded-reads.js';
 import { ReadsBusy } from '../metadata-refresh.errors.js';
-import { adviceFor } from '../reason-advice.js';
-import { RefreshTokensReader, type RefreshToken } from '../refresh-tokens-reader.js';
+import { adviceFor } from '../receipt/reason-advice.js';
+import { RefreshTokensReader, type RefreshToken } from '../receipt/refresh-tokens-reader.js';
 import { toShownRecord } from '../shown-record.js';
 import { KeptResults } from './kept-results.js';
 import { toLint, type LintFinding } from './reveal-lint.js';
@@ -76,10 +76,7 @@ export class RevealPreviewReader {
         return { ...(await this.staging.compare(em, toStaged(row))), asOf: new Date(row.now) };
       });
     } catch (error) {
-      // The state of a reveal is read all the same.
-      const isExpected =
-        error instanceof RevealDocumentsDeleted || error instanceof ReadsBusy || error instanceof PreviewsNotSupported;
-      if (isExpected) return null;
+      if (isUnavailable(error)) return null;
       throw error;
     }
   }
@@ -193,6 +190,17 @@ export class RevealPreviewReader {
 }
 
 const NO_CHANGE: StagedChange = { changedFields: [], traitsAdded: [], traitsRemoved: [], hasAllTraits: true };
+
+/** Of errors for which the state of a reveal is read all the same: it has just ended, or its changes cannot be told in time, or never. */
+function isUnavailable(error: unknown): boolean {
+  const expected = [RevealDocumentsDeleted, ReadsBusy, PreviewsNotSupported];
+  return expected.some((kind) => error instanceof kind) || isCancelledStatement(error);
+}
+
+/** After its time limit, for example. */
+function isCancelledStatement(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '57014';
+}
 
 function toStaged({ id: revealId, collectionId }: Reveal) {
   return { revealId, collectionId };

@@ -1,6 +1,6 @@
 import type { ChangedField, ChangedTrait, Collection, StagedChanges, TraitSummary } from '@app/token-store';
 import type { RefreshErrorCode } from '../refresh-reason.js';
-import type { TokenState } from '../refresh-tokens-reader.js';
+import type { TokenState } from '../receipt/refresh-tokens-reader.js';
 import type { ShownRecord } from '../shown-record.js';
 import type { RevealOutcome } from './reveal.js';
 

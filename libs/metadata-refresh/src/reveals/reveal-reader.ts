@@ -4,7 +4,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { readingFrom } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import { toPage, type Page, type PageRequest } from '../page.js';
+import { toPage, type Page, type PageRequest } from '../receipt/page.js';
 import { isUuid } from '../uuid.js';
 import { requiredTokens, type Reveal, type RevealReference } from './reveal.js';
 import { RevealNotFound } from './reveals.errors.js';

@@ -2,7 +2,7 @@ import { raiseStatementTimeout } from '@app/database';
 import type { MetadataChange, MetadataWrite, TokenStore, WriteOptions, WriteResult } from '@app/token-store';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import { lockContent } from '../content-lock.js';
+import { lockContent } from '../completion/content-lock.js';
 import type { EventOutbox, RecordedChange } from '../event-outbox.js';
 import { keepsDocuments, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { doDeferred } from '../retried-transaction.js';

@@ -1,7 +1,7 @@
 import { StagingStore, type StagedDocument } from '@app/token-store';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { Injectable } from '@nestjs/common';
-import type { ItemResult } from '../item-result.js';
+import type { ItemResult } from '../completion/item-result.js';
 import { countStaged, findOpenReveals } from './open-reveals.js';
 
 /** What became of the documents of a batch. */

@@ -7,7 +7,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { BackgroundPass } from '../background-pass.js';
 import { EventOutbox } from '../event-outbox.js';
 import { RefreshAlreadyCompleted, RefreshNotFound } from '../metadata-refresh.errors.js';
-import { RefreshControl } from '../refresh-control.js';
+import { RefreshControl } from '../control/refresh-control.js';
 import { RevealPublication } from './reveal-publication.js';
 import { RevealReader, type RevealRow } from './reveal-reader.js';
 import { RevealReversion } from './reveal-reversion.js';

@@ -1,6 +1,6 @@
 import type { HoldEnd } from '@app/token-store';
 import type { QuotaState } from '../metadata-refresh.errors.js';
-import type { RequestConditions, WantedTokens } from '../refresh-request.js';
+import type { RequestConditions, WantedTokens } from '../admission/refresh-request.js';
 
 /**
  * `staging`: documents are being fetched, and no reader sees them · `staged`: no token is pending · `publishing`: being written to the

@@ -3,7 +3,7 @@ import { describeDatabaseError } from '@app/database';
 import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable } from '@nestjs/common';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import { RefreshQueue } from '../refresh-queue.js';
+import { RefreshQueue } from '../queue/refresh-queue.js';
 import type { Host } from '../worker/host.js';
 import { HostLimits, type HostSample } from '../worker/host-limits.js';
 import { HostWorkers, type HostState } from '../worker/host-workers.js';

@@ -1,6 +1,6 @@
 import { toChangeObject, type ChangeObject } from '@app/token-store';
-import type { AttemptedRequest } from '../item-result.js';
-import type { Cooldown } from '../refresh-reader.js';
+import type { AttemptedRequest } from '../completion/item-result.js';
+import type { Cooldown } from '../receipt/refresh-reader.js';
 import type { RefreshErrorCode } from '../refresh-reason.js';
 import type { TokenValidation, Validation, ValidationVerdict } from './validation.js';
 

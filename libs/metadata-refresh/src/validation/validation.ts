@@ -1,8 +1,8 @@
 import type { ChangedField, ChangedTrait } from '@app/token-store';
-import type { AttemptedRequest } from '../item-result.js';
+import type { AttemptedRequest } from '../completion/item-result.js';
 import type { QuotaState } from '../metadata-refresh.errors.js';
 import type { RefreshErrorCode } from '../refresh-reason.js';
-import type { Cooldown } from '../refresh-reader.js';
+import type { Cooldown } from '../receipt/refresh-reader.js';
 import type { ShownRecord } from '../shown-record.js';
 
 /**

@@ -1,7 +1,7 @@
-import { BulkPause } from '../bulk-pause.js';
-import type { ClaimedToken } from '../claimed-token.js';
-import type { ItemResult } from '../item-result.js';
-import { WorkerMetrics } from '../worker-metrics.js';
+import { BulkPause } from '../queue/bulk-pause.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
+import type { ItemResult } from '../completion/item-result.js';
+import { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { BatchCompleter } from './batch-completer.js';
 import { DatabaseErrors } from './database-errors.js';
 

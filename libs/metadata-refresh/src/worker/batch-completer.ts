@@ -1,9 +1,9 @@
-import type { BulkPause } from '../bulk-pause.js';
-import type { ClaimedToken } from '../claimed-token.js';
-import type { ItemResult } from '../item-result.js';
+import type { BulkPause } from '../queue/bulk-pause.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
+import type { ItemResult } from '../completion/item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Completion } from '../completion/completion.js';
-import type { CompletionKind, WorkerMetrics } from '../worker-metrics.js';
+import type { CompletionKind, WorkerMetrics } from '../metrics/worker-metrics.js';
 import type { DatabaseErrors } from './database-errors.js';
 import { ResultBatcher } from './result-batcher.js';
 

@@ -1,5 +1,5 @@
-import type { ClaimedToken } from '../claimed-token.js';
-import { MIN_PREFETCH, type HostDemand } from '../host-demand.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
+import { MIN_PREFETCH, type HostDemand } from '../queue/host-demand.js';
 import type { Host } from './host.js';
 import type { HostLimits } from './host-limits.js';
 import { isInUse, type Hosts } from './hosts.js';

@@ -1,9 +1,9 @@
 import type { StoredToken } from '@app/token-store';
 import { ConsoleLogger, Logger } from '@nestjs/common';
-import type { ClaimedToken } from '../claimed-token.js';
-import type { HostDemand } from '../host-demand.js';
-import type { Claim, RefreshSource } from '../refresh-queue.js';
-import { WorkerMetrics } from '../worker-metrics.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
+import type { HostDemand } from '../queue/host-demand.js';
+import type { Claim, RefreshSource } from '../queue/refresh-queue.js';
+import { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { ClaimDemand } from './claim-demand.js';
 import { Claimer } from './claimer.js';
 import { DatabaseErrors } from './database-errors.js';

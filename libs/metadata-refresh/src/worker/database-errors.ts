@@ -1,7 +1,7 @@
 import { describeDatabaseError } from '@app/database';
 import { ModuleLogger } from '@app/logging';
 import { DatabaseBackoff } from '../database-backoff.js';
-import type { WorkerMetrics, WorkerOperation } from '../worker-metrics.js';
+import type { WorkerMetrics, WorkerOperation } from '../metrics/worker-metrics.js';
 
 /** The operations of the worker, as they are named in the log when they fail. */
 const OPERATIONS = {

@@ -1,8 +1,8 @@
 import type { FetchOutcome } from '@app/metadata-fetch';
 import { findTracer, linksTo, redactedUrl, setError } from '@app/tracing';
 import { context, SpanKind, trace, type Attributes, type Link, type Span } from '@opentelemetry/api';
-import type { ClaimedItem, ClaimedToken } from '../claimed-token.js';
-import { requestsOf } from '../item-result.js';
+import type { ClaimedItem, ClaimedToken } from '../queue/claimed-token.js';
+import { requestsOf } from '../completion/item-result.js';
 import { operation, type ClaimTrace } from '../refresh-trace.js';
 
 /** The span of the fetch of one token, in the trace of a refresh that waits for it, and linked to the others. */

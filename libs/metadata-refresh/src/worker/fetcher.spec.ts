@@ -1,10 +1,10 @@
 import type { FetchOutcome } from '@app/metadata-fetch';
 import { ConsoleLogger, Logger } from '@nestjs/common';
-import { AttemptCounts } from '../attempt-counts.js';
-import type { ClaimedItem, ClaimedToken } from '../claimed-token.js';
-import type { ItemResult } from '../item-result.js';
+import { AttemptCounts } from '../metrics/attempt-counts.js';
+import type { ClaimedItem, ClaimedToken } from '../queue/claimed-token.js';
+import type { ItemResult } from '../completion/item-result.js';
 import { metadataRefreshOptions } from '../metadata-refresh.options.js';
-import { WorkerMetrics } from '../worker-metrics.js';
+import { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { DatabaseErrors } from './database-errors.js';
 import { Fetcher } from './fetcher.js';
 import { HostLimits } from './host-limits.js';

@@ -1,11 +1,11 @@
 import type { FetchOutcome, MetadataFetcher } from '@app/metadata-fetch';
 import { ModuleLogger } from '@app/logging';
-import type { AttemptCounts } from '../attempt-counts.js';
-import type { ClaimedToken } from '../claimed-token.js';
-import { toItemError, toItemResults, workerLost, type ItemResult } from '../item-result.js';
+import type { AttemptCounts } from '../metrics/attempt-counts.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
+import { toItemError, toItemResults, workerLost, type ItemResult } from '../completion/item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
-import { cooldownSeconds } from '../retry-policy.js';
-import type { WorkerMetrics } from '../worker-metrics.js';
+import { cooldownSeconds } from '../completion/retry-policy.js';
+import type { WorkerMetrics } from '../metrics/worker-metrics.js';
 import type { HostSignal } from './aimd-limiter.js';
 import type { DatabaseErrors } from './database-errors.js';
 import { FetchSpan } from './fetch-span.js';

@@ -1,6 +1,6 @@
 import { ConsoleLogger, Logger } from '@nestjs/common';
-import type { ClaimedToken } from '../claimed-token.js';
-import { WorkerMetrics } from '../worker-metrics.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
+import { WorkerMetrics } from '../metrics/worker-metrics.js';
 import { ClaimDemand } from './claim-demand.js';
 import { DatabaseErrors } from './database-errors.js';
 import { HostLimits } from './host-limits.js';

@@ -1,4 +1,4 @@
-import type { ClaimedToken } from '../claimed-token.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
 import { AimdLimiter } from './aimd-limiter.js';
 import type { Share } from './host-share.js';
 import type { HostUsage } from './host-workers.js';

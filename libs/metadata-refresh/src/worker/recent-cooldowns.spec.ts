@@ -1,4 +1,4 @@
-import type { ClaimedToken } from '../claimed-token.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
 import { RecentCooldowns } from './recent-cooldowns.js';
 
 const token = (host: string) => ({ host }) as ClaimedToken;

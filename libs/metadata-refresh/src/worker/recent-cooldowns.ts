@@ -1,4 +1,4 @@
-import type { ClaimedToken } from '../claimed-token.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
 
 /** Saves the cooldown of a host, in seconds, for all workers, with the reason of the response that asked for it. */
 type SaveCooldown = (host: string, seconds: number, reason: string) => Promise<void>;

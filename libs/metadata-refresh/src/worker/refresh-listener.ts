@@ -3,7 +3,7 @@ import { ModuleLogger } from '@app/logging';
 import { Injectable } from '@nestjs/common';
 import type { Pool, PoolClient } from 'pg';
 import { receivesNotifications } from './notification-check.js';
-import { INTERACTIVE, REFRESH_CHANNEL } from '../refresh-queue.js';
+import { INTERACTIVE, REFRESH_CHANNEL } from '../queue/refresh-queue.js';
 
 /** A pooler between the worker and the database may have been reconfigured by then. */
 const RETEST_INTERVAL_MS = 600_000;

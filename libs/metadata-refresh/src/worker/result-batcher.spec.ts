@@ -1,5 +1,5 @@
-import type { ClaimedToken } from '../claimed-token.js';
-import type { ItemResult } from '../item-result.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
+import type { ItemResult } from '../completion/item-result.js';
 import { ResultBatcher } from './result-batcher.js';
 
 let next = 0;

@@ -1,4 +1,4 @@
-import type { ItemResult } from '../item-result.js';
+import type { ItemResult } from '../completion/item-result.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { ResultBuffer } from './result-buffer.js';
 

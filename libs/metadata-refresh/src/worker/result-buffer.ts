@@ -1,4 +1,4 @@
-import type { ItemResult } from '../item-result.js';
+import type { ItemResult } from '../completion/item-result.js';
 
 /** A batch takes no further result once it has this many bytes. */
 const BATCH_BYTES = 1024 * 1024;

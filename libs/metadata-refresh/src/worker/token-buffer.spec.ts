@@ -1,4 +1,4 @@
-import type { ClaimedToken } from '../claimed-token.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
 import { HostLimits } from './host-limits.js';
 import { Hosts } from './hosts.js';
 import { TokenBuffer } from './token-buffer.js';

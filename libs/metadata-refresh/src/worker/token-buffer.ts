@@ -1,4 +1,4 @@
-import type { ClaimedToken } from '../claimed-token.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
 import type { BufferedToken, Host } from './host.js';
 import type { HostLimits } from './host-limits.js';
 import type { Hosts } from './hosts.js';

@@ -1,7 +1,7 @@
 import { describeDatabaseError } from '@app/database';
 import { ModuleLogger } from '@app/logging';
-import type { ClaimedToken } from '../claimed-token.js';
-import type { RefreshQueue } from '../refresh-queue.js';
+import type { ClaimedToken } from '../queue/claimed-token.js';
+import type { RefreshQueue } from '../queue/refresh-queue.js';
 
 /** Gives claimed tokens back to the queue, where they are due at once, for this worker or another one. */
 export class TokenReleaser {

@@ -6,7 +6,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { ModuleLogger } from '@app/logging';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { toItemError } from '../item-result.js';
+import { toItemError } from '../completion/item-result.js';
 import { addDuration, noDurations, type Durations } from '../overview/host-durations.js';
 import { HostWorkers } from './host-workers.js';
 

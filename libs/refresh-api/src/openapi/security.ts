@@ -1,6 +1,6 @@
 import type { CredentialKind } from '@app/project-auth';
 import { ApiSecurity, type OpenAPIObject } from '@nestjs/swagger';
-import { findAcceptedBy } from '../accepted-credentials.js';
+import { findAcceptedBy } from '../dialect.options.js';
 import type { SecurityScheme } from '../dialect.js';
 
 const header = (name: string, description: string): SecurityScheme => ({

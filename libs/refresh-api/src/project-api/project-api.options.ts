@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { acceptedCredentialsSchema } from '../accepted-credentials.js';
-import { basePathSchema } from '../base-path.schema.js';
+import { acceptedCredentialsSchema, basePathSchema } from '../dialect.options.js';
 
 export const projectApiOptions = z.object({
   /**

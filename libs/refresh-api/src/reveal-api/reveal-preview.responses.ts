@@ -45,7 +45,7 @@ export const revealDetailsSchema = revealSchema
   .extend({
     changes: changesSchema.nullable().meta({
       description:
-        'What publishing it would change. `null`: it is not `staged`, or too much is being read at this moment. About more than 5,000 documents it can be as old as a millisecond for each.',
+        'What publishing it would change. `null`: it is not `staged`, or it could not be read in time. About more than 5,000 documents it can be as old as a millisecond for each.',
     }),
   })
   .meta({ id: 'RevealDetails' });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { basePathSchema } from '../base-path.schema.js';
+import { basePathSchema } from '../dialect.options.js';
 
 export const zkevmApiOptions = z.object({
   /**
