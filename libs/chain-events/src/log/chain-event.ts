@@ -24,8 +24,8 @@ export type ChainEventKind =
 
 /**
  * What a log asks for. `refresh`: these tokens are fetched again · `mint`: they are registered and fetched for the first time, if the
- * collection discovers mints · `burn`: they do not exist any more · `contract`: the record of the collection itself · `owner`: the same,
- * of which only the owner has changed.
+ * collection discovers mints · `burn`: they no longer exist · `contract`: the record of the collection itself is read again ·
+ * `owner`: the same, and only the owner has changed.
  */
 export type ChainEventEffect = 'refresh' | 'mint' | 'burn' | 'contract' | 'owner';
 

@@ -50,7 +50,7 @@ const DELETE_BATCH_SIZE = 5000;
 
 /**
  * Claims events that are due, and finishes them in the transaction that accepts their refresh. Claims let processes pass each other
- * without waiting, and what is finished names its claim, so nothing is refreshed twice for one event.
+ * without waiting. A row is finished under the claim that took it, so nothing is refreshed twice for one event.
  */
 @Injectable()
 export class EventClaims {
@@ -153,8 +153,7 @@ export class EventClaims {
   }
 
   /**
-   * These tokens need no refresh: they are not registered any more, or their document has come. One that an event has named since it was
-   * claimed is due again.
+   * Drops tokens that need no refresh, or cannot have one. A token that another event has named since its claim is due again.
    */
   async dropTokens(collectionId: string, claim: string, tokens: readonly DueToken[]): Promise<void> {
     if (tokens.length === 0) return;
@@ -252,7 +251,7 @@ export class EventClaims {
       where collection_id = ${collectionId}::uuid`.execute(em.getKysely());
   }
 
-  /** Deletes rows whose pause is over, and those of collections that are not watched any more. */
+  /** Deletes rows whose pause is over, and those of collections that are no longer watched. */
   async cleanUp(): Promise<void> {
     const kysely = this.em.fork().getKysely();
     await sql`

@@ -34,8 +34,8 @@ const MAX_TOKENS = 1000;
 const CLEAN_UP_INTERVAL_MS = 30_000;
 
 /**
- * Requests what is due: for each collection one refresh of the tokens that events have named, and one of ranges with many tokens. A
- * collection whose request fails does not hold up the others.
+ * Requests refreshes for due events: for each collection one refresh of the tokens that events have named, and one of ranges with
+ * many tokens. A collection whose request fails does not hold up the others.
  */
 @Injectable()
 export class EventDrain {
@@ -128,7 +128,7 @@ export class EventDrain {
     }
   }
 
-  /** Tokens that are not registered any more, burned ones, and mints whose document has come. */
+  /** Tokens that are no longer registered, burned tokens, and mints that were fetched meanwhile. */
   private async findUnneeded(collectionId: string, rows: readonly DueToken[]): Promise<Set<string>> {
     const ids = rows.map(({ tokenId }) => tokenId);
     const unneeded = new Set(await this.tokens.findUnknown(this.em.fork(), collectionId, ids));

@@ -24,8 +24,8 @@ export function sizeOfStep(tokens: number, refreshEverySeconds: number, elapsedS
 }
 
 /**
- * Whether a token is to be refreshed at this look: at the one that is nearest to the end of its interval. Burned tokens never are, and
- * those that were never fetched always.
+ * Whether to refresh a token at this look: the one nearest to the end of its interval. Burned tokens are never due, tokens without a
+ * fetch always.
  */
 export function isDue(
   { lastAttemptAt, changedAt, burnedAt }: TokenAge,

@@ -63,7 +63,7 @@ export class ChainWatch {
   private readonly unreadable = new Map<string, number>();
   /** Polls in a row whose newest block was too far ahead. */
   private aheadPolls = 0;
-  /** Since when all nodes are behind what was read, in the time of the database. */
+  /** When all nodes began to be behind the last block that was read, by the clock of the database. */
   private behindSince: Date | null = null;
 
   constructor(
@@ -74,7 +74,7 @@ export class ChainWatch {
     this.reader = new LogReader(rpc, chainId);
   }
 
-  /** Reads what is new. Throws database errors. */
+  /** Reads new blocks. Throws database errors. */
   async poll(signal?: AbortSignal): Promise<PollResult> {
     const { cursors, collections, readings } = this.parts;
     const cursor = await cursors.acquire(this.chainId, this.owner);

@@ -17,7 +17,7 @@ const REGISTER_BATCH_SIZE = 10_000;
 export interface CollectionEvent {
   collection: WatchedCollection;
   event: LoggedEvent;
-  /** It was read before, and is not in the chain any more: what it has caused is to be checked again. */
+  /** It was read before, and a reorganisation has removed it from the chain: its tokens are checked again. */
   hasVanished: boolean;
   /** The tokens that it mints or burns. Empty for other events, and if they are too many. */
   transferred: readonly bigint[];

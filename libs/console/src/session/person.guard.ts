@@ -9,7 +9,7 @@ const PERSON = Symbol('ConsolePerson');
 
 type KnownRequest = HttpRequest & { [PERSON]?: Person };
 
-/** Lets nobody pass whom we do not know. */
+/** Refuses requests of people who are not signed in. */
 @Injectable()
 export class PersonGuard implements CanActivate {
   constructor(private readonly people: People) {}

@@ -59,7 +59,7 @@ export class ContractTokens {
     }
   }
 
-  /** null: the node does not have the state of this block any more. */
+  /** null: the node no longer has the state of this block. */
   private async listAt(
     rpc: JsonRpc,
     { address, block, maxTokens, mayBegin }: { address: string; block: string; maxTokens: number; mayBegin: boolean },

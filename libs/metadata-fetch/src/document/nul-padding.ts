@@ -22,7 +22,7 @@ export function withoutNulPadding(text: string, stored: JsonValue): JsonValue {
   return withoutPadding(parseExactly(sanitizeForPostgres(text, nul)).value, nul);
 }
 
-/** For a document whose NULs were stored as U+FFFD: what they were is not known any more, so those at the ends are padding. */
+/** For a document whose NULs were stored as U+FFFD. It is unknown which U+FFFD were NULs, so those at the ends count as padding. */
 export function withoutStoredPadding(stored: JsonValue): JsonValue {
   return withoutPadding(stored, REPLACEMENT);
 }

@@ -96,7 +96,7 @@ export class CollectionRecords implements BeforeApplicationShutdown {
     return this.queue.find(collectionId);
   }
 
-  /** Reads what is due in the background, at most once a second. Logs errors: the next call tries again. */
+  /** Reads due records in the background, at most once a second. Logs errors: the next call tries again. */
   poll(): void {
     this.background.poll();
   }
@@ -106,7 +106,7 @@ export class CollectionRecords implements BeforeApplicationShutdown {
     return this.background.run();
   }
 
-  /** Aborts what is being read: it is due again after its lease. */
+  /** Aborts the reads in progress: their records are due again after the lease. */
   async beforeApplicationShutdown(): Promise<void> {
     this.shutdown.abort();
     await this.background.stop();

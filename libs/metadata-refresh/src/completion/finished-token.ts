@@ -45,7 +45,7 @@ export function toFinishedToken(result: ItemResult, written: Written | undefined
 export function toStagedToken(result: ItemResult, revealId: string, { open }: StagedBatch): FinishedToken {
   const finished = toFinishedToken(result, undefined);
   if (finished.kind !== 'final' || result.status === 'failed') return finished;
-  // What was fetched for a reveal that takes no documents any more is dropped.
+  // Drop the document if its reveal no longer accepts documents.
   const verdict = open.has(revealId) ? VERDICTS.staged : VERDICTS.cancelled;
   return { ...finished, verdict, metadataVersion: null, error: null };
 }

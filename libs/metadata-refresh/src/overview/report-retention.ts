@@ -5,7 +5,7 @@ const MINUTES_RETENTION_DAYS = 7;
 const WORKERS_RETENTION_DAYS = 1;
 const BATCH_SIZE = 5000;
 
-/** Deletes what workers have reported of hosts and of themselves, in short statements, when nobody looks at it any more. */
+/** Deletes old reports of workers about hosts and about themselves, in short statements. */
 export async function deleteOldReports(em: EntityManager): Promise<void> {
   const before = (days: number) => sql`now() - ${days} * interval '1 day'`;
   const statements = [

@@ -44,7 +44,7 @@ export class MetadataPush {
     });
   }
 
-  /** Their records are locked, so what is kept is what is stored when this push is written. */
+  /** The records are locked, so the kept fields are still current when this push is written. */
   private async readWithKeptFields(
     { em }: OpenPush,
     { collection }: NewPush,

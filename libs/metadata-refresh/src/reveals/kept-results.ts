@@ -26,7 +26,7 @@ export class KeptResults {
     }
   }
 
-  /** Removes what is not to be kept any more, and the oldest of too many. */
+  /** Removes expired results, and the oldest one if the cache is full. */
   private makeRoom(): void {
     const now = this.now();
     for (const [key, { endsAt }] of this.entries) if (endsAt <= now) this.entries.delete(key);

@@ -81,7 +81,7 @@ export class RevealControl {
     });
   }
 
-  /** `decide` returns what is set, or null when nothing is to be changed. */
+  /** `decide` returns the columns to set, or null for no change. */
   private async change(
     msg: string,
     reference: RevealReference,

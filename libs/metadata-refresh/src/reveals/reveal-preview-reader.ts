@@ -36,7 +36,7 @@ import { RevealDocumentsDeleted, RevealNotFound, TokenNotInReveal } from './reve
 const MAX_READS = 2;
 /** Of such a read. A hundred thousand documents take a few seconds. */
 const STATEMENT_TIMEOUT_SECONDS = 14;
-/** A result about more documents is kept, for a millisecond each: so reading takes a small part of the time, whoever asks how often. */
+/** Results about more documents are cached, for a millisecond per document, so frequent requests cost little. */
 const SMALL_REVEAL = 5000;
 /** Retries of a reveal that are searched for a token that is not staged. */
 const MAX_REFRESHES = 100;
@@ -44,7 +44,7 @@ const MAX_REFRESHES = 100;
 /** A staged document, and what publishing it would do. */
 interface Staged extends StagedChange {
   document: StagedDocument;
-  /** The record as it would be; null: the token is not registered any more. */
+  /** The record as it would be; null: the token is no longer registered. */
   record: TokenRecord | null;
   effect: PublicationEffect;
 }

@@ -11,7 +11,7 @@ import { RevealNotFound } from './reveals.errors.js';
 
 /** A reveal with what only the service itself needs. */
 export interface RevealRow extends Reveal {
-  /** What is to be done now; null: nothing. */
+  /** The current job; null: there is none. */
   job: 'publish' | 'revert' | null;
   /** Until when the revert that was requested holds the records; null: it does not. */
   revertHoldUntil: HoldEnd | null;

@@ -26,10 +26,10 @@ const DELETE_BATCH_SIZE = 1000;
 const MAX_FAILURES = 5;
 
 /**
- * Does what is due of reveals: publishes and reverts them, says when one cannot be published, lets them expire, and deletes the documents of those
- * that have ended. Any process may run it, and several may at the same time: `reveals.due_at` says which reveals are due, and a process
- * that works on one moves it ahead for a few seconds. So a process that dies leaves its work to the next one. Without such reveals, a pass
- * is one look into an index.
+ * Works on due reveals: publishes and reverts them, reports those that cannot be published, lets them expire, and deletes the documents
+ * of those that have ended. Any process may run it, and several may at the same time: `reveals.due_at` says which reveals are due, and
+ * a process that works on one moves it ahead for a few seconds. So a process that dies leaves its work to the next one. Without such
+ * reveals, a pass is one look into an index.
  */
 @Injectable()
 export class RevealSweep implements BeforeApplicationShutdown {
@@ -49,7 +49,7 @@ export class RevealSweep implements BeforeApplicationShutdown {
     @Optional() private readonly outbox?: EventOutbox,
   ) {}
 
-  /** Works in the background on what is due. Logs errors: another process, or the next call, continues. */
+  /** Works on due reveals in the background. Logs errors: another process, or the next call, continues. */
   wake(): void {
     this.background.wake();
   }
@@ -68,7 +68,7 @@ export class RevealSweep implements BeforeApplicationShutdown {
     await this.background.stop();
   }
 
-  /** Takes what is due, and makes one step of each reveal in turns. */
+  /** Takes the due reveals, and makes one step of each in turn. */
   private async pass(): Promise<void> {
     const taken = new Set<string>();
     for (;;) {
@@ -194,7 +194,7 @@ export class RevealSweep implements BeforeApplicationShutdown {
     return { ...reveal, endedAt: reveal.now };
   }
 
-  /** Ends what is left of a reveal that has ended: its pending tokens, then its documents, and what a revert needed. */
+  /** Cleans up after a reveal that has ended: its pending tokens, then its documents, and after a revert its list of changed versions. */
   private async clear(reveal: RevealRow): Promise<boolean> {
     const { id, pending, state } = reveal;
     if (pending > 0) await this.cancelRefreshes(id);

@@ -294,7 +294,7 @@ export class Claimer {
     }, DEFERRAL_MS);
   }
 
-  /** Adds what is stored of the tokens, so that hosts can respond with 304 Not Modified. */
+  /** Adds the stored state of the tokens, so that hosts can respond with 304 Not Modified. */
   private async addStored(tokens: ClaimedToken[]): Promise<ClaimedToken[]> {
     if (tokens.length === 0) return tokens;
     try {

@@ -60,7 +60,7 @@ export class ResultBatcher {
     const { batchSize, maxConcurrentBatches } = this.callbacks.limits();
     while (this.results.count > 0 && this.batches < maxConcurrentBatches) {
       const isFull = this.results.isFull(batchSize);
-      // First what is cheap to decide, because each result comes here.
+      // Cheap checks first: this runs for each result.
       const waitMs = (isDue || isFull ? 0 : this.lingerMs()) || this.callbacks.backoffMs();
       if (waitMs > 0) return this.flushLater(waitMs);
       if (isFull) this.fullBatchAt = performance.now();

@@ -76,7 +76,7 @@ export class WorkerReports {
     return saved;
   }
 
-  /** Saves what is left, and that the worker has ended. Never throws. */
+  /** Saves the remaining reports, and that the worker has ended. Never throws. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;

@@ -47,7 +47,7 @@ const cursorSchema = z
     id,
   }));
 
-/** For cursors of a list whose items have such ids. null: the text is none. */
+/** Parses cursors of a list whose ids satisfy `isId`. null: the text is not a cursor. */
 export function pageCursorParser(isId: (id: string) => boolean) {
   return (text: string): PageCursor | null => {
     try {

@@ -56,7 +56,7 @@ export class Stacks {
     private readonly writer: StackWriter,
   ) {}
 
-  /** By token, as `stackKey` makes it. A token that is in no stack, or whose content is not that of the record any more, is left out. */
+  /** By `stackKey` of the token. Leaves out tokens without a stack, and those whose record has changed since. */
   async idsOf(
     records: readonly Pick<TokenRecord, 'collectionId' | 'tokenId' | 'contentHash'>[],
   ): Promise<ReadonlyMap<string, string>> {
