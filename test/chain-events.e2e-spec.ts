@@ -142,7 +142,7 @@ describe('which tokens an event refreshes', () => {
 });
 
 describe('reorganisations of the chain', () => {
-  it('a change in blocks that the chain drops is fetched again, and the record shows the truth of the chain [N3]', async () => {
+  it('after a reorg, a change in blocks that the chain dropped is fetched again, and the record shows what the chain says now [N3]', async () => {
     await anvil.send(cards, 'mint', 1, `${test.metadataApi.url}/before`);
     const project = await test.aProject({
       tokens: ['1'],

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { withJson, withYes } from './option-values.js';
 import { parseReason } from './refresh-reason.js';
-import { pendingFilterOf, toLine, withFilter, type FilterOptions } from './refresh-selection.js';
+import { pendingFilterOf, toLine, withFilter, type FilterOptions } from './refresh-filter.js';
 import type { Session } from './session.js';
 
 export function addControlCommands(refresh: Command, session: Session): void {

@@ -1,6 +1,6 @@
 import { adviceOfState, type ProjectRefreshDetails } from '@app/metadata-refresh';
 import { readFailures, toFailureLines } from './refresh-failures.js';
-import { toLine } from './refresh-selection.js';
+import { toLine } from './refresh-filter.js';
 import type { Session } from './session.js';
 
 /** Prints all that is known of a refresh: its state, how its tokens ended, why some failed, and what to do about it. */

@@ -4,7 +4,7 @@ import { parseRows, withJson, withYes } from './option-values.js';
 import { addControlCommands } from './refresh-control.commands.js';
 import { printRefresh } from './refresh-report.js';
 import { addRefreshRequestCommand } from './refresh-request.command.js';
-import { filterOf, toLine, withFilter, type FilterOptions } from './refresh-selection.js';
+import { filterOf, toLine, withFilter, type FilterOptions } from './refresh-filter.js';
 import { addRefreshTokensCommand } from './refresh-tokens.command.js';
 import { waitForRefreshes } from './refresh-wait.js';
 import type { Session } from './session.js';

@@ -12,7 +12,7 @@ export interface ReadWindow<Seen extends SeenLog> {
 
 /**
  * Compares the logs of a window with those that were seen in it before. `added`: new ones, each once, in the order of the chain.
- * `vanished`: those that are no longer in the chain.
+ * `vanished`: those that are no longer in the chain, after a reorg.
  */
 export function differenceOf<Seen extends SeenLog>(
   seen: ReadonlyMap<string, Seen>,

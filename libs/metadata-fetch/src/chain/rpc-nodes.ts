@@ -12,7 +12,7 @@ export interface RpcNodesRequest extends Omit<RpcRequestOptions, 'signal'> {
 }
 
 /**
- * The RPC nodes of one chain. The first node that works serves a request; calls that it fails go to the next one. A node that
+ * The RPC nodes of one chain, with failover. The first node that works serves a request; calls that it fails go to the next one. A node that
  * failed as a whole is in back-off, and is not called as long as another one works.
  */
 export class RpcNodes {

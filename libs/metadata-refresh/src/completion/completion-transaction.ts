@@ -15,9 +15,9 @@ import { toAttempts, toFinishedToken, toResultCount, toStagedToken } from './fin
 import { RecordWrites } from './record-writes.js';
 
 /**
- * Writes a batch of results in one transaction: token records with their traits, attempts, chunks, results and errors, the
- * refreshes' counters, events. Locks are taken in this order everywhere, each by key: this prevents deadlocks, and the row
- * with the most contention is locked for the shortest time.
+ * Writes a batch of results in one transaction. The order of its locks: the shared lock on the content of each collection, token
+ * records with their documents, attempts, chunks, results and errors, trait counts, the refreshes' counters, the outbox. Locks are taken in
+ * this order everywhere, each by key: this prevents deadlocks, and the row with the most contention is locked for the shortest time.
  *
  * The chunks are the fence: when one of them is no longer claimed by this worker, everything is rolled back.
  */

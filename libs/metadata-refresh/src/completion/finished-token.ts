@@ -27,6 +27,7 @@ export function toFinishedToken(result: ItemResult, written: Written | undefined
   switch (result.status) {
     case 'held':
     case 'succeeded': {
+      // `missing`: the token, or its whole collection, was removed while it was fetched.
       const error = written?.result === 'missing' ? NOT_REGISTERED : null;
       return { ...final, verdict: verdictOf(written?.result), metadataVersion: written?.version ?? null, error };
     }
