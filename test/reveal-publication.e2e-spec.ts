@@ -13,6 +13,7 @@ import {
   egg,
   eventsOf,
   expectExactCounts,
+  holdRows,
   namesOf,
   postReveal,
   publishReveal,
@@ -582,6 +583,27 @@ describe('beside a publication', () => {
     expect(during).toMatchObject({ state: 'publishing', is_ready: false });
     expect(refused).toMatchObject({ status: 409, body: { code: 'reveal_in_progress' } });
     expect(accepted.status).toBe(202);
+  });
+
+  it('a publication that waits for a retry of failed tokens is refused, because these are pending then', async () => {
+    const project = await aProjectWithEggs(test, 2);
+    test.metadataApi.respond('2', 404);
+    const reveal = await stageReveal(test, project, { all: true, min_succeeded: 0.5 });
+    // A retry charges its tokens last.
+    const charge = await holdRows(test, 'select from nft_metadata.refresh_quotas where project_id = $1 for update', [
+      project.id,
+    ]);
+
+    const retrying = control(test.app, project, reveal.refreshId, 'retry').then(({ status }) => status);
+    await charge.reached();
+    const publishing = revealRequest(test, project, 'post', `${reveal.revealId}/publish`).then((response) => response);
+    await charge.reached(2);
+    await charge.release();
+
+    expect(await retrying).toBe(202);
+    expect(await publishing).toMatchObject({ status: 409, body: { code: 'reveal_not_ready' } });
+    expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'staging', summary: { pending: 1 } });
+    await revealRequest(test, project, 'post', `${reveal.revealId}/cancel`).expect(202);
   });
 
   it('failed tokens of a published reveal can be retried, and are shown by themselves', async () => {

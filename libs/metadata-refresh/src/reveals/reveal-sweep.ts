@@ -9,7 +9,7 @@ import { EventOutbox } from '../event-outbox.js';
 import { RefreshAlreadyCompleted, RefreshNotFound } from '../metadata-refresh.errors.js';
 import { RefreshControl } from '../control/refresh-control.js';
 import { RevealPublication } from './reveal-publication.js';
-import { RevealReader, type RevealRow } from './reveal-reader.js';
+import { lockReveal, type RevealRow } from './reveal-reader.js';
 import { RevealReversion } from './reveal-reversion.js';
 import type { BlockedReason } from './reveal.js';
 
@@ -41,7 +41,6 @@ export class RevealSweep implements BeforeApplicationShutdown {
 
   constructor(
     private readonly em: EntityManager,
-    private readonly reader: RevealReader,
     private readonly staging: StagingStore,
     private readonly refreshes: RefreshControl,
     private readonly publication: RevealPublication,
@@ -108,7 +107,7 @@ export class RevealSweep implements BeforeApplicationShutdown {
    * either seen, or makes the reveal due again afterwards.
    */
   private async decide(em: EntityManager, revealId: string): Promise<RevealRow | null> {
-    const reveal = await this.lock(em, revealId);
+    const reveal = await lockReveal(em, { revealId });
     if (!reveal || reveal.endedAt !== null || reveal.job !== null) return reveal;
     if (reveal.state === 'expired') return this.expire(em, reveal);
     if (isPublicationDue(reveal)) {
@@ -138,7 +137,7 @@ export class RevealSweep implements BeforeApplicationShutdown {
 
   /** Of an error that lasts, it must not keep the collection from being refreshed. */
   private async countFailure(em: EntityManager, revealId: string): Promise<void> {
-    const reveal = await this.lock(em, revealId);
+    const reveal = await lockReveal(em, { revealId });
     if (!reveal || reveal.job === null) return;
     const isGivenUp = reveal.failures + 1 >= MAX_FAILURES;
     if (!isGivenUp) return set(em, reveal, sql`failures = failures + 1`);
@@ -178,13 +177,6 @@ export class RevealSweep implements BeforeApplicationShutdown {
       failed,
       pending,
     });
-  }
-
-  /** Read in a statement of its own, after the lock. */
-  private async lock(em: EntityManager, revealId: string): Promise<RevealRow | null> {
-    const { rows } = await sql`
-      select from nft_metadata.reveals where id = ${revealId}::uuid for no key update`.execute(em.getKysely());
-    return rows.length === 0 ? null : this.reader.lock(em, { revealId });
   }
 
   private async expire(em: EntityManager, reveal: RevealRow): Promise<RevealRow> {
