@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { lockReveal } from './reveal-reader.js';
 import { RevealEnded } from './reveals.errors.js';
-import type { RevealState } from './reveal.js';
 
 /** For `where` on `reveals`: whether it takes documents. */
 const isOpen = sql`state = 'open' and job is null and expires_at > now()`;
@@ -51,20 +51,15 @@ export async function countStaged(em: EntityManager, staged: ReadonlyMap<string,
  * or when it is reverted: a retry would show what was taken back.
  */
 export async function joinReveal(em: EntityManager, revealId: string): Promise<boolean> {
-  const { rows } = await sql<{ isJoined: boolean; state: RevealState | 'open' }>`
-    with joined as (
-      update nft_metadata.reveals set blocked_at = null, blocked_reason = null where id = ${revealId}::uuid and ${isOpen}
-      returning id
-    )
-    select exists (select from joined) as "isJoined",
-      case when job = 'publish' then 'publishing' when job = 'revert' then 'reverting' when state = 'open' then 'expired' else state end
-        as state
-    from nft_metadata.reveals where id = ${revealId}::uuid`.execute(em.getKysely());
-  const [reveal] = rows;
-  if (reveal?.isJoined) return true;
+  const reveal = await lockReveal(em, { revealId });
   // Without a row: it had ended, and retention has deleted it.
   if (!reveal || reveal.state === 'published') return false;
-  throw new RevealEnded({ id: revealId, state: reveal.state as RevealState });
+  if (reveal.state !== 'staging' && reveal.state !== 'staged') throw new RevealEnded(reveal);
+  await sql`
+    update nft_metadata.reveals set blocked_at = null, blocked_reason = null where id = ${revealId}::uuid`.execute(
+    em.getKysely(),
+  );
+  return true;
 }
 
 /** A refresh of each of these reveals is completed: the sweep looks at them at once. */
