@@ -441,6 +441,59 @@ describe('publishing by itself', () => {
     ).toHaveLength(1);
   });
 
+  it.each([3600, 3000])(
+    'a reveal with an expiry in an hour and a time in %i seconds is published after both, if no process ran before [V4]',
+    async (seconds) => {
+      const project = await aProjectWithEggs(test, 2);
+      const publish = { at: await inSeconds(seconds) };
+      const reveal = await stageReveal(test, project, { all: true, publish, max_age: '1h' });
+      await test.worker.runOnce();
+
+      await test.database.advance(3601);
+      const late = await readReveal(test, project, reveal);
+      const cancelled = await revealRequest(test, project, 'post', `${reveal.revealId}/cancel`);
+      await test.worker.runOnce();
+
+      expect(late).toMatchObject({ state: 'publishing', is_ready: false, ended_at: null });
+      expect(cancelled).toMatchObject({ status: 409, body: { code: 'reveal_ended' } });
+      expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'published', outcome: { updated: 2 } });
+    },
+  );
+
+  it('a complete reveal that no process has published before its expiry is published after it [V4]', async () => {
+    const project = await aProjectWithEggs(test, 2);
+    const reveal = await stageReveal(test, project);
+    // As if the process had died after the last token.
+    await test.database.query(`update nft_metadata.reveals set publish = 'when_complete' where id = $1`, [
+      reveal.revealId,
+    ]);
+
+    await test.database.advance(90_000);
+    await test.worker.runOnce();
+
+    expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'published', outcome: { updated: 2 } });
+  });
+
+  it('a reveal with a time and too few staged tokens expires [V7]', async () => {
+    const project = await aProjectWithEggs(test, 2);
+    test.metadataApi.respond('2', 404);
+    const reveal = await stageReveal(test, project, {
+      all: true,
+      publish: { at: await inSeconds(3600) },
+      max_age: '1h',
+    });
+
+    await test.database.advance(3601);
+    const late = await readReveal(test, project, reveal);
+    await test.worker.runOnce();
+
+    expect(late).toMatchObject({ state: 'expired', ended_at: null });
+    expect(await readReveal(test, project, reveal)).toMatchObject({
+      state: 'expired',
+      ended_at: expect.any(String) as string,
+    });
+  });
+
   it('a staged reveal can be given a time, and an earlier one', async () => {
     const project = await aProjectWithEggs(test, 2);
     const reveal = await stageReveal(test, project);

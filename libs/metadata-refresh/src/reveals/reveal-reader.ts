@@ -112,10 +112,17 @@ export class RevealReader {
 }
 
 function toReveal(stored: StoredReveal): RevealRow {
-  const { state, pending, staged, revertHoldUntil: until } = stored;
+  const { pending, staged, revertHoldUntil: until } = stored;
+  const isComplete = pending === 0 && staged >= requiredTokens(stored);
+  const state = isComplete && isLate(stored) ? 'publishing' : stored.state;
   const isOpen = state === 'staging' || state === 'staged';
   const revertHoldUntil = until === null || until === 'forever' ? until : new Date(until);
-  return { ...stored, revertHoldUntil, isReady: isOpen && pending === 0 && staged >= requiredTokens(stored) };
+  return { ...stored, state, revertHoldUntil, isReady: isOpen && isComplete };
+}
+
+/** It was to be published before it expired, when no process ran: the sweep does it now. Until then, it takes no documents. */
+function isLate({ state, endedAt, publish, isPublishDue }: StoredReveal): boolean {
+  return state === 'expired' && endedAt === null && (publish === 'when_complete' || isPublishDue);
 }
 
 /**

@@ -110,15 +110,18 @@ export class RevealSweep implements BeforeApplicationShutdown {
     const reveal = await lockReveal(em, { revealId });
     if (!reveal || reveal.endedAt !== null || reveal.job !== null) return reveal;
     if (reveal.state === 'expired') return this.expire(em, reveal);
+    if (reveal.state === 'publishing') return this.beginPublication(em, reveal);
     if (isPublicationDue(reveal)) {
-      if (reveal.isReady) {
-        await set(em, reveal, sql`job = 'publish'`);
-        return { ...reveal, job: 'publish' };
-      }
+      if (reveal.isReady) return this.beginPublication(em, reveal);
       await this.block(em, reveal, reveal.pending > 0 ? 'pending' : 'not_enough_staged');
     }
     await set(em, reveal, sql`due_at = case when publish_at > now() then publish_at else expires_at end`);
     return null;
+  }
+
+  private async beginPublication(em: EntityManager, reveal: RevealRow): Promise<RevealRow> {
+    await set(em, reveal, sql`job = 'publish'`);
+    return { ...reveal, job: 'publish' };
   }
 
   /** Returns whether the job is done. If not, or if the process dies, it is due again when its lease is over. */

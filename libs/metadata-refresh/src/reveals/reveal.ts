@@ -28,7 +28,7 @@ export interface RevealPlan {
   publish?: RevealPublication | undefined;
   /** The part of its tokens, above 0, that must be staged before it can be published. Default: 1, all. */
   minSucceeded?: number | undefined;
-  /** It expires if it is not published for so long. 60 seconds to 30 days; default: 24 hours. */
+  /** It expires if it is not published for so long, unless it is ready and was to be published by itself. 60 seconds to 30 days; default: 24 hours. */
   maxAgeSeconds?: number | undefined;
 }
 
@@ -100,7 +100,7 @@ export function requiredTokens({ total, minSucceeded }: Pick<Reveal, 'total' | '
 
 /** How a reveal is published by a call. */
 export interface PublishOptions {
-  /** Then, before the reveal expires. Absent: now. */
+  /** Then, until the reveal expires. Absent: now. */
   at?: Date | undefined;
   /** As in RevealPlan. Absent: as it was. */
   minSucceeded?: number | undefined;
