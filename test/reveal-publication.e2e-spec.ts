@@ -310,6 +310,17 @@ describe('publishing a reveal', () => {
     expect(await recordOf(test, project)).toMatchObject({ name: 'Dragon 1', held_until: null });
   });
 
+  it('a reveal without a staged document is refused, however small its min_succeeded is', async () => {
+    const project = await aProjectWithEggs(test, 1);
+    test.metadataApi.respond('1', 404);
+    const reveal = await stageReveal(test, project, { all: true, min_succeeded: 1e-9 });
+
+    const refused = await revealRequest(test, project, 'post', `${reveal.revealId}/publish`);
+
+    expect(refused).toMatchObject({ status: 409, body: { code: 'reveal_not_ready' } });
+    expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'staged', is_ready: false });
+  });
+
   it('staged documents that the records have already change nothing and cause no event', async () => {
     const project = await aProjectWithEggs(test, 2);
     const reveal = await stageReveal(test, project);

@@ -93,9 +93,9 @@ export interface Reversion extends RevertOutcome {
   refreshId: string;
 }
 
-/** How many tokens must be staged. Without the error of a product of fractions: 99 % of 100 is 99. */
+/** How many tokens must be staged: one at least. Without the error of a product of fractions: 99 % of 100 is 99. */
 export function requiredTokens({ total, minSucceeded }: Pick<Reveal, 'total' | 'minSucceeded'>): number {
-  return Math.ceil(Number((total * minSucceeded).toFixed(6)));
+  return Math.max(1, Math.ceil(Number((total * minSucceeded).toFixed(6))));
 }
 
 /** How a reveal is published by a call. */
