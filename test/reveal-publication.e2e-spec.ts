@@ -24,6 +24,7 @@ import {
   stageReveal,
   tokenPath,
   traitsOf,
+  untilAdvisoryWaiters,
   untilReveal,
   whatReadersSee,
 } from './support/reveals.js';
@@ -586,15 +587,7 @@ describe('beside a publication', () => {
       .set('x-api-key', project.apiKey)
       .expect(200)
       .then(() => done.push('restore'));
-    await vi.waitUntil(
-      async () => {
-        const [row] = await test.database.query<{ waiting: number }>(
-          `select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`,
-        );
-        return row!.waiting === 2;
-      },
-      { timeout: 10_000, interval: 20 },
-    );
+    await untilAdvisoryWaiters(test, 2);
     const during = [...done];
     await block.release();
     await Promise.all([pushing, restoring]);

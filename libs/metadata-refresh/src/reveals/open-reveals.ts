@@ -13,7 +13,18 @@ interface BusyReveal {
   isReverting: boolean;
 }
 
-/** A reveal of the collection that is open, or that is being reverted; null: there is none. */
+/**
+ * Whoever creates or reverts a reveal of the collection has this lock until the end of its transaction, and looks for a busy reveal
+ * afterwards: the two exclude each other, but no row of one stands in the way of the other.
+ */
+export async function lockReveals(em: EntityManager, collectionId: string): Promise<void> {
+  await sql`
+    select pg_advisory_xact_lock(hashtextextended('nft_metadata.collections reveals ' || ${collectionId}::text, 0))`.execute(
+    em.getKysely(),
+  );
+}
+
+/** A reveal of the collection that is open, or that is being reverted; null: there is none. Call `lockReveals` first. */
 export async function findBusyReveal(em: EntityManager, collectionId: string): Promise<BusyReveal | null> {
   const { rows } = await sql<BusyReveal>`
     select id, state <> 'open' as "isReverting" from nft_metadata.reveals
