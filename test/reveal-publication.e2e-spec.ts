@@ -429,6 +429,26 @@ describe('publishing by itself', () => {
     expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'published', outcome: { updated: 3 } });
   });
 
+  it('while a process publishes one reveal, another process publishes the next one that is due', async () => {
+    const [first, second] = [await aProjectWithEggs(test, 2), await aProjectWithEggs(test, 2)];
+    const [firstReveal, secondReveal] = [
+      await stageReveal(test, first, { all: true, publish: { at: await inSeconds(3000) } }),
+      await stageReveal(test, second, { all: true, publish: { at: await inSeconds(3600) } }),
+    ];
+    const block = await blockPublication(test, first);
+    await test.database.advance(3601);
+
+    const working = test.worker.runOnce();
+    await block.reached();
+    await (await test.anotherWorker()).runOnce();
+    const during = [await readReveal(test, first, firstReveal), await readReveal(test, second, secondReveal)];
+    await block.release();
+    await working;
+
+    expect(during.map(({ state }) => state)).toEqual(['publishing', 'published']);
+    expect(await readReveal(test, first, firstReveal)).toMatchObject({ state: 'published' });
+  });
+
   it('a reveal that is not staged at its publication time is blocked, and is published as soon as it is staged [V4]', async () => {
     const project = await aProjectWithEggs(test, 2);
     test.metadataApi.script(
