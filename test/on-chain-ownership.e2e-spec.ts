@@ -3,6 +3,7 @@ import { Anvil } from '@app/testing';
 import { Interface, type BaseContract } from 'ethers';
 import { commandLine } from './support/command-line.js';
 import { http, requestRefresh, signedHeaders } from './support/project-api.js';
+import { postReveal } from './support/reveals.js';
 import { RpcHost } from './support/rpc-host.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
@@ -98,6 +99,16 @@ it('the owner of the contract may also estimate, validate, read attempts and ret
   await http(test.app).get(attempts).set('x-api-key', stranger.apiKey).expect(403);
   expect(await post(`/v1/collections/${studio.collectionAddress}/tokens/1/versions/1/restore`)).toBe(403);
   await http(test.app).get(`/v1/collections/${studio.collectionAddress}`).set('x-api-key', owner.apiKey).expect(404);
+});
+
+it('the owner of the contract may not reveal a collection of another project, which may', async () => {
+  await giveTo(owner);
+
+  const refused = await postReveal(test, { ...owner, collectionAddress: studio.collectionAddress });
+  const accepted = await postReveal(test, studio);
+
+  expect(refused).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  expect(accepted.status).toBe(202);
 });
 
 it('the default admin of a contract without an owner may refresh as well', async () => {

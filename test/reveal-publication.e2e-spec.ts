@@ -13,6 +13,7 @@ import {
   egg,
   eventsOf,
   expectExactCounts,
+  holdRows,
   namesOf,
   postReveal,
   publishReveal,
@@ -23,6 +24,7 @@ import {
   stageReveal,
   tokenPath,
   traitsOf,
+  untilAdvisoryWaiters,
   untilReveal,
   whatReadersSee,
 } from './support/reveals.js';
@@ -309,6 +311,17 @@ describe('publishing a reveal', () => {
     expect(await recordOf(test, project)).toMatchObject({ name: 'Dragon 1', held_until: null });
   });
 
+  it('a reveal without a staged document is refused, however small its min_succeeded is', async () => {
+    const project = await aProjectWithEggs(test, 1);
+    test.metadataApi.respond('1', 404);
+    const reveal = await stageReveal(test, project, { all: true, min_succeeded: 1e-9 });
+
+    const refused = await revealRequest(test, project, 'post', `${reveal.revealId}/publish`);
+
+    expect(refused).toMatchObject({ status: 409, body: { code: 'reveal_not_ready' } });
+    expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'staged', is_ready: false });
+  });
+
   it('staged documents that the records have already change nothing and cause no event', async () => {
     const project = await aProjectWithEggs(test, 2);
     const reveal = await stageReveal(test, project);
@@ -416,6 +429,26 @@ describe('publishing by itself', () => {
     expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'published', outcome: { updated: 3 } });
   });
 
+  it('while a process publishes one reveal, another process publishes the next one that is due', async () => {
+    const [first, second] = [await aProjectWithEggs(test, 2), await aProjectWithEggs(test, 2)];
+    const [firstReveal, secondReveal] = [
+      await stageReveal(test, first, { all: true, publish: { at: await inSeconds(3000) } }),
+      await stageReveal(test, second, { all: true, publish: { at: await inSeconds(3600) } }),
+    ];
+    const block = await blockPublication(test, first);
+    await test.database.advance(3601);
+
+    const working = test.worker.runOnce();
+    await block.reached();
+    await (await test.anotherWorker()).runOnce();
+    const during = [await readReveal(test, first, firstReveal), await readReveal(test, second, secondReveal)];
+    await block.release();
+    await working;
+
+    expect(during.map(({ state }) => state)).toEqual(['publishing', 'published']);
+    expect(await readReveal(test, first, firstReveal)).toMatchObject({ state: 'published' });
+  });
+
   it('a reveal that is not staged at its publication time is blocked, and is published as soon as it is staged [V4]', async () => {
     const project = await aProjectWithEggs(test, 2);
     test.metadataApi.script(
@@ -438,6 +471,59 @@ describe('publishing by itself', () => {
     expect(
       (await eventsOf(test, project)).map(({ type }) => type).filter((type) => type === 'reveal.blocked'),
     ).toHaveLength(1);
+  });
+
+  it.each([3600, 3000])(
+    'a reveal with an expiry in an hour and a time in %i seconds is published after both, if no process ran before [V4]',
+    async (seconds) => {
+      const project = await aProjectWithEggs(test, 2);
+      const publish = { at: await inSeconds(seconds) };
+      const reveal = await stageReveal(test, project, { all: true, publish, max_age: '1h' });
+      await test.worker.runOnce();
+
+      await test.database.advance(3601);
+      const late = await readReveal(test, project, reveal);
+      const cancelled = await revealRequest(test, project, 'post', `${reveal.revealId}/cancel`);
+      await test.worker.runOnce();
+
+      expect(late).toMatchObject({ state: 'publishing', is_ready: false, ended_at: null });
+      expect(cancelled).toMatchObject({ status: 409, body: { code: 'reveal_ended' } });
+      expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'published', outcome: { updated: 2 } });
+    },
+  );
+
+  it('a complete reveal that no process has published before its expiry is published after it [V4]', async () => {
+    const project = await aProjectWithEggs(test, 2);
+    const reveal = await stageReveal(test, project);
+    // As if the process had died after the last token.
+    await test.database.query(`update nft_metadata.reveals set publish = 'when_complete' where id = $1`, [
+      reveal.revealId,
+    ]);
+
+    await test.database.advance(90_000);
+    await test.worker.runOnce();
+
+    expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'published', outcome: { updated: 2 } });
+  });
+
+  it('a reveal with a time and too few staged tokens expires [V7]', async () => {
+    const project = await aProjectWithEggs(test, 2);
+    test.metadataApi.respond('2', 404);
+    const reveal = await stageReveal(test, project, {
+      all: true,
+      publish: { at: await inSeconds(3600) },
+      max_age: '1h',
+    });
+
+    await test.database.advance(3601);
+    const late = await readReveal(test, project, reveal);
+    await test.worker.runOnce();
+
+    expect(late).toMatchObject({ state: 'expired', ended_at: null });
+    expect(await readReveal(test, project, reveal)).toMatchObject({
+      state: 'expired',
+      ended_at: expect.any(String) as string,
+    });
   });
 
   it('a staged reveal can be given a time, and an earlier one', async () => {
@@ -521,15 +607,7 @@ describe('beside a publication', () => {
       .set('x-api-key', project.apiKey)
       .expect(200)
       .then(() => done.push('restore'));
-    await vi.waitUntil(
-      async () => {
-        const [row] = await test.database.query<{ waiting: number }>(
-          `select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`,
-        );
-        return row!.waiting === 2;
-      },
-      { timeout: 10_000, interval: 20 },
-    );
+    await untilAdvisoryWaiters(test, 2);
     const during = [...done];
     await block.release();
     await Promise.all([pushing, restoring]);
@@ -582,6 +660,27 @@ describe('beside a publication', () => {
     expect(during).toMatchObject({ state: 'publishing', is_ready: false });
     expect(refused).toMatchObject({ status: 409, body: { code: 'reveal_in_progress' } });
     expect(accepted.status).toBe(202);
+  });
+
+  it('a publication that waits for a retry of failed tokens is refused, because these are pending then', async () => {
+    const project = await aProjectWithEggs(test, 2);
+    test.metadataApi.respond('2', 404);
+    const reveal = await stageReveal(test, project, { all: true, min_succeeded: 0.5 });
+    // A retry charges its tokens last.
+    const charge = await holdRows(test, 'select from nft_metadata.refresh_quotas where project_id = $1 for update', [
+      project.id,
+    ]);
+
+    const retrying = control(test.app, project, reveal.refreshId, 'retry').then(({ status }) => status);
+    await charge.reached();
+    const publishing = revealRequest(test, project, 'post', `${reveal.revealId}/publish`).then((response) => response);
+    await charge.reached(2);
+    await charge.release();
+
+    expect(await retrying).toBe(202);
+    expect(await publishing).toMatchObject({ status: 409, body: { code: 'reveal_not_ready' } });
+    expect(await readReveal(test, project, reveal)).toMatchObject({ state: 'staging', summary: { pending: 1 } });
+    await revealRequest(test, project, 'post', `${reveal.revealId}/cancel`).expect(202);
   });
 
   it('failed tokens of a published reveal can be retried, and are shown by themselves', async () => {

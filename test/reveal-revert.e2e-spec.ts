@@ -13,6 +13,7 @@ import {
   egg,
   eventsOf,
   expectExactCounts,
+  holdRows,
   namesOf,
   postReveal,
   publishReveal,
@@ -23,6 +24,7 @@ import {
   stageReveal,
   tokenPath,
   traitsOf,
+  untilAdvisoryWaiters,
   untilReveal,
   whatReadersSee,
   type RevealIds,
@@ -455,6 +457,24 @@ describe('a reveal that cannot be reverted', () => {
       },
     });
     expect(await namesOf(test, project)).toEqual(['Dragon 1', 'Dragon 2']);
+  });
+
+  it('a revert that is requested while a reveal of the collection is being accepted is refused with its id', async () => {
+    const { project, reveal } = await aPublishedReveal(2);
+    // A reveal charges its tokens last.
+    const charge = await holdRows(test, 'select from nft_metadata.refresh_quotas where project_id = $1 for update', [
+      project.id,
+    ]);
+
+    const creating = postReveal(test, project).then((response) => response);
+    await charge.reached();
+    const reverting = revert(project, reveal).then((response) => response);
+    await untilAdvisoryWaiters(test, 1);
+    await charge.release();
+
+    const { reveal_id: revealId } = (await creating).body as { reveal_id: string };
+    expect(await reverting).toMatchObject({ status: 409, body: { code: 'reveal_in_progress', details: revealId } });
+    await revealRequest(test, project, 'post', `${revealId}/cancel`).expect(202);
   });
 
   it('of two reveals of a collection, reverting the first one leaves what the second one shows', async () => {

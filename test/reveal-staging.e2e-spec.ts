@@ -7,6 +7,7 @@ import {
   countStagedDocuments,
   createReveal,
   dragon,
+  holdRows,
   postReveal,
   publishReveal,
   readReveal,
@@ -384,6 +385,26 @@ describe('a reveal that ends without being published', () => {
     const { body } = await control(test.app, project, reveal.refreshId, 'retry').expect(409);
 
     expect(body).toMatchObject({ code: 'reveal_ended', message: expect.stringContaining('is cancelled') as string });
+  });
+
+  it('a retry that waits for a cancellation of its reveal is told that it is cancelled', async () => {
+    const project = await aProjectWithEggs(test, 1);
+    test.metadataApi.respond('1', 404);
+    const reveal = await stageReveal(test, project);
+    const cancellation = await holdRows(
+      test,
+      `update nft_metadata.reveals set state = 'cancelled', ended_at = now(), due_at = now() where id = $1`,
+      [reveal.revealId],
+    );
+
+    const retrying = control(test.app, project, reveal.refreshId, 'retry').then((response) => response);
+    await cancellation.reached();
+    await cancellation.commit();
+
+    expect(await retrying).toMatchObject({
+      status: 409,
+      body: { code: 'reveal_ended', message: expect.stringContaining('is cancelled') as string },
+    });
   });
 
   it('a refresh that is requested beside a reveal is fetched for itself, and shown', async () => {

@@ -187,22 +187,47 @@ export async function traitsOf(
 }
 
 /** Blocks publications and reverts of the collection while they write, until `release`. */
-export async function blockPublication({ database }: Pick<TestApp, 'database'>, { collectionId }: TestProject) {
+export async function blockPublication(test: Pick<TestApp, 'database'>, { collectionId }: TestProject) {
+  return holdRows(test, 'select from nft_metadata.collection_traits where collection_id = $1 for update', [
+    collectionId,
+  ]);
+}
+
+/** Runs a statement in a transaction that stays open until `release`, which rolls it back, or until `commit`. */
+export async function holdRows({ database }: Pick<TestApp, 'database'>, statement: string, values: unknown[]) {
   const client = new Client({ connectionString: database.url });
   await client.connect();
   await client.query('begin');
-  await client.query('select from nft_metadata.collection_traits where collection_id = $1 for update', [collectionId]);
+  await client.query(statement, values);
   return {
-    reached: () =>
+    /** Waits until so many others wait for a row, of these or of others. */
+    reached: (waiters = 1) =>
       vi.waitUntil(
         async () => {
           const [row] = await database.query<{ waiting: number }>(
             `select count(*)::int as waiting from pg_locks where locktype in ('transactionid', 'tuple') and not granted`,
           );
-          return row!.waiting > 0;
+          return row!.waiting >= waiters;
         },
         { timeout: 10_000, interval: 20 },
       ),
     release: () => client.end(),
+    commit: async () => {
+      await client.query('commit');
+      await client.end();
+    },
   };
+}
+
+/** Waits until so many transactions wait for an advisory lock. */
+export async function untilAdvisoryWaiters({ database }: Pick<TestApp, 'database'>, waiters: number): Promise<void> {
+  await vi.waitUntil(
+    async () => {
+      const [row] = await database.query<{ waiting: number }>(
+        `select count(*)::int as waiting from pg_locks where locktype = 'advisory' and not granted`,
+      );
+      return row!.waiting === waiters;
+    },
+    { timeout: 10_000, interval: 20 },
+  );
 }

@@ -165,7 +165,11 @@ export class RefreshAdmission {
     if (limits && wanted.tokenIds && wanted.tokenIds.length > limits.tokensPerRequest) {
       throw new TokensPerRequestExceeded(limits.tokensPerRequest, wanted.tokenIds.length);
     }
-    const collection = await this.collections.getRefreshable(project, request.collectionAddress, request.chainId);
+    const { collectionAddress, chainId } = request;
+    // A reveal belongs to the project of the collection, so only that one may create it, as it alone may push and restore.
+    const collection = reveal
+      ? await this.collections.get(project.id, collectionAddress, chainId)
+      : await this.collections.getRefreshable(project, collectionAddress, chainId);
     const owner = { projectId: project.id, limits };
     const { refreshId, quota } = await this.accept(owner, collection, wanted, { ...request, trigger, reveal });
     return { refreshId, quota: quota ?? (await this.readQuota(project)), isReplayed: false };

@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
+import { lockReveal } from './reveal-reader.js';
 import { RevealEnded } from './reveals.errors.js';
-import type { RevealState } from './reveal.js';
 
 /** For `where` on `reveals`: whether it takes documents. */
 const isOpen = sql`state = 'open' and job is null and expires_at > now()`;
@@ -13,7 +13,18 @@ interface BusyReveal {
   isReverting: boolean;
 }
 
-/** A reveal of the collection that is open, or that is being reverted; null: there is none. */
+/**
+ * Whoever creates or reverts a reveal of the collection has this lock until the end of its transaction, and looks for a busy reveal
+ * afterwards: the two exclude each other, but no row of one stands in the way of the other.
+ */
+export async function lockReveals(em: EntityManager, collectionId: string): Promise<void> {
+  await sql`
+    select pg_advisory_xact_lock(hashtextextended('nft_metadata.collections reveals ' || ${collectionId}::text, 0))`.execute(
+    em.getKysely(),
+  );
+}
+
+/** A reveal of the collection that is open, or that is being reverted; null: there is none. Call `lockReveals` first. */
 export async function findBusyReveal(em: EntityManager, collectionId: string): Promise<BusyReveal | null> {
   const { rows } = await sql<BusyReveal>`
     select id, state <> 'open' as "isReverting" from nft_metadata.reveals
@@ -51,20 +62,15 @@ export async function countStaged(em: EntityManager, staged: ReadonlyMap<string,
  * or when it is reverted: a retry would show what was taken back.
  */
 export async function joinReveal(em: EntityManager, revealId: string): Promise<boolean> {
-  const { rows } = await sql<{ isJoined: boolean; state: RevealState | 'open' }>`
-    with joined as (
-      update nft_metadata.reveals set blocked_at = null, blocked_reason = null where id = ${revealId}::uuid and ${isOpen}
-      returning id
-    )
-    select exists (select from joined) as "isJoined",
-      case when job = 'publish' then 'publishing' when job = 'revert' then 'reverting' when state = 'open' then 'expired' else state end
-        as state
-    from nft_metadata.reveals where id = ${revealId}::uuid`.execute(em.getKysely());
-  const [reveal] = rows;
-  if (reveal?.isJoined) return true;
+  const reveal = await lockReveal(em, { revealId });
   // Without a row: it had ended, and retention has deleted it.
   if (!reveal || reveal.state === 'published') return false;
-  throw new RevealEnded({ id: revealId, state: reveal.state as RevealState });
+  if (reveal.state !== 'staging' && reveal.state !== 'staged') throw new RevealEnded(reveal);
+  await sql`
+    update nft_metadata.reveals set blocked_at = null, blocked_reason = null where id = ${revealId}::uuid`.execute(
+    em.getKysely(),
+  );
+  return true;
 }
 
 /** A refresh of each of these reveals is completed: the sweep looks at them at once. */

@@ -7,7 +7,7 @@ import { KeyedMutex } from '../keyed-mutex.js';
 import { InvalidHold } from '../metadata-refresh.errors.js';
 import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { Admission } from '../control/refresh-control.js';
-import { findBusyReveal } from './open-reveals.js';
+import { findBusyReveal, lockReveals } from './open-reveals.js';
 import { RevealReader, type RevealRow } from './reveal-reader.js';
 import { RevealSweep } from './reveal-sweep.js';
 import { requiredTokens, type PublishOptions, type RevealReference, type RevertOptions } from './reveal.js';
@@ -73,6 +73,7 @@ export class RevealControl {
       if (reveal.outcome?.updated === 0) throw RevealNotRevertible.withoutChanges(reveal);
       if (holdUntil instanceof Date && holdUntil.getTime() <= Date.parse(reveal.now)) throw new InvalidHold(holdUntil);
       // What it has staged would be older than the restored records, and publishing it would change nothing.
+      await lockReveals(em, reveal.collectionId);
       const busy = await findBusyReveal(em, reveal.collectionId);
       if (busy) throw new RevealInProgress(reveal.collectionAddress, busy.id, busy.isReverting);
       const end = holdUntil instanceof Date ? holdUntil.toISOString() : holdUntil && 'infinity';

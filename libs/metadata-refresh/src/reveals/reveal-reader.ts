@@ -75,27 +75,13 @@ export class RevealReader {
   constructor(private readonly em: EntityManager) {}
 
   /** Throws RevealNotFound. */
-  get(reference: RevealReference, em = readingFrom(this.em)): Promise<RevealRow> {
-    return this.read(em, reference);
+  async get(reference: RevealReference, em = readingFrom(this.em)): Promise<RevealRow> {
+    return found(await findReveal(em, reference), reference);
   }
 
   /** The same, and locks its row until the end of the caller's transaction. */
-  lock(em: EntityManager, reference: RevealReference): Promise<RevealRow> {
-    return this.read(em, reference, sql`for no key update of reveal`);
-  }
-
-  private async read(
-    em: EntityManager,
-    { revealId, projectId }: RevealReference,
-    lock: RawBuilder<unknown> = sql``,
-  ): Promise<RevealRow> {
-    const { rows } = await sql<StoredReveal>`
-      select ${revealColumns} from nft_metadata.reveals as reveal ${joinRefreshes}
-      where reveal.id = ${parseRevealId(revealId)}::uuid
-        and (${projectId ?? null}::text is null or reveal.project_id = ${projectId ?? null}::text)
-      ${lock}`.execute(em.getKysely());
-    if (!rows[0]) throw new RevealNotFound(revealId);
-    return toReveal(rows[0]);
+  async lock(em: EntityManager, reference: RevealReference): Promise<RevealRow> {
+    return found(await lockReveal(em, reference), reference);
   }
 
   /** Of one project or of all, newest first. */
@@ -126,10 +112,46 @@ export class RevealReader {
 }
 
 function toReveal(stored: StoredReveal): RevealRow {
-  const { state, pending, staged, revertHoldUntil: until } = stored;
+  const { pending, staged, revertHoldUntil: until } = stored;
+  const isComplete = pending === 0 && staged >= requiredTokens(stored);
+  const state = isComplete && isLate(stored) ? 'publishing' : stored.state;
   const isOpen = state === 'staging' || state === 'staged';
   const revertHoldUntil = until === null || until === 'forever' ? until : new Date(until);
-  return { ...stored, revertHoldUntil, isReady: isOpen && pending === 0 && staged >= requiredTokens(stored) };
+  return { ...stored, state, revertHoldUntil, isReady: isOpen && isComplete };
+}
+
+/** It was to be published before it expired, when no process ran: the sweep does it now. Until then, it takes no documents. */
+function isLate({ state, endedAt, publish, isPublishDue }: StoredReveal): boolean {
+  return state === 'expired' && endedAt === null && (publish === 'when_complete' || isPublishDue);
+}
+
+/**
+ * Locks the row of a reveal until the end of the transaction, and reads it in a second statement: after a wait, the first one would still
+ * read its refreshes as they were before. null: there is none. Throws RevealNotFound for a malformed id.
+ */
+export async function lockReveal(em: EntityManager, reference: RevealReference): Promise<RevealRow | null> {
+  await sql`select from nft_metadata.reveals as reveal where ${isReferenced(reference)} for no key update`.execute(
+    em.getKysely(),
+  );
+  return findReveal(em, reference);
+}
+
+async function findReveal(em: EntityManager, reference: RevealReference): Promise<RevealRow | null> {
+  const { rows } = await sql<StoredReveal>`
+    select ${revealColumns} from nft_metadata.reveals as reveal ${joinRefreshes}
+    where ${isReferenced(reference)}`.execute(em.getKysely());
+  return rows[0] ? toReveal(rows[0]) : null;
+}
+
+function found(reveal: RevealRow | null, { revealId }: RevealReference): RevealRow {
+  if (!reveal) throw new RevealNotFound(revealId);
+  return reveal;
+}
+
+/** For a statement on `reveals as reveal`. */
+function isReferenced({ revealId, projectId }: RevealReference): RawBuilder<unknown> {
+  const project = projectId ?? null;
+  return sql`reveal.id = ${parseRevealId(revealId)}::uuid and (${project}::text is null or reveal.project_id = ${project}::text)`;
 }
 
 /** Throws RevealNotFound for a malformed id. */

@@ -9,13 +9,14 @@ import { EventOutbox } from '../event-outbox.js';
 import { RefreshAlreadyCompleted, RefreshNotFound } from '../metadata-refresh.errors.js';
 import { RefreshControl } from '../control/refresh-control.js';
 import { RevealPublication } from './reveal-publication.js';
-import { RevealReader, type RevealRow } from './reveal-reader.js';
+import { lockReveal, type RevealRow } from './reveal-reader.js';
 import { RevealReversion } from './reveal-reversion.js';
 import type { BlockedReason } from './reveal.js';
 
-/** Reveals that one process works on in turns. */
-const REVEALS_PER_PASS = 16;
-/** A process that dies leaves its reveals to others after this time. Each step renews it. */
+/**
+ * A process that dies leaves its reveal to others after this time. Nothing renews it: a publication or a revert that takes longer has a lock
+ * of its own.
+ */
 const LEASE = sql`interval '10 seconds'`;
 /** The next look at a reveal whose tokens are still held by workers. */
 const NEXT_LOOK = sql`interval '1 second'`;
@@ -41,7 +42,6 @@ export class RevealSweep implements BeforeApplicationShutdown {
 
   constructor(
     private readonly em: EntityManager,
-    private readonly reader: RevealReader,
     private readonly staging: StagingStore,
     private readonly refreshes: RefreshControl,
     private readonly publication: RevealPublication,
@@ -68,39 +68,33 @@ export class RevealSweep implements BeforeApplicationShutdown {
     await this.background.stop();
   }
 
-  /** Takes the due reveals, and makes one step of each in turn. */
+  /** Takes one reveal at a time, so that none waits for this process while another one could work on it. */
   private async pass(): Promise<void> {
-    const taken = new Set<string>();
-    for (;;) {
-      for (const id of await this.take(REVEALS_PER_PASS - taken.size)) taken.add(id);
-      if (taken.size === 0) return;
-      for (const id of taken) {
-        if (this.background.isStopped) return;
-        if (!(await this.step(id))) taken.delete(id);
-      }
+    while (!this.background.isStopped) {
+      const id = await this.take();
+      if (id === null) return;
+      await this.step(id);
     }
   }
 
-  private async take(limit: number): Promise<string[]> {
-    if (limit <= 0) return [];
+  private async take(): Promise<string | null> {
     const { rows } = await sql<{ id: string }>`
       update nft_metadata.reveals set due_at = now() + ${LEASE}
-      where id = any(array(
+      where id = (
         select id from nft_metadata.reveals
         where due_at <= now()
         order by due_at
-        limit ${limit}
+        limit 1
         for no key update skip locked
-      ))
+      )
       returning id`.execute(this.em.fork().getKysely());
-    return rows.map(({ id }) => id);
+    return rows[0]?.id ?? null;
   }
 
-  /** Returns whether there is more to do now. */
-  private async step(revealId: string): Promise<boolean> {
+  private async step(revealId: string): Promise<void> {
     const decided = await inTransaction(this.em, (em) => this.decide(em, revealId));
-    if (!decided) return false;
-    return decided.job === null ? this.clear(decided) : this.work(decided, decided.job);
+    if (!decided) return;
+    await (decided.job === null ? this.clear(decided) : this.work(decided, decided.job));
   }
 
   /**
@@ -108,37 +102,39 @@ export class RevealSweep implements BeforeApplicationShutdown {
    * either seen, or makes the reveal due again afterwards.
    */
   private async decide(em: EntityManager, revealId: string): Promise<RevealRow | null> {
-    const reveal = await this.lock(em, revealId);
+    const reveal = await lockReveal(em, { revealId });
     if (!reveal || reveal.endedAt !== null || reveal.job !== null) return reveal;
     if (reveal.state === 'expired') return this.expire(em, reveal);
+    if (reveal.state === 'publishing') return this.beginPublication(em, reveal);
     if (isPublicationDue(reveal)) {
-      if (reveal.isReady) {
-        await set(em, reveal, sql`job = 'publish'`);
-        return { ...reveal, job: 'publish' };
-      }
+      if (reveal.isReady) return this.beginPublication(em, reveal);
       await this.block(em, reveal, reveal.pending > 0 ? 'pending' : 'not_enough_staged');
     }
     await set(em, reveal, sql`due_at = case when publish_at > now() then publish_at else expires_at end`);
     return null;
   }
 
-  /** Returns whether the job is done. If not, or if the process dies, it is due again when its lease is over. */
-  private async work(reveal: RevealRow, job: NonNullable<RevealRow['job']>): Promise<boolean> {
+  private async beginPublication(em: EntityManager, reveal: RevealRow): Promise<RevealRow> {
+    await set(em, reveal, sql`job = 'publish'`);
+    return { ...reveal, job: 'publish' };
+  }
+
+  /** When it is done, the reveal is due at once, to be cleared. If not, or if the process dies, it is due when its lease is over. */
+  private async work(reveal: RevealRow, job: NonNullable<RevealRow['job']>): Promise<void> {
     try {
-      return await (job === 'publish' ? this.publication.publish(reveal.id) : this.reversion.revert(reveal.id));
+      await (job === 'publish' ? this.publication.publish(reveal.id) : this.reversion.revert(reveal.id));
     } catch (error) {
       const { id: revealId, projectId, collectionAddress } = reveal;
       const description = describeDatabaseError(error);
       const msg = job === 'publish' ? 'reveal not published' : 'reveal not reverted';
       this.logger.error({ msg, revealId, projectId, collectionAddress, error: description });
       await inTransaction(this.em, (em) => this.countFailure(em, revealId));
-      return false;
     }
   }
 
   /** Of an error that lasts, it must not keep the collection from being refreshed. */
   private async countFailure(em: EntityManager, revealId: string): Promise<void> {
-    const reveal = await this.lock(em, revealId);
+    const reveal = await lockReveal(em, { revealId });
     if (!reveal || reveal.job === null) return;
     const isGivenUp = reveal.failures + 1 >= MAX_FAILURES;
     if (!isGivenUp) return set(em, reveal, sql`failures = failures + 1`);
@@ -180,13 +176,6 @@ export class RevealSweep implements BeforeApplicationShutdown {
     });
   }
 
-  /** Read in a statement of its own, after the lock. */
-  private async lock(em: EntityManager, revealId: string): Promise<RevealRow | null> {
-    const { rows } = await sql`
-      select from nft_metadata.reveals where id = ${revealId}::uuid for no key update`.execute(em.getKysely());
-    return rows.length === 0 ? null : this.reader.lock(em, { revealId });
-  }
-
   private async expire(em: EntityManager, reveal: RevealRow): Promise<RevealRow> {
     await set(em, reveal, sql`state = 'expired', ended_at = now()`);
     const { id: revealId, projectId, collectionAddress } = reveal;
@@ -194,18 +183,20 @@ export class RevealSweep implements BeforeApplicationShutdown {
     return { ...reveal, endedAt: reveal.now };
   }
 
-  /** Cleans up after a reveal that has ended: its pending tokens, then its documents, and after a revert its list of changed versions. */
-  private async clear(reveal: RevealRow): Promise<boolean> {
+  /**
+   * Ends what is left of a reveal that has ended: its pending tokens, then its documents, and what a revert needed. After one batch, it is due again,
+   * behind what is due already.
+   */
+  private async clear(reveal: RevealRow): Promise<void> {
     const { id, pending, state } = reveal;
     if (pending > 0) await this.cancelRefreshes(id);
     let deleted = await this.staging.deleteStaged(id, DELETE_BATCH_SIZE);
     if (state === 'reverted') deleted += await this.staging.deleteRevealed(id, DELETE_BATCH_SIZE);
     const isDone = deleted === 0 && pending === 0;
     // Nothing is staged from its end on, but transactions may have begun before.
-    const next = isDone ? sql`null` : sql`now() + ${deleted > 0 ? LEASE : NEXT_LOOK}`;
+    const next = isDone ? sql`null` : deleted > 0 ? sql`now()` : sql`now() + ${NEXT_LOOK}`;
     // A revert may have been requested meanwhile: it stays due.
     await set(this.em.fork(), reveal, sql`due_at = case when job is null then ${next} else due_at end`);
-    return deleted > 0;
   }
 
   private async cancelRefreshes(revealId: string): Promise<void> {

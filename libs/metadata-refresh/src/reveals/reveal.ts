@@ -28,7 +28,7 @@ export interface RevealPlan {
   publish?: RevealPublication | undefined;
   /** The part of its tokens, above 0, that must be staged before it can be published. Default: 1, all. */
   minSucceeded?: number | undefined;
-  /** It expires if it is not published for so long. 60 seconds to 30 days; default: 24 hours. */
+  /** It expires if it is not published for so long, unless it is ready and was to be published by itself. 60 seconds to 30 days; default: 24 hours. */
   maxAgeSeconds?: number | undefined;
 }
 
@@ -93,14 +93,14 @@ export interface Reversion extends RevertOutcome {
   refreshId: string;
 }
 
-/** How many tokens must be staged. Without the error of a product of fractions: 99 % of 100 is 99. */
+/** How many tokens must be staged: one at least. Without the error of a product of fractions: 99 % of 100 is 99. */
 export function requiredTokens({ total, minSucceeded }: Pick<Reveal, 'total' | 'minSucceeded'>): number {
-  return Math.ceil(Number((total * minSucceeded).toFixed(6)));
+  return Math.max(1, Math.ceil(Number((total * minSucceeded).toFixed(6))));
 }
 
 /** How a reveal is published by a call. */
 export interface PublishOptions {
-  /** Then, before the reveal expires. Absent: now. */
+  /** Then, until the reveal expires. Absent: now. */
   at?: Date | undefined;
   /** As in RevealPlan. Absent: as it was. */
   minSucceeded?: number | undefined;

@@ -11,7 +11,7 @@ import type { Admission } from '../control/refresh-control.js';
 import type { RefreshingProject } from '../admission/refresh-limits.js';
 import type { RequestConditions, WantedTokens } from '../admission/refresh-request.js';
 import { timeOrderedUuid } from '../time-ordered-uuid.js';
-import { findBusyReveal } from './open-reveals.js';
+import { findBusyReveal, lockReveals } from './open-reveals.js';
 import { RevealControl } from './reveal-control.js';
 import type { LintFinding } from './reveal-lint.js';
 import { RevealPreviewReader } from './reveal-preview-reader.js';
@@ -168,19 +168,18 @@ type NewReveal = CheckedPlan & { id: string } & Parameters<AcceptedReveal['save'
 /** In the transaction that accepts its refresh. Throws RevealInProgress, InvalidReveal. */
 async function insertReveal(em: EntityManager, reveal: NewReveal): Promise<void> {
   const { collection, publishAt } = reveal;
+  await lockReveals(em, collection.id);
   // First, because an insert would wait for a publication to end.
   const busy = await findBusyReveal(em, collection.id);
   if (busy) throw new RevealInProgress(collection.address, busy.id, busy.isReverting);
-  const saved = await tryInsertReveal(em, reveal);
-  // Another one was accepted since.
-  if (!saved) return insertReveal(em, reveal);
+  const saved = await saveReveal(em, reveal);
   if (publishAt) checkTime(publishAt, saved);
 }
 
-async function tryInsertReveal(
+async function saveReveal(
   em: EntityManager,
   { id, refreshId, collection, tokens, publish, publishAt, minSucceeded, maxAgeSeconds }: NewReveal,
-): Promise<{ now: string; expiresAt: string } | undefined> {
+): Promise<{ now: string; expiresAt: string }> {
   const at = publishAt?.toISOString() ?? null;
   const { rows } = await sql<{ now: string; expiresAt: string }>`
     insert into nft_metadata.reveals
@@ -189,7 +188,6 @@ async function tryInsertReveal(
     select ${id}::uuid, ${collection.projectId}, ${collection.id}::uuid, ${collection.address}, ${refreshId}::uuid, ${publish},
       ${at}::timestamptz, ${minSucceeded}::numeric, ${tokens}::int, now(), expires_at, coalesce(${at}::timestamptz, expires_at)
     from (select now() + ${maxAgeSeconds} * interval '1 second' as expires_at) as end_of_reveal
-    on conflict (collection_id) where state = 'open' do nothing
     returning ${timestamp('now()')} as now, ${timestamp('expires_at')} as "expiresAt"`.execute(em.getKysely());
-  return rows[0];
+  return rows[0]!;
 }
