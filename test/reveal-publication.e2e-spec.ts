@@ -195,7 +195,7 @@ describe('publishing a reveal', () => {
 
     expect(refused.body).toMatchObject({ code: 'reveal_not_ready' });
     expect((refused.body as { message: string }).message).toContain(
-      '99 of its 100 tokens are staged and 1 have failed',
+      '99 of its 100 tokens are staged and 1 have failed or were cancelled',
     );
     expect(unchanged).toEqual(before);
     expect(await recordOf(test, project, '50')).toMatchObject({
@@ -215,7 +215,7 @@ describe('publishing a reveal', () => {
 
     expect(body).toEqual({
       code: 'reveal_not_ready',
-      message: `Reveal ${reveal.revealId} is not ready: 2 of its 2 tokens are pending. Wait for them, or cancel refresh ${reveal.refreshId}.`,
+      message: `Reveal ${reveal.revealId} is not ready: 2 of its 2 tokens are pending. Wait for them, or cancel what is pending of refresh ${reveal.refreshId} and of its retries.`,
     });
   });
 
