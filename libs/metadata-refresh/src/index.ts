@@ -192,6 +192,7 @@ export type { RefreshErrorCode } from './refresh-reason.js';
 export type { Page, PagePosition, PageRequest } from './receipt/page.js';
 export {
   CollectionAmbiguous,
+  CollectionBusy,
   CollectionNotFound,
   CollectionNotOwned,
   IdempotencyKeyReused,
