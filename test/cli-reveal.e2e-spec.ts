@@ -8,6 +8,7 @@ import {
   readReveal,
   recordOf,
   respondWith,
+  revealRequest,
   stageReveal,
   type RevealProject,
 } from './support/reveals.js';
@@ -20,10 +21,10 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 afterEach(() => expectExactCounts(test));
 
-const { run, json, refused } = commandLine(() => ({
-  DATABASE_URL: test.database.url,
-  FETCH_ALLOWED_HOSTS: test.metadataApi.host,
-}));
+const environment = () => ({ DATABASE_URL: test.database.url, FETCH_ALLOWED_HOSTS: test.metadataApi.host });
+const { run, json, refused } = commandLine(environment);
+/** With a deployment that keeps no replaced documents. */
+const keepingOne = commandLine(() => ({ ...environment(), KEEP_VERSIONS: '1' }));
 
 type Accepted = { reveal_id: string; refresh_id: string; tokens: number };
 
@@ -62,6 +63,82 @@ it('the command line creates a reveal, shows it, publishes it and reverts it', a
   expect(namesAfter).toEqual(['Dragon 1', 'Dragon 2', 'Dragon 3']);
   expect(reverted).toMatchObject({ state: 'reverted', reverted: { restored: 3, changed_since: 0 } });
   expect(await namesOf(test, project)).toEqual(['Egg 1', 'Egg 2', 'Egg 3']);
+});
+
+it('the command line shows what a staged reveal would change, its traits, findings and tokens, as the API does', async () => {
+  const project = await aProjectWithEggs(test, 4);
+  respondWith(test, () => ({ name: 'Dragon', attributes: [{ trait_type: 'Rarity', value: 'Common' }] }), ['1', '2']);
+  test.metadataApi.respond('4', 404);
+  const { reveal_id: id } = await createStaged(project, '--all');
+  const inResponse = async (path = '') =>
+    (await revealRequest(test, project, 'get', `${id}${path}`).expect(200)).body as Record<string, unknown>;
+  const timeless = ({ as_of: _, ...rest }: Record<string, unknown>) => rest;
+
+  const shown = await run('reveal', 'show', '--reveal', id);
+  const { changes } = await json('reveal', 'show', '--reveal', id);
+  const traits = await run('reveal', 'traits', '--reveal', id);
+  const lint = await run('reveal', 'lint', '--reveal', id);
+  const token = await run('reveal', 'token', '--reveal', id, '--token', '3');
+  const failed = await run('reveal', 'token', '--reveal', id, '--token', '4');
+  const { record, document, ...inJson } = await json('reveal', 'token', '--reveal', id, '--token', '3');
+  const { record: recordInResponse, ...tokenInResponse } = await inResponse('/tokens/3');
+
+  expect(shown.out).toContain(
+    'changes: updated 3, unchanged 0, superseded 0, missing 0, first_metadata 0, not_staged 1, as of',
+  );
+  expect(shown.out).toMatch(/^changed_fields: .*name 3/m);
+  expect(shown.out).toContain('changed_traits: tokens 3, added 3, removed 3,');
+  expect(shown.out).toContain(`What may be wrong with its documents: reveal lint --reveal ${id}\n`);
+  expect(timeless(changes as Record<string, unknown>)).toEqual(
+    timeless((await inResponse())['changes'] as Record<string, unknown>),
+  );
+  expect(traits.out).toBe('Rarity: Common 3\nStage: Egg 1\n');
+  expect(await json('reveal', 'traits', '--reveal', id)).toEqual(await inResponse('/traits'));
+  expect(lint.out).toMatch(/^duplicate_document \(2\): These documents are equal: .*\n {2}2 tokens 1, 2$/m);
+  expect(timeless(await json('reveal', 'lint', '--reveal', id))).toEqual(timeless(await inResponse('/lint')));
+  expect(token.out).toContain('verdict: staged\neffect: updated\n');
+  expect(token.out).toContain('traits_added: Rarity=Common\ntraits_removed: Stage=Egg\n');
+  expect(token.out).toContain('name: Dragon 3\n');
+  expect(failed.out).toContain('verdict: failed\nerror_code: invalid_response_status_code\n');
+  expect(inJson).toEqual(tokenInResponse);
+  expect(recordInResponse).toMatchObject(record as object);
+  expect(document).toEqual(dragon('3'));
+  expect(await refused('reveal', 'token', '--reveal', id, '--token', '5')).toContain('is not a token of reveal');
+});
+
+it('the command line lists reveals, newest first', async () => {
+  const [first, second] = [await aProjectWithEggs(test, 1), await aProjectWithEggs(test, 1)];
+  const of = [await createStaged(first, '--all'), await createStaged(second, '--all')];
+  const idsIn = async (...options: string[]) => {
+    const { reveals } = (await json('reveal', 'list', ...options)) as { reveals: { reveal_id: string }[] };
+    return reveals.map(({ reveal_id }) => reveal_id);
+  };
+
+  expect(await idsIn('--limit', '2')).toEqual([of[1]!.reveal_id, of[0]!.reveal_id]);
+  expect(await idsIn('--project', first.id)).toEqual([of[0]!.reveal_id]);
+  expect(await idsIn('--collection', second.collectionAddress)).toEqual([of[1]!.reveal_id]);
+  const { out } = await run('reveal', 'list', '--project', first.id);
+  expect(out).toMatch(
+    new RegExp(`^reveal_id: ${of[0]!.reveal_id} {2}project_id: ${first.id} .* state: staged {2}total: 1 {2}staged: 1 `),
+  );
+});
+
+it('a revert that would be refused is not offered', async () => {
+  const [kept, unchanged] = [await aProjectWithEggs(test, 1), await aProjectWithEggs(test, 1)];
+  const { reveal_id: withoutVersions } = await createStaged(kept, '--all');
+  await refreshOnce(test, unchanged, ['1']);
+  const { reveal_id: withoutChanges } = await createStaged(unchanged, '--all');
+  const offer = 'To take it back';
+
+  const published = await run('reveal', 'publish', '--reveal', withoutVersions);
+  const nothing = await run('reveal', 'publish', '--reveal', withoutChanges);
+  const withoutDocuments = await keepingOne.run('reveal', 'show', '--reveal', withoutVersions);
+
+  expect(published.out).toContain(offer);
+  expect(nothing.out).toContain('updated 0, unchanged 1,');
+  expect(nothing.out).not.toContain(offer);
+  expect(withoutDocuments.out).toContain('state: published\n');
+  expect(withoutDocuments.out).not.toContain(offer);
 });
 
 it('a revert of the command line names the command that lists the tokens which changed since, and can hold the others', async () => {

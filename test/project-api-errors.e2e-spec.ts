@@ -66,6 +66,9 @@ describe('errors of the project API: {code, message, details?}', () => {
     ['post', `${REFRESHES}/${ID}/errors`, 'GET'],
     ['get', `${REFRESHES}/estimate`, 'POST'],
     ['post', '/v1/limits', 'GET'],
+    ['get', `/v1/reveals/${ID}/publish`, 'POST'],
+    ['get', `/v1/reveals/${ID}/revert`, 'POST'],
+    ['get', `/v1/reveals/${ID}/cancel`, 'POST'],
   ] as const)('%s %s gets 405 with Allow: %s', async (method, path, allowed) => {
     const response = await http(test.app)[method](path);
 

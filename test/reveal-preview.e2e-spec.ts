@@ -203,6 +203,11 @@ describe('a reveal whose changes cannot be read in time', () => {
 
     expect(reveal).toMatchObject({ status: 200, body: { state: 'staged', changes: null } });
     expect(traits).toMatchObject({ status: 503, body: { code: 'service_unavailable' } });
+    // The failure is kept for as long as it took.
+    await vi.waitUntil(async () => (await readReveal(test, project, { revealId }))['changes'] !== null, {
+      timeout: 20_000,
+      interval: 20,
+    });
     expect((await readReveal(test, project, { revealId }))['changes']).toMatchObject({ updated: 1 });
   });
 });

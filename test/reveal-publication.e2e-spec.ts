@@ -197,7 +197,7 @@ describe('publishing a reveal', () => {
 
     expect(refused.body).toMatchObject({ code: 'reveal_not_ready' });
     expect((refused.body as { message: string }).message).toContain(
-      '99 of its 100 tokens are staged and 1 have failed',
+      '99 of its 100 tokens are staged and 1 have failed or were cancelled',
     );
     expect(unchanged).toEqual(before);
     expect(await recordOf(test, project, '50')).toMatchObject({
@@ -217,7 +217,7 @@ describe('publishing a reveal', () => {
 
     expect(body).toEqual({
       code: 'reveal_not_ready',
-      message: `Reveal ${reveal.revealId} is not ready: 2 of its 2 tokens are pending. Wait for them, or cancel refresh ${reveal.refreshId}.`,
+      message: `Reveal ${reveal.revealId} is not ready: 2 of its 2 tokens are pending. Wait for them, or cancel what is pending of refresh ${reveal.refreshId} and of its retries.`,
     });
   });
 
@@ -615,6 +615,45 @@ describe('beside a publication', () => {
     expect(during).toEqual([]);
     expect(await namesOf(test, project)).toEqual(['Pushed', 'Egg 2', 'Dragon 3']);
     expect(await readReveal(test, project, reveal)).toMatchObject({ outcome: { updated: 3, superseded: 0 } });
+  });
+
+  it('a push and a restore whose statement may not wait any longer get 503 with the reason', async () => {
+    const project = await aProjectWithEggs(test, 2);
+    const reveal = await stageReveal(test, project);
+    const block = await blockPublication(test, project);
+    await revealRequest(test, project, 'post', `${reveal.revealId}/publish`).expect(202);
+    await block.reached();
+    const owner = { id: project.id, tokensPerHour: null, tokensPerRequest: null };
+    const tokens = [{ tokenId: '1', document: { name: 'Pushed' } }];
+    const cancelWaiting = () =>
+      vi.waitUntil(
+        async () =>
+          (
+            await test.database.query(`select pg_cancel_backend(pid) from pg_locks
+              where locktype = 'advisory' and mode = 'ShareLock' and not granted`)
+          ).length > 0,
+        { timeout: 10_000, interval: 20 },
+      );
+
+    const restoring = http(test.app)
+      .post(tokenPath(project, '2', '/versions/1/restore'))
+      .set('x-api-key', project.apiKey);
+    const [restored] = await Promise.all([restoring, cancelWaiting()]);
+    const pushing = test.app
+      .get(MetadataRefreshService)
+      .push(owner, { chainId: 1, collectionAddress: project.collectionAddress, tokens });
+    const [pushed] = await Promise.allSettled([pushing, cancelWaiting()]);
+    await block.release();
+    await untilReveal(test, project, reveal, 'published');
+
+    const message = `A reveal of collection ${project.collectionAddress} is being published or reverted: nothing was written. Try again when that is done.`;
+    expect(restored).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '5' },
+      body: { code: 'service_unavailable', message },
+    });
+    expect(pushed).toMatchObject({ status: 'rejected', reason: { name: 'CollectionBusy', message } });
+    expect(await namesOf(test, project)).toEqual(['Dragon 1', 'Dragon 2']);
   });
 
   it('a publication that fails each time is given up after five tries, says so, and leaves the collection as it was', async () => {

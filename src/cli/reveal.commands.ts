@@ -1,8 +1,10 @@
-import { toRevealObject, type Reveal, type RevealPublication } from '@app/metadata-refresh';
+import type { RevealPublication } from '@app/metadata-refresh';
 import type { HoldEnd } from '@app/token-store';
 import { InvalidArgumentError, type Command } from 'commander';
 import { parseDuration, parseHoldEnd, parseTime, withCollection, withJson, withYes } from './option-values.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
+import { addRevealPreviewCommands } from './reveal-preview.commands.js';
+import { printReveal } from './reveal-report.js';
 import { untilDone } from './reveal-wait.js';
 import type { Session } from './session.js';
 import { wantedTokens, withWantedTokens, type WantedTokensOptions } from './wanted-tokens.js';
@@ -27,11 +29,18 @@ export function addRevealCommands(reveal: Command, session: Session): void {
     )
     .action((options: CreateOptions) => create(session, options));
 
-  withJson(reveal.command('show').description('show the state of a reveal, its counts and what to do next'))
+  withJson(
+    reveal
+      .command('show')
+      .description('show the state of a reveal, its counts, what it would change and what to do next'),
+  )
     .requiredOption('--reveal <id>')
     .action(async ({ reveal: revealId }: { reveal: string }) => {
-      printReveal(session, await (await session.get('reveals')).get({ revealId }));
+      const reveals = await session.get('reveals');
+      await printReveal(session, await reveals.get({ revealId }), await reveals.findChanges({ revealId }));
     });
+
+  addRevealPreviewCommands(reveal, session);
 
   withJson(reveal.command('publish'))
     .description('show all staged documents at the same moment, and wait for that; with --at, then')
@@ -41,7 +50,7 @@ export function addRevealCommands(reveal: Command, session: Session): void {
     .action(async ({ reveal: revealId, ...options }: { reveal: string; at?: Date; minSucceeded?: number }) => {
       const reveals = await session.get('reveals');
       await reveals.publish({ revealId }, options);
-      printReveal(session, await untilDone(session, revealId, 'publishing'));
+      await printReveal(session, await untilDone(session, revealId, 'publishing'));
     });
 
   withYes(withJson(reveal.command('cancel')))
@@ -54,7 +63,7 @@ export function addRevealCommands(reveal: Command, session: Session): void {
         const consequence = `This cancels reveal ${revealId} of ${total} tokens, and deletes its ${staged} staged documents.`;
         await session.confirm(consequence, { yes });
       }
-      printReveal(session, await reveals.cancel({ revealId }));
+      await printReveal(session, await reveals.cancel({ revealId }));
     });
 
   withJson(reveal.command('revert'))
@@ -63,7 +72,7 @@ export function addRevealCommands(reveal: Command, session: Session): void {
     .option('--hold-until <time>', 'refreshes do not change the tokens before; or "forever"', parseHoldEnd)
     .action(async ({ reveal: revealId, holdUntil }: { reveal: string; holdUntil?: HoldEnd }) => {
       await (await session.get('reveals')).revert({ revealId }, { holdUntil });
-      printReveal(session, await untilDone(session, revealId, 'reverting'));
+      await printReveal(session, await untilDone(session, revealId, 'reverting'));
     });
 }
 
@@ -80,46 +89,6 @@ async function create(session: Session, options: CreateOptions): Promise<void> {
     await session.get('reveals')
   ).createForCollection(collection, { ...wanted!, publish, minSucceeded, maxAgeSeconds });
   session.print({ reveal_id: accepted.revealId, refresh_id: accepted.refreshId, tokens: accepted.tokens });
-}
-
-function printReveal(session: Session, reveal: Reveal): void {
-  const shown = { project_id: reveal.projectId, ...toRevealObject(reveal) };
-  const { summary, publish, blocked, outcome, reverted, ...fields } = shown;
-  const lines = {
-    ...fields,
-    publish: typeof publish === 'string' ? publish : `at ${publish.at}`,
-    summary: toText(summary),
-    ...(blocked && { blocked: `${blocked.reason}, since ${blocked.since}` }),
-    ...(outcome && { outcome: toText(outcome) }),
-    ...(reverted && { reverted: toText(reverted) }),
-  };
-  session.print(shown, [
-    ...Object.entries(lines).map(([name, value]) => `${name}: ${String(value)}`),
-    ...nextSteps(reveal),
-  ]);
-}
-
-/** The commands that come next. */
-function nextSteps({ id, refreshId, state, failed, isReady, reverted }: Reveal): string[] {
-  const steps: string[] = [];
-  const isOpen = state === 'staging' || state === 'staged';
-  if (state === 'staging') steps.push(`To follow its tokens: refresh watch --refresh ${refreshId}`);
-  if (isOpen && failed > 0) {
-    steps.push(`Why tokens failed: refresh show --refresh ${refreshId}`);
-    steps.push(`To stage these again: refresh retry --refresh ${refreshId}`);
-  }
-  if (isReady) steps.push(`To publish it: reveal publish --reveal ${id}`);
-  if (state === 'published') steps.push(`To take it back: reveal revert --reveal ${id}`);
-  if (reverted && reverted.changedSince > 0)
-    steps.push(`Tokens that changed since: refresh tokens --refresh ${reverted.refreshId} --verdict superseded`);
-  return steps;
-}
-
-/** Counts in one line. */
-function toText(counts: object): string {
-  return Object.entries(counts)
-    .map(([name, value]) => `${name} ${String(value)}`)
-    .join(', ');
 }
 
 function parsePublication(text: string): RevealPublication {

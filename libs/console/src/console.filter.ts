@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   CollectionAmbiguous,
+  CollectionBusy,
   CollectionNotFound,
   CollectionNotOwned,
   NothingToRetry,
@@ -70,6 +71,7 @@ const WITH_MESSAGE: readonly [Type<Error>, Refused['status'], code: string][] = 
   [InvalidCursor, 400, 'invalid_request'],
   [InvalidProject, 400, 'invalid_request'],
   [ReadsBusy, 503, 'busy'],
+  [CollectionBusy, 503, 'busy'],
 ];
 
 /** Why a request of a person is refused; null for errors that are the fault of the service. */

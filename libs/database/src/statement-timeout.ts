@@ -11,3 +11,8 @@ export async function raiseStatementTimeout(em: EntityManager, seconds: number):
     from pg_settings
     where name = 'statement_timeout' and setting::int between 1 and ${seconds * 1000}::int`.execute(em.getKysely());
 }
+
+/** Whether PostgreSQL has cancelled a statement (57014) or its wait for a lock (55P03), after a time limit for example. */
+export function isCancelledStatement(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === '57014' || error.code === '55P03');
+}

@@ -75,6 +75,7 @@ export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter
 export { Reveals } from './reveals/reveals.js';
 export type { CollectionRevealRequest } from './reveals/reveals.js';
 export { toRevealObject } from './reveals/reveal-object.js';
+export { toLintObject, toRevealChangesObject, toRevealTokenObject } from './reveals/reveal-preview-object.js';
 export { BLOCKED_REASONS, REVEAL_STATES } from './reveals/reveal.js';
 export type {
   BlockedReason,
@@ -191,6 +192,7 @@ export type { RefreshErrorCode } from './refresh-reason.js';
 export type { Page, PagePosition, PageRequest } from './receipt/page.js';
 export {
   CollectionAmbiguous,
+  CollectionBusy,
   CollectionNotFound,
   CollectionNotOwned,
   IdempotencyKeyReused,

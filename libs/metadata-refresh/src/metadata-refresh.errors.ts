@@ -270,3 +270,17 @@ export class ReadsBusy extends Error {
     super('Too many pages are being read at this moment: try again in a second.');
   }
 }
+
+/** All records of the collection are being replaced, by a publication or a revert. Nothing was written; the same call can succeed afterwards. */
+export class CollectionBusy extends Error {
+  override readonly name = 'CollectionBusy';
+  constructor(
+    readonly collectionAddress: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `A reveal of collection ${collectionAddress} is being published or reverted: nothing was written. Try again when that is done.`,
+      options,
+    );
+  }
+}

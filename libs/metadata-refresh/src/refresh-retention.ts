@@ -28,7 +28,7 @@ export interface DeletedRows extends DeletedVersions {
 }
 
 /**
- * Deletes expired refreshes with their results and errors, reveals, attempts and receipts, stacks without tokens, and old versions of
+ * Deletes expired refreshes, except those of open reveals, with their results and errors, reveals, attempts and receipts, stacks without tokens, and old versions of
  * tokens, in short statements. No foreign key deletes results and errors: they go before their refresh, or with it.
  */
 @Injectable()
@@ -181,8 +181,10 @@ export class RefreshRetention {
     return Number(numAffectedRows);
   }
 
+  /** Those of an open reveal are kept: it counts their tokens, and their receipts say why some are not staged. */
   private isExpired() {
-    return sql`completed_at < now() - ${this.config.refreshRetentionDays} * interval '1 day'`;
+    return sql`completed_at < now() - ${this.config.refreshRetentionDays} * interval '1 day'
+      and (reveal_id is null or reveal_id <> all(array(select id from nft_metadata.reveals where state = 'open')))`;
   }
 
   /** Ids increase with time, so the oldest are the first. */

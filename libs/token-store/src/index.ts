@@ -27,6 +27,7 @@ export type { OrderColumn, PageOrder } from './search/page-cursor.js';
 export { UNNAMED } from './search/name-key.js';
 export { toChangeObject, toFieldNames } from './change-object.js';
 export type { ChangeObject } from './change-object.js';
+export { toTraitsObject } from './traits-object.js';
 export type { ChangedField, ChangedTrait, MetadataChange } from './metadata-change.js';
 export { previewRecord } from './record-preview.js';
 export type { RecordPreview, UnstoredFetch } from './record-preview.js';

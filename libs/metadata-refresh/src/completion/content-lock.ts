@@ -1,5 +1,7 @@
+import { isCancelledStatement } from '@app/database';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql, type RawBuilder } from 'kysely';
+import { CollectionBusy } from '../metadata-refresh.errors.js';
 
 /**
  * The lock on the content of all records of a collection, until the end of the transaction. Who writes single records shares it; who
@@ -14,9 +16,15 @@ export async function lockContent(em: EntityManager, collectionId: string): Prom
   await sql`select pg_advisory_xact_lock(${keyOf(sql`${collectionId}`)})`.execute(em.getKysely());
 }
 
-/** Waits while all records of the collection are being replaced. */
-export async function shareContent(em: EntityManager, collectionId: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock_shared(${keyOf(sql`${collectionId}`)})`.execute(em.getKysely());
+/** Waits while all records of the collection are being replaced. Throws CollectionBusy if that takes longer than a statement may. */
+export async function shareContent(em: EntityManager, { id, address }: { id: string; address: string }): Promise<void> {
+  try {
+    await sql`select pg_advisory_xact_lock_shared(${keyOf(sql`${id}`)})`.execute(em.getKysely());
+  } catch (error) {
+    // It does nothing but wait.
+    if (isCancelledStatement(error)) throw new CollectionBusy(address, { cause: error });
+    throw error;
+  }
 }
 
 /** Waits for nobody. Returns the collections whose records are not being replaced, and are not about to be. */

@@ -152,7 +152,7 @@ export class OpenPush {
       push,
       tokenIds.map((tokenId) => ({ tokenId })),
     );
-    await shareContent(em, collection.id);
+    await shareContent(em, collection);
     await parts.tokens.lockTokens(em, references);
     const unknown = await parts.tokens.findUnknown(em, collection.id, tokenIds);
     if (unknown.length > 0) throw new TokensNotFound(unknown);

@@ -64,3 +64,27 @@ it('the oldest results make room when there are too many', async () => {
 
   expect([await ask(101), await ask(2), await ask(1)]).toEqual([101, 2, 102]);
 });
+
+it('an error that is to be kept is kept for as long as it took', async () => {
+  const { clock, results } = aClock();
+  let computed = 0;
+  const isKept = (error: unknown) => error instanceof Error && error.message.startsWith('too slow');
+  const ask = (key = 'too slow') =>
+    results.get(
+      key,
+      1000,
+      async () => {
+        clock.time += 500;
+        throw new Error(`${key} ${(computed += 1)}`);
+      },
+      isKept,
+    );
+
+  await expect(ask()).rejects.toThrow('too slow 1');
+  clock.time = 999;
+  await expect(ask()).rejects.toThrow('too slow 1');
+  clock.time = 1000;
+  await expect(ask()).rejects.toThrow('too slow 2');
+  await expect(ask('other')).rejects.toThrow('other 3');
+  await expect(ask('other')).rejects.toThrow('other 4');
+});

@@ -8,12 +8,21 @@ export class KeptResults {
   /** `now` is a monotonic clock in milliseconds. */
   constructor(private readonly now = () => performance.now()) {}
 
-  /** With `keepMs` 0, only those who ask before it is computed share it. What `compute` throws is not kept. */
-  async get<Result>(key: string, keepMs: number, compute: () => Promise<Result>): Promise<Result> {
+  /**
+   * With `keepMs` 0, only those who ask before it is computed share it. Of what `compute` throws, `isKept` selects what is kept: for as long
+   * as it took, so that computing in vain takes at most half of the time.
+   */
+  async get<Result>(
+    key: string,
+    keepMs: number,
+    compute: () => Promise<Result>,
+    isKept: (error: unknown) => boolean = () => false,
+  ): Promise<Result> {
     const kept = this.entries.get(key);
     if (kept && kept.endsAt > this.now()) return kept.result as Promise<Result>;
     this.entries.delete(key);
     this.makeRoom();
+    const startedAt = this.now();
     const entry = { result: compute(), endsAt: Infinity };
     this.entries.set(key, entry);
     try {
@@ -21,7 +30,8 @@ export class KeptResults {
       entry.endsAt = this.now() + keepMs;
       return result;
     } catch (error) {
-      entry.endsAt = -Infinity;
+      const endedAt = this.now();
+      entry.endsAt = isKept(error) ? endedAt + (endedAt - startedAt) : -Infinity;
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { inSnapshot, raiseStatementTimeout } from '@app/database';
+import { inSnapshot, isCancelledStatement, raiseStatementTimeout } from '@app/database';
 import { describeWarning } from '@app/metadata-fetch';
 import {
   Collections,
@@ -132,15 +132,15 @@ export class RevealPreviewReader {
   ): Promise<Result> {
     const { id: revealId, state, staged, pending } = reveal;
     const key = [what, revealId, state, staged, pending].join(' ');
-    return this.kept.get(key, staged > SMALL_REVEAL ? staged : 0, () =>
+    const compute = () =>
       this.gate.run(() =>
         inSnapshot(this.em, async (em) => {
           const row = await this.lookAt(em, { revealId });
           await raiseStatementTimeout(em, STATEMENT_TIMEOUT_SECONDS);
           return read(em, row);
         }),
-      ),
-    );
+      );
+    return this.kept.get(key, staged > SMALL_REVEAL ? staged : 0, compute, isCancelledStatement);
   }
 
   private async lookAt(em: EntityManager, reference: RevealReference): Promise<RevealRow> {
@@ -195,11 +195,6 @@ const NO_CHANGE: StagedChange = { changedFields: [], traitsAdded: [], traitsRemo
 function isUnavailable(error: unknown): boolean {
   const expected = [RevealDocumentsDeleted, ReadsBusy, PreviewsNotSupported];
   return expected.some((kind) => error instanceof kind) || isCancelledStatement(error);
-}
-
-/** After its time limit, for example. */
-function isCancelledStatement(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '57014';
 }
 
 function toStaged({ id: revealId, collectionId }: Reveal) {

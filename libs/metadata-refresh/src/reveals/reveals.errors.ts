@@ -40,8 +40,8 @@ export class RevealNotReady extends Error {
   constructor({ id, total, staged, failed, pending, refreshId, minSucceeded }: Reveal) {
     super(
       pending > 0
-        ? `Reveal ${id} is not ready: ${pending} of its ${total} tokens are pending. Wait for them, or cancel refresh ${refreshId}.`
-        : `Reveal ${id} is not ready: ${staged} of its ${total} tokens are staged and ${failed} have failed, and its min_succeeded is ${minSucceeded}. Retry refresh ${refreshId}, or publish with a lower min_succeeded.`,
+        ? `Reveal ${id} is not ready: ${pending} of its ${total} tokens are pending. Wait for them, or cancel what is pending of refresh ${refreshId} and of its retries.`
+        : `Reveal ${id} is not ready: ${staged} of its ${total} tokens are staged and ${failed} have failed or were cancelled, and its min_succeeded is ${minSucceeded}. Retry refresh ${refreshId} if any of its tokens have failed, or publish with a lower min_succeeded.`,
     );
   }
 }

@@ -111,7 +111,7 @@ export class TokenRestore {
 
     const restoration = await retried(() =>
       inTransaction(this.em, async (em) => {
-        await shareContent(em, collection.id);
+        await shareContent(em, collection);
         // Before the number is drawn: no other fetch with a larger one can be written in between.
         await this.tokens.lockTokens(em, [token]);
         const { result, metadataVersion, changes, late } = await this.write(em, {

@@ -10,9 +10,10 @@ import {
   type TokenVersion,
   type VersionDocument,
 } from '@app/token-store';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
 import { TokensNotFound, VersionNotFound, VersionNotKept } from '../metadata-refresh.errors.js';
+import { keepsDocuments, METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { toPage, type Page } from '../receipt/page.js';
 import { toLocation } from '../queue/refresh-source.js';
 
@@ -44,7 +45,13 @@ export class TokenVersions {
     private readonly versions: VersionStore,
     private readonly fetcher: MetadataFetcher,
     private readonly pushed: PushedDocuments,
+    @Inject(METADATA_REFRESH_CONFIG) private readonly config: Pick<MetadataRefreshConfig, 'keepVersions'>,
   ) {}
+
+  /** Whether documents that are replaced are kept, so that they can be restored. */
+  get areKept(): boolean {
+    return keepsDocuments(this.config);
+  }
 
   /** Newest first. `before`: only versions with a smaller number. Throws TokensNotFound, VersionsNotSupported. */
   async list(

@@ -1,5 +1,6 @@
 import {
   CollectionAmbiguous,
+  CollectionBusy,
   CollectionNotFound,
   CollectionNotOwned,
   HoldNotFound,
@@ -81,7 +82,7 @@ export class ProjectApiFilter extends DialectFilter {
     if (error instanceof IdempotencyKeyReused) return errorResponse(422, 'idempotency_key_reused', error.message);
     if (error instanceof CollectionAmbiguous) return errorResponse(400, 'collection_ambiguous', error.message);
     if (error instanceof SourceNotSupported) return errorResponse(400, 'source_not_supported', error.message);
-    if (error instanceof OwnershipUnavailable || error instanceof ReadsBusy)
+    if (error instanceof OwnershipUnavailable || error instanceof ReadsBusy || error instanceof CollectionBusy)
       return errorResponse(503, 'service_unavailable', error.message);
     if (error instanceof NotAuthenticated) return errorResponse(401, 'unauthorized', error.message, error.reason);
     if (error instanceof CollectionNotOwned || error instanceof CollectionNotFound) return notTheirs(error);

@@ -10,6 +10,7 @@ export const RevealApiFallbackController = fallbackController('RevealApiFallback
     ':reveal_id/tokens': 'GET',
     ':reveal_id/tokens/:token_id': 'GET',
     ':reveal_id/publish': 'POST',
+    ':reveal_id/revert': 'POST',
     ':reveal_id/cancel': 'POST',
   },
   unknownPaths: ['*path'],

@@ -98,7 +98,7 @@ export const DocumentsPublishReveal = () =>
       'Tokens are pending, or too few are staged (`reveal_not_ready`); or it is cancelled, expired or reverted (`reveal_ended`).',
       {
         code: 'reveal_not_ready',
-        message: `Reveal ${ID} is not ready: 3 of its 10000 tokens are pending. Wait for them, or cancel refresh 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21.`,
+        message: `Reveal ${ID} is not ready: 3 of its 10000 tokens are pending. Wait for them, or cancel what is pending of refresh 6c5d2a3e-9b1c-4f6e-8a37-1d0f0a5b7c21 and of its retries.`,
       },
     ),
   );

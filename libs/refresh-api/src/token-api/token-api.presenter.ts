@@ -1,5 +1,5 @@
 import type { Attempt, CollectionRefreshState, Page } from '@app/metadata-refresh';
-import type { StoredProfile, TokenRecord, TraitSummary } from '@app/token-store';
+import { toTraitsObject, type StoredProfile, type TokenRecord, type TraitSummary } from '@app/token-store';
 import type { z } from 'zod';
 import { toEventBody, toPageBody } from '../project-api/project-api.presenter.js';
 import type { attemptPageSchema, collectionRecordSchema, tokenSchema, traitsSchema } from './token-api.responses.js';
@@ -86,20 +86,10 @@ export function toCollectionRecordBody(
 }
 
 export function toTraitsBody(
-  { chainId, address }: { chainId: number; address: string },
+  collection: { chainId: number; address: string },
   traits: readonly TraitSummary[],
 ): z.output<typeof traitsSchema> {
-  return {
-    chain_id: chainId,
-    collection_address: address,
-    traits: traits.map(({ traitType, valueCount, minimum, maximum, values }) => ({
-      trait_type: traitType,
-      value_count: valueCount,
-      minimum,
-      maximum,
-      values: values.map(({ value, tokenCount }) => ({ value, token_count: tokenCount })),
-    })),
-  };
+  return toTraitsObject(collection, traits);
 }
 
 export function toAttemptPage(page: Page<Attempt>): z.output<typeof attemptPageSchema> {

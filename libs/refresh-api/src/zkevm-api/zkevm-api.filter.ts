@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { requestId } from '@app/logging';
 import {
   CollectionAmbiguous,
+  CollectionBusy,
   CollectionNotFound,
   CollectionNotOwned,
   EmptyMetadata,
@@ -68,6 +69,7 @@ export class ZkevmApiFilter extends DialectFilter {
       error instanceof ResourceNotFound
     )
       return errorResponse(404, 'RESOURCE_NOT_FOUND', error.message);
+    if (error instanceof CollectionBusy) return errorResponse(503, 'SERVICE_UNAVAILABLE', error.message);
     if (error instanceof QuotaExceeded) return tooMany(error.message, error.quota, error.quota.resetsInSeconds);
     if (error instanceof RequestRateExceeded && request[CALLING_PROJECT]) {
       const { tokensPerHour } = await this.refreshes.readLimits(asRefreshingProject(request[CALLING_PROJECT]));
