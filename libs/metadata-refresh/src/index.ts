@@ -75,7 +75,7 @@ export type { FailureCount, ProjectRefresh, ProjectRefreshDetails, RefreshFilter
 export { Reveals } from './reveals/reveals.js';
 export type { CollectionRevealRequest } from './reveals/reveals.js';
 export { toRevealObject } from './reveals/reveal-object.js';
-export { BLOCKED_REASONS, REVEAL_STATES } from './reveals/reveal.js';
+export { BLOCKED_REASONS, requiredTokens, REVEAL_STATES } from './reveals/reveal.js';
 export type {
   BlockedReason,
   PublishOptions,
