@@ -50,7 +50,6 @@ export class HostViews {
         host: {
           ...toListed(person, host),
           firstAskedAt: firstUsedAt,
-          perSecondBefore: null,
           minutes: minutes.map(({ throttled, ...minute }) => ({ ...minute, refused: throttled })),
           cooldowns,
           waits: waiting.map(

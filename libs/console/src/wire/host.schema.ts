@@ -53,8 +53,6 @@ export const hostSchema = timedSchema.extend({
     ...hostFields,
     /** When it was first asked, as far as it is known. */
     firstAskedAt: timeSchema.nullable(),
-    /** Tokens a second before the cooldown; null: there is none. */
-    perSecondBefore: z.number().nullable(),
     /** Of the last hour, oldest first; minutes without answers are left out. */
     minutes: z.array(
       z.object({
