@@ -96,6 +96,40 @@ it('an operator ends a cooldown and limits a host, and a partner cannot [K52] [K
   expect(actions[1]).toMatchObject({ action: 'host.set-concurrency 3', link: path });
 });
 
+it('a list of more hosts than it shows begins with those that need attention, and tells how many there are', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  await test.database.query(
+    `with known as (
+       insert into nft_metadata.lanes (project_id, host)
+       select $1, 'api-' || lpad(index::text, 3, '0') || '.example' from generate_series(1, 250) as index
+       returning host
+     )
+     insert into nft_metadata.refresh_host_minutes (host, minute, outcome, responses, total_ms, durations)
+     select host, date_trunc('minute', now()), case host when 'api-249.example' then 'status_500' else 'fetched' end, 1,
+       case host when 'api-248.example' then 9000 else 10 end, '{1}'
+     from known`,
+    [project.id],
+  );
+  await test.database.query(
+    `insert into nft_metadata.metadata_hosts (host, cooldown_until) values ('api-250.example', now() + interval '1 minute')`,
+  );
+  const partner = await aPartner(project);
+  const read = async (query: string) => {
+    const { rows, total } = await partner.read(`hosts${query}`, hostListSchema);
+    return { first: rows.slice(0, 4).map(({ host, state }) => `${host} ${state}`), shown: rows.length, total };
+  };
+  const [resting, failing, slow] = ['api-250.example resting', 'api-249.example failing', 'api-248.example slow'];
+
+  expect(await read('')).toEqual({
+    first: [resting, failing, slow, 'api-001.example good'],
+    shown: 200,
+    total: 250,
+  });
+  expect(await read('?state=resting')).toEqual({ first: [resting], shown: 1, total: 1 });
+  expect(await read('?state=failing')).toEqual({ first: [failing], shown: 1, total: 1 });
+  expect(await read('?state=slow')).toEqual({ first: [slow], shown: 1, total: 1 });
+});
+
 it('an action that is done is no error, even if it cannot be logged', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   await refreshOnce(test, project, ['1']);

@@ -194,7 +194,10 @@ it('who may change nothing is offered no action, and each is refused and logged 
   }
   const logged = await test.database.query('select action, outcome from nft_metadata.console_actions order by id');
   expect(logged).toEqual(
-    ['webhook.enable', 'webhook.skip', 'webhook.test', 'webhook.enable'].map((action) => ({ action, outcome: 'forbidden' })),
+    ['webhook.enable', 'webhook.skip', 'webhook.test', 'webhook.enable'].map((action) => ({
+      action,
+      outcome: 'forbidden',
+    })),
   );
 });
 

@@ -143,6 +143,7 @@ export type {
 } from './overview/failure-overview.js';
 export { HostOverview } from './overview/host-overview.js';
 export type {
+  AlarmingState,
   BoundedCount,
   HostMember,
   HostMinute,

@@ -11,10 +11,10 @@ import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
 import { notFound } from '../console.errors.js';
 import { CurrentPerson, PersonGuard } from '../session/person.guard.js';
-import { HOST_STATES, hostConcurrencySchema } from '../wire/host.schema.js';
+import { ALARMING_STATES, hostConcurrencySchema } from '../wire/host.schema.js';
 import { HostViews } from './host-views.js';
 
-const listQuerySchema = z.object({ state: absentIfEmpty(z.enum(HOST_STATES)) });
+const listQuerySchema = z.object({ state: absentIfEmpty(z.enum(ALARMING_STATES)) });
 
 /** Metadata hosts, and what operators can do about one. */
 @ApiExcludeController()

@@ -139,7 +139,9 @@ export class ServiceOverview {
             limit 100
           ) as running
         ) as running,
-        (select count(*)::int from (${failed}) as failed) as "failedLastHour"`.execute(readingFrom(this.em).getKysely());
+        (select count(*)::int from (${failed}) as failed) as "failedLastHour"`.execute(
+      readingFrom(this.em).getKysely(),
+    );
     return rows[0]!;
   }
 }
