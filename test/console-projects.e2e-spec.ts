@@ -127,6 +127,7 @@ it('operators change limits and revoke keys, from the next request on, and each 
   const of = { target: project.id, project: project.id };
   expect(logged).toEqual([
     { ...of, action: 'project.set-limits requestsPerSecond=default tokensPerHour=0', outcome: 'done' },
+    { ...of, action: 'project.set-limits', outcome: 'invalid_request' },
     { ...of, action: 'project.revoke-key no-such-key', outcome: 'not_found' },
     { ...of, action: `project.revoke-key ${prefixOf(project)}`, outcome: 'done' },
   ]);
