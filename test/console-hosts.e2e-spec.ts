@@ -19,6 +19,11 @@ beforeEach(async () => {
 afterEach(() => test.stop());
 
 const aPartner = (project: TestProject) => new ConsoleVisitor(test.app).withApiKey(project.apiKey);
+async function readOverview() {
+  const overview = await operator.read('overview', overviewSchema);
+  if (overview.kind !== 'operator') throw new Error('This is the overview of a partner.');
+  return overview;
+}
 
 it('a host shows how it responds, why tokens failed, who waits and why it is no faster [K51]', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'] });
@@ -85,7 +90,78 @@ it('an operator ends a cooldown and limits a host, and a partner cannot [K52] [K
     { who: 'Studio', action: 'host.set-concurrency 1', outcome: 'not_found' },
     { who: 'Mira', action: 'host.end-cooldown', outcome: 'done' },
     { who: 'Mira', action: 'host.set-concurrency 3', outcome: 'done' },
+    { who: 'Mira', action: 'host.set-concurrency', outcome: 'invalid_request' },
   ]);
+  const { actions } = await readOverview();
+  expect(actions[1]).toMatchObject({ action: 'host.set-concurrency 3', link: path });
+});
+
+it('a list of more hosts than it shows begins with those that need attention, and tells how many there are', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  await test.database.query(
+    `with known as (
+       insert into nft_metadata.lanes (project_id, host)
+       select $1, 'api-' || lpad(index::text, 3, '0') || '.example' from generate_series(1, 250) as index
+       returning host
+     )
+     insert into nft_metadata.refresh_host_minutes (host, minute, outcome, responses, total_ms, durations)
+     select host, date_trunc('minute', now()), case host when 'api-249.example' then 'status_500' else 'fetched' end, 1,
+       case host when 'api-248.example' then 9000 else 10 end, '{1}'
+     from known`,
+    [project.id],
+  );
+  await test.database.query(
+    `insert into nft_metadata.metadata_hosts (host, cooldown_until) values ('api-250.example', now() + interval '1 minute')`,
+  );
+  const partner = await aPartner(project);
+  const read = async (query: string) => {
+    const { rows, total } = await partner.read(`hosts${query}`, hostListSchema);
+    return { first: rows.slice(0, 4).map(({ host, state }) => `${host} ${state}`), shown: rows.length, total };
+  };
+  const [resting, failing, slow] = ['api-250.example resting', 'api-249.example failing', 'api-248.example slow'];
+
+  expect(await read('')).toEqual({
+    first: [resting, failing, slow, 'api-001.example good'],
+    shown: 200,
+    total: 250,
+  });
+  expect(await read('?state=resting')).toEqual({ first: [resting], shown: 1, total: 1 });
+  expect(await read('?state=failing')).toEqual({ first: [failing], shown: 1, total: 1 });
+  expect(await read('?state=slow')).toEqual({ first: [slow], shown: 1, total: 1 });
+});
+
+it('an action that is done is no error, even if it cannot be logged', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  await refreshOnce(test, project, ['1']);
+  await test.database.query(`alter table nft_metadata.console_actions add check (outcome <> 'done' or who <> 'Mira')`);
+  const path = `hosts/${encodeURIComponent(test.metadataApi.host)}`;
+
+  const limited = expectShape(hostSchema, await operator.put(`${path}/concurrency`, { limit: 3 }));
+
+  expect(limited.host.ownLimit).toBe(3);
+});
+
+it('the menu of a partner counts its own failures, however many newer ones others have', async () => {
+  const [project, other] = [await test.aProject({ tokens: ['1', '2'] }), await test.aProject({ tokens: ['1'] })];
+  test.metadataApi.respond('1', 404, '');
+  await refreshOnce(test, project, ['1', '2']);
+  const refreshId = await refreshOnce(test, other, ['1']);
+  await test.database.query(
+    `with added as (
+       insert into nft_metadata.refresh_errors (refresh_id, token_id, metadata_url, error_code, reason, created_at)
+       select $1, 1000000 + index, 'https://api.example/' || index, 'unable_to_retrieve_metadata', 'timeout', now()
+       from generate_series(1, 1000) as index
+     )
+     update nft_metadata.refreshes set total = total + 1000, failed = failed + 1000 where id = $1`,
+    [refreshId],
+  );
+
+  const failedOf = async (visitor: ConsoleVisitor) =>
+    (await visitor.read('overview', overviewSchema)).counts.failedLastHour;
+
+  expect(await failedOf(await aPartner(project))).toBe(1);
+  expect(await failedOf(await aPartner(other))).toBe(1000);
+  expect(await failedOf(operator)).toBe(1000);
 });
 
 it('a partner sees its own lanes of a host, and of others only a sum [K21] [K20]', async () => {

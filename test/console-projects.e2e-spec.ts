@@ -127,6 +127,7 @@ it('operators change limits and revoke keys, from the next request on, and each 
   const of = { target: project.id, project: project.id };
   expect(logged).toEqual([
     { ...of, action: 'project.set-limits requestsPerSecond=default tokensPerHour=0', outcome: 'done' },
+    { ...of, action: 'project.set-limits', outcome: 'invalid_request' },
     { ...of, action: 'project.revoke-key no-such-key', outcome: 'not_found' },
     { ...of, action: `project.revoke-key ${prefixOf(project)}`, outcome: 'done' },
   ]);
@@ -169,6 +170,7 @@ it('who may change nothing is offered no action, and each is refused and logged 
     const { project: shown } = await reader.read(`projects/${project.id}`, projectSchema);
     expect(shown.actions).toEqual({ setLimits: false, revokeKeys: false });
     await reader.put(`projects/${project.id}/limits`, { tokensPerHour: 5 }).expect(403);
+    await reader.put(`projects/${project.id}/limits`, { tokensPerHour: 'many' }).expect(403);
     await reader.delete(`projects/${project.id}/keys/${prefixOf(project)}`).expect(403);
   } finally {
     await host.close();
@@ -176,6 +178,7 @@ it('who may change nothing is offered no action, and each is refused and logged 
   const logged = await test.database.query('select action, outcome from nft_metadata.console_actions order by id');
   expect(logged).toEqual([
     { action: 'project.set-limits tokensPerHour=5', outcome: 'forbidden' },
+    { action: 'project.set-limits', outcome: 'forbidden' },
     { action: `project.revoke-key ${prefixOf(project)}`, outcome: 'forbidden' },
   ]);
 });

@@ -441,11 +441,14 @@ it('with mayAct: false, no action is offered, and each one is refused and logged
   });
   for (const action of ['retry', 'cancel', 'pause', 'resume'])
     await visitor.post(`refreshes/${refreshId}/${action}`).expect(403);
+  await visitor.post(`refreshes/${refreshId}/retry`, { reasons: 'all' }).expect(403);
   const logged = await readOnly.database.query('select action, outcome from nft_metadata.console_actions order by id');
   await readOnly.stop();
 
   expect(logged).toEqual(
-    ['retry', 'cancel', 'pause', 'resume'].map((action) => ({ action: `refresh.${action}`, outcome: 'forbidden' })),
+    ['retry', 'cancel', 'pause', 'resume', 'retry'].map((action) => {
+      return { action: `refresh.${action}`, outcome: 'forbidden' };
+    }),
   );
 });
 

@@ -152,6 +152,8 @@ it('who may change nothing sees a reveal without actions, and gets 403 [K22]', a
       revert: false,
     });
     for (const step of ['publish', 'cancel', 'revert']) await reader.post(`reveals/${revealId}/${step}`).expect(403);
+    await reader.post(`reveals/${revealId}/publish`, { minSucceeded: 0 }).expect(403);
+    await reader.post(`reveals/${revealId}/revert`, { holdHours: 'a while' }).expect(403);
   } finally {
     await host.close();
   }

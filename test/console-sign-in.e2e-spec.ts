@@ -1,5 +1,6 @@
+import { createHmac } from 'node:crypto';
 import type { INestApplication } from '@nestjs/common';
-import { Projects } from '@app/project-auth';
+import { ConsoleSecret, Projects } from '@app/project-auth';
 import { Wallet } from 'ethers';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
@@ -252,6 +253,23 @@ it('without a secret nobody is an operator, and the page learns it [K7]', async 
   for (const secret of ['', 'undefined', OPERATOR_SECRET]) await visitor.post('session', operator(secret)).expect(401);
 });
 
+it('without a secret, who reads the database cannot make a session of an operator [K7]', async () => {
+  app = await startConsoleHost(database, metadataApi, { operatorSecret: undefined });
+  const stored = await app.get(ConsoleSecret).read();
+  const key = createHmac('sha256', stored).update('operator').digest();
+  const content = { kind: 'operator', name: 'Mallory', expiresAt: Date.now() + 60_000 };
+  const text = Buffer.from(JSON.stringify(content)).toString('base64url');
+  const forged = `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
+
+  const read = (endpoint: string) =>
+    request(app!.getHttpServer() as App)
+      .get(`/console/api/${endpoint}`)
+      .set({ host: 'localhost', cookie: `nft-console=${forged}` });
+
+  expect((await read('session')).body).toMatchObject({ person: null });
+  await read('overview').expect(401);
+});
+
 it.each([
   [{ operatorSecret: 'too short' }, /operatorSecret.*24 characters|24 characters[^]*operatorSecret/],
   [{ sessionSecret: 'too short' }, /sessionSecret.*32 bytes|32 bytes[^]*sessionSecret/],
@@ -301,6 +319,20 @@ describe('the wallet of a project’s owner', () => {
     const forOtherDomain = text.replace('console.example wants', 'evil.example wants');
     await signIn(forOtherDomain, await wallet.signMessage(forOtherDomain)).expect(401);
     await signIn('1796000000', await wallet.signMessage('1796000000')).expect(401);
+  });
+
+  it('the session of an earlier owner ends when the project gets another one, and not by other changes [K14]', async () => {
+    const { wallet, projectId, visitor, challenge, signIn } = await aSigner();
+    const text = await challenge();
+    await signIn(text, await wallet.signMessage(text)).expect(200);
+    const projects = app!.get(Projects);
+
+    await projects.updateProject(projectId, { name: 'Renamed' });
+    await visitor.get('refreshes').expect(200);
+    await projects.updateProject(projectId, { ownerAddress: Wallet.createRandom().address });
+
+    await visitor.get('refreshes').expect(401);
+    expect(await visitor.read('session', sessionSchema)).toMatchObject({ person: null });
   });
 
   it('a text of another place of ours signs in there only [K14]', async () => {

@@ -190,6 +190,8 @@ it('a person who may change nothing has no page for validations, and gets 403 [K
     expect((await reader.read('session', sessionSchema)).pages).not.toContain('validate');
     await validate(reader, project, ['1']).expect(403);
     await reader.post(`collections/${project.collectionId}/refresh`, { tokenIds: ['1'] }).expect(403);
+    await reader.post('validate', {}).expect(403);
+    await reader.post(`collections/${project.collectionId}/refresh`, {}).expect(403);
   } finally {
     await host.close();
   }

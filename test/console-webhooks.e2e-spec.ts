@@ -188,12 +188,16 @@ it('who may change nothing is offered no action, and each is refused and logged 
     await reader.post(`webhooks/${id}/enable`).expect(403);
     await reader.post(`webhooks/${id}/enable`, { skipBacklog: true }).expect(403);
     await reader.post(`webhooks/${id}/test`).expect(403);
+    await reader.post(`webhooks/${id}/enable`, { skipBacklog: 'maybe' }).expect(403);
   } finally {
     await host.close();
   }
   const logged = await test.database.query('select action, outcome from nft_metadata.console_actions order by id');
   expect(logged).toEqual(
-    ['webhook.enable', 'webhook.skip', 'webhook.test'].map((action) => ({ action, outcome: 'forbidden' })),
+    ['webhook.enable', 'webhook.skip', 'webhook.test', 'webhook.enable'].map((action) => ({
+      action,
+      outcome: 'forbidden',
+    })),
   );
 });
 

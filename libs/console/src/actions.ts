@@ -1,3 +1,4 @@
+import { ModuleLogger } from '@app/logging';
 import { ConsoleActions } from '@app/project-auth';
 import { Injectable } from '@nestjs/common';
 import { refusalOf } from './console.filter.js';
@@ -19,29 +20,37 @@ export interface WantedAction {
 /** Runs what people do on the console, and logs it, also what was refused. */
 @Injectable()
 export class Actions {
+  private readonly logger = new ModuleLogger('Console');
+
   constructor(private readonly log: ConsoleActions) {}
 
   async run<Result>(wanted: WantedAction, work: () => Promise<Result>): Promise<Result> {
+    let result: Result;
     try {
       refuseUnlessAllowed(wanted);
-      const result = await work();
-      await this.add(wanted, 'done');
-      return result;
+      result = await work();
     } catch (error) {
       await this.add(wanted, refusalOf(error)?.code ?? 'internal_error');
       throw error;
     }
+    await this.add(wanted, 'done');
+    return result;
   }
 
-  private add({ person, action, target, projectId }: WantedAction, outcome: string): Promise<void> {
+  /** Never throws: a person who is told of an error repeats what is done already. */
+  private async add({ person, action, target, projectId }: WantedAction, outcome: string): Promise<void> {
     const ofPerson = person.kind === 'partner' ? person.project.id : null;
-    return this.log.add({
-      who: person.name,
-      projectId: projectId ?? ofPerson,
-      action,
-      target: target.slice(0, 300),
-      outcome,
-    });
+    try {
+      await this.log.add({
+        who: person.name,
+        projectId: projectId ?? ofPerson,
+        action,
+        target: target.slice(0, 300),
+        outcome,
+      });
+    } catch (error) {
+      this.logger.error({ msg: 'action not logged', action, target, who: person.name, outcome, error: String(error) });
+    }
   }
 }
 

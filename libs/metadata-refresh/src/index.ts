@@ -76,7 +76,7 @@ export { Reveals } from './reveals/reveals.js';
 export type { CollectionRevealRequest } from './reveals/reveals.js';
 export { toRevealObject } from './reveals/reveal-object.js';
 export { toLintObject, toRevealChangesObject, toRevealTokenObject } from './reveals/reveal-preview-object.js';
-export { BLOCKED_REASONS, REVEAL_STATES } from './reveals/reveal.js';
+export { BLOCKED_REASONS, requiredTokens, REVEAL_STATES } from './reveals/reveal.js';
 export type {
   BlockedReason,
   PublishOptions,
@@ -144,6 +144,7 @@ export type {
 } from './overview/failure-overview.js';
 export { HostOverview } from './overview/host-overview.js';
 export type {
+  AlarmingState,
   BoundedCount,
   HostMember,
   HostMinute,

@@ -49,13 +49,13 @@ export class CollectionsController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    const { tokenIds } = collectionRefreshSchema.parse(body);
     const wanted: WantedAction = { person, action: 'collection.refresh', target: id };
     const refreshId = await this.actions.run(wanted, async () => {
       if (!idSchema.safeParse(id).success) throw notFound();
       const collection = await this.views.get(person, id);
       wanted.projectId = collection.projectId;
       wanted.target = `${collection.chainId}/${collection.address}`;
+      const { tokenIds } = collectionRefreshSchema.parse(body);
       return this.newRefreshes.request(person, collection, tokenIds);
     });
     this.responder.send(request, response, { now: new Date().toISOString(), refreshId });

@@ -1,4 +1,10 @@
-import { BoundedReads, HostOverview, ServiceOverview, type ListedHost } from '@app/metadata-refresh';
+import {
+  BoundedReads,
+  HostOverview,
+  ServiceOverview,
+  type AlarmingState,
+  type ListedHost,
+} from '@app/metadata-refresh';
 import { Injectable } from '@nestjs/common';
 import { adviceOn, codeOf } from '../advice.js';
 import { notFound } from '../console.errors.js';
@@ -9,7 +15,6 @@ import type { RefreshDetails } from '../wire/refresh.schema.js';
 import type { WorkerList } from '../wire/worker.schema.js';
 
 const MAX_COOLDOWNS = 100;
-const MAX_LISTED = 200;
 
 /** What pages show of metadata hosts, and of the workers that ask them. */
 @Injectable()
@@ -21,11 +26,10 @@ export class HostViews {
     private readonly names: Names,
   ) {}
 
-  list(person: Person, state: ListedHost['state'] | undefined): Promise<HostList> {
+  list(person: Person, state: AlarmingState | undefined): Promise<HostList> {
     return this.reads.run(async (now) => {
-      const hosts = await this.hosts.list(scopeOf(person));
-      const wanted = hosts.filter((host) => state === undefined || host.state === state).slice(0, MAX_LISTED);
-      return { now: now.toISOString(), rows: wanted.map((host) => toListed(person, host)), next: null };
+      const { hosts, total } = await this.hosts.list(scopeOf(person), state);
+      return { now: now.toISOString(), rows: hosts.map((host) => toListed(person, host)), total, next: null };
     });
   }
 
@@ -50,7 +54,6 @@ export class HostViews {
         host: {
           ...toListed(person, host),
           firstAskedAt: firstUsedAt,
-          perSecondBefore: null,
           minutes: minutes.map(({ throttled, ...minute }) => ({ ...minute, refused: throttled })),
           cooldowns,
           waits: waiting.map(

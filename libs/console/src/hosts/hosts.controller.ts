@@ -11,10 +11,10 @@ import { Responder } from '../responder.js';
 import { OwnPage } from '../session/own-page.js';
 import { notFound } from '../console.errors.js';
 import { CurrentPerson, PersonGuard } from '../session/person.guard.js';
-import { HOST_STATES, hostConcurrencySchema } from '../wire/host.schema.js';
+import { ALARMING_STATES, hostConcurrencySchema } from '../wire/host.schema.js';
 import { HostViews } from './host-views.js';
 
-const listQuerySchema = z.object({ state: absentIfEmpty(z.enum(HOST_STATES)) });
+const listQuerySchema = z.object({ state: absentIfEmpty(z.enum(ALARMING_STATES)) });
 
 /** Metadata hosts, and what operators can do about one. */
 @ApiExcludeController()
@@ -72,10 +72,11 @@ export class HostsController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    const { limit } = hostConcurrencySchema.parse(body);
-    const wanted = { person, action: `host.set-concurrency ${limit ?? 'none'}`, target: host, onlyOperators: true };
-    await this.actions.run(wanted, async () => {
+    const given = hostConcurrencySchema.safeParse(body).data;
+    const action = ['host.set-concurrency', ...(given ? [given.limit ?? 'none'] : [])].join(' ');
+    await this.actions.run({ person, action, target: host, onlyOperators: true }, async () => {
       await this.checkKnown(host);
+      const { limit } = hostConcurrencySchema.parse(body);
       await this.hosts.setConcurrency(host, limit);
     });
     this.responder.send(request, response, await this.views.host(person, host));

@@ -83,11 +83,16 @@ export class OverviewViews {
 /** Where the pages of things are that actions are done to. */
 const PAGES_OF_TARGETS: readonly [prefix: string, path: string][] = [
   ['refresh.', 'refreshes'],
+  ['reveal.', 'reveals'],
+  ['token.', 'tokens'],
+  ['host.', 'hosts'],
   ['webhook.', 'webhooks'],
   ['project.', 'projects'],
 ];
 
 function linkTo(action: string, target: string, outcome: string): string | null {
   const [, path] = PAGES_OF_TARGETS.find(([prefix]) => action.startsWith(prefix)) ?? [];
-  return path !== undefined && outcome !== 'not_found' ? `${path}/${encodeURIComponent(target)}` : null;
+  if (path === undefined || outcome === 'not_found') return null;
+  // Chain, address and token id, which are three parts of the path.
+  return path === 'tokens' ? `tokens/${target}` : `${path}/${encodeURIComponent(target)}`;
 }

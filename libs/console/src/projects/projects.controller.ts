@@ -56,9 +56,10 @@ export class ProjectsController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    const limits = projectLimitsSchema.parse(body);
-    const values = Object.entries(limits).map(([name, limit]) => `${name}=${limit ?? 'default'}`);
+    const given = projectLimitsSchema.safeParse(body).data ?? {};
+    const values = Object.entries(given).map(([name, limit]) => `${name}=${limit ?? 'default'}`);
     await this.act(person, ['project.set-limits', ...values].join(' '), id, async () => {
+      const limits = projectLimitsSchema.parse(body);
       await this.projects.setLimits(id, limits as Required<typeof limits>);
     });
     this.responder.send(request, response, await this.views.project(person, id));

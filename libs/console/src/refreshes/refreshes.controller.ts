@@ -140,8 +140,8 @@ export class RefreshesController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    const { reasons, charge = true } = retryRequestSchema.parse(body);
     const refreshId = await this.act(person, 'refresh.retry', id, async (refresh, project) => {
+      const { reasons, charge = true } = retryRequestSchema.parse(body);
       if (person.kind === 'operator' && !charge)
         return (await this.ofOperators.retry(refresh.id, { reasons })).refreshId;
       return (await this.refreshes.retryRefresh(project, refresh.id, { reasons })).refreshId;

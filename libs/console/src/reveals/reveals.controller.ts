@@ -58,8 +58,9 @@ export class RevealsController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    const options = publishRevealSchema.parse(body);
-    await this.act(person, 'reveal.publish', id, (reveal) => this.reveals.publish(reveal, options));
+    await this.act(person, 'reveal.publish', id, (reveal) =>
+      this.reveals.publish(reveal, publishRevealSchema.parse(body)),
+    );
     this.responder.send(request, response, await this.views.details(person, id));
   }
 
@@ -82,10 +83,12 @@ export class RevealsController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    const { holdHours } = revertRevealSchema.parse(body);
-    const holdUntil =
-      holdHours === undefined || holdHours === 'forever' ? holdHours : new Date(Date.now() + holdHours * HOUR_MS);
-    await this.act(person, 'reveal.revert', id, (reveal) => this.reveals.revert(reveal, { holdUntil }));
+    await this.act(person, 'reveal.revert', id, (reveal) => {
+      const { holdHours } = revertRevealSchema.parse(body);
+      const holdUntil =
+        holdHours === undefined || holdHours === 'forever' ? holdHours : new Date(Date.now() + holdHours * HOUR_MS);
+      return this.reveals.revert(reveal, { holdUntil });
+    });
     this.responder.send(request, response, await this.views.details(person, id));
   }
 

@@ -1,4 +1,4 @@
-import type { Reveal } from '@app/metadata-refresh';
+import { requiredTokens, type Reveal } from '@app/metadata-refresh';
 import type { RefreshNames } from '../refreshes/refreshes.presenter.js';
 import type { RevealDetails, Reveal as ListedReveal } from '../wire/reveal.schema.js';
 
@@ -13,7 +13,7 @@ export function toReveal(reveal: Reveal, { projectOf, collectionOf }: RefreshNam
     publish,
     publishAt,
     minSucceeded,
-    required: requiredOf(reveal),
+    required: requiredTokens(reveal),
     total,
     staged,
     pending,
@@ -26,11 +26,6 @@ export function toReveal(reveal: Reveal, { projectOf, collectionOf }: RefreshNam
     expiresAt: reveal.expiresAt,
     endedAt: reveal.endedAt,
   };
-}
-
-/** Without the error of a product of fractions: 99 % of 100 is 99. */
-function requiredOf({ total, minSucceeded }: Reveal): number {
-  return Math.ceil(Number((total * minSucceeded).toFixed(6)));
 }
 
 /** What the service would not refuse in this state. It checks again. */

@@ -46,14 +46,18 @@ export class People {
     return project && { ...shared, kind: 'partner', name: identified.name ?? project.name, project, sessionKey };
   }
 
-  /** null: its project or key is gone. */
+  /** null: its project or key is gone, the project has another owner, or there are no operators. */
   async ofSession(session: SessionContent, token: string): Promise<Person | null> {
     const shared = {
       mayAct: this.config.mayAct,
       expiresAt: new Date(session.expiresAt),
       sessionKey: createHash('sha256').update(token).digest('base64url'),
     };
-    if (session.kind === 'operator') return { ...shared, kind: 'operator', name: session.name };
+    if (session.kind === 'operator') {
+      // Without their secret, the key of their sessions is derived from what the database has.
+      if (this.config.operatorSecret === undefined) return null;
+      return { ...shared, kind: 'operator', name: session.name };
+    }
     const project = await this.projectOf(session);
     return project && { ...shared, kind: 'partner', name: project.name, project };
   }
@@ -63,8 +67,11 @@ export class People {
     switch (session.kind) {
       case 'api_key':
         return partners.includes('api-key') ? this.projects.findByApiKeyId(session.keyId) : null;
-      case 'wallet':
-        return partners.includes('wallet') ? this.projects.findById(session.projectId) : null;
+      case 'wallet': {
+        if (!partners.includes('wallet')) return null;
+        const project = await this.projects.findById(session.projectId);
+        return project?.ownerAddress === session.ownerAddress ? project : null;
+      }
     }
   }
 }

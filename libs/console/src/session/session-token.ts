@@ -6,7 +6,8 @@ const contentSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('operator'), name: z.string(), expiresAt }),
   /** Looked up with every request, so that a revoked key ends its sessions. */
   z.strictObject({ kind: z.literal('api_key'), keyId: z.string(), expiresAt }),
-  z.strictObject({ kind: z.literal('wallet'), projectId: z.string(), expiresAt }),
+  /** Accepted only while the address owns the project. */
+  z.strictObject({ kind: z.literal('wallet'), projectId: z.string(), ownerAddress: z.string(), expiresAt }),
 ]);
 
 /** What the cookie says, in plain text: nothing of it is secret. Times are in milliseconds. */

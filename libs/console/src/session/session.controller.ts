@@ -149,7 +149,7 @@ export class SessionController {
         const place = this.ownPage.originOf(request);
         const key = await this.keys.challengeKey();
         const project = await this.wallets.signIn(wanted.text, wanted.signature.trim(), place, key);
-        return project && { kind: 'wallet', projectId: project.id, expiresAt };
+        return project && { kind: 'wallet', projectId: project.id, ownerAddress: project.ownerAddress, expiresAt };
       }
     }
   }

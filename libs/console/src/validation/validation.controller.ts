@@ -36,9 +36,10 @@ export class ValidationController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    const { collectionId, tokenIds } = validationRequestSchema.parse(body);
-    const wanted: WantedAction = { person, action: 'collection.validate', target: collectionId };
+    const given = validationRequestSchema.safeParse(body).data;
+    const wanted: WantedAction = { person, action: 'collection.validate', target: given?.collectionId ?? '' };
     const result = await this.actions.run(wanted, async () => {
+      const { collectionId, tokenIds } = validationRequestSchema.parse(body);
       const collection = await this.collections.get(person, collectionId);
       wanted.projectId = collection.projectId;
       wanted.target = `${collection.chainId}/${collection.address}`;

@@ -65,8 +65,9 @@ export class WebhooksController {
     @Req() request: HttpRequest,
     @Res() response: HttpResponse,
   ): Promise<void> {
-    const { skipBacklog = false } = enableWebhookSchema.parse(body);
-    await this.act(person, skipBacklog ? 'webhook.skip' : 'webhook.enable', id, async (webhooks, { state }) => {
+    const skips = enableWebhookSchema.safeParse(body).data?.skipBacklog ?? false;
+    await this.act(person, skips ? 'webhook.skip' : 'webhook.enable', id, async (webhooks, { state }) => {
+      const { skipBacklog = false } = enableWebhookSchema.parse(body);
       if (state === 'good') {
         throw new Refused(409, 'conflict', 'This webhook is not disabled and does not fail: nothing is to be done.');
       }

@@ -11,7 +11,9 @@ import {
 } from './values.schema.js';
 
 /** The worst that is true: in cooldown · half of the answers failed · answers take longer than 2 s · answers · nothing waits. */
-export const HOST_STATES = ['resting', 'failing', 'slow', 'good', 'idle'] as const;
+const HOST_STATES = ['resting', 'failing', 'slow', 'good', 'idle'] as const;
+/** Those by which a list can be filtered. */
+export const ALARMING_STATES = ['resting', 'failing', 'slow'] as const;
 
 const hostFields = {
   /** As in lanes: `api.example:8080`, `ipfs:`, `ar:` or `chain:<chain id>/<contract>`. */
@@ -44,7 +46,13 @@ const hostFields = {
 };
 
 /** `GET hosts?state=resting|slow|failing&cursor=` */
-export const hostListSchema = timedSchema.extend({ rows: z.array(z.object(hostFields)), next: nextSchema });
+export const hostListSchema = timedSchema.extend({
+  /** At most 200: those that need attention first, then those that keep tokens waiting longest. */
+  rows: z.array(z.object(hostFields)),
+  /** Also of those that are not in the rows. */
+  total: countSchema,
+  next: nextSchema,
+});
 export type HostList = z.output<typeof hostListSchema>;
 
 /** `GET hosts/:host` */
@@ -53,8 +61,6 @@ export const hostSchema = timedSchema.extend({
     ...hostFields,
     /** When it was first asked, as far as it is known. */
     firstAskedAt: timeSchema.nullable(),
-    /** Tokens a second before the cooldown; null: there is none. */
-    perSecondBefore: z.number().nullable(),
     /** Of the last hour, oldest first; minutes without answers are left out. */
     minutes: z.array(
       z.object({

@@ -230,10 +230,7 @@ function Figures({ host }: { host: Details }) {
       <dl class="kpis">
         <div>
           <dt>Responses a second</dt>
-          <dd>
-            {formatRate(host.perSecond)}{' '}
-            {host.perSecondBefore !== null && <small>{formatRate(host.perSecondBefore)} before the cooldown</small>}
-          </dd>
+          <dd>{formatRate(host.perSecond)}</dd>
           <dd class="note">in the last minute</dd>
         </div>
         <div>

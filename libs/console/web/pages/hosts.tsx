@@ -72,7 +72,11 @@ export function HostsPage() {
                   ))}
                 </Table>
                 <Pager filters={filters} next={data.next}>
-                  <span>{plural(data.rows.length, 'host')} on this page</span>
+                  <span>
+                    {data.rows.length < data.total
+                      ? `${formatCount(data.rows.length)} of ${plural(data.total, 'host')}: those that need attention first, then those whose tokens wait longest`
+                      : plural(data.total, 'host')}
+                  </span>
                 </Pager>
               </>
             )

@@ -285,7 +285,7 @@ function Publish({ reveal, onClose }: StepProps) {
   const { isBusy, run } = useAction();
   const { id, staged, total, failed, actions } = reveal;
   const confirm = async () => {
-    const body = actions.publish ? {} : { minSucceeded: Math.floor((staged / total) * 10_000) / 10_000 };
+    const body = actions.publish ? {} : { minSucceeded: staged / total };
     const isDone = await run(async () => {
       await send('POST', `reveals/${id}/publish`, body);
       return { tone: 'ok', text: 'The reveal is being published.' };

@@ -298,7 +298,7 @@ function failuresOfRefreshes(scope: ReadScope, filter: FailureFilter): RawBuilde
  * The CTEs `newest`, the newest refreshes in the scope, and `with_failures`: those that run or were completed in the window, from the
  * newest on until they have MAX_FAILURES failures.
  */
-function refreshesWithFailures(
+export function refreshesWithFailures(
   scope: ReadScope,
   { seconds, projectId, collection }: FailureFilter,
 ): RawBuilder<unknown> {

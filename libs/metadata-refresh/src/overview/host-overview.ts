@@ -48,6 +48,9 @@ export interface ListedHost extends HostSummary {
   lastMinute: number;
 }
 
+/** A state that needs attention. */
+export type AlarmingState = Extract<ListedHost['state'], 'resting' | 'failing' | 'slow'>;
+
 /** Responses of one minute. */
 export interface HostMinute {
   minute: string;
@@ -94,13 +97,23 @@ export interface PastCooldown {
 }
 
 /** Hosts of one list. */
-const MAX_HOSTS = 1000;
+const MAX_HOSTS = 200;
 /** Chunks of one lane that are counted in a list, and on the page of one host. */
 const LIST_CHUNKS = 1000;
 const PAGE_CHUNKS = 10_000;
 const SLOW_MS = 2000;
 
 const GOOD = sql`outcome in ('fetched', 'not_modified')`;
+/** Since when the oldest token of `lane` is due. */
+const OLDEST_DUE = sql`
+  select min(first.due_at) as oldest
+  from unnest('{0,1,2,3}'::smallint[]) as size (priority)
+  cross join lateral (
+    select due_at from nft_metadata.refresh_chunks
+    where lane_id = lane.id and priority = size.priority and due_at <= now() and not is_paused
+    order by due_at, id
+    limit 1
+  ) as first`;
 const IS_ALIVE = sql`last_heartbeat_at > now() - ${HEARTBEAT_TIMEOUT_SECONDS} * interval '1 second'`;
 
 /** Tells how metadata hosts do, and lets operators act on them. */
@@ -133,26 +146,49 @@ export class HostOverview {
     return listed ? { ...listed, medianMs: summary.medianMs, p95Ms: summary.p95Ms } : null;
   }
 
-  /** The hosts of the scope that are in use or in cooldown: those that need attention first, then those that keep tokens waiting longest. */
-  async list(scope: ReadScope): Promise<ListedHost[]> {
-    const { rows } = await sql<{ host: string }>`
+  /**
+   * The hosts of the scope that are in use or in cooldown, or those in one state: those that need attention first, then those that keep
+   * tokens waiting longest. `total` counts also those that are left out.
+   */
+  async list(scope: ReadScope, state?: AlarmingState): Promise<{ hosts: ListedHost[]; total: number }> {
+    const { rows } = await sql<{ host: string; total: number }>`
       with recursive ${ACTIVE_LANES}, used as (
         select host from nft_metadata.lanes where id in (select lane_id from active)
         union
         select host from nft_metadata.refresh_host_minutes where minute > now() - interval '1 hour'
         union
         select host from nft_metadata.metadata_hosts where cooldown_until > now()
+      ), rated as (
+        -- As stateOf does.
+        select used.host,
+          case
+            when exists (select from nft_metadata.metadata_hosts where host = used.host and cooldown_until > now()) then 'resting'
+            when recent.good < recent.responses / 2.0 then 'failing'
+            when recent.total_ms > ${SLOW_MS} * recent.responses then 'slow'
+          end as state,
+          (
+            select min(due.oldest) from nft_metadata.lanes as lane cross join lateral (${OLDEST_DUE}) as due
+            where lane.host = used.host and ${within(scope)}
+          ) as oldest
+        from used
+        cross join lateral (
+          select coalesce(sum(responses), 0) as responses, coalesce(sum(responses) filter (where ${GOOD}), 0) as good,
+            coalesce(sum(total_ms), 0) as total_ms
+          from nft_metadata.refresh_host_minutes
+          where host = used.host and minute > now() - interval '10 minutes'
+        ) as recent
+        where exists (select from nft_metadata.lanes as lane where lane.host = used.host and ${within(scope)})
       )
-      select used.host from used
-      where exists (select from nft_metadata.lanes as lane where lane.host = used.host and ${within(scope)})
-      order by used.host
+      select host, count(*) over ()::int as total from rated
+      where ${state === undefined ? sql`true` : sql`state = ${state}`}
+      order by array_position('{resting,failing,slow}'::text[], state), oldest, host
       limit ${MAX_HOSTS}`.execute(readingFrom(this.em).getKysely());
     const hosts = await this.describe(
       scope,
       rows.map(({ host }) => host),
       LIST_CHUNKS,
     );
-    return hosts.toSorted(byAttention);
+    return { hosts: hosts.toSorted(byAttention), total: rows[0]?.total ?? 0 };
   }
 
   /** The last hour, oldest first. */
@@ -382,16 +418,7 @@ function waitingOf(condition: RawBuilder<unknown>, maxChunks: number): RawBuilde
         limit ${maxChunks + 1}
       ) as next
     ) as chunk
-    cross join lateral (
-      select min(first.due_at) as oldest
-      from unnest('{0,1,2,3}'::smallint[]) as size (priority)
-      cross join lateral (
-        select due_at from nft_metadata.refresh_chunks
-        where lane_id = lane.id and priority = size.priority and due_at <= now() and not is_paused
-        order by due_at, id
-        limit 1
-      ) as first
-    ) as due
+    cross join lateral (${OLDEST_DUE}) as due
     where lane.host = wanted.host and ${condition}`;
 }
 

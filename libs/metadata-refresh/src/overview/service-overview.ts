@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { ACTIVE_LANES } from '../active-lanes.js';
 import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat.js';
+import { refreshesWithFailures } from './failure-overview.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 
 /** A worker process of the last day. */
@@ -31,6 +32,9 @@ export interface OldestDue {
   host: string;
   refreshId: string;
 }
+
+/** Failed tokens that are counted for the menu. */
+const MAX_FAILED = 1000;
 
 /** Tells whether the service as a whole works. */
 @Injectable()
@@ -113,6 +117,19 @@ export class ServiceOverview {
   /** Refreshes that run, and tokens that failed in the last hour, both counted up to a limit. */
   async countForMenu(scope: ReadScope): Promise<{ running: number; failedLastHour: number }> {
     const projectId = projectIdOf(scope);
+    // Of a project those of its own refreshes: the newest of all may be others'.
+    const failed =
+      projectId === null
+        ? sql`select from nft_metadata.refresh_errors where created_at > now() - interval '1 hour' limit ${MAX_FAILED}`
+        : sql`
+            with ${refreshesWithFailures(scope, { seconds: 3600 })}
+            select from with_failures
+            cross join lateral (
+              select from nft_metadata.refresh_errors
+              where refresh_id = with_failures.id and created_at > now() - interval '1 hour'
+              limit ${MAX_FAILED}
+            ) as error
+            limit ${MAX_FAILED}`;
     const { rows } = await sql<{ running: number; failedLastHour: number }>`
       select
         (
@@ -122,18 +139,9 @@ export class ServiceOverview {
             limit 100
           ) as running
         ) as running,
-        (
-          select count(*)::int from (
-            select from (
-              select refresh_id from nft_metadata.refresh_errors
-              where created_at > now() - interval '1 hour'
-              order by created_at desc, id desc
-              limit 1000
-            ) as newest
-            join nft_metadata.refreshes as refresh on refresh.id = newest.refresh_id
-            where ${projectId}::text is null or refresh.project_id = ${projectId}::text
-          ) as failed
-        ) as "failedLastHour"`.execute(readingFrom(this.em).getKysely());
+        (select count(*)::int from (${failed}) as failed) as "failedLastHour"`.execute(
+      readingFrom(this.em).getKysely(),
+    );
     return rows[0]!;
   }
 }
