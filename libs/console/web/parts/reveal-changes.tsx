@@ -103,9 +103,9 @@ function Findings({ findings, collection }: { findings: readonly Finding[]; coll
           <li key={code}>
             <b>{formatCount(count)}</b> · {message}
             {examples.map((example) => (
-              <small key={JSON.stringify(example)} class="under">
+              <span key={JSON.stringify(example)} class="under">
                 <ExampleText example={example} collection={collection} />
-              </small>
+              </span>
             ))}
           </li>
         ))}
