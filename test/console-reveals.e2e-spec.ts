@@ -1,11 +1,20 @@
+import { LINT_MESSAGES } from '@app/metadata-refresh';
 import {
+  revealChangesSchema,
   revealDetailsSchema,
   revealListSchema,
   sessionSchema,
   type ConsoleError,
 } from '../libs/console/src/wire/index.js';
 import { ConsoleVisitor, expectShape, OPERATOR_SECRET, startConsoleHost } from './support/console.js';
-import { aProjectWithEggs, createReveal, stageReveal, untilReveal, type RevealProject } from './support/reveals.js';
+import {
+  aProjectWithEggs,
+  createReveal,
+  dragon,
+  stageReveal,
+  untilReveal,
+  type RevealProject,
+} from './support/reveals.js';
 import { startApp, type TestApp } from './support/start-app.js';
 
 let test: TestApp;
@@ -96,6 +105,57 @@ it('a reveal with failed tokens is published without them only when that is said
   await partner.post(`reveals/${revealId}/publish`, { minSucceeded: 0.75 }).expect(200);
   await untilReveal(test, project, { revealId }, 'published');
   expect(await read(partner, revealId)).toMatchObject({ outcome: { updated: 3 } });
+});
+
+it('a staged reveal says what its publication would change, and what the studio may not have meant', async () => {
+  const project = await aProjectWithEggs(test);
+  test.metadataApi.respond('4', 200, dragon('2'), { etag: '"again"' });
+  const { revealId } = await createReveal(test, project);
+  const partner = await aPartner(project);
+  const before = await partner.read(`reveals/${revealId}/changes`, revealChangesSchema);
+  await test.worker.runOnce();
+
+  const { changes, findings } = await partner.read(`reveals/${revealId}/changes`, revealChangesSchema);
+
+  expect(before).toMatchObject({ changes: null, findings: null });
+  expect(changes).toMatchObject({
+    updated: 4,
+    firstMetadata: 0,
+    unchanged: 0,
+    superseded: 0,
+    missing: 0,
+    notStaged: 0,
+  });
+  expect(Object.fromEntries(changes!.fields.map(({ field, tokens }) => [field, tokens]))).toEqual({
+    name: 4,
+    image_url: 4,
+    image_original: 4,
+    attributes: 4,
+  });
+  expect(changes!.traits).toEqual({
+    tokens: 4,
+    added: 4,
+    removed: 4,
+    valuesAdded: 2,
+    valuesRemoved: 1,
+    typesAdded: 1,
+    typesRemoved: 1,
+  });
+  expect(findings).toContainEqual({
+    code: 'duplicate_document',
+    message: LINT_MESSAGES['duplicate_document'],
+    count: 2,
+    examples: [expect.objectContaining({ tokens: 2, tokenIds: ['2', '4'] })],
+  });
+  expect((await operator.read(`reveals/${revealId}/changes`, revealChangesSchema)).changes).toMatchObject({
+    updated: 4,
+  });
+  await (await aPartner(await aProjectWithEggs(test))).get(`reveals/${revealId}/changes`).expect(404);
+  await operator.post(`reveals/${revealId}/cancel`).expect(200);
+  expect(await operator.read(`reveals/${revealId}/changes`, revealChangesSchema)).toMatchObject({
+    changes: null,
+    findings: null,
+  });
 });
 
 it('a reveal is cancelled, and then nothing can be done with it', async () => {

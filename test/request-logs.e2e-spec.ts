@@ -1,5 +1,6 @@
 import { connect, type AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
+import { NftRefreshConsoleModule } from '@app/console';
 import { MetadataEventsModule } from '@app/metadata-events';
 import { MetadataHost } from '@app/testing';
 import { Controller, Get, type INestApplication, type LoggerService } from '@nestjs/common';
@@ -9,6 +10,7 @@ import { Test } from '@nestjs/testing';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { NftRefreshModule } from '../libs/index.js';
+import { ConsoleVisitor, OPERATOR_SECRET } from './support/console.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 import { aStudio, startHostApp } from './support/host-app.js';
 
@@ -69,7 +71,10 @@ describe.each([
       adapter: adapter(),
       // The tests send more than five requests in a second.
       nftRefresh: { logger: kept, zkevmApiPath: 'v1', projectAuth: { requestsPerSecond: 1000 } },
-      module: { controllers: [OffersController] },
+      module: {
+        imports: [NftRefreshConsoleModule.forRoot({ operatorSecret: OPERATOR_SECRET })],
+        controllers: [OffersController],
+      },
       configure: (of) => void of.setGlobalPrefix('shop'),
     });
     studio = await aStudio(app, metadataApi);
@@ -174,6 +179,41 @@ describe.each([
     const { body } = await post({ 'x-request-id': 'shop-44', 'x-api-key': 'wrong' }).expect(401);
 
     expect(Object.keys(body as object).filter((name) => !['code', 'message', 'details'].includes(name))).toEqual([]);
+  });
+
+  it('a request of the console has an id and a line, and its error names them', async () => {
+    const operator = await new ConsoleVisitor(app, '/shop/console').asOperator();
+    kept.lines.length = 0;
+    const page = await operator.get('reveals', { 'x-request-id': 'console-1' }).expect(200);
+    const unknown = await operator.get('refreshes/unknown', { 'x-request-id': 'console-2' }).expect(404);
+    const path = await operator.get('no/such/endpoint').expect(404);
+    await operator.get('/shop/console/refreshes').expect(200);
+
+    const [first, second, third, ...others] = await kept.untilRequests(3);
+    expect(first).toMatchObject({ route: '/shop/console/api/reveals', status: 200, requestId: 'console-1' });
+    expect(page.headers['x-request-id']).toBe('console-1');
+    expect(second).toMatchObject({ route: '/shop/console/api/refreshes/:id', requestId: 'console-2' });
+    expect(unknown.body).toMatchObject({ code: 'not_found', requestId: 'console-2' });
+    expect(path.headers['x-request-id']).toMatch(UUID);
+    expect([third!['requestId'], (path.body as { requestId: string }).requestId]).toEqual(
+      Array.from({ length: 2 }, () => path.headers['x-request-id']),
+    );
+    // The page and its files have no data.
+    expect(others).toEqual([]);
+  });
+
+  it('an error of the service on a page of the console is logged with the id that the page shows', async () => {
+    const operator = await new ConsoleVisitor(app, '/shop/console').asOperator();
+    await database.query('alter table nft_metadata.reveals rename column min_succeeded to renamed');
+    const failed = await operator.get('reveals');
+    await database.query('alter table nft_metadata.reveals rename column renamed to min_succeeded');
+
+    const { requestId } = failed.body as { requestId: string };
+    expect(failed.status).toBeGreaterThanOrEqual(500);
+    expect(failed.headers['x-request-id']).toBe(requestId);
+    expect(kept.lines).toContainEqual(
+      expect.objectContaining({ level: 'error', context: 'ConsoleFilter', requestId, error: expect.any(String) }),
+    );
   });
 
   it("the application's own routes get no id and no line", async () => {

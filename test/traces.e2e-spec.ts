@@ -9,6 +9,7 @@ import { Client } from 'pg';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { aStudio, startHostApp } from './support/host-app.js';
+import { startConsoleHost } from './support/console.js';
 import { createDatabase } from './support/database.js';
 import { expectSucceeded, http, requestRefresh } from './support/project-api.js';
 import { control } from './support/refresh-control.js';
@@ -347,6 +348,19 @@ describe('with an OpenTelemetry SDK', () => {
     await database.drop();
 
     expect(outline(tracing.spans())).toEqual(['request of the application INTERNAL', '  send refreshes PRODUCER']);
+  });
+
+  it('requests of the console and for listings continue the trace of their caller', async () => {
+    const app = await startConsoleHost(test.database, test.metadataApi, {}, { nftRefresh: { runWorker: false } });
+    await request(app.getHttpServer() as App)
+      .get('/console/api/session')
+      .set({ traceparent: TRACEPARENT })
+      .expect(200);
+    await app.close();
+    await http(test.app).get('/listings').set({ traceparent: TRACEPARENT });
+    await vi.waitUntil(() => tracing.spans(CALLER.traceId).length >= 2);
+
+    expect(outline(tracing.spans(CALLER.traceId))).toEqual(['GET /console/api/session SERVER', 'GET /listings SERVER']);
   });
 });
 

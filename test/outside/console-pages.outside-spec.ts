@@ -34,6 +34,12 @@ beforeAll(async () => {
   test.metadataApi.script('24', { status: 429, body: '', headers: { 'retry-after': '600' } });
   await refreshOnce(test, project, ['24']);
   await requestRefresh(test.app, project, ['1', '2']);
+  // Until all pages have been visited.
+  await test.database.query(`update nft_metadata.host_cooldowns set until_at = started_at + interval '1 hour'`);
+  await test.database.query(
+    `update nft_metadata.metadata_hosts host set cooldown_until = until_at from nft_metadata.host_cooldowns cooldown
+     where cooldown.host = host.host`,
+  );
   await test.database.query(`update nft_metadata.tokens set held_until = 'infinity' where token_id = 30`);
 });
 afterAll(() => running.stop());
@@ -68,8 +74,10 @@ const HOSTILE = `{
 
 const tokenPath = (tokenId: string) => `tokens/1/${project.collectionAddress}/${tokenId}`;
 
-const PAGES: readonly [name: string, path: () => string, isSignedOut?: boolean][] = [
-  ['sign-in', () => '', true],
+const hostPath = () => `hosts/${encodeURIComponent(test.metadataApi.host)}`;
+
+const PAGES: readonly [name: string, path: () => string, who?: 'partner' | 'nobody'][] = [
+  ['sign-in', () => '', 'nobody'],
   ['refreshes', () => 'refreshes'],
   ['refreshes-filtered-to-nothing', () => 'refreshes?trigger=reveal'],
   ['refresh', () => `refreshes/${refreshId}`],
@@ -82,13 +90,20 @@ const PAGES: readonly [name: string, path: () => string, isSignedOut?: boolean][
   ['token-document', () => `${tokenPath(MAX_TOKEN_ID)}?tab=document`],
   ['token-attempts', () => `${tokenPath('23')}?tab=attempts`],
   ['token-history', () => `${tokenPath('1')}?tab=history&from=1&to=2`],
+  ['hosts', () => 'hosts'],
+  ['hosts-partner', () => 'hosts', 'partner'],
+  ['host-resting', hostPath],
+  ['host-resting-partner', hostPath, 'partner'],
+  ['host-not-found', () => 'hosts/nobody.example'],
+  ['workers', () => 'workers'],
+  ['limits-partner', () => 'limits', 'partner'],
 ];
 
-describe.each(PAGES)('the page %s', (title, path, isSignedOut = false) => {
+describe.each(PAGES)('the page %s', (title, path, who) => {
   it.each(LOOKS)(
     'on a %s in the %s theme passes axe, breaks no policy, and does not scroll sideways [K11] [K44] [K46]',
     async (size, theme) => {
-      const visitor = await (isSignedOut ? running.browser.aVisitor() : theOperator());
+      const visitor = await visitorFor(who);
       const page = await visitor.open(path(), { viewport: WIDTHS[size], theme });
 
       expect(await page.findings(`${title}-${size}-${theme}`)).toEqual([]);
@@ -97,6 +112,12 @@ describe.each(PAGES)('the page %s', (title, path, isSignedOut = false) => {
   );
 });
 
+function visitorFor(who: 'partner' | 'nobody' | undefined): Promise<BrowserVisitor> {
+  if (who === 'nobody') return running.browser.aVisitor();
+  return who === 'partner' ? (partner ??= running.browser.aPartner(project)) : theOperator();
+}
+
+let partner: Promise<BrowserVisitor> | undefined;
 let operator: Promise<BrowserVisitor> | undefined;
 function theOperator(): Promise<BrowserVisitor> {
   return (operator ??= running.browser.anOperator());

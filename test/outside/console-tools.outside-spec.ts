@@ -4,7 +4,7 @@ import { Anvil } from '@app/testing';
 import { CollectionProfiles } from '@app/token-store';
 import { LOOKS, startConsole, WIDTHS, type ConsoleTest } from '../support/console-browser.js';
 import { refreshOnce } from '../support/refresh-steps.js';
-import { aProjectWithEggs, stageReveal } from '../support/reveals.js';
+import { aProjectWithEggs, dragon, stageReveal } from '../support/reveals.js';
 import { RpcHost } from '../support/rpc-host.js';
 import type { TestApp, TestProject } from '../support/start-app.js';
 import { ids } from '../support/token-ids.js';
@@ -170,6 +170,7 @@ describe('the picture of a token', () => {
     expect(await page.page.$$('.picture img')).toEqual([]);
     await page.click('Load picture from https:');
     await page.page.waitForFunction('document.querySelector(".picture img")?.naturalWidth > 0');
+    expect(page.calls.filter((call) => call.includes('/image'))).toHaveLength(1);
     expect(await page.page.evaluate('globalThis.ran')).toBeUndefined();
     expect(await page.page.evaluate('getComputedStyle(document.querySelector(".picture img")).visibility')).toBe(
       'visible',
@@ -229,6 +230,20 @@ describe('reveals', () => {
     expect(page.path()).toBe(`/reveals/${revealId}`);
   });
 
+  it('the page of a staged one says what would change, and names the tokens that somebody should look at', async () => {
+    const owner = await aProjectWithEggs(test);
+    test.metadataApi.respond('4', 200, dragon('2'), { etag: '"again"' });
+    const { revealId } = await stageReveal(test, owner);
+    const page = await (await running.browser.aPartner(owner)).open(`reveals/${revealId}`);
+
+    await page.shows('Get another document');
+    await page.shows('Traits of 4 tokens change: 4 values added, 4 removed.');
+    await page.shows('These documents are equal: check that each token gets its own.');
+    await page.click('2', '[aria-labelledby=changes]');
+    await page.shows('Egg 2');
+    expect(page.path()).toBe(`/tokens/1/${owner.collectionAddress}/2`);
+  });
+
   it.each(LOOKS)(
     'the list, one, and its dialog on a %s in the %s theme pass axe, break no policy, and do not scroll sideways [K11] [K44] [K46]',
     async (size, theme) => {
@@ -242,6 +257,7 @@ describe('reveals', () => {
       expect(await list.findings(`reveals-${size}-${theme}`)).toEqual([]);
       const page = await operator.open(`reveals/${revealId}`, { viewport: WIDTHS[size], theme });
       await page.shows('3 tokens are staged, and 4 must be.');
+      await page.shows('Get another document');
       expect(await page.findings(`reveal-${size}-${theme}`)).toEqual([]);
       await page.click('Publish 3 tokens');
       expect(await page.findings(`reveal-publish-${size}-${theme}`)).toEqual([]);

@@ -24,6 +24,7 @@ import {
   VersionNotFound,
   VersionNotKept,
 } from '@app/metadata-refresh';
+import { requestId } from '@app/logging';
 import { WebhookNotFound, WebhookTestRunning } from '@app/metadata-events';
 import { ApiKeyNotFound, InvalidProject, ProjectNotFound } from '@app/project-auth';
 import { DialectFilter, textOf, type ErrorResponse } from '@app/refresh-api';
@@ -129,7 +130,8 @@ function toResponse(
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): ErrorResponse {
-  const requestId = randomUUID();
-  const body: ConsoleError = { code, message, requestId };
-  return { status, body, headers: { ...consoleHeaders('api'), ...headers }, traceId: requestId };
+  // Files have none.
+  const id = requestId() ?? randomUUID();
+  const body: ConsoleError = { code, message, requestId: id };
+  return { status, body, headers: { ...consoleHeaders('api'), ...headers }, traceId: id };
 }

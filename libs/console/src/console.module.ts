@@ -1,13 +1,15 @@
 import { checkNames, mountController } from '@app/module-options';
+import { RequestObserver } from '@app/refresh-api';
 import {
   ConfigurableModuleBuilder,
+  Inject,
   Module,
   type DynamicModule,
   type NestModule,
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { Actions } from './actions.js';
 import { ApiFallbackController } from './api-fallback.controller.js';
 import { ChainController } from './chain/chain.controller.js';
@@ -60,6 +62,9 @@ import { WebhookViews } from './webhooks/webhook-views.js';
 import { WebFiles } from './shell/web-files.js';
 import { ValidationController } from './validation/validation.controller.js';
 
+/** The path of all endpoints. */
+const API_PATH = Symbol('ConsoleApiPath');
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ConsoleOptions>({
   moduleName: 'NftRefreshConsole',
   optionsInjectionToken: Symbol('ConsoleOptions'),
@@ -75,6 +80,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       ...module,
       imports: [...(module.imports ?? []), ...(given.identify ? [givenByHost(given.identify, module.imports)] : [])],
       controllers: controllersAt(path, decorators),
+      providers: [...(module.providers ?? []), { provide: API_PATH, useValue: `${path}/api` }],
     };
   })
   .build();
@@ -119,7 +125,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
 })
 export class NftRefreshConsoleModule extends ConfigurableModuleClass implements NestModule {
-  constructor(private readonly adapterHost: HttpAdapterHost) {
+  constructor(
+    private readonly adapterHost: HttpAdapterHost,
+    private readonly modules: ModuleRef,
+    @Inject(API_PATH) private readonly apiPath: string,
+  ) {
     super();
   }
 
@@ -130,6 +140,8 @@ export class NftRefreshConsoleModule extends ConfigurableModuleClass implements 
   /** Nest calls this before it registers routes, and only in an application with HTTP. */
   configure(): void {
     nameNoWildcards(this.adapterHost);
+    // RefreshApiModule is not global, because nothing else needs it.
+    this.modules.get(RequestObserver, { strict: false }).observeBelow(NftRefreshConsoleModule, this.apiPath);
   }
 }
 

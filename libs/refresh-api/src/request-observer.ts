@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inRequest, ModuleLogger, parseRequestId, REQUEST_ID_HEADER } from '@app/logging';
 import { CALLING_PROJECT, type AuthenticatedRequest } from '@app/project-auth';
-import { Injectable } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { Injectable, type Type } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { DialectRoutes } from './dialect-routes.js';
+import { patternOf, prefixesOf } from './route-patterns.js';
 import { ServerSpan } from './server-span.js';
 
 type ExpressRequest = IncomingMessage &
@@ -50,10 +51,14 @@ interface ObservedRequest {
 @Injectable()
 export class RequestObserver {
   private readonly logger = new ModuleLogger('RefreshApi');
+  /** Of other modules. */
+  private readonly patterns: RegExp[] = [];
 
   constructor(
     private readonly routes: DialectRoutes,
     private readonly adapterHost: HttpAdapterHost,
+    private readonly application: ApplicationConfig,
+    private readonly modules: ModulesContainer,
   ) {
     adapterHost.init$.subscribe(() => this.onExpress());
   }
@@ -62,6 +67,12 @@ export class RequestObserver {
   beforeRoutes(): void {
     const { httpAdapter } = this.adapterHost;
     if (httpAdapter.getType() === 'fastify') this.onFastify(httpAdapter.getInstance<Fastify>());
+  }
+
+  /** Adds a path of another module, and all paths below it. The module calls it in `configure`, before any route is registered. */
+  observeBelow(module: Type, path: string): void {
+    const prefixes = prefixesOf(module, this.application, this.modules);
+    this.patterns.push(...prefixes.map((prefix) => patternOf(prefix, `${path}/*path`)));
   }
 
   private onExpress(): void {
@@ -93,7 +104,7 @@ export class RequestObserver {
   }
 
   private isOurs(path: string): boolean {
-    return this.routes.filterAt(path) !== undefined;
+    return this.routes.filterAt(path) !== undefined || this.patterns.some((pattern) => pattern.test(path));
   }
 
   private observe(request: ObservedRequest, next: () => void): void {

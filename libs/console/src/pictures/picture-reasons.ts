@@ -14,6 +14,7 @@ const UNREACHABLE: Partial<Record<Reason, string>> = {
   incomplete_body: 'its server did not send all of it.',
   too_large: 'it is larger than 5 MiB.',
   invalid_uri: 'its address is not valid.',
+  busy: 'this service is making too many other requests. Try again in a few seconds.',
   unsupported_scheme: 'its address is not one of http, https, IPFS or Arweave.',
   invalid_data_uri: 'the data: URI in the document is not valid.',
 };

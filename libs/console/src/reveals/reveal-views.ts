@@ -3,12 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { formatCursor } from '../cursor.js';
 import { RefreshViews } from '../refreshes/refresh-views.js';
 import type { Person } from '../person.js';
-import type { RevealDetails, RevealList } from '../wire/reveal.schema.js';
-import { actionsOn, toReveal } from './reveals.presenter.js';
+import type { RevealChanges, RevealDetails, RevealList } from '../wire/reveal.schema.js';
+import { actionsOn, toChanges, toFindings, toReveal } from './reveals.presenter.js';
 
 const LIST_SIZE = 50;
 
-/** What pages about reveals show, each in one bounded read. */
+/** What pages about reveals show. */
 @Injectable()
 export class RevealViews {
   constructor(
@@ -40,6 +40,16 @@ export class RevealViews {
         reveal: { ...toReveal(reveal, names), actions: actionsOn(reveal, person.mayAct) },
       };
     });
+  }
+
+  /** Not in a bounded read: it goes through all documents, in seconds, and has a gate of its own. */
+  async changes(person: Person, revealId: string): Promise<RevealChanges> {
+    const reference = referenceFor(person, revealId);
+    const changes = await this.reveals.findChanges(reference);
+    const findings = await this.reveals.findLint(reference);
+    // Afterwards, because the page takes it as the time at which it is read.
+    const now = await this.reads.run(async (time) => time.toISOString());
+    return { now, changes: changes && toChanges(changes), findings: findings && toFindings(findings) };
   }
 
   /** Throws RevealNotFound, also for one that is not in the scope of the person. */

@@ -50,6 +50,16 @@ export class RevealsController {
     this.responder.send(request, response, await this.views.details(person, id));
   }
 
+  @Get(':id/changes')
+  async changes(
+    @CurrentPerson() person: Person,
+    @Param('id') id: string,
+    @Req() request: HttpRequest,
+    @Res() response: HttpResponse,
+  ): Promise<void> {
+    this.responder.send(request, response, await this.views.changes(person, id));
+  }
+
   @Post(':id/publish')
   async publish(
     @CurrentPerson() person: Person,

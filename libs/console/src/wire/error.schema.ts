@@ -9,7 +9,7 @@ export const errorSchema = z.object({
   code: z.string(),
   /** A sentence for the person. */
   message: z.string(),
-  /** Also in the log of the service. */
+  /** The lines of the log that the request has caused have it. */
   requestId: z.string(),
 });
 export type ConsoleError = z.output<typeof errorSchema>;

@@ -6,6 +6,7 @@ import {
   projectNameSchema,
   timedSchema,
   timeSchema,
+  tokenIdSchema,
 } from './values.schema.js';
 
 export const REVEAL_STATES = [
@@ -80,6 +81,59 @@ export const revealDetailsSchema = timedSchema.extend({
   }),
 });
 export type RevealDetails = z.output<typeof revealDetailsSchema>;
+
+/** `GET reveals/:id/changes`: what its publication would change, and what the studio may not have meant. */
+export const revealChangesSchema = timedSchema.extend({
+  /** null: tokens are pending, it has ended, or it cannot be told now. */
+  changes: z
+    .object({
+      asOf: timeSchema,
+      updated: countSchema,
+      /** Of the updated ones: they have no metadata yet. */
+      firstMetadata: countSchema,
+      unchanged: countSchema,
+      superseded: countSchema,
+      missing: countSchema,
+      /** Other tokens of the collection. */
+      notStaged: countSchema,
+      /** snake_case names of record fields that change, the most frequent first. */
+      fields: z.array(z.object({ field: z.string(), tokens: countSchema })),
+      traits: z.object({
+        /** Tokens with other traits than before. */
+        tokens: countSchema,
+        /** Values that tokens gain and lose, summed over all tokens. */
+        added: countSchema,
+        removed: countSchema,
+        /** Values and types that no token has now, or that no token would have any more. */
+        valuesAdded: countSchema,
+        valuesRemoved: countSchema,
+        typesAdded: countSchema,
+        typesRemoved: countSchema,
+      }),
+    })
+    .nullable(),
+  /** null as `changes`. */
+  findings: z
+    .array(
+      z.object({
+        code: z.string(),
+        message: z.string(),
+        /** How many tokens; of findings about how a trait is written, how many trait types. */
+        count: countSchema,
+        /** A few of them. */
+        examples: z.array(
+          z.object({
+            tokens: countSchema,
+            tokenIds: z.array(tokenIdSchema),
+            traitTypes: z.array(z.string()),
+            values: z.array(z.string()),
+          }),
+        ),
+      }),
+    )
+    .nullable(),
+});
+export type RevealChanges = z.output<typeof revealChangesSchema>;
 
 /** `POST reveals/:id/publish` */
 export const publishRevealSchema = z.strictObject({

@@ -18,7 +18,14 @@ import { Age, Ago, Countdown, secondsUntil, When } from '../parts/time.js';
 import { HOST_SIGNS, Pill } from '../parts/verdict.js';
 import { retrySentence } from '../advice.js';
 import { countWord, formatCount, formatRate, formatShare, plural } from '../text/numbers.js';
-import { formatClock, formatDay, formatDuration, formatMinute, secondsBetween, withLocalTimes } from '../text/times.js';
+import {
+  formatClock,
+  formatOnDay,
+  formatDuration,
+  formatMinute,
+  secondsBetween,
+  withLocalTimes,
+} from '../text/times.js';
 
 type Details = Host['host'];
 
@@ -110,7 +117,7 @@ function Facts({ host, isOperator }: { host: Details; isOperator: boolean }) {
       {others !== null && others.projects > 0 && (
         <Fact icon="people">other projects: {formatBounded(others.waiting)} waiting</Fact>
       )}
-      {host.firstAskedAt !== null && <Fact icon="wait">first asked on {formatDay(host.firstAskedAt, now)}</Fact>}
+      {host.firstAskedAt !== null && <Fact icon="wait">first asked {formatOnDay(host.firstAskedAt, now)}</Fact>}
       <Fact>
         <Copy text={host.host} what="name" />
       </Fact>
@@ -357,16 +364,16 @@ function Waits({ host: { waits, others }, isOperator }: { host: Details; isOpera
                   </span>
                 </RowLink>
               </Cell>
-              <Cell isNumber hide>
+              <Cell isNumber label="Up to 10" hide={upTo10.count === 0}>
                 <Waiting count={upTo10} />
               </Cell>
-              <Cell isNumber hide>
+              <Cell isNumber label="Up to 100" hide={upTo100.count === 0}>
                 <Waiting count={upTo100} />
               </Cell>
-              <Cell isNumber label="Larger">
+              <Cell isNumber label="Larger" hide={larger.count === 0}>
                 <Waiting count={larger} />
               </Cell>
-              <Cell isNumber hide>
+              <Cell isNumber label="Oldest" hide={oldestDueAt === null}>
                 {oldestDueAt === null ? <span class="faint">–</span> : <Age at={oldestDueAt} />}
               </Cell>
             </Row>

@@ -9,6 +9,7 @@ import { Fact, Head } from '../parts/head.js';
 import { Icon } from '../parts/icon.js';
 import { AddressLink, CollectionLabel, nameOf } from '../parts/names.js';
 import { RevealBar } from '../parts/reveal-bar.js';
+import { RevealChangesCard } from '../parts/reveal-changes.js';
 import { LoadedPage } from '../parts/states.js';
 import { Ago, Countdown, When } from '../parts/time.js';
 import { Pill, REVEAL_SIGNS } from '../parts/verdict.js';
@@ -58,6 +59,7 @@ function Page({ reveal }: { reveal: Details }) {
       <div class="cols">
         <div class="stack">
           <Staged reveal={reveal} />
+          {state === 'staged' && <RevealChangesCard id={id} collection={collection} />}
           {reveal.outcome && <Outcome reveal={reveal} outcome={reveal.outcome} />}
           {reveal.reverted && <Reverted reverted={reveal.reverted} />}
         </div>

@@ -16,7 +16,7 @@ import { Pill, RECORD_SIGNS } from '../parts/verdict.js';
 import { retrySentence } from '../advice.js';
 import { useServerTime } from '../data/clock.js';
 import { formatBytes, formatCount, plural } from '../text/numbers.js';
-import { formatDay } from '../text/times.js';
+import { formatDay, formatOnDay } from '../text/times.js';
 import { shortId } from '../text/token-ids.js';
 import { TokenAttemptsCard } from './token-attempts.js';
 import { TokenHistoryCard } from './token-history.js';
@@ -133,7 +133,7 @@ function StatusSentence({ token }: { token: Details }) {
   const { status, lastSuccessAt, changedAt, failCount, heldUntil, burnedAt, metadataSource, pushedBy } = token;
   const end = heldUntil === 'forever' ? 'its hold is ended' : heldUntil && formatDay(heldUntil, now);
   const held = end === null ? null : ` Refreshes do not change it until ${end}.`;
-  const burned = burnedAt === null ? null : ` It was burnt on ${formatDay(burnedAt, now)}.`;
+  const burned = burnedAt === null ? null : ` It was burnt ${formatOnDay(burnedAt, now)}.`;
   const pushed =
     metadataSource === 'pushed' ? ` Its metadata was pushed${pushedBy === null ? '' : ` by ${pushedBy}`}.` : null;
   const tries = plural(failCount, 'try', 'tries');
@@ -155,7 +155,7 @@ function StatusSentence({ token }: { token: Details }) {
     case 'stale':
       return (
         <>
-          It shows what it showed on {lastSuccessAt === null ? 'an earlier day' : formatDay(lastSuccessAt, now)};{' '}
+          It shows what it showed {lastSuccessAt === null ? 'on an earlier day' : formatOnDay(lastSuccessAt, now)};{' '}
           {tries} failed since.{held}
           {burned}
         </>
@@ -325,37 +325,40 @@ function Picture({ token, path }: { token: Details; path: string }) {
   const [problem, setProblem] = useState<string | null>(null);
   const source = token.imageOriginal ?? token.imageUrl;
   const image = apiUrl(withQuery(`${path}/image`, { v: String(token.version) }));
-  // First by itself, because an <img> does not say why it failed. The service keeps the picture for the second request.
-  const load = async () => {
+  const load = () => {
     setProblem(null);
     setState('loading');
+  };
+  // Only now, because each request to the service may be one to the stranger. An <img> does not say why it failed.
+  const findReason = async () => {
     try {
       await probe(`${path}/image`);
-      setState('shown');
+      setProblem('This browser could not show the picture.');
     } catch (error) {
-      setState('glyph');
       setProblem((error as Error).message);
     }
-  };
-  const isBroken = () => {
     setState('glyph');
-    setProblem('The picture was loaded, and this browser cannot show it.');
   };
   return (
     <section class="card picture" aria-labelledby="picture">
       <h2 id="picture" class="sr">
         Picture
       </h2>
-      {state === 'shown' ? (
-        <img src={image} alt={`Picture of token ${shortId(token.tokenId)}`} onError={isBroken} />
-      ) : (
-        <Glyph seed={token.contentHash} size={160} />
+      {state !== 'glyph' && (
+        <img
+          src={image}
+          alt={`Picture of token ${shortId(token.tokenId)}`}
+          hidden={state === 'loading'}
+          onLoad={() => setState('shown')}
+          onError={() => void findReason()}
+        />
       )}
+      {state !== 'shown' && <Glyph seed={token.contentHash} size={160} />}
       <p class="problem" role="alert">
         {problem}
       </p>
       {token.actions.image && source !== null && state !== 'shown' && (
-        <button type="button" class="btn small" aria-busy={state === 'loading'} onClick={() => void load()}>
+        <button type="button" class="btn small" aria-busy={state === 'loading'} onClick={load}>
           {problem === null ? `Load picture from ${schemeOf(source)}:` : 'Try again'}
         </button>
       )}

@@ -71,7 +71,7 @@ function WorkerRow({
       <Cell>
         <Pill {...WORKER_SIGNS[state]} />
       </Cell>
-      <Cell isWide>
+      <Cell isWide label="Asks">
         {hosts.length === 0 ? (
           <span class="faint">none</span>
         ) : (
@@ -97,7 +97,7 @@ function WorkerRow({
       <Cell isNumber hide>
         <When at={startedAt} />
       </Cell>
-      <Cell isNumber>
+      <Cell isNumber label="Seen">
         <Ago at={lastHeartbeatAt} />
       </Cell>
       <Cell hide>

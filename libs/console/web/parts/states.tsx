@@ -80,14 +80,15 @@ export function NotFound({ what = 'page' }: { what?: string }) {
 }
 
 function Failed({ read }: { read: Read<unknown> }) {
-  const { message, requestId } = read.error!;
+  const { message, requestId, status } = read.error!;
   return (
     <div class="state" role="alert">
       <Icon name="warn" />
       <h2>{message}</h2>
       {requestId && (
         <p class="small">
-          Request <span class="mono">{requestId}</span>: the log of the service has more.
+          Request <span class="mono">{requestId}</span>
+          {status === 500 && ': the log of the service has the error, with this id.'}
         </p>
       )}
       <button type="button" class="btn small" aria-busy={read.isFetching} onClick={() => void read.refetch()}>

@@ -3,6 +3,7 @@ import {
   formatAge,
   formatAgo,
   formatDay,
+  formatOnDay,
   formatDuration,
   formatWhen,
   timeLeft,
@@ -45,6 +46,8 @@ it('a time has its day if it is not today', () => {
   expect(formatWhen(iso(2025, 2, 3, 9, 15), NOW)).toBe('3 Mar 2025');
   expect(formatDay(iso(2026, 10, 12, 9, 15), NOW)).toBe('12 Nov');
   expect(formatDay(iso(2026, 10, 20, 9, 15), NOW)).toBe('09:15 today');
+  expect(formatOnDay(iso(2026, 10, 12, 9, 15), NOW)).toBe('on 12 Nov');
+  expect(formatOnDay(iso(2026, 10, 20, 9, 15), NOW)).toBe('at 09:15 today');
 });
 
 it('the time left has the cooldown of the host in it', () => {

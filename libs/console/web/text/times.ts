@@ -85,6 +85,12 @@ export function formatDay(time: string, now: number): string {
   return new Date(date).getFullYear() === new Date(now).getFullYear() ? DAY_OF_YEAR.format(date) : DATE.format(date);
 }
 
+/** "at 14:02 today", "on 12 Nov". */
+export function formatOnDay(time: string, now: number): string {
+  const day = formatDay(time, now);
+  return `${day.endsWith('today') ? 'at' : 'on'} ${day}`;
+}
+
 /** With date and time zone, for those who point at a time. */
 export function formatExact(time: string): string {
   return EXACT.format(Date.parse(time));

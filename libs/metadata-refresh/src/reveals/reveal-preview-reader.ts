@@ -71,14 +71,18 @@ export class RevealPreviewReader {
   /** null: tokens are pending, it has ended, or it cannot be told now. */
   async findChanges(reveal: Reveal): Promise<RevealChanges | null> {
     if (reveal.state !== 'staged') return null;
-    try {
-      return await this.readAll('changes', reveal, async (em, row) => {
+    return orNull(() =>
+      this.readAll('changes', reveal, async (em, row) => {
         return { ...(await this.staging.compare(em, toStaged(row))), asOf: new Date(row.now) };
-      });
-    } catch (error) {
-      if (isUnavailable(error)) return null;
-      throw error;
-    }
+      }),
+    );
+  }
+
+  /** null as findChanges. */
+  async findLint(reveal: Reveal): Promise<LintFinding[] | null> {
+    if (reveal.state !== 'staged') return null;
+    const lint = await orNull(() => this.lint({ revealId: reveal.id }));
+    return lint && lint.findings;
   }
 
   /** Throws RevealNotFound, RevealDocumentsDeleted, PreviewsNotSupported, ReadsBusy. */
@@ -190,6 +194,15 @@ export class RevealPreviewReader {
 }
 
 const NO_CHANGE: StagedChange = { changedFields: [], traitsAdded: [], traitsRemoved: [], hasAllTraits: true };
+
+async function orNull<Result>(read: () => Promise<Result>): Promise<Result | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isUnavailable(error)) return null;
+    throw error;
+  }
+}
 
 /** Of errors for which the state of a reveal is read all the same: it has just ended, or its changes cannot be told in time, or never. */
 function isUnavailable(error: unknown): boolean {

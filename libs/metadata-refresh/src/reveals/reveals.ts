@@ -89,6 +89,11 @@ export class Reveals {
     return this.previews.findChanges(await this.reader.get(reference));
   }
 
+  /** What the studio may not have meant, for a page that shows the rest all the same: null as findChanges. Throws RevealNotFound. */
+  async findLint(reference: RevealReference): Promise<LintFinding[] | null> {
+    return this.previews.findLint(await this.reader.get(reference));
+  }
+
   /**
    * The traits of the collection as they would be after the publication. Throws RevealNotFound, RevealDocumentsDeleted, ReadsBusy,
    * PreviewsNotSupported.
