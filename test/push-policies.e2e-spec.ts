@@ -1,13 +1,17 @@
 import { MetadataRefreshService } from '@app/metadata-refresh';
 import { Collections, TokenStore, type CollectionChange } from '@app/token-store';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
+import { expectExactCounts } from './support/reveals.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
 beforeAll(async () => {
   test = await startApp();
 });
-afterEach(() => test.metadataApi.forgetScripts());
+afterEach(() => {
+  test.metadataApi.forgetScripts();
+  return expectExactCounts(test);
+});
 afterAll(() => test.stop());
 
 const aProjectWith = async (change: CollectionChange): Promise<TestProject> => {

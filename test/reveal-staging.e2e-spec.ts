@@ -7,6 +7,7 @@ import {
   countStagedDocuments,
   createReveal,
   dragon,
+  expectExactCounts,
   holdRows,
   postReveal,
   publishReveal,
@@ -27,6 +28,7 @@ afterAll(() => test.stop());
 afterEach(() => {
   test.metadataApi.releaseHeld();
   test.metadataApi.forgetScripts();
+  return expectExactCounts(test);
 });
 
 const outboxRows = () =>
@@ -447,6 +449,27 @@ describe('after the end of a reveal', () => {
     await revealRequest(test, project, 'get', reveal.revealId).expect(404);
     expect(await countRows()).toBe(0);
     await revealRequest(test, project, 'get', open.revealId).expect(200);
+  });
+
+  it('the refresh of an open reveal is kept, however old it is', async () => {
+    const project = await aProjectWithEggs(test, 2);
+    test.metadataApi.respond('2', 404);
+    const reveal = await stageReveal(test, project, { all: true, max_age: '30d' });
+    const retention = test.app.get(RefreshRetention);
+    const isKept = async () =>
+      (await http(test.app).get(`/v1/metadata-refreshes/${reveal.refreshId}`).set('x-api-key', project.apiKey)).status;
+
+    await test.database.query(
+      `update nft_metadata.refreshes set completed_at = completed_at - interval '31 days' where id = $1`,
+      [reveal.refreshId],
+    );
+    await retention.deleteExpired();
+    const open = [await isKept(), (await readReveal(test, project, reveal))['summary']];
+    await revealRequest(test, project, 'post', `${reveal.revealId}/cancel`).expect(202);
+    await retention.deleteExpired();
+
+    expect(open).toEqual([200, { total: 2, staged: 1, failed: 1, pending: 0 }]);
+    expect(await isKept()).toBe(404);
   });
 
   it('a project is removed with its reveals and their documents', async () => {

@@ -10,6 +10,7 @@ import {
   TESTNET,
   TESTNET_ID,
 } from './support/pushed-metadata.js';
+import { expectExactCounts } from './support/reveals.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
@@ -17,6 +18,7 @@ beforeAll(async () => {
   test = await startApp();
 });
 afterAll(() => test.stop());
+afterEach(() => expectExactCounts(test));
 
 interface Target {
   chain?: string;

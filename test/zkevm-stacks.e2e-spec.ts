@@ -5,6 +5,7 @@ import { Collections, TokenStore } from '@app/token-store';
 import { Client } from 'pg';
 import { http, readRefresh, requestRefresh } from './support/project-api.js';
 import { addCollection, anItem, aTestnetProject, TESTNET, TESTNET_ID } from './support/pushed-metadata.js';
+import { expectExactCounts } from './support/reveals.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { ZkevmClients } from './support/zkevm-client.js';
 
@@ -15,7 +16,10 @@ beforeAll(async () => {
   await test.app.listen(0, '127.0.0.1');
   clients = await ZkevmClients.of(await test.app.getUrl());
 });
-afterEach(() => test.metadataApi.forgetScripts());
+afterEach(() => {
+  test.metadataApi.forgetScripts();
+  return expectExactCounts(test);
+});
 afterAll(() => test.stop());
 
 /** What the tests read of them. The types of the client are not complete. */
