@@ -89,19 +89,21 @@ export class RevealControl {
     admit: Admission | undefined,
     decide: (reveal: RevealRow, em: EntityManager) => Change | null | Promise<Change | null>,
   ): Promise<void> {
-    const changed = await this.byReveal.runExclusive(reference.revealId, () =>
-      inTransaction(this.em, async (em) => {
-        const reveal = await this.reader.lock(em, reference);
-        const changes = await decide(reveal, em);
-        if (changes)
-          await sql`update nft_metadata.reveals set ${changes} where id = ${reveal.id}::uuid`.execute(em.getKysely());
-        await admit?.(em);
-        return changes ? reveal : null;
-      }),
-    );
+    const changed = await this.byReveal
+      .runExclusive(reference.revealId, () =>
+        inTransaction(this.em, async (em) => {
+          const reveal = await this.reader.lock(em, reference);
+          const changes = await decide(reveal, em);
+          if (changes)
+            await sql`update nft_metadata.reveals set ${changes} where id = ${reveal.id}::uuid`.execute(em.getKysely());
+          await admit?.(em);
+          return changes ? reveal : null;
+        }),
+      )
+      // Also without a change: a pass does not see a reveal that is locked, and nobody else would wake it.
+      .finally(() => this.sweep.wake());
     if (!changed) return;
     const { id: revealId, projectId, collectionAddress } = changed;
     this.logger.log({ msg, revealId, projectId, collectionAddress });
-    this.sweep.wake();
   }
 }
