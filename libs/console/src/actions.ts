@@ -3,7 +3,7 @@ import { ConsoleActions } from '@app/project-auth';
 import { Injectable } from '@nestjs/common';
 import { refusalOf } from './console.filter.js';
 import { notFound, Refused } from './console.errors.js';
-import type { Person } from './person.js';
+import { ownProjectId, type Person } from './person.js';
 
 /** An action that a person requests. */
 export interface WantedAction {
@@ -39,11 +39,10 @@ export class Actions {
 
   /** Never throws: a person who is told of an error repeats what is done already. */
   private async add({ person, action, target, projectId }: WantedAction, outcome: string): Promise<void> {
-    const ofPerson = person.kind === 'partner' ? person.project.id : null;
     try {
       await this.log.add({
         who: person.name,
-        projectId: projectId ?? ofPerson,
+        projectId: projectId ?? ownProjectId(person) ?? null,
         action,
         target: target.slice(0, 300),
         outcome,

@@ -13,3 +13,13 @@ export type Person = {
 export function scopeOf(person: Person): ReadScope {
   return person.kind === 'operator' ? 'all-projects' : { projectId: person.project.id };
 }
+
+/** Whether the person may see what belongs to this project. */
+export function maySee(person: Person, projectId: string): boolean {
+  return person.kind === 'operator' || person.project.id === projectId;
+}
+
+/** The project to which lists are limited; undefined: all of them are listed. */
+export function ownProjectId(person: Person): string | undefined {
+  return person.kind === 'partner' ? person.project.id : undefined;
+}

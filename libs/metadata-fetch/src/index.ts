@@ -24,7 +24,7 @@ export type { RpcCall, RpcResult } from './chain/rpc-node.js';
 export type { TokenUri, UriRule } from './uri/uri-rule.js';
 export { PushedDocuments } from './document/pushed-documents.js';
 export type { PushedDocument } from './document/pushed-document.js';
-export { PictureFetcher } from './picture/picture-fetcher.js';
+export { MAX_PICTURE_PIXELS, MAX_PICTURE_SIDE, PictureFetcher } from './picture/picture-fetcher.js';
 export type { PictureOutcome } from './picture/picture-fetcher.js';
 export type { PictureType } from './picture/picture-type.js';
 export { documentPatch } from './document/document-patch.js';

@@ -156,7 +156,7 @@ export type {
 export { ProjectUsage } from './overview/project-usage.js';
 export type { ProjectUse } from './overview/project-usage.js';
 export { ServiceOverview } from './overview/service-overview.js';
-export type { KnownWorker, OldestDue, ServiceMinute } from './overview/service-overview.js';
+export type { HostCooldown, KnownWorker, OldestDue, ServiceMinute } from './overview/service-overview.js';
 export { ServiceProblems } from './overview/service-problems.js';
 export type { QueueProblems } from './overview/service-problems.js';
 export { RefreshPages } from './overview/refresh-pages.js';

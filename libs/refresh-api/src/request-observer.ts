@@ -45,8 +45,9 @@ interface ObservedRequest {
 
 /**
  * Sees every request to our routes before its body is read, and how it was responded to: gives it an id, which all lines of the log have
- * that the request causes, logs one line for it, and traces it. Requests to other routes of the application pass by. On Express it is registered when there is an HTTP server, which is before the parsers of bodies, and learns the paths later,
- * when the prefixes of the application are known. On Fastify, our routes get a hook.
+ * that the request causes, logs one line for it, and traces it. Requests to other routes of the application pass by. On Express it is
+ * registered when there is an HTTP server, which is before the parsers of bodies, and learns the paths later, when the prefixes of the
+ * application are known. On Fastify, our routes get a hook.
  */
 @Injectable()
 export class RequestObserver {

@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { notFound } from '../console.errors.js';
 import { formatCursor, toMicroseconds } from '../cursor.js';
 import { Names } from '../names.js';
-import type { Person } from '../person.js';
+import { maySee, ownProjectId, type Person } from '../person.js';
 import type { CollectionList } from '../wire/collection.schema.js';
 
 const LIST_SIZE = 200;
@@ -22,7 +22,7 @@ export class CollectionViews {
   list(person: Person, after: { createdAt: string; id: string } | undefined): Promise<CollectionList> {
     return this.reads.run(async (now) => {
       const rows = await this.collections.list({
-        ...(person.kind === 'partner' && { projectId: person.project.id }),
+        projectId: ownProjectId(person),
         limit: LIST_SIZE,
         ...(after && { after: { id: after.id, createdAt: new Date(after.createdAt) } }),
       });
@@ -47,8 +47,7 @@ export class CollectionViews {
   /** Throws Refused for one of another project. */
   async get(person: Person, collectionId: string): Promise<Collection> {
     const collection = await this.collections.find(collectionId);
-    const isVisible = person.kind === 'operator' || collection?.projectId === person.project.id;
-    if (!collection || !isVisible) throw notFound();
+    if (!collection || !maySee(person, collection.projectId)) throw notFound();
     return collection;
   }
 }

@@ -12,7 +12,7 @@ import { Injectable } from '@nestjs/common';
 import { adviceOn } from '../advice.js';
 import { formatCursor } from '../cursor.js';
 import { Names } from '../names.js';
-import { scopeOf, type Person } from '../person.js';
+import { maySee, type Person, scopeOf } from '../person.js';
 import { RefreshViews } from '../refreshes/refresh-views.js';
 import type { RefreshNames } from '../refreshes/refreshes.presenter.js';
 import type { FailedTokens, Failures } from '../wire/failures.schema.js';
@@ -97,8 +97,7 @@ export class FailureViews {
     const filter = { ...rest, seconds: SECONDS[since] };
     if (collectionId === undefined) return filter;
     const collection = await this.collections.find(collectionId);
-    const isTheirs = person.kind === 'operator' || collection?.projectId === person.project.id;
-    return collection && isTheirs ? { ...filter, collection } : null;
+    return collection && maySee(person, collection.projectId) ? { ...filter, collection } : null;
   }
 
   private async labels(

@@ -4,7 +4,7 @@ import {
   ProjectUsage,
   ServiceProblems,
   type OldestDue,
-  type ServiceOverview,
+  type HostCooldown,
   type QueueProblems,
 } from '@app/metadata-refresh';
 import { ProjectDirectory } from '@app/project-auth';
@@ -32,7 +32,7 @@ interface Known {
   /** Workers that live. */
   workers: number;
   oldestDue: OldestDue | null;
-  cooldowns: Awaited<ReturnType<ServiceOverview['listCooldowns']>>;
+  cooldowns: readonly HostCooldown[];
 }
 
 /** Finds out what needs an operator. Each finding is a rule about the present: it goes by itself when it is no longer true. */

@@ -1,4 +1,4 @@
-import { PictureFetcher, type PictureOutcome } from '@app/metadata-fetch';
+import { PictureFetcher } from '@app/metadata-fetch';
 import { Injectable } from '@nestjs/common';
 import { Refused } from '../console.errors.js';
 import type { Person } from '../person.js';
@@ -37,7 +37,7 @@ export class TokenPictures {
     this.loading += 1;
     try {
       const outcome = await this.fetcher.fetch(wanted.imageUrl);
-      if (outcome.kind !== 'picture') throw refusal(outcome);
+      if (outcome.kind !== 'picture') throw refusal(sentenceOf(outcome, this.fetcher.limits));
       return this.cache.add(wanted, { type: outcome.type, body: outcome.body });
     } finally {
       this.loading -= 1;
@@ -55,6 +55,6 @@ export class TokenPictures {
   }
 }
 
-function refusal(outcome: Exclude<PictureOutcome, { kind: 'picture' }>): Refused {
-  return new Refused(409, 'no_picture', `The picture was not loaded: ${sentenceOf(outcome)}`);
+function refusal(sentence: string): Refused {
+  return new Refused(409, 'no_picture', `The picture was not loaded: ${sentence}`);
 }

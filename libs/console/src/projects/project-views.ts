@@ -12,7 +12,7 @@ import { Injectable } from '@nestjs/common';
 import { notFound } from '../console.errors.js';
 import { formatCursor } from '../cursor.js';
 import { Names } from '../names.js';
-import type { Person } from '../person.js';
+import { maySee, type Person } from '../person.js';
 import { RefreshViews } from '../refreshes/refresh-views.js';
 import { toQuota, toRefresh } from '../refreshes/refreshes.presenter.js';
 import type { Limits, Project, ProjectList } from '../wire/project.schema.js';
@@ -91,8 +91,7 @@ export class ProjectViews {
 
   /** Throws Refused for one that is not in the scope of the person. */
   async get(person: Person, projectId: string): Promise<StoredProject> {
-    const isTheirs = person.kind === 'operator' || person.project.id === projectId;
-    const project = isTheirs ? await this.projects.findById(projectId) : null;
+    const project = maySee(person, projectId) ? await this.projects.findById(projectId) : null;
     if (!project) throw notFound();
     return project;
   }

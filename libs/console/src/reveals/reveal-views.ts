@@ -2,7 +2,7 @@ import { BoundedReads, Reveals, type Reveal, type RevealReference } from '@app/m
 import { Injectable } from '@nestjs/common';
 import { formatCursor } from '../cursor.js';
 import { RefreshViews } from '../refreshes/refresh-views.js';
-import type { Person } from '../person.js';
+import { ownProjectId, type Person } from '../person.js';
 import type { RevealChanges, RevealDetails, RevealList } from '../wire/reveal.schema.js';
 import { actionsOn, toChanges, toFindings, toReveal } from './reveals.presenter.js';
 
@@ -19,8 +19,7 @@ export class RevealViews {
 
   list(person: Person, after: { createdAt: string; id: string } | undefined): Promise<RevealList> {
     return this.reads.run(async (now) => {
-      const { projectId } = referenceFor(person, '');
-      const { rows, hasMore } = await this.reveals.list({ limit: LIST_SIZE, projectId, after });
+      const { rows, hasMore } = await this.reveals.list({ limit: LIST_SIZE, projectId: ownProjectId(person), after });
       const names = await this.refreshes.namesOf(person, rows);
       const last = hasMore ? rows.at(-1) : undefined;
       return {
@@ -60,5 +59,5 @@ export class RevealViews {
 
 /** A reveal that the person may see. */
 export function referenceFor(person: Person, revealId: string): RevealReference {
-  return { revealId, projectId: person.kind === 'partner' ? person.project.id : undefined };
+  return { revealId, projectId: ownProjectId(person) };
 }

@@ -5,7 +5,7 @@ import { Collections, TokenStore, type Collection } from '@app/token-store';
 import { Injectable, Optional } from '@nestjs/common';
 import { Names } from '../names.js';
 import { Pages } from '../pages.js';
-import { scopeOf, type Person } from '../person.js';
+import { maySee, ownProjectId, type Person, scopeOf } from '../person.js';
 import type { Search } from '../wire/search.schema.js';
 
 type Hit = Search['hits'][number];
@@ -60,9 +60,9 @@ export class SearchViews {
       return [{ kind: 'refresh', label: id, detail: name ?? refresh.collectionAddress, link: `refreshes/${id}` }];
     }
     const collection = await this.collections.find(id);
-    if (collection && isVisible(person, collection.projectId)) return [this.toCollectionHit(collection, null)];
+    if (collection && maySee(person, collection.projectId)) return [this.toCollectionHit(collection, null)];
     const webhook = this.pages.has('webhooks') ? await this.webhooks?.get(id).catch(nullIfUnknown) : null;
-    if (webhook && isVisible(person, webhook.projectId)) {
+    if (webhook && maySee(person, webhook.projectId)) {
       return [{ kind: 'webhook', label: id, detail: new URL(webhook.url).host, link: `webhooks/${id}` }];
     }
     return this.byProjectId(person, id);
@@ -74,9 +74,7 @@ export class SearchViews {
   }
 
   private async byAddress(person: Person, address: string): Promise<Hit[]> {
-    const found = (await this.collections.findByAddress(address)).filter(({ projectId }) =>
-      isVisible(person, projectId),
-    );
+    const found = (await this.collections.findByAddress(address)).filter(({ projectId }) => maySee(person, projectId));
     const nameOf = await this.names.ofCollections(found.map(({ id }) => id));
     const hits = found.map((collection) => this.toCollectionHit(collection, nameOf(collection.id, address).name));
     const owned = this.showsProjects(person) ? await this.projects.findByOwner(address) : null;
@@ -92,7 +90,7 @@ export class SearchViews {
 
   private async byTokenId(person: Person, tokenId: string): Promise<Hit[]> {
     const collections = await this.collections.list({
-      ...(person.kind === 'partner' && { projectId: person.project.id }),
+      projectId: ownProjectId(person),
       limit: MAX_COLLECTIONS,
     });
     const records = await this.tokens.findTokens(collections.map(({ id }) => ({ collectionId: id, tokenId })));
@@ -124,8 +122,4 @@ export class SearchViews {
 function nullIfUnknown(error: unknown): null {
   if (error instanceof WebhookNotFound) return null;
   throw error;
-}
-
-function isVisible(person: Person, projectId: string): boolean {
-  return person.kind === 'operator' || person.project.id === projectId;
 }

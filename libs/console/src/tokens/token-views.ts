@@ -6,7 +6,7 @@ import { notFound } from '../console.errors.js';
 import { formatCursor, toMicroseconds } from '../cursor.js';
 import { Names } from '../names.js';
 import type { WantedPicture } from '../pictures/token-pictures.js';
-import type { Person } from '../person.js';
+import { maySee, ownProjectId, type Person } from '../person.js';
 import type { Token, TokenAttempts, TokenList, TokenVersions, VersionDiff } from '../wire/token.schema.js';
 import { toDiff, toListed, toToken, toTries, toVersionRow } from './tokens.presenter.js';
 
@@ -138,7 +138,7 @@ export class TokenViews {
   list(person: Person, tokenId: string, after: { createdAt: string; id: string } | undefined): Promise<TokenList> {
     return this.reads.run(async (now) => {
       const collections = await this.collections.list({
-        ...(person.kind === 'partner' && { projectId: person.project.id }),
+        projectId: ownProjectId(person),
         limit: COLLECTIONS_SIZE,
         ...(after && { after: { id: after.id, createdAt: new Date(after.createdAt) } }),
       });
@@ -160,8 +160,7 @@ export class TokenViews {
   async collectionOf(person: Person, { chainId, address }: TokenAddress): Promise<Collection> {
     const found = await this.collections.findByAddress(address);
     const collection = found.find((one) => one.chainId === chainId);
-    const isVisible = person.kind === 'operator' || collection?.projectId === person.project.id;
-    if (!collection || !isVisible) throw notFound();
+    if (!collection || !maySee(person, collection.projectId)) throw notFound();
     return collection;
   }
 

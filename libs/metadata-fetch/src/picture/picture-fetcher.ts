@@ -9,8 +9,9 @@ import type { UnreachableReason } from '../fetch-outcome.js';
 import { readPictureHeader, type PictureType } from './picture-type.js';
 
 const MAX_MS = 5000;
-const MAX_SIDE = 8192;
-const MAX_PIXELS = 40_000_000;
+/** Of one side of a picture, and in all. */
+export const MAX_PICTURE_SIDE = 8192;
+export const MAX_PICTURE_PIXELS = 40_000_000;
 const ACCEPT = { accept: 'image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5' };
 
 /** A picture, or why there is none. */
@@ -37,6 +38,11 @@ export class PictureFetcher {
     @Inject(SAFE_HTTP_CONFIG) private readonly httpConfig: SafeHttpConfig,
   ) {
     this.gateways = parseGateways({ ...config, allowedHosts: httpConfig.allowedHosts });
+  }
+
+  /** Of the client. */
+  get limits(): Pick<SafeHttpConfig, 'maxBytes' | 'maxRedirects'> {
+    return this.httpConfig;
   }
 
   /** `imageUrl` of a record: http, https, IPFS or Arweave behind a gateway, or a `data:` URI. Never rejects because of what the host does. */
@@ -83,7 +89,7 @@ function toPicture(body: Buffer, contentType: string | null): PictureOutcome {
   const { type, size } = header;
   // A picture without a size is one that no browser can show, except an SVG.
   if (size === null && type !== 'image/svg+xml') return { kind: 'not_a_picture', contentType };
-  if (size && (Math.max(size.width, size.height) > MAX_SIDE || size.width * size.height > MAX_PIXELS)) {
+  if (size && (Math.max(size.width, size.height) > MAX_PICTURE_SIDE || size.width * size.height > MAX_PICTURE_PIXELS)) {
     return { kind: 'too_many_pixels', ...size };
   }
   return { kind: 'picture', type, body };

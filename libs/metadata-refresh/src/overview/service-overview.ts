@@ -36,6 +36,15 @@ export interface OldestDue {
 /** Failed tokens that are counted for the menu. */
 const MAX_FAILED = 1000;
 
+/** A metadata host that is in cooldown now. */
+export interface HostCooldown {
+  host: string;
+  until: string;
+  /** null: its beginning was not recorded. */
+  since: string | null;
+  secondsSince: number;
+}
+
 /** Tells whether the service as a whole works. */
 @Injectable()
 export class ServiceOverview {
@@ -80,8 +89,8 @@ export class ServiceOverview {
     return rows;
   }
 
-  async listCooldowns(): Promise<{ host: string; until: string; since: string | null; secondsSince: number }[]> {
-    const { rows } = await sql<{ host: string; until: string; since: string | null; secondsSince: number }>`
+  async listCooldowns(): Promise<HostCooldown[]> {
+    const { rows } = await sql<HostCooldown>`
       select host.host, ${timestamp('host.cooldown_until')} as until, ${timestamp('began.started_at')} as since,
         coalesce(extract(epoch from now() - began.started_at), 0)::float8 as "secondsSince"
       from nft_metadata.metadata_hosts as host
