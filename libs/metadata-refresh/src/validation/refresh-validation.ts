@@ -19,7 +19,8 @@ import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql } from 'kysely';
 import { AttemptCounts } from '../metrics/attempt-counts.js';
-import { requestsOf, toItemError, type AttemptedRequest, type Failure } from '../completion/item-result.js';
+import { requestsOf, type AttemptedRequest } from '../completion/item-result.js';
+import { toTokenError, type Failure } from '../completion/token-error.js';
 import { KeyedMutex } from '../keyed-mutex.js';
 import { TooManyTokensToValidate, ValidationsRunning, type QuotaState } from '../metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
@@ -243,7 +244,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   private async startCooldown(host: string, outcome: FetchOutcome): Promise<void> {
     const seconds = cooldownSeconds(outcome, 1, this.config);
     if (seconds === null || outcome.kind === 'fetched' || outcome.kind === 'not_modified') return;
-    await this.turns.startCooldown(host, seconds, toItemError(outcome).reason);
+    await this.turns.startCooldown(host, seconds, toTokenError(outcome).reason);
   }
 
   private toResult(
@@ -278,7 +279,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   }
 
   private toError(outcome: Failure): TokenValidation['error'] {
-    const { errorCode, reason, body } = toItemError(outcome);
+    const { errorCode, reason, body } = toTokenError(outcome);
     const isRetriedByRefresh = retryDelaySeconds(outcome, 1, this.config) !== null;
     return { errorCode, reason, advice: adviceFor(errorCode, reason), isRetriedByRefresh, body };
   }
