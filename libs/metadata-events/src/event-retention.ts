@@ -31,7 +31,10 @@ export class EventRetention {
       const deleted = await this.deleteExpired();
       if (deleted.events + deleted.deliveries > 0) this.logger.log({ msg: 'expired events deleted', ...deleted });
     } catch (error) {
-      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: describeDatabaseError(error) });
+      this.logger.warn({
+        msg: 'expired events not deleted; the next try is in an hour',
+        error: describeDatabaseError(error),
+      });
     }
   }
 

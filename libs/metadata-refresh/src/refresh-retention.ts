@@ -70,7 +70,7 @@ export class RefreshRetention {
         this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
     } catch (error) {
       this.logger.warn({
-        msg: 'expired refreshes not deleted; next try in an hour',
+        msg: 'expired refreshes not deleted; the next try is in an hour',
         error: describeDatabaseError(error),
       });
     }

@@ -221,6 +221,12 @@ export class EventDrain {
   }
 
   private logRefused({ id: collectionId, address, chainId }: Collection, error: Error): void {
-    this.logger.warn({ msg: 'events of a collection ignored', collectionId, address, chainId, error: error.message });
+    this.logger.warn({
+      msg: 'collection cannot be refreshed; its events are ignored',
+      collectionId,
+      address,
+      chainId,
+      error: error.message,
+    });
   }
 }

@@ -71,7 +71,8 @@ export class ScheduledRefreshes {
         where id = ${refreshId}::uuid`.execute(em.getKysely());
       return refresh;
     });
-    if (begun) this.logger.log({ msg: 'refresh begun', refreshId, projectId: begun.projectId, tokens: begun.total });
+    if (begun)
+      this.logger.log({ msg: 'scheduled refresh started', refreshId, projectId: begun.projectId, tokens: begun.total });
   }
 
   /** In the transaction that accepts another scheduled refresh. Throws ScheduledRefreshesExceeded. */

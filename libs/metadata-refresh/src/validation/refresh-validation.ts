@@ -229,7 +229,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
       return signal.aborted ? 'time_limit' : outcome;
     } catch (error) {
       // A bug of ours, or of a host's MetadataSource.
-      this.logger.error({ msg: 'fetch threw', collectionId: collection.id, tokenId, error: String(error) });
+      this.logger.error({ msg: 'fetch threw an error', collectionId: collection.id, tokenId, error: String(error) });
       return 'internal_error';
     } finally {
       signal.removeEventListener('abort', onAbort);

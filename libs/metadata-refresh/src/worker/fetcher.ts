@@ -117,7 +117,7 @@ export class Fetcher {
     } catch (error) {
       // A bug of ours, not a failure of the host: the lease expires and the token is retried, at most maxLostClaims times.
       const { collectionId, tokenId } = token;
-      this.logger.error({ msg: 'fetch threw', collectionId, tokenId, error: String(error) });
+      this.logger.error({ msg: 'fetch threw an error', collectionId, tokenId, error: String(error) });
       outcome = 'threw';
     }
     this.inFlight.delete(buffered);
@@ -176,7 +176,7 @@ export class Fetcher {
     const last = requests.at(-1);
     if (status === 'succeeded' || !last) return;
     this.logger.debug({
-      msg: status === 'retry' ? 'attempt failed, will be retried' : 'attempt failed',
+      msg: status === 'retry' ? 'attempt failed; the token will be retried' : 'attempt failed',
       refreshId: item.refreshId,
       tokenId: token.tokenId,
       attempt: item.attemptCount + 1,
