@@ -17,7 +17,7 @@ const MAX_DAYS_AHEAD = 30;
 const PAST_TOLERANCE_SECONDS = 60;
 /** Scheduled refreshes of one project. */
 const MAX_SCHEDULED = 100;
-/** While the hour is used up. */
+/** While the quota is used up. */
 const MAX_SECONDS_BETWEEN_TRIES = 30;
 
 /** Refreshes that begin at a time: until then all their chunks are paused, and they are charged when they begin. */

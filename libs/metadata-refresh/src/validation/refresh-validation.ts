@@ -115,7 +115,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   ) {}
 
   /**
-   * Validates on behalf of a project. Its tokens count towards the hour, whatever becomes of them. Throws TooManyTokensToValidate,
+   * Validates on behalf of a project. Its tokens count towards the quota, whatever becomes of them. Throws TooManyTokensToValidate,
    * InvalidTokenId, SourceNotSupported, ValidationsRunning, QuotaExceeded; then nothing was counted or fetched.
    */
   async validateFor(payer: Payer, collection: Collection, tokenIds: readonly string[]): Promise<ChargedValidation> {
