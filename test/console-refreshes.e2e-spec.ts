@@ -312,7 +312,7 @@ describe('the list of refreshes', () => {
 });
 
 describe('actions', () => {
-  it('a partner retries one reason: a new refresh has exactly these tokens, and counts towards the hour [K29]', async () => {
+  it('a partner retries one reason: a new refresh has exactly these tokens, and counts towards the quota [K29]', async () => {
     const { project, refreshId } = await aRefreshWithFailures();
     const partner = await aPartner(project);
     test.metadataApi.forgetScripts();
@@ -334,7 +334,7 @@ describe('actions', () => {
     });
   });
 
-  it('a retry above what is left of the hour is refused before anything is made, and says when it works [K30]', async () => {
+  it('a retry above what is left of the quota is refused before anything is made, and says when it works [K30]', async () => {
     const { project, refreshId } = await aRefreshWithFailures();
     const partner = await aPartner(project);
     await test.database.query('update nft_metadata.projects set tokens_per_hour = 14 where id = $1', [project.id]);

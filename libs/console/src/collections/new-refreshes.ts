@@ -12,7 +12,7 @@ export class NewRefreshes {
   /** Returns its id. */
   async request(person: Person, collection: Collection, tokenIds: readonly string[]): Promise<string> {
     if (person.kind === 'operator') {
-      return (await this.refreshes.requestSelection(collection, { tokenIds, trigger: 'cli' })).refreshId;
+      return (await this.refreshes.requestSelection(collection, { tokenIds, trigger: 'console' })).refreshId;
     }
     const { address: collectionAddress, chainId } = collection;
     const project = asRefreshingProject(person.project);

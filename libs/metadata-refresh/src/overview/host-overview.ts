@@ -3,7 +3,7 @@ import { readingFrom, timestamp } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { ACTIVE_LANES } from '../active-lanes.js';
-import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat.js';
+import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat-timeout.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { REFRESH_CHANNEL } from '../queue/refresh-queue.js';
 import { quantile } from './host-durations.js';
