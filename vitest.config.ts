@@ -87,7 +87,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      // Needs programs that npm does not install: Chromium, curl, PgBouncer and promtool.
+      // Needs programs that npm does not install: Chromium, curl, PgBouncer, promtool and LibreOffice.
       { extends: true, test: { name: 'outside', include: ['test/outside/*.outside-spec.ts'], ...withPostgres } },
     ],
   },

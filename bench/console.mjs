@@ -28,13 +28,14 @@ export const consolePages = {
     return {
       goals: [
         {
+          case: 'K40',
           text: `p95 of a page on ${options.queued.toLocaleString('en')} tokens while a worker runs, ms`,
           value: slowest((name) => !isReasons(name)),
           atMost: MAX_PAGE_MS,
         },
-        { text: 'p95 of the reasons, ms', value: slowest(isReasons), atMost: MAX_REASONS_MS },
-        { text: 'scans of large tables by pages', value: pages.scans, atMost: 0 },
-        { text: `throughput with ${TABS} open tabs, vs. none`, value: median(tabs.ratios), atLeast: 0.98 },
+        { case: 'K40', text: 'p95 of the reasons, ms', value: slowest(isReasons), atMost: MAX_REASONS_MS },
+        { case: 'K40', text: 'scans of large tables by pages', value: pages.scans, atMost: 0 },
+        { case: 'K41', text: `throughput with ${TABS} open tabs, vs. none`, value: median(tabs.ratios), atLeast: 0.98 },
       ],
       tables: [
         {
