@@ -189,14 +189,4 @@ describe('people who see or move otherwise', () => {
     expect(await page.page.evaluate('document.getAnimations().length')).toBe(0);
     await page.close();
   });
-
-  it('text of twice the size does not scroll sideways on a desktop [K44]', async () => {
-    const page = await openAsOperator(`refreshes/${refreshId}`);
-    await page.isSettled();
-    await page.page.evaluate('document.documentElement.style.fontSize = "200%"');
-
-    expect(await page.sidewaysScroll()).toBe(0);
-    await page.screenshot('refresh-double-text');
-    await page.close();
-  });
 });

@@ -291,6 +291,12 @@ export class ConsolePage {
     });
   }
 
+  /** As somebody sets it in their browser, in which text has 16 pixels otherwise. */
+  async setTextSize(pixels: number): Promise<void> {
+    const session = await this.page.createCDPSession();
+    await session.send('Page.setFontSizes', { fontSizes: { standard: pixels, fixed: pixels } });
+  }
+
   /** As Windows does in its high-contrast themes. */
   async forceColours(): Promise<void> {
     const session = await this.page.createCDPSession();
