@@ -45,11 +45,12 @@ async function listen(host: INestApplication): Promise<number> {
 async function visitMenu(page: ConsolePage): Promise<string[]> {
   const paths: string[] = [];
   await page.isSettled();
-  const count = (await page.page.$$(MENU_LINKS)).length;
-  for (let index = 0; index < count; index += 1) {
-    const links = await page.page.$$(MENU_LINKS);
-    await links[index]!.click();
-    await page.page.waitForSelector(`${MENU_LINKS}[aria-current=page]`);
+  const hrefs = await page.page.$$eval(MENU_LINKS, (links: { getAttribute(name: string): string | null }[]) =>
+    links.map((link) => link.getAttribute('href')),
+  );
+  for (const href of hrefs) {
+    await page.page.click(`${MENU_LINKS}[href="${href}"]`);
+    await page.page.waitForSelector(`${MENU_LINKS}[href="${href}"][aria-current=page]`);
     await page.isSettled();
     paths.push(page.path());
   }
