@@ -141,7 +141,10 @@ export class NftRefreshConsoleModule extends ConfigurableModuleClass implements 
   configure(): void {
     nameNoWildcards(this.adapterHost);
     // RefreshApiModule is not global, because nothing else needs it.
-    this.modules.get(RequestObserver, { strict: false }).observeBelow(NftRefreshConsoleModule, this.apiPath);
+    const filter = this.modules.get(ConsoleFilter);
+    this.modules
+      .get(RequestObserver, { strict: false })
+      .observeBelow(NftRefreshConsoleModule, this.apiPath, { filter });
   }
 }
 

@@ -9,6 +9,7 @@ export type { FallbackRoutes } from './fallback-controller.js';
 export { DialectFilter, textOf } from './dialect.filter.js';
 export type { UnavailableReason } from './dialect.filter.js';
 export { RequestObserver } from './request-observer.js';
+export type { ObservedPaths } from './request-observer.js';
 export { ProjectApiLocation } from './project-api-location.js';
 export { entityTagOf, hasCurrent } from './entity-tag.js';
 export type { ConditionalRequest } from './entity-tag.js';

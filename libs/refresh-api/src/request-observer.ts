@@ -4,6 +4,7 @@ import { inRequest, ModuleLogger, parseRequestId, REQUEST_ID_HEADER } from '@app
 import { CALLING_PROJECT, type AuthenticatedRequest } from '@app/project-auth';
 import { Injectable, type Type } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import type { DialectFilter } from './dialect.filter.js';
 import { DialectRoutes } from './dialect-routes.js';
 import { patternOf, prefixesOf } from './route-patterns.js';
 import { ServerSpan } from './server-span.js';
@@ -30,6 +31,14 @@ interface FastifyRequest extends AuthenticatedRequest {
   routeOptions: { url?: string };
 }
 
+/** How requests to the paths of another module are treated. */
+export interface ObservedPaths {
+  /** Translates errors in the body or the path, which happen before a controller is chosen. Absent: the application responds to them. */
+  filter?: DialectFilter;
+  /** false: such a request has no span. Default: true. */
+  isTraced?: boolean;
+}
+
 /** A request to our routes, on either platform. */
 interface ObservedRequest {
   method: string;
@@ -53,7 +62,7 @@ interface ObservedRequest {
 export class RequestObserver {
   private readonly logger = new ModuleLogger('RefreshApi');
   /** Of other modules. */
-  private readonly patterns: RegExp[] = [];
+  private readonly others: { pattern: RegExp; isTraced: boolean }[] = [];
 
   constructor(
     private readonly routes: DialectRoutes,
@@ -71,9 +80,11 @@ export class RequestObserver {
   }
 
   /** Adds a path of another module, and all paths below it. The module calls it in `configure`, before any route is registered. */
-  observeBelow(module: Type, path: string): void {
+  observeBelow(module: Type, path: string, { filter, isTraced = true }: ObservedPaths = {}): void {
     const prefixes = prefixesOf(module, this.application, this.modules);
-    this.patterns.push(...prefixes.map((prefix) => patternOf(prefix, `${path}/*path`)));
+    const patterns = prefixes.map((prefix) => patternOf(prefix, `${path}/*path`));
+    this.others.push(...patterns.map((pattern) => ({ pattern, isTraced })));
+    if (filter) this.routes.addOthers(patterns, filter);
   }
 
   private onExpress(): void {
@@ -105,7 +116,11 @@ export class RequestObserver {
   }
 
   private isOurs(path: string): boolean {
-    return this.routes.filterAt(path) !== undefined || this.patterns.some((pattern) => pattern.test(path));
+    return this.routes.filterAt(path) !== undefined || this.others.some(({ pattern }) => pattern.test(path));
+  }
+
+  private isTraced(path: string): boolean {
+    return this.others.find(({ pattern }) => pattern.test(path))?.isTraced ?? true;
   }
 
   private observe(request: ObservedRequest, next: () => void): void {
@@ -113,7 +128,7 @@ export class RequestObserver {
     const { response } = request;
     const id = idOf(request);
     response.setHeader(REQUEST_ID_HEADER, id);
-    const span = ServerSpan.start(request);
+    const span = this.isTraced(request.path) ? ServerSpan.start(request) : undefined;
     response.once('close', () => {
       const statusCode = response.writableFinished ? response.statusCode : undefined;
       const route = request.route();
