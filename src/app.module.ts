@@ -51,7 +51,7 @@ export class AppModule {
     };
   }
 
-  /** What a worker process runs: no routes, no delivery of events and no clean-up. It writes events into the outbox. */
+  /** What a worker process runs: no routes, no delivery of events and no retention. It writes events into the outbox. */
   static forWorkerProcess(environment: ConnectedEnvironment): DynamicModule {
     return {
       module: AppModule,

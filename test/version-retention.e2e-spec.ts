@@ -97,7 +97,7 @@ it('a version within the newest three is kept for ever, with its document, and c
   await http(test.app).get(`/v1/collections/${project.collectionAddress}/tokens/1/versions/2`).expect(200);
 });
 
-it('several processes clean up many versions together, and a run that was interrupted is continued', async () => {
+it('the retention of several processes deletes many versions together, and continues a run that was interrupted', async () => {
   const project = await test.aProject({ tokens: ids(4000) });
   // Ten versions each, of which seven are beyond the limit.
   await test.database.query(
@@ -168,7 +168,7 @@ it('a token with more versions than one statement reads keeps its newest three',
   ]);
 });
 
-it('a clean-up waits for nobody: versions of a token that is being removed are left to its removal', async () => {
+it('the retention waits for nobody: versions of a token that is being removed are left to its removal', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   await rename(project, 'A', 'B', 'C', 'D', 'E');
   const lock = new Client({ connectionString: test.database.url });

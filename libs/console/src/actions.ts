@@ -57,7 +57,14 @@ export class Actions {
         outcome,
       });
     } catch (error) {
-      this.logger.error({ msg: 'action not logged', action, target, who: person.name, outcome, error: String(error) });
+      this.logger.error({
+        msg: 'console action not recorded',
+        action,
+        target,
+        who: person.name,
+        outcome,
+        error: String(error),
+      });
     }
   }
 }

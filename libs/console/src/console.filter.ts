@@ -35,7 +35,7 @@ import { InvalidCursor, InvalidSelection, InvalidTokenId, UnknownCollection } fr
 import { Catch, HttpException, type Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ZodError, z } from 'zod';
-import { notFound, Refused } from './console.errors.js';
+import { NOT_OUR_PAGE, notFound, Refused } from './console.errors.js';
 import { consoleHeaders } from './headers.js';
 import type { ConsoleError } from './wire/error.schema.js';
 
@@ -109,6 +109,8 @@ export class ConsoleFilter extends DialectFilter {
     if (refusal) return toResponse(refusal.status, refusal.code, refusal.message, refusal.headers);
     if (!(error instanceof HttpException)) return null;
     const status = error.getStatus();
+    // Fastify refuses other bodies than JSON before any guard does.
+    if (status === 415) return toResponse(403, 'forbidden', NOT_OUR_PAGE);
     return status >= 500 && status !== 503
       ? null
       : toResponse(status, CODES[status] ?? 'invalid_request', textOf(error));

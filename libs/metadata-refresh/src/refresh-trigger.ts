@@ -21,11 +21,11 @@ export type RefreshTrigger = (typeof REFRESH_TRIGGERS)[number];
 /** The triggers that a project sees unless it asks for others: events and schedules would flood its list and its webhooks. */
 export const REQUESTED_TRIGGERS = ['api', 'partner_api', 'cli', 'console', 'retry'] as const satisfies RefreshTrigger[];
 
-/** The triggers whose refreshes count towards the hour of their project. */
+/** The triggers whose refreshes count towards the quota of their project. */
 export const CHARGED_TRIGGERS: readonly RefreshTrigger[] = ['api', 'partner_api', 'retry', 'reveal', 'push'];
 
 /**
- * Whether such a refresh counts towards the hour of its project, and has to stay within the project's limits. What the operator or
+ * Whether such a refresh counts towards the quota of its project, and has to stay within the project's limits. What the operator or
  * the service itself requests is free.
  */
 export function isCharged(trigger: RefreshTrigger): boolean {

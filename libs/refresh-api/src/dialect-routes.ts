@@ -52,8 +52,6 @@ export class DialectRoutes {
   /** The most specific first. */
   private located: readonly LocatedRoute[] = [];
   private prefixes: readonly string[] = [];
-  /** Of other modules. */
-  private readonly others: { pattern: RegExp; filter: DialectFilter }[] = [];
 
   constructor(
     private readonly application: ApplicationConfig,
@@ -81,14 +79,9 @@ export class DialectRoutes {
       .toSorted((one, other) => other.depth - one.depth);
   }
 
-  /** Adds paths of another module, whose errors this filter translates. Call it before any route is registered. */
-  addOthers(patterns: readonly RegExp[], filter: DialectFilter): void {
-    this.others.push(...patterns.map((pattern) => ({ pattern, filter })));
-  }
-
   /** The filter of the dialect to which a whole path, or the pattern of a route, belongs. */
   filterAt(path: string): DialectFilter | undefined {
-    return [...this.located, ...this.others].find(({ pattern }) => pattern.test(path))?.filter;
+    return this.located.find(({ pattern }) => pattern.test(path))?.filter;
   }
 
   /** The limit for bodies there, if it is not that of the host application. */

@@ -8,6 +8,7 @@ export { fallbackController } from './fallback-controller.js';
 export type { FallbackRoutes } from './fallback-controller.js';
 export { DialectFilter, textOf } from './dialect.filter.js';
 export type { UnavailableReason } from './dialect.filter.js';
+export { BodyErrors } from './body-errors.js';
 export { RequestObserver } from './request-observer.js';
 export type { ObservedPaths } from './request-observer.js';
 export { ProjectApiLocation } from './project-api-location.js';

@@ -4,7 +4,6 @@ import { inRequest, ModuleLogger, parseRequestId, REQUEST_ID_HEADER } from '@app
 import { CALLING_PROJECT, type AuthenticatedRequest } from '@app/project-auth';
 import { Injectable, type Type } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import type { DialectFilter } from './dialect.filter.js';
 import { DialectRoutes } from './dialect-routes.js';
 import { patternOf, prefixesOf } from './route-patterns.js';
 import { ServerSpan } from './server-span.js';
@@ -33,8 +32,6 @@ interface FastifyRequest extends AuthenticatedRequest {
 
 /** How requests to the paths of another module are treated. */
 export interface ObservedPaths {
-  /** Translates errors in the body or the path, which happen before a controller is chosen. Absent: the application responds to them. */
-  filter?: DialectFilter;
   /** false: such a request has no span. Default: true. */
   isTraced?: boolean;
 }
@@ -80,11 +77,9 @@ export class RequestObserver {
   }
 
   /** Adds a path of another module, and all paths below it. The module calls it in `configure`, before any route is registered. */
-  observeBelow(module: Type, path: string, { filter, isTraced = true }: ObservedPaths = {}): void {
+  observeBelow(module: Type, path: string, { isTraced = true }: ObservedPaths = {}): void {
     const prefixes = prefixesOf(module, this.application, this.modules);
-    const patterns = prefixes.map((prefix) => patternOf(prefix, `${path}/*path`));
-    this.others.push(...patterns.map((pattern) => ({ pattern, isTraced })));
-    if (filter) this.routes.addOthers(patterns, filter);
+    this.others.push(...prefixes.map((prefix) => ({ pattern: patternOf(prefix, `${path}/*path`), isTraced })));
   }
 
   private onExpress(): void {

@@ -252,7 +252,7 @@ it('the service deletes expired rows at every full hour, and attempts also when 
 
   expect(process.warnings).toMatchObject([
     {
-      msg: 'expired refreshes not deleted; next try in an hour',
+      msg: 'expired refreshes not deleted; the next try is in an hour',
       error: expect.stringContaining('refused by the test') as string,
     },
   ]);
