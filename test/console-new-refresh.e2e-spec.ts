@@ -48,7 +48,7 @@ async function aFetchedProject() {
   return project;
 }
 
-it('a partner sees what a selection would take, and its refresh has as many tokens and counts towards the hour', async () => {
+it('a partner sees what a selection would take, and its refresh has as many tokens and counts towards the quota', async () => {
   const project = await aFetchedProject();
   const partner = await aPartner(project);
   const selections: [Wanted, number][] = [
