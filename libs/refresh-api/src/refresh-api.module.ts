@@ -78,7 +78,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
     UnknownPaths,
     ProjectApiLocation,
   ],
-  exports: [ProjectApiLocation, RequestObserver],
+  exports: [BodyErrors, ProjectApiLocation, RequestObserver],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   constructor(
