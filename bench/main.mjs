@@ -1,7 +1,7 @@
 // npm run bench: runs all benchmarks of docs/explanation/benchmarks and writes the results there.
 //   npm run bench -- --quick                                  a rough run of six minutes; prints the results
 //   npm run bench -- --only pipelines --against axios-loop    some benchmarks; prints the results
-//   npm run bench -- --compare ../before                      in `pipelines`, also the build in that checkout
+//   npm run bench -- --compare ../v0.1 --compare-as "version 0.1"    in `pipelines`, also the build in that checkout
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { chainEvents } from './chain-events.mjs';
@@ -61,6 +61,7 @@ const { values: given } = parseArgs({
     against: { type: 'string' },
     cases: { type: 'string' },
     compare: { type: 'string' },
+    'compare-as': { type: 'string' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -85,6 +86,8 @@ const options = {
   against: list(given.against),
   cases: list(given.cases),
   compare: given.compare,
+  /** What the tables call it. */
+  compareAs: given['compare-as'],
 };
 const isComplete = !given.quick && !given.only && !given.against && !given.cases;
 

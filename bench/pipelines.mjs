@@ -31,7 +31,7 @@ export const pipelines = {
   async run(lab) {
     const { options, redis, log } = lab;
     const [service, ...others] = PIPELINES;
-    const all = [service, ...(options.compare ? [otherCheckout(options.compare)] : []), ...others];
+    const all = [service, ...(options.compare ? [otherCheckout(options.compare, options.compareAs)] : []), ...others];
     const isWanted = ({ key }) => !options.against || ['service', 'compared', ...options.against].includes(key);
     const isUnavailable = ({ needsRedis }) => needsRedis && !redis;
     const wanted = all.filter(isWanted);

@@ -1,4 +1,5 @@
-// Time per token: CPU of the worker process by package, file and function, and execution time in PostgreSQL by statement.
+// Time per token: CPU of the worker process by package, file and function, and execution time in PostgreSQL by statement. The bundle's
+// source maps name the files.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,17 +69,17 @@ async function profileOne(document, label, { postgres, metadataHost, tokens }) {
   return [
     {
       title: `${label}: CPU of the worker, by package`,
-      head: ['running', 'µs per token'],
+      head: ['package, file or function', 'µs per token'],
       rows: perToken(byPackage),
     },
     {
-      title: `${label}: CPU of the worker, by the innermost file of this project on the stack`,
+      title: `${label}: CPU of the worker, by file of this project (the innermost on the stack)`,
       head: ['file', 'µs per token'],
       rows: perToken(byOwnFile),
     },
     {
       title: `${label}: CPU of the worker, by function`,
-      head: ['running', 'µs per token'],
+      head: ['function', 'µs per token'],
       rows: perToken(byFunction),
     },
     {

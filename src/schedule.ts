@@ -32,7 +32,7 @@ export class WatcherSchedule implements OnApplicationBootstrap {
   }
 }
 
-/** Runs the delivery of events, which stops by itself when the application closes, and the clean-up. */
+/** Runs the delivery of events, which stops by itself when the application closes, and the retention. */
 @Injectable()
 export class DeliverySchedule implements OnApplicationBootstrap {
   constructor(
@@ -51,8 +51,8 @@ export class DeliverySchedule implements OnApplicationBootstrap {
   }
 
   @Cron(CronExpression.EVERY_HOUR)
-  async cleanUp(): Promise<void> {
-    await this.refreshes.cleanUp();
-    await this.events.cleanUp();
+  async runRetention(): Promise<void> {
+    await this.refreshes.run();
+    await this.events.run();
   }
 }

@@ -68,6 +68,15 @@ it('refresh show prints how the tokens ended, why some failed, what the owner of
   ]);
 });
 
+it.each(['tokens', 'show'])('refresh %s succeeds when nobody reads its output any more', async (subcommand) => {
+  const { refreshId } = await aMixedRefresh();
+  const command = start('refresh', subcommand, '--refresh', refreshId);
+
+  command.closeOut();
+
+  expect(await command.ended).toEqual({ status: 0, out: '', err: '' });
+});
+
 it('refresh tokens prints each token as a line, as one JSON object, as CSV and as NDJSON, and takes filters', async () => {
   const { refreshId, url } = await aMixedRefresh();
   const tokens = (...more: string[]) => run('refresh', 'tokens', '--refresh', refreshId, ...more);

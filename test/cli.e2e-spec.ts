@@ -155,7 +155,7 @@ it('the command line adds a webhook, rotates its secret, lists its deliveries, a
         project_id,
         url: receiver.url('/hook'),
         events: 'refresh.completed',
-        triggers: 'api,partner_api,cli,retry',
+        triggers: 'api,partner_api,cli,console,retry',
         disabled: null,
         failures: 0,
         failing_since: null,

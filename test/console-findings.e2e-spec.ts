@@ -171,7 +171,7 @@ it('a backlog that grows for two hours is found until it is worked off', async (
   await isGone('backlog_growing');
 });
 
-it('a project that has used up its hour is found until the hour ends', async () => {
+it('a project that has used up its quota is found until its hour ends', async () => {
   const project = await test.aProject({ tokens: ['1', '2'], limits: { tokensPerHour: 2 } });
   await refreshOnce(test, project, ['1', '2']);
 
@@ -266,9 +266,9 @@ it('refreshes that should have been deleted are found until they are', async () 
     `update nft_metadata.refreshes set created_at = now() - interval '1000 days', completed_at = now() - interval '999 days'`,
   );
 
-  expect(await isFound('clean_up_behind')).toMatchObject({ severity: 'warning' });
+  expect(await isFound('retention_behind')).toMatchObject({ severity: 'warning' });
   await test.app.get(RefreshRetention).deleteExpired();
-  await isGone('clean_up_behind');
+  await isGone('retention_behind');
 });
 
 it('the worst is first', async () => {

@@ -9,16 +9,22 @@ import { ConsoleVisitor, expectShape, OPERATOR_SECRET } from './support/console.
 import { requestRefresh } from './support/project-api.js';
 import { refreshOnce } from './support/refresh-steps.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
+
+// Requests can be held for longer than by default.
+const VARIABLES = { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET, FETCH_DEADLINE_MS: '11000' };
 
 let test: TestApp;
 let operator: ConsoleVisitor;
 beforeEach(async () => {
-  test = await startApp({}, { variables: { CONSOLE: 'on', CONSOLE_OPERATOR_SECRET: OPERATOR_SECRET } });
+  test = await startApp({}, { variables: VARIABLES });
   operator = await new ConsoleVisitor(test.app).asOperator();
 });
 afterEach(() => test.stop());
 
 const aPartner = (project: TestProject) => new ConsoleVisitor(test.app).withApiKey(project.apiKey);
+const hostPath = () => `hosts/${encodeURIComponent(test.metadataApi.host)}`;
+const readHost = async () => (await operator.read(hostPath(), hostSchema)).host;
 async function readOverview() {
   const overview = await operator.read('overview', overviewSchema);
   if (overview.kind !== 'operator') throw new Error('This is the overview of a partner.');
@@ -56,6 +62,84 @@ it('a host shows how it responds, why tokens failed, who waits and why it is no 
     { state: 'alive', name: expect.stringContaining(String(process.pid)) as string },
   ]);
   await operator.get('hosts/no-such-host').expect(404);
+});
+
+it('while three workers run, shares, use, limits and cooldowns of a host are those of the tables, and the reasons for its speed name them [K51]', async () => {
+  const project = await test.aProject({ tokens: ids(1000) });
+  test.metadataApi.respondSlowly(ids(1000), 100);
+  const refreshId = await requestRefresh(test.app, project, ids(1000));
+  const workers = [test.worker, await test.anotherWorker(), await test.anotherWorker()];
+  const tables = () =>
+    test.database.query<{ id: string; share: number; inUse: number }>(
+      `select worker_id as id, share, in_flight as "inUse" from nft_metadata.host_workers order by joined_at, worker_id`,
+    );
+  const until = (isTrue: (rows: Awaited<ReturnType<typeof tables>>) => boolean) =>
+    vi.waitUntil(
+      async () => {
+        for (const worker of workers) worker.wake();
+        return isTrue(await tables());
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+
+  for (const worker of workers) worker.start();
+  await until((rows) => rows.map(({ share }) => share).join() === '3,3,2');
+  // All requests that the host may get are open, and nothing ends one: the tables stand still.
+  test.metadataApi.hold();
+  await until((rows) => rows.map(({ inUse }) => inUse).join() === '3,3,2' && test.metadataApi.heldCount === 8);
+  const busy = await readHost();
+
+  expect(busy.workers.map(({ share }) => share)).toEqual([3, 3, 2]);
+  expect(busy.workers.map(({ id, share, inUse: used }) => ({ id, share, inUse: used }))).toEqual(
+    (await tables()).map(({ id, share, inUse: used }) => ({ id, share, inUse: used })),
+  );
+  expect(busy.concurrency).toEqual({ limit: 8, inForce: 8, inUse: 8 });
+  expect(busy.why).toEqual([{ value: '8', text: 'requests may be open: the default for a host', isInForce: true }]);
+
+  // The host asks for a pause: what is open ends, and nothing else begins.
+  test.metadataApi.respondToHeld(1, { status: 429, body: '', headers: { 'retry-after': '600' } });
+  await vi.waitUntil(async () => (await readHost()).cooldownUntil !== null, { timeout: 10_000, interval: 50 });
+  test.metadataApi.releaseHeld();
+  await vi.waitUntil(async () => !(await readHost()).concurrency.inUse, { timeout: 10_000, interval: 50 });
+  const resting = await readHost();
+  const text = (column: string) => `to_char(${column} at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+  const cooldowns = await test.database.query<{ from: string; until: string; reason: string }>(
+    `select ${text('started_at')} as "from", ${text('until_at')} as until, reason from nft_metadata.host_cooldowns`,
+  );
+  await Promise.all(workers.map((worker) => worker.stop()));
+
+  expect(resting).toMatchObject({ state: 'resting', cooldownUntil: cooldowns[0]!.until, cooldowns });
+  const { inForce: allowed } = resting.concurrency;
+  expect(
+    resting.why.filter(({ value }) => !value.endsWith(' ms')).map(({ value, isInForce }) => [value, isInForce]),
+  ).toEqual([
+    ['8', false],
+    // null: the workers have left the host.
+    ...(allowed === null || allowed === 8 ? [] : [[String(allowed), false]]),
+    ['0', true],
+  ]);
+  expect(resting.why.at(-1)!.text).toBe(`until ${resting.cooldownUntil}: the host has asked for it`);
+  await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
+});
+
+it('a host is requested within three seconds after an operator has ended its cooldown [K52]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  test.metadataApi.script(
+    '1',
+    { status: 429, body: '', headers: { 'retry-after': '600' } },
+    { status: 200, body: { name: 'One' } },
+  );
+  await requestRefresh(test.app, project, ['1']);
+  test.worker.start();
+  await vi.waitUntil(async () => (await readHost()).cooldownUntil !== null, { timeout: 10_000, interval: 50 });
+  const requestsBefore = test.metadataApi.totalHits;
+
+  await operator.post(`${hostPath()}/end-cooldown`).expect(200);
+  await vi.waitUntil(() => test.metadataApi.totalHits > requestsBefore, { timeout: 3000, interval: 20 });
+  await test.worker.stop();
+
+  expect(requestsBefore).toBe(1);
+  expect(await readHost()).toMatchObject({ cooldownUntil: null, state: 'good' });
 });
 
 it('an operator ends a cooldown and limits a host, and a partner cannot [K52] [K23]', async () => {

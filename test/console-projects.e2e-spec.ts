@@ -21,7 +21,7 @@ afterEach(() => test.stop());
 const aPartner = (project: TestProject) => new ConsoleVisitor(test.app).withApiKey(project.apiKey);
 const prefixOf = ({ apiKey }: TestProject) => apiKey.split('_')[1]!;
 
-it('a project shows its hour, limits, keys, collections and newest refreshes, to operators and to its partner', async () => {
+it('a project shows its quota, limits, keys, collections and newest refreshes, to operators and to its partner', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3'], limits: { tokensPerHour: 10 } });
   await test.app.get(Projects).createApiKey(project.id);
   await test.app.get(Projects).revokeApiKey(project.id, prefixOf(project));

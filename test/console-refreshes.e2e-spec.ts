@@ -1,4 +1,5 @@
-import { parse } from './support/csv.js';
+import { BoundedReads } from '@app/metadata-refresh';
+import { cellsOf, parse } from './support/csv.js';
 import type { z } from 'zod';
 import {
   newRefreshSchema,
@@ -24,6 +25,8 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 beforeEach(() => test.metadataApi.forgetScripts());
 
+/** What a spreadsheet would run, at the beginning of a cell or behind something that ends one. */
+const FORMULAS = ['=HYPERLINK("http://evil.example")', '+1', '-1', '@SUM(1)', '＝1', ' =1', '\t=2', '\r=3', '\n=4'];
 const ids = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
 const aPartner = (project: TestProject) => new ConsoleVisitor(test.app).withApiKey(project.apiKey);
@@ -179,8 +182,8 @@ describe('a refresh', () => {
 
   it('all tokens come as CSV to the last digit, and no cell is a formula for a spreadsheet [K33] [K35]', async () => {
     const project = await test.aProject({ tokens: [...ids(1, 3), MAX_TOKEN_ID] });
-    const formula = '=HYPERLINK("http://evil.example")';
-    test.metadataApi.respond('1', 200, { name: 'x', attributes: [{ trait_type: formula, value: '@evil' }] });
+    const attributes = FORMULAS.map((formula) => ({ trait_type: formula, value: formula }));
+    test.metadataApi.respond('1', 200, { name: '=1+1', attributes });
     test.metadataApi.respond('2', 404, '');
     const refreshId = await refreshOnce(test, project, [...ids(1, 3), MAX_TOKEN_ID]);
 
@@ -193,8 +196,13 @@ describe('a refresh', () => {
     });
     const cells = parse(response.text);
     expect(cells.slice(1).map(([tokenId]) => tokenId)).toEqual(['1', '2', '3', MAX_TOKEN_ID]);
-    expect(cells.flat().filter((cell) => /^[=+\-@]/.test(cell))).toEqual([]);
-    expect(response.text).toContain('HYPERLINK');
+    // In much of Europe, spreadsheets take semicolons for separators, whatever the file has.
+    for (const separator of [',', ';', '\t']) {
+      const read = cellsOf(response.text, separator);
+      expect(read.length).toBeGreaterThan(4);
+      expect(read.filter((cell) => /^\s*[=+\-@＝＋－＠]/.test(cell))).toEqual([]);
+    }
+    for (const formula of FORMULAS) expect(response.text).toContain(formula.trim().replaceAll('"', '""'));
     expect(
       parse(failed.text)
         .slice(1)
@@ -305,7 +313,7 @@ describe('the list of refreshes', () => {
 });
 
 describe('actions', () => {
-  it('a partner retries one reason: a new refresh has exactly these tokens, and counts towards the hour [K29]', async () => {
+  it('a partner retries one reason: a new refresh has exactly these tokens, and counts towards the quota [K29]', async () => {
     const { project, refreshId } = await aRefreshWithFailures();
     const partner = await aPartner(project);
     test.metadataApi.forgetScripts();
@@ -327,7 +335,7 @@ describe('actions', () => {
     });
   });
 
-  it('a retry above what is left of the hour is refused before anything is made, and says when it works [K30]', async () => {
+  it('a retry above what is left of the quota is refused before anything is made, and says when it works [K30]', async () => {
     const { project, refreshId } = await aRefreshWithFailures();
     const partner = await aPartner(project);
     await test.database.query('update nft_metadata.projects set tokens_per_hour = 14 where id = $1', [project.id]);
@@ -422,6 +430,39 @@ it('a partner gets the same for another’s refresh as for one that does not exi
   ]) {
     expect((await stranger.read(`refreshes?${filter}`, refreshListSchema)).rows).toEqual([]);
   }
+});
+
+it('while reads are busy, a download is refused with 503 and Retry-After, and an action that was done still says so [K41]', async () => {
+  const project = await test.aProject({ tokens: ['1'] });
+  const refreshId = await requestRefresh(test.app, project, ['1']);
+  const others = Promise.withResolvers<void>();
+  const reads = test.app.get(BoundedReads);
+  const running = Array.from({ length: 4 }, () => reads.run(() => others.promise));
+
+  const paused = operator
+    .post(`refreshes/${refreshId}/pause`)
+    .then(({ status, body }) => ({ status, ...(body as object) }));
+  await vi.waitUntil(
+    async () =>
+      (
+        await test.database.query('select from nft_metadata.refreshes where id = $1 and paused_at is not null', [
+          refreshId,
+        ])
+      ).length > 0,
+  );
+  // It waits for as long as reads that only look may wait.
+  const download = await operator.get(`refreshes/${refreshId}/tokens.csv`);
+  others.resolve();
+  await Promise.all(running);
+
+  expect(download.status).toBe(503);
+  expect(download.headers).toMatchObject({
+    'retry-after': '5',
+    'content-type': expect.stringContaining('json') as string,
+  });
+  expect(download.body).toMatchObject({ code: 'busy', requestId: download.headers['x-request-id'] });
+  expect(await paused).toMatchObject({ status: 200, refresh: { id: refreshId, state: 'paused' } });
+  await operator.post(`refreshes/${refreshId}/cancel`).expect(200);
 });
 
 it('with mayAct: false, no action is offered, and each one is refused and logged [K22] [K23]', async () => {

@@ -20,10 +20,11 @@ import { MetadataHost } from '@app/testing';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { map } from 'rxjs';
-import { sessionSchema } from '../libs/console/src/wire/index.js';
+import { refreshListSchema, sessionSchema } from '../libs/console/src/wire/index.js';
 import { ADAPTERS, ConsoleVisitor, OPERATOR_SECRET, OWN_PAGE, startConsoleHost } from './support/console.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { startHostApp, type HostAppOptions } from './support/host-app.js';
+import { aStudio, refreshOne, startHostApp, type HostAppOptions } from './support/host-app.js';
+import { captureStatements } from './support/statements.js';
 
 const HEADERS = {
   'content-security-policy':
@@ -106,21 +107,60 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
         configure: (host) => host.use(asHelmet),
       },
     );
+    const studio = await aStudio(app, metadataApi);
+    await refreshOne(app, studio);
+    const visitor = await new ConsoleVisitor(app).asOperator();
+    const list = await visitor.get('refreshes');
+    const refreshId = refreshListSchema.parse(list.body).rows[0]!.id;
+    const token = `tokens/1/${studio.address}/1`;
+    const nobody = new ConsoleVisitor(app);
+    const server = app.getHttpServer() as App;
     const shell = await open('/console/');
-    const script = filesOf(shell.text, 'http://shop.example/console/').find((file) => file.includes('/assets/'))!;
-    const responses: [request.Response, cacheControl: string][] = [
-      [shell, 'no-cache'],
-      [await open('/console'), 'no-cache'],
-      [await open('/console/assets/no-such-file.js'), 'no-cache'],
-      [await open(new URL(script).pathname), 'public, max-age=31536000, immutable'],
-      [await open('/console/api/session'), 'no-store'],
-      [await open('/console/api/refreshes'), 'no-store'],
-      [await new ConsoleVisitor(app).post('session', {}), 'no-store'],
-      [await new ConsoleVisitor(app).post('session', {}, { 'content-type': 'application/json' }), 'no-store'],
+    const script = new URL(
+      filesOf(shell.text, 'http://shop.example/console/').find((file) => file.includes('/assets/'))!,
+    ).pathname;
+    const responses: [request.Response, status: number, cacheControl: string][] = [
+      [shell, 200, 'no-cache'],
+      [await request(server).head('/console/'), 200, 'no-cache'],
+      [await open('/console/').set('if-none-match', shell.headers['etag']!), 304, 'no-cache'],
+      [await open('/console'), 302, 'no-cache'],
+      [await open('/console/theme.js'), 200, 'no-cache'],
+      [await open('/console/assets/no-such-file.js'), 404, 'no-cache'],
+      [await open(script), 200, 'public, max-age=31536000, immutable'],
+      [await nobody.get('session'), 200, 'no-store'],
+      [await nobody.get('refreshes'), 401, 'no-store'],
+      [await nobody.post('session', {}), 400, 'no-store'],
+      [await nobody.post('session', { kind: 'api_key', apiKey: 'x' }), 401, 'no-store'],
+      [await nobody.post('session', {}, { 'content-type': 'application/json' }), 403, 'no-store'],
+      [await request(server).post('/console/api/session').set(OWN_PAGE).send('{"kind":'), 400, 'no-store'],
+      [
+        await request(server)
+          .post('/console/api/session')
+          .set(OWN_PAGE)
+          .send(`"${'x'.repeat(2_000_000)}"`),
+        413,
+        'no-store',
+      ],
+      [list, 200, 'no-store'],
+      [await visitor.get('refreshes', { 'if-none-match': list.headers['etag']! }), 304, 'no-store'],
+      [await visitor.get('refreshes?status=wrong'), 400, 'no-store'],
+      [await visitor.get('no-such-endpoint'), 404, 'no-store'],
+      [await visitor.get(`refreshes/${refreshId}`), 200, 'no-store'],
+      [await visitor.get(`refreshes/${refreshId}/tokens.csv`), 200, 'no-store'],
+      [await visitor.get(token), 200, 'no-store'],
+      [await visitor.get(`${token}/document`), 200, 'no-store'],
+      [await visitor.get(`tokens/1/${studio.address}/2/document`), 404, 'no-store'],
+      [await visitor.get(`${token}/image`), 409, 'no-store'],
+      [await visitor.post(`refreshes/${refreshId}/retry`), 409, 'no-store'],
+      [await visitor.delete('session'), 200, 'no-store'],
     ];
 
-    for (const [{ headers }, cacheControl] of responses)
-      expect(headers).toMatchObject({ ...HEADERS, 'cache-control': cacheControl });
+    const names = [...Object.keys(HEADERS), 'cache-control'];
+    expect(responses.map(([{ status, headers }]) => [status, ...names.map((name) => headers[name])])).toEqual(
+      responses.map(([, status, cacheControl]) => [status, ...Object.values(HEADERS), cacheControl]),
+    );
+    // No other origin may read any of them.
+    expect(responses.filter(([{ headers }]) => 'access-control-allow-origin' in headers)).toEqual([]);
     expect(shell.text).not.toMatch(/<style|<script(?![^>]* src=)|\son\w+=|javascript:|data:|\sstyle=/);
   });
 
@@ -270,6 +310,7 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
       { decorators: [Public(), SkipThrottle()] },
       {
         adapter: await load(),
+        configure: (host) => host.use(asHelmet),
         module: {
           imports: [ThrottlerModule.forRoot([{ ttl: 60_000, limit: 1 }])],
           controllers: [ShopController],
@@ -288,15 +329,29 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
       await open('/console/').expect(200);
     }
     await open('/shop').expect(401);
-    expect((await open('/shop').set('x-user', 'mira')).body).toEqual({ data: 'open' });
+    const shop = await open('/shop').set('x-user', 'mira');
+    expect(shop.body).toEqual({ data: 'open' });
+    expect(shop.headers).toMatchObject({
+      'content-security-policy': expect.stringContaining("'unsafe-inline'") as string,
+      'cross-origin-resource-policy': 'cross-origin',
+      'x-frame-options': 'SAMEORIGIN',
+    });
+    expect(shop.headers).not.toHaveProperty('permissions-policy');
     await open('/shop').set('x-user', 'mira').expect(429);
     await open('/no-such-path').expect(404);
   });
 
-  it('an application without the console has nothing of it [K8]', async () => {
-    app = await startHostApp(database, metadataApi, { adapter: await load() });
+  it('an application without the console has no route of it, and does not read its tables [K8]', async () => {
+    const adapter = await load();
+    const statements = await captureStatements(async () => {
+      app = await startHostApp(database, metadataApi, { adapter });
+      await refreshOne(app, await aStudio(app, metadataApi));
+    });
 
     for (const path of ['/console', '/console/', '/console/api/session']) await open(path).expect(404);
+    const texts = statements.map(({ text }) => text).join('\n');
+    expect(texts).toContain('nft_metadata.refresh_results');
+    expect(texts).not.toMatch(/console/i);
   });
 });
 

@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto';
 import type { INestApplication } from '@nestjs/common';
-import { ConsoleSecret, Projects } from '@app/project-auth';
+import { Clock, ConsoleSecret, Projects } from '@app/project-auth';
 import { Wallet } from 'ethers';
 import request from 'supertest';
 import type { App } from 'supertest/types.js';
 import { ConsoleIdentity, type IdentifiedPerson } from '@app/console';
 import { MetadataHost } from '@app/testing';
-import { challengeSchema, errorSchema, sessionSchema } from '../libs/console/src/wire/index.js';
+import { challengeSchema, errorSchema, refreshDetailsSchema, sessionSchema } from '../libs/console/src/wire/index.js';
 import {
   ADAPTERS,
   ConsoleVisitor,
@@ -16,7 +16,8 @@ import {
   startConsoleHost,
 } from './support/console.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
-import { aStudio } from './support/host-app.js';
+import { aStudio, requestOne, type HostAppOptions } from './support/host-app.js';
+import { captureStatements } from './support/statements.js';
 
 let metadataApi: MetadataHost;
 let database: TestDatabase;
@@ -64,6 +65,55 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
     expect(sixth.headers['retry-after']).toMatch(/^[1-6]?[0-9]$/);
     await database.advance(60);
     await visitor.post('session', operator()).expect(200);
+  });
+
+  it('whatever is wrong with a sign-in, its response is the same, and as much is done for an unknown key as for a revoked one [K12]', async () => {
+    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
+    const { apiKey, project } = await aStudio(app, metadataApi);
+    const [owner, stranger] = [Wallet.createRandom(), Wallet.createRandom()];
+    await app.get(Projects).createProject({ name: 'Owned', ownerAddress: owner.address });
+    await app.get(Projects).revokeApiKey(project.id, apiKey.split('_')[1]!);
+    const visitor = new ConsoleVisitor(app);
+    const challenge = async ({ address }: { address: string }) =>
+      expectShape(challengeSchema, await visitor.post('session/challenge', { address })).text;
+    const wallet = async (signer: typeof owner, text: string) => ({
+      kind: 'wallet',
+      text,
+      signature: await signer.signMessage(text),
+    });
+    const unknownKey = await app.get(Projects).createApiKey(project.id);
+    await database.query('delete from nft_metadata.api_keys where revoked_at is null');
+    const wrong: Record<string, object> = {
+      'operator, first character': operator(`x${OPERATOR_SECRET.slice(1)}`),
+      'operator, last character': operator(`${OPERATOR_SECRET.slice(0, -1)}x`),
+      'operator, too long': operator(OPERATOR_SECRET.repeat(2)),
+      'key, not ours': { kind: 'api_key', apiKey: 'sk_live_1' },
+      'key, unknown': { kind: 'api_key', apiKey: unknownKey },
+      'key, revoked': { kind: 'api_key', apiKey },
+      'wallet, of nobody': await wallet(stranger, await challenge(stranger)),
+      'wallet, of another': await wallet(stranger, await challenge(owner)),
+      'wallet, our text changed': await wallet(owner, `${await challenge(owner)} `),
+    };
+
+    const seen: Record<string, object> = {};
+    const statements: Record<string, string[]> = {};
+    for (const [what, body] of Object.entries(wrong)) {
+      await database.query('delete from nft_metadata.request_windows');
+      statements[what] = (
+        await captureStatements(async () => {
+          const response = await visitor.post('session', body);
+          const names = Object.keys(response.headers).filter((name) => !/^(date|content-length|etag)$/.test(name));
+          seen[what] = { status: response.status, names, ...(response.body as object), requestId: '' };
+        })
+      ).map(({ text }) => text);
+    }
+
+    const [first] = Object.values(seen);
+    expect(first).toMatchObject({ status: 401, code: 'wrong_credentials' });
+    expect(seen).toEqual(Object.fromEntries(Object.keys(wrong).map((what) => [what, first])));
+    expect(statements['key, unknown']!.join('\n')).toContain('api_keys');
+    expect(statements['key, revoked']).toEqual(statements['key, unknown']);
+    expect(statements['operator, last character']).toEqual(statements['operator, first character']);
   });
 
   it('a caller who is not signed in gets 401 from every endpoint, and no data', async () => {
@@ -127,8 +177,10 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
   });
 
   it('only a page of the console itself can change something [K18]', async () => {
-    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
+    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load(), nftRefresh: { runMode: 'api' } });
     const visitor = await new ConsoleVisitor(app).asOperator();
+    const refreshId = await requestOne(app, await aStudio(app, metadataApi));
+    await visitor.post(`refreshes/${refreshId}/pause`).expect(200);
     const { 'sec-fetch-site': _site, ...withoutSite } = OWN_PAGE;
     const strangers: Record<string, string>[] = [
       { ...OWN_PAGE, 'sec-fetch-site': 'cross-site' },
@@ -143,14 +195,46 @@ describe.each(ADAPTERS)('on %s', (_, load) => {
 
     for (const headers of strangers) {
       const form = headers['content-type']!.includes('form');
-      const sent = request(app.getHttpServer() as App)
-        .post('/console/api/session')
-        .set(headers);
-      // Fastify has no parser of forms: it refuses the body before anything else.
-      const { status } = await (form ? sent.send('kind=operator_secret') : sent.send(operator()));
-      expect([403, ...(form ? [415] : [])]).toContain(status);
+      for (const action of ['session', `refreshes/${refreshId}/cancel`]) {
+        const refused = await (form ? visitor.sendForm(action, headers) : visitor.post(action, operator(), headers));
+        expect([refused.status, refused.body as object]).toEqual([
+          403,
+          {
+            code: 'forbidden',
+            message: 'Only pages of the console may send this request.',
+            requestId: expect.any(String) as string,
+          },
+        ]);
+      }
     }
+    const { refresh } = await visitor.read(`refreshes/${refreshId}`, refreshDetailsSchema);
+    expect(refresh).toMatchObject({ state: 'paused', actions: { cancel: true } });
     expect(await visitor.read('session', sessionSchema)).toMatchObject({ person: { kind: 'operator' } });
+  });
+
+  it('a body that is too large or no JSON is refused in the shape of the console, with the id of the request', async () => {
+    app = await startConsoleHost(database, metadataApi, {}, { adapter: await load() });
+    const send = (body: string) =>
+      request(app!.getHttpServer() as App)
+        .post('/console/api/session')
+        .set(OWN_PAGE)
+        .send(body);
+
+    const broken = await send('{"kind":');
+    const large = await send(JSON.stringify({ ...operator(), name: 'x'.repeat(2_000_000) }));
+
+    for (const [response, status, message] of [
+      [broken, 400, /^The body is not valid JSON: /],
+      [large, 413, /^The body exceeds the limit/],
+    ] as const) {
+      expect(response.status).toBe(status);
+      expect(response.body).toEqual({
+        code: 'invalid_request',
+        message: expect.stringMatching(message) as string,
+        requestId: response.headers['x-request-id'],
+      });
+      expect(response.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    }
   });
 
   it('a browser that does not tell where a request comes from is believed by its origin [K18]', async () => {
@@ -243,6 +327,29 @@ it('partners stay signed in at another process, and a new secret of the operator
   await renewed.close();
 });
 
+it('with a path alone, partners sign in with a key or a wallet, and stay signed in at a second process [K7]', async () => {
+  const onlyPath = { operatorSecret: undefined, path: '/console' };
+  app = await startConsoleHost(database, metadataApi, onlyPath);
+  const second = await startConsoleHost(database, metadataApi, onlyPath);
+  const wallet = Wallet.createRandom();
+  const { apiKey } = await aStudio(app, metadataApi);
+  await app.get(Projects).createProject({ name: 'Signers', ownerAddress: wallet.address });
+  const ownPage = { ...OWN_PAGE, host: 'localhost:3000' };
+  const challenge = await new ConsoleVisitor(app).post('session/challenge', { address: wallet.address }, ownPage);
+  const { text } = expectShape(challengeSchema, challenge);
+
+  for (const body of [
+    { kind: 'api_key', apiKey },
+    { kind: 'wallet', text, signature: await wallet.signMessage(text) },
+  ]) {
+    const { headers } = await new ConsoleVisitor(app).post('session', body, ownPage).expect(200);
+    const [cookie] = headers['set-cookie'] as unknown as [string];
+    const read = new ConsoleVisitor(second).get('session', { cookie: cookie.split(';')[0]!, host: ownPage.host });
+    expect(expectShape(sessionSchema, await read)).toMatchObject({ person: { kind: 'partner' } });
+  }
+  await second.close();
+});
+
 it('without a secret nobody is an operator, and the page learns it [K7]', async () => {
   app = await startConsoleHost(database, metadataApi, { operatorSecret: undefined });
   const visitor = new ConsoleVisitor(app);
@@ -283,8 +390,9 @@ it.each([
 });
 
 describe('the wallet of a project’s owner', () => {
-  async function aSigner() {
-    app = await startConsoleHost(database, metadataApi, { publicOrigins: ['https://console.example'] });
+  async function aSigner(nftRefresh: HostAppOptions['nftRefresh'] = {}) {
+    const options = { publicOrigins: ['https://console.example'] };
+    app = await startConsoleHost(database, metadataApi, options, { nftRefresh });
     const wallet = Wallet.createRandom();
     const { id } = await app.get(Projects).createProject({ name: 'Signers', ownerAddress: wallet.address });
     const visitor = new ConsoleVisitor(app);
@@ -319,6 +427,29 @@ describe('the wallet of a project’s owner', () => {
     const forOtherDomain = text.replace('console.example wants', 'evil.example wants');
     await signIn(forOtherDomain, await wallet.signMessage(forOtherDomain)).expect(401);
     await signIn('1796000000', await wallet.signMessage('1796000000')).expect(401);
+  });
+
+  it('a text signs in for five minutes only, and its time is part of what is signed [K14]', async () => {
+    const time = { isLater: false };
+    class LaterClock extends Clock {
+      override now(): Date {
+        return new Date(Date.now() + (time.isLater ? 300_000 : 0));
+      }
+    }
+    const { wallet, challenge, signIn } = await aSigner({ clock: { provide: Clock, useClass: LaterClock } });
+    const [old, other] = [await challenge(), await challenge()];
+    const signature = await wallet.signMessage(old);
+    const renewed = old.replace(
+      /Expiration Time: .*/,
+      `Expiration Time: ${new Date(Date.now() + 900_000).toISOString()}`,
+    );
+
+    time.isLater = true;
+    await signIn(old, signature).expect(401);
+    await signIn(renewed, await wallet.signMessage(renewed)).expect(401);
+    time.isLater = false;
+    await signIn(other, signature).expect(401);
+    await signIn(old, signature).expect(200);
   });
 
   it('the session of an earlier owner ends when the project gets another one, and not by other changes [K14]', async () => {

@@ -77,7 +77,7 @@ describe('a token', () => {
     const { refreshId } = expectShape(newRefreshSchema, requested);
     await test.worker.runOnce();
     const { refresh } = await operator.read(`refreshes/${refreshId}`, refreshDetailsSchema);
-    expect(refresh).toMatchObject({ collection: { chainId: 137 }, succeeded: 1 });
+    expect(refresh).toMatchObject({ collection: { chainId: 137 }, succeeded: 1, trigger: 'api' });
     expect(await readToken(operator, project, '1')).toMatchObject({ status: 'pending' });
   });
 
@@ -118,10 +118,11 @@ describe('a token', () => {
     });
     const partner = await aPartner(project);
     expectShape(newRefreshSchema, await partner.post(`${pathOf(project, '2')}/refresh`));
-    expectShape(newRefreshSchema, await operator.post(`${pathOf(project, '1')}/refresh`));
+    const { refreshId } = expectShape(newRefreshSchema, await operator.post(`${pathOf(project, '1')}/refresh`));
     test.metadataApi.forgetScripts();
     await test.worker.runOnce();
     expect(await readToken(operator, project, '2')).toMatchObject({ status: 'ok', name: 'Token 2' });
+    expect((await operator.read(`refreshes/${refreshId}`, refreshDetailsSchema)).refresh.trigger).toBe('console');
     expect(
       await test.database.query(
         `select who, action, target, outcome from nft_metadata.console_actions order by id desc limit 2`,

@@ -33,7 +33,7 @@ const lastAction = async () =>
     )
   )[0];
 
-it('a validation tells a partner what a refresh would do with each token, counts towards the hour, and stores nothing else', async () => {
+it('a validation tells a partner what a refresh would do with each token, counts towards the quota, and stores nothing else', async () => {
   const project = await test.aProject({ tokens: ['1', '2', '3', '4'], limits: { tokensPerHour: 10 } });
   await refreshOnce(test, project, ['1', '2']);
   test.metadataApi
@@ -148,7 +148,7 @@ it('an address on two chains is validated and refreshed on the chain of the chos
   expect(refresh.collection).toMatchObject({ id: other.id, chainId: 5 });
 });
 
-it('a validation is refused with a reason: too many tokens, a used-up hour, pushed metadata', async () => {
+it('a validation is refused with a reason: too many tokens, a used-up quota, pushed metadata', async () => {
   const project = await test.aProject({ tokens: ids(3), limits: { tokensPerHour: 2 } });
   const pushed = await test.app.get(Collections).add({
     chainId: 7,

@@ -50,6 +50,17 @@ it('every log message is in docs/reference/logs.md', () => {
   expect(messages.filter((message) => !read('docs/reference/logs.md').includes(`\`${message}\``))).toEqual([]);
 });
 
+it('every message in docs/reference/logs.md is logged', () => {
+  const entries = [...read('docs/reference/logs.md').matchAll(/^- \*\*(`.*?`)\*\* \(/gm)].map(([, names]) => names!);
+  const documented = entries.flatMap((names) => [...names.matchAll(/`([^`]+)`/g)].map(([, message]) => message!));
+  const sources = filesOf('{libs,src}/**/*.ts').filter((path) => !SPECS.includes(path));
+  const code = sources.map(read).join('\n');
+
+  expect(documented.length).toBeGreaterThan(60);
+  // `…` stands for a name that the message contains.
+  expect(documented.filter((message) => !message.split('…').every((part) => code.includes(part)))).toEqual([]);
+});
+
 function filesOf(pattern: string): string[] {
   return globSync(pattern, { cwd: ROOT, exclude: (path) => EXCLUDED.test(path) }).toSorted();
 }

@@ -125,7 +125,7 @@ it('NAME_SERVERS resolve the names of metadata hosts', async () => {
   expect(names.queries).toContain('studio.example');
 });
 
-it('REFRESH_RETENTION_DAYS, ATTEMPT_RETENTION_DAYS and EVENT_RETENTION_DAYS decide when clean-up deletes', async () => {
+it('REFRESH_RETENTION_DAYS, ATTEMPT_RETENTION_DAYS and EVENT_RETENTION_DAYS decide when the retention deletes', async () => {
   await using test = await withVariables({
     REFRESH_RETENTION_DAYS: '2',
     ATTEMPT_RETENTION_DAYS: '1',

@@ -18,6 +18,7 @@ import { Collections, TokenStoreModule } from '@app/token-store';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Client } from 'pg';
+import { holdPublications } from './support/held-claims.js';
 import { requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 import { fetchModules } from './support/fetch-modules.js';
@@ -298,6 +299,37 @@ describe('order and completeness', () => {
     expect(told.map(({ tokenId }) => tokenId)).toEqual(['21', '20']);
   });
 
+  it('no event is delivered twice, and none is skipped, when two processes publish at the same time', async () => {
+    const { told } = await aConsumer();
+    const project = await test.aProject({ tokens: ['24', '25'] });
+    const other = (await test.anotherProcess()).get(EventDelivery);
+    const [early, late] = await Promise.all([aTransaction(), aTransaction()]);
+    await early.add(project, '24');
+    await late.add(project, '25');
+    await late.commit();
+
+    await using publications = await holdPublications(test.database);
+    const first = delivery.runOnce();
+    await vi.waitUntil(() => publications.isOneWaiting(), { timeout: 10_000 });
+    // The second process sees an event with a smaller id than the first one, which it publishes as well.
+    await early.commit();
+    const second = other.runOnce();
+    await vi.waitUntil(
+      async () => {
+        const waiting = await test.database.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waiting.length === 2;
+      },
+      { timeout: 10_000 },
+    );
+    await publications.release();
+    await Promise.all([first, second]);
+    await delivery.runOnce();
+
+    expect(told.map(({ tokenId }) => tokenId)).toEqual(['25', '24']);
+  });
+
   it('no event is delivered twice, and none is lost, when transactions have more events than one read returns', async () => {
     const { told } = await aConsumer();
     const project = await test.aProject();
@@ -432,7 +464,7 @@ describe('statements', () => {
   });
 });
 
-it('events are kept for a week, and a consumer that returns later continues with new ones', async () => {
+it('the retention keeps events for a week, and a consumer that returns later continues with new ones', async () => {
   const project = await test.aProject({ tokens: ['70'] });
   const { name, told } = await aConsumer();
   test.metadataApi.respond('70', 200, document('Old'));

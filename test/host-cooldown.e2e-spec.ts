@@ -120,6 +120,35 @@ it('the cooldown of a host outlasts the last attempt of a token', async () => {
   expect(hitsOf('2')).toBe(1);
 });
 
+it('the cooldown of a host is not shortened by a later response that asks for less', async () => {
+  const project = await test.aProject({ tokens: ['1', '2'] });
+  const later = Promise.withResolvers<void>();
+  const throttled = (retryAfter: string) => ({ status: 429, body: '', headers: { 'retry-after': retryAfter } });
+  test.metadataApi.script('1', throttled('40'), { status: 200, body: { name: 'One' } });
+  test.metadataApi.script(
+    '2',
+    { before: () => later.promise, ...throttled('5') },
+    { status: 200, body: { name: 'Two' } },
+  );
+  const refreshing = refresh(project, ['1', '2']);
+  await vi.waitUntil(async () => {
+    const cooldowns = await test.database.query(
+      'select from nft_metadata.metadata_hosts where cooldown_until > now() and host = $1',
+      [test.metadataApi.host],
+    );
+    return cooldowns.length > 0;
+  });
+  later.resolve();
+  await refreshing;
+
+  await secondsLater(39);
+  const meanwhile = [hitsOf('1'), hitsOf('2')];
+  await secondsLater(1);
+
+  expect(meanwhile).toEqual([1, 1]);
+  expect([hitsOf('1'), hitsOf('2')]).toEqual([2, 2]);
+});
+
 it.each([
   ['429 and 120 seconds [D10]', 429, '120'],
   ['503 and 120 seconds [D9]', 503, '120'],

@@ -192,7 +192,7 @@ it('the partner API refuses an Idempotency-Key that was sent with other tokens, 
   });
 });
 
-it('an Idempotency-Key is kept for 24 hours; after that, it makes a new refresh, and clean-up deletes it', async () => {
+it('an Idempotency-Key is kept for 24 hours; after that, it makes a new refresh, and the retention deletes it', async () => {
   const project = await test.aProject({ tokens: ['1'] });
   const first = await postRefresh(test, project, { token_ids: ['1'] }, withKey('k')).expect(202);
 

@@ -140,7 +140,7 @@ it('refreshes, results, records, quotas and webhooks from before the later migra
     verdicts: { updated: 1, unchanged: 0, failed: 3, cancelled: 0 },
   });
   expect(await test.app.get(Webhooks).get(webhook)).toMatchObject({
-    triggers: ['api', 'partner_api', 'cli', 'retry'],
+    triggers: ['api', 'partner_api', 'cli', 'console', 'retry'],
     types: ['token.metadata.changed'],
   });
 });

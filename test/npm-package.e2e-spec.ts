@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createHostFolder, installPackage, type PackageManifest } from './support/npm-pack.js';
@@ -35,6 +35,26 @@ it('the package has one entry for each lib and one for everything, and each expo
   expect(Object.keys(manifest.exports).toSorted()).toEqual([...doors, ...others].toSorted());
   expect(everything).toEqual([...each.flat(), 'NftRefreshModule', 'nftMetadataMigrations'].toSorted());
   expect(everything).toEqual(expect.arrayContaining(['MetadataRefreshModule', 'RefreshApiModule', 'TokenStore']));
+});
+
+it('no file of the console is loaded by an application that does not import it [K8]', async () => {
+  const loaded = async (...specifiers: string[]) => {
+    const coverage = await mkdtemp(join(host, 'coverage-'));
+    const program = ['reflect-metadata', ...specifiers].map((specifier) => `await import('${specifier}');`).join(' ');
+    const env = { ...process.env, NODE_V8_COVERAGE: coverage };
+    await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: host, env });
+    const [report] = await readdir(coverage);
+    const { result } = JSON.parse(await readFile(join(coverage, report!), 'utf8')) as { result: { url: string }[] };
+    return result.map(({ url }) => url.split(`/${manifest.name}/dist/libs/`)[1]).filter((path) => path !== undefined);
+  };
+  const isConsole = (path: string) => path.startsWith('console/');
+
+  const without = await loaded(manifest.name, ...LIBS.map((lib) => `${manifest.name}/${lib}`));
+  const withIt = await loaded(`${manifest.name}/console`);
+
+  expect(without).toContain('nft-refresh.module.js');
+  expect(without.filter(isConsole)).toEqual([]);
+  expect(withIt.some(isConsole)).toBe(true);
 });
 
 it('the package can be required by a host of CommonJS modules', async () => {

@@ -172,7 +172,7 @@ describe('the partner API', () => {
     expect(body).toEqual({ message: 'You cannot consume this service' });
   });
 
-  it('the partner API responds with 429 "API rate limit exceeded" with Retry-After when the hour is used', async () => {
+  it('the partner API responds with 429 "API rate limit exceeded" with Retry-After when the quota is used up', async () => {
     const project = await test.aProject({ tokens: ['1', '2'], limits: { tokensPerHour: 1 } });
 
     const { status, body, headers } = await post(project, ['1', '2']);

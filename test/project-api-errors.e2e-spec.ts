@@ -161,6 +161,25 @@ describe('errors of the project API: {code, message, details?}', () => {
     await http(test.app).get(REFRESHES).set('x-api-key', project.apiKey).expect(200);
   });
 
+  it('a request whose commit the database refuses gets 503, not 202, and nothing of it is saved', async () => {
+    const owner = await test.aProject({ tokens: ['1'] });
+    await test.database.query(`
+      create function public.refuse() returns trigger language plpgsql
+        as $$ begin raise exception 'refused' using errcode = 'disk_full'; end $$;
+      create constraint trigger refuse after insert on nft_metadata.refreshes deferrable initially deferred
+        for each row execute function public.refuse()`);
+
+    const refused = await http(test.app)
+      .post(REFRESHES)
+      .set('x-api-key', owner.apiKey)
+      .send({ collection_address: owner.collectionAddress, token_ids: ['1'] });
+
+    await test.database.query('drop function public.refuse cascade');
+    expect(refused.status).toBe(503);
+    const saved = await test.database.query('select from nft_metadata.refreshes where project_id = $1', [owner.id]);
+    expect(saved).toEqual([]);
+  });
+
   it('errors of other routes do not get the shape of the project API', async () => {
     const wrongPath = await http(test.app).get('/v2/metadata-refreshes').expect(404);
     const wrongBody = await http(test.app)

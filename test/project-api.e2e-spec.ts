@@ -111,7 +111,7 @@ describe('requesting a refresh', () => {
     await http(test.app).get('/v1/metadata-refreshes').set(headers).expect(401);
   });
 
-  it('a request for more tokens than remain in the hour is refused as a whole, and accepted an hour later', async () => {
+  it('a request for more tokens than the quota has left is refused as a whole, and accepted an hour later', async () => {
     const project = await test.aProject({ tokens: ['1', '2', '3'], limits: { tokensPerHour: 4 } });
     const ask = (token_ids: string[]) => post(project, { collection_address: project.collectionAddress, token_ids });
     expect((await ask(['1', '2', '3'])).status).toBe(202);
@@ -127,7 +127,7 @@ describe('requesting a refresh', () => {
     expect((await ask(['1', '2'])).headers['x-imx-remaining-refreshes']).toBe('2');
   });
 
-  it('concurrent requests are accepted for exactly as many tokens as the hour allows', async () => {
+  it('concurrent requests are accepted for exactly as many tokens as the quota allows', async () => {
     const project = await test.aProject({ tokens: ['1'], limits: { tokensPerHour: 7 } });
     const body = { collection_address: project.collectionAddress, token_ids: ['1'] };
 

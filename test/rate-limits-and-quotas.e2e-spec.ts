@@ -1,5 +1,6 @@
 import { Projects } from '@app/project-auth';
 import { http, signedHeaders } from './support/project-api.js';
+import { holdRows } from './support/reveals.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
 
 let test: TestApp;
@@ -114,6 +115,46 @@ describe('requests per second', () => {
     const responses = await Promise.all(Array.from({ length: 30 }, () => post(project, ['1'])));
 
     expect(responses.filter(({ status }) => status === 202)).toHaveLength(7);
+  });
+});
+
+describe('tokens per hour', () => {
+  it('tokens per hour are exact for requests that reach two processes at the same time, and what is refused is not saved', async () => {
+    const project = await test.aProject({ tokens: ['1', '2'], limits: { tokensPerHour: 3 } });
+    const other = (await test.anotherProcess()).createNestApplication();
+    await other.init();
+    expect((await post(project, ['1'])).status).toBe(202);
+    const quota = await holdRows(test, 'select from nft_metadata.refresh_quotas where project_id = $1 for update', [
+      project.id,
+    ]);
+
+    // Each finds that two of three tokens are left, and then waits to take them.
+    const asked = Promise.all(
+      [test.app, other].map((app) =>
+        http(app)
+          .post('/v1/metadata-refreshes')
+          .set('x-api-key', project.apiKey)
+          .send({ collection_address: project.collectionAddress, token_ids: ['1', '2'] }),
+      ),
+    );
+    await vi.waitUntil(
+      async () => {
+        const waiting = await test.database.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        );
+        return waiting.length === 2;
+      },
+      { timeout: 10_000 },
+    );
+    await quota.release();
+    const responses = await asked;
+
+    expect(responses.map(({ status }) => status).toSorted((one, other) => one - other)).toEqual([202, 429]);
+    const saved = await test.database.query<{ total: number }>(
+      'select total from nft_metadata.refreshes where project_id = $1 order by total',
+      [project.id],
+    );
+    expect(saved).toEqual([{ total: 1 }, { total: 2 }]);
   });
 });
 

@@ -426,7 +426,7 @@ describe('requests for a validation', () => {
     expect([get.status, get.headers['allow']]).toEqual([405, 'POST']);
   });
 
-  it('a validation counts its tokens towards the hour, the unregistered ones too, and is refused when it is used up', async () => {
+  it('a validation counts its tokens towards the quota, the unregistered ones too, and is refused when the quota is used up', async () => {
     const project = await test.aProject({ tokens: ids(3), limits: { tokensPerHour: 5 } });
 
     const first = await postValidation(test.app, project, ['1', '404']);

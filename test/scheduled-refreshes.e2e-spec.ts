@@ -29,7 +29,7 @@ async function workSecondsLater(seconds: number): Promise<void> {
 const remaining = async (project: TestProject) =>
   (await estimate(test, project, { all: true })).tokens_per_hour.remaining;
 
-it('a refresh with not_before is queued until then, is fetched by nobody, and counts towards the hour in which it begins', async () => {
+it('a refresh with not_before is queued until then, is fetched by nobody, and counts towards the quota of the hour in which it begins', async () => {
   const project = await test.aProject({ tokens: ids(300), limits: { tokensPerHour: 500 } });
   const notBefore = await inSeconds(600);
 
@@ -124,7 +124,7 @@ it('a project has at most 100 scheduled refreshes, also when many are requested 
   await acceptedId(test, project, { all: true, not_before: await inSeconds(60) });
 });
 
-it('a scheduled refresh waits, whole, while the hour has too few tokens left, and begins in the next hour', async () => {
+it('a scheduled refresh waits, whole, while the quota has too few tokens left, and begins in the next hour', async () => {
   const project = await test.aProject({ tokens: ids(30), limits: { tokensPerHour: 50 } });
   const refreshId = await acceptedId(test, project, { all: true, not_before: await inSeconds(60) });
   await acceptedId(test, project, { token_ids: ids(21) });
@@ -143,7 +143,7 @@ it('a scheduled refresh waits, whole, while the hour has too few tokens left, an
   expect(await remaining(project)).toBe(20);
 });
 
-it('a scheduled refresh of more tokens than any hour has is refused when it is requested', async () => {
+it('a scheduled refresh of more tokens than the whole quota is refused when it is requested', async () => {
   const project = await test.aProject({ tokens: ids(30), limits: { tokensPerHour: 20, tokensPerSelection: 100 } });
 
   const response = await postRefresh(test, project, { all: true, not_before: await inSeconds(60) });

@@ -220,7 +220,7 @@ describe('all tokens', () => {
     );
   });
 
-  it('a selection may be larger than a list, up to the limit of the project for selections, by default its hour', async () => {
+  it('a selection may be larger than a list, up to the limit of the project for selections, by default its quota', async () => {
     const project = await test.aProject({ tokens: ids(5), limits: { tokensPerRequest: 2, tokensPerHour: 4 } });
 
     const refused = await postRefresh(test, project, { all: true });
@@ -247,7 +247,7 @@ describe('all tokens', () => {
     await postRefresh(test, project, { token_ids: ids(3) }).expect(202);
   });
 
-  it('a selection of more tokens than are left of the hour is refused as a whole', async () => {
+  it('a selection of more tokens than the quota has left is refused as a whole', async () => {
     const project = await test.aProject({ tokens: ids(3), limits: { tokensPerHour: 4, tokensPerSelection: 10 } });
     await postRefresh(test, project, { token_ids: ['1', '2'] }).expect(202);
 
@@ -262,7 +262,7 @@ describe('all tokens', () => {
     expect(chunks).toEqual([]);
   });
 
-  it('concurrent selections of one project are accepted for exactly as many tokens as the hour allows', async () => {
+  it('concurrent selections of one project are accepted for exactly as many tokens as the quota allows', async () => {
     const project = await test.aProject({ tokens: ids(20), limits: { tokensPerHour: 70 } });
     const other = await test.anotherProcess();
     const requestOf = (app: Pick<TestApp['app'], 'get'>) =>
@@ -297,7 +297,7 @@ describe('all tokens', () => {
 });
 
 describe('what a selection costs', () => {
-  it('an estimate says how many tokens a refresh has and what is left of the hour, and accepts nothing', async () => {
+  it('an estimate says how many tokens a refresh has and what is left of the quota, and accepts nothing', async () => {
     const project = await test.aProject({ tokens: ids(300), limits: { tokensPerHour: 1000 } });
     const limits = { limit: 1000, remaining: 1000, resets_at: expect.stringMatching(/Z$/) as string };
 

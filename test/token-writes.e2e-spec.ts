@@ -5,12 +5,15 @@ import { Collections, TokenStore, type MetadataWrite, type TokenMetadata, type W
 import { sql } from 'kysely';
 import { Client } from 'pg';
 import { emptyMetadata } from './support/empty-metadata.js';
+import { readRefresh, requestRefresh } from './support/project-api.js';
 import { startApp, type TestApp, type TestProject } from './support/start-app.js';
+import { ids } from './support/token-ids.js';
 
 let test: TestApp;
 let store: TokenStore;
 beforeAll(async () => {
-  test = await startApp();
+  // One batch for all results of a round.
+  test = await startApp({ metadataRefresh: { completeLingerMs: 10_000 } });
   store = test.app.get(TokenStore);
 });
 afterAll(() => test.stop());
@@ -133,6 +136,18 @@ it('of two fetches of one token in a batch the one that began later is written, 
   expect(await countsOf(project)).toEqual({ Gas: 2 });
 });
 
+/** Waits until a transaction of this suite waits for a lock. */
+const isOneWaiting = () =>
+  vi.waitUntil(
+    async () => {
+      const waiting = await test.database.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return waiting.length === 1;
+    },
+    { timeout: 10_000 },
+  );
+
 /** Locks both records, given in this order. */
 const lockingWrites: [string, (em: EntityManager, writes: readonly MetadataWrite[]) => Promise<unknown>][] = [
   ['documents of known records', (em, writes) => store.writeMetadata(em, writes)],
@@ -187,12 +202,7 @@ it.each(
     ]);
 
     const written = inOneTransaction((em) => lock(em, writes));
-    await vi.waitUntil(async () => {
-      const waiting = await test.database.query(
-        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      );
-      return waiting.length === 1;
-    });
+    await isOneWaiting();
     const notLocked = await test.database.query<{ tokenId: string }>(
       `select token_id::text as "tokenId" from nft_metadata.tokens where collection_id = any($1) for update skip locked`,
       [projects.map(({ collectionId }) => collectionId)],
@@ -203,6 +213,30 @@ it.each(
     expect(notLocked).toEqual([{ tokenId: later.tokenId }]);
   },
 );
+
+it('a batch of documents and failures locks the records of both in the order of their keys', async () => {
+  const project = await test.aProject({ tokens: ids(12) });
+  test.metadataApi.respond('1', 404);
+  const refreshId = await requestRefresh(test.app, project, ids(12));
+  const client = new Client(test.database.url);
+  await client.connect();
+  await client.query('begin');
+  await client.query('select from nft_metadata.tokens where collection_id = $1 and token_id = 1 for update', [
+    project.collectionId,
+  ]);
+
+  const round = test.worker.runOnce();
+  await isOneWaiting();
+  const notLocked = await test.database.query(
+    'select from nft_metadata.tokens where collection_id = $1 for update skip locked',
+    [project.collectionId],
+  );
+  await client.end();
+  await round;
+
+  expect(notLocked).toHaveLength(11);
+  expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { succeeded: 11, failed: 1 } });
+});
 
 it('a batch whose commit was not acknowledged is written again without effect', async () => {
   const project = await test.aProject({ tokens: ['1', '2'] });

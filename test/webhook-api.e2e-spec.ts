@@ -79,7 +79,7 @@ describe('webhooks of a project', () => {
       webhook_id: webhook.id,
       url: receiver.url(webhook.path),
       events: ['refresh.completed'],
-      triggers: ['api', 'partner_api', 'cli', 'retry'],
+      triggers: ['api', 'partner_api', 'cli', 'console', 'retry'],
       created_at: expect.any(String) as string,
       disabled: null,
       failures: 0,

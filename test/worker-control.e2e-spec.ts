@@ -83,6 +83,25 @@ describe('hosts that run the worker themselves', () => {
   });
 });
 
+it('a worker that is idle begins at once with a refresh that is accepted', async () => {
+  const project = await test.aProject({ tokens: ['1', '2', '3'] });
+  // Started and never woken: only a notification makes it claim.
+  test.worker.start();
+  await until(async () => {
+    const listening = await test.database.query(
+      `select from pg_stat_activity where datname = current_database() and query like 'listen %' and state = 'idle'`,
+    );
+    return listening.length > 0;
+  });
+
+  // One after the other: the worker is idle in between.
+  for (const tokenId of ['1', '2', '3']) {
+    const refreshId = await requestRefresh(test.app, project, [tokenId]);
+
+    await until(async () => (await readRefresh(test.app, project, refreshId)).status === 'completed');
+  }
+});
+
 it('a single poll claims tokens of all projects, however many wait', async () => {
   const response = holdBack('1');
   const refreshIds: string[] = [];

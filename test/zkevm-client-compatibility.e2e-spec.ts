@@ -235,7 +235,7 @@ describe('the published client of Immutable zkEVM', () => {
     ]);
   });
 
-  it('the published client of Immutable zkEVM is refused as a whole when the hour has too few tokens left [Z27]', async () => {
+  it('the published client of Immutable zkEVM is refused as a whole when the quota has too few tokens left [Z27]', async () => {
     const project = await aTestnetProject(test, { limits: { tokensPerHour: 1 } });
 
     const { code, details } = await errorOf(push(project, anItemFor('One'), anItemFor('Two', { token_id: '2' })));

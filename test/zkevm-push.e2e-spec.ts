@@ -345,7 +345,7 @@ describe('a push of NFT metadata', () => {
     expect((await send(foreign)).status).toBe(202);
   });
 
-  it('pushes and refreshes of a project share one hour [Z28]', async () => {
+  it('pushes and refreshes of a project share one quota [Z28]', async () => {
     const project = await aTestnetProject(test);
     await requestRefresh(test.app, project, ['1', '2']);
 
@@ -542,7 +542,7 @@ describe('a push of NFT metadata', () => {
     expect(await eventsOf(project)).toEqual([]);
   });
 
-  it('two pushes of the same 250 tokens in opposite order are both accepted, without a deadlock [Z39]', async () => {
+  it('two pushes of the same 250 tokens in opposite order keep the lock order: both are accepted, without a deadlock [Z39]', async () => {
     const tokens = Array.from({ length: 250 }, (_, id) => String(id + 1));
     const project = await aTestnetProject(test, { tokens });
     const other = await test.anotherProcess();

@@ -471,7 +471,7 @@ describe('stacks of the zkEVM API', () => {
     expect((await stacksOf([id]))[0]!.stack_count).toBe(100_001);
   });
 
-  it('stacks that no token is in any more are deleted by the clean-up, and the others stay', async () => {
+  it('stacks that no token is in any more are deleted by the retention, and the others stay', async () => {
     const project = await aTestnetProject(test);
     await pushTokens(project, { 1: 'Sword', 2: 'Sword', 3: 'Shield' });
     const sword = await metadataIdOf(project);

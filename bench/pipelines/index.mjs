@@ -38,12 +38,12 @@ export const PIPELINES = [
   { key: 'undici-loop', name: 'undici loop without storage', start: startLoop },
 ];
 
-/** This service, built in another checkout: `folder` has `dist` and `node_modules`. */
-export function otherCheckout(folder) {
+/** This service, built in another checkout: `folder` has `dist` and `node_modules`. The results call it `name`. */
+export function otherCheckout(folder, name = `the build in "${basename(resolve(folder))}"`) {
   const dist = pathToFileURL(join(resolve(folder), 'dist/'));
   return {
     key: 'compared',
-    name: `this service in ${basename(resolve(folder))}`,
+    name,
     usesDatabase: true,
     knowsTokens: true,
     start: async ({ database, metadataHost }) =>

@@ -27,19 +27,24 @@ export function cpuBy(by, file, { from, to }) {
 
 /** The package, Node module or file of the running frame. */
 export function byPackage([{ file, functionName }]) {
-  if (file === '') return functionName || '(native)';
+  if (file === '') return nativeName(functionName);
   if (file.startsWith('node:')) return `node:${file.slice('node:'.length).replace('internal/', '').split('/')[0]}`;
   return file;
 }
 
 /** The function of the running frame. */
 export function byFunction([{ file, functionName }]) {
-  return `${functionName || '(anonymous)'}${file && `, ${file}`}`;
+  return file === '' ? nativeName(functionName) : `${functionName || '(anonymous)'}, ${file}`;
 }
 
 /** The innermost file of this project on the stack. */
 export function byOwnFile(stack) {
-  return stack.find(({ file }) => /^(libs|src)\//.test(file))?.file ?? 'no file of this project';
+  return stack.find(({ file }) => /^(libs|src)\//.test(file))?.file ?? 'packages and Node.js only';
+}
+
+/** A function without a file belongs to Node.js itself; V8 puts its own activities, such as the garbage collector, in brackets. */
+function nativeName(functionName) {
+  return functionName.startsWith('(') ? functionName : `Node.js: ${functionName || 'native code'}`;
 }
 
 function stacksOf(nodes) {
@@ -73,6 +78,5 @@ function sourceMapOf(file) {
 function fileOf(url) {
   const installed = url.lastIndexOf('/node_modules/');
   if (installed >= 0) return /^(@[^/]+\/)?[^/]+/.exec(url.slice(installed + '/node_modules/'.length))[0];
-  const own = /\/(?:dist\/)?((?:libs|src)\/.*)$/.exec(url)?.[1];
-  return own?.replace('/src/', '/') ?? url;
+  return /\/(?:dist\/)?((?:libs|src)\/.*)$/.exec(url)?.[1] ?? url;
 }

@@ -5,9 +5,9 @@ import { readFailures, toFailureLines } from './refresh-failures.js';
 import { waitForRefreshes } from './refresh-wait.js';
 import { findCollection, type CollectionOptions } from './registered-collection.js';
 import type { Session } from './session.js';
-import { wantedTokens, withWantedTokens, type WantedTokensOptions } from './wanted-tokens.js';
+import { wantedTokens, withSelectionOptions, type SelectionOptions } from './selection-options.js';
 
-interface RequestOptions extends CollectionOptions, WantedTokensOptions {
+interface RequestOptions extends CollectionOptions, SelectionOptions {
   notBefore?: Date;
   lowPriority?: boolean;
   estimate?: boolean;
@@ -17,7 +17,7 @@ interface RequestOptions extends CollectionOptions, WantedTokensOptions {
 
 /** `refresh request`, the default command of its group. */
 export function addRefreshRequestCommand(refresh: Command, session: Session): void {
-  const command = withWantedTokens(withJson(withCollection(refresh.command('request', { isDefault: true }))))
+  const command = withSelectionOptions(withJson(withCollection(refresh.command('request', { isDefault: true }))))
     .description("request a refresh (the default command); it does not count towards the project's limits")
     .option('--not-before <time>', 'begin at this time, at most 30 days ahead', parseTime)
     .option('--low-priority', 'fetch its tokens when no other refresh of the project waits for the metadata host')

@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import {
   CSV_HEADER,
   REFRESH_ERROR_CODES,
@@ -91,12 +89,13 @@ async function* textOf(
   yield end;
 }
 
-/** The next page is read when stdout has taken this one. A reader that has seen enough, such as `head`, is no error. */
+/** The next page is read when stdout has taken this one, and none when its reader has seen enough, such as `head`. */
 async function print(texts: AsyncIterable<string>): Promise<void> {
-  try {
-    await pipeline(Readable.from(texts, { objectMode: false }), process.stdout, { end: false });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+  for await (const text of texts) {
+    const error = await new Promise<NodeJS.ErrnoException | null | undefined>((written) => {
+      process.stdout.write(text, written);
+    });
+    if (error?.code === 'EPIPE') return;
   }
 }
 

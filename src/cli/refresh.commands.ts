@@ -54,7 +54,7 @@ export function addRefreshCommands(refresh: Command, session: Session): void {
   addControlCommands(refresh, session);
 
   withYes(withJson(refresh.command('remove')))
-    .description('remove a completed refresh with its errors; clean-up removes them after REFRESH_RETENTION_DAYS')
+    .description('remove a completed refresh with its errors; retention removes them after REFRESH_RETENTION_DAYS')
     .requiredOption('--refresh <id>')
     .action(async ({ refresh: id, yes }: { refresh: string; yes?: boolean }) => {
       const refreshes = await session.get('refreshes');

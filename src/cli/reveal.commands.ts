@@ -7,14 +7,14 @@ import { addRevealPreviewCommands } from './reveal-preview.commands.js';
 import { printReveal } from './reveal-report.js';
 import { untilDone } from './reveal-wait.js';
 import type { Session } from './session.js';
-import { wantedTokens, withWantedTokens, type WantedTokensOptions } from './wanted-tokens.js';
+import { wantedTokens, withSelectionOptions, type SelectionOptions } from './selection-options.js';
 
 type CreateOptions = CollectionOptions &
-  WantedTokensOptions & { publish?: RevealPublication; minSucceeded?: number; maxAge?: number };
+  SelectionOptions & { publish?: RevealPublication; minSucceeded?: number; maxAge?: number };
 
 /** Documents that are fetched ahead, and shown together. */
 export function addRevealCommands(reveal: Command, session: Session): void {
-  withWantedTokens(withJson(withCollection(reveal.command('create'))))
+  withSelectionOptions(withJson(withCollection(reveal.command('create'))))
     .description('fetch documents for a reveal; readers see nothing of them until it is published')
     .option(
       '--publish <when>',

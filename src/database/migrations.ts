@@ -146,7 +146,7 @@ async function runMigrations(orm: MikroORM, logger: Logger): Promise<string[]> {
       return pending.map(({ name }) => name);
     } catch (error) {
       if (codeOf(error) !== LOCK_NOT_AVAILABLE || tries === MAX_TRIES) throw error;
-      logger.warn({ msg: 'table locked; migration retried', tries });
+      logger.warn({ msg: 'table locked; the migration will be retried', tries });
       await pause(RETRY_DELAY_MS);
     }
   }

@@ -82,7 +82,7 @@ export class WorkerProcesses implements BeforeApplicationShutdown {
       failures = performance.now() - startedAt < STABLE_AFTER_MS ? failures + 1 : 1;
       const delayMs = exponentialDelay(failures, { base: MIN_RESTART_DELAY_MS, max: MAX_RESTART_DELAY_MS });
       this.logger.error({
-        msg: 'worker process ended, will be started again',
+        msg: 'worker process ended; it will be restarted',
         worker: settings.worker,
         pid: running.pid,
         ...end,

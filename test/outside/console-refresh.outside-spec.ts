@@ -136,7 +136,7 @@ describe('what to fix', () => {
     await expectNotFound(await partner.open(page.path().slice(1)));
   });
 
-  it('a retry of one reason names its number and the hour, and makes a refresh of exactly its tokens [K29]', async () => {
+  it('a retry of one reason names its number and the quota, and makes a refresh of exactly its tokens [K29]', async () => {
     const { project, refreshId } = await aRefreshWithFailures();
     const page = await (await running.browser.aPartner(project)).open(`refreshes/${refreshId}`);
 
@@ -160,7 +160,7 @@ describe('what to fix', () => {
     await test.worker.runOnce();
   });
 
-  it('a retry of more tokens than the hour has left is refused in the dialog, with the time when it works [K30]', async () => {
+  it('a retry of more tokens than the quota has left is refused in the dialog, with the time when it works [K30]', async () => {
     const { project, refreshId } = await aRefreshWithFailures({ limits: { tokensPerHour: 14 } });
     const page = await (await running.browser.aPartner(project)).open(`refreshes/${refreshId}`);
 

@@ -77,7 +77,7 @@ describe('PgBouncer in transaction mode', () => {
   });
 
   it('behind PgBouncer in transaction mode, a worker warns once that notifications do not arrive, and refreshes by polling', async () => {
-    const warnings = () => worker.output().match(/not listening for new refreshes, polling only/g) ?? [];
+    const warnings = () => worker.output().match(/LISTEN does not work; polling for new refreshes/g) ?? [];
     await vi.waitUntil(() => warnings().length > 0, { timeout: 20_000 });
 
     await refresh(api, ['1', '2', '3']);

@@ -161,7 +161,7 @@ describe('the end of worker processes', () => {
 
     expect((await requestsByWorker())['2']).toBeGreaterThan(0);
     expect(service.output()).toMatch(
-      /"msg":"worker process ended, will be started again","worker":1,"pid":\d+,"exitCode":null,"signal":"SIGKILL","retryInSeconds":1\}/,
+      /"msg":"worker process ended; it will be restarted","worker":1,"pid":\d+,"exitCode":null,"signal":"SIGKILL","retryInSeconds":1\}/,
     );
     expect(runningAmong(pidsOf())).toHaveLength(2);
   });

@@ -17,6 +17,8 @@ interface RunningCommand {
   /** Standard error so far. */
   err(): string;
   signal(name: 'SIGINT' | 'SIGTERM'): void;
+  /** Reads no more of the standard output, as `head` does. */
+  closeOut(): void;
   ended: Promise<Ended>;
 }
 
@@ -40,7 +42,7 @@ export function commandLine(environment: () => Readonly<Record<string, string>>)
     child.stdout.on('data', (chunk) => (out += String(chunk)));
     child.stderr.on('data', (chunk) => (err += String(chunk)));
     const ended = once(child, 'close').then(([code]) => ({ status: (code as number | null) ?? -1, out, err }));
-    return { err: () => err, signal: (name) => child.kill(name), ended };
+    return { err: () => err, signal: (name) => child.kill(name), closeOut: () => child.stdout.destroy(), ended };
   };
   const run = async (...args: string[]) => {
     const printed = { out: '', err: '' };

@@ -66,12 +66,17 @@ export class ConsoleVisitor {
     return this.send('post', endpoint, headers).send(body);
   }
 
+  /** As a form of any page can. */
+  sendForm(endpoint: string, headers: Record<string, string>): request.Test {
+    return this.send('post', endpoint, headers).send('kind=operator_secret');
+  }
+
   put(endpoint: string, body: object): request.Test {
     return this.send('put', endpoint, OWN_PAGE).send(body);
   }
 
   delete(endpoint: string): request.Test {
-    return this.send('delete', endpoint, OWN_PAGE);
+    return this.send('delete', endpoint, OWN_PAGE).send({});
   }
 
   /** The body of a response with status 200, which has the shape that its schema says: no field more or less. */

@@ -12,3 +12,17 @@ export function parse(text: string): string[][] {
   }
   return rows;
 }
+
+/** The cells of a CSV file as a spreadsheet reads it whose cells are separated by this character: a quote counts only where a cell begins. */
+export function cellsOf(text: string, separator: string): string[] {
+  const cells: string[] = [];
+  const cell = new RegExp(
+    `(?:"((?:[^"]|"")*)"([^${separator}\\r\\n]*)|([^${separator}\\r\\n]*))(${separator}|\\r\\n|\\r|\\n|$)`,
+    'g',
+  );
+  for (const [whole, quoted, rest, plain] of text.replace(/^\uFEFF/, '').matchAll(cell)) {
+    if (whole === '') break;
+    cells.push(plain ?? quoted!.replaceAll('""', '"') + rest!);
+  }
+  return cells;
+}

@@ -20,6 +20,11 @@ export async function holdEventDeletions(database: Pick<TestDatabase, 'url'>) {
   });
 }
 
+/** Until it is released or disposed, events that get their positions are not committed. */
+export async function holdPublications(database: Pick<TestDatabase, 'url'>) {
+  return hold(database, { table: 'nft_metadata.event_stream', when: 'before update', each: 'row' });
+}
+
 async function hold(
   { url }: Pick<TestDatabase, 'url'>,
   { table, when, each, condition = 'true' }: { table: string; when: string; each: string; condition?: string },

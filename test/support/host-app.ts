@@ -76,17 +76,23 @@ export async function aStudio(app: INestApplication, metadataApi: MetadataHost) 
   return { project, address, collectionId: id, apiKey: await app.get(Projects).createApiKey(project.id) };
 }
 
-/** Refreshes token 1 and waits for completion. Returns the name in its record. */
-export async function refreshOne(
-  app: INestApplication,
-  { address, collectionId, apiKey }: Awaited<ReturnType<typeof aStudio>>,
-): Promise<string | null | undefined> {
-  await http(app)
+type Studio = Awaited<ReturnType<typeof aStudio>>;
+
+/** Requests a refresh of token 1. Returns its id. */
+export async function requestOne(app: INestApplication, { address, apiKey }: Studio): Promise<string> {
+  const { body } = await http(app)
     .post('/v1/metadata-refreshes')
     .set('x-api-key', apiKey)
     .send({ collection_address: address, token_ids: ['1'] })
     .expect(202);
-  await vi.waitUntil(() => haveAllCompleted(app, apiKey), { timeout: 10_000 });
+  return (body as { refresh_id: string }).refresh_id;
+}
+
+/** Refreshes token 1 and waits for completion. Returns the name in its record. */
+export async function refreshOne(app: INestApplication, studio: Studio): Promise<string | null | undefined> {
+  await requestOne(app, studio);
+  await vi.waitUntil(() => haveAllCompleted(app, studio.apiKey), { timeout: 10_000 });
+  const { collectionId } = studio;
   return (await app.get(TokenStore).findToken({ collectionId, tokenId: '1' }))?.name;
 }
 

@@ -118,7 +118,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
       return await watch.poll(signal);
     } catch (error) {
       this.readings.countFailure(watch.chainId, 'database');
-      this.logFailure('chain events not saved, will be read again', { chainId: watch.chainId }, error);
+      this.logFailure('chain events not saved; they will be read again', { chainId: watch.chainId }, error);
       return { kind: 'failed', reason: 'database' };
     } finally {
       clearInterval(renewal);
@@ -137,7 +137,7 @@ export class ChainWatcher implements BeforeApplicationShutdown {
         await requests.run(signal);
         this.failing.delete(cause);
       } catch (error) {
-        this.logFailure('chain events not worked on, will be retried', { cause }, error);
+        this.logFailure('chain events not processed; the next try follows', { cause }, error);
         waitMs = Math.max(waitMs, this.waitAfter(cause, { kind: 'failed', reason: 'database' }));
       }
       await pause(waitMs, signal);

@@ -12,6 +12,8 @@ export class Refused extends Error {
   }
 }
 
+export const NOT_OUR_PAGE = 'Only pages of the console may send this request.';
+
 /** The same for what another project has and for what nobody has. */
 export const notFound = () => new Refused(404, 'not_found', 'This is not there, or it is not yours.');
 

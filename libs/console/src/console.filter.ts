@@ -11,11 +11,14 @@ import {
   RefreshCancelled,
   RefreshNotFound,
   InvalidReveal,
+  OwnershipUnavailable,
   RevealEnded,
   RevealInProgress,
   RevealNotFound,
   RevealNotReady,
   RevealNotRevertible,
+  SelectionEmpty,
+  SelectionTooLarge,
   SourceNotSupported,
   TokensNotFound,
   TooManyTokensToValidate,
@@ -28,11 +31,11 @@ import { requestId } from '@app/logging';
 import { WebhookNotFound, WebhookTestRunning } from '@app/metadata-events';
 import { ApiKeyNotFound, InvalidProject, ProjectNotFound } from '@app/project-auth';
 import { DialectFilter, textOf, type ErrorResponse } from '@app/refresh-api';
-import { InvalidCursor, InvalidTokenId, UnknownCollection } from '@app/token-store';
+import { InvalidCursor, InvalidSelection, InvalidTokenId, UnknownCollection } from '@app/token-store';
 import { Catch, HttpException, type Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ZodError, z } from 'zod';
-import { notFound, Refused } from './console.errors.js';
+import { NOT_OUR_PAGE, notFound, Refused } from './console.errors.js';
 import { consoleHeaders } from './headers.js';
 import type { ConsoleError } from './wire/error.schema.js';
 
@@ -68,11 +71,15 @@ const WITH_MESSAGE: readonly [Type<Error>, Refused['status'], code: string][] = 
   [ValidationsRunning, 429, 'limit_reached'],
   [TooManyTokensToValidate, 400, 'invalid_request'],
   [TokensPerRequestExceeded, 400, 'invalid_request'],
+  [SelectionEmpty, 409, 'conflict'],
+  [SelectionTooLarge, 400, 'invalid_request'],
+  [InvalidSelection, 400, 'invalid_request'],
   [InvalidTokenId, 400, 'invalid_request'],
   [InvalidCursor, 400, 'invalid_request'],
   [InvalidProject, 400, 'invalid_request'],
   [ReadsBusy, 503, 'busy'],
   [CollectionBusy, 503, 'busy'],
+  [OwnershipUnavailable, 503, 'busy'],
 ];
 
 /** Why a request of a person is refused; null for errors that are the fault of the service. */
@@ -102,6 +109,8 @@ export class ConsoleFilter extends DialectFilter {
     if (refusal) return toResponse(refusal.status, refusal.code, refusal.message, refusal.headers);
     if (!(error instanceof HttpException)) return null;
     const status = error.getStatus();
+    // Fastify refuses other bodies than JSON before any guard does.
+    if (status === 415) return toResponse(403, 'forbidden', NOT_OUR_PAGE);
     return status >= 500 && status !== 503
       ? null
       : toResponse(status, CODES[status] ?? 'invalid_request', textOf(error));

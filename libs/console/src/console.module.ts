@@ -1,5 +1,5 @@
 import { checkNames, mountController } from '@app/module-options';
-import { RequestObserver } from '@app/refresh-api';
+import { BodyErrors, RequestObserver } from '@app/refresh-api';
 import {
   ConfigurableModuleBuilder,
   Inject,
@@ -128,6 +128,7 @@ export class NftRefreshConsoleModule extends ConfigurableModuleClass implements 
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly modules: ModuleRef,
+    private readonly filter: ConsoleFilter,
     @Inject(API_PATH) private readonly apiPath: string,
   ) {
     super();
@@ -142,6 +143,7 @@ export class NftRefreshConsoleModule extends ConfigurableModuleClass implements 
     nameNoWildcards(this.adapterHost);
     // RefreshApiModule is not global, because nothing else needs it.
     this.modules.get(RequestObserver, { strict: false }).observeBelow(NftRefreshConsoleModule, this.apiPath);
+    this.modules.get(BodyErrors, { strict: false }).translateBelow(NftRefreshConsoleModule, this.apiPath, this.filter);
   }
 }
 

@@ -4,7 +4,7 @@ import { EventRetention } from './event-retention.js';
 
 /** Finds events of other processes, and retries that are due. */
 const POLL_INTERVAL_MS = 500;
-const CLEAN_UP_INTERVAL_MS = 3_600_000;
+const RETENTION_INTERVAL_MS = 3_600_000;
 
 /** Starts event delivery with the application, and deletes expired rows once an hour, on timers of its own. */
 @Injectable()
@@ -20,7 +20,7 @@ export class BackgroundDelivery implements OnApplicationBootstrap, BeforeApplica
     this.delivery.start();
     this.timers = [
       setInterval(() => this.delivery.wake(), POLL_INTERVAL_MS),
-      setInterval(() => void this.retention.cleanUp(), CLEAN_UP_INTERVAL_MS),
+      setInterval(() => void this.retention.run(), RETENTION_INTERVAL_MS),
     ];
   }
 

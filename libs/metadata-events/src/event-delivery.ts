@@ -168,6 +168,6 @@ export class EventDelivery implements BeforeApplicationShutdown {
   private logFailure(error: unknown): void {
     if (this.isFailing) return;
     this.isFailing = true;
-    this.logger.warn({ msg: 'event delivery failed, will be retried', error: describeDatabaseError(error) });
+    this.logger.warn({ msg: 'event delivery failed; it will be retried', error: describeDatabaseError(error) });
   }
 }

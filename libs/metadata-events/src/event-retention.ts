@@ -10,7 +10,7 @@ const EVENT_BATCH_SIZE = 100;
 /** Deliveries that one statement deletes. */
 const DELIVERY_BATCH_SIZE = 5000;
 
-/** Deletes expired events, delivered or not, and expired webhook deliveries. */
+/** The retention of this module: deletes expired events, delivered or not, and expired webhook deliveries. */
 @Injectable()
 export class EventRetention {
   private readonly logger = new ModuleLogger('MetadataEvents');
@@ -25,13 +25,16 @@ export class EventRetention {
     return { events: await this.deleteEvents(), deliveries: await this.deleteDeliveries() };
   }
 
-  /** The same, for a schedule: logs what was deleted, or why nothing was, and does not throw. */
-  async cleanUp(): Promise<void> {
+  /** For a schedule: `deleteExpired`, but logs what was deleted, or why nothing was, and does not throw. */
+  async run(): Promise<void> {
     try {
       const deleted = await this.deleteExpired();
       if (deleted.events + deleted.deliveries > 0) this.logger.log({ msg: 'expired events deleted', ...deleted });
     } catch (error) {
-      this.logger.warn({ msg: 'expired events not deleted; next try in an hour', error: describeDatabaseError(error) });
+      this.logger.warn({
+        msg: 'expired events not deleted; the next try is in an hour',
+        error: describeDatabaseError(error),
+      });
     }
   }
 

@@ -6,12 +6,12 @@ const metadataEventsOptionsSchema = z
     /**
      * How long events are kept, in days, whether or not they were delivered. A consumer that is down for longer misses
      * some.
-     * @takesEffect each clean-up, once an hour
+     * @takesEffect each run of the retention, once an hour
      */
     eventRetentionDays: z.int().min(1).max(36_500).default(7),
     /**
      * How long the deliveries to webhooks are kept, in days.
-     * @takesEffect each clean-up, once an hour
+     * @takesEffect each run of the retention, once an hour
      */
     deliveryRetentionDays: z.int().min(1).max(36_500).default(14),
     /**

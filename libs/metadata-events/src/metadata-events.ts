@@ -91,7 +91,13 @@ export class MetadataEvents {
     } catch (error) {
       const { consumerRetryBaseSeconds, consumerRetryMaxDelaySeconds } = this.config;
       const retryInSeconds = retrySeconds(attempt, consumerRetryBaseSeconds, consumerRetryMaxDelaySeconds);
-      this.logger.warn({ msg: 'event consumer threw', consumer: name, attempt, retryInSeconds, error: String(error) });
+      this.logger.warn({
+        msg: 'event consumer threw an error',
+        consumer: name,
+        attempt,
+        retryInSeconds,
+        error: String(error),
+      });
       return { kind: 'failed', error: String(error), retryInSeconds };
     }
   }

@@ -238,7 +238,7 @@ export interface QuotaState {
   resetsInSeconds: number;
 }
 
-/** The request asks for more tokens than are left in the hour. Nothing of it was accepted or counted. */
+/** The request asks for more tokens than the quota has left. Nothing of it was accepted or counted. */
 export class QuotaExceeded extends Error {
   override readonly name = 'QuotaExceeded';
   constructor(

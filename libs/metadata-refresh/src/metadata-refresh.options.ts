@@ -94,18 +94,18 @@ const metadataRefreshOptionsSchema = z
     completeBatchSize: z.int().min(1).max(1000).default(500),
     /**
      * How long completed refreshes are kept, in days, with their results and errors.
-     * @takesEffect each clean-up, once an hour
+     * @takesEffect each run of the retention, once an hour
      */
     refreshRetentionDays: z.int().min(1).max(36_500).default(30),
     /**
      * How long attempts are kept, in days.
-     * @takesEffect each clean-up, once an hour
+     * @takesEffect each run of the retention, once an hour
      */
     attemptRetentionDays: z.int().min(1).max(36_500).default(7),
     /**
      * How many versions of each token are kept with their documents, the current one included. They can be read, compared and restored. With
      * 0 or 1, only the current one is kept. What an older version changed is kept as long as a receipt may show it.
-     * @takesEffect each change, and each clean-up, once an hour
+     * @takesEffect each change, and each run of the retention, once an hour
      */
     keepVersions: z.int().min(0).max(1000).default(10),
     /**

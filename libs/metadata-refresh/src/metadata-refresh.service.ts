@@ -184,7 +184,7 @@ export class MetadataRefreshService {
 
   /**
    * Fetches up to 20 tokens now and tells what a refresh would do, within 10 seconds and without a retry. Stores nothing but the
-   * charge of the tokens to the hour, and a cooldown that the metadata host has asked for. Throws TooManyTokensToValidate,
+   * charge of the tokens to the quota, and a cooldown that the metadata host has asked for. Throws TooManyTokensToValidate,
    * TokensPerRequestExceeded, CollectionNotFound, CollectionNotOwned, CollectionAmbiguous, SourceNotSupported, ValidationsRunning,
    * QuotaExceeded; then nothing was counted or fetched.
    */

@@ -4,7 +4,7 @@ import { Stacks, VersionStore, type DeletedVersions } from '@app/token-store';
 import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { deleteOldReports } from './overview/report-retention.js';
+import { deleteExpiredReports } from './overview/report-retention.js';
 import { deleteExpiredReceipts } from './admission/idempotency.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from './metadata-refresh.options.js';
 import { RevealRetention } from './reveals/reveal-retention.js';
@@ -18,7 +18,7 @@ const ATTEMPT_BATCH_SIZE = 5000;
 /** Receipts of idempotency keys that one statement deletes. */
 const RECEIPT_BATCH_SIZE = 5000;
 
-/** What a clean-up has deleted. */
+/** What one run of the retention has deleted. */
 export interface DeletedRows extends DeletedVersions {
   refreshes: number;
   reveals: number;
@@ -28,8 +28,9 @@ export interface DeletedRows extends DeletedVersions {
 }
 
 /**
- * Deletes expired refreshes, except those of open reveals, with their results and errors, reveals, attempts and receipts, stacks without tokens, and old versions of
- * tokens, in short statements. No foreign key deletes results and errors: they go before their refresh, or with it.
+ * The retention of this module: deletes expired refreshes (except those of open reveals) with their results and errors, expired reveals,
+ * attempts, receipts and versions of tokens, and stacks without tokens, in short statements. No foreign key deletes results and errors:
+ * they go before their refresh, or with it.
  */
 @Injectable()
 export class RefreshRetention {
@@ -56,20 +57,20 @@ export class RefreshRetention {
       deleted.attempts = await this.deleteAttempts();
     }
     while ((await deleteExpiredReceipts(this.em.fork(), RECEIPT_BATCH_SIZE)) > 0);
-    await deleteOldReports(this.em.fork());
+    await deleteExpiredReports(this.em.fork());
     deleted.stacks = await this.stacks.deleteEmpty();
     return { ...deleted, ...(await this.deleteVersions()) };
   }
 
-  /** The same, for a schedule: logs what was deleted, or why nothing was, and does not throw. */
-  async cleanUp(): Promise<void> {
+  /** For a schedule: `deleteExpired`, but logs what was deleted, or why nothing was, and does not throw. */
+  async run(): Promise<void> {
     try {
       const deleted = await this.deleteExpired();
       if (Object.values(deleted).some((rows) => rows > 0))
         this.logger.log({ msg: 'expired refreshes deleted', ...deleted });
     } catch (error) {
       this.logger.warn({
-        msg: 'expired refreshes not deleted; next try in an hour',
+        msg: 'expired refreshes not deleted; the next try is in an hour',
         error: describeDatabaseError(error),
       });
     }
@@ -89,7 +90,7 @@ export class RefreshRetention {
     const { rows } = await sql<{ citedSince: Date | string }>`
       select coalesce((select created_at from nft_metadata.refreshes order by id limit 1), now()) - interval '1 hour'
         as "citedSince"`.execute(this.em.fork().getKysely());
-    return this.versions.deleteOld({
+    return this.versions.deleteExpired({
       keep: this.config.keepVersions,
       citedSince: new Date(rows[0]!.citedSince),
     });

@@ -1,9 +1,10 @@
 import type { AuthenticatedRequest } from '@app/project-auth';
-import { Injectable } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { Injectable, type Type } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { DialectRoutes } from './dialect-routes.js';
 import type { DialectFilter } from './dialect.filter.js';
 import type { HttpResponse } from './http-response.js';
+import { patternOf, prefixesOf } from './route-patterns.js';
 import { toHttpException } from './unreadable-request.js';
 
 type ExpressRequest = AuthenticatedRequest & { path: string };
@@ -25,10 +26,21 @@ interface FastifyRoute {
  */
 @Injectable()
 export class BodyErrors {
+  /** Of other modules. */
+  private readonly added: { pattern: RegExp; filter: DialectFilter }[] = [];
+
   constructor(
     private readonly adapterHost: HttpAdapterHost,
     private readonly routes: DialectRoutes,
+    private readonly application: ApplicationConfig,
+    private readonly modules: ModulesContainer,
   ) {}
+
+  /** Adds all paths below one of another module. The module calls it in `configure`, before any route is registered. */
+  translateBelow(module: Type, path: string, filter: DialectFilter): void {
+    const prefixes = prefixesOf(module, this.application, this.modules);
+    this.added.push(...prefixes.map((prefix) => ({ pattern: patternOf(prefix, `${path}/*path`), filter })));
+  }
 
   /** Call it before any route is registered, because Fastify reports only later ones. */
   beforeRoutes(): void {
@@ -36,9 +48,10 @@ export class BodyErrors {
     if (httpAdapter.getType() !== 'fastify') return;
     const taken = new Set<string>();
     httpAdapter.getInstance<Fastify>().addHook('onRoute', (route) => {
-      const filter = this.routes.filterAt(route.url);
+      const filter = this.filterAt(route.url);
       if (!filter) return;
       route.errorHandler ??= errorHandlerOf(filter);
+      if (!this.routes.filterAt(route.url)) return;
       const limit = this.routes.maxBodyBytesAt(route.url);
       if (limit !== undefined) route.bodyLimit = limit;
       // A wildcard has a name on Express only.
@@ -55,11 +68,15 @@ export class BodyErrors {
     httpAdapter.use(
       (error: unknown, request: ExpressRequest, response: HttpResponse, next: (error: unknown) => void) => {
         const exception = toHttpException(error);
-        const filter = exception && this.routes.filterAt(request.path);
+        const filter = exception && this.filterAt(request.path);
         if (filter) void filter.reply(exception, request, response);
         else next(error);
       },
     );
+  }
+
+  private filterAt(path: string): DialectFilter | undefined {
+    return this.routes.filterAt(path) ?? this.added.find(({ pattern }) => pattern.test(path))?.filter;
   }
 }
 

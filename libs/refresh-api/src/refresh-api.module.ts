@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import type { z } from 'zod';
 import { BodyErrors } from './body-errors.js';
-import { BodyLimits } from './body-limits.js';
+import { ExpressBodyLimits } from './express-body-limits.js';
 import { REFRESH_API_CONFIG, type Dialect } from './dialect.js';
 import { DialectRoutes, mountDialect, MOUNTED_DIALECTS } from './dialect-routes.js';
 import { builtInDialects } from './dialects.js';
@@ -71,14 +71,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       useFactory: (given: RefreshApiOptions) => refreshApiOptions.complete(given),
     },
     DialectRoutes,
-    // Before BodyLimits, so that a request whose body cannot be read has its id, too.
+    // Before ExpressBodyLimits, so that a request whose body cannot be read has its id, too.
     RequestObserver,
-    BodyLimits,
+    ExpressBodyLimits,
     BodyErrors,
     UnknownPaths,
     ProjectApiLocation,
   ],
-  exports: [ProjectApiLocation, RequestObserver],
+  exports: [BodyErrors, ProjectApiLocation, RequestObserver],
 })
 export class RefreshApiModule extends ConfigurableModuleClass implements NestModule, OnModuleInit {
   constructor(

@@ -211,8 +211,8 @@ export class DatabaseVersionStore extends VersionStore {
     return rows;
   }
 
-  override deleteOld(limits: VersionLimits): Promise<DeletedVersions> {
-    return this.retention.deleteOld(limits);
+  override deleteExpired(limits: VersionLimits): Promise<DeletedVersions> {
+    return this.retention.deleteExpired(limits);
   }
 
   private async withTraits<Row extends ChangeRow>(rows: readonly Row[]): Promise<(Omit<Row, keyof Change> & Change)[]> {

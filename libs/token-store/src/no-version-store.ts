@@ -43,7 +43,7 @@ export class NoVersionStore extends VersionStore {
     return [];
   }
 
-  override async deleteOld(): Promise<DeletedVersions> {
+  override async deleteExpired(): Promise<DeletedVersions> {
     return { documents: 0, versions: 0 };
   }
 }

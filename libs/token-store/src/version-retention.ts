@@ -18,7 +18,7 @@ export class VersionRetention {
   constructor(private readonly em: EntityManager) {}
 
   /** Ends with the table, or after two million versions. Another process at work: deletes nothing. Throws database errors. */
-  async deleteOld(limits: VersionLimits): Promise<DeletedVersions> {
+  async deleteExpired(limits: VersionLimits): Promise<DeletedVersions> {
     const deleted = { documents: 0, versions: 0 };
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const { documents, versions, isLast } = await this.deletePage(limits);

@@ -143,5 +143,5 @@ export abstract class VersionStore {
    * Deletes what is not to be kept any more, in short transactions of its own, and bounded: the next call continues where this one ended.
    * Returns what was deleted.
    */
-  abstract deleteOld(limits: VersionLimits): Promise<DeletedVersions>;
+  abstract deleteExpired(limits: VersionLimits): Promise<DeletedVersions>;
 }

@@ -81,7 +81,7 @@ export class BackfillRunner {
     const { logs, unreadable } = result;
     if (unreadable.length > 0) {
       this.logger.warn({
-        msg: 'mints of a block not registered, it has too many logs',
+        msg: 'mints not registered; their block has too many logs',
         chainId,
         collectionId,
         ...range,

@@ -1,7 +1,7 @@
 import { AbiCoder, id, toBeHex } from 'ethers';
 import { ALL_TOKENS, MAX_TOKEN_ID } from './chain-event.js';
 import { decodeLog } from './decode-log.js';
-import { EVENT_TOPICS } from './event-topics.js';
+import { CONTRACT_EVENTS } from './contract-events.js';
 
 const coder = AbiCoder.defaultAbiCoder();
 const word = (value: bigint | number) => toBeHex(value, 32);
@@ -17,7 +17,7 @@ function decode(signature: string, indexed: readonly (bigint | number)[], data =
 const token = (tokenId: bigint | number) => ({ from: BigInt(tokenId), to: BigInt(tokenId) });
 
 it('the topics of events are those that the standards name', () => {
-  const topics = Object.fromEntries(EVENT_TOPICS.map(({ signature, topic }) => [signature, topic]));
+  const topics = Object.fromEntries(CONTRACT_EVENTS.map(({ signature, topic }) => [signature, topic]));
 
   expect(topics).toMatchObject({
     'MetadataUpdate(uint256)': '0xf8e1a15aba9398e019f0b49df1a4fde98ee17ae345cb5f6b5e2c27f5033e8ce7',

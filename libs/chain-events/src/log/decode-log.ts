@@ -1,9 +1,9 @@
 import type { ChainEvent } from './chain-event.js';
 import type { ChainLog } from './chain-log.js';
-import { EVENT_TOPICS } from './event-topics.js';
+import { CONTRACT_EVENTS } from './contract-events.js';
 import { wordsOf } from './log-words.js';
 
-const BY_TOPIC = new Map(EVENT_TOPICS.map((row) => [row.topic, row]));
+const BY_TOPIC = new Map(CONTRACT_EVENTS.map((row) => [row.topic, row]));
 
 /**
  * What a log asks for; null: nothing that concerns metadata. `undecodable`: it has the topic of an event, and arguments that are

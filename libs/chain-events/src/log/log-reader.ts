@@ -1,7 +1,7 @@
 import type { JsonRpc, RpcCall, RpcResult } from '@app/metadata-fetch';
 import type { Deadline } from '@app/safe-http';
 import { quantityIn, readLogs, type ChainLog } from './chain-log.js';
-import { EVENT_TOPICS } from './event-topics.js';
+import { CONTRACT_EVENTS } from './contract-events.js';
 import { readLogError } from './log-error.js';
 
 /** Contracts whose logs are wanted. */
@@ -48,7 +48,7 @@ const ADDRESSES_PER_CALL = 100;
 const CALLS_PER_REQUEST = 90;
 
 const ZERO_ADDRESS = `0x${'0'.repeat(64)}`;
-const topicsOf = (family: string) => EVENT_TOPICS.filter((row) => row.family === family).map(({ topic }) => topic);
+const topicsOf = (family: string) => CONTRACT_EVENTS.filter((row) => row.family === family).map(({ topic }) => topic);
 const METADATA_TOPICS = topicsOf('metadata');
 const TRANSFER_TOPICS = topicsOf('transfer');
 const [TRANSFER] = TRANSFER_TOPICS;

@@ -252,7 +252,7 @@ export class EventClaims {
   }
 
   /** Deletes rows whose pause is over, and those of collections that are no longer watched. */
-  async cleanUp(): Promise<void> {
+  async deleteObsolete(): Promise<void> {
     const kysely = this.em.fork().getKysely();
     await sql`
       delete from nft_metadata.event_tokens as token

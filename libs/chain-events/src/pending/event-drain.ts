@@ -31,7 +31,7 @@ import { triggerDetailOf } from './trigger-detail.js';
 /** Tokens of one refresh, and of ranges that are refreshed like single tokens. */
 const MAX_TOKENS = 1000;
 /** In milliseconds. */
-const CLEAN_UP_INTERVAL_MS = 30_000;
+const DELETE_INTERVAL_MS = 30_000;
 
 /**
  * Requests refreshes for due events: for each collection one refresh of the tokens that events have named, and one of ranges with
@@ -40,7 +40,7 @@ const CLEAN_UP_INTERVAL_MS = 30_000;
 @Injectable()
 export class EventDrain {
   private readonly logger = new ModuleLogger('ChainEvents');
-  private cleanedUpAt = -Infinity;
+  private deletedAt = -Infinity;
 
   constructor(
     private readonly em: EntityManager,
@@ -54,9 +54,9 @@ export class EventDrain {
 
   /** Until nothing is due. Throws the first of the database errors, after all collections had their turn. */
   async run(signal?: AbortSignal): Promise<void> {
-    if (performance.now() - this.cleanedUpAt > CLEAN_UP_INTERVAL_MS) {
-      await this.claims.cleanUp();
-      this.cleanedUpAt = performance.now();
+    if (performance.now() - this.deletedAt > DELETE_INTERVAL_MS) {
+      await this.claims.deleteObsolete();
+      this.deletedAt = performance.now();
     }
     for (let due = await this.claims.findDue(); due.length > 0; due = await this.claims.findDue()) {
       let claimed = 0;
@@ -221,6 +221,12 @@ export class EventDrain {
   }
 
   private logRefused({ id: collectionId, address, chainId }: Collection, error: Error): void {
-    this.logger.warn({ msg: 'events of a collection ignored', collectionId, address, chainId, error: error.message });
+    this.logger.warn({
+      msg: 'collection cannot be refreshed; its events are ignored',
+      collectionId,
+      address,
+      chainId,
+      error: error.message,
+    });
   }
 }

@@ -115,7 +115,7 @@ export class ChainWatch {
       await this.parts.cursors.release(this.chainId, this.owner);
     } catch (error) {
       const { chainId } = this;
-      this.logger.warn({ msg: 'chain not released', chainId, error: describeDatabaseError(error) });
+      this.logger.warn({ msg: 'chain lease not released', chainId, error: describeDatabaseError(error) });
     }
   }
 
@@ -160,7 +160,7 @@ export class ChainWatch {
       if (result.kind === 'failed') return result;
       if (result.kind === 'limit') {
         span = shrunk(span, blocks, result);
-        this.logger.debug({ msg: 'fewer blocks in one call', chainId: this.chainId, blocks: span.blocks });
+        this.logger.debug({ msg: 'RPC calls limited to fewer blocks', chainId: this.chainId, blocks: span.blocks });
         continue;
       }
       span = grown(span, blocks, config.blocksPerCall);
@@ -229,7 +229,12 @@ export class ChainWatch {
     const result = await withRpcDeadline(signal, (deadline) => this.reader.read(watched, range, deadline));
     if (result.kind === 'logs' && result.refused > 0) {
       const { refused } = result;
-      this.logger.warn({ msg: 'logs refused that were not asked for', chainId: this.chainId, ...range, refused });
+      this.logger.warn({
+        msg: 'RPC node returned logs that were not requested',
+        chainId: this.chainId,
+        ...range,
+        refused,
+      });
     }
     return result;
   }
@@ -272,7 +277,7 @@ export class ChainWatch {
     }
     if (missedFrom !== null) {
       this.logger.warn({
-        msg: 'chain was not read for long, refreshing all tokens',
+        msg: 'chain events missed; all tokens will be refreshed',
         chainId,
         from: missedFrom,
         newest,
@@ -321,7 +326,7 @@ export class ChainWatch {
     const event = decodeLog(log);
     if (event !== 'undecodable') return event && { ...position, ...event };
     this.logger.warn({
-      msg: 'event ignored, its arguments are not those of its signature',
+      msg: 'contract event ignored; its arguments do not match its signature',
       chainId: this.chainId,
       ...position,
     });

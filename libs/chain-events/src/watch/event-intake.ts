@@ -133,7 +133,7 @@ export class EventIntake {
       if (error instanceof UnknownCollection) return { registered, isFull: false };
       if (!(error instanceof CollectionFull)) throw error;
       this.logger.warn({
-        msg: 'mints not registered, the collection is full',
+        msg: 'mints not registered; the collection is full',
         collectionId,
         tokens: tokenIds.length,
         limit: limit.collectionTokens,
@@ -148,7 +148,7 @@ export class EventIntake {
     if (count <= BigInt(MAX_TRANSFERRED)) return event.tokens.flatMap(idsOf);
     const { transactionHash, logIndex } = event;
     this.logger.warn({
-      msg: 'transfer of too many tokens ignored',
+      msg: 'transfer ignored; it has too many tokens',
       address,
       tokens: String(count),
       transactionHash,

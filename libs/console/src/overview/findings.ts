@@ -270,7 +270,7 @@ function expiredRefreshes({ expiredSince }: QueueProblems): Finding[] {
   if (expiredSince === null) return [];
   return [
     {
-      kind: 'clean_up_behind',
+      kind: 'retention_behind',
       severity: 'warning',
       title: 'Expired refreshes are not deleted, and the database grows',
       advice:

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { CONSOLE_CONFIG, type ConsoleConfig } from '../console.options.js';
-import { Refused } from '../console.errors.js';
+import { NOT_OUR_PAGE, Refused } from '../console.errors.js';
 import { headerOf, type HttpRequest } from '../http.js';
 
 const READING = ['GET', 'HEAD'];
@@ -13,7 +13,7 @@ export class OwnPage implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<HttpRequest>();
     if (READING.includes(request.method) || this.isOwn(request)) return true;
-    throw new Refused(403, 'forbidden', 'Only pages of the console may send this request.');
+    throw new Refused(403, 'forbidden', NOT_OUR_PAGE);
   }
 
   /** Where the browser sees the console. */

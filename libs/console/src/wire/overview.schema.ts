@@ -14,7 +14,7 @@ export const findingSchema = z.object({
     'webhook_failing',
     'webhook_disabled',
     'consumer_failing',
-    'clean_up_behind',
+    'retention_behind',
     'lost_claims',
     'outbox_behind',
     'refresh_stuck',

@@ -17,6 +17,7 @@ export const TRIGGERS = [
   'api',
   'partner_api',
   'cli',
+  'console',
   'retry',
   'reveal',
   'schedule',

@@ -4,7 +4,8 @@ import type { Refresh } from '../../src/wire/index.js';
 export const TRIGGER_SENTENCES: Record<Refresh['trigger'], string> = {
   api: 'requested through the API',
   partner_api: 'requested through the partner API',
-  cli: 'requested by an operator',
+  cli: 'requested by an operator, on the command line',
+  console: 'requested by an operator, on the console',
   retry: 'retries failed tokens',
   reveal: 'requested by a reveal',
   schedule: 'requested because of its age',
@@ -17,7 +18,8 @@ export const TRIGGER_SENTENCES: Record<Refresh['trigger'], string> = {
 export const TRIGGER_WORDS: Record<Refresh['trigger'], string> = {
   api: 'API',
   partner_api: 'Partner API',
-  cli: 'Operator',
+  cli: 'Operator (CLI)',
+  console: 'Operator',
   retry: 'Retry',
   reveal: 'Reveal',
   schedule: 'Schedule',

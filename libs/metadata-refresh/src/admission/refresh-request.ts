@@ -75,7 +75,7 @@ export interface Receipt {
 export interface RefreshEstimate {
   /** Tokens of the refresh, with the unknown ids of a list. */
   tokens: number;
-  /** Tokens that would count towards the hour. */
+  /** Tokens that would count towards the quota. */
   charged: number;
   /** Before anything is charged. */
   quota: QuotaState;

@@ -17,7 +17,7 @@ const MAX_DAYS_AHEAD = 30;
 const PAST_TOLERANCE_SECONDS = 60;
 /** Scheduled refreshes of one project. */
 const MAX_SCHEDULED = 100;
-/** While the hour is used up. */
+/** While the quota is used up. */
 const MAX_SECONDS_BETWEEN_TRIES = 30;
 
 /** Refreshes that begin at a time: until then all their chunks are paused, and they are charged when they begin. */
@@ -71,7 +71,8 @@ export class ScheduledRefreshes {
         where id = ${refreshId}::uuid`.execute(em.getKysely());
       return refresh;
     });
-    if (begun) this.logger.log({ msg: 'refresh begun', refreshId, projectId: begun.projectId, tokens: begun.total });
+    if (begun)
+      this.logger.log({ msg: 'scheduled refresh started', refreshId, projectId: begun.projectId, tokens: begun.total });
   }
 
   /** In the transaction that accepts another scheduled refresh. Throws ScheduledRefreshesExceeded. */

@@ -13,7 +13,7 @@ import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { BackgroundPass } from '../background-pass.js';
 import { EventOutbox } from '../event-outbox.js';
-import { toItemError } from '../completion/item-result.js';
+import { toTokenError } from '../completion/token-error.js';
 import { SourceNotSupported } from '../metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { retryDelaySeconds } from '../completion/retry-policy.js';
@@ -159,7 +159,7 @@ export class CollectionRecords implements BeforeApplicationShutdown {
     if (outcome === null || outcome.kind === 'fetched' || outcome.kind === 'not_modified') {
       return { retrySeconds: null, error: null };
     }
-    return { retrySeconds: retryDelaySeconds(outcome, attempts, this.config), error: toItemError(outcome).reason };
+    return { retrySeconds: retryDelaySeconds(outcome, attempts, this.config), error: toTokenError(outcome).reason };
   }
 
   private async report(em: EntityManager, change: ProfileChange | null): Promise<void> {

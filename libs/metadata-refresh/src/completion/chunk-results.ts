@@ -1,6 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
-import type { AttemptedRequest, ItemError } from './item-result.js';
+import type { AttemptedRequest } from './item-result.js';
+import type { TokenError } from './token-error.js';
 import { compareTokenIds } from '../token-id-order.js';
 import type { Verdict } from '../verdict.js';
 
@@ -23,7 +24,7 @@ export interface TokenResult {
   /** Of the record that the result is about; null: the token failed, or the store does not tell versions. */
   metadataVersion: number | null;
   /** With the verdicts `failed` and `cancelled`. */
-  error: ItemError | null;
+  error: TokenError | null;
 }
 
 /** A token of a chunk that is final. */

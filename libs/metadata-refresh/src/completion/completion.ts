@@ -60,7 +60,7 @@ export class Completion {
   private async withoutLocked(results: readonly ItemResult[], free: ReadonlySet<string>): Promise<ItemResult[]> {
     const locked = results.filter(({ token }) => !free.has(token.collectionId));
     await this.queue.release([...new Set(locked.map(({ token }) => token))]);
-    this.logger.log({ msg: 'tokens of a collection that is being revealed released', tokens: locked.length });
+    this.logger.log({ msg: 'tokens released; their collection is being revealed', tokens: locked.length });
     return results.filter(({ token }) => free.has(token.collectionId));
   }
 
@@ -68,7 +68,7 @@ export class Completion {
     const written = results.map((result) => ({ ...result.item, tokenId: result.token.tokenId, result }));
     const claimed = await stillClaimed(this.em.fork(), written);
     this.metrics.recordDropped(results.length - claimed.length);
-    this.logger.warn({ msg: 'claim lost, results dropped', tokens: results.length - claimed.length });
+    this.logger.warn({ msg: 'claim lost; results dropped', tokens: results.length - claimed.length });
     return claimed.map(({ result }) => result);
   }
 
@@ -85,12 +85,12 @@ export class Completion {
       return;
     }
     const result = results[0]!;
-    this.logNotStorable('response not storable', result, rejection);
+    this.logNotStorable('database rejected the response', result, rejection);
     try {
       await this.completeClaimed([withoutTextOfHost(result)]);
     } catch (error) {
       if (!isRejection(error)) throw error;
-      this.logNotStorable('result not storable, token is due when its lease expires', result, error);
+      this.logNotStorable('database rejected the result; the token is due when its lease expires', result, error);
     }
   }
 

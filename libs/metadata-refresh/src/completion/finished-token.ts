@@ -1,5 +1,6 @@
 import type { AttemptRow, FinalToken, FinishedToken } from './chunk-results.js';
-import { NOT_REGISTERED, type ItemResult } from './item-result.js';
+import type { ItemResult } from './item-result.js';
+import { NOT_REGISTERED } from './token-error.js';
 import type { ResultCount } from './refresh-progress.js';
 import type { StagedBatch } from '../reveals/reveal-staging.js';
 import { VERDICTS, type Verdict } from '../verdict.js';

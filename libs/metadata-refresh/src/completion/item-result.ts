@@ -1,28 +1,8 @@
 import type { FetchOutcome, FetchedMetadata, Validators } from '@app/metadata-fetch';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import type { ClaimedItem, ClaimedToken } from '../queue/claimed-token.js';
-import type { RefreshErrorCode, RefreshReason } from '../refresh-reason.js';
 import { retryDelaySeconds } from './retry-policy.js';
-
-/** Why a token failed. */
-export interface ItemError {
-  errorCode: RefreshErrorCode;
-  /** The more precise, stable reason. */
-  reason: RefreshReason;
-  /** Empty when nothing could be requested. */
-  metadataUrl: string;
-  statusCode: number | null;
-  body: string | null;
-}
-
-/** Of a token that is not registered any more. */
-export const NOT_REGISTERED: ItemError = {
-  errorCode: 'token_not_found',
-  reason: 'not_registered',
-  metadataUrl: '',
-  statusCode: null,
-  body: null,
-};
+import { toTokenError, unexpectedNotModified, WORKER_LOST, type TokenError } from './token-error.js';
 
 /** One request of an attempt, as it is stored and returned. */
 export interface AttemptedRequest {
@@ -51,7 +31,7 @@ export type ItemResult = {
   /** Without a fetch: the record was pushed, and no fetch may replace it. */
   | { status: 'superseded' }
   | { status: 'retry'; delaySeconds: number }
-  | { status: 'failed'; error: ItemError }
+  | { status: 'failed'; error: TokenError }
 );
 
 /** One fetch decides every item of its token; each has its own number of attempts left. */
@@ -87,7 +67,7 @@ function toItemResult(
         return { ...attempted, status: 'failed', error: unexpectedNotModified(outcome.url) };
       return { ...attempted, status: 'succeeded', url: outcome.url, metadata: null, validators: outcome.validators };
     default:
-      return { ...attempted, status: 'failed', error: toItemError(outcome) };
+      return { ...attempted, status: 'failed', error: toTokenError(outcome) };
   }
 }
 
@@ -118,70 +98,14 @@ export function workerLost(token: ClaimedToken): ItemResult[] {
     token,
     requests: [],
     status: 'failed',
-    error: {
-      errorCode: 'unable_to_retrieve_metadata',
-      reason: 'worker_lost',
-      metadataUrl: '',
-      statusCode: null,
-      body: null,
-    },
+    error: WORKER_LOST,
   }));
-}
-
-export type Failure = Exclude<FetchOutcome, { kind: 'fetched' } | { kind: 'not_modified' }>;
-
-/**
- * Without a complete response: `unable_to_retrieve_metadata`. A complete response with a status other than 200:
- * `invalid_response_status_code`. A complete 200 that is not a JSON object: `unable_to_decode_response`. Only the contract
- * itself can cause `token_not_found`.
- */
-export function toItemError(outcome: Failure): ItemError {
-  switch (outcome.kind) {
-    case 'unreachable':
-      return {
-        errorCode: 'unable_to_retrieve_metadata',
-        reason: outcome.reason,
-        metadataUrl: outcome.url,
-        statusCode: null,
-        body: null,
-      };
-    case 'bad_status':
-      return {
-        errorCode: 'invalid_response_status_code',
-        reason: `status_${outcome.status}`,
-        metadataUrl: outcome.url,
-        statusCode: outcome.status,
-        body: outcome.body,
-      };
-    case 'undecodable':
-      return {
-        errorCode: 'unable_to_decode_response',
-        reason: outcome.reason,
-        metadataUrl: outcome.url,
-        // The contract returned this URI: there is no HTTP status, and no response of a metadata host.
-        ...(outcome.reason === 'invalid_token_uri'
-          ? { statusCode: null, body: null }
-          : { statusCode: 200, body: outcome.body }),
-      };
-    case 'no_token':
-      return {
-        errorCode: 'token_not_found',
-        reason: outcome.reason,
-        metadataUrl: outcome.url,
-        statusCode: null,
-        body: null,
-      };
-  }
-}
-
-function unexpectedNotModified(metadataUrl: string): ItemError {
-  return { errorCode: 'invalid_response_status_code', reason: 'status_304', metadataUrl, statusCode: 304, body: null };
 }
 
 /** The requests of an attempt in order, the one that determined its outcome last. */
 export function requestsOf(outcome: FetchOutcome): AttemptedRequest[] {
   const { url, redirects, durationMs, bytes, otherRequests } = outcome;
-  const error = outcome.kind === 'fetched' || outcome.kind === 'not_modified' ? null : toItemError(outcome);
+  const error = outcome.kind === 'fetched' || outcome.kind === 'not_modified' ? null : toTokenError(outcome);
   const successStatus = outcome.kind === 'not_modified' ? 304 : 200;
   return [
     ...otherRequests.map(({ status, ...request }) => ({ ...request, outcome: kindOf(status), statusCode: status })),

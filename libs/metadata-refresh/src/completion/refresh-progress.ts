@@ -1,7 +1,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { RecordedCompletion } from '../event-outbox.js';
-import type { ItemError } from './item-result.js';
+import type { TokenError } from './token-error.js';
 import { wakeReveals } from '../reveals/open-reveals.js';
 import { moveSpeedWindow } from '../receipt/refresh-speed.js';
 import { compareTokenIds } from '../token-id-order.js';
@@ -25,7 +25,7 @@ export interface ResultCount {
   /** 1 when absent. */
   tokens?: number;
   /** With the verdict `failed`: one token and its error. */
-  failure?: { tokenId: string; error: Pick<ItemError, 'errorCode' | 'reason'> };
+  failure?: { tokenId: string; error: Pick<TokenError, 'errorCode' | 'reason'> };
 }
 
 /** The counters of a row of `refreshes as refresh`, as verdicts. json: it keeps the order of its keys, for people who read it. */

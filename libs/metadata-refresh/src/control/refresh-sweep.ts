@@ -55,7 +55,7 @@ export class RefreshSweep implements BeforeApplicationShutdown {
   private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly background = new BackgroundPass(
     () => this.pass(),
-    (error) => this.logger.warn({ msg: 'sweep of stopped refreshes failed', error: describeDatabaseError(error) }),
+    (error) => this.logger.warn({ msg: 'refresh sweep failed', error: describeDatabaseError(error) }),
   );
 
   constructor(

@@ -8,7 +8,7 @@ export class RefreshControlMigration extends Migration {
     // tries again. selection: what was selected instead of a list of tokens.
     // not_before: it begins then, and begun_at says when it did; both are null when it began at once.
     // tokens_per_hour: the limit of the hour in which it begins later; null: it is not charged then.
-    // charged: tokens that count towards the hour of the project which began at charged_window.
+    // charged: tokens that count towards the quota of the project which began at charged_window.
     // sweep_due_at: when the sweep looks at the refresh next, because it begins, is paused, resumed or cancelled; null: never.
     // speed_since and speed_from: the time from which the speed is measured, and how many tokens had a result then. The next two
     // are where the next measurement starts.

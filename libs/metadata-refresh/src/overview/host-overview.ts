@@ -3,7 +3,7 @@ import { readingFrom, timestamp } from '@app/database';
 import { Inject, Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
 import { ACTIVE_LANES } from '../active-lanes.js';
-import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat.js';
+import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat-timeout.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { REFRESH_CHANNEL } from '../queue/refresh-queue.js';
 import { quantile } from './host-durations.js';
@@ -289,7 +289,10 @@ export class HostOverview {
     return rows[0] ?? { firstUsedAt: null, ownLimit: null };
   }
 
-  /** The host is asked again with the next claims, within a second or two. */
+  /**
+   * The host is asked again with the next claims, within a second or two: also for the tokens that it has refused, which wait for as
+   * long as it asked for.
+   */
   async endCooldown(host: string): Promise<void> {
     await sql`
       with ended as (
@@ -298,6 +301,21 @@ export class HostOverview {
       ), logged as (
         update nft_metadata.host_cooldowns set until_at = now()
         where host in (select host from ended) and until_at > now()
+      ), refused as (
+        select chunk.id
+        from ended
+        join nft_metadata.lanes as lane using (host)
+        cross join unnest('{0,1,2,3}'::smallint[]) as size (priority)
+        cross join lateral (
+          select id from nft_metadata.refresh_chunks
+          where lane_id = lane.id and priority = size.priority and due_at > now() and attempt_count > 0
+            and not is_claimed and not is_paused
+          order by due_at, id
+          limit ${LIST_CHUNKS}
+          for update skip locked
+        ) as chunk
+      ), due as (
+        update nft_metadata.refresh_chunks set due_at = now() where id in (select id from refused)
       )
       select pg_notify(${REFRESH_CHANNEL}, '') from ended`.execute(this.em.fork().getKysely());
   }

@@ -6,7 +6,7 @@ const WORKERS_RETENTION_DAYS = 1;
 const BATCH_SIZE = 5000;
 
 /** Deletes old reports of workers about hosts and about themselves, in short statements. */
-export async function deleteOldReports(em: EntityManager): Promise<void> {
+export async function deleteExpiredReports(em: EntityManager): Promise<void> {
   const before = (days: number) => sql`now() - ${days} * interval '1 day'`;
   const statements = [
     sql`

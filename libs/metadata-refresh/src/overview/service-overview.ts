@@ -3,7 +3,7 @@ import { readingFrom, timestamp } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
 import { ACTIVE_LANES } from '../active-lanes.js';
-import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat.js';
+import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat-timeout.js';
 import { refreshesWithFailures } from './failure-overview.js';
 import { projectIdOf, type ReadScope } from './read-scope.js';
 

@@ -48,8 +48,8 @@ const UNSERVED_SECONDS = 300;
 const SLOW_SECONDS = 60;
 /** Of an hour: fewer failures are no trend. */
 const MIN_FAILURES = 50;
-/** Clean-ups run once an hour. */
-const MAX_CLEAN_UP_HOURS = 24;
+/** The retention runs once an hour. */
+const MAX_RETENTION_DELAY_HOURS = 24;
 /** Refreshes that are counted, of each trigger. */
 const MAX_REFRESHES = 5000;
 
@@ -154,7 +154,7 @@ export class ServiceProblems {
         tokens.last_hour > response.last_hour and tokens.hour_before > response.hour_before as "isGrowing",
         (
           select ${timestamp('min(completed_at)')} from nft_metadata.refreshes
-          where completed_at < now() - ${this.config.refreshRetentionDays * 24 + MAX_CLEAN_UP_HOURS} * interval '1 hour'
+          where completed_at < now() - ${this.config.refreshRetentionDays * 24 + MAX_RETENTION_DELAY_HOURS} * interval '1 hour'
         ) as "expiredSince"
       from tokens cross join response`.execute(readingFrom(this.em).getKysely());
     const { lostTokens, expiredSince, waiting, isGrowing } = rows[0]!;

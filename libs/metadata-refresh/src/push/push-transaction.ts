@@ -36,7 +36,7 @@ export interface NewPush {
   collection: Collection;
   /** The limit of the project. */
   tokensPerHour: number;
-  /** What the push takes of the hour. */
+  /** What the push takes of the quota. */
   charge: number;
   /** A last condition, inside the transaction: what it throws refuses the push. */
   admit?: ((em: EntityManager) => Promise<void>) | undefined;

@@ -8,7 +8,13 @@ it.each<[string, Parameters<typeof toCsvRow>[0], string]>([
     '"a,b","say ""hi""","two\r\nlines"\r\n',
   ],
   ['a formula is text', ['=1+1', '+1', '-1', '@SUM(A1)'], `"'=1+1","'+1","'-1","'@SUM(A1)"\r\n`],
-  ['a formula behind a tab or a line end is text', ['\t=1', '\r=1', '\n=1'], `"'\t=1","'\r=1","'\n=1"\r\n`],
+  ['a formula behind a tab or a line end is text', ['\t=1', '\r=1', '\n=1'], `"'\t'=1","'\r'=1","'\n'=1"\r\n`],
+  ['a formula behind spaces is text', [' =1'], `"' =1"\r\n`],
+  [
+    'a formula that begins a cell where semicolons separate them, or a row, is text',
+    ['a;=1', 'a; +1', 'a\n@SUM(A1)', 'a;b'],
+    `"a;'=1","a; '+1","a\n'@SUM(A1)","a;b"\r\n`,
+  ],
   [
     'a formula that would leave its quotes is text',
     ['=HYPERLINK("http://x","y")'],

@@ -1,5 +1,8 @@
 /** What a spreadsheet takes for a formula (OWASP, CSV injection): it would run what a stranger's server wrote into a document. */
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
+const FORMULA = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/;
+
+/** The same inside a text: where semicolons or tabs separate cells, as in much of Europe, a cell begins there, and a row at a line end. */
+const INNER_FORMULA = /([;\t\r\n]\s*)(?=[=+\-@＝＋－＠])/g;
 
 /**
  * A record of RFC 4180, with its line end. Text that a spreadsheet would take for a formula gets an apostrophe before it, which
@@ -12,6 +15,6 @@ export function toCsvRow(cells: readonly (string | number | boolean | null)[]): 
 function toCell(value: string | number | boolean | null): string {
   if (value === null) return '';
   if (typeof value !== 'string') return String(value);
-  const text = FORMULA.test(value) ? `'${value}` : value;
-  return /[",\r\n']/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = (FORMULA.test(value) ? `'${value}` : value).replaceAll(INNER_FORMULA, `$1'`);
+  return /[",;\t\r\n']/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

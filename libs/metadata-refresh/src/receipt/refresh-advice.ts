@@ -16,7 +16,7 @@ export function adviceOfState(refresh: RefreshDetails): string[] {
   }
   if (notBefore !== null && begunAt === null) {
     return [
-      `The refresh begins at ${notBefore}, or later if the hour of the project has no room for all its tokens then.`,
+      `The refresh begins at ${notBefore}, or later if the quota of the project has no room for all its tokens then.`,
     ];
   }
   if (cooldown === null) return [];

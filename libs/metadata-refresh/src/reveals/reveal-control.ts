@@ -46,7 +46,7 @@ export class RevealControl {
    */
   async publish(reference: RevealReference, { at, minSucceeded }: PublishOptions, admit?: Admission): Promise<void> {
     if (minSucceeded !== undefined) checkMinSucceeded(minSucceeded);
-    const msg = at ? 'publication of reveal scheduled' : 'publication of reveal requested';
+    const msg = at ? 'reveal publication scheduled' : 'reveal publication requested';
     await this.change(msg, reference, admit, (stored) => {
       if (stored.state === 'published' || stored.state === 'publishing') return null;
       if (stored.state !== 'staging' && stored.state !== 'staged') throw new RevealEnded(stored);
@@ -66,7 +66,7 @@ export class RevealControl {
    * RevealNotRevertible, RevealInProgress, InvalidHold.
    */
   async revert(reference: RevealReference, { holdUntil }: RevertOptions, admit?: Admission): Promise<void> {
-    await this.change('revert of reveal requested', reference, admit, async (reveal, em) => {
+    await this.change('reveal revert requested', reference, admit, async (reveal, em) => {
       if (reveal.state === 'reverted' || reveal.state === 'reverting') return null;
       if (reveal.state !== 'published') throw RevealNotRevertible.notPublished(reveal);
       if (!keepsDocuments(this.config)) throw RevealNotRevertible.withoutVersions(reveal, this.config.keepVersions);

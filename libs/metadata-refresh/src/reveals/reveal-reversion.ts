@@ -19,7 +19,7 @@ import { sql } from 'kysely';
 import { insertResults, type TokenResult } from '../completion/chunk-results.js';
 import { EventOutbox, type RecordedCompletion } from '../event-outbox.js';
 import { nextFetchSeq } from '../fetch-seq.js';
-import { NOT_REGISTERED } from '../completion/item-result.js';
+import { NOT_REGISTERED } from '../completion/token-error.js';
 import { CollectionNotFound } from '../metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { insertRefresh } from '../admission/new-refresh.js';

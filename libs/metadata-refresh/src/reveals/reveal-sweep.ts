@@ -37,7 +37,7 @@ export class RevealSweep implements BeforeApplicationShutdown {
   private readonly logger = new ModuleLogger('MetadataRefresh');
   private readonly background = new BackgroundPass(
     () => this.pass(),
-    (error) => this.logger.warn({ msg: 'sweep of reveals failed', error: describeDatabaseError(error) }),
+    (error) => this.logger.warn({ msg: 'reveal sweep failed', error: describeDatabaseError(error) }),
   );
 
   constructor(
@@ -126,7 +126,7 @@ export class RevealSweep implements BeforeApplicationShutdown {
     } catch (error) {
       const { id: revealId, projectId, collectionAddress } = reveal;
       const description = describeDatabaseError(error);
-      const msg = job === 'publish' ? 'reveal not published' : 'reveal not reverted';
+      const msg = job === 'publish' ? 'reveal publication failed' : 'reveal revert failed';
       this.logger.error({ msg, revealId, projectId, collectionAddress, error: description });
       await inTransaction(this.em, (em) => this.countFailure(em, revealId));
     }

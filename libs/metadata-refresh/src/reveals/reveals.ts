@@ -51,7 +51,7 @@ export class Reveals {
 
   /**
    * Accepts a reveal: a refresh fetches the documents, and no reader sees anything of them until it is published. Its tokens count
-   * towards the hour of the project. Throws InvalidReveal, RevealInProgress, RevealsNotSupported, TokensNotFound, SelectionTooLarge,
+   * towards the quota of the project. Throws InvalidReveal, RevealInProgress, RevealsNotSupported, TokensNotFound, SelectionTooLarge,
    * SelectionEmpty, and whatever else refuses a refresh; then nothing was saved or counted.
    */
   async create(project: RefreshingProject, request: RevealRequest): Promise<RevealReceipt> {

@@ -212,7 +212,7 @@ export class HostTurns {
     try {
       await this.hostWorkers.leave();
     } catch (error) {
-      this.logger.warn({ msg: 'host leave failed', error: describeDatabaseError(error) });
+      this.logger.warn({ msg: 'host shares not released', error: describeDatabaseError(error) });
     }
   }
 

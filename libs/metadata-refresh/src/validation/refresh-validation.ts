@@ -19,7 +19,8 @@ import { ModuleLogger } from '@app/logging';
 import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { sql } from 'kysely';
 import { AttemptCounts } from '../metrics/attempt-counts.js';
-import { requestsOf, toItemError, type AttemptedRequest, type Failure } from '../completion/item-result.js';
+import { requestsOf, type AttemptedRequest } from '../completion/item-result.js';
+import { toTokenError, type Failure } from '../completion/token-error.js';
 import { KeyedMutex } from '../keyed-mutex.js';
 import { TooManyTokensToValidate, ValidationsRunning, type QuotaState } from '../metadata-refresh.errors.js';
 import { METADATA_REFRESH_CONFIG, type MetadataRefreshConfig } from '../metadata-refresh.options.js';
@@ -114,7 +115,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   ) {}
 
   /**
-   * Validates on behalf of a project. Its tokens count towards the hour, whatever becomes of them. Throws TooManyTokensToValidate,
+   * Validates on behalf of a project. Its tokens count towards the quota, whatever becomes of them. Throws TooManyTokensToValidate,
    * InvalidTokenId, SourceNotSupported, ValidationsRunning, QuotaExceeded; then nothing was counted or fetched.
    */
   async validateFor(payer: Payer, collection: Collection, tokenIds: readonly string[]): Promise<ChargedValidation> {
@@ -228,7 +229,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
       return signal.aborted ? 'time_limit' : outcome;
     } catch (error) {
       // A bug of ours, or of a host's MetadataSource.
-      this.logger.error({ msg: 'fetch threw', collectionId: collection.id, tokenId, error: String(error) });
+      this.logger.error({ msg: 'fetch threw an error', collectionId: collection.id, tokenId, error: String(error) });
       return 'internal_error';
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -243,7 +244,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   private async startCooldown(host: string, outcome: FetchOutcome): Promise<void> {
     const seconds = cooldownSeconds(outcome, 1, this.config);
     if (seconds === null || outcome.kind === 'fetched' || outcome.kind === 'not_modified') return;
-    await this.turns.startCooldown(host, seconds, toItemError(outcome).reason);
+    await this.turns.startCooldown(host, seconds, toTokenError(outcome).reason);
   }
 
   private toResult(
@@ -278,7 +279,7 @@ export class RefreshValidation implements BeforeApplicationShutdown {
   }
 
   private toError(outcome: Failure): TokenValidation['error'] {
-    const { errorCode, reason, body } = toItemError(outcome);
+    const { errorCode, reason, body } = toTokenError(outcome);
     const isRetriedByRefresh = retryDelaySeconds(outcome, 1, this.config) !== null;
     return { errorCode, reason, advice: adviceFor(errorCode, reason), isRetriedByRefresh, body };
   }

@@ -267,7 +267,7 @@ export class Claimer {
       return new Map(served.map(({ token, results }) => [token, results]));
     } catch (error) {
       this.logger.warn({
-        msg: 'sources of last fetches not loaded, documents are fetched again',
+        msg: 'last fetches not loaded; tokens may be fetched twice',
         error: describeDatabaseError(error),
       });
       return new Map();
@@ -303,7 +303,7 @@ export class Claimer {
       return tokens.map((token) => withStored(token, known.get(`${token.collectionId}/${token.tokenId}`)));
     } catch (error) {
       this.logger.warn({
-        msg: 'stored state not loaded, documents are fetched in full',
+        msg: 'stored token state not loaded; documents will be fetched in full',
         error: describeDatabaseError(error),
       });
       // Unknown records may come from a document, which media must not replace.

@@ -2,7 +2,8 @@ import type { FetchOutcome, MetadataFetcher } from '@app/metadata-fetch';
 import { ModuleLogger } from '@app/logging';
 import type { AttemptCounts } from '../metrics/attempt-counts.js';
 import type { ClaimedToken } from '../queue/claimed-token.js';
-import { toItemError, toItemResults, workerLost, type ItemResult } from '../completion/item-result.js';
+import { toItemResults, workerLost, type ItemResult } from '../completion/item-result.js';
+import { toTokenError } from '../completion/token-error.js';
 import type { MetadataRefreshConfig } from '../metadata-refresh.options.js';
 import { cooldownSeconds } from '../completion/retry-policy.js';
 import type { WorkerMetrics } from '../metrics/worker-metrics.js';
@@ -116,7 +117,7 @@ export class Fetcher {
     } catch (error) {
       // A bug of ours, not a failure of the host: the lease expires and the token is retried, at most maxLostClaims times.
       const { collectionId, tokenId } = token;
-      this.logger.error({ msg: 'fetch threw', collectionId, tokenId, error: String(error) });
+      this.logger.error({ msg: 'fetch threw an error', collectionId, tokenId, error: String(error) });
       outcome = 'threw';
     }
     this.inFlight.delete(buffered);
@@ -165,7 +166,7 @@ export class Fetcher {
     metrics.recordCooldown(host.name);
     const buffered = buffer.dropHost(host);
     // First the cooldown, then the items: the next claim has to see it.
-    void cooldowns.start(host.name, seconds, toItemError(outcome).reason).then(() => releaser.release(buffered));
+    void cooldowns.start(host.name, seconds, toTokenError(outcome).reason).then(() => releaser.release(buffered));
   }
 
   private recordAttempt([leading]: readonly ItemResult[]): void {
@@ -175,7 +176,7 @@ export class Fetcher {
     const last = requests.at(-1);
     if (status === 'succeeded' || !last) return;
     this.logger.debug({
-      msg: status === 'retry' ? 'attempt failed, will be retried' : 'attempt failed',
+      msg: status === 'retry' ? 'attempt failed; the token will be retried' : 'attempt failed',
       refreshId: item.refreshId,
       tokenId: token.tokenId,
       attempt: item.attemptCount + 1,

@@ -69,7 +69,7 @@ export class HostMembership {
     try {
       await this.parts.hostWorkers.leave();
     } catch (error) {
-      this.logger.warn({ msg: 'host leave failed', error: describeDatabaseError(error) });
+      this.logger.warn({ msg: 'host shares not released', error: describeDatabaseError(error) });
     }
     this.parts.limits.discardShares();
   }

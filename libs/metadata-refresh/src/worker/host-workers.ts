@@ -3,7 +3,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { inTransaction } from '@app/database';
 import { Injectable } from '@nestjs/common';
 import { sql, type RawBuilder } from 'kysely';
-import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat.js';
+import { HEARTBEAT_TIMEOUT_SECONDS } from '../queue/heartbeat-timeout.js';
 import { shareOf, type HostWorker, type Share } from './host-share.js';
 
 const IS_ALIVE = sql`last_heartbeat_at > clock_timestamp() - ${HEARTBEAT_TIMEOUT_SECONDS} * interval '1 second'`;

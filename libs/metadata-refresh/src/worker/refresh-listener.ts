@@ -74,6 +74,6 @@ export class RefreshListener {
     this.connection = undefined;
     if (!this.onRefresh || this.isLost) return;
     this.isLost = true;
-    this.logger.warn({ msg: 'not listening for new refreshes, polling only', error: error.message });
+    this.logger.warn({ msg: 'LISTEN does not work; polling for new refreshes', error: error.message });
   }
 }

@@ -4,7 +4,7 @@ import { RefreshWorker } from './refresh-worker.js';
 
 /** Finds refreshes whose notification was lost, and items whose retry is due. */
 const POLL_INTERVAL_MS = 500;
-const CLEAN_UP_INTERVAL_MS = 3_600_000;
+const RETENTION_INTERVAL_MS = 3_600_000;
 
 /**
  * Starts the worker with the application, wakes it regularly, and deletes expired rows once an hour. Uses timers of its
@@ -23,7 +23,7 @@ export class RefreshRunner implements OnApplicationBootstrap, BeforeApplicationS
     this.worker.start();
     this.timers = [
       setInterval(() => this.worker.wake(), POLL_INTERVAL_MS),
-      setInterval(() => void this.retention.cleanUp(), CLEAN_UP_INTERVAL_MS),
+      setInterval(() => void this.retention.run(), RETENTION_INTERVAL_MS),
     ];
   }
 

@@ -29,7 +29,7 @@ export class TokenReleaser {
       await this.queue.release(tokens);
     } catch (error) {
       this.logger.warn({
-        msg: 'release failed, tokens are due when their lease expires',
+        msg: 'tokens not released; they are due when their lease expires',
         error: describeDatabaseError(error),
       });
     }

@@ -6,7 +6,7 @@ import { EntityManager } from '@mikro-orm/postgresql';
 import { ModuleLogger } from '@app/logging';
 import { Injectable } from '@nestjs/common';
 import { sql } from 'kysely';
-import { toItemError } from '../completion/item-result.js';
+import { toTokenError } from '../completion/token-error.js';
 import { addDuration, noDurations, type Durations } from '../overview/host-durations.js';
 import { HostWorkers } from './host-workers.js';
 
@@ -44,7 +44,7 @@ export class WorkerReports {
   /** A request to a host has ended. */
   record(host: string, outcome: FetchOutcome): void {
     const name =
-      outcome.kind === 'fetched' || outcome.kind === 'not_modified' ? outcome.kind : toItemError(outcome).reason;
+      outcome.kind === 'fetched' || outcome.kind === 'not_modified' ? outcome.kind : toTokenError(outcome).reason;
     const key = `${name} ${host}`;
     let responses = this.responses.get(key);
     if (!responses) {

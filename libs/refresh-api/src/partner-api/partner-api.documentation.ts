@@ -35,7 +35,7 @@ export const DocumentsRefreshMetadata = () =>
     }),
     Fails(
       429,
-      'Too many requests per second, or more tokens than remain in the hour.',
+      'Too many requests per second, or more tokens than the quota has left.',
       { message: 'API rate limit exceeded' },
       retryAfterHeader,
     ),

@@ -114,7 +114,7 @@ export const DocumentsCreate = () =>
     }),
     FailsForReusedKey(),
     FailsWithBody(),
-    FailsTooOften('Too many requests per second, or more tokens than remain in the hour.'),
+    FailsTooOften('Too many requests per second, or more tokens than the quota has left.'),
   );
 
 export const DocumentsList = () =>
@@ -150,7 +150,7 @@ export const DocumentsLimits = () =>
   applyDecorators(
     IsDocumented(),
     ApiOperation({ summary: 'Read the caller’s own limits', operationId: 'getLimits' }),
-    Responds(200, 'The limits, and what is left of the hour. Reading them does not count.', limitsSchema, {
+    Responds(200, 'The limits, and what is left of the quota. Reading them does not count.', limitsSchema, {
       headers: limitHeaders,
     }),
     FailsLikeAll(),

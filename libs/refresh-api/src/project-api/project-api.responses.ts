@@ -58,7 +58,7 @@ const refreshRow = {
   }),
   trigger: z.enum(REFRESH_TRIGGERS).meta({
     description:
-      'What requested it. `api`: this API. `partner_api`: the collection API. `cli`: an operator. `retry`: the failed tokens of another refresh. `reveal`, `schedule`, `event`, `push`, `restore`: the service itself.',
+      'What requested it. `api`: this API, or the project on the console. `partner_api`: the collection API. `cli`, `console`: an operator. `retry`: the failed tokens of another refresh. `reveal`, `schedule`, `event`, `push`, `restore`: the service itself.',
   }),
   event: refreshEventSchema,
   verdicts: z

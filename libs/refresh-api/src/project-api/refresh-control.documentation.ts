@@ -77,7 +77,7 @@ export const DocumentsRetry = () =>
     ApiOperation({
       summary: 'Refresh the failed tokens of a refresh again',
       description:
-        'Accepts a new refresh, with `retry_of`, of the tokens that have failed so far, however many they are. They count towards the hour like those of any request; if they are more than the hour has left, the retry is refused. The old refresh does not change. It may still be running or be cancelled.',
+        'Accepts a new refresh, with `retry_of`, of the tokens that have failed so far, however many they are. They count towards the quota like those of any request; if they are more than the quota has left, the retry is refused. The old refresh does not change. It may still be running or be cancelled.',
       operationId: 'retryRefresh',
     }),
     DocumentsIdempotencyKey(),

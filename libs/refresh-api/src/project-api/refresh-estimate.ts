@@ -31,7 +31,7 @@ const estimateBodySchema = z
     tokens_charged: z
       .int()
       .min(0)
-      .meta({ description: 'Tokens that would count towards the hour.', examples: [12_000] }),
+      .meta({ description: 'Tokens that would count towards the quota.', examples: [12_000] }),
     tokens_per_hour: tokensPerHourSchema,
     expected_seconds: z
       .int()
@@ -65,7 +65,7 @@ export const DocumentsEstimate = () =>
     ApiOperation({
       summary: 'Estimate a refresh',
       description:
-        'Takes the body of a request for a refresh, and returns the number of its tokens, how many of the hour it would use, and how long it would take. Nothing is requested. Counts towards the requests per second.',
+        'Takes the body of a request for a refresh, and returns the number of its tokens, how much of the quota it would use, and how long it would take. Nothing is requested. Counts towards the requests per second.',
       operationId: 'estimateRefresh',
     }),
     Responds(200, 'What the refresh would take.', estimateBodySchema, { headers: limitHeaders }),

@@ -57,7 +57,7 @@ const additions = {
   ...selectionFields,
   not_before: timeSchema.optional().meta({
     description:
-      'The time at which the refresh begins, at most 30 days ahead. It counts towards the hour in which it begins. If that hour has no room for all of its tokens, it waits for the next one. Absent: now.',
+      'The time at which the refresh begins, at most 30 days ahead. It counts towards the quota of the hour in which it begins. If that hour has no room for all of its tokens, it waits for the next one. Absent: now.',
     examples: ['2026-12-01T12:00:00Z'],
   }),
   priority: z

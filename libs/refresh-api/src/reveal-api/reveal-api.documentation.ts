@@ -39,7 +39,7 @@ export const DocumentsCreateReveal = () =>
     ApiOperation({
       summary: 'Fetch documents for a reveal',
       description:
-        'Fetches the documents of these tokens and keeps them. Readers see nothing of them until the reveal is published, neither in records, traits and counts nor in entity tags and events. The tokens count towards the hour. A collection has one open reveal at a time. All ids of `token_ids` must be registered.',
+        'Fetches the documents of these tokens and keeps them. Readers see nothing of them until the reveal is published, neither in records, traits and counts nor in entity tags and events. The tokens count towards the quota. A collection has one open reveal at a time. All ids of `token_ids` must be registered.',
       operationId: 'createReveal',
     }),
     DocumentsIdempotencyKey(),
@@ -58,7 +58,7 @@ export const DocumentsCreateReveal = () =>
     }),
     FailsForReusedKey(),
     FailsWithBody(),
-    FailsTooOften('Too many requests per second, or more tokens than remain in the hour.'),
+    FailsTooOften('Too many requests per second, or more tokens than the quota has left.'),
     Fails(501, 'The deployment has no reveals.', {
       code: 'not_supported',
       message: 'This deployment has no reveals: its TokenStore comes without a StagingStore.',

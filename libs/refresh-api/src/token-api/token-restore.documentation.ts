@@ -23,7 +23,7 @@ export const DocumentsRestore = () =>
     ApiOperation({
       summary: 'Show an earlier version of a token again',
       description:
-        'The document of the version is written again, as a new version. Running fetches do not replace it; the next refresh fetches as usual. With `hold_until`, refreshes of the token end with the verdict `held` until then, and if there were any, one refresh follows. A restore does not count towards the hour.',
+        'The document of the version is written again, as a new version. Running fetches do not replace it; the next refresh fetches as usual. With `hold_until`, refreshes of the token end with the verdict `held` until then, and if there were any, one refresh follows. A restore does not count towards the quota.',
       operationId: 'restoreVersion',
     }),
     Responds(200, 'The record shows the version.', restorationSchema),

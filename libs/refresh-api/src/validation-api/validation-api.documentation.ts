@@ -127,7 +127,7 @@ export const DocumentsValidate = () =>
     ApiOperation({
       summary: 'Find out what a refresh would do',
       description:
-        'Fetches up to 20 tokens now and responds within 10 seconds. Nothing is stored: no record, no refresh, no attempt. Each token is fetched once, without a retry and without a conditional request, within the concurrency and the cooldown of its metadata host; a 429 starts a cooldown, as in a refresh. The tokens count towards the hour, whatever becomes of them. An id that is not registered is not fetched, and fails as `token_not_found`.',
+        'Fetches up to 20 tokens now and responds within 10 seconds. Nothing is stored: no record, no refresh, no attempt. Each token is fetched once, without a retry and without a conditional request, within the concurrency and the cooldown of its metadata host; a 429 starts a cooldown, as in a refresh. The tokens count towards the quota, whatever becomes of them. An id that is not registered is not fetched, and fails as `token_not_found`.',
       operationId: 'validateRefresh',
     }),
     Responds(200, 'What a refresh would do with each token.', validationSchema, {
@@ -138,6 +138,6 @@ export const DocumentsValidate = () =>
     FailsForCollection(),
     FailsWithBody(),
     FailsTooOften(
-      'Too many requests per second, more tokens than remain in the hour, or four validations of the project are running.',
+      'Too many requests per second, more tokens than the quota has left, or four validations of the project are running.',
     ),
   );

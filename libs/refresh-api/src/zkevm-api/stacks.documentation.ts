@@ -30,7 +30,7 @@ export const DocumentsPushStacks = () =>
     ApiOperation({
       summary: 'Push the metadata of stacks',
       description:
-        'Writes the metadata for all NFTs that have these metadata ids, up to 100,000, before the 202, or for none. The ids do not change. Each id counts as one token of the hour.',
+        'Writes the metadata for all NFTs that have these metadata ids, up to 100,000, before the 202, or for none. The ids do not change. Each id counts as one token of the quota.',
       operationId: 'RefreshMetadataByID',
     }),
     Responds(202, 'The metadata is written.', pushReceiptSchema, { headers: limitHeaders }),

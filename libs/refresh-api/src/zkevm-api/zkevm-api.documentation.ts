@@ -20,8 +20,8 @@ const traceHeader = { 'x-trace-id': header('The `trace_id` of the body.', 'f3b1c
 const retryHeader = { 'retry-after': header('Seconds after which a request can succeed.', '1') };
 export const limitHeaders = {
   'imx-refreshes-limit': header('Tokens in an hour.', '30000'),
-  'imx-remaining-refreshes': header('Tokens left in the hour.', '29999'),
-  'imx-refresh-limit-reset': header('When the hour ends, RFC 3339.', '2024-04-16T11:06:07.401000Z'),
+  'imx-remaining-refreshes': header('Tokens left of the quota.', '29999'),
+  'imx-refresh-limit-reset': header('When the hour of the quota ends, RFC 3339.', '2024-04-16T11:06:07.401000Z'),
   ...retryHeader,
 };
 
@@ -88,7 +88,7 @@ export const FailsWithBody = () =>
     ]),
     Fails(
       429,
-      'Too many requests per second, or more tokens than remain in the hour.',
+      'Too many requests per second, or more tokens than the quota has left.',
       [
         'TOO_MANY_REQUESTS_ERROR',
         'The project has used up its 5 requests per second.',

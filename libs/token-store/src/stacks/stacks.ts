@@ -45,8 +45,8 @@ export interface StackPage {
 
 /** Rows that one page reads at most. */
 const MAX_SCANNED = 10_000;
-/** Stacks that one transaction of a clean-up looks at. */
-const CLEAN_UP_BATCH_SIZE = 500;
+/** Stacks that one transaction looks at, to delete those without tokens. */
+const DELETE_BATCH_SIZE = 500;
 
 /** The stacks that have tokens. Tokens come into them by pushes, and leave them with any other change of their content. */
 @Injectable()
@@ -176,7 +176,7 @@ export class Stacks {
         select id from nft_metadata.stacks
         where collection_id = ${collectionId}::uuid and (${after ?? null}::uuid is null or id > ${after ?? null}::uuid)
         order by id
-        limit ${CLEAN_UP_BATCH_SIZE}`.execute(em.getKysely());
+        limit ${DELETE_BATCH_SIZE}`.execute(em.getKysely());
       const ids = uuidArray(page.map(({ id }) => id));
       await sql`
         delete from nft_metadata.stack_tokens as member
@@ -191,7 +191,7 @@ export class Stacks {
           and not exists (select from nft_metadata.stack_tokens as member where member.stack_id = stack.id)`.execute(
         em.getKysely(),
       );
-      return { deleted: Number(numAffectedRows), last: page.length < CLEAN_UP_BATCH_SIZE ? null : page.at(-1)!.id };
+      return { deleted: Number(numAffectedRows), last: page.length < DELETE_BATCH_SIZE ? null : page.at(-1)!.id };
     });
   }
 }

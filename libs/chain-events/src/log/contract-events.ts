@@ -9,7 +9,7 @@ import {
 import { arrayAt, type LogWords } from './log-words.js';
 
 /** One event that contracts emit. */
-export interface EventTopic {
+export interface ContractEvent {
   signature: string;
   /** The hash of the signature: the first topic of its logs. */
   topic: string;
@@ -23,7 +23,7 @@ export interface EventTopic {
 type ReadTokens = (words: LogWords) => readonly IdRange[] | undefined;
 
 /** What is understood. Another event is one more row: its signature, its kind, what it asks for, and how its tokens are read. */
-export const EVENT_TOPICS: readonly EventTopic[] = [
+export const CONTRACT_EVENTS: readonly ContractEvent[] = [
   // ERC-4906
   refreshes('MetadataUpdate(uint256)', 'metadata_update', ({ all }) => (all.length === 1 ? [one(all[0]!)] : undefined)),
   refreshes('BatchMetadataUpdate(uint256,uint256)', 'batch_metadata_update', ({ all }) =>
@@ -94,18 +94,21 @@ interface Transfer {
   isUnique: boolean;
 }
 
-function refreshes(signature: string, kind: ChainEventKind, readTokens: ReadTokens): EventTopic {
+function refreshes(signature: string, kind: ChainEventKind, readTokens: ReadTokens): ContractEvent {
   return row(signature, 'metadata', (words) => {
     const tokens = readTokens(words);
     return tokens ? event(kind, 'refresh', tokens) : 'undecodable';
   });
 }
 
-function contract(signature: string, kind: ChainEventKind): EventTopic {
+function contract(signature: string, kind: ChainEventKind): ContractEvent {
   return row(signature, 'metadata', () => event(kind, 'contract', []));
 }
 
-function transfers(signature: string, readTransfer: (words: LogWords) => Transfer | null | 'undecodable'): EventTopic {
+function transfers(
+  signature: string,
+  readTransfer: (words: LogWords) => Transfer | null | 'undecodable',
+): ContractEvent {
   return row(signature, 'transfer', (words) => {
     const transfer = readTransfer(words);
     if (transfer === null || transfer === 'undecodable') return transfer;
@@ -116,7 +119,7 @@ function transfers(signature: string, readTransfer: (words: LogWords) => Transfe
   });
 }
 
-function row(signature: string, family: EventTopic['family'], read: EventTopic['read']): EventTopic {
+function row(signature: string, family: ContractEvent['family'], read: ContractEvent['read']): ContractEvent {
   return { signature, topic: id(signature), family, read };
 }
 

@@ -4,8 +4,8 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { parseAge, parseTime } from './option-values.js';
 import { idsOf, parseTokenRanges } from './token-ids.js';
 
-/** Which tokens of a collection. */
-export interface WantedTokensOptions {
+/** The options that say which tokens of a collection a refresh or a reveal has. */
+export interface SelectionOptions {
   tokens?: string;
   all?: boolean;
   status?: SelectableStatus[];
@@ -18,7 +18,7 @@ const LIST_LIMIT = 1000;
 /** The most ranges of one refresh. */
 const MAX_RANGES = 100;
 
-export function withWantedTokens(command: Command): Command {
+export function withSelectionOptions(command: Command): Command {
   return command
     .option('--tokens <list>', 'token ids, such as 1-1000,5000; of more than 1,000, only registered ones count')
     .option('--all', 'all registered tokens')
@@ -38,7 +38,7 @@ export function wantedTokens({
   status,
   olderThan,
   notRefreshedSince: since,
-}: WantedTokensOptions): WantedTokens[] {
+}: SelectionOptions): WantedTokens[] {
   if ((tokens === undefined) === (all !== true))
     throw new Error('Name the tokens: either --tokens 1-1000,5000 or --all.');
   if (olderThan && since) throw new Error('Give an age or a time: either --older-than or --not-refreshed-since.');

@@ -14,7 +14,7 @@ type Parser = ReturnType<typeof bodyParser.json>;
  * limits of their own.
  */
 @Injectable()
-export class BodyLimits {
+export class ExpressBodyLimits {
   private readonly parsers = new Map<number, Parser>();
 
   constructor(

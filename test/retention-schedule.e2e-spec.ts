@@ -8,7 +8,7 @@ import { startApp, type TestApp } from './support/start-app.js';
 const DAY = 24 * 3600;
 
 let test: TestApp;
-/** A process that works, whose hourly clean-up the test calls. It is not initialised, so nothing runs by itself. */
+/** A process that works, whose hourly retention the test runs. It is not initialised, so nothing runs by itself. */
 let process: TestingModule;
 beforeAll(async () => {
   test = await startApp();
@@ -31,19 +31,19 @@ beforeEach(async () => {
 const count = async (table: string) =>
   (await test.database.query<{ rows: number }>(`select count(*)::int as rows from nft_metadata.${table}`))[0]!.rows;
 
-it('the hourly clean-up deletes expired refreshes, attempts and events', async () => {
+it('the hourly retention deletes expired refreshes, attempts and events', async () => {
   const before = [await count('refreshes'), await count('event_outbox')];
 
-  await process.get(DeliverySchedule).cleanUp();
+  await process.get(DeliverySchedule).runRetention();
 
   expect(before).toEqual([1, 1]);
   expect([await count('refreshes'), await count('refresh_attempts'), await count('event_outbox')]).toEqual([0, 0, 0]);
 });
 
-it('the hourly clean-up deletes expired events even if it cannot delete refreshes', async () => {
+it('the hourly retention deletes expired events even if it cannot delete refreshes', async () => {
   await test.database.query('alter table nft_metadata.refreshes rename to moved_away');
 
-  await process.get(DeliverySchedule).cleanUp();
+  await process.get(DeliverySchedule).runRetention();
 
   await test.database.query('alter table nft_metadata.moved_away rename to refreshes');
   expect([await count('refreshes'), await count('event_outbox')]).toEqual([1, 0]);

@@ -135,7 +135,7 @@ it('the retry of a refresh that is still running takes the tokens that have fail
   expect(await readRefresh(test.app, project, refreshId)).toMatchObject({ summary: { failed: 1, cancelled: 1 } });
 });
 
-it('a retry has any number of tokens, in chunks in the order of their ids, and counts them all towards the hour', async () => {
+it('a retry has any number of tokens, in chunks in the order of their ids, and counts them all towards the quota', async () => {
   const limits = { tokensPerRequest: 5000, tokensPerHour: 10_000 };
   const project = await test.aProject({ limits });
   const refreshId = await requestRefresh(test.app, project, ids(4000));
@@ -158,7 +158,7 @@ it('a retry has any number of tokens, in chunks in the order of their ids, and c
   });
 }, 120_000);
 
-it('a retry of more tokens than the hour has left is refused as a whole; one reason at a time, or by the operator, it is accepted', async () => {
+it('a retry of more tokens than the quota has left is refused as a whole; one reason at a time, or by the operator, it is accepted', async () => {
   const { project, refreshId } = await aRefreshWithFailures({ tokensPerHour: 6 });
 
   const all = await control(test.app, project, refreshId, 'retry').expect(429);
